@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vocabulary, in the order in which a byte meets it. Pure: no logic beyond adding and subtracting counters.
+
+    packet -> meter (kernel) -> reading -> usage -> ledger -> history, metrics, reports
+
+Bytes are IP-layer bytes as the carrier bills them; packets are those on the wire, after segmentation.
+Down is towards the clients (Prometheus: receive), up is towards the carrier (transmit).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, IntEnum
+from typing import NewType
+
+Account = NewType("Account", int)
+"""Number of a kernel slot with counters (index of the map `accounts`)."""
+
+ClientKey = NewType("ClientKey", str)
+"""Who a client is: its MAC in lower case, an IP address on links without MACs, or a pseudo-client."""
+
+ROUTER = ClientKey("router")
+UNATTRIBUTED = ClientKey("unattributed")
+
+# The accounts that are there from the start; the same numbers as in bpf/esimshaper.h.
+ACCOUNT_UNATTRIBUTED = Account(0)
+ACCOUNT_ROUTER = Account(1)
+FIRST_CLIENT_ACCOUNT = Account(2)
+PSEUDO_CLIENTS: Mapping[Account, ClientKey] = {ACCOUNT_UNATTRIBUTED: UNATTRIBUTED, ACCOUNT_ROUTER: ROUTER}
+
+
+class Reason(IntEnum):
+    """Named early exits and failures of the kernel part: the list REASONS of bpf/esimshaper.h, in its order."""
+
+    NOT_IP = 0
+    WAN_IN_TRUNCATED = 1
+    WAN_IN_FLOW_MISSING = 2
+    WAN_IN_FRAGMENT_ORPHAN = 3
+    WAN_IN_ICMP_ERROR_ORPHAN = 4
+    WAN_OUT_UNMARKED = 5
+    WAN_OUT_TRUNCATED = 6
+    WAN_SEGMENTS_UNKNOWN = 7
+    FLOW_NOT_STORED = 8
+    FRAGMENT_NOT_STORED = 9
+    ADDRESS_NOT_STORED = 10
+    LAN_CLIENTS_FULL = 11
+    LAN_NO_SOURCE = 12
+    ANNOUNCEMENT_LOST = 13
+
+    @property
+    def label(self) -> str:
+        """As in metrics and tables."""
+        return self.name.lower()
+
+
+UNATTRIBUTED_REASONS = (
+    Reason.WAN_IN_TRUNCATED,
+    Reason.WAN_IN_FLOW_MISSING,
+    Reason.WAN_IN_FRAGMENT_ORPHAN,
+    Reason.WAN_IN_ICMP_ERROR_ORPHAN,
+    Reason.WAN_OUT_UNMARKED,
+)
+"""Each byte of the account `unattributed` is counted under exactly one of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Bytes and packets in both directions: an absolute count, or the difference of two."""
+
+    down_bytes: int = 0
+    up_bytes: int = 0
+    down_packets: int = 0
+    up_packets: int = 0
+
+    def __add__(self, other: "Counters") -> "Counters":
+        return Counters(
+            self.down_bytes + other.down_bytes,
+            self.up_bytes + other.up_bytes,
+            self.down_packets + other.down_packets,
+            self.up_packets + other.up_packets,
+        )
+
+    def __sub__(self, other: "Counters") -> "Counters":
+        return Counters(
+            self.down_bytes - other.down_bytes,
+            self.up_bytes - other.up_bytes,
+            self.down_packets - other.down_packets,
+            self.up_packets - other.up_packets,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.down_packets or self.up_packets or self.down_bytes or self.up_bytes)
+
+    @property
+    def total_bytes(self) -> int:
+        return self.down_bytes + self.up_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """How often a Reason came up, and the bytes of the packets concerned."""
+
+    packets: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """How full a kernel map is."""
+
+    name: str
+    entries: int
+    max_entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All kernel counters at one moment.
+
+    `epoch` is a random number made with the maps: counters of two readings are comparable only within one epoch.
+    `boottime` is CLOCK_BOOTTIME in seconds. `owners` names each account that is in use, pseudo-clients included.
+    """
+
+    epoch: int
+    boottime: float
+    accounts: Mapping[Account, Counters]
+    owners: Mapping[Account, ClientKey]
+    events: Mapping[Reason, Event] = field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
+
+
+Usage = Mapping[ClientKey, Counters]
+"""What moved between two readings, by client; clients that moved nothing are left out."""
+
+
+class Protocol(IntEnum):
+    """IP protocol numbers that get a name in tables (IANA)."""
+
+    ICMP = 1
+    TCP = 6
+    UDP = 17
+    GRE = 47
+    ESP = 50
+    ICMPV6 = 58
+    SCTP = 132
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One conversation of a client. Detail only: the kernel may drop the oldest flows, totals do not depend on them.
+
+    `wan_address` and `wan_port` are ours as the carrier sees them; `client_address` and `client_port` are those behind
+    the NAT, empty and 0 where they could not be found out. Ports are 0 for protocols without ports; for ping
+    `wan_port` is the echo identifier. Ages are in seconds.
+    """
+
+    client: ClientKey
+    protocol: int
+    remote_address: str
+    remote_port: int
+    wan_address: str
+    wan_port: int
+    counters: Counters
+    age: float
+    idle: float
+    client_address: str = ""
+    client_port: int = 0
+
+
+class Hook(Enum):
+    """Where a program of ours is attached."""
+
+    LAN_INGRESS = "lan_ingress"
+    WAN_INGRESS = "wan_ingress"
+    WAN_EGRESS = "wan_egress"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Whether the program of one hook sits on an interface; `problem` says why not, for people, else is empty."""
+
+    interface: str
+    hook: Hook
+    attached: bool
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One line of a DHCP server's lease file. `expires` is None for a lease that does not."""
+
+    mac: str
+    address: str
+    hostname: str
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """One entry of the kernel's neighbour table."""
+
+    mac: str
+    address: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the edges saw for one tick."""
+
+    reading: Reading
+    attachments: tuple[Attachment, ...] = ()
+    leases: tuple[Lease, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
+
+
+class Resolution(Enum):
+    """How finely history is kept; the value is the name in the database, the API and the command line."""
+
+    FIVE_MINUTES = "5min"
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """What one client used in one bucket of history. `start` is Unix time in seconds.
+
+    `estimated`: some bytes may be in the wrong bucket or missing (the meter was not read for a while, or power was cut).
+    """
+
+    resolution: Resolution
+    start: int
+    client: ClientKey
+    counters: Counters
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The last reading that has been booked, and the totals it led to; saved in one transaction with what was booked.
+
+    `totals` (by client) and `wan` (by WAN interface) are absolute within the epoch. `clean`: written by an orderly
+    unload of the kernel part, so a new epoch after it has lost nothing.
+    """
+
+    epoch: int
+    accounts: Mapping[Account, Counters]
+    owners: Mapping[Account, ClientKey]
+    totals: Mapping[ClientKey, Counters] = field(default_factory=dict)
+    wan: Mapping[str, Counters] = field(default_factory=dict)
+    boottime: float = 0.0
+    clean: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What people know of a client. `name` is from the configuration, `hostname` from a DHCP lease; both may be empty."""
+
+    key: ClientKey
+    name: str = ""
+    hostname: str = ""
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The label `client` of metrics: the configured name, else the key."""
+        return self.name or self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Key of what is booked but not yet saved: a client's five minutes. `start` is Unix time in seconds."""
+
+    start: int
+    client: ClientKey
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What moved in one Bucket since the last save."""
+
+    counters: Counters
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What is to be saved at once: rows to be added to those in the database, and the baseline they lead up to."""
+
+    rows: tuple[HistoryRow, ...]
+    baseline: Baseline
+    identities: tuple[Identity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the daemon knows between two ticks. `advance` turns one into the next; nothing else does.
+
+    baseline: the latest reading as booked; its totals are what Prometheus gets, and their sum is that of its `wan`.
+    rates: what moved per second in the last tick, as Counters rounded to whole bytes.
+    pending: booked, not yet saved.
+    """
+
+    baseline: Baseline | None = None
+    rates: Mapping[ClientKey, Counters] = field(default_factory=dict)
+    identities: Mapping[ClientKey, Identity] = field(default_factory=dict)
+    pending: Mapping[Bucket, Pending] = field(default_factory=dict)
+    reading: Reading | None = None
+    attachments: tuple[Attachment, ...] = ()
+    unsaved_bytes: int = 0
+    saved_at: float = 0.0
