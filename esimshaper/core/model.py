@@ -227,7 +227,7 @@ class Resolution(Enum):
 class HistoryRow:
     """What one client used in one bucket of history. `start` is Unix time in seconds.
 
-    `estimated`: some bytes may be in the wrong bucket or missing (the meter was not read for a while, or power was cut).
+    `estimated`: some bytes may stand in the wrong bucket or be missing (a long time unread, or a power cut).
     """
 
     resolution: Resolution
@@ -256,7 +256,7 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What people know of a client. `name` is from the configuration, `hostname` from a DHCP lease; both may be empty."""
+    """What people know of a client: `name` is from the configuration, `hostname` from a DHCP lease; both optional."""
 
     key: ClientKey
     name: str = ""
