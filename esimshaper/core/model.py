@@ -311,3 +311,30 @@ class State:
     attachments: tuple[Attachment, ...] = ()
     unsaved_bytes: int = 0
     saved_at: float = 0.0
+
+
+class Unusable(Exception):  # noqa: N818 - a word of the vocabulary: what was asked for cannot be done here
+    """An expected failure, for people: `message` says what is wrong, `hint` what to do about it (may be empty)."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class MetricType(Enum):
+    """The types of Prometheus that are in use; the value is the word of the exposition format."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric family. `samples` maps the values of `labels`, in their order, to a number, so none appears twice."""
+
+    name: str
+    help: str
+    type: MetricType
+    labels: tuple[str, ...] = ()
+    samples: Mapping[tuple[str, ...], float] = field(default_factory=dict)
