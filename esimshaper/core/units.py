@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Vocabulary: bytes, rates and times as people write them. Pure; whole numbers in, text out.
+
+Powers of 1000, because that is how carriers sell data: 1 GB is 1,000,000,000 bytes (SI; IEC 80000-13 keeps the
+powers of 1024 for KiB, MiB ...). No number passes through a float, so what is shown is what was counted, rounded once.
+"""
+
+from collections.abc import Sequence
+
+_SIZES = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
+_RATES = ("bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s")
+
+
+def format_size(size: int) -> str:
+    """Bytes with three figures that count: `0 B`, `999 B`, `1.23 GB`, `-12.5 KB`."""
+    return _scaled(size, _SIZES)
+
+
+def format_rate(rate: int) -> str:
+    """Bits per second with three figures that count: `800 bit/s`, `12.5 Mbit/s`. Counters are in bytes: times 8."""
+    return _scaled(rate, _RATES)
+
+
+def format_duration(seconds: float) -> str:
+    """A length of time with its two largest units, rounded down: `0s`, `42s`, `3m 20s`, `3h 12m`, `5d 4h`.
+
+    Times below zero (two clocks that do not agree) are shown as `0s`.
+    """
+    whole = max(0, int(seconds))
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    if days:
+        return f"{days}d {hour}h"
+    if hours:
+        return f"{hours}h {minute}m"
+    if minutes:
+        return f"{minutes}m {second}s"
+    return f"{second}s"
+
+
+def _scaled(number: int, units: Sequence[str]) -> str:
+    """`number` in the largest unit that leaves at least 1 before the point; halves are rounded away from zero."""
+    sign, rest = ("-" if number < 0 else ""), abs(number)
+    if rest < 1000:
+        return f"{sign}{rest} {units[0]}"
+    for power, unit in enumerate(units[1:], start=1):
+        for decimals in (2, 1, 0):
+            # In steps of 10**-decimals of the unit; one rounding of the exact number, so 999,999 becomes 1.00 MB.
+            step = 1000**power // 10**decimals
+            steps = (2 * rest + step) // (2 * step)
+            if steps < 1000:
+                before, after = divmod(steps, 10**decimals)
+                return f"{sign}{before}.{after:0{decimals}d} {unit}" if decimals else f"{sign}{before} {unit}"
+    return f"{sign}{rest // 1000 ** (len(units) - 1)} {units[-1]}"
