@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: the control socket, client side. In: a path and parameters. Out: the document. Owns: one connection at a time.
+
+Apart from edge/control.py so that the command line starts without loading a server.
+"""
+
+import grp
+import http.client
+import json
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from esimshaper.core.model import Unusable
+
+DEFAULT_DIRECTORY = "/run/esimshaper"
+SOCKET_NAME = "control.sock"
+TIMEOUT = 10.0
+MAX_DOCUMENT = 256 * 1024 * 1024
+
+
+class ControlError(Unusable):
+    """The daemon is there but did not give what was asked for, or may not be asked."""
+
+
+class DaemonNotRunning(Unusable):
+    """Nobody listens on the socket."""
+
+
+def default_socket() -> Path:
+    """$RUNTIME_DIRECTORY/control.sock as systemd sets it, else /run/esimshaper/control.sock."""
+    directory = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0] or DEFAULT_DIRECTORY
+    return Path(directory) / SOCKET_NAME
+
+
+def get(socket_path: Path, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The document at `path`, such as `/v1/status`. Raises DaemonNotRunning or ControlError."""
+    target = f"{path}?{urlencode(params)}" if params else path
+    try:
+        status, body = _request(socket_path, target)
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise DaemonNotRunning(
+            f"the daemon is not running (nobody listens on {socket_path})",
+            "start it: systemctl start esimshaper; or name its socket with --socket PATH",
+        ) from error
+    except PermissionError as error:
+        raise ControlError(f"you may not talk to the daemon on {socket_path}", _permission_hint(socket_path)) from error
+    except TimeoutError as error:
+        raise ControlError(
+            f"the daemon on {socket_path} did not answer in time", "see: journalctl -u esimshaper"
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "strerror", None) or error or type(error).__name__
+        raise ControlError(f"the daemon on {socket_path} broke off its answer: {reason}") from error
+    return _document(status, body, socket_path)
+
+
+def _request(socket_path: Path, target: str) -> tuple[int, bytes]:
+    connection = _UnixConnection(socket_path)
+    try:
+        connection.request("GET", target, headers={"Accept": "application/json"})
+        response = connection.getresponse()
+        return response.status, response.read(MAX_DOCUMENT)
+    finally:
+        connection.close()
+
+
+def _document(status: int, body: bytes, socket_path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except ValueError as error:
+        raise ControlError(f"what listens on {socket_path} is not esimshaper: its answer is not JSON") from error
+    if not isinstance(document, dict):
+        raise ControlError(f"what listens on {socket_path} is not esimshaper: its answer is no document")
+    if status != http.client.OK:
+        raise ControlError(str(document.get("error", f"the daemon answered with status {status}")))
+    return document
+
+
+def _permission_hint(socket_path: Path) -> str:
+    """Names the group that may, as the socket says, or as the packaging has it where the socket cannot be seen."""
+    group = "esimshaper"
+    with suppress(OSError, KeyError):
+        group = grp.getgrgid(socket_path.stat().st_gid).gr_name
+    if group == "root":
+        return "run it as root (sudo)"
+    return f"run it with sudo, or join the group {group}: sudo usermod -aG {group} $USER, then log in again"
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, socket_path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT)
+        self._socket_path = socket_path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._socket_path))
