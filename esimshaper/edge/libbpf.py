@@ -39,7 +39,7 @@ class _ProgramInfo(ct.Structure):
     _fields_ = (("type", ct.c_uint32), ("id", ct.c_uint32))
 
 
-class _TestRun(ct.Structure):
+class _RunOptions(ct.Structure):
     """struct bpf_test_run_opts, libbpf's bpf.h."""
 
     _fields_ = (
@@ -97,7 +97,7 @@ def program_id(fd: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class TestRun:
+class DryRun:
     """Result of BPF_PROG_TEST_RUN: the program's return value, nanoseconds a run, the context after it."""
 
     retval: int
@@ -105,13 +105,13 @@ class TestRun:
     context: bytes
 
 
-def test_run(program: int, packet: bytes, context: bytes = b"", repeat: int = 1) -> TestRun:
+def dry_run(program: int, packet: bytes, context: bytes = b"", repeat: int = 1) -> DryRun:
     """Runs a tc program on a packet that starts with its link header; `context` is a struct __sk_buff."""
     data = ct.create_string_buffer(packet, len(packet))
     ctx_in = ct.create_string_buffer(context, len(context)) if context else None
     ctx_out = ct.create_string_buffer(len(context)) if context else None
-    run = _TestRun(
-        size=ct.sizeof(_TestRun),
+    run = _RunOptions(
+        size=ct.sizeof(_RunOptions),
         data_in=ct.cast(data, ct.c_void_p),
         data_size_in=len(packet),
         ctx_in=ct.cast(ctx_in, ct.c_void_p) if ctx_in else None,
@@ -121,7 +121,7 @@ def test_run(program: int, packet: bytes, context: bytes = b"", repeat: int = 1)
         repeat=repeat,
     )
     _check(library().bpf_prog_test_run_opts(program, ct.byref(run)), "BPF_PROG_TEST_RUN")
-    return TestRun(run.retval, run.duration, ctx_out.raw if ctx_out else b"")
+    return DryRun(run.retval, run.duration, ctx_out.raw if ctx_out else b"")
 
 
 class Map:

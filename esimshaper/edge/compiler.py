@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: bcc. Source text in, pinned maps and programs out, in a child process that ends with it.
+
+bcc and LLVM would stay in memory with some 90 MB; the daemon never imports them. What the child does can be repeated:
+killed anywhere, the next child finishes it. Maps that are pinned already are used again, with all they count.
+"""
+
+import ctypes as ct
+import hashlib
+import json
+import os
+import secrets
+import struct
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from esimshaper.core.model import FIRST_CLIENT_ACCOUNT, Unusable
+from esimshaper.edge import libbpf
+
+SCHEMA = 1
+"""Version of map layouts: part of the pins' path, so that maps of another layout are never taken for ours."""
+
+PROGRAMS = (
+    "lan_ingress_ethernet",
+    "lan_ingress_raw",
+    "wan_egress_ethernet",
+    "wan_egress_raw",
+    "wan_ingress_ethernet",
+    "wan_ingress_raw",
+)
+META = struct.Struct("=QII")
+META_KEY = struct.pack("=I", 0)
+ACCOUNT_NUMBER = struct.Struct("=I")
+COMPILE_SECONDS = 120
+DEBIAN_PYTHON = "/usr/bin/python3"
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What is built: sizes of the tables, bits of the mark, where the pins go. All accounts fit into the mark."""
+
+    pins: str
+    mark_mask: int
+    accounts: int
+    flows: int
+
+    @property
+    def generation(self) -> Path:
+        """Folder of the maps. Other sizes or another mask are other maps. (bpffs refuses names with a dot.)"""
+        return Path(self.pins) / f"v{SCHEMA}-{self.mark_mask:08x}-{self.accounts}-{self.flows}"
+
+    @property
+    def programs(self) -> Path:
+        """Folder of the programs, named by the source that they were made from."""
+        digest = hashlib.sha256()
+        for path in sorted(source_folder().rglob("*.[ch]")):
+            digest.update(path.read_bytes())
+        return self.generation / f"programs-{digest.hexdigest()[:12]}"
+
+
+def source_folder() -> Path:
+    """`bpf/`: inside the installed package, or beside it in a checkout."""
+    installed = Path(__file__).parents[1] / "bpf"
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "bpf"
+
+
+def build(wanted: Build) -> None:
+    """Compiles, loads and pins in a child process. Raises Unusable with what is missing and what to do."""
+    child = [_interpreter(), "-m", __name__, json.dumps(asdict(wanted))]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    try:
+        done = subprocess.run(
+            child, check=False, capture_output=True, text=True, timeout=COMPILE_SECONDS, env=environment
+        )
+    except subprocess.TimeoutExpired:
+        raise Unusable(f"compiling took more than {COMPILE_SECONDS} s", "is the machine very busy? try again") from None
+    if done.returncode:
+        raise _explain(done.returncode, done.stderr)
+
+
+def _interpreter() -> str:
+    """bcc is seen only by Debian's own interpreter."""
+    return DEBIAN_PYTHON if Path(DEBIAN_PYTHON).exists() else sys.executable
+
+
+def _explain(code: int, errors: str) -> Unusable:
+    last = errors.strip().splitlines()[-1] if errors.strip() else f"exit status {code}"
+    if "No module named 'bcc'" in errors:
+        return Unusable("Debian's bcc for Python is not installed", "apt install python3-bpfcc")
+    if "Operation not permitted" in errors or "Permission denied" in errors:
+        return Unusable(
+            "the kernel refuses to load BPF programs for this user",
+            "run as root, or with the capabilities CAP_BPF and CAP_NET_ADMIN",
+        )
+    return Unusable(f"the kernel part cannot be loaded: {last}", "esimshaper doctor says what this machine lacks")
+
+
+def main() -> None:
+    """The child: standard error explains a failure, the exit status says whether there was one."""
+    wanted = Build(**json.loads(sys.argv[1]))
+    wanted.generation.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _load(wanted)
+    _found(wanted)
+
+
+def _load(wanted: Build) -> None:
+    """bcc creates and pins the maps; programs appear under their final name all at once."""
+    os.environ["BCC_KERNEL_SOURCE"] = str(source_folder() / "shim")
+    from bcc import BPF, lib  # noqa: PLC0415  only in the child
+
+    shift = (wanted.mark_mask & -wanted.mark_mask).bit_length() - 1
+    defines = {
+        "MARK_MASK": f"{wanted.mark_mask:#x}U",
+        "MARK_SHIFT": shift,
+        "ACCOUNTS": wanted.accounts,
+        "FLOWS": wanted.flows,
+        "PIN": f'"{wanted.generation}"',
+    }
+    source = source_folder()
+    flags = [f"-I{source}", *(f"-D{name}={value}" for name, value in defines.items())]
+    module = BPF(src_file=str(source / "meter.c"), cflags=flags)
+    unfinished = wanted.generation / f"unfinished-{wanted.programs.name}"
+    unfinished.mkdir(mode=0o700, exist_ok=True)
+    for name in PROGRAMS:
+        pin = unfinished / name
+        pin.unlink(missing_ok=True)
+        program = module.load_func(name, BPF.SCHED_CLS)
+        if lib.bpf_obj_pin(program.fd, os.fsencode(pin)) < 0:
+            number = ct.get_errno()
+            raise OSError(number, f"cannot pin {pin}: {os.strerror(number)}")
+    unfinished.rename(wanted.programs)
+
+
+def _found(wanted: Build) -> None:
+    """Gives new maps their free account numbers and, as the very last step, their epoch."""
+    meta = libbpf.Map(wanted.generation / "meta", 4, META.size)
+    if META.unpack(meta.lookup(META_KEY) or b"")[0]:
+        return
+    free = libbpf.Map(wanted.generation / "free_accounts", 0, ACCOUNT_NUMBER.size)
+    while free.pop() is not None:  # an earlier child was killed while it filled the queue
+        pass
+    for number in range(FIRST_CLIENT_ACCOUNT, wanted.accounts):
+        free.update(b"", ACCOUNT_NUMBER.pack(number))
+    meta.update(META_KEY, META.pack(secrets.randbits(63) | 1, SCHEMA, wanted.mark_mask))
+
+
+if __name__ == "__main__":
+    main()

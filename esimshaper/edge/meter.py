@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: our maps and programs in bpffs, by libbpf. Bytes of the kernel in, Reading and Flow out.
+
+The layouts are those of bpf/esimshaper.h. Nothing here changes a counter; the one write is that of freed accounts.
+"""
+
+import ipaddress
+import struct
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from esimshaper.core.model import (
+    PSEUDO_CLIENTS,
+    Account,
+    ClientKey,
+    Counters,
+    Event,
+    Flow,
+    Reading,
+    Reason,
+    Table,
+)
+from esimshaper.edge import libbpf
+
+META = struct.Struct("=QII")
+ACCOUNT = struct.Struct("=4Q")
+EVENT = struct.Struct("=2Q")
+CLIENT_KEY = struct.Struct("=16sI")
+NUMBER = struct.Struct("=I")
+FLOW_KEY = struct.Struct("!16s16sHHB3x")
+FLOW = struct.Struct("=6QI4x")
+FRAGMENT_KEY = struct.Struct("=16s16sII")
+ADDRESS_KEY = struct.Struct("=16s")
+ANNOUNCEMENT = struct.Struct("=16sII")
+
+LAYOUTS = {
+    "meta": (NUMBER, META),
+    "accounts": (NUMBER, ACCOUNT),
+    "events": (NUMBER, EVENT),
+    "clients": (CLIENT_KEY, NUMBER),
+    "flows": (FLOW_KEY, FLOW),
+    "fragments": (FRAGMENT_KEY, NUMBER),
+    "addresses": (ADDRESS_KEY, NUMBER),
+}
+"""Key and value of each map, as in bpf/esimshaper.h; the queue `free_accounts` and the ring are apart."""
+
+COUNTED = ("flows", "fragments", "addresses")
+MAC = 0
+"""CLIENT_MAC of enum client_kind."""
+
+
+OURS = "esimshaper"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A loaded program. Its label tells which program it is, into which maps it counts, and from which source it is."""
+
+    fd: int
+    label: str
+
+
+class Meter:
+    """The maps and programs of one generation. Raises OSError or ValueError if the pins are not there or not ours."""
+
+    def __init__(self, generation: Path, programs: Path | None = None) -> None:
+        self.generation = generation
+        self._maps = {
+            name: libbpf.Map(generation / name, key.size, value.size) for name, (key, value) in LAYOUTS.items()
+        }
+        self.epoch = META.unpack(self._maps["meta"].lookup(NUMBER.pack(0)) or bytes(META.size))[0]
+        if not self.epoch:
+            raise ValueError(f"{generation} was not finished")
+        self._programs = {pin.name: libbpf.open_pin(pin) for pin in programs.iterdir()} if programs else {}
+        self._digest = programs.name.removeprefix("programs-") if programs else ""
+
+    def program(self, name: str) -> Program:
+        """What traffic control needs to attach one of our programs."""
+        return Program(self._programs[name], f"{OURS} {name} {self.epoch:016x} {self._digest}")
+
+    def announcements(self, callback: Callable[[ClientKey], None]) -> libbpf.Ring:
+        """The ring of clients that were seen for the first time."""
+
+        def announce(record: bytes) -> None:
+            address, kind, _ = ANNOUNCEMENT.unpack(record)
+            callback(client_key(address, kind))
+
+        return libbpf.Ring(self.generation / "announcements", announce)
+
+    def read(self) -> Reading:
+        """All counters now.
+
+        Owners are read before and after the counters: an account that got its client in between is not without owner,
+        and counters that are read after their owner was known belong to it.
+        """
+        owners = dict(PSEUDO_CLIENTS) | self._owners()
+        accounts = {
+            Account(number): Counters(*fields)
+            for number, fields in enumerate(self._array("accounts", ACCOUNT))
+            if any(fields)
+        }
+        owners |= self._owners()
+        events = {Reason(i): Event(*fields) for i, fields in enumerate(self._array("events", EVENT)) if any(fields)}
+        return Reading(self.epoch, time.clock_gettime(time.CLOCK_BOOTTIME), accounts, owners, events)
+
+    def tables(self) -> tuple[Table, ...]:
+        """How full the maps are. Counting a full flow table takes some 10 ms: not for every tick."""
+        room = self._maps["accounts"].max_entries - len(PSEUDO_CLIENTS)
+        return (
+            Table("clients", self._maps["clients"].count(), room),
+            *(Table(name, self._maps[name].count(), self._maps[name].max_entries) for name in COUNTED),
+        )
+
+    def flows(self) -> Iterator[Flow]:
+        """Every flow in the table, in no order."""
+        owners = dict(PSEUDO_CLIENTS) | self._owners()
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        for keys, values, number in self._maps["flows"].chunks():
+            pairs = zip(FLOW_KEY.iter_unpack(keys), FLOW.iter_unpack(values), strict=False)
+            for (key, value), _ in zip(pairs, range(number), strict=False):
+                yield _flow(key, value, owners, now)
+
+    def close(self) -> None:
+        for map_ in self._maps.values():
+            map_.close()
+
+    def _array(self, name: str, layout: struct.Struct) -> Iterator[tuple[int, ...]]:
+        for _, values, number in self._maps[name].chunks():
+            yield from layout.iter_unpack(values[: number * layout.size])
+
+    def _owners(self) -> dict[Account, ClientKey]:
+        owners: dict[Account, ClientKey] = {}
+        for keys, values, number in self._maps["clients"].chunks():
+            keys_and_values = zip(
+                CLIENT_KEY.iter_unpack(keys[: number * CLIENT_KEY.size]),
+                NUMBER.iter_unpack(values[: number * NUMBER.size]),
+                strict=True,
+            )
+            owners |= {Account(account): client_key(address, kind) for (address, kind), (account,) in keys_and_values}
+        return owners
+
+
+def client_key(address: bytes, kind: int) -> ClientKey:
+    """`struct client_key` as text."""
+    return ClientKey(address[:6].hex(":") if kind == MAC else address_text(address))
+
+
+def address_text(address: bytes) -> str:
+    """16 bytes, IPv4 mapped into IPv6, as people write it."""
+    ip = ipaddress.IPv6Address(address)
+    return str(ip.ipv4_mapped or ip)
+
+
+def _flow(key: tuple[Any, ...], value: tuple[int, ...], owners: dict[Account, ClientKey], now: int) -> Flow:
+    remote, local, remote_port, local_port, protocol = key
+    down, up, down_packets, up_packets, first_seen, last_seen, account = value
+    return Flow(
+        client=owners.get(Account(account), PSEUDO_CLIENTS[Account(0)]),
+        protocol=protocol,
+        remote_address=address_text(remote),
+        remote_port=remote_port,
+        wan_address=address_text(local),
+        wan_port=local_port,
+        counters=Counters(down, up, down_packets, up_packets),
+        age=max(0, now - first_seen) / 1e9,
+        idle=max(0, now - last_seen) / 1e9,
+    )

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: netlink, by pyroute2. Attaches our programs to interfaces, finds them again, and removes exactly ours.
+
+A filter is ours by its label. A clsact qdisc that we made is remembered by an empty folder beside the pins, which lives
+just as long as the kernel's objects do; one that was there before is never removed.
+"""
+
+import contextlib
+import errno
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyroute2 import IPRoute
+from pyroute2.netlink import NetlinkError
+
+from esimshaper.core.model import Attachment, Hook
+
+RTMGRP_LINK = 1
+ETH_P_ALL = 3
+PRIORITY = 10
+HANDLE = 1
+INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3  # clsact's two sides, include/uapi/linux/pkt_sched.h
+SIDES = {Hook.LAN_INGRESS: INGRESS, Hook.WAN_INGRESS: INGRESS, Hook.WAN_EGRESS: EGRESS}
+
+ETHERNET = 1
+WITHOUT_LINK_HEADER = {
+    512: "PPP",
+    519: "raw IP",
+    65534: "tun",
+    768: "IP tunnel",
+    769: "IPv6 tunnel",
+    776: "SIT tunnel",
+}
+"""ARPHRD numbers (include/uapi/linux/if_arp.h) of links whose packets start with the IP header."""
+
+LabelledProgram = Any
+"""Anything with `fd` and `label`: the meter's Program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An interface: its kernel number, its ARPHRD type."""
+
+    index: int
+    name: str
+    type: int
+
+    @property
+    def kind(self) -> str | None:
+        """The suffix of the programs for it; None for a link type that we cannot count."""
+        if self.type == ETHERNET:
+            return "ethernet"
+        return "raw" if self.type in WITHOUT_LINK_HEADER else None
+
+
+class TrafficControl:
+    """`markers` is the folder that remembers which clsact qdiscs are ours; `ours` is the first word of our labels."""
+
+    def __init__(self, markers: Path, ours: str) -> None:
+        self._markers = markers
+        self._ours = ours
+        self._netlink = IPRoute()
+
+    def close(self) -> None:
+        self._netlink.close()
+
+    def links(self) -> dict[str, Link]:
+        """All interfaces of this network namespace by name."""
+        found = (Link(m["index"], m.get_attr("IFLA_IFNAME"), m["ifi_type"]) for m in self._netlink.get_links())
+        return {link.name: link for link in found}
+
+    def ensure(
+        self, wanted: Sequence[tuple[str, Hook]], program: Callable[[str], LabelledProgram]
+    ) -> tuple[Attachment, ...]:
+        """Makes each wanted hook run the program given for its link type; what is right already is left alone."""
+        links = self.links()
+        return tuple(self._ensure(links.get(name), name, hook, program) for name, hook in wanted)
+
+    def _ensure(
+        self, link: Link | None, name: str, hook: Hook, program: Callable[[str], LabelledProgram]
+    ) -> Attachment:
+        if link is None:
+            return Attachment(name, hook, attached=False, problem=f"interface {name} is not there")
+        if link.kind is None:
+            return Attachment(name, hook, attached=False, problem=f"{name} has link type {link.type}, not understood")
+        wanted = program(f"{hook.value}_{link.kind}")
+        try:
+            if self._label(link, SIDES[hook]) != wanted.label:
+                self._attach(link, SIDES[hook], wanted)
+        except NetlinkError as error:
+            return Attachment(name, hook, attached=False, problem=_sentence(name, error))
+        return Attachment(name, hook, attached=True)
+
+    def _filters(self, link: Link, side: int) -> Iterator[tuple[int, int, str]]:
+        """Priority, handle and label of the bpf filters at one side of an interface."""
+        for message in self._netlink.get_filters(index=link.index, parent=side):
+            options = message.get_attr("TCA_OPTIONS")
+            if message.get_attr("TCA_KIND") == "bpf" and message["handle"] and options is not None:
+                yield message["info"] >> 16, message["handle"], options.get_attr("TCA_BPF_NAME") or ""
+
+    def _label(self, link: Link, side: int) -> str | None:
+        at_our_place = (
+            label for priority, handle, label in self._filters(link, side) if (priority, handle) == (PRIORITY, HANDLE)
+        )
+        return next(at_our_place, None)
+
+    def _attach(self, link: Link, side: int, program: LabelledProgram) -> None:
+        """`replace` swaps the program of a filter that is there without a gap."""
+        there = self._label(link, side)
+        if there is not None and not there.startswith(f"{self._ours} "):
+            raise NetlinkError(errno.EEXIST, f"a filter of somebody else, {there!r}, is at priority {PRIORITY}")
+        self._add_clsact(link)
+        self._netlink.tc(
+            "replace-filter",
+            "bpf",
+            link.index,
+            HANDLE,
+            parent=side,
+            prio=PRIORITY,
+            protocol=ETH_P_ALL,
+            fd=program.fd,
+            name=program.label,
+            direct_action=True,
+        )
+
+    def _add_clsact(self, link: Link) -> None:
+        try:
+            self._netlink.tc("add", "clsact", link.index)
+        except NetlinkError as error:
+            if error.code != errno.EEXIST:
+                raise
+            return
+        with contextlib.suppress(FileExistsError):
+            self._marker(link).mkdir(parents=True)
+
+    def _marker(self, link: Link) -> Path:
+        return self._markers / f"{link.index}-{link.name.replace('.', '_')}"
+
+    def sweep(self, keep: Sequence[tuple[str, Hook]] = ()) -> list[str]:
+        """Removes our filters but those to be kept, then our clsact qdiscs that nobody uses; says what it removed."""
+        kept = {(name, SIDES[hook]) for name, hook in keep}
+        removed: list[str] = []
+        links = self.links()
+        for link in links.values():
+            for side in (INGRESS, EGRESS):
+                if (link.name, side) not in kept:
+                    removed += self._remove_filters(link, side)
+            if self._marker(link).is_dir() and not any(self._any_filter(link, side) for side in (INGRESS, EGRESS)):
+                self._netlink.tc("del", "clsact", link.index)
+                self._marker(link).rmdir()
+                removed.append(f"qdisc clsact on {link.name}")
+        self._forget_gone(links)
+        return removed
+
+    def _any_filter(self, link: Link, side: int) -> bool:
+        return any(True for _ in self._netlink.get_filters(index=link.index, parent=side))
+
+    def _remove_filters(self, link: Link, side: int) -> Iterator[str]:
+        for priority, handle, label in list(self._filters(link, side)):
+            if label.startswith(f"{self._ours} "):
+                self._netlink.tc(
+                    "del-filter", "bpf", link.index, handle, parent=side, prio=priority, protocol=ETH_P_ALL
+                )
+                yield f"filter {label.split()[1]} on {link.name}"
+
+    def _forget_gone(self, links: Mapping[str, Link]) -> None:
+        """An interface that is gone took its qdisc along."""
+        present = {self._marker(link) for link in links.values()}
+        for marker in self._markers.iterdir() if self._markers.is_dir() else ():
+            if marker not in present:
+                marker.rmdir()
+
+
+class LinkEvents:
+    """Changes of interfaces, as a readable file descriptor."""
+
+    def __init__(self) -> None:
+        self._netlink = IPRoute()
+        self._netlink.bind(groups=RTMGRP_LINK)
+        self.fd: int = self._netlink.fileno()
+
+    def drain(self) -> None:
+        """Reads what has arrived. What changed does not matter: wanted and actual are compared anew each time."""
+        self._netlink.get()
+
+    def close(self) -> None:
+        self._netlink.close()
+
+
+def _sentence(interface: str, error: NetlinkError) -> str:
+    if error.code == errno.EPERM:
+        return f"attaching to {interface} needs the capability CAP_NET_ADMIN"
+    if error.code in (errno.ENOENT, errno.EOPNOTSUPP):
+        return f"the kernel has no clsact or cls_bpf for {interface} (modules sch_ingress and cls_bpf)"
+    return f"attaching to {interface} failed: {error}"
