@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vocabulary of `doctor`: what esimshaper.edge.probe sees of a box, and what esimshaper.core.diagnosis says of it.
+
+Pure: types only. A fact that is None could not be found out; `Facts.unknown` then says why.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Operation(Enum):
+    """What is asked of the kernel, or of a library, on the way to a running meter."""
+
+    BPFFS = "bpffs"
+    MAP = "map"
+    RING_BUFFER = "ring buffer"
+    LOAD = "load"
+    PIN = "pin"
+    NAMESPACE = "namespace"
+    CLSACT = "clsact"
+    ATTACH = "attach"
+    COMPILER = "compiler"
+    LIBBPF = "libbpf"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An operation that did not work. `errno` is 0 where there is none; `detail` is what was said, may be empty."""
+
+    operation: Operation
+    errno: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Privileges:
+    """Of the process that asks: effective user and effective capabilities, in names like CAP_BPF."""
+
+    uid: int
+    capabilities: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """`path` may not exist yet; then `writable` and `free_bytes` are those of the nearest parent."""
+
+    path: str
+    exists: bool
+    writable: bool
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bpffs:
+    """The place of the pins."""
+
+    path: str
+    mounted: bool
+    writable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """Debian's bcc in the interpreter at `python`. `detail` says why it cannot be used, and is empty if it can."""
+
+    python: str
+    version: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Unix time in seconds, and whether the kernel believes that somebody sets the clock right (adjtimex)."""
+
+    unix: float
+    synchronised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A network interface. `type` is ARPHRD_*, `kind` that of rtnetlink (bridge, wireguard), often empty."""
+
+    index: int
+    name: str
+    type: int
+    kind: str = ""
+    up: bool = True
+    master: int = 0
+    xdp: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A tc filter, maybe ours. Low priorities run first; 0 stands for tcx. `name` is the label of a program."""
+
+    interface: str
+    direction: str
+    priority: int
+    kind: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Flowtable:
+    """An nft flowtable; `hardware`: with `flags offload`, so that packets may never reach the processor."""
+
+    name: str
+    hardware: bool
+
+
+class MarkAccess(Enum):
+    """What somebody else does with the packet mark. UNREADABLE: an xtables rule whose bits cannot be listed."""
+
+    WRITES = "writes"
+    READS = "reads"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class MarkUse:
+    """`where` names the rule for people; `bits` are those that it changes or compares."""
+
+    where: str
+    access: MarkAccess
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseFile:
+    """`problem` is empty if the file can be read."""
+
+    path: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The part of the configuration that the box has to fit."""
+
+    wan: str
+    lans: tuple[str, ...]
+    leases: tuple[str, ...] = ()
+    mark_mask: int = 0xFF000000
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that was looked at. `wanted`, and all about the network but nft, is None without a configuration.
+
+    `mark_uses` are rules of nft, `rules` those of `ip rule`.
+    """
+
+    wanted: Wanted | None = None
+    privileges: Privileges | None = None
+    kernel: str | None = None
+    failures: tuple[Failure, ...] | None = None
+    bpffs: Bpffs | None = None
+    compiler: Compiler | None = None
+    libbpf: str | Failure | None = None
+    jit: bool | None = None
+    libraries: Mapping[str, str] | None = None
+    clock: Clock | None = None
+    state: Directory | None = None
+    daemon: bool | None = None
+    links: tuple[Link, ...] | None = None
+    ingress_qdiscs: tuple[str, ...] | None = None
+    filters: tuple[Filter, ...] | None = None
+    default_routes: tuple[str, ...] | None = None
+    flowtables: tuple[Flowtable, ...] | None = None
+    mark_uses: tuple[MarkUse, ...] | None = None
+    rules: tuple[MarkUse, ...] | None = None
+    leases: tuple[LeaseFile, ...] | None = None
+    unknown: Mapping[str, str] = field(default_factory=dict)
+
+
+class Level(Enum):
+    """How bad a finding is. Only a PROBLEM keeps the box from metering truthfully."""
+
+    OK = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `doctor`: name of the check, how bad, the consequence in plain words, what to do (may be empty)."""
+
+    check: str
+    level: Level
+    sentence: str
+    hint: str = ""
+
+    @classmethod
+    def ok(cls, check: str, sentence: str) -> "Finding":
+        return cls(check, Level.OK, sentence)
+
+    @classmethod
+    def note(cls, check: str, sentence: str, hint: str = "") -> "Finding":
+        return cls(check, Level.NOTE, sentence, hint)
+
+    @classmethod
+    def warning(cls, check: str, sentence: str, hint: str = "") -> "Finding":
+        return cls(check, Level.WARNING, sentence, hint)
+
+    @classmethod
+    def problem(cls, check: str, sentence: str, hint: str = "") -> "Finding":
+        return cls(check, Level.PROBLEM, sentence, hint)

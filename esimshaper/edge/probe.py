@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: this box. What the configuration wants goes in, Facts come out; nothing is decided and nothing is changed.
+
+Each probe stands alone: one that fails leaves its fact None and its reason in `Facts.unknown`, and the rest goes on.
+"""
+
+import ctypes
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import TypeVar
+
+from esimshaper.core.facts import (
+    Bpffs,
+    Clock,
+    Compiler,
+    Directory,
+    Facts,
+    Failure,
+    LeaseFile,
+    Operation,
+    Privileges,
+    Wanted,
+)
+from esimshaper.edge import probe_bpf, probe_nft
+
+T = TypeVar("T")
+
+BPFFS = "/sys/fs/bpf"
+BPF_FS_MAGIC = 0xCAFE4A11  # include/uapi/linux/magic.h
+LIBBPF = "libbpf.so.1"
+DEBIAN_PYTHON = "/usr/bin/python3"
+CHILD_SECONDS = 30
+SOCKET_SECONDS = 2.0
+
+# include/uapi/linux/capability.h
+CAPABILITIES = {12: "CAP_NET_ADMIN", 21: "CAP_SYS_ADMIN", 38: "CAP_PERFMON", 39: "CAP_BPF"}
+
+# Names of distributions, as in pyproject.toml.
+LIBRARIES = ("pyroute2", "PyYAML", "jsonschema", "prometheus-client", "cheroot", "rich", "systemd-python")
+
+TIME_ERROR = 5  # include/uapi/linux/timex.h: what adjtimex returns when the clock is not synchronised
+
+_IMPORT_BCC = "import bcc, json; bcc.BPF.load_func; print(json.dumps(getattr(bcc, '__version__', '')))"
+
+
+def gather(wanted: Wanted | None, state: Path, control: Path) -> Facts:
+    """Everything there is to know. `state`: the state directory, `control`: the control socket of the daemon."""
+    unknown: dict[str, str] = {}
+    box = Facts(
+        wanted=wanted,
+        privileges=_look(unknown, "privileges", privileges),
+        kernel=_look(unknown, "kernel", lambda: os.uname().release),
+        failures=_look(unknown, "kernel", probe_bpf.failures),
+        bpffs=_look(unknown, "bpffs", bpffs),
+        compiler=_look(unknown, "compiler", compiler),
+        libbpf=_look(unknown, "libbpf", libbpf),
+        jit=_look(unknown, "jit", jit),
+        libraries=_look(unknown, "libraries", libraries),
+        clock=_look(unknown, "clock", clock),
+        state=_look(unknown, "state", lambda: directory(state)),
+        daemon=_look(unknown, "daemon", lambda: answers(control)),
+        flowtables=_look(unknown, "offload", probe_nft.flowtables),
+        mark_uses=_look(unknown, "marks", probe_nft.mark_uses),
+        unknown=unknown,
+    )
+    return _with_network(box, wanted, unknown) if wanted else box
+
+
+def _with_network(box: Facts, wanted: Wanted, unknown: dict[str, str]) -> Facts:
+    try:
+        from esimshaper.edge import probe_network as network  # noqa: PLC0415  doctor must also run without pyroute2
+    except ImportError as error:
+        unknown["network"] = str(error)
+        return box
+    return replace(
+        box,
+        links=_look(unknown, "interfaces", network.links),
+        ingress_qdiscs=_look(unknown, "qdiscs", lambda: network.ingress_qdiscs(wanted)),
+        filters=_look(unknown, "filters", lambda: network.filters(wanted)),
+        default_routes=_look(unknown, "routes", network.default_routes),
+        rules=_look(unknown, "rules", network.fwmark_rules),
+        leases=_look(unknown, "leases", lambda: tuple(lease_file(Path(path)) for path in wanted.leases)),
+    )
+
+
+def _look(unknown: dict[str, str], check: str, probe: Callable[[], T]) -> T | None:
+    try:
+        return probe()
+    except Exception as error:  # noqa: BLE001 - a broken box is what doctor is for: no probe may end it
+        unknown[check] = " ".join(str(error).split()) or type(error).__name__
+        return None
+
+
+def privileges() -> Privileges:
+    """Of this process, from /proc/self/status (proc(5): CapEff)."""
+    status = Path("/proc/self/status").read_text()
+    held = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), 16)
+    return Privileges(os.geteuid(), frozenset(name for bit, name in CAPABILITIES.items() if held >> bit & 1))
+
+
+def bpffs() -> Bpffs:
+    """What is mounted at the place of the pins."""
+    buffer = ctypes.create_string_buffer(256)  # struct statfs is 120 bytes at most; its first word is the type
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.statfs(os.fsencode(BPFFS), buffer) < 0:
+        return Bpffs(BPFFS, mounted=False, writable=False)
+    kind = ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF
+    return Bpffs(BPFFS, mounted=kind == BPF_FS_MAGIC, writable=os.access(BPFFS, os.W_OK))
+
+
+def compiler() -> Compiler:
+    """Debian's bcc, imported in a child process because it brings LLVM along. PyPI's `bcc` has no BPF.load_func."""
+    python = DEBIAN_PYTHON if Path(DEBIAN_PYTHON).exists() else sys.executable
+    done = subprocess.run(
+        [python, "-c", _IMPORT_BCC], capture_output=True, text=True, timeout=CHILD_SECONDS, check=False
+    )
+    if done.returncode:
+        return Compiler(python, detail=(done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])
+    return Compiler(python, version=str(json.loads(done.stdout)))
+
+
+def libbpf() -> str | Failure:
+    """Version of the library, or how loading it failed."""
+    try:
+        library = ctypes.CDLL(LIBBPF)
+    except OSError as error:
+        return Failure(Operation.LIBBPF, detail=str(error))
+    library.libbpf_version_string.restype = ctypes.c_char_p
+    version: bytes = library.libbpf_version_string()
+    return version.decode().removeprefix("v")
+
+
+def jit() -> bool | None:
+    """Whether BPF is compiled; None where this namespace does not show it."""
+    switch = Path("/proc/sys/net/core/bpf_jit_enable")
+    return switch.read_text().strip() != "0" if switch.exists() else None
+
+
+def libraries() -> dict[str, str]:
+    """Version by name of distribution; empty for those that are not installed."""
+    return {name: _version(name) for name in LIBRARIES}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def clock() -> Clock:
+    """adjtimex(2) without a change."""
+    timex = ctypes.create_string_buffer(512)  # struct timex, modes = 0; 208 bytes where long has 64 bits
+    result = ctypes.CDLL(None, use_errno=True).adjtimex(timex)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return Clock(time.time(), synchronised=result != TIME_ERROR)
+
+
+def directory(path: Path) -> Directory:
+    """A directory, or what the nearest parent says of it if it is not there yet."""
+    there = next(place for place in (path, *path.parents) if place.exists())
+    room = os.statvfs(there)
+    writable = there.is_dir() and os.access(there, os.W_OK)
+    return Directory(str(path), path.exists(), writable, room.f_bavail * room.f_frsize)
+
+
+def answers(control: Path) -> bool:
+    """Whether somebody accepts connections there."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(SOCKET_SECONDS)
+        try:
+            client.connect(str(control))
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            return False
+    return True
+
+
+def lease_file(path: Path) -> LeaseFile:
+    """Whether it can be read."""
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        return LeaseFile(str(path), error.strerror or str(error))
+    return LeaseFile(str(path))
