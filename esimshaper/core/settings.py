@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The owner's wishes as values: a tree of plain values goes in, Settings or all Problems with it come out. Pure.
+
+Shapes, defaults and help texts are in esimshaper.schema.json; edge/settings_file.py holds the tree against it. What is
+here is what a schema cannot say: what one value means for another, and what a text must mean.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from esimshaper.core.model import FIRST_CLIENT_ACCOUNT, ROUTER, UNATTRIBUTED, ClientKey
+
+MAX_CLIENTS = 1024
+"""How many clients are told apart when neither the file nor the mark mask says less."""
+
+_MAC = re.compile("([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")
+
+Path = tuple[str | int, ...]
+"""The way to a value: names of keys and positions in lists, from the top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with the value at `path`, and what would be right."""
+
+    path: Path
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wan:
+    """The uplink; `interface` need not exist yet."""
+
+    interface: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lan:
+    """The side of the clients. `leases` are paths of lease files in dnsmasq's format.
+
+    `mark_mask` is one run of at least 2 bits of the 32 of a packet's mark: mark & mark_mask == account << mark_shift.
+    """
+
+    interfaces: tuple[str, ...]
+    leases: tuple[str, ...]
+    mark_mask: int
+
+    @property
+    def mark_shift(self) -> int:
+        """How far the account is shifted to the left in the mark."""
+        return (self.mark_mask & -self.mark_mask).bit_length() - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A name for people. `mac` is in lower case with colons."""
+
+    name: str
+    mac: ClientKey
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """An IP address, without brackets, and a TCP port."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What Prometheus reads, and where."""
+
+    listen: Listen
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Room in the kernel part. `max_clients` leaves out the pseudo-clients; the mark mask can number them all."""
+
+    max_clients: int
+    max_flows: int
+
+    @property
+    def max_accounts(self) -> int:
+        """Entries of the map `accounts`: the clients and the pseudo-clients."""
+        return self.max_clients + FIRST_CLIENT_ACCOUNT
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of /etc/esimshaper/esimshaper.yaml and its conf.d. `timezone` is an IANA name that this box knows."""
+
+    wan: Wan
+    lan: Lan
+    timezone: str
+    clients: tuple[Client, ...]
+    metrics: Metrics
+    meter: Meter
+
+
+def find_problems(tree: Mapping[str, Any], known_zone: Callable[[str], bool]) -> tuple[Problem, ...]:
+    """Everything that is wrong in `tree` beyond the schema.
+
+    Each value in `tree` is as the schema wants it; a missing one (in a list: None) is not judged, so that the rest
+    can be.
+    `known_zone` says whether this box has rules for a time zone.
+    """
+    return (
+        *_interface_problems(tree),
+        *_mask_problems(tree),
+        *_client_problems(tree.get("clients", ())),
+        *_zone_problems(tree, known_zone),
+        *_listen_problems(tree),
+    )
+
+
+def settings_from(tree: Mapping[str, Any]) -> Settings:
+    """Turns a complete `tree` without problems into values."""
+    lan, meter = tree["lan"], tree["meter"]
+    mask = int(lan["mark_mask"])
+    address, port = parse_listen(tree["metrics"]["listen"])
+    return Settings(
+        wan=Wan(interface=tree["wan"]["interface"]),
+        lan=Lan(interfaces=tuple(lan["interfaces"]), leases=tuple(lan["leases"]), mark_mask=mask),
+        timezone=tree["timezone"],
+        clients=tuple(Client(name=each["name"], mac=parse_mac(each["mac"])) for each in tree["clients"]),
+        metrics=Metrics(Listen(address, port)),
+        meter=Meter(
+            max_clients=int(meter.get("max_clients", min(MAX_CLIENTS, mask_capacity(mask)))),
+            max_flows=int(meter["max_flows"]),
+        ),
+    )
+
+
+def mask_capacity(mask: int) -> int:
+    """How many clients the bits of a mark mask can number beside the pseudo-clients.
+
+    Raises ValueError unless `mask` is one run of at least 2 bits: an account is shifted into it as a whole.
+    """
+    run = mask // (mask & -mask) if mask else 0
+    if run & (run + 1):
+        raise ValueError("the bits are not in one piece")
+    if run < 3:
+        raise ValueError("fewer than 2 bits are set")
+    return run + 1 - FIRST_CLIENT_ACCOUNT
+
+
+def parse_mac(text: str) -> ClientKey:
+    """A MAC address in lower case with colons, from one of either case, with colons or dashes.
+
+    Raises ValueError for anything else, and for addresses that no device can send from (IEEE 802: group bit, zero).
+    """
+    if not _MAC.fullmatch(text):
+        raise ValueError(f"`{text}` is not a MAC address")
+    pairs = text.replace("-", ":").lower().split(":")
+    if int(pairs[0], 16) & 1:
+        raise ValueError(f"`{text}` is the address of a group, not of one device")
+    if set(pairs) == {"00"}:
+        raise ValueError(f"`{text}` is the empty address, not that of a device")
+    return ClientKey(":".join(pairs))
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """IP address and port, from `127.0.0.1:19473` or `[::1]:19473`. Raises ValueError for anything else."""
+    host, _, port = text.rpartition(":")
+    address = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        version = ipaddress.ip_address(address).version
+    except ValueError:
+        raise ValueError(f"`{text}` is not an IP address and a port") from None
+    if (version == 6) != (address != host):
+        raise ValueError(f"`{text}` needs brackets around an IPv6 address, and only there")
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
+        raise ValueError(f"`{text}` does not end in a port from 1 to 65535")
+    return address, int(port)
+
+
+def _interface_problems(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    interfaces = tree.get("lan", {}).get("interfaces", ())
+    wan = tree.get("wan", {}).get("interface")
+    seen: set[str] = set()
+    for position, name in enumerate(interfaces):
+        if name is None:
+            continue
+        path = ("lan", "interfaces", position)
+        if name == wan:
+            yield Problem(path, f"`{name}` is the uplink (wan.interface)", "An interface is on one side only.")
+        if name in seen:
+            yield Problem(path, f"`{name}` is listed twice", "Remove one of the two.")
+        seen.add(name)
+
+
+def _mask_problems(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    mask = tree.get("lan", {}).get("mark_mask")
+    wanted = tree.get("meter", {}).get("max_clients")
+    if mask is None:
+        return
+    try:
+        capacity = mask_capacity(int(mask))
+    except ValueError as error:
+        hint = "At least 2 bits in one piece are needed, for example 0xff000000 (254 clients) or 0xfff00000 (4094)."
+        yield Problem(("lan", "mark_mask"), f"`{int(mask):#010x}` cannot number clients: {error}", hint)
+        return
+    if wanted is not None and wanted > capacity:
+        message = f"{int(wanted)} clients do not fit into lan.mark_mask {int(mask):#010x}, which can number {capacity}"
+        bits = (int(wanted) + FIRST_CLIENT_ACCOUNT - 1).bit_length()
+        hint = f"Set max_clients to {capacity} or less, or give the mask {bits} bits."
+        yield Problem(("meter", "max_clients"), message, hint)
+    room = capacity if wanted is None else min(int(wanted), capacity)
+    clients = tree.get("clients", ())
+    if len(clients) > room:
+        message = f"{len(clients)} clients are named, but only {room} can be told apart"
+        hint = "Give lan.mark_mask more bits, and raise meter.max_clients where it is set."
+        yield Problem(("clients", room), message, hint)
+
+
+def _client_problems(clients: Sequence[Mapping[str, Any] | None]) -> Iterator[Problem]:
+    names: set[str] = set()
+    owners: dict[ClientKey, str] = {}
+    for position, client in enumerate(clients):
+        if client is None:
+            continue
+        if (name := client.get("name")) is not None:
+            path = ("clients", position, "name")
+            if fault := _name_fault(name):
+                yield Problem(path, fault, "Choose another name, for example alice-phone.")
+            elif name in names:
+                yield Problem(path, f"the name `{name}` is used twice", "Give each client a name of its own.")
+            names.add(name)
+        if (text := client.get("mac")) is not None:
+            path = ("clients", position, "mac")
+            try:
+                mac = parse_mac(text)
+            except ValueError as error:
+                yield Problem(path, str(error), "`esimshaper clients` shows the addresses of the devices in use.")
+                continue
+            if mac in owners:
+                yield Problem(path, f"`{text}` already belongs to {owners[mac]}", "Keep one name for each device.")
+            owners.setdefault(mac, f"`{name}`" if name else "another client")
+
+
+def _name_fault(name: str) -> str:
+    """What keeps `name` from being a client's name beside those that the meter gives itself; empty if nothing."""
+    if name in (ROUTER, UNATTRIBUTED):
+        return f"`{name}` is the name of a built-in client"
+    if not name.isprintable():
+        return "the name has invisible characters"
+    if _MAC.fullmatch(name) or _is_ip_address(name):
+        return f"`{name}` looks like an address, which is what clients without a name are called"
+    return ""
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _zone_problems(tree: Mapping[str, Any], known_zone: Callable[[str], bool]) -> Iterator[Problem]:
+    zone = tree.get("timezone")
+    if zone is not None and not known_zone(zone):
+        hint = "Write it as in Asia/Tokyo; `timedatectl list-timezones` lists the names."
+        yield Problem(("timezone",), f"`{zone}` is not a time zone that this box knows", hint)
+
+
+def _listen_problems(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    listen = tree.get("metrics", {}).get("listen")
+    if listen is None:
+        return
+    try:
+        parse_listen(listen)
+    except ValueError as error:
+        hint = 'Write it as 127.0.0.1:19473 (this box only), 0.0.0.0:19473 or "[::]:19473" (everyone who can reach it).'
+        yield Problem(("metrics", "listen"), str(error), hint)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The configuration file and its conf.d: a path goes in, Settings or every mistake with its place come out.
+
+`yaml_file` gives values that know their places, `schema` holds them against esimshaper.schema.json, core.settings says
+what they mean together. No resource is kept after `load` returns.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from esimshaper.core import settings as core
+from esimshaper.core.settings import Settings
+from esimshaper.edge.settings_file.schema import judge
+from esimshaper.edge.settings_file.yaml_file import Item, Place, PlacedProblem, placed, read
+
+__all__ = ["PlacedProblem", "SettingsError", "load"]
+
+
+class SettingsError(Exception):
+    """A configuration that cannot be used. `problems` has all that is wrong, by file and line."""
+
+    def __init__(self, problems: Iterable[PlacedProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def load(path: Path) -> Settings:
+    """Reads the file at `path` and conf.d/*.yaml beside it, in the order of their names.
+
+    Blocks are merged, `clients` are joined, of other values the later one counts. Raises SettingsError.
+    """
+    problems: list[PlacedProblem] = []
+    folder = path.parent / "conf.d"
+    files = [path, *_drop_ins(folder, problems)]
+    all_listed = not problems
+    trees = [tree for file in files if (tree := read(file, problems))]
+    merged = Item({}, Place(path), Place(path))
+    for tree in trees:
+        merged = _merge(merged, tree) if isinstance(tree.content, dict) else merged
+    plain, misshapen = judge(trees, merged, complete=all_listed and len(trees) == len(files))
+    problems += misshapen
+    for each in core.find_problems(plain, _known_zone):
+        place = merged.at(each.path).place
+        problems.append(placed(place, each.message, each.hint))
+    if problems:
+        order = {file: number for number, file in enumerate((folder, *files))}
+        raise SettingsError(sorted(set(problems), key=lambda each: (order[each.file], each.line, each.column)))
+    return core.settings_from(plain)
+
+
+def _drop_ins(folder: Path, problems: list[PlacedProblem]) -> list[Path]:
+    try:
+        return sorted(file for file in folder.iterdir() if file.suffix == ".yaml" and not file.name.startswith("."))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        problems.append(placed(Place(folder), f"cannot be listed: {error.strerror}", "It must be a readable folder."))
+        return []
+
+
+def _merge(old: Item, new: Item, path: core.Path = ()) -> Item:
+    """`new` over `old`; the places of values go with them."""
+    if isinstance(old.content, dict) and isinstance(new.content, dict):
+        content = dict(old.content)
+        for key, item in new.content.items():
+            content[key] = _merge(content[key], item, (*path, key)) if key in content else item
+        return replace(old, content=content)
+    if path == ("clients",) and isinstance(old.content, list) and isinstance(new.content, list):
+        return replace(old, content=[*old.content, *new.content])
+    return new
+
+
+def _known_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Items against esimshaper.schema.json: plain values with defaults come out, and problems in the schema's words.
+
+Reads the schema, otherwise pure. `title` and `description` of the broken (sub)schema are message and hint.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import jsonschema
+
+from esimshaper.core import settings as core
+from esimshaper.edge.settings_file.yaml_file import INTEGER, Item, Place, PlacedProblem, placed
+
+SCHEMA_FILE = Path(__file__).parent.parent.parent / "esimshaper.schema.json"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What jsonschema found: the rule broken, where, by which value, and the (sub)schema that has the rule."""
+
+    rule: str
+    path: core.Path
+    value: Any
+    schema: Mapping[str, Any]
+
+    def unknown_keys(self) -> list[str]:
+        return [key for key in self.value if key not in self.schema["properties"]]
+
+    def missing_keys(self) -> list[str]:
+        """Without those that stand there misspelt: they are unknown keys already."""
+        written = [key[:64] for key in self.unknown_keys()]
+        absent = [key for key in self.schema["required"] if key not in self.value]
+        return [key for key in absent if not difflib.get_close_matches(key, written)]
+
+
+def judge(trees: Iterable[Item], merged: Item, *, complete: bool) -> tuple[dict[str, Any], list[PlacedProblem]]:
+    """Holds each file against the schema, and all together against what must be there.
+
+    `complete`: no file is missing from `trees`, so what is not in `merged` was not written. Returns the plain values
+    with defaults and without what is wrong (None in lists), and the problems.
+    """
+    schema = json.loads(SCHEMA_FILE.read_bytes())
+    problems = [
+        problem
+        for tree in trees
+        for fault in _faults(schema, tree)
+        if fault.rule != "required"
+        for problem in _explain(fault, tree)
+    ]
+    bad: set[core.Path] = set()
+    for fault in _faults(schema, merged):
+        if fault.rule == "required":
+            problems += _explain(fault, merged) if complete else []
+        elif fault.rule == "additionalProperties":
+            bad.update((*fault.path, key) for key in fault.unknown_keys())
+        else:
+            bad.add(fault.path)
+    return _with_defaults(schema, _without(merged.plain(), bad)), problems
+
+
+def _faults(schema: Mapping[str, Any], tree: Item) -> Iterator[_Fault]:
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(tree.plain()):
+        broken = cast("Mapping[str, Any]", error.schema)
+        yield _Fault(str(error.validator), tuple(error.absolute_path), error.instance, broken)
+
+
+def _explain(fault: _Fault, tree: Item) -> list[PlacedProblem]:
+    item = tree.at(fault.path)
+    known: Mapping[str, Any] = fault.schema.get("properties", {})
+    if fault.rule == "additionalProperties":
+        return [_unknown(item.content[key].key_place, key, list(known)) for key in fault.unknown_keys()]
+    if fault.rule == "required":
+        block = ".".join(step for step in fault.path if isinstance(step, str))
+        names = {key: f"{block}.{key}" if block else key for key in fault.missing_keys()}
+        return [placed(item.key_place, f"`{names[key]}` is missing", known[key]["description"]) for key in names]
+    return [placed(item.place, f"{_shown(item)} is not {fault.schema['title']}", _hint(fault.schema, item))]
+
+
+def _unknown(place: Place, key: str, known: Sequence[str]) -> PlacedProblem:
+    near = difflib.get_close_matches(key[:64], known, 1)
+    hint = f"Did you mean `{near[0]}`?" if near else f"What can stand here: {', '.join(known)}."
+    return placed(place, f"unknown key `{key}`", hint)
+
+
+def _shown(item: Item) -> str:
+    if isinstance(item.content, dict):
+        return "a block of keys"
+    if isinstance(item.content, list):
+        return "a list" if item.content else "an empty list"
+    return "nothing" if item.content is None else f"`{item.text}`"
+
+
+def _hint(schema: Mapping[str, Any], item: Item) -> str:
+    """The schema's help, unless only the quotes are wrong."""
+    scalar = item.content is not None and not isinstance(item.content, dict | list)
+    is_text = isinstance(item.content, str)
+    if schema["type"] == "string" and scalar and not is_text and re.search(schema.get("pattern", ""), item.text):
+        return f'Put it in quotes: "{item.text}".'
+    if schema["type"] == "integer" and is_text and INTEGER.fullmatch(item.text):
+        return f"Write it without quotes: {item.text}."
+    return str(schema["description"])
+
+
+def _without(value: Any, bad: set[core.Path], path: core.Path = ()) -> Any:  # noqa: ANN401 - any shape that YAML has
+    """`value` without what is at the paths `bad`; in lists None takes its place, so that the others keep theirs."""
+    if isinstance(value, dict):
+        return {key: _without(each, bad, (*path, key)) for key, each in value.items() if (*path, key) not in bad}
+    if isinstance(value, list):
+        steps = [(*path, position) for position in range(len(value))]
+        return [None if step in bad else _without(each, bad, step) for step, each in zip(steps, value, strict=True)]
+    return value
+
+
+def _with_defaults(schema: Mapping[str, Any], block: Mapping[str, Any]) -> dict[str, Any]:
+    """`block` with the defaults of all keys that are not in it."""
+    filled = dict(block)
+    for key, inner in schema["properties"].items():
+        if key not in filled and "default" in inner:
+            filled[key] = inner["default"]
+        if key in filled and "properties" in inner:
+            filled[key] = _with_defaults(inner, filled[key])
+    return filled
