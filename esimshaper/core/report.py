@@ -177,9 +177,9 @@ def flows_document(
 
 
 def history_document(
-    now: datetime, resolution: Resolution, rows: Iterable[HistoryRow], client: str | None = None
+    now: datetime, resolution: Resolution, rows: Iterable[HistoryRow], *, limit: int, client: str | None = None
 ) -> Document:
-    """One row per bucket with usage, summed over the rows' clients. `client`: whose rows these are (None: all)."""
+    """The last `limit` buckets that have usage, summed over clients. `client`: whose rows these are (None: all)."""
     buckets: dict[int, tuple[Counters, bool]] = {}
     for row in rows:
         counters, estimated = buckets.get(row.start, (NOTHING, False))
@@ -189,7 +189,7 @@ def history_document(
         "client": client,
         "rows": [
             {"start": _iso(start, now.tzinfo), "start_unix": start, **_usage(counters), "estimated": estimated}
-            for start, (counters, estimated) in sorted(buckets.items())
+            for start, (counters, estimated) in sorted(buckets.items())[-limit:]
         ],
     }
 

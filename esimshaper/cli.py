@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line: verbs -> the daemon, its control socket, or one part of the program. Decides exit statuses only.
+
+Exit status: 0 done, 1 failed, 2 wrong use or wrong configuration, 3 daemon not running.
+Every verb imports what it needs when it runs, so that `status` does not load what `run` needs.
+"""
+# ruff: noqa: PLC0415, T201 - as just said; and a command line prints
+
+import argparse
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from esimshaper import __version__
+from esimshaper.core.model import Resolution, Unusable
+
+DONE, FAILED, WRONG_USE, NOT_RUNNING = range(4)
+
+DEFAULT_CONFIG = Path("/etc/esimshaper/esimshaper.yaml")
+DEFAULT_STATE_DIRECTORY = "/var/lib/esimshaper"
+DEFAULT_ROWS = {"5min": 24, "hour": 24, "day": 31, "month": 12}
+MAX_ROWS = 100_000
+DOCUMENT_VERSION = 1
+
+Verb = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one verb and gives its exit status. Expected failures become one line and a hint on stderr."""
+    options = build_parser().parse_args(arguments)
+    verb: Verb = options.verb
+    try:
+        status = verb(options)
+        sys.stdout.flush()  # here, where a reader that is gone can still be dealt with
+    except BrokenPipeError:  # the reader has seen enough: `| head`
+        _forget_output()
+        return DONE
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO):
+            raise
+        _forget_output()
+        return _complain(Unusable(f"cannot write: {error.strerror}"))
+    except KeyboardInterrupt:
+        return DONE if options.endless else FAILED
+    except Unusable as problem:
+        return _complain(problem)
+    return status
+
+
+def _forget_output() -> None:
+    """What could not be written must not be tried again when Python flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _complain(problem: Unusable) -> int:
+    from esimshaper.edge.control_client import DaemonNotRunning
+
+    print(f"esimshaper: {problem.message}", file=sys.stderr)
+    if problem.hint:
+        print(f"  hint: {problem.hint}", file=sys.stderr)
+    return NOT_RUNNING if isinstance(problem, DaemonNotRunning) else FAILED
+
+
+# --- verbs that ask the daemon
+
+
+def _fetch(options: argparse.Namespace, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
+    from esimshaper.edge.control_client import ControlError, default_socket, get
+
+    document = get(options.socket or default_socket(), path, params)
+    if document.get("version") != DOCUMENT_VERSION:
+        raise ControlError(
+            f"the daemon speaks version {document.get('version')} of the documents, this command {DOCUMENT_VERSION}",
+            "restart the daemon after an upgrade: systemctl restart esimshaper",
+        )
+    return document
+
+
+def _print_json(document: Mapping[str, Any]) -> None:
+    print(json.dumps(document, indent=2))
+
+
+def _ask_and_show(
+    options: argparse.Namespace, page_name: str, path: str, params: Mapping[str, str] | None = None
+) -> int:
+    document = _fetch(options, path, params)
+    if options.json:
+        _print_json(document)
+        return DONE
+    from esimshaper.views import pages
+    from esimshaper.views.page import show
+
+    show(getattr(pages, page_name)(document))
+    return DONE
+
+
+def _status(options: argparse.Namespace) -> int:
+    return _ask_and_show(options, "status_page", "/v1/status")
+
+
+def _clients(options: argparse.Namespace) -> int:
+    return _ask_and_show(options, "clients_page", "/v1/clients")
+
+
+def _flows(options: argparse.Namespace) -> int:
+    params = {"limit": str(options.limit), "order": options.order}
+    if options.client:
+        params["client"] = options.client
+    return _ask_and_show(options, "flows_page", "/v1/flows", params)
+
+
+def _history(options: argparse.Namespace) -> int:
+    params = {"by": options.by, "limit": str(options.last or DEFAULT_ROWS[options.by])}
+    if options.client:
+        params["client"] = options.client
+    return _ask_and_show(options, "history_page", "/v1/history", params)
+
+
+def _top(options: argparse.Namespace) -> int:
+    from esimshaper.views import top
+
+    top.run(
+        lambda path, params: _fetch(options, path, params),
+        count=options.count,
+        interval=options.interval,
+        as_json=options.json,
+    )
+    return DONE
+
+
+# --- verbs that do something themselves
+
+
+def _run(options: argparse.Namespace) -> int:
+    from esimshaper.daemon import run
+    from esimshaper.edge.settings_file import SettingsError
+
+    try:
+        return run(options.config, options.socket)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return WRONG_USE
+
+
+def _check(options: argparse.Namespace) -> int:
+    from esimshaper.edge.settings_file import SettingsError, load
+
+    problems: list[dict[str, Any]] = []
+    try:
+        settings = load(options.file)
+    except SettingsError as error:
+        if not options.json:
+            print(error, file=sys.stderr)
+        problems = [
+            {"file": str(p.file), "line": p.line, "column": p.column, "message": p.message, "hint": p.hint}
+            for p in error.problems
+        ]
+    else:
+        if not options.json:
+            print(f"{options.file}: good (WAN {settings.wan.interface}, {len(settings.clients)} named clients)")
+    if options.json:
+        _print_json({"version": 1, "file": str(options.file), "valid": not problems, "problems": problems})
+    return WRONG_USE if problems else DONE
+
+
+def _unload(options: argparse.Namespace) -> int:
+    from esimshaper.daemon import unload
+
+    state_directory = os.environ.get("STATE_DIRECTORY", "").split(":")[0] or DEFAULT_STATE_DIRECTORY
+    removed = unload(Path(state_directory))
+    if options.json:
+        _print_json({"version": 1, "removed": removed})
+    elif removed:
+        print("\n".join(f"removed {thing}" for thing in removed))
+    else:
+        print("nothing of esimshaper is loaded")
+    return DONE
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from esimshaper import doctor
+
+    # Without a configuration, a box can still be asked whether it could.
+    config = options.config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
+    findings = doctor.examine(config)
+    if options.json:
+        _print_json(doctor.document(findings))
+    else:
+        print(doctor.render(findings, color=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
+    return DONE if doctor.able(findings) else FAILED
+
+
+def _demo(options: argparse.Namespace) -> int:  # noqa: ARG001 - all verbs look alike
+    from esimshaper.demo import main as demo
+
+    return demo()
+
+
+# --- the parser
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; the manual page and shell completion are made from it too."""
+    parser = argparse.ArgumentParser(
+        prog="esimshaper",
+        description="Counts the bytes that a cellular carrier bills, per device behind this router.",
+        epilog="Exit status: 0 done, 1 failed, 2 wrong use or wrong configuration, 3 daemon not running.",
+    )
+    parser.add_argument("--version", action="version", version=f"esimshaper {__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    _add_daemon_verbs(verbs)
+    _add_asking_verbs(verbs)
+    _add_other_verbs(verbs)
+    return parser
+
+
+Verbs = Any  # argparse has no public name for what add_subparsers gives
+
+
+def _add_verb(verbs: Verbs, name: str, verb: Verb, does: str, example: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name,
+        help=does,
+        description=f"{does[0].upper()}{does[1:]}.",
+        epilog=f"example: {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(verb=verb, endless=False)
+    return parser
+
+
+def _add_socket(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--socket",
+        type=Path,
+        metavar="PATH",
+        help="the daemon's control socket (default: $RUNTIME_DIRECTORY/control.sock or /run/esimshaper/control.sock)",
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser, text: str = "print JSON, with bytes as whole numbers") -> None:
+    parser.add_argument("--json", action="store_true", help=text)
+
+
+def _add_client(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--client", metavar="NAME", help="only this client: its name, MAC, host name or address; router; unattributed"
+    )
+
+
+def _add_config(parser: argparse.ArgumentParser, default: Path | None = DEFAULT_CONFIG) -> None:
+    shown = f"the configuration (default: {DEFAULT_CONFIG}{'' if default else ' if it is there'})"
+    parser.add_argument("--config", type=Path, metavar="FILE", default=default, help=shown)
+
+
+def _add_daemon_verbs(verbs: Verbs) -> None:
+    run = _add_verb(
+        verbs,
+        "run",
+        _run,
+        "runs the daemon in the foreground until SIGTERM; the kernel goes on counting after that",
+        "sudo esimshaper run --config /etc/esimshaper/esimshaper.yaml",
+    )
+    _add_config(run)
+    _add_socket(run)
+    run.set_defaults(endless=True)
+    check = _add_verb(
+        verbs,
+        "check",
+        _check,
+        "says everything that is wrong with a configuration, and changes nothing",
+        "esimshaper check /etc/esimshaper/esimshaper.yaml",
+    )
+    check.add_argument(
+        "file", type=Path, metavar="FILE", nargs="?", default=DEFAULT_CONFIG, help="default: %(default)s"
+    )
+    _add_json(check)
+
+
+def _add_asking_verbs(verbs: Verbs) -> None:
+    status = _add_verb(verbs, "status", _status, "shows the link and its clients at a glance", "esimshaper status")
+    clients = _add_verb(verbs, "clients", _clients, "lists all clients, most bytes today first", "esimshaper clients")
+    flows = _add_verb(
+        verbs, "flows", _flows, "lists conversations, the largest first", "esimshaper flows --client alice-phone"
+    )
+    _add_client(flows)
+    flows.add_argument("--limit", type=_from_one, metavar="N", default=20, help="how many (default: %(default)s)")
+    flows.add_argument(
+        "--order",
+        choices=("bytes", "recent"),
+        default="bytes",
+        help="largest first (default), or those that moved last",
+    )
+    top = _add_verb(
+        verbs,
+        "top",
+        _top,
+        "shows who is busy, each second, until q or Ctrl-C",
+        "esimshaper top --count 3 | tee busy.txt",
+    )
+    top.add_argument("--count", type=_from_one, metavar="N", help="stop after N times")
+    top.add_argument("--interval", type=_seconds, metavar="SECONDS", default=1.0, help="default: %(default)s")
+    history = _add_verb(
+        verbs,
+        "history",
+        _history,
+        "shows what was used, period by period, with a bar for each",
+        "esimshaper history --by hour --client alice-phone",
+    )
+    history.add_argument(
+        "--by", choices=[resolution.value for resolution in Resolution], default="day", help="default: %(default)s"
+    )
+    _add_client(history)
+    history.add_argument(
+        "--last", type=_from_one, metavar="N", help="how many periods (default: 31 days, 12 months, else 24)"
+    )
+    for parser in (status, clients, flows, top, history):
+        _add_json(parser)
+        _add_socket(parser)
+    top.set_defaults(endless=True)
+
+
+def _add_other_verbs(verbs: Verbs) -> None:
+    unload = _add_verb(
+        verbs,
+        "unload",
+        _unload,
+        "removes every kernel object of esimshaper and nothing else; history stays",
+        "sudo systemctl stop esimshaper && sudo esimshaper unload",
+    )
+    _add_json(unload)
+    doctor = _add_verb(
+        verbs,
+        "doctor",
+        _doctor,
+        "says whether this machine can meter truthfully, and what to do if not",
+        "sudo esimshaper doctor",
+    )
+    _add_config(doctor, default=None)
+    _add_json(doctor)
+    _add_verb(verbs, "demo", _demo, "shows the meter at work in a simulated travel router", "sudo esimshaper demo")
+
+
+def _from_one(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_ROWS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_ROWS}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.1 to 3600")
+    return seconds

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A page: what is to be shown, and the two ways to show it. Owns stdout while it prints.
+
+On a terminal by rich, coloured and fitted to the width. In a pipe as aligned plain lines, complete and never cut off.
+"""
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+WIDE = 100  # from this width on, a terminal gets the columns that narrow ones do without
+GAP = 2
+BAR_WIDTH = 12
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+class Tone(Enum):
+    """How a line or a column is meant; the value is rich's style."""
+
+    PLAIN = "none"
+    TITLE = "bold"
+    QUIET = "dim"
+    GOOD = "bold green"
+    WARNING = "yellow"
+    BAD = "bold red"
+    DOWN = "green"
+    UP = "cyan"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of text. Long ones are wrapped on a terminal."""
+
+    text: str = ""
+    tone: Tone = Tone.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`right`: for numbers, never cut; others end in an ellipsis where space ends. `wide`: not on narrow terminals."""
+
+    title: str
+    right: bool = False
+    wide: bool = False
+    tone: Tone = Tone.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows have one text per column. Texts may come from strangers (host names): they are made printable here."""
+
+    columns: tuple[Column, ...]
+    rows: Sequence[Sequence[str]] = field(default_factory=tuple)
+
+
+Page = Sequence[Line | Table]
+
+
+def show(page: Page) -> None:
+    """Prints a page to stdout."""
+    if sys.stdout.isatty():
+        from rich.console import Console  # noqa: PLC0415 - not needed, so not loaded, in a pipe
+
+        width = shutil.get_terminal_size().columns
+        Console(highlight=False, width=width).print(renderable(page, width))
+    else:
+        print_plain(page)
+
+
+def print_plain(page: Page) -> None:
+    """Prints a page to stdout for a pipe."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a host name must not end us where the locale is not UTF-8
+    for line in plain_lines(page):
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def bar(value: int, largest: int, width: int = BAR_WIDTH) -> str:
+    """A horizontal bar, to an eighth of a character. Anything above zero is visible."""
+    if value <= 0 or largest <= 0:
+        return ""
+    eighths = max(1, min(value, largest) * width * 8 // largest)
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def printable(text: str) -> str:
+    """The text without control characters: a host name may hold an escape sequence for the terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def plain_lines(page: Page) -> Iterator[str]:
+    """The page as lines: columns aligned by blanks, all of them."""
+    for part in page:
+        if isinstance(part, Line):
+            yield printable(part.text)
+            continue
+        cells = [[column.title for column in part.columns]]
+        cells += [[printable(text) for text in row] for row in part.rows]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        for row in cells:
+            padded = (
+                text.rjust(width) if column.right else text.ljust(width)
+                for text, width, column in zip(row, widths, part.columns, strict=True)
+            )
+            yield (" " * GAP).join(padded).rstrip()
+
+
+def renderable(page: Page, width: int) -> "RenderableType":
+    """The page for rich, fitted to `width` columns."""
+    from rich.console import Group  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415
+
+    return Group(
+        *(
+            Text(printable(part.text), style=part.tone.value) if isinstance(part, Line) else _rich_table(part, width)
+            for part in page
+        )
+    )
+
+
+def _rich_table(table: Table, width: int) -> "RenderableType":
+    from rich.table import Table as RichTable  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415
+
+    kept = [index for index, column in enumerate(table.columns) if width >= WIDE or not column.wide]
+    columns = [table.columns[index] for index in kept]
+    # Text and not markup: "[red]" in a host name is not for us.
+    cells = [[Text(printable(row[index]), no_wrap=True) for index in kept] for row in table.rows]
+    widths = [max([len(column.title), *(row[at].cell_len for row in cells)]) for at, column in enumerate(columns)]
+    drawn = RichTable(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    fit = _fit(columns, widths, width)
+    fit[-1] = max(1, fit[-1] - GAP)  # rich measures a gap behind the last column and does not draw it
+    for column, fitted in zip(columns, fit, strict=True):
+        drawn.add_column(
+            Text(column.title),
+            justify="right" if column.right else "left",
+            style=column.tone.value,
+            no_wrap=True,
+            overflow="ellipsis",
+            width=fitted,
+        )
+    for row in cells:
+        drawn.add_row(*row)
+    return drawn
+
+
+def _fit(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
+    """Takes what is too wide from the text columns, always from the widest one."""
+    fitted = list(widths)
+    texts = [at for at, column in enumerate(columns) if not column.right]
+    excess = sum(fitted) + GAP * (len(fitted) - 1) - width
+    while excess > 0 and texts:
+        widest = max(texts, key=lambda at: fitted[at])
+        if fitted[widest] <= 4:
+            break
+        fitted[widest] -= 1
+        excess -= 1
+    return fitted

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Documents of the control socket (core/report.py has their shapes) -> pages. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from esimshaper.core.units import format_duration, format_rate, format_size
+from esimshaper.views.page import Column, Line, Page, Table, Tone, bar
+
+Document = Mapping[str, Any]
+
+NEARLY_FULL = 0.8  # of a kernel table: worth a warning
+
+_START_FORMATS = {"5min": "%a %d %b %H:%M", "hour": "%a %d %b %H:%M", "day": "%a %d %b %Y", "month": "%B %Y"}
+
+_CLIENT_COLUMNS = (
+    Column("CLIENT"),
+    Column("DOWN NOW", right=True, tone=Tone.DOWN),
+    Column("UP NOW", right=True, tone=Tone.UP),
+    Column("DOWN TODAY", right=True, tone=Tone.DOWN),
+    Column("UP TODAY", right=True, tone=Tone.UP),
+    Column("MONTH", right=True),
+    Column("MAC", wide=True, tone=Tone.QUIET),
+    Column("ADDRESSES", wide=True, tone=Tone.QUIET),
+)
+
+
+def who(entry: Document) -> str:
+    """How a person would call a client: its configured name; else its host name with the end of its MAC, since hosts
+    choose their names and two may be called `iPhone`; else its MAC."""
+    if entry["client"] != entry["key"] or not entry["hostname"]:
+        return str(entry["client"])
+    return f"{entry['hostname']} ({entry['key'][-5:]})"
+
+
+def rate(bits: int) -> str:
+    """A rate in a table: most are zero, and the others should be seen."""
+    return format_rate(bits) if bits else "-"
+
+
+def status_page(status: Document) -> Page:
+    """`esimshaper status`."""
+    program = status["program"]
+    clients = status["clients"]
+    page: list[Line | Table] = [
+        Line(f"esimshaper {program['version']}, running for {format_duration(program['uptime_seconds'])}", Tone.TITLE),
+        *_wan_lines(status),
+        Line(),
+        _totals_table(status),
+        Line(),
+    ]
+    if clients["top"]:
+        page += [
+            Line(f"Most today (of {_count(clients['count'], 'client')})", Tone.TITLE),
+            clients_table(clients["top"]),
+        ]
+    else:
+        page.append(Line(f"{_count(clients['count'], 'client')}, nothing used today"))
+    return [*page, *_kernel_lines(status)]
+
+
+def _wan_lines(status: Document) -> list[Line]:
+    wan = status["wan"]
+    lines = [
+        Line(f"WAN {wan['interface']}: metering", Tone.GOOD)
+        if wan["attached"]
+        else Line(f"WAN {wan['interface']}: NOT METERING", Tone.BAD)
+    ]
+    lines += [Line(f"  {problem}", Tone.BAD) for problem in wan["problems"]]
+    if status["storage"]["problem"]:
+        unsaved = format_size(status["storage"]["unsaved_bytes"])
+        lines.append(Line(f"History is not being saved: {status['storage']['problem']} ({unsaved} waiting)", Tone.BAD))
+    return lines
+
+
+def _totals_table(status: Document) -> Table:
+    now = status["now"]
+    down, up = now["down_bits_per_second"], now["up_bits_per_second"]
+    rows = [["now", format_rate(down), format_rate(up), format_rate(down + up)]]
+    for name, title in (("today", "today"), ("month", "this month"), ("total", "since counting began")):
+        usage = status[name]
+        rows.append([title, *(format_size(usage[key]) for key in ("down_bytes", "up_bytes", "total_bytes"))])
+    columns = (
+        Column(""),
+        Column("DOWN", right=True, tone=Tone.DOWN),
+        Column("UP", right=True, tone=Tone.UP),
+        Column("TOTAL", right=True),
+    )
+    return Table(columns, rows)
+
+
+def _kernel_lines(status: Document) -> list[Line | Table]:
+    lines: list[Line | Table] = [
+        Line(f"Table {table['name']}: {table['entries']} of {table['max_entries']} entries used", Tone.WARNING)
+        for table in status["tables"]
+        if table["entries"] >= NEARLY_FULL * table["max_entries"] > 0
+    ]
+    if status["events"]:
+        rows = [[e["reason"], str(e["packets"]), format_size(e["bytes"])] for e in status["events"]]
+        columns = (Column("KERNEL EVENT"), Column("PACKETS", right=True), Column("BYTES", right=True))
+        lines += [Line(), Table(columns, rows)]
+    return lines
+
+
+def clients_page(document: Document) -> Page:
+    """`esimshaper clients`."""
+    return [clients_table(document["clients"])]
+
+
+def clients_table(entries: Sequence[Document]) -> Table:
+    """One row per client."""
+    rows = [
+        [
+            who(entry),
+            rate(entry["now"]["down_bits_per_second"]),
+            rate(entry["now"]["up_bits_per_second"]),
+            format_size(entry["today"]["down_bytes"]),
+            format_size(entry["today"]["up_bytes"]),
+            format_size(entry["month"]["total_bytes"]),
+            entry["mac"],
+            ", ".join(entry["addresses"]),
+        ]
+        for entry in entries
+    ]
+    return Table(_CLIENT_COLUMNS, rows)
+
+
+def flows_page(document: Document) -> Page:
+    """`esimshaper flows`."""
+    flows = document["flows"]
+    rows = [
+        [
+            who(flow),
+            flow["protocol"],
+            remote(flow),
+            format_size(flow["down_bytes"]),
+            format_size(flow["up_bytes"]),
+            format_duration(flow["age_seconds"]),
+            format_duration(flow["idle_seconds"]),
+            endpoint(flow["client_address"], flow["client_port"]),
+        ]
+        for flow in flows
+    ]
+    columns = (
+        Column("CLIENT"),
+        Column("PROTO"),
+        Column("REMOTE"),
+        Column("DOWN", right=True, tone=Tone.DOWN),
+        Column("UP", right=True, tone=Tone.UP),
+        Column("AGE", right=True),
+        Column("IDLE", right=True),
+        Column("FROM", wide=True, tone=Tone.QUIET),
+    )
+    page: list[Line | Table] = [Table(columns, rows)]
+    if document["count"] > len(flows):
+        page.append(Line(f"{len(flows)} of {_count(document['count'], 'flow')}; --limit shows more", Tone.QUIET))
+    return page
+
+
+def remote(flow: Document) -> str:
+    """The far end of a flow."""
+    return endpoint(flow["remote_address"], flow["remote_port"])
+
+
+def endpoint(address: str, port: int) -> str:
+    """`192.0.2.1:443`, `[2001:db8::1]:443`, or the address alone where there is no port."""
+    if not port:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def history_page(document: Document) -> Page:
+    """`esimshaper history`: one row and one bar per bucket, oldest first."""
+    rows = document["rows"]
+    whose = document["client"] or "all clients"
+    if not rows:
+        return [Line(f"No usage of {whose} is on record yet.")]
+    largest = max(row["total_bytes"] for row in rows)
+    form = _START_FORMATS[document["by"]]
+    cells = [
+        [
+            datetime.fromisoformat(row["start"]).strftime(form) + (" *" if row["estimated"] else ""),
+            format_size(row["down_bytes"]),
+            format_size(row["up_bytes"]),
+            format_size(row["total_bytes"]),
+            bar(row["total_bytes"], largest, 24),
+        ]
+        for row in rows
+    ]
+    columns = (
+        Column(document["by"].upper()),
+        Column("DOWN", right=True, tone=Tone.DOWN),
+        Column("UP", right=True, tone=Tone.UP),
+        Column("TOTAL", right=True),
+        Column("", tone=Tone.DOWN),
+    )
+    page: list[Line | Table] = [Line(f"Usage of {whose}", Tone.TITLE), Table(columns, cells)]
+    if any(row["estimated"] for row in rows):
+        page.append(Line("* estimated: the meter was not read for a while, or power was cut", Tone.QUIET))
+    return page
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`esimshaper top`: asks the daemon once a second and shows who is busy. Owns the terminal while it runs."""
+
+import json
+import os
+import select
+import shutil
+import sys
+import termios
+import time
+import tty
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from esimshaper.core.units import format_duration, format_rate, format_size
+from esimshaper.views.page import Column, Line, Page, Table, Tone, bar, print_plain, renderable
+from esimshaper.views.pages import Document, rate, remote, who
+
+FLOWS_ASKED = "500"  # those that moved last: the busy ones are among them
+PLAIN_ROWS = 10
+FlowKey = tuple[Any, ...]
+Fetch = Callable[[str, Mapping[str, str]], dict[str, Any]]
+"""Path and parameters -> document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one second showed. `flow_bits`: down and up in bit/s since the sample before, by flow."""
+
+    at: float
+    status: Document
+    clients: Sequence[Document]
+    flows: Sequence[Document]
+    flow_bits: Mapping[FlowKey, tuple[int, int]]
+
+
+def run(fetch: Fetch, *, count: int | None, interval: float, as_json: bool) -> None:
+    """Shows until q, Ctrl-C or `count` samples. Raises what `fetch` raises, with the terminal as it was before."""
+    # Closed by hand, so that the terminal is given back before anybody prints an error.
+    with closing(_samples(fetch, interval, count)) as samples:
+        if as_json:
+            _print_json(samples)
+        elif sys.stdout.isatty():
+            _run_live(samples)
+        else:
+            for sample in samples:
+                print_plain([*top_page(sample, PLAIN_ROWS, PLAIN_ROWS), Line()])
+
+
+def _print_json(samples: Iterator[Sample]) -> None:
+    """One document per line."""
+    for sample in samples:
+        document = {"version": 1, "status": sample.status, "clients": sample.clients, "flows": sample.flows}
+        sys.stdout.write(json.dumps(document) + "\n")
+        sys.stdout.flush()
+
+
+def _samples(fetch: Fetch, interval: float, count: int | None) -> Generator[Sample, None, None]:
+    """One sample per interval; ends after `count`, or when q is pressed."""
+    before: Sample | None = None
+    taken = 0
+    with _keys() as quit_pressed:
+        while True:
+            before = _sample(fetch, before)
+            yield before
+            taken += 1
+            if count is not None and taken >= count:
+                return
+            if quit_pressed(max(0.0, before.at + interval - time.monotonic())):
+                return
+
+
+def _sample(fetch: Fetch, before: Sample | None) -> Sample:
+    at = time.monotonic()
+    status = fetch("/v1/status", {})
+    clients = fetch("/v1/clients", {})["clients"]
+    flows = fetch("/v1/flows", {"limit": FLOWS_ASKED, "order": "recent"})["flows"]
+    return Sample(at, status, clients, flows, _flow_bits(flows, at, before) if before else {})
+
+
+def _flow_bits(flows: Sequence[Document], at: float, before: Sample) -> dict[FlowKey, tuple[int, int]]:
+    """Bits per second of each flow since `before`. A flow that was not there then has moved all it has since."""
+    old = {_flow_key(flow): flow for flow in before.flows}
+    seconds = max(at - before.at, 0.001)
+    bits = {}
+    for flow in flows:
+        past = old.get(_flow_key(flow))
+        if past is None and flow["age_seconds"] > seconds + 1:
+            continue  # it was there but not among those that we asked for: its speed is not known
+        down, up = (flow[name] - (past[name] if past else 0) for name in ("down_bytes", "up_bytes"))
+        if down > 0 or up > 0:
+            bits[_flow_key(flow)] = (int(max(down, 0) * 8 / seconds), int(max(up, 0) * 8 / seconds))
+    return bits
+
+
+def _flow_key(flow: Document) -> FlowKey:
+    return (flow["key"], flow["protocol_number"], flow["remote_address"], flow["remote_port"], flow["wan_port"])
+
+
+@contextmanager
+def _keys() -> Iterator[Callable[[float], bool]]:
+    """Gives a function that waits some seconds, or less if q is pressed, and says whether it was."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        yield _wait
+        return
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        tty.setcbreak(sys.stdin)
+        yield _wait_for_q
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _wait(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
+
+
+def _wait_for_q(seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while True:  # at least once, or q would go unheard where each second is late
+        left = max(0.0, end - time.monotonic())
+        if not select.select([sys.stdin], [], [], left)[0]:
+            return False
+        keys = os.read(sys.stdin.fileno(), 64)
+        if not keys or b"q" in keys.lower():  # none: the terminal is gone
+            return True
+
+
+def _run_live(samples: Iterator[Sample]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - not needed, so not loaded, in a pipe
+    from rich.live import Live  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    # Redirecting would put a proxy in the place of sys.stdout that denies being a terminal: no keys would be read.
+    with Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
+        for sample in samples:
+            size = shutil.get_terminal_size()
+            room = max(6, size.lines - 9)  # without the header, two table heads, blank lines and the last line
+            clients = min(len(sample.clients), max(3, room // 2))
+            page = [*top_page(sample, clients, room - clients), Line(), Line("q quits", Tone.QUIET)]
+            live.update(renderable(page, size.columns), refresh=True)
+
+
+def top_page(sample: Sample, clients: int, flows: int) -> Page:
+    """The page for one sample, with at most so many clients and flows."""
+    status = sample.status
+    wan, now, today = status["wan"], status["now"], status["today"]
+    down, up = format_rate(now["down_bits_per_second"]), format_rate(now["up_bits_per_second"])
+    head = (
+        f"{wan['interface']}  down {down}  up {up}  today {format_size(today['total_bytes'])}"
+        f"  running for {format_duration(status['program']['uptime_seconds'])}"
+    )
+    problems = [Line(f"NOT METERING {wan['interface']}", Tone.BAD)] if not wan["attached"] else []
+    problems += [Line(problem, Tone.BAD) for problem in wan["problems"]]
+    return [
+        Line(head, Tone.TITLE),
+        *problems,
+        Line(),
+        _clients(sample.clients, clients),
+        Line(),
+        _flows(sample, flows),
+    ]
+
+
+def _clients(entries: Sequence[Document], limit: int) -> Table:
+    ranked = sorted(entries, key=lambda entry: (-_bits(entry), -entry["today"]["total_bytes"]))[:limit]
+    largest = max((_bits(entry) for entry in ranked), default=0)
+    rows = [
+        [
+            who(entry),
+            bar(_bits(entry), largest),
+            rate(entry["now"]["down_bits_per_second"]),
+            rate(entry["now"]["up_bits_per_second"]),
+            format_size(entry["today"]["total_bytes"]),
+        ]
+        for entry in ranked
+    ]
+    columns = (
+        Column("CLIENT"),
+        Column(""),
+        Column("DOWN", right=True, tone=Tone.DOWN),
+        Column("UP", right=True, tone=Tone.UP),
+        Column("TODAY", right=True),
+    )
+    return Table(columns, rows)
+
+
+def _bits(entry: Document) -> int:
+    return int(entry["now"]["down_bits_per_second"] + entry["now"]["up_bits_per_second"])
+
+
+def _flows(sample: Sample, limit: int) -> Table:
+    moving = [(flow, sample.flow_bits.get(_flow_key(flow), (0, 0))) for flow in sample.flows]
+    moving.sort(key=lambda pair: (-sum(pair[1]), -pair[0]["total_bytes"]))
+    rows = [
+        [
+            f"{flow['protocol']} {remote(flow)}",
+            who(flow),
+            rate(down),
+            rate(up),
+            format_size(flow["total_bytes"]),
+        ]
+        for flow, (down, up) in moving[:limit]
+    ]
+    columns = (
+        Column("FLOW"),
+        Column("CLIENT"),
+        Column("DOWN", right=True, tone=Tone.DOWN),
+        Column("UP", right=True, tone=Tone.UP),
+        Column("TOTAL", right=True),
+    )
+    return Table(columns, rows)

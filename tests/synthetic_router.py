@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A State such as a router has after a day, and a control server over it: what report, control and cli tests share.
+
+As a program (`synthetic_router.py SOCKET [CLIENTS]`) it serves until killed; what it shows moves on with the clock.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from esimshaper.core import report
+from esimshaper.core.model import (
+    Account,
+    Attachment,
+    Baseline,
+    ClientKey,
+    Counters,
+    Event,
+    Flow,
+    HistoryRow,
+    Hook,
+    Identity,
+    Reading,
+    Reason,
+    Resolution,
+    State,
+    Table,
+)
+from esimshaper.edge import control
+
+TOKYO = timezone(timedelta(hours=9))
+NOW = datetime(2026, 11, 23, 18, 30, tzinfo=TOKYO)
+ROUTER, UNATTRIBUTED = ClientKey("router"), ClientKey("unattributed")
+ALICE, PIXEL, BARE = (ClientKey(f"02:00:00:00:00:{n:02x}") for n in (0x10, 0x1F, 0x20))
+ATTACHED = (
+    Attachment("br0", Hook.LAN_INGRESS, attached=True),
+    Attachment("wwan0", Hook.WAN_INGRESS, attached=True),
+    Attachment("wwan0", Hook.WAN_EGRESS, attached=True),
+)
+
+
+def facts(**changes) -> report.Facts:
+    standard = {
+        "now": NOW,
+        "version": "0.1.0",
+        "wan_interface": "wwan0",
+        "started": NOW - timedelta(hours=3, minutes=12),
+        "config_loaded": NOW - timedelta(hours=3, minutes=12),
+        "tick_at": NOW,
+        "tick_seconds": 0.004,
+    }
+    return report.Facts(**(standard | changes))
+
+
+def state(seconds: float = 0, attachments=ATTACHED, more_clients: int = 0) -> State:
+    """`seconds`: how long traffic has been moving on since the beginning."""
+    moved = int(seconds * 1_500_000)
+    totals = {
+        ROUTER: Counters(1_200_345, 800_111, 2_000, 1_900),
+        UNATTRIBUTED: Counters(12_000, 300, 20, 4),
+        ALICE: Counters(4_812_345_678 + moved, 212_345_678, 4_000_000, 900_000),
+        PIXEL: Counters(912_345_678, 1_112_345_678 + moved // 5, 800_000, 900_000),
+        BARE: Counters(45_678, 5_678, 80, 40),
+    }
+    totals |= {ClientKey(f"02:00:00:00:01:{n:02x}"): Counters(n * 1000, n * 10, n, n) for n in range(more_clients)}
+    identities = {
+        ALICE: Identity(ALICE, "alice-phone", "Alices-iPhone", ("192.168.8.20", "2001:db8:8::20")),
+        PIXEL: Identity(PIXEL, "", "Pixel-7-of-somebody-with-a-long-name", ("192.168.8.31",)),
+    }
+    wan = sum(totals.values(), Counters())
+    return State(
+        baseline=Baseline(
+            7, {}, {Account(0): UNATTRIBUTED}, totals, {"wwan0": wan - Counters(500), "wwan1": Counters(500)}
+        ),
+        rates={ALICE: Counters(1_500_000, 40_000), PIXEL: Counters(2_000, 300_000)},
+        identities=identities,
+        reading=Reading(
+            7,
+            1000.0,
+            {},
+            {},
+            {Reason.WAN_IN_FLOW_MISSING: Event(24, 12_300), Reason.NOT_IP: Event(3, 180)},
+            (Table("flows", 60_000, 65_536), Table("clients", 3, 1_024)),
+        ),
+        attachments=attachments,
+        unsaved_bytes=1_234,
+    )
+
+
+def usage_today(of: State) -> dict[ClientKey, Counters]:
+    return {
+        key: Counters(c.down_bytes // 8, c.up_bytes // 8, c.down_packets // 8, c.up_packets // 8)
+        for key, c in of.baseline.totals.items()
+    }
+
+
+def flows(seconds: float = 0) -> list[Flow]:
+    moved = int(seconds * 1_500_000)
+    video = Flow(
+        ALICE,
+        6,
+        "198.51.100.7",
+        443,
+        "100.64.0.2",
+        40001,
+        Counters(2_000_000_000 + moved, 30_000_000),
+        900.0 + seconds,
+        0.1,
+        "192.168.8.20",
+        51000,
+    )
+    call = Flow(
+        PIXEL,
+        17,
+        "2001:db8:ffff:1234:5678:9abc:def0:1",
+        3478,
+        "2001:db8:8::31",
+        51413,
+        Counters(1_000_000, 500_000_000 + moved // 5),
+        60.0 + seconds,
+        0.3,
+        "2001:db8:8::31",
+        51413,
+    )
+    ping = Flow(ROUTER, 1, "9.9.9.9", 0, "100.64.0.2", 77, Counters(840, 840), 10.0, 2.0)
+    tunnel = Flow(BARE, 99, "203.0.113.9", 0, "100.64.0.2", 0, Counters(500, 600), 4000.0, 80.0)
+    return [ping, call, tunnel, video]
+
+
+def history(by: Resolution, client: ClientKey | None) -> list[HistoryRow]:
+    step = {"5min": 300, "hour": 3600, "day": 86400, "month": 86400 * 30}[by.value]
+    end = int(NOW.timestamp()) // step * step
+    return [
+        HistoryRow(by, end - back * step, key, Counters(10**8 * (back % 5), 10**7 * (back + 1), 9, 9), back == 3)
+        for back in range(40)
+        for key in (ALICE, PIXEL)
+        if client in (None, key)
+    ]
+
+
+def routes(more_clients: int = 0) -> Mapping[str, control.Route]:
+    """The daemon's routes, over the synthetic state as it is at the moment of the request."""
+    began = time.monotonic()
+
+    def now() -> tuple[float, State]:
+        seconds = time.monotonic() - began
+        return seconds, state(seconds, more_clients=more_clients)
+
+    def status(params):
+        control.only(params)
+        current = now()[1]
+        return report.status_document(current, facts(), usage_today(current), usage_today(current))
+
+    def clients(params):
+        control.only(params)
+        current = now()[1]
+        return report.clients_document(current, NOW, usage_today(current), usage_today(current))
+
+    def chosen(params) -> tuple[ClientKey, ...] | None:
+        if not params.get("client"):
+            return None
+        found = report.find_clients(state(), params["client"])
+        if not found:
+            raise control.BadParameter(f"no client is called {params['client']!r}")
+        return found
+
+    def flow_list(params):
+        control.only(params, "limit", "order", "client")
+        seconds, current = now()
+        return report.flows_document(
+            current,
+            NOW,
+            flows(seconds),
+            limit=control.number(params, "limit", 20, 1, 100_000),
+            clients=chosen(params),
+            recent_first=control.choice(params, "order", "bytes", ("bytes", "recent")) == "recent",
+        )
+
+    def history_list(params):
+        control.only(params, "by", "limit", "client")
+        by = Resolution(control.choice(params, "by", "day", [each.value for each in Resolution]))
+        keys = chosen(params)
+        return report.history_document(
+            NOW,
+            by,
+            history(by, keys[0] if keys else None),
+            limit=control.number(params, "limit", 31, 1, 100_000),
+            client=params.get("client"),
+        )
+
+    def fails(params):
+        raise RuntimeError("a fault of ours, raised on purpose")
+
+    return {
+        "/v1/status": status,
+        "/v1/clients": clients,
+        "/v1/flows": flow_list,
+        "/v1/history": history_list,
+        "/v1/fails": fails,
+    }
+
+
+if __name__ == "__main__":
+    control.serve(routes(int(sys.argv[2]) if len(sys.argv) > 2 else 0), Path(sys.argv[1]))
+    print("ready", flush=True)  # noqa: T201
+    threading.Event().wait()
