@@ -41,15 +41,12 @@ def _wanted(config: Path | None) -> tuple[Wanted | None, list[Finding]]:
     if config is None:
         return None, []
     try:
-        from esimshaper.edge.settings_file import (  # noqa: PLC0415  needs libraries that may be missing
-            SettingsError,
-            load,
-        )
+        from esimshaper.edge import settings_file  # noqa: PLC0415  needs libraries that may be missing
     except ImportError as error:
         return None, [Finding.problem("configuration", f"{config} cannot be read: {error}.")]
     try:
-        settings = load(config)
-    except SettingsError as error:
+        settings = settings_file.load(config)
+    except settings_file.SettingsError as error:
         places = ((f"{one.file}:{one.line}:{one.column}: {one.message}", one.hint) for one in error.problems)
         return None, [Finding.problem("configuration", message, hint) for message, hint in places]
     lan = settings.lan

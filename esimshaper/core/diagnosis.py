@@ -23,6 +23,17 @@ ENOUGH_BYTES = 64 * 1000 * 1000
 # 2024-01-01: a clock before this has never been set.
 OLDEST_TIME = 1704067200
 
+# Distribution of a Python library -> Debian's package.
+DEBIAN_PACKAGES = {
+    "cheroot": "python3-cheroot",
+    "jsonschema": "python3-jsonschema",
+    "prometheus-client": "python3-prometheus-client",
+    "pyroute2": "python3-pyroute2",
+    "PyYAML": "python3-yaml",
+    "rich": "python3-rich",
+    "systemd-python": "python3-systemd",
+}
+
 _DEBIAN_KERNEL = "use a kernel that has it; Debian's own has: apt install linux-image-$(dpkg --print-architecture)"
 _AS_ROOT = (
     "run it as root, or give it CAP_BPF and CAP_NET_ADMIN (a container also needs a system call filter that allows bpf)"
@@ -90,7 +101,7 @@ _EXPLANATIONS: dict[tuple[Operation, int | None], tuple[str, str]] = {
         "apt install python3-bpfcc, and run esimshaper with /usr/bin/python3",
     ),
     (Operation.LIBBPF, None): (
-        "libbpf.so.1, by which the counters are read, cannot be loaded: nothing can be read",
+        "the library libbpf.so.1, by which the counters are read, cannot be loaded: nothing can be read",
         "apt install libbpf1",
     ),
     (Operation.NAMESPACE, None): ("no network namespace could be made to try tc out", "run esimshaper doctor as root"),
@@ -189,9 +200,7 @@ def _libraries(facts: Facts) -> Findings:
     libraries = facts.libraries or {}
     missing = [name for name, version in libraries.items() if not version]
     if missing:
-        packages = " ".join(
-            f"python3-{name.lower().removeprefix('py').replace('systemd-python', 'systemd')}" for name in missing
-        )
+        packages = " ".join(DEBIAN_PACKAGES.get(name, name) for name in missing)
         yield Finding.problem(
             "libraries", f"{', '.join(missing)} missing: the daemon cannot start.", f"apt install {packages}"
         )
