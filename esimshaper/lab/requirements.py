@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the lab needs, asked before anything is made. In: this machine. Out: nothing, or LabUnavailable."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from esimshaper.lab.carrier import WanKind
+from esimshaper.lab.namespaces import LabUnavailable
+
+_PROGRAMS: Mapping[str, str] = {
+    "ip": "iproute2",
+    "tc": "iproute2",
+    "nft": "nftables",
+    "nsenter": "util-linux",
+    "ping": "iputils-ping",
+    "dnsmasq": "dnsmasq-base",
+    "udhcpc": "udhcpc",
+}
+"""Program and the Debian package that has it."""
+
+
+def require(wan: WanKind) -> None:
+    """Raise LabUnavailable with the first thing that is missing."""
+    if os.geteuid():
+        raise LabUnavailable("The lab needs root: it makes network namespaces.", "Run it with sudo.")
+    missing = {program: package for program, package in _PROGRAMS.items() if not shutil.which(program)}
+    if missing:
+        raise LabUnavailable(
+            f"Programs are missing: {', '.join(missing)}.", f"apt install {' '.join(sorted(set(missing.values())))}"
+        )
+    if not Path("/proc/sys/net/ipv6").is_dir():
+        raise LabUnavailable("The kernel runs without IPv6.", "Boot without ipv6.disable=1.")
+    if wan is not WanKind.VETH and not Path("/dev/net/tun").exists():
+        raise LabUnavailable(
+            "There is no /dev/net/tun.", "Run `modprobe tun`; in a container, pass the device: --device /dev/net/tun."
+        )
