@@ -101,7 +101,8 @@ def main() -> None:
     """The child: standard error explains a failure, the exit status says whether there was one."""
     wanted = Build(**json.loads(sys.argv[1]))
     wanted.generation.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _load(wanted)
+    if not wanted.programs.is_dir():
+        _load(wanted)
     _found(wanted)
 
 

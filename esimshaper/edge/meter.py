@@ -4,16 +4,18 @@
 The layouts are those of bpf/esimshaper.h. Nothing here changes a counter; the one write is that of freed accounts.
 """
 
+import heapq
 import ipaddress
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from esimshaper.core.model import (
     PSEUDO_CLIENTS,
+    UNATTRIBUTED,
     Account,
     ClientKey,
     Counters,
@@ -114,14 +116,32 @@ class Meter:
             *(Table(name, self._maps[name].count(), self._maps[name].max_entries) for name in COUNTED),
         )
 
-    def flows(self) -> Iterator[Flow]:
-        """Every flow in the table, in no order."""
+    def flows(
+        self, limit: int, clients: Collection[ClientKey] | None = None, *, recent_first: bool = False
+    ) -> tuple[int, list[Flow]]:
+        """How many flows the table has of some clients (None: of all), and the largest or most recent of them.
+
+        Chosen before they are decoded: a full table has 65,536, a person looks at some tens.
+        """
         owners = dict(PSEUDO_CLIENTS) | self._owners()
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        number = 0
+
+        def wanted() -> Iterator[tuple[int, bytes, tuple[int, ...]]]:
+            nonlocal number
+            for key, value in self._raw_flows():
+                if clients is None or owners.get(Account(value[6]), UNATTRIBUTED) in clients:
+                    number += 1
+                    yield value[5] if recent_first else value[0] + value[1], key, value
+
+        chosen = heapq.nlargest(limit, wanted())
+        return number, [_flow(FLOW_KEY.unpack(key), value, owners, now) for _, key, value in chosen]
+
+    def _raw_flows(self) -> Iterator[tuple[bytes, tuple[int, ...]]]:
         for keys, values, number in self._maps["flows"].chunks():
-            pairs = zip(FLOW_KEY.iter_unpack(keys), FLOW.iter_unpack(values), strict=False)
-            for (key, value), _ in zip(pairs, range(number), strict=False):
-                yield _flow(key, value, owners, now)
+            unpacked = FLOW.iter_unpack(values[: number * FLOW.size])
+            for at, value in enumerate(unpacked):
+                yield bytes(keys[at * FLOW_KEY.size : (at + 1) * FLOW_KEY.size]), value
 
     def close(self) -> None:
         for map_ in self._maps.values():
@@ -158,7 +178,7 @@ def _flow(key: tuple[Any, ...], value: tuple[int, ...], owners: dict[Account, Cl
     remote, local, remote_port, local_port, protocol = key
     down, up, down_packets, up_packets, first_seen, last_seen, account = value
     return Flow(
-        client=owners.get(Account(account), PSEUDO_CLIENTS[Account(0)]),
+        client=owners.get(Account(account), UNATTRIBUTED),
         protocol=protocol,
         remote_address=address_text(remote),
         remote_port=remote_port,

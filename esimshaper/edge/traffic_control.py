@@ -15,7 +15,7 @@ from typing import Any
 from pyroute2 import IPRoute
 from pyroute2.netlink import NetlinkError
 
-from esimshaper.core.model import Attachment, Hook
+from esimshaper.core.model import Attachment, Hook, Unusable
 
 RTMGRP_LINK = 1
 ETH_P_ALL = 3
@@ -74,7 +74,10 @@ class TrafficControl:
     def ensure(
         self, wanted: Sequence[tuple[str, Hook]], program: Callable[[str], LabelledProgram]
     ) -> tuple[Attachment, ...]:
-        """Makes each wanted hook run the program given for its link type; what is right already is left alone."""
+        """Makes each wanted hook run the program given for its link type; what is right already is left alone.
+
+        Raises Unusable if this kernel or this process can attach to no interface at all.
+        """
         links = self.links()
         return tuple(self._ensure(links.get(name), name, hook, program) for name, hook in wanted)
 
@@ -90,7 +93,7 @@ class TrafficControl:
             if self._label(link, SIDES[hook]) != wanted.label:
                 self._attach(link, SIDES[hook], wanted)
         except NetlinkError as error:
-            return Attachment(name, hook, attached=False, problem=_sentence(name, error))
+            return Attachment(name, hook, attached=False, problem=_problem(name, error))
         return Attachment(name, hook, attached=True)
 
     def _filters(self, link: Link, side: int) -> Iterator[tuple[int, int, str]]:
@@ -189,9 +192,15 @@ class LinkEvents:
         self._netlink.close()
 
 
-def _sentence(interface: str, error: NetlinkError) -> str:
+def _problem(interface: str, error: NetlinkError) -> str:
+    """What went wrong with one interface. Raises Unusable for what no other interface would do better."""
     if error.code == errno.EPERM:
-        return f"attaching to {interface} needs the capability CAP_NET_ADMIN"
+        raise Unusable(
+            f"attaching to {interface} needs the capability CAP_NET_ADMIN", "run as root, or by the systemd unit"
+        ) from None
     if error.code in (errno.ENOENT, errno.EOPNOTSUPP):
-        return f"the kernel has no clsact or cls_bpf for {interface} (modules sch_ingress and cls_bpf)"
+        raise Unusable(
+            f"this kernel cannot attach to {interface}: clsact or cls_bpf is missing",
+            "modprobe -a sch_ingress cls_bpf; `esimshaper doctor` says what else this kernel lacks",
+        ) from None
     return f"attaching to {interface} failed: {error}"
