@@ -120,7 +120,7 @@ def compiler() -> Compiler:
     """Debian's bcc, imported in a child process because it brings LLVM along. PyPI's `bcc` has no BPF.load_func."""
     python = DEBIAN_PYTHON if Path(DEBIAN_PYTHON).exists() else sys.executable
     done = subprocess.run(
-        [python, "-c", _IMPORT_BCC], capture_output=True, text=True, timeout=CHILD_SECONDS, check=False
+        [python, "-P", "-c", _IMPORT_BCC], capture_output=True, text=True, timeout=CHILD_SECONDS, check=False
     )
     if done.returncode:
         return Compiler(python, detail=(done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`doctor` from a real box to what a person or a machine reads."""
+
+import json
+from pathlib import Path
+
+from esimshaper import doctor
+from esimshaper.core.facts import Finding, Level
+from tests.edge.boxes import WAN_AND_LAN, needs_root, nft, on_a_box
+
+CONFIG = """
+wan: {interface: wan0}
+lan: {interfaces: [br0], leases: []}
+timezone: Asia/Tokyo
+"""
+
+
+@needs_root
+def test_doctor_names_every_trouble_of_a_real_box_at_once(tmp_path: Path) -> None:
+    config = tmp_path / "esimshaper.yaml"
+    config.write_text(CONFIG)
+    setup = (
+        WAN_AND_LAN
+        + nft("meta mark set 0x1")
+        + """
+ip rule add fwmark 0x1 table 100 priority 500
+ip link set wan0 master br0
+tc qdisc add dev wan0 clsact
+tc filter add dev wan0 ingress prio 1 protocol all u32 match u32 0 0 flowid 1:1
+"""
+    )
+    findings: list[Finding] = on_a_box(f"doctor.examine(Path({str(config)!r}))", setup)
+    told = {(finding.check, finding.level) for finding in findings}
+    assert told >= {
+        ("configuration", Level.OK),
+        ("kernel", Level.OK),
+        ("wan", Level.PROBLEM),
+        ("filters", Level.WARNING),
+        ("marks", Level.PROBLEM),
+        ("marks", Level.WARNING),
+    }
+    assert not doctor.able(findings)
+
+
+@needs_root
+def test_a_box_as_it_should_be_is_able(tmp_path: Path) -> None:
+    config = tmp_path / "esimshaper.yaml"
+    config.write_text(CONFIG)
+    setup = WAN_AND_LAN + "mount -t bpf bpf /sys/fs/bpf"
+    findings: list[Finding] = on_a_box(f"doctor.examine(Path({str(config)!r}), state=Path('/tmp'))", setup)
+    assert doctor.able(findings), doctor.render(findings, color=False)
+
+
+def test_a_wrong_configuration_is_a_problem_for_each_mistake(tmp_path: Path) -> None:
+    config = tmp_path / "esimshaper.yaml"
+    config.write_text("wan: {interfaze: wan0}\nlan: {interfaces: 7}\n")
+    mistakes = [one for one in doctor.examine(config) if one.check == "configuration"]
+    assert len(mistakes) >= 2
+    assert all(one.level is Level.PROBLEM for one in mistakes)
+    assert str(config) in mistakes[0].sentence
+
+
+FINDINGS = [
+    Finding.ok("kernel", "Good."),
+    Finding.warning("clock", "Doubtful.", "set it"),
+    Finding.problem("bpffs", "Bad.", "mount it"),
+]
+
+
+def test_in_a_pipe_doctor_prints_words_in_ascii_with_hints_below() -> None:
+    lines = doctor.render(FINDINGS, color=False).splitlines()
+    assert lines[:5] == [
+        "ok      kernel: Good.",
+        "warning clock: Doubtful.",
+        "        -> set it",
+        "problem bpffs: Bad.",
+        "        -> mount it",
+    ]
+    assert "\n".join(lines).isascii()
+    assert lines[-1] == "This box cannot meter truthfully yet: 1 problem to solve."
+
+
+def test_on_a_terminal_doctor_prints_signs() -> None:
+    text = doctor.render(FINDINGS, color=True)
+    assert all(sign in text for sign in "✔!✘")
+
+
+def test_the_document_says_the_same_for_machines() -> None:
+    document = json.loads(json.dumps(doctor.document(FINDINGS)))
+    assert (document["version"], document["able"]) == (1, False)
+    assert document["findings"][2] == {"check": "bpffs", "level": "problem", "sentence": "Bad.", "hint": "mount it"}
+    assert doctor.document(FINDINGS[:2])["able"]
