@@ -300,7 +300,9 @@ class State:
 
     baseline: the latest reading as booked; its totals are what Prometheus gets, and their sum is that of its `wan`.
     rates: what moved per second in the last tick, as Counters rounded to whole bytes.
-    pending: booked, not yet saved.
+    pending: booked, not yet saved; unsaved_bytes is their sum.
+    saving: what was handed out to be saved, until that is known to have worked or failed.
+    saved_at: CLOCK_BOOTTIME in seconds when the last Booking was handed out; save_failed: saving it did not work.
     """
 
     baseline: Baseline | None = None
@@ -311,6 +313,8 @@ class State:
     attachments: tuple[Attachment, ...] = ()
     unsaved_bytes: int = 0
     saved_at: float = 0.0
+    saving: Booking | None = None
+    save_failed: bool = False
 
 
 class Unusable(Exception):  # noqa: N818 - a word of the vocabulary: what was asked for cannot be done here

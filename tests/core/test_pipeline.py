@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The pipeline: when something is saved, and what the State says after a tick."""
+
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from esimshaper.core.model import (
+    ROUTER,
+    UNATTRIBUTED,
+    Account,
+    Baseline,
+    Booking,
+    ClientKey,
+    Counters,
+    Identity,
+    Lease,
+    Observation,
+    Reading,
+    Resolution,
+    State,
+)
+from esimshaper.core.pipeline import Outcome, Policy, advance, final, not_saved, resume, saved
+
+ALICE = ClientKey("02:00:00:00:00:10")
+BOB = ClientKey("02:00:00:00:00:11")
+A = Account(2)
+OWNERS = {Account(0): UNATTRIBUTED, Account(1): ROUTER, A: ALICE, Account(3): BOB}
+POLICY = Policy("wwan0", ZoneInfo("Asia/Tokyo"), {ALICE: "alice-phone"})
+NOW = 1_800_000_000.0
+
+
+def seen(boottime: float, down: int = 0, epoch: int = 7) -> Observation:
+    return Observation(Reading(epoch, boottime, {A: Counters(down, down // 10, down // 100, down // 1000)}, OWNERS))
+
+
+def tick(state: State, boottime: float, down: int, epoch: int = 7) -> tuple[State, Booking | None]:
+    state, outcome = advance(state, POLICY, NOW + boottime, seen(boottime, down, epoch))
+    return state, outcome.booking
+
+
+@pytest.fixture
+def quiet() -> State:
+    """Started at boot time 1000 and saved."""
+    state, booking = tick(State(), 1000, 0)
+    return saved(state, booking)
+
+
+def month_bytes(booking: Booking) -> int:
+    return sum(row.counters.total_bytes for row in booking.rows if row.resolution is Resolution.MONTH)
+
+
+def test_one_tick_tells_it_all():
+    lease = Lease(ALICE, "192.168.8.20", "pixel")
+    first, _ = advance(State(), POLICY, NOW, replace(seen(1000, 0), leases=(lease,)))
+    state, _ = advance(first, POLICY, NOW + 2, replace(seen(1002, 1000), leases=(lease,)))
+    assert state.baseline.totals == {ALICE: Counters(1000, 100, 10, 1)}
+    assert state.baseline.wan == {"wwan0": Counters(1000, 100, 10, 1)}
+    assert state.rates == {ALICE: Counters(500, 50, 5, 0)}
+    assert state.identities[ALICE] == Identity(ALICE, "alice-phone", "pixel", ("192.168.8.20",))
+    assert state.identities.keys() == {ALICE, BOB, ROUTER, UNATTRIBUTED}
+    assert state.unsaved_bytes == 1100
+    assert state.reading == seen(1002, 1000).reading
+
+
+def test_new_maps_are_saved_at_once(quiet):
+    _, booking = tick(quiet, 1001, 10, epoch=8)
+    assert booking.baseline.epoch == 8
+
+
+def test_an_idle_router_writes_nothing(quiet):
+    for number in range(1, 200):
+        quiet, booking = tick(quiet, 1000 + number, 0)
+        assert booking is None
+
+
+def test_something_is_saved_every_minute(quiet):
+    state, booking = tick(quiet, 1059, 1000)
+    assert booking is None
+    _, booking = tick(state, 1060, 1000)
+    assert month_bytes(booking) == 1100
+    assert booking.baseline.totals == {ALICE: Counters(1000, 100, 10, 1)}
+
+
+def test_five_megabytes_are_saved_at_once(quiet):
+    state, booking = tick(quiet, 1001, 4_545_000)
+    assert booking is None
+    _, booking = tick(state, 1002, 4_546_000)
+    assert month_bytes(booking) == 4_546_000 + 454_600
+
+
+def test_no_second_booking_is_handed_out_before_the_first_is_known(quiet):
+    state, booking = tick(quiet, 1001, 10_000_000)
+    state, none = tick(state, 1100, 20_000_000)
+    assert none is None
+    state = saved(state, booking)
+    assert state.unsaved_bytes == 11_000_000
+    _, following = tick(state, 1101, 20_000_000)
+    assert month_bytes(following) == 11_000_000
+
+
+def test_a_failed_save_is_tried_again_in_a_minute_with_everything(quiet):
+    state, _ = tick(quiet, 1001, 10_000_000)
+    state = not_saved(state, POLICY)
+    assert state.save_failed
+    state, early = tick(state, 1030, 20_000_000)
+    assert early is None, "a full disk is not asked every second"
+    state, again = tick(state, 1061, 20_000_000)
+    assert month_bytes(again) == 22_000_000
+    state = saved(state, again)
+    assert (state.pending, state.unsaved_bytes, state.save_failed) == ({}, 0, False)
+
+
+def test_a_first_save_that_failed_is_repeated_even_when_nothing_moves():
+    state, booking = tick(State(), 1000, 0)
+    assert booking is not None
+    _, again = tick(not_saved(state, POLICY), 1060, 0)
+    assert again.baseline.epoch == 7
+
+
+def test_a_restart_goes_on_where_the_saved_baseline_ends(quiet):
+    state, booking = tick(quiet, 1060, 1000)
+    state = resume(booking.baseline, booking.identities)
+    state, booking = tick(state, 1070, 1500)
+    assert month_bytes(booking) == 550
+    assert not any(row.estimated for row in booking.rows)
+    assert state.baseline.totals == {ALICE: Counters(1500, 150, 15, 1)}
+
+
+def test_a_long_time_unread_is_called_estimated(quiet):
+    state = resume(quiet.baseline)
+    _, booking = tick(state, 1301, 1000)
+    assert all(row.estimated for row in booking.rows)
+
+
+def test_a_power_cut_is_noted_even_before_anything_moves(quiet):
+    _, booking = tick(resume(quiet.baseline), 30, 0, epoch=8)
+    assert {row.client for row in booking.rows if row.estimated} == set(OWNERS.values())
+
+
+def test_an_orderly_unload_leaves_no_doubt(quiet):
+    baseline = final(quiet, POLICY, clean=True).baseline
+    assert baseline.clean
+    state, booking = tick(resume(baseline), 1010, 1000, epoch=8)
+    assert booking.rows
+    assert not any(row.estimated for row in booking.rows)
+    assert not state.baseline.clean
+
+
+def test_a_final_booking_has_everything_that_is_pending(quiet):
+    state, _ = tick(quiet, 1001, 1000)
+    booking = final(state, POLICY)
+    assert month_bytes(booking) == 1100
+    assert booking.baseline == state.baseline
+    assert final(State(), POLICY) is None
+
+
+def test_history_that_opens_late_is_not_booked_twice():
+    early, _ = tick(State(), 1000, 5000)
+    state = resume(Baseline(7, {A: Counters(4000, 400, 40, 4)}, OWNERS), state=early)
+    _, booking = tick(state, 1001, 5000)
+    assert month_bytes(booking) == 1100
+    assert resume(None, state=early) == early
+
+
+def test_a_clock_set_back_delays_no_save(quiet):
+    _, outcome = advance(quiet, POLICY, NOW - 1e9, seen(1060, 1000))
+    assert outcome.booking is not None
+
+
+def test_a_reading_twice_changes_no_rate(quiet):
+    state, _ = tick(quiet, 1010, 1000)
+    again, outcome = advance(state, POLICY, NOW + 1010, seen(1010, 1000))
+    assert (again, outcome) == (state, Outcome())
+
+
+def test_memory_stays_small_while_nothing_can_be_saved(quiet):
+    state = quiet
+    for hour in range(24 * 10):
+        for part in range(12):
+            state, booking = tick(state, 1000 + 60 + hour * 3600 + part * 300, 1000 * (hour * 12 + part + 1))
+            state = not_saved(state, POLICY) if booking else state
+    assert len(state.pending) < 100
+    assert state.unsaved_bytes == state.baseline.totals[ALICE].total_bytes
