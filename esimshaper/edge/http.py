@@ -166,6 +166,7 @@ class _Connection(cheroot_server.HTTPConnection):  # type: ignore[misc,unused-ig
 
     def communicate(self) -> bool:
         """One request. A peer that is gone or too slow must not end the worker thread, here and in close()."""
+        self._hurried.deadline = time.monotonic() + DEADLINE  # from now: waiting for a worker was not its fault
         with suppress(OSError, ValueError):  # ValueError: the file was closed under us by stop()
             return bool(super().communicate())  # type: ignore[no-untyped-call]
         return False

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage report: what documents and metrics promise."""
+
+import json
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from esimshaper.core import report
+from esimshaper.core.model import (
+    Attachment,
+    Baseline,
+    Bucket,
+    ClientKey,
+    Counters,
+    HistoryRow,
+    Hook,
+    Identity,
+    Metric,
+    Pending,
+    Reason,
+    Resolution,
+    State,
+)
+from tests import synthetic_router as router
+from tests.synthetic_router import ALICE, BARE, NOW, PIXEL, facts
+
+
+def samples(metrics: tuple[Metric, ...], name: str) -> dict:
+    (metric,) = [m for m in metrics if m.name == f"esimshaper_{name}"]
+    return dict(metric.samples)
+
+
+def test_every_document_survives_json_unchanged():
+    state, today = router.state(), router.usage_today(router.state())
+    for document in (
+        report.status_document(state, facts(), today, today),
+        report.clients_document(state, NOW, today, today),
+        report.flows_document(state, NOW, router.flows(), limit=10),
+        report.history_document(NOW, Resolution.HOUR, router.history(Resolution.HOUR, None), limit=10),
+    ):
+        assert document["version"] == 1
+        assert document["time"] == "2026-11-23T18:30:00+09:00"
+        assert json.loads(json.dumps(document)) == document
+
+
+def test_documents_and_metrics_exist_before_the_first_reading():
+    nothing = State()
+    status = report.status_document(nothing, facts(), {}, {})
+    assert status["wan"] == {"interface": "wwan0", "attached": False, "problems": []}
+    assert status["clients"] == {"count": 0, "top": []}
+    assert report.clients_document(nothing, NOW, {}, {})["clients"] == []
+    assert samples(report.metrics(nothing, facts(tick_at=None)), "last_tick_timestamp_seconds") == {}
+
+
+def test_clients_come_by_todays_bytes_with_pseudo_clients_among_them():
+    state = router.state()
+    entries = report.clients_document(state, NOW, router.usage_today(state), {})["clients"]
+    assert [e["client"] for e in entries] == ["alice-phone", PIXEL, "router", BARE, "unattributed"]
+    alice = entries[0]
+    assert alice["mac"] == ALICE
+    assert alice["now"] == {"down_bits_per_second": 12_000_000, "up_bits_per_second": 320_000}
+    assert alice["total"]["total_bytes"] == state.baseline.totals[ALICE].total_bytes
+    assert entries[2]["mac"] == ""
+    assert entries[2]["key"] == "router"
+
+
+def test_a_client_known_from_history_alone_is_listed():
+    gone = ClientKey("02:00:00:00:00:99")
+    entries = report.clients_document(State(), NOW, {}, {gone: Counters(5, 6)})["clients"]
+    assert [(e["key"], e["month"]["total_bytes"]) for e in entries] == [(gone, 11)]
+
+
+def test_status_says_that_one_of_two_wan_hooks_is_missing_and_why():
+    attachments = (
+        Attachment("wwan0", Hook.WAN_INGRESS, attached=True),
+        Attachment("wwan0", Hook.WAN_EGRESS, attached=False, problem="the clsact of wwan0 is gone"),
+    )
+    status = report.status_document(router.state(attachments=attachments), facts(), {}, {})
+    assert status["wan"]["attached"] is False
+    assert status["wan"]["problems"] == ["the clsact of wwan0 is gone"]
+
+
+def test_status_shows_storage_trouble_and_only_events_that_happened():
+    status = report.status_document(router.state(), facts(storage_problem="disk full"), {}, {})
+    assert status["storage"] == {"problem": "disk full", "unsaved_bytes": 1234}
+    assert {e["reason"]: e["unattributed"] for e in status["events"]} == {"wan_in_flow_missing": True, "not_ip": False}
+    assert status["program"]["uptime_seconds"] == 3 * 3600 + 12 * 60
+
+
+def test_flows_are_the_largest_of_the_chosen_clients_and_the_rest_is_counted():
+    state = router.state()
+    document = report.flows_document(state, NOW, router.flows(), limit=2)
+    assert document["count"] == 4
+    assert [f["client"] for f in document["flows"]] == ["alice-phone", PIXEL]
+    recent = report.flows_document(state, NOW, router.flows(), limit=4, recent_first=True)["flows"]
+    assert [f["idle_seconds"] for f in recent] == [0.1, 0.3, 2.0, 80.0]
+    only = report.flows_document(state, NOW, router.flows(), limit=9, clients=(BARE,))
+    assert [(f["key"], f["protocol"]) for f in only["flows"]] == [(BARE, "99")]
+    assert report.flows_document(state, NOW, router.flows(), limit=9, clients=())["count"] == 0
+
+
+def test_history_adds_clients_up_per_bucket_oldest_first_and_keeps_the_newest():
+    rows = [
+        HistoryRow(Resolution.HOUR, 7200, ALICE, Counters(10, 1)),
+        HistoryRow(Resolution.HOUR, 3600, ALICE, Counters(5, 5), estimated=True),
+        HistoryRow(Resolution.HOUR, 7200, PIXEL, Counters(20, 2)),
+        HistoryRow(Resolution.HOUR, 0, PIXEL, Counters(1, 1)),
+    ]
+    document = report.history_document(NOW, Resolution.HOUR, rows, limit=2, client="x")
+    assert [(r["start_unix"], r["total_bytes"], r["estimated"]) for r in document["rows"]] == [
+        (3600, 10, True),
+        (7200, 33, False),
+    ]
+    assert document["rows"][0]["start"] == "1970-01-01T10:00:00+09:00"
+
+
+def test_a_client_is_found_by_anything_that_people_call_it():
+    state = router.state()
+    for text in ("alice-phone", "Alice-Phone", "ALICES-IPHONE", "192.168.8.20", "02:00:00:00:00:10"):
+        assert report.find_clients(state, text) == (ALICE,)
+    assert report.find_clients(state, "router") == ("router",)
+    assert report.find_clients(state, "") == ()
+    assert report.find_clients(state, "alice") == ()
+
+
+def test_pending_usage_counts_from_the_start_of_the_period_only():
+    pending = {Bucket(600, ALICE): Pending(Counters(1, 1)), Bucket(900, ALICE): Pending(Counters(10, 10))}
+    assert report.plus_pending({ALICE: Counters(100, 0)}, pending, since=900) == {ALICE: Counters(110, 10)}
+
+
+byte_counts = st.integers(min_value=0, max_value=2**50)
+keys = st.sampled_from([ClientKey(k) for k in ("router", "unattributed", "02:00:00:00:00:10", "10.0.0.1", "aa")])
+
+
+@given(
+    totals=st.dictionaries(keys, st.builds(Counters, byte_counts, byte_counts)),
+    names=st.dictionaries(keys, st.sampled_from(["", "tv", "router", "phone"])),
+)
+def test_clients_add_up_to_the_wan_whatever_they_are_called(totals, names):
+    wan = sum(totals.values(), Counters())
+    state = State(
+        baseline=Baseline(1, {}, {}, totals, {"wwan0": wan}),
+        identities={key: Identity(key, name) for key, name in names.items()},
+    )
+    metrics = report.metrics(state, facts())
+    for way in ("receive", "transmit"):
+        clients = samples(metrics, f"client_{way}_bytes_total")
+        assert sum(clients.values()) == sum(samples(metrics, f"wan_{way}_bytes_total").values())
+
+
+def test_metrics_name_every_reason_even_before_it_happens():
+    events = samples(report.metrics(router.state(), facts()), "datapath_events_total")
+    assert set(events) == {(reason.label,) for reason in Reason}
+    assert events[("wan_in_flow_missing",)] == 24
+    assert events[("lan_clients_full",)] == 0
+
+
+def test_metrics_tell_of_attachments_maps_and_the_configuration():
+    attachments = (Attachment("wwan0", Hook.WAN_EGRESS, attached=False, problem="x"),)
+    loaded = NOW - timedelta(days=1)
+    metrics = report.metrics(router.state(attachments=attachments), facts(config_ok=False, config_loaded=loaded))
+    assert samples(metrics, "program_attached") == {("wwan0", "wan_egress"): 0}
+    assert samples(metrics, "map_entries")[("flows",)] == 60_000
+    assert samples(metrics, "map_max_entries")[("flows",)] == 65_536
+    assert samples(metrics, "config_last_reload_successful") == {(): 0}
+    assert samples(metrics, "config_last_reload_success_timestamp_seconds") == {(): loaded.timestamp()}
+    assert samples(metrics, "client_info")[("alice-phone", ALICE, "Alices-iPhone")] == 1

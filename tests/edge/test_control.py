@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge control: both ends of the socket, and strangers on it."""
+
+import grp
+import json
+import os
+import random
+import socket
+import stat
+import threading
+import time
+
+import pytest
+
+from esimshaper.core.model import Unusable
+from esimshaper.edge import control, control_client, http
+from tests import synthetic_router as router
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "control.sock"
+
+
+@pytest.fixture
+def listener(path):
+    running = control.serve(router.routes(), path)
+    yield running
+    running.stop()
+
+
+def talk(path, data: bytes, timeout: float = 10) -> bytes:
+    """Sends bytes as they are and reads to the end."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(timeout)
+        sock.connect(str(path))
+        answer = b""
+        try:
+            sock.sendall(data)
+            sock.shutdown(socket.SHUT_WR)
+            while part := sock.recv(65536):
+                answer += part
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        return answer
+
+
+def request(path, line: str) -> tuple[int, dict]:
+    head, body = talk(path, f"{line} HTTP/1.1\r\nHost: x\r\n\r\n".encode()).split(b"\r\n\r\n", 1)
+    assert b"application/json" in head
+    return int(head.split()[1]), json.loads(body)
+
+
+def test_client_and_server_understand_each_other(listener, path):
+    status = control_client.get(path, "/v1/status")
+    assert status["version"] == 1
+    assert status["wan"]["interface"] == "wwan0"
+    flows = control_client.get(path, "/v1/flows", {"limit": "1", "client": "alice-phone"})
+    assert [flow["client"] for flow in flows["flows"]] == ["alice-phone"]
+
+
+def test_what_is_wrong_is_said_in_json(listener, path):
+    code, document = request(path, "GET /nowhere")
+    assert code == 404
+    assert "/v1/status" in document["error"]
+    code, document = request(path, "POST /v1/status")
+    assert (code, document["version"]) == (405, 1)
+    for query in ("limit=0", "limit=-1", "limit=1e3", "limit=%D9%A1", "limit=" + "9" * 400, "colour=red", "order=x"):
+        code, document = request(path, f"GET /v1/flows?{query}")
+        assert (code, document["error"] != "") == (400, True), query
+    assert request(path, "GET /v1/flows?" + "&".join(f"a{n}=1" for n in range(50)))[0] == 400
+
+
+def test_a_fault_of_ours_costs_one_answer_and_no_worker(listener, path):
+    for _ in range(3 * http.WORKERS):
+        code, document = request(path, "GET /v1/fails")
+        assert (code, "journal" in document["error"]) == (500, True)
+    assert request(path, "GET /v1/status")[0] == 200
+
+
+def test_the_client_passes_on_the_servers_sentence(listener, path):
+    with pytest.raises(control_client.ControlError, match="no client is called 'nobody'"):
+        control_client.get(path, "/v1/flows", {"client": "nobody"})
+
+
+def test_only_owner_and_group_may_connect(listener, path):
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another group")
+def test_the_socket_belongs_to_the_group_esimshaper_where_there_is_one(path, monkeypatch):
+    some_group = next(g for g in grp.getgrall() if g.gr_gid != os.getgid())
+    monkeypatch.setattr(control, "GROUP", some_group.gr_name)
+    running = control.serve(router.routes(), path)
+    try:
+        assert path.stat().st_gid == some_group.gr_gid
+    finally:
+        running.stop()
+
+
+def test_the_socket_of_a_dead_daemon_is_taken_over(path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
+        dead.bind(str(path))
+    running = control.serve(router.routes(), path)
+    try:
+        assert request(path, "GET /v1/status")[0] == 200
+    finally:
+        running.stop()
+
+
+def test_a_living_daemon_is_not_pushed_aside(listener, path):
+    with pytest.raises(Unusable, match="another daemon listens"):
+        control.serve(router.routes(), path)
+    assert request(path, "GET /v1/status")[0] == 200
+
+
+def test_a_file_in_the_way_is_left_alone(path):
+    path.write_text("precious")
+    with pytest.raises(Unusable, match="not a socket"):
+        control.serve(router.routes(), path)
+    assert path.read_text() == "precious"
+
+
+def test_a_missing_directory_is_one_clear_error(tmp_path):
+    with pytest.raises(Unusable, match="cannot listen on the control socket"):
+        control.serve(router.routes(), tmp_path / "no" / "control.sock")
+
+
+def test_no_daemon_is_told_from_no_permission_and_from_a_stranger(tmp_path, path):
+    with pytest.raises(control_client.DaemonNotRunning, match="not running"):
+        control_client.get(tmp_path / "missing.sock", "/v1/status")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
+        stranger.bind(str(path))
+        with pytest.raises(control_client.DaemonNotRunning):
+            control_client.get(path, "/v1/status")  # bound, but nobody listens
+        stranger.listen()
+        for answer in (b"", b"220 mail ready\r\n", b"HTTP/1.1 200 OK\r\n\r\nhello", b"HTTP/1.1 200 OK\r\n\r\n[1]"):
+            thread = threading.Thread(target=_answer_once, args=(stranger, answer))
+            thread.start()
+            with pytest.raises(control_client.ControlError):
+                control_client.get(path, "/v1/status")
+            thread.join()
+
+
+def _answer_once(listening: socket.socket, answer: bytes) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(answer)
+
+
+def test_garbage_does_no_harm(listener, path):
+    dice = random.Random(20261123)  # noqa: S311 - the same garbage each time
+    for _ in range(60):
+        talk(path, dice.randbytes(dice.randrange(1, 3000)))
+    for data in (
+        b"",
+        b"\r\n" * 100,
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /v1/status\r\n\r\n",
+        b"GET http://[::1/v1/status HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /v1/\x00\xff?%zz=%ff&&==& HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /v1/status HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\nx",
+        b"POST /v1/status HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /v1/status HTTP/1.1\r\nHost: x\r\nBig: " + b"x" * 1_000_000 + b"\r\n\r\n",
+    ):
+        talk(path, data)
+    assert request(path, "GET /v1/status")[0] == 200
+    assert (
+        sum(thread.name.startswith("CP Server") and thread.is_alive() for thread in threading.enumerate())
+        >= http.WORKERS
+    )
+
+
+def test_huge_headers_are_refused(listener, path):
+    answer = talk(path, b"GET /v1/status HTTP/1.1\r\nHost: x\r\nBig: " + b"x" * 100_000 + b"\r\n\r\n")
+    assert b" 200 " not in answer.split(b"\r\n")[0]
+
+
+def test_slow_clients_hold_the_others_up_for_the_deadline_at_most(path, monkeypatch):
+    monkeypatch.setattr(http, "DEADLINE", 1)
+    running = control.serve(router.routes(), path)
+    stop = threading.Event()
+    threads = [threading.Thread(target=_drip, args=(path, stop)) for _ in range(http.WORKERS)]
+    try:
+        for thread in threads:
+            thread.start()
+        begun = time.monotonic()
+        assert control_client.get(path, "/v1/status")["version"] == 1
+        assert time.monotonic() - begun < 5
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        running.stop()
+
+
+def _drip(path, stop: threading.Event) -> None:
+    """A request of one byte now and then, which no timeout of single reads ever ends."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.connect(str(path))
+        try:
+            while not stop.wait(0.1):
+                sock.sendall(b"G")
+        except OSError:
+            pass
+
+
+def test_a_reader_that_stops_reading_is_dropped(path, monkeypatch):
+    monkeypatch.setattr(http, "DEADLINE", 1)
+    running = control.serve({"/big": lambda params: {"version": 1, "fill": "x" * 5_000_000}}, path)
+    try:
+        stuck = []
+        for _ in range(http.WORKERS):
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            sock.connect(str(path))
+            sock.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+            stuck.append(sock)
+        assert len(control_client.get(path, "/big")["fill"]) == 5_000_000
+        for sock in stuck:
+            sock.close()
+    finally:
+        running.stop()
