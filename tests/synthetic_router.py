@@ -170,14 +170,12 @@ def routes(more_clients: int = 0) -> Mapping[str, control.Route]:
     def flow_list(params):
         control.only(params, "limit", "order", "client")
         seconds, current = now()
-        return report.flows_document(
-            current,
-            NOW,
-            flows(seconds),
-            limit=control.number(params, "limit", 20, 1, 100_000),
-            clients=chosen(params),
-            recent_first=control.choice(params, "order", "bytes", ("bytes", "recent")) == "recent",
-        )
+        recent = control.choice(params, "order", "bytes", ("bytes", "recent")) == "recent"
+        limit = control.whole_number(params, "limit", 20, 1, 100_000)
+        keys = chosen(params)
+        found = [flow for flow in flows(seconds) if keys is None or flow.client in keys]
+        found.sort(key=lambda flow: flow.idle if recent else -flow.counters.total_bytes)
+        return report.flows_document(current, NOW, found[:limit], count=len(found))
 
     def history_list(params):
         control.only(params, "by", "limit", "client")
@@ -187,7 +185,7 @@ def routes(more_clients: int = 0) -> Mapping[str, control.Route]:
             NOW,
             by,
             history(by, keys[0] if keys else None),
-            limit=control.number(params, "limit", 31, 1, 100_000),
+            limit=control.whole_number(params, "limit", 31, 1, 100_000),
             client=params.get("client"),
         )
 

@@ -279,3 +279,18 @@ def test_bars_show_the_smallest_amount_and_never_more_than_their_width():
     assert len(page.bar(1, 10**12)) == 1
     assert page.bar(100, 100, 8) == "█" * 8
     assert page.bar(200, 100, 8) == "█" * 8
+
+
+def test_check_says_what_is_wrong_and_where(tmp_path):
+    good = esimshaper("check", ROOT / "etc/esimshaper.yaml")
+    assert (good.returncode, good.stderr) == (0, "")
+    assert "WAN wwan0" in good.stdout
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("wan: {interface: wwan0}\nlan: {interfaces: [br0]}\ntimezone: Nowhere/Else\ncolour: red\n")
+    done = esimshaper("check", bad)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{bad}:3:" in done.stderr
+    assert f"{bad}:4:" in done.stderr
+    document = json.loads(esimshaper("check", "--json", bad).stdout)
+    assert document["valid"] is False
+    assert {problem["line"] for problem in document["problems"]} == {3, 4}

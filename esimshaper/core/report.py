@@ -21,7 +21,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "events": [{"reason", "packets", "bytes", "unattributed": bool}],    only those that are not zero
                "storage": {"problem": sentence or null, "unsaved_bytes": int}}
     clients   {"clients": [client]}, most bytes today first
-    flows     {"count": int, "flows": [flow]}, count: before `limit` was applied
+    flows     {"count": int, "flows": [flow]}, count: how many `limit` was applied to
     history   {"by": "hour", "client": label or null for everyone,
                "rows": [usage + {"start", "start_unix", "estimated": bool}]}, oldest first
 
@@ -160,20 +160,10 @@ def clients_document(state: State, now: datetime, today: Usage, month: Usage) ->
     return _document(now) | {"clients": _client_entries(state, today, month)}
 
 
-def flows_document(
-    state: State,
-    now: datetime,
-    flows: Iterable[Flow],
-    *,
-    limit: int,
-    clients: Sequence[ClientKey] | None = None,
-    recent_first: bool = False,
-) -> Document:
-    """The `limit` largest flows (or those that moved last) of some clients, or of all (None)."""
-    chosen = [flow for flow in flows if clients is None or flow.client in clients]
-    chosen.sort(key=(lambda flow: flow.idle) if recent_first else (lambda flow: -flow.counters.total_bytes))
-    entries = [_flow(_identity(state, flow.client), flow) for flow in chosen[:limit]]
-    return _document(now) | {"count": len(chosen), "flows": entries}
+def flows_document(state: State, now: datetime, flows: Iterable[Flow], *, count: int) -> Document:
+    """Flows as chosen, in their order. `count`: how many there were to choose from. See the module's docstring."""
+    entries = [_flow(_identity(state, flow.client), flow) for flow in flows]
+    return _document(now) | {"count": count, "flows": entries}
 
 
 def history_document(

@@ -91,7 +91,7 @@ def only(params: Mapping[str, str], *names: str) -> None:
             raise BadParameter(f"unknown parameter {name!r}: {known}")
 
 
-def number(params: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+def whole_number(params: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     """A whole number between `low` and `high`, both included. Raises BadParameter."""
     text = params.get(name, "")
     if not text:

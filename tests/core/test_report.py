@@ -37,7 +37,7 @@ def test_every_document_survives_json_unchanged():
     for document in (
         report.status_document(state, facts(), today, today),
         report.clients_document(state, NOW, today, today),
-        report.flows_document(state, NOW, router.flows(), limit=10),
+        report.flows_document(state, NOW, router.flows(), count=4),
         report.history_document(NOW, Resolution.HOUR, router.history(Resolution.HOUR, None), limit=10),
     ):
         assert document["version"] == 1
@@ -89,16 +89,17 @@ def test_status_shows_storage_trouble_and_only_events_that_happened():
     assert status["program"]["uptime_seconds"] == 3 * 3600 + 12 * 60
 
 
-def test_flows_are_the_largest_of_the_chosen_clients_and_the_rest_is_counted():
-    state = router.state()
-    document = report.flows_document(state, NOW, router.flows(), limit=2)
-    assert document["count"] == 4
-    assert [f["client"] for f in document["flows"]] == ["alice-phone", PIXEL]
-    recent = report.flows_document(state, NOW, router.flows(), limit=4, recent_first=True)["flows"]
-    assert [f["idle_seconds"] for f in recent] == [0.1, 0.3, 2.0, 80.0]
-    only = report.flows_document(state, NOW, router.flows(), limit=9, clients=(BARE,))
-    assert [(f["key"], f["protocol"]) for f in only["flows"]] == [(BARE, "99")]
-    assert report.flows_document(state, NOW, router.flows(), limit=9, clients=())["count"] == 0
+def test_flows_carry_their_clients_names_in_the_order_given():
+    document = report.flows_document(router.state(), NOW, router.flows(), count=70)
+    assert document["count"] == 70
+    named = [(f["client"], f["key"], f["hostname"], f["protocol"]) for f in document["flows"]]
+    assert named == [
+        ("router", "router", "", "icmp"),
+        (PIXEL, PIXEL, "Pixel-7-of-somebody-with-a-long-name", "udp"),
+        (BARE, BARE, "", "99"),
+        ("alice-phone", ALICE, "Alices-iPhone", "tcp"),
+    ]
+    assert document["flows"][3]["total_bytes"] == 2_030_000_000
 
 
 def test_history_adds_clients_up_per_bucket_oldest_first_and_keeps_the_newest():
