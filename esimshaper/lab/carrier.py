@@ -147,8 +147,11 @@ class Carrier:
             if self._control is None:
                 raise BrokenPipeError("the carrier is not running")
             self._control.send(json.dumps(order).encode())
-            answer: dict[str, Any] = json.loads(self._control.recv(1 << 22))
-            return answer
+            message = self._control.recv(1 << 22)
+        if not message:
+            raise BrokenPipeError("the carrier's process has ended")
+        answer: dict[str, Any] = json.loads(message)
+        return answer
 
 
 def _bill(raw: dict[str, Any]) -> Bill:

@@ -120,13 +120,18 @@ class Host:
         self.run(["ip", "-batch", "-"], text_in="\n".join(lines) + "\n")
 
     def sysctl(self, **values: int) -> None:
-        """Set `net.` variables of this namespace; `__` stands for `.`: ipv4__ip_forward=1."""
+        """Set `net.` variables of this namespace; `__` stands for `.`: ipv4__ip_forward=1. LabUnavailable."""
         self.call(_write_sysctls, {name.replace("__", "/"): value for name, value in values.items()})
 
 
 def _write_sysctls(values: dict[str, int]) -> None:
     for name, value in values.items():
-        (Path("/proc/sys/net") / name).write_text(f"{value}\n", encoding="ascii")
+        try:
+            (Path("/proc/sys/net") / name).write_text(f"{value}\n", encoding="ascii")
+        except OSError as problem:
+            raise LabUnavailable(
+                f"/proc/sys/net/{name} cannot be set: {problem.strerror}.", "In a container, run it privileged."
+            ) from problem
 
 
 def add(names: Iterable[str]) -> None:

@@ -135,6 +135,12 @@ class Lab:
         self.kind = kind or self.kind
         self._plug()
 
+    def upload_drops(self) -> int:
+        """Packets that wan0 or its queue dropped since it was made: past the egress hook, but never at the carrier."""
+        link = json.loads(self.router.run(["ip", "-j", "-s", "link", "show", "dev", WAN_DEVICE]))
+        queues = json.loads(self.router.run(["tc", "-j", "-s", "qdisc", "show", "dev", WAN_DEVICE, "root"]) or "[]")
+        return int(link[0]["stats64"]["tx"]["dropped"]) + sum(int(queue.get("drops", 0)) for queue in queues)
+
     def _catch_signals(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             return  # only the main thread may, and there the signals arrive
