@@ -35,7 +35,12 @@ def server(tmp_path_factory):
 
 
 def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **more}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONWARNINGS": "error",
+        **more,
+    }
 
 
 def esimshaper(*arguments: str, **changes) -> subprocess.CompletedProcess:
