@@ -299,3 +299,10 @@ def test_check_says_what_is_wrong_and_where(tmp_path):
     document = json.loads(esimshaper("check", "--json", bad).stdout)
     assert document["valid"] is False
     assert {problem["line"] for problem in document["problems"]} == {3, 4}
+
+
+def test_a_missing_library_is_named_with_its_package(tmp_path):
+    (tmp_path / "yaml.py").write_text("raise ModuleNotFoundError('gone', name='yaml')\n")
+    done = esimshaper("check", ROOT / "etc/esimshaper.yaml", env={"PYTHONPATH": f"{tmp_path}:{ROOT}"})
+    assert done.returncode == 1
+    assert done.stderr == "esimshaper: the Python library yaml is missing\n  hint: apt install python3-yaml\n"
