@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# demo, test and bench install what they need on a Debian 12 or 13 that has only git, make and apt. They need root:
+# the kernel part is real, and so are the network namespaces around it. `make` alone says what there is.
+
+# Debian's own interpreter: it is the only one that sees python3-bpfcc ("bcc" on PyPI is another project).
+PYTHON := /usr/bin/python3
+
+# What the program itself needs; what else the simulated router needs; what else the tests and the benchmark need.
+PACKAGES_RUN := python3 python3-bpfcc libbpf1 linux-libc-dev python3-pyroute2 python3-prometheus-client python3-yaml \
+	python3-jsonschema python3-systemd python3-rich python3-cheroot tzdata
+PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-ping kmod mount util-linux
+PACKAGES_TEST := $(PACKAGES_DEMO) python3-pytest python3-hypothesis python3-venv clang shellcheck yamllint
+PACKAGES_BENCH := $(PACKAGES_DEMO) iperf3
+# Debian 12 has no ruff, and another mypy than Debian 13.
+PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113
+
+# Where `make install` puts things. A package can be made with DESTDIR.
+prefix ?= /usr
+program := $(DESTDIR)$(prefix)/lib/esimshaper
+config := $(DESTDIR)/etc/esimshaper
+
+.NOTPARALLEL:
+.PHONY: help demo test bench lint linters install uninstall root packages-run packages-demo packages-test packages-bench
+
+help:
+	@echo 'sudo make demo       a simulated travel router with a real kernel meter and traffic, live'
+	@echo 'sudo make test       every test; ARGS="-k name" for some'
+	@echo 'sudo make bench      the figures: truth of the bill, cost per packet, memory, start'
+	@echo 'make lint            ruff, mypy, shellcheck, yamllint, clang'
+	@echo 'sudo make install    on this machine, with a systemd service that is not started'
+	@echo 'sudo make uninstall  all of that, but for the configuration and the history'
+
+demo: root packages-demo
+	$(PYTHON) -m esimshaper demo $(ARGS)
+
+test: root packages-test linters
+	$(PYTHON) -m pytest $(ARGS)
+
+bench: root packages-bench
+	$(PYTHON) -m tests.bench $(ARGS)
+
+lint: linters
+	CI=true $(PYTHON) -m pytest -q tests/test_linters.py tests/test_architecture.py
+
+root:
+	@test "$$(id -u)" = 0 || { echo 'This needs root: sudo make $(MAKECMDGOALS)' >&2; exit 1; }
+
+packages-run: PACKAGES = $(PACKAGES_RUN)
+packages-demo: PACKAGES = $(PACKAGES_DEMO)
+packages-test: PACKAGES = $(PACKAGES_TEST)
+packages-bench: PACKAGES = $(PACKAGES_BENCH)
+# apt is asked only for what is missing, so that all of this works offline once it is there. What apt says is shown if it
+# fails; it waits for another apt that is at work.
+packages-run packages-demo packages-test packages-bench: root
+	@missing=; for package in $(PACKAGES); do \
+		test "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" = installed \
+			|| missing="$$missing $$package"; \
+	done; \
+	test -z "$$missing" && exit 0; \
+	echo "Installing$$missing"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	said=$$(mktemp); \
+	{ apt-get -q update && \
+		apt-get -qy -o DPkg::Lock::Timeout=300 install --no-install-recommends $$missing; \
+	} >"$$said" 2>&1; status=$$?; \
+	test $$status = 0 || { cat "$$said" >&2; echo "apt could not install:$$missing" >&2; }; \
+	rm -f "$$said"; exit $$status
+
+# Only tests use these tools, so a machine without a way to PyPI can still run all others (with CI=true it fails there).
+linters:
+	@test "$$(cat .venv/pins 2>/dev/null)" = '$(PINS)' && exit 0; \
+	echo 'Installing $(PINS) into .venv'; \
+	rm -rf .venv && $(PYTHON) -m venv --system-site-packages .venv \
+		&& .venv/bin/pip --quiet --disable-pip-version-check install $(PINS) \
+		&& echo '$(PINS)' >.venv/pins \
+		|| echo 'ruff and mypy are not there: their tests will be skipped, or fail where CI=true' >&2
+
+# The modules and bpf/ lie beside each other as in a checkout.
+install: root packages-run
+	install -d '$(program)' '$(config)/conf.d' '$(DESTDIR)$(prefix)/bin' '$(DESTDIR)$(prefix)/share/esimshaper'
+	rm -rf '$(program)/esimshaper' '$(program)/bpf'
+	cp -R esimshaper bpf '$(program)'
+	find '$(program)' -name __pycache__ -prune -exec rm -rf {} +
+	printf '#!/bin/sh\nPYTHONPATH=$(prefix)/lib/esimshaper exec $(PYTHON) -m esimshaper "$$@"\n' \
+		>'$(DESTDIR)$(prefix)/bin/esimshaper'
+	chmod 755 '$(DESTDIR)$(prefix)/bin/esimshaper'
+	install -m 644 esimshaper/esimshaper.schema.json '$(DESTDIR)$(prefix)/share/esimshaper'
+	test -e '$(config)/esimshaper.yaml' || install -m 644 etc/esimshaper.yaml '$(config)'
+	install -D -m 644 -t '$(DESTDIR)$(prefix)/lib/systemd/system' systemd/*.service
+	test -n '$(DESTDIR)' || groupadd --system --force esimshaper
+	test -n '$(DESTDIR)' -o ! -d /run/systemd/system || systemctl daemon-reload
+	@echo 'Now edit /etc/esimshaper/esimshaper.yaml, then: systemctl enable --now esimshaper'
+
+uninstall: root
+	test ! -d /run/systemd/system || systemctl disable --now --quiet esimshaper || true
+	test ! -x '$(prefix)/bin/esimshaper' || '$(prefix)/bin/esimshaper' unload
+	rm -rf '$(prefix)/lib/esimshaper' '$(prefix)/share/esimshaper'
+	rm -f '$(prefix)/bin/esimshaper' '$(prefix)/lib/systemd/system/esimshaper.service'
+	test ! -d /run/systemd/system || systemctl daemon-reload
+	@echo 'The configuration (/etc/esimshaper) and the history (/var/lib/esimshaper) are still there.'
