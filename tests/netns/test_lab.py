@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -385,4 +384,4 @@ def test_two_labs_at_once_do_not_meet():
 def test_command_line_of_the_traffic_module():
     with Lab(clients=("alice-phone",)) as lab:
         command = [sys.executable, "-m", "esimshaper.lab.traffic", "tcp-down", lab.servers6[0], "10000"]
-        assert lab.clients[0].run(["env", f"PYTHONPATH={Path.cwd()}", *command]) == '{"up": 12, "down": 10000}\n'
+        assert lab.clients[0].run(["env", f"PYTHONPATH={python_environment()['PYTHONPATH']}", *command]) == '{"up": 12, "down": 10000}\n'
