@@ -383,5 +383,6 @@ def test_two_labs_at_once_do_not_meet():
 
 def test_command_line_of_the_traffic_module():
     with Lab(clients=("alice-phone",)) as lab:
-        command = [sys.executable, "-m", "esimshaper.lab.traffic", "tcp-down", lab.servers6[0], "10000"]
-        assert lab.clients[0].run(["env", f"PYTHONPATH={python_environment()['PYTHONPATH']}", *command]) == '{"up": 12, "down": 10000}\n'
+        path = f"PYTHONPATH={python_environment()['PYTHONPATH']}"
+        command = ["env", path, sys.executable, "-m", "esimshaper.lab.traffic", "tcp-down", lab.servers6[0], "10000"]
+        assert lab.clients[0].run(command) == '{"up": 12, "down": 10000}\n'
