@@ -69,7 +69,7 @@ def resume(saved_baseline: Baseline | None, known: Iterable[Identity] = (), stat
     given up for what was saved: the kernel still has all of it, and part of it may have been saved before.
     """
     if saved_baseline is None and state is not None:
-        return state
+        return replace(state, saving=None)
     return State(baseline=saved_baseline, identities={identity.key: identity for identity in known})
 
 
