@@ -77,14 +77,15 @@ linters:
 
 # The modules and bpf/ lie beside each other as in a checkout.
 install: root packages-run
-	install -d '$(program)' '$(config)/conf.d' '$(DESTDIR)$(prefix)/bin' '$(DESTDIR)$(prefix)/share/esimshaper'
+	install -d '$(program)' '$(config)/conf.d' '$(DESTDIR)$(prefix)/bin'
 	rm -rf '$(program)/esimshaper' '$(program)/bpf'
 	cp -R esimshaper bpf '$(program)'
 	find '$(program)' -name __pycache__ -prune -exec rm -rf {} +
 	printf '#!/bin/sh\nPYTHONPATH=$(prefix)/lib/esimshaper exec $(PYTHON) -m esimshaper "$$@"\n' \
 		>'$(DESTDIR)$(prefix)/bin/esimshaper'
 	chmod 755 '$(DESTDIR)$(prefix)/bin/esimshaper'
-	install -m 644 esimshaper/esimshaper.schema.json '$(DESTDIR)$(prefix)/share/esimshaper'
+	install -D -m 644 -t '$(DESTDIR)$(prefix)/share/esimshaper' esimshaper/esimshaper.schema.json
+	install -D -m 644 -t '$(DESTDIR)$(prefix)/share/doc/esimshaper' README.md CHANGELOG.md LICENSE etc/esimshaper.yaml
 	test -e '$(config)/esimshaper.yaml' || install -m 644 etc/esimshaper.yaml '$(config)'
 	install -D -m 644 -t '$(DESTDIR)$(prefix)/lib/systemd/system' systemd/*.service
 	test -n '$(DESTDIR)' || groupadd --system --force esimshaper
@@ -94,7 +95,7 @@ install: root packages-run
 uninstall: root
 	test ! -d /run/systemd/system || systemctl disable --now --quiet esimshaper || true
 	test ! -x '$(prefix)/bin/esimshaper' || '$(prefix)/bin/esimshaper' unload
-	rm -rf '$(prefix)/lib/esimshaper' '$(prefix)/share/esimshaper'
+	rm -rf '$(prefix)/lib/esimshaper' '$(prefix)/share/esimshaper' '$(prefix)/share/doc/esimshaper'
 	rm -f '$(prefix)/bin/esimshaper' '$(prefix)/lib/systemd/system/esimshaper.service'
 	test ! -d /run/systemd/system || systemctl daemon-reload
 	@echo 'The configuration (/etc/esimshaper) and the history (/var/lib/esimshaper) are still there.'
