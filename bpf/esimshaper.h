@@ -17,6 +17,7 @@
  * The bytes of each packet of ACCOUNT_UNATTRIBUTED are counted under exactly one of those marked U. */
 #define REASONS(X)                                                                                                     \
 	X(NOT_IP)                   /* a frame without IP on the WAN (ARP): never billed */                            \
+	X(LOOPED_BACK)              /* the router's own multicast, handed back to it: it crossed no link */            \
 	X(WAN_IN_TRUNCATED)         /* U: headers of a download cut short */                                           \
 	X(WAN_IN_FLOW_MISSING)      /* U: a download that nobody here asked for */                                     \
 	X(WAN_IN_FRAGMENT_ORPHAN)   /* U: a later fragment whose first one was not seen */                             \

@@ -11,6 +11,7 @@
 #include "parse.h"
 
 #define TC_ACT_UNSPEC (-1)
+#define PACKET_LOOPBACK 5
 #define FRAGMENTS 4096
 #define ADDRESSES 4096
 #define RING_BYTES 65536
@@ -222,6 +223,15 @@ ALWAYS_INLINE struct receiver receiver(struct __sk_buff *skb, struct packet *pac
 	return found;
 }
 
+/* Multicast that the router sends to a group of its own comes back to it, at the hooks and without a link header. */
+ALWAYS_INLINE int is_looped_back(struct __sk_buff *skb)
+{
+	if (skb->pkt_type != PACKET_LOOPBACK)
+		return 0;
+	count(REASON_LOOPED_BACK, 1, skb->len);
+	return 1;
+}
+
 ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 {
 	struct receiver to = { ACCOUNT_UNATTRIBUTED, REASON_WAN_IN_TRUNCATED };
@@ -230,6 +240,8 @@ ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 	u16 type = ethertype(skb, &packet.network);
 	int parsed;
 
+	if (is_looped_back(skb))
+		return TC_ACT_UNSPEC;
 	if (type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6) {
 		count(REASON_NOT_IP, 1, skb->len);
 		return TC_ACT_UNSPEC;
@@ -324,6 +336,8 @@ int lan_ingress_ethernet(struct __sk_buff *skb)
 	struct client_key client = { .kind = CLIENT_MAC };
 	u8 *mac = client.address;
 
+	if (is_looped_back(skb))
+		return TC_ACT_UNSPEC;
 	if (bpf_skb_load_bytes_relative(skb, 6, mac, 6, BPF_HDR_START_MAC) < 0 || (mac[0] & 1) ||
 	    !(mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5])) {
 		count(REASON_LAN_NO_SOURCE, 1, skb->len);
@@ -337,6 +351,8 @@ int lan_ingress_raw(struct __sk_buff *skb)
 	struct client_key client = { .kind = CLIENT_IP };
 	struct packet packet = {};
 
+	if (is_looped_back(skb))
+		return TC_ACT_UNSPEC;
 	if (parse_ip(skb, 0, UP, &packet) < 0) {
 		count(REASON_LAN_NO_SOURCE, 1, skb->len);
 		return TC_ACT_UNSPEC;

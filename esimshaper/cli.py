@@ -21,7 +21,6 @@ from esimshaper.core.model import Resolution, Unusable
 DONE, FAILED, WRONG_USE, NOT_RUNNING = range(4)
 
 DEFAULT_CONFIG = Path("/etc/esimshaper/esimshaper.yaml")
-DEFAULT_STATE_DIRECTORY = "/var/lib/esimshaper"
 DEFAULT_ROWS = {"5min": 24, "hour": 24, "day": 31, "month": 12}
 MAX_ROWS = 100_000
 DOCUMENT_VERSION = 1
@@ -186,8 +185,7 @@ def _check(options: argparse.Namespace) -> int:
 def _unload(options: argparse.Namespace) -> int:
     from esimshaper.daemon import unload
 
-    state_directory = os.environ.get("STATE_DIRECTORY", "").split(":")[0] or DEFAULT_STATE_DIRECTORY
-    removed = unload(Path(state_directory))
+    removed = unload(options.config)
     if options.json:
         _print_json({"version": 1, "removed": removed})
     elif removed:
@@ -348,6 +346,7 @@ def _add_other_verbs(verbs: Verbs) -> None:
         "removes every kernel object of esimshaper and nothing else; history stays",
         "sudo systemctl stop esimshaper && sudo esimshaper unload",
     )
+    _add_config(unload)
     _add_json(unload)
     doctor = _add_verb(
         verbs,

@@ -33,19 +33,20 @@ class Reason(IntEnum):
     """Named early exits and failures of the kernel part: the list REASONS of bpf/esimshaper.h, in its order."""
 
     NOT_IP = 0
-    WAN_IN_TRUNCATED = 1
-    WAN_IN_FLOW_MISSING = 2
-    WAN_IN_FRAGMENT_ORPHAN = 3
-    WAN_IN_ICMP_ERROR_ORPHAN = 4
-    WAN_OUT_UNMARKED = 5
-    WAN_OUT_TRUNCATED = 6
-    WAN_SEGMENTS_UNKNOWN = 7
-    FLOW_NOT_STORED = 8
-    FRAGMENT_NOT_STORED = 9
-    ADDRESS_NOT_STORED = 10
-    LAN_CLIENTS_FULL = 11
-    LAN_NO_SOURCE = 12
-    ANNOUNCEMENT_LOST = 13
+    LOOPED_BACK = 1
+    WAN_IN_TRUNCATED = 2
+    WAN_IN_FLOW_MISSING = 3
+    WAN_IN_FRAGMENT_ORPHAN = 4
+    WAN_IN_ICMP_ERROR_ORPHAN = 5
+    WAN_OUT_UNMARKED = 6
+    WAN_OUT_TRUNCATED = 7
+    WAN_SEGMENTS_UNKNOWN = 8
+    FLOW_NOT_STORED = 9
+    FRAGMENT_NOT_STORED = 10
+    ADDRESS_NOT_STORED = 11
+    LAN_CLIENTS_FULL = 12
+    LAN_NO_SOURCE = 13
+    ANNOUNCEMENT_LOST = 14
 
     @property
     def label(self) -> str:

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The daemon, the only place where core meets edges: `run` and `unload` of the command line.
+
+observe -> advance -> save -> publish        loop.py: the tick
+observer.py, storage.py, answers.py          the edges it sees, saves and answers with
+"""
+
+import asyncio
+import contextlib
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from esimshaper.daemon.loop import Daemon
+from esimshaper.daemon.observer import last_readings
+from esimshaper.daemon.places import pins_root, state_directory
+from esimshaper.daemon.unloading import book_last_bytes
+from esimshaper.edge import service, settings_file
+from esimshaper.edge.control_client import default_socket
+from esimshaper.edge.meter import OURS
+from esimshaper.edge.pins import Pins
+from esimshaper.edge.traffic_control import TrafficControl
+
+__all__ = ["run", "unload"]
+
+
+def run(config: Path, socket: Path | None) -> int:
+    """Serves until SIGTERM or SIGINT. Raises SettingsError or Unusable if it cannot start."""
+    settings = settings_file.load(config)
+    service.set_up_log()
+    with contextlib.ExitStack() as cleanup:
+        daemon = Daemon(settings, socket or default_socket(), cleanup)
+        asyncio.run(daemon.serve())
+    return 0
+
+
+def unload(config: Path) -> list[str]:
+    """Detaches, books the last bytes, removes the maps; says what it removed. Raises Unusable while a daemon runs.
+
+    `config` says in which time zone the last bytes are booked; without a good one it is UTC.
+    """
+    root = pins_root()
+    if not root.is_dir():
+        return []
+    with contextlib.ExitStack() as cleanup:
+        pins = Pins(root)
+        cleanup.callback(pins.close)
+        control = TrafficControl(pins.markers, OURS)
+        cleanup.callback(control.close)
+        removed = control.sweep()
+        book_last_bytes([reading for _, reading in last_readings(pins)], state_directory(), _zone(config))
+        removed += [f"maps and programs {generation.name}" for generation in pins.generations()]
+        pins.remove_all()
+    return removed
+
+
+def _zone(config: Path) -> ZoneInfo:
+    try:
+        return ZoneInfo(settings_file.load(config).timezone)
+    except settings_file.SettingsError:
+        return ZoneInfo("UTC")

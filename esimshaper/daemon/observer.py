@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The observing edges as one: kernel, interfaces, leases, neighbours -> Observation. Owns the meter."""
+
+import contextlib
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from esimshaper.core.model import Attachment, Hook, Neighbour, Observation, Reading, Table, Unusable
+from esimshaper.core.settings import Settings
+from esimshaper.edge import compiler
+from esimshaper.edge.leases import LeaseFiles
+from esimshaper.edge.meter import OURS, Meter
+from esimshaper.edge.neighbours import Neighbours
+from esimshaper.edge.pins import Pins
+from esimshaper.edge.traffic_control import TrafficControl
+
+log = logging.getLogger(__name__)
+
+
+class Observer:
+    """Attaches the meter when made, and looks at the world when asked. Raises Unusable if it cannot be attached."""
+
+    def __init__(self, settings: Settings, pins: Pins, cleanup: contextlib.ExitStack) -> None:
+        self._hooks = wanted_hooks(settings)
+        self._build = build_for(settings, pins.root)
+        self._pins = pins
+        self.meter = open_meter(self._build)
+        cleanup.callback(self.meter.close)
+        self._control = TrafficControl(pins.markers, OURS)
+        cleanup.callback(self._control.close)
+        self._neighbours = Neighbours(settings.lan.interfaces)
+        cleanup.callback(self._neighbours.close)
+        self._leases = LeaseFiles(tuple(Path(path) for path in settings.lan.leases))
+        self._attachments: tuple[Attachment, ...] = ()
+        self._tables: tuple[Table, ...] = ()
+        self._neighbour_table: tuple[Neighbour, ...] = ()
+        self._attach()
+        self._control.sweep(keep=self._hooks)
+
+    def observe(self) -> Observation:
+        """The counters of this moment, and the rest as it was last looked at."""
+        reading = replace(self.meter.read(), tables=self._tables)
+        return Observation(reading, self._attachments, self._leases.read(), self._neighbour_table)
+
+    def look_around(self) -> None:
+        """What costs more than a counter: are our programs in place, who is on the LAN, how full are the tables."""
+        try:
+            self._attach()
+        except Unusable as problem:
+            self._take(
+                tuple(Attachment(name, hook, attached=False, problem=problem.message) for name, hook in self._hooks)
+            )
+        self._neighbour_table = self._neighbours.read()
+        self._tables = self.meter.tables()
+
+    def predecessors(self) -> list[tuple[Path, Reading]]:
+        """Last readings of maps of other sizes, which nothing counts into since ours are attached."""
+        return [
+            (generation, reading)
+            for generation, reading in last_readings(self._pins)
+            if generation != self._build.generation
+        ]
+
+    def _attach(self) -> None:
+        self._take(self._control.ensure(self._hooks, self.meter.program))
+
+    def _take(self, attachments: tuple[Attachment, ...]) -> None:
+        """Each change is said once."""
+        before = set(self._attachments)
+        for attachment in attachments:
+            if attachment in before:
+                continue
+            if attachment.attached:
+                log.info("counting at %s of %s", attachment.hook.value, attachment.interface)
+            else:
+                log.warning("not counting at %s: %s", attachment.hook.value, attachment.problem)
+        self._attachments = attachments
+
+
+def wanted_hooks(settings: Settings) -> tuple[tuple[str, Hook], ...]:
+    """LAN first, so that no upload reaches the WAN's hook before it can be marked."""
+    return (
+        *((interface, Hook.LAN_INGRESS) for interface in settings.lan.interfaces),
+        (settings.wan.interface, Hook.WAN_EGRESS),
+        (settings.wan.interface, Hook.WAN_INGRESS),
+    )
+
+
+def build_for(settings: Settings, pins: Path) -> compiler.Build:
+    """The kernel part that these settings need."""
+    return compiler.Build(str(pins), settings.lan.mark_mask, settings.meter.max_accounts, settings.meter.max_flows)
+
+
+def open_meter(build: compiler.Build) -> Meter:
+    """Adopts what an earlier daemon left in the kernel, else has it built."""
+    with contextlib.suppress(OSError, ValueError):
+        return Meter(build.generation, build.programs)
+    compiler.build(build)
+    return Meter(build.generation, build.programs)
+
+
+def last_readings(pins: Pins) -> list[tuple[Path, Reading]]:
+    """One reading of each generation of maps that can be read; one that cannot was never finished."""
+    found = []
+    for generation in pins.generations():
+        with contextlib.suppress(OSError, ValueError), contextlib.closing(Meter(generation)) as meter:
+            found.append((generation, meter.read()))
+    return found

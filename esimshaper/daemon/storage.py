@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""History behind a thread of its own, so that a slow or full disk delays nothing else. Owns that thread.
+
+A disk that fails is tried again with each save. Until one works, everything stays in memory and in the kernel's maps.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from esimshaper.core.model import Baseline, Booking, ClientKey, HistoryRow, Identity, Resolution, Usage
+from esimshaper.edge.history import History, HistoryError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Storage:
+    """`lock` is held while a save and the state that depends on it change, so that a reader sees bytes just once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
+        self._history: History | None = None
+        self.lock = asyncio.Lock()
+        self.problem = ""
+        self.failures = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._history is not None
+
+    async def open(self) -> tuple[Baseline | None, tuple[Identity, ...]] | None:
+        """What was saved last; None if the database cannot be opened now (see `problem`)."""
+        try:
+            self._history = await self._do(lambda: History.open(self._path))
+            if self._history.notes:
+                log.warning("%s", self._history.notes)
+            found = await self._do(self._history.load), await self._do(self._history.identities)
+        except HistoryError as error:
+            self._fail(error)
+            return None
+        self._recover()
+        return found
+
+    async def save(self, booking: Booking) -> bool:
+        """Whether it is safe now. The same failure is said once, not each minute."""
+        history = self._history
+        if history is None:
+            return False
+        try:
+            await self._do(lambda: history.save(booking))
+        except HistoryError as error:
+            self._fail(error)
+            return False
+        self._recover()
+        return True
+
+    async def totals(self, resolution: Resolution, start: int) -> Usage:
+        """Saved usage by client in one bucket; none while the database cannot be read."""
+        return await self._ask(lambda history: history.totals(resolution, start), {})
+
+    async def rows(
+        self, resolution: Resolution, since: int, until: int, clients: Iterable[ClientKey] | None
+    ) -> tuple[HistoryRow, ...]:
+        """Saved rows of some clients, or of all (None); none while the database cannot be read."""
+        return await self._ask(lambda history: tuple(history.rows(resolution, since, until, clients)), ())
+
+    async def close(self) -> None:
+        if self._history:
+            await self._do(self._history.close)
+        self._worker.shutdown()
+
+    async def _ask(self, question: Callable[[History], T], otherwise: T) -> T:
+        history = self._history
+        if history is None:
+            return otherwise
+        try:
+            return await self._do(lambda: question(history))
+        except HistoryError as error:
+            self._fail(error)
+            return otherwise
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+
+    def _fail(self, error: HistoryError) -> None:
+        self.failures += 1
+        if not self.problem:
+            log.error("history cannot be saved: %s; counting goes on from memory", error)
+        self.problem = str(error)
+
+    def _recover(self) -> None:
+        if self.problem:
+            log.info("history is saved again, nothing was lost")
+        self.problem = ""

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The last bytes of maps that nothing counts into any more, into the history. Owns the database for that moment."""
+
+import contextlib
+import time
+from collections.abc import Iterable
+from datetime import tzinfo
+from pathlib import Path
+
+from esimshaper.core import pipeline
+from esimshaper.core.model import Observation, Reading, Unusable
+from esimshaper.edge.history import History, HistoryError
+
+
+def book_last_bytes(readings: Iterable[Reading], state_directory: Path, zone: tzinfo) -> None:
+    """Raises Unusable, with everything still in the maps, if there is a history and it cannot be written.
+
+    `zone` says to which day the bytes belong; they are those since the daemon was stopped.
+    """
+    path = state_directory / "history.db"
+    if not path.exists():
+        return
+    try:
+        with contextlib.closing(History.open(path)) as history:
+            for reading in readings:
+                _book(history, reading, zone)
+    except HistoryError as error:
+        raise Unusable(f"the last bytes cannot be saved: {error}", "the maps are still there; try again") from None
+
+
+def _book(history: History, reading: Reading, zone: tzinfo) -> None:
+    baseline = history.load()
+    if baseline is None:
+        return
+    policy = pipeline.Policy(wan=next(iter(baseline.wan), ""), zone=zone)
+    state = pipeline.resume(baseline, history.identities())
+    state, _ = pipeline.advance(state, policy, time.time(), Observation(reading))
+    booking = pipeline.final(state, policy, clean=True)
+    if booking:
+        history.save(booking)

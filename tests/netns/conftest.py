@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A lab with the daemon in its router, for tests of a module (shared) or of one test (own)."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from esimshaper.lab import Lab
+from tests.netns.router import Router
+
+
+@pytest.fixture
+def make_router(tmp_path: Path, bpffs: Path) -> Iterator[Callable[..., Router]]:
+    """`make_router(lab, extra)`: a daemon that is not started yet; killed at the end."""
+    made: list[Router] = []
+
+    def make(lab: Lab, extra: str = "") -> Router:
+        made.append(Router(lab, tmp_path, bpffs / "pins", extra))
+        return made[-1]
+
+    yield make
+    for router in made:
+        router.close()

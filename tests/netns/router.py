@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The real daemon in the router of a lab, as a user starts it; and what the carrier billed, beside what it says."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from esimshaper.core.model import Counters
+from esimshaper.edge import control_client
+from esimshaper.lab import Lab
+from esimshaper.lab.carrier import python_environment
+from esimshaper.lab.namespaces import wait_until
+
+PYTHON = sys.executable
+
+
+class Router:
+    """Owns the daemon's process. `place` is a folder of the test's own, `pins` a folder in a bpffs."""
+
+    def __init__(self, lab: Lab, place: Path, pins: Path, extra: str = "") -> None:
+        self.lab = lab
+        self.place = place
+        self.config = place / "esimshaper.yaml"
+        self.socket = place / "run" / "control.sock"
+        self.log = place / "log"
+        self.environment = python_environment() | {
+            "STATE_DIRECTORY": str(place / "state"),
+            "RUNTIME_DIRECTORY": str(place / "run"),
+            "ESIMSHAPER_PINS": str(pins),
+        }
+        (place / "state").mkdir(exist_ok=True)
+        self.configure(extra)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def configure(self, extra: str = "") -> None:
+        self.config.write_text(
+            f"wan: {{interface: {self.lab.wan_interface}}}\n"
+            f"lan: {{interfaces: [{self.lab.lan_interface}], leases: [{self.lab.lease_file}]}}\n"
+            f"metrics: {{listen: '127.0.0.1:19473'}}\n{extra}"
+        )
+
+    def start(self, *, attached: bool = True) -> "Router":
+        command = [PYTHON, "-m", "esimshaper", "run", "--config", str(self.config)]
+        with self.log.open("ab") as log:
+            self.process = self.lab.router.popen(command, env=self.environment, stdout=log, stderr=log)
+        wait_until("the daemon's start", lambda: self._answers(attached=attached), timeout=20)
+        return self
+
+    def _answers(self, *, attached: bool) -> bool:
+        assert self.process
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return self.get("/v1/status")["wan"]["attached"] or not attached
+        except control_client.DaemonNotRunning:
+            return False
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        assert self.process
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+    def kill(self) -> None:
+        self.stop(signal.SIGKILL)
+
+    def get(self, path: str, **params: str) -> dict[str, Any]:
+        return control_client.get(self.socket, path, params)
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """A verb of the command line, in the router."""
+        command = self.lab.router.command([PYTHON, "-m", "esimshaper", *arguments])
+        return subprocess.run(command, env=self.environment, text=True, capture_output=True, timeout=60, check=False)
+
+    def json(self, *arguments: str) -> dict[str, Any]:
+        done = self.run(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    def scrape(self) -> dict[str, float]:
+        """Every sample of the metrics, by name and labels as written."""
+        fetch = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:19473/metrics').read().decode())"
+        text = self.lab.router.run([PYTHON, "-c", fetch])
+        lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
+        return {name: float(value) for name, _, value in lines}
+
+    def totals(self) -> dict[str, Counters]:
+        """Bytes and packets by client, once the daemon has read all that has settled."""
+        self.settle()
+        return self._totals()
+
+    def _totals(self) -> dict[str, Counters]:
+        clients = self.get("/v1/clients")["clients"]
+        return {c["client"]: Counters(c["total"]["down_bytes"], c["total"]["up_bytes"]) for c in clients}
+
+    def settle(self) -> None:
+        """Waits until the carrier is quiet and the daemon has read its counters since."""
+        self.lab.carrier.settle()
+        quiet = time.time()
+        wait_until("a tick", lambda: self.scrape()["esimshaper_last_tick_timestamp_seconds"] > quiet, timeout=10)
+
+    def close(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def sum_of(totals: dict[str, Counters]) -> Counters:
+    return sum(totals.values(), Counters())
+
+
+def bytes_of(counters: Counters) -> tuple[int, int]:
+    return counters.down_bytes, counters.up_bytes
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The meter at real interfaces, without a daemon: what BPF_PROG_TEST_RUN cannot make."""
+
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from esimshaper.core.model import Counters, Hook, Reading, Reason
+from esimshaper.edge import compiler
+from esimshaper.edge.meter import OURS, Meter
+from esimshaper.edge.traffic_control import TrafficControl
+from esimshaper.lab import Lab, WanKind
+
+HOOKS = (("br0", Hook.LAN_INGRESS), ("wan0", Hook.WAN_EGRESS), ("wan0", Hook.WAN_INGRESS))
+
+
+@pytest.fixture
+def meter(bpffs: Path) -> Iterator[Meter]:
+    wanted = compiler.Build(str(bpffs / "pins"), 0xFF000000, 256, 1024)
+    compiler.build(wanted)
+    opened = Meter(wanted.generation, wanted.programs)
+    yield opened
+    opened.close()
+
+
+def attach(lab: Lab, meter: Meter, markers: Path) -> None:
+    def work() -> None:
+        control = TrafficControl(markers, OURS)
+        assert all(a.attached for a in control.ensure(HOOKS, meter.program))
+        control.close()
+
+    lab.router.call(work)
+
+
+def total(reading: Reading) -> Counters:
+    return sum(reading.accounts.values(), Counters())
+
+
+def send_multicast_that_loops_back(interface: str) -> None:
+    """To a group that the sender itself has joined: the kernel hands a copy back to it."""
+    group = socket.inet_pton(socket.AF_INET6, "ff15::77")
+    index = struct.pack("@I", socket.if_nametoindex(interface))
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        sock.bind(("", 7777))
+        sock.settimeout(5)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group + index)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+        sock.sendto(b"here I am", ("ff15::77", 7777))
+        assert sock.recv(100) == b"here I am"
+
+
+@pytest.mark.parametrize("kind", list(WanKind))
+def test_what_the_router_hears_of_itself_is_neither_billed_nor_a_client(
+    meter: Meter, tmp_path: Path, kind: WanKind
+) -> None:
+    with Lab(kind, clients=()) as lab:
+        before = lab.carrier.settle()
+        attach(lab, meter, tmp_path / "markers")
+        lab.router.call(send_multicast_that_loops_back, "wan0")
+        lab.router.call(send_multicast_that_loops_back, "br0")
+        bill = lab.carrier.settle() - before
+        reading = meter.read()
+    assert bill.total.up_packets > 0
+    assert total(reading) == bill.total
+    assert set(reading.owners.values()) == {"router", "unattributed"}
+    assert reading.events[Reason.LOOPED_BACK].packets >= 2
