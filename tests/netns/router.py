@@ -2,21 +2,38 @@
 """The real daemon in the router of a lab, as a user starts it; and what the carrier billed, beside what it says."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from esimshaper.core.model import Counters
 from esimshaper.edge import control_client
-from esimshaper.lab import Lab
+from esimshaper.lab import Bill, Lab
 from esimshaper.lab.carrier import python_environment
 from esimshaper.lab.namespaces import wait_until
 
 PYTHON = sys.executable
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Two views of the same bytes; the difference of two measures is what moved between them."""
+
+    totals: dict[str, Counters]
+    bill: Bill
+
+    def __sub__(self, before: "Measure") -> "Measure":
+        nothing = Counters()
+        totals = {name: counters - before.totals.get(name, nothing) for name, counters in self.totals.items()}
+        return Measure(totals, self.bill - before.bill)
+
+    @property
+    def sum(self) -> Counters:
+        return sum(self.totals.values(), Counters())
 
 
 class Router:
@@ -88,10 +105,18 @@ class Router:
         lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
         return {name: float(value) for name, _, value in lines}
 
+    def measure(self) -> "Measure":
+        """The daemon's totals and the carrier's bill of one quiet moment."""
+        while True:
+            self.settle()
+            bill = self.lab.carrier.bill()
+            totals = self._totals()
+            if self.lab.carrier.bill().total == bill.total:  # else a late packet of the lab itself came in between
+                return Measure(totals, bill)
+
     def totals(self) -> dict[str, Counters]:
-        """Bytes and packets by client, once the daemon has read all that has settled."""
-        self.settle()
-        return self._totals()
+        """Bytes by client, once the daemon has read all that has settled."""
+        return self.measure().totals
 
     def _totals(self) -> dict[str, Counters]:
         clients = self.get("/v1/clients")["clients"]
@@ -109,13 +134,5 @@ class Router:
             self.process.wait()
 
 
-def sum_of(totals: dict[str, Counters]) -> Counters:
-    return sum(totals.values(), Counters())
-
-
 def bytes_of(counters: Counters) -> tuple[int, int]:
     return counters.down_bytes, counters.up_bytes
-
-
-def is_root() -> bool:
-    return os.geteuid() == 0
