@@ -55,6 +55,20 @@ class Link:
         return "raw" if self.type in WITHOUT_LINK_HEADER else None
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter of anybody. `label` is the name that bpf filters have; empty for other kinds."""
+
+    priority: int
+    handle: int
+    kind: str
+    label: str
+
+
+class Occupied(Exception):  # noqa: N818 - it says so in a sentence
+    """Somebody else has what we would need; it is left alone."""
+
+
 class TrafficControl:
     """`markers` is the folder that remembers which clsact qdiscs are ours; `ours` is the first word of our labels."""
 
@@ -90,30 +104,37 @@ class TrafficControl:
             return Attachment(name, hook, attached=False, problem=f"{name} has link type {link.type}, not understood")
         wanted = program(f"{hook.value}_{link.kind}")
         try:
-            if self._label(link, SIDES[hook]) != wanted.label:
+            there = self._at_our_place(link, SIDES[hook])
+            if there is None or there.label != wanted.label:
                 self._attach(link, SIDES[hook], wanted)
+        except Occupied as problem:
+            return Attachment(name, hook, attached=False, problem=str(problem))
         except NetlinkError as error:
             return Attachment(name, hook, attached=False, problem=_problem(name, error))
         return Attachment(name, hook, attached=True)
 
-    def _filters(self, link: Link, side: int) -> Iterator[tuple[int, int, str]]:
-        """Priority, handle and label of the bpf filters at one side of an interface."""
+    def _filters(self, link: Link, side: int) -> Iterator[Filter]:
+        """The filters at one side of an interface."""
         for message in self._netlink.get_filters(index=link.index, parent=side):
-            options = message.get_attr("TCA_OPTIONS")
-            if message.get_attr("TCA_KIND") == "bpf" and message["handle"] and options is not None:
-                yield message["info"] >> 16, message["handle"], options.get_attr("TCA_BPF_NAME") or ""
+            kind, options = message.get_attr("TCA_KIND"), message.get_attr("TCA_OPTIONS")
+            if message["handle"]:  # one without stands for all of its priority
+                label = options.get_attr("TCA_BPF_NAME") if kind == "bpf" and options is not None else ""
+                yield Filter(message["info"] >> 16, message["handle"], kind, label or "")
 
-    def _label(self, link: Link, side: int) -> str | None:
-        at_our_place = (
-            label for priority, handle, label in self._filters(link, side) if (priority, handle) == (PRIORITY, HANDLE)
-        )
-        return next(at_our_place, None)
+    def _at_our_place(self, link: Link, side: int) -> Filter | None:
+        """What is at our priority: ours, or one of somebody else (the kernel has one kind of filter at each)."""
+        return next((each for each in self._filters(link, side) if each.priority == PRIORITY), None)
+
+    def _is_ours(self, found: Filter) -> bool:
+        return found.label.startswith(f"{self._ours} ")
 
     def _attach(self, link: Link, side: int, program: LabelledProgram) -> None:
         """`replace` swaps the program of a filter that is there without a gap."""
-        there = self._label(link, side)
-        if there is not None and not there.startswith(f"{self._ours} "):
-            raise NetlinkError(errno.EEXIST, f"a filter of somebody else, {there!r}, is at priority {PRIORITY}")
+        there = self._at_our_place(link, side)
+        if there and not self._is_ours(there):
+            raise Occupied(
+                f"a {there.kind} filter of somebody else is at priority {PRIORITY} of {link.name}, our place"
+            )
         self._add_clsact(link)
         self._netlink.tc(
             "replace-filter",
@@ -134,9 +155,16 @@ class TrafficControl:
         except NetlinkError as error:
             if error.code != errno.EEXIST:
                 raise
+            if "ingress" in self._qdiscs(link):
+                raise Occupied(
+                    f"a qdisc `ingress` on {link.name} shuts clsact out (tc qdisc del dev {link.name} ingress)"
+                ) from None
             return
         with contextlib.suppress(FileExistsError):
             self._marker(link).mkdir(parents=True)
+
+    def _qdiscs(self, link: Link) -> set[str]:
+        return {message.get_attr("TCA_KIND") for message in self._netlink.get_qdiscs(index=link.index)}
 
     def _marker(self, link: Link) -> Path:
         return self._markers / f"{link.index}-{link.name.replace('.', '_')}"
@@ -150,23 +178,22 @@ class TrafficControl:
             for side in (INGRESS, EGRESS):
                 if (link.name, side) not in kept:
                     removed += self._remove_filters(link, side)
-            if self._marker(link).is_dir() and not any(self._any_filter(link, side) for side in (INGRESS, EGRESS)):
+            if self._marker(link).is_dir() and not any(self._any(link, side) for side in (INGRESS, EGRESS)):
                 self._netlink.tc("del", "clsact", link.index)
                 self._marker(link).rmdir()
                 removed.append(f"qdisc clsact on {link.name}")
         self._forget_gone(links)
         return removed
 
-    def _any_filter(self, link: Link, side: int) -> bool:
+    def _any(self, link: Link, side: int) -> bool:
         return any(True for _ in self._netlink.get_filters(index=link.index, parent=side))
 
     def _remove_filters(self, link: Link, side: int) -> Iterator[str]:
-        for priority, handle, label in list(self._filters(link, side)):
-            if label.startswith(f"{self._ours} "):
-                self._netlink.tc(
-                    "del-filter", "bpf", link.index, handle, parent=side, prio=priority, protocol=ETH_P_ALL
-                )
-                yield f"filter {label.split()[1]} on {link.name}"
+        for found in [each for each in self._filters(link, side) if self._is_ours(each)]:
+            self._netlink.tc(
+                "del-filter", "bpf", link.index, found.handle, parent=side, prio=found.priority, protocol=ETH_P_ALL
+            )
+            yield f"filter {found.label.split()[1]} on {link.name}"
 
     def _forget_gone(self, links: Mapping[str, Link]) -> None:
         """An interface that is gone took its qdisc along."""

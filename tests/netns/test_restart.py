@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Killed, stopped, unplugged: no byte twice, none lost, nothing of others touched, nothing of ours left."""
+
+import subprocess
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from esimshaper.core.model import Counters
+from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab.namespaces import wait_until
+from tests.netns.router import Router, bytes_of
+
+EVERY_BLOCK = 'clients: [{name: alice, mac: "02:00:00:00:00:10"}]\n'
+
+
+def test_killed_again_and_again_under_load_no_byte_is_lost_or_counted_twice(
+    make_router: Callable[..., Router],
+) -> None:
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab, EVERY_BLOCK).start()
+        before = router.measure()
+        at_once = [
+            client.start(move, lab.servers4[0], 40_000_000)
+            for client in lab.clients
+            for move in (traffic.tcp_down, traffic.tcp_up)
+        ]
+        scraped = [router.scrape()]
+        for _ in range(6):
+            router.kill()
+            router.start()
+            scraped.append(router.scrape())
+        for each in at_once:
+            each.result(120)
+        moved = router.measure() - before
+        history = router.get("/v1/history", by="day")["rows"]
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+    saved = sum(row["total_bytes"] for row in history)
+    assert saved == (before.sum + moved.sum).total_bytes
+    for earlier, later in pairwise(scraped):
+        falling = [name for name, value in earlier.items() if "bytes_total" in name and later.get(name, 0) < value]
+        assert not falling, "a counter fell over a restart"
+
+
+def test_traffic_while_the_daemon_is_down_is_counted_by_the_next_one(make_router: Callable[..., Router]) -> None:
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab).start()
+        before = router.measure()
+        assert router.stop() == 0
+        lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 1_000_000)
+        router.start()
+        moved = router.measure() - before
+    assert moved.sum.down_bytes > 1_000_000
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+
+
+def test_restart_adopts_the_filters_that_are_there(make_router: Callable[..., Router]) -> None:
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab).start()
+        before = filters(lab)
+        router.kill()
+        router.start()
+        assert filters(lab) == before
+        assert len(before) == 3
+
+
+def test_wan_that_comes_back_with_another_link_type_is_counted_on(make_router: Callable[..., Router]) -> None:
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab).start()
+        client = lab.clients[0]
+        client.call(traffic.tcp_down, lab.servers4[0], 300_000)
+        for kind in (WanKind.TAP, WanKind.TUN, WanKind.VETH):
+            earlier = router.totals()
+            lab.recreate_wan(kind)
+            wait_until(
+                "attaching again", lambda: router.get("/v1/status")["wan"]["attached"] and len(filters(lab)) == 3
+            )
+            before = router.measure()
+            client.call(traffic.tcp_down, lab.servers4[0], 300_000)
+            client.call(traffic.tcp_up, lab.servers6[0], 300_000)
+            moved = router.measure() - before
+            assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+            for name, counters in earlier.items():
+                assert before.totals[name].down_bytes >= counters.down_bytes, "totals go on"
+
+
+def test_wan_that_is_not_there_yet_is_said_and_attached_when_it_comes(make_router: Callable[..., Router]) -> None:
+    with Lab(WanKind.TUN) as lab:
+        lab.router.ip("link set wan0 down", "link set wan0 name later0")
+        router = make_router(lab).start(attached=False)
+        assert router.get("/v1/status")["wan"]["problems"] == ["interface wan0 is not there"]
+        lab.router.ip("link set later0 name wan0", "link set wan0 up")
+        wait_until("attaching", lambda: router.get("/v1/status")["wan"]["attached"], timeout=3)
+
+
+def test_filter_that_somebody_removed_is_mended_within_seconds(make_router: Callable[..., Router]) -> None:
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab).start()
+        lab.router.run(["tc", "filter", "del", "dev", "wan0", "ingress"])
+        assert len(filters(lab)) == 2
+        wait_until("mending", lambda: len(filters(lab)) == 3, timeout=15)
+        assert router.get("/v1/status")["wan"]["attached"]
+
+
+def test_unload_removes_exactly_ours(make_router: Callable[..., Router], bpffs: Path) -> None:
+    with Lab(WanKind.TUN) as lab:
+        lab.router.run(["tc", "qdisc", "add", "dev", "br0", "clsact"])
+        drop_nothing = ["protocol", "ip", "prio", "77", "u32", "match", "u32", "0", "0", "classid", "1:1"]
+        lab.router.run(["tc", "filter", "add", "dev", "br0", "ingress", *drop_nothing])
+        empty = lab.router.run(["tc", "qdisc", "show"])
+        foreign = lab.router.run(["tc", "filter", "show", "dev", "br0", "ingress"])
+        router = make_router(lab).start()
+        lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 100_000)
+        before = router.totals()
+
+        refused = router.run("unload", "--config", str(router.config))
+        assert refused.returncode == 1
+        assert "running" in refused.stderr
+        assert len(filters(lab)) == 3
+
+        router.stop()
+        lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 100_000)
+        removed = router.json("unload", "--config", str(router.config))["removed"]
+        assert len(removed) == 5  # three filters, the clsact of wan0, the maps
+        assert lab.router.run(["tc", "qdisc", "show"]) == empty
+        assert lab.router.run(["tc", "filter", "show", "dev", "br0", "ingress"]) == foreign
+        assert not (bpffs / "pins").exists()
+        assert router.json("unload", "--config", str(router.config))["removed"] == []
+
+        router.start()
+        rows = router.get("/v1/history", by="day")["rows"]
+        assert sum(row["down_bytes"] for row in rows) > sum(c.down_bytes for c in before.values()) + 100_000
+        assert not any(row["estimated"] for row in rows)
+
+
+def test_other_sizes_are_other_maps_and_take_over_what_the_old_ones_counted(
+    make_router: Callable[..., Router], bpffs: Path
+) -> None:
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab).start()
+        before = router.measure()
+        lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 500_000)
+        router.stop()
+        lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 500_000)
+        router.configure("meter: {max_flows: 2000}\n")
+        router.start()
+        lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 500_000)
+        bill = lab.carrier.settle() - before.bill
+        router.settle()
+        history = router.get("/v1/history", by="day")["rows"]
+        generations = [path.name for path in (bpffs / "pins").iterdir() if path.name.startswith("v")]
+    assert len(generations) == 1
+    counted = Counters(sum(row["down_bytes"] for row in history), sum(row["up_bytes"] for row in history))
+    assert bytes_of(counted) == bytes_of(before.sum + bill.total)
+
+
+def test_second_daemon_is_refused(make_router: Callable[..., Router]) -> None:
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab).start()
+        second = router.run("run", "--config", str(router.config))
+        assert second.returncode == 1
+        assert "running already" in second.stderr
+        assert router.get("/v1/status")["wan"]["attached"]
+
+
+FOREIGN = {
+    "filter": (
+        ["clsact"],
+        ["ingress", "protocol", "all", "prio", "10", "u32", "match", "u32", "0", "0", "classid", "1:1"],
+    ),
+    "qdisc": (["ingress"], ["parent", "ffff:", "prio", "5", "u32", "match", "u32", "0", "0", "classid", "1:1"]),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_somebody_else_has_at_our_place_is_left_and_said(make_router: Callable[..., Router], kind: str) -> None:
+    qdisc, filter_ = FOREIGN[kind]
+    with Lab(WanKind.TUN) as lab:
+        lab.router.run(["tc", "qdisc", "add", "dev", "wan0", *qdisc])
+        lab.router.run(["tc", "filter", "add", "dev", "wan0", *filter_])
+        before = lab.router.run(["tc", "filter", "show", "dev", "wan0", "ingress"])
+        router = make_router(lab).start(attached=False)
+        status = router.get("/v1/status")
+        assert not status["wan"]["attached"]
+        assert any("somebody else" in problem or "shuts clsact out" in problem for problem in status["wan"]["problems"])
+        assert lab.router.run(["tc", "filter", "show", "dev", "wan0", "ingress"]) == before
+
+
+def filters(lab: Lab) -> list[str]:
+    """Our filters as tc shows them: interface, direction and the label with epoch and digest."""
+    found = []
+    for interface, side in (("br0", "ingress"), ("wan0", "ingress"), ("wan0", "egress")):
+        command = lab.router.command(["tc", "filter", "show", "dev", interface, side])
+        shown = subprocess.run(command, text=True, capture_output=True, check=False).stdout
+        found += [f"{interface} {side} {line}" for line in shown.splitlines() if "esimshaper " in line]
+    return found
