@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The peer for section `reading`: a resident process that has bcc in it and reads the flows its way.
+
+Run as `python3 -m tests.bench.bcc_peer GENERATION FLOWS`; prints a JSON line with milliseconds and its own memory.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+from esimshaper.edge.compiler import source_folder
+from tests.bench.process import memory
+
+ROUNDS = 3
+
+
+def main(generation: str, flows: str) -> None:
+    """Entry point of the process."""
+    os.environ["BCC_KERNEL_SOURCE"] = str(source_folder() / "shim")
+    from bcc import BPF
+
+    text = f"""
+#include "esimshaper.h"
+BPF_TABLE_PINNED("lru_hash", struct flow_key, struct flow, flows, {int(flows)}, "{generation}/flows");
+"""
+    table = BPF(text=text, cflags=[f"-I{source_folder()}"])["flows"]
+    # As people do it who want the largest flows by client.
+    one_by_one = _milliseconds(lambda: sorted(((v.down_bytes + v.up_bytes, v.account) for _, v in table.items()))[-20:])
+    batch = _milliseconds(
+        lambda: sorted(((v.down_bytes + v.up_bytes, v.account) for _, v in table.items_lookup_batch()))[-20:]
+    )
+    resident = memory(os.getpid()).resident
+    sys.stdout.write(json.dumps({"items": one_by_one, "batch": batch, "resident": resident}) + "\n")
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    taken = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        work()
+        taken.append((time.perf_counter() - began) * 1000)
+    return median(taken)
+
+
+if __name__ == "__main__":
+    main(str(Path(sys.argv[1])), sys.argv[2])

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Nanoseconds that each program adds to a packet, by BPF_PROG_TEST_RUN. In: a Place. Out: Rows.
+
+From each run that of a program which does nothing is taken off: what is left is our code and our maps. Caches are warm
+and one flow is all there is, so this is the lower end; section `forwarding` has the cost within a router.
+"""
+
+import ctypes as ct
+import itertools
+import os
+import struct
+from collections.abc import Iterator
+from statistics import median
+
+from esimshaper.edge import libbpf
+from esimshaper.edge.meter import Meter
+from tests.bench.place import Place
+from tests.bench.rows import Row, middling
+from tests.bpf import packets
+from tests.bpf.conftest import LOOPBACK, MARK, skb
+
+BPF_PROG_TYPE_SCHED_CLS = 3
+REPEAT, ROUNDS = 100_000, 15
+
+# r0 = 0; exit (include/uapi/linux/bpf.h: BPF_ALU64 | BPF_MOV | BPF_K, BPF_JMP | BPF_EXIT)
+NOTHING = struct.pack("=BBhi", 0xB7, 0, 0, 0) + struct.pack("=BBhi", 0x95, 0, 0, 0)
+
+HEADERS = {"IPv4": 20, "IPv6": 40}
+SIZES = {"small": 64, "large": 1500}
+
+
+def rows(place: Place) -> Iterator[Row]:
+    """The three hooks, with packets of a client and a flow that are known."""
+    rounds = 5 if place.quick else ROUNDS
+    empty = load_nothing()
+    with place.meter("cost") as (meter, _):
+        floor = [libbpf.dry_run(empty, frame("IPv4", 64, up=True), repeat=REPEAT).nanoseconds for _ in range(rounds)]
+        os.close(empty)
+        yield middling("a program that does nothing", floor, "ns/packet", "taken off the others")
+        mark = struct.unpack_from("=I", run(meter, "lan_ingress_ethernet", frame("IPv6", 64, up=True)).context, MARK)[0]
+        for program in ("lan_ingress_ethernet", "wan_egress_raw", "wan_ingress_raw"):
+            for family, (name, size) in itertools.product(HEADERS, SIZES.items()):
+                packet = frame(family, size, up=program != "wan_ingress_raw")
+                taken = [run(meter, program, packet, mark, REPEAT).nanoseconds for _ in range(rounds)]
+                added = [nanoseconds - median(floor) for nanoseconds in taken]
+                yield middling(f"{program}, {name} {family} packet", added, "ns/packet")
+
+
+def run(meter: Meter, program: str, packet: bytes, mark: int = 0, repeat: int = 1) -> libbpf.DryRun:
+    """The same packet, many times over."""
+    return libbpf.dry_run(meter.program(program).fd, packet, skb(mark, LOOPBACK), repeat)
+
+
+def frame(family: str, size: int, *, up: bool) -> bytes:
+    """A TCP packet of `size` IP bytes, of the same connection in both directions."""
+    ours, server = (packets.WAN4, packets.SERVER4) if family == "IPv4" else (packets.CLIENT6, packets.SERVER6)
+    source, destination, ports = (ours, server, (4000, 443)) if up else (server, ours, (443, 4000))
+    segment = packets.tcp(*ports, bytes(max(0, size - HEADERS[family] - 20)))
+    if family == "IPv4":
+        return packets.ethernet(packets.ipv4(source, destination, packets.TCP, segment))
+    return packets.ethernet(packets.ipv6(source, destination, packets.TCP, segment), 0x86DD)
+
+
+def load_nothing() -> int:
+    """File descriptor of a tc program of two instructions."""
+    code = ct.create_string_buffer(NOTHING, len(NOTHING))
+    arguments = (BPF_PROG_TYPE_SCHED_CLS, b"nothing", b"GPL", code, ct.c_size_t(len(NOTHING) // 8), None)
+    fd = libbpf.library().bpf_prog_load(*arguments)
+    if fd < 0:
+        raise OSError(-fd, f"bpf_prog_load: {os.strerror(-fd)}")
+    return int(fd)
