@@ -75,11 +75,15 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What is in the database, as far as it is needed to write only what changes."""
+    """What is in the database, as far as it is needed to write only what changes.
+
+    `baseline_is_exact`: it was written from here, not read; what was read may have lost a bit to the card.
+    """
 
     baseline: Baseline | None
     clients: Mapping[ClientKey, Seen]
     pruned_at: int | None = None
+    baseline_is_exact: bool = False
 
 
 class History:
@@ -129,7 +133,7 @@ class History:
             newest = max((r.start for r in booking.rows if r.resolution is Resolution.FIVE_MINUTES), default=None)
             if newest is not None and newest != self._memory.pruned_at:
                 _prune(connection, newest)
-        self._memory = Memory(booking.baseline, clients, newest or self._memory.pruned_at)
+        self._memory = Memory(booking.baseline, clients, newest or self._memory.pruned_at, baseline_is_exact=True)
 
     def rows(
         self, resolution: Resolution, since: int, until: int, clients: Iterable[ClientKey] | None = None
@@ -153,6 +157,9 @@ class History:
     def _save_baseline(self, connection: sqlite3.Connection, baseline: Baseline) -> None:
         """Only what differs from the last one: most accounts are idle most of the time, and flash wears out."""
         old, new = _baseline_values(self._memory.baseline), _baseline_values(baseline)
+        if not self._memory.baseline_is_exact:
+            connection.execute("DELETE FROM baseline")
+            old = {}
         gone = [key for key in old if key not in new]
         changed = [(*key, *values) for key, values in new.items() if old.get(key) != values]
         connection.executemany("DELETE FROM baseline WHERE kind = ? AND name = ?", gone)

@@ -134,6 +134,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         _prepare(connection, path)
     except (sqlite3.Error, UnicodeError) as problem:
         connection.close()
+        if getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:  # an unknown format or definition
+            raise DamagedError(str(problem)) from problem
         raise explain(problem, path) from problem
     except BaseException:
         connection.close()
