@@ -19,8 +19,8 @@ SOURCES = [*MODULES.values(), *TESTS.values(), *sorted((ROOT / "bpf").rglob("*.[
 VOCABULARY = {f"esimshaper.core.{name}" for name in ("model", "units", "facts")}
 """What every stage and every edge may import: values and how they are written, no decisions."""
 
-WRAPPERS = {"esimshaper.edge.libbpf", "esimshaper.edge.http"}
-"""Edges that stand for a library with nothing of ours in it, so that other edges need not know it."""
+WRAPPERS = {"esimshaper.edge.libbpf", "esimshaper.edge.layouts", "esimshaper.edge.http"}
+"""Bindings: they stand for a library or the C header and decide nothing, so that several edges may share them."""
 
 CORE_LIBRARY = {
     "bisect", "collections", "collections.abc", "dataclasses", "datetime", "difflib", "enum", "errno", "fractions",

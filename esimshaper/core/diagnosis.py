@@ -65,6 +65,7 @@ _EXPLANATIONS: dict[tuple[Operation, int | None], tuple[str, str]] = {
         "the counters cannot be pinned: /sys/fs/bpf is no BPF file system, or not ours to write",
         "mount -t bpf bpf /sys/fs/bpf",
     ),
+    (Operation.PIN, errno.EACCES): ("this user may not pin counters below /sys/fs/bpf", _AS_ROOT),
     (Operation.PIN, errno.EROFS): (
         "the counters cannot be pinned: /sys/fs/bpf is mounted read-only",
         "mount -o remount,rw /sys/fs/bpf",

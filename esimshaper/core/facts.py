@@ -33,6 +33,14 @@ class Failure:
     detail: str = ""
 
 
+class FailedOperation(Exception):  # noqa: N818 - the vocabulary's word
+    """Raised by edges that cannot go on; diagnosis.explain has the words for people."""
+
+    def __init__(self, operation: Operation, errno: int = 0, detail: str = "") -> None:
+        super().__init__(operation, errno, detail)
+        self.failure = Failure(operation, errno, detail)
+
+
 @dataclass(frozen=True, slots=True)
 class Privileges:
     """Of the process that asks: effective user and effective capabilities, in names like CAP_BPF."""

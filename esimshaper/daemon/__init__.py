@@ -7,9 +7,12 @@ observer.py, storage.py, answers.py          the edges it sees, saves and answer
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from esimshaper.core.diagnosis import explain
+from esimshaper.core.facts import FailedOperation
 from esimshaper.daemon.loop import Daemon
 from esimshaper.daemon.observer import last_readings
 from esimshaper.daemon.places import pins_root, state_directory
@@ -29,7 +32,8 @@ def run(config: Path, socket: Path | None) -> int:
     service.set_up_log()
     with contextlib.ExitStack() as cleanup:
         daemon = Daemon(settings, socket or default_socket(), cleanup)
-        asyncio.run(daemon.serve())
+        with _explained():
+            asyncio.run(daemon.serve())
     return 0
 
 
@@ -41,7 +45,7 @@ def unload(config: Path) -> list[str]:
     root = pins_root()
     if not root.is_dir():
         return []
-    with contextlib.ExitStack() as cleanup:
+    with _explained(), contextlib.ExitStack() as cleanup:
         pins = Pins(root)
         cleanup.callback(pins.close)
         control = TrafficControl(pins.markers, OURS)
@@ -51,6 +55,16 @@ def unload(config: Path) -> list[str]:
         removed += [f"maps and programs {generation.name}" for generation in pins.generations()]
         pins.remove_all()
     return removed
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Edges say which operation failed; people get a sentence and a hint."""
+    try:
+        yield
+    except FailedOperation as problem:
+        failure = problem.failure
+        raise explain(failure.operation, failure.errno, failure.detail) from None
 
 
 def _zone(config: Path) -> ZoneInfo:

@@ -171,6 +171,8 @@ class Daemon:
         service.tell_manager(stopping=True, status="saving")
         if self._saving:
             await self._saving
+        if not self._storage.is_open:
+            await self._resume()
         self._state, _ = pipeline.advance(self._state, self._policy, time.time(), self._observer.observe())
         booking = pipeline.final(self._state, self._policy)
         if booking:

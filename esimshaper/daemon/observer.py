@@ -6,7 +6,9 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from esimshaper.core.model import Attachment, Hook, Neighbour, Observation, Reading, Table, Unusable
+from esimshaper.core.diagnosis import explain
+from esimshaper.core.facts import FailedOperation
+from esimshaper.core.model import Attachment, Hook, Neighbour, Observation, Reading, Table
 from esimshaper.core.settings import Settings
 from esimshaper.edge import compiler
 from esimshaper.edge.leases import LeaseFiles
@@ -19,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Observer:
-    """Attaches the meter when made, and looks at the world when asked. Raises Unusable if it cannot be attached."""
+    """Attaches the meter when made (or raises FailedOperation), and looks at the world when asked."""
 
     def __init__(self, settings: Settings, pins: Pins, cleanup: contextlib.ExitStack) -> None:
         self._hooks = wanted_hooks(settings)
@@ -47,10 +49,10 @@ class Observer:
         """What costs more than a counter: are our programs in place, who is on the LAN, how full are the tables."""
         try:
             self._attach()
-        except Unusable as problem:
-            self._take(
-                tuple(Attachment(name, hook, attached=False, problem=problem.message) for name, hook in self._hooks)
-            )
+        except FailedOperation as problem:
+            failure = problem.failure
+            message = explain(failure.operation, failure.errno, failure.detail).message
+            self._take(tuple(Attachment(name, hook, attached=False, problem=message) for name, hook in self._hooks))
         self._neighbour_table = self._neighbours.read()
         self._tables = self.meter.tables()
 

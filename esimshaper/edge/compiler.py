@@ -6,18 +6,19 @@ killed anywhere, the next child finishes it. Maps that are pinned already are us
 """
 
 import ctypes as ct
+import errno
 import hashlib
 import json
 import os
 import secrets
-import struct
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from esimshaper.core.model import FIRST_CLIENT_ACCOUNT, Unusable
-from esimshaper.edge import libbpf
+from esimshaper.core.facts import FailedOperation, Operation
+from esimshaper.core.model import FIRST_CLIENT_ACCOUNT
+from esimshaper.edge import layouts, libbpf
 
 SCHEMA = 1
 """Version of map layouts: part of the pins' path, so that maps of another layout are never taken for ours."""
@@ -30,9 +31,6 @@ PROGRAMS = (
     "wan_ingress_ethernet",
     "wan_ingress_raw",
 )
-META = struct.Struct("=QII")
-META_KEY = struct.pack("=I", 0)
-ACCOUNT_NUMBER = struct.Struct("=I")
 COMPILE_SECONDS = 120
 DEBIAN_PYTHON = "/usr/bin/python3"
 
@@ -67,7 +65,7 @@ def source_folder() -> Path:
 
 
 def build(wanted: Build) -> None:
-    """Compiles, loads and pins in a child process. Raises Unusable with what is missing and what to do."""
+    """Compiles, loads and pins in a child process. Raises FailedOperation."""
     child = [_interpreter(), "-m", __name__, json.dumps(asdict(wanted))]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     try:
@@ -75,9 +73,9 @@ def build(wanted: Build) -> None:
             child, check=False, capture_output=True, text=True, timeout=COMPILE_SECONDS, env=environment
         )
     except subprocess.TimeoutExpired:
-        raise Unusable(f"compiling took more than {COMPILE_SECONDS} s", "is the machine very busy? try again") from None
+        raise FailedOperation(Operation.COMPILER, 0, f"it took more than {COMPILE_SECONDS} s") from None
     if done.returncode:
-        raise _explain(done.returncode, done.stderr)
+        raise _failure(done.returncode, done.stderr)
 
 
 def _interpreter() -> str:
@@ -85,16 +83,14 @@ def _interpreter() -> str:
     return DEBIAN_PYTHON if Path(DEBIAN_PYTHON).exists() else sys.executable
 
 
-def _explain(code: int, errors: str) -> Unusable:
+def _failure(code: int, errors: str) -> FailedOperation:
+    """From what the child wrote last: Python's own last line, which names the error."""
     last = errors.strip().splitlines()[-1] if errors.strip() else f"exit status {code}"
     if "No module named 'bcc'" in errors:
-        return Unusable("Debian's bcc for Python is not installed", "apt install python3-bpfcc")
+        return FailedOperation(Operation.COMPILER)
     if "Operation not permitted" in errors or "Permission denied" in errors:
-        return Unusable(
-            "the kernel refuses to load BPF programs for this user",
-            "run as root, or with the capabilities CAP_BPF and CAP_NET_ADMIN",
-        )
-    return Unusable(f"the kernel part cannot be loaded: {last}", "esimshaper doctor says what this machine lacks")
+        return FailedOperation(Operation.LOAD, errno.EPERM)
+    return FailedOperation(Operation.LOAD, 0, last)
 
 
 def main() -> None:
@@ -136,15 +132,16 @@ def _load(wanted: Build) -> None:
 
 def _found(wanted: Build) -> None:
     """Gives new maps their free account numbers and, as the very last step, their epoch."""
-    meta = libbpf.Map(wanted.generation / "meta", 4, META.size)
-    if META.unpack(meta.lookup(META_KEY) or b"")[0]:
+    meta = libbpf.Map(wanted.generation / "meta", layouts.NUMBER.size, layouts.META.size)
+    only = layouts.NUMBER.pack(0)
+    if layouts.META.unpack(meta.lookup(only) or b"")[0]:
         return
-    free = libbpf.Map(wanted.generation / "free_accounts", 0, ACCOUNT_NUMBER.size)
+    free = libbpf.Map(wanted.generation / "free_accounts", 0, layouts.NUMBER.size)
     while free.pop() is not None:  # an earlier child was killed while it filled the queue
         pass
     for number in range(FIRST_CLIENT_ACCOUNT, wanted.accounts):
-        free.update(b"", ACCOUNT_NUMBER.pack(number))
-    meta.update(META_KEY, META.pack(secrets.randbits(63) | 1, SCHEMA, wanted.mark_mask))
+        free.update(b"", layouts.NUMBER.pack(number))
+    meta.update(only, layouts.META.pack(secrets.randbits(63) | 1, SCHEMA, wanted.mark_mask))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from esimshaper.core.facts import FailedOperation, Operation
+
 SONAME = "libbpf.so.1"
 NOEXIST = 1
 BATCH = 4096
@@ -63,8 +65,11 @@ class _RunOptions(ct.Structure):
 
 @cache
 def library() -> ct.CDLL:
-    """The loaded library; OSError when Debian's libbpf1 is not installed."""
-    lib = ct.CDLL(SONAME, use_errno=True)
+    """The loaded library. Raises FailedOperation when Debian's libbpf1 is not installed."""
+    try:
+        lib = ct.CDLL(SONAME, use_errno=True)
+    except OSError as error:
+        raise FailedOperation(Operation.LIBBPF, 0, str(error)) from None
     lib.ring_buffer__new.restype = ct.c_void_p
     lib.ring_buffer__new.argtypes = [ct.c_int, _SAMPLE, ct.c_void_p, ct.c_void_p]
     for name in ("ring_buffer__free", "ring_buffer__epoll_fd", "ring_buffer__consume"):

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge: our maps and programs in bpffs, by libbpf. Bytes of the kernel in, Reading and Flow out.
 
-The layouts are those of bpf/esimshaper.h. Nothing here changes a counter; the one write is that of freed accounts.
+Nothing here changes a counter; the one write is that of freed accounts.
 """
 
 import heapq
 import ipaddress
-import struct
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from struct import Struct
 from typing import Any
 
 from esimshaper.core.model import (
@@ -25,33 +25,9 @@ from esimshaper.core.model import (
     Reason,
     Table,
 )
-from esimshaper.edge import libbpf
-
-META = struct.Struct("=QII")
-ACCOUNT = struct.Struct("=4Q")
-EVENT = struct.Struct("=2Q")
-CLIENT_KEY = struct.Struct("=16sI")
-NUMBER = struct.Struct("=I")
-FLOW_KEY = struct.Struct("!16s16sHHB3x")
-FLOW = struct.Struct("=6QI4x")
-FRAGMENT_KEY = struct.Struct("=16s16sII")
-ADDRESS_KEY = struct.Struct("=16s")
-ANNOUNCEMENT = struct.Struct("=16sII")
-
-LAYOUTS = {
-    "meta": (NUMBER, META),
-    "accounts": (NUMBER, ACCOUNT),
-    "events": (NUMBER, EVENT),
-    "clients": (CLIENT_KEY, NUMBER),
-    "flows": (FLOW_KEY, FLOW),
-    "fragments": (FRAGMENT_KEY, NUMBER),
-    "addresses": (ADDRESS_KEY, NUMBER),
-}
-"""Key and value of each map, as in bpf/esimshaper.h; the queue `free_accounts` and the ring are apart."""
+from esimshaper.edge import layouts, libbpf
 
 COUNTED = ("flows", "fragments", "addresses")
-MAC = 0
-"""CLIENT_MAC of enum client_kind."""
 
 
 OURS = "esimshaper"
@@ -71,9 +47,11 @@ class Meter:
     def __init__(self, generation: Path, programs: Path | None = None) -> None:
         self.generation = generation
         self._maps = {
-            name: libbpf.Map(generation / name, key.size, value.size) for name, (key, value) in LAYOUTS.items()
+            name: libbpf.Map(generation / name, key.size, value.size) for name, (key, value) in layouts.LAYOUTS.items()
         }
-        self.epoch = META.unpack(self._maps["meta"].lookup(NUMBER.pack(0)) or bytes(META.size))[0]
+        self.epoch = layouts.META.unpack(self._maps["meta"].lookup(layouts.NUMBER.pack(0)) or bytes(layouts.META.size))[
+            0
+        ]
         if not self.epoch:
             raise ValueError(f"{generation} was not finished")
         self._programs = {pin.name: libbpf.open_pin(pin) for pin in programs.iterdir()} if programs else {}
@@ -87,7 +65,7 @@ class Meter:
         """The ring of clients that were seen for the first time."""
 
         def announce(record: bytes) -> None:
-            address, kind, _ = ANNOUNCEMENT.unpack(record)
+            address, kind, _ = layouts.ANNOUNCEMENT.unpack(record)
             callback(client_key(address, kind))
 
         return libbpf.Ring(self.generation / "announcements", announce)
@@ -101,11 +79,13 @@ class Meter:
         owners = dict(PSEUDO_CLIENTS) | self._owners()
         accounts = {
             Account(number): Counters(*fields)
-            for number, fields in enumerate(self._array("accounts", ACCOUNT))
+            for number, fields in enumerate(self._array("accounts", layouts.ACCOUNT))
             if any(fields)
         }
         owners |= self._owners()
-        events = {Reason(i): Event(*fields) for i, fields in enumerate(self._array("events", EVENT)) if any(fields)}
+        events = {
+            Reason(i): Event(*fields) for i, fields in enumerate(self._array("events", layouts.EVENT)) if any(fields)
+        }
         return Reading(self.epoch, time.clock_gettime(time.CLOCK_BOOTTIME), accounts, owners, events)
 
     def tables(self) -> tuple[Table, ...]:
@@ -135,19 +115,19 @@ class Meter:
                     yield value[5] if recent_first else value[0] + value[1], key, value
 
         chosen = heapq.nlargest(limit, wanted())
-        return number, [_flow(FLOW_KEY.unpack(key), value, owners, now) for _, key, value in chosen]
+        return number, [_flow(layouts.FLOW_KEY.unpack(key), value, owners, now) for _, key, value in chosen]
 
     def _raw_flows(self) -> Iterator[tuple[bytes, tuple[int, ...]]]:
         for keys, values, number in self._maps["flows"].chunks():
-            unpacked = FLOW.iter_unpack(values[: number * FLOW.size])
+            unpacked = layouts.FLOW.iter_unpack(values[: number * layouts.FLOW.size])
             for at, value in enumerate(unpacked):
-                yield bytes(keys[at * FLOW_KEY.size : (at + 1) * FLOW_KEY.size]), value
+                yield bytes(keys[at * layouts.FLOW_KEY.size : (at + 1) * layouts.FLOW_KEY.size]), value
 
     def close(self) -> None:
         for map_ in self._maps.values():
             map_.close()
 
-    def _array(self, name: str, layout: struct.Struct) -> Iterator[tuple[int, ...]]:
+    def _array(self, name: str, layout: Struct) -> Iterator[tuple[int, ...]]:
         for _, values, number in self._maps[name].chunks():
             yield from layout.iter_unpack(values[: number * layout.size])
 
@@ -155,8 +135,8 @@ class Meter:
         owners: dict[Account, ClientKey] = {}
         for keys, values, number in self._maps["clients"].chunks():
             keys_and_values = zip(
-                CLIENT_KEY.iter_unpack(keys[: number * CLIENT_KEY.size]),
-                NUMBER.iter_unpack(values[: number * NUMBER.size]),
+                layouts.CLIENT_KEY.iter_unpack(keys[: number * layouts.CLIENT_KEY.size]),
+                layouts.NUMBER.iter_unpack(values[: number * layouts.NUMBER.size]),
                 strict=True,
             )
             owners |= {Account(account): client_key(address, kind) for (address, kind), (account,) in keys_and_values}
@@ -165,7 +145,7 @@ class Meter:
 
 def client_key(address: bytes, kind: int) -> ClientKey:
     """`struct client_key` as text."""
-    return ClientKey(address[:6].hex(":") if kind == MAC else address_text(address))
+    return ClientKey(address[:6].hex(":") if kind == layouts.MAC else address_text(address))
 
 
 def address_text(address: bytes) -> str:

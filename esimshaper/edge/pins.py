@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge: bpffs. The folder of our pins: that it is there, that one process at a time uses it, what lies in it."""
 
-import errno
 import fcntl
 import os
 import shutil
 from pathlib import Path
 
+from esimshaper.core.facts import FailedOperation, Operation
 from esimshaper.core.model import Unusable
 
 DEFAULT = Path("/sys/fs/bpf/esimshaper")
@@ -14,15 +14,17 @@ MARKERS = "qdiscs"
 
 
 class Pins:
-    """`root` belongs to this process until `close`. Raises Unusable if it cannot be had."""
+    """`root` belongs to this process until `close`. Raises FailedOperation, or Unusable if another process has it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         try:
+            if not _is_bpffs(next(folder for folder in root.parents if folder.exists())):
+                raise FailedOperation(Operation.BPFFS)
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            raise _refused(root, error) from None
+            raise FailedOperation(Operation.PIN, error.errno or 0, str(root)) from None
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -30,9 +32,6 @@ class Pins:
             raise Unusable(
                 "the daemon is running already", "to stop it: systemctl stop esimshaper; what it counted stays"
             ) from None
-        if not _is_bpffs(root):
-            os.close(self._fd)
-            raise Unusable(*NOT_MOUNTED)
 
     @property
     def markers(self) -> Path:
@@ -55,20 +54,9 @@ class Pins:
         os.close(self._fd)
 
 
-NOT_MOUNTED = ("the BPF file system is not mounted on /sys/fs/bpf", "mount -t bpf bpf /sys/fs/bpf")
-
-
 def _is_bpffs(path: Path) -> bool:
     """By the mount table: the file system type of the mount that `path` is in."""
     device = path.stat().st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
     lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     return any(line.split()[2] == wanted and line.partition(" - ")[2].startswith("bpf ") for line in lines)
-
-
-def _refused(root: Path, error: OSError) -> Unusable:
-    if os.geteuid() != 0 and error.errno in (errno.EACCES, errno.EPERM):
-        return Unusable(f"no permission to use {root}", "run as root, or by the systemd unit")
-    if error.errno in (errno.EPERM, errno.ENOENT):  # /sys/fs/bpf without its mount is a folder of sysfs
-        return Unusable(*NOT_MOUNTED)
-    return Unusable(f"cannot use {root}: {error.strerror}", "mount -t bpf bpf /sys/fs/bpf")

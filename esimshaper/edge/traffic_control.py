@@ -15,7 +15,8 @@ from typing import Any
 from pyroute2 import IPRoute
 from pyroute2.netlink import NetlinkError
 
-from esimshaper.core.model import Attachment, Hook, Unusable
+from esimshaper.core.facts import FailedOperation, Operation
+from esimshaper.core.model import Attachment, Hook
 
 RTMGRP_LINK = 1
 ETH_P_ALL = 3
@@ -90,7 +91,7 @@ class TrafficControl:
     ) -> tuple[Attachment, ...]:
         """Makes each wanted hook run the program given for its link type; what is right already is left alone.
 
-        Raises Unusable if this kernel or this process can attach to no interface at all.
+        Raises FailedOperation if this kernel or this process can attach to no interface at all.
         """
         links = self.links()
         return tuple(self._ensure(links.get(name), name, hook, program) for name, hook in wanted)
@@ -153,6 +154,8 @@ class TrafficControl:
         try:
             self._netlink.tc("add", "clsact", link.index)
         except NetlinkError as error:
+            if error.code in (errno.EPERM, errno.ENOENT, errno.EOPNOTSUPP):
+                raise FailedOperation(Operation.CLSACT, error.code) from None
             if error.code != errno.EEXIST:
                 raise
             if "ingress" in self._qdiscs(link):
@@ -220,14 +223,7 @@ class LinkEvents:
 
 
 def _problem(interface: str, error: NetlinkError) -> str:
-    """What went wrong with one interface. Raises Unusable for what no other interface would do better."""
-    if error.code == errno.EPERM:
-        raise Unusable(
-            f"attaching to {interface} needs the capability CAP_NET_ADMIN", "run as root, or by the systemd unit"
-        ) from None
-    if error.code in (errno.ENOENT, errno.EOPNOTSUPP):
-        raise Unusable(
-            f"this kernel cannot attach to {interface}: clsact or cls_bpf is missing",
-            "modprobe -a sch_ingress cls_bpf; `esimshaper doctor` says what else this kernel lacks",
-        ) from None
+    """What went wrong with one interface. Raises FailedOperation for what no other interface would do better."""
+    if error.code in (errno.EPERM, errno.ENOENT, errno.EOPNOTSUPP):
+        raise FailedOperation(Operation.ATTACH, error.code) from None
     return f"attaching to {interface} failed: {error}"

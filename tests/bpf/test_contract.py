@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The header is the contract: Python reads the same bytes and knows the same reasons. No root needed."""
+
+import re
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from esimshaper.core import model
+from esimshaper.core.model import Reason
+from esimshaper.edge import compiler, layouts
+
+BPF = Path(__file__).parents[2] / "bpf"
+HEADER = (BPF / "esimshaper.h").read_text()
+
+FIELDS = {
+    "meta": (layouts.META, ("epoch", "schema", "mark_mask")),
+    "account": (layouts.ACCOUNT, ("down_bytes", "up_bytes", "down_packets", "up_packets")),
+    "event": (layouts.EVENT, ("packets", "bytes")),
+    "client_key": (layouts.CLIENT_KEY, ("address", "kind")),
+    "flow_key": (layouts.FLOW_KEY, ("remote", "local", "remote_port", "local_port", "protocol")),
+    "flow": (
+        layouts.FLOW,
+        ("down_bytes", "up_bytes", "down_packets", "up_packets", "first_seen", "last_seen", "account"),
+    ),
+    "fragment_key": (layouts.FRAGMENT_KEY, ("remote", "local", "id", "protocol")),
+    "address_key": (layouts.ADDRESS_KEY, ("address",)),
+    "announcement": (layouts.ANNOUNCEMENT, ("client.address", "client.kind", "account")),
+}
+
+
+def compiled(tmp_path: Path, body: str) -> str:
+    """What a C program prints that includes the header."""
+    source, program = tmp_path / "layout.c", tmp_path / "layout"
+    source.write_text(
+        f'#include "esimshaper.h"\n#include <stddef.h>\n#include <stdio.h>\nint main(void) {{\n{body}\n}}\n'
+    )
+    subprocess.run(["clang", f"-I{BPF}", "-Wall", "-Werror", "-Wpadded", str(source), "-o", str(program)], check=True)
+    return subprocess.run([str(program)], check=True, text=True, capture_output=True).stdout
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_python_reads_each_field_where_c_writes_it(tmp_path: Path, name: str) -> None:
+    layout, fields = FIELDS[name]
+    lines = [f'printf("%zu\\n", offsetof(struct {name}, {field}));' for field in fields]
+    printed = compiled(tmp_path, "\n".join((*lines, f'printf("%zu\\n", sizeof(struct {name}));')))
+    *offsets, size = map(int, printed.split())
+    assert layout.size == size
+    ours = [struct.calcsize(layout.format[0] + part) for part in prefixes(layout.format[1:])]
+    assert offsets == ours[: len(offsets)]
+
+
+def prefixes(format_: str) -> list[str]:
+    """The format up to each field: `=2Q` has fields at "" and "Q"."""
+    parts: list[str] = []
+    for count, kind in re.findall(r"(\d*)([a-zA-Z?])", format_):
+        parts += [f"{count}s"] if kind == "s" else [kind] * int(count or 1)
+    fields = [number for number, part in enumerate(parts) if part != "x"]
+    return ["".join(parts[:number]) for number in fields]
+
+
+def test_reasons_are_the_same_in_c_and_python(tmp_path: Path) -> None:
+    printed = compiled(tmp_path, '#define SAY(name) puts(#name);\nREASONS(SAY)\nprintf("%d", REASON_COUNT);')
+    *names, count = printed.split()
+    assert names == [reason.name for reason in Reason]
+    assert int(count) == len(Reason)
+
+
+def test_reasons_of_unattributed_bytes_are_those_marked_so() -> None:
+    marked = re.findall(r"X\((\w+)\)\s*/\* U: ", HEADER)
+    assert marked == [reason.name for reason in model.UNATTRIBUTED_REASONS]
+
+
+def test_fixed_accounts_are_the_same_in_c_and_python(tmp_path: Path) -> None:
+    names = ("ACCOUNT_UNATTRIBUTED", "ACCOUNT_ROUTER", "ACCOUNT_FIRST_CLIENT", "CLIENT_MAC")
+    printed = compiled(tmp_path, "\n".join(f'printf("%d\\n", {name});' for name in names))
+    ours = [model.ACCOUNT_UNATTRIBUTED, model.ACCOUNT_ROUTER, model.FIRST_CLIENT_ACCOUNT, layouts.MAC]
+    assert [int(line) for line in printed.split()] == ours
+
+
+def test_every_hook_of_the_source_is_pinned_under_its_name() -> None:
+    hooks = re.findall(r"^int (\w+)\(struct __sk_buff \*skb\)$", (BPF / "meter.c").read_text(), re.MULTILINE)
+    assert sorted(hooks) == sorted(compiler.PROGRAMS)

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What can go wrong on a real box: each is one clear line, or goes on with the numbers right."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab.namespaces import wait_until
+from tests.netns.router import PYTHON, Router, bytes_of
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab(WanKind.TUN) as built:
+        yield built
+
+
+@pytest.fixture
+def router(make_router: Callable[..., Router], lab: Lab) -> Router:
+    return make_router(lab)
+
+
+def refused(router: Router, *prefix: str, **environment: str) -> str:
+    """What `run` says on standard error when it cannot start, wrapped by a program that takes something away."""
+    command = router.lab.router.command([*prefix, PYTHON, "-m", "esimshaper", "run", "--config", str(router.config)])
+    done = subprocess.run(
+        command, env=router.environment | environment, text=True, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("esimshaper: ")
+    assert "\n  hint: " in done.stderr
+    return done.stderr
+
+
+def in_mounts(*lines: str) -> tuple[str, ...]:
+    """Runs what follows in a mount namespace of its own, after these lines of shell."""
+    return ("unshare", "--mount", "sh", "-c", "\n".join(("set -e", *lines, 'exec "$@"')), "sh")
+
+
+def test_missing_bpffs_is_said(router: Router, bpffs: Path) -> None:
+    said = refused(router, *in_mounts(f"umount -l {bpffs}"))
+    assert "BPF file system is not mounted" in said
+    assert "mount -t bpf" in said
+
+
+@pytest.mark.parametrize("missing", ["bpf", "net_admin"])
+def test_missing_capability_is_said(router: Router, missing: str) -> None:
+    drop = ",".join(f"-{name}" for name in (missing, "sys_admin"))
+    said = refused(router, "setpriv", f"--bounding-set={drop}", f"--inh-caps={drop}")
+    assert "CAP_BPF and CAP_NET_ADMIN" in said
+
+
+def test_missing_bcc_is_said(router: Router) -> None:
+    folder = Path("/usr/lib/python3/dist-packages/bcc")
+    empty = router.place / "empty"
+    empty.mkdir()
+    (empty / "__init__.py").write_text("raise ImportError(\"No module named 'bcc'\")\n")
+    said = refused(router, *in_mounts(f"mount --bind {empty} {folder}"))
+    assert "apt install python3-bpfcc" in said
+
+
+def test_missing_libbpf_is_said(router: Router) -> None:
+    library = next(Path("/usr/lib").rglob("libbpf.so.1"))
+    said = refused(router, *in_mounts(f"mount --bind /dev/null {library.resolve()}"))
+    assert "apt install libbpf1" in said
+
+
+def test_missing_clsact_is_said(router: Router, tmp_path: Path) -> None:
+    """The kernel's own word for a qdisc that it does not have, at the lowest wire there is: the netlink request.
+
+    This kernel has clsact built in, so its name is spelled wrongly on the way; the answer is the kernel's.
+    """
+    (tmp_path / "sitecustomize.py").write_text(
+        "from pyroute2 import IPRoute\n"
+        "real = IPRoute.tc\n"
+        "def tc(self, command, kind=None, *rest, **options):\n"
+        "    if kind != 'clsact':\n"
+        "        return real(self, command, kind, *rest, **options)\n"
+        "    return real(self, command, 'nosuch', *rest, parent=0xFFFFFFF1, handle=0xFFFF0000, **options)\n"
+        "IPRoute.tc = tc\n"
+    )
+    path = f"{tmp_path}{os.pathsep}{router.environment['PYTHONPATH']}"
+    said = refused(router, PYTHONPATH=path)
+    assert "clsact" in said
+    assert "modprobe sch_ingress" in said
+
+
+def test_works_without_btf_and_without_kernel_headers(router: Router, lab: Lab) -> None:
+    hidden = ("/sys/kernel/btf", "/usr/src", f"/lib/modules/{os.uname().release}", "/usr/include/linux")
+    hide = [f"mount -t tmpfs none {folder}" for folder in hidden if Path(folder).is_dir()]
+    assert hide
+    command = [*in_mounts(*hide), PYTHON, "-m", "esimshaper", "run", "--config", str(router.config)]
+    with router.log.open("ab") as log:
+        router.process = lab.router.popen(command, env=router.environment, stdout=log, stderr=log)
+    wait_until("the daemon's start", lambda: router._answers(attached=True), timeout=30)
+    before = router.measure()
+    lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 200_000)
+    moved = router.measure() - before
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+
+
+def test_more_clients_than_accounts_are_unattributed_and_the_sum_stays_the_bill(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    router = make_router(lab, "meter: {max_clients: 1}\n").start()
+    before = router.measure()
+    for client in lab.clients:
+        client.call(traffic.tcp_up, lab.servers4[0], 200_000)
+    moved = router.measure() - before
+    events = {event["reason"]: event for event in router.get("/v1/status")["events"]}
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+    assert moved.totals["unattributed"].up_bytes > 200_000
+    assert events["lan_clients_full"]["packets"] > 0
+    assert sum(e["bytes"] for e in events.values() if e["unattributed"]) == moved.totals["unattributed"].total_bytes
+
+
+def test_full_flow_table_changes_no_sum(make_router: Callable[..., Router], lab: Lab) -> None:
+    router = make_router(lab, "meter: {max_flows: 1024}\n").start()
+    before = router.measure()
+    for _ in range(3):
+        lab.clients[0].run([PYTHON, "-c", MANY_FLOWS, lab.servers4[0]])
+    moved = router.measure() - before
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+    assert router.get("/v1/flows", limit="1")["count"] <= 1024
+    assert moved.totals["02:00:00:00:00:10"].up_packets == 0 < moved.totals["02:00:00:00:00:10"].up_bytes
+
+
+MANY_FLOWS = """
+import socket, sys
+for _ in range(2000):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"hello", (sys.argv[1], 9))
+"""
+
+
+def test_full_disk_is_said_once_and_nothing_is_missing_afterwards(make_router: Callable[..., Router], lab: Lab) -> None:
+    router = make_router(lab)
+    state = router.place / "state"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", state], check=True)
+    try:
+        ballast = state / "ballast"
+        subprocess.run(["dd", "if=/dev/zero", f"of={ballast}", "bs=4096"], capture_output=True, check=False)
+        assert shutil.disk_usage(state).free == 0
+        router.start()
+        before = router.measure()
+        lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 1_000_000)
+        moved = router.measure() - before
+        assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+        assert router.get("/v1/status")["storage"]["problem"]
+        lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 6_000_000)
+        assert router.log.read_text().count("history cannot be saved") == 1
+        ballast.unlink()
+        assert router.stop() == 0
+        router.start()
+        rows = router.get("/v1/history", by="day")["rows"]
+        assert sum(row["total_bytes"] for row in rows) == router.measure().sum.total_bytes
+        router.stop()
+    finally:
+        router.close()
+        subprocess.run(["umount", "-l", state], check=True)
+
+
+def test_damaged_database_is_moved_aside_and_the_totals_come_from_the_maps(router: Router, lab: Lab) -> None:
+    router.start()
+    lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 300_000)
+    before = router.measure()
+    router.stop()
+    database = router.place / "state" / "history.db"
+    database.write_bytes(b"not a database at all" * 1000)
+    router.start()
+    after = router.measure() - before
+    assert bytes_of(after.sum) == bytes_of(after.bill.total)
+    assert [path.name for path in database.parent.glob("history.db.corrupt*")]
+    assert "moved" in router.log.read_text()
