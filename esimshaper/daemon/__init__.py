@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from esimshaper.core import pipeline
 from esimshaper.core.diagnosis import explain
 from esimshaper.core.facts import FailedOperation
-from esimshaper.daemon.loop import Daemon
+from esimshaper.daemon.loop import Daemon, policy_of
 from esimshaper.daemon.observer import last_readings
 from esimshaper.daemon.places import pins_root, state_directory
 from esimshaper.daemon.unloading import book_last_bytes
@@ -40,7 +41,7 @@ def run(config: Path, socket: Path | None) -> int:
 def unload(config: Path) -> list[str]:
     """Detaches, books the last bytes, removes the maps; says what it removed. Raises Unusable while a daemon runs.
 
-    `config` says in which time zone the last bytes are booked; without a good one it is UTC.
+    `config` says to which interface and time zone the last bytes belong; without a good one, to none and UTC.
     """
     root = pins_root()
     if not root.is_dir():
@@ -51,7 +52,7 @@ def unload(config: Path) -> list[str]:
         control = TrafficControl(pins.markers, OURS)
         cleanup.callback(control.close)
         removed = control.sweep()
-        book_last_bytes([reading for _, reading in last_readings(pins)], state_directory(), _zone(config))
+        book_last_bytes([reading for _, reading in last_readings(pins)], state_directory(), _policy(config))
         removed += [f"maps and programs {generation.name}" for generation in pins.generations()]
         pins.remove_all()
     return removed
@@ -67,8 +68,8 @@ def _explained() -> Iterator[None]:
         raise explain(failure.operation, failure.errno, failure.detail) from None
 
 
-def _zone(config: Path) -> ZoneInfo:
+def _policy(config: Path) -> pipeline.Policy:
     try:
-        return ZoneInfo(settings_file.load(config).timezone)
+        return policy_of(settings_file.load(config))
     except settings_file.SettingsError:
-        return ZoneInfo("UTC")
+        return pipeline.Policy("", ZoneInfo("UTC"))

@@ -34,6 +34,12 @@ SLOW_TICKS = 10
 log = logging.getLogger(__name__)
 
 
+def policy_of(settings: Settings) -> pipeline.Policy:
+    """What core needs to know of the settings."""
+    names = {client.mac: client.name for client in settings.clients}
+    return pipeline.Policy(settings.wan.interface, ZoneInfo(settings.timezone), names)
+
+
 class Daemon:
     """Everything is attached, adopted and resumed when `serve` starts, and closed by `cleanup`."""
 
@@ -42,8 +48,7 @@ class Daemon:
         self._socket = socket
         self._cleanup = cleanup
         self._zone = ZoneInfo(settings.timezone)
-        names = {client.mac: client.name for client in settings.clients}
-        self._policy = pipeline.Policy(settings.wan.interface, self._zone, names)
+        self._policy = policy_of(settings)
         self._state = State()
         self._started = datetime.now(self._zone)
         self._ticked: datetime | None = None
@@ -119,11 +124,11 @@ class Daemon:
         """
         for generation, reading in self._observer.predecessors():
             seen = replace(self._observer.observe(), reading=reading)
-            self._state, outcome = pipeline.advance(self._state, self._policy, time.time(), seen)
-            if self._state.baseline:
-                self._state = replace(self._state, baseline=replace(self._state.baseline, clean=True))
-            if outcome.booking:
-                await self._save(outcome.booking)
+            self._state, _ = pipeline.advance(self._state, self._policy, time.time(), seen)
+            booking = pipeline.final(self._state, self._policy, clean=True)
+            if booking:
+                self._state = replace(self._state, baseline=booking.baseline, saving=booking)
+                await self._save(booking)
             pins.remove(generation)
             log.info("took over the counters of %s", generation.name)
 

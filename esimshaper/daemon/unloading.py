@@ -4,7 +4,6 @@
 import contextlib
 import time
 from collections.abc import Iterable
-from datetime import tzinfo
 from pathlib import Path
 
 from esimshaper.core import pipeline
@@ -12,10 +11,10 @@ from esimshaper.core.model import Observation, Reading, Unusable
 from esimshaper.edge.history import History, HistoryError
 
 
-def book_last_bytes(readings: Iterable[Reading], state_directory: Path, zone: tzinfo) -> None:
+def book_last_bytes(readings: Iterable[Reading], state_directory: Path, policy: pipeline.Policy) -> None:
     """Raises Unusable, with everything still in the maps, if there is a history and it cannot be written.
 
-    `zone` says to which day the bytes belong; they are those since the daemon was stopped.
+    The bytes are those since the daemon was stopped; `policy` says to which interface and day they belong.
     """
     path = state_directory / "history.db"
     if not path.exists():
@@ -23,17 +22,13 @@ def book_last_bytes(readings: Iterable[Reading], state_directory: Path, zone: tz
     try:
         with contextlib.closing(History.open(path)) as history:
             for reading in readings:
-                _book(history, reading, zone)
+                _book(history, reading, policy)
     except HistoryError as error:
         raise Unusable(f"the last bytes cannot be saved: {error}", "the maps are still there; try again") from None
 
 
-def _book(history: History, reading: Reading, zone: tzinfo) -> None:
-    baseline = history.load()
-    if baseline is None:
-        return
-    policy = pipeline.Policy(wan=next(iter(baseline.wan), ""), zone=zone)
-    state = pipeline.resume(baseline, history.identities())
+def _book(history: History, reading: Reading, policy: pipeline.Policy) -> None:
+    state = pipeline.resume(history.load(), history.identities())
     state, _ = pipeline.advance(state, policy, time.time(), Observation(reading))
     booking = pipeline.final(state, policy, clean=True)
     if booking:

@@ -21,12 +21,14 @@ from esimshaper.core.model import (
     Counters,
     Event,
     Flow,
+    Protocol,
     Reading,
     Reason,
     Table,
 )
 from esimshaper.edge import layouts, libbpf
 
+PINGS = (Protocol.ICMP, Protocol.ICMPV6)
 COUNTED = ("flows", "fragments", "addresses")
 
 
@@ -161,7 +163,7 @@ def _flow(key: tuple[Any, ...], value: tuple[int, ...], owners: dict[Account, Cl
         client=owners.get(Account(account), UNATTRIBUTED),
         protocol=protocol,
         remote_address=address_text(remote),
-        remote_port=remote_port,
+        remote_port=0 if protocol in PINGS else remote_port,  # there it tells who asked
         wan_address=address_text(local),
         wan_port=local_port,
         counters=Counters(down, up, down_packets, up_packets),
