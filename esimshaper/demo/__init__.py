@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`esimshaper demo`: the meter at work in a simulated travel router, and its truth proved against the carrier's bill.
+
+    lab + box.py (daemon) -> story.py (traffic) -> evidence.py (three counts) -> screen.py
+
+Owns nothing itself: everything is made and taken away by context managers, in this process. Needs root.
+"""
+# ruff: noqa: T201 - it shows things
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from esimshaper.core.model import Counters, Unusable
+from esimshaper.core.units import format_size
+from esimshaper.demo import screen
+from esimshaper.demo.box import Box, Places
+from esimshaper.demo.evidence import Evidence, Sample
+from esimshaper.demo.screen import Play, Show
+from esimshaper.demo.story import ACTS, BACK, CAST, KILL, Story, configuration
+from esimshaper.lab import BillIncomplete, Lab, LabUnavailable, Shape, WanKind
+from esimshaper.views.page import Line, Page, Tone, show
+
+SECONDS = 24
+DELAY_MS = 15.0  # one way; a mobile network has it, and it brings the speed down to one that eyes can follow
+_LOOK_SECONDS = 0.25
+_LINKS = {WanKind.TUN: "wan0: modem, raw IP", WanKind.TAP: "wan0: modem, Ethernet", WanKind.VETH: "wan0: Ethernet, GRO"}
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main(wan: str = "tun", seconds: int = SECONDS, *, keep: bool = False) -> int:
+    """Runs the demo with `seconds` of traffic; 0 only if bill and totals are equal.
+
+    wan: link type of the modem, see WanKind. keep: afterwards the router goes on, with traffic, until Ctrl-C.
+    Raises Unusable where this machine cannot run it.
+    """
+    if os.geteuid():
+        raise Unusable(
+            "the demo needs root: it makes network namespaces and loads a meter into the kernel",
+            "sudo make demo; it touches none of your own interfaces and leaves nothing behind",
+        )
+    show([*map(Line, screen.WELCOME.splitlines()), Line()])
+    try:
+        with _signals_end_it(), contextlib.ExitStack() as stack:
+            try:
+                return _run(stack, WanKind(wan), seconds, keep=keep)
+            finally:
+                _ignore_signals()  # what takes things away is not interrupted
+    except LabUnavailable as problem:
+        raise Unusable(problem.reason.rstrip("."), problem.hint) from None
+    except (TimeoutError, BillIncomplete) as problem:
+        raise Unusable(str(problem), "is the machine very busy? try again") from None
+    except KeyboardInterrupt:
+        print("\nStopped. Everything is taken away again.", file=sys.stderr)
+        return 1
+
+
+def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool) -> int:
+    places = stack.enter_context(Places())
+    delayed = kind is not WanKind.VETH
+    lab = Lab(kind, [member.hostname for member in CAST], shape=Shape(DELAY_MS) if delayed else None)
+    with _step(f"router, {len(CAST)} devices with DHCP, carrier, servers"):
+        stack.enter_context(lab)
+    places.config.write_text(configuration(lab), encoding="utf-8")
+    box = Box(lab, places)
+    stack.callback(box.kill)
+    with _step("meter, compiled and loaded into the kernel; daemon"):
+        box.start()
+        box.wait()
+    meter = box.meter()
+    stack.callback(meter.close)
+    evidence, story = Evidence(lab, box, meter), Story(lab)
+    stack.callback(story.stop)
+    evidence.begin()
+    distance = f"{DELAY_MS:g} ms further away" if delayed else ""
+    play = Play(seconds, _LINKS[kind], distance, _command("top", places.socket))
+    with Show(play) as picture:
+        gap = _perform(play, evidence, story, box, picture)
+    failures = story.failures(timeout=30)
+    outcome = evidence.conclude(story)
+    show([*screen.outcome_page(outcome), gap, *(Line(f"But: {failure}", Tone.BAD) for failure in failures), Line()])
+    if keep:
+        _keep(story, places.socket)
+    else:
+        show(_next_steps())
+    return 0 if outcome.true and not failures else 1
+
+
+def _perform(play: Play, evidence: Evidence, story: Story, box: Box, picture: Show) -> Line:
+    """The whole story; returns what is to be said of the daemon's death."""
+    begin = time.monotonic()
+    acts, death = list(ACTS), _Death(box, play)
+    while play.now < play.seconds or death.lasts:
+        while acts and acts[0].begin * play.seconds <= play.now:
+            act = acts.pop(0)
+            play.say(act.says)
+            story.begin(act, (act.end - act.begin) * play.seconds)
+        sample = evidence.sample()
+        death.follow(sample)
+        picture.draw(sample)
+        time.sleep(_LOOK_SECONDS)
+        play.now = time.monotonic() - begin
+    return Line(death.summary)
+
+
+class _Death:
+    """kill -9 of the daemon under load, and its return: the kernel counts on, and the next daemon takes over."""
+
+    def __init__(self, box: Box, play: Play) -> None:
+        self._box, self._play = box, play
+        self._todo = [(KILL, self._kill), (BACK, self._start)]
+        self._began = 0.0
+        self._counted = Counters()
+        self.lasts = True
+        self.summary = ""
+
+    def follow(self, sample: Sample) -> None:
+        """Does what is due."""
+        counted = sum(sample.kernel.values(), Counters())
+        if self._todo and self._play.now >= self._todo[0][0] * self._play.seconds:
+            self._todo.pop(0)[1](counted)
+        elif not self._todo and self.lasts and sample.alive:
+            self._returned(counted)
+
+    def _kill(self, counted: Counters) -> None:
+        self._box.kill()
+        self._began, self._counted = self._play.now, counted
+        self._play.say("the daemon is killed (kill -9), under load; the kernel goes on counting")
+
+    def _start(self, _: Counters) -> None:
+        self._box.start()
+        self._play.say("the daemon is started again")
+
+    def _returned(self, counted: Counters) -> None:
+        self.lasts = False
+        seconds, missed = self._play.now - self._began, format_size((counted - self._counted).total_bytes)
+        self._play.say(f"the daemon is back and has all of the {missed} that crossed meanwhile")
+        self.summary = f"Killed under load (kill -9), the daemon missed nothing: {missed} in {seconds:.1f} s."
+
+
+def _keep(story: Story, socket: Path) -> None:
+    """The router goes on until Ctrl-C, so that people can look around."""
+    for act in ACTS:
+        if act.end > act.begin:
+            story.begin(act, float("inf"))
+    commands = [_command(words, socket) for words in ("top", "status", "flows", "history --by 5min")]
+    show(
+        [
+            Line("The router goes on. Look around from another terminal in this directory:"),
+            *(Line(f"  {command}") for command in commands),
+            Line("Ctrl-C takes everything away."),
+        ]
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.pause()
+    print("\nTaking everything away.")
+
+
+def _next_steps() -> Page:
+    sudo = _sudo()
+    return [
+        Line("What next", Tone.TITLE),
+        _hint(f"{sudo}make demo ARGS=--keep", "as above, then stays: look around"),
+        _hint(f"{sudo}{_program()} doctor", "can this machine meter for real?"),
+        _hint("README.md", "set it up on a router"),
+    ]
+
+
+def _hint(command: str, does: str) -> Line:
+    return Line(f"  {command:<40}  {does}")
+
+
+@contextlib.contextmanager
+def _step(what: str) -> Iterator[None]:
+    """Says what is being made, and how long it took."""
+    print(f"Making {what} ... ", end="", flush=True)
+    began = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print("no")
+        raise
+    print(f"{time.monotonic() - began:.1f} s", flush=True)
+
+
+def _command(words: str, socket: Path) -> str:
+    verb, _, rest = words.partition(" ")
+    return f"{_sudo()}{_program()} {verb} --socket {socket}{' ' * bool(rest)}{rest}"
+
+
+def _sudo() -> str:
+    return "sudo " if "SUDO_UID" in os.environ else ""
+
+
+def _program() -> str:
+    """How a person starts this program in the directory of the sources."""
+    found = shutil.which("python3")
+    python = "python3" if found and Path(found).resolve() == Path(sys.executable).resolve() else sys.executable
+    return f"{python} -m esimshaper"
+
+
+@contextlib.contextmanager
+def _signals_end_it() -> Iterator[None]:
+    """SIGTERM and SIGHUP end it as Ctrl-C does, by an exception that passes all that takes things away."""
+    before = [(number, signal.getsignal(number)) for number in _SIGNALS]
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _leave)
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _ignore_signals() -> None:
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the demo shows. In: Sample or Outcome, and the state of play. Out: pages (views/page.py). Pure but for Show.
+
+Show owns the terminal while traffic moves: a live picture there, in a pipe a block of plain lines now and then.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from esimshaper.core.model import ROUTER, UNATTRIBUTED, ClientKey, Counters, Usage
+from esimshaper.core.units import format_rate, format_size
+from esimshaper.demo.evidence import Outcome, Sample, Share, label
+from esimshaper.views.page import Column, Line, Page, Table, Tone, bar, print_plain, renderable
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+NARROW, SHORT = 80, 24
+_FIXED_LINES, _FIXED_COLUMNS = 17, 64  # of the live picture, without what happened and without bars
+_MOST_EVENTS = 12
+
+WELCOME = """\
+A traveller's router, simulated: five devices behind it, a modem link, and a
+carrier that bills each byte. The router runs the real thing: esimshaper's eBPF
+meter in the kernel, and its daemon. The carrier's bill is added up by another
+process, on the far side of the link. In the end both must be equal to the byte.
+"""
+
+
+@dataclass
+class Play:
+    """Where the story is. Times are seconds since the traffic began; `happened` has one (time, sentence) per event.
+
+    distance: how far away the bill is added up, for people. command: what to type to look at it.
+    """
+
+    seconds: float
+    link: str
+    distance: str
+    command: str
+    now: float = 0.0
+    happened: list[tuple[float, str]] = field(default_factory=list)
+
+    def say(self, sentence: str) -> None:
+        self.happened.append((self.now, sentence))
+
+
+def live_page(sample: Sample, play: Play, columns: int = NARROW, lines: int = SHORT) -> Page:
+    """The picture while traffic moves, for a terminal of that size."""
+    command = _folded(f"  {play.command}", columns)
+    room = max(3, min(_MOST_EVENTS, lines - _FIXED_LINES - len(command)))
+    return [
+        Line(f"esimshaper demo   {play.link}   {clock(play.now)} of {clock(play.seconds)}", Tone.TITLE),
+        Line(),
+        _clients(sample, max(8, min(16, (columns - _FIXED_COLUMNS) // 2))),
+        Line(),
+        _counts(sample, play),
+        Line(),
+        *_events(play, room),
+        Line(),
+        Line("Look at it yourself, from another terminal in this directory:", Tone.QUIET),
+        *(Line(part, Tone.QUIET) for part in command),
+    ]
+
+
+def _folded(command: str, columns: int) -> list[str]:
+    """A shell command in lines that can be pasted."""
+    if len(command) <= columns:
+        return [command]
+    first, option, rest = command.rpartition("--socket ")
+    return [f"{first}\\", f"    {option}{rest}"]
+
+
+def _clients(sample: Sample, width: int) -> Table:
+    keys = [*_members(sample), ROUTER, *([UNATTRIBUTED] if sample.kernel.get(UNATTRIBUTED) else [])]
+    rates = {key: _rates(sample, key) for key in keys}
+    fastest = max(max(pair) for pair in rates.values())
+    rows = []
+    for key in keys:
+        down, up = rates[key]
+        used = sample.daemon.get(key, Counters())
+        rows.append(
+            [
+                label(key, sample.documents).ljust(16),
+                bar(down, fastest, width).ljust(width),
+                (format_rate(down) if down else "-").rjust(11),
+                bar(up, fastest, width).ljust(width),
+                (format_rate(up) if up else "-").rjust(11),
+                format_size(used.down_bytes).rjust(7),
+                format_size(used.up_bytes).rjust(7),
+            ]
+        )
+    columns = (
+        Column("CLIENT"),
+        Column("DOWN NOW", tone=Tone.DOWN),
+        Column("", right=True, tone=Tone.DOWN),
+        Column("UP NOW", tone=Tone.UP),
+        Column("", right=True, tone=Tone.UP),
+        Column("DOWN", right=True, tone=Tone.DOWN),
+        Column("UP", right=True, tone=Tone.UP),
+    )
+    return Table(columns, rows)
+
+
+def _members(sample: Sample) -> list[ClientKey]:
+    """Devices in a fixed order, so that no line jumps; the daemon knows them once they have moved a byte."""
+    return sorted(key for key in sample.documents if key not in (ROUTER, UNATTRIBUTED))
+
+
+def _rates(sample: Sample, key: ClientKey) -> tuple[int, int]:
+    """Bits per second down and up, as the daemon says; a dead one says nothing."""
+    now: Mapping[str, Any] = sample.documents.get(key, {}).get("now", {}) if sample.alive else {}
+    return now.get("down_bits_per_second", 0), now.get("up_bits_per_second", 0)
+
+
+def _counts(sample: Sample, play: Play) -> Table:
+    """The three counts of everything, in full figures."""
+    rows = [
+        _count("carrier's bill", sample.bill.total, play.distance),
+        _count("kernel's counters", _sum(sample.kernel), ""),
+        _count("daemon's totals", _sum(sample.daemon), "once a second" if sample.alive else "KILLED; both go on"),
+    ]
+    columns = (
+        Column("EVERYONE"),
+        Column("BYTES DOWN", right=True, tone=Tone.DOWN),
+        Column("BYTES UP", right=True, tone=Tone.UP),
+        Column("", tone=Tone.QUIET if sample.alive else Tone.BAD),
+    )
+    return Table(columns, rows)
+
+
+def _count(what: str, counters: Counters, remark: str) -> list[str]:
+    return [what, f"{counters.down_bytes:,}".rjust(13), f"{counters.up_bytes:,}".rjust(13), remark.ljust(20)]
+
+
+def _events(play: Play, room: int) -> Iterator[Line]:
+    """What happened last, always as many lines, so that nothing below moves."""
+    shown = play.happened[-room:]
+    for at, sentence in shown:
+        yield Line(f"{clock(at)}  {sentence}", Tone.WARNING if "daemon" in sentence else Tone.PLAIN)
+    for _ in range(room - len(shown)):
+        yield Line()
+
+
+def outcome_page(outcome: Outcome) -> Page:
+    """The carrier's bill beside our totals."""
+    verdict = (
+        Line("Equal to the byte, for everyone and for each client.", Tone.GOOD)
+        if outcome.true
+        else Line("NOT EQUAL: this should not be. Please report it, with this screen.", Tone.BAD)
+    )
+    return [
+        _bill_table(outcome),
+        Line(),
+        _share_table([*outcome.shares, Share("unattributed", Counters(), outcome.unattributed)]),
+        Line(),
+        verdict,
+    ]
+
+
+def _bill_table(outcome: Outcome) -> Table:
+    billed, counted, daemon = outcome.total.billed, outcome.total.counted, outcome.daemon
+    rows = [
+        _compared("bytes down", billed.down_bytes, counted.down_bytes, daemon.down_bytes),
+        _compared("bytes up", billed.up_bytes, counted.up_bytes, daemon.up_bytes),
+        _compared("packets down", billed.down_packets, counted.down_packets),
+        _compared("packets up", billed.up_packets, counted.up_packets),
+    ]
+    titles = ("", "CARRIER'S BILL", "ESIMSHAPER", "DIFFERENCE")
+    return Table(tuple(Column(title, right=bool(title)) for title in titles), rows)
+
+
+def _compared(what: str, billed: int, counted: int, daemon: int | None = None) -> list[str]:
+    """Of kernel and daemon the one that is further off, if they differ."""
+    ours = max(counted, counted if daemon is None else daemon, key=lambda number: abs(number - billed))
+    unit = " B" if daemon is not None else ""
+    return [what.ljust(16), f"{billed:,}".rjust(14), f"{ours:,}".rjust(14), f"{ours - billed:,}{unit}"]
+
+
+def _share_table(shares: Sequence[Share]) -> Table:
+    rows = [
+        [
+            share.label.ljust(16),
+            format_size(share.billed.down_bytes),
+            format_size(share.billed.up_bytes),
+            format_size(share.counted.down_bytes),
+            format_size(share.counted.up_bytes),
+            f"{share.difference:,} B",
+        ]
+        for share in shares
+    ]
+    columns = (
+        Column("WHO"),
+        Column("BILLED DOWN", right=True, tone=Tone.DOWN),
+        Column("UP", right=True, tone=Tone.UP),
+        Column("OURS DOWN", right=True, tone=Tone.DOWN),
+        Column("UP", right=True, tone=Tone.UP),
+        Column("DIFFERENCE", right=True),
+    )
+    return Table(columns, rows)
+
+
+def clock(seconds: float) -> str:
+    return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
+
+
+def _sum(usage: Usage) -> Counters:
+    return sum(usage.values(), Counters())
+
+
+class Show:
+    """The picture while the `with` block lasts. On a terminal it vanishes then, for the outcome to take its place."""
+
+    def __init__(self, play: Play, blocks: int = 4) -> None:
+        self._play = play
+        self._live: Live | None = None
+        self._pause, self._next = play.seconds / blocks, play.seconds / blocks
+        self._told = 0
+
+    def __enter__(self) -> Self:
+        if on_terminal():
+            from rich.console import Console  # noqa: PLC0415 - not needed in a pipe
+            from rich.live import Live  # noqa: PLC0415
+
+            console = Console(highlight=False)
+            self._live = Live(console=console, auto_refresh=False, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def draw(self, sample: Sample) -> None:
+        if self._live:
+            size = self._live.console.size
+            page = live_page(sample, self._play, size.width, size.height)
+            self._live.update(renderable(page, size.width), refresh=True)
+            return
+        fresh, self._told = self._play.happened[self._told :], len(self._play.happened)
+        print_plain([Line(f"{clock(at)}  {sentence}") for at, sentence in fresh])
+        if self._play.now >= self._next:
+            self._next += self._pause
+            title = Line(f"--- {clock(self._play.now)} of {clock(self._play.seconds)}")
+            print_plain([Line(), title, _clients(sample, 10), Line(), _counts(sample, self._play), Line()])
+
+
+def on_terminal() -> bool:
+    """Whether a moving picture can be shown."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
