@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterable
 
 from esimshaper.core.model import FIRST_CLIENT_ACCOUNT
-from esimshaper.edge import libbpf
-from esimshaper.edge.meter import FLOW, FLOW_KEY, Meter
+from esimshaper.edge import layouts, libbpf
+from esimshaper.edge.meter import Meter
 from tests.bench.place import MARK_SHIFT
 from tests.bpf import packets
 from tests.bpf.conftest import LOOPBACK, skb
@@ -50,14 +50,14 @@ def move(meter: Meter, clients: Iterable[int], each: int = 10) -> None:
 
 def add_flows(meter: Meter, flows: int, clients: int) -> None:
     """Fills the table up as far as an LRU hash lets itself be filled: some percent less than it has room for."""
-    table = libbpf.Map(meter.generation / "flows", FLOW_KEY.size, FLOW.size)
+    table = libbpf.Map(meter.generation / "flows", layouts.FLOW_KEY.size, layouts.FLOW.size)
     now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
     local = b"\0" * 10 + b"\xff\xff" + ipaddress.IPv4Address(packets.WAN4).packed
     for number in range(flows):
         remote = b"\0" * 10 + b"\xff\xff" + struct.pack("!I", 0x08000000 + number * 7919)
-        key = FLOW_KEY.pack(remote, local, 443, number & 0xFFFF, packets.TCP)
+        key = layouts.FLOW_KEY.pack(remote, local, 443, number & 0xFFFF, packets.TCP)
         size = (number * 2654435761) % 10_000_000
-        value = FLOW.pack(
+        value = layouts.FLOW.pack(
             size, size // 10, size // 1400, size // 1400, now, now, FIRST_CLIENT_ACCOUNT + number % clients
         )
         table.update(key, value)
