@@ -65,7 +65,7 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
     places = stack.enter_context(Places())
     delayed = kind is not WanKind.VETH
     lab = Lab(kind, [member.hostname for member in CAST], shape=Shape(DELAY_MS) if delayed else None)
-    with _step(f"router, {len(CAST)} devices with DHCP, carrier, servers"):
+    with _step(f"router, {len(CAST)} devices with DHCP, carrier, servers"), _ctrl_c_is_not_for_children():
         stack.enter_context(lab)
     places.config.write_text(configuration(lab), encoding="utf-8")
     box = Box(lab, places)
@@ -78,6 +78,7 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
     evidence, story = Evidence(lab, box, meter), Story(lab)
     stack.callback(story.stop)
     evidence.begin()
+    show([Line()])
     distance = f"{DELAY_MS:g} ms further away" if delayed else ""
     play = Play(seconds, _LINKS[kind], distance, _command("top", places.socket))
     with Show(play) as picture:
@@ -149,11 +150,12 @@ def _keep(story: Story, socket: Path) -> None:
     for act in ACTS:
         if act.end > act.begin:
             story.begin(act, float("inf"))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     commands = [_command(words, socket) for words in ("top", "status", "flows", "history --by 5min")]
     show(
         [
             Line("The router goes on. Look around from another terminal in this directory:"),
-            *(Line(f"  {command}") for command in commands),
+            *(Line(part) for command in commands for part in screen.folded(f"  {command}", width)),
             Line("Ctrl-C takes everything away."),
         ]
     )
@@ -163,17 +165,13 @@ def _keep(story: Story, socket: Path) -> None:
 
 
 def _next_steps() -> Page:
-    sudo = _sudo()
-    return [
-        Line("What next", Tone.TITLE),
-        _hint(f"{sudo}make demo ARGS=--keep", "as above, then stays: look around"),
-        _hint(f"{sudo}{_program()} doctor", "can this machine meter for real?"),
-        _hint("README.md", "set it up on a router"),
-    ]
-
-
-def _hint(command: str, does: str) -> Line:
-    return Line(f"  {command:<40}  {does}")
+    hints = {
+        f"{_sudo()}make demo ARGS=--keep": "as above, then stays: look around",
+        f"{_sudo()}{_program()} doctor": "can this machine meter for real?",
+        "README.md": "set it up on a router",
+    }
+    width = max(map(len, hints))
+    return [Line("What next", Tone.TITLE), *(Line(f"  {what:<{width}}  {why}") for what, why in hints.items())]
 
 
 @contextlib.contextmanager
@@ -190,8 +188,7 @@ def _step(what: str) -> Iterator[None]:
 
 
 def _command(words: str, socket: Path) -> str:
-    verb, _, rest = words.partition(" ")
-    return f"{_sudo()}{_program()} {verb} --socket {socket}{' ' * bool(rest)}{rest}"
+    return f"{_sudo()}{_program()} {words} --socket {socket}"
 
 
 def _sudo() -> str:
@@ -216,6 +213,16 @@ def _signals_end_it() -> Iterator[None]:
     finally:
         for number, handler in before:
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _ctrl_c_is_not_for_children() -> Iterator[None]:
+    """A terminal sends it to all processes in the foreground; those started here inherit that they ignore it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

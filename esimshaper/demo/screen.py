@@ -51,7 +51,7 @@ class Play:
 
 def live_page(sample: Sample, play: Play, columns: int = NARROW, lines: int = SHORT) -> Page:
     """The picture while traffic moves, for a terminal of that size."""
-    command = _folded(f"  {play.command}", columns)
+    command = folded(f"  {play.command}", columns)
     room = max(3, min(_MOST_EVENTS, lines - _FIXED_LINES - len(command)))
     return [
         Line(f"esimshaper demo   {play.link}   {clock(play.now)} of {clock(play.seconds)}", Tone.TITLE),
@@ -67,7 +67,7 @@ def live_page(sample: Sample, play: Play, columns: int = NARROW, lines: int = SH
     ]
 
 
-def _folded(command: str, columns: int) -> list[str]:
+def folded(command: str, columns: int) -> list[str]:
     """A shell command in lines that can be pasted."""
     if len(command) <= columns:
         return [command]
