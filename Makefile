@@ -66,7 +66,8 @@ packages-run packages-demo packages-test packages-bench: root
 	test $$status = 0 || { cat "$$said" >&2; echo "apt could not install:$$missing" >&2; }; \
 	rm -f "$$said"; exit $$status
 
-# Only tests use these tools, so a machine without a way to PyPI can still run all others (with CI=true it fails there).
+# Only tests use these tools, so a machine without a way to them can still run all others (with CI=true it fails there).
+# promtool is taken out of its package: that would start a Prometheus here.
 linters:
 	@test "$$(cat .venv/pins 2>/dev/null)" = '$(PINS)' && exit 0; \
 	echo 'Installing $(PINS) into .venv'; \
@@ -74,6 +75,14 @@ linters:
 		&& .venv/bin/pip --quiet --disable-pip-version-check install $(PINS) \
 		&& echo '$(PINS)' >.venv/pins \
 		|| echo 'ruff and mypy are not there: their tests will be skipped, or fail where CI=true' >&2
+	@{ test -x .venv/bin/promtool || command -v promtool >/dev/null; } && exit 0; \
+	echo 'Taking promtool from the package prometheus into .venv'; \
+	fetch() { apt-get -qq -o APT::Sandbox::User=root download prometheus; }; \
+	place=$$(mktemp -d) && mkdir -p .venv/bin \
+		&& (cd "$$place" && { fetch 2>/dev/null || { apt-get -qq update && fetch; }; }) \
+		&& dpkg-deb --fsys-tarfile "$$place"/*.deb | tar -xf - --strip-components=3 -C .venv/bin ./usr/bin/promtool \
+		|| echo 'promtool is not there: its test will be skipped, or fail where CI=true' >&2; \
+	rm -rf "$$place"
 
 # The modules and bpf/ lie beside each other as in a checkout.
 install: root packages-run

@@ -3,7 +3,6 @@
 
 import gzip
 import re
-import shutil
 import socket
 import subprocess
 import urllib.error
@@ -15,6 +14,7 @@ from esimshaper.core import report
 from esimshaper.core.model import Unusable
 from esimshaper.edge import metrics
 from tests import synthetic_router as router
+from tests import tools
 
 
 @pytest.fixture
@@ -43,11 +43,9 @@ def test_a_scrape_carries_the_numbers_to_the_byte(listener):
     assert "process_resident_memory_bytes" in text
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool (Debian: prometheus) is not installed")
 def test_promtool_finds_nothing_to_complain_about(listener):
-    done = subprocess.run(
-        ["promtool", "check", "metrics"], input=scrape(listener.address), capture_output=True, text=True, check=False
-    )
+    command = [tools.find("promtool"), "check", "metrics"]
+    done = subprocess.run(command, input=scrape(listener.address), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Programs that only tests need: `make test` puts them into .venv, in the versions that the Makefile pins, or apt's."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def find(tool: str) -> str:
+    """Path of a program. One that is not installed skips its test on a laptop and fails it where CI=true is set."""
+    program = shutil.which(tool, path=f"{ROOT}/.venv/bin:{os.environ['PATH']}")
+    if program is None:
+        missing = f"{tool} is not installed: `sudo make test` or `make lint` does it"
+        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+    return program
