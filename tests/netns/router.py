@@ -108,8 +108,8 @@ class Router:
     def measure(self) -> "Measure":
         """The daemon's totals and the carrier's bill of one quiet moment."""
         while True:
-            self.settle()
-            bill = self.lab.carrier.bill()
+            bill = self.lab.carrier.settle()
+            self.await_tick()
             totals = self._totals()
             if self.lab.carrier.bill().total == bill.total:  # else a late packet of the lab itself came in between
                 return Measure(totals, bill)
@@ -125,8 +125,12 @@ class Router:
     def settle(self) -> None:
         """Waits until the carrier is quiet and the daemon has read its counters since."""
         self.lab.carrier.settle()
-        quiet = time.time()
-        wait_until("a tick", lambda: self.scrape()["esimshaper_last_tick_timestamp_seconds"] > quiet, timeout=10)
+        self.await_tick()
+
+    def await_tick(self) -> None:
+        """Waits until the daemon has read its counters once more."""
+        now = time.time()
+        wait_until("a tick", lambda: self.scrape()["esimshaper_last_tick_timestamp_seconds"] > now, timeout=10)
 
     def close(self) -> None:
         if self.process and self.process.poll() is None:
