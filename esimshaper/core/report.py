@@ -72,7 +72,7 @@ NOTHING = Counters()
 class Facts:
     """What the daemon knows of itself. Times carry a zone; `now` is in the zone of the configuration.
 
-    tick_seconds: how long the last tick took. tick_at: when it ended (None before the first).
+    tick_seconds: how long the last tick took. tick_at: when it began (None before the first).
     config_ok, config_loaded: whether the last (re)load was accepted, and when one was last accepted.
     storage_problem: why history cannot be saved at the moment, for people; empty if it can.
     """

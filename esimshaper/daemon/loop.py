@@ -134,11 +134,11 @@ class Daemon:
 
     def _tick(self) -> None:
         began = time.monotonic()
+        self._ticked = datetime.now(self._zone)
         seen = self._observer.observe()
         self._state, outcome = pipeline.advance(self._state, self._policy, time.time(), seen)
         if outcome.booking:
             self._saving = asyncio.create_task(self._save(outcome.booking))
-        self._ticked = datetime.now(self._zone)
         self._tick_seconds = time.monotonic() - began
 
     async def _save(self, booking: Booking) -> None:

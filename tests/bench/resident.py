@@ -30,7 +30,7 @@ NOON = 1_790_000_000.0
 
 def memory_and_processor(place: Place) -> Iterator[Row]:
     """Both routers through the same minutes: filled, left alone, used and looked at."""
-    seconds = 6 if place.quick else 30
+    seconds = 10 if place.quick else 30  # the daemon looks at what is costly every 10
     with contextlib.ExitStack() as stack:
         boxes = [
             stack.enter_context(Box(place, name, count).built()) for name, count in (("home", HOME), ("full", FULL))
