@@ -101,16 +101,9 @@ class Box:
             "RUNTIME_DIRECTORY": str(self.folder),
             "ESIMSHAPER_PINS": str(self.pins),
         }
-        command = [
-            sys.executable,
-            "-m",
-            "esimshaper",
-            "run",
-            "--config",
-            str(self.config),
-            "--socket",
-            str(self.socket),
-        ]
+        # If the benchmark is killed, its daemon is too.
+        command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "esimshaper", "run"]
+        command += ["--config", str(self.config), "--socket", str(self.socket)]
         log = self.folder / "log"
         began = time.monotonic()
         with log.open("ab") as output:

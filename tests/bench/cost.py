@@ -36,14 +36,14 @@ def rows(place: Place) -> Iterator[Row]:
     with place.meter("cost") as (meter, _):
         floor = [libbpf.dry_run(empty, frame("IPv4", 64, up=True), repeat=REPEAT).nanoseconds for _ in range(rounds)]
         os.close(empty)
-        yield middling("a program that does nothing", floor, "ns/packet", "taken off the others")
+        yield middling("an empty program", floor, "ns", "taken off the others")
         mark = struct.unpack_from("=I", run(meter, "lan_ingress_ethernet", frame("IPv6", 64, up=True)).context, MARK)[0]
         for program in ("lan_ingress_ethernet", "wan_egress_raw", "wan_ingress_raw"):
             for family, (name, size) in itertools.product(HEADERS, SIZES.items()):
                 packet = frame(family, size, up=program != "wan_ingress_raw")
                 taken = [run(meter, program, packet, mark, REPEAT).nanoseconds for _ in range(rounds)]
                 added = [nanoseconds - median(floor) for nanoseconds in taken]
-                yield middling(f"{program}, {name} {family} packet", added, "ns/packet")
+                yield middling(f"{program}, {name} {family}", added, "ns")
 
 
 def run(meter: Meter, program: str, packet: bytes, mark: int = 0, repeat: int = 1) -> libbpf.DryRun:

@@ -16,9 +16,13 @@ from pathlib import Path
 
 from esimshaper.edge import compiler
 from esimshaper.edge.meter import Meter
+from esimshaper.lab import namespaces
 
 CLONE_NEWNS = 0x00020000
 MS_REC, MS_PRIVATE = 16384, 1 << 18  # linux/mount.h
+
+PREFIX, PARENT = "esimshaper-bench-", "/var/tmp"
+"""Names of our folders begin with this and the number of our process."""
 
 MARK_MASK = 0xFFF00000
 MARK_SHIFT = 20
@@ -49,6 +53,7 @@ class Place:
 @contextlib.contextmanager
 def private_place(*, quick: bool) -> Iterator[Place]:
     """To be called before there are threads: they would stay behind in the old mount namespace."""
+    sweep()
     libc = ctypes.CDLL(None, use_errno=True)
 
     def succeed(result: int, what: str) -> None:
@@ -59,7 +64,7 @@ def private_place(*, quick: bool) -> Iterator[Place]:
     succeed(libc.unshare(CLONE_NEWNS), "unshare")
     succeed(libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None), "mount --make-rprivate /")
     # /tmp may be in memory, and what is written to flash is one of the figures.
-    folder = Path(tempfile.mkdtemp(prefix="esimshaper-bench-", dir="/var/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=PARENT))
     bpffs, disk = folder / "bpffs", folder / "disk"
     try:
         bpffs.mkdir()
@@ -69,6 +74,14 @@ def private_place(*, quick: bool) -> Iterator[Place]:
     finally:
         libc.umount2(os.fsencode(bpffs), 0)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep() -> None:
+    """Remove what killed benchmarks and labs left behind."""
+    namespaces.sweep()
+    for folder in Path(PARENT).glob(f"{PREFIX}*"):
+        if namespaces.is_dead(int(folder.name.removeprefix(PREFIX).split("-")[0])):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def machine() -> dict[str, str]:

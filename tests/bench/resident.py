@@ -141,9 +141,7 @@ def flash(place: Place) -> Iterator[Row]:
             each.append((process.written("self") - before) / 1024)
             state = pipeline.saved(state, booking)
     average = sum(each) / len(each)
-    yield Row(
-        "written for one save of 20 clients", average, "KiB", detail=f"{spread(each, 'KiB')}; most {number(max(each))}"
-    )
+    yield Row("written for one save of 20 clients", average, "KiB", detail=f"{spread(each)}; most {number(max(each))}")
     yield Row(
         "written in a day, one save a minute",
         average * 1440 / 1024,

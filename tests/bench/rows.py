@@ -52,22 +52,24 @@ def aim(what: str, figure: float, unit: str, at_most: float, detail: str = "") -
     return Row(what, figure, unit, f"<= {number(at_most)}", verdict, detail)
 
 
-def spread(figures: Sequence[float], unit: str) -> str:
+def spread(figures: Sequence[float]) -> str:
     """The middle half of repeated measurements, as a detail."""
     low, _, high = quantiles(figures, n=4) if len(figures) > 1 else (figures[0],) * 3
-    return f"median of {len(figures)}, middle half {number(low)} to {number(high)} {unit}"
+    return f"{number(low)} to {number(high)}, middle half of {len(figures)}"
 
 
 def middling(what: str, figures: Sequence[float], unit: str, detail: str = "") -> Row:
     """The median of repeated measurements with its spread."""
-    return Row(what, median(figures), unit, detail="; ".join(filter(None, [spread(figures, unit), detail])))
+    return Row(what, median(figures), unit, detail="; ".join(filter(None, [spread(figures), detail])))
 
 
 def number(figure: float) -> str:
     """Three digits are enough for a measurement, but a count of bytes keeps all of its own."""
     if figure == int(figure):
         return f"{int(figure):,}"
-    return f"{figure:,.0f}" if abs(figure) >= 1000 else f"{figure:.3g}"
+    if abs(figure) >= 1000:
+        return f"{figure:,.0f}"
+    return f"{figure:.3g}" if abs(figure) >= 10 else f"{figure:.3f}"
 
 
 def show(title: str, rows: Sequence[Row]) -> None:
