@@ -47,14 +47,43 @@ struct meta {
 };
 _Static_assert(sizeof(struct meta) == 8 + 4 + 4, "struct meta");
 
-/* Map `accounts`, written by the kernel only. Monotonic: never reset, never written by user space. */
+/* Directions that a limit can be on: both together, downloads, uploads. */
+enum limit_on { ON_BOTH = 0, ON_DOWN = 1, ON_UP = 2, LIMITS_ON = 3 };
+
+/* Map `accounts`, written by the kernel only, never reset. The accounts of clients come first, then those of everyone
+ * and of groups (ACCOUNT_EVERYONE and on), of which only `used` counts.
+ *
+ * `used` is what limits are compared with. An upload is added before it is decided on, and taken off again if it is
+ * refused; the other counters are added to afterwards and only rise. */
 struct account {
+	__u64 used[LIMITS_ON];
 	__u64 down_bytes; /* IP-layer bytes as billed, towards the clients */
 	__u64 up_bytes;
 	__u64 down_packets; /* as on the wire, after segmentation */
 	__u64 up_packets;
+	__u64 wasted_bytes; /* billed, then dropped by a block */
+	__u64 refused_at;   /* the limit that an upload was refused at last: it is announced once */
 };
-_Static_assert(sizeof(struct account) == 4 * 8, "struct account");
+_Static_assert(sizeof(struct account) == 9 * 8, "struct account");
+
+#define NO_LIMIT (~0ULL)
+
+/* Map `policies`, indexed by account, written by user space only. Limits are absolute values of `used`: to pass one is
+ * to have counted more. A new period, a grant or a correction writes another value; nothing is read and written back. */
+enum policy_flag {
+	POLICY_BLOCKED = 1, /* by hand, whatever was used */
+	POLICY_EXEMPT = 2,  /* by hand: counted, but nothing is in the way, here or above */
+};
+struct policy {
+	__u64 block_at[LIMITS_ON];
+	__u64 throttle_at[LIMITS_ON];
+	__u64 warn_at[LIMITS_ON];
+	__u32 parent; /* account of the group, then of everyone; 0 for none */
+	__u32 flags;  /* enum policy_flag */
+	__u32 open_class; /* skb->priority, a tc class id; 0 leaves it as it is */
+	__u32 throttled_class;
+};
+_Static_assert(sizeof(struct policy) == 9 * 8 + 4 * 4, "struct policy");
 
 /* Map `events`, indexed by enum reason, written by the kernel only. */
 struct event {
@@ -112,9 +141,21 @@ struct address_key {
 };
 _Static_assert(sizeof(struct address_key) == 16, "struct address_key");
 
-/* Ring `announcements`. */
-struct announcement {
-	struct client_key client;
-	__u32 account;
+/* Map `groups`, written by user space only: name, padded with zeros -> account. It lives with the counters. */
+struct group_key {
+	char name[32];
 };
-_Static_assert(sizeof(struct announcement) == 20 + 4, "struct announcement");
+_Static_assert(sizeof(struct group_key) == 32, "struct group_key");
+
+/* Ring `announcements`: something that the daemon should not hear of at its next reading only. */
+enum announcement_kind {
+	ANNOUNCE_CLIENT = 0, /* seen for the first time */
+	ANNOUNCE_LIMIT = 1,  /* a block or throttle limit was passed */
+	ANNOUNCE_WARN = 2,   /* a warn mark was passed */
+};
+struct announcement {
+	struct client_key client; /* for ANNOUNCE_CLIENT, else zeros */
+	__u32 account;
+	__u32 kind; /* enum announcement_kind */
+};
+_Static_assert(sizeof(struct announcement) == 20 + 4 + 4, "struct announcement");

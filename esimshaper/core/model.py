@@ -98,6 +98,23 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """What the kernel compares with limits: absolute counts since the maps were made, one for each Direction.
+
+    Unlike billed bytes it holds an upload only if it was let through; while a packet is being decided on it may hold it
+    for a moment more. Differences of budgets, never of billed bytes, are what tallies are made of: so the counter at
+    which a limit ends is the same number at every reading.
+    """
+
+    both: int = 0
+    download: int = 0
+    upload: int = 0
+
+    def __sub__(self, other: "Budget") -> "Budget":
+        return Budget(self.both - other.both, self.download - other.download, self.upload - other.upload)
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """How often a Reason came up, and the bytes of the packets concerned."""
 
@@ -120,12 +137,20 @@ class Reading:
 
     `epoch` is a random number made with the maps: counters of two readings are comparable only within one epoch.
     `boottime` is CLOCK_BOOTTIME in seconds. `owners` names each account that is in use, pseudo-clients included.
+    `accounts` and `owners` have clients only; `budgets` has the accounts of groups and of everyone too, whose numbers
+    are in `groups` and `everyone`. `free` are accounts that the next new clients will get. `wasted`: bytes billed, then
+    dropped by a block.
     """
 
     epoch: int
     boottime: float
     accounts: Mapping[Account, Counters]
     owners: Mapping[Account, ClientKey]
+    budgets: Mapping[Account, Budget] = field(default_factory=dict)
+    groups: Mapping[str, Account] = field(default_factory=dict)
+    everyone: Account = ACCOUNT_UNATTRIBUTED
+    free: tuple[Account, ...] = ()
+    wasted: Mapping[Account, int] = field(default_factory=dict)
     events: Mapping[Reason, Event] = field(default_factory=dict)
     tables: tuple[Table, ...] = ()
 

@@ -23,7 +23,7 @@ SAVE_BYTES = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Rules:
     """What of the settings matters here. `zone` says when days and months begin; `names` are the configured ones."""
 
     wan: str
@@ -38,7 +38,7 @@ class Outcome:
     booking: Booking | None = None
 
 
-def advance(state: State, policy: Policy, now: float, seen: Observation) -> tuple[State, Outcome]:
+def advance(state: State, rules: Rules, now: float, seen: Observation) -> tuple[State, Outcome]:
     """One tick: from what was known and what is seen to what is known now. `now` is in Unix seconds."""
     reading = seen.reading
     usage = usage_between(state.baseline, reading)
@@ -46,20 +46,20 @@ def advance(state: State, policy: Policy, now: float, seen: Observation) -> tupl
     late = unread is None or unread > ledger.BUCKET_SECONDS
     pending = ledger.book(state.pending, usage, now, estimated=late)
     pending = ledger.doubt(pending, losers(state.baseline, reading), now)
-    baseline = baseline_after(state.baseline, reading, usage, policy.wan)
+    baseline = baseline_after(state.baseline, reading, usage, rules.wan)
     clients = {*reading.owners.values(), *baseline.totals}
     new_maps = state.baseline is None or state.baseline.epoch != reading.epoch
     following = replace(
         state,
         baseline=baseline,
         rates=_rates(state, usage, unread, new_maps=new_maps),
-        identities=identities(clients, policy.names, seen.leases, seen.neighbours, state.identities),
+        identities=identities(clients, rules.names, seen.leases, seen.neighbours, state.identities),
         pending=pending,
         reading=reading,
         attachments=seen.attachments,
         unsaved_bytes=state.unsaved_bytes + ledger.sum_bytes(usage.values()),
     )
-    return _hand_out(following, policy) if _is_due(following, new_maps=new_maps) else (following, Outcome())
+    return _hand_out(following, rules) if _is_due(following, new_maps=new_maps) else (following, Outcome())
 
 
 def resume(saved_baseline: Baseline | None, known: Iterable[Identity] = (), state: State | None = None) -> State:
@@ -78,19 +78,19 @@ def saved(state: State, booking: Booking) -> State:
     return _with_pending(replace(state, saving=None, save_failed=False), ledger.take_off(state.pending, booking.rows))
 
 
-def not_saved(state: State, policy: Policy) -> State:
+def not_saved(state: State, rules: Rules) -> State:
     """The booking handed out could not be saved: all of it stays pending, and is tried again in SAVE_SECONDS."""
-    return _with_pending(replace(state, saving=None, save_failed=True), ledger.thinned(state.pending, policy.zone))
+    return _with_pending(replace(state, saving=None, save_failed=True), ledger.thinned(state.pending, rules.zone))
 
 
-def final(state: State, policy: Policy, *, clean: bool = False) -> Booking | None:
+def final(state: State, rules: Rules, *, clean: bool = False) -> Booking | None:
     """Everything not yet saved, to be saved at an orderly stop, once no other save is under way.
 
     `clean`: the counters of `state` were read after the kernel part had been detached, so none can come after them.
     """
     if state.baseline is None:
         return None
-    return replace(_booking(state, policy), baseline=replace(state.baseline, clean=clean))
+    return replace(_booking(state, rules), baseline=replace(state.baseline, clean=clean))
 
 
 def _is_due(state: State, *, new_maps: bool) -> bool:
@@ -105,16 +105,16 @@ def _is_due(state: State, *, new_maps: bool) -> bool:
     return bool(state.pending or state.save_failed) and (waited or much)
 
 
-def _hand_out(state: State, policy: Policy) -> tuple[State, Outcome]:
-    booking = _booking(state, policy)
+def _hand_out(state: State, rules: Rules) -> tuple[State, Outcome]:
+    booking = _booking(state, rules)
     boottime = state.reading.boottime if state.reading else 0.0
     return replace(state, saving=booking, saved_at=boottime), Outcome(booking)
 
 
-def _booking(state: State, policy: Policy) -> Booking:
+def _booking(state: State, rules: Rules) -> Booking:
     if state.baseline is None:
         raise ValueError("nothing has been read yet")
-    return Booking(ledger.rows(state.pending, policy.zone), state.baseline, tuple(state.identities.values()))
+    return Booking(ledger.rows(state.pending, rules.zone), state.baseline, tuple(state.identities.values()))
 
 
 def _with_pending(state: State, pending: ledger.Book) -> State:

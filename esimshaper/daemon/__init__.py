@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from esimshaper.core import pipeline
 from esimshaper.core.diagnosis import explain
 from esimshaper.core.facts import FailedOperation
-from esimshaper.daemon.loop import Daemon, policy_of
+from esimshaper.daemon.loop import Daemon, rules_of
 from esimshaper.daemon.observer import last_readings
 from esimshaper.daemon.places import pins_root, state_directory
 from esimshaper.daemon.unloading import book_last_bytes
@@ -68,8 +68,8 @@ def _explained() -> Iterator[None]:
         raise explain(failure.operation, failure.errno, failure.detail) from None
 
 
-def _policy(config: Path) -> pipeline.Policy:
+def _policy(config: Path) -> pipeline.Rules:
     try:
-        return policy_of(settings_file.load(config))
+        return rules_of(settings_file.load(config))
     except settings_file.SettingsError:
-        return pipeline.Policy("", ZoneInfo("UTC"))
+        return pipeline.Rules("", ZoneInfo("UTC"))

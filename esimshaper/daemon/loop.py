@@ -34,10 +34,10 @@ SLOW_TICKS = 10
 log = logging.getLogger(__name__)
 
 
-def policy_of(settings: Settings) -> pipeline.Policy:
+def rules_of(settings: Settings) -> pipeline.Rules:
     """What core needs to know of the settings."""
     names = {client.mac: client.name for client in settings.clients}
-    return pipeline.Policy(settings.wan.interface, ZoneInfo(settings.timezone), names)
+    return pipeline.Rules(settings.wan.interface, ZoneInfo(settings.timezone), names)
 
 
 class Daemon:
@@ -48,7 +48,7 @@ class Daemon:
         self._socket = socket
         self._cleanup = cleanup
         self._zone = ZoneInfo(settings.timezone)
-        self._policy = policy_of(settings)
+        self._rules = rules_of(settings)
         self._state = State()
         self._started = datetime.now(self._zone)
         self._ticked: datetime | None = None
@@ -108,7 +108,7 @@ class Daemon:
         loop.add_reader(ring.fd, ring.consume)
 
     def _announce(self, client: ClientKey) -> None:
-        log.info("new client %s", self._policy.names.get(client, client))
+        log.info("new client %s", self._rules.names.get(client, client))
         self._wake.set()
 
     async def _resume(self) -> None:
@@ -124,8 +124,8 @@ class Daemon:
         """
         for generation, reading in self._observer.predecessors():
             seen = replace(self._observer.observe(), reading=reading)
-            self._state, _ = pipeline.advance(self._state, self._policy, time.time(), seen)
-            booking = pipeline.final(self._state, self._policy, clean=True)
+            self._state, _ = pipeline.advance(self._state, self._rules, time.time(), seen)
+            booking = pipeline.final(self._state, self._rules, clean=True)
             if booking:
                 self._state = replace(self._state, baseline=booking.baseline, saving=booking)
                 await self._save(booking)
@@ -136,7 +136,7 @@ class Daemon:
         began = time.monotonic()
         self._ticked = datetime.now(self._zone)
         seen = self._observer.observe()
-        self._state, outcome = pipeline.advance(self._state, self._policy, time.time(), seen)
+        self._state, outcome = pipeline.advance(self._state, self._rules, time.time(), seen)
         if outcome.booking:
             self._saving = asyncio.create_task(self._save(outcome.booking))
         self._tick_seconds = time.monotonic() - began
@@ -146,13 +146,13 @@ class Daemon:
             if not self._storage.is_open:
                 await self._resume()
             if not self._storage.is_open:
-                self._state = pipeline.not_saved(self._state, self._policy)
+                self._state = pipeline.not_saved(self._state, self._rules)
             elif self._state.saving is not booking:
                 pass  # what was saved before has taken the state's place; the next tick counts on from there
             elif await self._storage.save(booking):
                 self._state = pipeline.saved(self._state, booking)
             else:
-                self._state = pipeline.not_saved(self._state, self._policy)
+                self._state = pipeline.not_saved(self._state, self._rules)
 
     def _facts(self) -> report.Facts:
         return report.Facts(
@@ -178,8 +178,8 @@ class Daemon:
             await self._saving
         if not self._storage.is_open:
             await self._resume()
-        self._state, _ = pipeline.advance(self._state, self._policy, time.time(), self._observer.observe())
-        booking = pipeline.final(self._state, self._policy)
+        self._state, _ = pipeline.advance(self._state, self._rules, time.time(), self._observer.observe())
+        booking = pipeline.final(self._state, self._rules)
         if booking:
             await self._storage.save(booking)
         await self._storage.close()

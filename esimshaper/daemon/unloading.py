@@ -11,10 +11,10 @@ from esimshaper.core.model import Observation, Reading, Unusable
 from esimshaper.edge.history import History, HistoryError
 
 
-def book_last_bytes(readings: Iterable[Reading], state_directory: Path, policy: pipeline.Policy) -> None:
+def book_last_bytes(readings: Iterable[Reading], state_directory: Path, rules: pipeline.Rules) -> None:
     """Raises Unusable, with everything still in the maps, if there is a history and it cannot be written.
 
-    The bytes are those since the daemon was stopped; `policy` says to which interface and day they belong.
+    The bytes are those since the daemon was stopped; `rules` says to which interface and day they belong.
     """
     path = state_directory / "history.db"
     if not path.exists():
@@ -22,14 +22,14 @@ def book_last_bytes(readings: Iterable[Reading], state_directory: Path, policy: 
     try:
         with contextlib.closing(History.open(path)) as history:
             for reading in readings:
-                _book(history, reading, policy)
+                _book(history, reading, rules)
     except HistoryError as error:
         raise Unusable(f"the last bytes cannot be saved: {error}", "the maps are still there; try again") from None
 
 
-def _book(history: History, reading: Reading, policy: pipeline.Policy) -> None:
+def _book(history: History, reading: Reading, rules: pipeline.Rules) -> None:
     state = pipeline.resume(history.load(), history.identities())
-    state, _ = pipeline.advance(state, policy, time.time(), Observation(reading))
-    booking = pipeline.final(state, policy, clean=True)
+    state, _ = pipeline.advance(state, rules, time.time(), Observation(reading))
+    booking = pipeline.final(state, rules, clean=True)
     if booking:
         history.save(booking)

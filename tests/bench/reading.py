@@ -41,7 +41,7 @@ def rows(place: Place) -> Iterator[Row]:
 
 def advance_rows(meter: Meter, rounds: int) -> Iterator[Row]:
     """The pure part of a tick, with leases and neighbours of all clients."""
-    policy = pipeline.Policy("wan0", ZoneInfo("Asia/Tokyo"))
+    rules = pipeline.Rules("wan0", ZoneInfo("Asia/Tokyo"))
     clients = range(CLIENTS)
     leases = tuple(Lease(population.mac_of(c), population.address_of(c), f"host-{c}") for c in clients)
     neighbours = tuple(Neighbour(population.mac_of(c), population.address_of(c), "br0") for c in clients)
@@ -49,17 +49,17 @@ def advance_rows(meter: Meter, rounds: int) -> Iterator[Row]:
     def look() -> Observation:
         return Observation(meter.read(), (), leases, neighbours)
 
-    state, _ = pipeline.advance(State(), policy, NOON, look())
+    state, _ = pipeline.advance(State(), rules, NOON, look())
     quiet = look()
     yield middling(
         f"tick of {number(CLIENTS)} clients that do nothing",
-        timed(lambda: pipeline.advance(state, policy, NOON + 1, quiet), rounds), "ms",
+        timed(lambda: pipeline.advance(state, rules, NOON + 1, quiet), rounds), "ms",
     )  # fmt: skip
     population.move(meter, clients)
     busy = look()
     yield middling(
         f"tick of {number(CLIENTS)} clients that all move bytes",
-        timed(lambda: pipeline.advance(state, policy, NOON + 1, busy), rounds), "ms",
+        timed(lambda: pipeline.advance(state, rules, NOON + 1, busy), rounds), "ms",
     )  # fmt: skip
 
 

@@ -124,16 +124,16 @@ def starts(place: Place) -> Iterator[Row]:
 def flash(place: Place) -> Iterator[Row]:
     """A day of 20 clients that are always online, at one save a minute. What the file system adds is not in it."""
     saves = 60 if place.quick else 360
-    policy = pipeline.Policy("wan0", ZoneInfo("Asia/Tokyo"))
+    rules = pipeline.Rules("wan0", ZoneInfo("Asia/Tokyo"))
     with place.meter("flash") as (meter, _), contextlib.closing(History.open(place.disk / "history.db")) as history:
         population.arrive(meter, HOME)
-        state, _ = pipeline.advance(State(), policy, NOON, Observation(meter.read()))
+        state, _ = pipeline.advance(State(), rules, NOON, Observation(meter.read()))
         each = []
         for minute in range(1, saves + 1):
             population.move(meter, range(HOME))
             reading = dataclasses.replace(meter.read(), boottime=state.saved_at + 61 * minute)
-            state, outcome = pipeline.advance(state, policy, NOON + 60 * minute, Observation(reading))
-            booking = outcome.booking or pipeline.final(state, policy)
+            state, outcome = pipeline.advance(state, rules, NOON + 60 * minute, Observation(reading))
+            booking = outcome.booking or pipeline.final(state, rules)
             if booking is None:
                 raise ValueError("nothing to save")
             before = process.written("self")

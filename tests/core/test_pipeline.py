@@ -21,13 +21,13 @@ from esimshaper.core.model import (
     Resolution,
     State,
 )
-from esimshaper.core.pipeline import Outcome, Policy, advance, final, not_saved, resume, saved
+from esimshaper.core.pipeline import Outcome, Rules, advance, final, not_saved, resume, saved
 
 ALICE = ClientKey("02:00:00:00:00:10")
 BOB = ClientKey("02:00:00:00:00:11")
 A = Account(2)
 OWNERS = {Account(0): UNATTRIBUTED, Account(1): ROUTER, A: ALICE, Account(3): BOB}
-POLICY = Policy("wwan0", ZoneInfo("Asia/Tokyo"), {ALICE: "alice-phone"})
+POLICY = Rules("wwan0", ZoneInfo("Asia/Tokyo"), {ALICE: "alice-phone"})
 NOW = 1_800_000_000.0
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from esimshaper.core.model import Account, ClientKey, Counters, Observation, Reading
-from esimshaper.core.pipeline import Policy, advance, resume, saved
+from esimshaper.core.pipeline import Rules, advance, resume, saved
 from esimshaper.edge.history import History
 
 CLIENTS = {Account(number): ClientKey(f"02:00:00:00:00:{number:02x}") for number in range(20)}
-POLICY = Policy("wwan0", ZoneInfo("Asia/Kolkata"))
+POLICY = Rules("wwan0", ZoneInfo("Asia/Kolkata"))
 
 
 def main(path: str) -> None:

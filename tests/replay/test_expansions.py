@@ -27,9 +27,9 @@ from esimshaper.core.model import (
     Resolution,
     State,
 )
-from esimshaper.core.pipeline import Policy, advance, final, not_saved, resume, saved
+from esimshaper.core.pipeline import Rules, advance, final, not_saved, resume, saved
 
-POLICY = Policy("wwan0", ZoneInfo("Asia/Kolkata"))
+POLICY = Rules("wwan0", ZoneInfo("Asia/Kolkata"))
 MACS = [ClientKey(f"02:00:00:00:00:{number:02x}") for number in range(16, 20)]
 OWNERS = {Account(0): UNATTRIBUTED, Account(1): ROUTER, **{Account(2 + n): mac for n, mac in enumerate(MACS)}}
 MIDNIGHT = 1_793_557_800.0

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vocabulary of limits, in the order in which a wish becomes a drop. Pure: values only. Goes on where model ends.
+
+    quota + tally -> verdict -> policy (kernel), classes (tc), notices
+
+All times are Unix seconds, all amounts bytes, all rates bit/s.
+"""
+
+from dataclasses import dataclass
+from datetime import tzinfo
+from enum import Enum
+
+from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, Account
+
+
+class Direction(Enum):
+    """Which bytes a quota counts; the value is the word of the configuration."""
+
+    BOTH = "both"
+    DOWNLOAD = "download"
+    UPLOAD = "upload"
+
+
+class SubjectKind(Enum):
+    """Who a quota may be for; the value is the word of the configuration before the slash."""
+
+    EVERYONE = "everyone"
+    EACH_CLIENT = "each-client"
+    CLIENT = "client"
+    GROUP = "group"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who a limit is on. `id` is a ClientKey for a client (so that a new name keeps what was used), a name for a group,
+    empty for everyone. EACH_CLIENT appears in quotas only: it becomes one CLIENT for each.
+    """
+
+    kind: SubjectKind
+    id: str = ""
+
+
+EVERYONE = Subject(SubjectKind.EVERYONE)
+UNKNOWN_GROUP = "unknown"
+"""The group of every device that is not listed under `clients`: devices that change their MAC share what it has."""
+
+
+class ActionKind(Enum):
+    """What happens at a limit; the value is the word of the configuration."""
+
+    NOTIFY = "notify"
+    THROTTLE = "throttle"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`rate` in bit/s, for THROTTLE only."""
+
+    kind: ActionKind
+    rate: int = 0
+
+
+class PeriodUnit(Enum):
+    """What periods are counted in; the value is the word of the configuration (plural for those with an anchor)."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """How long a window is. Without `anchor` (Unix seconds) a calendar unit in the quota's time zone; weeks begin on
+    Monday. With `anchor`, windows of `count` units begin there and go on for ever: hours and days of 24 h each from it,
+    months at the anchor's local day and time, or the last day of a shorter month.
+    """
+
+    unit: PeriodUnit
+    count: int = 1
+    anchor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One period: [start, end) in Unix seconds."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A limit of the configuration. In bytes: `limit`, `warn_at` (rising), `used` (what a first window starts with)."""
+
+    name: str
+    subject: Subject
+    limit: int
+    period: Period
+    zone: tzinfo
+    action: Action
+    direction: Direction = Direction.BOTH
+    warn_at: tuple[int, ...] = ()
+    used: int = 0
+
+
+class Level(Enum):
+    """How a client stands; the value is the word of metrics and tables. In rising order."""
+
+    OPEN = "open"
+    THROTTLED = "throttled"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one subject used of one quota in its window.
+
+    used: bytes; granted: bytes added by hand to the limit of this window. warned: how many warn marks were announced;
+    reached: the limit was announced. Both are saved with `used`, or a restart would announce them again.
+    """
+
+    quota: str
+    subject: Subject
+    window: Window
+    used: int = 0
+    granted: int = 0
+    warned: int = 0
+    reached: bool = False
+
+
+class Manual(Enum):
+    """What a person set by hand, over the quotas."""
+
+    BLOCK = "block"
+    ALLOW = "allow"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A Manual setting on a subject; `until` in Unix seconds, None for until it is taken back."""
+
+    subject: Subject
+    manual: Manual
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a subject stands and why: the quota (empty: by hand, or nothing is in the way) and when that ends."""
+
+    level: Level = Level.OPEN
+    reason: str = ""
+    quota: str = ""
+    rate: int = 0
+    until: int | None = None
+
+
+NO_LIMIT = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Absolute values of the three counters of a Budget at which something happens; NO_LIMIT for never."""
+
+    both: int = NO_LIMIT
+    download: int = NO_LIMIT
+    upload: int = NO_LIMIT
+
+
+NO_MARKS = Marks()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the kernel is told of one account; written by user space only. Classes are tc class ids, 0 for none."""
+
+    parent: Account = ACCOUNT_UNATTRIBUTED  # none
+    block_at: Marks = NO_MARKS
+    throttle_at: Marks = NO_MARKS
+    warn_at: Marks = NO_MARKS
+    blocked: bool = False
+    exempt: bool = False
+    open_class: int = 0
+    throttled_class: int = 0
+
+
+class NoticeKind(Enum):
+    """What people are told; the value is the last part of a message's name."""
+
+    QUOTA_WARNING = "quota-warning"
+    QUOTA_REACHED = "quota-reached"
+    QUOTA_RENEWED = "quota-renewed"
+    CLIENT_STATE = "client-state"
+    GRANTED = "granted"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One change that a person should hear about, in plain words in `text`."""
+
+    kind: NoticeKind
+    text: str
+    subject: Subject
+    quota: str = ""
+    bytes: int = 0
+    level: Level | None = None
