@@ -6,11 +6,10 @@ before the anchor too, so that a plan that begins tomorrow is already held today
 at which a window should begin, it begins at the jump; where the clock shows that moment twice, at the first.
 """
 
-import calendar
 import math
 from bisect import bisect_left
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
 from esimshaper.core.limits import Period, PeriodUnit, Window
 
@@ -47,7 +46,7 @@ def _months(count: int, anchor: int, zone: tzinfo, moment: int) -> Window:
 
     def start(number: int) -> int:
         year, month = divmod(_month_number(first) + number * count, 12)
-        day = min(first.day, calendar.monthrange(year, month + 1)[1])
+        day = min(first.day, _days_of_month(year, month + 1))
         return _first_moment(first.replace(year=year, month=month + 1, day=day))
 
     guess = (_month_number(datetime.fromtimestamp(moment, zone)) - _month_number(first)) // count
@@ -66,8 +65,8 @@ def _calendar(unit: PeriodUnit, zone: tzinfo, moment: int) -> Window:
     days = 7 if unit is PeriodUnit.WEEK else 1
 
     def first_day(number: int) -> int:
-        date = datetime.fromordinal(number * days + 1)  # day 1 of the calendar was a Monday
-        return _first_moment(midnight.replace(year=date.year, month=date.month, day=date.day))
+        day = date.fromordinal(number * days + 1)  # day 1 of the calendar was a Monday
+        return _first_moment(midnight.replace(year=day.year, month=day.month, day=day.day))
 
     return _around(moment, first_day, (local.toordinal() - 1) // days)
 
@@ -113,6 +112,11 @@ def _clock_hour(zone: tzinfo, moment: int) -> Window:
 def _earliest(first: int, last: int, there: Callable[[int], bool]) -> int:
     """The first moment that is `there`, where all after it are too; `last` if none before it is."""
     return first + bisect_left(range(first, last), 1, key=lambda each: int(there(each)))
+
+
+def _days_of_month(year: int, month: int) -> int:
+    following = date(year + month // 12, month % 12 + 1, 1)
+    return (following - timedelta(days=1)).day
 
 
 def _month_number(local: datetime) -> int:
