@@ -28,6 +28,8 @@
 	X(FLOW_NOT_STORED)          /* the flow table refused an entry */                                              \
 	X(FRAGMENT_NOT_STORED)      /* the fragment table refused an entry */                                          \
 	X(ADDRESS_NOT_STORED)       /* the address table refused an entry */                                           \
+	X(UPLOAD_BLOCKED)           /* refused by a limit or by hand: not billed */                                     \
+	X(DOWNLOAD_BLOCKED)         /* dropped by a limit or by hand: billed, and wasted */                            \
 	X(LAN_CLIENTS_FULL)         /* no account left for a new client: its bytes go to `unattributed` */             \
 	X(LAN_NO_SOURCE)            /* a LAN frame without a usable source address */                                  \
 	X(ANNOUNCEMENT_LOST)        /* the ring was full: the daemon finds the new client at its next reading */
@@ -38,6 +40,12 @@ enum reason {
 #undef REASON_ENUM
 	REASON_COUNT
 };
+
+/* Sizes: ACCOUNTS is defined by the loader, as many as the bits of the mark can number at most. */
+#define GROUPS 32
+#define CHAIN 3 /* a client, its group, everyone */
+#define ACCOUNT_EVERYONE ACCOUNTS
+#define ACCOUNTS_ALL (ACCOUNTS + 1 + GROUPS)
 
 /* Map `meta`, one entry, written by the loader before anything is attached. */
 struct meta {

@@ -5,19 +5,22 @@
  *   wan_egress    account from the mark; the tuple as the carrier sees it is learned
  *   wan_ingress   account from the tuple
  *
- * Every hook returns TC_ACT_UNSPEC, so that filters after ours still run. Compiled by bcc in esimshaper/edge/compiler.py,
+ * Every hook returns TC_ACT_UNSPEC, so that filters after ours still run, or TC_ACT_SHOT for what a limit blocks. Compiled by bcc in esimshaper/edge/compiler.py,
  * which defines MARK_MASK, MARK_SHIFT, ACCOUNTS, FLOWS and PIN (a folder in bpffs, as a string literal).
  */
 #include "parse.h"
 
 #define TC_ACT_UNSPEC (-1)
+#define TC_ACT_SHOT 2
 #define PACKET_LOOPBACK 5
 #define FRAGMENTS 4096
 #define ADDRESSES 4096
 #define RING_BYTES 65536
 
 BPF_TABLE_PINNED("array", u32, struct meta, meta, 1, PIN "/meta");
-BPF_TABLE_PINNED("array", u32, struct account, accounts, ACCOUNTS, PIN "/accounts");
+BPF_TABLE_PINNED("array", u32, struct account, accounts, ACCOUNTS_ALL, PIN "/accounts");
+BPF_TABLE_PINNED("array", u32, struct policy, policies, ACCOUNTS_ALL, PIN "/policies");
+BPF_TABLE_PINNED("hash", struct group_key, u32, groups, GROUPS, PIN "/groups");
 BPF_TABLE_PINNED("array", u32, struct event, events, REASON_COUNT, PIN "/events");
 BPF_TABLE_PINNED("hash", struct client_key, u32, clients, ACCOUNTS, PIN "/clients");
 BPF_TABLE_PINNED("lru_hash", struct flow_key, struct flow, flows, FLOWS, PIN "/flows");
@@ -83,7 +86,9 @@ ALWAYS_INLINE struct size measure(struct __sk_buff *skb, struct link link, const
 	return size;
 }
 
-/* The one place where bytes meet an account. */
+#include "limits.h"
+
+/* The one place where billed bytes meet an account. */
 ALWAYS_INLINE void charge(u32 number, enum direction direction, struct size size)
 {
 	struct account *account = accounts.lookup(&number);
@@ -97,6 +102,14 @@ ALWAYS_INLINE void charge(u32 number, enum direction direction, struct size size
 		__sync_fetch_and_add(&account->down_bytes, size.bytes);
 		__sync_fetch_and_add(&account->down_packets, size.packets);
 	}
+}
+
+ALWAYS_INLINE void waste(u32 number, u64 bytes)
+{
+	struct account *account = accounts.lookup(&number);
+
+	if (account)
+		__sync_fetch_and_add(&account->wasted_bytes, bytes);
 }
 
 ALWAYS_INLINE void charge_flow(struct flow *flow, enum direction direction, struct size size)
@@ -142,6 +155,7 @@ ALWAYS_INLINE void learn(struct flow_key *key, u32 account, struct size size)
 ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 {
 	struct packet packet = {};
+	struct verdict verdict;
 	struct size size;
 	u32 account = sender(skb);
 	u16 type = ethertype(skb, &packet.network);
@@ -153,6 +167,14 @@ ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 	}
 	parsed = parse_ip(skb, packet.network, UP, &packet) == 0 && parse_transport(skb, UP, &packet) == 0;
 	size = measure(skb, link, &packet);
+	verdict = judge(account, UP, size.bytes);
+	if (verdict.level == BLOCKED) {
+		refund(&verdict, size.bytes);
+		count(REASON_UPLOAD_BLOCKED, size.packets, size.bytes);
+		return TC_ACT_SHOT;
+	}
+	if (verdict.class)
+		skb->priority = verdict.class;
 	charge(account, UP, size);
 	if (account == ACCOUNT_UNATTRIBUTED)
 		count(REASON_WAN_OUT_UNMARKED, size.packets, size.bytes);
@@ -236,6 +258,7 @@ ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 {
 	struct receiver to = { ACCOUNT_UNATTRIBUTED, REASON_WAN_IN_TRUNCATED };
 	struct packet packet = {};
+	struct verdict verdict;
 	struct size size;
 	u16 type = ethertype(skb, &packet.network);
 	int parsed;
@@ -250,16 +273,23 @@ ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 	size = measure(skb, link, &packet);
 	if (parsed)
 		to = receiver(skb, &packet, size);
+	verdict = judge(to.account, DOWN, size.bytes);
 	charge(to.account, DOWN, size);
 	if (to.account == ACCOUNT_UNATTRIBUTED)
 		count(to.reason, size.packets, size.bytes);
+	if (verdict.level == BLOCKED) {
+		waste(to.account, size.bytes);
+		count(REASON_DOWNLOAD_BLOCKED, size.packets, size.bytes);
+		return TC_ACT_SHOT;
+	}
+	if (verdict.class)
+		skb->priority = verdict.class;
 	return TC_ACT_UNSPEC;
 }
 
 /* A client that was never seen gets the next free account here and now, so that no byte is booked to another. */
 ALWAYS_INLINE u32 new_client(struct __sk_buff *skb, struct client_key *client)
 {
-	struct announcement announcement = {};
 	u32 number = 0, *known;
 
 	if (free_accounts.pop(&number) < 0) {
@@ -274,10 +304,7 @@ ALWAYS_INLINE u32 new_client(struct __sk_buff *skb, struct client_key *client)
 		count(REASON_LAN_CLIENTS_FULL, 1, skb->len);
 		return 0;
 	}
-	announcement.client = *client;
-	announcement.account = number;
-	if (announcements.ringbuf_output(&announcement, sizeof(announcement), 0) < 0)
-		count(REASON_ANNOUNCEMENT_LOST, 1, skb->len);
+	announce(ANNOUNCE_CLIENT, number, client);
 	return number;
 }
 

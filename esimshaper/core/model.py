@@ -44,9 +44,11 @@ class Reason(IntEnum):
     FLOW_NOT_STORED = 9
     FRAGMENT_NOT_STORED = 10
     ADDRESS_NOT_STORED = 11
-    LAN_CLIENTS_FULL = 12
-    LAN_NO_SOURCE = 13
-    ANNOUNCEMENT_LOST = 14
+    UPLOAD_BLOCKED = 12
+    DOWNLOAD_BLOCKED = 13
+    LAN_CLIENTS_FULL = 14
+    LAN_NO_SOURCE = 15
+    ANNOUNCEMENT_LOST = 16
 
     @property
     def label(self) -> str:
@@ -264,23 +266,6 @@ class HistoryRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
-    """The last reading that has been booked, and the totals it led to; saved in one transaction with what was booked.
-
-    `totals` (by client) and `wan` (by WAN interface) are absolute within the epoch. `clean`: written by an orderly
-    unload of the kernel part, so a new epoch after it has lost nothing.
-    """
-
-    epoch: int
-    accounts: Mapping[Account, Counters]
-    owners: Mapping[Account, ClientKey]
-    totals: Mapping[ClientKey, Counters] = field(default_factory=dict)
-    wan: Mapping[str, Counters] = field(default_factory=dict)
-    boottime: float = 0.0
-    clean: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Identity:
     """What people know of a client: `name` is from the configuration, `hostname` from a DHCP lease; both optional."""
 
@@ -309,38 +294,6 @@ class Pending:
 
     counters: Counters
     estimated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Booking:
-    """What is to be saved at once: rows to be added to those in the database, and the baseline they lead up to."""
-
-    rows: tuple[HistoryRow, ...]
-    baseline: Baseline
-    identities: tuple[Identity, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All that the daemon knows between two ticks. `advance` turns one into the next; nothing else does.
-
-    baseline: the latest reading as booked; its totals are what Prometheus gets, and their sum is that of its `wan`.
-    rates: what moved per second in the last tick, as Counters rounded to whole bytes.
-    pending: booked, not yet saved; unsaved_bytes is their sum.
-    saving: what was handed out to be saved, until that is known to have worked or failed.
-    saved_at: CLOCK_BOOTTIME in seconds when the last Booking was handed out; save_failed: saving it did not work.
-    """
-
-    baseline: Baseline | None = None
-    rates: Mapping[ClientKey, Counters] = field(default_factory=dict)
-    identities: Mapping[ClientKey, Identity] = field(default_factory=dict)
-    pending: Mapping[Bucket, Pending] = field(default_factory=dict)
-    reading: Reading | None = None
-    attachments: tuple[Attachment, ...] = ()
-    unsaved_bytes: int = 0
-    saved_at: float = 0.0
-    saving: Booking | None = None
-    save_failed: bool = False
 
 
 class Unusable(Exception):  # noqa: N818 - a word of the vocabulary: what was asked for cannot be done here

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -17,10 +18,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from esimshaper.core.facts import FailedOperation, Operation
+from esimshaper.core.limits import NO_LIMIT
 from esimshaper.core.model import FIRST_CLIENT_ACCOUNT
 from esimshaper.edge import layouts, libbpf
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of map layouts: part of the pins' path, so that maps of another layout are never taken for ours."""
 
 PROGRAMS = (
@@ -31,6 +33,7 @@ PROGRAMS = (
     "wan_ingress_ethernet",
     "wan_ingress_raw",
 )
+INCLUDE = re.compile(r'#include "(\w+\.h)"')
 COMPILE_SECONDS = 120
 DEBIAN_PYTHON = "/usr/bin/python3"
 
@@ -115,9 +118,8 @@ def _load(wanted: Build) -> None:
         "FLOWS": wanted.flows,
         "PIN": f'"{wanted.generation}"',
     }
-    source = source_folder()
-    flags = [f"-I{source}", *(f"-D{name}={value}" for name, value in defines.items())]
-    module = BPF(src_file=str(source / "meter.c"), cflags=flags)
+    flags = [f"-D{name}={value}" for name, value in defines.items()]
+    module = BPF(text=flattened(source_folder() / "meter.c"), cflags=flags)
     unfinished = wanted.generation / f"unfinished-{wanted.programs.name}"
     unfinished.mkdir(mode=0o700, exist_ok=True)
     for name in PROGRAMS:
@@ -130,13 +132,30 @@ def _load(wanted: Build) -> None:
     unfinished.rename(wanted.programs)
 
 
+def flattened(path: Path, seen: set[Path] | None = None) -> str:
+    """A source with its own headers written into it: bcc rewrites the use of maps in the text of one file only."""
+    seen = set() if seen is None else seen
+    seen.add(path)
+    lines = [f'#line 1 "{path.name}"']
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        included = INCLUDE.fullmatch(line)
+        if included is None:
+            lines.append("" if line == "#pragma once" else line)
+        elif (header := path.parent / included[1]) not in seen:
+            lines += [flattened(header, seen), f'#line {number + 1} "{path.name}"']
+    return "\n".join(lines)
+
+
 def _found(wanted: Build) -> None:
-    """Gives new maps their free account numbers and, as the very last step, their epoch."""
+    """Gives new maps policies without limits, their free account numbers and, as the very last step, their epoch."""
     meta = libbpf.Map(wanted.generation / "meta", layouts.NUMBER.size, layouts.META.size)
     only = layouts.NUMBER.pack(0)
     if layouts.META.unpack(meta.lookup(only) or b"")[0]:
         return
     free = libbpf.Map(wanted.generation / "free_accounts", 0, layouts.NUMBER.size)
+    policies = libbpf.Map(wanted.generation / "policies", layouts.NUMBER.size, layouts.POLICY.size)
+    for number in range(policies.max_entries):  # zeros would be limits, at which everything ends
+        policies.update(layouts.NUMBER.pack(number), layouts.POLICY.pack(*[NO_LIMIT] * 9, 0, 0, 0, 0))
     while free.pop() is not None:  # an earlier child was killed while it filled the queue
         pass
     for number in range(FIRST_CLIENT_ACCOUNT, wanted.accounts):

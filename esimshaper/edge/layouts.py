@@ -4,7 +4,9 @@
 import struct
 
 META = struct.Struct("=QII")
-ACCOUNT = struct.Struct("=4Q")
+ACCOUNT = struct.Struct("=9Q")
+POLICY = struct.Struct("=9Q4I")
+GROUP_KEY = struct.Struct("=32s")
 EVENT = struct.Struct("=2Q")
 CLIENT_KEY = struct.Struct("=16sI")
 NUMBER = struct.Struct("=I")
@@ -12,11 +14,13 @@ FLOW_KEY = struct.Struct("!16s16sHHB3x")
 FLOW = struct.Struct("=6QI4x")
 FRAGMENT_KEY = struct.Struct("=16s16sII")
 ADDRESS_KEY = struct.Struct("=16s")
-ANNOUNCEMENT = struct.Struct("=16sII")
+ANNOUNCEMENT = struct.Struct("=16sIII")
 
 LAYOUTS = {
     "meta": (NUMBER, META),
     "accounts": (NUMBER, ACCOUNT),
+    "policies": (NUMBER, POLICY),
+    "groups": (GROUP_KEY, NUMBER),
     "events": (NUMBER, EVENT),
     "clients": (CLIENT_KEY, NUMBER),
     "flows": (FLOW_KEY, FLOW),
@@ -27,3 +31,9 @@ LAYOUTS = {
 
 MAC = 0
 """CLIENT_MAC of enum client_kind."""
+
+GROUPS = 32
+"""As many as there may be; their accounts follow that of everyone, which follows those of clients."""
+
+POLICY_BLOCKED, POLICY_EXEMPT = 1, 2
+ANNOUNCE_CLIENT, ANNOUNCE_LIMIT, ANNOUNCE_WARN = 0, 1, 2

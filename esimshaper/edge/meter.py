@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge: our maps and programs in bpffs, by libbpf. Bytes of the kernel in, Reading and Flow out.
 
-Nothing here changes a counter; the one write is that of freed accounts.
+Nothing here changes a counter.
 """
 
 import heapq
 import ipaddress
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
 from typing import Any
 
+from esimshaper.core.limits import Marks, Policy
 from esimshaper.core.model import (
+    FIRST_CLIENT_ACCOUNT,
     PSEUDO_CLIENTS,
     UNATTRIBUTED,
     Account,
+    Budget,
     ClientKey,
     Counters,
     Event,
@@ -43,6 +46,14 @@ class Program:
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Something happened to an account: a limit or warn mark was passed, or `client` was seen for the first time."""
+
+    account: Account
+    client: ClientKey | None
+
+
 class Meter:
     """The maps and programs of one generation. Raises OSError or ValueError if the pins are not there or not ours."""
 
@@ -56,6 +67,7 @@ class Meter:
         ]
         if not self.epoch:
             raise ValueError(f"{generation} was not finished")
+        self.everyone = Account(self._maps["accounts"].max_entries - 1 - layouts.GROUPS)
         self._programs = {pin.name: libbpf.open_pin(pin) for pin in programs.iterdir()} if programs else {}
         self._digest = programs.name.removeprefix("programs-") if programs else ""
 
@@ -63,12 +75,13 @@ class Meter:
         """What traffic control needs to attach one of our programs."""
         return Program(self._programs[name], f"{OURS} {name} {self.epoch:016x} {self._digest}")
 
-    def announcements(self, callback: Callable[[ClientKey], None]) -> libbpf.Ring:
-        """The ring of clients that were seen for the first time."""
+    def announcements(self, callback: Callable[[Announcement], None]) -> libbpf.Ring:
+        """The ring of what the daemon should not hear of at its next reading only."""
 
         def announce(record: bytes) -> None:
-            address, kind, _ = layouts.ANNOUNCEMENT.unpack(record)
-            callback(client_key(address, kind))
+            address, kind, account, about = layouts.ANNOUNCEMENT.unpack(record)
+            client = client_key(address, kind) if about == layouts.ANNOUNCE_CLIENT else None
+            callback(Announcement(Account(account), client))
 
         return libbpf.Ring(self.generation / "announcements", announce)
 
@@ -79,20 +92,53 @@ class Meter:
         and counters that are read after their owner was known belong to it.
         """
         owners = dict(PSEUDO_CLIENTS) | self._owners()
-        accounts = {
-            Account(number): Counters(*fields)
-            for number, fields in enumerate(self._array("accounts", layouts.ACCOUNT))
-            if any(fields)
-        }
+        accounts: dict[Account, Counters] = {}
+        budgets: dict[Account, Budget] = {}
+        wasted: dict[Account, int] = {}
+        for number, fields in enumerate(self._array("accounts", layouts.ACCOUNT)):
+            if not any(fields):
+                continue
+            budgets[Account(number)] = Budget(*fields[:3])
+            if number < self.everyone:
+                accounts[Account(number)] = Counters(*fields[3:7])
+            if fields[7]:
+                wasted[Account(number)] = fields[7]
         owners |= self._owners()
-        events = {
-            Reason(i): Event(*fields) for i, fields in enumerate(self._array("events", layouts.EVENT)) if any(fields)
-        }
-        return Reading(self.epoch, time.clock_gettime(time.CLOCK_BOOTTIME), accounts, owners, events)
+        counted = enumerate(self._array("events", layouts.EVENT))
+        return Reading(
+            self.epoch,
+            time.clock_gettime(time.CLOCK_BOOTTIME),
+            accounts,
+            owners,
+            budgets,
+            self._groups(),
+            self.everyone,
+            tuple(Account(n) for n in range(FIRST_CLIENT_ACCOUNT, self.everyone) if Account(n) not in owners),
+            wasted,
+            {Reason(number): Event(*fields) for number, fields in counted if any(fields)},
+        )
+
+    def add_groups(self, names: Iterable[str]) -> None:
+        """Gives each group an account, for as long as the maps live. Raises OSError when there are too many."""
+        known = self._groups()
+        free = (Account(n) for n in range(self.everyone + 1, self.everyone + 1 + layouts.GROUPS))
+        unused = [account for account in free if account not in known.values()]
+        for name, account in zip((name for name in names if name not in known), unused, strict=False):
+            self._maps["groups"].update(layouts.GROUP_KEY.pack(name.encode()), layouts.NUMBER.pack(account))
+
+    def write_policies(self, policies: Mapping[Account, Policy]) -> None:
+        """Tells the kernel; each takes effect with the next packet."""
+        for account, policy in policies.items():
+            self._maps["policies"].update(layouts.NUMBER.pack(account), _policy_bytes(policy))
+
+    def policies(self) -> dict[Account, Policy]:
+        """What the kernel was told last, by this daemon or by an earlier one; all accounts."""
+        found = enumerate(self._array("policies", layouts.POLICY))
+        return {Account(number): _policy(fields) for number, fields in found}
 
     def tables(self) -> tuple[Table, ...]:
         """How full the maps are. Counting a full flow table takes some 10 ms: not for every tick."""
-        room = self._maps["accounts"].max_entries - len(PSEUDO_CLIENTS)
+        room = self.everyone - len(PSEUDO_CLIENTS)
         return (
             Table("clients", self._maps["clients"].count(), room),
             *(Table(name, self._maps[name].count(), self._maps[name].max_entries) for name in COUNTED),
@@ -133,6 +179,15 @@ class Meter:
         for _, values, number in self._maps[name].chunks():
             yield from layout.iter_unpack(values[: number * layout.size])
 
+    def _groups(self) -> dict[str, Account]:
+        groups: dict[str, Account] = {}
+        for keys, values, number in self._maps["groups"].chunks():
+            names = layouts.GROUP_KEY.iter_unpack(keys[: number * layouts.GROUP_KEY.size])
+            accounts = layouts.NUMBER.iter_unpack(values[: number * layouts.NUMBER.size])
+            pairs = zip(names, accounts, strict=True)
+            groups |= {name.rstrip(b"\0").decode(): Account(account) for (name,), (account,) in pairs}
+        return groups
+
     def _owners(self) -> dict[Account, ClientKey]:
         owners: dict[Account, ClientKey] = {}
         for keys, values, number in self._maps["clients"].chunks():
@@ -143,6 +198,27 @@ class Meter:
             )
             owners |= {Account(account): client_key(address, kind) for (address, kind), (account,) in keys_and_values}
         return owners
+
+
+def _policy_bytes(policy: Policy) -> bytes:
+    marks = (policy.block_at, policy.throttle_at, policy.warn_at)
+    flags = layouts.POLICY_BLOCKED * policy.blocked | layouts.POLICY_EXEMPT * policy.exempt
+    numbers = [number for each in marks for number in (each.both, each.download, each.upload)]
+    return layouts.POLICY.pack(*numbers, policy.parent, flags, policy.open_class, policy.throttled_class)
+
+
+def _policy(fields: tuple[int, ...]) -> Policy:
+    parent, flags, open_class, throttled_class = fields[9:]
+    return Policy(
+        parent=Account(parent),
+        block_at=Marks(*fields[:3]),
+        throttle_at=Marks(*fields[3:6]),
+        warn_at=Marks(*fields[6:9]),
+        blocked=bool(flags & layouts.POLICY_BLOCKED),
+        exempt=bool(flags & layouts.POLICY_EXEMPT),
+        open_class=open_class,
+        throttled_class=throttled_class,
+    )
 
 
 def client_key(address: bytes, kind: int) -> ClientKey:

@@ -47,8 +47,8 @@ def test_what_cannot_be_a_source_address_is_no_client(bench: Bench, source: str)
 
 
 def test_new_client_is_announced_once(bench: Bench) -> None:
-    heard: list[ClientKey] = []
-    ring = bench.meter.announcements(heard.append)
+    heard: list[ClientKey | None] = []
+    ring = bench.meter.announcements(lambda said: heard.append(said.client))
     for _ in range(3):
         bench.lan(ethernet(ipv4("192.168.77.10", SERVER4, UDP, udp(1, 2))))
     ring.consume()

@@ -17,7 +17,21 @@ HEADER = (BPF / "esimshaper.h").read_text()
 
 FIELDS = {
     "meta": (layouts.META, ("epoch", "schema", "mark_mask")),
-    "account": (layouts.ACCOUNT, ("down_bytes", "up_bytes", "down_packets", "up_packets")),
+    "account": (
+        layouts.ACCOUNT,
+        (
+            *(f"used[{on}]" for on in range(3)),
+            *("down_bytes", "up_bytes", "down_packets", "up_packets", "wasted_bytes", "refused_at"),
+        ),
+    ),
+    "policy": (
+        layouts.POLICY,
+        (
+            *(f"{mark}[{on}]" for mark in ("block_at", "throttle_at", "warn_at") for on in range(3)),
+            *("parent", "flags", "open_class", "throttled_class"),
+        ),
+    ),
+    "group_key": (layouts.GROUP_KEY, ("name",)),
     "event": (layouts.EVENT, ("packets", "bytes")),
     "client_key": (layouts.CLIENT_KEY, ("address", "kind")),
     "flow_key": (layouts.FLOW_KEY, ("remote", "local", "remote_port", "local_port", "protocol")),
@@ -27,7 +41,7 @@ FIELDS = {
     ),
     "fragment_key": (layouts.FRAGMENT_KEY, ("remote", "local", "id", "protocol")),
     "address_key": (layouts.ADDRESS_KEY, ("address",)),
-    "announcement": (layouts.ANNOUNCEMENT, ("client.address", "client.kind", "account")),
+    "announcement": (layouts.ANNOUNCEMENT, ("client.address", "client.kind", "account", "kind")),
 }
 
 
@@ -73,10 +87,17 @@ def test_reasons_of_unattributed_bytes_are_those_marked_so() -> None:
     assert marked == [reason.name for reason in model.UNATTRIBUTED_REASONS]
 
 
-def test_fixed_accounts_are_the_same_in_c_and_python(tmp_path: Path) -> None:
-    names = ("ACCOUNT_UNATTRIBUTED", "ACCOUNT_ROUTER", "ACCOUNT_FIRST_CLIENT", "CLIENT_MAC")
+def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
+    names = (
+        *("ACCOUNT_UNATTRIBUTED", "ACCOUNT_ROUTER", "ACCOUNT_FIRST_CLIENT", "CLIENT_MAC", "GROUPS"),
+        *("POLICY_BLOCKED", "POLICY_EXEMPT", "ANNOUNCE_CLIENT", "ANNOUNCE_LIMIT", "ANNOUNCE_WARN"),
+    )
     printed = compiled(tmp_path, "\n".join(f'printf("%d\\n", {name});' for name in names))
-    ours = [model.ACCOUNT_UNATTRIBUTED, model.ACCOUNT_ROUTER, model.FIRST_CLIENT_ACCOUNT, layouts.MAC]
+    ours = [
+        *(model.ACCOUNT_UNATTRIBUTED, model.ACCOUNT_ROUTER, model.FIRST_CLIENT_ACCOUNT, layouts.MAC, layouts.GROUPS),
+        *(layouts.POLICY_BLOCKED, layouts.POLICY_EXEMPT),
+        *(layouts.ANNOUNCE_CLIENT, layouts.ANNOUNCE_LIMIT, layouts.ANNOUNCE_WARN),
+    ]
     assert [int(line) for line in printed.split()] == ours
 
 
