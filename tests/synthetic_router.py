@@ -15,7 +15,6 @@ from esimshaper.core import report
 from esimshaper.core.model import (
     Account,
     Attachment,
-    Baseline,
     ClientKey,
     Counters,
     Event,
@@ -26,9 +25,9 @@ from esimshaper.core.model import (
     Reading,
     Reason,
     Resolution,
-    State,
     Table,
 )
+from esimshaper.core.state import Baseline, State
 from esimshaper.edge import control
 
 TOKYO = timezone(timedelta(hours=9))

@@ -6,11 +6,12 @@
 All times are Unix seconds, all amounts bytes, all rates bit/s.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from enum import Enum
 
-from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, Account
+from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, Account, ClientKey
 
 
 class Direction(Enum):
@@ -41,6 +42,8 @@ class Subject:
 
 
 EVERYONE = Subject(SubjectKind.EVERYONE)
+STRANGER = Subject(SubjectKind.CLIENT)
+"""A device that was never seen yet: what accounts are prepared for that have no client."""
 UNKNOWN_GROUP = "unknown"
 """The group of every device that is not listed under `clients`: devices that change their MAC share what it has."""
 
@@ -117,8 +120,11 @@ class Level(Enum):
 class Tally:
     """What one subject used of one quota in its window.
 
-    used: bytes; granted: bytes added by hand to the limit of this window. warned: how many warn marks were announced;
-    reached: the limit was announced. Both are saved with `used`, or a restart would announce them again.
+    used: bytes; granted: bytes added by hand to the limit of this window. allowed: limit and what was granted, as `used`
+    was last held against. warned: how many warn marks were announced; reached: the limit was announced. Both are saved
+    with `used`, or a restart would announce them again.
+
+    `used` is a sum of differences of Budgets, so it may be low by a packet for a moment, at the start even below zero.
     """
 
     quota: str
@@ -126,8 +132,27 @@ class Tally:
     window: Window
     used: int = 0
     granted: int = 0
+    allowed: int = 0
     warned: int = 0
     reached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A quota and how one subject stands to it."""
+
+    quota: Quota
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """`bytes` of a tally's `granted` that end before its window does, at `until`."""
+
+    quota: str
+    subject: Subject
+    bytes: int
+    until: int
 
 
 class Manual(Enum):
@@ -144,6 +169,19 @@ class Override:
     subject: Subject
     manual: Manual
     until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that is remembered of limits from tick to tick, and over restarts.
+
+    grants: only those that end before their window. levels: what was last announced of clients that are not OPEN.
+    """
+
+    tallies: tuple[Tally, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    levels: Mapping[ClientKey, Level] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +222,14 @@ class Policy:
     exempt: bool = False
     open_class: int = 0
     throttled_class: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """An account with a throttle limit, and the rate in bit/s that it gets past it."""
+
+    account: Account
+    rate: int
 
 
 class NoticeKind(Enum):

@@ -141,7 +141,7 @@ class Reading:
     `boottime` is CLOCK_BOOTTIME in seconds. `owners` names each account that is in use, pseudo-clients included.
     `accounts` and `owners` have clients only; `budgets` has the accounts of groups and of everyone too, whose numbers
     are in `groups` and `everyone`. `free` are accounts that the next new clients will get. `wasted`: bytes billed, then
-    dropped by a block.
+    dropped by a block. `refused`: the limit, a value of the Budget, at which an upload was last refused.
     """
 
     epoch: int
@@ -155,6 +155,7 @@ class Reading:
     wasted: Mapping[Account, int] = field(default_factory=dict)
     events: Mapping[Reason, Event] = field(default_factory=dict)
     tables: tuple[Table, ...] = ()
+    refused: Mapping[Account, int] = field(default_factory=dict)
 
 
 Usage = Mapping[ClientKey, Counters]
@@ -234,12 +235,13 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the edges saw for one tick."""
+    """What the edges saw for one tick. `clock_trusted`: the wall clock is synchronised."""
 
     reading: Reading
     attachments: tuple[Attachment, ...] = ()
     leases: tuple[Lease, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
+    clock_trusted: bool = True
 
 
 class Resolution(Enum):

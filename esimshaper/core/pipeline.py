@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 
 from esimshaper.core import ledger
-from esimshaper.core.model import Baseline, Booking, ClientKey, Counters, Identity, Observation, State, Usage
+from esimshaper.core.model import ClientKey, Counters, Identity, Observation, Usage
 from esimshaper.core.naming import identities
+from esimshaper.core.state import Baseline, Booking, State
 from esimshaper.core.usage import baseline_after, losers, unread_seconds, usage_between
 
 SAVE_SECONDS = 60

@@ -53,9 +53,9 @@ from esimshaper.core.model import (
     Protocol,
     Reason,
     Resolution,
-    State,
     Usage,
 )
+from esimshaper.core.state import State
 
 Document = dict[str, Any]
 """What json.dumps takes."""

@@ -9,7 +9,8 @@ is booked; after a reboot they begin at zero, and all they hold is new.
 
 from collections.abc import Mapping
 
-from esimshaper.core.model import UNATTRIBUTED, Account, Baseline, ClientKey, Counters, Reading, Usage
+from esimshaper.core.model import UNATTRIBUTED, Account, ClientKey, Counters, Reading, Usage
+from esimshaper.core.state import Baseline
 
 NOTHING = Counters()
 

@@ -7,7 +7,8 @@ from datetime import UTC
 from typing import Any, TypeVar
 
 from esimshaper.core import ledger, report
-from esimshaper.core.model import ClientKey, Resolution, State, Usage
+from esimshaper.core.model import ClientKey, Resolution, Usage
+from esimshaper.core.state import State
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge import conntrack
 from esimshaper.edge.control import BadParameter, Route, choice, only, whole_number

@@ -17,8 +17,9 @@ from zoneinfo import ZoneInfo
 
 from esimshaper import __version__
 from esimshaper.core import pipeline, report
-from esimshaper.core.model import Booking, ClientKey, State
+from esimshaper.core.model import ClientKey
 from esimshaper.core.settings import Settings
+from esimshaper.core.state import Booking, State
 from esimshaper.daemon.answers import Answers
 from esimshaper.daemon.observer import Observer
 from esimshaper.daemon.places import pins_root, state_directory

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from esimshaper.core.model import Baseline, Booking, ClientKey, HistoryRow, Identity, Resolution, Usage
+from esimshaper.core.model import ClientKey, HistoryRow, Identity, Resolution, Usage
+from esimshaper.core.state import Baseline, Booking
 from esimshaper.edge.history import History, HistoryError
 
 log = logging.getLogger(__name__)

@@ -12,16 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from esimshaper.core.model import (
-    Account,
-    Baseline,
-    Booking,
-    ClientKey,
-    Counters,
-    HistoryRow,
-    Identity,
-    Resolution,
-)
+from esimshaper.core.model import Account, ClientKey, Counters, HistoryRow, Identity, Resolution
+from esimshaper.core.state import Baseline, Booking
 from esimshaper.edge.history_schema import (
     DamagedError,
     HistoryError,

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from zoneinfo import ZoneInfo
 
 from esimshaper.core import pipeline
-from esimshaper.core.model import Lease, Neighbour, Observation, State
+from esimshaper.core.model import Lease, Neighbour, Observation
+from esimshaper.core.state import State
 from esimshaper.edge.meter import Meter
 from esimshaper.lab.carrier import python_environment
 from tests.bench import population

@@ -12,7 +12,8 @@ from statistics import median
 from zoneinfo import ZoneInfo
 
 from esimshaper.core import pipeline
-from esimshaper.core.model import Observation, State
+from esimshaper.core.model import Observation
+from esimshaper.core.state import State
 from esimshaper.edge.history import History
 from esimshaper.edge.meter import Meter
 from tests.bench import population, process

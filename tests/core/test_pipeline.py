@@ -10,8 +10,6 @@ from esimshaper.core.model import (
     ROUTER,
     UNATTRIBUTED,
     Account,
-    Baseline,
-    Booking,
     ClientKey,
     Counters,
     Identity,
@@ -19,9 +17,9 @@ from esimshaper.core.model import (
     Observation,
     Reading,
     Resolution,
-    State,
 )
 from esimshaper.core.pipeline import Outcome, Rules, advance, final, not_saved, resume, saved
+from esimshaper.core.state import Baseline, Booking, State
 
 ALICE = ClientKey("02:00:00:00:00:10")
 BOB = ClientKey("02:00:00:00:00:11")

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from esimshaper.core import report
 from esimshaper.core.model import (
     Attachment,
-    Baseline,
     Bucket,
     ClientKey,
     Counters,
@@ -21,8 +20,8 @@ from esimshaper.core.model import (
     Pending,
     Reason,
     Resolution,
-    State,
 )
+from esimshaper.core.state import Baseline, State
 from tests import synthetic_router as router
 from tests.synthetic_router import ALICE, BARE, NOW, PIXEL, facts
 

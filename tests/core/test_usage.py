@@ -4,15 +4,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esimshaper.core.model import (
-    ROUTER,
-    UNATTRIBUTED,
-    Account,
-    Baseline,
-    ClientKey,
-    Counters,
-    Reading,
-)
+from esimshaper.core.model import ROUTER, UNATTRIBUTED, Account, ClientKey, Counters, Reading
+from esimshaper.core.state import Baseline
 from esimshaper.core.usage import baseline_after, losers, unread_seconds, usage_between
 
 ALICE = ClientKey("02:00:00:00:00:10")

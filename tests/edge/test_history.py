@@ -13,16 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from esimshaper.core.model import (
-    Account,
-    Baseline,
-    Booking,
-    ClientKey,
-    Counters,
-    HistoryRow,
-    Identity,
-    Resolution,
-)
+from esimshaper.core.model import Account, ClientKey, Counters, HistoryRow, Identity, Resolution
+from esimshaper.core.state import Baseline, Booking
 from esimshaper.edge.history import KEPT, History, HistoryError
 
 ALICE, BOB = ClientKey("02:00:00:00:00:10"), ClientKey("02:00:00:00:00:11")

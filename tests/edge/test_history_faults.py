@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.core.model import Account, Baseline, Booking, ClientKey, Counters, HistoryRow, Resolution
+from esimshaper.core.model import Account, ClientKey, Counters, HistoryRow, Resolution
+from esimshaper.core.state import Baseline, Booking
 from esimshaper.edge import history_schema
 from esimshaper.edge.history import History, HistoryError
 

@@ -14,20 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esimshaper.core.model import (
-    ROUTER,
-    UNATTRIBUTED,
-    Account,
-    Baseline,
-    Booking,
-    ClientKey,
-    Counters,
-    Observation,
-    Reading,
-    Resolution,
-    State,
-)
+from esimshaper.core.model import ROUTER, UNATTRIBUTED, Account, ClientKey, Counters, Observation, Reading, Resolution
 from esimshaper.core.pipeline import Rules, advance, final, not_saved, resume, saved
+from esimshaper.core.state import Baseline, Booking, State
 
 POLICY = Rules("wwan0", ZoneInfo("Asia/Kolkata"))
 MACS = [ClientKey(f"02:00:00:00:00:{number:02x}") for number in range(16, 20)]

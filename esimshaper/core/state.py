@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vocabulary of what is kept between two ticks, and what of it is saved. Pure: values only. Follows model and limits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from esimshaper.core.limits import Notice, Standing, Subject, Verdict
+from esimshaper.core.model import (
+    Account,
+    Attachment,
+    Bucket,
+    Budget,
+    ClientKey,
+    Counters,
+    HistoryRow,
+    Identity,
+    Pending,
+    Reading,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The last reading that has been booked, and the totals it led to; saved in one transaction with what was booked.
+
+    `totals` (by client) and `wan` (by WAN interface) are absolute within the epoch. `clean`: written by an orderly
+    unload of the kernel part, so a new epoch after it has lost nothing.
+    `time`: Unix seconds of the reading as stage clock sees it, 0 if unknown; `clock_sure`: a trusted clock was seen once.
+    `standing`: how everybody stands after this reading.
+    """
+
+    epoch: int
+    accounts: Mapping[Account, Counters]
+    owners: Mapping[Account, ClientKey]
+    totals: Mapping[ClientKey, Counters] = field(default_factory=dict)
+    wan: Mapping[str, Counters] = field(default_factory=dict)
+    boottime: float = 0.0
+    clean: bool = False
+    budgets: Mapping[Account, Budget] = field(default_factory=dict)
+    time: float = 0.0
+    clock_sure: bool = False
+    standing: Standing = field(default_factory=Standing)
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What is to be saved at once: rows to be added to those in the database, and the baseline they lead up to.
+
+    `notices` are to be announced once it is known whether saving worked: what is saved says that they were.
+    """
+
+    rows: tuple[HistoryRow, ...]
+    baseline: Baseline
+    identities: tuple[Identity, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the daemon knows between two ticks. `advance` turns one into the next; nothing else does.
+
+    baseline: the latest reading as booked; its totals are what Prometheus gets, and their sum is that of its `wan`.
+    rates: what moved per second in the last tick, as Counters rounded to whole bytes.
+    pending: booked, not yet saved; unsaved_bytes is their sum.
+    saving: what was handed out to be saved, until that is known to have worked or failed.
+    saved_at: CLOCK_BOOTTIME in seconds when the last Booking was handed out; save_failed: saving it did not work.
+    verdicts: how each client, each group and everyone stand.
+    notices: not yet handed out to be saved and announced; by_hand: somebody set something that is not yet handed out.
+    """
+
+    baseline: Baseline | None = None
+    rates: Mapping[ClientKey, Counters] = field(default_factory=dict)
+    identities: Mapping[ClientKey, Identity] = field(default_factory=dict)
+    pending: Mapping[Bucket, Pending] = field(default_factory=dict)
+    reading: Reading | None = None
+    attachments: tuple[Attachment, ...] = ()
+    unsaved_bytes: int = 0
+    saved_at: float = 0.0
+    saving: Booking | None = None
+    save_failed: bool = False
+    verdicts: Mapping[Subject, Verdict] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
+    by_hand: bool = False
