@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Vocabulary: bytes, rates and times as people write them. Pure; whole numbers in, text out.
+"""Vocabulary: bytes, rates and times as people write them. Pure; whole numbers in, text out, and back.
 
 Powers of 1000, because that is how carriers sell data: 1 GB is 1,000,000,000 bytes (SI; IEC 80000-13 keeps the
-powers of 1024 for KiB, MiB ...). No number passes through a float, so what is shown is what was counted, rounded once.
+powers of 1024 for KiB, MiB ...). No number passes through a float, so what is shown is what was counted, rounded once,
+and what was written is what is meant.
 """
 
+import re
 from collections.abc import Sequence
 
 _SIZES = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _RATES = ("bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s")
+
+# What may be written; esimshaper.schema.json has the same patterns.
+_NUMBER = r"([0-9]{1,16})(?:\.([0-9]{1,12}))?"
+_WRITTEN_SIZE = re.compile(_NUMBER + " ?([kKMGT]?B|[KMGT]iB)")
+_WRITTEN_RATE = re.compile(_NUMBER + " ?([kKmMgG]?bit)(?:/s)?")
+_POWERS = ("", "k", "m", "g", "t")
 
 
 def format_size(size: int) -> str:
@@ -37,6 +45,38 @@ def format_duration(seconds: float) -> str:
     if minutes:
         return f"{minutes}m {second}s"
     return f"{second}s"
+
+
+def parse_size(text: str) -> int:
+    """Bytes, from a number and B, KB (kB), MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (of 1024): `1.5GB`.
+
+    Raises ValueError for anything else: a number without a unit, parts of a byte.
+    """
+    written = _WRITTEN_SIZE.fullmatch(text)
+    if written is None:
+        raise ValueError(f"`{text}` is not an amount of data with its unit, such as 500MB")
+    whole, decimals, unit = written.groups(default="")
+    base = 1024 if "i" in unit else 1000
+    return _exact(text, whole, decimals, base ** _POWERS.index(unit.rstrip("iB").lower()), "bytes")
+
+
+def parse_rate(text: str) -> int:
+    """Bits per second, from a number and bit, kbit, mbit or gbit (powers of 1000, `Mbit/s` too): `1.5mbit`.
+
+    Raises ValueError for anything else, such as kbps, which is kilobytes to some (tc) and kilobits to others.
+    """
+    written = _WRITTEN_RATE.fullmatch(text)
+    if written is None:
+        raise ValueError(f"`{text}` is not a rate with its unit, such as 256kbit or 5mbit")
+    whole, decimals, unit = written.groups(default="")
+    return _exact(text, whole, decimals, 1000 ** _POWERS.index(unit.removesuffix("bit").lower()), "bits per second")
+
+
+def _exact(text: str, whole: str, decimals: str, unit: int, name: str) -> int:
+    number, rest = divmod(int(whole + decimals) * unit, 10 ** len(decimals))
+    if rest:
+        raise ValueError(f"`{text}` is not a whole number of {name}")
+    return number
 
 
 def _scaled(number: int, units: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esimshaper.core.units import format_duration, format_rate, format_size
+from esimshaper.core.units import format_duration, format_rate, format_size, parse_rate, parse_size
 
 POWERS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15, "EB": 10**18}
 
@@ -89,3 +89,80 @@ def test_more_bytes_never_look_like_fewer(one, other):
     smaller, larger = sorted((one, other))
     shown = [Fraction(text.split()[0]) * POWERS[text.split()[1]] for text in map(format_size, (smaller, larger))]
     assert shown[0] <= shown[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0B", 0),
+        ("1B", 1),
+        ("500MB", 500_000_000),
+        ("500 MB", 500_000_000),
+        ("1kB", 1000),
+        ("1KB", 1000),
+        ("1.5GB", 1_500_000_000),
+        ("0.001KB", 1),
+        ("0.5KiB", 512),
+        ("1KiB", 1024),
+        ("2MiB", 2 * 1024**2),
+        ("3GiB", 3 * 1024**3),
+        ("1TiB", 1024**4),
+        ("1000TB", 10**15),
+        ("9007199254740993B", 9_007_199_254_740_993),
+        ("9.007199254741TB", 9_007_199_254_741),
+    ],
+)
+def test_written_size_is_that_many_bytes(text, size):
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("8kbit", 8000), ("1.5mbit", 1_500_000), ("1gbit", 10**9), ("800bit", 800), ("12.5 Mbit/s", 12_500_000)],
+)
+def test_written_rate_is_that_many_bits_per_second(text, rate):
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "500", "MB", "500mb", "500Mb", "5,5MB", "1e3B", "-1B", "+1B", ".5MB", "1.MB", "500MB\n", " 1B", "1  B", "1iB",
+     "1PB", "1kiB", "0x1B", "\u0661MB", "1" * 5000 + "B", "1MBB"],
+)  # fmt: skip
+def test_other_texts_are_no_size(text):
+    with pytest.raises(ValueError, match="is not an amount of data with its unit"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "256", "256kbps", "256kb", "256kB", "1tbit", "1mbits", "1mbit/h", "-1bit", "1Bit"]
+)
+def test_other_texts_are_no_rate(text):
+    with pytest.raises(ValueError, match="is not a rate with its unit"):
+        parse_rate(text)
+
+
+@pytest.mark.parametrize(("parse", "text"), [(parse_size, "1.5B"), (parse_size, "0.3KiB"), (parse_rate, "0.0001kbit")])
+def test_parts_of_a_byte_or_bit_are_refused(parse, text):
+    with pytest.raises(ValueError, match="is not a whole number of"):
+        parse(text)
+
+
+@given(st.integers(min_value=0, max_value=10**15 - 1), st.sampled_from(["", "K", "M", "G", "T"]), st.integers(0, 12))
+def test_decimals_are_read_exactly(number, prefix, decimals):
+    before, after = divmod(number, 10**decimals)
+    text = f"{before}.{after:0{decimals}d}{prefix}B" if decimals else f"{before}{prefix}B"
+    exact = Fraction(number, 10**decimals) * POWERS[f"{prefix}B"]
+    if exact.denominator == 1:
+        assert parse_size(text) == exact
+    else:
+        with pytest.raises(ValueError, match="whole number of bytes"):
+            parse_size(text)
+
+
+@given(st.integers(min_value=0, max_value=9 * 10**14))
+def test_what_is_shown_can_be_written(number):
+    shown = format_size(number)
+    assert format_size(parse_size(shown)) == shown
+    shown = format_rate(number)
+    assert shown.endswith("Tbit/s") or format_rate(parse_rate(shown)) == shown
