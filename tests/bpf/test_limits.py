@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Limits in the kernel: a cut is exact, on one CPU and on two, and says so once."""
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from esimshaper.core.limits import Marks, Policy
+from esimshaper.core.model import ACCOUNT_ROUTER, Account, Budget, Counters, Reason
+from esimshaper.edge import libbpf
+from tests.bpf.conftest import LOOPBACK, Bench, skb
+from tests.bpf.packets import SERVER4, UDP, WAN4, ethernet, ipv4, udp
+
+ALICE, BOB = Account(2), Account(3)
+SHOT, PASS = 2, 0xFFFFFFFF
+SIZE = 128
+UPLOAD = ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53, bytes(SIZE - 28))))
+DOWNLOAD = ethernet(ipv4(SERVER4, WAN4, UDP, udp(53, 1000, bytes(SIZE - 28))))
+
+
+def up(bench: Bench, account: int = ALICE, frame: bytes = UPLOAD) -> int:
+    return libbpf.dry_run(bench.meter.program("wan_egress_ethernet").fd, frame, skb(account << 20, LOOPBACK)).retval
+
+
+def down(bench: Bench, frame: bytes = DOWNLOAD) -> int:
+    return libbpf.dry_run(bench.meter.program("wan_ingress_ethernet").fd, frame, skb(0, LOOPBACK)).retval
+
+
+def heard(bench: Bench) -> Callable[[], list[Account]]:
+    said: list[Account] = []
+    ring = bench.meter.announcements(lambda announcement: said.append(announcement.account))
+
+    def consume() -> list[Account]:
+        ring.consume()
+        return list(said)
+
+    return consume
+
+
+def test_upload_ends_at_the_byte_and_what_is_refused_is_not_billed(bench: Bench) -> None:
+    bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=10 * SIZE))})
+    assert [up(bench) for _ in range(12)] == [PASS] * 10 + [SHOT] * 2
+    assert bench.counters(ALICE) == Counters(up_bytes=10 * SIZE, up_packets=10)
+    assert bench.read().budgets[ALICE] == Budget(10 * SIZE, 0, 10 * SIZE)
+    assert bench.bytes_of(Reason.UPLOAD_BLOCKED) == 2 * SIZE
+
+
+def test_packet_that_would_pass_the_limit_by_one_byte_is_refused_and_a_smaller_one_is_not(bench: Bench) -> None:
+    bench.meter.write_policies({ALICE: Policy(block_at=Marks(upload=2 * SIZE - 1))})
+    assert [up(bench), up(bench)] == [PASS, SHOT]
+    assert up(bench, frame=ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53, bytes(SIZE - 29))))) == PASS
+    assert bench.counters(ALICE).up_bytes == 2 * SIZE - 1
+
+
+def test_download_beyond_the_limit_is_billed_dropped_and_wasted(bench: Bench) -> None:
+    up(bench)
+    bench.meter.write_policies({ALICE: Policy(block_at=Marks(download=3 * SIZE))})
+    assert [down(bench) for _ in range(5)] == [PASS] * 3 + [SHOT] * 2
+    assert bench.counters(ALICE).down_bytes == 5 * SIZE
+    assert bench.read().wasted == {ALICE: 2 * SIZE}
+    assert bench.bytes_of(Reason.DOWNLOAD_BLOCKED) == 2 * SIZE
+    assert up(bench) == PASS, "only downloads have a limit"
+
+
+def test_both_directions_share_one_limit(bench: Bench) -> None:
+    bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=3 * SIZE))})
+    assert [up(bench), down(bench), up(bench), down(bench), up(bench)] == [PASS, PASS, PASS, SHOT, SHOT]
+
+
+@pytest.mark.parametrize("blocked", ["client", "group", "everyone"])
+def test_chain_is_client_group_everyone(bench: Bench, blocked: str) -> None:
+    bench.meter.add_groups(["kids"])
+    reading = bench.read()
+    group, everyone = reading.groups["kids"], reading.everyone
+    limited = {"client": ALICE, "group": group, "everyone": everyone}[blocked]
+    parents = {ALICE: group, group: everyone, BOB: everyone, ACCOUNT_ROUTER: everyone}
+    bench.meter.write_policies(
+        {
+            account: Policy(
+                parent=parents.get(account, Account(0)), block_at=Marks(both=SIZE if account == limited else 9**9)
+            )
+            for account in (ALICE, BOB, ACCOUNT_ROUTER, group, everyone)
+        }
+    )
+    assert [up(bench, ALICE), up(bench, ALICE)] == [PASS, SHOT]
+    assert up(bench, BOB) == (SHOT if blocked == "everyone" else PASS)
+    budgets = bench.read().budgets
+    assert budgets[ALICE].both == budgets[group].both == SIZE
+    assert budgets[everyone].both == (SIZE if blocked == "everyone" else 2 * SIZE), "a refusal is taken off everywhere"
+
+
+def test_blocked_by_hand_stops_both_ways_and_allowed_by_hand_stops_nothing(bench: Bench) -> None:
+    everyone = bench.read().everyone
+    up(bench)
+    bench.meter.write_policies({ALICE: Policy(blocked=True)})
+    assert [up(bench), down(bench)] == [SHOT, SHOT]
+    bench.meter.write_policies(
+        {ALICE: Policy(exempt=True, parent=everyone, block_at=Marks(both=0)), everyone: Policy(block_at=Marks(both=0))}
+    )
+    assert [up(bench), down(bench)] == [PASS, PASS]
+    assert bench.read().budgets[everyone].both == 2 * SIZE, "what is allowed is counted all the same"
+
+
+def test_class_is_the_open_one_below_the_limit_and_that_of_the_outermost_throttled_account_above(bench: Bench) -> None:
+    everyone = bench.read().everyone
+
+    def priority() -> int:
+        context = skb(ALICE << 20, LOOPBACK)
+        after = libbpf.dry_run(bench.meter.program("wan_egress_ethernet").fd, UPLOAD, context).context
+        return int.from_bytes(after[32:36], "little")
+
+    bench.meter.write_policies(
+        {
+            ALICE: Policy(
+                parent=everyone, throttle_at=Marks(both=SIZE), open_class=0x7A000010, throttled_class=0x7A000011
+            ),
+            everyone: Policy(throttle_at=Marks(both=2 * SIZE), throttled_class=0x7A000003),
+        }
+    )
+    assert [priority() for _ in range(3)] == [0x7A000010, 0x7A000011, 0x7A000003]
+
+
+def test_passing_a_limit_or_a_warn_mark_is_announced_once(bench: Bench) -> None:
+    consume = heard(bench)
+    bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=4 * SIZE), warn_at=Marks(both=2 * SIZE))})
+    for _ in range(2):
+        up(bench)
+    assert consume() == []
+    up(bench)
+    assert consume() == [ALICE], "the warn mark"
+    for _ in range(10):
+        up(bench)
+        down(bench)
+    assert consume() == [ALICE, ALICE], "the limit"
+    bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=bench.read().budgets[ALICE].both + SIZE))})
+    for _ in range(3):
+        up(bench)
+    assert consume() == [ALICE] * 3, "another limit is announced again"
+
+
+def test_raised_limit_opens_at_once_and_ends_at_the_byte_again(bench: Bench) -> None:
+    bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=SIZE))})
+    assert [up(bench), up(bench)] == [PASS, SHOT]
+    bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=3 * SIZE))})
+    assert [up(bench) for _ in range(3)] == [PASS, PASS, SHOT]
+    assert bench.meter.policies()[ALICE] == Policy(block_at=Marks(both=3 * SIZE))
+
+
+def test_two_cpus_at_once_pass_no_byte_beyond_the_limit(bench: Bench) -> None:
+    packets, limit = 200_000, 150_000 * SIZE + 1
+    bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=limit))})
+    program = bench.meter.program("wan_egress_ethernet").fd
+
+    def send(cpu: int) -> None:
+        os.sched_setaffinity(0, {cpu})
+        libbpf.dry_run(program, UPLOAD, skb(ALICE << 20, LOOPBACK), repeat=packets)
+
+    senders = [threading.Thread(target=send, args=(cpu,)) for cpu in sorted(os.sched_getaffinity(0))[:2]]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    passed = bench.counters(ALICE).up_bytes
+    assert limit - SIZE < passed + SIZE * len(senders)
+    assert passed <= limit
+    assert bench.read().budgets[ALICE].both == passed
+    assert passed + bench.bytes_of(Reason.UPLOAD_BLOCKED) == len(senders) * packets * SIZE
+
+
+def test_refused_uploads_of_one_cpu_never_free_room_that_another_has_taken(make_bench: Callable[..., Bench]) -> None:
+    """Each CPU adds before it judges: near the limit both may refuse what one could have had, never the reverse."""
+    bench = make_bench()
+    limit = 1000 * SIZE
+    bench.meter.write_policies({ALICE: Policy(block_at=Marks(upload=limit))})
+    program = bench.meter.program("wan_egress_ethernet").fd
+    threads = [
+        threading.Thread(target=lambda: libbpf.dry_run(program, UPLOAD, skb(ALICE << 20, LOOPBACK), repeat=50_000))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert bench.counters(ALICE).up_bytes <= limit
+    assert bench.read().budgets[ALICE].upload == bench.counters(ALICE).up_bytes
+
+
+def test_new_maps_have_no_limits(bench: Bench, bpffs: Path) -> None:
+    assert set(bench.meter.policies().values()) == {Policy()}
+    assert up(bench) == PASS
