@@ -30,6 +30,7 @@
 	X(ADDRESS_NOT_STORED)       /* the address table refused an entry */                                           \
 	X(UPLOAD_BLOCKED)           /* refused by a limit or by hand: not billed */                                     \
 	X(DOWNLOAD_BLOCKED)         /* dropped by a limit or by hand: billed, and wasted */                            \
+	X(FLOW_RESET)               /* a blocked TCP segment that was turned into a reset */                           \
 	X(LAN_CLIENTS_FULL)         /* no account left for a new client: its bytes go to `unattributed` */             \
 	X(LAN_NO_SOURCE)            /* a LAN frame without a usable source address */                                  \
 	X(ANNOUNCEMENT_LOST)        /* the ring was full: the daemon finds the new client at its next reading */
@@ -130,7 +131,7 @@ struct flow {
 	__u64 first_seen; /* CLOCK_MONOTONIC_COARSE, ns */
 	__u64 last_seen;
 	__u32 account;
-	__u32 pad;
+	__u32 reset; /* not 0: blocked, and the client was sent a reset */
 };
 _Static_assert(sizeof(struct flow) == 6 * 8 + 4 + 4, "struct flow");
 

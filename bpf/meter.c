@@ -152,6 +152,8 @@ ALWAYS_INLINE void learn(struct flow_key *key, u32 account, struct size size)
 		count(REASON_FLOW_NOT_STORED, size.packets, size.bytes);
 }
 
+#include "reset.h"
+
 ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 {
 	struct packet packet = {};
@@ -170,8 +172,11 @@ ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 	verdict = judge(account, UP, size.bytes);
 	if (verdict.level == BLOCKED) {
 		refund(&verdict, size.bytes);
-		count(REASON_UPLOAD_BLOCKED, size.packets, size.bytes);
-		return TC_ACT_SHOT;
+		if (!parsed || !reset_upwards(skb, link, &packet, size)) {
+			count(REASON_UPLOAD_BLOCKED, size.packets, size.bytes);
+			return TC_ACT_SHOT;
+		}
+		count(REASON_FLOW_RESET, size.packets, size.bytes);
 	}
 	if (verdict.class)
 		skb->priority = verdict.class;
@@ -279,8 +284,11 @@ ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 		count(to.reason, size.packets, size.bytes);
 	if (verdict.level == BLOCKED) {
 		waste(to.account, size.bytes);
-		count(REASON_DOWNLOAD_BLOCKED, size.packets, size.bytes);
-		return TC_ACT_SHOT;
+		if (!parsed || !reset_downwards(skb, link, &packet)) {
+			count(REASON_DOWNLOAD_BLOCKED, size.packets, size.bytes);
+			return TC_ACT_SHOT;
+		}
+		count(REASON_FLOW_RESET, size.packets, size.bytes);
 	}
 	if (verdict.class)
 		skb->priority = verdict.class;

@@ -46,9 +46,10 @@ class Reason(IntEnum):
     ADDRESS_NOT_STORED = 11
     UPLOAD_BLOCKED = 12
     DOWNLOAD_BLOCKED = 13
-    LAN_CLIENTS_FULL = 14
-    LAN_NO_SOURCE = 15
-    ANNOUNCEMENT_LOST = 16
+    FLOW_RESET = 14
+    LAN_CLIENTS_FULL = 15
+    LAN_NO_SOURCE = 16
+    ANNOUNCEMENT_LOST = 17
 
     @property
     def label(self) -> str:

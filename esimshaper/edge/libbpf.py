@@ -103,22 +103,26 @@ def program_id(fd: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """Result of BPF_PROG_TEST_RUN: the program's return value, nanoseconds a run, the context after it."""
+    """Result of BPF_PROG_TEST_RUN: the program's return value, nanoseconds a run, context and packet after it."""
 
     retval: int
     nanoseconds: int
     context: bytes
+    packet: bytes
 
 
 def dry_run(program: int, packet: bytes, context: bytes = b"", repeat: int = 1) -> DryRun:
     """Runs a tc program on a packet that starts with its link header; `context` is a struct __sk_buff."""
     data = ct.create_string_buffer(packet, len(packet))
+    after = ct.create_string_buffer(len(packet))
     ctx_in = ct.create_string_buffer(context, len(context)) if context else None
     ctx_out = ct.create_string_buffer(len(context)) if context else None
     run = _RunOptions(
         size=ct.sizeof(_RunOptions),
         data_in=ct.cast(data, ct.c_void_p),
+        data_out=ct.cast(after, ct.c_void_p),
         data_size_in=len(packet),
+        data_size_out=len(packet),
         ctx_in=ct.cast(ctx_in, ct.c_void_p) if ctx_in else None,
         ctx_out=ct.cast(ctx_out, ct.c_void_p) if ctx_out else None,
         ctx_size_in=len(context),
@@ -126,7 +130,7 @@ def dry_run(program: int, packet: bytes, context: bytes = b"", repeat: int = 1) 
         repeat=repeat,
     )
     _check(library().bpf_prog_test_run_opts(program, ct.byref(run)), "BPF_PROG_TEST_RUN")
-    return DryRun(run.retval, run.duration, ctx_out.raw if ctx_out else b"")
+    return DryRun(run.retval, run.duration, ctx_out.raw if ctx_out else b"", after.raw[: run.data_size_out])
 
 
 class Map:

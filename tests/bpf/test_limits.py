@@ -12,7 +12,7 @@ from esimshaper.core.limits import Marks, Policy
 from esimshaper.core.model import ACCOUNT_ROUTER, Account, Budget, Counters, Reason
 from esimshaper.edge import libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
-from tests.bpf.packets import SERVER4, UDP, WAN4, ethernet, ipv4, udp
+from tests.bpf.packets import SERVER4, TCP, UDP, WAN4, ethernet, ipv4, tcp, udp
 
 ALICE, BOB = Account(2), Account(3)
 SHOT, PASS = 2, 0xFFFFFFFF
@@ -191,3 +191,52 @@ def test_refused_uploads_of_one_cpu_never_free_room_that_another_has_taken(make_
 def test_new_maps_have_no_limits(bench: Bench, bpffs: Path) -> None:
     assert set(bench.meter.policies().values()) == {Policy()}
     assert up(bench) == PASS
+
+
+TCP_ACK, TCP_RST = 0x10, 0x04
+
+
+def blocked_flow(bench: Bench) -> None:
+    up(bench, frame=ethernet(ipv4(WAN4, SERVER4, TCP, tcp(1000, 80))))
+    bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=0))})
+
+
+def sent(bench: Bench, program: str, frame: bytes, context: bytes) -> tuple[int, bytes]:
+    run = libbpf.dry_run(bench.meter.program(program).fd, frame, context)
+    return run.retval, run.packet
+
+
+def test_blocked_acknowledgement_leaves_as_a_reset_with_a_right_checksum_and_is_billed(bench: Bench) -> None:
+    blocked_flow(bench)
+    frame = with_checksum(ethernet(ipv4(WAN4, SERVER4, TCP, tcp(1000, 80, options=bytes(12)))))
+    verdict, after = sent(bench, "wan_egress_ethernet", frame, skb(ALICE << 20, LOOPBACK))
+    assert verdict == PASS
+    assert after[:46] == frame[:46], "addresses, ports and numbers stay"
+    assert after[47] == TCP_RST | TCP_ACK
+    assert after == with_checksum(after)
+    assert bench.counters(ALICE).up_bytes == 40 + 52
+    assert bench.bytes_of(Reason.FLOW_RESET) == 52
+
+
+def test_blocked_data_is_refused_and_only_one_segment_of_a_flow_becomes_a_reset_downwards(bench: Bench) -> None:
+    blocked_flow(bench)
+    data = ethernet(ipv4(WAN4, SERVER4, TCP, tcp(1000, 80, b"data")))
+    assert sent(bench, "wan_egress_ethernet", data, skb(ALICE << 20, LOOPBACK))[0] == SHOT
+    answer = with_checksum(ethernet(ipv4(SERVER4, WAN4, TCP, tcp(80, 1000, bytes(101)))))
+    verdict, after = sent(bench, "wan_ingress_ethernet", answer, skb(0, LOOPBACK))
+    assert (verdict, after[47]) == (PASS, TCP_RST | TCP_ACK)
+    assert after == with_checksum(after)
+    assert sent(bench, "wan_ingress_ethernet", answer, skb(0, LOOPBACK))[0] == SHOT
+    assert bench.read().wasted[ALICE] == 2 * 141
+
+
+def with_checksum(frame: bytes) -> bytes:
+    """The IPv4 frame with the TCP checksum that it should have (RFC 9293, section 3.1)."""
+    start = 14 + (frame[14] & 15) * 4
+    segment = frame[start : start + 16] + bytes(2) + frame[start + 18 :]
+    pseudo = frame[26:34] + bytes((0, TCP)) + len(segment).to_bytes(2, "big")
+    data = pseudo + segment + bytes(len(segment) % 2)
+    total = sum(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return frame[: start + 16] + (~total & 0xFFFF).to_bytes(2, "big") + frame[start + 18 :]

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A blocked TCP flow is ended, so that the other side stops sending what would be billed and wasted.
+ *
+ * The next segment of the flow is turned into a reset where it is, so its sequence number is the one that is expected
+ * (RFC 9293, section 3.10.7). Upwards only a segment without data becomes one, and it is billed as what it is: a
+ * download ends at the next acknowledgement, and an upload sends nothing that is billed any more. Downwards one segment
+ * of each flow is let through as a reset. Included by meter.c.
+ */
+#pragma once
+
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
+
+struct segment {
+	__u32 offset; /* of the TCP header, from the start of the frame */
+	__u32 header; /* bytes of the TCP header */
+	__be16 word;  /* data offset and flags as they are */
+	__u8 flags;
+};
+
+ALWAYS_INLINE int find_segment(struct __sk_buff *skb, struct link link, const struct packet *packet,
+			       struct segment *segment)
+{
+	if (packet->key.protocol != IP_PROTOCOL_TCP || packet->fragment == FRAGMENT_LATER)
+		return -1;
+	if (load(skb, packet->transport + 12, &segment->word, sizeof(segment->word)) < 0)
+		return -1;
+	segment->offset = link.l2 + packet->transport;
+	segment->header = (bpf_ntohs(segment->word) >> 12) * 4;
+	segment->flags = bpf_ntohs(segment->word) & 0xff;
+	return 0;
+}
+
+/* Whether the segment is a reset now. */
+ALWAYS_INLINE int turn_into_reset(struct __sk_buff *skb, const struct segment *segment)
+{
+	__be16 word = bpf_htons((bpf_ntohs(segment->word) & 0xf000) | TCP_RST | (segment->flags & TCP_ACK));
+
+	if (segment->flags & TCP_RST)
+		return 1;
+	if (bpf_l4_csum_replace(skb, segment->offset + 16, segment->word, word, sizeof(word)) < 0)
+		return 0;
+	return bpf_skb_store_bytes(skb, segment->offset + 12, &word, sizeof(word), 0) == 0;
+}
+
+ALWAYS_INLINE int reset_upwards(struct __sk_buff *skb, struct link link, const struct packet *packet, struct size size)
+{
+	struct segment segment;
+
+	if (find_segment(skb, link, packet, &segment) < 0 || (segment.flags & (TCP_SYN | TCP_FIN)))
+		return 0;
+	if (size.bytes != packet->transport - packet->network + segment.header)
+		return 0;
+	return turn_into_reset(skb, &segment);
+}
+
+ALWAYS_INLINE int reset_downwards(struct __sk_buff *skb, struct link link, struct packet *packet)
+{
+	struct segment segment;
+	struct flow *flow;
+
+	if (find_segment(skb, link, packet, &segment) < 0 || (segment.flags & TCP_SYN))
+		return 0;
+	flow = flows.lookup(&packet->key);
+	if (!flow || flow->reset)
+		return 0;
+	flow->reset = 1;
+	return turn_into_reset(skb, &segment);
+}
