@@ -120,9 +120,9 @@ class Level(Enum):
 class Tally:
     """What one subject used of one quota in its window.
 
-    used: bytes; granted: bytes added by hand to the limit of this window. allowed: limit and what was granted, as `used`
-    was last held against. warned: how many warn marks were announced; reached: the limit was announced. Both are saved
-    with `used`, or a restart would announce them again.
+    used: bytes; granted: bytes added by hand to the limit of this window; allowed: limit and what was granted, when
+    that was last looked at. warned: how many warn marks were announced; reached: the limit was announced. Both are
+    saved with `used`, or a restart would announce them again.
 
     `used` is a sum of differences of Budgets, so it may be low by a packet for a moment, at the start even below zero.
     """

@@ -1,22 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The line that every byte takes, stage by stage; the only module that knows all stages. Pure.
 
+    clock -> the time that counts
     reading -> usage -> ledger -> (saved in history)
+    reading -> tallies in windows -> notices, verdicts, policies -> (kernel)
 
 The daemon folds `advance` over what it observes, once a second. Saving comes before acting: a Booking that advance
-hands out is to be saved, and `saved` or `not_saved` told of it. Until then advance hands out no other. A crash at any
-point repeats what was not saved, from the kernel's counters, and nothing else.
+hands out is to be saved, and `saved` or `not_saved` told of it; then its notices are announced. Until then advance
+hands out no other. A crash at any point repeats what was not saved, from the kernel's counters, and nothing else.
+
+Policies need no saving: they follow from what is known, and the same ones follow again.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 
-from esimshaper.core import ledger
-from esimshaper.core.model import ClientKey, Counters, Identity, Observation, Usage
+from esimshaper.core import chain, clock, ledger, notices, policy, tally
+from esimshaper.core.limits import Manual, Override, Policy, Quota, Shaped, Standing, Subject, SubjectKind, Tally
+from esimshaper.core.model import Account, Budget, ClientKey, Counters, Identity, Observation, Reading, Unusable, Usage
 from esimshaper.core.naming import identities
+from esimshaper.core.period import window
 from esimshaper.core.state import Baseline, Booking, State
-from esimshaper.core.usage import baseline_after, losers, unread_seconds, usage_between
+from esimshaper.core.usage import baseline_after, budgets_between, losers, unread_seconds, usage_between
+from esimshaper.core.verdict import verdicts
 
 SAVE_SECONDS = 60
 SAVE_BYTES = 5_000_000
@@ -25,42 +32,44 @@ SAVE_BYTES = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What of the settings matters here. `zone` says when days and months begin; `names` are the configured ones."""
+    """What of the settings matters here. `zone`: when days and months of history begin, and how late it is for people.
+
+    `names` are those of all clients that are listed, `groups` the group of each of them that has one.
+    """
 
     wan: str
     zone: tzinfo
     names: Mapping[ClientKey, str] = field(default_factory=dict)
+    groups: Mapping[ClientKey, str] = field(default_factory=dict)
+    quotas: tuple[Quota, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is to be done after a tick. `booking`: save it, then call `saved` or `not_saved`."""
+    """What is to be done after a tick.
+
+    booking: save it, call `saved` or `not_saved`, then announce its notices.
+    policies: what the kernel is to know of each account; classes are still 0. shaped: which accounts need them.
+    new_groups: give them an account in the kernel; their policies follow at the next tick.
+    """
 
     booking: Booking | None = None
+    policies: Mapping[Account, Policy] = field(default_factory=dict)
+    shaped: tuple[Shaped, ...] = ()
+    new_groups: tuple[str, ...] = ()
 
 
 def advance(state: State, rules: Rules, now: float, seen: Observation) -> tuple[State, Outcome]:
-    """One tick: from what was known and what is seen to what is known now. `now` is in Unix seconds."""
+    """One tick: from what was known and what is seen to what is known now. `now` is the wall clock, in Unix seconds."""
     reading = seen.reading
-    usage = usage_between(state.baseline, reading)
-    unread = unread_seconds(state.baseline, reading)
-    late = unread is None or unread > ledger.BUCKET_SECONDS
-    pending = ledger.book(state.pending, usage, now, estimated=late)
-    pending = ledger.doubt(pending, losers(state.baseline, reading), now)
-    baseline = baseline_after(state.baseline, reading, usage, rules.wan)
-    clients = {*reading.owners.values(), *baseline.totals}
+    at = clock.moment(state.baseline, reading.boottime, now, trusted=seen.clock_trusted)
     new_maps = state.baseline is None or state.baseline.epoch != reading.epoch
-    following = replace(
-        state,
-        baseline=baseline,
-        rates=_rates(state, usage, unread, new_maps=new_maps),
-        identities=identities(clients, rules.names, seen.leases, seen.neighbours, state.identities),
-        pending=pending,
-        reading=reading,
-        attachments=seen.attachments,
-        unsaved_bytes=state.unsaved_bytes + ledger.sum_bytes(usage.values()),
-    )
-    return _hand_out(following, rules) if _is_due(following, new_maps=new_maps) else (following, Outcome())
+    moved = budgets_between(state.baseline, reading)
+    following, outcome = _limited(_counted(state, rules, at, seen), rules, at, reading, moved)
+    if not _is_due(following, new_maps=new_maps):
+        return following, outcome
+    following, booking = _hand_out(following, rules)
+    return following, replace(outcome, booking=booking)
 
 
 def resume(saved_baseline: Baseline | None, known: Iterable[Identity] = (), state: State | None = None) -> State:
@@ -71,17 +80,52 @@ def resume(saved_baseline: Baseline | None, known: Iterable[Identity] = (), stat
     """
     if saved_baseline is None and state is not None:
         return replace(state, saving=None)
-    return State(baseline=saved_baseline, identities={identity.key: identity for identity in known})
+    baseline = _with_by_hand(saved_baseline, state.baseline) if saved_baseline and state else saved_baseline
+    return State(baseline=baseline, identities={identity.key: identity for identity in known})
 
 
 def saved(state: State, booking: Booking) -> State:
-    """`booking` is safe; what came in since it was handed out stays pending."""
-    return _with_pending(replace(state, saving=None, save_failed=False), ledger.take_off(state.pending, booking.rows))
+    """`booking` is safe; what came in since it was handed out stays pending. Its notices may go out."""
+    following = replace(state, saving=None, save_failed=False, notices=state.notices[len(booking.notices) :])
+    return _with_pending(following, ledger.take_off(state.pending, booking.rows))
 
 
 def not_saved(state: State, rules: Rules) -> State:
-    """The booking handed out could not be saved: all of it stays pending, and is tried again in SAVE_SECONDS."""
-    return _with_pending(replace(state, saving=None, save_failed=True), ledger.thinned(state.pending, rules.zone))
+    """The booking handed out could not be saved: all of it stays pending, and is tried again in SAVE_SECONDS.
+
+    Its notices go out all the same: better told again after a restart than never.
+    """
+    told = len(state.saving.notices) if state.saving else 0
+    following = replace(state, saving=None, save_failed=True, notices=state.notices[told:])
+    return _with_pending(following, ledger.thinned(state.pending, rules.zone))
+
+
+def grant(state: State, rules: Rules, subject: Subject, size: int, until: int | None = None) -> State:
+    """`size` bytes more for `subject` on each of its quotas, to the end of their windows, or to `until` if sooner.
+
+    `until` counts like `state.baseline.time`, in Unix seconds. It holds from the next tick on. Raises Unusable.
+    """
+    baseline = _read(state)
+    standing = baseline.standing
+    mine = [each for each in standing.tallies if each.subject == subject]
+    teller = notices.Teller(rules.names, baseline.time, rules.zone)
+    if not mine:
+        raise Unusable(f"there is no quota for {teller.who(subject)}", "`esimshaper quotas` shows those there are.")
+    tallies, more = tally.granted(standing.tallies, subject, size, until)
+    standing = replace(standing, tallies=tuple(tallies), grants=(*standing.grants, *more))
+    told = notices.grants(mine, size, until, teller)
+    return replace(_standing(state, baseline, standing), notices=(*state.notices, *told))
+
+
+def override(state: State, subject: Subject, manual: Manual | None, until: int | None = None) -> State:
+    """Block or allow `subject` over all quotas, until it is taken back (None), or to `until` (see `grant`).
+
+    It holds from the next tick on. Raises Unusable.
+    """
+    baseline = _read(state)
+    others = (each for each in baseline.standing.overrides if each.subject != subject)
+    new = (Override(subject, manual, until),) if manual else ()
+    return _standing(state, baseline, replace(baseline.standing, overrides=(*others, *new)))
 
 
 def final(state: State, rules: Rules, *, clean: bool = False) -> Booking | None:
@@ -94,28 +138,124 @@ def final(state: State, rules: Rules, *, clean: bool = False) -> Booking | None:
     return replace(_booking(state, rules), baseline=replace(state.baseline, clean=clean))
 
 
+def _counted(state: State, rules: Rules, at: clock.Moment, seen: Observation) -> State:
+    """What was billed is booked; how everybody stands is still that of the last tick."""
+    reading, before = seen.reading, state.baseline
+    usage = usage_between(before, reading)
+    unread = unread_seconds(before, reading)
+    late = unread is None or unread > ledger.BUCKET_SECONDS
+    pending = ledger.book(state.pending, usage, at.time, estimated=late)
+    pending = ledger.doubt(pending, losers(before, reading), at.time)
+    baseline = replace(
+        baseline_after(before, reading, usage, rules.wan),
+        time=at.time,
+        clock_sure=at.sure,
+        standing=before.standing if before else Standing(),
+    )
+    clients = {*reading.owners.values(), *baseline.totals}
+    return replace(
+        state,
+        baseline=baseline,
+        rates=_rates(state, usage, unread, new_maps=before is None or before.epoch != reading.epoch),
+        identities=identities(clients, rules.names, seen.leases, seen.neighbours, state.identities),
+        pending=pending,
+        reading=reading,
+        attachments=seen.attachments,
+        unsaved_bytes=state.unsaved_bytes + ledger.sum_bytes(usage.values()),
+    )
+
+
+def _limited(
+    state: State, rules: Rules, at: clock.Moment, reading: Reading, moved: Mapping[Account, Budget]
+) -> tuple[State, Outcome]:
+    """What was used is held against the quotas."""
+    baseline = _read(state)
+    before, accounts = baseline.standing, tally.accounts_of(reading)
+    overrides = tuple(each for each in before.overrides if each.until is None or at.time < each.until)
+    live, grants = tally.ended(before.tallies, before.grants, at.time)
+    windows = {quota.name: window(quota.period, quota.zone, at.time) for quota in rules.quotas}
+    moved_by = tally.moved_by_subject(moved, accounts)
+    turn = tally.Turn(at.time, windows, moved_by, reading.owners.values(), at.settled)
+    tallies = tally.tallied(live, rules.quotas, turn)
+
+    chains = _chains(rules, reading, tallies, before)
+    by_hand = chain.by_hand(chains, overrides)
+    held = tally.by_subject(rules.quotas, tallies)
+    place = policy.Place(accounts, reading.free, baseline.budgets, chains, held, by_hand)
+    refused = policy.refusals(place, reading.refused)
+
+    teller = notices.Teller(rules.names, at.time, rules.zone)
+    anew = notices.renewals(tally.renewed(before.tallies, tallies), teller)
+    tallies, marked = notices.marked(tally.paired(rules.quotas, tallies), refused, teller)
+    place = replace(place, held=tally.by_subject(rules.quotas, tallies))
+    stands = verdicts(chains, place.held, by_hand, at.time, rules.zone)
+    levels, changed = notices.levels(before.levels, stands, teller)
+
+    following = replace(
+        state,
+        baseline=replace(baseline, standing=Standing(tallies, grants, overrides, levels)),
+        verdicts=stands,
+        notices=(*state.notices, *anew, *marked, *changed),
+    )
+    groups = policy.new_groups(rules.quotas, reading.groups)
+    return following, Outcome(None, policy.policies(place), policy.shaped(place), groups)
+
+
+def _chains(
+    rules: Rules, reading: Reading, tallies: Iterable[Tally], before: Standing
+) -> Mapping[Subject, chain.Chain]:
+    """Of everybody who is there, has used something, or was last heard of as not open."""
+    counted = {ClientKey(each.subject.id) for each in tallies if each.subject.kind is SubjectKind.CLIENT}
+    clients = {*reading.owners.values(), *counted, *before.levels}
+    return chain.chains(clients, rules.names, rules.groups, (quota.subject for quota in rules.quotas))
+
+
+def _read(state: State) -> Baseline:
+    if state.baseline is None:
+        raise Unusable("nothing has been read yet", "Try again in a second.")
+    return state.baseline
+
+
+def _standing(state: State, baseline: Baseline, standing: Standing) -> State:
+    return replace(state, baseline=replace(baseline, standing=standing), by_hand=True)
+
+
+def _with_by_hand(saved: Baseline, given_up: Baseline | None) -> Baseline:
+    """`saved` with what people set while it could not be opened; that is nowhere but in the state that is given up."""
+    if given_up is None:
+        return saved
+    standing, new = saved.standing, given_up.standing
+    overrides = {each.subject: each for each in (*standing.overrides, *new.overrides)}
+    more = {(each.quota, each.subject): each.granted for each in new.tallies}
+    tallies = (
+        replace(each, granted=each.granted + more.get((each.quota, each.subject), 0)) for each in standing.tallies
+    )
+    grants = (*standing.grants, *new.grants)
+    standing = replace(standing, tallies=tuple(tallies), grants=grants, overrides=tuple(overrides.values()))
+    return replace(saved, standing=standing)
+
+
 def _is_due(state: State, *, new_maps: bool) -> bool:
     """Nothing moved, nothing written: an idle router spares its flash. New maps are noted at once, or a power cut
-    soon after an orderly unload would go by as orderly too."""
+    soon after an orderly unload would go by as orderly too. So is what people are told, or have set."""
     if state.saving or state.reading is None:
         return False
-    if new_maps:
+    if new_maps or state.notices or state.by_hand:
         return True
     waited = state.reading.boottime - state.saved_at >= SAVE_SECONDS
     much = state.unsaved_bytes >= SAVE_BYTES and not state.save_failed
     return bool(state.pending or state.save_failed) and (waited or much)
 
 
-def _hand_out(state: State, rules: Rules) -> tuple[State, Outcome]:
+def _hand_out(state: State, rules: Rules) -> tuple[State, Booking]:
     booking = _booking(state, rules)
     boottime = state.reading.boottime if state.reading else 0.0
-    return replace(state, saving=booking, saved_at=boottime), Outcome(booking)
+    return replace(state, saving=booking, saved_at=boottime, by_hand=False), booking
 
 
 def _booking(state: State, rules: Rules) -> Booking:
-    if state.baseline is None:
-        raise ValueError("nothing has been read yet")
-    return Booking(ledger.rows(state.pending, rules.zone), state.baseline, tuple(state.identities.values()))
+    names = tuple(state.identities.values())
+    return Booking(ledger.rows(state.pending, rules.zone), _read(state), names, state.notices)
 
 
 def _with_pending(state: State, pending: ledger.Book) -> State:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The vocabulary of what is kept between two ticks, and what of it is saved. Pure: values only. Follows model and limits."""
+"""The vocabulary of what is kept between ticks, and what of it is saved. Pure: values only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class Baseline:
 
     `totals` (by client) and `wan` (by WAN interface) are absolute within the epoch. `clean`: written by an orderly
     unload of the kernel part, so a new epoch after it has lost nothing.
-    `time`: Unix seconds of the reading as stage clock sees it, 0 if unknown; `clock_sure`: a trusted clock was seen once.
+    `time`: when it was read by stage clock, in Unix seconds, 0 if unknown; `clock_sure`: a clock was trusted once.
     `standing`: how everybody stands after this reading.
     """
 

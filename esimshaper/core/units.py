@@ -8,6 +8,7 @@ and what was written is what is meant.
 
 import re
 from collections.abc import Sequence
+from datetime import datetime, tzinfo
 
 _SIZES = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _RATES = ("bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s")
@@ -77,6 +78,14 @@ def _exact(text: str, whole: str, decimals: str, unit: int, name: str) -> int:
     if rest:
         raise ValueError(f"`{text}` is not a whole number of {name}")
     return number
+
+
+def format_moment(moment: int, now: float, zone: tzinfo) -> str:
+    """A time of day with its date as seen from `now`: `18:00`, `tomorrow 00:00`, `2026-12-01 00:00`; Unix seconds."""
+    there, here = datetime.fromtimestamp(moment, zone), datetime.fromtimestamp(now, zone)
+    days = (there.date() - here.date()).days
+    day = {0: "", 1: "tomorrow "}.get(days, f"{there:%Y-%m-%d} ")
+    return f"{day}{there:%H:%M}"
 
 
 def _scaled(number: int, units: Sequence[str]) -> str:

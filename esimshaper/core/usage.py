@@ -5,14 +5,17 @@ In: the Baseline (None if there never was one) and a Reading. Out: Usage, and th
 
 The epoch belongs to the maps, not to a process: over a restart of the daemon the counters go on, and only what is new
 is booked; after a reboot they begin at zero, and all they hold is new.
+
+Usage is what was billed, for the ledger. Budgets are what is held against limits: differences of them make tallies.
 """
 
 from collections.abc import Mapping
 
-from esimshaper.core.model import UNATTRIBUTED, Account, ClientKey, Counters, Reading, Usage
+from esimshaper.core.model import UNATTRIBUTED, Account, Budget, ClientKey, Counters, Reading, Usage
 from esimshaper.core.state import Baseline
 
 NOTHING = Counters()
+UNUSED = Budget()
 
 
 def usage_between(baseline: Baseline | None, reading: Reading) -> Usage:
@@ -50,7 +53,19 @@ def baseline_after(baseline: Baseline | None, reading: Reading, usage: Usage, wa
         totals=totals,
         wan=links,
         boottime=reading.boottime,
+        budgets={**_budgets_before(baseline, reading), **reading.budgets},
     )
+
+
+def budgets_between(baseline: Baseline | None, reading: Reading) -> Mapping[Account, Budget]:
+    """What was used of budgets since `baseline`; accounts that used nothing are left out.
+
+    Other than billed bytes this may be below zero: the earlier reading then held an upload that was refused afterwards.
+    Adding up such differences comes to the difference of first and last reading, whatever was read in between.
+    """
+    before = _budgets_before(baseline, reading)
+    moved = ((account, budget - before.get(account, UNUSED)) for account, budget in reading.budgets.items())
+    return {account: difference for account, difference in moved if difference != UNUSED}
 
 
 def unread_seconds(baseline: Baseline | None, reading: Reading) -> float | None:
@@ -72,6 +87,10 @@ def losers(baseline: Baseline | None, reading: Reading) -> frozenset[ClientKey]:
 def _comparable(baseline: Baseline | None, reading: Reading) -> Mapping[Account, Counters]:
     """The counters to subtract: none if the maps were made anew."""
     return baseline.accounts if baseline and baseline.epoch == reading.epoch else {}
+
+
+def _budgets_before(baseline: Baseline | None, reading: Reading) -> Mapping[Account, Budget]:
+    return baseline.budgets if baseline and baseline.epoch == reading.epoch else {}
 
 
 def _risen(before: Counters, after: Counters) -> Counters:

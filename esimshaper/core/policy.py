@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage tallies -> policies: what the kernel is told, so that it holds every limit by itself. Pure.
+
+In: accounts with their budgets, chains, and how each subject is held. Out: a Policy for each account, which accounts
+are to be throttled to what, and which limits the kernel has refused packets at.
+
+A limit is the count at which it ends: budget + allowed - used. What is used raises budget and used alike, so the value
+changes with grants, windows and settings only, and the kernel needs no word from us in between.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from esimshaper.core.limits import (
+    NO_LIMIT,
+    NO_MARKS,
+    STRANGER,
+    ActionKind,
+    Direction,
+    Held,
+    Manual,
+    Marks,
+    Override,
+    Policy,
+    Quota,
+    Shaped,
+    Subject,
+    SubjectKind,
+)
+from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, Account, Budget
+
+_UNUSED = Budget()
+_FIELDS = {Direction.BOTH: "both", Direction.DOWNLOAD: "download", Direction.UPLOAD: "upload"}
+
+Ends = Sequence[tuple[Direction, int]]
+"""Counts at which something ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Who has which account, and how they stand.
+
+    accounts: of clients, groups and everyone; free: those that have no client yet. budgets: as last read.
+    chains: each subject and those above it. held: quotas and tallies of each. by_hand: the Override that counts.
+    """
+
+    accounts: Mapping[Account, Subject]
+    free: Sequence[Account]
+    budgets: Mapping[Account, Budget]
+    chains: Mapping[Subject, Sequence[Subject]]
+    held: Mapping[Subject, Sequence[Held]]
+    by_hand: Mapping[Subject, Override]
+
+
+def policies(place: Place) -> Mapping[Account, Policy]:
+    """What each account is to be told. Free ones are prepared for a stranger, who is limited from the first byte."""
+    numbers = {subject: account for account, subject in place.accounts.items()}
+    told = {account: _policy(place, numbers, account, subject) for account, subject in place.accounts.items()}
+    prepared: dict[Budget, Policy] = {}
+    for account in place.free:
+        budget = place.budgets.get(account, _UNUSED)
+        if budget not in prepared:
+            prepared[budget] = _policy(place, numbers, account, STRANGER)
+        told[account] = prepared[budget]
+    return told
+
+
+def new_groups(quotas: Iterable[Quota], groups: Mapping[str, Account]) -> tuple[str, ...]:
+    """Groups that have a quota but no account yet."""
+    wanted = {quota.subject.id for quota in quotas if quota.subject.kind is SubjectKind.GROUP}
+    return tuple(sorted(wanted - groups.keys()))
+
+
+def shaped(place: Place) -> tuple[Shaped, ...]:
+    """Accounts that have a throttle limit, free ones included, and at what rate.
+
+    That is the smallest rate of those limits that are reached; if none is, that of the one that comes first.
+    """
+    everybody = {**place.accounts, **dict.fromkeys(place.free, STRANGER)}
+    rates = ((account, _rate(place.held.get(subject, ()))) for account, subject in everybody.items())
+    return tuple(Shaped(account, rate) for account, rate in rates if rate is not None)
+
+
+def refusals(place: Place, refused: Mapping[Account, int]) -> frozenset[tuple[str, Subject]]:
+    """Quota and subject of each limit that the kernel refused an upload at, where a smaller packet might still pass.
+
+    `refused`: the count that the limit ended at. It says nothing of a limit that was changed since.
+    """
+    found = set()
+    for account, count in refused.items():
+        subject = place.accounts.get(account)
+        for each in place.held.get(subject, ()) if subject else ():
+            budget = place.budgets.get(account, _UNUSED)
+            if each.quota.action.kind is ActionKind.BLOCK and _end(each, budget, each.tally.allowed) == count:
+                found.add((each.quota.name, each.tally.subject))
+    return frozenset(found)
+
+
+def _policy(place: Place, numbers: Mapping[Subject, Account], account: Account, subject: Subject) -> Policy:
+    budget = place.budgets.get(account, _UNUSED)
+    held = place.held.get(subject, ())
+    override = place.by_hand.get(subject)
+    return Policy(
+        parent=_parent(place, numbers, subject),
+        block_at=_marks(_limits(held, budget, ActionKind.BLOCK)),
+        throttle_at=_marks(_limits(held, budget, ActionKind.THROTTLE)),
+        warn_at=_marks([end for each in held for end in _warnings(each, budget)]),
+        blocked=override is not None and override.manual is Manual.BLOCK,
+        exempt=override is not None and override.manual is Manual.ALLOW,
+    )
+
+
+def _parent(place: Place, numbers: Mapping[Subject, Account], subject: Subject) -> Account:
+    """The next one above who has a quota. A group whose account is not made yet is left out for that long."""
+    above = place.chains.get(subject, ())[1:]
+    return next((numbers[s] for s in above if s in place.held and s in numbers), ACCOUNT_UNATTRIBUTED)
+
+
+def _limits(held: Iterable[Held], budget: Budget, kind: ActionKind) -> Ends:
+    return [
+        (each.quota.direction, _end(each, budget, each.tally.allowed))
+        for each in held
+        if each.quota.action.kind is kind
+    ]
+
+
+def _warnings(held: Held, budget: Budget) -> Ends:
+    """The next mark that was not announced yet, which for a limit that only notifies may be the limit itself."""
+    quota, tally = held.quota, held.tally
+    amounts = [mark + tally.granted for mark in quota.warn_at[tally.warned :][:1]]
+    if quota.action.kind is ActionKind.NOTIFY and not tally.reached:
+        amounts.append(tally.allowed)
+    return [(quota.direction, _end(held, budget, amount)) for amount in amounts]
+
+
+def _end(held: Held, budget: Budget, amount: int) -> int:
+    """The count at which `amount` bytes of the quota are used up."""
+    count: int = getattr(budget, _FIELDS[held.quota.direction])
+    return max(0, count + amount - held.tally.used)
+
+
+def _marks(ends: Ends) -> Marks:
+    """The first of `ends` in each direction."""
+    if not ends:
+        return NO_MARKS
+    first = {name: min((end for to, end in ends if to is direction), default=NO_LIMIT) for direction, name in _ITEMS}
+    return Marks(**first)
+
+
+_ITEMS = tuple(_FIELDS.items())
+
+
+def _rate(held: Iterable[Held]) -> int | None:
+    throttles = [each for each in held if each.quota.action.kind is ActionKind.THROTTLE]
+    reached = [each.quota.action.rate for each in throttles if each.tally.reached]
+    if reached or not throttles:
+        return min(reached, default=None)
+    return min(throttles, key=lambda each: each.tally.allowed - each.tally.used).quota.action.rate
