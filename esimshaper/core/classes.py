@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vocabulary of shaping: what stands in tc, and one step of changing it. Pure: values only.
+
+    limits -> wanted tree, beside the actual tree -> changes -> tc
+
+Class ids are those of tc, major << 16 | minor, the same for upload (HTB on the WAN) and download (HTB on an IFB).
+Rates are bit/s of frames with their link-layer header, as HTB counts them, and whole bytes per second.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+QDISC = 0x7A00_0000
+"""Handle of our HTB on both devices; it is how we know it again. Nobody else is known to use this major number."""
+
+
+class Side(Enum):
+    """Which way packets go."""
+
+    UPLOAD = "upload"
+    DOWNLOAD = "download"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """The queue of a class, in bytes: how much may wait, and from which size on GSO packets are split on the way in."""
+
+    limit: int
+    largest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """An HTB class. `parent` is a class or QDISC; without `leaf` it is a parent itself and holds no packets."""
+
+    id: int
+    parent: int
+    rate: int
+    ceil: int
+    leaf: Leaf | None = None
+
+
+Classes = Mapping[int, Class]
+"""By id."""
+
+
+class Redirect(Enum):
+    """The filter that sends arriving packets through the IFB. STALE: its IFB is gone or down, so nothing arrives."""
+
+    NONE = "none"
+    STALE = "stale"
+    THERE = "there"
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Everything of ours in tc. None: there is no HTB. `device`: the IFB is there and up."""
+
+    upload: Classes | None = None
+    download: Classes | None = None
+    device: bool = False
+    redirect: Redirect = Redirect.NONE
+
+    def side(self, side: Side) -> Classes | None:
+        return self.upload if side is Side.UPLOAD else self.download
+
+
+class Step(Enum):
+    """What a Change does."""
+
+    REMOVE_REDIRECT = "remove redirect"
+    REMOVE_QDISC = "remove qdisc"
+    REMOVE_DEVICE = "remove device"
+    ADD_DEVICE = "add device"
+    ADD_QDISC = "add qdisc"
+    REMOVE_CLASS = "remove class"
+    ADD_CLASS = "add class"
+    CHANGE_CLASS = "change class"
+    ADD_REDIRECT = "add redirect"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step. `item` is the class as it shall be, for REMOVE_CLASS as it was; None for steps on no class."""
+
+    step: Step
+    side: Side
+    item: Class | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What a packet of the link looks like, in bytes: the largest at the IP layer, and the header before it."""
+
+    mtu: int = 1500
+    header: int = 0
+
+    @property
+    def frame(self) -> int:
+        return self.mtu + self.header
+
+
+@dataclass(frozen=True, slots=True)
+class Shaping:
+    """What was found at the WAN: our tree, its wire, and who is in our way, in a sentence (empty: nobody)."""
+
+    tree: Tree = field(default_factory=Tree)
+    wire: Wire = field(default_factory=Wire)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassStats:
+    """What left a class since it was made, IP-layer bytes and packets; what waits in it; packets that it refused."""
+
+    bytes: int = 0
+    packets: int = 0
+    backlog: int = 0
+    drops: int = 0
