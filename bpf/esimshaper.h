@@ -131,7 +131,7 @@ struct flow {
 	__u64 first_seen; /* CLOCK_MONOTONIC_COARSE, ns */
 	__u64 last_seen;
 	__u32 account;
-	__u32 reset; /* not 0: blocked, and the client was sent a reset */
+	__u32 blocked; /* downloaded TCP segments of this flow that a limit stopped */
 };
 _Static_assert(sizeof(struct flow) == 6 * 8 + 4 + 4, "struct flow");
 

@@ -2,12 +2,14 @@
 /* A blocked TCP flow is ended, so that the other side stops sending what would be billed and wasted.
  *
  * The next segment of the flow is turned into a reset where it is, so its sequence number is the one that is expected
- * (RFC 9293, section 3.10.7). Upwards only a segment without data becomes one, and it is billed as what it is: a
- * download ends at the next acknowledgement, and an upload sends nothing that is billed any more. Downwards one segment
- * of each flow is let through as a reset. Included by meter.c.
+ * (RFC 9293, section 3.10.7). Upwards only a segment without data becomes one, and it is billed as what it is. Downwards
+ * the first segment becomes a reset, which closes the client's socket. The second is let through as it is: no program is
+ * there to get its data, and the client's kernel answers it with the reset that the other side needs. So are a few later
+ * ones, in case that one was lost. Included by meter.c.
  */
 #pragma once
 
+#define REPEAT 64 /* every so many blocked segments one is let through, to be answered by a reset */
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
@@ -64,8 +66,8 @@ ALWAYS_INLINE int reset_downwards(struct __sk_buff *skb, struct link link, struc
 	if (find_segment(skb, link, packet, &segment) < 0 || (segment.flags & TCP_SYN))
 		return 0;
 	flow = flows.lookup(&packet->key);
-	if (!flow || flow->reset)
+	if (!flow)
 		return 0;
-	flow->reset = 1;
-	return turn_into_reset(skb, &segment);
+	flow->blocked++;
+	return flow->blocked == 1 ? turn_into_reset(skb, &segment) : flow->blocked % REPEAT == 2;
 }

@@ -37,7 +37,7 @@ FIELDS = {
     "flow_key": (layouts.FLOW_KEY, ("remote", "local", "remote_port", "local_port", "protocol")),
     "flow": (
         layouts.FLOW,
-        ("down_bytes", "up_bytes", "down_packets", "up_packets", "first_seen", "last_seen", "account", "reset"),
+        ("down_bytes", "up_bytes", "down_packets", "up_packets", "first_seen", "last_seen", "account", "blocked"),
     ),
     "fragment_key": (layouts.FRAGMENT_KEY, ("remote", "local", "id", "protocol")),
     "address_key": (layouts.ADDRESS_KEY, ("address",)),
