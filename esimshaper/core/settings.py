@@ -8,34 +8,46 @@ here is what a schema cannot say: what one value means for another, and what a t
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import tzinfo
 from typing import Any
 
+from esimshaper.core.limits import Quota
 from esimshaper.core.model import FIRST_CLIENT_ACCOUNT, ROUTER, UNATTRIBUTED, ClientKey
+from esimshaper.core.settings_problem import Path, Problem
+from esimshaper.core.settings_quotas import (
+    Known,
+    group_problems,
+    parse_subject,
+    quota_problems,
+    quotas_from,
+    rate_problem,
+    zone_problem,
+)
+from esimshaper.core.units import parse_rate
+
+__all__ = [
+    "Client", "Known", "Lan", "Listen", "Meter", "Metrics", "Path", "Problem", "Settings", "Wan", "find_problems",
+    "mask_capacity", "parse_listen", "parse_mac", "parse_subject", "settings_from",
+]  # fmt: skip
 
 MAX_CLIENTS = 1024
 """How many clients are told apart when neither the file nor the mark mask says less."""
 
 _MAC = re.compile("([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")
 
-Path = tuple[str | int, ...]
-"""The way to a value: names of keys and positions in lists, from the top."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with the value at `path`, and what would be right."""
-
-    path: Path
-    message: str
-    hint: str
-
 
 @dataclass(frozen=True, slots=True)
 class Wan:
-    """The uplink; `interface` need not exist yet."""
+    """The uplink; `interface` need not exist yet. What the link carries in bit/s, None where it is not said.
+
+    replace_qdisc: a root qdisc of somebody else on the uplink may be replaced.
+    """
 
     interface: str
+    download: int | None = None
+    upload: int | None = None
+    replace_qdisc: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +69,11 @@ class Lan:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A name for people. `mac` is in lower case with colons."""
+    """A name for people. `mac` is in lower case with colons; `group` is empty for none."""
 
     name: str
     mac: ClientKey
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,40 +114,58 @@ class Settings:
     clients: tuple[Client, ...]
     metrics: Metrics
     meter: Meter
+    quotas: tuple[Quota, ...] = ()
+
+    @property
+    def known(self) -> Known:
+        """Whom a quota or a command may name."""
+        groups = {client.group for client in self.clients if client.group}
+        return Known({client.name: client.mac for client in self.clients}, groups)
 
 
-def find_problems(tree: Mapping[str, Any], known_zone: Callable[[str], bool]) -> tuple[Problem, ...]:
+def find_problems(tree: Mapping[str, Any], zone: Callable[[str], tzinfo | None]) -> tuple[Problem, ...]:
     """Everything that is wrong in `tree` beyond the schema.
 
     Each value in `tree` is as the schema wants it; a missing one (in a list: None) is not judged, so that the rest
     can be.
-    `known_zone` says whether this box has rules for a time zone.
+    `zone` gives the rules for the name of a time zone, None where this box has none.
     """
+    clients, wan = tree.get("clients", ()), tree.get("wan", {})
     return (
         *_interface_problems(tree),
+        *rate_problem(("wan",), wan, "download"),
+        *rate_problem(("wan",), wan, "upload"),
         *_mask_problems(tree),
-        *_client_problems(tree.get("clients", ())),
-        *_zone_problems(tree, known_zone),
+        *_client_problems(clients),
+        *group_problems(clients),
+        *(zone_problem(("timezone",), tree["timezone"], zone) if "timezone" in tree else ()),
+        *quota_problems(tree, zone),
         *_listen_problems(tree),
     )
 
 
-def settings_from(tree: Mapping[str, Any]) -> Settings:
+def settings_from(tree: Mapping[str, Any], zone: Callable[[str], tzinfo]) -> Settings:
     """Turns a complete `tree` without problems into values."""
     lan, meter = tree["lan"], tree["meter"]
     mask = int(lan["mark_mask"])
     address, port = parse_listen(tree["metrics"]["listen"])
-    return Settings(
-        wan=Wan(interface=tree["wan"]["interface"]),
+    settings = Settings(
+        wan=_wan(tree["wan"]),
         lan=Lan(interfaces=tuple(lan["interfaces"]), leases=tuple(lan["leases"]), mark_mask=mask),
         timezone=tree["timezone"],
-        clients=tuple(Client(name=each["name"], mac=parse_mac(each["mac"])) for each in tree["clients"]),
+        clients=tuple(Client(each["name"], parse_mac(each["mac"]), each.get("group", "")) for each in tree["clients"]),
         metrics=Metrics(Listen(address, port)),
         meter=Meter(
             max_clients=int(meter.get("max_clients", min(MAX_CLIENTS, mask_capacity(mask)))),
             max_flows=int(meter["max_flows"]),
         ),
     )
+    return replace(settings, quotas=quotas_from(tree, settings.known, zone))
+
+
+def _wan(wan: Mapping[str, Any]) -> Wan:
+    download, upload = (parse_rate(wan[key]) if key in wan else None for key in ("download", "upload"))
+    return Wan(wan["interface"], download, upload, wan["replace_qdisc"])
 
 
 def mask_capacity(mask: int) -> int:
@@ -261,13 +292,6 @@ def _is_ip_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _zone_problems(tree: Mapping[str, Any], known_zone: Callable[[str], bool]) -> Iterator[Problem]:
-    zone = tree.get("timezone")
-    if zone is not None and not known_zone(zone):
-        hint = "Write it as in Asia/Tokyo; `timedatectl list-timezones` lists the names."
-        yield Problem(("timezone",), f"`{zone}` is not a time zone that this box knows", hint)
 
 
 def _listen_problems(tree: Mapping[str, Any]) -> Iterator[Problem]:

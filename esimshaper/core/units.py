@@ -74,7 +74,8 @@ def parse_rate(text: str) -> int:
 
 
 def _exact(text: str, whole: str, decimals: str, unit: int, name: str) -> int:
-    number, rest = divmod(int(whole + decimals) * unit, 10 ** len(decimals))
+    divisor: int = 10 ** len(decimals)
+    number, rest = divmod(int(whole + decimals) * unit, divisor)
     if rest:
         raise ValueError(f"`{text}` is not a whole number of {name}")
     return number

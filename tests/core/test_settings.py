@@ -3,6 +3,7 @@
 
 import copy
 import re
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from esimshaper.core.settings import (
     Client,
     Lan,
     Listen,
+    Wan,
     find_problems,
     mask_capacity,
     parse_listen,
@@ -19,13 +21,15 @@ from esimshaper.core.settings import (
     settings_from,
 )
 
+ZONES = {name: ZoneInfo(name) for name in ("UTC", "Asia/Tokyo")}
 GOOD = {
-    "wan": {"interface": "wwan0"},
+    "wan": {"interface": "wwan0", "replace_qdisc": False},
     "lan": {"interfaces": ["br0"], "leases": [], "mark_mask": 0xFF000000},
     "timezone": "Asia/Tokyo",
     "clients": [{"name": "tv", "mac": "02:00:00:00:00:10"}],
     "metrics": {"listen": "[::1]:19473"},
     "meter": {"max_flows": 65536},
+    "quotas": [],
 }
 
 
@@ -39,7 +43,7 @@ def tree_with(path, value):
 
 
 def found(tree):
-    return [(each.path, each.message) for each in find_problems(tree, {"UTC", "Asia/Tokyo"}.__contains__)]
+    return [(each.path, each.message) for each in find_problems(tree, ZONES.get)]
 
 
 def client(name="tv", mac="02:00:00:00:00:10"):
@@ -48,9 +52,10 @@ def client(name="tv", mac="02:00:00:00:00:10"):
 
 def test_complete_tree_becomes_settings():
     assert found(GOOD) == []
-    settings = settings_from(GOOD)
+    settings = settings_from(GOOD, ZoneInfo)
     assert settings.clients == (Client("tv", "02:00:00:00:00:10"),)
     assert settings.metrics.listen == Listen("::1", 19473)
+    assert settings.wan == Wan("wwan0", None, None, replace_qdisc=False)
     assert settings.lan == Lan(interfaces=("br0",), leases=(), mark_mask=0xFF000000)
 
 
@@ -72,11 +77,17 @@ def test_complete_tree_becomes_settings():
         (("clients",), [client(), client(mac="02:00:00:00:00:11")], ("clients", 1, "name"), "`tv` is used twice"),
         (("clients",), [client(), client("b", "02-00-00-00-00-10")], ("clients", 1, "mac"), "belongs to `tv`"),
         (("clients",), [client(mac="03:00:00:00:00:10")], ("clients", 0, "mac"), "group"),
+        (("clients",), [client() | {"group": "unknown"}], ("clients", 0, "group"), "all devices that are not listed"),
+        (("clients",), [client() | {"group": "a\u200bb"}], ("clients", 0, "group"), "invisible"),
+        (("clients",), [client() | {"group": "\u592a" * 11}], ("clients", 0, "group"), "too long"),
+        (("wan", "download"), "7kbit", ("wan", "download"), "`7kbit` is not between 8kbit and 10gbit"),
+        (("wan", "upload"), "10.1gbit", ("wan", "upload"), "`10.1gbit` is not between 8kbit and 10gbit"),
+        (("wan", "upload"), "8000.0001bit", ("wan", "upload"), "whole number of bits"),
         (("clients",), [client(mac="00:00:00:00:00:00")], ("clients", 0, "mac"), "empty address"),
     ],
 )
 def test_each_contradiction_is_found_at_its_place(path, value, where, message):
-    problems = find_problems(tree_with(path, value), {"UTC", "Asia/Tokyo"}.__contains__)
+    problems = find_problems(tree_with(path, value), ZONES.get)
     assert [each.path for each in problems] == [where]
     assert re.search(message, problems[0].message)
     assert problems[0].hint.endswith(".")
@@ -94,6 +105,22 @@ def test_more_named_clients_than_the_mask_can_number_are_found():
     tree = tree_with(("lan", "mark_mask"), 0x3)
     tree["clients"] = [client(f"c{number}", f"02:00:00:00:00:{number:02x}") for number in range(3)]
     assert found(tree) == [(("clients", 2), "3 clients are named, but only 2 can be told apart")]
+
+
+def test_link_and_groups_become_values():
+    tree = tree_with(("wan",), {"interface": "w", "download": "40mbit", "upload": "1.5Mbit/s", "replace_qdisc": True})
+    tree["clients"] = [client() | {"group": "kids"}, client("b", "02:00:00:00:00:11")]
+    assert found(tree) == []
+    settings = settings_from(tree, ZoneInfo)
+    assert settings.wan == Wan("w", 40_000_000, 1_500_000, replace_qdisc=True)
+    assert [each.group for each in settings.clients] == ["kids", ""]
+    assert settings.known.groups == {"kids"}
+
+
+def test_more_groups_than_there_is_room_for_are_found_once():
+    clients = [client(f"c{n}", f"02:00:00:00:00:{n:02x}") | {"group": f"g{n}"} for n in range(34)]
+    assert found(tree_with(("clients",), clients[:32])) == []
+    assert found(tree_with(("clients",), clients)) == [(("clients", 32, "group"), "there are more than 32 groups")]
 
 
 def test_what_is_missing_is_not_judged():
@@ -127,7 +154,7 @@ def test_mask_that_cannot_carry_an_account_is_refused(mask):
 
 @pytest.mark.parametrize(("mask", "clients"), [(0xFF000000, 254), (0xFFF00000, 1024), (0x3, 2)])
 def test_default_room_is_1024_clients_or_what_the_mask_can_number(mask, clients):
-    meter = settings_from(tree_with(("lan", "mark_mask"), mask)).meter
+    meter = settings_from(tree_with(("lan", "mark_mask"), mask), ZoneInfo).meter
     assert meter.max_clients == clients
     assert meter.max_accounts == clients + 2
 

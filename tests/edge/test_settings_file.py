@@ -6,11 +6,13 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from esimshaper.core.settings import Client, Listen
+from esimshaper.core.limits import ActionKind, PeriodUnit, SubjectKind
+from esimshaper.core.settings import Client, Listen, Wan
 from esimshaper.edge.settings_file import SettingsError, load
 from esimshaper.edge.settings_file.schema import SCHEMA_FILE
 
@@ -45,20 +47,44 @@ def test_example_loads():
 
 
 def with_commented_settings():
-    """The example with the lines that a reader would take the # from."""
-    return re.sub(rf"^( *)# ( *({'|'.join(WORDS)}):)", r"\1\2", EXAMPLE.read_text(), flags=re.MULTILINE)
+    """The example with the settings that a reader would take the # from, but without the quotas."""
+    text = re.sub(r"^# quotas:\n(#.*\n)+", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    return re.sub(rf"^( *)# ( *({'|'.join(WORDS)}):)", r"\1\2", text, flags=re.MULTILINE)
+
+
+def with_commented_quotas():
+    """The example with `# ` taken from the lines of its quotas, as it says there."""
+    return re.sub(
+        r"^# quotas:\n(#.*\n)+",
+        lambda section: re.sub("^# ?", "", section[0], flags=re.MULTILINE),
+        EXAMPLE.read_text(),
+        flags=re.MULTILINE,
+    )
 
 
 def test_example_shows_every_key():
-    text = with_commented_settings()
+    text = with_commented_settings() + "quotas:"
     for key, block in json.loads(SCHEMA_FILE.read_text())["properties"].items():
         for name in (key, *block.get("properties", {})):
             assert re.search(rf"^ *{name}:", text, flags=re.MULTILINE), name
 
 
 def test_commented_settings_of_the_example_are_the_defaults(main):
-    assert with_commented_settings() != EXAMPLE.read_text()
-    assert accepted(main, with_commented_settings()) == load(EXAMPLE)
+    loaded = accepted(main, with_commented_settings())
+    assert (loaded.wan.download, loaded.wan.upload) == (40_000_000, 10_000_000)  # nobody's default
+    assert replace(loaded, wan=Wan("wwan0")) == load(EXAMPLE)
+
+
+def test_commented_quotas_of_the_example_are_right_and_show_everything(main):
+    loaded = accepted(main, with_commented_quotas())
+    assert [each.name for each in loaded.quotas] == ["plan", "daily", "tv-week", "guests", "alice"]
+    assert {each.subject.kind for each in loaded.quotas} == set(SubjectKind)
+    assert {each.action.kind for each in loaded.quotas} == set(ActionKind)
+    assert {each.period.unit for each in loaded.quotas} == set(PeriodUnit)
+    assert (loaded.quotas[0].used, loaded.quotas[0].warn_at) == (1_200_000_000, (5 * 10**9, 8 * 10**9, 95 * 10**8))
+    quota = json.loads(SCHEMA_FILE.read_text())["properties"]["quotas"]["items"]
+    for name in quota["properties"]:
+        assert re.search(rf"[ {{]{name}:", with_commented_quotas()), name
 
 
 def test_example_names_the_schema_where_it_will_be_installed():
@@ -309,5 +335,5 @@ def parts(schema):
 def test_each_part_of_the_schema_has_the_words_that_messages_need():
     for part in parts(json.loads(SCHEMA_FILE.read_text())):
         assert "$ref" in part or {"title", "description", "type"} <= set(part), part
-        assert part.get("type") != "object" or part["additionalProperties"] is False, part
+        assert "object" not in part.get("type", ()) or part["additionalProperties"] is False, part
         assert part.get("description", ".").endswith("."), part

@@ -36,6 +36,11 @@ BOMBS = {
     "too many keys": "\n".join(f"k{number}:" for number in range(MAX_VALUES)),
     "many wrong values": NEEDED + "clients: [" + "1, a, " * (MAX_VALUES // 2 - 50) + "]",
     "many unknown keys": NEEDED + "\n".join(f"interface{number}: 1" for number in range(MAX_VALUES // 2 - 50)),
+    "many wrong quotas": NEEDED + "quotas: [" + "{for: everyone, limit: 5, then: {x: 1}, period: {x: 1}}," * 900 + "]",
+    "many right quotas": NEEDED + "quotas:\n" + "".join(
+        f"- {{name: q{n}, for: group/unknown, limit: 1GB, period: {{months: 1, from: 2026-01-31}}, then: block}}\n"
+        for n in range(700)
+    ),
     "laughter": "a0: &a0 [x]\n" + "".join(f"a{n + 1}: &a{n + 1} [*a{n}, *a{n}]\n" for n in range(40)),
     "one long word": NEEDED + "timezone: " + "A" * 200_000,
     "one long key": NEEDED + "A" * 900 + ": 1",
@@ -109,13 +114,54 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=5),
     max_leaves=12,
 )
+texts = st.sampled_from(
+    ("everyone", "each-client", "client/a", "group/b", "group/unknown", "day", "month", "block", "1GB", "500MB", "0B",
+     "80%", "1.5B", "2026-11-01", "2026-03-29T02:30", "2026-02-30", "0001-01-01T00:00Z", "9999-12-31T23:59-23:59",
+     "256kbit", "1bit", "UTC", "Europe/Berlin", "a", "b", "download", "unknown", "2", "80")
+)  # fmt: skip
+near = texts | st.integers(0, 200) | values
+quotas = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("name", "for", "limit", "timezone", "direction", "used", "other"), near),
+        "period": near | st.dictionaries(st.sampled_from(("hours", "days", "months", "from", "x")), near, max_size=3),
+        "warn_at": near | st.lists(near, max_size=9),
+        "then": near | st.dictionaries(st.sampled_from(("throttle", "block")), near, max_size=2),
+    },
+)
+rights = st.fixed_dictionaries(
+    {
+        "name": st.text("ab", min_size=1, max_size=2),
+        "for": st.sampled_from(("everyone", "each-client", "client/a", "group/b", "group/unknown")),
+        "limit": st.sampled_from(("1B", "500MB", "1000TB")),
+        "period": st.sampled_from(("hour", "day"))
+        | st.fixed_dictionaries(
+            {"months": st.integers(1, 120), "from": st.sampled_from(("2026-11-01", "2000-01-31T09:00Z"))}
+        ),
+        "then": st.sampled_from(("block", {"throttle": "8kbit"})),
+    },
+    optional={
+        "timezone": st.sampled_from(("UTC", "Europe/Berlin")),
+        "used": st.sampled_from(("0B", "1GB")),
+        "warn_at": st.lists(st.sampled_from(("50%", "80%", "100%", "400MB")), max_size=2),
+    },
+)
 trees = st.fixed_dictionaries(
     {},
     optional={
-        "wan": st.fixed_dictionaries({}, optional={"interface": values}) | values,
+        "wan": st.fixed_dictionaries(
+            {}, optional=dict.fromkeys(("interface", "download", "upload", "replace_qdisc"), near)
+        )
+        | values,
         "lan": st.fixed_dictionaries({}, optional=dict.fromkeys(("interfaces", "leases", "mark_mask"), values))
         | values,
-        "clients": st.lists(st.fixed_dictionaries({}, optional={"name": values, "mac": values}) | values) | values,
+        "clients": st.lists(
+            st.fixed_dictionaries({}, optional={"name": near, "mac": values, "group": near})
+            | st.just({"name": "a", "mac": "02:00:00:00:00:01", "group": "b"})
+            | values
+        )
+        | values,
+        "quotas": st.lists(rights | quotas | values, max_size=4) | values,
         "metrics": st.fixed_dictionaries({}, optional={"listen": values}) | values,
         "meter": st.fixed_dictionaries({}, optional={"max_clients": values, "max_flows": values}) | values,
         "timezone": values,
@@ -131,3 +177,19 @@ def test_any_values_are_survived(tmp_path, several):
         # JSON is YAML; lone surrogates stay as escapes.
         (tmp_path / "conf.d" / f"{number}.yaml").write_text(json.dumps(tree))
     survives(tmp_path / "any.yaml", json.dumps(several[0]).encode())
+
+
+@fuzz
+@given(st.lists(rights, max_size=3), st.booleans())
+def test_quotas_that_are_nearly_right_give_settings_or_problems_at_their_places(tmp_path, quotas, named):
+    clients = [{"name": "a", "mac": "02:00:00:00:00:01", "group": "b"}] if named else []
+    tree = {"wan": {"interface": "w"}, "lan": {"interfaces": ["b"]}, "clients": clients, "quotas": quotas}
+    file = tmp_path / "right.yaml"
+    file.write_text(json.dumps(tree, indent=1))
+    lines = file.read_text().splitlines()
+    try:
+        assert [each.name for each in load(file).quotas] == [each["name"] for each in quotas]
+    except SettingsError as error:
+        for each in error.problems:
+            value = re.search("`(.*?)`", each.message)[1]
+            assert value in lines[each.line - 1] or value == "b"  # ... which is what is after group/

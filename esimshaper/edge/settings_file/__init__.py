@@ -17,6 +17,9 @@ from esimshaper.edge.settings_file.yaml_file import Item, Place, PlacedProblem, 
 
 __all__ = ["PlacedProblem", "SettingsError", "load"]
 
+_JOINED = (("clients",), ("quotas",))
+"""Lists to which each file adds."""
+
 
 class SettingsError(Exception):
     """A configuration that cannot be used. `problems` has all that is wrong, by file and line."""
@@ -29,7 +32,7 @@ class SettingsError(Exception):
 def load(path: Path) -> Settings:
     """Reads the file at `path` and conf.d/*.yaml beside it, in the order of their names.
 
-    Blocks are merged, `clients` are joined, of other values the later one counts. Raises SettingsError.
+    Blocks are merged, `clients` and `quotas` are joined, of other values the later one counts. Raises SettingsError.
     """
     problems: list[PlacedProblem] = []
     folder = path.parent / "conf.d"
@@ -41,13 +44,13 @@ def load(path: Path) -> Settings:
         merged = _merge(merged, tree) if isinstance(tree.content, dict) else merged
     plain, misshapen = judge(trees, merged, complete=all_listed and len(trees) == len(files))
     problems += misshapen
-    for each in core.find_problems(plain, _known_zone):
+    for each in core.find_problems(plain, _zone):
         place = merged.at(each.path).place
         problems.append(placed(place, each.message, each.hint))
     if problems:
         order = {file: number for number, file in enumerate((folder, *files))}
         raise SettingsError(sorted(set(problems), key=lambda each: (order[each.file], each.line, each.column)))
-    return core.settings_from(plain)
+    return core.settings_from(plain, ZoneInfo)
 
 
 def _drop_ins(folder: Path, problems: list[PlacedProblem]) -> list[Path]:
@@ -67,14 +70,13 @@ def _merge(old: Item, new: Item, path: core.Path = ()) -> Item:
         for key, item in new.content.items():
             content[key] = _merge(content[key], item, (*path, key)) if key in content else item
         return replace(old, content=content)
-    if path == ("clients",) and isinstance(old.content, list) and isinstance(new.content, list):
+    if path in _JOINED and isinstance(old.content, list) and isinstance(new.content, list):
         return replace(old, content=[*old.content, *new.content])
     return new
 
 
-def _known_zone(name: str) -> bool:
+def _zone(name: str) -> ZoneInfo | None:
     try:
-        ZoneInfo(name)
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
+        return None

@@ -19,6 +19,8 @@ from esimshaper.edge.settings_file.yaml_file import INTEGER, Item, Place, Placed
 
 SCHEMA_FILE = Path(__file__).parent.parent.parent / "esimshaper.schema.json"
 
+_BARE_NUMBER = re.compile(r"[0-9]{1,16}(\.[0-9]{1,12})?")
+
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
@@ -29,13 +31,18 @@ class _Fault:
     value: Any
     schema: Mapping[str, Any]
 
+    def repeats_another(self) -> bool:
+        """The number of keys is wrong because of a key for which there is a fault already."""
+        counted = self.rule in ("minProperties", "maxProperties")
+        return counted and bool(self.unknown_keys() or self.missing_keys())
+
     def unknown_keys(self) -> list[str]:
         return [key for key in self.value if key not in self.schema["properties"]]
 
     def missing_keys(self) -> list[str]:
         """Without those that stand there misspelt: they are unknown keys already."""
         written = [key[:64] for key in self.unknown_keys()]
-        absent = [key for key in self.schema["required"] if key not in self.value]
+        absent = [key for key in self.schema.get("required", ()) if key not in self.value]
         return [key for key in absent if not difflib.get_close_matches(key, written)]
 
 
@@ -67,7 +74,9 @@ def judge(trees: Iterable[Item], merged: Item, *, complete: bool) -> tuple[dict[
 def _faults(schema: Mapping[str, Any], tree: Item) -> Iterator[_Fault]:
     for error in jsonschema.Draft202012Validator(schema).iter_errors(tree.plain()):
         broken = cast("Mapping[str, Any]", error.schema)
-        yield _Fault(str(error.validator), tuple(error.absolute_path), error.instance, broken)
+        fault = _Fault(str(error.validator), tuple(error.absolute_path), error.instance, broken)
+        if not fault.repeats_another():
+            yield fault
 
 
 def _explain(fault: _Fault, tree: Item) -> list[PlacedProblem]:
@@ -97,10 +106,13 @@ def _shown(item: Item) -> str:
 
 
 def _hint(schema: Mapping[str, Any], item: Item) -> str:
-    """The schema's help, unless only the quotes are wrong."""
+    """The schema's help, unless only the quotes are wrong, or a unit is missing."""
     scalar = item.content is not None and not isinstance(item.content, dict | list)
     is_text = isinstance(item.content, str)
-    if schema["type"] == "string" and scalar and not is_text and re.search(schema.get("pattern", ""), item.text):
+    units = [example.lstrip("0123456789.") for example in schema.get("examples", ())]
+    if scalar and units and _BARE_NUMBER.fullmatch(item.text):
+        return f"Write the unit too: {' or '.join(item.text + unit for unit in units)}."
+    if "string" in schema["type"] and scalar and not is_text and re.search(schema.get("pattern", ""), item.text):
         return f'Put it in quotes: "{item.text}".'
     if schema["type"] == "integer" and is_text and INTEGER.fullmatch(item.text):
         return f"Write it without quotes: {item.text}."
@@ -123,6 +135,14 @@ def _with_defaults(schema: Mapping[str, Any], block: Mapping[str, Any]) -> dict[
     for key, inner in schema["properties"].items():
         if key not in filled and "default" in inner:
             filled[key] = inner["default"]
-        if key in filled and "properties" in inner:
-            filled[key] = _with_defaults(inner, filled[key])
+        if key in filled:
+            filled[key] = _with_inner_defaults(inner, filled[key])
     return filled
+
+
+def _with_inner_defaults(schema: Mapping[str, Any], value: Any) -> Any:  # noqa: ANN401 - any shape that YAML has
+    if isinstance(value, dict) and "properties" in schema:
+        return _with_defaults(schema, value)
+    if isinstance(value, list) and "items" in schema:
+        return [_with_inner_defaults(schema["items"], each) for each in value]
+    return value

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is wrong with a tree of settings, as a value, for the parts of settings. Pure."""
+
+from dataclasses import dataclass
+
+Path = tuple[str | int, ...]
+"""The way to a value: names of keys and positions in lists, from the top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with the value at `path`, and what would be right."""
+
+    path: Path
+    message: str
+    hint: str
