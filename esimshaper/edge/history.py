@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from esimshaper.core.model import Account, ClientKey, Counters, HistoryRow, Identity, Resolution
+from esimshaper.core.model import ClientKey, Counters, HistoryRow, Identity, Resolution
 from esimshaper.core.state import Baseline, Booking
 from esimshaper.edge.history_schema import (
     DamagedError,
@@ -22,6 +22,7 @@ from esimshaper.edge.history_schema import (
     explain,
     merge_journal,
 )
+from esimshaper.edge.history_values import KEYS, Rows, Values, baseline_from, row_values, tables
 
 __all__ = ["KEPT", "History", "HistoryError"]
 
@@ -53,8 +54,6 @@ WITH RECURSIVE newest_first(start, number) AS (
 )
 SELECT start FROM newest_first WHERE number = :kept
 """
-
-Values = tuple[Any, ...]
 
 
 class Seen(NamedTuple):
@@ -119,7 +118,7 @@ class History:
     def save(self, booking: Booking) -> None:
         """Add the rows to those there are, and keep the baseline and the clients' names: all of it, or nothing."""
         with self._transaction() as connection:
-            connection.executemany(ADD_ROW, map(_row_values, booking.rows))
+            connection.executemany(ADD_ROW, map(row_values, booking.rows))
             self._save_baseline(connection, booking.baseline)
             clients = self._save_clients(connection, booking)
             newest = max((r.start for r in booking.rows if r.resolution is Resolution.FIVE_MINUTES), default=None)
@@ -148,16 +147,12 @@ class History:
 
     def _save_baseline(self, connection: sqlite3.Connection, baseline: Baseline) -> None:
         """Only what differs from the last one: most accounts are idle most of the time, and flash wears out."""
-        old, new = _baseline_values(self._memory.baseline), _baseline_values(baseline)
-        if not self._memory.baseline_is_exact:
-            connection.execute("DELETE FROM baseline")
-            old = {}
-        gone = [key for key in old if key not in new]
-        changed = [(*key, *values) for key, values in new.items() if old.get(key) != values]
-        connection.executemany("DELETE FROM baseline WHERE kind = ? AND name = ?", gone)
-        connection.executemany("INSERT OR REPLACE INTO baseline VALUES (?, ?, ?, ?, ?, ?, ?)", changed)
-        reading = (str(baseline.epoch), baseline.boottime, baseline.clean)
-        connection.execute("INSERT OR REPLACE INTO reading VALUES (1, ?, ?, ?)", reading)
+        exact = self._memory.baseline_is_exact
+        before, after = tables(self._memory.baseline if exact else None), tables(baseline)
+        for table, new in after.items():
+            if not exact:
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name from KEYS
+            _save_rows(connection, table, before[table], new)
 
     def _save_clients(self, connection: sqlite3.Connection, booking: Booking) -> Mapping[ClientKey, Seen]:
         """Only those with a new name or in new five minutes. Returns all, as they are then."""
@@ -253,48 +248,21 @@ def _remembered(connection: sqlite3.Connection) -> Memory:
     return Memory(_baseline(connection), clients)
 
 
-def _row_values(row: HistoryRow) -> Values:
-    return row.resolution.value, row.start, row.client, *_numbers(row.counters), row.estimated
-
-
-def _numbers(counters: Counters) -> tuple[int, int, int, int]:
-    return counters.down_bytes, counters.up_bytes, counters.down_packets, counters.up_packets
-
-
-def _baseline_values(baseline: Baseline | None) -> Mapping[tuple[str, str], Values]:
-    """Rows of the table `baseline`: kind and name -> owner and counters. An account with an owner is always there."""
-    if baseline is None:
-        return {}
-    accounts = baseline.accounts.keys() | baseline.owners.keys()
-    return {
-        **{
-            ("account", str(a)): (baseline.owners.get(a), *_numbers(baseline.accounts.get(a, Counters())))
-            for a in accounts
-        },
-        **{("client", client): (None, *_numbers(counters)) for client, counters in baseline.totals.items()},
-        **{("wan", interface): (None, *_numbers(counters)) for interface, counters in baseline.wan.items()},
-    }
-
-
 def _baseline(connection: sqlite3.Connection) -> Baseline | None:
-    """As written by `_baseline_values`. Raises sqlite3.Error, ValueError."""
-    reading = connection.execute("SELECT epoch, boottime, clean FROM reading").fetchone()
-    if reading is None:
-        return None
-    kinds: dict[str, dict[str, Counters]] = {"account": {}, "client": {}, "wan": {}}
-    owners: dict[Account, ClientKey] = {}
-    for kind, name, owner, *counters in connection.execute("SELECT * FROM baseline ORDER BY kind, name"):
-        if kind not in kinds:
-            raise ValueError(f"unknown kind of counter: {kind}")
-        kinds[kind][name] = Counters(*counters)
-        if kind == "account" and owner is not None:
-            owners[Account(int(name))] = ClientKey(owner)
-    return Baseline(
-        epoch=int(reading[0]),
-        accounts={Account(int(number)): counters for number, counters in kinds["account"].items()},
-        owners=owners,
-        totals={ClientKey(client): counters for client, counters in kinds["client"].items()},
-        wan=kinds["wan"],
-        boottime=reading[1],
-        clean=bool(reading[2]),
-    )
+    """Raises sqlite3.Error, ValueError."""
+
+    def rows(table: str) -> Iterable[Values]:
+        return connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()  # noqa: S608 - a name from KEYS
+
+    return baseline_from(rows)
+
+
+def _save_rows(connection: sqlite3.Connection, table: str, old: Rows, new: Rows) -> None:
+    """Turn the rows `old` of `table` into `new`. The names in the statements are those of KEYS."""
+    gone = [key for key in old if key not in new]
+    changed = [(*key, *values) for key, values in new.items() if old.get(key) != values]
+    where = " AND ".join(f"{column} = ?" for column in KEYS[table])
+    connection.executemany(f"DELETE FROM {table} WHERE {where}", gone)  # noqa: S608
+    if changed:
+        places = ", ".join("?" * len(changed[0]))
+        connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places})", changed)  # noqa: S608

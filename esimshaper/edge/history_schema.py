@@ -6,13 +6,13 @@ What is damaged or not ours is moved aside, never deleted or repaired: counting 
 
 import os
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
 from esimshaper.core.model import Unusable
 
 APPLICATION_ID = 0x6553494D  # "eSIM"
-VERSION = 1
 BUSY_SECONDS = 5.0
 SMALLEST_BYTES = 512
 """The least page size of SQLite."""
@@ -21,7 +21,8 @@ JOURNAL_PAGES = 256
 MAX_ASIDE = 5
 """Damaged files that are kept; from then on the last one is replaced, so that a dying card is not filled with them."""
 
-SCHEMA = """
+SCHEMAS = {
+    1: """
 CREATE TABLE history (
     resolution TEXT NOT NULL,  -- 5min, hour, day, month
     start INTEGER NOT NULL,    -- Unix time in seconds
@@ -56,7 +57,56 @@ CREATE TABLE clients (
     first_seen INTEGER,        -- start of the five minutes in which it first and last moved anything
     last_seen INTEGER
 ) STRICT, WITHOUT ROWID;
-"""
+""",
+    2: """
+CREATE TABLE clock (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    time REAL NOT NULL,        -- Unix time of the reading, in seconds
+    sure INTEGER NOT NULL
+) STRICT;
+CREATE TABLE budgets (
+    account INTEGER PRIMARY KEY,
+    both INTEGER NOT NULL,
+    download INTEGER NOT NULL,
+    upload INTEGER NOT NULL
+) STRICT;
+CREATE TABLE tallies (
+    quota TEXT NOT NULL,
+    kind TEXT NOT NULL,        -- of the subject: everyone, client, group
+    subject TEXT NOT NULL,
+    window_start INTEGER NOT NULL,
+    window_end INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    granted INTEGER NOT NULL,
+    allowed INTEGER NOT NULL,
+    warned INTEGER NOT NULL,
+    reached INTEGER NOT NULL,
+    PRIMARY KEY (quota, kind, subject)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE grants (
+    number INTEGER PRIMARY KEY,
+    quota TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    until INTEGER NOT NULL
+) STRICT;
+CREATE TABLE overrides (
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    manual TEXT NOT NULL,      -- block, allow
+    until INTEGER,
+    PRIMARY KEY (kind, subject)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE levels (
+    client TEXT NOT NULL PRIMARY KEY,
+    level TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+""",
+}
+"""What each version of the format has more than the one before; so an older file is brought up by adding tables."""
+VERSION = max(SCHEMAS)
+
 DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT}
 """What speaks against the content of the file. A constraint fails only where a damaged number no longer adds up."""
 
@@ -155,7 +205,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         )
     if tables and not ours:
         raise DamagedError("it is another program's database")
-    if tables and (version != VERSION or tables != _wanted_tables()):
+    if tables and (version not in SCHEMAS or tables != _wanted_tables(version)):
         raise DamagedError("its tables are not those that they should be")
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
@@ -167,8 +217,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute(f"PRAGMA wal_autocheckpoint = {JOURNAL_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_PAGES * 4096}")
     connection.execute("BEGIN IMMEDIATE")  # says now if the file cannot be written
-    if not tables:
-        _make_tables(connection)
+    if not tables or version < VERSION:
+        _make_tables(connection, range(version + 1 if tables else 1, VERSION + 1))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
@@ -185,9 +235,10 @@ def merge_journal(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _make_tables(connection: sqlite3.Connection) -> None:
-    for statement in SCHEMA.split(";\n"):
-        connection.execute(statement)
+def _make_tables(connection: sqlite3.Connection, versions: Iterable[int]) -> None:
+    for version in versions:
+        for statement in SCHEMAS[version].split(";\n"):
+            connection.execute(statement)
 
 
 def _tables(connection: sqlite3.Connection) -> dict[str, str]:
@@ -195,9 +246,9 @@ def _tables(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall())
 
 
-def _wanted_tables() -> dict[str, str]:
+def _wanted_tables(version: int) -> dict[str, str]:
     with closing(sqlite3.connect(":memory:")) as connection:
-        _make_tables(connection)
+        _make_tables(connection, range(1, version + 1))
         return _tables(connection)
 
 

@@ -13,8 +13,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from esimshaper.core.model import Account, ClientKey, Counters, HistoryRow, Identity, Resolution
+from esimshaper.core.limits import (
+    EVERYONE,
+    Grant,
+    Level,
+    Manual,
+    Override,
+    Standing,
+    Subject,
+    SubjectKind,
+    Tally,
+    Window,
+)
+from esimshaper.core.model import Account, Budget, ClientKey, Counters, HistoryRow, Identity, Resolution
 from esimshaper.core.state import Baseline, Booking
+from esimshaper.edge import history_schema
 from esimshaper.edge.history import KEPT, History, HistoryError
 
 ALICE, BOB = ClientKey("02:00:00:00:00:10"), ClientKey("02:00:00:00:00:11")
@@ -25,6 +38,21 @@ BASELINE = Baseline(
     totals={ALICE: Counters(2**40, 2, 3, 4)},
     wan={"wwan0": Counters(2**40, 2, 3, 4)},
     boottime=1234.5,
+    budgets={Account(2): Budget(2**40 + 2, 2**40, 2), Account(1025): Budget(5, 3, 2)},
+    time=1_800_000_000.25,
+    clock_sure=True,
+    standing=Standing(
+        tallies=(
+            Tally("daily", Subject(SubjectKind.CLIENT, ALICE), Window(0, 2**33), 2**40, 5, 2**40, 2, reached=True),
+            Tally("plan", EVERYONE, Window(-(2**33), 0), -1500),
+        ),
+        grants=(Grant("daily", Subject(SubjectKind.CLIENT, ALICE), 5, 2**32),) * 2,
+        overrides=(
+            Override(Subject(SubjectKind.CLIENT, ALICE), Manual.ALLOW),
+            Override(Subject(SubjectKind.GROUP, "living-room"), Manual.BLOCK, 2**32),
+        ),
+        levels={ALICE: Level.BLOCKED, BOB: Level.THROTTLED},
+    ),
 )
 START = 1_800_000_000
 SECONDS = {Resolution.FIVE_MINUTES: 300, Resolution.HOUR: 3600, Resolution.DAY: 86400, Resolution.MONTH: 30 * 86400}
@@ -93,22 +121,46 @@ owned = st.dictionaries(
     max_size=6,
 )
 totals = st.dictionaries(st.sampled_from([ALICE, BOB, ClientKey("router")]), st.builds(Counters, st.integers(0, 2**62)))
-baselines = st.builds(
-    lambda epoch, slots, totals, wan, boottime, clean: Baseline(
-        epoch,
-        {account: counters for account, (counters, _) in slots.items()},
-        {account: owner for account, (_, owner) in slots.items() if owner},
-        totals,
-        wan,
-        boottime,
-        clean,
+subjects = st.builds(Subject, st.sampled_from(SubjectKind), st.sampled_from(["", "unknown", ALICE]))
+numbers = st.integers(-(2**40), 2**62)
+tallies = st.builds(
+    Tally,
+    st.sampled_from(["daily", "plan"]),
+    subjects,
+    st.builds(Window, numbers, numbers),
+    *[numbers] * 4,
+    reached=st.booleans(),
+)
+standings = st.builds(
+    Standing,
+    # In the order of their keys, as they come back from the database; the order means nothing.
+    st.lists(tallies, unique_by=lambda t: (t.quota, t.subject)).map(
+        lambda found: tuple(sorted(found, key=lambda t: (t.quota, t.subject.kind.value, t.subject.id)))
     ),
-    st.integers(0, 2**64 - 1),
-    owned,
-    totals,
-    st.dictionaries(st.sampled_from(["wwan0", "usb0"]), st.builds(Counters, st.integers(0, 2**62))),
-    st.floats(0, 1e9),
-    st.booleans(),
+    st.lists(st.builds(Grant, st.sampled_from(["daily", "plan"]), subjects, numbers, numbers), max_size=3).map(tuple),
+    st.lists(
+        st.builds(Override, subjects, st.sampled_from(Manual), st.none() | numbers), unique_by=lambda o: o.subject
+    ).map(lambda found: tuple(sorted(found, key=lambda o: (o.subject.kind.value, o.subject.id)))),
+    st.dictionaries(st.sampled_from([ALICE, BOB]), st.sampled_from(Level)),
+)
+baselines = st.builds(
+    lambda slots, **others: Baseline(
+        accounts={account: counters for account, (counters, _) in slots.items()},
+        owners={account: owner for account, (_, owner) in slots.items() if owner},
+        **others,
+    ),
+    slots=owned,
+    epoch=st.integers(0, 2**64 - 1),
+    totals=totals,
+    wan=st.dictionaries(st.sampled_from(["wwan0", "usb0"]), st.builds(Counters, st.integers(0, 2**62))),
+    boottime=st.floats(0, 1e9),
+    clean=st.booleans(),
+    budgets=st.dictionaries(
+        st.integers(0, 2000).map(Account), st.builds(Budget, *[st.integers(0, 2**62)] * 3), max_size=4
+    ),
+    time=st.floats(0, 1e10),
+    clock_sure=st.booleans(),
+    standing=standings,
 )
 
 
@@ -122,6 +174,44 @@ def test_the_baseline_saved_last_comes_back_whatever_was_there_before(path, chai
             assert history.load() == baseline
     with closing(History.open(path)) as again:
         assert again.load() == chain[-1]
+
+
+def test_a_file_of_version_1_is_brought_up_with_everything_in_it(path):
+    """history_v1.sql is the dump of a file that version 1 of the program wrote."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(Path(__file__).with_name("history_v1.sql").read_text())
+    counters = Counters(1000, 200, 3, 2)
+    with closing(History.open(path)) as history:
+        assert history.notes == ""
+        assert history.load() == Baseline(
+            epoch=2**64 - 1,
+            accounts={Account(0): Counters(), Account(2): counters},
+            owners={Account(0): ClientKey("unattributed"), Account(2): ALICE},
+            totals={ALICE: counters},
+            wan={"wwan0": counters},
+            boottime=1234.5,
+            clean=True,
+        )
+        assert history.identities() == (Identity(ALICE, "alice-phone", "pixel"),)
+        for resolution in Resolution:
+            doubt = resolution is Resolution.MONTH
+            assert everything(history, resolution) == (HistoryRow(resolution, START, ALICE, counters, doubt),)
+        history.save(booking(row()))
+    with closing(History.open(path)) as again:
+        assert (again.notes, again.load()) == ("", BASELINE)
+
+
+def test_an_upgrade_that_is_cut_short_is_no_damage(path, monkeypatch):
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(Path(__file__).with_name("history_v1.sql").read_text())
+    monkeypatch.setitem(history_schema.SCHEMAS, 2, history_schema.SCHEMAS[2] + "CREATE TABLE nonsense (;\n")
+    with closing(sqlite3.connect(path)) as interrupted, pytest.raises(sqlite3.OperationalError):
+        history_schema._prepare(interrupted, path)
+    monkeypatch.undo()
+    with closing(History.open(path)) as history:
+        assert (history.notes, history.load().boottime) == ("", 1234.5)
 
 
 def test_a_name_stays_until_there_is_a_new_one(path, history):
@@ -188,9 +278,9 @@ def test_a_database_of_a_newer_version_is_left_alone(path, history):
     history.save(booking(row()))
     history.close()
     with closing(sqlite3.connect(path)) as raw:
-        raw.execute("PRAGMA user_version = 2")
+        raw.execute("PRAGMA user_version = 3")
     before = path.read_bytes()
-    with pytest.raises(HistoryError, match=r"newer version.*format 2; this one knows 1") as error:
+    with pytest.raises(HistoryError, match=r"newer version.*format 3; this one knows 2") as error:
         History.open(path)
     assert error.value.hint
     assert path.read_bytes() == before
