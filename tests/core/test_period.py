@@ -82,6 +82,14 @@ def test_days_are_as_long_as_they_are_there(zone, noon, hours):
     assert day.end - day.start == hours * 3600
 
 
+def test_evening_that_comes_back_after_midnight_stays_with_the_new_day():
+    """St. John's turned its clock back at one minute past midnight; else a day would be opened twice."""
+    day = around(DAY, "America/St_Johns", "2010-11-06 23:30", fold=1)
+    assert day == around(DAY, "America/St_Johns", "2010-11-07 12:00")
+    assert day.end - day.start == 25 * 3600
+    assert around(DAY, "America/St_Johns", "2010-11-06 23:30", fold=0).end == day.start
+
+
 def test_doubled_hour_is_two_hours_and_skipped_hour_is_none():
     first, second = (around(HOUR, "Europe/Berlin", "2026-10-25 02:30", fold) for fold in (0, 1))
     assert (first.end, first.end - first.start, second.end - second.start) == (second.start, 3600, 3600)
