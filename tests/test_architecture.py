@@ -16,7 +16,7 @@ MODULES = {
 TESTS = {str(path.relative_to(ROOT)): path for path in sorted((ROOT / "tests").rglob("*.py"))}
 SOURCES = [*MODULES.values(), *TESTS.values(), *sorted((ROOT / "bpf").rglob("*.[ch]"))]
 
-VOCABULARY = {f"esimshaper.core.{name}" for name in ("model", "limits", "state", "units", "facts")}
+VOCABULARY = {f"esimshaper.core.{name}" for name in ("model", "limits", "classes", "state", "units", "facts")}
 """What every stage and every edge may import: values and how they are written, no decisions."""
 
 WRAPPERS = {"esimshaper.edge.libbpf", "esimshaper.edge.layouts", "esimshaper.edge.http"}
