@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from esimshaper.core.classes import QDISC, Change, Class, Classes, Leaf, Redirect, Side, Step, Tree, Wire
+from esimshaper.core.limits import Shaped
 from esimshaper.core.model import Account
 
 ROOT = QDISC | 1
@@ -52,15 +53,6 @@ class Link:
 
     def rate(self, side: Side) -> int | None:
         return self.upload if side is Side.UPLOAD else self.download
-
-
-@dataclass(frozen=True, slots=True)
-class Shaped:
-    """An account that has a throttle rate (bit/s of IP-layer bytes, each direction), and the shaped one above it."""
-
-    account: Account
-    rate: int
-    parent: Account | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,12 @@ from esimshaper.core.model import ClientKey
 from esimshaper.core.settings import Settings
 from esimshaper.core.state import Booking, State
 from esimshaper.daemon.answers import Answers
+from esimshaper.daemon.enforcer import Enforcer
 from esimshaper.daemon.observer import Observer
 from esimshaper.daemon.places import pins_root, state_directory
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge import control, metrics, service
+from esimshaper.edge.meter import Announcement
 from esimshaper.edge.pins import Pins
 from esimshaper.edge.traffic_control import LinkEvents
 
@@ -38,7 +40,8 @@ log = logging.getLogger(__name__)
 def rules_of(settings: Settings) -> pipeline.Rules:
     """What core needs to know of the settings."""
     names = {client.mac: client.name for client in settings.clients}
-    return pipeline.Rules(settings.wan.interface, ZoneInfo(settings.timezone), names)
+    groups = {client.mac: client.group for client in settings.clients if client.group}
+    return pipeline.Rules(settings.wan.interface, ZoneInfo(settings.timezone), names, groups, settings.quotas)
 
 
 class Daemon:
@@ -55,6 +58,7 @@ class Daemon:
         self._ticked: datetime | None = None
         self._tick_seconds = 0.0
         self._wake = asyncio.Event()
+        self._links_changed = False
         self._stopping = False
         self._saving: asyncio.Task[None] | None = None
 
@@ -66,10 +70,12 @@ class Daemon:
         await self._start(loop)
         ticks = 0
         while not self._stopping:
-            if ticks % SLOW_TICKS == 0 or self._wake.is_set():
+            look_around = ticks % SLOW_TICKS == 0 or self._links_changed
+            if look_around:
+                self._links_changed = False
                 self._observer.look_around()
             self._wake.clear()
-            self._tick()
+            self._tick(look_around=look_around)
             ticks += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), TICK_SECONDS - time.monotonic() % TICK_SECONDS)
@@ -81,9 +87,12 @@ class Daemon:
         self._storage = Storage(state_directory() / "history.db")
         await self._resume()
         self._observer = Observer(self._settings, pins, self._cleanup)
+        self._enforcer = Enforcer(self._settings, self._observer.meter, self._cleanup)
         await self._book_predecessors(pins)
         self._listen_to_kernel(loop)
-        self._tick()
+        self._observer.look_around()
+        self._tick(look_around=True)
+        self._observer.attach()
         answers = Answers(loop, self._storage, self._observer.meter, lambda: self._state, self._facts)
         self._socket.parent.mkdir(parents=True, exist_ok=True)
         self._cleanup.callback(self._socket.unlink, missing_ok=True)
@@ -101,15 +110,17 @@ class Daemon:
 
         def look() -> None:
             links.drain()
+            self._links_changed = True
             self._wake.set()
 
         loop.add_reader(links.fd, look)
-        ring = self._observer.meter.announcements(self._announce)
+        ring = self._observer.meter.announcements(self._hear)
         self._cleanup.callback(ring.close)
         loop.add_reader(ring.fd, ring.consume)
 
-    def _announce(self, client: ClientKey) -> None:
-        log.info("new client %s", self._rules.names.get(client, client))
+    def _hear(self, announcement: Announcement) -> None:
+        if announcement.client:
+            log.info("new client %s", self._rules.names.get(announcement.client, announcement.client))
         self._wake.set()
 
     async def _resume(self) -> None:
@@ -133,16 +144,23 @@ class Daemon:
             pins.remove(generation)
             log.info("took over the counters of %s", generation.name)
 
-    def _tick(self) -> None:
+    def _tick(self, *, look_around: bool = False) -> None:
         began = time.monotonic()
         self._ticked = datetime.now(self._zone)
         seen = self._observer.observe()
         self._state, outcome = pipeline.advance(self._state, self._rules, time.time(), seen)
         if outcome.booking:
             self._saving = asyncio.create_task(self._save(outcome.booking))
+        self._enforcer.enforce(outcome, seen.reading, self._state.verdicts, look_around=look_around)
         self._tick_seconds = time.monotonic() - began
 
     async def _save(self, booking: Booking) -> None:
+        """What people are told is told after it was saved that they were."""
+        await self._store(booking)
+        for notice in booking.notices:
+            service.announce(notice, self._rules.names, self._settings.wan.interface)
+
+    async def _store(self, booking: Booking) -> None:
         async with self._storage.lock:
             if not self._storage.is_open:
                 await self._resume()

@@ -10,7 +10,7 @@ from esimshaper.core.diagnosis import explain
 from esimshaper.core.facts import FailedOperation
 from esimshaper.core.model import Attachment, Hook, Neighbour, Observation, Reading, Table
 from esimshaper.core.settings import Settings
-from esimshaper.edge import compiler
+from esimshaper.edge import compiler, wall_clock
 from esimshaper.edge.leases import LeaseFiles
 from esimshaper.edge.meter import OURS, Meter
 from esimshaper.edge.neighbours import Neighbours
@@ -37,18 +37,27 @@ class Observer:
         self._attachments: tuple[Attachment, ...] = ()
         self._tables: tuple[Table, ...] = ()
         self._neighbour_table: tuple[Neighbour, ...] = ()
-        self._attach()
         self._control.sweep(keep=self._hooks)
+
+    def attach(self) -> None:
+        """Puts our programs where they should be. Raises FailedOperation if this machine cannot."""
+        self._take(self._control.ensure(self._hooks, self.meter.program))
 
     def observe(self) -> Observation:
         """The counters of this moment, and the rest as it was last looked at."""
         reading = replace(self.meter.read(), tables=self._tables)
-        return Observation(reading, self._attachments, self._leases.read(), self._neighbour_table)
+        return Observation(
+            reading,
+            self._attachments,
+            self._leases.read(),
+            self._neighbour_table,
+            clock_trusted=wall_clock.is_synchronised(),
+        )
 
     def look_around(self) -> None:
         """What costs more than a counter: are our programs in place, who is on the LAN, how full are the tables."""
         try:
-            self._attach()
+            self.attach()
         except FailedOperation as problem:
             failure = problem.failure
             message = explain(failure.operation, failure.errno, failure.detail).message
@@ -63,9 +72,6 @@ class Observer:
             for generation, reading in last_readings(self._pins)
             if generation != self._build.generation
         ]
-
-    def _attach(self) -> None:
-        self._take(self._control.ensure(self._hooks, self.meter.program))
 
     def _take(self, attachments: tuple[Attachment, ...]) -> None:
         """Each change is said once."""

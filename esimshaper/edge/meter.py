@@ -95,6 +95,7 @@ class Meter:
         accounts: dict[Account, Counters] = {}
         budgets: dict[Account, Budget] = {}
         wasted: dict[Account, int] = {}
+        refused: dict[Account, int] = {}
         for number, fields in enumerate(self._array("accounts", layouts.ACCOUNT)):
             if not any(fields):
                 continue
@@ -103,6 +104,8 @@ class Meter:
                 accounts[Account(number)] = Counters(*fields[3:7])
             if fields[7]:
                 wasted[Account(number)] = fields[7]
+            if fields[8]:
+                refused[Account(number)] = fields[8]
         owners |= self._owners()
         counted = enumerate(self._array("events", layouts.EVENT))
         return Reading(
@@ -116,6 +119,7 @@ class Meter:
             tuple(Account(n) for n in range(FIRST_CLIENT_ACCOUNT, self.everyone) if Account(n) not in owners),
             wasted,
             {Reason(number): Event(*fields) for number, fields in counted if any(fields)},
+            refused=refused,
         )
 
     def add_groups(self, names: Iterable[str]) -> None:

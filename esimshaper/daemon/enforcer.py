@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The acting edges as one: Outcome -> policies in the kernel, classes in tc, refusals in nftables. Owns the shaper.
+
+What is there is compared with what is wanted, so doing it twice changes nothing, and a restart goes on from what it
+finds. Classes come before the policies that name them.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from esimshaper.core import shaping
+from esimshaper.core.limits import Level, Policy, Shaped, Subject, SubjectKind, Verdict
+from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, FIRST_CLIENT_ACCOUNT, Account, ClientKey, Reading
+from esimshaper.core.pipeline import Outcome
+from esimshaper.core.settings import Settings
+from esimshaper.edge.meter import Meter
+from esimshaper.edge.refusal import Refusal
+from esimshaper.edge.shaper import Shaper
+
+log = logging.getLogger(__name__)
+
+
+class Enforcer:
+    """`problems`: what could not be done at the last attempt, in sentences; each is logged when it comes up."""
+
+    def __init__(self, settings: Settings, meter: Meter, cleanup: contextlib.ExitStack) -> None:
+        self._wan = settings.wan
+        self._meter = meter
+        self._told = meter.policies()
+        self._shaper = Shaper(settings.wan.interface, replace_foreign=settings.wan.replace_qdisc)
+        cleanup.callback(self._shaper.close)
+        self._shaper.remove(keep=settings.wan.interface)
+        self._refusal = Refusal(settings.wan.interface, settings.lan.mark_mask)
+        self._shaped: tuple[object, ...] | None = None
+        self._shaping_problems: tuple[str, ...] = ()
+        self.problems: tuple[str, ...] = ()
+
+    def enforce(
+        self, outcome: Outcome, reading: Reading, verdicts: Mapping[Subject, Verdict], *, look_around: bool
+    ) -> None:
+        """`look_around`: compare with tc though nothing else is wanted than before; somebody may have changed it."""
+        if outcome.new_groups:
+            self._meter.add_groups(outcome.new_groups)
+        clients = tuple(sorted(account for account in reading.owners if account >= FIRST_CLIENT_ACCOUNT))
+        shares = clients if self._wan.download or self._wan.upload else ()
+        if look_around or self._shaped != (outcome.shaped, shares):
+            self._shape(outcome, shares)
+            self._shaped = (outcome.shaped, shares)
+        self._tell(with_classes(outcome.policies, outcome.shaped, shares))
+        refused = self._refusal.refuse(blocked_accounts(reading, verdicts))
+        self._say((*self._shaping_problems, *([refused] if refused else [])))
+
+    def _shape(self, outcome: Outcome, shares: Sequence[Account]) -> None:
+        found = self._shaper.observe()
+        if found is None:
+            return  # the link event of its return brings us back
+        link = shaping.Link(self._wan.download, self._wan.upload, found.wire)
+        changes = shaping.diff(found.tree, shaping.wanted(link, outcome.shaped, shares))
+        failed = self._shaper.apply(changes)
+        self._shaping_problems = (*([found.problem] if found.problem and changes else []), *failed)
+
+    def _tell(self, policies: Mapping[Account, Policy]) -> None:
+        """Only what is new: each write is a system call, and a full house has a thousand accounts."""
+        new = {account: policy for account, policy in policies.items() if self._told.get(account) != policy}
+        if new:
+            self._meter.write_policies(new)
+            self._told = self._told | new
+
+    def _say(self, problems: tuple[str, ...]) -> None:
+        for problem in problems:
+            if problem not in self.problems:
+                log.warning("%s", problem)
+        self.problems = problems
+
+
+def with_classes(
+    policies: Mapping[Account, Policy], shaped: Iterable[Shaped], shares: Iterable[Account]
+) -> dict[Account, Policy]:
+    """Policies that name tc classes: the throttled one where there is a rate, the open one where there are shares."""
+    throttled, sharing = {each.account for each in shaped}, frozenset(shares)
+    told: dict[Account, Policy] = {}
+    for account, policy in policies.items():
+        if account in throttled or account in sharing:
+            ids = shaping.class_ids(account)
+            told[account] = replace(
+                policy,
+                open_class=ids.open if account in sharing else 0,
+                throttled_class=ids.throttled if account in throttled else 0,
+            )
+        else:
+            told[account] = policy
+    return told
+
+
+def blocked_accounts(reading: Reading, verdicts: Mapping[Subject, Verdict]) -> list[Account]:
+    """Accounts of clients that may send nothing now; not those without a mark."""
+    return [
+        account
+        for account, client in reading.owners.items()
+        if account > ACCOUNT_UNATTRIBUTED and _level(verdicts, client) is Level.BLOCKED
+    ]
+
+
+def _level(verdicts: Mapping[Subject, Verdict], client: ClientKey) -> Level:
+    return verdicts.get(Subject(SubjectKind.CLIENT, client), Verdict()).level
