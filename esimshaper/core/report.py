@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage: report. State + usage of today and of this month + Facts -> documents (JSON) and metrics. Pure.
+"""Stage report: State + usage of today and of this month + Facts -> documents (JSON) and metrics. Pure.
+
+Its parts: report_quotas (documents of limits), report_metrics, report_subjects (whom people mean), report_words.
 
 Documents are dicts of JSON types that the control socket sends as they are. Each has `"version": 1`, `time` (ISO 8601
 with zone) and `time_unix`. The version goes up when a name vanishes or changes its meaning; new names may come.
@@ -7,7 +9,8 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
     usage     {"down_bytes": int, "up_bytes": int, "total_bytes": int}
     rate      {"down_bits_per_second": int, "up_bits_per_second": int}
     client    {"client": label, "key": str, "mac": str, "hostname": str, "addresses": [str],
-               "now": rate, "today": usage, "month": usage, "total": usage}     total: since counting began
+               "now": rate, "today": usage, "month": usage, "total": usage,     total: since counting began
+               "wasted_bytes": int, billed, then dropped by a block; "state": state as in report_quotas.py}
     flow      {"client", "key", "mac", "hostname", "protocol": "tcp", "protocol_number": 6,
                "remote_address", "remote_port", "client_address", "client_port", "wan_address", "wan_port",
                "down_bytes", "up_bytes", "total_bytes", "down_packets", "up_packets", "age_seconds", "idle_seconds"}
@@ -19,21 +22,19 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "clients": {"count": int, "top": [client]},           count: without router and unattributed
                "tables": [{"name", "entries", "max_entries"}],
                "events": [{"reason", "packets", "bytes", "unattributed": bool}],    only those that are not zero
+               "quotas": {"count": int, "top": [quota]},    the shared ones, and clients that were warned or are out
+               "by_hand": [by_hand],                                 quota and by_hand as in report_quotas.py
                "storage": {"problem": sentence or null, "unsaved_bytes": int}}
     clients   {"clients": [client]}, most bytes today first
     flows     {"count": int, "flows": [flow]}, count: how many `limit` was applied to
     history   {"by": "hour", "client": label or null for everyone,
                "rows": [usage + {"start", "start_unix", "estimated": bool}]}, oldest first
-
-Metric names are those of INTERFACES.md. Both the clients' and the WAN's counters come from one Baseline, so that
-sum(clients) = wan holds at every scrape.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from typing import Any
+from datetime import datetime
 
+from esimshaper.core.limits import Subject, SubjectKind
 from esimshaper.core.model import (
     ROUTER,
     UNATTRIBUTED,
@@ -42,51 +43,37 @@ from esimshaper.core.model import (
     Bucket,
     ClientKey,
     Counters,
-    Event,
     Flow,
     HistoryRow,
     Hook,
     Identity,
-    Metric,
-    MetricType,
     Pending,
     Protocol,
-    Reason,
     Resolution,
     Usage,
 )
+from esimshaper.core.report_metrics import events, metrics
+from esimshaper.core.report_quotas import (
+    by_hand_document,
+    by_hand_entries,
+    glance,
+    grant_document,
+    quotas_document,
+    state_entry,
+)
+from esimshaper.core.report_subjects import find_clients, find_subject
+from esimshaper.core.report_words import Document, Facts, identity, iso, known_keys, names, new_document, wasted
 from esimshaper.core.state import State
 
-Document = dict[str, Any]
-"""What json.dumps takes."""
+__all__ = [
+    "Document", "Facts", "by_hand_document", "clients_document", "find_clients", "find_subject", "flows_document",
+    "grant_document", "history_document", "metrics", "plus_pending", "protocol_name", "quotas_document",
+    "status_document",
+]  # fmt: skip
 
-Samples = Mapping[tuple[str, ...], float]
-
-DOCUMENT_VERSION = 1
 TOP_CLIENTS = 5
 WAN_HOOKS = (Hook.WAN_INGRESS, Hook.WAN_EGRESS)
 NOTHING = Counters()
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the daemon knows of itself. Times carry a zone; `now` is in the zone of the configuration.
-
-    tick_seconds: how long the last tick took. tick_at: when it began (None before the first).
-    config_ok, config_loaded: whether the last (re)load was accepted, and when one was last accepted.
-    storage_problem: why history cannot be saved at the moment, for people; empty if it can.
-    """
-
-    now: datetime
-    version: str
-    wan_interface: str
-    started: datetime
-    config_ok: bool = True
-    config_loaded: datetime | None = None
-    tick_at: datetime | None = None
-    tick_seconds: float = 0.0
-    storage_problem: str = ""
-    storage_failures: int = 0
 
 
 def plus_pending(saved: Usage, pending: Mapping[Bucket, Pending], since: int) -> dict[ClientKey, Counters]:
@@ -98,26 +85,14 @@ def plus_pending(saved: Usage, pending: Mapping[Bucket, Pending], since: int) ->
     return usage
 
 
-def find_clients(state: State, text: str) -> tuple[ClientKey, ...]:
-    """The clients that a person means by `text`: a name, MAC, host name or address. Empty if there is none."""
-    wanted = text.strip().lower()
-    found = []
-    for key in _known_keys(state):
-        identity = _identity(state, key)
-        names = {identity.label.lower(), key, identity.hostname.lower(), *identity.addresses} - {""}
-        if wanted in names:
-            found.append(key)
-    return tuple(found)
-
-
 # --- documents
 
 
 def status_document(state: State, facts: Facts, today: Usage, month: Usage) -> Document:
     """See the module's docstring. `today` and `month` include what is pending."""
-    clients = _client_entries(state, today, month)
+    clients = _client_entries(state, facts.now, today, month)
     totals = state.baseline.totals if state.baseline else {}
-    return _document(facts.now) | {
+    return new_document(facts.now) | {
         "program": {
             "version": facts.version,
             "started": facts.started.isoformat(),
@@ -148,22 +123,24 @@ def status_document(state: State, facts: Facts, today: Usage, month: Usage) -> D
                 "bytes": event.bytes,
                 "unattributed": reason in UNATTRIBUTED_REASONS,
             }
-            for reason, event in _events(state).items()
+            for reason, event in events(state).items()
             if event.packets
         ],
+        "quotas": glance(state, facts),
+        "by_hand": by_hand_entries(state, facts),
         "storage": {"problem": facts.storage_problem or None, "unsaved_bytes": state.unsaved_bytes},
     }
 
 
 def clients_document(state: State, now: datetime, today: Usage, month: Usage) -> Document:
     """See the module's docstring. `today` and `month` include what is pending."""
-    return _document(now) | {"clients": _client_entries(state, today, month)}
+    return new_document(now) | {"clients": _client_entries(state, now, today, month)}
 
 
 def flows_document(state: State, now: datetime, flows: Iterable[Flow], *, count: int) -> Document:
     """Flows as chosen, in their order. `count`: how many there were to choose from. See the module's docstring."""
-    entries = [_flow(_identity(state, flow.client), flow) for flow in flows]
-    return _document(now) | {"count": count, "flows": entries}
+    entries = [_flow(identity(state, flow.client), flow) for flow in flows]
+    return new_document(now) | {"count": count, "flows": entries}
 
 
 def history_document(
@@ -174,18 +151,14 @@ def history_document(
     for row in rows:
         counters, estimated = buckets.get(row.start, (NOTHING, False))
         buckets[row.start] = (counters + row.counters, estimated or row.estimated)
-    return _document(now) | {
+    return new_document(now) | {
         "by": resolution.value,
         "client": client,
         "rows": [
-            {"start": _iso(start, now.tzinfo), "start_unix": start, **_usage(counters), "estimated": estimated}
+            {"start": iso(start, now.tzinfo), "start_unix": start, **_usage(counters), "estimated": estimated}
             for start, (counters, estimated) in sorted(buckets.items())[-limit:]
         ],
     }
-
-
-def _document(now: datetime) -> Document:
-    return {"version": DOCUMENT_VERSION, "time": now.isoformat(timespec="seconds"), "time_unix": int(now.timestamp())}
 
 
 def _wan(interface: str, attachments: Sequence[Attachment]) -> Document:
@@ -197,28 +170,31 @@ def _wan(interface: str, attachments: Sequence[Attachment]) -> Document:
     }
 
 
-def _client_entries(state: State, today: Usage, month: Usage) -> list[Document]:
+def _client_entries(state: State, now: datetime, today: Usage, month: Usage) -> list[Document]:
     totals = state.baseline.totals if state.baseline else {}
+    lost = wasted(state)
     entries = []
-    for key in _known_keys(state) | today.keys() | month.keys():
-        identity = _identity(state, key)
+    for key in known_keys(state) | today.keys() | month.keys():
+        who = identity(state, key)
         entries.append(
             {
-                **_names(identity),
-                "addresses": list(identity.addresses),
+                **names(who),
+                "addresses": list(who.addresses),
+                "state": state_entry(state, Subject(SubjectKind.CLIENT, key), now.tzinfo),
                 "now": _rate(state.rates.get(key, NOTHING)),
                 "today": _usage(today.get(key, NOTHING)),
                 "month": _usage(month.get(key, NOTHING)),
                 "total": _usage(totals.get(key, NOTHING)),
+                "wasted_bytes": lost.get(key, 0),
             }
         )
     entries.sort(key=lambda e: (-e["today"]["total_bytes"], -e["month"]["total_bytes"], e["client"], e["key"]))
     return entries
 
 
-def _flow(identity: Identity, flow: Flow) -> Document:
+def _flow(who: Identity, flow: Flow) -> Document:
     return {
-        **_names(identity),
+        **names(who),
         "protocol": protocol_name(flow.protocol),
         "protocol_number": flow.protocol,
         "remote_address": flow.remote_address,
@@ -243,21 +219,6 @@ def protocol_name(number: int) -> str:
         return str(number)
 
 
-def _names(identity: Identity) -> Document:
-    return {
-        "client": identity.label,
-        "key": identity.key,
-        "mac": _mac(identity.key),
-        "hostname": identity.hostname,
-    }
-
-
-def _mac(key: ClientKey) -> str:
-    """The MAC, or empty for pseudo-clients and for clients that are known by an address only."""
-    parts = key.split(":")
-    return key if len(parts) == 6 and all(len(part) == 2 for part in parts) else ""
-
-
 def _usage(counters: Counters) -> Document:
     return {
         "down_bytes": counters.down_bytes,
@@ -268,115 +229,6 @@ def _usage(counters: Counters) -> Document:
 
 def _rate(per_second: Counters) -> Document:
     return {"down_bits_per_second": per_second.down_bytes * 8, "up_bits_per_second": per_second.up_bytes * 8}
-
-
-def _iso(unix: int, zone: tzinfo | None) -> str:
-    return datetime.fromtimestamp(unix, zone).isoformat()
-
-
-# --- metrics
-
-
-def metrics(state: State, facts: Facts) -> tuple[Metric, ...]:
-    """All metric families of the meter, from one State."""
-    return (*_traffic_metrics(state), *_kernel_metrics(state), *_self_metrics(state, facts))
-
-
-def _traffic_metrics(state: State) -> tuple[Metric, ...]:
-    wan = state.baseline.wan if state.baseline else {}
-    infos = (_identity(state, key) for key in _known_keys(state))
-    who: Samples = {(i.label, _mac(i.key), i.hostname): 1 for i in infos}
-    return (
-        *_both_ways("wan", "through the WAN", "interface", wan),
-        *_both_ways("client", "of a client", "client", by_label(state)),
-        _gauge("client_info", "Who a client is; always 1.", ("client", "mac", "hostname"), who),
-    )
-
-
-def _both_ways(prefix: str, what: str, label: str, counters: Mapping[str, Counters]) -> tuple[Metric, Metric]:
-    down: Samples = {(value,): c.down_bytes for value, c in counters.items()}
-    up: Samples = {(value,): c.up_bytes for value, c in counters.items()}
-    side = f"{what}: IP-layer bytes as the carrier bills them."
-    return (
-        _counter(f"{prefix}_receive_bytes_total", f"Download {side}", (label,), down),
-        _counter(f"{prefix}_transmit_bytes_total", f"Upload {side}", (label,), up),
-    )
-
-
-def _kernel_metrics(state: State) -> tuple[Metric, ...]:
-    tables = state.reading.tables if state.reading else ()
-    events = _events(state)
-    attached: Samples = {(a.interface, a.hook.value): int(a.attached) for a in state.attachments}
-    return (
-        _gauge("program_attached", "Whether a program sits on its hook.", ("interface", "hook"), attached),
-        _gauge("map_entries", "Used entries of a kernel map.", ("map",), {(t.name,): t.entries for t in tables}),
-        _gauge("map_max_entries", "Size of a kernel map.", ("map",), {(t.name,): t.max_entries for t in tables}),
-        _counter(
-            "datapath_events_total",
-            "Packets that took a named early exit of the kernel part, or met a named failure.",
-            ("reason",),
-            {(reason.label,): event.packets for reason, event in events.items()},
-        ),
-        _counter(
-            "datapath_event_bytes_total",
-            "Bytes of the packets in esimshaper_datapath_events_total.",
-            ("reason",),
-            {(reason.label,): event.bytes for reason, event in events.items()},
-        ),
-    )
-
-
-def _self_metrics(state: State, facts: Facts) -> tuple[Metric, ...]:
-    loaded, ticked = _moment(facts.config_loaded), _moment(facts.tick_at)
-    ok, failures, unsaved = int(facts.config_ok), facts.storage_failures, state.unsaved_bytes
-    return (
-        _gauge("build_info", "The running version; always 1.", ("version",), {(facts.version,): 1}),
-        _gauge("config_last_reload_successful", "Whether the last configuration was accepted.", (), {(): ok}),
-        _gauge("config_last_reload_success_timestamp_seconds", "When one was last accepted.", (), loaded),
-        _gauge("last_tick_timestamp_seconds", "When the kernel was last read.", (), ticked),
-        _gauge("last_tick_duration_seconds", "How long the last tick took.", (), {(): facts.tick_seconds}),
-        _counter("history_save_failures_total", "Saves of the history that failed.", (), {(): failures}),
-        _gauge("history_unsaved_bytes", "Bytes that are booked but not yet saved.", (), {(): unsaved}),
-    )
-
-
-def _moment(time: datetime | None) -> Samples:
-    return {(): time.timestamp()} if time else {}
-
-
-def _counter(name: str, text: str, labels: tuple[str, ...], samples: Samples) -> Metric:
-    return Metric(f"esimshaper_{name}", text, MetricType.COUNTER, labels, samples)
-
-
-def _gauge(name: str, text: str, labels: tuple[str, ...], samples: Samples) -> Metric:
-    return Metric(f"esimshaper_{name}", text, MetricType.GAUGE, labels, samples)
-
-
-def by_label(state: State) -> dict[str, Counters]:
-    """Totals by the label of metrics. Clients that share a label are added up: a sample may appear only once."""
-    totals: dict[str, Counters] = {}
-    for key, counters in (state.baseline.totals if state.baseline else {}).items():
-        label = _identity(state, key).label
-        totals[label] = totals.get(label, NOTHING) + counters
-    return totals
-
-
-# --- shared
-
-
-def _known_keys(state: State) -> set[ClientKey]:
-    totals = state.baseline.totals if state.baseline else {}
-    return {*totals, *state.identities}
-
-
-def _identity(state: State, key: ClientKey) -> Identity:
-    return state.identities.get(key) or Identity(key)
-
-
-def _events(state: State) -> dict[Reason, Event]:
-    """All reasons, those that never came up as zeros."""
-    counted = state.reading.events if state.reading else {}
-    return {reason: counted.get(reason, Event()) for reason in Reason}
 
 
 def _sum(counters: Iterable[Counters]) -> Counters:

@@ -1,24 +1,100 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: systemd. Log records into the journal (or to standard error by hand), the daemon's state to the manager."""
+"""Edge: systemd. Log records and Notices into the journal (or to standard error by hand), the daemon's state to the
+manager.
+
+systemd/esimshaper.catalog explains each MESSAGE_ID to people: `journalctl -x`.
+"""
 
 import logging
 import os
 import sys
+from collections.abc import Mapping
 
 from systemd import daemon, journal
 
+from esimshaper.core.limits import Notice, NoticeKind, Subject, SubjectKind
+from esimshaper.core.model import ClientKey
+
+IDENTIFIER = "esimshaper"
+
+MESSAGE_IDS: Mapping[NoticeKind, str] = {
+    NoticeKind.QUOTA_WARNING: "944163c44a4b4946b7dfffa3c3aba569",
+    NoticeKind.QUOTA_REACHED: "a19d455cdf444ddaa2ddca8889034070",
+    NoticeKind.QUOTA_RENEWED: "ee239a61e31f4c47b2a42b648dc98847",
+    NoticeKind.CLIENT_STATE: "8352a2f1c17a43c6a3d1af50b2eec60b",
+    NoticeKind.GRANTED: "0a30ed7ce90c43228a4884c556dffce1",
+}
+"""Never changed: people and programs search for them."""
+
+_NOTICE = 5  # of syslog(3): normal but significant; logging has no such level
+_PRIORITIES = {NoticeKind.QUOTA_REACHED: 4, NoticeKind.QUOTA_RENEWED: 6}
+
+log = logging.getLogger(__name__)
+
 
 def set_up_log() -> None:
-    """The journal when systemd runs us, which says so in $JOURNAL_STREAM; else plain lines for a person."""
-    if "JOURNAL_STREAM" in os.environ:
-        handler: logging.Handler = journal.JournalHandler(SYSLOG_IDENTIFIER="esimshaper")
+    """The journal when systemd runs us; else plain lines for a person."""
+    if _in_journal():
+        handler: logging.Handler = journal.JournalHandler(SYSLOG_IDENTIFIER=IDENTIFIER)
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
+def announce(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> None:
+    """Tells people: one message with its fields in the journal, or its text where there is none.
+
+    `names` are those of the configuration, by client; `interface` is the uplink.
+    """
+    priority = _PRIORITIES.get(notice.kind, _NOTICE)
+    if not _in_journal():
+        log.log(logging.WARNING if priority <= 4 else logging.INFO, "%s", notice.text)
+        return
+    try:
+        journal.send(
+            notice.text,
+            MESSAGE_ID=MESSAGE_IDS[notice.kind],
+            PRIORITY=str(priority),
+            SYSLOG_IDENTIFIER=IDENTIFIER,
+            **_fields(notice, names, interface),
+        )
+    except OSError as error:  # the journal is being restarted, say: no reason to end
+        log.warning("%s (without its fields in the journal: %s)", notice.text, error.strerror)
+
+
 def tell_manager(*, ready: bool = False, stopping: bool = False, status: str = "") -> None:
     """What systemd shows in `systemctl status`; nothing happens when it did not start us."""
     lines = [*(["READY=1"] if ready else []), *(["STOPPING=1"] if stopping else []), f"STATUS={status}"]
     daemon.notify("\n".join(lines))
+
+
+def _in_journal() -> bool:
+    """Whether standard error is the stream to the journal that systemd names; a shell inside a service inherits only
+    the name (systemd.exec(5), $JOURNAL_STREAM)."""
+    try:
+        error = os.fstat(2)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{error.st_dev}:{error.st_ino}"
+
+
+def _fields(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> dict[str, str]:
+    """Those that say something; ESIMSHAPER_SUBJECT is as in `for`, ESIMSHAPER_CLIENT as the label of metrics."""
+    client = ClientKey(notice.subject.id) if notice.subject.kind is SubjectKind.CLIENT else None
+    label = names.get(client, client) if client else ""
+    fields = {
+        "ESIMSHAPER_SUBJECT": _written(notice.subject, label),
+        "ESIMSHAPER_CLIENT": label,
+        "ESIMSHAPER_QUOTA": notice.quota,
+        "ESIMSHAPER_BYTES": "" if notice.kind is NoticeKind.CLIENT_STATE else str(notice.bytes),
+        "ESIMSHAPER_STATE": notice.level.value if notice.level else "",
+        "ESIMSHAPER_INTERFACE": interface,
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _written(subject: Subject, label: str) -> str:
+    if subject.kind is SubjectKind.CLIENT:
+        return f"client/{label}"
+    return f"group/{subject.id}" if subject.kind is SubjectKind.GROUP else subject.kind.value

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage report, whom people mean: what they write -> clients, or the Subject of a command; and back. Pure.
+
+Host names are what devices say of themselves. So a configured name counts more than a host name, or a stranger could
+take the place of a device by taking its name.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from esimshaper.core.limits import EVERYONE, UNKNOWN_GROUP, Subject, SubjectKind
+from esimshaper.core.model import PSEUDO_CLIENTS, ClientKey
+from esimshaper.core.report_words import Facts, identity, known_keys
+from esimshaper.core.state import State
+
+_PSEUDO = frozenset(PSEUDO_CLIENTS.values())
+
+
+def find_clients(state: State, text: str) -> tuple[ClientKey, ...]:
+    """The clients that a person means by `text`: a name, MAC, host name or address. Empty if there is none."""
+    wanted = text.strip().lower()
+    found = []
+    for key in known_keys(state):
+        who = identity(state, key)
+        names = {who.label.lower(), key, who.hostname.lower(), *who.addresses} - {""}
+        if wanted in names:
+            found.append(key)
+    return tuple(found)
+
+
+def subject_label(state: State, subject: Subject, facts: Facts) -> str:
+    """As in `for` of the configuration, and as the label `subject` of metrics: client/NAME, or client/MAC."""
+    if subject.kind is SubjectKind.CLIENT:
+        return f"client/{identity(state, ClientKey(subject.id), facts).label}"
+    return f"group/{subject.id}" if subject.kind is SubjectKind.GROUP else subject.kind.value
+
+
+def find_subject(state: State, text: str, facts: Facts) -> Subject:
+    """The one whom a person means by `text`: as in `for`, or a client's bare name, MAC, address or host name.
+
+    Raises ValueError with one sentence for a person if that is nobody, or not one alone.
+    """
+    text = text.strip()
+    if text == EVERYONE.kind.value:
+        return EVERYONE
+    if text == SubjectKind.EACH_CLIENT.value:
+        raise ValueError("only quotas are for each-client; name everyone, one client or a group")
+    word, slash, rest = text.partition("/")
+    if slash and word == SubjectKind.GROUP.value and rest in _groups(facts):
+        return Subject(SubjectKind.GROUP, rest)
+    found = _clients_called(state, rest if slash and word == SubjectKind.CLIENT.value else text, facts)
+    if len(found) > 1:
+        raise ValueError(f"`{text}` may be {' or '.join(f'client/{key}' for key in found)}; name one of them")
+    if not found:
+        raise ValueError(f"there is no client, group or host `{text}`; {_advice(state, text, facts)}")
+    if found[0] in _PSEUDO:
+        raise ValueError(f"{found[0]} is not a device that can be limited")
+    return Subject(SubjectKind.CLIENT, found[0])
+
+
+def _groups(facts: Facts) -> set[str]:
+    return {*facts.groups.values(), UNKNOWN_GROUP}
+
+
+def _clients_called(state: State, text: str, facts: Facts) -> list[ClientKey]:
+    """By configured name; or else by MAC or address; or else by host name."""
+    wanted = text.lower()
+    identities = [identity(state, key, facts) for key in {*known_keys(state), *facts.names}]
+    ways = (
+        [who.key for who in identities if who.name == text],
+        [who.key for who in identities if who.name.lower() == wanted],
+        [who.key for who in identities if wanted.replace("-", ":") == who.key or wanted in {who.key, *who.addresses}],
+        [who.key for who in identities if who.hostname.lower() == wanted],
+    )
+    return sorted(next((found for found in ways if found), [])) if wanted else []
+
+
+def _advice(state: State, text: str, facts: Facts) -> str:
+    """What was perhaps meant, written so that it is understood."""
+    words = {word.lower(): word for word in _words(state, facts)}
+    short = {word.partition("/")[2]: right for word, right in words.items() if "/" in word}
+    near = get_close_matches(text.lower(), [*words, *short], n=1)
+    right = next((found[each] for each in near for found in (words, short) if each in found), "")
+    return f"did you mean `{right}`?" if right else "`esimshaper clients` and `esimshaper quotas` show who there is"
+
+
+def _words(state: State, facts: Facts) -> Iterable[str]:
+    yield EVERYONE.kind.value
+    for group in _groups(facts):
+        yield f"group/{group}"
+    for key in {*known_keys(state), *facts.names} - _PSEUDO:
+        who = identity(state, key, facts)
+        yield who.hostname
+        yield f"client/{who.label}"
