@@ -72,8 +72,10 @@ struct account {
 	__u64 up_packets;
 	__u64 wasted_bytes; /* billed, then dropped by a block */
 	__u64 refused_at;   /* the limit that an upload was refused at last: it is announced once */
+	__u64 queued_bytes; /* uploads, of whomever, that were given to a tc class of this account: what it has not sent,
+			     * and does not hold, its queue dropped */
 };
-_Static_assert(sizeof(struct account) == 9 * 8, "struct account");
+_Static_assert(sizeof(struct account) == 10 * 8, "struct account");
 
 #define NO_LIMIT (~0ULL)
 

@@ -11,6 +11,7 @@ enum level { OPEN = 0, THROTTLED = 1, BLOCKED = 2 };
 struct verdict {
 	u32 level;           /* enum level, the worst of the chain */
 	u32 class;           /* tc class id, 0 to leave the packet's priority as it is */
+	u32 owner;           /* the account whose class it is */
 	u32 charged[CHAIN];  /* the accounts that were added to, 0 after the last */
 	u32 length;          /* how many they are */
 };
@@ -88,10 +89,10 @@ ALWAYS_INLINE struct verdict judge(u32 number, enum direction direction, u64 byt
 		verdict.length = i + 1;
 		exempt |= policy->flags & POLICY_EXEMPT;
 		level = level_of(policy, account, number, &used, bytes, direction);
-		if (!i)
-			verdict.class = policy->open_class;
-		if (!exempt && level == THROTTLED)
-			verdict.class = policy->throttled_class;
+		if (!i || (!exempt && level == THROTTLED)) {
+			verdict.class = level == THROTTLED && !exempt ? policy->throttled_class : policy->open_class;
+			verdict.owner = number;
+		}
 		if (!exempt && level > verdict.level)
 			verdict.level = level;
 		number = policy->parent;

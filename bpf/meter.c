@@ -104,6 +104,14 @@ ALWAYS_INLINE void charge(u32 number, enum direction direction, struct size size
 	}
 }
 
+ALWAYS_INLINE void enqueue(u32 number, u64 bytes)
+{
+	struct account *account = accounts.lookup(&number);
+
+	if (account)
+		__sync_fetch_and_add(&account->queued_bytes, bytes);
+}
+
 ALWAYS_INLINE void waste(u32 number, u64 bytes)
 {
 	struct account *account = accounts.lookup(&number);
@@ -178,8 +186,10 @@ ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 		}
 		count(REASON_FLOW_RESET, size.packets, size.bytes);
 	}
-	if (verdict.class)
+	if (verdict.class) {
 		skb->priority = verdict.class;
+		enqueue(verdict.owner, size.bytes);
+	}
 	charge(account, UP, size);
 	if (account == ACCOUNT_UNATTRIBUTED)
 		count(REASON_WAN_OUT_UNMARKED, size.packets, size.bytes);

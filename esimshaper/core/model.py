@@ -142,7 +142,8 @@ class Reading:
     `boottime` is CLOCK_BOOTTIME in seconds. `owners` names each account that is in use, pseudo-clients included.
     `accounts` and `owners` have clients only; `budgets` has the accounts of groups and of everyone too, whose numbers
     are in `groups` and `everyone`. `free` are accounts that the next new clients will get. `wasted`: bytes billed, then
-    dropped by a block. `refused`: the limit, a value of the Budget, at which an upload was last refused.
+    dropped by a block. `refused`: the limit, a value of the Budget, at which an upload was last refused. `queued`:
+    bytes of uploads that were given to a tc class of an account.
     """
 
     epoch: int
@@ -157,6 +158,7 @@ class Reading:
     events: Mapping[Reason, Event] = field(default_factory=dict)
     tables: tuple[Table, ...] = ()
     refused: Mapping[Account, int] = field(default_factory=dict)
+    queued: Mapping[Account, int] = field(default_factory=dict)
 
 
 Usage = Mapping[ClientKey, Counters]

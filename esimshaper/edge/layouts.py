@@ -4,7 +4,7 @@
 import struct
 
 META = struct.Struct("=QII")
-ACCOUNT = struct.Struct("=9Q")
+ACCOUNT = struct.Struct("=10Q")
 POLICY = struct.Struct("=9Q4I")
 GROUP_KEY = struct.Struct("=32s")
 EVENT = struct.Struct("=2Q")

@@ -96,6 +96,7 @@ class Meter:
         budgets: dict[Account, Budget] = {}
         wasted: dict[Account, int] = {}
         refused: dict[Account, int] = {}
+        queued: dict[Account, int] = {}
         for number, fields in enumerate(self._array("accounts", layouts.ACCOUNT)):
             if not any(fields):
                 continue
@@ -106,6 +107,8 @@ class Meter:
                 wasted[Account(number)] = fields[7]
             if fields[8]:
                 refused[Account(number)] = fields[8]
+            if fields[9]:
+                queued[Account(number)] = fields[9]
         owners |= self._owners()
         counted = enumerate(self._array("events", layouts.EVENT))
         return Reading(
@@ -120,6 +123,7 @@ class Meter:
             wasted,
             {Reason(number): Event(*fields) for number, fields in counted if any(fields)},
             refused=refused,
+            queued=queued,
         )
 
     def add_groups(self, names: Iterable[str]) -> None:

@@ -21,7 +21,7 @@ FIELDS = {
         layouts.ACCOUNT,
         (
             *(f"used[{on}]" for on in range(3)),
-            *("down_bytes", "up_bytes", "down_packets", "up_packets", "wasted_bytes", "refused_at"),
+            *("down_bytes", "up_bytes", "down_packets", "up_packets", "wasted_bytes", "refused_at", "queued_bytes"),
         ),
     ),
     "policy": (

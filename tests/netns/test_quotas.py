@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Quotas with the real daemon: a cut at the byte that holds whatever happens to the daemon, the link or the maps."""
+
+import contextlib
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from esimshaper.lab import Lab, Shape, WanKind, traffic
+from esimshaper.lab.namespaces import Host, wait_until
+from tests.netns.router import Router
+
+CLIENTS = 'clients: [{name: alice, mac: "02:00:00:00:00:10", group: family}, {name: bob, mac: "02:00:00:00:00:11"}]\n'
+IN_FLIGHT = 400_000  # 20 Mbit/s, 40 ms and what waits at the carrier
+
+
+def quotas(*rows: str) -> str:
+    return CLIENTS + "quotas:\n" + "".join(f"  - {{{row}}}\n" for row in rows)
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with Lab(WanKind.TUN, shape=Shape(delay_ms=20, down_bits=20_000_000, up_bits=20_000_000)) as built:
+        yield built
+
+
+def row_of(router: Router, quota: str, subject: str) -> dict[str, Any]:
+    rows = router.get("/v1/quotas")["quotas"]
+    return next(row for row in rows if (row["quota"], row["subject"]) == (quota, subject))
+
+
+def state_of(router: Router, client: str) -> str:
+    entry = next(each for each in router.get("/v1/clients")["clients"] if each["client"] == client)
+    return str(entry["state"])
+
+
+def download(client: Host, server: str, size: int, timeout: float = 10) -> int:
+    """How many bytes a program got, also if its connection was cut."""
+    got = 0
+
+    def count() -> None:
+        nonlocal got
+        with contextlib.suppress(OSError):
+            got = traffic.tcp_down(server, size, timeout=timeout).down
+
+    client.call(count)
+    return got
+
+
+def passes(client: Host, server: str) -> bool:
+    try:
+        client.call(traffic.ping, server, count=1)
+    except OSError:
+        return False
+    return True
+
+
+def test_client_is_cut_at_its_limit_and_nobody_else(make_router: Callable[..., Router], lab: Lab) -> None:
+    router = make_router(lab, quotas("name: daily, for: each-client, limit: 3MB, period: day, then: block")).start()
+    alice, bob = lab.clients
+    before = router.measure()
+    with pytest.raises(ConnectionResetError):
+        alice.call(traffic.tcp_down, lab.servers4[0], 30_000_000)
+    bob.call(traffic.tcp_down, lab.servers4[1], 1_000_000)
+    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=3)
+    moved = router.measure() - before
+    row = row_of(router, "daily", "client/alice")
+    assert 3_000_000 <= moved.bill.of(lab.servers4[0]).total_bytes <= 3_000_000 + IN_FLIGHT
+    assert moved.sum.down_bytes == moved.bill.seen_by_router.down_bytes
+    assert row["limit_bytes"] == 3_000_000
+    assert row["used_bytes"] >= 2_990_000
+    assert state_of(router, "bob") == "open"
+    assert not passes(alice, lab.servers4[0])
+    assert passes(bob, lab.servers4[1])
+    alice.run(["ping", "-c", "1", "-W", "2", "192.168.77.1"])  # the router itself stays
+
+
+def test_limit_holds_while_the_daemon_is_dead(make_router: Callable[..., Router], lab: Lab) -> None:
+    router = make_router(lab, quotas("name: daily, for: each-client, limit: 2MB, period: day, then: block")).start()
+    alice = lab.clients[0]
+    assert passes(alice, lab.servers4[0])
+    router.measure()
+    router.kill()
+    bill = lab.carrier.settle()
+    with pytest.raises(OSError):
+        alice.call(traffic.tcp_down, lab.servers4[0], 30_000_000, timeout=5)
+    assert (lab.carrier.settle() - bill).total.total_bytes <= 2_000_000 + IN_FLIGHT
+    router.start()
+    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=3)
+    assert "reached" in router.log.read_text() or "used up" in router.log.read_text()
+
+
+def test_device_never_seen_is_limited_from_its_first_byte_while_the_daemon_is_dead(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    router = make_router(
+        lab,
+        CLIENTS.replace("02:00:00:00:00:11", "02:00:00:00:00:77")
+        + "quotas:\n  - {name: guests, for: group/unknown, limit: 1MB, period: day, then: block}\n",
+    ).start()
+    router.measure()
+    router.kill()
+    stranger = lab.clients[1]
+    bill = lab.carrier.settle()
+    with pytest.raises(OSError):
+        stranger.call(traffic.tcp_up, lab.servers4[0], 30_000_000, timeout=5)
+    stranger.ip("link set eth0 down", "link set eth0 address 02:00:00:00:00:99", "link set eth0 up")
+    assert (lab.carrier.settle() - bill).total.up_bytes <= 1_000_000 + 100_000
+
+
+def test_restart_and_returning_wan_let_no_packet_of_a_blocked_client_pass(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    router = make_router(lab, quotas("name: daily, for: client/alice, limit: 1MB, period: day, then: block")).start()
+    alice = lab.clients[0]
+    download(alice, lab.servers4[0], 10_000_000)
+    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=3)
+    bill = lab.carrier.settle()
+    flood = alice.popen(["ping", "-i", "0.002", "-q", lab.servers4[0]])
+    try:
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            router.stop(number)
+            router.start()
+        for kind in (WanKind.TAP, WanKind.TUN):
+            lab.recreate_wan(kind)
+            wait_until("attaching again", lambda: router.get("/v1/status")["wan"]["attached"], timeout=10)
+    finally:
+        flood.kill()
+        flood.wait()
+    assert (lab.carrier.settle() - bill).of(lab.servers4[0]).up_bytes == 0
+
+
+def test_reboot_forgets_nothing_that_was_saved(make_router: Callable[..., Router], lab: Lab, bpffs: Path) -> None:
+    router = make_router(lab, quotas("name: daily, for: each-client, limit: 3MB, period: day, then: block")).start()
+    alice = lab.clients[0]
+    download(alice, lab.servers4[0], 2_000_000)
+    router.measure()
+    assert router.stop() == 0
+    used = 2_000_000
+    lab.router.run(["tc", "qdisc", "del", "dev", "wan0", "clsact"])
+    lab.router.run(["tc", "qdisc", "del", "dev", "br0", "clsact"])
+    shutil.rmtree(bpffs / "pins")
+    router.start()
+    wait_until("alice", lambda: row_of(router, "daily", "client/alice")["used_bytes"] >= used, timeout=5)
+    bill = lab.carrier.settle()
+    download(alice, lab.servers4[0], 10_000_000)
+    assert (lab.carrier.settle() - bill).total.total_bytes <= 1_000_000 + IN_FLIGHT
+
+
+def test_grant_opens_a_cut_client_and_is_exact_again(make_router: Callable[..., Router], lab: Lab) -> None:
+    router = make_router(lab, quotas("name: daily, for: client/alice, limit: 1MB, period: day, then: block")).start()
+    alice = lab.clients[0]
+    download(alice, lab.servers4[0], 10_000_000)
+    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=3)
+    done = router.run("grant", "client/alice", "2MB")
+    assert done.returncode == 0, done.stderr
+    bill = lab.carrier.settle()
+    download(alice, lab.servers4[0], 10_000_000)
+    again = (lab.carrier.settle() - bill).total.total_bytes
+    assert 1_500_000 <= again <= 2_000_000 + IN_FLIGHT
+
+
+def test_block_and_allow_by_hand_are_over_the_quotas(make_router: Callable[..., Router], lab: Lab) -> None:
+    router = make_router(lab, quotas("name: plan, for: everyone, limit: 1MB, period: month, then: block")).start()
+    alice, bob = lab.clients
+    assert passes(alice, lab.servers4[0])
+    assert router.run("block", "client/alice").returncode == 0
+    assert not passes(alice, lab.servers4[0])
+    assert passes(bob, lab.servers4[1])
+    download(bob, lab.servers4[1], 5_000_000)
+    wait_until("the plan's end", lambda: not passes(bob, lab.servers4[1]), timeout=5)
+    assert router.run("allow", "client/alice").returncode == 0
+    assert passes(alice, lab.servers4[0])
+    assert not passes(bob, lab.servers4[1])
+
+
+def test_throttled_client_gets_its_rate_and_its_neighbour_keeps_its_own(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    router = make_router(
+        lab, quotas("name: daily, for: client/alice, limit: 200KB, period: day, then: {throttle: 1mbit}")
+    ).start()
+    alice, bob = lab.clients
+    alice.call(traffic.tcp_down, lab.servers4[0], 300_000)
+    wait_until("the verdict", lambda: state_of(router, "alice") == "throttled", timeout=3)
+    slow = alice.start(_timed, traffic.tcp_down, lab.servers4[0], 500_000)
+    quick = bob.call(_timed, traffic.tcp_down, lab.servers4[1], 4_000_000)
+    assert quick < 3
+    assert 3.5 <= slow.result(30) <= 6
+    up = alice.call(_timed, traffic.tcp_up, lab.servers4[0], 500_000)
+    assert 3.5 <= up <= 6
+
+
+def _timed(move: Callable[..., Any], server: str, size: int) -> float:
+    import time
+
+    began = time.monotonic()
+    move(server, size)
+    return time.monotonic() - began
+
+
+def test_programs_of_a_blocked_client_are_told_at_once(make_router: Callable[..., Router], lab: Lab) -> None:
+    router = make_router(lab, CLIENTS).start()
+    alice = lab.clients[0]
+    assert passes(alice, lab.servers4[0])
+    assert router.run("block", "alice").returncode == 0
+    with pytest.raises(ConnectionRefusedError):
+        alice.call(traffic.tcp_down, lab.servers4[0], 1000, timeout=5)
+    with pytest.raises(ConnectionRefusedError):
+        alice.call(traffic.tcp_down, lab.servers6[0], 1000, timeout=5)
+    said = alice.popen(["ping", "-c", "1", "-W", "2", lab.servers4[0]], stdout=-1, text=True).communicate()[0]
+    assert "filtered" in said.lower()
+    bill = lab.carrier.settle()
+    assert router.run("allow", "alice").returncode == 0
+    assert passes(alice, lab.servers4[0])
+    assert (lab.carrier.settle() - bill).total.up_packets > 0
