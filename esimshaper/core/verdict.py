@@ -35,12 +35,12 @@ def verdicts(
     zone: tzinfo,
 ) -> Mapping[Subject, Verdict]:
     """The Verdict of each subject that has a chain; `by_hand` is the Override that counts for it."""
-    own = {subject: _worst(_of_quota(each, now, zone) for each in of) for subject, of in held.items()}
+    own = {subject: _worst(_of_quota(each, now, zone) for each in of) for subject, of in held.items() if _limits(of)}
 
     def verdict(subject: Subject) -> Verdict:
         if override := by_hand.get(subject):
             return _of_hand(override, now, zone)
-        return _worst(own.get(each, OPEN) for each in chains[subject])
+        return _worst(own[each] for each in chains[subject] if each in own)
 
     return {subject: verdict(subject) for subject in chains if subject != STRANGER}
 
@@ -61,6 +61,11 @@ def _of_quota(held: Held, now: float, zone: tzinfo) -> Verdict:
     used = f"{format_size(tally.used)} {_USED[quota.direction]} of {format_size(tally.allowed)}"
     reason = f"{quota.name}: {used}, {what} until {format_moment(tally.window.end, now, zone)}"
     return Verdict(level, reason, quota.name, quota.action.rate, tally.window.end)
+
+
+def _limits(held: Iterable[Held]) -> bool:
+    """Most of the time nothing is reached, and this is all there is to it."""
+    return any(each.tally.reached for each in held)
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:
