@@ -17,6 +17,7 @@ _RATES = ("bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s")
 _NUMBER = r"([0-9]{1,16})(?:\.([0-9]{1,12}))?"
 _WRITTEN_SIZE = re.compile(_NUMBER + " ?([kKMGT]?B|[KMGT]iB)")
 _WRITTEN_RATE = re.compile(_NUMBER + " ?([kKmMgG]?bit)(?:/s)?")
+_WRITTEN_DURATION = re.compile("(?=[0-9])" + " ?".join(f"(?:([0-9]{{1,9}}){unit})?" for unit in "dhms"))
 _POWERS = ("", "k", "m", "g", "t")
 
 
@@ -71,6 +72,19 @@ def parse_rate(text: str) -> int:
         raise ValueError(f"`{text}` is not a rate with its unit, such as 256kbit or 5mbit")
     whole, decimals, unit = written.groups(default="")
     return _exact(text, whole, decimals, 1000 ** _POWERS.index(unit.removesuffix("bit").lower()), "bits per second")
+
+
+def parse_duration(text: str) -> int:
+    """Seconds, from whole numbers of days, hours, minutes and seconds in this order: `30m`, `2h`, `1d12h`.
+
+    Raises ValueError for anything else, and for no time at all.
+    """
+    written = _WRITTEN_DURATION.fullmatch(text.strip())
+    days, hours, minutes, seconds = (int(number) for number in written.groups(default="0")) if written else (0, 0, 0, 0)
+    length = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    if not length:
+        raise ValueError(f"`{text}` is not a length of time such as 30m, 2h or 1d12h")
+    return length
 
 
 def _exact(text: str, whole: str, decimals: str, unit: int, name: str) -> int:

@@ -40,12 +40,12 @@ class Answers:
         self._state = state
         self._facts = facts
 
-    def routes(self) -> dict[str, Route]:
+    def routes(self) -> dict[tuple[str, str], Route]:
         return {
-            "/v1/status": self._status,
-            "/v1/clients": self._clients,
-            "/v1/flows": self._flows,
-            "/v1/history": self._history,
+            ("GET", "/v1/status"): self._status,
+            ("GET", "/v1/clients"): self._clients,
+            ("GET", "/v1/flows"): self._flows,
+            ("GET", "/v1/history"): self._history,
         }
 
     def _status(self, params: Params) -> report.Document:

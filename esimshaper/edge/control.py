@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: the control socket, server side. In: a callable per path. Out: HTTP + JSON. Owns: the unix socket.
+"""Edge: the control socket, server side. In: a callable per method and path. Out: HTTP + JSON. Owns: the unix socket.
 
-    GET /v1/status        -> 200 {"version": 1, ...}
-    anything that fails   -> 4xx or 500 {"version": 1, "error": "one sentence"}
+    GET /v1/status              -> 200 {"version": 1, ...}
+    POST /v1/block {"subject"}  -> 200 {"version": 1, ...}, once it is done
+    anything that fails         -> 4xx or 500 {"version": 1, "error": "one sentence", "hint": what to do, if known}
 
-The other end is edge/control_client.py, or `curl --unix-socket`.
+The other end is edge/control_client.py, or `curl --unix-socket` (with `--json '{"subject": "tv"}'`).
 """
 
 import grp
@@ -15,13 +16,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from esimshaper.edge.http import Application, Listener, listen_unix, plain
+from esimshaper.core.model import Unusable
+from esimshaper.edge.http import MAX_BODY, Application, Listener, listen_unix, plain
 
 GROUP = "esimshaper"
 JSON = "application/json"
 
-Route = Callable[[Mapping[str, str]], Mapping[str, Any]]
-"""Takes the parameters of the query, gives a document. Called from other threads; raises BadParameter."""
+Params = Mapping[str, Any]
+"""Of GET the query, all of it text; of POST the JSON object that is the body."""
+
+Route = Callable[[Params], Mapping[str, Any]]
+"""Takes Params, gives a document. Called from other threads; raises BadParameter, or Unusable if it cannot be done."""
+
+Routes = Mapping[tuple[str, str], Route]
+"""By method and path, such as `("GET", "/v1/status")`."""
 
 log = logging.getLogger(__name__)
 
@@ -30,15 +38,15 @@ class BadParameter(Exception):  # noqa: N818 - it is answered, not a fault
     """What was asked for makes no sense; the text is one sentence for the person who asked."""
 
 
-def serve(routes: Mapping[str, Route], path: Path) -> Listener:
-    """Serves `routes` (by path, such as `/v1/status`) until the Listener is stopped; then remove the socket yourself.
+def serve(routes: Routes, path: Path) -> Listener:
+    """Serves `routes` until the Listener is stopped; then remove the socket yourself.
 
     The socket has mode 0660 and the group `esimshaper` where there is one. Raises Unusable if it cannot be made.
     """
     return listen_unix(application(routes), path, _group())
 
 
-def application(routes: Mapping[str, Route]) -> Application:
+def application(routes: Routes) -> Application:
     """The WSGI application behind `serve`."""
 
     def respond(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -49,28 +57,48 @@ def application(routes: Mapping[str, Route]) -> Application:
     return respond
 
 
-def _answer(routes: Mapping[str, Route], environ: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    path = environ.get("PATH_INFO", "")
-    if path not in routes:
-        return "404 Not Found", _error(f"there is no {path}; try one of {', '.join(sorted(routes))}")
-    method = environ.get("REQUEST_METHOD", "")
-    if method != "GET":
-        return "405 Method Not Allowed", _error(f"{path} can only be read (GET)")
+def _answer(routes: Routes, environ: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    method, path = environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
+    methods = [known for known, at in routes if at == path]
+    if not methods:
+        paths = sorted({at for _, at in routes})
+        return "404 Not Found", _error(f"there is no {path}; try one of {', '.join(paths)}")
+    if method not in methods:
+        return "405 Method Not Allowed", _error(f"{path} takes {' and '.join(methods)}")
     try:
-        params = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True, max_num_fields=20))
-    except ValueError:
-        return "400 Bad Request", _error("the query cannot be read")
-    try:
-        return "200 OK", routes[path](params)
+        params = _body(environ) if method == "POST" else _query(environ)
+        return "200 OK", routes[method, path](params)
     except BadParameter as error:
         return "400 Bad Request", _error(str(error))
+    except Unusable as error:
+        return "400 Bad Request", _error(error.message, error.hint)
     except Exception:
         log.exception("a request for %s failed", path)
         return "500 Internal Server Error", _error("internal error; the daemon's journal says more")
 
 
-def _error(sentence: str) -> Mapping[str, Any]:
-    return {"version": 1, "error": sentence}
+def _query(environ: Mapping[str, Any]) -> Params:
+    try:
+        return dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True, max_num_fields=20))
+    except ValueError:
+        raise BadParameter("the query cannot be read") from None
+
+
+def _body(environ: Mapping[str, Any]) -> Params:
+    """What cheroot gives to read ends where the request's body does; it refuses more than MAX_BODY by itself."""
+    try:
+        body = json.loads(environ["wsgi.input"].read(MAX_BODY) or b"{}")
+    except (ValueError, RecursionError):
+        raise BadParameter("the body is not JSON") from None
+    except OSError:
+        raise BadParameter("the body did not come in time") from None
+    if not isinstance(body, dict):
+        raise BadParameter('the body must be an object, such as {"subject": "tv"}')
+    return body
+
+
+def _error(sentence: str, hint: str = "") -> Mapping[str, Any]:
+    return {"version": 1, "error": sentence} | ({"hint": hint} if hint else {})
 
 
 def _group() -> int | None:
@@ -83,7 +111,7 @@ def _group() -> int | None:
 # --- for routes: reading parameters
 
 
-def only(params: Mapping[str, str], *names: str) -> None:
+def only(params: Params, *names: str) -> None:
     """Raises BadParameter for a parameter that is not one of `names`."""
     for name in params:
         if name not in names:
@@ -91,20 +119,32 @@ def only(params: Mapping[str, str], *names: str) -> None:
             raise BadParameter(f"unknown parameter {name!r}: {known}")
 
 
-def whole_number(params: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    """A whole number between `low` and `high`, both included. Raises BadParameter."""
-    text = params.get(name, "")
-    if not text:
+def text(params: Params, name: str) -> str:
+    """A text that is not empty. Raises BadParameter."""
+    value = params.get(name)
+    if not isinstance(value, str) or not value:
+        raise BadParameter(f"{name} is missing" if value is None else f"{name} must be a text that is not empty")
+    return value
+
+
+def whole_number(params: Params, name: str, default: int | None, low: int, high: int) -> int:
+    """A whole number from `low` to `high`, both included; without a default it must be there. Raises BadParameter."""
+    value = params.get(name)
+    if value in (None, ""):
+        if default is None:
+            raise BadParameter(f"{name} is missing")
         return default
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high):
-        raise BadParameter(f"{name} must be a whole number from {low} to {high}, not {text!r}")
-    return int(text)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        value = int(value)
+    if type(value) is not int or not low <= value <= high:
+        raise BadParameter(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+    return value
 
 
-def choice(params: Mapping[str, str], name: str, default: str, allowed: Iterable[str]) -> str:
+def choice(params: Params, name: str, default: str, allowed: Iterable[str]) -> str:
     """One of `allowed`. Raises BadParameter."""
-    text = params.get(name, "") or default
+    value = params.get(name, "") or default
     words = list(allowed)
-    if text not in words:
-        raise BadParameter(f"{name} must be one of {', '.join(words)}, not {text!r}")
-    return text
+    if value not in words:
+        raise BadParameter(f"{name} must be one of {', '.join(words)}, not {value!r}")
+    return str(value)

@@ -39,9 +39,17 @@ def default_socket() -> Path:
 
 def get(socket_path: Path, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The document at `path`, such as `/v1/status`. Raises DaemonNotRunning or ControlError."""
-    target = f"{path}?{urlencode(params)}" if params else path
+    return _ask(socket_path, "GET", f"{path}?{urlencode(params)}" if params else path)
+
+
+def post(socket_path: Path, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Has something done, such as `/v1/block`, and gives what it led to. Raises DaemonNotRunning or ControlError."""
+    return _ask(socket_path, "POST", path, json.dumps(body).encode())
+
+
+def _ask(socket_path: Path, method: str, target: str, body: bytes | None = None) -> dict[str, Any]:
     try:
-        status, body = _request(socket_path, target)
+        status, answer = _request(socket_path, method, target, body)
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise DaemonNotRunning(
             f"the daemon is not running (nobody listens on {socket_path})",
@@ -56,13 +64,14 @@ def get(socket_path: Path, path: str, params: Mapping[str, str] | None = None) -
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "strerror", None) or error or type(error).__name__
         raise ControlError(f"the daemon on {socket_path} broke off its answer: {reason}") from error
-    return _document(status, body, socket_path)
+    return _document(status, answer, socket_path)
 
 
-def _request(socket_path: Path, target: str) -> tuple[int, bytes]:
+def _request(socket_path: Path, method: str, target: str, body: bytes | None) -> tuple[int, bytes]:
     connection = _UnixConnection(socket_path)
+    headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body is not None else {})
     try:
-        connection.request("GET", target, headers={"Accept": "application/json"})
+        connection.request(method, target, body, headers)
         response = connection.getresponse()
         return response.status, response.read(MAX_DOCUMENT)
     finally:
@@ -77,7 +86,8 @@ def _document(status: int, body: bytes, socket_path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ControlError(f"what listens on {socket_path} is not esimshaper: its answer is no document")
     if status != http.client.OK:
-        raise ControlError(str(document.get("error", f"the daemon answered with status {status}")))
+        sentence = document.get("error", f"the daemon answered with status {status}")
+        raise ControlError(str(sentence), str(document.get("hint", "")))
     return document
 
 
