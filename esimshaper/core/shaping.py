@@ -112,8 +112,8 @@ def _framed(rate: int, wire: Wire) -> int:
 
 
 def _leaf(class_id: int, parent: int, ceil: int, wire: Wire) -> Class:
-    wait = ceil * _DELAY_MS // 8000
-    limit = min(max(wait, _LEAST_FRAMES * wire.frame), _MOST_BYTES)
+    frames = min(max(ceil * _DELAY_MS // 8000, _LEAST_FRAMES * wire.frame), _MOST_BYTES) // wire.frame
+    limit = frames * wire.frame + wire.frame // 2  # full packets leave half a frame over, so a ping always finds room
     largest = wire.frame * 3 // 2 if ceil < _SPLIT_BELOW else _NEVER_SPLIT
     return Class(class_id, parent, min(LEAST, ceil), ceil, Leaf(limit, largest))
 

@@ -35,8 +35,9 @@ _LINKLAYER_ETHERNET = 1  # as it is; without it the kernel asks for the old tabl
 _TICK_NS = 64  # PSCHED_SHIFT
 _MOST = 0xFFFF_FFFF
 
-_BURST_MS = 10
-"""Of the ceiling, at least one frame: what a late timer can make good again."""
+_BURST = 10_000_000 // _TICK_NS
+"""The time, in ticks, that a late timer can make good again. HTB sends a whole frame as long as nothing is owed, so a
+burst shorter than a frame costs a slow class nothing but what it would get above its rate."""
 _TBF_RATE = 125_000_000_000
 """Bytes per second: TBF is there to split packets, and is never to be what holds them back."""
 
@@ -75,8 +76,8 @@ def set_class(index: int, item: Class, wire: Wire, *, add: bool) -> bytes:
     parms = _HTB_PARMS.pack(
         *_rate(rate),
         *_rate(ceil),
-        _burst(rate, wire),
-        _burst(ceil, wire),
+        _BURST,
+        _BURST,
         wire.frame,  # quantum: one frame each in turn
         0,
         0,
@@ -168,12 +169,6 @@ def read_stats(body: memoryview) -> tuple[int, Queued]:
 
 def _rate(each_second: int) -> tuple[int, int, int, int, int, int]:
     return 0, _LINKLAYER_ETHERNET, 0, 0, 0, each_second
-
-
-def _burst(each_second: int, wire: Wire) -> int:
-    """The time that the bytes of a burst take, in ticks, as the kernel wants it told."""
-    size = max(wire.frame, each_second * _BURST_MS // 1000)
-    return min(_MOST, -(-size * 1_000_000_000 // (each_second * _TICK_NS)))
 
 
 def _named(kind: str, options: bytes) -> bytes:

@@ -231,8 +231,8 @@ def test_ip_bytes_get_the_rate_when_packets_are_full_and_never_more(rate: int) -
 def test_a_slow_queue_is_short_and_takes_no_super_packets() -> None:
     classes = wanted(Link(), [Shaped(ALICE, 128_000), Shaped(BOB, 20_000_000)], []).upload or {}
     slow, fast = (classes[class_ids(account).throttled].leaf for account in (ALICE, BOB))
-    assert slow == Leaf(limit=5 * 1500, largest=2250)
-    assert fast == Leaf(limit=250_000, largest=2250)
+    assert slow == Leaf(limit=5 * 1500 + 750, largest=2250)
+    assert fast == Leaf(limit=166 * 1500 + 750, largest=2250)
     assert (classes[DEFAULT].leaf or Leaf(0, 0)).largest > 600_000
 
 
