@@ -7,6 +7,7 @@ redirects to it by its class id. Downloads need the IFB because a qdisc shapes o
 
 import errno
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from socket import htons
@@ -264,7 +265,7 @@ class Shaper:
         try:
             match change.step:
                 case Step.ADD_DEVICE:
-                    self._add_device(ifb)
+                    self._add_device(links)
                 case Step.REMOVE_DEVICE if ifb:
                     self._route.link("del", index=ifb.index)
                 case Step.ADD_REDIRECT if wan and ifb:
@@ -277,15 +278,14 @@ class Shaper:
             return [_sentence(change, error.code)]
         return []
 
-    def _add_device(self, there: _Link | None) -> None:
-        """The alias is given before it is up: one that is half made is nobody's, or made up for at the next try."""
-        if there is None:
-            name = f"ifb-{self._wan}"[:_NAME_ROOM]
+    def _add_device(self, links: Sequence[_Link]) -> None:
+        """A name and an alias cannot be given at once: one of ours that is down and has none was left half made."""
+        name = f"ifb-{self._wan}"[:_NAME_ROOM]
+        there, half = self._ifb(links), self._find(links, name)
+        if there is None and not (half and half.kind == "ifb" and not half.up and not half.alias):
             self._route.link("add", ifname=name, kind="ifb")
-            (index,) = self._route.link_lookup(ifname=name)
-            self._route.link("set", index=index, IFLA_IFALIAS=ALIAS + self._wan)
-        else:
-            index = there.index
+        index = there.index if there else self._route.link_lookup(ifname=name)[0]
+        self._route.link("set", index=index, IFLA_IFALIAS=ALIAS + self._wan)
         self._route.link("set", index=index, state="up")
 
     def _add_filter(self, wan: _Link, ifb: _Link) -> None:
@@ -325,7 +325,7 @@ def _wire(link: _Link) -> Wire:
 
 
 def _index(body: memoryview) -> int:
-    return int.from_bytes(body[4:8], "little")
+    return int.from_bytes(body[4:8], sys.byteorder)
 
 
 def _target(options: Any) -> int:  # noqa: ANN401 - pyroute2 has no types

@@ -238,6 +238,18 @@ def test_a_foreign_root_qdisc_stays_unless_it_is_to_be_replaced(box: Box) -> Non
         subprocess.run(router.command(["tc", "qdisc", "del", "dev", "wan0", "root"]), capture_output=True, check=False)
 
 
+def test_an_ifb_left_half_made_is_taken_and_one_of_others_is_not(box: Box) -> None:
+    box.lab.router.ip("link add ifb-wan0 type ifb")
+    assert box.shape(Shaped(ALICE, 128_000))[1] == ()
+    assert box.tree.device
+    box.shaper.remove()
+    box.lab.router.ip("link add ifb-wan0 type ifb", "link set ifb-wan0 alias mine")
+    problems = box.shape(Shaped(ALICE, 128_000))[1]
+    box.lab.router.ip("link del ifb-wan0")
+    assert problems[0] == "download cannot be shaped as wanted: add device failed: File exists"
+    assert box.lab.clients[0].call(traffic.ping, box.lab.servers4[0], count=1).down
+
+
 def test_an_ifb_that_somebody_deletes_is_mended(box: Box) -> None:
     box.shape(Shaped(ALICE, 128_000))
     router, client = box.lab.router, box.lab.clients[0]
