@@ -35,6 +35,7 @@ class Rules:
     """What of the settings matters here. `zone`: when days and months of history begin, and how late it is for people.
 
     `names` are those of all clients that are listed, `groups` the group of each of them that has one.
+    `knows_quotas`: False if the settings cannot be read; then everybody's standing stays as it is, for better times.
     """
 
     wan: str
@@ -42,6 +43,7 @@ class Rules:
     names: Mapping[ClientKey, str] = field(default_factory=dict)
     groups: Mapping[ClientKey, str] = field(default_factory=dict)
     quotas: tuple[Quota, ...] = ()
+    knows_quotas: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,9 @@ def advance(state: State, rules: Rules, now: float, seen: Observation) -> tuple[
     at = clock.moment(state.baseline, reading.boottime, now, trusted=seen.clock_trusted)
     new_maps = state.baseline is None or state.baseline.epoch != reading.epoch
     moved = budgets_between(state.baseline, reading)
-    following, outcome = _limited(_counted(state, rules, at, seen), rules, at, reading, moved)
+    following, outcome = _counted(state, rules, at, seen), Outcome()
+    if rules.knows_quotas:
+        following, outcome = _limited(following, rules, at, reading, moved)
     if not _is_due(following, new_maps=new_maps):
         return following, outcome
     following, booking = _hand_out(following, rules)

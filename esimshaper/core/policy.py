@@ -72,12 +72,12 @@ def new_groups(quotas: Iterable[Quota], groups: Mapping[str, Account]) -> tuple[
 
 
 def shaped(place: Place) -> tuple[Shaped, ...]:
-    """Accounts that have a throttle limit, free ones included, and at what rate.
+    """Accounts that have a throttle limit, free ones included, and at what rate; in the order of their numbers.
 
     That is the smallest rate of those limits that are reached; if none is, that of the one that comes first.
     """
     everybody = {**place.accounts, **dict.fromkeys(place.free, STRANGER)}
-    rates = ((account, _rate(place.held.get(subject, ()))) for account, subject in everybody.items())
+    rates = ((account, _rate(place.held.get(everybody[account], ()))) for account in sorted(everybody))
     return tuple(Shaped(account, rate) for account, rate in rates if rate is not None)
 
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from esimshaper.core.limits import Manual
 from esimshaper.core.model import (
     ROUTER,
     UNATTRIBUTED,
@@ -18,8 +19,10 @@ from esimshaper.core.model import (
     Reading,
     Resolution,
 )
-from esimshaper.core.pipeline import Rules, advance, final, not_saved, resume, saved
+from esimshaper.core.pipeline import Rules, advance, final, grant, not_saved, override, resume, saved
 from esimshaper.core.state import Baseline, Booking, State
+from tests.core.holding import ALICE as HOLDER
+from tests.core.holding import Router, client, quota
 
 ALICE = ClientKey("02:00:00:00:00:10")
 BOB = ClientKey("02:00:00:00:00:11")
@@ -161,6 +164,33 @@ def test_history_that_opens_late_is_not_booked_twice():
     assert month_bytes(booking) == 1100
     _, booking = tick(resume(None, state=early), 1061, 5000)
     assert month_bytes(booking) == 5500, "what was counted before there was a database is saved once there is"
+
+
+def test_what_was_set_by_hand_while_history_could_not_be_opened_is_kept():
+    router = Router(quota())
+    router.tick(A=100)
+    saved_before = router.disk
+    router.state = State()
+    router.tick(A=120)
+    router.state = grant(router.state, router.rules, client(HOLDER), 50, int(router.now) + 60)
+    router.state = override(router.state, client(HOLDER), Manual.ALLOW)
+    router.tick()
+    router.state = resume(saved_before, state=router.state)
+    router.tick(A=130)
+    assert (router.tally().used, router.tally().allowed) == (130, 550)
+    assert router.state.verdicts[client(HOLDER)].reason == "allowed by hand"
+    router.tick(60)
+    assert router.tally().allowed == 500
+
+
+def test_settings_that_cannot_be_read_cost_nobody_its_standing():
+    router = Router(quota())
+    router.tick(A=500)
+    standing = router.state.baseline.standing
+    router.restart(quotas=(), knows_quotas=False)
+    outcome = router.tick(A=520)
+    assert router.state.baseline.standing == standing
+    assert (outcome.policies, router.state.notices) == ({}, ())
 
 
 def test_a_clock_set_back_delays_no_save(quiet):

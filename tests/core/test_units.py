@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Units: what people read is what was counted."""
 
+from datetime import datetime
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esimshaper.core.units import format_duration, format_rate, format_size, parse_rate, parse_size
+from esimshaper.core.units import format_duration, format_moment, format_rate, format_size, parse_rate, parse_size
 
 POWERS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15, "EB": 10**18}
 
@@ -166,3 +168,22 @@ def test_what_is_shown_can_be_written(number):
     assert format_size(parse_size(shown)) == shown
     shown = format_rate(number)
     assert shown.endswith("Tbit/s") or format_rate(parse_rate(shown)) == shown
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        ("2026-11-30 18:00", "18:00"),
+        ("2026-11-30 00:00", "00:00"),
+        ("2026-12-01 00:00", "tomorrow 00:00"),
+        ("2026-12-02 00:30", "2026-12-02 00:30"),
+        ("2026-11-29 23:59", "2026-11-29 23:59"),
+    ],
+)
+def test_a_moment_is_told_as_seen_from_now(moment, text):
+    zone = ZoneInfo("Asia/Kolkata")
+
+    def unix(words: str) -> int:
+        return int(datetime.fromisoformat(words).replace(tzinfo=zone).timestamp())
+
+    assert format_moment(unix(moment), unix("2026-11-30 20:15"), zone) == text

@@ -9,12 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from esimshaper.core.model import Account, ClientKey, Counters, Observation, Reading
+from esimshaper.core.limits import EVERYONE, Action, ActionKind, Period, PeriodUnit, Quota
+from esimshaper.core.model import Account, Budget, ClientKey, Counters, Observation, Reading
 from esimshaper.core.pipeline import Rules, advance, resume, saved
 from esimshaper.edge.history import History
 
 CLIENTS = {Account(number): ClientKey(f"02:00:00:00:00:{number:02x}") for number in range(20)}
-POLICY = Rules("wwan0", ZoneInfo("Asia/Kolkata"))
+ZONE = ZoneInfo("Asia/Kolkata")
+WHOLE = Account(100)
+PLAN = Quota("plan", EVERYONE, 10**15, Period(PeriodUnit.MONTH), ZONE, Action(ActionKind.BLOCK))
+POLICY = Rules("wwan0", ZONE, quotas=(PLAN,))
 
 
 def main(path: str) -> None:
@@ -22,13 +26,14 @@ def main(path: str) -> None:
     if history.notes:
         sys.exit(history.notes)
     state = resume(history.load(), history.identities())
-    reading = Reading(1, 1000.0, {account: Counters() for account in CLIENTS}, CLIENTS)
+    reading = Reading(1, 1000.0, {account: Counters() for account in CLIENTS}, CLIENTS, everyone=WHOLE)
     if state.baseline:
         reading = replace(reading, boottime=state.baseline.boottime, accounts=state.baseline.accounts)
     while True:
         # A minute later each client has moved something, and 5 MB in all: that is a save with each tick.
         accounts = {a: c + Counters(300_000 + a, 1000, 300, 20) for a, c in reading.accounts.items()}
-        reading = replace(reading, boottime=reading.boottime + 60, accounts=accounts)
+        used = Budget(sum(counters.total_bytes for counters in accounts.values()))
+        reading = replace(reading, boottime=reading.boottime + 60, accounts=accounts, budgets={WHOLE: used})
         state, outcome = advance(state, POLICY, 1_800_000_000 + reading.boottime, Observation(reading))
         if outcome.booking is None:
             sys.exit("there was nothing to save")

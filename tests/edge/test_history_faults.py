@@ -72,7 +72,10 @@ def test_a_writer_killed_at_any_moment_loses_nothing_that_it_had_saved(path):
         with closing(History.open(path)) as history:
             assert history.notes == ""
             assert_rows_and_baseline_agree(history)
-            now_saved = round((history.load().boottime - 1000) / 60)
+            baseline = history.load()
+            now_saved = round((baseline.boottime - 1000) / 60)
+            (plan,) = baseline.standing.tallies
+            assert plan.used == sum(counters.total_bytes for counters in baseline.totals.values())
         # One more may be safe than was told: killed between the commit and the line.
         assert saves + told <= now_saved <= saves + told + 1
         saves = now_saved
