@@ -91,7 +91,7 @@ def refusals(place: Place, refused: Mapping[Account, int]) -> frozenset[tuple[st
         subject = place.accounts.get(account)
         for each in place.held.get(subject, ()) if subject else ():
             budget = place.budgets.get(account, _UNUSED)
-            if each.quota.action.kind is ActionKind.BLOCK and _end(each, budget, each.tally.allowed) == count:
+            if _end(each, budget, each.tally.allowed) == count:
                 found.add((each.quota.name, each.tally.subject))
     return frozenset(found)
 

@@ -9,7 +9,7 @@ from esimshaper.core.limits import EVERYONE, Level, Manual, NoticeKind
 from esimshaper.core.model import ROUTER, UNATTRIBUTED, Account, Observation, Unusable
 from esimshaper.core.pipeline import advance, final, grant, not_saved, override, saved
 from esimshaper.core.state import State
-from tests.core.holding import ALICE, BOB, DAY, NOTIFY, SLOW, Router, client, group, plan, quota
+from tests.core.holding import ALICE, BOB, DAY, NOTIFY, SLOW, A, Router, client, group, plan, quota
 
 
 def test_a_life_in_notices():
@@ -143,6 +143,33 @@ def test_what_is_set_by_hand_is_saved_at_once():
     assert outcome.booking.baseline.standing.overrides
     assert router.told == ["alice is blocked now: blocked by hand"]
     assert router.tick().booking is None
+
+
+def test_what_is_set_by_hand_is_saved_also_if_there_is_nothing_to_tell():
+    router = Router(quota())
+    router.tick()
+    router.state = override(router.state, client(ALICE), Manual.ALLOW)
+    assert router.tick().booking.baseline.standing.overrides
+    assert router.told == []
+
+
+def test_nobody_is_warned_of_a_limit_that_is_reached():
+    router = Router(quota(warn_at=(480,)))
+    router.tick(A=450)
+    router.reading = replace(router.reading, refused={A: 500})
+    router.tick()
+    told = list(router.told)
+    router.tick(A=490)
+    assert router.told == told
+
+
+def test_a_client_that_left_is_told_of_when_its_quota_is_lifted():
+    router = Router(quota())
+    router.tick(A=500)
+    router.restart(quotas=())
+    router.reading = replace(router.reading, owners={Account(0): UNATTRIBUTED})
+    router.tick()
+    assert router.told[-1] == "alice is open now"
 
 
 def test_the_router_and_nobody_are_not_told_about():

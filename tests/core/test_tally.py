@@ -258,3 +258,22 @@ def test_a_higher_limit_can_be_reached_anew_and_a_lower_one_at_once():
     router.restart(quotas=(quota(limit=300),))
     router.tick()
     assert router.tally().reached
+
+
+def test_what_a_first_window_begins_with_is_nobodys_own_among_each_client():
+    """Each device that comes by would begin with it, and begin with it again after it was away for a while."""
+    router = Router(quota(used=250))
+    router.tick(A=10)
+    assert router.tally().used == 10
+
+
+def test_a_grant_does_not_outlive_its_window_when_the_period_gets_shorter():
+    router = Router(quota())
+    router.tick()
+    router.state = grant(router.state, router.rules, client(ALICE), 200, int(router.now) + 7200)
+    router.tick()
+    router.restart(quotas=(quota(period=Period(PeriodUnit.HOUR)),))
+    router.tick(3600)
+    assert router.tally().granted == 0
+    router.tick(3600)
+    assert (router.tally().granted, router.state.baseline.standing.grants) == (0, ())
