@@ -18,10 +18,11 @@ from esimshaper.daemon.loop import Daemon, rules_of
 from esimshaper.daemon.observer import last_readings
 from esimshaper.daemon.places import pins_root, state_directory
 from esimshaper.daemon.unloading import book_last_bytes
-from esimshaper.edge import service, settings_file
+from esimshaper.edge import refusal, service, settings_file
 from esimshaper.edge.control_client import default_socket
 from esimshaper.edge.meter import OURS
 from esimshaper.edge.pins import Pins
+from esimshaper.edge.shaper import Shaper
 from esimshaper.edge.traffic_control import TrafficControl
 
 __all__ = ["run", "unload"]
@@ -51,11 +52,17 @@ def unload(config: Path) -> list[str]:
         cleanup.callback(pins.close)
         control = TrafficControl(pins.markers, OURS)
         cleanup.callback(control.close)
-        removed = control.sweep()
+        removed = [*_stop_shaping(), *control.sweep(), *refusal.remove()]
         book_last_bytes([reading for _, reading in last_readings(pins)], state_directory(), _policy(config))
         removed += [f"maps and programs {generation.name}" for generation in pins.generations()]
         pins.remove_all()
     return removed
+
+
+def _stop_shaping() -> list[str]:
+    shaper = Shaper("")
+    with contextlib.closing(shaper):
+        return shaper.remove()
 
 
 @contextlib.contextmanager
@@ -72,4 +79,4 @@ def _policy(config: Path) -> pipeline.Rules:
     try:
         return rules_of(settings_file.load(config))
     except settings_file.SettingsError:
-        return pipeline.Rules("", ZoneInfo("UTC"))
+        return pipeline.Rules("", ZoneInfo("UTC"), knows_quotas=False)

@@ -2,16 +2,19 @@
 """What the control socket answers: parameters -> documents. Runs in HTTP threads, and asks the loop for the State."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from datetime import UTC
 from typing import Any, TypeVar
 
-from esimshaper.core import ledger, report
+from esimshaper.core import ledger, pipeline, report, report_quotas
+from esimshaper.core.limits import Manual, Subject
 from esimshaper.core.model import ClientKey, Resolution, Usage
+from esimshaper.core.report_subjects import find_clients, find_subject
+from esimshaper.core.report_words import Document, Facts
 from esimshaper.core.state import State
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge import conntrack
-from esimshaper.edge.control import BadParameter, Route, choice, only, whole_number
+from esimshaper.edge.control import BadParameter, Params, Route, choice, only, text, whole_number
 from esimshaper.edge.meter import Meter
 
 ANSWER_SECONDS = 4
@@ -19,25 +22,34 @@ ANSWER_SECONDS = 4
 
 MAX_ROWS = 100_000
 
-Params = Mapping[str, str]
+MAX_GRANT = 10**15
+MAX_SECONDS = 366 * 24 * 3600
+
+Change = Callable[[Callable[[State], State]], Coroutine[Any, Any, None]]
+"""On the loop: changes the State by what it is given, and comes back when that is saved and in force."""
+
 T = TypeVar("T")
 
 
 class Answers:
-    """`state` and `facts` give the latest; they are called from the loop and from other threads."""
+    """`state` and `facts` give the latest; they are called from the loop and from other threads. See Change."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         storage: Storage,
         meter: Meter,
+        rules: pipeline.Rules,
         state: Callable[[], State],
-        facts: Callable[[], report.Facts],
+        facts: Callable[[], Facts],
+        change: Change,
     ) -> None:
         self._loop = loop
         self._storage = storage
         self._meter = meter
+        self._rules = rules
         self._state = state
+        self._change = change
         self._facts = facts
 
     def routes(self) -> dict[tuple[str, str], Route]:
@@ -46,19 +58,24 @@ class Answers:
             ("GET", "/v1/clients"): self._clients,
             ("GET", "/v1/flows"): self._flows,
             ("GET", "/v1/history"): self._history,
+            ("GET", "/v1/quotas"): self._quotas,
+            ("POST", "/v1/grant"): self._grant,
+            ("POST", "/v1/block"): lambda params: self._override(params, Manual.BLOCK),
+            ("POST", "/v1/allow"): lambda params: self._override(params, Manual.ALLOW),
+            ("POST", "/v1/clear"): lambda params: self._override(params, None),
         }
 
-    def _status(self, params: Params) -> report.Document:
+    def _status(self, params: Params) -> Document:
         only(params)
         state, today, month = self._on_loop(self._usage())
         return report.status_document(state, self._facts(), today, month)
 
-    def _clients(self, params: Params) -> report.Document:
+    def _clients(self, params: Params) -> Document:
         only(params)
         state, today, month = self._on_loop(self._usage())
         return report.clients_document(state, self._facts().now, today, month)
 
-    def _flows(self, params: Params) -> report.Document:
+    def _flows(self, params: Params) -> Document:
         only(params, "limit", "order", "client")
         limit = whole_number(params, "limit", 20, 1, MAX_ROWS)
         recent = choice(params, "order", "bytes", ("bytes", "recent")) == "recent"
@@ -66,12 +83,43 @@ class Answers:
         count, flows = self._meter.flows(limit, self._chosen(state, params), recent_first=recent)
         return report.flows_document(state, self._facts().now, conntrack.behind_nat(flows), count=count)
 
-    def _history(self, params: Params) -> report.Document:
+    def _history(self, params: Params) -> Document:
         only(params, "by", "limit", "client")
         words = [resolution.value for resolution in Resolution]
         resolution = Resolution(choice(params, "by", Resolution.DAY.value, words))
         limit = whole_number(params, "limit", 31, 1, MAX_ROWS)
         return self._on_loop(self._history_document(resolution, limit, params))
+
+    def _quotas(self, params: Params) -> Document:
+        only(params)
+        return report_quotas.quotas_document(self._state(), self._facts())
+
+    def _grant(self, params: Params) -> Document:
+        only(params, "subject", "bytes", "seconds")
+        subject, size = self._subject(params), whole_number(params, "bytes", None, 1, MAX_GRANT)
+        until = self._until(params)
+        self._on_loop(self._change(lambda state: pipeline.grant(state, self._rules, subject, size, until)))
+        return report_quotas.grant_document(self._state(), self._facts(), subject, size, until)
+
+    def _override(self, params: Params, manual: Manual | None) -> Document:
+        only(params, "subject", "seconds")
+        subject, until = self._subject(params), self._until(params)
+        self._on_loop(self._change(lambda state: pipeline.override(state, subject, manual, until)))
+        return report_quotas.by_hand_document(self._state(), self._facts(), subject)
+
+    def _subject(self, params: Params) -> Subject:
+        try:
+            return find_subject(self._state(), text(params, "subject"), self._facts())
+        except ValueError as error:
+            raise BadParameter(str(error)) from None
+
+    def _until(self, params: Params) -> int | None:
+        """By the time that counts, which may be another than that of the wall clock."""
+        if "seconds" not in params:
+            return None
+        seconds = whole_number(params, "seconds", None, 1, MAX_SECONDS)
+        baseline = self._state().baseline
+        return int(baseline.time if baseline else self._facts().now.timestamp()) + seconds
 
     async def _usage(self) -> tuple[State, Usage, Usage]:
         """The state with today's and this month's usage at one moment, saved and unsaved together."""
@@ -88,7 +136,7 @@ class Answers:
                 report.plus_pending(saved_month, pending, month),
             )
 
-    async def _history_document(self, resolution: Resolution, limit: int, params: Params) -> report.Document:
+    async def _history_document(self, resolution: Resolution, limit: int, params: Params) -> Document:
         async with self._storage.lock:
             facts = self._facts()
             chosen = self._chosen(self._state(), params)
@@ -101,12 +149,12 @@ class Answers:
             return report.history_document(facts.now, resolution, rows, limit=limit, client=label)
 
     def _chosen(self, state: State, params: Params) -> tuple[ClientKey, ...] | None:
-        text = params.get("client", "")
-        if not text:
+        wanted = params.get("client", "")
+        if not wanted:
             return None
-        found = report.find_clients(state, text)
+        found = find_clients(state, wanted)
         if not found:
-            raise BadParameter(f"there is no client {text!r}; `esimshaper clients` lists them")
+            raise BadParameter(f"there is no client {wanted!r}; `esimshaper clients` lists them")
         return found
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:

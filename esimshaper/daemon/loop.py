@@ -10,14 +10,15 @@ import contextlib
 import logging
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from esimshaper import __version__
-from esimshaper.core import pipeline, report
-from esimshaper.core.model import ClientKey
+from esimshaper.core import pipeline, report_metrics
+from esimshaper.core.report_words import Facts
 from esimshaper.core.settings import Settings
 from esimshaper.core.state import Booking, State
 from esimshaper.daemon.answers import Answers
@@ -93,12 +94,14 @@ class Daemon:
         self._observer.look_around()
         self._tick(look_around=True)
         self._observer.attach()
-        answers = Answers(loop, self._storage, self._observer.meter, lambda: self._state, self._facts)
+        answers = Answers(
+            loop, self._storage, self._observer.meter, self._rules, lambda: self._state, self._facts, self._change
+        )
         self._socket.parent.mkdir(parents=True, exist_ok=True)
         self._cleanup.callback(self._socket.unlink, missing_ok=True)
         self._cleanup.callback(control.serve(answers.routes(), self._socket).stop)
         listen = self._settings.metrics.listen
-        served = metrics.serve(lambda: report.metrics(self._state, self._facts()), listen.address, listen.port)
+        served = metrics.serve(lambda: report_metrics.metrics(self._state, self._facts()), listen.address, listen.port)
         self._cleanup.callback(served.stop)
         log.info("counting on %s; metrics at http://%s/metrics", self._settings.wan.interface, served.address)
         service.tell_manager(ready=True, status=f"counting on {self._settings.wan.interface}")
@@ -160,6 +163,18 @@ class Daemon:
         for notice in booking.notices:
             service.announce(notice, self._rules.names, self._settings.wan.interface)
 
+    async def _change(self, change: Callable[[State], State]) -> None:
+        """What a person set is in force with the next packet, and saved before they are told so.
+
+        If it cannot be saved it is in force all the same; the status says what is wrong with the disk.
+        """
+        self._state = change(self._state)
+        if self._saving:
+            await asyncio.wait([self._saving])
+        self._tick()
+        if self._saving:
+            await asyncio.wait([self._saving])
+
     async def _store(self, booking: Booking) -> None:
         async with self._storage.lock:
             if not self._storage.is_open:
@@ -173,8 +188,8 @@ class Daemon:
             else:
                 self._state = pipeline.not_saved(self._state, self._rules)
 
-    def _facts(self) -> report.Facts:
-        return report.Facts(
+    def _facts(self) -> Facts:
+        return Facts(
             now=datetime.now(self._zone),
             version=__version__,
             wan_interface=self._settings.wan.interface,
@@ -184,6 +199,9 @@ class Daemon:
             tick_seconds=self._tick_seconds,
             storage_problem=self._storage.problem,
             storage_failures=self._storage.failures,
+            quotas=self._rules.quotas,
+            names=self._rules.names,
+            groups=self._rules.groups,
         )
 
     def _stop(self) -> None:
