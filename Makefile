@@ -97,14 +97,16 @@ install: root packages-run
 	install -D -m 644 -t '$(DESTDIR)$(prefix)/share/doc/esimshaper' README.md CHANGELOG.md LICENSE etc/esimshaper.yaml
 	test -e '$(config)/esimshaper.yaml' || install -m 644 etc/esimshaper.yaml '$(config)'
 	install -D -m 644 -t '$(DESTDIR)$(prefix)/lib/systemd/system' systemd/*.service
+	install -D -m 644 -t '$(DESTDIR)$(prefix)/lib/systemd/catalog' systemd/*.catalog
 	test -n '$(DESTDIR)' || groupadd --system --force esimshaper
-	test -n '$(DESTDIR)' -o ! -d /run/systemd/system || systemctl daemon-reload
+	test -n '$(DESTDIR)' -o ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
 	@echo 'Now edit /etc/esimshaper/esimshaper.yaml, then: systemctl enable --now esimshaper'
 
 uninstall: root
 	test ! -d /run/systemd/system || systemctl disable --now --quiet esimshaper || true
 	test ! -x '$(prefix)/bin/esimshaper' || '$(prefix)/bin/esimshaper' unload
 	rm -rf '$(prefix)/lib/esimshaper' '$(prefix)/share/esimshaper' '$(prefix)/share/doc/esimshaper'
-	rm -f '$(prefix)/bin/esimshaper' '$(prefix)/lib/systemd/system/esimshaper.service'
-	test ! -d /run/systemd/system || systemctl daemon-reload
+	rm -f '$(prefix)/bin/esimshaper' '$(prefix)/lib/systemd/system/esimshaper.service' \
+		'$(prefix)/lib/systemd/catalog/esimshaper.catalog'
+	test ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
 	@echo 'The configuration (/etc/esimshaper) and the history (/var/lib/esimshaper) are still there.'

@@ -7,7 +7,7 @@ from esimshaper.cli_base import Verbs, add_json, add_socket, add_verb, command, 
 from esimshaper.core.units import parse_duration, parse_size
 
 MAX_BYTES = 1000 * 1000**4
-MAX_SECONDS = 3650 * 86400
+MAX_SECONDS = 366 * 86400
 
 _SUBJECT = "everyone, client/NAME or group/NAME; or the name, MAC or host name of a client alone"
 

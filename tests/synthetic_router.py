@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from esimshaper.core import chain, pipeline, report, tally
+from esimshaper.core import chain, pipeline, report, report_quotas, report_subjects, tally
 from esimshaper.core.limits import (
     EVERYONE,
     Action,
@@ -44,6 +44,7 @@ from esimshaper.core.model import (
     Table,
 )
 from esimshaper.core.period import window
+from esimshaper.core.report_words import Facts
 from esimshaper.core.state import Baseline, State
 from esimshaper.core.verdict import verdicts
 from esimshaper.edge import control
@@ -108,7 +109,7 @@ ATTACHED = (
 )
 
 
-def facts(**changes) -> report.Facts:
+def facts(**changes) -> Facts:
     standard = {
         "now": NOW,
         "version": "0.1.0",
@@ -121,7 +122,7 @@ def facts(**changes) -> report.Facts:
         "names": RULES.names,
         "groups": RULES.groups,
     }
-    return report.Facts(**(standard | changes))
+    return Facts(**(standard | changes))
 
 
 def state(
@@ -239,25 +240,39 @@ class Router:
     def seconds(self) -> float:
         return time.monotonic() - self._began
 
+    def status(self, params):
+        control.only(params)
+        current = self.now()
+        return report.status_document(current, facts(), usage_today(current), usage_today(current))
+
+    def clients(self, params):
+        control.only(params)
+        current = self.now()
+        return report.clients_document(current, NOW, usage_today(current), usage_today(current))
+
+    def quotas(self, params):
+        control.only(params)
+        return report_quotas.quotas_document(self.now(), facts())
+
     def grant(self, params):
         control.only(params, "subject", "bytes", "seconds")
         subject = self._subject(params)
         size, until = control.whole_number(params, "bytes", None, 1, 10**15), self._until(params)
         self._standing = pipeline.grant(self.now(), RULES, subject, size, until).baseline.standing
-        return report.grant_document(self.now(), facts(), subject, size, until)
+        return report_quotas.grant_document(self.now(), facts(), subject, size, until)
 
     def by_hand(self, manual: Manual | None):
         def route(params):
             control.only(params, "subject", *(["seconds"] if manual else []))
             subject = self._subject(params)
             self._standing = pipeline.override(self.now(), subject, manual, self._until(params)).baseline.standing
-            return report.by_hand_document(self.now(), facts(), subject)
+            return report_quotas.by_hand_document(self.now(), facts(), subject)
 
         return route
 
     def _subject(self, params) -> Subject:
         try:
-            return report.find_subject(self.now(), control.text(params, "subject"), facts())
+            return report_subjects.find_subject(self.now(), control.text(params, "subject"), facts())
         except ValueError as error:
             raise control.BadParameter(str(error)) from None
 
@@ -270,24 +285,10 @@ def routes(more_clients: int = 0) -> control.Routes:
     """All that the daemon answers."""
     box = Router(more_clients)
 
-    def status(params):
-        control.only(params)
-        current = box.now()
-        return report.status_document(current, facts(), usage_today(current), usage_today(current))
-
-    def clients(params):
-        control.only(params)
-        current = box.now()
-        return report.clients_document(current, NOW, usage_today(current), usage_today(current))
-
-    def quotas(params):
-        control.only(params)
-        return report.quotas_document(box.now(), facts())
-
     def chosen(params) -> tuple[ClientKey, ...] | None:
         if not params.get("client"):
             return None
-        found = report.find_clients(state(), params["client"])
+        found = report_subjects.find_clients(state(), params["client"])
         if not found:
             raise control.BadParameter(f"no client is called {params['client']!r}")
         return found
@@ -318,10 +319,10 @@ def routes(more_clients: int = 0) -> control.Routes:
         raise RuntimeError("a fault of ours, raised on purpose")
 
     return {
-        ("GET", "/v1/status"): status,
-        ("GET", "/v1/clients"): clients,
+        ("GET", "/v1/status"): box.status,
+        ("GET", "/v1/clients"): box.clients,
         ("GET", "/v1/flows"): flow_list,
-        ("GET", "/v1/quotas"): quotas,
+        ("GET", "/v1/quotas"): box.quotas,
         ("GET", "/v1/history"): history_list,
         ("GET", "/v1/fails"): fails,
         ("POST", "/v1/grant"): box.grant,

@@ -106,7 +106,7 @@ def test_what_the_daemon_refuses_is_said_with_a_way_on(server, arguments, error)
         (("grant", "tv", "500"), "with its unit"),
         (("grant", "tv", "0B"), "not between 1B and 1000TB"),
         (("grant", "tv", "1GB", "--for", "2"), "such as 30m, 2h or 1d12h"),
-        (("block", "tv", "--for", "99999d"), "more than 3650d"),
+        (("block", "tv", "--for", "99999d"), "more than 366d"),
         (("block", "tv", "--for", "2h", "--clear"), "not allowed with"),
         (("block",), "SUBJECT"),
     ],

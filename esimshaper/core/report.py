@@ -52,24 +52,10 @@ from esimshaper.core.model import (
     Resolution,
     Usage,
 )
-from esimshaper.core.report_metrics import events, metrics
-from esimshaper.core.report_quotas import (
-    by_hand_document,
-    by_hand_entries,
-    glance,
-    grant_document,
-    quotas_document,
-    state_entry,
-)
-from esimshaper.core.report_subjects import find_clients, find_subject
+from esimshaper.core.report_metrics import events
+from esimshaper.core.report_quotas import by_hand_entries, glance, state_entry
 from esimshaper.core.report_words import Document, Facts, identity, iso, known_keys, names, new_document, wasted
 from esimshaper.core.state import State
-
-__all__ = [
-    "Document", "Facts", "by_hand_document", "clients_document", "find_clients", "find_subject", "flows_document",
-    "grant_document", "history_document", "metrics", "plus_pending", "protocol_name", "quotas_document",
-    "status_document",
-]  # fmt: skip
 
 TOP_CLIENTS = 5
 WAN_HOOKS = (Hook.WAN_INGRESS, Hook.WAN_EGRESS)

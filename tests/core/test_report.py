@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esimshaper.core import report
+from esimshaper.core import report, report_metrics, report_subjects
 from esimshaper.core.model import (
     Attachment,
     Bucket,
@@ -50,7 +50,7 @@ def test_documents_and_metrics_exist_before_the_first_reading():
     assert status["wan"] == {"interface": "wwan0", "attached": False, "problems": []}
     assert status["clients"] == {"count": 0, "top": []}
     assert report.clients_document(nothing, NOW, {}, {})["clients"] == []
-    assert samples(report.metrics(nothing, facts(tick_at=None)), "last_tick_timestamp_seconds") == {}
+    assert samples(report_metrics.metrics(nothing, facts(tick_at=None)), "last_tick_timestamp_seconds") == {}
 
 
 def test_clients_come_by_todays_bytes_with_pseudo_clients_among_them():
@@ -119,10 +119,10 @@ def test_history_adds_clients_up_per_bucket_oldest_first_and_keeps_the_newest():
 def test_a_client_is_found_by_anything_that_people_call_it():
     state = router.state()
     for text in ("alice-phone", "Alice-Phone", "ALICES-IPHONE", "192.168.8.20", "02:00:00:00:00:10"):
-        assert report.find_clients(state, text) == (ALICE,)
-    assert report.find_clients(state, "router") == ("router",)
-    assert report.find_clients(state, "") == ()
-    assert report.find_clients(state, "alice") == ()
+        assert report_subjects.find_clients(state, text) == (ALICE,)
+    assert report_subjects.find_clients(state, "router") == ("router",)
+    assert report_subjects.find_clients(state, "") == ()
+    assert report_subjects.find_clients(state, "alice") == ()
 
 
 def test_pending_usage_counts_from_the_start_of_the_period_only():
@@ -144,14 +144,14 @@ def test_clients_add_up_to_the_wan_whatever_they_are_called(totals, names):
         baseline=Baseline(1, {}, {}, totals, {"wwan0": wan}),
         identities={key: Identity(key, name) for key, name in names.items()},
     )
-    metrics = report.metrics(state, facts())
+    metrics = report_metrics.metrics(state, facts())
     for way in ("receive", "transmit"):
         clients = samples(metrics, f"client_{way}_bytes_total")
         assert sum(clients.values()) == sum(samples(metrics, f"wan_{way}_bytes_total").values())
 
 
 def test_metrics_name_every_reason_even_before_it_happens():
-    events = samples(report.metrics(router.state(), facts()), "datapath_events_total")
+    events = samples(report_metrics.metrics(router.state(), facts()), "datapath_events_total")
     assert set(events) == {(reason.label,) for reason in Reason}
     assert events[("wan_in_flow_missing",)] == 24
     assert events[("lan_clients_full",)] == 0
@@ -160,7 +160,8 @@ def test_metrics_name_every_reason_even_before_it_happens():
 def test_metrics_tell_of_attachments_maps_and_the_configuration():
     attachments = (Attachment("wwan0", Hook.WAN_EGRESS, attached=False, problem="x"),)
     loaded = NOW - timedelta(days=1)
-    metrics = report.metrics(router.state(attachments=attachments), facts(config_ok=False, config_loaded=loaded))
+    state = router.state(attachments=attachments)
+    metrics = report_metrics.metrics(state, facts(config_ok=False, config_loaded=loaded))
     assert samples(metrics, "program_attached") == {("wwan0", "wan_egress"): 0}
     assert samples(metrics, "map_entries")[("flows",)] == 60_000
     assert samples(metrics, "map_max_entries")[("flows",)] == 65_536

@@ -4,7 +4,7 @@
 import json
 from dataclasses import replace
 
-from esimshaper.core import pipeline, report
+from esimshaper.core import pipeline, report, report_metrics, report_quotas
 from esimshaper.core.limits import EVERYONE, Manual, Standing, Subject, SubjectKind
 from esimshaper.core.state import State
 from tests import synthetic_router as router
@@ -12,20 +12,20 @@ from tests.synthetic_router import ALICE, BARE, NOW, PIXEL, RULES, TV, client, f
 
 
 def rows(state: State) -> dict[tuple[str, str], dict]:
-    return {(row["quota"], row["subject"]): row for row in report.quotas_document(state, facts())["quotas"]}
+    return {(row["quota"], row["subject"]): row for row in report_quotas.quotas_document(state, facts())["quotas"]}
 
 
 def samples(state: State, name: str) -> dict:
-    (metric,) = [m for m in report.metrics(state, facts()) if m.name == f"esimshaper_{name}"]
+    (metric,) = [m for m in report_metrics.metrics(state, facts()) if m.name == f"esimshaper_{name}"]
     return dict(metric.samples)
 
 
 def test_documents_survive_json_unchanged():
     state = router.state()
     for document in (
-        report.quotas_document(state, facts()),
-        report.grant_document(state, facts(), client(ALICE), 10**6, 1_800_000_000),
-        report.by_hand_document(state, facts(), client(BARE)),
+        report_quotas.quotas_document(state, facts()),
+        report_quotas.grant_document(state, facts(), client(ALICE), 10**6, 1_800_000_000),
+        report_quotas.by_hand_document(state, facts(), client(BARE)),
     ):
         assert document["version"] == 1
         assert json.loads(json.dumps(document)) == document
@@ -71,11 +71,11 @@ def test_a_client_that_was_never_here_has_its_configured_name():
 
 def test_tallies_of_quotas_that_are_gone_are_not_shown():
     gone = facts(quotas=router.QUOTAS[1:])
-    assert "plan" not in {row["quota"] for row in report.quotas_document(router.state(), gone)["quotas"]}
+    assert "plan" not in {row["quota"] for row in report_quotas.quotas_document(router.state(), gone)["quotas"]}
 
 
 def test_what_is_set_by_hand_and_ends_early_is_listed():
-    document = report.quotas_document(router.state(), facts())
+    document = report_quotas.quotas_document(router.state(), facts())
     (blocked,) = document["by_hand"]
     assert (blocked["subject"], blocked["setting"]) == (f"client/{BARE}", "block")
     assert blocked["until"] == "2026-11-23T20:00:00+09:00"
@@ -86,16 +86,16 @@ def test_what_is_set_by_hand_and_ends_early_is_listed():
 
 def test_an_answer_tells_what_a_command_has_led_to():
     granted = pipeline.grant(router.state(), RULES, client(ALICE), 300_000_000, None)
-    document = report.grant_document(granted, facts(), client(ALICE), 300_000_000, None)
+    document = report_quotas.grant_document(granted, facts(), client(ALICE), 300_000_000, None)
     assert [(row["quota"], row["granted_bytes"]) for row in document["quotas"]] == [
         ("daily", 300_000_000),
         ("alice-trip", 300_000_000),
     ]
     assert (document["subject"], document["until"], document["until_unix"]) == ("client/alice-phone", None, None)
     allowed = pipeline.override(router.state(), EVERYONE, Manual.ALLOW, None)
-    assert report.by_hand_document(allowed, facts(), EVERYONE)["setting"] == "allow"
+    assert report_quotas.by_hand_document(allowed, facts(), EVERYONE)["setting"] == "allow"
     cleared = pipeline.override(allowed, EVERYONE, None)
-    assert report.by_hand_document(cleared, facts(), EVERYONE)["setting"] is None
+    assert report_quotas.by_hand_document(cleared, facts(), EVERYONE)["setting"] is None
 
 
 def test_status_and_clients_say_how_everybody_stands():
@@ -145,8 +145,8 @@ def test_each_client_is_in_one_state_and_all_three_are_there():
 
 
 def test_without_quotas_or_readings_there_is_nothing_to_show_and_nothing_fails():
-    document = report.quotas_document(State(), facts(quotas=()))
+    document = report_quotas.quotas_document(State(), facts(quotas=()))
     assert (document["quotas"], document["by_hand"], document["grants"]) == ([], [], [])
     assert samples(State(), "quota_limit_bytes") == {}
     subject = Subject(SubjectKind.GROUP, "living-room")
-    assert report.by_hand_document(State(), facts(), subject)["state"]["level"] == "open"
+    assert report_quotas.by_hand_document(State(), facts(), subject)["state"]["level"] == "open"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from esimshaper.core import report
+from esimshaper.core import report_subjects
 from esimshaper.core.limits import EVERYONE, Subject, SubjectKind
 from esimshaper.core.model import ClientKey, Identity
 from tests import synthetic_router as router
@@ -32,7 +32,7 @@ STATE = router.state()
     ],
 )
 def test_people_are_understood(text, subject):
-    assert report.find_subject(STATE, text, facts()) == subject
+    assert report_subjects.find_subject(STATE, text, facts()) == subject
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_people_are_understood(text, subject):
 )
 def test_others_are_told_what_is_wrong(text, sentence):
     with pytest.raises(ValueError) as caught:
-        report.find_subject(STATE, text, facts())
+        report_subjects.find_subject(STATE, text, facts())
     assert sentence in str(caught.value)
 
 
@@ -62,16 +62,16 @@ def test_a_stranger_cannot_take_the_place_of_a_device_by_its_host_name():
     thief = Identity(ClientKey("02:00:00:00:00:66"), hostname="alice-phone")
     state = replace(STATE, identities={**STATE.identities, thief.key: thief})
     for text in ("alice-phone", "ALICE-PHONE", "client/alice-phone"):
-        assert report.find_subject(state, text, facts()) == client(ALICE)
+        assert report_subjects.find_subject(state, text, facts()) == client(ALICE)
     posing = replace(thief, hostname=ALICE)
     state = replace(STATE, identities={**STATE.identities, thief.key: posing})
-    assert report.find_subject(state, ALICE, facts()) == client(ALICE)
+    assert report_subjects.find_subject(state, ALICE, facts()) == client(ALICE)
 
 
 def test_two_devices_of_one_host_name_are_asked_about():
     twin = Identity(ClientKey("02:00:00:00:00:66"), hostname="Alices-iPhone")
     state = replace(STATE, identities={**STATE.identities, twin.key: twin})
     with pytest.raises(ValueError) as caught:
-        report.find_subject(state, "Alices-iPhone", facts())
+        report_subjects.find_subject(state, "Alices-iPhone", facts())
     assert f"may be client/{ALICE} or client/{twin.key}" in str(caught.value)
-    assert report.find_subject(state, f"client/{twin.key}", facts()) == client(twin.key)
+    assert report_subjects.find_subject(state, f"client/{twin.key}", facts()) == client(twin.key)

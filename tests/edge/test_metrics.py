@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from esimshaper.core import report
+from esimshaper.core import report_metrics
 from esimshaper.core.model import Unusable
 from esimshaper.edge import metrics
 from tests import synthetic_router as router
@@ -19,7 +19,7 @@ from tests import tools
 
 @pytest.fixture
 def listener():
-    running = metrics.serve(lambda: report.metrics(router.state(), router.facts()), "127.0.0.1", 0)
+    running = metrics.serve(lambda: report_metrics.metrics(router.state(), router.facts()), "127.0.0.1", 0)
     yield running
     running.stop()
 
@@ -54,7 +54,8 @@ def test_a_host_name_cannot_break_the_exposition():
     from esimshaper.core.state import State
 
     evil = Identity(ClientKey("02:00:00:00:00:10"), "", 'a"} 1\nfake_metric{b="\\')
-    running = metrics.serve(lambda: report.metrics(State(identities={evil.key: evil}), router.facts()), "127.0.0.1", 0)
+    state = State(identities={evil.key: evil})
+    running = metrics.serve(lambda: report_metrics.metrics(state, router.facts()), "127.0.0.1", 0)
     try:
         assert not re.search("^fake_metric", scrape(running.address), re.MULTILINE)
     finally:
