@@ -135,6 +135,7 @@ def test_missed_bytes_end_in_a_failure(tmp_path):
         said, _ = process.communicate(timeout=LIMIT)
     assert process.returncode == 1
     assert "NOT EQUAL" in said
+    assert "missed nothing" not in said
     assert remains(process, tmp_path) == []
 
 
