@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a hostile or unlucky network does to the daemon and its numbers: the bill stays the bill."""
+
+import subprocess
+from collections.abc import Callable
+
+from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab.namespaces import wait_until
+from tests.netns.router import Router, bytes_of
+
+ROW = 'clients: [{name: alice, mac: "02:00:00:00:00:10"}, {name: bob, mac: "02:00:00:00:00:11"}]\n'
+
+
+def test_storm_of_interfaces_neither_stops_the_daemon_nor_hides_the_wan(make_router: Callable[..., Router]) -> None:
+    """More link events than a netlink socket holds, and dumps that are cut short all the time."""
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab, ROW).start()
+        names = [f"storm{number}" for number in range(40)]
+        storm = lab.router.start(make_and_delete, names)
+        lab.recreate_wan(WanKind.TAP)
+        storm.result(60)
+        wait_until("attaching again", lambda: router.get("/v1/status")["wan"]["attached"], timeout=3)
+        before = router.measure()
+        lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 100_000)
+        moved = router.measure() - before
+        assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+        assert router.stop() == 0
+        assert "Traceback" not in router.log.read_text()
+
+
+def make_and_delete(names: list[str]) -> None:
+    lines = [f"link {verb} {name}{kind}" for verb, kind in (("add", " type bridge"), ("del", "")) for name in names]
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(lines) + "\n", text=True, check=True)
