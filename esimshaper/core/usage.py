@@ -17,8 +17,7 @@ NOTHING = Counters()
 def usage_between(baseline: Baseline | None, reading: Reading) -> Usage:
     """What moved since `baseline`, by client; clients that moved nothing are left out.
 
-    An account's bytes belong to its owner in `reading`: a slot gets a new owner only after the old one was idle for
-    long, so that nothing of the old owner is left unread. A slot without an owner goes to `unattributed`.
+    An account's bytes belong to its owner in `reading`; those of one without an owner go to `unattributed`.
     """
     before = _comparable(baseline, reading)
     usage: dict[ClientKey, Counters] = {}

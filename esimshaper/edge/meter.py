@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge: our maps and programs in bpffs, by libbpf. Bytes of the kernel in, Reading and Flow out.
 
-Nothing here changes a counter; the one write is that of freed accounts.
+Only reads: nothing here changes a map.
 """
 
 import heapq
@@ -30,9 +30,8 @@ from esimshaper.edge import layouts, libbpf
 
 PINGS = (Protocol.ICMP, Protocol.ICMPV6)
 COUNTED = ("flows", "fragments", "addresses")
-
-
 OURS = "esimshaper"
+"""First word of the labels of our programs."""
 
 
 @dataclass(frozen=True, slots=True)
