@@ -84,13 +84,14 @@ linters:
 		|| echo 'promtool is not there: its test will be skipped, or fail where CI=true' >&2; \
 	rm -rf "$$place"
 
-# The modules and bpf/ lie beside each other as in a checkout.
+# The modules and bpf/ lie beside each other as in a checkout. PYTHONSAFEPATH: a root shell in a folder of somebody else must
+# not run the bcc.py that lies there.
 install: root packages-run
 	install -d '$(program)' '$(config)/conf.d' '$(DESTDIR)$(prefix)/bin'
 	rm -rf '$(program)/esimshaper' '$(program)/bpf'
 	cp -R esimshaper bpf '$(program)'
 	find '$(program)' -name __pycache__ -prune -exec rm -rf {} +
-	printf '#!/bin/sh\nPYTHONPATH=$(prefix)/lib/esimshaper exec $(PYTHON) -m esimshaper "$$@"\n' \
+	printf '#!/bin/sh\nPYTHONSAFEPATH=1 PYTHONPATH=$(prefix)/lib/esimshaper exec $(PYTHON) -m esimshaper "$$@"\n' \
 		>'$(DESTDIR)$(prefix)/bin/esimshaper'
 	chmod 755 '$(DESTDIR)$(prefix)/bin/esimshaper'
 	install -D -m 644 -t '$(DESTDIR)$(prefix)/share/esimshaper' esimshaper/esimshaper.schema.json
