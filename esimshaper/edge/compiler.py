@@ -71,7 +71,13 @@ def build(wanted: Build) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     try:
         done = subprocess.run(
-            child, check=False, capture_output=True, text=True, timeout=COMPILE_SECONDS, env=environment
+            child,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=COMPILE_SECONDS,
+            env=environment,
+            cwd=source_folder(),  # both Python and bcc look first in the working directory for what they include
         )
     except subprocess.TimeoutExpired:
         raise FailedOperation(Operation.COMPILER, 0, f"it took more than {COMPILE_SECONDS} s") from None

@@ -44,6 +44,17 @@ def test_orphaned_child_and_its_successor_hand_out_each_number_once(bpffs: Path)
     assert list(numbers_to_hand_out(wanted)) == list(range(FIRST_CLIENT_ACCOUNT, ACCOUNTS))
 
 
+def test_what_lies_in_the_working_directory_is_not_compiled_in(
+    bpffs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("parse.h", "struct.py"):
+        (tmp_path / name).write_text("this is not ours\n")
+    monkeypatch.chdir(tmp_path)
+    wanted = compiler.Build(str(bpffs / "pins"), 0xFF000000, ACCOUNTS, 256)
+    compiler.build(wanted)
+    assert {pin.name for pin in wanted.programs.iterdir()} == set(compiler.PROGRAMS)
+
+
 @pytest.mark.parametrize("steps", [0, 1, 5, 9, 14])
 def test_removal_killed_half_way_leaves_no_half_for_the_next_start(
     bpffs: Path, monkeypatch: pytest.MonkeyPatch, steps: int
