@@ -151,7 +151,7 @@ ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 		count(REASON_NOT_IP, 1, skb->len);
 		return TC_ACT_UNSPEC;
 	}
-	parsed = parse_ip(skb, packet.network, UP, &packet) == 0 && parse_transport(skb, UP, &packet) == 0;
+	parsed = parse_network(skb, type, UP, &packet) == 0 && parse_transport(skb, UP, &packet) == 0;
 	size = measure(skb, link, &packet);
 	charge(account, UP, size);
 	if (account == ACCOUNT_UNATTRIBUTED)
@@ -246,7 +246,7 @@ ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 		count(REASON_NOT_IP, 1, skb->len);
 		return TC_ACT_UNSPEC;
 	}
-	parsed = parse_ip(skb, packet.network, DOWN, &packet) == 0 && parse_transport(skb, DOWN, &packet) == 0;
+	parsed = parse_network(skb, type, DOWN, &packet) == 0 && parse_transport(skb, DOWN, &packet) == 0;
 	size = measure(skb, link, &packet);
 	if (parsed)
 		to = receiver(skb, &packet, size);
