@@ -125,18 +125,22 @@ ALWAYS_INLINE u32 sender(struct __sk_buff *skb)
 ALWAYS_INLINE void learn(struct flow_key *key, u32 account, struct size size)
 {
 	struct flow *known = flows.lookup(key);
-	struct flow flow = {};
 
 	if (known && known->account == account) {
 		charge_flow(known, UP, size);
-		return;
+	} else {
+		u64 now = bpf_ktime_get_coarse_ns();
+		struct flow flow = {
+			.account = account,
+			.up_bytes = size.bytes,
+			.up_packets = size.packets,
+			.first_seen = now,
+			.last_seen = now,
+		};
+
+		if (flows.update(key, &flow) < 0)
+			count(REASON_FLOW_NOT_STORED, size.packets, size.bytes);
 	}
-	flow.account = account;
-	flow.up_bytes = size.bytes;
-	flow.up_packets = size.packets;
-	flow.first_seen = flow.last_seen = bpf_ktime_get_coarse_ns();
-	if (flows.update(key, &flow) < 0)
-		count(REASON_FLOW_NOT_STORED, size.packets, size.bytes);
 }
 
 ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
