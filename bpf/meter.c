@@ -111,14 +111,20 @@ ALWAYS_INLINE void charge_flow(struct flow *flow, enum direction direction, stru
 	flow->last_seen = bpf_ktime_get_coarse_ns();
 }
 
-/* Uploads: whose they are is in the mark; ingress_ifindex is 0 for what the router itself sends. */
-ALWAYS_INLINE u32 sender(struct __sk_buff *skb)
+/* Uploads: whose they are is in the mark; ingress_ifindex is 0 for what the router itself sends.
+ *
+ * It is also 0 for IPv6 fragments that the kernel had to copy when it took a packet apart again after conntrack had put
+ * it together (with a tcpdump running, say): ip6_copy_metadata in net/ipv6/ip6_output.c keeps the mark only.
+ */
+ALWAYS_INLINE u32 sender(struct __sk_buff *skb, const struct packet *packet)
 {
 	u32 number = (skb->mark & MARK_MASK) >> MARK_SHIFT;
+	int has_client = number >= ACCOUNT_FIRST_CLIENT && number < ACCOUNTS;
+	int is_copy = packet->family == 6 && packet->fragment != FRAGMENT_NONE;
 
 	if (!skb->ingress_ifindex)
-		return ACCOUNT_ROUTER;
-	return number >= ACCOUNT_FIRST_CLIENT && number < ACCOUNTS ? number : ACCOUNT_UNATTRIBUTED;
+		return has_client && is_copy ? number : ACCOUNT_ROUTER;
+	return has_client ? number : ACCOUNT_UNATTRIBUTED;
 }
 
 /* Learns the tuple as the carrier sees it, so that wan_ingress knows the answer's account. */
@@ -147,8 +153,8 @@ ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 {
 	struct packet packet = {};
 	struct size size;
-	u32 account = sender(skb);
 	u16 type = ethertype(skb, &packet.network);
+	u32 account;
 	int parsed;
 
 	if (type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6) {
@@ -156,6 +162,7 @@ ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 		return TC_ACT_UNSPEC;
 	}
 	parsed = parse_network(skb, type, UP, &packet) == 0 && parse_transport(skb, UP, &packet) == 0;
+	account = sender(skb, &packet);
 	size = measure(skb, link, &packet);
 	charge(account, UP, size);
 	if (account == ACCOUNT_UNATTRIBUTED)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a hostile or unlucky network does to the daemon and its numbers: the bill stays the bill."""
 
+import socket
 import subprocess
 from collections.abc import Callable
 
@@ -8,6 +9,7 @@ from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
 from tests.netns.router import Router, bytes_of
 
+ETH_P_ALL = 3
 ROW = 'clients: [{name: alice, mac: "02:00:00:00:00:10"}, {name: bob, mac: "02:00:00:00:00:11"}]\n'
 
 
@@ -31,3 +33,26 @@ def test_storm_of_interfaces_neither_stops_the_daemon_nor_hides_the_wan(make_rou
 def make_and_delete(names: list[str]) -> None:
     lines = [f"link {verb} {name}{kind}" for verb, kind in (("add", " type bridge"), ("del", "")) for name in names]
     subprocess.run(["ip", "-batch", "-"], input="\n".join(lines) + "\n", text=True, check=True)
+
+
+STATEFUL6 = """table ip6 firewall {
+    chain forward { type filter hook forward priority 0; ct state invalid drop; }
+}
+"""
+
+
+def test_fragments_belong_to_their_client_also_behind_a_firewall_and_under_a_sniffer(
+    make_router: Callable[..., Router],
+) -> None:
+    """Conntrack puts fragments together; while somebody looks on, the kernel takes them apart by copying."""
+    with Lab(WanKind.TUN) as lab:
+        lab.router.run(["nft", "-f", "-"], text_in=STATEFUL6)
+        router = make_router(lab, ROW).start()
+        before = router.measure()
+        with lab.router.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW, 0) as sniffer:
+            sniffer.bind((lab.lan_interface, ETH_P_ALL))
+            for client, servers in zip(lab.clients, (lab.servers4, lab.servers6), strict=True):
+                client.call(traffic.fragments, servers[0])
+            moved = router.measure() - before
+        assert bytes_of(moved.totals["alice"]) == bytes_of(moved.bill.of(lab.servers4[0]))
+        assert bytes_of(moved.totals["bob"]) == bytes_of(moved.bill.of(lab.servers6[0]))
