@@ -9,7 +9,7 @@ PYTHON := /usr/bin/python3
 PACKAGES_RUN := python3 python3-bpfcc libbpf1 linux-libc-dev python3-pyroute2 python3-prometheus-client python3-yaml \
 	python3-jsonschema python3-systemd python3-rich python3-cheroot tzdata
 PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-ping kmod mount util-linux
-PACKAGES_TEST := $(PACKAGES_DEMO) python3-pytest python3-hypothesis python3-venv clang shellcheck yamllint
+PACKAGES_TEST := $(PACKAGES_DEMO) python3-pytest python3-hypothesis python3-venv python3-hatchling clang shellcheck yamllint
 PACKAGES_BENCH := $(PACKAGES_DEMO) iperf3
 # Debian 12 has no ruff, and another mypy than Debian 13.
 PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113
