@@ -300,6 +300,8 @@ class State:
     """All that the daemon knows between two ticks. `advance` turns one into the next; nothing else does.
 
     baseline: the latest reading as booked; its totals are what Prometheus gets, and their sum is that of its `wan`.
+    named_from: what `identities` were made from (clients, configured names, leases, neighbours); while it is the same,
+    so are they. To make them anew for a crowd costs more than the rest of a tick.
     rates: what moved per second lately, in whole bytes; over a second or more, since a tick that an event woke early
     would give the rates of milliseconds. Taken at `rated_at` (CLOCK_BOOTTIME); `unrated` has moved since.
     pending: booked, not yet saved; unsaved_bytes is their sum.
@@ -312,6 +314,7 @@ class State:
     rated_at: float = 0.0
     unrated: Mapping[ClientKey, Counters] = field(default_factory=dict)
     identities: Mapping[ClientKey, Identity] = field(default_factory=dict)
+    named_from: tuple[object, ...] = ()
     pending: Mapping[Bucket, Pending] = field(default_factory=dict)
     reading: Reading | None = None
     attachments: tuple[Attachment, ...] = ()

@@ -52,12 +52,13 @@ def advance(state: State, policy: Policy, now: float, seen: Observation) -> tupl
     pending = ledger.book(state.pending, usage, now, estimated=late)
     pending = ledger.doubt(pending, losers(state.baseline, reading), now)
     baseline = baseline_after(state.baseline, reading, usage, policy.wan)
-    clients = {*reading.owners.values(), *baseline.totals}
+    names = ({*reading.owners.values(), *baseline.totals}, policy.names, seen.leases, seen.neighbours)
     new_maps = state.baseline is None or state.baseline.epoch != reading.epoch
     following = replace(
         _rated(state, usage, reading.boottime, new_maps=new_maps),
         baseline=baseline,
-        identities=identities(clients, policy.names, seen.leases, seen.neighbours, state.identities),
+        identities=state.identities if names == state.named_from else identities(*names, known=state.identities),
+        named_from=names,
         pending=pending,
         reading=reading,
         attachments=seen.attachments,

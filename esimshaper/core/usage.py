@@ -22,7 +22,10 @@ def usage_between(baseline: Baseline | None, reading: Reading) -> Usage:
     before = _comparable(baseline, reading)
     usage: dict[ClientKey, Counters] = {}
     for account, counters in reading.accounts.items():
-        moved = _risen(before.get(account, NOTHING), counters)
+        known = before.get(account, NOTHING)
+        if counters == known:  # most of a crowd, each second
+            continue
+        moved = _risen(known, counters)
         if moved:
             client = reading.owners.get(account, UNATTRIBUTED)
             usage[client] = usage.get(client, NOTHING) + moved
@@ -90,5 +93,7 @@ def _high_water(before: Mapping[Account, Counters], after: Mapping[Account, Coun
     """
     marks = dict(before)
     for account, counters in after.items():
-        marks[account] = marks.get(account, NOTHING) + _risen(marks.get(account, NOTHING), counters)
+        known = marks.get(account, NOTHING)
+        if counters != known:
+            marks[account] = known + _risen(known, counters)
     return marks
