@@ -119,11 +119,12 @@ def test_history_has_a_bar_per_row_and_marks_what_is_estimated(server):
 
 
 def test_top_in_a_pipe_prints_blocks_and_ends(server):
-    done = esimshaper("top", "--count", "2", "--interval", "0.3", "--socket", server)
+    done = esimshaper("top", "--count", "2", "--interval", "1", "--socket", server)
     assert done.returncode == 0
     blocks = done.stdout.split("wwan0  down ")[1:]
     assert len(blocks) == 2
-    assert re.search(r"tcp 198\.51\.100\.7:443 +alice-phone +1\d\.\d Mbit/s", blocks[1])
+    (speed,) = re.findall(r"tcp 198\.51\.100\.7:443 +alice-phone +([\d.]+) Mbit/s", blocks[1])
+    assert 6 < float(speed) < 24  # 12, as far as two clocks and a busy machine let it be known
     lines = esimshaper("top", "--count", "2", "--interval", "0.1", "--json", "--socket", server).stdout.splitlines()
     assert [sorted(json.loads(line)) for line in lines] == [["clients", "flows", "status", "version"]] * 2
 
