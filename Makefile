@@ -5,12 +5,11 @@
 # Debian's own interpreter: it is the only one that sees python3-bpfcc ("bcc" on PyPI is another project).
 PYTHON := /usr/bin/python3
 
-# What the program itself needs; what else the simulated router needs; what else the tests and the benchmark need.
+# What the program itself needs; what else the simulated router needs, also for the benchmark; what else the tests need.
 PACKAGES_RUN := python3 python3-bpfcc libbpf1 linux-libc-dev python3-pyroute2 python3-prometheus-client python3-yaml \
 	python3-jsonschema python3-systemd python3-rich python3-cheroot tzdata
 PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-ping kmod mount util-linux
 PACKAGES_TEST := $(PACKAGES_DEMO) python3-pytest python3-hypothesis python3-venv python3-hatchling clang shellcheck yamllint
-PACKAGES_BENCH := $(PACKAGES_DEMO) iperf3
 # Debian 12 has no ruff, and another mypy than Debian 13.
 PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113
 
@@ -20,7 +19,7 @@ program := $(DESTDIR)$(prefix)/lib/esimshaper
 config := $(DESTDIR)/etc/esimshaper
 
 .NOTPARALLEL:
-.PHONY: help demo test bench lint linters install uninstall root packages-run packages-demo packages-test packages-bench
+.PHONY: help demo test bench lint linters install uninstall root packages-run packages-demo packages-test
 
 help:
 	@echo 'sudo make demo       a simulated travel router with a real kernel meter and traffic, live'
@@ -36,7 +35,7 @@ demo: root packages-demo
 test: root packages-test linters
 	$(PYTHON) -m pytest $(ARGS)
 
-bench: root packages-bench
+bench: root packages-demo
 	$(PYTHON) -m tests.bench $(ARGS)
 
 lint: linters
@@ -48,10 +47,9 @@ root:
 packages-run: PACKAGES = $(PACKAGES_RUN)
 packages-demo: PACKAGES = $(PACKAGES_DEMO)
 packages-test: PACKAGES = $(PACKAGES_TEST)
-packages-bench: PACKAGES = $(PACKAGES_BENCH)
 # apt is asked only for what is missing, so that all of this works offline once it is there. What apt says is shown if it
 # fails; it waits for another apt that is at work.
-packages-run packages-demo packages-test packages-bench: root
+packages-run packages-demo packages-test: root
 	@missing=; for package in $(PACKAGES); do \
 		test "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" = installed \
 			|| missing="$$missing $$package"; \
