@@ -12,6 +12,7 @@ def set_up_log() -> None:
     """The journal when systemd runs us, which says so in $JOURNAL_STREAM; else plain lines for a person."""
     if "JOURNAL_STREAM" in os.environ:
         handler: logging.Handler = journal.JournalHandler(SYSLOG_IDENTIFIER="esimshaper")
+        handler.setFormatter(logging.Formatter())  # the message alone: level and module are fields of their own
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
