@@ -174,8 +174,8 @@ class TrafficControl:
                     f"a qdisc `ingress` on {link.name} shuts clsact out (tc qdisc del dev {link.name} ingress)"
                 ) from None
             return
-        with contextlib.suppress(FileExistsError):
-            self._marker(link).mkdir(parents=True)
+        with contextlib.suppress(OSError):  # bpffs is gone or read-only: counting is worth more than tidying up later
+            self._marker(link).mkdir(parents=True, exist_ok=True)
 
     def _qdiscs(self, link: Link) -> set[str]:
         return {message.get_attr("TCA_KIND") for message in self._netlink.get_qdiscs(index=link.index)}

@@ -4,6 +4,7 @@
 import socket
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
@@ -33,6 +34,21 @@ def test_storm_of_interfaces_neither_stops_the_daemon_nor_hides_the_wan(make_rou
 def make_and_delete(names: list[str]) -> None:
     lines = [f"link {verb} {name}{kind}" for verb, kind in (("add", " type bridge"), ("del", "")) for name in names]
     subprocess.run(["ip", "-batch", "-"], input="\n".join(lines) + "\n", text=True, check=True)
+
+
+def test_wan_that_returns_is_counted_also_without_a_place_for_pins(
+    make_router: Callable[..., Router], bpffs: Path
+) -> None:
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab, ROW).start()
+        subprocess.run(["mount", "-o", "remount,ro", bpffs], check=True)
+        lab.recreate_wan(WanKind.TAP)
+        wait_until("attaching again", lambda: router.get("/v1/status")["wan"]["attached"], timeout=3)
+        before = router.measure()
+        lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 100_000)
+        moved = router.measure() - before
+        assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+        assert router.stop() == 0
 
 
 STATEFUL6 = """table ip6 firewall {
