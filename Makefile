@@ -65,7 +65,7 @@ packages-run packages-demo packages-test: root
 	rm -f "$$said"; exit $$status
 
 # Only tests use these tools, so a machine without a way to them can still run all others (with CI=true it fails there).
-# promtool is taken out of its package: that would start a Prometheus here.
+# promtool is taken out of its package, which is one of its own in Debian 13; Debian 12's would start a Prometheus here.
 linters:
 	@test "$$(cat .venv/pins 2>/dev/null)" = '$(PINS)' && exit 0; \
 	echo 'Installing $(PINS) into .venv'; \
@@ -74,8 +74,9 @@ linters:
 		&& echo '$(PINS)' >.venv/pins \
 		|| echo 'ruff and mypy are not there: their tests will be skipped, or fail where CI=true' >&2
 	@{ test -x .venv/bin/promtool || command -v promtool >/dev/null; } && exit 0; \
-	echo 'Taking promtool from the package prometheus into .venv'; \
-	fetch() { apt-get -qq -o APT::Sandbox::User=root download prometheus; }; \
+	echo 'Taking promtool from its package into .venv'; \
+	get() { apt-get -qq -o APT::Sandbox::User=root download "$$1"; }; \
+	fetch() { get promtool 2>/dev/null || get prometheus; }; \
 	place=$$(mktemp -d) && mkdir -p .venv/bin \
 		&& (cd "$$place" && { fetch 2>/dev/null || { apt-get -qq update && fetch; }; }) \
 		&& dpkg-deb --fsys-tarfile "$$place"/*.deb | tar -xf - --strip-components=3 -C .venv/bin ./usr/bin/promtool \
