@@ -83,41 +83,6 @@ def test_an_interface_may_be_missing_and_come_back_with_another_number(router):
     ]
 
 
-def test_the_table_is_read_again_after_a_change_and_only_then(router):
-    def body() -> list[tuple[Neighbour, ...]]:
-        neighbours = Neighbours(["br0"])
-        try:
-            seen = [neighbours.read(), neighbours.read()]
-            for change in (
-                f"neigh add 192.168.8.20 lladdr {ALICE} dev br0 nud reachable",
-                f"neigh change 192.168.8.20 lladdr {BOB} dev br0 nud stale",
-                "neigh del 192.168.8.20 dev br0",
-            ):
-                router.ip(change)
-                seen += [neighbours.read(), neighbours.read()]
-            return seen
-        finally:
-            neighbours.close()
-
-    seen = router.call(body)
-    assert [{near.mac for near in table} for table in seen[::2]] == [set(), {ALICE}, {BOB}, set()]
-    assert all(first is second for first, second in zip(seen[::2], seen[1::2], strict=True))
-
-
-def test_more_changes_than_the_kernel_keeps_for_us_are_still_a_change(router):
-    def body() -> set[Neighbour]:
-        neighbours = Neighbours(["br0"])
-        try:
-            neighbours.read()
-            lines = [f"neigh replace 10.0.0.{number} lladdr {ALICE} dev br0 nud permanent" for number in range(1, 251)]
-            router.ip(*lines, *(line.replace(ALICE, BOB) for line in lines), *lines)
-            return set(neighbours.read())
-        finally:
-            neighbours.close()
-
-    assert {near.mac for near in router.call(body)} == {ALICE}
-
-
 def test_a_full_house_is_read_whole(router):
     lines = [
         f"neigh add 10.0.{number // 250}.{number % 250 + 1} lladdr 02:00:00:00:{number // 256:02x}:{number % 256:02x}"
