@@ -10,7 +10,7 @@ from esimshaper.core import ledger, report
 from esimshaper.core.model import ClientKey, Resolution, State, Usage
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge import conntrack
-from esimshaper.edge.control import BadParameter, Route, choice, only, whole_number
+from esimshaper.edge.control import BadParameter, NotNow, Route, choice, only, whole_number
 from esimshaper.edge.meter import Meter
 
 ANSWER_SECONDS = 4
@@ -109,4 +109,9 @@ class Answers:
         return found
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(ANSWER_SECONDS)
+        answer = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return answer.result(ANSWER_SECONDS)
+        except TimeoutError:
+            answer.cancel()
+            raise NotNow("the disk is slow, ask again") from None

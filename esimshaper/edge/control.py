@@ -2,7 +2,7 @@
 """Edge: the control socket, server side. In: a callable per path. Out: HTTP + JSON. Owns: the unix socket.
 
     GET /v1/status        -> 200 {"version": 1, ...}
-    anything that fails   -> 4xx or 500 {"version": 1, "error": "one sentence"}
+    anything that fails   -> 4xx, 500 or 503 {"version": 1, "error": "one sentence"}
 
 The other end is edge/control_client.py, or `curl --unix-socket`.
 """
@@ -21,13 +21,17 @@ GROUP = "esimshaper"
 JSON = "application/json"
 
 Route = Callable[[Mapping[str, str]], Mapping[str, Any]]
-"""Takes the parameters of the query, gives a document. Called from other threads; raises BadParameter."""
+"""Takes the parameters of the query, gives a document. Called from other threads; raises BadParameter or NotNow."""
 
 log = logging.getLogger(__name__)
 
 
 class BadParameter(Exception):  # noqa: N818 - it is answered, not a fault
     """What was asked for makes no sense; the text is one sentence for the person who asked."""
+
+
+class NotNow(Exception):  # noqa: N818 - the same
+    """It may work later; the text is one sentence for the person who asked."""
 
 
 def serve(routes: Mapping[str, Route], path: Path) -> Listener:
@@ -64,6 +68,8 @@ def _answer(routes: Mapping[str, Route], environ: Mapping[str, Any]) -> tuple[st
         return "200 OK", routes[path](params)
     except BadParameter as error:
         return "400 Bad Request", _error(str(error))
+    except NotNow as error:
+        return "503 Service Unavailable", _error(str(error))
     except Exception:
         log.exception("a request for %s failed", path)
         return "500 Internal Server Error", _error("internal error; the daemon's journal says more")
