@@ -56,6 +56,7 @@ class Daemon:
         self._wake = asyncio.Event()
         self._stopping = False
         self._saving: asyncio.Task[None] | None = None
+        self._told = ""
 
     async def serve(self) -> None:
         """Until SIGTERM or SIGINT."""
@@ -69,29 +70,30 @@ class Daemon:
                 self._observer.look_around()
             self._wake.clear()
             self._tick()
+            self._tell_manager()
             ticks += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), TICK_SECONDS - time.monotonic() % TICK_SECONDS)
         await self._finish()
 
     async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        pins = Pins(pins_root())
-        self._cleanup.callback(pins.close)
+        self._pins = Pins(pins_root())
+        self._cleanup.callback(self._pins.close)
         self._storage = Storage(state_directory() / "history.db")
-        await self._resume()
-        self._observer = Observer(self._settings, pins, self._cleanup)
-        await self._book_predecessors(pins)
+        self._observer = Observer(self._settings, self._pins, self._cleanup)
+        resumed = await self._resumed()
         self._listen_to_kernel(loop)
-        self._tick()
+        self._tick(resumed)
         answers = Answers(loop, self._storage, self._observer.meter, lambda: self._state, self._facts)
         self._socket.parent.mkdir(parents=True, exist_ok=True)
-        self._cleanup.callback(self._socket.unlink, missing_ok=True)
-        self._cleanup.callback(control.serve(answers.routes(), self._socket).stop)
+        answering = control.serve(answers.routes(), self._socket)
+        self._cleanup.callback(self._socket.unlink, missing_ok=True)  # not before: only now is it ours
+        self._cleanup.callback(answering.stop)
         listen = self._settings.metrics.listen
         served = metrics.serve(lambda: report.metrics(self._state, self._facts()), listen.address, listen.port)
         self._cleanup.callback(served.stop)
-        log.info("counting on %s; metrics at http://%s/metrics", self._settings.wan.interface, served.address)
-        service.tell_manager(ready=True, status=f"counting on {self._settings.wan.interface}")
+        log.info("metrics at http://%s/metrics", served.address)
+        self._tell_manager(ready=True)
 
     def _listen_to_kernel(self, loop: asyncio.AbstractEventLoop) -> None:
         """A link that changed, or a client never seen before, does not wait for the next tick."""
@@ -111,48 +113,60 @@ class Daemon:
         log.info("new client %s", self._policy.names.get(client, client))
         self._wake.set()
 
-    async def _resume(self) -> None:
+    async def _resumed(self) -> State | None:
+        """What was saved, and what has moved since in maps of other sizes; None if the history cannot be opened now."""
         found = await self._storage.open()
-        if found:
-            self._state = pipeline.resume(*found, None if self._state == State() else self._state)
+        if not found:
+            return None
+        return await self._with_predecessors(pipeline.resume(*found, None if self._state == State() else self._state))
 
-    async def _book_predecessors(self, pins: Pins) -> None:
+    async def _with_predecessors(self, state: State) -> State:
         """Maps of other sizes are read for the last time and then removed.
 
-        Their bytes are in the state before the maps go; if they cannot be saved now, they are kept in memory and tried
-        again. Removing the maps only after a save would count them twice if that save failed and a later one did not.
+        Only once history is open: until then everything in memory may still be given up for what was saved. Their bytes
+        are in the state before the maps go; if they cannot be saved now, they are kept in memory and tried again.
+        Removing the maps only after a save would count them twice if that save failed and a later one did not.
         """
         for generation, reading in self._observer.predecessors():
             seen = replace(self._observer.observe(), reading=reading)
-            self._state, _ = pipeline.advance(self._state, self._policy, time.time(), seen)
-            booking = pipeline.final(self._state, self._policy, clean=True)
+            state, _ = pipeline.advance(state, self._policy, time.time(), seen)
+            booking = pipeline.final(state, self._policy, clean=True)
             if booking:
-                self._state = replace(self._state, baseline=booking.baseline, saving=booking)
-                await self._save(booking)
-            pins.remove(generation)
+                state = replace(state, baseline=booking.baseline)
+                state = self._told_of(state, booking, saved=await self._storage.save(booking))
+            self._pins.remove(generation)
             log.info("took over the counters of %s", generation.name)
+        return state
 
-    def _tick(self) -> None:
+    def _tick(self, resumed: State | None = None) -> None:
+        """From `resumed` on, if given: nobody is shown a State that lacks what was counted since it was saved."""
         began = time.monotonic()
         self._ticked = datetime.now(self._zone)
         seen = self._observer.observe()
-        self._state, outcome = pipeline.advance(self._state, self._policy, time.time(), seen)
+        self._state, outcome = pipeline.advance(resumed or self._state, self._policy, time.time(), seen)
         if outcome.booking:
             self._saving = asyncio.create_task(self._save(outcome.booking))
         self._tick_seconds = time.monotonic() - began
 
     async def _save(self, booking: Booking) -> None:
         async with self._storage.lock:
-            if not self._storage.is_open:
-                await self._resume()
-            if not self._storage.is_open:
+            try:
+                await self._save_or_resume(booking)
+            except Exception as error:  # noqa: BLE001 - whatever it is, `saving` must end, and be tried again
+                self._storage.fail(error)
                 self._state = pipeline.not_saved(self._state, self._policy)
-            elif self._state.saving is not booking:
-                pass  # what was saved before has taken the state's place; the next tick counts on from there
-            elif await self._storage.save(booking):
-                self._state = pipeline.saved(self._state, booking)
-            else:
-                self._state = pipeline.not_saved(self._state, self._policy)
+
+    async def _save_or_resume(self, booking: Booking) -> None:
+        if not self._storage.is_open:
+            resumed = await self._resumed()
+            if resumed:
+                self._tick(resumed)  # it sees all that is in `booking`
+                return
+        saved = await self._storage.save(booking)
+        self._state = self._told_of(self._state, booking, saved=saved)  # the state has gone on meanwhile
+
+    def _told_of(self, state: State, booking: Booking, *, saved: bool) -> State:
+        return pipeline.saved(state, booking) if saved else pipeline.not_saved(state, self._policy)
 
     def _facts(self) -> report.Facts:
         return report.Facts(
@@ -167,6 +181,14 @@ class Daemon:
             storage_failures=self._storage.failures,
         )
 
+    def _tell_manager(self, *, ready: bool = False) -> None:
+        """Each change once."""
+        missing = dict.fromkeys(a.problem for a in self._state.attachments if not a.attached)
+        status = f"not everything is counted: {'; '.join(missing)}" if missing else "counting"
+        if ready or status != self._told:
+            service.tell_manager(ready=ready, status=f"{self._settings.wan.interface}: {status}")
+        self._told = status
+
     def _stop(self) -> None:
         self._stopping = True
         self._wake.set()
@@ -174,11 +196,11 @@ class Daemon:
     async def _finish(self) -> None:
         """The last bytes are saved; what is in the kernel stays and goes on counting."""
         service.tell_manager(stopping=True, status="saving")
-        if self._saving:
+        while self._saving and not self._saving.done():  # one that resumes late may hand out another
             await self._saving
-        if not self._storage.is_open:
-            await self._resume()
-        self._state, _ = pipeline.advance(self._state, self._policy, time.time(), self._observer.observe())
+        resumed = None if self._storage.is_open else await self._resumed()
+        seen = self._observer.observe()
+        self._state, _ = pipeline.advance(resumed or self._state, self._policy, time.time(), seen)
         booking = pipeline.final(self._state, self._policy)
         if booking:
             await self._storage.save(booking)
