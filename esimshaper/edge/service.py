@@ -36,6 +36,7 @@ def set_up_log() -> None:
     """The journal when systemd runs us; else plain lines for a person."""
     if _in_journal():
         handler: logging.Handler = journal.JournalHandler(SYSLOG_IDENTIFIER=IDENTIFIER)
+        handler.setFormatter(logging.Formatter())  # the message alone: level and module are fields of their own
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
