@@ -8,22 +8,33 @@ Every verb imports what it needs when it runs, so that `status` does not load wh
 
 import argparse
 import errno
-import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from esimshaper import __version__
+from esimshaper import __version__, cli_limits
+from esimshaper.cli_base import (
+    DONE,
+    FAILED,
+    NOT_RUNNING,
+    WRONG_USE,
+    Verb,
+    Verbs,
+    add_client,
+    add_json,
+    add_socket,
+    add_verb,
+    fetch,
+    print_json,
+    show_document,
+)
 from esimshaper.core.model import Resolution, Unusable
-
-DONE, FAILED, WRONG_USE, NOT_RUNNING = range(4)
 
 DEFAULT_CONFIG = Path("/etc/esimshaper/esimshaper.yaml")
 DEFAULT_ROWS = {"5min": 24, "hour": 24, "day": 31, "month": 12}
 MAX_ROWS = 100_000
-DOCUMENT_VERSION = 1
 
 PACKAGES = {
     "cheroot": "python3-cheroot",
@@ -35,8 +46,6 @@ PACKAGES = {
     "yaml": "python3-yaml",
 }
 """Debian's package of each library: a virtual environment or another interpreter does not see them."""
-
-Verb = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,34 +92,10 @@ def _complain(problem: Unusable) -> int:
 # --- verbs that ask the daemon
 
 
-def _fetch(options: argparse.Namespace, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
-    from esimshaper.edge.control_client import ControlError, default_socket, get
-
-    document = get(options.socket or default_socket(), path, params)
-    if document.get("version") != DOCUMENT_VERSION:
-        raise ControlError(
-            f"the daemon speaks version {document.get('version')} of the documents, this command {DOCUMENT_VERSION}",
-            "restart the daemon after an upgrade: systemctl restart esimshaper",
-        )
-    return document
-
-
-def _print_json(document: Mapping[str, Any]) -> None:
-    print(json.dumps(document, indent=2))
-
-
 def _ask_and_show(
     options: argparse.Namespace, page_name: str, path: str, params: Mapping[str, str] | None = None
 ) -> int:
-    document = _fetch(options, path, params)
-    if options.json:
-        _print_json(document)
-        return DONE
-    from esimshaper.views import pages
-    from esimshaper.views.page import show
-
-    show(getattr(pages, page_name)(document))
-    return DONE
+    return show_document(options, "pages", page_name, fetch(options, path, params))
 
 
 def _status(options: argparse.Namespace) -> int:
@@ -139,7 +124,7 @@ def _top(options: argparse.Namespace) -> int:
     from esimshaper.views import top
 
     top.run(
-        lambda path, params: _fetch(options, path, params),
+        lambda path, params: fetch(options, path, params),
         count=options.count,
         interval=options.interval,
         as_json=options.json,
@@ -178,7 +163,7 @@ def _check(options: argparse.Namespace) -> int:
         if not options.json:
             print(f"{options.file}: good (WAN {settings.wan.interface}, {len(settings.clients)} named clients)")
     if options.json:
-        _print_json({"version": 1, "file": str(options.file), "valid": not problems, "problems": problems})
+        print_json({"version": 1, "file": str(options.file), "valid": not problems, "problems": problems})
     return WRONG_USE if problems else DONE
 
 
@@ -187,7 +172,7 @@ def _unload(options: argparse.Namespace) -> int:
 
     removed = unload(options.config)
     if options.json:
-        _print_json({"version": 1, "removed": removed})
+        print_json({"version": 1, "removed": removed})
     elif removed:
         print("\n".join(f"removed {thing}" for thing in removed))
     else:
@@ -202,7 +187,7 @@ def _doctor(options: argparse.Namespace) -> int:
     config = options.config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     findings = doctor.examine(config)
     if options.json:
-        _print_json(doctor.document(findings))
+        print_json(doctor.document(findings))
     else:
         print(doctor.render(findings, color=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
     return DONE if doctor.able(findings) else FAILED
@@ -221,49 +206,17 @@ def build_parser() -> argparse.ArgumentParser:
     """The whole command line; the manual page and shell completion are made from it too."""
     parser = argparse.ArgumentParser(
         prog="esimshaper",
-        description="Counts the bytes that a cellular carrier bills, per device behind this router.",
+        description="Counts the bytes that a cellular carrier bills, per device behind this router, and holds them to "
+        "quotas.",
         epilog="Exit status: 0 done, 1 failed, 2 wrong use or wrong configuration, 3 daemon not running.",
     )
     parser.add_argument("--version", action="version", version=f"esimshaper {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     _add_daemon_verbs(verbs)
     _add_asking_verbs(verbs)
+    cli_limits.add_verbs(verbs)
     _add_other_verbs(verbs)
     return parser
-
-
-Verbs = Any  # argparse has no public name for what add_subparsers gives
-
-
-def _add_verb(verbs: Verbs, name: str, verb: Verb, does: str, example: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(
-        name,
-        help=does,
-        description=f"{does[0].upper()}{does[1:]}.",
-        epilog=f"example: {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(verb=verb, endless=False)
-    return parser
-
-
-def _add_socket(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--socket",
-        type=Path,
-        metavar="PATH",
-        help="the daemon's control socket (default: $RUNTIME_DIRECTORY/control.sock or /run/esimshaper/control.sock)",
-    )
-
-
-def _add_json(parser: argparse.ArgumentParser, text: str = "print JSON, with bytes as whole numbers") -> None:
-    parser.add_argument("--json", action="store_true", help=text)
-
-
-def _add_client(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--client", metavar="NAME", help="only this client: its name, MAC, host name or address; router; unattributed"
-    )
 
 
 def _add_config(parser: argparse.ArgumentParser, default: Path | None = DEFAULT_CONFIG) -> None:
@@ -272,7 +225,7 @@ def _add_config(parser: argparse.ArgumentParser, default: Path | None = DEFAULT_
 
 
 def _add_daemon_verbs(verbs: Verbs) -> None:
-    run = _add_verb(
+    run = add_verb(
         verbs,
         "run",
         _run,
@@ -280,9 +233,9 @@ def _add_daemon_verbs(verbs: Verbs) -> None:
         "sudo esimshaper run --config /etc/esimshaper/esimshaper.yaml",
     )
     _add_config(run)
-    _add_socket(run)
+    add_socket(run)
     run.set_defaults(endless=True)
-    check = _add_verb(
+    check = add_verb(
         verbs,
         "check",
         _check,
@@ -292,16 +245,16 @@ def _add_daemon_verbs(verbs: Verbs) -> None:
     check.add_argument(
         "file", type=Path, metavar="FILE", nargs="?", default=DEFAULT_CONFIG, help="default: %(default)s"
     )
-    _add_json(check)
+    add_json(check)
 
 
 def _add_asking_verbs(verbs: Verbs) -> None:
-    status = _add_verb(verbs, "status", _status, "shows the link and its clients at a glance", "esimshaper status")
-    clients = _add_verb(verbs, "clients", _clients, "lists all clients, most bytes today first", "esimshaper clients")
-    flows = _add_verb(
+    status = add_verb(verbs, "status", _status, "shows the link and its clients at a glance", "esimshaper status")
+    clients = add_verb(verbs, "clients", _clients, "lists all clients, most bytes today first", "esimshaper clients")
+    flows = add_verb(
         verbs, "flows", _flows, "lists conversations, the largest first", "esimshaper flows --client alice-phone"
     )
-    _add_client(flows)
+    add_client(flows)
     flows.add_argument("--limit", type=_from_one, metavar="N", default=20, help="how many (default: %(default)s)")
     flows.add_argument(
         "--order",
@@ -309,7 +262,7 @@ def _add_asking_verbs(verbs: Verbs) -> None:
         default="bytes",
         help="largest first (default), or those that moved last",
     )
-    top = _add_verb(
+    top = add_verb(
         verbs,
         "top",
         _top,
@@ -318,7 +271,7 @@ def _add_asking_verbs(verbs: Verbs) -> None:
     )
     top.add_argument("--count", type=_from_one, metavar="N", help="stop after N times")
     top.add_argument("--interval", type=_seconds, metavar="SECONDS", default=1.0, help="default: %(default)s")
-    history = _add_verb(
+    history = add_verb(
         verbs,
         "history",
         _history,
@@ -328,18 +281,18 @@ def _add_asking_verbs(verbs: Verbs) -> None:
     history.add_argument(
         "--by", choices=[resolution.value for resolution in Resolution], default="day", help="default: %(default)s"
     )
-    _add_client(history)
+    add_client(history)
     history.add_argument(
         "--last", type=_from_one, metavar="N", help="how many periods (default: 31 days, 12 months, else 24)"
     )
     for parser in (status, clients, flows, top, history):
-        _add_json(parser)
-        _add_socket(parser)
+        add_json(parser)
+        add_socket(parser)
     top.set_defaults(endless=True)
 
 
 def _add_other_verbs(verbs: Verbs) -> None:
-    unload = _add_verb(
+    unload = add_verb(
         verbs,
         "unload",
         _unload,
@@ -347,8 +300,8 @@ def _add_other_verbs(verbs: Verbs) -> None:
         "sudo systemctl stop esimshaper && sudo esimshaper unload",
     )
     _add_config(unload)
-    _add_json(unload)
-    doctor = _add_verb(
+    add_json(unload)
+    doctor = add_verb(
         verbs,
         "doctor",
         _doctor,
@@ -356,8 +309,8 @@ def _add_other_verbs(verbs: Verbs) -> None:
         "sudo esimshaper doctor",
     )
     _add_config(doctor, default=None)
-    _add_json(doctor)
-    demo = _add_verb(
+    add_json(doctor)
+    demo = add_verb(
         verbs, "demo", _demo, "shows the meter at work in a simulated travel router", "sudo esimshaper demo --wan tap"
     )
     demo.add_argument(

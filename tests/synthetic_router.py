@@ -7,14 +7,30 @@ As a program (`synthetic_router.py SOCKET [CLIENTS]`) it serves until killed; wh
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from esimshaper.core import report
+from esimshaper.core import chain, pipeline, report, tally
+from esimshaper.core.limits import (
+    EVERYONE,
+    Action,
+    ActionKind,
+    Grant,
+    Manual,
+    Override,
+    Period,
+    PeriodUnit,
+    Quota,
+    Standing,
+    Subject,
+    SubjectKind,
+    Tally,
+)
 from esimshaper.core.model import (
     Account,
     Attachment,
+    Budget,
     ClientKey,
     Counters,
     Event,
@@ -27,13 +43,64 @@ from esimshaper.core.model import (
     Resolution,
     Table,
 )
+from esimshaper.core.period import window
 from esimshaper.core.state import Baseline, State
+from esimshaper.core.verdict import verdicts
 from esimshaper.edge import control
 
 TOKYO = timezone(timedelta(hours=9))
 NOW = datetime(2026, 11, 23, 18, 30, tzinfo=TOKYO)
 ROUTER, UNATTRIBUTED = ClientKey("router"), ClientKey("unattributed")
-ALICE, PIXEL, BARE = (ClientKey(f"02:00:00:00:00:{n:02x}") for n in (0x10, 0x1F, 0x20))
+ALICE, PIXEL, BARE, TV = (ClientKey(f"02:00:00:00:00:{n:02x}") for n in (0x10, 0x1F, 0x20, 0x11))
+TV_ROOM = Subject(SubjectKind.GROUP, "living-room")
+QUOTAS = (
+    Quota(
+        "plan", EVERYONE, 10 * 10**9, Period(PeriodUnit.MONTH), TOKYO, Action(ActionKind.BLOCK), warn_at=(8 * 10**9,)
+    ),
+    Quota(
+        "daily",
+        Subject(SubjectKind.EACH_CLIENT),
+        500 * 10**6,
+        Period(PeriodUnit.DAY),
+        TOKYO,
+        Action(ActionKind.THROTTLE, 256_000),
+        warn_at=(400 * 10**6,),
+    ),
+    Quota("tv-week", TV_ROOM, 5 * 10**9, Period(PeriodUnit.WEEK), TOKYO, Action(ActionKind.NOTIFY)),
+    Quota(
+        "alice-trip",
+        Subject(SubjectKind.CLIENT, ALICE),
+        2 * 2**30,
+        Period(PeriodUnit.DAY, 30, int(NOW.timestamp()) - 86400 * 8),
+        TOKYO,
+        Action(ActionKind.BLOCK),
+    ),
+)
+RULES = pipeline.Rules("wwan0", TOKYO, {ALICE: "alice-phone", TV: "tv"}, {TV: "living-room"}, QUOTAS)
+WINDOWS = {quota.name: window(quota.period, TOKYO, NOW.timestamp()) for quota in QUOTAS}
+
+
+def client(key: ClientKey) -> Subject:
+    return Subject(SubjectKind.CLIENT, key)
+
+
+def tallied(quota: str, subject: Subject, used: int, **more) -> Tally:
+    limit = next(each.limit for each in QUOTAS if each.name == quota)
+    return Tally(quota, subject, WINDOWS[quota], used, allowed=limit + more.get("granted", 0), **more)
+
+
+STANDING = Standing(
+    tallies=(
+        tallied("plan", EVERYONE, 6_123_456_789),
+        tallied("daily", client(ALICE), 512_345_678, warned=1, reached=True),
+        tallied("daily", client(PIXEL), 430_000_000, warned=1),
+        tallied("daily", client(BARE), 45_678),
+        tallied("tv-week", TV_ROOM, 5_100_000_000, granted=100_000_000, reached=True),
+        tallied("alice-trip", client(ALICE), -40),
+    ),
+    grants=(Grant("tv-week", TV_ROOM, 100_000_000, int(NOW.timestamp()) + 3600),),
+    overrides=(Override(client(BARE), Manual.BLOCK, int(NOW.timestamp()) + 5400),),
+)
 ATTACHED = (
     Attachment("br0", Hook.LAN_INGRESS, attached=True),
     Attachment("wwan0", Hook.WAN_INGRESS, attached=True),
@@ -50,11 +117,16 @@ def facts(**changes) -> report.Facts:
         "config_loaded": NOW - timedelta(hours=3, minutes=12),
         "tick_at": NOW,
         "tick_seconds": 0.004,
+        "quotas": QUOTAS,
+        "names": RULES.names,
+        "groups": RULES.groups,
     }
     return report.Facts(**(standard | changes))
 
 
-def state(seconds: float = 0, attachments=ATTACHED, more_clients: int = 0) -> State:
+def state(
+    seconds: float = 0, attachments=ATTACHED, more_clients: int = 0, standing: Standing = STANDING, quotas=QUOTAS
+) -> State:
     """`seconds`: how long traffic has been moving on since the beginning."""
     moved = int(seconds * 1_500_000)
     totals = {
@@ -70,17 +142,30 @@ def state(seconds: float = 0, attachments=ATTACHED, more_clients: int = 0) -> St
         PIXEL: Identity(PIXEL, "", "Pixel-7-of-somebody-with-a-long-name", ("192.168.8.31",)),
     }
     wan = sum(totals.values(), Counters())
+    turn = tally.Turn(NOW.timestamp(), WINDOWS, {EVERYONE: Budget(moved)}, (ALICE, PIXEL, BARE))
+    tallies = tally.tallied(standing.tallies, quotas, turn)
+    named = (each.subject.id for each in standing.overrides if each.subject.kind is SubjectKind.CLIENT)
+    chains = chain.chains({*totals, *named}, RULES.names, RULES.groups, (quota.subject for quota in quotas))
+    by_hand = chain.by_hand(chains, standing.overrides)
     return State(
         baseline=Baseline(
-            7, {}, {Account(0): UNATTRIBUTED}, totals, {"wwan0": wan - Counters(500), "wwan1": Counters(500)}
+            7,
+            {},
+            {Account(0): UNATTRIBUTED},
+            totals,
+            {"wwan0": wan - Counters(500), "wwan1": Counters(500)},
+            time=NOW.timestamp(),
+            standing=replace(standing, tallies=tallies),
         ),
+        verdicts=verdicts(chains, tally.by_subject(quotas, tallies), by_hand, NOW.timestamp(), TOKYO),
         rates={ALICE: Counters(1_500_000, 40_000), PIXEL: Counters(2_000, 300_000)},
         identities=identities,
         reading=Reading(
             7,
             1000.0,
             {},
-            {},
+            {Account(2): ALICE, Account(3): BARE},
+            wasted={Account(2): 0, Account(3): 23_456},
             events={Reason.WAN_IN_FLOW_MISSING: Event(24, 12_300), Reason.NOT_IP: Event(3, 180)},
             tables=(Table("flows", 60_000, 65_536), Table("clients", 3, 1_024)),
         ),
@@ -140,23 +225,64 @@ def history(by: Resolution, client: ClientKey | None) -> list[HistoryRow]:
     ]
 
 
-def routes(more_clients: int = 0) -> Mapping[str, control.Route]:
+class Router:
     """The daemon's routes, over the synthetic state as it is at the moment of the request."""
-    began = time.monotonic()
 
-    def now() -> tuple[float, State]:
-        seconds = time.monotonic() - began
-        return seconds, state(seconds, more_clients=more_clients)
+    def __init__(self, more_clients: int = 0) -> None:
+        self._began = time.monotonic()
+        self._more_clients = more_clients
+        self._standing = STANDING
+
+    def now(self) -> State:
+        return state(self.seconds(), more_clients=self._more_clients, standing=self._standing)
+
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def grant(self, params):
+        control.only(params, "subject", "bytes", "seconds")
+        subject = self._subject(params)
+        size, until = control.whole_number(params, "bytes", None, 1, 10**15), self._until(params)
+        self._standing = pipeline.grant(self.now(), RULES, subject, size, until).baseline.standing
+        return report.grant_document(self.now(), facts(), subject, size, until)
+
+    def by_hand(self, manual: Manual | None):
+        def route(params):
+            control.only(params, "subject", *(["seconds"] if manual else []))
+            subject = self._subject(params)
+            self._standing = pipeline.override(self.now(), subject, manual, self._until(params)).baseline.standing
+            return report.by_hand_document(self.now(), facts(), subject)
+
+        return route
+
+    def _subject(self, params) -> Subject:
+        try:
+            return report.find_subject(self.now(), control.text(params, "subject"), facts())
+        except ValueError as error:
+            raise control.BadParameter(str(error)) from None
+
+    def _until(self, params) -> int | None:
+        seconds = control.whole_number(params, "seconds", 0, 1, 10**9)
+        return int(NOW.timestamp()) + seconds if seconds else None
+
+
+def routes(more_clients: int = 0) -> control.Routes:
+    """All that the daemon answers."""
+    box = Router(more_clients)
 
     def status(params):
         control.only(params)
-        current = now()[1]
+        current = box.now()
         return report.status_document(current, facts(), usage_today(current), usage_today(current))
 
     def clients(params):
         control.only(params)
-        current = now()[1]
+        current = box.now()
         return report.clients_document(current, NOW, usage_today(current), usage_today(current))
+
+    def quotas(params):
+        control.only(params)
+        return report.quotas_document(box.now(), facts())
 
     def chosen(params) -> tuple[ClientKey, ...] | None:
         if not params.get("client"):
@@ -168,7 +294,7 @@ def routes(more_clients: int = 0) -> Mapping[str, control.Route]:
 
     def flow_list(params):
         control.only(params, "limit", "order", "client")
-        seconds, current = now()
+        seconds, current = box.seconds(), box.now()
         recent = control.choice(params, "order", "bytes", ("bytes", "recent")) == "recent"
         limit = control.whole_number(params, "limit", 20, 1, 100_000)
         keys = chosen(params)
@@ -192,11 +318,16 @@ def routes(more_clients: int = 0) -> Mapping[str, control.Route]:
         raise RuntimeError("a fault of ours, raised on purpose")
 
     return {
-        "/v1/status": status,
-        "/v1/clients": clients,
-        "/v1/flows": flow_list,
-        "/v1/history": history_list,
-        "/v1/fails": fails,
+        ("GET", "/v1/status"): status,
+        ("GET", "/v1/clients"): clients,
+        ("GET", "/v1/flows"): flow_list,
+        ("GET", "/v1/quotas"): quotas,
+        ("GET", "/v1/history"): history_list,
+        ("GET", "/v1/fails"): fails,
+        ("POST", "/v1/grant"): box.grant,
+        ("POST", "/v1/block"): box.by_hand(Manual.BLOCK),
+        ("POST", "/v1/allow"): box.by_hand(Manual.ALLOW),
+        ("POST", "/v1/clear"): box.by_hand(None),
     }
 
 

@@ -14,7 +14,7 @@ from esimshaper.demo.box import Box
 from esimshaper.demo.story import Story
 from esimshaper.edge.meter import Meter
 from esimshaper.lab import Bill, Lab
-from esimshaper.views.pages import who
+from esimshaper.views.words import who
 
 _QUIET = 0.3  # seconds without a packet
 _DAEMON_SECONDS = 5.0  # in which it must have read what the kernel has; it looks once a second

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from esimshaper.core.model import Unusable
-from esimshaper.edge.http import MAX_BODY, Application, Listener, listen_unix, plain
+from esimshaper.edge.http import Application, Listener, listen_unix, plain
 
 GROUP = "esimshaper"
 JSON = "application/json"
@@ -91,16 +91,23 @@ def _query(environ: Mapping[str, Any]) -> Params:
 
 
 def _body(environ: Mapping[str, Any]) -> Params:
-    """What cheroot gives to read ends where the request's body does; it refuses more than MAX_BODY by itself."""
+    """All of the request's body or nothing: one that was cut off might read as if it were whole."""
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        raise BadParameter("the length of the body must be given (Content-Length)")
+    length = int(environ.get("CONTENT_LENGTH") or 0)  # which cheroot has checked, and refused if too large
     try:
-        body = json.loads(environ["wsgi.input"].read(MAX_BODY) or b"{}")
-    except (ValueError, RecursionError):
-        raise BadParameter("the body is not JSON") from None
+        body = environ["wsgi.input"].read(length)
     except OSError:
         raise BadParameter("the body did not come in time") from None
-    if not isinstance(body, dict):
+    if len(body) != length:
+        raise BadParameter("the body was cut off")
+    try:
+        document = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        raise BadParameter("the body is not JSON") from None
+    if not isinstance(document, dict):
         raise BadParameter('the body must be an object, such as {"subject": "tv"}')
-    return body
+    return document
 
 
 def _error(sentence: str, hint: str = "") -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
 WIDE = 100  # from this width on, a terminal gets the columns that narrow ones do without
 GAP = 2
@@ -52,11 +53,19 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """A text that is meant otherwise than its column."""
+
+    text: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Rows have one text per column. Texts may come from strangers (host names): they are made printable here."""
 
     columns: tuple[Column, ...]
-    rows: Sequence[Sequence[str]] = field(default_factory=tuple)
+    rows: Sequence[Sequence[str | Cell]] = field(default_factory=tuple)
 
 
 Page = Sequence[Line | Table]
@@ -95,6 +104,14 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
+def _text(cell: str | Cell) -> str:
+    return cell.text if isinstance(cell, Cell) else cell
+
+
+def _style(cell: str | Cell) -> str:
+    return cell.tone.value if isinstance(cell, Cell) else ""
+
+
 def plain_lines(page: Page) -> Iterator[str]:
     """The page as lines: columns aligned by blanks, all of them."""
     for part in page:
@@ -102,7 +119,7 @@ def plain_lines(page: Page) -> Iterator[str]:
             yield printable(part.text)
             continue
         cells = [[column.title for column in part.columns]]
-        cells += [[printable(text) for text in row] for row in part.rows]
+        cells += [[printable(_text(cell)) for cell in row] for row in part.rows]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         for row in cells:
             padded = (
@@ -132,10 +149,14 @@ def _rich_table(table: Table, width: int) -> "RenderableType":
     kept = [index for index, column in enumerate(table.columns) if width >= WIDE or not column.wide]
     columns = [table.columns[index] for index in kept]
     # Text and not markup: "[red]" in a host name is not for us.
-    cells = [[Text(printable(row[index]), no_wrap=True) for index in kept] for row in table.rows]
+    cells = [
+        [Text(printable(_text(row[index])), no_wrap=True, style=_style(row[index])) for index in kept]
+        for row in table.rows
+    ]
     widths = [max([len(column.title), *(row[at].cell_len for row in cells)]) for at, column in enumerate(columns)]
     drawn = RichTable(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
     fit = _fit(columns, widths, width)
+    cells = [[_shortened(text, fitted) for text, fitted in zip(row, fit, strict=True)] for row in cells]
     fit[-1] = max(1, fit[-1] - GAP)  # rich measures a gap behind the last column and does not draw it
     for column, fitted in zip(columns, fit, strict=True):
         drawn.add_column(
@@ -149,6 +170,14 @@ def _rich_table(table: Table, width: int) -> "RenderableType":
     for row in cells:
         drawn.add_row(*row)
     return drawn
+
+
+def _shortened(text: "Text", width: int) -> "Text":
+    """Cut in the middle: names that begin alike, such as MACs, differ at their ends. (rich cuts at the end.)"""
+    if not width < text.cell_len == len(text) or width < 4:
+        return text  # it fits; or it has characters of double width, which rich knows to cut
+    tail = (width - 1) // 2
+    return text[: width - 1 - tail] + "…" + text[-tail:]
 
 
 def _fit(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:

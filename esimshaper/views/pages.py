@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Documents of the control socket (core/report.py has their shapes) -> pages. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from esimshaper.core.units import format_duration, format_rate, format_size
+from esimshaper.views import quotas
 from esimshaper.views.page import Column, Line, Page, Table, Tone, bar
-
-Document = Mapping[str, Any]
+from esimshaper.views.words import Document, count, is_by_hand, rate, reason_lines, state_cell, who
 
 NEARLY_FULL = 0.8  # of a kernel table: worth a warning
 
@@ -16,6 +16,7 @@ _START_FORMATS = {"5min": "%a %d %b %H:%M", "hour": "%a %d %b %H:%M", "day": "%a
 
 _CLIENT_COLUMNS = (
     Column("CLIENT"),
+    Column("STATE"),
     Column("DOWN NOW", right=True, tone=Tone.DOWN),
     Column("UP NOW", right=True, tone=Tone.UP),
     Column("DOWN TODAY", right=True, tone=Tone.DOWN),
@@ -24,19 +25,6 @@ _CLIENT_COLUMNS = (
     Column("MAC", wide=True, tone=Tone.QUIET),
     Column("ADDRESSES", wide=True, tone=Tone.QUIET),
 )
-
-
-def who(entry: Document) -> str:
-    """How a person would call a client: its configured name; else its host name with the end of its MAC, since hosts
-    choose their names and two may be called `iPhone`; else its MAC."""
-    if entry["client"] != entry["key"] or not entry["hostname"]:
-        return str(entry["client"])
-    return f"{entry['hostname']} ({entry['key'][-5:]})"
-
-
-def rate(bits: int) -> str:
-    """A rate in a table: most are zero, and the others should be seen."""
-    return format_rate(bits) if bits else "-"
 
 
 def status_page(status: Document) -> Page:
@@ -48,15 +36,17 @@ def status_page(status: Document) -> Page:
         *_wan_lines(status),
         Line(),
         _totals_table(status),
+        *quotas.glance(status),
         Line(),
     ]
     if clients["top"]:
         page += [
-            Line(f"Most today (of {_count(clients['count'], 'client')})", Tone.TITLE),
+            Line(f"Most today (of {count(clients['count'], 'client')})", Tone.TITLE),
             clients_table(clients["top"]),
+            *reason_lines(entry for entry in clients["top"] if not is_by_hand(entry["state"])),  # those are above
         ]
     else:
-        page.append(Line(f"{_count(clients['count'], 'client')}, nothing used today"))
+        page.append(Line(f"{count(clients['count'], 'client')}, nothing used today"))
     return [*page, *_kernel_lines(status)]
 
 
@@ -105,14 +95,23 @@ def _kernel_lines(status: Document) -> list[Line | Table]:
 
 def clients_page(document: Document) -> Page:
     """`esimshaper clients`."""
-    return [clients_table(document["clients"])]
+    entries = document["clients"]
+    wasted = [
+        Line(f"{who(e)}: {format_size(e['wasted_bytes'])} came after a block: billed, and wasted", Tone.QUIET)
+        for e in entries
+        if e["wasted_bytes"]
+    ]
+    return [clients_table(entries), *reason_lines(entries), *wasted]
 
 
 def clients_table(entries: Sequence[Document]) -> Table:
-    """One row per client."""
+    """One row per client. A narrow terminal gets their states if there is something to see."""
+    plain = all(not entry["state"]["reason"] for entry in entries)
+    columns = [replace(c, wide=plain) if c.title == "STATE" else c for c in _CLIENT_COLUMNS]
     rows = [
         [
             who(entry),
+            state_cell(entry["state"]),
             rate(entry["now"]["down_bits_per_second"]),
             rate(entry["now"]["up_bits_per_second"]),
             format_size(entry["today"]["down_bytes"]),
@@ -123,7 +122,7 @@ def clients_table(entries: Sequence[Document]) -> Table:
         ]
         for entry in entries
     ]
-    return Table(_CLIENT_COLUMNS, rows)
+    return Table(tuple(columns), rows)
 
 
 def flows_page(document: Document) -> Page:
@@ -154,7 +153,7 @@ def flows_page(document: Document) -> Page:
     )
     page: list[Line | Table] = [Table(columns, rows)]
     if document["count"] > len(flows):
-        page.append(Line(f"{len(flows)} of {_count(document['count'], 'flow')}; --limit shows more", Tone.QUIET))
+        page.append(Line(f"{len(flows)} of {count(document['count'], 'flow')}; --limit shows more", Tone.QUIET))
     return page
 
 
@@ -199,7 +198,3 @@ def history_page(document: Document) -> Page:
     if any(row["estimated"] for row in rows):
         page.append(Line("* estimated: the meter was not read for a while, or power was cut", Tone.QUIET))
     return page
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -16,7 +16,8 @@ from typing import Any
 
 from esimshaper.core.units import format_duration, format_rate, format_size
 from esimshaper.views.page import Column, Line, Page, Table, Tone, bar, print_plain, renderable
-from esimshaper.views.pages import Document, rate, remote, who
+from esimshaper.views.pages import remote
+from esimshaper.views.words import Document, rate, state_cell, who
 
 FLOWS_ASKED = "500"  # those that moved last: the busy ones are among them
 PLAIN_ROWS = 10
@@ -176,6 +177,8 @@ def _clients(entries: Sequence[Document], limit: int) -> Table:
             rate(entry["now"]["down_bits_per_second"]),
             rate(entry["now"]["up_bits_per_second"]),
             format_size(entry["today"]["total_bytes"]),
+            state_cell(entry["state"]),
+            entry["state"]["reason"],
         ]
         for entry in ranked
     ]
@@ -185,6 +188,8 @@ def _clients(entries: Sequence[Document], limit: int) -> Table:
         Column("DOWN", right=True, tone=Tone.DOWN),
         Column("UP", right=True, tone=Tone.UP),
         Column("TODAY", right=True),
+        Column("STATE"),
+        Column("WHY", wide=True, tone=Tone.QUIET),
     )
     return Table(columns, rows)
 

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esimshaper.core.units import format_duration, format_moment, format_rate, format_size, parse_rate, parse_size
+from esimshaper.core.units import (
+    format_duration,
+    format_moment,
+    format_rate,
+    format_size,
+    parse_duration,
+    parse_rate,
+    parse_size,
+)
 
 POWERS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15, "EB": 10**18}
 
@@ -187,3 +195,23 @@ def test_a_moment_is_told_as_seen_from_now(moment, text):
         return int(datetime.fromisoformat(words).replace(tzinfo=zone).timestamp())
 
     assert format_moment(unix(moment), unix("2026-11-30 20:15"), zone) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30m", 1800), ("2h", 7200), ("1d12h", 129_600), ("1d 12h", 129_600), ("90s", 90), ("1d2h3m4s", 93_784)],
+)
+def test_lengths_of_time_are_read(text, seconds):
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0m", "h", "12", "1.5h", "2h1d", "1hh", "-1h", "1w", "\u0661h", "9" * 10 + "d"])
+def test_no_length_of_time_is_guessed(text):
+    with pytest.raises(ValueError, match="such as 30m, 2h or 1d12h"):
+        parse_duration(text)
+
+
+@given(st.integers(min_value=1, max_value=10**9))
+def test_a_length_that_is_shown_can_be_written(seconds):
+    shown = format_duration(seconds)
+    assert format_duration(parse_duration(shown)) == shown

@@ -15,7 +15,8 @@ import time
 
 import pytest
 
-from esimshaper.core.model import State, Unusable
+from esimshaper.core.model import Unusable
+from esimshaper.core.state import State
 from esimshaper.daemon import answers
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge import control, control_client, http
@@ -76,6 +77,69 @@ def test_what_is_wrong_is_said_in_json(listener, path):
     assert request(path, "GET /v1/flows?" + "&".join(f"a{n}=1" for n in range(50)))[0] == 400
 
 
+def test_what_is_posted_is_done_before_it_is_answered(listener, path):
+    answer = control_client.post(path, "/v1/block", {"subject": "tv", "seconds": 60})
+    assert (answer["subject"], answer["setting"]) == ("client/tv", "block")
+    assert "client/tv" in {each["subject"] for each in control_client.get(path, "/v1/quotas")["by_hand"]}
+    assert control_client.post(path, "/v1/clear", {"subject": "tv"})["setting"] is None
+    assert "client/tv" not in {each["subject"] for each in control_client.get(path, "/v1/quotas")["by_hand"]}
+
+
+def test_a_method_that_does_not_fit_is_named(listener, path):
+    code, document = request(path, "GET /v1/block")
+    assert (code, document["error"]) == (405, "/v1/block takes POST")
+    code, document = request(path, "DELETE /v1/quotas")
+    assert (code, document["error"]) == (405, "/v1/quotas takes GET")
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"", "subject is missing"),
+        (b"{", "not JSON"),
+        (b"\xff\xfe\xfd", "not JSON"),
+        (b"[" * 16_000, "not JSON"),
+        (b'{"subject": ' + b"9" * 9000 + b"}", "not JSON"),
+        (b'["tv"]', "must be an object"),
+        (b'{"subject": ""}', "subject must be a text"),
+        (b'{"subject": 7}', "subject must be a text"),
+        (b'{"subject": "tv", "colour": "red"}', "unknown parameter 'colour'"),
+        (b'{"subject": "tv", "seconds": 0}', "seconds must be a whole number from 1"),
+        (b'{"subject": "tv", "seconds": true}', "seconds must be a whole number from 1"),
+        (b'{"subject": "tv", "seconds": 1.5}', "seconds must be a whole number from 1"),
+        (b'{"subject": "tv", "seconds": {"a": 1}}', "seconds must be a whole number from 1"),
+        (b'{"subject": "tvs"}', "did you mean `client/tv`?"),
+    ],
+)
+def test_a_body_that_makes_no_sense_changes_nothing_and_is_answered_in_a_sentence(listener, path, body, error):
+    before = control_client.get(path, "/v1/quotas")["by_hand"]
+    head = b"POST /v1/block HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    head, answer = talk(path, head + body).split(b"\r\n\r\n", 1)
+    assert head.split()[1] == b"400"
+    assert error in json.loads(answer)["error"]
+    assert control_client.get(path, "/v1/quotas")["by_hand"] == before
+
+
+def test_a_body_that_ends_early_or_is_too_long_changes_nothing(listener, path):
+    before = control_client.get(path, "/v1/quotas")["by_hand"]
+    head = b"POST /v1/block HTTP/1.1\r\nHost: x\r\n"
+    for data in (
+        head + b'Content-Length: 500\r\n\r\n{"subject": "tv"}',
+        head + b"Content-Length: 99999\r\n\r\n" + b'{"subject": "tv"}'.ljust(99_999),
+        head + b'Transfer-Encoding: chunked\r\n\r\n11\r\n{"subject": "tv"}\r\n0\r\n\r\n',
+        head + b"Content-Length: -1\r\n\r\n{}",
+        head + b"Content-Length: x\r\n\r\n{}",
+    ):
+        assert b" 200 " not in talk(path, data).split(b"\r\n")[0]
+    assert control_client.get(path, "/v1/quotas")["by_hand"] == before
+
+
+def test_what_cannot_be_done_comes_with_a_hint(listener, path):
+    with pytest.raises(control_client.ControlError, match="there is no quota for tv") as caught:
+        control_client.post(path, "/v1/grant", {"subject": "tv", "bytes": 1})
+    assert "esimshaper quotas" in caught.value.hint
+
+
 def test_a_fault_of_ours_costs_one_answer_and_no_worker(listener, path):
     for _ in range(3 * http.WORKERS):
         code, document = request(path, "GET /v1/fails")
@@ -100,7 +164,7 @@ def test_a_slow_disk_is_said_and_asked_again(path, tmp_path, monkeypatch):
     monkeypatch.setattr(answers, "ANSWER_SECONDS", 0.1)
     storage = Storage(tmp_path / "history.db")
     with running_loop() as loop:
-        asked = answers.Answers(loop, storage, None, State, router.facts)
+        asked = answers.Answers(loop, storage, None, None, State, router.facts, None)
         running = control.serve(asked.routes(), path)
         asyncio.run_coroutine_threadsafe(storage.lock.acquire(), loop).result(5)  # as while a save is under way
         try:
@@ -244,7 +308,7 @@ def _drip(path, stop: threading.Event) -> None:
 
 def test_a_reader_that_stops_reading_is_dropped(path, monkeypatch):
     monkeypatch.setattr(http, "DEADLINE", 1)
-    running = control.serve({"/big": lambda params: {"version": 1, "fill": "x" * 5_000_000}}, path)
+    running = control.serve({("GET", "/big"): lambda params: {"version": 1, "fill": "x" * 5_000_000}}, path)
     try:
         stuck = []
         for _ in range(http.WORKERS):

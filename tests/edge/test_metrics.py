@@ -50,7 +50,8 @@ def test_promtool_finds_nothing_to_complain_about(listener):
 
 
 def test_a_host_name_cannot_break_the_exposition():
-    from esimshaper.core.model import ClientKey, Identity, State
+    from esimshaper.core.model import ClientKey, Identity
+    from esimshaper.core.state import State
 
     evil = Identity(ClientKey("02:00:00:00:00:10"), "", 'a"} 1\nfake_metric{b="\\')
     running = metrics.serve(lambda: report.metrics(State(identities={evil.key: evil}), router.facts()), "127.0.0.1", 0)

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Documents of limits (core/report_quotas.py has their shapes) -> pages. Pure."""
+
+from collections.abc import Sequence
+
+from esimshaper.core.units import format_rate, format_size
+from esimshaper.views.page import Cell, Column, Line, Page, Table, Tone, bar
+from esimshaper.views.words import Document, count, is_by_hand, state_cell, when, who
+
+BAR_WIDTH = 6
+
+_COLUMNS = (
+    Column("QUOTA"),
+    Column("WHO"),
+    Column("USED", right=True),
+    Column("LIMIT", right=True),
+    Column("", tone=Tone.DOWN),
+    Column("LEFT", right=True, wide=True),
+    Column("PERIOD", wide=True),
+    Column("RENEWS"),
+    Column("THEN", wide=True),
+    Column("STATE"),
+)
+_AT_THE_LIMIT = {
+    "block": Cell("blocked", Tone.BAD),
+    "throttle": Cell("throttled", Tone.WARNING),
+    "notify": Cell("reached", Tone.WARNING),
+}
+
+
+def quotas_page(document: Document) -> Page:
+    """`esimshaper quotas`: one row for each quota and everybody it is for."""
+    rows = document["quotas"]
+    page: list[Line | Table] = []
+    if rows:
+        page.append(quotas_table(rows, document["time"]))
+    else:
+        page.append(Line("There are no quotas; the configuration has room for some, under `quotas`."))
+    return [*page, *_granted_lines(document), *by_hand_lines(document)]
+
+
+def quotas_table(rows: Sequence[Document], now: str) -> Table:
+    """One row for each quota and subject, as seen at `now` (ISO 8601)."""
+    return Table(_COLUMNS, [_row(row, now) for row in rows])
+
+
+def glance(status: Document) -> list[Line | Table]:
+    """What of the quotas belongs into the status."""
+    quotas = status["quotas"]
+    page: list[Line | Table] = []
+    if quotas["count"]:
+        title = (
+            "Quotas" if quotas["top"] else f"{count(quotas['count'], 'quota')} of clients, none of them near its limit"
+        )
+        page += [Line(), Line(title, Tone.TITLE if quotas["top"] else Tone.PLAIN)]
+    if quotas["top"]:
+        page.append(quotas_table(quotas["top"], status["time"]))
+    if quotas["top"] and quotas["count"] > len(quotas["top"]):
+        rest = f"{len(quotas['top'])} of {quotas['count']}; `esimshaper quotas` shows them all"
+        page.append(Line(rest, Tone.QUIET))
+    return [*page, *by_hand_lines(status)]
+
+
+def by_hand_lines(document: Document) -> list[Line]:
+    """One for each subject that somebody has blocked or allowed."""
+    return [
+        Line(
+            f"{each['subject']}: {_set(each, document['time'])}", Tone.BAD if each["setting"] == "block" else Tone.GOOD
+        )
+        for each in document["by_hand"]
+    ]
+
+
+def grant_page(document: Document) -> Page:
+    """What `esimshaper grant` has done."""
+    size, subject = format_size(document["bytes"]), document["subject"]
+    end = f" until {when(document['until'], document['time'])}" if document["until"] else ""
+    return [
+        Line(
+            f"{subject} got {size} more{end}: {format_size(row['left_bytes'])} of {format_size(row['limit_bytes'])}"
+            f" left ({row['quota']}, renews {when(row['renews'], document['time'])})"
+        )
+        for row in document["quotas"]
+    ]
+
+
+def by_hand_page(document: Document) -> Page:
+    """What `esimshaper block`, `allow` or one of them with --clear has led to."""
+    subject, state = document["subject"], document["state"]
+    if document["setting"]:
+        return [Line(f"{subject} is {_set(document, document['time'])}")]
+    why = f": {state['reason']}" if state["reason"] else ""
+    return [Line(f"{subject} is under its quotas alone, and {state['level']}{why}")]
+
+
+def _set(each: Document, now: str) -> str:
+    word = {"block": "blocked", "allow": "allowed"}[each["setting"]]
+    return f"{word} by hand" + (f" until {when(each['until'], now)}" if each["until"] else "")
+
+
+def _granted_lines(document: Document) -> list[Line]:
+    """What of the limits was granted, and what of that ends before the period does."""
+    lines = []
+    for row in document["quotas"]:
+        if not row["granted_bytes"]:
+            continue
+        mine = [g for g in document["grants"] if (g["quota"], g["subject"]) == (row["quota"], row["subject"])]
+        early = [f", {format_size(g['bytes'])} of it until {when(g['until'], document['time'])}" for g in mine]
+        size = format_size(row["granted_bytes"])
+        lines.append(
+            Line(f"{row['subject']}: {size} of the limit of {row['quota']} is granted{''.join(early)}", Tone.QUIET)
+        )
+    return lines
+
+
+def _row(row: Document, now: str) -> list[str | Cell]:
+    used, limit = row["used_bytes"], row["limit_bytes"]
+    percent = f"{used * 100 // limit}%" if limit else "-"
+    direction = "" if row["direction"] == "both" else f" {row['direction']}"
+    return [
+        row["quota"],
+        who(row) if row["key"] else row["subject"],
+        format_size(used),
+        format_size(limit),
+        f"{bar(used, limit, BAR_WIDTH):{BAR_WIDTH}} {percent:>4}",
+        format_size(row["left_bytes"]),
+        f"{row['period']}{direction}",
+        when(row["renews"], now),
+        format_rate(row["rate_bits_per_second"]) if row["rate_bits_per_second"] else row["action"],
+        _standing(row),
+    ]
+
+
+def _standing(row: Document) -> Cell:
+    """How the subject stands to this quota; what was set by hand counts more."""
+    if is_by_hand(row["state"]):
+        return state_cell(row["state"])
+    if row["reached"]:
+        return _AT_THE_LIMIT[row["action"]]
+    return Cell("warned", Tone.WARNING) if row["warned"] else Cell("open", Tone.PLAIN)

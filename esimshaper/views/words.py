@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What several pages say in the same way: who, how fast, when, and how somebody stands. Pure."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from esimshaper.core.units import format_rate
+from esimshaper.views.page import Cell, Line, Tone
+
+Document = Mapping[str, Any]
+
+NAMED_TOGETHER = 4
+"""So many clients are named when the same holds for several."""
+
+_TONES = {"open": Tone.PLAIN, "throttled": Tone.WARNING, "blocked": Tone.BAD}
+
+
+def who(entry: Document) -> str:
+    """How a person would call a client: its configured name; else its host name with the end of its MAC, since hosts
+    choose their names and two may be called `iPhone`; else its MAC."""
+    if entry["client"] != entry["key"] or not entry["hostname"]:
+        return str(entry["client"])
+    return f"{entry['hostname']} ({entry['key'][-5:]})"
+
+
+def rate(bits: int) -> str:
+    """A rate in a table: most are zero, and the others should be seen."""
+    return format_rate(bits) if bits else "-"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 client`, `2 clients`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def when(moment: str, now: str) -> str:
+    """A moment to come, as short as it is clear from `now`: `18:00`, `Tue 09:00`, `01 Dec 00:00`. Both in ISO 8601."""
+    there, here = datetime.fromisoformat(moment), datetime.fromisoformat(now)
+    days = (there.date() - here.date()).days
+    if days == 0:
+        return f"{there:%H:%M}"
+    return f"{there:%a %H:%M}" if 0 < days < 7 else f"{there:%d %b %H:%M}" if abs(days) < 300 else f"{there:%Y-%m-%d}"
+
+
+def is_by_hand(state: Document) -> bool:
+    """Whether a state was set by a person and not by a quota."""
+    return bool(state["reason"] and not state["quota"])
+
+
+def state_cell(state: Document) -> Cell:
+    """How somebody stands, in one word."""
+    if is_by_hand(state) and state["level"] == "open":
+        return Cell("allowed", Tone.GOOD)
+    return Cell(state["level"], _TONES[state["level"]])
+
+
+def reason_lines(clients: Iterable[Document]) -> list[Line]:
+    """Why clients stand as they do, for all that are not simply open; those with one reason together."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for entry in clients:
+        state = entry["state"]
+        if state["reason"]:
+            groups.setdefault((state["level"], state["reason"]), []).append(who(entry))
+    return [Line(f"{_several(names)}: {reason}", _TONES[level]) for (level, reason), names in groups.items()]
+
+
+def _several(names: list[str]) -> str:
+    rest = len(names) - NAMED_TOGETHER
+    return ", ".join(names) if rest <= 1 else f"{', '.join(names[:NAMED_TOGETHER])} and {rest} more"

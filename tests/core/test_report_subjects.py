@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage report, whom people mean: one answer, or a sentence that says what is wrong."""
+
+from dataclasses import replace
+
+import pytest
+
+from esimshaper.core import report
+from esimshaper.core.limits import EVERYONE, Subject, SubjectKind
+from esimshaper.core.model import ClientKey, Identity
+from tests import synthetic_router as router
+from tests.synthetic_router import ALICE, BARE, PIXEL, TV, client, facts
+
+STATE = router.state()
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("everyone", EVERYONE),
+        ("client/alice-phone", client(ALICE)),
+        ("alice-phone", client(ALICE)),
+        ("Alice-Phone", client(ALICE)),
+        ("alices-iphone", client(ALICE)),
+        (f"client/{PIXEL}", client(PIXEL)),  # as the label of metrics has it
+        ("02-00-00-00-00-1F", client(PIXEL)),
+        ("192.168.8.31", client(PIXEL)),
+        (BARE, client(BARE)),
+        ("tv", client(TV)),  # configured, and was never here
+        ("group/living-room", Subject(SubjectKind.GROUP, "living-room")),
+        ("group/unknown", Subject(SubjectKind.GROUP, "unknown")),
+    ],
+)
+def test_people_are_understood(text, subject):
+    assert report.find_subject(STATE, text, facts()) == subject
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("alise-phone", "did you mean `client/alice-phone`?"),
+        ("client/alise-phone", "did you mean `client/alice-phone`?"),
+        ("living-room", "did you mean `group/living-room`?"),
+        ("group/livingroom", "did you mean `group/living-room`?"),
+        ("everybody", "did you mean `everyone`?"),
+        ("zzz", "`esimshaper clients`"),
+        ("", "there is no client"),
+        ("client/", "there is no client"),
+        ("group/", "there is no client"),
+        ("each-client", "only quotas are for each-client"),
+        ("router", "not a device"),
+        ("client/unattributed", "not a device"),
+    ],
+)
+def test_others_are_told_what_is_wrong(text, sentence):
+    with pytest.raises(ValueError) as caught:
+        report.find_subject(STATE, text, facts())
+    assert sentence in str(caught.value)
+
+
+def test_a_stranger_cannot_take_the_place_of_a_device_by_its_host_name():
+    thief = Identity(ClientKey("02:00:00:00:00:66"), hostname="alice-phone")
+    state = replace(STATE, identities={**STATE.identities, thief.key: thief})
+    for text in ("alice-phone", "ALICE-PHONE", "client/alice-phone"):
+        assert report.find_subject(state, text, facts()) == client(ALICE)
+    posing = replace(thief, hostname=ALICE)
+    state = replace(STATE, identities={**STATE.identities, thief.key: posing})
+    assert report.find_subject(state, ALICE, facts()) == client(ALICE)
+
+
+def test_two_devices_of_one_host_name_are_asked_about():
+    twin = Identity(ClientKey("02:00:00:00:00:66"), hostname="Alices-iPhone")
+    state = replace(STATE, identities={**STATE.identities, twin.key: twin})
+    with pytest.raises(ValueError) as caught:
+        report.find_subject(state, "Alices-iPhone", facts())
+    assert f"may be client/{ALICE} or client/{twin.key}" in str(caught.value)
+    assert report.find_subject(state, f"client/{twin.key}", facts()) == client(twin.key)
