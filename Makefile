@@ -5,12 +5,11 @@
 # Debian's own interpreter: it is the only one that sees python3-bpfcc ("bcc" on PyPI is another project).
 PYTHON := /usr/bin/python3
 
-# What the program itself needs; what else the simulated router needs; what else the tests and the benchmark need.
+# What the program itself needs; what else the simulated router needs, also for the benchmark; what else the tests need.
 PACKAGES_RUN := python3 python3-bpfcc libbpf1 linux-libc-dev python3-pyroute2 python3-prometheus-client python3-yaml \
 	python3-jsonschema python3-systemd python3-rich python3-cheroot tzdata
 PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-ping kmod mount util-linux
-PACKAGES_TEST := $(PACKAGES_DEMO) python3-pytest python3-hypothesis python3-venv clang shellcheck yamllint
-PACKAGES_BENCH := $(PACKAGES_DEMO) iperf3
+PACKAGES_TEST := $(PACKAGES_DEMO) python3-pytest python3-hypothesis python3-venv python3-hatchling clang shellcheck yamllint
 # Debian 12 has no ruff, and another mypy than Debian 13.
 PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113
 
@@ -20,7 +19,7 @@ program := $(DESTDIR)$(prefix)/lib/esimshaper
 config := $(DESTDIR)/etc/esimshaper
 
 .NOTPARALLEL:
-.PHONY: help demo test bench lint linters install uninstall root packages-run packages-demo packages-test packages-bench
+.PHONY: help demo test bench lint linters install uninstall root packages-run packages-demo packages-test
 
 help:
 	@echo 'sudo make demo       a simulated travel router with a real kernel meter and traffic, live'
@@ -36,7 +35,7 @@ demo: root packages-demo
 test: root packages-test linters
 	$(PYTHON) -m pytest $(ARGS)
 
-bench: root packages-bench
+bench: root packages-demo
 	$(PYTHON) -m tests.bench $(ARGS)
 
 lint: linters
@@ -48,10 +47,9 @@ root:
 packages-run: PACKAGES = $(PACKAGES_RUN)
 packages-demo: PACKAGES = $(PACKAGES_DEMO)
 packages-test: PACKAGES = $(PACKAGES_TEST)
-packages-bench: PACKAGES = $(PACKAGES_BENCH)
 # apt is asked only for what is missing, so that all of this works offline once it is there. What apt says is shown if it
 # fails; it waits for another apt that is at work.
-packages-run packages-demo packages-test packages-bench: root
+packages-run packages-demo packages-test: root
 	@missing=; for package in $(PACKAGES); do \
 		test "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" = installed \
 			|| missing="$$missing $$package"; \
@@ -67,7 +65,7 @@ packages-run packages-demo packages-test packages-bench: root
 	rm -f "$$said"; exit $$status
 
 # Only tests use these tools, so a machine without a way to them can still run all others (with CI=true it fails there).
-# promtool is taken out of its package: that would start a Prometheus here.
+# promtool is taken out of its package, which is one of its own in Debian 13; Debian 12's would start a Prometheus here.
 linters:
 	@test "$$(cat .venv/pins 2>/dev/null)" = '$(PINS)' && exit 0; \
 	echo 'Installing $(PINS) into .venv'; \
@@ -76,21 +74,23 @@ linters:
 		&& echo '$(PINS)' >.venv/pins \
 		|| echo 'ruff and mypy are not there: their tests will be skipped, or fail where CI=true' >&2
 	@{ test -x .venv/bin/promtool || command -v promtool >/dev/null; } && exit 0; \
-	echo 'Taking promtool from the package prometheus into .venv'; \
-	fetch() { apt-get -qq -o APT::Sandbox::User=root download prometheus; }; \
+	echo 'Taking promtool from its package into .venv'; \
+	get() { apt-get -qq -o APT::Sandbox::User=root download "$$1"; }; \
+	fetch() { get promtool 2>/dev/null || get prometheus; }; \
 	place=$$(mktemp -d) && mkdir -p .venv/bin \
 		&& (cd "$$place" && { fetch 2>/dev/null || { apt-get -qq update && fetch; }; }) \
 		&& dpkg-deb --fsys-tarfile "$$place"/*.deb | tar -xf - --strip-components=3 -C .venv/bin ./usr/bin/promtool \
 		|| echo 'promtool is not there: its test will be skipped, or fail where CI=true' >&2; \
 	rm -rf "$$place"
 
-# The modules and bpf/ lie beside each other as in a checkout.
+# The modules and bpf/ lie beside each other as in a checkout. PYTHONSAFEPATH: a root shell in a folder of somebody else must
+# not run the bcc.py that lies there.
 install: root packages-run
 	install -d '$(program)' '$(config)/conf.d' '$(DESTDIR)$(prefix)/bin'
 	rm -rf '$(program)/esimshaper' '$(program)/bpf'
 	cp -R esimshaper bpf '$(program)'
 	find '$(program)' -name __pycache__ -prune -exec rm -rf {} +
-	printf '#!/bin/sh\nPYTHONPATH=$(prefix)/lib/esimshaper exec $(PYTHON) -m esimshaper "$$@"\n' \
+	printf '#!/bin/sh\nPYTHONSAFEPATH=1 PYTHONPATH=$(prefix)/lib/esimshaper exec $(PYTHON) -m esimshaper "$$@"\n' \
 		>'$(DESTDIR)$(prefix)/bin/esimshaper'
 	chmod 755 '$(DESTDIR)$(prefix)/bin/esimshaper'
 	install -D -m 644 -t '$(DESTDIR)$(prefix)/share/esimshaper' esimshaper/esimshaper.schema.json

@@ -132,32 +132,42 @@ ALWAYS_INLINE void charge_flow(struct flow *flow, enum direction direction, stru
 	flow->last_seen = bpf_ktime_get_coarse_ns();
 }
 
-/* Uploads: whose they are is in the mark; ingress_ifindex is 0 for what the router itself sends. */
-ALWAYS_INLINE u32 sender(struct __sk_buff *skb)
+/* Uploads: whose they are is in the mark; ingress_ifindex is 0 for what the router itself sends.
+ *
+ * It is also 0 for IPv6 fragments that the kernel had to copy when it took a packet apart again after conntrack had put
+ * it together (with a tcpdump running, say): ip6_copy_metadata in net/ipv6/ip6_output.c keeps the mark only.
+ */
+ALWAYS_INLINE u32 sender(struct __sk_buff *skb, const struct packet *packet)
 {
 	u32 number = (skb->mark & MARK_MASK) >> MARK_SHIFT;
+	int has_client = number >= ACCOUNT_FIRST_CLIENT && number < ACCOUNTS;
+	int is_copy = packet->family == 6 && packet->fragment != FRAGMENT_NONE;
 
 	if (!skb->ingress_ifindex)
-		return ACCOUNT_ROUTER;
-	return number >= ACCOUNT_FIRST_CLIENT && number < ACCOUNTS ? number : ACCOUNT_UNATTRIBUTED;
+		return has_client && is_copy ? number : ACCOUNT_ROUTER;
+	return has_client ? number : ACCOUNT_UNATTRIBUTED;
 }
 
 /* Learns the tuple as the carrier sees it, so that wan_ingress knows the answer's account. */
 ALWAYS_INLINE void learn(struct flow_key *key, u32 account, struct size size)
 {
 	struct flow *known = flows.lookup(key);
-	struct flow flow = {};
 
 	if (known && known->account == account) {
 		charge_flow(known, UP, size);
-		return;
+	} else {
+		u64 now = bpf_ktime_get_coarse_ns();
+		struct flow flow = {
+			.account = account,
+			.up_bytes = size.bytes,
+			.up_packets = size.packets,
+			.first_seen = now,
+			.last_seen = now,
+		};
+
+		if (flows.update(key, &flow) < 0)
+			count(REASON_FLOW_NOT_STORED, size.packets, size.bytes);
 	}
-	flow.account = account;
-	flow.up_bytes = size.bytes;
-	flow.up_packets = size.packets;
-	flow.first_seen = flow.last_seen = bpf_ktime_get_coarse_ns();
-	if (flows.update(key, &flow) < 0)
-		count(REASON_FLOW_NOT_STORED, size.packets, size.bytes);
 }
 
 #include "reset.h"
@@ -167,15 +177,16 @@ ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 	struct packet packet = {};
 	struct verdict verdict;
 	struct size size;
-	u32 account = sender(skb);
 	u16 type = ethertype(skb, &packet.network);
+	u32 account;
 	int parsed;
 
 	if (type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6) {
 		count(REASON_NOT_IP, 1, skb->len);
 		return TC_ACT_UNSPEC;
 	}
-	parsed = parse_ip(skb, packet.network, UP, &packet) == 0 && parse_transport(skb, UP, &packet) == 0;
+	parsed = parse_network(skb, type, UP, &packet) == 0 && parse_transport(skb, UP, &packet) == 0;
+	account = sender(skb, &packet);
 	size = measure(skb, link, &packet);
 	verdict = judge(account, UP, size.bytes);
 	if (verdict.level == BLOCKED) {
@@ -284,7 +295,7 @@ ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 		count(REASON_NOT_IP, 1, skb->len);
 		return TC_ACT_UNSPEC;
 	}
-	parsed = parse_ip(skb, packet.network, DOWN, &packet) == 0 && parse_transport(skb, DOWN, &packet) == 0;
+	parsed = parse_network(skb, type, DOWN, &packet) == 0 && parse_transport(skb, DOWN, &packet) == 0;
 	size = measure(skb, link, &packet);
 	if (parsed)
 		to = receiver(skb, &packet, size);

@@ -169,6 +169,14 @@ ALWAYS_INLINE int parse_ipv6(struct __sk_buff *skb, __u32 at, enum direction dir
 	return skip_extensions(skb, ip.next, packet);
 }
 
+/* A header whose version is not that of its EtherType is refused. Anything but IPv4 is taken for IPv6. */
+ALWAYS_INLINE int parse_network(struct __sk_buff *skb, __u16 type, enum direction direction, struct packet *packet)
+{
+	return type == ETHERTYPE_IPV4 ? parse_ipv4(skb, packet->network, direction, packet)
+				      : parse_ipv6(skb, packet->network, direction, packet);
+}
+
+/* Where no EtherType says which version it is. */
 ALWAYS_INLINE int parse_ip(struct __sk_buff *skb, __u32 at, enum direction direction, struct packet *packet)
 {
 	__u8 first;

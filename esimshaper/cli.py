@@ -193,10 +193,10 @@ def _doctor(options: argparse.Namespace) -> int:
     return DONE if doctor.able(findings) else FAILED
 
 
-def _demo(options: argparse.Namespace) -> int:  # noqa: ARG001 - all verbs look alike
+def _demo(options: argparse.Namespace) -> int:
     from esimshaper.demo import main as demo
 
-    return demo()
+    return demo(options.wan, options.seconds, keep=options.keep)
 
 
 # --- the parser
@@ -310,12 +310,25 @@ def _add_other_verbs(verbs: Verbs) -> None:
     )
     _add_config(doctor, default=None)
     add_json(doctor)
-    add_verb(verbs, "demo", _demo, "shows the meter at work in a simulated travel router", "sudo esimshaper demo")
+    demo = add_verb(
+        verbs, "demo", _demo, "shows the meter at work in a simulated travel router", "sudo esimshaper demo --wan tap"
+    )
+    demo.add_argument(
+        "--wan", choices=("tun", "tap", "veth"), default="tun", help="raw-IP modem (default) or Ethernet uplink"
+    )
+    demo.add_argument("--seconds", type=_demo_seconds, default=24, help="of traffic (default: %(default)s)")
+    demo.add_argument("--keep", action="store_true", help="stay afterwards, to look around; Ctrl-C ends it")
 
 
 def _from_one(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_ROWS):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_ROWS}")
+    return int(text)
+
+
+def _demo_seconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 4 <= int(text) <= 3600):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds from 4 to 3600")
     return int(text)
 
 

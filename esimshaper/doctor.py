@@ -12,12 +12,12 @@ from typing import Any
 from esimshaper.core import diagnosis, diagnosis_network
 from esimshaper.core.facts import Finding, Level, Wanted
 from esimshaper.edge import probe
+from esimshaper.edge.control_client import default_socket
 
 VERSION = 1
 """Of the document that `doctor --json` prints."""
 
 DEFAULT_STATE = "/var/lib/esimshaper"
-DEFAULT_RUNTIME = "/run/esimshaper"
 
 # Sign and colour (SGR) on a terminal.
 MARKS = {Level.OK: ("✔", "32"), Level.NOTE: ("i", "36"), Level.WARNING: ("!", "33"), Level.PROBLEM: ("✘", "31")}
@@ -31,8 +31,8 @@ def examine(config: Path | None = None, *, state: Path | None = None, control: P
     wanted, refused = _wanted(config)
     facts = probe.gather(
         wanted,
-        state or Path(os.environ.get("STATE_DIRECTORY", DEFAULT_STATE)),
-        control or Path(os.environ.get("RUNTIME_DIRECTORY", DEFAULT_RUNTIME)) / "control.sock",
+        state or Path(os.environ.get("STATE_DIRECTORY", DEFAULT_STATE).split(":")[0]),
+        control or default_socket(),
     )
     return [*refused, *diagnosis.diagnose(facts), *diagnosis_network.diagnose(facts), *diagnosis.unknown(facts)]
 

@@ -107,6 +107,11 @@ def test_lab_knows_the_words_but_not_the_program(module):
     assert ours(imports(module)) <= {"esimshaper", "esimshaper.core.model", *within("lab")}
 
 
+@pytest.mark.parametrize("module", within("views"))
+def test_views_know_documents_and_neither_stage_nor_edge(module):
+    assert ours(imports(module)) <= {"esimshaper", "esimshaper.core.units", *within("views")}
+
+
 def test_no_module_needs_itself_to_be_imported():
     def top_level(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
         for node in statements:

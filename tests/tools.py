@@ -9,6 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+             "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")  # fmt: skip
+"""Before a command, for root: makes it somebody else, who can still read a checkout below /root but not write there."""
+
 
 def find(tool: str) -> str:
     """Path of a program. One that is not installed skips its test on a laptop and fails it where CI=true is set."""

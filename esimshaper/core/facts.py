@@ -43,9 +43,8 @@ class FailedOperation(Exception):  # noqa: N818 - the vocabulary's word
 
 @dataclass(frozen=True, slots=True)
 class Privileges:
-    """Of the process that asks: effective user and effective capabilities, in names like CAP_BPF."""
+    """Of the process that asks: its effective capabilities, in names like CAP_BPF."""
 
-    uid: int
     capabilities: frozenset[str]
 
 

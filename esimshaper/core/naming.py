@@ -54,7 +54,8 @@ def clean_hostname(text: str) -> str:
     """
     if text == "*":
         return ""
-    return "".join(c if c.isprintable() else "?" for c in text[:MAX_HOSTNAME])
+    short = text[:MAX_HOSTNAME]
+    return short if short.isprintable() else "".join(c if c.isprintable() else "?" for c in short)
 
 
 def _hostnames(leases: Iterable[Lease]) -> Mapping[str, str]:

@@ -25,6 +25,11 @@ from esimshaper.core.state import Baseline, Booking, State
 from esimshaper.core.usage import baseline_after, budgets_between, losers, unread_seconds, usage_between
 from esimshaper.core.verdict import verdicts
 
+NOTHING = Counters()
+
+RATE_SECONDS = 0.9
+"""Just below a tick, so that each regular tick has new rates."""
+
 SAVE_SECONDS = 60
 SAVE_BYTES = 5_000_000
 """A power cut forgets at most this much (DESIGN.md 4)."""
@@ -156,12 +161,12 @@ def _counted(state: State, rules: Rules, at: clock.Moment, seen: Observation) ->
         clock_sure=at.sure,
         standing=before.standing if before else Standing(),
     )
-    clients = {*reading.owners.values(), *baseline.totals}
+    names = ({*reading.owners.values(), *baseline.totals}, rules.names, seen.leases, seen.neighbours)
     return replace(
-        state,
+        _rated(state, usage, reading.boottime, new_maps=before is None or before.epoch != reading.epoch),
         baseline=baseline,
-        rates=_rates(state, usage, unread, new_maps=before is None or before.epoch != reading.epoch),
-        identities=identities(clients, rules.names, seen.leases, seen.neighbours, state.identities),
+        identities=state.identities if names == state.named_from else identities(*names, known=state.identities),
+        named_from=names,
         pending=pending,
         reading=reading,
         attachments=seen.attachments,
@@ -267,13 +272,16 @@ def _with_pending(state: State, pending: ledger.Book) -> State:
     return replace(state, pending=pending, unsaved_bytes=unsaved)
 
 
-def _rates(state: State, usage: Usage, seconds: float | None, *, new_maps: bool) -> Usage:
-    """Per second. A reading that is no later than the last says nothing new of them."""
-    if seconds is None or new_maps:
-        return {}
-    if seconds <= 0:
-        return state.rates
-    return {client: _per_second(moved, seconds) for client, moved in usage.items()}
+def _rated(state: State, usage: Usage, boottime: float, *, new_maps: bool) -> State:
+    """`state` with the rates that `usage` brings, once RATE_SECONDS are full."""
+    if new_maps:
+        return replace(state, rates={}, rated_at=boottime, unrated={})
+    moved = {key: state.unrated.get(key, NOTHING) + usage.get(key, NOTHING) for key in (*state.unrated, *usage)}
+    seconds = boottime - state.rated_at
+    if seconds < RATE_SECONDS:
+        return replace(state, unrated=moved)
+    rates = {client: _per_second(counters, seconds) for client, counters in moved.items() if counters}
+    return replace(state, rates=rates, rated_at=boottime, unrated={})
 
 
 def _per_second(moved: Counters, seconds: float) -> Counters:

@@ -6,7 +6,7 @@ Its parts: report_quotas (documents of limits), report_metrics, report_subjects 
 Documents are dicts of JSON types that the control socket sends as they are. Each has `"version": 1`, `time` (ISO 8601
 with zone) and `time_unix`. The version goes up when a name vanishes or changes its meaning; new names may come.
 
-    usage     {"down_bytes": int, "up_bytes": int, "total_bytes": int}
+    usage     {"down_bytes": int, "up_bytes": int, "total_bytes": int, "down_packets": int, "up_packets": int}
     rate      {"down_bits_per_second": int, "up_bits_per_second": int}
     client    {"client": label, "key": str, "mac": str, "hostname": str, "addresses": [str],
                "now": rate, "today": usage, "month": usage, "total": usage,     total: since counting began
@@ -190,8 +190,6 @@ def _flow(who: Identity, flow: Flow) -> Document:
         "wan_address": flow.wan_address,
         "wan_port": flow.wan_port,
         **_usage(flow.counters),
-        "down_packets": flow.counters.down_packets,
-        "up_packets": flow.counters.up_packets,
         "age_seconds": round(flow.age, 1),
         "idle_seconds": round(flow.idle, 1),
     }
@@ -210,6 +208,8 @@ def _usage(counters: Counters) -> Document:
         "down_bytes": counters.down_bytes,
         "up_bytes": counters.up_bytes,
         "total_bytes": counters.total_bytes,
+        "down_packets": counters.down_packets,
+        "up_packets": counters.up_packets,
     }
 
 

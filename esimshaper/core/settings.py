@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The owner's wishes as values: a tree of plain values goes in, Settings or all Problems with it come out. Pure.
 
-Shapes, defaults and help texts are in esimshaper.schema.json; edge/settings_file.py holds the tree against it. What is
+Shapes, defaults and help texts are in esimshaper.schema.json; edge/settings_file/ holds the tree against it. What is
 here is what a schema cannot say: what one value means for another, and what a text must mean.
 """
 

@@ -60,7 +60,10 @@ class State:
     """All that the daemon knows between two ticks. `advance` turns one into the next; nothing else does.
 
     baseline: the latest reading as booked; its totals are what Prometheus gets, and their sum is that of its `wan`.
-    rates: what moved per second in the last tick, as Counters rounded to whole bytes.
+    rates: what moved per second lately, in whole bytes; over a second or more, since a tick that an event woke early
+    would give the rates of milliseconds. Taken at `rated_at` (CLOCK_BOOTTIME); `unrated` has moved since.
+    named_from: what `identities` were made from (clients, configured names, leases, neighbours); while it is the same,
+    so are they. To make them anew for a crowd costs more than the rest of a tick.
     pending: booked, not yet saved; unsaved_bytes is their sum.
     saving: what was handed out to be saved, until that is known to have worked or failed.
     saved_at: CLOCK_BOOTTIME in seconds when the last Booking was handed out; save_failed: saving it did not work.
@@ -70,7 +73,10 @@ class State:
 
     baseline: Baseline | None = None
     rates: Mapping[ClientKey, Counters] = field(default_factory=dict)
+    rated_at: float = 0.0
+    unrated: Mapping[ClientKey, Counters] = field(default_factory=dict)
     identities: Mapping[ClientKey, Identity] = field(default_factory=dict)
+    named_from: tuple[object, ...] = ()
     pending: Mapping[Bucket, Pending] = field(default_factory=dict)
     reading: Reading | None = None
     attachments: tuple[Attachment, ...] = ()

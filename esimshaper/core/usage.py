@@ -21,13 +21,15 @@ UNUSED = Budget()
 def usage_between(baseline: Baseline | None, reading: Reading) -> Usage:
     """What moved since `baseline`, by client; clients that moved nothing are left out.
 
-    An account's bytes belong to its owner in `reading`: a slot gets a new owner only after the old one was idle for
-    long, so that nothing of the old owner is left unread. A slot without an owner goes to `unattributed`.
+    An account's bytes belong to its owner in `reading`; those of one without an owner go to `unattributed`.
     """
     before = _comparable(baseline, reading)
     usage: dict[ClientKey, Counters] = {}
     for account, counters in reading.accounts.items():
-        moved = _risen(before.get(account, NOTHING), counters)
+        known = before.get(account, NOTHING)
+        if counters == known:  # most of a crowd, each second
+            continue
+        moved = _risen(known, counters)
         if moved:
             client = reading.owners.get(account, UNATTRIBUTED)
             usage[client] = usage.get(client, NOTHING) + moved
@@ -111,5 +113,7 @@ def _high_water(before: Mapping[Account, Counters], after: Mapping[Account, Coun
     """
     marks = dict(before)
     for account, counters in after.items():
-        marks[account] = marks.get(account, NOTHING) + _risen(marks.get(account, NOTHING), counters)
+        known = marks.get(account, NOTHING)
+        if counters != known:
+            marks[account] = known + _risen(known, counters)
     return marks

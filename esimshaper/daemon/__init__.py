@@ -18,7 +18,7 @@ from esimshaper.daemon.loop import Daemon, rules_of
 from esimshaper.daemon.observer import last_readings
 from esimshaper.daemon.places import pins_root, state_directory
 from esimshaper.daemon.unloading import book_last_bytes
-from esimshaper.edge import refusal, service, settings_file
+from esimshaper.edge import memory, refusal, service, settings_file
 from esimshaper.edge.control_client import default_socket
 from esimshaper.edge.meter import OURS
 from esimshaper.edge.pins import Pins
@@ -30,6 +30,7 @@ __all__ = ["run", "unload"]
 
 def run(config: Path, socket: Path | None) -> int:
     """Serves until SIGTERM or SIGINT. Raises SettingsError or Unusable if it cannot start."""
+    memory.share_one_arena()
     settings = settings_file.load(config)
     service.set_up_log()
     with contextlib.ExitStack() as cleanup:

@@ -14,7 +14,7 @@ from esimshaper.core.report_words import Document, Facts
 from esimshaper.core.state import State
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge import conntrack
-from esimshaper.edge.control import BadParameter, Params, Route, choice, only, text, whole_number
+from esimshaper.edge.control import BadParameter, NotNow, Params, Route, choice, only, text, whole_number
 from esimshaper.edge.meter import Meter
 
 ANSWER_SECONDS = 4
@@ -158,4 +158,9 @@ class Answers:
         return found
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(ANSWER_SECONDS)
+        answer = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return answer.result(ANSWER_SECONDS)
+        except TimeoutError:
+            answer.cancel()
+            raise NotNow("the disk is slow, ask again") from None

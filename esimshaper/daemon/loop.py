@@ -10,7 +10,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from esimshaper import __version__
 from esimshaper.core import pipeline, report_metrics
+from esimshaper.core.limits import Notice
 from esimshaper.core.report_words import Facts
 from esimshaper.core.settings import Settings
 from esimshaper.core.state import Booking, State
@@ -59,9 +60,10 @@ class Daemon:
         self._ticked: datetime | None = None
         self._tick_seconds = 0.0
         self._wake = asyncio.Event()
-        self._links_changed = False
+        self._look_around = True
         self._stopping = False
         self._saving: asyncio.Task[None] | None = None
+        self._told = ""
 
     async def serve(self) -> None:
         """Until SIGTERM or SIGINT."""
@@ -71,40 +73,37 @@ class Daemon:
         await self._start(loop)
         ticks = 0
         while not self._stopping:
-            look_around = ticks % SLOW_TICKS == 0 or self._links_changed
-            if look_around:
-                self._links_changed = False
-                self._observer.look_around()
             self._wake.clear()
-            self._tick(look_around=look_around)
+            if ticks % SLOW_TICKS == 0:
+                self._look_around = True
+            self._tick()
+            self._tell_manager()
             ticks += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), TICK_SECONDS - time.monotonic() % TICK_SECONDS)
         await self._finish()
 
     async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        pins = Pins(pins_root())
-        self._cleanup.callback(pins.close)
+        self._pins = Pins(pins_root())
+        self._cleanup.callback(self._pins.close)
         self._storage = Storage(state_directory() / "history.db")
-        await self._resume()
-        self._observer = Observer(self._settings, pins, self._cleanup)
+        self._observer = Observer(self._settings, self._pins, self._cleanup)
         self._enforcer = Enforcer(self._settings, self._observer.meter, self._cleanup)
-        await self._book_predecessors(pins)
+        resumed = await self._attached(await self._opened())
         self._listen_to_kernel(loop)
-        self._observer.look_around()
-        self._tick(look_around=True)
-        self._observer.attach()
+        self._tick(resumed)
         answers = Answers(
             loop, self._storage, self._observer.meter, self._rules, lambda: self._state, self._facts, self._change
         )
         self._socket.parent.mkdir(parents=True, exist_ok=True)
-        self._cleanup.callback(self._socket.unlink, missing_ok=True)
-        self._cleanup.callback(control.serve(answers.routes(), self._socket).stop)
+        answering = control.serve(answers.routes(), self._socket)
+        self._cleanup.callback(self._socket.unlink, missing_ok=True)  # not before: only now is it ours
+        self._cleanup.callback(answering.stop)
         listen = self._settings.metrics.listen
         served = metrics.serve(lambda: report_metrics.metrics(self._state, self._facts()), listen.address, listen.port)
         self._cleanup.callback(served.stop)
-        log.info("counting on %s; metrics at http://%s/metrics", self._settings.wan.interface, served.address)
-        service.tell_manager(ready=True, status=f"counting on {self._settings.wan.interface}")
+        log.info("metrics at http://%s/metrics", served.address)
+        self._tell_manager(ready=True)
 
     def _listen_to_kernel(self, loop: asyncio.AbstractEventLoop) -> None:
         """A link that changed, or a client never seen before, does not wait for the next tick."""
@@ -113,7 +112,7 @@ class Daemon:
 
         def look() -> None:
             links.drain()
-            self._links_changed = True
+            self._look_around = True
             self._wake.set()
 
         loop.add_reader(links.fd, look)
@@ -124,34 +123,55 @@ class Daemon:
     def _hear(self, announcement: Announcement) -> None:
         if announcement.client:
             log.info("new client %s", self._rules.names.get(announcement.client, announcement.client))
+            self._look_around = True  # for its addresses
         self._wake.set()
 
-    async def _resume(self) -> None:
+    async def _opened(self) -> State | None:
+        """What was saved; None if the history cannot be opened now."""
         found = await self._storage.open()
-        if found:
-            self._state = pipeline.resume(*found, None if self._state == State() else self._state)
+        return pipeline.resume(*found, None if self._state == State() else self._state) if found else None
 
-    async def _book_predecessors(self, pins: Pins) -> None:
+    async def _attached(self, opened: State | None) -> State | None:
+        """Limits first, by what was saved, and then the programs: nothing passes that knows no limits."""
+        for _ in ("groups get their accounts", "policies name them"):
+            seen = self._observer.observe()
+            limited, outcome = pipeline.advance(opened or self._state, self._rules, time.time(), seen)
+            self._enforcer.enforce(outcome, seen.reading, limited.verdicts, look_around=True)
+        self._observer.attach()
+        return await self._with_predecessors(opened) if opened else None
+
+    async def _resumed(self) -> State | None:
+        """What was saved, and what has moved since in maps of other sizes; None if the history cannot be opened now."""
+        opened = await self._opened()
+        return await self._with_predecessors(opened) if opened else None
+
+    async def _with_predecessors(self, state: State) -> State:
         """Maps of other sizes are read for the last time and then removed.
 
-        Their bytes are in the state before the maps go; if they cannot be saved now, they are kept in memory and tried
-        again. Removing the maps only after a save would count them twice if that save failed and a later one did not.
+        Only once history is open: until then everything in memory may still be given up for what was saved. Their bytes
+        are in the state before the maps go; if they cannot be saved now, they are kept in memory and tried again.
+        Removing the maps only after a save would count them twice if that save failed and a later one did not.
         """
         for generation, reading in self._observer.predecessors():
             seen = replace(self._observer.observe(), reading=reading)
-            self._state, _ = pipeline.advance(self._state, self._rules, time.time(), seen)
-            booking = pipeline.final(self._state, self._rules, clean=True)
+            state, _ = pipeline.advance(state, self._rules, time.time(), seen)
+            booking = pipeline.final(state, self._rules, clean=True)
             if booking:
-                self._state = replace(self._state, baseline=booking.baseline, saving=booking)
-                await self._save(booking)
-            pins.remove(generation)
+                state = replace(state, baseline=booking.baseline)
+                state = self._told_of(state, booking, saved=await self._storage.save(booking))
+            self._pins.remove(generation)
             log.info("took over the counters of %s", generation.name)
+        return state
 
-    def _tick(self, *, look_around: bool = False) -> None:
+    def _tick(self, resumed: State | None = None) -> None:
+        """From `resumed` on, if given: nobody is shown a State that lacks what was counted since it was saved."""
         began = time.monotonic()
+        look_around, self._look_around = self._look_around, False
+        if look_around:
+            self._observer.look_around()
         self._ticked = datetime.now(self._zone)
         seen = self._observer.observe()
-        self._state, outcome = pipeline.advance(self._state, self._rules, time.time(), seen)
+        self._state, outcome = pipeline.advance(resumed or self._state, self._rules, time.time(), seen)
         if outcome.booking:
             self._saving = asyncio.create_task(self._save(outcome.booking))
         self._enforcer.enforce(outcome, seen.reading, self._state.verdicts, look_around=look_around)
@@ -159,9 +179,29 @@ class Daemon:
 
     async def _save(self, booking: Booking) -> None:
         """What people are told is told after it was saved that they were."""
-        await self._store(booking)
-        for notice in booking.notices:
+        async with self._storage.lock:
+            try:
+                notices = await self._save_or_resume(booking)
+            except Exception as error:  # noqa: BLE001 - whatever it is, `saving` must end, and be tried again
+                self._storage.fail(error)
+                self._state = pipeline.not_saved(self._state, self._rules)
+                notices = booking.notices
+        self._announce(notices)
+
+    def _announce(self, notices: Iterable[Notice]) -> None:
+        for notice in notices:
             service.announce(notice, self._rules.names, self._settings.wan.interface)
+
+    async def _save_or_resume(self, booking: Booking) -> tuple[Notice, ...]:
+        """Those that may be told now."""
+        if not self._storage.is_open:
+            resumed = await self._resumed()
+            if resumed:
+                self._tick(resumed)  # it sees all that is in `booking`, and has its notices again
+                return ()
+        saved = await self._storage.save(booking)
+        self._state = self._told_of(self._state, booking, saved=saved)  # the state has gone on meanwhile
+        return booking.notices
 
     async def _change(self, change: Callable[[State], State]) -> None:
         """What a person set is in force with the next packet, and saved before they are told so.
@@ -175,18 +215,8 @@ class Daemon:
         if self._saving:
             await asyncio.wait([self._saving])
 
-    async def _store(self, booking: Booking) -> None:
-        async with self._storage.lock:
-            if not self._storage.is_open:
-                await self._resume()
-            if not self._storage.is_open:
-                self._state = pipeline.not_saved(self._state, self._rules)
-            elif self._state.saving is not booking:
-                pass  # what was saved before has taken the state's place; the next tick counts on from there
-            elif await self._storage.save(booking):
-                self._state = pipeline.saved(self._state, booking)
-            else:
-                self._state = pipeline.not_saved(self._state, self._rules)
+    def _told_of(self, state: State, booking: Booking, *, saved: bool) -> State:
+        return pipeline.saved(state, booking) if saved else pipeline.not_saved(state, self._rules)
 
     def _facts(self) -> Facts:
         return Facts(
@@ -204,6 +234,14 @@ class Daemon:
             groups=self._rules.groups,
         )
 
+    def _tell_manager(self, *, ready: bool = False) -> None:
+        """Each change once."""
+        missing = dict.fromkeys(a.problem for a in self._state.attachments if not a.attached)
+        status = f"not everything is counted: {'; '.join(missing)}" if missing else "counting"
+        if ready or status != self._told:
+            service.tell_manager(ready=ready, status=f"{self._settings.wan.interface}: {status}")
+        self._told = status
+
     def _stop(self) -> None:
         self._stopping = True
         self._wake.set()
@@ -211,13 +249,14 @@ class Daemon:
     async def _finish(self) -> None:
         """The last bytes are saved; what is in the kernel stays and goes on counting."""
         service.tell_manager(stopping=True, status="saving")
-        if self._saving:
+        while self._saving and not self._saving.done():  # one that resumes late may hand out another
             await self._saving
-        if not self._storage.is_open:
-            await self._resume()
-        self._state, _ = pipeline.advance(self._state, self._rules, time.time(), self._observer.observe())
+        resumed = None if self._storage.is_open else await self._resumed()
+        seen = self._observer.observe()
+        self._state, _ = pipeline.advance(resumed or self._state, self._rules, time.time(), seen)
         booking = pipeline.final(self._state, self._rules)
         if booking:
             await self._storage.save(booking)
+            self._announce(booking.notices)
         await self._storage.close()
         log.info("stopped; the kernel goes on counting")

@@ -37,15 +37,15 @@ class Storage:
     async def open(self) -> tuple[Baseline | None, tuple[Identity, ...]] | None:
         """What was saved last; None if the database cannot be opened now (see `problem`)."""
         try:
-            self._history = await self._do(lambda: History.open(self._path))
-            if self._history.notes:
-                log.warning("%s", self._history.notes)
-            found = await self._do(self._history.load), await self._do(self._history.identities)
+            history = await self._do(lambda: History.open(self._path))
         except HistoryError as error:
-            self._fail(error)
+            self.fail(error)
             return None
+        if history.notes:
+            log.warning("%s", history.notes)
+        self._history = history
         self._recover()
-        return found
+        return history.load(), history.identities()
 
     async def save(self, booking: Booking) -> bool:
         """Whether it is safe now. The same failure is said once, not each minute."""
@@ -55,7 +55,7 @@ class Storage:
         try:
             await self._do(lambda: history.save(booking))
         except HistoryError as error:
-            self._fail(error)
+            self.fail(error)
             return False
         self._recover()
         return True
@@ -82,17 +82,21 @@ class Storage:
         try:
             return await self._do(lambda: question(history))
         except HistoryError as error:
-            self._fail(error)
+            self.fail(error)
             return otherwise
 
     async def _do(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
-    def _fail(self, error: HistoryError) -> None:
+    def fail(self, error: Exception) -> None:
+        """What does not work now. The same failure is said once, an unexpected one with where it came from."""
         self.failures += 1
+        expected = isinstance(error, HistoryError)
+        said = str(error) if expected else f"{type(error).__name__}: {error}"
         if not self.problem:
-            log.error("history cannot be saved: %s; counting goes on from memory", error)
-        self.problem = str(error)
+            trace = None if expected else error
+            log.error("history cannot be saved: %s; counting goes on from memory", said, exc_info=trace)
+        self.problem = said
 
     def _recover(self) -> None:
         if self.problem:

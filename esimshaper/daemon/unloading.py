@@ -8,6 +8,7 @@ from pathlib import Path
 
 from esimshaper.core import pipeline
 from esimshaper.core.model import Observation, Reading, Unusable
+from esimshaper.edge import wall_clock
 from esimshaper.edge.history import History, HistoryError
 
 
@@ -29,7 +30,9 @@ def book_last_bytes(readings: Iterable[Reading], state_directory: Path, rules: p
 
 def _book(history: History, reading: Reading, rules: pipeline.Rules) -> None:
     state = pipeline.resume(history.load(), history.identities())
-    state, _ = pipeline.advance(state, rules, time.time(), Observation(reading))
+    state, _ = pipeline.advance(
+        state, rules, time.time(), Observation(reading, clock_trusted=wall_clock.is_synchronised())
+    )
     booking = pipeline.final(state, rules, clean=True)
     if booking:
         history.save(booking)

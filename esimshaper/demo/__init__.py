@@ -82,10 +82,13 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
     distance = f"{DELAY_MS:g} ms further away" if delayed else ""
     play = Play(seconds, _LINKS[kind], distance, _command("top", places.socket))
     with Show(play) as picture:
-        gap = _perform(play, evidence, story, box, picture)
+        missed = _perform(play, evidence, story, box, picture)
     failures = story.failures(timeout=30)
     outcome = evidence.conclude(story)
-    show([*screen.outcome_page(outcome), gap, *(Line(f"But: {failure}", Tone.BAD) for failure in failures), Line()])
+    remarks = [Line(f"But: {failure}", Tone.BAD) for failure in failures]
+    if outcome.true:
+        remarks.insert(0, Line(missed))
+    show([*screen.outcome_page(outcome), *remarks, Line()])
     if keep:
         _keep(story, places.socket)
     else:
@@ -93,8 +96,8 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
     return 0 if outcome.true and not failures else 1
 
 
-def _perform(play: Play, evidence: Evidence, story: Story, box: Box, picture: Show) -> Line:
-    """The whole story; returns what is to be said of the daemon's death."""
+def _perform(play: Play, evidence: Evidence, story: Story, box: Box, picture: Show) -> str:
+    """The whole story; returns what is to be said of the daemon's death if bill and totals are equal."""
     begin = time.monotonic()
     acts, death = list(ACTS), _Death(box, play)
     while play.now < play.seconds or death.lasts:
@@ -107,7 +110,7 @@ def _perform(play: Play, evidence: Evidence, story: Story, box: Box, picture: Sh
         picture.draw(sample)
         time.sleep(_LOOK_SECONDS)
         play.now = time.monotonic() - begin
-    return Line(death.summary)
+    return death.summary
 
 
 class _Death:

@@ -236,6 +236,8 @@ class Show:
     ) -> None:
         if self._live:
             self._live.stop()
+        else:
+            print_plain([Line()])
 
     def draw(self, sample: Sample) -> None:
         if self._live:

@@ -7,6 +7,7 @@ killed anywhere, the next child finishes it. Maps that are pinned already are us
 
 import ctypes as ct
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -73,7 +74,13 @@ def build(wanted: Build) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     try:
         done = subprocess.run(
-            child, check=False, capture_output=True, text=True, timeout=COMPILE_SECONDS, env=environment
+            child,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=COMPILE_SECONDS,
+            env=environment,
+            cwd=source_folder(),  # both Python and bcc look first in the working directory for what they include
         )
     except subprocess.TimeoutExpired:
         raise FailedOperation(Operation.COMPILER, 0, f"it took more than {COMPILE_SECONDS} s") from None
@@ -100,6 +107,8 @@ def main() -> None:
     """The child: standard error explains a failure, the exit status says whether there was one."""
     wanted = Build(**json.loads(sys.argv[1]))
     wanted.generation.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The child of a daemon that was killed meanwhile may still be at work: two would hand out account numbers twice.
+    fcntl.flock(os.open(wanted.generation, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_EX)
     if not wanted.programs.is_dir():
         _load(wanted)
     _found(wanted)

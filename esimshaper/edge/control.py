@@ -3,7 +3,7 @@
 
     GET /v1/status              -> 200 {"version": 1, ...}
     POST /v1/block {"subject"}  -> 200 {"version": 1, ...}, once it is done
-    anything that fails         -> 4xx or 500 {"version": 1, "error": "one sentence", "hint": what to do, if known}
+    anything that fails         -> 4xx, 500 or 503 {"version": 1, "error": "one sentence", "hint": what to do, if known}
 
 The other end is edge/control_client.py, or `curl --unix-socket` (with `--json '{"subject": "tv"}'`).
 """
@@ -26,7 +26,7 @@ Params = Mapping[str, Any]
 """Of GET the query, all of it text; of POST the JSON object that is the body."""
 
 Route = Callable[[Params], Mapping[str, Any]]
-"""Takes Params, gives a document. Called from other threads; raises BadParameter, or Unusable if it cannot be done."""
+"""Takes Params, gives a document. Called from other threads; raises BadParameter, NotNow, or Unusable."""
 
 Routes = Mapping[tuple[str, str], Route]
 """By method and path, such as `("GET", "/v1/status")`."""
@@ -36,6 +36,10 @@ log = logging.getLogger(__name__)
 
 class BadParameter(Exception):  # noqa: N818 - it is answered, not a fault
     """What was asked for makes no sense; the text is one sentence for the person who asked."""
+
+
+class NotNow(Exception):  # noqa: N818 - the same
+    """It may work later; the text is one sentence for the person who asked."""
 
 
 def serve(routes: Routes, path: Path) -> Listener:
@@ -72,6 +76,8 @@ def _answer(routes: Routes, environ: Mapping[str, Any]) -> tuple[str, Mapping[st
         return "400 Bad Request", _error(str(error))
     except Unusable as error:
         return "400 Bad Request", _error(error.message, error.hint)
+    except NotNow as error:
+        return "503 Service Unavailable", _error(str(error))
     except Exception:
         log.exception("a request for %s failed", path)
         return "500 Internal Server Error", _error("internal error; the daemon's journal says more")

@@ -172,11 +172,12 @@ def _connect(path: Path) -> sqlite3.Connection:
             path.parent.mkdir(parents=True, exist_ok=True)
         # SQLite gives its journal the mode of the database: who uses how much is nobody else's business.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
+        size = path.stat().st_size
     except OSError as problem:
         raise HistoryError(
             f"{path} cannot be opened: {problem.strerror}", "Is there room, and may we write?"
         ) from problem
-    if 0 < path.stat().st_size < SMALLEST_BYTES:
+    if 0 < size < SMALLEST_BYTES:
         raise DamagedError("it is too short")  # SQLite would take it for a new one
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     connection.text_factory = _lenient_text

@@ -172,6 +172,9 @@ class _Connection(cheroot_server.HTTPConnection):  # type: ignore[misc,unused-ig
         return False
 
     def close(self) -> None:
+        """Drops what could not be sent. cheroot leaves it to the garbage collector, which cannot fail quietly."""
+        with suppress(OSError, ValueError):
+            self.wfile.close()
         with suppress(OSError):
             super().close()
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from esimshaper.core.facts import FailedOperation, Operation
 
 SONAME = "libbpf.so.1"
-NOEXIST = 1
 BATCH = 4096
 
 _SAMPLE = ct.CFUNCTYPE(ct.c_int, ct.c_void_p, ct.POINTER(ct.c_ubyte), ct.c_size_t)
@@ -33,12 +32,6 @@ class _MapInfo(ct.Structure):
         ("max_entries", ct.c_uint32),
         ("flags", ct.c_uint32),
     )
-
-
-class _ProgramInfo(ct.Structure):
-    """The head of struct bpf_prog_info, include/uapi/linux/bpf.h."""
-
-    _fields_ = (("type", ct.c_uint32), ("id", ct.c_uint32))
 
 
 class _RunOptions(ct.Structure):
@@ -92,13 +85,6 @@ def open_pin(path: Path) -> int:
 def _info(fd: int, into: ct.Structure) -> None:
     size = ct.c_uint32(ct.sizeof(into))
     _check(library().bpf_obj_get_info_by_fd(fd, ct.byref(into), ct.byref(size)), "bpf object information")
-
-
-def program_id(fd: int) -> int:
-    """The kernel's number of a program, as in `tc filter show`."""
-    info = _ProgramInfo()
-    _info(fd, info)
-    return int(info.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +148,6 @@ class Map:
     def update(self, key: bytes, value: bytes, flags: int = 0) -> None:
         """Sets an entry; with an empty key puts a value into a queue."""
         _check(library().bpf_map_update_elem(self.fd, key or None, value, ct.c_uint64(flags)), self.name)
-
-    def delete(self, key: bytes) -> bool:
-        """Whether there was such an entry."""
-        result = library().bpf_map_delete_elem(self.fd, key)
-        if result < 0 and -result == errno.ENOENT:
-            return False
-        _check(result, self.name)
-        return True
 
     def pop(self) -> bytes | None:
         """Takes the head of a queue; None when it is empty."""

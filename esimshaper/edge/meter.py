@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge: our maps and programs in bpffs, by libbpf. Bytes of the kernel in, Reading and Flow out.
 
-Nothing here changes a counter.
+The daemon writes policies and groups here; counters are the kernel's.
 """
 
 import heapq
@@ -33,9 +33,8 @@ from esimshaper.edge import layouts, libbpf
 
 PINGS = (Protocol.ICMP, Protocol.ICMPV6)
 COUNTED = ("flows", "fragments", "addresses")
-
-
 OURS = "esimshaper"
+"""First word of the labels of our programs."""
 
 
 @dataclass(frozen=True, slots=True)

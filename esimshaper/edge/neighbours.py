@@ -31,7 +31,7 @@ class Neighbours:
         self._netlink.close()
 
     def read(self) -> tuple[Neighbour, ...]:
-        """The clients' addresses, IPv4 and IPv6. An interface that is not there has none. 20 us for each entry.
+        """The clients' addresses, IPv4 and IPv6. An interface that is not there has none. 40 us for each entry.
 
         Never raises: names are not worth a tick. What cannot be read now is as it was read last.
         """

@@ -11,6 +11,8 @@ from esimshaper.core.model import Unusable
 
 DEFAULT = Path("/sys/fs/bpf/esimshaper")
 MARKERS = "qdiscs"
+REMOVED = "removed-"
+"""Before the name of a generation whose removal has begun. Half of one would not be known as such by its next user."""
 
 
 class Pins:
@@ -32,6 +34,8 @@ class Pins:
             raise Unusable(
                 "the daemon is running already", "to stop it: systemctl stop esimshaper; what it counted stays"
             ) from None
+        for half in self.root.glob(f"{REMOVED}*"):
+            shutil.rmtree(half)
 
     @property
     def markers(self) -> Path:
@@ -43,11 +47,15 @@ class Pins:
         return sorted(entry for entry in self.root.iterdir() if entry.name != MARKERS)
 
     def remove(self, generation: Path) -> None:
-        """Unpins: maps and programs that nothing else holds vanish."""
-        shutil.rmtree(generation)
+        """Unpins: maps and programs that nothing else holds vanish. Killed here, the next one goes on."""
+        removed = generation.with_name(f"{REMOVED}{generation.name}")
+        generation.rename(removed)
+        shutil.rmtree(removed)
 
     def remove_all(self) -> None:
         """Leaves nothing of ours in bpffs."""
+        for generation in self.generations():
+            self.remove(generation)
         shutil.rmtree(self.root)
 
     def close(self) -> None:

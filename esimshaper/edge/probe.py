@@ -103,7 +103,7 @@ def privileges() -> Privileges:
     """Of this process, from /proc/self/status (proc(5): CapEff)."""
     status = Path("/proc/self/status").read_text()
     held = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), 16)
-    return Privileges(os.geteuid(), frozenset(name for bit, name in CAPABILITIES.items() if held >> bit & 1))
+    return Privileges(frozenset(name for bit, name in CAPABILITIES.items() if held >> bit & 1))
 
 
 def bpffs() -> Bpffs:

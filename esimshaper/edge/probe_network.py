@@ -66,6 +66,8 @@ def _hook(route: IPRoute, index: int, name: str, direction: str) -> Iterator[Fil
     if programs := tcx_programs(index, direction):
         yield Filter(name, direction, 0, "tcx", f"({programs} programs)")
     for message in route.get_filters(index=index, parent=PARENTS[direction]):
+        if not message["handle"]:  # one without stands for all of its priority, and has no name
+            continue
         if message.get_attr("TCA_CHAIN"):  # another chain is only reached when a filter of chain 0 sends packets there
             continue
         kind = message.get_attr("TCA_KIND")

@@ -7,7 +7,8 @@ just as long as the kernel's objects do; one that was there before is never remo
 
 import contextlib
 import errno
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import socket
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,20 @@ class TrafficControl:
         self._netlink.close()
 
     def links(self) -> dict[str, Link]:
-        """All interfaces of this network namespace by name."""
-        found = (Link(m["index"], m.get_attr("IFLA_IFNAME"), m["ifi_type"]) for m in self._netlink.get_links())
-        return {link.name: link for link in found}
+        """All interfaces of this network namespace by name.
+
+        Asked for one by one: netlink's answer for all at once is cut short while interfaces come and go.
+        """
+        return {name: link for _, name in socket.if_nameindex() if (link := self._link(name))}
+
+    def _link(self, name: str) -> Link | None:
+        try:
+            (message,) = self._netlink.link("get", ifname=name)
+        except NetlinkError as error:
+            if error.code != errno.ENODEV:
+                raise
+            return None
+        return Link(message["index"], name, message["ifi_type"])
 
     def ensure(
         self, wanted: Sequence[tuple[str, Hook]], program: Callable[[str], LabelledProgram]
@@ -93,8 +105,7 @@ class TrafficControl:
 
         Raises FailedOperation if this kernel or this process can attach to no interface at all.
         """
-        links = self.links()
-        return tuple(self._ensure(links.get(name), name, hook, program) for name, hook in wanted)
+        return tuple(self._ensure(self._link(name), name, hook, program) for name, hook in wanted)
 
     def _ensure(
         self, link: Link | None, name: str, hook: Hook, program: Callable[[str], LabelledProgram]
@@ -163,8 +174,8 @@ class TrafficControl:
                     f"a qdisc `ingress` on {link.name} shuts clsact out (tc qdisc del dev {link.name} ingress)"
                 ) from None
             return
-        with contextlib.suppress(FileExistsError):
-            self._marker(link).mkdir(parents=True)
+        with contextlib.suppress(OSError):  # bpffs is gone or read-only: counting is worth more than tidying up later
+            self._marker(link).mkdir(parents=True, exist_ok=True)
 
     def _qdiscs(self, link: Link) -> set[str]:
         return {message.get_attr("TCA_KIND") for message in self._netlink.get_qdiscs(index=link.index)}
@@ -178,15 +189,22 @@ class TrafficControl:
         removed: list[str] = []
         links = self.links()
         for link in links.values():
-            for side in (INGRESS, EGRESS):
-                if (link.name, side) not in kept:
-                    removed += self._remove_filters(link, side)
-            if self._marker(link).is_dir() and not any(self._any(link, side) for side in (INGRESS, EGRESS)):
-                self._netlink.tc("del", "clsact", link.index)
-                self._marker(link).rmdir()
-                removed.append(f"qdisc clsact on {link.name}")
+            try:
+                removed += self._sweep(link, kept)
+            except NetlinkError:
+                if self._link(link.name) == link:
+                    raise
         self._forget_gone(links)
         return removed
+
+    def _sweep(self, link: Link, kept: Collection[tuple[str, int]]) -> Iterator[str]:
+        for side in (INGRESS, EGRESS):
+            if (link.name, side) not in kept:
+                yield from self._remove_filters(link, side)
+        if self._marker(link).is_dir() and not any(self._any(link, side) for side in (INGRESS, EGRESS)):
+            self._netlink.tc("del", "clsact", link.index)
+            self._marker(link).rmdir()
+            yield f"qdisc clsact on {link.name}"
 
     def _any(self, link: Link, side: int) -> bool:
         return any(True for _ in self._netlink.get_filters(index=link.index, parent=side))
@@ -210,16 +228,21 @@ class LinkEvents:
     """Changes of interfaces, as a readable file descriptor."""
 
     def __init__(self) -> None:
-        self._netlink = IPRoute()
-        self._netlink.bind(groups=RTMGRP_LINK)
-        self.fd: int = self._netlink.fileno()
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
+        self._socket.bind((0, RTMGRP_LINK))
+        self.fd = self._socket.fileno()
 
     def drain(self) -> None:
-        """Reads what has arrived. What changed does not matter: wanted and actual are compared anew each time."""
-        self._netlink.get()
+        """Throws away what has arrived. What changed does not matter: wanted and actual are compared anew each time."""
+        try:
+            while True:
+                self._socket.recv(1)
+        except OSError as error:  # ENOBUFS: more came than the socket holds, and some of it is lost
+            if error.errno not in (errno.EAGAIN, errno.ENOBUFS):
+                raise
 
     def close(self) -> None:
-        self._netlink.close()
+        self._socket.close()
 
 
 def _problem(interface: str, error: NetlinkError) -> str:

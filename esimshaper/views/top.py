@@ -97,7 +97,8 @@ def _flow_bits(flows: Sequence[Document], at: float, before: Sample) -> dict[Flo
 
 
 def _flow_key(flow: Document) -> FlowKey:
-    return (flow["key"], flow["protocol_number"], flow["remote_address"], flow["remote_port"], flow["wan_port"])
+    names = ("key", "protocol_number", "remote_address", "remote_port", "wan_address", "wan_port")
+    return tuple(flow[name] for name in names)
 
 
 @contextmanager

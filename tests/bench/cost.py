@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from statistics import median
 
 from esimshaper.edge import libbpf
-from esimshaper.edge.meter import Meter
 from tests.bench.place import Place
+from tests.bench.population import mark_of, run
 from tests.bench.rows import Row, middling
 from tests.bpf import packets
-from tests.bpf.conftest import LOOPBACK, MARK, skb
 
 BPF_PROG_TYPE_SCHED_CLS = 3
 REPEAT, ROUNDS = 100_000, 15
@@ -37,18 +36,13 @@ def rows(place: Place) -> Iterator[Row]:
         floor = [libbpf.dry_run(empty, frame("IPv4", 64, up=True), repeat=REPEAT).nanoseconds for _ in range(rounds)]
         os.close(empty)
         yield middling("an empty program", floor, "ns", "taken off the others")
-        mark = struct.unpack_from("=I", run(meter, "lan_ingress_ethernet", frame("IPv6", 64, up=True)).context, MARK)[0]
+        mark = mark_of(run(meter, "lan_ingress_ethernet", frame("IPv6", 64, up=True)))
         for program in ("lan_ingress_ethernet", "wan_egress_raw", "wan_ingress_raw"):
             for family, (name, size) in itertools.product(HEADERS, SIZES.items()):
                 packet = frame(family, size, up=program != "wan_ingress_raw")
                 taken = [run(meter, program, packet, mark, REPEAT).nanoseconds for _ in range(rounds)]
                 added = [nanoseconds - median(floor) for nanoseconds in taken]
                 yield middling(f"{program}, {name} {family}", added, "ns")
-
-
-def run(meter: Meter, program: str, packet: bytes, mark: int = 0, repeat: int = 1) -> libbpf.DryRun:
-    """The same packet, many times over."""
-    return libbpf.dry_run(meter.program(program).fd, packet, skb(mark, LOOPBACK), repeat)
 
 
 def frame(family: str, size: int, *, up: bool) -> bytes:

@@ -87,7 +87,7 @@ CASES = (
 
 def rows(place: Place) -> Iterator[Row]:
     """Five rows for each case."""
-    rounds = 6 if place.quick else 24
+    rounds = 9 if place.quick else 60
     lab = Lab(WanKind.VETH, clients=("client",))
     with lab, place.meter("forwarding") as (meter, markers):
         lab.carrier.stop()  # its witness would look at every packet

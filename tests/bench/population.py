@@ -14,7 +14,9 @@ from esimshaper.edge import layouts, libbpf
 from esimshaper.edge.meter import Meter
 from tests.bench.place import MARK_SHIFT
 from tests.bpf import packets
-from tests.bpf.conftest import LOOPBACK, skb
+
+LOOPBACK = 1  # its interface number
+MARK, INGRESS_IFINDEX, CONTEXT = 8, 36, 192  # struct __sk_buff, include/uapi/linux/bpf.h
 
 
 def mac_of(client: int) -> str:
@@ -34,7 +36,7 @@ def arrive(meter: Meter, clients: int) -> None:
         frame = packets.ethernet(
             packets.ipv4(address_of(client), packets.SERVER4, packets.UDP, datagram), source=mac_of(client)
         )
-        _run(meter, "lan_ingress_ethernet", frame)
+        run(meter, "lan_ingress_ethernet", frame)
     move(meter, range(clients))
 
 
@@ -44,8 +46,8 @@ def move(meter: Meter, clients: Iterable[int], each: int = 10) -> None:
         port, payload = 20_000 + client, bytes(1372)
         sent = packets.ipv4(packets.WAN4, packets.SERVER4, packets.UDP, packets.udp(port, 443, payload))
         got = packets.ipv4(packets.SERVER4, packets.WAN4, packets.UDP, packets.udp(443, port, payload))
-        _run(meter, "wan_egress_ethernet", packets.ethernet(sent), FIRST_CLIENT_ACCOUNT + client, each)
-        _run(meter, "wan_ingress_ethernet", packets.ethernet(got), 0, each)
+        run(meter, "wan_egress_ethernet", packets.ethernet(sent), (FIRST_CLIENT_ACCOUNT + client) << MARK_SHIFT, each)
+        run(meter, "wan_ingress_ethernet", packets.ethernet(got), 0, each)
 
 
 def add_flows(meter: Meter, flows: int, clients: int) -> None:
@@ -64,5 +66,14 @@ def add_flows(meter: Meter, flows: int, clients: int) -> None:
     table.close()
 
 
-def _run(meter: Meter, program: str, frame: bytes, account: int = 0, repeat: int = 1) -> None:
-    libbpf.dry_run(meter.program(program).fd, frame, skb(account << MARK_SHIFT, LOOPBACK), repeat)
+def run(meter: Meter, program: str, frame: bytes, mark: int = 0, repeat: int = 1) -> libbpf.DryRun:
+    """The program on a frame that is forwarded with this mark; afterwards its mark is `mark_of` the result."""
+    context = bytearray(CONTEXT)
+    struct.pack_into("=I", context, MARK, mark)
+    struct.pack_into("=I", context, INGRESS_IFINDEX, LOOPBACK)
+    return libbpf.dry_run(meter.program(program).fd, frame, bytes(context), repeat)
+
+
+def mark_of(result: libbpf.DryRun) -> int:
+    """What the program wrote into the packet's mark."""
+    return int(struct.unpack_from("=I", result.context, MARK)[0])

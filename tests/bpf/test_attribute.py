@@ -92,6 +92,15 @@ def test_router_is_a_client_of_its_own_whatever_its_mark(bench: Bench) -> None:
     assert bench.counters(ACCOUNT_ROUTER) == Counters(28, 28, 1, 1)
 
 
+def test_ipv6_fragment_that_the_kernel_copied_is_the_clients(bench: Bench) -> None:
+    """It has lost its ingress_ifindex, as if the router itself had sent it."""
+    packet = ipv6(CLIENT6, SERVER6, 44, fragment6(UDP, 0, 1, 9) + udp(1000, 53, bytes(792)))
+    bench.up_from_router(ethernet(packet, IPV6), mark=ALICE << 20)
+    assert bench.counters(ALICE).up_bytes == len(packet)
+    bench.up_from_router(ethernet(packet, IPV6))
+    assert bench.counters(ACCOUNT_ROUTER).up_bytes == len(packet)
+
+
 def test_forwarded_from_an_unknown_interface_is_unattributed_and_said(bench: Bench) -> None:
     bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1, 2))))
     bench.down(ethernet(ipv4(SERVER4, WAN4, UDP, udp(2, 1, bytes(5)))))

@@ -218,7 +218,9 @@ def test_blocked_acknowledgement_leaves_as_a_reset_with_a_right_checksum_and_is_
     assert bench.bytes_of(Reason.FLOW_RESET) == 52
 
 
-def test_blocked_data_is_refused_and_downwards_the_first_segment_is_a_reset_and_the_second_provokes_one(bench: Bench) -> None:
+def test_blocked_data_is_refused_and_downwards_the_first_segment_is_a_reset_and_the_second_provokes_one(
+    bench: Bench,
+) -> None:
     blocked_flow(bench)
     data = ethernet(ipv4(WAN4, SERVER4, TCP, tcp(1000, 80, b"data")))
     assert sent(bench, "wan_egress_ethernet", data, skb(ALICE << 20, LOOPBACK))[0] == SHOT

@@ -83,6 +83,14 @@ def test_random_packets_lose_no_byte_and_explain_each(bench: Bench) -> None:
     assert bench.unattributed().total_bytes == reasons(bench)
 
 
+def test_version_that_contradicts_the_ethertype_is_counted_but_not_believed(bench: Bench) -> None:
+    bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1, 2, bytes(20))), IPV6), ALICE)
+    bench.down(ethernet(ipv6(SERVER6, CLIENT6, UDP, udp(2, 1))))
+    assert bench.counters(ALICE).up_bytes == 48 == bench.bytes_of(Reason.WAN_OUT_TRUNCATED)
+    assert bench.unattributed().down_bytes == 48 == bench.bytes_of(Reason.WAN_IN_TRUNCATED)
+    assert bench.meter.flows(10)[0] == 0
+
+
 def test_endless_extension_headers_end(bench: Bench) -> None:
     chain = b"".join(extension(60) for _ in range(100))
     bench.up(ethernet(ipv6(CLIENT6, SERVER6, 60, chain), IPV6), ALICE)

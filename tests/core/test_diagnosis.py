@@ -32,7 +32,7 @@ LAN = Link(index=3, name="br0", type=1, kind="bridge")
 
 GOOD = Facts(
     wanted=Wanted("wwan0", ("br0",), ("/var/lib/misc/dnsmasq.leases",)),
-    privileges=Privileges(0, frozenset({"CAP_BPF", "CAP_NET_ADMIN"})),
+    privileges=Privileges(frozenset({"CAP_BPF", "CAP_NET_ADMIN"})),
     kernel="6.1.0-32-arm64",
     failures=(),
     bpffs=Bpffs("/sys/fs/bpf", mounted=True, writable=True),
@@ -77,11 +77,11 @@ def test_nothing_known_is_nothing_said() -> None:
 
 BOX = {
     "no BPF capability": (
-        {"privileges": Privileges(1000, frozenset({"CAP_NET_ADMIN"}))},
+        {"privileges": Privileges(frozenset({"CAP_NET_ADMIN"}))},
         ("privileges", Level.PROBLEM, "CAP_BPF missing", "root"),
     ),
     "no network capability": (
-        {"privileges": Privileges(0, frozenset({"CAP_SYS_ADMIN"}))},
+        {"privileges": Privileges(frozenset({"CAP_SYS_ADMIN"}))},
         ("privileges", Level.PROBLEM, "CAP_NET_ADMIN missing", "root"),
     ),
     "BPF forbidden": (

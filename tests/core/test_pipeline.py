@@ -15,6 +15,7 @@ from esimshaper.core.model import (
     Counters,
     Identity,
     Lease,
+    Neighbour,
     Observation,
     Reading,
     Resolution,
@@ -63,6 +64,23 @@ def test_one_tick_tells_it_all():
     assert state.identities.keys() == {ALICE, BOB, ROUTER, UNATTRIBUTED}
     assert state.unsaved_bytes == 1100
     assert state.reading == seen(1002, 1000).reading
+
+
+def test_identities_are_made_anew_only_when_something_may_name_somebody_else(quiet):
+    same, _ = tick(quiet, 1001, 1000)
+    assert same.identities is quiet.identities
+    lease = Lease(BOB, "192.168.8.21", "pixel")
+    leased, _ = advance(same, POLICY, NOW, replace(seen(1002), leases=(lease,)))
+    assert leased.identities[BOB] == Identity(BOB, hostname="pixel", addresses=(lease.address,))
+    near = Neighbour(ALICE, "fe80::10", "br0")
+    moved, _ = advance(leased, POLICY, NOW, replace(seen(1003), leases=(lease,), neighbours=(near,)))
+    assert moved.identities[ALICE].addresses == (near.address,)
+    renamed, _ = advance(moved, replace(POLICY, names={BOB: "bob"}), NOW, seen(1004))
+    assert renamed.identities[BOB].name == "bob"
+    carol = ClientKey("02:00:00:00:00:12")
+    reading = replace(seen(1005).reading, owners={**OWNERS, Account(4): carol})
+    joined, _ = advance(renamed, POLICY, NOW, Observation(reading))
+    assert carol in joined.identities
 
 
 def test_new_maps_are_saved_at_once(quiet):

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge control: both ends of the socket, and strangers on it."""
 
+import asyncio
+import contextlib
+import gc
 import grp
 import json
 import os
@@ -13,6 +16,9 @@ import time
 import pytest
 
 from esimshaper.core.model import Unusable
+from esimshaper.core.state import State
+from esimshaper.daemon import answers
+from esimshaper.daemon.storage import Storage
 from esimshaper.edge import control, control_client, http
 from tests import synthetic_router as router
 
@@ -139,6 +145,37 @@ def test_a_fault_of_ours_costs_one_answer_and_no_worker(listener, path):
         code, document = request(path, "GET /v1/fails")
         assert (code, "journal" in document["error"]) == (500, True)
     assert request(path, "GET /v1/status")[0] == 200
+
+
+@contextlib.contextmanager
+def running_loop():
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def test_a_slow_disk_is_said_and_asked_again(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(answers, "ANSWER_SECONDS", 0.1)
+    storage = Storage(tmp_path / "history.db")
+    with running_loop() as loop:
+        asked = answers.Answers(loop, storage, None, None, State, router.facts, None)
+        running = control.serve(asked.routes(), path)
+        asyncio.run_coroutine_threadsafe(storage.lock.acquire(), loop).result(5)  # as while a save is under way
+        try:
+            code, document = request(path, "GET /v1/history")
+            assert (code, document["error"]) == (503, "the disk is slow, ask again")
+            loop.call_soon_threadsafe(storage.lock.release)
+            monkeypatch.setattr(answers, "ANSWER_SECONDS", 5)
+            assert request(path, "GET /v1/history")[0] == 200
+        finally:
+            running.stop()
+            asyncio.run_coroutine_threadsafe(storage.close(), loop).result(5)
 
 
 def test_the_client_passes_on_the_servers_sentence(listener, path):
@@ -284,3 +321,4 @@ def test_a_reader_that_stops_reading_is_dropped(path, monkeypatch):
             sock.close()
     finally:
         running.stop()
+    gc.collect()  # from Python 3.13 on, what fails in there is a line on standard error, and an error here

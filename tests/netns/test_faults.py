@@ -2,7 +2,9 @@
 """What can go wrong on a real box: each is one clear line, or goes on with the numbers right."""
 
 import os
+import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,7 +35,7 @@ def refused(router: Router, *prefix: str, **environment: str) -> str:
     )
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
-    assert done.stderr.startswith("esimshaper: ")
+    assert re.search("^esimshaper: ", done.stderr, re.MULTILINE)
     assert "\n  hint: " in done.stderr
     return done.stderr
 
@@ -71,24 +73,43 @@ def test_missing_libbpf_is_said(router: Router) -> None:
     assert "apt install libbpf1" in said
 
 
-def test_missing_clsact_is_said(router: Router, tmp_path: Path) -> None:
+def change(router: Router, lines: str) -> dict[str, str]:
+    """An environment in which Python runs these lines before the program."""
+    (router.place / "sitecustomize.py").write_text(lines)
+    return {"PYTHONPATH": f"{router.place}{os.pathsep}{router.environment['PYTHONPATH']}"}
+
+
+def test_missing_clsact_is_said(router: Router) -> None:
     """The kernel's own word for a qdisc that it does not have, at the lowest wire there is: the netlink request.
 
     This kernel has clsact built in, so its name is spelled wrongly on the way; the answer is the kernel's.
     """
-    (tmp_path / "sitecustomize.py").write_text(
+    environment = change(
+        router,
         "from pyroute2 import IPRoute\n"
         "real = IPRoute.tc\n"
         "def tc(self, command, kind=None, *rest, **options):\n"
         "    if kind != 'clsact':\n"
         "        return real(self, command, kind, *rest, **options)\n"
         "    return real(self, command, 'nosuch', *rest, parent=0xFFFFFFF1, handle=0xFFFF0000, **options)\n"
-        "IPRoute.tc = tc\n"
+        "IPRoute.tc = tc\n",
     )
-    path = f"{tmp_path}{os.pathsep}{router.environment['PYTHONPATH']}"
-    said = refused(router, PYTHONPATH=path)
+    said = refused(router, **environment)
     assert "clsact" in said
     assert "modprobe sch_ingress" in said
+
+
+def test_what_is_in_the_place_of_the_socket_is_left_there(router: Router) -> None:
+    router.socket.parent.mkdir()
+    router.socket.write_text("precious")
+    assert "is not a socket" in refused(router)
+    assert router.socket.read_text() == "precious"
+    router.socket.unlink()
+    with socket.socket(socket.AF_UNIX) as another:
+        another.bind(str(router.socket))
+        another.listen()
+        assert "another daemon listens" in refused(router)
+        assert router.socket.is_socket()
 
 
 def test_works_without_btf_and_without_kernel_headers(router: Router, lab: Lab) -> None:
@@ -164,6 +185,105 @@ def test_full_disk_is_said_once_and_nothing_is_missing_afterwards(make_router: C
     finally:
         router.close()
         subprocess.run(["umount", "-l", state], check=True)
+
+
+SAVE_EACH_SECOND = "from esimshaper.core import pipeline\npipeline.SAVE_SECONDS = 1\n"
+BREAK_SAVES = (
+    "from pathlib import Path\n"
+    "from esimshaper.edge.history import History\n"
+    "real = History.save\n"
+    "def save(self, booking):\n"
+    "    if self._path.with_name('broken').exists():\n"
+    "        raise OSError(5, 'Input/output error')\n"
+    "    real(self, booking)\n"
+    "History.save = save\n"
+)
+
+
+def problem_of(router: Router) -> str | None:
+    problem: str | None = router.get("/v1/status")["storage"]["problem"]
+    return problem
+
+
+def test_failure_that_nobody_thought_of_is_said_and_the_save_tried_again(router: Router, lab: Lab) -> None:
+    router.environment |= change(router, SAVE_EACH_SECOND + BREAK_SAVES)
+    router.start()
+    broken = router.place / "state" / "broken"
+    for end in ("running", "stopped"):
+        broken.touch()
+        lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 200_000)
+        wait_until("a save that fails", lambda: "Input/output error" in (problem_of(router) or ""))
+        assert router.scrape()["esimshaper_history_save_failures_total"] > 0
+        broken.unlink()
+        if end == "running":
+            wait_until("a save that works", lambda: problem_of(router) is None)
+    assert router.stop() == 0
+    assert router.log.read_text().count("history cannot be saved") == 2
+    router.start()
+    rows = router.get("/v1/history", by="day")["rows"]
+    assert sum(row["total_bytes"] for row in rows) == router.measure().sum.total_bytes
+
+
+def taken_away(state: Path) -> Path:
+    """A file where the state directory was; returns where that is now."""
+    away = state.with_name("away")
+    state.rename(away)
+    state.touch()
+    return away
+
+
+def give_back(state: Path, away: Path) -> None:
+    state.unlink()
+    away.rename(state)
+
+
+def test_history_that_opens_late_never_makes_the_totals_fall(router: Router, lab: Lab) -> None:
+    router.environment |= change(router, SAVE_EACH_SECOND)
+    router.start()
+    lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 200_000)
+    router.settle()
+    router.stop()
+    state = router.place / "state"
+    away = taken_away(state)
+    router.start()
+    lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 200_000)
+    router.settle()
+    before = router.scrape()
+    give_back(state, away)
+    while problem_of(router) is not None:
+        after = router.scrape()
+        assert not [name for name in before if name.endswith("bytes_total") and after[name] < before[name]]
+        before = after
+    router.settle()
+    assert router.scrape()["esimshaper_history_unsaved_bytes"] < 200_000
+    rows = router.get("/v1/history", by="day")["rows"]
+    assert sum(row["total_bytes"] for row in rows) == router.measure().sum.total_bytes
+
+
+@pytest.mark.parametrize("end", ["running", "stopped"])
+def test_maps_of_other_sizes_wait_for_a_history_that_opens_late(router: Router, lab: Lab, end: str) -> None:
+    router.environment |= change(router, SAVE_EACH_SECOND)
+    router.start()
+    before = router.measure()
+    lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 200_000)
+    router.settle()
+    router.stop()
+    lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 300_000)
+    state = router.place / "state"
+    away = taken_away(state)
+    router.configure("meter: {max_flows: 2000}\n")
+    router.start()
+    lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 400_000)
+    router.settle()
+    give_back(state, away)
+    if end == "running":
+        wait_until("history", lambda: problem_of(router) is None)
+    router.stop()
+    router.start()
+    bill = lab.carrier.settle() - before.bill
+    router.settle()
+    rows = router.get("/v1/history", by="day")["rows"]
+    assert sum(row["total_bytes"] for row in rows) == (before.sum + bill.total).total_bytes
 
 
 def test_damaged_database_is_moved_aside_and_the_totals_come_from_the_maps(router: Router, lab: Lab) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from esimshaper.core.facts import Wanted
 from esimshaper.core.model import Counters, Hook, Reading, Reason
-from esimshaper.edge import compiler
+from esimshaper.edge import compiler, probe_network
 from esimshaper.edge.meter import OURS, Meter
 from esimshaper.edge.traffic_control import TrafficControl
 from esimshaper.lab import Lab, WanKind
@@ -67,3 +68,15 @@ def test_what_the_router_hears_of_itself_is_neither_billed_nor_a_client(
     assert total(reading) == bill.total
     assert set(reading.owners.values()) == {"router", "unattributed"}
     assert reading.events[Reason.LOOPED_BACK].packets >= 2
+
+
+def test_doctor_takes_our_filters_for_ours(meter: Meter, tmp_path: Path) -> None:
+    with Lab(WanKind.TUN, clients=()) as lab:
+        attach(lab, meter, tmp_path / "markers")
+        found = lab.router.call(lambda: probe_network.filters(Wanted("wan0", ("br0",))))
+    assert {(one.interface, one.direction) for one in found} == {
+        ("wan0", "ingress"),
+        ("wan0", "egress"),
+        ("br0", "ingress"),
+    }
+    assert all(one.name.startswith(f"{OURS} ") for one in found)
