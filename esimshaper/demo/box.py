@@ -123,6 +123,10 @@ class Box:
             return control_client.get(self._places.socket, path)
         return None
 
+    def order(self, path: str, body: dict[str, Any]) -> None:
+        """Have something set by hand, as `esimshaper grant` and its like do. Raises Unusable."""
+        control_client.post(self._places.socket, path, body)
+
     def meter(self) -> Meter:
         """The maps in the kernel, beside the daemon. To be closed."""
         generation = next(path for path in self._places.pins.iterdir() if path.name != MARKERS)

@@ -5,30 +5,42 @@ Nothing here is shared between them: the bill is added up by another process on 
 """
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from esimshaper.core.model import UNATTRIBUTED, ClientKey, Counters, Usage
+from esimshaper.core.model import UNATTRIBUTED, Account, ClientKey, Counters, Reading, Usage
 from esimshaper.demo.box import Box
 from esimshaper.demo.story import Story
 from esimshaper.edge.meter import Meter
 from esimshaper.lab import Bill, Lab
 from esimshaper.views.words import who
 
+Document = Mapping[str, Any]
+
 _QUIET = 0.3  # seconds without a packet
 _DAEMON_SECONDS = 5.0  # in which it must have read what the kernel has; it looks once a second
+_RATE_SECONDS = 1.0  # over which a rate is an average
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look. `daemon` has bytes only. `documents` are the clients as the daemon told them last, by key."""
+    """One look. `daemon` has bytes only. `documents` and `quotas` are as the daemon told them last, by client.
+
+    rates: bit/s down and up, by the kernel's counters, so they go on while the daemon is dead. used: what the kernel
+    compares with limits. late: bytes billed, but not let through by a limit.
+    """
 
     bill: Bill
     kernel: Usage
     daemon: Usage
-    documents: Mapping[ClientKey, Mapping[str, Any]]
+    documents: Mapping[ClientKey, Document]
     alive: bool
+    rates: Mapping[ClientKey, tuple[int, int]] = field(default_factory=dict)
+    used: Mapping[ClientKey, int] = field(default_factory=dict)
+    late: Mapping[ClientKey, int] = field(default_factory=dict)
+    quotas: Mapping[ClientKey, Document] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,39 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """One client's quota in the end. In bytes, but for `rate` (bit/s; 0 for a block).
+
+    billed: by the carrier. late: of that, what our programs did not let through, and resets. got: what programs on the
+    client got, a witness of its own. kernel, daemon: what they say is used.
+    """
+
+    label: str
+    rate: int
+    limit: int
+    billed: int
+    late: int
+    got: int
+    kernel: int
+    daemon: int
+
+    @property
+    def passed(self) -> int:
+        """What went through."""
+        return self.billed - self.late
+
+    @property
+    def beyond(self) -> int:
+        """What went through past the limit."""
+        return max(0, self.passed - self.limit)
+
+    @property
+    def held(self) -> bool:
+        """Whether a block let no byte more through, and what was said to be used is so."""
+        return (self.rate > 0 or not self.beyond) and self.got <= self.passed and self.kernel == self.daemon
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What everything came to, from the baseline to the quiet after the traffic."""
 
@@ -55,6 +100,12 @@ class Outcome:
     daemon: Counters
     """The daemon's own total. Bytes only."""
     unattributed: Counters
+    limits: tuple[Limit, ...] = ()
+
+    @property
+    def held(self) -> bool:
+        """Whether all limits did what they should."""
+        return all(limit.held for limit in self.limits)
 
     @property
     def true(self) -> bool:
@@ -71,7 +122,9 @@ class Evidence:
         self._bill = Bill()
         self._kernel: Usage = {}
         self._daemon: Usage = {}
-        self._documents: Mapping[ClientKey, Mapping[str, Any]] = {}
+        self._documents: Mapping[ClientKey, Document] = {}
+        self._quotas: Mapping[ClientKey, Document] = {}
+        self._recent: deque[tuple[float, Usage]] = deque()
 
     def begin(self) -> None:
         """What came before does not count: leases and router advertisements while the lab came up."""
@@ -81,14 +134,19 @@ class Evidence:
 
     def sample(self) -> Sample:
         """All three now. While the daemon is dead its last word stands."""
-        before = self._documents
         alive = self._ask() is not None
+        bill, reading = self._lab.carrier.bill(), self._meter.read()
+        usage = _usage(reading)
         return Sample(
-            self._lab.carrier.bill() - self._bill,
-            _since(self._kernel, self._read()),
-            _since(self._daemon, _totals(self._documents or before)),
+            bill - self._bill,
+            _since(self._kernel, usage),
+            _since(self._daemon, _totals(self._documents)),
             self._documents,
             alive,
+            self._rates(reading.boottime, usage),
+            _used(reading),
+            _late(reading),
+            self._quotas,
         )
 
     def conclude(self, story: Story) -> Outcome:
@@ -105,12 +163,38 @@ class Evidence:
             for key in [*theirs, *(key for key in ours if key not in theirs)]
         ]
         total = Share("everyone", billed.total, _sum(counted))
-        return Outcome(total, tuple(shares), _sum(daemon), unattributed)
+        return Outcome(total, tuple(shares), _sum(daemon), unattributed, self._limits(theirs, story.received))
+
+    def _limits(self, billed: Usage, received: Callable[[ClientKey], int]) -> tuple[Limit, ...]:
+        reading = self._meter.read()
+        used, late = _used(reading), _late(reading)
+        return tuple(
+            Limit(
+                label(key, self._documents),
+                quota["rate_bits_per_second"] or 0,
+                quota["limit_bytes"],
+                billed[key].total_bytes,
+                late.get(key, 0),
+                received(key),
+                used.get(key, 0),
+                quota["used_bytes"],
+            )
+            for key, quota in self._quotas.items()
+        )
+
+    def _rates(self, now: float, usage: Usage) -> Mapping[ClientKey, tuple[int, int]]:
+        self._recent.append((now, usage))
+        while len(self._recent) > 2 and self._recent[1][0] <= now - _RATE_SECONDS:
+            self._recent.popleft()
+        then, before = self._recent[0]
+        bits = 8 / (now - then) if now > then else 0
+        moved = _since(before, usage)
+        return {key: (round(each.down_bytes * bits), round(each.up_bytes * bits)) for key, each in moved.items()}
 
     def _quiet(self) -> tuple[Bill, Usage]:
         """Bill and kernel of one moment: a router solicitation may come at any time."""
         while True:
-            bill, kernel = self._lab.carrier.settle(_QUIET), self._read()
+            bill, kernel = self._lab.carrier.settle(_QUIET), _usage(self._meter.read())
             if self._lab.carrier.bill() == bill:
                 return bill, kernel
 
@@ -124,19 +208,38 @@ class Evidence:
                 return
             time.sleep(0.05)
 
-    def _read(self) -> Usage:
-        reading = self._meter.read()
-        return {reading.owners.get(account, UNATTRIBUTED): each for account, each in reading.accounts.items()}
-
     def _ask(self) -> Usage | None:
-        answer = self._box.ask("/v1/clients")
-        if answer is None:
+        """The clients first: what is said of quotas is then at least as new."""
+        clients = self._box.ask("/v1/clients")
+        quotas = clients and self._box.ask("/v1/quotas")
+        if clients is None or quotas is None:
             return None
-        self._documents = {ClientKey(client["key"]): client for client in answer["clients"]}
+        self._documents = {ClientKey(client["key"]): client for client in clients["clients"]}
+        self._quotas = {ClientKey(quota["key"]): quota for quota in quotas["quotas"]}
         return _totals(self._documents)
 
 
-def label(key: ClientKey, documents: Mapping[ClientKey, Mapping[str, Any]]) -> str:
+def _usage(reading: Reading) -> Usage:
+    return {_owner(reading, account): each for account, each in reading.accounts.items()}
+
+
+def _used(reading: Reading) -> Mapping[ClientKey, int]:
+    return {_owner(reading, account): reading.budgets[account].both for account in reading.accounts}
+
+
+def _late(reading: Reading) -> Mapping[ClientKey, int]:
+    """Downloads that were dropped, and the resets that went up in the place of what was refused."""
+    return {
+        _owner(reading, account): reading.wasted.get(account, 0) + each.total_bytes - reading.budgets[account].both
+        for account, each in reading.accounts.items()
+    }
+
+
+def _owner(reading: Reading, account: Account) -> ClientKey:
+    return reading.owners.get(account, UNATTRIBUTED)
+
+
+def label(key: ClientKey, documents: Mapping[ClientKey, Document]) -> str:
     """How the tables of the command line call a client."""
     return who(documents[key]) if key in documents else str(key)
 
@@ -146,7 +249,7 @@ def only_bytes(counters: Counters) -> Counters:
     return Counters(counters.down_bytes, counters.up_bytes)
 
 
-def _totals(documents: Mapping[ClientKey, Mapping[str, Any]]) -> Usage:
+def _totals(documents: Mapping[ClientKey, Document]) -> Usage:
     return {key: Counters(each["total"]["down_bytes"], each["total"]["up_bytes"]) for key, each in documents.items()}
 
 

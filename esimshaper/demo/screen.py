@@ -6,34 +6,37 @@ Show owns the terminal while traffic moves: a live picture there, in a pipe a bl
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from esimshaper.core.model import ROUTER, UNATTRIBUTED, ClientKey, Counters, Usage
 from esimshaper.core.units import format_rate, format_size
-from esimshaper.demo.evidence import Outcome, Sample, Share, label
-from esimshaper.views.page import Column, Line, Page, Table, Tone, bar, print_plain, renderable
+from esimshaper.demo.evidence import Document, Limit, Outcome, Sample, Share, label
+from esimshaper.views.page import Cell, Column, Line, Page, Table, Tone, bar, print_plain, renderable
 
 if TYPE_CHECKING:
     from rich.live import Live
 
 NARROW, SHORT = 80, 24
-_FIXED_LINES, _FIXED_COLUMNS = 17, 64  # of the live picture, without what happened and without bars
+_FIXED_LINES, _FIXED_COLUMNS = 17, 94  # of the live picture, without what happened and without bars
 _MOST_EVENTS = 12
+_QUOTA_BAR = 7
+_TONES = {"open": Tone.GOOD, "throttled": Tone.WARNING, "blocked": Tone.BAD}
 
 WELCOME = """\
 A traveller's router, simulated: five devices behind it, a modem link, and a
 carrier that bills each byte. The router runs the real thing: esimshaper's eBPF
-meter in the kernel, and its daemon. The carrier's bill is added up by another
-process, on the far side of the link. In the end both must be equal to the byte.
+meter in the kernel, and its daemon. Two devices have a quota of today: past it
+the phone is throttled, the TV is blocked. The carrier's bill is added up by
+another process, on the far side of the link. It must be equal to the byte.
 """
 
 
 @dataclass
 class Play:
-    """Where the story is. Times are seconds since the traffic began; `happened` has one (time, sentence) per event.
+    """Where the story is. Times are seconds since the traffic began; `happened` has one (time, line) per event.
 
     distance: how far away the bill is added up, for people. command: what to type to look at it.
     """
@@ -43,10 +46,10 @@ class Play:
     distance: str
     command: str
     now: float = 0.0
-    happened: list[tuple[float, str]] = field(default_factory=list)
+    happened: list[tuple[float, Line]] = field(default_factory=list)
 
-    def say(self, sentence: str) -> None:
-        self.happened.append((self.now, sentence))
+    def say(self, sentence: str, tone: Tone = Tone.PLAIN) -> None:
+        self.happened.append((self.now, Line(f"{clock(self.now)}  {sentence}", tone)))
 
 
 def live_page(sample: Sample, play: Play, columns: int = NARROW, lines: int = SHORT) -> Page:
@@ -56,7 +59,7 @@ def live_page(sample: Sample, play: Play, columns: int = NARROW, lines: int = SH
     return [
         Line(f"esimshaper demo   {play.link}   {clock(play.now)} of {clock(play.seconds)}", Tone.TITLE),
         Line(),
-        _clients(sample, max(8, min(16, (columns - _FIXED_COLUMNS) // 2))),
+        _clients(sample, max(8, min(14, (columns - _FIXED_COLUMNS) // 2))),
         Line(),
         _counts(sample, play),
         Line(),
@@ -77,44 +80,52 @@ def folded(command: str, columns: int) -> list[str]:
 
 def _clients(sample: Sample, width: int) -> Table:
     keys = [*_members(sample), ROUTER, *([UNATTRIBUTED] if sample.kernel.get(UNATTRIBUTED) else [])]
-    rates = {key: _rates(sample, key) for key in keys}
+    rates = {key: sample.rates.get(key, (0, 0)) for key in keys}
     fastest = max(max(pair) for pair in rates.values())
-    rows = []
-    for key in keys:
-        down, up = rates[key]
-        used = sample.daemon.get(key, Counters())
-        rows.append(
-            [
-                label(key, sample.documents).ljust(16),
-                bar(down, fastest, width).ljust(width),
-                (format_rate(down) if down else "-").rjust(11),
-                bar(up, fastest, width).ljust(width),
-                (format_rate(up) if up else "-").rjust(11),
-                format_size(used.down_bytes).rjust(7),
-                format_size(used.up_bytes).rjust(7),
-            ]
-        )
+    rows = [_client(sample, key, rates[key], fastest, width) for key in keys]
     columns = (
         Column("CLIENT"),
         Column("DOWN NOW", tone=Tone.DOWN),
         Column("", right=True, tone=Tone.DOWN),
-        Column("UP NOW", tone=Tone.UP),
+        Column("UP NOW", tone=Tone.UP, wide=True),
         Column("", right=True, tone=Tone.UP),
-        Column("DOWN", right=True, tone=Tone.DOWN),
-        Column("UP", right=True, tone=Tone.UP),
+        Column("USED", right=True),
+        Column("QUOTA"),
+        Column("OF", right=True, wide=True),
+        Column("STATE"),
     )
     return Table(columns, rows)
+
+
+def _client(sample: Sample, key: ClientKey, rates: tuple[int, int], fastest: int, width: int) -> list[str | Cell]:
+    down, up = rates
+    quota, level = sample.quotas.get(key), _level(sample, key)
+    limit = quota["limit_bytes"] if quota else 0
+    return [
+        label(key, sample.documents).ljust(15),
+        bar(down, fastest, width).ljust(width),
+        (format_rate(down) if down else "-").rjust(11),
+        bar(up, fastest, width).ljust(width),
+        (format_rate(up) if up else "-").rjust(11),
+        format_size(sample.kernel.get(key, Counters()).total_bytes).rjust(7),
+        Cell(bar(sample.used.get(key, 0), limit, _QUOTA_BAR).ljust(_QUOTA_BAR), _TONES[level]),
+        format_size(limit).rjust(7) if quota else " " * 7,
+        Cell(level.ljust(9), _TONES[level]),
+    ]
+
+
+def _level(sample: Sample, key: ClientKey) -> str:
+    """As the daemon says; while it is dead, by what the kernel goes by."""
+    quota = sample.quotas.get(key)
+    if quota and sample.used.get(key, 0) > quota["limit_bytes"]:
+        return "blocked" if quota["action"] == "block" else "throttled"
+    state: Document = sample.documents.get(key, {}).get("state", {})
+    return str(state.get("level", "open"))
 
 
 def _members(sample: Sample) -> list[ClientKey]:
     """Devices in a fixed order, so that no line jumps; the daemon knows them once they have moved a byte."""
     return sorted(key for key in sample.documents if key not in (ROUTER, UNATTRIBUTED))
-
-
-def _rates(sample: Sample, key: ClientKey) -> tuple[int, int]:
-    """Bits per second down and up, as the daemon says; a dead one says nothing."""
-    now: Mapping[str, Any] = sample.documents.get(key, {}).get("now", {}) if sample.alive else {}
-    return now.get("down_bits_per_second", 0), now.get("up_bits_per_second", 0)
 
 
 def _counts(sample: Sample, play: Play) -> Table:
@@ -140,25 +151,30 @@ def _count(what: str, counters: Counters, remark: str) -> list[str]:
 def _events(play: Play, room: int) -> Iterator[Line]:
     """What happened last, always as many lines, so that nothing below moves."""
     shown = play.happened[-room:]
-    for at, sentence in shown:
-        yield Line(f"{clock(at)}  {sentence}", Tone.WARNING if "daemon" in sentence else Tone.PLAIN)
+    yield from (line for _, line in shown)
     for _ in range(room - len(shown)):
         yield Line()
 
 
 def outcome_page(outcome: Outcome) -> Page:
-    """The carrier's bill beside our totals."""
-    verdict = (
+    """The carrier's bill beside our totals, and what the limits let through."""
+    verdicts = [
         Line("Equal to the byte, for everyone and for each client.", Tone.GOOD)
         if outcome.true
-        else Line("NOT EQUAL: this should not be. Please report it, with this screen.", Tone.BAD)
-    )
+        else Line("NOT EQUAL: this should not be. Please report it, with this screen.", Tone.BAD),
+        Line("No byte passed the limit of the TV, not even while the daemon was dead.", Tone.GOOD)
+        if outcome.held
+        else Line("A LIMIT WAS NOT HELD: this should not be. Please report it, with this screen.", Tone.BAD),
+    ]
+    nobody = Share("unattributed", Counters(), outcome.unattributed)
     return [
         _bill_table(outcome),
         Line(),
-        _share_table([*outcome.shares, Share("unattributed", Counters(), outcome.unattributed)]),
+        _share_table([*outcome.shares, *([nobody] if outcome.unattributed else [])]),
         Line(),
-        verdict,
+        _limit_table(outcome.limits),
+        Line(),
+        *verdicts,
     ]
 
 
@@ -167,24 +183,27 @@ def _bill_table(outcome: Outcome) -> Table:
     rows = [
         _compared("bytes down", billed.down_bytes, counted.down_bytes, daemon.down_bytes),
         _compared("bytes up", billed.up_bytes, counted.up_bytes, daemon.up_bytes),
-        _compared("packets down", billed.down_packets, counted.down_packets),
-        _compared("packets up", billed.up_packets, counted.up_packets),
+        _compared("packets", _packets(billed), _packets(counted)),
     ]
     titles = ("", "CARRIER'S BILL", "ESIMSHAPER", "DIFFERENCE")
     return Table(tuple(Column(title, right=bool(title)) for title in titles), rows)
+
+
+def _packets(counters: Counters) -> int:
+    return counters.down_packets + counters.up_packets
 
 
 def _compared(what: str, billed: int, counted: int, daemon: int | None = None) -> list[str]:
     """Of kernel and daemon the one that is further off, if they differ."""
     ours = max(counted, counted if daemon is None else daemon, key=lambda number: abs(number - billed))
     unit = " B" if daemon is not None else ""
-    return [what.ljust(16), f"{billed:,}".rjust(14), f"{ours:,}".rjust(14), f"{ours - billed:,}{unit}"]
+    return [what.ljust(15), f"{billed:,}".rjust(14), f"{ours:,}".rjust(14), f"{ours - billed:,}{unit}"]
 
 
 def _share_table(shares: Sequence[Share]) -> Table:
     rows = [
         [
-            share.label.ljust(16),
+            share.label.ljust(15),
             format_size(share.billed.down_bytes),
             format_size(share.billed.up_bytes),
             format_size(share.counted.down_bytes),
@@ -200,6 +219,29 @@ def _share_table(shares: Sequence[Share]) -> Table:
         Column("OURS DOWN", right=True, tone=Tone.DOWN),
         Column("UP", right=True, tone=Tone.UP),
         Column("DIFFERENCE", right=True),
+    )
+    return Table(columns, rows)
+
+
+def _limit_table(limits: Sequence[Limit]) -> Table:
+    rows = [
+        [
+            each.label.ljust(15),
+            f"{each.limit:,}",
+            f"{each.passed:,}",
+            f"{each.beyond:,}",
+            format_rate(each.rate) if each.rate else "blocked",
+            f"{each.late:,}" if not each.rate else "-",
+        ]
+        for each in limits
+    ]
+    columns = (
+        Column("QUOTA OF"),
+        Column("LIMIT", right=True),
+        Column("LET THROUGH", right=True),
+        Column("BEYOND IT", right=True),
+        Column("THEN", right=True),
+        Column("BILLED AFTER", right=True),
     )
     return Table(columns, rows)
 
@@ -246,7 +288,7 @@ class Show:
             self._live.update(renderable(page, size.width), refresh=True)
             return
         fresh, self._told = self._play.happened[self._told :], len(self._play.happened)
-        print_plain([Line(f"{clock(at)}  {sentence}") for at, sentence in fresh])
+        print_plain([line for _, line in fresh])
         if self._play.now >= self._next:
             self._next += self._pause
             title = Line(f"--- {clock(self._play.now)} of {clock(self._play.seconds)}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The demo's story: who lives behind the router, and who does what when. Owns the threads that make the traffic.
+"""The demo's story: who lives behind the router, what they may use, who does what when. Owns the threads of traffic.
 
 Each client, and the router itself, talks to server addresses of its own, so that the carrier, which sees only one
 customer, has in its bill by remote address what each of them used: an independent witness of our attribution.
@@ -9,9 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from esimshaper.core.model import ROUTER, ClientKey, Counters
+from esimshaper.demo.programs import Cut, Video, steady_download
 from esimshaper.lab import Bill, Host, Lab, traffic
 from esimshaper.lab.traffic import Moved
 from esimshaper.lab.world import BEYOND4
@@ -32,7 +34,7 @@ PHONE, LAPTOP, TV, CONSOLE, TABLET, BOX = range(6)
 CAST = (
     Member("pixel-8", "alice-phone"),
     Member("bob-laptop", "bob-laptop"),
-    Member("smart-tv"),
+    Member("smart-tv", "smart-tv"),
     Member("console"),
     Member("carol-tablet", "carol-tablet"),
 )
@@ -49,12 +51,17 @@ class Servers:
 
 Step = Callable[[Servers], Moved]
 
+_RETRY_SECONDS = 0.4
+"""After which a device tries again what did not work."""
+_CATCH_UP_SECONDS = 2.0
+"""What was slow is made up for, up to so much: who was throttled for an hour does not flood the link afterwards."""
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
     """What one member does from `begin` to `end` (parts of the whole time): steps, at `bits` per second on average.
 
-    Where `end` is `begin` it does one step only.
+    Where `end` is `begin` it does one step only; from 1 on it goes on until the story is stopped.
     """
 
     who: int
@@ -94,20 +101,51 @@ def _both(steps: Iterable[Moved]) -> Moved:
     return Moved(sum(step.up for step in moved), sum(step.down for step in moved))
 
 
-KILL, BACK = 0.40, 0.52
-"""When the daemon is killed, and when it is started again."""
+VIDEO_BITS, UPDATE_BITS, THROTTLE_BITS = 16e6, 12e6, 2_000_000
 
-ACTS = (
-    Act(PHONE, "alice-phone watches a video (TCP)", 0.0, 0.86, 16e6, lambda s: traffic.tcp_down(s.ipv4, 1_000_000)),
-    Act(LAPTOP, "bob-laptop uploads photos (TCP)", 0.08, 0.80, 8e6, lambda s: traffic.tcp_up(s.ipv4, 500_000)),
-    Act(TV, "smart-tv updates itself (IPv6)", 0.16, 0.95, 12e6, lambda s: traffic.tcp_down(s.ipv6, 750_000)),
-    Act(CONSOLE, "console is in a game (small UDP packets)", 0.24, 1.0, 2e5, lambda s: traffic.udp_echo(s.ipv4)),
-    Act(TABLET, "carol-tablet makes a video call (QUIC-like)", 0.32, 0.92, 4e6, _call),
-    Act(PHONE, "alice-phone asks DNS-sized questions", 0.62, 0.62, 0, _questions),
-    Act(LAPTOP, "bob-laptop pings and traces: ICMP errors come back", 0.68, 0.68, 0, _errors),
-    Act(TABLET, "carol-tablet sends 4,000-byte datagrams in fragments", 0.76, 0.76, 0, _fragments),
-    Act(BOX, "the router itself fetches updates", 0.84, 0.84, 0, _updates),
-)
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is allowed, in bytes of a day: the phone is throttled past it, the TV is blocked and then granted more."""
+
+    phone: int
+    tv: int
+    grant: int
+
+    @classmethod
+    def of(cls, seconds: int) -> "Terms":
+        """So much that the limits are met when they should be in a story of that length."""
+        return cls(*(part * seconds // 24 * 1000 for part in (12_000, 10_000, 5_000)))
+
+
+def acts(terms: Terms) -> tuple[Act, ...]:
+    """Who does what, in the order of their beginnings."""
+    video = Video()
+    return (
+        Act(PHONE, "alice-phone watches a video (TCP)", 0.0, 1.0, VIDEO_BITS, lambda s: video(s.ipv4)),
+        Act(LAPTOP, "bob-laptop uploads photos (TCP)", 0.06, 0.80, 8e6, lambda s: traffic.tcp_up(s.ipv4, 500_000)),
+        Act(TV, "smart-tv updates itself (IPv6)", 0.13, 1.0, 0, lambda s: _update(s, terms)),
+        Act(CONSOLE, "console is in a game (small UDP packets)", 0.18, 1.0, 2e5, lambda s: traffic.udp_echo(s.ipv4)),
+        Act(TABLET, "carol-tablet makes a video call (QUIC-like)", 0.22, 0.92, 4e6, _call),
+        Act(CONSOLE, "console asks DNS-sized questions", 0.66, 0.66, 0, _questions),
+        Act(LAPTOP, "bob-laptop pings and traces: ICMP errors come back", 0.70, 0.70, 0, _errors),
+        Act(TABLET, "carol-tablet sends 4,000-byte datagrams in fragments", 0.76, 0.76, 0, _fragments),
+        Act(BOX, "the router itself fetches updates", 0.84, 0.84, 0, _updates),
+    )
+
+
+def _update(servers: Servers, terms: Terms) -> Moved:
+    return steady_download(servers.ipv6, terms.tv * 3 // 2, UPDATE_BITS)
+
+
+@dataclass(slots=True)
+class _Played:
+    """An act on stage. `down`: payload bytes that its program got; `resets`: connections that were cut."""
+
+    act: Act
+    future: "Future[int] | None" = None
+    down: int = 0
+    resets: int = 0
 
 
 class Story:
@@ -118,41 +156,60 @@ class Story:
         self._hosts: tuple[Host, ...] = (*lab.clients, lab.router)
         self._servers = tuple(map(Servers, lab.servers4, lab.servers6))
         self._over = threading.Event()
-        self._played: list[tuple[Act, Future[int]]] = []
+        self._played: list[_Played] = []
 
     def begin(self, act: Act, seconds: float) -> None:
         """Play one act for so many seconds in a thread of its own."""
-        future = self._hosts[act.who].start(self._play, act, self._servers[act.who], time.monotonic() + seconds)
-        self._played.append((act, future))
+        played, until = _Played(act), time.monotonic() + (seconds if act.end < 1 else float("inf"))
+        self._played.append(played)
+        played.future = self._hosts[act.who].start(self._play, played, self._servers[act.who], until)
 
     def failures(self, timeout: float) -> list[str]:
         """Wait until all acts are over; what those say that moved nothing at all."""
         deadline = time.monotonic() + timeout
         failed = []
-        for act, future in self._played:
+        for played in self._played:
             try:
-                moved = future.result(timeout=max(0.0, deadline - time.monotonic()))
+                moved = played.future and played.future.result(timeout=max(0.0, deadline - time.monotonic()))
             except (OSError, TimeoutError) as problem:
-                failed.append(f"{act.says}: {problem or type(problem).__name__}")
+                failed.append(f"{played.act.says}: {problem or type(problem).__name__}")
             else:
-                failed += [] if moved else [f"{act.says}: nothing got through"]
+                failed += [] if moved else [f"{played.act.says}: nothing got through"]
         return failed
+
+    def received(self, key: ClientKey) -> int:
+        """Payload bytes that this device's programs got: a witness of what was let through, below the headers."""
+        return sum(played.down for played in self._played if self._hosts[played.act.who].mac == key)
+
+    def resets(self, who: int) -> int:
+        """How many connections of its programs were cut."""
+        return sum(played.resets for played in self._played if played.act.who == who)
+
+    def key(self, who: int) -> ClientKey:
+        """What the daemon calls that member."""
+        return ClientKey(self._hosts[who].mac)
 
     def stop(self) -> None:
         """Let no act begin another step."""
         self._over.set()
 
-    def _play(self, act: Act, servers: Servers, until: float) -> int:
+    def _play(self, played: _Played, servers: Servers, until: float) -> int:
         """Payload bytes moved. A step that fails is the story's bad luck, as long as another one works."""
-        moved, due = 0, time.monotonic()
+        act, moved, due = played.act, 0, time.monotonic()
         while True:
             try:
                 step = act.step(servers)
+            except Cut as cut:
+                step = cut.moved
+                played.resets += 1
             except OSError:
                 if act.begin == act.end or (not moved and time.monotonic() >= until):
                     raise
                 step = Moved()
+                due = max(due, time.monotonic() + _RETRY_SECONDS)
             moved += step.up + step.down
+            played.down += step.down
+            due = max(due, time.monotonic() - _CATCH_UP_SECONDS)
             due += (step.up + step.down) * 8 / act.bits if act.bits else 0
             if time.monotonic() >= until or self._over.wait(max(0.0, due - time.monotonic())):
                 return moved
@@ -168,24 +225,34 @@ class Story:
         return shares | {ROUTER: bill.total - _sum(list(shares.values()))}
 
 
-def configuration(lab: Lab) -> str:
+def configuration(lab: Lab, terms: Terms) -> str:
     """The configuration file of this router, as a traveller would write it."""
     named = [
         f'  - {{name: {member.name}, mac: "{client.mac}"}}'
         for member, client in zip(CAST, lab.clients, strict=True)
         if member.name
     ]
+    phone, tv = CAST[PHONE].name, CAST[TV].name
+    throttle = f"{{throttle: {THROTTLE_BITS // 1000}kbit}}"
     return "\n".join(
         [
             f"wan: {{interface: {lab.wan_interface}}}",
             f"lan: {{interfaces: [{lab.lan_interface}], leases: [{lab.lease_file}]}}",
-            "timezone: UTC",
+            f"timezone: {_far_from_midnight()}",
             "clients:",
             *named,
+            "quotas:",
+            f"  - {{name: phone, for: client/{phone}, limit: {terms.phone}B, period: day, then: {throttle}}}",
+            f"  - {{name: tv, for: client/{tv}, limit: {terms.tv}B, period: day, then: block}}",
             "metrics: {listen: 127.0.0.1:19473}",
             "",
         ]
     )
+
+
+def _far_from_midnight() -> str:
+    """A time zone in which no new day begins during the demo: it would renew the quotas."""
+    return "UTC" if datetime.now(UTC).hour < 22 else "Asia/Tokyo"
 
 
 def _sum(parts: Sequence[Counters]) -> Counters:
