@@ -213,7 +213,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise DamagedError(verdict.splitlines()[-1])
     connection.execute("PRAGMA journal_mode = WAL")
     # A commit is on the disk when it returns: once a minute that costs little, and less than a minute is what a power
-    # cut may take (DESIGN.md 4).
+    # cut may take (DESIGN.md 5).
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {JOURNAL_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_PAGES * 4096}")
