@@ -185,11 +185,11 @@ def _check(options: argparse.Namespace) -> int:
 def _unload(options: argparse.Namespace) -> int:
     from esimshaper.daemon import unload
 
-    removed = unload(options.config)
+    done = unload(options.config)
     if options.json:
-        _print_json({"version": 1, "removed": removed})
-    elif removed:
-        print("\n".join(f"removed {thing}" for thing in removed))
+        _print_json({"version": 1, "removed": done.removed, "notes": done.notes})
+    elif done.removed:
+        print("\n".join((*(f"removed {thing}" for thing in done.removed), *(f"note: {note}" for note in done.notes))))
     else:
         print("nothing of esimshaper is loaded")
     return DONE

@@ -78,6 +78,7 @@ class TrafficControl:
         self._markers = markers
         self._ours = ours
         self._netlink = IPRoute()
+        self.left: list[str] = []
 
     def close(self) -> None:
         self._netlink.close()
@@ -184,24 +185,37 @@ class TrafficControl:
         return self._markers / f"{link.index}-{link.name.replace('.', '_')}"
 
     def sweep(self, keep: Sequence[tuple[str, Hook]] = ()) -> list[str]:
-        """Removes our filters but those to be kept, then our clsact qdiscs that nobody uses; says what it removed."""
+        """Removes our filters but those to be kept, then our clsact qdiscs that nobody uses; says what it removed.
+
+        `left` then names interfaces whose clsact has nothing in it any more, but was not made by us, as far as known.
+        """
         kept = {(name, SIDES[hook]) for name, hook in keep}
         removed: list[str] = []
         links = self.links()
         for link in links.values():
             try:
                 removed += self._sweep(link, kept)
-            except NetlinkError:
+            except NetlinkError as error:
+                if error.code == errno.EPERM:
+                    raise FailedOperation(Operation.ATTACH, error.code) from None
                 if self._link(link.name) == link:
                     raise
         self._forget_gone(links)
         return removed
 
     def _sweep(self, link: Link, kept: Collection[tuple[str, int]]) -> Iterator[str]:
-        for side in (INGRESS, EGRESS):
-            if (link.name, side) not in kept:
-                yield from self._remove_filters(link, side)
-        if self._marker(link).is_dir() and not any(self._any(link, side) for side in (INGRESS, EGRESS)):
+        removed = [
+            filter_
+            for side in (INGRESS, EGRESS)
+            if (link.name, side) not in kept
+            for filter_ in self._remove_filters(link, side)
+        ]
+        yield from removed
+        if any(self._any(link, side) for side in (INGRESS, EGRESS)):
+            return
+        if not self._marker(link).is_dir():
+            self.left += [link.name] if removed else []
+        else:
             self._netlink.tc("del", "clsact", link.index)
             self._marker(link).rmdir()
             yield f"qdisc clsact on {link.name}"

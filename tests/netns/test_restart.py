@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Killed, stopped, unplugged: no byte twice, none lost, nothing of others touched, nothing of ours left."""
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from itertools import pairwise
@@ -133,6 +134,25 @@ def test_unload_removes_exactly_ours(make_router: Callable[..., Router], bpffs: 
         rows = router.get("/v1/history", by="day")["rows"]
         assert sum(row["down_bytes"] for row in rows) > sum(c.down_bytes for c in before.values()) + 100_000
         assert not any(row["estimated"] for row in rows)
+
+
+def test_unload_finds_our_filters_also_when_the_pins_are_gone(make_router: Callable[..., Router], bpffs: Path) -> None:
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab).start()
+        shutil.rmtree(bpffs / "pins")
+        refused = router.run("unload", "--config", str(router.config))
+        assert (refused.returncode, "running" in refused.stderr) == (1, True)
+        assert len(filters(lab)) == 3
+        router.stop()
+        done = router.json("unload", "--config", str(router.config))
+        assert filters(lab) == []
+        assert len(done["removed"]) == 3
+        left = [note.split(": ")[1] for note in done["notes"] if "clsact" in note]
+        assert left == ["tc qdisc del dev br0 clsact", "tc qdisc del dev wan0 clsact"]
+        for command in left:
+            lab.router.run(command.split())
+        assert router.json("unload", "--config", str(router.config))["removed"] == []
+        assert not (bpffs / "pins").exists()
 
 
 def test_other_sizes_are_other_maps_and_take_over_what_the_old_ones_counted(
