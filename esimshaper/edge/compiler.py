@@ -21,7 +21,7 @@ from esimshaper.core.facts import FailedOperation, Operation
 from esimshaper.core.model import FIRST_CLIENT_ACCOUNT
 from esimshaper.edge import layouts, libbpf
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of map layouts: part of the pins' path, so that maps of another layout are never taken for ours."""
 
 PROGRAMS = (
