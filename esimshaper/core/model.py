@@ -240,6 +240,15 @@ class HistoryRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Period:
+    """One bucket of history, summed over clients."""
+
+    start: int
+    counters: Counters
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Baseline:
     """The last reading that has been booked, and the totals it led to; saved in one transaction with what was booked.
 

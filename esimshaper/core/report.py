@@ -50,6 +50,7 @@ from esimshaper.core.model import (
     Metric,
     MetricType,
     Pending,
+    Period,
     Protocol,
     Reason,
     Resolution,
@@ -167,7 +168,7 @@ def flows_document(state: State, now: datetime, flows: Iterable[Flow], *, count:
 
 
 def history_document(
-    now: datetime, resolution: Resolution, rows: Iterable[HistoryRow], *, limit: int, client: str | None = None
+    now: datetime, resolution: Resolution, rows: Iterable[HistoryRow | Period], *, limit: int, client: str | None = None
 ) -> Document:
     """The last `limit` buckets that have usage, summed over clients. `client`: whose rows these are (None: all)."""
     buckets: dict[int, tuple[Counters, bool]] = {}

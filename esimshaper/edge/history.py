@@ -6,7 +6,7 @@ written in one transaction: whenever the process or the power goes, the two fit 
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from esimshaper.core.model import (
     Counters,
     HistoryRow,
     Identity,
+    Period,
     Resolution,
 )
 from esimshaper.edge.history_schema import (
@@ -50,6 +51,10 @@ SEE_CLIENT = """
 INSERT INTO clients VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     name = excluded.name, hostname = excluded.hostname,
     first_seen = coalesce(first_seen, excluded.first_seen), last_seen = coalesce(excluded.last_seen, last_seen)
+"""
+PERIODS = """
+SELECT start, sum(down_bytes), sum(up_bytes), sum(down_packets), sum(up_packets), max(estimated) FROM history
+WHERE resolution = ? AND start < ? {chosen} GROUP BY start ORDER BY start DESC LIMIT ?
 """
 OLDEST_KEPT = """
 WITH RECURSIVE newest_first(start, number) AS (
@@ -149,6 +154,16 @@ class History:
             for start, client, *counters, estimated in found
             if wanted is None or client in wanted
         )
+
+    def periods(
+        self, resolution: Resolution, until: int, limit: int, clients: Collection[ClientKey] | None = None
+    ) -> tuple[Period, ...]:
+        """The last `limit` buckets that begin before `until`, summed over some clients or all (None); newest first."""
+        chosen = "" if clients is None else f"AND client IN ({', '.join('?' * len(clients))})"
+        with self._explained() as connection:
+            values = (resolution.value, until, *(clients or ()), limit)
+            found = connection.execute(PERIODS.format(chosen=chosen), values).fetchall()
+        return tuple(Period(start, Counters(*counters), bool(estimated)) for start, *counters, estimated in found)
 
     def totals(self, resolution: Resolution, start: int) -> Mapping[ClientKey, Counters]:
         """What each client used in the bucket that begins at `start`."""

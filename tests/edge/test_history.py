@@ -21,6 +21,7 @@ from esimshaper.core.model import (
     Counters,
     HistoryRow,
     Identity,
+    Period,
     Resolution,
 )
 from esimshaper.edge.history import KEPT, History, HistoryError
@@ -93,6 +94,17 @@ def test_rows_are_found_by_time_and_client(history):
     assert history.rows(five, START, START + 900, []) == ()
     assert history.totals(five, START + 300) == {ALICE: Counters(1, 2, 3, 4), BOB: Counters(1, 2, 3, 4)}
     assert history.totals(five, START + 1) == {}
+
+
+def test_periods_are_the_last_ones_summed_over_the_clients_asked_for(history):
+    history.save(booking(*(row(START + n * 300, client) for n in range(4) for client in (BOB, ALICE))))
+    history.save(booking(row(START + 600, BOB, estimated=True), row(START + 600, resolution=Resolution.HOUR)))
+    five, both, one = Resolution.FIVE_MINUTES, Counters(2, 4, 6, 8), Counters(1, 2, 3, 4)
+    three = Counters(3, 6, 9, 12)
+    assert history.periods(five, START + 900, 2) == (Period(START + 600, three, True), Period(START + 300, both))
+    assert history.periods(five, START + 601, 1, [ALICE]) == (Period(START + 600, one),)
+    assert len(history.periods(five, 2**40, 100, (ALICE, BOB))) == 4
+    assert history.periods(five, 2**40, 100, []) == ()
 
 
 owned = st.dictionaries(
