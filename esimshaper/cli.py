@@ -25,17 +25,6 @@ DEFAULT_ROWS = {"5min": 24, "hour": 24, "day": 31, "month": 12}
 MAX_ROWS = 100_000
 DOCUMENT_VERSION = 1
 
-PACKAGES = {
-    "cheroot": "python3-cheroot",
-    "jsonschema": "python3-jsonschema",
-    "prometheus_client": "python3-prometheus-client",
-    "pyroute2": "python3-pyroute2",
-    "rich": "python3-rich",
-    "systemd": "python3-systemd",
-    "yaml": "python3-yaml",
-}
-"""Debian's package of each library: a virtual environment or another interpreter does not see them."""
-
 Verb = Callable[[argparse.Namespace], int]
 
 
@@ -50,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _forget_output()
         return DONE
     except ModuleNotFoundError as error:
-        package = PACKAGES.get((error.name or "").split(".")[0])
-        if package is None:
+        package = _package_of(error.name or "")
+        if not package:
             raise
         return _complain(Unusable(f"the Python library {error.name} is missing", f"apt install {package}"))
     except OSError as error:
@@ -64,6 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Unusable as problem:
         return _complain(problem)
     return status
+
+
+def _package_of(module: str) -> str:
+    from esimshaper.core.facts import LIBRARIES
+
+    return next((library.package for library in LIBRARIES if library.module == module.split(".")[0]), "")
 
 
 def _forget_output() -> None:

@@ -22,7 +22,6 @@ from esimshaper.daemon.places import pins_root, state_directory
 from esimshaper.daemon.unloading import book_last_bytes
 from esimshaper.edge import control_client, memory, service, settings_file
 from esimshaper.edge.control_client import DaemonNotRunning
-from esimshaper.edge.meter import OURS
 from esimshaper.edge.pins import MARKERS, Pins
 from esimshaper.edge.traffic_control import TrafficControl
 
@@ -60,7 +59,7 @@ def unload(config: Path) -> Unloaded:
             return _unload_without_pins(root)
         pins = Pins(root)
         cleanup.callback(pins.close)
-        control = TrafficControl(pins.markers, OURS)
+        control = TrafficControl(pins.markers)
         cleanup.callback(control.close)
         removed = control.sweep()
         book_last_bytes([reading for _, reading in last_readings(pins)], state_directory(), _policy(config))
@@ -81,7 +80,7 @@ def _unload_without_pins(root: Path) -> Unloaded:
     with contextlib.suppress(DaemonNotRunning):
         control_client.get(control_client.default_socket(), "/v1/status")
         raise Unusable("the daemon is running", "to stop it: systemctl stop esimshaper; what it counted stays")
-    with contextlib.closing(TrafficControl(root / MARKERS, OURS)) as control:
+    with contextlib.closing(TrafficControl(root / MARKERS)) as control:
         removed = control.sweep()
     if not removed:
         return Unloaded([], [])

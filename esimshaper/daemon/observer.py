@@ -13,7 +13,7 @@ from esimshaper.core.model import Attachment, ClientKey, Hook, Neighbour, Observ
 from esimshaper.core.settings import Settings
 from esimshaper.edge import compiler
 from esimshaper.edge.leases import LeaseFiles
-from esimshaper.edge.meter import OURS, Meter
+from esimshaper.edge.meter import Meter
 from esimshaper.edge.neighbours import Neighbours
 from esimshaper.edge.pins import Pins
 from esimshaper.edge.traffic_control import TrafficControl
@@ -33,7 +33,7 @@ class Observer:
         self._pins = pins
         self.meter = open_meter(self._build)
         cleanup.callback(self.meter.close)
-        self._control = TrafficControl(pins.markers, OURS)
+        self._control = TrafficControl(pins.markers)
         cleanup.callback(self._control.close)
         self._neighbours = Neighbours(settings.lan.interfaces)
         cleanup.callback(self._neighbours.close)

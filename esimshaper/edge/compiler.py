@@ -17,7 +17,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from esimshaper.core.facts import FailedOperation, Operation
+from esimshaper.core.facts import FailedOperation, Operation, mark_shift
 from esimshaper.core.model import FIRST_CLIENT_ACCOUNT
 from esimshaper.edge import layouts, libbpf
 
@@ -116,10 +116,9 @@ def _load(wanted: Build) -> None:
     os.environ["BCC_KERNEL_SOURCE"] = str(source_folder() / "shim")
     from bcc import BPF, lib  # noqa: PLC0415  only in the child
 
-    shift = (wanted.mark_mask & -wanted.mark_mask).bit_length() - 1
     defines = {
         "MARK_MASK": f"{wanted.mark_mask:#x}U",
-        "MARK_SHIFT": shift,
+        "MARK_SHIFT": mark_shift(wanted.mark_mask),
         "ACCOUNTS": wanted.accounts,
         "FLOWS": wanted.flows,
         "PIN": f'"{wanted.generation}"',

@@ -13,6 +13,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Any
 
+from esimshaper.core.facts import OURS
 from esimshaper.core.model import (
     PSEUDO_CLIENTS,
     UNATTRIBUTED,
@@ -30,8 +31,6 @@ from esimshaper.edge import layouts, libbpf
 
 PINGS = (Protocol.ICMP, Protocol.ICMPV6)
 COUNTED = ("flows", "fragments", "addresses")
-OURS = "esimshaper"
-"""First word of the labels of our programs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.core.facts import Wanted
+from esimshaper.core.facts import OURS, Wanted
 from esimshaper.core.model import Counters, Event, Hook, Reading, Reason
 from esimshaper.edge import compiler, probe_network
-from esimshaper.edge.meter import OURS, Meter
+from esimshaper.edge.meter import Meter
 from esimshaper.edge.traffic_control import TrafficControl
 from esimshaper.lab import Lab, WanKind
 from esimshaper.lab.namespaces import wait_until
@@ -31,7 +31,7 @@ def meter(bpffs: Path) -> Iterator[Meter]:
 
 def attach(lab: Lab, meter: Meter, markers: Path) -> None:
     def work() -> None:
-        control = TrafficControl(markers, OURS)
+        control = TrafficControl(markers)
         assert all(a.attached for a in control.ensure(HOOKS, meter.program))
         control.close()
 
