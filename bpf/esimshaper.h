@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The contract between the kernel part and user space: keys, values, accounts, reasons.
  *
- * Layouts are padded by hand and asserted right after each struct; esimshaper/edge/meter.py reads the same bytes, and
- * tests/bpf/test_contract.py compares both. A change of any layout or map is a new SCHEMA in esimshaper/edge/meter.py.
+ * Layouts are padded by hand and asserted right after each struct; esimshaper/edge/layouts.py has the same bytes, and
+ * tests/bpf/test_contract.py compares both. A change of any layout or map is a new SCHEMA in esimshaper/edge/compiler.py.
  */
 #pragma once
 
@@ -18,6 +18,7 @@
 #define REASONS(X)                                                                                                     \
 	X(NOT_IP)                   /* a frame without IP on the WAN (ARP): never billed */                            \
 	X(LOOPED_BACK)              /* the router's own multicast, handed back to it: it crossed no link */            \
+	X(NOT_FOR_US)               /* to another MAC, seen because the WAN is promiscuous: not ours, not billed */        \
 	X(WAN_IN_TRUNCATED)         /* U: headers of a download cut short */                                           \
 	X(WAN_IN_FLOW_MISSING)      /* U: a download that nobody here asked for */                                     \
 	X(WAN_IN_FRAGMENT_ORPHAN)   /* U: a later fragment whose first one was not seen */                             \
@@ -103,7 +104,7 @@ struct event {
 };
 _Static_assert(sizeof(struct event) == 2 * 8, "struct event");
 
-/* Who is a client. Map `clients`: this -> account number. The kernel inserts, user space deletes. */
+/* Who is a client. Map `clients`: this -> account number. Written by the kernel only; nothing is ever removed. */
 enum client_kind {
 	CLIENT_MAC = 0, /* address[0..5] */
 	CLIENT_IP = 1,  /* address[0..15], IPv4 mapped into IPv6: LAN links without MACs */

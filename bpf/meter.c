@@ -12,6 +12,7 @@
 
 #define TC_ACT_UNSPEC (-1)
 #define TC_ACT_SHOT 2
+#define PACKET_OTHERHOST 3 /* include/uapi/linux/if_packet.h */
 #define PACKET_LOOPBACK 5
 #define FRAGMENTS 4096
 #define ADDRESSES 4096
@@ -26,7 +27,7 @@ BPF_TABLE_PINNED("hash", struct client_key, u32, clients, ACCOUNTS, PIN "/client
 BPF_TABLE_PINNED("lru_hash", struct flow_key, struct flow, flows, FLOWS, PIN "/flows");
 BPF_TABLE_PINNED("lru_hash", struct fragment_key, u32, fragments, FRAGMENTS, PIN "/fragments");
 BPF_TABLE_PINNED("lru_hash", struct address_key, u32, addresses, ADDRESSES, PIN "/addresses");
-/* Account numbers that no client has. User space fills it at the start and puts back the numbers of clients it removed. */
+/* Account numbers that no client has. The loader fills it, before anything is attached. */
 BPF_QUEUESTACK_PINNED("queue", free_accounts, u32, ACCOUNTS, 0, PIN "/free_accounts");
 /* bcc has no macro for a pinned ring. */
 struct announcements_table_t {
@@ -280,6 +281,15 @@ ALWAYS_INLINE int is_looped_back(struct __sk_buff *skb)
 	return 1;
 }
 
+/* What goes to another MAC is seen only because somebody made the interface promiscuous; IP drops it. */
+ALWAYS_INLINE int is_for_another(struct __sk_buff *skb)
+{
+	if (skb->pkt_type != PACKET_OTHERHOST)
+		return 0;
+	count(REASON_NOT_FOR_US, 1, skb->len);
+	return 1;
+}
+
 ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 {
 	struct receiver to = { ACCOUNT_UNATTRIBUTED, REASON_WAN_IN_TRUNCATED };
@@ -289,7 +299,7 @@ ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 	u16 type = ethertype(skb, &packet.network);
 	int parsed;
 
-	if (is_looped_back(skb))
+	if (is_looped_back(skb) || is_for_another(skb))
 		return TC_ACT_UNSPEC;
 	if (type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6) {
 		count(REASON_NOT_IP, 1, skb->len);

@@ -36,17 +36,6 @@ DEFAULT_CONFIG = Path("/etc/esimshaper/esimshaper.yaml")
 DEFAULT_ROWS = {"5min": 24, "hour": 24, "day": 31, "month": 12}
 MAX_ROWS = 100_000
 
-PACKAGES = {
-    "cheroot": "python3-cheroot",
-    "jsonschema": "python3-jsonschema",
-    "prometheus_client": "python3-prometheus-client",
-    "pyroute2": "python3-pyroute2",
-    "rich": "python3-rich",
-    "systemd": "python3-systemd",
-    "yaml": "python3-yaml",
-}
-"""Debian's package of each library: a virtual environment or another interpreter does not see them."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb and gives its exit status. Expected failures become one line and a hint on stderr."""
@@ -59,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _forget_output()
         return DONE
     except ModuleNotFoundError as error:
-        package = PACKAGES.get((error.name or "").split(".")[0])
-        if package is None:
+        package = _package_of(error.name or "")
+        if not package:
             raise
         return _complain(Unusable(f"the Python library {error.name} is missing", f"apt install {package}"))
     except OSError as error:
@@ -73,6 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Unusable as problem:
         return _complain(problem)
     return status
+
+
+def _package_of(module: str) -> str:
+    from esimshaper.core.facts import LIBRARIES
+
+    return next((library.package for library in LIBRARIES if library.module == module.split(".")[0]), "")
 
 
 def _forget_output() -> None:
@@ -170,11 +165,11 @@ def _check(options: argparse.Namespace) -> int:
 def _unload(options: argparse.Namespace) -> int:
     from esimshaper.daemon import unload
 
-    removed = unload(options.config)
+    done = unload(options.config)
     if options.json:
-        print_json({"version": 1, "removed": removed})
-    elif removed:
-        print("\n".join(f"removed {thing}" for thing in removed))
+        print_json({"version": 1, "removed": done.removed, "notes": done.notes})
+    elif done.removed:
+        print("\n".join((*(f"removed {thing}" for thing in done.removed), *(f"note: {note}" for note in done.notes))))
     else:
         print("nothing of esimshaper is loaded")
     return DONE

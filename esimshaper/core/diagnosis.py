@@ -9,7 +9,7 @@ import errno
 import re
 from collections.abc import Iterator
 
-from esimshaper.core.facts import Facts, Failure, Finding, Level, Operation
+from esimshaper.core.facts import LIBRARIES, Facts, Failure, Finding, Level, Operation
 from esimshaper.core.model import Unusable
 
 Findings = Iterator[Finding]
@@ -22,17 +22,6 @@ ENOUGH_BYTES = 64 * 1000 * 1000
 
 # 2024-01-01: a clock before this has never been set.
 OLDEST_TIME = 1704067200
-
-# Distribution of a Python library -> Debian's package.
-DEBIAN_PACKAGES = {
-    "cheroot": "python3-cheroot",
-    "jsonschema": "python3-jsonschema",
-    "prometheus-client": "python3-prometheus-client",
-    "pyroute2": "python3-pyroute2",
-    "PyYAML": "python3-yaml",
-    "rich": "python3-rich",
-    "systemd-python": "python3-systemd",
-}
 
 _DEBIAN_KERNEL = "use a kernel that has it; Debian's own has: apt install linux-image-$(dpkg --print-architecture)"
 _AS_ROOT = (
@@ -201,7 +190,7 @@ def _libraries(facts: Facts) -> Findings:
     libraries = facts.libraries or {}
     missing = [name for name, version in libraries.items() if not version]
     if missing:
-        packages = " ".join(DEBIAN_PACKAGES.get(name, name) for name in missing)
+        packages = " ".join(library.package for library in LIBRARIES if library.distribution in missing)
         yield Finding.problem(
             "libraries", f"{', '.join(missing)} missing: the daemon cannot start.", f"apt install {packages}"
         )

@@ -6,16 +6,9 @@ The half of esimshaper.core.diagnosis that needs to know which interfaces are me
 
 from collections.abc import Iterator
 
-from esimshaper.core.facts import Facts, Finding, Link, MarkAccess, MarkUse, Wanted
+from esimshaper.core.facts import FILTER_PRIORITY, LINK_TYPES, OURS, Facts, Finding, Link, MarkAccess, MarkUse, Wanted
 
 Findings = Iterator[Finding]
-
-# PRIORITY of esimshaper/edge/traffic_control.py: what runs before may keep packets from being counted.
-FILTER_PRIORITY = 10
-OUR_LABEL = "esimshaper "
-
-# ARPHRD_* of include/uapi/linux/if_arp.h that have an Ethernet header or none at all.
-LINK_TYPES = {1: "Ethernet", 512: "PPP", 519: "raw IP", 768: "tunnel", 769: "tunnel", 776: "tunnel", 65534: "raw IP"}
 
 # On these the carrier bills the outer packet, which is longer than the one that would be counted.
 TUNNEL_KINDS = frozenset(
@@ -97,7 +90,7 @@ def _ways_past(facts: Facts) -> Findings:
         hint = f"stop what made it, or remove it: tc qdisc del dev {name} ingress"
         yield Finding.problem("filters", sentence, hint)
     for other in facts.filters or ():
-        if other.priority == FILTER_PRIORITY and not other.name.startswith(OUR_LABEL):
+        if other.priority == FILTER_PRIORITY and not other.name.startswith(f"{OURS} "):
             sentence = (
                 f"{other.interface} {other.direction}: a filter of somebody else is in our place: nothing is counted."
             )

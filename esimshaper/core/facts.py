@@ -1,12 +1,59 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of `doctor`: what esimshaper.edge.probe sees of a box, and what esimshaper.core.diagnosis says of it.
 
-Pure: types only. A fact that is None could not be found out; `Facts.unknown` then says why.
+Also what doctor and the parts it judges must know alike. Pure. A fact that is None could not be found out;
+`Facts.unknown` then says why.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
+
+OURS = "esimshaper"
+"""First word of the labels of our filters and programs, by which they are known as ours."""
+
+FILTER_PRIORITY = 10
+"""Of our filters: what has a lower one runs before and may keep packets from being counted."""
+
+ETHERNET = 1
+WITHOUT_LINK_HEADER = {
+    512: "PPP",
+    519: "raw IP",
+    65534: "tun",
+    768: "IP tunnel",
+    769: "IPv6 tunnel",
+    776: "SIT tunnel",
+}
+"""ARPHRD numbers (include/uapi/linux/if_arp.h) of links whose packets start with the IP header."""
+
+LINK_TYPES = {ETHERNET: "Ethernet", **WITHOUT_LINK_HEADER}
+"""All links that can be metered."""
+
+
+class Library(NamedTuple):
+    """What Python imports, what PyPI calls it, and what Debian does."""
+
+    module: str
+    distribution: str
+    package: str
+
+
+LIBRARIES = (
+    Library("cheroot", "cheroot", "python3-cheroot"),
+    Library("jsonschema", "jsonschema", "python3-jsonschema"),
+    Library("prometheus_client", "prometheus-client", "python3-prometheus-client"),
+    Library("pyroute2", "pyroute2", "python3-pyroute2"),
+    Library("yaml", "PyYAML", "python3-yaml"),
+    Library("rich", "rich", "python3-rich"),
+    Library("systemd", "systemd-python", "python3-systemd"),
+)
+"""A virtual environment or another interpreter does not see Debian's packages."""
+
+
+def mark_shift(mask: int) -> int:
+    """How far the account is shifted to the left in the mark: by the lowest bit of lan.mark_mask."""
+    return (mask & -mask).bit_length() - 1
 
 
 class Operation(Enum):

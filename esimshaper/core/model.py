@@ -34,22 +34,23 @@ class Reason(IntEnum):
 
     NOT_IP = 0
     LOOPED_BACK = 1
-    WAN_IN_TRUNCATED = 2
-    WAN_IN_FLOW_MISSING = 3
-    WAN_IN_FRAGMENT_ORPHAN = 4
-    WAN_IN_ICMP_ERROR_ORPHAN = 5
-    WAN_OUT_UNMARKED = 6
-    WAN_OUT_TRUNCATED = 7
-    WAN_SEGMENTS_UNKNOWN = 8
-    FLOW_NOT_STORED = 9
-    FRAGMENT_NOT_STORED = 10
-    ADDRESS_NOT_STORED = 11
-    UPLOAD_BLOCKED = 12
-    DOWNLOAD_BLOCKED = 13
-    FLOW_RESET = 14
-    LAN_CLIENTS_FULL = 15
-    LAN_NO_SOURCE = 16
-    ANNOUNCEMENT_LOST = 17
+    NOT_FOR_US = 2
+    WAN_IN_TRUNCATED = 3
+    WAN_IN_FLOW_MISSING = 4
+    WAN_IN_FRAGMENT_ORPHAN = 5
+    WAN_IN_ICMP_ERROR_ORPHAN = 6
+    WAN_OUT_UNMARKED = 7
+    WAN_OUT_TRUNCATED = 8
+    WAN_SEGMENTS_UNKNOWN = 9
+    FLOW_NOT_STORED = 10
+    FRAGMENT_NOT_STORED = 11
+    ADDRESS_NOT_STORED = 12
+    UPLOAD_BLOCKED = 13
+    DOWNLOAD_BLOCKED = 14
+    FLOW_RESET = 15
+    LAN_CLIENTS_FULL = 16
+    LAN_NO_SOURCE = 17
+    ANNOUNCEMENT_LOST = 18
 
     @property
     def label(self) -> str:
@@ -266,6 +267,15 @@ class HistoryRow:
     resolution: Resolution
     start: int
     client: ClientKey
+    counters: Counters
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPeriod:
+    """One bucket of history, summed over clients."""
+
+    start: int
     counters: Counters
     estimated: bool = False
 

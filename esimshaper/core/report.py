@@ -44,6 +44,7 @@ from esimshaper.core.model import (
     ClientKey,
     Counters,
     Flow,
+    HistoryPeriod,
     HistoryRow,
     Hook,
     Identity,
@@ -130,7 +131,12 @@ def flows_document(state: State, now: datetime, flows: Iterable[Flow], *, count:
 
 
 def history_document(
-    now: datetime, resolution: Resolution, rows: Iterable[HistoryRow], *, limit: int, client: str | None = None
+    now: datetime,
+    resolution: Resolution,
+    rows: Iterable[HistoryRow | HistoryPeriod],
+    *,
+    limit: int,
+    client: str | None = None,
 ) -> Document:
     """The last `limit` buckets that have usage, summed over clients. `client`: whose rows these are (None: all)."""
     buckets: dict[int, tuple[Counters, bool]] = {}

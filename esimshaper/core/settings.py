@@ -54,17 +54,12 @@ class Wan:
 class Lan:
     """The side of the clients. `leases` are paths of lease files in dnsmasq's format.
 
-    `mark_mask` is one run of at least 2 bits of the 32 of a packet's mark: mark & mark_mask == account << mark_shift.
+    `mark_mask` is one run of at least 2 bits of the 32 of a packet's mark; the account's number stands in them.
     """
 
     interfaces: tuple[str, ...]
     leases: tuple[str, ...]
     mark_mask: int
-
-    @property
-    def mark_shift(self) -> int:
-        """How far the account is shifted to the left in the mark."""
-        return (self.mark_mask & -self.mark_mask).bit_length() - 1
 
 
 @dataclass(frozen=True, slots=True)

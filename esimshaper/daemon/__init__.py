@@ -8,24 +8,25 @@ observer.py, storage.py, answers.py          the edges it sees, saves and answer
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from esimshaper.core import pipeline
 from esimshaper.core.diagnosis import explain
-from esimshaper.core.facts import FailedOperation
+from esimshaper.core.facts import FailedOperation, Operation
+from esimshaper.core.model import Unusable
 from esimshaper.daemon.loop import Daemon, rules_of
 from esimshaper.daemon.observer import last_readings
 from esimshaper.daemon.places import pins_root, state_directory
 from esimshaper.daemon.unloading import book_last_bytes
-from esimshaper.edge import memory, refusal, service, settings_file
-from esimshaper.edge.control_client import default_socket
-from esimshaper.edge.meter import OURS
-from esimshaper.edge.pins import Pins
+from esimshaper.edge import control_client, memory, refusal, service, settings_file
+from esimshaper.edge.control_client import DaemonNotRunning
+from esimshaper.edge.pins import MARKERS, Pins
 from esimshaper.edge.shaper import Shaper
 from esimshaper.edge.traffic_control import TrafficControl
 
-__all__ = ["run", "unload"]
+__all__ = ["Unloaded", "run", "unload"]
 
 
 def run(config: Path, socket: Path | None) -> int:
@@ -34,30 +35,65 @@ def run(config: Path, socket: Path | None) -> int:
     settings = settings_file.load(config)
     service.set_up_log()
     with contextlib.ExitStack() as cleanup:
-        daemon = Daemon(settings, socket or default_socket(), cleanup)
+        daemon = Daemon(settings, socket or control_client.default_socket(), cleanup)
         with _explained():
             asyncio.run(daemon.serve())
     return 0
 
 
-def unload(config: Path) -> list[str]:
-    """Detaches, books the last bytes, removes the maps; says what it removed. Raises Unusable while a daemon runs.
+@dataclass(frozen=True, slots=True)
+class Unloaded:
+    """What `unload` removed, and sentences on what it could not do, both for people."""
+
+    removed: list[str]
+    notes: list[str]
+
+
+def unload(config: Path) -> Unloaded:
+    """Detaches, books the last bytes, removes the maps. Raises Unusable while a daemon runs.
 
     `config` says to which interface and time zone the last bytes belong; without a good one, to none and UTC.
     """
     root = pins_root()
-    if not root.is_dir():
-        return []
     with _explained(), contextlib.ExitStack() as cleanup:
+        if not _is_there(root):
+            return _unload_without_pins(root)
         pins = Pins(root)
         cleanup.callback(pins.close)
-        control = TrafficControl(pins.markers, OURS)
+        control = TrafficControl(pins.markers)
         cleanup.callback(control.close)
         removed = [*_stop_shaping(), *control.sweep(), *refusal.remove()]
         book_last_bytes([reading for _, reading in last_readings(pins)], state_directory(), _policy(config))
         removed += [f"maps and programs {generation.name}" for generation in pins.generations()]
         pins.remove_all()
-    return removed
+    return Unloaded(removed, _left(control))
+
+
+def _is_there(root: Path) -> bool:
+    try:
+        return root.is_dir()
+    except PermissionError as error:
+        raise FailedOperation(Operation.PIN, error.errno or 0, str(root)) from None
+
+
+def _unload_without_pins(root: Path) -> Unloaded:
+    """Somebody removed them, or unmounted bpffs. Filters hold their programs and maps, and go on counting."""
+    with contextlib.suppress(DaemonNotRunning):
+        control_client.get(control_client.default_socket(), "/v1/status")
+        raise Unusable("the daemon is running", "to stop it: systemctl stop esimshaper; what it counted stays")
+    with contextlib.closing(TrafficControl(root / MARKERS)) as control:
+        removed = [*_stop_shaping(), *control.sweep(), *refusal.remove()]
+    if not removed:
+        return Unloaded([], [])
+    lost = f"{root} was gone: what was counted since the last save could not be read any more"
+    return Unloaded(removed, [lost, *_left(control)])
+
+
+def _left(control: TrafficControl) -> list[str]:
+    return [
+        f"the empty qdisc clsact on {name} stays, nothing says that it is ours: tc qdisc del dev {name} clsact"
+        for name in control.left
+    ]
 
 
 def _stop_shaping() -> list[str]:

@@ -140,13 +140,14 @@ class Answers:
         async with self._storage.lock:
             facts = self._facts()
             chosen = self._chosen(self._state(), params)
-            saved = await self._storage.rows(resolution, 0, int(facts.now.timestamp()) + 1, chosen)
-            unsaved = ledger.rows(self._state().pending, facts.now.tzinfo or UTC)
-            rows = [*saved, *(row for row in unsaved if row.resolution is resolution)]
-            if chosen is not None:
-                rows = [row for row in rows if row.client in chosen]
+            saved = await self._storage.periods(resolution, int(facts.now.timestamp()) + 1, limit, chosen)
+            unsaved = [
+                row
+                for row in ledger.rows(self._state().pending, facts.now.tzinfo or UTC)
+                if row.resolution is resolution and (chosen is None or row.client in chosen)
+            ]
             label = params.get("client") or None
-            return report.history_document(facts.now, resolution, rows, limit=limit, client=label)
+            return report.history_document(facts.now, resolution, (*saved, *unsaved), limit=limit, client=label)
 
     def _chosen(self, state: State, params: Params) -> tuple[ClientKey, ...] | None:
         wanted = params.get("client", "")

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from esimshaper.core.diagnosis import explain
-from esimshaper.core.facts import FailedOperation
+from esimshaper.core.facts import FailedOperation, Operation
 from esimshaper.core.model import Attachment, ClientKey, Hook, Neighbour, Observation, Reading, Table
 from esimshaper.core.settings import Settings
 from esimshaper.edge import compiler, wall_clock
 from esimshaper.edge.leases import LeaseFiles
-from esimshaper.edge.meter import OURS, Meter
+from esimshaper.edge.meter import Meter
 from esimshaper.edge.neighbours import Neighbours
 from esimshaper.edge.pins import Pins
 from esimshaper.edge.traffic_control import TrafficControl
@@ -33,7 +33,7 @@ class Observer:
         self._pins = pins
         self.meter = open_meter(self._build)
         cleanup.callback(self.meter.close)
-        self._control = TrafficControl(pins.markers, OURS)
+        self._control = TrafficControl(pins.markers)
         cleanup.callback(self._control.close)
         self._neighbours = Neighbours(settings.lan.interfaces)
         cleanup.callback(self._neighbours.close)
@@ -112,11 +112,14 @@ def build_for(settings: Settings, pins: Path) -> compiler.Build:
 
 
 def open_meter(build: compiler.Build) -> Meter:
-    """Adopts what an earlier daemon left in the kernel, else has it built."""
+    """Adopts what an earlier daemon left in the kernel, else has it built. Raises FailedOperation."""
     with contextlib.suppress(OSError, ValueError):
         return Meter(build.generation, build.programs)
     compiler.build(build)
-    return Meter(build.generation, build.programs)
+    try:
+        return Meter(build.generation, build.programs)
+    except (OSError, ValueError) as error:  # somebody removed some of the pins, or they are not ours
+        raise FailedOperation(Operation.PIN, 0, str(error)) from None
 
 
 def last_readings(pins: Pins) -> list[tuple[Path, Reading]]:

@@ -6,12 +6,12 @@ A disk that fails is tried again with each save. Until one works, everything sta
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from esimshaper.core.model import ClientKey, HistoryRow, Identity, Resolution, Usage
+from esimshaper.core.model import ClientKey, HistoryPeriod, Identity, Resolution, Usage
 from esimshaper.core.state import Baseline, Booking
 from esimshaper.edge.history import History, HistoryError
 
@@ -64,11 +64,11 @@ class Storage:
         """Saved usage by client in one bucket; none while the database cannot be read."""
         return await self._ask(lambda history: history.totals(resolution, start), {})
 
-    async def rows(
-        self, resolution: Resolution, since: int, until: int, clients: Iterable[ClientKey] | None
-    ) -> tuple[HistoryRow, ...]:
-        """Saved rows of some clients, or of all (None); none while the database cannot be read."""
-        return await self._ask(lambda history: tuple(history.rows(resolution, since, until, clients)), ())
+    async def periods(
+        self, resolution: Resolution, until: int, limit: int, clients: Collection[ClientKey] | None
+    ) -> tuple[HistoryPeriod, ...]:
+        """The last saved buckets of some clients, or of all (None); none while the database cannot be read."""
+        return await self._ask(lambda history: history.periods(resolution, until, limit, clients), ())
 
     async def close(self) -> None:
         if self._history:

@@ -18,12 +18,12 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from esimshaper.core.facts import FailedOperation, Operation
+from esimshaper.core.facts import FailedOperation, Operation, mark_shift
 from esimshaper.core.limits import NO_LIMIT
 from esimshaper.core.model import FIRST_CLIENT_ACCOUNT
 from esimshaper.edge import layouts, libbpf
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of map layouts: part of the pins' path, so that maps of another layout are never taken for ours."""
 
 PROGRAMS = (
@@ -119,10 +119,9 @@ def _load(wanted: Build) -> None:
     os.environ["BCC_KERNEL_SOURCE"] = str(source_folder() / "shim")
     from bcc import BPF, lib  # noqa: PLC0415  only in the child
 
-    shift = (wanted.mark_mask & -wanted.mark_mask).bit_length() - 1
     defines = {
         "MARK_MASK": f"{wanted.mark_mask:#x}U",
-        "MARK_SHIFT": shift,
+        "MARK_SHIFT": mark_shift(wanted.mark_mask),
         "ACCOUNTS": wanted.accounts,
         "FLOWS": wanted.flows,
         "PIN": f'"{wanted.generation}"',

@@ -6,13 +6,13 @@ written in one transaction: whenever the process or the power goes, the two fit 
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from esimshaper.core.model import ClientKey, Counters, HistoryRow, Identity, Resolution
+from esimshaper.core.model import ClientKey, Counters, HistoryPeriod, HistoryRow, Identity, Resolution
 from esimshaper.core.state import Baseline, Booking
 from esimshaper.edge.history_schema import (
     DamagedError,
@@ -43,6 +43,10 @@ SEE_CLIENT = """
 INSERT INTO clients VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     name = excluded.name, hostname = excluded.hostname,
     first_seen = coalesce(first_seen, excluded.first_seen), last_seen = coalesce(excluded.last_seen, last_seen)
+"""
+PERIODS = """
+SELECT start, sum(down_bytes), sum(up_bytes), sum(down_packets), sum(up_packets), max(estimated) FROM history
+WHERE resolution = ? AND start < ? {chosen} GROUP BY start ORDER BY start DESC LIMIT ?
 """
 OLDEST_KEPT = """
 WITH RECURSIVE newest_first(start, number) AS (
@@ -139,6 +143,18 @@ class History:
             HistoryRow(resolution, start, ClientKey(client), Counters(*counters), bool(estimated))
             for start, client, *counters, estimated in found
             if wanted is None or client in wanted
+        )
+
+    def periods(
+        self, resolution: Resolution, until: int, limit: int, clients: Collection[ClientKey] | None = None
+    ) -> tuple[HistoryPeriod, ...]:
+        """The last `limit` buckets that begin before `until`, summed over some clients or all (None); newest first."""
+        chosen = "" if clients is None else f"AND client IN ({', '.join('?' * len(clients))})"
+        with self._explained() as connection:
+            values = (resolution.value, until, *(clients or ()), limit)
+            found = connection.execute(PERIODS.format(chosen=chosen), values).fetchall()
+        return tuple(
+            HistoryPeriod(start, Counters(*counters), bool(estimated)) for start, *counters, estimated in found
         )
 
     def totals(self, resolution: Resolution, start: int) -> Mapping[ClientKey, Counters]:

@@ -15,23 +15,14 @@ import stat
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from esimshaper.core.model import Lease
 
 MAX_BYTES = 1 << 20
-"""Of each file; some 10,000 leases. What is behind is left out, and counted as one skipped line."""
+"""Of each file; some 10,000 leases. What is behind is left out."""
 
 ETHERNET = re.compile("([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
-OTHER_HARDWARE = re.compile("[0-9A-Fa-f]{2}-[0-9A-Fa-f:]+")
-"""dnsmasq writes the type of hardware before addresses that are not Ethernet's; they cannot be one of our clients."""
-
-
-class Parsed(NamedTuple):
-    """What a file says; `skipped` lines could not be understood."""
-
-    leases: tuple[Lease, ...]
-    skipped: int
+"""dnsmasq writes the type of hardware before other addresses (06-aa:bb...); they cannot be one of our clients."""
 
 
 Stamp = tuple[int, int, int, int]
@@ -39,23 +30,17 @@ Stamp = tuple[int, int, int, int]
 
 
 class LeaseFiles:
-    """What several files say, read again only when they change. For one thread.
-
-    `skipped`: lines of all files, as last read, that could not be understood.
-    """
+    """What several files say, read again only when they change. For one thread."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = tuple(paths)
-        self._known: dict[Path, tuple[Stamp, Parsed]] = {}
-        self.skipped = 0
+        self._known: dict[Path, tuple[Stamp, tuple[Lease, ...]]] = {}
 
     def read(self) -> tuple[Lease, ...]:
         """All leases. A file that is missing or cannot be read has none; never raises."""
-        parsed = [self._read_one(path) for path in self._paths]
-        self.skipped = sum(each.skipped for each in parsed)
-        return tuple(lease for each in parsed for lease in each.leases)
+        return tuple(lease for path in self._paths for lease in self._read_one(path))
 
-    def _read_one(self, path: Path) -> Parsed:
+    def _read_one(self, path: Path) -> tuple[Lease, ...]:
         try:
             status = path.stat()
             stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
@@ -64,26 +49,25 @@ class LeaseFiles:
                 known = self._known[path] = stamp, parse(_content(path))
         except OSError:
             self._known.pop(path, None)
-            return Parsed((), 0)
+            return ()
         return known[1]
 
 
-def parse(content: bytes) -> Parsed:
-    """The leases of a file's content. Bytes that are not UTF-8 become question marks in a diamond."""
-    lines = content[:MAX_BYTES].split(b"\n")
-    # What is behind the last line end is empty, or a line that dnsmasq is just writing or that was cut above.
-    skipped = 1 if lines.pop().strip() or len(content) > MAX_BYTES else 0
+def parse(content: bytes) -> tuple[Lease, ...]:
+    """The leases of a file's content. Bytes that are not UTF-8 become question marks in a diamond.
+
+    Lines that are not understood are left out: no byte depends on them, only a name.
+    """
     leases = []
-    for line in lines:
+    # What is behind the last line end is empty, or a line that dnsmasq is just writing or that was cut here.
+    for line in content[:MAX_BYTES].split(b"\n")[:-1]:
         fields = line.decode(errors="replace").split(" ")
         if fields[0] == "duid":
             break  # the rest is DHCPv6
         lease = _lease(fields)
         if lease:
             leases.append(lease)
-        elif line.strip() and not (len(fields) > 1 and OTHER_HARDWARE.fullmatch(fields[1])):
-            skipped += 1
-    return Parsed(tuple(leases), skipped)
+    return tuple(leases)
 
 
 def _lease(fields: list[str]) -> Lease | None:

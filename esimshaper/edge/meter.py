@@ -13,6 +13,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Any
 
+from esimshaper.core.facts import OURS
 from esimshaper.core.limits import Marks, Policy
 from esimshaper.core.model import (
     FIRST_CLIENT_ACCOUNT,
@@ -33,8 +34,6 @@ from esimshaper.edge import layouts, libbpf
 
 PINGS = (Protocol.ICMP, Protocol.ICMPV6)
 COUNTED = ("flows", "fragments", "addresses")
-OURS = "esimshaper"
-"""First word of the labels of our programs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from esimshaper.core.facts import (
+    LIBRARIES,
     Bpffs,
     Clock,
     Compiler,
@@ -42,9 +43,6 @@ SOCKET_SECONDS = 2.0
 
 # include/uapi/linux/capability.h
 CAPABILITIES = {12: "CAP_NET_ADMIN", 21: "CAP_SYS_ADMIN", 38: "CAP_PERFMON", 39: "CAP_BPF"}
-
-# Names of distributions, as in pyproject.toml.
-LIBRARIES = ("pyroute2", "PyYAML", "jsonschema", "prometheus-client", "cheroot", "rich", "systemd-python")
 
 TIME_ERROR = 5  # include/uapi/linux/timex.h: what adjtimex returns when the clock is not synchronised
 
@@ -146,7 +144,7 @@ def jit() -> bool | None:
 
 def libraries() -> dict[str, str]:
     """Version by name of distribution; empty for those that are not installed."""
-    return {name: _version(name) for name in LIBRARIES}
+    return {library.distribution: _version(library.distribution) for library in LIBRARIES}
 
 
 def _version(name: str) -> str:

@@ -10,6 +10,8 @@ forwarded, so DNS, DHCP and its pages stay.
 import subprocess
 from collections.abc import Iterable
 
+from esimshaper.core.facts import mark_shift
+
 TABLE = "inet esimshaper"
 
 
@@ -19,7 +21,7 @@ class Refusal:
     def __init__(self, wan: str, mark_mask: int) -> None:
         self._wan = wan
         self._mask = mark_mask
-        self._shift = (mark_mask & -mark_mask).bit_length() - 1
+        self._shift = mark_shift(mark_mask)
         self._refused: frozenset[int] | None = None  # unknown: an earlier daemon may have left its table
 
     def refuse(self, accounts: Iterable[int]) -> str:

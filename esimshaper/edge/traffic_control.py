@@ -16,26 +16,14 @@ from typing import Any
 from pyroute2 import IPRoute
 from pyroute2.netlink import NetlinkError
 
-from esimshaper.core.facts import FailedOperation, Operation
+from esimshaper.core.facts import ETHERNET, FILTER_PRIORITY, OURS, WITHOUT_LINK_HEADER, FailedOperation, Operation
 from esimshaper.core.model import Attachment, Hook
 
 RTMGRP_LINK = 1
 ETH_P_ALL = 3
-PRIORITY = 10
 HANDLE = 1
 INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3  # clsact's two sides, include/uapi/linux/pkt_sched.h
 SIDES = {Hook.LAN_INGRESS: INGRESS, Hook.WAN_INGRESS: INGRESS, Hook.WAN_EGRESS: EGRESS}
-
-ETHERNET = 1
-WITHOUT_LINK_HEADER = {
-    512: "PPP",
-    519: "raw IP",
-    65534: "tun",
-    768: "IP tunnel",
-    769: "IPv6 tunnel",
-    776: "SIT tunnel",
-}
-"""ARPHRD numbers (include/uapi/linux/if_arp.h) of links whose packets start with the IP header."""
 
 LabelledProgram = Any
 """Anything with `fd` and `label`: the meter's Program."""
@@ -72,12 +60,12 @@ class Occupied(Exception):  # noqa: N818 - it says so in a sentence
 
 
 class TrafficControl:
-    """`markers` is the folder that remembers which clsact qdiscs are ours; `ours` is the first word of our labels."""
+    """`markers` is the folder that remembers which clsact qdiscs are ours."""
 
-    def __init__(self, markers: Path, ours: str) -> None:
+    def __init__(self, markers: Path) -> None:
         self._markers = markers
-        self._ours = ours
         self._netlink = IPRoute()
+        self.left: list[str] = []
 
     def close(self) -> None:
         self._netlink.close()
@@ -135,17 +123,17 @@ class TrafficControl:
 
     def _at_our_place(self, link: Link, side: int) -> Filter | None:
         """What is at our priority: ours, or one of somebody else (the kernel has one kind of filter at each)."""
-        return next((each for each in self._filters(link, side) if each.priority == PRIORITY), None)
+        return next((each for each in self._filters(link, side) if each.priority == FILTER_PRIORITY), None)
 
     def _is_ours(self, found: Filter) -> bool:
-        return found.label.startswith(f"{self._ours} ")
+        return found.label.startswith(f"{OURS} ")
 
     def _attach(self, link: Link, side: int, program: LabelledProgram) -> None:
         """`replace` swaps the program of a filter that is there without a gap."""
         there = self._at_our_place(link, side)
         if there and not self._is_ours(there):
             raise Occupied(
-                f"a {there.kind} filter of somebody else is at priority {PRIORITY} of {link.name}, our place"
+                f"a {there.kind} filter of somebody else is at priority {FILTER_PRIORITY} of {link.name}, our place"
             )
         self._add_clsact(link)
         self._netlink.tc(
@@ -154,7 +142,7 @@ class TrafficControl:
             link.index,
             HANDLE,
             parent=side,
-            prio=PRIORITY,
+            prio=FILTER_PRIORITY,
             protocol=ETH_P_ALL,
             fd=program.fd,
             name=program.label,
@@ -184,24 +172,37 @@ class TrafficControl:
         return self._markers / f"{link.index}-{link.name.replace('.', '_')}"
 
     def sweep(self, keep: Sequence[tuple[str, Hook]] = ()) -> list[str]:
-        """Removes our filters but those to be kept, then our clsact qdiscs that nobody uses; says what it removed."""
+        """Removes our filters but those to be kept, then our clsact qdiscs that nobody uses; says what it removed.
+
+        `left` then names interfaces whose clsact has nothing in it any more, but was not made by us, as far as known.
+        """
         kept = {(name, SIDES[hook]) for name, hook in keep}
         removed: list[str] = []
         links = self.links()
         for link in links.values():
             try:
                 removed += self._sweep(link, kept)
-            except NetlinkError:
+            except NetlinkError as error:
+                if error.code == errno.EPERM:
+                    raise FailedOperation(Operation.ATTACH, error.code) from None
                 if self._link(link.name) == link:
                     raise
         self._forget_gone(links)
         return removed
 
     def _sweep(self, link: Link, kept: Collection[tuple[str, int]]) -> Iterator[str]:
-        for side in (INGRESS, EGRESS):
-            if (link.name, side) not in kept:
-                yield from self._remove_filters(link, side)
-        if self._marker(link).is_dir() and not any(self._any(link, side) for side in (INGRESS, EGRESS)):
+        removed = [
+            filter_
+            for side in (INGRESS, EGRESS)
+            if (link.name, side) not in kept
+            for filter_ in self._remove_filters(link, side)
+        ]
+        yield from removed
+        if any(self._any(link, side) for side in (INGRESS, EGRESS)):
+            return
+        if not self._marker(link).is_dir():
+            self.left += [link.name] if removed else []
+        else:
             self._netlink.tc("del", "clsact", link.index)
             self._marker(link).rmdir()
             yield f"qdisc clsact on {link.name}"

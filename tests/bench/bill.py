@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from esimshaper.core.model import ROUTER, UNATTRIBUTED, UNATTRIBUTED_REASONS, ClientKey, Counters, Event, Hook, Reading
-from esimshaper.edge.meter import OURS, Meter
+from esimshaper.edge.meter import Meter
 from esimshaper.edge.traffic_control import TrafficControl
 from esimshaper.lab import Bill, Lab, WanKind, traffic
 from esimshaper.lab.world import BEYOND4, BEYOND6
@@ -252,7 +252,7 @@ class Trial:
 
 def attach(meter: Meter, markers: Path) -> None:
     """Run in the router's namespace."""
-    with contextlib.closing(TrafficControl(markers, OURS)) as control:
+    with contextlib.closing(TrafficControl(markers)) as control:
         for attachment in control.ensure(HOOKS, meter.program):
             if not attachment.attached:
                 raise OSError(attachment.problem)

@@ -20,9 +20,10 @@ from typing import Any
 
 from pyroute2 import IPRoute
 
+from esimshaper.core.facts import OURS
 from esimshaper.edge import control_client
 from esimshaper.edge.compiler import Build
-from esimshaper.edge.meter import OURS, Meter
+from esimshaper.edge.meter import Meter
 from esimshaper.edge.traffic_control import INGRESS
 from esimshaper.lab import Host, namespaces
 from esimshaper.lab.carrier import python_environment

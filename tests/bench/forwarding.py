@@ -18,7 +18,7 @@ from enum import Enum
 from pathlib import Path
 from statistics import median
 
-from esimshaper.edge.meter import OURS, Meter
+from esimshaper.edge.meter import Meter
 from esimshaper.edge.traffic_control import TrafficControl
 from esimshaper.lab import Host, Lab, WanKind
 from tests.bench import blaster
@@ -151,7 +151,7 @@ class Track:
         self.how = how
 
     def _detach(self) -> None:
-        with contextlib.closing(TrafficControl(self.markers, OURS)) as control:
+        with contextlib.closing(TrafficControl(self.markers)) as control:
             control.sweep()
 
     def run(self, case: Case) -> Cost:

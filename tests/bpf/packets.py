@@ -6,7 +6,7 @@ import struct
 
 ETHERNET = 14
 LAN_MAC = "02:00:00:00:00:10"
-ROUTER_MAC = "02:00:00:00:00:01"
+ROUTER_MAC = "00:00:00:00:00:00"  # of lo, on which BPF_PROG_TEST_RUN receives
 WAN4, SERVER4 = "100.64.0.2", "198.51.100.1"
 WAN6, SERVER6, CLIENT6 = "2001:db8:64::2", "2001:db8:5::1", "2001:db8:77::10"
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
@@ -16,8 +16,10 @@ def mac(text: str) -> bytes:
     return bytes.fromhex(text.replace(":", ""))
 
 
-def ethernet(payload: bytes, type_: int = 0x0800, source: str = LAN_MAC, pad: int = 0) -> bytes:
-    return mac(ROUTER_MAC) + mac(source) + struct.pack("!H", type_) + payload + bytes(pad)
+def ethernet(
+    payload: bytes, type_: int = 0x0800, source: str = LAN_MAC, pad: int = 0, destination: str = ROUTER_MAC
+) -> bytes:
+    return mac(destination) + mac(source) + struct.pack("!H", type_) + payload + bytes(pad)
 
 
 def vlan(payload: bytes, inner: int = 0x0800, tag: int = 7) -> bytes:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Whose a byte is: clients by MAC at the LAN, downloads by what the carrier saw of the upload."""
 
+from collections.abc import Callable
+
 import pytest
 
 from esimshaper.core.model import ACCOUNT_ROUTER, ClientKey, Counters, Reason
@@ -54,6 +56,15 @@ def test_new_client_is_announced_once(bench: Bench) -> None:
     ring.consume()
     ring.close()
     assert heard == [ClientKey(LAN_MAC)]
+
+
+def test_crowd_that_nobody_listens_to_is_counted_all_the_same(make_bench: Callable[..., Bench]) -> None:
+    crowd, bench = 2500, make_bench(accounts=4096)
+    for number in range(crowd):
+        source = f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"
+        bench.lan(ethernet(ipv4("192.168.77.10", SERVER4, UDP, udp(1, 2)), source=source))
+    assert 0 < bench.packets_of(Reason.ANNOUNCEMENT_LOST) < crowd
+    assert len(bench.read().owners) == crowd + 2
 
 
 @pytest.mark.parametrize("protocol", [TCP, UDP])

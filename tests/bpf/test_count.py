@@ -88,6 +88,12 @@ def test_frames_without_ip_are_never_billed(bench: Bench, type_: int) -> None:
     assert bench.packets_of(Reason.NOT_IP) == 2
 
 
+def test_frame_to_another_mac_is_not_billed(bench: Bench) -> None:
+    bench.down(ethernet(ipv4(SERVER4, WAN4, UDP, udp(53, 1000, bytes(100))), destination="02:00:00:00:99:99"))
+    assert not bench.read().accounts
+    assert bench.packets_of(Reason.NOT_FOR_US) == 1
+
+
 def test_largest_ip_packet_is_counted_whole(bench: Bench) -> None:
     """65,535 bytes, as far as BPF_PROG_TEST_RUN takes them; the lab sends them as fragments."""
     size = 4096 - 320 - 64 - 14 - 28

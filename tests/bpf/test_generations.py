@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from esimshaper.core.facts import FailedOperation
 from esimshaper.core.model import FIRST_CLIENT_ACCOUNT
 from esimshaper.daemon.observer import open_meter
 from esimshaper.edge import compiler, layouts, libbpf
@@ -89,3 +90,11 @@ def killed_after(steps: int):
         unlink(*arguments, **options)
 
     return step
+
+
+def test_pins_of_which_somebody_removed_one_are_an_error_that_names_it(bpffs: Path) -> None:
+    wanted = compiler.Build(str(bpffs / "pins"), 0xFF000000, ACCOUNTS, 256)
+    open_meter(wanted).close()
+    (wanted.generation / "flows").unlink()
+    with pytest.raises(FailedOperation, match="flows"):
+        open_meter(wanted)

@@ -25,7 +25,7 @@ from esimshaper.core.limits import (
     Tally,
     Window,
 )
-from esimshaper.core.model import Account, Budget, ClientKey, Counters, HistoryRow, Identity, Resolution
+from esimshaper.core.model import Account, Budget, ClientKey, Counters, HistoryPeriod, HistoryRow, Identity, Resolution
 from esimshaper.core.state import Baseline, Booking
 from esimshaper.edge import history_schema
 from esimshaper.edge.history import KEPT, History, HistoryError
@@ -113,6 +113,20 @@ def test_rows_are_found_by_time_and_client(history):
     assert history.rows(five, START, START + 900, []) == ()
     assert history.totals(five, START + 300) == {ALICE: Counters(1, 2, 3, 4), BOB: Counters(1, 2, 3, 4)}
     assert history.totals(five, START + 1) == {}
+
+
+def test_periods_are_the_last_ones_summed_over_the_clients_asked_for(history):
+    history.save(booking(*(row(START + n * 300, client) for n in range(4) for client in (BOB, ALICE))))
+    history.save(booking(row(START + 600, BOB, estimated=True), row(START + 600, resolution=Resolution.HOUR)))
+    five, both, one = Resolution.FIVE_MINUTES, Counters(2, 4, 6, 8), Counters(1, 2, 3, 4)
+    three = Counters(3, 6, 9, 12)
+    assert history.periods(five, START + 900, 2) == (
+        HistoryPeriod(START + 600, three, True),
+        HistoryPeriod(START + 300, both),
+    )
+    assert history.periods(five, START + 601, 1, [ALICE]) == (HistoryPeriod(START + 600, one),)
+    assert len(history.periods(five, 2**40, 100, (ALICE, BOB))) == 4
+    assert history.periods(five, 2**40, 100, []) == ()
 
 
 owned = st.dictionaries(

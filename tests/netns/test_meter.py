@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.core.facts import Wanted
-from esimshaper.core.model import Counters, Hook, Reading, Reason
+from esimshaper.core.facts import OURS, Wanted
+from esimshaper.core.model import Counters, Event, Hook, Reading, Reason
 from esimshaper.edge import compiler, probe_network
-from esimshaper.edge.meter import OURS, Meter
+from esimshaper.edge.meter import Meter
 from esimshaper.edge.traffic_control import TrafficControl
 from esimshaper.lab import Lab, WanKind
+from esimshaper.lab.namespaces import wait_until
+from tests.bpf.packets import UDP, ethernet, ipv4, udp
 
 HOOKS = (("br0", Hook.LAN_INGRESS), ("wan0", Hook.WAN_EGRESS), ("wan0", Hook.WAN_INGRESS))
 
@@ -29,7 +31,7 @@ def meter(bpffs: Path) -> Iterator[Meter]:
 
 def attach(lab: Lab, meter: Meter, markers: Path) -> None:
     def work() -> None:
-        control = TrafficControl(markers, OURS)
+        control = TrafficControl(markers)
         assert all(a.attached for a in control.ensure(HOOKS, meter.program))
         control.close()
 
@@ -68,6 +70,27 @@ def test_what_the_router_hears_of_itself_is_neither_billed_nor_a_client(
     assert total(reading) == bill.total
     assert set(reading.owners.values()) == {"router", "unattributed"}
     assert reading.events[Reason.LOOPED_BACK].packets >= 2
+
+
+def send_udp_to_another_mac(interface: str) -> None:
+    """100 bytes for a port that nobody listens at, of a neighbour that the router is not."""
+    payload = ipv4("100.64.0.1", "100.64.0.9", UDP, udp(1, 2, bytes(72)))
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+        sock.bind((interface, 0))
+        sock.send(ethernet(payload, destination="02:00:00:00:99:99"))
+
+
+def test_frames_of_others_on_a_promiscuous_wan_are_not_billed(meter: Meter, tmp_path: Path) -> None:
+    with Lab(WanKind.TAP, clients=()) as lab:
+        lab.router.ip("link set wan0 promisc on")
+        before = lab.carrier.settle()
+        attach(lab, meter, tmp_path / "markers")
+        lab.internet.call(send_udp_to_another_mac, "gw0")
+        wait_until("the frame", lambda: Reason.NOT_FOR_US in meter.read().events)
+        bill = lab.carrier.settle() - before
+        reading = meter.read()
+    assert reading.events[Reason.NOT_FOR_US] == Event(1, 114)
+    assert total(reading).down_bytes == bill.total.down_bytes - 100
 
 
 def test_doctor_takes_our_filters_for_ours(meter: Meter, tmp_path: Path) -> None:

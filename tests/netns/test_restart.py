@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Killed, stopped, unplugged: no byte twice, none lost, nothing of others touched, nothing of ours left."""
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from itertools import pairwise
@@ -11,8 +12,10 @@ import pytest
 from esimshaper.core.model import Counters
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
+from esimshaper.lab.world import LAN4
 from tests.netns.router import Router, bytes_of
 
+ROOT = Path(__file__).parents[2]
 EVERY_BLOCK = 'clients: [{name: alice, mac: "02:00:00:00:00:10"}]\n'
 
 
@@ -135,6 +138,25 @@ def test_unload_removes_exactly_ours(make_router: Callable[..., Router], bpffs: 
         assert not any(row["estimated"] for row in rows)
 
 
+def test_unload_finds_our_filters_also_when_the_pins_are_gone(make_router: Callable[..., Router], bpffs: Path) -> None:
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab).start()
+        shutil.rmtree(bpffs / "pins")
+        refused = router.run("unload", "--config", str(router.config))
+        assert (refused.returncode, "running" in refused.stderr) == (1, True)
+        assert len(filters(lab)) == 3
+        router.stop()
+        done = router.json("unload", "--config", str(router.config))
+        assert filters(lab) == []
+        assert len(done["removed"]) == 3
+        left = [note.split(": ")[1] for note in done["notes"] if "clsact" in note]
+        assert left == ["tc qdisc del dev br0 clsact", "tc qdisc del dev wan0 clsact"]
+        for command in left:
+            lab.router.run(command.split())
+        assert router.json("unload", "--config", str(router.config))["removed"] == []
+        assert not (bpffs / "pins").exists()
+
+
 def test_other_sizes_are_other_maps_and_take_over_what_the_old_ones_counted(
     make_router: Callable[..., Router], bpffs: Path
 ) -> None:
@@ -154,6 +176,55 @@ def test_other_sizes_are_other_maps_and_take_over_what_the_old_ones_counted(
     assert len(generations) == 1
     counted = Counters(sum(row["down_bytes"] for row in history), sum(row["up_bytes"] for row in history))
     assert bytes_of(counted) == bytes_of(before.sum + bill.total)
+
+
+def test_programs_of_another_version_take_over_without_a_gap(make_router: Callable[..., Router]) -> None:
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab).start()
+        before, labels = router.measure(), filters(lab)
+        copy = router.place / "copy"
+        for folder in ("esimshaper", "bpf"):
+            shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        at_once = [
+            client.start(move, lab.servers4[0], 60_000_000)
+            for client in lab.clients
+            for move in (traffic.tcp_down, traffic.tcp_up)
+        ]
+        for number in range(3):
+            with (copy / "bpf" / "meter.c").open("a") as source:
+                source.write(f"/* version {number} */\n")
+            router.stop()
+            router.environment |= {"PYTHONPATH": str(copy), "PYTHONSAFEPATH": "1"}
+            router.start()
+            assert not set(filters(lab)) & set(labels)
+            labels = filters(lab)
+        for each in at_once:
+            each.result(120)
+        moved = router.measure() - before
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+
+
+def test_lan_that_is_deleted_and_returns_is_counted_again(make_router: Callable[..., Router]) -> None:
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab, EVERY_BLOCK).start()
+        lab.router.ip("link del br0")
+        wait_until("a LAN that is gone", lambda: "interface br0 is not there" in problems(router))
+        lab.router.ip(
+            "link add br0 type bridge forward_delay 0",
+            f"addr add {LAN4}.1/24 dev br0",
+            *(f"link set lan{number} master br0" for number in range(len(lab.clients))),
+            "link set br0 up",
+        )
+        wait_until("a LAN that is back", lambda: not problems(router), timeout=3)
+        before = router.measure()
+        lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 100_000)
+        moved = router.measure() - before
+    assert bytes_of(moved.totals["alice"]) == bytes_of(moved.bill.of(lab.servers4[0]))
+
+
+def problems(router: Router) -> list[str]:
+    found: list[str] = router.get("/v1/status")["wan"]["problems"]
+    return found
 
 
 def test_second_daemon_is_refused(make_router: Callable[..., Router]) -> None:
