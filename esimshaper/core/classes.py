@@ -112,9 +112,13 @@ class Shaping:
 
 @dataclass(frozen=True, slots=True)
 class ClassStats:
-    """What left a class since it was made, IP-layer bytes and packets; what waits in it; packets that it refused."""
+    """What left a class since it was made, IP-layer bytes and packets; what waits in it; packets that it refused.
+
+    `link`: number of the interface.
+    """
 
     bytes: int = 0
     packets: int = 0
     backlog: int = 0
     drops: int = 0
+    link: int = 0

@@ -238,14 +238,32 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """What left the WAN through the tc classes of an account since these were made; `backlog` is what waits in them.
+
+    IP-layer bytes, and packets, of uploads. `link`: number of the interface, which is another when a modem comes back.
+    """
+
+    link: int = 0
+    bytes: int = 0
+    packets: int = 0
+    backlog: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
-    """What the edges saw for one tick. `clock_trusted`: the wall clock is synchronised."""
+    """What the edges saw for one tick. `clock_trusted`: the wall clock is synchronised.
+
+    `sent`: read after `reading`; only accounts whose classes were there all the time since the last tick; None if that
+    is unknown.
+    """
 
     reading: Reading
     attachments: tuple[Attachment, ...] = ()
     leases: tuple[Lease, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
     clock_trusted: bool = True
+    sent: Mapping[Account, Sent] | None = None
 
 
 class Resolution(Enum):

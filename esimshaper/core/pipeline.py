@@ -2,8 +2,8 @@
 """The line that every byte takes, stage by stage; the only module that knows all stages. Pure.
 
     clock -> the time that counts
-    reading -> usage -> ledger -> (saved in history)
-    reading -> tallies in windows -> notices, verdicts, policies -> (kernel)
+    reading -> usage -> (less what did not leave) -> ledger -> (saved in history)
+    reading -> (less what our queues dropped) -> tallies in windows -> notices, verdicts, policies -> (kernel)
 
 The daemon folds `advance` over what it observes, once a second. Saving comes before acting: a Booking that advance
 hands out is to be saved, and `saved` or `not_saved` told of it; then its notices are announced. Until then advance
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 
-from esimshaper.core import chain, clock, ledger, notices, policy, tally
+from esimshaper.core import chain, clock, ledger, notices, policy, tally, unsent
 from esimshaper.core.limits import Manual, Override, Policy, Quota, Shaped, Standing, Subject, SubjectKind, Tally
 from esimshaper.core.model import Account, Budget, ClientKey, Counters, Identity, Observation, Reading, Unusable, Usage
 from esimshaper.core.naming import identities
@@ -74,7 +74,7 @@ def advance(state: State, rules: Rules, now: float, seen: Observation) -> tuple[
     moved = budgets_between(state.baseline, reading)
     following, outcome = _counted(state, rules, at, seen), Outcome()
     if rules.knows_quotas:
-        following, outcome = _limited(following, rules, at, reading, moved)
+        following, outcome = _limited(following, rules, at, reading, _less_dropped(state, following, rules, moved))
     if not _is_due(following, new_maps=new_maps):
         return following, outcome
     following, booking = _hand_out(following, rules)
@@ -150,7 +150,10 @@ def final(state: State, rules: Rules, *, clean: bool = False) -> Booking | None:
 def _counted(state: State, rules: Rules, at: clock.Moment, seen: Observation) -> State:
     """What was billed is booked; how everybody stands is still that of the last tick."""
     reading, before = seen.reading, state.baseline
+    passed = unsent.compared(before, reading, seen.sent)
+    broken = unsent.is_broken(_unsent(state), passed)
     usage = usage_between(before, reading)
+    usage, passed = unsent.without_unsent(usage, _unsent(state), passed, _payers(rules, reading))
     unread = unread_seconds(before, reading)
     late = unread is None or unread > ledger.BUCKET_SECONDS
     pending = ledger.book(state.pending, usage, at.time, estimated=late)
@@ -160,6 +163,7 @@ def _counted(state: State, rules: Rules, at: clock.Moment, seen: Observation) ->
         time=at.time,
         clock_sure=at.sure,
         standing=before.standing if before else Standing(),
+        unsent=passed,
     )
     names = ({*reading.owners.values(), *baseline.totals}, rules.names, seen.leases, seen.neighbours)
     return replace(
@@ -171,11 +175,48 @@ def _counted(state: State, rules: Rules, at: clock.Moment, seen: Observation) ->
         reading=reading,
         attachments=seen.attachments,
         unsaved_bytes=state.unsaved_bytes + ledger.sum_bytes(usage.values()),
+        urgent=state.urgent or broken,
     )
 
 
+def _unsent(state: State) -> unsent.Entries:
+    return state.baseline.unsent if state.baseline else {}
+
+
+def _payers(rules: Rules, reading: Reading) -> unsent.Payers:
+    """Those below a group, or everyone, send into its queue while it is throttled."""
+    if not reading.queued:
+        return unsent.Payers(reading.owners)
+    accounts = tally.accounts_of(reading)
+    shared = {subject: account for account, subject in accounts.items() if account not in reading.owners}
+    chains = chain.chains(reading.owners.values(), rules.names, rules.groups)
+    below: dict[Account, list[ClientKey]] = {account: [] for account in shared.values()}
+    for client in reading.owners.values():
+        for subject in chains[Subject(SubjectKind.CLIENT, client)]:
+            if subject in shared:
+                below[shared[subject]].append(client)
+    return unsent.Payers(reading.owners, below)
+
+
+def _less_dropped(
+    state: State, following: State, rules: Rules, moved: Mapping[Account, Budget]
+) -> Mapping[Subject, Budget]:
+    """What counts against limits: what the kernel added to budgets, less what our own queues dropped of it."""
+    reading = following.reading
+    if reading is None:
+        return {}
+    accounts = tally.accounts_of(reading)
+    counted = tally.moved_by_subject(moved, accounts)
+    dropped = unsent.dropped_between(_unsent(state), _unsent(following))
+    if not dropped:
+        return counted
+    named = {accounts[account]: size for account, size in dropped.items() if account in accounts}
+    chains = chain.chains(reading.owners.values(), rules.names, rules.groups, named)
+    return unsent.credited(counted, named, chains)
+
+
 def _limited(
-    state: State, rules: Rules, at: clock.Moment, reading: Reading, moved: Mapping[Account, Budget]
+    state: State, rules: Rules, at: clock.Moment, reading: Reading, moved: Mapping[Subject, Budget]
 ) -> tuple[State, Outcome]:
     """What was used is held against the quotas."""
     baseline = _read(state)
@@ -183,8 +224,7 @@ def _limited(
     overrides = tuple(each for each in before.overrides if each.until is None or at.time < each.until)
     live, grants = tally.ended(before.tallies, before.grants, at.time)
     windows = {quota.name: window(quota.period, quota.zone, at.time) for quota in rules.quotas}
-    moved_by = tally.moved_by_subject(moved, accounts)
-    turn = tally.Turn(at.time, windows, moved_by, reading.owners.values(), at.settled)
+    turn = tally.Turn(at.time, windows, moved, reading.owners.values(), at.settled)
     tallies = tally.tallied(live, rules.quotas, turn)
 
     chains = _chains(rules, reading, tallies, before)
@@ -226,7 +266,7 @@ def _read(state: State) -> Baseline:
 
 
 def _standing(state: State, baseline: Baseline, standing: Standing) -> State:
-    return replace(state, baseline=replace(baseline, standing=standing), by_hand=True)
+    return replace(state, baseline=replace(baseline, standing=standing), urgent=True)
 
 
 def _with_by_hand(saved: Baseline, given_up: Baseline | None) -> Baseline:
@@ -246,10 +286,10 @@ def _with_by_hand(saved: Baseline, given_up: Baseline | None) -> Baseline:
 
 def _is_due(state: State, *, new_maps: bool) -> bool:
     """Nothing moved, nothing written: an idle router spares its flash. New maps are noted at once, or a power cut
-    soon after an orderly unload would go by as orderly too. So is what people are told, or have set."""
+    soon after an orderly unload would go by as orderly too. So is what people are told, and what is urgent."""
     if state.saving or state.reading is None:
         return False
-    if new_maps or state.notices or state.by_hand:
+    if new_maps or state.notices or state.urgent:
         return True
     waited = state.reading.boottime - state.saved_at >= SAVE_SECONDS
     much = state.unsaved_bytes >= SAVE_BYTES and not state.save_failed
@@ -259,7 +299,7 @@ def _is_due(state: State, *, new_maps: bool) -> bool:
 def _hand_out(state: State, rules: Rules) -> tuple[State, Booking]:
     booking = _booking(state, rules)
     boottime = state.reading.boottime if state.reading else 0.0
-    return replace(state, saving=booking, saved_at=boottime, by_hand=False), booking
+    return replace(state, saving=booking, saved_at=boottime, urgent=False), booking
 
 
 def _booking(state: State, rules: Rules) -> Booking:

@@ -16,7 +16,24 @@ from esimshaper.core.model import (
     Identity,
     Pending,
     Reading,
+    Sent,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """What became of the uploads that were given to the tc classes of an account, since a comparison began.
+
+    `sent` and `queued` are those of the last reading. surplus: queued - sent - backlog of the beginning; None until the
+    first counters that were read after `sent`. dropped: bytes credited to limits; unsent: bytes left out of the ledger,
+    which is what was dropped and, in a client's own queue, what waits.
+    """
+
+    sent: Sent
+    queued: int = 0
+    surplus: int | None = None
+    dropped: int = 0
+    unsent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +43,7 @@ class Baseline:
     `totals` (by client) and `wan` (by WAN interface) are absolute within the epoch. `clean`: written by an orderly
     unload of the kernel part, so a new epoch after it has lost nothing.
     `time`: when it was read by stage clock, in Unix seconds, 0 if unknown; `clock_sure`: a clock was trusted once.
-    `standing`: how everybody stands after this reading.
+    `standing`: how everybody stands after this reading. `unsent`: of accounts with tc classes.
     """
 
     epoch: int
@@ -40,6 +57,7 @@ class Baseline:
     time: float = 0.0
     clock_sure: bool = False
     standing: Standing = field(default_factory=Standing)
+    unsent: Mapping[Account, Unsent] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +86,8 @@ class State:
     saving: what was handed out to be saved, until that is known to have worked or failed.
     saved_at: CLOCK_BOOTTIME in seconds when the last Booking was handed out; save_failed: saving it did not work.
     verdicts: how each client, each group and everyone stand.
-    notices: not yet handed out to be saved and announced; by_hand: somebody set something that is not yet handed out.
+    notices: not yet handed out to be saved and announced; urgent: nor is something that cannot wait for the next save:
+    what somebody set, or that classes were made anew. Their old statistics must not be gone on from after a crash.
     """
 
     baseline: Baseline | None = None
@@ -86,4 +105,4 @@ class State:
     save_failed: bool = False
     verdicts: Mapping[Subject, Verdict] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
-    by_hand: bool = False
+    urgent: bool = False

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from esimshaper.core import shaping
+from esimshaper.core.classes import Change, Side, Step
 from esimshaper.core.limits import Level, Policy, Shaped, Subject, SubjectKind, Verdict
-from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, FIRST_CLIENT_ACCOUNT, Account, ClientKey, Reading
+from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, FIRST_CLIENT_ACCOUNT, Account, ClientKey, Reading, Sent
 from esimshaper.core.pipeline import Outcome
 from esimshaper.core.settings import Settings
+from esimshaper.daemon.departures import Departures
 from esimshaper.edge.meter import Meter
 from esimshaper.edge.refusal import Refusal
 from esimshaper.edge.shaper import Shaper
@@ -32,10 +34,15 @@ class Enforcer:
         self._shaper = Shaper(settings.wan.interface, replace_foreign=settings.wan.replace_qdisc)
         cleanup.callback(self._shaper.close)
         self._shaper.remove(keep=settings.wan.interface)
+        self._departures = Departures(self._shaper, self._told)
         self._refusal = Refusal(settings.wan.interface, settings.lan.mark_mask)
         self._shaped: tuple[object, ...] | None = None
         self._shaping_problems: tuple[str, ...] = ()
         self.problems: tuple[str, ...] = ()
+
+    def sent(self, reading: Reading) -> Mapping[Account, Sent] | None:
+        """What left through the classes of each account, for an Observation of `reading`, which was read before."""
+        return self._departures.read(reading.queued)
 
     def enforce(
         self, outcome: Outcome, reading: Reading, verdicts: Mapping[Subject, Verdict], *, look_around: bool
@@ -59,6 +66,7 @@ class Enforcer:
         link = shaping.Link(self._wan.download, self._wan.upload, found.wire)
         changes = shaping.diff(found.tree, shaping.wanted(link, outcome.shaped, shares))
         failed = self._shaper.apply(changes)
+        self._departures.made_anew(made_anew(changes))
         self._shaping_problems = (*([found.problem] if found.problem and changes else []), *failed)
 
     def _tell(self, policies: Mapping[Account, Policy]) -> None:
@@ -67,12 +75,21 @@ class Enforcer:
         if new:
             self._meter.write_policies(new)
             self._told = self._told | new
+            self._departures.told(new)
 
     def _say(self, problems: tuple[str, ...]) -> None:
         for problem in problems:
             if problem not in self.problems:
                 log.warning("%s", problem)
         self.problems = problems
+
+
+def made_anew(changes: Iterable[Change]) -> frozenset[int] | None:
+    """Upload classes that go, or begin to count from zero; None for all of them."""
+    uploads = [change for change in changes if change.side is Side.UPLOAD]
+    if any(change.step in (Step.ADD_QDISC, Step.REMOVE_QDISC) for change in uploads):
+        return None
+    return frozenset(each.item.id for each in uploads if each.item and each.step is not Step.CHANGE_CLASS)
 
 
 def with_classes(

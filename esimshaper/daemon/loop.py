@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from esimshaper import __version__
 from esimshaper.core import pipeline, report_metrics
 from esimshaper.core.limits import Notice
+from esimshaper.core.model import Observation
 from esimshaper.core.report_words import Facts
 from esimshaper.core.settings import Settings
 from esimshaper.core.state import Booking, State
@@ -170,12 +171,17 @@ class Daemon:
         if look_around:
             self._observer.look_around()
         self._ticked = datetime.now(self._zone)
-        seen = self._observer.observe()
+        seen = self._observe()
         self._state, outcome = pipeline.advance(resumed or self._state, self._rules, time.time(), seen)
         if outcome.booking:
             self._saving = asyncio.create_task(self._save(outcome.booking))
         self._enforcer.enforce(outcome, seen.reading, self._state.verdicts, look_around=look_around)
         self._tick_seconds = time.monotonic() - began
+
+    def _observe(self) -> Observation:
+        """Counters first, class statistics after them: see stage unsent."""
+        seen = self._observer.observe()
+        return replace(seen, sent=self._enforcer.sent(seen.reading))
 
     async def _save(self, booking: Booking) -> None:
         """What people are told is told after it was saved that they were."""
@@ -252,7 +258,7 @@ class Daemon:
         while self._saving and not self._saving.done():  # one that resumes late may hand out another
             await self._saving
         resumed = None if self._storage.is_open else await self._resumed()
-        seen = self._observer.observe()
+        seen = self._observe()
         self._state, _ = pipeline.advance(resumed or self._state, self._rules, time.time(), seen)
         booking = pipeline.final(self._state, self._rules)
         if booking:

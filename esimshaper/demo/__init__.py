@@ -87,6 +87,7 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
     with Show(play) as picture:
         _perform(play, evidence, story, acts(terms), plot, picture)
     story.stop()
+    box.revive()
     failures = [*(f"it never happened that {what}" for what in plot.waits_for), *story.failures(timeout=60)]
     outcome = evidence.conclude(story)
     remarks = [Line(f"But: {failure}", Tone.BAD) for failure in failures]
@@ -144,7 +145,7 @@ def _next_steps() -> Page:
         "README.md": "set it up on a router",
     }
     width = max(map(len, hints))
-    return [Line("What next", Tone.TITLE), *(Line(f"  {what:<{width}}  {why}") for what, why in hints.items())]
+    return [Line(f"{what:<{width}}  {why}", Tone.QUIET) for what, why in hints.items()]
 
 
 @contextlib.contextmanager

@@ -113,6 +113,12 @@ class Box:
             self._process.wait()
             self._process = None
 
+    def revive(self) -> None:
+        """Start it if it is dead."""
+        if self._process is None:
+            self.start()
+            self.wait()
+
     def ask(self, path: str) -> dict[str, Any] | None:
         """A document; None while nobody answers. Raises Unusable if the daemon has ended by itself."""
         if self._process is None:

@@ -12,11 +12,11 @@ from esimshaper.core.units import format_size
 from esimshaper.demo.box import Box
 from esimshaper.demo.evidence import Sample
 from esimshaper.demo.screen import Play
-from esimshaper.demo.story import PHONE, THROTTLE_BITS, TV, Story, Terms
+from esimshaper.demo.story import PHONE, THROTTLE_BITS, TV, UPDATE_BITS, Story, Terms
 from esimshaper.views.page import Tone
 
-_NEAR = 0.7
-"""The part of its limit that the TV has used when the daemon is killed."""
+_NEAR, _NEAR_BYTES = 0.3, int(UPDATE_BITS / 8)
+"""What the TV has left when the daemon is killed: a part of its limit, but at least for a second."""
 _PAUSE = 0.08
 """Of the whole time: between what happens, for eyes to follow."""
 
@@ -64,13 +64,15 @@ class Plot:
 
     def _of_tv(self) -> Iterator[Wait]:
         limit = self._terms.tv
-        yield Wait("smart-tv came near its limit", lambda s: s.used.get(self._tv, 0) > _NEAR * limit)
+        near = max(0, limit - max(_NEAR_BYTES, int(_NEAR * limit)))
+        yield Wait("smart-tv came near its limit", lambda s: s.used.get(self._tv, 0) > near)
         began, counted = self._play.now, self._counted()
         self._box.kill()
+        alone = ", by the kernel alone" if not self._story.resets(TV) else ""
         left = format_size(max(0, limit - self._used()))
         self._play.say(f"the daemon is killed (kill -9): smart-tv has {left} left", Tone.WARNING)
         yield Wait("smart-tv was cut at its limit", lambda _: self._story.resets(TV) > 0)
-        self._play.say(f"smart-tv is cut at its {megabytes(limit)}, by the kernel alone: connection reset", Tone.BAD)
+        self._play.say(f"smart-tv is cut at its {megabytes(limit)}{alone}: connection reset", Tone.BAD)
         yield self._pause(1.2)
         self._box.start()
         self._play.say("the daemon is started again", Tone.WARNING)

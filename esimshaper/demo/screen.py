@@ -85,10 +85,10 @@ def _clients(sample: Sample, width: int) -> Table:
     rows = [_client(sample, key, rates[key], fastest, width) for key in keys]
     columns = (
         Column("CLIENT"),
-        Column("DOWN NOW", tone=Tone.DOWN),
-        Column("", right=True, tone=Tone.DOWN),
-        Column("UP NOW", tone=Tone.UP, wide=True),
-        Column("", right=True, tone=Tone.UP),
+        Column("", tone=Tone.DOWN),
+        Column("DOWN NOW", right=True, tone=Tone.DOWN),
+        Column("", tone=Tone.UP, wide=True),
+        Column("UP NOW", right=True, tone=Tone.UP),
         Column("USED", right=True),
         Column("QUOTA"),
         Column("OF", right=True, wide=True),
@@ -173,7 +173,6 @@ def outcome_page(outcome: Outcome) -> Page:
         _share_table([*outcome.shares, *([nobody] if outcome.unattributed else [])]),
         Line(),
         _limit_table(outcome.limits),
-        Line(),
         *verdicts,
     ]
 

@@ -98,6 +98,17 @@ CREATE TABLE overrides (
     until INTEGER,
     PRIMARY KEY (kind, subject)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE unsent (          -- of the tc classes of an account
+    account INTEGER PRIMARY KEY,
+    link INTEGER NOT NULL,     -- of what they had sent
+    bytes INTEGER NOT NULL,
+    packets INTEGER NOT NULL,
+    backlog INTEGER NOT NULL,
+    queued INTEGER NOT NULL,
+    surplus INTEGER,
+    dropped INTEGER NOT NULL,
+    unsent INTEGER NOT NULL
+) STRICT;
 CREATE TABLE levels (
     client TEXT NOT NULL PRIMARY KEY,
     level TEXT NOT NULL

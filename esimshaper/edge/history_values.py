@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from esimshaper.core.limits import Grant, Level, Manual, Override, Standing, Subject, SubjectKind, Tally, Window
-from esimshaper.core.model import Account, Budget, ClientKey, Counters, HistoryRow
-from esimshaper.core.state import Baseline
+from esimshaper.core.model import Account, Budget, ClientKey, Counters, HistoryRow, Sent
+from esimshaper.core.state import Baseline, Unsent
 
 Values = tuple[Any, ...]
 Rows = Mapping[Values, Values]
@@ -21,6 +21,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "grants": ("number",),
     "overrides": ("kind", "subject"),
     "levels": ("client",),
+    "unsent": ("account",),
 }
 """The tables that a Baseline is kept in, and the columns of their keys, which come first."""
 
@@ -47,6 +48,7 @@ def tables(baseline: Baseline | None) -> Mapping[str, Rows]:
         },
         "overrides": {_subject_values(each.subject): (each.manual.value, each.until) for each in standing.overrides},
         "levels": {(client,): (level.value,) for client, level in standing.levels.items()},
+        "unsent": {(account,): _unsent_values(each) for account, each in baseline.unsent.items()},
     }
 
 
@@ -77,6 +79,10 @@ def baseline_from(rows: Callable[[str], Iterable[Values]]) -> Baseline | None:
         time=time,
         clock_sure=bool(clock_sure),
         standing=_standing(rows),
+        unsent={
+            Account(account): Unsent(Sent(link, size, packets, backlog), *others)
+            for account, link, size, packets, backlog, *others in rows("unsent")
+        },
     )
 
 
@@ -107,6 +113,11 @@ def _standing(rows: Callable[[str], Iterable[Values]]) -> Standing:
         ),
         levels={ClientKey(client): Level(level) for client, level in rows("levels")},
     )
+
+
+def _unsent_values(each: Unsent) -> Values:
+    sent = each.sent
+    return sent.link, sent.bytes, sent.packets, sent.backlog, each.queued, each.surplus, each.dropped, each.unsent
 
 
 def _tally_values(tally: Tally) -> Values:

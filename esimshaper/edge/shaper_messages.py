@@ -156,15 +156,19 @@ def read_root(body: memoryview) -> tuple[int, str] | None:
     return (handle, _text(dict(_attributes(body[_TC.size :])).get(_KIND))) if parent == ROOT else None
 
 
-def read_stats(body: memoryview) -> tuple[int, Queued]:
-    """A class id and what went through the class."""
-    _, _, _, _, handle, _, _ = _TC.unpack_from(body)
+def read_id(body: memoryview) -> int:
+    """The id of a class."""
+    return int(_TC.unpack_from(body)[4])
+
+
+def read_stats(body: memoryview) -> Queued:
+    """What went through a class."""
     stats = dict(_attributes(dict(_attributes(body[_TC.size :]))[_STATS2]))
     moved, packets = struct.unpack_from("=QI", stats[_BASIC])
     if _PACKETS64 in stats:
         (packets,) = _U64.unpack_from(stats[_PACKETS64])
     waiting, backlog, drops = struct.unpack_from("=III", stats[_QUEUE])
-    return handle, Queued(moved, packets, backlog, waiting, drops)
+    return Queued(moved, packets, backlog, waiting, drops)
 
 
 def _rate(each_second: int) -> tuple[int, int, int, int, int, int]:

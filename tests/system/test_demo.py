@@ -9,13 +9,15 @@ import signal
 import subprocess
 import sys
 import termios
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from esimshaper.core.model import Counters
 from esimshaper.demo import box
-from esimshaper.demo.evidence import Outcome, Share
+from esimshaper.demo.evidence import Limit, Outcome, Share
+from esimshaper.demo.story import Terms
 from esimshaper.lab import namespaces
 from esimshaper.lab.carrier import python_environment
 from tests import tools
@@ -24,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make network namespaces and to load BPF programs")
 
 SECONDS = 5
+TERMS = Terms.of(SECONDS)
 LIMIT = 60.0
 """Seconds in which a demo must have come to its end even on a busy machine."""
 
@@ -75,29 +78,60 @@ def read_until(process, sentence):
     pytest.fail(f"{sentence!r} never came:\n{''.join(lines)}")
 
 
+def number(text):
+    return int(text.replace(",", ""))
+
+
+def quota_row(said, who):
+    """Limit and what was let through as numbers; beyond it, what then, billed after as they are shown."""
+    pattern = rf"^{who} +([\d,]+) +([\d,]+) +([\d,]+)  +(\S.*\S)  +(\S+)$"
+    limit, passed, *rest = re.search(pattern, said, re.MULTILINE).groups()
+    return number(limit), number(passed), *(text.strip() for text in rest)
+
+
 # What it shows
+
+
+TOLD = (
+    "alice-phone has used its 2.5 MB of today: throttled to 2 Mbit/s",
+    "the daemon is killed (kill -9): smart-tv has",
+    "smart-tv is cut at its 2.083 MB, by the kernel alone: connection reset",
+    "the daemon is started again",
+    "the daemon is back and has all of the",
+    "by hand: esimshaper grant client/smart-tv 1.041MB",
+    "smart-tv is cut again, 1.041 MB later",
+)
 
 
 @as_root
 @pytest.mark.parametrize("wan", ["tun", "veth"])
-def test_bill_and_totals_are_equal_and_nothing_stays_behind(wan, tmp_path):
+def test_bill_and_totals_are_equal_limits_hold_and_nothing_stays_behind(wan, tmp_path):
     before = host_links()
     with demo(tmp_path, wan=wan) as process:
         said, _ = process.communicate(timeout=LIMIT)
     assert process.returncode == 0, said
-    for what in ("bytes down", "bytes up", "packets down", "packets up"):
+    for what in ("bytes down", "bytes up", "packets"):
         billed, counted, difference = re.search(rf"^{what} +([\d,]+) +([\d,]+) +(\S+)", said, re.MULTILINE).groups()
         assert billed == counted
-        assert int(billed.replace(",", "")) > 1000
+        assert number(billed) > 1000
         assert difference == "0"
-    for who in ("alice-phone", "bob-laptop", "smart-tv (00:12)", "console (00:13)", "carol-tablet", "router"):
-        row = said.rindex(f"\n{who} ")
-        assert said[row + 1 :].splitlines()[0].endswith(" 0 B")
-    assert "daemon is killed (kill -9)" in said
+    for who in ("alice-phone", "bob-laptop", "smart-tv", "console (00:13)", "carol-tablet", "router"):
+        row = re.findall(rf"^{re.escape(who)} .* B$", said, re.MULTILINE)[-1]
+        assert row.endswith(" 0 B")
+    assert [sentence for sentence in TOLD if said.count(sentence) != 1] == []
+    assert sorted(TOLD[1:], key=said.index) == list(TOLD[1:])  # the limit is met while the daemon is dead
     assert re.search(r"missed nothing: [\d.]+ [KM]B in", said)
     assert said.count("EVERYONE") >= 3
     assert host_links() == before
     assert remains(process, tmp_path) == []
+    limit, passed, beyond, then, wasted = quota_row(said, "smart-tv")
+    assert limit == TERMS.tv + TERMS.grant
+    assert limit * 0.9 < passed <= limit
+    assert (beyond, then) == ("0", "blocked")
+    assert 0 < number(wasted) < limit / 5
+    limit, passed, beyond, then, _ = quota_row(said, "alice-phone")
+    assert (limit, then) == (TERMS.phone, "2.00 Mbit/s")
+    assert passed == limit + number(beyond) > limit
 
 
 @as_root
@@ -116,6 +150,8 @@ def test_terminal_shows_it_live(tmp_path):
     assert process.returncode == 0, text
     assert text.count("EVERYONE") > SECONDS  # drawn again and again
     assert "KILLED" in text
+    for state in ("open", "throttled", "blocked"):
+        assert state in text
     assert f"--socket /run/esimshaper-demo-{process.pid}/control.sock" in text
     assert not re.search(r"^ +\.\.\.\s*$", text, re.MULTILINE)  # how rich shows that a picture is too tall
     assert "Equal to the byte" in text
@@ -164,6 +200,42 @@ def test_one_byte_or_packet_apart_is_not_true(field, value):
     assert not Outcome(**{**right, field: value}).true
 
 
+@as_root
+def test_limit_that_is_not_held_ends_in_a_failure(tmp_path):
+    with demo(tmp_path) as process:
+        read_until(process, "alice-phone watches")
+        socket = f"/run/esimshaper-demo-{process.pid}/control.sock"
+        allow = [sys.executable, "-m", "esimshaper", "allow", "client/smart-tv", "--socket", socket]
+        subprocess.run(allow, env=python_environment(), check=True, capture_output=True)
+        said, _ = process.communicate(timeout=LIMIT)
+    assert process.returncode == 1
+    assert "Equal to the byte" in said
+    assert "A LIMIT WAS NOT HELD" in said
+    assert "But: it never happened that smart-tv was cut at its limit" in said
+    assert number(quota_row(said, "smart-tv")[2]) > 0
+    assert remains(process, tmp_path) == []
+
+
+KEPT = Limit("smart-tv", rate=0, limit=1000, billed=1100, late=100, got=900, kernel=1090, daemon=1090)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        replace(KEPT, late=99),  # one byte more than the limit went through
+        replace(KEPT, got=1001),  # programs got what we say was not let through
+        replace(KEPT, daemon=1089),
+        replace(KEPT, rate=1, daemon=1091),
+    ],
+)
+def test_one_byte_past_a_limit_or_apart_is_not_held(wrong):
+    assert KEPT.held
+    assert replace(KEPT, rate=1, late=0).held  # a throttled client goes on past its limit
+    assert not wrong.held
+    nothing = Share("everyone", Counters(), Counters())
+    assert not Outcome(nothing, (), Counters(), Counters(), (KEPT, wrong)).held
+
+
 # Coming and going
 
 
@@ -208,7 +280,6 @@ def test_keeps_the_router_until_interrupted(tmp_path):
     assert remains(process, tmp_path) == []
 
 
-@as_root
 @as_root
 def test_says_why_when_it_is_not_root():
     command = [*tools.AS_NOBODY, sys.executable, "-m", "esimshaper", "demo"]

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage queued and sent -> what our own queues dropped: no carrier has billed it, so nobody is charged for it. Pure.
+
+In: what was given to the tc classes of each account (Reading), then what left them and what waits in them (Sent). Out:
+an Unsent for each account, what is to be credited to limits, and Usage less what did not leave.
+
+    queued - sent - waiting = dropped    counted as used by nobody: credited to limits, and never taken back
+    queued - sent           = unsent     not in the ledger: it holds what left, so its sums never fall
+
+The two are not read at one moment. Present statistics are read after the present counters: what is queued and sent in
+between is then missing from the one and not from the other, and makes `dropped` less, not more. In the other order a
+byte that was sent could be credited. For the same reason a comparison starts from counters that were read after its
+first statistics (`surplus`). What cannot be compared (a class made anew, a device that came back) is charged.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from esimshaper.core.limits import Subject
+from esimshaper.core.model import UNATTRIBUTED, Account, Budget, ClientKey, Counters, Reading, Sent, Usage
+from esimshaper.core.state import Baseline, Unsent
+
+NOTHING = Counters()
+UNUSED = Budget()
+
+Entries = Mapping[Account, Unsent]
+
+
+def compared(baseline: Baseline | None, reading: Reading, sent: Mapping[Account, Sent] | None) -> Entries:
+    """What each account's queue dropped by now. `sent` was read after `reading`; None if it could not be read."""
+    before = baseline.unsent if baseline and baseline.epoch == reading.epoch else {}
+    if sent is None:
+        return before
+    return {
+        account: _compared(before.get(account), reading.queued.get(account, 0), now) for account, now in sent.items()
+    }
+
+
+def _compared(before: Unsent | None, queued: int, now: Sent) -> Unsent:
+    if before is None or _is_anew(before.sent, now):
+        return Unsent(now)
+    if before.surplus is None:
+        before = replace(before, surplus=queued - _passed(before.sent))
+    elif before.sent == now and before.queued == queued:
+        return before
+    missing = queued - _passed(now) - (before.surplus or 0)
+    return replace(before, sent=now, queued=queued, dropped=max(before.dropped, missing))
+
+
+def _passed(sent: Sent) -> int:
+    return sent.bytes + sent.backlog
+
+
+def _is_anew(before: Sent, now: Sent) -> bool:
+    return now.link != before.link or now.bytes < before.bytes or now.packets < before.packets
+
+
+def is_broken(before: Entries, after: Entries) -> bool:
+    """Whether a comparison ended that was under way. It must not be taken up again after a crash."""
+    return any(
+        entry.surplus is not None and not _goes_on(entry, after.get(account)) for account, entry in before.items()
+    )
+
+
+def _goes_on(before: Unsent, after: Unsent | None) -> bool:
+    return after is not None and (after.surplus is not None or before.surplus is None)
+
+
+def dropped_between(before: Entries, after: Entries) -> Mapping[Account, int]:
+    """Bytes to be credited to the limits of whose the queue is, and of those above."""
+    changes = (
+        (account, entry.dropped - _known(before.get(account), entry).dropped) for account, entry in after.items()
+    )
+    return {account: dropped for account, dropped in changes if dropped}
+
+
+def _known(before: Unsent | None, after: Unsent) -> Unsent:
+    """What was credited in the comparison that `after` goes on with."""
+    return before if before is not None and _goes_on(before, after) else Unsent(after.sent)
+
+
+def credited(
+    moved: Mapping[Subject, Budget], dropped: Mapping[Subject, int], chains: Mapping[Subject, Sequence[Subject]]
+) -> Mapping[Subject, Budget]:
+    """`moved` less what was `dropped`, for its subjects and all above them: whoever is above was charged as well."""
+    following = dict(moved)
+    for subject, size in dropped.items():
+        for each in chains.get(subject, (subject,)):
+            following[each] = following.get(each, UNUSED) - Budget(size, 0, size)
+    return following
+
+
+@dataclass(frozen=True, slots=True)
+class Payers:
+    """Whose uploads a queue holds: the client whose account it is, or those below a group or everyone.
+
+    Who of them lost how much in a queue in common nobody knows: it is shared in proportion to what each sent into it.
+    """
+
+    owners: Mapping[Account, ClientKey]
+    below: Mapping[Account, Sequence[ClientKey]] = field(default_factory=dict)
+
+    def of(self, account: Account) -> Sequence[ClientKey]:
+        if account in self.below:
+            return self.below[account]
+        return (self.owners.get(account, UNATTRIBUTED),)
+
+
+def without_unsent(usage: Usage, before: Entries, after: Entries, payers: Payers) -> tuple[Usage, Entries]:
+    """`usage` with what left only, and `after` with a note of that. No client gets less than nothing: the rest of a
+    credit waits for what it uploads next.
+
+    A queue in common is credited with what it dropped only: what waits in it might be billed to somebody else later.
+    """
+    sizes = {client: counters.up_bytes for client, counters in usage.items()}
+    for account, size in _ended(before, after):
+        _charge(sizes, payers.of(account), size)
+    noted = dict(after)
+    for account, entry in after.items():
+        size = _wanted(entry, shared=account in payers.below) - entry.unsent
+        if size:
+            done = _credit(sizes, payers.of(account), size) if size > 0 else -_charge(sizes, payers.of(account), -size)
+            noted[account] = replace(entry, unsent=entry.unsent + done)
+    return {client: _with_upload(usage.get(client, NOTHING), size) for client, size in sizes.items()}, noted
+
+
+def _ended(before: Entries, after: Entries) -> Iterator[tuple[Account, int]]:
+    """What waited when a comparison ended. It may have left since, so it is charged."""
+    for account, entry in before.items():
+        if entry.unsent > entry.dropped and not _goes_on(entry, after.get(account)):
+            yield account, entry.unsent - entry.dropped
+
+
+def _wanted(entry: Unsent, *, shared: bool) -> int:
+    if shared or entry.surplus is None:
+        return entry.dropped
+    return max(entry.dropped, entry.queued - entry.sent.bytes - entry.surplus)
+
+
+def _charge(sizes: dict[ClientKey, int], clients: Sequence[ClientKey], size: int) -> int:
+    if not clients:
+        return 0
+    sizes[clients[0]] = sizes.get(clients[0], 0) + size
+    return size
+
+
+def _credit(sizes: dict[ClientKey, int], clients: Iterable[ClientKey], size: int) -> int:
+    """Takes `size` off, in proportion to what there is; how much that was."""
+    there = [(client, sizes[client]) for client in clients if sizes.get(client, 0) > 0]
+    total = sum(each for _, each in there)
+    size = left = min(size, total)
+    for client, each in there:
+        share = left * each // total
+        sizes[client] -= share
+        left, total = left - share, total - each
+    return size
+
+
+def _with_upload(counters: Counters, size: int) -> Counters:
+    return counters if counters.up_bytes == size else replace(counters, up_bytes=size)
