@@ -23,7 +23,7 @@ NARROW, SHORT = 80, 24
 _FIXED_LINES, _FIXED_COLUMNS = 17, 94  # of the live picture, without what happened and without bars
 _MOST_EVENTS = 12
 _QUOTA_BAR = 7
-_TONES = {"open": Tone.GOOD, "throttled": Tone.WARNING, "blocked": Tone.BAD}
+_TONES = {"open": Tone.PLAIN, "throttled": Tone.WARNING, "blocked": Tone.BAD}
 
 WELCOME = """\
 A traveller's router, simulated: five devices behind it, a modem link, and a
