@@ -19,7 +19,7 @@ from pathlib import Path
 
 from esimshaper.core.model import Unusable
 from esimshaper.lab import LabUnavailable
-from tests.bench import bill, cost, flood, forwarding, overshoot, reading, resident, shaping
+from tests.bench import bill, cost, crowd, flood, forwarding, overshoot, reading, resident, shaping
 from tests.bench.place import Place, machine, private_place
 from tests.bench.rows import Row, Verdict, show, write_json
 
@@ -39,6 +39,7 @@ SECTIONS = (
     Section("forwarding", "Forwarding", forwarding.rows),
     Section("overshoot", "How exact is a cut", overshoot.rows),
     Section("shaping", "Shaping", shaping.rows),
+    Section("crowd", "A throttled crowd", crowd.rows),
     Section("flood", "A flood", flood.rows),
     Section("reading", "Reading", reading.rows),
     Section("daemon", "The running daemon", resident.memory_and_processor),

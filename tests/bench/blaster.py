@@ -69,12 +69,31 @@ class Volley:
 
     def send(self, sock: socket.socket, count: int) -> None:
         """OSError if the socket takes no more, which a socket of a veth always does."""
-        while count:
-            sent = _libc.sendmmsg(sock.fileno(), self._messages, min(BATCH, count), 0)
-            if sent < 0:
-                number = ct.get_errno()
-                raise OSError(number, f"sendmmsg: {os.strerror(number)}")
-            count -= sent
+        _send(self._messages, sock, count)
+
+
+class Frames:
+    """Whole frames, one after the other and again, for a packet socket that is bound to its interface."""
+
+    def __init__(self, frames: Sequence[bytes]) -> None:
+        self._frames = [ct.create_string_buffer(frame, len(frame)) for frame in frames]
+        self._iovs = [_IoVec(ct.addressof(frame), len(frame)) for frame in self._frames]
+        self._messages = (_MMsgHdr * BATCH)()
+        for index, message in enumerate(self._messages):
+            message.header.iov, message.header.iov_length = ct.pointer(self._iovs[index % len(self._iovs)]), 1
+
+    def send(self, sock: socket.socket, count: int) -> None:
+        """As that of Volley. Each call begins with the first frame."""
+        _send(self._messages, sock, count)
+
+
+def _send(messages: "ct.Array[_MMsgHdr]", sock: socket.socket, count: int) -> None:
+    while count:
+        sent = _libc.sendmmsg(sock.fileno(), messages, min(BATCH, count), 0)
+        if sent < 0:
+            number = ct.get_errno()
+            raise OSError(number, f"sendmmsg: {os.strerror(number)}")
+        count -= sent
 
 
 def pump(source: socket.socket, sink: socket.socket, size: int) -> float:

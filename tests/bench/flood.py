@@ -26,7 +26,7 @@ def rows(place: Place) -> Iterator[Row]:
     """IPv4 and IPv6, each with a client of its own."""
     names = ("flood4", "flood6")
     clients = "".join(f'  - {{name: {name}, mac: "{mac(client)}"}}\n' for client, name in enumerate(names))
-    throttle = "{name: all, for: each-client, limit: 1KB, used: 1KB, period: day, then: {throttle: 1mbit}}"
+    throttle = "{name: all, for: each-client, limit: 1B, period: day, then: {throttle: 1mbit}}"
     with (
         Lab(WanKind.TUN, names) as lab,
         running(place, lab, f"clients:\n{clients}quotas:\n  - {throttle}\n") as router,
