@@ -254,8 +254,8 @@ class Sent:
 class Observation:
     """What the edges saw for one tick. `clock_trusted`: the wall clock is synchronised.
 
-    `sent`: read after `reading`; only accounts whose classes were there all the time since the last tick; None if that
-    is unknown.
+    `sent`: read after `reading`; only accounts that have had their classes, ever since the last tick or since packets
+    are given to these; None if that is unknown.
     """
 
     reading: Reading

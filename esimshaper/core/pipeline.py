@@ -150,7 +150,7 @@ def final(state: State, rules: Rules, *, clean: bool = False) -> Booking | None:
 def _counted(state: State, rules: Rules, at: clock.Moment, seen: Observation) -> State:
     """What was billed is booked; how everybody stands is still that of the last tick."""
     reading, before = seen.reading, state.baseline
-    passed = unsent.compared(before, reading, seen.sent)
+    passed = unsent.compared(before, state.reading, reading, seen.sent)
     broken = unsent.is_broken(_unsent(state), passed)
     usage = usage_between(before, reading)
     usage, passed = unsent.without_unsent(usage, _unsent(state), passed, _payers(rules, reading))

@@ -3,7 +3,7 @@
 
     QDISC -- root 1 (rate of the link)
               |- default 2          everything that is nobody's
-              |- open               of each client, if the link has a rate: equal shares of it
+              |- open               of each client, if the link has a rate, either way: equal shares of it
               |- throttled          of each account with a throttle rate
               `- group              of an account with a throttle rate that others are under
                   |- throttled      its own, and those of its members
@@ -77,8 +77,9 @@ def wanted(link: Link, shaped: Sequence[Shaped], clients: Sequence[Account]) -> 
 
     `clients` are those that get a fair share of a link with a rate. A parent that is not among `shaped` is left out.
     """
+    shares = clients if link.upload or link.download else ()  # packets are given to one class, whichever way they go
     upload, download = (
-        _classes(link.rate(side), link.wire, shaped, clients) if shaped or link.rate(side) else None for side in Side
+        _classes(link.rate(side), link.wire, shaped, shares) if shaped or link.rate(side) else None for side in Side
     )
     redirect = Redirect.NONE if download is None else Redirect.THERE
     return Tree(upload, download, download is not None, redirect)
@@ -90,8 +91,7 @@ def _classes(rate: int | None, wire: Wire, shaped: Sequence[Shaped], clients: Se
     above = {each.account: each.parent for each in shaped if each.parent in accounts and each.parent != each.account}
     groups = set(above.values())
     found = [Class(ROOT, QDISC, most, most), _leaf(DEFAULT, ROOT, most, wire)]
-    if rate:
-        found += [_leaf(class_ids(account).open, ROOT, most, wire) for account in clients]
+    found += [_leaf(class_ids(account).open, ROOT, most, wire) for account in clients]
     for each in shaped:
         ids, ceil = class_ids(each.account), min(_framed(each.rate, wire), most)
         higher = above.get(each.account)

@@ -10,7 +10,8 @@ an Unsent for each account, what is to be credited to limits, and Usage less wha
 The two are not read at one moment. Present statistics are read after the present counters: what is queued and sent in
 between is then missing from the one and not from the other, and makes `dropped` less, not more. In the other order a
 byte that was sent could be credited. For the same reason a comparison starts from counters that were read after its
-first statistics (`surplus`). What cannot be compared (a class made anew, a device that came back) is charged.
+first statistics (`surplus`), unless nothing had been queued before. What cannot be compared (a class made anew, a
+device that came back) is charged.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,11 +27,21 @@ UNUSED = Budget()
 Entries = Mapping[Account, Unsent]
 
 
-def compared(baseline: Baseline | None, reading: Reading, sent: Mapping[Account, Sent] | None) -> Entries:
-    """What each account's queue dropped by now. `sent` was read after `reading`; None if it could not be read."""
+def compared(
+    baseline: Baseline | None, last: Reading | None, reading: Reading, sent: Mapping[Account, Sent] | None
+) -> Entries:
+    """What each account's queue dropped by now. `sent` was read after `reading`; None if it could not be read.
+
+    `last` is the reading before, if it is known: what was not used then is compared from its first byte on.
+    """
     before = baseline.unsent if baseline and baseline.epoch == reading.epoch else {}
     if sent is None:
         return before
+    known = last.queued if last and last.epoch == reading.epoch else None
+    if known is not None:
+        before = {
+            account: Unsent(Sent(now.link), surplus=0) for account, now in sent.items() if not known.get(account)
+        } | before
     return {
         account: _compared(before.get(account), reading.queued.get(account, 0), now) for account, now in sent.items()
     }

@@ -29,15 +29,20 @@ class Departures:
     def told(self, policies: Mapping[Account, Policy]) -> None:
         """The kernel was told these policies."""
         for account, policy in policies.items():
-            if _classes(policy) != self._classes.get(account, frozenset()):
-                self._classes[account] = _classes(policy)
+            before, classes = self._classes.get(account, frozenset()), _classes(policy)
+            self._classes[account] = classes
+            if classes > before:  # new ones, that nothing has left yet
+                self._sent.pop(account, None)
+            elif classes != before:
                 self._begin(account)
 
     def made_anew(self, class_ids: Iterable[int] | None) -> None:
-        """These classes were made or removed; None: all of them. Their accounts are left out of the next `read`."""
+        """These classes were made or removed; None: all of them. If the kernel gives packets to them already, their
+        accounts are left out of the next `read`.
+        """
         changed = None if class_ids is None else frozenset(class_ids)
         for account, classes in self._classes.items():
-            if changed is None or classes & changed:
+            if classes if changed is None else classes & changed:
                 self._begin(account)
 
     def read(self, queued: Mapping[Account, int]) -> Mapping[Account, Sent] | None:

@@ -198,6 +198,14 @@ def test_everybody_shares_the_link_equally() -> None:
         assert shares.pop()[:3] == (ROOT, 800, rate)
 
 
+def test_a_rate_of_one_way_gives_each_client_a_class_both_ways() -> None:
+    """The kernel knows one class of an open account. What passed by it would look like dropped."""
+    tree = wanted(Link(download=1_000_000), [Shaped(ALICE, 128_000)], [ALICE, BOB])
+    assert tree.upload is not None
+    assert tree.upload.keys() == (tree.download or {}).keys()
+    assert wanted(Link(download=1_000_000), [], [ALICE, BOB]).upload is None
+
+
 def test_without_a_link_rate_only_the_throttled_have_classes() -> None:
     tree = wanted(Link(), [Shaped(ALICE, 128_000)], [ALICE, BOB])
     assert tree.upload == tree.download

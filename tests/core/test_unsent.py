@@ -36,7 +36,7 @@ def follow(*looks: tuple[int, Sent | None]) -> Unsent | None:
     """The entry of one account after these looks: what was queued, and what had been sent right after that."""
     entries: dict[Account, Unsent] = {}
     for queued, sent in looks:
-        entries = compared(baseline(entries), reading(queued), {A: sent} if sent else {})
+        entries = compared(baseline(entries), None, reading(queued), {A: sent} if sent else {})
     return entries.get(A)
 
 
@@ -86,12 +86,19 @@ def test_classes_made_anew_credit_nothing(later):
     assert not is_broken({A: before}, {A: replace(before, dropped=9000)})
 
 
+def test_what_was_not_used_before_is_compared_from_its_first_byte_on():
+    known = compared(None, reading(0), reading(900), {A: sent(500, 100)})
+    assert known[A].dropped == 300
+    assert compared(None, reading(1), reading(900), {A: sent(500, 100)}) == {A: Unsent(sent(500, 100))}
+    assert compared(None, reading(0, epoch=6), reading(900), {A: sent(500)}) == {A: Unsent(sent(500))}
+
+
 def test_new_maps_begin_anew_and_statistics_that_cannot_be_read_change_nothing():
     entries = {A: follow(*START, (900, sent(500)))}
-    assert compared(baseline(entries), reading(5000), None) == entries
-    assert compared(baseline(entries, epoch=6), reading(5000), None) == {}
-    assert compared(baseline(entries, epoch=6), reading(5000), {A: sent(600)}) == {A: Unsent(sent(600))}
-    assert compared(None, reading(5), {A: sent(0)}) == {A: Unsent(sent(0))}
+    assert compared(baseline(entries), None, reading(5000), None) == entries
+    assert compared(baseline(entries, epoch=6), None, reading(5000), None) == {}
+    assert compared(baseline(entries, epoch=6), None, reading(5000), {A: sent(600)}) == {A: Unsent(sent(600))}
+    assert compared(None, None, reading(5), {A: sent(0)}) == {A: Unsent(sent(0))}
 
 
 def test_a_credit_goes_to_all_that_were_charged():
@@ -110,7 +117,7 @@ def test_the_ledger_holds_what_left():
     usage, noted = without_unsent({ALICE: Counters(5, 1000, 1, 9)}, before, after, OWN)
     assert usage == {ALICE: Counters(5, 200, 1, 9)}
     assert noted[A].unsent == 800
-    after = compared(baseline(noted), reading(1000), {A: sent(400)})
+    after = compared(baseline(noted), None, reading(1000), {A: sent(400)})
     assert without_unsent({}, noted, after, OWN)[0] == {ALICE: Counters(0, 200)}
 
 
@@ -150,6 +157,7 @@ class Queue:
     waiting: list[int] = field(default_factory=list)
     dropped: int = 0
     left: int = 0
+    renewed: bool = False
 
     def live(self, step: str, size: int) -> None:
         if step == "queue":
@@ -173,7 +181,7 @@ class Queue:
         if step == "renew":
             self.dropped += sum(self.waiting)
             self.waiting = []
-            self.sent = Sent(self.sent.link + 1)
+            self.sent, self.renewed = Sent(1), True
         self.sent = replace(self.sent, backlog=sum(self.waiting))
 
 
@@ -193,6 +201,7 @@ class Watch:
 
     queue: Queue = field(default_factory=Queue)
     entries: dict[Account, Unsent] = field(default_factory=dict)
+    last: Reading | None = None
     billed: int = 0
     credit: int = 0
     total: int = 0
@@ -202,7 +211,8 @@ class Watch:
         counted = replace(self.queue)
         for step in between:
             self.queue.live(*step)
-        after = compared(baseline(self.entries), reading(counted.queued), {A: self.queue.sent})
+        sent = {} if self.queue.renewed else {A: self.queue.sent}
+        after = compared(baseline(self.entries), self.last, reading(counted.queued), sent)
         usage = {ALICE: Counters(0, counted.up - self.billed)}
         usage, noted = without_unsent(usage, self.entries, after, OWN)
         for size in dropped_between(self.entries, after).values():
@@ -210,16 +220,16 @@ class Watch:
             self.credit += size
         assert usage[ALICE].up_bytes >= 0, "totals do not fall"
         self.total += usage[ALICE].up_bytes
-        self.entries, self.billed = noted, counted.up
+        self.entries, self.billed, self.last = noted, counted.up, reading(counted.queued)
+        self.queue.renewed = False
 
 
 @given(ticks)
 @example([([("queue", 5)], [("send", 1)]), ([], [])])
 @example([([], [("queue", 5), ("send", 1)]), ([], [])])
 def test_never_more_is_credited_than_was_dropped_and_in_the_end_all_of_it(history):
-    watch = Watch()
-    watch.look()
-    watch.look()
+    """From the first byte of a client that nobody knew before."""
+    watch = Watch(last=reading(0))
     for before, between in history:
         for step in before:
             watch.queue.live(*step)
@@ -234,10 +244,10 @@ def test_never_more_is_credited_than_was_dropped_and_in_the_end_all_of_it(histor
     assert watch.total == watch.queue.left
 
 
-@given(ticks, ticks, st.booleans())
-def test_from_whatever_moment_on_it_looks_nothing_that_was_sent_is_credited(before, after, renewed):
+@given(ticks, ticks, st.booleans(), st.none() | st.just(reading(0)))
+def test_from_whatever_moment_on_it_looks_nothing_that_was_sent_is_credited(before, after, renewed, last):
     """Comparisons begin under load, and again when classes are made anew."""
-    watch = Watch()
+    watch = Watch(last=last)
     for history in (before, [([("renew", 0)] if renewed else [], [])], after):
         for steps_before, between in history:
             for step in steps_before:
@@ -265,6 +275,7 @@ def test_a_crash_neither_credits_twice_nor_forgets(history, saved_at, crash_at):
         watch.look(between)
         if number == crash_at:
             watch.entries, watch.billed, watch.credit, watch.total = disk
+            watch.last = None
         assert watch.credit <= watch.queue.dropped
     while watch.queue.waiting:
         watch.queue.live("send", 0)
@@ -280,7 +291,7 @@ def test_the_other_order_of_reading_would_credit_what_was_sent():
     early = watch.queue.sent
     for step in (("queue", 5), ("send", 0)):
         watch.queue.live(*step)
-    wrong = compared(baseline(watch.entries), reading(watch.queue.queued), {A: early})
+    wrong = compared(baseline(watch.entries), None, reading(watch.queue.queued), {A: early})
     assert dropped_between(watch.entries, wrong) == {A: 5}
     watch.look()
     assert watch.credit == 0

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Upload floods with the real daemon: what our queues drop is charged to nobody, whatever happens meanwhile."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from esimshaper.core.model import Counters
+from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab.namespaces import wait_until
+from tests.netns.router import Measure, Router
+
+CLIENTS = """clients:
+  - {name: alice, mac: "02:00:00:00:00:10", group: family}
+  - {name: bob, mac: "02:00:00:00:00:11", group: family}
+"""
+OFFERED = 5 * 1_000_000 // 8
+"""Bytes per second."""
+SLOW = "name: slow, for: each-client, limit: 10KB, period: day, then: {throttle: 1mbit}"
+PLAN = "name: plan, for: everyone, limit: 1GB, period: month, then: block"
+SECONDS = 4
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with Lab(WanKind.TUN) as built:
+        yield built
+
+
+def quotas(*rows: str) -> str:
+    return CLIENTS + "quotas:\n" + "".join(f"  - {{{row}}}\n" for row in rows)
+
+
+def started(router: Router) -> Router:
+    router.start()
+    for _ in range(2):
+        router.await_tick()
+    return router
+
+
+def flood(server: str, seconds: float = SECONDS) -> None:
+    """Five times what a throttled client may send."""
+    traffic.udp_up(server, int(OFFERED * seconds), bits=OFFERED * 8)
+
+
+def used(router: Router, quota: str, subject: str) -> int:
+    rows = router.get("/v1/quotas")["quotas"]
+    return int(next(row for row in rows if (row["quota"], row["subject"]) == (quota, subject))["used_bytes"])
+
+
+def history(router: Router) -> Counters:
+    rows = router.get("/v1/history", by="day")["rows"]
+    return Counters(sum(row["down_bytes"] for row in rows), sum(row["up_bytes"] for row in rows))
+
+
+def charged_never_falls(router: Router) -> Callable[[], None]:
+    """To be called again and again."""
+    last = [0.0]
+
+    def look() -> None:
+        scraped = router.scrape()
+        up = scraped['esimshaper_wan_transmit_bytes_total{interface="wan0"}']
+        clients = sum(v for name, v in scraped.items() if name.startswith("esimshaper_client_transmit_bytes_total"))
+        assert up >= last[0]
+        assert up == clients
+        last[0] = up
+
+    return look
+
+
+def charged(moved: Measure) -> tuple[int, int]:
+    return moved.sum.up_bytes, moved.bill.seen_by_router.up_bytes
+
+
+@pytest.mark.parametrize(
+    ("kind", "link"),
+    [
+        (WanKind.TUN, ""),
+        (WanKind.TAP, ""),
+        (WanKind.TUN, "upload: 4mbit"),
+        (WanKind.TAP, "download: 4mbit"),
+    ],
+)
+def test_a_flood_is_charged_as_it_is_billed(make_router: Callable[..., Router], kind: WanKind, link: str) -> None:
+    with Lab(kind) as lab:
+        router = make_router(lab, quotas(SLOW, PLAN))
+        router.config.write_text(router.config.read_text().replace("wan0}", f"wan0, {link}}}"))
+        started(router)
+        before, plan, look = router.measure(), used(router, "plan", "everyone"), charged_never_falls(router)
+        running = lab.clients[0].start(flood, lab.servers4[0])
+        while not running.done():
+            look()
+        running.result()
+        lab.clients[1].call(flood, lab.servers6[0], 1)
+        moved = router.measure() - before
+        look()
+        assert moved.bill.seen_by_router.up_bytes < OFFERED * (SECONDS + 1) / 2
+        assert charged(moved)[0] == charged(moved)[1]
+        assert moved.bill.of(lab.servers4[0]).up_bytes == moved.totals["alice"].up_bytes
+        assert used(router, "plan", "everyone") - plan == moved.sum.total_bytes
+        assert router.stop() == 0
+        router.start()
+        assert history(router) == sum(router.totals().values(), Counters())
+
+
+@pytest.mark.parametrize("subject", ["everyone", "group/family"])
+def test_a_flood_in_a_queue_in_common_is_charged_as_it_is_billed(
+    make_router: Callable[..., Router], lab: Lab, subject: str
+) -> None:
+    slow = f"name: slow, for: {subject}, limit: 10KB, period: day, then: {{throttle: 1mbit}}"
+    router = started(make_router(lab, quotas(slow)))
+    before, spent = router.measure(), used(router, "slow", subject)
+    running = [client.start(flood, server) for client, server in zip(lab.clients, lab.servers4, strict=False)]
+    for each in running:
+        each.result(30)
+    lab.clients[0].call(traffic.ping, lab.servers4[0], count=20, size=1000)
+    moved = router.measure() - before
+    assert moved.bill.seen_by_router.up_bytes < OFFERED * SECONDS / 2
+    assert used(router, "slow", subject) - spent == moved.sum.total_bytes
+    assert charged(moved)[0] == pytest.approx(charged(moved)[1], rel=0.005)
+    assert min(moved.totals[name].up_bytes for name in ("alice", "bob")) > 0
+
+
+def test_a_kill_in_a_flood_neither_charges_nor_credits_twice(make_router: Callable[..., Router], lab: Lab) -> None:
+    router = started(make_router(lab, quotas(SLOW, PLAN)))
+    before, plan = router.measure(), used(router, "plan", "everyone")
+    running = lab.clients[0].start(flood, lab.servers4[0], 12)
+    for _ in range(3):
+        router.await_tick()
+        router.kill()
+        router.start()
+    assert not running.done()
+    running.result(30)
+    moved = router.measure() - before
+    assert charged(moved)[0] == charged(moved)[1]
+    assert used(router, "plan", "everyone") - plan == moved.sum.total_bytes
+
+
+def test_a_block_is_not_reached_by_what_was_dropped(make_router: Callable[..., Router], lab: Lab) -> None:
+    """A third of what is offered would be over the limit, a fifth leaves."""
+    limit = OFFERED * SECONDS // 3
+    daily = f"name: daily, for: client/alice, limit: {limit}B, period: day, then: block"
+    router = started(make_router(lab, quotas(SLOW, daily)))
+    before = router.measure()
+    lab.clients[0].call(flood, lab.servers4[0])
+    moved = router.measure() - before
+    assert charged(moved)[0] == charged(moved)[1] < limit
+    assert lab.clients[0].call(traffic.ping, lab.servers4[0], count=1).down
+    assert "(daily" not in router.log.read_text()
+    left = limit - used(router, "daily", "client/alice")
+    with contextlib.suppress(OSError):  # she is told when it is reached
+        lab.clients[0].call(flood, lab.servers4[0])
+    again = (router.measure() - before).bill.seen_by_router.up_bytes - moved.bill.seen_by_router.up_bytes
+    assert left - 2000 <= again <= left, "and it is where it should be"
+
+
+def test_a_wan_that_returns_in_a_flood_credits_nothing_that_was_sent(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    router = started(make_router(lab, quotas(SLOW, PLAN)))
+    before = router.measure()
+    running = lab.clients[0].start(flood, lab.servers4[0], 8)
+    for kind in (WanKind.TAP, WanKind.TUN):
+        router.await_tick()
+        lab.recreate_wan(kind)
+        wait_until("attaching again", lambda: router.get("/v1/status")["wan"]["attached"], timeout=10)
+    running.result(30)
+    up, bill = charged(router.measure() - before)
+    assert bill <= up < bill + 5 * OFFERED, "charged are at most the moments around a return"
