@@ -10,9 +10,13 @@ import itertools
 import os
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from statistics import median
 
+from esimshaper.core.limits import Marks, Policy
+from esimshaper.core.model import FIRST_CLIENT_ACCOUNT
 from esimshaper.edge import libbpf
+from esimshaper.edge.meter import Meter
 from tests.bench.place import Place
 from tests.bench.population import mark_of, run
 from tests.bench.rows import Row, middling
@@ -37,12 +41,34 @@ def rows(place: Place) -> Iterator[Row]:
         os.close(empty)
         yield middling("an empty program", floor, "ns", "taken off the others")
         mark = mark_of(run(meter, "lan_ingress_ethernet", frame("IPv6", 64, up=True)))
+
+        def added(program: str, packet: bytes) -> list[float]:
+            taken = [run(meter, program, packet, mark, REPEAT).nanoseconds for _ in range(rounds)]
+            return [nanoseconds - median(floor) for nanoseconds in taken]
+
         for program in ("lan_ingress_ethernet", "wan_egress_raw", "wan_ingress_raw"):
             for family, (name, size) in itertools.product(HEADERS, SIZES.items()):
-                packet = frame(family, size, up=program != "wan_ingress_raw")
-                taken = [run(meter, program, packet, mark, REPEAT).nanoseconds for _ in range(rounds)]
-                added = [nanoseconds - median(floor) for nanoseconds in taken]
-                yield middling(f"{program}, {name} {family}", added, "ns")
+                yield middling(
+                    f"{program}, {name} {family}",
+                    added(program, frame(family, size, up=program != "wan_ingress_raw")),
+                    "ns",
+                )
+        set_limits(meter, limited=True)
+        for program in ("wan_egress_raw", "wan_ingress_raw"):
+            packet = frame("IPv4", SIZES["small"], up=program != "wan_ingress_raw")
+            yield middling(f"{program}, small IPv4, limits of client, group and all", added(program, packet), "ns")
+
+
+def set_limits(meter: Meter, *, limited: bool) -> None:
+    """The first client is in a group, and all three accounts have every limit and mark, none of them near; or none."""
+    if not limited:
+        meter.write_policies(dict.fromkeys((FIRST_CLIENT_ACCOUNT, meter.everyone), Policy()))
+        return
+    meter.add_groups(["bench"])
+    group, far = meter.read().groups["bench"], Marks(1 << 60, 1 << 60, 1 << 60)
+    policy = Policy(block_at=far, throttle_at=far, warn_at=far)
+    chained = {FIRST_CLIENT_ACCOUNT: replace(policy, parent=group), group: replace(policy, parent=meter.everyone)}
+    meter.write_policies({**chained, meter.everyone: policy})
 
 
 def frame(family: str, size: int, *, up: bool) -> bytes:

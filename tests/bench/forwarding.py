@@ -24,6 +24,7 @@ from esimshaper.lab import Host, Lab, WanKind
 from tests.bench import blaster
 from tests.bench.bill import attach, total
 from tests.bench.blaster import Cost, Volley
+from tests.bench.cost import set_limits
 from tests.bench.place import Place
 from tests.bench.rows import Row, Verdict, aim, exact, middling, number, spread
 
@@ -55,11 +56,16 @@ PEER = """table inet bench_peer {
 
 
 class How(Enum):
-    """What counts. The peer is nftables' sets with connection tracking's accounting."""
+    """What counts. The peer is nftables' sets with connection tracking's accounting, without limits."""
 
     NOTHING = "nothing counts"
     PEER = "nftables"
     OURS = "esimshaper"
+    LIMITED = "esimshaper with limits"
+
+    @property
+    def ours(self) -> bool:
+        return self in (How.OURS, How.LIMITED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ CASES = (
 
 
 def rows(place: Place) -> Iterator[Row]:
-    """Five rows for each case."""
+    """Seven rows for each case."""
     rounds = 9 if place.quick else 60
     lab = Lab(WanKind.VETH, clients=("client",))
     with lab, place.meter("forwarding") as (meter, markers):
@@ -94,7 +100,7 @@ def rows(place: Place) -> Iterator[Row]:
         track = Track(lab, meter, markers, 8_000 if place.quick else 15_000)
         costs: dict[tuple[Case, How], list[Cost]] = {(case, how): [] for case in CASES for how in How}
         for turn in range(rounds):
-            order = itertools.islice(itertools.cycle(How), turn % 3, turn % 3 + 3)
+            order = itertools.islice(itertools.cycle(How), turn % len(How), turn % len(How) + len(How))
             for how in order:
                 track.switch(how)
                 for case in CASES:
@@ -110,9 +116,13 @@ def case_rows(case: Case, costs: dict[How, list[Cost]]) -> Iterator[Row]:
     for how, measured in costs.items():
         figures = [cost.nanoseconds * scale for cost in measured]
         yield middling(f"{case.name}: {how.value}", figures, case.unit, throughput(case, measured))
-    ours, peer, plain = ([cost.nanoseconds for cost in costs[how]] for how in (How.OURS, How.PEER, How.NOTHING))
+    ours, peer, plain, limited = (
+        [cost.nanoseconds for cost in costs[how]] for how in (How.OURS, How.PEER, How.NOTHING, How.LIMITED)
+    )
     ratios = [one / other for one, other in zip(ours, peer, strict=True)]
     yield aim(f"{case.name}: ours against nftables", median(ratios), "times", 1.0, spread(ratios))
+    ratios = [one / other for one, other in zip(limited, peer, strict=True)]
+    yield aim(f"{case.name}: ours with limits against nftables", median(ratios), "times", 1.0, spread(ratios))
     ratios = [one / other for one, other in zip(ours, plain, strict=True)]
     added = median(one - other for one, other in zip(ours, plain, strict=True)) * scale
     detail = f"{spread(ratios)}; ours adds {number(round(added))} {case.unit}"
@@ -141,11 +151,12 @@ class Track:
         """Connection tracking decides at a flow's first packet: every run has flows of its own."""
         if self.how is How.PEER:
             self.router.run(["nft", "delete", "table", "inet", "bench_peer"])
-        if self.how is How.OURS:
+        if self.how.ours:
             self.router.call(self._detach)
         if how is How.PEER:
             self.router.run(["nft", "-f", "-"], text_in=PEER)
-        if how is How.OURS:
+        if how.ours:
+            set_limits(self.meter, limited=how is How.LIMITED)
             self.router.call(attach, self.meter, self.markers)
         self.router.sysctl(netfilter__nf_conntrack_acct=int(how is How.PEER))
         self.how = how
@@ -202,7 +213,7 @@ class Track:
 
     def _counted(self) -> int:
         """Packets that whatever counts has counted."""
-        if self.how is How.OURS:
+        if self.how.ours:
             counters = total(self.meter.read())
             return counters.up_packets + counters.down_packets
         if self.how is How.PEER:
