@@ -253,9 +253,10 @@ def _limited(
 def _chains(
     rules: Rules, reading: Reading, tallies: Iterable[Tally], before: Standing
 ) -> Mapping[Subject, chain.Chain]:
-    """Of everybody who is there, has used something, or was last heard of as not open."""
-    counted = {ClientKey(each.subject.id) for each in tallies if each.subject.kind is SubjectKind.CLIENT}
-    clients = {*reading.owners.values(), *counted, *before.levels}
+    """Of everybody who is there, has used something, was set by hand, or was last heard of as not open."""
+    subjects = (each.subject for each in (*tallies, *before.overrides))
+    named = {ClientKey(subject.id) for subject in subjects if subject.kind is SubjectKind.CLIENT}
+    clients = {*reading.owners.values(), *named, *before.levels}
     return chain.chains(clients, rules.names, rules.groups, (quota.subject for quota in rules.quotas))
 
 

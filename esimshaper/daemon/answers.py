@@ -102,7 +102,7 @@ class Answers:
         return report_quotas.grant_document(self._state(), self._facts(), subject, size, until)
 
     def _override(self, params: Params, manual: Manual | None) -> Document:
-        only(params, "subject", "seconds")
+        only(params, "subject", *(["seconds"] if manual else []))
         subject, until = self._subject(params), self._until(params)
         self._on_loop(self._change(lambda state: pipeline.override(state, subject, manual, until)))
         return report_quotas.by_hand_document(self._state(), self._facts(), subject)

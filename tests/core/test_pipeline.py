@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from esimshaper.core.limits import Manual
+from esimshaper.core.limits import Level, Manual, Subject, SubjectKind
 from esimshaper.core.model import (
     ROUTER,
     UNATTRIBUTED,
@@ -230,3 +230,9 @@ def test_memory_stays_small_while_nothing_can_be_saved(quiet):
             state = not_saved(state, POLICY) if booking else state
     assert len(state.pending) < 100
     assert state.unsaved_bytes == state.baseline.totals[ALICE].total_bytes
+
+
+def test_client_that_was_blocked_before_it_was_ever_seen_is_said_to_be_blocked(quiet):
+    stranger = Subject(SubjectKind.CLIENT, "02:00:00:00:00:99")
+    state, _ = advance(override(quiet, stranger, Manual.BLOCK), POLICY, NOW, seen(1002))
+    assert state.verdicts[stranger].level is Level.BLOCKED
