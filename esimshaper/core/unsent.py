@@ -39,9 +39,8 @@ def compared(
         return before
     known = last.queued if last and last.epoch == reading.epoch else None
     if known is not None:
-        before = {
-            account: Unsent(Sent(now.link), surplus=0) for account, now in sent.items() if not known.get(account)
-        } | before
+        unused = (account for account in sent if account not in before and not known.get(account))
+        before = {**before, **{account: Unsent(Sent(sent[account].link), surplus=0) for account in unused}}
     return {
         account: _compared(before.get(account), reading.queued.get(account, 0), now) for account, now in sent.items()
     }
@@ -145,7 +144,7 @@ def _ended(before: Entries, after: Entries) -> Iterator[tuple[Account, int]]:
 def _wanted(entry: Unsent, *, shared: bool) -> int:
     if shared or entry.surplus is None:
         return entry.dropped
-    return max(entry.dropped, entry.queued - entry.sent.bytes - entry.surplus)
+    return max(0, entry.queued - entry.sent.bytes - entry.surplus)
 
 
 def _charge(sizes: dict[ClientKey, int], clients: Sequence[ClientKey], size: int) -> int:

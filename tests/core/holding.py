@@ -24,6 +24,7 @@ from esimshaper.core.model import (
     Counters,
     Observation,
     Reading,
+    Sent,
 )
 from esimshaper.core.pipeline import Outcome, Rules, advance, resume, saved
 from esimshaper.core.state import State
@@ -74,6 +75,7 @@ class Router:
         self.reading = Reading(7, 1000.0, {}, OWNERS, {}, {"family": FAMILY, "unknown": UNKNOWN}, WHOLE, FREE)
         self.now, self.trusted = MIDNIGHT + 43200, True
         self.told: list[str] = []
+        self.sent: dict[Account, Sent] | None = None
 
     def use(self, **counts: int) -> "Router":
         """What is counted, in absolute numbers, by name of the account in this module."""
@@ -90,7 +92,7 @@ class Router:
         self.use(**counts)
         self.now += seconds
         self.reading = replace(self.reading, boottime=self.reading.boottime + seconds)
-        seen = Observation(self.reading, clock_trusted=self.trusted)
+        seen = Observation(self.reading, clock_trusted=self.trusted, sent=self.sent)
         self.state, outcome = advance(self.state, self.rules, self.now, seen)
         if outcome.booking:
             self.state = saved(self.state, outcome.booking)

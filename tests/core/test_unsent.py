@@ -72,7 +72,7 @@ def test_the_first_looks_only_find_out_where_things_stand():
 
 @pytest.mark.parametrize(
     "later",
-    [sent(400), sent(9000, packets=3), sent(9000, link=2)],
+    [sent(400, packets=9000), sent(9000, packets=3), sent(9000, link=2)],
     ids=["fewer bytes", "fewer packets", "another interface"],
 )
 def test_classes_made_anew_credit_nothing(later):

@@ -25,8 +25,18 @@ from esimshaper.core.limits import (
     Tally,
     Window,
 )
-from esimshaper.core.model import Account, Budget, ClientKey, Counters, HistoryPeriod, HistoryRow, Identity, Resolution
-from esimshaper.core.state import Baseline, Booking
+from esimshaper.core.model import (
+    Account,
+    Budget,
+    ClientKey,
+    Counters,
+    HistoryPeriod,
+    HistoryRow,
+    Identity,
+    Resolution,
+    Sent,
+)
+from esimshaper.core.state import Baseline, Booking, Unsent
 from esimshaper.edge import history_schema
 from esimshaper.edge.history import KEPT, History, HistoryError
 
@@ -175,6 +185,17 @@ baselines = st.builds(
     time=st.floats(0, 1e10),
     clock_sure=st.booleans(),
     standing=standings,
+    unsent=st.dictionaries(
+        st.integers(0, 2000).map(Account),
+        st.builds(
+            Unsent,
+            st.builds(Sent, *[st.integers(0, 2**40)] * 4),
+            st.integers(0, 2**62),
+            st.none() | st.integers(-(2**62), 2**62),
+            *[st.integers(0, 2**62)] * 2,
+        ),
+        max_size=3,
+    ),
 )
 
 
