@@ -254,7 +254,7 @@ def _chains(
     rules: Rules, reading: Reading, tallies: Iterable[Tally], before: Standing
 ) -> Mapping[Subject, chain.Chain]:
     """Of everybody who is there, has used something, was set by hand, or was last heard of as not open."""
-    subjects = (each.subject for each in (*tallies, *before.overrides))
+    subjects = [*(each.subject for each in tallies), *(each.subject for each in before.overrides)]
     named = {ClientKey(subject.id) for subject in subjects if subject.kind is SubjectKind.CLIENT}
     clients = {*reading.owners.values(), *named, *before.levels}
     return chain.chains(clients, rules.names, rules.groups, (quota.subject for quota in rules.quotas))
