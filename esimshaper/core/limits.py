@@ -125,6 +125,7 @@ class Tally:
     saved with `used`, or a restart would announce them again.
 
     `used` is a sum of differences of Budgets, so it may be low by a packet for a moment, at the start even below zero.
+    other_start, other_used: the window that the clock left for this one, and what was used in it; it may go back there.
     """
 
     quota: str
@@ -135,6 +136,8 @@ class Tally:
     allowed: int = 0
     warned: int = 0
     reached: bool = False
+    other_start: int = 0
+    other_used: int = 0
 
 
 @dataclass(frozen=True, slots=True)

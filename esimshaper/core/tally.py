@@ -156,13 +156,37 @@ def _tallied(before: Tally | None, quota: Quota, subject: Subject, turn: Turn) -
     if before is None:
         first = quota.used if quota.subject == subject else 0
         return Tally(quota.name, subject, window, used=first + moved, allowed=quota.limit)
-    if turn.now >= before.window.end and turn.settled:
-        return Tally(quota.name, subject, window, used=moved, allowed=quota.limit)
+    if turn.settled and turn.now >= before.window.end:
+        return _in_later_window(before, quota, window, moved)
+    if turn.settled and window.end <= before.window.start:
+        before = _in_earlier_window(before, window)
     # The same window; or another period or zone; or a clock that went back: never a second window for nothing.
-    tally = (
-        before if not moved and window == before.window else replace(before, window=window, used=before.used + moved)
-    )
+    if not moved and window == before.window:
+        return _held_to(before, quota)
+    ahead = moved if before.other_start > window.start else 0
+    tally = replace(before, window=window, used=before.used + moved, other_used=before.other_used + ahead)
     return _held_to(tally, quota)
+
+
+def _in_later_window(before: Tally, quota: Quota, window: Window, moved: int) -> Tally:
+    """A new one; or that from which the clock had gone back, as it was, and what was used meanwhile."""
+    left, own = before.window.start, before.used - before.granted
+    tally = Tally(quota.name, before.subject, window, used=moved, allowed=quota.limit, other_start=left, other_used=own)
+    if before.other_start != window.start:
+        return tally
+    used = before.other_used + moved
+    warned = sum(1 for mark in quota.warn_at if mark <= used)
+    return replace(tally, used=used, warned=warned, reached=before.reached and used >= quota.limit)
+
+
+def _in_earlier_window(before: Tally, window: Window) -> Tally:
+    """What was used in either counts: the later one may have been opened by a clock that was wrong."""
+    behind = before.other_start < before.window.start
+    again = before.other_used if before.other_start == window.start else 0
+    tally = replace(before, used=before.used + again)
+    if not behind:
+        return tally
+    return replace(tally, other_start=before.window.start, other_used=before.used - before.granted)
 
 
 def _held_to(tally: Tally, quota: Quota) -> Tally:

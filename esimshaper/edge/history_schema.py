@@ -81,6 +81,8 @@ CREATE TABLE tallies (
     allowed INTEGER NOT NULL,
     warned INTEGER NOT NULL,
     reached INTEGER NOT NULL,
+    other_start INTEGER NOT NULL,
+    other_used INTEGER NOT NULL,
     PRIMARY KEY (quota, kind, subject)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE grants (

@@ -102,8 +102,10 @@ def _counters(baseline: Baseline) -> Rows:
 def _standing(rows: Callable[[str], Iterable[Values]]) -> Standing:
     return Standing(
         tallies=tuple(
-            Tally(quota, _subject(kind, name), Window(start, end), used, granted, allowed, warned, bool(reached))
-            for quota, kind, name, start, end, used, granted, allowed, warned, reached in rows("tallies")
+            Tally(
+                quota, _subject(kind, name), Window(start, end), used, granted, allowed, warned, bool(reached), *other
+            )
+            for quota, kind, name, start, end, used, granted, allowed, warned, reached, *other in rows("tallies")
         ),
         grants=tuple(
             Grant(quota, _subject(kind, name), size, until) for _, quota, kind, name, size, until in rows("grants")
@@ -122,7 +124,8 @@ def _unsent_values(each: Unsent) -> Values:
 
 def _tally_values(tally: Tally) -> Values:
     window = (tally.window.start, tally.window.end)
-    return *window, tally.used, tally.granted, tally.allowed, tally.warned, tally.reached
+    other = (tally.other_start, tally.other_used)
+    return *window, tally.used, tally.granted, tally.allowed, tally.warned, tally.reached, *other
 
 
 def _subject_values(subject: Subject) -> tuple[str, str]:

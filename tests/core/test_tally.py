@@ -110,6 +110,47 @@ def test_a_clock_set_back_gives_no_second_window():
     assert (tally.used, tally.warned, tally.reached) == (650, 1, True)
 
 
+def test_a_clock_that_comes_back_finds_its_window_as_it_left_it():
+    router = Router(quota())
+    router.tick(A=600)
+    for step, used in ((-3 * DAY, 600), (-400 * DAY, 600), (403 * DAY, 600)):
+        router.now += step
+        router.tick()
+        assert (router.tally().used, router.tally().reached) == (used, True)
+    router.now -= DAY
+    router.tick(A=650)
+    router.now += DAY
+    router.tick(A=670)
+    assert (router.tally().window, router.tally().used) == (TODAY, 670)
+    assert len([told for told in router.told if "used up" in told]) == 1
+
+
+def test_a_clock_that_was_ahead_for_a_while_gives_no_second_window_and_takes_none():
+    router = Router(quota())
+    router.tick(A=300)
+    router.now += 400 * DAY
+    router.tick(A=400)
+    assert router.tally().used == 100
+    router.restart()
+    router.now -= 400 * DAY
+    router.tick(A=410)
+    assert (router.tally().window, router.tally().used) == (TODAY, 410)
+    router.now += DAY
+    router.tick(A=420)
+    assert (router.tally().window, router.tally().used) == (TOMORROW, 10)
+
+
+def test_around_midnight_each_window_counts_what_was_used_while_it_was_read():
+    router = Router(quota())
+    router.tick(43198, A=300)
+    router.tick(2, A=350)
+    router.now -= 60
+    router.tick(A=370)
+    assert (router.tally().window, router.tally().used) == (TODAY, 370)
+    router.tick(59, A=380)
+    assert (router.tally().window, router.tally().used) == (TOMORROW, 80)
+
+
 def test_without_a_trusted_clock_a_window_ends_by_boot_time_only():
     router = Router(quota())
     router.tick(A=600)

@@ -53,7 +53,7 @@ BASELINE = Baseline(
     clock_sure=True,
     standing=Standing(
         tallies=(
-            Tally("daily", Subject(SubjectKind.CLIENT, ALICE), Window(0, 2**33), 2**40, 5, 2**40, 2, reached=True),
+            Tally("daily", Subject(SubjectKind.CLIENT, ALICE), Window(0, 2**33), 2**40, 5, 2**40, 2, True, -7, 2**41),
             Tally("plan", EVERYONE, Window(-(2**33), 0), -1500),
         ),
         grants=(Grant("daily", Subject(SubjectKind.CLIENT, ALICE), 5, 2**32),) * 2,
