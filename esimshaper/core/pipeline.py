@@ -17,7 +17,18 @@ from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 
 from esimshaper.core import chain, clock, ledger, notices, policy, tally, unsent
-from esimshaper.core.limits import Manual, Override, Policy, Quota, Shaped, Standing, Subject, SubjectKind, Tally
+from esimshaper.core.limits import (
+    STRANGER,
+    Manual,
+    Override,
+    Policy,
+    Quota,
+    Shaped,
+    Standing,
+    Subject,
+    SubjectKind,
+    Tally,
+)
 from esimshaper.core.model import Account, Budget, ClientKey, Counters, Identity, Observation, Reading, Unusable, Usage
 from esimshaper.core.naming import identities
 from esimshaper.core.period import window
@@ -57,13 +68,14 @@ class Outcome:
 
     booking: save it, call `saved` or `not_saved`, then announce its notices.
     policies: what the kernel is to know of each account; classes are still 0. shaped: which accounts need them.
-    new_groups: give them an account in the kernel; their policies follow at the next tick.
+    new_groups, new_clients: give them an account in the kernel; their policies follow at the next tick.
     """
 
     booking: Booking | None = None
     policies: Mapping[Account, Policy] = field(default_factory=dict)
     shaped: tuple[Shaped, ...] = ()
     new_groups: tuple[str, ...] = ()
+    new_clients: tuple[ClientKey, ...] = ()
 
 
 def advance(state: State, rules: Rules, now: float, seen: Observation) -> tuple[State, Outcome]:
@@ -228,9 +240,10 @@ def _limited(
     tallies = tally.tallied(live, rules.quotas, turn)
 
     chains = _chains(rules, reading, tallies, before)
-    by_hand = chain.by_hand(chains, overrides)
+    everybody = {**chains, **_chains_of_listed(rules, overrides)}
+    by_hand = chain.by_hand(everybody, overrides)
     held = tally.by_subject(rules.quotas, tallies)
-    place = policy.Place(accounts, reading.free, baseline.budgets, chains, held, by_hand)
+    place = policy.Place(accounts, reading.free, baseline.budgets, everybody, held, by_hand)
     refused = policy.refusals(place, reading.refused)
 
     teller = notices.Teller(rules.names, at.time, rules.zone)
@@ -247,7 +260,9 @@ def _limited(
         notices=(*state.notices, *anew, *marked, *changed),
     )
     groups = policy.new_groups(rules.quotas, reading.groups)
-    return following, Outcome(None, policy.policies(place), policy.shaped(place), groups)
+    absent = {ClientKey(s.id) for s in everybody if s.kind is SubjectKind.CLIENT and s != STRANGER}
+    known = policy.new_clients(place, absent.difference(reading.owners.values()))
+    return following, Outcome(None, policy.policies(place), policy.shaped(place), groups, known)
 
 
 def _chains(
@@ -258,6 +273,12 @@ def _chains(
     named = {ClientKey(subject.id) for subject in subjects if subject.kind is SubjectKind.CLIENT}
     clients = {*reading.owners.values(), *named, *before.levels}
     return chain.chains(clients, rules.names, rules.groups, (quota.subject for quota in rules.quotas))
+
+
+def _chains_of_listed(rules: Rules, overrides: Iterable[Override]) -> Mapping[Subject, chain.Chain]:
+    """Of those whom people have named, by hand or in the settings, whether they were ever here or not."""
+    by_hand = (ClientKey(each.subject.id) for each in overrides if each.subject.kind is SubjectKind.CLIENT)
+    return chain.chains({*rules.names, *by_hand}, rules.names, rules.groups)
 
 
 def _read(state: State) -> Baseline:

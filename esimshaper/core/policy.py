@@ -10,6 +10,7 @@ changes with grants, windows and settings only, and the kernel needs no word fro
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from esimshaper.core.limits import (
     NO_LIMIT,
@@ -27,7 +28,7 @@ from esimshaper.core.limits import (
     Subject,
     SubjectKind,
 )
-from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, Account, Budget
+from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, Account, Budget, ClientKey
 
 _UNUSED = Budget()
 _FIELDS = {Direction.BOTH: "both", Direction.DOWNLOAD: "download", Direction.UPLOAD: "upload"}
@@ -63,6 +64,21 @@ def policies(place: Place) -> Mapping[Account, Policy]:
             prepared[budget] = _policy(place, numbers, account, STRANGER)
         told[account] = prepared[budget]
     return told
+
+
+def new_clients(place: Place, absent: Iterable[ClientKey]) -> tuple[ClientKey, ...]:
+    """Those of `absent`, clients without an account, for whom another Policy holds than for a stranger.
+
+    The kernel would take them for strangers, at the first packet: after a reboot with nothing used, and nothing set by
+    hand. Half of the free accounts stay free, for devices that come.
+    """
+    if not place.free:
+        return ()
+    numbers = {subject: account for account, subject in place.accounts.items()}
+    stranger = _policy(place, numbers, place.free[0], STRANGER)
+    subjects = (Subject(SubjectKind.CLIENT, key) for key in sorted(absent))
+    other = (ClientKey(s.id) for s in subjects if _policy(place, numbers, place.free[0], s) != stranger)
+    return tuple(islice(other, len(place.free) // 2))
 
 
 def new_groups(quotas: Iterable[Quota], groups: Mapping[str, Account]) -> tuple[str, ...]:

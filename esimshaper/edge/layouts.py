@@ -29,8 +29,8 @@ LAYOUTS = {
 }
 """Key and value of each map; the queue `free_accounts` (NUMBER) and the ring (ANNOUNCEMENT) are apart."""
 
-MAC = 0
-"""CLIENT_MAC of enum client_kind."""
+MAC, IP = 0, 1
+"""enum client_kind."""
 
 GROUPS = 32
 """As many as there may be; their accounts follow that of everyone, which follows those of clients."""

@@ -17,6 +17,7 @@ from esimshaper.core.facts import FailedOperation, Operation
 
 SONAME = "libbpf.so.1"
 BATCH = 4096
+NO_EXIST = 1  # BPF_NOEXIST, include/uapi/linux/bpf.h
 
 _SAMPLE = ct.CFUNCTYPE(ct.c_int, ct.c_void_p, ct.POINTER(ct.c_ubyte), ct.c_size_t)
 

@@ -4,6 +4,7 @@
 The daemon writes policies and groups here; counters are the kernel's.
 """
 
+import contextlib
 import heapq
 import ipaddress
 import time
@@ -132,6 +133,22 @@ class Meter:
         for name, account in zip((name for name in names if name not in known), unused, strict=False):
             self._maps["groups"].update(layouts.GROUP_KEY.pack(name.encode()), layouts.NUMBER.pack(account))
 
+    def add_clients(self, clients: Iterable[ClientKey]) -> None:
+        """Gives each client an account before it is heard of, as the kernel does with a new one. Raises OSError.
+
+        Killed in between, an account belongs to nobody until the maps are made anew; there are enough.
+        """
+        free = libbpf.Map(self.generation / "free_accounts", 0, layouts.NUMBER.size)
+        with contextlib.closing(free):
+            for client in clients:
+                number = free.pop()
+                if number is None:
+                    return
+                try:
+                    self._maps["clients"].update(client_bytes(client), number, libbpf.NO_EXIST)
+                except FileExistsError:  # its first packet came just now
+                    free.update(b"", number)
+
     def write_policies(self, policies: Mapping[Account, Policy]) -> None:
         """Tells the kernel; each takes effect with the next packet."""
         for account, policy in policies.items():
@@ -225,6 +242,15 @@ def _policy(fields: tuple[int, ...]) -> Policy:
         open_class=open_class,
         throttled_class=throttled_class,
     )
+
+
+def client_bytes(client: ClientKey) -> bytes:
+    """The `struct client_key` of that text."""
+    if "::" not in client and client.count(":") == 5:  # other IPv6 addresses have 7
+        return layouts.CLIENT_KEY.pack(bytes.fromhex(client.replace(":", "")), layouts.MAC)
+    ip = ipaddress.ip_address(client)
+    mapped = ipaddress.IPv6Address(f"::ffff:{ip}") if ip.version == 4 else ip
+    return layouts.CLIENT_KEY.pack(mapped.packed, layouts.IP)
 
 
 def client_key(address: bytes, kind: int) -> ClientKey:

@@ -10,7 +10,7 @@ import pytest
 
 from esimshaper.core import model
 from esimshaper.core.model import Reason
-from esimshaper.edge import compiler, layouts
+from esimshaper.edge import compiler, layouts, meter
 
 BPF = Path(__file__).parents[2] / "bpf"
 HEADER = (BPF / "esimshaper.h").read_text()
@@ -89,12 +89,19 @@ def test_reasons_of_unattributed_bytes_are_those_marked_so() -> None:
 
 def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
     names = (
-        *("ACCOUNT_UNATTRIBUTED", "ACCOUNT_ROUTER", "ACCOUNT_FIRST_CLIENT", "CLIENT_MAC", "GROUPS"),
+        *("ACCOUNT_UNATTRIBUTED", "ACCOUNT_ROUTER", "ACCOUNT_FIRST_CLIENT", "CLIENT_MAC", "CLIENT_IP", "GROUPS"),
         *("POLICY_BLOCKED", "POLICY_EXEMPT", "ANNOUNCE_CLIENT", "ANNOUNCE_LIMIT", "ANNOUNCE_WARN"),
     )
     printed = compiled(tmp_path, "\n".join(f'printf("%d\\n", {name});' for name in names))
     ours = [
-        *(model.ACCOUNT_UNATTRIBUTED, model.ACCOUNT_ROUTER, model.FIRST_CLIENT_ACCOUNT, layouts.MAC, layouts.GROUPS),
+        *(
+            model.ACCOUNT_UNATTRIBUTED,
+            model.ACCOUNT_ROUTER,
+            model.FIRST_CLIENT_ACCOUNT,
+            layouts.MAC,
+            layouts.IP,
+            layouts.GROUPS,
+        ),
         *(layouts.POLICY_BLOCKED, layouts.POLICY_EXEMPT),
         *(layouts.ANNOUNCE_CLIENT, layouts.ANNOUNCE_LIMIT, layouts.ANNOUNCE_WARN),
     ]
@@ -104,3 +111,11 @@ def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
 def test_every_hook_of_the_source_is_pinned_under_its_name() -> None:
     hooks = re.findall(r"^int (\w+)\(struct __sk_buff \*skb\)$", (BPF / "meter.c").read_text(), re.MULTILINE)
     assert sorted(hooks) == sorted(compiler.PROGRAMS)
+
+
+@pytest.mark.parametrize(
+    "client", ["02:00:00:00:00:10", "192.168.77.50", "2001:db8::5", "2001:db8:1:2:3:4:5:6", "fe80::1:2:3:4", "::1"]
+)
+def test_a_client_is_spelled_for_the_kernel_as_the_kernel_spells_it(client: str) -> None:
+    address, kind = layouts.CLIENT_KEY.unpack(meter.client_bytes(model.ClientKey(client)))
+    assert meter.client_key(address, kind) == client

@@ -18,7 +18,7 @@ from esimshaper.core.limits import (
     Policy,
     Shaped,
 )
-from esimshaper.core.model import ACCOUNT_ROUTER, ACCOUNT_UNATTRIBUTED, Account
+from esimshaper.core.model import ACCOUNT_ROUTER, ACCOUNT_UNATTRIBUTED, ROUTER, UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.pipeline import grant, override
 from tests.core.holding import (
     ALICE,
@@ -135,6 +135,52 @@ def test_an_account_that_was_used_before_is_prepared_from_its_present_count():
 def by_hand(router: Router, subject, manual, until=None) -> dict:
     router.state = override(router.state, subject, manual, until)
     return {account: (told.blocked, told.exempt) for account, told in router.tick().policies.items()}
+
+
+LATE = ClientKey("02:00:00:00:00:77")
+
+
+def test_a_client_with_a_limit_of_its_own_has_an_account_before_it_comes():
+    router = Router(quota(), quota("late", client(LATE), 300))
+    assert router.tick().new_clients == (LATE,)
+    router.reading = replace(router.reading, owners={**OWNERS, FREE[0]: LATE}, free=FREE[1:])
+    outcome = router.tick()
+    assert outcome.new_clients == ()
+    assert outcome.policies[FREE[0]].block_at == Marks(both=300)
+
+
+@pytest.mark.parametrize("manual", Manual)
+def test_so_has_one_that_something_was_set_for_by_hand(manual):
+    router = Router()
+    router.tick()
+    router.state = override(router.state, client(LATE), manual)
+    assert router.tick().new_clients == (LATE,)
+
+
+def test_so_has_one_that_is_listed_in_a_group_with_a_limit():
+    router = Router(quota("family", group("family"), 300), names={ALICE: "alice", LATE: "late"})
+    assert router.tick().new_clients == ()
+    router.rules = replace(router.rules, groups={LATE: "family"})
+    assert router.tick().new_clients == (LATE,)
+
+
+def test_after_a_reboot_who_has_used_something_comes_back_to_what_is_left():
+    router = Router(quota(limit=500))
+    router.tick(60, A=200)
+    router.reboot()
+    free = (A, B, T, *FREE)
+    router.reading = replace(router.reading, owners={Account(0): UNATTRIBUTED, Account(1): ROUTER}, free=free)
+    assert router.tick().new_clients == (ALICE,), "the others have no less than a stranger"
+    router.reading = replace(router.reading, owners={**router.reading.owners, A: ALICE}, free=free[1:])
+    assert router.tick().policies[A].block_at == Marks(both=300)
+
+
+def test_half_of_the_free_accounts_stay_free_for_strangers():
+    names = {ClientKey(f"02:00:00:00:01:{number:02x}"): f"c{number}" for number in range(9)}
+    router = Router(plan(), names=names, groups=dict.fromkeys(names, "family"))
+    router.rules = replace(router.rules, quotas=(quota("family", group("family"), 300),))
+    router.reading = replace(router.reading, free=tuple(Account(number) for number in range(10, 18)))
+    assert len(router.tick().new_clients) == 4
 
 
 def test_a_word_by_hand_counts_for_all_below_unless_there_is_a_nearer_one():
