@@ -210,12 +210,16 @@ class Hook(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """Whether the program of one hook sits on an interface; `problem` says why not, for people, else is empty."""
+    """Whether the program of one hook sits on an interface; `problem` says why not, for people, else is empty.
+
+    `index` is the kernel's number of the interface, 0 where there is none: one that was made anew has another.
+    """
 
     interface: str
     hook: Hook
     attached: bool
     problem: str = ""
+    index: int = 0
 
 
 @dataclass(frozen=True, slots=True)

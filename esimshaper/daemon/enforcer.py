@@ -13,7 +13,17 @@ from dataclasses import replace
 from esimshaper.core import shaping
 from esimshaper.core.classes import Change, Side, Step
 from esimshaper.core.limits import Level, Policy, Shaped, Subject, SubjectKind, Verdict
-from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, FIRST_CLIENT_ACCOUNT, Account, ClientKey, Reading, Sent
+from esimshaper.core.model import (
+    ACCOUNT_UNATTRIBUTED,
+    FIRST_CLIENT_ACCOUNT,
+    Account,
+    Attachment,
+    ClientKey,
+    Hook,
+    Observation,
+    Reading,
+    Sent,
+)
 from esimshaper.core.pipeline import Outcome
 from esimshaper.core.settings import Settings
 from esimshaper.daemon.departures import Departures
@@ -45,21 +55,28 @@ class Enforcer:
         return self._departures.read(reading.queued)
 
     def enforce(
-        self, outcome: Outcome, reading: Reading, verdicts: Mapping[Subject, Verdict], *, look_around: bool
+        self, outcome: Outcome, seen: Observation, verdicts: Mapping[Subject, Verdict], *, look_around: bool
     ) -> None:
-        """`look_around`: compare with tc though nothing else is wanted than before; somebody may have changed it."""
+        """`look_around`: compare with what is there though nothing else is wanted; somebody may have changed it."""
+        reading, link = seen.reading, _metered_link(seen.attachments)
         if outcome.new_groups:
             self._meter.add_groups(outcome.new_groups)
+        if outcome.new_clients:
+            self._meter.add_clients(outcome.new_clients)
         clients = tuple(sorted(account for account in reading.owners if account >= FIRST_CLIENT_ACCOUNT))
         shares = clients if self._wan.download or self._wan.upload else ()
-        if look_around or self._shaped != (outcome.shaped, shares):
-            self._shape(outcome, shares)
-            self._shaped = (outcome.shaped, shares)
+        wanted = (link, outcome.shaped, shares)
+        if look_around or self._shaped != wanted:
+            self._shape(outcome, shares, again=self._shaped == wanted)
+            self._shaped = wanted
         self._tell(with_classes(outcome.policies, outcome.shaped, shares))
-        refused = self._refusal.refuse(blocked_accounts(reading, verdicts))
+        if look_around and not self._refusal.is_intact():
+            log.warning("somebody removed our table from nftables; programs of blocked clients are told again")
+        refused = self._refusal.refuse(blocked_accounts(reading, verdicts), link)
         self._say((*self._shaping_problems, *([refused] if refused else [])))
 
-    def _shape(self, outcome: Outcome, shares: Sequence[Account]) -> None:
+    def _shape(self, outcome: Outcome, shares: Sequence[Account], *, again: bool) -> None:
+        """`again`: nothing else is wanted than before, on the same link."""
         found = self._shaper.observe()
         if found is None:
             return  # the link event of its return brings us back
@@ -67,6 +84,8 @@ class Enforcer:
         changes = shaping.diff(found.tree, shaping.wanted(link, outcome.shaped, shares))
         failed = self._shaper.apply(changes)
         self._departures.made_anew(made_anew(changes))
+        if again and changes and not self._shaping_problems and not failed:
+            log.warning("somebody changed our classes at %s; they are as before again", self._wan.interface)
         self._shaping_problems = (*([found.problem] if found.problem and changes else []), *failed)
 
     def _tell(self, policies: Mapping[Account, Policy]) -> None:
@@ -109,6 +128,11 @@ def with_classes(
         else:
             told[account] = policy
     return told
+
+
+def _metered_link(attachments: Iterable[Attachment]) -> int:
+    """The number of the WAN's interface, if uploads pass our program there; else 0."""
+    return next((each.index for each in attachments if each.attached and each.hook is Hook.WAN_EGRESS), 0)
 
 
 def blocked_accounts(reading: Reading, verdicts: Mapping[Subject, Verdict]) -> list[Account]:

@@ -37,6 +37,9 @@ TICK_SECONDS = 1.0
 SLOW_TICKS = 10
 """Every so many ticks it is looked at what changes seldom, or costs more to look at."""
 
+SAVE_PATIENCE = 1.5
+"""Seconds that a person waits for a slow disk, twice at most: below ANSWER_SECONDS of the answers."""
+
 log = logging.getLogger(__name__)
 
 
@@ -112,9 +115,9 @@ class Daemon:
         self._cleanup.callback(links.close)
 
         def look() -> None:
-            links.drain()
             self._look_around = True
-            self._wake.set()
+            if links.drain():  # else it was tc, which is most often ourselves: the next tick is soon enough
+                self._wake.set()
 
         loop.add_reader(links.fd, look)
         ring = self._observer.meter.announcements(self._hear)
@@ -137,7 +140,7 @@ class Daemon:
         for _ in ("groups get their accounts", "policies name them"):
             seen = self._observer.observe()
             limited, outcome = pipeline.advance(opened or self._state, self._rules, time.time(), seen)
-            self._enforcer.enforce(outcome, seen.reading, limited.verdicts, look_around=True)
+            self._enforcer.enforce(outcome, seen, limited.verdicts, look_around=True)
         self._observer.attach()
         return await self._with_predecessors(opened) if opened else None
 
@@ -175,7 +178,9 @@ class Daemon:
         self._state, outcome = pipeline.advance(resumed or self._state, self._rules, time.time(), seen)
         if outcome.booking:
             self._saving = asyncio.create_task(self._save(outcome.booking))
-        self._enforcer.enforce(outcome, seen.reading, self._state.verdicts, look_around=look_around)
+        self._enforcer.enforce(outcome, seen, self._state.verdicts, look_around=look_around)
+        if outcome.new_groups or outcome.new_clients:
+            self._wake.set()  # for their policies
         self._tick_seconds = time.monotonic() - began
 
     def _observe(self) -> Observation:
@@ -212,14 +217,15 @@ class Daemon:
     async def _change(self, change: Callable[[State], State]) -> None:
         """What a person set is in force with the next packet, and saved before they are told so.
 
-        If it cannot be saved it is in force all the same; the status says what is wrong with the disk.
+        If it cannot be saved, or not in time, it is in force all the same; who is told to ask again would grant twice.
         """
         self._state = change(self._state)
-        if self._saving:
-            await asyncio.wait([self._saving])
         self._tick()
+        if self._state.urgent and self._saving:  # a save that began before has to end first
+            await asyncio.wait([self._saving], timeout=SAVE_PATIENCE)
+            self._tick()
         if self._saving:
-            await asyncio.wait([self._saving])
+            await asyncio.wait([self._saving], timeout=SAVE_PATIENCE)
 
     def _told_of(self, state: State, booking: Booking, *, saved: bool) -> State:
         return pipeline.saved(state, booking) if saved else pipeline.not_saved(state, self._rules)

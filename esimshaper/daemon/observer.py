@@ -48,7 +48,10 @@ class Observer:
 
     def attach(self) -> None:
         """Puts our programs where they should be. Raises FailedOperation if this machine cannot."""
-        self._take(self._control.ensure(self._hooks, self.meter.program))
+        attachments = self._control.ensure(self._hooks, self.meter.program)
+        for name, hook in self._control.mended:
+            log.warning("somebody removed our filter at %s of %s; counting again", hook.value, name)
+        self._take(attachments)
 
     def observe(self) -> Observation:
         """The counters of this moment, and the rest as it was last looked at."""

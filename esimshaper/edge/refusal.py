@@ -3,8 +3,9 @@
 
 The block itself is the kernel program's at the WAN, which is exact and silent; without this table, programs would wait
 for answers that cannot come. New TCP connections get a reset, everything else ICMP "administratively prohibited". Live
-TCP connections pass, since the program at the WAN ends them on both sides. Packets to the router itself are not
-forwarded, so DNS, DHCP and its pages stay.
+TCP connections pass, since the program at the WAN ends them on both sides; but not to an interface that has no program
+yet, as after the modem came back, while the daemon may be dead. Packets to the router itself are not forwarded, so DNS,
+DHCP and its pages stay.
 """
 
 import subprocess
@@ -22,19 +23,30 @@ class Refusal:
         self._wan = wan
         self._mask = mark_mask
         self._shift = mark_shift(mark_mask)
-        self._refused: frozenset[int] | None = None  # unknown: an earlier daemon may have left its table
+        self._refused: tuple[frozenset[int], int] | None = None  # unknown: an earlier daemon may have left its table
+        self._written = ""
 
-    def refuse(self, accounts: Iterable[int]) -> str:
-        """From now on these accounts and no others; a sentence if that did not work, else empty."""
-        wanted = frozenset(accounts)
-        if wanted == self._refused:
+    def refuse(self, accounts: Iterable[int], link: int) -> str:
+        """From now on these accounts and no others; a sentence if that did not work, else empty.
+
+        `link`: number of the WAN's interface that has the program, 0 for none.
+        """
+        wanted = frozenset(accounts), link
+        if wanted == self._refused or (self._refused and not wanted[0] and not self._refused[0]):
             return ""
-        problem = _nft(self._table(wanted) if wanted else _gone())
+        problem = _nft(self._table(*wanted) if wanted[0] else _gone())
         if not problem:
-            self._refused = wanted
+            self._refused, self._written = wanted, _listed()
         return problem
 
-    def _table(self, accounts: Iterable[int]) -> str:
+    def is_intact(self) -> bool:
+        """Whether the table is as it was left; if not, the next `refuse` makes it anew."""
+        if not self._refused or not self._refused[0] or _listed() == self._written:
+            return True
+        self._refused = None
+        return False
+
+    def _table(self, accounts: Iterable[int], link: int) -> str:
         marks = ", ".join(f"{account << self._shift:#x}" for account in sorted(accounts))
         return f"""{_gone()}
 table {TABLE} {{
@@ -46,6 +58,7 @@ table {TABLE} {{
     chain refuse {{
         tcp flags & (syn | ack) == syn reject with tcp reset
         meta l4proto != tcp reject with icmpx admin-prohibited
+        meta oif != {link} meta l4proto tcp reject with tcp reset
     }}
 }}
 """
@@ -57,6 +70,12 @@ def remove() -> list[str]:
     if listed is None or f"table {TABLE}" not in listed.stdout.splitlines():
         return []
     return [] if _nft(_gone()) else [f"nftables table {TABLE}"]
+
+
+def _listed() -> str:
+    """Our table, but for the interface, which is listed as a name or as a number, depending on what there is."""
+    listed = _run(["-s", "list", "table", *TABLE.split()])
+    return "\n".join(line for line in listed.stdout.splitlines() if " oif " not in line) if listed else ""
 
 
 def _gone() -> str:

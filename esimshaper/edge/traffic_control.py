@@ -8,6 +8,7 @@ just as long as the kernel's objects do; one that was there before is never remo
 import contextlib
 import errno
 import socket
+import struct
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,9 @@ from pyroute2.netlink import NetlinkError
 from esimshaper.core.facts import ETHERNET, FILTER_PRIORITY, OURS, WITHOUT_LINK_HEADER, FailedOperation, Operation
 from esimshaper.core.model import Attachment, Hook
 
-RTMGRP_LINK = 1
+RTMGRP_LINK, RTMGRP_TC = 1, 8
+RTM_NEWQDISC = 36  # the first of those about tc; those about interfaces are below
+_HEADER = struct.Struct("=IH")  # of nlmsghdr: length, type
 ETH_P_ALL = 3
 HANDLE = 1
 INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3  # clsact's two sides, include/uapi/linux/pkt_sched.h
@@ -65,6 +68,8 @@ class TrafficControl:
     def __init__(self, markers: Path) -> None:
         self._markers = markers
         self._netlink = IPRoute()
+        self._attached: set[tuple[Link, Hook]] = set()
+        self.mended: tuple[tuple[str, Hook], ...] = ()
         self.left: list[str] = []
 
     def close(self) -> None:
@@ -91,8 +96,10 @@ class TrafficControl:
     ) -> tuple[Attachment, ...]:
         """Makes each wanted hook run the program given for its link type; what is right already is left alone.
 
+        `mended` tells where a filter of ours was gone that had been there before.
         Raises FailedOperation if this kernel or this process can attach to no interface at all.
         """
+        self.mended = ()
         return tuple(self._ensure(self._link(name), name, hook, program) for name, hook in wanted)
 
     def _ensure(
@@ -107,11 +114,14 @@ class TrafficControl:
             there = self._at_our_place(link, SIDES[hook])
             if there is None or there.label != wanted.label:
                 self._attach(link, SIDES[hook], wanted)
+                if (link, hook) in self._attached:
+                    self.mended = (*self.mended, (name, hook))
+            self._attached.add((link, hook))
         except Occupied as problem:
             return Attachment(name, hook, attached=False, problem=str(problem))
         except NetlinkError as error:
             return Attachment(name, hook, attached=False, problem=_problem(name, error))
-        return Attachment(name, hook, attached=True)
+        return Attachment(name, hook, attached=True, index=link.index)
 
     def _filters(self, link: Link, side: int) -> Iterator[Filter]:
         """The filters at one side of an interface."""
@@ -226,21 +236,24 @@ class TrafficControl:
 
 
 class LinkEvents:
-    """Changes of interfaces, as a readable file descriptor."""
+    """Changes of interfaces and of what tc has put on them, as a readable file descriptor."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
-        self._socket.bind((0, RTMGRP_LINK))
+        self._socket.bind((0, RTMGRP_LINK | RTMGRP_TC))
         self.fd = self._socket.fileno()
 
-    def drain(self) -> None:
-        """Throws away what has arrived. What changed does not matter: wanted and actual are compared anew each time."""
+    def drain(self) -> bool:
+        """Throws away what has arrived; whether an interface may have changed. How does not matter: wanted and actual
+        are compared anew each time."""
+        interface = False
         try:
             while True:
-                self._socket.recv(1)
+                interface |= _HEADER.unpack(self._socket.recv(_HEADER.size))[1] < RTM_NEWQDISC
         except OSError as error:  # ENOBUFS: more came than the socket holds, and some of it is lost
             if error.errno not in (errno.EAGAIN, errno.ENOBUFS):
                 raise
+            return interface or error.errno == errno.ENOBUFS
 
     def close(self) -> None:
         self._socket.close()
