@@ -240,7 +240,7 @@ def _limited(
     tallies = tally.tallied(live, rules.quotas, turn)
 
     chains = _chains(rules, reading, tallies, before)
-    everybody = {**chains, **_chains_of_listed(rules, overrides)}
+    everybody = {**chains, **chain.chains(rules.names, rules.names, rules.groups)}  # also who was never here
     by_hand = chain.by_hand(everybody, overrides)
     held = tally.by_subject(rules.quotas, tallies)
     place = policy.Place(accounts, reading.free, baseline.budgets, everybody, held, by_hand)
@@ -273,12 +273,6 @@ def _chains(
     named = {ClientKey(subject.id) for subject in subjects if subject.kind is SubjectKind.CLIENT}
     clients = {*reading.owners.values(), *named, *before.levels}
     return chain.chains(clients, rules.names, rules.groups, (quota.subject for quota in rules.quotas))
-
-
-def _chains_of_listed(rules: Rules, overrides: Iterable[Override]) -> Mapping[Subject, chain.Chain]:
-    """Of those whom people have named, by hand or in the settings, whether they were ever here or not."""
-    by_hand = (ClientKey(each.subject.id) for each in overrides if each.subject.kind is SubjectKind.CLIENT)
-    return chain.chains({*rules.names, *by_hand}, rules.names, rules.groups)
 
 
 def _read(state: State) -> Baseline:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LONGEST = 5.0  # seconds in which a step must be reached
-RANDOM = 0.8
+RANDOM = 0.6
 
 STEPS: dict[str, tuple[Any, str]] = {
     "attach": (TrafficControl, "ensure"),
