@@ -79,6 +79,7 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
     stack.callback(meter.close)
     evidence, story = Evidence(lab, box, meter), Story(lab)
     stack.callback(story.stop)
+    story.introduce()
     evidence.begin()
     show([Line()])
     distance = f"{DELAY_MS:g} ms further away" if delayed else ""

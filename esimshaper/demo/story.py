@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from esimshaper.core.model import ROUTER, ClientKey, Counters
 from esimshaper.demo.programs import Cut, Video, steady_download
 from esimshaper.lab import Bill, Host, Lab, traffic
+from esimshaper.lab.namespaces import wait_until
 from esimshaper.lab.traffic import Moved
-from esimshaper.lab.world import BEYOND4
+from esimshaper.lab.world import BEYOND4, LAN4
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -157,6 +158,17 @@ class Story:
         self._servers = tuple(map(Servers, lab.servers4, lab.servers6))
         self._over = threading.Event()
         self._played: list[_Played] = []
+
+    def introduce(self) -> None:
+        """Every device says hello to the router, and limits are set up: not only when traffic flows.
+
+        A qdisc that is put on a busy device loses packets that wait for it: counted already, but never billed.
+        """
+        hellos = [client.start(traffic.ping, f"{LAN4}.1", count=1) for client in self._lab.clients]
+        for hello in hellos:
+            hello.result()
+        root = ["tc", "qdisc", "show", "dev", self._lab.wan_interface, "root"]
+        wait_until("shaping", lambda: "htb" in self._lab.router.run(root))
 
     def begin(self, act: Act, seconds: float) -> None:
         """Play one act for so many seconds in a thread of its own."""
