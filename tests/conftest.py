@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more of the machine than of the code: no test fails for it.
+settings.register_profile("esimshaper", deadline=None)
+settings.load_profile("esimshaper")
 
 
 @pytest.fixture
