@@ -79,7 +79,10 @@ def unpack(folder: Path) -> Package:
 
 
 def _run(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        raise CannotRun(str(problem)) from problem
     if done.returncode:
         raise CannotRun(f"{command[0]}: {done.stderr.strip()[-300:]}")
     return done.stdout
