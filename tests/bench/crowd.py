@@ -130,10 +130,10 @@ class Track:
         moments = [time.monotonic()]
         settings = settings_file.load(self.config)
         moments.append(time.monotonic())
-        reading = self.meter.read()
-        self.state, outcome = pipeline.advance(self.state, rules_of(settings), time.time(), Observation(reading))
+        seen = Observation(self.meter.read())
+        self.state, outcome = pipeline.advance(self.state, rules_of(settings), time.time(), seen)
         moments.append(time.monotonic())
-        self.enforcer.enforce(outcome, reading, self.state.verdicts, look_around=True)
+        self.enforcer.enforce(outcome, seen, self.state.verdicts, look_around=True)
         moments.append(time.monotonic())
         if self.enforcer.problems:
             raise OSError("; ".join(self.enforcer.problems))

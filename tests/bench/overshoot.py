@@ -55,7 +55,7 @@ TOGETHER = (
     Case("two clients of a group, TCP down and up", ("down", "up")),
     Case("two clients of a group, UDP up from two CPUs", ("flood", "flood")),
 )
-STRANGERS = Case("the same, not heard of before", ("flood", "flood"))
+STRANGERS = Case("two clients of a group never seen before, UDP up from two CPUs", ("flood", "flood"))
 DEAF = Case("TCP down, IPv4, resets thrown away at both ends", ("down",))
 
 
