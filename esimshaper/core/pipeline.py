@@ -14,16 +14,14 @@ Policies need no saving: they follow from what is known, and the same ones follo
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
 from esimshaper.core import chain, clock, ledger, notices, policy, tally, unsent
 from esimshaper.core.limits import (
     STRANGER,
     Manual,
     Override,
-    Policy,
     Quota,
-    Shaped,
     Standing,
     Subject,
     SubjectKind,
@@ -32,7 +30,7 @@ from esimshaper.core.limits import (
 from esimshaper.core.model import Account, Budget, ClientKey, Counters, Identity, Observation, Reading, Unusable, Usage
 from esimshaper.core.naming import identities
 from esimshaper.core.period import window
-from esimshaper.core.state import Baseline, Booking, State
+from esimshaper.core.state import Baseline, Booking, Outcome, State
 from esimshaper.core.usage import baseline_after, budgets_between, losers, unread_seconds, usage_between
 from esimshaper.core.verdict import verdicts
 
@@ -62,22 +60,6 @@ class Rules:
     knows_quotas: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What is to be done after a tick.
-
-    booking: save it, call `saved` or `not_saved`, then announce its notices.
-    policies: what the kernel is to know of each account; classes are still 0. shaped: which accounts need them.
-    new_groups, new_clients: give them an account in the kernel; their policies follow at the next tick.
-    """
-
-    booking: Booking | None = None
-    policies: Mapping[Account, Policy] = field(default_factory=dict)
-    shaped: tuple[Shaped, ...] = ()
-    new_groups: tuple[str, ...] = ()
-    new_clients: tuple[ClientKey, ...] = ()
-
-
 def advance(state: State, rules: Rules, now: float, seen: Observation) -> tuple[State, Outcome]:
     """One tick: from what was known and what is seen to what is known now. `now` is the wall clock, in Unix seconds."""
     reading = seen.reading
@@ -86,7 +68,8 @@ def advance(state: State, rules: Rules, now: float, seen: Observation) -> tuple[
     moved = budgets_between(state.baseline, reading)
     following, outcome = _counted(state, rules, at, seen), Outcome()
     if rules.knows_quotas:
-        following, outcome = _limited(following, rules, at, reading, _less_dropped(state, following, rules, moved))
+        following = _held(state, following, rules, at, moved)
+        outcome = following.outcome
     if not _is_due(following, new_maps=new_maps):
         return following, outcome
     following, booking = _hand_out(following, rules)
@@ -210,6 +193,27 @@ def _payers(rules: Rules, reading: Reading) -> unsent.Payers:
     return unsent.Payers(reading.owners, below)
 
 
+def _held(state: State, counted: State, rules: Rules, at: clock.Moment, moved: Mapping[Account, Budget]) -> State:
+    """How everybody stands now. If nothing moved and nothing else is new, that is as before, and costs nothing."""
+    cause = _cause(counted, rules, at)
+    if not moved and _unsent(state) == _unsent(counted) and cause == state.held_from:
+        return counted
+    reading = _read_by(counted)
+    following, outcome = _limited(counted, rules, at, reading, _less_dropped(state, counted, rules, moved))
+    return replace(following, held_from=_cause(following, rules, at), outcome=outcome)
+
+
+def _cause(state: State, rules: Rules, at: clock.Moment) -> tuple[object, ...]:
+    """Everything but usage that standing follows from. Texts say `tomorrow`, so the date is part of it."""
+    reading, standing = _read_by(state), _read(state).standing
+    windows = [window(quota.period, quota.zone, at.time) for quota in rules.quotas]
+    untils = [*(each.until for each in standing.overrides), *(each.until for each in standing.grants)]
+    ended = [until is not None and until <= at.time for until in untils]
+    date = datetime.fromtimestamp(at.time, rules.zone).date()
+    who = (reading.epoch, reading.owners, reading.groups, reading.refused)
+    return (rules, *who, standing, windows, ended, date, at.settled)
+
+
 def _less_dropped(
     state: State, following: State, rules: Rules, moved: Mapping[Account, Budget]
 ) -> Mapping[Subject, Budget]:
@@ -273,6 +277,12 @@ def _chains(
     named = {ClientKey(subject.id) for subject in subjects if subject.kind is SubjectKind.CLIENT}
     clients = {*reading.owners.values(), *named, *before.levels}
     return chain.chains(clients, rules.names, rules.groups, (quota.subject for quota in rules.quotas))
+
+
+def _read_by(state: State) -> Reading:
+    if state.reading is None:
+        raise ValueError("nothing has been read yet")
+    return state.reading
 
 
 def _read(state: State) -> Baseline:

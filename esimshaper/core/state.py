@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from esimshaper.core.limits import Notice, Standing, Subject, Verdict
+from esimshaper.core.limits import Notice, Policy, Shaped, Standing, Subject, Verdict
 from esimshaper.core.model import (
     Account,
     Attachment,
@@ -74,6 +74,22 @@ class Booking:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is to be done after a tick.
+
+    booking: save it, call `saved` or `not_saved`, then announce its notices.
+    policies: what the kernel is to know of each account; classes are still 0. shaped: which accounts need them.
+    new_groups, new_clients: give them an account in the kernel; their policies follow at the next tick.
+    """
+
+    booking: Booking | None = None
+    policies: Mapping[Account, Policy] = field(default_factory=dict)
+    shaped: tuple[Shaped, ...] = ()
+    new_groups: tuple[str, ...] = ()
+    new_clients: tuple[ClientKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """All that the daemon knows between two ticks. `advance` turns one into the next; nothing else does.
 
@@ -85,7 +101,8 @@ class State:
     pending: booked, not yet saved; unsaved_bytes is their sum.
     saving: what was handed out to be saved, until that is known to have worked or failed.
     saved_at: CLOCK_BOOTTIME in seconds when the last Booking was handed out; save_failed: saving it did not work.
-    verdicts: how each client, each group and everyone stand.
+    verdicts: how each client, each group and everyone stand. held_from: what that and `outcome` followed from, but for
+    usage; while it is the same and nothing moves, so are they. A crowd costs more than the rest of a tick.
     notices: not yet handed out to be saved and announced; urgent: nor is something that cannot wait for the next save:
     what somebody set, or that classes were made anew. Their old statistics must not be gone on from after a crash.
     """
@@ -104,5 +121,7 @@ class State:
     saving: Booking | None = None
     save_failed: bool = False
     verdicts: Mapping[Subject, Verdict] = field(default_factory=dict)
+    held_from: tuple[object, ...] = ()
+    outcome: Outcome = field(default_factory=Outcome)
     notices: tuple[Notice, ...] = ()
     urgent: bool = False

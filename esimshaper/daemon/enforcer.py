@@ -24,8 +24,8 @@ from esimshaper.core.model import (
     Reading,
     Sent,
 )
-from esimshaper.core.pipeline import Outcome
 from esimshaper.core.settings import Settings
+from esimshaper.core.state import Outcome
 from esimshaper.daemon.departures import Departures
 from esimshaper.edge.meter import Meter
 from esimshaper.edge.refusal import Refusal

@@ -26,8 +26,8 @@ from esimshaper.core.model import (
     Reading,
     Sent,
 )
-from esimshaper.core.pipeline import Outcome, Rules, advance, resume, saved
-from esimshaper.core.state import State
+from esimshaper.core.pipeline import Rules, advance, resume, saved
+from esimshaper.core.state import Outcome, State
 
 MIDNIGHT = 1_799_971_200.0
 """2027-01-15 00:00 UTC, a Friday."""

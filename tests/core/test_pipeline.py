@@ -236,3 +236,14 @@ def test_client_that_was_blocked_before_it_was_ever_seen_is_said_to_be_blocked(q
     stranger = Subject(SubjectKind.CLIENT, "02:00:00:00:00:99")
     state, _ = advance(override(quiet, stranger, Manual.BLOCK), POLICY, NOW, seen(1002))
     assert state.verdicts[stranger].level is Level.BLOCKED
+
+
+def test_when_nothing_moved_nobody_stands_otherwise_and_nothing_is_worked_out_again(quiet):
+    still, again = advance(quiet, POLICY, NOW + 1, seen(1003))
+    quieter, once_more = advance(still, POLICY, NOW + 2, seen(1004))
+    assert quieter.outcome is still.outcome
+    assert once_more.policies == again.policies != {}
+    moved, _ = advance(
+        quieter, POLICY, NOW + 3, replace(seen(1005), reading=replace(seen(1005).reading, refused={A: 7}))
+    )
+    assert moved.outcome is not quieter.outcome
