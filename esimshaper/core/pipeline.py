@@ -20,6 +20,7 @@ from esimshaper.core import chain, clock, ledger, notices, policy, tally, unsent
 from esimshaper.core.limits import (
     STRANGER,
     Manual,
+    NoticeKind,
     Override,
     Quota,
     Standing,
@@ -85,7 +86,23 @@ def resume(saved_baseline: Baseline | None, known: Iterable[Identity] = (), stat
     if saved_baseline is None and state is not None:
         return replace(state, saving=None)
     baseline = _with_by_hand(saved_baseline, state.baseline) if saved_baseline and state else saved_baseline
-    return State(baseline=baseline, identities={identity.key: identity for identity in known})
+    grants = (notice for notice in state.notices if notice.kind is NoticeKind.GRANTED) if state else ()
+    return State(baseline=baseline, identities={identity.key: identity for identity in known}, notices=tuple(grants))
+
+
+def inherited(state: State, rules: Rules, now: float, seen: Observation, told: Mapping[Account, Policy]) -> State:
+    """`state`, or if no history is at hand one that goes on from what an earlier daemon `told` the kernel of limits.
+
+    All that the maps have counted is to be booked; but what of it counts for the windows of now, only their limits say.
+    """
+    if state.baseline is not None:
+        return state
+    at = clock.moment(None, seen.reading.boottime, now, trusted=seen.clock_trusted)
+    windows = {quota.name: window(quota.period, quota.zone, at.time) for quota in rules.quotas}
+    tallies = policy.inherited(rules.quotas, windows, tally.accounts_of(seen.reading), told)
+    if not tallies:
+        return state
+    return replace(state, baseline=Baseline(seen.reading.epoch, {}, {}, standing=Standing(tallies)))
 
 
 def saved(state: State, booking: Booking) -> State:
@@ -301,13 +318,20 @@ def _with_by_hand(saved: Baseline, given_up: Baseline | None) -> Baseline:
         return saved
     standing, new = saved.standing, given_up.standing
     overrides = {each.subject: each for each in (*standing.overrides, *new.overrides)}
-    more = {(each.quota, each.subject): each.granted for each in new.tallies}
-    tallies = (
-        replace(each, granted=each.granted + more.get((each.quota, each.subject), 0)) for each in standing.tallies
-    )
+    tallies = {(each.quota, each.subject): each for each in standing.tallies}
+    for each in (other for other in new.tallies if other.granted):
+        key = (each.quota, each.subject)
+        tallies[key] = _with_grant(tallies.get(key), each)
     grants = (*standing.grants, *new.grants)
-    standing = replace(standing, tallies=tuple(tallies), grants=grants, overrides=tuple(overrides.values()))
+    standing = replace(standing, tallies=tuple(tallies.values()), grants=grants, overrides=tuple(overrides.values()))
     return replace(saved, standing=standing)
+
+
+def _with_grant(saved: Tally | None, given_up: Tally) -> Tally:
+    """What was granted in a window that was not saved yet is all that is to be kept of it."""
+    if saved is None or saved.window.end <= given_up.window.start:
+        return replace(given_up, used=0, warned=0, reached=False)
+    return replace(saved, granted=saved.granted + given_up.granted)
 
 
 def _is_due(state: State, *, new_maps: bool) -> bool:

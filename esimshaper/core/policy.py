@@ -8,7 +8,7 @@ A limit is the count at which it ends: budget + allowed - used. What is used rai
 changes with grants, windows and settings only, and the kernel needs no word from us in between.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -27,12 +27,18 @@ from esimshaper.core.limits import (
     Shaped,
     Subject,
     SubjectKind,
+    Tally,
+    Window,
 )
-from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, Account, Budget, ClientKey
+from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, PSEUDO_CLIENTS, Account, Budget, ClientKey
 
 _UNUSED = Budget()
 _FIELDS = {Direction.BOTH: "both", Direction.DOWNLOAD: "download", Direction.UPLOAD: "upload"}
 
+_EACH = Subject(SubjectKind.EACH_CLIENT)
+_PSEUDO = frozenset(Subject(SubjectKind.CLIENT, key) for key in PSEUDO_CLIENTS.values())
+
+Policies = Mapping[Account, Policy]
 Ends = Sequence[tuple[Direction, int]]
 """Counts at which something ends."""
 
@@ -53,7 +59,7 @@ class Place:
     by_hand: Mapping[Subject, Override]
 
 
-def policies(place: Place) -> Mapping[Account, Policy]:
+def policies(place: Place) -> Policies:
     """What each account is to be told. Free ones are prepared for a stranger, who is limited from the first byte."""
     numbers = {subject: account for account, subject in place.accounts.items()}
     told = {account: _policy(place, numbers, account, subject) for account, subject in place.accounts.items()}
@@ -64,6 +70,32 @@ def policies(place: Place) -> Mapping[Account, Policy]:
             prepared[budget] = _policy(place, numbers, account, STRANGER)
         told[account] = prepared[budget]
     return told
+
+
+def inherited(
+    quotas: Sequence[Quota], windows: Mapping[str, Window], accounts: Mapping[Account, Subject], told: Policies
+) -> tuple[Tally, ...]:
+    """The tallies that led to the policies which the kernel was `told`, as they were when its counts were zero.
+
+    Only of a limit that shares its place in the policy with no other: there the kernel knows the nearer one alone.
+    """
+    return tuple(
+        Tally(quota.name, subject, windows[quota.name], used=quota.limit - end, allowed=quota.limit)
+        for account, subject in accounts.items()
+        for quota, end in _ends(quotas, subject, told.get(account, Policy()))
+        if end != NO_LIMIT
+    )
+
+
+def _ends(quotas: Iterable[Quota], subject: Subject, told: Policy) -> Iterator[tuple[Quota, int]]:
+    """Quotas that are for a subject, with the count at which `told` says that they end."""
+    device = subject.kind is SubjectKind.CLIENT and subject not in _PSEUDO
+    own = [quota for quota in quotas if quota.subject in (subject, _EACH if device else subject)]
+    places = [(quota.action.kind, quota.direction) for quota in own]
+    for quota, place in zip(own, places, strict=True):
+        marks = {ActionKind.BLOCK: told.block_at, ActionKind.THROTTLE: told.throttle_at}.get(place[0], NO_MARKS)
+        if places.count(place) == 1:
+            yield quota, getattr(marks, _FIELDS[quota.direction])
 
 
 def new_clients(place: Place, absent: Iterable[ClientKey]) -> tuple[ClientKey, ...]:

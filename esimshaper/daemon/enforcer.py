@@ -35,12 +35,15 @@ log = logging.getLogger(__name__)
 
 
 class Enforcer:
-    """`problems`: what could not be done at the last attempt, in sentences; each is logged when it comes up."""
+    """`problems`: what could not be done at the last attempt, in sentences; each is logged when it comes up.
+
+    `inherited`: what an earlier daemon had told the kernel.
+    """
 
     def __init__(self, settings: Settings, meter: Meter, cleanup: contextlib.ExitStack) -> None:
         self._wan = settings.wan
         self._meter = meter
-        self._told = meter.policies()
+        self._told = self.inherited = meter.policies()
         self._shaper = Shaper(settings.wan.interface, replace_foreign=settings.wan.replace_qdisc)
         cleanup.callback(self._shaper.close)
         self._shaper.remove(keep=settings.wan.interface)

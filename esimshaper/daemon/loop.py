@@ -137,12 +137,17 @@ class Daemon:
 
     async def _attached(self, opened: State | None) -> State | None:
         """Limits first, by what was saved, and then the programs: nothing passes that knows no limits."""
-        for _ in ("groups get their accounts", "policies name them"):
+        told = self._enforcer.inherited
+        state = pipeline.inherited(opened or self._state, self._rules, time.time(), self._observer.observe(), told)
+        for _ in ("groups and clients get their accounts", "policies name them"):
             seen = self._observer.observe()
-            limited, outcome = pipeline.advance(opened or self._state, self._rules, time.time(), seen)
+            limited, outcome = pipeline.advance(state, self._rules, time.time(), seen)
             self._enforcer.enforce(outcome, seen, limited.verdicts, look_around=True)
         self._observer.attach()
-        return await self._with_predecessors(opened) if opened else None
+        if opened:
+            return await self._with_predecessors(state)
+        self._state = state
+        return None
 
     async def _resumed(self) -> State | None:
         """What was saved, and what has moved since in maps of other sizes; None if the history cannot be opened now."""

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from esimshaper.core.limits import Level, Manual, Subject, SubjectKind
+from esimshaper.core.limits import Direction, Level, Manual, Period, PeriodUnit, Subject, SubjectKind
 from esimshaper.core.model import (
     ROUTER,
     UNATTRIBUTED,
@@ -20,10 +20,10 @@ from esimshaper.core.model import (
     Reading,
     Resolution,
 )
-from esimshaper.core.pipeline import Rules, advance, final, grant, not_saved, override, resume, saved
+from esimshaper.core.pipeline import Rules, advance, final, grant, inherited, not_saved, override, resume, saved
 from esimshaper.core.state import Baseline, Booking, State
 from tests.core.holding import ALICE as HOLDER
-from tests.core.holding import Router, client, quota
+from tests.core.holding import Router, client, plan, quota
 
 ALICE = ClientKey("02:00:00:00:00:10")
 BOB = ClientKey("02:00:00:00:00:11")
@@ -199,6 +199,45 @@ def test_what_was_set_by_hand_while_history_could_not_be_opened_is_kept():
     assert router.state.verdicts[client(HOLDER)].reason == "allowed by hand"
     router.tick(60)
     assert router.tally().allowed == 500
+
+
+def test_so_is_what_was_granted_to_somebody_or_in_a_window_that_is_not_in_it():
+    for window_is_new in (False, True):
+        router = Router(quota())
+        if window_is_new:
+            router.tick(A=100)
+        saved_before = router.disk if window_is_new else Router().tick().booking.baseline
+        router.state = State()
+        router.tick(86400, A=120)
+        router.state = grant(router.state, router.rules, client(HOLDER), 50)
+        router.state = resume(saved_before, state=router.state)
+        router.tick(A=130)
+        assert (router.tally().granted, router.tally().allowed) == (50, 550)
+        assert [words for words in router.told if "got" in words]
+
+
+def test_without_a_history_limits_go_on_as_the_kernel_was_told_them():
+    """Yesterday's bytes are in the maps, too; so is what an earlier daemon made of them."""
+    quotas = (quota(limit=500), plan(1000), quota("up", client(HOLDER), 90, direction=Direction.UPLOAD))
+    router = Router(*quotas)
+    router.tick(A=400)
+    router.tick(43200, A=450)
+    told = router.tick(A=460).policies
+    tallies = router.state.baseline.standing.tallies
+    seen_now = Observation(router.reading, clock_trusted=True)
+    router.state = inherited(State(), router.rules, router.now, seen_now, told)
+    assert router.tick().policies == told
+    assert router.state.baseline.standing.tallies == tuple(
+        replace(each, other_start=0, other_used=0) for each in tallies
+    )
+    assert router.state.baseline.totals[HOLDER].total_bytes == 460
+
+
+def test_of_two_limits_in_one_place_the_kernel_knows_too_little():
+    router = Router(quota(limit=500), quota("weekly", limit=2000, period=Period(PeriodUnit.WEEK)))
+    router.tick(A=100)
+    told = router.tick(43200, A=400).policies
+    assert inherited(State(), router.rules, router.now, Observation(router.reading), told) == State()
 
 
 def test_settings_that_cannot_be_read_cost_nobody_its_standing():

@@ -249,17 +249,30 @@ def fill(ballast: Path) -> None:
     assert shutil.disk_usage(ballast.parent).free == 0
 
 
-def test_database_that_is_damaged_opens_no_second_window(make_router: Callable[..., Router], lab: Lab) -> None:
+def test_damaged_database_opens_no_second_window_and_costs_nobody_what_is_left(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
     router = make_router(lab, quotas(ALICE_2MB)).start()
     alice, server = lab.clients[0], lab.servers4[0]
+
+    def damage() -> None:
+        router.stop()
+        (router.place / "state" / "history.db").write_bytes(b"no database" * 1000)
+        router.start()
+
     used_up(router, alice, server)
-    router.stop()
-    (router.place / "state" / "history.db").write_bytes(b"no database" * 1000)
-    router.start()
+    damage()
     assert state_of(router, "alice") == "blocked"
     bill = lab.carrier.settle()
     assert not passes(alice, server)
     assert (lab.carrier.settle() - bill).of(server).up_packets == 0
+    assert router.run("grant", "alice", "2MB").returncode == 0
+    bill = lab.carrier.settle()
+    alice.call(traffic.tcp_down, server, 500_000)
+    damage()  # the kernel still knows how far she may go
+    assert state_of(router, "alice") == "open"
+    used_up(router, alice, server)
+    assert 1_500_000 <= (lab.carrier.settle() - bill).of(server).total_bytes <= 2_000_000 + IN_FLIGHT
 
 
 # --- devices that change their MAC
