@@ -90,7 +90,7 @@ def resume(saved_baseline: Baseline | None, known: Iterable[Identity] = (), stat
     return State(baseline=baseline, identities={identity.key: identity for identity in known}, notices=tuple(grants))
 
 
-def inherited(state: State, rules: Rules, now: float, seen: Observation, told: Mapping[Account, Policy]) -> State:
+def inherited(state: State, rules: Rules, now: float, seen: Observation, told: policy.Policies) -> State:
     """`state`, or if no history is at hand one that goes on from what an earlier daemon `told` the kernel of limits.
 
     All that the maps have counted is to be booked; but what of it counts for the windows of now, only their limits say.
