@@ -50,6 +50,7 @@ class Enforcer:
         self._departures = Departures(self._shaper, self._told)
         self._refusal = Refusal(settings.wan.interface, settings.lan.mark_mask)
         self._shaped: tuple[object, ...] | None = None
+        self._policies: Mapping[Account, Policy] | None = None
         self._shaping_problems: tuple[str, ...] = ()
         self.problems: tuple[str, ...] = ()
 
@@ -62,6 +63,9 @@ class Enforcer:
     ) -> None:
         """`look_around`: compare with what is there though nothing else is wanted; somebody may have changed it."""
         reading, link = seen.reading, _metered_link(seen.attachments)
+        if not look_around and outcome.policies is self._policies and self._shaped and self._shaped[0] == link:
+            return  # core found nothing to work out anew, on the same link
+        self._policies = outcome.policies
         if outcome.new_groups:
             self._meter.add_groups(outcome.new_groups)
         if outcome.new_clients:
