@@ -104,7 +104,8 @@ struct event {
 };
 _Static_assert(sizeof(struct event) == 2 * 8, "struct event");
 
-/* Who is a client. Map `clients`: this -> account number. Written by the kernel only; nothing is ever removed. */
+/* Who is a client. Map `clients`: this -> account number. The kernel inserts who comes, user space
+ * who is known before that to have a limit of its own; nothing is ever removed or changed. */
 enum client_kind {
 	CLIENT_MAC = 0, /* address[0..5] */
 	CLIENT_IP = 1,  /* address[0..15], IPv4 mapped into IPv6: LAN links without MACs */
