@@ -74,19 +74,19 @@ class Enforcer:
         shares = clients if self._wan.download or self._wan.upload else ()
         wanted = (link, outcome.shaped, shares)
         if look_around or self._shaped != wanted:
-            self._shape(outcome, shares, again=self._shaped == wanted)
-            self._shaped = wanted
+            done = self._shape(outcome, shares, again=self._shaped == wanted)
+            self._shaped = wanted if done else None
         self._tell(with_classes(outcome.policies, outcome.shaped, shares))
         if look_around and not self._refusal.is_intact():
             log.warning("somebody removed our table from nftables; programs of blocked clients are told again")
         refused = self._refusal.refuse(blocked_accounts(reading, verdicts), link)
         self._say((*self._shaping_problems, *([refused] if refused else [])))
 
-    def _shape(self, outcome: Outcome, shares: Sequence[Account], *, again: bool) -> None:
-        """`again`: nothing else is wanted than before, on the same link."""
+    def _shape(self, outcome: Outcome, shares: Sequence[Account], *, again: bool) -> bool:
+        """Whether it could be looked at; if not, the next tick tries. `again`: nothing else is wanted than before."""
         found = self._shaper.observe()
         if found is None:
-            return  # the link event of its return brings us back
+            return False
         link = shaping.Link(self._wan.download, self._wan.upload, found.wire)
         changes = shaping.diff(found.tree, shaping.wanted(link, outcome.shaped, shares))
         failed = self._shaper.apply(changes)
@@ -94,6 +94,7 @@ class Enforcer:
         if again and changes and not self._shaping_problems and not failed:
             log.warning("somebody changed our classes at %s; they are as before again", self._wan.interface)
         self._shaping_problems = (*([found.problem] if found.problem and changes else []), *failed)
+        return True
 
     def _tell(self, policies: Mapping[Account, Policy]) -> None:
         """Only what is new: each write is a system call, and a full house has a thousand accounts."""

@@ -33,6 +33,7 @@ from esimshaper.edge.shaper_netlink import Netlink
 
 ETH_P_ALL = 3
 INGRESS = 0xFFFFFFF2  # clsact's, include/uapi/linux/pkt_sched.h
+DUMP_INTERRUPTED = -1  # pyroute2's code for an answer that was cut short
 PRIORITY = 20  # after the program that counts, which is at 10
 DEFAULT = QDISC | 2
 ALIAS = "esimshaper "
@@ -91,7 +92,16 @@ class Shaper:
         self._netlink.close()
 
     def observe(self) -> Shaping | None:
-        """What is there; None while there is no such interface. Raises OSError (NetlinkError)."""
+        """What is there; None while there is no such interface, or while interfaces come and go, which cuts netlink's
+        answers short: a link event then brings us back. Raises OSError (NetlinkError)."""
+        try:
+            return self._observe()
+        except NetlinkError as error:
+            if error.code not in (errno.ENODEV, DUMP_INTERRUPTED):
+                raise
+            return None
+
+    def _observe(self) -> Shaping | None:
         links = self._links()
         wan, ifb = self._find(links, self._wan), self._ifb(links)
         if wan is None:
