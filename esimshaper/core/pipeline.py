@@ -27,6 +27,7 @@ from esimshaper.core.limits import (
     Subject,
     SubjectKind,
     Tally,
+    Window,
 )
 from esimshaper.core.model import Account, Budget, ClientKey, Counters, Identity, Observation, Reading, Unusable, Usage
 from esimshaper.core.naming import identities
@@ -212,18 +213,17 @@ def _payers(rules: Rules, reading: Reading) -> unsent.Payers:
 
 def _held(state: State, counted: State, rules: Rules, at: clock.Moment, moved: Mapping[Account, Budget]) -> State:
     """How everybody stands now. If nothing moved and nothing else is new, that is as before, and costs nothing."""
-    cause = _cause(counted, rules, at)
+    windows = {quota.name: window(quota.period, quota.zone, at.time) for quota in rules.quotas}
+    cause = _cause(counted, rules, at, windows)
     if not moved and _unsent(state) == _unsent(counted) and cause == state.held_from:
         return counted
-    reading = _read_by(counted)
-    following, outcome = _limited(counted, rules, at, reading, _less_dropped(state, counted, rules, moved))
-    return replace(following, held_from=_cause(following, rules, at), outcome=outcome)
+    following, outcome = _limited(counted, rules, at, windows, _less_dropped(state, counted, rules, moved))
+    return replace(following, held_from=_cause(following, rules, at, windows), outcome=outcome)
 
 
-def _cause(state: State, rules: Rules, at: clock.Moment) -> tuple[object, ...]:
+def _cause(state: State, rules: Rules, at: clock.Moment, windows: Mapping[str, Window]) -> tuple[object, ...]:
     """Everything but usage that standing follows from. Texts say `tomorrow`, so the date is part of it."""
     reading, standing = _read_by(state), _read(state).standing
-    windows = [window(quota.period, quota.zone, at.time) for quota in rules.quotas]
     untils = [*(each.until for each in standing.overrides), *(each.until for each in standing.grants)]
     ended = [until is not None and until <= at.time for until in untils]
     date = datetime.fromtimestamp(at.time, rules.zone).date()
@@ -235,9 +235,7 @@ def _less_dropped(
     state: State, following: State, rules: Rules, moved: Mapping[Account, Budget]
 ) -> Mapping[Subject, Budget]:
     """What counts against limits: what the kernel added to budgets, less what our own queues dropped of it."""
-    reading = following.reading
-    if reading is None:
-        return {}
+    reading = _read_by(following)
     accounts = tally.accounts_of(reading)
     counted = tally.moved_by_subject(moved, accounts)
     dropped = unsent.dropped_between(_unsent(state), _unsent(following))
@@ -249,14 +247,13 @@ def _less_dropped(
 
 
 def _limited(
-    state: State, rules: Rules, at: clock.Moment, reading: Reading, moved: Mapping[Subject, Budget]
+    state: State, rules: Rules, at: clock.Moment, windows: Mapping[str, Window], moved: Mapping[Subject, Budget]
 ) -> tuple[State, Outcome]:
     """What was used is held against the quotas."""
-    baseline = _read(state)
+    baseline, reading = _read(state), _read_by(state)
     before, accounts = baseline.standing, tally.accounts_of(reading)
     overrides = tuple(each for each in before.overrides if each.until is None or at.time < each.until)
     live, grants = tally.ended(before.tallies, before.grants, at.time)
-    windows = {quota.name: window(quota.period, quota.zone, at.time) for quota in rules.quotas}
     turn = tally.Turn(at.time, windows, moved, reading.owners.values(), at.settled)
     tallies = tally.tallied(live, rules.quotas, turn)
 
