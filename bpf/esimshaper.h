@@ -63,11 +63,10 @@ enum limit_on { ON_BOTH = 0, ON_DOWN = 1, ON_UP = 2, LIMITS_ON = 3 };
 /* Map `accounts`, written by the kernel only, never reset. The accounts of clients come first, then those of everyone
  * and of groups (ACCOUNT_EVERYONE and on), of which only `used` counts.
  *
- * `used` is what limits are compared with. An upload is added before it is decided on, and taken off again if it is
- * refused; the other counters are added to afterwards and only rise. */
+ * `used` is what limits are compared with, in IP-layer bytes as billed. used[ON_DOWN] is also the count of downloads. An
+ * upload is added before it is decided on, and taken off again if it is refused; the other counters only rise. */
 struct account {
 	__u64 used[LIMITS_ON];
-	__u64 down_bytes; /* IP-layer bytes as billed, towards the clients */
 	__u64 up_bytes;
 	__u64 down_packets; /* as on the wire, after segmentation */
 	__u64 up_packets;
@@ -76,7 +75,7 @@ struct account {
 	__u64 queued_bytes; /* uploads, of whomever, that were given to a tc class of this account: what it has not sent,
 			     * and does not hold, its queue dropped */
 };
-_Static_assert(sizeof(struct account) == 10 * 8, "struct account");
+_Static_assert(sizeof(struct account) == 9 * 8, "struct account");
 
 #define NO_LIMIT (~0ULL)
 
@@ -85,6 +84,7 @@ _Static_assert(sizeof(struct account) == 10 * 8, "struct account");
 enum policy_flag {
 	POLICY_BLOCKED = 1, /* by hand, whatever was used */
 	POLICY_EXEMPT = 2,  /* by hand: counted, but nothing is in the way, here or above */
+	POLICY_LIMITED = 4, /* some limit or mark is set: without it none is looked at */
 };
 struct policy {
 	__u64 block_at[LIMITS_ON];

@@ -9,11 +9,10 @@
 enum level { OPEN = 0, THROTTLED = 1, BLOCKED = 2 };
 
 struct verdict {
-	u32 level;           /* enum level, the worst of the chain */
-	u32 class;           /* tc class id, 0 to leave the packet's priority as it is */
-	u32 owner;           /* the account whose class it is */
-	u32 charged[CHAIN];  /* the accounts that were added to, 0 after the last */
-	u32 length;          /* how many they are */
+	u32 level;                       /* enum level, the worst of the chain */
+	u32 class;                       /* tc class id, 0 to leave the packet's priority as it is */
+	struct account *owner;           /* whose class it is */
+	struct account *charged[CHAIN];  /* those that were added to, 0 after the last; the first is who sent or got it */
 };
 
 ALWAYS_INLINE void announce(u32 kind, u32 account, const struct client_key *client)
@@ -26,41 +25,49 @@ ALWAYS_INLINE void announce(u32 kind, u32 account, const struct client_key *clie
 		count(REASON_ANNOUNCEMENT_LOST, 1, 0);
 }
 
-/* Whether `bytes` more pass `limit`. It is announced once: for downloads by the packet that passes it; a refused upload
+/* One packet and one account. */
+struct comparison {
+	const struct policy *policy;
+	struct account *account;
+	u64 both, one; /* `used` before this packet; `one` of its own direction */
+	u64 bytes;
+	u32 news;      /* enum announcement_kind of what is to be told, or 0 */
+};
+
+/* Whether the packet passes `limit`. It is announced once: for downloads by the packet that passes it; a refused upload
  * is taken off again, so that the next one passes the same limit anew, and the account remembers which it was. */
-ALWAYS_INLINE int passes(struct account *account, u32 number, u64 before, u64 bytes, u64 limit, enum direction direction)
+ALWAYS_INLINE int passes(struct comparison *it, u64 before, u64 limit, enum direction direction)
 {
-	if (before + bytes <= limit)
+	if (before + it->bytes <= limit)
 		return 0;
-	if (direction == UP ? account->refused_at != limit : before <= limit) {
-		account->refused_at = limit;
-		announce(ANNOUNCE_LIMIT, number, 0);
+	if (direction == UP ? it->account->refused_at != limit : before <= limit) {
+		it->account->refused_at = limit;
+		it->news = ANNOUNCE_LIMIT;
 	}
 	return 1;
 }
 
-ALWAYS_INLINE int crosses(u64 before, u64 bytes, u64 mark)
+ALWAYS_INLINE int crosses(const struct comparison *it, u64 before, u64 mark)
 {
-	return before <= mark && before + bytes > mark;
+	return before <= mark && before + it->bytes > mark;
 }
 
-struct used {
-	u64 both, one; /* before this packet; `one` of its own direction */
-};
-
-ALWAYS_INLINE u32 level_of(const struct policy *policy, struct account *account, u32 number, const struct used *used,
-			   u64 bytes, enum direction direction)
+ALWAYS_INLINE u32 level_of(struct comparison *it, enum direction direction)
 {
+	const struct policy *policy = it->policy;
+	const int on = direction == UP ? ON_UP : ON_DOWN;
+
 	if (policy->flags & POLICY_BLOCKED)
 		return BLOCKED;
-	if (passes(account, number, used->both, bytes, policy->block_at[ON_BOTH], direction) ||
-	    passes(account, number, used->one, bytes, policy->block_at[direction == UP ? ON_UP : ON_DOWN], direction))
+	if (!(policy->flags & POLICY_LIMITED))
+		return OPEN;
+	if (passes(it, it->both, policy->block_at[ON_BOTH], direction) ||
+	    passes(it, it->one, policy->block_at[on], direction))
 		return BLOCKED;
-	if (crosses(used->both, bytes, policy->warn_at[ON_BOTH]) ||
-	    crosses(used->one, bytes, policy->warn_at[direction == UP ? ON_UP : ON_DOWN]))
-		announce(ANNOUNCE_WARN, number, 0);
-	if (passes(account, number, used->both, bytes, policy->throttle_at[ON_BOTH], direction) ||
-	    passes(account, number, used->one, bytes, policy->throttle_at[direction == UP ? ON_UP : ON_DOWN], direction))
+	if (crosses(it, it->both, policy->warn_at[ON_BOTH]) || crosses(it, it->one, policy->warn_at[on]))
+		it->news = ANNOUNCE_WARN;
+	if (passes(it, it->both, policy->throttle_at[ON_BOTH], direction) ||
+	    passes(it, it->one, policy->throttle_at[on], direction))
 		return THROTTLED;
 	return OPEN;
 }
@@ -76,26 +83,27 @@ ALWAYS_INLINE struct verdict judge(u32 number, enum direction direction, u64 byt
 
 #pragma unroll
 	for (int i = 0; i < CHAIN; i++) {
-		struct account *account = accounts.lookup(&number);
-		struct policy *policy = policies.lookup(&number);
-		struct used used = {};
+		struct comparison it = { .bytes = bytes };
 		u32 level;
 
-		if (!account || !policy)
+		it.account = accounts.lookup(&number);
+		it.policy = policies.lookup(&number);
+		if (!it.account || !it.policy)
 			break;
-		used.both = __sync_fetch_and_add(&account->used[ON_BOTH], bytes);
-		used.one = __sync_fetch_and_add(&account->used[direction == UP ? ON_UP : ON_DOWN], bytes);
-		verdict.charged[i] = number;
-		verdict.length = i + 1;
-		exempt |= policy->flags & POLICY_EXEMPT;
-		level = level_of(policy, account, number, &used, bytes, direction);
+		it.both = __sync_fetch_and_add(&it.account->used[ON_BOTH], bytes);
+		it.one = __sync_fetch_and_add(&it.account->used[direction == UP ? ON_UP : ON_DOWN], bytes);
+		verdict.charged[i] = it.account;
+		exempt |= it.policy->flags & POLICY_EXEMPT;
+		level = level_of(&it, direction);
+		if (it.news)
+			announce(it.news, number, 0);
 		if (!i || (!exempt && level == THROTTLED)) {
-			verdict.class = level == THROTTLED && !exempt ? policy->throttled_class : policy->open_class;
-			verdict.owner = number;
+			verdict.class = level == THROTTLED && !exempt ? it.policy->throttled_class : it.policy->open_class;
+			verdict.owner = it.account;
 		}
 		if (!exempt && level > verdict.level)
 			verdict.level = level;
-		number = policy->parent;
+		number = it.policy->parent;
 		if (!number)
 			break;
 	}
@@ -107,10 +115,9 @@ ALWAYS_INLINE void refund(const struct verdict *verdict, u64 bytes)
 {
 #pragma unroll
 	for (int i = 0; i < CHAIN; i++) {
-		u32 number = verdict->charged[i];
-		struct account *account = accounts.lookup(&number);
+		struct account *account = verdict->charged[i];
 
-		if (i >= verdict->length || !account)
+		if (!account)
 			break;
 		__sync_fetch_and_sub(&account->used[ON_BOTH], bytes);
 		__sync_fetch_and_sub(&account->used[ON_UP], bytes);

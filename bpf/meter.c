@@ -5,8 +5,8 @@
  *   wan_egress    account from the mark; the tuple as the carrier sees it is learned
  *   wan_ingress   account from the tuple
  *
- * Every hook returns TC_ACT_UNSPEC, so that filters after ours still run, or TC_ACT_SHOT for what a limit blocks. Compiled by bcc in esimshaper/edge/compiler.py,
- * which defines MARK_MASK, MARK_SHIFT, ACCOUNTS, FLOWS and PIN (a folder in bpffs, as a string literal).
+ * Every hook returns TC_ACT_UNSPEC, so that filters after ours still run, or TC_ACT_SHOT for what a limit blocks.
+ * Compiled by bcc in esimshaper/edge/compiler.py, which defines MARK_MASK, MARK_SHIFT, ACCOUNTS, FLOWS and PIN (a folder in bpffs, as a string literal).
  */
 #include "parse.h"
 
@@ -89,10 +89,10 @@ ALWAYS_INLINE struct size measure(struct __sk_buff *skb, struct link link, const
 
 #include "limits.h"
 
-/* The one place where billed bytes meet an account. */
-ALWAYS_INLINE void charge(u32 number, enum direction direction, struct size size)
+/* The one place where billed bytes meet an account. Those of a download are in `used` already. */
+ALWAYS_INLINE void charge(const struct verdict *verdict, enum direction direction, struct size size)
 {
-	struct account *account = accounts.lookup(&number);
+	struct account *account = verdict->charged[0];
 
 	if (!account)
 		return;
@@ -100,25 +100,27 @@ ALWAYS_INLINE void charge(u32 number, enum direction direction, struct size size
 		__sync_fetch_and_add(&account->up_bytes, size.bytes);
 		__sync_fetch_and_add(&account->up_packets, size.packets);
 	} else {
-		__sync_fetch_and_add(&account->down_bytes, size.bytes);
 		__sync_fetch_and_add(&account->down_packets, size.packets);
 	}
 }
 
-ALWAYS_INLINE void enqueue(u32 number, u64 bytes)
+/* Takes the class of the verdict, if there is one. */
+ALWAYS_INLINE void classify(struct __sk_buff *skb, const struct verdict *verdict)
 {
-	struct account *account = accounts.lookup(&number);
-
-	if (account)
-		__sync_fetch_and_add(&account->queued_bytes, bytes);
+	if (verdict->class)
+		skb->priority = verdict->class;
 }
 
-ALWAYS_INLINE void waste(u32 number, u64 bytes)
+ALWAYS_INLINE void enqueue(const struct verdict *verdict, u64 bytes)
 {
-	struct account *account = accounts.lookup(&number);
+	if (verdict->class && verdict->owner)
+		__sync_fetch_and_add(&verdict->owner->queued_bytes, bytes);
+}
 
-	if (account)
-		__sync_fetch_and_add(&account->wasted_bytes, bytes);
+ALWAYS_INLINE void waste(const struct verdict *verdict, u64 bytes)
+{
+	if (verdict->charged[0])
+		__sync_fetch_and_add(&verdict->charged[0]->wasted_bytes, bytes);
 }
 
 ALWAYS_INLINE void charge_flow(struct flow *flow, enum direction direction, struct size size)
@@ -198,11 +200,9 @@ ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 		}
 		count(REASON_FLOW_RESET, size.packets, size.bytes);
 	}
-	if (verdict.class) {
-		skb->priority = verdict.class;
-		enqueue(verdict.owner, size.bytes);
-	}
-	charge(account, UP, size);
+	classify(skb, &verdict);
+	enqueue(&verdict, size.bytes);
+	charge(&verdict, UP, size);
 	if (account == ACCOUNT_UNATTRIBUTED)
 		count(REASON_WAN_OUT_UNMARKED, size.packets, size.bytes);
 	if (!parsed)
@@ -310,19 +310,18 @@ ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 	if (parsed)
 		to = receiver(skb, &packet, size);
 	verdict = judge(to.account, DOWN, size.bytes);
-	charge(to.account, DOWN, size);
+	charge(&verdict, DOWN, size);
 	if (to.account == ACCOUNT_UNATTRIBUTED)
 		count(to.reason, size.packets, size.bytes);
 	if (verdict.level == BLOCKED) {
-		waste(to.account, size.bytes);
+		waste(&verdict, size.bytes);
 		if (!parsed || !reset_downwards(skb, link, &packet)) {
 			count(REASON_DOWNLOAD_BLOCKED, size.packets, size.bytes);
 			return TC_ACT_SHOT;
 		}
 		count(REASON_FLOW_RESET, size.packets, size.bytes);
 	}
-	if (verdict.class)
-		skb->priority = verdict.class;
+	classify(skb, &verdict);
 	return TC_ACT_UNSPEC;
 }
 

@@ -27,7 +27,7 @@ def usage_between(baseline: Baseline | None, reading: Reading) -> Usage:
     usage: dict[ClientKey, Counters] = {}
     for account, counters in reading.accounts.items():
         known = before.get(account, NOTHING)
-        if counters == known:  # most of a crowd, each second
+        if counters is known or counters == known:  # most of a crowd, each second
             continue
         moved = _risen(known, counters)
         if moved:
@@ -66,8 +66,12 @@ def budgets_between(baseline: Baseline | None, reading: Reading) -> Mapping[Acco
     Adding up such differences comes to the difference of first and last reading, whatever was read in between.
     """
     before = _budgets_before(baseline, reading)
-    moved = ((account, budget - before.get(account, UNUSED)) for account, budget in reading.budgets.items())
-    return {account: difference for account, difference in moved if difference != UNUSED}
+    moved: dict[Account, Budget] = {}
+    for account, budget in reading.budgets.items():
+        known = before.get(account, UNUSED)
+        if budget is not known and budget != known:
+            moved[account] = budget - known
+    return moved
 
 
 def unread_seconds(baseline: Baseline | None, reading: Reading) -> float | None:

@@ -4,7 +4,7 @@
 import struct
 
 META = struct.Struct("=QII")
-ACCOUNT = struct.Struct("=10Q")
+ACCOUNT = struct.Struct("=9Q")
 POLICY = struct.Struct("=9Q4I")
 GROUP_KEY = struct.Struct("=32s")
 EVENT = struct.Struct("=2Q")
@@ -35,5 +35,5 @@ MAC, IP = 0, 1
 GROUPS = 32
 """As many as there may be; their accounts follow that of everyone, which follows those of clients."""
 
-POLICY_BLOCKED, POLICY_EXEMPT = 1, 2
+POLICY_BLOCKED, POLICY_EXEMPT, POLICY_LIMITED = 1, 2, 4
 ANNOUNCE_CLIENT, ANNOUNCE_LIMIT, ANNOUNCE_WARN = 0, 1, 2

@@ -12,10 +12,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 from esimshaper.core.facts import OURS
-from esimshaper.core.limits import Marks, Policy
+from esimshaper.core.limits import NO_MARKS, Marks, Policy
 from esimshaper.core.model import (
     FIRST_CLIENT_ACCOUNT,
     PSEUDO_CLIENTS,
@@ -66,6 +66,9 @@ class Meter:
         ]
         if not self.epoch:
             raise ValueError(f"{generation} was not finished")
+        self._owners_from: list[tuple[bytes, bytes]] | None = None
+        self._owners_known: dict[Account, ClientKey] = {}
+        self._parsed: dict[int, _Account] = {}
         self.everyone = Account(self._maps["accounts"].max_entries - 1 - layouts.GROUPS)
         self._programs = {pin.name: libbpf.open_pin(pin) for pin in programs.iterdir()} if programs else {}
         self._digest = programs.name.removeprefix("programs-") if programs else ""
@@ -90,7 +93,7 @@ class Meter:
         Owners are read before and after the counters: an account that got its client in between is not without owner,
         and counters that are read after their owner was known belong to it.
         """
-        owners = dict(PSEUDO_CLIENTS) | self._owners()
+        owners = self._owners()
         accounts: dict[Account, Counters] = {}
         budgets: dict[Account, Budget] = {}
         wasted: dict[Account, int] = {}
@@ -99,16 +102,21 @@ class Meter:
         for number, fields in enumerate(self._array("accounts", layouts.ACCOUNT)):
             if not any(fields):
                 continue
-            budgets[Account(number)] = Budget(*fields[:3])
+            account, known = Account(number), self._parsed.get(number)
+            if known is None or known.fields != fields:
+                known = self._parsed[number] = _parsed(fields)
+            *_, wasted_bytes, refused_at, queued_bytes = fields
+            budgets[account] = known.budget
             if number < self.everyone:
-                accounts[Account(number)] = Counters(*fields[3:7])
-            if fields[7]:
-                wasted[Account(number)] = fields[7]
-            if fields[8]:
-                refused[Account(number)] = fields[8]
-            if fields[9]:
-                queued[Account(number)] = fields[9]
-        owners |= self._owners()
+                accounts[account] = known.counters
+            if wasted_bytes:
+                wasted[account] = wasted_bytes
+            if refused_at:
+                refused[account] = refused_at
+            if queued_bytes:
+                queued[account] = queued_bytes
+        later = self._owners()
+        owners = later if later is owners else owners | later
         counted = enumerate(self._array("events", layouts.EVENT))
         return Reading(
             self.epoch,
@@ -174,7 +182,7 @@ class Meter:
 
         Chosen before they are decoded: a full table has 65,536, a person looks at some tens.
         """
-        owners = dict(PSEUDO_CLIENTS) | self._owners()
+        owners = self._owners()
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         number = 0
 
@@ -212,20 +220,38 @@ class Meter:
         return groups
 
     def _owners(self) -> dict[Account, ClientKey]:
-        owners: dict[Account, ClientKey] = {}
-        for keys, values, number in self._maps["clients"].chunks():
-            keys_and_values = zip(
-                layouts.CLIENT_KEY.iter_unpack(keys[: number * layouts.CLIENT_KEY.size]),
-                layouts.NUMBER.iter_unpack(values[: number * layouts.NUMBER.size]),
-                strict=True,
-            )
-            owners |= {Account(account): client_key(address, kind) for (address, kind), (account,) in keys_and_values}
-        return owners
+        """Pseudo-clients and those of the map; as long as nobody comes, the very same dict."""
+        found = [
+            (bytes(keys[: number * layouts.CLIENT_KEY.size]), bytes(values[: number * layouts.NUMBER.size]))
+            for keys, values, number in self._maps["clients"].chunks()
+        ]
+        if found != self._owners_from:
+            owners = dict(PSEUDO_CLIENTS)
+            for keys, values in found:
+                pairs = zip(layouts.CLIENT_KEY.iter_unpack(keys), layouts.NUMBER.iter_unpack(values), strict=True)
+                owners |= {Account(account): client_key(*client) for client, (account,) in pairs}
+            self._owners_from, self._owners_known = found, owners
+        return self._owners_known
+
+
+class _Account(NamedTuple):
+    """What the fields of an account mean; made anew only when they change, as most accounts rest most of the time."""
+
+    fields: tuple[int, ...]
+    budget: Budget
+    counters: Counters
+
+
+def _parsed(fields: tuple[int, ...]) -> _Account:
+    both, down_bytes, used_up, up_bytes, down_packets, up_packets, *_ = fields
+    counters = Counters(down_bytes, up_bytes, down_packets, up_packets)
+    return _Account(fields, Budget(both, down_bytes, used_up), counters)
 
 
 def _policy_bytes(policy: Policy) -> bytes:
     marks = (policy.block_at, policy.throttle_at, policy.warn_at)
     flags = layouts.POLICY_BLOCKED * policy.blocked | layouts.POLICY_EXEMPT * policy.exempt
+    flags |= layouts.POLICY_LIMITED * any(each != NO_MARKS for each in marks)
     numbers = [number for each in marks for number in (each.both, each.download, each.upload)]
     return layouts.POLICY.pack(*numbers, policy.parent, flags, policy.open_class, policy.throttled_class)
 

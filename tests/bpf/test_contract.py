@@ -21,7 +21,7 @@ FIELDS = {
         layouts.ACCOUNT,
         (
             *(f"used[{on}]" for on in range(3)),
-            *("down_bytes", "up_bytes", "down_packets", "up_packets", "wasted_bytes", "refused_at", "queued_bytes"),
+            *("up_bytes", "down_packets", "up_packets", "wasted_bytes", "refused_at", "queued_bytes"),
         ),
     ),
     "policy": (
@@ -90,7 +90,8 @@ def test_reasons_of_unattributed_bytes_are_those_marked_so() -> None:
 def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
     names = (
         *("ACCOUNT_UNATTRIBUTED", "ACCOUNT_ROUTER", "ACCOUNT_FIRST_CLIENT", "CLIENT_MAC", "CLIENT_IP", "GROUPS"),
-        *("POLICY_BLOCKED", "POLICY_EXEMPT", "ANNOUNCE_CLIENT", "ANNOUNCE_LIMIT", "ANNOUNCE_WARN"),
+        *("POLICY_BLOCKED", "POLICY_EXEMPT", "POLICY_LIMITED"),
+        *("ANNOUNCE_CLIENT", "ANNOUNCE_LIMIT", "ANNOUNCE_WARN"),
     )
     printed = compiled(tmp_path, "\n".join(f'printf("%d\\n", {name});' for name in names))
     ours = [
@@ -102,7 +103,7 @@ def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
             layouts.IP,
             layouts.GROUPS,
         ),
-        *(layouts.POLICY_BLOCKED, layouts.POLICY_EXEMPT),
+        *(layouts.POLICY_BLOCKED, layouts.POLICY_EXEMPT, layouts.POLICY_LIMITED),
         *(layouts.ANNOUNCE_CLIENT, layouts.ANNOUNCE_LIMIT, layouts.ANNOUNCE_WARN),
     ]
     assert [int(line) for line in printed.split()] == ours
