@@ -4,20 +4,17 @@
 Glue between esimshaper.edge.probe and esimshaper.core.diagnosis; changes nothing on the box.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from esimshaper.core import diagnosis, diagnosis_network
 from esimshaper.core.facts import Finding, Level, Wanted
-from esimshaper.edge import probe
+from esimshaper.edge import places, probe
 from esimshaper.edge.control_client import default_socket
 
 VERSION = 1
 """Of the document that `doctor --json` prints."""
-
-DEFAULT_STATE = "/var/lib/esimshaper"
 
 # Sign and colour (SGR) on a terminal.
 MARKS = {Level.OK: ("✔", "32"), Level.NOTE: ("i", "36"), Level.WARNING: ("!", "33"), Level.PROBLEM: ("✘", "31")}
@@ -31,7 +28,7 @@ def examine(config: Path | None = None, *, state: Path | None = None, control: P
     wanted, refused = _wanted(config)
     facts = probe.gather(
         wanted,
-        state or Path(os.environ.get("STATE_DIRECTORY", DEFAULT_STATE).split(":")[0]),
+        state or places.state_directory(),
         control or default_socket(),
     )
     return [*refused, *diagnosis.diagnose(facts), *diagnosis_network.diagnose(facts), *diagnosis.unknown(facts)]

@@ -18,11 +18,11 @@ from esimshaper.core.facts import FailedOperation, Operation
 from esimshaper.core.model import Unusable
 from esimshaper.daemon.loop import Daemon, rules_of
 from esimshaper.daemon.observer import last_readings
-from esimshaper.daemon.places import pins_root, state_directory
 from esimshaper.daemon.unloading import book_last_bytes
 from esimshaper.edge import control_client, memory, refusal, service, settings_file
 from esimshaper.edge.control_client import DaemonNotRunning
 from esimshaper.edge.pins import MARKERS, Pins
+from esimshaper.edge.places import pins_root, state_directory
 from esimshaper.edge.shaper import Shaper
 from esimshaper.edge.traffic_control import TrafficControl
 

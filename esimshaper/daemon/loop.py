@@ -26,11 +26,11 @@ from esimshaper.core.state import Booking, State
 from esimshaper.daemon.answers import Answers
 from esimshaper.daemon.enforcer import Enforcer
 from esimshaper.daemon.observer import Observer
-from esimshaper.daemon.places import pins_root, state_directory
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge import control, metrics, service
 from esimshaper.edge.meter import Announcement
 from esimshaper.edge.pins import Pins
+from esimshaper.edge.places import pins_root, state_directory
 from esimshaper.edge.traffic_control import LinkEvents
 
 TICK_SECONDS = 1.0

@@ -9,7 +9,6 @@ from pathlib import Path
 from esimshaper.core.facts import FailedOperation, Operation
 from esimshaper.core.model import Unusable
 
-DEFAULT = Path("/sys/fs/bpf/esimshaper")
 MARKERS = "qdiscs"
 REMOVED = "removed-"
 """Before the name of a generation whose removal has begun. Half of one would not be known as such by its next user."""

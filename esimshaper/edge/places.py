@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where the daemon's things are, by the environment that systemd sets. Reads nothing but the environment."""
+"""Edge: where things of ours are, by the environment that systemd sets. Reads nothing but the environment.
+
+Imports nothing, so that `doctor` knows them on a box where a library is missing.
+"""
 
 import os
 from pathlib import Path
-
-from esimshaper.edge.pins import DEFAULT as DEFAULT_PINS
 
 
 def state_directory() -> Path:
@@ -14,4 +15,4 @@ def state_directory() -> Path:
 
 def pins_root() -> Path:
     """Where maps and programs are pinned; $ESIMSHAPER_PINS is for labs with several routers on one machine."""
-    return Path(os.environ.get("ESIMSHAPER_PINS", DEFAULT_PINS))
+    return Path(os.environ.get("ESIMSHAPER_PINS", "/sys/fs/bpf/esimshaper"))
