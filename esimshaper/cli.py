@@ -150,10 +150,7 @@ def _check(options: argparse.Namespace) -> int:
     except SettingsError as error:
         if not options.json:
             print(error, file=sys.stderr)
-        problems = [
-            {"file": str(p.file), "line": p.line, "column": p.column, "message": p.message, "hint": p.hint}
-            for p in error.problems
-        ]
+        problems = error.documents
     else:
         if not options.json:
             print(f"{options.file}: good (WAN {settings.wan.interface}, {len(settings.clients)} named clients)")

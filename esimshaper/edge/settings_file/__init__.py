@@ -6,16 +6,17 @@ what they mean together. No resource is kept after `load` returns.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from esimshaper.core import settings as core
-from esimshaper.core.settings import Settings
+from esimshaper.core.settings import Problem, Settings
 from esimshaper.edge.settings_file.schema import judge
 from esimshaper.edge.settings_file.yaml_file import Item, Place, PlacedProblem, placed, read
 
-__all__ = ["PlacedProblem", "SettingsError", "load"]
+__all__ = ["Loaded", "PlacedProblem", "SettingsError", "load", "read_settings"]
 
 _JOINED = (("clients",), ("quotas",))
 """Lists to which each file adds."""
@@ -28,8 +29,30 @@ class SettingsError(Exception):
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
+    @property
+    def documents(self) -> list[dict[str, Any]]:
+        """The problems as JSON types: file, line, column, message, hint."""
+        return [asdict(problem) | {"file": str(problem.file)} for problem in self.problems]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and where in the files they stand."""
+
+    settings: Settings
+    merged: Item
+
+    def placed(self, problem: Problem) -> PlacedProblem:
+        """A problem that nobody could see in the files alone, at the value that it is about."""
+        return placed(self.merged.at(problem.path).place, problem.message, problem.hint)
+
 
 def load(path: Path) -> Settings:
+    """The Settings that `read_settings` gives. Raises SettingsError."""
+    return read_settings(path).settings
+
+
+def read_settings(path: Path) -> Loaded:
     """Reads the file at `path` and conf.d/*.yaml beside it, in the order of their names.
 
     Blocks are merged, `clients` and `quotas` are joined, of other values the later one counts. Raises SettingsError.
@@ -50,7 +73,7 @@ def load(path: Path) -> Settings:
     if problems:
         order = {file: number for number, file in enumerate((folder, *files))}
         raise SettingsError(sorted(set(problems), key=lambda each: (order[each.file], each.line, each.column)))
-    return core.settings_from(plain, ZoneInfo)
+    return Loaded(core.settings_from(plain, ZoneInfo), merged)
 
 
 def _drop_ins(folder: Path, problems: list[PlacedProblem]) -> list[Path]:
