@@ -5,11 +5,16 @@
 # Debian's own interpreter: it is the only one that sees python3-bpfcc ("bcc" on PyPI is another project).
 PYTHON := /usr/bin/python3
 
-# What the program itself needs; what else the simulated router needs, also for the benchmark; what else the tests need.
-PACKAGES_RUN := python3 python3-bpfcc libbpf1 linux-libc-dev python3-pyroute2 python3-prometheus-client python3-yaml \
-	python3-jsonschema python3-systemd python3-rich python3-cheroot tzdata
+# The packages in a field of debian/control, which has one on each line, without versions.
+control = $(shell awk '/^[^ ]/ { there = $$1 == "$(1):" } there && /^ [a-z]/ { print $$1 }' debian/control | tr -d ,)
+
+# What the program itself needs; what builds its package; what else the simulated router needs, also for the benchmark; what
+# else the tests need.
+PACKAGES_RUN := python3 $(call control,Depends)
+PACKAGES_DEB := $(filter-out debhelper-compat dh-sequence-%,$(call control,Build-Depends))
 PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-ping kmod mount util-linux
-PACKAGES_TEST := $(PACKAGES_DEMO) python3-pytest python3-hypothesis python3-venv python3-hatchling clang shellcheck yamllint
+PACKAGES_TEST := $(PACKAGES_DEMO) $(PACKAGES_DEB) python3-pytest python3-hypothesis python3-venv python3-hatchling clang \
+	shellcheck yamllint lintian man-db mandoc zsh
 # Debian 12 has no ruff, and another mypy than Debian 13.
 PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113
 
@@ -17,15 +22,18 @@ PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113
 prefix ?= /usr
 program := $(DESTDIR)$(prefix)/lib/esimshaper
 config := $(DESTDIR)/etc/esimshaper
+units := $(prefix)/lib/systemd/system
 
 .NOTPARALLEL:
-.PHONY: help demo test bench lint linters install uninstall root packages-run packages-demo packages-test
+.PHONY: help demo test bench lint linters deb install uninstall root \
+	packages-run packages-demo packages-test packages-deb
 
 help:
 	@echo 'sudo make demo       a simulated travel router with a real kernel meter and traffic, live'
 	@echo 'sudo make test       every test; ARGS="-k name" for some'
 	@echo 'sudo make bench      the figures: truth of the bill, cost per packet, memory, start'
 	@echo 'make lint            ruff, mypy, shellcheck, yamllint, clang'
+	@echo 'sudo make deb        dist/esimshaper_VERSION_all.deb, for Debian 12 and 13'
 	@echo 'sudo make install    on this machine, with a systemd service that is not started'
 	@echo 'sudo make uninstall  all of that, but for the configuration and the history'
 
@@ -47,14 +55,16 @@ root:
 packages-run: PACKAGES = $(PACKAGES_RUN)
 packages-demo: PACKAGES = $(PACKAGES_DEMO)
 packages-test: PACKAGES = $(PACKAGES_TEST)
+packages-deb: PACKAGES = $(PACKAGES_DEB)
 # apt is asked only for what is missing, so that all of this works offline once it is there. What apt says is shown if it
 # fails; it waits for another apt that is at work.
-packages-run packages-demo packages-test: root
+packages-run packages-demo packages-test packages-deb:
 	@missing=; for package in $(PACKAGES); do \
 		test "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" = installed \
 			|| missing="$$missing $$package"; \
 	done; \
 	test -z "$$missing" && exit 0; \
+	test "$$(id -u)" = 0 || { echo "This needs root to install$$missing: sudo make $(MAKECMDGOALS)" >&2; exit 1; }; \
 	echo "Installing$$missing"; \
 	export DEBIAN_FRONTEND=noninteractive; \
 	said=$$(mktemp); \
@@ -83,9 +93,21 @@ linters:
 		|| echo 'promtool is not there: its test will be skipped, or fail where CI=true' >&2; \
 	rm -rf "$$place"
 
+# Built in a folder elsewhere, as Debian's tools write beside what they build. -d: no compiler is needed, and what else is was
+# installed above.
+deb: packages-deb
+	@place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; set -e; \
+	mkdir "$$place/source"; \
+	tar -cf - --exclude=__pycache__ Makefile README.md CHANGELOG.md LICENSE bpf debian esimshaper etc systemd \
+		| tar -xf - -C "$$place/source"; \
+	$(PYTHON) debian/changelog.py >"$$place/source/debian/changelog"; \
+	(cd "$$place/source" && dpkg-buildpackage -d --build=binary --no-sign) >"$$place/said" 2>&1 \
+		|| { cat "$$place/said" >&2; exit 1; }; \
+	mkdir -p dist; cp "$$place"/*.deb dist; ls dist/*.deb
+
 # The modules and bpf/ lie beside each other as in a checkout. PYTHONSAFEPATH: a root shell in a folder of somebody else must
 # not run the bcc.py that lies there.
-install: root packages-run
+install: $(if $(DESTDIR),,root packages-run)
 	install -d '$(program)' '$(config)/conf.d' '$(DESTDIR)$(prefix)/bin'
 	rm -rf '$(program)/esimshaper' '$(program)/bpf'
 	cp -R esimshaper bpf '$(program)'
@@ -96,17 +118,18 @@ install: root packages-run
 	install -D -m 644 -t '$(DESTDIR)$(prefix)/share/esimshaper' esimshaper/esimshaper.schema.json
 	install -D -m 644 -t '$(DESTDIR)$(prefix)/share/doc/esimshaper' README.md CHANGELOG.md LICENSE etc/esimshaper.yaml
 	test -e '$(config)/esimshaper.yaml' || install -m 644 etc/esimshaper.yaml '$(config)'
-	install -D -m 644 -t '$(DESTDIR)$(prefix)/lib/systemd/system' systemd/*.service
+	install -D -m 644 -t '$(DESTDIR)$(units)' systemd/*.service
 	install -D -m 644 -t '$(DESTDIR)$(prefix)/lib/systemd/catalog' systemd/*.catalog
-	test -n '$(DESTDIR)' || groupadd --system --force esimshaper
+	install -D -m 644 systemd/esimshaper.sysusers '$(DESTDIR)$(prefix)/lib/sysusers.d/esimshaper.conf'
+	test -n '$(DESTDIR)' || systemd-sysusers '$(prefix)/lib/sysusers.d/esimshaper.conf'
 	test -n '$(DESTDIR)' -o ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
-	@echo 'Now edit /etc/esimshaper/esimshaper.yaml, then: systemctl enable --now esimshaper'
+	@test -n '$(DESTDIR)' || echo 'Now edit /etc/esimshaper/esimshaper.yaml, then: systemctl enable --now esimshaper'
 
 uninstall: root
 	test ! -d /run/systemd/system || systemctl disable --now --quiet esimshaper || true
 	test ! -x '$(prefix)/bin/esimshaper' || '$(prefix)/bin/esimshaper' unload
 	rm -rf '$(prefix)/lib/esimshaper' '$(prefix)/share/esimshaper' '$(prefix)/share/doc/esimshaper'
-	rm -f '$(prefix)/bin/esimshaper' '$(prefix)/lib/systemd/system/esimshaper.service' \
-		'$(prefix)/lib/systemd/catalog/esimshaper.catalog'
+	rm -f '$(prefix)/bin/esimshaper' '$(prefix)/lib/systemd/catalog/esimshaper.catalog' \
+		'$(prefix)/lib/sysusers.d/esimshaper.conf' $(patsubst systemd/%,'$(units)/%',$(wildcard systemd/*.service))
 	test ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
 	@echo 'The configuration (/etc/esimshaper) and the history (/var/lib/esimshaper) are still there.'
