@@ -54,11 +54,13 @@ def _both_ways(prefix: str, what: str, label: str, counters: Mapping[str, Counte
 def _limit_metrics(state: State, facts: Facts) -> tuple[Metric, ...]:
     limit: dict[tuple[str, ...], float] = {}
     used: dict[tuple[str, ...], float] = {}
+    start: dict[tuple[str, ...], float] = {}
     reset: dict[tuple[str, ...], float] = {}
     for each in held(state, facts):
         labels = (each.quota.name, subject_label(state, each.tally.subject, facts))
         limit[labels] = limit_of(each)
         used[labels] = used_of(each)
+        start[labels] = each.tally.window.start
         reset[labels] = each.tally.window.end
     lost: Samples = {(label,): size for label, size in wasted_by_label(state).items()}
     subject = ("quota", "subject")
@@ -67,6 +69,7 @@ def _limit_metrics(state: State, facts: Facts) -> tuple[Metric, ...]:
         _counter("client_wasted_bytes_total", "Billed, then dropped by a block.", ("client",), lost),
         _gauge("quota_limit_bytes", "Limit of this period, with what was granted by hand.", subject, limit),
         _gauge("quota_used_bytes", "Used of it in this period.", subject, used),
+        _gauge("quota_start_timestamp_seconds", "When this period began.", subject, start),
         _gauge("quota_reset_timestamp_seconds", "When the next period begins.", subject, reset),
     )
 
@@ -116,10 +119,12 @@ def _kernel_metrics(state: State) -> tuple[Metric, ...]:
 def _self_metrics(state: State, facts: Facts) -> tuple[Metric, ...]:
     loaded, ticked = _moment(facts.config_loaded), _moment(facts.tick_at)
     ok, failures, unsaved = int(facts.config_ok), facts.storage_failures, state.unsaved_bytes
+    sure = int(state.baseline is not None and state.baseline.clock_sure)
     return (
         _gauge("build_info", "The running version; always 1.", ("version",), {(facts.version,): 1}),
         _gauge("config_last_reload_successful", "Whether the last configuration was accepted.", (), {(): ok}),
         _gauge("config_last_reload_success_timestamp_seconds", "When one was last accepted.", (), loaded),
+        _gauge("clock_sure", "Whether periods go by a clock that was synchronised at least once.", (), {(): sure}),
         _gauge("last_tick_timestamp_seconds", "When the kernel was last read.", (), ticked),
         _gauge("last_tick_duration_seconds", "How long the last tick took.", (), {(): facts.tick_seconds}),
         _counter("history_save_failures_total", "Saves of the history that failed.", (), {(): failures}),

@@ -2,8 +2,10 @@
 """Stage report: what documents and metrics promise."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -168,3 +170,10 @@ def test_metrics_tell_of_attachments_maps_and_the_configuration():
     assert samples(metrics, "config_last_reload_successful") == {(): 0}
     assert samples(metrics, "config_last_reload_success_timestamp_seconds") == {(): loaded.timestamp()}
     assert samples(metrics, "client_info")[("alice-phone", ALICE, "Alices-iPhone")] == 1
+
+
+@pytest.mark.parametrize("sure", [True, False])
+def test_metrics_say_whether_the_clock_was_ever_set(sure):
+    state = router.state()
+    state = replace(state, baseline=replace(state.baseline, clock_sure=sure))
+    assert samples(report_metrics.metrics(state, facts()), "clock_sure") == {(): sure}

@@ -134,6 +134,8 @@ def test_metrics_of_quotas_have_the_labels_of_the_configuration():
     assert samples(state, "quota_used_bytes")["daily", "client/alice-phone"] == 512_345_678
     reset = samples(state, "quota_reset_timestamp_seconds")["plan", "everyone"]
     assert reset == 1_796_050_800  # date -d 2026-12-01T00:00:00+09:00 +%s
+    start = samples(state, "quota_start_timestamp_seconds")["plan", "everyone"]
+    assert start == 1_793_458_800  # date -d 2026-11-01T00:00:00+09:00 +%s
 
 
 def test_each_client_is_in_one_state_and_all_three_are_there():
