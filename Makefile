@@ -22,7 +22,6 @@ PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113
 prefix ?= /usr
 program := $(DESTDIR)$(prefix)/lib/esimshaper
 config := $(DESTDIR)/etc/esimshaper
-units := $(prefix)/lib/systemd/system
 
 .NOTPARALLEL:
 .PHONY: help demo test bench lint linters deb install uninstall root \
@@ -118,7 +117,7 @@ install: $(if $(DESTDIR),,root packages-run)
 	install -D -m 644 -t '$(DESTDIR)$(prefix)/share/esimshaper' esimshaper/esimshaper.schema.json
 	install -D -m 644 -t '$(DESTDIR)$(prefix)/share/doc/esimshaper' README.md CHANGELOG.md LICENSE etc/esimshaper.yaml
 	test -e '$(config)/esimshaper.yaml' || install -m 644 etc/esimshaper.yaml '$(config)'
-	install -D -m 644 -t '$(DESTDIR)$(units)' systemd/*.service
+	install -D -m 644 -t '$(DESTDIR)$(prefix)/lib/systemd/system' systemd/*.service
 	install -D -m 644 -t '$(DESTDIR)$(prefix)/lib/systemd/catalog' systemd/*.catalog
 	install -D -m 644 systemd/esimshaper.sysusers '$(DESTDIR)$(prefix)/lib/sysusers.d/esimshaper.conf'
 	test -n '$(DESTDIR)' || systemd-sysusers '$(prefix)/lib/sysusers.d/esimshaper.conf'
@@ -129,7 +128,7 @@ uninstall: root
 	test ! -d /run/systemd/system || systemctl disable --now --quiet esimshaper || true
 	test ! -x '$(prefix)/bin/esimshaper' || '$(prefix)/bin/esimshaper' unload
 	rm -rf '$(prefix)/lib/esimshaper' '$(prefix)/share/esimshaper' '$(prefix)/share/doc/esimshaper'
-	rm -f '$(prefix)/bin/esimshaper' '$(prefix)/lib/systemd/catalog/esimshaper.catalog' \
-		'$(prefix)/lib/sysusers.d/esimshaper.conf' $(patsubst systemd/%,'$(units)/%',$(wildcard systemd/*.service))
+	rm -f '$(prefix)/bin/esimshaper' '$(prefix)/lib/systemd/catalog/'esimshaper*.catalog \
+		'$(prefix)/lib/systemd/system/'esimshaper*.service '$(prefix)/lib/sysusers.d/esimshaper.conf'
 	test ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
 	@echo 'The configuration (/etc/esimshaper) and the history (/var/lib/esimshaper) are still there.'
