@@ -17,7 +17,8 @@ from esimshaper.core.diagnosis import explain
 from esimshaper.core.facts import FailedOperation, Operation
 from esimshaper.core.model import Unusable
 from esimshaper.daemon.loop import Daemon, rules_of
-from esimshaper.daemon.observer import last_readings
+from esimshaper.daemon.observer import build_for, last_readings, open_meter
+from esimshaper.daemon.quiet import Quiet
 from esimshaper.daemon.unloading import book_last_bytes
 from esimshaper.edge import control_client, memory, refusal, service, settings_file
 from esimshaper.edge.control_client import DaemonNotRunning
@@ -33,11 +34,12 @@ def run(config: Path, socket: Path | None) -> int:
     """Serves until SIGTERM or SIGINT. Raises SettingsError or Unusable if it cannot start."""
     memory.share_one_arena()
     settings = settings_file.load(config)
-    service.set_up_log()
+    quiet = Quiet()
+    service.set_up_log(quiet.admits)
     with contextlib.ExitStack() as cleanup:
         daemon = Daemon(settings, socket or control_client.default_socket(), cleanup)
         with _explained():
-            asyncio.run(daemon.serve())
+            asyncio.run(_serve(daemon, quiet))
     return 0
 
 
@@ -54,6 +56,11 @@ def unload(config: Path) -> Unloaded:
 
     `config` says to which interface and time zone the last bytes belong; without a good one, to none and UTC.
     """
+async def _serve(daemon: Daemon, quiet: Quiet) -> None:
+    async with quiet.kept():
+        await daemon.serve()
+
+
     root = pins_root()
     with _explained(), contextlib.ExitStack() as cleanup:
         if not _is_there(root):

@@ -29,6 +29,7 @@ from esimshaper.core.state import Outcome
 from esimshaper.daemon.departures import Departures
 from esimshaper.edge.meter import Meter
 from esimshaper.edge.refusal import Refusal
+from esimshaper.edge.service_messages import Message, fields
 from esimshaper.edge.shaper import Shaper
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,8 @@ class Enforcer:
             self._shaped = wanted if done else None
         self._tell(with_classes(outcome.policies, outcome.shaped, shares))
         if look_around and not self._refusal.is_intact():
-            log.warning("somebody removed our table from nftables; programs of blocked clients are told again")
+            text = "somebody removed our table from nftables; programs of blocked clients are told again"
+            log.warning(text, extra=fields(Message.REFUSALS_RESTORED))
         refused = self._refusal.refuse(blocked_accounts(reading, verdicts), link)
         self._say((*self._shaping_problems, *([refused] if refused else [])))
 
@@ -92,7 +94,8 @@ class Enforcer:
         failed = self._shaper.apply(changes)
         self._departures.made_anew(made_anew(changes))
         if again and changes and not self._shaping_problems and not failed:
-            log.warning("somebody changed our classes at %s; they are as before again", self._wan.interface)
+            text, where = "somebody changed our classes at %s; they are as before again", self._wan.interface
+            log.warning(text, where, extra=fields(Message.CLASSES_RESTORED, interface=where))
         self._shaping_problems = (*([found.problem] if found.problem and changes else []), *failed)
         return True
 
@@ -107,7 +110,10 @@ class Enforcer:
     def _say(self, problems: tuple[str, ...]) -> None:
         for problem in problems:
             if problem not in self.problems:
-                log.warning("%s", problem)
+                log.warning("%s", problem, extra=fields(Message.LIMITS_FAILING, interface=self._wan.interface))
+        if self.problems and not problems:
+            working = fields(Message.LIMITS_WORKING, interface=self._wan.interface)
+            log.info("limits are in force again at %s", self._wan.interface, extra=working)
         self.problems = problems
 
 

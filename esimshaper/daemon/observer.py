@@ -4,18 +4,20 @@
 import contextlib
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from esimshaper.core.diagnosis import explain
 from esimshaper.core.facts import FailedOperation, Operation
-from esimshaper.core.model import Attachment, ClientKey, Hook, Neighbour, Observation, Reading, Table
+from esimshaper.core.model import Attachment, ClientKey, Hook, Neighbour, Observation, Reading, Reason, Table
 from esimshaper.core.settings import Settings
 from esimshaper.edge import compiler, wall_clock
 from esimshaper.edge.leases import LeaseFiles
 from esimshaper.edge.meter import Meter
 from esimshaper.edge.neighbours import Neighbours
 from esimshaper.edge.pins import Pins
+from esimshaper.edge.service_messages import Message, fields
 from esimshaper.edge.traffic_control import TrafficControl
 
 NEIGHBOUR_SECONDS = 60
@@ -43,6 +45,7 @@ class Observer:
         self._clients: frozenset[ClientKey] = frozenset()
         self._neighbour_table: tuple[Neighbour, ...] = ()
         self._neighbours_of: frozenset[ClientKey] = frozenset()
+        self._is_full = self._said_full = False
         self._neighbours_due = 0.0  # CLOCK_MONOTONIC
         self._control.sweep(keep=self._hooks)
 
@@ -50,7 +53,8 @@ class Observer:
         """Puts our programs where they should be. Raises FailedOperation if this machine cannot."""
         attachments = self._control.ensure(self._hooks, self.meter.program)
         for name, hook in self._control.mended:
-            log.warning("somebody removed our filter at %s of %s; counting again", hook.value, name)
+            known = fields(Message.PROGRAM_RESTORED, interface=name)
+            log.warning("somebody removed our filter at %s of %s; counting again", hook.value, name, extra=known)
         self._take(attachments)
 
     def observe(self) -> Observation:
@@ -58,6 +62,7 @@ class Observer:
         reading = replace(self.meter.read(), tables=self._tables)
         self._clients = frozenset(reading.owners.values())
         return Observation(
+        self._is_full = Reason.LAN_CLIENTS_FULL in reading.events
             reading,
             self._attachments,
             self._leases.read(),
@@ -80,6 +85,10 @@ class Observer:
         self._tables = self.meter.tables()
 
     def predecessors(self) -> list[tuple[Path, Reading]]:
+        if self._is_full and not self._said_full:
+            self._said_full = True  # it stays full for as long as the maps live
+            text = "no room for more clients: what further devices use is counted as unattributed"
+            log.warning(text, extra=fields(Message.CLIENTS_FULL))
         """Last readings of maps of other sizes, which nothing counts into since ours are attached."""
         return [
             (generation, reading)
@@ -88,20 +97,27 @@ class Observer:
         ]
 
     def _take(self, attachments: tuple[Attachment, ...]) -> None:
-        """Each change is said once."""
-        before = set(self._attachments)
-        for attachment in attachments:
-            if attachment in before:
-                continue
-            if attachment.attached:
-                log.info("counting at %s of %s", attachment.hook.value, attachment.interface)
+        """Each change of an interface is said once."""
+        before, now = _by_interface(self._attachments), _by_interface(attachments)
+        for interface in (name for name in now if now[name] != before.get(name)):
+            problems = {attachment.problem: None for attachment in now[interface] if not attachment.attached}
+            if problems:
+                known = fields(Message.NOT_COUNTING, interface=interface)
+                log.warning("not counting at %s: %s", interface, "; ".join(problems), extra=known)
             else:
-                log.warning("not counting at %s: %s", attachment.hook.value, attachment.problem)
+                log.info("counting at %s", interface, extra=fields(Message.COUNTING, interface=interface))
         self._attachments = attachments
 
 
 def wanted_hooks(settings: Settings) -> tuple[tuple[str, Hook], ...]:
     """LAN first, so that no upload reaches the WAN's hook before it can be marked."""
+def _by_interface(attachments: Iterable[Attachment]) -> dict[str, tuple[Attachment, ...]]:
+    found: dict[str, tuple[Attachment, ...]] = {}
+    for attachment in attachments:
+        found[attachment.interface] = (*found.get(attachment.interface, ()), attachment)
+    return found
+
+
     return (
         *((interface, Hook.LAN_INGRESS) for interface in settings.lan.interfaces),
         (settings.wan.interface, Hook.WAN_EGRESS),

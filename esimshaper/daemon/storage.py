@@ -14,6 +14,7 @@ from typing import TypeVar
 from esimshaper.core.model import ClientKey, HistoryPeriod, Identity, Resolution, Usage
 from esimshaper.core.state import Baseline, Booking
 from esimshaper.edge.history import History, HistoryError
+from esimshaper.edge.service_messages import Message, fields
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -42,7 +43,7 @@ class Storage:
             self.fail(error)
             return None
         if history.notes:
-            log.warning("%s", history.notes)
+            log.warning("%s", history.notes, extra=fields(Message.HISTORY_ANEW))
         self._history = history
         self._recover()
         return history.load(), history.identities()
@@ -95,10 +96,11 @@ class Storage:
         said = str(error) if expected else f"{type(error).__name__}: {error}"
         if not self.problem:
             trace = None if expected else error
-            log.error("history cannot be saved: %s; counting goes on from memory", said, exc_info=trace)
+            text, known = "history cannot be saved: %s; counting goes on from memory", fields(Message.HISTORY_FAILING)
+            log.error(text, said, exc_info=trace, extra=known)
         self.problem = said
 
     def _recover(self) -> None:
         if self.problem:
-            log.info("history is saved again, nothing was lost")
+            log.info("history is saved again, nothing was lost", extra=fields(Message.HISTORY_WORKING))
         self.problem = ""

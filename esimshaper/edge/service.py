@@ -2,13 +2,14 @@
 """Edge: systemd. Log records and Notices into the journal (or to standard error by hand), the daemon's state to the
 manager.
 
-systemd/esimshaper.catalog explains each MESSAGE_ID to people: `journalctl -x`.
+systemd/esimshaper*.catalog explain each MESSAGE_ID to people, in their language: `journalctl -x`.
 """
 
+import copy
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from systemd import daemon, journal
 
@@ -26,21 +27,34 @@ MESSAGE_IDS: Mapping[NoticeKind, str] = {
 }
 """Never changed: people and programs search for them."""
 
+_NOTICE_IDS = frozenset(MESSAGE_IDS.values())
 _NOTICE = 5  # of syslog(3): normal but significant; logging has no such level
 _PRIORITIES = {NoticeKind.QUOTA_REACHED: 4, NoticeKind.QUOTA_RENEWED: 6}
+
+Admits = Callable[[str, logging.LogRecord], bool]
+"""Whether to tell a message about this now. Called from any thread."""
 
 log = logging.getLogger(__name__)
 
 
-def set_up_log() -> None:
-    """The journal when systemd runs us; else plain lines for a person."""
+def set_up_log(admits: Admits) -> None:
+    """The journal when systemd runs us; else plain lines for a person. Notices are told whatever `admits` says."""
     if _in_journal():
         handler: logging.Handler = journal.JournalHandler(SYSLOG_IDENTIFIER=IDENTIFIER)
         handler.setFormatter(logging.Formatter("%(message)s"))  # the journal knows level and logger as fields
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
+    handler.addFilter(lambda record: _is_told_always(record) or admits(_about(record), _bare(record)))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+def sum_up(number: int, last: logging.LogRecord) -> None:
+    """Tells of so many messages that were not admitted."""
+    summary = copy.copy(last)
+    summary.msg, summary.args = f"{number} more of these, the last one: {last.getMessage()}", ()
+    summary.ESIMSHAPER_REPEATED = number
+    logging.getLogger().handle(summary)
 
 
 def announce(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> None:
@@ -50,7 +64,8 @@ def announce(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> 
     """
     priority = _PRIORITIES.get(notice.kind, _NOTICE)
     if not _in_journal():
-        log.log(logging.WARNING if priority <= 4 else logging.INFO, "%s", notice.text)
+        identified = {"MESSAGE_ID": MESSAGE_IDS[notice.kind]}
+        log.log(logging.WARNING if priority <= 4 else logging.INFO, "%s", notice.text, extra=identified)
         return
     try:
         journal.send(
@@ -61,13 +76,32 @@ def announce(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> 
             **_fields(notice, names, interface),
         )
     except OSError as error:  # the journal is being restarted, say: no reason to end
-        log.warning("%s (without its fields in the journal: %s)", notice.text, error.strerror)
+        identified = {"MESSAGE_ID": MESSAGE_IDS[notice.kind]}
+        log.warning("%s (without its fields in the journal: %s)", notice.text, error.strerror, extra=identified)
 
 
 def tell_manager(*, ready: bool = False, stopping: bool = False, status: str = "") -> None:
     """What systemd shows in `systemctl status`; nothing happens when it did not start us."""
     lines = [*(["READY=1"] if ready else []), *(["STOPPING=1"] if stopping else []), f"STATUS={status}"]
     daemon.notify("\n".join(lines))
+
+
+def _is_told_always(record: logging.LogRecord) -> bool:
+    """Notices of limits, and what was summed up already."""
+    return getattr(record, "MESSAGE_ID", "") in _NOTICE_IDS or hasattr(record, "ESIMSHAPER_REPEATED")
+
+
+def _about(record: logging.LogRecord) -> str:
+    """What the service's Message says, else the text before anything is filled in."""
+    about: str = getattr(record, "about", str(record.msg))
+    return about
+
+
+def _bare(record: logging.LogRecord) -> logging.LogRecord:
+    """Without the frames of an exception: it may be kept for minutes."""
+    bare = copy.copy(record)
+    bare.exc_info = bare.exc_text = None
+    return bare
 
 
 def _in_journal() -> bool:

@@ -2,9 +2,10 @@
 """A daemon as systemd starts it, as far as its messages go: announces one Notice of each kind, and one of everyone.
 
 For tests/edge/test_service.py, which runs it where a journal of its own listens; standard error is a stream to that
-journal if the argument `stream` is given.
+journal if the argument `stream` is given. With `flapping` it has much more to say.
 """
 
+import asyncio
 import logging
 import os
 import socket
@@ -12,9 +13,12 @@ import sys
 
 from esimshaper.core.limits import EVERYONE, Level, Notice, NoticeKind, Subject, SubjectKind
 from esimshaper.core.model import ClientKey
+from esimshaper.daemon.quiet import Quiet
 from esimshaper.edge import service
+from esimshaper.edge.service_messages import Message, fields
 
 ALICE = ClientKey("02:00:00:00:00:10")
+TIMES = 500
 NAMES = {ALICE: "alice-phone"}
 
 
@@ -41,10 +45,29 @@ def into_journal() -> None:
     os.environ["JOURNAL_STREAM"] = f"{info.st_dev}:{info.st_ino}"
 
 
+async def flap(quiet: Quiet) -> None:
+    """A modem that comes and goes, a fault in each request, and the same two notices again and again."""
+    async with quiet.kept():
+        for number in range(TIMES):
+            known = fields(Message.NOT_COUNTING, interface="wwan0")
+            log.warning("not counting at %s: %s", "wwan0", f"reason {number}", extra=known)
+            log.info("counting at %s", "wwan0", extra=fields(Message.COUNTING, interface="wwan0"))
+            try:
+                int("no number")
+            except ValueError:
+                log.exception("a request for %s failed", number)
+            service.announce(NOTICES[1], NAMES, "wwan0")
+            service.announce(NOTICES[2], NAMES, "wwan0")
+
+
 if __name__ == "__main__":
     if "stream" in sys.argv:
         into_journal()
-    service.set_up_log()
-    logging.getLogger("esimshaper").info("a line of the log")
+    quiet = Quiet()
+    service.set_up_log(quiet.admits)
+    log = logging.getLogger("esimshaper")
+    log.info("a line of the log")
     for notice in NOTICES:
         service.announce(notice, NAMES, "wwan0")
+    if "flapping" in sys.argv:
+        asyncio.run(flap(quiet))

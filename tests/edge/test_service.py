@@ -12,11 +12,17 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.limits import NoticeKind
+from esimshaper.core.repeats import BURST
 from esimshaper.edge import service
+from esimshaper.edge.service_messages import Message, fields
 from tests.edge import journal_sender
 
 ROOT = Path(__file__).parents[2]
-CATALOG = ROOT / "systemd/esimshaper.catalog"
+CATALOGS = {
+    path.name.removeprefix("esimshaper.").removesuffix("catalog").rstrip("."): path.read_text()
+    for path in sorted((ROOT / "systemd").glob("esimshaper*.catalog"))
+}
+"""By language; that of the one without is English."""
 JOURNALD = Path("/lib/systemd/systemd-journald")
 
 # Runs in the namespace: a journal, the sender, and then all that the journal has, as JSON.
@@ -128,23 +134,98 @@ def test_by_hand_notices_are_plain_lines_on_standard_error_although_a_journal_is
     ]
 
 
-def test_the_catalog_explains_every_message_and_no_other():
-    text = CATALOG.read_text()
-    assert re.findall("^-- ([0-9a-f]{32})$", text, re.MULTILINE) == [service.MESSAGE_IDS[kind] for kind in NoticeKind]
-    known = {"SUBJECT", "CLIENT", "QUOTA", "BYTES", "STATE", "INTERFACE"}
-    assert set(re.findall("@ESIMSHAPER_([A-Z]+)@", text)) == known
-    assert text.count("@") == 2 * len(re.findall("@ESIMSHAPER_[A-Z]+@", text))
+@needs_journal
+def test_a_flapping_cause_leaves_some_lines_and_a_sum_and_no_notice_is_lost(tmp_path):
+    times, notices = journal_sender.TIMES, len(journal_sender.NOTICES)
+    entries, _ = send(tmp_path, "stream", "flapping", wanted=2 * times + notices + BURST + 1)
+    told = [entry["MESSAGE"] for entry in entries]
+    assert told.count(journal_sender.NOTICES[1].text) == told.count(journal_sender.NOTICES[2].text) == times + 1
+
+    about_links = [entry for entry in entries if "counting at" in entry["MESSAGE"]]
+    assert [entry["MESSAGE"] for entry in about_links[:2]] == ["not counting at wwan0: reason 0", "counting at wwan0"]
+    assert len(about_links) == BURST + 1
+    assert about_links[-1]["MESSAGE"] == f"{2 * times - BURST} more of these, the last one: counting at wwan0"
+    assert about_links[-1]["MESSAGE_ID"] == Message.COUNTING.id
+    assert ours(about_links[-1]) == {"ESIMSHAPER_INTERFACE": "wwan0", "ESIMSHAPER_REPEATED": str(2 * times - BURST)}
+
+    faults = [entry for entry in entries if "a request for" in entry["MESSAGE"]]
+    assert len(faults) == BURST + 1
+    assert "ValueError: invalid literal" in faults[0]["MESSAGE"]
+    assert faults[-1]["MESSAGE"] == f"{times - BURST} more of these, the last one: a request for {times - 1} failed"
+
+
+IDS = [*service.MESSAGE_IDS.values(), *(message.id for message in Message)]
+
+
+def explained(text: str) -> dict[str, str]:
+    """The entries of a catalog, by MESSAGE_ID."""
+    _, *parts = re.split("^-- ([0-9a-f]{32})$", text, flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def filled_in(text: str) -> set[str]:
+    return set(re.findall("@[^@ \n]+@", text))
+
+
+@pytest.mark.parametrize("language", CATALOGS)
+def test_the_catalog_explains_every_message_and_no_other(language):
+    entries = explained(CATALOGS[language])
+    assert list(entries) == IDS
+    assert len(set(IDS)) == len(IDS)
+    for entry in entries.values():
+        head, _, body = entry.strip().partition("\n\n")
+        assert [line.partition(":")[0] for line in head.splitlines()] == ["Subject", "Defined-By"]
+        assert body
+        assert entry.count("@") == 2 * len(re.findall("@ESIMSHAPER_[A-Z]+@", entry))
+
+
+@pytest.mark.parametrize("language", [language for language in CATALOGS if language])
+def test_every_language_fills_in_the_same_and_names_the_same_commands(language):
+    english, translated = explained(CATALOGS[""]), explained(CATALOGS[language])
+    for number, entry in translated.items():
+        assert filled_in(entry) == filled_in(english[number])
+        assert set(re.findall("`[^`]+`", entry)) == set(re.findall("`[^`]+`", english[number]))
+
+
+def test_what_is_filled_in_is_a_field_that_the_message_has():
+    entries = explained(CATALOGS[""])
+    for message in Message:
+        known = fields(message, interface="wwan0", client="tv")
+        assert filled_in(entries[message.id]) <= {f"@{name}@" for name in known}
+    of_notices = {"SUBJECT", "CLIENT", "QUOTA", "BYTES", "STATE", "INTERFACE"}
+    for number in service.MESSAGE_IDS.values():
+        assert filled_in(entries[number]) <= {f"@ESIMSHAPER_{name}@" for name in of_notices}
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory) -> Path:
+    """A root with our catalogs in the form that journalctl looks into."""
+    root = tmp_path_factory.mktemp("catalog")
+    (root / "usr/lib/systemd/catalog").mkdir(parents=True)
+    (root / "var/lib/systemd/catalog").mkdir(parents=True)
+    for path in (ROOT / "systemd").glob("*.catalog"):
+        shutil.copy(path, root / "usr/lib/systemd/catalog")
+    update = ["journalctl", f"--root={root}", "--update-catalog"]
+    done = subprocess.run(update, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    return root
+
+
+WORDS = {
+    "en_GB.UTF-8": "has used up the quota",
+    "ja_JP.UTF-8": "使い切りました",
+    "zh_CN.UTF-8": "已用完配额",
+    "zh_TW.UTF-8": "已用完配額",
+}
 
 
 @pytest.mark.skipif(not shutil.which("journalctl"), reason="needs journalctl")
-def test_systemd_reads_the_catalog(tmp_path):
-    (tmp_path / "usr/lib/systemd/catalog").mkdir(parents=True)
-    (tmp_path / "var/lib/systemd/catalog").mkdir(parents=True)
-    shutil.copy(CATALOG, tmp_path / "usr/lib/systemd/catalog")
-    update = ["journalctl", f"--root={tmp_path}", "--update-catalog"]
-    done = subprocess.run(update, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    listing = ["journalctl", f"--root={tmp_path}", "--list-catalog"]
-    found = subprocess.run(listing, capture_output=True, text=True, check=True).stdout
-    assert set(found.split()) >= set(service.MESSAGE_IDS.values())
-    assert "esimshaper: @ESIMSHAPER_SUBJECT@ has used up the quota @ESIMSHAPER_QUOTA@" in found
+@pytest.mark.parametrize("language", WORDS)
+def test_systemd_shows_the_catalog_in_the_language_of_the_reader(catalog, tmp_path, language):
+    (tmp_path / language).symlink_to("/usr/lib/locale/C.utf8")  # that a locale is there is all that systemd asks
+    environment = {"PATH": os.environ["PATH"], "LOCPATH": str(tmp_path), "LANG": language}
+    listing = ["journalctl", f"--root={catalog}", "--list-catalog"]
+    found = subprocess.run(listing, env=environment, capture_output=True, text=True, check=True).stdout
+    titles = dict(line.split(" ", 1) for line in found.splitlines())
+    assert set(titles) >= set(IDS)
+    assert WORDS[language] in titles[service.MESSAGE_IDS[NoticeKind.QUOTA_REACHED]]

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the daemon says of itself in the journal: Messages and their fields. Pure: values only.
+
+systemd/esimshaper*.catalog explain each to people, in their language: `journalctl -x`.
+"""
+
+from enum import Enum
+
+
+class Message(Enum):
+    """MESSAGE_ID, never changed, and topic. A message replaces what the last one of its topic said of the same thing,
+    so those that come again and again are summed up together."""
+
+    COUNTING = ("d4d22683f2104e92b56c52448fe1bf9e", "counting")
+    NOT_COUNTING = ("e2b9588899b3455db00886cf809bd634", "counting")
+    PROGRAM_RESTORED = ("b5e6b4d7d9174f31b2d3faec35e0fe55", "program")
+    CLASSES_RESTORED = ("d6f2b33ae635492e8576b41ab0a3c1ff", "classes")
+    REFUSALS_RESTORED = ("4fb0feda887249bea166b22db67139b6", "refusals")
+    LIMITS_FAILING = ("576825f0afca4de5b325e3521e9b66d5", "limits")
+    LIMITS_WORKING = ("a07824b5c9954757bac7b3b334d24d90", "limits")
+    HISTORY_FAILING = ("065cbab2f5214c568b2b33c60b0de39a", "history")
+    HISTORY_WORKING = ("fbc8d4596ce845e28e454ee28f438f81", "history")
+    HISTORY_ANEW = ("dee2f0a03e6248f5b4308c4a81761135", "history anew")
+    CLIENT_NEW = ("88d07c4f2b1e48ecb508ca5be6122482", "new client")
+    CLIENTS_FULL = ("df6598012eb244a3a4cf3b046870c9cc", "clients full")
+
+    @property
+    def id(self) -> str:
+        return self.value[0]
+
+
+def fields(message: Message, *, interface: str = "", client: str = "") -> dict[str, str]:
+    """What a line of the log needs to be `message`: `log.info(text, extra=fields(...))`. `client` as in metrics."""
+    topic = " ".join((message.value[1], interface)).strip()
+    found = {"MESSAGE_ID": message.id, "about": topic, "ESIMSHAPER_INTERFACE": interface, "ESIMSHAPER_CLIENT": client}
+    return {name: value for name, value in found.items() if value}
