@@ -32,7 +32,6 @@ from esimshaper.edge.meter import Announcement
 from esimshaper.edge.pins import Pins
 from esimshaper.edge.places import pins_root, state_directory
 from esimshaper.edge.service_messages import Message, fields
-from esimshaper.edge.tls import Certificates
 from esimshaper.edge.traffic_control import LinkEvents
 
 TICK_SECONDS = 1.0
@@ -105,7 +104,10 @@ class Daemon:
         answering = control.serve(answers.routes(), self._socket)
         self._cleanup.callback(self._socket.unlink, missing_ok=True)  # not before: only now is it ours
         self._cleanup.callback(answering.stop)
-        self._serve_metrics()
+        listen = self._settings.metrics.listen
+        served = metrics.serve(lambda: report_metrics.metrics(self._state, self._facts()), listen.address, listen.port)
+        self._cleanup.callback(served.stop)
+        log.info("metrics at http://%s/metrics", served.address)
         self._tell_manager(ready=True)
 
     def _listen_to_kernel(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -114,18 +116,6 @@ class Daemon:
         self._cleanup.callback(links.close)
 
         def look() -> None:
-    def _serve_metrics(self) -> None:
-        listen, files = self._settings.metrics.listen, self._settings.metrics.tls
-        certificates = Certificates(files.certificate, files.key, files.client_ca) if files else None
-        served = metrics.serve(self._metrics, listen.address, listen.port, certificates)
-        self._cleanup.callback(served.stop)
-        log.info("metrics at %s://%s/metrics", "https" if files else "http", served.address)
-        if not (files or listen.is_local):
-            log.warning("metrics are in the clear: who reaches %s reads who uses how much (metrics.tls)", served.address)
-
-    def _metrics(self) -> tuple[Metric, ...]:
-        return report_metrics.metrics(self._state, self._facts())
-
             self._look_around = True
             if links.drain():  # else it was tc, which is most often ourselves: the next tick is soon enough
                 self._wake.set()
