@@ -277,10 +277,10 @@ def _limited(
         verdicts=stands,
         notices=(*state.notices, *anew, *marked, *changed),
     )
-    groups = policy.new_groups(rules.quotas, reading.groups)
+    new, idle = policy.new_and_idle(rules.quotas, reading.groups)
     absent = {ClientKey(s.id) for s in everybody if s.kind is SubjectKind.CLIENT and s != STRANGER}
     known = policy.new_clients(place, absent.difference(reading.owners.values()))
-    return following, Outcome(None, policy.policies(place), policy.shaped(place), groups, known)
+    return following, Outcome(None, policy.policies(place), policy.shaped(place), new, idle, known)
 
 
 def _chains(

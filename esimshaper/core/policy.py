@@ -113,10 +113,10 @@ def new_clients(place: Place, absent: Iterable[ClientKey]) -> tuple[ClientKey, .
     return tuple(islice(other, len(place.free) // 2))
 
 
-def new_groups(quotas: Iterable[Quota], groups: Mapping[str, Account]) -> tuple[str, ...]:
-    """Groups that have a quota but no account yet."""
-    wanted = {quota.subject.id for quota in quotas if quota.subject.kind is SubjectKind.GROUP}
-    return tuple(sorted(wanted - groups.keys()))
+def new_and_idle(quotas: Iterable[Quota], groups: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Groups that have a quota but no account yet, and those of `groups`, which have one, that have no quota."""
+    wanted, known = {quota.subject.id for quota in quotas if quota.subject.kind is SubjectKind.GROUP}, frozenset(groups)
+    return tuple(sorted(wanted - known)), tuple(sorted(known - wanted))
 
 
 def shaped(place: Place) -> tuple[Shaped, ...]:

@@ -25,7 +25,7 @@ from esimshaper.core.settings_problem import Path, Problem
 from esimshaper.core.units import format_size, parse_rate, parse_size
 
 MAX_QUOTAS = 64
-MAX_GROUPS = 32
+MAX_GROUPS = 31  # the kernel has room for one more: group/unknown
 _MAX_SIZE = 1000 * 1000**4
 _RATES = range(8_000, 10 * 1000**3 + 1)
 _YEARS = range(2000, 2101)

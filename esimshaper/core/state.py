@@ -80,12 +80,14 @@ class Outcome:
     booking: save it, call `saved` or `not_saved`, then announce its notices.
     policies: what the kernel is to know of each account; classes are still 0. shaped: which accounts need them.
     new_groups, new_clients: give them an account in the kernel; their policies follow at the next tick.
+    idle_groups: they have an account and no quota, so a new group may have it.
     """
 
     booking: Booking | None = None
     policies: Mapping[Account, Policy] = field(default_factory=dict)
     shaped: tuple[Shaped, ...] = ()
     new_groups: tuple[str, ...] = ()
+    idle_groups: tuple[str, ...] = ()
     new_clients: tuple[ClientKey, ...] = ()
 
 

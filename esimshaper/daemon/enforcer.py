@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from esimshaper.core import shaping
+from esimshaper.core import policy_steps, shaping
 from esimshaper.core.classes import Change, Side, Step
 from esimshaper.core.limits import Level, Policy, Shaped, Subject, SubjectKind, Verdict
 from esimshaper.core.model import (
@@ -66,11 +66,11 @@ class Enforcer:
         reading, link = seen.reading, _metered_link(seen.attachments)
         if not look_around and outcome.policies is self._policies and self._shaped and self._shaped[0] == link:
             return  # core found nothing to work out anew, on the same link
-        self._policies = outcome.policies
-        if outcome.new_groups:
-            self._meter.add_groups(outcome.new_groups)
         if outcome.new_clients:
             self._meter.add_clients(outcome.new_clients)
+        if outcome.new_groups and self._meter.add_groups(outcome.new_groups, self._spare(outcome, reading)):
+            return  # policies that know these accounts follow at once; until then their members keep what they have
+        self._policies = outcome.policies
         clients = tuple(sorted(account for account in reading.owners if account >= FIRST_CLIENT_ACCOUNT))
         shares = clients if self._wan.download or self._wan.upload else ()
         wanted = (link, outcome.shaped, shares)
@@ -83,6 +83,11 @@ class Enforcer:
             log.warning(text, extra=fields(Message.REFUSALS_RESTORED))
         refused = self._refusal.refuse(blocked_accounts(reading, verdicts), link)
         self._say((*self._shaping_problems, *([refused] if refused else [])))
+
+    def _spare(self, outcome: Outcome, reading: Reading) -> list[str]:
+        """Groups whose account nobody is below any more."""
+        parents = {policy.parent for policy in self._told.values()}
+        return [name for name in outcome.idle_groups if reading.groups[name] not in parents]
 
     def _shape(self, outcome: Outcome, shares: Sequence[Account], *, again: bool) -> bool:
         """Whether it could be looked at; if not, the next tick tries. `again`: nothing else is wanted than before."""
@@ -101,11 +106,11 @@ class Enforcer:
 
     def _tell(self, policies: Mapping[Account, Policy]) -> None:
         """Only what is new: each write is a system call, and a full house has a thousand accounts."""
-        new = {account: policy for account, policy in policies.items() if self._told.get(account) != policy}
-        if new:
-            self._meter.write_policies(new)
-            self._told = self._told | new
-            self._departures.told(new)
+        for step in policy_steps.writes(self._told, policies, self._meter.everyone):
+            if step:
+                self._meter.write_policies(step)
+                self._told = self._told | step
+                self._departures.told(step)
 
     def _say(self, problems: tuple[str, ...]) -> None:
         for problem in problems:

@@ -150,6 +150,10 @@ class Map:
         """Sets an entry; with an empty key puts a value into a queue."""
         _check(library().bpf_map_update_elem(self.fd, key or None, value, ct.c_uint64(flags)), self.name)
 
+    def delete(self, key: bytes) -> None:
+        """Removes an entry. Raises OSError if there is none."""
+        _check(library().bpf_map_delete_elem(self.fd, key), self.name)
+
     def pop(self) -> bytes | None:
         """Takes the head of a queue; None when it is empty."""
         value = ct.create_string_buffer(self.value_size)

@@ -133,13 +133,19 @@ class Meter:
             queued=queued,
         )
 
-    def add_groups(self, names: Iterable[str]) -> None:
-        """Gives each group an account, for as long as the maps live. Raises OSError when there are too many."""
-        known = self._groups()
-        free = (Account(n) for n in range(self.everyone + 1, self.everyone + 1 + layouts.GROUPS))
-        unused = [account for account in free if account not in known.values()]
-        for name, account in zip((name for name in names if name not in known), unused, strict=False):
-            self._maps["groups"].update(layouts.GROUP_KEY.pack(name.encode()), layouts.NUMBER.pack(account))
+    def add_groups(self, names: Iterable[str], spare: Iterable[str] = ()) -> bool:
+        """Gives each group an account, where there are too few that of a `spare` one; False if it could to none."""
+        known, groups = self._groups(), self._maps["groups"]
+        of_all = (Account(n) for n in range(self.everyone + 1, self.everyone + 1 + layouts.GROUPS))
+        free = [account for account in of_all if account not in known.values()]
+        new, others = [name for name in names if name not in known], iter(spare)
+        while len(free) < len(new) and (other := next(others, None)):
+            groups.delete(layouts.GROUP_KEY.pack(other.encode()))
+            free.append(known[other])
+        added = list(zip(new, free, strict=False))
+        for name, account in added:
+            groups.update(layouts.GROUP_KEY.pack(name.encode()), layouts.NUMBER.pack(account))
+        return bool(added)
 
     def add_clients(self, clients: Iterable[ClientKey]) -> None:
         """Gives each client an account before it is heard of, as the kernel does with a new one. Raises OSError.

@@ -10,7 +10,7 @@ import pytest
 
 from esimshaper.core.limits import Marks, Policy
 from esimshaper.core.model import ACCOUNT_ROUTER, Account, Budget, Counters, Reason
-from esimshaper.edge import libbpf
+from esimshaper.edge import layouts, libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
 from tests.bpf.packets import SERVER4, TCP, UDP, WAN4, ethernet, ipv4, tcp, udp
 
@@ -90,6 +90,17 @@ def test_chain_is_client_group_everyone(bench: Bench, blocked: str) -> None:
     budgets = bench.read().budgets
     assert budgets[ALICE].both == budgets[group].both == SIZE
     assert budgets[everyone].both == (SIZE if blocked == "everyone" else 2 * SIZE), "a refusal is taken off everywhere"
+
+
+def test_groups_never_run_out_of_accounts(bench: Bench) -> None:
+    first = [f"group{n}" for n in range(layouts.GROUPS)]
+    assert bench.meter.add_groups(first)
+    assert not bench.meter.add_groups(["late"])
+    accounts = bench.read().groups
+    assert bench.meter.add_groups(["late", "group1"], spare=["group7", "group8"])
+    assert bench.read().groups == {name: at for name, at in accounts.items() if name != "group7"} | {
+        "late": accounts["group7"]
+    }
 
 
 def test_blocked_by_hand_stops_both_ways_and_allowed_by_hand_stops_nothing(bench: Bench) -> None:

@@ -260,3 +260,9 @@ def test_prepared_policies_are_shared():
     router.reading = replace(router.reading, free=tuple(Account(n) for n in range(5, 90)))
     told = router.tick().policies
     assert len({id(told[account]) for account in router.reading.free}) == 1
+
+
+def test_an_account_of_a_group_without_a_quota_may_serve_another():
+    router = Router(quota("tv", group("family"), limit=300), plan())
+    router.reading = replace(router.reading, groups={"family": FAMILY, "guests": UNKNOWN})
+    assert router.tick().idle_groups == ("guests",)
