@@ -43,6 +43,11 @@ def run(config: Path, socket: Path | None) -> int:
     return 0
 
 
+async def _serve(daemon: Daemon, quiet: Quiet) -> None:
+    async with quiet.kept():
+        await daemon.serve()
+
+
 @dataclass(frozen=True, slots=True)
 class Unloaded:
     """What `unload` removed, and sentences on what it could not do, both for people."""
@@ -56,11 +61,6 @@ def unload(config: Path) -> Unloaded:
 
     `config` says to which interface and time zone the last bytes belong; without a good one, to none and UTC.
     """
-async def _serve(daemon: Daemon, quiet: Quiet) -> None:
-    async with quiet.kept():
-        await daemon.serve()
-
-
     root = pins_root()
     with _explained(), contextlib.ExitStack() as cleanup:
         if not _is_there(root):

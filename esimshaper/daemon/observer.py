@@ -43,9 +43,9 @@ class Observer:
         self._attachments: tuple[Attachment, ...] = ()
         self._tables: tuple[Table, ...] = ()
         self._clients: frozenset[ClientKey] = frozenset()
+        self._is_full = self._said_full = False
         self._neighbour_table: tuple[Neighbour, ...] = ()
         self._neighbours_of: frozenset[ClientKey] = frozenset()
-        self._is_full = self._said_full = False
         self._neighbours_due = 0.0  # CLOCK_MONOTONIC
         self._control.sweep(keep=self._hooks)
 
@@ -60,9 +60,9 @@ class Observer:
     def observe(self) -> Observation:
         """The counters of this moment, and the rest as it was last looked at."""
         reading = replace(self.meter.read(), tables=self._tables)
+        self._is_full = Reason.LAN_CLIENTS_FULL in reading.events
         self._clients = frozenset(reading.owners.values())
         return Observation(
-        self._is_full = Reason.LAN_CLIENTS_FULL in reading.events
             reading,
             self._attachments,
             self._leases.read(),
@@ -83,12 +83,12 @@ class Observer:
             self._neighbours_of = self._clients
             self._neighbours_due = time.monotonic() + NEIGHBOUR_SECONDS
         self._tables = self.meter.tables()
-
-    def predecessors(self) -> list[tuple[Path, Reading]]:
         if self._is_full and not self._said_full:
             self._said_full = True  # it stays full for as long as the maps live
             text = "no room for more clients: what further devices use is counted as unattributed"
             log.warning(text, extra=fields(Message.CLIENTS_FULL))
+
+    def predecessors(self) -> list[tuple[Path, Reading]]:
         """Last readings of maps of other sizes, which nothing counts into since ours are attached."""
         return [
             (generation, reading)
@@ -109,8 +109,6 @@ class Observer:
         self._attachments = attachments
 
 
-def wanted_hooks(settings: Settings) -> tuple[tuple[str, Hook], ...]:
-    """LAN first, so that no upload reaches the WAN's hook before it can be marked."""
 def _by_interface(attachments: Iterable[Attachment]) -> dict[str, tuple[Attachment, ...]]:
     found: dict[str, tuple[Attachment, ...]] = {}
     for attachment in attachments:
@@ -118,6 +116,8 @@ def _by_interface(attachments: Iterable[Attachment]) -> dict[str, tuple[Attachme
     return found
 
 
+def wanted_hooks(settings: Settings) -> tuple[tuple[str, Hook], ...]:
+    """LAN first, so that no upload reaches the WAN's hook before it can be marked."""
     return (
         *((interface, Hook.LAN_INGRESS) for interface in settings.lan.interfaces),
         (settings.wan.interface, Hook.WAN_EGRESS),
