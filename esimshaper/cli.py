@@ -135,10 +135,23 @@ def _run(options: argparse.Namespace) -> int:
     from esimshaper.edge.settings_file import SettingsError
 
     try:
-        return run(options.config, options.socket)
+        return run(options.config, options.socket, may_build=options.build)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
+
+
+def _build(options: argparse.Namespace) -> int:
+    from esimshaper.daemon import build
+    from esimshaper.edge.settings_file import SettingsError
+
+    try:
+        built = build(options.config)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return WRONG_USE
+    print("the kernel part was built" if built else "the kernel part is there already")
+    return DONE
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -226,7 +239,21 @@ def _add_daemon_verbs(verbs: Verbs) -> None:
     )
     _add_config(run)
     add_socket(run)
+    run.add_argument(
+        "--no-build",
+        action="store_false",
+        dest="build",
+        help="fail if the kernel part is not there: something else has the right to make it (esimshaper build)",
+    )
     run.set_defaults(endless=True)
+    build = add_verb(
+        verbs,
+        "build",
+        _build,
+        "compiles and loads the kernel part that a configuration needs, if it is not there; attaches nothing",
+        "sudo esimshaper build && sudo esimshaper run --no-build",
+    )
+    _add_config(build)
     check = add_verb(
         verbs,
         "check",

@@ -94,6 +94,10 @@ _EXPLANATIONS: dict[tuple[Operation, int | None], tuple[str, str]] = {
         "the library libbpf.so.1, by which the counters are read, cannot be loaded: nothing can be read",
         "apt install libbpf1",
     ),
+    (Operation.BUILD, None): (
+        "the kernel part was not built: nothing can be counted",
+        "`journalctl -u esimshaper-build` says why; `sudo esimshaper build` tries it again",
+    ),
     (Operation.NAMESPACE, None): ("no network namespace could be made to try tc out", "run esimshaper doctor as root"),
 }
 

@@ -69,6 +69,7 @@ class Operation(Enum):
     ATTACH = "attach"
     COMPILER = "compiler"
     LIBBPF = "libbpf"
+    BUILD = "build"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The daemon, the only place where core meets edges: `run` and `unload` of the command line.
+"""The daemon, the only place where core meets edges: `build`, `run` and `unload` of the command line.
 
 observe -> advance -> save -> publish        loop.py: the tick
 observer.py, storage.py, answers.py          the edges it sees, saves and answers with
@@ -22,22 +22,35 @@ from esimshaper.daemon.quiet import Quiet
 from esimshaper.daemon.unloading import book_last_bytes
 from esimshaper.edge import control_client, memory, refusal, service, settings_file
 from esimshaper.edge.control_client import DaemonNotRunning
-from esimshaper.edge.pins import MARKERS, Pins
+from esimshaper.edge.pins import MARKERS, Pins, make_room
 from esimshaper.edge.places import pins_root, state_directory
 from esimshaper.edge.shaper import Shaper
 from esimshaper.edge.traffic_control import TrafficControl
 
-__all__ = ["Unloaded", "run", "unload"]
+__all__ = ["Unloaded", "build", "run", "unload"]
 
 
-def run(config: Path, socket: Path | None) -> int:
+def build(config: Path) -> bool:
+    """Makes the kernel part that a configuration needs, for a daemon that may not; whether it was not there yet.
+
+    Does not touch what runs now. Raises SettingsError or Unusable.
+    """
+    wanted = build_for(settings_file.load(config), pins_root())
+    with _explained():
+        make_room(pins_root())
+        there = wanted.programs.is_dir()
+        open_meter(wanted).close()
+    return not there
+
+
+def run(config: Path, socket: Path | None, *, may_build: bool = True) -> int:
     """Serves until SIGTERM or SIGINT. Raises SettingsError or Unusable if it cannot start."""
     memory.share_one_arena()
     settings = settings_file.load(config)
     quiet = Quiet()
     service.set_up_log(quiet.admits)
     with contextlib.ExitStack() as cleanup:
-        daemon = Daemon(settings, socket or control_client.default_socket(), cleanup)
+        daemon = Daemon(settings, socket or control_client.default_socket(), cleanup, may_build=may_build)
         with _explained():
             asyncio.run(_serve(daemon, quiet))
     return 0

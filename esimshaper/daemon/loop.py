@@ -52,12 +52,18 @@ def rules_of(settings: Settings) -> pipeline.Rules:
 
 
 class Daemon:
-    """Everything is attached, adopted and resumed when `serve` starts, and closed by `cleanup`."""
+    """Everything is attached, adopted and resumed when `serve` starts, and closed by `cleanup`.
 
-    def __init__(self, settings: Settings, socket: Path, cleanup: contextlib.ExitStack) -> None:
+    `may_build`: what is not in the kernel yet may be compiled and loaded from here.
+    """
+
+    def __init__(
+        self, settings: Settings, socket: Path, cleanup: contextlib.ExitStack, *, may_build: bool = True
+    ) -> None:
         self._settings = settings
         self._socket = socket
         self._cleanup = cleanup
+        self._may_build = may_build
         self._zone = ZoneInfo(settings.timezone)
         self._rules = rules_of(settings)
         self._state = State()
@@ -92,7 +98,7 @@ class Daemon:
         self._pins = Pins(pins_root())
         self._cleanup.callback(self._pins.close)
         self._storage = Storage(state_directory() / "history.db")
-        self._observer = Observer(self._settings, self._pins, self._cleanup)
+        self._observer = Observer(self._settings, self._pins, self._cleanup, may_build=self._may_build)
         self._enforcer = Enforcer(self._settings, self._observer.meter, self._cleanup)
         resumed = await self._attached(await self._opened())
         self._listen_to_kernel(loop)

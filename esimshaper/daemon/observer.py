@@ -29,11 +29,13 @@ log = logging.getLogger(__name__)
 class Observer:
     """Attaches the meter when made (or raises FailedOperation), and looks at the world when asked."""
 
-    def __init__(self, settings: Settings, pins: Pins, cleanup: contextlib.ExitStack) -> None:
+    def __init__(
+        self, settings: Settings, pins: Pins, cleanup: contextlib.ExitStack, *, may_build: bool = True
+    ) -> None:
         self._hooks = wanted_hooks(settings)
         self._build = build_for(settings, pins.root)
         self._pins = pins
-        self.meter = open_meter(self._build)
+        self.meter = open_meter(self._build, may_build=may_build)
         cleanup.callback(self.meter.close)
         self._control = TrafficControl(pins.markers)
         cleanup.callback(self._control.close)
@@ -130,10 +132,13 @@ def build_for(settings: Settings, pins: Path) -> compiler.Build:
     return compiler.Build(str(pins), settings.lan.mark_mask, settings.meter.max_accounts, settings.meter.max_flows)
 
 
-def open_meter(build: compiler.Build) -> Meter:
-    """Adopts what an earlier daemon left in the kernel, else has it built. Raises FailedOperation."""
-    with contextlib.suppress(OSError, ValueError):
+def open_meter(build: compiler.Build, *, may_build: bool = True) -> Meter:
+    """Adopts what is in the kernel, from an earlier daemon or `build`; else has it built. Raises FailedOperation."""
+    try:
         return Meter(build.generation, build.programs)
+    except (OSError, ValueError) as error:
+        if not may_build:
+            raise FailedOperation(Operation.BUILD, 0, str(error)) from None
     compiler.build(build)
     try:
         return Meter(build.generation, build.programs)

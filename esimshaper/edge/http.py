@@ -66,7 +66,7 @@ def listen_unix(application: Application, path: Path, group: int | None) -> List
     try:
         os.fchmod(listening.fileno(), 0o600)  # before bind, so that it is never open to more than the owner
         listening.bind(str(path))
-        if group is not None:
+        if group is not None and group != os.getegid():  # where it is ours already, a sandbox may forbid to change it
             os.chown(path, -1, group)
         path.chmod(0o660)
     except OSError as error:

@@ -19,13 +19,7 @@ class Pins:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        try:
-            if not _is_bpffs(next(folder for folder in root.parents if folder.exists())):
-                raise FailedOperation(Operation.BPFFS)
-            root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError as error:
-            raise FailedOperation(Operation.PIN, error.errno or 0, str(root)) from None
+        self._fd = _open(root)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -59,6 +53,22 @@ class Pins:
 
     def close(self) -> None:
         os.close(self._fd)
+
+
+def make_room(root: Path) -> None:
+    """Makes the folder, for a `build` beside a daemon that may be running. Raises FailedOperation."""
+    os.close(_open(root))
+
+
+def _open(root: Path) -> int:
+    try:
+        # In a sandbox, nothing but this folder may be visible of a bpffs.
+        if not _is_bpffs(next(folder for folder in (root, *root.parents) if folder.exists())):
+            raise FailedOperation(Operation.BPFFS)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise FailedOperation(Operation.PIN, error.errno or 0, str(root)) from None
 
 
 def _is_bpffs(path: Path) -> bool:

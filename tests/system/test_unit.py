@@ -45,7 +45,7 @@ def machine_code(pins: Path, before: Sequence[str] = ()) -> dict[str, int]:
 
 def test_the_capabilities_of_the_unit_load_the_same_programs_as_root(bpffs: Path) -> None:
     """Without CAP_PERFMON the verifier adds guards against speculation: 206 ns for a packet, not 59."""
-    unit = (tools.ROOT / "systemd/esimshaper.service").read_text()
+    unit = (tools.ROOT / "systemd/esimshaper-build.service").read_text()
     (granted,) = re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)
     only = ",".join(["-all", *(f"+{name.removeprefix('CAP_').lower()}" for name in granted.split())])
     as_the_unit = ("setpriv", f"--bounding-set={only}", f"--inh-caps={only}", "--no-new-privs")
