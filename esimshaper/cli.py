@@ -155,17 +155,19 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from esimshaper.edge.settings_file import SettingsError, load
+    from esimshaper.edge.settings_file import SettingsError, read_settings
 
     problems: list[dict[str, Any]] = []
     try:
-        settings = load(options.file)
+        loaded = read_settings(options.file)
+        loaded.check_files()
     except SettingsError as error:
         if not options.json:
             print(error, file=sys.stderr)
         problems = error.documents
     else:
         if not options.json:
+            settings = loaded.settings
             print(f"{options.file}: good (WAN {settings.wan.interface}, {len(settings.clients)} named clients)")
     if options.json:
         print_json({"version": 1, "file": str(options.file), "valid": not problems, "problems": problems})

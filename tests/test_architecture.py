@@ -19,7 +19,7 @@ SOURCES = [*MODULES.values(), *TESTS.values(), *sorted((ROOT / "bpf").rglob("*.[
 VOCABULARY = {f"esimshaper.core.{name}" for name in ("model", "limits", "classes", "state", "units", "facts")}
 """What every stage and every edge may import: values and how they are written, no decisions."""
 
-WRAPPERS = {"esimshaper.edge.libbpf", "esimshaper.edge.layouts", "esimshaper.edge.http"}
+WRAPPERS = {f"esimshaper.edge.{name}" for name in ("libbpf", "layouts", "http", "tls")}
 """Bindings: they stand for a library or the C header and decide nothing, so that several edges may share them."""
 
 CORE_LIBRARY = {

@@ -309,6 +309,9 @@ def test_check_says_what_is_wrong_and_where(tmp_path):
     document = json.loads(esimshaper("check", "--json", bad).stdout)
     assert document["valid"] is False
     assert {problem["line"] for problem in document["problems"]} == {3, 4}
+    bad.write_text("wan: {interface: a}\nlan: {interfaces: [b]}\nmetrics: {tls: {certificate: /no/a, key: /no/b}}\n")
+    done = esimshaper("check", bad)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"{bad}:3:30: there is no /no/a")
 
 
 def test_a_missing_library_is_named_with_its_package(tmp_path):

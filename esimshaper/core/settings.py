@@ -79,12 +79,30 @@ class Listen:
     port: int
 
 
+    @property
+    def is_local(self) -> bool:
+        """Only this box can reach it."""
+        return ipaddress.ip_address(self.address).is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Paths of PEM files. With `client_ca` only who shows a certificate that it signed is served; empty for anybody."""
+
+    certificate: str
+    key: str
+    client_ca: str = ""
+
+    def __str__(self) -> str:
+        return f"certificate {self.certificate}, key {self.key}, client_ca {self.client_ca or 'none'}"
+
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What Prometheus reads, and where."""
+    """What Prometheus reads, and where; without `tls` everybody on the way can read it too."""
 
     listen: Listen
 
+    tls: Tls | None = None
 
 @dataclass(frozen=True, slots=True)
 class Meter:
@@ -149,7 +167,7 @@ def settings_from(tree: Mapping[str, Any], zone: Callable[[str], tzinfo]) -> Set
         lan=Lan(interfaces=tuple(lan["interfaces"]), leases=tuple(lan["leases"]), mark_mask=mask),
         timezone=tree["timezone"],
         clients=tuple(Client(each["name"], parse_mac(each["mac"]), each.get("group", "")) for each in tree["clients"]),
-        metrics=Metrics(Listen(address, port)),
+        metrics=Metrics(Listen(address, port), Tls(**tree["metrics"]["tls"]) if "tls" in tree["metrics"] else None),
         meter=Meter(
             max_clients=int(meter.get("max_clients", min(MAX_CLIENTS, mask_capacity(mask)))),
             max_flows=int(meter["max_flows"]),

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from esimshaper import __version__
 from esimshaper.core import pipeline, report_metrics
 from esimshaper.core.limits import Notice
-from esimshaper.core.model import Observation
+from esimshaper.core.model import Metric, Observation
 from esimshaper.core.report_words import Facts
 from esimshaper.core.settings import Settings
 from esimshaper.core.state import Booking, State
@@ -32,6 +32,7 @@ from esimshaper.edge.meter import Announcement
 from esimshaper.edge.pins import Pins
 from esimshaper.edge.places import pins_root, state_directory
 from esimshaper.edge.service_messages import Message, fields
+from esimshaper.edge.tls import Certificates
 from esimshaper.edge.traffic_control import LinkEvents
 
 TICK_SECONDS = 1.0
@@ -110,11 +111,20 @@ class Daemon:
         answering = control.serve(answers.routes(), self._socket)
         self._cleanup.callback(self._socket.unlink, missing_ok=True)  # not before: only now is it ours
         self._cleanup.callback(answering.stop)
-        listen = self._settings.metrics.listen
-        served = metrics.serve(lambda: report_metrics.metrics(self._state, self._facts()), listen.address, listen.port)
-        self._cleanup.callback(served.stop)
-        log.info("metrics at http://%s/metrics", served.address)
+        self._serve_metrics()
         self._tell_manager(ready=True)
+
+    def _serve_metrics(self) -> None:
+        listen, files = self._settings.metrics.listen, self._settings.metrics.tls
+        certificates = Certificates(files.certificate, files.key, files.client_ca) if files else None
+        served = metrics.serve(self._metrics, listen.address, listen.port, certificates)
+        self._cleanup.callback(served.stop)
+        log.info("metrics at %s://%s/metrics", "https" if files else "http", served.address)
+        if not (files or listen.is_local):
+            log.warning("metrics are in the clear: who reaches %s reads who uses how much (metrics.tls)", served.address)
+
+    def _metrics(self) -> tuple[Metric, ...]:
+        return report_metrics.metrics(self._state, self._facts())
 
     def _listen_to_kernel(self, loop: asyncio.AbstractEventLoop) -> None:
         """A link that changed, or a client never seen before, does not wait for the next tick."""

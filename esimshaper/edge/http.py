@@ -4,8 +4,10 @@
 The one module that other edges may import. Applications run in a few worker threads, so they must only read what may be
 read from any thread (the daemon hands out immutable snapshots).
 
-A client can hold a worker for DEADLINE seconds at most, however slowly it sends or reads, and no connection is kept
-open after its answer: a stuck reader costs the daemon one of WORKERS threads for that time and nothing else.
+A client can hold a worker for DEADLINE seconds at most, and for HURRIED while others wait, however slowly it shakes
+hands, sends or reads; no connection is kept open after its answer. So a stuck one costs the daemon one of WORKERS
+threads for that time and nothing else. TLS is spoken in the workers, too: cheroot's own adapters shake hands in the
+thread that accepts.
 """
 
 import errno
@@ -13,18 +15,21 @@ import io
 import logging
 import os
 import socket
+import ssl
 import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cheroot import server as cheroot_server
 from cheroot import wsgi
+from cheroot.makefile import MakeFile
 
 from esimshaper.core.model import Unusable
+from esimshaper.edge.tls import Certificates, UnusableFileError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -34,7 +39,9 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 WORKERS = 3
 WAITING = 16  # connections that may wait for a worker; more are closed
-DEADLINE = 5  # seconds for one request and its answer
+DEADLINE = 5  # seconds that are waited for one client
+HURRIED = 1  # the same while other connections wait
+STEP = 0.1  # seconds after which it is looked at who waits
 MAX_HEADER = 16 * 1024
 MAX_BODY = 16 * 1024
 
@@ -78,8 +85,12 @@ def listen_unix(application: Application, path: Path, group: int | None) -> List
     return _serve(application, listening, str(path))
 
 
-def listen_tcp(application: Application, host: str, port: int, what: str) -> Listener:
+def listen_tcp(
+    application: Application, host: str, port: int, what: str, certificates: Certificates | None = None
+) -> Listener:
     """Serves on a TCP address; IPv6 hosts without brackets. Port 0 takes a free one. `what`: for the error's text.
+
+    With `certificates` it speaks TLS only; they may become usable later.
 
     Raises Unusable if the address is not ours or is in use.
     """
@@ -97,7 +108,7 @@ def listen_tcp(application: Application, host: str, port: int, what: str) -> Lis
     except OSError as error:
         listening.close()
         raise Unusable(f"cannot serve {what} on {where}: {error.strerror or error}", _bind_hint(error, port)) from error
-    return _serve(application, listening, _host_port(*listening.getsockname()[:2]))
+    return _serve(application, listening, _host_port(*listening.getsockname()[:2]), certificates)
 
 
 def _bind_hint(error: OSError, port: int) -> str:
@@ -132,49 +143,102 @@ def _remove_dead_socket(path: Path) -> None:
     raise Unusable(f"another daemon listens on {path}", "stop it first, or name another socket with --socket")
 
 
-def _serve(application: Application, listening: socket.socket, address: str) -> Listener:
-    server = _Server(application, listening)
+def _serve(
+    application: Application, listening: socket.socket, address: str, certificates: Certificates | None = None
+) -> Listener:
+    server = _Server(application, listening, certificates)
     server.prepare()
     return Listener(server, address)
 
 
-class _DeadlineSocket(socket.socket):
-    """A connection whose reads and writes all have to be done by `deadline` (time.monotonic)."""
+class _Patience:
+    """How long a worker waits for one peer, all its reads and writes together: less while others wait."""
 
-    deadline = 0.0
+    def __init__(self, others_wait: Callable[[], bool]) -> None:
+        self._others_wait = others_wait
+        self._spent = 0.0
+
+    def wait(self, sock: socket.socket, work: Callable[[], int]) -> int:
+        """Does `work` on `sock`, in steps of STEP. Raises TimeoutError in the words by which cheroot knows it, and
+        ConnectionResetError for what is no TLS.
+        """
+        while (left := (HURRIED if self._others_wait() else DEADLINE) - self._spent) > 0:
+            sock.settimeout(min(left, STEP))
+            began = time.monotonic()
+            try:
+                return work()
+            except TimeoutError:
+                pass
+            except ssl.SSLError as error:
+                raise ConnectionResetError(errno.ECONNRESET, str(error)) from None
+            finally:
+                self._spent += time.monotonic() - began
+        raise TimeoutError("timed out")
+
+
+class _PlainSocket(socket.socket):
+    """A connection whose reads and writes all have to be done before patience ends."""
+
+    patience: _Patience
 
     def recv_into(self, buffer: "WriteableBuffer", nbytes: int = 0, flags: int = 0) -> int:
-        self._hurry()
-        return super().recv_into(buffer, nbytes, flags)
+        return self.patience.wait(self, lambda: super(_PlainSocket, self).recv_into(buffer, nbytes, flags))
 
     def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
-        self._hurry()
-        return super().send(data, flags)
+        return self.patience.wait(self, lambda: super(_PlainSocket, self).send(data, flags))
 
-    def _hurry(self) -> None:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")  # the text by which cheroot knows it
-        self.settimeout(left)
+
+class _TlsSocket(ssl.SSLSocket):
+    """The same over TLS."""
+
+    patience: _Patience
+
+    def recv_into(self, buffer: "WriteableBuffer", nbytes: int | None = None, flags: int = 0) -> int:
+        return self.patience.wait(self, lambda: super(_TlsSocket, self).recv_into(buffer, nbytes, flags))
+
+    def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
+        return self.patience.wait(self, lambda: super(_TlsSocket, self).send(data, flags))
+
+    def shake_hands(self) -> None:
+        self.patience.wait(self, self._shake_hands)
+
+    def _shake_hands(self) -> int:
+        self.do_handshake()
+        return 0
 
 
 class _Connection(cheroot_server.HTTPConnection):  # type: ignore[misc,unused-ignore]
-    def __init__(self, server: wsgi.Server, sock: socket.socket, makefile: Callable[..., io.IOBase]) -> None:
-        self._hurried = _DeadlineSocket(fileno=sock.detach())
-        self._hurried.deadline = time.monotonic() + DEADLINE
-        super().__init__(server, self._hurried, makefile)
+    def __init__(self, server: "_Server", sock: socket.socket, makefile: Callable[..., io.IOBase]) -> None:
+        plain_socket = _PlainSocket(fileno=sock.detach())
+        self._patience = plain_socket.patience = _Patience(lambda: server.requests.qsize > 0)
+        super().__init__(server, plain_socket, makefile)
 
     def communicate(self) -> bool:
         """One request. A peer that is gone or too slow must not end the worker thread, here and in close()."""
-        self._hurried.deadline = time.monotonic() + DEADLINE  # from now: waiting for a worker was not its fault
-        with suppress(OSError, ValueError):  # ValueError: the file was closed under us by stop()
+        with suppress(OSError, ValueError, UnusableFileError):  # ValueError: the file was closed under us by stop()
+            if self.server.certificates:
+                self._encrypt(self.server.certificates.context())
             return bool(super().communicate())  # type: ignore[no-untyped-call]
         return False
+
+    def _encrypt(self, context: ssl.SSLContext) -> None:
+        context.sslsocket_class = _TlsSocket
+        encrypted = cast(
+            "_TlsSocket", context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        )
+        encrypted.patience = self._patience
+        self.socket = encrypted
+        self.rfile, self.wfile = MakeFile(encrypted, "rb", self.rbufsize), MakeFile(encrypted, "wb", self.wbufsize)
+        encrypted.shake_hands()
 
     def close(self) -> None:
         """Drops what could not be sent. cheroot leaves it to the garbage collector, which cannot fail quietly."""
         with suppress(OSError, ValueError):
             self.wfile.close()
+        if isinstance(self.socket, _TlsSocket):
+            with suppress(OSError, ValueError):
+                self.socket.settimeout(0)
+                self.socket.unwrap()  # says that this is the end, and waits for no answer
         with suppress(OSError):
             super().close()
 
@@ -187,8 +251,9 @@ class _Server(wsgi.Server):  # type: ignore[misc,unused-ignore]
     max_request_header_size = MAX_HEADER
     max_request_body_size = MAX_BODY
 
-    def __init__(self, application: Application, listening: socket.socket) -> None:
+    def __init__(self, application: Application, listening: socket.socket, certificates: Certificates | None) -> None:
         self._listening = listening
+        self.certificates = certificates
         # A string for unix sockets, a pair for TCP: cheroot tells them apart by this.
         name = listening.getsockname()
         super().__init__(

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from esimshaper.core.model import Metric, MetricType
 from esimshaper.edge.http import Application, Listener, listen_tcp
+from esimshaper.edge.tls import Certificates
 
 Source = Callable[[], Iterable[Metric]]
 """Called from other threads, once per scrape."""
@@ -49,6 +50,6 @@ def application(source: Source) -> Application:
     return app
 
 
-def serve(source: Source, host: str, port: int) -> Listener:
-    """Serves until the Listener is stopped. Raises Unusable if the address cannot be used."""
-    return listen_tcp(application(source), host, port, "metrics")
+def serve(source: Source, host: str, port: int, certificates: Certificates | None = None) -> Listener:
+    """Serves until the Listener is stopped, with TLS given `certificates`. Raises Unusable if it cannot listen."""
+    return listen_tcp(application(source), host, port, "metrics", certificates)

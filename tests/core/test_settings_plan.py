@@ -50,6 +50,9 @@ EDITS: dict[str, Callable[[Any], object]] = {
     "lan.interfaces: br0 -> br0, wlan0": lambda tree: tree["lan"]["interfaces"].append("wlan0"),
     "lan.leases: none -> /run/leases": lambda tree: tree["lan"]["leases"].append("/run/leases"),
     "metrics.listen: 127.0.0.1:19473 -> [::]:80": lambda tree: tree["metrics"].update(listen="[::]:80"),
+    "metrics.tls: none -> certificate /a.crt, key /a.key, client_ca none": lambda tree: tree["metrics"].update(
+        tls={"certificate": "/a.crt", "key": "/a.key"}
+    ),
     "meter.max_flows: 65536 -> 1024": lambda tree: tree["meter"].update(max_flows=1024),
     "client kid: new (02:00:00:00:00:12, group family)": lambda tree: tree["clients"].append(
         {"name": "kid", "mac": "02:00:00:00:00:12", "group": "family"}

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.limits import ActionKind, PeriodUnit, SubjectKind
-from esimshaper.core.settings import Client, Listen, Wan
-from esimshaper.edge.settings_file import SettingsError, load
+from esimshaper.core.settings import Client, Listen, OnFailure, Tls, Wan
+from esimshaper.edge.settings_file import SettingsError, load, read_settings
 from esimshaper.edge.settings_file.schema import SCHEMA_FILE
+from tests.certificates import Authority
 
 EXAMPLE = Path(__file__).parents[2] / "etc/esimshaper.yaml"
 WORDS = sorted(set(re.findall(r'^ +"([a-z_]+)": {', SCHEMA_FILE.read_text(), flags=re.MULTILINE)))
@@ -72,7 +73,9 @@ def test_example_shows_every_key():
 def test_commented_settings_of_the_example_are_the_defaults(main):
     loaded = accepted(main, with_commented_settings())
     assert (loaded.wan.download, loaded.wan.upload) == (40_000_000, 10_000_000)  # nobody's default
-    assert replace(loaded, wan=Wan("wwan0")) == load(EXAMPLE)
+    folder = "/etc/esimshaper"
+    assert loaded.metrics.tls == Tls(f"{folder}/router.crt", f"{folder}/router.key", f"{folder}/clients-ca.crt")
+    assert replace(loaded, wan=Wan("wwan0"), metrics=replace(loaded.metrics, tls=None)) == load(EXAMPLE)
 
 
 def test_commented_quotas_of_the_example_are_right_and_show_everything(main):
@@ -85,6 +88,21 @@ def test_commented_quotas_of_the_example_are_right_and_show_everything(main):
     quota = json.loads(SCHEMA_FILE.read_text())["properties"]["quotas"]["items"]
     for name in quota["properties"]:
         assert re.search(rf"[ {{]{name}:", with_commented_quotas()), name
+
+
+def test_files_of_tls_are_looked_at_on_demand_and_named_with_their_place(main, tmp_path):
+    certificate, key = Authority(tmp_path).sign("router")
+    main.write_text(f"{NEEDED}metrics:\n  tls: {{certificate: {certificate}, key: {key}}}\n")
+    loaded = read_settings(main)
+    loaded.check_files()
+    key.unlink()
+    load(main)  # a daemon starts all the same
+    with pytest.raises(SettingsError) as caught:
+        loaded.check_files()
+    (problem,) = caught.value.problems
+    column = len(f"  tls: {{certificate: {certificate}, key: ") + 1
+    assert (problem.file, problem.line, problem.column) == (main, 4, column)
+    assert problem.message == f"there is no {key}"
 
 
 def test_example_names_the_schema_where_it_will_be_installed():
@@ -145,6 +163,8 @@ MISTAKES = {
     "listen to a name": ("metrics: {listen: box:80}", 3, 19, "not an IP address and a port", "127.0.0.1:19473"),
     "key twice": ("timezone: UTC\ntimezone: UTC\n", 4, 1, "`timezone` is given twice", "in line 3"),
     "inner key twice": ("meter: {max_flows: 2000, max_flows: 2000}", 3, 26, "`max_flows` is given twice", "in line 3"),
+    "TLS without key": ("metrics: {tls: {certificate: /a.crt}}", 3, 11, "`metrics.tls.key` is missing", "private key"),
+    "TLS by a bare name": ("metrics: {tls: {certificate: a, key: /b}}", 3, 30, "not the full path of a file", "with /"),
     "key of lists": ("? [a]\n: b\n", 3, 3, "where a key should", "key: value"),
     "tab": ("meter:\n\tmax_flows: 2000\n", 4, 1, "a tab does not belong here", "spaces"),
     "colon": ("timezone: a: b\n", 3, 12, "a `:` does not belong here", "quotes"),

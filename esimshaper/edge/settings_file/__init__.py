@@ -15,6 +15,7 @@ from esimshaper.core import settings as core
 from esimshaper.core.settings import Problem, Settings
 from esimshaper.edge.settings_file.schema import judge
 from esimshaper.edge.settings_file.yaml_file import Item, Place, PlacedProblem, placed, read
+from esimshaper.edge.tls import Certificates, UnusableFileError
 
 __all__ = ["Loaded", "PlacedProblem", "SettingsError", "load", "read_settings"]
 
@@ -45,6 +46,19 @@ class Loaded:
     def placed(self, problem: Problem) -> PlacedProblem:
         """A problem that nobody could see in the files alone, at the value that it is about."""
         return placed(self.merged.at(problem.path).place, problem.message, problem.hint)
+
+    def check_files(self) -> None:
+        """Raises SettingsError if files that the settings name cannot be used now. They may become usable later, so the
+        daemon starts without them: that a certificate is amiss must not keep bytes from being counted.
+        """
+        tls = self.settings.metrics.tls
+        if tls is None:
+            return
+        try:
+            Certificates(tls.certificate, tls.key, tls.client_ca).check()
+        except UnusableFileError as error:
+            problem = Problem(("metrics", "tls", error.setting), error.message, error.hint)
+            raise SettingsError([self.placed(problem)]) from None
 
 
 def load(path: Path) -> Settings:
