@@ -4,7 +4,9 @@
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,18 @@ def _understood(document: dict[str, Any]) -> dict[str, Any]:
 def print_json(document: Mapping[str, Any]) -> None:
     """For programs."""
     print(json.dumps(document, indent=2))
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[str], None]]:
+    """What is being done, in one line on a terminal that is gone at the end; nothing where people do not look on."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    try:
+        yield lambda step: print(f"\r\033[K{what}: {step} ...", end="", file=sys.stderr, flush=True)
+    finally:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def show_document(options: argparse.Namespace, module: str, page_name: str, document: Mapping[str, Any]) -> int:

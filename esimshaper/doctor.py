@@ -1,42 +1,67 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`esimshaper doctor`: probes the box, has the facts judged, and puts the findings into words for people and machines.
 
-Glue between esimshaper.edge.probe and esimshaper.core.diagnosis; changes nothing on the box.
+Glue between esimshaper.edge.probe and esimshaper.core.diagnosis. Looking changes nothing on the box; the self-test,
+which is only run when asked for, stays in namespaces of its own and sends nothing to the WAN.
+
+`--json` is one object; the version goes up when a name vanishes or changes its meaning, and new names may come:
+
+    {"version": 1, "able": bool,          able: no finding is a problem; then the exit status is 0, else 1
+     "self_test": bool,                   whether it was asked for
+     "findings": [{"check": str,          what was looked at: "kernel", "wan", "marks", "self-test" ...
+                   "level": "ok" | "note" | "warning" | "problem",
+                   "sentence": str,       what it means for the numbers
+                   "hint": str}]}         what to do, often a command; may be empty
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from esimshaper.core import diagnosis, diagnosis_network
-from esimshaper.core.facts import Finding, Level, Wanted
-from esimshaper.edge import places, probe
-from esimshaper.edge.control_client import default_socket
+from esimshaper import __version__
+from esimshaper.core import diagnosis, diagnosis_limits, diagnosis_network, diagnosis_selftest, diagnosis_service
+from esimshaper.core.facts import Finding, Level, Running, Wanted
+from esimshaper.core.limits import ActionKind
+from esimshaper.core.model import Unusable
+from esimshaper.edge import control_client, places, probe
 
 VERSION = 1
 """Of the document that `doctor --json` prints."""
 
+CONFIG = Path("/etc/esimshaper/esimshaper.yaml")
+
 # Sign and colour (SGR) on a terminal.
 MARKS = {Level.OK: ("✔", "32"), Level.NOTE: ("i", "36"), Level.WARNING: ("!", "33"), Level.PROBLEM: ("✘", "31")}
+
+STAGES = (diagnosis, diagnosis_limits, diagnosis_network, diagnosis_service)
+"""In the order in which a person would repair things."""
 
 
 def examine(config: Path | None = None, *, state: Path | None = None, control: Path | None = None) -> list[Finding]:
     """All findings about this box, and with a configuration about its interfaces.
 
-    `state` and `control` are the daemon's state directory and control socket, by default where systemd has them.
+    `config`: without one, that in /etc if it is there. `state` and `control` are the daemon's state directory and
+    control socket, by default where systemd has them.
     """
-    wanted, refused = _wanted(config)
-    facts = probe.gather(
-        wanted,
-        state or places.state_directory(),
-        control or default_socket(),
-    )
-    return [*refused, *diagnosis.diagnose(facts), *diagnosis_network.diagnose(facts), *diagnosis.unknown(facts)]
+    wanted, findings = _wanted(config or CONFIG, asked=config is not None)
+    socket = control or control_client.default_socket()
+    facts = probe.gather(wanted, state or places.state_directory(), socket, _running(socket), __version__)
+    findings += [finding for stage in STAGES for finding in stage.diagnose(facts)]
+    return [*findings, *diagnosis.unknown(facts)]
 
 
-def _wanted(config: Path | None) -> tuple[Wanted | None, list[Finding]]:
-    if config is None:
-        return None, []
+def measure(config: Path | None = None, progress: Callable[[str], None] = lambda _: None) -> list[Finding]:
+    """The self-test, with the mark mask of the configuration. It takes seconds; `progress` is told of its steps."""
+    from esimshaper import selftest  # noqa: PLC0415  needs the lab, which all the rest can do without
+
+    wanted, _ = _wanted(config or CONFIG, asked=False)
+    return list(diagnosis_selftest.diagnose(selftest.run((wanted or Wanted("", ())).mark_mask, progress)))
+
+
+def _wanted(config: Path, *, asked: bool) -> tuple[Wanted | None, list[Finding]]:
+    if not asked and not config.exists():
+        sentence = f"There is no {config}: interfaces were not looked at."
+        return None, [Finding.note("configuration", sentence, "make one, or name it: esimshaper doctor --config FILE")]
     try:
         from esimshaper.edge import settings_file  # noqa: PLC0415  needs libraries that may be missing
     except ImportError as error:
@@ -44,11 +69,35 @@ def _wanted(config: Path | None) -> tuple[Wanted | None, list[Finding]]:
     try:
         settings = settings_file.load(config)
     except settings_file.SettingsError as error:
-        places = ((f"{one.file}:{one.line}:{one.column}: {one.message}", one.hint) for one in error.problems)
-        return None, [Finding.problem("configuration", message, hint) for message, hint in places]
-    lan = settings.lan
-    wanted = Wanted(settings.wan.interface, lan.interfaces, lan.leases, lan.mark_mask)
+        found = ((f"{one.file}:{one.line}:{one.column}: {one.message}", one.hint) for one in error.problems)
+        return None, [Finding.problem("configuration", message, hint) for message, hint in found]
+    wan, lan, actions = settings.wan, settings.lan, {quota.action.kind for quota in settings.quotas}
+    wanted = Wanted(
+        wan.interface,
+        lan.interfaces,
+        lan.leases,
+        lan.mark_mask,
+        shapes=ActionKind.THROTTLE in actions or bool(wan.download or wan.upload),
+        blocks=ActionKind.BLOCK in actions,
+        replaces_qdisc=wan.replace_qdisc,
+    )
     return wanted, [Finding.ok("configuration", f"{config} is right.")]
+
+
+def _running(control: Path) -> Running | None:
+    """What the daemon says of itself; None if there is none, or it may not be asked."""
+    try:
+        status = control_client.get(control, "/v1/status")
+        detached = [each for each in status["programs"] if not each["attached"]]
+        storage = status["storage"]["problem"]
+        return Running(
+            status["program"]["version"],
+            tuple(f"not counting at {each['hook']} of {each['interface']}: {each['problem']}" for each in detached),
+            (storage,) if storage else (),
+            {event["reason"]: event["bytes"] for event in status["events"]},
+        )
+    except (Unusable, KeyError, TypeError):  # the latter two: documents of another version
+        return None
 
 
 def able(findings: Sequence[Finding]) -> bool:
@@ -61,6 +110,7 @@ def document(findings: Sequence[Finding]) -> dict[str, Any]:
     return {
         "version": VERSION,
         "able": able(findings),
+        "self_test": _measured(findings),
         "findings": [
             {"check": one.check, "level": one.level.value, "sentence": one.sentence, "hint": one.hint}
             for one in findings
@@ -82,12 +132,17 @@ def _lines(findings: Sequence[Finding], *, color: bool) -> Iterator[str]:
             yield f"{'  ' if color else ' ' * 8}-> {one.hint}"
 
 
+def _measured(findings: Sequence[Finding]) -> bool:
+    return any(one.check == diagnosis_selftest.CHECK for one in findings)
+
+
 def verdict(findings: Sequence[Finding]) -> str:
-    """One sentence over all of them."""
+    """One sentence over all of them; what was not tried is named."""
     problems = sum(one.level is Level.PROBLEM for one in findings)
     if problems:
         return f"This box cannot meter truthfully yet: {problems} problem{'s' if problems > 1 else ''} to solve."
     doubts = sum(one.level is Level.WARNING for one in findings)
-    return "This box can meter truthfully." + (
-        f" See the {doubts} warning{'s' if doubts > 1 else ''}." if doubts else ""
-    )
+    words = "This box can meter truthfully." + (f" See the {doubts} warning{'s' if doubts > 1 else ''}." * bool(doubts))
+    if _measured(findings):
+        return words
+    return f"{words}\nTo see it proved with known bytes, without using any data: sudo esimshaper doctor --self-test"

@@ -213,7 +213,7 @@ def _jit(facts: Facts) -> Findings:
 def _clock(facts: Facts) -> Findings:
     if facts.clock is None:
         return
-    hint = "timedatectl set-ntp true; a box without a battery-backed clock needs the internet once after each start"
+    hint = "timedatectl set-ntp true"
     if facts.clock.unix < OLDEST_TIME:
         yield Finding.warning("clock", "The clock has not been set: history would be booked under the wrong day.", hint)
     elif not facts.clock.synchronised:
@@ -221,6 +221,11 @@ def _clock(facts: Facts) -> Findings:
         yield Finding.warning("clock", sentence, hint)
     else:
         yield Finding.ok("clock", "The clock is kept right.")
+    if not facts.clock.hardware:
+        sentence = (
+            "There is no hardware clock: after each start, days and months of quotas wait until the time was set."
+        )
+        yield Finding.note("clock", sentence, "let it have the internet then; or add a clock module with a battery")
 
 
 def _state(facts: Facts) -> Findings:
@@ -234,17 +239,11 @@ def _state(facts: Facts) -> Findings:
         free = place.free_bytes // 1_000_000
         sentence = f"Only {free} MB free for {place.path}: history stops when it is full; counting goes on."
         yield Finding.warning("state", sentence, f"df -h {place.path}")
+    elif place.volatile:
+        sentence = f"{place.path} is in memory: history, and what was used of quotas, is gone when the box is off."
+        yield Finding.warning("state", sentence, f"put it on a disk: findmnt -T {place.path}")
     else:
         yield Finding.ok("state", f"History has room in {place.path}.")
-
-
-def _daemon(facts: Facts) -> Findings:
-    if facts.daemon:
-        yield Finding.ok("daemon", "The daemon is running.")
-    elif facts.daemon is False:
-        yield Finding.note(
-            "daemon", "The daemon is not running: nobody reads the counters.", "systemctl start esimshaper"
-        )
 
 
 CHECKS = (
@@ -256,5 +255,4 @@ CHECKS = (
     _jit,
     _clock,
     _state,
-    _daemon,
 )

@@ -6,7 +6,18 @@ The half of esimshaper.core.diagnosis that needs to know which interfaces are me
 
 from collections.abc import Iterator
 
-from esimshaper.core.facts import FILTER_PRIORITY, LINK_TYPES, OURS, Facts, Finding, Link, MarkAccess, MarkUse, Wanted
+from esimshaper.core.facts import (
+    ETHERNET,
+    FILTER_PRIORITY,
+    LINK_TYPES,
+    OURS,
+    Facts,
+    Finding,
+    Link,
+    MarkAccess,
+    MarkUse,
+    Wanted,
+)
 
 Findings = Iterator[Finding]
 
@@ -16,6 +27,11 @@ TUNNEL_KINDS = frozenset(
 )
 
 DEFAULT_MARK_MASK = 0xFF000000
+
+# Never a modem, and never where devices come in unless somebody says so.
+VIRTUAL_KINDS = frozenset({"bridge", "bond", "dummy", "ifb", "veth", "team", "vrf", "vxlan", "tun"}) | TUNNEL_KINDS
+# Names that systemd and the kernel give to modems and to phones that share their link.
+MODEM_NAMES = ("ww", "usb", "ppp", "enx", "mhi", "rmnet", "qmimux")
 
 
 def diagnose(facts: Facts) -> tuple[Finding, ...]:
@@ -30,7 +46,7 @@ def _wan(facts: Facts) -> Findings:
     link = _link(facts, name)
     if link is None:
         sentence = f"wan.interface {name} is not there now: its bytes are not counted until it appears."
-        yield Finding.warning("wan", sentence, "ip link show, and plug in or start the modem")
+        yield Finding.warning("wan", sentence, _elsewhere(facts, facts.wanted))
         return
     if link.type not in LINK_TYPES:
         sentence = f"{name} is of a link type that is not understood ({link.type}): its bytes would not be counted."
@@ -47,10 +63,32 @@ def _wan(facts: Facts) -> Findings:
     yield from _roles(facts, facts.wanted, link)
     if not link.up:
         yield Finding.note("wan", f"{name} is down: nothing to count yet.", f"ip link set {name} up")
-    others = sorted(set(facts.default_routes or ()) - {name})
+    others = sorted(other for other in set(facts.default_routes or ()) - {name} if not _is_tunnel(facts, other))
     if others:
         sentence = f"A default route leaves by {', '.join(others)}: bytes on that way are not counted."
         yield Finding.note("wan", sentence, "right if it is free, as hotel Wi-Fi; else see: ip route show default")
+
+
+def _elsewhere(facts: Facts, wanted: Wanted) -> str:
+    """What the modem may be called now: ModemManager and the kernel give it another name at times."""
+    plug = "ip link show, and plug in or start the modem"
+    found = [
+        link.name
+        for link in facts.links or ()
+        if link.name not in wanted.lans
+        and not link.master
+        and link.kind not in VIRTUAL_KINDS
+        and link.type in LINK_TYPES
+        and (link.name.startswith(MODEM_NAMES) or link.name in (facts.default_routes or ()))
+    ]
+    if not found:
+        return plug
+    return f"{' or '.join(found)} may be it: put that name under wan.interface; else {plug}"
+
+
+def _is_tunnel(facts: Facts, name: str) -> bool:
+    link = _link(facts, name)
+    return link is not None and (link.kind in TUNNEL_KINDS or link.kind == "tun")
 
 
 def _roles(facts: Facts, wanted: Wanted, wan: Link) -> Findings:
@@ -74,6 +112,20 @@ def _lan(facts: Facts) -> Findings:
         yield Finding.warning("lan", sentence, "ip link show")
     if facts.wanted.lans and not missing:
         yield Finding.ok("lan", f"{', '.join(facts.wanted.lans)} found.")
+    yield from _forgotten(facts, facts.wanted)
+    if facts.forwarding is False:
+        sentence = "This box does not forward IPv4: devices behind it do not reach the internet."
+        yield Finding.warning("lan", sentence, "sysctl -w net.ipv4.ip_forward=1, and in /etc/sysctl.d to keep it")
+
+
+def _forgotten(facts: Facts, wanted: Wanted) -> Findings:
+    """Interfaces by which devices may come in that nobody has named."""
+    named = {wanted.wan, *wanted.lans, *(facts.default_routes or ())}
+    for link in facts.links or ():
+        asked = link.up and not link.master and link.name not in named and link.type == ETHERNET
+        if asked and (link.kind == "bridge" or link.kind not in VIRTUAL_KINDS):
+            sentence = f"{link.name} is neither WAN nor LAN: what devices there use is booked to `unattributed`."
+            yield Finding.note("lan", sentence, "if there are devices, name it under lan.interfaces")
 
 
 def _link(facts: Facts, name: str) -> Link | None:
@@ -115,6 +167,12 @@ def _ways_past(facts: Facts) -> Findings:
 
 
 def _offload(facts: Facts) -> Findings:
+    names = {facts.wanted.wan, *facts.wanted.lans} if facts.wanted else set()
+    for link in facts.links or ():
+        if link.offloads and (not names or link.name in names):
+            sentence = f"{link.name} may take tc rules over (hw-tc-offload): packets that it handles are not counted."
+            hint = f"ethtool -K {link.name} hw-tc-offload off"
+            yield Finding.warning("offload", sentence, hint)
     for table in facts.flowtables or ():
         if table.hardware:
             sentence = f"Flowtable {table.name} hands flows to the hardware: their bytes would not be counted."

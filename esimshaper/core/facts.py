@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from esimshaper.core.model import Counters
+
 OURS = "esimshaper"
 """First word of the labels of our filters and programs, by which they are known as ours."""
 
@@ -98,12 +100,13 @@ class Privileges:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """`path` may not exist yet; then `writable` and `free_bytes` are those of the nearest parent."""
+    """`path` may not exist yet; then the rest is that of the nearest parent. `volatile`: in memory only."""
 
     path: str
     exists: bool
     writable: bool
     free_bytes: int
+    volatile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +129,22 @@ class Compiler:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Unix time in seconds, and whether the kernel believes that somebody sets the clock right (adjtimex)."""
+    """Unix time in seconds, whether the kernel believes that somebody sets the clock right (adjtimex), and whether
+    there is a hardware clock that goes on while the box is off.
+    """
 
     unix: float
     synchronised: bool
+    hardware: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A network interface. `type` is ARPHRD_*, `kind` that of rtnetlink (bridge, wireguard), often empty."""
+    """A network interface. `type` is ARPHRD_*, `kind` that of rtnetlink (bridge, wireguard), often empty.
+
+    offloads: hw-tc-offload is on, so the card may do what tc filters say by itself. root: kind of a root qdisc that
+    somebody chose; empty for the kernel's own choice and for ours.
+    """
 
     index: int
     name: str
@@ -143,6 +153,8 @@ class Link:
     up: bool = True
     master: int = 0
     xdp: bool = False
+    offloads: bool = False
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,19 +203,58 @@ class LeaseFile:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The part of the configuration that the box has to fit."""
+    """The part of the configuration that the box has to fit. shapes: something is to be slowed down (a throttle quota,
+    or a rate of the link). blocks: some quota ends in a block. replaces_qdisc: wan.replace_qdisc.
+    """
 
     wan: str
     lans: tuple[str, ...]
     leases: tuple[str, ...] = ()
     mark_mask: int = 0xFF000000
+    shapes: bool = False
+    blocks: bool = False
+    replaces_qdisc: bool = False
+
+
+class Feature(Enum):
+    """What limits need of the kernel beside the meter; the value is its name for people."""
+
+    HTB = "the queueing discipline htb"
+    TBF = "the queueing discipline tbf"
+    FQ_CODEL = "the queueing discipline fq_codel"
+    IFB = "the network device ifb"
+    REDIRECT = "the tc filter u32 with the action mirred"
+    REFUSAL = "nftables with sets and reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The systemd unit, in systemctl's words: `loaded` or `not-found`, `enabled`, `active`, `success`."""
+
+    load: str
+    enabled: str
+    active: str
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What the daemon says of itself. detached, problems: sentences. events: bytes by name of a Reason."""
+
+    version: str
+    detached: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    events: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that was looked at. `wanted`, and all about the network but nft, is None without a configuration.
 
-    `mark_uses` are rules of nft, `rules` those of `ip rule`.
+    version: this program's. daemon: whether somebody accepts connections at its socket, `running` what it said, if we
+    may ask. service: None without systemd. member: whether this user may ask the daemon, going by its group.
+    lacking: what limits need and the kernel has not. `mark_uses` are rules of nft, `rules` those of `ip rule`.
+    forwarding: whether the router forwards IPv4 at all.
     """
 
     wanted: Wanted | None = None
@@ -217,7 +268,13 @@ class Facts:
     libraries: Mapping[str, str] | None = None
     clock: Clock | None = None
     state: Directory | None = None
+    version: str = ""
     daemon: bool | None = None
+    running: Running | None = None
+    service: Service | None = None
+    member: bool | None = None
+    lacking: frozenset[Feature] | None = None
+    forwarding: bool | None = None
     links: tuple[Link, ...] | None = None
     ingress_qdiscs: tuple[str, ...] | None = None
     filters: tuple[Filter, ...] | None = None
@@ -227,6 +284,46 @@ class Facts:
     rules: tuple[MarkUse, ...] | None = None
     leases: tuple[LeaseFile, ...] | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One kind of traffic in the self-test, over one kind of link, as IP-layer bytes and packets.
+
+    least: what was sent for certain, going by payload. billed: what crossed the link, counted at its far end.
+    counted: what our programs booked to the client who caused it. strayed: what they booked to nobody.
+    """
+
+    link: str
+    what: str
+    least: Counters
+    billed: Counters
+    counted: Counters
+    strayed: Counters = field(default_factory=Counters)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A limit in the self-test: how many bytes it allowed, in packets of `packet` bytes, and how many got through."""
+
+    link: str
+    what: str
+    limit: int
+    packet: int
+    passed: int
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """What came of it. untried: sentences on links that this box cannot imitate. trouble: (sentence, hint) if it could
+    not be run to its end.
+    """
+
+    exchanges: tuple[Exchange, ...] = ()
+    cuts: tuple[Cut, ...] = ()
+    untried: tuple[tuple[str, str], ...] = ()
+    failure: Failure | None = None
+    trouble: tuple[str, str] | None = None
 
 
 class Level(Enum):

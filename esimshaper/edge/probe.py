@@ -28,14 +28,15 @@ from esimshaper.core.facts import (
     LeaseFile,
     Operation,
     Privileges,
+    Running,
     Wanted,
 )
-from esimshaper.edge import probe_bpf, probe_nft
+from esimshaper.edge import probe_bpf, probe_limits, probe_nft, probe_service
 
 T = TypeVar("T")
 
 BPFFS = "/sys/fs/bpf"
-BPF_FS_MAGIC = 0xCAFE4A11  # include/uapi/linux/magic.h
+BPF_FS_MAGIC, TMPFS_MAGIC, RAMFS_MAGIC = 0xCAFE4A11, 0x01021994, 0x858458F6  # include/uapi/linux/magic.h
 LIBBPF = "libbpf.so.1"
 DEBIAN_PYTHON = "/usr/bin/python3"
 CHILD_SECONDS = 30
@@ -49,8 +50,12 @@ TIME_ERROR = 5  # include/uapi/linux/timex.h: what adjtimex returns when the clo
 _IMPORT_BCC = "import bcc, json; bcc.BPF.load_func; print(json.dumps(getattr(bcc, '__version__', '')))"
 
 
-def gather(wanted: Wanted | None, state: Path, control: Path) -> Facts:
-    """Everything there is to know. `state`: the state directory, `control`: the control socket of the daemon."""
+def gather(
+    wanted: Wanted | None, state: Path, control: Path, running: Running | None = None, version: str = ""
+) -> Facts:
+    """Everything there is to know. `state`: the state directory, `control`: the control socket of the daemon,
+    `running`: what it said there, `version`: this program's.
+    """
     unknown: dict[str, str] = {}
     box = Facts(
         wanted=wanted,
@@ -64,7 +69,13 @@ def gather(wanted: Wanted | None, state: Path, control: Path) -> Facts:
         libraries=_look(unknown, "libraries", libraries),
         clock=_look(unknown, "clock", clock),
         state=_look(unknown, "state", lambda: directory(state)),
+        version=version,
         daemon=_look(unknown, "daemon", lambda: answers(control)),
+        running=running,
+        service=_look(unknown, "service", probe_service.service),
+        member=_look(unknown, "group", probe_service.member),
+        lacking=_look(unknown, "limits", probe_limits.lacking),
+        forwarding=_look(unknown, "routing", forwarding),
         flowtables=_look(unknown, "offload", probe_nft.flowtables),
         mark_uses=_look(unknown, "marks", probe_nft.mark_uses),
         unknown=unknown,
@@ -106,12 +117,15 @@ def privileges() -> Privileges:
 
 def bpffs() -> Bpffs:
     """What is mounted at the place of the pins."""
+    return Bpffs(BPFFS, mounted=_file_system(Path(BPFFS)) == BPF_FS_MAGIC, writable=os.access(BPFFS, os.W_OK))
+
+
+def _file_system(path: Path) -> int:
+    """The type that is mounted there, as in magic.h; 0 if there is no such path."""
     buffer = ctypes.create_string_buffer(256)  # struct statfs is 120 bytes at most; its first word is the type
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.statfs(os.fsencode(BPFFS), buffer) < 0:
-        return Bpffs(BPFFS, mounted=False, writable=False)
-    kind = ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF
-    return Bpffs(BPFFS, mounted=kind == BPF_FS_MAGIC, writable=os.access(BPFFS, os.W_OK))
+    if ctypes.CDLL(None, use_errno=True).statfs(os.fsencode(path), buffer) < 0:
+        return 0
+    return ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF
 
 
 def compiler() -> Compiler:
@@ -160,7 +174,8 @@ def clock() -> Clock:
     result = ctypes.CDLL(None, use_errno=True).adjtimex(timex)
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return Clock(time.time(), synchronised=result != TIME_ERROR)
+    hardware = any(Path("/sys/class/rtc").glob("rtc*"))
+    return Clock(time.time(), synchronised=result != TIME_ERROR, hardware=hardware)
 
 
 def directory(path: Path) -> Directory:
@@ -168,7 +183,8 @@ def directory(path: Path) -> Directory:
     there = next(place for place in (path, *path.parents) if place.exists())
     room = os.statvfs(there)
     writable = there.is_dir() and os.access(there, os.W_OK)
-    return Directory(str(path), path.exists(), writable, room.f_bavail * room.f_frsize)
+    volatile = _file_system(there) in (TMPFS_MAGIC, RAMFS_MAGIC)
+    return Directory(str(path), path.exists(), writable, room.f_bavail * room.f_frsize, volatile)
 
 
 def answers(control: Path) -> bool:
@@ -179,7 +195,14 @@ def answers(control: Path) -> bool:
             client.connect(str(control))
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
             return False
+        except PermissionError:  # it is there, but not for us
+            return True
     return True
+
+
+def forwarding() -> bool:
+    """Whether this namespace forwards IPv4."""
+    return Path("/proc/sys/net/ipv4/ip_forward").read_text(encoding="ascii").strip() != "0"
 
 
 def lease_file(path: Path) -> LeaseFile:

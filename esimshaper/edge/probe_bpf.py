@@ -11,11 +11,11 @@ import json
 import os
 import platform
 import struct
-import subprocess
 import sys
-from pathlib import Path
 
 from esimshaper.core.facts import Failure, Operation
+from esimshaper.edge import probe_child
+from esimshaper.edge.probe_child import CLONE_NEWNET
 
 # Number of bpf() by machine: arch/*/entry/syscalls.
 BPF_SYSCALL = {
@@ -37,12 +37,8 @@ MAP_TYPE_ARRAY, MAP_TYPE_RINGBUF = 2, 27
 PROG_TYPE_SCHED_CLS = 3
 TCX_HOOKS = {"ingress": 46, "egress": 47}
 
-# include/uapi/linux/sched.h
-CLONE_NEWNET = 0x40000000
-
 CLSACT_INGRESS = "ffff:fff2"
 ETH_P_ALL = 3
-REHEARSAL_SECONDS = 30
 
 
 def bpf(command: int, attributes: bytearray) -> int:
@@ -105,25 +101,8 @@ def failures() -> tuple[Failure, ...]:
             found.append(Failure(operation, error.errno or 0))
             if operation is Operation.MAP:  # without it all else fails for the same reason
                 return tuple(found)
-    found += _rehearse_in_child()
+    found += [Failure(Operation(name), number) for name, number in probe_child.run(__name__)]
     return tuple(found)
-
-
-def _rehearse_in_child() -> tuple[Failure, ...]:
-    """A network namespace cannot be left again without privilege, so a child process enters it."""
-    root = str(Path(__file__).parents[2])
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", __name__],
-        capture_output=True,
-        text=True,
-        timeout=REHEARSAL_SECONDS,
-        check=False,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise RuntimeError(f"trying out tc failed: {last}")
-    return tuple(Failure(Operation(name), number) for name, number in json.loads(done.stdout))
 
 
 def rehearse() -> tuple[Failure, ...]:

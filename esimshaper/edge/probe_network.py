@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: rtnetlink by pyroute2. Interfaces, filters of others, routes and fwmark rules of this namespace come out.
+"""Edge: rtnetlink by pyroute2. Interfaces, qdiscs and filters of others, routes and fwmark rules of this namespace.
 
 Reads only, and never /sys/class/net, which may show another namespace than the one that the process is in.
 """
@@ -8,22 +8,27 @@ from collections.abc import Iterator
 
 from pyroute2 import IPRoute
 
+from esimshaper.core.classes import QDISC
 from esimshaper.core.facts import Filter, Link, MarkAccess, MarkUse, Wanted
+from esimshaper.edge import probe_ethtool
 from esimshaper.edge.probe_bpf import tcx_programs
 
 # include/uapi/linux/pkt_sched.h: TC_H_INGRESS with TC_H_MIN_INGRESS and TC_H_MIN_EGRESS.
 PARENTS = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
+ROOT = 0xFFFFFFFF
 
 # include/uapi/linux/if.h, fib_rules.h
 IFF_UP = 1
 FIB_RULE_INVERT = 2
 
 AF_INET, AF_INET6 = 2, 10
+LOCAL_TABLE = 255
 
 
 def links() -> tuple[Link, ...]:
     """All interfaces."""
     with IPRoute() as route:
+        roots = _roots(route)
         return tuple(
             Link(
                 index=message["index"],
@@ -33,9 +38,27 @@ def links() -> tuple[Link, ...]:
                 up=bool(message["flags"] & IFF_UP),
                 master=message.get_attr("IFLA_MASTER") or 0,
                 xdp=bool(message.get_nested("IFLA_XDP", "IFLA_XDP_ATTACHED")),
+                offloads=_offloads(message.get_attr("IFLA_IFNAME")),
+                root=roots.get(message["index"], ""),
             )
             for message in route.get_links()
         )
+
+
+def _roots(route: IPRoute) -> dict[int, str]:
+    """Kinds of root qdiscs by interface. One that the kernel chose has no handle, and ours has its own."""
+    return {
+        message["index"]: message.get_attr("TCA_KIND")
+        for message in route.get_qdiscs()
+        if message["parent"] == ROOT and message["handle"] not in (0, QDISC)
+    }
+
+
+def _offloads(interface: str) -> bool:
+    try:
+        return "hw-tc-offload" in probe_ethtool.features(interface)
+    except OSError:  # no card behind it that could be asked, or it is gone again
+        return False
 
 
 def ingress_qdiscs(wanted: Wanted) -> tuple[str, ...]:
@@ -80,13 +103,18 @@ def _names(wanted: Wanted) -> tuple[str, ...]:
 
 
 def default_routes() -> tuple[str, ...]:
-    """Interfaces of the default routes of the main table, IPv4 and IPv6."""
+    """Interfaces of the default routes of all tables, IPv4 and IPv6, also of those with several ways."""
     with IPRoute() as route:
         names = {message["index"]: message.get_attr("IFLA_IFNAME") for message in route.get_links()}
         indexes = [
-            message.get_attr("RTA_OIF")
+            index
             for family in (AF_INET, AF_INET6)
-            for message in route.get_default_routes(family=family, table=254)
+            for message in route.get_routes(family=family)
+            if not message["dst_len"] and message.get_attr("RTA_TABLE") != LOCAL_TABLE
+            for index in (
+                message.get_attr("RTA_OIF"),
+                *(hop["oif"] for hop in message.get_attr("RTA_MULTIPATH") or ()),
+            )
         ]
     return tuple(dict.fromkeys(names[index] for index in indexes if index in names))
 

@@ -9,23 +9,18 @@ from pathlib import Path
 from esimshaper.lab.carrier import WanKind
 from esimshaper.lab.namespaces import LabUnavailable
 
-_PROGRAMS: Mapping[str, str] = {
-    "ip": "iproute2",
-    "tc": "iproute2",
-    "nft": "nftables",
-    "nsenter": "util-linux",
-    "ping": "iputils-ping",
-    "dnsmasq": "dnsmasq-base",
-    "udhcpc": "udhcpc",
-}
+_PROGRAMS: Mapping[str, str] = {"ip": "iproute2", "tc": "iproute2", "nft": "nftables", "nsenter": "util-linux"}
 """Program and the Debian package that has it."""
+_MORE_PROGRAMS: Mapping[str, str] = {"ping": "iputils-ping", "dnsmasq": "dnsmasq-base", "udhcpc": "udhcpc"}
+"""What a lab that is not bare needs beside."""
 
 
-def require(wan: WanKind) -> None:
+def require(wan: WanKind, *, bare: bool = False) -> None:
     """Raise LabUnavailable with the first thing that is missing."""
     if os.geteuid():
         raise LabUnavailable("The lab needs root: it makes network namespaces.", "Run it with sudo.")
-    missing = {program: package for program, package in _PROGRAMS.items() if not shutil.which(program)}
+    programs = _PROGRAMS if bare else {**_PROGRAMS, **_MORE_PROGRAMS}
+    missing = {program: package for program, package in programs.items() if not shutil.which(program)}
     if missing:
         raise LabUnavailable(
             f"Programs are missing: {', '.join(missing)}.", f"apt install {' '.join(sorted(set(missing.values())))}"

@@ -64,6 +64,7 @@ class Lab:
     gro: packets that arrive at wan0 may be joined (a veth WAN always does that, which is its point).
     gso: TUN and TAP hand over and take super-packets, those towards the router with gso_segs == 0 (SKB_GSO_DODGY).
     servers: how many addresses per family the internet host has.
+    bare: clients get fixed addresses instead of DHCP and router advertisements, so that fewer programs are needed.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Lab:
         gso: bool = False,
         servers: int = 8,
         shape: Shape | None = None,
+        bare: bool = False,
     ) -> None:
         self.name = f"{PREFIX}-{os.getpid()}-{next(_numbers)}"
         self.directory = RUN_DIR / self.name
@@ -89,7 +91,7 @@ class Lab:
             self._host(name, "eth0", f"02:00:00:00:00:{16 + number:02x}") for number, name in enumerate(clients)
         )
         self.carrier = Carrier(self.router.netns, self.internet.netns, gro=gro, gso=gso)
-        self._shape = shape
+        self._shape, self._bare = shape, bare
         self._stack = ExitStack()
 
     def _host(self, name: str, interface: str, mac: str, ipv4: str = "", ipv6: str = "") -> Host:
@@ -104,7 +106,7 @@ class Lab:
         return next(client for client in self.clients if client.name == name)
 
     def __enter__(self) -> Self:
-        require(self.kind)
+        require(self.kind, bare=self._bare)
         namespaces.sweep()
         self._catch_signals()
         try:
@@ -161,9 +163,12 @@ class Lab:
         self._build_lan()
         self._build_internet()
         self._plug()
-        server = self._serve_addresses()
+        server = None if self._bare else self._serve_addresses()
         self._serve_traffic()
-        self._connect_clients(server)
+        if server is None:
+            self.clients = tuple(_with_fixed_addresses(*each) for each in enumerate(self.clients, 50))
+        else:
+            self._connect_clients(server)
         if self._shape is not None:
             self.carrier.set_shape(self._shape)
 
@@ -266,6 +271,18 @@ class Lab:
         wait_until(f"{client.name}'s IPv6 address", lambda: packed in client.call(_if_inet6))
         addresses = json.loads(client.run(["ip", "-j", "-4", "addr", "show", "dev", "eth0"]))
         return replace(client, ipv4=addresses[0]["addr_info"][0]["local"], ipv6=str(ipv6))
+
+
+def _with_fixed_addresses(number: int, client: Host) -> Host:
+    client = replace(client, ipv4=f"{LAN4}.{number}", ipv6=f"{LAN6}{number:x}")
+    client.ip(
+        f"addr add {client.ipv4}/24 dev eth0",
+        f"addr add {client.ipv6}/64 dev eth0",
+        "link set eth0 up",
+        f"route add default via {LAN4}.1",
+        f"route add ::/0 via {LAN6}1",
+    )
+    return client
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

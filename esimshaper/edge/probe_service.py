@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: the systemd unit, by systemctl, and who may ask the daemon. Service and membership come out. Reads only."""
+
+import grp
+import os
+import subprocess
+from pathlib import Path
+
+from esimshaper.core.facts import Service
+
+UNIT, GROUP = "esimshaper.service", "esimshaper"
+SECONDS = 10
+_PROPERTIES = ("LoadState", "UnitFileState", "ActiveState", "Result")
+
+
+def service() -> Service | None:
+    """None where systemd does not run, as in most containers. Raises RuntimeError."""
+    if not Path("/run/systemd/system").is_dir():
+        return None
+    command = ["systemctl", "show", UNIT, *(f"--property={name}" for name in _PROPERTIES)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    if done.returncode:
+        raise RuntimeError(f"systemctl: {(done.stderr.strip().splitlines() or ['it failed'])[0]}")
+    return parse(done.stdout)
+
+
+def parse(shown: str) -> Service:
+    """Of what `systemctl show` prints: NAME=VALUE, one a line."""
+    values = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    return Service(*(values.get(name, "") for name in _PROPERTIES))
+
+
+def member() -> bool | None:
+    """Whether this process may ask the daemon, going by its groups; None if the group does not exist."""
+    try:
+        number = grp.getgrnam(GROUP).gr_gid
+    except KeyError:
+        return None
+    return os.geteuid() == 0 or number in (os.getegid(), *os.getgroups())

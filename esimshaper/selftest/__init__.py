@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The self-test of `doctor`: known bytes through our real programs in this kernel. In: a mark mask. Out: SelfTest.
+
+Owns one process (esimshaper.selftest.__main__) in network, mount and process namespaces of its own. Nothing reaches the
+box's own interfaces, bpffs or /run from there, and all of it ends with that process, which the kernel kills when this
+one ends, however it ends. What stays are kernel modules that were loaded for it.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from esimshaper.core.facts import Cut, Exchange, Failure, Operation, SelfTest
+from esimshaper.core.model import Counters
+from esimshaper.lab.carrier import python_environment
+
+MOST_SECONDS = 300.0
+"""Two seconds on a laptop; a small board takes a minute to compile while it is busy."""
+
+_AS_ROOT = "run it as root: sudo esimshaper doctor --self-test"
+_ALONE = [
+    *("setpriv", "--pdeathsig", "KILL"),
+    *("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"),
+]
+"""All of these programs are in util-linux, which every Debian has."""
+
+
+def run(mark_mask: int, progress: Callable[[str], None] = lambda _: None) -> SelfTest:
+    """Takes a few seconds. `progress` is told what is being done, in a few words at a time."""
+    command = [*_ALONE, sys.executable, "-P", "-m", "esimshaper.selftest", f"{mark_mask:#x}"]
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=python_environment(),
+            start_new_session=True,  # Ctrl-C is for us, and ends it all the same
+        )
+    except OSError as error:
+        return SelfTest(trouble=(f"{error.filename or command[0]}: {error.strerror}", "apt install util-linux"))
+    alarm = threading.Timer(MOST_SECONDS, process.kill)
+    alarm.start()
+    try:
+        return _listen(process, progress)
+    finally:
+        alarm.cancel()
+        process.kill()
+        process.communicate()
+
+
+def _listen(process: "subprocess.Popen[str]", progress: Callable[[str], None]) -> SelfTest:
+    """Lines of JSON, each an object with one key: `step`, or `result` at the end."""
+    for line in process.stdout or ():
+        said = json.loads(line)
+        if "result" in said:
+            return result_from(said["result"])
+        progress(said["step"])
+    errors = (process.stderr.read() if process.stderr else "").strip().splitlines()
+    return SelfTest(trouble=(errors[-1] if errors else "it ended without a word", _AS_ROOT))
+
+
+def result_from(raw: Mapping[str, Any]) -> SelfTest:
+    """A SelfTest from what dataclasses.asdict made of it."""
+    failure, trouble = raw["failure"], raw["trouble"]
+    return SelfTest(
+        tuple(_exchange(each) for each in raw["exchanges"]),
+        tuple(Cut(**each) for each in raw["cuts"]),
+        _pairs(raw["untried"]),
+        failure and Failure(Operation(failure["operation"]), failure["errno"], failure["detail"]),
+        trouble and (trouble[0], trouble[1]),
+    )
+
+
+def _exchange(raw: Mapping[str, Any]) -> Exchange:
+    counts = {name: Counters(**raw[name]) for name in ("least", "billed", "counted", "strayed")}
+    return Exchange(raw["link"], raw["what"], **counts)
+
+
+def _pairs(raw: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((sentence, hint) for sentence, hint in raw)

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The self-test's measuring: one client's traffic through our programs in a lab. In: Lab, Meter. Out: Exchange, Cut.
+
+Each step reads what the client's account has and what the carrier has billed before and after it, in quiet moments.
+"""
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from esimshaper.core.facts import Cut, Exchange
+from esimshaper.core.limits import Marks, Policy
+from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, Account, Budget, Counters, Hook
+from esimshaper.edge.meter import Meter
+from esimshaper.edge.traffic_control import TrafficControl
+from esimshaper.lab import Lab, servers, traffic
+
+QUIET_SECONDS = 0.1
+"""Longer than a TCP acknowledgement may wait (TCP_DELACK_MIN: 40 ms)."""
+
+PAYLOAD = 1200
+IP_UDP = {4: 28, 6: 48}
+"""IP and UDP header bytes by IP version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of traffic: `move` has the calling thread's client exchange bytes with a server; `least` is what that
+    comes to at the IP layer at the very least, given the header bytes of IP and UDP.
+    """
+
+    what: str
+    move: Callable[[str], traffic.Moved]
+    least: Callable[[int], Counters]
+
+
+def _echoes(headers: int) -> Counters:
+    size = 100 * (PAYLOAD + headers)
+    return Counters(size, size, 100, 100)
+
+
+def _tcp(server: str) -> traffic.Moved:
+    traffic.tcp_down(server, 2_000_000)
+    return traffic.tcp_up(server, 2_000_000)
+
+
+KINDS = (
+    Kind("UDP", lambda server: traffic.udp_echo(server, count=100, size=PAYLOAD), _echoes),
+    Kind(
+        "UDP in super-packets",
+        lambda server: traffic.quic(server, up=120_000, down=120_000, packet=PAYLOAD),
+        lambda headers: Counters(100 * (PAYLOAD + headers), 100 * (PAYLOAD + headers), 100, 100),
+    ),
+    Kind("TCP", _tcp, lambda _: Counters(2_000_000, 2_000_000, 1, 1)),
+    Kind(
+        "fragments",
+        lambda server: traffic.fragments(server, count=10, size=4000),
+        lambda _: Counters(40_000, 40_000, 30, 30),
+    ),
+)
+
+ALLOWED, OFFERED = 20, 40
+"""Packets that a limit has room for (and half of one more), and those that try."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """Both views of the same bytes."""
+
+    client: Counters = field(default_factory=Counters)
+    nobody: Counters = field(default_factory=Counters)
+    budget: Budget = field(default_factory=Budget)
+    billed: Counters = field(default_factory=Counters)
+
+
+class Rig:
+    """`lab` is bare and has one client. Attaches to its router; the namespaces take the programs with them."""
+
+    def __init__(self, lab: Lab, meter: Meter, markers: Path) -> None:
+        self._lab, self._meter, self._markers = lab, meter, markers
+        self._client = lab.clients[0]
+        self._last = _Moment()
+
+    def attach(self) -> None:
+        """Puts the programs for the present link in place. Raises FailedOperation, or RuntimeError in a sentence."""
+
+        def ensure() -> Sequence[str]:
+            with contextlib.closing(TrafficControl(self._markers)) as control:
+                hooks = (
+                    (self._lab.lan_interface, Hook.LAN_INGRESS),
+                    (self._lab.wan_interface, Hook.WAN_EGRESS),
+                    (self._lab.wan_interface, Hook.WAN_INGRESS),
+                )
+                return [each.problem for each in control.ensure(hooks, self._meter.program) if not each.attached]
+
+        problems = self._lab.router.call(ensure)
+        if problems:
+            raise RuntimeError(problems[0])
+        self._last = self._moment()
+
+    def exchange(self, link: str, kind: Kind, version: int) -> Exchange:
+        """Moves bytes. Raises OSError if they do not arrive."""
+        before = self._last
+        self._client.call(kind.move, self._server(version))
+        after = self._last = self._moment()
+        return Exchange(
+            link,
+            f"{kind.what} over IPv{version}",
+            kind.least(IP_UDP[version]),
+            after.billed - before.billed,
+            after.client - before.client,
+            after.nobody - before.nobody,
+        )
+
+    def cut_upload(self, link: str, version: int) -> Cut:
+        """Lets the client send more than a limit allows; what passed is what the carrier billed."""
+        packet = PAYLOAD + IP_UDP[version]
+        before = self._last
+        with self._limited(version, upload=True) as limit:
+            self._client.call(_flood, self._server(version))
+        passed = self._last.billed.up_bytes - before.billed.up_bytes
+        return Cut(link, f"upload over IPv{version}", limit, packet, passed)
+
+    def cut_download(self, link: str, version: int) -> Cut:
+        """Lets a server send more than a limit allows; what passed is what reached the client."""
+        packet = PAYLOAD + IP_UDP[version]
+        with self._limited(version, upload=False) as limit:
+            arrived = self._client.call(_ask_and_count, self._server(version), self._lab.carrier.settle)
+        return Cut(link, f"download over IPv{version}", limit, packet, arrived * packet)
+
+    @contextlib.contextmanager
+    def _limited(self, version: int, *, upload: bool) -> Iterator[int]:
+        packet = PAYLOAD + IP_UDP[version]
+        limit = packet * ALLOWED + packet // 2
+        used = self._last.budget
+        marks = Marks(upload=used.upload + limit) if upload else Marks(download=used.download + limit)
+        self._meter.write_policies({self._account(): Policy(block_at=marks)})
+        yield limit
+        self._last = self._moment()
+        self._meter.write_policies({self._account(): Policy()})
+
+    def _server(self, version: int) -> str:
+        return (self._lab.servers4 if version == 4 else self._lab.servers6)[0]
+
+    def _moment(self) -> _Moment:
+        """The counters and the bill of one quiet moment; only of what went to the servers, so the lab's own is out."""
+        while True:
+            bill = self._lab.carrier.settle(QUIET_SECONDS)
+            reading = self._meter.read()
+            if self._lab.carrier.bill() != bill:  # a late packet came in between
+                continue
+            account = self._account()
+            return _Moment(
+                reading.accounts.get(account, Counters()),
+                reading.accounts.get(ACCOUNT_UNATTRIBUTED, Counters()),
+                reading.budgets.get(account, Budget()),
+                bill.of(*self._lab.servers4, *self._lab.servers6),
+            )
+
+    def _account(self) -> Account:
+        owners = self._meter.read().owners
+        return next((account for account, client in owners.items() if client == self._client.mac), ACCOUNT_UNATTRIBUTED)
+
+
+def _flood(server: str) -> None:
+    """Datagrams that ask for no answer."""
+    with _connected(server) as sock:
+        request = servers.UDP_REQUEST.pack(servers.SINK, 1, 0, 0, 0)
+        servers.send_burst(sock, None, request, OFFERED, PAYLOAD, gso=False)
+
+
+def _ask_and_count(server: str, settle: Callable[[float], object]) -> int:
+    """Has a server send datagrams; how many came once everything is quiet."""
+    with _connected(server) as sock:
+        sock.send(servers.UDP_REQUEST.pack(servers.SOURCE, 1, OFFERED, PAYLOAD, 0))
+        settle(QUIET_SECONDS)
+        sock.settimeout(0)
+        arrived = 0
+        with contextlib.suppress(BlockingIOError):
+            while sock.recv(65535):
+                arrived += 1
+        return arrived
+
+
+def _connected(server: str) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_DGRAM)
+    servers.make_room(sock)
+    sock.connect((server, servers.UDP_PORT))
+    return sock
