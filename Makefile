@@ -21,6 +21,7 @@ PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113
 # Where `make install` puts things. A package can be made with DESTDIR.
 prefix ?= /usr
 program := $(DESTDIR)$(prefix)/lib/esimshaper
+share := $(DESTDIR)$(prefix)/share
 config := $(DESTDIR)/etc/esimshaper
 
 .NOTPARALLEL:
@@ -114,9 +115,14 @@ install: $(if $(DESTDIR),,root packages-run)
 	printf '#!/bin/sh\nPYTHONSAFEPATH=1 PYTHONPATH=$(prefix)/lib/esimshaper exec $(PYTHON) -m esimshaper "$$@"\n' \
 		>'$(DESTDIR)$(prefix)/bin/esimshaper'
 	chmod 755 '$(DESTDIR)$(prefix)/bin/esimshaper'
-	install -D -m 644 -t '$(DESTDIR)$(prefix)/share/esimshaper' esimshaper/esimshaper.schema.json
-	install -D -m 644 -t '$(DESTDIR)$(prefix)/share/doc/esimshaper' README.md CHANGELOG.md LICENSE etc/esimshaper.yaml
+	install -D -m 644 -t '$(share)/esimshaper' esimshaper/esimshaper.schema.json
+	install -D -m 644 -t '$(share)/doc/esimshaper' README.md CHANGELOG.md LICENSE etc/esimshaper.yaml
 	test -e '$(config)/esimshaper.yaml' || install -m 644 etc/esimshaper.yaml '$(config)'
+	install -d '$(share)/man/man5' '$(share)/man/man8' '$(share)/bash-completion/completions' '$(share)/zsh/vendor-completions'
+	$(PYTHON) -B -m esimshaper.manual 5 >'$(share)/man/man5/esimshaper.yaml.5'
+	$(PYTHON) -B -m esimshaper.manual 8 >'$(share)/man/man8/esimshaper.8'
+	$(PYTHON) -B -m esimshaper completion bash >'$(share)/bash-completion/completions/esimshaper'
+	$(PYTHON) -B -m esimshaper completion zsh >'$(share)/zsh/vendor-completions/_esimshaper'
 	install -D -m 644 -t '$(DESTDIR)$(prefix)/lib/systemd/system' systemd/*.service
 	install -D -m 644 -t '$(DESTDIR)$(prefix)/lib/systemd/catalog' systemd/*.catalog
 	install -D -m 644 systemd/esimshaper.sysusers '$(DESTDIR)$(prefix)/lib/sysusers.d/esimshaper.conf'
@@ -129,6 +135,8 @@ uninstall: root
 	test ! -x '$(prefix)/bin/esimshaper' || '$(prefix)/bin/esimshaper' unload
 	rm -rf '$(prefix)/lib/esimshaper' '$(prefix)/share/esimshaper' '$(prefix)/share/doc/esimshaper'
 	rm -f '$(prefix)/bin/esimshaper' '$(prefix)/lib/systemd/catalog/'esimshaper*.catalog \
-		'$(prefix)/lib/systemd/system/'esimshaper*.service '$(prefix)/lib/sysusers.d/esimshaper.conf'
+		'$(prefix)/lib/systemd/system/'esimshaper*.service '$(prefix)/lib/sysusers.d/esimshaper.conf' \
+		'$(prefix)/share/man/man5/esimshaper.yaml.5' '$(prefix)/share/man/man8/esimshaper.8' \
+		'$(prefix)/share/bash-completion/completions/esimshaper' '$(prefix)/share/zsh/vendor-completions/_esimshaper'
 	test ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
 	@echo 'The configuration (/etc/esimshaper) and the history (/var/lib/esimshaper) are still there.'

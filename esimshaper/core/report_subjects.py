@@ -3,6 +3,8 @@
 
 Host names are what devices say of themselves. So a configured name counts more than a host name, or a stranger could
 take the place of a device by taking its name.
+
+    subjects  {"subjects": ["everyone", "group/NAME" ..., "client/NAME" ...]}    the frame is as in report.py
 """
 
 from collections.abc import Iterable
@@ -10,7 +12,7 @@ from difflib import get_close_matches
 
 from esimshaper.core.limits import EVERYONE, UNKNOWN_GROUP, Subject, SubjectKind
 from esimshaper.core.model import PSEUDO_CLIENTS, ClientKey
-from esimshaper.core.report_words import Facts, identity, known_keys
+from esimshaper.core.report_words import Document, Facts, identity, known_keys, new_document
 from esimshaper.core.state import State
 
 _PSEUDO = frozenset(PSEUDO_CLIENTS.values())
@@ -33,6 +35,15 @@ def subject_label(state: State, subject: Subject, facts: Facts) -> str:
     if subject.kind is SubjectKind.CLIENT:
         return f"client/{identity(state, ClientKey(subject.id), facts).label}"
     return f"group/{subject.id}" if subject.kind is SubjectKind.GROUP else subject.kind.value
+
+
+def subjects_document(state: State, facts: Facts) -> Document:
+    """Everyone whom a command can name; a shell completes it. See the module's docstring."""
+    groups = sorted(f"group/{group}" for group in _groups(facts))
+    clients = {identity(state, key, facts).label for key in _limitable(state, facts)}
+    return new_document(facts.now) | {
+        "subjects": [EVERYONE.kind.value, *groups, *sorted(f"client/{client}" for client in clients)]
+    }
 
 
 def find_subject(state: State, text: str, facts: Facts) -> Subject:
@@ -62,6 +73,10 @@ def _groups(facts: Facts) -> set[str]:
     return {*facts.groups.values(), UNKNOWN_GROUP}
 
 
+def _limitable(state: State, facts: Facts) -> set[ClientKey]:
+    return {*known_keys(state), *facts.names} - _PSEUDO
+
+
 def _clients_called(state: State, text: str, facts: Facts) -> list[ClientKey]:
     """By configured name; or else by MAC or address; or else by host name."""
     wanted = text.lower()
@@ -88,7 +103,7 @@ def _words(state: State, facts: Facts) -> Iterable[str]:
     yield EVERYONE.kind.value
     for group in _groups(facts):
         yield f"group/{group}"
-    for key in {*known_keys(state), *facts.names} - _PSEUDO:
+    for key in _limitable(state, facts):
         who = identity(state, key, facts)
         yield who.hostname
         yield f"client/{who.label}"

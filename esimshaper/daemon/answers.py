@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from esimshaper.core import ledger, pipeline, report, report_quotas
 from esimshaper.core.limits import Manual, Subject
 from esimshaper.core.model import ClientKey, Resolution, Usage
-from esimshaper.core.report_subjects import find_clients, find_subject
+from esimshaper.core.report_subjects import find_clients, find_subject, subjects_document
 from esimshaper.core.report_words import Document, Facts
 from esimshaper.core.state import State
 from esimshaper.daemon.storage import Storage
@@ -59,6 +59,7 @@ class Answers:
             ("GET", "/v1/flows"): self._flows,
             ("GET", "/v1/history"): self._history,
             ("GET", "/v1/quotas"): self._quotas,
+            ("GET", "/v1/subjects"): self._subjects,
             ("POST", "/v1/grant"): self._grant,
             ("POST", "/v1/block"): lambda params: self._override(params, Manual.BLOCK),
             ("POST", "/v1/allow"): lambda params: self._override(params, Manual.ALLOW),
@@ -93,6 +94,10 @@ class Answers:
     def _quotas(self, params: Params) -> Document:
         only(params)
         return report_quotas.quotas_document(self._state(), self._facts())
+
+    def _subjects(self, params: Params) -> Document:
+        only(params)
+        return subjects_document(self._state(), self._facts())
 
     def _grant(self, params: Params) -> Document:
         only(params, "subject", "bytes", "seconds")
