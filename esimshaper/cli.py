@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from esimshaper import __version__, cli_completion, cli_limits
+from esimshaper import __version__, cli_base, cli_completion, cli_limits
 from esimshaper.cli_base import (
     DONE,
     FAILED,
@@ -190,9 +190,10 @@ def _unload(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from esimshaper import doctor
 
-    # Without a configuration, a box can still be asked whether it could.
-    config = options.config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
-    findings = doctor.examine(config)
+    findings = doctor.examine(options.config)
+    if options.self_test:
+        with cli_base.progress("self-test") as tell:
+            findings += doctor.measure(options.config, tell)
     if options.json:
         print_json(doctor.document(findings))
     else:
@@ -328,9 +329,14 @@ def _add_other_verbs(verbs: Verbs) -> None:
         "doctor",
         _doctor,
         "says whether this machine can meter truthfully, and what to do if not",
-        "sudo esimshaper doctor",
+        "sudo esimshaper doctor --self-test",
     )
     _add_config(doctor, default=None)
+    doctor.add_argument(
+        "--self-test",
+        action="store_true",
+        help="also send known bytes through the real programs and compare; a few seconds, nothing reaches the WAN",
+    )
     add_json(doctor)
     demo = add_verb(
         verbs, "demo", _demo, "shows the meter at work in a simulated travel router", "sudo esimshaper demo --wan tap"

@@ -138,6 +138,8 @@ def _measured(findings: Sequence[Finding]) -> bool:
 
 def verdict(findings: Sequence[Finding]) -> str:
     """One sentence over all of them; what was not tried is named."""
+    if any(one.check == "privileges" and one.level is Level.PROBLEM for one in findings):
+        return "Not enough could be seen to tell. Run it as root: sudo esimshaper doctor"
     problems = sum(one.level is Level.PROBLEM for one in findings)
     if problems:
         return f"This box cannot meter truthfully yet: {problems} problem{'s' if problems > 1 else ''} to solve."

@@ -133,15 +133,19 @@ def _explained(check: str, failure: Failure, level: Level = Level.PROBLEM) -> Fi
 
 
 def _privileges(facts: Facts) -> Findings:
+    if missing := _missing(facts):
+        yield Finding.problem("privileges", f"{' and '.join(missing)} missing: nothing can be counted.", _AS_ROOT)
+    elif facts.privileges:
+        yield Finding.ok("privileges", "This process may load BPF programs and attach them.")
+
+
+def _missing(facts: Facts) -> list[str]:
+    """Capabilities that this process would need."""
     if facts.privileges is None:
-        return
+        return []
     held = facts.privileges.capabilities
     missing = [] if held & {"CAP_BPF", "CAP_SYS_ADMIN"} else ["CAP_BPF"]
-    missing += [] if "CAP_NET_ADMIN" in held else ["CAP_NET_ADMIN"]
-    if missing:
-        yield Finding.problem("privileges", f"{' and '.join(missing)} missing: nothing can be counted.", _AS_ROOT)
-    else:
-        yield Finding.ok("privileges", "This process may load BPF programs and attach them.")
+    return missing + ([] if "CAP_NET_ADMIN" in held else ["CAP_NET_ADMIN"])
 
 
 def _kernel(facts: Facts) -> Findings:
@@ -230,7 +234,7 @@ def _clock(facts: Facts) -> Findings:
 
 def _state(facts: Facts) -> Findings:
     place = facts.state
-    if place is None:
+    if place is None or (not place.writable and _missing(facts)):  # then it is we who may not
         return
     if not place.writable:
         sentence = f"{place.path} cannot be written: history and names would be lost at the next start."

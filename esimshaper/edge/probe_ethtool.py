@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: the kernel's ethtool interface. The name of a network card goes in, its features that are on come out.
+"""Edge: the kernel's ethtool interface. The name of a network card goes in, its features come out.
 
 By ioctl, which every kernel has; the program ethtool is seldom installed. Reads only.
 Structures: include/uapi/linux/ethtool.h.
@@ -17,8 +17,8 @@ SS_FEATURES = 4
 NAME_BYTES = 32  # ETH_GSTRING_LEN
 
 
-def features(interface: str) -> frozenset[str]:
-    """Names as in `ethtool -k` with kernel spelling, such as hw-tc-offload. Raises OSError if there is no such card."""
+def features(interface: str) -> dict[str, bool]:
+    """Whether each is on, by its name in the kernel, such as hw-tc-offload. Raises OSError if there is no such card."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
         found = _ask(handle, interface, struct.pack("=IIQI", GSSET_INFO, 0, 1 << SS_FEATURES, 0))
         number: int = struct.unpack_from("=I", found, 16)[0]
@@ -29,7 +29,7 @@ def features(interface: str) -> frozenset[str]:
         bits = _ask(handle, interface, head + bytes(blocks * 16))[len(head) :]
     names = [text[at * NAME_BYTES :][:NAME_BYTES].split(b"\0")[0].decode("ascii", "replace") for at in range(number)]
     active = [struct.unpack_from("=I", bits, block * 16 + 8)[0] for block in range(blocks)]
-    return frozenset(name for at, name in enumerate(names) if active[at // 32] >> at % 32 & 1)
+    return {name: bool(active[at // 32] >> at % 32 & 1) for at, name in enumerate(names)}
 
 
 def _ask(handle: socket.socket, interface: str, request: bytes) -> bytes:

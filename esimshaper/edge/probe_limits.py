@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from esimshaper.core.facts import Feature
-from esimshaper.edge import probe_child
+from esimshaper.edge import probe_child, probe_nft
 from esimshaper.edge.probe_child import CLONE_NEWNET
 
 INGRESS = 0xFFFFFFF2  # clsact's, include/uapi/linux/pkt_sched.h
@@ -45,7 +45,8 @@ def lacking() -> frozenset[Feature]:
     return frozenset(Feature[name] for name in probe_child.run(__name__))
 
 
-def _rehearse() -> Iterator[Feature]:
+def rehearse() -> Iterator[Feature]:
+    """Tries all in a fresh network namespace, which this process then stays in. Raises OSError or NetlinkError."""
     from pyroute2 import IPRoute, NetlinkError  # noqa: PLC0415  the rest of doctor must work without pyroute2
 
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) < 0:
@@ -123,12 +124,17 @@ def _loadable(module: str) -> bool:
 def _refuses() -> bool:
     try:
         done = subprocess.run(
-            ["nft", "-f", "-"], input=_NFT, text=True, capture_output=True, timeout=NFT_SECONDS, check=False
+            [probe_nft.program(), "-f", "-"],
+            input=_NFT,
+            text=True,
+            capture_output=True,
+            timeout=NFT_SECONDS,
+            check=False,
         )
-    except FileNotFoundError:
+    except (OSError, subprocess.TimeoutExpired):
         return False
     return not done.returncode
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps([feature.name for feature in _rehearse()]))
+    sys.stdout.write(json.dumps([feature.name for feature in rehearse()]))

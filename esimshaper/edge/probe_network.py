@@ -56,7 +56,7 @@ def _roots(route: IPRoute) -> dict[int, str]:
 
 def _offloads(interface: str) -> bool:
     try:
-        return "hw-tc-offload" in probe_ethtool.features(interface)
+        return probe_ethtool.features(interface).get("hw-tc-offload", False)
     except OSError:  # no card behind it that could be asked, or it is gone again
         return False
 

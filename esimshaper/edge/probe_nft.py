@@ -5,7 +5,9 @@ Reads only. The parsers take nft's output and are pure. RuntimeError if nft is m
 """
 
 import json
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -34,12 +36,18 @@ def mark_uses() -> tuple[MarkUse, ...]:
 
 def _nft(*arguments: str) -> str:
     try:
-        done = subprocess.run(["nft", *arguments], capture_output=True, text=True, timeout=NFT_SECONDS, check=False)
+        done = subprocess.run([program(), *arguments], capture_output=True, text=True, timeout=NFT_SECONDS, check=False)
     except FileNotFoundError:
         raise RuntimeError("nft is not installed (apt install nftables)") from None
     if done.returncode:
         raise RuntimeError(f"nft: {(done.stderr.strip().splitlines() or ['it failed'])[0]}")
     return done.stdout
+
+
+def program() -> str:
+    """The path of nft, which is in a folder that Debian leaves out of people's PATH."""
+    path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    return shutil.which("nft", path=path) or "nft"
 
 
 def parse_flowtables(text: str) -> tuple[Flowtable, ...]:

@@ -5,10 +5,11 @@ import errno
 import os
 import socket
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
-from esimshaper.core.facts import Directory, Facts, Failure, Filter, Finding, Level, Operation
-from esimshaper.edge import probe, probe_bpf
+from esimshaper.core.facts import Directory, Facts, Failure, Feature, Filter, Finding, Level, Operation, Service
+from esimshaper.edge import probe, probe_bpf, probe_service
 from tests.edge.boxes import PYTHON, ROOT, SECONDS, WAN_AND_LAN, needs_root, on_a_box, wanted
 
 # The kernel
@@ -168,6 +169,44 @@ def test_a_tcx_program_is_found_because_it_runs_before_all_filters() -> None:
 
 
 @needs_root
+def test_a_root_qdisc_is_somebody_elses_if_neither_the_kernel_nor_we_chose_it() -> None:
+    setup = (
+        WAN_AND_LAN
+        + """
+ip link set carrier0 up; ip link set br0 up
+tc qdisc add dev wan0 root handle 5: htb
+tc qdisc add dev br0 root handle 7a00: htb
+"""
+    )
+    roots = {link.name: link.root for link in on_a_box("probe_network.links()", setup)}
+    assert (roots["wan0"], roots["br0"], roots["carrier0"]) == ("htb", "", "")
+
+
+@needs_root
+def test_features_of_a_card_are_read_by_the_kernels_names() -> None:
+    """No device at hand has hw-tc-offload, but each kernel knows the name."""
+    seen = "probe_ethtool.features('wan0')"
+    before, _, after = on_a_box(f"({seen}, devices.set_gro('wan0', on=True), {seen})", WAN_AND_LAN)
+    assert (before["rx-gro"], after["rx-gro"]) == (False, True)
+    assert before["hw-tc-offload"] is False
+    assert not any(link.offloads for link in on_a_box("probe_network.links()", WAN_AND_LAN))
+
+
+@needs_root
+def test_default_routes_of_every_table_and_of_several_ways_are_found() -> None:
+    setup = (
+        WAN_AND_LAN
+        + """
+ip link set carrier0 up; ip link set br0 up
+ip addr add 192.0.2.2/24 dev wan0; ip addr add 198.51.100.2/24 dev br0; ip addr add 203.0.113.2/24 dev carrier0
+ip route add default nexthop via 192.0.2.1 nexthop via 198.51.100.1
+ip route add default via 203.0.113.1 table 100
+"""
+    )
+    assert set(on_a_box("probe_network.default_routes()", setup)) == {"wan0", "br0", "carrier0"}
+
+
+@needs_root
 def test_default_routes_are_named_by_interface() -> None:
     setup = (
         WAN_AND_LAN
@@ -180,13 +219,56 @@ ip -6 route add default dev br0
     assert on_a_box("probe_network.default_routes()", setup) == ("wan0", "br0")
 
 
+# What limits need
+
+
+@needs_root
+def test_this_kernel_can_do_all_that_limits_ask_and_trying_it_leaves_nothing() -> None:
+    left = "__import__('subprocess').getoutput('ip -br link; tc qdisc; nft list tables')"
+    before, lacking, after = on_a_box(f"({left}, probe_limits.lacking(), {left})")
+    assert lacking <= {Feature.FQ_CODEL}  # which the simple queue stands in for
+    assert after == before
+
+
+@needs_root
+def test_without_nft_nothing_can_be_refused() -> None:
+    hide = "for file in /usr/sbin/nft /sbin/nft; do mount --bind /dev/null $file || true; done; mount | grep -q nft"
+    assert Feature.REFUSAL in on_a_box("probe_limits.lacking()", hide)
+
+
+@needs_root
+def test_a_feature_that_the_kernel_lacks_is_named() -> None:
+    """Nobody can take HTB out of a kernel, so one is tried that no kernel has."""
+    none = "{Feature.HTB: lambda route, lo: route.tc('add', 'no_such_qdisc', lo, '1:')}"
+    assert Feature.HTB in on_a_box(f"(probe_limits.TRIALS.update({none}), set(probe_limits.rehearse()))[1]")
+
+
+def test_what_systemctl_shows_is_taken_by_name() -> None:
+    shown = "Result=success\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n"
+    assert probe_service.parse(shown) == Service("loaded", "enabled", "active", "success")
+    assert probe_service.parse("LoadState=not-found\nUnitFileState=\n") == Service("not-found", "", "", "")
+
+
+@needs_root
+def test_forwarding_is_that_of_the_namespace() -> None:
+    setup = "mount -t proc proc /proc; echo {} >/proc/sys/net/ipv4/ip_forward"
+    assert [on_a_box("probe.forwarding()", setup.format(number)) for number in (0, 1)] == [False, True]
+
+
 # Files, clock, daemon
 
 
 def test_a_state_directory_that_is_not_there_yet_is_judged_by_its_parent(tmp_path: Path) -> None:
     found = probe.directory(tmp_path / "a" / "b")
-    assert found == Directory(str(tmp_path / "a" / "b"), exists=False, writable=True, free_bytes=found.free_bytes)
+    wanted = Directory(str(tmp_path / "a" / "b"), exists=False, writable=True, free_bytes=found.free_bytes)
+    assert replace(found, volatile=False) == wanted
     assert found.free_bytes > 0
+
+
+@needs_root
+def test_a_directory_in_memory_is_volatile() -> None:
+    assert on_a_box("probe.directory(Path('/mnt/esimshaper'))", "mount -t tmpfs none /mnt").volatile
+    assert not probe.directory(ROOT).volatile
 
 
 @needs_root
