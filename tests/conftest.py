@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What tests of several levels share."""
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ from hypothesis import settings
 # How long an example takes says more of the machine than of the code: no test fails for it.
 settings.register_profile("esimshaper", deadline=None)
 settings.load_profile("esimshaper")
+
+# A shell that starts us in the background has Ctrl-C ignored, also in all that we start; some tests press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a packet costs on its way through the router: plain, with nftables, with ours. In: a Place. Out: Rows.
 
-All three are measured in turn in the same lab, many times over, and compared round by round: what the machine does
-besides falls on all of them. The peer counts what is asked of us as well as nftables can: bytes of each client in both
-directions in dynamic sets, and bytes of each flow by connection tracking. (It counts payload and headers as merged by
-GRO, so less than is billed.)
+All are measured in turn in the same lab, many times over, and compared round by round: what the machine does besides
+falls on all of them. The peer counts what is asked of us as well as nftables can: bytes of each client in both directions
+in dynamic sets, and bytes of each flow by connection tracking. (It counts payload and headers as merged by GRO, so less
+than is billed.) With limits it also has a quota of each client and one of everyone; ours has those of a group as well.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ SINK = """table inet bench_sink {
     }
 }
 """
-PEER = """table inet bench_peer {
+COUNTING = """
     set up4 { typeof ip saddr; size 65535; flags dynamic; counter; }
     set up6 { typeof ip6 saddr; size 65535; flags dynamic; counter; }
     set down4 { typeof ip daddr; size 65535; flags dynamic; counter; }
@@ -51,21 +51,40 @@ PEER = """table inet bench_peer {
         iifname "wan0" update @down4 { ip daddr }
         iifname "wan0" update @down6 { ip6 daddr }
     }
-}
+"""
+LIMITING = """
+    set used4 { typeof ip saddr; size 65535; flags dynamic; }
+    set used6 { typeof ip6 saddr; size 65535; flags dynamic; }
+    quota everyone { over 1000000 mbytes }
+    chain quotas {
+        type filter hook forward priority filter + 1;
+        oifname "wan0" update @used4 { ip saddr quota over 1000000 mbytes } drop
+        oifname "wan0" update @used6 { ip6 saddr quota over 1000000 mbytes } drop
+        iifname "wan0" update @used4 { ip daddr quota over 1000000 mbytes } drop
+        iifname "wan0" update @used6 { ip6 daddr quota over 1000000 mbytes } drop
+        oifname "wan0" quota name "everyone" drop
+        iifname "wan0" quota name "everyone" drop
+    }
 """
 
 
 class How(Enum):
-    """What counts. The peer is nftables' sets with connection tracking's accounting, without limits."""
+    """What counts. The peer is nftables' sets with connection tracking's accounting."""
 
     NOTHING = "nothing counts"
     PEER = "nftables"
     OURS = "esimshaper"
-    LIMITED = "esimshaper with limits"
+    PEER_LIMITED = "nftables with quotas"
+    OURS_LIMITED = "esimshaper with limits"
 
     @property
     def ours(self) -> bool:
-        return self in (How.OURS, How.LIMITED)
+        return self in (How.OURS, How.OURS_LIMITED)
+
+    @property
+    def peer(self) -> str:
+        """The statements of the peer's table."""
+        return {How.PEER: COUNTING, How.PEER_LIMITED: COUNTING + LIMITING}.get(self, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +111,7 @@ CASES = (
 
 
 def rows(place: Place) -> Iterator[Row]:
-    """Seven rows for each case."""
+    """Eight rows for each case."""
     rounds = 9 if place.quick else 60
     lab = Lab(WanKind.VETH, clients=("client",))
     with lab, place.meter("forwarding") as (meter, markers):
@@ -116,17 +135,15 @@ def case_rows(case: Case, costs: dict[How, list[Cost]]) -> Iterator[Row]:
     for how, measured in costs.items():
         figures = [cost.nanoseconds * scale for cost in measured]
         yield middling(f"{case.name}: {how.value}", figures, case.unit, throughput(case, measured))
-    ours, peer, plain, limited = (
-        [cost.nanoseconds for cost in costs[how]] for how in (How.OURS, How.PEER, How.NOTHING, How.LIMITED)
-    )
-    ratios = [one / other for one, other in zip(ours, peer, strict=True)]
-    yield aim(f"{case.name}: ours against nftables", median(ratios), "times", 1.0, spread(ratios))
-    ratios = [one / other for one, other in zip(limited, peer, strict=True)]
-    yield aim(f"{case.name}: ours with limits against nftables", median(ratios), "times", 1.0, spread(ratios))
-    ratios = [one / other for one, other in zip(ours, plain, strict=True)]
-    added = median(one - other for one, other in zip(ours, plain, strict=True)) * scale
+    each = {how: [cost.nanoseconds for cost in measured] for how, measured in costs.items()}
+    for ours, peer in ((How.OURS, How.PEER), (How.OURS_LIMITED, How.PEER_LIMITED)):
+        ratios = [one / other for one, other in zip(each[ours], each[peer], strict=True)]
+        yield aim(f"{case.name}: {ours.value} against {peer.value}", median(ratios), "times", 1.0, spread(ratios))
+    pairs = list(zip(each[How.OURS], each[How.NOTHING], strict=True))
+    ratios = [one / other for one, other in pairs]
+    added = median(one - other for one, other in pairs) * scale
     detail = f"{spread(ratios)}; ours adds {number(round(added))} {case.unit}"
-    yield Row(f"{case.name}: ours against nothing", median(ratios), "times", verdict=Verdict.FIGURE, detail=detail)
+    yield Row(f"{case.name}: esimshaper against nothing", median(ratios), "times", verdict=Verdict.FIGURE, detail=detail)
 
 
 def throughput(case: Case, measured: list[Cost]) -> str:
@@ -149,16 +166,16 @@ class Track:
 
     def switch(self, how: How) -> None:
         """Connection tracking decides at a flow's first packet: every run has flows of its own."""
-        if self.how is How.PEER:
+        if self.how.peer:
             self.router.run(["nft", "delete", "table", "inet", "bench_peer"])
         if self.how.ours:
             self.router.call(self._detach)
-        if how is How.PEER:
-            self.router.run(["nft", "-f", "-"], text_in=PEER)
+        if how.peer:
+            self.router.run(["nft", "-f", "-"], text_in=f"table inet bench_peer {{{how.peer}}}")
         if how.ours:
-            set_limits(self.meter, limited=how is How.LIMITED)
+            set_limits(self.meter, limited=how is How.OURS_LIMITED)
             self.router.call(attach, self.meter, self.markers)
-        self.router.sysctl(netfilter__nf_conntrack_acct=int(how is How.PEER))
+        self.router.sysctl(netfilter__nf_conntrack_acct=int(bool(how.peer)))
         self.how = how
 
     def _detach(self) -> None:
@@ -216,10 +233,11 @@ class Track:
         if self.how.ours:
             counters = total(self.meter.read())
             return counters.up_packets + counters.down_packets
-        if self.how is How.PEER:
+        if self.how.peer:
             listing = json.loads(self.router.run(["nft", "-j", "list", "table", "inet", "bench_peer"]))
             sets = [item["set"].get("elem", []) for item in listing["nftables"] if "set" in item]
-            return sum(int(entry["elem"]["counter"]["packets"]) for elements in sets for entry in elements)
+            counted = [entry["elem"] for elements in sets for entry in elements if "counter" in entry["elem"]]
+            return sum(int(each["counter"]["packets"]) for each in counted)
         return 0
 
 
