@@ -83,14 +83,16 @@ linters:
 		&& .venv/bin/pip --quiet --disable-pip-version-check install $(PINS) \
 		&& echo '$(PINS)' >.venv/pins \
 		|| echo 'ruff and mypy are not there: their tests will be skipped, or fail where CI=true' >&2
-	@{ test -x .venv/bin/promtool || command -v promtool >/dev/null; } && exit 0; \
-	echo 'Taking promtool from its package into .venv'; \
+	@there() { test -x ".venv/bin/$$1" || command -v "$$1" >/dev/null; }; there prometheus && there promtool && exit 0; \
+	echo 'Taking prometheus and promtool from their packages into .venv'; \
 	get() { apt-get -qq -o APT::Sandbox::User=root download "$$1"; }; \
-	fetch() { get promtool 2>/dev/null || get prometheus; }; \
+	fetch() { get prometheus && { get promtool 2>/dev/null || true; }; }; \
+	unpack() { for package; do dpkg-deb --fsys-tarfile "$$package" \
+		| tar -xf - --strip-components=3 -C .venv/bin --wildcards './usr/bin/prom*' || return 1; done; }; \
 	place=$$(mktemp -d) && mkdir -p .venv/bin \
 		&& (cd "$$place" && { fetch 2>/dev/null || { apt-get -qq update && fetch; }; }) \
-		&& dpkg-deb --fsys-tarfile "$$place"/*.deb | tar -xf - --strip-components=3 -C .venv/bin ./usr/bin/promtool \
-		|| echo 'promtool is not there: its test will be skipped, or fail where CI=true' >&2; \
+		&& unpack "$$place"/*.deb \
+		|| echo 'prometheus is not there: its tests will be skipped, or fail where CI=true' >&2; \
 	rm -rf "$$place"
 
 # Built in a folder elsewhere, as Debian's tools write beside what they build. -d: no compiler is needed, and what else is was
@@ -98,7 +100,7 @@ linters:
 deb: packages-deb
 	@place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; set -e; \
 	mkdir "$$place/source"; \
-	tar -cf - --exclude=__pycache__ Makefile README.md CHANGELOG.md LICENSE bpf debian esimshaper etc systemd \
+	tar -cf - --exclude=__pycache__ Makefile README.md CHANGELOG.md LICENSE bpf contrib debian esimshaper etc systemd \
 		| tar -xf - -C "$$place/source"; \
 	$(PYTHON) debian/changelog.py >"$$place/source/debian/changelog"; \
 	(cd "$$place/source" && dpkg-buildpackage -d --build=binary --no-sign) >"$$place/said" 2>&1 \
@@ -117,6 +119,7 @@ install: $(if $(DESTDIR),,root packages-run)
 	chmod 755 '$(DESTDIR)$(prefix)/bin/esimshaper'
 	install -D -m 644 -t '$(share)/esimshaper' esimshaper/esimshaper.schema.json
 	install -D -m 644 -t '$(share)/doc/esimshaper' README.md CHANGELOG.md LICENSE etc/esimshaper.yaml
+	install -D -m 644 -t '$(share)/esimshaper/prometheus' contrib/prometheus/*
 	test -e '$(config)/esimshaper.yaml' || install -m 644 etc/esimshaper.yaml '$(config)'
 	install -d '$(share)/man/man5' '$(share)/man/man8' '$(share)/bash-completion/completions' '$(share)/zsh/vendor-completions'
 	$(PYTHON) -B -m esimshaper.manual 5 >'$(share)/man/man5/esimshaper.yaml.5'

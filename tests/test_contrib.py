@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is in contrib/prometheus, by Prometheus' own tool; tests/netns/test_prometheus.py tries it with a real Prometheus."""
+"""What is in contrib/prometheus, by Prometheus' own tool; tests/netns/test_prometheus.py tries it with the real one."""
 
 import json
 import re
@@ -9,13 +9,14 @@ import pytest
 import yaml
 
 from esimshaper.core import report_metrics
-from esimshaper.core.model import Reason
 from tests import synthetic_router, tools
 
 FOLDER = tools.ROOT / "contrib" / "prometheus"
 RULES = yaml.safe_load((FOLDER / "esimshaper.rules.yml").read_text())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]
 TESTS = yaml.safe_load((FOLDER / "esimshaper.rules_test.yml").read_text())["tests"]
+DASHBOARD = FOLDER / "dashboard.json"
+METRICS = report_metrics.metrics(synthetic_router.state(), synthetic_router.facts())
 KINDS = ("alert_rule_test", "promql_expr_test")
 
 
@@ -48,19 +49,44 @@ def test_no_alert_is_without_a_test_that_fires_it():
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
 def test_each_alert_says_what_is_wrong_and_what_to_do(alert):
     assert alert["labels"]["severity"] in ("info", "warning", "critical")
-    assert len(alert["annotations"]["summary"]) < 120
+    assert len(alert["annotations"]["summary"]) < 140
     assert len(alert["annotations"]["description"]) > 60
 
 
-def names(text: str) -> set[str]:
-    """Metrics of ours in an expression, but for those that a rule records."""
-    return set(re.findall(r"(?<![\w:])esimshaper_\w+", text))
+def series(text: str) -> list[tuple[str, str]]:
+    """Metrics of ours in expressions with their label matchers, but for those that a rule records."""
+    return re.findall(r"(?<![\w:])(esimshaper_\w+)(?:\{(.*?)\})?", text)
 
 
-def test_rules_ask_for_metrics_and_reasons_that_there_are():
-    text = json.dumps(RULES)
-    exported = {family.name for family in report_metrics.metrics(synthetic_router.state(), synthetic_router.facts())}
-    assert names(text) <= exported
-    reasons = {each for found in re.findall(r'reason=~?\\"(.*?)\\"', text) for each in found.split("|")}
-    assert len(reasons) > 4
-    assert reasons <= {reason.label for reason in Reason}
+@pytest.mark.parametrize("text", [json.dumps(RULES), DASHBOARD.read_text()], ids=["rules", "dashboard"])
+def test_what_is_asked_for_is_exported(text):
+    exported = {family.name: family for family in METRICS}
+    asked = series(text.replace("\\", ""))
+    assert len(asked) > 20
+    for name, matchers in asked:
+        for label, pattern in re.findall(r'(\w+)=~?"(.*?)"', matchers):
+            if label not in ("job", "instance") and "$" not in pattern:
+                values = {sample[exported[name].labels.index(label)] for sample in exported[name].samples}
+                assert any(re.fullmatch(pattern, value) for value in values), (name, label, pattern)
+    assert {name for name, _ in asked} <= exported.keys()
+
+
+def test_the_dashboard_can_be_imported():
+    """As far as can be known without Grafana: what its import looks for, one place for each panel, no id twice."""
+    dashboard = json.loads(DASHBOARD.read_text())
+    (source,) = dashboard["__inputs"]
+    assert (source["type"], source["pluginId"]) == ("datasource", "prometheus")
+    asked = [dashboard["panels"], dashboard["templating"]["list"]]
+    uids = set(re.findall('"uid": "(.*?)"', json.dumps(asked)))
+    assert uids == {f"${{{source['name']}}}"}
+    assert {panel["type"] for panel in dashboard["panels"]} - {"row"} == {
+        each["id"] for each in dashboard["__requires"] if each["type"] == "panel"
+    }
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    taken: set[tuple[int, int]] = set()
+    for panel in dashboard["panels"]:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        assert not cells & taken, panel["title"]
+        taken |= cells
