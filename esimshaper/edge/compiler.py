@@ -15,6 +15,7 @@ import re
 import secrets
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -119,15 +120,20 @@ def _load(wanted: Build) -> None:
     os.environ["BCC_KERNEL_SOURCE"] = str(source_folder() / "shim")
     from bcc import BPF, lib  # noqa: PLC0415  only in the child
 
+    fresh = wanted.generation / "fresh"
+    if fresh.is_dir():  # an earlier child was killed
+        _remove(fresh)
+    fresh.mkdir(mode=0o700)
     defines = {
         "MARK_MASK": f"{wanted.mark_mask:#x}U",
         "MARK_SHIFT": mark_shift(wanted.mark_mask),
         "ACCOUNTS": wanted.accounts,
         "FLOWS": wanted.flows,
-        "PIN": f'"{wanted.generation}"',
+        "PIN": f'"{fresh}"',
     }
     flags = [f"-D{name}={value}" for name, value in defines.items()]
     module = BPF(text=flattened(source_folder() / "meter.c"), cflags=flags)
+    _settle(fresh, lambda name: lib.bpf_table_fd(module.module, os.fsencode(name)))
     unfinished = wanted.generation / f"unfinished-{wanted.programs.name}"
     unfinished.mkdir(mode=0o700, exist_ok=True)
     for name in PROGRAMS:
@@ -138,6 +144,29 @@ def _load(wanted: Build) -> None:
             number = ct.get_errno()
             raise OSError(number, f"cannot pin {pin}: {os.strerror(number)}")
     unfinished.rename(wanted.programs)
+
+
+def _settle(fresh: Path, descriptor: Callable[[str], int]) -> None:
+    """Of maps that bcc has just made and pinned: those that were there before take their place, the others stay.
+
+    bcc itself would open a map that is pinned by its number, which only CAP_SYS_ADMIN may. Programs refer to maps by
+    `descriptor` until they are loaded.
+    """
+    for pin in list(fresh.iterdir()):
+        settled = fresh.with_name(pin.name)
+        if settled.exists():
+            before = libbpf.open_pin(settled)
+            os.dup2(before, descriptor(pin.name))
+            os.close(before)
+        else:
+            pin.rename(settled)
+    _remove(fresh)
+
+
+def _remove(folder: Path) -> None:
+    for pin in folder.iterdir():
+        pin.unlink()
+    folder.rmdir()
 
 
 def flattened(path: Path, seen: set[Path] | None = None) -> str:

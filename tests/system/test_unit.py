@@ -24,29 +24,62 @@ BUILD = (
 class ProgramInfo(ct.Structure):
     """The beginning of struct bpf_prog_info (linux/bpf.h)."""
 
-    _fields_ = (("type", ct.c_uint32), ("id", ct.c_uint32), ("tag", ct.c_uint8 * 8), ("machine_code_size", ct.c_uint32))
+    _fields_ = (
+        ("type", ct.c_uint32),
+        ("id", ct.c_uint32),
+        ("tag", ct.c_uint8 * 8),
+        ("machine_code_size", ct.c_uint32),  # 0: the kernel interprets
+        ("instructions_size", ct.c_uint32),
+        ("machine_code", ct.c_uint64),
+        ("instructions", ct.c_uint64),
+        ("load_time", ct.c_uint64),
+        ("user", ct.c_uint32),
+        ("number_of_maps", ct.c_uint32),
+        ("maps", ct.c_uint64),
+    )
 
 
-def size_of(pin: Path) -> int:
-    """Bytes of machine code. 0: the kernel interprets."""
-    info, size = ProgramInfo(), ct.c_uint32(ct.sizeof(ProgramInfo))
+def read(pin: Path, info: ProgramInfo) -> ProgramInfo:
+    size = ct.c_uint32(ct.sizeof(ProgramInfo))
     program = libbpf.open_pin(pin)
     assert libbpf.library().bpf_obj_get_info_by_fd(program, ct.byref(info), ct.byref(size)) == 0
     os.close(program)
-    return info.machine_code_size
+    return info
+
+
+def maps_of(pin: Path) -> set[int]:
+    """Numbers of the maps that a program uses."""
+    numbers = (ct.c_uint32 * 64)()
+    info = read(pin, ProgramInfo(number_of_maps=len(numbers), maps=ct.addressof(numbers)))
+    return set(numbers[: info.number_of_maps])
 
 
 def machine_code(pins: Path, before: Sequence[str] = ()) -> dict[str, int]:
     """Loads the meter; the size of each program as the processor runs it."""
     wanted = compiler.Build(str(pins), 0xFF000000, 64, 64)
     subprocess.run([*before, sys.executable, "-c", BUILD, str(pins)], cwd=tools.ROOT, check=True)
-    return {name: size_of(wanted.programs / name) for name in compiler.PROGRAMS}
+    return {name: read(wanted.programs / name, ProgramInfo()).machine_code_size for name in compiler.PROGRAMS}
+
+
+def as_the_unit() -> Sequence[str]:
+    """Before a command: with the capabilities of the unit that builds."""
+    unit = (tools.ROOT / "systemd/esimshaper-build.service").read_text()
+    (granted,) = re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)
+    only = ",".join(["-all", *(f"+{name.removeprefix('CAP_').lower()}" for name in granted.split())])
+    return "setpriv", f"--bounding-set={only}", f"--inh-caps={only}", "--no-new-privs"
 
 
 def test_the_capabilities_of_the_unit_load_the_same_programs_as_root(bpffs: Path) -> None:
     """Without CAP_PERFMON the verifier adds guards against speculation: 206 ns for a packet, not 59."""
-    unit = (tools.ROOT / "systemd/esimshaper-build.service").read_text()
-    (granted,) = re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)
-    only = ",".join(["-all", *(f"+{name.removeprefix('CAP_').lower()}" for name in granted.split())])
-    as_the_unit = ("setpriv", f"--bounding-set={only}", f"--inh-caps={only}", "--no-new-privs")
-    assert machine_code(bpffs / "unit", as_the_unit) == machine_code(bpffs / "root")
+    assert machine_code(bpffs / "unit", as_the_unit()) == machine_code(bpffs / "root")
+
+
+def test_the_capabilities_of_the_unit_load_the_next_version_for_the_maps_that_are_there(bpffs: Path) -> None:
+    """bcc opens maps that are pinned in a way that takes CAP_SYS_ADMIN."""
+    wanted = compiler.Build(str(bpffs / "pins"), 0xFF000000, 64, 64)
+    first = machine_code(bpffs / "pins", as_the_unit())
+    maps = {pin.name: pin.stat().st_ino for pin in wanted.generation.iterdir() if pin.is_file()}
+    wanted.programs.rename(wanted.programs.with_name("programs-earlier"))
+    assert machine_code(bpffs / "pins", as_the_unit()) == first
+    assert {pin.name: pin.stat().st_ino for pin in wanted.generation.iterdir() if pin.is_file()} == maps
+    assert maps_of(wanted.programs / "wan_egress_raw") == maps_of(wanted.generation / "programs-earlier/wan_egress_raw")
