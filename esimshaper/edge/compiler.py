@@ -116,7 +116,7 @@ def main() -> None:
 
 
 def _load(wanted: Build) -> None:
-    """bcc creates and pins the maps; programs appear under their final name all at once."""
+    """Maps that are pinned go on, others are new; programs appear under their final name all at once."""
     os.environ["BCC_KERNEL_SOURCE"] = str(source_folder() / "shim")
     from bcc import BPF, lib  # noqa: PLC0415  only in the child
 
