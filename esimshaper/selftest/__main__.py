@@ -70,12 +70,12 @@ def _make_places() -> None:
 
 def _test(mark_mask: int, kinds: list[WanKind], exchanges: list[Exchange], cuts: list[Cut]) -> None:
     """Fills the two lists. Raises FailedOperation, LabUnavailable, or what sockets and subprocesses raise."""
-    _say(step="compiling")
     build = compiler.Build(str(BPFFS / "pins"), mark_mask, ACCOUNTS, FLOWS)
-    compiler.build(build)
     with contextlib.ExitStack() as cleanup:
-        meter = cleanup.enter_context(contextlib.closing(Meter(build.generation, build.programs)))
         lab = cleanup.enter_context(Lab(kinds[0], ("client",), gso=True, servers=1, bare=True))
+        _say(step="compiling")
+        compiler.build(build)
+        meter = cleanup.enter_context(contextlib.closing(Meter(build.generation, build.programs)))
         rig = Rig(lab, meter, BPFFS / "pins" / "qdiscs")
         for kind in kinds:
             if kind is not lab.kind:
