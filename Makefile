@@ -18,7 +18,8 @@ PACKAGES_TEST := $(PACKAGES_DEMO) $(PACKAGES_DEB) python3-pytest python3-hypothe
 # Debian 12 has no ruff, and another mypy than Debian 13.
 PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113
 
-# Where `make install` puts things. A package can be made with DESTDIR.
+# Where `make deb` puts the package, and `make install` things; with DESTDIR, below another folder, for a package.
+dist ?= dist
 prefix ?= /usr
 program := $(DESTDIR)$(prefix)/lib/esimshaper
 share := $(DESTDIR)$(prefix)/share
@@ -75,7 +76,7 @@ packages-run packages-demo packages-test packages-deb:
 	rm -f "$$said"; exit $$status
 
 # Only tests use these tools, so a machine without a way to them can still run all others (with CI=true it fails there).
-# promtool is taken out of its package, which is one of its own in Debian 13; Debian 12's would start a Prometheus here.
+# Prometheus is taken out of its package, as that would start one here; promtool has a package of its own in Debian 13.
 linters:
 	@test "$$(cat .venv/pins 2>/dev/null)" = '$(PINS)' && exit 0; \
 	echo 'Installing $(PINS) into .venv'; \
@@ -105,7 +106,7 @@ deb: packages-deb
 	$(PYTHON) debian/changelog.py >"$$place/source/debian/changelog"; \
 	(cd "$$place/source" && dpkg-buildpackage -d --build=binary --no-sign) >"$$place/said" 2>&1 \
 		|| { cat "$$place/said" >&2; exit 1; }; \
-	mkdir -p dist; cp "$$place"/*.deb dist; ls dist/*.deb
+	install -D -m 644 -t '$(dist)' "$$place"/*.deb; cd "$$place"; printf '$(dist)/%s\n' *.deb
 
 # The modules and bpf/ lie beside each other as in a checkout. PYTHONSAFEPATH: a root shell in a folder of somebody else must
 # not run the bcc.py that lies there.
@@ -118,8 +119,8 @@ install: $(if $(DESTDIR),,root packages-run)
 		>'$(DESTDIR)$(prefix)/bin/esimshaper'
 	chmod 755 '$(DESTDIR)$(prefix)/bin/esimshaper'
 	install -D -m 644 -t '$(share)/esimshaper' esimshaper/esimshaper.schema.json
-	install -D -m 644 -t '$(share)/doc/esimshaper' README.md CHANGELOG.md LICENSE etc/esimshaper.yaml
 	install -D -m 644 -t '$(share)/esimshaper/prometheus' contrib/prometheus/*
+	install -D -m 644 -t '$(share)/doc/esimshaper' README.md CHANGELOG.md LICENSE etc/esimshaper.yaml
 	test -e '$(config)/esimshaper.yaml' || install -m 644 etc/esimshaper.yaml '$(config)'
 	install -d '$(share)/man/man5' '$(share)/man/man8' '$(share)/bash-completion/completions' '$(share)/zsh/vendor-completions'
 	$(PYTHON) -B -m esimshaper.manual 5 >'$(share)/man/man5/esimshaper.yaml.5'

@@ -83,7 +83,7 @@ def command_page(day: date) -> str:
         "SYNOPSIS": [_text(f"`{before.usage.replace(' VERB ...', '')}` VERB ...")],
         "DESCRIPTION": [_text(before.description), ".PP", *_paragraphs(DESCRIPTION)],
         "VERBS": [line for verb in verbs for line in _verb(verb, common)],
-        "OPTIONS OF SEVERAL VERBS": [line for option in common for line in _argument(option)],
+        "OPTIONS": [line for option in dict.fromkeys((*before.options, *common)) for line in _argument(option)],
         "EXIT STATUS": list(_exit_statuses(before.epilog)),
         "ENVIRONMENT": list(_table(ENVIRONMENT)),
         "FILES": list(_table(FILES)),
@@ -94,14 +94,11 @@ def command_page(day: date) -> str:
 
 def settings_page(schema: Schema, day: date) -> str:
     """esimshaper.yaml(5), of the schema that also checks the file."""
-    required = schema["required"]
     sections = {
         "NAME": [r"esimshaper.yaml \- " + _text("configuration of esimshaper")],
         "SYNOPSIS": [_text("`/etc/esimshaper/esimshaper.yaml`"), ".br", _text("`/etc/esimshaper/conf.d/*.yaml`")],
         "DESCRIPTION": _paragraphs(SETTINGS),
-        "SETTINGS": [
-            line for name, part in schema["properties"].items() for line in _block(schema, name, part, name in required)
-        ],
+        "SETTINGS": [line for name, part in schema["properties"].items() for line in _block(schema, name, part)],
         "VALUES": [
             line for name in ("size", "rate") for line in _tagged(name, _text(schema["$defs"][name]["description"]))
         ],
@@ -142,31 +139,27 @@ def _exit_statuses(epilog: str) -> Iterator[str]:
 # --- parts of esimshaper.yaml(5)
 
 
-def _block(schema: Schema, name: str, part: Schema, required: bool) -> Iterator[str]:  # noqa: FBT001
+def _block(schema: Schema, name: str, part: Schema) -> Iterator[str]:
     """One of the outermost settings, and what is in it."""
     yield f".SS {_plain(name)}"
-    yield _text(f"{_kind(part, required)}. {_help(part)}")
-    inner = part.get("items", part)
-    for key, setting in inner.get("properties", {}).items():
-        yield from _setting(schema, key, setting, key in inner.get("required", ()))
+    yield _text(_meaning(part, required=name in schema["required"]))
+    yield from _parts(schema, part, "")
 
 
-def _setting(schema: Schema, name: str, part: Schema, required: bool) -> Iterator[str]:  # noqa: FBT001
-    referred = schema["$defs"][part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else {}
-    whole = {**referred, **part}
-    yield from _tagged(name, _text(f"{_kind(whole, required)}. {_help(whole)}"))
-    for key, inner in whole.get("properties", {}).items():
-        yield from _setting(schema, f"{name}.{key}", inner, False)  # noqa: FBT003
+def _parts(schema: Schema, whole: Schema, before: str) -> Iterator[str]:
+    """What is in a block, or in each block of a list; `before` is the way there."""
+    block = whole.get("items", whole)
+    for name, part in block.get("properties", {}).items():
+        referred = schema["$defs"][part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else {}
+        setting = {**referred, **part}
+        yield from _tagged(f"{before}{name}", _text(_meaning(setting, required=name in block.get("required", ()))))
+        yield from _parts(schema, setting, f"{before}{name}.")
 
 
-def _kind(part: Schema, required: bool) -> str:  # noqa: FBT001
-    title = str(part["title"])
-    return f"{title[0].upper()}{title[1:]}{'; required' if required else ''}"
-
-
-def _help(part: Schema) -> str:
-    """The description, which says what the default is, or it is said here."""
-    text, default = str(part["description"]), part.get("default")
+def _meaning(part: Schema, *, required: bool) -> str:
+    """What it is, and its help, which says what the default is, or it is said here."""
+    title, text, default = str(part["title"]), str(part["description"]), part.get("default")
+    text = f"{title[0].upper()}{title[1:]}{'; required' if required else ''}. {text}"
     if not default or "default" in text or "left out" in text:
         return text
     shown = f"[{', '.join(default)}]" if isinstance(default, list) else str(default)

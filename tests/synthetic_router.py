@@ -323,6 +323,7 @@ def routes(more_clients: int = 0) -> control.Routes:
         ("GET", "/v1/clients"): box.clients,
         ("GET", "/v1/flows"): flow_list,
         ("GET", "/v1/quotas"): box.quotas,
+        ("GET", "/v1/subjects"): lambda params: report_subjects.subjects_document(box.now(), facts()),
         ("GET", "/v1/history"): history_list,
         ("GET", "/v1/fails"): fails,
         ("POST", "/v1/grant"): box.grant,

@@ -75,3 +75,11 @@ def test_two_devices_of_one_host_name_are_asked_about():
         report_subjects.find_subject(state, "Alices-iPhone", facts())
     assert f"may be client/{ALICE} or client/{twin.key}" in str(caught.value)
     assert report_subjects.find_subject(state, f"client/{twin.key}", facts()) == client(twin.key)
+
+
+def test_each_name_that_a_shell_offers_means_one_subject():
+    offered = report_subjects.subjects_document(STATE, facts())["subjects"]
+    assert offered[:3] == ["everyone", "group/living-room", "group/unknown"]
+    assert {"client/alice-phone", f"client/{BARE}"} < {*offered[3:]}
+    found = [report_subjects.find_subject(STATE, name, facts()) for name in offered]
+    assert len({*found}) == len(offered)
