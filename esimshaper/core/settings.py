@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
+from enum import StrEnum
 from typing import Any
 
 from esimshaper.core.limits import Quota
@@ -27,8 +28,8 @@ from esimshaper.core.settings_quotas import (
 from esimshaper.core.units import parse_rate
 
 __all__ = [
-    "Client", "Known", "Lan", "Listen", "Meter", "Metrics", "Path", "Problem", "Settings", "Wan", "find_problems",
-    "mask_capacity", "parse_listen", "parse_mac", "parse_subject", "settings_from",
+    "Client", "Known", "Lan", "Listen", "Meter", "Metrics", "OnFailure", "Path", "Problem", "Settings", "Tls", "Wan",
+    "find_problems", "mask_capacity", "parse_listen", "parse_mac", "parse_subject", "settings_from",
 ]  # fmt: skip
 
 MAX_CLIENTS = 1024
@@ -117,6 +118,13 @@ class Meter:
         return self.max_clients + FIRST_CLIENT_ACCOUNT
 
 
+class OnFailure(StrEnum):
+    """What becomes of forwarded traffic while nothing counts it: it passes, or is refused."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All of /etc/esimshaper/esimshaper.yaml and its conf.d. `timezone` is an IANA name that this box knows."""
@@ -128,6 +136,7 @@ class Settings:
     metrics: Metrics
     meter: Meter
     quotas: tuple[Quota, ...] = ()
+    on_failure: OnFailure = OnFailure.OPEN
 
     @property
     def known(self) -> Known:
@@ -172,6 +181,7 @@ def settings_from(tree: Mapping[str, Any], zone: Callable[[str], tzinfo]) -> Set
             max_clients=int(meter.get("max_clients", min(MAX_CLIENTS, mask_capacity(mask)))),
             max_flows=int(meter["max_flows"]),
         ),
+        on_failure=OnFailure(tree["on_failure"]),
     )
     return replace(settings, quotas=quotas_from(tree, settings.known, zone))
 

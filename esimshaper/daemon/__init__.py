@@ -16,6 +16,7 @@ from esimshaper.core import pipeline
 from esimshaper.core.diagnosis import explain
 from esimshaper.core.facts import FailedOperation, Operation
 from esimshaper.core.model import Unusable
+from esimshaper.daemon.guarding import Guarding
 from esimshaper.daemon.loop import Daemon, rules_of
 from esimshaper.daemon.observer import build_for, last_readings, open_meter
 from esimshaper.daemon.quiet import Quiet
@@ -44,15 +45,25 @@ def build(config: Path) -> bool:
 
 
 def run(config: Path, socket: Path | None, *, may_build: bool = True) -> int:
-    """Serves until SIGTERM or SIGINT. Raises SettingsError or Unusable if it cannot start."""
+    """Serves until SIGTERM or SIGINT: 0. If it cannot start: 1 when the journal knows why, else raises Unusable.
+
+    Raises SettingsError.
+    """
     memory.share_one_arena()
     settings = settings_file.load(config)
     quiet = Quiet()
     service.set_up_log(quiet.admits)
+    guarding = Guarding()
     with contextlib.ExitStack() as cleanup:
-        daemon = Daemon(settings, socket or control_client.default_socket(), cleanup, may_build=may_build)
-        with _explained():
+        daemon = Daemon(settings, socket or control_client.default_socket(), cleanup, guarding, may_build=may_build)
+        try:
             asyncio.run(_serve(daemon, quiet))
+        except FailedOperation as failed:
+            problem = _in_words(failed)
+            means = guarding.failed(settings, pins_root() / MARKERS, problem)
+            if service.in_journal():  # where it was told with what it means
+                return 1
+            raise Unusable(f"{problem.message}; {means}", problem.hint) from None
     return 0
 
 
@@ -127,9 +138,13 @@ def _explained() -> Iterator[None]:
     """Edges say which operation failed; people get a sentence and a hint."""
     try:
         yield
-    except FailedOperation as problem:
-        failure = problem.failure
-        raise explain(failure.operation, failure.errno, failure.detail) from None
+    except FailedOperation as failed:
+        raise _in_words(failed) from None
+
+
+def _in_words(failed: FailedOperation) -> Unusable:
+    failure = failed.failure
+    return explain(failure.operation, failure.errno, failure.detail)
 
 
 def _policy(config: Path) -> pipeline.Rules:

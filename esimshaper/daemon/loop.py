@@ -25,6 +25,7 @@ from esimshaper.core.settings import Settings
 from esimshaper.core.state import Booking, State
 from esimshaper.daemon.answers import Answers
 from esimshaper.daemon.enforcer import Enforcer
+from esimshaper.daemon.guarding import Guarding
 from esimshaper.daemon.observer import Observer
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge import control, metrics, service
@@ -59,11 +60,12 @@ class Daemon:
     """
 
     def __init__(
-        self, settings: Settings, socket: Path, cleanup: contextlib.ExitStack, *, may_build: bool = True
+        self, settings: Settings, socket: Path, cleanup: contextlib.ExitStack, guarding: Guarding, *, may_build: bool
     ) -> None:
         self._settings = settings
         self._socket = socket
         self._cleanup = cleanup
+        self._guarding = guarding
         self._may_build = may_build
         self._zone = ZoneInfo(settings.timezone)
         self._rules = rules_of(settings)
@@ -98,6 +100,7 @@ class Daemon:
     async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._pins = Pins(pins_root())
         self._cleanup.callback(self._pins.close)
+        self._guarding.begin(self._settings, self._pins.markers)
         self._storage = Storage(state_directory() / "history.db")
         self._observer = Observer(self._settings, self._pins, self._cleanup, may_build=self._may_build)
         self._enforcer = Enforcer(self._settings, self._observer.meter, self._cleanup)
@@ -202,6 +205,8 @@ class Daemon:
         if outcome.booking:
             self._saving = asyncio.create_task(self._save(outcome.booking))
         self._enforcer.enforce(outcome, seen, self._state.verdicts, look_around=look_around)
+        if look_around:
+            self._guarding.follow(self._settings, seen.attachments)
         if outcome.new_groups or outcome.new_clients:
             self._wake.set()  # for their policies
         self._tick_seconds = time.monotonic() - began

@@ -1,23 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: a table of our own in nftables, by `nft`. Tells programs of blocked clients at once that they may not send.
+"""Edge: two tables of our own in nftables, by `nft`: what is not forwarded to the carrier. Packets to the router itself
+are not forwarded, so DNS, DHCP and its pages stay. Both tables know the WAN by number, so they hold for one that is made
+anew, whether a daemon sees that or not.
 
-The block itself is the kernel program's at the WAN, which is exact and silent; without this table, programs would wait
-for answers that cannot come. New TCP connections get a reset, everything else ICMP "administratively prohibited". Live
-TCP connections pass, since the program at the WAN ends them on both sides; but not to an interface that has no program
-yet, as after the modem came back, while the daemon may be dead. Packets to the router itself are not forwarded, so DNS,
-DHCP and its pages stay.
+`esimshaper`: tells programs of blocked clients at once that they may not send. The block itself is the kernel program's
+at the WAN, which is exact and silent; without this table, programs would wait for answers that cannot come. New TCP
+connections get a reset, everything else ICMP "administratively prohibited". Live TCP connections pass, since the
+program at the WAN ends them on both sides; but not to an interface that has no program yet.
+
+`esimshaper_closed`, for on_failure: closed: lets pass what is counted and refuses everything else, for everybody.
 """
 
+import re
 import subprocess
 from collections.abc import Iterable
 
 from esimshaper.core.facts import mark_shift
 
 TABLE = "inet esimshaper"
+CLOSED = "inet esimshaper_closed"
+NOBODY = 0
+"""No interface has this number."""
 
 
 class Refusal:
-    """Owns the table. `mark_mask`: where the mark has the account. Without `nft` nobody is told; blocked they are."""
+    """Owns the first table. `mark_mask`: where the mark has the account. Without `nft` nobody is told, but blocked."""
 
     def __init__(self, wan: str, mark_mask: int) -> None:
         self._wan = wan
@@ -29,26 +36,26 @@ class Refusal:
     def refuse(self, accounts: Iterable[int], link: int) -> str:
         """From now on these accounts and no others; a sentence if that did not work, else empty.
 
-        `link`: number of the WAN's interface that has the program, 0 for none.
+        `link`: number of the WAN's interface that has the program, NOBODY for none.
         """
         wanted = frozenset(accounts), link
         if wanted == self._refused or (self._refused and not wanted[0] and not self._refused[0]):
             return ""
-        problem = _nft(self._table(*wanted) if wanted[0] else _gone())
+        problem = _nft(self._table(*wanted) if wanted[0] else _gone(TABLE))
         if not problem:
-            self._refused, self._written = wanted, _listed()
+            self._refused, self._written = wanted, _listed(TABLE)
         return problem
 
     def is_intact(self) -> bool:
         """Whether the table is as it was left; if not, the next `refuse` makes it anew."""
-        if not self._refused or not self._refused[0] or _listed() == self._written:
+        if not self._refused or not self._refused[0] or _listed(TABLE) == self._written:
             return True
         self._refused = None
         return False
 
     def _table(self, accounts: Iterable[int], link: int) -> str:
         marks = ", ".join(f"{account << self._shift:#x}" for account in sorted(accounts))
-        return f"""{_gone()}
+        return f"""{_gone(TABLE)}
 table {TABLE} {{
     set blocked {{ type mark; elements = {{ {marks} }} }}
     chain forward {{
@@ -64,23 +71,63 @@ table {TABLE} {{
 """
 
 
+class Guard:
+    """Owns the second table."""
+
+    def __init__(self) -> None:
+        self._held: tuple[str, int] | None = None
+        self._written = ""
+
+    def hold(self, wan: str, link: int) -> str:
+        """Forwards to and from the interface of this name only while it has this number (NOBODY: not at all).
+
+        What somebody did to the table is undone. A sentence if that did not work, else empty.
+        """
+        if self._held == (wan, link) and _listed(CLOSED) == self._written:
+            return ""
+        problem = _nft(_closed(wan, link))
+        if not problem:
+            self._held, self._written = (wan, link), _listed(CLOSED)
+        return problem
+
+    def release(self) -> None:
+        """Forwards everything. Where there is no `nft`, nothing was refused."""
+        _nft(_gone(CLOSED))
+        self._held = None
+
+
 def remove() -> list[str]:
-    """Takes our table away; says what it removed."""
+    """Takes our tables away; says what it removed."""
     listed = _run(["list", "tables"])
-    if listed is None or f"table {TABLE}" not in listed.stdout.splitlines():
-        return []
-    return [] if _nft(_gone()) else [f"nftables table {TABLE}"]
+    there = listed.stdout.splitlines() if listed else []
+    return [f"nftables table {name}" for name in (TABLE, CLOSED) if f"table {name}" in there and not _nft(_gone(name))]
 
 
-def _listed() -> str:
-    """Our table, but for the interface, which is listed as a name or as a number, depending on what there is."""
-    listed = _run(["-s", "list", "table", *TABLE.split()])
-    return "\n".join(line for line in listed.stdout.splitlines() if " oif " not in line) if listed else ""
+def _closed(wan: str, link: int) -> str:
+    return f"""{_gone(CLOSED)}
+table {CLOSED} {{
+    chain forward {{
+        type filter hook forward priority filter - 6; policy accept;
+        oifname "{wan}" meta oif != {link} jump refuse
+        iifname "{wan}" meta iif != {link} drop
+    }}
+    chain refuse {{
+        meta l4proto tcp reject with tcp reset
+        reject with icmpx admin-prohibited
+    }}
+}}
+"""
 
 
-def _gone() -> str:
+def _listed(table: str) -> str:
+    """But for numbers of interfaces, which are listed as a name or as a number, depending on what there is."""
+    listed = _run(["-s", "list", "table", *table.split()])
+    return re.sub(r"\b([io]if !=) \S+", r"\1", listed.stdout) if listed else ""
+
+
+def _gone(table: str) -> str:
     """Deletes the table whether it is there or not; nft makes it one transaction with what follows."""
-    return f"table {TABLE}\ndelete table {TABLE}"
+    return f"table {table}\ndelete table {table}"
 
 
 def _nft(script: str) -> str:

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 def set_up_log(admits: Admits) -> None:
     """The journal when systemd runs us; else plain lines for a person. Notices are told whatever `admits` says."""
-    if _in_journal():
+    if in_journal():
         handler: logging.Handler = journal.JournalHandler(SYSLOG_IDENTIFIER=IDENTIFIER)
         handler.setFormatter(logging.Formatter("%(message)s"))  # the journal knows level and logger as fields
     else:
@@ -63,7 +63,7 @@ def announce(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> 
     `names` are those of the configuration, by client; `interface` is the uplink.
     """
     priority = _PRIORITIES.get(notice.kind, _NOTICE)
-    if not _in_journal():
+    if not in_journal():
         identified = {"MESSAGE_ID": MESSAGE_IDS[notice.kind]}
         log.log(logging.WARNING if priority <= 4 else logging.INFO, "%s", notice.text, extra=identified)
         return
@@ -104,7 +104,7 @@ def _bare(record: logging.LogRecord) -> logging.LogRecord:
     return bare
 
 
-def _in_journal() -> bool:
+def in_journal() -> bool:
     """Whether standard error is the stream to the journal that systemd names; a shell inside a service inherits only
     the name (systemd.exec(5), $JOURNAL_STREAM)."""
     try:

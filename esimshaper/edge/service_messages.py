@@ -23,6 +23,7 @@ class Message(Enum):
     HISTORY_ANEW = ("dee2f0a03e6248f5b4308c4a81761135", "history anew")
     CLIENT_NEW = ("88d07c4f2b1e48ecb508ca5be6122482", "new client")
     CLIENTS_FULL = ("df6598012eb244a3a4cf3b046870c9cc", "clients full")
+    START_FAILED = ("26abe5d747a64aa4a7904f00fb65c673", "start")
 
     @property
     def id(self) -> str:

@@ -123,6 +123,16 @@ class TrafficControl:
             return Attachment(name, hook, attached=False, problem=_problem(name, error))
         return Attachment(name, hook, attached=True, index=link.index)
 
+    def counted(self, wan: str) -> int:
+        """The number of an interface that programs of ours for a WAN watch both ways, whoever attached them; else 0."""
+        try:
+            link = self._link(wan)
+            there = [self._at_our_place(link, side) for side in (INGRESS, EGRESS)] if link else []
+        except NetlinkError:
+            return 0
+        ours = bool(there) and all(each and each.label.startswith(f"{OURS} wan_") for each in there)
+        return link.index if link and ours else 0
+
     def _filters(self, link: Link, side: int) -> Iterator[Filter]:
         """The filters at one side of an interface."""
         for message in self._netlink.get_filters(index=link.index, parent=side):

@@ -31,6 +31,7 @@ TREE = {
     ],
     "metrics": {"listen": "127.0.0.1:19473"},
     "meter": {"max_flows": 65536},
+    "on_failure": "open",
     "quotas": [DAILY, {**DAILY, "name": "tvs", "for": "client/tv"}],
 }
 

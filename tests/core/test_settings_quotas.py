@@ -29,6 +29,7 @@ TREE = {
     ],
     "metrics": {"listen": "[::1]:19473"},
     "meter": {"max_flows": 65536},
+    "on_failure": "open",
 }
 
 

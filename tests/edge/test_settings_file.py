@@ -116,6 +116,7 @@ def test_least_file_gets_the_defaults(main):
     assert loaded.clients == ()
     assert loaded.lan.leases == ("/var/lib/misc/dnsmasq.leases",)
     assert loaded.lan.mark_mask == 0xFF000000
+    assert loaded.on_failure is OnFailure.OPEN
     assert loaded.metrics.listen == Listen("127.0.0.1", 19473)
     assert (loaded.meter.max_clients, loaded.meter.max_flows) == (254, 65536)
 
@@ -138,7 +139,8 @@ def test_names_of_any_script_and_a_byte_order_mark_are_read(main):
 MISTAKES = {
     "unknown key": ("metrics:\n  lisen: 1\n", 4, 3, "unknown key `lisen`", "Did you mean `listen`"),
     "unlike any key": ("zzz: 1\n", 3, 1, "unknown key `zzz`", "What can stand here: wan, lan"),
-    "of a later version": ("on_failure: open\n", 3, 1, "unknown key `on_failure`", "What can stand here"),
+    "of a later version": ("on_error: x\n", 3, 1, "unknown key `on_error`", "What can stand here"),
+    "neither open nor closed": ("on_failure: shut\n", 3, 13, "`shut` is not `open` or `closed`", "closed forwards nothing"),
     "merge key": ("<<: {}\n", 3, 1, "unknown key `<<`", "."),
     "wrong type": ("timezone: [UTC]\n", 3, 11, "a list is not the name of a time zone", "Asia/Tokyo"),
     "no value": ("timezone:\n", 3, 10, "nothing is not the name of a time zone", "Asia/Tokyo"),

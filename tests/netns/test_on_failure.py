@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""on_failure: what becomes of real traffic while the kernel part cannot be set up, and afterwards."""
+
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab.namespaces import Host, wait_until
+from esimshaper.lab.world import LAN4
+from tests.netns.router import PYTHON, Router, bytes_of
+
+CLOSED = "on_failure: closed\n"
+DIES = """\
+import os
+from esimshaper.cli import main
+from esimshaper.edge.traffic_control import TrafficControl
+TrafficControl.ensure = lambda *_: os.kill(os.getpid(), 9)
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab(WanKind.TUN) as built:
+        yield built
+
+
+@pytest.fixture
+def make(make_router: Callable[..., Router], lab: Lab) -> Iterator[Callable[..., Router]]:
+    """Afterwards nothing of it is left in the lab that tests share."""
+    made: list[Router] = []
+
+    def remember(extra: str = "") -> Router:
+        made.append(make_router(lab, extra))
+        return made[-1]
+
+    yield remember
+    for router in made:
+        router.close()
+        router.run("unload")
+
+
+def start_in_vain(router: Router, bpffs: Path) -> str:
+    """Its folder for maps is taken away, in a mount namespace of its own. What it says on standard error."""
+    without = ["unshare", "--mount", "sh", "-c", f'umount -l {bpffs}; exec "$@"', "sh"]
+    command = router.lab.router.command([*without, PYTHON, "-m", "esimshaper", "run", "--config", str(router.config)])
+    done = subprocess.run(command, env=router.environment, text=True, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stderr
+    return done.stderr
+
+
+def passes(lab: Lab, client: Host) -> bool:
+    """Whether both families get through; both or none."""
+    results = []
+    for server in (lab.servers4[0], lab.servers6[0]):
+        try:
+            results.append(client.call(traffic.tcp_up, server, 50_000, timeout=5).up >= 50_000)
+        except ConnectionRefusedError:
+            results.append(False)
+    assert results[0] == results[1]
+    return results[0]
+
+
+def is_shut(lab: Lab) -> None:
+    """Not one packet of a client leaves, of any protocol; nothing from outside arrives; the router is there."""
+    before = lab.carrier.settle()
+    client = lab.clients[0]
+    assert not passes(lab, client)
+    with pytest.raises(OSError):  # one says refused, another not permitted
+        client.call(traffic.udp_echo, lab.servers4[0], count=1)
+    assert client.call(traffic.ping, f"{LAN4}.1", count=1).down > 0
+    moved = lab.carrier.settle() - before
+    assert bytes_of(moved.of(*lab.servers4, *lab.servers6)) == (0, 0)
+    assert lab.router.run(["ping", "-c1", "-W2", lab.internet.ipv4])
+
+
+def arrives_from_outside(lab: Lab, client: Host) -> bool:
+    """Whether a datagram that nobody asked for reaches a client's own IPv6 address."""
+
+    def listen() -> socket.socket:
+        receiver = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        receiver.bind(("::", 7777))
+        receiver.settimeout(1)
+        return receiver
+
+    with client.call(listen) as receiver:
+        lab.internet.run([PYTHON, "-c", f"import socket as s; s.socket(10, 2).sendto(b'x', ('{client.ipv6}', 7777))"])
+        try:
+            return receiver.recv(10) == b"x"
+        except TimeoutError:
+            return False
+
+
+def test_open_lets_everything_pass_and_says_so(make: Callable[..., Router], lab: Lab, bpffs: Path) -> None:
+    said = start_in_vain(make(), bpffs)
+    assert "traffic passes, uncounted and unlimited (on_failure: open)" in said
+    assert passes(lab, lab.clients[0])
+    assert arrives_from_outside(lab, lab.clients[0])
+
+
+def test_closed_lets_not_one_packet_through_until_counting_works(
+    make: Callable[..., Router], lab: Lab, bpffs: Path
+) -> None:
+    router = make(CLOSED)
+    said = start_in_vain(router, bpffs)
+    assert "until then nothing is forwarded to wan0 or from it (on_failure: closed)" in said
+    is_shut(lab)
+    assert not arrives_from_outside(lab, lab.clients[0])
+    router.start()
+    before = router.measure()
+    assert passes(lab, lab.clients[0])
+    moved = router.measure() - before
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+    assert moved.totals["02:00:00:00:00:10"].up_bytes > 100_000
+
+
+def test_closed_holds_if_the_daemon_dies_while_it_starts(make: Callable[..., Router], lab: Lab) -> None:
+    router = make(CLOSED)
+    command = lab.router.command([PYTHON, "-c", DIES, "run", "--config", str(router.config)])
+    done = subprocess.run(command, env=router.environment, capture_output=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    is_shut(lab)
+    router.start()
+    assert passes(lab, lab.clients[0])
+
+
+def test_closed_does_not_interrupt_what_is_counted_when_the_daemon_is_killed_or_started(
+    make: Callable[..., Router], lab: Lab
+) -> None:
+    router = make(CLOSED).start()
+    before = router.measure()
+    upload = lab.clients[0].start(traffic.udp_up, lab.servers4[0], 3_000_000, bits=8e6)
+    router.kill()
+    assert passes(lab, lab.clients[1])
+    router.start()
+    assert upload.result(30).up >= 3_000_000
+    moved = router.measure() - before
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+
+
+def test_closed_shuts_out_a_modem_that_came_back_while_the_daemon_was_dead(
+    make: Callable[..., Router], lab: Lab
+) -> None:
+    router = make(CLOSED).start()
+    router.kill()
+    lab.recreate_wan()
+    is_shut(lab)
+    router.start()
+    assert passes(lab, lab.clients[0])
+    lab.recreate_wan()
+    wait_until("traffic with the daemon alive", lambda: passes(lab, lab.clients[0]))
+
+
+def test_a_guard_that_somebody_flushed_is_put_back(make: Callable[..., Router], lab: Lab, bpffs: Path) -> None:
+    router = make(CLOSED)
+    start_in_vain(router, bpffs)
+    lab.router.run(["nft", "delete table inet esimshaper_closed"])
+    assert passes(lab, lab.clients[0])
+    start_in_vain(router, bpffs)
+    is_shut(lab)
+
+
+def test_unload_and_a_start_with_open_take_the_guard_away(make: Callable[..., Router], lab: Lab, bpffs: Path) -> None:
+    router = make(CLOSED)
+    start_in_vain(router, bpffs)
+    assert "removed nftables table inet esimshaper_closed" in router.run("unload").stdout
+    assert passes(lab, lab.clients[0])
+    start_in_vain(router, bpffs)
+    is_shut(lab)
+    router.configure()
+    assert "on_failure: open" in start_in_vain(router, bpffs)
+    assert passes(lab, lab.clients[0])
