@@ -212,7 +212,7 @@ def _leases(facts: Facts) -> Findings:
                 f"{file.path}: {file.problem}: clients have no names from there; their bytes are counted all the same."
             )
             yield Finding.note("leases", sentence, "set lan.leases to the DHCP server's lease file")
-        else:
+        elif file.path not in (facts.unreadable or ()):
             yield Finding.ok("leases", f"{file.path} names clients.")
 
 

@@ -77,4 +77,16 @@ def _group(facts: Facts) -> Findings:
         yield Finding.note("group", sentence, "groupadd --system esimshaper, then: systemctl restart esimshaper")
 
 
-CHECKS = (_service, _daemon, _events, _group)
+def _files(facts: Facts) -> Findings:
+    user = facts.service.user if facts.service else ""
+    for path in facts.unreadable or ():
+        hint = f"namei -l {path} shows where it ends; for example: chmod o+r {path}"
+        if facts.wanted and path in facts.wanted.files:
+            sentence = f"{path}: the daemon runs as {user}, who may not read it, and so it does not start."
+            yield Finding.problem("configuration", sentence, hint)
+        else:
+            sentence = f"{path}: the daemon runs as {user}, who may not read it: clients have no names from there."
+            yield Finding.warning("leases", sentence, hint)
+
+
+CHECKS = (_service, _daemon, _events, _group, _files)

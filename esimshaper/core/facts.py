@@ -204,7 +204,7 @@ class LeaseFile:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """The part of the configuration that the box has to fit. shapes: something is to be slowed down (a throttle quota,
-    or a rate of the link). blocks: some quota ends in a block. replaces_qdisc: wan.replace_qdisc.
+    or a rate of the link). blocks: some quota ends in a block. replaces_qdisc: wan.replace_qdisc. files: where it is.
     """
 
     wan: str
@@ -214,6 +214,7 @@ class Wanted:
     shapes: bool = False
     blocks: bool = False
     replaces_qdisc: bool = False
+    files: tuple[str, ...] = ()
 
 
 class Feature(Enum):
@@ -229,12 +230,13 @@ class Feature(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The systemd unit, in systemctl's words: `loaded` or `not-found`, `enabled`, `active`, `success`."""
+    """The systemd unit, in systemctl's words: `loaded` or `not-found`, `enabled`, `active`, `success`, and its user."""
 
     load: str
     enabled: str
     active: str
     result: str = ""
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +255,7 @@ class Facts:
 
     version: this program's. daemon: whether somebody accepts connections at its socket, `running` what it said, if we
     may ask. service: None without systemd. member: whether this user may ask the daemon, going by its group.
+    unreadable: files of the configuration, and leases, that the user of the service may not read; only root finds out.
     lacking: what limits need and the kernel has not. `mark_uses` are rules of nft, `rules` those of `ip rule`.
     forwarding: whether the router forwards IPv4 at all.
     """
@@ -273,6 +276,7 @@ class Facts:
     running: Running | None = None
     service: Service | None = None
     member: bool | None = None
+    unreadable: tuple[str, ...] | None = None
     lacking: frozenset[Feature] | None = None
     forwarding: bool | None = None
     links: tuple[Link, ...] | None = None

@@ -80,7 +80,17 @@ def gather(
         mark_uses=_look(unknown, "marks", probe_nft.mark_uses),
         unknown=unknown,
     )
+    box = _with_files(box, wanted, unknown) if wanted and box.service else box
     return _with_network(box, wanted, unknown) if wanted else box
+
+
+def _with_files(box: Facts, wanted: Wanted, unknown: dict[str, str]) -> Facts:
+    """What the daemon can read, going by the user that its unit names."""
+    user = box.service.user if box.service else ""
+    if not user or os.geteuid():
+        return box
+    files = (*wanted.files, *wanted.leases)
+    return replace(box, unreadable=_look(unknown, "files", lambda: probe_service.unreadable(user, files)))
 
 
 def _with_network(box: Facts, wanted: Wanted, unknown: dict[str, str]) -> Facts:

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: the systemd unit, by systemctl, and who may ask the daemon. Service and membership come out. Reads only."""
+"""Edge: the systemd unit, by systemctl, who may ask the daemon, what it may read. Reads only."""
 
 import grp
 import os
+import pwd
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from esimshaper.core.facts import Service
 
 UNIT, GROUP = "esimshaper.service", "esimshaper"
 SECONDS = 10
-_PROPERTIES = ("LoadState", "UnitFileState", "ActiveState", "Result")
+_PROPERTIES = ("LoadState", "UnitFileState", "ActiveState", "Result", "User")
 
 
 def service() -> Service | None:
@@ -37,3 +39,25 @@ def member() -> bool | None:
     except KeyError:
         return None
     return os.geteuid() == 0 or number in (os.getegid(), *os.getgroups())
+
+
+def unreadable(user: str, paths: Iterable[str]) -> tuple[str, ...]:
+    """Which of the files that are there this user may not read; none if there is no such user. Only root may ask."""
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError:
+        return ()
+    there = [path for path in paths if Path(path).exists()]
+    if not there:
+        return ()
+    done = subprocess.run(
+        ["sh", "-c", 'for file; do test -r "$file" || echo "$file"; done', "sh", *there],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+        user=account.pw_uid,
+        group=account.pw_gid,
+        extra_groups=os.getgrouplist(user, account.pw_gid),
+    )
+    return tuple(done.stdout.splitlines())

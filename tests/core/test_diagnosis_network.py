@@ -15,6 +15,7 @@ from esimshaper.core.facts import (
     MarkAccess,
     MarkUse,
     Running,
+    Service,
     Wanted,
 )
 from tests.core.good_box import GOOD, LAN, WAN, assert_told, complaints
@@ -68,6 +69,18 @@ NETWORK = {
     "devices on another interface": (
         {"running": Running("1.0", events={"wan_out_unmarked": 12345})},
         ("daemon", Level.WARNING, "12,345 bytes", "lan.interfaces"),
+    ),
+    "a configuration that the daemon may not read": (
+        {
+            "unreadable": ("/etc/x.yaml",),
+            "service": Service("loaded", "enabled", "active", user="esimshaper"),
+            "wanted": Wanted("wwan0", ("br0",), files=("/etc/x.yaml",)),
+        },
+        ("configuration", Level.PROBLEM, "runs as esimshaper, who may not read it", "chmod o+r /etc/x.yaml"),
+    ),
+    "leases that the daemon may not read": (
+        {"unreadable": ("/x",), "service": Service("loaded", "enabled", "active", user="esimshaper")},
+        ("leases", Level.WARNING, "clients have no names", "namei -l /x"),
     ),
     "too many devices": (
         {"running": Running("1.0", events={"lan_clients_full": 1})},

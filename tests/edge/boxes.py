@@ -18,7 +18,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes namespaces: nee
 NAMES = (
     "import base64, pickle, sys; from pathlib import Path; from esimshaper import doctor;"
     "from esimshaper.edge import probe, probe_bpf, probe_ethtool, probe_limits, probe_network, probe_nft;"
-    "from esimshaper.lab import devices;"
+    "from esimshaper.edge import probe_service; from esimshaper.lab import devices;"
     "from esimshaper.core.facts import Feature, Wanted;"
 )
 WAN_AND_LAN = """

@@ -244,9 +244,17 @@ def test_a_feature_that_the_kernel_lacks_is_named() -> None:
 
 
 def test_what_systemctl_shows_is_taken_by_name() -> None:
-    shown = "Result=success\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n"
-    assert probe_service.parse(shown) == Service("loaded", "enabled", "active", "success")
+    shown = "Result=success\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nUser=esimshaper\n"
+    assert probe_service.parse(shown) == Service("loaded", "enabled", "active", "success", "esimshaper")
     assert probe_service.parse("LoadState=not-found\nUnitFileState=\n") == Service("not-found", "", "", "")
+
+
+@needs_root
+def test_files_that_the_user_of_the_service_may_not_read_are_found() -> None:
+    setup = "mount -t tmpfs none /mnt; cd /mnt; mkdir -m 700 d; touch d/leases open; (umask 77; touch closed)"
+    paths = ["/mnt/closed", "/mnt/open", "/mnt/d/leases", "/mnt/not-there"]
+    assert on_a_box(f"probe_service.unreadable('nobody', {paths})", setup) == ("/mnt/closed", "/mnt/d/leases")
+    assert on_a_box(f"probe_service.unreadable('no-such-user', {paths})", setup) == ()
 
 
 @needs_root

@@ -8,14 +8,17 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from esimshaper.core.facts import Finding, Level
+from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.carrier import python_environment
 from esimshaper.lab.namespaces import is_dead, wait_until
 from tests.edge.boxes import ROOT, on_a_box
+from tests.netns.router import Router
 
 DOCTOR = [sys.executable, "-m", "esimshaper", "doctor", "--self-test"]
 
@@ -45,6 +48,19 @@ def test_nothing_is_left_on_the_box_and_what_is_there_is_not_touched(run: tuple[
     before, _, after = run
     assert "/sys/fs/bpf/esimshaper/v0-x" in before
     assert after == before
+
+
+def test_beside_a_running_daemon_it_passes_and_changes_none_of_its_numbers(make_router: Callable[..., Router]) -> None:
+    with Lab(WanKind.TUN, ("alice-phone",), bare=True) as lab:
+        router = make_router(lab).start()
+        lab.clients[0].call(traffic.udp_echo, lab.servers4[0])
+        before = router.measure()
+        document = json.loads(router.run("doctor", "--self-test", "--json", "--config", str(router.config)).stdout)
+        found = {(each["check"], each["level"]) for each in document["findings"]}
+        assert found >= {("daemon", "ok"), ("self-test", "ok"), ("wan", "ok"), ("lan", "ok")}, document
+        moved = router.measure() - before
+        assert moved.sum == moved.bill.seen_by_router
+        assert moved.sum.total_bytes < 10_000  # the router's own neighbour discovery
 
 
 def test_a_wrong_meter_is_found_out(tmp_path: Path) -> None:
