@@ -14,7 +14,7 @@ PACKAGES_RUN := python3 $(call control,Depends)
 PACKAGES_DEB := $(filter-out debhelper-compat dh-sequence-%,$(call control,Build-Depends))
 PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-ping kmod mount util-linux
 PACKAGES_TEST := $(PACKAGES_DEMO) $(PACKAGES_DEB) python3-pytest python3-hypothesis python3-venv python3-hatchling clang \
-	shellcheck yamllint lintian man-db mandoc zsh
+	shellcheck yamllint lintian man-db mandoc zsh mmdebstrap systemd-container
 # Debian 12 has no ruff, and another mypy than Debian 13.
 PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113
 
@@ -115,6 +115,7 @@ install: $(if $(DESTDIR),,root packages-run)
 	rm -rf '$(program)/esimshaper' '$(program)/bpf'
 	cp -R esimshaper bpf '$(program)'
 	find '$(program)' -name __pycache__ -prune -exec rm -rf {} +
+	test -n '$(DESTDIR)' || $(PYTHON) -m compileall -q '$(program)' # the service may not write there
 	printf '#!/bin/sh\nPYTHONSAFEPATH=1 PYTHONPATH=$(prefix)/lib/esimshaper exec $(PYTHON) -m esimshaper "$$@"\n' \
 		>'$(DESTDIR)$(prefix)/bin/esimshaper'
 	chmod 755 '$(DESTDIR)$(prefix)/bin/esimshaper'

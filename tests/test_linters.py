@@ -8,7 +8,7 @@ import jsonschema
 
 from tests import tools
 
-SCRIPTS = [".ci/run"]
+SCRIPTS = [".ci/run", *sorted(str(path) for path in (tools.ROOT / "tests/system").glob("*.sh"))]
 
 
 def lint(tool: str, *arguments: str) -> None:

@@ -36,14 +36,58 @@ class Measure:
         return sum(self.totals.values(), Counters())
 
 
-class Router:
+class View:
+    """What a running daemon in the router says, and the carrier beside it."""
+
+    def __init__(self, lab: Lab, socket: Path) -> None:
+        self.lab = lab
+        self.socket = socket
+
+    def get(self, path: str, **params: str) -> dict[str, Any]:
+        return control_client.get(self.socket, path, params)
+
+    def scrape(self) -> dict[str, float]:
+        """Every sample of the metrics, by name and labels as written."""
+        fetch = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:19473/metrics').read().decode())"
+        text = self.lab.router.run([PYTHON, "-c", fetch])
+        lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
+        return {name: float(value) for name, _, value in lines}
+
+    def measure(self) -> "Measure":
+        """The daemon's totals and the carrier's bill of one quiet moment."""
+        while True:
+            bill = self.lab.carrier.settle()
+            self.await_tick()
+            totals = self._totals()
+            if self.lab.carrier.bill().total == bill.total:  # else a late packet of the lab itself came in between
+                return Measure(totals, bill)
+
+    def totals(self) -> dict[str, Counters]:
+        """Bytes by client, once the daemon has read all that has settled."""
+        return self.measure().totals
+
+    def _totals(self) -> dict[str, Counters]:
+        clients = self.get("/v1/clients")["clients"]
+        return {c["client"]: Counters(c["total"]["down_bytes"], c["total"]["up_bytes"]) for c in clients}
+
+    def settle(self) -> None:
+        """Waits until the carrier is quiet and the daemon has read its counters since."""
+        self.lab.carrier.settle()
+        self.await_tick()
+
+    def await_tick(self) -> None:
+        """Waits until the daemon has read its counters once more."""
+        now = time.time()
+        wait_until("a tick", lambda: self.scrape()["esimshaper_last_tick_timestamp_seconds"] > now, timeout=10)
+
+
+class Router(View):
     """Owns the daemon's process. `place` is a folder of the test's own, `pins` a folder in a bpffs."""
 
     def __init__(self, lab: Lab, place: Path, pins: Path, extra: str = "") -> None:
-        self.lab = lab
+        super().__init__(lab, place / "run" / "control.sock")
         self.place = place
         self.config = place / "esimshaper.yaml"
-        self.socket = place / "run" / "control.sock"
         self.log = place / "log"
         self.environment = python_environment() | {
             "STATE_DIRECTORY": str(place / "state"),
@@ -84,9 +128,6 @@ class Router:
     def kill(self) -> None:
         self.stop(signal.SIGKILL)
 
-    def get(self, path: str, **params: str) -> dict[str, Any]:
-        return control_client.get(self.socket, path, params)
-
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """A verb of the command line, in the router."""
         command = self.lab.router.command([PYTHON, "-m", "esimshaper", *arguments])
@@ -97,40 +138,6 @@ class Router:
         assert done.returncode == 0, done.stderr
         document: dict[str, Any] = json.loads(done.stdout)
         return document
-
-    def scrape(self) -> dict[str, float]:
-        """Every sample of the metrics, by name and labels as written."""
-        fetch = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:19473/metrics').read().decode())"
-        text = self.lab.router.run([PYTHON, "-c", fetch])
-        lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
-        return {name: float(value) for name, _, value in lines}
-
-    def measure(self) -> "Measure":
-        """The daemon's totals and the carrier's bill of one quiet moment."""
-        while True:
-            bill = self.lab.carrier.settle()
-            self.await_tick()
-            totals = self._totals()
-            if self.lab.carrier.bill().total == bill.total:  # else a late packet of the lab itself came in between
-                return Measure(totals, bill)
-
-    def totals(self) -> dict[str, Counters]:
-        """Bytes by client, once the daemon has read all that has settled."""
-        return self.measure().totals
-
-    def _totals(self) -> dict[str, Counters]:
-        clients = self.get("/v1/clients")["clients"]
-        return {c["client"]: Counters(c["total"]["down_bytes"], c["total"]["up_bytes"]) for c in clients}
-
-    def settle(self) -> None:
-        """Waits until the carrier is quiet and the daemon has read its counters since."""
-        self.lab.carrier.settle()
-        self.await_tick()
-
-    def await_tick(self) -> None:
-        """Waits until the daemon has read its counters once more."""
-        now = time.time()
-        wait_until("a tick", lambda: self.scrape()["esimshaper_last_tick_timestamp_seconds"] > now, timeout=10)
 
     def close(self) -> None:
         if self.process and self.process.poll() is None:

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A Debian that is the router of a lab, and esimshaper in it as its owner meets it: apt, systemctl, journalctl."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from esimshaper.edge import control_client
+from esimshaper.lab import Lab
+from esimshaper.lab.namespaces import wait_until
+from tests.netns.router import View
+from tests.system.tree import System
+
+SERVICE = "esimshaper.service"
+CONFIG = "/etc/esimshaper/esimshaper.yaml"
+CHANGES = "/etc/esimshaper/conf.d/changes.yaml"
+
+
+class Debian(System, View):
+    """The folder of packages is /packages there."""
+
+    def __init__(self, tree: Path, lab: Lab, packages: Path) -> None:
+        System.__init__(self, tree, lab, {packages: "/packages", Path(__file__).parent: "/provision"})
+        View.__init__(self, lab, Path())
+
+    def provision(self) -> None:
+        """What the README says: installs the package, edits the configuration, enables the service."""
+        lab = self.lab
+        script = "/provision/provision.sh"
+        self.socket = self.path("/run/esimshaper/control.sock")
+        try:
+            self.run("sh", script, "install", "/packages/1.deb", lab.wan_interface, lab.lan_interface)
+            wait_until("the first tick", self.is_at_work, timeout=20)
+        except BaseException as problem:
+            problem.add_note(self.run("journalctl", "--no-pager", "--lines=50"))
+            raise
+
+    def is_at_work(self) -> bool:
+        """Whether the service answers and counts."""
+        try:
+            return bool(self.get("/v1/status")["wan"]["attached"])
+        except control_client.DaemonNotRunning:
+            return False
+
+    def configure(self, extra: str) -> None:
+        """Writes a file beside the configuration, in place of the last one; it holds from the next reload on."""
+        self.path(CHANGES).write_text(extra)
+
+    def show(self, name: str) -> str:
+        """A property of the service."""
+        return self.run("systemctl", "show", SERVICE, "--value", f"--property={name}").strip()
+
+    def journal(self, *matches: str) -> list[dict[str, Any]]:
+        """Messages of the service with all their fields."""
+        said = self.run("journalctl", "--unit", SERVICE, "--output=json", *matches)
+        return [json.loads(line) for line in said.splitlines()]
+
+    def programs(self) -> set[str]:
+        """The filters on the uplink that are ours, as they call themselves."""
+        ways = ("ingress", "egress")
+        shown = [self.run("tc", "-j", "filter", "show", "dev", self.lab.wan_interface, way) for way in ways]
+        names = (one.get("options", {}).get("bpf_name", "") for said in shown for one in json.loads(said or "[]"))
+        return {name for name in names if name.startswith("esimshaper")}

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whole systems: Debian trees made by mmdebstrap, booted by systemd-nspawn as the router of a lab. Needs root.
+
+Owns /var/tmp/esimshaper-tree-PID-RELEASE, the control groups esimshaper-tree-PID-N and the processes in them; PID is
+that of the test run. What a killed run left behind is known by its dead PID, and removed by `sweep`.
+"""
+
+import contextlib
+import itertools
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from esimshaper.lab import Lab
+from esimshaper.lab.namespaces import is_dead, wait_until
+
+RELEASES = ("bookworm", "trixie")
+PLACE = Path("/var/tmp")
+PREFIX = "esimshaper-tree"
+PACKAGES = ("systemd-sysv", "dbus", "iproute2", "nftables", "procps", "prometheus")
+"""What there is on any Debian, and the Prometheus of this release. What esimshaper needs, its own package says."""
+
+_OWNED = re.compile(rf"{PREFIX}-(\d+)-.*")
+_DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private")
+_numbers = itertools.count()
+
+
+def dependencies(package: Path) -> list[str]:
+    """Names of the Debian packages that a package depends on; of alternatives the first."""
+    field = subprocess.run(["dpkg-deb", "-f", package, "Depends"], capture_output=True, text=True, check=True).stdout
+    return [re.split(r"[\s(:|]", one.strip(), maxsplit=1)[0] for one in field.split(",")]
+
+
+class Trees:
+    """The trees of a test run: made at the same time, in the background, each with its release's own packages.
+
+    They are gone at the end, unless ESIMSHAPER_TREES names a folder to keep them in and to find them in the next time.
+    """
+
+    def __init__(self, releases: Iterable[str], packages: Iterable[str]) -> None:
+        kept = os.environ.get("ESIMSHAPER_TREES")
+        self._kept = Path(kept) if kept else None
+        wanted = ",".join([*PACKAGES, *packages])
+        self._making = {r: _mmdebstrap(r, wanted) for r in releases if not (self._kept and (self._kept / r).exists())}
+
+    def __getitem__(self, release: str) -> Path:
+        """The tree of a release; waits until it is there. Raises AssertionError with what mmdebstrap said."""
+        if release in self._making:
+            said, _ = self._making[release].communicate()
+            assert self._making[release].returncode == 0, said
+            if self._kept:
+                _path(release).rename(self._kept / release)
+                del self._making[release]
+        return self._kept / release if self._kept else _path(release)
+
+    def remove(self) -> None:
+        for release, making in self._making.items():
+            making.kill()
+            making.wait()
+            shutil.rmtree(_path(release), ignore_errors=True)
+
+
+def _path(release: str) -> Path:
+    return PLACE / f"{PREFIX}-{os.getpid()}-{release}"
+
+
+_FINISH = """
+cd "$1"
+rm -f etc/dpkg/dpkg.cfg.d/99mmdebstrap etc/resolv.conf # those are of this machine
+echo 0123456789abcdef0123456789abcdef >etc/machine-id  # or systemd would take it for a first boot, and enable all
+echo router >etc/hostname
+echo 127.0.0.1 localhost router >etc/hosts             # or Prometheus would ask for its name, and wait
+"""
+
+
+def _mmdebstrap(release: str, wanted: str) -> "subprocess.Popen[str]":
+    """Without what nobody reads here."""
+    excluded = (f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "locale", "man"))
+    command = [
+        *_DIES_WITH_US, "--pid", "--fork", "--kill-child",
+        "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--dpkgopt=force-unsafe-io", *excluded,
+        '--aptopt=Acquire::Languages "none"', f"--include={wanted}", f"--customize-hook={_FINISH}",
+        release, str(_path(release)),
+    ]  # fmt: skip
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+class System:
+    """One Debian that is booted, and gone with all that it wrote when the `with` block ends.
+
+    Its network is that of the lab's router, and so is its end when we are killed. It sees the leases of the lab's DHCP
+    server where dnsmasq has them on Debian.
+    shared: what else of this machine it may read, and where.
+    """
+
+    def __init__(self, tree: Path, lab: Lab, shared: Mapping[Path, str]) -> None:
+        self._name = f"{PREFIX}-{os.getpid()}-{next(_numbers)}"
+        self._place = lab.directory / self._name
+        self._place.mkdir()
+        shared = {lab.lease_file: "/var/lib/misc/dnsmasq.leases", **shared}
+        binds = [f"--bind-ro={ours}:{theirs}" for ours, theirs in shared.items()]
+        script = str(Path(__file__).with_name("boot.sh"))
+        self.console = lab.directory / f"{self._name}.console"
+        with self.console.open("wb") as console:
+            self._process = subprocess.Popen(
+                [*_DIES_WITH_US, *lab.router.command([script, str(tree), str(self._place), self._name, *binds])],
+                stdin=subprocess.DEVNULL, stdout=console, stderr=console,
+            )  # fmt: skip
+        self.leader = 0
+
+    def __enter__(self) -> Self:
+        try:
+            wait_until("the boot of a Debian", self._is_booted, timeout=60)
+        except BaseException as problem:
+            problem.add_note(self.console.read_text(errors="replace"))
+            self.close()
+            raise
+        return self
+
+    def _is_booted(self) -> bool:
+        assert self._process.poll() is None, "systemd-nspawn has ended"
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        if not children or not self._process_is_nspawn():
+            return False
+        self.leader = int(children[0])
+        state = self.try_run("systemctl", "is-system-running").stdout.strip()
+        assert state != "degraded", self.run("systemctl", "--failed", "--no-legend")
+        return state == "running"
+
+    def _process_is_nspawn(self) -> bool:
+        return Path(f"/proc/{self._process.pid}/comm").read_text() == "systemd-nspawn\n"
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self.leader:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.leader, signal.SIGKILL)  # it is the first of its namespace, so all in it die as well
+        self._process.kill()
+        self._process.wait()
+        for group in _groups():
+            if group.name == self._name:
+                _remove_group(group)
+
+    def path(self, path: str) -> Path:
+        """Where this machine sees a file of the system."""
+        return Path(f"/proc/{self.leader}/root{path}")
+
+    def command(self, *words: str) -> list[str]:
+        """A command, to be run in the system by its root."""
+        namespaces = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
+        clean = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/root")
+        return ["nsenter", f"--target={self.leader}", *namespaces, "--", *clean, *words]
+
+    def try_run(self, *words: str, text_in: str = "") -> "subprocess.CompletedProcess[str]":
+        """What a program said and how it ended."""
+        return subprocess.run(
+            self.command(*words), input=text_in, text=True, capture_output=True, timeout=120, check=False
+        )
+
+    def start(self, *words: str) -> "subprocess.Popen[bytes]":
+        """A program that keeps running; what it says is on the console."""
+        with self.console.open("ab") as console:
+            return subprocess.Popen(self.command(*words), stdin=subprocess.DEVNULL, stdout=console, stderr=console)
+
+    def run(self, *words: str, text_in: str = "") -> str:
+        """Standard output of a program. AssertionError if it fails."""
+        done = self.try_run(*words, text_in=text_in)
+        assert done.returncode == 0, f"{' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+
+def _groups() -> Iterator[Path]:
+    """The control groups of systems, of all test runs."""
+    for line in Path("/proc/mounts").read_text().splitlines():
+        _, place, kind, options, *_ = line.split()
+        if kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in options):
+            yield from (path for path in Path(place).iterdir() if _OWNED.fullmatch(path.name))
+
+
+def _remove_group(group: Path) -> None:
+    """A group can go when the last process in it has."""
+
+    def gone() -> bool:
+        for folder, _, _ in os.walk(group, topdown=False):
+            with contextlib.suppress(OSError):
+                Path(folder).rmdir()
+        return not group.exists()
+
+    wait_until(f"the end of {group}", gone)
+
+
+def leftovers() -> list[Path]:
+    """Trees and control groups of test runs whose process is dead."""
+    found = [*_groups(), *PLACE.glob(f"{PREFIX}-*")]
+    return [path for path in found if (match := _OWNED.fullmatch(path.name)) and is_dead(int(match[1]))]
+
+
+def sweep() -> None:
+    """Remove what killed test runs left behind."""
+    for path in leftovers():
+        if path.parent == PLACE:
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            _remove_group(path)
