@@ -121,9 +121,10 @@ def _lan(facts: Facts) -> Findings:
 def _forgotten(facts: Facts, wanted: Wanted) -> Findings:
     """Interfaces by which devices may come in that nobody has named."""
     named = {wanted.wan, *wanted.lans, *(facts.default_routes or ())}
+    bases = {link.base for link in facts.links or () if link.kind != "veth"}  # a veth's is its other end
     for link in facts.links or ():
-        asked = link.up and not link.master and link.name not in named and link.type == ETHERNET
-        if asked and (link.kind == "bridge" or link.kind not in VIRTUAL_KINDS):
+        free = link.up and not link.master and link.name not in named and link.index not in bases
+        if free and link.type == ETHERNET and (link.kind == "bridge" or link.kind not in VIRTUAL_KINDS):
             sentence = f"{link.name} is neither WAN nor LAN: what devices there use is booked to `unattributed`."
             yield Finding.note("lan", sentence, "if there are devices, name it under lan.interfaces")
 
@@ -216,4 +217,20 @@ def _leases(facts: Facts) -> Findings:
             yield Finding.ok("leases", f"{file.path} names clients.")
 
 
-CHECKS = (_wan, _lan, _ways_past, _offload, _marks, _leases)
+def _tunnels(facts: Facts) -> Findings:
+    if facts.wanted is None or facts.links is None:
+        return
+    named = facts.wanted.tunnels
+    for name in named:
+        if _link(facts, name) is None:
+            sentence = f"wan.tunnels: {name} is not there now: until it appears, nothing goes through it."
+            yield Finding.note("tunnels", sentence, "ip link show")
+    others = {facts.wanted.wan, *facts.wanted.lans, *named}
+    for link in facts.links:
+        if link.up and link.name not in others and _is_tunnel(facts, link.name):
+            sentence = f"{link.name} is a tunnel of this router: what devices send through it is booked to `router`."
+            hint = "to book it to the devices, name it with its port under wan.tunnels; if none use it, all is well"
+            yield Finding.note("tunnels", sentence, hint)
+
+
+CHECKS = (_wan, _lan, _tunnels, _ways_past, _offload, _marks, _leases)

@@ -143,7 +143,8 @@ class Link:
     """A network interface. `type` is ARPHRD_*, `kind` that of rtnetlink (bridge, wireguard), often empty.
 
     offloads: hw-tc-offload is on, so the card may do what tc filters say by itself. root: kind of a root qdisc that
-    somebody chose; empty for the kernel's own choice and for ours.
+    somebody chose; empty for the kernel's own choice and for ours. base: number of the interface that a VLAN or macvlan
+    is made on.
     """
 
     index: int
@@ -155,6 +156,7 @@ class Link:
     xdp: bool = False
     offloads: bool = False
     root: str = ""
+    base: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,7 @@ class Wanted:
     blocks: bool = False
     replaces_qdisc: bool = False
     files: tuple[str, ...] = ()
+    tunnels: tuple[str, ...] = ()
 
 
 class Feature(Enum):

@@ -57,7 +57,7 @@ def rehearse() -> Iterator[Feature]:
             try:
                 trial(route, lo)
             except NetlinkError as error:
-                if error.code not in (errno.ENOENT, errno.EOPNOTSUPP, errno.EINVAL):
+                if error.code not in (errno.ENOENT, errno.EOPNOTSUPP):
                     raise
                 yield feature
     if not _refuses():

@@ -40,6 +40,7 @@ def links() -> tuple[Link, ...]:
                 xdp=bool(message.get_nested("IFLA_XDP", "IFLA_XDP_ATTACHED")),
                 offloads=_offloads(message.get_attr("IFLA_IFNAME")),
                 root=roots.get(message["index"], ""),
+                base=message.get_attr("IFLA_LINK") or 0,
             )
             for message in route.get_links()
         )

@@ -7,6 +7,7 @@ one ends, however it ends. What stays are kernel modules that were loaded for it
 """
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -61,7 +62,7 @@ def _listen(process: "subprocess.Popen[str]", progress: Callable[[str], None]) -
             return result_from(said["result"])
         progress(said["step"])
     errors = (process.stderr.read() if process.stderr else "").strip().splitlines()
-    return SelfTest(trouble=(errors[-1] if errors else "it ended without a word", _AS_ROOT))
+    return SelfTest(trouble=(errors[-1] if errors else "it ended without a word", _AS_ROOT if os.geteuid() else ""))
 
 
 def result_from(raw: Mapping[str, Any]) -> SelfTest:

@@ -17,7 +17,7 @@ from typing import Any
 from esimshaper.core.facts import Cut, Exchange, FailedOperation, SelfTest
 from esimshaper.edge import compiler
 from esimshaper.edge.meter import Meter
-from esimshaper.lab import Lab, LabUnavailable, WanKind
+from esimshaper.lab import BillIncomplete, Lab, LabUnavailable, WanKind
 from esimshaper.selftest.rig import KINDS, Rig
 
 LINKS = {WanKind.TUN: "raw IP", WanKind.VETH: "Ethernet"}
@@ -44,7 +44,7 @@ def main(mark_mask: int) -> None:
         failure = problem.failure
     except LabUnavailable as problem:
         trouble = (problem.reason, problem.hint)
-    except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as problem:
+    except (OSError, RuntimeError, ValueError, subprocess.SubprocessError, BillIncomplete) as problem:
         trouble = (" ".join(str(problem).split()) or type(problem).__name__, "")
     _say(result=asdict(SelfTest(tuple(exchanges), tuple(cuts), untried, failure, trouble)))
 
@@ -55,7 +55,7 @@ def _say(**words: Any) -> None:  # noqa: ANN401 - JSON
 
 
 def _make_places() -> None:
-    """An empty /run that nobody else sees, and a bpffs in it. Raises OSError."""
+    """An empty /run that nobody else sees, also if somebody runs this by itself; a bpffs in it. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
     for done in (
         lambda: libc.unshare(_CLONE_NEWNS),

@@ -57,6 +57,14 @@ NETWORK = {
         {"links": (WAN, LAN, Link(4, "wlan1", 1))},
         ("lan", Level.NOTE, "wlan1 is neither WAN nor LAN", "lan.interfaces"),
     ),
+    "a VPN that nobody named": (
+        {"links": (WAN, LAN, Link(4, "wg0", 65534, kind="wireguard")), "default_routes": ("wwan0", "wg0")},
+        ("tunnels", Level.NOTE, "booked to `router`", "wan.tunnels"),
+    ),
+    "a VPN that is not there": (
+        {"wanted": Wanted("wwan0", ("br0",), tunnels=("wg0",))},
+        ("tunnels", Level.NOTE, "wg0 is not there", "ip link"),
+    ),
     "no forwarding": ({"forwarding": False}, ("lan", Level.WARNING, "does not forward", "net.ipv4.ip_forward=1")),
     "a program that is not attached": (
         {"running": Running("1.0", ("not counting at wan_egress of wwan0: broken",))},
@@ -165,7 +173,12 @@ def test_one_thing_wrong_is_one_complaint_with_its_consequence_and_a_hint(change
                 Link(6, "veth7", 1, "veth"),
             )
         },
-        {"links": (WAN, LAN, Link(4, "wg0", 65534, kind="wireguard")), "default_routes": ("wwan0", "wg0")},
+        {
+            "links": (WAN, LAN, Link(4, "wg0", 65534, kind="wireguard")),
+            "default_routes": ("wwan0", "wg0"),
+            "wanted": Wanted("wwan0", ("br0",), tunnels=("wg0",)),
+        },
+        {"links": (WAN, replace(LAN, kind="vlan", base=4), Link(4, "eth1", 1))},
         {"lacking": frozenset({Feature.FQ_CODEL})},
         {"service": None},
         {"member": None, "service": None},

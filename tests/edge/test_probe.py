@@ -128,11 +128,15 @@ def test_a_probe_that_fails_leaves_the_others_their_facts(monkeypatch, tmp_path:
 
 @needs_root
 def test_links_are_seen_with_their_type_and_kind() -> None:
-    found = on_a_box("probe_network.links()", WAN_AND_LAN + "ip tuntap add tun0 mode tun; ip link set wan0 master br0")
+    found = on_a_box(
+        "probe_network.links()",
+        WAN_AND_LAN + "ip tuntap add tun0 mode tun; ip link set wan0 master br0; ip link add link br0 m0 type macvlan",
+    )
     links = {link.name: link for link in found}
     assert (links["wan0"].type, links["wan0"].up, links["wan0"].master) == (1, True, links["br0"].index)
     assert (links["br0"].kind, links["br0"].up) == ("bridge", False)
     assert links["tun0"].type == 65534
+    assert (links["m0"].base, links["br0"].base) == (links["br0"].index, 0)
 
 
 @needs_root
