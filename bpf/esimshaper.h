@@ -34,7 +34,9 @@
 	X(FLOW_RESET)               /* a blocked TCP segment that was turned into a reset */                           \
 	X(LAN_CLIENTS_FULL)         /* no account left for a new client: its bytes go to `unattributed` */             \
 	X(LAN_NO_SOURCE)            /* a LAN frame without a usable source address */                                  \
-	X(ANNOUNCEMENT_LOST)        /* the ring was full: the daemon finds the new client at its next reading */
+	X(ANNOUNCEMENT_LOST)        /* the ring was full: the daemon finds the new client at its next reading */      \
+	X(TUNNEL_UNKNOWN)           /* inside a tunnel and nobody's: the router stands for it */                       \
+	X(TUNNEL_PACED)             /* inside a tunnel, more than a throttled client may send or get: dropped */
 
 enum reason {
 #define REASON_ENUM(name) REASON_##name,
@@ -47,7 +49,8 @@ enum reason {
 #define GROUPS 32
 #define CHAIN 3 /* a client, its group, everyone */
 #define ACCOUNT_EVERYONE ACCOUNTS
-#define ACCOUNTS_ALL (ACCOUNTS + 1 + GROUPS)
+#define ACCOUNT_TUNNELS (ACCOUNTS + 1 + GROUPS) /* packets of the router that carry those of tunnels */
+#define ACCOUNTS_ALL (ACCOUNT_TUNNELS + 1)
 
 /* Map `meta`, one entry, written by the loader before anything is attached. */
 struct meta {
@@ -63,8 +66,8 @@ enum limit_on { ON_BOTH = 0, ON_DOWN = 1, ON_UP = 2, LIMITS_ON = 3 };
 /* Map `accounts`, written by the kernel only, never reset. The accounts of clients come first, then those of everyone
  * and of groups (ACCOUNT_EVERYONE and on), of which only `used` counts.
  *
- * `used` is what limits are compared with, in IP-layer bytes as billed. used[ON_DOWN] is also the count of downloads. An
- * upload is added before it is decided on, and taken off again if it is refused; the other counters only rise. */
+ * `used` is what limits are compared with, in IP-layer bytes as billed. used[ON_DOWN] is also the count of downloads,
+ * with those inside tunnels. An upload is added before it is decided on, and taken off again if it is refused; the other counters only rise. */
 struct account {
 	__u64 used[LIMITS_ON];
 	__u64 up_bytes;
@@ -90,12 +93,33 @@ struct policy {
 	__u64 block_at[LIMITS_ON];
 	__u64 throttle_at[LIMITS_ON];
 	__u64 warn_at[LIMITS_ON];
+	__u64 pace;   /* bytes per second inside tunnels past a throttle limit; there are no classes */
 	__u32 parent; /* account of the group, then of everyone; 0 for none */
 	__u32 flags;  /* enum policy_flag */
 	__u32 open_class; /* skb->priority, a tc class id; 0 leaves it as it is */
 	__u32 throttled_class;
 };
-_Static_assert(sizeof(struct policy) == 9 * 8 + 4 * 4, "struct policy");
+_Static_assert(sizeof(struct policy) == 10 * 8 + 4 * 4, "struct policy");
+
+/* Map `tunnelled`, indexed by account, written by the kernel only, never reset: what passed inside tunnels, in bytes that
+ * it should come to on the WAN. It is in `used`, but for that of everyone, where the packets on the WAN are added.
+ *
+ * What they do come to is counted there, under ACCOUNT_TUNNELS; user space shares that out by these claims. */
+struct tunnelled {
+	__u64 down_bytes;
+	__u64 up_bytes;
+	__u64 down_packets;
+	__u64 up_packets;
+	__u64 paced_until[2]; /* by enum direction, CLOCK_MONOTONIC in ns: when the pace allows what has passed */
+};
+_Static_assert(sizeof(struct tunnelled) == 6 * 8, "struct tunnelled");
+
+/* Map `tunnel_ports`, written by user space only: which UDP and TCP packets of the router carry tunnels. The value says
+ * nothing. */
+struct tunnel_port {
+	__be16 port; /* of either side */
+};
+_Static_assert(sizeof(struct tunnel_port) == 2, "struct tunnel_port");
 
 /* Map `events`, indexed by enum reason, written by the kernel only. */
 struct event {

@@ -13,7 +13,12 @@ struct verdict {
 	u32 class;                       /* tc class id, 0 to leave the packet's priority as it is */
 	struct account *owner;           /* whose class it is */
 	struct account *charged[CHAIN];  /* those that were added to, 0 after the last; the first is who sent or got it */
+	u32 throttled;                   /* account of the outermost one that is throttled, 0 for none */
+	u64 pace;                        /* its, inside tunnels */
 };
+
+/* Where a packet is judged: on the WAN, or before it goes into a tunnel and after it came out. */
+enum place { ON_WAN, IN_TUNNEL };
 
 ALWAYS_INLINE void announce(u32 kind, u32 account, const struct client_key *client)
 {
@@ -72,31 +77,50 @@ ALWAYS_INLINE u32 level_of(struct comparison *it, enum direction direction)
 	return OPEN;
 }
 
+/* Whether an account lets no more of `bytes` pass, without a word about it. */
+ALWAYS_INLINE int is_over(const struct policy *policy, const struct account *account, int on, u64 bytes)
+{
+	return (policy->flags & POLICY_BLOCKED) || account->used[ON_BOTH] + bytes > policy->block_at[ON_BOTH] ||
+	       account->used[on] + bytes > policy->block_at[on];
+}
+
 /* Adds `bytes` to the budgets of an account and of those above it, and says what their limits make of it.
  *
  * The outermost account that is throttled chooses the class: its rate holds for all within. What is exempt is counted,
- * here and above, and nothing is in its way. */
-ALWAYS_INLINE struct verdict judge(u32 number, enum direction direction, u64 bytes)
+ * here and above, and nothing is in its way. What is in a tunnel is added to the budget of everyone, and held to the rate
+ * of everyone, as the packet on the WAN; here it is only refused if that one would be. */
+ALWAYS_INLINE struct verdict judge(u32 number, enum direction direction, u64 bytes, enum place place)
 {
+	const int on = direction == UP ? ON_UP : ON_DOWN;
 	struct verdict verdict = {};
 	u32 exempt = 0;
 
 #pragma unroll
 	for (int i = 0; i < CHAIN; i++) {
 		struct comparison it = { .bytes = bytes };
+		int asked_only = place == IN_TUNNEL && number == ACCOUNT_EVERYONE;
 		u32 level;
 
 		it.account = accounts.lookup(&number);
 		it.policy = policies.lookup(&number);
 		if (!it.account || !it.policy)
 			break;
+		if (asked_only) {
+			if (!exempt && is_over(it.policy, it.account, on, bytes))
+				verdict.level = BLOCKED;
+			break;
+		}
 		it.both = __sync_fetch_and_add(&it.account->used[ON_BOTH], bytes);
-		it.one = __sync_fetch_and_add(&it.account->used[direction == UP ? ON_UP : ON_DOWN], bytes);
+		it.one = __sync_fetch_and_add(&it.account->used[on], bytes);
 		verdict.charged[i] = it.account;
 		exempt |= it.policy->flags & POLICY_EXEMPT;
 		level = level_of(&it, direction);
 		if (it.news)
 			announce(it.news, number, 0);
+		if (place == IN_TUNNEL && !exempt && level == THROTTLED) {
+			verdict.throttled = number;
+			verdict.pace = it.policy->pace;
+		}
 		if (!i || (!exempt && level == THROTTLED)) {
 			verdict.class = level == THROTTLED && !exempt ? it.policy->throttled_class : it.policy->open_class;
 			verdict.owner = it.account;

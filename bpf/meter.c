@@ -4,6 +4,7 @@
  *   lan_ingress   source MAC -> account, carried in the packet mark through routing and NAT
  *   wan_egress    account from the mark; the tuple as the carrier sees it is learned
  *   wan_ingress   account from the tuple
+ *   tunnel_*      the same two inside a VPN of the router, whose packets on the WAN are the router's (tunnel.h)
  *
  * Every hook returns TC_ACT_UNSPEC, so that filters after ours still run, or TC_ACT_SHOT for what a limit blocks.
  * Compiled by bcc in esimshaper/edge/compiler.py, which defines MARK_MASK, MARK_SHIFT, ACCOUNTS, FLOWS and PIN (a folder in bpffs, as a string literal).
@@ -17,11 +18,16 @@
 #define FRAGMENTS 4096
 #define ADDRESSES 4096
 #define RING_BYTES 65536
+#define TUNNEL_PORTS 16
 
 BPF_TABLE_PINNED("array", u32, struct meta, meta, 1, PIN "/meta");
 BPF_TABLE_PINNED("array", u32, struct account, accounts, ACCOUNTS_ALL, PIN "/accounts");
 BPF_TABLE_PINNED("array", u32, struct policy, policies, ACCOUNTS_ALL, PIN "/policies");
 BPF_TABLE_PINNED("hash", struct group_key, u32, groups, GROUPS, PIN "/groups");
+BPF_TABLE_PINNED("array", u32, struct tunnelled, tunnelled, ACCOUNTS_ALL, PIN "/tunnelled");
+BPF_TABLE_PINNED("hash", struct tunnel_port, u32, tunnel_ports, TUNNEL_PORTS, PIN "/tunnel_ports");
+/* What tunnels add to each packet inside, as seen last. */
+BPF_TABLE_PINNED("array", u32, u32, tunnel_headers, 1, PIN "/tunnel_headers");
 BPF_TABLE_PINNED("array", u32, struct event, events, REASON_COUNT, PIN "/events");
 BPF_TABLE_PINNED("hash", struct client_key, u32, clients, ACCOUNTS, PIN "/clients");
 BPF_TABLE_PINNED("lru_hash", struct flow_key, struct flow, flows, FLOWS, PIN "/flows");
@@ -175,6 +181,8 @@ ALWAYS_INLINE void learn(struct flow_key *key, u32 account, struct size size)
 
 #include "reset.h"
 
+#include "tunnel.h"
+
 ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 {
 	struct packet packet = {};
@@ -190,8 +198,10 @@ ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 	}
 	parsed = parse_network(skb, type, UP, &packet) == 0 && parse_transport(skb, UP, &packet) == 0;
 	account = sender(skb, &packet);
+	if (account == ACCOUNT_ROUTER && carries_tunnel(&packet))
+		account = ACCOUNT_TUNNELS;
 	size = measure(skb, link, &packet);
-	verdict = judge(account, UP, size.bytes);
+	verdict = judge(account, UP, size.bytes, ON_WAN);
 	if (verdict.level == BLOCKED) {
 		refund(&verdict, size.bytes);
 		if (!parsed || !reset_upwards(skb, link, &packet, size)) {
@@ -309,7 +319,7 @@ ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 	size = measure(skb, link, &packet);
 	if (parsed)
 		to = receiver(skb, &packet, size);
-	verdict = judge(to.account, DOWN, size.bytes);
+	verdict = judge(to.account, DOWN, size.bytes, ON_WAN);
 	charge(&verdict, DOWN, size);
 	if (to.account == ACCOUNT_UNATTRIBUTED)
 		count(to.reason, size.packets, size.bytes);
@@ -324,6 +334,8 @@ ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 	classify(skb, &verdict);
 	return TC_ACT_UNSPEC;
 }
+
+#include "tunnel_hooks.h"
 
 /* A client that was never seen gets the next free account here and now, so that no byte is booked to another. */
 ALWAYS_INLINE u32 new_client(struct __sk_buff *skb, struct client_key *client)
@@ -394,6 +406,26 @@ int wan_ingress_ethernet(struct __sk_buff *skb)
 int wan_ingress_raw(struct __sk_buff *skb)
 {
 	return wan_in(skb, (struct link){ .l2 = 0 });
+}
+
+int tunnel_egress_ethernet(struct __sk_buff *skb)
+{
+	return tunnel_out(skb, (struct link){ .l2 = 14 });
+}
+
+int tunnel_egress_raw(struct __sk_buff *skb)
+{
+	return tunnel_out(skb, (struct link){ .l2 = 0 });
+}
+
+int tunnel_ingress_ethernet(struct __sk_buff *skb)
+{
+	return tunnel_in(skb, (struct link){ .l2 = 14 });
+}
+
+int tunnel_ingress_raw(struct __sk_buff *skb)
+{
+	return tunnel_in(skb, (struct link){ .l2 = 0 });
 }
 
 int lan_ingress_ethernet(struct __sk_buff *skb)

@@ -217,7 +217,10 @@ NO_MARKS = Marks()
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the kernel is told of one account; written by user space only. Classes are tc class ids, 0 for none."""
+    """What the kernel is told of one account; written by user space only. Classes are tc class ids, 0 for none.
+
+    pace: bytes per second inside tunnels, where there are no classes, past a throttle limit; 0 for any.
+    """
 
     parent: Account = ACCOUNT_UNATTRIBUTED  # none
     block_at: Marks = NO_MARKS
@@ -227,6 +230,7 @@ class Policy:
     exempt: bool = False
     open_class: int = 0
     throttled_class: int = 0
+    pace: int = 0
 
 
 @dataclass(frozen=True, slots=True)

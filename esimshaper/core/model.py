@@ -51,6 +51,8 @@ class Reason(IntEnum):
     LAN_CLIENTS_FULL = 16
     LAN_NO_SOURCE = 17
     ANNOUNCEMENT_LOST = 18
+    TUNNEL_UNKNOWN = 19
+    TUNNEL_PACED = 20
 
     @property
     def label(self) -> str:
@@ -136,6 +138,18 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Tunnels:
+    """What passed through tunnels of the router, absolute counts.
+
+    outer: their packets on the WAN, which are what is billed. inner: what each account claims of that, by what it sent
+    and got inside them.
+    """
+
+    outer: Counters = field(default_factory=Counters)
+    inner: Mapping[Account, Counters] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """All kernel counters at one moment.
 
@@ -144,7 +158,8 @@ class Reading:
     `accounts` and `owners` have clients only; `budgets` has the accounts of groups and of everyone too, whose numbers
     are in `groups` and `everyone`. `free` are accounts that the next new clients will get. `wasted`: bytes billed, then
     dropped by a block. `refused`: the limit, a value of the Budget, at which an upload was last refused. `queued`:
-    bytes of uploads that were given to a tc class of an account.
+    bytes of uploads that were given to a tc class of an account. `carrier` is the account of the `outer` packets of
+    `tunnels`; neither they nor the `inner` ones are in `accounts`, but `budgets` have the inner ones.
     """
 
     epoch: int
@@ -160,6 +175,8 @@ class Reading:
     tables: tuple[Table, ...] = ()
     refused: Mapping[Account, int] = field(default_factory=dict)
     queued: Mapping[Account, int] = field(default_factory=dict)
+    tunnels: Tunnels = field(default_factory=Tunnels)
+    carrier: Account = ACCOUNT_UNATTRIBUTED
 
 
 Usage = Mapping[ClientKey, Counters]
@@ -206,6 +223,8 @@ class Hook(Enum):
     LAN_INGRESS = "lan_ingress"
     WAN_INGRESS = "wan_ingress"
     WAN_EGRESS = "wan_egress"
+    TUNNEL_INGRESS = "tunnel_ingress"
+    TUNNEL_EGRESS = "tunnel_egress"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 """The line that every byte takes, stage by stage; the only module that knows all stages. Pure.
 
     clock -> the time that counts
-    reading -> usage -> (less what did not leave) -> ledger -> (saved in history)
-    reading -> (less what our queues dropped) -> tallies in windows -> notices, verdicts, policies -> (kernel)
+    reading -> usage (tunnels shared out, less what did not leave) -> ledger -> (saved in history)
+    reading -> (tunnels shared out, less what our queues dropped) -> tallies in windows -> notices, verdicts, policies
+        -> (kernel)
 
 The daemon folds `advance` over what it observes, once a second. Saving comes before acting: a Booking that advance
 hands out is to be saved, and `saved` or `not_saved` told of it; then its notices are announced. Until then advance
@@ -16,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 
-from esimshaper.core import chain, clock, ledger, notices, policy, tally, unsent
+from esimshaper.core import chain, clock, ledger, notices, policy, tally, tunnels, unsent
 from esimshaper.core.limits import (
     STRANGER,
     Manual,
@@ -67,9 +68,11 @@ def advance(state: State, rules: Rules, now: float, seen: Observation) -> tuple[
     reading = seen.reading
     at = clock.moment(state.baseline, reading.boottime, now, trusted=seen.clock_trusted)
     new_maps = state.baseline is None or state.baseline.epoch != reading.epoch
-    moved = budgets_between(state.baseline, reading)
-    following, outcome = _counted(state, rules, at, seen), Outcome()
+    budgets = budgets_between(state.baseline, reading)
+    shares = tunnels.shares(state.baseline, state.reading, reading)
+    following, outcome = _counted(state, rules, at, seen, shares), Outcome()
     if rules.knows_quotas:
+        moved = _moved(state, following, rules, budgets, shares.corrections)
         following = _held(state, following, rules, at, moved)
         outcome = following.outcome
     if not _is_due(following, new_maps=new_maps):
@@ -150,6 +153,13 @@ def override(state: State, subject: Subject, manual: Manual | None, until: int |
     return _standing(state, baseline, replace(baseline.standing, overrides=(*others, *new)))
 
 
+def last(state: State, rules: Rules, now: float, seen: Observation) -> tuple[State, Booking | None]:
+    """All of a reading after which no other can come, to be saved: nothing waits any longer (see stage tunnels)."""
+    for _ in range(2):
+        state, _outcome = advance(state, rules, now, seen)
+    return state, final(state, rules, clean=True)
+
+
 def final(state: State, rules: Rules, *, clean: bool = False) -> Booking | None:
     """Everything not yet saved, to be saved at an orderly stop, once no other save is under way.
 
@@ -160,12 +170,12 @@ def final(state: State, rules: Rules, *, clean: bool = False) -> Booking | None:
     return replace(_booking(state, rules), baseline=replace(state.baseline, clean=clean))
 
 
-def _counted(state: State, rules: Rules, at: clock.Moment, seen: Observation) -> State:
+def _counted(state: State, rules: Rules, at: clock.Moment, seen: Observation, shares: tunnels.Shares) -> State:
     """What was billed is booked; how everybody stands is still that of the last tick."""
     reading, before = seen.reading, state.baseline
     passed = unsent.compared(before, state.reading, reading, seen.sent)
     broken = unsent.is_broken(_unsent(state), passed)
-    usage = usage_between(before, reading)
+    usage = tunnels.added(usage_between(before, reading), shares.given, reading.owners)
     usage, passed = unsent.without_unsent(usage, _unsent(state), passed, _payers(rules, reading))
     unread = unread_seconds(before, reading)
     late = unread is None or unread > ledger.BUCKET_SECONDS
@@ -177,6 +187,7 @@ def _counted(state: State, rules: Rules, at: clock.Moment, seen: Observation) ->
         clock_sure=at.sure,
         standing=before.standing if before else Standing(),
         unsent=passed,
+        tunnels=shares.booked,
     )
     names = ({*reading.owners.values(), *baseline.totals}, rules.names, seen.leases, seen.neighbours)
     return replace(
@@ -211,13 +222,13 @@ def _payers(rules: Rules, reading: Reading) -> unsent.Payers:
     return unsent.Payers(reading.owners, below)
 
 
-def _held(state: State, counted: State, rules: Rules, at: clock.Moment, moved: Mapping[Account, Budget]) -> State:
+def _held(state: State, counted: State, rules: Rules, at: clock.Moment, moved: Mapping[Subject, Budget]) -> State:
     """How everybody stands now. If nothing moved and nothing else is new, that is as before, and costs nothing."""
     windows = {quota.name: window(quota.period, quota.zone, at.time) for quota in rules.quotas}
     cause = _cause(counted, rules, at, windows)
     if not moved and _unsent(state) == _unsent(counted) and cause == state.held_from:
         return counted
-    following, outcome = _limited(counted, rules, at, windows, _less_dropped(state, counted, rules, moved))
+    following, outcome = _limited(counted, rules, at, windows, moved)
     return replace(following, held_from=_cause(following, rules, at, windows), outcome=outcome)
 
 
@@ -231,19 +242,24 @@ def _cause(state: State, rules: Rules, at: clock.Moment, windows: Mapping[str, W
     return (rules, *who, standing, windows, ended, date, at.settled)
 
 
-def _less_dropped(
-    state: State, following: State, rules: Rules, moved: Mapping[Account, Budget]
+def _moved(
+    state: State,
+    following: State,
+    rules: Rules,
+    budgets: Mapping[Account, Budget],
+    corrections: Mapping[Account, Budget],
 ) -> Mapping[Subject, Budget]:
-    """What counts against limits: what the kernel added to budgets, less what our own queues dropped of it."""
+    """What counts against limits: what the kernel added to budgets, as tunnels are shared out, less what our own queues
+    dropped of it."""
     reading = _read_by(following)
     accounts = tally.accounts_of(reading)
-    counted = tally.moved_by_subject(moved, accounts)
+    counted, shared = (tally.moved_by_subject(each, accounts) for each in (budgets, corrections))
     dropped = unsent.dropped_between(_unsent(state), _unsent(following))
-    if not dropped:
+    if not dropped and not shared:
         return counted
     named = {accounts[account]: size for account, size in dropped.items() if account in accounts}
     chains = chain.chains(reading.owners.values(), rules.names, rules.groups, named)
-    return unsent.credited(counted, named, chains)
+    return unsent.credited(tunnels.corrected(counted, shared, chains), named, chains)
 
 
 def _limited(
@@ -261,7 +277,7 @@ def _limited(
     everybody = {**chains, **chain.chains(rules.names, rules.names, rules.groups)}  # also who was never here
     by_hand = chain.by_hand(everybody, overrides)
     held = tally.by_subject(rules.quotas, tallies)
-    place = policy.Place(accounts, reading.free, baseline.budgets, everybody, held, by_hand)
+    place = policy.Place(accounts, reading.free, baseline.budgets, everybody, held, by_hand, reading.carrier)
     refused = policy.refusals(place, reading.refused)
 
     teller = notices.Teller(rules.names, at.time, rules.zone)

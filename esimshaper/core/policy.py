@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from esimshaper.core.limits import (
+    EVERYONE,
     NO_LIMIT,
     NO_MARKS,
     STRANGER,
@@ -49,6 +50,7 @@ class Place:
 
     accounts: of clients, groups and everyone; free: those that have no client yet. budgets: as last read.
     chains: each subject and those above it. held: quotas and tallies of each. by_hand: the Override that counts.
+    carrier: the account of packets that carry tunnels, if there is one.
     """
 
     accounts: Mapping[Account, Subject]
@@ -57,6 +59,7 @@ class Place:
     chains: Mapping[Subject, Sequence[Subject]]
     held: Mapping[Subject, Sequence[Held]]
     by_hand: Mapping[Subject, Override]
+    carrier: Account = ACCOUNT_UNATTRIBUTED
 
 
 def policies(place: Place) -> Policies:
@@ -69,6 +72,8 @@ def policies(place: Place) -> Policies:
         if budget not in prepared:
             prepared[budget] = _policy(place, numbers, account, STRANGER)
         told[account] = prepared[budget]
+    if place.carrier:
+        told[place.carrier] = _carrier_policy(place, numbers)
     return told
 
 
@@ -148,6 +153,7 @@ def _policy(place: Place, numbers: Mapping[Subject, Account], account: Account, 
     budget = place.budgets.get(account, _UNUSED)
     held = place.held.get(subject, ())
     override = place.by_hand.get(subject)
+    rate = _rate(held)
     return Policy(
         parent=_parent(place, numbers, subject),
         block_at=_marks(_limits(held, budget, ActionKind.BLOCK)),
@@ -155,7 +161,17 @@ def _policy(place: Place, numbers: Mapping[Subject, Account], account: Account, 
         warn_at=_marks([end for each in held for end in _warnings(each, budget)]),
         blocked=override is not None and override.manual is Manual.BLOCK,
         exempt=override is not None and override.manual is Manual.ALLOW,
+        pace=max(1, rate // 8) if rate else 0,
     )
+
+
+def _carrier_policy(place: Place, numbers: Mapping[Subject, Account]) -> Policy:
+    """Who is in a tunnel was held to limits in it. Its packets stop when everyone is blocked, but for whom that was
+    lifted by hand."""
+    parent = numbers.get(EVERYONE, ACCOUNT_UNATTRIBUTED) if EVERYONE in place.held else ACCOUNT_UNATTRIBUTED
+    allowed = any(override.manual is Manual.ALLOW for override in place.by_hand.values())
+    blocked = place.by_hand.get(EVERYONE)
+    return Policy(parent, blocked=blocked is not None and blocked.manual is Manual.BLOCK, exempt=allowed)
 
 
 def _parent(place: Place, numbers: Mapping[Subject, Account], subject: Subject) -> Account:

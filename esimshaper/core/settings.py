@@ -28,14 +28,22 @@ from esimshaper.core.settings_quotas import (
 from esimshaper.core.units import parse_rate
 
 __all__ = [
-    "Client", "Known", "Lan", "Listen", "Meter", "Metrics", "OnFailure", "Path", "Problem", "Settings", "Tls", "Wan",
-    "find_problems", "mask_capacity", "parse_listen", "parse_mac", "parse_subject", "settings_from",
+    "Client", "Known", "Lan", "Listen", "Meter", "Metrics", "OnFailure", "Path", "Problem", "Settings", "Tls", "Tunnel",
+    "Wan", "find_problems", "mask_capacity", "parse_listen", "parse_mac", "parse_subject", "settings_from",
 ]  # fmt: skip
 
 MAX_CLIENTS = 1024
 """How many clients are told apart when neither the file nor the mark mask says less."""
 
 _MAC = re.compile("([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A VPN of the router, whose packets on the uplink are UDP or TCP with this port on either side."""
+
+    interface: str
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,7 @@ class Wan:
     download: int | None = None
     upload: int | None = None
     replace_qdisc: bool = False
+    tunnels: tuple[Tunnel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,6 @@ class Listen:
     address: str
     port: int
 
-
     @property
     def is_local(self) -> bool:
         """Only this box can reach it."""
@@ -97,13 +105,14 @@ class Tls:
     def __str__(self) -> str:
         return f"certificate {self.certificate}, key {self.key}, client_ca {self.client_ca or 'none'}"
 
+
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """What Prometheus reads, and where; without `tls` everybody on the way can read it too."""
 
     listen: Listen
-
     tls: Tls | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Meter:
@@ -188,7 +197,8 @@ def settings_from(tree: Mapping[str, Any], zone: Callable[[str], tzinfo]) -> Set
 
 def _wan(wan: Mapping[str, Any]) -> Wan:
     download, upload = (parse_rate(wan[key]) if key in wan else None for key in ("download", "upload"))
-    return Wan(wan["interface"], download, upload, wan["replace_qdisc"])
+    tunnels = tuple(Tunnel(each["interface"], int(each["port"])) for each in wan.get("tunnels", ()))
+    return Wan(wan["interface"], download, upload, wan["replace_qdisc"], tunnels)
 
 
 def mask_capacity(mask: int) -> int:
@@ -235,18 +245,24 @@ def parse_listen(text: str) -> tuple[str, int]:
 
 
 def _interface_problems(tree: Mapping[str, Any]) -> Iterator[Problem]:
-    interfaces = tree.get("lan", {}).get("interfaces", ())
-    wan = tree.get("wan", {}).get("interface")
+    wan, lans = tree.get("wan", {}), tree.get("lan", {}).get("interfaces", ())
     seen: set[str] = set()
-    for position, name in enumerate(interfaces):
-        if name is None:
-            continue
-        path = ("lan", "interfaces", position)
-        if name == wan:
-            yield Problem(path, f"`{name}` is the uplink (wan.interface)", "An interface is on one side only.")
-        if name in seen:
-            yield Problem(path, f"`{name}` is listed twice", "Remove one of the two.")
-        seen.add(name)
+    for position, name in enumerate(lans):
+        yield from _side_problems(("lan", "interfaces", position), name, wan.get("interface"), seen)
+    for position, tunnel in enumerate(wan.get("tunnels", ())):
+        path = ("wan", "tunnels", position, "interface")
+        yield from _side_problems(path, (tunnel or {}).get("interface"), wan.get("interface"), seen)
+
+
+def _side_problems(path: Path, name: str | None, wan: str | None, seen: set[str]) -> Iterator[Problem]:
+    """What is wrong with naming this interface here; `seen` are the others, and then this one."""
+    if name is None:
+        return
+    if name == wan:
+        yield Problem(path, f"`{name}` is the uplink (wan.interface)", "An interface is on one side only.")
+    if name in seen:
+        yield Problem(path, f"`{name}` is listed twice", "Remove one of the two.")
+    seen.add(name)
 
 
 def _mask_problems(tree: Mapping[str, Any]) -> Iterator[Problem]:

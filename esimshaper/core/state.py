@@ -17,6 +17,7 @@ from esimshaper.core.model import (
     Pending,
     Reading,
     Sent,
+    Tunnels,
 )
 
 
@@ -44,6 +45,7 @@ class Baseline:
     unload of the kernel part, so a new epoch after it has lost nothing.
     `time`: when it was read by stage clock, in Unix seconds, 0 if unknown; `clock_sure`: a clock was trusted once.
     `standing`: how everybody stands after this reading. `unsent`: of accounts with tc classes.
+    `tunnels`: what of them is booked, which is a reading behind at most.
     """
 
     epoch: int
@@ -58,6 +60,7 @@ class Baseline:
     clock_sure: bool = False
     standing: Standing = field(default_factory=Standing)
     unsent: Mapping[Account, Unsent] = field(default_factory=dict)
+    tunnels: Tunnels = field(default_factory=Tunnels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,8 +184,7 @@ class Daemon:
         """
         for generation, reading in self._observer.predecessors():
             seen = replace(self._observer.observe(), reading=reading)
-            state, _ = pipeline.advance(state, self._rules, time.time(), seen)
-            booking = pipeline.final(state, self._rules, clean=True)
+            state, booking = pipeline.last(state, self._rules, time.time(), seen)
             if booking:
                 state = replace(state, baseline=booking.baseline)
                 state = self._told_of(state, booking, saved=await self._storage.save(booking))

@@ -37,6 +37,7 @@ class Observer:
         self._pins = pins
         self.meter = open_meter(self._build, may_build=may_build)
         cleanup.callback(self.meter.close)
+        self.meter.carry_tunnels(tunnel.port for tunnel in settings.wan.tunnels)
         self._control = TrafficControl(pins.markers)
         cleanup.callback(self._control.close)
         self._neighbours = Neighbours(settings.lan.interfaces)
@@ -119,9 +120,11 @@ def _by_interface(attachments: Iterable[Attachment]) -> dict[str, tuple[Attachme
 
 
 def wanted_hooks(settings: Settings) -> tuple[tuple[str, Hook], ...]:
-    """LAN first, so that no upload reaches the WAN's hook before it can be marked."""
+    """LAN first, so that no upload reaches the WAN's hook before it can be marked; then tunnels, for the same reason."""
+    sides = (Hook.TUNNEL_EGRESS, Hook.TUNNEL_INGRESS)
     return (
         *((interface, Hook.LAN_INGRESS) for interface in settings.lan.interfaces),
+        *((tunnel.interface, side) for tunnel in settings.wan.tunnels for side in sides),
         (settings.wan.interface, Hook.WAN_EGRESS),
         (settings.wan.interface, Hook.WAN_INGRESS),
     )

@@ -30,9 +30,7 @@ def book_last_bytes(readings: Iterable[Reading], state_directory: Path, rules: p
 
 def _book(history: History, reading: Reading, rules: pipeline.Rules) -> None:
     state = pipeline.resume(history.load(), history.identities())
-    state, _ = pipeline.advance(
-        state, rules, time.time(), Observation(reading, clock_trusted=wall_clock.is_synchronised())
-    )
-    booking = pipeline.final(state, rules, clean=True)
+    seen = Observation(reading, clock_trusted=wall_clock.is_synchronised())
+    _, booking = pipeline.last(state, rules, time.time(), seen)
     if booking:
         history.save(booking)

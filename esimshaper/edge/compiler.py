@@ -24,12 +24,16 @@ from esimshaper.core.limits import NO_LIMIT
 from esimshaper.core.model import FIRST_CLIENT_ACCOUNT
 from esimshaper.edge import layouts, libbpf
 
-SCHEMA = 4
+SCHEMA = 5
 """Version of map layouts: part of the pins' path, so that maps of another layout are never taken for ours."""
 
 PROGRAMS = (
     "lan_ingress_ethernet",
     "lan_ingress_raw",
+    "tunnel_egress_ethernet",
+    "tunnel_egress_raw",
+    "tunnel_ingress_ethernet",
+    "tunnel_ingress_raw",
     "wan_egress_ethernet",
     "wan_egress_raw",
     "wan_ingress_ethernet",
@@ -192,7 +196,7 @@ def _found(wanted: Build) -> None:
     free = libbpf.Map(wanted.generation / "free_accounts", 0, layouts.NUMBER.size)
     policies = libbpf.Map(wanted.generation / "policies", layouts.NUMBER.size, layouts.POLICY.size)
     for number in range(policies.max_entries):  # zeros would be limits, at which everything ends
-        policies.update(layouts.NUMBER.pack(number), layouts.POLICY.pack(*[NO_LIMIT] * 9, 0, 0, 0, 0))
+        policies.update(layouts.NUMBER.pack(number), layouts.POLICY.pack(*[NO_LIMIT] * 9, 0, 0, 0, 0, 0))
     while free.pop() is not None:  # an earlier child was killed while it filled the queue
         pass
     for number in range(FIRST_CLIENT_ACCOUNT, wanted.accounts):

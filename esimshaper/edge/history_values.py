@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from esimshaper.core.limits import Grant, Level, Manual, Override, Standing, Subject, SubjectKind, Tally, Window
-from esimshaper.core.model import Account, Budget, ClientKey, Counters, HistoryRow, Sent
+from esimshaper.core.model import Account, Budget, ClientKey, Counters, HistoryRow, Sent, Tunnels
 from esimshaper.core.state import Baseline, Unsent
 
 Values = tuple[Any, ...]
@@ -59,7 +59,7 @@ def baseline_from(rows: Callable[[str], Iterable[Values]]) -> Baseline | None:
         return None
     _, epoch, boottime, clean = reading
     _, time, clock_sure = next(iter(rows("clock")), (1, 0.0, False))
-    kinds: dict[str, dict[str, Counters]] = {"account": {}, "client": {}, "wan": {}}
+    kinds: dict[str, dict[str, Counters]] = {"account": {}, "client": {}, "wan": {}, "inner": {}, "outer": {}}
     owners: dict[Account, ClientKey] = {}
     for kind, name, owner, *counters in rows("baseline"):
         if kind not in kinds:
@@ -83,6 +83,10 @@ def baseline_from(rows: Callable[[str], Iterable[Values]]) -> Baseline | None:
             Account(account): Unsent(Sent(link, size, packets, backlog), *others)
             for account, link, size, packets, backlog, *others in rows("unsent")
         },
+        tunnels=Tunnels(
+            kinds["outer"].get("", Counters()),
+            {Account(int(number)): counters for number, counters in kinds["inner"].items()},
+        ),
     )
 
 
@@ -96,6 +100,8 @@ def _counters(baseline: Baseline) -> Rows:
         },
         **{("client", client): (None, *_numbers(counters)) for client, counters in baseline.totals.items()},
         **{("wan", interface): (None, *_numbers(counters)) for interface, counters in baseline.wan.items()},
+        **{("inner", str(a)): (None, *_numbers(counters)) for a, counters in baseline.tunnels.inner.items()},
+        **({("outer", ""): (None, *_numbers(baseline.tunnels.outer))} if baseline.tunnels.outer else {}),
     }
 
 

@@ -5,7 +5,9 @@ import struct
 
 META = struct.Struct("=QII")
 ACCOUNT = struct.Struct("=9Q")
-POLICY = struct.Struct("=9Q4I")
+POLICY = struct.Struct("=10Q4I")
+TUNNELLED = struct.Struct("=6Q")
+TUNNEL_PORT = struct.Struct("!H")
 GROUP_KEY = struct.Struct("=32s")
 EVENT = struct.Struct("=2Q")
 CLIENT_KEY = struct.Struct("=16sI")
@@ -20,6 +22,8 @@ LAYOUTS = {
     "meta": (NUMBER, META),
     "accounts": (NUMBER, ACCOUNT),
     "policies": (NUMBER, POLICY),
+    "tunnelled": (NUMBER, TUNNELLED),
+    "tunnel_ports": (TUNNEL_PORT, NUMBER),
     "groups": (GROUP_KEY, NUMBER),
     "events": (NUMBER, EVENT),
     "clients": (CLIENT_KEY, NUMBER),
@@ -33,7 +37,8 @@ MAC, IP = 0, 1
 """enum client_kind."""
 
 GROUPS = 32
-"""As many as there may be; their accounts follow that of everyone, which follows those of clients."""
+"""As many as there may be; their accounts follow that of everyone, which follows those of clients. ACCOUNT_TUNNELS is
+the last one."""
 
 POLICY_BLOCKED, POLICY_EXEMPT, POLICY_LIMITED = 1, 2, 4
 ANNOUNCE_CLIENT, ANNOUNCE_LIMIT, ANNOUNCE_WARN = 0, 1, 2

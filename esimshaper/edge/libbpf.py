@@ -151,8 +151,13 @@ class Map:
         _check(library().bpf_map_update_elem(self.fd, key or None, value, ct.c_uint64(flags)), self.name)
 
     def delete(self, key: bytes) -> None:
-        """Removes an entry. Raises OSError if there is none."""
+        """Removes an entry that is there."""
         _check(library().bpf_map_delete_elem(self.fd, key), self.name)
+
+    def keys(self) -> Iterator[bytes]:
+        """Of every entry."""
+        for keys, _, number in self.chunks():
+            yield from (bytes(keys[at * self.key_size : (at + 1) * self.key_size]) for at in range(number))
 
     def pop(self) -> bytes | None:
         """Takes the head of a queue; None when it is empty."""

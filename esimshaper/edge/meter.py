@@ -9,7 +9,7 @@ import heapq
 import ipaddress
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from struct import Struct
 from typing import Any, NamedTuple
@@ -17,8 +17,10 @@ from typing import Any, NamedTuple
 from esimshaper.core.facts import OURS
 from esimshaper.core.limits import NO_MARKS, Marks, Policy
 from esimshaper.core.model import (
+    ACCOUNT_ROUTER,
     FIRST_CLIENT_ACCOUNT,
     PSEUDO_CLIENTS,
+    ROUTER,
     UNATTRIBUTED,
     Account,
     Budget,
@@ -30,6 +32,7 @@ from esimshaper.core.model import (
     Reading,
     Reason,
     Table,
+    Tunnels,
 )
 from esimshaper.edge import layouts, libbpf
 
@@ -69,7 +72,9 @@ class Meter:
         self._owners_from: list[tuple[bytes, bytes]] | None = None
         self._owners_known: dict[Account, ClientKey] = {}
         self._parsed: dict[int, _Account] = {}
-        self.everyone = Account(self._maps["accounts"].max_entries - 1 - layouts.GROUPS)
+        self.carrier = Account(self._maps["accounts"].max_entries - 1)
+        self.everyone = Account(self.carrier - 1 - layouts.GROUPS)
+        self._has_tunnels = bool(self._maps["tunnel_ports"].count() or self._inner())  # else there is nothing to read
         self._programs = {pin.name: libbpf.open_pin(pin) for pin in programs.iterdir()} if programs else {}
         self._digest = programs.name.removeprefix("programs-") if programs else ""
 
@@ -94,6 +99,7 @@ class Meter:
         and counters that are read after their owner was known belong to it.
         """
         owners = self._owners()
+        outer = Counters()
         accounts: dict[Account, Counters] = {}
         budgets: dict[Account, Budget] = {}
         wasted: dict[Account, int] = {}
@@ -106,15 +112,21 @@ class Meter:
             if known is None or known.fields != fields:
                 known = self._parsed[number] = _parsed(fields)
             *_, wasted_bytes, refused_at, queued_bytes = fields
-            budgets[account] = known.budget
+            if number == self.carrier:
+                account, outer = ACCOUNT_ROUTER, known.counters
+            else:
+                budgets[account] = known.budget
             if number < self.everyone:
                 accounts[account] = known.counters
             if wasted_bytes:
-                wasted[account] = wasted_bytes
+                wasted[account] = wasted.get(account, 0) + wasted_bytes
             if refused_at:
                 refused[account] = refused_at
             if queued_bytes:
                 queued[account] = queued_bytes
+        inner = self._inner() if self._has_tunnels else {}
+        for account, claimed in inner.items():  # read later, so that nothing is subtracted too little
+            accounts[account] = replace(accounts[account], down_bytes=accounts[account].down_bytes - claimed.down_bytes)
         later = self._owners()
         owners = later if later is owners else owners | later
         counted = enumerate(self._array("events", layouts.EVENT))
@@ -131,7 +143,18 @@ class Meter:
             {Reason(number): Event(*fields) for number, fields in counted if any(fields)},
             refused=refused,
             queued=queued,
+            tunnels=Tunnels(outer, inner),
+            carrier=self.carrier,
         )
+
+    def carry_tunnels(self, ports: Iterable[int]) -> None:
+        """From now on the router's UDP and TCP packets with one of these ports, on either side, carry tunnels."""
+        known, wanted = set(self._maps["tunnel_ports"].keys()), {layouts.TUNNEL_PORT.pack(port) for port in ports}
+        self._has_tunnels = self._has_tunnels or bool(wanted)
+        for key in wanted - known:
+            self._maps["tunnel_ports"].update(key, layouts.NUMBER.pack(1))
+        for key in known - wanted:
+            self._maps["tunnel_ports"].delete(key)
 
     def add_groups(self, names: Iterable[str], spare: Iterable[str] = ()) -> bool:
         """Gives each group an account, where there are too few that of a `spare` one; False if it could to none."""
@@ -188,7 +211,7 @@ class Meter:
 
         Chosen before they are decoded: a full table has 65,536, a person looks at some tens.
         """
-        owners = self._owners()
+        owners = self._owners() | {self.carrier: ROUTER}
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         number = 0
 
@@ -215,6 +238,11 @@ class Meter:
     def _array(self, name: str, layout: Struct) -> Iterator[tuple[int, ...]]:
         for _, values, number in self._maps[name].chunks():
             yield from layout.iter_unpack(values[: number * layout.size])
+
+    def _inner(self) -> dict[Account, Counters]:
+        """What accounts claim of tunnels."""
+        found = enumerate(self._array("tunnelled", layouts.TUNNELLED))
+        return {Account(n): Counters(*counts) for n, (*counts, _, _) in found if n < self.everyone and any(counts)}
 
     def _groups(self) -> dict[str, Account]:
         groups: dict[str, Account] = {}
@@ -259,11 +287,12 @@ def _policy_bytes(policy: Policy) -> bytes:
     flags = layouts.POLICY_BLOCKED * policy.blocked | layouts.POLICY_EXEMPT * policy.exempt
     flags |= layouts.POLICY_LIMITED * any(each != NO_MARKS for each in marks)
     numbers = [number for each in marks for number in (each.both, each.download, each.upload)]
-    return layouts.POLICY.pack(*numbers, policy.parent, flags, policy.open_class, policy.throttled_class)
+    classes = policy.open_class, policy.throttled_class
+    return layouts.POLICY.pack(*numbers, policy.pace, policy.parent, flags, *classes)
 
 
 def _policy(fields: tuple[int, ...]) -> Policy:
-    parent, flags, open_class, throttled_class = fields[9:]
+    pace, parent, flags, open_class, throttled_class = fields[9:]
     return Policy(
         parent=Account(parent),
         block_at=Marks(*fields[:3]),
@@ -273,6 +302,7 @@ def _policy(fields: tuple[int, ...]) -> Policy:
         exempt=bool(flags & layouts.POLICY_EXEMPT),
         open_class=open_class,
         throttled_class=throttled_class,
+        pace=pace,
     )
 
 

@@ -26,7 +26,13 @@ _HEADER = struct.Struct("=IH")  # of nlmsghdr: length, type
 ETH_P_ALL = 3
 HANDLE = 1
 INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3  # clsact's two sides, include/uapi/linux/pkt_sched.h
-SIDES = {Hook.LAN_INGRESS: INGRESS, Hook.WAN_INGRESS: INGRESS, Hook.WAN_EGRESS: EGRESS}
+SIDES = {
+    Hook.LAN_INGRESS: INGRESS,
+    Hook.WAN_INGRESS: INGRESS,
+    Hook.WAN_EGRESS: EGRESS,
+    Hook.TUNNEL_INGRESS: INGRESS,
+    Hook.TUNNEL_EGRESS: EGRESS,
+}
 
 LabelledProgram = Any
 """Anything with `fd` and `label`: the meter's Program."""

@@ -28,9 +28,14 @@ FIELDS = {
         layouts.POLICY,
         (
             *(f"{mark}[{on}]" for mark in ("block_at", "throttle_at", "warn_at") for on in range(3)),
-            *("parent", "flags", "open_class", "throttled_class"),
+            *("pace", "parent", "flags", "open_class", "throttled_class"),
         ),
     ),
+    "tunnelled": (
+        layouts.TUNNELLED,
+        ("down_bytes", "up_bytes", "down_packets", "up_packets", "paced_until[0]", "paced_until[1]"),
+    ),
+    "tunnel_port": (layouts.TUNNEL_PORT, ("port",)),
     "group_key": (layouts.GROUP_KEY, ("name",)),
     "event": (layouts.EVENT, ("packets", "bytes")),
     "client_key": (layouts.CLIENT_KEY, ("address", "kind")),

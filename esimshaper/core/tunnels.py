@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage tunnel counters -> whose of the tunnels' bytes on the WAN are. Pure.
+
+In: what the packets of the router's tunnels came to on the WAN (`outer`, which is billed), and what each account claims
+of that by what it sent and got inside (`inner`). Out: Shares, which add up to what was billed, whatever was claimed.
+
+    upload    claimed, then seen on the WAN       download    seen on the WAN, then claimed
+
+So what is there of both is shared out at once, and what is there of one waits for the other until the next reading.
+What nobody has claimed by then goes with what is claimed, within reason; what is left is what the tunnel says for
+itself (handshakes, keepalives), and the router's. A claim that finds nothing is forgotten: the tunnel dropped that
+packet, or sent it by another way.
+
+Bytes wait unbooked for a reading at most, on both sides of the bill, so sums hold at any time and no total ever falls.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from esimshaper.core.limits import EVERYONE, Subject
+from esimshaper.core.model import ACCOUNT_ROUTER, Account, Budget, ClientKey, Counters, Reading, Tunnels, Usage
+from esimshaper.core.state import Baseline
+
+NOTHING = Counters()
+UNUSED = Budget()
+
+MOST_EXTRA = 25
+"""Percent of what is claimed that may come on top of it: packets lost before they came out, handshakes, other tunnels
+that add more. There is no more of that; but other packets of the router may use the tunnel's port."""
+
+Counts = Mapping[Account, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What each account gets of the tunnels' bytes, and the `booked` counts that follow.
+
+    given: billed. corrections: what that is more than the claims, which budgets have already.
+    """
+
+    given: Mapping[Account, Counters] = field(default_factory=dict)
+    corrections: Mapping[Account, Budget] = field(default_factory=dict)
+    booked: Tunnels = field(default_factory=Tunnels)
+
+
+def shares(baseline: Baseline | None, last: Reading | None, reading: Reading) -> Shares:
+    """Shares out what is not booked yet in `baseline`. `last`: the reading before, if it is known."""
+    booked = baseline.tunnels if baseline and baseline.epoch == reading.epoch else Tunnels()
+    if reading.tunnels == booked:
+        return Shares(booked=booked)
+    seen = last.tunnels if last and last.epoch == reading.epoch else booked
+    down_bytes = _shared("down_bytes", booked, seen, reading.tunnels)
+    up_bytes = _shared("up_bytes", booked, seen, reading.tunnels)
+    down_packets = _shared("down_packets", booked, seen, reading.tunnels)
+    up_packets = _shared("up_packets", booked, seen, reading.tunnels)
+    fields = (down_bytes, up_bytes, down_packets, up_packets)
+    following = Tunnels(
+        Counters(*(each.outer for each in fields)),
+        {account: Counters(*(each.inner.get(account, 0) for each in fields)) for account in reading.tunnels.inner},
+    )
+    given = {
+        account: Counters(*(each.given.get(account, 0) for each in fields))
+        for account in {ACCOUNT_ROUTER: 0, **reading.tunnels.inner}
+    }
+    corrections = {
+        account: _correction(counters, following.inner.get(account, NOTHING) - booked.inner.get(account, NOTHING))
+        for account, counters in given.items()
+    }
+    return Shares(
+        {account: counters for account, counters in given.items() if counters},
+        {account: budget for account, budget in corrections.items() if budget != UNUSED},
+        following,
+    )
+
+
+def added(usage: Usage, given: Mapping[Account, Counters], owners: Mapping[Account, ClientKey]) -> Usage:
+    """`usage` with what accounts got of tunnels."""
+    following = dict(usage)
+    for account, counters in given.items():
+        client = owners[account]
+        following[client] = following.get(client, NOTHING) + counters
+    return following
+
+
+def corrected(
+    moved: Mapping[Subject, Budget], corrections: Mapping[Subject, Budget], chains: Mapping[Subject, Sequence[Subject]]
+) -> Mapping[Subject, Budget]:
+    """`moved` with `corrections`, for their subjects and the groups above them; everyone has the bytes on the WAN."""
+    following = dict(moved)
+    for subject, more in corrections.items():
+        for each in chains.get(subject, (subject,)):
+            if each != EVERYONE:
+                following[each] = following.get(each, UNUSED) - (UNUSED - more)
+    return following
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """One kind of count: what is booked of it from now on, and what each account gets of that."""
+
+    outer: int
+    inner: Counts
+    given: Counts
+
+
+def _shared(name: str, booked: Tunnels, seen: Tunnels, now: Tunnels) -> _Shared:
+    """`seen`: at the last reading; what was not booked then is a reading old, and does not wait any longer."""
+    before: int = getattr(booked.outer, name)
+    outer = max(0, getattr(now.outer, name) - before)
+    old = max(0, getattr(seen.outer, name) - before)
+    inner = {account: getattr(counters, name) for account, counters in booked.inner.items()}
+    claims = {account: max(0, getattr(c, name) - inner.get(account, 0)) for account, c in now.inner.items()}
+    waited = {account: max(0, getattr(c, name) - inner.get(account, 0)) for account, c in seen.inner.items()}
+    claimed = sum(claims.values())
+    satisfied = claims if outer >= claimed else _in_proportion(outer, claims)
+    unclaimed = min(old, max(0, outer - claimed))
+    extra = min(unclaimed, claimed * MOST_EXTRA // 100)
+    given = _in_proportion(min(outer, claimed) + extra, claims)
+    given[ACCOUNT_ROUTER] = given.get(ACCOUNT_ROUTER, 0) + unclaimed - extra
+    consumed = {account: max(satisfied[account], waited.get(account, 0)) for account in claims}
+    return _Shared(
+        before + sum(given.values()),
+        {account: inner.get(account, 0) + size for account, size in consumed.items()},
+        given,
+    )
+
+
+def _in_proportion(size: int, claims: Counts) -> dict[Account, int]:
+    """`size`, to the last unit."""
+    left, total = size, sum(claims.values())
+    found = {}
+    for account, claim in claims.items():
+        found[account] = left * claim // total if total else 0
+        left, total = left - found[account], total - claim
+    return found
+
+
+def _correction(given: Counters, claimed: Counters) -> Budget:
+    more = given - claimed
+    return Budget(more.total_bytes, more.down_bytes, more.up_bytes)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A WireGuard tunnel from the lab's router to its internet host, in user space. Owns both processes and interfaces.
+
+    router  wgaPID 10.99.N.2 --NAT--  UDP over wan0  -- ENDPOINT:PORT, 10.99.N.1 wgbPID  internet host
+
+What is sent to `through` goes in. The carrier sees UDP to and from `endpoint` only.
+"""
+
+import itertools
+import os
+import subprocess
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from esimshaper.lab import Lab
+from esimshaper.lab.namespaces import Host, wait_until
+
+PORT = 51820
+SOCKETS = Path("/var/run/wireguard")
+_numbers = itertools.count()
+
+
+class Vpn:
+    """`endpoint`: an address of the internet host; `through`: addresses of it that are reached by the tunnel."""
+
+    def __init__(self, lab: Lab, endpoint: str, through: Sequence[str], *, keepalive: int = 0) -> None:
+        number = next(_numbers)
+        self.lab, self.endpoint, self.through = lab, endpoint, through
+        self.port = PORT + number
+        self.interface, self._far = f"wga{os.getpid()}{number}", f"wgb{os.getpid()}{number}"
+        self._near_net, self._near_net6 = f"10.99.{number}", f"fd99:{number:x}::"
+        self._keepalive = keepalive
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            keys = [self._start(self.lab.router, self.interface), self._start(self.lab.internet, self._far)]
+            self._connect(*keys)
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _start(self, host: Host, name: str) -> str:
+        """The public key of a new interface."""
+        process = host.popen(["wireguard-go", "-f", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._stack.callback(process.wait, 10)
+        self._stack.callback(process.kill)
+        self._stack.callback((SOCKETS / f"{name}.sock").unlink, missing_ok=True)
+        wait_until(f"the start of {name}", lambda: process.poll() is not None or (SOCKETS / f"{name}.sock").exists())
+        private = host.run(["wg", "genkey"]).strip()
+        host.run(["wg", "set", name, "private-key", "/dev/stdin"], text_in=private)
+        return host.run(["wg", "pubkey"], text_in=private).strip()
+
+    def _connect(self, near: str, far: str) -> None:
+        outside = f"[{self.endpoint}]" if ":" in self.endpoint else self.endpoint
+        peer = ["allowed-ips", "0.0.0.0/0,::/0", "persistent-keepalive", str(self._keepalive)]
+        self.lab.internet.run(["wg", "set", self._far, "listen-port", str(self.port), "peer", near, *peer[:2]])
+        self.lab.router.run(["wg", "set", self.interface, "peer", far, "endpoint", f"{outside}:{self.port}", *peer])
+        for host, name, last in ((self.lab.router, self.interface, 2), (self.lab.internet, self._far, 1)):
+            host.ip(
+                f"addr add {self._near_net}.{last}/24 dev {name}",
+                f"addr add {self._near_net6}{last}/64 dev {name}",
+                f"link set {name} up",
+            )
+        self.lab.router.ip(*(f"route replace {address} dev {self.interface}" for address in self.through))
+        rule = "add rule {0} vpn postrouting oifname {1} masquerade"
+        chain = "add table {0} vpn\nadd chain {0} vpn postrouting {{ type nat hook postrouting priority srcnat; }}"
+        lines = [line.format(family, self.interface) for family in ("ip", "ip6") for line in (chain, rule)]
+        self.lab.router.run(["nft", "-f", "-"], text_in="\n".join(lines) + "\n")
+
+    @property
+    def setting(self) -> str:
+        """As in `wan.tunnels`."""
+        return f"{{interface: {self.interface}, port: {self.port}}}"
