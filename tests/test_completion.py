@@ -95,11 +95,11 @@ def test_tab_completes(shell, typed):
     shell.type(f"\x15esimshaper {typed}\t", TYPED[typed])
 
 
-def test_tab_twice_shows_the_verbs_and_no_names_of_others(shell):
-    shell.type("\x15esimshaper h\x08\t\t", "unload")
+def test_tab_twice_shows_all_verbs(shell):
+    shell.type("\x15esimshaper \t\t", "unload")
 
 
-def test_without_a_daemon_tab_says_nothing(tmp_path):
+def test_without_a_daemon_no_names_are_offered(tmp_path):
     done = esimshaper("completion", "subjects", "--socket", tmp_path / "none.sock")
     assert (done.returncode, done.stdout) == (3, "")
 
