@@ -14,6 +14,7 @@ PACKAGES_RUN := python3 $(call control,Depends)
 PACKAGES_DEB := $(filter-out debhelper-compat dh-sequence-%,$(call control,Build-Depends))
 PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-ping kmod mount util-linux
 PACKAGES_TEST := $(PACKAGES_DEMO) $(PACKAGES_DEB) python3-pytest python3-hypothesis python3-venv python3-hatchling clang \
+	wireguard-go wireguard-tools \
 	shellcheck yamllint lintian man-db mandoc zsh mmdebstrap systemd-container
 # Debian 12 has no ruff, and another mypy than Debian 13.
 PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113
@@ -24,6 +25,8 @@ prefix ?= /usr
 program := $(DESTDIR)$(prefix)/lib/esimshaper
 share := $(DESTDIR)$(prefix)/share
 config := $(DESTDIR)/etc/esimshaper
+pages := man/man5/esimshaper.yaml.5 man/man8/esimshaper.8 bash-completion/completions/esimshaper \
+	zsh/vendor-completions/_esimshaper
 
 .NOTPARALLEL:
 .PHONY: help demo test bench lint linters deb install uninstall root \
@@ -123,11 +126,13 @@ install: $(if $(DESTDIR),,root packages-run)
 	install -D -m 644 -t '$(share)/esimshaper/prometheus' contrib/prometheus/*
 	install -D -m 644 -t '$(share)/doc/esimshaper' README.md CHANGELOG.md LICENSE etc/esimshaper.yaml
 	test -e '$(config)/esimshaper.yaml' || install -m 644 etc/esimshaper.yaml '$(config)'
-	install -d '$(share)/man/man5' '$(share)/man/man8' '$(share)/bash-completion/completions' '$(share)/zsh/vendor-completions'
-	$(PYTHON) -B -m esimshaper.manual 5 >'$(share)/man/man5/esimshaper.yaml.5'
-	$(PYTHON) -B -m esimshaper.manual 8 >'$(share)/man/man8/esimshaper.8'
-	$(PYTHON) -B -m esimshaper completion bash >'$(share)/bash-completion/completions/esimshaper'
-	$(PYTHON) -B -m esimshaper completion zsh >'$(share)/zsh/vendor-completions/_esimshaper'
+	cd '$(share)' && install -d $(dir $(pages))
+	$(PYTHON) -B -m esimshaper.manual 5 >'$(share)/$(word 1,$(pages))'
+	$(PYTHON) -B -m esimshaper.manual 8 >'$(share)/$(word 2,$(pages))'
+	$(PYTHON) -B -m esimshaper completion bash >'$(share)/$(word 3,$(pages))'
+	$(PYTHON) -B -m esimshaper completion zsh >'$(share)/$(word 4,$(pages))'
+	chmod -R a+rX '$(program)' # whatever the umask is
+	cd '$(share)' && chmod a+r $(pages)
 	install -D -m 644 -t '$(DESTDIR)$(prefix)/lib/systemd/system' systemd/*.service
 	install -D -m 644 -t '$(DESTDIR)$(prefix)/lib/systemd/catalog' systemd/*.catalog
 	install -D -m 644 systemd/esimshaper.sysusers '$(DESTDIR)$(prefix)/lib/sysusers.d/esimshaper.conf'
@@ -140,8 +145,7 @@ uninstall: root
 	test ! -x '$(prefix)/bin/esimshaper' || '$(prefix)/bin/esimshaper' unload
 	rm -rf '$(prefix)/lib/esimshaper' '$(prefix)/share/esimshaper' '$(prefix)/share/doc/esimshaper'
 	rm -f '$(prefix)/bin/esimshaper' '$(prefix)/lib/systemd/catalog/'esimshaper*.catalog \
-		'$(prefix)/lib/systemd/system/'esimshaper*.service '$(prefix)/lib/sysusers.d/esimshaper.conf' \
-		'$(prefix)/share/man/man5/esimshaper.yaml.5' '$(prefix)/share/man/man8/esimshaper.8' \
-		'$(prefix)/share/bash-completion/completions/esimshaper' '$(prefix)/share/zsh/vendor-completions/_esimshaper'
+		'$(prefix)/lib/systemd/system/'esimshaper*.service '$(prefix)/lib/sysusers.d/esimshaper.conf'
+	cd '$(prefix)/share' && rm -f $(pages)
 	test ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
 	@echo 'The configuration (/etc/esimshaper) and the history (/var/lib/esimshaper) are still there.'
