@@ -26,6 +26,7 @@ from esimshaper.core.state import Booking, State
 from esimshaper.daemon.answers import Answers
 from esimshaper.daemon.enforcer import Enforcer
 from esimshaper.daemon.guarding import Guarding
+from esimshaper.daemon.manager import Manager
 from esimshaper.daemon.observer import Observer
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge import control, metrics, service
@@ -77,7 +78,7 @@ class Daemon:
         self._look_around = True
         self._stopping = False
         self._saving: asyncio.Task[None] | None = None
-        self._told = ""
+        self._manager = Manager()
 
     async def serve(self) -> None:
         """Until SIGTERM or SIGINT."""
@@ -91,7 +92,7 @@ class Daemon:
             if ticks % SLOW_TICKS == 0:
                 self._look_around = True
             self._tick()
-            self._tell_manager()
+            self._manager.ticked(self._state, self._facts(), self._enforcer.problems, time.monotonic())
             ticks += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), TICK_SECONDS - time.monotonic() % TICK_SECONDS)
@@ -115,7 +116,7 @@ class Daemon:
         self._cleanup.callback(self._socket.unlink, missing_ok=True)  # not before: only now is it ours
         self._cleanup.callback(answering.stop)
         self._serve_metrics()
-        self._tell_manager(ready=True)
+        self._manager.ready()
 
     def _serve_metrics(self) -> None:
         listen, files = self._settings.metrics.listen, self._settings.metrics.tls
@@ -273,21 +274,13 @@ class Daemon:
             groups=self._rules.groups,
         )
 
-    def _tell_manager(self, *, ready: bool = False) -> None:
-        """Each change once."""
-        missing = dict.fromkeys(a.problem for a in self._state.attachments if not a.attached)
-        status = f"not everything is counted: {'; '.join(missing)}" if missing else "counting"
-        if ready or status != self._told:
-            service.tell_manager(ready=ready, status=f"{self._settings.wan.interface}: {status}")
-        self._told = status
-
     def _stop(self) -> None:
         self._stopping = True
         self._wake.set()
 
     async def _finish(self) -> None:
         """The last bytes are saved; what is in the kernel stays and goes on counting."""
-        service.tell_manager(stopping=True, status="saving")
+        self._manager.stopping()
         while self._saving and not self._saving.done():  # one that resumes late may hand out another
             await self._saving
         resumed = None if self._storage.is_open else await self._resumed()

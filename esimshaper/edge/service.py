@@ -5,13 +5,15 @@ manager.
 systemd/esimshaper*.catalog explain each MESSAGE_ID to people, in their language: `journalctl -x`.
 """
 
+import contextlib
 import copy
 import logging
 import os
+import socket
 import sys
 from collections.abc import Callable, Mapping
 
-from systemd import daemon, journal
+from systemd import journal
 
 from esimshaper.core.limits import Notice, NoticeKind, Subject, SubjectKind
 from esimshaper.core.model import ClientKey
@@ -80,10 +82,24 @@ def announce(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> 
         log.warning("%s (without its fields in the journal: %s)", notice.text, error.strerror, extra=identified)
 
 
-def tell_manager(*, ready: bool = False, stopping: bool = False, status: str = "") -> None:
-    """What systemd shows in `systemctl status`; nothing happens when it did not start us."""
-    lines = [*(["READY=1"] if ready else []), *(["STOPPING=1"] if stopping else []), f"STATUS={status}"]
-    daemon.notify("\n".join(lines))
+def tell_manager(*, ready: bool = False, ticked: bool = False, stopping: bool = False, status: str = "") -> None:
+    """`ticked` feeds the watchdog, `status` is what `systemctl status` shows from now on (empty: as before).
+
+    Nothing happens when systemd did not start us.
+    """
+    line = f"STATUS={' '.join(status.split())}"
+    told = {"READY=1": ready, "WATCHDOG=1": ticked, "STOPPING=1": stopping, line: bool(status)}
+    _notify("\n".join(line for line, wanted in told.items() if wanted))
+
+
+def _notify(message: str) -> None:
+    """As sd_notify(3), but never waits: limits and history must go on when systemd itself is stuck."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(0)
+        sock.sendto(message.encode(), f"\0{address[1:]}" if address.startswith("@") else address)
 
 
 def _is_told_always(record: logging.LogRecord) -> bool:
