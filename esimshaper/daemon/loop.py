@@ -125,7 +125,9 @@ class Daemon:
         self._cleanup.callback(served.stop)
         log.info("metrics at %s://%s/metrics", "https" if files else "http", served.address)
         if not (files or listen.is_local):
-            log.warning("metrics are in the clear: who reaches %s reads who uses how much (metrics.tls)", served.address)
+            log.warning(
+                "metrics are in the clear: who reaches %s reads who uses how much (metrics.tls)", served.address
+            )
 
     def _metrics(self) -> tuple[Metric, ...]:
         return report_metrics.metrics(self._state, self._facts())
