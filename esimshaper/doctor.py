@@ -145,7 +145,9 @@ def verdict(findings: Sequence[Finding]) -> str:
     if problems:
         return f"This box cannot meter truthfully yet: {problems} problem{'s' if problems > 1 else ''} to solve."
     doubts = sum(one.level is Level.WARNING for one in findings)
-    words = "This box can meter truthfully." + (f" See the {doubts} warning{'s' if doubts > 1 else ''}." * bool(doubts))
+    unseen = any(one.sentence.startswith(diagnosis.UNSEEN) for one in findings)
+    words = "As far as could be seen, this" if unseen else "This"
+    words += " box can meter truthfully." + (f" See the {doubts} warning{'s' if doubts > 1 else ''}." * bool(doubts))
     if _measured(findings):
         return words
     return f"{words}\nTo see it proved with known bytes, without using any data: sudo esimshaper doctor --self-test"

@@ -115,12 +115,12 @@ def diagnose(facts: Facts) -> tuple[Finding, ...]:
     return tuple(finding for check in CHECKS for finding in check(facts))
 
 
+UNSEEN = "Could not be looked at"
+
+
 def unknown(facts: Facts) -> tuple[Finding, ...]:
     """What could not be looked at, and why."""
-    return tuple(
-        Finding.warning(check, f"Could not be looked at: {reason.rstrip('.')}.")
-        for check, reason in facts.unknown.items()
-    )
+    return tuple(Finding.warning(check, f"{UNSEEN}: {reason.rstrip('.')}.") for check, reason in facts.unknown.items())
 
 
 def _sentence(text: str) -> str:

@@ -8,7 +8,6 @@ import ctypes
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -31,7 +30,7 @@ from esimshaper.core.facts import (
     Running,
     Wanted,
 )
-from esimshaper.edge import probe_bpf, probe_limits, probe_nft, probe_service
+from esimshaper.edge import probe_bpf, probe_child, probe_limits, probe_nft, probe_service
 
 T = TypeVar("T")
 
@@ -39,7 +38,6 @@ BPFFS = "/sys/fs/bpf"
 BPF_FS_MAGIC, TMPFS_MAGIC, RAMFS_MAGIC = 0xCAFE4A11, 0x01021994, 0x858458F6  # include/uapi/linux/magic.h
 LIBBPF = "libbpf.so.1"
 DEBIAN_PYTHON = "/usr/bin/python3"
-CHILD_SECONDS = 30
 SOCKET_SECONDS = 2.0
 
 # include/uapi/linux/capability.h
@@ -141,11 +139,9 @@ def _file_system(path: Path) -> int:
 def compiler() -> Compiler:
     """Debian's bcc, imported in a child process because it brings LLVM along. PyPI's `bcc` has no BPF.load_func."""
     python = DEBIAN_PYTHON if Path(DEBIAN_PYTHON).exists() else sys.executable
-    done = subprocess.run(
-        [python, "-P", "-c", _IMPORT_BCC], capture_output=True, text=True, timeout=CHILD_SECONDS, check=False
-    )
+    done = probe_child.finish([python, "-P", "-c", _IMPORT_BCC])
     if done.returncode:
-        return Compiler(python, detail=(done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])
+        return Compiler(python, detail=probe_child.last_words(done))
     return Compiler(python, version=str(json.loads(done.stdout)))
 
 

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 
 from esimshaper import doctor
-from esimshaper.core.facts import Finding, Level
+from esimshaper.core import diagnosis
+from esimshaper.core.facts import Facts, Finding, Level
 from tests.edge.boxes import WAN_AND_LAN, needs_root, nft, on_a_box
 
 CONFIG = """
@@ -87,6 +88,13 @@ def test_a_configuration_that_was_named_but_is_not_there_is_a_problem(tmp_path: 
 def test_who_may_not_look_gets_no_verdict() -> None:
     findings = [Finding.problem("privileges", "CAP_BPF missing.", "sudo"), Finding.problem("kernel", "Forbidden.")]
     assert doctor.verdict(findings).startswith("Not enough could be seen to tell. Run it as root")
+
+
+def test_a_verdict_on_half_of_it_says_so() -> None:
+    unseen = diagnosis.unknown(Facts(unknown={"kernel": "it took more than 120 seconds"}))
+    assert doctor.verdict(unseen).startswith(
+        "As far as could be seen, this box can meter truthfully. See the 1 warning"
+    )
 
 
 def test_a_wrong_configuration_is_a_problem_for_each_mistake(tmp_path: Path) -> None:
