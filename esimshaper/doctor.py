@@ -80,6 +80,7 @@ def _wanted(config: Path, *, asked: bool) -> tuple[Wanted | None, list[Finding]]
         shapes=ActionKind.THROTTLE in actions or bool(wan.download or wan.upload),
         blocks=ActionKind.BLOCK in actions,
         replaces_qdisc=wan.replace_qdisc,
+        tunnels=tuple(tunnel.interface for tunnel in wan.tunnels),
         files=tuple(map(str, (config, *sorted((config.parent / "conf.d").glob("*.yaml"))))),
     )
     return wanted, [Finding.ok("configuration", f"{config} is right.")]

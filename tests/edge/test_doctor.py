@@ -73,6 +73,18 @@ def test_a_modem_with_another_name_is_found(tmp_path: Path) -> None:
     assert (wan.level, wan.hint.startswith("wwan3 may be it")) == (Level.WARNING, True), wan
 
 
+@needs_root
+def test_a_vpn_of_the_router_is_told_of_until_it_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "esimshaper.yaml"
+    setup = WAN_AND_LAN + "ip tuntap add vpn0 mode tun; ip link set vpn0 up"
+    found = []
+    for tunnels in ("", "{interface: vpn0, port: 1194}"):
+        config.write_text(CONFIG.replace("wan0}", f"wan0, tunnels: [{tunnels}]}}"))
+        findings: list[Finding] = on_a_box(f"doctor.examine(Path({str(config)!r}))", setup)
+        found.append([one.level for one in findings if one.check == "tunnels"])
+    assert found == [[Level.NOTE], []]
+
+
 def test_without_a_configuration_doctor_says_what_it_did_not_look_at(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(doctor, "CONFIG", tmp_path / "none.yaml")
     (finding,) = [one for one in doctor.examine() if one.check == "configuration"]
