@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge: the HTTP server that control and metrics share, on cheroot. In: a WSGI application. Owns: a listening socket.
 
-The one module that other edges may import. Applications run in a few worker threads, so they must only read what may be
+A binding that other edges may import. Applications run in a few worker threads, so they must only read what may be
 read from any thread (the daemon hands out immutable snapshots).
 
 A client can hold a worker for DEADLINE seconds at most, and for HURRIED while others wait, however slowly it shakes
