@@ -7,6 +7,7 @@ observer.py, storage.py, answers.py          the edges it sees, saves and answer
 
 import asyncio
 import contextlib
+import faulthandler
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,7 @@ def run(config: Path, socket: Path | None, *, may_build: bool = True) -> int:
 
     Raises SettingsError.
     """
+    faulthandler.enable(all_threads=False)  # a watchdog ends us by SIGABRT: say where the tick hung
     memory.share_one_arena()
     settings = settings_file.load(config)
     quiet = Quiet()

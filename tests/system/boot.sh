@@ -16,13 +16,13 @@ done
 mount -t tmpfs -o mode=755 system "$place"
 mkdir "$place/written" "$place/work" "$place/root" "$place/bpf"
 mount -t overlay -o "lowerdir=$tree,upperdir=$place/written,workdir=$place/work" system "$place/root"
-mount -t bpf bpf "$place/bpf" # in a container systemd does not
+mount -t bpf -o mode=700 bpf "$place/bpf" # as systemd does, but not in a container
 mkdir -p /run/systemd/nspawn
 mount -t tmpfs nspawn /run/systemd/nspawn # its locks
 
-# All capabilities that a router needs; this machine keeps its clock and its modules.
+# All capabilities that a router needs; this machine keeps its clock, which can be asked, and its modules.
 # network: /proc/sys/net, which is that of the namespace, is writable. The other settings are those of this machine.
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
 exec systemd-nspawn --quiet --boot --directory="$place/root" --machine="$name" --register=no --keep-unit \
-	--capability=all --drop-capability=CAP_SYS_MODULE,CAP_SYS_TIME,CAP_SYS_RAWIO --system-call-filter=bpf --bind="$place/bpf:/sys/fs/bpf" --link-journal=no --timezone=off \
+	--capability=all --drop-capability=CAP_SYS_MODULE,CAP_SYS_TIME,CAP_SYS_RAWIO --system-call-filter="bpf adjtimex" --bind="$place/bpf:/sys/fs/bpf" --link-journal=no --timezone=off \
 	--resolv-conf=off --console=pipe "$@"
