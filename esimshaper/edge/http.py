@@ -95,6 +95,9 @@ def listen_tcp(
     Raises Unusable if the address is not ours or is in use.
     """
     where = _host_port(host, port)
+    if certificates:
+        with suppress(UnusableFileError):
+            certificates.context()  # which says now what is wrong, and not only when somebody comes
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0][0]
     except socket.gaierror as error:

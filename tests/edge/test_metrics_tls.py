@@ -114,10 +114,12 @@ def test_a_renewed_certificate_is_used_at_once_and_half_of_one_never(authority, 
     assert serial(address, authority) != first
 
 
-def test_a_certificate_may_come_later_than_the_daemon(authority, serve, tmp_path):
+def test_a_certificate_may_come_later_than_the_daemon(authority, serve, tmp_path, caplog):
     place = tmp_path / "later.crt", tmp_path / "later.key"
     address = serve(*place)
+    assert [record.message.startswith(f"metrics: there is no {place[0]}") for record in caplog.records] == [True]
     assert refused(address, client(authority))
+    assert len(caplog.records) == 1
     for made, wanted in zip(authority.sign("router"), place, strict=True):
         shutil.copy(made, wanted)
     assert "esimshaper_build_info" in scrape(address, client(authority))
