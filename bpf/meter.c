@@ -408,19 +408,9 @@ int wan_ingress_raw(struct __sk_buff *skb)
 	return wan_in(skb, (struct link){ .l2 = 0 });
 }
 
-int tunnel_egress_ethernet(struct __sk_buff *skb)
-{
-	return tunnel_out(skb, (struct link){ .l2 = 14 });
-}
-
 int tunnel_egress_raw(struct __sk_buff *skb)
 {
 	return tunnel_out(skb, (struct link){ .l2 = 0 });
-}
-
-int tunnel_ingress_ethernet(struct __sk_buff *skb)
-{
-	return tunnel_in(skb, (struct link){ .l2 = 14 });
 }
 
 int tunnel_ingress_raw(struct __sk_buff *skb)

@@ -49,7 +49,8 @@ class Enforcer:
         cleanup.callback(self._shaper.close)
         self._shaper.remove(keep=settings.wan.interface)
         self._departures = Departures(self._shaper, self._told)
-        self._refusal = Refusal(settings.wan.interface, settings.lan.mark_mask)
+        ways = (settings.wan.interface, *(tunnel.interface for tunnel in settings.wan.tunnels))
+        self._refusal = Refusal(ways, settings.lan.mark_mask)
         self._shaped: tuple[object, ...] | None = None
         self._policies: Mapping[Account, Policy] | None = None
         self._shaping_problems: tuple[str, ...] = ()

@@ -120,7 +120,7 @@ def _by_interface(attachments: Iterable[Attachment]) -> dict[str, tuple[Attachme
 
 
 def wanted_hooks(settings: Settings) -> tuple[tuple[str, Hook], ...]:
-    """LAN first, so that no upload reaches the WAN's hook before it can be marked; then tunnels, for the same reason."""
+    """LAN first, so that no upload reaches the WAN's hook before it can be marked; then tunnels, likewise."""
     sides = (Hook.TUNNEL_EGRESS, Hook.TUNNEL_INGRESS)
     return (
         *((interface, Hook.LAN_INGRESS) for interface in settings.lan.interfaces),

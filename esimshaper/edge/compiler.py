@@ -30,9 +30,7 @@ SCHEMA = 5
 PROGRAMS = (
     "lan_ingress_ethernet",
     "lan_ingress_raw",
-    "tunnel_egress_ethernet",
     "tunnel_egress_raw",
-    "tunnel_ingress_ethernet",
     "tunnel_ingress_raw",
     "wan_egress_ethernet",
     "wan_egress_raw",

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge: two tables of our own in nftables, by `nft`: what is not forwarded to the carrier. Packets to the router itself
-are not forwarded, so DNS, DHCP and its pages stay. Both tables know the WAN by number, so they hold for one that is made
-anew, whether a daemon sees that or not.
+are not forwarded, so DNS, DHCP and its pages stay. Both tables know the WAN by number, so they hold for one that is
+made anew, whether a daemon sees that or not.
 
 `esimshaper`: tells programs of blocked clients at once that they may not send. The block itself is the kernel program's
 at the WAN, which is exact and silent; without this table, programs would wait for answers that cannot come. New TCP
 connections get a reset, everything else ICMP "administratively prohibited". Live TCP connections pass, since the
-program at the WAN ends them on both sides; but not to an interface that has no program yet.
+program at the WAN ends them on both sides; but not to an interface that has no program yet, nor into a tunnel.
 
 `esimshaper_closed`, for on_failure: closed: lets pass what is counted and refuses everything else, for everybody.
 """
 
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from esimshaper.core.facts import mark_shift
 
@@ -24,10 +24,11 @@ NOBODY = 0
 
 
 class Refusal:
-    """Owns the first table. `mark_mask`: where the mark has the account. Without `nft` nobody is told, but blocked."""
+    """Owns the first table. `ways`: names of the WAN's interface and of those of tunnels. `mark_mask`: where the mark
+    has the account. Without `nft` nobody is told, but blocked."""
 
-    def __init__(self, wan: str, mark_mask: int) -> None:
-        self._wan = wan
+    def __init__(self, ways: Sequence[str], mark_mask: int) -> None:
+        self._ways = ways
         self._mask = mark_mask
         self._shift = mark_shift(mark_mask)
         self._refused: tuple[frozenset[int], int] | None = None  # unknown: an earlier daemon may have left its table
@@ -55,12 +56,13 @@ class Refusal:
 
     def _table(self, accounts: Iterable[int], link: int) -> str:
         marks = ", ".join(f"{account << self._shift:#x}" for account in sorted(accounts))
+        jumps = [f'oifname "{way}" meta mark & {self._mask:#x} == @blocked jump refuse' for way in self._ways]
         return f"""{_gone(TABLE)}
 table {TABLE} {{
     set blocked {{ type mark; elements = {{ {marks} }} }}
     chain forward {{
         type filter hook forward priority filter - 5; policy accept;
-        oifname "{self._wan}" meta mark & {self._mask:#x} == @blocked jump refuse
+        {"; ".join(jumps)}
     }}
     chain refuse {{
         tcp flags & (syn | ack) == syn reject with tcp reset
@@ -75,19 +77,21 @@ class Guard:
     """Owns the second table."""
 
     def __init__(self) -> None:
-        self._held: tuple[str, int] | None = None
+        self._held: tuple[str, int, frozenset[int]] | None = None
         self._written = ""
 
-    def hold(self, wan: str, link: int) -> str:
+    def hold(self, wan: str, link: int, tunnels: Iterable[int] = ()) -> str:
         """Forwards to and from the interface of this name only while it has this number (NOBODY: not at all).
 
+        tunnels: ports of those that the router itself sends there; they are held in the same way.
         What somebody did to the table is undone. A sentence if that did not work, else empty.
         """
-        if self._held == (wan, link) and _listed(CLOSED) == self._written:
+        wanted = wan, link, frozenset(tunnels)
+        if self._held == wanted and _listed(CLOSED) == self._written:
             return ""
-        problem = _nft(_closed(wan, link))
+        problem = _nft(_closed(*wanted))
         if not problem:
-            self._held, self._written = (wan, link), _listed(CLOSED)
+            self._held, self._written = wanted, _listed(CLOSED)
         return problem
 
     def release(self) -> None:
@@ -103,13 +107,22 @@ def remove() -> list[str]:
     return [f"nftables table {name}" for name in (TABLE, CLOSED) if f"table {name}" in there and not _nft(_gone(name))]
 
 
-def _closed(wan: str, link: int) -> str:
+def _closed(wan: str, link: int, tunnels: Iterable[int]) -> str:
+    drops = [
+        f'oifname "{wan}" meta oif != {link} meta l4proto {{ tcp, udp }} th {side} {port} drop'
+        for port in sorted(tunnels)
+        for side in ("sport", "dport")
+    ]
     return f"""{_gone(CLOSED)}
 table {CLOSED} {{
     chain forward {{
         type filter hook forward priority filter - 6; policy accept;
         oifname "{wan}" meta oif != {link} jump refuse
         iifname "{wan}" meta iif != {link} drop
+    }}
+    chain output {{
+        type filter hook output priority filter - 6; policy accept;
+        {"; ".join(drops)}
     }}
     chain refuse {{
         meta l4proto tcp reject with tcp reset

@@ -33,6 +33,7 @@ SIDES = {
     Hook.TUNNEL_INGRESS: INGRESS,
     Hook.TUNNEL_EGRESS: EGRESS,
 }
+TUNNEL_HOOKS = (Hook.TUNNEL_INGRESS, Hook.TUNNEL_EGRESS)
 
 LabelledProgram = Any
 """Anything with `fd` and `label`: the meter's Program."""
@@ -113,7 +114,7 @@ class TrafficControl:
     ) -> Attachment:
         if link is None:
             return Attachment(name, hook, attached=False, problem=f"interface {name} is not there")
-        if link.kind is None:
+        if link.kind is None or (hook in TUNNEL_HOOKS and link.kind != "raw"):
             return Attachment(name, hook, attached=False, problem=f"{name} has link type {link.type}, not understood")
         wanted = program(f"{hook.value}_{link.kind}")
         try:

@@ -109,7 +109,7 @@ class Router(View):
         command = [PYTHON, "-m", "esimshaper", "run", "--config", str(self.config)]
         with self.log.open("ab") as log:
             self.process = self.lab.router.popen(command, env=self.environment, stdout=log, stderr=log)
-        wait_until("the daemon's start", lambda: self._answers(attached=attached), timeout=20)
+        wait_until("the daemon's start", lambda: self._answers(attached=attached), timeout=60)
         return self
 
     def _answers(self, *, attached: bool) -> bool:

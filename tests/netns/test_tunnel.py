@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A VPN of the router: what is inside is the client's, with what the tunnel adds to it; the bill stays right."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from esimshaper.core.model import Counters
 from esimshaper.lab import Lab, Shape, WanKind, traffic
-from esimshaper.lab.namespaces import Host
+from esimshaper.lab.namespaces import Host, wait_until
 from tests.netns.router import Measure, Router, bytes_of
 from tests.netns.vpn import Vpn
 
@@ -30,8 +31,8 @@ def with_tunnels(place: Path, *tunnels: Vpn) -> None:
 
 def everything(client: Host, ipv4: str, ipv6: str) -> None:
     for server in (ipv4, ipv6):
-        client.call(traffic.tcp_down, server, 700_000)
-        client.call(traffic.tcp_up, server, 500_000)
+        client.call(traffic.tcp_down, server, 400_000)
+        client.call(traffic.tcp_up, server, 300_000)
         client.call(traffic.udp_up, server, 60_000, packet=100)
         client.call(traffic.udp_down, server, 60_000, packet=300)
         client.call(traffic.fragments, server)
@@ -77,9 +78,134 @@ def test_each_client_gets_what_its_tunnel_came_to_and_the_sum_is_the_bill(
         bob.call(traffic.tcp_down, lab.servers4[2], 400_000)
         moved = measure(router) - before
     in_tunnels = [moved.bill.of(end) for end in ends]
-    assert min(each.total_bytes for each in in_tunnels) > 2_000_000
+    assert min(each.total_bytes for each in in_tunnels) > 1_000_000
     assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
     assert moved.totals["unattributed"] == Counters()
     assert is_close(moved.totals["alice"], in_tunnels[0], 0.005)
     assert is_close(moved.totals["bob"], in_tunnels[1] + moved.bill.of(lab.servers4[2]), 0.005)
     assert moved.totals["router"].total_bytes < 20_000
+
+
+@pytest.fixture
+def tunnel(lab: Lab, tmp_path: Path) -> Iterator[Vpn]:
+    """One that everybody uses for the first four servers."""
+    with Vpn(lab, lab.servers4[7], (*lab.servers4[:4], *lab.servers6[:4])) as built:
+        with_tunnels(tmp_path, built)
+        yield built
+
+
+def quota(row: str) -> str:
+    return f"{ROW}quotas: [{{{row}}}]\n"
+
+
+def used(router: Router, subject: str) -> int:
+    return next(int(r["used_bytes"]) for r in router.get("/v1/quotas")["quotas"] if r["subject"] == subject)
+
+
+def level(router: Router, client: str) -> str:
+    return next(str(c["state"]["level"]) for c in router.get("/v1/clients")["clients"] if c["client"] == client)
+
+
+def passes(client: Host, server: str) -> bool:
+    try:
+        return client.call(traffic.ping, server, count=1).down > 0
+    except OSError:
+        return False
+
+
+def test_limit_cuts_a_client_in_the_tunnel_and_nobody_else(
+    make_router: Callable[..., Router], lab: Lab, tunnel: Vpn
+) -> None:
+    router = make_router(lab, quota("name: daily, for: each-client, limit: 1MB, period: day, then: block")).start()
+    before = measure(router)
+    alice, bob = lab.clients
+    with pytest.raises(OSError):
+        alice.call(traffic.tcp_down, lab.servers4[0], 10_000_000, timeout=5)
+    wait_until("the verdict", lambda: level(router, "alice") == "blocked", timeout=5)
+    assert not passes(alice, lab.servers4[1])
+    assert not passes(alice, lab.servers4[5]), "by no tunnel either"
+    bob.call(traffic.tcp_down, lab.servers4[0], 200_000)
+    moved = measure(router) - before
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+    assert 1_000_000 <= moved.totals["alice"].total_bytes <= 1_200_000
+    resets = moved.totals["alice"].total_bytes - used(router, "client/alice")  # billed, and held against nobody
+    assert 0 <= resets < 1000
+    assert used(router, "client/bob") == moved.totals["bob"].total_bytes
+    assert level(router, "bob") == "open"
+
+
+def test_limit_in_the_tunnel_holds_while_the_daemon_is_dead(
+    make_router: Callable[..., Router], lab: Lab, tunnel: Vpn
+) -> None:
+    router = make_router(lab, quota("name: daily, for: each-client, limit: 1MB, period: day, then: block")).start()
+    alice = lab.clients[0]
+    assert passes(alice, lab.servers4[0])
+    before = measure(router)
+    router.kill()
+    with pytest.raises(OSError):
+        alice.call(traffic.tcp_up, lab.servers4[0], 10_000_000, timeout=5)
+    router.start()
+    moved = measure(router) - before
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+    assert 900_000 <= moved.totals["alice"].up_bytes <= 1_000_000
+
+
+def test_throttled_client_keeps_its_rate_in_the_tunnel(
+    make_router: Callable[..., Router], lab: Lab, tunnel: Vpn
+) -> None:
+    row = "name: daily, for: client/alice, limit: 100KB, period: day, then: {throttle: 512kbit}"
+    router = make_router(lab, quota(row)).start()
+    alice = lab.clients[0]
+    alice.call(traffic.tcp_down, lab.servers4[0], 100_000)
+    wait_until("the verdict", lambda: level(router, "alice") == "throttled", timeout=5)
+    for move in (traffic.udp_down, traffic.udp_up):
+        before, began = measure(router), time.monotonic()
+        alice.call(move, lab.servers4[0], 150_000, bits=1_000_000)
+        moved, seconds = measure(router) - before, time.monotonic() - began
+        assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+        events = {each["reason"] for each in router.get("/v1/status")["events"]}
+        assert "tunnel_paced" in events
+    assert moved.totals["alice"].up_bytes <= 512_000 / 8 * (seconds + 0.5)
+
+
+def test_everyones_limit_counts_each_byte_once_and_who_is_allowed_by_hand_goes_on(
+    make_router: Callable[..., Router], lab: Lab, tunnel: Vpn
+) -> None:
+    router = make_router(lab, quota("name: plan, for: everyone, limit: 1MB, period: day, then: block")).start()
+    alice, bob = lab.clients
+    before = measure(router)
+    alice.call(traffic.tcp_down, lab.servers4[0], 300_000)
+    bob.call(traffic.tcp_down, lab.servers4[5], 100_000)
+    moved = measure(router) - before
+    assert used(router, "everyone") == moved.bill.total.total_bytes
+    with pytest.raises(OSError):
+        alice.call(traffic.tcp_down, lab.servers4[0], 10_000_000, timeout=5)
+    wait_until("the verdict", lambda: level(router, "alice") == "blocked", timeout=5)
+    assert not passes(bob, lab.servers4[0])
+    assert router.run("allow", "alice", "--socket", str(router.socket)).returncode == 0
+    assert passes(alice, lab.servers4[0])
+    assert not passes(bob, lab.servers4[0])
+
+
+def test_tunnel_that_vanishes_and_a_daemon_that_is_killed_lose_no_byte(
+    make_router: Callable[..., Router], tmp_path: Path, lab: Lab
+) -> None:
+    router = make_router(lab, ROW)
+    alice, bob = lab.clients
+    with Vpn(lab, lab.servers4[7], lab.servers4[:4]) as first:
+        with_tunnels(tmp_path, first)
+        before = measure(router.start())
+        going = alice.start(traffic.tcp_up, lab.servers4[0], 1_000_000)
+        bob.call(traffic.tcp_down, lab.servers4[1], 300_000)
+        router.kill()
+        bob.call(traffic.tcp_down, lab.servers4[1], 300_000)
+        router.start()
+        going.result(60)
+        middle = measure(router) - before
+    bob.call(traffic.tcp_down, lab.servers4[0], 300_000)  # not by a tunnel any more
+    after = measure(router) - before
+    assert bytes_of(middle.sum) == bytes_of(middle.bill.total)
+    assert is_close(middle.totals["alice"] + middle.totals["bob"], middle.bill.of(lab.servers4[7]), 0.005)
+    assert bytes_of(after.sum) == bytes_of(after.bill.total)
+    assert after.totals["bob"].down_bytes - middle.totals["bob"].down_bytes >= 300_000
+    assert "wga" in " ".join(router.get("/v1/status")["wan"]["problems"])
