@@ -13,6 +13,7 @@ from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
 from esimshaper.lab.world import LAN4
 from tests.netns.router import PYTHON, Router, bytes_of
+from tests.netns.vpn import Vpn
 
 CLOSED = "on_failure: closed\n"
 DIES = """\
@@ -154,6 +155,20 @@ def test_closed_shuts_out_a_modem_that_came_back_while_the_daemon_was_dead(
     assert passes(lab, lab.clients[0])
     lab.recreate_wan()
     wait_until("traffic with the daemon alive", lambda: passes(lab, lab.clients[0]))
+
+
+def test_closed_holds_tunnels_of_the_router_too(make: Callable[..., Router], lab: Lab, bpffs: Path) -> None:
+    """What clients send there leaves as packets of the router itself, which is not held otherwise."""
+    with Vpn(lab, lab.servers4[0], [lab.servers4[1]]) as vpn:
+        router = make(f"{CLOSED}wan: {{interface: wan0, tunnels: [{vpn.setting}]}}\n")
+        router.config.write_text("\n".join(router.config.read_text().splitlines()[1:]) + "\n")  # which had wan, too
+        start_in_vain(router, bpffs)
+        before = lab.carrier.settle()
+        with pytest.raises(TimeoutError):
+            lab.clients[0].call(traffic.tcp_up, lab.servers4[1], 1000, timeout=2)
+        assert bytes_of((lab.carrier.settle() - before).of(vpn.endpoint)) == (0, 0)
+        router.start()
+        assert lab.clients[0].call(traffic.tcp_up, lab.servers4[1], 1000).up > 1000
 
 
 def test_a_guard_that_somebody_flushed_is_put_back(make: Callable[..., Router], lab: Lab, bpffs: Path) -> None:
