@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from esimshaper import __version__, cli_base, cli_completion, cli_limits
+from esimshaper import __version__, cli_base, cli_completion, cli_limits, cli_reload
 from esimshaper.cli_base import (
     DONE,
     FAILED,
@@ -223,6 +223,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_daemon_verbs(verbs)
     _add_asking_verbs(verbs)
     cli_limits.add_verbs(verbs)
+    cli_reload.add_verb_reload(verbs)
     _add_other_verbs(verbs)
     cli_completion.add_verbs(verbs)
     return parser

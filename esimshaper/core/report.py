@@ -24,9 +24,12 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "events": [{"reason", "packets", "bytes", "unattributed": bool}],    only those that are not zero
                "quotas": {"count": int, "top": [quota]},    the shared ones, and clients that were warned or are out
                "by_hand": [by_hand],                                 quota and by_hand as in report_quotas.py
+               "configuration": {"accepted": bool, "loaded", "loaded_unix"},    accepted: false after a refused reload
                "storage": {"problem": sentence or null, "unsaved_bytes": int}}
     clients   {"clients": [client]}, most bytes today first
     flows     {"count": int, "flows": [flow]}, count: how many `limit` was applied to
+    reload    {"applied": bool, "changes": [sentence], "notes": [sentence]}, changes: what is or would be another;
+                                                             notes: what cannot be done yet
     history   {"by": "hour", "client": label or null for everyone,
                "rows": [usage + {"start", "start_unix", "estimated": bool}]}, oldest first
 """
@@ -55,7 +58,7 @@ from esimshaper.core.model import (
 )
 from esimshaper.core.report_metrics import events
 from esimshaper.core.report_quotas import by_hand_entries, glance, state_entry
-from esimshaper.core.report_words import Document, Facts, identity, iso, known_keys, names, new_document, wasted
+from esimshaper.core.report_words import Document, Facts, identity, iso, known_keys, moment, names, new_document, wasted
 from esimshaper.core.state import State
 
 TOP_CLIENTS = 5
@@ -115,6 +118,10 @@ def status_document(state: State, facts: Facts, today: Usage, month: Usage) -> D
         ],
         "quotas": glance(state, facts),
         "by_hand": by_hand_entries(state, facts),
+        "configuration": {
+            "accepted": facts.config_ok,
+            **moment("loaded", int(facts.config_loaded.timestamp()) if facts.config_loaded else None, facts.now.tzinfo),
+        },
         "storage": {"problem": facts.storage_problem or None, "unsaved_bytes": state.unsaved_bytes},
     }
 
@@ -128,6 +135,11 @@ def flows_document(state: State, now: datetime, flows: Iterable[Flow], *, count:
     """Flows as chosen, in their order. `count`: how many there were to choose from. See the module's docstring."""
     entries = [_flow(identity(state, flow.client), flow) for flow in flows]
     return new_document(now) | {"count": count, "flows": entries}
+
+
+def reload_document(facts: Facts, changes: Iterable[str], notes: Iterable[str], *, applied: bool) -> Document:
+    """See the module's docstring."""
+    return new_document(facts.now) | {"applied": applied, "changes": list(changes), "notes": list(notes)}
 
 
 def history_document(

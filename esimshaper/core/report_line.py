@@ -28,6 +28,8 @@ def troubles(state: State, facts: Facts, limits: Iterable[str] = ()) -> str:
     missing = dict.fromkeys(each.problem for each in state.attachments if not each.attached)
     said = [f"not everything is counted: {'; '.join(missing)}"] if missing else []
     said += [f"limits: {each}" for each in limits]
+    if not facts.config_ok:
+        said.append("the edited configuration is refused, the one before is in force")
     if facts.storage_problem:
         said.append(f"history is not saved: {facts.storage_problem}")
     return "; ".join(said)

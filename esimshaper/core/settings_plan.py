@@ -15,7 +15,7 @@ from typing import Any
 
 from esimshaper.core.limits import Action, ActionKind, Period, Quota, Subject, SubjectKind
 from esimshaper.core.model import ClientKey
-from esimshaper.core.settings import Client, Listen, Settings
+from esimshaper.core.settings import Client, Listen, Settings, Tunnel
 from esimshaper.core.settings_problem import Problem
 from esimshaper.core.units import format_rate, format_size
 
@@ -66,10 +66,12 @@ def _values(where: str, old: Any, new: Any) -> Iterator[str]:  # noqa: ANN401 - 
 def _written(name: str, value: object) -> str:
     if value is None or value in ((), ""):
         return _NONE
+    if isinstance(value, Tunnel):
+        return f"{value.interface} with port {value.port}"
     if isinstance(value, Listen):
         return f"[{value.address}]:{value.port}" if ":" in value.address else f"{value.address}:{value.port}"
     if isinstance(value, tuple):
-        return ", ".join(map(str, value))
+        return ", ".join(_written(name, each) for each in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

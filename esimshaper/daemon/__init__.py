@@ -2,6 +2,7 @@
 """The daemon, the only place where core meets edges: `build`, `run` and `unload` of the command line.
 
 observe -> advance -> save -> publish        loop.py: the tick
+configuration.py, reloader.py                what is in force, and an edited file instead
 observer.py, storage.py, answers.py          the edges it sees, saves and answers with
 """
 
@@ -17,8 +18,9 @@ from esimshaper.core import pipeline
 from esimshaper.core.diagnosis import explain
 from esimshaper.core.facts import FailedOperation, Operation
 from esimshaper.core.model import Unusable
+from esimshaper.daemon.configuration import Configuration, rules_of
 from esimshaper.daemon.guarding import Guarding
-from esimshaper.daemon.loop import Daemon, rules_of
+from esimshaper.daemon.loop import Daemon
 from esimshaper.daemon.observer import build_for, last_readings, open_meter
 from esimshaper.daemon.quiet import Quiet
 from esimshaper.daemon.unloading import book_last_bytes
@@ -52,17 +54,19 @@ def run(config: Path, socket: Path | None, *, may_build: bool = True) -> int:
     """
     faulthandler.enable(all_threads=False)  # a watchdog ends us by SIGABRT: say where the tick hung
     memory.share_one_arena()
-    settings = settings_file.load(config)
+    configuration = Configuration(config, settings_file.load(config))
     quiet = Quiet()
     service.set_up_log(quiet.admits)
     guarding = Guarding()
     with contextlib.ExitStack() as cleanup:
-        daemon = Daemon(settings, socket or control_client.default_socket(), cleanup, guarding, may_build=may_build)
+        daemon = Daemon(
+            configuration, socket or control_client.default_socket(), cleanup, guarding, may_build=may_build
+        )
         try:
             asyncio.run(_serve(daemon, quiet))
         except FailedOperation as failed:
             problem = _in_words(failed)
-            means = guarding.failed(settings, pins_root() / MARKERS, problem)
+            means = guarding.failed(configuration.settings, pins_root() / MARKERS, problem)
             if service.in_journal():  # where it was told with what it means
                 return 1
             raise Unusable(f"{problem.message}; {means}", problem.hint) from None

@@ -12,10 +12,12 @@ from esimshaper.core.model import ClientKey, Resolution, Usage
 from esimshaper.core.report_subjects import find_clients, find_subject, subjects_document
 from esimshaper.core.report_words import Document, Facts
 from esimshaper.core.state import State
+from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge import conntrack
-from esimshaper.edge.control import BadParameter, NotNow, Params, Route, choice, only, text, whole_number
+from esimshaper.edge.control import BadParameter, NotNow, Params, Refused, Route, choice, flag, only, text, whole_number
 from esimshaper.edge.meter import Meter
+from esimshaper.edge.settings_file import SettingsError
 
 ANSWER_SECONDS = 4
 """Below the deadline of the HTTP server, so that the answer is still a sentence."""
@@ -39,7 +41,7 @@ class Answers:
         loop: asyncio.AbstractEventLoop,
         storage: Storage,
         meter: Meter,
-        rules: pipeline.Rules,
+        reloader: Reloader,
         state: Callable[[], State],
         facts: Callable[[], Facts],
         change: Change,
@@ -47,7 +49,7 @@ class Answers:
         self._loop = loop
         self._storage = storage
         self._meter = meter
-        self._rules = rules
+        self._reloader = reloader
         self._state = state
         self._change = change
         self._facts = facts
@@ -64,6 +66,7 @@ class Answers:
             ("POST", "/v1/block"): lambda params: self._override(params, Manual.BLOCK),
             ("POST", "/v1/allow"): lambda params: self._override(params, Manual.ALLOW),
             ("POST", "/v1/clear"): lambda params: self._override(params, None),
+            ("POST", "/v1/reload"): self._reload,
         }
 
     def _status(self, params: Params) -> Document:
@@ -103,7 +106,7 @@ class Answers:
         only(params, "subject", "bytes", "seconds")
         subject, size = self._subject(params), whole_number(params, "bytes", None, 1, MAX_GRANT)
         until = self._until(params)
-        self._on_loop(self._change(lambda state: pipeline.grant(state, self._rules, subject, size, until)))
+        self._on_loop(self._change(lambda state: pipeline.grant(state, self._reloader.rules, subject, size, until)))
         return report_quotas.grant_document(self._state(), self._facts(), subject, size, until)
 
     def _override(self, params: Params, manual: Manual | None) -> Document:
@@ -111,6 +114,16 @@ class Answers:
         subject, until = self._subject(params), self._until(params)
         self._on_loop(self._change(lambda state: pipeline.override(state, subject, manual, until)))
         return report_quotas.by_hand_document(self._state(), self._facts(), subject)
+
+    def _reload(self, params: Params) -> Document:
+        only(params, "dry_run")
+        dry_run = flag(params, "dry_run")
+        try:
+            plan = self._on_loop(self._reloader.plan() if dry_run else self._reloader.reload())
+        except SettingsError as error:
+            sentence = "the edited configuration is refused, the one before stays in force"
+            raise Refused(sentence, {"problems": error.documents}) from None
+        return report.reload_document(self._facts(), plan.changes, plan.notes, applied=not dry_run)
 
     def _subject(self, params: Params) -> Subject:
         try:

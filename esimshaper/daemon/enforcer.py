@@ -24,7 +24,7 @@ from esimshaper.core.model import (
     Reading,
     Sent,
 )
-from esimshaper.core.settings import Settings
+from esimshaper.core.settings import Settings, Wan
 from esimshaper.core.state import Outcome
 from esimshaper.daemon.departures import Departures
 from esimshaper.edge.meter import Meter
@@ -42,19 +42,37 @@ class Enforcer:
     """
 
     def __init__(self, settings: Settings, meter: Meter, cleanup: contextlib.ExitStack) -> None:
-        self._wan = settings.wan
         self._meter = meter
         self._told = self.inherited = meter.policies()
+        self._shaping_problems: tuple[str, ...] = ()
+        self.problems: tuple[str, ...] = ()
+        self._begin(settings)
+        cleanup.callback(lambda: self._shaper.close())
+
+    def _begin(self, settings: Settings) -> None:
+        """At this uplink, not knowing what is there."""
+        self._wan = settings.wan
         self._shaper = Shaper(settings.wan.interface, replace_foreign=settings.wan.replace_qdisc)
-        cleanup.callback(self._shaper.close)
-        self._shaper.remove(keep=settings.wan.interface)
         self._departures = Departures(self._shaper, self._told)
         ways = (settings.wan.interface, *(tunnel.interface for tunnel in settings.wan.tunnels))
         self._refusal = Refusal(ways, settings.lan.mark_mask)
+        self._compare_anew()
+
+    def configure(self, settings: Settings) -> None:
+        """Acts as these settings say from the next `enforce` on; `sweep` then removes what is left elsewhere."""
+        if _without_rates(settings.wan) != _without_rates(self._wan):
+            self._shaper.close()
+            self._begin(settings)
+        self._wan = settings.wan
+        self._compare_anew()
+
+    def _compare_anew(self) -> None:
         self._shaped: tuple[object, ...] | None = None
         self._policies: Mapping[Account, Policy] | None = None
-        self._shaping_problems: tuple[str, ...] = ()
-        self.problems: tuple[str, ...] = ()
+
+    def sweep(self) -> None:
+        """Removes what shapes another interface than the uplink."""
+        self._shaper.remove(keep=self._wan.interface)
 
     def sent(self, reading: Reading) -> Mapping[Account, Sent] | None:
         """What left through the classes of each account, for an Observation of `reading`, which was read before."""
@@ -121,6 +139,10 @@ class Enforcer:
             working = fields(Message.LIMITS_WORKING, interface=self._wan.interface)
             log.info("limits are in force again at %s", self._wan.interface, extra=working)
         self.problems = problems
+
+
+def _without_rates(wan: Wan) -> Wan:
+    return replace(wan, download=None, upload=None)
 
 
 def made_anew(changes: Iterable[Change]) -> frozenset[int] | None:

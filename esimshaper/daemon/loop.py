@@ -14,27 +14,28 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from esimshaper import __version__
 from esimshaper.core import pipeline, report_metrics
 from esimshaper.core.limits import Notice
-from esimshaper.core.model import Metric, Observation
+from esimshaper.core.model import Metric, Observation, Unusable
 from esimshaper.core.report_words import Facts
 from esimshaper.core.settings import Settings
 from esimshaper.core.state import Booking, State
 from esimshaper.daemon.answers import Answers
+from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.enforcer import Enforcer
 from esimshaper.daemon.guarding import Guarding
 from esimshaper.daemon.manager import Manager
 from esimshaper.daemon.observer import Observer
+from esimshaper.daemon.publisher import Publisher
+from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.storage import Storage
-from esimshaper.edge import control, metrics, service
+from esimshaper.edge import control, service
 from esimshaper.edge.meter import Announcement
 from esimshaper.edge.pins import Pins
 from esimshaper.edge.places import pins_root, state_directory
 from esimshaper.edge.service_messages import Message, fields
-from esimshaper.edge.tls import Certificates
 from esimshaper.edge.traffic_control import LinkEvents
 
 TICK_SECONDS = 1.0
@@ -47,13 +48,6 @@ SAVE_PATIENCE = 1.5
 log = logging.getLogger(__name__)
 
 
-def rules_of(settings: Settings) -> pipeline.Rules:
-    """What core needs to know of the settings."""
-    names = {client.mac: client.name for client in settings.clients}
-    groups = {client.mac: client.group for client in settings.clients if client.group}
-    return pipeline.Rules(settings.wan.interface, ZoneInfo(settings.timezone), names, groups, settings.quotas)
-
-
 class Daemon:
     """Everything is attached, adopted and resumed when `serve` starts, and closed by `cleanup`.
 
@@ -61,17 +55,21 @@ class Daemon:
     """
 
     def __init__(
-        self, settings: Settings, socket: Path, cleanup: contextlib.ExitStack, guarding: Guarding, *, may_build: bool
+        self,
+        configuration: Configuration,
+        socket: Path,
+        cleanup: contextlib.ExitStack,
+        guarding: Guarding,
+        *,
+        may_build: bool,
     ) -> None:
-        self._settings = settings
+        self._configuration = configuration
         self._socket = socket
         self._cleanup = cleanup
         self._guarding = guarding
         self._may_build = may_build
-        self._zone = ZoneInfo(settings.timezone)
-        self._rules = rules_of(settings)
         self._state = State()
-        self._started = datetime.now(self._zone)
+        self._started = datetime.now(configuration.zone)
         self._ticked: datetime | None = None
         self._tick_seconds = 0.0
         self._wake = asyncio.Event()
@@ -79,10 +77,12 @@ class Daemon:
         self._stopping = False
         self._saving: asyncio.Task[None] | None = None
         self._manager = Manager()
+        self._hung_up = asyncio.Event()
 
     async def serve(self) -> None:
-        """Until SIGTERM or SIGINT."""
+        """Until SIGTERM or SIGINT. SIGHUP: see Reloader."""
         loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
         await self._start(loop)
@@ -101,33 +101,27 @@ class Daemon:
     async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._pins = Pins(pins_root())
         self._cleanup.callback(self._pins.close)
-        self._guarding.begin(self._settings, self._pins.markers)
+        settings = self._configuration.settings
+        self._guarding.begin(settings, self._pins.markers)
         self._storage = Storage(state_directory() / "history.db")
-        self._observer = Observer(self._settings, self._pins, self._cleanup, may_build=self._may_build)
-        self._enforcer = Enforcer(self._settings, self._observer.meter, self._cleanup)
+        self._observer = Observer(settings, self._pins, self._cleanup, may_build=self._may_build)
+        self._enforcer = Enforcer(settings, self._observer.meter, self._cleanup)
         resumed = await self._attached(await self._opened())
         self._listen_to_kernel(loop)
         self._tick(resumed)
+        publisher = Publisher(self._metrics)
+        reloader = Reloader(self._configuration, self._observer, publisher, self._manager, self._apply)
         answers = Answers(
-            loop, self._storage, self._observer.meter, self._rules, lambda: self._state, self._facts, self._change
+            loop, self._storage, self._observer.meter, reloader, lambda: self._state, self._facts, self._change
         )
         self._socket.parent.mkdir(parents=True, exist_ok=True)
         answering = control.serve(answers.routes(), self._socket)
         self._cleanup.callback(self._socket.unlink, missing_ok=True)  # not before: only now is it ours
         self._cleanup.callback(answering.stop)
-        self._serve_metrics()
+        publisher.take(settings.metrics, publisher.offer(settings.metrics))
+        self._cleanup.callback(publisher.stop)
+        self._obeying = loop.create_task(reloader.obey(self._hung_up))
         self._manager.ready()
-
-    def _serve_metrics(self) -> None:
-        listen, files = self._settings.metrics.listen, self._settings.metrics.tls
-        certificates = Certificates(files.certificate, files.key, files.client_ca) if files else None
-        served = metrics.serve(self._metrics, listen.address, listen.port, certificates)
-        self._cleanup.callback(served.stop)
-        log.info("metrics at %s://%s/metrics", "https" if files else "http", served.address)
-        if not (files or listen.is_local):
-            log.warning(
-                "metrics are in the clear: who reaches %s reads who uses how much (metrics.tls)", served.address
-            )
 
     def _metrics(self) -> tuple[Metric, ...]:
         return report_metrics.metrics(self._state, self._facts())
@@ -163,15 +157,42 @@ class Daemon:
         """Limits first, by what was saved, and then the programs: nothing passes that knows no limits."""
         told = self._enforcer.inherited
         state = pipeline.inherited(opened or self._state, self._rules, time.time(), self._observer.observe(), told)
-        for _ in ("groups and clients get their accounts", "policies name them"):
-            seen = self._observer.observe()
-            limited, outcome = pipeline.advance(state, self._rules, time.time(), seen)
-            self._enforcer.enforce(outcome, seen, limited.verdicts, look_around=True)
+        self._limit(state)
         self._observer.attach()
+        self._sweep()
         if opened:
             return await self._with_predecessors(state)
         self._state = state
         return None
+
+    def _limit(self, state: State) -> None:
+        """Holds everybody to the limits that follow from `state`, which is not moved on."""
+        for _ in ("groups and clients get their accounts", "policies name them"):
+            seen = self._observer.observe()
+            limited, outcome = pipeline.advance(state, self._rules, time.time(), seen)
+            self._enforcer.enforce(outcome, seen, limited.verdicts, look_around=True)
+
+    def _sweep(self) -> None:
+        """What is ours and not wanted any more; shaping first, as it stands on a qdisc of the meter's."""
+        self._enforcer.sweep()
+        self._observer.sweep()
+
+    def _apply(self, settings: Settings) -> None:
+        """Other settings from this moment on. No packet sees anything in between: see `_attached`."""
+        self._refuse_if_stopping()
+        self._tick()  # what has moved was counted at the interfaces that were wanted until now
+        self._configuration.take(settings)
+        self._observer.configure(settings)
+        self._enforcer.configure(settings)
+        self._limit(self._state)
+        self._observer.look_around()
+        self._sweep()
+        self._look_around = True
+        self._tick()
+
+    @property
+    def _rules(self) -> pipeline.Rules:
+        return self._configuration.rules
 
     async def _resumed(self) -> State | None:
         """What was saved, and what has moved since in maps of other sizes; None if the history cannot be opened now."""
@@ -201,14 +222,14 @@ class Daemon:
         look_around, self._look_around = self._look_around, False
         if look_around:
             self._observer.look_around()
-        self._ticked = datetime.now(self._zone)
+        self._ticked = datetime.now(self._configuration.zone)
         seen = self._observe()
         self._state, outcome = pipeline.advance(resumed or self._state, self._rules, time.time(), seen)
         if outcome.booking:
             self._saving = asyncio.create_task(self._save(outcome.booking))
         self._enforcer.enforce(outcome, seen, self._state.verdicts, look_around=look_around)
         if look_around:
-            self._guarding.follow(self._settings, seen.attachments)
+            self._guarding.follow(self._configuration.settings, seen.attachments)
         if outcome.new_groups or outcome.new_clients:
             self._wake.set()  # for their policies
         self._tick_seconds = time.monotonic() - began
@@ -231,7 +252,7 @@ class Daemon:
 
     def _announce(self, notices: Iterable[Notice]) -> None:
         for notice in notices:
-            service.announce(notice, self._rules.names, self._settings.wan.interface)
+            service.announce(notice, self._rules.names, self._rules.wan)
 
     async def _save_or_resume(self, booking: Booking) -> tuple[Notice, ...]:
         """Those that may be told now."""
@@ -249,6 +270,7 @@ class Daemon:
 
         If it cannot be saved, or not in time, it is in force all the same; who is told to ask again would grant twice.
         """
+        self._refuse_if_stopping()
         self._state = change(self._state)
         self._tick()
         if self._state.urgent and self._saving:  # a save that began before has to end first
@@ -257,16 +279,22 @@ class Daemon:
         if self._saving:
             await asyncio.wait([self._saving], timeout=SAVE_PATIENCE)
 
+    def _refuse_if_stopping(self) -> None:
+        """The last save may be under way: what comes now would not be in it, or be saved twice."""
+        if self._stopping:
+            raise Unusable("the daemon is stopping", "Try again when it has started.")
+
     def _told_of(self, state: State, booking: Booking, *, saved: bool) -> State:
         return pipeline.saved(state, booking) if saved else pipeline.not_saved(state, self._rules)
 
     def _facts(self) -> Facts:
         return Facts(
-            now=datetime.now(self._zone),
+            now=datetime.now(self._configuration.zone),
             version=__version__,
-            wan_interface=self._settings.wan.interface,
+            wan_interface=self._rules.wan,
             started=self._started,
-            config_loaded=self._started,
+            config_ok=self._configuration.accepted,
+            config_loaded=self._configuration.loaded,
             tick_at=self._ticked,
             tick_seconds=self._tick_seconds,
             storage_problem=self._storage.problem,
@@ -283,6 +311,7 @@ class Daemon:
     async def _finish(self) -> None:
         """The last bytes are saved; what is in the kernel stays and goes on counting."""
         self._manager.stopping()
+        self._obeying.cancel()
         while self._saving and not self._saving.done():  # one that resumes late may hand out another
             await self._saving
         resumed = None if self._storage.is_open else await self._resumed()

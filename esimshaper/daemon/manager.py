@@ -6,7 +6,8 @@ does so by itself. What stands in `systemctl status` is written anew at once whe
 again, or somebody is limited; and once a minute for how much was used.
 """
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 
 from esimshaper.core import report_line
 from esimshaper.core.report_words import Facts
@@ -39,6 +40,15 @@ class Manager:
             status = line if line != self._said else ""
             self._stands, self._said, self._due = stands, line, now + MINUTE
         service.tell_manager(ticked=True, status=status)
+
+    @contextlib.contextmanager
+    def reloading(self) -> Iterator[None]:
+        """Within, it is not ready."""
+        service.tell_manager_of_reload()
+        try:
+            yield
+        finally:
+            service.tell_manager(ready=True)
 
     def stopping(self) -> None:
         """From now on nobody is answered."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from esimshaper.core.diagnosis import explain
 from esimshaper.core.facts import FailedOperation, Operation
 from esimshaper.core.model import Attachment, ClientKey, Hook, Neighbour, Observation, Reading, Reason, Table
-from esimshaper.core.settings import Settings
+from esimshaper.core.settings import Problem, Settings
 from esimshaper.edge import compiler, wall_clock
 from esimshaper.edge.leases import LeaseFiles
 from esimshaper.edge.meter import Meter
@@ -32,24 +32,45 @@ class Observer:
     def __init__(
         self, settings: Settings, pins: Pins, cleanup: contextlib.ExitStack, *, may_build: bool = True
     ) -> None:
-        self._hooks = wanted_hooks(settings)
         self._build = build_for(settings, pins.root)
         self._pins = pins
         self.meter = open_meter(self._build, may_build=may_build)
         cleanup.callback(self.meter.close)
-        self.meter.carry_tunnels(tunnel.port for tunnel in settings.wan.tunnels)
         self._control = TrafficControl(pins.markers)
         cleanup.callback(self._control.close)
-        self._neighbours = Neighbours(settings.lan.interfaces)
+        self._neighbours = Neighbours()
         cleanup.callback(self._neighbours.close)
-        self._leases = LeaseFiles(tuple(Path(path) for path in settings.lan.leases))
         self._attachments: tuple[Attachment, ...] = ()
         self._tables: tuple[Table, ...] = ()
         self._clients: frozenset[ClientKey] = frozenset()
         self._is_full = self._said_full = False
         self._neighbour_table: tuple[Neighbour, ...] = ()
         self._neighbours_of: frozenset[ClientKey] = frozenset()
+        self.configure(settings)
+
+    def configure(self, settings: Settings) -> None:
+        """Looks where these settings say from now on; `attach` and `sweep` put our programs there. The maps stay."""
+        self._hooks = wanted_hooks(settings)
+        self.meter.carry_tunnels(tunnel.port for tunnel in settings.wan.tunnels)
+        self._lan = settings.lan.interfaces
+        self._leases = LeaseFiles(tuple(Path(path) for path in settings.lan.leases))
         self._neighbours_due = 0.0  # CLOCK_MONOTONIC
+
+    def obstacles(self, settings: Settings) -> tuple[list[Problem], tuple[str, ...]]:
+        """What keeps our programs from where only these settings want them, and what is not there yet, in sentences."""
+        problems: list[Problem] = []
+        missing: dict[str, None] = {}
+        for name, hook in wanted_hooks(settings):
+            if (name, hook) in self._hooks:
+                continue
+            if not self._control.is_there(name):
+                missing[f"interface {name} is not there; what passes it is counted from when it comes"] = None
+            elif obstacle := self._control.obstacle(name, hook):
+                problems.append(Problem(_path(settings, name), obstacle, "Choose another interface, or remove that."))
+        return list(dict.fromkeys(problems)), tuple(missing)
+
+    def sweep(self) -> None:
+        """Removes our programs from where they are not wanted."""
         self._control.sweep(keep=self._hooks)
 
     def attach(self) -> None:
@@ -82,7 +103,7 @@ class Observer:
             message = explain(failure.operation, failure.errno, failure.detail).message
             self._take(tuple(Attachment(name, hook, attached=False, problem=message) for name, hook in self._hooks))
         if self._clients != self._neighbours_of or time.monotonic() >= self._neighbours_due:
-            self._neighbour_table = self._neighbours.read()
+            self._neighbour_table = self._neighbours.read(self._lan)
             self._neighbours_of = self._clients
             self._neighbours_due = time.monotonic() + NEIGHBOUR_SECONDS
         self._tables = self.meter.tables()
@@ -128,6 +149,14 @@ def wanted_hooks(settings: Settings) -> tuple[tuple[str, Hook], ...]:
         (settings.wan.interface, Hook.WAN_EGRESS),
         (settings.wan.interface, Hook.WAN_INGRESS),
     )
+
+
+def _path(settings: Settings, interface: str) -> tuple[str | int, ...]:
+    """Where an interface is named in the settings."""
+    if interface in settings.lan.interfaces:
+        return ("lan", "interfaces", settings.lan.interfaces.index(interface))
+    tunnels = [tunnel.interface for tunnel in settings.wan.tunnels]
+    return ("wan", "tunnels", tunnels.index(interface)) if interface in tunnels else ("wan", "interface")
 
 
 def build_for(settings: Settings, pins: Path) -> compiler.Build:

@@ -3,6 +3,7 @@
 
     GET /v1/status              -> 200 {"version": 1, ...}
     POST /v1/block {"subject"}  -> 200 {"version": 1, ...}, once it is done
+    POST /v1/reload             -> 422 and {"problems": [...]} beside the error if the edited configuration is bad
     anything that fails         -> 4xx, 500 or 503 {"version": 1, "error": "one sentence", "hint": what to do, if known}
 
 The other end is edge/control_client.py, or `curl --unix-socket` (with `--json '{"subject": "tv"}'`).
@@ -26,7 +27,7 @@ Params = Mapping[str, Any]
 """Of GET the query, all of it text; of POST the JSON object that is the body."""
 
 Route = Callable[[Params], Mapping[str, Any]]
-"""Takes Params, gives a document. Called from other threads; raises BadParameter, NotNow, or Unusable."""
+"""Takes Params, gives a document. Called from other threads; raises BadParameter, Refused, NotNow, or Unusable."""
 
 Routes = Mapping[tuple[str, str], Route]
 """By method and path, such as `("GET", "/v1/status")`."""
@@ -40,6 +41,14 @@ class BadParameter(Exception):  # noqa: N818 - it is answered, not a fault
 
 class NotNow(Exception):  # noqa: N818 - the same
     """It may work later; the text is one sentence for the person who asked."""
+
+
+class Refused(Exception):  # noqa: N818 - the same
+    """What was asked for makes sense, but is not done. `details` stand in the answer beside the sentence."""
+
+    def __init__(self, sentence: str, details: Mapping[str, Any]) -> None:
+        super().__init__(sentence)
+        self.details = details
 
 
 def serve(routes: Routes, path: Path) -> Listener:
@@ -76,6 +85,8 @@ def _answer(routes: Routes, environ: Mapping[str, Any]) -> tuple[str, Mapping[st
         return "400 Bad Request", _error(str(error))
     except Unusable as error:
         return "400 Bad Request", _error(error.message, error.hint)
+    except Refused as error:
+        return "422 Unprocessable Entity", {**_error(str(error)), **error.details}
     except NotNow as error:
         return "503 Service Unavailable", _error(str(error))
     except Exception:
@@ -151,6 +162,14 @@ def whole_number(params: Params, name: str, default: int | None, low: int, high:
         value = int(value)
     if type(value) is not int or not low <= value <= high:
         raise BadParameter(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+    return value
+
+
+def flag(params: Params, name: str) -> bool:
+    """True or false, in JSON; false where it is missing. Raises BadParameter."""
+    value = params.get(name, False)
+    if not isinstance(value, bool):
+        raise BadParameter(f"{name} must be true or false, not {value!r}")
     return value
 
 

@@ -24,7 +24,11 @@ MAX_DOCUMENT = 256 * 1024 * 1024
 
 
 class ControlError(Unusable):
-    """The daemon is there but did not give what was asked for, or may not be asked."""
+    """The daemon is there but did not give what was asked for, or may not be asked. `document`: what it answered."""
+
+    def __init__(self, message: str, hint: str = "", document: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message, hint)
+        self.document = document or {}
 
 
 class DaemonNotRunning(Unusable):
@@ -87,7 +91,7 @@ def _document(status: int, body: bytes, socket_path: Path) -> dict[str, Any]:
         raise ControlError(f"what listens on {socket_path} is not esimshaper: its answer is no document")
     if status != http.client.OK:
         sentence = document.get("error", f"the daemon answered with status {status}")
-        raise ControlError(str(sentence), str(document.get("hint", "")))
+        raise ControlError(str(sentence), str(document.get("hint", "")), document)
     return document
 
 

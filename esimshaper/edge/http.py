@@ -57,6 +57,10 @@ class Listener:
         self._thread = threading.Thread(target=server.serve, name=f"http {address}", daemon=True)
         self._thread.start()
 
+    def share_port(self) -> None:
+        """Another socket of this user that asks for it may have the port too."""
+        self._server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+
     def stop(self) -> None:
         """Answers what has been asked, closes everything, takes at most some seconds."""
         self._server.stop()
@@ -86,12 +90,17 @@ def listen_unix(application: Application, path: Path, group: int | None) -> List
 
 
 def listen_tcp(
-    application: Application, host: str, port: int, what: str, certificates: Certificates | None = None
+    application: Application,
+    host: str,
+    port: int,
+    what: str,
+    certificates: Certificates | None = None,
+    instead_of: Listener | None = None,
 ) -> Listener:
     """Serves on a TCP address; IPv6 hosts without brackets. Port 0 takes a free one. `what`: for the error's text.
 
-    With `certificates` it speaks TLS only; they may become usable later.
-
+    With `certificates` it speaks TLS only; they may become usable later. `instead_of` may have the same address, or a
+    part of it; both serve until you stop that one.
     Raises Unusable if the address is not ours or is in use.
     """
     where = _host_port(host, port)
@@ -105,6 +114,9 @@ def listen_tcp(
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if instead_of:
+            instead_of.share_port()
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6 and host == "::":
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # "everywhere" means IPv4 too
         listening.bind((host, port))

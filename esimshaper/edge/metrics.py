@@ -50,6 +50,15 @@ def application(source: Source) -> Application:
     return app
 
 
-def serve(source: Source, host: str, port: int, certificates: Certificates | None = None) -> Listener:
-    """Serves until the Listener is stopped, with TLS given `certificates`. Raises Unusable if it cannot listen."""
-    return listen_tcp(application(source), host, port, "metrics", certificates)
+def serve(
+    source: Source,
+    host: str,
+    port: int,
+    certificates: Certificates | None = None,
+    instead_of: Listener | None = None,
+) -> Listener:
+    """Serves until the Listener is stopped, with TLS given `certificates`, beside a Listener that it replaces.
+
+    Raises Unusable if it cannot listen.
+    """
+    return listen_tcp(application(source), host, port, "metrics", certificates, instead_of)

@@ -3,7 +3,7 @@
 
 import contextlib
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pyroute2 import IPRoute
@@ -21,8 +21,7 @@ NO_MAC = "00:00:00:00:00:00"
 class Neighbours:
     """A netlink socket, and what was last read from it. For one thread."""
 
-    def __init__(self, interfaces: Sequence[str]) -> None:
-        self._interfaces = tuple(interfaces)
+    def __init__(self) -> None:
         self._netlink = IPRoute()
         self._last: tuple[Neighbour, ...] = ()
 
@@ -30,18 +29,18 @@ class Neighbours:
         """Close the socket."""
         self._netlink.close()
 
-    def read(self) -> tuple[Neighbour, ...]:
-        """The clients' addresses, IPv4 and IPv6. An interface that is not there has none. 40 us for each entry.
+    def read(self, interfaces: Iterable[str]) -> tuple[Neighbour, ...]:
+        """The clients' addresses at these interfaces, IPv4 and IPv6; one that is not there has none. 40 us each.
 
         Never raises: names are not worth a tick. What cannot be read now is as it was read last.
         """
         with contextlib.suppress(NetlinkError, OSError):
-            self._last = tuple(self._dump())
+            self._last = tuple(self._dump(interfaces))
         return self._last
 
-    def _dump(self) -> Iterator[Neighbour]:
+    def _dump(self, names: Iterable[str]) -> Iterator[Neighbour]:
         # Looked up anew each time: an interface that was made again has another number.
-        interfaces = {number: name for name in self._interfaces if (number := _number(name))}
+        interfaces = {number: name for name in names if (number := _number(name))}
         for family in (socket.AF_INET, socket.AF_INET6) if interfaces else ():
             for entry in self._netlink.get_neighbours(family=family):
                 neighbour = _neighbour(entry, interfaces)

@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping
 
 from systemd import journal
@@ -100,6 +101,11 @@ def _notify(message: str) -> None:
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.settimeout(0)
         sock.sendto(message.encode(), f"\0{address[1:]}" if address.startswith("@") else address)
+
+
+def tell_manager_of_reload() -> None:
+    """One begins; the next `ready` ends it."""
+    _notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
 def _is_told_always(record: logging.LogRecord) -> bool:

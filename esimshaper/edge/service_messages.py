@@ -24,14 +24,19 @@ class Message(Enum):
     CLIENT_NEW = ("88d07c4f2b1e48ecb508ca5be6122482", "new client")
     CLIENTS_FULL = ("df6598012eb244a3a4cf3b046870c9cc", "clients full")
     START_FAILED = ("26abe5d747a64aa4a7904f00fb65c673", "start")
+    CONFIG_APPLIED = ("86a59c68e2104820ae1affe7e76e26bb", "configuration")
+    CONFIG_REFUSED = ("40a938db0127486196cbc9520ccc218b", "configuration")
 
     @property
     def id(self) -> str:
         return self.value[0]
 
 
-def fields(message: Message, *, interface: str = "", client: str = "") -> dict[str, str]:
-    """What a line of the log needs to be `message`: `log.info(text, extra=fields(...))`. `client` as in metrics."""
+def fields(message: Message, *, interface: str = "", client: str = "", config: str = "") -> dict[str, str]:
+    """What a line of the log needs to be `message`: `log.info(text, extra=fields(...))`. `client` as in metrics,
+    `config` the file.
+    """
     topic = " ".join((message.value[1], interface)).strip()
     found = {"MESSAGE_ID": message.id, "about": topic, "ESIMSHAPER_INTERFACE": interface, "ESIMSHAPER_CLIENT": client}
+    found["ESIMSHAPER_CONFIG"] = config
     return {name: value for name, value in found.items() if value}

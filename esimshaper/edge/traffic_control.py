@@ -98,6 +98,20 @@ class TrafficControl:
             return None
         return Link(message["index"], name, message["ifi_type"])
 
+    def is_there(self, name: str) -> bool:
+        """Whether there is such an interface."""
+        return self._link(name) is not None
+
+    def obstacle(self, name: str, hook: Hook) -> str:
+        """Why our program cannot be put on an interface that is there, as far as that can be seen; else empty."""
+        link = self._link(name)
+        if link is None or not _is_understood(link, hook):
+            return _not_understood(link) if link else ""
+        there = self._at_our_place(link, SIDES[hook])
+        if there and not self._is_ours(there):
+            return _taken(link, there)
+        return _shut_out(link) if "ingress" in self._qdiscs(link) else ""
+
     def ensure(
         self, wanted: Sequence[tuple[str, Hook]], program: Callable[[str], LabelledProgram]
     ) -> tuple[Attachment, ...]:
@@ -114,8 +128,8 @@ class TrafficControl:
     ) -> Attachment:
         if link is None:
             return Attachment(name, hook, attached=False, problem=f"interface {name} is not there")
-        if link.kind is None or (hook in TUNNEL_HOOKS and link.kind != "raw"):
-            return Attachment(name, hook, attached=False, problem=f"{name} has link type {link.type}, not understood")
+        if not _is_understood(link, hook):
+            return Attachment(name, hook, attached=False, problem=_not_understood(link))
         wanted = program(f"{hook.value}_{link.kind}")
         try:
             there = self._at_our_place(link, SIDES[hook])
@@ -159,9 +173,7 @@ class TrafficControl:
         """`replace` swaps the program of a filter that is there without a gap."""
         there = self._at_our_place(link, side)
         if there and not self._is_ours(there):
-            raise Occupied(
-                f"a {there.kind} filter of somebody else is at priority {FILTER_PRIORITY} of {link.name}, our place"
-            )
+            raise Occupied(_taken(link, there))
         self._add_clsact(link)
         self._netlink.tc(
             "replace-filter",
@@ -185,9 +197,7 @@ class TrafficControl:
             if error.code != errno.EEXIST:
                 raise
             if "ingress" in self._qdiscs(link):
-                raise Occupied(
-                    f"a qdisc `ingress` on {link.name} shuts clsact out (tc qdisc del dev {link.name} ingress)"
-                ) from None
+                raise Occupied(_shut_out(link)) from None
             return
         with contextlib.suppress(OSError):  # bpffs is gone or read-only: counting is worth more than tidying up later
             self._marker(link).mkdir(parents=True, exist_ok=True)
@@ -204,6 +214,7 @@ class TrafficControl:
         `left` then names interfaces whose clsact has nothing in it any more, but was not made by us, as far as known.
         """
         kept = {(name, SIDES[hook]) for name, hook in keep}
+        self._attached = {(link, hook) for link, hook in self._attached if (link.name, SIDES[hook]) in kept}
         removed: list[str] = []
         links = self.links()
         for link in links.values():
@@ -274,6 +285,22 @@ class LinkEvents:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def _is_understood(link: Link, hook: Hook) -> bool:
+    return link.kind == "raw" if hook in TUNNEL_HOOKS else link.kind is not None
+
+
+def _not_understood(link: Link) -> str:
+    return f"{link.name} has link type {link.type}, not understood"
+
+
+def _taken(link: Link, there: Filter) -> str:
+    return f"a {there.kind} filter of somebody else is at priority {FILTER_PRIORITY} of {link.name}, our place"
+
+
+def _shut_out(link: Link) -> str:
+    return f"a qdisc `ingress` on {link.name} shuts clsact out (tc qdisc del dev {link.name} ingress)"
 
 
 def _problem(interface: str, error: NetlinkError) -> str:

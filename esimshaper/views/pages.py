@@ -58,6 +58,10 @@ def _wan_lines(status: Document) -> list[Line]:
         else Line(f"WAN {wan['interface']}: NOT METERING", Tone.BAD)
     ]
     lines += [Line(f"  {problem}", Tone.BAD) for problem in wan["problems"]]
+    if not status["configuration"]["accepted"]:
+        since = datetime.fromisoformat(status["configuration"]["loaded"])
+        told = f"The edited configuration was refused; that of {since:%d %b %H:%M} is in force (see: esimshaper check)"
+        lines.append(Line(told, Tone.BAD))
     if status["storage"]["problem"]:
         unsaved = format_size(status["storage"]["unsaved_bytes"])
         lines.append(Line(f"History is not being saved: {status['storage']['problem']} ({unsaved} waiting)", Tone.BAD))

@@ -22,7 +22,7 @@ from esimshaper.core import pipeline
 from esimshaper.core.model import Observation
 from esimshaper.core.state import State
 from esimshaper.daemon.enforcer import Enforcer
-from esimshaper.daemon.loop import rules_of
+from esimshaper.daemon.configuration import rules_of
 from esimshaper.edge import settings_file
 from esimshaper.edge.meter import Meter
 from esimshaper.lab import Host, Lab, WanKind

@@ -23,6 +23,7 @@ def test_what_is_wrong_is_said_once_each_and_nothing_otherwise():
         "not everything is counted: interface wan0 is not there; limits: a foreign root qdisc; "
         "history is not saved: disk full"
     )
+    assert troubles(state, facts(config_ok=False)) == "the edited configuration is refused, the one before is in force"
 
 
 def test_usage_is_of_the_plan_where_there_is_one():

@@ -48,6 +48,13 @@ EDITS: dict[str, Callable[[Any], object]] = {
     "wan.upload: 10.0 Mbit/s -> none": lambda tree: tree["wan"].pop("upload"),
     "wan.download: none -> 40.0 Mbit/s": lambda tree: tree["wan"].update(download="40mbit"),
     "wan.replace_qdisc: no -> yes": lambda tree: tree["wan"].update(replace_qdisc=True),
+    "wan.tunnels: none -> wg0 with port 51820": lambda tree: tree["wan"].update(
+        tunnels=[{"interface": "wg0", "port": 51820}]
+    ),
+    "on_failure: open -> closed": lambda tree: tree.update(on_failure="closed"),
+    "metrics.tls: none -> certificate /c, key /k, client_ca none": lambda tree: tree["metrics"].update(
+        tls={"certificate": "/c", "key": "/k"}
+    ),
     "lan.interfaces: br0 -> br0, wlan0": lambda tree: tree["lan"]["interfaces"].append("wlan0"),
     "lan.leases: none -> /run/leases": lambda tree: tree["lan"]["leases"].append("/run/leases"),
     "metrics.listen: 127.0.0.1:19473 -> [::]:80": lambda tree: tree["metrics"].update(listen="[::]:80"),

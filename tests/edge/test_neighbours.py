@@ -28,9 +28,9 @@ def router() -> Iterator[namespaces.Host]:
 
 def read(router: namespaces.Host, *interfaces: str) -> set[Neighbour]:
     def body() -> set[Neighbour]:
-        neighbours = Neighbours(interfaces)
+        neighbours = Neighbours()
         try:
-            return set(neighbours.read())
+            return set(neighbours.read(interfaces))
         finally:
             neighbours.close()
 
@@ -63,7 +63,7 @@ def test_entries_that_prove_nothing_are_left_out(router):
 
 def test_an_interface_may_be_missing_and_come_back_with_another_number(router):
     def body() -> list[set[Neighbour]]:
-        neighbours, seen = Neighbours(["br0", "nothing0"]), []
+        neighbours, seen = Neighbours(), []
         try:
             for line in (
                 f"neigh add 192.168.8.20 lladdr {ALICE} dev br0 nud reachable",
@@ -71,7 +71,7 @@ def test_an_interface_may_be_missing_and_come_back_with_another_number(router):
                 f"link add br0 type bridge\nlink set br0 up\nneigh add 192.168.8.21 lladdr {BOB} dev br0 nud reachable",
             ):
                 router.ip(line)
-                seen.append(set(neighbours.read()))
+                seen.append(set(neighbours.read(["br0", "nothing0"])))
         finally:
             neighbours.close()
         return seen
@@ -96,10 +96,10 @@ def test_a_full_house_is_read_whole(router):
 def test_what_cannot_be_read_now_is_as_it_was_read_last(router):
     def body() -> tuple[tuple[Neighbour, ...], tuple[Neighbour, ...]]:
         router.ip(f"neigh add 192.168.8.20 lladdr {ALICE} dev br0 nud reachable")
-        neighbours = Neighbours(["br0"])
-        first = neighbours.read()
+        neighbours = Neighbours()
+        first = neighbours.read(["br0"])
         neighbours.close()
-        return first, neighbours.read()
+        return first, neighbours.read(["br0"])
 
     first, second = router.call(body)
     assert first == second == (Neighbour(ALICE, "192.168.8.20", "br0"),)

@@ -190,7 +190,7 @@ def test_every_language_fills_in_the_same_and_names_the_same_commands(language):
 def test_what_is_filled_in_is_a_field_that_the_message_has():
     entries = explained(CATALOGS[""])
     for message in Message:
-        known = fields(message, interface="wwan0", client="tv")
+        known = fields(message, interface="wwan0", client="tv", config="/etc/esimshaper/esimshaper.yaml")
         assert filled_in(entries[message.id]) <= {f"@{name}@" for name in known}
     of_notices = {"SUBJECT", "CLIENT", "QUOTA", "BYTES", "STATE", "INTERFACE"}
     for number in service.MESSAGE_IDS.values():

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Metrics where the settings want them. Owns the listener of `metrics.listen`."""
+
+import logging
+
+from esimshaper.core.settings import Metrics
+from esimshaper.edge import metrics
+from esimshaper.edge.http import Listener
+from esimshaper.edge.tls import Certificates
+
+log = logging.getLogger(__name__)
+
+
+class Publisher:
+    """`source` gives all metrics of one moment; it is called from other threads."""
+
+    def __init__(self, source: metrics.Source) -> None:
+        self._source = source
+        self._wanted: Metrics | None = None
+        self._listener: Listener | None = None
+
+    def offer(self, wanted: Metrics) -> Listener | None:
+        """A listener that serves as is `wanted`, beside the one there is; None if that serves so. Raises Unusable."""
+        if wanted == self._wanted:
+            return None
+        listen, files = wanted.listen, wanted.tls
+        certificates = Certificates(files.certificate, files.key, files.client_ca) if files else None
+        return metrics.serve(self._source, listen.address, listen.port, certificates, self._listener)
+
+    def take(self, wanted: Metrics, offered: Listener | None) -> Listener | None:
+        """From now on this is the listener; the one before is to be stopped, which may take seconds."""
+        if offered is None:
+            return None
+        before, self._listener, self._wanted = self._listener, offered, wanted
+        log.info("metrics at %s://%s/metrics", "https" if wanted.tls else "http", offered.address)
+        if not (wanted.tls or wanted.listen.is_local):
+            clear = "metrics are in the clear: who reaches %s reads who uses how much (metrics.tls)"
+            log.warning(clear, offered.address)
+        return before
+
+    def stop(self) -> None:
+        if self._listener:
+            self._listener.stop()

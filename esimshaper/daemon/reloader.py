@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The edited file instead of the settings in force: all of it or nothing. Holds one reload at a time.
+
+read and validate -> what only this machine can tell -> (all is well) -> in force
+                                   any problem: refused, and nothing is another than before
+
+Whatever can go wrong does so before anything is changed. What is changed then is wanted by every tick from then on, so
+there is no half: what cannot be done at once (a modem that is not there yet) is done when it can, as after a start.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from esimshaper.core.model import Unusable
+from esimshaper.core.pipeline import Rules
+from esimshaper.core.settings import Problem, Settings
+from esimshaper.core.settings_plan import changes, needs_restart
+from esimshaper.daemon.configuration import Configuration
+from esimshaper.daemon.manager import Manager
+from esimshaper.daemon.observer import Observer
+from esimshaper.daemon.publisher import Publisher
+from esimshaper.edge import settings_file
+from esimshaper.edge.http import Listener
+from esimshaper.edge.service_messages import Message, fields
+from esimshaper.edge.settings_file import Loaded, PlacedProblem, SettingsError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a file would change: `changes` and `notes` (what cannot be done yet) in words, a line each."""
+
+    settings: Settings
+    changes: tuple[str, ...]
+    notes: tuple[str, ...]
+    listener: Listener | None
+
+
+class Reloader:
+    """`apply` puts settings in force at once, on the loop's thread."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        observer: Observer,
+        publisher: Publisher,
+        manager: Manager,
+        apply: Callable[[Settings], None],
+    ) -> None:
+        self._configuration = configuration
+        self._observer = observer
+        self._publisher = publisher
+        self._manager = manager
+        self._apply = apply
+        self._lock = asyncio.Lock()
+
+    @property
+    def rules(self) -> Rules:
+        """Those in force."""
+        return self._configuration.rules
+
+    async def obey(self, asked: asyncio.Event) -> None:
+        """Reloads whenever it is `asked` for, until it is cancelled. Asked twice before it begins, it is once."""
+        while True:
+            await asked.wait()
+            asked.clear()
+            try:
+                await self.reload()
+            except SettingsError:
+                pass  # was said
+            except Exception:
+                log.exception("the configuration could not be read again")
+
+    async def plan(self) -> Plan:
+        """What a reload would do now; it is not done. Raises SettingsError, with all that is wrong."""
+        async with self._lock:
+            plan = await self._made()
+            await _stop(plan.listener)
+            return plan
+
+    async def reload(self) -> Plan:
+        """Puts the file in force. Raises SettingsError, with all that is wrong, and everything as it was."""
+        async with self._lock:
+            with self._manager.reloading():
+                return await self._reload()
+
+    async def _reload(self) -> Plan:
+        try:
+            plan = await self._made()
+        except SettingsError as error:
+            self._refuse(error)
+            raise
+        try:
+            self._apply(plan.settings)
+        except BaseException:
+            await _stop(plan.listener)
+            raise
+        before = self._publisher.take(plan.settings.metrics, plan.listener)
+        said = "; ".join(plan.changes) or "nothing is another than before"
+        log.info("the configuration was read again: %s", said, extra=self._fields(Message.CONFIG_APPLIED))
+        await _stop(before)
+        return plan
+
+    def _refuse(self, error: SettingsError) -> None:
+        self._configuration.accepted = False
+        text = "the edited configuration is refused, the one before stays in force:\n%s"
+        log.error(text, error, extra=self._fields(Message.CONFIG_REFUSED))
+
+    def _fields(self, message: Message) -> dict[str, str]:
+        return fields(message, config=str(self._configuration.path))
+
+    async def _made(self) -> Plan:
+        """Files are read in a thread: a large one on a small box takes a second."""
+        loaded, unusable = await asyncio.to_thread(_read, self._configuration.path)
+        new, old = loaded.settings, self._configuration.settings
+        obstacles, notes = self._observer.obstacles(new)
+        problems = [*needs_restart(old, new), *obstacles]
+        listener = None
+        try:
+            listener = self._publisher.offer(new.metrics)
+        except Unusable as error:
+            problems.append(Problem(("metrics", "listen"), error.message, error.hint))
+        if problems or unusable:
+            await _stop(listener)
+            raise SettingsError([*map(loaded.placed, problems), *unusable])
+        return Plan(new, changes(old, new), notes, listener)
+
+
+def _read(path: Path) -> tuple[Loaded, tuple[PlacedProblem, ...]]:
+    """The settings, and what is wrong with files that they name. Raises SettingsError."""
+    loaded = settings_file.read_settings(path)
+    try:
+        loaded.check_files()
+    except SettingsError as error:
+        return loaded, error.problems
+    return loaded, ()
+
+
+async def _stop(listener: Listener | None) -> None:
+    if listener:
+        await asyncio.to_thread(listener.stop)
