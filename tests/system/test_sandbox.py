@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The service in the sandbox that systemd really makes: what it can and cannot do there, and that it comes back."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from esimshaper.edge.service_messages import Message
+from esimshaper.lab import traffic
+from esimshaper.lab.namespaces import wait_until
+from tests.netns.router import bytes_of
+from tests.system.debian import SERVICE, Debian
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to boot a system")
+
+PINS = "/sys/fs/bpf/esimshaper"
+
+# Runs where the daemon does. Each line: whether that works.
+TRIES = """
+import ctypes, mmap, os, socket, subprocess, time
+from pathlib import Path
+from esimshaper.edge import libbpf, wall_clock
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+def said(name, work):
+    try:
+        done = work()
+    except Exception as error:
+        done = False
+    print(name, bool(done) or done is None, flush=True)
+
+def callback():
+    kind = ctypes.CFUNCTYPE(ctypes.c_int)
+    return kind(lambda: 7)() == 7
+
+said("ask whether the clock is right", lambda: libc.adjtimex(ctypes.create_string_buffer(512)) >= 0)
+said("be called from C", callback)
+said("read leases", lambda: Path("/var/lib/misc/dnsmasq.leases").read_text())
+said("set the clock", lambda: time.clock_settime(time.CLOCK_REALTIME, time.time()))
+said("make a map", lambda: libbpf.library().bpf_map_create(2, b"x", 4, 4, 1, None) >= 0)
+said("write a program", lambda: Path("/usr/bin/evil").write_text(""))
+said("write a setting of the kernel", lambda: Path("/proc/sys/net/ipv4/ip_forward").write_text("1"))
+said("see the pins of others", lambda: os.listdir("/sys/fs/bpf"))
+said("see processes of others", lambda: Path("/proc/1/cmdline").read_bytes())
+said("write code", lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC))
+said("listen to all packets", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
+said("become somebody else", lambda: os.setuid(0))
+said("make a namespace", lambda: libc.unshare(0x10000000) == 0)
+"""
+CAN = {"ask whether the clock is right", "be called from C", "read leases"}
+
+
+@pytest.fixture(scope="module", params=["bookworm"])
+def release(request: pytest.FixtureRequest) -> str:
+    """That the service runs on all is tested in test_debian; this is about one unit file."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(autouse=True)
+def at_work(router: Debian) -> Iterator[None]:
+    """A test finds the service at work, without what the last one has added."""
+    router.path(f"/run/systemd/system/{SERVICE}.d").mkdir(parents=True, exist_ok=True)
+    yield
+    router.path(f"/run/systemd/system/{SERVICE}.d/test.conf").unlink(missing_ok=True)
+    router.configure("")
+    router.run("systemctl", "daemon-reload")
+    router.run("systemctl", "restart", SERVICE)
+    wait_until("the first tick", router.is_at_work, timeout=20)
+
+
+def add(router: Debian, *lines: str) -> None:
+    """Lines for the unit's [Service], until the end of the test."""
+    text = "\n".join(("[Service]", *lines, ""))
+    router.path(f"/run/systemd/system/{SERVICE}.d/test.conf").write_text(text)
+    router.run("systemctl", "daemon-reload")
+
+
+def builds(router: Debian) -> list[str]:
+    """What the building step said, each time."""
+    return [
+        line
+        for line in router.run("journalctl", "-u", "esimshaper-build", "-o", "cat").splitlines()
+        if "kernel part " in line
+    ]
+
+
+def test_in_the_sandbox_works_what_must_and_nothing_else(router: Debian) -> None:
+    router.path("/run/tries.py").write_text(TRIES)
+    python = "/usr/bin/env PYTHONPATH=/usr/lib/python3/dist-packages:/usr/lib/esimshaper /usr/bin/python3 /run/tries.py"
+    add(router, f"ExecStartPost={python}")
+    router.run("systemctl", "restart", SERVICE)
+    lines = router.run(
+        "journalctl", "-u", SERVICE, "-o", "cat", "_SYSTEMD_INVOCATION_ID=" + router.show("InvocationID")
+    )
+    answers = {
+        line.rpartition(" ")[0]: line.endswith(" True")
+        for line in lines.splitlines()
+        if line.endswith(("True", "False"))
+    }
+    assert len(answers) == TRIES.count("\nsaid(")
+    assert {name for name, works in answers.items() if works} == CAN
+
+
+def test_it_runs_as_its_own_user_with_one_capability(router: Debian) -> None:
+    status = router.path(f"/proc/{router.show('MainPID')}/status").read_text()
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert fields["Uid"].split() == [router.run("id", "-u", "esimshaper").strip()] * 4
+    assert {int(fields[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {1 << 12}
+    assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
+
+
+def test_killed_it_comes_back_without_compiling_and_no_byte_is_missing(router: Debian) -> None:
+    before, killed = router.measure(), router.show("MainPID")
+    said = builds(router)
+    router.run("systemctl", "kill", "--signal=KILL", SERVICE)
+    router.lab.clients[0].call(traffic.tcp_down, router.lab.servers4[0], 1_000_000)
+    wait_until("another process", lambda: router.show("MainPID") not in ("0", killed), timeout=40)
+    wait_until("its first tick", router.is_at_work, timeout=20)
+    moved = router.measure() - before
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+    assert moved.sum.down_bytes > 1_000_000
+    assert builds(router)[len(said) :] == ["the kernel part is there already"]
+
+
+def test_what_root_left_behind_is_taken_over(router: Debian) -> None:
+    """An older version ran as root, or somebody ran it by hand."""
+    before = router.measure()
+    router.run("systemctl", "stop", SERVICE)
+    router.run("chown", "-R", "root:root", "/var/lib/esimshaper", PINS)
+    router.run("systemctl", "start", SERVICE)
+    wait_until("the first tick", router.is_at_work, timeout=20)
+    assert router.measure().sum.total_bytes >= before.sum.total_bytes
+    assert router.run("find", "/var/lib/esimshaper", PINS, "!", "-user", "esimshaper") == ""
+
+
+def test_pins_that_vanished_are_made_again(router: Debian) -> None:
+    router.run("systemctl", "stop", SERVICE)
+    router.run("esimshaper", "unload")
+    assert not router.path(PINS).exists()
+    router.run("systemctl", "start", SERVICE)
+    wait_until("the first tick", router.is_at_work, timeout=20)
+    assert builds(router)[-1] == "the kernel part was built"
+
+
+def test_a_kernel_part_that_cannot_be_built_is_loud_refuses_traffic_if_so_wished_and_is_tried_again(
+    router: Debian,
+) -> None:
+    client, server = router.lab.clients[0], router.lab.servers4[0]
+    add(router, "RestartSec=1")
+    router.configure("on_failure: closed\n")
+    router.run("systemctl", "stop", SERVICE)
+    router.run("esimshaper", "unload")
+    router.run("umount", "-l", "/sys/fs/bpf")
+    assert router.try_run("systemctl", "start", SERVICE).returncode != 0
+    assert "BPF file system is not mounted" in router.show("StatusText")
+    with pytest.raises(ConnectionRefusedError):
+        client.call(traffic.tcp_up, server, 1000)
+    told = router.journal(f"MESSAGE_ID={Message.START_FAILED.id}")
+    assert {each["PRIORITY"] for each in told} == {"3"}
+    assert "nothing is forwarded to wan0" in told[0]["MESSAGE"]
+    router.run("mount", "-t", "bpf", "-o", "mode=700", "bpf", "/sys/fs/bpf")
+    wait_until("a good start by itself", router.is_at_work, timeout=40)
+    before = router.measure()
+    client.call(traffic.tcp_up, server, 100_000)
+    moved = router.measure() - before
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
