@@ -17,12 +17,8 @@ _REPORT = (
 _AGAIN = "try again while the machine is less busy"
 
 
-def diagnose(test: SelfTest) -> tuple[Finding, ...]:
+def diagnose(test: SelfTest) -> Iterator[Finding]:
     """At least one finding."""
-    return (*_outcome(test), *(Finding.note(CHECK, _sentence(words), hint) for words, hint in test.untried))
-
-
-def _outcome(test: SelfTest) -> Iterator[Finding]:
     faults = [
         *(fault for exchange in test.exchanges for fault in _exchange_faults(exchange)),
         *(fault for cut in test.cuts for fault in _cut_faults(cut)),

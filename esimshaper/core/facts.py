@@ -322,13 +322,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """What came of it. untried: sentences on links that this box cannot imitate. trouble: (sentence, hint) if it could
-    not be run to its end.
-    """
+    """What came of it. trouble: (sentence, hint) if it could not be run to its end."""
 
     exchanges: tuple[Exchange, ...] = ()
     cuts: tuple[Cut, ...] = ()
-    untried: tuple[tuple[str, str], ...] = ()
     failure: Failure | None = None
     trouble: tuple[str, str] | None = None
 

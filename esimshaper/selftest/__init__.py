@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from esimshaper.core.facts import Cut, Exchange, Failure, Operation, SelfTest
@@ -71,7 +71,6 @@ def result_from(raw: Mapping[str, Any]) -> SelfTest:
     return SelfTest(
         tuple(_exchange(each) for each in raw["exchanges"]),
         tuple(Cut(**each) for each in raw["cuts"]),
-        _pairs(raw["untried"]),
         failure and Failure(Operation(failure["operation"]), failure["errno"], failure["detail"]),
         trouble and (trouble[0], trouble[1]),
     )
@@ -80,7 +79,3 @@ def result_from(raw: Mapping[str, Any]) -> SelfTest:
 def _exchange(raw: Mapping[str, Any]) -> Exchange:
     counts = {name: Counters(**raw[name]) for name in ("least", "billed", "counted", "strayed")}
     return Exchange(raw["link"], raw["what"], **counts)
-
-
-def _pairs(raw: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((sentence, hint) for sentence, hint in raw)

@@ -81,8 +81,3 @@ def test_a_self_test_that_broke_off_does_not_say_that_it_passed() -> None:
     (broken,) = told(trouble=("Programs are missing: ip.", "apt install iproute2"))
     assert (broken.level, broken.hint) == (Level.WARNING, "apt install iproute2")
     assert "Programs are missing: ip." in broken.sentence
-
-
-def test_what_could_not_be_tried_is_said_beside_the_rest() -> None:
-    findings = told(untried=(("raw-IP links were not tried", "modprobe tun"),))
-    assert [finding.level for finding in findings] == [Level.OK, Level.NOTE]

@@ -89,11 +89,9 @@ def test_a_wrong_meter_is_found_out(tmp_path: Path) -> None:
         assert any(words in each["sentence"] for each in told)
 
 
-def test_without_tun_the_other_kind_of_link_is_tried_and_that_is_said() -> None:
-    findings: list[Finding] = on_a_box("doctor.measure()", "mount -t tmpfs none /dev/net")
-    assert [finding.level for finding in findings] == [Level.OK, Level.NOTE]
-    assert "over Ethernet" in findings[0].sentence
-    assert "Raw-IP links were not tried" in findings[1].sentence
+def test_without_tun_it_says_so() -> None:
+    (finding,) = on_a_box("doctor.measure()", "mount -t tmpfs none /dev/net")
+    assert (finding.level, "modprobe tun" in finding.hint) == (Level.WARNING, True)
 
 
 def test_what_it_needs_and_is_not_there_is_named_with_its_package() -> None:
