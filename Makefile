@@ -29,12 +29,13 @@ pages := man/man5/esimshaper.yaml.5 man/man8/esimshaper.8 bash-completion/comple
 	zsh/vendor-completions/_esimshaper
 
 .NOTPARALLEL:
-.PHONY: help demo test bench lint linters deb install uninstall root \
+.PHONY: help demo test soak bench lint linters deb install uninstall root \
 	packages-run packages-demo packages-test packages-deb
 
 help:
 	@echo 'sudo make demo       a simulated travel router with a real kernel meter and traffic, live'
 	@echo 'sudo make test       every test; ARGS="-k name" for some'
+	@echo 'sudo make soak       a day of a router, with every tick of it; most of an hour'
 	@echo 'sudo make bench      the figures: truth of the bill, cost per packet, memory, start'
 	@echo 'make lint            ruff, mypy, shellcheck, yamllint, clang'
 	@echo 'sudo make deb        dist/esimshaper_VERSION_all.deb, for Debian 12 and 13'
@@ -46,6 +47,10 @@ demo: root packages-demo
 
 test: root packages-test linters
 	$(PYTHON) -m pytest $(ARGS)
+
+# In `make test` the daemon ticks less often in the same day (tests/netns/test_soak.py).
+soak: root packages-test
+	SOAK_STEP=1 $(PYTHON) -m pytest tests/netns/test_soak.py $(ARGS)
 
 bench: root packages-demo
 	$(PYTHON) -m tests.bench $(ARGS)
