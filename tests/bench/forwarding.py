@@ -143,7 +143,9 @@ def case_rows(case: Case, costs: dict[How, list[Cost]]) -> Iterator[Row]:
     ratios = [one / other for one, other in pairs]
     added = median(one - other for one, other in pairs) * scale
     detail = f"{spread(ratios)}; ours adds {number(round(added))} {case.unit}"
-    yield Row(f"{case.name}: esimshaper against nothing", median(ratios), "times", verdict=Verdict.FIGURE, detail=detail)
+    yield Row(
+        f"{case.name}: esimshaper against nothing", median(ratios), "times", verdict=Verdict.FIGURE, detail=detail
+    )
 
 
 def throughput(case: Case, measured: list[Cost]) -> str:
