@@ -99,6 +99,24 @@ def test_missing_clsact_is_said(router: Router) -> None:
     assert "modprobe sch_ingress" in said
 
 
+def test_a_daemon_that_may_not_build_needs_a_build_before_it(router: Router, lab: Lab) -> None:
+    def build() -> str:
+        return router.run("build", "--config", str(router.config)).stdout
+
+    command = lab.router.command([PYTHON, "-m", "esimshaper", "run", "--no-build", "--config", str(router.config)])
+    done = subprocess.run(command, env=router.environment, text=True, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "the kernel part was not built" in done.stderr
+    assert "journalctl -u esimshaper-build" in done.stderr
+    assert build() == "the kernel part was built\n"
+    assert "esimshaper" not in lab.router.run(["tc", "filter", "show", "dev", lab.wan_interface, "ingress"])
+    assert build() == "the kernel part is there already\n"
+    with router.log.open("ab") as log:
+        router.process = lab.router.popen(command, env=router.environment, stdout=log, stderr=log)
+    wait_until("the daemon's start", lambda: router._answers(attached=True), timeout=30)
+    assert build() == "the kernel part is there already\n"
+
+
 def test_what_is_in_the_place_of_the_socket_is_left_there(router: Router) -> None:
     router.socket.parent.mkdir()
     router.socket.write_text("precious")
