@@ -45,8 +45,9 @@ def limited(state: State, facts: Facts) -> str:
 
 
 def usage(state: State, facts: Facts) -> str:
-    """How many clients, and what was used of the plan (a quota of everyone, else of anybody; the one with the largest part
-    used); without quotas, all that was counted."""
+    """How many clients, and what was used of the plan: of the quotas of everyone, else of all, the one with the largest
+    part used. Without quotas, all that was counted.
+    """
     number = sum(key not in _PSEUDO for key in state.reading.owners.values()) if state.reading else 0
     clients = "1 client" if number == 1 else f"{number} clients"
     quotas = held(state, facts)
