@@ -140,7 +140,7 @@ MISTAKES = {
     "unknown key": ("metrics:\n  lisen: 1\n", 4, 3, "unknown key `lisen`", "Did you mean `listen`"),
     "unlike any key": ("zzz: 1\n", 3, 1, "unknown key `zzz`", "What can stand here: wan, lan"),
     "of a later version": ("on_error: x\n", 3, 1, "unknown key `on_error`", "What can stand here"),
-    "neither open nor closed": ("on_failure: shut\n", 3, 13, "`shut` is not `open` or `closed`", "closed forwards nothing"),
+    "neither open nor closed": ("on_failure: shut\n", 3, 13, "`shut` is not `open` or `closed`", "forwards nothing"),
     "merge key": ("<<: {}\n", 3, 1, "unknown key `<<`", "."),
     "wrong type": ("timezone: [UTC]\n", 3, 11, "a list is not the name of a time zone", "Asia/Tokyo"),
     "no value": ("timezone:\n", 3, 10, "nothing is not the name of a time zone", "Asia/Tokyo"),
