@@ -31,7 +31,9 @@ def writes(
 
 
 def _stricter(old: Policy, new: Policy) -> Policy:
-    """Of each limit the one that ends first, in the longer chain; `old` itself where that is as strict."""
+    """Of each limit the one that ends first, in the longer chain; `old` itself where that is as strict. Classes that
+    only `old` names are there until all is told.
+    """
     both = replace(
         new,
         parent=new.parent or old.parent,
@@ -39,12 +41,15 @@ def _stricter(old: Policy, new: Policy) -> Policy:
         throttle_at=_first(old.throttle_at, new.throttle_at),
         blocked=old.blocked or new.blocked,
         exempt=old.exempt and new.exempt,
+        open_class=new.open_class or old.open_class,
+        throttled_class=new.throttled_class or old.throttled_class,
     )
     return old if _limits(both) == _limits(old) else both
 
 
 def _limits(policy: Policy) -> tuple[object, ...]:
-    return (policy.parent, policy.block_at, policy.throttle_at, policy.blocked, policy.exempt)
+    classes = (policy.open_class, policy.throttled_class)
+    return (policy.parent, policy.block_at, policy.throttle_at, policy.blocked, policy.exempt, *classes)
 
 
 def _first(one: Marks, other: Marks) -> Marks:

@@ -118,6 +118,17 @@ def _leaf(class_id: int, parent: int, ceil: int, wire: Wire) -> Class:
     return Class(class_id, parent, min(LEAST, ceil), ceil, Leaf(limit, largest))
 
 
+def both(actual: Tree, wished: Tree) -> Tree:
+    """`wished`, and what else there is in `actual`: for as long as packets may still be given to classes of either."""
+    upload, download = (_both(actual.side(side), wished.side(side)) for side in Side)
+    redirect = Redirect.THERE if Redirect.THERE in (actual.redirect, wished.redirect) else Redirect.NONE
+    return Tree(upload, download, actual.device or wished.device, redirect)
+
+
+def _both(before: Classes | None, after: Classes | None) -> Classes | None:
+    return None if before is None and after is None else {**(before or {}), **(after or {})}
+
+
 def diff(actual: Tree, wished: Tree) -> Sequence[Change]:
     """The fewest changes that make the one the other, in an order that neither cuts the link off nor lets anyone run.
 

@@ -93,10 +93,12 @@ class Enforcer:
         clients = tuple(sorted(account for account in reading.owners if account >= FIRST_CLIENT_ACCOUNT))
         shares = clients if self._wan.download or self._wan.upload else ()
         wanted = (link, outcome.shaped, shares)
+        left: Sequence[Change] | None = ()
         if look_around or self._shaped != wanted:
-            done = self._shape(outcome, shares, again=self._shaped == wanted)
-            self._shaped = wanted if done else None
+            left = self._shape(outcome, shares, again=self._shaped == wanted)
+            self._shaped = None if left is None else wanted
         self._tell(with_classes(outcome.policies, outcome.shaped, shares))
+        self._tidy(left or ())
         if look_around and not self._refusal.is_intact():
             text = "somebody removed our table from nftables; programs of blocked clients are told again"
             log.warning(text, extra=fields(Message.REFUSALS_RESTORED))
@@ -108,20 +110,29 @@ class Enforcer:
         parents = {policy.parent for policy in self._told.values()}
         return [name for name in outcome.idle_groups if reading.groups[name] not in parents]
 
-    def _shape(self, outcome: Outcome, shares: Sequence[Account], *, again: bool) -> bool:
-        """Whether it could be looked at; if not, the next tick tries. `again`: nothing else is wanted than before."""
+    def _shape(self, outcome: Outcome, shares: Sequence[Account], *, again: bool) -> Sequence[Change] | None:
+        """Makes what is wanted; what is to go once nothing is given to it any more. None: it could not be looked at, so
+        the next tick tries. `again`: nothing else is wanted than before.
+        """
         found = self._shaper.observe()
         if found is None:
-            return False
+            return None
         link = shaping.Link(self._wan.download, self._wan.upload, found.wire)
-        changes = shaping.diff(found.tree, shaping.wanted(link, outcome.shaped, shares))
+        wanted = shaping.wanted(link, outcome.shaped, shares)
+        meanwhile = shaping.both(found.tree, wanted)
+        changes, left = shaping.diff(found.tree, meanwhile), shaping.diff(meanwhile, wanted)
         failed = self._shaper.apply(changes)
         self._departures.made_anew(made_anew(changes))
-        if again and changes and not self._shaping_problems and not failed:
+        if again and (changes or left) and not self._shaping_problems and not failed:
             text, where = "somebody changed our classes at %s; they are as before again", self._wan.interface
             log.warning(text, where, extra=fields(Message.CLASSES_RESTORED, interface=where))
-        self._shaping_problems = (*([found.problem] if found.problem and changes else []), *failed)
-        return True
+        self._shaping_problems = (*([found.problem] if found.problem and (changes or left) else []), *failed)
+        return left
+
+    def _tidy(self, changes: Sequence[Change]) -> None:
+        if changes:
+            self._shaping_problems = (*self._shaping_problems, *self._shaper.apply(changes))
+            self._departures.made_anew(made_anew(changes))
 
     def _tell(self, policies: Mapping[Account, Policy]) -> None:
         """Only what is new: each write is a system call, and a full house has a thousand accounts."""

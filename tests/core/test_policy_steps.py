@@ -2,11 +2,12 @@
 """Policies, one write after the other: nobody who may not pass before and after passes in between."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esimshaper.core.limits import NO_LIMIT, Marks, Policy
+from esimshaper.core.limits import NO_LIMIT, NO_MARKS, Marks, Policy
 from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, Account
 from esimshaper.core.policy_steps import writes
 
@@ -18,9 +19,15 @@ NOBODY = ACCOUNT_UNATTRIBUTED
 ends = st.builds(Marks, both=st.sampled_from((0, 5, NO_LIMIT)), upload=st.sampled_from((0, NO_LIMIT)))
 
 
+def with_class(**fields: object) -> Policy:
+    """A throttle limit names a class."""
+    policy = Policy(**fields)  # type: ignore[arg-type]
+    return replace(policy, throttled_class=0 if policy.throttle_at == NO_MARKS else 1)
+
+
 def policies_below(*parents: Account) -> st.SearchStrategy[Policy]:
     return st.builds(
-        Policy,
+        with_class,
         parent=st.sampled_from((NOBODY, *parents)),
         block_at=ends,
         throttle_at=ends,
@@ -43,16 +50,18 @@ counts = st.fixed_dictionaries(dict.fromkeys([*CLIENTS, *GROUPS, EVERYONE], st.s
 
 def passes(client: Account, policies: Mapping[Account, Policy], used: Mapping[Account, int], *, at: str) -> bool:
     """As the kernel judges (bpf/limits.h): over a chain of accounts, of which one that is exempt lets through."""
-    account, exempt = client, False
+    account, exempt, through = client, False, 0
     while account != NOBODY:
         policy = policies[account]
         exempt = exempt or policy.exempt
         marks: Marks = getattr(policy, at)
         over = used[account] > min(marks.both, marks.upload) or (at == "block_at" and policy.blocked)
         if over and not exempt:
-            return False
+            if at == "block_at":
+                return False
+            through = policy.throttled_class  # of the outermost one
         account = policy.parent
-    return True
+    return not through
 
 
 @given(all_policies, all_policies, counts)

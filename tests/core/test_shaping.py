@@ -16,6 +16,7 @@ from esimshaper.core.shaping import (
     UNLIMITED,
     Link,
     Shaped,
+    both,
     class_ids,
     diff,
     wanted,
@@ -136,6 +137,20 @@ def found(draw: st.DrawFn) -> Tree:
 def test_changes_lead_from_anything_found_to_what_is_wanted_and_none_is_refused(actual: Tree, wished: Tree) -> None:
     kernel = Kernel(actual)
     for change in diff(actual, wished):
+        kernel.apply(change)
+    assert kernel.tree == wished
+
+
+@given(found(), shaped())
+def test_no_class_goes_while_packets_are_given_to_it(actual: Tree, wished: Tree) -> None:
+    kernel, meanwhile = Kernel(actual), both(actual, wished)
+    for change in diff(actual, meanwhile):
+        kernel.apply(change)
+    for side in Side:
+        assert {*(actual.side(side) or ()), *(wished.side(side) or ())} == {*(kernel.tree.side(side) or ())}
+    assert kernel.tree == meanwhile
+    for change in diff(meanwhile, wished):
+        assert change.step.name.startswith("REMOVE_")
         kernel.apply(change)
     assert kernel.tree == wished
 

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The configuration edited again and again while packets pass, and the daemon killed meanwhile: no packet is lost, none
+is uncounted, and nobody slips through who may not pass before and after.
+"""
+
+import contextlib
+import json
+import random
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from esimshaper.edge import control_client
+from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab.namespaces import Host, wait_until
+from tests.netns.router import Router, bytes_of
+from tests.netns.test_quota_faults import keep_busy
+from tests.netns.test_quotas import passes, quotas, row_of, state_of
+from tests.netns.test_reload import edit, post, write
+
+CLIENTS = (
+    'clients: [{{name: {alice}, mac: "02:00:00:00:00:10", group: {a}}}, '
+    '{{name: bob, mac: "02:00:00:00:00:11", group: {b}}}]\n'
+)
+RELOADS, KILLS = 40, 4
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with Lab(WanKind.TUN) as built:
+        yield built
+
+
+def base(router: Router) -> str:
+    """The configuration without clients and quotas."""
+    lines = router.config.read_text().splitlines(keepends=True)
+    return "".join(line for line in lines if line.startswith(("wan", "lan", "metrics")))
+
+
+def storm(router: Router, texts: Iterator[str]) -> None:
+    """RELOADS one right after the other; KILLS times the daemon is killed within one."""
+    chance = random.Random(5)
+    for number in range(RELOADS):
+        write(router, next(texts))
+        if number % (RELOADS // KILLS) != RELOADS // KILLS - 1:
+            post(router)
+            continue
+        asked = router.lab.router.start(post, router)
+        time.sleep(chance.uniform(0, 0.08))  # somewhere in it, as it takes about that long
+        router.kill()
+        with contextlib.suppress(control_client.ControlError, control_client.DaemonNotRunning):
+            asked.result(10)
+        router.start()
+
+
+@contextlib.contextmanager
+def pings(client: Host, server: str, size: int) -> Iterator[list[str]]:
+    """500 a second; what was said of them at the end."""
+    said: list[str] = []
+    flood = client.popen(["ping", "-i", "0.002", "-q", "-s", str(size), server], stdout=subprocess.PIPE, text=True)
+    try:
+        yield said
+    finally:
+        flood.send_signal(2)
+        said.append(flood.communicate(timeout=10)[0])
+
+
+def test_reloads_under_load_lose_no_packet_and_no_byte(make_router: Callable[..., Router], lab: Lab) -> None:
+    router = make_router(lab).start()
+    text, chance = base(router), random.Random(7)
+    before = router.measure()
+    ended: list[bool] = []
+    alice, bob = lab.clients
+    lab.router.ip("link add lan9 type bridge")
+
+    def texts() -> Iterator[str]:
+        """Names, groups, quotas (none of which is reached), LAN interfaces, leases and time zones come and go."""
+        number = 0
+        while True:
+            number += 1
+            clients = CLIENTS.format(alice=chance.choice(["alice", "anna"]), a=f"a{number}", b=f"b{number}")
+            subjects = ["everyone", "each-client", f"group/a{number}", f"group/b{number}", "client/bob"]
+            quotas = [
+                f"  - {{name: {name.replace('/', '-')}, for: {name}, limit: 9{size}GB, period: day, then: block}}\n"
+                for size, name in enumerate(chance.sample(subjects, 3))
+            ]
+            edited = text.replace("[br0]", chance.choice(["[br0]", "[br0, lan9]"])) + clients
+            zone = chance.choice(["UTC", "Asia/Tokyo"])
+            yield f"{edited}timezone: {zone}\n" + chance.choice(["", f"quotas:\n{''.join(quotas)}"])
+
+    loads = [
+        alice.start(keep_busy, traffic.tcp_down, lab.servers4[0], ended),
+        bob.start(keep_busy, traffic.tcp_up, lab.servers4[1], ended),
+    ]
+    with pings(alice, lab.servers4[2], 100) as said:
+        storm(router, texts())
+    ended.append(True)
+    for load in loads:
+        load.result(60)
+    sent, received = map(int, re.findall(r"(\d+) packets transmitted, (\d+) received", said[0])[0])
+    moved = router.measure() - before
+    assert sent - received <= 1, "one may have been under way at the end"
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.seen_by_router)
+    saved = router.get("/v1/history", by="day")["rows"]
+    assert sum(row["total_bytes"] for row in saved) == (before.sum + moved.sum).total_bytes
+    assert "Traceback" not in router.log.read_text()
+
+
+def test_who_may_not_pass_before_and_after_does_not_pass_in_between(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    """Held by a quota of the own or of a group that is new each time: alice is blocked, bob throttled."""
+    router = make_router(lab)
+    text, chance = base(router), random.Random(11)
+    (alice, bob), (server, other) = lab.clients, lab.servers4[:2]
+
+    def texts() -> Iterator[str]:
+        number = 0
+        while True:
+            number += 1
+            rows = []
+            for name, client, then in (("a", "alice", "block"), ("b", "bob", "{throttle: 256kbit}")):
+                subject = chance.choice([f"client/{client}", f"group/{name}{number}"])
+                amounts = "limit: 1MB, used: 2MB, period: month"
+                rows.append(f"  - {{name: {name}{number}, for: {subject}, {amounts}, then: {then}}}\n")
+            yield text + CLIENTS.format(alice="alice", a=f"a{number}", b=f"b{number}") + "quotas:\n" + "".join(rows)
+
+    endless = texts()
+    write(router, next(endless))
+    router.start()
+    assert (state_of(router, "alice"), state_of(router, "bob")) == ("blocked", "throttled")
+    bill, began = lab.carrier.settle(), time.monotonic()
+    with pings(alice, server, 100), pings(bob, other, 1000):
+        storm(router, endless)
+    moved = lab.carrier.settle() - bill
+    seconds = time.monotonic() - began
+    assert moved.of(server).total_bytes == 0
+    assert 0 < moved.of(other).up_bytes <= 256_000 / 8 * seconds + 30_000
+    assert (state_of(router, "alice"), state_of(router, "bob")) == ("blocked", "throttled")
+    assert "Traceback" not in router.log.read_text()
+
+
+# --- another uplink
+
+
+class SecondUplink:
+    """wan1 of the router, a veth whose device counts frames as on a wire: no super-packets, no IPv6, no ARP."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        router, internet = lab.router, lab.internet
+        router.ip(f"link add wan1 type veth peer name gw1 netns {internet.netns}")
+        for host, device in ((router, "wan1"), (internet, "gw1")):
+            host.sysctl(**{f"ipv6__conf__{device}__disable_ipv6": 1})
+            host.ip(f"link set {device} gso_max_segs 1 up")
+        router.ip("addr add 100.65.0.2/24 dev wan1", f"neigh add 100.65.0.1 lladdr {mac(internet, 'gw1')} dev wan1")
+        internet.ip("addr add 100.65.0.1/24 dev gw1", f"neigh add 100.65.0.2 lladdr {mac(router, 'wan1')} dev gw1")
+        rule = 'table ip uplink1 { chain c { type nat hook postrouting priority srcnat; oifname "wan1" masquerade; }; }'
+        router.run(["nft", "-f", "-"], text_in=rule)
+
+    def take(self) -> None:
+        """From now on packets to the Internet go this way."""
+        self.lab.router.ip("route replace default via 100.65.0.1 dev wan1")
+
+    def bytes(self) -> tuple[int, int]:
+        """Down and up, as the carrier counts them: IP-layer bytes."""
+        (link,) = json.loads(self.lab.internet.run(["ip", "-j", "-s", "link", "show", "dev", "gw1"]))
+        down, up = (link["stats64"][way] for way in ("tx", "rx"))
+        return down["bytes"] - 14 * down["packets"], up["bytes"] - 14 * up["packets"]
+
+
+def test_another_uplink_is_counted_and_limited_from_its_first_packet(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    rows = (
+        "name: daily, for: client/alice, limit: 2MB, period: month, then: block",
+        "name: slow, for: client/bob, limit: 1MB, used: 2MB, period: month, then: {throttle: 1mbit}",
+    )
+    router = make_router(lab, quotas(*rows)).start()
+    (alice, bob), server = lab.clients, lab.servers4[0]
+    alice.call(traffic.tcp_down, server, 1_000_000)
+    first, uplink = router.measure(), SecondUplink(lab)
+    edit(router, "interface: wan0", "interface: wan1")
+    assert post(router) == ["wan.interface: wan0 -> wan1"]
+    tc = {name: lab.router.run(["tc", "qdisc", "show", "dev", name]) for name in ("wan0", "wan1")}
+    assert ("htb" in tc["wan0"], "clsact" in tc["wan0"]) == (False, False)
+    assert ("htb" in tc["wan1"], "clsact" in tc["wan1"]) == (True, True)
+    assert [name for name in lab.router.run(["ip", "-br", "link"]).split() if name.startswith("ifb")] == ["ifb-wan1"]
+
+    uplink.take()
+    began = time.monotonic()
+    bob.call(traffic.tcp_down, server, 200_000)
+    assert time.monotonic() - began > 1, "bob is throttled there too"
+    with pytest.raises(OSError):
+        alice.call(traffic.tcp_down, server, 30_000_000, timeout=5)
+    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=5)
+    assert not passes(alice, server)
+    assert 'oifname "wan1"' in lab.router.run(["nft", "list", "table", "inet", "esimshaper"])
+
+    def counted() -> tuple[float, float]:
+        scraped = router.scrape()
+        down, up = (scraped[f'esimshaper_wan_{way}_bytes_total{{interface="wan1"}}'] for way in ("receive", "transmit"))
+        return down, up
+
+    wait_until("the last packets", lambda: counted() == uplink.bytes(), timeout=10)
+    assert bytes_of(router.measure().sum - first.sum) == uplink.bytes()
+    assert row_of(router, "daily", "client/alice")["used_bytes"] >= 2_000_000
+
+
+def mac(host: Host, device: str) -> str:
+    (link,) = json.loads(host.run(["ip", "-j", "link", "show", "dev", device]))
+    return str(link["address"])
