@@ -29,7 +29,8 @@ from esimshaper.core.units import parse_rate
 
 __all__ = [
     "Client", "Known", "Lan", "Listen", "Meter", "Metrics", "OnFailure", "Path", "Problem", "Settings", "Tls", "Tunnel",
-    "Wan", "find_problems", "mask_capacity", "parse_listen", "parse_mac", "parse_subject", "settings_from",
+    "Wan", "find_problems", "fits", "mask_capacity", "parse_listen", "parse_mac", "parse_subject", "settings_from",
+    "with_uplink",
 ]  # fmt: skip
 
 MAX_CLIENTS = 1024
@@ -50,6 +51,9 @@ class Tunnel:
 class Wan:
     """The uplink; `interface` need not exist yet. What the link carries in bit/s, None where it is not said.
 
+    pattern: what was written if it ends in `*`, else empty. Then `interface` is the one that is meant now, or was
+    last, at first the pattern itself; `others` fit as well, and what passes them is counted too.
+
     replace_qdisc: a root qdisc of somebody else on the uplink may be replaced.
     """
 
@@ -58,6 +62,13 @@ class Wan:
     upload: int | None = None
     replace_qdisc: bool = False
     tunnels: tuple[Tunnel, ...] = ()
+    pattern: str = ""
+    others: tuple[str, ...] = ()
+
+    @property
+    def written(self) -> str:
+        """As a person wrote it, which nft understands as well."""
+        return self.pattern or self.interface
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +159,11 @@ class Settings:
     on_failure: OnFailure = OnFailure.OPEN
 
     @property
+    def as_written(self) -> "Settings":
+        """Without what was found out of the uplink."""
+        return replace(self, wan=replace(self.wan, interface=self.wan.written, pattern="", others=()))
+
+    @property
     def known(self) -> Known:
         """Whom a quota or a command may name."""
         groups = {client.group for client in self.clients if client.group}
@@ -198,7 +214,22 @@ def settings_from(tree: Mapping[str, Any], zone: Callable[[str], tzinfo]) -> Set
 def _wan(wan: Mapping[str, Any]) -> Wan:
     download, upload = (parse_rate(wan[key]) if key in wan else None for key in ("download", "upload"))
     tunnels = tuple(Tunnel(each["interface"], int(each["port"])) for each in wan.get("tunnels", ()))
-    return Wan(wan["interface"], download, upload, wan["replace_qdisc"], tunnels)
+    pattern = wan["interface"] if wan["interface"].endswith("*") else ""
+    return Wan(wan["interface"], download, upload, wan["replace_qdisc"], tunnels, pattern)
+
+
+def with_uplink(settings: Settings, present: Sequence[str]) -> Settings:
+    """`settings` for what fits the pattern of the uplink now, best first. The same object if nothing is another."""
+    wan = settings.wan
+    if not wan.pattern:
+        return settings
+    found = replace(wan, interface=present[0] if present else wan.interface, others=tuple(sorted(present[1:])))
+    return settings if found == wan else replace(settings, wan=found)
+
+
+def fits(name: str, written: str) -> bool:
+    """Whether an interface is one that is meant by a name, or by the beginning of a name and `*`."""
+    return name.startswith(written[:-1]) if written.endswith("*") else name == written
 
 
 def mask_capacity(mask: int) -> int:
@@ -246,6 +277,10 @@ def parse_listen(text: str) -> tuple[str, int]:
 
 def _interface_problems(tree: Mapping[str, Any]) -> Iterator[Problem]:
     wan, lans = tree.get("wan", {}), tree.get("lan", {}).get("interfaces", ())
+    uplink = wan.get("interface") or ""
+    if "*" in uplink[:-1] or uplink == "*":
+        message = f"`{uplink}` does not name an uplink"
+        yield Problem(("wan", "interface"), message, "A `*` may stand at the end only: wwan* for wwan0, wwan1 ...")
     seen: set[str] = set()
     for position, name in enumerate(lans):
         yield from _side_problems(("lan", "interfaces", position), name, wan.get("interface"), seen)
@@ -258,7 +293,9 @@ def _side_problems(path: Path, name: str | None, wan: str | None, seen: set[str]
     """What is wrong with naming this interface here; `seen` are the others, and then this one."""
     if name is None:
         return
-    if name == wan:
+    if "*" in name:
+        yield Problem(path, f"`{name}` is not one interface", "Name each interface.")
+    if wan and fits(name, wan):
         yield Problem(path, f"`{name}` is the uplink (wan.interface)", "An interface is on one side only.")
     if name in seen:
         yield Problem(path, f"`{name}` is listed twice", "Remove one of the two.")

@@ -27,10 +27,14 @@ class Configuration:
         self.path = path.absolute()
         self.take(settings)
 
-    def take(self, settings: Settings) -> None:
-        """These count from now on."""
+    def follow(self, settings: Settings) -> None:
+        """The same settings, for another name of the uplink."""
         self.settings = settings
         self.rules = rules_of(settings)
+
+    def take(self, settings: Settings) -> None:
+        """These count from now on."""
+        self.follow(settings)
         self.zone = ZoneInfo(settings.timezone)
         self.loaded = datetime.now(self.zone)
         self.accepted = True

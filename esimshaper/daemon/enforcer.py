@@ -54,7 +54,7 @@ class Enforcer:
         self._wan = settings.wan
         self._shaper = Shaper(settings.wan.interface, replace_foreign=settings.wan.replace_qdisc)
         self._departures = Departures(self._shaper, self._told)
-        ways = (settings.wan.interface, *(tunnel.interface for tunnel in settings.wan.tunnels))
+        ways = (settings.wan.written, *(tunnel.interface for tunnel in settings.wan.tunnels))
         self._refusal = Refusal(ways, settings.lan.mark_mask)
         self._compare_anew()
 

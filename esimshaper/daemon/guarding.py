@@ -58,7 +58,7 @@ class Guarding:
             self._open, self._problem = True, ""
             return
         self._open = False
-        problem = self._guard.hold(settings.wan.interface, counted, [each.port for each in settings.wan.tunnels])
+        problem = self._guard.hold(settings.wan.written, counted, [each.port for each in settings.wan.tunnels])
         if problem and problem != self._problem:
             log.error("what is not counted cannot be refused (on_failure: closed): %s", problem)
         self._problem = problem

@@ -27,7 +27,7 @@ from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.enforcer import Enforcer
 from esimshaper.daemon.guarding import Guarding
 from esimshaper.daemon.manager import Manager
-from esimshaper.daemon.observer import Observer
+from esimshaper.daemon.observer import Observer, present
 from esimshaper.daemon.publisher import Publisher
 from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.storage import Storage
@@ -36,7 +36,7 @@ from esimshaper.edge.meter import Announcement
 from esimshaper.edge.pins import Pins
 from esimshaper.edge.places import pins_root, state_directory
 from esimshaper.edge.service_messages import Message, fields
-from esimshaper.edge.traffic_control import LinkEvents
+from esimshaper.edge.traffic_control import LinkEvents, TrafficControl
 
 TICK_SECONDS = 1.0
 SLOW_TICKS = 10
@@ -91,6 +91,8 @@ class Daemon:
             self._wake.clear()
             if ticks % SLOW_TICKS == 0:
                 self._look_around = True
+            if self._look_around:
+                self._follow_uplink()
             self._tick()
             self._manager.ticked(self._state, self._facts(), self._enforcer.problems, time.monotonic())
             ticks += 1
@@ -101,6 +103,8 @@ class Daemon:
     async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._pins = Pins(pins_root())
         self._cleanup.callback(self._pins.close)
+        with contextlib.closing(TrafficControl(self._pins.markers)) as links:
+            self._configuration.follow(present(self._configuration.settings, links))
         settings = self._configuration.settings
         self._guarding.begin(settings, self._pins.markers)
         self._storage = Storage(state_directory() / "history.db")
@@ -181,7 +185,22 @@ class Daemon:
         """Other settings from this moment on. No packet sees anything in between: see `_attached`."""
         self._refuse_if_stopping()
         self._tick()  # what has moved was counted at the interfaces that were wanted until now
-        self._configuration.take(settings)
+        self._configuration.take(self._observer.present(settings))
+        self._put_in_force()
+
+    def _follow_uplink(self) -> None:
+        """A modem may come back under another name."""
+        before = self._configuration.settings
+        settings = self._observer.present(before)
+        if settings is before:
+            return
+        self._tick()
+        self._configuration.follow(settings)
+        log.info("the uplink is %s now", settings.wan.interface)
+        self._put_in_force()
+
+    def _put_in_force(self) -> None:
+        settings = self._configuration.settings
         self._observer.configure(settings)
         self._enforcer.configure(settings)
         self._limit(self._state)

@@ -11,7 +11,7 @@ from pathlib import Path
 from esimshaper.core.diagnosis import explain
 from esimshaper.core.facts import FailedOperation, Operation
 from esimshaper.core.model import Attachment, ClientKey, Hook, Neighbour, Observation, Reading, Reason, Table
-from esimshaper.core.settings import Problem, Settings
+from esimshaper.core.settings import Problem, Settings, with_uplink
 from esimshaper.edge import compiler, wall_clock
 from esimshaper.edge.leases import LeaseFiles
 from esimshaper.edge.meter import Meter
@@ -68,6 +68,10 @@ class Observer:
             elif obstacle := self._control.obstacle(name, hook):
                 problems.append(Problem(_path(settings, name), obstacle, "Choose another interface, or remove that."))
         return list(dict.fromkeys(problems)), tuple(missing)
+
+    def present(self, settings: Settings) -> Settings:
+        """For the uplink as it is called now."""
+        return present(settings, self._control)
 
     def sweep(self) -> None:
         """Removes our programs from where they are not wanted."""
@@ -140,14 +144,20 @@ def _by_interface(attachments: Iterable[Attachment]) -> dict[str, tuple[Attachme
     return found
 
 
+def present(settings: Settings, control: TrafficControl) -> Settings:
+    """Those settings for the uplink as it is called now."""
+    beginning = settings.wan.pattern[:-1]
+    return with_uplink(settings, control.uplinks(beginning)) if beginning else settings
+
+
 def wanted_hooks(settings: Settings) -> tuple[tuple[str, Hook], ...]:
     """LAN first, so that no upload reaches the WAN's hook before it can be marked; then tunnels, likewise."""
+    uplinks = (settings.wan.interface, *settings.wan.others)
     sides = (Hook.TUNNEL_EGRESS, Hook.TUNNEL_INGRESS)
     return (
         *((interface, Hook.LAN_INGRESS) for interface in settings.lan.interfaces),
         *((tunnel.interface, side) for tunnel in settings.wan.tunnels for side in sides),
-        (settings.wan.interface, Hook.WAN_EGRESS),
-        (settings.wan.interface, Hook.WAN_INGRESS),
+        *((uplink, side) for uplink in uplinks for side in (Hook.WAN_EGRESS, Hook.WAN_INGRESS)),
     )
 
 

@@ -116,7 +116,7 @@ class Reloader:
     async def _made(self) -> Plan:
         """Files are read in a thread: a large one on a small box takes a second."""
         loaded, unusable = await asyncio.to_thread(_read, self._configuration.path)
-        new, old = loaded.settings, self._configuration.settings
+        new, old = self._observer.present(loaded.settings), self._configuration.settings
         obstacles, notes = self._observer.obstacles(new)
         problems = [*needs_restart(old, new), *obstacles]
         listener = None
@@ -127,7 +127,7 @@ class Reloader:
         if problems or unusable:
             await _stop(listener)
             raise SettingsError([*map(loaded.placed, problems), *unusable])
-        return Plan(new, changes(old, new), notes, listener)
+        return Plan(new, changes(old.as_written, new.as_written), notes, listener)
 
 
 def _read(path: Path) -> tuple[Loaded, tuple[PlacedProblem, ...]]:

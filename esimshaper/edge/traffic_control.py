@@ -24,6 +24,7 @@ RTMGRP_LINK, RTMGRP_TC = 1, 8
 RTM_NEWQDISC = 36  # the first of those about tc; those about interfaces are below
 _HEADER = struct.Struct("=IH")  # of nlmsghdr: length, type
 ETH_P_ALL = 3
+IFF_UP = 1
 HANDLE = 1
 INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3  # clsact's two sides, include/uapi/linux/pkt_sched.h
 SIDES = {
@@ -111,6 +112,15 @@ class TrafficControl:
         if there and not self._is_ours(there):
             return _taken(link, there)
         return _shut_out(link) if "ingress" in self._qdiscs(link) else ""
+
+    def uplinks(self, beginning: str) -> list[str]:
+        """Interfaces whose names begin so: those that are up first, and of them the newest: a modem that came back."""
+        found = []
+        for name in (name for _, name in socket.if_nameindex() if name.startswith(beginning)):
+            with contextlib.suppress(NetlinkError):  # gone meanwhile
+                (message,) = self._netlink.link("get", ifname=name)
+                found.append((bool(message["flags"] & IFF_UP), message["index"], name))
+        return [name for *_, name in sorted(found, reverse=True)]
 
     def ensure(
         self, wanted: Sequence[tuple[str, Hook]], program: Callable[[str], LabelledProgram]

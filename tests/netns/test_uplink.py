@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An uplink that comes back under another name, and several ways into the LAN: no byte is missed or counted twice."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from esimshaper.core.model import Counters
+from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab.namespaces import Host, wait_until
+from tests.netns.router import Router, bytes_of
+
+ROW = 'clients: [{name: alice, mac: "02:00:00:00:00:10"}, {name: bob, mac: "02:00:00:00:00:11"}]\n'
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with Lab(WanKind.TUN) as built:
+        yield built
+
+
+def rename_wan(lab: Lab, name: str) -> None:
+    """As ModemManager's interface after the modem was plugged in anew: another device, another name."""
+    lab.recreate_wan()
+    lab.router.ip("link set wan0 down", f"link set wan0 name {name}", f"link set {name} up")
+    lab.router.ip(f"addr replace {lab.router.ipv6}/64 dev {name} nodad")
+    lab.router.ip(f"route replace default via {lab.internet.ipv4}", f"route replace ::/0 via {lab.internet.ipv6}")
+    lab.router.run(["nft", "-f", "-"], text_in=f'add rule ip esimshaper_lab postrouting oifname "{name}" masquerade')
+
+
+def test_modem_that_comes_back_under_another_name_is_counted_limited_and_shaped_there(
+    make_router: Callable[..., Router], tmp_path: Path, lab: Lab
+) -> None:
+    router = make_router(
+        lab, f"{ROW}quotas: [{{name: daily, for: client/bob, limit: 400KB, period: day, then: block}}]\n"
+    )
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "wan.yaml").write_text('wan: {interface: "wan*", upload: 40mbit}\n')
+    before = router.start().measure()
+    alice, bob = lab.clients
+    alice.call(traffic.tcp_down, lab.servers4[0], 200_000)
+    router.measure()
+    rename_wan(lab, "wan7")
+    wait_until("the new name", lambda: router.get("/v1/status")["wan"]["interface"] == "wan7")
+    wait_until("counting there", lambda: router.get("/v1/status")["wan"]["attached"])
+    for server in (lab.servers4[0], lab.servers6[0]):
+        alice.call(traffic.tcp_up, server, 200_000)
+    with pytest.raises(OSError):
+        bob.call(traffic.tcp_up, lab.servers4[1], 2_000_000, timeout=5)
+    moved = router.measure() - before
+    samples = router.scrape()
+    queue = lab.router.run(["tc", "qdisc", "show", "dev", "wan7", "root"])
+    assert moved.totals["alice"].down_bytes > 200_000
+    assert moved.totals["alice"].up_bytes > 400_000
+    assert moved.totals["bob"].up_bytes <= 400_000
+    assert moved.totals["unattributed"] == Counters()
+    assert bytes_of(moved.totals["alice"]) == bytes_of(moved.bill.of(lab.servers4[0], lab.servers6[0]))
+    assert moved.sum.down_bytes == moved.bill.seen_by_router.down_bytes
+    sent_into_nothing = moved.sum.up_bytes - moved.bill.total.up_bytes  # by the router, while the device went
+    assert 0 <= sent_into_nothing < 1000
+    assert queue.startswith("qdisc htb")
+    names = [f'esimshaper_wan_transmit_bytes_total{{interface="{name}"}}' for name in ("wan0", "wan7")]
+    assert all(samples[name] > 0 for name in names)
+    clients = sum(v for k, v in samples.items() if k.startswith("esimshaper_client_transmit_bytes_total"))
+    assert clients == sum(v for k, v in samples.items() if k.startswith("esimshaper_wan_transmit_bytes_total"))
+
+
+def move_off_the_bridge(lab: Lab, client: Host, port: str) -> None:
+    """From a port of br0 to a LAN of its own without a bridge, as from one Wi-Fi to another; the MAC stays."""
+    mac = json.loads(lab.router.run(["ip", "-j", "link", "show", "br0"]))[0]["address"]
+    lab.router.ip(f"link set br0 address {mac}")  # else it is that of some port
+    lab.router.ip(f"link set {port} nomaster", f"addr add 192.168.78.1/24 dev {port}")
+    client.ip(
+        f"addr flush dev {client.interface}",
+        f"addr add 192.168.78.50/24 dev {client.interface}",
+        "route replace default via 192.168.78.1",
+    )
+
+
+def test_client_is_one_at_a_bridge_with_ports_and_at_a_lan_without_and_its_own_lan_costs_nothing(
+    make_router: Callable[..., Router], tmp_path: Path, lab: Lab
+) -> None:
+    """br0 is a bridge with a port for each device, as with Wi-Fi access points; bob's port then becomes a LAN."""
+    router = make_router(lab, ROW)
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "lan.yaml").write_text("lan: {interfaces: [br0, lan1]}\n")
+    before = router.start().measure()
+    alice, bob = lab.clients
+    bob.call(traffic.tcp_down, lab.servers4[1], 200_000)
+    assert alice.call(traffic.ping, bob.ipv4).down, "from port to port"
+    moved = router.measure() - before
+    assert bytes_of(moved.totals["bob"]) == bytes_of(moved.bill.of(lab.servers4[1]))
+    assert moved.totals["alice"] == Counters()
+    move_off_the_bridge(lab, bob, "lan1")
+    bob.call(traffic.tcp_up, lab.servers4[1], 200_000)
+    alice.call(traffic.udp_up, lab.servers4[0], 20_000)
+    assert alice.call(traffic.ping, "192.168.78.50").down, "from LAN to LAN"
+    moved = router.measure() - before
+    assert bytes_of(moved.totals["bob"]) == bytes_of(moved.bill.of(lab.servers4[1]))
+    assert bytes_of(moved.totals["alice"]) == bytes_of(moved.bill.of(lab.servers4[0]))
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
