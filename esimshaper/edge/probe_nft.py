@@ -19,6 +19,7 @@ Expression = Any
 
 ALL_BITS = 0xFFFFFFFF
 NFT_SECONDS = 10
+SBIN = "/usr/sbin:/sbin"
 
 # Chains on these hooks see only packets of the router itself, which carry no client in their mark.
 OWN_HOOKS = frozenset({"input", "output"})
@@ -45,9 +46,8 @@ def _nft(*arguments: str) -> str:
 
 
 def program() -> str:
-    """The path of nft, which is in a folder that Debian leaves out of people's PATH."""
-    path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
-    return shutil.which("nft", path=path) or "nft"
+    """The path of nft, which may be in a folder that Debian leaves out of people's PATH."""
+    return shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}") or "nft"
 
 
 def parse_flowtables(text: str) -> tuple[Flowtable, ...]:

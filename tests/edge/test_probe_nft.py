@@ -99,5 +99,6 @@ def test_marks_of_iptables_cannot_be_read_and_are_told_as_such() -> None:
 
 def test_without_nft_the_reason_names_the_package(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(probe_nft, "SBIN", str(tmp_path))
     with pytest.raises(RuntimeError, match="apt install nftables"):
         probe_nft.mark_uses()
