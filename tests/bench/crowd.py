@@ -21,8 +21,8 @@ from statistics import median
 from esimshaper.core import pipeline
 from esimshaper.core.model import Observation
 from esimshaper.core.state import State
-from esimshaper.daemon.enforcer import Enforcer
 from esimshaper.daemon.configuration import rules_of
+from esimshaper.daemon.enforcer import Enforcer
 from esimshaper.edge import settings_file
 from esimshaper.edge.meter import Meter
 from esimshaper.lab import Host, Lab, WanKind

@@ -2,9 +2,10 @@
 """What a packet costs on its way through the router: plain, with nftables, with ours. In: a Place. Out: Rows.
 
 All are measured in turn in the same lab, many times over, and compared round by round: what the machine does besides
-falls on all of them. The peer counts what is asked of us as well as nftables can: bytes of each client in both directions
-in dynamic sets, and bytes of each flow by connection tracking. (It counts payload and headers as merged by GRO, so less
-than is billed.) With limits it also has a quota of each client and one of everyone; ours has those of a group as well.
+falls on all of them. The peer counts what is asked of us as well as nftables can: bytes of each client in both
+directions in dynamic sets, and bytes of each flow by connection tracking. (It counts payload and headers as merged by
+GRO, so less than is billed.) With limits it also has a quota of each client and one of everyone; ours has those of a
+group as well.
 """
 
 import contextlib

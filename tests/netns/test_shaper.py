@@ -131,7 +131,7 @@ def test_ping_of_a_throttled_client_comes_back_under_load_and_others_do_not_noti
         max(throttled.result()) < 750
     )  # five frames, at 95 ms each, are ahead of it; with the kernel's own leaf seconds
     assert median(others.result()) < 20
-    assert 3 < load.result()
+    assert load.result() > 3
     assert beside < load.result()  # 300 times as much, in less time
 
 
