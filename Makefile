@@ -19,6 +19,10 @@ PACKAGES_TEST := $(PACKAGES_DEMO) $(PACKAGES_DEB) python3-pytest python3-hypothe
 # Debian 12 has no ruff, and another mypy than Debian 13.
 PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113
 
+# What boots Debian's own kernel.
+PACKAGES_KERNEL := $(PACKAGES_TEST) qemu-system-x86 busybox-static e2fsprogs
+VIRTME := virtme-ng==1.42
+
 # Where `make deb` puts the package, and `make install` things; with DESTDIR, below another folder, for a package.
 dist ?= dist
 prefix ?= /usr
@@ -29,12 +33,13 @@ pages := man/man5/esimshaper.yaml.5 man/man8/esimshaper.8 bash-completion/comple
 	zsh/vendor-completions/_esimshaper
 
 .NOTPARALLEL:
-.PHONY: help demo test soak bench lint linters deb install uninstall root \
-	packages-run packages-demo packages-test packages-deb
+.PHONY: help demo test test-kernel soak bench lint linters deb install uninstall root \
+	packages-run packages-demo packages-test packages-kernel packages-deb
 
 help:
 	@echo 'sudo make demo       a simulated travel router with a real kernel meter and traffic, live'
 	@echo 'sudo make test       every test; ARGS="-k name" for some'
+	@echo 'sudo make test-kernel  the package on the kernel of Debian, in a virtual machine; some minutes'
 	@echo 'sudo make soak       a day of a router, with every tick of it; most of an hour'
 	@echo 'sudo make bench      the figures: truth of the bill, cost per packet, memory, start'
 	@echo 'make lint            ruff, mypy, shellcheck, yamllint, clang'
@@ -55,6 +60,10 @@ soak: root packages-test
 bench: root packages-demo
 	$(PYTHON) -m tests.bench $(ARGS)
 
+test-kernel: root packages-kernel linters
+	@.venv/bin/pip --quiet --disable-pip-version-check install $(VIRTME)
+	$(PYTHON) -m tests.system.kernel $(ARGS)
+
 lint: linters
 	CI=true $(PYTHON) -m pytest -q tests/test_linters.py tests/test_architecture.py
 
@@ -64,10 +73,11 @@ root:
 packages-run: PACKAGES = $(PACKAGES_RUN)
 packages-demo: PACKAGES = $(PACKAGES_DEMO)
 packages-test: PACKAGES = $(PACKAGES_TEST)
+packages-kernel: PACKAGES = $(PACKAGES_KERNEL)
 packages-deb: PACKAGES = $(PACKAGES_DEB)
 # apt is asked only for what is missing, so that all of this works offline once it is there. What apt says is shown if it
 # fails; it waits for another apt that is at work.
-packages-run packages-demo packages-test packages-deb:
+packages-run packages-demo packages-test packages-kernel packages-deb:
 	@missing=; for package in $(PACKAGES); do \
 		test "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" = installed \
 			|| missing="$$missing $$package"; \

@@ -48,14 +48,17 @@ class Vpn:
 
     def _start(self, host: Host, name: str) -> str:
         """The public key of a new interface."""
+        self._make(host, name)
+        private = host.run(["wg", "genkey"]).strip()
+        host.run(["wg", "set", name, "private-key", "/dev/stdin"], text_in=private)
+        return host.run(["wg", "pubkey"], text_in=private).strip()
+
+    def _make(self, host: Host, name: str) -> None:
         process = host.popen(["wireguard-go", "-f", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._stack.callback(process.wait, 10)
         self._stack.callback(process.kill)
         self._stack.callback((SOCKETS / f"{name}.sock").unlink, missing_ok=True)
         wait_until(f"the start of {name}", lambda: process.poll() is not None or (SOCKETS / f"{name}.sock").exists())
-        private = host.run(["wg", "genkey"]).strip()
-        host.run(["wg", "set", name, "private-key", "/dev/stdin"], text_in=private)
-        return host.run(["wg", "pubkey"], text_in=private).strip()
 
     def _connect(self, near: str, far: str) -> None:
         outside = f"[{self.endpoint}]" if ":" in self.endpoint else self.endpoint
@@ -78,3 +81,11 @@ class Vpn:
     def setting(self) -> str:
         """As in `wan.tunnels`."""
         return f"{{interface: {self.interface}, port: {self.port}}}"
+
+
+class KernelVpn(Vpn):
+    """The same with the kernel's own WireGuard, where it has one."""
+
+    def _make(self, host: Host, name: str) -> None:
+        host.ip(f"link add {name} type wireguard")
+        self._stack.callback(host.ip, f"link del {name}")

@@ -3,7 +3,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from esimshaper.edge import control_client
 from esimshaper.lab import Lab
@@ -19,15 +19,20 @@ CHANGES = "/etc/esimshaper/conf.d/changes.yaml"
 class Debian(System, View):
     """The folder of packages is /packages there."""
 
-    def __init__(self, tree: Path, lab: Lab, packages: Path) -> None:
-        System.__init__(self, tree, lab, {packages: "/packages", Path(__file__).parent: "/provision"})
+    def __init__(self, tree: Path, lab: Lab, packages: Path | None = None) -> None:
+        shared = {packages: "/packages", Path(__file__).parent: "/provision"} if packages else {}
+        System.__init__(self, tree, lab, shared)
         View.__init__(self, lab, Path())
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.socket = self.path("/run/esimshaper/control.sock")
+        return self
 
     def provision(self) -> None:
         """What the README says: installs the package, edits the configuration, enables the service."""
         lab = self.lab
         script = "/provision/provision.sh"
-        self.socket = self.path("/run/esimshaper/control.sock")
         try:
             self.run("sh", script, "install", "/packages/1.deb", lab.wan_interface, lab.lan_interface)
             wait_until("the first tick", self.is_at_work, timeout=20)

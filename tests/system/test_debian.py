@@ -76,7 +76,7 @@ def test_the_service_needs_little(router: Debian):
 def test_a_quota_that_is_reached_is_in_the_journal_in_fields_and_in_plain_words(router: Debian):
     alice = router.lab.client("alice-phone")
     router.configure("quotas: [{name: tiny, for: client/alice-phone, limit: 300KB, period: hour, then: block}]")
-    router.run("systemctl", "restart", SERVICE)
+    router.run("systemctl", "reload", SERVICE)
     with pytest.raises(OSError):
         alice.call(traffic.tcp_down, router.lab.servers4[0], 1_000_000)
     reached = f"MESSAGE_ID={service.MESSAGE_IDS[NoticeKind.QUOTA_REACHED]}"
@@ -88,6 +88,27 @@ def test_a_quota_that_is_reached_is_in_the_journal_in_fields_and_in_plain_words(
     assert told["_SYSTEMD_UNIT"] == SERVICE
     explained = router.run("journalctl", "--catalog", "--no-pager", reached)
     assert "client/alice-phone has reached the limit of the quota tiny on the uplink" in " ".join(explained.split())
+
+
+def test_a_good_edit_is_in_force_when_reload_returns_and_a_bad_one_changes_nothing(router: Debian):
+    router.configure("quotas: [{name: month, for: everyone, limit: 10GB, period: month, then: block}]")
+    before, pid = router.measure(), router.show("MainPID")
+    router.run("systemctl", "reload", SERVICE)
+    assert [quota["quota"] for quota in router.get("/v1/quotas")["quotas"]] == ["month"]
+    router.configure("quotas: [{name: month, for: everyone, limit: 5GB, period: fortnight, then: block}]")
+    assert router.try_run("systemctl", "reload", SERVICE).returncode != 0
+    refused = router.try_run("esimshaper", "reload")
+    assert refused.returncode == 2
+    assert f"{CHANGES}:1:" in refused.stderr
+    assert router.scrape()["esimshaper_config_last_reload_successful"] == 0
+    (quota,) = router.get("/v1/quotas")["quotas"]
+    assert quota["limit_bytes"] == 10_000_000_000
+    router.configure("")
+    router.run("systemctl", "reload", SERVICE)
+    assert router.scrape()["esimshaper_config_last_reload_successful"] == 1
+    assert router.show("MainPID") == pid
+    moved = router.measure() - before
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
 
 
 def test_the_prometheus_of_debian_knows_what_the_bill_says(router: Debian):

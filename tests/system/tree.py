@@ -23,8 +23,8 @@ from esimshaper.lab.namespaces import is_dead, wait_until
 RELEASES = ("bookworm", "trixie")
 PLACE = Path("/var/tmp")
 PREFIX = "esimshaper-tree"
-PACKAGES = ("systemd-sysv", "dbus", "iproute2", "nftables", "procps", "prometheus")
-"""What there is on any Debian, and the Prometheus of this release. What esimshaper needs, its own package says."""
+ANY_DEBIAN = ("systemd-sysv", "dbus", "iproute2", "nftables", "procps")
+"""What there is wherever Debian is installed. What esimshaper needs, its own package says."""
 
 _OWNED = re.compile(rf"{PREFIX}-(\d+)-.*")
 _DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private")
@@ -46,8 +46,9 @@ class Trees:
     def __init__(self, releases: Iterable[str], packages: Iterable[str]) -> None:
         kept = os.environ.get("ESIMSHAPER_TREES")
         self._kept = Path(kept) if kept else None
-        wanted = ",".join([*PACKAGES, *packages])
-        self._making = {r: _mmdebstrap(r, wanted) for r in releases if not (self._kept and (self._kept / r).exists())}
+        wanted = [*ANY_DEBIAN, "prometheus", *packages]
+        missing = [release for release in releases if not (self._kept and (self._kept / release).exists())]
+        self._making = {release: make(release, owned(release), wanted) for release in missing}
 
     def __getitem__(self, release: str) -> Path:
         """The tree of a release; waits until it is there. Raises AssertionError with what mmdebstrap said."""
@@ -55,19 +56,20 @@ class Trees:
             said, _ = self._making[release].communicate()
             assert self._making[release].returncode == 0, said
             if self._kept:
-                _path(release).rename(self._kept / release)
+                owned(release).rename(self._kept / release)
                 del self._making[release]
-        return self._kept / release if self._kept else _path(release)
+        return self._kept / release if self._kept else owned(release)
 
     def remove(self) -> None:
         for release, making in self._making.items():
             making.kill()
             making.wait()
-            shutil.rmtree(_path(release), ignore_errors=True)
+            shutil.rmtree(owned(release), ignore_errors=True)
 
 
-def _path(release: str) -> Path:
-    return PLACE / f"{PREFIX}-{os.getpid()}-{release}"
+def owned(name: str) -> Path:
+    """A folder of this test run's own, with place for large things."""
+    return PLACE / f"{PREFIX}-{os.getpid()}-{name}"
 
 
 _FINISH = """
@@ -79,14 +81,14 @@ echo 127.0.0.1 localhost router >etc/hosts             # or Prometheus would ask
 """
 
 
-def _mmdebstrap(release: str, wanted: str) -> "subprocess.Popen[str]":
-    """Without what nobody reads here."""
+def make(release: str, tree: Path, packages: Iterable[str], *hooks: str) -> "subprocess.Popen[str]":
+    """mmdebstrap at work, without what nobody reads here. A hook is shell, whose $1 is the tree."""
     excluded = (f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "locale", "man"))
     command = [
         *_DIES_WITH_US, "--pid", "--fork", "--kill-child",
         "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--dpkgopt=force-unsafe-io", *excluded,
-        '--aptopt=Acquire::Languages "none"', f"--include={wanted}", f"--customize-hook={_FINISH}",
-        release, str(_path(release)),
+        '--aptopt=Acquire::Languages "none"', f"--include={','.join(packages)}",
+        *(f"--customize-hook={hook}" for hook in (*hooks, _FINISH)), release, str(tree),
     ]  # fmt: skip
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -116,25 +118,23 @@ class System:
 
     def __enter__(self) -> Self:
         try:
-            wait_until("the boot of a Debian", self._is_booted, timeout=60)
+            wait_until("the boot of a Debian", self._is_up, timeout=60)
+            state = self.try_run("systemctl", "is-system-running", "--wait").stdout
+            assert state == "running\n", state + self.run("systemctl", "--failed")
         except BaseException as problem:
             problem.add_note(self.console.read_text(errors="replace"))
             self.close()
             raise
         return self
 
-    def _is_booted(self) -> bool:
+    def _is_up(self) -> bool:
+        """Whether its systemd can be asked. Its first process is the child of systemd-nspawn."""
         assert self._process.poll() is None, "systemd-nspawn has ended"
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-        if not children or not self._process_is_nspawn():
-            return False
-        self.leader = int(children[0])
-        state = self.try_run("systemctl", "is-system-running").stdout.strip()
-        assert state != "degraded", self.run("systemctl", "--failed", "--no-legend")
-        return state == "running"
-
-    def _process_is_nspawn(self) -> bool:
-        return Path(f"/proc/{self._process.pid}/comm").read_text() == "systemd-nspawn\n"
+        own = Path(f"/proc/{self._process.pid}")
+        children = (own / f"task/{self._process.pid}/children").read_text().split()
+        if children and (own / "comm").read_text() == "systemd-nspawn\n":
+            self.leader = int(children[0])
+        return bool(self.leader) and self.path("/run/systemd/private").exists()
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None

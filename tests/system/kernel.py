@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Boots Debian's own kernel in a virtual machine, without KVM, and runs the tests of on_debian_kernel.py there.
+
+`make test-kernel ARGS="..."`: arguments are those of pytest. Needs root, only to make a tree. The machine has the files
+of this one, read only, and on its disk a Debian in which the package is installed.
+"""
+
+import os
+import pty
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import tools
+from tests.system import tree
+
+RELEASE = "bookworm"
+PACKAGES = ("wireguard-tools",)
+MEMORY, DISK = "3G", "1500M"
+DISK_IN_GUEST = Path("/run/tree")
+
+_INSTALL = """
+set -e
+cp {package} {provision} "$1/tmp"
+chroot "$1" sh /tmp/provision.sh install /tmp/{package.name} wan0 br0
+chroot "$1" sh -c 'cd /tmp && apt-get -qq -o APT::Sandbox::User=root download $(
+    apt-cache depends linux-image-$(dpkg --print-architecture) | sed -n "s/.*Depends: //p")'
+dpkg-deb -x "$1"/tmp/linux-image-*.deb {kernel}
+rm "$1"/tmp/*
+"""
+
+_IN_GUEST = """
+modprobe -a tun virtio_blk ext4
+mkdir -p {disk}
+mount -o ro,noload /dev/vda {disk}
+cd {root}
+export PYTHONDONTWRITEBYTECODE=1 HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis # all but /tmp is read-only
+{python} -m pytest -p no:cacheprovider {arguments}
+echo $? >{status}
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status of pytest in the machine, or 1 if that did not come to its end."""
+    tree.sweep()
+    place = tree.owned("kernel")
+    place.mkdir()
+    try:
+        _prepare(place)
+        return _run(place, [*arguments, "tests/system/on_debian_kernel.py"])
+    finally:
+        shutil.rmtree(place)
+
+
+def _prepare(place: Path) -> None:
+    """`place` gets the kernel and the disk."""
+    subprocess.run(["make", "deb", f"dist={place}"], cwd=tools.ROOT, check=True, stdout=subprocess.DEVNULL)
+    (package,) = place.glob("*.deb")
+    hook = _INSTALL.format(package=package, provision=Path(__file__).with_name("provision.sh"), kernel=place / "kernel")
+    wanted = (*tree.ANY_DEBIAN, *PACKAGES, *tree.dependencies(package))
+    making = tree.make(RELEASE, place / "tree", wanted, hook)
+    said, _ = making.communicate()
+    if making.returncode:
+        sys.exit(said)
+    (modules,) = (place / "kernel/lib/modules").iterdir()
+    subprocess.run(["depmod", "-b", place / "kernel", modules.name], check=True)
+    image = ["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-d", place / "tree", place / "disk", DISK]
+    subprocess.run(image, check=True)
+    shutil.rmtree(place / "tree")
+
+
+def _run(place: Path, arguments: list[str]) -> int:
+    (kernel,) = (place / "kernel/boot").glob("vmlinuz-*")
+    script, status = place / "script", place / "status"
+    words = {"disk": DISK_IN_GUEST, "root": tools.ROOT, "python": sys.executable, "status": status}
+    script.write_text(_IN_GUEST.format(arguments=shlex.join(arguments), **words))
+    os.environ["PATH"] = f"{tools.ROOT}/.venv/bin:{os.environ['PATH']}"
+    command = [
+        tools.find("vng"), "--run", str(kernel), "--disable-kvm", "--disable-microvm", "--force-9p", "--user", "root",
+        "--cpus", "2", "--memory", MEMORY, "--rwdir", str(place),
+        f"--qemu-opts=-drive if=virtio,format=raw,readonly=on,file={place / 'disk'}",
+        "--exec", f"sh {script}",
+    ]  # fmt: skip
+    pty.spawn(command)  # without a terminal it needs udev, which not every machine has
+    return int(status.read_text()) if status.exists() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

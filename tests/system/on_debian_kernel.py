@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The installed package on Debian's own kernel, with what other kernels may lack: fq_codel, flowtables, WireGuard.
+
+kernel.py runs this in a virtual machine; `make test` does not, as it takes minutes.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from esimshaper.core.model import Counters
+from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab.namespaces import Host, wait_until
+from tests.netns.router import bytes_of
+from tests.netns.vpn import KernelVpn
+from tests.system.debian import SERVICE, Debian
+from tests.system.kernel import DISK_IN_GUEST
+
+PATIENCE = 240  # seconds; a processor that is emulated compiles slowly
+
+FLOWTABLE = """table inet fast {
+    flowtable table { hook ingress priority 0; devices = { br0, wan0 }; }
+    chain forward {
+        type filter hook forward priority 0;
+        meta l4proto { tcp, udp } flow add @table
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def router() -> Iterator[Debian]:
+    """A Debian in which the service is enabled, started with the system."""
+    with Lab(WanKind.TUN) as lab, Debian(DISK_IN_GUEST, lab) as debian:
+        wait_until("the first tick", debian.is_at_work, timeout=PATIENCE)
+        yield debian
+
+
+def restart(router: Debian, extra: str) -> None:
+    router.configure(extra)
+    router.run("systemctl", "restart", SERVICE)
+    wait_until("the first tick", router.is_at_work, timeout=PATIENCE)
+
+
+def everything(client: Host, *servers: str) -> None:
+    for server in servers:
+        client.call(traffic.tcp_down, server, 1_000_000)
+        client.call(traffic.tcp_up, server, 500_000)
+        client.call(traffic.quic, server, up=50_000, down=200_000)
+        client.call(traffic.fragments, server)
+        client.call(traffic.ping, server)
+
+
+def test_the_service_starts_with_the_system_and_the_bill_is_right(router: Debian):
+    lab, before = router.lab, router.measure()
+    for number, client in enumerate(lab.clients):
+        everything(client, lab.servers4[number], lab.servers6[number])
+    moved = router.measure() - before
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+    assert moved.totals["unattributed"] == Counters()
+    for number, name in enumerate(("alice-phone", "tv")):
+        assert bytes_of(moved.totals[name]) == bytes_of(moved.bill.of(lab.servers4[number], lab.servers6[number]))
+
+
+def offloaded() -> bool:
+    return "[OFFLOAD]" in Path("/proc/thread-self/net/nf_conntrack").read_text()
+
+
+def test_flows_that_a_flowtable_forwards_are_billed_all_the_same_and_cut(router: Debian):
+    lab, (alice, bob) = router.lab, router.lab.clients
+    lab.router.run(["nft", "-f", "-"], text_in=FLOWTABLE)
+    before = router.measure()
+    moving = [client.start(everything, client, lab.servers4[number]) for number, client in enumerate((alice, bob))]
+    wait_until("a flow in the flowtable", lambda: lab.router.call(offloaded), timeout=60)
+    for each in moving:
+        each.result(PATIENCE)
+    moved = router.measure() - before
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+    for number, name in enumerate(("alice-phone", "tv")):
+        assert bytes_of(moved.totals[name]) == bytes_of(moved.bill.of(lab.servers4[number]))
+    restart(router, "quotas: [{name: cut, for: client/alice-phone, limit: 30MB, period: month, then: block}]")
+    (quota,) = router.get("/v1/quotas")["quotas"]
+    left = quota["limit_bytes"] - quota["used_bytes"]
+    with pytest.raises(OSError):
+        alice.call(traffic.tcp_up, lab.servers4[0], left + 5_000_000, timeout=PATIENCE)
+    (quota,) = router.get("/v1/quotas")["quotas"]
+    after = router.measure()
+    assert bytes_of((after - before).sum) == bytes_of((after - before).bill.total)
+    lab.router.run(["nft", "delete", "table", "inet", "fast"])
+
+
+def leaves(router: Debian) -> list[dict[str, Any]]:
+    """Of both directions: what the kernel says of fq_codel in the leaves."""
+    found = (router.run("tc", "-j", "qdisc", "show", "dev", device) for device in ("wan0", "ifb-wan0"))
+    return [queue for said in found for queue in json.loads(said) if queue["kind"] == "fq_codel"]
+
+
+def test_a_throttled_client_has_fq_codel_of_its_rate_and_pays_for_no_drop(router: Debian):
+    lab, (alice, bob) = router.lab, router.lab.clients
+    restart(
+        router, "quotas: [{name: slow, for: client/alice-phone, limit: 1KB, period: month, then: {throttle: 1mbit}}]"
+    )
+    alice.call(traffic.ping, lab.servers4[0])
+    wait_until("its leaves", lambda: len(leaves(router)) >= 2, timeout=30)
+    shown = leaves(router)
+    options = [queue["options"] for queue in shown]
+    assert {one["flows"] for one in options} == {64}
+    assert {round(one["target"] / 1000) for one in options} >= {18}  # milliseconds: one and a half frames at 1 Mbit/s
+    began = time.monotonic()
+    alice.call(traffic.tcp_down, lab.servers4[0], 375_000)
+    assert 2.5 < time.monotonic() - began < 6
+    before = router.measure()
+    alice.call(traffic.udp_up, lab.servers4[0], 400_000)
+    after = router.measure()
+    moved = after - before
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+    assert moved.bill.total.up_bytes < 400_000
+    assert [queue["handle"] for queue in leaves(router)] == [queue["handle"] for queue in shown]
+    bob.call(traffic.tcp_down, lab.servers4[1], 1_000_000)
+    assert router.journal("PRIORITY=4") == []
+
+
+def test_the_wireguard_of_the_kernel_in_the_router_is_billed_to_whom_it_serves(router: Debian):
+    lab, (alice, _) = router.lab, router.lab.clients
+    with KernelVpn(lab, lab.servers4[7], (lab.servers4[0], lab.servers6[0])) as vpn:
+        restart(router, f"wan: {{tunnels: [{vpn.setting}]}}")
+        before = router.measure()
+        everything(alice, lab.servers4[0], lab.servers6[0])
+        router.settle()
+        moved = router.measure() - before
+    inside = moved.bill.of(lab.servers4[7])
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+    assert inside.total_bytes > 3_000_000
+    assert moved.totals["alice-phone"].total_bytes == pytest.approx(inside.total_bytes, rel=0.01)
