@@ -69,7 +69,7 @@ def behind_nat(flows: Iterable[Flow]) -> tuple[Flow, ...]:
 
 
 def _filled_in(flow: Flow, inside: tuple[bytes, int] | None) -> Flow:
-    if inside is None:
+    if inside is None or not inside[0]:
         return flow
     address, port = inside
     family = socket.AF_INET if len(address) == 4 else socket.AF_INET6
@@ -93,14 +93,24 @@ def _connections() -> Iterator[tuple[Tuple, Tuple]]:
         netlink.bind((0, 0))
         body = GENERIC.pack(socket.AF_UNSPEC, 0, 0)
         netlink.send(MESSAGE.pack(MESSAGE.size + len(body), GET_CONNTRACK, REQUEST_DUMP, 1, 0) + body)
-        while True:
-            data = netlink.recv(RECEIVE_BYTES)
-            for kind, start, end in _messages(data):
-                if kind in (NLMSG_ERROR, NLMSG_DONE):
-                    return
-                tuples = _attributes(data, start + GENERIC.size, end)
-                if TUPLE_ORIG in tuples and TUPLE_REPLY in tuples:
-                    yield _tuple(data, *tuples[TUPLE_ORIG]), _tuple(data, *tuples[TUPLE_REPLY])
+        more = True
+        while more:
+            found, more = connections_in(netlink.recv(RECEIVE_BYTES))
+            yield from found
+
+
+def connections_in(data: bytes) -> tuple[list[tuple[Tuple, Tuple]], bool]:
+    """Original and reply of each connection in a part of the dump, and whether there are more parts. Never raises: what
+    makes no sense is left out.
+    """
+    found: list[tuple[Tuple, Tuple]] = []
+    for kind, start, end in _messages(data):
+        if kind in (NLMSG_ERROR, NLMSG_DONE):
+            return found, False
+        tuples = _attributes(data, start + GENERIC.size, end)
+        if TUPLE_ORIG in tuples and TUPLE_REPLY in tuples:
+            found.append((_tuple(data, *tuples[TUPLE_ORIG]), _tuple(data, *tuples[TUPLE_REPLY])))
+    return found, True
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -119,7 +129,7 @@ def _attributes(data: bytes, start: int, end: int) -> dict[int, tuple[int, int]]
     found = {}
     while start + ATTRIBUTE.size <= end:
         length, kind = ATTRIBUTE.unpack_from(data, start)
-        if length < ATTRIBUTE.size:
+        if length < ATTRIBUTE.size or start + length > end:
             break
         found[kind & TYPE_MASK] = (start + ATTRIBUTE.size, start + length)
         start += (length + 3) & ~3
@@ -133,13 +143,14 @@ def _tuple(data: bytes, start: int, end: int) -> Tuple:
 
     def address(v4: int, v6: int) -> bytes:
         begin, stop = addresses.get(v4) or addresses.get(v6) or (0, 0)
-        return data[begin:stop]
+        return data[begin:stop] if stop - begin in (4, 16) else b""
 
     def port(kind: int) -> int:
-        found = ports.get(kind) or ports.get(PING_ID) or ports.get(PING6_ID)
-        return PORT.unpack_from(data, found[0])[0] if found and protocol in WITH_PORTS else 0
+        begin, stop = ports.get(kind) or ports.get(PING_ID) or ports.get(PING6_ID) or (0, 0)
+        return PORT.unpack_from(data, begin)[0] if stop - begin == PORT.size and protocol in WITH_PORTS else 0
 
-    protocol = data[ports[PROTO_NUMBER][0]] if PROTO_NUMBER in ports else 0
+    number = ports.get(PROTO_NUMBER, (0, 0))
+    protocol = data[number[0]] if number[0] < number[1] else 0
     return Tuple(
         protocol,
         address(V4_SOURCE, V6_SOURCE),

@@ -61,7 +61,7 @@ def _ask(socket_path: Path, method: str, target: str, body: bytes | None = None)
         ) from error
     except PermissionError as error:
         raise ControlError(f"you may not talk to the daemon on {socket_path}", _permission_hint(socket_path)) from error
-    except TimeoutError as error:
+    except (TimeoutError, BlockingIOError) as error:  # blocking: more than may wait are connecting already
         raise ControlError(
             f"the daemon on {socket_path} did not answer in time", "see: journalctl -u esimshaper"
         ) from error

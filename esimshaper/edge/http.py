@@ -222,7 +222,19 @@ class _TlsSocket(ssl.SSLSocket):
         return 0
 
 
+class _Request(cheroot_server.HTTPRequest):  # type: ignore[misc,unused-ignore]
+    def read_request_line(self) -> bool:
+        """What urllib cannot take apart is the asker's fault, not ours: `http://[::1/`."""
+        try:
+            return bool(super().read_request_line())  # type: ignore[no-untyped-call]
+        except ValueError:
+            self.simple_response("400 Bad Request", "Malformed Request-URI")
+            return False
+
+
 class _Connection(cheroot_server.HTTPConnection):  # type: ignore[misc,unused-ignore]
+    RequestHandlerClass = _Request
+
     def __init__(self, server: "_Server", sock: socket.socket, makefile: Callable[..., io.IOBase]) -> None:
         plain_socket = _PlainSocket(fileno=sock.detach())
         self._patience = plain_socket.patience = _Patience(lambda: server.requests.qsize > 0)

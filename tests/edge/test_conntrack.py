@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyroute2.netlink.nfnetlink.nfctsocket import NFCTAttrTuple, NFCTSocket
 
 from esimshaper.core.model import ROUTER, ClientKey, Counters, Flow, Protocol
@@ -177,3 +179,38 @@ def test_a_long_table_is_read_whole():
         assert host.call(fill_and_ask) == {("10.1.0.2", 1000 + number) for number in range(1000)}
     finally:
         namespaces.remove([host.netns])
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    return (struct.pack("=HH", 4 + len(value), kind) + value).ljust((7 + len(value)) & ~3, b"\0")
+
+
+def direction(source: str, source_port: int, destination: str, destination_port: int) -> bytes:
+    addresses = attribute(1, socket.inet_aton(source)) + attribute(2, socket.inet_aton(destination))
+    ports = attribute(1, b"\x11") + attribute(2, struct.pack("!H", source_port))
+    return attribute(1, addresses) + attribute(2, ports + attribute(3, struct.pack("!H", destination_port)))
+
+
+def message() -> bytes:
+    """A connection as the kernel writes it: 10.1.0.2:1000 by UDP to 192.0.2.1:53, as 10.2.0.1:3000."""
+    original, reply = direction("10.1.0.2", 1000, "192.0.2.1", 53), direction("192.0.2.1", 53, "10.2.0.1", 3000)
+    body = struct.pack("=BBH", socket.AF_INET, 0, 0) + attribute(1, original) + attribute(2, reply)
+    return struct.pack("=IHHII", 16 + len(body), 0x100, 2, 1, 0) + body
+
+
+def test_a_message_is_read_as_the_kernel_writes_it():
+    client, server = socket.inet_aton("10.1.0.2"), socket.inet_aton("192.0.2.1")
+    original = (17, client, 1000, server, 53)
+    reply = (17, server, 53, socket.inet_aton("10.2.0.1"), 3000)
+    assert conntrack.connections_in(message() * 2) == ([(original, reply)] * 2, True)
+
+
+@given(st.binary(max_size=200) | st.lists(st.tuples(st.integers(0, 150), st.integers(0, 255)), max_size=8), st.data())
+def test_no_answer_of_a_kernel_is_an_error(damage, data):
+    content = bytearray(message() if isinstance(damage, list) else damage)
+    for where, value in damage if isinstance(damage, list) else ():
+        content[where % len(content)] = value
+    found, _ = conntrack.connections_in(bytes(content[: data.draw(st.integers(0, len(content)))]))
+    for each in (side for sides in found for side in sides):
+        assert {len(each.source), len(each.destination)} <= {0, 4, 16}
+        assert 0 <= each.source_port <= 65535

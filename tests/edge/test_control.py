@@ -249,6 +249,15 @@ def _answer_once(listening: socket.socket, answer: bytes) -> None:
         connection.sendall(answer)
 
 
+def test_a_daemon_at_which_too_many_wait_is_not_called_broken(path):
+    with socket.socket(socket.AF_UNIX) as full, socket.socket(socket.AF_UNIX) as first:
+        full.bind(str(path))
+        full.listen(0)
+        first.connect(str(path))
+        with pytest.raises(control_client.ControlError, match="did not answer in time"):
+            control_client.get(path, "/v1/status")
+
+
 def test_garbage_does_no_harm(listener, path):
     dice = random.Random(20261123)
     for _ in range(60):
