@@ -23,10 +23,13 @@ from esimshaper.core.limits import (
     Tally,
     Window,
 )
-from esimshaper.core.model import PSEUDO_CLIENTS, Account, Budget, ClientKey, Reading
+from esimshaper.core.model import PSEUDO_CLIENTS, Account, Budget, ClientKey, Reading, Unusable
 
 _PSEUDO = frozenset(PSEUDO_CLIENTS.values())
 _UNUSED = Budget()
+
+MAX_GRANTED = 10**15
+"""Bytes on top of a limit: 1000 TB, which is also the largest limit. Their sums fit wherever they are written."""
 
 Key = tuple[str, Subject]
 """Of a tally: name of the quota, and subject."""
@@ -103,11 +106,14 @@ def granted(
 ) -> tuple[list[Tally], list[Grant]]:
     """`tallies` with `size` bytes more for `subject`, and what is to be remembered to end that at `until`.
 
-    It takes effect with the next `tallied`, which holds what was used against the new limit.
+    It takes effect with the next `tallied`, which holds what was used against the new limit. Raises Unusable.
     """
     following, grants = [], []
     for tally in tallies:
         own = tally.subject == subject
+        if own and tally.granted + size > MAX_GRANTED:
+            sentence = f"no more than 1000 TB can be granted on {tally.quota} in one period"
+            raise Unusable(sentence, "`esimshaper allow` lifts all limits.")
         following.append(replace(tally, granted=tally.granted + size) if own else tally)
         if own and until is not None and until < tally.window.end:
             grants.append(Grant(tally.quota, subject, size, until))

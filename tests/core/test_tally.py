@@ -7,8 +7,9 @@ from datetime import timedelta, timezone
 import pytest
 
 from esimshaper.core.limits import EVERYONE, Direction, Period, PeriodUnit, Window
-from esimshaper.core.model import ROUTER, UNATTRIBUTED, Account
+from esimshaper.core.model import ROUTER, UNATTRIBUTED, Account, Unusable
 from esimshaper.core.pipeline import grant
+from esimshaper.core.tally import MAX_GRANTED
 from tests.core.holding import (
     ALICE,
     BOB,
@@ -272,6 +273,17 @@ def test_a_grant_raises_the_limit_and_the_marks_for_the_rest_of_the_window():
     assert router.tally("plan", EVERYONE).granted == 0
     router.tick(A=600)
     assert router.tally().warned == 1
+
+
+def test_grants_without_end_are_refused_before_they_are_more_than_a_number_can_hold():
+    router = Router(quota())
+    router.tick(A=500)
+    router.state = grant(router.state, router.rules, client(ALICE), MAX_GRANTED)
+    for _ in range(20):
+        with pytest.raises(Unusable, match="no more than 1000 TB can be granted on daily"):
+            grant(router.state, router.rules, client(ALICE), MAX_GRANTED)
+    router.tick()
+    assert router.tally().allowed == MAX_GRANTED + 500
 
 
 def test_a_grant_may_end_before_its_window():
