@@ -48,7 +48,7 @@ def compared(
 
 def _compared(before: Unsent | None, queued: int, now: Sent) -> Unsent:
     if before is None or _is_anew(before.sent, now):
-        return Unsent(now)
+        return Unsent(now, surplus=None if queued or _passed(now) else 0)
     if before.surplus is None:
         before = replace(before, surplus=queued - _passed(before.sent))
     elif before.sent == now and before.queued == queued:
@@ -73,7 +73,9 @@ def is_broken(before: Entries, after: Entries) -> bool:
 
 
 def _goes_on(before: Unsent, after: Unsent | None) -> bool:
-    return after is not None and (after.surplus is not None or before.surplus is None)
+    if after is None or after.queued < before.queued:  # the maps are new
+        return False
+    return after.surplus is not None or before.surplus is None
 
 
 def dropped_between(before: Entries, after: Entries) -> Mapping[Account, int]:

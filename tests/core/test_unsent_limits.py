@@ -3,7 +3,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from esimshaper.core.limits import EVERYONE
@@ -96,6 +96,7 @@ def test_classes_made_anew_are_saved_at_once():
         max_size=12,
     )
 )
+@example([(A, False, 1, 0, 0, False, True)])
 def test_limits_telescope_and_totals_add_up_whatever_is_dropped_and_whoever_is_killed(history):
     router, offered, dropped, totals = Flooded(), 0, 0, {}
     for account, shared, came, leaves, waits, renewed, killed in history:
