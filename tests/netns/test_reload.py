@@ -216,7 +216,7 @@ def test_what_only_this_machine_can_tell_is_refused_before_anything_is_changed(
 ) -> None:
     router = make_router(lab, quotas(ALICE_2MB)).start()
     lab.clients[0].call(traffic.udp_echo, lab.servers4[0])
-    good, counted = router.config.read_text(), router.measure().sum
+    good, counted = router.config.read_text(), router.measure().sum.total_bytes
     lab.router.ip("link add lan9 type bridge")
     lab.router.run(["tc", "qdisc", "add", "dev", "lan9", "ingress"])
     other = lab.router.popen([PYTHON, "-m", "http.server", "--bind", "127.0.0.1", "19999"], stderr=subprocess.DEVNULL)
@@ -238,7 +238,8 @@ def test_what_only_this_machine_can_tell_is_refused_before_anything_is_changed(
     assert len(refused(router)) == 1
     assert router.stop() == 0
     router.start()
-    assert router.measure().sum == counted
+    assert row_of(router, "daily", "client/alice")["used_bytes"] == counted > 0
+    assert sum(row["total_bytes"] for row in router.get("/v1/history", by="day")["rows"]) == counted
 
 
 def test_an_uplink_that_is_not_there_yet_is_taken_and_told(make_router: Callable[..., Router], lab: Lab) -> None:
