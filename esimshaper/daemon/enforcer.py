@@ -82,7 +82,7 @@ class Enforcer:
         self, outcome: Outcome, seen: Observation, verdicts: Mapping[Subject, Verdict], *, look_around: bool
     ) -> None:
         """`look_around`: compare with what is there though nothing else is wanted; somebody may have changed it."""
-        reading, link = seen.reading, _metered_link(seen.attachments)
+        reading, link = seen.reading, _metered_link(seen.attachments, self._wan.interface)
         if not look_around and outcome.policies is self._policies and self._shaped and self._shaped[0] == link:
             return  # core found nothing to work out anew, on the same link
         if outcome.new_clients:
@@ -95,7 +95,7 @@ class Enforcer:
         wanted = (link, outcome.shaped, shares)
         left: Sequence[Change] | None = ()
         if look_around or self._shaped != wanted:
-            left = self._shape(outcome, shares, again=self._shaped == wanted)
+            left = self._shape(outcome, shares, again=self._shaped == wanted, metered=bool(link))
             self._shaped = None if left is None else wanted
         self._tell(with_classes(outcome.policies, outcome.shaped, shares))
         self._tidy(left or ())
@@ -110,9 +110,12 @@ class Enforcer:
         parents = {policy.parent for policy in self._told.values()}
         return [name for name in outcome.idle_groups if reading.groups[name] not in parents]
 
-    def _shape(self, outcome: Outcome, shares: Sequence[Account], *, again: bool) -> Sequence[Change] | None:
+    def _shape(
+        self, outcome: Outcome, shares: Sequence[Account], *, again: bool, metered: bool
+    ) -> Sequence[Change] | None:
         """Makes what is wanted; what is to go once nothing is given to it any more. None: it could not be looked at, so
-        the next tick tries. `again`: nothing else is wanted than before.
+        the next tick tries. `again`: nothing else is wanted than before. `metered`: the meter has made the qdisc that
+        arriving packets are redirected at; without it, the redirect is left for later.
         """
         found = self._shaper.observe()
         if found is None:
@@ -120,7 +123,8 @@ class Enforcer:
         link = shaping.Link(self._wan.download, self._wan.upload, found.wire)
         wanted = shaping.wanted(link, outcome.shaped, shares)
         meanwhile = shaping.both(found.tree, wanted)
-        changes, left = shaping.diff(found.tree, meanwhile), shaping.diff(meanwhile, wanted)
+        wished, left = shaping.diff(found.tree, meanwhile), shaping.diff(meanwhile, wanted)
+        changes = [each for each in wished if metered or each.step is not Step.ADD_REDIRECT]
         failed = self._shaper.apply(changes)
         self._departures.made_anew(made_anew(changes))
         if again and (changes or left) and not self._shaping_problems and not failed:
@@ -183,9 +187,10 @@ def with_classes(
     return told
 
 
-def _metered_link(attachments: Iterable[Attachment]) -> int:
+def _metered_link(attachments: Iterable[Attachment], wan: str) -> int:
     """The number of the WAN's interface, if uploads pass our program there; else 0."""
-    return next((each.index for each in attachments if each.attached and each.hook is Hook.WAN_EGRESS), 0)
+    there = (each for each in attachments if each.attached and each.interface == wan)
+    return next((each.index for each in there if each.hook is Hook.WAN_EGRESS), 0)
 
 
 def blocked_accounts(reading: Reading, verdicts: Mapping[Subject, Verdict]) -> list[Account]:
