@@ -29,7 +29,7 @@ COMMON = 4
 DESCRIPTION = """
 The daemon runs as the service `esimshaper`, with the configuration `/etc/esimshaper/esimshaper.yaml`. Two lines of that
 are yours to fill in: the uplink, and where your devices are. `esimshaper check` says what is wrong with it,
-`esimshaper doctor` whether this machine can count truthfully, and `esimshaper status` what is used.
+`esimshaper reload` puts an edited one in force without losing a packet or a count, `esimshaper doctor` whether this machine can count truthfully, and `esimshaper status` what is used.
 
 The kernel counts and limits also while the daemon is stopped, restarted or upgraded; `esimshaper unload` ends that.
 
