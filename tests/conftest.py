@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What tests of several levels share."""
 
+import contextlib
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -17,11 +18,17 @@ settings.load_profile("esimshaper")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture
-def bpffs(tmp_path: Path) -> Iterator[Path]:
+@contextlib.contextmanager
+def mounted_bpffs(folder: Path) -> Iterator[Path]:
     """A bpffs of the test's own: its pins vanish with it, and the machine's are not touched."""
-    place = tmp_path / "bpffs"
+    place = folder / "bpffs"
     place.mkdir()
     subprocess.run(["mount", "-t", "bpf", "bpf", place], check=True)
     yield place
     subprocess.run(["umount", place], check=True)
+
+
+@pytest.fixture
+def bpffs(tmp_path: Path) -> Iterator[Path]:
+    with mounted_bpffs(tmp_path) as place:
+        yield place

@@ -114,7 +114,7 @@ def main() -> None:
     fcntl.flock(os.open(wanted.generation, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_EX)
     if not wanted.programs.is_dir():
         _load(wanted)
-    _found(wanted)
+    found(wanted)
 
 
 def _load(wanted: Build) -> None:
@@ -185,7 +185,7 @@ def flattened(path: Path, seen: set[Path] | None = None) -> str:
     return "\n".join(lines)
 
 
-def _found(wanted: Build) -> None:
+def found(wanted: Build) -> None:
     """Gives new maps policies without limits, their free account numbers and, as the very last step, their epoch."""
     meta = libbpf.Map(wanted.generation / "meta", layouts.NUMBER.size, layouts.META.size)
     only = layouts.NUMBER.pack(0)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A meter of its own for each test: compiled once, maps fresh each time, packets by BPF_PROG_TEST_RUN, as root."""
 
+import contextlib
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, Account, Counters, Reading, Reason
-from esimshaper.edge import compiler, libbpf
+from esimshaper.edge import compiler, layouts, libbpf
 from esimshaper.edge.meter import Meter
+from tests.conftest import mounted_bpffs
 
 MARK_MASK = 0xFFF00000
 LOOPBACK = 1
@@ -71,12 +73,11 @@ class Bench:
 
 @pytest.fixture
 def make_bench(bpffs: Path) -> Iterator[Callable[..., Bench]]:
+    """Of any size; each takes two seconds."""
     made: list[Bench] = []
 
     def make(accounts: int = 64, flows: int = 256) -> Bench:
-        wanted = compiler.Build(str(bpffs / f"{len(made)}"), MARK_MASK, accounts, flows)
-        compiler.build(wanted)
-        made.append(Bench(wanted))
+        made.append(Bench(built(bpffs / f"{len(made)}", accounts, flows)))
         return made[-1]
 
     yield make
@@ -84,6 +85,36 @@ def make_bench(bpffs: Path) -> Iterator[Callable[..., Bench]]:
         bench.meter.close()
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[compiler.Build]:
+    """The programs that all tests share which are content with the usual sizes."""
+    with mounted_bpffs(tmp_path_factory.mktemp("shared")) as place:
+        yield built(place / "pins", 64, 256)
+
+
 @pytest.fixture
-def bench(make_bench: Callable[..., Bench]) -> Bench:
-    return make_bench()
+def bench(compiled: compiler.Build) -> Iterator[Bench]:
+    """Its maps are as new: empty, and of an epoch of their own."""
+    empty(compiled)
+    compiler.found(compiled)
+    bench = Bench(compiled)
+    with contextlib.closing(bench.meter.announcements(lambda _: None)) as ring:
+        ring.consume()
+    yield bench
+    bench.meter.close()
+
+
+def built(pins: Path, accounts: int, flows: int) -> compiler.Build:
+    wanted = compiler.Build(str(pins), MARK_MASK, accounts, flows)
+    compiler.build(wanted)
+    return wanted
+
+
+def empty(wanted: compiler.Build) -> None:
+    for name, (key, value) in layouts.LAYOUTS.items():
+        with contextlib.closing(libbpf.Map(wanted.generation / name, key.size, value.size)) as each:
+            for entry in list(each.keys()):
+                if key is layouts.NUMBER:  # of an array, which has no other
+                    each.update(entry, bytes(value.size))
+                else:
+                    each.delete(entry)
