@@ -24,11 +24,13 @@ def fetch(options: argparse.Namespace, path: str, params: Mapping[str, str] | No
     return _understood(get(options.socket or default_socket(), path, params))
 
 
-def command(options: argparse.Namespace, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Has the daemon do something; the document that it answers when that is done."""
-    from esimshaper.edge.control_client import default_socket, post
+def command(
+    options: argparse.Namespace, path: str, body: Mapping[str, Any], patience: float | None = None
+) -> dict[str, Any]:
+    """Has the daemon do something; the document that it answers when that is done, within `patience` in seconds."""
+    from esimshaper.edge.control_client import TIMEOUT, default_socket, post
 
-    return _understood(post(options.socket or default_socket(), path, body))
+    return _understood(post(options.socket or default_socket(), path, body, patience or TIMEOUT))
 
 
 def _understood(document: dict[str, Any]) -> dict[str, Any]:

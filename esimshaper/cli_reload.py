@@ -9,6 +9,9 @@ from typing import Any
 
 from esimshaper.cli_base import DONE, WRONG_USE, Verbs, add_json, add_socket, add_verb, command, print_json
 
+PATIENCE = 70
+"""Seconds; above RELOAD_SECONDS of the answers."""
+
 
 def add_verb_reload(verbs: Verbs) -> None:
     """`reload`."""
@@ -28,7 +31,7 @@ def _reload(options: argparse.Namespace) -> int:
     from esimshaper.edge.control_client import ControlError
 
     try:
-        document = command(options, "/v1/reload", {"dry_run": options.dry_run})
+        document = command(options, "/v1/reload", {"dry_run": options.dry_run}, PATIENCE)
     except ControlError as error:
         if "problems" not in error.document:
             raise

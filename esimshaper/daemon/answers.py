@@ -22,6 +22,9 @@ from esimshaper.edge.settings_file import SettingsError
 ANSWER_SECONDS = 4
 """Below the deadline of the HTTP server, so that the answer is still a sentence."""
 
+RELOAD_SECONDS = 60
+"""A thousand clients with classes of their own, made anew at another uplink, take a small box some ten."""
+
 MAX_ROWS = 100_000
 
 MAX_GRANT = 10**15
@@ -119,7 +122,7 @@ class Answers:
         only(params, "dry_run")
         dry_run = flag(params, "dry_run")
         try:
-            plan = self._on_loop(self._reloader.plan() if dry_run else self._reloader.reload())
+            plan = self._on_loop(self._reloader.plan() if dry_run else self._reloader.reload(), RELOAD_SECONDS)
         except SettingsError as error:
             sentence = "the edited configuration is refused, the one before stays in force"
             raise Refused(sentence, {"problems": error.documents}) from None
@@ -176,10 +179,10 @@ class Answers:
             raise BadParameter(f"there is no client {wanted!r}; `esimshaper clients` lists them")
         return found
 
-    def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def _on_loop(self, coroutine: Coroutine[Any, Any, T], seconds: float = ANSWER_SECONDS) -> T:
         answer = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
-            return answer.result(ANSWER_SECONDS)
+            return answer.result(seconds)
         except TimeoutError:
             answer.cancel()
             raise NotNow("the disk is slow, ask again") from None

@@ -46,14 +46,16 @@ def get(socket_path: Path, path: str, params: Mapping[str, str] | None = None) -
     return _ask(socket_path, "GET", f"{path}?{urlencode(params)}" if params else path)
 
 
-def post(socket_path: Path, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def post(socket_path: Path, path: str, body: Mapping[str, Any], patience: float = TIMEOUT) -> dict[str, Any]:
     """Has something done, such as `/v1/block`, and gives what it led to. Raises DaemonNotRunning or ControlError."""
-    return _ask(socket_path, "POST", path, json.dumps(body).encode())
+    return _ask(socket_path, "POST", path, json.dumps(body).encode(), patience)
 
 
-def _ask(socket_path: Path, method: str, target: str, body: bytes | None = None) -> dict[str, Any]:
+def _ask(
+    socket_path: Path, method: str, target: str, body: bytes | None = None, patience: float = TIMEOUT
+) -> dict[str, Any]:
     try:
-        status, answer = _request(socket_path, method, target, body)
+        status, answer = _request(socket_path, method, target, body, patience)
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise DaemonNotRunning(
             f"the daemon is not running (nobody listens on {socket_path})",
@@ -71,8 +73,8 @@ def _ask(socket_path: Path, method: str, target: str, body: bytes | None = None)
     return _document(status, answer, socket_path)
 
 
-def _request(socket_path: Path, method: str, target: str, body: bytes | None) -> tuple[int, bytes]:
-    connection = _UnixConnection(socket_path)
+def _request(socket_path: Path, method: str, target: str, body: bytes | None, patience: float) -> tuple[int, bytes]:
+    connection = _UnixConnection(socket_path, patience)
     headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body is not None else {})
     try:
         connection.request(method, target, body, headers)
@@ -106,8 +108,8 @@ def _permission_hint(socket_path: Path) -> str:
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, socket_path: Path) -> None:
-        super().__init__("localhost", timeout=TIMEOUT)
+    def __init__(self, socket_path: Path, patience: float) -> None:
+        super().__init__("localhost", timeout=patience)
         self._socket_path = socket_path
 
     def connect(self) -> None:

@@ -43,7 +43,7 @@ def write(router: Router, text: str) -> None:
 
 def post(router: Router) -> list[str]:
     """What changed."""
-    done: list[str] = control_client.post(router.socket, "/v1/reload", {})["changes"]
+    done: list[str] = control_client.post(router.socket, "/v1/reload", {}, patience=60)["changes"]
     return done
 
 
@@ -231,8 +231,10 @@ def test_what_only_this_machine_can_tell_is_refused_before_anything_is_changed(
     ]
     other.kill()
     other.wait()
-    write(router, good.replace("127.0.0.1:19473", "192.0.2.1:19473"))
-    assert refused(router)[0][1].endswith("Cannot assign requested address")
+    write(router, good.replace("'127.0.0.1:19473'", "'192.0.2.1:19473', tls: {certificate: /none, key: /none}"))
+    address, certificate = refused(router)
+    assert address[1].endswith("Cannot assign requested address")
+    assert certificate == ("esimshaper.yaml:3", "there is no /none")
 
     write(router, good + "meter: {max_flows: 2048}\n")
     assert len(refused(router)) == 1
