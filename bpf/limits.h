@@ -89,7 +89,8 @@ ALWAYS_INLINE int is_over(const struct policy *policy, const struct account *acc
  * The outermost account that is throttled chooses the class: its rate holds for all within. What is exempt is counted,
  * here and above, and nothing is in its way. What is in a tunnel is added to the budget of everyone, and held to the rate
  * of everyone, as the packet on the WAN; here it is only refused if that one would be. */
-ALWAYS_INLINE struct verdict judge(u32 number, enum direction direction, u64 bytes, enum place place)
+ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direction direction, u64 bytes,
+				   enum place place)
 {
 	const int on = direction == UP ? ON_UP : ON_DOWN;
 	struct verdict verdict = {};
@@ -114,7 +115,7 @@ ALWAYS_INLINE struct verdict judge(u32 number, enum direction direction, u64 byt
 		it.one = __sync_fetch_and_add(&it.account->used[on], bytes);
 		verdict.charged[i] = it.account;
 		exempt |= it.policy->flags & POLICY_EXEMPT;
-		level = level_of(&it, direction);
+		level = forget(skb, level_of(&it, direction));
 		if (it.news)
 			announce(it.news, number, 0);
 		if (place == IN_TUNNEL && !exempt && level == THROTTLED) {

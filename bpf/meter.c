@@ -196,12 +196,12 @@ ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 		count(REASON_NOT_IP, 1, skb->len);
 		return TC_ACT_UNSPEC;
 	}
-	parsed = parse_network(skb, type, UP, &packet) == 0 && parse_transport(skb, UP, &packet) == 0;
+	parsed = parse(skb, type, UP, &packet);
 	account = sender(skb, &packet);
 	if (account == ACCOUNT_ROUTER && carries_tunnel(&packet))
 		account = ACCOUNT_TUNNELS;
 	size = measure(skb, link, &packet);
-	verdict = judge(account, UP, size.bytes, ON_WAN);
+	verdict = judge(skb, account, UP, size.bytes, ON_WAN);
 	if (verdict.level == BLOCKED) {
 		refund(&verdict, size.bytes);
 		if (!parsed || !reset_upwards(skb, link, &packet, size)) {
@@ -315,11 +315,11 @@ ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 		count(REASON_NOT_IP, 1, skb->len);
 		return TC_ACT_UNSPEC;
 	}
-	parsed = parse_network(skb, type, DOWN, &packet) == 0 && parse_transport(skb, DOWN, &packet) == 0;
+	parsed = parse(skb, type, DOWN, &packet);
 	size = measure(skb, link, &packet);
 	if (parsed)
 		to = receiver(skb, &packet, size);
-	verdict = judge(to.account, DOWN, size.bytes, ON_WAN);
+	verdict = judge(skb, to.account, DOWN, size.bytes, ON_WAN);
 	charge(&verdict, DOWN, size);
 	if (to.account == ACCOUNT_UNATTRIBUTED)
 		count(to.reason, size.packets, size.bytes);

@@ -56,6 +56,23 @@ ALWAYS_INLINE int load(struct __sk_buff *skb, __u32 offset, void *to, __u32 size
 	return bpf_skb_load_bytes_relative(skb, offset, to, size, BPF_HDR_START_NET);
 }
 
+/* The same number, of which the verifier knows nothing any more. It walks every way through a program with every number
+ * that it knows; ways that differ only in what is forgotten are walked once from here on. The word is one that filters may
+ * use; it is left as it was. */
+ALWAYS_INLINE __u32 forget(struct __sk_buff *skb, __u64 number)
+{
+	__u64 before;
+
+	asm volatile("%[before] = *(u32 *)(%[skb] + %[word])\n"
+		     "*(u32 *)(%[skb] + %[word]) = %[number]\n"
+		     "%[number] = *(u32 *)(%[skb] + %[word])\n"
+		     "*(u32 *)(%[skb] + %[word]) = %[before]\n"
+		     : [number] "+r"(number), [before] "=&r"(before)
+		     : [skb] "r"(skb), [word] "i"(__builtin_offsetof(struct __sk_buff, cb) + 16)
+		     : "memory");
+	return number;
+}
+
 /* The EtherType of what the network header of a frame points at, behind tags that the driver left in the frame. */
 ALWAYS_INLINE __u16 ethertype(struct __sk_buff *skb, __u32 *network)
 {
@@ -256,4 +273,13 @@ ALWAYS_INLINE int is_for_router(const struct packet *packet)
 	if (packet->family == 6)
 		return local[0] == 0xff || (local[0] == 0xfe && (local[1] & 0xc0) == 0x80);
 	return ipv4[0] >= 224 || (ipv4[0] == 169 && ipv4[1] == 254);
+}
+
+/* Whether all headers are there. What follows is the same for most of what they can say. */
+ALWAYS_INLINE int parse(struct __sk_buff *skb, __u16 type, enum direction direction, struct packet *packet)
+{
+	int parsed = parse_network(skb, type, direction, packet) == 0 && parse_transport(skb, direction, packet) == 0;
+
+	packet->icmp_error = forget(skb, packet->icmp_error);
+	return forget(skb, parsed);
 }

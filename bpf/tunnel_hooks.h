@@ -64,11 +64,11 @@ ALWAYS_INLINE int tunnel_out(struct __sk_buff *skb, struct link link)
 
 	if (type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6)
 		return TC_ACT_UNSPEC;
-	parsed = parse_network(skb, type, UP, &packet) == 0 && parse_transport(skb, UP, &packet) == 0;
+	parsed = parse(skb, type, UP, &packet);
 	inside = measure(skb, link, &packet);
 	size = wrapped(skb, &packet, inside);
 	account = known_or_router(sender(skb, &packet), size);
-	verdict = judge(account, UP, size.bytes, IN_TUNNEL);
+	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL);
 	if (verdict.level == BLOCKED) {
 		refund(&verdict, size.bytes);
 		if (!parsed || !reset_upwards(skb, link, &packet, inside)) {
@@ -99,13 +99,13 @@ ALWAYS_INLINE int tunnel_in(struct __sk_buff *skb, struct link link)
 
 	if ((type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6) || is_looped_back(skb))
 		return TC_ACT_UNSPEC;
-	parsed = parse_network(skb, type, DOWN, &packet) == 0 && parse_transport(skb, DOWN, &packet) == 0;
+	parsed = parse(skb, type, DOWN, &packet);
 	size = wrapped(skb, &packet, measure(skb, link, &packet));
 	if (parsed)
 		to = receiver(skb, &packet, size);
 	account = known_or_router(to.account, size);
 	claim(account, DOWN, size);
-	verdict = judge(account, DOWN, size.bytes, IN_TUNNEL);
+	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL);
 	if (verdict.level == BLOCKED) {
 		waste(&verdict, size.bytes);
 		if (!parsed || !reset_downwards(skb, link, &packet)) {
