@@ -14,6 +14,7 @@ which is only run when asked for, stays in namespaces of its own and sends nothi
                    "hint": str}]}         what to do, often a command; may be empty
 """
 
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from esimshaper.core import diagnosis, diagnosis_limits, diagnosis_network, diag
 from esimshaper.core.facts import Finding, Level, Running, Wanted
 from esimshaper.core.limits import ActionKind
 from esimshaper.core.model import Unusable
+from esimshaper.core.settings import fits, with_uplink
 from esimshaper.edge import control_client, places, probe
 
 VERSION = 1
@@ -71,6 +73,8 @@ def _wanted(config: Path, *, asked: bool) -> tuple[Wanted | None, list[Finding]]
     except settings_file.SettingsError as error:
         found = ((f"{one.file}:{one.line}:{one.column}: {one.message}", one.hint) for one in error.problems)
         return None, [Finding.problem("configuration", message, hint) for message, hint in found]
+    here = (name for _, name in sorted(socket.if_nameindex(), reverse=True))  # the newest first
+    settings = with_uplink(settings, [name for name in here if fits(name, settings.wan.written)])
     wan, lan, actions = settings.wan, settings.lan, {quota.action.kind for quota in settings.quotas}
     wanted = Wanted(
         wan.interface,

@@ -33,13 +33,20 @@ class WanKind(Enum):
     """Raw IP (ARPHRD_NONE), as most USB and M.2 modems today."""
     TAP = "tap"
     """Ethernet without offloads, as modems in NCM or RNDIS mode."""
+    PPP = "ppp"
+    """As TUN, but it says that it is PPP (ARPHRD_PPP), as a modem with pppd does; packets look the same to a hook."""
     VETH = "veth"
     """Ethernet with GSO and GRO, forwarded by the kernel."""
 
     @property
     def header_bytes(self) -> int:
         """Bytes of the link-layer header."""
-        return 0 if self is WanKind.TUN else 14
+        return 0 if self.is_raw else 14
+
+    @property
+    def is_raw(self) -> bool:
+        """Packets begin with the IP header; there are no MAC addresses."""
+        return self in (WanKind.TUN, WanKind.PPP)
 
 
 class BillIncomplete(Exception):  # noqa: N818 - reads as what happened

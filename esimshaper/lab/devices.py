@@ -14,7 +14,7 @@ from pathlib import Path
 
 from esimshaper.lab.namespaces import enter, enter_fd
 
-_TUNSETIFF, _TUNSETOFFLOAD = 0x400454CA, 0x400454D0
+_TUNSETIFF, _TUNSETLINK, _TUNSETOFFLOAD = 0x400454CA, 0x400454CD, 0x400454D0
 _IFF_TUN, _IFF_TAP, _IFF_NAPI, _IFF_NO_PI, _IFF_VNET_HDR = 0x0001, 0x0002, 0x0010, 0x1000, 0x4000
 _TUN_F_CSUM, _TUN_F_TSO4, _TUN_F_TSO6, _TUN_F_USO4, _TUN_F_USO6 = 0x01, 0x02, 0x04, 0x20, 0x40
 _OFFLOADS = _TUN_F_CSUM | _TUN_F_TSO4 | _TUN_F_TSO6
@@ -25,17 +25,20 @@ _GRO_FLUSH_NS = 500_000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def open_tun(netns: str, name: str, *, tap: bool, napi: bool, offloads: bool) -> int:
+def open_tun(netns: str, name: str, *, tap: bool, napi: bool, offloads: bool, link_type: int = 0) -> int:
     """Make a TUN or TAP device in a namespace and return its descriptor (non-blocking, with virtio headers).
 
     napi: received packets go through NAPI, so that GRO may join them. offloads: the kernel may hand over
     super-packets (TCP, and UDP since 6.2); those written back count as SKB_GSO_DODGY with gso_segs == 0.
+    link_type: the ARPHRD that it says it is, 0 for its own.
     The device is gone when the descriptor is closed. Raises OSError.
     """
     flags = (_IFF_TAP if tap else _IFF_TUN) | _IFF_NO_PI | _IFF_VNET_HDR | (_IFF_NAPI if napi else 0)
     with inside(netns):  # a TUN device appears where its descriptor was opened
         fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", name.encode("ascii"), flags))
+        if link_type:
+            fcntl.ioctl(fd, _TUNSETLINK, link_type)
     if offloads:
         try:
             fcntl.ioctl(fd, _TUNSETOFFLOAD, _OFFLOADS_WITH_UDP)

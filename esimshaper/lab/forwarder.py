@@ -26,6 +26,7 @@ from esimshaper.lab.carrier import GATEWAY_DEVICE, WAN_DEVICE, Shape, WanKind
 from esimshaper.lab.devices import hold_back_gro, open_tun
 from esimshaper.lab.witness import Witness
 
+_ARPHRD_PPP = 512  # linux/if_arp.h
 _MAX_FRAME = 10 + 14 + 65535 + 65535
 _BATCH = 64  # frames of one direction before the other one has its turn
 _AFTER_CAP = 128_000  # bit/s
@@ -117,7 +118,8 @@ class Line:
 
     def __init__(self, kind: WanKind, router: str, internet: str, *, gro: bool, gso: bool) -> None:
         tap = kind is WanKind.TAP
-        wan = open_tun(router, WAN_DEVICE, tap=tap, napi=gro, offloads=gso)
+        ppp = _ARPHRD_PPP if kind is WanKind.PPP else 0
+        wan = open_tun(router, WAN_DEVICE, tap=tap, napi=gro, offloads=gso, link_type=ppp)
         gateway = open_tun(internet, GATEWAY_DEVICE, tap=tap, napi=False, offloads=gso)
         if gro:
             hold_back_gro(router, WAN_DEVICE)

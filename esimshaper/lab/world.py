@@ -208,7 +208,7 @@ class Lab:
         self.carrier.start(self.kind)
         for host, other in ((self.router, self.internet), (self.internet, self.router)):
             device = host.interface
-            address = [] if self.kind is WanKind.TUN else [f"link set {device} address {host.mac}"]
+            address = [] if self.kind.is_raw else [f"link set {device} address {host.mac}"]
             host.ip(
                 *address,
                 f"link set {device} txqueuelen {_QUEUE} up",

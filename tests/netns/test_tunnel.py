@@ -168,6 +168,34 @@ def test_throttled_client_keeps_its_rate_in_the_tunnel(
         assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
 
 
+WG_QUICK = """table inet wg-quick {
+    chain premangle { type filter hook prerouting priority mangle; meta l4proto udp meta mark set ct mark; }
+    chain postmangle { type filter hook postrouting priority mangle; meta l4proto udp mark 51820 ct mark set mark; }
+}
+"""
+"""What wg-quick sets up beside a default route into the tunnel (add_default, src/wg-quick/linux.bash)."""
+
+
+def test_wg_quick_takes_the_mark_of_udp_away_and_each_byte_is_still_the_clients(
+    make_router: Callable[..., Router], lab: Lab, tunnel: Vpn
+) -> None:
+    if Path("/proc/sys/net/bridge").exists():  # else rules see packets of a bridge once, before the LAN's hook
+        lab.router.sysctl(**{f"bridge__bridge-nf-call-{tables}": 0 for tables in ("iptables", "ip6tables")})
+    lab.router.run(["nft", "-f", "-"], text_in=WG_QUICK)
+    router = make_router(lab, ROW).start()
+    before = measure(router)
+    alice, bob = lab.clients
+    for server in (lab.servers4[0], lab.servers6[0]):
+        alice.call(traffic.udp_up, server, 100_000)
+        alice.call(traffic.udp_down, server, 50_000)
+    bob.call(traffic.quic, lab.servers4[5], up=50_000, down=50_000)
+    moved = measure(router) - before
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+    assert moved.totals["unattributed"] == Counters()
+    assert bytes_of(moved.totals["bob"]) == bytes_of(moved.bill.of(lab.servers4[5]))
+    assert is_close(moved.totals["alice"], moved.bill.of(lab.servers4[7]), 0.005)
+
+
 def test_everyones_limit_counts_each_byte_once_and_who_is_allowed_by_hand_goes_on(
     make_router: Callable[..., Router], lab: Lab, tunnel: Vpn
 ) -> None:

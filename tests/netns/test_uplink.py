@@ -67,6 +67,22 @@ def test_modem_that_comes_back_under_another_name_is_counted_limited_and_shaped_
     assert clients == sum(v for k, v in samples.items() if k.startswith("esimshaper_wan_transmit_bytes_total"))
 
 
+def test_ppp_is_counted_by_its_link_type_in_both_families(make_router: Callable[..., Router]) -> None:
+    with Lab(WanKind.PPP) as lab:
+        router = make_router(lab, ROW).start()
+        assert "link/ppp" in lab.router.run(["ip", "link", "show", "wan0"])
+        before = router.measure()
+        alice = lab.clients[0]
+        for server in (lab.servers4[0], lab.servers6[0]):
+            alice.call(traffic.tcp_down, server, 200_000)
+            alice.call(traffic.tcp_up, server, 200_000)
+            alice.call(traffic.fragments, server)
+            alice.call(traffic.ping, server)
+        moved = router.measure() - before
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+    assert bytes_of(moved.totals["alice"]) == bytes_of(moved.bill.of(lab.servers4[0], lab.servers6[0]))
+
+
 def move_off_the_bridge(lab: Lab, client: Host, port: str) -> None:
     """From a port of br0 to a LAN of its own without a bridge, as from one Wi-Fi to another; the MAC stays."""
     mac = json.loads(lab.router.run(["ip", "-j", "link", "show", "br0"]))[0]["address"]
