@@ -4,8 +4,10 @@
 import random
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 from esimshaper.core.model import FIRST_CLIENT_ACCOUNT, UNATTRIBUTED_REASONS, Counters, Reason
+from esimshaper.edge import compiler
 from tests.bpf.conftest import Bench
 from tests.bpf.packets import (
     CLIENT6,
@@ -139,3 +141,11 @@ def test_new_programs_count_into_the_maps_that_are_there(bench: Bench) -> None:
     assert again.read().epoch == epoch
     assert bench.counters(ALICE).up_bytes == 56
     again.meter.close()
+
+
+def test_the_verifier_has_room_on_other_kernels(bench: Bench):
+    """It gives up after a million instructions, and older ones need several times as many for the same program."""
+    for name in compiler.PROGRAMS:
+        lines = Path(f"/proc/self/fdinfo/{bench.meter.program(name).fd}").read_text().splitlines()
+        fields = dict(line.split(":", 1) for line in lines)
+        assert int(fields["verified_insns"]) < 100_000, name
