@@ -25,6 +25,8 @@ PLACE = Path("/var/tmp")
 PREFIX = "esimshaper-tree"
 ANY_DEBIAN = ("systemd-sysv", "dbus", "iproute2", "nftables", "procps")
 """What there is wherever Debian is installed. What esimshaper needs, its own package says."""
+TIMEOUT = 300
+"""Seconds for a program in a system; a processor may be emulated."""
 
 _OWNED = re.compile(rf"{PREFIX}-(\d+)-.*")
 _DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private")
@@ -164,7 +166,7 @@ class System:
     def try_run(self, *words: str, text_in: str = "") -> "subprocess.CompletedProcess[str]":
         """What a program said and how it ended."""
         return subprocess.run(
-            self.command(*words), input=text_in, text=True, capture_output=True, timeout=120, check=False
+            self.command(*words), input=text_in, text=True, capture_output=True, timeout=TIMEOUT, check=False
         )
 
     def start(self, *words: str) -> "subprocess.Popen[bytes]":
