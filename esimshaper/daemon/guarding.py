@@ -60,7 +60,8 @@ class Guarding:
         self._open = False
         problem = self._guard.hold(settings.wan.written, counted, [each.port for each in settings.wan.tunnels])
         if problem and problem != self._problem:
-            log.error("what is not counted cannot be refused (on_failure: closed): %s", problem)
+            known = fields(Message.GUARD_FAILING, interface=settings.wan.interface)
+            log.error("what is not counted cannot be refused (on_failure: closed): %s", problem, extra=known)
         self._problem = problem
 
     def _consequence(self, settings: Settings, *, counted: bool) -> str:

@@ -196,7 +196,8 @@ class Daemon:
             return
         self._tick()
         self._configuration.follow(settings)
-        log.info("the uplink is %s now", settings.wan.interface)
+        name = settings.wan.interface
+        log.info("the uplink is %s now", name, extra=fields(Message.UPLINK_RENAMED, interface=name))
         self._put_in_force()
 
     def _put_in_force(self) -> None:

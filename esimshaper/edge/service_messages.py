@@ -24,6 +24,8 @@ class Message(Enum):
     CLIENT_NEW = ("88d07c4f2b1e48ecb508ca5be6122482", "new client")
     CLIENTS_FULL = ("df6598012eb244a3a4cf3b046870c9cc", "clients full")
     START_FAILED = ("26abe5d747a64aa4a7904f00fb65c673", "start")
+    GUARD_FAILING = ("b5fa98c61db041d1ac1413eade2deb67", "guard")
+    UPLINK_RENAMED = ("f9981e904b994f57b6b410ca967af414", "uplink")
     CONFIG_APPLIED = ("86a59c68e2104820ae1affe7e76e26bb", "configuration")
     CONFIG_REFUSED = ("40a938db0127486196cbc9520ccc218b", "configuration")
 

@@ -156,6 +156,8 @@ def test_more_clients_than_accounts_are_unattributed_and_the_sum_stays_the_bill(
     assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
     assert moved.totals["unattributed"].up_bytes > 200_000
     assert events["lan_clients_full"]["packets"] > 0
+    assert "No room for more clients" in router.run("status").stdout
+    wait_until("being told", lambda: router.log.read_text().count("no room for more clients") == 1, timeout=15)
     assert sum(e["bytes"] for e in events.values() if e["unattributed"]) == moved.totals["unattributed"].total_bytes
 
 
