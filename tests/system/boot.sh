@@ -24,5 +24,6 @@ mount -t tmpfs nspawn /run/systemd/nspawn # its locks
 # network: /proc/sys/net, which is that of the namespace, is writable. The other settings are those of this machine.
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
 exec systemd-nspawn --quiet --boot --directory="$place/root" --machine="$name" --register=no --keep-unit \
-	--capability=all --drop-capability=CAP_SYS_MODULE,CAP_SYS_TIME,CAP_SYS_RAWIO --system-call-filter="bpf adjtimex clock_adjtime" --bind="$place/bpf:/sys/fs/bpf" --link-journal=no --timezone=off \
+	--capability=all --drop-capability=CAP_SYS_MODULE,CAP_SYS_TIME,CAP_SYS_RAWIO \
+	--system-call-filter="bpf adjtimex clock_adjtime" --bind="$place/bpf:/sys/fs/bpf" --link-journal=no --timezone=off \
 	--resolv-conf=off --console=pipe "$@"

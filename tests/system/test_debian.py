@@ -125,7 +125,7 @@ def test_the_prometheus_of_debian_knows_what_the_bill_says(router: Debian):
 def test_a_daemon_that_hangs_is_started_again_and_no_byte_is_missing(router: Debian):
     router.path(f"/run/systemd/system/{SERVICE}.d").mkdir(parents=True)
     router.path(f"/run/systemd/system/{SERVICE}.d/soon.conf").write_text(
-        "[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\n"
+        "[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\nRestartSec=0\n"
     )
     router.run("systemctl", "daemon-reload")
     router.run("systemctl", "restart", SERVICE)

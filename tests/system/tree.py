@@ -51,21 +51,24 @@ class Trees:
         wanted = [*ANY_DEBIAN, "prometheus", *packages]
         missing = [release for release in releases if not (self._kept and (self._kept / release).exists())]
         self._making = {release: make(release, owned(release), wanted) for release in missing}
+        self._releases = tuple(self._making)
 
     def __getitem__(self, release: str) -> Path:
         """The tree of a release; waits until it is there. Raises AssertionError with what mmdebstrap said."""
-        if release in self._making:
-            said, _ = self._making[release].communicate()
-            assert self._making[release].returncode == 0, said
+        if making := self._making.pop(release, None):
+            said, _ = making.communicate()
+            assert making.returncode == 0, said
             if self._kept:
                 owned(release).rename(self._kept / release)
-                del self._making[release]
-        return self._kept / release if self._kept else owned(release)
+        tree = self._kept / release if self._kept else owned(release)
+        assert tree.is_dir(), "mmdebstrap failed: the first test that needed this tree has what it said"
+        return tree
 
     def remove(self) -> None:
-        for release, making in self._making.items():
+        for making in self._making.values():
             making.kill()
-            making.wait()
+            making.communicate()
+        for release in self._releases:
             shutil.rmtree(owned(release), ignore_errors=True)
 
 
