@@ -24,6 +24,7 @@ LAYOUTS = {
     "policies": (NUMBER, POLICY),
     "tunnelled": (NUMBER, TUNNELLED),
     "tunnel_ports": (TUNNEL_PORT, NUMBER),
+    "tunnel_headers": (NUMBER, NUMBER),
     "groups": (GROUP_KEY, NUMBER),
     "events": (NUMBER, EVENT),
     "clients": (CLIENT_KEY, NUMBER),

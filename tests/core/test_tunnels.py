@@ -7,9 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esimshaper.core import tunnels
-from esimshaper.core.limits import EVERYONE, Subject, SubjectKind
-from esimshaper.core.model import ACCOUNT_ROUTER, Account, Budget, ClientKey, Counters, Reading, Tunnels
+from esimshaper.core.limits import EVERYONE, Manual, Policy, Subject, SubjectKind
+from esimshaper.core.model import (
+    ACCOUNT_ROUTER,
+    Account,
+    Budget,
+    ClientKey,
+    Counters,
+    Observation,
+    Reading,
+    Tunnels,
+)
+from esimshaper.core.pipeline import last, override
 from esimshaper.core.state import Baseline
+from tests.core import holding
+from tests.core.holding import SLOW, WHOLE, Router, client, plan, quota
 
 ALICE, BOB = Account(2), Account(3)
 OWNERS = {ACCOUNT_ROUTER: ClientKey("router"), ALICE: ClientKey("alice"), BOB: ClientKey("bob")}
@@ -163,3 +175,57 @@ def test_shares_add_up_to_what_was_billed_and_budgets_to_the_shares(history):
         got = told.totals.get(account, Counters()).total_bytes
         assert told.budgets.get(account, Budget()).both == got - size
         assert told.baseline.tunnels.inner.get(account, Counters()).total_bytes == size
+
+
+CARRIER = Account(200)
+
+
+def carried(router: Router, outer: int = 0, **claims: int) -> Router:
+    """That much more was sent by tunnels, and claimed inside by accounts of `holding`; budgets have the claims."""
+    reading, now = router.reading, router.reading.tunnels
+    inner, budgets = dict(now.inner), dict(reading.budgets)
+    for account, size in ((getattr(holding, name), size) for name, size in claims.items()):
+        inner[account] = inner.get(account, Counters()) + Counters(0, size, 0, 1)
+        budgets[account] = budgets.get(account, Budget()) - Budget(-size, 0, -size)
+    following = Tunnels(now.outer + Counters(0, outer, 0, 1), inner)
+    router.reading = replace(reading, tunnels=following, budgets=budgets, carrier=CARRIER)
+    return router
+
+
+def test_a_limit_in_a_tunnel_ends_at_what_it_came_to_outside():
+    router = Router(quota(limit=5000))
+    router.tick()
+    first = carried(router, 1000, A=1000).tick().policies[holding.A]
+    assert (first.block_at.both, router.tally().used) == (5000, 1000)
+    lost = carried(router, A=2000).tick().policies[holding.A]
+    assert (lost.block_at.both, router.tally().used) == (5000, 3000)
+    after = router.tick().policies[holding.A]
+    assert (after.block_at.both, router.tally().used) == (7000, 1000), (
+        "what the tunnel dropped is not held against alice"
+    )
+    assert sum(each.up_bytes for each in router.state.baseline.totals.values()) == 1000
+
+
+def test_packets_of_tunnels_stop_with_everyone_but_for_whom_that_was_lifted():
+    router = Router(plan(limit=1000))
+    told = carried(router).tick().policies
+    assert told[CARRIER] == Policy(parent=WHOLE)
+    router.state = override(router.state, client(holding.ALICE), Manual.ALLOW)
+    assert router.tick().policies[CARRIER] == Policy(parent=WHOLE, exempt=True)
+    router.state = override(router.state, client(holding.ALICE), None)
+    router.state = override(router.state, EVERYONE, Manual.BLOCK)
+    assert router.tick().policies[CARRIER].blocked
+
+
+def test_throttled_clients_have_a_pace_in_tunnels():
+    assert Router(quota(action=SLOW)).tick(A=100).policies[holding.A].pace == 256_000 // 8
+
+
+def test_last_reading_of_maps_leaves_nothing_unbooked():
+    router = Router()
+    router.tick()
+    carried(router, 500)
+    seen = Observation(router.reading)
+    _, booking = last(router.state, router.rules, router.now, seen)
+    assert booking.baseline.tunnels.outer.up_bytes == 500
+    assert sum(each.up_bytes for each in booking.baseline.totals.values()) == 500
