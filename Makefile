@@ -40,7 +40,7 @@ help:
 	@echo 'sudo make demo       a simulated travel router with a real kernel meter and traffic, live'
 	@echo 'sudo make test       every test; ARGS="-k name" for some'
 	@echo 'sudo make test-kernel  the package on the kernel of Debian, in a virtual machine; some minutes'
-	@echo 'sudo make soak       a day of a router, with every tick of it; most of an hour'
+	@echo 'sudo make soak       a day of a router, with every tick of it; a quarter of an hour'
 	@echo 'sudo make bench      the figures: truth of the bill, cost per packet, memory, start'
 	@echo 'make lint            ruff, mypy, shellcheck, yamllint, clang'
 	@echo 'sudo make deb        dist/esimshaper_VERSION_all.deb, for Debian 12 and 13'
