@@ -7,6 +7,7 @@ The daemon writes policies and groups here; counters are the kernel's.
 import contextlib
 import heapq
 import ipaddress
+import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -234,6 +235,8 @@ class Meter:
     def close(self) -> None:
         for map_ in self._maps.values():
             map_.close()
+        for program in self._programs.values():
+            os.close(program)
 
     def _array(self, name: str, layout: Struct) -> Iterator[tuple[int, ...]]:
         for _, values, number in self._maps[name].chunks():
