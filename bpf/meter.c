@@ -143,12 +143,12 @@ ALWAYS_INLINE void charge_flow(struct flow *flow, enum direction direction, stru
 
 /* Uploads: whose they are is in the mark; ingress_ifindex is 0 for what the router itself sends.
  *
+ * It is also 0 for IPv6 fragments that the kernel had to copy when it took a packet apart again after conntrack had put
+ * it together (with a tcpdump running, say): ip6_copy_metadata in net/ipv6/ip6_output.c keeps the mark only.
+ *
  * Where somebody took the mark away it is still in tc_index, which no firewall writes: with a default route into WireGuard,
  * wg-quick sets the mark of every UDP packet to that of its connection. (The mark goes first, as a filter of tc that
  * somebody has at the LAN sets tc_index to 0.)
- *
- * It is also 0 for IPv6 fragments that the kernel had to copy when it took a packet apart again after conntrack had put
- * it together (with a tcpdump running, say): ip6_copy_metadata in net/ipv6/ip6_output.c keeps the mark only.
  */
 ALWAYS_INLINE u32 sender(struct __sk_buff *skb, const struct packet *packet)
 {
