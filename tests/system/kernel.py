@@ -17,7 +17,6 @@ from tests import tools
 from tests.system import tree
 
 RELEASE = "bookworm"
-PACKAGES = ("wireguard-tools",)
 MEMORY, DISK = "3G", "1500M"
 DISK_IN_GUEST = Path("/run/tree")
 
@@ -59,7 +58,7 @@ def _prepare(place: Path) -> None:
     subprocess.run(["make", "deb", f"dist={place}"], cwd=tools.ROOT, check=True, stdout=subprocess.DEVNULL)
     (package,) = place.glob("*.deb")
     hook = _INSTALL.format(package=package, provision=Path(__file__).with_name("provision.sh"), kernel=place / "kernel")
-    wanted = (*tree.ANY_DEBIAN, *PACKAGES, *tree.dependencies(package))
+    wanted = (*tree.ANY_DEBIAN, *tree.dependencies(package))
     making = tree.make(RELEASE, place / "tree", wanted, hook)
     said, _ = making.communicate()
     if making.returncode:
