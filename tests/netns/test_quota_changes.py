@@ -269,6 +269,7 @@ def test_midnight_and_the_months_end_open_one_window_each(make_router: Callable[
     clock.says("2026-10-25T22:59:58Z")
     wait_until("midnight", lambda: state_of(router, "alice") == "open", timeout=6)
     clock.await_window("2026-10-25T23:00:00Z", "2026-10-26T23:00:00Z")
+    wait_until("it is told", lambda: "alice has 2.00 MB again" in router.log.read_text())  # once it is saved
     assert router.log.read_text().count("alice has 2.00 MB again") == 1
     assert used(router, "monthly") >= 2_000_000
 
