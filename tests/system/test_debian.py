@@ -213,7 +213,7 @@ def traces(debian: Debian) -> list[str]:
         debian.run("find", "/", *apart, "-print"),
         *(debian.run("cat", f"/etc/{name}") for name in ("passwd", "group", "shadow", "gshadow")),
         debian.run("systemctl", "list-unit-files", "--no-pager"),
-        debian.run("ls", "/sys/class/net"),
+        debian.run("sh", "-c", "ip -o link | cut -d: -f2"),  # its state may change by itself
         debian.run("nft", "list", "ruleset"),
         debian.run("tc", "qdisc", "show"),
         *(
