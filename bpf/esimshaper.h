@@ -67,7 +67,8 @@ enum limit_on { ON_BOTH = 0, ON_DOWN = 1, ON_UP = 2, LIMITS_ON = 3 };
  * and of groups (ACCOUNT_EVERYONE and on), of which only `used` counts.
  *
  * `used` is what limits are compared with, in IP-layer bytes as billed. used[ON_DOWN] is also the count of downloads,
- * with those inside tunnels. An upload is added before it is decided on, and taken off again if it is refused; the other counters only rise. */
+ * with those inside tunnels. An upload is added before it is decided on, and taken off again if it is refused; the
+ * other counters only rise. */
 struct account {
 	__u64 used[LIMITS_ON];
 	__u64 up_bytes;

@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make bench", description="The figures of esimshaper.")
-    parser.add_argument("--quick", action="store_true", help="fewer variants and rounds, under a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer variants and rounds: a few minutes")
     parser.add_argument("--only", action="append", choices=[section.name for section in SECTIONS], metavar="NAME",
                         help="one section: " + ", ".join(section.name for section in SECTIONS))  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all of it to FILE too")
