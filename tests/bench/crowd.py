@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 
 from esimshaper.core import pipeline
-from esimshaper.core.model import Observation
+from esimshaper.core.model import Attachment, Hook, Observation
 from esimshaper.core.state import State
 from esimshaper.daemon.configuration import rules_of
 from esimshaper.daemon.enforcer import Enforcer
@@ -130,7 +130,8 @@ class Track:
         moments = [time.monotonic()]
         settings = settings_file.load(self.config)
         moments.append(time.monotonic())
-        seen = Observation(self.meter.read())
+        uplink = Attachment("wan0", Hook.WAN_EGRESS, attached=True, index=socket.if_nametoindex("wan0"))
+        seen = Observation(self.meter.read(), (uplink,))
         self.state, outcome = pipeline.advance(self.state, rules_of(settings), time.time(), seen)
         moments.append(time.monotonic())
         self.enforcer.enforce(outcome, seen, self.state.verdicts, look_around=True)
