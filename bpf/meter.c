@@ -208,14 +208,8 @@ ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 		account = ACCOUNT_TUNNELS;
 	size = measure(skb, link, &packet);
 	verdict = judge(skb, account, UP, size.bytes, ON_WAN);
-	if (verdict.level == BLOCKED) {
-		refund(&verdict, size.bytes);
-		if (!parsed || !reset_upwards(skb, link, &packet, size)) {
-			count(REASON_UPLOAD_BLOCKED, size.packets, size.bytes);
-			return TC_ACT_SHOT;
-		}
-		count(REASON_FLOW_RESET, size.packets, size.bytes);
-	}
+	if (verdict.level == BLOCKED && drops_upload(skb, link, &packet, parsed, &verdict, size, size))
+		return TC_ACT_SHOT;
 	classify(skb, &verdict);
 	enqueue(&verdict, size.bytes);
 	charge(&verdict, UP, size);
@@ -329,14 +323,8 @@ ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 	charge(&verdict, DOWN, size);
 	if (to.account == ACCOUNT_UNATTRIBUTED)
 		count(to.reason, size.packets, size.bytes);
-	if (verdict.level == BLOCKED) {
-		waste(&verdict, size.bytes);
-		if (!parsed || !reset_downwards(skb, link, &packet)) {
-			count(REASON_DOWNLOAD_BLOCKED, size.packets, size.bytes);
-			return TC_ACT_SHOT;
-		}
-		count(REASON_FLOW_RESET, size.packets, size.bytes);
-	}
+	if (verdict.level == BLOCKED && drops_download(skb, link, &packet, parsed, &verdict, size))
+		return TC_ACT_SHOT;
 	classify(skb, &verdict);
 	return TC_ACT_UNSPEC;
 }

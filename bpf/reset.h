@@ -71,3 +71,30 @@ ALWAYS_INLINE int reset_downwards(struct __sk_buff *skb, struct link link, struc
 	flow->blocked++;
 	return flow->blocked == 1 ? turn_into_reset(skb, &segment) : flow->blocked % REPEAT == 2;
 }
+
+/* Whether a blocked upload is dropped; else it goes on as a reset of `length` bytes. It is taken off the budgets that it
+ * was added to with `size`, which in a tunnel is what it would come to on the WAN. */
+ALWAYS_INLINE int drops_upload(struct __sk_buff *skb, struct link link, const struct packet *packet, int parsed,
+			       const struct verdict *verdict, struct size size, struct size length)
+{
+	refund(verdict, size.bytes);
+	if (!parsed || !reset_upwards(skb, link, packet, length)) {
+		count(REASON_UPLOAD_BLOCKED, size.packets, size.bytes);
+		return 1;
+	}
+	count(REASON_FLOW_RESET, size.packets, size.bytes);
+	return 0;
+}
+
+/* Whether a blocked download is dropped; else it goes on to end its flow. */
+ALWAYS_INLINE int drops_download(struct __sk_buff *skb, struct link link, struct packet *packet, int parsed,
+				 const struct verdict *verdict, struct size size)
+{
+	waste(verdict, size.bytes);
+	if (!parsed || !reset_downwards(skb, link, packet)) {
+		count(REASON_DOWNLOAD_BLOCKED, size.packets, size.bytes);
+		return 1;
+	}
+	count(REASON_FLOW_RESET, size.packets, size.bytes);
+	return 0;
+}

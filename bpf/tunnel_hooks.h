@@ -70,12 +70,8 @@ ALWAYS_INLINE int tunnel_out(struct __sk_buff *skb, struct link link)
 	account = known_or_router(sender(skb, &packet), size);
 	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL);
 	if (verdict.level == BLOCKED) {
-		refund(&verdict, size.bytes);
-		if (!parsed || !reset_upwards(skb, link, &packet, inside)) {
-			count(REASON_UPLOAD_BLOCKED, size.packets, size.bytes);
+		if (drops_upload(skb, link, &packet, parsed, &verdict, size, inside))
 			return TC_ACT_SHOT;
-		}
-		count(REASON_FLOW_RESET, size.packets, size.bytes);
 	} else if (!is_in_pace(&verdict, UP, size.bytes)) {
 		refund(&verdict, size.bytes);
 		count(REASON_TUNNEL_PACED, size.packets, size.bytes);
@@ -107,12 +103,8 @@ ALWAYS_INLINE int tunnel_in(struct __sk_buff *skb, struct link link)
 	claim(account, DOWN, size);
 	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL);
 	if (verdict.level == BLOCKED) {
-		waste(&verdict, size.bytes);
-		if (!parsed || !reset_downwards(skb, link, &packet)) {
-			count(REASON_DOWNLOAD_BLOCKED, size.packets, size.bytes);
+		if (drops_download(skb, link, &packet, parsed, &verdict, size))
 			return TC_ACT_SHOT;
-		}
-		count(REASON_FLOW_RESET, size.packets, size.bytes);
 	} else if (!is_in_pace(&verdict, DOWN, size.bytes)) {
 		count(REASON_TUNNEL_PACED, size.packets, size.bytes);
 		return TC_ACT_SHOT;
