@@ -109,8 +109,10 @@ def _shared(name: str, booked: Tunnels, seen: Tunnels, now: Tunnels) -> _Shared:
     outer = max(0, getattr(now.outer, name) - before)
     old = max(0, getattr(seen.outer, name) - before)
     inner = {account: getattr(counters, name) for account, counters in booked.inner.items()}
-    claims = {account: max(0, getattr(c, name) - inner.get(account, 0)) for account, c in now.inner.items()}
-    waited = {account: max(0, getattr(c, name) - inner.get(account, 0)) for account, c in seen.inner.items()}
+    claims, waited = (
+        {account: max(0, getattr(counters, name) - inner.get(account, 0)) for account, counters in of.inner.items()}
+        for of in (now, seen)
+    )
     claimed = sum(claims.values())
     satisfied = claims if outer >= claimed else _in_proportion(outer, claims)
     unclaimed = min(old, max(0, outer - claimed))
