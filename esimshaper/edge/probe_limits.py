@@ -20,7 +20,6 @@ from esimshaper.edge.probe_child import CLONE_NEWNET
 
 INGRESS = 0xFFFFFFF2  # clsact's, include/uapi/linux/pkt_sched.h
 ETH_P_ALL = 3
-NFT_SECONDS = 10
 
 # As esimshaper.edge.refusal uses it.
 _NFT = """table inet esimshaper {
@@ -123,17 +122,10 @@ def _loadable(module: str) -> bool:
 
 def _refuses() -> bool:
     try:
-        done = subprocess.run(
-            [probe_nft.program(), "-f", "-"],
-            input=_NFT,
-            text=True,
-            capture_output=True,
-            timeout=NFT_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        probe_nft.ask("-f", "-", script=_NFT)
+    except (RuntimeError, OSError, subprocess.TimeoutExpired):
         return False
-    return not done.returncode
+    return True
 
 
 if __name__ == "__main__":

@@ -27,17 +27,19 @@ OWN_HOOKS = frozenset({"input", "output"})
 
 def flowtables() -> tuple[Flowtable, ...]:
     """All flowtables. From the text, because the JSON of nft 1.0 leaves the flags out."""
-    return parse_flowtables(_nft("list", "flowtables"))
+    return parse_flowtables(ask("list", "flowtables"))
 
 
 def mark_uses() -> tuple[MarkUse, ...]:
     """All rules that write or compare the packet mark of forwarded packets."""
-    return tuple(parse_mark_uses(json.loads(_nft("-j", "-t", "list", "ruleset"))))
+    return tuple(parse_mark_uses(json.loads(ask("-j", "-t", "list", "ruleset"))))
 
 
-def _nft(*arguments: str) -> str:
+def ask(*arguments: str, script: str = "") -> str:
+    """What nft prints; `script` is its standard input. RuntimeError if it is missing or refuses."""
+    command = [program(), *arguments]
     try:
-        done = subprocess.run([program(), *arguments], capture_output=True, text=True, timeout=NFT_SECONDS, check=False)
+        done = subprocess.run(command, input=script, capture_output=True, text=True, timeout=NFT_SECONDS, check=False)
     except FileNotFoundError:
         raise RuntimeError("nft is not installed (apt install nftables)") from None
     if done.returncode:
