@@ -166,7 +166,8 @@ def test_closed_holds_tunnels_of_the_router_too(make: Callable[..., Router], lab
         before = lab.carrier.settle()
         with pytest.raises(TimeoutError):
             lab.clients[0].call(traffic.tcp_up, lab.servers4[1], 1000, timeout=2)
-        assert bytes_of((lab.carrier.settle() - before).of(vpn.endpoint)) == (0, 0)
+        # What the far end says by itself (reports of multicast) is billed on arrival, whoever holds the tunnel here.
+        assert (lab.carrier.settle() - before).of(vpn.endpoint).up_bytes == 0
         router.start()
         assert lab.clients[0].call(traffic.tcp_up, lab.servers4[1], 1000).up > 1000
 

@@ -27,7 +27,9 @@ ALICE_IS_A_STRANGER = CLIENTS.replace("02:00:00:00:00:10", "02:00:00:00:00:77")
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    with Lab(WanKind.TUN, shape=Shape(delay_ms=20, down_bits=20_000_000, up_bits=20_000_000)) as built:
+    # Short queues: where both directions are busy, answers wait behind uploads, and so much more is on its way.
+    shape = Shape(delay_ms=20, down_bits=20_000_000, up_bits=20_000_000, queue_bytes=100_000)
+    with Lab(WanKind.TUN, shape=shape) as built:
         yield built
 
 
@@ -66,7 +68,7 @@ def test_killed_a_hundred_times_no_limit_no_byte_and_no_notice_is_wrong(
     used = row_of(router, "alice", "client/alice")["used_bytes"]
     wasted = router.scrape()['esimshaper_client_wasted_bytes_total{client="alice"}']
     assert 9_990_000 <= used - wasted <= 10_000_000
-    assert moved.bill.of(lab.servers4[0]).total_bytes <= 10_000_000 + IN_FLIGHT
+    assert wasted <= IN_FLIGHT
     said = re.findall(r"((?:bob|alice) (?:has used up|is \w+ now)|\(step\d+)", router.log.read_text())
     assert len(said) > 30
     assert not [words for words, times in Counter(said).items() if times > 1]
