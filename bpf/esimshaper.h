@@ -32,7 +32,7 @@
 	X(UPLOAD_BLOCKED)           /* refused by a limit or by hand: not billed */                                     \
 	X(DOWNLOAD_BLOCKED)         /* dropped by a limit or by hand: billed, and wasted */                            \
 	X(FLOW_RESET)               /* a blocked TCP segment that was turned into a reset */                           \
-	X(LAN_CLIENTS_FULL)         /* no account left for a new client: its bytes go to `unattributed` */             \
+	X(LAN_CLIENTS_FULL)         /* no account left for a new client: it shares that of `others` */                  \
 	X(LAN_NO_SOURCE)            /* a LAN frame without a usable source address */                                  \
 	X(ANNOUNCEMENT_LOST)        /* the ring was full: the daemon finds the new client at its next reading */      \
 	X(TUNNEL_UNKNOWN)           /* inside a tunnel and nobody's: the router stands for it */                       \
@@ -48,6 +48,7 @@ enum reason {
 /* Sizes: ACCOUNTS is defined by the loader, as many as the bits of the mark can number at most. */
 #define GROUPS 32
 #define CHAIN 3 /* a client, its group, everyone */
+#define ACCOUNT_OTHERS (ACCOUNTS - 1) /* all clients that no account was left for, as one */
 #define ACCOUNT_EVERYONE ACCOUNTS
 #define ACCOUNT_TUNNELS (ACCOUNTS + 1 + GROUPS) /* packets of the router that carry those of tunnels */
 #define ACCOUNTS_ALL (ACCOUNT_TUNNELS + 1)

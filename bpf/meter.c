@@ -331,14 +331,15 @@ ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 
 #include "tunnel_hooks.h"
 
-/* A client that was never seen gets the next free account here and now, so that no byte is booked to another. */
+/* A client that was never seen gets the next free account here and now, so that no byte is booked to another. When none
+ * is left it is one of the others, who are held to the limits of one client: who makes up addresses gains nothing. */
 ALWAYS_INLINE u32 new_client(struct __sk_buff *skb, struct client_key *client)
 {
 	u32 number = 0, *known;
 
 	if (free_accounts.pop(&number) < 0) {
 		count(REASON_LAN_CLIENTS_FULL, 1, skb->len);
-		return 0;
+		return ACCOUNT_OTHERS;
 	}
 	if (clients.insert(client, &number) < 0) { /* another CPU was first, or the table is full */
 		free_accounts.push(&number, 0);
@@ -346,7 +347,7 @@ ALWAYS_INLINE u32 new_client(struct __sk_buff *skb, struct client_key *client)
 		if (known)
 			return *known;
 		count(REASON_LAN_CLIENTS_FULL, 1, skb->len);
-		return 0;
+		return ACCOUNT_OTHERS;
 	}
 	announce(ANNOUNCE_CLIENT, number, client);
 	return number;
@@ -378,7 +379,7 @@ ALWAYS_INLINE int mark(struct __sk_buff *skb, struct client_key *client)
 
 	skb->mark = mark;
 	skb->tc_index = account;
-	if (account && bpf_ntohs(skb->protocol) == ETHERTYPE_IPV6)
+	if (bpf_ntohs(skb->protocol) == ETHERTYPE_IPV6)
 		learn_address(skb, account);
 	return TC_ACT_UNSPEC;
 }

@@ -64,7 +64,7 @@ def _events(facts: Facts) -> Findings:
         )
         yield Finding.warning("daemon", sentence, "ip -br link; name the interface under lan.interfaces")
     if Reason.LAN_CLIENTS_FULL.label in events:
-        sentence = "There were more devices than there is room for: those without room are booked to `unattributed`."
+        sentence = "There were more devices than there is room for: those without room are one client, `others`."
         yield Finding.warning("daemon", sentence, "raise meter.max_clients; a wider lan.mark_mask makes room for more")
 
 

@@ -21,12 +21,16 @@ ClientKey = NewType("ClientKey", str)
 
 ROUTER = ClientKey("router")
 UNATTRIBUTED = ClientKey("unattributed")
+OTHERS = ClientKey("others")
+"""All devices that no account was left for, as one: held to limits like any device that is not listed."""
 
 # The accounts that are there from the start; the same numbers as in bpf/esimshaper.h.
 ACCOUNT_UNATTRIBUTED = Account(0)
 ACCOUNT_ROUTER = Account(1)
 FIRST_CLIENT_ACCOUNT = Account(2)
 PSEUDO_CLIENTS: Mapping[Account, ClientKey] = {ACCOUNT_UNATTRIBUTED: UNATTRIBUTED, ACCOUNT_ROUTER: ROUTER}
+BUILT_IN_ACCOUNTS = len(PSEUDO_CLIENTS) + 1
+"""Theirs, and the last one that a mark can number: that of OTHERS."""
 
 
 class Reason(IntEnum):

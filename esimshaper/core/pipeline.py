@@ -295,7 +295,7 @@ def _limited(
     )
     new, idle = policy.new_and_idle(rules.quotas, reading.groups)
     absent = {ClientKey(s.id) for s in everybody if s.kind is SubjectKind.CLIENT and s != STRANGER}
-    known = policy.new_clients(place, absent.difference(reading.owners.values()))
+    known = policy.new_clients(place, absent.difference(reading.owners.values()), rules.names)
     return following, Outcome(None, policy.policies(place), policy.shaped(place), new, idle, known)
 
 

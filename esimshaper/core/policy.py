@@ -8,7 +8,7 @@ A limit is the count at which it ends: budget + allowed - used. What is used rai
 changes with grants, windows and settings only, and the kernel needs no word from us in between.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -103,19 +103,21 @@ def _ends(quotas: Iterable[Quota], subject: Subject, told: Policy) -> Iterator[t
             yield quota, getattr(marks, _FIELDS[quota.direction])
 
 
-def new_clients(place: Place, absent: Iterable[ClientKey]) -> tuple[ClientKey, ...]:
-    """Those of `absent`, clients without an account, for whom another Policy holds than for a stranger.
+def new_clients(place: Place, absent: Iterable[ClientKey], listed: Collection[ClientKey]) -> tuple[ClientKey, ...]:
+    """Those of `absent`, clients without an account, who are to have one before they come.
 
-    The kernel would take them for strangers, at the first packet: after a reboot with nothing used, and nothing set by
-    hand. Half of the free accounts stay free, for devices that come.
+    First those for whom another Policy holds than for a stranger, which the kernel would take them for at the first
+    packet: after a reboot with nothing used, and nothing set by hand. Then the `listed` ones, or strangers who make up
+    addresses could leave them none. Half of the free accounts stay free, for devices that come.
     """
     if not place.free:
         return ()
     numbers = {subject: account for account, subject in place.accounts.items()}
+    policies = {key: _policy(place, numbers, place.free[0], Subject(SubjectKind.CLIENT, key)) for key in sorted(absent)}
     stranger = _policy(place, numbers, place.free[0], STRANGER)
-    subjects = (Subject(SubjectKind.CLIENT, key) for key in sorted(absent))
-    other = (ClientKey(s.id) for s in subjects if _policy(place, numbers, place.free[0], s) != stranger)
-    return tuple(islice(other, len(place.free) // 2))
+    held = [key for key, told in policies.items() if told != stranger]
+    wanted = dict.fromkeys([*held, *(key for key in policies if key in listed)])
+    return tuple(islice(wanted, len(place.free) // 2))
 
 
 def new_and_idle(quotas: Iterable[Quota], groups: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

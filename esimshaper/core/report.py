@@ -19,7 +19,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "wan": {"interface", "attached", "problems": [sentence]},
                "programs": [{"interface", "hook", "attached", "problem"}],
                "now": rate, "today": usage, "month": usage, "total": usage,
-               "clients": {"count": int, "top": [client]},           count: without router and unattributed
+               "clients": {"count": int, "top": [client]},           count: devices that have moved bytes
                "tables": [{"name", "entries", "max_entries"}],
                "events": [{"reason", "packets", "bytes", "unattributed": bool}],    only those that are not zero
                "quotas": {"count": int, "top": [quota]},    the shared ones, and clients that were warned or are out
@@ -39,6 +39,7 @@ from datetime import datetime
 
 from esimshaper.core.limits import Subject, SubjectKind
 from esimshaper.core.model import (
+    OTHERS,
     ROUTER,
     UNATTRIBUTED,
     UNATTRIBUTED_REASONS,
@@ -62,6 +63,7 @@ from esimshaper.core.report_words import Document, Facts, identity, iso, known_k
 from esimshaper.core.state import State
 
 TOP_CLIENTS = 5
+NO_DEVICE = (ROUTER, UNATTRIBUTED, OTHERS)
 WAN_HOOKS = (Hook.WAN_INGRESS, Hook.WAN_EGRESS)
 NOTHING = Counters()
 
@@ -99,7 +101,7 @@ def status_document(state: State, facts: Facts, today: Usage, month: Usage) -> D
         "month": _usage(_sum(month.values())),
         "total": _usage(_sum(totals.values())),
         "clients": {
-            "count": sum(entry["key"] not in (ROUTER, UNATTRIBUTED) for entry in clients),
+            "count": sum(entry["key"] not in NO_DEVICE for entry in clients if _has_moved(entry)),
             "top": [entry for entry in clients if entry["today"]["total_bytes"]][:TOP_CLIENTS],
         },
         "tables": [
@@ -194,6 +196,11 @@ def _client_entries(state: State, now: datetime, today: Usage, month: Usage) -> 
         )
     entries.sort(key=lambda e: (-e["today"]["total_bytes"], -e["month"]["total_bytes"], e["client"], e["key"]))
     return entries
+
+
+def _has_moved(entry: Document) -> bool:
+    """Not so one that is listed and was never here."""
+    return any(entry[when]["total_bytes"] for when in ("today", "month", "total"))
 
 
 def _flow(who: Identity, flow: Flow) -> Document:

@@ -36,12 +36,13 @@ from esimshaper.core.limits import (
     SubjectKind,
     Verdict,
 )
-from esimshaper.core.model import ClientKey, Identity
+from esimshaper.core.model import OTHERS, ClientKey, Identity
 from esimshaper.core.report_subjects import subject_label
 from esimshaper.core.report_words import Document, Facts, identity, moment, names, new_document
 from esimshaper.core.state import State
 
 TOP_QUOTAS = 8
+_OTHERS = Subject(SubjectKind.CLIENT, OTHERS)
 
 
 def quotas_document(state: State, facts: Facts) -> Document:
@@ -96,10 +97,15 @@ def glance(state: State, facts: Facts) -> Document:
 
 
 def held(state: State, facts: Facts) -> Sequence[Held]:
-    """Each tally with its quota, in the order of the configuration; of each-client the most used first."""
+    """Each tally with its quota, in the order of the configuration; of each-client the most used first.
+
+    That of the others only if there are any.
+    """
     order = {quota.name: number for number, quota in enumerate(facts.quotas)}
     found = [
-        Held(facts.quotas[order[tally.quota]], tally) for tally in _standing(state).tallies if tally.quota in order
+        Held(facts.quotas[order[tally.quota]], tally)
+        for tally in _standing(state).tallies
+        if tally.quota in order and (tally.used or tally.subject != _OTHERS)
     ]
     return sorted(found, key=lambda each: (order[each.quota.name], -_share(each), each.tally.subject.id))
 

@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from esimshaper.core.limits import Quota
-from esimshaper.core.model import UNATTRIBUTED, ClientKey, Identity
+from esimshaper.core.model import OTHERS, UNATTRIBUTED, ClientKey, Identity
 from esimshaper.core.state import State
 
 Document = dict[str, Any]
@@ -57,9 +57,9 @@ def iso(unix: int, zone: tzinfo | None) -> str:
 
 
 def known_keys(state: State) -> set[ClientKey]:
-    """Everybody who has moved bytes or has a name."""
+    """Everybody who has moved bytes or has an account; of the others only if there are any."""
     totals = state.baseline.totals if state.baseline else {}
-    return {*totals, *state.identities}
+    return {*totals, *state.identities.keys() - {OTHERS}}
 
 
 def identity(state: State, key: ClientKey, facts: Facts | None = None) -> Identity:

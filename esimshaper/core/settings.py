@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from esimshaper.core.limits import Quota
-from esimshaper.core.model import FIRST_CLIENT_ACCOUNT, ROUTER, UNATTRIBUTED, ClientKey
+from esimshaper.core.model import BUILT_IN_ACCOUNTS, OTHERS, ROUTER, UNATTRIBUTED, ClientKey
 from esimshaper.core.settings_problem import Path, Problem
 from esimshaper.core.settings_quotas import (
     Known,
@@ -127,15 +127,15 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Room in the kernel part. `max_clients` leaves out the pseudo-clients; the mark mask can number them all."""
+    """Room in the kernel part. `max_clients` leaves out the built-in ones; the mark mask can number them all."""
 
     max_clients: int
     max_flows: int
 
     @property
     def max_accounts(self) -> int:
-        """Entries of the map `accounts`: the clients and the pseudo-clients."""
-        return self.max_clients + FIRST_CLIENT_ACCOUNT
+        """Entries of the map `accounts`: the clients and the built-in ones."""
+        return self.max_clients + BUILT_IN_ACCOUNTS
 
 
 class OnFailure(StrEnum):
@@ -233,7 +233,7 @@ def fits(name: str, written: str) -> bool:
 
 
 def mask_capacity(mask: int) -> int:
-    """How many clients the bits of a mark mask can number beside the pseudo-clients.
+    """How many clients the bits of a mark mask can number beside the built-in ones.
 
     Raises ValueError unless `mask` is one run of at least 2 bits: an account is shifted into it as a whole.
     """
@@ -242,7 +242,7 @@ def mask_capacity(mask: int) -> int:
         raise ValueError("the bits are not in one piece")
     if run < 3:
         raise ValueError("fewer than 2 bits are set")
-    return run + 1 - FIRST_CLIENT_ACCOUNT
+    return run + 1 - BUILT_IN_ACCOUNTS
 
 
 def parse_mac(text: str) -> ClientKey:
@@ -310,12 +310,12 @@ def _mask_problems(tree: Mapping[str, Any]) -> Iterator[Problem]:
     try:
         capacity = mask_capacity(int(mask))
     except ValueError as error:
-        hint = "At least 2 bits in one piece are needed, for example 0xff000000 (254 clients) or 0xfff00000 (4094)."
+        hint = "At least 2 bits in one piece are needed, for example 0xff000000 (253 clients) or 0xfff00000 (4093)."
         yield Problem(("lan", "mark_mask"), f"`{int(mask):#010x}` cannot number clients: {error}", hint)
         return
     if wanted is not None and wanted > capacity:
         message = f"{int(wanted)} clients do not fit into lan.mark_mask {int(mask):#010x}, which can number {capacity}"
-        bits = (int(wanted) + FIRST_CLIENT_ACCOUNT - 1).bit_length()
+        bits = (int(wanted) + BUILT_IN_ACCOUNTS - 1).bit_length()
         hint = f"Set max_clients to {capacity} or less, or give the mask {bits} bits."
         yield Problem(("meter", "max_clients"), message, hint)
     room = capacity if wanted is None else min(int(wanted), capacity)
@@ -353,7 +353,7 @@ def _client_problems(clients: Sequence[Mapping[str, Any] | None]) -> Iterator[Pr
 
 def _name_fault(name: str) -> str:
     """What keeps `name` from being a client's name beside those that the meter gives itself; empty if nothing."""
-    if name in (ROUTER, UNATTRIBUTED):
+    if name in (ROUTER, UNATTRIBUTED, OTHERS):
         return f"`{name}` is the name of a built-in client"
     if not name.isprintable():
         return "the name has invisible characters"

@@ -113,7 +113,7 @@ class Observer:
         self._tables = self.meter.tables()
         if self._is_full and not self._said_full:
             self._said_full = True  # it stays full for as long as the maps live
-            text = "no room for more clients: what further devices use is counted as unattributed"
+            text = "no room for more clients: further devices are counted and limited together, as one client, `others`"
             log.warning(text, extra=fields(Message.CLIENTS_FULL))
 
     def predecessors(self) -> list[tuple[Path, Reading]]:

@@ -24,7 +24,7 @@ from esimshaper.core.limits import NO_LIMIT
 from esimshaper.core.model import FIRST_CLIENT_ACCOUNT
 from esimshaper.edge import layouts, libbpf
 
-SCHEMA = 5
+SCHEMA = 6
 """Version of map layouts: part of the pins' path, so that maps of another layout are never taken for ours."""
 
 PROGRAMS = (
@@ -197,7 +197,7 @@ def found(wanted: Build) -> None:
         policies.update(layouts.NUMBER.pack(number), layouts.POLICY.pack(*[NO_LIMIT] * 9, 0, 0, 0, 0, 0))
     while free.pop() is not None:  # an earlier child was killed while it filled the queue
         pass
-    for number in range(FIRST_CLIENT_ACCOUNT, wanted.accounts):
+    for number in range(FIRST_CLIENT_ACCOUNT, wanted.accounts - 1):  # the last one is that of the others
         free.update(b"", layouts.NUMBER.pack(number))
     meta.update(only, layouts.META.pack(secrets.randbits(63) | 1, SCHEMA, wanted.mark_mask))
 

@@ -19,7 +19,9 @@ from esimshaper.core.facts import OURS
 from esimshaper.core.limits import NO_MARKS, Marks, Policy
 from esimshaper.core.model import (
     ACCOUNT_ROUTER,
+    BUILT_IN_ACCOUNTS,
     FIRST_CLIENT_ACCOUNT,
+    OTHERS,
     PSEUDO_CLIENTS,
     ROUTER,
     UNATTRIBUTED,
@@ -75,6 +77,7 @@ class Meter:
         self._parsed: dict[int, _Account] = {}
         self.carrier = Account(self._maps["accounts"].max_entries - 1)
         self.everyone = Account(self.carrier - 1 - layouts.GROUPS)
+        self._built_in = {**PSEUDO_CLIENTS, Account(self.everyone - 1): OTHERS}
         self._has_tunnels = bool(self._maps["tunnel_ports"].count() or self._inner())  # else there is nothing to read
         self._programs = {pin.name: libbpf.open_pin(pin) for pin in programs.iterdir()} if programs else {}
         self._digest = programs.name.removeprefix("programs-") if programs else ""
@@ -199,7 +202,7 @@ class Meter:
 
     def tables(self) -> tuple[Table, ...]:
         """How full the maps are. Counting a full flow table takes some 10 ms: not for every tick."""
-        room = self.everyone - len(PSEUDO_CLIENTS)
+        room = self.everyone - BUILT_IN_ACCOUNTS
         return (
             Table("clients", self._maps["clients"].count(), room),
             *(Table(name, self._maps[name].count(), self._maps[name].max_entries) for name in COUNTED),
@@ -257,13 +260,13 @@ class Meter:
         return groups
 
     def _owners(self) -> dict[Account, ClientKey]:
-        """Pseudo-clients and those of the map; as long as nobody comes, the very same dict."""
+        """The built-in ones and those of the map; as long as nobody comes, the very same dict."""
         found = [
             (bytes(keys[: number * layouts.CLIENT_KEY.size]), bytes(values[: number * layouts.NUMBER.size]))
             for keys, values, number in self._maps["clients"].chunks()
         ]
         if found != self._owners_from:
-            owners = dict(PSEUDO_CLIENTS)
+            owners = dict(self._built_in)
             for keys, values in found:
                 pairs = zip(layouts.CLIENT_KEY.iter_unpack(keys), layouts.NUMBER.iter_unpack(values), strict=True)
                 owners |= {Account(account): client_key(*client) for client, (account,) in pairs}

@@ -91,8 +91,8 @@ def _kernel_lines(status: Document) -> list[Line | Table]:
         if table["entries"] >= NEARLY_FULL * table["max_entries"] > 0
     ]
     if any(event["reason"] == "lan_clients_full" for event in status["events"]):
-        lines.append(Line("No room for more clients: what further devices use is counted as unattributed,", Tone.BAD))
-        lines.append(Line("  and only limits for everyone hold for them (journalctl -x -u esimshaper)", Tone.BAD))
+        lines.append(Line("No room for more clients: further devices are counted and limited together,", Tone.BAD))
+        lines.append(Line("  as one client called others (journalctl -x -u esimshaper)", Tone.BAD))
     if status["events"]:
         rows = [[e["reason"], str(e["packets"]), format_size(e["bytes"])] for e in status["events"]]
         columns = (Column("KERNEL EVENT"), Column("PACKETS", right=True), Column("BYTES", right=True))

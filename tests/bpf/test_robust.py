@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from esimshaper.core.model import FIRST_CLIENT_ACCOUNT, UNATTRIBUTED_REASONS, Counters, Reason
+from esimshaper.core.model import FIRST_CLIENT_ACCOUNT, UNATTRIBUTED_REASONS, Account, Counters, Reason
 from esimshaper.edge import compiler
 from tests.bpf.conftest import Bench
 from tests.bpf.packets import (
@@ -26,7 +26,7 @@ from tests.bpf.packets import (
     udp,
 )
 
-ALICE = 2
+ALICE, OTHERS = 2, 4
 IPV6 = 0x86DD
 SHORTEST = {0x0800: 20, IPV6: 40}
 """BPF_PROG_TEST_RUN refuses less than an IP header; tests/netns sends such frames through a real interface."""
@@ -99,16 +99,20 @@ def test_endless_extension_headers_end(bench: Bench) -> None:
     assert bench.counters(ALICE).up_bytes == 40 + len(chain)
 
 
-def test_client_beyond_the_table_is_unattributed_and_said(make_bench: Callable[..., Bench]) -> None:
-    bench = make_bench(accounts=4)
+def test_clients_beyond_the_table_are_one_and_said(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(accounts=5)
     marks = [
         bench.lan(ethernet(ipv4("10.0.0.1", SERVER4, UDP, udp(1, 2)), source=f"02:00:00:00:01:{i:02x}"))
         for i in range(5)
     ]
-    assert marks == [2, 3, 0, 0, 0]
+    assert marks == [2, 3, OTHERS, OTHERS, OTHERS]
     assert bench.packets_of(Reason.LAN_CLIENTS_FULL) == 3
-    bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1, 2))), marks[4])
-    assert bench.unattributed().up_bytes == 28 == bench.bytes_of(Reason.WAN_OUT_UNMARKED)
+    for port, account in enumerate(marks[2:], 1):
+        bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(port, 2))), account)
+        bench.down(ethernet(ipv4(SERVER4, WAN4, UDP, udp(2, port))))
+    assert bench.counters(OTHERS) == Counters(3 * 28, 3 * 28, 3, 3)
+    assert bench.read().owners[Account(OTHERS)] == "others"
+    assert not bench.unattributed()
 
 
 def test_full_flow_table_forgets_detail_but_no_total(make_bench: Callable[..., Bench]) -> None:

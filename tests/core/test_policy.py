@@ -30,6 +30,7 @@ from tests.core.holding import (
     NOTIFY,
     OWNERS,
     SLOW,
+    TV,
     UNKNOWN,
     WHOLE,
     A,
@@ -157,11 +158,17 @@ def test_so_has_one_that_something_was_set_for_by_hand(manual):
     assert router.tick().new_clients == (LATE,)
 
 
-def test_so_has_one_that_is_listed_in_a_group_with_a_limit():
-    router = Router(quota("family", group("family"), 300), names={ALICE: "alice", LATE: "late"})
+def test_so_has_one_that_is_listed():
+    router = Router(quota("family", group("family"), 300), names={ALICE: "alice"})
     assert router.tick().new_clients == ()
-    router.rules = replace(router.rules, groups={LATE: "family"})
+    router.rules = replace(router.rules, names={ALICE: "alice", LATE: "late"})
     assert router.tick().new_clients == (LATE,)
+
+
+def test_who_would_be_held_otherwise_comes_before_who_is_only_listed():
+    names = {ALICE: "alice", ClientKey("02:00:00:00:00:00"): "early"}
+    router = Router(quota("late", client(LATE), 300), names=names)
+    assert router.tick().new_clients == (LATE,), "there is room for one"
 
 
 def test_after_a_reboot_who_has_used_something_comes_back_to_what_is_left():
@@ -170,7 +177,7 @@ def test_after_a_reboot_who_has_used_something_comes_back_to_what_is_left():
     router.reboot()
     free = (A, B, T, *FREE)
     router.reading = replace(router.reading, owners={Account(0): UNATTRIBUTED, Account(1): ROUTER}, free=free)
-    assert router.tick().new_clients == (ALICE,), "the others have no less than a stranger"
+    assert router.tick().new_clients == (ALICE, TV), "who is not listed has no less than a stranger"
     router.reading = replace(router.reading, owners={**router.reading.owners, A: ALICE}, free=free[1:])
     assert router.tick().policies[A].block_at == Marks(both=300)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from esimshaper.core import report, report_metrics, report_subjects
 from esimshaper.core.model import (
+    OTHERS,
     Attachment,
     Bucket,
     ClientKey,
@@ -177,3 +178,21 @@ def test_metrics_say_whether_the_clock_was_ever_set(sure):
     state = router.state()
     state = replace(state, baseline=replace(state.baseline, clock_sure=sure))
     assert samples(report_metrics.metrics(state, facts()), "clock_sure") == {(): sure}
+
+
+def test_others_are_shown_once_there_are_any():
+    state = router.state()
+    state = replace(state, identities={**state.identities, OTHERS: Identity(OTHERS)})
+    assert "others" not in [e["client"] for e in report.clients_document(state, NOW, {}, {})["clients"]]
+    totals = {**state.baseline.totals, OTHERS: Counters(5_000, 500, 5, 5)}
+    state = replace(state, baseline=replace(state.baseline, totals=totals))
+    assert "others" in [e["client"] for e in report.clients_document(state, NOW, {}, {})["clients"]]
+    assert samples(report_metrics.metrics(state, facts()), "client_receive_bytes_total")[("others",)] == 5_000
+
+
+def test_count_of_clients_is_of_devices_that_have_moved_bytes():
+    state = router.state()
+    status = report.status_document(state, facts(), {}, {})
+    absent = ClientKey("02:00:00:00:00:99")
+    state = replace(state, identities={**state.identities, absent: Identity(absent, "camera")})
+    assert report.status_document(state, facts(), {}, {})["clients"]["count"] == status["clients"]["count"] == 3

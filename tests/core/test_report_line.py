@@ -27,7 +27,7 @@ def test_what_is_wrong_is_said_once_each_and_nothing_otherwise():
 
 
 def test_usage_is_of_the_plan_where_there_is_one():
-    assert usage(router.state(), facts()) == "2 clients; plan: 6.12 GB of 10.0 GB used"
+    assert usage(router.state(), facts()) == "3 clients; plan: 6.12 GB of 10.0 GB used"
     without = facts(quotas=router.QUOTAS[1:])
     assert usage(router.state(), without).endswith("daily of client/alice-phone: 512 MB of 500 MB used")
     assert usage(router.state(), facts(quotas=())).endswith(" since counting began")

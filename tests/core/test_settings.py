@@ -68,11 +68,12 @@ def test_complete_tree_becomes_settings():
         (("lan", "interfaces"), ["br0", "eth1", "br0"], ("lan", "interfaces", 2), "listed twice"),
         (("lan", "mark_mask"), 0xFF00FF00, ("lan", "mark_mask"), "0xff00ff00.*one piece"),
         (("lan", "mark_mask"), 0x80000000, ("lan", "mark_mask"), "fewer than 2 bits"),
-        (("meter", "max_clients"), 255, ("meter", "max_clients"), "can number 254"),
+        (("meter", "max_clients"), 254, ("meter", "max_clients"), "can number 253"),
         (("timezone",), "Asia/Tokio", ("timezone",), "`Asia/Tokio` is not a time zone"),
         (("metrics", "listen"), "localhost", ("metrics", "listen"), "not an IP address and a port"),
         (("clients",), [client(name="router")], ("clients", 0, "name"), "built-in"),
         (("clients",), [client(name="unattributed")], ("clients", 0, "name"), "built-in"),
+        (("clients",), [client(name="others")], ("clients", 0, "name"), "built-in"),
         (("clients",), [client(name="02-00-00-00-00-99")], ("clients", 0, "name"), "looks like an address"),
         (("clients",), [client(name="192.168.1.5")], ("clients", 0, "name"), "looks like an address"),
         (("clients",), [client(name="t\u200bv")], ("clients", 0, "name"), "invisible"),
@@ -104,9 +105,9 @@ def test_all_contradictions_are_found_at_once():
 
 
 def test_more_named_clients_than_the_mask_can_number_are_found():
-    tree = tree_with(("lan", "mark_mask"), 0x3)
-    tree["clients"] = [client(f"c{number}", f"02:00:00:00:00:{number:02x}") for number in range(3)]
-    assert found(tree) == [(("clients", 2), "3 clients are named, but only 2 can be told apart")]
+    tree = tree_with(("lan", "mark_mask"), 0x7)
+    tree["clients"] = [client(f"c{number}", f"02:00:00:00:00:{number:02x}") for number in range(6)]
+    assert found(tree) == [(("clients", 5), "6 clients are named, but only 5 can be told apart")]
 
 
 def test_link_and_groups_become_values():
@@ -132,7 +133,7 @@ def test_what_is_missing_is_not_judged():
 
 @pytest.mark.parametrize(
     ("mask", "capacity", "shift"),
-    [(0xFF000000, 254, 24), (0xFFFFFFFF, 2**32 - 2, 0), (0xC, 2, 2), (0xFFF00000, 4094, 20)],
+    [(0xFF000000, 253, 24), (0xFFFFFFFF, 2**32 - 3, 0), (0xC, 1, 2), (0xFFF00000, 4093, 20)],
 )
 def test_mask_carries_its_accounts(mask, capacity, shift):
     assert mask_capacity(mask) == capacity
@@ -142,7 +143,7 @@ def test_mask_carries_its_accounts(mask, capacity, shift):
 @given(st.integers(min_value=0, max_value=30), st.integers(min_value=2, max_value=32))
 def test_largest_account_fits_into_the_mask_and_the_next_does_not(shift, bits):
     mask = ((1 << bits) - 1) << shift
-    largest = mask_capacity(mask) + 1  # the accounts 0 and 1 are the pseudo-clients
+    largest = mask_capacity(mask) + 2  # 0 and 1 are the pseudo-clients, and this one is that of the others
     assert (largest << mark_shift(mask)) & ~mask == 0
     assert ((largest + 1) << mark_shift(mask)) & ~mask != 0
 
@@ -153,11 +154,11 @@ def test_mask_that_cannot_carry_an_account_is_refused(mask):
         mask_capacity(mask)
 
 
-@pytest.mark.parametrize(("mask", "clients"), [(0xFF000000, 254), (0xFFF00000, 1024), (0x3, 2)])
+@pytest.mark.parametrize(("mask", "clients"), [(0xFF000000, 253), (0xFFF00000, 1024), (0x3, 1)])
 def test_default_room_is_1024_clients_or_what_the_mask_can_number(mask, clients):
     meter = settings_from(tree_with(("lan", "mark_mask"), mask), ZoneInfo).meter
     assert meter.max_clients == clients
-    assert meter.max_accounts == clients + 2
+    assert meter.max_accounts == clients + 3
 
 
 @pytest.mark.parametrize("text", ["02:0A:00:00:00:fF", "02-0a-00-00-00-FF", "02:0a:00:00:00:ff"])

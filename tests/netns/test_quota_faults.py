@@ -305,6 +305,45 @@ def test_device_that_changes_its_mac_has_what_group_unknown_has_and_no_more(make
         assert not passes(stranger, server)
 
 
+@pytest.mark.parametrize("subject", ["each-client", "group/unknown"])
+def test_who_makes_up_addresses_until_no_account_is_left_escapes_no_limit(
+    make_router: Callable[..., Router], bpffs: Path, subject: str
+) -> None:
+    limit = f"{{name: q, for: {subject}, limit: 1MB, direction: upload, period: month, then: block}}"
+    settings = f"{CLIENTS.replace(':10', ':66')}meter: {{max_clients: 4}}\nquotas: [{limit}]\n"
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab, settings).start()
+        stranger, bob = lab.clients
+        before = router.measure()
+        for number in range(12):
+            change_mac(stranger, f"02:00:00:00:01:{number:02x}")
+            stranger.call(udp_up, lab.servers4[0], 3_000)
+        stranger.call(udp_up, lab.servers4[0], 600_000)
+        reboot_with(router, bpffs, lab)
+        for number in range(12, 20):
+            change_mac(stranger, f"02:00:00:00:01:{number:02x}")
+            stranger.call(udp_up, lab.servers4[0], 3_000)
+        router.kill()
+        for number in range(20, 22):
+            change_mac(stranger, f"02:00:00:00:01:{number:02x}")
+            stranger.call(udp_up, lab.servers4[0], 800_000)
+        router.start()
+        moved = router.measure() - before
+        most = 1_000_000 if subject == "group/unknown" else 1_000_000 + 8 * 3_000  # who got an account has what it used
+        assert 999_000 <= moved.bill.of(lab.servers4[0]).up_bytes <= most
+        assert state_of(router, "others") == "blocked"
+        assert passes(bob, lab.servers4[1]), "a device that is listed keeps its place"
+        assert ("others" in router.run("quotas").stdout) == (subject == "each-client")
+
+
+def reboot_with(router: Router, pins: Path, lab: Lab) -> None:
+    """All that was counted is saved."""
+    router.measure()
+    assert router.stop() == 0
+    reboot(router, pins)
+    router.start()
+
+
 def change_mac(client: Host, mac: str) -> None:
     client.ip("link set eth0 down", f"link set eth0 address {mac}", "link set eth0 up")
     client.ip("route add default via 192.168.77.1")
