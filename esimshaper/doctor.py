@@ -95,11 +95,11 @@ def _running(control: Path) -> Running | None:
     try:
         status = control_client.get(control, "/v1/status")
         detached = [each for each in status["programs"] if not each["attached"]]
-        storage = status["storage"]["problem"]
+        problems = (status["storage"]["problem"], status["tunnels"]["problem"])
         return Running(
             status["program"]["version"],
             tuple(f"not counting at {each['hook']} of {each['interface']}: {each['problem']}" for each in detached),
-            (storage,) if storage else (),
+            tuple(problem for problem in problems if problem),
             {event["reason"]: event["bytes"] for event in status["events"]},
         )
     except (Unusable, KeyError, TypeError):  # the latter two: documents of another version

@@ -18,6 +18,8 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
     status    {"program": {"version", "started", "started_unix", "uptime_seconds"},
                "wan": {"interface", "attached", "problems": [sentence]},
                "programs": [{"interface", "hook", "attached", "problem"}],
+               "tunnels": {"inside_bytes": what should have come of them, "outside_bytes": what has,
+                           "problem": sentence or null},
                "now": rate, "today": usage, "month": usage, "total": usage,
                "clients": {"count": int, "top": [client]},           count: devices that have moved bytes
                "tables": [{"name", "entries", "max_entries"}],
@@ -55,17 +57,21 @@ from esimshaper.core.model import (
     Pending,
     Protocol,
     Resolution,
+    Tunnels,
     Usage,
 )
 from esimshaper.core.report_metrics import events
 from esimshaper.core.report_quotas import by_hand_entries, glance, state_entry
 from esimshaper.core.report_words import Document, Facts, identity, iso, known_keys, moment, names, new_document, wasted
 from esimshaper.core.state import State
+from esimshaper.core.units import format_size
 
 TOP_CLIENTS = 5
 NO_DEVICE = (ROUTER, UNATTRIBUTED, OTHERS)
 WAN_HOOKS = (Hook.WAN_INGRESS, Hook.WAN_EGRESS)
 NOTHING = Counters()
+LEAST_ASTRAY = 1_000_000
+"""Bytes; a tunnel that does not answer yet takes less."""
 
 
 def plus_pending(saved: Usage, pending: Mapping[Bucket, Pending], since: int) -> dict[ClientKey, Counters]:
@@ -96,6 +102,7 @@ def status_document(state: State, facts: Facts, today: Usage, month: Usage) -> D
             {"interface": a.interface, "hook": a.hook.value, "attached": a.attached, "problem": a.problem}
             for a in state.attachments
         ],
+        "tunnels": _tunnels(state.reading.tunnels if state.reading else Tunnels()),
         "now": _rate(_sum(state.rates.values())),
         "today": _usage(_sum(today.values())),
         "month": _usage(_sum(month.values())),
@@ -174,6 +181,18 @@ def _wan(interface: str, attachments: Sequence[Attachment]) -> Document:
         "attached": all(hook in ours for hook in WAN_HOOKS),
         "problems": list(dict.fromkeys(a.problem for a in attachments if a.problem)),
     }
+
+
+def _tunnels(seen: Tunnels) -> Document:
+    """Much that went in and never came out as packets of the tunnels' ports: the ports are wrong, most likely."""
+    inside, outside = _sum(seen.inner.values()).total_bytes, seen.outer.total_bytes
+    astray = inside >= LEAST_ASTRAY and outside < inside // 2
+    problem = (
+        f"of {format_size(inside)} that passed inside tunnels only {format_size(outside)} were seen at the uplink "
+        "under the ports in wan.tunnels: a port is wrong, or the tunnel takes another way. Until that is mended, the "
+        "router gets what devices use inside, and their limits do not hold there"
+    )
+    return {"inside_bytes": inside, "outside_bytes": outside, "problem": problem if astray else None}
 
 
 def _client_entries(state: State, now: datetime, today: Usage, month: Usage) -> list[Document]:

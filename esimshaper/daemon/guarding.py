@@ -13,6 +13,7 @@ from pathlib import Path
 from esimshaper.core.model import Attachment, Hook, Unusable
 from esimshaper.core.settings import OnFailure, Settings
 from esimshaper.edge import service
+from esimshaper.edge.places import state_directory
 from esimshaper.edge.refusal import NOBODY, Guard
 from esimshaper.edge.service_messages import Message, fields
 from esimshaper.edge.traffic_control import TrafficControl
@@ -24,7 +25,7 @@ class Guarding:
     """Owns the guard. What was attached before this daemon started goes on counting, and passes."""
 
     def __init__(self) -> None:
-        self._guard = Guard()
+        self._guard = Guard(state_directory() / "closed.nft")
         self._open = False
         self._problem = ""
 

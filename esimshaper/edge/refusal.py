@@ -11,9 +11,12 @@ program at the WAN ends them on both sides; but not to an interface that has no 
 `esimshaper_closed`, for on_failure: closed: lets pass what is counted and refuses everything else, for everybody.
 """
 
+import contextlib
+import os
 import re
 import subprocess
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from esimshaper.core.facts import mark_shift
 
@@ -74,9 +77,11 @@ table {TABLE} {{
 
 
 class Guard:
-    """Owns the second table."""
+    """Owns the second table, and the file `at_boot` with the same for a boot at which nothing is counted yet:
+    systemd/esimshaper-guard.service reads it."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_boot: Path) -> None:
+        self._at_boot = at_boot
         self._held: tuple[str, int, frozenset[int]] | None = None
         self._written = ""
 
@@ -87,17 +92,34 @@ class Guard:
         What somebody did to the table is undone. A sentence if that did not work, else empty.
         """
         wanted = wan, link, frozenset(tunnels)
-        if self._held == wanted and _listed(CLOSED) == self._written:
-            return ""
-        problem = _nft(_closed(*wanted))
-        if not problem:
+        if self._held != wanted or _listed(CLOSED) != self._written:
+            if problem := _nft(_closed(*wanted)):
+                return problem
             self._held, self._written = wanted, _listed(CLOSED)
-        return problem
+        return self._keep(_closed(wan, NOBODY, wanted[2]))
 
     def release(self) -> None:
-        """Forwards everything. Where there is no `nft`, nothing was refused."""
+        """Forwards everything, and will after a boot. Where there is no `nft`, nothing was refused."""
         _nft(_gone(CLOSED))
         self._held = None
+        with contextlib.suppress(OSError):
+            self._at_boot.unlink()
+
+    def _keep(self, script: str) -> str:
+        """Leaves it for the next boot, whole or as it was."""
+        try:
+            if self._at_boot.is_file() and self._at_boot.read_text(encoding="utf-8") == script:
+                return ""
+            new = self._at_boot.with_suffix(".new")
+            new.parent.mkdir(parents=True, exist_ok=True)
+            with new.open("w", encoding="utf-8") as file:
+                file.write(script)
+                file.flush()
+                os.fsync(file.fileno())
+            new.rename(self._at_boot)
+        except OSError as error:
+            return f"{self._at_boot}, which holds traffic at the next boot, cannot be written: {error.strerror}"
+        return ""
 
 
 def remove() -> list[str]:

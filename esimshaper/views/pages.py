@@ -58,6 +58,8 @@ def _wan_lines(status: Document) -> list[Line]:
         else Line(f"WAN {wan['interface']}: NOT METERING", Tone.BAD)
     ]
     lines += [Line(f"  {problem}", Tone.BAD) for problem in wan["problems"]]
+    if status["tunnels"]["problem"]:
+        lines.append(Line(f"Tunnels: {status['tunnels']['problem']}", Tone.BAD))
     if not status["configuration"]["accepted"]:
         since = datetime.fromisoformat(status["configuration"]["loaded"])
         told = f"The edited configuration was refused; that of {since:%d %b %H:%M} is in force (see: esimshaper check)"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from esimshaper.core import report, report_metrics, report_subjects
 from esimshaper.core.model import (
     OTHERS,
+    Account,
     Attachment,
     Bucket,
     ClientKey,
@@ -23,6 +24,7 @@ from esimshaper.core.model import (
     Pending,
     Reason,
     Resolution,
+    Tunnels,
 )
 from esimshaper.core.state import Baseline, State
 from tests import synthetic_router as router
@@ -196,3 +198,15 @@ def test_count_of_clients_is_of_devices_that_have_moved_bytes():
     absent = ClientKey("02:00:00:00:00:99")
     state = replace(state, identities={**state.identities, absent: Identity(absent, "camera")})
     assert report.status_document(state, facts(), {}, {})["clients"]["count"] == status["clients"]["count"] == 3
+
+
+def test_tunnel_whose_packets_are_not_found_outside_is_said():
+    def problem(inside: int, outside: int) -> str | None:
+        tunnels = Tunnels(Counters(outside, 0), {Account(2): Counters(inside, 0), Account(3): Counters(0, 10)})
+        state = router.state()
+        state = replace(state, reading=replace(state.reading, tunnels=tunnels))
+        return report.status_document(state, facts(), {}, {})["tunnels"]["problem"]
+
+    assert "2.00 MB that passed inside tunnels only 0 B were seen" in problem(2_000_000, 0)
+    assert problem(2_000_000, 1_990_000) is None
+    assert problem(50_000, 0) is None, "a tunnel that is not up yet"

@@ -172,6 +172,35 @@ def test_closed_holds_tunnels_of_the_router_too(make: Callable[..., Router], lab
         assert lab.clients[0].call(traffic.tcp_up, lab.servers4[1], 1000).up > 1000
 
 
+def test_closed_holds_from_the_boot_on_until_it_is_taken_back(make: Callable[..., Router], lab: Lab) -> None:
+    """What systemd does at a boot, with the file that the daemon leaves for it."""
+    router = make(CLOSED).start()
+    at_boot = router.place / "state" / "closed.nft"
+    router.stop()
+    router.run("unload")
+    assert passes(lab, lab.clients[0])
+    lab.router.run(["nft", "-f", str(at_boot)])
+    is_shut(lab)
+    router.start()
+    assert passes(lab, lab.clients[0])
+    router.configure()
+    assert router.run("reload").returncode == 0
+    wait_until("nothing for the next boot", lambda: not at_boot.exists(), timeout=15)
+
+
+def test_a_file_for_the_boot_that_cannot_be_written_is_said_and_written_later(
+    make: Callable[..., Router], lab: Lab
+) -> None:
+    router = make(CLOSED)
+    at_boot = router.place / "state" / "closed.nft"
+    at_boot.mkdir()
+    router.start()
+    assert "which holds traffic at the next boot, cannot be written" in router.log.read_text()
+    assert passes(lab, lab.clients[0])
+    at_boot.rmdir()
+    wait_until("the file", at_boot.is_file, timeout=15)
+
+
 def test_a_guard_that_somebody_flushed_is_put_back(make: Callable[..., Router], lab: Lab, bpffs: Path) -> None:
     router = make(CLOSED)
     start_in_vain(router, bpffs)

@@ -215,6 +215,21 @@ def test_everyones_limit_counts_each_byte_once_and_who_is_allowed_by_hand_goes_o
     assert not passes(bob, lab.servers4[0])
 
 
+def test_a_wrong_port_is_said(make_router: Callable[..., Router], tmp_path: Path, lab: Lab) -> None:
+    router = make_router(lab, ROW)
+    with Vpn(lab, lab.servers4[7], lab.servers4[:4]) as vpn:
+        with_tunnels(tmp_path, vpn)
+        setting = tmp_path / "conf.d" / "vpn.yaml"
+        setting.write_text(setting.read_text().replace(f"port: {vpn.port}", "port: 4500"))
+        before = measure(router.start())
+        lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 2_000_000)
+        moved = measure(router) - before
+        assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+        assert router.get("/v1/status")["tunnels"]["outside_bytes"] == 0
+        assert "a port is wrong" in router.run("status").stdout
+        assert "a port is wrong" in router.run("doctor", str(router.config)).stdout
+
+
 def test_tunnel_that_vanishes_and_a_daemon_that_is_killed_lose_no_byte(
     make_router: Callable[..., Router], tmp_path: Path, lab: Lab
 ) -> None:

@@ -68,9 +68,39 @@ def test_what_the_readme_says_is_enough_and_the_bill_is_right(router: Debian):
 
 
 def test_the_service_needs_little(router: Debian):
-    for unit in (SERVICE, "esimshaper-build.service"):
+    for unit in (SERVICE, "esimshaper-build.service", "esimshaper-guard.service"):
         router.run("systemd-analyze", "security", "--threshold=20", "--no-pager", unit)
     assert router.show("User") == "esimshaper"
+
+
+def test_closed_holds_before_the_daemon_is_there(router: Debian):
+    """All that a boot does of it, but for the boot: the kernel part is gone, and the guard is part of the start."""
+    client, server = router.lab.clients[0], router.lab.servers4[0]
+    router.configure("on_failure: closed")
+    router.run("systemctl", "reload", SERVICE)
+    router.run("systemctl", "restart", SERVICE)
+    before = router.measure()
+    assert client.call(traffic.tcp_up, server, 10_000).up > 10_000, "a start where something counts interrupts nothing"
+    router.run("systemctl", "stop", SERVICE)
+    router.run("esimshaper", "unload")
+    router.path("/run/systemd/system/esimshaper-build.service.d").mkdir(parents=True)
+    stuck = router.path("/run/systemd/system/esimshaper-build.service.d/stuck.conf")
+    stuck.write_text("[Service]\nExecStart=\nExecStart=/bin/sleep 60\n")
+    router.run("systemctl", "daemon-reload")
+    router.run("systemctl", "start", "--no-block", SERVICE)
+    wait_until("the guard", lambda: "esimshaper_closed" in router.run("nft", "list", "tables"))
+    with pytest.raises(ConnectionRefusedError):
+        client.call(traffic.tcp_up, server, 10_000)
+    stuck.unlink()
+    router.run("systemctl", "daemon-reload")
+    router.run("systemctl", "stop", SERVICE, "esimshaper-build.service")
+    router.configure("")
+    router.run("systemctl", "start", SERVICE)
+    wait_until("the first tick", router.is_at_work)
+    assert client.call(traffic.tcp_up, server, 10_000).up > 10_000
+    assert not router.path("/var/lib/esimshaper/closed.nft").exists()
+    assert router.measure().bill.total.total_bytes > before.bill.total.total_bytes
+    assert "network-pre.target" in router.run("systemctl", "show", "--property=Before", "esimshaper-guard.service")
 
 
 def test_a_quota_that_is_reached_is_in_the_journal_in_fields_and_in_plain_words(router: Debian):
