@@ -227,7 +227,7 @@ def test_a_wrong_port_is_said(make_router: Callable[..., Router], tmp_path: Path
         assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
         assert router.get("/v1/status")["tunnels"]["outside_bytes"] == 0
         assert "a port is wrong" in router.run("status").stdout
-        assert "a port is wrong" in router.run("doctor", str(router.config)).stdout
+        assert "a port is wrong" in router.run("doctor", "--config", str(router.config)).stdout
 
 
 def test_tunnel_that_vanishes_and_a_daemon_that_is_killed_lose_no_byte(
