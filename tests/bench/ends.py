@@ -33,6 +33,7 @@ INTERNET = """table inet bench_ends {
     chain first {
         type filter hook prerouting priority -500;
         iifname != "gw0" return
+        udp dport 9 drop comment "a flood: errors about it would be downloads, and use up the limit as well"
         meta l4proto != tcp return
         tcp flags & rst != rst return
         update @resets4 { ip daddr }
