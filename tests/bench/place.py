@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from esimshaper.core.model import BUILT_IN_ACCOUNTS
 from esimshaper.edge import compiler
 from esimshaper.edge.meter import Meter
 from esimshaper.lab import namespaces
@@ -37,7 +38,9 @@ class Place:
     quick: bool
 
     @contextlib.contextmanager
-    def meter(self, name: str, *, accounts: int = 1026, flows: int = 65536) -> Iterator[tuple[Meter, Path]]:
+    def meter(
+        self, name: str, *, accounts: int = 1024 + BUILT_IN_ACCOUNTS, flows: int = 65536
+    ) -> Iterator[tuple[Meter, Path]]:
         """New maps, and the folder in which traffic control may note its qdiscs."""
         root = self.bpffs / name
         wanted = compiler.Build(str(root), MARK_MASK, accounts, flows)
