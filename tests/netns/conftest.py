@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.lab import Lab
+from esimshaper.lab import Lab, WanKind
 from tests.netns.router import Router
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """For tests that leave it as it was; others have one of their own."""
+    with Lab(WanKind.TUN) as built:
+        yield built
 
 
 @pytest.fixture

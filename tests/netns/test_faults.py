@@ -6,20 +6,14 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab import Lab, traffic
 from esimshaper.lab.namespaces import wait_until
 from tests.netns.router import PYTHON, Router, bytes_of
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab(WanKind.TUN) as built:
-        yield built
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab import Lab, traffic
 from tests.netns.router import PYTHON, Router
 
 if TYPE_CHECKING:
@@ -62,12 +62,6 @@ class Manager:
 
     def close(self) -> None:
         self._socket.close()
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab(WanKind.TUN) as built:
-        yield built
 
 
 @pytest.fixture

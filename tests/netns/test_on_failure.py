@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab import Lab, traffic
 from esimshaper.lab.namespaces import Host, wait_until
 from esimshaper.lab.world import LAN4
 from tests.netns.router import PYTHON, Router, bytes_of
@@ -23,12 +23,6 @@ from esimshaper.edge.traffic_control import TrafficControl
 TrafficControl.ensure = lambda *_: os.kill(os.getpid(), 9)
 main()
 """
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab(WanKind.TUN) as built:
-        yield built
 
 
 @pytest.fixture

@@ -10,14 +10,12 @@ import random
 import socket
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
 from esimshaper.edge import control_client, http
-from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab import Lab, traffic
 from esimshaper.lab.namespaces import wait_until
 from tests.netns.router import Router, bytes_of
 
@@ -44,12 +42,6 @@ HEADERS = (
     b"Upgrade: websocket", b"Host: x", b"Cookie: " + b"c" * 20_000, b"X\xff\0: \x80", b" folded", b"no colon",
     b"Expect: 100-continue",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab(WanKind.TUN) as built:
-        yield built
 
 
 def letter(chance: random.Random) -> bytes:
