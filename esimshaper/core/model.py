@@ -29,8 +29,8 @@ ACCOUNT_UNATTRIBUTED = Account(0)
 ACCOUNT_ROUTER = Account(1)
 FIRST_CLIENT_ACCOUNT = Account(2)
 PSEUDO_CLIENTS: Mapping[Account, ClientKey] = {ACCOUNT_UNATTRIBUTED: UNATTRIBUTED, ACCOUNT_ROUTER: ROUTER}
-BUILT_IN_ACCOUNTS = len(PSEUDO_CLIENTS) + 1
-"""Theirs, and the last one that a mark can number: that of OTHERS."""
+BUILT_IN_CLIENTS = frozenset({*PSEUDO_CLIENTS.values(), OTHERS})
+"""Clients that are no single device. The account of OTHERS is the last one that a mark can number."""
 
 
 class Reason(IntEnum):

@@ -41,9 +41,7 @@ from datetime import datetime
 
 from esimshaper.core.limits import Subject, SubjectKind
 from esimshaper.core.model import (
-    OTHERS,
-    ROUTER,
-    UNATTRIBUTED,
+    BUILT_IN_CLIENTS,
     UNATTRIBUTED_REASONS,
     Attachment,
     Bucket,
@@ -67,7 +65,6 @@ from esimshaper.core.state import State
 from esimshaper.core.units import format_size
 
 TOP_CLIENTS = 5
-NO_DEVICE = (ROUTER, UNATTRIBUTED, OTHERS)
 WAN_HOOKS = (Hook.WAN_INGRESS, Hook.WAN_EGRESS)
 NOTHING = Counters()
 LEAST_ASTRAY = 1_000_000
@@ -108,7 +105,7 @@ def status_document(state: State, facts: Facts, today: Usage, month: Usage) -> D
         "month": _usage(_sum(month.values())),
         "total": _usage(_sum(totals.values())),
         "clients": {
-            "count": sum(entry["key"] not in NO_DEVICE for entry in clients if _has_moved(entry)),
+            "count": sum(entry["key"] not in BUILT_IN_CLIENTS for entry in clients if _has_moved(entry)),
             "top": [entry for entry in clients if entry["today"]["total_bytes"]][:TOP_CLIENTS],
         },
         "tables": [

@@ -10,7 +10,7 @@ What calls for a person comes first.
 from collections.abc import Iterable
 
 from esimshaper.core.limits import EVERYONE, Level, SubjectKind, Verdict
-from esimshaper.core.model import OTHERS, PSEUDO_CLIENTS, ClientKey, Counters
+from esimshaper.core.model import BUILT_IN_CLIENTS, ClientKey, Counters
 from esimshaper.core.report_quotas import held, limit_of, used_of
 from esimshaper.core.report_subjects import subject_label
 from esimshaper.core.report_words import Facts, identity
@@ -19,8 +19,6 @@ from esimshaper.core.units import format_size
 
 NAMED = 4
 """So many are named; of the others only the number is told."""
-
-_NO_DEVICE = {*PSEUDO_CLIENTS.values(), OTHERS}
 
 
 def troubles(state: State, facts: Facts, limits: Iterable[str] = ()) -> str:
@@ -48,7 +46,7 @@ def usage(state: State, facts: Facts) -> str:
     """How many clients, and what was used of the plan: of the quotas of everyone, else of all, the one with the largest
     part used. Without quotas, all that was counted.
     """
-    number = sum(key not in _NO_DEVICE for key in state.baseline.totals) if state.baseline else 0
+    number = sum(key not in BUILT_IN_CLIENTS for key in state.baseline.totals) if state.baseline else 0
     clients = "1 client" if number == 1 else f"{number} clients"
     quotas = held(state, facts)
     if not quotas:

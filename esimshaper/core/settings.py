@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from esimshaper.core.limits import Quota
-from esimshaper.core.model import BUILT_IN_ACCOUNTS, OTHERS, ROUTER, UNATTRIBUTED, ClientKey
+from esimshaper.core.model import BUILT_IN_CLIENTS, ClientKey
 from esimshaper.core.settings_problem import Path, Problem
 from esimshaper.core.settings_quotas import (
     Known,
@@ -135,7 +135,7 @@ class Meter:
     @property
     def max_accounts(self) -> int:
         """Entries of the map `accounts`: the clients and the built-in ones."""
-        return self.max_clients + BUILT_IN_ACCOUNTS
+        return self.max_clients + len(BUILT_IN_CLIENTS)
 
 
 class OnFailure(StrEnum):
@@ -242,7 +242,7 @@ def mask_capacity(mask: int) -> int:
         raise ValueError("the bits are not in one piece")
     if run < 3:
         raise ValueError("fewer than 2 bits are set")
-    return run + 1 - BUILT_IN_ACCOUNTS
+    return run + 1 - len(BUILT_IN_CLIENTS)
 
 
 def parse_mac(text: str) -> ClientKey:
@@ -315,7 +315,7 @@ def _mask_problems(tree: Mapping[str, Any]) -> Iterator[Problem]:
         return
     if wanted is not None and wanted > capacity:
         message = f"{int(wanted)} clients do not fit into lan.mark_mask {int(mask):#010x}, which can number {capacity}"
-        bits = (int(wanted) + BUILT_IN_ACCOUNTS - 1).bit_length()
+        bits = (int(wanted) + len(BUILT_IN_CLIENTS) - 1).bit_length()
         hint = f"Set max_clients to {capacity} or less, or give the mask {bits} bits."
         yield Problem(("meter", "max_clients"), message, hint)
     room = capacity if wanted is None else min(int(wanted), capacity)
@@ -353,7 +353,7 @@ def _client_problems(clients: Sequence[Mapping[str, Any] | None]) -> Iterator[Pr
 
 def _name_fault(name: str) -> str:
     """What keeps `name` from being a client's name beside those that the meter gives itself; empty if nothing."""
-    if name in (ROUTER, UNATTRIBUTED, OTHERS):
+    if name in BUILT_IN_CLIENTS:
         return f"`{name}` is the name of a built-in client"
     if not name.isprintable():
         return "the name has invisible characters"

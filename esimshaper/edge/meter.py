@@ -19,7 +19,7 @@ from esimshaper.core.facts import OURS
 from esimshaper.core.limits import NO_MARKS, Marks, Policy
 from esimshaper.core.model import (
     ACCOUNT_ROUTER,
-    BUILT_IN_ACCOUNTS,
+    BUILT_IN_CLIENTS,
     FIRST_CLIENT_ACCOUNT,
     OTHERS,
     PSEUDO_CLIENTS,
@@ -202,7 +202,7 @@ class Meter:
 
     def tables(self) -> tuple[Table, ...]:
         """How full the maps are. Counting a full flow table takes some 10 ms: not for every tick."""
-        room = self.everyone - BUILT_IN_ACCOUNTS
+        room = self.everyone - len(BUILT_IN_CLIENTS)
         return (
             Table("clients", self._maps["clients"].count(), room),
             *(Table(name, self._maps[name].count(), self._maps[name].max_entries) for name in COUNTED),

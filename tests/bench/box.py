@@ -21,7 +21,7 @@ from typing import Any
 from pyroute2 import IPRoute
 
 from esimshaper.core.facts import OURS
-from esimshaper.core.model import BUILT_IN_ACCOUNTS
+from esimshaper.core.model import BUILT_IN_CLIENTS
 from esimshaper.edge import control_client
 from esimshaper.edge.compiler import Build
 from esimshaper.edge.meter import Meter
@@ -34,7 +34,7 @@ from tests.bench.place import MARK_MASK, Place
 METRICS = "http://127.0.0.1:19473/metrics"
 START_SECONDS = 30.0
 POLL_SECONDS = 0.002
-ACCOUNTS, FLOWS = 1024 + BUILT_IN_ACCOUNTS, 65536
+ACCOUNTS, FLOWS = 1024 + len(BUILT_IN_CLIENTS), 65536
 """The defaults of the settings with a mark of 12 bits."""
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from esimshaper.core.model import BUILT_IN_ACCOUNTS
+from esimshaper.core.model import BUILT_IN_CLIENTS
 from esimshaper.edge import compiler
 from esimshaper.edge.meter import Meter
 from esimshaper.lab import namespaces
@@ -39,7 +39,7 @@ class Place:
 
     @contextlib.contextmanager
     def meter(
-        self, name: str, *, accounts: int = 1024 + BUILT_IN_ACCOUNTS, flows: int = 65536
+        self, name: str, *, accounts: int = 1024 + len(BUILT_IN_CLIENTS), flows: int = 65536
     ) -> Iterator[tuple[Meter, Path]]:
         """New maps, and the folder in which traffic control may note its qdiscs."""
         root = self.bpffs / name
