@@ -20,7 +20,7 @@ PACKAGES_TEST := $(PACKAGES_DEMO) $(PACKAGES_DEB) python3-pytest python3-pytest-
 PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113
 
 # What boots Debian's own kernel.
-PACKAGES_KERNEL := $(PACKAGES_TEST) qemu-system-x86 busybox-static e2fsprogs
+PACKAGES_KERNEL := $(PACKAGES_TEST) qemu-system-x86 busybox-static e2fsprogs ppp
 VIRTME := virtme-ng==1.42
 
 # Where `make deb` puts the package, and `make install` things; with DESTDIR, below another folder, for a package.
@@ -39,7 +39,7 @@ pages := man/man5/esimshaper.yaml.5 man/man8/esimshaper.8 bash-completion/comple
 help:
 	@echo 'sudo make demo       a simulated travel router with a real kernel meter and traffic, live'
 	@echo 'sudo make test       every test; ARGS="-k name" for some'
-	@echo 'sudo make test-kernel  the package on the kernel of Debian, in a virtual machine; some minutes'
+	@echo 'sudo make test-kernel  the package on the kernel of Debian 12, or with RELEASE=trixie 13, in a virtual machine; some minutes'
 	@echo 'sudo make soak       a day of a router, with every tick of it; a quarter of an hour'
 	@echo 'sudo make bench      the figures: truth of the bill, cost per packet, memory, start'
 	@echo 'make lint            ruff, mypy, shellcheck, yamllint, clang'
@@ -63,7 +63,7 @@ bench: root packages-demo
 
 test-kernel: root packages-kernel linters
 	@.venv/bin/pip --quiet --disable-pip-version-check install $(VIRTME)
-	$(PYTHON) -m tests.system.kernel $(ARGS)
+	RELEASE=$(or $(RELEASE),bookworm) $(PYTHON) -m tests.system.kernel $(ARGS)
 
 lint: linters
 	CI=true $(PYTHON) -m pytest -q tests/test_linters.py tests/test_architecture.py

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Boots Debian's own kernel in a virtual machine, without KVM, and runs the tests of on_debian_kernel.py there.
 
-`make test-kernel ARGS="..."`: arguments are those of pytest. Needs root, only to make a tree. The machine has the files
-of this one, read only, and on its disk a Debian in which the package is installed.
+`make test-kernel RELEASE=trixie ARGS="..."`: which Debian (bookworm if left out), and arguments of pytest. Needs root,
+only to make a tree. The machine has the files of this one, read only, and on its disk a Debian in which the package is
+installed.
 """
 
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 from tests import tools
 from tests.system import tree
 
-RELEASE = "bookworm"
+RELEASE = os.environ.get("RELEASE", tree.RELEASES[0])
 MEMORY, DISK = "3G", "1500M"
 DISK_IN_GUEST = Path("/run/tree")
 
@@ -31,7 +32,7 @@ rm "$1"/tmp/*
 """
 
 _IN_GUEST = """
-modprobe -a tun virtio_blk ext4
+modprobe -a tun virtio_blk ext4 ppp_async
 mkdir -p {disk}
 mount -o ro,noload /dev/vda {disk}
 cd {root}

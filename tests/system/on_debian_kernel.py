@@ -17,7 +17,7 @@ from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
 from tests.netns.router import bytes_of
 from tests.netns.vpn import KernelVpn
-from tests.system.debian import SERVICE, Debian
+from tests.system.debian import CONFIG, SERVICE, Debian
 from tests.system.kernel import DISK_IN_GUEST
 
 PATIENCE = 240  # seconds; a processor that is emulated compiles slowly
@@ -141,3 +141,74 @@ def test_the_wireguard_of_the_kernel_in_the_router_is_billed_to_whom_it_serves(r
     assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
     assert inside.total_bytes > 3_000_000
     assert moved.totals["alice-phone"].total_bytes == pytest.approx(inside.total_bytes, rel=0.01)
+
+
+NEAR, FAR = "ppp-wan", "ppp-far"
+PPPD = "pppd nodetach noauth nodefaultroute noccp novj nolock +ipv6"
+
+
+@pytest.fixture
+def ppp(router: Debian) -> Iterator[None]:
+    """Two real pppd talk to each other over a pseudo-terminal; the far one is the carrier, with some of the servers."""
+    lab = router.lab
+    far = " ".join(lab.internet.command([*PPPD.split(), "notty", "ifname", FAR, "100.65.0.1:100.65.0.2"]))
+    near = lab.router.popen([*PPPD.split(), "ifname", NEAR, "pty", far, "100.65.0.2:100.65.0.1"])
+    try:
+        wait_until("the link", lambda: near.poll() is None and on_both_ends(lab), timeout=60)
+        lab.router.ip(f"route replace {lab.servers4[5]} dev {NEAR}", f"route replace {lab.servers6[5]} dev {NEAR}")
+        lab.internet.ip(*(f"route replace {client.ipv6} dev {FAR}" for client in lab.clients))
+        lab.router.run(["nft", f"add rule ip esimshaper_lab postrouting oifname {NEAR} masquerade"])
+        set_uplink(router, "wan0", NEAR)
+        yield
+    finally:
+        set_uplink(router, NEAR, "wan0")
+        near.terminate()
+        near.wait(30)
+
+
+def on_both_ends(lab: Lab) -> bool:
+    """Whether the link is up with both families."""
+    ends = ((lab.router, NEAR), (lab.internet, FAR))
+    shown = [host.run(["ip", "-o", "addr", "show"]) for host, _ in ends]
+    return all(
+        {"inet", "inet6"} <= {line.split()[2] for line in said.splitlines() if line.split()[1] == name}
+        for said, (_, name) in zip(shown, ends, strict=True)
+    )
+
+
+def set_uplink(router: Debian, old: str, new: str) -> None:
+    router.run("sed", "-i", f"s/^  interface: {old}/  interface: {new}/", CONFIG)
+    restart(router, "")
+
+
+def ppp_bill(lab: Lab) -> Counters:
+    """What the kernel of the far end has counted: IP packets, and a few of pppd itself before the link is up."""
+    (link,) = json.loads(lab.internet.run(["ip", "-j", "-s", "link", "show", "dev", FAR]))
+    got, sent = link["stats64"]["rx"], link["stats64"]["tx"]
+    return Counters(sent["bytes"], got["bytes"], sent["packets"], got["packets"])
+
+
+def test_a_real_ppp_link_is_billed_to_the_byte_and_cut(router: Debian, ppp: None):
+    lab, (alice, bob) = router.lab, router.lab.clients
+    before, billed = router.totals(), ppp_bill(lab)
+    for client in (alice, bob):
+        for server in (lab.servers4[5], lab.servers6[5]):
+            client.call(traffic.tcp_down, server, 300_000)
+            client.call(traffic.tcp_up, server, 200_000)
+            client.call(traffic.fragments, server)
+            client.call(traffic.ping, server)
+
+    def moved() -> Counters:
+        router.await_tick()
+        return sum(router.totals().values(), Counters()) - sum(before.values(), Counters())
+
+    wait_until("the same bytes at both ends", lambda: bytes_of(moved()) == bytes_of(ppp_bill(lab) - billed), timeout=60)
+    assert moved().down_bytes > 1_200_000
+    assert router.totals()["unattributed"] == before.get("unattributed", Counters())
+    router.run("esimshaper", "block", "client/alice-phone")
+    blocked = ppp_bill(lab)
+    for server in (lab.servers4[5], lab.servers6[5]):
+        with pytest.raises(OSError):
+            alice.call(traffic.tcp_up, server, 100_000, timeout=5)
+    assert ppp_bill(lab).up_bytes == blocked.up_bytes
+    router.run("esimshaper", "allow", "--clear", "client/alice-phone")
