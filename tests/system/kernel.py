@@ -28,6 +28,7 @@ chroot "$1" sh /tmp/provision.sh install /tmp/{package.name} wan0 br0
 chroot "$1" sh -c 'cd /tmp && apt-get -qq -o APT::Sandbox::User=root download $(
     apt-cache depends linux-image-$(dpkg --print-architecture) | sed -n "s/.*Depends: //p")'
 dpkg-deb -x "$1"/tmp/linux-image-*.deb {kernel}
+test -e {kernel}/lib || ln -s usr/lib {kernel}/lib # where Debian 13 has modules
 rm "$1"/tmp/*
 """
 
