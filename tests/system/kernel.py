@@ -38,8 +38,7 @@ mkdir -p {disk}
 mount -o ro,noload /dev/vda {disk}
 cd {root}
 export PYTHONDONTWRITEBYTECODE=1 HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis # all but /tmp is read-only
-{python} -m pytest -p no:cacheprovider {arguments}
-echo $? >{status}
+{{ {python} -m pytest -p no:cacheprovider {arguments}; echo $? >{status}; }} 2>&1 | tee {said}
 """
 
 
@@ -74,8 +73,8 @@ def _prepare(place: Path) -> None:
 
 def _run(place: Path, arguments: list[str]) -> int:
     (kernel,) = (place / "kernel/boot").glob("vmlinuz-*")
-    script, status = place / "script", place / "status"
-    words = {"disk": DISK_IN_GUEST, "root": tools.ROOT, "python": sys.executable, "status": status}
+    script, status, said = place / "script", place / "status", place / "said"
+    words = {"disk": DISK_IN_GUEST, "root": tools.ROOT, "python": sys.executable, "status": status, "said": said}
     script.write_text(_IN_GUEST.format(arguments=shlex.join(arguments), **words))
     os.environ["PATH"] = f"{tools.ROOT}/.venv/bin:{os.environ['PATH']}"
     command = [
@@ -85,6 +84,8 @@ def _run(place: Path, arguments: list[str]) -> int:
         "--exec", f"sh {script}",
     ]  # fmt: skip
     pty.spawn(command)  # without a terminal it needs udev, which not every machine has
+    if not sys.stdout.isatty() and said.exists():  # then it has shown nothing
+        sys.stdout.write(said.read_text(errors="replace"))
     return int(status.read_text()) if status.exists() else 1
 
 
