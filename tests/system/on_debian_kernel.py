@@ -91,7 +91,7 @@ def test_flows_that_a_flowtable_forwards_are_billed_all_the_same_and_cut(router:
     moved = router.measure() - before
     assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
     assert left * 0.8 < moved.bill.of(lab.servers4[0]).up_bytes <= left
-    lab.router.run(["nft", "delete", "table", "inet", "fast"])
+    router.run("nft", "delete", "table", "inet", "fast")  # by its own nft: that of Debian 12 crashes on 6.12
 
 
 def leaves(router: Debian) -> list[dict[str, Any]]:
