@@ -63,7 +63,7 @@ bench: root packages-demo
 
 test-kernel: root packages-kernel linters
 	@.venv/bin/pip --quiet --disable-pip-version-check install $(VIRTME)
-	RELEASE=$(or $(RELEASE),bookworm) $(PYTHON) -m tests.system.kernel $(ARGS)
+	$(PYTHON) -m tests.system.kernel $(ARGS)
 
 lint: linters
 	CI=true $(PYTHON) -m pytest -q tests/test_linters.py tests/test_architecture.py

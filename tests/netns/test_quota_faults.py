@@ -69,6 +69,7 @@ def test_killed_a_hundred_times_no_limit_no_byte_and_no_notice_is_wrong(
     wasted = router.scrape()['esimshaper_client_wasted_bytes_total{client="alice"}']
     assert 9_990_000 <= used - wasted <= 10_000_000
     assert wasted <= IN_FLIGHT
+    assert moved.bill.of(lab.servers4[0]).total_bytes <= 10_000_000 + IN_FLIGHT
     said = re.findall(r"((?:bob|alice) (?:has used up|is \w+ now)|\(step\d+)", router.log.read_text())
     assert len(said) > 30
     assert not [words for words, times in Counter(said).items() if times > 1]
