@@ -14,18 +14,29 @@ from typing import Any
 import pytest
 
 from esimshaper.edge import control_client
-from esimshaper.lab import Lab, Shape, WanKind, traffic
+from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
+from tests.netns.limits import (
+    ALICE_2MB,
+    IN_FLIGHT,
+    LINK,
+    change_mac,
+    download,
+    flood,
+    passes,
+    quotas,
+    row_of,
+    state_of,
+    used_up,
+)
 from tests.netns.router import Router
-from tests.netns.test_quota_faults import ALICE_2MB, change_mac, flood, used_up
-from tests.netns.test_quotas import IN_FLIGHT, download, passes, quotas, row_of, state_of
 
 FAMILY_5MB = "name: family, for: group/family, limit: 5MB, period: month, then: block"
 
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    with Lab(WanKind.TUN, shape=Shape(delay_ms=20, down_bits=20_000_000, up_bits=20_000_000)) as built:
+    with Lab(WanKind.TUN, shape=LINK) as built:
         yield built
 
 

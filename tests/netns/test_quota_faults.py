@@ -6,29 +6,38 @@ import json
 import re
 import shutil
 import signal
-import socket
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from esimshaper.lab import Lab, Shape, WanKind, traffic
+from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
+from tests.netns.limits import (
+    ALICE_2MB,
+    IN_FLIGHT,
+    LINK,
+    download,
+    flood,
+    keep_busy,
+    passes,
+    quotas,
+    reboot,
+    row_of,
+    state_of,
+    used_up,
+)
 from tests.netns.router import PYTHON, Router, bytes_of
-from tests.netns.test_quotas import CLIENTS, IN_FLIGHT, download, passes, quotas, row_of, state_of
-
-ALICE_2MB = "name: daily, for: client/alice, limit: 2MB, period: month, then: block"
-ALICE_IS_A_STRANGER = CLIENTS.replace("02:00:00:00:00:10", "02:00:00:00:00:77")
 
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
     # Short queues: where both directions are busy, answers wait behind uploads, and so much more is on its way.
-    shape = Shape(delay_ms=20, down_bits=20_000_000, up_bits=20_000_000, queue_bytes=100_000)
+    shape = replace(LINK, queue_bytes=100_000)
     with Lab(WanKind.TUN, shape=shape) as built:
         yield built
 
@@ -75,44 +84,12 @@ def test_killed_a_hundred_times_no_limit_no_byte_and_no_notice_is_wrong(
     assert not [words for words, times in Counter(said).items() if times > 1]
 
 
-def keep_busy(move: Callable[..., object], server: str, ended: list[bool]) -> None:
-    while not ended:
-        with contextlib.suppress(OSError):
-            move(server, 2_000_000, timeout=2)
-
-
 def die(router: Router, number: int) -> list[str]:
     """As many lives of the daemon as that, one after the other; a line on each."""
     command = router.lab.router.command([PYTHON, "-m", "tests.netns.lives", str(router.config), str(number), "1"])
     with router.log.open("ab") as log:
         done = subprocess.run(command, env=router.environment, stdout=-1, stderr=log, timeout=300, check=True)
     return done.stdout.decode().splitlines()
-
-
-def used_up(router: Router, client: Host, server: str, name: str = "alice") -> None:
-    download(client, server, 10_000_000)
-    wait_until("the verdict", lambda: state_of(router, name) == "blocked", timeout=3)
-
-
-def reboot(router: Router, pins: Path) -> None:
-    """What it leaves: the database, and nothing of the kernel's."""
-    for command in ("tc qdisc del dev wan0 clsact", "tc qdisc del dev br0 clsact", "tc qdisc del dev wan0 root"):
-        subprocess.run(router.lab.router.command(command.split()), check=False, capture_output=True)
-    subprocess.run(router.lab.router.command(["ip", "link", "del", "ifb-wan0"]), check=False, capture_output=True)
-    subprocess.run(
-        router.lab.router.command(["nft", "delete", "table", "inet", "esimshaper"]), check=False, capture_output=True
-    )
-    shutil.rmtree(pins / "pins")
-
-
-@contextlib.contextmanager
-def flood(client: Host, server: str) -> Iterator[None]:
-    pings = client.popen(["ping", "-i", "0.002", "-q", server], stdout=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        pings.kill()
-        pings.wait()
 
 
 # --- reboot
@@ -276,88 +253,6 @@ def test_damaged_database_opens_no_second_window_and_costs_nobody_what_is_left(
     assert state_of(router, "alice") == "open"
     used_up(router, alice, server)
     assert 1_500_000 <= (lab.carrier.settle() - bill).of(server).total_bytes <= 2_000_000 + IN_FLIGHT
-
-
-# --- devices that change their MAC
-
-
-def test_device_that_changes_its_mac_has_what_group_unknown_has_and_no_more(make_router: Callable[..., Router]) -> None:
-    guests = (
-        "quotas:\n  - {name: guests, for: group/unknown, limit: 3MB, period: month, direction: upload, then: block}\n"
-    )
-    with Lab(WanKind.TUN) as lab:
-        router = make_router(lab, ALICE_IS_A_STRANGER + guests).start()
-        stranger, server = lab.clients[0], lab.servers4[0]
-        before = router.measure()
-        for number in range(4):
-            if number:
-                change_mac(stranger, f"02:00:00:00:01:{number:02x}")
-            if number % 2:
-                router.kill()
-            stranger.call(udp_up, server, 900_000 if number < 3 else 2_000_000)
-            if number % 2:
-                router.start()
-        moved = router.measure() - before
-        row = row_of(router, "guests", "group/unknown")
-        assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
-        assert len([name for name, counters in moved.totals.items() if counters.up_bytes > 100_000]) == 4
-        assert 2_999_000 <= moved.bill.of(server).up_bytes <= 3_000_000
-        assert row["used_bytes"] == moved.bill.of(server).up_bytes
-        assert not passes(stranger, server)
-
-
-@pytest.mark.parametrize("subject", ["each-client", "group/unknown"])
-def test_who_makes_up_addresses_until_no_account_is_left_escapes_no_limit(
-    make_router: Callable[..., Router], bpffs: Path, subject: str
-) -> None:
-    limit = f"{{name: q, for: {subject}, limit: 1MB, direction: upload, period: month, then: block}}"
-    settings = f"{CLIENTS.replace(':10', ':66')}meter: {{max_clients: 4}}\nquotas: [{limit}]\n"
-    with Lab(WanKind.TUN) as lab:
-        router = make_router(lab, settings).start()
-        stranger, bob = lab.clients
-        before = router.measure()
-        for number in range(12):
-            change_mac(stranger, f"02:00:00:00:01:{number:02x}")
-            stranger.call(udp_up, lab.servers4[0], 3_000)
-        stranger.call(udp_up, lab.servers4[0], 600_000)
-        reboot_with(router, bpffs, lab)
-        for number in range(12, 20):
-            change_mac(stranger, f"02:00:00:00:01:{number:02x}")
-            stranger.call(udp_up, lab.servers4[0], 3_000)
-        router.kill()
-        for number in range(20, 22):
-            change_mac(stranger, f"02:00:00:00:01:{number:02x}")
-            stranger.call(udp_up, lab.servers4[0], 800_000)
-        router.start()
-        moved = router.measure() - before
-        most = 1_000_000 if subject == "group/unknown" else 1_000_000 + 8 * 3_000  # who got an account has what it used
-        assert 999_000 <= moved.bill.of(lab.servers4[0]).up_bytes <= most
-        assert state_of(router, "others") == "blocked"
-        assert passes(bob, lab.servers4[1]), "a device that is listed keeps its place"
-        assert ("others" in router.run("quotas").stdout) == (subject == "each-client")
-
-
-def reboot_with(router: Router, pins: Path, lab: Lab) -> None:
-    """All that was counted is saved."""
-    router.measure()
-    assert router.stop() == 0
-    reboot(router, pins)
-    router.start()
-
-
-def change_mac(client: Host, mac: str) -> None:
-    client.ip("link set eth0 down", f"link set eth0 address {mac}", "link set eth0 up")
-    client.ip("route add default via 192.168.77.1")
-
-
-def udp_up(server: str, size: int) -> None:
-    """Packets of 1,000 bytes; nobody says what came."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        for number in range(size // 1000):
-            with contextlib.suppress(OSError):  # an ICMP error about an earlier one
-                sock.sendto(bytes(972), (server, 9))
-            if number % 50 == 0:
-                time.sleep(0.002)  # no queue on the way holds all of it
 
 
 # --- somebody else at our tc objects

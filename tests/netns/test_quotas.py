@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Quotas with the real daemon: a cut at the byte that holds whatever happens to the daemon, the link or the maps."""
 
-import contextlib
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -10,52 +9,16 @@ from typing import Any
 
 import pytest
 
-from esimshaper.lab import Lab, Shape, WanKind, traffic
-from esimshaper.lab.namespaces import Host, wait_until
+from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab.namespaces import wait_until
+from tests.netns.limits import CLIENTS, IN_FLIGHT, LINK, download, passes, quotas, row_of, state_of
 from tests.netns.router import Router
-
-CLIENTS = 'clients: [{name: alice, mac: "02:00:00:00:00:10", group: family}, {name: bob, mac: "02:00:00:00:00:11"}]\n'
-IN_FLIGHT = 400_000  # 20 Mbit/s, 40 ms and what waits at the carrier
-
-
-def quotas(*rows: str) -> str:
-    return CLIENTS + "quotas:\n" + "".join(f"  - {{{row}}}\n" for row in rows)
 
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    with Lab(WanKind.TUN, shape=Shape(delay_ms=20, down_bits=20_000_000, up_bits=20_000_000)) as built:
+    with Lab(WanKind.TUN, shape=LINK) as built:
         yield built
-
-
-def row_of(router: Router, quota: str, subject: str) -> dict[str, Any]:
-    rows = router.get("/v1/quotas")["quotas"]
-    return next(row for row in rows if (row["quota"], row["subject"]) == (quota, subject))
-
-
-def state_of(router: Router, client: str) -> str:
-    entry = next(each for each in router.get("/v1/clients")["clients"] if each["client"] == client)
-    return str(entry["state"]["level"])
-
-
-def download(client: Host, server: str, size: int, timeout: float = 10) -> int:
-    """How many bytes a program got, also if its connection was cut."""
-    got = 0
-
-    def count() -> None:
-        nonlocal got
-        with contextlib.suppress(OSError):
-            got = traffic.tcp_down(server, size, timeout=timeout).down
-
-    client.call(count)
-    return got
-
-
-def passes(client: Host, server: str) -> bool:
-    try:
-        return client.call(traffic.ping, server, count=1).down > 0
-    except OSError:
-        return False
 
 
 def test_client_is_cut_at_its_limit_and_nobody_else(make_router: Callable[..., Router], lab: Lab) -> None:

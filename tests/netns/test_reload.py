@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from esimshaper.edge import control_client
-from esimshaper.lab import Lab, Shape, WanKind, traffic
+from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
+from tests.netns.limits import ALICE_2MB, LINK, passes, quotas, row_of, state_of
 from tests.netns.router import PYTHON, Router
-from tests.netns.test_quotas import passes, quotas, row_of, state_of
 
-ALICE_2MB = "name: daily, for: client/alice, limit: 2MB, period: month, then: block"
 ACCEPTED = "esimshaper_config_last_reload_successful"
 MOMENT = "esimshaper_config_last_reload_success_timestamp_seconds"
 LISTEN = "metrics: {listen: '127.0.0.1:19473'}"
@@ -24,7 +23,7 @@ LISTEN = "metrics: {listen: '127.0.0.1:19473'}"
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    with Lab(WanKind.TUN, shape=Shape(delay_ms=20, down_bits=20_000_000, up_bits=20_000_000)) as built:
+    with Lab(WanKind.TUN, shape=LINK) as built:
         yield built
 
 

@@ -15,9 +15,8 @@ import pytest
 from esimshaper.edge import control_client
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
+from tests.netns.limits import keep_busy, passes, quotas, row_of, state_of
 from tests.netns.router import Router, bytes_of
-from tests.netns.test_quota_faults import keep_busy
-from tests.netns.test_quotas import passes, quotas, row_of, state_of
 from tests.netns.test_reload import edit, post, write
 
 CLIENTS = (

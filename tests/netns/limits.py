@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What tests of limits share: settings, a mobile network's link, what clients do, what the daemon says of them."""
+
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from esimshaper.lab import Shape, traffic
+from esimshaper.lab.namespaces import Host, wait_until
+from tests.netns.router import Router
+
+CLIENTS = 'clients: [{name: alice, mac: "02:00:00:00:00:10", group: family}, {name: bob, mac: "02:00:00:00:00:11"}]\n'
+ALICE_2MB = "name: daily, for: client/alice, limit: 2MB, period: month, then: block"
+LINK = Shape(delay_ms=20, down_bits=20_000_000, up_bits=20_000_000)
+IN_FLIGHT = 400_000  # 20 Mbit/s, 40 ms and what waits at the carrier
+
+
+def quotas(*rows: str) -> str:
+    return CLIENTS + "quotas:\n" + "".join(f"  - {{{row}}}\n" for row in rows)
+
+
+# --- what the daemon says
+
+
+def row_of(router: Router, quota: str, subject: str) -> dict[str, Any]:
+    rows = router.get("/v1/quotas")["quotas"]
+    return next(row for row in rows if (row["quota"], row["subject"]) == (quota, subject))
+
+
+def state_of(router: Router, client: str) -> str:
+    entry = next(each for each in router.get("/v1/clients")["clients"] if each["client"] == client)
+    return str(entry["state"]["level"])
+
+
+# --- what clients do
+
+
+def download(client: Host, server: str, size: int, timeout: float = 10) -> int:
+    """How many bytes a program got, also if its connection was cut."""
+    got = 0
+
+    def count() -> None:
+        nonlocal got
+        with contextlib.suppress(OSError):
+            got = traffic.tcp_down(server, size, timeout=timeout).down
+
+    client.call(count)
+    return got
+
+
+def passes(client: Host, server: str) -> bool:
+    try:
+        return client.call(traffic.ping, server, count=1).down > 0
+    except OSError:
+        return False
+
+
+def used_up(router: Router, client: Host, server: str, name: str = "alice") -> None:
+    download(client, server, 10_000_000)
+    wait_until("the verdict", lambda: state_of(router, name) == "blocked", timeout=3)
+
+
+def keep_busy(move: Callable[..., object], server: str, ended: list[bool]) -> None:
+    while not ended:
+        with contextlib.suppress(OSError):
+            move(server, 2_000_000, timeout=2)
+
+
+@contextlib.contextmanager
+def flood(client: Host, server: str) -> Iterator[None]:
+    pings = client.popen(["ping", "-i", "0.002", "-q", server], stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        pings.kill()
+        pings.wait()
+
+
+def change_mac(client: Host, mac: str) -> None:
+    client.ip("link set eth0 down", f"link set eth0 address {mac}", "link set eth0 up")
+    client.ip("route add default via 192.168.77.1")
+
+
+# --- what happens to the router
+
+
+def reboot(router: Router, pins: Path) -> None:
+    """What it leaves: the database, and nothing of the kernel's."""
+    for command in ("tc qdisc del dev wan0 clsact", "tc qdisc del dev br0 clsact", "tc qdisc del dev wan0 root"):
+        subprocess.run(router.lab.router.command(command.split()), check=False, capture_output=True)
+    subprocess.run(router.lab.router.command(["ip", "link", "del", "ifb-wan0"]), check=False, capture_output=True)
+    subprocess.run(
+        router.lab.router.command(["nft", "delete", "table", "inet", "esimshaper"]), check=False, capture_output=True
+    )
+    shutil.rmtree(pins / "pins")
