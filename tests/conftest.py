@@ -10,12 +10,19 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.system import tree
+
 # How long an example takes says more of the machine than of the code: no test fails for it.
 settings.register_profile("esimshaper", deadline=None)
 settings.load_profile("esimshaper")
 
 # A shell that starts us in the background has Ctrl-C ignored, also in all that we start; some tests press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # the end of the whole run, not of one of its workers
+        tree.remove_shared()
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ def trees(request: pytest.FixtureRequest, packages: Path) -> Iterator[tree.Trees
     wanted = {item.callspec.params["release"] for item in request.session.items if "release" in item.fixturenames}
     made = tree.Trees(sorted(wanted), tree.dependencies(packages / "1.deb"))
     yield made
-    made.remove()
+    made.close()
 
 
 @pytest.fixture(scope="module", params=tree.RELEASES)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Whole systems: Debian trees made by mmdebstrap, booted by systemd-nspawn as the router of a lab. Needs root.
 
-Owns /var/tmp/esimshaper-tree-PID-RELEASE, the control groups esimshaper-tree-PID-N and the processes in them; PID is
+Owns /var/tmp/esimshaper-tree-PID-NAME, the control groups esimshaper-tree-PID-N and the processes in them; PID is
 that of the test run. What a killed run left behind is known by its dead PID, and removed by `sweep`.
 """
 
@@ -40,42 +40,46 @@ def dependencies(package: Path) -> list[str]:
 
 
 class Trees:
-    """The trees of a test run: made at the same time, in the background, each with its release's own packages.
+    """The trees of a test run: made at the same time, in the background, each with its release's own packages, and
+    shared by its workers.
 
-    They are gone at the end, unless ESIMSHAPER_TREES names a folder to keep them in and to find them in the next time.
+    They are gone when the run ends, unless ESIMSHAPER_TREES names a folder to keep them in and to find them in the next
+    time.
     """
 
     def __init__(self, releases: Iterable[str], packages: Iterable[str]) -> None:
-        kept = os.environ.get("ESIMSHAPER_TREES")
-        self._kept = Path(kept) if kept else None
+        self._place = Path(os.environ.get("ESIMSHAPER_TREES") or _SHARED)
+        self._place.mkdir(exist_ok=True)
         wanted = [*ANY_DEBIAN, "prometheus", *packages]
-        missing = [release for release in releases if not (self._kept and (self._kept / release).exists())]
-        self._making = {release: make(release, owned(release), wanted) for release in missing}
-        self._releases = tuple(self._making)
+        self._making = {release: make(release, self._place / release, wanted) for release in releases}
 
     def __getitem__(self, release: str) -> Path:
         """The tree of a release; waits until it is there. Raises AssertionError with what mmdebstrap said."""
         if making := self._making.pop(release, None):
             said, _ = making.communicate()
             assert making.returncode == 0, said
-            if self._kept:
-                owned(release).rename(self._kept / release)
-        tree = self._kept / release if self._kept else owned(release)
+        tree = self._place / release
         assert tree.is_dir(), "mmdebstrap failed: the first test that needed this tree has what it said"
         return tree
 
-    def remove(self) -> None:
+    def close(self) -> None:
         for making in self._making.values():
             making.kill()
             making.communicate()
-        for release in self._releases:
-            shutil.rmtree(owned(release), ignore_errors=True)
+
+
+def remove_shared() -> None:
+    """At the end of the run, when no worker needs a tree any more."""
+    shutil.rmtree(_SHARED, ignore_errors=True)
 
 
 def owned(name: str) -> Path:
     """A folder of this test run's own, with place for large things."""
-    return PLACE / f"{PREFIX}-{os.getpid()}-{name}"
+    run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    return PLACE / f"{PREFIX}-{run}-{name}"
 
+
+_SHARED = owned("trees")
 
 _FINISH = """
 cd "$1"
@@ -86,14 +90,25 @@ echo 127.0.0.1 localhost router >etc/hosts             # or Prometheus would ask
 """
 
 
+_ONCE = """
+tree=$1
+shift
+test -d "$tree" || { rm -rf "$tree.new" && "$@" "$tree.new" && mv "$tree.new" "$tree"; }
+"""
+
+
 def make(release: str, tree: Path, packages: Iterable[str], *hooks: str) -> "subprocess.Popen[str]":
-    """mmdebstrap at work, without what nobody reads here. A hook is shell, whose $1 is the tree."""
+    """mmdebstrap at work, without what nobody reads here. A hook is shell, whose $1 is the tree.
+
+    A tree that is there stays as it is, and one that somebody else is making is waited for.
+    """
     excluded = (f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "locale", "man"))
     command = [
         *_DIES_WITH_US, "--pid", "--fork", "--kill-child",
+        "flock", f"{tree}.lock", "sh", "-c", _ONCE, "once", str(tree),
         "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--dpkgopt=force-unsafe-io", *excluded,
         '--aptopt=Acquire::Languages "none"', f"--include={','.join(packages)}",
-        *(f"--customize-hook={hook}" for hook in (*hooks, _FINISH)), release, str(tree),
+        *(f"--customize-hook={hook}" for hook in (*hooks, _FINISH)), release,
     ]  # fmt: skip
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
