@@ -288,7 +288,7 @@ def routes(more_clients: int = 0) -> control.Routes:
     def chosen(params) -> tuple[ClientKey, ...] | None:
         if not params.get("client"):
             return None
-        found = report_subjects.find_clients(state(), params["client"])
+        found = report_subjects.find_clients(state(), params["client"], facts())
         if not found:
             raise control.BadParameter(f"no client is called {params['client']!r}")
         return found

@@ -18,16 +18,21 @@ from esimshaper.core.state import State
 _PSEUDO = frozenset(PSEUDO_CLIENTS.values())
 
 
-def find_clients(state: State, text: str) -> tuple[ClientKey, ...]:
-    """The clients that a person means by `text`: a name, MAC, host name or address. Empty if there is none."""
-    wanted = text.strip().lower()
-    found = []
-    for key in known_keys(state):
-        who = identity(state, key)
-        names = {who.label.lower(), key, who.hostname.lower(), *who.addresses} - {""}
-        if wanted in names:
-            found.append(key)
-    return tuple(found)
+def find_clients(state: State, text: str, facts: Facts) -> tuple[ClientKey, ...]:
+    """The clients that a person means by `text`, with or without `client/`; empty if there is none.
+
+    By configured name; or else by MAC or address; or else by host name.
+    """
+    text = text.strip().removeprefix(f"{SubjectKind.CLIENT.value}/")
+    wanted = text.lower()
+    identities = [identity(state, key, facts) for key in {*known_keys(state), *facts.names}]
+    ways = (
+        [who.key for who in identities if who.name == text],
+        [who.key for who in identities if who.name.lower() == wanted],
+        [who.key for who in identities if wanted.replace("-", ":") == who.key or wanted in {who.key, *who.addresses}],
+        [who.key for who in identities if who.hostname.lower() == wanted],
+    )
+    return tuple(sorted(next((found for found in ways if found), []))) if wanted else ()
 
 
 def subject_label(state: State, subject: Subject, facts: Facts) -> str:
@@ -59,7 +64,7 @@ def find_subject(state: State, text: str, facts: Facts) -> Subject:
     word, slash, rest = text.partition("/")
     if slash and word == SubjectKind.GROUP.value and rest in _groups(facts):
         return Subject(SubjectKind.GROUP, rest)
-    found = _clients_called(state, rest if slash and word == SubjectKind.CLIENT.value else text, facts)
+    found = find_clients(state, text, facts)
     if len(found) > 1:
         raise ValueError(f"`{text}` may be {' or '.join(f'client/{key}' for key in found)}; name one of them")
     if not found:
@@ -75,19 +80,6 @@ def _groups(facts: Facts) -> set[str]:
 
 def _limitable(state: State, facts: Facts) -> set[ClientKey]:
     return {*known_keys(state), *facts.names} - _PSEUDO
-
-
-def _clients_called(state: State, text: str, facts: Facts) -> list[ClientKey]:
-    """By configured name; or else by MAC or address; or else by host name."""
-    wanted = text.lower()
-    identities = [identity(state, key, facts) for key in {*known_keys(state), *facts.names}]
-    ways = (
-        [who.key for who in identities if who.name == text],
-        [who.key for who in identities if who.name.lower() == wanted],
-        [who.key for who in identities if wanted.replace("-", ":") == who.key or wanted in {who.key, *who.addresses}],
-        [who.key for who in identities if who.hostname.lower() == wanted],
-    )
-    return sorted(next((found for found in ways if found), [])) if wanted else []
 
 
 def _advice(state: State, text: str, facts: Facts) -> str:

@@ -174,7 +174,7 @@ class Answers:
         wanted = params.get("client", "")
         if not wanted:
             return None
-        found = find_clients(state, wanted)
+        found = find_clients(state, wanted, self._facts())
         if not found:
             raise BadParameter(f"there is no client {wanted!r}; `esimshaper clients` lists them")
         return found

@@ -22,6 +22,7 @@ from esimshaper.core.facts import mark_shift
 
 TABLE = "inet esimshaper"
 CLOSED = "inet esimshaper_closed"
+NFT_SECONDS = 10
 NOBODY = 0
 """No interface has this number."""
 
@@ -46,9 +47,10 @@ class Refusal:
         if wanted == self._refused or (self._refused and not wanted[0] and not self._refused[0]):
             return ""
         problem = _nft(self._table(*wanted) if wanted[0] else _gone(TABLE))
-        if not problem:
-            self._refused, self._written = wanted, _listed(TABLE)
-        return problem
+        if problem:
+            return f"programs of blocked clients wait instead of being told: {problem}"
+        self._refused, self._written = wanted, _listed(TABLE)
+        return ""
 
     def is_intact(self) -> bool:
         """Whether the table is as it was left; if not, the next `refuse` makes it anew."""
@@ -124,8 +126,7 @@ class Guard:
 
 def remove() -> list[str]:
     """Takes our tables away; says what it removed."""
-    listed = _run(["list", "tables"])
-    there = listed.stdout.splitlines() if listed else []
+    there = _run(["list", "tables"]).stdout.splitlines()
     return [f"nftables table {name}" for name in (TABLE, CLOSED) if f"table {name}" in there and not _nft(_gone(name))]
 
 
@@ -156,8 +157,7 @@ table {CLOSED} {{
 
 def _listed(table: str) -> str:
     """But for numbers of interfaces, which are listed as a name or as a number, depending on what there is."""
-    listed = _run(["-s", "list", "table", *table.split()])
-    return re.sub(r"\b([io]if !=) \S+", r"\1", listed.stdout) if listed else ""
+    return re.sub(r"\b([io]if !=) \S+", r"\1", _run(["-s", "list", "table", *table.split()]).stdout)
 
 
 def _gone(table: str) -> str:
@@ -166,16 +166,20 @@ def _gone(table: str) -> str:
 
 
 def _nft(script: str) -> str:
+    """What is wrong, as a sentence; empty if nothing is."""
     done = _run(["-f", "-"], script)
-    if done is None:
-        return "nft is not installed: programs of blocked clients wait instead of being told (apt install nftables)"
     return done.stderr.strip().partition("\n")[0] if done.returncode else ""
 
 
-def _run(arguments: list[str], script: str = "") -> "subprocess.CompletedProcess[str] | None":
+def _run(arguments: list[str], script: str = "") -> "subprocess.CompletedProcess[str]":
+    """What `nft` did; one that could not be run has failed, and says why."""
+    command = ["nft", *arguments]
     try:
-        return subprocess.run(
-            ["nft", *arguments], input=script, text=True, capture_output=True, check=False, timeout=10
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
+        return subprocess.run(command, input=script, text=True, capture_output=True, check=False, timeout=NFT_SECONDS)
+    except FileNotFoundError:
+        problem = "nft is not installed (apt install nftables)"
+    except subprocess.TimeoutExpired:
+        problem = f"nft did not end within {NFT_SECONDS} s"
+    except OSError as error:
+        problem = f"nft cannot be run: {error.strerror}"
+    return subprocess.CompletedProcess(command, 1, "", problem)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esimshaper.core import report, report_metrics, report_subjects
+from esimshaper.core import report, report_metrics
 from esimshaper.core.model import (
     OTHERS,
     Account,
@@ -119,15 +119,6 @@ def test_history_adds_clients_up_per_bucket_oldest_first_and_keeps_the_newest():
         (7200, 33, False),
     ]
     assert document["rows"][0]["start"] == "1970-01-01T10:00:00+09:00"
-
-
-def test_a_client_is_found_by_anything_that_people_call_it():
-    state = router.state()
-    for text in ("alice-phone", "Alice-Phone", "ALICES-IPHONE", "192.168.8.20", "02:00:00:00:00:10"):
-        assert report_subjects.find_clients(state, text) == (ALICE,)
-    assert report_subjects.find_clients(state, "router") == ("router",)
-    assert report_subjects.find_clients(state, "") == ()
-    assert report_subjects.find_clients(state, "alice") == ()
 
 
 def test_pending_usage_counts_from_the_start_of_the_period_only():

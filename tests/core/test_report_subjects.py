@@ -58,11 +58,31 @@ def test_others_are_told_what_is_wrong(text, sentence):
     assert sentence in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("alice-phone", (ALICE,)),
+        ("Alice-Phone", (ALICE,)),
+        ("ALICES-IPHONE", (ALICE,)),
+        ("192.168.8.20", (ALICE,)),
+        ("02-00-00-00-00-10", (ALICE,)),
+        ("client/alice-phone", (ALICE,)),
+        ("tv", (TV,)),
+        ("router", ("router",)),
+        ("", ()),
+        ("alice", ()),
+    ],
+)
+def test_a_client_is_found_by_anything_that_people_call_it(text, found):
+    assert report_subjects.find_clients(STATE, text, facts()) == found
+
+
 def test_a_stranger_cannot_take_the_place_of_a_device_by_its_host_name():
     thief = Identity(ClientKey("02:00:00:00:00:66"), hostname="alice-phone")
     state = replace(STATE, identities={**STATE.identities, thief.key: thief})
     for text in ("alice-phone", "ALICE-PHONE", "client/alice-phone"):
         assert report_subjects.find_subject(state, text, facts()) == client(ALICE)
+        assert report_subjects.find_clients(state, text, facts()) == (ALICE,)
     posing = replace(thief, hostname=ALICE)
     state = replace(STATE, identities={**STATE.identities, thief.key: posing})
     assert report_subjects.find_subject(state, ALICE, facts()) == client(ALICE)
