@@ -16,7 +16,7 @@
 /* Why a path ended early or gave up: one list for the enum here and for `Reason` in esimshaper/core/model.py.
  * The bytes of each packet of ACCOUNT_UNATTRIBUTED are counted under exactly one of those marked U. */
 #define REASONS(X)                                                                                                     \
-	X(NOT_IP)                   /* a frame without IP on the WAN (ARP): never billed */                            \
+	X(NOT_IP)                   /* a frame without IP (ARP): never billed */                                       \
 	X(LOOPED_BACK)              /* the router's own multicast, handed back to it: it crossed no link */            \
 	X(NOT_FOR_US)               /* to another MAC, seen because the WAN is promiscuous: not ours, not billed */        \
 	X(WAN_IN_TRUNCATED)         /* U: headers of a download cut short */                                           \
@@ -61,11 +61,20 @@ struct meta {
 };
 _Static_assert(sizeof(struct meta) == 8 + 4 + 4, "struct meta");
 
+/* What passed: IP-layer bytes as billed, packets as on the wire, after segmentation. */
+struct counters {
+	__u64 down_bytes;
+	__u64 up_bytes;
+	__u64 down_packets;
+	__u64 up_packets;
+};
+_Static_assert(sizeof(struct counters) == 4 * 8, "struct counters");
+
 /* Directions that a limit can be on: both together, downloads, uploads. */
 enum limit_on { ON_BOTH = 0, ON_DOWN = 1, ON_UP = 2, LIMITS_ON = 3 };
 
 /* Map `accounts`, written by the kernel only, never reset. The accounts of clients come first, then those of everyone
- * and of groups (ACCOUNT_EVERYONE and on), of which only `used` counts.
+ * and of groups, which have `used`, `announced_at` and `queued_bytes` only; that of ACCOUNT_TUNNELS is the last.
  *
  * `used` is what limits are compared with, in IP-layer bytes as billed. used[ON_DOWN] is also the count of downloads,
  * with those inside tunnels. An upload is added before it is decided on, and taken off again if it is refused; the
@@ -76,16 +85,15 @@ struct account {
 	__u64 down_packets; /* as on the wire, after segmentation */
 	__u64 up_packets;
 	__u64 wasted_bytes; /* billed, then dropped by a block */
-	__u64 refused_at;   /* the limit that an upload was refused at last: it is announced once */
+	__u64 announced_at; /* the limit that was announced as passed last */
 	__u64 queued_bytes; /* uploads, of whomever, that were given to a tc class of this account: what it has not sent,
 			     * and does not hold, its queue dropped */
 };
 _Static_assert(sizeof(struct account) == 9 * 8, "struct account");
 
-#define NO_LIMIT (~0ULL)
-
 /* Map `policies`, indexed by account, written by user space only. Limits are absolute values of `used`: to pass one is
- * to have counted more. A new period, a grant or a correction writes another value; nothing is read and written back. */
+ * to have counted more; all ones is none. A new period, a grant or a correction writes another value; nothing is read
+ * and written back. */
 enum policy_flag {
 	POLICY_BLOCKED = 1, /* by hand, whatever was used */
 	POLICY_EXEMPT = 2,  /* by hand: counted, but nothing is in the way, here or above */
@@ -108,13 +116,10 @@ _Static_assert(sizeof(struct policy) == 10 * 8 + 4 * 4, "struct policy");
  *
  * What they do come to is counted there, under ACCOUNT_TUNNELS; user space shares that out by these claims. */
 struct tunnelled {
-	__u64 down_bytes;
-	__u64 up_bytes;
-	__u64 down_packets;
-	__u64 up_packets;
+	struct counters claimed;
 	__u64 paced_until[2]; /* by enum direction, CLOCK_MONOTONIC in ns: when the pace allows what has passed */
 };
-_Static_assert(sizeof(struct tunnelled) == 6 * 8, "struct tunnelled");
+_Static_assert(sizeof(struct tunnelled) == 4 * 8 + 2 * 8, "struct tunnelled");
 
 /* Map `tunnel_ports`, written by user space only: which UDP and TCP packets of the router carry tunnels. The value says
  * nothing. */
@@ -154,16 +159,13 @@ struct flow_key {
 _Static_assert(sizeof(struct flow_key) == 16 + 16 + 2 + 2 + 1 + 3, "struct flow_key");
 
 struct flow {
-	__u64 down_bytes;
-	__u64 up_bytes;
-	__u64 down_packets;
-	__u64 up_packets;
+	struct counters moved;
 	__u64 first_seen; /* CLOCK_MONOTONIC_COARSE, ns */
 	__u64 last_seen;
 	__u32 account;
 	__u32 blocked; /* downloaded TCP segments of this flow that a limit stopped */
 };
-_Static_assert(sizeof(struct flow) == 6 * 8 + 4 + 4, "struct flow");
+_Static_assert(sizeof(struct flow) == 4 * 8 + 2 * 8 + 4 + 4, "struct flow");
 
 /* Map `fragments` (LRU): first fragment of a download -> account, for those that follow it. */
 struct fragment_key {

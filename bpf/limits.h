@@ -39,14 +39,15 @@ struct comparison {
 	u32 news;      /* enum announcement_kind of what is to be told, or 0 */
 };
 
-/* Whether the packet passes `limit`. It is announced once: for downloads by the packet that passes it; a refused upload
- * is taken off again, so that the next one passes the same limit anew, and the account remembers which it was. */
+/* Whether the packet passes `limit`, which is then to be announced, once: for downloads by the packet that passes it; a
+ * refused upload is taken off again, so that the next one passes the same limit anew, and the account remembers which it
+ * was. */
 ALWAYS_INLINE int passes(struct comparison *it, u64 before, u64 limit, enum direction direction)
 {
 	if (before + it->bytes <= limit)
 		return 0;
-	if (direction == UP ? it->account->refused_at != limit : before <= limit) {
-		it->account->refused_at = limit;
+	if (direction == UP ? it->account->announced_at != limit : before <= limit) {
+		it->account->announced_at = limit;
 		it->news = ANNOUNCE_LIMIT;
 	}
 	return 1;

@@ -130,15 +130,20 @@ ALWAYS_INLINE void waste(const struct verdict *verdict, u64 bytes)
 		__sync_fetch_and_add(&verdict->charged[0]->wasted_bytes, bytes);
 }
 
-ALWAYS_INLINE void charge_flow(struct flow *flow, enum direction direction, struct size size)
+ALWAYS_INLINE void add(struct counters *counters, enum direction direction, struct size size)
 {
 	if (direction == UP) {
-		__sync_fetch_and_add(&flow->up_bytes, size.bytes);
-		__sync_fetch_and_add(&flow->up_packets, size.packets);
+		__sync_fetch_and_add(&counters->up_bytes, size.bytes);
+		__sync_fetch_and_add(&counters->up_packets, size.packets);
 	} else {
-		__sync_fetch_and_add(&flow->down_bytes, size.bytes);
-		__sync_fetch_and_add(&flow->down_packets, size.packets);
+		__sync_fetch_and_add(&counters->down_bytes, size.bytes);
+		__sync_fetch_and_add(&counters->down_packets, size.packets);
 	}
+}
+
+ALWAYS_INLINE void charge_flow(struct flow *flow, enum direction direction, struct size size)
+{
+	add(&flow->moved, direction, size);
 	flow->last_seen = bpf_ktime_get_coarse_ns();
 }
 
@@ -174,8 +179,7 @@ ALWAYS_INLINE void learn(struct flow_key *key, u32 account, struct size size)
 		u64 now = bpf_ktime_get_coarse_ns();
 		struct flow flow = {
 			.account = account,
-			.up_bytes = size.bytes,
-			.up_packets = size.packets,
+			.moved = { .up_bytes = size.bytes, .up_packets = size.packets },
 			.first_seen = now,
 			.last_seen = now,
 		};
@@ -183,6 +187,17 @@ ALWAYS_INLINE void learn(struct flow_key *key, u32 account, struct size size)
 		if (flows.update(key, &flow) < 0)
 			count(REASON_FLOW_NOT_STORED, size.packets, size.bytes);
 	}
+}
+
+/* EtherType of an IP packet, whose header it finds; 0 for anything else. */
+ALWAYS_INLINE u16 ip_type(struct __sk_buff *skb, struct packet *packet)
+{
+	u16 type = ethertype(skb, &packet->network);
+
+	if (type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6)
+		return type;
+	count(REASON_NOT_IP, 1, skb->len);
+	return 0;
 }
 
 #include "reset.h"
@@ -194,15 +209,13 @@ ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 	struct packet packet = {};
 	struct verdict verdict;
 	struct size size;
-	u16 type = ethertype(skb, &packet.network);
+	u16 type = ip_type(skb, &packet);
 	u32 account;
 	int parsed;
 
-	if (type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6) {
-		count(REASON_NOT_IP, 1, skb->len);
+	if (!type)
 		return TC_ACT_UNSPEC;
-	}
-	parsed = parse(skb, type, UP, &packet);
+	parsed = has_headers(skb, type, UP, &packet);
 	account = sender(skb, &packet);
 	if (account == ACCOUNT_ROUTER && carries_tunnel(&packet))
 		account = ACCOUNT_TUNNELS;
@@ -306,16 +319,15 @@ ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 	struct packet packet = {};
 	struct verdict verdict;
 	struct size size;
-	u16 type = ethertype(skb, &packet.network);
+	u16 type;
 	int parsed;
 
 	if (is_looped_back(skb) || is_for_another(skb))
 		return TC_ACT_UNSPEC;
-	if (type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6) {
-		count(REASON_NOT_IP, 1, skb->len);
+	type = ip_type(skb, &packet);
+	if (!type)
 		return TC_ACT_UNSPEC;
-	}
-	parsed = parse(skb, type, DOWN, &packet);
+	parsed = has_headers(skb, type, DOWN, &packet);
 	size = measure(skb, link, &packet);
 	if (parsed)
 		to = receiver(skb, &packet, size);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Parsing helpers: they read the packet, write `struct packet`, and touch no map.
  *
- * Contract of all of them: offsets are relative to the network header, which is found by the kernel and not assumed
- * behind 14 bytes of Ethernet (raw-IP modems, VLANs). They return 0, or -1 when the packet ends too early.
+ * Offsets are relative to the network header, which is found by the kernel and not assumed behind 14 bytes of Ethernet
+ * (raw-IP modems, VLANs). `load`, `skip_...` and `parse_...` return 0, or -1 where the packet ends too early or is not
+ * what it says.
  */
 #pragma once
 
@@ -276,7 +277,7 @@ ALWAYS_INLINE int is_for_router(const struct packet *packet)
 }
 
 /* Whether all headers are there. What follows is the same for most of what they can say. */
-ALWAYS_INLINE int parse(struct __sk_buff *skb, __u16 type, enum direction direction, struct packet *packet)
+ALWAYS_INLINE int has_headers(struct __sk_buff *skb, __u16 type, enum direction direction, struct packet *packet)
 {
 	int parsed = parse_network(skb, type, direction, packet) == 0 && parse_transport(skb, direction, packet) == 0;
 

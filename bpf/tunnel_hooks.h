@@ -13,15 +13,8 @@ ALWAYS_INLINE void claim(u32 account, enum direction direction, struct size size
 {
 	struct tunnelled *claims = tunnelled.lookup(&account);
 
-	if (!claims)
-		return;
-	if (direction == UP) {
-		__sync_fetch_and_add(&claims->up_bytes, size.bytes);
-		__sync_fetch_and_add(&claims->up_packets, size.packets);
-	} else {
-		__sync_fetch_and_add(&claims->down_bytes, size.bytes);
-		__sync_fetch_and_add(&claims->down_packets, size.packets);
-	}
+	if (claims)
+		add(&claims->claimed, direction, size);
 }
 
 /* Whether the pace of who is throttled lets the packet pass. A queue would need a device of its own for each direction;
@@ -58,13 +51,13 @@ ALWAYS_INLINE int tunnel_out(struct __sk_buff *skb, struct link link)
 	struct packet packet = {};
 	struct verdict verdict;
 	struct size inside, size;
-	u16 type = ethertype(skb, &packet.network);
+	u16 type = ip_type(skb, &packet);
 	u32 account;
 	int parsed;
 
-	if (type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6)
+	if (!type)
 		return TC_ACT_UNSPEC;
-	parsed = parse(skb, type, UP, &packet);
+	parsed = has_headers(skb, type, UP, &packet);
 	inside = measure(skb, link, &packet);
 	size = wrapped(skb, &packet, inside);
 	account = known_or_router(sender(skb, &packet), size);
@@ -89,13 +82,16 @@ ALWAYS_INLINE int tunnel_in(struct __sk_buff *skb, struct link link)
 	struct packet packet = {};
 	struct verdict verdict;
 	struct size size;
-	u16 type = ethertype(skb, &packet.network);
+	u16 type;
 	u32 account;
 	int parsed;
 
-	if ((type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6) || is_looped_back(skb))
+	if (is_looped_back(skb))
 		return TC_ACT_UNSPEC;
-	parsed = parse(skb, type, DOWN, &packet);
+	type = ip_type(skb, &packet);
+	if (!type)
+		return TC_ACT_UNSPEC;
+	parsed = has_headers(skb, type, DOWN, &packet);
 	size = wrapped(skb, &packet, measure(skb, link, &packet));
 	if (parsed)
 		to = receiver(skb, &packet, size);

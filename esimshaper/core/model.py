@@ -161,9 +161,9 @@ class Reading:
     `boottime` is CLOCK_BOOTTIME in seconds. `owners` names each account that is in use, pseudo-clients included.
     `accounts` and `owners` have clients only; `budgets` has the accounts of groups and of everyone too, whose numbers
     are in `groups` and `everyone`. `free` are accounts that the next new clients will get. `wasted`: bytes billed, then
-    dropped by a block. `refused`: the limit, a value of the Budget, at which an upload was last refused. `queued`:
-    bytes of uploads that were given to a tc class of an account. `carrier` is the account of the `outer` packets of
-    `tunnels`; neither they nor the `inner` ones are in `accounts`, but `budgets` have the inner ones.
+    dropped by a block. `announced`: the limit, a value of the Budget, that the kernel last announced as passed.
+    `queued`: bytes of uploads that were given to a tc class of an account. `tunnels_account` is that of the `outer`
+    packets of `tunnels`; neither they nor the `inner` ones are in `accounts`, but `budgets` have the inner ones.
     """
 
     epoch: int
@@ -177,10 +177,10 @@ class Reading:
     wasted: Mapping[Account, int] = field(default_factory=dict)
     events: Mapping[Reason, Event] = field(default_factory=dict)
     tables: tuple[Table, ...] = ()
-    refused: Mapping[Account, int] = field(default_factory=dict)
+    announced: Mapping[Account, int] = field(default_factory=dict)
     queued: Mapping[Account, int] = field(default_factory=dict)
     tunnels: Tunnels = field(default_factory=Tunnels)
-    carrier: Account = ACCOUNT_UNATTRIBUTED
+    tunnels_account: Account = ACCOUNT_UNATTRIBUTED
 
 
 Usage = Mapping[ClientKey, Counters]

@@ -45,22 +45,22 @@ class Teller:
 
 
 def marked(
-    held: Iterable[Held], refused: Collection[tuple[str, Subject]], teller: Teller
+    held: Iterable[Held], passed: Collection[tuple[str, Subject]], teller: Teller
 ) -> tuple[tuple[Tally, ...], tuple[Notice, ...]]:
     """The tallies with warn marks and limits noted that were passed, and a Notice for each that has something new.
 
-    Of several marks at once the highest is told. `refused`: limits that the kernel refused a packet at.
+    Of several marks at once the highest is told. `passed`: limits that the kernel has seen a packet pass.
     """
     tallies, notices = [], []
     for each in held:
         quota, tally = each.quota, each.tally
-        reached = tally.reached or tally.used >= tally.allowed or (quota.name, tally.subject) in refused
-        passed = sum(1 for mark in quota.warn_at if mark + tally.granted <= tally.used)
+        reached = tally.reached or tally.used >= tally.allowed or (quota.name, tally.subject) in passed
+        marks = sum(1 for mark in quota.warn_at if mark + tally.granted <= tally.used)
         if reached and not tally.reached:
             notices.append(_reached(tally, teller))
-        elif passed > tally.warned and not reached:
+        elif marks > tally.warned and not reached:
             notices.append(_warning(tally, teller))
-        noted = (reached, max(passed, tally.warned))
+        noted = (reached, max(marks, tally.warned))
         changed = noted != (tally.reached, tally.warned)
         tallies.append(replace(tally, reached=noted[0], warned=noted[1]) if changed else tally)
     return tuple(tallies), tuple(notices)

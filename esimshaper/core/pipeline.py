@@ -238,7 +238,7 @@ def _cause(state: State, rules: Rules, at: clock.Moment, windows: Mapping[str, W
     untils = [*(each.until for each in standing.overrides), *(each.until for each in standing.grants)]
     ended = [until is not None and until <= at.time for until in untils]
     date = datetime.fromtimestamp(at.time, rules.zone).date()
-    who = (reading.epoch, reading.owners, reading.groups, reading.refused)
+    who = (reading.epoch, reading.owners, reading.groups, reading.announced)
     return (rules, *who, standing, windows, ended, date, at.settled)
 
 
@@ -277,12 +277,12 @@ def _limited(
     everybody = {**chains, **chain.chains(rules.names, rules.names, rules.groups)}  # also who was never here
     by_hand = chain.by_hand(everybody, overrides)
     held = tally.by_subject(rules.quotas, tallies)
-    place = policy.Place(accounts, reading.free, baseline.budgets, everybody, held, by_hand, reading.carrier)
-    refused = policy.refusals(place, reading.refused)
+    place = policy.Place(accounts, reading.free, baseline.budgets, everybody, held, by_hand, reading.tunnels_account)
+    passed = policy.passed(place, reading.announced)
 
     teller = notices.Teller(rules.names, at.time, rules.zone)
     anew = notices.renewals(tally.renewed(before.tallies, tallies), teller)
-    tallies, marked = notices.marked(tally.paired(rules.quotas, tallies), refused, teller)
+    tallies, marked = notices.marked(tally.paired(rules.quotas, tallies), passed, teller)
     place = replace(place, held=tally.by_subject(rules.quotas, tallies))
     stands = verdicts(chains, place.held, by_hand, at.time, rules.zone)
     levels, changed = notices.levels(before.levels, stands, teller)

@@ -2,7 +2,7 @@
 """Stage tallies -> policies: what the kernel is told, so that it holds every limit by itself. Pure.
 
 In: accounts with their budgets, chains, and how each subject is held. Out: a Policy for each account, which accounts
-are to be throttled to what, and which limits the kernel has refused packets at.
+are to be throttled to what, and which limits the kernel has seen packets pass.
 
 A limit is the count at which it ends: budget + allowed - used. What is used raises budget and used alike, so the value
 changes with grants, windows and settings only, and the kernel needs no word from us in between.
@@ -50,7 +50,7 @@ class Place:
 
     accounts: of clients, groups and everyone; free: those that have no client yet. budgets: as last read.
     chains: each subject and those above it. held: quotas and tallies of each. by_hand: the Override that counts.
-    carrier: the account of packets that carry tunnels, if there is one.
+    tunnels_account: the account of packets that carry tunnels, if there is one.
     """
 
     accounts: Mapping[Account, Subject]
@@ -59,7 +59,7 @@ class Place:
     chains: Mapping[Subject, Sequence[Subject]]
     held: Mapping[Subject, Sequence[Held]]
     by_hand: Mapping[Subject, Override]
-    carrier: Account = ACCOUNT_UNATTRIBUTED
+    tunnels_account: Account = ACCOUNT_UNATTRIBUTED
 
 
 def policies(place: Place) -> Policies:
@@ -72,8 +72,8 @@ def policies(place: Place) -> Policies:
         if budget not in prepared:
             prepared[budget] = _policy(place, numbers, account, STRANGER)
         told[account] = prepared[budget]
-    if place.carrier:
-        told[place.carrier] = _carrier_policy(place, numbers)
+    if place.tunnels_account:
+        told[place.tunnels_account] = _tunnels_policy(place, numbers)
     return told
 
 
@@ -136,13 +136,14 @@ def shaped(place: Place) -> tuple[Shaped, ...]:
     return tuple(Shaped(account, rate) for account, rate in rates if rate is not None)
 
 
-def refusals(place: Place, refused: Mapping[Account, int]) -> frozenset[tuple[str, Subject]]:
-    """Quota and subject of each limit that the kernel refused an upload at, where a smaller packet might still pass.
+def passed(place: Place, announced: Mapping[Account, int]) -> frozenset[tuple[str, Subject]]:
+    """Quota and subject of each limit that the kernel has announced as passed. A refused upload was taken off again, so
+    what is used may still be below it.
 
-    `refused`: the count that the limit ended at. It says nothing of a limit that was changed since.
+    `announced`: the count that the limit ended at. It says nothing of a limit that was changed since.
     """
     found = set()
-    for account, count in refused.items():
+    for account, count in announced.items():
         subject = place.accounts.get(account)
         for each in place.held.get(subject, ()) if subject else ():
             budget = place.budgets.get(account, _UNUSED)
@@ -167,7 +168,7 @@ def _policy(place: Place, numbers: Mapping[Subject, Account], account: Account, 
     )
 
 
-def _carrier_policy(place: Place, numbers: Mapping[Subject, Account]) -> Policy:
+def _tunnels_policy(place: Place, numbers: Mapping[Subject, Account]) -> Policy:
     """Who is in a tunnel was held to limits in it. Its packets stop when everyone is blocked, but for whom that was
     lifted by hand."""
     parent = numbers.get(EVERYONE, ACCOUNT_UNATTRIBUTED) if EVERYONE in place.held else ACCOUNT_UNATTRIBUTED

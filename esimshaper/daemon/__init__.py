@@ -100,7 +100,7 @@ def unload(config: Path) -> Unloaded:
         control = TrafficControl(pins.markers)
         cleanup.callback(control.close)
         removed = [*_stop_shaping(), *control.sweep(), *refusal.remove()]
-        book_last_bytes([reading for _, reading in last_readings(pins)], state_directory(), _policy(config))
+        book_last_bytes([reading for _, reading in last_readings(pins)], state_directory(), _rules(config))
         removed += [f"maps and programs {generation.name}" for generation in pins.generations()]
         pins.remove_all()
     return Unloaded(removed, _left(control))
@@ -153,7 +153,7 @@ def _in_words(failed: FailedOperation) -> Unusable:
     return explain(failure.operation, failure.errno, failure.detail)
 
 
-def _policy(config: Path) -> pipeline.Rules:
+def _rules(config: Path) -> pipeline.Rules:
     try:
         return rules_of(settings_file.load(config))
     except settings_file.SettingsError:

@@ -75,8 +75,8 @@ class Meter:
         self._owners_from: list[tuple[bytes, bytes]] | None = None
         self._owners_known: dict[Account, ClientKey] = {}
         self._parsed: dict[int, _Account] = {}
-        self.carrier = Account(self._maps["accounts"].max_entries - 1)
-        self.everyone = Account(self.carrier - 1 - layouts.GROUPS)
+        self.tunnels_account = Account(self._maps["accounts"].max_entries - 1)
+        self.everyone = Account(self.tunnels_account - 1 - layouts.GROUPS)
         self._built_in = {**PSEUDO_CLIENTS, Account(self.everyone - 1): OTHERS}
         self._has_tunnels = bool(self._maps["tunnel_ports"].count() or self._inner())  # else there is nothing to read
         self._programs = {pin.name: libbpf.open_pin(pin) for pin in programs.iterdir()} if programs else {}
@@ -107,7 +107,7 @@ class Meter:
         accounts: dict[Account, Counters] = {}
         budgets: dict[Account, Budget] = {}
         wasted: dict[Account, int] = {}
-        refused: dict[Account, int] = {}
+        announced: dict[Account, int] = {}
         queued: dict[Account, int] = {}
         for number, fields in enumerate(self._array("accounts", layouts.ACCOUNT)):
             if not any(fields):
@@ -115,8 +115,8 @@ class Meter:
             account, known = Account(number), self._parsed.get(number)
             if known is None or known.fields != fields:
                 known = self._parsed[number] = _parsed(fields)
-            *_, wasted_bytes, refused_at, queued_bytes = fields
-            if number == self.carrier:
+            *_, wasted_bytes, announced_at, queued_bytes = fields
+            if number == self.tunnels_account:
                 account, outer = ACCOUNT_ROUTER, known.counters
             else:
                 budgets[account] = known.budget
@@ -124,8 +124,8 @@ class Meter:
                 accounts[account] = known.counters
             if wasted_bytes:
                 wasted[account] = wasted.get(account, 0) + wasted_bytes
-            if refused_at:
-                refused[account] = refused_at
+            if announced_at:
+                announced[account] = announced_at
             if queued_bytes:
                 queued[account] = queued_bytes
         inner = self._inner() if self._has_tunnels else {}
@@ -145,10 +145,10 @@ class Meter:
             tuple(Account(n) for n in range(FIRST_CLIENT_ACCOUNT, self.everyone) if Account(n) not in owners),
             wasted,
             {Reason(number): Event(*fields) for number, fields in counted if any(fields)},
-            refused=refused,
+            announced=announced,
             queued=queued,
             tunnels=Tunnels(outer, inner),
-            carrier=self.carrier,
+            tunnels_account=self.tunnels_account,
         )
 
     def carry_tunnels(self, ports: Iterable[int]) -> None:
@@ -215,7 +215,7 @@ class Meter:
 
         Chosen before they are decoded: a full table has 65,536, a person looks at some tens.
         """
-        owners = self._owners() | {self.carrier: ROUTER}
+        owners = self._owners() | {self.tunnels_account: ROUTER}
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         number = 0
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The header is the contract: Python reads the same bytes and knows the same reasons. No root needed."""
 
+import dataclasses
 import re
 import struct
 import subprocess
@@ -15,13 +16,14 @@ from esimshaper.edge import compiler, layouts, meter
 BPF = Path(__file__).parents[2] / "bpf"
 HEADER = (BPF / "esimshaper.h").read_text()
 
+COUNTERS = tuple(field.name for field in dataclasses.fields(model.Counters))
 FIELDS = {
     "meta": (layouts.META, ("epoch", "schema", "mark_mask")),
     "account": (
         layouts.ACCOUNT,
         (
             *(f"used[{on}]" for on in range(3)),
-            *("up_bytes", "down_packets", "up_packets", "wasted_bytes", "refused_at", "queued_bytes"),
+            *("up_bytes", "down_packets", "up_packets", "wasted_bytes", "announced_at", "queued_bytes"),
         ),
     ),
     "policy": (
@@ -33,7 +35,7 @@ FIELDS = {
     ),
     "tunnelled": (
         layouts.TUNNELLED,
-        ("down_bytes", "up_bytes", "down_packets", "up_packets", "paced_until[0]", "paced_until[1]"),
+        (*(f"claimed.{each}" for each in COUNTERS), "paced_until[0]", "paced_until[1]"),
     ),
     "tunnel_port": (layouts.TUNNEL_PORT, ("port",)),
     "group_key": (layouts.GROUP_KEY, ("name",)),
@@ -42,7 +44,7 @@ FIELDS = {
     "flow_key": (layouts.FLOW_KEY, ("remote", "local", "remote_port", "local_port", "protocol")),
     "flow": (
         layouts.FLOW,
-        ("down_bytes", "up_bytes", "down_packets", "up_packets", "first_seen", "last_seen", "account", "blocked"),
+        (*(f"moved.{each}" for each in COUNTERS), "first_seen", "last_seen", "account", "blocked"),
     ),
     "fragment_key": (layouts.FRAGMENT_KEY, ("remote", "local", "id", "protocol")),
     "address_key": (layouts.ADDRESS_KEY, ("address",)),

@@ -74,7 +74,7 @@ def test_limits_of_a_client_are_exact_inside(tunnel: Bench) -> None:
 
 def test_limit_of_everyone_is_counted_outside_and_refuses_inside(tunnel: Bench) -> None:
     everyone = tunnel.meter.everyone
-    policies = {ALICE: Policy(parent=everyone), tunnel.meter.carrier: Policy(parent=everyone)}
+    policies = {ALICE: Policy(parent=everyone), tunnel.meter.tunnels_account: Policy(parent=everyone)}
     tunnel.meter.write_policies({**policies, everyone: Policy(block_at=Marks(both=CLAIM + 128))})
     assert inside(tunnel) == PASS
     assert everyone not in tunnel.read().budgets

@@ -156,7 +156,7 @@ def test_what_is_set_by_hand_is_saved_also_if_there_is_nothing_to_tell():
 def test_nobody_is_warned_of_a_limit_that_is_reached():
     router = Router(quota(warn_at=(480,)))
     router.tick(A=450)
-    router.reading = replace(router.reading, refused={A: 500})
+    router.reading = replace(router.reading, announced={A: 500})
     router.tick()
     told = list(router.told)
     router.tick(A=490)

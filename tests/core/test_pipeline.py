@@ -283,6 +283,6 @@ def test_when_nothing_moved_nobody_stands_otherwise_and_nothing_is_worked_out_ag
     assert quieter.outcome is still.outcome
     assert once_more.policies == again.policies != {}
     moved, _ = advance(
-        quieter, POLICY, NOW + 3, replace(seen(1005), reading=replace(seen(1005).reading, refused={A: 7}))
+        quieter, POLICY, NOW + 3, replace(seen(1005), reading=replace(seen(1005).reading, announced={A: 7}))
     )
     assert moved.outcome is not quieter.outcome

@@ -177,7 +177,7 @@ def test_shares_add_up_to_what_was_billed_and_budgets_to_the_shares(history):
         assert told.baseline.tunnels.inner.get(account, Counters()).total_bytes == size
 
 
-CARRIER = Account(200)
+TUNNELS = Account(200)
 
 
 def carried(router: Router, outer: int = 0, **claims: int) -> Router:
@@ -188,7 +188,7 @@ def carried(router: Router, outer: int = 0, **claims: int) -> Router:
         inner[account] = inner.get(account, Counters()) + Counters(0, size, 0, 1)
         budgets[account] = budgets.get(account, Budget()) - Budget(-size, 0, -size)
     following = Tunnels(now.outer + Counters(0, outer, 0, 1), inner)
-    router.reading = replace(reading, tunnels=following, budgets=budgets, carrier=CARRIER)
+    router.reading = replace(reading, tunnels=following, budgets=budgets, tunnels_account=TUNNELS)
     return router
 
 
@@ -209,12 +209,12 @@ def test_a_limit_in_a_tunnel_ends_at_what_it_came_to_outside():
 def test_packets_of_tunnels_stop_with_everyone_but_for_whom_that_was_lifted():
     router = Router(plan(limit=1000))
     told = carried(router).tick().policies
-    assert told[CARRIER] == Policy(parent=WHOLE)
+    assert told[TUNNELS] == Policy(parent=WHOLE)
     router.state = override(router.state, client(holding.ALICE), Manual.ALLOW)
-    assert router.tick().policies[CARRIER] == Policy(parent=WHOLE, exempt=True)
+    assert router.tick().policies[TUNNELS] == Policy(parent=WHOLE, exempt=True)
     router.state = override(router.state, client(holding.ALICE), None)
     router.state = override(router.state, EVERYONE, Manual.BLOCK)
-    assert router.tick().policies[CARRIER].blocked
+    assert router.tick().policies[TUNNELS].blocked
 
 
 def test_throttled_clients_have_a_pace_in_tunnels():

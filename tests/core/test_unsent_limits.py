@@ -73,7 +73,7 @@ def test_what_a_queue_in_common_dropped_is_not_held_against_the_group_nor_given_
 def test_a_limit_that_was_reached_by_dropped_bytes_is_not_reached():
     router = Flooded()
     router.upload(A, 6000, left=1000)
-    router.reading = replace(router.reading, refused={A: 5000})
+    router.reading = replace(router.reading, announced={A: 5000})
     router.tick()
     assert router.tally().used == 1000
     assert router.level() == "throttled"

@@ -107,10 +107,10 @@ def test_a_limit_that_only_refuses_large_uploads_any_more_is_reached():
     """A packet that does not fit is refused; smaller ones may never come, and what is used stays below."""
     router = Router(quota())
     router.tick(A=450)
-    router.reading = replace(router.reading, refused={A: 499})
+    router.reading = replace(router.reading, announced={A: 499})
     router.tick()
     assert router.level() == "open", "another limit than this one"
-    router.reading = replace(router.reading, refused={A: 500})
+    router.reading = replace(router.reading, announced={A: 500})
     router.tick()
     assert router.level() == "blocked"
     router.tick()
