@@ -158,14 +158,17 @@ struct flow_key {
 };
 _Static_assert(sizeof(struct flow_key) == 16 + 16 + 2 + 2 + 1 + 3, "struct flow_key");
 
+#define RESETS 8 /* see reset.h */
+
 struct flow {
 	struct counters moved;
 	__u64 first_seen; /* CLOCK_MONOTONIC_COARSE, ns */
 	__u64 last_seen;
 	__u32 account;
-	__u32 blocked; /* downloaded TCP segments of this flow that a limit stopped */
+	__u16 blocked; /* downloaded TCP segments that a limit stopped */
+	__u16 resets;  /* so many uploaded ones may still leave, as resets, when a limit stops them; RESETS at first */
 };
-_Static_assert(sizeof(struct flow) == 4 * 8 + 2 * 8 + 4 + 4, "struct flow");
+_Static_assert(sizeof(struct flow) == 4 * 8 + 2 * 8 + 4 + 2 + 2, "struct flow");
 
 /* Map `fragments` (LRU): first fragment of a download -> account, for those that follow it. */
 struct fragment_key {

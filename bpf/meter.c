@@ -179,6 +179,7 @@ ALWAYS_INLINE void learn(struct flow_key *key, u32 account, struct size size)
 		u64 now = bpf_ktime_get_coarse_ns();
 		struct flow flow = {
 			.account = account,
+			.resets = RESETS,
 			.moved = { .up_bytes = size.bytes, .up_packets = size.packets },
 			.first_seen = now,
 			.last_seen = now,

@@ -2,10 +2,11 @@
 /* A blocked TCP flow is ended, so that the other side stops sending what would be billed and wasted.
  *
  * The next segment of the flow is turned into a reset where it is, so its sequence number is the one that is expected
- * (RFC 9293, section 3.10.7). Upwards only a segment without data becomes one, and it is billed as what it is. Downwards
- * the first segment becomes a reset, which closes the client's socket. The second is let through as it is: no program is
- * there to get its data, and the client's kernel answers it with the reset that the other side needs. So are a few later
- * ones, in case that one was lost. Included by meter.c.
+ * (RFC 9293, section 3.10.7). Upwards only a segment without data becomes one, and it is billed as what it is; a flow that
+ * nobody has seen open has none, and others a few, so that no flood of them leaves. Downwards the first segment becomes a
+ * reset, which closes the client's socket. The second is let through as it is: no program is there to get its data, and
+ * the client's kernel answers it with the reset that the other side needs. So are a few later ones, in case that one was
+ * lost, and each may have its answer. Included by meter.c.
  */
 #pragma once
 
@@ -47,14 +48,21 @@ ALWAYS_INLINE int turn_into_reset(struct __sk_buff *skb, const struct segment *s
 	return bpf_skb_store_bytes(skb, segment->offset + 12, &word, sizeof(word), 0) == 0;
 }
 
-ALWAYS_INLINE int reset_upwards(struct __sk_buff *skb, struct link link, const struct packet *packet, struct size size)
+ALWAYS_INLINE int reset_upwards(struct __sk_buff *skb, struct link link, struct packet *packet, struct size size)
 {
 	struct segment segment;
+	struct flow *flow;
+	u16 left;
 
 	if (find_segment(skb, link, packet, &segment) < 0 || (segment.flags & (TCP_SYN | TCP_FIN)))
 		return 0;
 	if (size.bytes != packet->transport - packet->network + segment.header)
 		return 0;
+	flow = flows.lookup(&packet->key);
+	left = flow ? flow->resets : 0;
+	if (!left)
+		return 0;
+	flow->resets = left - 1;
 	return turn_into_reset(skb, &segment);
 }
 
@@ -69,16 +77,21 @@ ALWAYS_INLINE int reset_downwards(struct __sk_buff *skb, struct link link, struc
 	if (!flow)
 		return 0;
 	flow->blocked++;
-	return flow->blocked == 1 ? turn_into_reset(skb, &segment) : flow->blocked % REPEAT == 2;
+	if (flow->blocked == 1)
+		return turn_into_reset(skb, &segment);
+	if (flow->blocked % REPEAT != 2)
+		return 0;
+	flow->resets++;
+	return 1;
 }
 
-/* Whether a blocked upload is dropped; else it goes on as a reset of `length` bytes. It is taken off the budgets that it
- * was added to with `size`, which in a tunnel is what it would come to on the WAN. */
-ALWAYS_INLINE int drops_upload(struct __sk_buff *skb, struct link link, const struct packet *packet, int parsed,
+/* Whether a blocked upload is dropped, and so taken off the budgets; else it goes on as a reset, which is billed. It has
+ * `length` bytes; `size` is what it was added with, which in a tunnel is what it would come to on the WAN. */
+ALWAYS_INLINE int drops_upload(struct __sk_buff *skb, struct link link, struct packet *packet, int parsed,
 			       const struct verdict *verdict, struct size size, struct size length)
 {
-	refund(verdict, size.bytes);
 	if (!parsed || !reset_upwards(skb, link, packet, length)) {
+		refund(verdict, size.bytes);
 		count(REASON_UPLOAD_BLOCKED, size.packets, size.bytes);
 		return 1;
 	}

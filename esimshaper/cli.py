@@ -31,10 +31,10 @@ from esimshaper.cli_base import (
     show_document,
 )
 from esimshaper.core.model import Resolution, Unusable
+from esimshaper.core.units import MAX_ROWS
 
 DEFAULT_CONFIG = Path("/etc/esimshaper/esimshaper.yaml")
 DEFAULT_ROWS = {"5min": 24, "hour": 24, "day": 31, "month": 12}
-MAX_ROWS = 100_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

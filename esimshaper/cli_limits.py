@@ -4,10 +4,7 @@
 import argparse
 
 from esimshaper.cli_base import Verbs, add_json, add_socket, add_verb, command, fetch, show_document
-from esimshaper.core.units import parse_duration, parse_size
-
-MAX_BYTES = 1000 * 1000**4
-MAX_SECONDS = 366 * 86400
+from esimshaper.core.units import MAX_BYTES, MAX_SECONDS, parse_duration, parse_size
 
 _SUBJECT = "everyone, client/NAME or group/NAME; or the name, MAC or host name of a client alone"
 

@@ -9,12 +9,10 @@ What is set for a subject holds for all below it; what is set nearer counts more
 from collections.abc import Iterable, Mapping
 
 from esimshaper.core.limits import EVERYONE, STRANGER, UNKNOWN_GROUP, Override, Subject, SubjectKind
-from esimshaper.core.model import PSEUDO_CLIENTS, ClientKey
+from esimshaper.core.model import PSEUDO_KEYS, ClientKey
 
 Chain = tuple[Subject, ...]
 """A subject, then those above it."""
-
-_PSEUDO = frozenset(PSEUDO_CLIENTS.values())
 
 
 def chains(
@@ -34,7 +32,7 @@ def chains(
         found[group] = (group, EVERYONE)
     for client in clients:
         subject = Subject(SubjectKind.CLIENT, client)
-        listed = client in names or client in _PSEUDO
+        listed = client in names or client in PSEUDO_KEYS
         group_name = groups.get(client, "" if listed else UNKNOWN_GROUP)
         found[subject] = (subject, *_group(group_name), EVERYONE)
     found[STRANGER] = (STRANGER, *_group(UNKNOWN_GROUP), EVERYONE)

@@ -26,12 +26,12 @@ class Moment(NamedTuple):
 
 def moment(baseline: Baseline | None, boottime: float, wall: float, *, trusted: bool) -> Moment:
     """What time it is at `boottime` (CLOCK_BOOTTIME in seconds), when the wall clock says `wall` (Unix seconds)."""
-    known = baseline is not None and baseline.time > 0
+    last = baseline if baseline and baseline.time > 0 else None
     if trusted:
-        return Moment(wall, sure=True, settled=not known or baseline is None or baseline.clock_sure)
-    if baseline is None or not known:
+        return Moment(wall, sure=True, settled=last is None or last.clock_sure)
+    if last is None:
         return Moment(wall, sure=False)
-    return Moment(baseline.time + _passed(baseline.boottime, boottime), baseline.clock_sure)
+    return Moment(last.time + _passed(last.boottime, boottime), last.clock_sure)
 
 
 def _passed(before: float, boottime: float) -> float:

@@ -12,15 +12,20 @@ from datetime import tzinfo
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
-from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, Account, ClientKey
+from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, Account, Budget, ClientKey
 
 
 class Direction(StrEnum):
-    """Which bytes a quota counts; the value is the word of the configuration."""
+    """Which bytes a quota counts; the value is the word of the configuration, and the field of Budget and Marks."""
 
     BOTH = "both"
     DOWNLOAD = "download"
     UPLOAD = "upload"
+
+    def of(self, counts: "Budget | Marks") -> int:
+        """The one of them that is meant."""
+        count: int = getattr(counts, self.value)
+        return count
 
 
 class SubjectKind(StrEnum):
@@ -41,6 +46,12 @@ class Subject(NamedTuple):
 
     kind: SubjectKind
     id: str = ""
+
+    def written(self, label: str = "") -> str:
+        """As in `for` of the configuration; `label` is what a client is called."""
+        if self.kind is SubjectKind.CLIENT:
+            return f"{self.kind.value}/{label}"
+        return f"{self.kind.value}/{self.id}" if self.kind is SubjectKind.GROUP else self.kind.value
 
 
 EVERYONE = Subject(SubjectKind.EVERYONE)

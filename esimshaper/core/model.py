@@ -29,7 +29,8 @@ ACCOUNT_UNATTRIBUTED = Account(0)
 ACCOUNT_ROUTER = Account(1)
 FIRST_CLIENT_ACCOUNT = Account(2)
 PSEUDO_CLIENTS: Mapping[Account, ClientKey] = {ACCOUNT_UNATTRIBUTED: UNATTRIBUTED, ACCOUNT_ROUTER: ROUTER}
-BUILT_IN_CLIENTS = frozenset({*PSEUDO_CLIENTS.values(), OTHERS})
+PSEUDO_KEYS = frozenset(PSEUDO_CLIENTS.values())
+BUILT_IN_CLIENTS = PSEUDO_KEYS | {OTHERS}
 """Clients that are no single device. The account of OTHERS is the last one that a mark can number."""
 
 
@@ -107,6 +108,9 @@ class Counters:
         return self.down_bytes + self.up_bytes
 
 
+NOTHING = Counters()
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """What the kernel compares with limits: absolute counts since the maps were made, one for each Direction.
@@ -120,8 +124,14 @@ class Budget:
     download: int = 0
     upload: int = 0
 
+    def __add__(self, other: "Budget") -> "Budget":
+        return Budget(self.both + other.both, self.download + other.download, self.upload + other.upload)
+
     def __sub__(self, other: "Budget") -> "Budget":
         return Budget(self.both - other.both, self.download - other.download, self.upload - other.upload)
+
+
+UNUSED = Budget()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from esimshaper.core.model import PSEUDO_CLIENTS, ClientKey, Identity, Lease, Neighbour
+from esimshaper.core.model import PSEUDO_KEYS, ClientKey, Identity, Lease, Neighbour
 
 MAX_HOSTNAME = 63
 """Characters; one label of a domain name (RFC 1035, 2.3.4)."""
@@ -18,7 +18,6 @@ MAX_ADDRESSES = 16
 """Per client: a device may make itself any number of IPv6 addresses."""
 
 _NO_END = datetime.max.replace(tzinfo=UTC)
-_PSEUDO = frozenset(PSEUDO_CLIENTS.values())
 
 
 def identities(
@@ -36,7 +35,7 @@ def identities(
     addresses = _addresses(leases, neighbours)
 
     def identity(client: ClientKey) -> Identity:
-        if client in _PSEUDO:
+        if client in PSEUDO_KEYS:
             return Identity(client)
         before = known.get(client)
         hostname = hostnames.get(client) or (before.hostname if before else "")

@@ -19,10 +19,8 @@ from esimshaper.core.limits import (
     Tally,
     Verdict,
 )
-from esimshaper.core.model import PSEUDO_CLIENTS, ClientKey
+from esimshaper.core.model import PSEUDO_KEYS, ClientKey
 from esimshaper.core.units import format_moment, format_size
-
-_PSEUDO = frozenset(PSEUDO_CLIENTS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,9 @@ def levels(
     before: Mapping[ClientKey, Level], verdicts: Mapping[Subject, Verdict], teller: Teller
 ) -> tuple[Mapping[ClientKey, Level], tuple[Notice, ...]]:
     """The levels of all clients that are not open, and a Notice for each whose level is another than `before`."""
-    clients = {ClientKey(s.id): v for s, v in verdicts.items() if s.kind is SubjectKind.CLIENT and s.id not in _PSEUDO}
+    clients = {
+        ClientKey(s.id): v for s, v in verdicts.items() if s.kind is SubjectKind.CLIENT and s.id not in PSEUDO_KEYS
+    }
     changed = {key: verdict for key, verdict in clients.items() if verdict.level is not before.get(key, Level.OPEN)}
     now = {key: verdict.level for key, verdict in clients.items() if verdict.level is not Level.OPEN}
     return now, tuple(_state(key, changed[key], teller) for key in sorted(changed))

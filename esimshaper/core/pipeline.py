@@ -2,7 +2,7 @@
 """The line that every byte takes, stage by stage; the only module that knows all stages. Pure.
 
     clock -> the time that counts
-    reading -> usage (tunnels shared out, less what did not leave) -> ledger -> (saved in history)
+    reading -> usage (tunnels shared out, less what did not leave) -> rates, ledger -> (saved in history)
     reading -> (tunnels shared out, less what our queues dropped) -> tallies in windows -> notices, verdicts, policies
         -> (kernel)
 
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 
-from esimshaper.core import chain, clock, ledger, notices, policy, tally, tunnels, unsent
+from esimshaper.core import chain, clock, ledger, notices, policy, rates, tally, tunnels, unsent
 from esimshaper.core.limits import (
     STRANGER,
     Manual,
@@ -30,17 +30,20 @@ from esimshaper.core.limits import (
     Tally,
     Window,
 )
-from esimshaper.core.model import Account, Budget, ClientKey, Counters, Identity, Observation, Reading, Unusable, Usage
+from esimshaper.core.model import (
+    Account,
+    Budget,
+    ClientKey,
+    Identity,
+    Observation,
+    Reading,
+    Unusable,
+)
 from esimshaper.core.naming import identities
 from esimshaper.core.period import window
-from esimshaper.core.state import Baseline, Booking, Outcome, State
+from esimshaper.core.state import Baseline, Booking, Outcome, State, comparable
 from esimshaper.core.usage import baseline_after, budgets_between, losers, unread_seconds, usage_between
 from esimshaper.core.verdict import verdicts
-
-NOTHING = Counters()
-
-RATE_SECONDS = 0.9
-"""Just below a tick, so that each regular tick has new rates."""
 
 SAVE_SECONDS = 60
 SAVE_BYTES = 5_000_000
@@ -67,7 +70,7 @@ def advance(state: State, rules: Rules, now: float, seen: Observation) -> tuple[
     """One tick: from what was known and what is seen to what is known now. `now` is the wall clock, in Unix seconds."""
     reading = seen.reading
     at = clock.moment(state.baseline, reading.boottime, now, trusted=seen.clock_trusted)
-    new_maps = state.baseline is None or state.baseline.epoch != reading.epoch
+    new_maps = comparable(state.baseline, reading) is None
     budgets = budgets_between(state.baseline, reading)
     shares = tunnels.shares(state.baseline, state.reading, reading)
     following, outcome = _counted(state, rules, at, seen, shares), Outcome()
@@ -191,7 +194,7 @@ def _counted(state: State, rules: Rules, at: clock.Moment, seen: Observation, sh
     )
     names = ({*reading.owners.values(), *baseline.totals}, rules.names, seen.leases, seen.neighbours)
     return replace(
-        _rated(state, usage, reading.boottime, new_maps=before is None or before.epoch != reading.epoch),
+        rates.rated(state, usage, reading.boottime, new_maps=comparable(before, reading) is None),
         baseline=baseline,
         identities=state.identities if names == state.named_from else identities(*names, known=state.identities),
         named_from=names,
@@ -373,24 +376,3 @@ def _booking(state: State, rules: Rules) -> Booking:
 def _with_pending(state: State, pending: ledger.Book) -> State:
     unsaved = ledger.sum_bytes(entry.counters for entry in pending.values())
     return replace(state, pending=pending, unsaved_bytes=unsaved)
-
-
-def _rated(state: State, usage: Usage, boottime: float, *, new_maps: bool) -> State:
-    """`state` with the rates that `usage` brings, once RATE_SECONDS are full."""
-    if new_maps:
-        return replace(state, rates={}, rated_at=boottime, unrated={})
-    moved = {key: state.unrated.get(key, NOTHING) + usage.get(key, NOTHING) for key in (*state.unrated, *usage)}
-    seconds = boottime - state.rated_at
-    if seconds < RATE_SECONDS:
-        return replace(state, unrated=moved)
-    rates = {client: _per_second(counters, seconds) for client, counters in moved.items() if counters}
-    return replace(state, rates=rates, rated_at=boottime, unrated={})
-
-
-def _per_second(moved: Counters, seconds: float) -> Counters:
-    return Counters(
-        round(moved.down_bytes / seconds),
-        round(moved.up_bytes / seconds),
-        round(moved.down_packets / seconds),
-        round(moved.up_packets / seconds),
-    )

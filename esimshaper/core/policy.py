@@ -31,13 +31,10 @@ from esimshaper.core.limits import (
     Tally,
     Window,
 )
-from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, PSEUDO_CLIENTS, Account, Budget, ClientKey
-
-_UNUSED = Budget()
-_FIELDS = {Direction.BOTH: "both", Direction.DOWNLOAD: "download", Direction.UPLOAD: "upload"}
+from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, PSEUDO_KEYS, UNUSED, Account, Budget, ClientKey
 
 _EACH = Subject(SubjectKind.EACH_CLIENT)
-_PSEUDO = frozenset(Subject(SubjectKind.CLIENT, key) for key in PSEUDO_CLIENTS.values())
+_PSEUDO = frozenset(Subject(SubjectKind.CLIENT, key) for key in PSEUDO_KEYS)
 
 Policies = Mapping[Account, Policy]
 Ends = Sequence[tuple[Direction, int]]
@@ -68,7 +65,7 @@ def policies(place: Place) -> Policies:
     told = {account: _policy(place, numbers, account, subject) for account, subject in place.accounts.items()}
     prepared: dict[Budget, Policy] = {}
     for account in place.free:
-        budget = place.budgets.get(account, _UNUSED)
+        budget = place.budgets.get(account, UNUSED)
         if budget not in prepared:
             prepared[budget] = _policy(place, numbers, account, STRANGER)
         told[account] = prepared[budget]
@@ -100,7 +97,7 @@ def _ends(quotas: Iterable[Quota], subject: Subject, told: Policy) -> Iterator[t
     for quota, place in zip(own, places, strict=True):
         marks = {ActionKind.BLOCK: told.block_at, ActionKind.THROTTLE: told.throttle_at}.get(place[0], NO_MARKS)
         if places.count(place) == 1:
-            yield quota, getattr(marks, _FIELDS[quota.direction])
+            yield quota, quota.direction.of(marks)
 
 
 def new_clients(place: Place, absent: Iterable[ClientKey], listed: Collection[ClientKey]) -> tuple[ClientKey, ...]:
@@ -146,14 +143,14 @@ def passed(place: Place, announced: Mapping[Account, int]) -> frozenset[tuple[st
     for account, count in announced.items():
         subject = place.accounts.get(account)
         for each in place.held.get(subject, ()) if subject else ():
-            budget = place.budgets.get(account, _UNUSED)
+            budget = place.budgets.get(account, UNUSED)
             if _end(each, budget, each.tally.allowed) == count:
                 found.add((each.quota.name, each.tally.subject))
     return frozenset(found)
 
 
 def _policy(place: Place, numbers: Mapping[Subject, Account], account: Account, subject: Subject) -> Policy:
-    budget = place.budgets.get(account, _UNUSED)
+    budget = place.budgets.get(account, UNUSED)
     held = place.held.get(subject, ())
     override = place.by_hand.get(subject)
     rate = _rate(held)
@@ -202,19 +199,14 @@ def _warnings(held: Held, budget: Budget) -> Ends:
 
 def _end(held: Held, budget: Budget, amount: int) -> int:
     """The count at which `amount` bytes of the quota are used up."""
-    count: int = getattr(budget, _FIELDS[held.quota.direction])
-    return max(0, count + amount - held.tally.used)
+    return max(0, held.quota.direction.of(budget) + amount - held.tally.used)
 
 
 def _marks(ends: Ends) -> Marks:
     """The first of `ends` in each direction."""
     if not ends:
         return NO_MARKS
-    first = {name: min((end for to, end in ends if to is direction), default=NO_LIMIT) for direction, name in _ITEMS}
-    return Marks(**first)
-
-
-_ITEMS = tuple(_FIELDS.items())
+    return Marks(**{each.value: min((end for to, end in ends if to is each), default=NO_LIMIT) for each in Direction})
 
 
 def _rate(held: Iterable[Held]) -> int | None:

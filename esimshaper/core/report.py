@@ -42,6 +42,7 @@ from datetime import datetime
 from esimshaper.core.limits import Subject, SubjectKind
 from esimshaper.core.model import (
     BUILT_IN_CLIENTS,
+    NOTHING,
     UNATTRIBUTED_REASONS,
     Attachment,
     Bucket,
@@ -66,7 +67,6 @@ from esimshaper.core.units import format_size
 
 TOP_CLIENTS = 5
 WAN_HOOKS = (Hook.WAN_INGRESS, Hook.WAN_EGRESS)
-NOTHING = Counters()
 LEAST_ASTRAY = 1_000_000
 """Bytes; a tunnel that does not answer yet takes less."""
 

@@ -15,7 +15,7 @@ from esimshaper.core.report_quotas import held, limit_of, used_of
 from esimshaper.core.report_subjects import subject_label
 from esimshaper.core.report_words import Facts, identity
 from esimshaper.core.state import State
-from esimshaper.core.units import format_size
+from esimshaper.core.units import format_names, format_size
 
 NAMED = 4
 """So many are named; of the others only the number is told."""
@@ -36,7 +36,7 @@ def troubles(state: State, facts: Facts, limits: Iterable[str] = ()) -> str:
 def limited(state: State, facts: Facts) -> str:
     """Who is slowed down or has no way out now; empty if nobody."""
     return "; ".join(
-        f"{level.value}: {_several(names)}"
+        f"{level.value}: {format_names(names, NAMED)}"
         for level in (Level.THROTTLED, Level.BLOCKED)
         if (names := _those(state, facts, level))
     )
@@ -66,8 +66,3 @@ def _those(state: State, facts: Facts, level: Level) -> list[str]:
     return sorted(
         identity(state, ClientKey(each.id), facts).label for each in clients if each.kind is SubjectKind.CLIENT
     )
-
-
-def _several(names: list[str]) -> str:
-    rest = len(names) - NAMED
-    return ", ".join(names) if rest <= 1 else f"{', '.join(names[:NAMED])} and {rest} more"

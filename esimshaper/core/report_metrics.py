@@ -9,15 +9,13 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from esimshaper.core.limits import Level, Subject, SubjectKind, Verdict
-from esimshaper.core.model import Counters, Event, Metric, MetricType, Reason
+from esimshaper.core.model import NOTHING, Counters, Event, Metric, MetricType, Reason
 from esimshaper.core.report_quotas import held, limit_of, used_of
 from esimshaper.core.report_subjects import subject_label
 from esimshaper.core.report_words import Facts, identity, known_keys, mac, wasted
 from esimshaper.core.state import State
 
 Samples = Mapping[tuple[str, ...], float]
-
-NOTHING = Counters()
 
 
 def metrics(state: State, facts: Facts) -> tuple[Metric, ...]:

@@ -11,11 +11,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from esimshaper.core.limits import EVERYONE, UNKNOWN_GROUP, Subject, SubjectKind
-from esimshaper.core.model import PSEUDO_CLIENTS, ClientKey
+from esimshaper.core.model import PSEUDO_KEYS, ClientKey
 from esimshaper.core.report_words import Document, Facts, identity, known_keys, new_document
 from esimshaper.core.state import State
-
-_PSEUDO = frozenset(PSEUDO_CLIENTS.values())
 
 
 def find_clients(state: State, text: str, facts: Facts) -> tuple[ClientKey, ...]:
@@ -37,9 +35,8 @@ def find_clients(state: State, text: str, facts: Facts) -> tuple[ClientKey, ...]
 
 def subject_label(state: State, subject: Subject, facts: Facts) -> str:
     """As in `for` of the configuration, and as the label `subject` of metrics: client/NAME, or client/MAC."""
-    if subject.kind is SubjectKind.CLIENT:
-        return f"client/{identity(state, ClientKey(subject.id), facts).label}"
-    return f"group/{subject.id}" if subject.kind is SubjectKind.GROUP else subject.kind.value
+    client = subject.kind is SubjectKind.CLIENT
+    return subject.written(identity(state, ClientKey(subject.id), facts).label if client else "")
 
 
 def subjects_document(state: State, facts: Facts) -> Document:
@@ -69,7 +66,7 @@ def find_subject(state: State, text: str, facts: Facts) -> Subject:
         raise ValueError(f"`{text}` may be {' or '.join(f'client/{key}' for key in found)}; name one of them")
     if not found:
         raise ValueError(f"there is no client, group or host `{text}`; {_advice(state, text, facts)}")
-    if found[0] in _PSEUDO:
+    if found[0] in PSEUDO_KEYS:
         raise ValueError(f"{found[0]} is not a device that can be limited")
     return Subject(SubjectKind.CLIENT, found[0])
 
@@ -79,7 +76,7 @@ def _groups(facts: Facts) -> set[str]:
 
 
 def _limitable(state: State, facts: Facts) -> set[ClientKey]:
-    return {*known_keys(state), *facts.names} - _PSEUDO
+    return {*known_keys(state), *facts.names} - PSEUDO_KEYS
 
 
 def _advice(state: State, text: str, facts: Facts) -> str:

@@ -13,11 +13,11 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from esimshaper.core.limits import Action, ActionKind, Period, Quota, Subject, SubjectKind
+from esimshaper.core.limits import Action, ActionKind, Period, Quota, Subject
 from esimshaper.core.model import ClientKey
 from esimshaper.core.settings import Client, Listen, Settings, Tunnel
 from esimshaper.core.settings_problem import Problem
-from esimshaper.core.units import format_rate, format_size
+from esimshaper.core.units import format_endpoint, format_rate, format_size
 
 _LISTS = ("clients", "quotas")
 _NONE = "none"
@@ -69,7 +69,7 @@ def _written(name: str, value: object) -> str:
     if isinstance(value, Tunnel):
         return f"{value.interface} with port {value.port}"
     if isinstance(value, Listen):
-        return f"[{value.address}]:{value.port}" if ":" in value.address else f"{value.address}:{value.port}"
+        return format_endpoint(value.address, value.port)
     if isinstance(value, tuple):
         return ", ".join(_written(name, each) for each in value)
     if isinstance(value, bool):
@@ -142,9 +142,7 @@ def _sizes(old: Sequence[int], new: Sequence[int]) -> tuple[str, str]:
 
 
 def _subject(subject: Subject, names: Names) -> str:
-    if subject.kind is SubjectKind.CLIENT:
-        return f"client/{names.get(ClientKey(subject.id), subject.id)}"
-    return f"group/{subject.id}" if subject.kind is SubjectKind.GROUP else subject.kind.value
+    return subject.written(names.get(ClientKey(subject.id), subject.id))
 
 
 def _period(period: Period) -> str:

@@ -22,11 +22,10 @@ from esimshaper.core.limits import (
 )
 from esimshaper.core.model import ClientKey
 from esimshaper.core.settings_problem import Path, Problem
-from esimshaper.core.units import format_size, parse_rate, parse_size
+from esimshaper.core.units import MAX_BYTES, format_size, parse_rate, parse_size
 
 MAX_QUOTAS = 64
 MAX_GROUPS = 31  # the kernel has room for one more: group/unknown
-_MAX_SIZE = 1000 * 1000**4
 _RATES = range(8_000, 10 * 1000**3 + 1)
 _YEARS = range(2000, 2101)
 _GROUP_BYTES = 32  # of struct group_key in bpf/esimshaper.h
@@ -221,8 +220,8 @@ def _amount_problems(path: Path, quota: Mapping[str, Any]) -> Iterator[Problem]:
         except ValueError as error:
             yield Problem((*path, key), str(error), "Write whole bytes, for example 500MB or 1.5GB.")
             continue
-        if not least <= size <= _MAX_SIZE:
-            message = f"`{quota[key]}` is not between {least}B and {_MAX_SIZE // 1000**4}TB"
+        if not least <= size <= MAX_BYTES:
+            message = f"`{quota[key]}` is not between {least}B and {MAX_BYTES // 1000**4}TB"
             yield Problem((*path, key), message, "Check the number and its unit.")
         elif key == "limit":
             limit = size

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from esimshaper.core.limits import Notice, Policy, Shaped, Standing, Subject, Verdict
 from esimshaper.core.model import (
@@ -61,6 +62,14 @@ class Baseline:
     standing: Standing = field(default_factory=Standing)
     unsent: Mapping[Account, Unsent] = field(default_factory=dict)
     tunnels: Tunnels = field(default_factory=Tunnels)
+
+
+Earlier = TypeVar("Earlier", Baseline, Reading)
+
+
+def comparable(before: Earlier | None, reading: Reading) -> Earlier | None:
+    """`before`, if the counters of `reading` go on from its own; None if there is none, or the maps were made anew."""
+    return before if before is not None and before.epoch == reading.epoch else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from esimshaper.core.limits import (
     EVERYONE,
     STRANGER,
-    Direction,
     Grant,
     Held,
     Quota,
@@ -23,13 +22,8 @@ from esimshaper.core.limits import (
     Tally,
     Window,
 )
-from esimshaper.core.model import PSEUDO_CLIENTS, Account, Budget, ClientKey, Reading, Unusable
-
-_PSEUDO = frozenset(PSEUDO_CLIENTS.values())
-_UNUSED = Budget()
-
-MAX_GRANTED = 10**15
-"""Bytes on top of a limit: 1000 TB, which is also the largest limit. Their sums fit wherever they are written."""
+from esimshaper.core.model import PSEUDO_KEYS, UNUSED, Account, Budget, ClientKey, Reading, Unusable
+from esimshaper.core.units import MAX_BYTES
 
 Key = tuple[str, Subject]
 """Of a tally: name of the quota, and subject."""
@@ -64,14 +58,14 @@ def moved_by_subject(moved: Mapping[Account, Budget], subjects: Mapping[Account,
     for account, budget in moved.items():
         if account in subjects:
             subject = subjects[account]
-            sums[subject] = _sum(sums[subject], budget) if subject in sums else budget
+            sums[subject] = sums[subject] + budget if subject in sums else budget
     return sums
 
 
 def tallied(before: Iterable[Tally], quotas: Sequence[Quota], turn: Turn) -> tuple[Tally, ...]:
     """The tallies of now, in the order of the quotas. Those of quotas that are gone are gone too."""
     known = {(tally.quota, tally.subject): tally for tally in before}
-    clients = frozenset(turn.clients) - _PSEUDO
+    clients = frozenset(turn.clients) - PSEUDO_KEYS
     return tuple(
         _tallied(known.get((quota.name, subject)), quota, subject, turn)
         for quota in quotas
@@ -111,8 +105,8 @@ def granted(
     following, grants = [], []
     for tally in tallies:
         own = tally.subject == subject
-        if own and tally.granted + size > MAX_GRANTED:
-            sentence = f"no more than 1000 TB can be granted on {tally.quota} in one period"
+        if own and tally.granted + size > MAX_BYTES:
+            sentence = f"no more than {MAX_BYTES // 1000**4} TB can be granted on {tally.quota} in one period"
             raise Unusable(sentence, "`esimshaper allow` lifts all limits.")
         following.append(replace(tally, granted=tally.granted + size) if own else tally)
         if own and until is not None and until < tally.window.end:
@@ -135,13 +129,6 @@ def ended(tallies: Iterable[Tally], grants: Iterable[Grant], now: float) -> tupl
     return list(live.values()), tuple(going_on)
 
 
-def amount(budget: Budget, direction: Direction) -> int:
-    """The one of its counts that `direction` means."""
-    if direction is Direction.BOTH:
-        return budget.both
-    return budget.download if direction is Direction.DOWNLOAD else budget.upload
-
-
 def _subjects(quota: Quota, clients: frozenset[ClientKey], known: Mapping[Key, Tally], turn: Turn) -> Sequence[Subject]:
     """Who the quota is for. A client that is gone stays while its window lasts, or until its limit is taken back."""
     if quota.subject.kind is not SubjectKind.EACH_CLIENT:
@@ -158,7 +145,7 @@ def _subjects(quota: Quota, clients: frozenset[ClientKey], known: Mapping[Key, T
 
 def _tallied(before: Tally | None, quota: Quota, subject: Subject, turn: Turn) -> Tally:
     window = turn.windows[quota.name]
-    moved = amount(turn.moved.get(subject, _UNUSED), quota.direction)
+    moved = quota.direction.of(turn.moved.get(subject, UNUSED))
     if before is None:
         first = quota.used if quota.subject == subject else 0
         return Tally(quota.name, subject, window, used=first + moved, allowed=quota.limit)
@@ -205,7 +192,3 @@ def _held_to(tally: Tally, quota: Quota) -> Tally:
     if (allowed, warned, reached) == (tally.allowed, tally.warned, tally.reached):
         return tally
     return replace(tally, allowed=allowed, warned=warned, reached=reached)
-
-
-def _sum(one: Budget, other: Budget) -> Budget:
-    return Budget(one.both + other.both, one.download + other.download, one.upload + other.upload)

@@ -15,15 +15,25 @@ Bytes wait unbooked for a reading at most, on both sides of the bill, so sums ho
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from esimshaper.core.limits import EVERYONE, Subject
-from esimshaper.core.model import ACCOUNT_ROUTER, Account, Budget, ClientKey, Counters, Reading, Tunnels, Usage
-from esimshaper.core.state import Baseline
+from esimshaper.core.model import (
+    ACCOUNT_ROUTER,
+    NOTHING,
+    UNUSED,
+    Account,
+    Budget,
+    ClientKey,
+    Counters,
+    Reading,
+    Tunnels,
+    Usage,
+)
+from esimshaper.core.state import Baseline, comparable
+from esimshaper.core.units import in_proportion
 
-NOTHING = Counters()
-UNUSED = Budget()
-
+COUNTS = tuple(field.name for field in fields(Counters))
 MOST_EXTRA = 25
 """Percent of what is claimed that may come on top of it: packets lost before they came out, handshakes, other tunnels
 that add more. There is no more of that; but other packets of the router may use the tunnel's port."""
@@ -45,21 +55,18 @@ class Shares:
 
 def shares(baseline: Baseline | None, last: Reading | None, reading: Reading) -> Shares:
     """Shares out what is not booked yet in `baseline`. `last`: the reading before, if it is known."""
-    booked = baseline.tunnels if baseline and baseline.epoch == reading.epoch else Tunnels()
+    before, seen_before = comparable(baseline, reading), comparable(last, reading)
+    booked = before.tunnels if before else Tunnels()
     if reading.tunnels == booked:
         return Shares(booked=booked)
-    seen = last.tunnels if last and last.epoch == reading.epoch else booked
-    down_bytes = _shared("down_bytes", booked, seen, reading.tunnels)
-    up_bytes = _shared("up_bytes", booked, seen, reading.tunnels)
-    down_packets = _shared("down_packets", booked, seen, reading.tunnels)
-    up_packets = _shared("up_packets", booked, seen, reading.tunnels)
-    fields = (down_bytes, up_bytes, down_packets, up_packets)
+    seen = seen_before.tunnels if seen_before else booked
+    shared = [_shared(name, booked, seen, reading.tunnels) for name in COUNTS]
     following = Tunnels(
-        Counters(*(each.outer for each in fields)),
-        {account: Counters(*(each.inner.get(account, 0) for each in fields)) for account in reading.tunnels.inner},
+        Counters(*(each.outer for each in shared)),
+        {account: Counters(*(each.inner.get(account, 0) for each in shared)) for account in reading.tunnels.inner},
     )
     given = {
-        account: Counters(*(each.given.get(account, 0) for each in fields))
+        account: Counters(*(each.given.get(account, 0) for each in shared))
         for account in {ACCOUNT_ROUTER: 0, **reading.tunnels.inner}
     }
     corrections = {
@@ -90,7 +97,7 @@ def corrected(
     for subject, more in corrections.items():
         for each in chains.get(subject, (subject,)):
             if each != EVERYONE:
-                following[each] = following.get(each, UNUSED) - (UNUSED - more)
+                following[each] = following.get(each, UNUSED) + more
     return following
 
 
@@ -114,10 +121,10 @@ def _shared(name: str, booked: Tunnels, seen: Tunnels, now: Tunnels) -> _Shared:
         for of in (now, seen)
     )
     claimed = sum(claims.values())
-    satisfied = claims if outer >= claimed else _in_proportion(outer, claims)
+    satisfied = claims if outer >= claimed else in_proportion(outer, claims)
     unclaimed = min(old, max(0, outer - claimed))
     extra = min(unclaimed, claimed * MOST_EXTRA // 100)
-    given = _in_proportion(min(outer, claimed) + extra, claims)
+    given = in_proportion(min(outer, claimed) + extra, claims)
     given[ACCOUNT_ROUTER] = given.get(ACCOUNT_ROUTER, 0) + unclaimed - extra
     consumed = {account: max(satisfied[account], waited.get(account, 0)) for account in claims}
     return _Shared(
@@ -125,16 +132,6 @@ def _shared(name: str, booked: Tunnels, seen: Tunnels, now: Tunnels) -> _Shared:
         {account: inner.get(account, 0) + size for account, size in consumed.items()},
         given,
     )
-
-
-def _in_proportion(size: int, claims: Counts) -> dict[Account, int]:
-    """`size`, to the last unit."""
-    left, total = size, sum(claims.values())
-    found = {}
-    for account, claim in claims.items():
-        found[account] = left * claim // total if total else 0
-        left, total = left - found[account], total - claim
-    return found
 
 
 def _correction(given: Counters, claimed: Counters) -> Budget:

@@ -7,8 +7,20 @@ and what was written is what is meant.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
+from typing import TypeVar
+
+MAX_BYTES = 1000 * 1000**4
+"""Of a limit, a grant, and all grants on a limit together: 1000 TB. Their sums fit wherever they are written."""
+
+MAX_SECONDS = 366 * 86400
+"""Of what a person sets for a time."""
+
+MAX_ROWS = 100_000
+"""Of what a person asks for."""
+
+T = TypeVar("T")
 
 _SIZES = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _RATES = ("bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s")
@@ -85,6 +97,29 @@ def parse_duration(text: str) -> int:
     if not length:
         raise ValueError(f"`{text}` is not a length of time such as 30m, 2h or 1d12h")
     return length
+
+
+def format_endpoint(address: str, port: int) -> str:
+    """`192.0.2.1:443`, `[2001:db8::1]:443`, or the address alone where there is no port."""
+    if not port:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def format_names(names: Sequence[str], most: int) -> str:
+    """All of them, or `most` and how many more; for one more than that its name takes no more place."""
+    rest = len(names) - most
+    return ", ".join(names) if rest <= 1 else f"{', '.join(names[:most])} and {rest} more"
+
+
+def in_proportion(size: int, weights: Mapping[T, int]) -> dict[T, int]:
+    """`size` shared out to the last unit; to nobody where there is no weight."""
+    left, total = size, sum(weights.values())
+    shares = {}
+    for key, weight in weights.items():
+        shares[key] = left * weight // total if total else 0
+        left, total = left - shares[key], total - weight
+    return shares
 
 
 def _exact(text: str, whole: str, decimals: str, unit: int, name: str) -> int:

@@ -18,11 +18,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from esimshaper.core.limits import Subject
-from esimshaper.core.model import UNATTRIBUTED, Account, Budget, ClientKey, Counters, Reading, Sent, Usage
-from esimshaper.core.state import Baseline, Unsent
-
-NOTHING = Counters()
-UNUSED = Budget()
+from esimshaper.core.model import (
+    NOTHING,
+    UNATTRIBUTED,
+    UNUSED,
+    Account,
+    Budget,
+    ClientKey,
+    Counters,
+    Reading,
+    Sent,
+    Usage,
+)
+from esimshaper.core.state import Baseline, Unsent, comparable
+from esimshaper.core.units import in_proportion
 
 Entries = Mapping[Account, Unsent]
 
@@ -34,12 +43,12 @@ def compared(
 
     `last` is the reading before, if it is known: what was not used then is compared from its first byte on.
     """
-    before = baseline.unsent if baseline and baseline.epoch == reading.epoch else {}
+    begun, known = comparable(baseline, reading), comparable(last, reading)
+    before = begun.unsent if begun else {}
     if sent is None:
         return before
-    known = last.queued if last and last.epoch == reading.epoch else None
-    if known is not None:
-        unused = (account for account in sent if account not in before and not known.get(account))
+    if known:
+        unused = (account for account in sent if account not in before and not known.queued.get(account))
         before = {**before, **{account: Unsent(Sent(sent[account].link), surplus=0) for account in unused}}
     return {
         account: _compared(before.get(account), reading.queued.get(account, 0), now) for account, now in sent.items()
@@ -158,13 +167,10 @@ def _charge(sizes: dict[ClientKey, int], clients: Sequence[ClientKey], size: int
 
 def _credit(sizes: dict[ClientKey, int], clients: Iterable[ClientKey], size: int) -> int:
     """Takes `size` off, in proportion to what there is; how much that was."""
-    there = [(client, sizes[client]) for client in clients if sizes.get(client, 0) > 0]
-    total = sum(each for _, each in there)
-    size = left = min(size, total)
-    for client, each in there:
-        share = left * each // total
+    there = {client: sizes[client] for client in clients if sizes.get(client, 0) > 0}
+    size = min(size, sum(there.values()))
+    for client, share in in_proportion(size, there).items():
         sizes[client] -= share
-        left, total = left - share, total - each
     return size
 
 

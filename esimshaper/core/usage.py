@@ -11,11 +11,8 @@ Usage is what was billed, for the ledger. Budgets are what is held against limit
 
 from collections.abc import Mapping
 
-from esimshaper.core.model import UNATTRIBUTED, Account, Budget, ClientKey, Counters, Reading, Usage
-from esimshaper.core.state import Baseline
-
-NOTHING = Counters()
-UNUSED = Budget()
+from esimshaper.core.model import NOTHING, UNATTRIBUTED, UNUSED, Account, Budget, ClientKey, Counters, Reading, Usage
+from esimshaper.core.state import Baseline, comparable
 
 
 def usage_between(baseline: Baseline | None, reading: Reading) -> Usage:
@@ -23,10 +20,11 @@ def usage_between(baseline: Baseline | None, reading: Reading) -> Usage:
 
     An account's bytes belong to its owner in `reading`; those of one without an owner go to `unattributed`.
     """
-    before = _comparable(baseline, reading)
+    before = comparable(baseline, reading)
+    accounts = before.accounts if before else {}
     usage: dict[ClientKey, Counters] = {}
     for account, counters in reading.accounts.items():
-        known = before.get(account, NOTHING)
+        known = accounts.get(account, NOTHING)
         if counters is known or counters == known:  # most of a crowd, each second
             continue
         moved = _risen(known, counters)
@@ -42,20 +40,20 @@ def baseline_after(baseline: Baseline | None, reading: Reading, usage: Usage, wa
     The totals grow within an epoch and begin at zero with a new one, all at once: Prometheus takes that for a counter
     reset, while a total that fell only in part would look like traffic.
     """
-    goes_on = baseline is not None and baseline.epoch == reading.epoch
-    totals = dict(baseline.totals) if baseline and goes_on else {}
-    links = dict(baseline.wan) if baseline and goes_on else {}
+    before = comparable(baseline, reading)
+    totals = dict(before.totals) if before else {}
+    links = dict(before.wan) if before else {}
     for client, moved in usage.items():
         totals[client] = totals.get(client, NOTHING) + moved
     links[wan] = sum(usage.values(), start=links.get(wan, NOTHING))
     return Baseline(
         epoch=reading.epoch,
-        accounts=_high_water(_comparable(baseline, reading), reading.accounts),
+        accounts=_high_water(before.accounts if before else {}, reading.accounts),
         owners=reading.owners,
         totals=totals,
         wan=links,
         boottime=reading.boottime,
-        budgets={**_budgets_before(baseline, reading), **reading.budgets},
+        budgets={**(before.budgets if before else {}), **reading.budgets},
     )
 
 
@@ -65,10 +63,11 @@ def budgets_between(baseline: Baseline | None, reading: Reading) -> Mapping[Acco
     Other than billed bytes this may be below zero: the earlier reading then held an upload that was refused afterwards.
     Adding up such differences comes to the difference of first and last reading, whatever was read in between.
     """
-    before = _budgets_before(baseline, reading)
+    before = comparable(baseline, reading)
+    budgets = before.budgets if before else {}
     moved: dict[Account, Budget] = {}
     for account, budget in reading.budgets.items():
-        known = before.get(account, UNUSED)
+        known = budgets.get(account, UNUSED)
         if budget is not known and budget != known:
             moved[account] = budget - known
     return moved
@@ -76,7 +75,7 @@ def budgets_between(baseline: Baseline | None, reading: Reading) -> Mapping[Acco
 
 def unread_seconds(baseline: Baseline | None, reading: Reading) -> float | None:
     """For how long the counters were not read before `reading`; None if nobody knows."""
-    if baseline is None or (baseline.epoch != reading.epoch and not baseline.clean):
+    if baseline is None or not (baseline.clean or comparable(baseline, reading)):
         return None
     gap = reading.boottime - baseline.boottime
     # Below zero the machine was started again, and all that the new maps hold moved since then.
@@ -85,18 +84,9 @@ def unread_seconds(baseline: Baseline | None, reading: Reading) -> float | None:
 
 def losers(baseline: Baseline | None, reading: Reading) -> frozenset[ClientKey]:
     """Clients that may have moved bytes nobody read: those of maps that vanished (power cut), not unloaded in order."""
-    if baseline is None or baseline.epoch == reading.epoch or baseline.clean:
+    if baseline is None or baseline.clean or comparable(baseline, reading):
         return frozenset()
     return frozenset(baseline.owners.values())
-
-
-def _comparable(baseline: Baseline | None, reading: Reading) -> Mapping[Account, Counters]:
-    """The counters to subtract: none if the maps were made anew."""
-    return baseline.accounts if baseline and baseline.epoch == reading.epoch else {}
-
-
-def _budgets_before(baseline: Baseline | None, reading: Reading) -> Mapping[Account, Budget]:
-    return baseline.budgets if baseline and baseline.epoch == reading.epoch else {}
 
 
 def _risen(before: Counters, after: Counters) -> Counters:

@@ -12,6 +12,7 @@ from esimshaper.core.model import ClientKey, Resolution, Usage
 from esimshaper.core.report_subjects import find_clients, find_subject, subjects_document
 from esimshaper.core.report_words import Document, Facts
 from esimshaper.core.state import State
+from esimshaper.core.units import MAX_BYTES, MAX_ROWS, MAX_SECONDS
 from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge import conntrack
@@ -24,11 +25,6 @@ ANSWER_SECONDS = 4
 
 RELOAD_SECONDS = 60
 """A thousand clients with classes of their own, made anew at another uplink, take a small box some ten."""
-
-MAX_ROWS = 100_000
-
-MAX_GRANT = 10**15
-MAX_SECONDS = 366 * 24 * 3600
 
 Change = Callable[[Callable[[State], State]], Coroutine[Any, Any, None]]
 """On the loop: changes the State by what it is given, and comes back when that is saved and in force."""
@@ -107,7 +103,7 @@ class Answers:
 
     def _grant(self, params: Params) -> Document:
         only(params, "subject", "bytes", "seconds")
-        subject, size = self._subject(params), whole_number(params, "bytes", None, 1, MAX_GRANT)
+        subject, size = self._subject(params), whole_number(params, "bytes", None, 1, MAX_BYTES)
         until = self._until(params)
         self._on_loop(self._change(lambda state: pipeline.grant(state, self._reloader.rules, subject, size, until)))
         return report_quotas.grant_document(self._state(), self._facts(), subject, size, until)

@@ -29,6 +29,7 @@ from cheroot import wsgi
 from cheroot.makefile import MakeFile
 
 from esimshaper.core.model import Unusable
+from esimshaper.core.units import format_endpoint
 from esimshaper.edge.tls import Certificates, UnusableFileError
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def listen_tcp(
     part of it; both serve until you stop that one.
     Raises Unusable if the address is not ours or is in use.
     """
-    where = _host_port(host, port)
+    where = format_endpoint(host, port)
     if certificates:
         with suppress(UnusableFileError):
             certificates.context()  # which says now what is wrong, and not only when somebody comes
@@ -123,7 +124,7 @@ def listen_tcp(
     except OSError as error:
         listening.close()
         raise Unusable(f"cannot serve {what} on {where}: {error.strerror or error}", _bind_hint(error, port)) from error
-    return _serve(application, listening, _host_port(*listening.getsockname()[:2]), certificates)
+    return _serve(application, listening, format_endpoint(*listening.getsockname()[:2]), certificates)
 
 
 def _bind_hint(error: OSError, port: int) -> str:
@@ -132,10 +133,6 @@ def _bind_hint(error: OSError, port: int) -> str:
     if error.errno == errno.EADDRNOTAVAIL:
         return "no interface of this machine has this address"
     return ""
-
-
-def _host_port(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _remove_dead_socket(path: Path) -> None:

@@ -334,7 +334,7 @@ def address_text(address: bytes) -> str:
 
 def _flow(key: tuple[Any, ...], value: tuple[int, ...], owners: dict[Account, ClientKey], now: int) -> Flow:
     remote, local, remote_port, local_port, protocol = key
-    down, up, down_packets, up_packets, first_seen, last_seen, account, _ = value
+    down, up, down_packets, up_packets, first_seen, last_seen, account, _, _ = value
     return Flow(
         client=owners.get(Account(account), UNATTRIBUTED),
         protocol=protocol,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 
 from systemd import journal
 
-from esimshaper.core.limits import Notice, NoticeKind, Subject, SubjectKind
+from esimshaper.core.limits import Notice, NoticeKind, SubjectKind
 from esimshaper.core.model import ClientKey
 
 IDENTIFIER = "esimshaper"
@@ -141,7 +141,7 @@ def _fields(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> d
     client = ClientKey(notice.subject.id) if notice.subject.kind is SubjectKind.CLIENT else None
     label = names.get(client, client) if client else ""
     fields = {
-        "ESIMSHAPER_SUBJECT": _written(notice.subject, label),
+        "ESIMSHAPER_SUBJECT": notice.subject.written(label),
         "ESIMSHAPER_CLIENT": label,
         "ESIMSHAPER_QUOTA": notice.quota,
         "ESIMSHAPER_BYTES": "" if notice.kind is NoticeKind.CLIENT_STATE else str(notice.bytes),
@@ -149,9 +149,3 @@ def _fields(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> d
         "ESIMSHAPER_INTERFACE": interface,
     }
     return {name: value for name, value in fields.items() if value}
-
-
-def _written(subject: Subject, label: str) -> str:
-    if subject.kind is SubjectKind.CLIENT:
-        return f"client/{label}"
-    return f"group/{subject.id}" if subject.kind is SubjectKind.GROUP else subject.kind.value

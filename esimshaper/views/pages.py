@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from esimshaper.core.units import format_duration, format_rate, format_size
+from esimshaper.core.units import format_duration, format_endpoint, format_rate, format_size
 from esimshaper.views import quotas
 from esimshaper.views.page import Column, Line, Page, Table, Tone, bar
 from esimshaper.views.words import Document, count, is_by_hand, rate, reason_lines, state_cell, who
@@ -146,7 +146,7 @@ def flows_page(document: Document) -> Page:
             format_size(flow["up_bytes"]),
             format_duration(flow["age_seconds"]),
             format_duration(flow["idle_seconds"]),
-            endpoint(flow["client_address"], flow["client_port"]),
+            format_endpoint(flow["client_address"], flow["client_port"]),
         ]
         for flow in flows
     ]
@@ -168,14 +168,7 @@ def flows_page(document: Document) -> Page:
 
 def remote(flow: Document) -> str:
     """The far end of a flow."""
-    return endpoint(flow["remote_address"], flow["remote_port"])
-
-
-def endpoint(address: str, port: int) -> str:
-    """`192.0.2.1:443`, `[2001:db8::1]:443`, or the address alone where there is no port."""
-    if not port:
-        return address
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return format_endpoint(flow["remote_address"], flow["remote_port"])
 
 
 def history_page(document: Document) -> Page:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from esimshaper.core.units import format_rate
+from esimshaper.core.units import format_names, format_rate
 from esimshaper.views.page import Cell, Line, Tone
 
 Document = Mapping[str, Any]
@@ -62,9 +62,5 @@ def reason_lines(clients: Iterable[Document]) -> list[Line]:
         state = entry["state"]
         if state["reason"]:
             groups.setdefault((state["level"], state["reason"]), []).append(who(entry))
-    return [Line(f"{_several(names)}: {reason}", _TONES[level]) for (level, reason), names in groups.items()]
-
-
-def _several(names: list[str]) -> str:
-    rest = len(names) - NAMED_TOGETHER
-    return ", ".join(names) if rest <= 1 else f"{', '.join(names[:NAMED_TOGETHER])} and {rest} more"
+    together = ((level, reason, format_names(names, NAMED_TOGETHER)) for (level, reason), names in groups.items())
+    return [Line(f"{names}: {reason}", _TONES[level]) for level, reason, names in together]

@@ -44,7 +44,7 @@ FIELDS = {
     "flow_key": (layouts.FLOW_KEY, ("remote", "local", "remote_port", "local_port", "protocol")),
     "flow": (
         layouts.FLOW,
-        (*(f"moved.{each}" for each in COUNTERS), "first_seen", "last_seen", "account", "blocked"),
+        (*(f"moved.{each}" for each in COUNTERS), "first_seen", "last_seen", "account", "blocked", "resets"),
     ),
     "fragment_key": (layouts.FRAGMENT_KEY, ("remote", "local", "id", "protocol")),
     "address_key": (layouts.ADDRESS_KEY, ("address",)),

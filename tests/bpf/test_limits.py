@@ -225,8 +225,33 @@ def test_blocked_acknowledgement_leaves_as_a_reset_with_a_right_checksum_and_is_
     assert after[:46] == frame[:46], "addresses, ports and numbers stay"
     assert after[47] == TCP_RST | TCP_ACK
     assert after == with_checksum(after)
-    assert bench.counters(ALICE).up_bytes == 40 + 52
+    assert bench.counters(ALICE).up_bytes == bench.read().budgets[ALICE].upload == 40 + 52
     assert bench.bytes_of(Reason.FLOW_RESET) == 52
+
+
+def test_who_keeps_sending_acknowledgements_gets_a_handful_of_resets_through_and_no_more(bench: Bench) -> None:
+    blocked_flow(bench)
+    unknown = ethernet(ipv4(WAN4, SERVER4, TCP, tcp(1001, 80)))
+    assert sent(bench, "wan_egress_ethernet", unknown, skb(ALICE << 20, LOOPBACK))[0] == SHOT
+    for flags in (TCP_ACK, TCP_RST):
+        frame = with_checksum(ethernet(ipv4(WAN4, SERVER4, TCP, tcp(1000, 80, flags=flags))))
+        for _ in range(1000):
+            sent(bench, "wan_egress_ethernet", frame, skb(ALICE << 20, LOOPBACK))
+    assert bench.counters(ALICE).up_bytes == bench.read().budgets[ALICE].upload == 40 + 8 * 40
+
+
+def test_each_segment_that_provokes_a_reset_lets_one_more_through(bench: Bench) -> None:
+    blocked_flow(bench)
+    reset = with_checksum(ethernet(ipv4(WAN4, SERVER4, TCP, tcp(1000, 80, flags=TCP_RST))))
+    answer = with_checksum(ethernet(ipv4(SERVER4, WAN4, TCP, tcp(80, 1000, bytes(101)))))
+
+    def let_through() -> int:
+        context = skb(ALICE << 20, LOOPBACK)
+        return [sent(bench, "wan_egress_ethernet", reset, context)[0] for _ in range(50)].count(PASS)
+
+    assert let_through() == 8
+    provoked = [sent(bench, "wan_ingress_ethernet", answer, skb(0, LOOPBACK))[0] for _ in range(500)].count(PASS)
+    assert let_through() == provoked - 1  # the first was a reset itself
 
 
 def test_blocked_data_is_refused_and_downwards_the_first_segment_is_a_reset_and_the_second_provokes_one(

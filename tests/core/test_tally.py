@@ -9,7 +9,7 @@ import pytest
 from esimshaper.core.limits import EVERYONE, Direction, Period, PeriodUnit, Window
 from esimshaper.core.model import ROUTER, UNATTRIBUTED, Account, Unusable
 from esimshaper.core.pipeline import grant
-from esimshaper.core.tally import MAX_GRANTED
+from esimshaper.core.units import MAX_BYTES
 from tests.core.holding import (
     ALICE,
     BOB,
@@ -278,12 +278,12 @@ def test_a_grant_raises_the_limit_and_the_marks_for_the_rest_of_the_window():
 def test_grants_without_end_are_refused_before_they_are_more_than_a_number_can_hold():
     router = Router(quota())
     router.tick(A=500)
-    router.state = grant(router.state, router.rules, client(ALICE), MAX_GRANTED)
+    router.state = grant(router.state, router.rules, client(ALICE), MAX_BYTES)
     for _ in range(20):
         with pytest.raises(Unusable, match="no more than 1000 TB can be granted on daily"):
-            grant(router.state, router.rules, client(ALICE), MAX_GRANTED)
+            grant(router.state, router.rules, client(ALICE), MAX_BYTES)
     router.tick()
-    assert router.tally().allowed == MAX_GRANTED + 500
+    assert router.tally().allowed == MAX_BYTES + 500
 
 
 def test_a_grant_may_end_before_its_window():

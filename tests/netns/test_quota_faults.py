@@ -76,9 +76,9 @@ def test_killed_a_hundred_times_no_limit_no_byte_and_no_notice_is_wrong(
     assert row_of(router, "bob", "client/bob")["used_bytes"] == moved.totals["bob"].total_bytes
     used = row_of(router, "alice", "client/alice")["used_bytes"]
     wasted = router.scrape()['esimshaper_client_wasted_bytes_total{client="alice"}']
-    assert 9_990_000 <= used - wasted <= 10_000_000
+    assert 9_990_000 <= used - wasted <= 10_000_000 + 5_000, "and the resets that end her connections"
     assert wasted <= IN_FLIGHT
-    assert moved.bill.of(lab.servers4[0]).total_bytes <= 10_000_000 + IN_FLIGHT
+    assert used == moved.totals["alice"].total_bytes  # so with the sums above it is what was billed and arrived
     said = re.findall(r"((?:bob|alice) (?:has used up|is \w+ now)|\(step\d+)", router.log.read_text())
     assert len(said) > 30
     assert not [words for words, times in Counter(said).items() if times > 1]
