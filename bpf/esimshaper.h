@@ -36,7 +36,7 @@
 	X(LAN_NO_SOURCE)            /* a LAN frame without a usable source address */                                  \
 	X(ANNOUNCEMENT_LOST)        /* the ring was full: the daemon finds the new client at its next reading */      \
 	X(TUNNEL_UNKNOWN)           /* inside a tunnel and nobody's: the router stands for it */                       \
-	X(TUNNEL_PACED)             /* inside a tunnel, more than a throttled client may send or get: dropped */
+	X(PACED)                    /* more than a throttled client may send or get where there are no classes: dropped */
 
 enum reason {
 #define REASON_ENUM(name) REASON_##name,
@@ -103,7 +103,7 @@ struct policy {
 	__u64 block_at[LIMITS_ON];
 	__u64 throttle_at[LIMITS_ON];
 	__u64 warn_at[LIMITS_ON];
-	__u64 pace;   /* bytes per second inside tunnels past a throttle limit; there are no classes */
+	__u64 pace;   /* bytes per second past a throttle limit, where there are no classes */
 	__u32 parent; /* account of the group, then of everyone; 0 for none */
 	__u32 flags;  /* enum policy_flag */
 	__u32 open_class; /* skb->priority, a tc class id; 0 leaves it as it is */
@@ -117,7 +117,8 @@ _Static_assert(sizeof(struct policy) == 10 * 8 + 4 * 4, "struct policy");
  * What they do come to is counted there, under ACCOUNT_TUNNELS; user space shares that out by these claims. */
 struct tunnelled {
 	struct counters claimed;
-	__u64 paced_until[2]; /* by enum direction, CLOCK_MONOTONIC in ns: when the pace allows what has passed */
+	__u64 paced_until[2]; /* by enum direction, CLOCK_MONOTONIC in ns: when the pace allows what has passed, in tunnels
+			       * or where else there are no classes */
 };
 _Static_assert(sizeof(struct tunnelled) == 4 * 8 + 2 * 8, "struct tunnelled");
 

@@ -14,7 +14,7 @@ struct verdict {
 	struct account *owner;           /* whose class it is */
 	struct account *charged[CHAIN];  /* those that were added to, 0 after the last; the first is who sent or got it */
 	u32 throttled;                   /* account of the outermost one that is throttled, 0 for none */
-	u64 pace;                        /* its, inside tunnels */
+	u64 pace;                        /* its, for where there are no classes */
 };
 
 /* Where a packet is judged: on the WAN, or before it goes into a tunnel and after it came out. */
@@ -119,7 +119,7 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 		level = forget(skb, level_of(&it, direction));
 		if (it.news)
 			announce(it.news, number, 0);
-		if (place == IN_TUNNEL && !exempt && level == THROTTLED) {
+		if (!exempt && level == THROTTLED) {
 			verdict.throttled = number;
 			verdict.pace = it.policy->pace;
 		}
@@ -148,4 +148,31 @@ ALWAYS_INLINE void refund(const struct verdict *verdict, u64 bytes)
 		__sync_fetch_and_sub(&account->used[ON_BOTH], bytes);
 		__sync_fetch_and_sub(&account->used[ON_UP], bytes);
 	}
+}
+
+#define PACE_BURST_NS 250000000ULL
+
+/* Whether a packet of who is throttled is more than the pace allows, and so dropped: in a tunnel, where a queue would need
+ * a device of its own for each direction, and at an uplink that has no classes. TCP finds its rate by losses as well. Two
+ * CPUs at once may let one packet more pass. */
+ALWAYS_INLINE int outruns(const struct verdict *verdict, enum direction direction, struct size size)
+{
+	u32 account = verdict->throttled;
+	struct tunnelled *paced = account && verdict->pace ? tunnelled.lookup(&account) : 0;
+	u64 now = bpf_ktime_get_ns();
+	u64 *until;
+
+	if (!paced || verdict->level == BLOCKED)
+		return 0;
+	until = direction == UP ? &paced->paced_until[UP] : &paced->paced_until[DOWN];
+	if (*until < now)
+		*until = now;
+	if (*until <= now + PACE_BURST_NS) {
+		__sync_fetch_and_add(until, size.bytes * 1000000000ULL / verdict->pace);
+		return 0;
+	}
+	if (direction == UP)
+		refund(verdict, size.bytes);
+	count(REASON_PACED, size.packets, size.bytes);
+	return 1;
 }

@@ -18,6 +18,7 @@
 #define PACKET_LOOPBACK 5
 #define FRAGMENTS 4096
 #define ADDRESSES 4096
+#define TC_INDEX_OURS 0x8000 /* beside an account; tc's own are numbers of classes, which few choose so high */
 #define RING_BYTES 65536
 #define TUNNEL_PORTS 16
 
@@ -29,6 +30,8 @@ BPF_TABLE_PINNED("array", u32, struct tunnelled, tunnelled, ACCOUNTS_ALL, PIN "/
 BPF_TABLE_PINNED("hash", struct tunnel_port, u32, tunnel_ports, TUNNEL_PORTS, PIN "/tunnel_ports");
 /* What tunnels add to each packet inside, as seen last. */
 BPF_TABLE_PINNED("array", u32, u32, tunnel_headers, 1, PIN "/tunnel_headers");
+/* By enum direction, written by user space only: the number of the interface that has the tc classes, 0 for none. */
+BPF_TABLE_PINNED("array", u32, u32, shaped_links, 2, PIN "/shaped_links");
 BPF_TABLE_PINNED("array", u32, struct event, events, REASON_COUNT, PIN "/events");
 BPF_TABLE_PINNED("hash", struct client_key, u32, clients, ACCOUNTS, PIN "/clients");
 BPF_TABLE_PINNED("lru_hash", struct flow_key, struct flow, flows, FLOWS, PIN "/flows");
@@ -111,6 +114,18 @@ ALWAYS_INLINE void charge(const struct verdict *verdict, enum direction directio
 	}
 }
 
+/* Without the classes that packets of this direction are given to, a packet has none; whether it is dropped for that. */
+ALWAYS_INLINE int drops_unqueued(struct __sk_buff *skb, struct verdict *verdict, enum direction direction, struct size size)
+{
+	u32 number = direction;
+	u32 *link = shaped_links.lookup(&number);
+
+	if (link && *link == skb->ifindex)
+		return 0;
+	verdict->class = 0;
+	return outruns(verdict, direction, size);
+}
+
 /* Takes the class of the verdict, if there is one. */
 ALWAYS_INLINE void classify(struct __sk_buff *skb, const struct verdict *verdict)
 {
@@ -153,13 +168,14 @@ ALWAYS_INLINE void charge_flow(struct flow *flow, enum direction direction, stru
  * it together (with a tcpdump running, say): ip6_copy_metadata in net/ipv6/ip6_output.c keeps the mark only.
  *
  * Where somebody took the mark away it is still in tc_index, which no firewall writes: with a default route into WireGuard,
- * wg-quick sets the mark of every UDP packet to that of its connection. (The mark goes first, as a filter of tc that
- * somebody has at the LAN sets tc_index to 0.)
+ * wg-quick sets the mark of every UDP packet to that of its connection. (The mark goes first: a filter of tc that
+ * somebody has at the LAN after ours sets tc_index, to 0 or to a class of its own, which has not our bit.)
  */
 ALWAYS_INLINE u32 sender(struct __sk_buff *skb, const struct packet *packet)
 {
 	u32 marked = (skb->mark & MARK_MASK) >> MARK_SHIFT;
-	u32 number = marked ? marked : skb->tc_index;
+	u32 kept = skb->tc_index & TC_INDEX_OURS ? skb->tc_index & ~TC_INDEX_OURS : 0;
+	u32 number = marked ? marked : kept;
 	int has_client = number >= ACCOUNT_FIRST_CLIENT && number < ACCOUNTS;
 	int is_copy = packet->family == 6 && packet->fragment != FRAGMENT_NONE;
 
@@ -223,6 +239,8 @@ ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 	size = measure(skb, link, &packet);
 	verdict = judge(skb, account, UP, size.bytes, ON_WAN);
 	if (verdict.level == BLOCKED && drops_upload(skb, link, &packet, parsed, &verdict, size, size))
+		return TC_ACT_SHOT;
+	if (drops_unqueued(skb, &verdict, UP, size))
 		return TC_ACT_SHOT;
 	classify(skb, &verdict);
 	enqueue(&verdict, size.bytes);
@@ -338,6 +356,8 @@ ALWAYS_INLINE int wan_in(struct __sk_buff *skb, struct link link)
 		count(to.reason, size.packets, size.bytes);
 	if (verdict.level == BLOCKED && drops_download(skb, link, &packet, parsed, &verdict, size))
 		return TC_ACT_SHOT;
+	if (drops_unqueued(skb, &verdict, DOWN, size))
+		return TC_ACT_SHOT;
 	classify(skb, &verdict);
 	return TC_ACT_UNSPEC;
 }
@@ -391,7 +411,7 @@ ALWAYS_INLINE int mark(struct __sk_buff *skb, struct client_key *client)
 	volatile u32 mark = (skb->mark & ~MARK_MASK) | (account << MARK_SHIFT);
 
 	skb->mark = mark;
-	skb->tc_index = account;
+	skb->tc_index = TC_INDEX_OURS | account;
 	if (bpf_ntohs(skb->protocol) == ETHERTYPE_IPV6)
 		learn_address(skb, account);
 	return TC_ACT_UNSPEC;

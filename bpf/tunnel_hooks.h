@@ -6,8 +6,6 @@
  */
 #pragma once
 
-#define PACE_BURST_NS 250000000ULL
-
 /* A download claims before it is judged: `used` never has what is not claimed yet, from which user space takes this. */
 ALWAYS_INLINE void claim(u32 account, enum direction direction, struct size size)
 {
@@ -15,26 +13,6 @@ ALWAYS_INLINE void claim(u32 account, enum direction direction, struct size size
 
 	if (claims)
 		add(&claims->claimed, direction, size);
-}
-
-/* Whether the pace of who is throttled lets the packet pass. A queue would need a device of its own for each direction;
- * TCP finds its rate by losses as well. Two CPUs at once may let one packet more pass. */
-ALWAYS_INLINE int is_in_pace(const struct verdict *verdict, enum direction direction, u64 bytes)
-{
-	u32 account = verdict->throttled;
-	struct tunnelled *claims = account && verdict->pace ? tunnelled.lookup(&account) : 0;
-	u64 now = bpf_ktime_get_ns();
-	u64 *until;
-
-	if (!claims)
-		return 1;
-	until = direction == UP ? &claims->paced_until[UP] : &claims->paced_until[DOWN];
-	if (*until < now)
-		*until = now;
-	if (*until > now + PACE_BURST_NS)
-		return 0;
-	__sync_fetch_and_add(until, bytes * 1000000000ULL / verdict->pace);
-	return 1;
 }
 
 /* Nobody's bytes are the router's here: on the WAN they are, and the reasons of `unattributed` speak of the WAN. */
@@ -65,9 +43,7 @@ ALWAYS_INLINE int tunnel_out(struct __sk_buff *skb, struct link link)
 	if (verdict.level == BLOCKED) {
 		if (drops_upload(skb, link, &packet, parsed, &verdict, size, inside))
 			return TC_ACT_SHOT;
-	} else if (!is_in_pace(&verdict, UP, size.bytes)) {
-		refund(&verdict, size.bytes);
-		count(REASON_TUNNEL_PACED, size.packets, size.bytes);
+	} else if (outruns(&verdict, UP, size)) {
 		return TC_ACT_SHOT;
 	}
 	claim(account, UP, size);
@@ -101,8 +77,7 @@ ALWAYS_INLINE int tunnel_in(struct __sk_buff *skb, struct link link)
 	if (verdict.level == BLOCKED) {
 		if (drops_download(skb, link, &packet, parsed, &verdict, size))
 			return TC_ACT_SHOT;
-	} else if (!is_in_pace(&verdict, DOWN, size.bytes)) {
-		count(REASON_TUNNEL_PACED, size.packets, size.bytes);
+	} else if (outruns(&verdict, DOWN, size)) {
 		return TC_ACT_SHOT;
 	}
 	return TC_ACT_UNSPEC;

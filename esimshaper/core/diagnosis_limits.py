@@ -32,10 +32,12 @@ def _features(facts: Facts) -> Findings:
         hint = f"modprobe -a {' '.join(_MODULES[each] for each in missing)}; or another kernel: Debian's own has all"
         names = ", ".join(each.value for each in missing)
         if facts.wanted and facts.wanted.shapes:
-            sentence = f"This kernel lacks {names}: nobody can be slowed down, though the configuration asks for it."
-            yield Finding.problem("limits", sentence, hint)
+            sentence = f"This kernel lacks {names}: what is to be slowed down is dropped instead of queued."
+            yield Finding.warning("limits", sentence, hint)
         else:
-            sentence = f"This kernel lacks {names}: `throttle` and rates of the link will not work; blocking does."
+            sentence = (
+                f"This kernel lacks {names}: `throttle` would drop instead of queue, rates of the link do nothing."
+            )
             yield Finding.note("limits", sentence, hint)
     if Feature.REFUSAL in facts.lacking:
         sentence = "Programs of blocked devices are not told so (no nftables with reject): they wait; the block holds."
@@ -64,7 +66,8 @@ def _root(facts: Facts) -> Findings:
             f"stop what made it (tc qdisc show dev {wan.name}), or say `replace_qdisc: true` under wan: then it is "
             "replaced, and wan.upload and wan.download do what SQM did"
         )
-        yield Finding.problem("qdisc", f"{there}: it stays, so uploads cannot be slowed down.", hint)
+        sentence = f"{there}: it stays, so uploads that are to be slowed down are dropped instead of queued."
+        yield Finding.warning("qdisc", sentence, hint)
 
 
 CHECKS = (_features, _root)

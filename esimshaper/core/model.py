@@ -57,7 +57,7 @@ class Reason(IntEnum):
     LAN_NO_SOURCE = 17
     ANNOUNCEMENT_LOST = 18
     TUNNEL_UNKNOWN = 19
-    TUNNEL_PACED = 20
+    PACED = 20
 
     @property
     def label(self) -> str:

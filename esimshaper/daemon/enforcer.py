@@ -7,7 +7,7 @@ finds. Classes come before the policies that name them.
 
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from esimshaper.core import policy_steps, shaping
@@ -45,6 +45,7 @@ class Enforcer:
         self._meter = meter
         self._told = self.inherited = meter.policies()
         self._shaping_problems: tuple[str, ...] = ()
+        self._sides: Collection[Side] = ()  # those with the classes that are wanted
         self.problems: tuple[str, ...] = ()
         self._begin(settings)
         cleanup.callback(lambda: self._shaper.close())
@@ -97,6 +98,7 @@ class Enforcer:
         if look_around or self._shaped != wanted:
             left = self._shape(outcome, shares, again=self._shaped == wanted, metered=bool(link))
             self._shaped = None if left is None else wanted
+        self._meter.give_classes_at(*(link if side in self._sides else 0 for side in (Side.UPLOAD, Side.DOWNLOAD)))
         self._tell(with_classes(outcome.policies, outcome.shaped, shares))
         self._tidy(left or ())
         if look_around and not self._refusal.is_intact():
@@ -131,6 +133,7 @@ class Enforcer:
             text, where = "somebody changed our classes at %s; they are as before again", self._wan.interface
             log.warning(text, where, extra=fields(Message.CLASSES_RESTORED, interface=where))
         self._shaping_problems = (*([found.problem] if found.problem and (changes or left) else []), *failed)
+        self._sides = frozenset() if failed else {Side.DOWNLOAD, *([] if found.problem else [Side.UPLOAD])}
         return left
 
     def _tidy(self, changes: Sequence[Change]) -> None:

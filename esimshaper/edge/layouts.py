@@ -25,6 +25,7 @@ LAYOUTS = {
     "tunnelled": (NUMBER, TUNNELLED),
     "tunnel_ports": (TUNNEL_PORT, NUMBER),
     "tunnel_headers": (NUMBER, NUMBER),
+    "shaped_links": (NUMBER, NUMBER),
     "groups": (GROUP_KEY, NUMBER),
     "events": (NUMBER, EVENT),
     "clients": (CLIENT_KEY, NUMBER),
@@ -36,6 +37,9 @@ LAYOUTS = {
 
 MAC, IP = 0, 1
 """enum client_kind."""
+
+DOWN, UP = 0, 1
+"""enum direction."""
 
 GROUPS = 32
 """As many as there may be; their accounts follow that of everyone, which follows those of clients. ACCOUNT_TUNNELS is

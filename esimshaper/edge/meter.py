@@ -190,6 +190,12 @@ class Meter:
                 except FileExistsError:  # its first packet came just now
                     free.update(b"", number)
 
+    def give_classes_at(self, upload: int, download: int) -> None:
+        """Packets are given to classes at the interface of this number only, 0 for none: where somebody else's are, or
+        none yet, who is throttled is held to a pace."""
+        for direction, link in ((layouts.UP, upload), (layouts.DOWN, download)):
+            self._maps["shaped_links"].update(layouts.NUMBER.pack(direction), layouts.NUMBER.pack(link))
+
     def write_policies(self, policies: Mapping[Account, Policy]) -> None:
         """Tells the kernel; each takes effect with the next packet."""
         for account, policy in policies.items():

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from socket import htons
+from socket import htons, if_nameindex
 from typing import Any
 
 from pyroute2 import IPRoute
@@ -33,7 +33,6 @@ from esimshaper.edge.shaper_netlink import Netlink
 
 ETH_P_ALL = 3
 INGRESS = 0xFFFFFFF2  # clsact's, include/uapi/linux/pkt_sched.h
-DUMP_INTERRUPTED = -1  # pyroute2's code for an answer that was cut short
 PRIORITY = 20  # after the program that counts, which is at 10
 DEFAULT = QDISC | 2
 ALIAS = "esimshaper "
@@ -92,12 +91,12 @@ class Shaper:
         self._netlink.close()
 
     def observe(self) -> Shaping | None:
-        """What is there; None while there is no such interface, or while interfaces come and go, which cuts netlink's
-        answers short: a link event then brings us back. Raises OSError (NetlinkError)."""
+        """What is there; None while there is no such interface: a link event then brings us back. Raises OSError
+        (NetlinkError)."""
         try:
             return self._observe()
         except NetlinkError as error:
-            if error.code not in (errno.ENODEV, DUMP_INTERRUPTED):
+            if error.code != errno.ENODEV:
                 raise
             return None
 
@@ -121,8 +120,8 @@ class Shaper:
         if not self._foreign:
             return ""
         return (
-            f"somebody else's qdisc `{root}` is at the root of {self._wan}, so uploads cannot be throttled"
-            f" (tc qdisc del dev {self._wan} root)"
+            f"somebody else's qdisc `{root}` is at the root of {self._wan}, so throttled uploads are dropped instead of"
+            f" queued (tc qdisc del dev {self._wan} root)"
         )
 
     def apply(self, changes: Sequence[Change]) -> tuple[str, ...]:
@@ -143,7 +142,7 @@ class Shaper:
 
         Empty without shaping. Raises OSError (NetlinkError).
         """
-        wan = self._wan_link()
+        wan = self._named(self._wan)
         if wan is None:
             return {}
         header = _wire(wan).header
@@ -186,10 +185,9 @@ class Shaper:
 
     # Reading.
 
-    def _wan_link(self) -> _Link | None:
-        """Cheaper than asking for all, where it is done each second."""
+    def _named(self, name: str) -> _Link | None:
         try:
-            (message,) = self._route.link("get", ifname=self._wan)
+            (message,) = self._route.link("get", ifname=name)
         except NetlinkError as error:
             if error.code == errno.ENODEV:
                 return None
@@ -197,7 +195,8 @@ class Shaper:
         return _link(message)
 
     def _links(self) -> list[_Link]:
-        return [_link(message) for message in self._route.get_links()]
+        """All, asked for one by one: netlink's answer for all at once is cut short while interfaces come and go."""
+        return [link for _, name in if_nameindex() if (link := self._named(name))]
 
     def _find(self, links: Sequence[_Link], name: str) -> _Link | None:
         return next((link for link in links if link.name == name), None)
@@ -312,9 +311,11 @@ class Shaper:
         there, half = self._ifb(links), self._find(links, name)
         if there is None and not (half and half.kind == "ifb" and not half.up and not half.alias):
             self._route.link("add", ifname=name, kind="ifb")
-        index = there.index if there else self._route.link_lookup(ifname=name)[0]
-        self._route.link("set", index=index, IFLA_IFALIAS=ALIAS + self._wan)
-        self._route.link("set", index=index, state="up")
+        made = there or self._named(name)
+        if made is None:
+            raise NetlinkError(errno.ENODEV)
+        self._route.link("set", index=made.index, IFLA_IFALIAS=ALIAS + self._wan)
+        self._route.link("set", index=made.index, state="up")
 
     def _add_filter(self, wan: _Link, ifb: _Link) -> None:
         """u32 that matches all: every kernel has it, not so matchall. The class id says that it is ours, no more."""

@@ -131,7 +131,23 @@ def test_class_is_the_open_one_below_the_limit_and_that_of_the_outermost_throttl
             everyone: Policy(throttle_at=Marks(both=2 * SIZE), throttled_class=0x7A000003),
         }
     )
+    bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
     assert [priority() for _ in range(3)] == [0x7A000010, 0x7A000011, 0x7A000003]
+    assert (bench.read().queued[ALICE], bench.read().queued[everyone]) == (2 * SIZE, SIZE)
+    bench.meter.give_classes_at(LOOPBACK + 1, LOOPBACK)
+    assert priority() == 0
+    assert (bench.read().queued[ALICE], bench.read().queued[everyone]) == (2 * SIZE, SIZE), "not given to any class"
+
+
+def test_who_is_throttled_where_there_are_no_classes_is_held_to_the_pace(bench: Bench) -> None:
+    pace = 1  # one byte a second: what a quarter of a second allows, and nothing else in this test
+    bench.meter.write_policies({ALICE: Policy(throttle_at=Marks(both=0), throttled_class=0x7A000011, pace=pace)})
+    assert [up(bench) for _ in range(3)] == [PASS, SHOT, SHOT]
+    assert bench.read().budgets[ALICE].both == SIZE, "what is dropped before it is sent is not charged"
+    assert [down(bench) for _ in range(3)] == [PASS, SHOT, SHOT]
+    assert bench.read().budgets[ALICE].both == 4 * SIZE, "what arrived was billed"
+    bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
+    assert [up(bench), down(bench)] == [PASS, PASS]
 
 
 def test_passing_a_limit_or_a_warn_mark_is_announced_once(bench: Bench) -> None:

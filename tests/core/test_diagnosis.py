@@ -140,7 +140,7 @@ BOX = {
     ),
     "no way to slow down": (
         {"lacking": frozenset({Feature.REDIRECT}), "wanted": Wanted("wwan0", ("br0",), shapes=True)},
-        ("limits", Level.PROBLEM, "nobody can be slowed down", "modprobe -a cls_u32 act_mirred"),
+        ("limits", Level.WARNING, "dropped instead of queued", "modprobe -a cls_u32 act_mirred"),
     ),
     "no nftables": (
         {"lacking": frozenset({Feature.REFUSAL})},

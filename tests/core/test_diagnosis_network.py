@@ -44,7 +44,7 @@ NETWORK = {
     ),
     "SQM in the way": (
         {"links": (replace(WAN, root="htb"), LAN), "wanted": Wanted("wwan0", ("br0",), shapes=True)},
-        ("qdisc", Level.PROBLEM, "uploads cannot be slowed down", "replace_qdisc: true"),
+        ("qdisc", Level.WARNING, "dropped instead of queued", "replace_qdisc: true"),
     ),
     "SQM to be replaced": (
         {

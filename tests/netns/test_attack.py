@@ -38,6 +38,23 @@ def test_storm_of_interfaces_neither_stops_the_daemon_nor_hides_the_wan(make_rou
         assert "Traceback" not in router.log.read_text()
 
 
+def test_storm_of_interfaces_does_not_keep_a_returning_wan_from_being_shaped(
+    make_router: Callable[..., Router],
+) -> None:
+    limit = "quotas: [{name: slow, for: each-client, limit: 1GB, period: day, then: {throttle: 256kbit}}]\n"
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab, ROW + limit).start()
+        names = [f"storm{number}" for number in range(40)]
+        for kind in (WanKind.TAP, WanKind.TUN) * 8:
+            storm = lab.router.start(make_and_delete, names)
+            lab.recreate_wan(kind)
+            storm.result(60)
+        shown = ["tc", "filter", "show", "dev", "wan0", "ingress"]
+        wait_until("shaping again", lambda: "mirred" in lab.router.run(shown), timeout=15)
+        assert router.stop() == 0
+        assert "Traceback" not in router.log.read_text()
+
+
 def make_and_delete(names: list[str]) -> None:
     lines = [f"link {verb} {name}{kind}" for verb, kind in (("add", " type bridge"), ("del", "")) for name in names]
     subprocess.run(["ip", "-batch", "-"], input="\n".join(lines) + "\n", text=True, check=True)
@@ -164,3 +181,26 @@ def send_as(client: Host, lab: Lab, macs: list[str]) -> None:
         sock.bind((client.interface, 0))
         for source in macs:
             sock.send(mac(gateway) + mac(source) + b"\x08\x00" + packet)
+
+
+def test_a_class_that_somebody_gives_to_guests_books_nothing_to_a_client(make_router: Callable[..., Router]) -> None:
+    """A network that is not in lan.interfaces; a filter of its own writes what may look like the account of Alice."""
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab, ROW).start()
+        alice, guest = lab.clients
+        alice.call(traffic.ping, lab.servers4[0])
+        lab.router.ip(
+            f"link add guest0 type veth peer name guest1 netns {guest.netns}",
+            "addr add 10.77.0.1/24 dev guest0",
+            "link set guest0 up",
+        )
+        route = f"route add {lab.servers4[5]} via 10.77.0.1 src 10.77.0.2"
+        guest.ip("addr add 10.77.0.2/24 dev guest1", "link set guest1 up", route)
+        lab.router.run(["tc", "qdisc", "add", "dev", "guest0", "clsact"])
+        classify = "tc filter add dev guest0 ingress protocol ip prio 1 u32 match u32 0 0 flowid 1:2"
+        lab.router.run(classify.split())
+        before = router.measure()
+        guest.call(traffic.tcp_up, lab.servers4[5], 100_000)
+        moved = router.measure() - before
+        assert bytes_of(moved.totals["alice"]) == (0, 0)
+        assert bytes_of(moved.totals["unattributed"]) == bytes_of(moved.bill.of(lab.servers4[5]))

@@ -4,7 +4,6 @@ is uncounted, and nobody slips through who may not pass before and after.
 """
 
 import contextlib
-import json
 import random
 import subprocess
 import time
@@ -14,10 +13,10 @@ import pytest
 
 from esimshaper.edge import control_client
 from esimshaper.lab import Lab, WanKind, traffic
-from esimshaper.lab.namespaces import Host, wait_until
-from tests.netns.limits import keep_busy, passes, quotas, row_of, state_of
+from esimshaper.lab.namespaces import Host
+from tests.netns.limits import keep_busy, state_of
 from tests.netns.router import Router, bytes_of
-from tests.netns.test_reload import edit, post, write
+from tests.netns.test_reload import post, write
 
 CLIENTS = (
     'clients: [{{name: {alice}, mac: "02:00:00:00:00:10", group: {a}}}, '
@@ -141,75 +140,3 @@ def test_who_may_not_pass_before_and_after_does_not_pass_in_between(
     assert 0 < moved.of(other).up_bytes <= 256_000 / 8 * seconds + 30_000
     assert (state_of(router, "alice"), state_of(router, "bob")) == ("blocked", "throttled")
     assert "Traceback" not in router.log.read_text()
-
-
-# --- another uplink
-
-
-class SecondUplink:
-    """wan1 of the router, a veth whose device counts frames as on a wire: no super-packets, no IPv6, no ARP."""
-
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        router, internet = lab.router, lab.internet
-        router.ip(f"link add wan1 type veth peer name gw1 netns {internet.netns}")
-        for host, device in ((router, "wan1"), (internet, "gw1")):
-            host.sysctl(**{f"ipv6__conf__{device}__disable_ipv6": 1})
-            host.ip(f"link set {device} gso_max_segs 1 up")
-        router.ip("addr add 100.65.0.2/24 dev wan1", f"neigh add 100.65.0.1 lladdr {mac(internet, 'gw1')} dev wan1")
-        internet.ip("addr add 100.65.0.1/24 dev gw1", f"neigh add 100.65.0.2 lladdr {mac(router, 'wan1')} dev gw1")
-        rule = 'table ip uplink1 { chain c { type nat hook postrouting priority srcnat; oifname "wan1" masquerade; }; }'
-        router.run(["nft", "-f", "-"], text_in=rule)
-
-    def take(self) -> None:
-        """From now on packets to the Internet go this way."""
-        self.lab.router.ip("route replace default via 100.65.0.1 dev wan1")
-
-    def bytes(self) -> tuple[int, int]:
-        """Down and up, as the carrier counts them: IP-layer bytes."""
-        (link,) = json.loads(self.lab.internet.run(["ip", "-j", "-s", "link", "show", "dev", "gw1"]))
-        down, up = (link["stats64"][way] for way in ("tx", "rx"))
-        return down["bytes"] - 14 * down["packets"], up["bytes"] - 14 * up["packets"]
-
-
-def test_another_uplink_is_counted_and_limited_from_its_first_packet(
-    make_router: Callable[..., Router], lab: Lab
-) -> None:
-    rows = (
-        "name: daily, for: client/alice, limit: 2MB, period: month, then: block",
-        "name: slow, for: client/bob, limit: 1MB, used: 2MB, period: month, then: {throttle: 1mbit}",
-    )
-    router = make_router(lab, quotas(*rows)).start()
-    (alice, bob), server = lab.clients, lab.servers4[0]
-    alice.call(traffic.tcp_down, server, 1_000_000)
-    first, uplink = router.measure(), SecondUplink(lab)
-    edit(router, "interface: wan0", "interface: wan1")
-    assert post(router) == ["wan.interface: wan0 -> wan1"]
-    tc = {name: lab.router.run(["tc", "qdisc", "show", "dev", name]) for name in ("wan0", "wan1")}
-    assert ("htb" in tc["wan0"], "clsact" in tc["wan0"]) == (False, False)
-    assert ("htb" in tc["wan1"], "clsact" in tc["wan1"]) == (True, True)
-    assert [name for name in lab.router.run(["ip", "-br", "link"]).split() if name.startswith("ifb")] == ["ifb-wan1"]
-
-    uplink.take()
-    began = time.monotonic()
-    bob.call(traffic.tcp_down, server, 200_000)
-    assert time.monotonic() - began > 1, "bob is throttled there too"
-    with pytest.raises(OSError):
-        alice.call(traffic.tcp_down, server, 30_000_000, timeout=5)
-    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=5)
-    assert not passes(alice, server)
-    assert 'oifname "wan1"' in lab.router.run(["nft", "list", "table", "inet", "esimshaper"])
-
-    def counted() -> tuple[float, float]:
-        scraped = router.scrape()
-        down, up = (scraped[f'esimshaper_wan_{way}_bytes_total{{interface="wan1"}}'] for way in ("receive", "transmit"))
-        return down, up
-
-    wait_until("the last packets", lambda: counted() == uplink.bytes(), timeout=10)
-    assert bytes_of(router.measure().sum - first.sum) == uplink.bytes()
-    assert row_of(router, "daily", "client/alice")["used_bytes"] >= 2_000_000
-
-
-def mac(host: Host, device: str) -> str:
-    (link,) = json.loads(host.run(["ip", "-j", "link", "show", "dev", device]))
-    return str(link["address"])

@@ -5,8 +5,9 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,12 +27,23 @@ SECONDS = 10
 IN_FULL_PACKETS = 1500 / 1448  # IP bytes for TCP payload, with timestamps
 
 
+class InRouter:
+    """A Shaper whose methods run in the namespace of the lab's router: it lists interfaces by name."""
+
+    def __init__(self, lab: Lab, **options: bool) -> None:
+        self._call = lab.router.call
+        self._shaper = self._call(Shaper, "wan0", **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return partial(self._call, getattr(self._shaper, name))
+
+
 class Box:
     """The shaper of the lab's router, and what it is told."""
 
     def __init__(self, lab: Lab, *, replace_foreign: bool = False) -> None:
         self.lab = lab
-        self.shaper = lab.router.call(Shaper, "wan0", replace_foreign=replace_foreign)
+        self.shaper = InRouter(lab, replace_foreign=replace_foreign)
 
     def classify(self, classes: dict[str, int]) -> None:
         self.lab.router.call(classifier.attach, "wan0", self.lab.kind.header_bytes, classes)

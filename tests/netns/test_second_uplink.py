@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Another uplink than the first, with the real daemon: it is counted and limited all the same, also without classes."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab.namespaces import Host, wait_until
+from tests.netns.limits import passes, quotas, row_of, state_of
+from tests.netns.router import Router, bytes_of
+from tests.netns.test_reload import edit, post
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with Lab(WanKind.TUN) as built:
+        yield built
+
+
+class SecondUplink:
+    """wan1 of the router, a veth whose device counts frames as on a wire: no super-packets, no IPv6, no ARP."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        router, internet = lab.router, lab.internet
+        router.ip(f"link add wan1 type veth peer name gw1 netns {internet.netns}")
+        for host, device in ((router, "wan1"), (internet, "gw1")):
+            host.sysctl(**{f"ipv6__conf__{device}__disable_ipv6": 1})
+            host.ip(f"link set {device} gso_max_segs 1 up")
+        router.ip("addr add 100.65.0.2/24 dev wan1", f"neigh add 100.65.0.1 lladdr {mac(internet, 'gw1')} dev wan1")
+        internet.ip("addr add 100.65.0.1/24 dev gw1", f"neigh add 100.65.0.2 lladdr {mac(router, 'wan1')} dev gw1")
+        rule = 'table ip uplink1 { chain c { type nat hook postrouting priority srcnat; oifname "wan1" masquerade; }; }'
+        router.run(["nft", "-f", "-"], text_in=rule)
+
+    def take(self) -> None:
+        """From now on packets to the Internet go this way."""
+        self.lab.router.ip("route replace default via 100.65.0.1 dev wan1")
+
+    def bytes(self) -> tuple[int, int]:
+        """Down and up, as the carrier counts them: IP-layer bytes."""
+        (link,) = json.loads(self.lab.internet.run(["ip", "-j", "-s", "link", "show", "dev", "gw1"]))
+        down, up = (link["stats64"][way] for way in ("tx", "rx"))
+        return down["bytes"] - 14 * down["packets"], up["bytes"] - 14 * up["packets"]
+
+
+def test_another_uplink_is_counted_and_limited_from_its_first_packet(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    rows = (
+        "name: daily, for: client/alice, limit: 2MB, period: month, then: block",
+        "name: slow, for: client/bob, limit: 1MB, used: 2MB, period: month, then: {throttle: 1mbit}",
+    )
+    router = make_router(lab, quotas(*rows)).start()
+    (alice, bob), server = lab.clients, lab.servers4[0]
+    alice.call(traffic.tcp_down, server, 1_000_000)
+    first, uplink = router.measure(), SecondUplink(lab)
+    edit(router, "interface: wan0", "interface: wan1")
+    assert post(router) == ["wan.interface: wan0 -> wan1"]
+    tc = {name: lab.router.run(["tc", "qdisc", "show", "dev", name]) for name in ("wan0", "wan1")}
+    assert ("htb" in tc["wan0"], "clsact" in tc["wan0"]) == (False, False)
+    assert ("htb" in tc["wan1"], "clsact" in tc["wan1"]) == (True, True)
+    assert [name for name in lab.router.run(["ip", "-br", "link"]).split() if name.startswith("ifb")] == ["ifb-wan1"]
+
+    uplink.take()
+    began = time.monotonic()
+    bob.call(traffic.tcp_down, server, 200_000)
+    assert time.monotonic() - began > 1, "bob is throttled there too"
+    with pytest.raises(OSError):
+        alice.call(traffic.tcp_down, server, 30_000_000, timeout=5)
+    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=5)
+    assert not passes(alice, server)
+    assert 'oifname "wan1"' in lab.router.run(["nft", "list", "table", "inet", "esimshaper"])
+
+    def counted() -> tuple[float, float]:
+        scraped = router.scrape()
+        down, up = (scraped[f'esimshaper_wan_{way}_bytes_total{{interface="wan1"}}'] for way in ("receive", "transmit"))
+        return down, up
+
+    wait_until("the last packets", lambda: counted() == uplink.bytes(), timeout=10)
+    assert bytes_of(router.measure().sum - first.sum) == uplink.bytes()
+    assert row_of(router, "daily", "client/alice")["used_bytes"] >= 2_000_000
+
+
+def mac(host: Host, device: str) -> str:
+    (link,) = json.loads(host.run(["ip", "-j", "link", "show", "dev", device]))
+    return str(link["address"])
+
+
+@pytest.mark.parametrize("rate", ["", ", upload: 40mbit"])
+def test_a_modem_beside_the_uplink_is_limited_too_and_what_it_sends_is_not_taken_for_dropped(
+    make_router: Callable[..., Router], lab: Lab, tmp_path: Path, rate: str
+) -> None:
+    other = SecondUplink(lab)
+    lab.recreate_wan()  # the newest is the uplink; wan1 fits as well
+    lab.router.ip(f"route replace {lab.servers4[5]} via 100.65.0.1 dev wan1")
+    rows = (
+        "name: cut, for: client/alice, limit: 1MB, period: month, then: block",
+        "name: slow, for: client/bob, limit: 100KB, period: month, then: {throttle: 1mbit}",
+    )
+    router = make_router(lab, quotas(*rows))
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "wan.yaml").write_text(f'wan: {{interface: "wan*"{rate}}}\n')
+    router.start()
+    (alice, bob), server = lab.clients, lab.servers4[5]
+    assert router.get("/v1/status")["wan"]["interface"] == "wan0"
+    assert passes(alice, server)
+    assert passes(bob, server)
+    for client in (alice, bob):  # throttled from here on; so classes are there
+        client.call(traffic.tcp_up, server, 200_000)
+    router.settle()
+    before = other.bytes()
+    began = time.monotonic()
+    bob.call(traffic.tcp_up, server, 300_000)
+    assert 0.4e6 <= 8 * (other.bytes()[1] - before[1]) / (time.monotonic() - began) <= 1.3e6
+    with pytest.raises(OSError):
+        alice.call(traffic.tcp_up, server, 3_000_000, timeout=5)
+    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=5)
+    assert not passes(alice, server)
+    totals = router.measure().totals
+    assert bytes_of(totals["alice"] + totals["bob"]) == other.bytes()
+    assert row_of(router, "cut", "client/alice")["used_bytes"] == totals["alice"].total_bytes
+    assert totals["alice"].total_bytes <= 1_001_000
+
+
+def test_where_somebody_elses_qdisc_is_at_the_root_who_is_throttled_is_held_to_the_rate_all_the_same(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    lab.router.run(["tc", "qdisc", "add", "dev", "wan0", "root", "handle", "1:", "htb"])
+    router = make_router(
+        lab, quotas("name: slow, for: client/bob, limit: 1MB, used: 2MB, period: month, then: {throttle: 1mbit}")
+    )
+    router.start()
+    bob, server = lab.clients[1], lab.servers4[0]
+    for move in (traffic.tcp_up, traffic.tcp_down):
+        before, began = lab.carrier.settle(), time.monotonic()
+        bob.call(move, server, 300_000)
+        moved = lab.carrier.settle() - before
+        assert 0.4e6 <= 8 * moved.total.total_bytes / (time.monotonic() - began) <= 1.5e6
+    assert "throttled uploads are dropped instead of queued" in router.log.read_text()
