@@ -21,6 +21,7 @@ from esimshaper.core.limits import EVERYONE, Subject
 from esimshaper.core.model import (
     ACCOUNT_ROUTER,
     NOTHING,
+    ROUTER,
     UNUSED,
     Account,
     Budget,
@@ -81,10 +82,13 @@ def shares(baseline: Baseline | None, last: Reading | None, reading: Reading) ->
 
 
 def added(usage: Usage, given: Mapping[Account, Counters], owners: Mapping[Account, ClientKey]) -> Usage:
-    """`usage` with what accounts got of tunnels."""
+    """`usage` with what accounts got of tunnels.
+
+    What is nobody's (a mark may have bits of somebody else) is the router's, as bpf/tunnel_hooks.h has it.
+    """
     following = dict(usage)
     for account, counters in given.items():
-        client = owners[account]
+        client = owners.get(account, ROUTER)
         following[client] = following.get(client, NOTHING) + counters
     return following
 

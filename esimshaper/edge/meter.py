@@ -128,8 +128,10 @@ class Meter:
                 announced[account] = announced_at
             if queued_bytes:
                 queued[account] = queued_bytes
-        inner = self._inner() if self._has_tunnels else {}
-        for account, claimed in inner.items():  # read later, so that nothing is subtracted too little
+        # Read later, so that nothing is subtracted too little. Who had nothing before that claims at the next reading.
+        claims = self._inner() if self._has_tunnels else {}
+        inner = {account: claimed for account, claimed in claims.items() if account in accounts}
+        for account, claimed in inner.items():
             accounts[account] = replace(accounts[account], down_bytes=accounts[account].down_bytes - claimed.down_bytes)
         later = self._owners()
         owners = later if later is owners else owners | later

@@ -63,6 +63,21 @@ def test_what_was_in_a_tunnel_counts_for_limits_and_not_for_what_crossed_the_wan
     assert reading.budgets[ALICE] == Budget(200 + 2 * CLAIM, 100 + CLAIM, 100 + CLAIM)
 
 
+def test_first_packet_that_comes_between_two_maps_claims_at_the_next_reading(
+    tunnel: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = tunnel.meter._inner
+
+    def with_a_packet_before() -> dict[Account, Counters]:
+        inside(tunnel)
+        return inner()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tunnel.meter, "_inner", with_a_packet_before)
+        assert tunnel.read().tunnels.inner == {}
+    assert tunnel.read().tunnels.inner == {ALICE: Counters(0, CLAIM, 0, 1)}
+
+
 def test_limits_of_a_client_are_exact_inside(tunnel: Bench) -> None:
     tunnel.meter.write_policies({ALICE: Policy(block_at=Marks(both=3 * CLAIM))})
     assert [inside(tunnel) for _ in range(4)] == [PASS] * 3 + [SHOT]

@@ -10,6 +10,7 @@ from esimshaper.core import tunnels
 from esimshaper.core.limits import EVERYONE, Manual, Policy, Subject, SubjectKind
 from esimshaper.core.model import (
     ACCOUNT_ROUTER,
+    ROUTER,
     Account,
     Budget,
     ClientKey,
@@ -204,6 +205,15 @@ def test_a_limit_in_a_tunnel_ends_at_what_it_came_to_outside():
         "what the tunnel dropped is not held against alice"
     )
     assert sum(each.up_bytes for each in router.state.baseline.totals.values()) == 1000
+
+
+def test_what_a_foreign_mark_claims_in_a_tunnel_is_the_routers():
+    router = Router(quota())
+    router.tick()
+    nobodys = Tunnels(Counters(0, 120, 0, 1), {Account(77): Counters(0, 120, 0, 1)})
+    router.reading = replace(router.reading, tunnels=nobodys)
+    router.tick()
+    assert router.state.baseline.totals == {ROUTER: Counters(0, 120, 0, 1)}
 
 
 def test_packets_of_tunnels_stop_with_everyone_but_for_whom_that_was_lifted():
