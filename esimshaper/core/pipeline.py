@@ -179,7 +179,7 @@ def _counted(state: State, rules: Rules, at: clock.Moment, seen: Observation, sh
     passed = unsent.compared(before, state.reading, reading, seen.sent)
     broken = unsent.is_broken(_unsent(state), passed)
     usage = tunnels.added(usage_between(before, reading), shares.given, reading.owners)
-    usage, passed = unsent.without_unsent(usage, _unsent(state), passed, _payers(rules, reading))
+    usage, passed = unsent.without_unsent(usage, before, passed, _payers(rules, reading))
     unread = unread_seconds(before, reading)
     late = unread is None or unread > ledger.BUCKET_SECONDS
     pending = ledger.book(state.pending, usage, at.time, estimated=late)

@@ -127,15 +127,16 @@ class Payers:
         return (self.owners.get(account, UNATTRIBUTED),)
 
 
-def without_unsent(usage: Usage, before: Entries, after: Entries, payers: Payers) -> tuple[Usage, Entries]:
+def without_unsent(usage: Usage, baseline: Baseline | None, after: Entries, payers: Payers) -> tuple[Usage, Entries]:
     """`usage` with what left only, and `after` with a note of that. No client gets less than nothing: the rest of a
-    credit waits for what it uploads next.
+    credit waits for what it uploads next. What had waited is charged to whose account it was in `baseline`: after a
+    reboot somebody else may have that number.
 
     A queue in common is credited with what it dropped only: what waits in it might be billed to somebody else later.
     """
     sizes = {client: counters.up_bytes for client, counters in usage.items()}
-    for account, size in _ended(before, after):
-        _charge(sizes, payers.of(account), size)
+    for client, size in _ended(baseline, after) if baseline else ():
+        _charge(sizes, (client,), size)
     noted = dict(after)
     for account, entry in after.items():
         size = _wanted(entry, shared=account in payers.below) - entry.unsent
@@ -145,11 +146,11 @@ def without_unsent(usage: Usage, before: Entries, after: Entries, payers: Payers
     return {client: _with_upload(usage.get(client, NOTHING), size) for client, size in sizes.items()}, noted
 
 
-def _ended(before: Entries, after: Entries) -> Iterator[tuple[Account, int]]:
-    """What waited when a comparison ended. It may have left since, so it is charged."""
-    for account, entry in before.items():
+def _ended(before: Baseline, after: Entries) -> Iterator[tuple[ClientKey, int]]:
+    """What waited when a comparison ended, in queues of one client only. It may have left since, so it is charged."""
+    for account, entry in before.unsent.items():
         if entry.unsent > entry.dropped and not _goes_on(entry, after.get(account)):
-            yield account, entry.unsent - entry.dropped
+            yield before.owners.get(account, UNATTRIBUTED), entry.unsent - entry.dropped
 
 
 def _wanted(entry: Unsent, *, shared: bool) -> int:

@@ -114,33 +114,39 @@ def test_a_credit_goes_to_all_that_were_charged():
 def test_the_ledger_holds_what_left():
     before = {A: follow(*START)}
     after = {A: follow(*START, (1000, sent(200, 300)))}
-    usage, noted = without_unsent({ALICE: Counters(5, 1000, 1, 9)}, before, after, OWN)
+    usage, noted = without_unsent({ALICE: Counters(5, 1000, 1, 9)}, baseline(before), after, OWN)
     assert usage == {ALICE: Counters(5, 200, 1, 9)}
     assert noted[A].unsent == 800
     after = compared(baseline(noted), None, reading(1000), {A: sent(400)})
-    assert without_unsent({}, noted, after, OWN)[0] == {ALICE: Counters(0, 200)}
+    assert without_unsent({}, baseline(noted), after, OWN)[0] == {ALICE: Counters(0, 200)}
 
 
 def test_what_waited_when_a_comparison_ended_is_charged():
     _, noted = without_unsent(
-        {ALICE: Counters(0, 1000)}, {A: follow(*START)}, {A: follow(*START, (1000, sent(200, 300)))}, OWN
+        {ALICE: Counters(0, 1000)}, baseline({A: follow(*START)}), {A: follow(*START, (1000, sent(200, 300)))}, OWN
     )
-    assert without_unsent({}, noted, {}, OWN) == ({ALICE: Counters(0, 300)}, {})
+    assert without_unsent({}, baseline(noted), {}, OWN) == ({ALICE: Counters(0, 300)}, {})
+
+
+def test_what_waited_before_a_reboot_is_charged_to_whose_account_it_was():
+    waited = {A: Unsent(sent(200, 300), 500, 0, unsent=300)}
+    somebody_else = Payers({**OWNERS, A: BOB})
+    assert without_unsent({}, baseline(waited, epoch=6), {}, somebody_else) == ({ALICE: Counters(0, 300)}, {})
 
 
 def test_a_queue_in_common_is_shared_by_what_each_sent():
     usage = {ALICE: Counters(7, 3000), BOB: Counters(0, 1000), TV: Counters(0, 9000)}
     entry = Unsent(sent(1600, 400), 4000, 0, dropped=2000)
-    shared, noted = without_unsent(usage, {}, {FAMILY: entry}, OWN)
+    shared, noted = without_unsent(usage, None, {FAMILY: entry}, OWN)
     assert shared == {ALICE: Counters(7, 1500), BOB: Counters(0, 500), TV: Counters(0, 9000)}
     assert noted[FAMILY].unsent == 2000
 
 
 def test_nobody_gets_less_than_nothing_and_the_rest_is_not_forgotten():
     entry = Unsent(sent(0), 4000, 0, dropped=4000)
-    usage, noted = without_unsent({BOB: Counters(0, 1500)}, {}, {FAMILY: entry}, OWN)
+    usage, noted = without_unsent({BOB: Counters(0, 1500)}, None, {FAMILY: entry}, OWN)
     assert (usage, noted[FAMILY].unsent) == ({BOB: Counters()}, 1500)
-    usage, noted = without_unsent({ALICE: Counters(0, 9000)}, noted, noted, OWN)
+    usage, noted = without_unsent({ALICE: Counters(0, 9000)}, baseline(noted), noted, OWN)
     assert (usage, noted[FAMILY].unsent) == ({ALICE: Counters(0, 6500)}, 4000)
 
 
@@ -214,7 +220,7 @@ class Watch:
         sent = {} if self.queue.renewed else {A: self.queue.sent}
         after = compared(baseline(self.entries), self.last, reading(counted.queued), sent)
         usage = {ALICE: Counters(0, counted.up - self.billed)}
-        usage, noted = without_unsent(usage, self.entries, after, OWN)
+        usage, noted = without_unsent(usage, baseline(self.entries), after, OWN)
         for size in dropped_between(self.entries, after).values():
             assert size > 0, "a credit is never taken back"
             self.credit += size
@@ -304,7 +310,7 @@ def test_shares_are_whole_bytes_that_add_up(dropped, sizes, chance: random.Rando
     clients = [ALICE, BOB, TV]
     chance.shuffle(clients)
     usage = {each: Counters(0, size) for each, size in zip(clients, sizes, strict=True)}
-    shared, noted = without_unsent(usage, {}, {B: Unsent(sent(0), 0, 0, dropped)}, Payers(OWNERS, {B: clients}))
+    shared, noted = without_unsent(usage, None, {B: Unsent(sent(0), 0, 0, dropped)}, Payers(OWNERS, {B: clients}))
     assert sum(each.up_bytes for each in shared.values()) == max(0, sum(sizes) - dropped)
     assert noted[B].unsent == min(dropped, sum(sizes))
     assert all(0 <= shared[each].up_bytes <= usage[each].up_bytes for each in clients)
