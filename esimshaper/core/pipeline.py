@@ -92,7 +92,7 @@ def resume(saved_baseline: Baseline | None, known: Iterable[Identity] = (), stat
     """
     if saved_baseline is None and state is not None:
         return replace(state, saving=None)
-    baseline = _with_by_hand(saved_baseline, state.baseline) if saved_baseline and state else saved_baseline
+    baseline = _with_by_hand(saved_baseline, state) if saved_baseline and state else saved_baseline
     grants = (notice for notice in state.notices if notice.kind is NoticeKind.GRANTED) if state else ()
     return State(baseline=baseline, identities={identity.key: identity for identity in known}, notices=tuple(grants))
 
@@ -104,12 +104,15 @@ def inherited(state: State, rules: Rules, now: float, seen: Observation, told: p
     """
     if state.baseline is not None:
         return state
-    at = clock.moment(None, seen.reading.boottime, now, trusted=seen.clock_trusted)
+    reading, accounts = seen.reading, tally.accounts_of(seen.reading)
+    at = clock.moment(None, reading.boottime, now, trusted=seen.clock_trusted)
     windows = {quota.name: window(quota.period, quota.zone, at.time) for quota in rules.quotas}
-    tallies = policy.inherited(rules.quotas, windows, tally.accounts_of(seen.reading), told)
-    if not tallies:
+    chains = chain.chains(reading.owners.values(), rules.names, rules.groups, accounts.values())
+    place = policy.Place(accounts, reading.free, {}, chains, {}, {})
+    standing = policy.inherited(place, rules.quotas, windows, told)
+    if standing == Standing():
         return state
-    return replace(state, baseline=Baseline(seen.reading.epoch, {}, {}, standing=Standing(tallies)))
+    return replace(state, baseline=Baseline(reading.epoch, {}, {}, standing=standing), inherited=standing.overrides)
 
 
 def saved(state: State, booking: Booking) -> State:
@@ -328,12 +331,18 @@ def _standing(state: State, baseline: Baseline, standing: Standing) -> State:
     return replace(state, baseline=replace(baseline, standing=standing), urgent=True)
 
 
-def _with_by_hand(saved: Baseline, given_up: Baseline | None) -> Baseline:
-    """`saved` with what people set while it could not be opened; that is nowhere but in the state that is given up."""
-    if given_up is None:
+def _with_by_hand(saved: Baseline, given_up: State) -> Baseline:
+    """`saved` with what people set while it could not be opened; that is nowhere but in the state that is given up.
+
+    What was inherited is not: that is saved, with its end, unless somebody took it back meanwhile.
+    """
+    if given_up.baseline is None:
         return saved
-    standing, new = saved.standing, given_up.standing
-    overrides = {each.subject: each for each in (*standing.overrides, *new.overrides)}
+    standing, new = saved.standing, given_up.baseline.standing
+    lifted = {each.subject for each in given_up.inherited} - {each.subject for each in new.overrides}
+    kept = (each for each in standing.overrides if each.subject not in lifted)
+    by_hand = (each for each in new.overrides if each not in given_up.inherited)
+    overrides = {each.subject: each for each in (*kept, *by_hand)}
     tallies = {(each.quota, each.subject): each for each in standing.tallies}
     for each in (other for other in new.tallies if other.granted):
         key = (each.quota, each.subject)

@@ -17,6 +17,7 @@ from esimshaper.core.limits import (
     NO_LIMIT,
     NO_MARKS,
     STRANGER,
+    UNKNOWN_GROUP,
     ActionKind,
     Direction,
     Held,
@@ -26,6 +27,7 @@ from esimshaper.core.limits import (
     Policy,
     Quota,
     Shaped,
+    Standing,
     Subject,
     SubjectKind,
     Tally,
@@ -34,6 +36,7 @@ from esimshaper.core.limits import (
 from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, PSEUDO_KEYS, UNUSED, Account, Budget, ClientKey
 
 _EACH = Subject(SubjectKind.EACH_CLIENT)
+_STRANGERS = Subject(SubjectKind.GROUP, UNKNOWN_GROUP)
 _PSEUDO = frozenset(Subject(SubjectKind.CLIENT, key) for key in PSEUDO_KEYS)
 
 Policies = Mapping[Account, Policy]
@@ -74,19 +77,35 @@ def policies(place: Place) -> Policies:
     return told
 
 
-def inherited(
-    quotas: Sequence[Quota], windows: Mapping[str, Window], accounts: Mapping[Account, Subject], told: Policies
-) -> tuple[Tally, ...]:
-    """The tallies that led to the policies which the kernel was `told`, as they were when its counts were zero.
+def inherited(place: Place, quotas: Sequence[Quota], windows: Mapping[str, Window], told: Policies) -> Standing:
+    """What led to the policies which the kernel was `told`: tallies, as they were when its counts were zero, and what
+    was set by hand, of which nobody knows any more when it ends.
 
     Only of a limit that shares its place in the policy with no other: there the kernel knows the nearer one alone.
     """
-    return tuple(
+    tallies = (
         Tally(quota.name, subject, windows[quota.name], used=quota.limit - end, allowed=quota.limit)
-        for account, subject in accounts.items()
+        for account, subject in place.accounts.items()
         for quota, end in _ends(quotas, subject, told.get(account, Policy()))
         if end != NO_LIMIT
     )
+    return Standing(tuple(tallies), overrides=tuple(_set_by_hand(place, told)))
+
+
+def _set_by_hand(place: Place, told: Policies) -> Iterator[Override]:
+    """Those below were told the same, so a word is that of who is highest. What strangers are told, their group was."""
+    accounts = {**dict.fromkeys(place.free[:1], _STRANGERS), **place.accounts}
+    words = {subject: _word(told.get(account, Policy())) for account, subject in accounts.items()}
+    for subject, word in words.items():
+        above = next((words[each] for each in place.chains[subject][1:] if each in words), None)
+        if word and word is not above:
+            yield Override(subject, word)
+
+
+def _word(told: Policy) -> Manual | None:
+    if told.exempt:
+        return Manual.ALLOW
+    return Manual.BLOCK if told.blocked else None
 
 
 def _ends(quotas: Iterable[Quota], subject: Subject, told: Policy) -> Iterator[tuple[Quota, int]]:

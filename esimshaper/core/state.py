@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from esimshaper.core.limits import Notice, Policy, Shaped, Standing, Subject, Verdict
+from esimshaper.core.limits import Notice, Override, Policy, Shaped, Standing, Subject, Verdict
 from esimshaper.core.model import (
     Account,
     Attachment,
@@ -119,6 +119,7 @@ class State:
     usage; while it is the same and nothing moves, so are they. A crowd costs more than the rest of a tick.
     notices: not yet handed out to be saved and announced; urgent: nor is something that cannot wait for the next save:
     what somebody set, or that classes were made anew. Their old statistics must not be gone on from after a crash.
+    inherited: what the kernel had been told to be set by hand when a start found no history.
     """
 
     baseline: Baseline | None = None
@@ -139,3 +140,4 @@ class State:
     outcome: Outcome = field(default_factory=Outcome)
     notices: tuple[Notice, ...] = ()
     urgent: bool = False
+    inherited: tuple[Override, ...] = ()

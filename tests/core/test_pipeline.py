@@ -1,12 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The pipeline: when something is saved, and what the State says after a tick."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from esimshaper.core.limits import Direction, Level, Manual, Period, PeriodUnit, Subject, SubjectKind
+from esimshaper.core.limits import (
+    EVERYONE,
+    Direction,
+    Level,
+    Manual,
+    Override,
+    Period,
+    PeriodUnit,
+    Policy,
+    Subject,
+    SubjectKind,
+)
 from esimshaper.core.model import (
     ROUTER,
     UNATTRIBUTED,
@@ -23,7 +35,7 @@ from esimshaper.core.model import (
 from esimshaper.core.pipeline import Rules, advance, final, grant, inherited, not_saved, override, resume, saved
 from esimshaper.core.state import Baseline, Booking, State
 from tests.core.holding import ALICE as HOLDER
-from tests.core.holding import Router, client, plan, quota
+from tests.core.holding import FAMILY, TV, UNKNOWN, Router, client, group, plan, quota
 
 ALICE = ClientKey("02:00:00:00:00:10")
 BOB = ClientKey("02:00:00:00:00:11")
@@ -238,6 +250,64 @@ def test_of_two_limits_in_one_place_the_kernel_knows_too_little():
     router.tick(A=100)
     told = router.tick(43200, A=400).policies
     assert inherited(State(), router.rules, router.now, Observation(router.reading), told) == State()
+
+
+WORDS = [
+    {client(HOLDER): Manual.BLOCK},
+    {client(HOLDER): Manual.ALLOW, EVERYONE: Manual.BLOCK},
+    {group("family"): Manual.BLOCK, client(TV): Manual.ALLOW},
+    {group("unknown"): Manual.BLOCK},
+    {EVERYONE: Manual.ALLOW},
+]
+
+
+def by_hand(router: Router) -> dict[Subject, Manual]:
+    return {each.subject: each.manual for each in router.state.baseline.standing.overrides}
+
+
+def start_without_history(router: Router, told: Mapping[Account, Policy]) -> None:
+    router.state = inherited(State(), router.rules, router.now, Observation(router.reading), told)
+
+
+@pytest.mark.parametrize("words", WORDS)
+@pytest.mark.parametrize("groups", [{"family": FAMILY, "unknown": UNKNOWN}, {"family": FAMILY}])
+def test_without_a_history_what_was_set_by_hand_goes_on_for_those_and_no_others(words, groups):
+    router = Router(quota(limit=500), plan(1000))
+    router.reading = replace(router.reading, groups=groups, tunnels_account=Account(200))
+    router.tick()
+    for subject, manual in words.items():
+        router.state = override(router.state, subject, manual)
+    told = router.tick().policies
+    start_without_history(router, told)
+    assert by_hand(router) == words
+    assert router.tick().policies == told
+
+
+def test_of_a_group_without_an_account_its_members_stay_blocked():
+    router = Router()
+    router.reading = replace(router.reading, groups={})
+    router.tick()
+    router.state = override(router.state, group("family"), Manual.BLOCK)
+    start_without_history(router, router.tick().policies)
+    assert by_hand(router) == {client(TV): Manual.BLOCK}
+
+
+def test_history_that_opens_late_says_what_was_set_by_hand_but_for_what_was_set_since():
+    router = Router(quota())
+    router.tick()
+    until = int(router.now) + 60
+    for who in (HOLDER, BOB, TV):
+        router.state = override(router.state, client(who), Manual.BLOCK, until)
+    start_without_history(router, router.tick().policies)
+    saved_before = router.disk
+    router.tick()
+    router.state = override(router.state, client(BOB), None)
+    router.state = override(router.state, client(TV), Manual.ALLOW)
+    router.state = resume(saved_before, state=router.state)
+    assert router.state.baseline.standing.overrides == (
+        Override(client(HOLDER), Manual.BLOCK, until),
+        Override(client(TV), Manual.ALLOW),
+    )
 
 
 def test_settings_that_cannot_be_read_cost_nobody_its_standing():

@@ -255,6 +255,34 @@ def test_damaged_database_opens_no_second_window_and_costs_nobody_what_is_left(
     assert 1_500_000 <= (lab.carrier.settle() - bill).of(server).total_bytes <= 2_000_000 + IN_FLIGHT
 
 
+@pytest.mark.parametrize("damaged", [False, True], ids=["not to be opened", "damaged"])
+def test_who_was_blocked_by_hand_stays_blocked_also_without_a_history(
+    make_router: Callable[..., Router], lab: Lab, *, damaged: bool
+) -> None:
+    router = make_router(lab, quotas(ALICE_2MB)).start()
+    (alice, bob), server = lab.clients, lab.servers4[0]
+    assert router.run("block", "bob").returncode == 0
+    assert router.stop() == 0
+    history = router.place / "state" / "history.db"
+    history.rename(history.with_name("kept"))
+    if damaged:
+        history.write_bytes(b"no database" * 1000)
+    else:
+        history.mkdir()
+    router.start()
+    assert state_of(router, "bob") == "blocked"
+    assert not passes(bob, server)
+    assert passes(alice, server)
+    if not damaged:
+        history.rmdir()
+        history.with_name("kept").rename(history)
+        assert router.run("grant", "alice", "1MB").returncode == 0  # saved at once, so it is opened
+        wait_until("the history", lambda: not router.get("/v1/status")["storage"]["problem"])
+        assert not passes(bob, server)
+    assert router.run("block", "bob", "--clear").returncode == 0
+    assert passes(bob, server)
+
+
 # --- somebody else at our tc objects
 
 
