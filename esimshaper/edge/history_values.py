@@ -2,12 +2,14 @@
 """Edge, part of history: values as rows of tables, and back. Pure; the tables are those of history_schema."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from esimshaper.core.limits import Grant, Level, Manual, Override, Standing, Subject, SubjectKind, Tally, Window
-from esimshaper.core.model import Account, Budget, ClientKey, Counters, HistoryRow, Sent, Tunnels
+from esimshaper.core.model import BUILT_IN_CLIENTS, Account, Budget, ClientKey, Counters, HistoryRow, Sent, Tunnels
 from esimshaper.core.state import Baseline, Unsent
+from esimshaper.edge import layouts
 
+Each = TypeVar("Each", Tally, Grant, Override)
 Values = tuple[Any, ...]
 Rows = Mapping[Values, Values]
 """By the columns of the key: the others, in the order of the table."""
@@ -107,20 +109,29 @@ def _counters(baseline: Baseline) -> Rows:
 
 def _standing(rows: Callable[[str], Iterable[Values]]) -> Standing:
     return Standing(
-        tallies=tuple(
+        tallies=_possible(
             Tally(
                 quota, _subject(kind, name), Window(start, end), used, granted, allowed, warned, bool(reached), *other
             )
             for quota, kind, name, start, end, used, granted, allowed, warned, reached, *other in rows("tallies")
         ),
-        grants=tuple(
+        grants=_possible(
             Grant(quota, _subject(kind, name), size, until) for _, quota, kind, name, size, until in rows("grants")
         ),
-        overrides=tuple(
+        overrides=_possible(
             Override(_subject(kind, name), Manual(manual), until) for kind, name, manual, until in rows("overrides")
         ),
-        levels={ClientKey(client): Level(level) for client, level in rows("levels")},
+        levels={ClientKey(client): Level(level) for client, level in rows("levels") if _is_client(client)},
     )
+
+
+def _possible(found: Iterable[Each]) -> tuple[Each, ...]:
+    """Without those of a client that cannot be: a bit of its key was lost, and the kernel has no account for such."""
+    return tuple(each for each in found if each.subject.kind is not SubjectKind.CLIENT or _is_client(each.subject.id))
+
+
+def _is_client(key: str) -> bool:
+    return key in BUILT_IN_CLIENTS or layouts.is_client_key(key)
 
 
 def _unsent_values(each: Unsent) -> Values:

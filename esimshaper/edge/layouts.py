@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Binding: the layouts of bpf/esimshaper.h, as Python's struct reads them. tests/bpf/test_contract.py compares both."""
+"""Binding: the layouts of bpf/esimshaper.h, as Python's struct reads them, and the text of a client's key.
 
+tests/bpf/test_contract.py compares both.
+"""
+
+import ipaddress
 import struct
+
+from esimshaper.core.model import ClientKey
 
 META = struct.Struct("=QII")
 ACCOUNT = struct.Struct("=9Q")
@@ -47,3 +53,31 @@ the last one."""
 
 POLICY_BLOCKED, POLICY_EXEMPT, POLICY_LIMITED = 1, 2, 4
 ANNOUNCE_CLIENT, ANNOUNCE_LIMIT, ANNOUNCE_WARN = 0, 1, 2
+
+
+def client_bytes(client: ClientKey) -> bytes:
+    """The `struct client_key` of that text."""
+    if "::" not in client and client.count(":") == 5:  # other IPv6 addresses have 7
+        return CLIENT_KEY.pack(bytes.fromhex(client.replace(":", "")), MAC)
+    ip = ipaddress.ip_address(client)
+    mapped = ipaddress.IPv6Address(f"::ffff:{ip}") if ip.version == 4 else ip
+    return CLIENT_KEY.pack(mapped.packed, IP)
+
+
+def client_key(address: bytes, kind: int) -> ClientKey:
+    """`struct client_key` as text."""
+    return ClientKey(address[:6].hex(":") if kind == MAC else address_text(address))
+
+
+def is_client_key(text: str) -> bool:
+    """Whether `text` is how a `struct client_key` is written, to the letter."""
+    try:
+        return client_key(*CLIENT_KEY.unpack(client_bytes(ClientKey(text)))) == text
+    except ValueError:
+        return False
+
+
+def address_text(address: bytes) -> str:
+    """16 bytes, IPv4 mapped into IPv6, as people write it."""
+    ip = ipaddress.IPv6Address(address)
+    return str(ip.ipv4_mapped or ip)

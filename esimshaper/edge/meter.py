@@ -6,7 +6,6 @@ The daemon writes policies and groups here; counters are the kernel's.
 
 import contextlib
 import heapq
-import ipaddress
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -91,7 +90,7 @@ class Meter:
 
         def announce(record: bytes) -> None:
             address, kind, account, about = layouts.ANNOUNCEMENT.unpack(record)
-            client = client_key(address, kind) if about == layouts.ANNOUNCE_CLIENT else None
+            client = layouts.client_key(address, kind) if about == layouts.ANNOUNCE_CLIENT else None
             callback(Announcement(Account(account), client))
 
         return libbpf.Ring(self.generation / "announcements", announce)
@@ -188,7 +187,7 @@ class Meter:
                 if number is None:
                     return
                 try:
-                    self._maps["clients"].update(client_bytes(client), number, libbpf.NO_EXIST)
+                    self._maps["clients"].update(layouts.client_bytes(client), number, libbpf.NO_EXIST)
                 except FileExistsError:  # its first packet came just now
                     free.update(b"", number)
 
@@ -277,7 +276,7 @@ class Meter:
             owners = dict(self._built_in)
             for keys, values in found:
                 pairs = zip(layouts.CLIENT_KEY.iter_unpack(keys), layouts.NUMBER.iter_unpack(values), strict=True)
-                owners |= {Account(account): client_key(*client) for client, (account,) in pairs}
+                owners |= {Account(account): layouts.client_key(*client) for client, (account,) in pairs}
             self._owners_from, self._owners_known = found, owners
         return self._owners_known
 
@@ -320,35 +319,15 @@ def _policy(fields: tuple[int, ...]) -> Policy:
     )
 
 
-def client_bytes(client: ClientKey) -> bytes:
-    """The `struct client_key` of that text."""
-    if "::" not in client and client.count(":") == 5:  # other IPv6 addresses have 7
-        return layouts.CLIENT_KEY.pack(bytes.fromhex(client.replace(":", "")), layouts.MAC)
-    ip = ipaddress.ip_address(client)
-    mapped = ipaddress.IPv6Address(f"::ffff:{ip}") if ip.version == 4 else ip
-    return layouts.CLIENT_KEY.pack(mapped.packed, layouts.IP)
-
-
-def client_key(address: bytes, kind: int) -> ClientKey:
-    """`struct client_key` as text."""
-    return ClientKey(address[:6].hex(":") if kind == layouts.MAC else address_text(address))
-
-
-def address_text(address: bytes) -> str:
-    """16 bytes, IPv4 mapped into IPv6, as people write it."""
-    ip = ipaddress.IPv6Address(address)
-    return str(ip.ipv4_mapped or ip)
-
-
 def _flow(key: tuple[Any, ...], value: tuple[int, ...], owners: dict[Account, ClientKey], now: int) -> Flow:
     remote, local, remote_port, local_port, protocol = key
     down, up, down_packets, up_packets, first_seen, last_seen, account, _, _ = value
     return Flow(
         client=owners.get(Account(account), UNATTRIBUTED),
         protocol=protocol,
-        remote_address=address_text(remote),
+        remote_address=layouts.address_text(remote),
         remote_port=0 if protocol in PINGS else remote_port,  # there it tells who asked
-        wan_address=address_text(local),
+        wan_address=layouts.address_text(local),
         wan_port=local_port,
         counters=Counters(down, up, down_packets, up_packets),
         age=max(0, now - first_seen) / 1e9,

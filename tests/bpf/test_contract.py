@@ -11,7 +11,7 @@ import pytest
 
 from esimshaper.core import model
 from esimshaper.core.model import Reason
-from esimshaper.edge import compiler, layouts, meter
+from esimshaper.edge import compiler, layouts
 
 BPF = Path(__file__).parents[2] / "bpf"
 HEADER = (BPF / "esimshaper.h").read_text()
@@ -125,5 +125,5 @@ def test_every_hook_of_the_source_is_pinned_under_its_name() -> None:
     "client", ["02:00:00:00:00:10", "192.168.77.50", "2001:db8::5", "2001:db8:1:2:3:4:5:6", "fe80::1:2:3:4", "::1"]
 )
 def test_a_client_is_spelled_for_the_kernel_as_the_kernel_spells_it(client: str) -> None:
-    address, kind = layouts.CLIENT_KEY.unpack(meter.client_bytes(model.ClientKey(client)))
-    assert meter.client_key(address, kind) == client
+    address, kind = layouts.CLIENT_KEY.unpack(layouts.client_bytes(model.ClientKey(client)))
+    assert layouts.client_key(address, kind) == client

@@ -107,6 +107,24 @@ def test_what_was_saved_is_there_after_closing_and_opening(path, history):
         assert set(again.identities()) == {Identity(ALICE, "alice-phone", "pixel"), Identity(BOB)}
 
 
+@pytest.mark.parametrize(
+    "key", ["", "02:00:00:00:00:1p", "02:00:00:00:00:1", "02:00:00:00:00:1A", "10.0.0.1q", "otherc"]
+)
+def test_what_is_set_for_a_client_that_cannot_be_is_left_out(path, history, key):
+    """One bit of the key was lost on the card; the kernel could give nobody an account of that name."""
+    nobody, standing = Subject(SubjectKind.CLIENT, key), BASELINE.standing
+    odd = Standing(
+        (*standing.tallies, Tally("daily", nobody, Window(0, 1))),
+        (*standing.grants, Grant("daily", nobody, 5, 2**32)),
+        (*standing.overrides, Override(nobody, Manual.BLOCK)),
+        {**standing.levels, ClientKey(key): Level.BLOCKED},
+    )
+    history.save(booking(baseline=replace(BASELINE, standing=odd)))
+    history.close()
+    with closing(History.open(path)) as again:
+        assert (again.notes, again.load()) == ("", BASELINE)
+
+
 def test_rows_of_the_same_bucket_add_up_and_doubt_stays(history):
     history.save(booking(row(down=5), row(client=BOB, estimated=True)))
     history.save(booking(row(down=7), row(client=BOB)))
@@ -145,7 +163,9 @@ owned = st.dictionaries(
     max_size=6,
 )
 totals = st.dictionaries(st.sampled_from([ALICE, BOB, ClientKey("router")]), st.builds(Counters, st.integers(0, 2**62)))
-subjects = st.builds(Subject, st.sampled_from(SubjectKind), st.sampled_from(["", "unknown", ALICE]))
+subjects = st.sampled_from(
+    [EVERYONE, *(Subject(SubjectKind.CLIENT, key) for key in (ALICE, "others", "fd00::1"))]
+) | st.builds(Subject, st.just(SubjectKind.GROUP), st.sampled_from(["unknown", ALICE]))
 numbers = st.integers(-(2**40), 2**62)
 tallies = st.builds(
     Tally,
