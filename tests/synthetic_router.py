@@ -93,8 +93,8 @@ def tallied(quota: str, subject: Subject, used: int, **more) -> Tally:
 STANDING = Standing(
     tallies=(
         tallied("plan", EVERYONE, 6_123_456_789),
-        tallied("daily", client(ALICE), 512_345_678, warned=1, reached=True),
-        tallied("daily", client(PIXEL), 430_000_000, warned=1),
+        tallied("daily", client(ALICE), 512_345_678, warned=400_000_000, reached=True),
+        tallied("daily", client(PIXEL), 430_000_000, warned=400_000_000),
         tallied("daily", client(BARE), 45_678),
         tallied("tv-week", TV_ROOM, 5_100_000_000, granted=100_000_000, reached=True),
         tallied("alice-trip", client(ALICE), -40),

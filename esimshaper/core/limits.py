@@ -134,8 +134,9 @@ class Tally:
     """What one subject used of one quota in its window.
 
     used: bytes; granted: bytes added by hand to the limit of this window; allowed: limit and what was granted, when
-    that was last looked at. warned: how many warn marks were announced; reached: the limit was announced. Both are
-    saved with `used`, or a restart would announce them again.
+    that was last looked at. warned: the highest warn mark that was announced, in bytes, so that it means the same after
+    the marks were changed; reached: the limit was announced. Both are saved with `used`, or a restart would announce
+    them again.
 
     `used` is a sum of differences of Budgets, so it may be low by a packet for a moment, at the start even below zero.
     other_start, other_used: the window that the clock left for this one, and what was used in it; it may go back there.
@@ -159,6 +160,12 @@ class Held:
 
     quota: Quota
     tally: Tally
+
+    @property
+    def mark(self) -> int:
+        """The highest warn mark that is passed, as in `warned`; 0 if none is. What was granted comes on top of it."""
+        own = self.tally.used - self.tally.granted
+        return max((mark for mark in self.quota.warn_at if mark <= own), default=0)
 
 
 @dataclass(frozen=True, slots=True)

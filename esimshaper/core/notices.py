@@ -51,14 +51,13 @@ def marked(
     """
     tallies, notices = [], []
     for each in held:
-        quota, tally = each.quota, each.tally
+        quota, tally, mark = each.quota, each.tally, each.mark
         reached = tally.reached or tally.used >= tally.allowed or (quota.name, tally.subject) in passed
-        marks = sum(1 for mark in quota.warn_at if mark + tally.granted <= tally.used)
         if reached and not tally.reached:
             notices.append(_reached(tally, teller))
-        elif marks > tally.warned and not reached:
+        elif mark > tally.warned and not reached:
             notices.append(_warning(tally, teller))
-        noted = (reached, max(marks, tally.warned))
+        noted = (reached, max(mark, tally.warned))
         changed = noted != (tally.reached, tally.warned)
         tallies.append(replace(tally, reached=noted[0], warned=noted[1]) if changed else tally)
     return tuple(tallies), tuple(notices)

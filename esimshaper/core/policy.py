@@ -210,7 +210,7 @@ def _limits(held: Iterable[Held], budget: Budget, kind: ActionKind) -> Ends:
 def _warnings(held: Held, budget: Budget) -> Ends:
     """The next mark that was not announced yet, which for a limit that only notifies may be the limit itself."""
     quota, tally = held.quota, held.tally
-    amounts = [mark + tally.granted for mark in quota.warn_at[tally.warned :][:1]]
+    amounts = [mark + tally.granted for mark in quota.warn_at if mark > tally.warned][:1]
     if quota.action.kind is ActionKind.NOTIFY and not tally.reached:
         amounts.append(tally.allowed)
     return [(quota.direction, _end(held, budget, amount)) for amount in amounts]

@@ -167,9 +167,8 @@ def _in_later_window(before: Tally, quota: Quota, window: Window, moved: int) ->
     tally = Tally(quota.name, before.subject, window, used=moved, allowed=quota.limit, other_start=left, other_used=own)
     if before.other_start != window.start:
         return tally
-    used = before.other_used + moved
-    warned = sum(1 for mark in quota.warn_at if mark <= used)
-    return replace(tally, used=used, warned=warned, reached=before.reached and used >= quota.limit)
+    tally = replace(tally, used=before.other_used + moved)
+    return replace(tally, warned=Held(quota, tally).mark, reached=before.reached and tally.used >= quota.limit)
 
 
 def _in_earlier_window(before: Tally, window: Window) -> Tally:
@@ -185,10 +184,9 @@ def _in_earlier_window(before: Tally, window: Window) -> Tally:
 def _held_to(tally: Tally, quota: Quota) -> Tally:
     """`tally` against the limit and the marks of now. A limit that was raised can be reached anew, and so can marks."""
     allowed = quota.limit + tally.granted
-    warned, reached = min(tally.warned, len(quota.warn_at)), tally.reached
-    if allowed > tally.allowed:
-        reached = reached and tally.used >= allowed
-        warned = min(warned, sum(1 for mark in quota.warn_at if mark + tally.granted <= tally.used))
-    if (allowed, warned, reached) == (tally.allowed, tally.warned, tally.reached):
+    if allowed == tally.allowed:
         return tally
-    return replace(tally, allowed=allowed, warned=warned, reached=reached)
+    if allowed < tally.allowed:
+        return replace(tally, allowed=allowed)
+    warned = min(tally.warned, Held(quota, tally).mark)
+    return replace(tally, allowed=allowed, warned=warned, reached=tally.reached and tally.used >= allowed)

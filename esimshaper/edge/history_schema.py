@@ -119,7 +119,11 @@ CREATE TABLE levels (
 ) STRICT, WITHOUT ROWID;
 """,
 }
-"""What each version of the format has more than the one before; so an older file is brought up by adding tables."""
+"""What each version of the format has more than the one before; so an older file is brought up by adding tables.
+
+`warned` of tallies is in bytes. It was a number of marks once, which is less than any mark: the last warning of such a
+window comes once more.
+"""
 VERSION = max(SCHEMAS)
 
 DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT}

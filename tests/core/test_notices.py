@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from esimshaper.core.limits import EVERYONE, Level, Manual, NoticeKind
+from esimshaper.core.limits import EVERYONE, NO_LIMIT, Level, Manual, NoticeKind
 from esimshaper.core.model import ROUTER, UNATTRIBUTED, Account, Observation, Unusable
 from esimshaper.core.pipeline import advance, final, grant, not_saved, override, saved
 from esimshaper.core.state import State
@@ -50,6 +50,33 @@ def test_of_several_marks_at_once_the_highest_is_told():
     assert [text for text in router.told if "has used" in text][1:] == [
         "alice has used up 500 B (daily, until tomorrow 00:00)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "warnings"),
+    [((500,), (800,), 2), ((800,), (500, 800), 1), ((500, 900), (900,), 1), ((500, 800), (400, 700), 1)],
+)
+def test_marks_that_are_changed_are_told_once_each(before, after, warnings):
+    router = Router(quota(limit=1000, warn_at=before))
+    router.tick(A=850)
+    router.rules = replace(router.rules, quotas=(quota(limit=1000, warn_at=after),))
+    told = router.tick(A=851)
+    assert len(router.told) == warnings
+    next_mark = min((mark for mark in after if mark > 850), default=NO_LIMIT)
+    assert told.policies[A].warn_at.both == next_mark
+
+
+def test_what_an_earlier_version_saved_costs_one_warning_at_most():
+    """It saved how many marks were announced: less than any mark in bytes."""
+    router = Router(quota(limit=1000, warn_at=(500, 800)), plan(10_000))
+    router.tick(A=850)
+    standing = router.disk.standing
+    old = replace(standing, tallies=tuple(replace(each, warned=min(each.warned, 2)) for each in standing.tallies))
+    router.disk = replace(router.disk, standing=old)
+    router.restart()
+    for _ in range(3):
+        router.tick()
+    assert [text.partition(" (")[0] for text in router.told] == ["alice has used 850 B of 1.00 KB"] * 2
 
 
 def test_a_limit_that_only_notifies_changes_no_state():
