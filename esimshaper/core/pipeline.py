@@ -278,6 +278,7 @@ def _limited(
     live, grants = tally.ended(before.tallies, before.grants, at.time)
     turn = tally.Turn(at.time, windows, moved, reading.owners.values(), at.settled)
     tallies = tally.tallied(live, rules.quotas, turn)
+    grants = tally.covered(grants, tallies)
 
     chains = _chains(rules, reading, tallies, before)
     everybody = {**chains, **chain.chains(rules.names, rules.names, rules.groups)}  # also who was never here

@@ -129,6 +129,12 @@ def ended(tallies: Iterable[Tally], grants: Iterable[Grant], now: float) -> tupl
     return list(live.values()), tuple(going_on)
 
 
+def covered(grants: Iterable[Grant], tallies: Iterable[Tally]) -> tuple[Grant, ...]:
+    """Those of `grants` that are in the `tallies`. A new window has taken the others with it, whatever their end is."""
+    sizes = {(tally.quota, tally.subject): tally.granted for tally in tallies if tally.granted}
+    return tuple(grant for grant in grants if grant.bytes <= sizes.get((grant.quota, grant.subject), 0))
+
+
 def _subjects(quota: Quota, clients: frozenset[ClientKey], known: Mapping[Key, Tally], turn: Turn) -> Sequence[Subject]:
     """Who the quota is for. A client that is gone stays while its window lasts, or until its limit is taken back."""
     if quota.subject.kind is not SubjectKind.EACH_CLIENT:
