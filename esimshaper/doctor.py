@@ -95,7 +95,7 @@ def _running(control: Path) -> Running | None:
     try:
         status = control_client.get(control, "/v1/status")
         detached = [each for each in status["programs"] if not each["attached"]]
-        problems = (status["storage"]["problem"], status["tunnels"]["problem"])
+        problems = [status[part]["problem"] for part in ("storage", "tunnels", "metrics")]
         return Running(
             status["program"]["version"],
             tuple(f"not counting at {each['hook']} of {each['interface']}: {each['problem']}" for each in detached),

@@ -27,7 +27,8 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "quotas": {"count": int, "top": [quota]},    the shared ones, and clients that were warned or are out
                "by_hand": [by_hand],                                 quota and by_hand as in report_quotas.py
                "configuration": {"accepted": bool, "loaded", "loaded_unix"},    accepted: false after a refused reload
-               "storage": {"problem": sentence or null, "unsaved_bytes": int}}
+               "storage": {"problem": sentence or null, "unsaved_bytes": int},
+               "metrics": {"problem": sentence or null}}
     clients   {"clients": [client]}, most bytes today first
     flows     {"count": int, "flows": [flow]}, count: how many `limit` was applied to
     reload    {"applied": bool, "changes": [sentence], "notes": [sentence]}, changes: what is or would be another;
@@ -129,6 +130,7 @@ def status_document(state: State, facts: Facts, today: Usage, month: Usage) -> D
             **moment("loaded", int(facts.config_loaded.timestamp()) if facts.config_loaded else None, facts.now.tzinfo),
         },
         "storage": {"problem": facts.storage_problem or None, "unsaved_bytes": state.unsaved_bytes},
+        "metrics": {"problem": facts.metrics_problem or None},
     }
 
 

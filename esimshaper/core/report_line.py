@@ -30,6 +30,8 @@ def troubles(state: State, facts: Facts, limits: Iterable[str] = ()) -> str:
         said.append("the edited configuration is refused, the one before is in force")
     if facts.storage_problem:
         said.append(f"history is not saved: {facts.storage_problem}")
+    if facts.metrics_problem:
+        said.append(facts.metrics_problem)
     return "; ".join(said)
 
 

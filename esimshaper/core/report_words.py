@@ -23,6 +23,7 @@ class Facts:
     tick_seconds: how long the last tick took. tick_at: when it began (None before the first).
     config_ok, config_loaded: whether the last (re)load was accepted, and when one was last accepted.
     storage_problem: why history cannot be saved at the moment, for people; empty if it can.
+    metrics_problem: why Prometheus cannot have its metrics at the moment; empty if it can.
     quotas, names, groups: as in the settings, by key of a client.
     """
 
@@ -36,6 +37,7 @@ class Facts:
     tick_seconds: float = 0.0
     storage_problem: str = ""
     storage_failures: int = 0
+    metrics_problem: str = ""
     quotas: tuple[Quota, ...] = ()
     names: Mapping[ClientKey, str] = field(default_factory=dict)
     groups: Mapping[ClientKey, str] = field(default_factory=dict)

@@ -76,6 +76,7 @@ class Daemon:
         self._look_around = True
         self._stopping = False
         self._saving: asyncio.Task[None] | None = None
+        self._publisher = Publisher(self._metrics)
         self._manager = Manager()
         self._hung_up = asyncio.Event()
 
@@ -93,6 +94,7 @@ class Daemon:
                 self._look_around = True
             if self._look_around:
                 self._follow_uplink()
+                self._publisher.begin(self._configuration.settings.metrics)
             self._tick()
             self._manager.ticked(self._state, self._facts(), self._enforcer.problems, time.monotonic())
             ticks += 1
@@ -113,8 +115,7 @@ class Daemon:
         resumed = await self._attached(await self._opened())
         self._listen_to_kernel(loop)
         self._tick(resumed)
-        publisher = Publisher(self._metrics)
-        reloader = Reloader(self._configuration, self._observer, publisher, self._manager, self._apply)
+        reloader = Reloader(self._configuration, self._observer, self._publisher, self._manager, self._apply)
         answers = Answers(
             loop, self._storage, self._observer.meter, reloader, lambda: self._state, self._facts, self._change
         )
@@ -122,8 +123,8 @@ class Daemon:
         answering = control.serve(answers.routes(), self._socket)
         self._cleanup.callback(self._socket.unlink, missing_ok=True)  # not before: only now is it ours
         self._cleanup.callback(answering.stop)
-        publisher.take(settings.metrics, publisher.offer(settings.metrics))
-        self._cleanup.callback(publisher.stop)
+        self._publisher.begin(settings.metrics)
+        self._cleanup.callback(self._publisher.stop)
         self._obeying = loop.create_task(reloader.obey(self._hung_up))
         self._manager.ready()
 
@@ -319,6 +320,7 @@ class Daemon:
             tick_seconds=self._tick_seconds,
             storage_problem=self._storage.problem,
             storage_failures=self._storage.failures,
+            metrics_problem=self._publisher.problem,
             quotas=self._rules.quotas,
             names=self._rules.names,
             groups=self._rules.groups,

@@ -1,23 +1,36 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Metrics where the settings want them. Owns the listener of `metrics.listen`."""
+"""Metrics where the settings want them. Owns the listener of `metrics.listen`.
+
+An address that cannot be had keeps nobody from counting: it may be that of a bridge that is not there yet.
+"""
 
 import logging
 
+from esimshaper.core.model import Unusable
 from esimshaper.core.settings import Metrics
 from esimshaper.edge import metrics
 from esimshaper.edge.http import Listener
+from esimshaper.edge.service_messages import Message, fields
 from esimshaper.edge.tls import Certificates
 
 log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """`source` gives all metrics of one moment; it is called from other threads."""
+    """`source` gives all metrics of one moment; it is called from other threads. `problem`: why nobody gets them."""
 
     def __init__(self, source: metrics.Source) -> None:
         self._source = source
         self._wanted: Metrics | None = None
         self._listener: Listener | None = None
+        self.problem = ""
+
+    def begin(self, wanted: Metrics) -> None:
+        """Serves as is `wanted`, or says once why that cannot be. To be asked again until it serves, and after that."""
+        try:
+            self.take(wanted, self.offer(wanted))
+        except Unusable as error:
+            self._fail(error)
 
     def offer(self, wanted: Metrics) -> Listener | None:
         """A listener that serves as is `wanted`, beside the one there is; None if that serves so. Raises Unusable."""
@@ -31,12 +44,18 @@ class Publisher:
         """From now on this is the listener; the one before is to be stopped, which may take seconds."""
         if offered is None:
             return None
-        before, self._listener, self._wanted = self._listener, offered, wanted
+        before, self._listener, self._wanted, self.problem = self._listener, offered, wanted, ""
         log.info("metrics at %s://%s/metrics", "https" if wanted.tls else "http", offered.address)
         if not (wanted.tls or wanted.listen.is_local):
             clear = "metrics are in the clear: who reaches %s reads who uses how much (metrics.tls)"
             log.warning(clear, offered.address)
         return before
+
+    def _fail(self, error: Unusable) -> None:
+        if error.message != self.problem:
+            text, known = "%s; it is tried again. What to do: %s", fields(Message.METRICS_FAILING)
+            log.error(text, error.message, error.hint, extra=known)
+        self.problem = error.message
 
     def stop(self) -> None:
         if self._listener:

@@ -104,15 +104,22 @@ def listen_tcp(
     part of it; both serve until you stop that one.
     Raises Unusable if the address is not ours or is in use.
     """
-    where = format_endpoint(host, port)
+    try:
+        listening = _bound(host, port, instead_of)
+    except OSError as error:
+        where, hint = format_endpoint(host, port), _bind_hint(error, host, port)
+        raise Unusable(f"cannot serve {what} on {where}: {error.strerror or error}", hint) from error
     if certificates:
         with suppress(UnusableFileError):
             certificates.context()  # which says now what is wrong, and not only when somebody comes
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0][0]
-    except socket.gaierror as error:
-        raise Unusable(f"cannot serve {what} on {where}: not an IP address", "write it as 127.0.0.1 or ::1") from error
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    return _serve(application, listening, format_endpoint(host, listening.getsockname()[1]), certificates)
+
+
+def _bound(host: str, port: int, instead_of: Listener | None) -> socket.socket:
+    # The address as it is found: of a link-local one the interface belongs to it.
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    family, kind, _, _, address = found[0]
+    listening = socket.socket(family, kind)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if instead_of:
@@ -120,19 +127,26 @@ def listen_tcp(
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6 and host == "::":
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # "everywhere" means IPv4 too
-        listening.bind((host, port))
-    except OSError as error:
+        listening.bind(address)
+    except OSError:
         listening.close()
-        raise Unusable(f"cannot serve {what} on {where}: {error.strerror or error}", _bind_hint(error, port)) from error
-    return _serve(application, listening, format_endpoint(*listening.getsockname()[:2]), certificates)
+        raise
+    return listening
 
 
-def _bind_hint(error: OSError, port: int) -> str:
+def _bind_hint(error: OSError, host: str, port: int) -> str:
+    if isinstance(error, socket.gaierror):
+        zone = host.partition("%")[2]
+        return f"there is no interface {zone}" if zone else "write it as 127.0.0.1 or ::1"
+    if error.errno == errno.EAFNOSUPPORT:
+        return "this machine has no IPv6; 0.0.0.0 is everywhere in IPv4"
     if error.errno == errno.EADDRINUSE:
         return f"`ss -ltnp sport = :{port}` shows who uses it; choose another port"
     if error.errno == errno.EADDRNOTAVAIL:
         return "no interface of this machine has this address"
-    return ""
+    if error.errno == errno.EACCES:
+        return "ports below 1024 are root's; choose another port"
+    return "choose another address"
 
 
 def _remove_dead_socket(path: Path) -> None:

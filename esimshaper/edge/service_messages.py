@@ -21,6 +21,7 @@ class Message(Enum):
     HISTORY_FAILING = ("065cbab2f5214c568b2b33c60b0de39a", "history")
     HISTORY_WORKING = ("fbc8d4596ce845e28e454ee28f438f81", "history")
     HISTORY_ANEW = ("dee2f0a03e6248f5b4308c4a81761135", "history anew")
+    METRICS_FAILING = ("7b0c5e2f4f3d4f0f9a7e1d6c8b25a9e3", "metrics")
     CLIENT_NEW = ("88d07c4f2b1e48ecb508ca5be6122482", "new client")
     CLIENTS_FULL = ("df6598012eb244a3a4cf3b046870c9cc", "clients full")
     START_FAILED = ("26abe5d747a64aa4a7904f00fb65c673", "start")

@@ -67,6 +67,8 @@ def _wan_lines(status: Document) -> list[Line]:
     if status["storage"]["problem"]:
         unsaved = format_size(status["storage"]["unsaved_bytes"])
         lines.append(Line(f"History is not being saved: {status['storage']['problem']} ({unsaved} waiting)", Tone.BAD))
+    if status["metrics"]["problem"]:
+        lines.append(Line(f"Prometheus: {status['metrics']['problem']}", Tone.BAD))
     return lines
 
 

@@ -87,7 +87,9 @@ def test_status_says_that_one_of_two_wan_hooks_is_missing_and_why():
 
 
 def test_status_shows_storage_trouble_and_only_events_that_happened():
-    status = report.status_document(router.state(), facts(storage_problem="disk full"), {}, {})
+    ill = facts(storage_problem="disk full", metrics_problem="port taken")
+    status = report.status_document(router.state(), ill, {}, {})
+    assert status["metrics"] == {"problem": "port taken"}
     assert status["storage"] == {"problem": "disk full", "unsaved_bytes": 1234}
     assert {e["reason"]: e["unattributed"] for e in status["events"]} == {"wan_in_flow_missing": True, "not_ip": False}
     assert status["program"]["uptime_seconds"] == 3 * 3600 + 12 * 60

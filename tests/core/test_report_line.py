@@ -18,10 +18,10 @@ def test_what_is_wrong_is_said_once_each_and_nothing_otherwise():
         Attachment("wan0", hook, attached=False, problem="interface wan0 is not there")
         for hook in (Hook.WAN_EGRESS, Hook.WAN_INGRESS)
     )
-    said = troubles(replace(state, attachments=away), facts(storage_problem="disk full"), ["a foreign root qdisc"])
-    assert said == (
+    ill = facts(storage_problem="disk full", metrics_problem="cannot serve metrics on 192.0.2.1:80: it is not ours")
+    assert troubles(replace(state, attachments=away), ill, ["a foreign root qdisc"]) == (
         "not everything is counted: interface wan0 is not there; limits: a foreign root qdisc; "
-        "history is not saved: disk full"
+        "history is not saved: disk full; cannot serve metrics on 192.0.2.1:80: it is not ours"
     )
     assert troubles(state, facts(config_ok=False)) == "the edited configuration is refused, the one before is in force"
 

@@ -109,6 +109,12 @@ def test_an_address_that_is_not_ours_is_named():
         metrics.serve(list, "192.0.2.77", 1)
 
 
+def test_an_interface_that_is_not_there_is_named():
+    with pytest.raises(Unusable, match=r"\[fe80::1%nosuch0\]:1") as caught:
+        metrics.serve(list, "fe80::1%nosuch0", 1)
+    assert caught.value.hint == "there is no interface nosuch0"
+
+
 def test_the_port_is_free_again_after_stop():
     running = metrics.serve(list, "127.0.0.1", 0)
     host, port = running.address.rsplit(":", 1)
