@@ -110,6 +110,17 @@ def test_the_status_tells_at_once_who_is_limited_and_what_is_not_counted(
     assert "the kernel goes on" in manager.status("saving")
 
 
+def test_it_is_ready_before_there_is_an_uplink_or_a_lan(router: Router, manager: Manager, lab: Lab) -> None:
+    """At a boot the network waits for it."""
+    written = router.config.read_text()
+    for number, name in enumerate((lab.wan_interface, lab.lan_interface)):
+        written = written.replace(f"{name}}}", f"later{number}}}").replace(f"[{name}]", f"[later{number}]")
+    router.config.write_text(written)
+    router.start(attached=False)
+    assert manager.hears() == {"READY": "1"}
+    assert "interface later1 is not there" in manager.status("interface later0 is not there")
+
+
 def test_a_tick_that_hangs_feeds_nothing_though_people_are_answered(router: Router, manager: Manager) -> None:
     start_instrumented(router, "time.sleep(3600)")
     assert manager.hears(20) == {"READY": "1"}

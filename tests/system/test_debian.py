@@ -103,6 +103,75 @@ def test_closed_holds_before_the_daemon_is_there(router: Debian):
     assert "network-pre.target" in router.run("systemctl", "show", "--property=Before", "esimshaper-guard.service")
 
 
+NETWORK_MANAGER = """
+[Unit]
+DefaultDependencies=no
+After=network-pre.target
+Before=network.target
+Wants=network.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'tc filter show dev wan0 egress >/run/seen'
+"""
+CLOUD_INIT = """
+[Unit]
+DefaultDependencies=no
+After=network-manager.service
+Before=sysinit.target
+[Service]
+Type=oneshot
+ExecStart=/bin/true
+"""
+
+
+BOOT = f"""
+[Unit]
+Wants=network-manager.service {SERVICE}
+After=network-manager.service {SERVICE}
+"""
+
+
+def boot(router: Debian) -> str:
+    """What of it matters here: kernel part and network are started together. What is at the uplink by then."""
+    router.path("/run/systemd/system/network-manager.service").write_text(NETWORK_MANAGER)
+    router.path("/run/systemd/system/boot.target").write_text(BOOT)
+    router.run("systemctl", "daemon-reload")
+    parts = ("boot.target", SERVICE, "network-manager", "network-pre.target", "network.target")
+    router.run("systemctl", "stop", *parts)
+    router.run("esimshaper", "unload")
+    router.run("systemctl", "start", "boot.target")
+    return router.run("cat", "/run/seen")
+
+
+def test_the_network_waits_until_it_is_counted_but_not_for_what_fails(router: Debian):
+    assert "esimshaper wan_egress" in boot(router)
+    failing = router.path("/run/systemd/system/esimshaper-build.service.d/failing.conf")
+    failing.parent.mkdir(parents=True, exist_ok=True)
+    failing.write_text("[Service]\nExecStart=\nExecStart=/bin/false\n")
+    assert "esimshaper" not in boot(router)
+    assert router.try_run("systemctl", "is-active", SERVICE).stdout != "active\n"
+    failing.unlink()
+    router.run("systemctl", "daemon-reload")
+    router.run("systemctl", "restart", SERVICE)
+    wait_until("the first tick", router.is_at_work)
+
+
+def test_what_needs_a_network_early_in_a_boot_is_no_cycle(router: Debian):
+    """cloud-init does, of which Raspberry Pi OS makes use. systemd would drop one of the two."""
+    units = router.path("/run/systemd/system")
+    (units / "network-manager.service").write_text(NETWORK_MANAGER)
+    (units / "cloud-init.service").write_text(CLOUD_INIT)
+    wanted = units / "sysinit.target.wants"
+    wanted.mkdir(exist_ok=True)
+    (wanted / "cloud-init.service").symlink_to("../cloud-init.service")
+    done = router.try_run("systemd-analyze", "verify", "multi-user.target", "network-manager.service")
+    for path in (units / "cloud-init.service", wanted / "cloud-init.service"):
+        path.unlink()
+    assert "esimshaper" in router.run("systemctl", "list-dependencies", "multi-user.target")
+    assert "cycle" not in done.stdout + done.stderr
+
+
 def test_a_quota_that_is_reached_is_in_the_journal_in_fields_and_in_plain_words(router: Debian):
     alice = router.lab.client("alice-phone")
     router.configure("quotas: [{name: tiny, for: client/alice-phone, limit: 300KB, period: hour, then: block}]")
