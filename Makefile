@@ -25,9 +25,8 @@ VIRTME := virtme-ng==1.42
 
 # Where `make deb` puts the package, and `make install` things; with DESTDIR, below another folder, for a package.
 dist ?= dist
-prefix ?= /usr
-program := $(DESTDIR)$(prefix)/lib/esimshaper
-share := $(DESTDIR)$(prefix)/share
+program := $(DESTDIR)/usr/lib/esimshaper
+share := $(DESTDIR)/usr/share
 config := $(DESTDIR)/etc/esimshaper
 pages := man/man5/esimshaper.yaml.5 man/man8/esimshaper.8 bash-completion/completions/esimshaper \
 	zsh/vendor-completions/_esimshaper
@@ -45,7 +44,7 @@ help:
 	@echo 'make lint            ruff, mypy, shellcheck, yamllint, clang'
 	@echo 'sudo make deb        dist/esimshaper_VERSION_all.deb, for Debian 12 and 13'
 	@echo 'sudo make install    on this machine, with a systemd service that is not started'
-	@echo 'sudo make uninstall  all of that, but for the configuration and the history'
+	@echo 'sudo make uninstall  all of that, but for the configuration, the history and the user'
 
 demo: root packages-demo
 	$(PYTHON) -m esimshaper demo $(ARGS)
@@ -130,14 +129,14 @@ deb: packages-deb
 # The modules and bpf/ lie beside each other as in a checkout. PYTHONSAFEPATH: a root shell in a folder of somebody else must
 # not run the bcc.py that lies there.
 install: $(if $(DESTDIR),,root packages-run)
-	install -d '$(program)' '$(config)/conf.d' '$(DESTDIR)$(prefix)/bin'
+	install -d '$(program)' '$(config)/conf.d' '$(DESTDIR)/usr/bin'
 	rm -rf '$(program)/esimshaper' '$(program)/bpf'
 	cp -R esimshaper bpf '$(program)'
 	find '$(program)' -name __pycache__ -prune -exec rm -rf {} +
 	test -n '$(DESTDIR)' || $(PYTHON) -m compileall -q '$(program)' # the service may not write there
-	printf '#!/bin/sh\nPYTHONSAFEPATH=1 PYTHONPATH=$(prefix)/lib/esimshaper exec $(PYTHON) -m esimshaper "$$@"\n' \
-		>'$(DESTDIR)$(prefix)/bin/esimshaper'
-	chmod 755 '$(DESTDIR)$(prefix)/bin/esimshaper'
+	printf '#!/bin/sh\nPYTHONSAFEPATH=1 PYTHONPATH=/usr/lib/esimshaper exec $(PYTHON) -m esimshaper "$$@"\n' \
+		>'$(DESTDIR)/usr/bin/esimshaper'
+	chmod 755 '$(DESTDIR)/usr/bin/esimshaper'
 	install -D -m 644 -t '$(share)/esimshaper' esimshaper/esimshaper.schema.json
 	install -D -m 644 -t '$(share)/esimshaper/prometheus' contrib/prometheus/*
 	install -D -m 644 -t '$(share)/doc/esimshaper' README.md CHANGELOG.md LICENSE etc/esimshaper.yaml
@@ -149,19 +148,19 @@ install: $(if $(DESTDIR),,root packages-run)
 	$(PYTHON) -B -m esimshaper completion zsh >'$(share)/$(word 4,$(pages))'
 	chmod -R a+rX '$(program)' # whatever the umask is
 	cd '$(share)' && chmod a+r $(pages)
-	install -D -m 644 -t '$(DESTDIR)$(prefix)/lib/systemd/system' systemd/*.service
-	install -D -m 644 -t '$(DESTDIR)$(prefix)/lib/systemd/catalog' systemd/*.catalog
-	install -D -m 644 systemd/esimshaper.sysusers '$(DESTDIR)$(prefix)/lib/sysusers.d/esimshaper.conf'
-	test -n '$(DESTDIR)' || systemd-sysusers '$(prefix)/lib/sysusers.d/esimshaper.conf'
+	install -D -m 644 -t '$(DESTDIR)/usr/lib/systemd/system' systemd/*.service
+	install -D -m 644 -t '$(DESTDIR)/usr/lib/systemd/catalog' systemd/*.catalog
+	install -D -m 644 systemd/esimshaper.sysusers '$(DESTDIR)/usr/lib/sysusers.d/esimshaper.conf'
+	test -n '$(DESTDIR)' || systemd-sysusers '/usr/lib/sysusers.d/esimshaper.conf'
 	test -n '$(DESTDIR)' -o ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
 	@test -n '$(DESTDIR)' || echo 'Now edit /etc/esimshaper/esimshaper.yaml, then: systemctl enable --now esimshaper'
 
 uninstall: root
 	test ! -d /run/systemd/system || systemctl disable --now --quiet esimshaper || true
-	test ! -x '$(prefix)/bin/esimshaper' || '$(prefix)/bin/esimshaper' unload
-	rm -rf '$(prefix)/lib/esimshaper' '$(prefix)/share/esimshaper' '$(prefix)/share/doc/esimshaper'
-	rm -f '$(prefix)/bin/esimshaper' '$(prefix)/lib/systemd/catalog/'esimshaper*.catalog \
-		'$(prefix)/lib/systemd/system/'esimshaper*.service '$(prefix)/lib/sysusers.d/esimshaper.conf'
-	cd '$(prefix)/share' && rm -f $(pages)
+	test ! -x '/usr/bin/esimshaper' || '/usr/bin/esimshaper' unload
+	rm -rf '/usr/lib/esimshaper' '/usr/share/esimshaper' '/usr/share/doc/esimshaper'
+	rm -f '/usr/bin/esimshaper' '/usr/lib/systemd/catalog/'esimshaper*.catalog \
+		'/usr/lib/systemd/system/'esimshaper*.service '/usr/lib/sysusers.d/esimshaper.conf'
+	cd '/usr/share' && rm -f $(pages)
 	test ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
-	@echo 'The configuration (/etc/esimshaper) and the history (/var/lib/esimshaper) are still there.'
+	@echo 'The configuration (/etc/esimshaper), the history (/var/lib/esimshaper) and the user and group esimshaper are still there.'

@@ -15,7 +15,7 @@ which is only run when asked for, stays in namespaces of its own and sends nothi
 """
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +69,15 @@ def _wanted(config: Path, *, asked: bool) -> tuple[Wanted | None, list[Finding]]
     except ImportError as error:
         return None, [Finding.problem("configuration", f"{config} cannot be read: {error}.")]
     try:
-        settings = settings_file.load(config)
+        loaded = settings_file.read_settings(config)
     except settings_file.SettingsError as error:
-        found = ((f"{one.file}:{one.line}:{one.column}: {one.message}", one.hint) for one in error.problems)
-        return None, [Finding.problem("configuration", message, hint) for message, hint in found]
+        return None, [Finding.problem("configuration", *words) for words in _placed(error.problems)]
+    findings = [Finding.ok("configuration", f"{config} is right.")]
+    try:
+        loaded.check_files()
+    except settings_file.SettingsError as error:
+        findings += [Finding.warning("metrics", *words) for words in _placed(error.problems)]
+    settings, tls = loaded.settings, loaded.settings.metrics.tls
     here = (name for _, name in sorted(socket.if_nameindex(), reverse=True))  # the newest first
     settings = with_uplink(settings, [name for name in here if fits(name, settings.wan.written)])
     wan, lan, actions = settings.wan, settings.lan, {quota.action.kind for quota in settings.quotas}
@@ -86,8 +91,15 @@ def _wanted(config: Path, *, asked: bool) -> tuple[Wanted | None, list[Finding]]
         replaces_qdisc=wan.replace_qdisc,
         tunnels=tuple(tunnel.interface for tunnel in wan.tunnels),
         files=tuple(map(str, (config, *sorted((config.parent / "conf.d").glob("*.yaml"))))),
+        certificates=tuple(filter(None, (tls.certificate, tls.key, tls.client_ca))) if tls else (),
     )
-    return wanted, [Finding.ok("configuration", f"{config} is right.")]
+    return wanted, findings
+
+
+def _placed(problems: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """Each with its place in the file, and its hint."""
+    for one in problems:
+        yield f"{one.file}:{one.line}:{one.column}: {one.message}", one.hint
 
 
 def _running(control: Path) -> Running | None:

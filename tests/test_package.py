@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The Debian package as it is built: what is in it, what it needs, what lintian says. tests/system installs it."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -59,6 +60,13 @@ def test_it_has_all_of_the_program_and_no_bytecode(content):
 
 def test_what_people_edit_is_kept_over_upgrades(content):
     assert (content / "DEBIAN/conffiles").read_text().split() == ["/etc/esimshaper/esimshaper.yaml"]
+
+
+def test_documentation_is_where_units_hints_and_pages_say(content):
+    texts = [*(tools.ROOT / "systemd").iterdir(), *(tools.ROOT / "esimshaper").rglob("*.py")]
+    named = {path for text in texts for path in re.findall(r"/usr/share/doc/[\w./-]+\w", text.read_text())}
+    assert named == {f"/usr/share/doc/esimshaper/{name}" for name in ("README.md", "esimshaper.yaml")}
+    assert all((content / path.lstrip("/")).is_file() for path in named)
 
 
 def test_it_brings_units_catalogs_pages_and_completion(content):

@@ -25,7 +25,7 @@ def _service(facts: Facts) -> Findings:
         yield Finding.note("service", sentence, "install the package: apt install ./esimshaper_*.deb")
     elif unit.load in ("masked", "error", "bad-setting"):
         yield Finding.problem("service", f"systemd will not start it: its unit is {unit.load}.", f"{_STATUS}; {_LOG}")
-    elif unit.active == "failed":
+    elif unit.active == "failed" or (unit.active != "active" and unit.result not in ("", "success")):  # tried again
         sentence = f"The service failed ({unit.result}): nothing new is booked, and no limit is renewed."
         yield Finding.problem("service", sentence, _LOG)
     elif not unit.enabled.startswith("enabled"):
@@ -84,6 +84,9 @@ def _files(facts: Facts) -> Findings:
         if facts.wanted and path in facts.wanted.files:
             sentence = f"{path}: the daemon runs as {user}, who may not read it, and so it does not start."
             yield Finding.problem("configuration", sentence, hint)
+        elif facts.wanted and path in facts.wanted.certificates:
+            sentence = f"{path}: the daemon runs as {user}, who may not read it: nobody gets the metrics."
+            yield Finding.warning("metrics", sentence, f"chgrp {user} {path} && chmod g+r {path}")
         else:
             sentence = f"{path}: the daemon runs as {user}, who may not read it: clients have no names from there."
             yield Finding.warning("leases", sentence, hint)

@@ -206,7 +206,8 @@ class LeaseFile:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """The part of the configuration that the box has to fit. shapes: something is to be slowed down (a throttle quota,
-    or a rate of the link). blocks: some quota ends in a block. replaces_qdisc: wan.replace_qdisc. files: where it is.
+    or a rate of the link). blocks: some quota ends in a block. replaces_qdisc: wan.replace_qdisc. files: where it is;
+    certificates: those that metrics.tls names.
     """
 
     wan: str
@@ -218,6 +219,7 @@ class Wanted:
     replaces_qdisc: bool = False
     files: tuple[str, ...] = ()
     tunnels: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
 
 
 class Feature(Enum):
@@ -258,7 +260,8 @@ class Facts:
 
     version: this program's. daemon: whether somebody accepts connections at its socket, `running` what it said, if we
     may ask. service: None without systemd. member: whether this user may ask the daemon, going by its group.
-    unreadable: files of the configuration, and leases, that the user of the service may not read; only root finds out.
+    unreadable: files of the configuration, leases and certificates that the user of the service may not read; only root
+    finds out.
     lacking: what limits need and the kernel has not. `mark_uses` are rules of nft, `rules` those of `ip rule`.
     forwarding: whether the router forwards IPv4 at all.
     """

@@ -87,7 +87,7 @@ def _with_files(box: Facts, wanted: Wanted, unknown: dict[str, str]) -> Facts:
     user = box.service.user if box.service else ""
     if not user or os.geteuid():
         return box
-    files = (*wanted.files, *wanted.leases)
+    files = (*wanted.files, *wanted.leases, *wanted.certificates)
     return replace(box, unreadable=_look(unknown, "files", lambda: probe_service.unreadable(user, files)))
 
 

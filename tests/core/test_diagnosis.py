@@ -120,6 +120,18 @@ BOX = {
         {"service": Service("loaded", "enabled", "failed", "exit-code")},
         ("service", Level.PROBLEM, "exit-code", "journalctl -u esimshaper"),
     ),
+    "service about to be tried again": (
+        {"service": Service("loaded", "enabled", "activating", "exit-code")},
+        ("service", Level.PROBLEM, "exit-code", "journalctl -u esimshaper"),
+    ),
+    "certificates that the service may not read": (
+        {
+            "service": Service("loaded", "enabled", "active", "success", user="esimshaper"),
+            "wanted": Wanted("wwan0", ("br0",), certificates=("/etc/k.pem",)),
+            "unreadable": ("/etc/k.pem",),
+        },
+        ("metrics", Level.WARNING, "nobody gets the metrics", "chgrp esimshaper /etc/k.pem"),
+    ),
     "service masked": (
         {"service": Service("masked", "masked", "inactive")},
         ("service", Level.PROBLEM, "masked", "systemctl status"),
