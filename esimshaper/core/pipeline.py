@@ -160,10 +160,11 @@ def override(state: State, subject: Subject, manual: Manual | None, until: int |
 
 
 def last(state: State, rules: Rules, now: float, seen: Observation) -> tuple[State, Booking | None]:
-    """All of a reading after which no other can come, to be saved: nothing waits any longer (see stage tunnels)."""
+    """All of a reading after which no other can come, handed out: nothing waits any longer (see stage tunnels)."""
     for _ in range(2):
         state, _outcome = advance(state, rules, now, seen)
-    return state, final(state, rules, clean=True)
+    booking = final(state, rules, clean=True)
+    return replace(state, saving=booking), booking
 
 
 def final(state: State, rules: Rules, *, clean: bool = False) -> Booking | None:

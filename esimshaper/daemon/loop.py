@@ -233,6 +233,7 @@ class Daemon:
             if booking:
                 state = replace(state, baseline=booking.baseline)
                 state = self._told_of(state, booking, saved=await self._storage.save(booking))
+                self._announce(booking.notices)
             self._pins.remove(generation)
             log.info("took over the counters of %s", generation.name)
         return state

@@ -156,10 +156,10 @@ class Meter:
         """From now on the router's UDP and TCP packets with one of these ports, on either side, carry tunnels."""
         known, wanted = set(self._maps["tunnel_ports"].keys()), {layouts.TUNNEL_PORT.pack(port) for port in ports}
         self._has_tunnels = self._has_tunnels or bool(wanted)
+        for key in known - wanted:  # first, as there is room for no more than there may be
+            self._maps["tunnel_ports"].delete(key)
         for key in wanted - known:
             self._maps["tunnel_ports"].update(key, layouts.NUMBER.pack(1))
-        for key in known - wanted:
-            self._maps["tunnel_ports"].delete(key)
 
     def add_groups(self, names: Iterable[str], spare: Iterable[str] = ()) -> bool:
         """Gives each group an account, where there are too few that of a `spare` one; False if it could to none."""

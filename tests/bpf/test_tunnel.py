@@ -45,6 +45,13 @@ def test_packets_with_the_port_of_a_tunnel_are_apart_from_what_else_the_router_s
     assert tunnel.counters(ACCOUNT_ROUTER) == Counters(0, 228, 0, 2)
 
 
+def test_all_ports_that_there_may_be_can_give_way_to_others(bench: Bench) -> None:
+    for first in (50_000, 50_100):
+        bench.meter.carry_tunnels(range(first, first + 16))
+    bench.up_from_router(ethernet(ipv4(WAN4, SERVER4, UDP, udp(40000, 50_115, bytes(100)))))
+    assert bench.read().tunnels.outer.up_packets == 1
+
+
 @pytest.mark.parametrize(("outer", "headers"), [(OUTER4, 60), (OUTER6, 80)])
 def test_claim_is_padded_and_has_the_headers_of_the_family_outside(tunnel: Bench, outer: bytes, headers: int) -> None:
     tunnel.up_from_router(outer)

@@ -32,7 +32,7 @@ from esimshaper.core.model import (
     Reading,
     Resolution,
 )
-from esimshaper.core.pipeline import Rules, advance, final, grant, inherited, not_saved, override, resume, saved
+from esimshaper.core.pipeline import Rules, advance, final, grant, inherited, last, not_saved, override, resume, saved
 from esimshaper.core.state import Baseline, Booking, State
 from tests.core.holding import ALICE as HOLDER
 from tests.core.holding import FAMILY, TV, UNKNOWN, Router, client, group, plan, quota
@@ -308,6 +308,15 @@ def test_history_that_opens_late_says_what_was_set_by_hand_but_for_what_was_set_
         Override(client(HOLDER), Manual.BLOCK, until),
         Override(client(TV), Manual.ALLOW),
     )
+
+
+def test_what_the_last_reading_of_maps_has_to_tell_is_told_once_also_if_it_cannot_be_saved():
+    router = Router(quota(limit=500, warn_at=(100,)))
+    router.use(A=600)
+    seen_last = Observation(router.reading)
+    state, booking = last(State(), router.rules, router.now, seen_last)
+    assert [notice.kind.value for notice in booking.notices] == ["quota-reached", "client-state"]
+    assert saved(state, booking).notices == not_saved(state, router.rules).notices == ()
 
 
 def test_settings_that_cannot_be_read_cost_nobody_its_standing():
