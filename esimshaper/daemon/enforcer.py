@@ -98,7 +98,8 @@ class Enforcer:
         if look_around or self._shaped != wanted:
             left = self._shape(outcome, shares, again=self._shaped == wanted, metered=bool(link))
             self._shaped = None if left is None else wanted
-        self._meter.give_classes_at(*(link if side in self._sides else 0 for side in (Side.UPLOAD, Side.DOWNLOAD)))
+        if link and self._shaped:  # else what was made earlier, by whomever, is there or gone with its interface
+            self._meter.give_classes_at(*(link if side in self._sides else 0 for side in (Side.UPLOAD, Side.DOWNLOAD)))
         self._tell(with_classes(outcome.policies, outcome.shaped, shares))
         self._tidy(left or ())
         if look_around and not self._refusal.is_intact():
