@@ -266,14 +266,6 @@ def test_an_upgrade_under_traffic_misses_no_byte_and_lets_nobody_through(router:
     router.run("esimshaper", "allow", "--clear", "client/tv")
 
 
-def test_an_upgrade_starts_nothing_that_was_stopped(router: Debian):
-    router.run("systemctl", "stop", SERVICE)
-    router.run("apt-get", "-qy", "install", "--reinstall", "/packages/2.deb")
-    assert router.show("ActiveState") == "inactive"
-    router.run("systemctl", "start", SERVICE)
-    wait_until("the first tick", router.is_at_work, timeout=20)
-
-
 def test_installing_starts_nothing_and_purging_leaves_nothing(
     release: str, trees: Trees, packages: Path, new_lab: Lab
 ) -> None:
