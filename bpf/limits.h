@@ -159,11 +159,11 @@ ALWAYS_INLINE int outruns(const struct verdict *verdict, enum direction directio
 {
 	u32 account = verdict->throttled;
 	struct tunnelled *paced = account && verdict->pace ? tunnelled.lookup(&account) : 0;
-	u64 now = bpf_ktime_get_ns();
-	u64 *until;
+	u64 now, *until;
 
 	if (!paced || verdict->level == BLOCKED)
 		return 0;
+	now = bpf_ktime_get_ns();
 	until = direction == UP ? &paced->paced_until[UP] : &paced->paced_until[DOWN];
 	if (*until < now)
 		*until = now;
