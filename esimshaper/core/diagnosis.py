@@ -16,6 +16,9 @@ Findings = Iterator[Finding]
 
 # 5.12 brought atomic operations that return the old value; the ring buffer came with 5.8 (kernel/bpf/core.c).
 OLDEST_KERNEL = (5, 12)
+# Before 5.19 kernel.unprivileged_bpf_disabled, which Debian sets, kept all without CAP_BPF also from what is pinned for
+# them (kernel/bpf/syscall.c).
+OLDEST_KERNEL_OF_SERVICE = (5, 19)
 
 # Room for the database with a year of history, and for its journal.
 ENOUGH_BYTES = 64 * 1000 * 1000
@@ -154,9 +157,7 @@ def _kernel(facts: Facts) -> Findings:
     failed = [failure for failure in facts.failures if failure.operation is not Operation.NAMESPACE]
     for failure in failed:
         yield _explained("kernel", failure)
-    found = re.match(r"(\d+)\.(\d+)", facts.kernel)
-    old = found is not None and (int(found[1]), int(found[2])) < OLDEST_KERNEL
-    if old and failed:
+    if failed and _is_older(facts.kernel, OLDEST_KERNEL):
         yield Finding.problem("kernel", f"Linux {facts.kernel} is older than 5.12.", _DEBIAN_KERNEL)
     elif not failed and len(failed) == len(facts.failures):
         yield Finding.ok(
@@ -166,6 +167,15 @@ def _kernel(facts: Facts) -> Findings:
         yield Finding.note(
             "kernel", f"Linux {facts.kernel} loads BPF programs; attaching them could not be tried out.", _AS_ROOT
         )
+    unit = facts.service and facts.service.load == "loaded"
+    if not failed and unit and not facts.daemon and _is_older(facts.kernel, OLDEST_KERNEL_OF_SERVICE):
+        sentence = f"Linux {facts.kernel} is older than 5.19: it may keep the service from what was built for it."
+        yield Finding.warning("kernel", sentence, "sysctl kernel.unprivileged_bpf_disabled shows 0 if it does not")
+
+
+def _is_older(kernel: str, version: tuple[int, int]) -> bool:
+    found = re.match(r"(\d+)\.(\d+)", kernel)
+    return found is not None and (int(found[1]), int(found[2])) < version
 
 
 def _bpffs(facts: Facts) -> Findings:

@@ -185,6 +185,14 @@ def test_an_old_kernel_with_what_is_needed_is_good_enough() -> None:
     assert complaints(replace(GOOD, kernel="5.10.0-vendor")) == []
 
 
+def test_an_old_kernel_that_may_keep_the_service_from_its_pins_is_told_of_until_the_service_runs() -> None:
+    """What doctor tries, it tries as root: that is enough for 5.12, and for `esimshaper run` by root."""
+    old = replace(GOOD, kernel="5.15.0-vendor", daemon=None, running=None)
+    assert_told(complaints(old), "kernel", Level.WARNING, "older than 5.19", "unprivileged_bpf_disabled")
+    assert complaints(replace(old, daemon=True)) == complaints(replace(old, service=None)) == []
+    assert complaints(replace(old, kernel="5.19.0")) == []
+
+
 @pytest.mark.parametrize("operation", Operation)
 @pytest.mark.parametrize("number", [0, errno.EPERM, errno.ENOENT, errno.EXFULL])
 def test_every_failure_has_one_line_and_a_hint(operation: Operation, number: int) -> None:
