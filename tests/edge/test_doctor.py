@@ -118,6 +118,15 @@ def test_a_wrong_configuration_is_a_problem_for_each_mistake(tmp_path: Path) -> 
     assert str(config) in mistakes[0].sentence
 
 
+def test_a_certificate_that_is_not_there_is_told_as_check_does(tmp_path: Path) -> None:
+    config = tmp_path / "esimshaper.yaml"
+    tls = "metrics: {tls: {certificate: /nowhere/c.pem, key: /nowhere/k.pem}}"
+    config.write_text(f"wan: {{interface: wan0}}\nlan: {{interfaces: [br0]}}\n{tls}\n")
+    (told,) = (one for one in doctor.examine(config) if one.check == "metrics")
+    assert told.level is Level.WARNING
+    assert told.sentence.startswith(f"{config}:3:30: there is no /nowhere/c.pem")
+
+
 FINDINGS = [
     Finding.ok("kernel", "Good."),
     Finding.warning("clock", "Doubtful.", "set it"),
