@@ -190,10 +190,10 @@ def _connect(path: Path) -> sqlite3.Connection:
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
         # SQLite gives its journal mode and owner of the database: who uses how much is nobody else's business.
-        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)) as file:
-            size = os.fstat(file.fileno()).st_size
-            if not os.geteuid():  # begun by hand, in a folder that may be the service's
-                os.fchown(file.fileno(), path.parent.stat().st_uid, path.parent.stat().st_gid)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
+        size = path.stat().st_size
+        if not os.geteuid():  # begun by hand in the service's folder; not what its user has linked there
+            os.chown(path, path.parent.stat().st_uid, path.parent.stat().st_gid, follow_symlinks=False)
     except OSError as problem:
         raise HistoryError(
             f"{path} cannot be opened: {problem.strerror}", "Is there room, and may we write?"

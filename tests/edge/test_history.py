@@ -96,14 +96,6 @@ def test_a_new_database_knows_nothing(history):
     assert everything(history) == ()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give files away")
-def test_a_database_that_root_begins_is_the_owners_of_its_folder(tmp_path):
-    """`sudo esimshaper run` by hand, before the service; it could open nothing of root's."""
-    os.chown(tmp_path, 65534, 65534)
-    with closing(History.open(tmp_path / "history.db")):
-        assert {(path.stat().st_uid, path.stat().st_gid) for path in tmp_path.iterdir()} == {(65534, 65534)}
-
-
 def test_what_was_saved_is_there_after_closing_and_opening(path, history):
     identities = (Identity(ALICE, "alice-phone", "pixel", ("10.0.0.1",)), Identity(BOB))
     history.save(booking(row(estimated=True), row(client=BOB), identities=identities))
