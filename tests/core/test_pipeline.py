@@ -310,11 +310,10 @@ def test_history_that_opens_late_says_what_was_set_by_hand_but_for_what_was_set_
     )
 
 
-def test_what_the_last_reading_of_maps_has_to_tell_is_told_once_also_if_it_cannot_be_saved():
-    router = Router(quota(limit=500, warn_at=(100,)))
-    router.use(A=600)
-    seen_last = Observation(router.reading)
-    state, booking = last(State(), router.rules, router.now, seen_last)
+def test_the_last_of_maps_is_what_was_handed_out_so_its_notices_are_told_once_saved_or_not():
+    router = Router(quota(limit=500)).use(A=600)
+    state, booking = last(State(), router.rules, router.now, Observation(router.reading))
+    assert state.saving == booking
     assert [notice.kind.value for notice in booking.notices] == ["quota-reached", "client-state"]
     assert saved(state, booking).notices == not_saved(state, router.rules).notices == ()
 

@@ -125,6 +125,22 @@ def test_reboot_while_half_used_leaves_the_other_half_also_without_a_daemon(
     assert (lab.carrier.settle() - bill).of(server).total_bytes <= 2_000_000 - used + IN_FLIGHT
 
 
+def test_limit_that_was_met_in_maps_of_other_sizes_is_told_once(make_router: Callable[..., Router], lab: Lab) -> None:
+    router = make_router(lab, quotas(ALICE_2MB)).start()
+    alice, server = lab.clients[0], lab.servers4[0]
+    assert passes(alice, server)
+    router.measure()
+    router.stop()
+    download(alice, server, 10_000_000)
+    router.configure(quotas(ALICE_2MB) + "meter: {max_flows: 2000}\n")
+    router.start()
+    assert state_of(router, "alice") == "blocked"
+    router.kill()
+    router.start()
+    said = router.log.read_text()
+    assert [said.count(f"alice {what}") for what in ("has used up 2.00 MB", "is blocked now")] == [1, 1]
+
+
 # --- the link
 
 
