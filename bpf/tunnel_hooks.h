@@ -40,12 +40,10 @@ ALWAYS_INLINE int tunnel_out(struct __sk_buff *skb, struct link link)
 	size = wrapped(skb, &packet, inside);
 	account = known_or_router(sender(skb, &packet), size);
 	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL);
-	if (verdict.level == BLOCKED) {
-		if (drops_upload(skb, link, &packet, parsed, &verdict, size, inside))
-			return TC_ACT_SHOT;
-	} else if (outruns(&verdict, UP, size)) {
+	if (verdict.level == BLOCKED && drops_upload(skb, link, &packet, parsed, &verdict, size, inside))
 		return TC_ACT_SHOT;
-	}
+	if (outruns(&verdict, UP, size))
+		return TC_ACT_SHOT;
 	claim(account, UP, size);
 	if (parsed && packet.fragment != FRAGMENT_LATER && !packet.icmp_error)
 		learn(&packet.key, account, size);
@@ -74,11 +72,9 @@ ALWAYS_INLINE int tunnel_in(struct __sk_buff *skb, struct link link)
 	account = known_or_router(to.account, size);
 	claim(account, DOWN, size);
 	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL);
-	if (verdict.level == BLOCKED) {
-		if (drops_download(skb, link, &packet, parsed, &verdict, size))
-			return TC_ACT_SHOT;
-	} else if (outruns(&verdict, DOWN, size)) {
+	if (verdict.level == BLOCKED && drops_download(skb, link, &packet, parsed, &verdict, size))
 		return TC_ACT_SHOT;
-	}
+	if (outruns(&verdict, DOWN, size))
+		return TC_ACT_SHOT;
 	return TC_ACT_UNSPEC;
 }
