@@ -87,6 +87,14 @@ def change_mac(client: Host, mac: str) -> None:
 # --- what happens to the router
 
 
+def reboot_in_order(router: Router, pins: Path) -> None:
+    """All that was counted is saved."""
+    router.measure()
+    assert router.stop() == 0
+    reboot(router, pins)
+    router.start()
+
+
 def reboot(router: Router, pins: Path) -> None:
     """What it leaves: the database, and nothing of the kernel's."""
     for command in ("tc qdisc del dev wan0 clsact", "tc qdisc del dev br0 clsact", "tc qdisc del dev wan0 root"):

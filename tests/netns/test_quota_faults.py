@@ -27,6 +27,7 @@ from tests.netns.limits import (
     passes,
     quotas,
     reboot,
+    reboot_in_order,
     row_of,
     state_of,
     used_up,
@@ -116,9 +117,7 @@ def test_reboot_while_half_used_leaves_the_other_half_also_without_a_daemon(
     download(alice, server, 1_000_000)
     router.measure()
     used = row_of(router, "daily", "client/alice")["used_bytes"]
-    assert router.stop() == 0
-    reboot(router, bpffs)
-    router.start()
+    reboot_in_order(router, bpffs)
     router.kill()
     bill = lab.carrier.settle()
     download(alice, server, 10_000_000)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Quotas with the real daemon: a cut at the byte that holds whatever happens to the daemon, the link or the maps."""
 
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
-from tests.netns.limits import CLIENTS, IN_FLIGHT, LINK, download, passes, quotas, row_of, state_of
+from tests.netns.limits import CLIENTS, IN_FLIGHT, LINK, download, passes, quotas, reboot_in_order, row_of, state_of
 from tests.netns.router import Router
 
 
@@ -100,14 +99,8 @@ def test_reboot_forgets_nothing_that_was_saved(make_router: Callable[..., Router
     router = make_router(lab, quotas("name: daily, for: each-client, limit: 3MB, period: day, then: block")).start()
     alice = lab.clients[0]
     download(alice, lab.servers4[0], 2_000_000)
-    router.measure()
-    assert router.stop() == 0
-    used = 2_000_000
-    lab.router.run(["tc", "qdisc", "del", "dev", "wan0", "clsact"])
-    lab.router.run(["tc", "qdisc", "del", "dev", "br0", "clsact"])
-    shutil.rmtree(bpffs / "pins")
-    router.start()
-    wait_until("alice", lambda: row_of(router, "daily", "client/alice")["used_bytes"] >= used, timeout=5)
+    reboot_in_order(router, bpffs)
+    wait_until("alice", lambda: row_of(router, "daily", "client/alice")["used_bytes"] >= 2_000_000, timeout=5)
     bill = lab.carrier.settle()
     download(alice, lab.servers4[0], 10_000_000)
     assert (lab.carrier.settle() - bill).total.total_bytes <= 1_000_000 + IN_FLIGHT

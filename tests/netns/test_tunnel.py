@@ -11,6 +11,7 @@ import pytest
 from esimshaper.core.model import Counters
 from esimshaper.lab import Lab, Shape, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
+from tests.netns.limits import passes, state_of
 from tests.netns.router import Measure, Router, bytes_of
 from tests.netns.vpn import Vpn
 
@@ -102,17 +103,6 @@ def used(router: Router, subject: str) -> int:
     return next(int(r["used_bytes"]) for r in router.get("/v1/quotas")["quotas"] if r["subject"] == subject)
 
 
-def level(router: Router, client: str) -> str:
-    return next(str(c["state"]["level"]) for c in router.get("/v1/clients")["clients"] if c["client"] == client)
-
-
-def passes(client: Host, server: str) -> bool:
-    try:
-        return client.call(traffic.ping, server, count=1).down > 0
-    except OSError:
-        return False
-
-
 def test_limit_cuts_a_client_in_the_tunnel_and_nobody_else(
     make_router: Callable[..., Router], lab: Lab, tunnel: Vpn
 ) -> None:
@@ -121,7 +111,7 @@ def test_limit_cuts_a_client_in_the_tunnel_and_nobody_else(
     alice, bob = lab.clients
     with pytest.raises(OSError):
         alice.call(traffic.tcp_down, lab.servers4[0], 10_000_000, timeout=5)
-    wait_until("the verdict", lambda: level(router, "alice") == "blocked", timeout=5)
+    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=5)
     assert not passes(alice, lab.servers4[1])
     assert not passes(alice, lab.servers4[5]), "by no tunnel either"
     bob.call(traffic.tcp_down, lab.servers4[0], 200_000)
@@ -130,7 +120,7 @@ def test_limit_cuts_a_client_in_the_tunnel_and_nobody_else(
     assert 1_000_000 <= moved.totals["alice"].total_bytes <= 1_200_000
     assert used(router, "client/alice") == moved.totals["alice"].total_bytes
     assert used(router, "client/bob") == moved.totals["bob"].total_bytes
-    assert level(router, "bob") == "open"
+    assert state_of(router, "bob") == "open"
 
 
 def test_limit_in_the_tunnel_holds_while_the_daemon_is_dead(
@@ -156,7 +146,7 @@ def test_throttled_client_keeps_its_rate_in_the_tunnel(
     router = make_router(lab, quota(row)).start()
     alice = lab.clients[0]
     alice.call(traffic.tcp_down, lab.servers4[0], 100_000)
-    wait_until("the verdict", lambda: level(router, "alice") == "throttled", timeout=5)
+    wait_until("the verdict", lambda: state_of(router, "alice") == "throttled", timeout=5)
     for move in (traffic.tcp_down, traffic.tcp_up):
         before, began = measure(router), time.monotonic()
         alice.call(move, lab.servers4[0], 200_000)
@@ -207,7 +197,7 @@ def test_everyones_limit_counts_each_byte_once_and_who_is_allowed_by_hand_goes_o
     assert used(router, "everyone") == moved.bill.total.total_bytes
     with pytest.raises(OSError):
         alice.call(traffic.tcp_down, lab.servers4[0], 10_000_000, timeout=5)
-    wait_until("the verdict", lambda: level(router, "alice") == "blocked", timeout=5)
+    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=5)
     assert not passes(bob, lab.servers4[0])
     assert router.run("allow", "alice", "--socket", str(router.socket)).returncode == 0
     assert passes(alice, lab.servers4[0])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.lab import Lab, WanKind
-from tests.netns.limits import CLIENTS, change_mac, passes, reboot, row_of, state_of
+from tests.netns.limits import CLIENTS, change_mac, passes, reboot_in_order, row_of, state_of
 from tests.netns.router import Router, bytes_of
 
 ALICE_IS_A_STRANGER = CLIENTS.replace("02:00:00:00:00:10", "02:00:00:00:00:77")
@@ -55,7 +55,7 @@ def test_who_makes_up_addresses_until_no_account_is_left_escapes_no_limit(
             change_mac(stranger, f"02:00:00:00:01:{number:02x}")
             stranger.call(udp_up, lab.servers4[0], 3_000)
         stranger.call(udp_up, lab.servers4[0], 600_000)
-        reboot_with(router, bpffs, lab)
+        reboot_in_order(router, bpffs)
         for number in range(12, 20):
             change_mac(stranger, f"02:00:00:00:01:{number:02x}")
             stranger.call(udp_up, lab.servers4[0], 3_000)
@@ -70,14 +70,6 @@ def test_who_makes_up_addresses_until_no_account_is_left_escapes_no_limit(
         assert state_of(router, "others") == "blocked"
         assert passes(bob, lab.servers4[1]), "a device that is listed keeps its place"
         assert ("others" in router.run("quotas").stdout) == (subject == "each-client")
-
-
-def reboot_with(router: Router, pins: Path, lab: Lab) -> None:
-    """All that was counted is saved."""
-    router.measure()
-    assert router.stop() == 0
-    reboot(router, pins)
-    router.start()
 
 
 def udp_up(server: str, size: int) -> None:
