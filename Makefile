@@ -151,16 +151,16 @@ install: $(if $(DESTDIR),,root packages-run)
 	install -D -m 644 -t '$(DESTDIR)/usr/lib/systemd/system' systemd/*.service
 	install -D -m 644 -t '$(DESTDIR)/usr/lib/systemd/catalog' systemd/*.catalog
 	install -D -m 644 systemd/esimshaper.sysusers '$(DESTDIR)/usr/lib/sysusers.d/esimshaper.conf'
-	test -n '$(DESTDIR)' || systemd-sysusers '/usr/lib/sysusers.d/esimshaper.conf'
+	test -n '$(DESTDIR)' || systemd-sysusers /usr/lib/sysusers.d/esimshaper.conf
 	test -n '$(DESTDIR)' -o ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
 	@test -n '$(DESTDIR)' || echo 'Now edit /etc/esimshaper/esimshaper.yaml, then: systemctl enable --now esimshaper'
 
 uninstall: root
 	test ! -d /run/systemd/system || systemctl disable --now --quiet esimshaper || true
-	test ! -x '/usr/bin/esimshaper' || '/usr/bin/esimshaper' unload
-	rm -rf '/usr/lib/esimshaper' '/usr/share/esimshaper' '/usr/share/doc/esimshaper'
-	rm -f '/usr/bin/esimshaper' '/usr/lib/systemd/catalog/'esimshaper*.catalog \
-		'/usr/lib/systemd/system/'esimshaper*.service '/usr/lib/sysusers.d/esimshaper.conf'
-	cd '/usr/share' && rm -f $(pages)
+	test ! -x /usr/bin/esimshaper || /usr/bin/esimshaper unload
+	rm -rf /usr/lib/esimshaper /usr/share/esimshaper /usr/share/doc/esimshaper
+	rm -f /usr/bin/esimshaper /usr/lib/systemd/catalog/esimshaper*.catalog \
+		/usr/lib/systemd/system/esimshaper*.service /usr/lib/sysusers.d/esimshaper.conf
+	cd /usr/share && rm -f $(pages)
 	test ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
 	@echo 'The configuration (/etc/esimshaper), the history (/var/lib/esimshaper) and the user and group esimshaper are still there.'

@@ -15,7 +15,7 @@ which is only run when asked for, stays in namespaces of its own and sends nothi
 """
 
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +71,12 @@ def _wanted(config: Path, *, asked: bool) -> tuple[Wanted | None, list[Finding]]
     try:
         loaded = settings_file.read_settings(config)
     except settings_file.SettingsError as error:
-        return None, [Finding.problem("configuration", *words) for words in _placed(error.problems)]
+        return None, [Finding.problem("configuration", one.sentence, one.hint) for one in error.problems]
     findings = [Finding.ok("configuration", f"{config} is right.")]
     try:
         loaded.check_files()
     except settings_file.SettingsError as error:
-        findings += [Finding.warning("metrics", *words) for words in _placed(error.problems)]
+        findings += [Finding.warning("metrics", one.sentence, one.hint) for one in error.problems]
     settings, tls = loaded.settings, loaded.settings.metrics.tls
     here = (name for _, name in sorted(socket.if_nameindex(), reverse=True))  # the newest first
     settings = with_uplink(settings, [name for name in here if fits(name, settings.wan.written)])
@@ -94,12 +94,6 @@ def _wanted(config: Path, *, asked: bool) -> tuple[Wanted | None, list[Finding]]
         certificates=tuple(filter(None, (tls.certificate, tls.key, tls.client_ca))) if tls else (),
     )
     return wanted, findings
-
-
-def _placed(problems: Iterable[Any]) -> Iterator[tuple[str, str]]:
-    """Each with its place in the file, and its hint."""
-    for one in problems:
-        yield f"{one.file}:{one.line}:{one.column}: {one.message}", one.hint
 
 
 def _running(control: Path) -> Running | None:

@@ -30,15 +30,7 @@ from esimshaper.core.limits import (
     Tally,
     Window,
 )
-from esimshaper.core.model import (
-    Account,
-    Budget,
-    ClientKey,
-    Identity,
-    Observation,
-    Reading,
-    Unusable,
-)
+from esimshaper.core.model import Account, Budget, ClientKey, Identity, Observation, Reading, Unusable
 from esimshaper.core.naming import identities
 from esimshaper.core.period import window
 from esimshaper.core.state import Baseline, Booking, Outcome, State, comparable
@@ -106,7 +98,7 @@ def inherited(state: State, rules: Rules, now: float, seen: Observation, told: p
         return state
     reading, accounts = seen.reading, tally.accounts_of(seen.reading)
     at = clock.moment(None, reading.boottime, now, trusted=seen.clock_trusted)
-    windows = {quota.name: window(quota.period, quota.zone, at.time) for quota in rules.quotas}
+    windows = _windows(rules, at)
     chains = chain.chains(reading.owners.values(), rules.names, rules.groups, accounts.values())
     place = policy.Place(accounts, reading.free, {}, chains, {}, {})
     standing = policy.inherited(place, rules.quotas, windows, told)
@@ -231,12 +223,17 @@ def _payers(rules: Rules, reading: Reading) -> unsent.Payers:
 
 def _held(state: State, counted: State, rules: Rules, at: clock.Moment, moved: Mapping[Subject, Budget]) -> State:
     """How everybody stands now. If nothing moved and nothing else is new, that is as before, and costs nothing."""
-    windows = {quota.name: window(quota.period, quota.zone, at.time) for quota in rules.quotas}
+    windows = _windows(rules, at)
     cause = _cause(counted, rules, at, windows)
     if not moved and _unsent(state) == _unsent(counted) and cause == state.held_from:
         return counted
     following, outcome = _limited(counted, rules, at, windows, moved)
     return replace(following, held_from=_cause(following, rules, at, windows), outcome=outcome)
+
+
+def _windows(rules: Rules, at: clock.Moment) -> Mapping[str, Window]:
+    """Those of now, by name of the quota."""
+    return {quota.name: window(quota.period, quota.zone, at.time) for quota in rules.quotas}
 
 
 def _cause(state: State, rules: Rules, at: clock.Moment, windows: Mapping[str, Window]) -> tuple[object, ...]:

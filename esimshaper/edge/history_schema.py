@@ -193,7 +193,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
         size = path.stat().st_size
         if not os.geteuid():  # begun by hand in the service's folder; not what its user has linked there
-            os.chown(path, path.parent.stat().st_uid, path.parent.stat().st_gid, follow_symlinks=False)
+            folder = path.parent.stat()
+            os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)
     except OSError as problem:
         raise HistoryError(
             f"{path} cannot be opened: {problem.strerror}", "Is there room, and may we write?"

@@ -45,8 +45,13 @@ class PlacedProblem:
     message: str
     hint: str
 
+    @property
+    def sentence(self) -> str:
+        """With its place."""
+        return f"{_readable(str(self.file))}:{self.line}:{self.column}: {self.message}"
+
     def __str__(self) -> str:
-        return f"{_readable(str(self.file))}:{self.line}:{self.column}: {self.message}\n    {self.hint}"
+        return f"{self.sentence}\n    {self.hint}"
 
 
 @dataclass(frozen=True, slots=True)
