@@ -17,7 +17,7 @@ Findings = Iterator[Finding]
 # 5.12 brought atomic operations that return the old value; the ring buffer came with 5.8 (kernel/bpf/core.c).
 OLDEST_KERNEL = (5, 12)
 # Before 5.19 kernel.unprivileged_bpf_disabled, which Debian sets, kept all without CAP_BPF also from what is pinned for
-# them (kernel/bpf/syscall.c).
+# them (kernel/bpf/syscall.c; commit c8644cd0efe7).
 OLDEST_KERNEL_OF_SERVICE = (5, 19)
 
 # Room for the database with a year of history, and for its journal.
