@@ -118,15 +118,19 @@ class Reloader:
         loaded, unusable = await asyncio.to_thread(_read, self._configuration.path)
         new, old = self._observer.present(loaded.settings), self._configuration.settings
         obstacles, notes = self._observer.obstacles(new)
-        problems = [*needs_restart(old, new), *obstacles]
+        problems = [loaded.placed(each) for each in (*needs_restart(old, new), *obstacles)]
         listener = None
         try:
             listener = self._publisher.offer(new.metrics)
         except Unusable as error:
-            problems.append(Problem(("metrics", "listen"), error.message, error.hint))
-        if problems or unusable:
+            unusable = (loaded.placed(Problem(("metrics", "listen"), error.message, error.hint)), *unusable)
+        if new.metrics == old.metrics:  # an edit of something else does not wait for them; they are tried again
+            notes = (*notes, *(each.message for each in unusable))
+        else:
+            problems += unusable
+        if problems:
             await _stop(listener)
-            raise SettingsError([*map(loaded.placed, problems), *unusable])
+            raise SettingsError(problems)
         return Plan(new, changes(old.as_written, new.as_written), notes, listener)
 
 

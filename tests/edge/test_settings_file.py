@@ -146,6 +146,7 @@ MISTAKES = {
     "no value": ("timezone:\n", 3, 10, "nothing is not the name of a time zone", "Asia/Tokyo"),
     "text for block": ("meter: 5\n", 3, 8, "`5` is not a block", "max_flows: 65536"),
     "number for name": ("clients: [{name: 12, mac: 02:00:00:00:00:01}]", 3, 18, "`12` is not a name", 'quotes: "12"'),
+    "number for zone": ("timezone: 9\n", 3, 11, "`9` is not the name of a time zone", "Asia/Tokyo"),
     "1.10 as it stands": ("clients: [{name: 1.10, mac: 02:00:00:00:00:01}]", 3, 18, "`1.10`", 'quotes: "1.10"'),
     "MAC without colons": ("clients: [{name: a, mac: 020000000001}]", 3, 26, "not a MAC", "Six pairs"),
     "MAC as text": ("clients: [{name: a, mac: tv}]", 3, 26, "`tv` is not a MAC address", "Six pairs"),

@@ -55,6 +55,22 @@ def test_a_port_that_is_taken_is_said_once_and_served_when_it_is_free(router: Ro
     assert "`ss -ltnp sport = :19473` shows who uses it" in log
 
 
+def test_an_edit_of_something_else_does_not_wait_for_the_address(router: Router, lab: Lab) -> None:
+    with lab.router.call(socket.create_server, ("127.0.0.1", 19473)):
+        start(router)
+        text = router.config.read_text()
+        router.config.write_text(f"{text}timezone: Asia/Tokyo\n")
+        assert router.run("reload").stdout.splitlines() == [
+            "timezone: UTC -> Asia/Tokyo",
+            f"note: {problem(router)}",
+            "in force now",
+        ]
+        with lab.router.call(socket.create_server, ("127.0.0.1", 19474)):
+            router.config.write_text(text.replace(WRITTEN, "127.0.0.1:19474"))
+            assert "cannot serve metrics on 127.0.0.1:19474: Address already in use" in router.run("reload").stderr
+    wait_until("metrics", lambda: not problem(router), timeout=RETRIED)
+
+
 def test_an_address_of_a_bridge_that_is_not_there_yet_is_served_when_it_is(router: Router, lab: Lab) -> None:
     start(router, "192.0.2.1:19473")
     assert problem(router).startswith("cannot serve metrics on 192.0.2.1:19473")
