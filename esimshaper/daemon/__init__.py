@@ -80,7 +80,7 @@ async def _serve(daemon: Daemon, quiet: Quiet) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Unloaded:
-    """What `unload` removed, and sentences on what it could not do, both for people."""
+    """What `unload` removed; and sentences on what the last bytes came to and what it could not do, for people."""
 
     removed: list[str]
     notes: list[str]
@@ -100,10 +100,11 @@ def unload(config: Path) -> Unloaded:
         control = TrafficControl(pins.markers)
         cleanup.callback(control.close)
         removed = [*_stop_shaping(), *control.sweep(), *refusal.remove()]
-        book_last_bytes([reading for _, reading in last_readings(pins)], state_directory(), _rules(config))
+        readings = [reading for _, reading in last_readings(pins)]
+        notices = book_last_bytes(readings, state_directory(), _rules(config))
         removed += [f"maps and programs {generation.name}" for generation in pins.generations()]
         pins.remove_all()
-    return Unloaded(removed, _left(control))
+    return Unloaded(removed, [*(notice.text for notice in notices), *_left(control)])
 
 
 def _is_there(root: Path) -> bool:

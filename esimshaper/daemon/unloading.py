@@ -7,30 +7,34 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from esimshaper.core import pipeline
+from esimshaper.core.limits import Notice, NoticeKind
 from esimshaper.core.model import Observation, Reading, Unusable
 from esimshaper.edge import wall_clock
 from esimshaper.edge.history import History, HistoryError
 
 
-def book_last_bytes(readings: Iterable[Reading], state_directory: Path, rules: pipeline.Rules) -> None:
-    """Raises Unusable, with everything still in the maps, if there is a history and it cannot be written.
+def book_last_bytes(readings: Iterable[Reading], state_directory: Path, rules: pipeline.Rules) -> list[Notice]:
+    """What people should hear about the bytes since the daemon was stopped; nobody else tells it.
 
-    The bytes are those since the daemon was stopped; `rules` says to which interface and day they belong.
+    `rules` says to which interface and day they belong. Raises Unusable, with everything still in the maps, if there is
+    a history and it cannot be written.
     """
     path = state_directory / "history.db"
     if not path.exists():
-        return
+        return []
     try:
         with contextlib.closing(History.open(path)) as history:
-            for reading in readings:
-                _book(history, reading, rules)
+            return [notice for reading in readings for notice in _book(history, reading, rules)]
     except HistoryError as error:
         raise Unusable(f"the last bytes cannot be saved: {error}", "the maps are still there; try again") from None
 
 
-def _book(history: History, reading: Reading, rules: pipeline.Rules) -> None:
+def _book(history: History, reading: Reading, rules: pipeline.Rules) -> Iterable[Notice]:
     state = pipeline.resume(history.load(), history.identities())
     seen = Observation(reading, clock_trusted=wall_clock.is_synchronised())
     _, booking = pipeline.last(state, rules, time.time(), seen)
-    if booking:
-        history.save(booking)
+    if booking is None:
+        return ()
+    history.save(booking)
+    # Who is blocked or throttled by it is so no more.
+    return (notice for notice in booking.notices if notice.kind is not NoticeKind.CLIENT_STATE)

@@ -10,7 +10,18 @@ import pytest
 
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
-from tests.netns.limits import CLIENTS, IN_FLIGHT, LINK, download, passes, quotas, reboot_in_order, row_of, state_of
+from tests.netns.limits import (
+    ALICE_2MB,
+    CLIENTS,
+    IN_FLIGHT,
+    LINK,
+    download,
+    passes,
+    quotas,
+    reboot_in_order,
+    row_of,
+    state_of,
+)
 from tests.netns.router import Router
 
 
@@ -53,6 +64,19 @@ def test_limit_holds_while_the_daemon_is_dead(make_router: Callable[..., Router]
     router.start()
     wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=3)
     assert "reached" in router.log.read_text() or "used up" in router.log.read_text()
+
+
+def test_a_limit_that_only_the_last_reading_finds_is_told_by_unload(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    router = make_router(lab, quotas(ALICE_2MB)).start()
+    assert passes(lab.clients[0], lab.servers4[0])
+    router.stop()
+    download(lab.clients[0], lab.servers4[0], 3_000_000)
+    (told,) = router.json("unload", "--config", str(router.config))["notes"]
+    assert told.startswith("alice has used up 2.00 MB (daily, until ")
+    router.start()
+    assert told not in router.log.read_text()
 
 
 def test_device_never_seen_is_limited_from_its_first_byte_while_the_daemon_is_dead(
