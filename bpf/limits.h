@@ -13,8 +13,8 @@ struct verdict {
 	u32 class;                       /* tc class id, 0 to leave the packet's priority as it is */
 	struct account *owner;           /* whose class it is */
 	struct account *charged[CHAIN];  /* those that were added to, 0 after the last; the first is who sent or got it */
-	u32 throttled;                   /* account of the outermost one that is throttled, 0 for none */
-	u64 pace;                        /* its, for where there are no classes */
+	u32 throttled[CHAIN];            /* accounts of the chain that are, 0 for who is not */
+	u32 outermost;                   /* of those */
 };
 
 /* Where a packet is judged: on the WAN, or before it goes into a tunnel and after it came out. */
@@ -87,9 +87,10 @@ ALWAYS_INLINE int is_over(const struct policy *policy, const struct account *acc
 
 /* Adds `bytes` to the budgets of an account and of those above it, and says what their limits make of it.
  *
- * The outermost account that is throttled chooses the class: its rate holds for all within. What is exempt is counted,
- * here and above, and nothing is in its way. What is in a tunnel is added to the budget of everyone, and held to the rate
- * of everyone, as the packet on the WAN; here it is only refused if that one would be. */
+ * The outermost account that is throttled chooses the class: its rate holds for all within, who are held to their own by
+ * their pace. What is exempt is counted, here and above, and nothing is in its way. What is in a tunnel is added to the
+ * budget of everyone, and held to the rate of everyone, as the packet on the WAN; here it is only refused if that one would
+ * be. */
 ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direction direction, u64 bytes,
 				   enum place place)
 {
@@ -119,10 +120,8 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 		level = forget(skb, level_of(&it, direction));
 		if (it.news)
 			announce(it.news, number, 0);
-		if (!exempt && level == THROTTLED) {
-			verdict.throttled = number;
-			verdict.pace = it.policy->pace;
-		}
+		if (!exempt && level == THROTTLED)
+			verdict.throttled[i] = verdict.outermost = number;
 		if (!i || (!exempt && level == THROTTLED)) {
 			verdict.class = level == THROTTLED && !exempt ? it.policy->throttled_class : it.policy->open_class;
 			verdict.owner = it.account;
@@ -152,25 +151,40 @@ ALWAYS_INLINE void refund(const struct verdict *verdict, u64 bytes)
 
 #define PACE_BURST_NS 250000000ULL
 
-/* Whether a packet of who is throttled is more than the pace allows, and so dropped: in a tunnel, where a queue would need
- * a device of its own for each direction, and at an uplink that has no classes. TCP finds its rate by losses as well. Two
- * CPUs at once may let one packet more pass. */
-ALWAYS_INLINE int outruns(const struct verdict *verdict, enum direction direction, struct size size)
+/* Whether a packet of who is throttled is more than a pace allows, and so dropped. TCP finds its rate by losses as well.
+ * Two CPUs at once may let one packet more pass.
+ *
+ * `queued`: the outermost account that is throttled has a class, and so a queue, and needs no pace. Others have none: in a
+ * tunnel it would need a device of its own for each direction, some uplinks have no classes, and a packet is in one only.
+ * The innermost comes first, so who is dropped takes nothing from those beside it. */
+ALWAYS_INLINE int outruns(const struct verdict *verdict, enum direction direction, struct size size, int queued)
 {
-	u32 account = verdict->throttled;
-	struct tunnelled *paced = account && verdict->pace ? tunnelled.lookup(&account) : 0;
 	u64 now, *until;
 
-	if (!paced || verdict->level == BLOCKED)
+	if (verdict->level != THROTTLED)
 		return 0;
 	now = bpf_ktime_get_ns();
-	until = direction == UP ? &paced->paced_until[UP] : &paced->paced_until[DOWN];
-	if (*until < now)
-		*until = now;
-	if (*until <= now + PACE_BURST_NS) {
-		__sync_fetch_and_add(until, size.bytes * 1000000000ULL / verdict->pace);
-		return 0;
+#pragma unroll
+	for (int i = 0; i < CHAIN; i++) {
+		u32 account = verdict->throttled[i];
+		const struct policy *policy;
+		struct tunnelled *paced;
+
+		if (!account || (queued && account == verdict->outermost))
+			continue;
+		policy = policies.lookup(&account);
+		paced = tunnelled.lookup(&account);
+		if (!policy || !policy->pace || !paced)
+			continue;
+		until = direction == UP ? &paced->paced_until[UP] : &paced->paced_until[DOWN];
+		if (*until < now)
+			*until = now;
+		if (*until > now + PACE_BURST_NS)
+			goto dropped;
+		__sync_fetch_and_add(until, size.bytes * 1000000000ULL / policy->pace);
 	}
+	return 0;
+dropped:
 	if (direction == UP)
 		refund(verdict, size.bytes);
 	count(REASON_PACED, size.packets, size.bytes);

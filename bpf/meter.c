@@ -114,16 +114,15 @@ ALWAYS_INLINE void charge(const struct verdict *verdict, enum direction directio
 	}
 }
 
-/* Without the classes that packets of this direction are given to, a packet has none; whether it is dropped for that. */
+/* Where classes are not, a packet has none. Whether it is dropped because no queue holds it to a rate. */
 ALWAYS_INLINE int drops_unqueued(struct __sk_buff *skb, struct verdict *verdict, enum direction direction, struct size size)
 {
 	u32 number = direction;
 	u32 *link = shaped_links.lookup(&number);
 
-	if (link && *link == skb->ifindex)
-		return 0;
-	verdict->class = 0;
-	return outruns(verdict, direction, size);
+	if (!link || *link != skb->ifindex)
+		verdict->class = 0;
+	return outruns(verdict, direction, size, verdict->class != 0);
 }
 
 /* Takes the class of the verdict, if there is one. */

@@ -42,7 +42,7 @@ ALWAYS_INLINE int tunnel_out(struct __sk_buff *skb, struct link link)
 	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL);
 	if (verdict.level == BLOCKED && drops_upload(skb, link, &packet, parsed, &verdict, size, inside))
 		return TC_ACT_SHOT;
-	if (outruns(&verdict, UP, size))
+	if (outruns(&verdict, UP, size, 0))
 		return TC_ACT_SHOT;
 	claim(account, UP, size);
 	if (parsed && packet.fragment != FRAGMENT_LATER && !packet.icmp_error)
@@ -74,7 +74,7 @@ ALWAYS_INLINE int tunnel_in(struct __sk_buff *skb, struct link link)
 	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL);
 	if (verdict.level == BLOCKED && drops_download(skb, link, &packet, parsed, &verdict, size))
 		return TC_ACT_SHOT;
-	if (outruns(&verdict, DOWN, size))
+	if (outruns(&verdict, DOWN, size, 0))
 		return TC_ACT_SHOT;
 	return TC_ACT_UNSPEC;
 }

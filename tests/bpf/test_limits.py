@@ -150,6 +150,23 @@ def test_who_is_throttled_where_there_are_no_classes_is_held_to_the_pace(bench: 
     assert [up(bench), down(bench)] == [PASS, PASS]
 
 
+def test_who_is_throttled_in_the_class_of_others_is_held_to_a_pace_as_well(bench: Bench) -> None:
+    everyone = bench.read().everyone
+    bench.meter.write_policies(
+        {
+            ALICE: Policy(parent=everyone, throttle_at=Marks(both=0), throttled_class=0x7A000011, pace=1),
+            BOB: Policy(parent=everyone, throttled_class=0x7A000015, pace=1),
+            everyone: Policy(throttle_at=Marks(both=SIZE), throttled_class=0x7A000003, pace=1),
+        }
+    )
+    bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
+    assert [up(bench) for _ in range(4)] == [PASS, PASS, SHOT, SHOT], "the first is in a class of its own"
+    assert [up(bench, BOB) for _ in range(3)] == [PASS, PASS, PASS], "who is not throttled is held by the class alone"
+    reading = bench.read()
+    assert (reading.queued[ALICE], reading.queued[everyone]) == (SIZE, 4 * SIZE)
+    assert reading.budgets[everyone].both == 5 * SIZE
+
+
 def test_passing_a_limit_or_a_warn_mark_is_announced_once(bench: Bench) -> None:
     consume = heard(bench)
     bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=4 * SIZE), warn_at=Marks(both=2 * SIZE))})

@@ -174,6 +174,26 @@ def test_throttled_client_gets_its_rate_and_its_neighbour_keeps_its_own(
     assert 3.5 <= up <= 6
 
 
+def test_who_is_throttled_stays_so_when_everyone_is_throttled_to_more(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    router = make_router(
+        lab,
+        quotas(
+            "name: daily, for: client/alice, limit: 100KB, period: month, then: {throttle: 512kbit}",
+            "name: plan, for: everyone, limit: 300KB, period: month, then: {throttle: 8mbit}",
+        ),
+    ).start()
+    alice, bob = lab.clients
+    alice.call(traffic.tcp_down, lab.servers4[0], 150_000)
+    bob.call(traffic.tcp_down, lab.servers4[1], 300_000)
+    wait_until("the verdicts", lambda: [state_of(router, name) for name in ("alice", "bob")] == ["throttled"] * 2)
+    for move in (traffic.tcp_down, traffic.tcp_up):
+        slow = alice.start(_timed, move, lab.servers4[0], 200_000)
+        quick = bob.call(_timed, move, lab.servers4[1], 800_000)
+        assert quick < 2.5 < slow.result(30) < 8
+
+
 def _timed(move: Callable[..., Any], server: str, size: int) -> float:
     import time
 
