@@ -228,6 +228,20 @@ def test_so_is_what_was_granted_to_somebody_or_in_a_window_that_is_not_in_it():
         assert [words for words in router.told if "got" in words]
 
 
+def test_the_end_of_a_grant_that_went_with_its_window_takes_nothing_of_a_new_one():
+    router = Router(quota())
+    router.tick(A=100)
+    router.state = grant(router.state, router.rules, client(HOLDER), 50, int(router.now) + 60)
+    router.tick()
+    saved_before = router.disk
+    router.state = State()
+    router.tick(86400)
+    router.state = grant(router.state, router.rules, client(HOLDER), 200)
+    router.state = resume(saved_before, state=router.state)
+    router.tick()
+    assert router.tally().granted == 200
+
+
 def test_without_a_history_limits_go_on_as_the_kernel_was_told_them():
     """Yesterday's bytes are in the maps, too; so is what an earlier daemon made of them."""
     quotas = (quota(limit=500), plan(1000), quota("up", client(HOLDER), 90, direction=Direction.UPLOAD))
