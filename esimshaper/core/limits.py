@@ -170,7 +170,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """`bytes` of a tally's `granted` that end before its window does, at `until`."""
+    """`bytes` of a tally's `granted` that end at `until`, or with its window if that is sooner."""
 
     quota: str
     subject: Subject
@@ -198,7 +198,7 @@ class Override:
 class Standing:
     """All that is remembered of limits from tick to tick, and over restarts.
 
-    grants: only those that end before their window. levels: what was last announced of clients that are not OPEN.
+    grants: only those with an end of their own. levels: what was last announced of clients that are not OPEN.
     """
 
     tallies: tuple[Tally, ...] = ()

@@ -23,6 +23,7 @@ The frame of a document is as in report.py. `x` + `x_unix` stands for a moment: 
               for allow and clear too
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 
@@ -48,6 +49,7 @@ _OTHERS = Subject(SubjectKind.CLIENT, OTHERS)
 def quotas_document(state: State, facts: Facts) -> Document:
     """See the module's docstring."""
     standing, zone = _standing(state), facts.now.tzinfo
+    ends = {(each.quota, each.subject): each.window.end for each in standing.tallies}
     grants = [
         {
             "quota": grant.quota,
@@ -56,6 +58,7 @@ def quotas_document(state: State, facts: Facts) -> Document:
             **moment("until", grant.until, zone),
         }
         for grant in standing.grants
+        if grant.until < ends.get((grant.quota, grant.subject), math.inf)
     ]
     return new_document(facts.now) | {
         "quotas": entries(state, facts, held(state, facts)),

@@ -109,7 +109,7 @@ def granted(
             sentence = f"no more than {MAX_BYTES // 1000**4} TB can be granted on {tally.quota} in one period"
             raise Unusable(sentence, "`esimshaper allow` lifts all limits.")
         following.append(replace(tally, granted=tally.granted + size) if own else tally)
-        if own and until is not None and until < tally.window.end:
+        if own and until is not None:  # also past the end of the window, which other settings may put off
             grants.append(Grant(tally.quota, subject, size, until))
     return following, grants
 

@@ -332,3 +332,15 @@ def test_a_grant_does_not_outlive_its_window_when_the_period_gets_shorter():
     router.state = grant(router.state, router.rules, client(ALICE), 300)
     router.tick(2000)
     assert router.tally().granted == 300, "nor does its end take another grant away"
+
+
+def test_nor_the_time_it_was_given_for_when_the_period_gets_longer():
+    router = Router(quota())
+    router.tick()
+    router.state = grant(router.state, router.rules, client(ALICE), 200, int(router.now) + DAY)
+    router.tick()
+    router.restart(quotas=(quota(period=Period(PeriodUnit.MONTH)),))
+    router.tick()
+    assert router.tally().granted == 200
+    router.tick(DAY)
+    assert (router.tally().granted, router.state.baseline.standing.grants) == (0, ())
