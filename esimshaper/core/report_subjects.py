@@ -41,7 +41,7 @@ def subject_label(state: State, subject: Subject, facts: Facts) -> str:
 
 def subjects_document(state: State, facts: Facts) -> Document:
     """Everyone whom a command can name; a shell completes it. See the module's docstring."""
-    groups = sorted(f"group/{group}" for group in _groups(facts))
+    groups = sorted(f"group/{group}" for group in _groups(state, facts))
     clients = {identity(state, key, facts).label for key in _limitable(state, facts)}
     return new_document(facts.now) | {
         "subjects": [EVERYONE.kind.value, *groups, *sorted(f"client/{client}" for client in clients)]
@@ -59,7 +59,7 @@ def find_subject(state: State, text: str, facts: Facts) -> Subject:
     if text == SubjectKind.EACH_CLIENT.value:
         raise ValueError("only quotas are for each-client; name everyone, one client or a group")
     word, slash, rest = text.partition("/")
-    if slash and word == SubjectKind.GROUP.value and rest in _groups(facts):
+    if slash and word == SubjectKind.GROUP.value and rest in _groups(state, facts):
         return Subject(SubjectKind.GROUP, rest)
     found = find_clients(state, text, facts)
     if len(found) > 1:
@@ -71,8 +71,11 @@ def find_subject(state: State, text: str, facts: Facts) -> Subject:
     return Subject(SubjectKind.CLIENT, found[0])
 
 
-def _groups(facts: Facts) -> set[str]:
-    return {*facts.groups.values(), UNKNOWN_GROUP}
+def _groups(state: State, facts: Facts) -> set[str]:
+    """Those there are, and those that something was set for by hand when they were there: it can be taken back."""
+    overrides = state.baseline.standing.overrides if state.baseline else ()
+    by_hand = (each.subject.id for each in overrides if each.subject.kind is SubjectKind.GROUP)
+    return {*facts.groups.values(), UNKNOWN_GROUP, *by_hand}
 
 
 def _limitable(state: State, facts: Facts) -> set[ClientKey]:
@@ -90,7 +93,7 @@ def _advice(state: State, text: str, facts: Facts) -> str:
 
 def _words(state: State, facts: Facts) -> Iterable[str]:
     yield EVERYONE.kind.value
-    for group in _groups(facts):
+    for group in _groups(state, facts):
         yield f"group/{group}"
     for key in _limitable(state, facts):
         who = identity(state, key, facts)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from esimshaper.core import report_subjects
-from esimshaper.core.limits import EVERYONE, Subject, SubjectKind
+from esimshaper.core.limits import EVERYONE, Manual, Override, Subject, SubjectKind
 from esimshaper.core.model import ClientKey, Identity
 from tests import synthetic_router as router
 from tests.synthetic_router import ALICE, BARE, PIXEL, TV, client, facts
@@ -95,6 +95,15 @@ def test_two_devices_of_one_host_name_are_asked_about():
         report_subjects.find_subject(state, "Alices-iPhone", facts())
     assert f"may be client/{ALICE} or client/{twin.key}" in str(caught.value)
     assert report_subjects.find_subject(state, f"client/{twin.key}", facts()) == client(twin.key)
+
+
+def test_what_was_set_for_a_group_that_is_gone_can_be_taken_back():
+    gone = Subject(SubjectKind.GROUP, "guests")
+    with pytest.raises(ValueError):
+        report_subjects.find_subject(STATE, "group/guests", facts())
+    state = router.state(standing=replace(router.STANDING, overrides=(Override(gone, Manual.BLOCK),)))
+    assert report_subjects.find_subject(state, "group/guests", facts()) == gone
+    assert "group/guests" in report_subjects.subjects_document(state, facts())["subjects"]
 
 
 def test_each_name_that_a_shell_offers_means_one_subject():
