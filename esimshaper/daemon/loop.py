@@ -293,6 +293,7 @@ class Daemon:
         If it cannot be saved, or not in time, it is in force all the same; who is told to ask again would grant twice.
         """
         self._refuse_if_stopping()
+        self._tick()  # what was granted belongs to the window of now, not to one that is over since the last tick
         self._state = change(self._state)
         self._tick()
         if self._state.urgent and self._saving:  # a save that began before has to end first

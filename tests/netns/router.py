@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,8 @@ class Router(View):
             f"metrics: {{listen: '127.0.0.1:19473'}}\n{extra}"
         )
 
-    def start(self, *, attached: bool = True) -> "Router":
-        command = [PYTHON, "-m", "esimshaper", "run", "--config", str(self.config)]
+    def start(self, *, attached: bool = True, program: Sequence[str] = ("-m", "esimshaper")) -> "Router":
+        command = [PYTHON, *program, "run", "--config", str(self.config)]
         with self.log.open("ab") as log:
             self.process = self.lab.router.popen(command, env=self.environment, stdout=log, stderr=log)
         wait_until("the daemon's start", lambda: self._answers(attached=attached), timeout=60)

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,12 @@ from tests.netns.limits import (
 )
 from tests.netns.router import Router
 
+NEVER_TICKS = """\
+import esimshaper.daemon.loop
+from esimshaper.cli import main
+esimshaper.daemon.loop.TICK_SECONDS = 3600
+main()
+"""
 FAMILY_5MB = "name: family, for: group/family, limit: 5MB, period: month, then: block"
 
 
@@ -66,6 +72,19 @@ def test_grants_of_two_callers_at_once_all_count_once_and_are_saved_when_answere
     bill = lab.carrier.settle()
     download(alice, server, 10_000_000)
     assert 2_900_000 <= (lab.carrier.settle() - bill).of(server).total_bytes <= 3_000_000 + IN_FLIGHT
+
+
+def test_a_grant_between_a_window_and_the_first_tick_of_the_next_is_of_the_next(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    end = int(time.time()) + 8
+    period = f"{{hours: 1, from: '{datetime.fromtimestamp(end, UTC):%Y-%m-%dT%H:%M:%SZ}'}}"
+    router = make_router(lab, quotas(f"name: hourly, for: client/alice, limit: 2MB, period: {period}, then: block"))
+    router.start(program=["-c", NEVER_TICKS])
+    assert time.time() < row_of(router, "hourly", "client/alice")["renews_unix"] == end
+    wait_until("the end of the window", lambda: time.time() > end + 0.1, timeout=20)
+    row = post(router, "grant", subject="alice", bytes=1000)["quotas"][0]
+    assert (row["began_unix"], row["granted_bytes"]) == (end, 1000)
 
 
 def test_slow_disk_delays_no_word_by_hand_and_makes_nobody_grant_twice(
