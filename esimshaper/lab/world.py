@@ -296,6 +296,8 @@ def _prepare(host: Host, *, forwards: bool) -> None:
         values = {"disable_ipv6": 0, "accept_dad": 0, "forwarding": int(forwards)}
         if scope == "default":
             values |= {"dad_transmits": 0, "router_solicitation_delay": 0, "router_solicitation_interval": 1}
+            # ms: what a new link has to report of multicast comes at once, not some time in the next seconds.
+            values["mldv2_unsolicited_report_interval"] = 1
         host.sysctl(**{ipv6 + name: value for name, value in values.items()}, **{f"{ipv4}rp_filter": 0})
     host.sysctl(ipv4__ip_forward=int(forwards), ipv4__icmp_ratelimit=0, ipv6__icmp__ratelimit=0)
     host.ip("link set lo up")
