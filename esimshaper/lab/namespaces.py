@@ -148,14 +148,17 @@ def add(names: Iterable[str]) -> None:
 def remove(names: Iterable[str]) -> None:
     """Kill what still runs in these namespaces, then remove them. Missing ones are fine."""
     paths = [NETNS_DIR / name for name in names]
-    kill_inside(path for path in paths if path.exists())
+    kill_inside(paths)
     for path in paths:
         subprocess.run(["ip", "netns", "del", path.name], capture_output=True, check=False)
 
 
 def kill_inside(paths: Iterable[Path]) -> None:
-    """Kill every process, except this one, whose network namespace is one of those files."""
-    inodes = {path.stat().st_ino for path in paths}
+    """Kill every process, except this one, whose network namespace is one of those files. Missing ones are fine."""
+    inodes = set()
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):  # another lab may sweep at the same time
+            inodes.add(path.stat().st_ino)
     victims = [pid for pid in _pids() if pid != os.getpid() and _netns_of(pid) in inodes]
     for pid in victims:
         with contextlib.suppress(ProcessLookupError):
