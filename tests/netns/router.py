@@ -6,10 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from esimshaper.core.model import Counters
 from esimshaper.edge import control_client
@@ -18,6 +18,7 @@ from esimshaper.lab.carrier import python_environment
 from esimshaper.lab.namespaces import wait_until
 
 PYTHON = sys.executable
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,22 @@ class View:
 
     def measure(self) -> "Measure":
         """The daemon's totals and the carrier's bill of one quiet moment."""
+        return self.measure_with(lambda: None)[0]
+
+    def measure_with(self, look: Callable[[], T]) -> "tuple[Measure, T]":
+        """The same, and what `look` says in that moment."""
         while True:
             bill = self.lab.carrier.settle()
             self.await_tick()
-            totals = self._totals()
-            if self.lab.carrier.bill().total == bill.total:  # else a late packet of the lab itself came in between
-                return Measure(totals, bill)
+            totals, seen = self._totals(), look()
+            # Else a packet that the lab or the kernel sends by itself came in between, or is on its way.
+            if self.lab.carrier.settle(quiet=0.02).total == bill.total:
+                return Measure(totals, bill), seen
+
+    def history(self) -> Counters:
+        """What all rows of the history have, those not yet saved as well."""
+        rows = self.get("/v1/history", by="day")["rows"]
+        return Counters(sum(row["down_bytes"] for row in rows), sum(row["up_bytes"] for row in rows))
 
     def totals(self) -> dict[str, Counters]:
         """Bytes by client, once the daemon has read all that has settled."""

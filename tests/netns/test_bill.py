@@ -56,9 +56,8 @@ def test_sum_of_all_clients_is_the_bill(make_router: Callable[..., Router], kind
         everything(bob, lab.servers4[1], lab.servers6[1])
         for each in at_once:
             each.result(60)
-        after = router.measure()
+        after, samples = router.measure_with(router.scrape)
         moved = after - before
-        samples = router.scrape()
         status = router.get("/v1/status")
 
         assert bytes_of(moved.sum) == bytes_of(moved.bill.total)

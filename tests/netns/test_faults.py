@@ -193,8 +193,8 @@ def test_full_disk_is_said_once_and_nothing_is_missing_afterwards(make_router: C
         ballast.unlink()
         assert router.stop() == 0
         router.start()
-        rows = router.get("/v1/history", by="day")["rows"]
-        assert sum(row["total_bytes"] for row in rows) == router.measure().sum.total_bytes
+        after, saved = router.measure_with(router.history)
+        assert bytes_of(saved) == bytes_of(after.sum)
         router.stop()
     finally:
         router.close()
@@ -234,8 +234,8 @@ def test_failure_that_nobody_thought_of_is_said_and_the_save_tried_again(router:
     assert router.stop() == 0
     assert router.log.read_text().count("history cannot be saved") == 2
     router.start()
-    rows = router.get("/v1/history", by="day")["rows"]
-    assert sum(row["total_bytes"] for row in rows) == router.measure().sum.total_bytes
+    after, saved = router.measure_with(router.history)
+    assert bytes_of(saved) == bytes_of(after.sum)
 
 
 def taken_away(state: Path) -> Path:
@@ -272,8 +272,8 @@ def test_history_that_opens_late_never_makes_the_totals_fall(router: Router, lab
         before = after
     router.settle()
     assert router.scrape()["esimshaper_history_unsaved_bytes"] < 200_000
-    rows = router.get("/v1/history", by="day")["rows"]
-    assert sum(row["total_bytes"] for row in rows) == router.measure().sum.total_bytes
+    after, saved = router.measure_with(router.history)
+    assert bytes_of(saved) == bytes_of(after.sum)
 
 
 @pytest.mark.parametrize("end", ["running", "stopped"])
@@ -296,10 +296,8 @@ def test_maps_of_other_sizes_wait_for_a_history_that_opens_late(router: Router, 
         wait_until("history", lambda: problem_of(router) is None)
     router.stop()
     router.start()
-    bill = lab.carrier.settle() - before.bill
-    router.settle()
-    rows = router.get("/v1/history", by="day")["rows"]
-    assert sum(row["total_bytes"] for row in rows) == (before.sum + bill.total).total_bytes
+    after, saved = router.measure_with(router.history)
+    assert bytes_of(saved) == bytes_of(before.sum + (after.bill - before.bill).total)
 
 
 def test_damaged_database_is_moved_aside_and_the_totals_come_from_the_maps(router: Router, lab: Lab) -> None:

@@ -14,7 +14,7 @@ from esimshaper.edge import control_client
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
 from tests.netns.limits import ALICE_2MB, LINK, passes, quotas, row_of, state_of
-from tests.netns.router import PYTHON, Router
+from tests.netns.router import PYTHON, Router, bytes_of
 
 ACCEPTED = "esimshaper_config_last_reload_successful"
 MOMENT = "esimshaper_config_last_reload_success_timestamp_seconds"
@@ -92,8 +92,8 @@ def test_another_limit_counts_at_once_and_what_was_used_and_granted_stays(
     assert passes(alice, server)
     assert [each["subject"] for each in router.get("/v1/quotas")["by_hand"]] == ["client/bob"]
     after = router.measure()
-    moved = after.bill - before.bill
-    assert after.totals["anna"].total_bytes == before.totals["alice"].total_bytes + moved.seen_by_router.total_bytes
+    moved = (after.bill - before.bill).of(server)
+    assert bytes_of(after.totals["anna"]) == bytes_of(before.totals["alice"] + moved)
     assert reload(router) == "nothing is another than before\n"
 
 
@@ -215,7 +215,7 @@ def test_what_only_this_machine_can_tell_is_refused_before_anything_is_changed(
 ) -> None:
     router = make_router(lab, quotas(ALICE_2MB)).start()
     lab.clients[0].call(traffic.udp_echo, lab.servers4[0])
-    good, counted = router.config.read_text(), router.measure().sum.total_bytes
+    good, counted = router.config.read_text(), router.measure().totals["alice"].total_bytes
     lab.router.ip("link add lan9 type bridge")
     lab.router.run(["tc", "qdisc", "add", "dev", "lan9", "ingress"])
     other = lab.router.popen([PYTHON, "-m", "http.server", "--bind", "127.0.0.1", "19999"], stderr=subprocess.DEVNULL)
@@ -240,7 +240,8 @@ def test_what_only_this_machine_can_tell_is_refused_before_anything_is_changed(
     assert router.stop() == 0
     router.start()
     assert row_of(router, "daily", "client/alice")["used_bytes"] == counted > 0
-    assert sum(row["total_bytes"] for row in router.get("/v1/history", by="day")["rows"]) == counted
+    rows = router.get("/v1/history", by="day", client="alice")["rows"]
+    assert sum(row["total_bytes"] for row in rows) == counted
 
 
 def test_an_uplink_that_is_not_there_yet_is_taken_and_told(make_router: Callable[..., Router], lab: Lab) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.core.model import Counters
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
 from esimshaper.lab.world import LAN4
@@ -37,11 +36,10 @@ def test_killed_again_and_again_under_load_no_byte_is_lost_or_counted_twice(
             scraped.append(router.scrape())
         for each in at_once:
             each.result(120)
-        moved = router.measure() - before
-        history = router.get("/v1/history", by="day")["rows"]
+        after, saved = router.measure_with(router.history)
+        moved = after - before
     assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
-    saved = sum(row["total_bytes"] for row in history)
-    assert saved == (before.sum + moved.sum).total_bytes
+    assert bytes_of(saved) == bytes_of(after.sum)
     for earlier, later in pairwise(scraped):
         falling = [name for name, value in earlier.items() if "bytes_total" in name and later.get(name, 0) < value]
         assert not falling, "a counter fell over a restart"
@@ -169,13 +167,10 @@ def test_other_sizes_are_other_maps_and_take_over_what_the_old_ones_counted(
         router.configure("meter: {max_flows: 2000}\n")
         router.start()
         lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 500_000)
-        bill = lab.carrier.settle() - before.bill
-        router.settle()
-        history = router.get("/v1/history", by="day")["rows"]
+        after, saved = router.measure_with(router.history)
         generations = [path.name for path in (bpffs / "pins").iterdir() if path.name.startswith("v")]
     assert len(generations) == 1
-    counted = Counters(sum(row["down_bytes"] for row in history), sum(row["up_bytes"] for row in history))
-    assert bytes_of(counted) == bytes_of(before.sum + bill.total)
+    assert bytes_of(saved) == bytes_of(before.sum + (after.bill - before.bill).total)
 
 
 def test_programs_of_another_version_take_over_without_a_gap(make_router: Callable[..., Router]) -> None:

@@ -185,7 +185,7 @@ def test_what_left_a_class_in_a_flood_is_what_the_carrier_billed(box: Box) -> No
     box.shape(Shaped(ALICE, 1_000_000))
     before = lab.carrier.settle()
     lab.clients[0].call(traffic.udp_up, lab.servers4[0], 1_500_000)
-    bill = (lab.carrier.settle() - before).total
+    bill = (lab.carrier.settle() - before).of(lab.servers4[0])
     sent = box.shaper.sent()[class_ids(ALICE).throttled]
     assert sent.drops > 0
     assert (sent.bytes, sent.packets, sent.backlog) == (bill.up_bytes, bill.up_packets, 0)
