@@ -55,9 +55,14 @@ class Debian(System, View):
         """A property of the service."""
         return self.run("systemctl", "show", SERVICE, "--value", f"--property={name}").strip()
 
+    def journalctl(self, *arguments: str) -> str:
+        """What the journal has, with all that was said until now: it takes its time to read what it is sent."""
+        self.run("journalctl", "--sync")
+        return self.run("journalctl", *arguments)
+
     def journal(self, *matches: str) -> list[dict[str, Any]]:
         """Messages of the service with all their fields."""
-        said = self.run("journalctl", "--unit", SERVICE, "--output=json", *matches)
+        said = self.journalctl("--unit", SERVICE, "--output=json", *matches)
         return [json.loads(line) for line in said.splitlines()]
 
     def programs(self) -> set[str]:

@@ -81,9 +81,7 @@ def add(router: Debian, *lines: str) -> None:
 def builds(router: Debian) -> list[str]:
     """What the building step said, each time."""
     return [
-        line
-        for line in router.run("journalctl", "-u", "esimshaper-build", "-o", "cat").splitlines()
-        if "kernel part " in line
+        line for line in router.journalctl("-u", "esimshaper-build", "-o", "cat").splitlines() if "kernel part " in line
     ]
 
 
@@ -92,9 +90,7 @@ def test_in_the_sandbox_works_what_must_and_nothing_else(router: Debian) -> None
     python = "/usr/bin/env PYTHONPATH=/usr/lib/python3/dist-packages:/usr/lib/esimshaper /usr/bin/python3 /run/tries.py"
     add(router, f"ExecStartPost={python}")
     router.run("systemctl", "restart", SERVICE)
-    lines = router.run(
-        "journalctl", "-u", SERVICE, "-o", "cat", "_SYSTEMD_INVOCATION_ID=" + router.show("InvocationID")
-    )
+    lines = router.journalctl("-u", SERVICE, "-o", "cat", "_SYSTEMD_INVOCATION_ID=" + router.show("InvocationID"))
     answers = {
         line.rpartition(" ")[0]: line.endswith(" True")
         for line in lines.splitlines()
