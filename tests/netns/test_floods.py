@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from esimshaper.core.model import Counters
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
 from tests.netns.router import Measure, Router
@@ -49,9 +48,9 @@ def used(router: Router, quota: str, subject: str) -> int:
     return int(next(row for row in rows if (row["quota"], row["subject"]) == (quota, subject))["used_bytes"])
 
 
-def history(router: Router) -> Counters:
-    rows = router.get("/v1/history", by="day")["rows"]
-    return Counters(sum(row["down_bytes"] for row in rows), sum(row["up_bytes"] for row in rows))
+def measure(router: Router, quota: str, subject: str) -> tuple[Measure, int]:
+    """As Router.measure, and what is used of a quota in that moment."""
+    return router.measure_with(lambda: used(router, quota, subject))
 
 
 def charged_never_falls(router: Router) -> Callable[[], None]:
@@ -87,21 +86,22 @@ def test_a_flood_is_charged_as_it_is_billed(make_router: Callable[..., Router], 
         router = make_router(lab, quotas(SLOW, PLAN))
         router.config.write_text(router.config.read_text().replace("wan0}", f"wan0, {link}}}"))
         started(router)
-        before, plan, look = router.measure(), used(router, "plan", "everyone"), charged_never_falls(router)
+        (before, plan), look = measure(router, "plan", "everyone"), charged_never_falls(router)
         running = lab.clients[0].start(flood, lab.servers4[0])
         while not running.done():
             look()
         running.result()
         lab.clients[1].call(flood, lab.servers6[0], 1)
-        moved = router.measure() - before
+        after, spent = measure(router, "plan", "everyone")
+        moved = after - before
         look()
         assert moved.bill.seen_by_router.up_bytes < OFFERED * (SECONDS + 1) / 2
         assert charged(moved)[0] == charged(moved)[1]
         assert moved.bill.of(lab.servers4[0]).up_bytes == moved.totals["alice"].up_bytes
-        assert used(router, "plan", "everyone") - plan == moved.sum.total_bytes
+        assert spent - plan == moved.sum.total_bytes
         assert router.stop() == 0
         router.start()
-        wait_until("the same in the history", lambda: history(router) == router.measure().sum, timeout=20)
+        wait_until("the same in the history", lambda: router.history() == router.measure().sum, timeout=20)
 
 
 @pytest.mark.parametrize("subject", ["everyone", "group/family"])
@@ -110,21 +110,22 @@ def test_a_flood_in_a_queue_in_common_is_charged_as_it_is_billed(
 ) -> None:
     slow = f"name: slow, for: {subject}, limit: 10KB, period: day, then: {{throttle: 1mbit}}"
     router = started(make_router(lab, quotas(slow)))
-    before, spent = router.measure(), used(router, "slow", subject)
+    before, earlier = measure(router, "slow", subject)
     running = [client.start(flood, server) for client, server in zip(lab.clients, lab.servers4, strict=False)]
     for each in running:
         each.result(30)
     lab.clients[0].call(traffic.ping, lab.servers4[0], count=20, size=1000)
-    moved = router.measure() - before
+    after, spent = measure(router, "slow", subject)
+    moved = after - before
     assert moved.bill.seen_by_router.up_bytes < OFFERED * SECONDS / 2
-    assert used(router, "slow", subject) - spent == moved.sum.total_bytes
+    assert spent - earlier == moved.sum.total_bytes
     assert charged(moved)[0] == pytest.approx(charged(moved)[1], rel=0.005)
     assert min(moved.totals[name].up_bytes for name in ("alice", "bob")) > 0
 
 
 def test_a_kill_in_a_flood_neither_charges_nor_credits_twice(make_router: Callable[..., Router], lab: Lab) -> None:
     router = started(make_router(lab, quotas(SLOW, PLAN)))
-    before, plan = router.measure(), used(router, "plan", "everyone")
+    before, plan = measure(router, "plan", "everyone")
     running = lab.clients[0].start(flood, lab.servers4[0], 12)
     for _ in range(3):
         router.await_tick()
@@ -132,9 +133,10 @@ def test_a_kill_in_a_flood_neither_charges_nor_credits_twice(make_router: Callab
         router.start()
     assert not running.done()
     running.result(30)
-    moved = router.measure() - before
+    after, spent = measure(router, "plan", "everyone")
+    moved = after - before
     assert charged(moved)[0] == charged(moved)[1]
-    assert used(router, "plan", "everyone") - plan == moved.sum.total_bytes
+    assert spent - plan == moved.sum.total_bytes
 
 
 def test_a_block_is_not_reached_by_what_was_dropped(make_router: Callable[..., Router], lab: Lab) -> None:

@@ -12,7 +12,7 @@ from esimshaper.core.model import Counters
 from esimshaper.lab import Lab, Shape, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
 from tests.netns.limits import passes, state_of
-from tests.netns.router import Measure, Router, bytes_of
+from tests.netns.router import Measure, Router, T, bytes_of
 from tests.netns.vpn import Vpn
 
 ROW = 'clients: [{name: alice, mac: "02:00:00:00:00:10"}, {name: bob, mac: "02:00:00:00:00:11"}]\n'
@@ -41,14 +41,18 @@ def everything(client: Host, ipv4: str, ipv6: str) -> None:
 
 
 def measure(router: Router) -> Measure:
-    """As Router.measure; what a tunnel says for itself is the router's at the second reading only."""
+    return measure_with(router, lambda: None)[0]
+
+
+def measure_with(router: Router, look: Callable[[], T]) -> tuple[Measure, T]:
+    """As of Router; what a tunnel says for itself is the router's at the second reading only."""
     while True:
         bill = router.lab.carrier.settle()
         for _ in range(2):
             router.await_tick()
-        found = router.measure()
+        found, seen = router.measure_with(look)
         if found.bill == bill:
-            return found
+            return found, seen
 
 
 def is_close(counted: Counters, billed: Counters, share: float) -> bool:
@@ -190,11 +194,11 @@ def test_everyones_limit_counts_each_byte_once_and_who_is_allowed_by_hand_goes_o
 ) -> None:
     router = make_router(lab, quota("name: plan, for: everyone, limit: 1MB, period: day, then: block")).start()
     alice, bob = lab.clients
-    before = measure(router)
+    before, earlier = measure_with(router, lambda: used(router, "everyone"))
     alice.call(traffic.tcp_down, lab.servers4[0], 300_000)
     bob.call(traffic.tcp_down, lab.servers4[5], 100_000)
-    moved = measure(router) - before
-    assert used(router, "everyone") == moved.bill.total.total_bytes
+    after, spent = measure_with(router, lambda: used(router, "everyone"))
+    assert spent - earlier == (after - before).bill.total.total_bytes
     with pytest.raises(OSError):
         alice.call(traffic.tcp_down, lab.servers4[0], 10_000_000, timeout=5)
     wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=5)
