@@ -16,7 +16,7 @@ CLIENTS = """clients:
 """
 OFFERED = 5 * 1_000_000 // 8
 """Bytes per second."""
-SLOW = "name: slow, for: each-client, limit: 10KB, period: day, then: {throttle: 1mbit}"
+SLOW = "name: slow, for: each-client, limit: 10KB, period: month, then: {throttle: 1mbit}"
 PLAN = "name: plan, for: everyone, limit: 1GB, period: month, then: block"
 SECONDS = 4
 
@@ -108,7 +108,7 @@ def test_a_flood_is_charged_as_it_is_billed(make_router: Callable[..., Router], 
 def test_a_flood_in_a_queue_in_common_is_charged_as_it_is_billed(
     make_router: Callable[..., Router], lab: Lab, subject: str
 ) -> None:
-    slow = f"name: slow, for: {subject}, limit: 10KB, period: day, then: {{throttle: 1mbit}}"
+    slow = f"name: slow, for: {subject}, limit: 10KB, period: month, then: {{throttle: 1mbit}}"
     router = started(make_router(lab, quotas(slow)))
     before, earlier = measure(router, "slow", subject)
     running = [client.start(flood, server) for client, server in zip(lab.clients, lab.servers4, strict=False)]
@@ -142,7 +142,7 @@ def test_a_kill_in_a_flood_neither_charges_nor_credits_twice(make_router: Callab
 def test_a_block_is_not_reached_by_what_was_dropped(make_router: Callable[..., Router], lab: Lab) -> None:
     """A third of what is offered would be over the limit, a fifth leaves."""
     limit = OFFERED * SECONDS // 3
-    daily = f"name: daily, for: client/alice, limit: {limit}B, period: day, then: block"
+    daily = f"name: daily, for: client/alice, limit: {limit}B, period: month, then: block"
     router = started(make_router(lab, quotas(SLOW, daily)))
     before = router.measure()
     lab.clients[0].call(flood, lab.servers4[0])

@@ -14,10 +14,11 @@ from esimshaper.lab.namespaces import wait_until
 from tests.certificates import Authority
 from tests.netns.prometheus import FOLDER, Prometheus, example, write_request
 
+# A plan whose period has not just begun, whatever day it is: a few bytes of the first minutes are a high forecast.
 CONFIG = """clients: [{name: alice, mac: "02:00:00:00:00:10"}]
 quotas:
-  - {name: tiny, for: client/alice, limit: 300KB, period: day, then: block}
-  - {name: plan, for: everyone, limit: 10GB, period: month, then: block}
+  - {name: tiny, for: client/alice, limit: 300KB, period: month, then: block}
+  - {name: plan, for: everyone, limit: 10GB, period: {days: 3650, from: 2025-01-01}, then: block}
 """
 DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text())
 VARIABLES = {"$job": "esimshaper", "$instance": "router", "$client": ".*", "$__rate_interval": "10s", "$__range": "1m"}

@@ -32,7 +32,7 @@ def lab() -> Iterator[Lab]:
 
 
 def test_client_is_cut_at_its_limit_and_nobody_else(make_router: Callable[..., Router], lab: Lab) -> None:
-    router = make_router(lab, quotas("name: daily, for: each-client, limit: 3MB, period: day, then: block")).start()
+    router = make_router(lab, quotas("name: daily, for: each-client, limit: 3MB, period: month, then: block")).start()
     alice, bob = lab.clients
     before = router.measure()
     with pytest.raises(ConnectionResetError):
@@ -52,7 +52,7 @@ def test_client_is_cut_at_its_limit_and_nobody_else(make_router: Callable[..., R
 
 
 def test_limit_holds_while_the_daemon_is_dead(make_router: Callable[..., Router], lab: Lab) -> None:
-    router = make_router(lab, quotas("name: daily, for: each-client, limit: 2MB, period: day, then: block")).start()
+    router = make_router(lab, quotas("name: daily, for: each-client, limit: 2MB, period: month, then: block")).start()
     alice = lab.clients[0]
     assert passes(alice, lab.servers4[0])
     router.measure()
@@ -85,7 +85,7 @@ def test_device_never_seen_is_limited_from_its_first_byte_while_the_daemon_is_de
     router = make_router(
         lab,
         CLIENTS.replace("02:00:00:00:00:11", "02:00:00:00:00:77")
-        + "quotas:\n  - {name: guests, for: group/unknown, limit: 1MB, period: day, then: block}\n",
+        + "quotas:\n  - {name: guests, for: group/unknown, limit: 1MB, period: month, then: block}\n",
     ).start()
     router.measure()
     router.kill()
@@ -100,7 +100,7 @@ def test_device_never_seen_is_limited_from_its_first_byte_while_the_daemon_is_de
 def test_restart_and_returning_wan_let_no_packet_of_a_blocked_client_pass(
     make_router: Callable[..., Router], lab: Lab
 ) -> None:
-    router = make_router(lab, quotas("name: daily, for: client/alice, limit: 1MB, period: day, then: block")).start()
+    router = make_router(lab, quotas("name: daily, for: client/alice, limit: 1MB, period: month, then: block")).start()
     alice = lab.clients[0]
     download(alice, lab.servers4[0], 10_000_000)
     wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=3)
@@ -120,7 +120,7 @@ def test_restart_and_returning_wan_let_no_packet_of_a_blocked_client_pass(
 
 
 def test_reboot_forgets_nothing_that_was_saved(make_router: Callable[..., Router], lab: Lab, bpffs: Path) -> None:
-    router = make_router(lab, quotas("name: daily, for: each-client, limit: 3MB, period: day, then: block")).start()
+    router = make_router(lab, quotas("name: daily, for: each-client, limit: 3MB, period: month, then: block")).start()
     alice = lab.clients[0]
     download(alice, lab.servers4[0], 2_000_000)
     reboot_in_order(router, bpffs)
@@ -131,7 +131,7 @@ def test_reboot_forgets_nothing_that_was_saved(make_router: Callable[..., Router
 
 
 def test_grant_opens_a_cut_client_and_is_exact_again(make_router: Callable[..., Router], lab: Lab) -> None:
-    router = make_router(lab, quotas("name: daily, for: client/alice, limit: 1MB, period: day, then: block")).start()
+    router = make_router(lab, quotas("name: daily, for: client/alice, limit: 1MB, period: month, then: block")).start()
     alice = lab.clients[0]
     download(alice, lab.servers4[0], 10_000_000)
     wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=3)
@@ -161,7 +161,7 @@ def test_throttled_client_gets_its_rate_and_its_neighbour_keeps_its_own(
     make_router: Callable[..., Router], lab: Lab
 ) -> None:
     router = make_router(
-        lab, quotas("name: daily, for: client/alice, limit: 200KB, period: day, then: {throttle: 1mbit}")
+        lab, quotas("name: daily, for: client/alice, limit: 200KB, period: month, then: {throttle: 1mbit}")
     ).start()
     alice, bob = lab.clients
     alice.call(traffic.tcp_down, lab.servers4[0], 300_000)

@@ -110,7 +110,7 @@ def used(router: Router, subject: str) -> int:
 def test_limit_cuts_a_client_in_the_tunnel_and_nobody_else(
     make_router: Callable[..., Router], lab: Lab, tunnel: Vpn
 ) -> None:
-    router = make_router(lab, quota("name: daily, for: each-client, limit: 1MB, period: day, then: block")).start()
+    router = make_router(lab, quota("name: daily, for: each-client, limit: 1MB, period: month, then: block")).start()
     before = measure(router)
     alice, bob = lab.clients
     with pytest.raises(OSError):
@@ -130,7 +130,7 @@ def test_limit_cuts_a_client_in_the_tunnel_and_nobody_else(
 def test_limit_in_the_tunnel_holds_while_the_daemon_is_dead(
     make_router: Callable[..., Router], lab: Lab, tunnel: Vpn
 ) -> None:
-    router = make_router(lab, quota("name: daily, for: each-client, limit: 1MB, period: day, then: block")).start()
+    router = make_router(lab, quota("name: daily, for: each-client, limit: 1MB, period: month, then: block")).start()
     alice = lab.clients[0]
     assert passes(alice, lab.servers4[0])
     before = measure(router)
@@ -146,7 +146,7 @@ def test_limit_in_the_tunnel_holds_while_the_daemon_is_dead(
 def test_throttled_client_keeps_its_rate_in_the_tunnel(
     make_router: Callable[..., Router], lab: Lab, tunnel: Vpn
 ) -> None:
-    row = "name: daily, for: client/alice, limit: 100KB, period: day, then: {throttle: 1mbit}"
+    row = "name: daily, for: client/alice, limit: 100KB, period: month, then: {throttle: 1mbit}"
     router = make_router(lab, quota(row)).start()
     alice = lab.clients[0]
     alice.call(traffic.tcp_down, lab.servers4[0], 100_000)
@@ -192,7 +192,7 @@ def test_wg_quick_takes_the_mark_of_udp_away_and_each_byte_is_still_the_clients(
 def test_everyones_limit_counts_each_byte_once_and_who_is_allowed_by_hand_goes_on(
     make_router: Callable[..., Router], lab: Lab, tunnel: Vpn
 ) -> None:
-    router = make_router(lab, quota("name: plan, for: everyone, limit: 1MB, period: day, then: block")).start()
+    router = make_router(lab, quota("name: plan, for: everyone, limit: 1MB, period: month, then: block")).start()
     alice, bob = lab.clients
     before, earlier = measure_with(router, lambda: used(router, "everyone"))
     alice.call(traffic.tcp_down, lab.servers4[0], 300_000)

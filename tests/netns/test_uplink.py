@@ -34,7 +34,7 @@ def test_modem_that_comes_back_under_another_name_is_counted_limited_and_shaped_
     make_router: Callable[..., Router], tmp_path: Path, lab: Lab
 ) -> None:
     router = make_router(
-        lab, f"{ROW}quotas: [{{name: daily, for: client/bob, limit: 400KB, period: day, then: block}}]\n"
+        lab, f"{ROW}quotas: [{{name: daily, for: client/bob, limit: 400KB, period: month, then: block}}]\n"
     )
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "conf.d" / "wan.yaml").write_text('wan: {interface: "wan*", upload: 40mbit}\n')
