@@ -174,7 +174,7 @@ def test_what_needs_a_network_early_in_a_boot_is_no_cycle(router: Debian):
 
 def test_a_quota_that_is_reached_is_in_the_journal_in_fields_and_in_plain_words(router: Debian):
     alice = router.lab.client("alice-phone")
-    router.configure("quotas: [{name: tiny, for: client/alice-phone, limit: 300KB, period: hour, then: block}]")
+    router.configure("quotas: [{name: tiny, for: client/alice-phone, limit: 300KB, period: month, then: block}]")
     router.run("systemctl", "reload", SERVICE)
     with pytest.raises(OSError):
         alice.call(traffic.tcp_down, router.lab.servers4[0], 1_000_000)
