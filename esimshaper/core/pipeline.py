@@ -39,7 +39,7 @@ from esimshaper.core.verdict import verdicts
 
 SAVE_SECONDS = 60
 SAVE_BYTES = 5_000_000
-"""A power cut forgets at most this much (DESIGN.md 4)."""
+"""A power cut forgets at most this much (DESIGN.md 5)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 
 observe -> advance -> save -> publish        loop.py: the tick
 configuration.py, reloader.py                what is in force, and an edited file instead
-observer.py, storage.py, answers.py          the edges it sees, saves and answers with
+observer.py, enforcer.py                     the edges it sees with, and acts with
+storage.py, answers.py, publisher.py         those it saves with, and answers with
+guarding.py, manager.py, quiet.py            what holds while it cannot count, what systemd and the journal hear
 """
 
 import asyncio
