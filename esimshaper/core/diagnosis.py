@@ -9,7 +9,7 @@ import errno
 import re
 from collections.abc import Iterator
 
-from esimshaper.core.facts import LIBRARIES, Facts, Failure, Finding, Level, Operation
+from esimshaper.core.facts import LIBRARIES, Facts, Failure, Finding, Operation
 from esimshaper.core.model import Unusable
 
 Findings = Iterator[Finding]
@@ -105,11 +105,11 @@ _EXPLANATIONS: dict[tuple[Operation, int | None], tuple[str, str]] = {
 }
 
 
-def explain(operation: Operation, number: int = 0, detail: str = "") -> Unusable:
-    """What a failed operation means. `number` is its errno (0: none), `detail` what the kernel or library said."""
-    known = _EXPLANATIONS.get((operation, number))
-    message, hint = known or _EXPLANATIONS[operation, None]
-    said = detail or ("" if known else errno.errorcode.get(number, ""))
+def explain(failure: Failure) -> Unusable:
+    """What a failed operation means, with what was said of it."""
+    known = _EXPLANATIONS.get((failure.operation, failure.errno))
+    message, hint = known or _EXPLANATIONS[failure.operation, None]
+    said = failure.detail or ("" if known else errno.errorcode.get(failure.errno, ""))
     return Unusable(f"{message} ({said})" if said else message, hint)
 
 
@@ -126,13 +126,15 @@ def unknown(facts: Facts) -> tuple[Finding, ...]:
     return tuple(Finding.warning(check, f"{UNSEEN}: {reason.rstrip('.')}.") for check, reason in facts.unknown.items())
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "."
+def as_sentence(text: str) -> str:
+    """With a capital at its beginning and one full stop at its end."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
-def _explained(check: str, failure: Failure, level: Level = Level.PROBLEM) -> Finding:
-    trouble = explain(failure.operation, failure.errno, failure.detail)
-    return Finding(check, level, _sentence(trouble.message), trouble.hint)
+def explained(check: str, failure: Failure) -> Finding:
+    """A failed operation as a problem."""
+    trouble = explain(failure)
+    return Finding.problem(check, as_sentence(trouble.message), trouble.hint)
 
 
 def _privileges(facts: Facts) -> Findings:
@@ -156,7 +158,7 @@ def _kernel(facts: Facts) -> Findings:
         return
     failed = [failure for failure in facts.failures if failure.operation is not Operation.NAMESPACE]
     for failure in failed:
-        yield _explained("kernel", failure)
+        yield explained("kernel", failure)
     if failed and _is_older(facts.kernel, OLDEST_KERNEL):
         yield Finding.problem("kernel", f"Linux {facts.kernel} is older than 5.12.", _DEBIAN_KERNEL)
     elif not failed and len(failed) == len(facts.failures):
@@ -183,9 +185,9 @@ def _bpffs(facts: Facts) -> Findings:
     if place is None:
         return
     if not place.mounted:
-        yield _explained("bpffs", Failure(Operation.BPFFS))
+        yield explained("bpffs", Failure(Operation.BPFFS))
     elif not place.writable:
-        yield _explained("bpffs", Failure(Operation.PIN, errno.EROFS))
+        yield explained("bpffs", Failure(Operation.PIN, errno.EROFS))
     else:
         yield Finding.ok("bpffs", f"The counters can be pinned below {place.path}.")
 
@@ -195,14 +197,14 @@ def _compiler(facts: Facts) -> Findings:
     if found is None:
         return
     if found.detail:
-        yield _explained("compiler", Failure(Operation.COMPILER, detail=f"{found.python}: {found.detail}"))
+        yield explained("compiler", Failure(Operation.COMPILER, detail=f"{found.python}: {found.detail}"))
     else:
         yield Finding.ok("compiler", f"bcc {found.version} is there to compile the meter.")
 
 
 def _libraries(facts: Facts) -> Findings:
     if isinstance(facts.libbpf, Failure):
-        yield _explained("libbpf", facts.libbpf)
+        yield explained("libbpf", facts.libbpf)
     elif facts.libbpf is not None:
         yield Finding.ok("libbpf", f"libbpf {facts.libbpf} is there to read the counters.")
     libraries = facts.libraries or {}

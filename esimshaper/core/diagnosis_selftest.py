@@ -6,7 +6,7 @@ Bytes that were billed are held against bytes that were counted, and limits agai
 
 from collections.abc import Iterator
 
-from esimshaper.core.diagnosis import explain
+from esimshaper.core.diagnosis import as_sentence, explained
 from esimshaper.core.facts import Cut, Exchange, Finding, SelfTest
 
 CHECK = "self-test"
@@ -25,11 +25,10 @@ def diagnose(test: SelfTest) -> Iterator[Finding]:
     ]
     yield from faults
     if test.failure:
-        trouble = explain(test.failure.operation, test.failure.errno, test.failure.detail)
-        yield Finding.problem(CHECK, _sentence(trouble.message), trouble.hint)
+        yield explained(CHECK, test.failure)
     elif test.trouble:
         words, hint = test.trouble
-        yield Finding.warning(CHECK, _sentence(f"it could not be run to its end: {words.rstrip('.')}"), hint or _AGAIN)
+        yield Finding.warning(CHECK, as_sentence(f"it could not be run to its end: {words}"), hint or _AGAIN)
     elif not faults:
         yield Finding.ok(CHECK, _success(test))
 
@@ -78,7 +77,3 @@ def _cut_faults(cut: Cut) -> Iterator[Finding]:
         yield Finding.problem(CHECK, f"{where}: limits do not hold here.", _REPORT)
     elif cut.limit - cut.passed >= cut.packet:
         yield Finding.problem(CHECK, f"{where}, though one more packet had room: limits end early here.", _REPORT)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].rstrip(".") + "."

@@ -67,7 +67,7 @@ def run(config: Path, socket: Path | None, *, may_build: bool = True) -> int:
         try:
             asyncio.run(_serve(daemon, quiet))
         except FailedOperation as failed:
-            problem = _in_words(failed)
+            problem = explain(failed.failure)
             means = guarding.failed(configuration.settings, pins_root() / MARKERS, problem)
             if service.in_journal():  # where it was told with what it means
                 return 1
@@ -148,12 +148,7 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except FailedOperation as failed:
-        raise _in_words(failed) from None
-
-
-def _in_words(failed: FailedOperation) -> Unusable:
-    failure = failed.failure
-    return explain(failure.operation, failure.errno, failure.detail)
+        raise explain(failed.failure) from None
 
 
 def _rules(config: Path) -> pipeline.Rules:

@@ -103,8 +103,7 @@ class Observer:
         try:
             self.attach()
         except FailedOperation as problem:
-            failure = problem.failure
-            message = explain(failure.operation, failure.errno, failure.detail).message
+            message = explain(problem.failure).message
             self._take(tuple(Attachment(name, hook, attached=False, problem=message) for name, hook in self._hooks))
         if self._clients != self._neighbours_of or time.monotonic() >= self._neighbours_due:
             self._neighbour_table = self._neighbours.read(self._lan)

@@ -196,15 +196,16 @@ def test_an_old_kernel_that_may_keep_the_service_from_its_pins_is_told_of_until_
 @pytest.mark.parametrize("operation", Operation)
 @pytest.mark.parametrize("number", [0, errno.EPERM, errno.ENOENT, errno.EXFULL])
 def test_every_failure_has_one_line_and_a_hint(operation: Operation, number: int) -> None:
-    trouble = diagnosis.explain(operation, number)
+    trouble = diagnosis.explain(Failure(operation, number))
     assert trouble.message
     assert "\n" not in trouble.message
     assert trouble.hint
 
 
 def test_an_unexpected_errno_is_told_by_its_name() -> None:
-    assert "EXFULL" in diagnosis.explain(Operation.ATTACH, errno.EXFULL).message
+    assert "EXFULL" in diagnosis.explain(Failure(Operation.ATTACH, errno.EXFULL)).message
 
 
 def test_what_the_kernel_said_is_passed_on() -> None:
-    assert "(no such module)" in diagnosis.explain(Operation.CLSACT, errno.ENOENT, "no such module").message
+    failure = Failure(Operation.CLSACT, errno.ENOENT, "no such module")
+    assert "(no such module)" in diagnosis.explain(failure).message
