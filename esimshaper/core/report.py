@@ -87,7 +87,6 @@ def plus_pending(saved: Usage, pending: Mapping[Bucket, Pending], since: int) ->
 def status_document(state: State, facts: Facts, today: Usage, month: Usage) -> Document:
     """See the module's docstring. `today` and `month` include what is pending."""
     clients = _client_entries(state, facts.now, today, month)
-    totals = state.baseline.totals if state.baseline else {}
     return new_document(facts.now) | {
         "program": {
             "version": facts.version,
@@ -104,7 +103,7 @@ def status_document(state: State, facts: Facts, today: Usage, month: Usage) -> D
         "now": _rate(_sum(state.rates.values())),
         "today": _usage(_sum(today.values())),
         "month": _usage(_sum(month.values())),
-        "total": _usage(_sum(totals.values())),
+        "total": _usage(_sum(state.totals.values())),
         "clients": {
             "count": sum(entry["key"] not in BUILT_IN_CLIENTS for entry in clients if _has_moved(entry)),
             "top": [entry for entry in clients if entry["today"]["total_bytes"]][:TOP_CLIENTS],
@@ -195,7 +194,6 @@ def _tunnels(seen: Tunnels) -> Document:
 
 
 def _client_entries(state: State, now: datetime, today: Usage, month: Usage) -> list[Document]:
-    totals = state.baseline.totals if state.baseline else {}
     lost = wasted(state)
     entries = []
     for key in known_keys(state) | today.keys() | month.keys():
@@ -208,7 +206,7 @@ def _client_entries(state: State, now: datetime, today: Usage, month: Usage) -> 
                 "now": _rate(state.rates.get(key, NOTHING)),
                 "today": _usage(today.get(key, NOTHING)),
                 "month": _usage(month.get(key, NOTHING)),
-                "total": _usage(totals.get(key, NOTHING)),
+                "total": _usage(state.totals.get(key, NOTHING)),
                 "wasted_bytes": lost.get(key, 0),
             }
         )

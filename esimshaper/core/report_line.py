@@ -10,7 +10,7 @@ What calls for a person comes first.
 from collections.abc import Iterable
 
 from esimshaper.core.limits import EVERYONE, Level, SubjectKind, Verdict
-from esimshaper.core.model import BUILT_IN_CLIENTS, ClientKey, Counters
+from esimshaper.core.model import BUILT_IN_CLIENTS, NOTHING, ClientKey
 from esimshaper.core.report_quotas import held, limit_of, used_of
 from esimshaper.core.report_subjects import subject_label
 from esimshaper.core.report_words import Facts, identity
@@ -48,12 +48,11 @@ def usage(state: State, facts: Facts) -> str:
     """How many clients, and what was used of the plan: of the quotas of everyone, else of all, the one with the largest
     part used. Without quotas, all that was counted.
     """
-    number = sum(key not in BUILT_IN_CLIENTS for key in state.baseline.totals) if state.baseline else 0
+    number = sum(key not in BUILT_IN_CLIENTS for key in state.totals)
     clients = "1 client" if number == 1 else f"{number} clients"
     quotas = held(state, facts)
     if not quotas:
-        totals = state.baseline.totals.values() if state.baseline else ()
-        return f"{clients}; {format_size(sum(totals, Counters()).total_bytes)} since counting began"
+        return f"{clients}; {format_size(sum(state.totals.values(), NOTHING).total_bytes)} since counting began"
     shared = [each for each in quotas if each.tally.subject == EVERYONE]
     fullest = max(shared or quotas, key=lambda each: used_of(each) / max(1, limit_of(each)))
     name, subject = fullest.quota.name, fullest.tally.subject

@@ -145,7 +145,7 @@ def _gauge(name: str, text: str, labels: tuple[str, ...], samples: Samples) -> M
 def by_label(state: State) -> dict[str, Counters]:
     """Totals by the label of metrics. Clients that share a label are added up: a sample may appear only once."""
     totals: dict[str, Counters] = {}
-    for key, counters in (state.baseline.totals if state.baseline else {}).items():
+    for key, counters in state.totals.items():
         label = identity(state, key).label
         totals[label] = totals.get(label, NOTHING) + counters
     return totals

@@ -60,8 +60,7 @@ def iso(unix: int, zone: tzinfo | None) -> str:
 
 def known_keys(state: State) -> set[ClientKey]:
     """Everybody who has moved bytes or has an account; of the others only if there are any."""
-    totals = state.baseline.totals if state.baseline else {}
-    return {*totals, *state.identities.keys() - {OTHERS}}
+    return {*state.totals, *state.identities.keys() - {OTHERS}}
 
 
 def identity(state: State, key: ClientKey, facts: Facts | None = None) -> Identity:

@@ -141,3 +141,8 @@ class State:
     notices: tuple[Notice, ...] = ()
     urgent: bool = False
     inherited: tuple[Override, ...] = ()
+
+    @property
+    def totals(self) -> Mapping[ClientKey, Counters]:
+        """Those of the baseline; none before the first reading."""
+        return self.baseline.totals if self.baseline else {}
