@@ -14,6 +14,9 @@ from enum import Enum
 QDISC = 0x7A00_0000
 """Handle of our HTB on both devices; it is how we know it again. Nobody else is known to use this major number."""
 
+DEFAULT = QDISC | 2
+"""The class of everything that is nobody's; our filter on the WAN names it too, by which it is known as ours."""
+
 
 class Side(Enum):
     """Which way packets go."""

@@ -7,6 +7,7 @@ The half of esimshaper.core.diagnosis that needs to know which interfaces are me
 from collections.abc import Iterator
 
 from esimshaper.core.facts import (
+    DEFAULT_MARK_MASK,
     ETHERNET,
     FILTER_PRIORITY,
     LINK_TYPES,
@@ -25,8 +26,6 @@ Findings = Iterator[Finding]
 TUNNEL_KINDS = frozenset(
     {"wireguard", "ipip", "sit", "ip6tnl", "gre", "gretap", "ip6gre", "ip6gretap", "vti", "vti6", "xfrm"}
 )
-
-DEFAULT_MARK_MASK = 0xFF000000
 
 # Never a modem, and never where devices come in unless somebody says so.
 VIRTUAL_KINDS = frozenset({"bridge", "bond", "dummy", "ifb", "veth", "team", "vrf", "vxlan", "tun"}) | TUNNEL_KINDS

@@ -18,6 +18,15 @@ OURS = "esimshaper"
 FILTER_PRIORITY = 10
 """Of our filters: what has a lower one runs before and may keep packets from being counted."""
 
+INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3
+"""The two sides of a clsact qdisc, as parents of filters (include/uapi/linux/pkt_sched.h)."""
+
+ETH_P_ALL = 3
+"""Protocol of a filter that sees every packet (include/uapi/linux/if_ether.h)."""
+
+DEFAULT_MARK_MASK = 0xFF000000
+"""As in esimshaper.schema.json."""
+
 ETHERNET = 1
 WITHOUT_LINK_HEADER = {
     512: "PPP",
@@ -213,7 +222,7 @@ class Wanted:
     wan: str
     lans: tuple[str, ...]
     leases: tuple[str, ...] = ()
-    mark_mask: int = 0xFF000000
+    mark_mask: int = DEFAULT_MARK_MASK
     shapes: bool = False
     blocks: bool = False
     replaces_qdisc: bool = False

@@ -15,12 +15,11 @@ So shares are equal whoever comes and goes, and throttled clients can neither st
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from esimshaper.core.classes import QDISC, Change, Class, Classes, Leaf, Redirect, Side, Step, Tree, Wire
+from esimshaper.core.classes import DEFAULT, QDISC, Change, Class, Classes, Leaf, Redirect, Side, Step, Tree, Wire
 from esimshaper.core.limits import Shaped
 from esimshaper.core.model import Account
 
 ROOT = QDISC | 1
-DEFAULT = QDISC | 2
 
 UNLIMITED = 32_000_000_000
 """bit/s of a link whose rate is not configured: below what a 32-bit number of bytes per second holds."""
@@ -29,7 +28,7 @@ LEAST = 800
 
 _FIRST = 0x10
 _IDS_EACH = 4
-MAX_ACCOUNT = (0x7A00 - _FIRST) // _IDS_EACH - 1
+MAX_ACCOUNT = ((QDISC >> 16) - _FIRST) // _IDS_EACH - 1
 """The leaf qdisc of a class has the class's minor number as its major: ours must not be among them."""
 
 _DELAY_MS = 100

@@ -13,7 +13,7 @@ import platform
 import struct
 import sys
 
-from esimshaper.core.facts import Failure, Operation
+from esimshaper.core.facts import ETH_P_ALL, FILTER_PRIORITY, INGRESS, Failure, Operation
 from esimshaper.edge import probe_child
 from esimshaper.edge.probe_child import CLONE_NEWNET
 
@@ -36,9 +36,6 @@ MAP_CREATE, PROG_LOAD, PROG_QUERY = 0, 5, 16
 MAP_TYPE_ARRAY, MAP_TYPE_RINGBUF = 2, 27
 PROG_TYPE_SCHED_CLS = 3
 TCX_HOOKS = {"ingress": 46, "egress": 47}
-
-CLSACT_INGRESS = "ffff:fff2"
-ETH_P_ALL = 3
 
 
 def bpf(command: int, attributes: bytearray) -> int:
@@ -121,8 +118,14 @@ def rehearse() -> tuple[Failure, ...]:
             operation = Operation.CLSACT
             route.tc("add", "clsact", lo)
             operation = Operation.ATTACH
-            options = {"fd": program, "name": "rehearsal", "direct_action": True, "prio": 10, "protocol": ETH_P_ALL}
-            route.tc("add-filter", "bpf", lo, parent=CLSACT_INGRESS, **options)
+            options = {
+                "fd": program,
+                "name": "rehearsal",
+                "direct_action": True,
+                "prio": FILTER_PRIORITY,
+                "protocol": ETH_P_ALL,
+            }
+            route.tc("add-filter", "bpf", lo, parent=INGRESS, **options)
     except NetlinkError as error:
         return (Failure(operation, int(error.code)),)
     except OSError as error:

@@ -14,12 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from esimshaper.core.facts import Feature
+from esimshaper.core.facts import ETH_P_ALL, INGRESS, Feature
 from esimshaper.edge import probe_child, probe_nft
 from esimshaper.edge.probe_child import CLONE_NEWNET
-
-INGRESS = 0xFFFFFFF2  # clsact's, include/uapi/linux/pkt_sched.h
-ETH_P_ALL = 3
 
 # As esimshaper.edge.refusal uses it.
 _NFT = """table inet esimshaper {

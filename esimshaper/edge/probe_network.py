@@ -5,23 +5,22 @@ Reads only, and never /sys/class/net, which may show another namespace than the 
 """
 
 from collections.abc import Iterator
+from socket import AF_INET, AF_INET6
 
 from pyroute2 import IPRoute
 
 from esimshaper.core.classes import QDISC
-from esimshaper.core.facts import Filter, Link, MarkAccess, MarkUse, Wanted
+from esimshaper.core.facts import EGRESS, INGRESS, Filter, Link, MarkAccess, MarkUse, Wanted
 from esimshaper.edge import probe_ethtool
 from esimshaper.edge.probe_bpf import tcx_programs
 
-# include/uapi/linux/pkt_sched.h: TC_H_INGRESS with TC_H_MIN_INGRESS and TC_H_MIN_EGRESS.
-PARENTS = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
-ROOT = 0xFFFFFFFF
+PARENTS = {"ingress": INGRESS, "egress": EGRESS}
+ROOT = 0xFFFFFFFF  # include/uapi/linux/pkt_sched.h
 
 # include/uapi/linux/if.h, fib_rules.h
 IFF_UP = 1
 FIB_RULE_INVERT = 2
 
-AF_INET, AF_INET6 = 2, 10
 LOCAL_TABLE = 255
 
 

@@ -17,6 +17,7 @@ from pyroute2 import IPRoute
 from pyroute2.netlink import NetlinkError
 
 from esimshaper.core.classes import (
+    DEFAULT,
     QDISC,
     Change,
     Classes,
@@ -28,15 +29,13 @@ from esimshaper.core.classes import (
     Tree,
     Wire,
 )
+from esimshaper.core.facts import ETH_P_ALL, ETHERNET, INGRESS
 from esimshaper.edge import shaper_messages as messages
 from esimshaper.edge.shaper_netlink import Netlink
 
-ETH_P_ALL = 3
-INGRESS = 0xFFFFFFF2  # clsact's, include/uapi/linux/pkt_sched.h
 PRIORITY = 20  # after the program that counts, which is at 10
-DEFAULT = QDISC | 2
 ALIAS = "esimshaper "
-_ETHERNET, _ETHERNET_HEADER = 1, 14  # ARPHRD_ETHER; every other link type that we count has no header
+_ETHERNET_HEADER = 14  # bytes; every other link type that we count has none
 _IFF_UP = 1
 _NAME_ROOM = 15  # IFNAMSIZ without the zero
 _LEAST_MTU = 1500  # what arrives may be larger than what we may send
@@ -350,7 +349,7 @@ def _link(message: Any) -> _Link:  # noqa: ANN401 - pyroute2 has no types
 
 
 def _wire(link: _Link) -> Wire:
-    return Wire(max(link.mtu, _LEAST_MTU), _ETHERNET_HEADER if link.type == _ETHERNET else 0)
+    return Wire(max(link.mtu, _LEAST_MTU), _ETHERNET_HEADER if link.type == ETHERNET else 0)
 
 
 def _index(body: memoryview) -> int:

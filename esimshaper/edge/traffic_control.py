@@ -17,16 +17,24 @@ from typing import Any
 from pyroute2 import IPRoute
 from pyroute2.netlink import NetlinkError
 
-from esimshaper.core.facts import ETHERNET, FILTER_PRIORITY, OURS, WITHOUT_LINK_HEADER, FailedOperation, Operation
+from esimshaper.core.facts import (
+    EGRESS,
+    ETH_P_ALL,
+    ETHERNET,
+    FILTER_PRIORITY,
+    INGRESS,
+    OURS,
+    WITHOUT_LINK_HEADER,
+    FailedOperation,
+    Operation,
+)
 from esimshaper.core.model import Attachment, Hook
 
 RTMGRP_LINK, RTMGRP_TC = 1, 8
 RTM_NEWQDISC = 36  # the first of those about tc; those about interfaces are below
 _HEADER = struct.Struct("=IH")  # of nlmsghdr: length, type
-ETH_P_ALL = 3
 IFF_UP = 1
 HANDLE = 1
-INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3  # clsact's two sides, include/uapi/linux/pkt_sched.h
 SIDES = {
     Hook.LAN_INGRESS: INGRESS,
     Hook.WAN_INGRESS: INGRESS,

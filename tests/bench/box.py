@@ -20,12 +20,11 @@ from typing import Any
 
 from pyroute2 import IPRoute
 
-from esimshaper.core.facts import OURS
+from esimshaper.core.facts import INGRESS, OURS
 from esimshaper.core.model import BUILT_IN_CLIENTS
 from esimshaper.edge import control_client
 from esimshaper.edge.compiler import Build
 from esimshaper.edge.meter import Meter
-from esimshaper.edge.traffic_control import INGRESS
 from esimshaper.lab import Host, namespaces
 from esimshaper.lab.carrier import python_environment
 from tests.bench import population

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esimshaper.core.classes import QDISC, Change, Class, Leaf, Redirect, Side, Step, Tree, Wire
+from esimshaper.core.classes import DEFAULT, QDISC, Change, Class, Leaf, Redirect, Side, Step, Tree, Wire
 from esimshaper.core.model import Account
 from esimshaper.core.shaping import (
-    DEFAULT,
     MAX_ACCOUNT,
     ROOT,
     UNLIMITED,
