@@ -38,7 +38,7 @@ class Storage:
     async def open(self) -> tuple[Baseline | None, tuple[Identity, ...]] | None:
         """What was saved last; None if the database cannot be opened now (see `problem`)."""
         try:
-            history = await self._do(lambda: History.open(self._path))
+            history = await self._do(lambda: History(self._path))
         except HistoryError as error:
             self.fail(error)
             return None

@@ -23,7 +23,7 @@ def book_last_bytes(readings: Iterable[Reading], state_directory: Path, rules: p
     if not path.exists():
         return []
     try:
-        with contextlib.closing(History.open(path)) as history:
+        with contextlib.closing(History(path)) as history:
             return [notice for reading in readings for notice in _book(history, reading, rules)]
     except HistoryError as error:
         raise Unusable(f"the last bytes cannot be saved: {error}", "the maps are still there; try again") from None

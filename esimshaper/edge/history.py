@@ -89,21 +89,16 @@ class History:
     """
 
     def __init__(self, path: Path) -> None:
-        """Use History.open."""
+        """The database at `path`, made if it is not there; a damaged or foreign file is moved aside (see `notes`).
+
+        Raises HistoryError if it cannot be used now (disk full, read-only, locked), or if it is of a newer version.
+        """
         self._path = path
         self.notes = ""
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
         self._memory = Memory(None, {})
         self._connect()
-
-    @classmethod
-    def open(cls, path: Path) -> "History":
-        """The database at `path`, made if it is not there; a damaged or foreign file is moved aside (see `notes`).
-
-        Raises HistoryError if it cannot be used now (disk full, read-only, locked), or if it is of a newer version.
-        """
-        return cls(path)
 
     def close(self) -> None:
         """Merge the journal into the database and close it."""

@@ -126,7 +126,7 @@ def flash(place: Place) -> Iterator[Row]:
     """A day of 20 clients that are always online, at one save a minute. What the file system adds is not in it."""
     saves = 60 if place.quick else 360
     rules = pipeline.Rules("wan0", ZoneInfo("Asia/Tokyo"))
-    with place.meter("flash") as (meter, _), contextlib.closing(History.open(place.disk / "history.db")) as history:
+    with place.meter("flash") as (meter, _), contextlib.closing(History(place.disk / "history.db")) as history:
         population.arrive(meter, HOME)
         state, _ = pipeline.advance(State(), rules, NOON, Observation(meter.read()))
         each = []

@@ -22,7 +22,7 @@ POLICY = Rules("wwan0", ZONE, quotas=(PLAN,))
 
 
 def main(path: str) -> None:
-    history = History.open(Path(path))
+    history = History(Path(path))
     if history.notes:
         sys.exit(history.notes)
     state = resume(history.load(), history.identities())

@@ -75,7 +75,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def history(path: Path) -> Iterator[History]:
-    with closing(History.open(path)) as opened:
+    with closing(History(path)) as opened:
         yield opened
 
 
@@ -100,7 +100,7 @@ def test_what_was_saved_is_there_after_closing_and_opening(path, history):
     identities = (Identity(ALICE, "alice-phone", "pixel", ("10.0.0.1",)), Identity(BOB))
     history.save(booking(row(estimated=True), row(client=BOB), identities=identities))
     history.close()
-    with closing(History.open(path)) as again:
+    with closing(History(path)) as again:
         assert again.notes == ""
         assert again.load() == BASELINE
         assert everything(again) == (row(estimated=True), row(client=BOB))
@@ -121,7 +121,7 @@ def test_what_is_set_for_a_client_that_cannot_be_is_left_out(path, history, key)
     )
     history.save(booking(baseline=replace(BASELINE, standing=odd)))
     history.close()
-    with closing(History.open(path)) as again:
+    with closing(History(path)) as again:
         assert (again.notes, again.load()) == ("", BASELINE)
 
 
@@ -223,11 +223,11 @@ baselines = st.builds(
 @given(st.lists(baselines, min_size=1, max_size=4))
 def test_the_baseline_saved_last_comes_back_whatever_was_there_before(path, chain):
     """Only differences are written, so each is saved over those before it."""
-    with closing(History.open(path)) as history:
+    with closing(History(path)) as history:
         for baseline in chain:
             history.save(booking(baseline=baseline))
             assert history.load() == baseline
-    with closing(History.open(path)) as again:
+    with closing(History(path)) as again:
         assert again.load() == chain[-1]
 
 
@@ -237,7 +237,7 @@ def test_a_file_of_version_1_is_brought_up_with_everything_in_it(path):
     with closing(sqlite3.connect(path)) as old:
         old.executescript(Path(__file__).with_name("history_v1.sql").read_text())
     counters = Counters(1000, 200, 3, 2)
-    with closing(History.open(path)) as history:
+    with closing(History(path)) as history:
         assert history.notes == ""
         assert history.load() == Baseline(
             epoch=2**64 - 1,
@@ -253,7 +253,7 @@ def test_a_file_of_version_1_is_brought_up_with_everything_in_it(path):
             doubt = resolution is Resolution.MONTH
             assert everything(history, resolution) == (HistoryRow(resolution, START, ALICE, counters, doubt),)
         history.save(booking(row()))
-    with closing(History.open(path)) as again:
+    with closing(History(path)) as again:
         assert (again.notes, again.load()) == ("", BASELINE)
 
 
@@ -265,7 +265,7 @@ def test_an_upgrade_that_is_cut_short_is_no_damage(path, monkeypatch):
     with closing(sqlite3.connect(path)) as interrupted, pytest.raises(sqlite3.OperationalError):
         history_schema._prepare(interrupted, path)
     monkeypatch.undo()
-    with closing(History.open(path)) as history:
+    with closing(History(path)) as history:
         assert (history.notes, history.load().boottime) == ("", 1234.5)
 
 
@@ -336,7 +336,7 @@ def test_a_database_of_a_newer_version_is_left_alone(path, history):
         raw.execute("PRAGMA user_version = 3")
     before = path.read_bytes()
     with pytest.raises(HistoryError, match=r"newer version.*format 3; this one knows 2") as error:
-        History.open(path)
+        History(path)
     assert error.value.hint
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["history.db"]

@@ -69,7 +69,7 @@ def test_a_writer_killed_at_any_moment_loses_nothing_that_it_had_saved(path):
         told = wanted + writer.stdout.read().count(b"saved\n")
         writer.wait()
         writer.stdout.close()
-        with closing(History.open(path)) as history:
+        with closing(History(path)) as history:
             assert history.notes == ""
             assert_rows_and_baseline_agree(history)
             baseline = history.load()
@@ -114,7 +114,7 @@ def together(waiting: list[Booking]) -> Booking:
 
 def test_a_full_disk_fails_whole_and_works_again_when_there_is_room(tmp_path):
     body = """
-history, errors, waiting = History.open(disk / "history.db"), [], []
+history, errors, waiting = History(disk / "history.db"), [], []
 for number in range(1, 200):
     if number in (10, 100):
         filler = fill(disk)
@@ -140,15 +140,15 @@ print(json.dumps([errors, len(waiting), history.load().boottime, history.notes])
 
 def test_a_disk_that_is_full_when_opening_is_an_error_and_not_a_new_history(tmp_path):
     body = """
-with closing(History.open(disk / "history.db")) as history:
+with closing(History(disk / "history.db")) as history:
     history.save(booking(1))
 filler = fill(disk)
 try:
-    History.open(disk / "history.db")
+    History(disk / "history.db")
 except HistoryError as error:
     print(error)
 filler.unlink()
-history = History.open(disk / "history.db")
+history = History(disk / "history.db")
 print(history.load().boottime, history.notes)
 """
     first, second = on_a_disk_of_its_own("256k", body, tmp_path).splitlines()
@@ -158,15 +158,15 @@ print(history.load().boottime, history.notes)
 
 def test_a_read_only_disk_is_an_error_and_not_damage(tmp_path):
     body = """
-with closing(History.open(disk / "history.db")) as history:
+with closing(History(disk / "history.db")) as history:
     history.save(booking(1))
 subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
 try:
-    History.open(disk / "history.db")
+    History(disk / "history.db")
 except HistoryError as error:
     print(error)
 subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
-history = History.open(disk / "history.db")
+history = History(disk / "history.db")
 print(history.load().boottime, history.notes)
 """
     first, second = on_a_disk_of_its_own("1m", body, tmp_path).splitlines()
@@ -176,7 +176,7 @@ print(history.load().boottime, history.notes)
 
 def test_a_locked_database_is_an_error_and_works_again(path, monkeypatch):
     monkeypatch.setattr(history_schema, "BUSY_SECONDS", 0.05)
-    with closing(History.open(path)) as history, closing(sqlite3.connect(path, isolation_level=None)) as other:
+    with closing(History(path)) as history, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(HistoryError, match="another program is using it"):
             history.save(booking(1))
@@ -186,7 +186,7 @@ def test_a_locked_database_is_an_error_and_works_again(path, monkeypatch):
 
 
 def test_a_number_that_is_too_large_is_an_error_and_costs_nothing(path):
-    with closing(History.open(path)) as history:
+    with closing(History(path)) as history:
         history.save(booking(1))
         huge = HistoryRow(Resolution.DAY, START, ALICE, Counters(2**63))
         with pytest.raises(HistoryError):
@@ -200,7 +200,7 @@ def files(path: Path) -> list[str]:
 
 
 def saved_database(path: Path, minutes: int = 30) -> bytes:
-    with closing(History.open(path)) as history:
+    with closing(History(path)) as history:
         for number in range(1, minutes):
             history.save(booking(number))
     return path.read_bytes()
@@ -208,7 +208,7 @@ def saved_database(path: Path, minutes: int = 30) -> bytes:
 
 def assert_it_goes_on(path: Path) -> str:
     """Whatever is at `path`, opening works, and so does saving on top of what opening found; returns the notes."""
-    with closing(History.open(path)) as history:
+    with closing(History(path)) as history:
         before = history.load()
         notes = history.notes
         assert bool(notes) == any("corrupt" in name for name in files(path)) or before is not None
@@ -217,7 +217,7 @@ def assert_it_goes_on(path: Path) -> str:
         except HistoryError:
             history.save(booking(1000))  # the damage came to light only now, and a new file was begun
         history.totals(Resolution.MONTH, START)
-    with closing(History.open(path)) as history:
+    with closing(History(path)) as history:
         assert history.load() == booking(1000).baseline
         return notes
 
@@ -268,7 +268,7 @@ def test_random_damage_never_stops_the_meter(path):
 
 def test_damage_that_shows_only_while_running_is_moved_aside_too(path):
     saved_database(path)
-    with closing(History.open(path)) as history:
+    with closing(History(path)) as history:
         with closing(sqlite3.connect(path)) as other:  # what another connection writes, ours does not know by heart
             other.execute("UPDATE reading SET boottime = boottime + 1")
             other.commit()
@@ -308,16 +308,16 @@ def test_damaged_files_do_not_fill_the_disk(path):
 
 
 def test_a_database_that_was_taken_away_is_made_again(path):
-    with closing(History.open(path)) as history:
+    with closing(History(path)) as history:
         history.save(booking(1))
         path.rename(path.with_name("elsewhere"))
         history.save(booking(2))
         assert path.exists()
-    with closing(History.open(path)) as again:
+    with closing(History(path)) as again:
         assert again.load() == booking(2).baseline
 
 
 def test_a_directory_that_cannot_be_used_is_one_clear_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(HistoryError, match=r"history\.db cannot be opened: .*irectory"):
-        History.open(tmp_path / "file" / "history.db")
+        History(tmp_path / "file" / "history.db")

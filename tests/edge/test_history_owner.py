@@ -27,7 +27,7 @@ def state(tmp_path: Path) -> Path:
 def test_what_root_begins_is_the_owners_of_its_folder(state: Path, found: bytes) -> None:
     """Journals and what was moved aside as well."""
     (state / "history.db").write_bytes(found)
-    with closing(History.open(state / "history.db")):
+    with closing(History(state / "history.db")):
         owners = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in state.iterdir()}
     assert {"history.db", "history.db-wal", "history.db-shm"} <= owners.keys()
     assert set(owners.values()) == {(SERVICE, SERVICE)}
@@ -38,5 +38,5 @@ def test_root_gives_nothing_away_that_a_link_leads_to(state: Path) -> None:
     theirs = state.parent / "shadow"
     theirs.write_text("root:!:")
     (state / "history.db").symlink_to(theirs)
-    with closing(History.open(state / "history.db")):
+    with closing(History(state / "history.db")):
         assert (theirs.stat().st_uid, theirs.read_text()) == (0, "root:!:")
