@@ -66,9 +66,8 @@ class Meter:
         self._maps = {
             name: libbpf.Map(generation / name, key.size, value.size) for name, (key, value) in layouts.LAYOUTS.items()
         }
-        self.epoch = layouts.META.unpack(self._maps["meta"].lookup(layouts.NUMBER.pack(0)) or bytes(layouts.META.size))[
-            0
-        ]
+        meta = self._maps["meta"].lookup(layouts.NUMBER.pack(0)) or b""  # which an array always has
+        self.epoch: int = layouts.META.unpack(meta)[0]
         if not self.epoch:
             raise ValueError(f"{generation} was not finished")
         self._owners_from: list[tuple[bytes, bytes]] | None = None
