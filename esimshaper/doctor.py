@@ -39,15 +39,15 @@ STAGES = (diagnosis, diagnosis_limits, diagnosis_network, diagnosis_service)
 """In the order in which a person would repair things."""
 
 
-def examine(config: Path | None = None, *, state: Path | None = None, control: Path | None = None) -> list[Finding]:
+def examine(config: Path | None = None, *, state: Path | None = None) -> list[Finding]:
     """All findings about this box, and with a configuration about its interfaces.
 
-    `config`: without one, that in /etc if it is there. `state` and `control` are the daemon's state directory and
-    control socket, by default where systemd has them.
+    `config`: without one, that in /etc if it is there. `state`: the daemon's state directory, by default where
+    systemd has it.
     """
     wanted, findings = _wanted(config or CONFIG, asked=config is not None)
-    socket = control or control_client.default_socket()
-    facts = probe.gather(wanted, state or places.state_directory(), socket, _running(socket), __version__)
+    control = control_client.default_socket()
+    facts = probe.gather(wanted, state or places.state_directory(), control, _running(control), __version__)
     findings += [finding for stage in STAGES for finding in stage.diagnose(facts)]
     return [*findings, *diagnosis.unknown(facts)]
 

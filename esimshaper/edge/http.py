@@ -95,8 +95,8 @@ def listen_tcp(
     host: str,
     port: int,
     what: str,
-    certificates: Certificates | None = None,
-    instead_of: Listener | None = None,
+    certificates: Certificates | None,
+    instead_of: Listener | None,
 ) -> Listener:
     """Serves on a TCP address; IPv6 hosts without brackets. Port 0 takes a free one. `what`: for the error's text.
 

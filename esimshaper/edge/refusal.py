@@ -87,7 +87,7 @@ class Guard:
         self._held: tuple[str, int, frozenset[int]] | None = None
         self._written = ""
 
-    def hold(self, wan: str, link: int, tunnels: Iterable[int] = ()) -> str:
+    def hold(self, wan: str, link: int, tunnels: Iterable[int]) -> str:
         """Forwards to and from the interface of this name only while it has this number (NOBODY: not at all).
 
         tunnels: ports of those that the router itself sends there; they are held in the same way.
