@@ -24,6 +24,9 @@ INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3
 ETH_P_ALL = 3
 """Protocol of a filter that sees every packet (include/uapi/linux/if_ether.h)."""
 
+DEBIAN_PYTHON = "/usr/bin/python3"
+"""The interpreter that sees Debian's bcc."""
+
 DEFAULT_MARK_MASK = 0xFF000000
 """As in esimshaper.schema.json."""
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from esimshaper.core.facts import FailedOperation, Operation, mark_shift
+from esimshaper.core.facts import DEBIAN_PYTHON, FailedOperation, Operation, mark_shift
 from esimshaper.core.limits import NO_LIMIT
 from esimshaper.core.model import FIRST_CLIENT_ACCOUNT
 from esimshaper.edge import layouts, libbpf
@@ -39,7 +39,6 @@ PROGRAMS = (
 )
 INCLUDE = re.compile(r'#include "(\w+\.h)"')
 COMPILE_SECONDS = 120
-DEBIAN_PYTHON = "/usr/bin/python3"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from esimshaper.core.facts import (
+    DEBIAN_PYTHON,
     LIBRARIES,
     Bpffs,
     Clock,
@@ -31,13 +32,12 @@ from esimshaper.core.facts import (
     Wanted,
 )
 from esimshaper.edge import probe_bpf, probe_child, probe_limits, probe_nft, probe_service
+from esimshaper.edge.libbpf import SONAME
 
 T = TypeVar("T")
 
 BPFFS = "/sys/fs/bpf"
 BPF_FS_MAGIC, TMPFS_MAGIC, RAMFS_MAGIC = 0xCAFE4A11, 0x01021994, 0x858458F6  # include/uapi/linux/magic.h
-LIBBPF = "libbpf.so.1"
-DEBIAN_PYTHON = "/usr/bin/python3"
 SOCKET_SECONDS = 2.0
 
 # include/uapi/linux/capability.h
@@ -148,7 +148,7 @@ def compiler() -> Compiler:
 def libbpf() -> str | Failure:
     """Version of the library, or how loading it failed."""
     try:
-        library = ctypes.CDLL(LIBBPF)
+        library = ctypes.CDLL(SONAME)
     except OSError as error:
         return Failure(Operation.LIBBPF, detail=str(error))
     library.libbpf_version_string.restype = ctypes.c_char_p
