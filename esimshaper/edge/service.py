@@ -66,20 +66,19 @@ def announce(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> 
     `names` are those of the configuration, by client; `interface` is the uplink.
     """
     priority = _PRIORITIES.get(notice.kind, _NOTICE)
+    identified = {"MESSAGE_ID": MESSAGE_IDS[notice.kind]}
     if not in_journal():
-        identified = {"MESSAGE_ID": MESSAGE_IDS[notice.kind]}
         log.log(logging.WARNING if priority <= 4 else logging.INFO, "%s", notice.text, extra=identified)
         return
     try:
         journal.send(
             notice.text,
-            MESSAGE_ID=MESSAGE_IDS[notice.kind],
             PRIORITY=str(priority),
             SYSLOG_IDENTIFIER=IDENTIFIER,
+            **identified,
             **_fields(notice, names, interface),
         )
     except OSError as error:  # the journal is being restarted, say: no reason to end
-        identified = {"MESSAGE_ID": MESSAGE_IDS[notice.kind]}
         log.warning("%s (without its fields in the journal: %s)", notice.text, error.strerror, extra=identified)
 
 
