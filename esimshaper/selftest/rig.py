@@ -36,7 +36,7 @@ class Kind:
     least: Callable[[int], Counters]
 
 
-def _echoes(headers: int) -> Counters:
+def _hundred_each_way(headers: int) -> Counters:
     size = 100 * (PAYLOAD + headers)
     return Counters(size, size, 100, 100)
 
@@ -47,11 +47,11 @@ def _tcp(server: str) -> traffic.Moved:
 
 
 KINDS = (
-    Kind("UDP", lambda server: traffic.udp_echo(server, count=100, size=PAYLOAD), _echoes),
+    Kind("UDP", lambda server: traffic.udp_echo(server, count=100, size=PAYLOAD), _hundred_each_way),
     Kind(
         "UDP in super-packets",
         lambda server: traffic.quic(server, up=120_000, down=120_000, packet=PAYLOAD),
-        lambda headers: Counters(100 * (PAYLOAD + headers), 100 * (PAYLOAD + headers), 100, 100),
+        _hundred_each_way,
     ),
     Kind("TCP", _tcp, lambda _: Counters(2_000_000, 2_000_000, 1, 1)),
     Kind(
