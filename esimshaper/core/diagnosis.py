@@ -7,12 +7,9 @@ tells of those. A sentence says what it means for the person, a hint is an exact
 
 import errno
 import re
-from collections.abc import Iterator
 
-from esimshaper.core.facts import LIBRARIES, Facts, Failure, Finding, Operation
+from esimshaper.core.facts import LIBRARIES, Facts, Failure, Finding, Findings, Operation
 from esimshaper.core.model import Unusable
-
-Findings = Iterator[Finding]
 
 # 5.12 brought atomic operations that return the old value; the ring buffer came with 5.8 (kernel/bpf/core.c).
 OLDEST_KERNEL = (5, 12)

@@ -4,11 +4,7 @@
 How bad something is that lacks depends on whether the configuration asks for it.
 """
 
-from collections.abc import Iterator
-
-from esimshaper.core.facts import Facts, Feature, Finding
-
-Findings = Iterator[Finding]
+from esimshaper.core.facts import Facts, Feature, Finding, Findings
 
 _MODULES = {
     Feature.HTB: "sch_htb",

@@ -4,8 +4,6 @@
 The half of esimshaper.core.diagnosis that needs to know which interfaces are meant; the same rules hold here.
 """
 
-from collections.abc import Iterator
-
 from esimshaper.core.facts import (
     DEFAULT_MARK_MASK,
     ETHERNET,
@@ -14,13 +12,12 @@ from esimshaper.core.facts import (
     OURS,
     Facts,
     Finding,
+    Findings,
     Link,
     MarkAccess,
     MarkUse,
     Wanted,
 )
-
-Findings = Iterator[Finding]
 
 # On these the carrier bills the outer packet, which is longer than the one that would be counted.
 TUNNEL_KINDS = frozenset(

@@ -4,10 +4,8 @@
 Bytes that were billed are held against bytes that were counted, and limits against what got past them.
 """
 
-from collections.abc import Iterator
-
 from esimshaper.core.diagnosis import as_sentence, explained
-from esimshaper.core.facts import Cut, Exchange, Finding, SelfTest
+from esimshaper.core.facts import Cut, Exchange, Finding, Findings, SelfTest
 
 CHECK = "self-test"
 
@@ -17,7 +15,7 @@ _REPORT = (
 _AGAIN = "try again while the machine is less busy"
 
 
-def diagnose(test: SelfTest) -> Iterator[Finding]:
+def diagnose(test: SelfTest) -> Findings:
     """At least one finding."""
     faults = [
         *(fault for exchange in test.exchanges for fault in _exchange_faults(exchange)),
@@ -42,7 +40,7 @@ def _success(test: SelfTest) -> str:
     )
 
 
-def _exchange_faults(exchange: Exchange) -> Iterator[Finding]:
+def _exchange_faults(exchange: Exchange) -> Findings:
     where = f"{exchange.link}, {exchange.what}"
     least, billed, counted = exchange.least, exchange.billed, exchange.counted
     arrived = min(billed.down_bytes - least.down_bytes, billed.up_bytes - least.up_bytes)
@@ -71,7 +69,7 @@ def _meaning(difference: int, strayed: int) -> str:
     return f"{-difference:,} too few, so that much would be used and billed without being seen"
 
 
-def _cut_faults(cut: Cut) -> Iterator[Finding]:
+def _cut_faults(cut: Cut) -> Findings:
     where = f"{cut.link}, {cut.what}: with a limit of {cut.limit:,} bytes {cut.passed:,} got through"
     if cut.passed > cut.limit:
         yield Finding.problem(CHECK, f"{where}: limits do not hold here.", _REPORT)

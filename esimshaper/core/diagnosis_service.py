@@ -1,12 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Stage `doctor`: the daemon, its systemd unit and who may ask it -> findings in plain words. Pure."""
 
-from collections.abc import Iterator
-
-from esimshaper.core.facts import Facts, Finding
+from esimshaper.core.facts import Facts, Finding, Findings
 from esimshaper.core.model import Reason
-
-Findings = Iterator[Finding]
 
 _LOG = "journalctl -u esimshaper -n 50"
 

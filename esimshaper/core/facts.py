@@ -5,7 +5,7 @@ Also what doctor and the parts it judges must know alike. Pure. A fact that is N
 `Facts.unknown` then says why.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
@@ -378,3 +378,6 @@ class Finding:
     @classmethod
     def problem(cls, check: str, sentence: str, hint: str = "") -> "Finding":
         return cls(check, Level.PROBLEM, sentence, hint)
+
+
+Findings = Iterator[Finding]
