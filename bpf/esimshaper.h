@@ -103,7 +103,7 @@ struct policy {
 	__u64 block_at[LIMITS_ON];
 	__u64 throttle_at[LIMITS_ON];
 	__u64 warn_at[LIMITS_ON];
-	__u64 pace;   /* bytes per second past a throttle limit, where there are no classes */
+	__u64 pace;   /* bytes per second past a throttle limit, where it has no class */
 	__u32 parent; /* account of the group, then of everyone; 0 for none */
 	__u32 flags;  /* enum policy_flag */
 	__u32 open_class; /* skb->priority, a tc class id; 0 leaves it as it is */

@@ -237,7 +237,7 @@ NO_MARKS = Marks()
 class Policy:
     """What the kernel is told of one account; written by user space only. Classes are tc class ids, 0 for none.
 
-    pace: bytes per second past a throttle limit where there are no classes, as in tunnels; 0 for any.
+    pace: bytes per second past a throttle limit where it has no class, as in tunnels; 0 for any.
     """
 
     parent: Account = ACCOUNT_UNATTRIBUTED  # none
