@@ -118,7 +118,7 @@ _Static_assert(sizeof(struct policy) == 10 * 8 + 4 * 4, "struct policy");
 struct tunnelled {
 	struct counters claimed;
 	__u64 paced_until[2]; /* by enum direction, CLOCK_MONOTONIC in ns: when the pace allows what has passed, in tunnels
-			       * or where else there are no classes */
+			       * or where else it has no class */
 };
 _Static_assert(sizeof(struct tunnelled) == 4 * 8 + 2 * 8, "struct tunnelled");
 

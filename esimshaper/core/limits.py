@@ -253,13 +253,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Shaped:
-    """An account with a throttle limit, the rate in bit/s of IP-layer bytes that it gets past it in each direction, and
-    the account above it that is throttled too, if any.
-    """
+    """An account with a throttle limit, and the rate past it in each direction, in bit/s of IP-layer bytes."""
 
     account: Account
     rate: int
-    parent: Account | None = None
 
 
 class NoticeKind(Enum):

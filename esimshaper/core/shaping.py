@@ -4,9 +4,7 @@
     QDISC -- root 1 (rate of the link)
               |- default 2          everything that is nobody's
               |- open               of each client, if the link has a rate, either way: equal shares of it
-              |- throttled          of each account with a throttle rate
-              `- group              of an account with a throttle rate that others are under
-                  |- throttled      its own, and those of its members
+              `- throttled          of each account with a throttle rate, for it and those under it
 
 A leaf has next to no rate of its own and borrows the rest from above, up to its ceiling, in turns with its siblings.
 So shares are equal whoever comes and goes, and throttled clients can neither starve the others nor overrun the link.
@@ -27,7 +25,7 @@ LEAST = 800
 """bit/s that a leaf has by itself. It counts even when the link is full, so it is little even for 1,000 leaves."""
 
 _FIRST = 0x10
-_IDS_EACH = 4
+_IDS_EACH = 2
 MAX_ACCOUNT = ((QDISC >> 16) - _FIRST) // _IDS_EACH - 1
 """The leaf qdisc of a class has the class's minor number as its major: ours must not be among them."""
 
@@ -56,11 +54,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class ClassIds:
-    """Where packets of an account go: while it is open, and while it is over. `group` is above its members' classes."""
+    """Where packets of an account go: while it is open, and while it is over."""
 
     open: int
     throttled: int
-    group: int
 
 
 def class_ids(account: Account) -> ClassIds:
@@ -68,13 +65,13 @@ def class_ids(account: Account) -> ClassIds:
     if not 0 <= account <= MAX_ACCOUNT:
         raise ValueError(f"account {account} is beyond the {MAX_ACCOUNT + 1} that tc class ids are planned for")
     first = QDISC | _FIRST + _IDS_EACH * account
-    return ClassIds(first, first + 1, first + 2)
+    return ClassIds(first, first + 1)
 
 
 def wanted(link: Link, shaped: Sequence[Shaped], clients: Sequence[Account]) -> Tree:
     """What tc shall look like. Where nothing is to be shaped there is nothing at all, and so no cost.
 
-    `clients` are those that get a fair share of a link with a rate. A parent that is not among `shaped` is left out.
+    `clients` are those that get a fair share of a link with a rate.
     """
     shares = clients if link.upload or link.download else ()  # packets are given to one class, whichever way they go
     upload, download = (
@@ -86,19 +83,10 @@ def wanted(link: Link, shaped: Sequence[Shaped], clients: Sequence[Account]) -> 
 
 def _classes(rate: int | None, wire: Wire, shaped: Sequence[Shaped], clients: Sequence[Account]) -> Classes:
     most = _framed(rate, wire) if rate else UNLIMITED
-    accounts = {each.account for each in shaped}
-    above = {each.account: each.parent for each in shaped if each.parent in accounts and each.parent != each.account}
-    groups = set(above.values())
     found = [Class(ROOT, QDISC, most, most), _leaf(DEFAULT, ROOT, most, wire)]
     found += [_leaf(class_ids(account).open, ROOT, most, wire) for account in clients]
     for each in shaped:
-        ids, ceil = class_ids(each.account), min(_framed(each.rate, wire), most)
-        higher = above.get(each.account)
-        parent = ROOT if higher is None else class_ids(higher).group
-        if each.account in groups:
-            found.append(Class(ids.group, parent, min(LEAST, ceil), ceil))
-            parent = ids.group
-        found.append(_leaf(ids.throttled, parent, ceil, wire))
+        found.append(_leaf(class_ids(each.account).throttled, ROOT, min(_framed(each.rate, wire), most), wire))
     return {each.id: each for each in found}
 
 

@@ -22,7 +22,7 @@ from esimshaper.core.shaping import (
 )
 
 ETHERNET = Wire(1500, 14)
-ALICE, BOB, FAMILY = Account(2), Account(3), Account(300)
+ALICE, BOB = Account(2), Account(3)
 
 
 class Kernel:
@@ -102,10 +102,7 @@ def shaped(draw: st.DrawFn) -> Tree:
     """Any tree that could be wanted."""
     accounts = draw(st.lists(st.integers(2, 9).map(Account), unique=True))
     rates = st.integers(1_000, 10**8)
-    listed: list[Shaped] = []
-    for account in accounts:  # a parent comes earlier, so there is no ring
-        parent = draw(st.sampled_from([None, *(each.account for each in listed)]))
-        listed.append(Shaped(account, draw(rates), parent))
+    listed = [Shaped(account, draw(rates)) for account in accounts]
     link = Link(draw(st.none() | rates), draw(st.none() | rates), draw(st.sampled_from([Wire(), ETHERNET])))
     return wanted(link, listed, draw(st.lists(st.integers(2, 9).map(Account), unique=True)))
 
@@ -227,21 +224,6 @@ def test_without_a_link_rate_only_the_throttled_have_classes() -> None:
     assert (tree.upload or {})[DEFAULT].ceil == UNLIMITED
 
 
-def test_members_are_under_their_group_and_so_is_the_group_itself() -> None:
-    tree = wanted(Link(), [Shaped(ALICE, 64_000, FAMILY), Shaped(FAMILY, 256_000), Shaped(BOB, 128_000)], [])
-    classes = tree.upload or {}
-    group = classes[class_ids(FAMILY).group]
-    assert (group.parent, group.ceil, group.leaf) == (ROOT, 256_000, None)
-    assert classes[class_ids(ALICE).throttled].parent == group.id
-    assert classes[class_ids(FAMILY).throttled].parent == group.id
-    assert classes[class_ids(BOB).throttled].parent == ROOT
-
-
-def test_a_parent_that_is_not_throttled_is_none() -> None:
-    tree = wanted(Link(), [Shaped(ALICE, 64_000, FAMILY)], [])
-    assert (tree.upload or {})[class_ids(ALICE).throttled].parent == ROOT
-
-
 @pytest.mark.parametrize("rate", [64_000, 128_000, 1_000_000, 20_000_000])
 def test_ip_bytes_get_the_rate_when_packets_are_full_and_never_more(rate: int) -> None:
     ceil = (wanted(Link(wire=ETHERNET), [Shaped(ALICE, rate)], []).upload or {})[class_ids(ALICE).throttled].ceil
@@ -267,6 +249,6 @@ def test_class_ids_are_all_different_and_fit() -> None:
         class_ids(Account(MAX_ACCOUNT + 1))
 
 
-def vars_of(account: Account) -> tuple[int, int, int]:
+def vars_of(account: Account) -> tuple[int, int]:
     ids = class_ids(account)
-    return ids.open, ids.throttled, ids.group
+    return ids.open, ids.throttled

@@ -192,7 +192,7 @@ def test_what_left_a_class_in_a_flood_is_what_the_carrier_billed(box: Box) -> No
 
 
 def test_a_restart_adopts_what_is_there(box: Box) -> None:
-    shaped = (Shaped(ALICE, 128_000), Shaped(BOB, 1_000_000, ALICE))
+    shaped = (Shaped(ALICE, 128_000), Shaped(BOB, 1_000_000))
     box.shape(*shaped, link=(20_000_000, 5_000_000), clients=(ALICE, BOB))
     box.lab.clients[0].call(traffic.ping, box.lab.servers4[0], count=3)
     with box_in(box.lab) as again:
@@ -201,7 +201,7 @@ def test_a_restart_adopts_what_is_there(box: Box) -> None:
 
 
 def test_killed_between_any_two_steps_a_restart_finishes(box: Box) -> None:
-    link, shaped = Link(20_000_000, 5_000_000), (Shaped(ALICE, 128_000), Shaped(BOB, 64_000, ALICE))
+    link, shaped = Link(20_000_000, 5_000_000), (Shaped(ALICE, 128_000), Shaped(BOB, 64_000))
     full = wanted(link, shaped, (ALICE,))
     for goal in (full, Tree(), full):
         steps = len(diff(box.tree, goal))
@@ -287,7 +287,7 @@ def test_an_ifb_that_somebody_deletes_is_mended(box: Box) -> None:
         "tc filter del dev wan0 ingress pref 20",
         "tc class del dev wan0 classid 7a00:2",
         "tc qdisc del dev wan0 parent 7a00:2",
-        "tc class change dev wan0 parent 7a00:1 classid 7a00:19 htb rate 1mbit",
+        "tc class change dev wan0 parent 7a00:1 classid 7a00:15 htb rate 1mbit",
     ],
 )
 def test_what_somebody_else_breaks_is_mended(box: Box, command: str) -> None:
