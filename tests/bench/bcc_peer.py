@@ -8,9 +8,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from esimshaper.edge.compiler import source_folder
 from tests.bench.process import memory
@@ -29,12 +30,14 @@ BPF_TABLE_PINNED("lru_hash", struct flow_key, struct flow, flows, {int(flows)}, 
 """
     table = BPF(text=text, cflags=[f"-I{source_folder()}"])["flows"]
     # As people do it who want the largest flows by client.
-    one_by_one = _milliseconds(lambda: sorted(((v.down_bytes + v.up_bytes, v.account) for _, v in table.items()))[-20:])
-    batch = _milliseconds(
-        lambda: sorted(((v.down_bytes + v.up_bytes, v.account) for _, v in table.items_lookup_batch()))[-20:]
-    )
+    one_by_one = _milliseconds(lambda: _largest(value for _, value in table.items()))
+    batch = _milliseconds(lambda: _largest(value for _, value in table.items_lookup_batch()))
     resident = memory(os.getpid()).resident
     sys.stdout.write(json.dumps({"items": one_by_one, "batch": batch, "resident": resident}) + "\n")
+
+
+def _largest(flows: Iterable[Any]) -> list[tuple[int, int]]:
+    return sorted((flow.moved.down_bytes + flow.moved.up_bytes, flow.account) for flow in flows)[-20:]
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
