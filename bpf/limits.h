@@ -159,16 +159,14 @@ ALWAYS_INLINE void refund(const struct verdict *verdict, u64 bytes)
  * The innermost comes first, so who is dropped takes nothing from those beside it. */
 ALWAYS_INLINE int outruns(const struct verdict *verdict, enum direction direction, struct size size, int queued)
 {
-	u64 now, *until;
-
 	if (verdict->level != THROTTLED)
 		return 0;
-	now = bpf_ktime_get_ns();
 #pragma unroll
 	for (int i = 0; i < CHAIN; i++) {
 		u32 account = verdict->throttled[i];
 		const struct policy *policy;
 		struct tunnelled *paced;
+		u64 now, *until;
 
 		if (!account || (queued && account == verdict->outermost))
 			continue;
@@ -176,6 +174,7 @@ ALWAYS_INLINE int outruns(const struct verdict *verdict, enum direction directio
 		paced = tunnelled.lookup(&account);
 		if (!policy || !policy->pace || !paced)
 			continue;
+		now = bpf_ktime_get_ns();
 		until = direction == UP ? &paced->paced_until[UP] : &paced->paced_until[DOWN];
 		if (*until < now)
 			*until = now;
