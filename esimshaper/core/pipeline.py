@@ -344,23 +344,19 @@ def _with_by_hand(saved: Baseline, given_up: State) -> Baseline:
     overrides = {each.subject: each for each in (*kept, *by_hand)}
     before = {(each.quota, each.subject): each for each in standing.tallies}
     granted = {(each.quota, each.subject): each for each in new.tallies if each.granted}
-    tallies = before | {key: _with_grant(before.get(key), each) for key, each in granted.items()}
-    over = {key for key, each in granted.items() if _is_over(before.get(key), each)}
+    over = {key for key in before.keys() & granted if before[key].window.end <= granted[key].window.start}
+    lasting = {key: each for key, each in before.items() if key not in over}
+    tallies = before | {key: _with_grant(lasting.get(key), each) for key, each in granted.items()}
     grants = (*(each for each in standing.grants if (each.quota, each.subject) not in over), *new.grants)
     standing = replace(standing, tallies=tuple(tallies.values()), grants=grants, overrides=tuple(overrides.values()))
     return replace(saved, standing=standing)
 
 
 def _with_grant(saved: Tally | None, given_up: Tally) -> Tally:
-    """What was granted in a window that was not saved yet is all that is to be kept of it."""
-    if saved is None or _is_over(saved, given_up):
+    """`saved`: the same window, None if it was not saved; then what was granted in it is all that is kept of it."""
+    if saved is None:
         return replace(given_up, used=0, warned=0, reached=False)
     return replace(saved, granted=saved.granted + given_up.granted)
-
-
-def _is_over(saved: Tally | None, given_up: Tally) -> bool:
-    """Whether the window that was saved is, and all grants in it with it."""
-    return saved is not None and saved.window.end <= given_up.window.start
 
 
 def _is_due(state: State, *, new_maps: bool) -> bool:
