@@ -85,8 +85,9 @@ def _classes(rate: int | None, wire: Wire, shaped: Sequence[Shaped], clients: Se
     most = _framed(rate, wire) if rate else UNLIMITED
     found = [Class(ROOT, QDISC, most, most), _leaf(DEFAULT, ROOT, most, wire)]
     found += [_leaf(class_ids(account).open, ROOT, most, wire) for account in clients]
-    for each in shaped:
-        found.append(_leaf(class_ids(each.account).throttled, ROOT, min(_framed(each.rate, wire), most), wire))
+    found += [
+        _leaf(class_ids(each.account).throttled, ROOT, min(_framed(each.rate, wire), most), wire) for each in shaped
+    ]
     return {each.id: each for each in found}
 
 
