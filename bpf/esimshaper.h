@@ -106,10 +106,10 @@ struct policy {
 	__u64 pace;   /* bytes per second past a throttle limit, where it has no class */
 	__u32 parent; /* account of the group, then of everyone; 0 for none */
 	__u32 flags;  /* enum policy_flag */
-	__u32 open_class; /* skb->priority, a tc class id; 0 leaves it as it is */
-	__u32 throttled_class;
+	__u32 classes[1 + CHAIN]; /* tc class ids: while nobody is throttled; while the outermost who is throttled is this
+				   * account; its parent; that one's parent. 0: none of its own */
 };
-_Static_assert(sizeof(struct policy) == 10 * 8 + 4 * 4, "struct policy");
+_Static_assert(sizeof(struct policy) == 10 * 8 + (3 + CHAIN) * 4, "struct policy");
 
 /* Map `tunnelled`, indexed by account, written by the kernel only, never reset: what passed inside tunnels, in bytes that
  * it should come to on the WAN. It is in `used`, but for that of everyone, where the packets on the WAN are added.

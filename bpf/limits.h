@@ -87,14 +87,15 @@ ALWAYS_INLINE int is_over(const struct policy *policy, const struct account *acc
 
 /* Adds `bytes` to the budgets of an account and of those above it, and says what their limits make of it.
  *
- * The outermost account that is throttled chooses the class: its rate holds for all within, who are held to their own by
- * their pace. What is exempt is counted, here and above, and nothing is in its way. What is in a tunnel is added to the
- * budget of everyone, and held to the rate of everyone, as the packet on the WAN; here it is only refused if that one would
- * be. */
+ * The outermost account that is throttled chooses the class: its rate holds for all within, each in a class of its own
+ * there, or in that of who has none; to a rate of its own it is held by its pace. What is exempt is counted, here and
+ * above, and nothing is in its way. What is in a tunnel is added to the budget of everyone, and held to the rate of
+ * everyone, as the packet on the WAN; here it is only refused if that one would be. */
 ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direction direction, u64 bytes,
 				   enum place place)
 {
 	const int on = direction == UP ? ON_UP : ON_DOWN;
+	const struct policy *own = 0;
 	struct verdict verdict = {};
 	u32 exempt = 0;
 
@@ -120,11 +121,19 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 		level = forget(skb, level_of(&it, direction));
 		if (it.news)
 			announce(it.news, number, 0);
-		if (!exempt && level == THROTTLED)
-			verdict.throttled[i] = verdict.outermost = number;
-		if (!i || (!exempt && level == THROTTLED)) {
-			verdict.class = level == THROTTLED && !exempt ? it.policy->throttled_class : it.policy->open_class;
+		if (!i) {
+			own = it.policy;
+			verdict.class = own->classes[0];
 			verdict.owner = it.account;
+		}
+		if (!exempt && level == THROTTLED) {
+			verdict.throttled[i] = verdict.outermost = number;
+			verdict.class = own->classes[1 + i];
+			verdict.owner = verdict.charged[0];
+			if (!verdict.class) {
+				verdict.class = it.policy->classes[1];
+				verdict.owner = it.account;
+			}
 		}
 		if (!exempt && level > verdict.level)
 			verdict.level = level;

@@ -235,6 +235,7 @@ ALWAYS_INLINE int wan_out(struct __sk_buff *skb, struct link link)
 	account = sender(skb, &packet);
 	if (account == ACCOUNT_ROUTER && carries_tunnel(&packet))
 		account = ACCOUNT_TUNNELS;
+	account = forget(skb, account);
 	size = measure(skb, link, &packet);
 	verdict = judge(skb, account, UP, size.bytes, ON_WAN);
 	if (verdict.level == BLOCKED && drops_upload(skb, link, &packet, parsed, &verdict, size, size))

@@ -38,7 +38,7 @@ ALWAYS_INLINE int tunnel_out(struct __sk_buff *skb, struct link link)
 	parsed = has_headers(skb, type, UP, &packet);
 	inside = measure(skb, link, &packet);
 	size = wrapped(skb, &packet, inside);
-	account = known_or_router(sender(skb, &packet), size);
+	account = forget(skb, known_or_router(sender(skb, &packet), size));
 	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL);
 	if (verdict.level == BLOCKED && drops_upload(skb, link, &packet, parsed, &verdict, size, inside))
 		return TC_ACT_SHOT;

@@ -233,10 +233,15 @@ class Marks:
 NO_MARKS = Marks()
 
 
+NO_CLASSES = (0, 0, 0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the kernel is told of one account; written by user space only. Classes are tc class ids, 0 for none.
+    """What the kernel is told of one account; written by user space only.
 
+    classes: tc class ids, while nobody is throttled; while the outermost who is throttled is this account; its parent;
+    that one's parent. 0 where it has none of its own: then in one that others share, or none.
     pace: bytes per second past a throttle limit where it has no class, as in tunnels; 0 for any.
     """
 
@@ -246,8 +251,7 @@ class Policy:
     warn_at: Marks = NO_MARKS
     blocked: bool = False
     exempt: bool = False
-    open_class: int = 0
-    throttled_class: int = 0
+    classes: tuple[int, ...] = NO_CLASSES
     pace: int = 0
 
 

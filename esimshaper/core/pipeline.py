@@ -30,7 +30,16 @@ from esimshaper.core.limits import (
     Tally,
     Window,
 )
-from esimshaper.core.model import Account, Budget, ClientKey, Identity, Observation, Reading, Unusable
+from esimshaper.core.model import (
+    FIRST_CLIENT_ACCOUNT,
+    Account,
+    Budget,
+    ClientKey,
+    Identity,
+    Observation,
+    Reading,
+    Unusable,
+)
 from esimshaper.core.naming import identities
 from esimshaper.core.period import window
 from esimshaper.core.state import Baseline, Booking, Outcome, State, comparable
@@ -175,7 +184,7 @@ def _counted(state: State, rules: Rules, at: clock.Moment, seen: Observation, sh
     passed = unsent.compared(before, state.reading, reading, seen.sent)
     broken = unsent.is_broken(_unsent(state), passed)
     usage = tunnels.added(usage_between(before, reading), shares.given, reading.owners)
-    usage, passed = unsent.without_unsent(usage, before, passed, _payers(rules, reading))
+    usage, passed = unsent.without_unsent(usage, before, passed, _payers(rules, state.reading, reading))
     unread = unread_seconds(before, reading)
     late = unread is None or unread > ledger.BUCKET_SECONDS
     pending = ledger.book(state.pending, usage, at.time, estimated=late)
@@ -206,8 +215,9 @@ def _unsent(state: State) -> unsent.Entries:
     return state.baseline.unsent if state.baseline else {}
 
 
-def _payers(rules: Rules, reading: Reading) -> unsent.Payers:
-    """Those below a group, or everyone, send into its queue while it is throttled."""
+def _payers(rules: Rules, last: Reading | None, reading: Reading) -> unsent.Payers:
+    """Those below a group, or everyone, who were no clients at the `last` reading, send into its queue while it is
+    throttled."""
     if not reading.queued:
         return unsent.Payers(reading.owners)
     accounts = tally.accounts_of(reading)
@@ -218,7 +228,9 @@ def _payers(rules: Rules, reading: Reading) -> unsent.Payers:
         for subject in chains[Subject(SubjectKind.CLIENT, client)]:
             if subject in shared:
                 below[shared[subject]].append(client)
-    return unsent.Payers(reading.owners, below)
+    known = last.owners if last else {}
+    queued = frozenset(client for account, client in known.items() if account >= FIRST_CLIENT_ACCOUNT)
+    return unsent.Payers(reading.owners, below, queued)
 
 
 def _held(state: State, counted: State, rules: Rules, at: clock.Moment, moved: Mapping[Subject, Budget]) -> State:

@@ -41,15 +41,13 @@ def _stricter(old: Policy, new: Policy) -> Policy:
         throttle_at=_first(old.throttle_at, new.throttle_at),
         blocked=old.blocked or new.blocked,
         exempt=old.exempt and new.exempt,
-        open_class=new.open_class or old.open_class,
-        throttled_class=new.throttled_class or old.throttled_class,
+        classes=tuple(after or before for before, after in zip(old.classes, new.classes, strict=True)),
     )
     return old if _limits(both) == _limits(old) else both
 
 
 def _limits(policy: Policy) -> tuple[object, ...]:
-    classes = (policy.open_class, policy.throttled_class)
-    return (policy.parent, policy.block_at, policy.throttle_at, policy.blocked, policy.exempt, *classes)
+    return (policy.parent, policy.block_at, policy.throttle_at, policy.blocked, policy.exempt, policy.classes)
 
 
 def _first(one: Marks, other: Marks) -> Marks:

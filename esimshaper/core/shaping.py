@@ -1,33 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage: who shall be shaped how -> classes -> the changes that make tc so. Pure.
+"""Stage: who shall be shaped how -> the classes of tc, and the policies that name them. Pure.
 
     QDISC -- root 1 (rate of the link)
-              |- default 2          everything that is nobody's
-              |- open               of each client, if the link has a rate, either way: equal shares of it
-              `- throttled          of each account with a throttle rate, for it and those under it
+              |- default 2       everything that is nobody's
+              |- open            of each client, if the link has a rate, either way: equal shares of it
+              |- throttled       of each client with a throttle rate
+              `- group           (its rate) of each group with a throttle rate, and of everyone
+                  |- members     one of each client below it: equal shares of it
+                  `- throttled   everything else that is below it: the router, and who has just come
 
 A leaf has next to no rate of its own and borrows the rest from above, up to its ceiling, in turns with its siblings.
 So shares are equal whoever comes and goes, and throttled clients can neither starve the others nor overrun the link.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-from esimshaper.core.classes import DEFAULT, QDISC, Change, Class, Classes, Leaf, Redirect, Side, Step, Tree, Wire
-from esimshaper.core.limits import Shaped
+from esimshaper.core.classes import DEFAULT, QDISC, Class, Classes, Leaf, Redirect, Side, Tree, Wire
+from esimshaper.core.limits import NO_CLASSES, Policy, Shaped
 from esimshaper.core.model import Account
 
 ROOT = QDISC | 1
 
 UNLIMITED = 32_000_000_000
 """bit/s of a link whose rate is not configured: below what a 32-bit number of bytes per second holds."""
-LEAST = 800
-"""bit/s that a leaf has by itself. It counts even when the link is full, so it is little even for 1,000 leaves."""
+LEAST = 200
+"""bit/s that a class has by itself: about what HTB gives in any case, a frame a minute. It counts even when the link or
+the group is full, so it is little even for hundreds of leaves."""
 
-_FIRST = 0x10
-_IDS_EACH = 2
-MAX_ACCOUNT = ((QDISC >> 16) - _FIRST) // _IDS_EACH - 1
-"""The leaf qdisc of a class has the class's minor number as its major: ours must not be among them."""
+_GROUP_IDS, _CLIENT_IDS = 0x10, 0x60
+"""Where minor numbers of groups and everyone begin, two each, and those of clients, four each."""
+MAX_ACCOUNT = ((QDISC >> 16) - _CLIENT_IDS) // 4 - 1
+"""The leaf qdisc of a class has the class's minor number as its major: ours must not be among them. Clients beyond have
+no classes; who is throttled without one is held to the rate by drops."""
 
 _DELAY_MS = 100
 """What may wait in a leaf, at its rate."""
@@ -53,41 +58,114 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassIds:
-    """Where packets of an account go: while it is open, and while it is over."""
+class Demand:
+    """Who shall have classes; `everyone`: whose account that is, those of groups follow it.
 
-    open: int
-    throttled: int
-
-
-def class_ids(account: Account) -> ClassIds:
-    """A pure function of the number, so that policies can name classes. ValueError above MAX_ACCOUNT."""
-    if not 0 <= account <= MAX_ACCOUNT:
-        raise ValueError(f"account {account} is beyond the {MAX_ACCOUNT + 1} that tc class ids are planned for")
-    first = QDISC | _FIRST + _IDS_EACH * account
-    return ClassIds(first, first + 1)
-
-
-def wanted(link: Link, shaped: Sequence[Shaped], clients: Sequence[Account]) -> Tree:
-    """What tc shall look like. Where nothing is to be shaped there is nothing at all, and so no cost.
-
-    `clients` are those that get a fair share of a link with a rate.
+    shaped: accounts with a throttle limit. sharing: clients that get a fair share of a link with a rate. above: the
+    accounts above a client, the nearest first, if one of them is among `shaped`.
     """
-    shares = clients if link.upload or link.download else ()  # packets are given to one class, whichever way they go
+
+    everyone: Account
+    shaped: tuple[Shaped, ...] = ()
+    sharing: tuple[Account, ...] = ()
+    above: Mapping[Account, tuple[Account, ...]] = field(default_factory=dict)
+
+    def is_group(self, account: Account) -> bool:
+        return account >= self.everyone
+
+
+def demand_of(
+    everyone: Account,
+    shaped: tuple[Shaped, ...],
+    clients: Iterable[Account],
+    policies: Mapping[Account, Policy],
+    *,
+    shares: bool,
+) -> Demand:
+    """`shares`: the link has a rate, either way."""
+    few = tuple(sorted(account for account in clients if account <= MAX_ACCOUNT))
+    fit = tuple(each for each in shaped if each.account <= MAX_ACCOUNT or each.account >= everyone)
+    groups = {each.account for each in fit if each.account >= everyone}
+    chains = ((client, tuple(_above(client, policies))) for client in (few if groups else ()))
+    return Demand(everyone, fit, few if shares else (), {client: c for client, c in chains if groups.intersection(c)})
+
+
+def _above(account: Account, policies: Mapping[Account, Policy]) -> Iterator[Account]:
+    for _ in NO_CLASSES[2:]:
+        account = policies[account].parent if account in policies else Account(0)
+        if not account:
+            return
+        yield account
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """A class that packets are given to: its place in the `classes` of whose policy, its parent, and its rate if it has
+    another than the link."""
+
+    account: Account
+    place: int
+    id: int
+    parent: int
+    rate: int | None = None
+
+
+def _uses(demand: Demand) -> Iterator[_Use]:
+    rates = {each.account: each.rate for each in demand.shaped}
+    for account in demand.sharing:
+        yield _Use(account, 0, _client_id(account, 0), ROOT)
+    for account, rate in rates.items():
+        if demand.is_group(account):
+            group = _group_id(account, demand.everyone)
+            yield _Use(account, 1, group + 1, group, rate)
+        else:
+            yield _Use(account, 1, _client_id(account, 1), ROOT, rate)
+    for account, above in demand.above.items():
+        for place, one in enumerate(above, 2):
+            if one in rates:
+                number = _client_id(account, 3 if one == demand.everyone else 2)
+                yield _Use(account, place, number, _group_id(one, demand.everyone), rates[one])
+
+
+def _client_id(account: Account, number: int) -> int:
+    """`number`: 0 open, 1 throttled, 2 as a member of its group, 3 of everyone. So one who changes its group keeps its
+    class of everyone."""
+    return QDISC | _CLIENT_IDS + 4 * account + number
+
+
+def _group_id(account: Account, everyone: Account) -> int:
+    """Of the parent; the next one is the leaf for who has none."""
+    return QDISC | _GROUP_IDS + 2 * (account - everyone)
+
+
+def named(policies: Mapping[Account, Policy], demand: Demand, without: Iterable[int] = ()) -> dict[Account, Policy]:
+    """Policies that name the classes of `demand`, but those ids."""
+    told, left_out = dict(policies), frozenset(without)
+    classes: dict[Account, list[int]] = {}
+    for use in _uses(demand):
+        if use.id not in left_out and use.account in told:
+            classes.setdefault(use.account, list(NO_CLASSES))[use.place] = use.id
+    return told | {account: replace(told[account], classes=tuple(ids)) for account, ids in classes.items()}
+
+
+def wanted(link: Link, demand: Demand) -> Tree:
+    """What tc shall look like. Where nothing is to be shaped there is nothing at all, and so no cost."""
     upload, download = (
-        _classes(link.rate(side), link.wire, shaped, shares) if shaped or link.rate(side) else None for side in Side
+        _classes(link.rate(side), link.wire, demand) if demand.shaped or link.rate(side) else None for side in Side
     )
     redirect = Redirect.NONE if download is None else Redirect.THERE
     return Tree(upload, download, download is not None, redirect)
 
 
-def _classes(rate: int | None, wire: Wire, shaped: Sequence[Shaped], clients: Sequence[Account]) -> Classes:
+def _classes(rate: int | None, wire: Wire, demand: Demand) -> Classes:
     most = _framed(rate, wire) if rate else UNLIMITED
     found = [Class(ROOT, QDISC, most, most), _leaf(DEFAULT, ROOT, most, wire)]
-    found += [_leaf(class_ids(account).open, ROOT, most, wire) for account in clients]
-    found += [
-        _leaf(class_ids(each.account).throttled, ROOT, min(_framed(each.rate, wire), most), wire) for each in shaped
-    ]
+    for each in demand.shaped:
+        if demand.is_group(each.account):
+            ceil = min(_framed(each.rate, wire), most)
+            found.append(Class(_group_id(each.account, demand.everyone), ROOT, min(LEAST, ceil), ceil))
+    ceils = ((use, min(_framed(use.rate, wire), most) if use.rate else most) for use in _uses(demand))
+    found += [_leaf(use.id, use.parent, ceil, wire) for use, ceil in ceils]
     return {each.id: each for each in found}
 
 
@@ -104,99 +182,3 @@ def _leaf(class_id: int, parent: int, ceil: int, wire: Wire) -> Class:
     limit = frames * wire.frame + wire.frame // 2  # full packets leave half a frame over, so a ping always finds room
     largest = wire.frame * 3 // 2 if ceil < _SPLIT_BELOW else _NEVER_SPLIT
     return Class(class_id, parent, min(LEAST, ceil), ceil, Leaf(limit, largest))
-
-
-def both(actual: Tree, wished: Tree) -> Tree:
-    """`wished`, and what else there is in `actual`: for as long as packets may still be given to classes of either."""
-    upload, download = (_both(actual.side(side), wished.side(side)) for side in Side)
-    redirect = Redirect.THERE if Redirect.THERE in (actual.redirect, wished.redirect) else Redirect.NONE
-    return Tree(upload, download, actual.device or wished.device, redirect)
-
-
-def _both(before: Classes | None, after: Classes | None) -> Classes | None:
-    return None if before is None and after is None else {**(before or {}), **(after or {})}
-
-
-def diff(actual: Tree, wished: Tree) -> Sequence[Change]:
-    """The fewest changes that make the one the other, in an order that neither cuts the link off nor lets anyone run.
-
-    Arriving packets are sent to the IFB only while it is there and up; no class is missed while its parent lacks; what
-    becomes slower comes before what becomes faster. A new rate is a change of the class, which keeps its queue.
-    """
-    return (
-        *_away(actual, wished),
-        *_added(actual, wished),
-        *_class_changes(actual, wished),
-        *_redirected(actual, wished),
-    )
-
-
-def _keeps_redirect(actual: Tree, wished: Tree) -> bool:
-    return actual.redirect is wished.redirect is Redirect.THERE and actual.device
-
-
-def _away(actual: Tree, wished: Tree) -> Iterator[Change]:
-    if actual.redirect is not Redirect.NONE and not _keeps_redirect(actual, wished):
-        yield Change(Step.REMOVE_REDIRECT, Side.DOWNLOAD)
-    for side in Side:
-        if actual.side(side) is not None and wished.side(side) is None:
-            yield Change(Step.REMOVE_QDISC, side)
-    if actual.device and not wished.device:
-        yield Change(Step.REMOVE_DEVICE, Side.DOWNLOAD)
-
-
-def _added(actual: Tree, wished: Tree) -> Iterator[Change]:
-    if wished.device and not actual.device:
-        yield Change(Step.ADD_DEVICE, Side.DOWNLOAD)
-    for side in Side:
-        if wished.side(side) is not None and actual.side(side) is None:
-            yield Change(Step.ADD_QDISC, side)
-
-
-def _redirected(actual: Tree, wished: Tree) -> Iterator[Change]:
-    if wished.redirect is Redirect.THERE and not _keeps_redirect(actual, wished):
-        yield Change(Step.ADD_REDIRECT, Side.DOWNLOAD)
-
-
-def _class_changes(actual: Tree, wished: Tree) -> Iterator[Change]:
-    sides = [(side, actual.side(side) or {}, classes) for side in Side if (classes := wished.side(side)) is not None]
-    changed = {side: _changed(before, after) for side, before, after in sides}
-    kept = {side: _kept(before, after) for side, before, after in sides}
-    for side, before, _ in sides:
-        yield from (Change(Step.CHANGE_CLASS, side, new) for new in changed[side] if not _looser(before[new.id], new))
-    for side, before, _ in sides:
-        gone = (each for each in reversed(_parents_first(before)) if each.id not in kept[side])
-        yield from (Change(Step.REMOVE_CLASS, side, each) for each in gone)
-    for side, _, after in sides:
-        new = (each for each in _parents_first(after) if each.id not in kept[side])
-        yield from (Change(Step.ADD_CLASS, side, each) for each in new)
-    for side, before, _ in sides:
-        yield from (Change(Step.CHANGE_CLASS, side, new) for new in changed[side] if _looser(before[new.id], new))
-
-
-def _kept(before: Classes, after: Classes) -> set[int]:
-    """Classes that stay: under the same parent, which stays, and still with a queue or still without."""
-    kept = {QDISC}
-    for each in _parents_first(before):
-        new = after.get(each.id)
-        if new and new.parent == each.parent and each.parent in kept and (new.leaf is None) == (each.leaf is None):
-            kept.add(each.id)
-    return kept
-
-
-def _changed(before: Classes, after: Classes) -> list[Class]:
-    return [after[each] for each in sorted(_kept(before, after) - {QDISC}) if before[each] != after[each]]
-
-
-def _looser(old: Class, new: Class) -> bool:
-    return (new.ceil, new.rate) > (old.ceil, old.rate)
-
-
-def _parents_first(classes: Classes) -> list[Class]:
-    """By depth, then by id. A class whose parent is not there counts as one of the first."""
-
-    def depth(each: Class) -> int:
-        above = classes.get(each.parent)
-        return 0 if above is None else 1 + depth(above)
-
-    return sorted(classes.values(), key=lambda each: (depth(each), each.id))

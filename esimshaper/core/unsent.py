@@ -14,7 +14,7 @@ first statistics (`surplus`), unless nothing had been queued before. What cannot
 device that came back) is charged.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from esimshaper.core.limits import Subject
@@ -115,16 +115,20 @@ def credited(
 class Payers:
     """Whose uploads a queue holds: the client whose account it is, or those below a group or everyone.
 
-    Who of them lost how much in a queue in common nobody knows: it is shared in proportion to what each sent into it.
+    Who of them lost how much in a queue in common nobody knows: it is shared in proportion to what each sent. `queued`:
+    those who should have a queue of their own there, and so get what is left over only.
     """
 
     owners: Mapping[Account, ClientKey]
     below: Mapping[Account, Sequence[ClientKey]] = field(default_factory=dict)
+    queued: Collection[ClientKey] = ()
 
-    def of(self, account: Account) -> Sequence[ClientKey]:
-        if account in self.below:
-            return self.below[account]
-        return (self.owners.get(account, UNATTRIBUTED),)
+    def of(self, account: Account) -> Sequence[Sequence[ClientKey]]:
+        """Who is to be asked first, and who then."""
+        if account not in self.below:
+            return ((self.owners.get(account, UNATTRIBUTED),),)
+        clients = self.below[account]
+        return [each for each in clients if each not in self.queued], [each for each in clients if each in self.queued]
 
 
 def without_unsent(usage: Usage, baseline: Baseline | None, after: Entries, payers: Payers) -> tuple[Usage, Entries]:
@@ -136,12 +140,13 @@ def without_unsent(usage: Usage, baseline: Baseline | None, after: Entries, paye
     """
     sizes = {client: counters.up_bytes for client, counters in usage.items()}
     for client, size in _ended(baseline, after) if baseline else ():
-        _charge(sizes, (client,), size)
+        _charge(sizes, ((client,),), size)
     noted = dict(after)
     for account, entry in after.items():
         size = _wanted(entry, shared=account in payers.below) - entry.unsent
         if size:
-            done = _credit(sizes, payers.of(account), size) if size > 0 else -_charge(sizes, payers.of(account), -size)
+            asked = payers.of(account)
+            done = _credit(sizes, asked, size) if size > 0 else -_charge(sizes, asked, -size)
             noted[account] = replace(entry, unsent=entry.unsent + done)
     return {client: _with_upload(usage.get(client, NOTHING), size) for client, size in sizes.items()}, noted
 
@@ -159,20 +164,23 @@ def _wanted(entry: Unsent, *, shared: bool) -> int:
     return max(0, entry.queued - entry.sent.bytes - entry.surplus)
 
 
-def _charge(sizes: dict[ClientKey, int], clients: Sequence[ClientKey], size: int) -> int:
-    if not clients:
+def _charge(sizes: dict[ClientKey, int], asked: Sequence[Sequence[ClientKey]], size: int) -> int:
+    first = next((client for clients in asked for client in clients), None)
+    if first is None:
         return 0
-    sizes[clients[0]] = sizes.get(clients[0], 0) + size
+    sizes[first] = sizes.get(first, 0) + size
     return size
 
 
-def _credit(sizes: dict[ClientKey, int], clients: Iterable[ClientKey], size: int) -> int:
+def _credit(sizes: dict[ClientKey, int], asked: Iterable[Iterable[ClientKey]], size: int) -> int:
     """Takes `size` off, in proportion to what there is; how much that was."""
-    there = {client: sizes[client] for client in clients if sizes.get(client, 0) > 0}
-    size = min(size, sum(there.values()))
-    for client, share in in_proportion(size, there).items():
-        sizes[client] -= share
-    return size
+    left = size
+    for clients in asked:
+        there = {client: sizes[client] for client in clients if sizes.get(client, 0) > 0}
+        for client, share in in_proportion(min(left, sum(there.values())), there).items():
+            sizes[client] -= share
+            left -= share
+    return size - left
 
 
 def _with_upload(counters: Counters, size: int) -> Counters:

@@ -75,7 +75,7 @@ class Departures:
 
 
 def _classes(policy: Policy) -> frozenset[int]:
-    return frozenset({policy.open_class, policy.throttled_class} - {0})
+    return frozenset(policy.classes) - {0}
 
 
 def _sum(stats: Iterable[ClassStats | None]) -> Sent:

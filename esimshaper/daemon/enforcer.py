@@ -8,11 +8,11 @@ finds. Classes come before the policies that name them.
 import contextlib
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from esimshaper.core import policy_steps, shaping
+from esimshaper.core import class_steps, policy_steps, shaping
 from esimshaper.core.classes import Change, Side, Step
-from esimshaper.core.limits import Level, Policy, Shaped, Subject, SubjectKind, Verdict
+from esimshaper.core.limits import Level, Policy, Subject, SubjectKind, Verdict
 from esimshaper.core.model import (
     ACCOUNT_UNATTRIBUTED,
     FIRST_CLIENT_ACCOUNT,
@@ -33,6 +33,16 @@ from esimshaper.edge.service_messages import Message, fields
 from esimshaper.edge.shaper import Shaper
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What came of shaping. `left`: to go once nothing is given to it any more. `moved`: classes that go with it, to be
+    made elsewhere by the next tick. `done`: nothing is left for that."""
+
+    left: Sequence[Change] = ()
+    moved: frozenset[int] = frozenset()
+    done: bool = True
 
 
 class Enforcer:
@@ -68,7 +78,7 @@ class Enforcer:
         self._compare_anew()
 
     def _compare_anew(self) -> None:
-        self._shaped: tuple[object, ...] | None = None
+        self._shaped: tuple[int, shaping.Demand] | None = None
         self._policies: Mapping[Account, Policy] | None = None
 
     def sweep(self) -> None:
@@ -91,17 +101,15 @@ class Enforcer:
         if outcome.new_groups and self._meter.add_groups(outcome.new_groups, self._spare(outcome, reading)):
             return  # policies that know these accounts follow at once; until then their members keep what they have
         self._policies = outcome.policies
-        clients = tuple(sorted(account for account in reading.owners if account >= FIRST_CLIENT_ACCOUNT))
-        shares = clients if self._wan.download or self._wan.upload else ()
-        wanted = (link, outcome.shaped, shares)
-        left: Sequence[Change] | None = ()
-        if look_around or self._shaped != wanted:
-            left = self._shape(outcome, shares, again=self._shaped == wanted, metered=bool(link))
-            self._shaped = None if left is None else wanted
+        demand = self._demand(outcome, reading)
+        attempt = _Attempt()
+        if look_around or self._shaped != (link, demand):
+            attempt = self._shape(demand, again=self._shaped == (link, demand), metered=bool(link))
+            self._shaped = (link, demand) if attempt.done else None
         if link and self._shaped:  # else what was made earlier, by whomever, is there or gone with its interface
             self._meter.give_classes_at(*(link if side in self._sides else 0 for side in (Side.UPLOAD, Side.DOWNLOAD)))
-        self._tell(with_classes(outcome.policies, outcome.shaped, shares))
-        self._tidy(left or ())
+        self._tell(shaping.named(outcome.policies, demand, attempt.moved))
+        self._tidy(attempt.left)
         if look_around and not self._refusal.is_intact():
             text = "somebody removed our table from nftables; programs of blocked clients are told again"
             log.warning(text, extra=fields(Message.REFUSALS_RESTORED))
@@ -113,20 +121,23 @@ class Enforcer:
         parents = {policy.parent for policy in self._told.values()}
         return [name for name in outcome.idle_groups if reading.groups[name] not in parents]
 
-    def _shape(
-        self, outcome: Outcome, shares: Sequence[Account], *, again: bool, metered: bool
-    ) -> Sequence[Change] | None:
-        """Makes what is wanted; what is to go once nothing is given to it any more. None: it could not be looked at, so
-        the next tick tries. `again`: nothing else is wanted than before. `metered`: the meter has made the qdisc that
-        arriving packets are redirected at; without it, the redirect is left for later.
+    def _demand(self, outcome: Outcome, reading: Reading) -> shaping.Demand:
+        clients = (account for account in reading.owners if account >= FIRST_CLIENT_ACCOUNT)
+        shares = bool(self._wan.download or self._wan.upload)
+        return shaping.demand_of(self._meter.everyone, outcome.shaped, clients, outcome.policies, shares=shares)
+
+    def _shape(self, demand: shaping.Demand, *, again: bool, metered: bool) -> _Attempt:
+        """`again`: nothing else is wanted than before. `metered`: the meter has made the qdisc that arriving packets
+        are redirected at; without it, the redirect is left for later.
         """
         found = self._shaper.observe()
         if found is None:
-            return None
-        link = shaping.Link(self._wan.download, self._wan.upload, found.wire)
-        wanted = shaping.wanted(link, outcome.shaped, shares)
-        meanwhile = shaping.both(found.tree, wanted)
-        wished, left = shaping.diff(found.tree, meanwhile), shaping.diff(meanwhile, wanted)
+            return _Attempt(done=False)
+        wanted = shaping.wanted(shaping.Link(self._wan.download, self._wan.upload, found.wire), demand)
+        moved = class_steps.moved(found.tree, wanted)
+        wanted = class_steps.without(wanted, moved)
+        meanwhile = class_steps.both(found.tree, wanted)
+        wished, left = class_steps.diff(found.tree, meanwhile), class_steps.diff(meanwhile, wanted)
         changes = [each for each in wished if metered or each.step is not Step.ADD_REDIRECT]
         failed = self._shaper.apply(changes)
         self._departures.made_anew(made_anew(changes))
@@ -135,7 +146,7 @@ class Enforcer:
             log.warning(text, where, extra=fields(Message.CLASSES_RESTORED, interface=where))
         self._shaping_problems = (*([found.problem] if found.problem and (changes or left) else []), *failed)
         self._sides = frozenset() if failed else {Side.DOWNLOAD, *([] if found.problem else [Side.UPLOAD])}
-        return left
+        return _Attempt(left, moved, done=not moved)
 
     def _tidy(self, changes: Sequence[Change]) -> None:
         if changes:
@@ -170,25 +181,6 @@ def made_anew(changes: Iterable[Change]) -> frozenset[int] | None:
     if any(change.step in (Step.ADD_QDISC, Step.REMOVE_QDISC) for change in uploads):
         return None
     return frozenset(each.item.id for each in uploads if each.item and each.step is not Step.CHANGE_CLASS)
-
-
-def with_classes(
-    policies: Mapping[Account, Policy], shaped: Iterable[Shaped], shares: Iterable[Account]
-) -> dict[Account, Policy]:
-    """Policies that name tc classes: the throttled one where there is a rate, the open one where there are shares."""
-    throttled, sharing = {each.account for each in shaped}, frozenset(shares)
-    told: dict[Account, Policy] = {}
-    for account, policy in policies.items():
-        if account in throttled or account in sharing:
-            ids = shaping.class_ids(account)
-            told[account] = replace(
-                policy,
-                open_class=ids.open if account in sharing else 0,
-                throttled_class=ids.throttled if account in throttled else 0,
-            )
-        else:
-            told[account] = policy
-    return told
 
 
 def _metered_link(attachments: Iterable[Attachment], wan: str) -> int:

@@ -24,7 +24,7 @@ from esimshaper.core.limits import NO_LIMIT
 from esimshaper.core.model import FIRST_CLIENT_ACCOUNT
 from esimshaper.edge import layouts, libbpf
 
-SCHEMA = 7
+SCHEMA = 8
 """Version of map layouts: part of the pins' path, so that maps of another layout are never taken for ours."""
 
 PROGRAMS = (
@@ -193,7 +193,7 @@ def found(wanted: Build) -> None:
     free = libbpf.Map(wanted.generation / "free_accounts", 0, layouts.NUMBER.size)
     policies = libbpf.Map(wanted.generation / "policies", layouts.NUMBER.size, layouts.POLICY.size)
     for number in range(policies.max_entries):  # zeros would be limits, at which everything ends
-        policies.update(layouts.NUMBER.pack(number), layouts.POLICY.pack(*[NO_LIMIT] * 9, 0, 0, 0, 0, 0))
+        policies.update(layouts.NUMBER.pack(number), layouts.POLICY.pack(*[NO_LIMIT] * 9, *[0] * 7))
     while free.pop() is not None:  # an earlier child was killed while it filled the queue
         pass
     for number in range(FIRST_CLIENT_ACCOUNT, wanted.accounts - 1):  # the last one is that of the others

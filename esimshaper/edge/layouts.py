@@ -11,7 +11,7 @@ from esimshaper.core.model import ClientKey
 
 META = struct.Struct("=QII")
 ACCOUNT = struct.Struct("=9Q")
-POLICY = struct.Struct("=10Q4I")
+POLICY = struct.Struct("=10Q6I")
 TUNNELLED = struct.Struct("=6Q")
 TUNNEL_PORT = struct.Struct("!H")
 GROUP_KEY = struct.Struct("=32s")

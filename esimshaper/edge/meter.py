@@ -299,12 +299,11 @@ def _policy_bytes(policy: Policy) -> bytes:
     flags = layouts.POLICY_BLOCKED * policy.blocked | layouts.POLICY_EXEMPT * policy.exempt
     flags |= layouts.POLICY_LIMITED * any(each != NO_MARKS for each in marks)
     numbers = [number for each in marks for number in (each.both, each.download, each.upload)]
-    classes = policy.open_class, policy.throttled_class
-    return layouts.POLICY.pack(*numbers, policy.pace, policy.parent, flags, *classes)
+    return layouts.POLICY.pack(*numbers, policy.pace, policy.parent, flags, *policy.classes)
 
 
 def _policy(fields: tuple[int, ...]) -> Policy:
-    pace, parent, flags, open_class, throttled_class = fields[9:]
+    pace, parent, flags, *classes = fields[9:]
     return Policy(
         parent=Account(parent),
         block_at=Marks(*fields[:3]),
@@ -312,8 +311,7 @@ def _policy(fields: tuple[int, ...]) -> Policy:
         warn_at=Marks(*fields[6:9]),
         blocked=bool(flags & layouts.POLICY_BLOCKED),
         exempt=bool(flags & layouts.POLICY_EXEMPT),
-        open_class=open_class,
-        throttled_class=throttled_class,
+        classes=tuple(classes),
         pace=pace,
     )
 

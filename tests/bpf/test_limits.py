@@ -29,6 +29,13 @@ def down(bench: Bench, frame: bytes = DOWNLOAD) -> int:
     return libbpf.dry_run(bench.meter.program("wan_ingress_ethernet").fd, frame, skb(0, LOOPBACK)).retval
 
 
+def priority(bench: Bench, account: int = ALICE) -> int:
+    """Which an upload leaves with."""
+    context = skb(account << 20, LOOPBACK)
+    after = libbpf.dry_run(bench.meter.program("wan_egress_ethernet").fd, UPLOAD, context).context
+    return int.from_bytes(after[32:36], "little")
+
+
 def heard(bench: Bench) -> Callable[[], list[Account]]:
     said: list[Account] = []
     ring = bench.meter.announcements(lambda announcement: said.append(announcement.account))
@@ -117,31 +124,51 @@ def test_blocked_by_hand_stops_both_ways_and_allowed_by_hand_stops_nothing(bench
 
 def test_class_is_the_open_one_below_the_limit_and_that_of_the_outermost_throttled_account_above(bench: Bench) -> None:
     everyone = bench.read().everyone
-
-    def priority() -> int:
-        context = skb(ALICE << 20, LOOPBACK)
-        after = libbpf.dry_run(bench.meter.program("wan_egress_ethernet").fd, UPLOAD, context).context
-        return int.from_bytes(after[32:36], "little")
-
     bench.meter.write_policies(
         {
-            ALICE: Policy(
-                parent=everyone, throttle_at=Marks(both=SIZE), open_class=0x7A000010, throttled_class=0x7A000011
-            ),
-            everyone: Policy(throttle_at=Marks(both=2 * SIZE), throttled_class=0x7A000003),
+            ALICE: Policy(parent=everyone, throttle_at=Marks(both=SIZE), classes=(0x7A000010, 0x7A000011, 0, 0)),
+            everyone: Policy(throttle_at=Marks(both=2 * SIZE), classes=(0, 0x7A000003, 0, 0)),
         }
     )
     bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
-    assert [priority() for _ in range(3)] == [0x7A000010, 0x7A000011, 0x7A000003]
+    assert [priority(bench) for _ in range(3)] == [0x7A000010, 0x7A000011, 0x7A000003]
     assert (bench.read().queued[ALICE], bench.read().queued[everyone]) == (2 * SIZE, SIZE)
     bench.meter.give_classes_at(LOOPBACK + 1, LOOPBACK)
-    assert priority() == 0
+    assert priority(bench) == 0
     assert (bench.read().queued[ALICE], bench.read().queued[everyone]) == (2 * SIZE, SIZE), "not given to any class"
+
+
+def test_member_has_a_class_of_its_own_in_what_is_throttled_above_and_else_that_of_who_has_none(bench: Bench) -> None:
+    everyone = bench.read().everyone
+    bench.meter.add_groups(["family"])
+    family = bench.read().groups["family"]
+    bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
+    bench.meter.write_policies(
+        {
+            ALICE: Policy(parent=family, throttle_at=Marks(both=SIZE), classes=(1, 2, 3, 4)),
+            BOB: Policy(parent=everyone, classes=(0, 0, 5, 0)),
+            family: Policy(parent=everyone, throttle_at=Marks(both=2 * SIZE), classes=(0, 6, 0, 0)),
+            everyone: Policy(throttle_at=Marks(both=3 * SIZE), classes=(0, 7, 0, 0)),
+        }
+    )
+    assert [priority(bench) for _ in range(4)] == [1, 2, 3, 4]
+    assert priority(bench, BOB) == 5
+    bench.meter.write_policies({ALICE: Policy(parent=family, classes=(1, 2, 3, 0)), BOB: Policy(parent=everyone)})
+    assert [priority(bench), priority(bench, BOB)] == [7, 7]
+    bench.meter.write_policies({everyone: Policy(), ALICE: Policy(parent=family, classes=(1, 2, 0, 4))})
+    assert priority(bench) == 6
+    queued = bench.read().queued
+    assert {each: queued[each] // SIZE for each in (ALICE, BOB, family, everyone)} == {
+        ALICE: 4,
+        BOB: 1,
+        family: 1,
+        everyone: 2,
+    }
 
 
 def test_who_is_throttled_where_there_are_no_classes_is_held_to_the_pace(bench: Bench) -> None:
     pace = 1  # one byte a second: what a quarter of a second allows, and nothing else in this test
-    bench.meter.write_policies({ALICE: Policy(throttle_at=Marks(both=0), throttled_class=0x7A000011, pace=pace)})
+    bench.meter.write_policies({ALICE: Policy(throttle_at=Marks(both=0), classes=(0, 0x7A000011, 0, 0), pace=pace)})
     assert [up(bench) for _ in range(3)] == [PASS, SHOT, SHOT]
     assert bench.read().budgets[ALICE].both == SIZE, "what is dropped before it is sent is not charged"
     assert [down(bench) for _ in range(3)] == [PASS, SHOT, SHOT]
@@ -154,9 +181,9 @@ def test_who_is_throttled_in_the_class_of_others_is_held_to_a_pace_as_well(bench
     everyone = bench.read().everyone
     bench.meter.write_policies(
         {
-            ALICE: Policy(parent=everyone, throttle_at=Marks(both=0), throttled_class=0x7A000011, pace=1),
-            BOB: Policy(parent=everyone, throttled_class=0x7A000015, pace=1),
-            everyone: Policy(throttle_at=Marks(both=SIZE), throttled_class=0x7A000003, pace=1),
+            ALICE: Policy(parent=everyone, throttle_at=Marks(both=0), classes=(0, 0x7A000011, 0, 0), pace=1),
+            BOB: Policy(parent=everyone, classes=(0, 0x7A000015, 0, 0), pace=1),
+            everyone: Policy(throttle_at=Marks(both=SIZE), classes=(0, 0x7A000003, 0, 0), pace=1),
         }
     )
     bench.meter.give_classes_at(LOOPBACK, LOOPBACK)

@@ -22,7 +22,8 @@ ends = st.builds(Marks, both=st.sampled_from((0, 5, NO_LIMIT)), upload=st.sample
 def with_class(**fields: object) -> Policy:
     """A throttle limit names a class."""
     policy = Policy(**fields)  # type: ignore[arg-type]
-    return replace(policy, throttled_class=0 if policy.throttle_at == NO_MARKS else 1)
+    open_class, *above = policy.classes
+    return replace(policy, classes=(open_class, 0 if policy.throttle_at == NO_MARKS else 1, *above[1:]))
 
 
 def policies_below(*parents: Account) -> st.SearchStrategy[Policy]:
@@ -34,7 +35,7 @@ def policies_below(*parents: Account) -> st.SearchStrategy[Policy]:
         warn_at=ends,
         blocked=st.booleans(),
         exempt=st.booleans(),
-        open_class=st.integers(0, 1),
+        classes=st.tuples(*[st.integers(0, 1)] * 4),
     )
 
 
@@ -50,7 +51,7 @@ counts = st.fixed_dictionaries(dict.fromkeys([*CLIENTS, *GROUPS, EVERYONE], st.s
 
 def passes(client: Account, policies: Mapping[Account, Policy], used: Mapping[Account, int], *, at: str) -> bool:
     """As the kernel judges (bpf/limits.h): over a chain of accounts, of which one that is exempt lets through."""
-    account, exempt, through = client, False, 0
+    account, exempt, through, place = client, False, 0, 1
     while account != NOBODY:
         policy = policies[account]
         exempt = exempt or policy.exempt
@@ -59,8 +60,8 @@ def passes(client: Account, policies: Mapping[Account, Policy], used: Mapping[Ac
         if over and not exempt:
             if at == "block_at":
                 return False
-            through = policy.throttled_class  # of the outermost one
-        account = policy.parent
+            through = policies[client].classes[place] or policy.classes[1]  # of the outermost one
+        account, place = policy.parent, place + 1
     return not through
 
 

@@ -142,6 +142,16 @@ def test_a_queue_in_common_is_shared_by_what_each_sent():
     assert noted[FAMILY].unsent == 2000
 
 
+def test_a_queue_in_common_is_first_that_of_who_has_none_of_its_own():
+    usage = {ALICE: Counters(0, 3000), BOB: Counters(0, 1000)}
+    payers = Payers(OWNERS, {FAMILY: [ALICE, BOB]}, queued={ALICE})
+    for dropped, left in ((600, {ALICE: 3000, BOB: 400}), (1600, {ALICE: 2400, BOB: 0})):
+        entry = Unsent(sent(0), dropped, 0, dropped=dropped)
+        shared, noted = without_unsent(usage, None, {FAMILY: entry}, payers)
+        assert {client: counters.up_bytes for client, counters in shared.items()} == left
+        assert noted[FAMILY].unsent == dropped
+
+
 def test_nobody_gets_less_than_nothing_and_the_rest_is_not_forgotten():
     entry = Unsent(sent(0), 4000, 0, dropped=4000)
     usage, noted = without_unsent({BOB: Counters(0, 1500)}, None, {FAMILY: entry}, OWN)

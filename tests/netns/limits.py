@@ -70,10 +70,10 @@ def used_up(router: Router, client: Host, server: str, name: str = "alice") -> N
     wait_until("the verdict", lambda: state_of(router, name) == "blocked", timeout=3)
 
 
-def keep_busy(move: Callable[..., object], server: str, ended: list[bool]) -> None:
+def keep_busy(move: Callable[..., object], server: str, ended: list[bool], size: int = 2_000_000) -> None:
     while not ended:
         with contextlib.suppress(OSError):
-            move(server, 2_000_000, timeout=2)
+            move(server, size, timeout=2)
 
 
 @contextlib.contextmanager

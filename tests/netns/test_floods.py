@@ -104,25 +104,6 @@ def test_a_flood_is_charged_as_it_is_billed(make_router: Callable[..., Router], 
         wait_until("the same in the history", lambda: router.history() == router.measure().sum, timeout=20)
 
 
-@pytest.mark.parametrize("subject", ["everyone", "group/family"])
-def test_a_flood_in_a_queue_in_common_is_charged_as_it_is_billed(
-    make_router: Callable[..., Router], lab: Lab, subject: str
-) -> None:
-    slow = f"name: slow, for: {subject}, limit: 10KB, period: month, then: {{throttle: 1mbit}}"
-    router = started(make_router(lab, quotas(slow)))
-    before, earlier = measure(router, "slow", subject)
-    running = [client.start(flood, server) for client, server in zip(lab.clients, lab.servers4, strict=False)]
-    for each in running:
-        each.result(30)
-    lab.clients[0].call(traffic.ping, lab.servers4[0], count=20, size=1000)
-    after, spent = measure(router, "slow", subject)
-    moved = after - before
-    assert moved.bill.seen_by_router.up_bytes < OFFERED * SECONDS / 2
-    assert spent - earlier == moved.sum.total_bytes
-    assert charged(moved)[0] == pytest.approx(charged(moved)[1], rel=0.005)
-    assert min(moved.totals[name].up_bytes for name in ("alice", "bob")) > 0
-
-
 def test_a_kill_in_a_flood_neither_charges_nor_credits_twice(make_router: Callable[..., Router], lab: Lab) -> None:
     router = started(make_router(lab, quotas(SLOW, PLAN)))
     before, plan = measure(router, "plan", "everyone")

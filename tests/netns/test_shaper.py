@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from esimshaper.core.class_steps import diff
 from esimshaper.core.classes import QDISC, Change, Redirect, Side, Step, Tree
+from esimshaper.core.limits import Shaped
 from esimshaper.core.model import Account
-from esimshaper.core.shaping import Link, Shaped, class_ids, diff, wanted
+from esimshaper.core.shaping import Demand, Link, wanted
 from esimshaper.edge.shaper import Shaper
 from esimshaper.lab import Host, Lab, WanKind, traffic
+from tests.core.classing import ALICE, BOB, ids
 from tests.netns import classifier
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-ALICE, BOB = Account(2), Account(3)
+EVERYONE = Account(600)
 RATES = (128_000, 1_000_000, 20_000_000)
 SECONDS = 10
 IN_FULL_PACKETS = 1500 / 1448  # IP bytes for TCP payload, with timestamps
@@ -54,7 +57,7 @@ class Box:
         """What the daemon does each time: the changes, and what could not be made."""
         seen = self.shaper.observe()
         assert seen
-        changes = diff(seen.tree, wanted(Link(*link, seen.wire), shaped, clients))
+        changes = diff(seen.tree, wanted(Link(*link, seen.wire), Demand(EVERYONE, shaped, tuple(clients))))
         return changes, self.shaper.apply(changes)
 
     @property
@@ -74,7 +77,7 @@ def box_in(lab: Lab, **options: bool) -> Iterator[Box]:
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Lab]:
     with Lab(WanKind.TUN, gro=True, gso=True) as lab:
-        lab.router.call(classifier.attach, "wan0", 0, {lab.servers4[0]: class_ids(ALICE).throttled})
+        lab.router.call(classifier.attach, "wan0", 0, {lab.servers4[0]: ids(ALICE, EVERYONE)[1]})
         yield lab
 
 
@@ -117,7 +120,7 @@ def test_throttled_clients_get_their_rate_in_ip_bytes_both_ways(kind: WanKind) -
         jobs = [(rate, what) for what in (traffic.tcp_down, traffic.tcp_up) for rate in RATES]
         accounts = dict(enumerate(jobs, start=10))
         servers = dict(zip(accounts, lab.servers4, strict=False))
-        box.classify({server: class_ids(Account(number)).throttled for number, server in servers.items()})
+        box.classify({server: ids(Account(number), EVERYONE)[1] for number, server in servers.items()})
         assert box.shape(*(Shaped(Account(number), rate) for number, (rate, _) in accounts.items()))[1] == ()
         running = {
             number: seconds(lab.clients[number % 2], what, servers[number], rate * SECONDS // 8)
@@ -177,7 +180,7 @@ def test_changes_under_load_lose_no_packet(box: Box) -> None:
     assert rounds > 20
     assert moved[0].result().down == 1_500_000
     assert lab.upload_drops() == 0
-    assert shaper.sent()[class_ids(ALICE).throttled].packets >= 1250
+    assert shaper.sent()[ids(ALICE, EVERYONE)[1]].packets >= 1250
 
 
 def test_what_left_a_class_in_a_flood_is_what_the_carrier_billed(box: Box) -> None:
@@ -186,7 +189,7 @@ def test_what_left_a_class_in_a_flood_is_what_the_carrier_billed(box: Box) -> No
     before = lab.carrier.settle()
     lab.clients[0].call(traffic.udp_up, lab.servers4[0], 1_500_000)
     bill = (lab.carrier.settle() - before).of(lab.servers4[0])
-    sent = box.shaper.sent()[class_ids(ALICE).throttled]
+    sent = box.shaper.sent()[ids(ALICE, EVERYONE)[1]]
     assert sent.drops > 0
     assert (sent.bytes, sent.packets, sent.backlog) == (bill.up_bytes, bill.up_packets, 0)
 
@@ -197,12 +200,12 @@ def test_a_restart_adopts_what_is_there(box: Box) -> None:
     box.lab.clients[0].call(traffic.ping, box.lab.servers4[0], count=3)
     with box_in(box.lab) as again:
         assert again.shape(*shaped, link=(20_000_000, 5_000_000), clients=(ALICE, BOB)) == ((), ())
-        assert again.shaper.sent()[class_ids(ALICE).throttled].packets == 3
+        assert again.shaper.sent()[ids(ALICE, EVERYONE)[1]].packets == 3
 
 
 def test_killed_between_any_two_steps_a_restart_finishes(box: Box) -> None:
     link, shaped = Link(20_000_000, 5_000_000), (Shaped(ALICE, 128_000), Shaped(BOB, 64_000))
-    full = wanted(link, shaped, (ALICE,))
+    full = wanted(link, Demand(EVERYONE, shaped, (ALICE,)))
     for goal in (full, Tree(), full):
         steps = len(diff(box.tree, goal))
         for done in range(steps):
@@ -287,7 +290,7 @@ def test_an_ifb_that_somebody_deletes_is_mended(box: Box) -> None:
         "tc filter del dev wan0 ingress pref 20",
         "tc class del dev wan0 classid 7a00:2",
         "tc qdisc del dev wan0 parent 7a00:2",
-        "tc class change dev wan0 parent 7a00:1 classid 7a00:15 htb rate 1mbit",
+        "tc class change dev wan0 parent 7a00:1 classid 7a00:69 htb rate 1mbit",
     ],
 )
 def test_what_somebody_else_breaks_is_mended(box: Box, command: str) -> None:
@@ -306,9 +309,9 @@ def test_a_wan_that_comes_back_with_another_link_type_is_shaped_again() -> None:
             lab.recreate_wan(kind)
             assert box.tree.upload is None
             assert box.tree.redirect is Redirect.NONE
-            box.classify({lab.servers4[0]: class_ids(ALICE).throttled})
+            box.classify({lab.servers4[0]: ids(ALICE, EVERYONE)[1]})
             assert box.shape(Shaped(ALICE, rate))[1] == ()
-            seen.append((box.tree.upload or {})[class_ids(ALICE).throttled].ceil)
+            seen.append((box.tree.upload or {})[ids(ALICE, EVERYONE)[1]].ceil)
             for what in (traffic.tcp_down, traffic.tcp_up):
                 taken = seconds(lab.clients[0], what, lab.servers4[0], 200_000).result()
                 assert 0.9 < 200_000 * IN_FULL_PACKETS * 8 / taken / rate < 1.02

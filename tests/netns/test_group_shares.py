@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A group that is throttled, and everyone: each member has its share, however many connections others open."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab.namespaces import Host, wait_until
+from tests.netns.limits import keep_busy, row_of, state_of
+from tests.netns.router import Router
+
+CLIENTS = """clients:
+  - {name: alice, mac: "02:00:00:00:00:10", group: family}
+  - {name: bob, mac: "02:00:00:00:00:11", group: family}
+"""
+RATE = 2_000_000 // 8
+"""Bytes per second."""
+SIZE = 400_000
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with Lab(WanKind.TUN) as built:
+        yield built
+
+
+def started(router: Router, *rows: str) -> Router:
+    with router.config.open("a") as config:
+        config.write(CLIENTS + "quotas:\n" + "".join(f"  - {{{row}}}\n" for row in rows))
+    router.start()
+    wait_until("the verdict", lambda: state_of(router, "alice") == state_of(router, "bob") == "throttled", timeout=5)
+    return router
+
+
+def throttled(subject: str) -> str:
+    return f"name: slow, for: {subject}, limit: 1KB, used: 2KB, period: month, then: {{throttle: 2mbit}}"
+
+
+def seconds(client: Host, move: Callable[..., object], server: str) -> float:
+    def timed() -> float:
+        began = time.monotonic()
+        move(server, SIZE)
+        return time.monotonic() - began
+
+    return client.call(timed)
+
+
+@pytest.mark.parametrize("subject", ["everyone", "group/family"])
+def test_many_connections_of_one_member_take_nothing_from_another(
+    make_router: Callable[..., Router], lab: Lab, subject: str
+) -> None:
+    router = started(make_router(lab), throttled(subject))
+    alice, bob = lab.clients
+    for move in (traffic.tcp_down, traffic.tcp_up):
+        ended: list[bool] = []
+        many = [alice.start(keep_busy, move, lab.servers4[0], ended, 50_000) for _ in range(8)]
+        router.await_tick()
+        bill, began = lab.carrier.bill(), time.monotonic()
+        took = seconds(bob, move, lab.servers4[1])
+        moved, lasted = lab.carrier.bill() - bill, time.monotonic() - began
+        ended.append(True)
+        assert took < 1.4 * SIZE / (RATE / 2), "a ninth of the rate would take more than four times as long"
+        assert max(moved.down_bytes, moved.up_bytes) >= 0.85 * RATE * lasted
+        assert moved.up_bytes <= 1.05 * RATE * lasted + 30_000
+        for each in many:
+            each.result(60)
+
+
+@pytest.mark.parametrize("subject", ["everyone", "group/family"])
+def test_a_flood_in_a_group_is_charged_to_whose_it_is(
+    make_router: Callable[..., Router], lab: Lab, subject: str
+) -> None:
+    """What the group's queues drop counts against no limit, neither its own nor that of who sent it."""
+    daily = "name: daily, for: each-client, limit: 1GB, period: month, then: block"
+    router = started(make_router(lab), throttled(subject), daily)
+    subjects = {"client/alice": "daily", "client/bob": "daily", subject: "slow"}
+
+    def used() -> list[int]:
+        return [row_of(router, quota, each)["used_bytes"] for each, quota in subjects.items()]
+
+    before, earlier = router.measure_with(used)
+    floods = [client.start(flood, server) for client, server in zip(lab.clients, lab.servers4, strict=False)]
+    for each in floods:
+        each.result(60)
+    after, later = router.measure_with(used)
+    moved, spent = after - before, [now - then for now, then in zip(later, earlier, strict=True)]
+    assert moved.sum.up_bytes == moved.bill.seen_by_router.up_bytes < 1_900_000
+    for name, server in (("alice", lab.servers4[0]), ("bob", lab.servers4[1])):
+        assert moved.totals[name].up_bytes == moved.bill.of(server).up_bytes > 100_000
+    own = [moved.totals[name].total_bytes for name in ("alice", "bob")]
+    assert spent == [*own, moved.sum.total_bytes if subject == "everyone" else sum(own)]
+
+
+def test_who_has_just_come_is_in_the_queue_of_the_others_and_charged_what_was_billed(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    router = make_router(lab)
+    with router.config.open("a") as config:
+        config.write(f"quotas:\n  - {{{throttled('everyone')}}}\n")
+    router.start()
+    before = router.measure()
+    running = lab.clients[0].start(flood, lab.servers4[0])
+    router.await_tick()
+    leaf = "7a00:11"  # of everyone, for who has none of its own
+    shown = lab.router.run(["tc", "-s", "class", "show", "dev", "wan0"]).split(f"class htb {leaf} ")[1]
+    running.result(60)
+    moved = router.measure() - before
+    assert not shown.split("Sent ")[1].startswith("0 bytes")
+    (stranger,) = moved.totals.keys() - {"router", "unattributed"}
+    assert moved.totals[stranger].up_bytes == moved.bill.of(lab.servers4[0]).up_bytes
+    assert moved.sum.up_bytes == moved.bill.seen_by_router.up_bytes
+
+
+def flood(server: str) -> None:
+    """Five times the rate, as fast as they come through."""
+    traffic.udp_up(server, 1_000_000, bits=8 * 5 * RATE)
