@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage: who shall be shaped how -> the classes of tc, and the policies that name them. Pure.
+"""Stage: who shall be shaped how -> the classes of tc, and who names which of them. Pure.
 
     QDISC -- root 1 (rate of the link)
               |- default 2       everything that is nobody's
@@ -14,7 +14,7 @@ So shares are equal whoever comes and goes, and throttled clients can neither st
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from esimshaper.core.classes import DEFAULT, QDISC, Class, Classes, Leaf, Redirect, Side, Tree, Wire
 from esimshaper.core.limits import NO_CLASSES, Policy, Shaped
@@ -138,26 +138,26 @@ def _group_id(account: Account, everyone: Account) -> int:
     return QDISC | _GROUP_IDS + 2 * (account - everyone)
 
 
-def named(policies: Mapping[Account, Policy], demand: Demand, without: Iterable[int] = ()) -> dict[Account, Policy]:
-    """Policies that name the classes of `demand`, but those ids."""
-    told, left_out = dict(policies), frozenset(without)
-    classes: dict[Account, list[int]] = {}
+def classes(demand: Demand, without: Iterable[int] = ()) -> Mapping[Account, tuple[int, ...]]:
+    """What each policy is to name: `Policy.classes` of those accounts that have any, but no id that is in `without`."""
+    left_out = frozenset(without)
+    found: dict[Account, list[int]] = {}
     for use in _uses(demand):
-        if use.id not in left_out and use.account in told:
-            classes.setdefault(use.account, list(NO_CLASSES))[use.place] = use.id
-    return told | {account: replace(told[account], classes=tuple(ids)) for account, ids in classes.items()}
+        if use.id not in left_out:
+            found.setdefault(use.account, list(NO_CLASSES))[use.place] = use.id
+    return {account: tuple(ids) for account, ids in found.items()}
 
 
 def wanted(link: Link, demand: Demand) -> Tree:
     """What tc shall look like. Where nothing is to be shaped there is nothing at all, and so no cost."""
     upload, download = (
-        _classes(link.rate(side), link.wire, demand) if demand.shaped or link.rate(side) else None for side in Side
+        _tree(link.rate(side), link.wire, demand) if demand.shaped or link.rate(side) else None for side in Side
     )
     redirect = Redirect.NONE if download is None else Redirect.THERE
     return Tree(upload, download, download is not None, redirect)
 
 
-def _classes(rate: int | None, wire: Wire, demand: Demand) -> Classes:
+def _tree(rate: int | None, wire: Wire, demand: Demand) -> Classes:
     most = _framed(rate, wire) if rate else UNLIMITED
     found = [Class(ROOT, QDISC, most, most), _leaf(DEFAULT, ROOT, most, wire)]
     for each in demand.shaped:

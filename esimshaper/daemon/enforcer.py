@@ -79,6 +79,7 @@ class Enforcer:
 
     def _compare_anew(self) -> None:
         self._shaped: tuple[int, shaping.Demand] | None = None
+        self._classes: Mapping[Account, tuple[int, ...]] = {}
         self._policies: Mapping[Account, Policy] | None = None
 
     def sweep(self) -> None:
@@ -106,9 +107,10 @@ class Enforcer:
         if look_around or self._shaped != (link, demand):
             attempt = self._shape(demand, again=self._shaped == (link, demand), metered=bool(link))
             self._shaped = (link, demand) if attempt.done else None
+            self._classes = shaping.classes(demand, attempt.moved)
         if link and self._shaped:  # else what was made earlier, by whomever, is there or gone with its interface
             self._meter.give_classes_at(*(link if side in self._sides else 0 for side in (Side.UPLOAD, Side.DOWNLOAD)))
-        self._tell(shaping.named(outcome.policies, demand, attempt.moved))
+        self._tell(named(outcome.policies, self._classes))
         self._tidy(attempt.left)
         if look_around and not self._refusal.is_intact():
             text = "somebody removed our table from nftables; programs of blocked clients are told again"
@@ -181,6 +183,14 @@ def made_anew(changes: Iterable[Change]) -> frozenset[int] | None:
     if any(change.step in (Step.ADD_QDISC, Step.REMOVE_QDISC) for change in uploads):
         return None
     return frozenset(each.item.id for each in uploads if each.item and each.step is not Step.CHANGE_CLASS)
+
+
+def named(policies: Mapping[Account, Policy], classes: Mapping[Account, tuple[int, ...]]) -> dict[Account, Policy]:
+    """Policies that name these classes."""
+    return {
+        account: replace(policy, classes=classes[account]) if account in classes else policy
+        for account, policy in policies.items()
+    }
 
 
 def _metered_link(attachments: Iterable[Attachment], wan: str) -> int:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from esimshaper.core.class_steps import both, diff, moved, without
 from esimshaper.core.classes import QDISC, Change, Class, Leaf, Redirect, Side, Step, Tree, Wire
-from esimshaper.core.limits import Policy, Shaped
+from esimshaper.core.limits import Shaped
 from esimshaper.core.model import Account
-from esimshaper.core.shaping import Demand, Link, named, wanted
+from esimshaper.core.shaping import Demand, Link, classes, wanted
 from tests.core.classing import ALICE, BOB, EVERYONE, FAMILY, GUESTS, ids
 
 ETHERNET = Wire(1500, 14)
@@ -193,23 +193,21 @@ def test_who_changes_its_group_has_no_class_in_it_for_the_moment_in_which_that_i
     before, after = (Demand(EVERYONE, both_groups, above={ALICE: (group, EVERYONE)}) for group in (FAMILY, GUESTS))
     there = wanted(Link(), before)
     assert moved(there, wanted(Link(), after)) == {ids(ALICE)[2]}
-    classes = named({ALICE: Policy()}, after, {ids(ALICE)[2]})[ALICE].classes
-    assert classes == (0, 0, 0, ids(ALICE)[3]), "so she shares that of the group's others"
+    told = classes(after, {ids(ALICE)[2]})[ALICE]
+    assert told == (0, 0, 0, ids(ALICE)[3]), "so she shares that of the group's others"
 
 
 @given(demands(), demands(), st.none() | rates)
 def test_packets_are_never_given_to_a_class_that_is_not_there(now: Demand, then: Demand, rate: int | None) -> None:
     """As the enforcer goes about it, tick by tick, until nothing is left to do."""
     link = Link(rate, rate)
-    policies = {Account(number): Policy() for number in (*range(2, 10), EVERYONE, FAMILY, GUESTS)}
-    kernel, told = Kernel(wanted(link, now)), named(policies, now)
+    kernel, told = Kernel(wanted(link, now)), classes(now)
 
     def follow(changes: list[Change]) -> None:
         for change in changes:
             kernel.apply(change)
-            for classes in kernel.classes.values():
-                uses = {number for policy in told.values() for number in policy.classes if number}
-                assert classes is None or uses <= classes.keys()
+            used = {number for ids_of in told.values() for number in ids_of if number}
+            assert all(there is None or used <= there.keys() for there in kernel.classes.values())
 
     for _ in range(2):
         wished = wanted(link, then)
@@ -220,11 +218,11 @@ def test_packets_are_never_given_to_a_class_that_is_not_there(now: Demand, then:
             follow([*diff(kernel.tree, meanwhile)])
         else:
             kernel = Kernel(meanwhile)
-        told = named(policies, then, elsewhere)
+        told = classes(then, elsewhere)
         left = [*diff(meanwhile, wished)]
         if then.shaped or rate:
             follow(left)
         else:
             kernel = Kernel(wished)
     assert kernel.tree == wanted(link, then)
-    assert told == named(policies, then)
+    assert told == classes(then)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import pytest
 
 from esimshaper.core.classes import DEFAULT, QDISC, Leaf, Redirect, Side, Tree, Wire
-from esimshaper.core.limits import NO_CLASSES, Policy, Shaped
+from esimshaper.core.limits import Policy, Shaped
 from esimshaper.core.model import Account
-from esimshaper.core.shaping import LEAST, MAX_ACCOUNT, ROOT, UNLIMITED, Demand, Link, demand_of, named, wanted
+from esimshaper.core.shaping import LEAST, MAX_ACCOUNT, ROOT, UNLIMITED, Demand, Link, classes, demand_of, wanted
 from esimshaper.edge import layouts
 from tests.core.classing import ALICE, BOB, EVERYONE, FAMILY, GUESTS, TV, ids
 
@@ -29,9 +29,9 @@ def test_an_upload_rate_alone_needs_no_ifb() -> None:
 def test_everybody_shares_the_link_equally() -> None:
     tree = wanted(Link(20_000_000, 5_000_000), Demand(EVERYONE, sharing=(ALICE, BOB)))
     for side, rate in ((Side.DOWNLOAD, 20_000_000), (Side.UPLOAD, 5_000_000)):
-        classes = tree.side(side) or {}
-        assert classes[ROOT].rate == classes[ROOT].ceil == rate
-        of_each = [classes[number] for number in (DEFAULT, ids(ALICE)[0], ids(BOB)[0])]
+        there = tree.side(side) or {}
+        assert there[ROOT].rate == there[ROOT].ceil == rate
+        of_each = [there[number] for number in (DEFAULT, ids(ALICE)[0], ids(BOB)[0])]
         shares = {(each.parent, each.rate, each.ceil, each.leaf) for each in of_each}
         assert len(shares) == 1
         assert shares.pop()[:3] == (ROOT, LEAST, rate)
@@ -54,35 +54,35 @@ def test_without_a_link_rate_only_the_throttled_have_classes() -> None:
 
 @pytest.mark.parametrize("rate", [64_000, 128_000, 1_000_000, 20_000_000])
 def test_ip_bytes_get_the_rate_when_packets_are_full_and_never_more(rate: int) -> None:
-    classes = wanted(Link(wire=ETHERNET), Demand(EVERYONE, (Shaped(ALICE, rate),))).upload or {}
-    ceil = classes[ids(ALICE)[1]].ceil
+    there = wanted(Link(wire=ETHERNET), Demand(EVERYONE, (Shaped(ALICE, rate),))).upload or {}
+    ceil = there[ids(ALICE)[1]].ceil
     for size in (100, 576, 1000, 1500):
         assert ceil * size / (size + ETHERNET.header) <= rate
     assert ceil * 1500 / 1514 > rate * 0.999
 
 
 def test_a_slow_queue_is_short_and_takes_no_super_packets() -> None:
-    classes = wanted(Link(), Demand(EVERYONE, (Shaped(ALICE, 128_000), Shaped(BOB, 20_000_000)))).upload or {}
-    slow, fast = (classes[ids(account)[1]].leaf for account in (ALICE, BOB))
+    there = wanted(Link(), Demand(EVERYONE, (Shaped(ALICE, 128_000), Shaped(BOB, 20_000_000)))).upload or {}
+    slow, fast = (there[ids(account)[1]].leaf for account in (ALICE, BOB))
     assert slow == Leaf(limit=5 * 1500 + 750, largest=2250)
     assert fast == Leaf(limit=166 * 1500 + 750, largest=2250)
-    assert (classes[DEFAULT].leaf or Leaf(0, 0)).largest > 600_000
+    assert (there[DEFAULT].leaf or Leaf(0, 0)).largest > 600_000
 
 
 def test_members_share_what_their_group_gets_and_what_everyone_gets() -> None:
     rates = {FAMILY: 1_000_000, EVERYONE: 3_000_000}
     shaped = tuple(Shaped(account, rate) for account, rate in rates.items())
     demand = Demand(EVERYONE, shaped, above={ALICE: (FAMILY, EVERYONE), BOB: (FAMILY, EVERYONE), TV: (EVERYONE,)})
-    classes = wanted(Link(20_000_000, 20_000_000), demand).upload or {}
-    told = named({account: Policy() for account in (ALICE, BOB, TV, FAMILY, EVERYONE)}, demand)
+    there = wanted(Link(20_000_000, 20_000_000), demand).upload or {}
+    told = classes(demand)
     for group, members in ((FAMILY, {ALICE: 2, BOB: 2}), (EVERYONE, {ALICE: 3, BOB: 3, TV: 2})):
-        leaves = [classes[told[account].classes[place]] for account, place in members.items()]
-        leaves.append(classes[told[group].classes[1]])
-        parent = classes[leaves[0].parent]
+        leaves = [there[told[account][place]] for account, place in members.items()]
+        leaves.append(there[told[group][1]])
+        parent = there[leaves[0].parent]
         assert len({each.id for each in leaves}) == len(leaves)
         assert {(each.parent, each.rate, each.ceil) for each in leaves} == {(parent.id, LEAST, rates[group])}
         assert (parent.parent, parent.rate, parent.ceil, parent.leaf) == (ROOT, LEAST, rates[group], None)
-    assert told[TV].classes[3] == 0
+    assert told[TV][3] == 0
 
 
 def test_clients_have_classes_in_what_is_throttled_above_them_only() -> None:
@@ -96,8 +96,8 @@ def test_clients_have_classes_in_what_is_throttled_above_them_only() -> None:
     assert above(GUESTS) == {BOB: (GUESTS,)}
     assert above(EVERYONE) == {ALICE: (FAMILY, EVERYONE)}
     demand = Demand(EVERYONE, (Shaped(EVERYONE, 64_000),), above=above(EVERYONE))
-    assert named(policies, demand)[ALICE].classes == (0, 0, 0, ids(ALICE)[3])
-    assert named(policies, demand)[BOB] == policies[BOB]
+    assert classes(demand)[ALICE] == (0, 0, 0, ids(ALICE)[3])
+    assert BOB not in classes(demand)
 
 
 def test_class_ids_are_all_different_and_fit() -> None:
@@ -118,7 +118,6 @@ def test_clients_that_no_ids_are_left_for_have_no_classes() -> None:
     policies = {MAX: Policy(everyone), beyond: Policy(everyone), everyone: Policy()}
     rates = tuple(Shaped(account, 64_000) for account in policies)
     demand = demand_of(everyone, rates, (MAX, beyond), policies, shares=True)
-    told = named(policies, demand)
-    assert told[MAX].classes == (ids(MAX, everyone)[0], ids(MAX, everyone)[1], ids(MAX, everyone)[3], 0)
-    assert told[beyond] == policies[beyond]
-    assert told[everyone].classes != NO_CLASSES
+    told = classes(demand)
+    assert told.keys() == {MAX, everyone}
+    assert told[MAX] == (ids(MAX, everyone)[0], ids(MAX, everyone)[1], ids(MAX, everyone)[3], 0)

@@ -8,13 +8,17 @@ import pytest
 
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
+from tests.core.classing import ALICE, EVERYONE, ids
 from tests.netns.limits import keep_busy, row_of, state_of
 from tests.netns.router import Router
+from tests.netns.test_reload import post, write
+from tests.netns.test_reload_traffic import pings
 
 CLIENTS = """clients:
   - {name: alice, mac: "02:00:00:00:00:10", group: family}
   - {name: bob, mac: "02:00:00:00:00:11", group: family}
 """
+GROUPS = ("family", "guests")
 RATE = 2_000_000 // 8
 """Bytes per second."""
 SIZE = 400_000
@@ -28,10 +32,14 @@ def lab() -> Iterator[Lab]:
 
 def started(router: Router, *rows: str) -> Router:
     with router.config.open("a") as config:
-        config.write(CLIENTS + "quotas:\n" + "".join(f"  - {{{row}}}\n" for row in rows))
+        config.write(CLIENTS + quotas(*rows))
     router.start()
     wait_until("the verdict", lambda: state_of(router, "alice") == state_of(router, "bob") == "throttled", timeout=5)
     return router
+
+
+def quotas(*rows: str) -> str:
+    return "quotas:\n" + "".join(f"  - {{{row}}}\n" for row in rows)
 
 
 def throttled(subject: str) -> str:
@@ -98,19 +106,50 @@ def test_who_has_just_come_is_in_the_queue_of_the_others_and_charged_what_was_bi
 ) -> None:
     router = make_router(lab)
     with router.config.open("a") as config:
-        config.write(f"quotas:\n  - {{{throttled('everyone')}}}\n")
+        config.write(quotas(throttled("everyone")))
     router.start()
     before = router.measure()
     running = lab.clients[0].start(flood, lab.servers4[0])
     router.await_tick()
-    leaf = "7a00:11"  # of everyone, for who has none of its own
+    leaf = f"7a00:{ids(EVERYONE)[1] & 0xFFFF:x}"  # of everyone, for who has none of its own
     shown = lab.router.run(["tc", "-s", "class", "show", "dev", "wan0"]).split(f"class htb {leaf} ")[1]
     running.result(60)
     moved = router.measure() - before
     assert not shown.split("Sent ")[1].startswith("0 bytes")
-    (stranger,) = moved.totals.keys() - {"router", "unattributed"}
-    assert moved.totals[stranger].up_bytes == moved.bill.of(lab.servers4[0]).up_bytes
+    assert max(each.up_bytes for each in moved.totals.values()) == moved.bill.of(lab.servers4[0]).up_bytes
     assert moved.sum.up_bytes == moved.bill.seen_by_router.up_bytes
+
+
+def test_who_changes_its_group_again_and_again_gets_no_more_than_either(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    router = make_router(lab)
+    plain = router.config.read_text()
+
+    def text(group: str) -> str:
+        others = (
+            f'{{name: {each}, mac: "02:00:00:00:00:{each[:1].encode().hex()}", group: {each}}}' for each in GROUPS
+        )
+        alice = f'{{name: alice, mac: "02:00:00:00:00:10", group: {group}}}'
+        rows = (throttled(f"group/{each}").replace("slow", each) for each in GROUPS)
+        return f"{plain}clients: [{alice}, {', '.join(others)}]\n{quotas(*rows)}"
+
+    router.config.write_text(text("family"))
+    router.start()
+    with pings(lab.clients[0], lab.servers4[0], 1200):
+        wait_until("the verdict", lambda: state_of(router, "alice") == "throttled", timeout=5)
+        router.await_tick()
+        bill, began, parents = lab.carrier.bill(), time.monotonic(), {}
+        for group in ("guests", "family") * 4:
+            write(router, text(group))
+            post(router)
+            router.await_tick()
+            router.await_tick()
+            shown = lab.router.run(["tc", "class", "show", "dev", "wan0"])
+            parents[group] = shown.split(f"class htb 7a00:{ids(ALICE)[2] & 0xFFFF:x} parent ")[1].split()[0]
+        moved, lasted = (lab.carrier.bill() - bill).of(lab.servers4[0]), time.monotonic() - began
+    assert 0.8 * RATE * lasted <= moved.up_bytes <= 1.02 * RATE * lasted + 30_000
+    assert parents["guests"] != parents["family"]
 
 
 def flood(server: str) -> None:
