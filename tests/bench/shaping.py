@@ -45,18 +45,23 @@ class Slow(NamedTuple):
 
 
 SLOW = (Slow("128kbit", 128_000), Slow("1mbit", 1_000_000), Slow("20mbit", 20_000_000))
-FREE, PLAIN = len(SLOW), len(SLOW) + 1
-"""Numbers of the client without a limit, and of the one that plain tc throttles."""
+FREE, PLAIN, GREEDY, MODEST = range(len(SLOW), len(SLOW) + 4)
+"""Numbers of the client without a limit, of the one that plain tc throttles, and of two in a throttled group."""
+GROUP, MANY = Slow("4mbit", 4_000_000), 8
+"""How the group is throttled, and how many connections the greedy one has."""
 
 
 def rows(place: Place) -> Iterator[Row]:
-    """Rates, then pings beside plain tc, then the neighbour."""
-    names = [*(f"slow-{slow.name}" for slow in SLOW), "free", "plain"]
-    clients = "".join(f'  - {{name: {name}, mac: "{mac(client)}"}}\n' for client, name in enumerate(names))
+    """Rates, then those of a group's members, then pings beside plain tc, then the neighbour."""
+    names = [*(f"slow-{slow.name}" for slow in SLOW), "free", "plain", "greedy", "modest"]
+    groups = dict.fromkeys(("greedy", "modest"), ", group: pair")
+    clients = "".join(
+        f'  - {{name: {name}, mac: "{mac(client)}"{groups.get(name, "")}}}\n' for client, name in enumerate(names)
+    )
     quotas = "".join(
-        f"  - {{name: {slow.name}, for: client/slow-{slow.name}, limit: 1KB, used: 1KB, period: day,"
+        f"  - {{name: {slow.name}, for: {subject}, limit: 1KB, used: 1KB, period: day,"
         f" then: {{throttle: {slow.name}}}}}\n"
-        for slow in SLOW
+        for subject, slow in [*((f"client/slow-{slow.name}", slow) for slow in SLOW), ("group/pair", GROUP)]
     )
     with Lab(WanKind.TUN, names, shape=SHAPE) as lab:
         trial = Trial(lab, 3.0 if place.quick else 12.0)
@@ -67,6 +72,7 @@ def rows(place: Place) -> Iterator[Row]:
             introduce(lab.clients, router)
             for way in MOVES:
                 yield from trial.rates(way)
+                yield trial.members(way)
             for way in ways:
                 yield from trial.pings(way, plain[way], (1,) if place.quick else range(len(SLOW)))
             yield from trial.neighbour(alone, calm)
@@ -103,6 +109,15 @@ class Trial:
             verdict = Verdict.PASS if 95 <= round(share) <= 100 else Verdict.MISS
             detail = f"IP bytes: {share:.2f} %"
             yield Row(f"throttled to {slow.name}, {way}: gets", share, "% of it", "95 to 100", verdict, detail)
+
+    def members(self, way: str) -> Row:
+        """One connection beside many of another device in the same group."""
+        with self.load(GREEDY, way, connections=MANY), self.load(MODEST, way):
+            rate = self.rate(MODEST, way).result()
+        share = rate * 200 / GROUP.rate
+        verdict = Verdict.PASS if 95 <= round(share) <= 105 else Verdict.MISS
+        what = f"1 connection beside {MANY} of another in a group throttled to {GROUP.name}, {way}: gets"
+        return Row(what, share, "% of half", "95 to 105", verdict, f"IP bytes: {share:.2f} %")
 
     def rate(self, client: int, way: str) -> "Future[float]":
         host = self.lab.clients[client]
