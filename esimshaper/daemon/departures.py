@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What left the WAN through the tc classes of each account: class statistics -> Sent, by account. Reads the shaper.
 
-It is read once a second, and there may be two classes for each of a thousand accounts. So only those are looked at that
-something was given to since, or where something waits; the others are as they were.
+It is read once a second, and there may be four classes for each of a thousand accounts. So only those are looked at
+that something was given to since, or where something waits; the others are as they were.
 """
 
 from collections.abc import Iterable, Mapping
