@@ -192,6 +192,11 @@ class Reading:
     tunnels: Tunnels = field(default_factory=Tunnels)
     tunnels_account: Account = ACCOUNT_UNATTRIBUTED
 
+    @property
+    def clients(self) -> list[Account]:
+        """Accounts of those who are no pseudo-clients."""
+        return [account for account in self.owners if account >= FIRST_CLIENT_ACCOUNT]
+
 
 Usage = Mapping[ClientKey, Counters]
 """What moved between two readings, by client; clients that moved nothing are left out."""

@@ -13,11 +13,11 @@ hands out no other. A crash at any point repeats what was not saved, from the ke
 Policies need no saving: they follow from what is known, and the same ones follow again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 
-from esimshaper.core import chain, clock, ledger, notices, policy, rates, tally, tunnels, unsent
+from esimshaper.core import chain, clock, ledger, notices, policy, rates, shaping, tally, tunnels, unsent
 from esimshaper.core.limits import (
     STRANGER,
     Manual,
@@ -30,16 +30,7 @@ from esimshaper.core.limits import (
     Tally,
     Window,
 )
-from esimshaper.core.model import (
-    FIRST_CLIENT_ACCOUNT,
-    Account,
-    Budget,
-    ClientKey,
-    Identity,
-    Observation,
-    Reading,
-    Unusable,
-)
+from esimshaper.core.model import Account, Budget, ClientKey, Identity, Observation, Reading, Unusable
 from esimshaper.core.naming import identities
 from esimshaper.core.period import window
 from esimshaper.core.state import Baseline, Booking, Outcome, State, comparable
@@ -184,7 +175,7 @@ def _counted(state: State, rules: Rules, at: clock.Moment, seen: Observation, sh
     passed = unsent.compared(before, state.reading, reading, seen.sent)
     broken = unsent.is_broken(_unsent(state), passed)
     usage = tunnels.added(usage_between(before, reading), shares.given, reading.owners)
-    usage, passed = unsent.without_unsent(usage, before, passed, _payers(rules, state.reading, reading))
+    usage, passed = unsent.without_unsent(usage, before, passed, _payers(rules, state, reading, passed, shares.given))
     unread = unread_seconds(before, reading)
     late = unread is None or unread > ledger.BUCKET_SECONDS
     pending = ledger.book(state.pending, usage, at.time, estimated=late)
@@ -215,22 +206,21 @@ def _unsent(state: State) -> unsent.Entries:
     return state.baseline.unsent if state.baseline else {}
 
 
-def _payers(rules: Rules, last: Reading | None, reading: Reading) -> unsent.Payers:
-    """Those below a group, or everyone, who were no clients at the `last` reading, send into its queue while it is
-    throttled."""
-    if not reading.queued:
-        return unsent.Payers(reading.owners)
-    accounts = tally.accounts_of(reading)
-    shared = {subject: account for account, subject in accounts.items() if account not in reading.owners}
+def _payers(
+    rules: Rules, before: State, reading: Reading, passed: unsent.Entries, given: Collection[Account]
+) -> unsent.Payers:
+    """`given`: who has sent by a tunnel, whose packets have no queue of their own."""
+    groups = {account: each for account, each in tally.accounts_of(reading).items() if account not in reading.owners}
+    entries = [passed[account] for account in groups if account in passed]
+    if all(entry.dropped == entry.unsent for entry in entries):
+        return unsent.Payers(reading.owners, dict.fromkeys(groups, ()))
     chains = chain.chains(reading.owners.values(), rules.names, rules.groups)
-    below: dict[Account, list[ClientKey]] = {account: [] for account in shared.values()}
-    for client in reading.owners.values():
-        for subject in chains[Subject(SubjectKind.CLIENT, client)]:
-            if subject in shared:
-                below[shared[subject]].append(client)
-    known = last.owners if last else {}
-    queued = frozenset(client for account, client in known.items() if account >= FIRST_CLIENT_ACCOUNT)
-    return unsent.Payers(reading.owners, below, queued)
+    own: Mapping[Account, frozenset[Account]] = {}
+    if before.reading:
+        last, told = before.reading, before.outcome
+        demand = shaping.demand_of(last.everyone, told.shaped, last.clients, told.policies, shares=False)
+        own = {group: members.difference(given) for group, members in shaping.members(demand).items()}
+    return unsent.payers(reading.owners, groups, chains, own)
 
 
 def _held(state: State, counted: State, rules: Rules, at: clock.Moment, moved: Mapping[Subject, Budget]) -> State:

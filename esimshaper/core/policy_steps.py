@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from esimshaper.core.limits import Marks, Policy
-from esimshaper.core.model import Account
+from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, Account
 
 _BLANK = Policy()
 
@@ -32,8 +32,9 @@ def writes(
 
 def _stricter(old: Policy, new: Policy) -> Policy:
     """Of each limit the one that ends first, in the longer chain; `old` itself where that is as strict. Classes that
-    only `old` names are there until all is told.
+    only `old` names are there until all is told; those in a group that is the parent no more are not for this one.
     """
+    there = old.classes if new.parent in (ACCOUNT_UNATTRIBUTED, old.parent) else (*old.classes[:2], 0, 0)
     both = replace(
         new,
         parent=new.parent or old.parent,
@@ -41,7 +42,7 @@ def _stricter(old: Policy, new: Policy) -> Policy:
         throttle_at=_first(old.throttle_at, new.throttle_at),
         blocked=old.blocked or new.blocked,
         exempt=old.exempt and new.exempt,
-        classes=tuple(after or before for before, after in zip(old.classes, new.classes, strict=True)),
+        classes=tuple(after or before for before, after in zip(there, new.classes, strict=True)),
     )
     return old if _limits(both) == _limits(old) else both
 

@@ -6,7 +6,7 @@
               |- open            of each client, if the link has a rate, either way: equal shares of it
               |- throttled       of each client with a throttle rate
               `- group           (its rate) of each group with a throttle rate, and of everyone
-                  |- members     one of each client below it: equal shares of it
+                  |- members     one of each client below it, of those who came first: equal shares of it
                   `- throttled   everything else that is below it: the router, and who has just come
 
 A leaf has next to no rate of its own and borrows the rest from above, up to its ceiling, in turns with its siblings.
@@ -14,7 +14,8 @@ So shares are equal whoever comes and goes, and throttled clients can neither st
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from esimshaper.core.classes import DEFAULT, QDISC, Class, Classes, Leaf, Redirect, Side, Tree, Wire
 from esimshaper.core.limits import NO_CLASSES, Policy, Shaped
@@ -25,8 +26,10 @@ ROOT = QDISC | 1
 UNLIMITED = 32_000_000_000
 """bit/s of a link whose rate is not configured: below what a 32-bit number of bytes per second holds."""
 LEAST = 200
-"""bit/s that a class has by itself: about what HTB gives in any case, a frame a minute. It counts even when the link or
-the group is full, so it is little even for hundreds of leaves."""
+"""bit/s that a class has by itself, about what HTB gives in any case: a frame at once, if it sent none for a minute,
+also when the link or the group is full. The others then wait until that is made good."""
+_AHEAD_SECONDS, _FRAME = 2, 1514
+"""A group has as many members' classes as may do that at once without a longer silence after it."""
 
 _GROUP_IDS, _CLIENT_IDS = 0x10, 0x60
 """Where minor numbers of groups and everyone begin, two each, and those of clients, four each."""
@@ -120,11 +123,28 @@ def _uses(demand: Demand) -> Iterator[_Use]:
             yield _Use(account, 1, group + 1, group, rate)
         else:
             yield _Use(account, 1, _client_id(account, 1), ROOT, rate)
+    for account, place, group in _members(demand):
+        number = _client_id(account, 3 if group == demand.everyone else 2)
+        yield _Use(account, place, number, _group_id(group, demand.everyone), rates[group])
+
+
+def _members(demand: Demand) -> Iterator[tuple[Account, int, Account]]:
+    """Clients that have a class of their own in a group, its place in their policies, and the group. Who came first has
+    one; to make up addresses, or to come after hundreds, is to share that of who has none."""
+    room = {each.account: each.rate * _AHEAD_SECONDS // (8 * _FRAME) for each in demand.shaped}
     for account, above in demand.above.items():
-        for place, one in enumerate(above, 2):
-            if one in rates:
-                number = _client_id(account, 3 if one == demand.everyone else 2)
-                yield _Use(account, place, number, _group_id(one, demand.everyone), rates[one])
+        for place, group in enumerate(above, 2):
+            if room.get(group, 0) > 0:
+                room[group] -= 1
+                yield account, place, group
+
+
+def members(demand: Demand) -> Mapping[Account, frozenset[Account]]:
+    """By group, or everyone, which clients have a class of their own in it."""
+    found: dict[Account, set[Account]] = {}
+    for account, _, group in _members(demand):
+        found.setdefault(group, set()).add(account)
+    return {group: frozenset(accounts) for group, accounts in found.items()}
 
 
 def _client_id(account: Account, number: int) -> int:
@@ -146,6 +166,14 @@ def classes(demand: Demand, without: Iterable[int] = ()) -> Mapping[Account, tup
         if use.id not in left_out:
             found.setdefault(use.account, list(NO_CLASSES))[use.place] = use.id
     return {account: tuple(ids) for account, ids in found.items()}
+
+
+def named(policies: Mapping[Account, Policy], classes: Mapping[Account, tuple[int, ...]]) -> dict[Account, Policy]:
+    """Policies that name these classes."""
+    return {
+        account: replace(policy, classes=classes[account]) if account in classes else policy
+        for account, policy in policies.items()
+    }
 
 
 def wanted(link: Link, demand: Demand) -> Tree:
@@ -178,7 +206,12 @@ def _framed(rate: int, wire: Wire) -> int:
 
 
 def _leaf(class_id: int, parent: int, ceil: int, wire: Wire) -> Class:
+    return Class(class_id, parent, min(LEAST, ceil), ceil, _queue(ceil, wire))
+
+
+@lru_cache(64)
+def _queue(ceil: int, wire: Wire) -> Leaf:
     frames = min(max(ceil * _DELAY_MS // 8000, _LEAST_FRAMES * wire.frame), _MOST_BYTES) // wire.frame
     limit = frames * wire.frame + wire.frame // 2  # full packets leave half a frame over, so a ping always finds room
     largest = wire.frame * 3 // 2 if ceil < _SPLIT_BELOW else _NEVER_SPLIT
-    return Class(class_id, parent, min(LEAST, ceil), ceil, Leaf(limit, largest))
+    return Leaf(limit, largest)

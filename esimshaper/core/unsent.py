@@ -17,7 +17,7 @@ device that came back) is charged.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from esimshaper.core.limits import Subject
+from esimshaper.core.limits import Subject, SubjectKind
 from esimshaper.core.model import (
     NOTHING,
     UNATTRIBUTED,
@@ -115,20 +115,36 @@ def credited(
 class Payers:
     """Whose uploads a queue holds: the client whose account it is, or those below a group or everyone.
 
-    Who of them lost how much in a queue in common nobody knows: it is shared in proportion to what each sent. `queued`:
-    those who should have a queue of their own there, and so get what is left over only.
+    Who of them lost how much in a queue in common nobody knows: it is shared in proportion to what each sent. So first
+    come those who have no queue of their own there; what is left over is that of the others.
     """
 
     owners: Mapping[Account, ClientKey]
-    below: Mapping[Account, Sequence[ClientKey]] = field(default_factory=dict)
-    queued: Collection[ClientKey] = ()
+    below: Mapping[Account, Sequence[Sequence[ClientKey]]] = field(default_factory=dict)
 
     def of(self, account: Account) -> Sequence[Sequence[ClientKey]]:
-        """Who is to be asked first, and who then."""
-        if account not in self.below:
-            return ((self.owners.get(account, UNATTRIBUTED),),)
-        clients = self.below[account]
-        return [each for each in clients if each not in self.queued], [each for each in clients if each in self.queued]
+        if account in self.below:
+            return self.below[account]
+        return ((self.owners.get(account, UNATTRIBUTED),),)
+
+
+def payers(
+    owners: Mapping[Account, ClientKey],
+    groups: Mapping[Account, Subject],
+    chains: Mapping[Subject, Sequence[Subject]],
+    own: Mapping[Account, Collection[Account]],
+) -> Payers:
+    """`groups`: whose accounts they are, with that of everyone. `own`: by such an account, clients that have a queue of
+    their own in it."""
+    below: dict[Account, Sequence[Sequence[ClientKey]]] = {}
+    for group, subject in groups.items():
+        first: list[ClientKey] = []
+        then: list[ClientKey] = []
+        for account, client in owners.items():
+            if subject in chains[Subject(SubjectKind.CLIENT, client)]:
+                (then if account in own.get(group, ()) else first).append(client)
+        below[group] = first, then
+    return Payers(owners, below)
 
 
 def without_unsent(usage: Usage, baseline: Baseline | None, after: Entries, payers: Payers) -> tuple[Usage, Entries]:

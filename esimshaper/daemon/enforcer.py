@@ -15,7 +15,6 @@ from esimshaper.core.classes import Change, Side, Step
 from esimshaper.core.limits import Level, Policy, Subject, SubjectKind, Verdict
 from esimshaper.core.model import (
     ACCOUNT_UNATTRIBUTED,
-    FIRST_CLIENT_ACCOUNT,
     Account,
     Attachment,
     ClientKey,
@@ -38,11 +37,11 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     """What came of shaping. `left`: to go once nothing is given to it any more. `moved`: classes that go with it, to be
-    made elsewhere by the next tick. `done`: nothing is left for that."""
+    made elsewhere by the next tick. `looked`: what is there could be found out."""
 
     left: Sequence[Change] = ()
     moved: frozenset[int] = frozenset()
-    done: bool = True
+    looked: bool = True
 
 
 class Enforcer:
@@ -106,11 +105,11 @@ class Enforcer:
         attempt = _Attempt()
         if look_around or self._shaped != (link, demand):
             attempt = self._shape(demand, again=self._shaped == (link, demand), metered=bool(link))
-            self._shaped = (link, demand) if attempt.done else None
+            self._shaped = (link, demand) if attempt.looked and not attempt.moved else None
             self._classes = shaping.classes(demand, attempt.moved)
-        if link and self._shaped:  # else what was made earlier, by whomever, is there or gone with its interface
+        if link and attempt.looked:  # else what was made earlier, by whomever, is there or gone with its interface
             self._meter.give_classes_at(*(link if side in self._sides else 0 for side in (Side.UPLOAD, Side.DOWNLOAD)))
-        self._tell(named(outcome.policies, self._classes))
+        self._tell(shaping.named(outcome.policies, self._classes))
         self._tidy(attempt.left)
         if look_around and not self._refusal.is_intact():
             text = "somebody removed our table from nftables; programs of blocked clients are told again"
@@ -124,9 +123,8 @@ class Enforcer:
         return [name for name in outcome.idle_groups if reading.groups[name] not in parents]
 
     def _demand(self, outcome: Outcome, reading: Reading) -> shaping.Demand:
-        clients = (account for account in reading.owners if account >= FIRST_CLIENT_ACCOUNT)
         shares = bool(self._wan.download or self._wan.upload)
-        return shaping.demand_of(self._meter.everyone, outcome.shaped, clients, outcome.policies, shares=shares)
+        return shaping.demand_of(self._meter.everyone, outcome.shaped, reading.clients, outcome.policies, shares=shares)
 
     def _shape(self, demand: shaping.Demand, *, again: bool, metered: bool) -> _Attempt:
         """`again`: nothing else is wanted than before. `metered`: the meter has made the qdisc that arriving packets
@@ -134,7 +132,7 @@ class Enforcer:
         """
         found = self._shaper.observe()
         if found is None:
-            return _Attempt(done=False)
+            return _Attempt(looked=False)
         wanted = shaping.wanted(shaping.Link(self._wan.download, self._wan.upload, found.wire), demand)
         moved = class_steps.moved(found.tree, wanted)
         wanted = class_steps.without(wanted, moved)
@@ -148,7 +146,7 @@ class Enforcer:
             log.warning(text, where, extra=fields(Message.CLASSES_RESTORED, interface=where))
         self._shaping_problems = (*([found.problem] if found.problem and (changes or left) else []), *failed)
         self._sides = frozenset() if failed else {Side.DOWNLOAD, *([] if found.problem else [Side.UPLOAD])}
-        return _Attempt(left, moved, done=not moved)
+        return _Attempt(left, moved)
 
     def _tidy(self, changes: Sequence[Change]) -> None:
         if changes:
@@ -183,14 +181,6 @@ def made_anew(changes: Iterable[Change]) -> frozenset[int] | None:
     if any(change.step in (Step.ADD_QDISC, Step.REMOVE_QDISC) for change in uploads):
         return None
     return frozenset(each.item.id for each in uploads if each.item and each.step is not Step.CHANGE_CLASS)
-
-
-def named(policies: Mapping[Account, Policy], classes: Mapping[Account, tuple[int, ...]]) -> dict[Account, Policy]:
-    """Policies that name these classes."""
-    return {
-        account: replace(policy, classes=classes[account]) if account in classes else policy
-        for account, policy in policies.items()
-    }
 
 
 def _metered_link(attachments: Iterable[Attachment], wan: str) -> int:

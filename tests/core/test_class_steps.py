@@ -6,86 +6,14 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esimshaper.core.class_steps import both, diff, moved, without
-from esimshaper.core.classes import QDISC, Change, Class, Leaf, Redirect, Side, Step, Tree, Wire
+from esimshaper.core.class_steps import both, diff, moved
+from esimshaper.core.classes import Leaf, Redirect, Side, Step, Tree, Wire
 from esimshaper.core.limits import Shaped
 from esimshaper.core.model import Account
 from esimshaper.core.shaping import Demand, Link, classes, wanted
-from tests.core.classing import ALICE, BOB, EVERYONE, FAMILY, GUESTS, ids
+from tests.core.classing import ALICE, BOB, EVERYONE, FAMILY, GUESTS, Kernel, ids
 
 ETHERNET = Wire(1500, 14)
-
-
-class Kernel:
-    """What tc would do with each change, with its refusals; and what would become of packets meanwhile."""
-
-    def __init__(self, tree: Tree) -> None:
-        self.classes = {side: None if tree.side(side) is None else dict(tree.side(side) or {}) for side in Side}
-        self.device, self.redirect = tree.device, tree.redirect
-
-    def apply(self, change: Change) -> None:
-        getattr(self, change.step.name.lower())(change)
-        if change.step is not Step.REMOVE_REDIRECT and self.redirect is Redirect.THERE:
-            assert self.device, "arriving packets are sent to an IFB that is not there"
-
-    def of(self, change: Change) -> dict[int, Class]:
-        classes = self.classes[change.side]
-        assert classes is not None, "no qdisc"
-        return classes
-
-    def add_device(self, _: Change) -> None:
-        assert not self.device
-        assert self.redirect is Redirect.NONE, "a filter to the device that was here before is still there"
-        self.device = True
-
-    def remove_device(self, _: Change) -> None:
-        assert self.device
-        assert self.redirect is Redirect.NONE
-        assert self.classes[Side.DOWNLOAD] is None
-        self.device = False
-
-    def add_redirect(self, _: Change) -> None:
-        assert self.redirect is Redirect.NONE
-        assert self.device
-        self.redirect = Redirect.THERE
-
-    def remove_redirect(self, _: Change) -> None:
-        assert self.redirect is not Redirect.NONE
-        self.redirect = Redirect.NONE
-
-    def add_qdisc(self, change: Change) -> None:
-        assert self.classes[change.side] is None
-        assert change.side is Side.UPLOAD or self.device
-        self.classes[change.side] = {}
-
-    def remove_qdisc(self, change: Change) -> None:
-        self.of(change)
-        self.classes[change.side] = None
-
-    def add_class(self, change: Change) -> None:
-        classes, item = self.of(change), change.item
-        assert item
-        assert item.id not in classes
-        assert item.parent == QDISC or classes[item.parent].leaf is None
-        classes[item.id] = item
-
-    def change_class(self, change: Change) -> None:
-        classes, item = self.of(change), change.item
-        assert item
-        old = classes[item.id]
-        assert (old.parent, old.leaf is None) == (item.parent, item.leaf is None)
-        assert old != item
-        classes[item.id] = item
-
-    def remove_class(self, change: Change) -> None:
-        classes, item = self.of(change), change.item
-        assert item
-        assert all(each.parent != item.id for each in classes.values()), "it has children"
-        del classes[item.id]
-
-    @property
-    def tree(self) -> Tree:
-        return Tree(self.classes[Side.UPLOAD], self.classes[Side.DOWNLOAD], self.device, self.redirect)
 
 
 rates = st.integers(1_000, 10**8)
@@ -195,34 +123,3 @@ def test_who_changes_its_group_has_no_class_in_it_for_the_moment_in_which_that_i
     assert moved(there, wanted(Link(), after)) == {ids(ALICE)[2]}
     told = classes(after, {ids(ALICE)[2]})[ALICE]
     assert told == (0, 0, 0, ids(ALICE)[3]), "so she shares that of the group's others"
-
-
-@given(demands(), demands(), st.none() | rates)
-def test_packets_are_never_given_to_a_class_that_is_not_there(now: Demand, then: Demand, rate: int | None) -> None:
-    """As the enforcer goes about it, tick by tick, until nothing is left to do."""
-    link = Link(rate, rate)
-    kernel, told = Kernel(wanted(link, now)), classes(now)
-
-    def follow(changes: list[Change]) -> None:
-        for change in changes:
-            kernel.apply(change)
-            used = {number for ids_of in told.values() for number in ids_of if number}
-            assert all(there is None or used <= there.keys() for there in kernel.classes.values())
-
-    for _ in range(2):
-        wished = wanted(link, then)
-        elsewhere = moved(kernel.tree, wished)
-        wished = without(wished, elsewhere)
-        meanwhile = both(kernel.tree, wished)
-        if now.shaped or rate:  # else nothing was given to any class, and HTB itself is made last
-            follow([*diff(kernel.tree, meanwhile)])
-        else:
-            kernel = Kernel(meanwhile)
-        told = classes(then, elsewhere)
-        left = [*diff(meanwhile, wished)]
-        if then.shaped or rate:
-            follow(left)
-        else:
-            kernel = Kernel(wished)
-    assert kernel.tree == wanted(link, then)
-    assert told == classes(then)

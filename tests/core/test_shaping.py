@@ -8,7 +8,18 @@ import pytest
 from esimshaper.core.classes import DEFAULT, QDISC, Leaf, Redirect, Side, Tree, Wire
 from esimshaper.core.limits import Policy, Shaped
 from esimshaper.core.model import Account
-from esimshaper.core.shaping import LEAST, MAX_ACCOUNT, ROOT, UNLIMITED, Demand, Link, classes, demand_of, wanted
+from esimshaper.core.shaping import (
+    LEAST,
+    MAX_ACCOUNT,
+    ROOT,
+    UNLIMITED,
+    Demand,
+    Link,
+    classes,
+    demand_of,
+    members,
+    wanted,
+)
 from esimshaper.edge import layouts
 from tests.core.classing import ALICE, BOB, EVERYONE, FAMILY, GUESTS, TV, ids
 
@@ -75,8 +86,8 @@ def test_members_share_what_their_group_gets_and_what_everyone_gets() -> None:
     demand = Demand(EVERYONE, shaped, above={ALICE: (FAMILY, EVERYONE), BOB: (FAMILY, EVERYONE), TV: (EVERYONE,)})
     there = wanted(Link(20_000_000, 20_000_000), demand).upload or {}
     told = classes(demand)
-    for group, members in ((FAMILY, {ALICE: 2, BOB: 2}), (EVERYONE, {ALICE: 3, BOB: 3, TV: 2})):
-        leaves = [there[told[account][place]] for account, place in members.items()]
+    for group, its_members in ((FAMILY, {ALICE: 2, BOB: 2}), (EVERYONE, {ALICE: 3, BOB: 3, TV: 2})):
+        leaves = [there[told[account][place]] for account, place in its_members.items()]
         leaves.append(there[told[group][1]])
         parent = there[leaves[0].parent]
         assert len({each.id for each in leaves}) == len(leaves)
@@ -98,6 +109,17 @@ def test_clients_have_classes_in_what_is_throttled_above_them_only() -> None:
     demand = Demand(EVERYONE, (Shaped(EVERYONE, 64_000),), above=above(EVERYONE))
     assert classes(demand)[ALICE] == (0, 0, 0, ids(ALICE)[3])
     assert BOB not in classes(demand)
+
+
+def test_a_slow_group_has_classes_for_those_members_only_who_came_first() -> None:
+    """Each may send a frame at once: 2 s of 64 kbit/s are 10 of them."""
+    clients = [Account(number) for number in range(2, 19)]
+    above = dict.fromkeys(clients, (FAMILY, EVERYONE))
+    demand = Demand(EVERYONE, (Shaped(FAMILY, 64_000), Shaped(EVERYONE, 1_000_000)), above=above)
+    assert members(demand) == {FAMILY: frozenset(clients[:10]), EVERYONE: frozenset(clients)}
+    told = classes(demand)
+    assert [bool(told[client][2]) for client in clients] == [True] * 10 + [False] * 7
+    assert all(told[client][3] for client in clients)
 
 
 def test_class_ids_are_all_different_and_fit() -> None:

@@ -21,7 +21,7 @@ from esimshaper.core.unsent import (
 )
 from tests.core.holding import ALICE, BOB, FAMILY, OWNERS, TV, A, B, client, group
 
-OWN = Payers(OWNERS, {FAMILY: [ALICE, BOB]})
+OWN = Payers(OWNERS, {FAMILY: [[ALICE, BOB]]})
 
 
 def reading(queued: int, account: Account = A, epoch: int = 7) -> Reading:
@@ -144,7 +144,7 @@ def test_a_queue_in_common_is_shared_by_what_each_sent():
 
 def test_a_queue_in_common_is_first_that_of_who_has_none_of_its_own():
     usage = {ALICE: Counters(0, 3000), BOB: Counters(0, 1000)}
-    payers = Payers(OWNERS, {FAMILY: [ALICE, BOB]}, queued={ALICE})
+    payers = Payers(OWNERS, {FAMILY: [[BOB], [ALICE]]})
     for dropped, left in ((600, {ALICE: 3000, BOB: 400}), (1600, {ALICE: 2400, BOB: 0})):
         entry = Unsent(sent(0), dropped, 0, dropped=dropped)
         shared, noted = without_unsent(usage, None, {FAMILY: entry}, payers)
@@ -320,7 +320,7 @@ def test_shares_are_whole_bytes_that_add_up(dropped, sizes, chance: random.Rando
     clients = [ALICE, BOB, TV]
     chance.shuffle(clients)
     usage = {each: Counters(0, size) for each, size in zip(clients, sizes, strict=True)}
-    shared, noted = without_unsent(usage, None, {B: Unsent(sent(0), 0, 0, dropped)}, Payers(OWNERS, {B: clients}))
+    shared, noted = without_unsent(usage, None, {B: Unsent(sent(0), 0, 0, dropped)}, Payers(OWNERS, {B: [clients]}))
     assert sum(each.up_bytes for each in shared.values()) == max(0, sum(sizes) - dropped)
     assert noted[B].unsent == min(dropped, sum(sizes))
     assert all(0 <= shared[each].up_bytes <= usage[each].up_bytes for each in clients)
