@@ -189,14 +189,15 @@ def cut(lab: Lab, case: Case, numbers: Sequence[int]) -> Cut:
     servers = [(lab.servers6 if case.ipv6 else lab.servers4)[number] for number in numbers]
     for client in clients:
         ends.watch(client, deaf=case is DEAF)
-    before = lab.carrier.settle()
-    start = threading.Barrier(len(clients))
-    works: list[Future[None]] = []
-    for index, (client, server, move) in enumerate(zip(clients, servers, case.moves, strict=True)):
-        works.append(client.start(work, index, start, move, server))
-    lost = lost_before_the_cut(lab, before, works)
-    bill = lab.carrier.settle(0.5) - before
-    resets = ends.resets(lab.internet, servers)
+    with ends.Resets(lab.router, lab.wan_interface) as leaving:
+        before = lab.carrier.settle()
+        start = threading.Barrier(len(clients))
+        works: list[Future[None]] = []
+        for index, (client, server, move) in enumerate(zip(clients, servers, case.moves, strict=True)):
+            works.append(client.start(work, index, start, move, server))
+        lost = lost_before_the_cut(lab, before, works)
+        bill = lab.carrier.settle(0.5) - before
+        resets = leaving.of(servers)
     arrived = ends.arrived(clients)
     billed = bill.of(*servers)
     left = billed.up_bytes + bill.lost.up_bytes  # what the carrier's queue drops has left the router
