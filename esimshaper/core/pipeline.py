@@ -210,6 +210,8 @@ def _payers(
     rules: Rules, before: State, reading: Reading, passed: unsent.Entries, given: Collection[Account]
 ) -> unsent.Payers:
     """`given`: who has sent by a tunnel, whose packets have no queue of their own."""
+    if not reading.queued:
+        return unsent.Payers(reading.owners)
     groups = {account: each for account, each in tally.accounts_of(reading).items() if account not in reading.owners}
     entries = [passed[account] for account in groups if account in passed]
     if all(entry.dropped == entry.unsent for entry in entries):
@@ -220,7 +222,7 @@ def _payers(
         last, told = before.reading, before.outcome
         demand = shaping.demand_of(last.everyone, told.shaped, last.clients, told.policies, shares=False)
         own = {group: members.difference(given) for group, members in shaping.members(demand).items()}
-    return unsent.payers(reading.owners, groups, chains, own)
+    return unsent.payers_of(reading.owners, groups, chains, own)
 
 
 def _held(state: State, counted: State, rules: Rules, at: clock.Moment, moved: Mapping[Subject, Budget]) -> State:

@@ -187,13 +187,16 @@ def wanted(link: Link, demand: Demand) -> Tree:
 
 def _tree(rate: int | None, wire: Wire, demand: Demand) -> Classes:
     most = _framed(rate, wire) if rate else UNLIMITED
+
+    def ceil(rate: int | None) -> int:
+        return min(_framed(rate, wire), most) if rate else most
+
     found = [Class(ROOT, QDISC, most, most), _leaf(DEFAULT, ROOT, most, wire)]
     for each in demand.shaped:
         if demand.is_group(each.account):
-            ceil = min(_framed(each.rate, wire), most)
-            found.append(Class(_group_id(each.account, demand.everyone), ROOT, min(LEAST, ceil), ceil))
-    ceils = ((use, min(_framed(use.rate, wire), most) if use.rate else most) for use in _uses(demand))
-    found += [_leaf(use.id, use.parent, ceil, wire) for use, ceil in ceils]
+            rate_of_all = ceil(each.rate)
+            found.append(Class(_group_id(each.account, demand.everyone), ROOT, min(LEAST, rate_of_all), rate_of_all))
+    found += [_leaf(use.id, use.parent, ceil(use.rate), wire) for use in _uses(demand)]
     return {each.id: each for each in found}
 
 

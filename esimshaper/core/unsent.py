@@ -128,7 +128,7 @@ class Payers:
         return ((self.owners.get(account, UNATTRIBUTED),),)
 
 
-def payers(
+def payers_of(
     owners: Mapping[Account, ClientKey],
     groups: Mapping[Account, Subject],
     chains: Mapping[Subject, Sequence[Subject]],
