@@ -52,6 +52,12 @@ def aim(what: str, figure: float, unit: str, at_most: float, detail: str = "") -
     return Row(what, figure, unit, f"<= {number(at_most)}", verdict, detail)
 
 
+def between(what: str, figure: float, unit: str, low: int, high: int, detail: str = "") -> Row:
+    """A figure that ought to be within both, rounded, on any machine of today."""
+    verdict = Verdict.PASS if low <= round(figure) <= high else Verdict.MISS
+    return Row(what, figure, unit, f"{low} to {high}", verdict, detail)
+
+
 def spread(figures: Sequence[float]) -> str:
     """The middle half of repeated measurements, as a detail."""
     low, _, high = quantiles(figures, n=4) if len(figures) > 1 else (figures[0],) * 3

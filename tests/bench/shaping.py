@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from esimshaper.lab import Host, Lab, Shape, WanKind, servers
 from tests.bench.daemon_lab import introduce, mac, running
 from tests.bench.place import Place
-from tests.bench.rows import Row, Verdict, aim, number
+from tests.bench.rows import Row, aim, between, number
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -106,18 +106,16 @@ class Trial:
             found = [self.rate(client, way) for client in range(len(SLOW))]
             shares = [rate.result() * 100 / slow.rate for slow, rate in zip(SLOW, found, strict=True)]
         for slow, share in zip(SLOW, shares, strict=True):
-            verdict = Verdict.PASS if 95 <= round(share) <= 100 else Verdict.MISS
-            detail = f"IP bytes: {share:.2f} %"
-            yield Row(f"throttled to {slow.name}, {way}: gets", share, "% of it", "95 to 100", verdict, detail)
+            what, detail = f"throttled to {slow.name}, {way}: gets", f"IP bytes: {share:.2f} %"
+            yield between(what, share, "% of it", 95, 100, detail)
 
     def members(self, way: str) -> Row:
         """One connection beside many of another device in the same group."""
         with self.load(GREEDY, way, connections=MANY), self.load(MODEST, way):
             rate = self.rate(MODEST, way).result()
         share = rate * 200 / GROUP.rate
-        verdict = Verdict.PASS if 95 <= round(share) <= 105 else Verdict.MISS
         what = f"1 connection beside {MANY} of another in a group throttled to {GROUP.name}, {way}: gets"
-        return Row(what, share, "% of half", "95 to 105", verdict, f"IP bytes: {share:.2f} %")
+        return between(what, share, "% of half", 95, 105, f"IP bytes: {share:.2f} %")
 
     def rate(self, client: int, way: str) -> "Future[float]":
         host = self.lab.clients[client]

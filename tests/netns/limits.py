@@ -4,6 +4,7 @@
 import contextlib
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ LINK = Shape(delay_ms=20, down_bits=20_000_000, up_bits=20_000_000)
 IN_FLIGHT = 400_000  # 20 Mbit/s, 40 ms and what waits at the carrier
 
 
-def quotas(*rows: str) -> str:
-    return CLIENTS + "quotas:\n" + "".join(f"  - {{{row}}}\n" for row in rows)
+def quotas(*rows: str, clients: str = CLIENTS) -> str:
+    return clients + "quotas:\n" + "".join(f"  - {{{row}}}\n" for row in rows)
 
 
 # --- what the daemon says
@@ -89,6 +90,13 @@ def flood(client: Host, server: str) -> Iterator[None]:
 def change_mac(client: Host, mac: str) -> None:
     client.ip("link set eth0 down", f"link set eth0 address {mac}", "link set eth0 up")
     client.ip("route add default via 192.168.77.1")
+
+
+def timed(move: Callable[..., object], server: str, size: int) -> float:
+    """Seconds that it took."""
+    began = time.monotonic()
+    move(server, size)
+    return time.monotonic() - began
 
 
 # --- what happens to the router

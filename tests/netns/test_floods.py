@@ -8,12 +8,9 @@ import pytest
 
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
+from tests.netns.limits import quotas
 from tests.netns.router import Measure, Router
 
-CLIENTS = """clients:
-  - {name: alice, mac: "02:00:00:00:00:10", group: family}
-  - {name: bob, mac: "02:00:00:00:00:11", group: family}
-"""
 OFFERED = 5 * 1_000_000 // 8
 """Bytes per second."""
 SLOW = "name: slow, for: each-client, limit: 10KB, period: month, then: {throttle: 1mbit}"
@@ -25,10 +22,6 @@ SECONDS = 4
 def lab() -> Iterator[Lab]:
     with Lab(WanKind.TUN) as built:
         yield built
-
-
-def quotas(*rows: str) -> str:
-    return CLIENTS + "quotas:\n" + "".join(f"  - {{{row}}}\n" for row in rows)
 
 
 def started(router: Router) -> Router:

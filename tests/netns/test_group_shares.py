@@ -7,17 +7,15 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from esimshaper.lab import Lab, WanKind, traffic
-from esimshaper.lab.namespaces import Host, wait_until
+from esimshaper.lab.namespaces import wait_until
 from tests.core.classing import ALICE, EVERYONE, ids
-from tests.netns.limits import keep_busy, row_of, state_of
+from tests.netns.limits import CLIENTS, keep_busy, quotas, row_of, state_of, timed
 from tests.netns.router import Router
 from tests.netns.test_reload import post, write
 from tests.netns.test_reload_traffic import pings
 
-CLIENTS = """clients:
-  - {name: alice, mac: "02:00:00:00:00:10", group: family}
-  - {name: bob, mac: "02:00:00:00:00:11", group: family}
-"""
+FAMILY = CLIENTS.replace(':11"}', ':11", group: family}')
+"""Both are in one group."""
 GROUPS = ("family", "guests")
 RATE = 2_000_000 // 8
 """Bytes per second."""
@@ -30,43 +28,28 @@ def lab() -> Iterator[Lab]:
         yield built
 
 
-def started(router: Router, *rows: str) -> Router:
-    with router.config.open("a") as config:
-        config.write(CLIENTS + quotas(*rows))
+def started(router: Router) -> Router:
     router.start()
     wait_until("the verdict", lambda: state_of(router, "alice") == state_of(router, "bob") == "throttled", timeout=5)
     return router
-
-
-def quotas(*rows: str) -> str:
-    return "quotas:\n" + "".join(f"  - {{{row}}}\n" for row in rows)
 
 
 def throttled(subject: str) -> str:
     return f"name: slow, for: {subject}, limit: 1KB, used: 2KB, period: month, then: {{throttle: 2mbit}}"
 
 
-def seconds(client: Host, move: Callable[..., object], server: str) -> float:
-    def timed() -> float:
-        began = time.monotonic()
-        move(server, SIZE)
-        return time.monotonic() - began
-
-    return client.call(timed)
-
-
 @pytest.mark.parametrize("subject", ["everyone", "group/family"])
 def test_many_connections_of_one_member_take_nothing_from_another(
     make_router: Callable[..., Router], lab: Lab, subject: str
 ) -> None:
-    router = started(make_router(lab), throttled(subject))
+    router = started(make_router(lab, quotas(throttled(subject), clients=FAMILY)))
     alice, bob = lab.clients
     for move in (traffic.tcp_down, traffic.tcp_up):
         ended: list[bool] = []
         many = [alice.start(keep_busy, move, lab.servers4[0], ended, 50_000) for _ in range(8)]
         router.await_tick()
         bill, began = lab.carrier.bill(), time.monotonic()
-        took = seconds(bob, move, lab.servers4[1])
+        took = bob.call(timed, move, lab.servers4[1], SIZE)
         moved, lasted = lab.carrier.bill() - bill, time.monotonic() - began
         ended.append(True)
         assert took < 1.4 * SIZE / (RATE / 2), "a ninth of the rate would take more than four times as long"
@@ -82,7 +65,7 @@ def test_a_flood_in_a_group_is_charged_to_whose_it_is(
 ) -> None:
     """What the group's queues drop counts against no limit, neither its own nor that of who sent it."""
     daily = "name: daily, for: each-client, limit: 1GB, period: month, then: block"
-    router = started(make_router(lab), throttled(subject), daily)
+    router = started(make_router(lab, quotas(throttled(subject), daily, clients=FAMILY)))
     subjects = {"client/alice": "daily", "client/bob": "daily", subject: "slow"}
 
     def used() -> list[int]:
@@ -104,10 +87,7 @@ def test_a_flood_in_a_group_is_charged_to_whose_it_is(
 def test_who_has_just_come_is_in_the_queue_of_the_others_and_charged_what_was_billed(
     make_router: Callable[..., Router], lab: Lab
 ) -> None:
-    router = make_router(lab)
-    with router.config.open("a") as config:
-        config.write(quotas(throttled("everyone")))
-    router.start()
+    router = make_router(lab, quotas(throttled("everyone"), clients="")).start()
     before = router.measure()
     running = lab.clients[0].start(flood, lab.servers4[0])
     router.await_tick()
@@ -132,7 +112,7 @@ def test_who_changes_its_group_again_and_again_gets_no_more_than_either(
         )
         alice = f'{{name: alice, mac: "02:00:00:00:00:10", group: {group}}}'
         rows = (throttled(f"group/{each}").replace("slow", each) for each in GROUPS)
-        return f"{plain}clients: [{alice}, {', '.join(others)}]\n{quotas(*rows)}"
+        return plain + quotas(*rows, clients=f"clients: [{alice}, {', '.join(others)}]\n")
 
     router.config.write_text(text("family"))
     router.start()
