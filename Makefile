@@ -58,7 +58,7 @@ soak: root packages-test
 	SOAK_STEP=1 $(PYTHON) -m pytest tests/netns/test_soak.py $(ARGS)
 
 bench: root packages-demo
-	$(PYTHON) -m tests.bench $(ARGS)
+	$(PYTHON) -m bench $(ARGS)
 
 test-kernel: root packages-kernel linters
 	@.venv/bin/pip --quiet --disable-pip-version-check install $(VIRTME)
@@ -142,8 +142,8 @@ install: $(if $(DESTDIR),,root packages-run)
 	install -D -m 644 -t '$(share)/doc/esimshaper' README.md CHANGELOG.md LICENSE etc/esimshaper.yaml
 	test -e '$(config)/esimshaper.yaml' || install -m 644 etc/esimshaper.yaml '$(config)'
 	cd '$(share)' && install -d $(dir $(pages))
-	$(PYTHON) -B -m esimshaper.manual 5 >'$(share)/$(word 1,$(pages))'
-	$(PYTHON) -B -m esimshaper.manual 8 >'$(share)/$(word 2,$(pages))'
+	$(PYTHON) -B -m esimshaper.cli.manual 5 >'$(share)/$(word 1,$(pages))'
+	$(PYTHON) -B -m esimshaper.cli.manual 8 >'$(share)/$(word 2,$(pages))'
 	$(PYTHON) -B -m esimshaper completion bash >'$(share)/$(word 3,$(pages))'
 	$(PYTHON) -B -m esimshaper completion zsh >'$(share)/$(word 4,$(pages))'
 	chmod -R a+rX '$(program)' # whatever the umask is

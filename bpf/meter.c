@@ -7,7 +7,7 @@
  *   tunnel_*      the same two inside a VPN of the router, whose packets on the WAN are the router's (tunnel.h)
  *
  * Every hook returns TC_ACT_UNSPEC, so that filters after ours still run, or TC_ACT_SHOT for what a limit blocks.
- * Compiled by bcc in esimshaper/edge/compiler.py, which defines MARK_MASK, MARK_SHIFT, ACCOUNTS, FLOWS and PIN (a folder
+ * Compiled by bcc in esimshaper/edge/bpf/compiler.py, which defines MARK_MASK, MARK_SHIFT, ACCOUNTS, FLOWS and PIN (a folder
  * in bpffs, as a string literal).
  */
 #include "parse.h"

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "esimshaper.h"
+#include "contract.h"
 
 #define IP_PROTOCOL_ICMP 1
 #define IP_PROTOCOL_TCP 6

@@ -2,7 +2,7 @@
 /* Clients in a tunnel of the router: counted and limited where their packets go in and come out.
  *
  * Each packet claims what it should come to on the WAN, and is held against limits with that. What the tunnel drops has
- * claimed too much, what it says for itself nothing: user space puts both right (core/tunnels.py). Included by meter.c.
+ * claimed too much, what it says for itself nothing: user space puts both right (core/meter/tunnels.py). Included by meter.c.
  */
 #pragma once
 

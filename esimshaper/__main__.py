@@ -3,6 +3,6 @@
 
 import sys
 
-from esimshaper.cli import main
+from esimshaper.cli.main import main
 
 sys.exit(main())

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`esimshaper doctor`: probes the box, has the facts judged, and puts the findings into words for people and machines.
 
-Glue between esimshaper.edge.probe and esimshaper.core.diagnosis. Looking changes nothing on the box; the self-test,
+Glue between esimshaper.edge.probe.box and esimshaper.core.diagnosis. Looking changes nothing on the box; the self-test,
 which is only run when asked for, stays in namespaces of its own and sends nothing to the WAN.
 
 `--json` is one object; the version goes up when a name vanishes or changes its meaning, and new names may come:
@@ -20,12 +20,28 @@ from pathlib import Path
 from typing import Any
 
 from esimshaper import __version__
-from esimshaper.core import diagnosis, diagnosis_limits, diagnosis_network, diagnosis_selftest, diagnosis_service
-from esimshaper.core.facts import Finding, Level, Running, Wanted
-from esimshaper.core.limits import ActionKind
-from esimshaper.core.model import Unusable
-from esimshaper.core.settings import fits, with_uplink
-from esimshaper.edge import control_client, places, probe
+from esimshaper.core.diagnosis import (
+    box as diagnosis,
+)
+from esimshaper.core.diagnosis import (
+    limits as diagnosis_limits,
+)
+from esimshaper.core.diagnosis import (
+    network as diagnosis_network,
+)
+from esimshaper.core.diagnosis import (
+    selftest as diagnosis_selftest,
+)
+from esimshaper.core.diagnosis import (
+    service as diagnosis_service,
+)
+from esimshaper.core.model.box import Finding, Level, Running, Wanted
+from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.limits import ActionKind
+from esimshaper.core.settings.tree import fits, with_uplink
+from esimshaper.edge import control_client
+from esimshaper.edge.host import paths
+from esimshaper.edge.probe import box as probe
 
 VERSION = 1
 """Of the document that `doctor --json` prints."""
@@ -47,7 +63,7 @@ def examine(config: Path | None = None, *, state: Path | None = None) -> list[Fi
     """
     wanted, findings = _wanted(config or CONFIG, asked=config is not None)
     control = control_client.default_socket()
-    facts = probe.gather(wanted, state or places.state_directory(), control, _running(control), __version__)
+    facts = probe.gather(wanted, state or paths.state_directory(), control, _running(control), __version__)
     findings += [finding for stage in STAGES for finding in stage.diagnose(facts)]
     return [*findings, *diagnosis.unknown(facts)]
 

@@ -11,8 +11,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from esimshaper.core import chain, pipeline, report, report_quotas, report_subjects, tally
-from esimshaper.core.limits import (
+from esimshaper.core import pipeline
+from esimshaper.core.limits import hierarchy, tally
+from esimshaper.core.limits.period import window
+from esimshaper.core.limits.states import verdicts
+from esimshaper.core.model.counts import Budget, Counters, Event, Reason
+from esimshaper.core.model.flows import Flow
+from esimshaper.core.model.history import HistoryRow, Resolution
+from esimshaper.core.model.identity import Account, ClientKey, Identity
+from esimshaper.core.model.limits import (
     EVERYONE,
     Action,
     ActionKind,
@@ -27,27 +34,13 @@ from esimshaper.core.limits import (
     SubjectKind,
     Tally,
 )
-from esimshaper.core.model import (
-    Account,
-    Attachment,
-    Budget,
-    ClientKey,
-    Counters,
-    Event,
-    Flow,
-    HistoryRow,
-    Hook,
-    Identity,
-    Reading,
-    Reason,
-    Resolution,
-    Table,
-)
-from esimshaper.core.period import window
-from esimshaper.core.report_words import Facts
-from esimshaper.core.state import Baseline, State
-from esimshaper.core.verdict import verdicts
-from esimshaper.edge import control
+from esimshaper.core.model.reading import Attachment, Hook, Reading, Table
+from esimshaper.core.model.state import Baseline, State
+from esimshaper.core.report import documents
+from esimshaper.core.report import quotas as report_quotas
+from esimshaper.core.report import subjects as report_subjects
+from esimshaper.core.report.frame import Facts
+from esimshaper.edge.http import control
 
 TOKYO = timezone(timedelta(hours=9))
 NOW = datetime(2026, 11, 23, 18, 30, tzinfo=TOKYO)
@@ -146,8 +139,8 @@ def state(
     turn = tally.Turn(NOW.timestamp(), WINDOWS, {EVERYONE: Budget(moved)}, (ALICE, PIXEL, BARE))
     tallies = tally.tallied(standing.tallies, quotas, turn)
     named = (each.subject.id for each in standing.overrides if each.subject.kind is SubjectKind.CLIENT)
-    chains = chain.chains({*totals, *named}, RULES.names, RULES.groups, (quota.subject for quota in quotas))
-    by_hand = chain.by_hand(chains, standing.overrides)
+    chains = hierarchy.chains({*totals, *named}, RULES.names, RULES.groups, (quota.subject for quota in quotas))
+    by_hand = hierarchy.by_hand(chains, standing.overrides)
     return State(
         baseline=Baseline(
             7,
@@ -243,12 +236,12 @@ class Router:
     def status(self, params):
         control.only(params)
         current = self.now()
-        return report.status_document(current, facts(), usage_today(current), usage_today(current))
+        return documents.status_document(current, facts(), usage_today(current), usage_today(current))
 
     def clients(self, params):
         control.only(params)
         current = self.now()
-        return report.clients_document(current, NOW, usage_today(current), usage_today(current))
+        return documents.clients_document(current, NOW, usage_today(current), usage_today(current))
 
     def quotas(self, params):
         control.only(params)
@@ -301,13 +294,13 @@ def routes(more_clients: int = 0) -> control.Routes:
         keys = chosen(params)
         found = [flow for flow in flows(seconds) if keys is None or flow.client in keys]
         found.sort(key=lambda flow: flow.idle if recent else -flow.counters.total_bytes)
-        return report.flows_document(current, NOW, found[:limit], count=len(found))
+        return documents.flows_document(current, NOW, found[:limit], count=len(found))
 
     def history_list(params):
         control.only(params, "by", "limit", "client")
         by = Resolution(control.choice(params, "by", "day", [each.value for each in Resolution]))
         keys = chosen(params)
-        return report.history_document(
+        return documents.history_document(
             NOW,
             by,
             history(by, keys[0] if keys else None),

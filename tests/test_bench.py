@@ -10,7 +10,7 @@ from tests.tools import ROOT
 def test_what_reads_the_maps_beside_the_program_understands_them() -> None:
     sections = [part for name in ("cost", "reading", "flash") for part in ("--only", name)]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench", "--quick", *sections],
+        [sys.executable, "-m", "bench", "--quick", *sections],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

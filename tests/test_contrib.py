@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 
-from esimshaper.core import report_metrics
+from esimshaper.core.report import metrics as report_metrics
 from tests import synthetic_router, tools
 
 FOLDER = tools.ROOT / "contrib" / "prometheus"

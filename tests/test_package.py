@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import esimshaper
-from esimshaper.core.facts import LIBRARIES
+from esimshaper.core.model.packages import LIBRARIES
 from tests import tools
 from tests.test_wheel import files
 

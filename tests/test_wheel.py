@@ -10,7 +10,7 @@ import pytest
 
 from tests import tools
 
-PRINT_SOURCES = "from esimshaper.edge.compiler import source_folder; print(source_folder())"
+PRINT_SOURCES = "from esimshaper.edge.bpf.compiler import source_folder; print(source_folder())"
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,16 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 
-from esimshaper.core import chain, clock, ledger, notices, policy, rates, shaping, tally, tunnels, unsent
-from esimshaper.core.limits import (
+from esimshaper.core.limits import hierarchy, notices, policy, tally
+from esimshaper.core.limits.period import window
+from esimshaper.core.limits.states import verdicts
+from esimshaper.core.meter import clock, ledger, queue_drops, rates, tunnels
+from esimshaper.core.meter.identities import identities
+from esimshaper.core.meter.usage import baseline_after, budgets_between, losers, unread_seconds, usage_between
+from esimshaper.core.model.counts import Budget
+from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.identity import Account, ClientKey, Identity
+from esimshaper.core.model.limits import (
     STRANGER,
     Manual,
     NoticeKind,
@@ -30,12 +38,9 @@ from esimshaper.core.limits import (
     Tally,
     Window,
 )
-from esimshaper.core.model import Account, Budget, ClientKey, Identity, Observation, Reading, Unusable
-from esimshaper.core.naming import identities
-from esimshaper.core.period import window
-from esimshaper.core.state import Baseline, Booking, Outcome, State, comparable
-from esimshaper.core.usage import baseline_after, budgets_between, losers, unread_seconds, usage_between
-from esimshaper.core.verdict import verdicts
+from esimshaper.core.model.reading import Observation, Reading
+from esimshaper.core.model.state import Baseline, Booking, Outcome, State, comparable
+from esimshaper.core.shaping import tree
 
 SAVE_SECONDS = 60
 SAVE_BYTES = 5_000_000
@@ -99,7 +104,7 @@ def inherited(state: State, rules: Rules, now: float, seen: Observation, told: p
     reading, accounts = seen.reading, tally.accounts_of(seen.reading)
     at = clock.moment(None, reading.boottime, now, trusted=seen.clock_trusted)
     windows = _windows(rules, at)
-    chains = chain.chains(reading.owners.values(), rules.names, rules.groups, accounts.values())
+    chains = hierarchy.chains(reading.owners.values(), rules.names, rules.groups, accounts.values())
     place = policy.Place(accounts, reading.free, {}, chains, {}, {})
     standing = policy.inherited(place, rules.quotas, windows, told)
     if standing == Standing():
@@ -172,10 +177,12 @@ def final(state: State, rules: Rules, *, clean: bool = False) -> Booking | None:
 def _counted(state: State, rules: Rules, at: clock.Moment, seen: Observation, shares: tunnels.Shares) -> State:
     """What was billed is booked; how everybody stands is still that of the last tick."""
     reading, before = seen.reading, state.baseline
-    passed = unsent.compared(before, state.reading, reading, seen.sent)
-    broken = unsent.is_broken(_unsent(state), passed)
+    passed = queue_drops.compared(before, state.reading, reading, seen.sent)
+    broken = queue_drops.is_broken(_unsent(state), passed)
     usage = tunnels.added(usage_between(before, reading), shares.given, reading.owners)
-    usage, passed = unsent.without_unsent(usage, before, passed, _payers(rules, state, reading, passed, shares.given))
+    usage, passed = queue_drops.without_unsent(
+        usage, before, passed, _payers(rules, state, reading, passed, shares.given)
+    )
     unread = unread_seconds(before, reading)
     late = unread is None or unread > ledger.BUCKET_SECONDS
     pending = ledger.book(state.pending, usage, at.time, estimated=late)
@@ -202,27 +209,27 @@ def _counted(state: State, rules: Rules, at: clock.Moment, seen: Observation, sh
     )
 
 
-def _unsent(state: State) -> unsent.Entries:
+def _unsent(state: State) -> queue_drops.Entries:
     return state.baseline.unsent if state.baseline else {}
 
 
 def _payers(
-    rules: Rules, before: State, reading: Reading, passed: unsent.Entries, given: Collection[Account]
-) -> unsent.Payers:
+    rules: Rules, before: State, reading: Reading, passed: queue_drops.Entries, given: Collection[Account]
+) -> queue_drops.Payers:
     """`given`: who has sent by a tunnel, whose packets have no queue of their own."""
     if not reading.queued:
-        return unsent.Payers(reading.owners)
+        return queue_drops.Payers(reading.owners)
     groups = {account: each for account, each in tally.accounts_of(reading).items() if account not in reading.owners}
     entries = [passed[account] for account in groups if account in passed]
     if all(entry.dropped == entry.unsent for entry in entries):
-        return unsent.Payers(reading.owners, dict.fromkeys(groups, ()))
-    chains = chain.chains(reading.owners.values(), rules.names, rules.groups)
+        return queue_drops.Payers(reading.owners, dict.fromkeys(groups, ()))
+    chains = hierarchy.chains(reading.owners.values(), rules.names, rules.groups)
     own: Mapping[Account, frozenset[Account]] = {}
     if before.reading:
         last, told = before.reading, before.outcome
-        demand = shaping.demand_of(last.everyone, told.shaped, last.clients, told.policies, shares=False)
-        own = {group: members.difference(given) for group, members in shaping.members(demand).items()}
-    return unsent.payers_of(reading.owners, groups, chains, own)
+        demand = tree.demand_of(last.everyone, told.shaped, last.clients, told.policies, shares=False)
+        own = {group: members.difference(given) for group, members in tree.members(demand).items()}
+    return queue_drops.payers_of(reading.owners, groups, chains, own)
 
 
 def _held(state: State, counted: State, rules: Rules, at: clock.Moment, moved: Mapping[Subject, Budget]) -> State:
@@ -262,12 +269,12 @@ def _moved(
     reading = _read_by(following)
     accounts = tally.accounts_of(reading)
     counted, shared = (tally.moved_by_subject(each, accounts) for each in (budgets, corrections))
-    dropped = unsent.dropped_between(_unsent(state), _unsent(following))
+    dropped = queue_drops.dropped_between(_unsent(state), _unsent(following))
     if not dropped and not shared:
         return counted
     named = {accounts[account]: size for account, size in dropped.items() if account in accounts}
-    chains = chain.chains(reading.owners.values(), rules.names, rules.groups, named)
-    return unsent.credited(tunnels.corrected(counted, shared, chains), named, chains)
+    chains = hierarchy.chains(reading.owners.values(), rules.names, rules.groups, named)
+    return queue_drops.credited(tunnels.corrected(counted, shared, chains), named, chains)
 
 
 def _limited(
@@ -283,8 +290,8 @@ def _limited(
     grants = tally.covered(grants, tallies)
 
     chains = _chains(rules, reading, tallies, before)
-    everybody = {**chains, **chain.chains(rules.names, rules.names, rules.groups)}  # also who was never here
-    by_hand = chain.by_hand(everybody, overrides)
+    everybody = {**chains, **hierarchy.chains(rules.names, rules.names, rules.groups)}  # also who was never here
+    by_hand = hierarchy.by_hand(everybody, overrides)
     held = tally.by_subject(rules.quotas, tallies)
     place = policy.Place(accounts, reading.free, baseline.budgets, everybody, held, by_hand, reading.tunnels_account)
     passed = policy.passed(place, reading.announced)
@@ -310,12 +317,12 @@ def _limited(
 
 def _chains(
     rules: Rules, reading: Reading, tallies: Iterable[Tally], before: Standing
-) -> Mapping[Subject, chain.Chain]:
+) -> Mapping[Subject, hierarchy.Chain]:
     """Of everybody who is there, has used something, was set by hand, or was last heard of as not open."""
     subjects = [*(each.subject for each in tallies), *(each.subject for each in before.overrides)]
     named = {ClientKey(subject.id) for subject in subjects if subject.kind is SubjectKind.CLIENT}
     clients = {*reading.owners.values(), *named, *before.levels}
-    return chain.chains(clients, rules.names, rules.groups, (quota.subject for quota in rules.quotas))
+    return hierarchy.chains(clients, rules.names, rules.groups, (quota.subject for quota in rules.quotas))
 
 
 def _read_by(state: State) -> Reading:

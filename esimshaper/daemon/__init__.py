@@ -17,21 +17,21 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from esimshaper.core import pipeline
-from esimshaper.core.diagnosis import explain
-from esimshaper.core.facts import FailedOperation, Operation
-from esimshaper.core.model import Unusable
+from esimshaper.core.diagnosis.box import explain
+from esimshaper.core.model.errors import FailedOperation, Operation, Unusable
 from esimshaper.daemon.configuration import Configuration, rules_of
-from esimshaper.daemon.guarding import Guarding
+from esimshaper.daemon.failsafe import Guarding
+from esimshaper.daemon.log_limiter import Quiet
 from esimshaper.daemon.loop import Daemon
 from esimshaper.daemon.observer import build_for, last_readings, open_meter
-from esimshaper.daemon.quiet import Quiet
 from esimshaper.daemon.unloading import book_last_bytes
-from esimshaper.edge import control_client, memory, refusal, service, settings_file
+from esimshaper.edge import control_client, nft, settings_file
+from esimshaper.edge.bpf.pins import MARKERS, Pins, make_room
 from esimshaper.edge.control_client import DaemonNotRunning
-from esimshaper.edge.pins import MARKERS, Pins, make_room
-from esimshaper.edge.places import pins_root, state_directory
-from esimshaper.edge.shaper import Shaper
-from esimshaper.edge.traffic_control import TrafficControl
+from esimshaper.edge.host import malloc, systemd
+from esimshaper.edge.host.paths import pins_root, state_directory
+from esimshaper.edge.tc.attachments import TrafficControl
+from esimshaper.edge.tc.shaper import Shaper
 
 __all__ = ["Unloaded", "build", "run", "unload"]
 
@@ -55,10 +55,10 @@ def run(config: Path, socket: Path | None, *, may_build: bool = True) -> int:
     Raises SettingsError.
     """
     faulthandler.enable(all_threads=False)  # a watchdog ends us by SIGABRT: say where the tick hung
-    memory.share_one_arena()
+    malloc.share_one_arena()
     configuration = Configuration(config, settings_file.load(config))
     quiet = Quiet()
-    service.set_up_log(quiet.admits)
+    systemd.set_up_log(quiet.admits)
     guarding = Guarding()
     with contextlib.ExitStack() as cleanup:
         daemon = Daemon(
@@ -69,7 +69,7 @@ def run(config: Path, socket: Path | None, *, may_build: bool = True) -> int:
         except FailedOperation as failed:
             problem = explain(failed.failure)
             means = guarding.failed(configuration.settings, pins_root() / MARKERS, problem)
-            if service.in_journal():  # where it was told with what it means
+            if systemd.in_journal():  # where it was told with what it means
                 return 1
             raise Unusable(f"{problem.message}; {means}", problem.hint) from None
     return 0
@@ -101,7 +101,7 @@ def unload(config: Path) -> Unloaded:
         cleanup.callback(pins.close)
         control = TrafficControl(pins.markers)
         cleanup.callback(control.close)
-        removed = [*_stop_shaping(), *control.sweep(), *refusal.remove()]
+        removed = [*_stop_shaping(), *control.sweep(), *nft.remove()]
         readings = [reading for _, reading in last_readings(pins)]
         notices = book_last_bytes(readings, state_directory(), _rules(config))
         removed += [f"maps and programs {generation.name}" for generation in pins.generations()]
@@ -122,7 +122,7 @@ def _unload_without_pins(root: Path) -> Unloaded:
         control_client.get(control_client.default_socket(), "/v1/status")
         raise Unusable("the daemon is running", "to stop it: systemctl stop esimshaper; what it counted stays")
     with contextlib.closing(TrafficControl(root / MARKERS)) as control:
-        removed = [*_stop_shaping(), *control.sweep(), *refusal.remove()]
+        removed = [*_stop_shaping(), *control.sweep(), *nft.remove()]
     if not removed:
         return Unloaded([], [])
     lost = f"{root} was gone: what was counted since the last save could not be read any more"

@@ -6,18 +6,34 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC
 from typing import Any, TypeVar
 
-from esimshaper.core import ledger, pipeline, report, report_quotas
-from esimshaper.core.limits import Manual, Subject
-from esimshaper.core.model import ClientKey, Resolution, Usage
-from esimshaper.core.report_subjects import find_clients, find_subject, subjects_document
-from esimshaper.core.report_words import Document, Facts
-from esimshaper.core.state import State
-from esimshaper.core.units import MAX_BYTES, MAX_ROWS, MAX_SECONDS
+from esimshaper.core import pipeline
+from esimshaper.core.meter import ledger
+from esimshaper.core.model.counts import Usage
+from esimshaper.core.model.history import Resolution
+from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.limits import Manual, Subject
+from esimshaper.core.model.state import State
+from esimshaper.core.model.units import MAX_BYTES, MAX_ROWS, MAX_SECONDS
+from esimshaper.core.report import documents
+from esimshaper.core.report import quotas as report_quotas
+from esimshaper.core.report.frame import Document, Facts
+from esimshaper.core.report.subjects import find_clients, find_subject, subjects_document
 from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.storage import Storage
-from esimshaper.edge import conntrack
-from esimshaper.edge.control import BadParameter, NotNow, Params, Refused, Route, choice, flag, only, text, whole_number
-from esimshaper.edge.meter import Meter
+from esimshaper.edge.bpf.meter import Meter
+from esimshaper.edge.http.control import (
+    BadParameter,
+    NotNow,
+    Params,
+    Refused,
+    Route,
+    choice,
+    flag,
+    only,
+    text,
+    whole_number,
+)
+from esimshaper.edge.lan import conntrack
 from esimshaper.edge.settings_file import SettingsError
 
 ANSWER_SECONDS = 4
@@ -71,12 +87,12 @@ class Answers:
     def _status(self, params: Params) -> Document:
         only(params)
         state, today, month = self._on_loop(self._usage())
-        return report.status_document(state, self._facts(), today, month)
+        return documents.status_document(state, self._facts(), today, month)
 
     def _clients(self, params: Params) -> Document:
         only(params)
         state, today, month = self._on_loop(self._usage())
-        return report.clients_document(state, self._facts().now, today, month)
+        return documents.clients_document(state, self._facts().now, today, month)
 
     def _flows(self, params: Params) -> Document:
         only(params, "limit", "order", "client")
@@ -84,7 +100,7 @@ class Answers:
         recent = choice(params, "order", "bytes", ("bytes", "recent")) == "recent"
         state = self._state()
         count, flows = self._meter.flows(limit, self._chosen(state, params), recent_first=recent)
-        return report.flows_document(state, self._facts().now, conntrack.behind_nat(flows), count=count)
+        return documents.flows_document(state, self._facts().now, conntrack.behind_nat(flows), count=count)
 
     def _history(self, params: Params) -> Document:
         only(params, "by", "limit", "client")
@@ -122,7 +138,7 @@ class Answers:
         except SettingsError as error:
             sentence = "the edited configuration is refused, the one before stays in force"
             raise Refused(sentence, {"problems": error.documents}) from None
-        return report.reload_document(self._facts(), plan.changes, plan.notes, applied=not dry_run)
+        return documents.reload_document(self._facts(), plan.changes, plan.notes, applied=not dry_run)
 
     def _subject(self, params: Params) -> Subject:
         try:
@@ -149,8 +165,8 @@ class Answers:
             pending = self._state().pending
             return (
                 self._state(),
-                report.plus_pending(saved_day, pending, day),
-                report.plus_pending(saved_month, pending, month),
+                documents.plus_pending(saved_day, pending, day),
+                documents.plus_pending(saved_month, pending, month),
             )
 
     async def _history_document(self, resolution: Resolution, limit: int, params: Params) -> Document:
@@ -164,7 +180,7 @@ class Answers:
                 if row.resolution is resolution and (chosen is None or row.client in chosen)
             ]
             label = params.get("client") or None
-            return report.history_document(facts.now, resolution, (*saved, *unsaved), limit=limit, client=label)
+            return documents.history_document(facts.now, resolution, (*saved, *unsaved), limit=limit, client=label)
 
     def _chosen(self, state: State, params: Params) -> tuple[ClientKey, ...] | None:
         wanted = params.get("client", "")

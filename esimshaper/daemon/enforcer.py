@@ -10,26 +10,18 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from esimshaper.core import class_steps, policy_steps, shaping
-from esimshaper.core.classes import Change, Side, Step
-from esimshaper.core.limits import Level, Policy, Subject, SubjectKind, Verdict
-from esimshaper.core.model import (
-    ACCOUNT_UNATTRIBUTED,
-    Account,
-    Attachment,
-    ClientKey,
-    Hook,
-    Observation,
-    Reading,
-    Sent,
-)
-from esimshaper.core.settings import Settings, Wan
-from esimshaper.core.state import Outcome
-from esimshaper.daemon.departures import Departures
-from esimshaper.edge.meter import Meter
-from esimshaper.edge.refusal import Refusal
-from esimshaper.edge.service_messages import Message, fields
-from esimshaper.edge.shaper import Shaper
+from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
+from esimshaper.core.model.limits import Level, Policy, Subject, SubjectKind, Verdict
+from esimshaper.core.model.reading import Attachment, Hook, Observation, Reading, Sent
+from esimshaper.core.model.shaping import Change, Side, Step
+from esimshaper.core.model.state import Outcome
+from esimshaper.core.settings.tree import Settings, Wan
+from esimshaper.core.shaping import policy_transition, tree, tree_diff
+from esimshaper.daemon.class_counters import Departures
+from esimshaper.edge.bpf.meter import Meter
+from esimshaper.edge.host.messages import Message, fields
+from esimshaper.edge.nft import Refusal
+from esimshaper.edge.tc.shaper import Shaper
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +69,7 @@ class Enforcer:
         self._compare_anew()
 
     def _compare_anew(self) -> None:
-        self._shaped: tuple[int, shaping.Demand] | None = None
+        self._shaped: tuple[int, tree.Demand] | None = None
         self._classes: Mapping[Account, tuple[int, ...]] = {}
         self._policies: Mapping[Account, Policy] | None = None
 
@@ -106,10 +98,10 @@ class Enforcer:
         if look_around or self._shaped != (link, demand):
             attempt = self._shape(demand, again=self._shaped == (link, demand), metered=bool(link))
             self._shaped = (link, demand) if attempt.looked and not attempt.moved else None
-            self._classes = shaping.classes(demand, attempt.moved)
+            self._classes = tree.classes(demand, attempt.moved)
         if link and attempt.looked:  # else what was made earlier, by whomever, is there or gone with its interface
             self._meter.give_classes_at(*(link if side in self._sides else 0 for side in (Side.UPLOAD, Side.DOWNLOAD)))
-        self._tell(shaping.named(outcome.policies, self._classes))
+        self._tell(tree.named(outcome.policies, self._classes))
         self._tidy(attempt.left)
         if look_around and not self._refusal.is_intact():
             text = "somebody removed our table from nftables; programs of blocked clients are told again"
@@ -122,22 +114,22 @@ class Enforcer:
         parents = {policy.parent for policy in self._told.values()}
         return [name for name in outcome.idle_groups if reading.groups[name] not in parents]
 
-    def _demand(self, outcome: Outcome, reading: Reading) -> shaping.Demand:
+    def _demand(self, outcome: Outcome, reading: Reading) -> tree.Demand:
         shares = bool(self._wan.download or self._wan.upload)
-        return shaping.demand_of(self._meter.everyone, outcome.shaped, reading.clients, outcome.policies, shares=shares)
+        return tree.demand_of(self._meter.everyone, outcome.shaped, reading.clients, outcome.policies, shares=shares)
 
-    def _shape(self, demand: shaping.Demand, *, again: bool, metered: bool) -> _Attempt:
+    def _shape(self, demand: tree.Demand, *, again: bool, metered: bool) -> _Attempt:
         """`again`: nothing else is wanted than before. `metered`: the meter has made the qdisc that arriving packets
         are redirected at; without it, the redirect is left for later.
         """
         found = self._shaper.observe()
         if found is None:
             return _Attempt(looked=False)
-        wanted = shaping.wanted(shaping.Link(self._wan.download, self._wan.upload, found.wire), demand)
-        moved = class_steps.moved(found.tree, wanted)
-        wanted = class_steps.without(wanted, moved)
-        meanwhile = class_steps.both(found.tree, wanted)
-        wished, left = class_steps.diff(found.tree, meanwhile), class_steps.diff(meanwhile, wanted)
+        wanted = tree.wanted(tree.Link(self._wan.download, self._wan.upload, found.wire), demand)
+        moved = tree_diff.moved(found.tree, wanted)
+        wanted = tree_diff.without(wanted, moved)
+        meanwhile = tree_diff.both(found.tree, wanted)
+        wished, left = tree_diff.diff(found.tree, meanwhile), tree_diff.diff(meanwhile, wanted)
         changes = [each for each in wished if metered or each.step is not Step.ADD_REDIRECT]
         failed = self._shaper.apply(changes)
         self._departures.made_anew(made_anew(changes))
@@ -155,7 +147,7 @@ class Enforcer:
 
     def _tell(self, policies: Mapping[Account, Policy]) -> None:
         """Only what is new: each write is a system call, and a full house has a thousand accounts."""
-        for step in policy_steps.writes(self._told, policies, self._meter.everyone):
+        for step in policy_transition.writes(self._told, policies, self._meter.everyone):
             if step:
                 self._meter.write_policies(step)
                 self._told = self._told | step

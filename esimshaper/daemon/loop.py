@@ -16,27 +16,31 @@ from datetime import datetime
 from pathlib import Path
 
 from esimshaper import __version__
-from esimshaper.core import pipeline, report_metrics
-from esimshaper.core.limits import Notice
-from esimshaper.core.model import Metric, Observation, Unusable
-from esimshaper.core.report_words import Facts
-from esimshaper.core.settings import Settings
-from esimshaper.core.state import Booking, State
+from esimshaper.core import pipeline
+from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.limits import Notice
+from esimshaper.core.model.metrics import Metric
+from esimshaper.core.model.reading import Observation
+from esimshaper.core.model.state import Booking, State
+from esimshaper.core.report import metrics as report_metrics
+from esimshaper.core.report.frame import Facts
+from esimshaper.core.settings.tree import Settings
 from esimshaper.daemon.answers import Answers
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.enforcer import Enforcer
-from esimshaper.daemon.guarding import Guarding
-from esimshaper.daemon.manager import Manager
+from esimshaper.daemon.failsafe import Guarding
 from esimshaper.daemon.observer import Observer, present
 from esimshaper.daemon.publisher import Publisher
 from esimshaper.daemon.reloader import Reloader
+from esimshaper.daemon.service_status import Manager
 from esimshaper.daemon.storage import Storage
-from esimshaper.edge import control, service
-from esimshaper.edge.meter import Announcement
-from esimshaper.edge.pins import Pins
-from esimshaper.edge.places import pins_root, state_directory
-from esimshaper.edge.service_messages import Message, fields
-from esimshaper.edge.traffic_control import LinkEvents, TrafficControl
+from esimshaper.edge.bpf.meter import Announcement
+from esimshaper.edge.bpf.pins import Pins
+from esimshaper.edge.host import systemd
+from esimshaper.edge.host.messages import Message, fields
+from esimshaper.edge.host.paths import pins_root, state_directory
+from esimshaper.edge.http import control
+from esimshaper.edge.tc.attachments import LinkEvents, TrafficControl
 
 TICK_SECONDS = 1.0
 SLOW_TICKS = 10
@@ -257,7 +261,7 @@ class Daemon:
         self._tick_seconds = time.monotonic() - began
 
     def _observe(self) -> Observation:
-        """Counters first, class statistics after them: see stage unsent."""
+        """Counters first, class statistics after them: see stage queue_drops."""
         seen = self._observer.observe()
         return replace(seen, sent=self._enforcer.sent(seen.reading))
 
@@ -274,7 +278,7 @@ class Daemon:
 
     def _announce(self, notices: Iterable[Notice]) -> None:
         for notice in notices:
-            service.announce(notice, self._rules.names, self._rules.wan)
+            systemd.announce(notice, self._rules.names, self._rules.wan)
 
     async def _save_or_resume(self, booking: Booking) -> tuple[Notice, ...]:
         """Those that may be told now."""

@@ -8,17 +8,20 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from esimshaper.core.diagnosis import explain
-from esimshaper.core.facts import FailedOperation, Operation
-from esimshaper.core.model import Attachment, ClientKey, Hook, Neighbour, Observation, Reading, Reason, Table
-from esimshaper.core.settings import Problem, Settings, with_uplink
-from esimshaper.edge import compiler, wall_clock
-from esimshaper.edge.leases import LeaseFiles
-from esimshaper.edge.meter import Meter
-from esimshaper.edge.neighbours import Neighbours
-from esimshaper.edge.pins import Pins
-from esimshaper.edge.service_messages import Message, fields
-from esimshaper.edge.traffic_control import TrafficControl
+from esimshaper.core.diagnosis.box import explain
+from esimshaper.core.model.counts import Reason
+from esimshaper.core.model.errors import FailedOperation, Operation
+from esimshaper.core.model.identity import ClientKey, Neighbour
+from esimshaper.core.model.reading import Attachment, Hook, Observation, Reading, Table
+from esimshaper.core.settings.tree import Problem, Settings, with_uplink
+from esimshaper.edge.bpf import compiler
+from esimshaper.edge.bpf.meter import Meter
+from esimshaper.edge.bpf.pins import Pins
+from esimshaper.edge.host import clock
+from esimshaper.edge.host.messages import Message, fields
+from esimshaper.edge.lan.leases import LeaseFiles
+from esimshaper.edge.lan.neighbours import Neighbours
+from esimshaper.edge.tc.attachments import TrafficControl
 
 NEIGHBOUR_SECONDS = 60
 """The neighbours of known clients are read this seldom: 1,024 of them take 40 ms, and something always changes."""
@@ -95,7 +98,7 @@ class Observer:
             self._attachments,
             self._leases.read(),
             self._neighbour_table,
-            clock_trusted=wall_clock.is_synchronised(),
+            clock_trusted=clock.is_synchronised(),
         )
 
     def look_around(self) -> None:

@@ -6,12 +6,12 @@ An address that cannot be had keeps nobody from counting: it may be that of a br
 
 import logging
 
-from esimshaper.core.model import Unusable
-from esimshaper.core.settings import Metrics
-from esimshaper.edge import metrics
-from esimshaper.edge.http import Listener
-from esimshaper.edge.service_messages import Message, fields
-from esimshaper.edge.tls import Certificates
+from esimshaper.core.model.errors import Unusable
+from esimshaper.core.settings.tree import Metrics
+from esimshaper.edge.host.messages import Message, fields
+from esimshaper.edge.http import metrics
+from esimshaper.edge.http.server import Listener
+from esimshaper.edge.http.tls import Certificates
 
 log = logging.getLogger(__name__)
 

@@ -14,17 +14,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from esimshaper.core.model import Unusable
+from esimshaper.core.model.errors import Unusable
 from esimshaper.core.pipeline import Rules
-from esimshaper.core.settings import Problem, Settings
-from esimshaper.core.settings_plan import changes, needs_restart
+from esimshaper.core.settings.changes import changes, needs_restart
+from esimshaper.core.settings.tree import Problem, Settings
 from esimshaper.daemon.configuration import Configuration
-from esimshaper.daemon.manager import Manager
 from esimshaper.daemon.observer import Observer
 from esimshaper.daemon.publisher import Publisher
+from esimshaper.daemon.service_status import Manager
 from esimshaper.edge import settings_file
-from esimshaper.edge.http import Listener
-from esimshaper.edge.service_messages import Message, fields
+from esimshaper.edge.host.messages import Message, fields
+from esimshaper.edge.http.server import Listener
 from esimshaper.edge.settings_file import Loaded, PlacedProblem, SettingsError
 
 log = logging.getLogger(__name__)

@@ -11,10 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from esimshaper.core.model import ClientKey, HistoryPeriod, Identity, Resolution, Usage
-from esimshaper.core.state import Baseline, Booking
-from esimshaper.edge.history import History, HistoryError
-from esimshaper.edge.service_messages import Message, fields
+from esimshaper.core.model.counts import Usage
+from esimshaper.core.model.history import HistoryPeriod, Resolution
+from esimshaper.core.model.identity import ClientKey, Identity
+from esimshaper.core.model.state import Baseline, Booking
+from esimshaper.edge.history.database import History, HistoryError
+from esimshaper.edge.host.messages import Message, fields
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from esimshaper.core import pipeline
-from esimshaper.core.limits import Notice, NoticeKind
-from esimshaper.core.model import Observation, Reading, Unusable
-from esimshaper.edge import wall_clock
-from esimshaper.edge.history import History, HistoryError
+from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.limits import Notice, NoticeKind
+from esimshaper.core.model.reading import Observation, Reading
+from esimshaper.edge.history.database import History, HistoryError
+from esimshaper.edge.host import clock
 
 
 def book_last_bytes(readings: Iterable[Reading], state_directory: Path, rules: pipeline.Rules) -> list[Notice]:
@@ -31,7 +32,7 @@ def book_last_bytes(readings: Iterable[Reading], state_directory: Path, rules: p
 
 def _book(history: History, reading: Reading, rules: pipeline.Rules) -> Iterable[Notice]:
     state = pipeline.resume(history.load(), history.identities())
-    seen = Observation(reading, clock_trusted=wall_clock.is_synchronised())
+    seen = Observation(reading, clock_trusted=clock.is_synchronised())
     _, booking = pipeline.last(state, rules, time.time(), seen)
     if booking is None:
         return ()

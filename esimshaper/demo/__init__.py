@@ -17,11 +17,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from esimshaper.core.model import Unusable
+from esimshaper.core.model.errors import Unusable
 from esimshaper.demo import screen
-from esimshaper.demo.box import Box, Places
+from esimshaper.demo.director import Plot
 from esimshaper.demo.evidence import Evidence
-from esimshaper.demo.plot import Plot
+from esimshaper.demo.router_process import Box, Places
 from esimshaper.demo.screen import Play, Show
 from esimshaper.demo.story import CAST, Act, Story, Terms, acts, configuration
 from esimshaper.lab import BillIncomplete, Lab, LabUnavailable, Shape, WanKind

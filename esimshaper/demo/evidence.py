@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from esimshaper.core.model import UNATTRIBUTED, Account, ClientKey, Counters, Reading, Usage
-from esimshaper.demo.box import Box
+from esimshaper.core.model.counts import Counters, Usage
+from esimshaper.core.model.identity import UNATTRIBUTED, Account, ClientKey
+from esimshaper.core.model.reading import Reading
+from esimshaper.demo.router_process import Box
 from esimshaper.demo.story import Story
-from esimshaper.edge.meter import Meter
+from esimshaper.edge.bpf.meter import Meter
 from esimshaper.lab import Bill, Lab
 from esimshaper.views.words import who
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from esimshaper.core.model import ROUTER, UNATTRIBUTED, ClientKey, Counters, Usage
-from esimshaper.core.units import format_rate, format_size
+from esimshaper.core.model.counts import Counters, Usage
+from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, ClientKey
+from esimshaper.core.model.units import format_rate, format_size
 from esimshaper.demo.evidence import Document, Limit, Outcome, Sample, Share, label
 from esimshaper.views.page import Cell, Column, Line, Page, Table, Tone, bar, print_plain, renderable
 

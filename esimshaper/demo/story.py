@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from esimshaper.core.model import ROUTER, ClientKey, Counters
+from esimshaper.core.model.counts import Counters
+from esimshaper.core.model.identity import ROUTER, ClientKey
 from esimshaper.demo.programs import Cut, Video, steady_download
 from esimshaper.lab import Bill, Host, Lab, traffic
 from esimshaper.lab.namespaces import wait_until

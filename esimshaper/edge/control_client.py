@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge: the control socket, client side. In: a path and parameters. Out: the document. Owns: one connection at a time.
 
-Apart from edge/control.py so that the command line starts without loading a server.
+Apart from edge/http/control.py so that the command line starts without loading a server.
 """
 
 import grp
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from esimshaper.core.model import Unusable
+from esimshaper.core.model.errors import Unusable
 
 DEFAULT_DIRECTORY = "/run/esimshaper"
 SOCKET_NAME = "control.sock"

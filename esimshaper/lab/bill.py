@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from esimshaper.core.model import Counters
+from esimshaper.core.model.counts import Counters
 
 VNET = 10
 """Bytes of the virtio header before each frame."""

@@ -17,7 +17,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from esimshaper.core.model import Counters
+from esimshaper.core.model.counts import Counters
 from esimshaper.lab.bill import Bill
 from esimshaper.lab.namespaces import LabUnavailable
 

@@ -24,7 +24,7 @@ from esimshaper.lab import namespaces
 from esimshaper.lab.bill import VNET, Tally
 from esimshaper.lab.carrier import GATEWAY_DEVICE, WAN_DEVICE, Shape, WanKind
 from esimshaper.lab.devices import hold_back_gro, open_tun
-from esimshaper.lab.witness import Witness
+from esimshaper.lab.veth_bill import Witness
 
 _ARPHRD_PPP = 512  # linux/if_arp.h
 _MAX_FRAME = 10 + 14 + 65535 + 65535

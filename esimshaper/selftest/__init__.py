@@ -14,8 +14,9 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from esimshaper.core.facts import Cut, Exchange, Failure, Operation, SelfTest
-from esimshaper.core.model import Counters
+from esimshaper.core.model.box import Cut, Exchange, SelfTest
+from esimshaper.core.model.counts import Counters
+from esimshaper.core.model.errors import Failure, Operation
 from esimshaper.lab.carrier import python_environment
 
 MOST_SECONDS = 600.0

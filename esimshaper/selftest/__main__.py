@@ -14,9 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from esimshaper.core.facts import Cut, Exchange, FailedOperation, SelfTest
-from esimshaper.edge import compiler
-from esimshaper.edge.meter import Meter
+from esimshaper.core.model.box import Cut, Exchange, SelfTest
+from esimshaper.core.model.errors import FailedOperation
+from esimshaper.edge.bpf import compiler
+from esimshaper.edge.bpf.meter import Meter
 from esimshaper.lab import BillIncomplete, Lab, LabUnavailable, WanKind
 from esimshaper.lab.requirements import require
 from esimshaper.selftest.rig import KINDS, Rig

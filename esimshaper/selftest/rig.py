@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from esimshaper.core.facts import Cut, Exchange
-from esimshaper.core.limits import Marks, Policy
-from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, Account, Budget, Counters, Hook
-from esimshaper.edge.meter import Meter
-from esimshaper.edge.traffic_control import TrafficControl
+from esimshaper.core.model.box import Cut, Exchange
+from esimshaper.core.model.counts import Budget, Counters
+from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
+from esimshaper.core.model.limits import Marks, Policy
+from esimshaper.core.model.reading import Hook
+from esimshaper.edge.bpf.meter import Meter
+from esimshaper.edge.tc.attachments import TrafficControl
 from esimshaper.lab import Lab, servers, traffic
 
 QUIET_SECONDS = 0.1

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Documents of the control socket (core/report.py has their shapes) -> pages. Pure."""
+"""Documents of the control socket (core/report/documents.py has their shapes) -> pages. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from esimshaper.core.units import format_duration, format_endpoint, format_rate, format_size
+from esimshaper.core.model.units import format_duration, format_endpoint, format_rate, format_size
 from esimshaper.views import quotas
 from esimshaper.views.page import Column, Line, Page, Table, Tone, bar
 from esimshaper.views.words import Document, count, is_by_hand, rate, reason_lines, state_cell, who

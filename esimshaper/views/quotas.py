@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Documents of limits (core/report_quotas.py has their shapes) -> pages. Pure."""
+"""Documents of limits (core/report/quotas.py has their shapes) -> pages. Pure."""
 
 from collections.abc import Sequence
 
-from esimshaper.core.units import format_rate, format_size
+from esimshaper.core.model.units import format_rate, format_size
 from esimshaper.views.page import Cell, Column, Line, Page, Table, Tone, bar
 from esimshaper.views.words import Document, count, is_by_hand, state_cell, when, who
 

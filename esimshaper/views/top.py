@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from esimshaper.core.units import format_duration, format_rate, format_size
+from esimshaper.core.model.units import format_duration, format_rate, format_size
 from esimshaper.views.page import Column, Line, Page, Table, Tone, bar, print_plain, renderable
 from esimshaper.views.pages import remote
 from esimshaper.views.words import Document, rate, state_cell, who

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from esimshaper.core.units import format_names, format_rate
+from esimshaper.core.model.units import format_names, format_rate
 from esimshaper.views.page import Cell, Line, Tone
 
 Document = Mapping[str, Any]

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.core.model import ACCOUNT_UNATTRIBUTED, Account, Counters, Reading, Reason
-from esimshaper.edge import compiler, layouts, libbpf
-from esimshaper.edge.meter import Meter
+from esimshaper.core.model.counts import Counters, Reason
+from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
+from esimshaper.core.model.reading import Reading
+from esimshaper.edge.bpf import compiler, layouts, libbpf
+from esimshaper.edge.bpf.meter import Meter
 from tests.conftest import mounted_bpffs
 
 MARK_MASK = 0xFFF00000

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from esimshaper.core.model import ACCOUNT_ROUTER, ClientKey, Counters, Reason
+from esimshaper.core.model.counts import Counters, Reason
+from esimshaper.core.model.identity import ACCOUNT_ROUTER, ClientKey
 from tests.bpf.conftest import Bench
 from tests.bpf.packets import (
     CLIENT6,

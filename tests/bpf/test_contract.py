@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.core import model
-from esimshaper.core.model import Reason
-from esimshaper.edge import compiler, layouts
+from esimshaper.core.model.counts import UNATTRIBUTED_REASONS, Counters, Reason
+from esimshaper.core.model.identity import ACCOUNT_ROUTER, ACCOUNT_UNATTRIBUTED, FIRST_CLIENT_ACCOUNT, ClientKey
+from esimshaper.edge.bpf import compiler, layouts
 
 BPF = Path(__file__).parents[2] / "bpf"
-HEADER = (BPF / "esimshaper.h").read_text()
+HEADER = (BPF / "contract.h").read_text()
 
-COUNTERS = tuple(field.name for field in dataclasses.fields(model.Counters))
+COUNTERS = tuple(field.name for field in dataclasses.fields(Counters))
 FIELDS = {
     "meta": (layouts.META, ("epoch", "schema", "mark_mask")),
     "account": (
@@ -56,7 +56,7 @@ def compiled(tmp_path: Path, body: str) -> str:
     """What a C program prints that includes the header."""
     source, program = tmp_path / "layout.c", tmp_path / "layout"
     source.write_text(
-        f'#include "esimshaper.h"\n#include <stddef.h>\n#include <stdio.h>\nint main(void) {{\n{body}\n}}\n'
+        f'#include "contract.h"\n#include <stddef.h>\n#include <stdio.h>\nint main(void) {{\n{body}\n}}\n'
     )
     subprocess.run(["clang", f"-I{BPF}", "-Wall", "-Werror", "-Wpadded", str(source), "-o", str(program)], check=True)
     return subprocess.run([str(program)], check=True, text=True, capture_output=True).stdout
@@ -91,7 +91,7 @@ def test_reasons_are_the_same_in_c_and_python(tmp_path: Path) -> None:
 
 def test_reasons_of_unattributed_bytes_are_those_marked_so() -> None:
     marked = re.findall(r"X\((\w+)\)\s*/\* U: ", HEADER)
-    assert marked == [reason.name for reason in model.UNATTRIBUTED_REASONS]
+    assert marked == [reason.name for reason in UNATTRIBUTED_REASONS]
 
 
 def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
@@ -103,9 +103,9 @@ def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
     printed = compiled(tmp_path, "\n".join(f'printf("%d\\n", {name});' for name in names))
     ours = [
         *(
-            model.ACCOUNT_UNATTRIBUTED,
-            model.ACCOUNT_ROUTER,
-            model.FIRST_CLIENT_ACCOUNT,
+            ACCOUNT_UNATTRIBUTED,
+            ACCOUNT_ROUTER,
+            FIRST_CLIENT_ACCOUNT,
             layouts.MAC,
             layouts.IP,
             layouts.GROUPS,
@@ -125,5 +125,5 @@ def test_every_hook_of_the_source_is_pinned_under_its_name() -> None:
     "client", ["02:00:00:00:00:10", "192.168.77.50", "2001:db8::5", "2001:db8:1:2:3:4:5:6", "fe80::1:2:3:4", "::1"]
 )
 def test_a_client_is_spelled_for_the_kernel_as_the_kernel_spells_it(client: str) -> None:
-    address, kind = layouts.CLIENT_KEY.unpack(layouts.client_bytes(model.ClientKey(client)))
+    address, kind = layouts.CLIENT_KEY.unpack(layouts.client_bytes(ClientKey(client)))
     assert layouts.client_key(address, kind) == client

@@ -3,7 +3,7 @@
 
 import pytest
 
-from esimshaper.core.model import Counters, Reason
+from esimshaper.core.model.counts import Counters, Reason
 from tests.bpf.conftest import Bench
 from tests.bpf.packets import (
     CLIENT6,

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.core.facts import DEBIAN_PYTHON, FailedOperation
-from esimshaper.core.model import FIRST_CLIENT_ACCOUNT
+from esimshaper.core.model.errors import FailedOperation
+from esimshaper.core.model.identity import FIRST_CLIENT_ACCOUNT
+from esimshaper.core.model.packages import DEBIAN_PYTHON
 from esimshaper.daemon.observer import open_meter
-from esimshaper.edge import compiler, layouts, libbpf
-from esimshaper.edge.pins import Pins
+from esimshaper.edge.bpf import compiler, layouts, libbpf
+from esimshaper.edge.bpf.pins import Pins
 from esimshaper.lab.carrier import python_environment
 
 ACCOUNTS = 64
@@ -35,7 +36,7 @@ def numbers_to_hand_out(wanted: compiler.Build) -> Iterator[int]:
 def test_orphaned_child_and_its_successor_hand_out_each_number_once(bpffs: Path) -> None:
     """The daemon was killed while its child compiled, and started again at once."""
     wanted = compiler.Build(str(bpffs / "pins"), 0xFF000000, ACCOUNTS, 256)
-    command = [DEBIAN_PYTHON, "-m", "esimshaper.edge.compiler", json.dumps(asdict(wanted))]
+    command = [DEBIAN_PYTHON, "-m", "esimshaper.edge.bpf.compiler", json.dumps(asdict(wanted))]
     children = [
         subprocess.Popen(command, env=python_environment(), stderr=subprocess.PIPE, text=True) for _ in range(3)
     ]

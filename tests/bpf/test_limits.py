@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.core.limits import Marks, Policy
-from esimshaper.core.model import ACCOUNT_ROUTER, Account, Budget, Counters, Reason
-from esimshaper.edge import layouts, libbpf
+from esimshaper.core.model.counts import Budget, Counters, Reason
+from esimshaper.core.model.identity import ACCOUNT_ROUTER, Account
+from esimshaper.core.model.limits import Marks, Policy
+from esimshaper.edge.bpf import layouts, libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
 from tests.bpf.packets import SERVER4, TCP, UDP, WAN4, ethernet, ipv4, tcp, udp
 

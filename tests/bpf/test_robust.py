@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from esimshaper.core.model import FIRST_CLIENT_ACCOUNT, UNATTRIBUTED_REASONS, Account, Counters, Reason
-from esimshaper.edge import compiler
+from esimshaper.core.model.counts import UNATTRIBUTED_REASONS, Counters, Reason
+from esimshaper.core.model.identity import FIRST_CLIENT_ACCOUNT, Account
+from esimshaper.edge.bpf import compiler
 from tests.bpf.conftest import Bench
 from tests.bpf.packets import (
     CLIENT6,
@@ -134,7 +135,7 @@ def test_mark_of_somebody_else_never_lands_outside_the_accounts(make_bench: Call
 
 
 def test_new_programs_count_into_the_maps_that_are_there(bench: Bench) -> None:
-    from esimshaper.edge import compiler
+    from esimshaper.edge.bpf import compiler
 
     bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1, 2))), ALICE)
     epoch = bench.read().epoch

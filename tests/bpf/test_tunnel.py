@@ -3,9 +3,10 @@
 
 import pytest
 
-from esimshaper.core.limits import Marks, Policy
-from esimshaper.core.model import ACCOUNT_ROUTER, Account, Budget, Counters, Reason
-from esimshaper.edge import libbpf
+from esimshaper.core.model.counts import Budget, Counters, Reason
+from esimshaper.core.model.identity import ACCOUNT_ROUTER, Account
+from esimshaper.core.model.limits import Marks, Policy
+from esimshaper.edge.bpf import libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
 from tests.bpf.packets import SERVER4, SERVER6, UDP, WAN4, WAN6, ethernet, ipv4, ipv6, udp
 

@@ -7,7 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from esimshaper.core.limits import (
+from esimshaper.core.model.counts import Counters
+from esimshaper.core.model.history import Resolution
+from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey, Identity, Lease, Neighbour
+from esimshaper.core.model.limits import (
     EVERYONE,
     Direction,
     Level,
@@ -19,23 +22,11 @@ from esimshaper.core.limits import (
     Subject,
     SubjectKind,
 )
-from esimshaper.core.model import (
-    ROUTER,
-    UNATTRIBUTED,
-    Account,
-    ClientKey,
-    Counters,
-    Identity,
-    Lease,
-    Neighbour,
-    Observation,
-    Reading,
-    Resolution,
-)
+from esimshaper.core.model.reading import Observation, Reading
+from esimshaper.core.model.state import Baseline, Booking, State
 from esimshaper.core.pipeline import Rules, advance, final, grant, inherited, last, not_saved, override, resume, saved
-from esimshaper.core.state import Baseline, Booking, State
-from tests.core.holding import ALICE as HOLDER
-from tests.core.holding import FAMILY, TV, UNKNOWN, Router, client, group, plan, quota
+from tests.core.limits_router import ALICE as HOLDER
+from tests.core.limits_router import FAMILY, TV, UNKNOWN, Router, client, group, plan, quota
 
 ALICE = ClientKey("02:00:00:00:00:10")
 BOB = ClientKey("02:00:00:00:00:11")

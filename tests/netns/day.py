@@ -15,7 +15,7 @@ from pathlib import Path
 
 from esimshaper import daemon
 from esimshaper.daemon import loop, observer
-from esimshaper.edge import meter
+from esimshaper.edge.bpf import meter
 
 DAY = 24 * 3600
 FAST, SLOW = 0.002, 0.1  # real seconds from tick to tick, while time passes and while it stands still

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from esimshaper.core.model import Counters
+from esimshaper.core.model.counts import Counters
 from esimshaper.edge import control_client
 from esimshaper.lab import Bill, Lab
 from esimshaper.lab.carrier import python_environment

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from esimshaper.core.model import Counters
-from esimshaper.edge import layouts, libbpf
+from esimshaper.core.model.counts import Counters
+from esimshaper.edge.bpf import layouts, libbpf
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
 from tests.bpf.packets import UDP, ipv4, ipv6, mac, udp

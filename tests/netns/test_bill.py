@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from esimshaper.core.model import UNATTRIBUTED_REASONS, Counters
+from esimshaper.core.model.counts import UNATTRIBUTED_REASONS, Counters
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import Host
 from esimshaper.lab.world import BEYOND4, BEYOND6

@@ -204,7 +204,7 @@ def test_full_disk_is_said_once_and_nothing_is_missing_afterwards(make_router: C
 SAVE_EACH_SECOND = "from esimshaper.core import pipeline\npipeline.SAVE_SECONDS = 1\n"
 BREAK_SAVES = (
     "from pathlib import Path\n"
-    "from esimshaper.edge.history import History\n"
+    "from esimshaper.edge.history.database import History\n"
     "real = History.save\n"
     "def save(self, booking):\n"
     "    if self._path.with_name('broken').exists():\n"

@@ -8,7 +8,7 @@ import pytest
 
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
-from tests.core.classing import ALICE, EVERYONE, ids
+from tests.core.shaping.fake_tc import ALICE, EVERYONE, ids
 from tests.netns.limits import CLIENTS, keep_busy, quotas, row_of, state_of, timed
 from tests.netns.router import Router
 from tests.netns.test_reload import post, write

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from esimshaper.core.model import Counters
+from esimshaper.core.model.counts import Counters
 from esimshaper.lab import Bill, Lab, LabUnavailable, Shape, WanKind, namespaces, traffic
 from esimshaper.lab.bill import ETHERNET, VNET, Tally
 from esimshaper.lab.carrier import python_environment

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.core.facts import OURS, Wanted
-from esimshaper.core.model import Counters, Event, Hook, Reading, Reason
-from esimshaper.edge import compiler, probe_network
-from esimshaper.edge.meter import Meter
-from esimshaper.edge.traffic_control import TrafficControl
+from esimshaper.core.model.box import Wanted
+from esimshaper.core.model.counts import Counters, Event, Reason
+from esimshaper.core.model.kernel import OURS
+from esimshaper.core.model.reading import Hook, Reading
+from esimshaper.edge.bpf import compiler
+from esimshaper.edge.bpf.meter import Meter
+from esimshaper.edge.probe import network as probe_network
+from esimshaper.edge.tc.attachments import TrafficControl
 from esimshaper.lab import Lab, WanKind
 from esimshaper.lab.namespaces import wait_until
 from tests.bpf.packets import UDP, ethernet, ipv4, udp

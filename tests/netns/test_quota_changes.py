@@ -109,7 +109,7 @@ def slow_disk(router: Router, seconds: float) -> Path:
     slow = router.place / "slow"
     (router.place / "sitecustomize.py").write_text(
         "import os, time\n"
-        "from esimshaper.edge.history import History\n"
+        "from esimshaper.edge.history.database import History\n"
         "real = History.save\n"
         f"History.save = lambda *given: (time.sleep({seconds} * os.path.exists({str(slow)!r})), real(*given))[1]\n"
     )
@@ -327,11 +327,11 @@ class Clock:
         self._file = router.place / "clock"
         (router.place / "sitecustomize.py").write_text(
             "import json, pathlib, time\n"
-            "from esimshaper.edge import wall_clock\n"
+            "from esimshaper.edge.host import clock\n"
             "real = time.time\n"
             f"said = lambda: json.loads(pathlib.Path({str(self._file)!r}).read_text())\n"
             "time.time = lambda: real() + said()['ahead']\n"
-            "wall_clock.is_synchronised = lambda: said()['trusted']\n"
+            "clock.is_synchronised = lambda: said()['trusted']\n"
         )
         router.environment["PYTHONPATH"] = f"{router.place}{os.pathsep}{router.environment['PYTHONPATH']}"
 

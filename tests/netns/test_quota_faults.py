@@ -88,7 +88,7 @@ def test_killed_a_hundred_times_no_limit_no_byte_and_no_notice_is_wrong(
 
 def die(router: Router, number: int) -> list[str]:
     """As many lives of the daemon as that, one after the other; a line on each."""
-    command = router.lab.router.command([PYTHON, "-m", "tests.netns.lives", str(router.config), str(number), "1"])
+    command = router.lab.router.command([PYTHON, "-m", "tests.netns.kills", str(router.config), str(number), "1"])
     with router.log.open("ab") as log:
         done = subprocess.run(command, env=router.environment, stdout=-1, stderr=log, timeout=300, check=True)
     return done.stdout.decode().splitlines()

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.core.facts import Finding, Level
+from esimshaper.core.model.box import Finding, Level
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.carrier import python_environment
 from esimshaper.lab.namespaces import is_dead, wait_until
-from tests.edge.boxes import ROOT, on_a_box
+from tests.edge.probe.boxes import ROOT, on_a_box
 from tests.netns.router import Router
 
 DOCTOR = [sys.executable, "-m", "esimshaper", "doctor", "--self-test"]

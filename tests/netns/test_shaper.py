@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from esimshaper.core.class_steps import diff
-from esimshaper.core.classes import QDISC, Change, Redirect, Side, Step, Tree
-from esimshaper.core.limits import Shaped
-from esimshaper.core.model import Account
-from esimshaper.core.shaping import Demand, Link, wanted
-from esimshaper.edge.shaper import Shaper
+from esimshaper.core.model.identity import Account
+from esimshaper.core.model.limits import Shaped
+from esimshaper.core.model.shaping import QDISC, Change, Redirect, Side, Step, Tree
+from esimshaper.core.shaping.tree import Demand, Link, wanted
+from esimshaper.core.shaping.tree_diff import diff
+from esimshaper.edge.tc.shaper import Shaper
 from esimshaper.lab import Host, Lab, WanKind, traffic
-from tests.core.classing import ALICE, BOB, ids
+from tests.core.shaping.fake_tc import ALICE, BOB, ids
 from tests.netns import classifier
 
 if TYPE_CHECKING:

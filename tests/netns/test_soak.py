@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from esimshaper.core.model import Counters
+from esimshaper.core.model.counts import Counters
 from esimshaper.edge import control_client
 from esimshaper.lab import Lab, WanKind
 from esimshaper.lab.namespaces import wait_until

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from esimshaper.edge import control_client, http
+from esimshaper.edge import control_client
+from esimshaper.edge.http import server as http
 from esimshaper.lab import Lab, traffic
 from esimshaper.lab.namespaces import wait_until
 from tests.netns.router import Router, bytes_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.core.model import Counters
+from esimshaper.core.model.counts import Counters
 from esimshaper.lab import Lab, Shape, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
 from tests.netns.limits import passes, state_of

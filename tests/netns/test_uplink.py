@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.core.model import Counters
+from esimshaper.core.model.counts import Counters
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
 from tests.netns.router import Router, bytes_of

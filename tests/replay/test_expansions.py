@@ -14,9 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esimshaper.core.model import ROUTER, UNATTRIBUTED, Account, ClientKey, Counters, Observation, Reading, Resolution
+from esimshaper.core.model.counts import Counters
+from esimshaper.core.model.history import Resolution
+from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey
+from esimshaper.core.model.reading import Observation, Reading
+from esimshaper.core.model.state import Baseline, Booking, State
 from esimshaper.core.pipeline import Rules, advance, final, not_saved, resume, saved
-from esimshaper.core.state import Baseline, Booking, State
 
 POLICY = Rules("wwan0", ZoneInfo("Asia/Kolkata"))
 MACS = [ClientKey(f"02:00:00:00:00:{number:02x}") for number in range(16, 20)]

@@ -15,7 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esimshaper.core.limits import (
+from esimshaper.core.model.counts import Budget, Counters
+from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey
+from esimshaper.core.model.limits import (
     EVERYONE,
     Action,
     ActionKind,
@@ -29,18 +31,9 @@ from esimshaper.core.limits import (
     SubjectKind,
     Tally,
 )
-from esimshaper.core.model import (
-    ROUTER,
-    UNATTRIBUTED,
-    Account,
-    Budget,
-    ClientKey,
-    Counters,
-    Observation,
-    Reading,
-)
+from esimshaper.core.model.reading import Observation, Reading
+from esimshaper.core.model.state import Baseline, Booking, State
 from esimshaper.core.pipeline import Rules, advance, final, not_saved, resume, saved
-from esimshaper.core.state import Baseline, Booking, State
 
 MACS = [ClientKey(f"02:00:00:00:00:{number}") for number in (10, 11, 12)]
 ACCOUNTS = [Account(2), Account(3), Account(4)]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from esimshaper.core.model import Counters
+from esimshaper.core.model.counts import Counters
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
 from tests.netns.router import bytes_of

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.core.model import Counters
-from esimshaper.demo import box
+from esimshaper.core.model.counts import Counters
+from esimshaper.demo import router_process as box
 from esimshaper.demo.evidence import Limit, Outcome, Share
 from esimshaper.demo.story import Terms
 from esimshaper.lab import namespaces

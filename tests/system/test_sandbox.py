@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from esimshaper.edge.service_messages import Message
+from esimshaper.edge.host.messages import Message
 from esimshaper.lab import traffic
 from esimshaper.lab.namespaces import wait_until
 from tests.netns.router import bytes_of

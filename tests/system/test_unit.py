@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.edge import compiler, libbpf
+from esimshaper.edge.bpf import compiler, libbpf
 from tests import tools
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to load BPF programs")
 
-BUILD = (
-    "import sys; from esimshaper.edge import compiler; compiler.build(compiler.Build(sys.argv[1], 0xFF000000, 64, 64))"
-)
+BUILD = "import sys; from esimshaper.edge.bpf import compiler;"
+    "compiler.build(compiler.Build(sys.argv[1], 0xFF000000, 64, 64))"
 
 
 class ProgramInfo(ct.Structure):

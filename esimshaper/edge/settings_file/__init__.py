@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from esimshaper.core import settings as core
-from esimshaper.core.settings import Problem, Settings
+from esimshaper.core.settings import tree as core
+from esimshaper.core.settings.tree import Problem, Settings
+from esimshaper.edge.http.tls import Certificates, UnusableFileError
 from esimshaper.edge.settings_file.schema import judge
 from esimshaper.edge.settings_file.yaml_file import Item, Place, PlacedProblem, placed, read
-from esimshaper.edge.tls import Certificates, UnusableFileError
 
 __all__ = ["Loaded", "PlacedProblem", "SettingsError", "load", "read_settings"]
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import jsonschema
 
-from esimshaper.core import settings as core
+from esimshaper.core.settings import tree as core
 from esimshaper.edge.settings_file.yaml_file import INTEGER, Item, Place, PlacedProblem, placed
 
 SCHEMA_FILE = Path(__file__).parent.parent.parent / "esimshaper.schema.json"

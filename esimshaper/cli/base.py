@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line, what its verbs share: exit statuses, asking the daemon, showing its answer, parts of the parser."""
+# ruff: noqa: PLC0415, T201 - as in main.py
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+DONE, FAILED, WRONG_USE, NOT_RUNNING = range(4)
+
+DOCUMENT_VERSION = 1
+
+Verb = Callable[[argparse.Namespace], int]
+
+
+def fetch(options: argparse.Namespace, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A document of the daemon."""
+    from esimshaper.edge.control_client import default_socket, get
+
+    return _understood(get(options.socket or default_socket(), path, params))
+
+
+def command(
+    options: argparse.Namespace, path: str, body: Mapping[str, Any], patience: float | None = None
+) -> dict[str, Any]:
+    """Has the daemon do something; the document that it answers when that is done, within `patience` in seconds."""
+    from esimshaper.edge.control_client import TIMEOUT, default_socket, post
+
+    return _understood(post(options.socket or default_socket(), path, body, patience or TIMEOUT))
+
+
+def _understood(document: dict[str, Any]) -> dict[str, Any]:
+    if document.get("version") != DOCUMENT_VERSION:
+        from esimshaper.edge.control_client import ControlError
+
+        raise ControlError(
+            f"the daemon speaks version {document.get('version')} of the documents, this command {DOCUMENT_VERSION}",
+            "restart the daemon after an upgrade: systemctl restart esimshaper",
+        )
+    return document
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """For programs."""
+    print(json.dumps(document, indent=2))
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[str], None]]:
+    """What is being done, in one line on a terminal that is gone at the end; nothing where people do not look on."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    try:
+        yield lambda step: print(f"\r\033[K{what}: {step} ...", end="", file=sys.stderr, flush=True)
+    finally:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def show_document(options: argparse.Namespace, module: str, page_name: str, document: Mapping[str, Any]) -> int:
+    """As JSON, or as the page that `page_name` of esimshaper.views.`module` makes of it."""
+    if options.json:
+        print_json(document)
+        return DONE
+    from importlib import import_module
+
+    from esimshaper.views.page import show
+
+    show(getattr(import_module(f"esimshaper.views.{module}"), page_name)(document))
+    return DONE
+
+
+Verbs = Any  # argparse has no public name for what add_subparsers gives
+
+
+def add_verb(verbs: Verbs, name: str, verb: Verb, does: str, example: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name,
+        help=does,
+        description=f"{does[0].upper()}{does[1:]}.",
+        epilog=f"example: {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(verb=verb, endless=False)
+    return parser
+
+
+def add_socket(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--socket",
+        type=Path,
+        metavar="PATH",
+        help="the daemon's control socket (default: $RUNTIME_DIRECTORY/control.sock or /run/esimshaper/control.sock)",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser, text: str = "print JSON, with bytes as whole numbers") -> None:
+    parser.add_argument("--json", action="store_true", help=text)
+
+
+def add_client(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--client", metavar="NAME", help="only this client: its name, MAC, host name or address; router; unattributed"
+    )

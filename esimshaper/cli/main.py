@@ -1,0 +1,376 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line: verbs -> the daemon, its control socket, or one part of the program. Decides exit statuses only.
+
+Exit status: 0 done, 1 failed, 2 wrong use or wrong configuration, 3 daemon not running.
+Every verb imports what it needs when it runs, so that `status` does not load what `run` needs.
+"""
+# ruff: noqa: PLC0415, T201 - as just said; and a command line prints
+
+import argparse
+import errno
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from esimshaper import __version__
+from esimshaper.cli import base as cli_base
+from esimshaper.cli import completion as cli_completion
+from esimshaper.cli import limits as cli_limits
+from esimshaper.cli import reload as cli_reload
+from esimshaper.cli.base import (
+    DONE,
+    FAILED,
+    NOT_RUNNING,
+    WRONG_USE,
+    Verb,
+    Verbs,
+    add_client,
+    add_json,
+    add_socket,
+    add_verb,
+    fetch,
+    print_json,
+    show_document,
+)
+from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.history import Resolution
+from esimshaper.core.model.units import MAX_ROWS
+
+DEFAULT_CONFIG = Path("/etc/esimshaper/esimshaper.yaml")
+DEFAULT_ROWS = {"5min": 24, "hour": 24, "day": 31, "month": 12}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one verb and gives its exit status. Expected failures become one line and a hint on stderr."""
+    options = build_parser().parse_args(arguments)
+    verb: Verb = options.verb
+    try:
+        status = verb(options)
+        sys.stdout.flush()  # here, where a reader that is gone can still be dealt with
+    except BrokenPipeError:  # the reader has seen enough: `| head`
+        _forget_output()
+        return DONE
+    except ModuleNotFoundError as error:
+        package = _package_of(error.name or "")
+        if not package:
+            raise
+        return _complain(Unusable(f"the Python library {error.name} is missing", f"apt install {package}"))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO):
+            raise
+        _forget_output()
+        return _complain(Unusable(f"cannot write: {error.strerror}"))
+    except KeyboardInterrupt:
+        return DONE if options.endless else FAILED
+    except Unusable as problem:
+        return _complain(problem)
+    return status
+
+
+def _package_of(module: str) -> str:
+    from esimshaper.core.model.packages import LIBRARIES
+
+    return next((library.package for library in LIBRARIES if library.module == module.split(".")[0]), "")
+
+
+def _forget_output() -> None:
+    """What could not be written must not be tried again when Python flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _complain(problem: Unusable) -> int:
+    from esimshaper.edge.control_client import DaemonNotRunning
+
+    print(f"esimshaper: {problem.message}", file=sys.stderr)
+    if problem.hint:
+        print(f"  hint: {problem.hint}", file=sys.stderr)
+    return NOT_RUNNING if isinstance(problem, DaemonNotRunning) else FAILED
+
+
+# --- verbs that ask the daemon
+
+
+def _ask_and_show(
+    options: argparse.Namespace, page_name: str, path: str, params: Mapping[str, str] | None = None
+) -> int:
+    return show_document(options, "pages", page_name, fetch(options, path, params))
+
+
+def _status(options: argparse.Namespace) -> int:
+    return _ask_and_show(options, "status_page", "/v1/status")
+
+
+def _clients(options: argparse.Namespace) -> int:
+    return _ask_and_show(options, "clients_page", "/v1/clients")
+
+
+def _flows(options: argparse.Namespace) -> int:
+    params = {"limit": str(options.limit), "order": options.order}
+    if options.client:
+        params["client"] = options.client
+    return _ask_and_show(options, "flows_page", "/v1/flows", params)
+
+
+def _history(options: argparse.Namespace) -> int:
+    params = {"by": options.by, "limit": str(options.last or DEFAULT_ROWS[options.by])}
+    if options.client:
+        params["client"] = options.client
+    return _ask_and_show(options, "history_page", "/v1/history", params)
+
+
+def _top(options: argparse.Namespace) -> int:
+    from esimshaper.views import top
+
+    top.run(
+        lambda path, params: fetch(options, path, params),
+        count=options.count,
+        interval=options.interval,
+        as_json=options.json,
+    )
+    return DONE
+
+
+# --- verbs that do something themselves
+
+
+def _run(options: argparse.Namespace) -> int:
+    from esimshaper.daemon import run
+    from esimshaper.edge.settings_file import SettingsError
+
+    try:
+        return run(options.config, options.socket, may_build=options.build)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return WRONG_USE
+
+
+def _build(options: argparse.Namespace) -> int:
+    from esimshaper.daemon import build
+    from esimshaper.edge.settings_file import SettingsError
+
+    try:
+        built = build(options.config)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return WRONG_USE
+    print("the kernel part was built" if built else "the kernel part is there already")
+    return DONE
+
+
+def _check(options: argparse.Namespace) -> int:
+    from esimshaper.edge.settings_file import SettingsError, read_settings
+
+    problems: list[dict[str, Any]] = []
+    try:
+        loaded = read_settings(options.file)
+        loaded.check_files()
+    except SettingsError as error:
+        if not options.json:
+            print(error, file=sys.stderr)
+        problems = error.documents
+    else:
+        if not options.json:
+            settings = loaded.settings
+            print(f"{options.file}: good (WAN {settings.wan.interface}, {len(settings.clients)} named clients)")
+    if options.json:
+        print_json({"version": 1, "file": str(options.file), "valid": not problems, "problems": problems})
+    return WRONG_USE if problems else DONE
+
+
+def _unload(options: argparse.Namespace) -> int:
+    from esimshaper.daemon import unload
+
+    done = unload(options.config)
+    if options.json:
+        print_json({"version": 1, "removed": done.removed, "notes": done.notes})
+    elif done.removed:
+        print("\n".join((*(f"removed {thing}" for thing in done.removed), *(f"note: {note}" for note in done.notes))))
+    else:
+        print("nothing of esimshaper is loaded")
+    return DONE
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from esimshaper import doctor
+
+    findings = doctor.examine(options.config)
+    if options.self_test:
+        with cli_base.progress("self-test") as tell:
+            findings += doctor.measure(options.config, tell)
+    if options.json:
+        print_json(doctor.document(findings))
+    else:
+        print(doctor.render(findings, color=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
+    return DONE if doctor.able(findings) else FAILED
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from esimshaper.demo import main as demo
+
+    return demo(options.wan, options.seconds, keep=options.keep)
+
+
+# --- the parser
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; the manual page and shell completion are made from it too."""
+    parser = argparse.ArgumentParser(
+        prog="esimshaper",
+        description="Counts the bytes that a cellular carrier bills, per device behind this router, and holds them to "
+        "quotas.",
+        epilog="Exit status: 0 done, 1 failed, 2 wrong use or wrong configuration, 3 daemon not running.",
+    )
+    parser.add_argument("--version", action="version", version=f"esimshaper {__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    _add_daemon_verbs(verbs)
+    _add_asking_verbs(verbs)
+    cli_limits.add_verbs(verbs)
+    cli_reload.add_verb_reload(verbs)
+    _add_other_verbs(verbs)
+    cli_completion.add_verbs(verbs)
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser, default: Path | None = DEFAULT_CONFIG) -> None:
+    shown = f"the configuration (default: {DEFAULT_CONFIG}{'' if default else ' if it is there'})"
+    parser.add_argument("--config", type=Path, metavar="FILE", default=default, help=shown)
+
+
+def _add_daemon_verbs(verbs: Verbs) -> None:
+    run = add_verb(
+        verbs,
+        "run",
+        _run,
+        "runs the daemon in the foreground until SIGTERM; the kernel goes on counting after that",
+        "sudo esimshaper run --config /etc/esimshaper/esimshaper.yaml",
+    )
+    _add_config(run)
+    add_socket(run)
+    run.add_argument(
+        "--no-build",
+        action="store_false",
+        dest="build",
+        help="fail if the kernel part is not there: something else has the right to make it (esimshaper build)",
+    )
+    run.set_defaults(endless=True)
+    build = add_verb(
+        verbs,
+        "build",
+        _build,
+        "compiles and loads the kernel part that a configuration needs, if it is not there; attaches nothing",
+        "sudo esimshaper build && sudo esimshaper run --no-build",
+    )
+    _add_config(build)
+    check = add_verb(
+        verbs,
+        "check",
+        _check,
+        "says everything that is wrong with a configuration, and changes nothing",
+        "esimshaper check /etc/esimshaper/esimshaper.yaml",
+    )
+    check.add_argument(
+        "file", type=Path, metavar="FILE", nargs="?", default=DEFAULT_CONFIG, help="default: %(default)s"
+    )
+    add_json(check)
+
+
+def _add_asking_verbs(verbs: Verbs) -> None:
+    status = add_verb(verbs, "status", _status, "shows the link and its clients at a glance", "esimshaper status")
+    clients = add_verb(verbs, "clients", _clients, "lists all clients, most bytes today first", "esimshaper clients")
+    flows = add_verb(
+        verbs, "flows", _flows, "lists conversations, the largest first", "esimshaper flows --client alice-phone"
+    )
+    add_client(flows)
+    flows.add_argument("--limit", type=_from_one, metavar="N", default=20, help="how many (default: %(default)s)")
+    flows.add_argument(
+        "--order",
+        choices=("bytes", "recent"),
+        default="bytes",
+        help="largest first (default), or those that moved last",
+    )
+    top = add_verb(
+        verbs,
+        "top",
+        _top,
+        "shows who is busy, each second, until q or Ctrl-C",
+        "esimshaper top --count 3 | tee busy.txt",
+    )
+    top.add_argument("--count", type=_from_one, metavar="N", help="stop after N times")
+    top.add_argument("--interval", type=_seconds, metavar="SECONDS", default=1.0, help="default: %(default)s")
+    history = add_verb(
+        verbs,
+        "history",
+        _history,
+        "shows what was used, period by period, with a bar for each",
+        "esimshaper history --by hour --client alice-phone",
+    )
+    history.add_argument(
+        "--by", choices=[resolution.value for resolution in Resolution], default="day", help="default: %(default)s"
+    )
+    add_client(history)
+    history.add_argument(
+        "--last", type=_from_one, metavar="N", help="how many periods (default: 31 days, 12 months, else 24)"
+    )
+    for parser in (status, clients, flows, top, history):
+        add_json(parser)
+        add_socket(parser)
+    top.set_defaults(endless=True)
+
+
+def _add_other_verbs(verbs: Verbs) -> None:
+    unload = add_verb(
+        verbs,
+        "unload",
+        _unload,
+        "removes every kernel object of esimshaper and nothing else; history stays",
+        "sudo systemctl stop esimshaper && sudo esimshaper unload",
+    )
+    _add_config(unload)
+    add_json(unload)
+    doctor = add_verb(
+        verbs,
+        "doctor",
+        _doctor,
+        "says whether this machine can meter truthfully, and what to do if not",
+        "sudo esimshaper doctor --self-test",
+    )
+    _add_config(doctor, default=None)
+    doctor.add_argument(
+        "--self-test",
+        action="store_true",
+        help="also send known bytes through the real programs and compare; a few seconds, nothing reaches the WAN",
+    )
+    add_json(doctor)
+    demo = add_verb(
+        verbs, "demo", _demo, "shows the meter at work in a simulated travel router", "sudo esimshaper demo --wan tap"
+    )
+    demo.add_argument(
+        "--wan", choices=("tun", "tap", "veth"), default="tun", help="raw-IP modem (default) or Ethernet uplink"
+    )
+    demo.add_argument("--seconds", type=_demo_seconds, default=24, help="of traffic (default: %(default)s)")
+    demo.add_argument("--keep", action="store_true", help="stay afterwards, to look around; Ctrl-C ends it")
+
+
+def _from_one(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_ROWS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_ROWS}")
+    return int(text)
+
+
+def _demo_seconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 4 <= int(text) <= 3600):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds from 4 to 3600")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.1 to 3600")
+    return seconds

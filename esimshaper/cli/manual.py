@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The manual pages: argument parser -> esimshaper(8), JSON Schema -> esimshaper.yaml(5), as man(7) text. Pure.
+
+`python3 -m esimshaper.cli.manual 8 | man -l -` shows one; `make install` and the package install both.
+"""
+# ruff: noqa: T201 - prints a page
+
+import json
+import os
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from esimshaper import __version__
+from esimshaper.cli.main import build_parser
+from esimshaper.cli.syntax import Argument, Command, read
+
+Schema = Mapping[str, Any]
+
+SCHEMA = Path(__file__).parents[1] / "esimshaper.schema.json"
+COMMON = 4
+"""An option of so many verbs is explained once, for all of them."""
+
+DESCRIPTION = """
+The daemon runs as the service `esimshaper`, with the configuration `/etc/esimshaper/esimshaper.yaml`. Two lines of
+that are yours to fill in: the uplink, and where your devices are. `esimshaper check` says what is wrong with it,
+`esimshaper reload` puts an edited one in force without losing a packet or a count, `esimshaper doctor` whether this
+machine can count truthfully, and `esimshaper status` what is used.
+
+The kernel counts and limits also while the daemon is stopped, restarted or upgraded; `esimshaper unload` ends that.
+
+Members of the group `esimshaper` may ask the daemon and command it: `sudo usermod -aG esimshaper $USER`.
+"""
+
+ENVIRONMENT = {
+    "RUNTIME_DIRECTORY": "Where the daemon's control socket is, `/run/esimshaper` if it is not set. systemd sets it.",
+    "STATE_DIRECTORY": "Where the history is, `/var/lib/esimshaper` if it is not set. systemd sets it.",
+    "NO_COLOR": "Anything in it: no colours.",
+}
+
+FILES = {
+    "/etc/esimshaper/esimshaper.yaml": "The configuration; see `esimshaper.yaml`(5).",
+    "/etc/esimshaper/conf.d/*.yaml": "More of it, read in the order of their names.",
+    "/var/lib/esimshaper/history.db": "What was used, and what is left of the quotas (SQLite).",
+    "/run/esimshaper/control.sock": "The daemon answers here, by HTTP and JSON: "
+    "`curl --unix-socket /run/esimshaper/control.sock http://localhost/v1/status`.",
+    "/sys/fs/bpf/esimshaper": "The kernel part: programs and counters. They outlive the daemon, not a reboot.",
+}
+
+SETTINGS = """
+YAML 1.2. Unknown settings and settings that are written twice are errors. `esimshaper check` shows all that is wrong
+at once, by line and column; a configuration with an error is refused as a whole.
+
+Files in `conf.d` beside it (`*.yaml`, in the order of their names) are read after it: their blocks are merged with
+those before, their clients and quotas are added, and of all other values the last one counts.
+"""
+
+EXAMPLE = """\
+wan: {interface: wwan0}
+lan: {interfaces: [br0]}
+timezone: Asia/Tokyo
+clients:
+  - {name: alice-phone, mac: "02:00:00:00:00:10"}
+  - {name: tv, mac: "02:00:00:00:00:11", group: living-room}
+quotas:
+  - {name: plan, for: everyone, limit: 10GB, period: month, then: block}
+  - {name: daily, for: each-client, limit: 500MB, period: day, warn_at: [80%],
+     then: {throttle: 256kbit}}
+"""
+
+
+def command_page(day: date) -> str:
+    """esimshaper(8)."""
+    before, verbs = read(build_parser())
+    often = Counter(option for verb in verbs for option in verb.options)
+    common = [option for option, times in often.items() if times >= COMMON]
+    sections = {
+        "NAME": [r"esimshaper \- " + _text("exact data quotas for a travel router")],
+        "SYNOPSIS": [_text(f"`{before.usage.replace(' VERB ...', '')}` VERB ...")],
+        "DESCRIPTION": [_text(before.description), ".PP", *_paragraphs(DESCRIPTION)],
+        "VERBS": [line for verb in verbs for line in _verb(verb, common)],
+        "OPTIONS": [line for option in dict.fromkeys((*before.options, *common)) for line in _argument(option)],
+        "EXIT STATUS": list(_exit_statuses(before.epilog)),
+        "ENVIRONMENT": list(_table(ENVIRONMENT)),
+        "FILES": list(_table(FILES)),
+        "SEE ALSO": [_text("`esimshaper.yaml`(5), `journalctl`(1), `systemctl`(1), `tc`(8), `nft`(8)")],
+    }
+    return _page("esimshaper", 8, day, "System Manager's Manual", sections)
+
+
+def settings_page(schema: Schema, day: date) -> str:
+    """esimshaper.yaml(5), of the schema that also checks the file."""
+    sections = {
+        "NAME": [r"esimshaper.yaml \- " + _text("configuration of esimshaper")],
+        "SYNOPSIS": [_text("`/etc/esimshaper/esimshaper.yaml`"), ".br", _text("`/etc/esimshaper/conf.d/*.yaml`")],
+        "DESCRIPTION": _paragraphs(SETTINGS),
+        "SETTINGS": [line for name, part in schema["properties"].items() for line in _block(schema, name, part)],
+        "VALUES": [
+            line for name in ("size", "rate") for line in _tagged(name, _text(schema["$defs"][name]["description"]))
+        ],
+        "EXAMPLE": [".EX", *map(_plain, EXAMPLE.splitlines()), ".EE"],
+        "FILES": list(_table({"/usr/share/doc/esimshaper/esimshaper.yaml": "An example that explains everything."})),
+        "SEE ALSO": [_text("`esimshaper`(8)")],
+    }
+    return _page("esimshaper.yaml", 5, day, "File Formats Manual", sections)
+
+
+# --- parts of esimshaper(8)
+
+
+def _verb(verb: Command, common: Iterable[Argument]) -> Iterator[str]:
+    yield f".SS {_plain(verb.name)}"
+    yield _text(f"`{verb.usage.replace('[-h] ', '')}`")
+    yield ".PP"
+    yield _text(verb.description)
+    for argument in (*verb.places, *verb.options):
+        if argument not in common:
+            yield from _argument(argument)
+    yield ".PP"
+    yield _text(re.sub(r"^example: (.*)", r"Example: `\1`", verb.epilog))
+
+
+def _argument(argument: Argument) -> Iterator[str]:
+    value = f" {argument.value}" if argument.value and argument.flags else ""
+    return _tagged(f"{', '.join(argument.flags) or argument.value}{value}", _text(argument.help))
+
+
+def _exit_statuses(epilog: str) -> Iterator[str]:
+    """From `Exit status: 0 done, 1 failed, ...`"""
+    for status in epilog.partition(": ")[2].removesuffix(".").split(", "):
+        number, meaning = status.split(" ", 1)
+        yield from _tagged(number, _text(meaning))
+
+
+# --- parts of esimshaper.yaml(5)
+
+
+def _block(schema: Schema, name: str, part: Schema) -> Iterator[str]:
+    """One of the outermost settings, and what is in it."""
+    yield f".SS {_plain(name)}"
+    yield _text(_meaning(part, required=name in schema["required"]))
+    yield from _parts(schema, part, "")
+
+
+def _parts(schema: Schema, whole: Schema, before: str) -> Iterator[str]:
+    """What is in a block, or in each block of a list; `before` is the way there."""
+    block = whole.get("items", whole)
+    for name, part in block.get("properties", {}).items():
+        referred = schema["$defs"][part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else {}
+        setting = {**referred, **part}
+        yield from _tagged(f"{before}{name}", _text(_meaning(setting, required=name in block.get("required", ()))))
+        yield from _parts(schema, setting, f"{before}{name}.")
+
+
+def _meaning(part: Schema, *, required: bool) -> str:
+    """What it is, and its help, which says what the default is, or it is said here."""
+    title, text, default = str(part["title"]), str(part["description"]), part.get("default")
+    text = f"{title[0].upper()}{title[1:]}{'; required' if required else ''}. {text}"
+    if not default or "default" in text or "left out" in text:
+        return text
+    shown = f"[{', '.join(default)}]" if isinstance(default, list) else str(default)
+    return f"{text} `{shown}` if left out."
+
+
+# --- man(7)
+
+
+def _page(name: str, section: int, day: date, volume: str, sections: Mapping[str, Iterable[str]]) -> str:
+    """Names of files and commands are not hyphenated, nor is their space stretched."""
+    lines = [
+        '.\\" Made from the program itself by esimshaper/cli/manual.py.',
+        f'.TH {name} {section} {day} "esimshaper {__version__}" "{volume}"',
+        ".nh",
+        ".ad l",
+    ]
+    for title, body in sections.items():
+        lines += [f".SH {title}", *body]
+    return "\n".join(lines) + "\n"
+
+
+def _paragraphs(text: str) -> list[str]:
+    lines = [line for part in text.strip().split("\n\n") for line in (".PP", _text(" ".join(part.split())))]
+    return lines[1:]
+
+
+def _table(table: Mapping[str, str]) -> Iterator[str]:
+    for name, meaning in table.items():
+        yield from _tagged(name, _text(meaning))
+
+
+def _tagged(tag: str, text: str) -> Iterator[str]:
+    yield from (".TP", rf"\fB{_plain(tag)}\fR", text)
+
+
+def _text(text: str) -> str:
+    """Prose, in which `this` is bold, as one line of input. A line that begins with . or ' would be a request."""
+    plain = re.sub(r"`([^`]+)`", r"\\fB\1\\fR", _plain(text))
+    return rf"\&{plain}" if plain[:1] in {".", "'"} else plain
+
+
+def _plain(text: str) -> str:
+    return text.replace("\\", r"\e").replace("-", r"\-").replace("^", r"\(ha").replace("~", r"\(ti")
+
+
+def main() -> None:
+    """Prints the page of the section that is asked for. $SOURCE_DATE_EPOCH: reproducible-builds.org/specs."""
+    day = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", time.time())), UTC).date()
+    wanted = sys.argv[1]
+    page = command_page(day) if wanted == "8" else settings_page(json.loads(SCHEMA.read_text(encoding="utf-8")), day)
+    print(page, end="")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage usage -> ledger: which five minutes, hour, day and month bytes belong to. Pure.
+
+In: Usage and the time of its reading. Out: Pending by Bucket, and from that the HistoryRows to be saved.
+
+Bytes belong to the bucket in which they were read, also those that moved before its start: a tick is a second, and
+where the gap was longer than a bucket the entry says `estimated`.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, tzinfo
+
+from esimshaper.core.model.counts import Counters, Usage
+from esimshaper.core.model.history import Bucket, HistoryRow, Pending, Resolution
+from esimshaper.core.model.identity import ClientKey
+
+BUCKET_SECONDS = 300
+HOUR_SECONDS = 3600
+
+FINE_BUCKETS = 24
+HOURLY_BUCKETS = 48
+"""While nothing can be saved, the newest FINE_BUCKETS stay as they are, HOURLY_BUCKETS become hours, the rest days."""
+
+Book = Mapping[Bucket, Pending]
+
+
+def book(pending: Book, usage: Usage, now: float, *, estimated: bool = False) -> Book:
+    """`pending` with `usage` added at `now` (Unix seconds)."""
+    start = bucket_start(now)
+    return _added(pending, ((Bucket(start, client), Pending(moved, estimated)) for client, moved in usage.items()))
+
+
+def doubt(pending: Book, clients: Iterable[ClientKey], now: float) -> Book:
+    """`pending` with a note at `now` that bytes of `clients` may be missing, though none are at hand."""
+    return book(pending, {client: Counters() for client in clients}, now, estimated=True)
+
+
+def take_off(pending: Book, saved: Iterable[HistoryRow]) -> Book:
+    """What is left of `pending` now that `saved`, rows made from an earlier state of it, are safe."""
+    left = dict(pending)
+    for row in saved:
+        bucket = Bucket(row.start, row.client)
+        if row.resolution is not Resolution.FIVE_MINUTES or bucket not in left:
+            continue
+        entry = left[bucket]
+        rest = entry.counters - row.counters
+        if rest or entry.estimated != row.estimated:
+            left[bucket] = Pending(rest, entry.estimated)
+        else:
+            del left[bucket]
+    return left
+
+
+def rows(pending: Book, zone: tzinfo) -> tuple[HistoryRow, ...]:
+    """Each entry in its five minutes, hour, day and month; days and months begin at midnight in `zone`."""
+    sums: dict[tuple[Resolution, int, ClientKey], Pending] = {}
+    starts = {start: _starts(start, zone) for start in {bucket.start for bucket in pending}}
+    for bucket, entry in pending.items():
+        for resolution, start in starts[bucket.start].items():
+            key = (resolution, start, bucket.client)
+            sums[key] = _sum(sums[key], entry) if key in sums else entry
+    return tuple(
+        HistoryRow(resolution, start, client, entry.counters, entry.estimated)
+        for (resolution, start, client), entry in sums.items()
+    )
+
+
+def thinned(pending: Book, zone: tzinfo) -> Book:
+    """`pending` with old entries moved to the start of their hour or day: it stays small if nothing can be saved.
+
+    Those five minutes then stand for all of the hour or day and are `estimated`; coarser rows stay right. Age is
+    counted in buckets that exist, not in time: a clock that was once ahead would make everything look old.
+    """
+    newest_first = sorted({bucket.start for bucket in pending}, reverse=True)
+    hours = {start: hour_start(start, zone) for start in newest_first[FINE_BUCKETS:]}
+    old_hours = sorted(set(hours.values()), reverse=True)[HOURLY_BUCKETS:]
+    days = {hour: day_start(hour, zone) for hour in old_hours}
+    moves = {start: days.get(hour, hour) for start, hour in hours.items()}
+    entries = []
+    for bucket, entry in pending.items():
+        start = moves.get(bucket.start, bucket.start)
+        estimated = entry.estimated or start != bucket.start
+        entries.append((Bucket(start, bucket.client), Pending(entry.counters, estimated)))
+    return _added({}, entries)
+
+
+def sum_bytes(moved: Iterable[Counters]) -> int:
+    """Down and up together."""
+    return sum(counters.total_bytes for counters in moved)
+
+
+def bucket_start(now: float) -> int:
+    """The five minutes that `now` lies in; all in Unix seconds."""
+    return int(now // BUCKET_SECONDS) * BUCKET_SECONDS
+
+
+def hour_start(start: int, zone: tzinfo) -> int:
+    """The full hour on the clocks of `zone`; in India that is half past in UTC."""
+    here = datetime.fromtimestamp(start, zone)
+    on_the_clock = int(here.replace(tzinfo=UTC).timestamp())
+    return start - on_the_clock % HOUR_SECONDS
+
+
+def day_start(start: int, zone: tzinfo) -> int:
+    """The first moment of the day in `zone`: one o'clock where the clocks skip midnight (fold=0 gives just that)."""
+    here = datetime.fromtimestamp(start, zone)
+    return _unix(datetime(here.year, here.month, here.day, tzinfo=zone))
+
+
+def month_start(start: int, zone: tzinfo) -> int:
+    """The first moment of the month in `zone`."""
+    here = datetime.fromtimestamp(start, zone)
+    return _unix(datetime(here.year, here.month, 1, tzinfo=zone))
+
+
+def _starts(start: int, zone: tzinfo) -> Mapping[Resolution, int]:
+    return {
+        Resolution.FIVE_MINUTES: start,
+        Resolution.HOUR: hour_start(start, zone),
+        Resolution.DAY: day_start(start, zone),
+        Resolution.MONTH: month_start(start, zone),
+    }
+
+
+def _unix(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp())
+
+
+def _added(pending: Book, entries: Iterable[tuple[Bucket, Pending]]) -> Book:
+    total = dict(pending)
+    for bucket, entry in entries:
+        total[bucket] = _sum(total[bucket], entry) if bucket in total else entry
+    return total
+
+
+def _sum(one: Pending, other: Pending) -> Pending:
+    return Pending(one.counters + other.counters, one.estimated or other.estimated)

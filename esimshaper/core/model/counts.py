@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vocabulary of how much: bytes, packets, budgets, and the reasons the kernel part counts by. Pure: values only.
+
+Bytes are IP-layer bytes as the carrier bills them; packets are those on the wire, after segmentation.
+Down is towards the clients (Prometheus: receive), up is towards the carrier (transmit).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from esimshaper.core.model.identity import ClientKey
+
+
+class Reason(IntEnum):
+    """Named early exits and failures of the kernel part: the list REASONS of bpf/contract.h, in its order."""
+
+    NOT_IP = 0
+    LOOPED_BACK = 1
+    NOT_FOR_US = 2
+    WAN_IN_TRUNCATED = 3
+    WAN_IN_FLOW_MISSING = 4
+    WAN_IN_FRAGMENT_ORPHAN = 5
+    WAN_IN_ICMP_ERROR_ORPHAN = 6
+    WAN_OUT_UNMARKED = 7
+    WAN_OUT_TRUNCATED = 8
+    WAN_SEGMENTS_UNKNOWN = 9
+    FLOW_NOT_STORED = 10
+    FRAGMENT_NOT_STORED = 11
+    ADDRESS_NOT_STORED = 12
+    UPLOAD_BLOCKED = 13
+    DOWNLOAD_BLOCKED = 14
+    FLOW_RESET = 15
+    LAN_CLIENTS_FULL = 16
+    LAN_NO_SOURCE = 17
+    ANNOUNCEMENT_LOST = 18
+    TUNNEL_UNKNOWN = 19
+    PACED = 20
+
+    @property
+    def label(self) -> str:
+        """As in metrics and tables."""
+        return self.name.lower()
+
+
+UNATTRIBUTED_REASONS = (
+    Reason.WAN_IN_TRUNCATED,
+    Reason.WAN_IN_FLOW_MISSING,
+    Reason.WAN_IN_FRAGMENT_ORPHAN,
+    Reason.WAN_IN_ICMP_ERROR_ORPHAN,
+    Reason.WAN_OUT_UNMARKED,
+)
+"""Each byte of the account `unattributed` is counted under exactly one of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Bytes and packets in both directions: an absolute count, or the difference of two."""
+
+    down_bytes: int = 0
+    up_bytes: int = 0
+    down_packets: int = 0
+    up_packets: int = 0
+
+    def __add__(self, other: "Counters") -> "Counters":
+        return Counters(
+            self.down_bytes + other.down_bytes,
+            self.up_bytes + other.up_bytes,
+            self.down_packets + other.down_packets,
+            self.up_packets + other.up_packets,
+        )
+
+    def __sub__(self, other: "Counters") -> "Counters":
+        return Counters(
+            self.down_bytes - other.down_bytes,
+            self.up_bytes - other.up_bytes,
+            self.down_packets - other.down_packets,
+            self.up_packets - other.up_packets,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.down_packets or self.up_packets or self.down_bytes or self.up_bytes)
+
+    @property
+    def total_bytes(self) -> int:
+        return self.down_bytes + self.up_bytes
+
+
+NOTHING = Counters()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What the kernel compares with limits: absolute counts since the maps were made, one for each Direction.
+
+    Unlike billed bytes it holds an upload only if it was let through; while a packet is being decided on it may hold it
+    for a moment more. Differences of budgets, never of billed bytes, are what tallies are made of: so the counter at
+    which a limit ends is the same number at every reading.
+    """
+
+    both: int = 0
+    download: int = 0
+    upload: int = 0
+
+    def __add__(self, other: "Budget") -> "Budget":
+        return Budget(self.both + other.both, self.download + other.download, self.upload + other.upload)
+
+    def __sub__(self, other: "Budget") -> "Budget":
+        return Budget(self.both - other.both, self.download - other.download, self.upload - other.upload)
+
+
+UNUSED = Budget()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """How often a Reason came up, and the bytes of the packets concerned."""
+
+    packets: int = 0
+    bytes: int = 0
+
+
+Usage = Mapping[ClientKey, Counters]
+"""What moved between two readings, by client; clients that moved nothing are left out."""

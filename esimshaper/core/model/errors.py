@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vocabulary of what cannot be done. Pure: values only."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Unusable(Exception):  # noqa: N818 - a word of the vocabulary: what was asked for cannot be done here
+    """An expected failure, for people: `message` says what is wrong, `hint` what to do about it (may be empty)."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Operation(Enum):
+    """What is asked of the kernel, or of a library, on the way to a running meter."""
+
+    BPFFS = "bpffs"
+    MAP = "map"
+    RING_BUFFER = "ring buffer"
+    LOAD = "load"
+    PIN = "pin"
+    NAMESPACE = "namespace"
+    CLSACT = "clsact"
+    ATTACH = "attach"
+    COMPILER = "compiler"
+    LIBBPF = "libbpf"
+    BUILD = "build"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An operation that did not work. `errno` is 0 where there is none; `detail` is what was said, may be empty."""
+
+    operation: Operation
+    errno: int = 0
+    detail: str = ""
+
+
+class FailedOperation(Exception):  # noqa: N818 - the vocabulary's word
+    """Raised by edges that cannot go on; diagnosis.explain has the words for people."""
+
+    def __init__(self, operation: Operation, errno: int = 0, detail: str = "") -> None:
+        super().__init__(operation, errno, detail)
+        self.failure = Failure(operation, errno, detail)

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vocabulary of history: what is booked, saved and asked for. Pure: values only."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from esimshaper.core.model.counts import Counters
+from esimshaper.core.model.identity import ClientKey
+
+
+class Resolution(Enum):
+    """How finely history is kept; the value is the name in the database, the API and the command line."""
+
+    FIVE_MINUTES = "5min"
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """What one client used in one bucket of history. `start` is Unix time in seconds.
+
+    `estimated`: some bytes may stand in the wrong bucket or be missing (a long time unread, or a power cut).
+    """
+
+    resolution: Resolution
+    start: int
+    client: ClientKey
+    counters: Counters
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPeriod:
+    """One bucket of history, summed over clients."""
+
+    start: int
+    counters: Counters
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Key of what is booked but not yet saved: a client's five minutes. `start` is Unix time in seconds."""
+
+    start: int
+    client: ClientKey
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What moved in one Bucket since the last save."""
+
+    counters: Counters
+    estimated: bool = False

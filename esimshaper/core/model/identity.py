@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vocabulary of who: accounts of the kernel, clients, and what people know of them. Pure: values only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+Account = NewType("Account", int)
+"""Number of a kernel slot with counters (index of the map `accounts`)."""
+
+ClientKey = NewType("ClientKey", str)
+"""Who a client is: its MAC in lower case, an IP address on links without MACs, or a pseudo-client."""
+
+ROUTER = ClientKey("router")
+
+UNATTRIBUTED = ClientKey("unattributed")
+
+OTHERS = ClientKey("others")
+"""All devices that no account was left for, as one: held to limits like any device that is not listed."""
+
+# The accounts that are there from the start; the same numbers as in bpf/contract.h.
+ACCOUNT_UNATTRIBUTED = Account(0)
+
+ACCOUNT_ROUTER = Account(1)
+
+FIRST_CLIENT_ACCOUNT = Account(2)
+
+PSEUDO_CLIENTS: Mapping[Account, ClientKey] = {ACCOUNT_UNATTRIBUTED: UNATTRIBUTED, ACCOUNT_ROUTER: ROUTER}
+
+PSEUDO_KEYS = frozenset(PSEUDO_CLIENTS.values())
+
+BUILT_IN_CLIENTS = PSEUDO_KEYS | {OTHERS}
+"""Clients that are no single device. The account of OTHERS is the last one that a mark can number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One line of a DHCP server's lease file. `expires` is None for a lease that does not."""
+
+    mac: str
+    address: str
+    hostname: str
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """One entry of the kernel's neighbour table."""
+
+    mac: str
+    address: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What people know of a client: `name` is from the configuration, `hostname` from a DHCP lease; both optional."""
+
+    key: ClientKey
+    name: str = ""
+    hostname: str = ""
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The label `client` of metrics: the configured name, else the key."""
+        return self.name or self.key

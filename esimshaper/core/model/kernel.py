@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vocabulary of the kernel: numbers and names that several edges and stages must know alike. Pure: values only."""
+
+OURS = "esimshaper"
+"""First word of the labels of our filters and programs, by which they are known as ours."""
+
+FILTER_PRIORITY = 10
+"""Of our filters: what has a lower one runs before and may keep packets from being counted."""
+
+INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3
+"""The two sides of a clsact qdisc, as parents of filters (include/uapi/linux/pkt_sched.h)."""
+
+ETH_P_ALL = 3
+"""Protocol of a filter that sees every packet (include/uapi/linux/if_ether.h)."""
+
+DEFAULT_MARK_MASK = 0xFF000000
+"""As in esimshaper.schema.json."""
+
+ETHERNET = 1
+
+WITHOUT_LINK_HEADER = {
+    512: "PPP",
+    519: "raw IP",
+    65534: "tun",
+    768: "IP tunnel",
+    769: "IPv6 tunnel",
+    776: "SIT tunnel",
+}
+"""ARPHRD numbers (include/uapi/linux/if_arp.h) of links whose packets start with the IP header."""
+
+LINK_TYPES = {ETHERNET: "Ethernet", **WITHOUT_LINK_HEADER}
+"""All links that can be metered."""
+
+
+def mark_shift(mask: int) -> int:
+    """How far the account is shifted to the left in the mark: by the lowest bit of lan.mark_mask."""
+    return (mask & -mask).bit_length() - 1

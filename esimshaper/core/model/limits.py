@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vocabulary of limits, in the order in which a wish becomes a drop. Pure: values only. Goes on where model ends.
+
+    quota + tally -> verdict -> policy (kernel), classes (tc), notices
+
+All times are Unix seconds, all amounts bytes, all rates bit/s.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from enum import Enum, StrEnum
+from typing import NamedTuple
+
+from esimshaper.core.model.counts import Budget
+from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
+
+NO_LIMIT = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Absolute values of the three counters of a Budget at which something happens; NO_LIMIT for never."""
+
+    both: int = NO_LIMIT
+    download: int = NO_LIMIT
+    upload: int = NO_LIMIT
+
+
+NO_MARKS = Marks()
+
+
+class Direction(StrEnum):
+    """Which bytes a quota counts; the value is the word of the configuration, and the field of Budget and Marks."""
+
+    BOTH = "both"
+    DOWNLOAD = "download"
+    UPLOAD = "upload"
+
+    def of(self, counts: Budget | Marks) -> int:
+        """The one of them that is meant."""
+        count: int = getattr(counts, self.value)
+        return count
+
+
+class SubjectKind(StrEnum):
+    """Who a quota may be for; the value is the word of the configuration before the slash."""
+
+    EVERYONE = "everyone"
+    EACH_CLIENT = "each-client"
+    CLIENT = "client"
+    GROUP = "group"
+
+
+class Subject(NamedTuple):
+    """Who a limit is on. `id` is a ClientKey for a client (so that a new name keeps what was used), a name for a group,
+    empty for everyone. EACH_CLIENT appears in quotas only: it becomes one CLIENT for each.
+
+    Looked up more often than anything else, so it hashes as fast as can be: a tuple of strings.
+    """
+
+    kind: SubjectKind
+    id: str = ""
+
+    def written(self, label: str = "") -> str:
+        """As in `for` of the configuration; `label` is what a client is called."""
+        if self.kind is SubjectKind.CLIENT:
+            return f"{self.kind.value}/{label}"
+        return f"{self.kind.value}/{self.id}" if self.kind is SubjectKind.GROUP else self.kind.value
+
+
+EVERYONE = Subject(SubjectKind.EVERYONE)
+STRANGER = Subject(SubjectKind.CLIENT)
+"""A device that was never seen yet: what accounts are prepared for that have no client."""
+UNKNOWN_GROUP = "unknown"
+"""The group of every device that is not listed under `clients`: devices that change their MAC share what it has."""
+
+
+class ActionKind(StrEnum):
+    """What happens at a limit; the value is the word of the configuration."""
+
+    NOTIFY = "notify"
+    THROTTLE = "throttle"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`rate` in bit/s, for THROTTLE only."""
+
+    kind: ActionKind
+    rate: int = 0
+
+
+class PeriodUnit(Enum):
+    """What periods are counted in; the value is the word of the configuration (plural for those with an anchor)."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """How long a window is. Without `anchor` (Unix seconds) a calendar unit in the quota's time zone; weeks begin on
+    Monday. With `anchor`, windows of `count` units begin there and go on for ever: hours and days of 24 h each from it,
+    months at the anchor's local day and time, or the last day of a shorter month.
+    """
+
+    unit: PeriodUnit
+    count: int = 1
+    anchor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One period: [start, end) in Unix seconds."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A limit of the configuration. In bytes: `limit`, `warn_at` (rising), `used` (what a first window starts with)."""
+
+    name: str
+    subject: Subject
+    limit: int
+    period: Period
+    zone: tzinfo
+    action: Action
+    direction: Direction = Direction.BOTH
+    warn_at: tuple[int, ...] = ()
+    used: int = 0
+
+
+class Level(StrEnum):
+    """How a client stands; the value is the word of metrics and tables. In rising order."""
+
+    OPEN = "open"
+    THROTTLED = "throttled"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one subject used of one quota in its window.
+
+    used: bytes; granted: bytes added by hand to the limit of this window; allowed: limit and what was granted, when
+    that was last looked at. warned: the highest warn mark that was announced, in bytes, so that it means the same after
+    the marks were changed; reached: the limit was announced. Both are saved with `used`, or a restart would announce
+    them again.
+
+    `used` is a sum of differences of Budgets, so it may be low by a packet for a moment, at the start even below zero.
+    other_start, other_used: the window that the clock left for this one, and what was used in it; it may go back there.
+    """
+
+    quota: str
+    subject: Subject
+    window: Window
+    used: int = 0
+    granted: int = 0
+    allowed: int = 0
+    warned: int = 0
+    reached: bool = False
+    other_start: int = 0
+    other_used: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A quota and how one subject stands to it."""
+
+    quota: Quota
+    tally: Tally
+
+    @property
+    def mark(self) -> int:
+        """The highest warn mark that is passed, as in `warned`; 0 if none is. What was granted comes on top of it."""
+        own = self.tally.used - self.tally.granted
+        return max((mark for mark in self.quota.warn_at if mark <= own), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """`bytes` of a tally's `granted` that end at `until`, or with its window if that is sooner."""
+
+    quota: str
+    subject: Subject
+    bytes: int
+    until: int
+
+
+class Manual(Enum):
+    """What a person set by hand, over the quotas."""
+
+    BLOCK = "block"
+    ALLOW = "allow"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A Manual setting on a subject; `until` in Unix seconds, None for until it is taken back."""
+
+    subject: Subject
+    manual: Manual
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that is remembered of limits from tick to tick, and over restarts.
+
+    grants: only those with an end of their own. levels: what was last announced of clients that are not OPEN.
+    """
+
+    tallies: tuple[Tally, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    levels: Mapping[ClientKey, Level] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a subject stands and why: the quota (empty: by hand, or nothing is in the way) and when that ends."""
+
+    level: Level = Level.OPEN
+    reason: str = ""
+    quota: str = ""
+    rate: int = 0
+    until: int | None = None
+
+
+NO_CLASSES = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the kernel is told of one account; written by user space only.
+
+    classes: tc class ids, while nobody is throttled; while the outermost who is throttled is this account; its parent;
+    that one's parent. 0 where it has none of its own: then in one that others share, or none.
+    pace: bytes per second past a throttle limit where it has no class, as in tunnels; 0 for any.
+    """
+
+    parent: Account = ACCOUNT_UNATTRIBUTED  # none
+    block_at: Marks = NO_MARKS
+    throttle_at: Marks = NO_MARKS
+    warn_at: Marks = NO_MARKS
+    blocked: bool = False
+    exempt: bool = False
+    classes: tuple[int, ...] = NO_CLASSES
+    pace: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """An account with a throttle limit, and the rate past it in each direction, in bit/s of IP-layer bytes."""
+
+    account: Account
+    rate: int
+
+
+class NoticeKind(Enum):
+    """What people are told; the value is the last part of a message's name."""
+
+    QUOTA_WARNING = "quota-warning"
+    QUOTA_REACHED = "quota-reached"
+    QUOTA_RENEWED = "quota-renewed"
+    CLIENT_STATE = "client-state"
+    GRANTED = "granted"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One change that a person should hear about, in plain words in `text`."""
+
+    kind: NoticeKind
+    text: str
+    subject: Subject
+    quota: str = ""
+    bytes: int = 0
+    level: Level | None = None

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The libraries that the program needs, by the names that Python, PyPI and Debian give them. Pure: values only."""
+
+from typing import NamedTuple
+
+DEBIAN_PYTHON = "/usr/bin/python3"
+"""The interpreter that sees Debian's bcc."""
+
+
+class Library(NamedTuple):
+    """What Python imports, what PyPI calls it, and what Debian does."""
+
+    module: str
+    distribution: str
+    package: str
+
+
+LIBRARIES = (
+    Library("cheroot", "cheroot", "python3-cheroot"),
+    Library("jsonschema", "jsonschema", "python3-jsonschema"),
+    Library("prometheus_client", "prometheus-client", "python3-prometheus-client"),
+    Library("pyroute2", "pyroute2", "python3-pyroute2"),
+    Library("yaml", "PyYAML", "python3-yaml"),
+    Library("rich", "rich", "python3-rich"),
+    Library("systemd", "systemd-python", "python3-systemd"),
+)
+"""A virtual environment or another interpreter does not see Debian's packages."""

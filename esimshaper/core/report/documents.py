@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage report: State + usage of today and of this month + Facts -> documents (JSON) and metrics. Pure.
+
+Its parts: report_quotas (documents of limits), report_metrics, report_subjects (whom people mean), report_words.
+
+Documents are dicts of JSON types that the control socket sends as they are. Each has `"version": 1`, `time` (ISO 8601
+with zone) and `time_unix`. The version goes up when a name vanishes or changes its meaning; new names may come.
+
+    usage     {"down_bytes": int, "up_bytes": int, "total_bytes": int, "down_packets": int, "up_packets": int}
+    rate      {"down_bits_per_second": int, "up_bits_per_second": int}
+    client    {"client": label, "key": str, "mac": str, "hostname": str, "addresses": [str],
+               "now": rate, "today": usage, "month": usage, "total": usage,     total: since counting began
+               "wasted_bytes": int, billed, then dropped by a block; "state": state as in report_quotas.py}
+    flow      {"client", "key", "mac", "hostname", "protocol": "tcp", "protocol_number": 6,
+               "remote_address", "remote_port", "client_address", "client_port", "wan_address", "wan_port",
+               "down_bytes", "up_bytes", "total_bytes", "down_packets", "up_packets", "age_seconds", "idle_seconds"}
+
+    status    {"program": {"version", "started", "started_unix", "uptime_seconds"},
+               "wan": {"interface", "attached", "problems": [sentence]},
+               "programs": [{"interface", "hook", "attached", "problem"}],
+               "tunnels": {"inside_bytes": what should have come of them, "outside_bytes": what has,
+                           "problem": sentence or null},
+               "now": rate, "today": usage, "month": usage, "total": usage,
+               "clients": {"count": int, "top": [client]},           count: devices that have moved bytes
+               "tables": [{"name", "entries", "max_entries"}],
+               "events": [{"reason", "packets", "bytes", "unattributed": bool}],    only those that are not zero
+               "quotas": {"count": int, "top": [quota]},    the shared ones, and clients that were warned or are out
+               "by_hand": [by_hand],                                 quota and by_hand as in report_quotas.py
+               "configuration": {"accepted": bool, "loaded", "loaded_unix"},    accepted: false after a refused reload
+               "storage": {"problem": sentence or null, "unsaved_bytes": int},
+               "metrics": {"problem": sentence or null}}
+    clients   {"clients": [client]}, most bytes today first
+    flows     {"count": int, "flows": [flow]}, count: how many `limit` was applied to
+    reload    {"applied": bool, "changes": [sentence], "notes": [sentence]}, changes: what is or would be another;
+                                                             notes: what cannot be done yet
+    history   {"by": "hour", "client": label or null for everyone,
+               "rows": [usage + {"start", "start_unix", "estimated": bool}]}, oldest first
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from esimshaper.core.model.counts import NOTHING, UNATTRIBUTED_REASONS, Counters, Usage
+from esimshaper.core.model.flows import Flow, Protocol
+from esimshaper.core.model.history import Bucket, HistoryPeriod, HistoryRow, Pending, Resolution
+from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey, Identity
+from esimshaper.core.model.limits import Subject, SubjectKind
+from esimshaper.core.model.reading import Attachment, Hook, Tunnels
+from esimshaper.core.model.state import State
+from esimshaper.core.model.units import format_size
+from esimshaper.core.report.frame import Document, Facts, identity, iso, known_keys, moment, names, new_document, wasted
+from esimshaper.core.report.metrics import events
+from esimshaper.core.report.quotas import by_hand_entries, glance, state_entry
+
+TOP_CLIENTS = 5
+WAN_HOOKS = (Hook.WAN_INGRESS, Hook.WAN_EGRESS)
+LEAST_ASTRAY = 1_000_000
+"""Bytes; a tunnel that does not answer yet takes less."""
+
+
+def plus_pending(saved: Usage, pending: Mapping[Bucket, Pending], since: int) -> dict[ClientKey, Counters]:
+    """Usage as saved since a moment (Unix seconds, the start of a bucket) plus what is booked but not yet saved."""
+    usage = dict(saved)
+    for bucket, amount in pending.items():
+        if bucket.start >= since:
+            usage[bucket.client] = usage.get(bucket.client, NOTHING) + amount.counters
+    return usage
+
+
+# --- documents
+
+
+def status_document(state: State, facts: Facts, today: Usage, month: Usage) -> Document:
+    """See the module's docstring. `today` and `month` include what is pending."""
+    clients = _client_entries(state, facts.now, today, month)
+    return new_document(facts.now) | {
+        "program": {
+            "version": facts.version,
+            "started": facts.started.isoformat(),
+            "started_unix": int(facts.started.timestamp()),
+            "uptime_seconds": max(0, int((facts.now - facts.started).total_seconds())),
+        },
+        "wan": _wan(facts.wan_interface, state.attachments),
+        "programs": [
+            {"interface": a.interface, "hook": a.hook.value, "attached": a.attached, "problem": a.problem}
+            for a in state.attachments
+        ],
+        "tunnels": _tunnels(state.reading.tunnels if state.reading else Tunnels()),
+        "now": _rate(_sum(state.rates.values())),
+        "today": _usage(_sum(today.values())),
+        "month": _usage(_sum(month.values())),
+        "total": _usage(_sum(state.totals.values())),
+        "clients": {
+            "count": sum(entry["key"] not in BUILT_IN_CLIENTS for entry in clients if _has_moved(entry)),
+            "top": [entry for entry in clients if entry["today"]["total_bytes"]][:TOP_CLIENTS],
+        },
+        "tables": [
+            {"name": t.name, "entries": t.entries, "max_entries": t.max_entries}
+            for t in (state.reading.tables if state.reading else ())
+        ],
+        "events": [
+            {
+                "reason": reason.label,
+                "packets": event.packets,
+                "bytes": event.bytes,
+                "unattributed": reason in UNATTRIBUTED_REASONS,
+            }
+            for reason, event in events(state).items()
+            if event.packets
+        ],
+        "quotas": glance(state, facts),
+        "by_hand": by_hand_entries(state, facts),
+        "configuration": {
+            "accepted": facts.config_ok,
+            **moment("loaded", int(facts.config_loaded.timestamp()) if facts.config_loaded else None, facts.now.tzinfo),
+        },
+        "storage": {"problem": facts.storage_problem or None, "unsaved_bytes": state.unsaved_bytes},
+        "metrics": {"problem": facts.metrics_problem or None},
+    }
+
+
+def clients_document(state: State, now: datetime, today: Usage, month: Usage) -> Document:
+    """See the module's docstring. `today` and `month` include what is pending."""
+    return new_document(now) | {"clients": _client_entries(state, now, today, month)}
+
+
+def flows_document(state: State, now: datetime, flows: Iterable[Flow], *, count: int) -> Document:
+    """Flows as chosen, in their order. `count`: how many there were to choose from. See the module's docstring."""
+    entries = [_flow(identity(state, flow.client), flow) for flow in flows]
+    return new_document(now) | {"count": count, "flows": entries}
+
+
+def reload_document(facts: Facts, changes: Iterable[str], notes: Iterable[str], *, applied: bool) -> Document:
+    """See the module's docstring."""
+    return new_document(facts.now) | {"applied": applied, "changes": list(changes), "notes": list(notes)}
+
+
+def history_document(
+    now: datetime,
+    resolution: Resolution,
+    rows: Iterable[HistoryRow | HistoryPeriod],
+    *,
+    limit: int,
+    client: str | None = None,
+) -> Document:
+    """The last `limit` buckets that have usage, summed over clients. `client`: whose rows these are (None: all)."""
+    buckets: dict[int, tuple[Counters, bool]] = {}
+    for row in rows:
+        counters, estimated = buckets.get(row.start, (NOTHING, False))
+        buckets[row.start] = (counters + row.counters, estimated or row.estimated)
+    return new_document(now) | {
+        "by": resolution.value,
+        "client": client,
+        "rows": [
+            {"start": iso(start, now.tzinfo), "start_unix": start, **_usage(counters), "estimated": estimated}
+            for start, (counters, estimated) in sorted(buckets.items())[-limit:]
+        ],
+    }
+
+
+def _wan(interface: str, attachments: Sequence[Attachment]) -> Document:
+    ours = {a.hook for a in attachments if a.interface == interface and a.attached}
+    return {
+        "interface": interface,
+        "attached": all(hook in ours for hook in WAN_HOOKS),
+        "problems": list(dict.fromkeys(a.problem for a in attachments if a.problem)),
+    }
+
+
+def _tunnels(seen: Tunnels) -> Document:
+    """Much that went in and never came out as packets of the tunnels' ports: the ports are wrong, most likely."""
+    inside, outside = _sum(seen.inner.values()).total_bytes, seen.outer.total_bytes
+    astray = inside >= LEAST_ASTRAY and outside < inside // 2
+    problem = (
+        f"of {format_size(inside)} that passed inside tunnels only {format_size(outside)} were seen at the uplink "
+        "under the ports in wan.tunnels: a port is wrong, or the tunnel takes another way. Until that is mended, the "
+        "router gets what devices use inside, and their limits do not hold there"
+    )
+    return {"inside_bytes": inside, "outside_bytes": outside, "problem": problem if astray else None}
+
+
+def _client_entries(state: State, now: datetime, today: Usage, month: Usage) -> list[Document]:
+    lost = wasted(state)
+    entries = []
+    for key in known_keys(state) | today.keys() | month.keys():
+        who = identity(state, key)
+        entries.append(
+            {
+                **names(who),
+                "addresses": list(who.addresses),
+                "state": state_entry(state, Subject(SubjectKind.CLIENT, key), now.tzinfo),
+                "now": _rate(state.rates.get(key, NOTHING)),
+                "today": _usage(today.get(key, NOTHING)),
+                "month": _usage(month.get(key, NOTHING)),
+                "total": _usage(state.totals.get(key, NOTHING)),
+                "wasted_bytes": lost.get(key, 0),
+            }
+        )
+    entries.sort(key=lambda e: (-e["today"]["total_bytes"], -e["month"]["total_bytes"], e["client"], e["key"]))
+    return entries
+
+
+def _has_moved(entry: Document) -> bool:
+    """Not so one that is listed and was never here."""
+    return any(entry[when]["total_bytes"] for when in ("today", "month", "total"))
+
+
+def _flow(who: Identity, flow: Flow) -> Document:
+    return {
+        **names(who),
+        "protocol": protocol_name(flow.protocol),
+        "protocol_number": flow.protocol,
+        "remote_address": flow.remote_address,
+        "remote_port": flow.remote_port,
+        "client_address": flow.client_address,
+        "client_port": flow.client_port,
+        "wan_address": flow.wan_address,
+        "wan_port": flow.wan_port,
+        **_usage(flow.counters),
+        "age_seconds": round(flow.age, 1),
+        "idle_seconds": round(flow.idle, 1),
+    }
+
+
+def protocol_name(number: int) -> str:
+    """`tcp` for 6; the number itself, as text, for protocols without a name in the vocabulary."""
+    try:
+        return Protocol(number).name.lower()
+    except ValueError:
+        return str(number)
+
+
+def _usage(counters: Counters) -> Document:
+    return {
+        "down_bytes": counters.down_bytes,
+        "up_bytes": counters.up_bytes,
+        "total_bytes": counters.total_bytes,
+        "down_packets": counters.down_packets,
+        "up_packets": counters.up_packets,
+    }
+
+
+def _rate(per_second: Counters) -> Document:
+    return {"down_bits_per_second": per_second.down_bytes * 8, "up_bits_per_second": per_second.up_bytes * 8}
+
+
+def _sum(counters: Iterable[Counters]) -> Counters:
+    return sum(counters, NOTHING)

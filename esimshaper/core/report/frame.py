@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage report, what its parts share: the daemon's Facts, the frame of documents, moments, and who is who. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from typing import Any
+
+from esimshaper.core.model.identity import OTHERS, UNATTRIBUTED, ClientKey, Identity
+from esimshaper.core.model.limits import Quota
+from esimshaper.core.model.state import State
+
+Document = dict[str, Any]
+"""What json.dumps takes."""
+
+DOCUMENT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the daemon knows of itself. Times carry a zone; `now` is in the zone of the configuration.
+
+    tick_seconds: how long the last tick took. tick_at: when it began (None before the first).
+    config_ok, config_loaded: whether the last (re)load was accepted, and when one was last accepted.
+    storage_problem: why history cannot be saved at the moment, for people; empty if it can.
+    metrics_problem: why Prometheus cannot have its metrics at the moment; empty if it can.
+    quotas, names, groups: as in the settings, by key of a client.
+    """
+
+    now: datetime
+    version: str
+    wan_interface: str
+    started: datetime
+    config_ok: bool = True
+    config_loaded: datetime | None = None
+    tick_at: datetime | None = None
+    tick_seconds: float = 0.0
+    storage_problem: str = ""
+    storage_failures: int = 0
+    metrics_problem: str = ""
+    quotas: tuple[Quota, ...] = ()
+    names: Mapping[ClientKey, str] = field(default_factory=dict)
+    groups: Mapping[ClientKey, str] = field(default_factory=dict)
+
+
+def new_document(now: datetime) -> Document:
+    """What every document begins with."""
+    return {"version": DOCUMENT_VERSION, "time": now.isoformat(timespec="seconds"), "time_unix": int(now.timestamp())}
+
+
+def moment(name: str, unix: int | None, zone: tzinfo | None) -> Document:
+    """A moment under `name`, for people with an offset, and under `name`_unix; both null where there is none."""
+    return {name: None if unix is None else iso(unix, zone), f"{name}_unix": unix}
+
+
+def iso(unix: int, zone: tzinfo | None) -> str:
+    """ISO 8601 with the offset of `zone`."""
+    return datetime.fromtimestamp(unix, zone).isoformat()
+
+
+def known_keys(state: State) -> set[ClientKey]:
+    """Everybody who has moved bytes or has an account; of the others only if there are any."""
+    return {*state.totals, *state.identities.keys() - {OTHERS}}
+
+
+def identity(state: State, key: ClientKey, facts: Facts | None = None) -> Identity:
+    """What is known of a client; of one that was never here, `facts` has the configured name."""
+    return state.identities.get(key) or Identity(key, facts.names.get(key, "") if facts else "")
+
+
+def names(who: Identity) -> Document:
+    """The part of an entry that says who it is about."""
+    return {"client": who.label, "key": who.key, "mac": mac(who.key), "hostname": who.hostname}
+
+
+def mac(key: ClientKey) -> str:
+    """The MAC, or empty for pseudo-clients and for clients that are known by an address only."""
+    parts = key.split(":")
+    return key if len(parts) == 6 and all(len(part) == 2 for part in parts) else ""
+
+
+def wasted(state: State) -> Mapping[ClientKey, int]:
+    """Bytes that were billed, then dropped by a block, by client, since the maps were made."""
+    reading = state.reading
+    if reading is None:
+        return {}
+    sizes: dict[ClientKey, int] = {}
+    for account, size in reading.wasted.items():
+        key = reading.owners.get(account, UNATTRIBUTED)
+        sizes[key] = sizes.get(key, 0) + size
+    return sizes

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage report, one line: State and Facts -> what `systemctl status` says of the daemon, in words. Pure.
+
+    wan0: counting 12 clients; plan: 8.10 GB of 10.0 GB used; throttled: guest; blocked: tv
+    wan0: not everything is counted: interface wan0 is not there; 3 clients
+
+What calls for a person comes first.
+"""
+
+from collections.abc import Iterable
+
+from esimshaper.core.model.counts import NOTHING
+from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey
+from esimshaper.core.model.limits import EVERYONE, Level, SubjectKind, Verdict
+from esimshaper.core.model.state import State
+from esimshaper.core.model.units import format_names, format_size
+from esimshaper.core.report.frame import Facts, identity
+from esimshaper.core.report.quotas import held, limit_of, used_of
+from esimshaper.core.report.subjects import subject_label
+
+NAMED = 4
+"""So many are named; of the others only the number is told."""
+
+
+def troubles(state: State, facts: Facts, limits: Iterable[str] = ()) -> str:
+    """What is wrong, each thing once; empty if nothing is. `limits`: sentences on what could not be enforced."""
+    missing = dict.fromkeys(each.problem for each in state.attachments if not each.attached)
+    said = [f"not everything is counted: {'; '.join(missing)}"] if missing else []
+    said += [f"limits: {each}" for each in limits]
+    if not facts.config_ok:
+        said.append("the edited configuration is refused, the one before is in force")
+    if facts.storage_problem:
+        said.append(f"history is not saved: {facts.storage_problem}")
+    if facts.metrics_problem:
+        said.append(facts.metrics_problem)
+    return "; ".join(said)
+
+
+def limited(state: State, facts: Facts) -> str:
+    """Who is slowed down or has no way out now; empty if nobody."""
+    return "; ".join(
+        f"{level.value}: {format_names(names, NAMED)}"
+        for level in (Level.THROTTLED, Level.BLOCKED)
+        if (names := _those(state, facts, level))
+    )
+
+
+def usage(state: State, facts: Facts) -> str:
+    """How many clients, and what was used of the plan: of the quotas of everyone, else of all, the one with the largest
+    part used. Without quotas, all that was counted.
+    """
+    number = sum(key not in BUILT_IN_CLIENTS for key in state.totals)
+    clients = "1 client" if number == 1 else f"{number} clients"
+    quotas = held(state, facts)
+    if not quotas:
+        return f"{clients}; {format_size(sum(state.totals.values(), NOTHING).total_bytes)} since counting began"
+    shared = [each for each in quotas if each.tally.subject == EVERYONE]
+    fullest = max(shared or quotas, key=lambda each: used_of(each) / max(1, limit_of(each)))
+    name, subject = fullest.quota.name, fullest.tally.subject
+    whose = "" if subject == EVERYONE else f" of {subject_label(state, subject, facts)}"
+    return f"{clients}; {name}{whose}: {format_size(used_of(fullest))} of {format_size(limit_of(fullest))} used"
+
+
+def _those(state: State, facts: Facts, level: Level) -> list[str]:
+    if state.verdicts.get(EVERYONE, Verdict()).level is level:
+        return ["everyone"]
+    clients = (subject for subject, verdict in state.verdicts.items() if verdict.level is level)
+    return sorted(
+        identity(state, ClientKey(each.id), facts).label for each in clients if each.kind is SubjectKind.CLIENT
+    )

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage report, metrics: State and Facts -> metric families of one moment. Pure.
+
+Their names are those of INTERFACES.md. Both the clients' and the WAN's counters come from one Baseline, so that
+sum(clients) = wan holds at every scrape.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from esimshaper.core.model.counts import NOTHING, Counters, Event, Reason
+from esimshaper.core.model.limits import Level, Subject, SubjectKind, Verdict
+from esimshaper.core.model.metrics import Metric, MetricType
+from esimshaper.core.model.state import State
+from esimshaper.core.report.frame import Facts, identity, known_keys, mac, wasted
+from esimshaper.core.report.quotas import held, limit_of, used_of
+from esimshaper.core.report.subjects import subject_label
+
+Samples = Mapping[tuple[str, ...], float]
+
+
+def metrics(state: State, facts: Facts) -> tuple[Metric, ...]:
+    """All metric families, from one State."""
+    return (
+        *_traffic_metrics(state),
+        *_limit_metrics(state, facts),
+        *_kernel_metrics(state),
+        *_self_metrics(state, facts),
+    )
+
+
+def _traffic_metrics(state: State) -> tuple[Metric, ...]:
+    wan = state.baseline.wan if state.baseline else {}
+    infos = (identity(state, key) for key in known_keys(state))
+    who: Samples = {(i.label, mac(i.key), i.hostname): 1 for i in infos}
+    return (
+        *_both_ways("wan", "through the WAN", "interface", wan),
+        *_both_ways("client", "of a client", "client", by_label(state)),
+        _gauge("client_info", "Who a client is; always 1.", ("client", "mac", "hostname"), who),
+    )
+
+
+def _both_ways(prefix: str, what: str, label: str, counters: Mapping[str, Counters]) -> tuple[Metric, Metric]:
+    down: Samples = {(value,): c.down_bytes for value, c in counters.items()}
+    up: Samples = {(value,): c.up_bytes for value, c in counters.items()}
+    side = f"{what}: IP-layer bytes as the carrier bills them."
+    return (
+        _counter(f"{prefix}_receive_bytes_total", f"Download {side}", (label,), down),
+        _counter(f"{prefix}_transmit_bytes_total", f"Upload {side}", (label,), up),
+    )
+
+
+def _limit_metrics(state: State, facts: Facts) -> tuple[Metric, ...]:
+    limit: dict[tuple[str, ...], float] = {}
+    used: dict[tuple[str, ...], float] = {}
+    start: dict[tuple[str, ...], float] = {}
+    reset: dict[tuple[str, ...], float] = {}
+    for each in held(state, facts):
+        labels = (each.quota.name, subject_label(state, each.tally.subject, facts))
+        limit[labels] = limit_of(each)
+        used[labels] = used_of(each)
+        start[labels] = each.tally.window.start
+        reset[labels] = each.tally.window.end
+    lost: Samples = {(label,): size for label, size in wasted_by_label(state).items()}
+    subject = ("quota", "subject")
+    return (
+        _gauge("client_state", "How a client stands: 1 for one of its states.", ("client", "state"), _states(state)),
+        _counter("client_wasted_bytes_total", "Billed, then dropped by a block.", ("client",), lost),
+        _gauge("quota_limit_bytes", "Limit of this period, with what was granted by hand.", subject, limit),
+        _gauge("quota_used_bytes", "Used of it in this period.", subject, used),
+        _gauge("quota_start_timestamp_seconds", "When this period began.", subject, start),
+        _gauge("quota_reset_timestamp_seconds", "When the next period begins.", subject, reset),
+    )
+
+
+def _states(state: State) -> Samples:
+    """All three of each client, so that a state that is left falls to 0 and does not vanish."""
+    samples: dict[tuple[str, ...], float] = {}
+    for key in sorted(known_keys(state)):
+        verdict = state.verdicts.get(Subject(SubjectKind.CLIENT, key), Verdict())
+        label = identity(state, key).label
+        samples |= {(label, level.value): int(level is verdict.level) for level in Level}
+    return samples
+
+
+def wasted_by_label(state: State) -> dict[str, int]:
+    """Bytes billed, then dropped, by the label of metrics; like other totals they begin at zero with a new epoch."""
+    sizes = {identity(state, key).label: 0 for key in known_keys(state)}
+    for key, size in wasted(state).items():
+        label = identity(state, key).label
+        sizes[label] = sizes.get(label, 0) + size
+    return sizes
+
+
+def _kernel_metrics(state: State) -> tuple[Metric, ...]:
+    tables = state.reading.tables if state.reading else ()
+    happened = events(state)
+    attached: Samples = {(a.interface, a.hook.value): int(a.attached) for a in state.attachments}
+    return (
+        _gauge("program_attached", "Whether a program sits on its hook.", ("interface", "hook"), attached),
+        _gauge("map_entries", "Used entries of a kernel map.", ("map",), {(t.name,): t.entries for t in tables}),
+        _gauge("map_max_entries", "Size of a kernel map.", ("map",), {(t.name,): t.max_entries for t in tables}),
+        _counter(
+            "datapath_events_total",
+            "Packets that took a named early exit of the kernel part, or met a named failure.",
+            ("reason",),
+            {(reason.label,): event.packets for reason, event in happened.items()},
+        ),
+        _counter(
+            "datapath_event_bytes_total",
+            "Bytes of the packets in esimshaper_datapath_events_total.",
+            ("reason",),
+            {(reason.label,): event.bytes for reason, event in happened.items()},
+        ),
+    )
+
+
+def _self_metrics(state: State, facts: Facts) -> tuple[Metric, ...]:
+    loaded, ticked = _moment(facts.config_loaded), _moment(facts.tick_at)
+    ok, failures, unsaved = int(facts.config_ok), facts.storage_failures, state.unsaved_bytes
+    sure = int(state.baseline is not None and state.baseline.clock_sure)
+    return (
+        _gauge("build_info", "The running version; always 1.", ("version",), {(facts.version,): 1}),
+        _gauge("config_last_reload_successful", "Whether the last configuration was accepted.", (), {(): ok}),
+        _gauge("config_last_reload_success_timestamp_seconds", "When one was last accepted.", (), loaded),
+        _gauge("clock_sure", "Whether periods go by a clock that was synchronised at least once.", (), {(): sure}),
+        _gauge("last_tick_timestamp_seconds", "When the kernel was last read.", (), ticked),
+        _gauge("last_tick_duration_seconds", "How long the last tick took.", (), {(): facts.tick_seconds}),
+        _counter("history_save_failures_total", "Saves of the history that failed.", (), {(): failures}),
+        _gauge("history_unsaved_bytes", "Bytes that are booked but not yet saved.", (), {(): unsaved}),
+    )
+
+
+def _moment(time: datetime | None) -> Samples:
+    return {(): time.timestamp()} if time else {}
+
+
+def _counter(name: str, text: str, labels: tuple[str, ...], samples: Samples) -> Metric:
+    return Metric(f"esimshaper_{name}", text, MetricType.COUNTER, labels, samples)
+
+
+def _gauge(name: str, text: str, labels: tuple[str, ...], samples: Samples) -> Metric:
+    return Metric(f"esimshaper_{name}", text, MetricType.GAUGE, labels, samples)
+
+
+def by_label(state: State) -> dict[str, Counters]:
+    """Totals by the label of metrics. Clients that share a label are added up: a sample may appear only once."""
+    totals: dict[str, Counters] = {}
+    for key, counters in state.totals.items():
+        label = identity(state, key).label
+        totals[label] = totals.get(label, NOTHING) + counters
+    return totals
+
+
+def events(state: State) -> dict[Reason, Event]:
+    """All reasons, those that never came up as zeros."""
+    counted = state.reading.events if state.reading else {}
+    return {reason: counted.get(reason, Event()) for reason in Reason}

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage report, limits: State and Facts -> the documents of quotas and of what was set by hand. Pure.
+
+The frame of a document is as in report.py. `x` + `x_unix` stands for a moment: ISO 8601 and Unix seconds, or two nulls.
+
+    state     {"level": "open" | "throttled" | "blocked", "reason": words, "quota": name of the quota at fault,
+               "rate_bits_per_second": int or null, "until" + "until_unix"}
+              level open with a reason: allowed by hand; a reason and no quota: by hand.
+    quota     {"quota": name, "subject": "everyone" | "client/NAME" | "group/NAME",
+               "client", "key", "mac", "hostname"            of a client, else empty
+               "period": "day" | "30 days" ..., "direction": "both" | "download" | "upload",
+               "began" + "began_unix", "renews" + "renews_unix",
+               "limit_bytes": with "granted_bytes" in it, "used_bytes", "left_bytes",
+               "action": "block" | "throttle" | "notify", "rate_bits_per_second": int or null,
+               "warned": bool, "reached": bool, "state": state of the subject}
+    by_hand   {"subject", "setting": "block" | "allow", "until" + "until_unix"}
+
+    quotas    {"quotas": [quota], "by_hand": [by_hand],
+               "grants": [{"quota", "subject", "bytes", "until" + "until_unix"}]}  those that end before their period
+              in the order of the configuration; of each-client the most used first
+    grant     {"subject", "bytes", "until" + "until_unix", "quotas": [quota]}      those of the subject
+    block     {"subject", "setting": "block" | "allow" or null, "until" + "until_unix", "state": state}
+              for allow and clear too
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import tzinfo
+
+from esimshaper.core.model.identity import OTHERS, ClientKey, Identity
+from esimshaper.core.model.limits import ActionKind, Held, Override, Period, Standing, Subject, SubjectKind, Verdict
+from esimshaper.core.model.state import State
+from esimshaper.core.report.frame import Document, Facts, identity, moment, names, new_document
+from esimshaper.core.report.subjects import subject_label
+
+TOP_QUOTAS = 8
+_OTHERS = Subject(SubjectKind.CLIENT, OTHERS)
+
+
+def quotas_document(state: State, facts: Facts) -> Document:
+    """See the module's docstring."""
+    standing, zone = _standing(state), facts.now.tzinfo
+    ends = {(each.quota, each.subject): each.window.end for each in standing.tallies}
+    grants = [
+        {
+            "quota": grant.quota,
+            "subject": subject_label(state, grant.subject, facts),
+            "bytes": grant.bytes,
+            **moment("until", grant.until, zone),
+        }
+        for grant in standing.grants
+        if grant.until < ends.get((grant.quota, grant.subject), math.inf)
+    ]
+    return new_document(facts.now) | {
+        "quotas": entries(state, facts, held(state, facts)),
+        "by_hand": by_hand_entries(state, facts),
+        "grants": grants,
+    }
+
+
+def grant_document(state: State, facts: Facts, subject: Subject, size: int, until: int | None) -> Document:
+    """What to answer once `size` bytes were granted; `until` in Unix seconds, None for the end of each period."""
+    own = [each for each in held(state, facts) if each.tally.subject == subject]
+    return new_document(facts.now) | {
+        "subject": subject_label(state, subject, facts),
+        "bytes": size,
+        **moment("until", until, facts.now.tzinfo),
+        "quotas": entries(state, facts, own),
+    }
+
+
+def by_hand_document(state: State, facts: Facts, subject: Subject) -> Document:
+    """What to answer once a subject was blocked or allowed, or that was taken back."""
+    mine = [override for override in _standing(state).overrides if override.subject == subject]
+    setting = mine[0].manual.value if mine else None
+    return new_document(facts.now) | {
+        "subject": subject_label(state, subject, facts),
+        "setting": setting,
+        **moment("until", mine[0].until if mine else None, facts.now.tzinfo),
+        "state": state_entry(state, subject, facts.now.tzinfo),
+    }
+
+
+def glance(state: State, facts: Facts) -> Document:
+    """For the status: what is shared, and clients that were warned or are out, the most used first."""
+    every = held(state, facts)
+    shared = [each for each in every if each.quota.subject.kind in (SubjectKind.EVERYONE, SubjectKind.GROUP)]
+    single = [each for each in every if each not in shared and (each.tally.warned or each.tally.reached)]
+    chosen = [*shared, *sorted(single, key=lambda each: -_share(each))][:TOP_QUOTAS]
+    return {"count": len(every), "top": entries(state, facts, chosen)}
+
+
+def held(state: State, facts: Facts) -> Sequence[Held]:
+    """Each tally with its quota, in the order of the configuration; of each-client the most used first.
+
+    That of the others only if there are any.
+    """
+    order = {quota.name: number for number, quota in enumerate(facts.quotas)}
+    found = [
+        Held(facts.quotas[order[tally.quota]], tally)
+        for tally in _standing(state).tallies
+        if tally.quota in order and (tally.used or tally.subject != _OTHERS)
+    ]
+    return sorted(found, key=lambda each: (order[each.quota.name], -_share(each), each.tally.subject.id))
+
+
+def limit_of(each: Held) -> int:
+    """Bytes that may be used in this window."""
+    return each.quota.limit + each.tally.granted
+
+
+def used_of(each: Held) -> int:
+    """Bytes used in this window; a sum of differences may be a packet below zero for a moment."""
+    return max(0, each.tally.used)
+
+
+def entries(state: State, facts: Facts, chosen: Iterable[Held]) -> list[Document]:
+    """A `quota` of the module's docstring for each."""
+    return [_entry(state, facts, each) for each in chosen]
+
+
+def by_hand_entries(state: State, facts: Facts) -> list[Document]:
+    """A `by_hand` of the module's docstring for each setting that is in force."""
+    return [_by_hand(state, facts, override) for override in _standing(state).overrides]
+
+
+def state_entry(state: State, subject: Subject, zone: tzinfo | None) -> Document:
+    """How a subject stands; one that is not here is open."""
+    verdict = state.verdicts.get(subject, Verdict())
+    return {
+        "level": verdict.level.value,
+        "reason": verdict.reason,
+        "quota": verdict.quota,
+        "rate_bits_per_second": verdict.rate or None,
+        **moment("until", verdict.until, zone),
+    }
+
+
+def _entry(state: State, facts: Facts, each: Held) -> Document:
+    quota, tally, zone = each.quota, each.tally, facts.now.tzinfo
+    limit, used = limit_of(each), used_of(each)
+    client = tally.subject.kind is SubjectKind.CLIENT
+    who = identity(state, ClientKey(tally.subject.id), facts) if client else Identity(ClientKey(""))
+    return {
+        "quota": quota.name,
+        "subject": subject_label(state, tally.subject, facts),
+        **names(who),
+        "period": _period(quota.period),
+        "direction": quota.direction.value,
+        **moment("began", tally.window.start, zone),
+        **moment("renews", tally.window.end, zone),
+        "limit_bytes": limit,
+        "granted_bytes": tally.granted,
+        "used_bytes": used,
+        "left_bytes": max(0, limit - used),
+        "action": quota.action.kind.value,
+        "rate_bits_per_second": quota.action.rate if quota.action.kind is ActionKind.THROTTLE else None,
+        "warned": tally.warned > 0,
+        "reached": tally.reached,
+        "state": state_entry(state, tally.subject, zone),
+    }
+
+
+def _by_hand(state: State, facts: Facts, override: Override) -> Document:
+    return {
+        "subject": subject_label(state, override.subject, facts),
+        "setting": override.manual.value,
+        **moment("until", override.until, facts.now.tzinfo),
+    }
+
+
+def _period(period: Period) -> str:
+    if period.anchor is None:
+        return period.unit.value
+    return f"{period.count} {period.unit.value}{'' if period.count == 1 else 's'}"
+
+
+def _share(each: Held) -> float:
+    return each.tally.used / max(1, limit_of(each))
+
+
+def _standing(state: State) -> Standing:
+    return state.baseline.standing if state.baseline else Standing()

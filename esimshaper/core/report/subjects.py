@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage report, whom people mean: what they write -> clients, or the Subject of a command; and back. Pure.
+
+Host names are what devices say of themselves. So a configured name counts more than a host name, or a stranger could
+take the place of a device by taking its name.
+
+    subjects  {"subjects": ["everyone", "group/NAME" ..., "client/NAME" ...]}    the frame is as in report.py
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
+from esimshaper.core.model.limits import EVERYONE, UNKNOWN_GROUP, Subject, SubjectKind
+from esimshaper.core.model.state import State
+from esimshaper.core.report.frame import Document, Facts, identity, known_keys, new_document
+
+
+def find_clients(state: State, text: str, facts: Facts) -> tuple[ClientKey, ...]:
+    """The clients that a person means by `text`, with or without `client/`; empty if there is none.
+
+    By configured name; or else by MAC or address; or else by host name.
+    """
+    text = text.strip().removeprefix(f"{SubjectKind.CLIENT.value}/")
+    wanted = text.lower()
+    identities = [identity(state, key, facts) for key in {*known_keys(state), *facts.names}]
+    ways = (
+        [who.key for who in identities if who.name == text],
+        [who.key for who in identities if who.name.lower() == wanted],
+        [who.key for who in identities if wanted.replace("-", ":") == who.key or wanted in {who.key, *who.addresses}],
+        [who.key for who in identities if who.hostname.lower() == wanted],
+    )
+    return tuple(sorted(next((found for found in ways if found), []))) if wanted else ()
+
+
+def subject_label(state: State, subject: Subject, facts: Facts) -> str:
+    """As in `for` of the configuration, and as the label `subject` of metrics: client/NAME, or client/MAC."""
+    client = subject.kind is SubjectKind.CLIENT
+    return subject.written(identity(state, ClientKey(subject.id), facts).label if client else "")
+
+
+def subjects_document(state: State, facts: Facts) -> Document:
+    """Everyone whom a command can name; a shell completes it. See the module's docstring."""
+    groups = sorted(f"group/{group}" for group in _groups(state, facts))
+    clients = {identity(state, key, facts).label for key in _limitable(state, facts)}
+    return new_document(facts.now) | {
+        "subjects": [EVERYONE.kind.value, *groups, *sorted(f"client/{client}" for client in clients)]
+    }
+
+
+def find_subject(state: State, text: str, facts: Facts) -> Subject:
+    """The one whom a person means by `text`: as in `for`, or a client's bare name, MAC, address or host name.
+
+    Raises ValueError with one sentence for a person if that is nobody, or not one alone.
+    """
+    text = text.strip()
+    if text == EVERYONE.kind.value:
+        return EVERYONE
+    if text == SubjectKind.EACH_CLIENT.value:
+        raise ValueError("only quotas are for each-client; name everyone, one client or a group")
+    word, slash, rest = text.partition("/")
+    if slash and word == SubjectKind.GROUP.value and rest in _groups(state, facts):
+        return Subject(SubjectKind.GROUP, rest)
+    found = find_clients(state, text, facts)
+    if len(found) > 1:
+        raise ValueError(f"`{text}` may be {' or '.join(f'client/{key}' for key in found)}; name one of them")
+    if not found:
+        raise ValueError(f"there is no client, group or host `{text}`; {_advice(state, text, facts)}")
+    if found[0] in PSEUDO_KEYS:
+        raise ValueError(f"{found[0]} is not a device that can be limited")
+    return Subject(SubjectKind.CLIENT, found[0])
+
+
+def _groups(state: State, facts: Facts) -> set[str]:
+    """Those there are, and those that something was set for by hand when they were there: it can be taken back."""
+    overrides = state.baseline.standing.overrides if state.baseline else ()
+    by_hand = (each.subject.id for each in overrides if each.subject.kind is SubjectKind.GROUP)
+    return {*facts.groups.values(), UNKNOWN_GROUP, *by_hand}
+
+
+def _limitable(state: State, facts: Facts) -> set[ClientKey]:
+    return {*known_keys(state), *facts.names} - PSEUDO_KEYS
+
+
+def _advice(state: State, text: str, facts: Facts) -> str:
+    """What was perhaps meant, written so that it is understood."""
+    words = {word.lower(): word for word in _words(state, facts)}
+    short = {word.partition("/")[2]: right for word, right in words.items() if "/" in word}
+    near = get_close_matches(text.lower(), [*words, *short], n=1)
+    right = next((found[each] for each in near for found in (words, short) if each in found), "")
+    return f"did you mean `{right}`?" if right else "`esimshaper clients` and `esimshaper quotas` show who there is"
+
+
+def _words(state: State, facts: Facts) -> Iterable[str]:
+    yield EVERYONE.kind.value
+    for group in _groups(state, facts):
+        yield f"group/{group}"
+    for key in _limitable(state, facts):
+        who = identity(state, key, facts)
+        yield who.hostname
+        yield f"client/{who.label}"

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The settings in force and edited ones -> what would change, in words; and what cannot change meanwhile. Pure.
+
+    quota daily: limit 500 MB -> 1.00 GB
+    client tv: new (02:00:00:00:00:11, group living-room)
+    wan.interface: wwan0 -> wwan1
+
+Clients are known by their device, so a new name is told as such; quotas by their name, as what was used of them is.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.limits import Action, ActionKind, Period, Quota, Subject
+from esimshaper.core.model.units import format_endpoint, format_rate, format_size
+from esimshaper.core.settings.problem import Problem
+from esimshaper.core.settings.tree import Client, Listen, Settings, Tunnel
+
+_LISTS = ("clients", "quotas")
+_NONE = "none"
+Names = Mapping[ClientKey, str]
+
+
+def changes(old: Settings, new: Settings) -> tuple[str, ...]:
+    """A line for each thing that is another in `new`; none if there is nothing."""
+    return (*_values("", old, new), *_clients(old.clients, new.clients), *_quotas(old, new))
+
+
+def needs_restart(old: Settings, new: Settings) -> tuple[Problem, ...]:
+    """What the maps in the kernel were made for. Others would have to be filled while packets go on counting into the
+    old ones; a restart does that: it takes over what the old ones counted.
+    """
+    made_for = (
+        (("lan", "mark_mask"), f"{old.lan.mark_mask:#010x}", f"{new.lan.mark_mask:#010x}"),
+        (("meter", "max_clients"), old.meter.max_clients, new.meter.max_clients),
+        (("meter", "max_flows"), old.meter.max_flows, new.meter.max_flows),
+    )
+    follows = old.lan.mark_mask != new.lan.mark_mask  # max_clients does, where it is not written
+    return tuple(
+        Problem(
+            path,
+            f"{'.'.join(path)} cannot change while the daemon runs ({before} -> {after})",
+            f"This needs `systemctl restart esimshaper`, which loses nothing; or write {before} again, and reload.",
+        )
+        for path, before, after in made_for
+        if before != after and not (follows and path[1] == "max_clients")
+    )
+
+
+def _values(where: str, old: Any, new: Any) -> Iterator[str]:  # noqa: ANN401 - any block of the settings
+    """All but the lists, by the names that they have in the file."""
+    for field in fields(old):
+        before, after = getattr(old, field.name), getattr(new, field.name)
+        name = f"{where}{field.name}"
+        if before == after or name in _LISTS:
+            continue
+        if type(before) is type(after) and is_dataclass(before) and not isinstance(before, Listen):
+            yield from _values(f"{name}.", before, after)
+        else:
+            yield f"{name}: {_written(name, before)} -> {_written(name, after)}"
+
+
+def _written(name: str, value: object) -> str:
+    if value is None or value in ((), ""):
+        return _NONE
+    if isinstance(value, Tunnel):
+        return f"{value.interface} with port {value.port}"
+    if isinstance(value, Listen):
+        return format_endpoint(value.address, value.port)
+    if isinstance(value, tuple):
+        return ", ".join(_written(name, each) for each in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return {
+            "lan.mark_mask": f"{value:#010x}",
+            "wan.download": format_rate(value),
+            "wan.upload": format_rate(value),
+        }.get(name, str(value))
+    return str(value)
+
+
+def _clients(old: Sequence[Client], new: Sequence[Client]) -> Iterator[str]:
+    before, after = ({client.mac: client for client in clients} for clients in (old, new))
+    for client in new:
+        known = before.get(client.mac)
+        if known is None:
+            yield f"client {client.name}: new ({client.mac}{f', group {client.group}' if client.group else ''})"
+            continue
+        if known.name != client.name:
+            yield f"client {known.name}: its name is {client.name} now"
+        if known.group != client.group:
+            yield f"client {client.name}: group {known.group or _NONE} -> {client.group or _NONE}"
+    for client in old:
+        if client.mac not in after:
+            yield f"client {client.name}: removed; {client.mac} is counted under its address"
+
+
+def _quotas(old: Settings, new: Settings) -> Iterator[str]:
+    before, after = ({quota.name: quota for quota in settings.quotas} for settings in (old, new))
+    earlier, names = ({client.mac: client.name for client in settings.clients} for settings in (old, new))
+    for quota in new.quotas:
+        known = before.get(quota.name)
+        if known is None:
+            yield f"quota {quota.name}: new, {_in_short(quota, names)}"
+        elif known != quota and (said := list(_of_quota(known, quota, {**earlier, **names}))):
+            yield f"quota {quota.name}: {', '.join(said)}"
+    for quota in old.quotas:
+        if quota.name not in after:
+            yield f"quota {quota.name}: removed, and what was used of it is forgotten"
+
+
+def _in_short(quota: Quota, names: Names) -> str:
+    period = f"{format_size(quota.limit)} per {_period(quota.period)} for {_subject(quota.subject, names)}"
+    return f"{period}, then {_action(quota.action)}"
+
+
+def _of_quota(old: Quota, new: Quota, names: Names) -> Iterator[str]:
+    pairs = {
+        "for": (_subject(old.subject, names), _subject(new.subject, names)),
+        "limit": _sizes((old.limit,), (new.limit,)),
+        "period": (_period(old.period), _period(new.period)),
+        "timezone": (str(old.zone), str(new.zone)),
+        "direction": (old.direction.value, new.direction.value),
+        "warn_at": _sizes(old.warn_at, new.warn_at),
+        "then": (_action(old.action), _action(new.action)),
+    }
+    yield from (f"{key} {before} -> {after}" for key, (before, after) in pairs.items() if before != after)
+    if old.used != new.used:
+        yield f"used {format_size(new.used)} does nothing, as the quota has begun to count"
+
+
+def _sizes(old: Sequence[int], new: Sequence[int]) -> tuple[str, str]:
+    """For people; to the byte where that would hide the difference."""
+    before, after = (", ".join(map(format_size, sizes)) or _NONE for sizes in (old, new))
+    if before == after and old != new:
+        before, after = (", ".join(f"{size} B" for size in sizes) for sizes in (old, new))
+    return before, after
+
+
+def _subject(subject: Subject, names: Names) -> str:
+    return subject.written(names.get(ClientKey(subject.id), subject.id))
+
+
+def _period(period: Period) -> str:
+    if period.anchor is None:
+        return period.unit.value
+    return f"{period.count} {period.unit.value}s from {datetime.fromtimestamp(period.anchor, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _action(action: Action) -> str:
+    return f"throttle {format_rate(action.rate)}" if action.kind is ActionKind.THROTTLE else action.kind.value

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""on_failure: whether traffic that nothing counts is forwarded. Settings and Attachments -> the guard in nftables.
+
+The guard names the one interface that is counted. So it is closed, in the kernel, when the WAN is made anew, or when
+the daemon dies before it has attached anything; the next attachment opens it.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.reading import Attachment, Hook
+from esimshaper.core.settings.tree import OnFailure, Settings
+from esimshaper.edge.host import systemd
+from esimshaper.edge.host.messages import Message, fields
+from esimshaper.edge.host.paths import state_directory
+from esimshaper.edge.nft import NOBODY, Guard
+from esimshaper.edge.tc.attachments import TrafficControl
+
+log = logging.getLogger(__name__)
+
+
+class Guarding:
+    """Owns the guard. What was attached before this daemon started goes on counting, and passes."""
+
+    def __init__(self) -> None:
+        self._guard = Guard(state_directory() / "closed.nft")
+        self._open = False
+        self._problem = ""
+
+    def begin(self, settings: Settings, markers: Path) -> int:
+        """Before anything is set up. The number of the WAN's interface if it is counted already, else NOBODY."""
+        wan = settings.wan.interface
+        with contextlib.closing(TrafficControl(markers)) as control:
+            counted = control.counted(wan)
+        self._hold(settings, counted)
+        return counted
+
+    def follow(self, settings: Settings, attachments: Iterable[Attachment]) -> None:
+        """After attachments were looked at."""
+        self._hold(settings, counted_link(settings.wan.interface, attachments))
+
+    def failed(self, settings: Settings, markers: Path, problem: Unusable) -> str:
+        """The kernel part cannot be set up. What that means for traffic, as a sentence; systemd hears of it too."""
+        counted = self.begin(settings, markers)
+        means = self._consequence(settings, counted=counted != NOBODY)
+        systemd.tell_manager(status=f"{problem.message}; {means}")
+        if systemd.in_journal():
+            known = fields(Message.START_FAILED, interface=settings.wan.interface)
+            hint = f" What to do: {problem.hint}" if problem.hint else ""
+            log.error("%s; %s.%s", problem.message, means, hint, extra=known)
+        return means
+
+    def _hold(self, settings: Settings, counted: int) -> None:
+        if settings.on_failure is OnFailure.OPEN:
+            if not self._open:
+                self._guard.release()
+            self._open, self._problem = True, ""
+            return
+        self._open = False
+        problem = self._guard.hold(settings.wan.written, counted, [each.port for each in settings.wan.tunnels])
+        if problem and problem != self._problem:
+            known = fields(Message.GUARD_FAILING, interface=settings.wan.interface)
+            log.error("what is not counted cannot be refused (on_failure: closed): %s", problem, extra=known)
+        self._problem = problem
+
+    def _consequence(self, settings: Settings, *, counted: bool) -> str:
+        wan = settings.wan.interface
+        if counted:
+            return f"the kernel goes on counting and limiting at {wan} as before"
+        if settings.on_failure is OnFailure.OPEN:
+            return "until then traffic passes, uncounted and unlimited (on_failure: open)"
+        if self._problem:
+            return f"traffic passes, uncounted, as it cannot be refused: {self._problem}"
+        return f"until then nothing is forwarded to {wan} or from it (on_failure: closed)"
+
+
+def counted_link(wan: str, attachments: Iterable[Attachment]) -> int:
+    """The number of the WAN's interface if all that passes it is counted, both ways; else NOBODY."""
+    there = {each.hook: each.index for each in attachments if each.interface == wan and each.attached}
+    found = {there.get(hook, NOBODY) for hook in (Hook.WAN_INGRESS, Hook.WAN_EGRESS)}
+    return found.pop() if len(found) == 1 else NOBODY

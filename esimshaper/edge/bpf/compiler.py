@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: bcc. Source text in, pinned maps and programs out, in a child process that ends with it.
+
+bcc and LLVM would stay in memory with some 90 MB; the daemon never imports them. What the child does can be repeated:
+killed anywhere, the next child finishes it. Maps that are pinned already are used again, with all they count.
+"""
+
+import ctypes as ct
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from esimshaper.core.model.errors import FailedOperation, Operation
+from esimshaper.core.model.identity import FIRST_CLIENT_ACCOUNT
+from esimshaper.core.model.kernel import mark_shift
+from esimshaper.core.model.limits import NO_LIMIT
+from esimshaper.core.model.packages import DEBIAN_PYTHON
+from esimshaper.edge.bpf import layouts, libbpf
+
+SCHEMA = 8
+"""Version of map layouts: part of the pins' path, so that maps of another layout are never taken for ours."""
+
+PROGRAMS = (
+    "lan_ingress_ethernet",
+    "lan_ingress_raw",
+    "tunnel_egress_raw",
+    "tunnel_ingress_raw",
+    "wan_egress_ethernet",
+    "wan_egress_raw",
+    "wan_ingress_ethernet",
+    "wan_ingress_raw",
+)
+INCLUDE = re.compile(r'#include "(\w+\.h)"')
+COMPILE_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What is built: sizes of the tables, bits of the mark, where the pins go. All accounts fit into the mark."""
+
+    pins: str
+    mark_mask: int
+    accounts: int
+    flows: int
+
+    @property
+    def generation(self) -> Path:
+        """Folder of the maps. Other sizes or another mask are other maps. (bpffs refuses names with a dot.)"""
+        return Path(self.pins) / f"v{SCHEMA}-{self.mark_mask:08x}-{self.accounts}-{self.flows}"
+
+    @property
+    def programs(self) -> Path:
+        """Folder of the programs, named by the source that they were made from."""
+        digest = hashlib.sha256()
+        for path in sorted(source_folder().rglob("*.[ch]")):
+            digest.update(path.read_bytes())
+        return self.generation / f"programs-{digest.hexdigest()[:12]}"
+
+
+def source_folder() -> Path:
+    """`bpf/`: inside the installed package, or beside it in a checkout."""
+    installed = Path(__file__).parents[2] / "bpf"
+    return installed if installed.is_dir() else Path(__file__).parents[3] / "bpf"
+
+
+def build(wanted: Build) -> None:
+    """Compiles, loads and pins in a child process. Raises FailedOperation."""
+    child = [_interpreter(), "-m", __name__, json.dumps(asdict(wanted))]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    try:
+        done = subprocess.run(
+            child,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=COMPILE_SECONDS,
+            env=environment,
+            cwd=source_folder(),  # both Python and bcc look first in the working directory for what they include
+        )
+    except subprocess.TimeoutExpired:
+        raise FailedOperation(Operation.COMPILER, 0, f"it took more than {COMPILE_SECONDS} s") from None
+    if done.returncode:
+        raise _failure(done.returncode, done.stderr)
+
+
+def _interpreter() -> str:
+    """bcc is seen only by Debian's own interpreter."""
+    return DEBIAN_PYTHON if Path(DEBIAN_PYTHON).exists() else sys.executable
+
+
+def _failure(code: int, errors: str) -> FailedOperation:
+    """From what the child wrote last: Python's own last line, which names the error."""
+    last = errors.strip().splitlines()[-1] if errors.strip() else f"exit status {code}"
+    if "No module named 'bcc'" in errors:
+        return FailedOperation(Operation.COMPILER)
+    if "Operation not permitted" in errors or "Permission denied" in errors:
+        return FailedOperation(Operation.LOAD, errno.EPERM)
+    return FailedOperation(Operation.LOAD, 0, last)
+
+
+def main() -> None:
+    """The child: standard error explains a failure, the exit status says whether there was one."""
+    wanted = Build(**json.loads(sys.argv[1]))
+    wanted.generation.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The child of a daemon that was killed meanwhile may still be at work: two would hand out account numbers twice.
+    fcntl.flock(os.open(wanted.generation, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_EX)
+    if not wanted.programs.is_dir():
+        _load(wanted)
+    found(wanted)
+
+
+def _load(wanted: Build) -> None:
+    """Maps that are pinned go on, others are new; programs appear under their final name all at once."""
+    os.environ["BCC_KERNEL_SOURCE"] = str(source_folder() / "shim")
+    from bcc import BPF, lib  # noqa: PLC0415  only in the child
+
+    fresh = wanted.generation / "fresh"
+    if fresh.is_dir():  # an earlier child was killed
+        _remove(fresh)
+    fresh.mkdir(mode=0o700)
+    defines = {
+        "MARK_MASK": f"{wanted.mark_mask:#x}U",
+        "MARK_SHIFT": mark_shift(wanted.mark_mask),
+        "ACCOUNTS": wanted.accounts,
+        "FLOWS": wanted.flows,
+        "PIN": f'"{fresh}"',
+    }
+    flags = [f"-D{name}={value}" for name, value in defines.items()]
+    module = BPF(text=flattened(source_folder() / "meter.c"), cflags=flags)
+    _settle(fresh, lambda name: lib.bpf_table_fd(module.module, os.fsencode(name)))
+    unfinished = wanted.generation / f"unfinished-{wanted.programs.name}"
+    unfinished.mkdir(mode=0o700, exist_ok=True)
+    for name in PROGRAMS:
+        pin = unfinished / name
+        pin.unlink(missing_ok=True)
+        program = module.load_func(name, BPF.SCHED_CLS)
+        if lib.bpf_obj_pin(program.fd, os.fsencode(pin)) < 0:
+            number = ct.get_errno()
+            raise OSError(number, f"cannot pin {pin}: {os.strerror(number)}")
+    unfinished.rename(wanted.programs)
+
+
+def _settle(fresh: Path, descriptor: Callable[[str], int]) -> None:
+    """Of maps that bcc has just made and pinned: those that were there before take their place, the others stay.
+
+    bcc itself would open a map that is pinned by its number, which only CAP_SYS_ADMIN may. Programs refer to maps by
+    `descriptor` until they are loaded.
+    """
+    for pin in list(fresh.iterdir()):
+        settled = fresh.with_name(pin.name)
+        if settled.exists():
+            before = libbpf.open_pin(settled)
+            os.dup2(before, descriptor(pin.name))
+            os.close(before)
+        else:
+            pin.rename(settled)
+    _remove(fresh)
+
+
+def _remove(folder: Path) -> None:
+    for pin in folder.iterdir():
+        pin.unlink()
+    folder.rmdir()
+
+
+def flattened(path: Path, seen: set[Path] | None = None) -> str:
+    """A source with its own headers written into it: bcc rewrites the use of maps in the text of one file only."""
+    seen = set() if seen is None else seen
+    seen.add(path)
+    lines = [f'#line 1 "{path.name}"']
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        included = INCLUDE.fullmatch(line)
+        if included is None:
+            lines.append("" if line == "#pragma once" else line)
+        elif (header := path.parent / included[1]) not in seen:
+            lines += [flattened(header, seen), f'#line {number + 1} "{path.name}"']
+    return "\n".join(lines)
+
+
+def found(wanted: Build) -> None:
+    """Gives new maps policies without limits, their free account numbers and, as the very last step, their epoch."""
+    meta = libbpf.Map(wanted.generation / "meta", layouts.NUMBER.size, layouts.META.size)
+    only = layouts.NUMBER.pack(0)
+    if layouts.META.unpack(meta.lookup(only) or b"")[0]:
+        return
+    free = libbpf.Map(wanted.generation / "free_accounts", 0, layouts.NUMBER.size)
+    policies = libbpf.Map(wanted.generation / "policies", layouts.NUMBER.size, layouts.POLICY.size)
+    for number in range(policies.max_entries):  # zeros would be limits, at which everything ends
+        policies.update(layouts.NUMBER.pack(number), layouts.POLICY.pack(*[NO_LIMIT] * 9, *[0] * 7))
+    while free.pop() is not None:  # an earlier child was killed while it filled the queue
+        pass
+    for number in range(FIRST_CLIENT_ACCOUNT, wanted.accounts - 1):  # the last one is that of the others
+        free.update(b"", layouts.NUMBER.pack(number))
+    meta.update(only, layouts.META.pack(secrets.randbits(63) | 1, SCHEMA, wanted.mark_mask))
+
+
+if __name__ == "__main__":
+    main()

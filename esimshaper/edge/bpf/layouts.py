@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Binding: the layouts of bpf/contract.h, as Python's struct reads them, and the text of a client's key.
+
+tests/bpf/test_contract.py compares both.
+"""
+
+import ipaddress
+import struct
+
+from esimshaper.core.model.identity import ClientKey
+
+META = struct.Struct("=QII")
+ACCOUNT = struct.Struct("=9Q")
+POLICY = struct.Struct("=10Q6I")
+TUNNELLED = struct.Struct("=6Q")
+TUNNEL_PORT = struct.Struct("!H")
+GROUP_KEY = struct.Struct("=32s")
+EVENT = struct.Struct("=2Q")
+CLIENT_KEY = struct.Struct("=16sI")
+NUMBER = struct.Struct("=I")
+FLOW_KEY = struct.Struct("!16s16sHHB3x")
+FLOW = struct.Struct("=6QI2H")
+FRAGMENT_KEY = struct.Struct("=16s16sII")
+ADDRESS_KEY = struct.Struct("=16s")
+ANNOUNCEMENT = struct.Struct("=16sIII")
+
+LAYOUTS = {
+    "meta": (NUMBER, META),
+    "accounts": (NUMBER, ACCOUNT),
+    "policies": (NUMBER, POLICY),
+    "tunnelled": (NUMBER, TUNNELLED),
+    "tunnel_ports": (TUNNEL_PORT, NUMBER),
+    "tunnel_headers": (NUMBER, NUMBER),
+    "shaped_links": (NUMBER, NUMBER),
+    "groups": (GROUP_KEY, NUMBER),
+    "events": (NUMBER, EVENT),
+    "clients": (CLIENT_KEY, NUMBER),
+    "flows": (FLOW_KEY, FLOW),
+    "fragments": (FRAGMENT_KEY, NUMBER),
+    "addresses": (ADDRESS_KEY, NUMBER),
+}
+"""Key and value of each map; the queue `free_accounts` (NUMBER) and the ring (ANNOUNCEMENT) are apart."""
+
+MAC, IP = 0, 1
+"""enum client_kind."""
+
+DOWN, UP = 0, 1
+"""enum direction."""
+
+GROUPS = 32
+"""As many as there may be; their accounts follow that of everyone, which follows those of clients. ACCOUNT_TUNNELS is
+the last one."""
+
+POLICY_BLOCKED, POLICY_EXEMPT, POLICY_LIMITED = 1, 2, 4
+ANNOUNCE_CLIENT, ANNOUNCE_LIMIT, ANNOUNCE_WARN = 0, 1, 2
+
+
+def client_bytes(client: ClientKey) -> bytes:
+    """The `struct client_key` of that text."""
+    if "::" not in client and client.count(":") == 5:  # other IPv6 addresses have 7
+        return CLIENT_KEY.pack(bytes.fromhex(client.replace(":", "")), MAC)
+    ip = ipaddress.ip_address(client)
+    mapped = ipaddress.IPv6Address(f"::ffff:{ip}") if ip.version == 4 else ip
+    return CLIENT_KEY.pack(mapped.packed, IP)
+
+
+def client_key(address: bytes, kind: int) -> ClientKey:
+    """`struct client_key` as text."""
+    return ClientKey(address[:6].hex(":") if kind == MAC else address_text(address))
+
+
+def is_client_key(text: str) -> bool:
+    """Whether `text` is how a `struct client_key` is written, to the letter."""
+    try:
+        return client_key(*CLIENT_KEY.unpack(client_bytes(ClientKey(text)))) == text
+    except ValueError:
+        return False
+
+
+def address_text(address: bytes) -> str:
+    """16 bytes, IPv4 mapped into IPv6, as people write it."""
+    ip = ipaddress.IPv6Address(address)
+    return str(ip.ipv4_mapped or ip)

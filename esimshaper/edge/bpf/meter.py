@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: our maps and programs in bpffs, by libbpf. Bytes of the kernel in, Reading and Flow out.
+
+The daemon writes policies and groups here; counters are the kernel's.
+"""
+
+import contextlib
+import heapq
+import os
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from struct import Struct
+from typing import Any, NamedTuple
+
+from esimshaper.core.model.counts import Budget, Counters, Event, Reason
+from esimshaper.core.model.flows import Flow, Protocol
+from esimshaper.core.model.identity import (
+    ACCOUNT_ROUTER,
+    BUILT_IN_CLIENTS,
+    FIRST_CLIENT_ACCOUNT,
+    OTHERS,
+    PSEUDO_CLIENTS,
+    ROUTER,
+    UNATTRIBUTED,
+    Account,
+    ClientKey,
+)
+from esimshaper.core.model.kernel import OURS
+from esimshaper.core.model.limits import NO_MARKS, Marks, Policy
+from esimshaper.core.model.reading import Reading, Table, Tunnels
+from esimshaper.edge.bpf import layouts, libbpf
+
+PINGS = (Protocol.ICMP, Protocol.ICMPV6)
+COUNTED = ("flows", "fragments", "addresses")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A loaded program. Its label tells which program it is, into which maps it counts, and from which source it is."""
+
+    fd: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Something happened to an account: a limit or warn mark was passed, or `client` was seen for the first time."""
+
+    account: Account
+    client: ClientKey | None
+
+
+class Meter:
+    """The maps and programs of one generation. Raises OSError or ValueError if the pins are not there or not ours."""
+
+    def __init__(self, generation: Path, programs: Path | None = None) -> None:
+        self.generation = generation
+        self._maps = {
+            name: libbpf.Map(generation / name, key.size, value.size) for name, (key, value) in layouts.LAYOUTS.items()
+        }
+        meta = self._maps["meta"].lookup(layouts.NUMBER.pack(0)) or b""  # which an array always has
+        self.epoch: int = layouts.META.unpack(meta)[0]
+        if not self.epoch:
+            raise ValueError(f"{generation} was not finished")
+        self._owners_from: list[tuple[bytes, bytes]] | None = None
+        self._owners_known: dict[Account, ClientKey] = {}
+        self._parsed: dict[int, _Account] = {}
+        self.tunnels_account = Account(self._maps["accounts"].max_entries - 1)
+        self.everyone = Account(self.tunnels_account - 1 - layouts.GROUPS)
+        self._built_in = {**PSEUDO_CLIENTS, Account(self.everyone - 1): OTHERS}
+        self._has_tunnels = bool(self._maps["tunnel_ports"].count() or self._inner())  # else there is nothing to read
+        self._programs = {pin.name: libbpf.open_pin(pin) for pin in programs.iterdir()} if programs else {}
+        self._digest = programs.name.removeprefix("programs-") if programs else ""
+
+    def program(self, name: str) -> Program:
+        """What traffic control needs to attach one of our programs."""
+        return Program(self._programs[name], f"{OURS} {name} {self.epoch:016x} {self._digest}")
+
+    def announcements(self, callback: Callable[[Announcement], None]) -> libbpf.Ring:
+        """The ring of what the daemon should not hear of at its next reading only."""
+
+        def announce(record: bytes) -> None:
+            address, kind, account, about = layouts.ANNOUNCEMENT.unpack(record)
+            client = layouts.client_key(address, kind) if about == layouts.ANNOUNCE_CLIENT else None
+            callback(Announcement(Account(account), client))
+
+        return libbpf.Ring(self.generation / "announcements", announce)
+
+    def read(self) -> Reading:
+        """All counters now.
+
+        Owners are read before and after the counters: an account that got its client in between is not without owner,
+        and counters that are read after their owner was known belong to it.
+        """
+        owners = self._owners()
+        outer = Counters()
+        accounts: dict[Account, Counters] = {}
+        budgets: dict[Account, Budget] = {}
+        wasted: dict[Account, int] = {}
+        announced: dict[Account, int] = {}
+        queued: dict[Account, int] = {}
+        for number, fields in enumerate(self._array("accounts", layouts.ACCOUNT)):
+            if not any(fields):
+                continue
+            account, known = Account(number), self._parsed.get(number)
+            if known is None or known.fields != fields:
+                known = self._parsed[number] = _parsed(fields)
+            *_, wasted_bytes, announced_at, queued_bytes = fields
+            if number == self.tunnels_account:
+                account, outer = ACCOUNT_ROUTER, known.counters
+            else:
+                budgets[account] = known.budget
+            if number < self.everyone:
+                accounts[account] = known.counters
+            if wasted_bytes:
+                wasted[account] = wasted.get(account, 0) + wasted_bytes
+            if announced_at:
+                announced[account] = announced_at
+            if queued_bytes:
+                queued[account] = queued_bytes
+        # Read later, so that nothing is subtracted too little. Who had nothing before that claims at the next reading.
+        claims = self._inner() if self._has_tunnels else {}
+        inner = {account: claimed for account, claimed in claims.items() if account in accounts}
+        for account, claimed in inner.items():
+            accounts[account] = replace(accounts[account], down_bytes=accounts[account].down_bytes - claimed.down_bytes)
+        later = self._owners()
+        owners = later if later is owners else owners | later
+        counted = enumerate(self._array("events", layouts.EVENT))
+        return Reading(
+            self.epoch,
+            time.clock_gettime(time.CLOCK_BOOTTIME),
+            accounts,
+            owners,
+            budgets,
+            self._groups(),
+            self.everyone,
+            tuple(Account(n) for n in range(FIRST_CLIENT_ACCOUNT, self.everyone) if Account(n) not in owners),
+            wasted,
+            {Reason(number): Event(*fields) for number, fields in counted if any(fields)},
+            announced=announced,
+            queued=queued,
+            tunnels=Tunnels(outer, inner),
+            tunnels_account=self.tunnels_account,
+        )
+
+    def carry_tunnels(self, ports: Iterable[int]) -> None:
+        """From now on the router's UDP and TCP packets with one of these ports, on either side, carry tunnels."""
+        known, wanted = set(self._maps["tunnel_ports"].keys()), {layouts.TUNNEL_PORT.pack(port) for port in ports}
+        self._has_tunnels = self._has_tunnels or bool(wanted)
+        for key in known - wanted:  # first, as there is room for no more than there may be
+            self._maps["tunnel_ports"].delete(key)
+        for key in wanted - known:
+            self._maps["tunnel_ports"].update(key, layouts.NUMBER.pack(1))
+
+    def add_groups(self, names: Iterable[str], spare: Iterable[str] = ()) -> bool:
+        """Gives each group an account, where there are too few that of a `spare` one; False if it could to none."""
+        known, groups = self._groups(), self._maps["groups"]
+        of_all = (Account(n) for n in range(self.everyone + 1, self.everyone + 1 + layouts.GROUPS))
+        free = [account for account in of_all if account not in known.values()]
+        new, others = [name for name in names if name not in known], iter(spare)
+        while len(free) < len(new) and (other := next(others, None)):
+            groups.delete(layouts.GROUP_KEY.pack(other.encode()))
+            free.append(known[other])
+        added = list(zip(new, free, strict=False))
+        for name, account in added:
+            groups.update(layouts.GROUP_KEY.pack(name.encode()), layouts.NUMBER.pack(account))
+        return bool(added)
+
+    def add_clients(self, clients: Iterable[ClientKey]) -> None:
+        """Gives each client an account before it is heard of, as the kernel does with a new one. Raises OSError.
+
+        Killed in between, an account belongs to nobody until the maps are made anew; there are enough.
+        """
+        free = libbpf.Map(self.generation / "free_accounts", 0, layouts.NUMBER.size)
+        with contextlib.closing(free):
+            for client in clients:
+                number = free.pop()
+                if number is None:
+                    return
+                try:
+                    self._maps["clients"].update(layouts.client_bytes(client), number, libbpf.NO_EXIST)
+                except FileExistsError:  # its first packet came just now
+                    free.update(b"", number)
+
+    def give_classes_at(self, upload: int, download: int) -> None:
+        """Packets are given to classes at the interface of this number only, 0 for none: where somebody else's are, or
+        none yet, who is throttled is held to a pace."""
+        for direction, link in ((layouts.UP, upload), (layouts.DOWN, download)):
+            self._maps["shaped_links"].update(layouts.NUMBER.pack(direction), layouts.NUMBER.pack(link))
+
+    def write_policies(self, policies: Mapping[Account, Policy]) -> None:
+        """Tells the kernel; each takes effect with the next packet."""
+        for account, policy in policies.items():
+            self._maps["policies"].update(layouts.NUMBER.pack(account), _policy_bytes(policy))
+
+    def policies(self) -> dict[Account, Policy]:
+        """What the kernel was told last, by this daemon or by an earlier one; all accounts."""
+        found = enumerate(self._array("policies", layouts.POLICY))
+        return {Account(number): _policy(fields) for number, fields in found}
+
+    def tables(self) -> tuple[Table, ...]:
+        """How full the maps are. Counting a full flow table takes some 10 ms: not for every tick."""
+        room = self.everyone - len(BUILT_IN_CLIENTS)
+        return (
+            Table("clients", self._maps["clients"].count(), room),
+            *(Table(name, self._maps[name].count(), self._maps[name].max_entries) for name in COUNTED),
+        )
+
+    def flows(
+        self, limit: int, clients: Collection[ClientKey] | None = None, *, recent_first: bool = False
+    ) -> tuple[int, list[Flow]]:
+        """How many flows the table has of some clients (None: of all), and the largest or most recent of them.
+
+        Chosen before they are decoded: a full table has 65,536, a person looks at some tens.
+        """
+        owners = self._owners() | {self.tunnels_account: ROUTER}
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        number = 0
+
+        def wanted() -> Iterator[tuple[int, bytes, tuple[int, ...]]]:
+            nonlocal number
+            for key, value in self._raw_flows():
+                if clients is None or owners.get(Account(value[6]), UNATTRIBUTED) in clients:
+                    number += 1
+                    yield value[5] if recent_first else value[0] + value[1], key, value
+
+        chosen = heapq.nlargest(limit, wanted())
+        return number, [_flow(layouts.FLOW_KEY.unpack(key), value, owners, now) for _, key, value in chosen]
+
+    def _raw_flows(self) -> Iterator[tuple[bytes, tuple[int, ...]]]:
+        for keys, values, number in self._maps["flows"].chunks():
+            unpacked = layouts.FLOW.iter_unpack(values[: number * layouts.FLOW.size])
+            for at, value in enumerate(unpacked):
+                yield bytes(keys[at * layouts.FLOW_KEY.size : (at + 1) * layouts.FLOW_KEY.size]), value
+
+    def close(self) -> None:
+        for map_ in self._maps.values():
+            map_.close()
+        for program in self._programs.values():
+            os.close(program)
+
+    def _array(self, name: str, layout: Struct) -> Iterator[tuple[int, ...]]:
+        for _, values, number in self._maps[name].chunks():
+            yield from layout.iter_unpack(values[: number * layout.size])
+
+    def _inner(self) -> dict[Account, Counters]:
+        """What accounts claim of tunnels."""
+        found = enumerate(self._array("tunnelled", layouts.TUNNELLED))
+        return {Account(n): Counters(*counts) for n, (*counts, _, _) in found if n < self.everyone and any(counts)}
+
+    def _groups(self) -> dict[str, Account]:
+        groups: dict[str, Account] = {}
+        for keys, values, number in self._maps["groups"].chunks():
+            names = layouts.GROUP_KEY.iter_unpack(keys[: number * layouts.GROUP_KEY.size])
+            accounts = layouts.NUMBER.iter_unpack(values[: number * layouts.NUMBER.size])
+            pairs = zip(names, accounts, strict=True)
+            groups |= {name.rstrip(b"\0").decode(): Account(account) for (name,), (account,) in pairs}
+        return groups
+
+    def _owners(self) -> dict[Account, ClientKey]:
+        """The built-in ones and those of the map; as long as nobody comes, the very same dict."""
+        found = [
+            (bytes(keys[: number * layouts.CLIENT_KEY.size]), bytes(values[: number * layouts.NUMBER.size]))
+            for keys, values, number in self._maps["clients"].chunks()
+        ]
+        if found != self._owners_from:
+            owners = dict(self._built_in)
+            for keys, values in found:
+                pairs = zip(layouts.CLIENT_KEY.iter_unpack(keys), layouts.NUMBER.iter_unpack(values), strict=True)
+                owners |= {Account(account): layouts.client_key(*client) for client, (account,) in pairs}
+            self._owners_from, self._owners_known = found, owners
+        return self._owners_known
+
+
+class _Account(NamedTuple):
+    """What the fields of an account mean; made anew only when they change, as most accounts rest most of the time."""
+
+    fields: tuple[int, ...]
+    budget: Budget
+    counters: Counters
+
+
+def _parsed(fields: tuple[int, ...]) -> _Account:
+    both, down_bytes, used_up, up_bytes, down_packets, up_packets, *_ = fields
+    counters = Counters(down_bytes, up_bytes, down_packets, up_packets)
+    return _Account(fields, Budget(both, down_bytes, used_up), counters)
+
+
+def _policy_bytes(policy: Policy) -> bytes:
+    marks = (policy.block_at, policy.throttle_at, policy.warn_at)
+    flags = layouts.POLICY_BLOCKED * policy.blocked | layouts.POLICY_EXEMPT * policy.exempt
+    flags |= layouts.POLICY_LIMITED * any(each != NO_MARKS for each in marks)
+    numbers = [number for each in marks for number in (each.both, each.download, each.upload)]
+    return layouts.POLICY.pack(*numbers, policy.pace, policy.parent, flags, *policy.classes)
+
+
+def _policy(fields: tuple[int, ...]) -> Policy:
+    pace, parent, flags, *classes = fields[9:]
+    return Policy(
+        parent=Account(parent),
+        block_at=Marks(*fields[:3]),
+        throttle_at=Marks(*fields[3:6]),
+        warn_at=Marks(*fields[6:9]),
+        blocked=bool(flags & layouts.POLICY_BLOCKED),
+        exempt=bool(flags & layouts.POLICY_EXEMPT),
+        classes=tuple(classes),
+        pace=pace,
+    )
+
+
+def _flow(key: tuple[Any, ...], value: tuple[int, ...], owners: dict[Account, ClientKey], now: int) -> Flow:
+    remote, local, remote_port, local_port, protocol = key
+    down, up, down_packets, up_packets, first_seen, last_seen, account, _, _ = value
+    return Flow(
+        client=owners.get(Account(account), UNATTRIBUTED),
+        protocol=protocol,
+        remote_address=layouts.address_text(remote),
+        remote_port=0 if protocol in PINGS else remote_port,  # there it tells who asked
+        wan_address=layouts.address_text(local),
+        wan_port=local_port,
+        counters=Counters(down, up, down_packets, up_packets),
+        age=max(0, now - first_seen) / 1e9,
+        idle=max(0, now - last_seen) / 1e9,
+    )

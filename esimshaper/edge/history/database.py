@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: the database of who used what when (SQLite). Bookings in; rows, sums and the last Baseline out.
+
+Owns `history.db` and its journals in the state directory. What was booked and the baseline that it leads up to are
+written in one transaction: whenever the process or the power goes, the two fit together.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from esimshaper.core.model.counts import Counters
+from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution
+from esimshaper.core.model.identity import ClientKey, Identity
+from esimshaper.core.model.state import Baseline, Booking
+from esimshaper.edge.history.schema import DamagedError, HistoryError, connect, connect_anew, explain, merge_journal
+from esimshaper.edge.history.values import KEYS, Rows, Values, baseline_from, row_values, tables
+
+__all__ = ["KEPT", "History", "HistoryError"]
+
+KEPT: Mapping[Resolution, int] = {Resolution.FIVE_MINUTES: 576, Resolution.HOUR: 744, Resolution.DAY: 400}
+"""How many buckets are kept: 48 hours, 31 days, 400 days of use; months for ever.
+
+Counted in buckets that exist and not in time, so that a clock that was once ahead (no battery, first minutes after
+power-on) pushes out as many buckets as it made wrongly, and not everything, as happened to vnStat.
+"""
+
+ADD_ROW = """
+INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+    down_bytes = down_bytes + excluded.down_bytes, up_bytes = up_bytes + excluded.up_bytes,
+    down_packets = down_packets + excluded.down_packets, up_packets = up_packets + excluded.up_packets,
+    estimated = estimated OR excluded.estimated
+"""
+SEE_CLIENT = """
+INSERT INTO clients VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+    name = excluded.name, hostname = excluded.hostname,
+    first_seen = coalesce(first_seen, excluded.first_seen), last_seen = coalesce(excluded.last_seen, last_seen)
+"""
+PERIODS = """
+SELECT start, sum(down_bytes), sum(up_bytes), sum(down_packets), sum(up_packets), max(estimated) FROM history
+WHERE resolution = ? AND start < ? {chosen} GROUP BY start ORDER BY start DESC LIMIT ?
+"""
+OLDEST_KEPT = """
+WITH RECURSIVE newest_first(start, number) AS (
+    SELECT (SELECT start FROM history WHERE resolution = :r AND start <= :newest ORDER BY start DESC LIMIT 1), 1
+    UNION ALL
+    SELECT (SELECT h.start FROM history h WHERE h.resolution = :r AND h.start < n.start ORDER BY h.start DESC LIMIT 1),
+        n.number + 1
+    FROM newest_first n WHERE n.number < :kept AND n.start IS NOT NULL
+)
+SELECT start FROM newest_first WHERE number = :kept
+"""
+
+
+class Seen(NamedTuple):
+    """What is known of a client, and the five minutes in which it last moved anything."""
+
+    name: str = ""
+    hostname: str = ""
+    last_seen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is in the database, as far as it is needed to write only what changes.
+
+    `baseline_is_exact`: it was written from here, not read; what was read may have lost a bit to the card.
+    """
+
+    baseline: Baseline | None
+    clients: Mapping[ClientKey, Seen]
+    pruned_at: int | None = None
+    baseline_is_exact: bool = False
+
+
+class History:
+    """An open database. For one thread at a time. Each method that uses the disk may raise HistoryError.
+
+    After an error nothing has changed, and the next call may work. If the content turns out to be damaged, the file is
+    moved aside, a new one is begun, and `notes` says so.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """The database at `path`, made if it is not there; a damaged or foreign file is moved aside (see `notes`).
+
+        Raises HistoryError if it cannot be used now (disk full, read-only, locked), or if it is of a newer version.
+        """
+        self._path = path
+        self.notes = ""
+        self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
+        self._memory = Memory(None, {})
+        self._connect()
+
+    def close(self) -> None:
+        """Merge the journal into the database and close it."""
+        if self._connection:
+            self._connection.close()
+        self._connection = None
+
+    def load(self) -> Baseline | None:
+        """The baseline that was saved last; None in a new database. Never raises: it was read when opening."""
+        return self._memory.baseline
+
+    def identities(self) -> tuple[Identity, ...]:
+        """All clients ever seen, without addresses: those are of the moment. Never raises."""
+        return tuple(Identity(key, seen.name, seen.hostname) for key, seen in self._memory.clients.items())
+
+    def save(self, booking: Booking) -> None:
+        """Add the rows to those there are, and keep the baseline and the clients' names: all of it, or nothing."""
+        with self._transaction() as connection:
+            connection.executemany(ADD_ROW, map(row_values, booking.rows))
+            self._save_baseline(connection, booking.baseline)
+            clients = self._save_clients(connection, booking)
+            newest = max((r.start for r in booking.rows if r.resolution is Resolution.FIVE_MINUTES), default=None)
+            if newest is not None and newest != self._memory.pruned_at:
+                _prune(connection, newest)
+        self._memory = Memory(booking.baseline, clients, newest or self._memory.pruned_at, baseline_is_exact=True)
+
+    def rows(
+        self, resolution: Resolution, since: int, until: int, clients: Iterable[ClientKey] | None = None
+    ) -> tuple[HistoryRow, ...]:
+        """Rows of some clients, or of all (None), whose start lies in [since, until), in Unix seconds; oldest first."""
+        query = "SELECT start, client, down_bytes, up_bytes, down_packets, up_packets, estimated FROM history"
+        where = " WHERE resolution = ? AND start >= ? AND start < ? ORDER BY start, client"
+        wanted = None if clients is None else frozenset(clients)
+        with self._explained() as connection:
+            found = connection.execute(query + where, (resolution.value, since, until)).fetchall()
+        return tuple(
+            HistoryRow(resolution, start, ClientKey(client), Counters(*counters), bool(estimated))
+            for start, client, *counters, estimated in found
+            if wanted is None or client in wanted
+        )
+
+    def periods(
+        self, resolution: Resolution, until: int, limit: int, clients: Collection[ClientKey] | None = None
+    ) -> tuple[HistoryPeriod, ...]:
+        """The last `limit` buckets that begin before `until`, summed over some clients or all (None); newest first."""
+        chosen = "" if clients is None else f"AND client IN ({', '.join('?' * len(clients))})"
+        with self._explained() as connection:
+            values = (resolution.value, until, *(clients or ()), limit)
+            found = connection.execute(PERIODS.format(chosen=chosen), values).fetchall()
+        return tuple(
+            HistoryPeriod(start, Counters(*counters), bool(estimated)) for start, *counters, estimated in found
+        )
+
+    def totals(self, resolution: Resolution, start: int) -> Mapping[ClientKey, Counters]:
+        """What each client used in the bucket that begins at `start`."""
+        return {row.client: row.counters for row in self.rows(resolution, start, start + 1)}
+
+    def _save_baseline(self, connection: sqlite3.Connection, baseline: Baseline) -> None:
+        """Only what differs from the last one: most accounts are idle most of the time, and flash wears out."""
+        exact = self._memory.baseline_is_exact
+        before, after = tables(self._memory.baseline if exact else None), tables(baseline)
+        for table, new in after.items():
+            if not exact:
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name from KEYS
+            _save_rows(connection, table, before[table], new)
+
+    def _save_clients(self, connection: sqlite3.Connection, booking: Booking) -> Mapping[ClientKey, Seen]:
+        """Only those with a new name or in new five minutes. Returns all, as they are then."""
+        moved = {
+            row.client: row.start
+            for row in sorted(booking.rows, key=lambda row: row.start)
+            if row.resolution is Resolution.FIVE_MINUTES and row.counters
+        }
+        clients = dict(self._memory.clients)
+        named = {identity.key: identity for identity in booking.identities}
+        for key in named.keys() | moved.keys():
+            before = clients.get(key, Seen())
+            names: Identity | Seen = named.get(key, before)
+            now = Seen(names.name, names.hostname, moved.get(key, before.last_seen))
+            if key not in clients or now != before:
+                connection.execute(SEE_CLIENT, (key, *now, now.last_seen))
+                clients[key] = now
+        return clients
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._explained() as connection:
+            if connection.in_transaction:  # an earlier rollback failed
+                connection.execute("ROLLBACK")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # after some errors SQLite has rolled back by itself
+                    connection.execute("ROLLBACK")
+                with suppress(sqlite3.Error):  # the journal may be what fills the disk
+                    merge_journal(connection)
+                raise
+
+    @contextmanager
+    def _explained(self) -> Iterator[sqlite3.Connection]:
+        """The connection; what it raises becomes a HistoryError. A damaged file is moved aside, and a new one begun."""
+        # Someone may have moved the file away, or the card was taken out and put back.
+        if self._connection is None or _inode(self._path) != self._opened:
+            self._connect()
+        connection = self._connection
+        if connection is None:
+            raise HistoryError(f"{self._path} is not open.")
+        try:
+            yield connection
+        except (sqlite3.Error, OverflowError, UnicodeError) as problem:
+            trouble = explain(problem, self._path)
+            if isinstance(trouble, DamagedError):
+                self._connect(damage=str(trouble))
+                trouble = HistoryError(self.notes, "It is saved into the new one by itself.")
+            raise trouble from problem
+
+    def _connect(self, damage: str = "") -> None:
+        """Open the database and read what is needed of it; `damage`: why the one that is there is of no use."""
+        self.close()
+        connection, notes = connect_anew(self._path, damage) if damage else connect(self._path)
+        self.notes = notes or self.notes
+        try:
+            self._memory = _remembered(connection)
+        except (sqlite3.Error, ValueError) as problem:
+            connection.close()
+            trouble = explain(problem, self._path) if isinstance(problem, sqlite3.Error) else problem
+            if isinstance(trouble, HistoryError):
+                raise trouble from problem
+            if damage:
+                raise HistoryError(f"{self._path} is damaged as soon as it is made: {problem}") from problem
+            self._connect(damage=str(trouble))
+        else:
+            self._connection, self._opened = connection, _inode(self._path)
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _prune(connection: sqlite3.Connection, newest: int) -> None:
+    for resolution, kept in KEPT.items():
+        values = {"r": resolution.value, "newest": newest, "kept": kept}
+        (oldest,) = connection.execute(OLDEST_KEPT, values).fetchone() or (None,)
+        if oldest is not None:
+            connection.execute("DELETE FROM history WHERE resolution = ? AND start < ?", (resolution.value, oldest))
+
+
+def _remembered(connection: sqlite3.Connection) -> Memory:
+    """Raises sqlite3.Error, ValueError."""
+    found = connection.execute("SELECT key, name, hostname, last_seen FROM clients")
+    clients = {ClientKey(key): Seen(name, hostname, last_seen) for key, name, hostname, last_seen in found}
+    return Memory(_baseline(connection), clients)
+
+
+def _baseline(connection: sqlite3.Connection) -> Baseline | None:
+    """Raises sqlite3.Error, ValueError."""
+
+    def rows(table: str) -> Iterable[Values]:
+        return connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()  # noqa: S608 - a name from KEYS
+
+    return baseline_from(rows)
+
+
+def _save_rows(connection: sqlite3.Connection, table: str, old: Rows, new: Rows) -> None:
+    """Turn the rows `old` of `table` into `new`. The names in the statements are those of KEYS."""
+    gone = [key for key in old if key not in new]
+    changed = [(*key, *values) for key, values in new.items() if old.get(key) != values]
+    where = " AND ".join(f"{column} = ?" for column in KEYS[table])
+    connection.executemany(f"DELETE FROM {table} WHERE {where}", gone)  # noqa: S608
+    if changed:
+        places = ", ".join("?" * len(changed[0]))
+        connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places})", changed)  # noqa: S608

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge, part of history: the file as such. Path in, a connection to a sound database of ours out, or a reason why not.
+
+What is damaged or not ours is moved aside, never deleted or repaired: counting goes on into a new file.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+from esimshaper.core.model.errors import Unusable
+
+APPLICATION_ID = 0x6553494D  # "eSIM"
+BUSY_SECONDS = 5.0
+SMALLEST_BYTES = 512
+"""The least page size of SQLite."""
+JOURNAL_PAGES = 256
+"""At about a megabyte the journal is merged into the database: after half an hour, or sooner on a busy router."""
+CACHE_KIB = 256
+"""Of the database's pages, in memory. SQLite's own 2 MiB would fill in two days, and nobody reads that often."""
+MAX_ASIDE = 5
+"""Damaged files that are kept; from then on the last one is replaced, so that a dying card is not filled with them."""
+
+SCHEMAS = {
+    1: """
+CREATE TABLE history (
+    resolution TEXT NOT NULL,  -- 5min, hour, day, month
+    start INTEGER NOT NULL,    -- Unix time in seconds
+    client TEXT NOT NULL,
+    down_bytes INTEGER NOT NULL,
+    up_bytes INTEGER NOT NULL,
+    down_packets INTEGER NOT NULL,
+    up_packets INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,
+    PRIMARY KEY (resolution, start, client)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE baseline (
+    kind TEXT NOT NULL,        -- account, client, wan
+    name TEXT NOT NULL,
+    owner TEXT,                -- of an account
+    down_bytes INTEGER NOT NULL,
+    up_bytes INTEGER NOT NULL,
+    down_packets INTEGER NOT NULL,
+    up_packets INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE reading (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    epoch TEXT NOT NULL,       -- unsigned 64 bits do not fit an INTEGER
+    boottime REAL NOT NULL,
+    clean INTEGER NOT NULL
+) STRICT;
+CREATE TABLE clients (
+    key TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    hostname TEXT NOT NULL,
+    first_seen INTEGER,        -- start of the five minutes in which it first and last moved anything
+    last_seen INTEGER
+) STRICT, WITHOUT ROWID;
+""",
+    2: """
+CREATE TABLE clock (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    time REAL NOT NULL,        -- Unix time of the reading, in seconds
+    sure INTEGER NOT NULL
+) STRICT;
+CREATE TABLE budgets (
+    account INTEGER PRIMARY KEY,
+    both INTEGER NOT NULL,
+    download INTEGER NOT NULL,
+    upload INTEGER NOT NULL
+) STRICT;
+CREATE TABLE tallies (
+    quota TEXT NOT NULL,
+    kind TEXT NOT NULL,        -- of the subject: everyone, client, group
+    subject TEXT NOT NULL,
+    window_start INTEGER NOT NULL,
+    window_end INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    granted INTEGER NOT NULL,
+    allowed INTEGER NOT NULL,
+    warned INTEGER NOT NULL,
+    reached INTEGER NOT NULL,
+    other_start INTEGER NOT NULL,
+    other_used INTEGER NOT NULL,
+    PRIMARY KEY (quota, kind, subject)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE grants (
+    number INTEGER PRIMARY KEY,
+    quota TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    until INTEGER NOT NULL
+) STRICT;
+CREATE TABLE overrides (
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    manual TEXT NOT NULL,      -- block, allow
+    until INTEGER,
+    PRIMARY KEY (kind, subject)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE unsent (          -- of the tc classes of an account
+    account INTEGER PRIMARY KEY,
+    link INTEGER NOT NULL,     -- of what they had sent
+    bytes INTEGER NOT NULL,
+    packets INTEGER NOT NULL,
+    backlog INTEGER NOT NULL,
+    queued INTEGER NOT NULL,
+    surplus INTEGER,
+    dropped INTEGER NOT NULL,
+    unsent INTEGER NOT NULL
+) STRICT;
+CREATE TABLE levels (
+    client TEXT NOT NULL PRIMARY KEY,
+    level TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+""",
+}
+"""What each version of the format has more than the one before; so an older file is brought up by adding tables.
+
+`warned` of tallies is in bytes. It was a number of marks once, which is less than any mark: the last warning of such a
+window comes once more.
+"""
+VERSION = max(SCHEMAS)
+
+DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT}
+"""What speaks against the content of the file. A constraint fails only where a damaged number no longer adds up."""
+
+SENTENCES = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR: "the disk cannot be read or written",
+    sqlite3.SQLITE_READONLY: "the disk is read-only",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened or made",
+    sqlite3.SQLITE_PERM: "this user may not use it",
+    sqlite3.SQLITE_BUSY: "another program is using it",
+    sqlite3.SQLITE_LOCKED: "another program is using it",
+    sqlite3.SQLITE_NOMEM: "there is no memory left",
+}
+
+
+class HistoryError(Unusable):
+    """The history cannot be read or written now; nothing in it has changed."""
+
+
+class DamagedError(Exception):
+    """The content of the file is not what it should be; the text says how."""
+
+
+def connect(path: Path) -> tuple[sqlite3.Connection, str]:
+    """A connection to the database at `path`, made if it is not there, and what people should know ("" if nothing).
+
+    Raises HistoryError if the file cannot be used now, or if a newer version of this program has made it.
+    """
+    try:
+        return _connect(path), ""
+    except DamagedError as damage:
+        return connect_anew(path, str(damage))
+
+
+def connect_anew(path: Path, reason: str) -> tuple[sqlite3.Connection, str]:
+    """As `connect`, after what is there was moved aside. Raises HistoryError."""
+    try:
+        place = _move_aside(path)
+        return _connect(path), f"{path} was unusable ({reason}) and is now {place.name}; a new history was begun"
+    except OSError as problem:
+        sentence = f"{path} is damaged ({reason}) and cannot be moved aside: {problem.strerror}"
+        raise HistoryError(sentence, "Make room, or move it away.") from problem
+    except DamagedError as damage:
+        raise HistoryError(f"A new {path} is damaged at once: {damage}", "Is the storage broken?") from damage
+
+
+def explain(problem: Exception, path: Path) -> HistoryError | DamagedError:
+    """What an exception of sqlite3 means."""
+    code = getattr(problem, "sqlite_errorcode", None)
+    primary = code & 0xFF if code is not None else None
+    # SQLite also calls a file read-only whose header names a format that is not known.
+    undeserved = primary == sqlite3.SQLITE_READONLY and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    # An error text of SQLite that quotes nonsense is nonsense itself.
+    if primary in DAMAGE or undeserved or isinstance(problem, UnicodeDecodeError):
+        return DamagedError(str(problem))
+    sentence = SENTENCES.get(primary, "it cannot be used") if primary is not None else "it cannot be used"
+    return HistoryError(f"{path}: {sentence} ({problem})", "Counting goes on without it; it is tried again by itself.")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        # SQLite gives its journal mode and owner of the database: who uses how much is nobody else's business.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
+        size = path.stat().st_size
+        if not os.geteuid():  # begun by hand in the service's folder; not what its user has linked there
+            folder = path.parent.stat()
+            os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)
+    except OSError as problem:
+        raise HistoryError(
+            f"{path} cannot be opened: {problem.strerror}", "Is there room, and may we write?"
+        ) from problem
+    if 0 < size < SMALLEST_BYTES:
+        raise DamagedError("it is too short")  # SQLite would take it for a new one
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.text_factory = _lenient_text
+    try:
+        _prepare(connection, path)
+    except (sqlite3.Error, UnicodeError) as problem:
+        connection.close()
+        if getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:  # an unknown format or definition
+            raise DamagedError(str(problem)) from problem
+        raise explain(problem, path) from problem
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Check that the database is ours and sound, make the tables in an empty one, and set how it is written."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    tables = _tables(connection)
+    if ours and version > VERSION:
+        raise HistoryError(
+            f"{path} was made by a newer version of esimshaper (format {version}; this one knows {VERSION}).",
+            "Install the newer version again, or move the file away to begin a new history.",
+        )
+    if tables and not ours:
+        raise DamagedError("it is another program's database")
+    if tables and (version not in SCHEMAS or tables != _wanted_tables(version)):
+        raise DamagedError("its tables are not those that they should be")
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise DamagedError(verdict.splitlines()[-1])
+    connection.execute("PRAGMA journal_mode = WAL")
+    # A commit is on the disk when it returns: once a minute that costs little, and less than a minute is what a power
+    # cut may take (DESIGN.md 5).
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {JOURNAL_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_PAGES * 4096}")
+    connection.execute("BEGIN IMMEDIATE")  # says now if the file cannot be written
+    if not tables or version < VERSION:
+        _make_tables(connection, range(version + 1 if tables else 1, VERSION + 1))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+    merge_journal(connection)
+
+
+def _lenient_text(text: bytes) -> str:
+    """One bad bit in a name is no reason to give up a year of history."""
+    return text.decode(errors="replace")
+
+
+def merge_journal(connection: sqlite3.Connection) -> None:
+    """Write what is in the journal into the database, and make the journal empty. Raises sqlite3.Error."""
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _make_tables(connection: sqlite3.Connection, versions: Iterable[int]) -> None:
+    for version in versions:
+        for statement in SCHEMAS[version].split(";\n"):
+            connection.execute(statement)
+
+
+def _tables(connection: sqlite3.Connection) -> dict[str, str]:
+    """Name and definition of everything in the schema."""
+    return dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall())
+
+
+def _wanted_tables(version: int) -> dict[str, str]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        _make_tables(connection, range(1, version + 1))
+        return _tables(connection)
+
+
+def _move_aside(path: Path) -> Path:
+    """The journals go with their database: beside a new one they would be taken for its own."""
+    number = next(
+        (n for n in range(1, MAX_ASIDE) if not path.with_name(f"{path.name}.corrupt-{n}").exists()), MAX_ASIDE
+    )
+    place = path.with_name(f"{path.name}.corrupt-{number}")
+    for suffix in ("-wal", "-shm", ""):
+        source = path.with_name(path.name + suffix)
+        if source.exists():
+            source.replace(place.with_name(place.name + suffix))
+    return place

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: systemd. Log records and Notices into the journal (or to standard error by hand), the daemon's state to the
+manager.
+
+systemd/esimshaper*.catalog explain each MESSAGE_ID to people, in their language: `journalctl -x`.
+"""
+
+import contextlib
+import copy
+import logging
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+from systemd import journal
+
+from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.limits import Notice, NoticeKind, SubjectKind
+
+IDENTIFIER = "esimshaper"
+
+MESSAGE_IDS: Mapping[NoticeKind, str] = {
+    NoticeKind.QUOTA_WARNING: "944163c44a4b4946b7dfffa3c3aba569",
+    NoticeKind.QUOTA_REACHED: "a19d455cdf444ddaa2ddca8889034070",
+    NoticeKind.QUOTA_RENEWED: "ee239a61e31f4c47b2a42b648dc98847",
+    NoticeKind.CLIENT_STATE: "8352a2f1c17a43c6a3d1af50b2eec60b",
+    NoticeKind.GRANTED: "0a30ed7ce90c43228a4884c556dffce1",
+}
+"""Never changed: people and programs search for them."""
+
+_NOTICE_IDS = frozenset(MESSAGE_IDS.values())
+_NOTICE = 5  # of syslog(3): normal but significant; logging has no such level
+_PRIORITIES = {NoticeKind.QUOTA_REACHED: 4, NoticeKind.QUOTA_RENEWED: 6}
+
+Admits = Callable[[str, logging.LogRecord], bool]
+"""Whether to tell a message about this now. Called from any thread."""
+
+log = logging.getLogger(__name__)
+
+
+def set_up_log(admits: Admits) -> None:
+    """The journal when systemd runs us; else plain lines for a person. Notices are told whatever `admits` says."""
+    if in_journal():
+        handler: logging.Handler = journal.JournalHandler(SYSLOG_IDENTIFIER=IDENTIFIER)
+        handler.setFormatter(logging.Formatter("%(message)s"))  # the journal knows level and logger as fields
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
+    handler.addFilter(lambda record: _is_told_always(record) or admits(_about(record), _bare(record)))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+def sum_up(number: int, last: logging.LogRecord) -> None:
+    """Tells of so many messages that were not admitted."""
+    summary = copy.copy(last)
+    summary.msg, summary.args = f"{number} more of these, the last one: {last.getMessage()}", ()
+    summary.ESIMSHAPER_REPEATED = number
+    logging.getLogger().handle(summary)
+
+
+def announce(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> None:
+    """Tells people: one message with its fields in the journal, or its text where there is none.
+
+    `names` are those of the configuration, by client; `interface` is the uplink.
+    """
+    priority = _PRIORITIES.get(notice.kind, _NOTICE)
+    identified = {"MESSAGE_ID": MESSAGE_IDS[notice.kind]}
+    if not in_journal():
+        log.log(logging.WARNING if priority <= 4 else logging.INFO, "%s", notice.text, extra=identified)
+        return
+    try:
+        journal.send(
+            notice.text,
+            PRIORITY=str(priority),
+            SYSLOG_IDENTIFIER=IDENTIFIER,
+            **identified,
+            **_fields(notice, names, interface),
+        )
+    except OSError as error:  # the journal is being restarted, say: no reason to end
+        log.warning("%s (without its fields in the journal: %s)", notice.text, error.strerror, extra=identified)
+
+
+def tell_manager(*, ready: bool = False, ticked: bool = False, stopping: bool = False, status: str = "") -> None:
+    """`ticked` feeds the watchdog, `status` is what `systemctl status` shows from now on (empty: as before).
+
+    Nothing happens when systemd did not start us.
+    """
+    line = f"STATUS={' '.join(status.split())}"
+    told = {"READY=1": ready, "WATCHDOG=1": ticked, "STOPPING=1": stopping, line: bool(status)}
+    _notify("\n".join(line for line, wanted in told.items() if wanted))
+
+
+def _notify(message: str) -> None:
+    """As sd_notify(3), but never waits: limits and history must go on when systemd itself is stuck."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(0)
+        sock.sendto(message.encode(), f"\0{address[1:]}" if address.startswith("@") else address)
+
+
+def tell_manager_of_reload() -> None:
+    """One begins; the next `ready` ends it."""
+    _notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+
+def _is_told_always(record: logging.LogRecord) -> bool:
+    """Notices of limits, and what was summed up already."""
+    return getattr(record, "MESSAGE_ID", "") in _NOTICE_IDS or hasattr(record, "ESIMSHAPER_REPEATED")
+
+
+def _about(record: logging.LogRecord) -> str:
+    """What the service's Message says, else the text before anything is filled in."""
+    about: str = getattr(record, "about", str(record.msg))
+    return about
+
+
+def _bare(record: logging.LogRecord) -> logging.LogRecord:
+    """Without the frames of an exception: it may be kept for minutes."""
+    bare = copy.copy(record)
+    bare.exc_info = bare.exc_text = None
+    return bare
+
+
+def in_journal() -> bool:
+    """Whether standard error is the stream to the journal that systemd names; a shell inside a service inherits only
+    the name (systemd.exec(5), $JOURNAL_STREAM)."""
+    try:
+        error = os.fstat(2)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{error.st_dev}:{error.st_ino}"
+
+
+def _fields(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> dict[str, str]:
+    """Those that say something; ESIMSHAPER_SUBJECT is as in `for`, ESIMSHAPER_CLIENT as the label of metrics."""
+    client = ClientKey(notice.subject.id) if notice.subject.kind is SubjectKind.CLIENT else None
+    label = names.get(client, client) if client else ""
+    fields = {
+        "ESIMSHAPER_SUBJECT": notice.subject.written(label),
+        "ESIMSHAPER_CLIENT": label,
+        "ESIMSHAPER_QUOTA": notice.quota,
+        "ESIMSHAPER_BYTES": "" if notice.kind is NoticeKind.CLIENT_STATE else str(notice.bytes),
+        "ESIMSHAPER_STATE": notice.level.value if notice.level else "",
+        "ESIMSHAPER_INTERFACE": interface,
+    }
+    return {name: value for name, value in fields.items() if value}

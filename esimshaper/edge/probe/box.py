@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: this box. What the configuration wants goes in, Facts come out; nothing is decided and nothing is changed.
+
+Each probe stands alone: one that fails leaves its fact None and its reason in `Facts.unknown`, and the rest goes on.
+"""
+
+import ctypes
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import TypeVar
+
+from esimshaper.core.model.box import Bpffs, Clock, Compiler, Directory, Facts, LeaseFile, Privileges, Running, Wanted
+from esimshaper.core.model.errors import Failure, Operation
+from esimshaper.core.model.packages import DEBIAN_PYTHON, LIBRARIES
+from esimshaper.edge.bpf.libbpf import SONAME
+from esimshaper.edge.probe import (
+    bpf as probe_bpf,
+)
+from esimshaper.edge.probe import (
+    child as probe_child,
+)
+from esimshaper.edge.probe import (
+    limits as probe_limits,
+)
+from esimshaper.edge.probe import (
+    nft as probe_nft,
+)
+from esimshaper.edge.probe import (
+    service as probe_service,
+)
+
+T = TypeVar("T")
+
+BPFFS = "/sys/fs/bpf"
+BPF_FS_MAGIC, TMPFS_MAGIC, RAMFS_MAGIC = 0xCAFE4A11, 0x01021994, 0x858458F6  # include/uapi/linux/magic.h
+SOCKET_SECONDS = 2.0
+
+# include/uapi/linux/capability.h
+CAPABILITIES = {12: "CAP_NET_ADMIN", 21: "CAP_SYS_ADMIN", 38: "CAP_PERFMON", 39: "CAP_BPF"}
+
+TIME_ERROR = 5  # include/uapi/linux/timex.h: what adjtimex returns when the clock is not synchronised
+
+_IMPORT_BCC = "import bcc, json; bcc.BPF.load_func; print(json.dumps(getattr(bcc, '__version__', '')))"
+
+
+def gather(
+    wanted: Wanted | None, state: Path, control: Path, running: Running | None = None, version: str = ""
+) -> Facts:
+    """Everything there is to know. `state`: the state directory, `control`: the control socket of the daemon,
+    `running`: what it said there, `version`: this program's.
+    """
+    unknown: dict[str, str] = {}
+    box = Facts(
+        wanted=wanted,
+        privileges=_look(unknown, "privileges", privileges),
+        kernel=_look(unknown, "kernel", lambda: os.uname().release),
+        failures=_look(unknown, "kernel", probe_bpf.failures),
+        bpffs=_look(unknown, "bpffs", bpffs),
+        compiler=_look(unknown, "compiler", compiler),
+        libbpf=_look(unknown, "libbpf", libbpf),
+        jit=_look(unknown, "jit", jit),
+        libraries=_look(unknown, "libraries", libraries),
+        clock=_look(unknown, "clock", clock),
+        state=_look(unknown, "state", lambda: directory(state)),
+        version=version,
+        daemon=_look(unknown, "daemon", lambda: answers(control)),
+        running=running,
+        service=_look(unknown, "service", probe_service.service),
+        member=_look(unknown, "group", probe_service.member),
+        lacking=_look(unknown, "limits", probe_limits.lacking),
+        forwarding=_look(unknown, "routing", forwarding),
+        flowtables=_look(unknown, "offload", probe_nft.flowtables),
+        mark_uses=_look(unknown, "marks", probe_nft.mark_uses),
+        unknown=unknown,
+    )
+    box = _with_files(box, wanted, unknown) if wanted and box.service else box
+    return _with_network(box, wanted, unknown) if wanted else box
+
+
+def _with_files(box: Facts, wanted: Wanted, unknown: dict[str, str]) -> Facts:
+    """What the daemon can read, going by the user that its unit names."""
+    user = box.service.user if box.service else ""
+    if not user or os.geteuid():
+        return box
+    files = (*wanted.files, *wanted.leases, *wanted.certificates)
+    return replace(box, unreadable=_look(unknown, "files", lambda: probe_service.unreadable(user, files)))
+
+
+def _with_network(box: Facts, wanted: Wanted, unknown: dict[str, str]) -> Facts:
+    try:
+        from esimshaper.edge.probe import network  # noqa: PLC0415  doctor must also run without pyroute2
+    except ImportError as error:
+        unknown["network"] = str(error)
+        return box
+    return replace(
+        box,
+        links=_look(unknown, "interfaces", network.links),
+        ingress_qdiscs=_look(unknown, "qdiscs", lambda: network.ingress_qdiscs(wanted)),
+        filters=_look(unknown, "filters", lambda: network.filters(wanted)),
+        default_routes=_look(unknown, "routes", network.default_routes),
+        rules=_look(unknown, "rules", network.fwmark_rules),
+        leases=_look(unknown, "leases", lambda: tuple(lease_file(Path(path)) for path in wanted.leases)),
+    )
+
+
+def _look(unknown: dict[str, str], check: str, probe: Callable[[], T]) -> T | None:
+    try:
+        return probe()
+    except Exception as error:  # noqa: BLE001 - a broken box is what doctor is for: no probe may end it
+        unknown[check] = " ".join(str(error).split()) or type(error).__name__
+        return None
+
+
+def privileges() -> Privileges:
+    """Of this process, from /proc/self/status (proc(5): CapEff)."""
+    status = Path("/proc/self/status").read_text()
+    held = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), 16)
+    return Privileges(frozenset(name for bit, name in CAPABILITIES.items() if held >> bit & 1))
+
+
+def bpffs() -> Bpffs:
+    """What is mounted at the place of the pins."""
+    return Bpffs(BPFFS, mounted=_file_system(Path(BPFFS)) == BPF_FS_MAGIC, writable=os.access(BPFFS, os.W_OK))
+
+
+def _file_system(path: Path) -> int:
+    """The type that is mounted there, as in magic.h; 0 if there is no such path."""
+    buffer = ctypes.create_string_buffer(256)  # struct statfs is 120 bytes at most; its first word is the type
+    if ctypes.CDLL(None, use_errno=True).statfs(os.fsencode(path), buffer) < 0:
+        return 0
+    return ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF
+
+
+def compiler() -> Compiler:
+    """Debian's bcc, imported in a child process because it brings LLVM along. PyPI's `bcc` has no BPF.load_func."""
+    python = DEBIAN_PYTHON if Path(DEBIAN_PYTHON).exists() else sys.executable
+    done = probe_child.finish([python, "-P", "-c", _IMPORT_BCC])
+    if done.returncode:
+        return Compiler(python, detail=probe_child.last_words(done))
+    return Compiler(python, version=str(json.loads(done.stdout)))
+
+
+def libbpf() -> str | Failure:
+    """Version of the library, or how loading it failed."""
+    try:
+        library = ctypes.CDLL(SONAME)
+    except OSError as error:
+        return Failure(Operation.LIBBPF, detail=str(error))
+    library.libbpf_version_string.restype = ctypes.c_char_p
+    version: bytes = library.libbpf_version_string()
+    return version.decode().removeprefix("v")
+
+
+def jit() -> bool | None:
+    """Whether BPF is compiled; None where this namespace does not show it."""
+    switch = Path("/proc/sys/net/core/bpf_jit_enable")
+    return switch.read_text().strip() != "0" if switch.exists() else None
+
+
+def libraries() -> dict[str, str]:
+    """Version by name of distribution; empty for those that are not installed."""
+    return {library.distribution: _version(library.distribution) for library in LIBRARIES}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def clock() -> Clock:
+    """adjtimex(2) without a change."""
+    timex = ctypes.create_string_buffer(512)  # struct timex, modes = 0; 208 bytes where long has 64 bits
+    result = ctypes.CDLL(None, use_errno=True).adjtimex(timex)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    hardware = any(Path("/sys/class/rtc").glob("rtc*"))
+    return Clock(time.time(), synchronised=result != TIME_ERROR, hardware=hardware)
+
+
+def directory(path: Path) -> Directory:
+    """A directory, or what the nearest parent says of it if it is not there yet."""
+    there = next(place for place in (path, *path.parents) if place.exists())
+    room = os.statvfs(there)
+    writable = there.is_dir() and os.access(there, os.W_OK)
+    volatile = _file_system(there) in (TMPFS_MAGIC, RAMFS_MAGIC)
+    return Directory(str(path), path.exists(), writable, room.f_bavail * room.f_frsize, volatile)
+
+
+def answers(control: Path) -> bool:
+    """Whether somebody accepts connections there."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(SOCKET_SECONDS)
+        try:
+            client.connect(str(control))
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            return False
+        except PermissionError:  # it is there, but not for us
+            return True
+    return True
+
+
+def forwarding() -> bool:
+    """Whether this namespace forwards IPv4."""
+    return Path("/proc/sys/net/ipv4/ip_forward").read_text(encoding="ascii").strip() != "0"
+
+
+def lease_file(path: Path) -> LeaseFile:
+    """Whether it can be read."""
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        return LeaseFile(str(path), error.strerror or str(error))
+    return LeaseFile(str(path))

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: tries out what the meter asks of the kernel. Nothing goes in, failed operations come out; changes nothing.
+
+It uses the bare system call, so that it tells of the kernel and not of a library. What needs a network namespace runs
+in a child process, and the namespace ends with it. Nothing is decided here.
+"""
+
+import ctypes
+import errno
+import json
+import os
+import platform
+import struct
+import sys
+
+from esimshaper.core.model.errors import Failure, Operation
+from esimshaper.core.model.kernel import ETH_P_ALL, FILTER_PRIORITY, INGRESS
+from esimshaper.edge.probe import child as probe_child
+from esimshaper.edge.probe.child import CLONE_NEWNET
+
+# Number of bpf() by machine: arch/*/entry/syscalls.
+BPF_SYSCALL = {
+    "x86_64": 321,
+    "i386": 357,
+    "i686": 357,
+    "aarch64": 280,
+    "riscv64": 280,
+    "loongarch64": 280,
+    "armv6l": 386,
+    "armv7l": 386,
+    "ppc64le": 361,
+    "s390x": 351,
+}
+
+# include/uapi/linux/bpf.h
+MAP_CREATE, PROG_LOAD, PROG_QUERY = 0, 5, 16
+MAP_TYPE_ARRAY, MAP_TYPE_RINGBUF = 2, 27
+PROG_TYPE_SCHED_CLS = 3
+TCX_HOOKS = {"ingress": 46, "egress": 47}
+
+
+def bpf(command: int, attributes: bytearray) -> int:
+    """The system call: a file descriptor or 0, answers in `attributes`. Raises OSError or NotImplementedError."""
+    number = BPF_SYSCALL.get(platform.machine())
+    if number is None:
+        raise NotImplementedError(f"the number of bpf() on {platform.machine()} is not known")
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall.restype = ctypes.c_long
+    buffer = (ctypes.c_char * len(attributes)).from_buffer(attributes)
+    result = libc.syscall(ctypes.c_long(number), ctypes.c_long(command), buffer, ctypes.c_long(len(attributes)))
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return int(result)
+
+
+def create_map(kind: int, key: int, value: int, entries: int) -> None:
+    """Makes a map and lets it go again."""
+    os.close(bpf(MAP_CREATE, bytearray(struct.pack("=5I", kind, key, value, entries, 0))))
+
+
+def load_program() -> int:
+    """Loads five instructions for tc that add to a number and fetch its old value, as the meter does."""
+    instructions = b"".join(
+        struct.pack("=BBhi", code, registers, offset, immediate)
+        for code, registers, offset, immediate in (
+            (0x7A, 0x0A, -8, 0),  # *(u64 *)(r10 - 8) = 0
+            (0xB7, 0x01, 0, 1),  # r1 = 1
+            (0xDB, 0x1A, -8, 0x01),  # r1 = atomic_fetch_add((u64 *)(r10 - 8), r1)
+            (0xB7, 0x00, 0, -1),  # r0 = TC_ACT_UNSPEC
+            (0x95, 0x00, 0, 0),  # exit
+        )
+    )
+    code = ctypes.create_string_buffer(instructions, len(instructions))
+    licence = ctypes.create_string_buffer(b"GPL")
+    head = struct.pack("=IIQQ", PROG_TYPE_SCHED_CLS, 5, ctypes.addressof(code), ctypes.addressof(licence))
+    return bpf(PROG_LOAD, bytearray(head + struct.pack("=IIQII", 0, 0, 0, 0, 0)))
+
+
+def tcx_programs(index: int, direction: str) -> int:
+    """How many programs sit on the interface's tcx hook, which runs before every filter; 0 where there is no tcx."""
+    attributes = bytearray(struct.pack("=IIIIQI", index, TCX_HOOKS[direction], 0, 0, 0, 0).ljust(64, b"\0"))
+    try:
+        bpf(PROG_QUERY, attributes)
+    except (OSError, NotImplementedError):  # older than 6.6
+        return 0
+    return int(struct.unpack_from("=I", attributes, 24)[0])
+
+
+def failures() -> tuple[Failure, ...]:
+    """What does not work here of: a map, a ring buffer, loading, clsact, attaching. Empty: all of it does."""
+    found = []
+    for operation, arguments in (
+        (Operation.MAP, (MAP_TYPE_ARRAY, 4, 8, 1)),
+        (Operation.RING_BUFFER, (MAP_TYPE_RINGBUF, 0, 0, os.sysconf("SC_PAGE_SIZE"))),
+    ):
+        try:
+            create_map(*arguments)
+        except OSError as error:
+            found.append(Failure(operation, error.errno or 0))
+            if operation is Operation.MAP:  # without it all else fails for the same reason
+                return tuple(found)
+    found += [Failure(Operation(name), number) for name, number in probe_child.run(__name__)]
+    return tuple(found)
+
+
+def rehearse() -> tuple[Failure, ...]:
+    """Loads and attaches in a fresh network namespace, which this process then stays in. Its `lo` is all it needs."""
+    from pyroute2 import IPRoute, NetlinkError  # noqa: PLC0415  the rest of doctor must work without pyroute2
+
+    operation = Operation.LOAD
+    try:
+        program = load_program()
+        operation = Operation.NAMESPACE
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.unshare(CLONE_NEWNET) < 0:
+            return (Failure(operation, ctypes.get_errno()),)
+        with IPRoute() as route:
+            lo = route.link_lookup(ifname="lo")[0]
+            operation = Operation.CLSACT
+            route.tc("add", "clsact", lo)
+            operation = Operation.ATTACH
+            options = {
+                "fd": program,
+                "name": "rehearsal",
+                "direct_action": True,
+                "prio": FILTER_PRIORITY,
+                "protocol": ETH_P_ALL,
+            }
+            route.tc("add-filter", "bpf", lo, parent=INGRESS, **options)
+    except NetlinkError as error:
+        return (Failure(operation, int(error.code)),)
+    except OSError as error:
+        return (Failure(operation, error.errno or errno.EIO),)
+    return ()
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps([(failure.operation.value, failure.errno) for failure in rehearse()]))

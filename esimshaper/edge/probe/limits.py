@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: tries out what limits ask of the kernel beside the meter. Nothing goes in, lacking Features come out.
+
+In a child process, in a network namespace that ends with it. Nothing is decided here.
+"""
+
+import ctypes
+import errno
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from esimshaper.core.model.box import Feature
+from esimshaper.core.model.kernel import ETH_P_ALL, INGRESS
+from esimshaper.edge.probe import child as probe_child
+from esimshaper.edge.probe import nft as probe_nft
+from esimshaper.edge.probe.child import CLONE_NEWNET
+
+# As esimshaper.edge.nft uses it.
+_NFT = """table inet esimshaper {
+    set blocked { type mark; elements = { 0x1 } }
+    chain forward {
+        type filter hook forward priority filter - 5; policy accept;
+        meta mark & 0xff == @blocked jump refuse
+    }
+    chain refuse {
+        tcp flags & (syn | ack) == syn reject with tcp reset
+        meta l4proto != tcp reject with icmpx admin-prohibited
+    }
+}
+"""
+
+Trial = Callable[[Any, int], None]
+"""Makes something at the interface of that number; raises NetlinkError."""
+
+
+def lacking() -> frozenset[Feature]:
+    """What this kernel has not. Raises RuntimeError where it could not be tried, as without privilege."""
+    return frozenset(Feature[name] for name in probe_child.run(__name__))
+
+
+def rehearse() -> Iterator[Feature]:
+    """Tries all in a fresh network namespace, which this process then stays in. Raises OSError or NetlinkError."""
+    from pyroute2 import IPRoute, NetlinkError  # noqa: PLC0415  the rest of doctor must work without pyroute2
+
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) < 0:
+        raise PermissionError(errno.EPERM, "no network namespace could be made")
+    with IPRoute() as route:
+        lo = route.link_lookup(ifname="lo")[0]
+        for feature, trial in TRIALS.items():
+            try:
+                trial(route, lo)
+            except NetlinkError as error:
+                if error.code not in (errno.ENOENT, errno.EOPNOTSUPP):
+                    raise
+                yield feature
+    if not _refuses():
+        yield Feature.REFUSAL
+
+
+def _htb(route: Any, lo: int) -> None:  # noqa: ANN401 - pyroute2 has no types
+    route.tc("add", "htb", lo, "1:", default=0x10)
+    route.tc("del", "htb", lo, "1:")
+
+
+def _tbf(route: Any, lo: int) -> None:  # noqa: ANN401
+    route.tc("add", "tbf", lo, "1:", rate="1mbit", burst=3000, latency="100ms")
+    route.tc("del", "tbf", lo, "1:")
+
+
+def _fq_codel(route: Any, lo: int) -> None:  # noqa: ANN401
+    route.tc("add", "fq_codel", lo, "1:")
+    route.tc("del", "fq_codel", lo, "1:")
+
+
+def _ifb(route: Any, _: int) -> None:  # noqa: ANN401
+    """Not where that would load the module: it makes ifb0 and ifb1 in the box's own namespace, and they stay."""
+    if not _loadable("ifb"):
+        route.link("add", ifname="ifb-try", kind="ifb")
+
+
+def _redirect(route: Any, lo: int) -> None:  # noqa: ANN401
+    route.tc("add", "clsact", lo)
+    action = {"kind": "mirred", "direction": "egress", "action": "redirect", "ifindex": lo}
+    route.tc(
+        "add-filter",
+        "u32",
+        lo,
+        parent=INGRESS,
+        prio=20,
+        protocol=ETH_P_ALL,
+        target=1,
+        keys=["0x0/0x0+0"],
+        action=action,
+    )
+
+
+TRIALS: dict[Feature, Trial] = {
+    Feature.HTB: _htb,
+    Feature.TBF: _tbf,
+    Feature.FQ_CODEL: _fq_codel,
+    Feature.IFB: _ifb,
+    Feature.REDIRECT: _redirect,
+}
+
+
+def _loadable(module: str) -> bool:
+    """Whether it is a module of this kernel that is there but not loaded."""
+    folder = Path("/lib/modules") / os.uname().release
+    try:
+        listed = f"/{module}.ko" in (folder / "modules.dep").read_text(encoding="utf-8", errors="replace")
+        loaded = Path("/proc/modules").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return False
+    return listed and not any(line.split()[0] == module for line in loaded)
+
+
+def _refuses() -> bool:
+    try:
+        probe_nft.ask("-f", "-", script=_NFT)
+    except (RuntimeError, OSError, subprocess.TimeoutExpired):
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps([feature.name for feature in rehearse()]))

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: rtnetlink by pyroute2. Interfaces, qdiscs and filters of others, routes and fwmark rules of this namespace.
+
+Reads only, and never /sys/class/net, which may show another namespace than the one that the process is in.
+"""
+
+from collections.abc import Iterator
+from socket import AF_INET, AF_INET6
+
+from pyroute2 import IPRoute
+
+from esimshaper.core.model.box import Filter, Link, MarkAccess, MarkUse, Wanted
+from esimshaper.core.model.kernel import EGRESS, INGRESS
+from esimshaper.core.model.shaping import QDISC
+from esimshaper.edge.probe import ethtool as probe_ethtool
+from esimshaper.edge.probe.bpf import tcx_programs
+
+PARENTS = {"ingress": INGRESS, "egress": EGRESS}
+ROOT = 0xFFFFFFFF  # include/uapi/linux/pkt_sched.h
+
+# include/uapi/linux/if.h, fib_rules.h
+IFF_UP = 1
+FIB_RULE_INVERT = 2
+
+LOCAL_TABLE = 255
+
+
+def links() -> tuple[Link, ...]:
+    """All interfaces."""
+    with IPRoute() as route:
+        roots = _roots(route)
+        return tuple(
+            Link(
+                index=message["index"],
+                name=message.get_attr("IFLA_IFNAME"),
+                type=message["ifi_type"],
+                kind=message.get_nested("IFLA_LINKINFO", "IFLA_INFO_KIND") or "",
+                up=bool(message["flags"] & IFF_UP),
+                master=message.get_attr("IFLA_MASTER") or 0,
+                xdp=bool(message.get_nested("IFLA_XDP", "IFLA_XDP_ATTACHED")),
+                offloads=_offloads(message.get_attr("IFLA_IFNAME")),
+                root=roots.get(message["index"], ""),
+                base=message.get_attr("IFLA_LINK") or 0,
+            )
+            for message in route.get_links()
+        )
+
+
+def _roots(route: IPRoute) -> dict[int, str]:
+    """Kinds of root qdiscs by interface. One that the kernel chose has no handle, and ours has its own."""
+    return {
+        message["index"]: message.get_attr("TCA_KIND")
+        for message in route.get_qdiscs()
+        if message["parent"] == ROOT and message["handle"] not in (0, QDISC)
+    }
+
+
+def _offloads(interface: str) -> bool:
+    try:
+        return probe_ethtool.features(interface).get("hw-tc-offload", False)
+    except OSError:  # no card behind it that could be asked, or it is gone again
+        return False
+
+
+def ingress_qdiscs(wanted: Wanted) -> tuple[str, ...]:
+    """Those of our interfaces that have the old `ingress` qdisc, which shuts clsact out."""
+    with IPRoute() as route:
+        indexes = {name: index for name in _names(wanted) for index in route.link_lookup(ifname=name)}
+        held = {message["index"] for message in route.get_qdiscs() if message.get_attr("TCA_KIND") == "ingress"}
+    return tuple(name for name, index in indexes.items() if index in held)
+
+
+def filters(wanted: Wanted) -> tuple[Filter, ...]:
+    """Every filter on the hooks that we use, tcx programs among them; one entry for all of one priority and kind."""
+    with IPRoute() as route:
+        found = [
+            one
+            for name, direction in (
+                (wanted.wan, "ingress"),
+                (wanted.wan, "egress"),
+                *((n, "ingress") for n in wanted.lans),
+            )
+            for index in route.link_lookup(ifname=name)
+            for one in _hook(route, index, name, direction)
+        ]
+    return tuple(dict.fromkeys(found))
+
+
+def _hook(route: IPRoute, index: int, name: str, direction: str) -> Iterator[Filter]:
+    if programs := tcx_programs(index, direction):
+        yield Filter(name, direction, 0, "tcx", f"({programs} programs)")
+    for message in route.get_filters(index=index, parent=PARENTS[direction]):
+        if not message["handle"]:  # one without stands for all of its priority, and has no name
+            continue
+        if message.get_attr("TCA_CHAIN"):  # another chain is only reached when a filter of chain 0 sends packets there
+            continue
+        kind = message.get_attr("TCA_KIND")
+        program = message.get_nested("TCA_OPTIONS", "TCA_BPF_NAME") if kind == "bpf" else None
+        yield Filter(name, direction, message["info"] >> 16, kind, program or "")
+
+
+def _names(wanted: Wanted) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((wanted.wan, *wanted.lans)))
+
+
+def default_routes() -> tuple[str, ...]:
+    """Interfaces of the default routes of all tables, IPv4 and IPv6, also of those with several ways."""
+    with IPRoute() as route:
+        names = {message["index"]: message.get_attr("IFLA_IFNAME") for message in route.get_links()}
+        indexes = [
+            index
+            for family in (AF_INET, AF_INET6)
+            for message in route.get_routes(family=family)
+            if not message["dst_len"] and message.get_attr("RTA_TABLE") != LOCAL_TABLE
+            for index in (
+                message.get_attr("RTA_OIF"),
+                *(hop["oif"] for hop in message.get_attr("RTA_MULTIPATH") or ()),
+            )
+        ]
+    return tuple(dict.fromkeys(names[index] for index in indexes if index in names))
+
+
+def fwmark_rules() -> tuple[MarkUse, ...]:
+    """`ip rule`s that choose a routing table by the mark. Inverted ones (`not fwmark`) match our packets as before."""
+    with IPRoute() as route:
+        rules = [message for family in (AF_INET, AF_INET6) for message in route.get_rules(family=family)]
+    return tuple(
+        MarkUse(f"ip rule {message.get_attr('FRA_PRIORITY')} (fwmark {mark:#x})", MarkAccess.READS, mask)
+        for message in rules
+        if (mark := message.get_attr("FRA_FWMARK")) is not None
+        and (mask := message.get_attr("FRA_FWMASK"))
+        and not message["flags"] & FIB_RULE_INVERT
+    )

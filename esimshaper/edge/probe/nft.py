@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: nft. Asks it for the rules of this network namespace; flowtables and users of the packet mark come out.
+
+Reads only. The parsers take nft's output and are pure. RuntimeError if nft is missing or refuses.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+from esimshaper.core.model.box import Flowtable, MarkAccess, MarkUse
+
+Expression = Any
+"""Part of a rule in nft's JSON: a number, a word, a list, or a mapping with its kind as the only key."""
+
+ALL_BITS = 0xFFFFFFFF
+NFT_SECONDS = 10
+SBIN = "/usr/sbin:/sbin"
+
+# Chains on these hooks see only packets of the router itself, which carry no client in their mark.
+OWN_HOOKS = frozenset({"input", "output"})
+
+
+def flowtables() -> tuple[Flowtable, ...]:
+    """All flowtables. From the text, because the JSON of nft 1.0 leaves the flags out."""
+    return parse_flowtables(ask("list", "flowtables"))
+
+
+def mark_uses() -> tuple[MarkUse, ...]:
+    """All rules that write or compare the packet mark of forwarded packets."""
+    return tuple(parse_mark_uses(json.loads(ask("-j", "-t", "list", "ruleset"))))
+
+
+def ask(*arguments: str, script: str = "") -> str:
+    """What nft prints; `script` is its standard input. RuntimeError if it is missing or refuses."""
+    command = [program(), *arguments]
+    try:
+        done = subprocess.run(command, input=script, capture_output=True, text=True, timeout=NFT_SECONDS, check=False)
+    except FileNotFoundError:
+        raise RuntimeError("nft is not installed (apt install nftables)") from None
+    if done.returncode:
+        raise RuntimeError(f"nft: {(done.stderr.strip().splitlines() or ['it failed'])[0]}")
+    return done.stdout
+
+
+def program() -> str:
+    """The path of nft, which may be in a folder that Debian leaves out of people's PATH."""
+    return shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}") or "nft"
+
+
+def parse_flowtables(text: str) -> tuple[Flowtable, ...]:
+    """`nft list flowtables`: tables with flowtables in them, one statement a line."""
+    found: dict[str, bool] = {}
+    table = name = ""
+    for line in map(str.strip, text.splitlines()):
+        if opened := re.match(r"table (.+) \{$", line):
+            table = opened[1]
+        elif opened := re.match(r"flowtable (\S+) \{$", line):
+            name = f"{table} {opened[1]}"
+            found[name] = False
+        elif name and re.match(r"flags\b.*\boffload\b", line):
+            found[name] = True
+    return tuple(Flowtable(name, hardware) for name, hardware in found.items())
+
+
+def parse_mark_uses(listing: dict[str, Any]) -> Iterator[MarkUse]:
+    """`nft -j list ruleset`, see libnftables-json(5)."""
+    entries = listing.get("nftables", [])
+    own = {_chain_key(entry["chain"]) for entry in entries if entry.get("chain", {}).get("hook") in OWN_HOOKS}
+    for entry in entries:
+        rule = entry.get("rule")
+        if rule is None or _chain_key({**rule, "name": rule["chain"]}) in own:
+            continue
+        where = f"nft rule {rule['handle']} of {rule['family']} {rule['table']} {rule['chain']}"
+        for statement in rule.get("expr", []):
+            yield from _statement_uses(where, statement)
+
+
+def _chain_key(chain: dict[str, Any]) -> tuple[str, str, str]:
+    return chain["family"], chain["table"], chain["name"]
+
+
+def _statement_uses(where: str, statement: Expression) -> Iterator[MarkUse]:
+    if not isinstance(statement, dict):
+        return
+    foreign = statement.get("xt") or {}
+    if foreign.get("name") in ("MARK", "CONNMARK", "mark"):
+        yield MarkUse(where, MarkAccess.UNREADABLE, 0)
+    elif "mangle" in statement:
+        if _is_mark(statement["mangle"]["key"]) and (bits := changed_bits(statement["mangle"]["value"])):
+            yield MarkUse(where, MarkAccess.WRITES, bits)
+    elif bits := compared_bits(statement):
+        yield MarkUse(where, MarkAccess.READS, bits)
+
+
+def _is_mark(expression: Expression) -> bool:
+    return isinstance(expression, dict) and expression.get("meta", {}).get("key") == "mark"
+
+
+def changed_bits(value: Expression) -> int:
+    """Bits of the mark that may be others after `meta mark set VALUE`."""
+    if _is_mark(value):
+        return 0
+    operator, operands = _operation(value)
+    if operator is None or not operands:
+        return ALL_BITS
+    numbers = [operand for operand in operands if isinstance(operand, int)]
+    rest = [operand for operand in operands if not isinstance(operand, int)]
+    if len(rest) != 1 or operator not in ("&", "|", "^"):
+        return ALL_BITS
+    bits = changed_bits(rest[0])
+    for number in numbers:
+        bits |= ~number & ALL_BITS if operator == "&" else number
+    return bits
+
+
+def compared_bits(expression: Expression) -> int:
+    """Bits of the mark that an expression looks at; 0 if it does not look at the mark."""
+    if _is_mark(expression):
+        return ALL_BITS
+    operator, operands = _operation(expression)
+    masks = [operand for operand in operands if isinstance(operand, int)]
+    if operator == "&" and masks and any(_is_mark(operand) for operand in operands):
+        return masks[0]
+    parts = expression.values() if isinstance(expression, dict) else expression if isinstance(expression, list) else ()
+    bits = 0
+    for part in parts:
+        bits |= compared_bits(part)
+    return bits
+
+
+def _operation(expression: Expression) -> tuple[str | None, list[Expression]]:
+    """An operator and its operands, as in {"|": [a, b]}."""
+    if isinstance(expression, dict) and len(expression) == 1:
+        operator, operands = next(iter(expression.items()))
+        if operator in ("&", "|", "^", "<<", ">>") and isinstance(operands, list):
+            return operator, operands
+    return None, []

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: the systemd unit, by systemctl, who may ask the daemon, what it may read. Reads only."""
+
+import grp
+import os
+import pwd
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from esimshaper.core.model.box import Service
+
+UNIT, GROUP = "esimshaper.service", "esimshaper"
+SECONDS = 10
+_PROPERTIES = ("LoadState", "UnitFileState", "ActiveState", "Result", "User")
+
+
+def service() -> Service | None:
+    """None where systemd does not run, as in most containers. Raises RuntimeError."""
+    if not Path("/run/systemd/system").is_dir():
+        return None
+    command = ["systemctl", "show", UNIT, *(f"--property={name}" for name in _PROPERTIES)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    if done.returncode:
+        raise RuntimeError(f"systemctl: {(done.stderr.strip().splitlines() or ['it failed'])[0]}")
+    return parse(done.stdout)
+
+
+def parse(shown: str) -> Service:
+    """Of what `systemctl show` prints: NAME=VALUE, one a line."""
+    values = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    return Service(*(values.get(name, "") for name in _PROPERTIES))
+
+
+def member() -> bool | None:
+    """Whether this process may ask the daemon, going by its groups; None if the group does not exist."""
+    try:
+        number = grp.getgrnam(GROUP).gr_gid
+    except KeyError:
+        return None
+    return os.geteuid() == 0 or number in (os.getegid(), *os.getgroups())
+
+
+def unreadable(user: str, paths: Iterable[str]) -> tuple[str, ...]:
+    """Which of the files that are there this user may not read; none if there is no such user. Only root may ask."""
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError:
+        return ()
+    there = [path for path in paths if Path(path).exists()]
+    if not there:
+        return ()
+    done = subprocess.run(
+        ["sh", "-c", 'for file; do test -r "$file" || echo "$file"; done', "sh", *there],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+        user=account.pw_uid,
+        group=account.pw_gid,
+        extra_groups=os.getgrouplist(user, account.pw_gid),
+    )
+    return tuple(done.stdout.splitlines())

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage hierarchy: who stands under whom."""
+
+from esimshaper.core.limits.hierarchy import by_hand, chains
+from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED
+from esimshaper.core.model.limits import EVERYONE, STRANGER, Manual, Override
+from tests.core.limits_router import ALICE, BOB, TV, client, group
+
+FOUND = chains((ALICE, BOB, TV, ROUTER, UNATTRIBUTED), {ALICE: "alice", TV: "tv"}, {TV: "family"}, (group("empty"),))
+
+
+def test_listed_clients_are_in_their_group_and_all_others_in_unknown():
+    expected = {
+        client(ALICE): (client(ALICE), EVERYONE),
+        client(BOB): (client(BOB), group("unknown"), EVERYONE),
+        client(TV): (client(TV), group("family"), EVERYONE),
+        client(ROUTER): (client(ROUTER), EVERYONE),
+        client(UNATTRIBUTED): (client(UNATTRIBUTED), EVERYONE),
+        STRANGER: (STRANGER, group("unknown"), EVERYONE),
+        group("family"): (group("family"), EVERYONE),
+        group("unknown"): (group("unknown"), EVERYONE),
+        group("empty"): (group("empty"), EVERYONE),
+        EVERYONE: (EVERYONE,),
+    }
+    assert expected == FOUND
+
+
+def test_the_nearest_word_by_hand_counts():
+    whole = Override(EVERYONE, Manual.BLOCK)
+    guests = Override(group("unknown"), Manual.ALLOW)
+    bob = Override(client(BOB), Manual.BLOCK, 5)
+    found = by_hand(FOUND, (bob, guests, whole))
+    assert (found[client(BOB)], found[STRANGER], found[client(ALICE)]) == (bob, guests, whole)
+    assert found.keys() == FOUND.keys()
+    assert by_hand(FOUND, ()) == {}

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage states, in the pipeline: how everybody stands, and why, in words that can be read aloud."""
+
+from dataclasses import replace
+from datetime import timedelta, timezone
+
+import pytest
+
+from esimshaper.core.model.identity import ROUTER
+from esimshaper.core.model.limits import EVERYONE, Action, ActionKind, Direction, Level, Manual, Verdict
+from esimshaper.core.pipeline import override
+from tests.core.limits_router import ALICE, BOB, DAY, MIDNIGHT, NOTIFY, SLOW, TV, A, Router, client, group, plan, quota
+
+
+def test_who_has_something_left_is_open():
+    router = Router(quota(), plan())
+    router.tick(A=499, WHOLE=499)
+    assert set(router.state.verdicts.values()) == {Verdict()}
+    assert client(ROUTER) in router.state.verdicts
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, "daily: 600 B used of 500 B, blocked until tomorrow 00:00"),
+        ({"action": SLOW}, "daily: 600 B used of 500 B, throttled to 256 kbit/s until tomorrow 00:00"),
+        ({"direction": Direction.DOWNLOAD}, "daily: 540 B downloaded of 500 B, blocked until tomorrow 00:00"),
+        ({"direction": Direction.UPLOAD, "limit": 60}, "daily: 60 B uploaded of 60 B, blocked until tomorrow 00:00"),
+    ],
+)
+def test_the_reason_says_it_all(changes, reason):
+    router = Router(quota(**changes))
+    router.tick(A=600)
+    assert router.state.verdicts[client(ALICE)].reason == reason
+
+
+def test_times_are_those_of_where_the_people_are():
+    router = Router(quota(), zone=timezone(timedelta(hours=9)))
+    router.tick(A=600)
+    assert router.state.verdicts[client(ALICE)].reason.endswith("until tomorrow 09:00")
+
+
+def test_a_verdict_says_which_quota_and_until_when():
+    router = Router(quota(action=SLOW))
+    router.tick(A=600)
+    verdict = router.state.verdicts[client(ALICE)]
+    assert (verdict.level, verdict.quota, verdict.rate) == (Level.THROTTLED, "daily", 256_000)
+    assert verdict.until == MIDNIGHT + DAY
+
+
+def test_the_worst_of_client_group_and_everyone_counts():
+    router = Router(quota(action=SLOW), quota("family", group("family"), limit=700), plan(1000, action=SLOW))
+    router.tick(A=600, T=100, FAMILY=100, WHOLE=700)
+    assert (router.level(), router.level(client(TV)), router.level(client(BOB))) == ("throttled", "open", "open")
+    router.tick(A=600, T=700, FAMILY=700, WHOLE=1300)
+    assert router.state.verdicts[client(TV)].quota == "family"
+    assert (router.level(client(TV)), router.level(client(BOB)), router.level(EVERYONE)) == (
+        "blocked",
+        "throttled",
+        "throttled",
+    )
+    assert router.level(client(ROUTER)) == "throttled"
+
+
+def test_of_two_throttles_the_slower_counts_and_of_two_blocks_the_longer():
+    slower = Action(ActionKind.THROTTLE, 64_000)
+    router = Router(quota("a", action=SLOW), quota("b", action=slower), quota("c", EVERYONE, 900), plan(900))
+    router.tick(A=600, WHOLE=600)
+    assert router.state.verdicts[client(ALICE)].quota == "b"
+    router.tick(WHOLE=900)
+    assert router.state.verdicts[client(ALICE)].quota == "plan"
+
+
+def test_a_limit_that_only_notifies_keeps_everything_open():
+    router = Router(quota(action=NOTIFY))
+    router.tick(A=600)
+    assert router.state.verdicts[client(ALICE)] == Verdict()
+
+
+def test_a_word_by_hand_is_over_all_quotas():
+    router = Router(quota())
+    router.tick(A=600)
+    router.state = override(router.state, client(ALICE), Manual.ALLOW, int(MIDNIGHT) + 64800)
+    router.tick()
+    assert router.state.verdicts[client(ALICE)].reason == "allowed by hand until 18:00"
+    assert router.level() == "open"
+    router.state = override(router.state, group("unknown"), Manual.BLOCK)
+    router.tick()
+    assert router.state.verdicts[client(BOB)] == Verdict(Level.BLOCKED, "blocked by hand")
+
+
+def test_a_limit_that_only_refuses_large_uploads_any_more_is_reached():
+    """A packet that does not fit is refused; smaller ones may never come, and what is used stays below."""
+    router = Router(quota())
+    router.tick(A=450)
+    router.reading = replace(router.reading, announced={A: 499})
+    router.tick()
+    assert router.level() == "open", "another limit than this one"
+    router.reading = replace(router.reading, announced={A: 500})
+    router.tick()
+    assert router.level() == "blocked"
+    router.tick()
+    router.restart(quotas=(quota(limit=600),))
+    router.tick()
+    assert router.level() == "open", "it was refused at a limit that is no more"

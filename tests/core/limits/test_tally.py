@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage tally, in the pipeline: nobody loses a byte of a quota, gets one twice, or gets a second window for nothing."""
+
+from dataclasses import replace
+from datetime import timedelta, timezone
+
+import pytest
+
+from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account
+from esimshaper.core.model.limits import EVERYONE, Direction, Period, PeriodUnit, Window
+from esimshaper.core.model.units import MAX_BYTES
+from esimshaper.core.pipeline import grant
+from tests.core.limits_router import (
+    ALICE,
+    BOB,
+    DAY,
+    MIDNIGHT,
+    NOTIFY,
+    OWNERS,
+    TV,
+    A,
+    Router,
+    client,
+    group,
+    plan,
+    quota,
+)
+
+TODAY = Window(int(MIDNIGHT), int(MIDNIGHT) + DAY)
+TOMORROW = Window(TODAY.end, TODAY.end + DAY)
+
+
+def test_each_client_has_a_tally_of_its_own_and_the_router_none():
+    router = Router(quota())
+    router.tick(A=100, B=30)
+    used = {tally.subject: tally.used for tally in router.state.baseline.standing.tallies}
+    assert used == {client(ALICE): 100, client(BOB): 30, client(TV): 0}
+    assert not {client(ROUTER), client(UNATTRIBUTED)} & used.keys()
+
+
+def test_groups_and_everyone_are_counted_by_accounts_of_their_own():
+    router = Router(quota("family", group("family")), plan())
+    router.tick(A=100, FAMILY=40, WHOLE=140)
+    assert router.tally("family", group("family")).used == 40
+    assert router.tally("plan", EVERYONE).used == 140
+
+
+@pytest.mark.parametrize(("direction", "used"), [("both", 100), ("download", 90), ("upload", 10)])
+def test_a_quota_counts_its_direction(direction, used):
+    router = Router(quota(direction=Direction(direction)))
+    router.tick(A=100)
+    assert router.tally().used == used
+
+
+def test_only_what_is_new_is_added_also_over_a_restart_and_a_reboot():
+    router = Router(quota())
+    router.tick(A=100)
+    router.tick(60, A=150)
+    router.restart()
+    router.tick(A=170)
+    assert router.tally().used == 170
+    router.tick(60)
+    router.reboot()
+    router.tick(A=30)
+    assert router.tally().used == 200, "new maps count from zero"
+
+
+def test_a_refused_upload_that_was_read_half_way_is_not_kept():
+    router = Router(quota())
+    router.tick(A=100)
+    router.use(A=1600)
+    router.tick()
+    router.tick(A=100)
+    assert router.tally().used == 100
+
+
+def test_an_account_that_a_reading_leaves_out_is_not_counted_again():
+    router = Router(quota())
+    router.tick(A=100)
+    router.reading = replace(router.reading, budgets={})
+    router.tick()
+    router.tick(A=120)
+    assert router.tally().used == 120
+
+
+def test_a_window_that_ends_takes_all_with_it():
+    router = Router(quota(warn_at=(400,)))
+    router.tick(A=600)
+    router.state = grant(router.state, router.rules, client(ALICE), 50)
+    router.tick()
+    assert (router.tally().granted, router.tally().reached) == (50, True)
+    router.tick(43198)
+    new = router.tally()
+    assert (new.window, new.used, new.granted, new.warned, new.reached) == (TOMORROW, 0, 0, 0, False)
+
+
+def test_bytes_belong_to_the_window_in_which_they_were_read():
+    router = Router(quota())
+    router.tick(A=100)
+    router.tick(43199, A=130)
+    assert (router.now, router.tally().window, router.tally().used) == (MIDNIGHT + DAY, TOMORROW, 30)
+
+
+def test_a_clock_set_back_gives_no_second_window():
+    router = Router(quota(warn_at=(400,)))
+    router.tick(A=600)
+    router.now -= DAY
+    router.tick(A=650)
+    tally = router.tally()
+    assert tally.window == Window(TODAY.start - DAY, TODAY.start)
+    assert (tally.used, tally.warned, tally.reached) == (650, 400, True)
+
+
+def test_a_clock_that_comes_back_finds_its_window_as_it_left_it():
+    router = Router(quota())
+    router.tick(A=600)
+    for step, used in ((-3 * DAY, 600), (-400 * DAY, 600), (403 * DAY, 600)):
+        router.now += step
+        router.tick()
+        assert (router.tally().used, router.tally().reached) == (used, True)
+    router.now -= DAY
+    router.tick(A=650)
+    router.now += DAY
+    router.tick(A=670)
+    assert (router.tally().window, router.tally().used) == (TODAY, 670)
+    assert len([told for told in router.told if "used up" in told]) == 1
+
+
+def test_a_clock_that_was_ahead_for_a_while_gives_no_second_window_and_takes_none():
+    router = Router(quota())
+    router.tick(A=300)
+    router.now += 400 * DAY
+    router.tick(A=400)
+    assert router.tally().used == 100
+    router.restart()
+    router.now -= 400 * DAY
+    router.tick(A=410)
+    assert (router.tally().window, router.tally().used) == (TODAY, 410)
+    router.now += DAY
+    router.tick(A=420)
+    assert (router.tally().window, router.tally().used) == (TOMORROW, 10)
+
+
+def test_around_midnight_each_window_counts_what_was_used_while_it_was_read():
+    router = Router(quota())
+    router.tick(43198, A=300)
+    router.tick(2, A=350)
+    router.now -= 60
+    router.tick(A=370)
+    assert (router.tally().window, router.tally().used) == (TODAY, 370)
+    router.tick(59, A=380)
+    assert (router.tally().window, router.tally().used) == (TOMORROW, 80)
+
+
+def test_without_a_trusted_clock_a_window_ends_by_boot_time_only():
+    router = Router(quota())
+    router.tick(A=600)
+    router.trusted = False
+    router.now += 400 * DAY
+    router.tick(43198)
+    assert router.tally().used == 600
+    router.tick(1)
+    assert router.tally().used == 0
+
+
+def test_a_reboot_into_the_wrong_year_opens_no_window():
+    router = Router(quota())
+    router.tick(A=600)
+    router.reboot()
+    router.trusted, router.now = False, 0.0
+    router.tick(A=10)
+    assert (router.tally().window, router.tally().used) == (TODAY, 610)
+    router.trusted, router.now = True, MIDNIGHT + DAY + 5
+    router.tick(A=20)
+    assert (router.tally().window, router.tally().used) == (TOMORROW, 10)
+
+
+def test_the_first_trusted_clock_ever_moves_what_was_used_before_it():
+    """A new box in 1970 has let bytes through already; they count for the day that it really is."""
+    router = Router(quota())
+    router.trusted, router.now = False, 100.0
+    router.tick(A=300)
+    router.restart()
+    router.trusted, router.now = True, MIDNIGHT + 10
+    router.tick(A=350)
+    assert (router.tally().window, router.tally().used) == (TODAY, 350)
+
+
+@pytest.mark.parametrize(
+    "changed", [quota(limit=700), quota(warn_at=(10,)), quota(action=NOTIFY), quota(period=Period(PeriodUnit.WEEK))]
+)
+def test_a_changed_quota_keeps_what_was_used(changed):
+    router = Router(quota())
+    router.tick(A=300)
+    router.restart(quotas=(changed,))
+    router.tick(A=310)
+    assert router.tally().used == 310
+
+
+def test_another_period_or_zone_keeps_what_was_used_unless_its_window_was_over():
+    router = Router(quota())
+    router.tick(A=300)
+    router.restart(quotas=(quota(period=Period(PeriodUnit.HOUR)),))
+    router.tick(A=310)
+    assert (router.tally().used, router.tally().window.end) == (310, MIDNIGHT + 43200 + 3600)
+    router.tick(60)
+    router.restart(quotas=(replace(quota(), zone=timezone(timedelta(hours=5))),))
+    router.tick(3600)
+    assert router.tally().used == 0
+
+
+def test_the_tallies_of_a_quota_that_is_gone_are_gone():
+    router = Router(quota(), plan())
+    router.tick(A=300, WHOLE=300)
+    router.restart(quotas=(plan(),))
+    router.tick()
+    assert [tally.quota for tally in router.state.baseline.standing.tallies] == ["plan"]
+    router.tick(60, A=310)
+    router.restart(quotas=(quota(),))
+    router.tick(A=330)
+    assert router.tally().used == 20
+
+
+def test_a_first_window_may_begin_with_something_used_and_only_that():
+    router = Router(plan(used=250))
+    router.tick(WHOLE=10)
+    router.tick(60)
+    router.restart()
+    router.tick(WHOLE=30)
+    assert router.tally("plan", EVERYONE).used == 280
+    router.tick(31 * DAY)
+    assert router.tally("plan", EVERYONE).used == 0
+
+
+def test_a_renamed_client_keeps_its_usage():
+    router = Router(quota())
+    router.tick(A=300)
+    router.restart(names={ALICE: "al"})
+    router.tick()
+    assert router.tally().used == 300
+
+
+def test_a_client_that_left_keeps_its_usage_while_the_window_lasts():
+    router = Router(quota())
+    router.tick(A=300)
+    router.reading = replace(router.reading, owners={Account(0): UNATTRIBUTED})
+    router.tick()
+    assert router.tally().used == 300
+    router.reading = replace(router.reading, owners=OWNERS)
+    router.tick(A=320)
+    assert router.tally().used == 320
+    router.reading = replace(router.reading, owners={Account(0): UNATTRIBUTED})
+    router.tick(DAY)
+    assert router.state.baseline.standing.tallies == ()
+
+
+def test_a_recycled_account_belongs_to_its_new_owner():
+    router = Router(quota())
+    router.tick(A=300)
+    router.reading = replace(router.reading, owners={Account(0): UNATTRIBUTED, A: BOB})
+    router.tick(A=310)
+    assert (router.tally().used, router.tally(subject=client(BOB)).used) == (300, 10)
+
+
+def test_a_grant_raises_the_limit_and_the_marks_for_the_rest_of_the_window():
+    router = Router(quota(warn_at=(400,)), plan())
+    router.tick(A=500)
+    assert (router.tally().warned, router.tally().reached) == (400, True)
+    router.state = grant(router.state, router.rules, client(ALICE), 200)
+    router.tick()
+    tally = router.tally()
+    assert (tally.granted, tally.allowed, tally.warned, tally.reached) == (200, 700, 0, False)
+    assert router.tally("plan", EVERYONE).granted == 0
+    router.tick(A=600)
+    assert router.tally().warned == 400
+
+
+def test_grants_without_end_are_refused_before_they_are_more_than_a_number_can_hold():
+    router = Router(quota())
+    router.tick(A=500)
+    router.state = grant(router.state, router.rules, client(ALICE), MAX_BYTES)
+    for _ in range(20):
+        with pytest.raises(Unusable, match="no more than 1000 TB can be granted on daily"):
+            grant(router.state, router.rules, client(ALICE), MAX_BYTES)
+    router.tick()
+    assert router.tally().allowed == MAX_BYTES + 500
+
+
+def test_a_grant_may_end_before_its_window():
+    router = Router(quota())
+    router.tick(A=100)
+    until = int(router.now) + 60
+    router.state = grant(router.state, router.rules, client(ALICE), 200, until)
+    router.state = grant(router.state, router.rules, client(ALICE), 50)
+    router.tick(A=600)
+    router.restart()
+    router.tick()
+    assert (router.tally().allowed, router.tally().reached) == (750, False)
+    router.tick(60)
+    assert (router.tally().allowed, router.tally().reached) == (550, True)
+    assert router.state.baseline.standing.grants == ()
+
+
+def test_a_higher_limit_can_be_reached_anew_and_a_lower_one_at_once():
+    router = Router(quota())
+    router.tick(A=500)
+    router.restart(quotas=(quota(limit=600),))
+    router.tick()
+    assert not router.tally().reached
+    router.tick(60)
+    router.restart(quotas=(quota(limit=300),))
+    router.tick()
+    assert router.tally().reached
+
+
+def test_what_a_first_window_begins_with_is_nobodys_own_among_each_client():
+    """Each device that comes by would begin with it, and begin with it again after it was away for a while."""
+    router = Router(quota(used=250))
+    router.tick(A=10)
+    assert router.tally().used == 10
+
+
+def test_a_grant_does_not_outlive_its_window_when_the_period_gets_shorter():
+    router = Router(quota())
+    router.tick()
+    router.state = grant(router.state, router.rules, client(ALICE), 200, int(router.now) + 5400)
+    router.tick()
+    router.restart(quotas=(quota(period=Period(PeriodUnit.HOUR)),))
+    router.tick()
+    router.tick(3600)
+    assert (router.tally().granted, router.state.baseline.standing.grants) == (0, ())
+    router.state = grant(router.state, router.rules, client(ALICE), 300)
+    router.tick(2000)
+    assert router.tally().granted == 300, "nor does its end take another grant away"
+
+
+def test_nor_the_time_it_was_given_for_when_the_period_gets_longer():
+    router = Router(quota())
+    router.tick()
+    router.state = grant(router.state, router.rules, client(ALICE), 200, int(router.now) + DAY)
+    router.tick()
+    router.restart(quotas=(quota(period=Period(PeriodUnit.MONTH)),))
+    router.tick()
+    assert router.tally().granted == 200
+    router.tick(DAY)
+    assert (router.tally().granted, router.state.baseline.standing.grants) == (0, ())

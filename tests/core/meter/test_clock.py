@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage clock: a clock that is not trusted is never ahead, and a trusted one has the last word."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from esimshaper.core.meter.clock import Moment, moment
+from esimshaper.core.model.state import Baseline
+
+NOON = 1_800_000_000.0
+SAVED = Baseline(7, {}, {}, boottime=1000.0, time=NOON, clock_sure=True)
+
+
+@pytest.mark.parametrize("wall", [NOON + 10, NOON - 1e9, NOON + 1e9])
+def test_a_trusted_clock_counts_wherever_it_goes(wall):
+    assert moment(SAVED, 1010.0, wall, trusted=True) == Moment(wall, sure=True)
+
+
+@pytest.mark.parametrize("wall", [NOON + 10, 0.0, NOON + 1e9])
+def test_without_trust_time_goes_on_by_boot_time(wall):
+    assert moment(SAVED, 1010.0, wall, trusted=False) == Moment(NOON + 10, sure=True)
+
+
+def test_after_a_reboot_time_goes_on_from_what_was_saved():
+    assert moment(SAVED, 30.0, 5.0, trusted=False) == Moment(NOON + 30, sure=True)
+
+
+def test_the_first_start_ever_takes_the_clock_as_it_is():
+    assert moment(None, 30.0, 5.0, trusted=False) == Moment(5.0, sure=False)
+    of_version_1 = Baseline(7, {}, {}, boottime=10.0)
+    assert moment(of_version_1, 30.0, 5.0, trusted=False) == Moment(5.0, sure=False)
+
+
+def test_the_first_trusted_time_settles_what_was_not_sure():
+    unsure = replace(SAVED, clock_sure=False, time=5.0)
+    assert moment(unsure, 1010.0, NOON, trusted=True) == Moment(NOON, sure=True, settled=False)
+    assert moment(None, 1010.0, NOON, trusted=True).settled
+    assert moment(SAVED, 1010.0, NOON, trusted=True).settled
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e5), st.booleans()), max_size=8))
+def test_without_trust_time_is_never_ahead_and_never_goes_back(steps):
+    """Each step: the box is off for a while (or not), then runs for a while."""
+    baseline, truth, boottime = SAVED, NOON, 1000.0
+    for off, running, reboots in steps:
+        truth += running + (off if reboots else 0)
+        boottime = running if reboots else boottime + running
+        now, _, _ = moment(baseline, boottime, 0.0, trusted=False)
+        assert baseline.time <= now <= truth + 1e-3
+        baseline = replace(baseline, time=now, boottime=boottime)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage usage: no byte is lost, none is counted twice, each has one owner."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from esimshaper.core.meter.usage import baseline_after, losers, unread_seconds, usage_between
+from esimshaper.core.model.counts import Counters
+from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey
+from esimshaper.core.model.reading import Reading
+from esimshaper.core.model.state import Baseline
+
+ALICE = ClientKey("02:00:00:00:00:10")
+BOB = ClientKey("02:00:00:00:00:11")
+A = Account(2)
+OWNERS = {Account(0): UNATTRIBUTED, Account(1): ROUTER, A: ALICE}
+
+counters = st.builds(Counters, *(st.integers(0, 2**50) for _ in range(4)))
+accounts = st.dictionaries(st.integers(0, 8).map(Account), counters)
+owners = st.dictionaries(
+    st.integers(0, 8).map(Account), st.sampled_from([ALICE, BOB, ROUTER, UNATTRIBUTED, ClientKey("10.0.0.9")])
+)
+readings = st.builds(Reading, epoch=st.integers(1, 2), boottime=st.floats(0, 1e6), accounts=accounts, owners=owners)
+
+
+def bytes_down(count: int) -> Counters:
+    return Counters(down_bytes=count, down_packets=1)
+
+
+def after(baseline: Baseline | None, reading: Reading, wan: str = "wwan0") -> Baseline:
+    return baseline_after(baseline, reading, usage_between(baseline, reading), wan)
+
+
+def test_the_first_reading_books_all_that_the_kernel_counted():
+    reading = Reading(7, 10.0, {A: bytes_down(500)}, OWNERS)
+    assert usage_between(None, reading) == {ALICE: bytes_down(500)}
+
+
+def test_only_what_is_new_is_booked_and_silence_is_left_out():
+    baseline = after(None, Reading(7, 10.0, {A: Counters(500, 50, 5, 1), Account(1): bytes_down(9)}, OWNERS))
+    reading = Reading(7, 11.0, {A: Counters(700, 60, 7, 2), Account(1): bytes_down(9)}, OWNERS)
+    assert usage_between(baseline, reading) == {ALICE: Counters(200, 10, 2, 1)}
+
+
+def test_after_a_reboot_the_counters_begin_at_zero():
+    baseline = after(None, Reading(7, 10.0, {A: bytes_down(500)}, OWNERS))
+    again = Reading(8, 3.0, {A: bytes_down(600)}, OWNERS)
+    assert usage_between(baseline, again) == {ALICE: bytes_down(600)}
+    assert after(baseline, again).totals == {ALICE: bytes_down(600)}
+    assert after(baseline, again).wan == {"wwan0": bytes_down(600)}
+
+
+def test_a_recycled_account_belongs_to_its_new_owner_from_the_last_reading_on():
+    baseline = after(None, Reading(7, 10.0, {A: Counters(500, 0, 5, 0)}, OWNERS))
+    baseline = after(baseline, Reading(7, 11.0, {A: Counters(800, 0, 8, 0)}, OWNERS | {A: BOB}))
+    assert baseline.totals == {ALICE: Counters(500, 0, 5, 0), BOB: Counters(300, 0, 3, 0)}
+
+
+def test_an_account_without_owner_is_unattributed_and_not_lost():
+    assert usage_between(None, Reading(7, 1.0, {Account(5): bytes_down(3)}, OWNERS)) == {UNATTRIBUTED: bytes_down(3)}
+
+
+def test_a_misread_counter_is_neither_negative_nor_counted_twice():
+    baseline = after(None, Reading(7, 1.0, {A: Counters(500, 100, 5, 1)}, OWNERS))
+    misread = Reading(7, 2.0, {A: Counters(20, 110, 5, 1)}, OWNERS)
+    assert usage_between(baseline, misread) == {ALICE: Counters(0, 10, 0, 0)}
+    missing = after(after(baseline, misread), Reading(7, 3.0, {}, OWNERS))
+    back = Reading(7, 4.0, {A: Counters(510, 110, 6, 1)}, OWNERS)
+    assert after(missing, back).totals == {ALICE: Counters(510, 110, 6, 1)}
+
+
+def test_a_wan_of_another_name_keeps_what_went_over_the_first():
+    baseline = after(None, Reading(7, 1.0, {A: bytes_down(500)}, OWNERS), wan="wwan0")
+    baseline = after(baseline, Reading(7, 2.0, {A: Counters(750, 0, 3, 0)}, OWNERS), wan="usb0")
+    assert baseline.wan == {"wwan0": Counters(500, 0, 1, 0), "usb0": Counters(250, 0, 2, 0)}
+
+
+@given(st.lists(st.tuples(readings, st.sampled_from(["wwan0", "usb0"])), min_size=1, max_size=8))
+def test_clients_and_interfaces_always_have_the_same_sum(history):
+    baseline = None
+    for reading, wan in history:
+        usage = usage_between(baseline, reading)
+        assert all(min(c.down_bytes, c.up_bytes, c.down_packets, c.up_packets) >= 0 for c in usage.values())
+        baseline = baseline_after(baseline, reading, usage, wan)
+        assert sum(baseline.totals.values(), Counters()) == sum(baseline.wan.values(), Counters())
+
+
+@given(readings, readings)
+def test_a_reading_seen_twice_moves_nothing(first, second):
+    baseline = after(after(None, first), second)
+    assert usage_between(baseline, second) == {}
+
+
+@given(readings)
+def test_totals_are_the_kernels_counters(reading):
+    assert sum(after(None, reading).totals.values(), Counters()) == sum(reading.accounts.values(), Counters())
+
+
+def test_time_unread_is_known_only_where_it_can_be():
+    reading = Reading(7, 500.0, {}, OWNERS)
+    assert unread_seconds(None, reading) is None
+    assert unread_seconds(Baseline(7, {}, {}, boottime=460.0), reading) == 40
+    assert unread_seconds(Baseline(6, {}, {}, boottime=460.0), reading) is None
+    assert unread_seconds(Baseline(6, {}, {}, boottime=460.0, clean=True), reading) == 40
+    assert unread_seconds(Baseline(6, {}, {}, boottime=9000.0, clean=True), reading) == 500
+
+
+def test_only_maps_that_vanished_without_notice_leave_losers():
+    reading = Reading(7, 500.0, {}, OWNERS)
+    assert losers(Baseline(6, {}, OWNERS), reading) == {UNATTRIBUTED, ROUTER, ALICE}
+    assert not losers(Baseline(6, {}, OWNERS, clean=True), reading)
+    assert not losers(Baseline(7, {}, OWNERS), reading)
+    assert not losers(None, reading)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage report, whom people mean: one answer, or a sentence that says what is wrong."""
+
+from dataclasses import replace
+
+import pytest
+
+from esimshaper.core.model.identity import ClientKey, Identity
+from esimshaper.core.model.limits import EVERYONE, Manual, Override, Subject, SubjectKind
+from esimshaper.core.report import subjects as report_subjects
+from tests import synthetic_router as router
+from tests.synthetic_router import ALICE, BARE, PIXEL, TV, client, facts
+
+STATE = router.state()
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("everyone", EVERYONE),
+        ("client/alice-phone", client(ALICE)),
+        ("alice-phone", client(ALICE)),
+        ("Alice-Phone", client(ALICE)),
+        ("alices-iphone", client(ALICE)),
+        (f"client/{PIXEL}", client(PIXEL)),  # as the label of metrics has it
+        ("02-00-00-00-00-1F", client(PIXEL)),
+        ("192.168.8.31", client(PIXEL)),
+        (BARE, client(BARE)),
+        ("tv", client(TV)),  # configured, and was never here
+        ("group/living-room", Subject(SubjectKind.GROUP, "living-room")),
+        ("group/unknown", Subject(SubjectKind.GROUP, "unknown")),
+    ],
+)
+def test_people_are_understood(text, subject):
+    assert report_subjects.find_subject(STATE, text, facts()) == subject
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("alise-phone", "did you mean `client/alice-phone`?"),
+        ("client/alise-phone", "did you mean `client/alice-phone`?"),
+        ("living-room", "did you mean `group/living-room`?"),
+        ("group/livingroom", "did you mean `group/living-room`?"),
+        ("everybody", "did you mean `everyone`?"),
+        ("zzz", "`esimshaper clients`"),
+        ("", "there is no client"),
+        ("client/", "there is no client"),
+        ("group/", "there is no client"),
+        ("each-client", "only quotas are for each-client"),
+        ("router", "not a device"),
+        ("client/unattributed", "not a device"),
+    ],
+)
+def test_others_are_told_what_is_wrong(text, sentence):
+    with pytest.raises(ValueError) as caught:
+        report_subjects.find_subject(STATE, text, facts())
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("alice-phone", (ALICE,)),
+        ("Alice-Phone", (ALICE,)),
+        ("ALICES-IPHONE", (ALICE,)),
+        ("192.168.8.20", (ALICE,)),
+        ("02-00-00-00-00-10", (ALICE,)),
+        ("client/alice-phone", (ALICE,)),
+        ("tv", (TV,)),
+        ("router", ("router",)),
+        ("", ()),
+        ("alice", ()),
+    ],
+)
+def test_a_client_is_found_by_anything_that_people_call_it(text, found):
+    assert report_subjects.find_clients(STATE, text, facts()) == found
+
+
+def test_a_stranger_cannot_take_the_place_of_a_device_by_its_host_name():
+    thief = Identity(ClientKey("02:00:00:00:00:66"), hostname="alice-phone")
+    state = replace(STATE, identities={**STATE.identities, thief.key: thief})
+    for text in ("alice-phone", "ALICE-PHONE", "client/alice-phone"):
+        assert report_subjects.find_subject(state, text, facts()) == client(ALICE)
+        assert report_subjects.find_clients(state, text, facts()) == (ALICE,)
+    posing = replace(thief, hostname=ALICE)
+    state = replace(STATE, identities={**STATE.identities, thief.key: posing})
+    assert report_subjects.find_subject(state, ALICE, facts()) == client(ALICE)
+
+
+def test_two_devices_of_one_host_name_are_asked_about():
+    twin = Identity(ClientKey("02:00:00:00:00:66"), hostname="Alices-iPhone")
+    state = replace(STATE, identities={**STATE.identities, twin.key: twin})
+    with pytest.raises(ValueError) as caught:
+        report_subjects.find_subject(state, "Alices-iPhone", facts())
+    assert f"may be client/{ALICE} or client/{twin.key}" in str(caught.value)
+    assert report_subjects.find_subject(state, f"client/{twin.key}", facts()) == client(twin.key)
+
+
+def test_what_was_set_for_a_group_that_is_gone_can_be_taken_back():
+    gone = Subject(SubjectKind.GROUP, "guests")
+    with pytest.raises(ValueError):
+        report_subjects.find_subject(STATE, "group/guests", facts())
+    state = router.state(standing=replace(router.STANDING, overrides=(Override(gone, Manual.BLOCK),)))
+    assert report_subjects.find_subject(state, "group/guests", facts()) == gone
+    assert "group/guests" in report_subjects.subjects_document(state, facts())["subjects"]
+
+
+def test_each_name_that_a_shell_offers_means_one_subject():
+    offered = report_subjects.subjects_document(STATE, facts())["subjects"]
+    assert offered[:3] == ["everyone", "group/living-room", "group/unknown"]
+    assert {"client/alice-phone", f"client/{BARE}"} < {*offered[3:]}
+    found = [report_subjects.find_subject(STATE, name, facts()) for name in offered]
+    assert len({*found}) == len(offered)

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Settings: what a schema cannot say, and what the texts mean."""
+
+import copy
+import re
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from esimshaper.core.model.kernel import mark_shift
+from esimshaper.core.settings.tree import (
+    Client,
+    Lan,
+    Listen,
+    Wan,
+    find_problems,
+    mask_capacity,
+    parse_listen,
+    parse_mac,
+    settings_from,
+)
+
+ZONES = {name: ZoneInfo(name) for name in ("UTC", "Asia/Tokyo")}
+GOOD = {
+    "wan": {"interface": "wwan0", "replace_qdisc": False},
+    "lan": {"interfaces": ["br0"], "leases": [], "mark_mask": 0xFF000000},
+    "timezone": "Asia/Tokyo",
+    "clients": [{"name": "tv", "mac": "02:00:00:00:00:10"}],
+    "metrics": {"listen": "[::1]:19473"},
+    "meter": {"max_flows": 65536},
+    "on_failure": "open",
+    "quotas": [],
+}
+
+
+def tree_with(path, value):
+    tree = copy.deepcopy(GOOD)
+    block = tree
+    for step in path[:-1]:
+        block = block[step]
+    block[path[-1]] = value
+    return tree
+
+
+def found(tree):
+    return [(each.path, each.message) for each in find_problems(tree, ZONES.get)]
+
+
+def client(name="tv", mac="02:00:00:00:00:10"):
+    return {"name": name, "mac": mac}
+
+
+def test_complete_tree_becomes_settings():
+    assert found(GOOD) == []
+    settings = settings_from(GOOD, ZoneInfo)
+    assert settings.clients == (Client("tv", "02:00:00:00:00:10"),)
+    assert settings.metrics.listen == Listen("::1", 19473)
+    assert settings.wan == Wan("wwan0", None, None, replace_qdisc=False)
+    assert settings.lan == Lan(interfaces=("br0",), leases=(), mark_mask=0xFF000000)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "where", "message"),
+    [
+        (("lan", "interfaces"), ["br0", "wwan0"], ("lan", "interfaces", 1), "uplink"),
+        (("lan", "interfaces"), ["br0", "eth1", "br0"], ("lan", "interfaces", 2), "listed twice"),
+        (("lan", "mark_mask"), 0xFF00FF00, ("lan", "mark_mask"), "0xff00ff00.*one piece"),
+        (("lan", "mark_mask"), 0x80000000, ("lan", "mark_mask"), "fewer than 2 bits"),
+        (("meter", "max_clients"), 254, ("meter", "max_clients"), "can number 253"),
+        (("timezone",), "Asia/Tokio", ("timezone",), "`Asia/Tokio` is not a time zone"),
+        (("metrics", "listen"), "localhost", ("metrics", "listen"), "not an IP address and a port"),
+        (("clients",), [client(name="router")], ("clients", 0, "name"), "built-in"),
+        (("clients",), [client(name="unattributed")], ("clients", 0, "name"), "built-in"),
+        (("clients",), [client(name="others")], ("clients", 0, "name"), "built-in"),
+        (("clients",), [client(name="02-00-00-00-00-99")], ("clients", 0, "name"), "looks like an address"),
+        (("clients",), [client(name="192.168.1.5")], ("clients", 0, "name"), "looks like an address"),
+        (("clients",), [client(name="t\u200bv")], ("clients", 0, "name"), "invisible"),
+        (("clients",), [client(), client(mac="02:00:00:00:00:11")], ("clients", 1, "name"), "`tv` is used twice"),
+        (("clients",), [client(), client("b", "02-00-00-00-00-10")], ("clients", 1, "mac"), "belongs to `tv`"),
+        (("clients",), [client(mac="03:00:00:00:00:10")], ("clients", 0, "mac"), "group"),
+        (("clients",), [client() | {"group": "unknown"}], ("clients", 0, "group"), "all devices that are not listed"),
+        (("clients",), [client() | {"group": "a\u200bb"}], ("clients", 0, "group"), "invisible"),
+        (("clients",), [client() | {"group": "\u592a" * 11}], ("clients", 0, "group"), "too long"),
+        (("wan", "download"), "7kbit", ("wan", "download"), "`7kbit` is not between 8kbit and 10gbit"),
+        (("wan", "upload"), "10.1gbit", ("wan", "upload"), "`10.1gbit` is not between 8kbit and 10gbit"),
+        (("wan", "upload"), "8000.0001bit", ("wan", "upload"), "whole number of bits"),
+        (("clients",), [client(mac="00:00:00:00:00:00")], ("clients", 0, "mac"), "empty address"),
+    ],
+)
+def test_each_contradiction_is_found_at_its_place(path, value, where, message):
+    problems = find_problems(tree_with(path, value), ZONES.get)
+    assert [each.path for each in problems] == [where]
+    assert re.search(message, problems[0].message)
+    assert problems[0].hint.endswith(".")
+
+
+def test_all_contradictions_are_found_at_once():
+    tree = tree_with(("timezone",), "Mars/Base")
+    tree["lan"]["interfaces"] = ["wwan0"]
+    tree["clients"] = [client("router"), client("b", "ff:ff:ff:ff:ff:ff")]
+    paths = {path for path, _ in found(tree)}
+    assert paths == {("timezone",), ("lan", "interfaces", 0), ("clients", 0, "name"), ("clients", 1, "mac")}
+
+
+def test_more_named_clients_than_the_mask_can_number_are_found():
+    tree = tree_with(("lan", "mark_mask"), 0x7)
+    tree["clients"] = [client(f"c{number}", f"02:00:00:00:00:{number:02x}") for number in range(6)]
+    assert found(tree) == [(("clients", 5), "6 clients are named, but only 5 can be told apart")]
+
+
+def test_link_and_groups_become_values():
+    tree = tree_with(("wan",), {"interface": "w", "download": "40mbit", "upload": "1.5Mbit/s", "replace_qdisc": True})
+    tree["clients"] = [client() | {"group": "kids"}, client("b", "02:00:00:00:00:11")]
+    assert found(tree) == []
+    settings = settings_from(tree, ZoneInfo)
+    assert settings.wan == Wan("w", 40_000_000, 1_500_000, replace_qdisc=True)
+    assert [each.group for each in settings.clients] == ["kids", ""]
+    assert settings.known.groups == {"kids"}
+
+
+def test_more_groups_than_there_is_room_for_are_found_once():
+    clients = [client(f"c{n}", f"02:00:00:00:00:{n:02x}") | {"group": f"g{n}"} for n in range(34)]
+    assert found(tree_with(("clients",), clients[:31])) == []
+    assert found(tree_with(("clients",), clients)) == [(("clients", 31, "group"), "there are more than 31 groups")]
+
+
+def test_what_is_missing_is_not_judged():
+    assert found({}) == []
+    assert found({"clients": [None, {"name": "tv"}, {}], "lan": {"interfaces": [None, "br0"]}}) == []
+
+
+@pytest.mark.parametrize(
+    ("mask", "capacity", "shift"),
+    [(0xFF000000, 253, 24), (0xFFFFFFFF, 2**32 - 3, 0), (0xC, 1, 2), (0xFFF00000, 4093, 20)],
+)
+def test_mask_carries_its_accounts(mask, capacity, shift):
+    assert mask_capacity(mask) == capacity
+    assert mark_shift(mask) == shift
+
+
+@given(st.integers(min_value=0, max_value=30), st.integers(min_value=2, max_value=32))
+def test_largest_account_fits_into_the_mask_and_the_next_does_not(shift, bits):
+    mask = ((1 << bits) - 1) << shift
+    largest = mask_capacity(mask) + 2  # 0 and 1 are the pseudo-clients, and this one is that of the others
+    assert (largest << mark_shift(mask)) & ~mask == 0
+    assert ((largest + 1) << mark_shift(mask)) & ~mask != 0
+
+
+@pytest.mark.parametrize("mask", [0, 1, 0x80000000, 0b101, 0xFF00FF])
+def test_mask_that_cannot_carry_an_account_is_refused(mask):
+    with pytest.raises(ValueError, match="bits"):
+        mask_capacity(mask)
+
+
+@pytest.mark.parametrize(("mask", "clients"), [(0xFF000000, 253), (0xFFF00000, 1024), (0x3, 1)])
+def test_default_room_is_1024_clients_or_what_the_mask_can_number(mask, clients):
+    meter = settings_from(tree_with(("lan", "mark_mask"), mask), ZoneInfo).meter
+    assert meter.max_clients == clients
+    assert meter.max_accounts == clients + 3
+
+
+@pytest.mark.parametrize("text", ["02:0A:00:00:00:fF", "02-0a-00-00-00-FF", "02:0a:00:00:00:ff"])
+def test_mac_is_kept_in_lower_case_with_colons(text):
+    assert parse_mac(text) == "02:0a:00:00:00:ff"
+
+
+@pytest.mark.parametrize("text", ["", "02:00:00:00:00", "02:00:00:00:00:0g", "020000000010", "02:00:00:00:00:10\n"])
+def test_other_texts_are_no_mac(text):
+    with pytest.raises(ValueError, match="is not a MAC address"):
+        parse_mac(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "port"),
+    [("127.0.0.1:19473", "127.0.0.1", 19473), ("[::1]:1", "::1", 1), ("0.0.0.0:65535", "0.0.0.0", 65535)],
+)
+def test_listen_is_an_address_and_a_port(text, address, port):
+    assert parse_listen(text) == (address, port)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ":", "19473", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:1x", "127.0.0.1:\u0661",
+     "::1:19473", "[127.0.0.1]:80", "[::1]", "[::1]80", "host:80", "127.0.0.1:-1", "127.0.0.1: 80"],
+)  # fmt: skip
+def test_other_texts_are_nowhere_to_listen(text):
+    with pytest.raises(ValueError, match="`"):
+        parse_listen(text)

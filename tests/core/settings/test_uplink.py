@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The uplink by the beginning of its name, and the tunnels that go through it."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from esimshaper.core.settings.tree import Tunnel, find_problems, settings_from, with_uplink
+from tests.core.settings.test_tree import tree_with
+
+TUNNEL = {"interface": "wg0", "port": 51820}
+
+
+def settings(**wan):
+    return settings_from(tree_with(("wan",), {"interface": "wwan*", "replace_qdisc": False, **wan}), ZoneInfo)
+
+
+def messages(path, value):
+    return [each.message for each in find_problems(tree_with(path, value), lambda _: ZoneInfo("UTC"))]
+
+
+def test_newest_of_what_fits_is_the_uplink_and_the_others_are_counted_too():
+    found = with_uplink(settings(), ["wwan1", "wwan5", "wwan0"]).wan
+    assert (found.interface, found.others, found.written) == ("wwan1", ("wwan0", "wwan5"), "wwan*")
+
+
+def test_uplink_that_is_gone_keeps_its_name_until_another_comes():
+    before = with_uplink(settings(), ["wwan0"])
+    gone = with_uplink(before, [])
+    assert gone is before
+    assert with_uplink(gone, ["wwan1"]).wan.interface == "wwan1"
+    assert with_uplink(settings(), []).wan.interface == "wwan*"
+
+
+def test_uplink_by_its_whole_name_is_never_another():
+    named = settings(interface="wwan0")
+    assert with_uplink(named, ["wwan1"]) is named
+
+
+def test_what_was_found_is_not_what_was_written():
+    assert with_uplink(settings(), ["wwan1", "wwan0"]).as_written == with_uplink(settings(), ["wwan7"]).as_written
+
+
+def test_tunnels_become_values():
+    assert settings(tunnels=[TUNNEL]).wan.tunnels == (Tunnel("wg0", 51820),)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("wan", "interface"), "ww*n0", "`ww*n0` does not name an uplink"),
+        (("wan", "interface"), "br*", "`br0` is the uplink (wan.interface)"),
+        (("lan", "interfaces"), ["br*"], "`br*` is not one interface"),
+        (("wan", "tunnels"), [{**TUNNEL, "interface": "wwan0"}], "`wwan0` is the uplink (wan.interface)"),
+        (("wan", "tunnels"), [{**TUNNEL, "interface": "br0"}], "`br0` is listed twice"),
+        (("wan", "tunnels"), [TUNNEL, {**TUNNEL, "port": 1}], "`wg0` is listed twice"),
+    ],
+)
+def test_interface_is_on_one_side_and_named_in_a_way_that_can_be_found(path, value, message):
+    assert messages(path, value) == [message]

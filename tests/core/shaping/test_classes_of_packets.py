@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Classes and policies changed step by step, as the daemon goes about it: whichever class a packet is given to on the
+way is there, and it is one of the outermost account that is throttled.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
+from esimshaper.core.model.limits import NO_MARKS, Marks, Policy, Shaped
+from esimshaper.core.model.shaping import QDISC, Change, Class, Side, Tree
+from esimshaper.core.shaping import policy_transition, tree, tree_diff
+from esimshaper.core.shaping.tree import ROOT, Demand, Link
+from tests.core.shaping.fake_tc import ALICE, BOB, EVERYONE, FAMILY, GUESTS, Kernel
+
+CLIENTS, GROUPS = (ALICE, BOB), (FAMILY, GUESTS)
+ALL = (*CLIENTS, *GROUPS, EVERYONE)
+Used = Mapping[Account, int]
+
+
+@dataclass(frozen=True)
+class World:
+    """A configuration, and who has come."""
+
+    link: Link
+    policies: Mapping[Account, Policy]
+    demand: Demand
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    rates = {each: draw(st.sampled_from((64_000, 10_000_000))) for each in ALL if draw(st.booleans())}
+    above = {each: draw(st.sampled_from(((FAMILY, EVERYONE), (GUESTS, EVERYONE), (EVERYONE,)))) for each in CLIENTS}
+    above |= dict.fromkeys(GROUPS, (EVERYONE,))
+    with_quota = {each for each in (*GROUPS, EVERYONE) if each in rates or draw(st.booleans())}
+    policies = {
+        each: Policy(
+            parent=next((one for one in above.get(each, ()) if one in with_quota), ACCOUNT_UNATTRIBUTED),
+            throttle_at=Marks(both=5) if each in rates else NO_MARKS,
+        )
+        for each in ALL
+    }
+    shares = draw(st.booleans())
+    link = Link(50_000_000, 50_000_000) if shares else Link()
+    shaped = tuple(Shaped(account, rate) for account, rate in sorted(rates.items()))
+    there = [each for each in CLIENTS if draw(st.booleans())]
+    return World(link, policies, tree.demand_of(EVERYONE, shaped, there, policies, shares=shares))
+
+
+@dataclass
+class Router:
+    """`writes_left`: so many policies are still written, then the daemon is killed."""
+
+    used: Used
+    kernel: Kernel = field(default_factory=lambda: Kernel(Tree()))
+    told: dict[Account, Policy] = field(default_factory=lambda: dict.fromkeys(ALL, Policy()))
+    writes_left: int = 1_000
+
+    def settle(self, world: World) -> None:
+        """Ticks until nothing is left to do, or until it is killed."""
+        for _ in range(3):
+            wished = tree.wanted(world.link, world.demand)
+            moved = tree_diff.moved(self.kernel.tree, wished)
+            wished = tree_diff.without(wished, moved)
+            meanwhile = tree_diff.both(self.kernel.tree, wished)
+            self.make(tree_diff.diff(self.kernel.tree, meanwhile))
+            self.tell(tree.named(world.policies, tree.classes(world.demand, moved)))
+            if not self.writes_left:
+                return
+            self.make(tree_diff.diff(meanwhile, wished))
+        assert not moved
+        assert self.kernel.tree == tree.wanted(world.link, world.demand)
+
+    def make(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            self.kernel.apply(change)
+            self.check()
+
+    def tell(self, policies: Mapping[Account, Policy]) -> None:
+        for step in policy_transition.writes(self.told, policies, EVERYONE):
+            for account, policy in step.items():
+                if not self.writes_left:
+                    return
+                self.writes_left -= 1
+                self.told[account] = policy
+                self.check()
+
+    def check(self) -> None:
+        for client in CLIENTS:
+            number, outermost = self.judged(client)
+            for side in Side:
+                classes = self.kernel.classes[side]
+                if number and classes is not None:
+                    assert number in classes, "packets of nobody's class run free"
+                    assert classes[number].leaf
+                    assert outermost in (None, self.owner(classes, classes[number]))
+
+    def judged(self, client: Account) -> tuple[int, Account | None]:
+        """As in bpf/limits.h: the class of a client's packets, and the outermost account that is throttled."""
+        account, place, number, outermost = client, 1, self.told[client].classes[0], None
+        while account:
+            policy = self.told[account]
+            if self.used[account] > policy.throttle_at.both:
+                number, outermost = self.told[client].classes[place] or policy.classes[1], account
+            account, place = policy.parent, place + 1
+        return number, outermost
+
+    def owner(self, classes: Mapping[int, Class], leaf: Class) -> Account:
+        """Whose rate a leaf has."""
+        if leaf.parent == ROOT:
+            return next(each for each in CLIENTS if leaf.id in self.told[each].classes)
+        assert classes[leaf.parent].parent == ROOT
+        return next(each for each in (*GROUPS, EVERYONE) if leaf.parent == QDISC | 0x10 + 2 * (each - EVERYONE))
+
+
+used = st.fixed_dictionaries({account: st.sampled_from((0, 9)) for account in ALL})
+
+
+@settings(max_examples=300)
+@given(worlds(), worlds(), worlds(), used, st.integers(1, 12))
+def test_packets_are_in_a_class_of_the_outermost_who_is_throttled_also_if_the_daemon_is_killed_at_any_write(
+    first: World, second: World, third: World, counts: Used, killed_at: int
+) -> None:
+    router = Router(counts)
+    router.settle(first)
+    router.writes_left = killed_at
+    router.settle(second)
+    router.writes_left = 1_000
+    router.settle(third)

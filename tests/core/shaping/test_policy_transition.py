@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Policies, one write after the other: nobody who may not pass before and after passes in between."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
+from esimshaper.core.model.limits import NO_LIMIT, NO_MARKS, Marks, Policy
+from esimshaper.core.shaping.policy_transition import writes
+
+CLIENTS = [Account(n) for n in (2, 3, 4)]
+EVERYONE = Account(10)
+GROUPS = [Account(11), Account(12)]
+NOBODY = ACCOUNT_UNATTRIBUTED
+
+ends = st.builds(Marks, both=st.sampled_from((0, 5, NO_LIMIT)), upload=st.sampled_from((0, NO_LIMIT)))
+
+
+def with_class(**fields: object) -> Policy:
+    """A throttle limit names a class."""
+    policy = Policy(**fields)  # type: ignore[arg-type]
+    open_class, *above = policy.classes
+    return replace(policy, classes=(open_class, 0 if policy.throttle_at == NO_MARKS else 1, *above[1:]))
+
+
+def policies_below(*parents: Account) -> st.SearchStrategy[Policy]:
+    return st.builds(
+        with_class,
+        parent=st.sampled_from((NOBODY, *parents)),
+        block_at=ends,
+        throttle_at=ends,
+        warn_at=ends,
+        blocked=st.booleans(),
+        exempt=st.booleans(),
+        classes=st.tuples(*[st.integers(0, 1)] * 4),
+    )
+
+
+all_policies = st.fixed_dictionaries(
+    {
+        **dict.fromkeys(CLIENTS, policies_below(EVERYONE, *GROUPS)),
+        **dict.fromkeys(GROUPS, policies_below(EVERYONE)),
+        EVERYONE: policies_below(),
+    }
+)
+counts = st.fixed_dictionaries(dict.fromkeys([*CLIENTS, *GROUPS, EVERYONE], st.sampled_from((0, 3, 7))))
+
+
+def passes(client: Account, policies: Mapping[Account, Policy], used: Mapping[Account, int], *, at: str) -> bool:
+    """As the kernel judges (bpf/limits.h): over a chain of accounts, of which one that is exempt lets through."""
+    account, exempt, through, place = client, False, 0, 1
+    while account != NOBODY:
+        policy = policies[account]
+        exempt = exempt or policy.exempt
+        marks: Marks = getattr(policy, at)
+        over = used[account] > min(marks.both, marks.upload) or (at == "block_at" and policy.blocked)
+        if over and not exempt:
+            if at == "block_at":
+                return False
+            through = policies[client].classes[place] or policy.classes[1]  # of the outermost one
+        account, place = policy.parent, place + 1
+    return not through
+
+
+@given(all_policies, all_policies, counts)
+def test_nobody_slips_through_between_two_writes(
+    told: dict[Account, Policy], wanted: dict[Account, Policy], used: dict[Account, int]
+) -> None:
+    held = [
+        (client, at)
+        for client in CLIENTS
+        for at in ("block_at", "throttle_at")
+        if not passes(client, told, used, at=at) and not passes(client, wanted, used, at=at)
+    ]
+    now = dict(told)
+    for account, policy in (each for step in writes(told, wanted, EVERYONE) for each in step.items()):
+        now[account] = policy
+        assert not [each for each in held if passes(each[0], now, used, at=each[1])]
+    assert now == wanted
+
+
+@given(all_policies)
+def test_what_was_told_is_not_written_again(told: dict[Account, Policy]) -> None:
+    assert writes(told, told, EVERYONE) == ({}, {})
+
+
+def test_a_limit_that_only_falls_or_only_rises_is_one_write() -> None:
+    low, high = (Policy(block_at=Marks(both=end), warn_at=Marks(both=end - 1)) for end in (5, 9))
+    account = CLIENTS[0]
+    assert writes({account: high}, {account: low}, EVERYONE) == ({account: low}, {})
+    assert writes({account: low}, {account: high}, EVERYONE) == ({}, {account: high})
+    assert writes({}, {account: low}, EVERYONE) == ({account: low}, {})

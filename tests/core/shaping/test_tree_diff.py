@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The way from any classes that are found to those that are wanted, and nobody runs free on it."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from esimshaper.core.model.identity import Account
+from esimshaper.core.model.limits import Shaped
+from esimshaper.core.model.shaping import Leaf, Redirect, Side, Step, Tree, Wire
+from esimshaper.core.shaping.tree import Demand, Link, classes, wanted
+from esimshaper.core.shaping.tree_diff import both, diff, moved
+from tests.core.shaping.fake_tc import ALICE, BOB, EVERYONE, FAMILY, GUESTS, Kernel, ids
+
+ETHERNET = Wire(1500, 14)
+
+
+rates = st.integers(1_000, 10**8)
+clients = st.integers(2, 9).map(Account)
+chains = st.sampled_from([(EVERYONE,), (FAMILY,), (GUESTS,), (FAMILY, EVERYONE), (GUESTS, EVERYONE)])
+
+
+@st.composite
+def demands(draw: st.DrawFn) -> Demand:
+    accounts = draw(st.lists(clients | st.sampled_from([EVERYONE, FAMILY, GUESTS]), unique=True))
+    listed = tuple(Shaped(account, draw(rates)) for account in accounts)
+    sharing = tuple(draw(st.lists(clients, unique=True)))
+    return Demand(EVERYONE, listed, sharing, draw(st.dictionaries(clients, chains)))
+
+
+@st.composite
+def shaped(draw: st.DrawFn) -> Tree:
+    """Any tree that could be wanted."""
+    link = Link(draw(st.none() | rates), draw(st.none() | rates), draw(st.sampled_from([Wire(), ETHERNET])))
+    return wanted(link, draw(demands()))
+
+
+@st.composite
+def found(draw: st.DrawFn) -> Tree:
+    """Any tree that could be found: one that was wanted once, and then somebody broke it."""
+    tree = draw(shaped())
+    sides = []
+    for side in Side:
+        classes = dict(tree.side(side) or {})
+        for each in draw(st.lists(st.sampled_from(sorted(classes)), max_size=3)) if classes else ():
+            gone = {each}
+            while more := {one.id for one in classes.values() if one.parent in gone} - gone:
+                gone |= more
+            classes = {number: one for number, one in classes.items() if number not in gone}
+        for each in draw(st.lists(st.sampled_from(sorted(classes)), max_size=3)) if classes else ():
+            if classes[each].leaf:
+                leaf = draw(st.none() | st.builds(Leaf, st.integers(1, 9), st.integers(1, 9)))
+                classes[each] = replace(classes[each], leaf=leaf)
+        sides.append(draw(st.sampled_from([classes, None])) if classes else None)
+    device = tree.device and draw(st.booleans())
+    redirect = draw(st.sampled_from([Redirect.NONE, Redirect.THERE if device else Redirect.STALE, Redirect.STALE]))
+    return Tree(sides[0], sides[1] if device else None, device, redirect)
+
+
+@given(found(), shaped())
+def test_changes_lead_from_anything_found_to_what_is_wanted_and_none_is_refused(actual: Tree, wished: Tree) -> None:
+    kernel = Kernel(actual)
+    for change in diff(actual, wished):
+        kernel.apply(change)
+    assert kernel.tree == wished
+
+
+@given(found(), shaped())
+def test_no_class_goes_while_packets_are_given_to_it(actual: Tree, wished: Tree) -> None:
+    kernel, meanwhile = Kernel(actual), both(actual, wished)
+    for change in diff(actual, meanwhile):
+        kernel.apply(change)
+    for side in Side:
+        assert {*(actual.side(side) or ()), *(wished.side(side) or ())} == {*(kernel.tree.side(side) or ())}
+    assert kernel.tree == meanwhile
+    for change in diff(meanwhile, wished):
+        assert change.step.name.startswith("REMOVE_")
+        kernel.apply(change)
+    assert kernel.tree == wished
+
+
+@given(shaped())
+def test_what_is_right_is_left_alone(tree: Tree) -> None:
+    assert not diff(tree, tree)
+
+
+@given(found(), shaped())
+def test_what_gets_slower_comes_before_what_gets_faster(actual: Tree, wished: Tree) -> None:
+    faster = False
+    for change in diff(actual, wished):
+        if change.step is Step.CHANGE_CLASS and change.item:
+            before = (actual.side(change.side) or {})[change.item.id]
+            grows = (change.item.ceil, change.item.rate) > (before.ceil, before.rate)
+            assert grows or not faster
+            faster = grows
+        else:
+            assert not faster or change.step is Step.ADD_REDIRECT
+
+
+@given(shaped(), st.data())
+def test_another_rate_is_one_change_each_way(tree: Tree, data: st.DataObject) -> None:
+    before, after = (
+        wanted(Link(), Demand(EVERYONE, (Shaped(ALICE, rate), Shaped(BOB, 64_000))))
+        for rate in data.draw(st.lists(st.integers(10_000, 10**8), min_size=2, max_size=2, unique=True))
+    )
+    changes = diff(before, after)
+    assert {change.step for change in changes} <= {Step.CHANGE_CLASS}
+    assert [change.item.id for change in changes if change.item] in ([], [ids(ALICE)[1]] * 2)
+
+
+def test_a_new_client_beside_others_changes_nothing_of_theirs() -> None:
+    link = Link(20_000_000, 5_000_000)
+    before, after = (wanted(link, Demand(EVERYONE, sharing=each)) for each in ((ALICE,), (ALICE, BOB)))
+    changes = [(change.step, change.item.id) for change in diff(before, after) if change.item]
+    assert changes == [(Step.ADD_CLASS, ids(BOB)[0])] * 2
+
+
+def test_who_changes_its_group_has_no_class_in_it_for_the_moment_in_which_that_is_made_anew() -> None:
+    both_groups = (Shaped(EVERYONE, 5_000_000), Shaped(FAMILY, 128_000), Shaped(GUESTS, 64_000))
+    before, after = (Demand(EVERYONE, both_groups, above={ALICE: (group, EVERYONE)}) for group in (FAMILY, GUESTS))
+    there = wanted(Link(), before)
+    assert moved(there, wanted(Link(), after)) == {ids(ALICE)[2]}
+    told = classes(after, {ids(ALICE)[2]})[ALICE]
+    assert told == (0, 0, 0, ids(ALICE)[3]), "so she shares that of the group's others"

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A daemon as systemd starts it, as far as its messages go: announces one Notice of each kind, and one of everyone.
+
+For test_systemd.py beside it, which runs it where a journal of its own listens; standard error is a stream to that
+journal if the argument `stream` is given. With `flapping` it has much more to say.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+
+from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.limits import EVERYONE, Level, Notice, NoticeKind, Subject, SubjectKind
+from esimshaper.daemon.log_limiter import Quiet
+from esimshaper.edge.host import systemd
+from esimshaper.edge.host.messages import Message, fields
+
+ALICE = ClientKey("02:00:00:00:00:10")
+TIMES = 500
+NAMES = {ALICE: "alice-phone"}
+
+
+def subject(key: str) -> Subject:
+    return Subject(SubjectKind.CLIENT, key)
+
+
+NOTICES = (
+    Notice(NoticeKind.QUOTA_WARNING, "alice-phone has used 400 MB of 500 MB", subject(ALICE), "daily", 400_000_000),
+    Notice(NoticeKind.QUOTA_REACHED, "everyone has used up 10.0 GB", EVERYONE, "plan", 10**10),
+    Notice(NoticeKind.QUOTA_RENEWED, "group kids has 1.00 GB again", Subject(SubjectKind.GROUP, "kids"), "kids", 10**9),
+    Notice(NoticeKind.CLIENT_STATE, "02:… is blocked now", subject("02:00:00:00:00:20"), "plan", level=Level.BLOCKED),
+    Notice(NoticeKind.GRANTED, "alice-phone got 1.00 GB more", subject(ALICE), "daily", 10**9),
+)
+
+
+def into_journal() -> None:
+    """What systemd does before it starts a service (systemd.exec(5), $JOURNAL_STREAM)."""
+    stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    stream.connect("/run/systemd/journal/stdout")
+    stream.sendall(b"esimshaper\n\n6\n1\n0\n0\n0\n")  # identifier, unit, priority, level prefix, three times no
+    os.dup2(stream.detach(), 2)
+    info = os.fstat(2)
+    os.environ["JOURNAL_STREAM"] = f"{info.st_dev}:{info.st_ino}"
+
+
+async def flap(quiet: Quiet) -> None:
+    """A modem that comes and goes, a fault in each request, and the same two notices again and again."""
+    async with quiet.kept():
+        for number in range(TIMES):
+            known = fields(Message.NOT_COUNTING, interface="wwan0")
+            log.warning("not counting at %s: %s", "wwan0", f"reason {number}", extra=known)
+            log.info("counting at %s", "wwan0", extra=fields(Message.COUNTING, interface="wwan0"))
+            try:
+                int("no number")
+            except ValueError:
+                log.exception("a request for %s failed", number)
+            systemd.announce(NOTICES[1], NAMES, "wwan0")
+            systemd.announce(NOTICES[2], NAMES, "wwan0")
+
+
+if __name__ == "__main__":
+    if "stream" in sys.argv:
+        into_journal()
+    quiet = Quiet()
+    systemd.set_up_log(quiet.admits)
+    log = logging.getLogger("esimshaper")
+    log.info("a line of the log")
+    for notice in NOTICES:
+        systemd.announce(notice, NAMES, "wwan0")
+    if "flapping" in sys.argv:
+        asyncio.run(flap(quiet))

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What nft and `ip rule` say about marks and flowtables, against the real nft."""
+
+from pathlib import Path
+
+import pytest
+
+from esimshaper.core.model.box import Flowtable, MarkAccess
+from esimshaper.edge.probe import nft as probe_nft
+from tests.edge.probe.boxes import needs_root, nft, on_a_box
+
+# Marks and offload
+
+MARK_RULES = {
+    "meta mark set 0x1": (MarkAccess.WRITES, 0xFFFFFFFF),
+    "meta mark set ct mark": (MarkAccess.WRITES, 0xFFFFFFFF),
+    "meta mark set mark or 0x1": (MarkAccess.WRITES, 0x1),
+    "meta mark set mark xor 0xf0": (MarkAccess.WRITES, 0xF0),
+    "meta mark set mark and 0xff000000 or 0x100": (MarkAccess.WRITES, 0x00FFFFFF),
+    "meta mark set ip saddr map { 192.0.2.1 : 0x5 }": (MarkAccess.WRITES, 0xFFFFFFFF),
+    "meta mark 0x1 accept": (MarkAccess.READS, 0xFFFFFFFF),
+    "meta mark { 0x1, 0x2 } accept": (MarkAccess.READS, 0xFFFFFFFF),
+    "meta mark and 0xff == 0x1 accept": (MarkAccess.READS, 0xFF),
+    "ct mark set mark": None,
+    "ip saddr 192.0.2.1 accept": None,
+}
+
+
+@needs_root
+def test_nft_rules_are_read_down_to_the_bits_of_the_mark_that_they_touch() -> None:
+    found = on_a_box("probe_nft.mark_uses()", nft(*MARK_RULES))
+    assert [(use.access, use.bits) for use in found] == [expected for expected in MARK_RULES.values() if expected]
+    assert all(" of ip t c" in use.where for use in found)
+
+
+@needs_root
+def test_marks_of_the_routers_own_packets_are_left_alone() -> None:
+    assert on_a_box("probe_nft.mark_uses()", nft("meta mark set 0x1", hook="output")) == ()
+
+
+@needs_root
+def test_an_ip_rule_with_a_mark_is_found_and_not_fwmark_is_left_alone() -> None:
+    setup = """
+ip rule add fwmark 0x1 table 100 priority 500
+ip -6 rule add fwmark 0x100/0xf00 table 100 priority 501
+ip rule add not fwmark 0xca6c table 100 priority 502
+"""
+    found = on_a_box("probe_network.fwmark_rules()", setup)
+    assert [(use.where, use.bits) for use in found] == [
+        ("ip rule 500 (fwmark 0x1)", 0xFFFFFFFF),
+        ("ip rule 501 (fwmark 0x100)", 0xF00),
+    ]
+
+
+FLOWTABLES = """table inet fw {
+	flowtable soft {
+		hook ingress priority filter
+		devices = { eth0, wwan0 }
+	}
+
+	flowtable hard {
+		hook ingress priority filter
+		devices = { eth0, wwan0 }
+		flags offload
+		counter
+	}
+}
+table ip other {
+	flowtable soft {
+		hook ingress priority filter + 10
+		devices = { eth1 }
+		counter
+	}
+}
+"""
+
+
+def test_only_flowtables_with_flags_offload_are_hardware() -> None:
+    """Text as of nft 1.0.6 (flowtable_print_declaration of its src/rule.c)."""
+    assert probe_nft.parse_flowtables(FLOWTABLES) == (
+        Flowtable("inet fw soft", hardware=False),
+        Flowtable("inet fw hard", hardware=True),
+        Flowtable("ip other soft", hardware=False),
+    )
+
+
+def test_marks_of_iptables_cannot_be_read_and_are_told_as_such() -> None:
+    """As `nft -j` shows a rule of iptables-nft: the name of the target without its options."""
+    rule = {
+        "family": "ip",
+        "table": "mangle",
+        "chain": "PREROUTING",
+        "handle": 4,
+        "expr": [{"xt": {"type": "target", "name": "MARK"}}],
+    }
+    (use,) = probe_nft.parse_mark_uses({"nftables": [{"rule": rule}]})
+    assert use.access is MarkAccess.UNREADABLE
+
+
+def test_without_nft_the_reason_names_the_package(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(probe_nft, "SBIN", str(tmp_path))
+    with pytest.raises(RuntimeError, match="apt install nftables"):
+        probe_nft.mark_uses()

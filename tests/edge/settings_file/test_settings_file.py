@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The configuration file: what is right is read, what is wrong is named with its place and what would be right."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from esimshaper.core.model.limits import ActionKind, PeriodUnit, SubjectKind
+from esimshaper.core.settings.tree import Client, Listen, OnFailure, Tls, Wan
+from esimshaper.edge.settings_file import SettingsError, load, read_settings
+from esimshaper.edge.settings_file.schema import SCHEMA_FILE
+from tests.certificates import Authority
+
+EXAMPLE = Path(__file__).parents[3] / "etc/esimshaper.yaml"
+WORDS = sorted(set(re.findall(r'^ +"([a-z_]+)": {', SCHEMA_FILE.read_text(), flags=re.MULTILINE)))
+NEEDED = "wan: {interface: wwan0}\nlan: {interfaces: [br0]}\n"
+
+
+@pytest.fixture
+def main(tmp_path):
+    return tmp_path / "esimshaper.yaml"
+
+
+def refused(file, content=None):
+    """The problems of a file, as (line, column, message, hint)."""
+    if content is not None:
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(SettingsError) as caught:
+        load(file)
+    return [(each.line, each.column, each.message, each.hint) for each in caught.value.problems]
+
+
+def accepted(file, content):
+    file.write_text(content)
+    return load(file)
+
+
+def test_example_loads():
+    loaded = load(EXAMPLE)
+    assert loaded.wan.interface == "wwan0"
+    assert [each.name for each in loaded.clients] == ["alice-phone", "tv"]
+
+
+def with_commented_settings():
+    """The example with the settings that a reader would take the # from, but without the quotas."""
+    text = re.sub(r"^# quotas:\n(#.*\n)+", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    return re.sub(rf"^( *)# ( *({'|'.join(WORDS)}):)", r"\1\2", text, flags=re.MULTILINE)
+
+
+def with_commented_quotas():
+    """The example with `# ` taken from the lines of its quotas, as it says there."""
+    return re.sub(
+        r"^# quotas:\n(#.*\n)+",
+        lambda section: re.sub("^# ?", "", section[0], flags=re.MULTILINE),
+        EXAMPLE.read_text(),
+        flags=re.MULTILINE,
+    )
+
+
+def test_example_shows_every_key():
+    text = with_commented_settings() + "quotas:"
+    for key, block in json.loads(SCHEMA_FILE.read_text())["properties"].items():
+        for name in (key, *block.get("properties", {})):
+            assert re.search(rf"^ *{name}:", text, flags=re.MULTILINE), name
+
+
+def test_commented_settings_of_the_example_are_the_defaults(main):
+    loaded = accepted(main, with_commented_settings())
+    assert (loaded.wan.download, loaded.wan.upload) == (40_000_000, 10_000_000)  # nobody's default
+    folder = "/etc/esimshaper"
+    assert loaded.metrics.tls == Tls(f"{folder}/router.crt", f"{folder}/router.key", f"{folder}/clients-ca.crt")
+    assert replace(loaded, wan=Wan("wwan0"), metrics=replace(loaded.metrics, tls=None)) == load(EXAMPLE)
+
+
+def test_commented_quotas_of_the_example_are_right_and_show_everything(main):
+    loaded = accepted(main, with_commented_quotas())
+    assert [each.name for each in loaded.quotas] == ["plan", "daily", "tv-week", "guests", "alice"]
+    assert {each.subject.kind for each in loaded.quotas} == set(SubjectKind)
+    assert {each.action.kind for each in loaded.quotas} == set(ActionKind)
+    assert {each.period.unit for each in loaded.quotas} == set(PeriodUnit)
+    assert (loaded.quotas[0].used, loaded.quotas[0].warn_at) == (1_200_000_000, (5 * 10**9, 8 * 10**9, 95 * 10**8))
+    quota = json.loads(SCHEMA_FILE.read_text())["properties"]["quotas"]["items"]
+    for name in quota["properties"]:
+        assert re.search(rf"[ {{]{name}:", with_commented_quotas()), name
+
+
+def test_files_of_tls_are_looked_at_on_demand_and_named_with_their_place(main, tmp_path):
+    certificate, key = Authority(tmp_path).sign("router")
+    main.write_text(f"{NEEDED}metrics:\n  tls: {{certificate: {certificate}, key: {key}}}\n")
+    loaded = read_settings(main)
+    loaded.check_files()
+    key.unlink()
+    load(main)  # a daemon starts all the same
+    with pytest.raises(SettingsError) as caught:
+        loaded.check_files()
+    (problem,) = caught.value.problems
+    column = len(f"  tls: {{certificate: {certificate}, key: ") + 1
+    assert (problem.file, problem.line, problem.column) == (main, 4, column)
+    assert problem.message == f"there is no {key}"
+
+
+def test_example_names_the_schema_where_it_will_be_installed():
+    first = EXAMPLE.read_text().splitlines()[0]
+    assert first == f"# yaml-language-server: $schema={json.loads(SCHEMA_FILE.read_text())['$id']}"
+
+
+def test_least_file_gets_the_defaults(main):
+    loaded = accepted(main, NEEDED)
+    assert loaded.timezone == "UTC"
+    assert loaded.clients == ()
+    assert loaded.lan.leases == ("/var/lib/misc/dnsmasq.leases",)
+    assert loaded.lan.mark_mask == 0xFF000000
+    assert loaded.on_failure is OnFailure.OPEN
+    assert loaded.metrics.listen == Listen("127.0.0.1", 19473)
+    assert (loaded.meter.max_clients, loaded.meter.max_flows) == (253, 65536)
+
+
+def test_values_are_read_as_editors_read_them(main):
+    """YAML 1.2: no numbers to the base of 60 and no words for true and false in the way of names."""
+    content = NEEDED + "clients:\n- {name: no, mac: 12:34:56:10:20:30}\n- {name: on, mac: 02-00-00-00-00-0A}\n"
+    assert accepted(main, content).clients == (
+        Client("no", "12:34:56:10:20:30"),
+        Client("on", "02:00:00:00:00:0a"),
+    )
+
+
+def test_names_of_any_script_and_a_byte_order_mark_are_read(main):
+    main.write_bytes(b"\xef\xbb\xbf" + (NEEDED + 'clients: [{name: 太郎, mac: "02:00:00:00:00:01"}]').encode())
+    assert load(main).clients[0].name == "太郎"
+
+
+# One mistake each: the text after NEEDED (2 lines), its place, what is said, what is advised.
+MISTAKES = {
+    "unknown key": ("metrics:\n  lisen: 1\n", 4, 3, "unknown key `lisen`", "Did you mean `listen`"),
+    "unlike any key": ("zzz: 1\n", 3, 1, "unknown key `zzz`", "What can stand here: wan, lan"),
+    "of a later version": ("on_error: x\n", 3, 1, "unknown key `on_error`", "What can stand here"),
+    "neither open nor closed": ("on_failure: shut\n", 3, 13, "`shut` is not `open` or `closed`", "forwards nothing"),
+    "merge key": ("<<: {}\n", 3, 1, "unknown key `<<`", "."),
+    "wrong type": ("timezone: [UTC]\n", 3, 11, "a list is not the name of a time zone", "Asia/Tokyo"),
+    "no value": ("timezone:\n", 3, 10, "nothing is not the name of a time zone", "Asia/Tokyo"),
+    "text for block": ("meter: 5\n", 3, 8, "`5` is not a block", "max_flows: 65536"),
+    "number for name": ("clients: [{name: 12, mac: 02:00:00:00:00:01}]", 3, 18, "`12` is not a name", 'quotes: "12"'),
+    "number for zone": ("timezone: 9\n", 3, 11, "`9` is not the name of a time zone", "Asia/Tokyo"),
+    "1.10 as it stands": ("clients: [{name: 1.10, mac: 02:00:00:00:00:01}]", 3, 18, "`1.10`", 'quotes: "1.10"'),
+    "MAC without colons": ("clients: [{name: a, mac: 020000000001}]", 3, 26, "not a MAC", "Six pairs"),
+    "MAC as text": ("clients: [{name: a, mac: tv}]", 3, 26, "`tv` is not a MAC address", "Six pairs"),
+    "MAC missing": ("clients:\n- name: a\n", 4, 3, "`clients.mac` is missing", "Six pairs"),
+    "name with space": ("clients: [{name: a b, mac: 02:00:00:00:00:01}]", 3, 18, "`a b` is not a name", "no spaces"),
+    "client as text": ("clients:\n- tv\n", 4, 3, "`tv` is not a client", "{name: tv"),
+    "quoted number": ('meter: {max_flows: "4096"}', 3, 20, "`4096` is not a number of flows", "without quotes: 4096"),
+    "too small": ("meter: {max_flows: 0}", 3, 20, "`0` is not a number of flows from 1024", "conversations"),
+    "not whole": ("meter: {max_flows: 2000.5}", 3, 20, "`2000.5` is not a number of flows", "."),
+    "not finite": ("meter: {max_flows: .nan}", 3, 20, "`.nan` is not a number of flows", "."),
+    "truth": ("meter: {max_flows: true}", 3, 20, "`true` is not a number of flows", "."),
+    "beyond the mask": ("meter: {max_clients: 1000}", 3, 22, "1000 clients do not fit", "Set max_clients to 253"),
+    "unknown zone": ("timezone: Asia/Tokio\n", 3, 11, "`Asia/Tokio` is not a time zone that this box", "Asia/Tokyo"),
+    "path for zone": ("timezone: ../../etc/passwd\n", 3, 11, "is not a time zone", "Asia/Tokyo"),
+    "empty zone": ('timezone: ""\n', 3, 11, "`` is not a time zone", "Asia/Tokyo"),
+    "nowhere to listen": ("metrics: {listen: 19473}", 3, 19, "not an IP address and a port", "127.0.0.1:19473"),
+    "listen to a name": ("metrics: {listen: box:80}", 3, 19, "not an IP address and a port", "127.0.0.1:19473"),
+    "key twice": ("timezone: UTC\ntimezone: UTC\n", 4, 1, "`timezone` is given twice", "in line 3"),
+    "inner key twice": ("meter: {max_flows: 2000, max_flows: 2000}", 3, 26, "`max_flows` is given twice", "in line 3"),
+    "TLS without key": ("metrics: {tls: {certificate: /a.crt}}", 3, 11, "`metrics.tls.key` is missing", "private key"),
+    "TLS by a bare name": ("metrics: {tls: {certificate: a, key: /b}}", 3, 30, "not the full path of a file", "with /"),
+    "key of lists": ("? [a]\n: b\n", 3, 3, "where a key should", "key: value"),
+    "tab": ("meter:\n\tmax_flows: 2000\n", 4, 1, "a tab does not belong here", "spaces"),
+    "colon": ("timezone: a: b\n", 3, 12, "a `:` does not belong here", "quotes"),
+    "indentation": ("meter:\n    max_flows: 2000\n  max_clients: 3\n", 5, 3, "does not fit the lines above", "inden"),
+    "open bracket": ("clients: [\n", 4, 1, "not YAML", "brackets"),
+    "open quote": ('timezone: "UTC\n', 4, 1, "not YAML", "quotes"),
+    "IPv6 without quotes": ("metrics:\n  listen: [::1]:19473\n", 4, 12, "not YAML", "quotes"),
+    "anchor": ("timezone: &a UTC\n", 3, 11, "anchors and aliases", "Write the value out"),
+    "alias": ("timezone: *a\n", 3, 11, "anchors and aliases", "Write the value out"),
+    "tag": ("timezone: !!str UTC\n", 3, 11, "tags (!)", "quotes"),
+    "tag of Python": ("timezone: !!python/object/apply:os.system [id]\n", 3, 11, "tags (!)", "quotes"),
+    "two documents": ("---\nwan: {}\n", 3, 1, "a second document", "one file for each"),
+    "not UTF-8": (b"timezone: UTC \xff\n", 3, 15, "is not UTF-8 text", "UTF-8"),
+    "control character": ("timezone: U\x07TC\n", 3, 12, "control character", "Delete"),
+    "escape out of range": ('timezone: "\\UFFFFFFFF"\n', 3, 14, "out of range", "escapes"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line", "column", "message", "hint"), MISTAKES.values(), ids=MISTAKES)
+def test_each_mistake_is_named_with_its_place_and_a_hint(main, text, line, column, message, hint):
+    problems = refused(main, NEEDED.encode() + (text if isinstance(text, bytes) else text.encode()))
+    assert len(problems) == 1, problems
+    assert message in problems[0][2]
+    assert hint in problems[0][3]
+    assert problems[0][:2] == (line, column)
+
+
+@pytest.mark.parametrize(
+    ("content", "missing"),
+    [
+        ("", {(1, 1, "`wan` is missing"), (1, 1, "`lan` is missing")}),
+        ("# nothing yet\n", {(1, 1, "`wan` is missing"), (1, 1, "`lan` is missing")}),
+        ("lan: {interfaces: [br0]}\nwan: {}\n", {(2, 1, "`wan.interface` is missing")}),
+        ("wan: {interface: w}\nlan:\n  leases: []\n", {(2, 1, "`lan.interfaces` is missing")}),
+        ("wan: {interface: w}\nlan: {interfaces: []}\n", {(2, 19, "an empty list is not a list with at least one")}),
+        ("5\n", {(1, 1, "`5` is not a block of settings"), (1, 1, "`wan` is missing"), (1, 1, "`lan` is missing")}),
+    ],
+)
+def test_what_must_be_there_is_asked_for(main, content, missing):
+    found = refused(main, content)
+    assert len(found) == len(missing)
+    for line, column, message in missing:
+        assert any((line, column) == each[:2] and message in each[2] for each in found), found
+
+
+def test_misspelt_key_is_not_called_missing_too(main):
+    found = refused(main, "wan: {intreface: w}\nlan: {interfaces: [br0]}\n")
+    assert [(each[2], each[3]) for each in found] == [("unknown key `intreface`", "Did you mean `interface`?")]
+
+
+def test_all_mistakes_are_shown_at_once_in_the_order_of_the_file(main):
+    content = """wan: {interface: 5}
+lan: {interfaces: [br0, br0], mark_mask: 0x101}
+timezone: Mars
+clients:
+  - {name: router, mac: x}
+  - {name: a}
+metrics: {listen: 5, x: 1}
+"""
+    found = refused(main, content)
+    places = [each[:2] for each in found]
+    assert places == [(1, 18), (2, 25), (2, 42), (3, 11), (5, 12), (5, 25), (6, 5), (7, 19), (7, 22)]
+
+
+def test_error_is_a_line_for_editors_and_an_indented_hint(main):
+    main.write_text(NEEDED + "timezone: Mars\n")
+    with pytest.raises(SettingsError) as caught:
+        load(main)
+    first, second = str(caught.value).splitlines()
+    assert first == f"{main}:3:11: `Mars` is not a time zone that this box knows"
+    assert second.startswith("    Write it as in Asia/Tokyo")
+
+
+def test_what_cannot_be_printed_is_escaped_and_shortened(main):
+    for text in ('"a\\u202e\\n\\uD800"', '"' + "x" * 10_000 + '"'):
+        main.write_text(NEEDED + f"timezone: {text}\n")
+        with pytest.raises(SettingsError) as caught:
+            load(main)
+        lines = str(caught.value).splitlines()
+        assert len(lines) == 2
+        assert all(each.isprintable() and len(each) < 600 for each in lines)
+        assert str(caught.value).encode()
+
+
+# conf.d
+
+
+def drop_in(main, name, content):
+    (main.parent / "conf.d").mkdir(exist_ok=True)
+    (main.parent / "conf.d" / name).write_text(content)
+
+
+def test_conf_d_is_merged_in_the_order_of_names(main):
+    drop_in(
+        main, "20.yaml", "timezone: Asia/Tokyo\nlan: {leases: [/b]}\nclients: [{name: b, mac: 02:00:00:00:00:02}]\n"
+    )
+    drop_in(
+        main, "10.yaml", "timezone: Asia/Seoul\nlan: {leases: [/a]}\nclients: [{name: c, mac: 02:00:00:00:00:03}]\n"
+    )
+    drop_in(main, "README", "not: [yaml")
+    drop_in(main, ".hidden.yaml", "not: [yaml")
+    drop_in(main, "30.yaml", "")
+    loaded = accepted(main, NEEDED + "timezone: UTC\nclients: [{name: a, mac: 02:00:00:00:00:01}]\n")
+    assert loaded.timezone == "Asia/Tokyo"
+    assert loaded.lan.interfaces == ("br0",)
+    assert loaded.lan.leases == ("/b",)
+    assert [each.name for each in loaded.clients] == ["a", "c", "b"]
+
+
+def test_conf_d_may_bring_what_the_main_file_lacks(main):
+    drop_in(main, "lan.yaml", "lan: {interfaces: [eth1]}\n")
+    assert accepted(main, "wan: {interface: w}\n").lan.interfaces == ("eth1",)
+
+
+def test_problem_names_the_file_that_has_it(main):
+    drop_in(main, "10.yaml", "clients: [{name: a, mac: 02:00:00:00:00:02}]\n")
+    drop_in(main, "20.yaml", "\nlam: 1\ntimezone: Mars\n")
+    drop_in(main, "30.yaml", "- x\n")
+    drop_in(main, "40.yaml", "wan: [\n")
+    main.write_text(NEEDED + "timezone: 5\nclients: [{name: a, mac: 02:00:00:00:00:01}]\n")
+    with pytest.raises(SettingsError) as caught:
+        load(main)
+    found = [(each.file.name, each.line, each.column) for each in caught.value.problems]
+    assert found == [
+        ("esimshaper.yaml", 3, 11),  # overridden, and wrong all the same
+        ("10.yaml", 1, 18),  # the name is used twice
+        ("20.yaml", 2, 1),
+        ("20.yaml", 3, 11),
+        ("30.yaml", 1, 1),
+        ("40.yaml", 2, 1),
+    ]
+
+
+def test_nothing_is_called_missing_that_an_unreadable_file_may_have(main):
+    drop_in(main, "lan.yaml", "lan: [\n")
+    assert len(refused(main, "wan: {interface: w}\n")) == 1
+
+
+# Files that are none
+
+
+def test_missing_file_is_refused(main):
+    assert refused(main)[0][:3] == (1, 1, "there is no such file")
+
+
+def test_folder_pipe_and_device_are_refused_without_waiting(main, tmp_path):
+    assert refused(tmp_path)[0][2] == "is not a file"
+    os.mkfifo(main)
+    assert refused(main)[0][2] == "is not a file"
+    assert refused(Path("/dev/zero"))[0][2] == "is not a file"
+
+
+def test_conf_d_that_is_a_file_is_refused(main):
+    (main.parent / "conf.d").write_text("")
+    assert "cannot be listed" in refused(main, NEEDED)[0][2]
+
+
+def test_file_below_a_file_is_refused(main):
+    main.write_text(NEEDED)
+    assert any("cannot be read: Not a directory" in each[2] for each in refused(main / "x.yaml"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="setpriv needs root")
+def test_file_that_may_not_be_read_is_refused(main):
+    main.write_text(NEEDED)
+    main.chmod(0)
+    # Root reads everything, unless it has given up the right to; the code itself may lie in a folder of root's.
+    rights = "-dac_override,-dac_read_search"
+    check = f"from pathlib import Path; from esimshaper.edge.settings_file import load; load(Path({str(main)!r}))"
+    command = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}", sys.executable, "-c", check]
+    result = subprocess.run(command, cwd=EXAMPLE.parents[1], capture_output=True, text=True, check=False)
+    assert f"{main}:1:1: cannot be read: Permission denied" in result.stderr
+
+
+def test_file_that_fails_while_it_is_read_is_refused():
+    assert refused(Path("/proc/self/mem"))[0][2] == "cannot be read: Input/output error"
+
+
+def parts(schema):
+    """The schema and those inside it."""
+    yield schema
+    for inner in (*schema.get("properties", {}).values(), *schema.get("$defs", {}).values()):
+        yield from parts(inner)
+    if "items" in schema:
+        yield from parts(schema["items"])
+
+
+def test_each_part_of_the_schema_has_the_words_that_messages_need():
+    for part in parts(json.loads(SCHEMA_FILE.read_text())):
+        assert "$ref" in part or {"title", "description", "type"} <= set(part), part
+        assert "object" not in part.get("type", ()) or part["additionalProperties"] is False, part
+        assert part.get("description", ".").endswith("."), part

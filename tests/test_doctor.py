@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`doctor` from a real box to what a person or a machine reads."""
+
+import json
+from pathlib import Path
+
+from esimshaper import doctor
+from esimshaper.core.diagnosis import box as diagnosis
+from esimshaper.core.model.box import Facts, Finding, Level
+from tests.edge.probe.boxes import WAN_AND_LAN, needs_root, nft, on_a_box
+
+CONFIG = """
+wan: {interface: wan0}
+lan: {interfaces: [br0], leases: []}
+timezone: Asia/Tokyo
+quotas: [{name: slow, for: everyone, limit: 1GB, period: day, then: {throttle: 128kbit}}]
+"""
+
+
+@needs_root
+def test_doctor_names_every_trouble_of_a_real_box_at_once(tmp_path: Path) -> None:
+    config = tmp_path / "esimshaper.yaml"
+    config.write_text(CONFIG)
+    setup = (
+        WAN_AND_LAN
+        + nft("meta mark set 0x1")
+        + """
+ip rule add fwmark 0x1 table 100 priority 500
+ip link set wan0 master br0
+tc qdisc add dev wan0 clsact
+tc qdisc add dev wan0 root handle 5: htb
+ip link add link carrier0 guests type macvlan
+ip link set guests up
+mount -t proc proc /proc
+echo 0 >/proc/sys/net/ipv4/ip_forward
+tc filter add dev wan0 ingress prio 1 protocol all u32 match u32 0 0 flowid 1:1
+"""
+    )
+    findings: list[Finding] = on_a_box(f"doctor.examine(Path({str(config)!r}))", setup)
+    told = {(finding.check, finding.level) for finding in findings}
+    assert told >= {
+        ("qdisc", Level.WARNING),
+        ("lan", Level.WARNING),
+        ("lan", Level.NOTE),
+        ("configuration", Level.OK),
+        ("kernel", Level.OK),
+        ("wan", Level.PROBLEM),
+        ("filters", Level.WARNING),
+        ("marks", Level.PROBLEM),
+        ("marks", Level.WARNING),
+    }
+    assert not doctor.able(findings)
+
+
+@needs_root
+def test_a_box_as_it_should_be_is_able(tmp_path: Path) -> None:
+    config = tmp_path / "esimshaper.yaml"
+    config.write_text(CONFIG)
+    setup = (
+        WAN_AND_LAN + "mount -t bpf bpf /sys/fs/bpf; mount -t proc proc /proc; echo 1 >/proc/sys/net/ipv4/ip_forward"
+    )
+    findings: list[Finding] = on_a_box(f"doctor.examine(Path({str(config)!r}), state=Path('/tmp'))", setup)
+    assert doctor.able(findings), doctor.render(findings, color=False)
+
+
+@needs_root
+def test_a_modem_with_another_name_is_found(tmp_path: Path) -> None:
+    config = tmp_path / "esimshaper.yaml"
+    config.write_text(CONFIG.replace("wan0", "wwan0"))
+    setup = WAN_AND_LAN + "ip link add link br0 wwan3 type macvlan"
+    findings: list[Finding] = on_a_box(f"doctor.examine(Path({str(config)!r}))", setup)
+    (wan,) = [one for one in findings if one.check == "wan"]
+    assert (wan.level, wan.hint.startswith("wwan3 may be it")) == (Level.WARNING, True), wan
+
+
+@needs_root
+def test_a_vpn_of_the_router_is_told_of_until_it_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "esimshaper.yaml"
+    setup = WAN_AND_LAN + "ip tuntap add vpn0 mode tun; ip link set vpn0 up"
+    found = []
+    for tunnels in ("", "{interface: vpn0, port: 1194}"):
+        config.write_text(CONFIG.replace("wan0}", f"wan0, tunnels: [{tunnels}]}}"))
+        findings: list[Finding] = on_a_box(f"doctor.examine(Path({str(config)!r}))", setup)
+        found.append([one.level for one in findings if one.check == "tunnels"])
+    assert found == [[Level.NOTE], []]
+
+
+def test_without_a_configuration_doctor_says_what_it_did_not_look_at(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(doctor, "CONFIG", tmp_path / "none.yaml")
+    (finding,) = [one for one in doctor.examine() if one.check == "configuration"]
+    assert finding.level is Level.NOTE
+    assert "interfaces were not looked at" in finding.sentence
+
+
+def test_a_configuration_that_was_named_but_is_not_there_is_a_problem(tmp_path: Path) -> None:
+    (finding,) = [one for one in doctor.examine(tmp_path / "none.yaml") if one.check == "configuration"]
+    assert finding.level is Level.PROBLEM
+
+
+def test_who_may_not_look_gets_no_verdict() -> None:
+    findings = [Finding.problem("privileges", "CAP_BPF missing.", "sudo"), Finding.problem("kernel", "Forbidden.")]
+    assert doctor.verdict(findings).startswith("Not enough could be seen to tell. Run it as root")
+
+
+def test_a_verdict_on_half_of_it_says_so() -> None:
+    unseen = diagnosis.unknown(Facts(unknown={"kernel": "it took more than 120 seconds"}))
+    assert doctor.verdict(unseen).startswith(
+        "As far as could be seen, this box can meter truthfully. See the 1 warning"
+    )
+
+
+def test_a_wrong_configuration_is_a_problem_for_each_mistake(tmp_path: Path) -> None:
+    config = tmp_path / "esimshaper.yaml"
+    config.write_text("wan: {interfaze: wan0}\nlan: {interfaces: 7}\n")
+    mistakes = [one for one in doctor.examine(config) if one.check == "configuration"]
+    assert len(mistakes) >= 2
+    assert all(one.level is Level.PROBLEM for one in mistakes)
+    assert str(config) in mistakes[0].sentence
+
+
+def test_a_certificate_that_is_not_there_is_told_as_check_does(tmp_path: Path) -> None:
+    config = tmp_path / "esimshaper.yaml"
+    tls = "metrics: {tls: {certificate: /nowhere/c.pem, key: /nowhere/k.pem}}"
+    config.write_text(f"wan: {{interface: wan0}}\nlan: {{interfaces: [br0]}}\n{tls}\n")
+    (told,) = (one for one in doctor.examine(config) if one.check == "metrics")
+    assert told.level is Level.WARNING
+    assert told.sentence.startswith(f"{config}:3:30: there is no /nowhere/c.pem")
+
+
+FINDINGS = [
+    Finding.ok("kernel", "Good."),
+    Finding.warning("clock", "Doubtful.", "set it"),
+    Finding.problem("bpffs", "Bad.", "mount it"),
+]
+
+
+def test_in_a_pipe_doctor_prints_words_in_ascii_with_hints_below() -> None:
+    lines = doctor.render(FINDINGS, color=False).splitlines()
+    assert lines[:5] == [
+        "ok      kernel: Good.",
+        "warning clock: Doubtful.",
+        "        -> set it",
+        "problem bpffs: Bad.",
+        "        -> mount it",
+    ]
+    assert "\n".join(lines).isascii()
+    assert lines[-1] == "This box cannot meter truthfully yet: 1 problem to solve."
+
+
+def test_on_a_terminal_doctor_prints_signs() -> None:
+    text = doctor.render(FINDINGS, color=True)
+    assert all(sign in text for sign in "✔!✘")
+
+
+def test_the_document_says_the_same_for_machines() -> None:
+    document = json.loads(json.dumps(doctor.document(FINDINGS)))
+    assert document.keys() == {"version", "able", "self_test", "findings"}
+    assert (document["version"], document["able"], document["self_test"]) == (1, False, False)
+    assert document["findings"][2] == {"check": "bpffs", "level": "problem", "sentence": "Bad.", "hint": "mount it"}
+    assert doctor.document(FINDINGS[:2])["able"]
+    assert doctor.document([Finding.ok("self-test", "Good.")])["self_test"]
+
+
+def test_doctor_points_to_the_self_test_until_it_was_run() -> None:
+    assert "doctor --self-test" in doctor.render(FINDINGS[:2], color=False)
+    assert "doctor --self-test" not in doctor.render([*FINDINGS[:2], Finding.ok("self-test", "Good.")], color=False)
