@@ -17,7 +17,7 @@ from bench.place import Place
 from bench.population import mark_of, run
 from bench.rows import Row, middling
 from esimshaper.core.model.identity import FIRST_CLIENT_ACCOUNT
-from esimshaper.core.model.limits import Marks, Policy
+from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.edge.bpf import libbpf
 from esimshaper.edge.bpf.meter import Meter
 from tests.bpf import packets
@@ -65,7 +65,7 @@ def set_limits(meter: Meter, *, limited: bool) -> None:
         meter.write_policies(dict.fromkeys((FIRST_CLIENT_ACCOUNT, meter.everyone), Policy()))
         return
     meter.add_groups(["bench"])
-    group, far = meter.read().groups["bench"], Marks(1 << 60, 1 << 60, 1 << 60)
+    group, far = meter.read().groups["bench"], Thresholds(1 << 60, 1 << 60, 1 << 60)
     policy = Policy(block_at=far, throttle_at=far, warn_at=far)
     chained = {FIRST_CLIENT_ACCOUNT: replace(policy, parent=group), group: replace(policy, parent=meter.everyone)}
     meter.write_policies({**chained, meter.everyone: policy})

@@ -250,7 +250,12 @@ def forwarded_row(case: Case, cuts: Sequence[Cut]) -> Row:
     )
     wrong = worst or early > 2 * FULL_PACKET * len(case.moves)
     return Row(
-        f"{case.name}: forwarded beyond the limit", worst, "bytes", "0", Verdict.FAIL if wrong else Verdict.PASS, detail
+        f"{case.name}: forwarded beyond the limit",
+        worst,
+        "bytes",
+        "0",
+        Verdict.FAIL if wrong else Verdict.PASS,
+        detail,
     )
 
 

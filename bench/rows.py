@@ -89,7 +89,12 @@ def show(title: str, rows: Sequence[Row]) -> None:
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in ("what", "figure", "unit", "target", "", "detail"):
         table.add_column(name, justify="right" if name == "figure" else "left", overflow="fold")
-    style = {Verdict.FAIL: "bold red", Verdict.MISS: "yellow", Verdict.PASS: "green", Verdict.FIGURE: ""}
+    style = {
+        Verdict.FAIL: "bold red",
+        Verdict.MISS: "yellow",
+        Verdict.PASS: "green",
+        Verdict.FIGURE: "",
+    }
     for row in rows:
         verdict = row.verdict.value
         table.add_row(row.what, number(row.figure), row.unit, row.target, verdict, row.detail, style=style[row.verdict])

@@ -36,7 +36,7 @@
 	X(LAN_NO_SOURCE)            /* a LAN frame without a usable source address */                                  \
 	X(ANNOUNCEMENT_LOST)        /* the ring was full: the daemon finds the new client at its next reading */      \
 	X(TUNNEL_UNKNOWN)           /* inside a tunnel and nobody's: the router stands for it */                       \
-	X(PACED)                    /* more than a throttled client may send or get where there are no classes: dropped */
+	X(POLICED)                    /* more than a throttled client may send or get where there are no classes: dropped */
 
 enum reason {
 #define REASON_ENUM(name) REASON_##name,
@@ -103,7 +103,7 @@ struct policy {
 	__u64 block_at[LIMITS_ON];
 	__u64 throttle_at[LIMITS_ON];
 	__u64 warn_at[LIMITS_ON];
-	__u64 pace;   /* bytes per second past a throttle limit, where it has no class */
+	__u64 police_rate;   /* bytes per second past a throttle limit, where it has no class */
 	__u32 parent; /* account of the group, then of everyone; 0 for none */
 	__u32 flags;  /* enum policy_flag */
 	__u32 classes[1 + CHAIN]; /* tc class ids: while nobody is throttled; while the outermost who is throttled is this

@@ -181,7 +181,7 @@ ALWAYS_INLINE int outruns(const struct verdict *verdict, enum direction directio
 			continue;
 		policy = policies.lookup(&account);
 		paced = tunnelled.lookup(&account);
-		if (!policy || !policy->pace || !paced)
+		if (!policy || !policy->police_rate || !paced)
 			continue;
 		now = bpf_ktime_get_ns();
 		until = direction == UP ? &paced->paced_until[UP] : &paced->paced_until[DOWN];
@@ -189,12 +189,12 @@ ALWAYS_INLINE int outruns(const struct verdict *verdict, enum direction directio
 			*until = now;
 		if (*until > now + PACE_BURST_NS)
 			goto dropped;
-		__sync_fetch_and_add(until, size.bytes * 1000000000ULL / policy->pace);
+		__sync_fetch_and_add(until, size.bytes * 1000000000ULL / policy->police_rate);
 	}
 	return 0;
 dropped:
 	if (direction == UP)
 		refund(verdict, size.bytes);
-	count(REASON_PACED, size.packets, size.bytes);
+	count(REASON_POLICED, size.packets, size.bytes);
 	return 1;
 }

@@ -35,7 +35,7 @@ from esimshaper.core.diagnosis import (
 from esimshaper.core.diagnosis import (
     service as diagnosis_service,
 )
-from esimshaper.core.model.box import Finding, Level, Running, Wanted
+from esimshaper.core.model.box import Finding, Running, Severity, Wanted
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.limits import ActionKind
 from esimshaper.core.settings.tree import fits, with_uplink
@@ -49,7 +49,12 @@ VERSION = 1
 CONFIG = Path("/etc/esimshaper/esimshaper.yaml")
 
 # Sign and colour (SGR) on a terminal.
-MARKS = {Level.OK: ("✔", "32"), Level.NOTE: ("i", "36"), Level.WARNING: ("!", "33"), Level.PROBLEM: ("✘", "31")}
+MARKS = {
+    Severity.OK: ("✔", "32"),
+    Severity.NOTE: ("i", "36"),
+    Severity.WARNING: ("!", "33"),
+    Severity.PROBLEM: ("✘", "31"),
+}
 
 STAGES = (diagnosis, diagnosis_limits, diagnosis_network, diagnosis_service)
 """In the order in which a person would repair things."""
@@ -130,7 +135,7 @@ def _running(control: Path) -> Running | None:
 
 def able(findings: Sequence[Finding]) -> bool:
     """Whether the box can meter truthfully: the exit status of `doctor` is 0 if so, else 1."""
-    return all(finding.level is not Level.PROBLEM for finding in findings)
+    return all(finding.level is not Severity.PROBLEM for finding in findings)
 
 
 def document(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -166,12 +171,12 @@ def _measured(findings: Sequence[Finding]) -> bool:
 
 def verdict(findings: Sequence[Finding]) -> str:
     """One sentence over all of them; what was not tried is named."""
-    if any(one.check == "privileges" and one.level is Level.PROBLEM for one in findings):
+    if any(one.check == "privileges" and one.level is Severity.PROBLEM for one in findings):
         return "Not enough could be seen to tell. Run it as root: sudo esimshaper doctor"
-    problems = sum(one.level is Level.PROBLEM for one in findings)
+    problems = sum(one.level is Severity.PROBLEM for one in findings)
     if problems:
         return f"This box cannot meter truthfully yet: {problems} problem{'s' if problems > 1 else ''} to solve."
-    doubts = sum(one.level is Level.WARNING for one in findings)
+    doubts = sum(one.level is Severity.WARNING for one in findings)
     unseen = any(one.sentence.startswith(diagnosis.UNSEEN) for one in findings)
     words = "As far as could be seen, this" if unseen else "This"
     words += " box can meter truthfully." + (f" See the {doubts} warning{'s' if doubts > 1 else ''}." * bool(doubts))

@@ -24,12 +24,12 @@ from esimshaper.core.model.limits import (
     Action,
     ActionKind,
     Grant,
-    Manual,
+    LimitState,
     Override,
+    OverrideKind,
     Period,
     PeriodUnit,
     Quota,
-    Standing,
     Subject,
     SubjectKind,
     Tally,
@@ -39,7 +39,7 @@ from esimshaper.core.model.state import Baseline, State
 from esimshaper.core.report import documents
 from esimshaper.core.report import quotas as report_quotas
 from esimshaper.core.report import subjects as report_subjects
-from esimshaper.core.report.frame import Facts
+from esimshaper.core.report.frame import DaemonFacts
 from esimshaper.edge.http import control
 
 TOKYO = timezone(timedelta(hours=9))
@@ -83,7 +83,7 @@ def tallied(quota: str, subject: Subject, used: int, **more) -> Tally:
     return Tally(quota, subject, WINDOWS[quota], used, allowed=limit + more.get("granted", 0), **more)
 
 
-STANDING = Standing(
+STANDING = LimitState(
     tallies=(
         tallied("plan", EVERYONE, 6_123_456_789),
         tallied("daily", client(ALICE), 512_345_678, warned=400_000_000, reached=True),
@@ -93,7 +93,7 @@ STANDING = Standing(
         tallied("alice-trip", client(ALICE), -40),
     ),
     grants=(Grant("tv-week", TV_ROOM, 100_000_000, int(NOW.timestamp()) + 3600),),
-    overrides=(Override(client(BARE), Manual.BLOCK, int(NOW.timestamp()) + 5400),),
+    overrides=(Override(client(BARE), OverrideKind.BLOCK, int(NOW.timestamp()) + 5400),),
 )
 ATTACHED = (
     Attachment("br0", Hook.LAN_INGRESS, attached=True),
@@ -102,7 +102,7 @@ ATTACHED = (
 )
 
 
-def facts(**changes) -> Facts:
+def facts(**changes) -> DaemonFacts:
     standard = {
         "now": NOW,
         "version": "0.1.0",
@@ -115,11 +115,11 @@ def facts(**changes) -> Facts:
         "names": RULES.names,
         "groups": RULES.groups,
     }
-    return Facts(**(standard | changes))
+    return DaemonFacts(**(standard | changes))
 
 
 def state(
-    seconds: float = 0, attachments=ATTACHED, more_clients: int = 0, standing: Standing = STANDING, quotas=QUOTAS
+    seconds: float = 0, attachments=ATTACHED, more_clients: int = 0, standing: LimitState = STANDING, quotas=QUOTAS
 ) -> State:
     """`seconds`: how long traffic has been moving on since the beginning."""
     moved = int(seconds * 1_500_000)
@@ -149,7 +149,7 @@ def state(
             totals,
             {"wwan0": wan - Counters(500), "wwan1": Counters(500)},
             time=NOW.timestamp(),
-            standing=replace(standing, tallies=tallies),
+            limits=replace(standing, tallies=tallies),
         ),
         verdicts=verdicts(chains, tally.by_subject(quotas, tallies), by_hand, NOW.timestamp(), TOKYO),
         rates={ALICE: Counters(1_500_000, 40_000), PIXEL: Counters(2_000, 300_000)},
@@ -251,14 +251,14 @@ class Router:
         control.only(params, "subject", "bytes", "seconds")
         subject = self._subject(params)
         size, until = control.whole_number(params, "bytes", None, 1, 10**15), self._until(params)
-        self._standing = pipeline.grant(self.now(), RULES, subject, size, until).baseline.standing
+        self._standing = pipeline.grant(self.now(), RULES, subject, size, until).baseline.limits
         return report_quotas.grant_document(self.now(), facts(), subject, size, until)
 
-    def by_hand(self, manual: Manual | None):
+    def by_hand(self, manual: OverrideKind | None):
         def route(params):
             control.only(params, "subject", *(["seconds"] if manual else []))
             subject = self._subject(params)
-            self._standing = pipeline.override(self.now(), subject, manual, self._until(params)).baseline.standing
+            self._standing = pipeline.override(self.now(), subject, manual, self._until(params)).baseline.limits
             return report_quotas.by_hand_document(self.now(), facts(), subject)
 
         return route
@@ -320,8 +320,8 @@ def routes(more_clients: int = 0) -> control.Routes:
         ("GET", "/v1/history"): history_list,
         ("GET", "/v1/fails"): fails,
         ("POST", "/v1/grant"): box.grant,
-        ("POST", "/v1/block"): box.by_hand(Manual.BLOCK),
-        ("POST", "/v1/allow"): box.by_hand(Manual.ALLOW),
+        ("POST", "/v1/block"): box.by_hand(OverrideKind.BLOCK),
+        ("POST", "/v1/allow"): box.by_hand(OverrideKind.ALLOW),
         ("POST", "/v1/clear"): box.by_hand(None),
     }
 

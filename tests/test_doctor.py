@@ -6,7 +6,7 @@ from pathlib import Path
 
 from esimshaper import doctor
 from esimshaper.core.diagnosis import box as diagnosis
-from esimshaper.core.model.box import Facts, Finding, Level
+from esimshaper.core.model.box import BoxFacts, Finding, Severity
 from tests.edge.probe.boxes import WAN_AND_LAN, needs_root, nft, on_a_box
 
 CONFIG = """
@@ -39,15 +39,15 @@ tc filter add dev wan0 ingress prio 1 protocol all u32 match u32 0 0 flowid 1:1
     findings: list[Finding] = on_a_box(f"doctor.examine(Path({str(config)!r}))", setup)
     told = {(finding.check, finding.level) for finding in findings}
     assert told >= {
-        ("qdisc", Level.WARNING),
-        ("lan", Level.WARNING),
-        ("lan", Level.NOTE),
-        ("configuration", Level.OK),
-        ("kernel", Level.OK),
-        ("wan", Level.PROBLEM),
-        ("filters", Level.WARNING),
-        ("marks", Level.PROBLEM),
-        ("marks", Level.WARNING),
+        ("qdisc", Severity.WARNING),
+        ("lan", Severity.WARNING),
+        ("lan", Severity.NOTE),
+        ("configuration", Severity.OK),
+        ("kernel", Severity.OK),
+        ("wan", Severity.PROBLEM),
+        ("filters", Severity.WARNING),
+        ("marks", Severity.PROBLEM),
+        ("marks", Severity.WARNING),
     }
     assert not doctor.able(findings)
 
@@ -70,7 +70,7 @@ def test_a_modem_with_another_name_is_found(tmp_path: Path) -> None:
     setup = WAN_AND_LAN + "ip link add link br0 wwan3 type macvlan"
     findings: list[Finding] = on_a_box(f"doctor.examine(Path({str(config)!r}))", setup)
     (wan,) = [one for one in findings if one.check == "wan"]
-    assert (wan.level, wan.hint.startswith("wwan3 may be it")) == (Level.WARNING, True), wan
+    assert (wan.level, wan.hint.startswith("wwan3 may be it")) == (Severity.WARNING, True), wan
 
 
 @needs_root
@@ -82,19 +82,19 @@ def test_a_vpn_of_the_router_is_told_of_until_it_is_named(tmp_path: Path) -> Non
         config.write_text(CONFIG.replace("wan0}", f"wan0, tunnels: [{tunnels}]}}"))
         findings: list[Finding] = on_a_box(f"doctor.examine(Path({str(config)!r}))", setup)
         found.append([one.level for one in findings if one.check == "tunnels"])
-    assert found == [[Level.NOTE], []]
+    assert found == [[Severity.NOTE], []]
 
 
 def test_without_a_configuration_doctor_says_what_it_did_not_look_at(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(doctor, "CONFIG", tmp_path / "none.yaml")
     (finding,) = [one for one in doctor.examine() if one.check == "configuration"]
-    assert finding.level is Level.NOTE
+    assert finding.level is Severity.NOTE
     assert "interfaces were not looked at" in finding.sentence
 
 
 def test_a_configuration_that_was_named_but_is_not_there_is_a_problem(tmp_path: Path) -> None:
     (finding,) = [one for one in doctor.examine(tmp_path / "none.yaml") if one.check == "configuration"]
-    assert finding.level is Level.PROBLEM
+    assert finding.level is Severity.PROBLEM
 
 
 def test_who_may_not_look_gets_no_verdict() -> None:
@@ -103,7 +103,7 @@ def test_who_may_not_look_gets_no_verdict() -> None:
 
 
 def test_a_verdict_on_half_of_it_says_so() -> None:
-    unseen = diagnosis.unknown(Facts(unknown={"kernel": "it took more than 120 seconds"}))
+    unseen = diagnosis.unknown(BoxFacts(unknown={"kernel": "it took more than 120 seconds"}))
     assert doctor.verdict(unseen).startswith(
         "As far as could be seen, this box can meter truthfully. See the 1 warning"
     )
@@ -114,7 +114,7 @@ def test_a_wrong_configuration_is_a_problem_for_each_mistake(tmp_path: Path) -> 
     config.write_text("wan: {interfaze: wan0}\nlan: {interfaces: 7}\n")
     mistakes = [one for one in doctor.examine(config) if one.check == "configuration"]
     assert len(mistakes) >= 2
-    assert all(one.level is Level.PROBLEM for one in mistakes)
+    assert all(one.level is Severity.PROBLEM for one in mistakes)
     assert str(config) in mistakes[0].sentence
 
 
@@ -123,7 +123,7 @@ def test_a_certificate_that_is_not_there_is_told_as_check_does(tmp_path: Path) -
     tls = "metrics: {tls: {certificate: /nowhere/c.pem, key: /nowhere/k.pem}}"
     config.write_text(f"wan: {{interface: wan0}}\nlan: {{interfaces: [br0]}}\n{tls}\n")
     (told,) = (one for one in doctor.examine(config) if one.check == "metrics")
-    assert told.level is Level.WARNING
+    assert told.level is Severity.WARNING
     assert told.sentence.startswith(f"{config}:3:30: there is no /nowhere/c.pem")
 
 

@@ -28,11 +28,11 @@ from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limits import (
     STRANGER,
-    Manual,
+    LimitState,
     NoticeKind,
     Override,
+    OverrideKind,
     Quota,
-    Standing,
     Subject,
     SubjectKind,
     Tally,
@@ -107,9 +107,9 @@ def inherited(state: State, rules: Rules, now: float, seen: Observation, told: p
     chains = hierarchy.chains(reading.owners.values(), rules.names, rules.groups, accounts.values())
     place = policy.Place(accounts, reading.free, {}, chains, {}, {})
     standing = policy.inherited(place, rules.quotas, windows, told)
-    if standing == Standing():
+    if standing == LimitState():
         return state
-    return replace(state, baseline=Baseline(reading.epoch, {}, {}, standing=standing), inherited=standing.overrides)
+    return replace(state, baseline=Baseline(reading.epoch, {}, {}, limits=standing), inherited=standing.overrides)
 
 
 def saved(state: State, booking: Booking) -> State:
@@ -134,9 +134,9 @@ def grant(state: State, rules: Rules, subject: Subject, size: int, until: int | 
     `until` counts like `state.baseline.time`, in Unix seconds. It holds from the next tick on. Raises Unusable.
     """
     baseline = _read(state)
-    standing = baseline.standing
+    standing = baseline.limits
     mine = [each for each in standing.tallies if each.subject == subject]
-    teller = notices.Teller(rules.names, baseline.time, rules.zone)
+    teller = notices.Wording(rules.names, baseline.time, rules.zone)
     if not mine:
         raise Unusable(f"there is no quota for {teller.who(subject)}", "`esimshaper quotas` shows those there are.")
     tallies, more = tally.granted(standing.tallies, subject, size, until)
@@ -145,15 +145,15 @@ def grant(state: State, rules: Rules, subject: Subject, size: int, until: int | 
     return replace(_standing(state, baseline, standing), notices=(*state.notices, *told))
 
 
-def override(state: State, subject: Subject, manual: Manual | None, until: int | None = None) -> State:
+def override(state: State, subject: Subject, manual: OverrideKind | None, until: int | None = None) -> State:
     """Block or allow `subject` over all quotas, until it is taken back (None), or to `until` (see `grant`).
 
     It holds from the next tick on. Raises Unusable.
     """
     baseline = _read(state)
-    others = (each for each in baseline.standing.overrides if each.subject != subject)
+    others = (each for each in baseline.limits.overrides if each.subject != subject)
     new = (Override(subject, manual, until),) if manual else ()
-    return _standing(state, baseline, replace(baseline.standing, overrides=(*others, *new)))
+    return _standing(state, baseline, replace(baseline.limits, overrides=(*others, *new)))
 
 
 def last(state: State, rules: Rules, now: float, seen: Observation) -> tuple[State, Booking | None]:
@@ -191,7 +191,7 @@ def _counted(state: State, rules: Rules, at: clock.Moment, seen: Observation, sh
         baseline_after(before, reading, usage, rules.wan),
         time=at.time,
         clock_sure=at.sure,
-        standing=before.standing if before else Standing(),
+        limits=before.limits if before else LimitState(),
         unsent=passed,
         tunnels=shares.booked,
     )
@@ -249,7 +249,7 @@ def _windows(rules: Rules, at: clock.Moment) -> Mapping[str, Window]:
 
 def _cause(state: State, rules: Rules, at: clock.Moment, windows: Mapping[str, Window]) -> tuple[object, ...]:
     """Everything but usage that standing follows from. Texts say `tomorrow`, so the date is part of it."""
-    reading, standing = _read_by(state), _read(state).standing
+    reading, standing = _read_by(state), _read(state).limits
     untils = [*(each.until for each in standing.overrides), *(each.until for each in standing.grants)]
     ended = [until is not None and until <= at.time for until in untils]
     date = datetime.fromtimestamp(at.time, rules.zone).date()
@@ -282,7 +282,7 @@ def _limited(
 ) -> tuple[State, Outcome]:
     """What was used is held against the quotas."""
     baseline, reading = _read(state), _read_by(state)
-    before, accounts = baseline.standing, tally.accounts_of(reading)
+    before, accounts = baseline.limits, tally.accounts_of(reading)
     overrides = tuple(each for each in before.overrides if each.until is None or at.time < each.until)
     live, grants = tally.ended(before.tallies, before.grants, at.time)
     turn = tally.Turn(at.time, windows, moved, reading.owners.values(), at.settled)
@@ -296,7 +296,7 @@ def _limited(
     place = policy.Place(accounts, reading.free, baseline.budgets, everybody, held, by_hand, reading.tunnels_account)
     passed = policy.passed(place, reading.announced)
 
-    teller = notices.Teller(rules.names, at.time, rules.zone)
+    teller = notices.Wording(rules.names, at.time, rules.zone)
     anew = notices.renewals(tally.renewed(before.tallies, tallies), teller)
     tallies, marked = notices.marked(tally.paired(rules.quotas, tallies), passed, teller)
     place = replace(place, held=tally.by_subject(rules.quotas, tallies))
@@ -305,7 +305,7 @@ def _limited(
 
     following = replace(
         state,
-        baseline=replace(baseline, standing=Standing(tallies, grants, overrides, levels)),
+        baseline=replace(baseline, limits=LimitState(tallies, grants, overrides, levels)),
         verdicts=stands,
         notices=(*state.notices, *anew, *marked, *changed),
     )
@@ -316,7 +316,7 @@ def _limited(
 
 
 def _chains(
-    rules: Rules, reading: Reading, tallies: Iterable[Tally], before: Standing
+    rules: Rules, reading: Reading, tallies: Iterable[Tally], before: LimitState
 ) -> Mapping[Subject, hierarchy.Chain]:
     """Of everybody who is there, has used something, was set by hand, or was last heard of as not open."""
     subjects = [*(each.subject for each in tallies), *(each.subject for each in before.overrides)]
@@ -337,8 +337,8 @@ def _read(state: State) -> Baseline:
     return state.baseline
 
 
-def _standing(state: State, baseline: Baseline, standing: Standing) -> State:
-    return replace(state, baseline=replace(baseline, standing=standing), urgent=True)
+def _standing(state: State, baseline: Baseline, standing: LimitState) -> State:
+    return replace(state, baseline=replace(baseline, limits=standing), urgent=True)
 
 
 def _with_by_hand(saved: Baseline, given_up: State) -> Baseline:
@@ -348,7 +348,7 @@ def _with_by_hand(saved: Baseline, given_up: State) -> Baseline:
     """
     if given_up.baseline is None:
         return saved
-    standing, new = saved.standing, given_up.baseline.standing
+    standing, new = saved.limits, given_up.baseline.limits
     lifted = {each.subject for each in given_up.inherited} - {each.subject for each in new.overrides}
     kept = (each for each in standing.overrides if each.subject not in lifted)
     by_hand = (each for each in new.overrides if each not in given_up.inherited)
@@ -360,7 +360,7 @@ def _with_by_hand(saved: Baseline, given_up: State) -> Baseline:
     tallies = before | {key: _with_grant(lasting.get(key), each) for key, each in granted.items()}
     grants = (*(each for each in standing.grants if (each.quota, each.subject) not in over), *new.grants)
     standing = replace(standing, tallies=tuple(tallies.values()), grants=grants, overrides=tuple(overrides.values()))
-    return replace(saved, standing=standing)
+    return replace(saved, limits=standing)
 
 
 def _with_grant(saved: Tally | None, given_up: Tally) -> Tally:

@@ -20,8 +20,8 @@ from esimshaper.core import pipeline
 from esimshaper.core.diagnosis.box import explain
 from esimshaper.core.model.errors import FailedOperation, Operation, Unusable
 from esimshaper.daemon.configuration import Configuration, rules_of
-from esimshaper.daemon.failsafe import Guarding
-from esimshaper.daemon.log_limiter import Quiet
+from esimshaper.daemon.failsafe import Failsafe
+from esimshaper.daemon.log_limiter import LogLimiter
 from esimshaper.daemon.loop import Daemon
 from esimshaper.daemon.observer import build_for, last_readings, open_meter
 from esimshaper.daemon.unloading import book_last_bytes
@@ -57,9 +57,9 @@ def run(config: Path, socket: Path | None, *, may_build: bool = True) -> int:
     faulthandler.enable(all_threads=False)  # a watchdog ends us by SIGABRT: say where the tick hung
     malloc.share_one_arena()
     configuration = Configuration(config, settings_file.load(config))
-    quiet = Quiet()
+    quiet = LogLimiter()
     systemd.set_up_log(quiet.admits)
-    guarding = Guarding()
+    guarding = Failsafe()
     with contextlib.ExitStack() as cleanup:
         daemon = Daemon(
             configuration, socket or control_client.default_socket(), cleanup, guarding, may_build=may_build
@@ -75,7 +75,7 @@ def run(config: Path, socket: Path | None, *, may_build: bool = True) -> int:
     return 0
 
 
-async def _serve(daemon: Daemon, quiet: Quiet) -> None:
+async def _serve(daemon: Daemon, quiet: LogLimiter) -> None:
     async with quiet.kept():
         await daemon.serve()
 

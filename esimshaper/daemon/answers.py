@@ -11,12 +11,12 @@ from esimshaper.core.meter import ledger
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.history import Resolution
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import Manual, Subject
+from esimshaper.core.model.limits import OverrideKind, Subject
 from esimshaper.core.model.state import State
 from esimshaper.core.model.units import MAX_BYTES, MAX_ROWS, MAX_SECONDS
 from esimshaper.core.report import documents
 from esimshaper.core.report import quotas as report_quotas
-from esimshaper.core.report.frame import Document, Facts
+from esimshaper.core.report.frame import DaemonFacts, Document
 from esimshaper.core.report.subjects import find_clients, find_subject, subjects_document
 from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.storage import Storage
@@ -58,7 +58,7 @@ class Answers:
         meter: Meter,
         reloader: Reloader,
         state: Callable[[], State],
-        facts: Callable[[], Facts],
+        facts: Callable[[], DaemonFacts],
         change: Change,
     ) -> None:
         self._loop = loop
@@ -78,8 +78,8 @@ class Answers:
             ("GET", "/v1/quotas"): self._quotas,
             ("GET", "/v1/subjects"): self._subjects,
             ("POST", "/v1/grant"): self._grant,
-            ("POST", "/v1/block"): lambda params: self._override(params, Manual.BLOCK),
-            ("POST", "/v1/allow"): lambda params: self._override(params, Manual.ALLOW),
+            ("POST", "/v1/block"): lambda params: self._override(params, OverrideKind.BLOCK),
+            ("POST", "/v1/allow"): lambda params: self._override(params, OverrideKind.ALLOW),
             ("POST", "/v1/clear"): lambda params: self._override(params, None),
             ("POST", "/v1/reload"): self._reload,
         }
@@ -124,7 +124,7 @@ class Answers:
         self._on_loop(self._change(lambda state: pipeline.grant(state, self._reloader.rules, subject, size, until)))
         return report_quotas.grant_document(self._state(), self._facts(), subject, size, until)
 
-    def _override(self, params: Params, manual: Manual | None) -> Document:
+    def _override(self, params: Params, manual: OverrideKind | None) -> Document:
         only(params, "subject", *(["seconds"] if manual else []))
         subject, until = self._subject(params), self._until(params)
         self._on_loop(self._change(lambda state: pipeline.override(state, subject, manual, until)))

@@ -9,22 +9,22 @@ from collections.abc import Iterable, Mapping
 
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import Policy
-from esimshaper.core.model.reading import Sent
+from esimshaper.core.model.reading import ClassCounters
 from esimshaper.core.model.shaping import ClassStats
 from esimshaper.edge.tc.shaper import Shaper
 
-NOWHERE = Sent()
+NOWHERE = ClassCounters()
 """Of an account that has not all the classes that the kernel was told of: its packets may pass by them."""
 
 
-class Departures:
+class ClassCounterReader:
     """Knows which classes packets of each account are given to: `told` is what an earlier daemon told the kernel."""
 
     def __init__(self, shaper: Shaper, told: Mapping[Account, Policy]) -> None:
         self._shaper = shaper
         self._classes = {account: _classes(policy) for account, policy in told.items()}
         self._queued: dict[Account, int] = {}
-        self._sent: dict[Account, Sent] = {}
+        self._sent: dict[Account, ClassCounters] = {}
         self._anew: set[Account] = set()
 
     def told(self, policies: Mapping[Account, Policy]) -> None:
@@ -46,7 +46,7 @@ class Departures:
             if classes if changed is None else classes & changed:
                 self._begin(account)
 
-    def read(self, queued: Mapping[Account, int]) -> Mapping[Account, Sent] | None:
+    def read(self, queued: Mapping[Account, int]) -> Mapping[Account, ClassCounters] | None:
         """By account; those that are left out cannot be compared with what was read before. None: cannot be read.
 
         `queued` is what was given to the classes of each account, read just before.
@@ -79,10 +79,12 @@ def _classes(policy: Policy) -> frozenset[int]:
     return frozenset(policy.classes) - {0}
 
 
-def _sum(stats: Iterable[ClassStats | None]) -> Sent:
+def _sum(stats: Iterable[ClassStats | None]) -> ClassCounters:
     total = NOWHERE
     for each in stats:
         if each is None:
             return NOWHERE
-        total = Sent(each.link, total.bytes + each.bytes, total.packets + each.packets, total.backlog + each.backlog)
+        total = ClassCounters(
+            each.link, total.bytes + each.bytes, total.packets + each.packets, total.backlog + each.backlog
+        )
     return total

@@ -11,16 +11,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
-from esimshaper.core.model.limits import Level, Policy, Subject, SubjectKind, Verdict
-from esimshaper.core.model.reading import Attachment, Hook, Observation, Reading, Sent
+from esimshaper.core.model.limits import ClientState, Level, Policy, Subject, SubjectKind
+from esimshaper.core.model.reading import Attachment, ClassCounters, Hook, Observation, Reading
 from esimshaper.core.model.shaping import Change, Side, Step
 from esimshaper.core.model.state import Outcome
 from esimshaper.core.settings.tree import Settings, Wan
 from esimshaper.core.shaping import policy_transition, tree, tree_diff
-from esimshaper.daemon.class_counters import Departures
+from esimshaper.daemon.class_counters import ClassCounterReader
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.host.messages import Message, fields
-from esimshaper.edge.nft import Refusal
+from esimshaper.edge.nft import RejectTable
 from esimshaper.edge.tc.shaper import Shaper
 
 log = logging.getLogger(__name__)
@@ -55,9 +55,9 @@ class Enforcer:
         """At this uplink, not knowing what is there."""
         self._wan = settings.wan
         self._shaper = Shaper(settings.wan.interface, replace_foreign=settings.wan.replace_qdisc)
-        self._departures = Departures(self._shaper, self._told)
+        self._departures = ClassCounterReader(self._shaper, self._told)
         ways = (settings.wan.written, *(tunnel.interface for tunnel in settings.wan.tunnels))
-        self._refusal = Refusal(ways, settings.lan.mark_mask)
+        self._refusal = RejectTable(ways, settings.lan.mark_mask)
         self._compare_anew()
 
     def configure(self, settings: Settings) -> None:
@@ -77,12 +77,12 @@ class Enforcer:
         """Removes what shapes another interface than the uplink."""
         self._shaper.remove(keep=self._wan.interface)
 
-    def sent(self, reading: Reading) -> Mapping[Account, Sent] | None:
+    def sent(self, reading: Reading) -> Mapping[Account, ClassCounters] | None:
         """What left through the classes of each account, for an Observation of `reading`, which was read before."""
         return self._departures.read(reading.queued)
 
     def enforce(
-        self, outcome: Outcome, seen: Observation, verdicts: Mapping[Subject, Verdict], *, look_around: bool
+        self, outcome: Outcome, seen: Observation, verdicts: Mapping[Subject, ClientState], *, look_around: bool
     ) -> None:
         """`look_around`: compare with what is there though nothing else is wanted; somebody may have changed it."""
         reading, link = seen.reading, _metered_link(seen.attachments, self._wan.interface)
@@ -181,7 +181,7 @@ def _metered_link(attachments: Iterable[Attachment], wan: str) -> int:
     return next((each.index for each in there if each.hook is Hook.WAN_EGRESS), 0)
 
 
-def blocked_accounts(reading: Reading, verdicts: Mapping[Subject, Verdict]) -> list[Account]:
+def blocked_accounts(reading: Reading, verdicts: Mapping[Subject, ClientState]) -> list[Account]:
     """Accounts of clients that may send nothing now; not those without a mark."""
     return [
         account
@@ -190,5 +190,5 @@ def blocked_accounts(reading: Reading, verdicts: Mapping[Subject, Verdict]) -> l
     ]
 
 
-def _level(verdicts: Mapping[Subject, Verdict], client: ClientKey) -> Level:
-    return verdicts.get(Subject(SubjectKind.CLIENT, client), Verdict()).level
+def _level(verdicts: Mapping[Subject, ClientState], client: ClientKey) -> Level:
+    return verdicts.get(Subject(SubjectKind.CLIENT, client), ClientState()).level

@@ -22,7 +22,7 @@ from esimshaper.edge.tc.attachments import TrafficControl
 log = logging.getLogger(__name__)
 
 
-class Guarding:
+class Failsafe:
     """Owns the guard. What was attached before this daemon started goes on counting, and passes."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from esimshaper.edge.host import systemd
 LOOK_SECONDS = 10
 
 
-class Quiet:
+class LogLimiter:
     """`admits` is for service.set_up_log; what it holds back is summed up within `kept`."""
 
     def __init__(self) -> None:

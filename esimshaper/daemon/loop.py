@@ -23,16 +23,16 @@ from esimshaper.core.model.metrics import Metric
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.state import Booking, State
 from esimshaper.core.report import metrics as report_metrics
-from esimshaper.core.report.frame import Facts
+from esimshaper.core.report.frame import DaemonFacts
 from esimshaper.core.settings.tree import Settings
 from esimshaper.daemon.answers import Answers
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.enforcer import Enforcer
-from esimshaper.daemon.failsafe import Guarding
+from esimshaper.daemon.failsafe import Failsafe
 from esimshaper.daemon.observer import Observer, present
 from esimshaper.daemon.publisher import Publisher
 from esimshaper.daemon.reloader import Reloader
-from esimshaper.daemon.service_status import Manager
+from esimshaper.daemon.service_status import ServiceStatus
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge.bpf.meter import Announcement
 from esimshaper.edge.bpf.pins import Pins
@@ -63,7 +63,7 @@ class Daemon:
         configuration: Configuration,
         socket: Path,
         cleanup: contextlib.ExitStack,
-        guarding: Guarding,
+        guarding: Failsafe,
         *,
         may_build: bool,
     ) -> None:
@@ -81,7 +81,7 @@ class Daemon:
         self._stopping = False
         self._saving: asyncio.Task[None] | None = None
         self._publisher = Publisher(self._metrics)
-        self._manager = Manager()
+        self._manager = ServiceStatus()
         self._hung_up = asyncio.Event()
 
     async def serve(self) -> None:
@@ -314,8 +314,8 @@ class Daemon:
     def _told_of(self, state: State, booking: Booking, *, saved: bool) -> State:
         return pipeline.saved(state, booking) if saved else pipeline.not_saved(state, self._rules)
 
-    def _facts(self) -> Facts:
-        return Facts(
+    def _facts(self) -> DaemonFacts:
+        return DaemonFacts(
             now=datetime.now(self._configuration.zone),
             version=__version__,
             wan_interface=self._rules.wan,

@@ -21,7 +21,7 @@ from esimshaper.core.settings.tree import Problem, Settings
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.observer import Observer
 from esimshaper.daemon.publisher import Publisher
-from esimshaper.daemon.service_status import Manager
+from esimshaper.daemon.service_status import ServiceStatus
 from esimshaper.edge import settings_file
 from esimshaper.edge.host.messages import Message, fields
 from esimshaper.edge.http.server import Listener
@@ -48,7 +48,7 @@ class Reloader:
         configuration: Configuration,
         observer: Observer,
         publisher: Publisher,
-        manager: Manager,
+        manager: ServiceStatus,
         apply: Callable[[Settings], None],
     ) -> None:
         self._configuration = configuration

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 
 from esimshaper.core.model.state import State
 from esimshaper.core.report import line as report_line
-from esimshaper.core.report.frame import Facts
+from esimshaper.core.report.frame import DaemonFacts
 from esimshaper.edge.host import systemd
 
 MINUTE = 60.0
 
 
-class Manager:
+class ServiceStatus:
     """Remembers what was said."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Manager:
         """The first tick is done, and people can ask."""
         systemd.tell_manager(ready=True, status=self._said)
 
-    def ticked(self, state: State, facts: Facts, problems: Iterable[str], now: float) -> None:
+    def ticked(self, state: State, facts: DaemonFacts, problems: Iterable[str], now: float) -> None:
         """A tick did its work. `problems`: what could not be enforced, in sentences; `now`: CLOCK_MONOTONIC."""
         stands = report_line.troubles(state, facts, problems), report_line.limited(state, facts)
         status = ""

@@ -27,7 +27,7 @@ NOBODY = 0
 """No interface has this number."""
 
 
-class Refusal:
+class RejectTable:
     """Owns the first table. `ways`: names of the WAN's interface and of those of tunnels. `mark_mask`: where the mark
     has the account. Without `nft` nobody is told, but blocked."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from esimshaper.core.model.box import Cut, Exchange
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
-from esimshaper.core.model.limits import Marks, Policy
+from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.core.model.reading import Hook
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.tc.attachments import TrafficControl
@@ -137,7 +137,7 @@ class Rig:
         packet = PAYLOAD + IP_UDP[version]
         limit = packet * ALLOWED + packet // 2
         used = self._last.budget
-        marks = Marks(upload=used.upload + limit) if upload else Marks(download=used.download + limit)
+        marks = Thresholds(upload=used.upload + limit) if upload else Thresholds(download=used.download + limit)
         self._meter.write_policies({self._account(): Policy(block_at=marks)})
         yield limit
         self._last = self._moment()

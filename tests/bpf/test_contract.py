@@ -30,7 +30,7 @@ FIELDS = {
         layouts.POLICY,
         (
             *(f"{mark}[{on}]" for mark in ("block_at", "throttle_at", "warn_at") for on in range(3)),
-            *("pace", "parent", "flags", *(f"classes[{n}]" for n in range(4))),
+            *("police_rate", "parent", "flags", *(f"classes[{n}]" for n in range(4))),
         ),
     ),
     "tunnelled": (

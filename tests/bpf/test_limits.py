@@ -10,7 +10,7 @@ import pytest
 
 from esimshaper.core.model.counts import Budget, Counters, Reason
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, Account
-from esimshaper.core.model.limits import Marks, Policy
+from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.edge.bpf import layouts, libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
 from tests.bpf.packets import SERVER4, TCP, UDP, WAN4, ethernet, ipv4, tcp, udp
@@ -49,7 +49,7 @@ def heard(bench: Bench) -> Callable[[], list[Account]]:
 
 
 def test_upload_ends_at_the_byte_and_what_is_refused_is_not_billed(bench: Bench) -> None:
-    bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=10 * SIZE))})
+    bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=10 * SIZE))})
     assert [up(bench) for _ in range(12)] == [PASS] * 10 + [SHOT] * 2
     assert bench.counters(ALICE) == Counters(up_bytes=10 * SIZE, up_packets=10)
     assert bench.read().budgets[ALICE] == Budget(10 * SIZE, 0, 10 * SIZE)
@@ -57,7 +57,7 @@ def test_upload_ends_at_the_byte_and_what_is_refused_is_not_billed(bench: Bench)
 
 
 def test_packet_that_would_pass_the_limit_by_one_byte_is_refused_and_a_smaller_one_is_not(bench: Bench) -> None:
-    bench.meter.write_policies({ALICE: Policy(block_at=Marks(upload=2 * SIZE - 1))})
+    bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(upload=2 * SIZE - 1))})
     assert [up(bench), up(bench)] == [PASS, SHOT]
     assert up(bench, frame=ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53, bytes(SIZE - 29))))) == PASS
     assert bench.counters(ALICE).up_bytes == 2 * SIZE - 1
@@ -65,7 +65,7 @@ def test_packet_that_would_pass_the_limit_by_one_byte_is_refused_and_a_smaller_o
 
 def test_download_beyond_the_limit_is_billed_dropped_and_wasted(bench: Bench) -> None:
     up(bench)
-    bench.meter.write_policies({ALICE: Policy(block_at=Marks(download=3 * SIZE))})
+    bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(download=3 * SIZE))})
     assert [down(bench) for _ in range(5)] == [PASS] * 3 + [SHOT] * 2
     assert bench.counters(ALICE).down_bytes == 5 * SIZE
     assert bench.read().wasted == {ALICE: 2 * SIZE}
@@ -74,7 +74,7 @@ def test_download_beyond_the_limit_is_billed_dropped_and_wasted(bench: Bench) ->
 
 
 def test_both_directions_share_one_limit(bench: Bench) -> None:
-    bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=3 * SIZE))})
+    bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=3 * SIZE))})
     assert [up(bench), down(bench), up(bench), down(bench), up(bench)] == [PASS, PASS, PASS, SHOT, SHOT]
 
 
@@ -88,7 +88,7 @@ def test_chain_is_client_group_everyone(bench: Bench, blocked: str) -> None:
     bench.meter.write_policies(
         {
             account: Policy(
-                parent=parents.get(account, Account(0)), block_at=Marks(both=SIZE if account == limited else 9**9)
+                parent=parents.get(account, Account(0)), block_at=Thresholds(both=SIZE if account == limited else 9**9)
             )
             for account in (ALICE, BOB, ACCOUNT_ROUTER, group, everyone)
         }
@@ -117,7 +117,10 @@ def test_blocked_by_hand_stops_both_ways_and_allowed_by_hand_stops_nothing(bench
     bench.meter.write_policies({ALICE: Policy(blocked=True)})
     assert [up(bench), down(bench)] == [SHOT, SHOT]
     bench.meter.write_policies(
-        {ALICE: Policy(exempt=True, parent=everyone, block_at=Marks(both=0)), everyone: Policy(block_at=Marks(both=0))}
+        {
+            ALICE: Policy(exempt=True, parent=everyone, block_at=Thresholds(both=0)),
+            everyone: Policy(block_at=Thresholds(both=0)),
+        }
     )
     assert [up(bench), down(bench)] == [PASS, PASS]
     assert bench.read().budgets[everyone].both == 2 * SIZE, "what is allowed is counted all the same"
@@ -127,8 +130,8 @@ def test_class_is_the_open_one_below_the_limit_and_that_of_the_outermost_throttl
     everyone = bench.read().everyone
     bench.meter.write_policies(
         {
-            ALICE: Policy(parent=everyone, throttle_at=Marks(both=SIZE), classes=(0x7A000010, 0x7A000011, 0, 0)),
-            everyone: Policy(throttle_at=Marks(both=2 * SIZE), classes=(0, 0x7A000003, 0, 0)),
+            ALICE: Policy(parent=everyone, throttle_at=Thresholds(both=SIZE), classes=(0x7A000010, 0x7A000011, 0, 0)),
+            everyone: Policy(throttle_at=Thresholds(both=2 * SIZE), classes=(0, 0x7A000003, 0, 0)),
         }
     )
     bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
@@ -146,10 +149,10 @@ def test_member_has_a_class_of_its_own_in_what_is_throttled_above_and_else_that_
     bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
     bench.meter.write_policies(
         {
-            ALICE: Policy(parent=family, throttle_at=Marks(both=SIZE), classes=(1, 2, 3, 4)),
+            ALICE: Policy(parent=family, throttle_at=Thresholds(both=SIZE), classes=(1, 2, 3, 4)),
             BOB: Policy(parent=everyone, classes=(0, 0, 5, 0)),
-            family: Policy(parent=everyone, throttle_at=Marks(both=2 * SIZE), classes=(0, 6, 0, 0)),
-            everyone: Policy(throttle_at=Marks(both=3 * SIZE), classes=(0, 7, 0, 0)),
+            family: Policy(parent=everyone, throttle_at=Thresholds(both=2 * SIZE), classes=(0, 6, 0, 0)),
+            everyone: Policy(throttle_at=Thresholds(both=3 * SIZE), classes=(0, 7, 0, 0)),
         }
     )
     assert [priority(bench) for _ in range(4)] == [1, 2, 3, 4]
@@ -169,7 +172,9 @@ def test_member_has_a_class_of_its_own_in_what_is_throttled_above_and_else_that_
 
 def test_who_is_throttled_where_there_are_no_classes_is_held_to_the_pace(bench: Bench) -> None:
     pace = 1  # one byte a second: what a quarter of a second allows, and nothing else in this test
-    bench.meter.write_policies({ALICE: Policy(throttle_at=Marks(both=0), classes=(0, 0x7A000011, 0, 0), pace=pace)})
+    bench.meter.write_policies(
+        {ALICE: Policy(throttle_at=Thresholds(both=0), classes=(0, 0x7A000011, 0, 0), police_rate=pace)}
+    )
     assert [up(bench) for _ in range(3)] == [PASS, SHOT, SHOT]
     assert bench.read().budgets[ALICE].both == SIZE, "what is dropped before it is sent is not charged"
     assert [down(bench) for _ in range(3)] == [PASS, SHOT, SHOT]
@@ -182,9 +187,11 @@ def test_who_is_throttled_in_the_class_of_others_is_held_to_a_pace_as_well(bench
     everyone = bench.read().everyone
     bench.meter.write_policies(
         {
-            ALICE: Policy(parent=everyone, throttle_at=Marks(both=0), classes=(0, 0x7A000011, 0, 0), pace=1),
-            BOB: Policy(parent=everyone, classes=(0, 0x7A000015, 0, 0), pace=1),
-            everyone: Policy(throttle_at=Marks(both=SIZE), classes=(0, 0x7A000003, 0, 0), pace=1),
+            ALICE: Policy(
+                parent=everyone, throttle_at=Thresholds(both=0), classes=(0, 0x7A000011, 0, 0), police_rate=1
+            ),
+            BOB: Policy(parent=everyone, classes=(0, 0x7A000015, 0, 0), police_rate=1),
+            everyone: Policy(throttle_at=Thresholds(both=SIZE), classes=(0, 0x7A000003, 0, 0), police_rate=1),
         }
     )
     bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
@@ -197,7 +204,7 @@ def test_who_is_throttled_in_the_class_of_others_is_held_to_a_pace_as_well(bench
 
 def test_passing_a_limit_or_a_warn_mark_is_announced_once(bench: Bench) -> None:
     consume = heard(bench)
-    bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=4 * SIZE), warn_at=Marks(both=2 * SIZE))})
+    bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=4 * SIZE), warn_at=Thresholds(both=2 * SIZE))})
     for _ in range(2):
         up(bench)
     assert consume() == []
@@ -207,23 +214,23 @@ def test_passing_a_limit_or_a_warn_mark_is_announced_once(bench: Bench) -> None:
         up(bench)
         down(bench)
     assert consume() == [ALICE, ALICE], "the limit"
-    bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=bench.read().budgets[ALICE].both + SIZE))})
+    bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=bench.read().budgets[ALICE].both + SIZE))})
     for _ in range(3):
         up(bench)
     assert consume() == [ALICE] * 3, "another limit is announced again"
 
 
 def test_raised_limit_opens_at_once_and_ends_at_the_byte_again(bench: Bench) -> None:
-    bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=SIZE))})
+    bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=SIZE))})
     assert [up(bench), up(bench)] == [PASS, SHOT]
-    bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=3 * SIZE))})
+    bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=3 * SIZE))})
     assert [up(bench) for _ in range(3)] == [PASS, PASS, SHOT]
-    assert bench.meter.policies()[ALICE] == Policy(block_at=Marks(both=3 * SIZE))
+    assert bench.meter.policies()[ALICE] == Policy(block_at=Thresholds(both=3 * SIZE))
 
 
 def test_two_cpus_at_once_pass_no_byte_beyond_the_limit(bench: Bench) -> None:
     packets, limit = 200_000, 150_000 * SIZE + 1
-    bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=limit))})
+    bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=limit))})
     program = bench.meter.program("wan_egress_ethernet").fd
 
     def send(cpu: int) -> None:
@@ -246,7 +253,7 @@ def test_refused_uploads_of_one_cpu_never_free_room_that_another_has_taken(make_
     """Each CPU adds before it judges: near the limit both may refuse what one could have had, never the reverse."""
     bench = make_bench()
     limit = 1000 * SIZE
-    bench.meter.write_policies({ALICE: Policy(block_at=Marks(upload=limit))})
+    bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(upload=limit))})
     program = bench.meter.program("wan_egress_ethernet").fd
     threads = [
         threading.Thread(target=lambda: libbpf.dry_run(program, UPLOAD, skb(ALICE << 20, LOOPBACK), repeat=50_000))
@@ -270,7 +277,7 @@ TCP_ACK, TCP_RST = 0x10, 0x04
 
 def blocked_flow(bench: Bench) -> None:
     up(bench, frame=ethernet(ipv4(WAN4, SERVER4, TCP, tcp(1000, 80))))
-    bench.meter.write_policies({ALICE: Policy(block_at=Marks(both=0))})
+    bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=0))})
 
 
 def sent(bench: Bench, program: str, frame: bytes, context: bytes) -> tuple[int, bytes]:

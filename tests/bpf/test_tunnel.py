@@ -5,7 +5,7 @@ import pytest
 
 from esimshaper.core.model.counts import Budget, Counters, Reason
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, Account
-from esimshaper.core.model.limits import Marks, Policy
+from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.edge.bpf import libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
 from tests.bpf.packets import SERVER4, SERVER6, UDP, WAN4, WAN6, ethernet, ipv4, ipv6, udp
@@ -87,7 +87,7 @@ def test_first_packet_that_comes_between_two_maps_claims_at_the_next_reading(
 
 
 def test_limits_of_a_client_are_exact_inside(tunnel: Bench) -> None:
-    tunnel.meter.write_policies({ALICE: Policy(block_at=Marks(both=3 * CLAIM))})
+    tunnel.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=3 * CLAIM))})
     assert [inside(tunnel) for _ in range(4)] == [PASS] * 3 + [SHOT]
     assert tunnel.read().tunnels.inner[ALICE] == Counters(0, 3 * CLAIM, 0, 3)
     assert inside(tunnel, DOWNLOAD, up=False) == SHOT
@@ -98,7 +98,7 @@ def test_limits_of_a_client_are_exact_inside(tunnel: Bench) -> None:
 def test_limit_of_everyone_is_counted_outside_and_refuses_inside(tunnel: Bench) -> None:
     everyone = tunnel.meter.everyone
     policies = {ALICE: Policy(parent=everyone), tunnel.meter.tunnels_account: Policy(parent=everyone)}
-    tunnel.meter.write_policies({**policies, everyone: Policy(block_at=Marks(both=CLAIM + 128))})
+    tunnel.meter.write_policies({**policies, everyone: Policy(block_at=Thresholds(both=CLAIM + 128))})
     assert inside(tunnel) == PASS
     assert everyone not in tunnel.read().budgets
     tunnel.up_from_router(OUTER4)

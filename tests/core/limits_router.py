@@ -17,7 +17,7 @@ from esimshaper.core.model.limits import (
     SubjectKind,
     Tally,
 )
-from esimshaper.core.model.reading import Observation, Reading, Sent
+from esimshaper.core.model.reading import ClassCounters, Observation, Reading
 from esimshaper.core.model.state import Outcome, State
 from esimshaper.core.pipeline import Rules, advance, resume, saved
 
@@ -67,7 +67,7 @@ class Router:
         self.reading = Reading(7, 1000.0, {}, OWNERS, {}, {"family": FAMILY, "unknown": UNKNOWN}, WHOLE, FREE)
         self.now, self.trusted = MIDNIGHT + 43200, True
         self.told: list[str] = []
-        self.sent: dict[Account, Sent] | None = None
+        self.sent: dict[Account, ClassCounters] | None = None
 
     def use(self, **counts: int) -> "Router":
         """What is counted, in absolute numbers, by name of the account in this module."""
@@ -104,7 +104,7 @@ class Router:
 
     def tally(self, name: str = "daily", subject: Subject | None = None) -> Tally:
         subject = subject or client(ALICE)
-        (found,) = (t for t in self.state.baseline.standing.tallies if (t.quota, t.subject) == (name, subject))
+        (found,) = (t for t in self.state.baseline.limits.tallies if (t.quota, t.subject) == (name, subject))
         return found
 
     def level(self, subject: Subject | None = None) -> str:

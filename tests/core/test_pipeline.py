@@ -14,8 +14,8 @@ from esimshaper.core.model.limits import (
     EVERYONE,
     Direction,
     Level,
-    Manual,
     Override,
+    OverrideKind,
     Period,
     PeriodUnit,
     Policy,
@@ -194,7 +194,7 @@ def test_what_was_set_by_hand_while_history_could_not_be_opened_is_kept():
     router.state = State()
     router.tick(A=120)
     router.state = grant(router.state, router.rules, client(HOLDER), 50, int(router.now) + 60)
-    router.state = override(router.state, client(HOLDER), Manual.ALLOW)
+    router.state = override(router.state, client(HOLDER), OverrideKind.ALLOW)
     router.tick()
     router.state = resume(saved_before, state=router.state)
     router.tick(A=130)
@@ -240,13 +240,11 @@ def test_without_a_history_limits_go_on_as_the_kernel_was_told_them():
     router.tick(A=400)
     router.tick(43200, A=450)
     told = router.tick(A=460).policies
-    tallies = router.state.baseline.standing.tallies
+    tallies = router.state.baseline.limits.tallies
     seen_now = Observation(router.reading, clock_trusted=True)
     router.state = inherited(State(), router.rules, router.now, seen_now, told)
     assert router.tick().policies == told
-    assert router.state.baseline.standing.tallies == tuple(
-        replace(each, other_start=0, other_used=0) for each in tallies
-    )
+    assert router.state.baseline.limits.tallies == tuple(replace(each, other_start=0, other_used=0) for each in tallies)
     assert router.state.baseline.totals[HOLDER].total_bytes == 460
 
 
@@ -258,16 +256,16 @@ def test_of_two_limits_in_one_place_the_kernel_knows_too_little():
 
 
 WORDS = [
-    {client(HOLDER): Manual.BLOCK},
-    {client(HOLDER): Manual.ALLOW, EVERYONE: Manual.BLOCK},
-    {group("family"): Manual.BLOCK, client(TV): Manual.ALLOW},
-    {group("unknown"): Manual.BLOCK},
-    {EVERYONE: Manual.ALLOW},
+    {client(HOLDER): OverrideKind.BLOCK},
+    {client(HOLDER): OverrideKind.ALLOW, EVERYONE: OverrideKind.BLOCK},
+    {group("family"): OverrideKind.BLOCK, client(TV): OverrideKind.ALLOW},
+    {group("unknown"): OverrideKind.BLOCK},
+    {EVERYONE: OverrideKind.ALLOW},
 ]
 
 
-def by_hand(router: Router) -> dict[Subject, Manual]:
-    return {each.subject: each.manual for each in router.state.baseline.standing.overrides}
+def by_hand(router: Router) -> dict[Subject, OverrideKind]:
+    return {each.subject: each.kind for each in router.state.baseline.limits.overrides}
 
 
 def start_without_history(router: Router, told: Mapping[Account, Policy]) -> None:
@@ -292,9 +290,9 @@ def test_of_a_group_without_an_account_its_members_stay_blocked():
     router = Router()
     router.reading = replace(router.reading, groups={})
     router.tick()
-    router.state = override(router.state, group("family"), Manual.BLOCK)
+    router.state = override(router.state, group("family"), OverrideKind.BLOCK)
     start_without_history(router, router.tick().policies)
-    assert by_hand(router) == {client(TV): Manual.BLOCK}
+    assert by_hand(router) == {client(TV): OverrideKind.BLOCK}
 
 
 def test_history_that_opens_late_says_what_was_set_by_hand_but_for_what_was_set_since():
@@ -302,16 +300,16 @@ def test_history_that_opens_late_says_what_was_set_by_hand_but_for_what_was_set_
     router.tick()
     until = int(router.now) + 60
     for who in (HOLDER, BOB, TV):
-        router.state = override(router.state, client(who), Manual.BLOCK, until)
+        router.state = override(router.state, client(who), OverrideKind.BLOCK, until)
     start_without_history(router, router.tick().policies)
     saved_before = router.disk
     router.tick()
     router.state = override(router.state, client(BOB), None)
-    router.state = override(router.state, client(TV), Manual.ALLOW)
+    router.state = override(router.state, client(TV), OverrideKind.ALLOW)
     router.state = resume(saved_before, state=router.state)
-    assert router.state.baseline.standing.overrides == (
-        Override(client(HOLDER), Manual.BLOCK, until),
-        Override(client(TV), Manual.ALLOW),
+    assert router.state.baseline.limits.overrides == (
+        Override(client(HOLDER), OverrideKind.BLOCK, until),
+        Override(client(TV), OverrideKind.ALLOW),
     )
 
 
@@ -326,10 +324,10 @@ def test_the_last_of_maps_is_what_was_handed_out_so_its_notices_are_told_once_sa
 def test_settings_that_cannot_be_read_cost_nobody_its_standing():
     router = Router(quota())
     router.tick(A=500)
-    standing = router.state.baseline.standing
+    standing = router.state.baseline.limits
     router.restart(quotas=(), knows_quotas=False)
     outcome = router.tick(A=520)
-    assert router.state.baseline.standing == standing
+    assert router.state.baseline.limits == standing
     assert (outcome.policies, router.state.notices) == ({}, ())
 
 
@@ -356,7 +354,7 @@ def test_memory_stays_small_while_nothing_can_be_saved(quiet):
 
 def test_client_that_was_blocked_before_it_was_ever_seen_is_said_to_be_blocked(quiet):
     stranger = Subject(SubjectKind.CLIENT, "02:00:00:00:00:99")
-    state, _ = advance(override(quiet, stranger, Manual.BLOCK), POLICY, NOW, seen(1002))
+    state, _ = advance(override(quiet, stranger, OverrideKind.BLOCK), POLICY, NOW, seen(1002))
     assert state.verdicts[stranger].level is Level.BLOCKED
 
 

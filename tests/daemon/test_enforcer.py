@@ -23,10 +23,10 @@ WAN = 7
 
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> dict[str, MagicMock]:
-    made = {name: MagicMock() for name in ("Shaper", "Refusal", "Departures")}
+    made = {name: MagicMock() for name in ("Shaper", "RejectTable", "ClassCounterReader")}
     for name, part in made.items():
         monkeypatch.setattr(enforcer, name, part)
-    made["Refusal"].return_value.refuse.return_value = ""
+    made["RejectTable"].return_value.refuse.return_value = ""
     tree = wanted(Link(), demand_of(EVERYONE, SHAPED, [ALICE], HOME, shares=False))
     made["Shaper"].return_value.observe.return_value = Shaping(tree)
     return made

@@ -34,7 +34,7 @@ main()
 """
 
 
-class Manager:
+class ServiceStatus:
     """The end of $NOTIFY_SOCKET."""
 
     def __init__(self, path: Path) -> None:
@@ -70,10 +70,10 @@ def router(make_router: Callable[..., Router], lab: Lab) -> Router:
 
 
 @pytest.fixture
-def manager(router: Router) -> Iterator[Manager]:
+def manager(router: Router) -> Iterator[ServiceStatus]:
     path = router.place / "notify"
     router.environment["NOTIFY_SOCKET"] = str(path)
-    made = Manager(path)
+    made = ServiceStatus(path)
     yield made
     made.close()
 
@@ -85,7 +85,7 @@ def start_instrumented(router: Router, third_tick: str) -> "subprocess.Popen[byt
     return router.process
 
 
-def test_each_tick_feeds_the_watchdog_and_the_status_is_said_once(router: Router, manager: Manager) -> None:
+def test_each_tick_feeds_the_watchdog_and_the_status_is_said_once(router: Router, manager: ServiceStatus) -> None:
     router.start()
     assert manager.hears() == {"READY": "1"}
     heard = [manager.hears() for _ in range(4)]
@@ -96,7 +96,7 @@ def test_each_tick_feeds_the_watchdog_and_the_status_is_said_once(router: Router
 
 
 def test_the_status_tells_at_once_who_is_limited_and_what_is_not_counted(
-    router: Router, manager: Manager, lab: Lab
+    router: Router, manager: ServiceStatus, lab: Lab
 ) -> None:
     router.start()
     manager.status("counting")
@@ -112,7 +112,7 @@ def test_the_status_tells_at_once_who_is_limited_and_what_is_not_counted(
     assert "the kernel goes on" in manager.status("saving")
 
 
-def test_it_is_ready_before_there_is_an_uplink_or_a_lan(router: Router, manager: Manager, lab: Lab) -> None:
+def test_it_is_ready_before_there_is_an_uplink_or_a_lan(router: Router, manager: ServiceStatus, lab: Lab) -> None:
     """At a boot the network waits for it."""
     written = router.config.read_text()
     for number, name in enumerate((lab.wan_interface, lab.lan_interface)):
@@ -123,7 +123,7 @@ def test_it_is_ready_before_there_is_an_uplink_or_a_lan(router: Router, manager:
     assert "interface later1 is not there" in manager.status("interface later0 is not there")
 
 
-def test_a_tick_that_hangs_feeds_nothing_though_people_are_answered(router: Router, manager: Manager) -> None:
+def test_a_tick_that_hangs_feeds_nothing_though_people_are_answered(router: Router, manager: ServiceStatus) -> None:
     start_instrumented(router, "time.sleep(3600)")
     assert manager.hears(20) == {"READY": "1"}
     heard = manager.hears_all(quiet=3)
@@ -131,7 +131,7 @@ def test_a_tick_that_hangs_feeds_nothing_though_people_are_answered(router: Rout
     assert "esimshaper_last_tick_timestamp_seconds" in router.scrape()
 
 
-def test_a_tick_that_raises_feeds_nothing_and_ends_the_daemon(router: Router, manager: Manager) -> None:
+def test_a_tick_that_raises_feeds_nothing_and_ends_the_daemon(router: Router, manager: ServiceStatus) -> None:
     process = start_instrumented(router, "raise ArithmeticError('on purpose')")
     assert process.wait(20) == 1
     assert "on purpose" in router.log.read_text()
@@ -143,7 +143,7 @@ def test_a_manager_that_is_stuck_holds_nothing_up(router: Router, lab: Lab) -> N
     lab.router.sysctl(unix__max_dgram_qlen=1)
     path = router.place / "stuck"
     router.environment["NOTIFY_SOCKET"] = str(path)
-    manager = lab.router.call(Manager, path)
+    manager = lab.router.call(ServiceStatus, path)
     router.start()
     for _ in range(4):
         router.await_tick()

@@ -94,7 +94,7 @@ class Router:
     def save(self, booking: Booking) -> None:
         self.baseline = booking.baseline
         self.state = saved(self.state, booking)
-        now = {(tally.quota, tally.subject): tally.window.start for tally in booking.baseline.standing.tallies}
+        now = {(tally.quota, tally.subject): tally.window.start for tally in booking.baseline.limits.tallies}
         for each in booking.notices:
             self.told.append((each.kind, each.subject, each.quota, now.get((each.quota, each.subject), 0)))
 
@@ -108,7 +108,7 @@ class Router:
     @property
     def tallies(self) -> dict[tuple[str, Subject], Tally]:
         """What everybody has used; which marks were announced is in `told`."""
-        return {(each.quota, each.subject): each for each in self.state.baseline.standing.tallies}
+        return {(each.quota, each.subject): each for each in self.state.baseline.limits.tallies}
 
 
 def run(history: Sequence[Tick]) -> Router:

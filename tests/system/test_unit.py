@@ -16,8 +16,10 @@ from tests import tools
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to load BPF programs")
 
-BUILD = "import sys; from esimshaper.edge.bpf import compiler;"
+BUILD = (
+    "import sys; from esimshaper.edge.bpf import compiler;"
     "compiler.build(compiler.Build(sys.argv[1], 0xFF000000, 64, 64))"
+)
 
 
 class ProgramInfo(ct.Structure):

@@ -8,7 +8,7 @@ tells of those. A sentence says what it means for the person, a hint is an exact
 import errno
 import re
 
-from esimshaper.core.model.box import Facts, Finding, Findings
+from esimshaper.core.model.box import BoxFacts, Finding, Findings
 from esimshaper.core.model.errors import Failure, Operation, Unusable
 from esimshaper.core.model.packages import LIBRARIES
 
@@ -111,7 +111,7 @@ def explain(failure: Failure) -> Unusable:
     return Unusable(f"{message} ({said})" if said else message, hint)
 
 
-def diagnose(facts: Facts) -> tuple[Finding, ...]:
+def diagnose(facts: BoxFacts) -> tuple[Finding, ...]:
     """All findings, in the order in which a person would repair them."""
     return tuple(finding for check in CHECKS for finding in check(facts))
 
@@ -119,7 +119,7 @@ def diagnose(facts: Facts) -> tuple[Finding, ...]:
 UNSEEN = "Could not be looked at"
 
 
-def unknown(facts: Facts) -> tuple[Finding, ...]:
+def unknown(facts: BoxFacts) -> tuple[Finding, ...]:
     """What could not be looked at, and why."""
     return tuple(Finding.warning(check, f"{UNSEEN}: {reason.rstrip('.')}.") for check, reason in facts.unknown.items())
 
@@ -135,14 +135,14 @@ def explained(check: str, failure: Failure) -> Finding:
     return Finding.problem(check, as_sentence(trouble.message), trouble.hint)
 
 
-def _privileges(facts: Facts) -> Findings:
+def _privileges(facts: BoxFacts) -> Findings:
     if missing := _missing(facts):
         yield Finding.problem("privileges", f"{' and '.join(missing)} missing: nothing can be counted.", _AS_ROOT)
     elif facts.privileges:
         yield Finding.ok("privileges", "This process may load BPF programs and attach them.")
 
 
-def _missing(facts: Facts) -> list[str]:
+def _missing(facts: BoxFacts) -> list[str]:
     """Capabilities that this process would need."""
     if facts.privileges is None:
         return []
@@ -151,7 +151,7 @@ def _missing(facts: Facts) -> list[str]:
     return missing + ([] if "CAP_NET_ADMIN" in held else ["CAP_NET_ADMIN"])
 
 
-def _kernel(facts: Facts) -> Findings:
+def _kernel(facts: BoxFacts) -> Findings:
     if facts.kernel is None or facts.failures is None:
         return
     failed = [failure for failure in facts.failures if failure.operation is not Operation.NAMESPACE]
@@ -178,7 +178,7 @@ def _is_older(kernel: str, version: tuple[int, int]) -> bool:
     return found is not None and (int(found[1]), int(found[2])) < version
 
 
-def _bpffs(facts: Facts) -> Findings:
+def _bpffs(facts: BoxFacts) -> Findings:
     place = facts.bpffs
     if place is None:
         return
@@ -190,7 +190,7 @@ def _bpffs(facts: Facts) -> Findings:
         yield Finding.ok("bpffs", f"The counters can be pinned below {place.path}.")
 
 
-def _compiler(facts: Facts) -> Findings:
+def _compiler(facts: BoxFacts) -> Findings:
     found = facts.compiler
     if found is None:
         return
@@ -200,7 +200,7 @@ def _compiler(facts: Facts) -> Findings:
         yield Finding.ok("compiler", f"bcc {found.version} is there to compile the meter.")
 
 
-def _libraries(facts: Facts) -> Findings:
+def _libraries(facts: BoxFacts) -> Findings:
     if isinstance(facts.libbpf, Failure):
         yield explained("libbpf", facts.libbpf)
     elif facts.libbpf is not None:
@@ -216,7 +216,7 @@ def _libraries(facts: Facts) -> Findings:
         yield Finding.ok("libraries", ", ".join(f"{name} {version}" for name, version in libraries.items()) + ".")
 
 
-def _jit(facts: Facts) -> Findings:
+def _jit(facts: BoxFacts) -> Findings:
     if facts.jit is False:
         sentence = (
             "The kernel interprets BPF instead of compiling it: counting is right, but each packet costs more time."
@@ -224,7 +224,7 @@ def _jit(facts: Facts) -> Findings:
         yield Finding.warning("jit", sentence, "sysctl -w net.core.bpf_jit_enable=1")
 
 
-def _clock(facts: Facts) -> Findings:
+def _clock(facts: BoxFacts) -> Findings:
     if facts.clock is None:
         return
     hint = "timedatectl set-ntp true"
@@ -242,7 +242,7 @@ def _clock(facts: Facts) -> Findings:
         yield Finding.note("clock", sentence, "let it have the internet then; or add a clock module with a battery")
 
 
-def _state(facts: Facts) -> Findings:
+def _state(facts: BoxFacts) -> Findings:
     place = facts.state
     if place is None or (not place.writable and _missing(facts)):  # then it is we who may not
         return

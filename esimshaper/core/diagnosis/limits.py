@@ -4,7 +4,7 @@
 How bad something is that lacks depends on whether the configuration asks for it.
 """
 
-from esimshaper.core.model.box import Facts, Feature, Finding, Findings
+from esimshaper.core.model.box import BoxFacts, Feature, Finding, Findings
 
 _MODULES = {
     Feature.HTB: "sch_htb",
@@ -15,12 +15,12 @@ _MODULES = {
 """What slowing down needs, and the modules that have it."""
 
 
-def diagnose(facts: Facts) -> tuple[Finding, ...]:
+def diagnose(facts: BoxFacts) -> tuple[Finding, ...]:
     """All findings about limits; none where nothing could be found out."""
     return tuple(finding for check in CHECKS for finding in check(facts))
 
 
-def _features(facts: Facts) -> Findings:
+def _features(facts: BoxFacts) -> Findings:
     if facts.lacking is None:
         return
     missing = [feature for feature in _MODULES if feature in facts.lacking]
@@ -45,7 +45,7 @@ def _features(facts: Facts) -> Findings:
         yield Finding.ok("limits", f"This kernel can block and slow down{queue}.")
 
 
-def _root(facts: Facts) -> Findings:
+def _root(facts: BoxFacts) -> Findings:
     """Somebody else shapes the WAN already, such as SQM."""
     wanted = facts.wanted
     wan = next((link for link in facts.links or () if wanted and link.name == wanted.wan), None)

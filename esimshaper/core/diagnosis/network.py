@@ -4,7 +4,7 @@
 The half of esimshaper.core.diagnosis.box that needs to know which interfaces are meant; the same rules hold here.
 """
 
-from esimshaper.core.model.box import Facts, Finding, Findings, Link, MarkAccess, MarkUse, Wanted
+from esimshaper.core.model.box import BoxFacts, Finding, Findings, Link, MarkAccess, MarkUse, Wanted
 from esimshaper.core.model.kernel import DEFAULT_MARK_MASK, ETHERNET, FILTER_PRIORITY, LINK_TYPES, OURS
 
 # On these the carrier bills the outer packet, which is longer than the one that would be counted.
@@ -18,12 +18,12 @@ VIRTUAL_KINDS = frozenset({"bridge", "bond", "dummy", "ifb", "veth", "team", "vr
 MODEM_NAMES = ("ww", "usb", "ppp", "enx", "mhi", "rmnet", "qmimux")
 
 
-def diagnose(facts: Facts) -> tuple[Finding, ...]:
+def diagnose(facts: BoxFacts) -> tuple[Finding, ...]:
     """All findings about the network. Without a configuration only marks and offloads can be judged."""
     return tuple(finding for check in CHECKS for finding in check(facts))
 
 
-def _wan(facts: Facts) -> Findings:
+def _wan(facts: BoxFacts) -> Findings:
     if facts.wanted is None or facts.links is None:
         return
     name = facts.wanted.wan
@@ -53,7 +53,7 @@ def _wan(facts: Facts) -> Findings:
         yield Finding.note("wan", sentence, "right if it is free, as hotel Wi-Fi; else see: ip route show default")
 
 
-def _elsewhere(facts: Facts, wanted: Wanted) -> str:
+def _elsewhere(facts: BoxFacts, wanted: Wanted) -> str:
     """What the modem may be called now: ModemManager and the kernel give it another name at times."""
     plug = "ip link show, and plug in or start the modem"
     found = [
@@ -70,12 +70,12 @@ def _elsewhere(facts: Facts, wanted: Wanted) -> str:
     return f"{' or '.join(found)} may be it: put that name under wan.interface; else {plug}"
 
 
-def _is_tunnel(facts: Facts, name: str) -> bool:
+def _is_tunnel(facts: BoxFacts, name: str) -> bool:
     link = _link(facts, name)
     return link is not None and (link.kind in TUNNEL_KINDS or link.kind == "tun")
 
 
-def _roles(facts: Facts, wanted: Wanted, wan: Link) -> Findings:
+def _roles(facts: BoxFacts, wanted: Wanted, wan: Link) -> Findings:
     if wan.name in wanted.lans:
         sentence = f"{wan.name} is under wan and under lan: the carrier's side would be taken for clients."
         yield Finding.problem("wan", sentence, "take it out of lan.interfaces")
@@ -85,7 +85,7 @@ def _roles(facts: Facts, wanted: Wanted, wan: Link) -> Findings:
         yield Finding.problem("wan", sentence, f"ip link set {wan.name} nomaster")
 
 
-def _lan(facts: Facts) -> Findings:
+def _lan(facts: BoxFacts) -> Findings:
     if facts.wanted is None or facts.links is None:
         return
     missing = [name for name in facts.wanted.lans if _link(facts, name) is None]
@@ -102,7 +102,7 @@ def _lan(facts: Facts) -> Findings:
         yield Finding.warning("lan", sentence, "sysctl -w net.ipv4.ip_forward=1, and in /etc/sysctl.d to keep it")
 
 
-def _forgotten(facts: Facts, wanted: Wanted) -> Findings:
+def _forgotten(facts: BoxFacts, wanted: Wanted) -> Findings:
     """Interfaces by which devices may come in that nobody has named."""
     named = {wanted.wan, *wanted.lans, *(facts.default_routes or ())}
     bases = {link.base for link in facts.links or () if link.kind != "veth"}  # a veth's is its other end
@@ -113,11 +113,11 @@ def _forgotten(facts: Facts, wanted: Wanted) -> Findings:
             yield Finding.note("lan", sentence, "if there are devices, name it under lan.interfaces")
 
 
-def _link(facts: Facts, name: str) -> Link | None:
+def _link(facts: BoxFacts, name: str) -> Link | None:
     return next((link for link in facts.links or () if link.name == name), None)
 
 
-def _ways_past(facts: Facts) -> Findings:
+def _ways_past(facts: BoxFacts) -> Findings:
     """Whatever may take packets away before they reach the meter."""
     if facts.wanted is None:
         return
@@ -151,7 +151,7 @@ def _ways_past(facts: Facts) -> Findings:
             yield Finding.warning("filters", sentence, f"ip link set dev {name} xdp off, if nobody needs it")
 
 
-def _offload(facts: Facts) -> Findings:
+def _offload(facts: BoxFacts) -> Findings:
     names = {facts.wanted.wan, *facts.wanted.lans} if facts.wanted else set()
     for link in facts.links or ():
         if link.offloads and (not names or link.name in names):
@@ -166,7 +166,7 @@ def _offload(facts: Facts) -> Findings:
             )
 
 
-def _marks(facts: Facts) -> Findings:
+def _marks(facts: BoxFacts) -> Findings:
     mask = facts.wanted.mark_mask if facts.wanted else DEFAULT_MARK_MASK
     found = [finding for use in (*(facts.mark_uses or ()), *(facts.rules or ())) for finding in _mark(use, mask)]
     yield from found
@@ -190,7 +190,7 @@ def _mark(use: MarkUse, mask: int) -> Findings:
         yield Finding.warning("marks", sentence, f"compare under the mask {free}; or choose another lan.mark_mask")
 
 
-def _leases(facts: Facts) -> Findings:
+def _leases(facts: BoxFacts) -> Findings:
     for file in facts.leases or ():
         if file.problem:
             sentence = (
@@ -201,7 +201,7 @@ def _leases(facts: Facts) -> Findings:
             yield Finding.ok("leases", f"{file.path} names clients.")
 
 
-def _tunnels(facts: Facts) -> Findings:
+def _tunnels(facts: BoxFacts) -> Findings:
     if facts.wanted is None or facts.links is None:
         return
     named = facts.wanted.tunnels

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Stage `doctor`: the daemon, its systemd unit and who may ask it -> findings in plain words. Pure."""
 
-from esimshaper.core.model.box import Facts, Finding, Findings
+from esimshaper.core.model.box import BoxFacts, Finding, Findings
 from esimshaper.core.model.counts import Reason
 
 _LOG = "journalctl -u esimshaper -n 50"
 
 
-def diagnose(facts: Facts) -> tuple[Finding, ...]:
+def diagnose(facts: BoxFacts) -> tuple[Finding, ...]:
     """All findings about the daemon. Events and complaints are known only if it answers, and us."""
     return tuple(finding for check in CHECKS for finding in check(facts))
 
 
-def _service(facts: Facts) -> Findings:
+def _service(facts: BoxFacts) -> Findings:
     unit = facts.service
     if unit is None:
         return
@@ -34,7 +34,7 @@ def _service(facts: Facts) -> Findings:
 _STATUS = "systemctl status esimshaper"
 
 
-def _daemon(facts: Facts) -> Findings:
+def _daemon(facts: BoxFacts) -> Findings:
     running = facts.running
     if facts.daemon is False:
         yield Finding.note(
@@ -50,7 +50,7 @@ def _daemon(facts: Facts) -> Findings:
             yield Finding.warning("daemon", f"It says: {words.rstrip('.')}.", _LOG)
 
 
-def _events(facts: Facts) -> Findings:
+def _events(facts: BoxFacts) -> Findings:
     """Of all that the programs have names for, what an owner can do something about."""
     events = facts.running.events if facts.running else {}
     if size := events.get(Reason.WAN_OUT_UNMARKED.label):
@@ -64,7 +64,7 @@ def _events(facts: Facts) -> Findings:
         yield Finding.warning("daemon", sentence, "raise meter.max_clients; a wider lan.mark_mask makes room for more")
 
 
-def _group(facts: Facts) -> Findings:
+def _group(facts: BoxFacts) -> Findings:
     if facts.member is False:
         sentence = "You may not ask the daemon without sudo: you are not in the group esimshaper."
         yield Finding.note("group", sentence, "sudo usermod -aG esimshaper $USER, then log in again")
@@ -73,7 +73,7 @@ def _group(facts: Facts) -> Findings:
         yield Finding.note("group", sentence, "groupadd --system esimshaper, then: systemctl restart esimshaper")
 
 
-def _files(facts: Facts) -> Findings:
+def _files(facts: BoxFacts) -> Findings:
     user = facts.service.user if facts.service else ""
     for path in facts.unreadable or ():
         hint = f"namei -l {path} shows where it ends; for example: chmod o+r {path}"

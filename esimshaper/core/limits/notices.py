@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
-from esimshaper.core.model.limits import Held, Level, Notice, NoticeKind, Subject, SubjectKind, Tally, Verdict
+from esimshaper.core.model.limits import ClientState, Level, Notice, NoticeKind, QuotaUsage, Subject, SubjectKind, Tally
 from esimshaper.core.model.units import format_moment, format_size
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
+class Wording:
     """What is needed to put things into words: the names of clients, the time now (Unix seconds), and where."""
 
     names: Mapping[ClientKey, str]
@@ -34,7 +34,7 @@ class Teller:
 
 
 def marked(
-    held: Iterable[Held], passed: Collection[tuple[str, Subject]], teller: Teller
+    held: Iterable[QuotaUsage], passed: Collection[tuple[str, Subject]], teller: Wording
 ) -> tuple[tuple[Tally, ...], tuple[Notice, ...]]:
     """The tallies with warn marks and limits noted that were passed, and a Notice for each that has something new.
 
@@ -54,7 +54,7 @@ def marked(
     return tuple(tallies), tuple(notices)
 
 
-def renewals(tallies: Iterable[Tally], teller: Teller) -> tuple[Notice, ...]:
+def renewals(tallies: Iterable[Tally], teller: Wording) -> tuple[Notice, ...]:
     """`tallies` begin a window after one whose limit had been reached."""
     return tuple(
         _notice(NoticeKind.QUOTA_RENEWED, tally, f"has {format_size(tally.allowed)} again", tally.allowed, teller)
@@ -63,7 +63,7 @@ def renewals(tallies: Iterable[Tally], teller: Teller) -> tuple[Notice, ...]:
 
 
 def levels(
-    before: Mapping[ClientKey, Level], verdicts: Mapping[Subject, Verdict], teller: Teller
+    before: Mapping[ClientKey, Level], verdicts: Mapping[Subject, ClientState], teller: Wording
 ) -> tuple[Mapping[ClientKey, Level], tuple[Notice, ...]]:
     """The levels of all clients that are not open, and a Notice for each whose level is another than `before`."""
     clients = {
@@ -74,7 +74,7 @@ def levels(
     return now, tuple(_state(key, changed[key], teller) for key in sorted(changed))
 
 
-def grants(tallies: Sequence[Tally], size: int, until: int | None, teller: Teller) -> tuple[Notice, ...]:
+def grants(tallies: Sequence[Tally], size: int, until: int | None, teller: Wording) -> tuple[Notice, ...]:
     """`size` bytes were granted on each of `tallies`, to `until` or to the end of the window."""
     return tuple(
         _notice(NoticeKind.GRANTED, _ending(tally, until), f"got {format_size(size)} more", size, teller)
@@ -87,22 +87,22 @@ def _ending(tally: Tally, until: int | None) -> Tally:
     return replace(tally, window=replace(tally.window, end=end))
 
 
-def _reached(tally: Tally, teller: Teller) -> Notice:
+def _reached(tally: Tally, teller: Wording) -> Notice:
     text = f"has used up {format_size(tally.allowed)}"
     return _notice(NoticeKind.QUOTA_REACHED, tally, text, tally.used, teller)
 
 
-def _warning(tally: Tally, teller: Teller) -> Notice:
+def _warning(tally: Tally, teller: Wording) -> Notice:
     text = f"has used {format_size(tally.used)} of {format_size(tally.allowed)}"
     return _notice(NoticeKind.QUOTA_WARNING, tally, text, tally.used, teller)
 
 
-def _notice(kind: NoticeKind, tally: Tally, text: str, size: int, teller: Teller) -> Notice:
+def _notice(kind: NoticeKind, tally: Tally, text: str, size: int, teller: Wording) -> Notice:
     words = f"{teller.who(tally.subject)} {text} {teller.frame(tally)}"
     return Notice(kind, words, tally.subject, tally.quota, size)
 
 
-def _state(key: ClientKey, verdict: Verdict, teller: Teller) -> Notice:
+def _state(key: ClientKey, verdict: ClientState, teller: Wording) -> Notice:
     subject = Subject(SubjectKind.CLIENT, key)
     why = f": {verdict.reason}" if verdict.reason else ""
     text = f"{teller.who(subject)} is {verdict.level.value} now{why}"

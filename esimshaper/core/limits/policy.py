@@ -16,23 +16,23 @@ from esimshaper.core.model.counts import UNUSED, Budget
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, PSEUDO_KEYS, Account, ClientKey
 from esimshaper.core.model.limits import (
     EVERYONE,
-    NO_LIMIT,
-    NO_MARKS,
+    NO_THRESHOLD,
+    NO_THRESHOLDS,
     STRANGER,
     UNKNOWN_GROUP,
     ActionKind,
     Direction,
-    Held,
-    Manual,
-    Marks,
+    LimitState,
     Override,
+    OverrideKind,
     Policy,
     Quota,
+    QuotaUsage,
     Shaped,
-    Standing,
     Subject,
     SubjectKind,
     Tally,
+    Thresholds,
     Window,
 )
 
@@ -58,7 +58,7 @@ class Place:
     free: Sequence[Account]
     budgets: Mapping[Account, Budget]
     chains: Mapping[Subject, Sequence[Subject]]
-    held: Mapping[Subject, Sequence[Held]]
+    held: Mapping[Subject, Sequence[QuotaUsage]]
     by_hand: Mapping[Subject, Override]
     tunnels_account: Account = ACCOUNT_UNATTRIBUTED
 
@@ -78,7 +78,7 @@ def policies(place: Place) -> Policies:
     return told
 
 
-def inherited(place: Place, quotas: Sequence[Quota], windows: Mapping[str, Window], told: Policies) -> Standing:
+def inherited(place: Place, quotas: Sequence[Quota], windows: Mapping[str, Window], told: Policies) -> LimitState:
     """What led to the policies which the kernel was `told`: tallies, as they were when its counts were zero, and what
     was set by hand, of which nobody knows any more when it ends.
 
@@ -88,9 +88,9 @@ def inherited(place: Place, quotas: Sequence[Quota], windows: Mapping[str, Windo
         Tally(quota.name, subject, windows[quota.name], used=quota.limit - end, allowed=quota.limit)
         for account, subject in place.accounts.items()
         for quota, end in _ends(quotas, subject, told.get(account, Policy()))
-        if end != NO_LIMIT
+        if end != NO_THRESHOLD
     )
-    return Standing(tuple(tallies), overrides=tuple(_set_by_hand(place, told)))
+    return LimitState(tuple(tallies), overrides=tuple(_set_by_hand(place, told)))
 
 
 def _set_by_hand(place: Place, told: Policies) -> Iterator[Override]:
@@ -103,10 +103,10 @@ def _set_by_hand(place: Place, told: Policies) -> Iterator[Override]:
             yield Override(subject, word)
 
 
-def _word(told: Policy) -> Manual | None:
+def _word(told: Policy) -> OverrideKind | None:
     if told.exempt:
-        return Manual.ALLOW
-    return Manual.BLOCK if told.blocked else None
+        return OverrideKind.ALLOW
+    return OverrideKind.BLOCK if told.blocked else None
 
 
 def _ends(quotas: Iterable[Quota], subject: Subject, told: Policy) -> Iterator[tuple[Quota, int]]:
@@ -115,7 +115,7 @@ def _ends(quotas: Iterable[Quota], subject: Subject, told: Policy) -> Iterator[t
     own = [quota for quota in quotas if quota.subject in (subject, _EACH if device else subject)]
     places = [(quota.action.kind, quota.direction) for quota in own]
     for quota, place in zip(own, places, strict=True):
-        marks = {ActionKind.BLOCK: told.block_at, ActionKind.THROTTLE: told.throttle_at}.get(place[0], NO_MARKS)
+        marks = {ActionKind.BLOCK: told.block_at, ActionKind.THROTTLE: told.throttle_at}.get(place[0], NO_THRESHOLDS)
         if places.count(place) == 1:
             yield quota, quota.direction.of(marks)
 
@@ -179,9 +179,9 @@ def _policy(place: Place, numbers: Mapping[Subject, Account], account: Account, 
         block_at=_marks(_limits(held, budget, ActionKind.BLOCK)),
         throttle_at=_marks(_limits(held, budget, ActionKind.THROTTLE)),
         warn_at=_marks([end for each in held for end in _warnings(each, budget)]),
-        blocked=override is not None and override.manual is Manual.BLOCK,
-        exempt=override is not None and override.manual is Manual.ALLOW,
-        pace=max(1, rate // 8) if rate else 0,
+        blocked=override is not None and override.kind is OverrideKind.BLOCK,
+        exempt=override is not None and override.kind is OverrideKind.ALLOW,
+        police_rate=max(1, rate // 8) if rate else 0,
     )
 
 
@@ -189,9 +189,9 @@ def _tunnels_policy(place: Place, numbers: Mapping[Subject, Account]) -> Policy:
     """Who is in a tunnel was held to limits in it. Its packets stop when everyone is blocked, but for whom that was
     lifted by hand."""
     parent = numbers.get(EVERYONE, ACCOUNT_UNATTRIBUTED) if EVERYONE in place.held else ACCOUNT_UNATTRIBUTED
-    allowed = any(override.manual is Manual.ALLOW for override in place.by_hand.values())
+    allowed = any(override.kind is OverrideKind.ALLOW for override in place.by_hand.values())
     blocked = place.by_hand.get(EVERYONE)
-    return Policy(parent, blocked=blocked is not None and blocked.manual is Manual.BLOCK, exempt=allowed)
+    return Policy(parent, blocked=blocked is not None and blocked.kind is OverrideKind.BLOCK, exempt=allowed)
 
 
 def _parent(place: Place, numbers: Mapping[Subject, Account], subject: Subject) -> Account:
@@ -200,7 +200,7 @@ def _parent(place: Place, numbers: Mapping[Subject, Account], subject: Subject) 
     return next((numbers[s] for s in above if s in place.held and s in numbers), ACCOUNT_UNATTRIBUTED)
 
 
-def _limits(held: Iterable[Held], budget: Budget, kind: ActionKind) -> Ends:
+def _limits(held: Iterable[QuotaUsage], budget: Budget, kind: ActionKind) -> Ends:
     return [
         (each.quota.direction, _end(each, budget, each.tally.allowed))
         for each in held
@@ -208,7 +208,7 @@ def _limits(held: Iterable[Held], budget: Budget, kind: ActionKind) -> Ends:
     ]
 
 
-def _warnings(held: Held, budget: Budget) -> Ends:
+def _warnings(held: QuotaUsage, budget: Budget) -> Ends:
     """The next mark that was not announced yet, which for a limit that only notifies may be the limit itself."""
     quota, tally = held.quota, held.tally
     amounts = [mark + tally.granted for mark in quota.warn_at if mark > tally.warned][:1]
@@ -217,19 +217,21 @@ def _warnings(held: Held, budget: Budget) -> Ends:
     return [(quota.direction, _end(held, budget, amount)) for amount in amounts]
 
 
-def _end(held: Held, budget: Budget, amount: int) -> int:
+def _end(held: QuotaUsage, budget: Budget, amount: int) -> int:
     """The count at which `amount` bytes of the quota are used up."""
     return max(0, held.quota.direction.of(budget) + amount - held.tally.used)
 
 
-def _marks(ends: Ends) -> Marks:
+def _marks(ends: Ends) -> Thresholds:
     """The first of `ends` in each direction."""
     if not ends:
-        return NO_MARKS
-    return Marks(**{each.value: min((end for to, end in ends if to is each), default=NO_LIMIT) for each in Direction})
+        return NO_THRESHOLDS
+    return Thresholds(
+        **{each.value: min((end for to, end in ends if to is each), default=NO_THRESHOLD) for each in Direction}
+    )
 
 
-def _rate(held: Iterable[Held]) -> int | None:
+def _rate(held: Iterable[QuotaUsage]) -> int | None:
     throttles = [each for each in held if each.quota.action.kind is ActionKind.THROTTLE]
     reached = [each.quota.action.rate for each in throttles if each.tally.reached]
     if reached or not throttles:

@@ -14,7 +14,17 @@ from dataclasses import dataclass, replace
 from esimshaper.core.model.counts import UNUSED, Budget
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import PSEUDO_KEYS, Account, ClientKey
-from esimshaper.core.model.limits import EVERYONE, STRANGER, Grant, Held, Quota, Subject, SubjectKind, Tally, Window
+from esimshaper.core.model.limits import (
+    EVERYONE,
+    STRANGER,
+    Grant,
+    Quota,
+    QuotaUsage,
+    Subject,
+    SubjectKind,
+    Tally,
+    Window,
+)
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.units import MAX_BYTES
 
@@ -72,19 +82,19 @@ def renewed(before: Iterable[Tally], tallies: Iterable[Tally]) -> tuple[Tally, .
     return tuple(t for t in tallies if not t.reached and t.window.start >= ends.get((t.quota, t.subject), 2**63))
 
 
-def paired(quotas: Sequence[Quota], tallies: Iterable[Tally]) -> tuple[Held, ...]:
+def paired(quotas: Sequence[Quota], tallies: Iterable[Tally]) -> tuple[QuotaUsage, ...]:
     """Each tally with its quota."""
     named = {quota.name: quota for quota in quotas}
-    return tuple(Held(named[tally.quota], tally) for tally in tallies)
+    return tuple(QuotaUsage(named[tally.quota], tally) for tally in tallies)
 
 
-def by_subject(quotas: Sequence[Quota], tallies: Iterable[Tally]) -> Mapping[Subject, tuple[Held, ...]]:
+def by_subject(quotas: Sequence[Quota], tallies: Iterable[Tally]) -> Mapping[Subject, tuple[QuotaUsage, ...]]:
     """What each subject is held to; a STRANGER has what each client begins with."""
-    found: dict[Subject, list[Held]] = {}
+    found: dict[Subject, list[QuotaUsage]] = {}
     for held in paired(quotas, tallies):
         found.setdefault(held.tally.subject, []).append(held)
     each = [quota for quota in quotas if quota.subject.kind is SubjectKind.EACH_CLIENT]
-    found[STRANGER] = [Held(q, Tally(q.name, STRANGER, Window(0, 0), allowed=q.limit)) for q in each]
+    found[STRANGER] = [QuotaUsage(q, Tally(q.name, STRANGER, Window(0, 0), allowed=q.limit)) for q in each]
     return {subject: tuple(held) for subject, held in found.items()}
 
 
@@ -167,7 +177,7 @@ def _in_later_window(before: Tally, quota: Quota, window: Window, moved: int) ->
     if before.other_start != window.start:
         return tally
     tally = replace(tally, used=before.other_used + moved)
-    return replace(tally, warned=Held(quota, tally).mark, reached=before.reached and tally.used >= quota.limit)
+    return replace(tally, warned=QuotaUsage(quota, tally).mark, reached=before.reached and tally.used >= quota.limit)
 
 
 def _in_earlier_window(before: Tally, window: Window) -> Tally:
@@ -187,5 +197,5 @@ def _held_to(tally: Tally, quota: Quota) -> Tally:
         return tally
     if allowed < tally.allowed:
         return replace(tally, allowed=allowed)
-    warned = min(tally.warned, Held(quota, tally).mark)
+    warned = min(tally.warned, QuotaUsage(quota, tally).mark)
     return replace(tally, allowed=allowed, warned=warned, reached=tally.reached and tally.used >= allowed)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Stage queued and sent -> what our own queues dropped: no carrier has billed it, so nobody is charged for it. Pure.
 
-In: what was given to the tc classes of each account (Reading), then what left them and what waits in them (Sent). Out:
-an Unsent for each account, what is to be credited to limits, and Usage less what did not leave.
+In: what was given to the tc classes of each account (Reading), then what left them and waits in them (ClassCounters).
+Out: QueueDrops for each account, what is to be credited to limits, and Usage less what did not leave.
 
     queued - sent - waiting = dropped    counted as used by nobody: credited to limits, and never taken back
     queued - sent           = unsent     not in the ledger: it holds what left, so its sums never fall
@@ -20,15 +20,15 @@ from dataclasses import dataclass, field, replace
 from esimshaper.core.model.counts import NOTHING, UNUSED, Budget, Counters, Usage
 from esimshaper.core.model.identity import UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.limits import Subject, SubjectKind
-from esimshaper.core.model.reading import Reading, Sent
-from esimshaper.core.model.state import Baseline, Unsent, comparable
+from esimshaper.core.model.reading import ClassCounters, Reading
+from esimshaper.core.model.state import Baseline, QueueDrops, comparable
 from esimshaper.core.model.units import in_proportion
 
-Entries = Mapping[Account, Unsent]
+Entries = Mapping[Account, QueueDrops]
 
 
 def compared(
-    baseline: Baseline | None, last: Reading | None, reading: Reading, sent: Mapping[Account, Sent] | None
+    baseline: Baseline | None, last: Reading | None, reading: Reading, sent: Mapping[Account, ClassCounters] | None
 ) -> Entries:
     """What each account's queue dropped by now. `sent` was read after `reading`; None if it could not be read.
 
@@ -40,15 +40,15 @@ def compared(
         return before
     if known:
         unused = (account for account in sent if account not in before and not known.queued.get(account))
-        before = {**before, **{account: Unsent(Sent(sent[account].link), surplus=0) for account in unused}}
+        before = {**before, **{account: QueueDrops(ClassCounters(sent[account].link), surplus=0) for account in unused}}
     return {
         account: _compared(before.get(account), reading.queued.get(account, 0), now) for account, now in sent.items()
     }
 
 
-def _compared(before: Unsent | None, queued: int, now: Sent) -> Unsent:
+def _compared(before: QueueDrops | None, queued: int, now: ClassCounters) -> QueueDrops:
     if before is None or _is_anew(before.sent, now):
-        return Unsent(now, surplus=None if queued or _passed(now) else 0)
+        return QueueDrops(now, surplus=None if queued or _passed(now) else 0)
     if before.surplus is None:
         before = replace(before, surplus=queued - _passed(before.sent))
     elif before.sent == now and before.queued == queued:
@@ -57,11 +57,11 @@ def _compared(before: Unsent | None, queued: int, now: Sent) -> Unsent:
     return replace(before, sent=now, queued=queued, dropped=max(before.dropped, missing))
 
 
-def _passed(sent: Sent) -> int:
+def _passed(sent: ClassCounters) -> int:
     return sent.bytes + sent.backlog
 
 
-def _is_anew(before: Sent, now: Sent) -> bool:
+def _is_anew(before: ClassCounters, now: ClassCounters) -> bool:
     return now.link != before.link or now.bytes < before.bytes or now.packets < before.packets
 
 
@@ -72,7 +72,7 @@ def is_broken(before: Entries, after: Entries) -> bool:
     )
 
 
-def _goes_on(before: Unsent, after: Unsent | None) -> bool:
+def _goes_on(before: QueueDrops, after: QueueDrops | None) -> bool:
     if after is None or after.queued < before.queued:  # the maps are new
         return False
     return after.surplus is not None or before.surplus is None
@@ -86,9 +86,9 @@ def dropped_between(before: Entries, after: Entries) -> Mapping[Account, int]:
     return {account: dropped for account, dropped in changes if dropped}
 
 
-def _known(before: Unsent | None, after: Unsent) -> Unsent:
+def _known(before: QueueDrops | None, after: QueueDrops) -> QueueDrops:
     """What was credited in the comparison that `after` goes on with."""
-    return before if before is not None and _goes_on(before, after) else Unsent(after.sent)
+    return before if before is not None and _goes_on(before, after) else QueueDrops(after.sent)
 
 
 def credited(
@@ -165,7 +165,7 @@ def _ended(before: Baseline, after: Entries) -> Iterator[tuple[ClientKey, int]]:
             yield before.owners.get(account, UNATTRIBUTED), entry.unsent - entry.dropped
 
 
-def _wanted(entry: Unsent, *, shared: bool) -> int:
+def _wanted(entry: QueueDrops, *, shared: bool) -> int:
     if shared or entry.surplus is None:
         return entry.dropped
     return max(0, entry.queued - entry.sent.bytes - entry.surplus)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of `doctor`: what esimshaper.edge.probe sees, and what esimshaper.core.diagnosis says of it.
 
-Pure: values only. A fact that is None could not be found out; `Facts.unknown` then says why.
+Pure: values only. A fact that is None could not be found out; `BoxFacts.unknown` then says why.
 """
 
 from collections.abc import Iterator, Mapping
@@ -177,7 +177,7 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class BoxFacts:
     """Everything that was looked at. `wanted`, and all about the network but nft, is None without a configuration.
 
     version: this program's. daemon: whether somebody accepts connections at its socket, `running` what it said, if we
@@ -255,7 +255,7 @@ class SelfTest:
     trouble: tuple[str, str] | None = None
 
 
-class Level(Enum):
+class Severity(Enum):
     """How bad a finding is. Only a PROBLEM keeps the box from metering truthfully."""
 
     OK = "ok"
@@ -269,25 +269,25 @@ class Finding:
     """One line of `doctor`: name of the check, how bad, the consequence in plain words, what to do (may be empty)."""
 
     check: str
-    level: Level
+    level: Severity
     sentence: str
     hint: str = ""
 
     @classmethod
     def ok(cls, check: str, sentence: str) -> "Finding":
-        return cls(check, Level.OK, sentence)
+        return cls(check, Severity.OK, sentence)
 
     @classmethod
     def note(cls, check: str, sentence: str, hint: str = "") -> "Finding":
-        return cls(check, Level.NOTE, sentence, hint)
+        return cls(check, Severity.NOTE, sentence, hint)
 
     @classmethod
     def warning(cls, check: str, sentence: str, hint: str = "") -> "Finding":
-        return cls(check, Level.WARNING, sentence, hint)
+        return cls(check, Severity.WARNING, sentence, hint)
 
     @classmethod
     def problem(cls, check: str, sentence: str, hint: str = "") -> "Finding":
-        return cls(check, Level.PROBLEM, sentence, hint)
+        return cls(check, Severity.PROBLEM, sentence, hint)
 
 
 Findings = Iterator[Finding]

@@ -35,12 +35,13 @@ class Reason(IntEnum):
     LAN_NO_SOURCE = 17
     ANNOUNCEMENT_LOST = 18
     TUNNEL_UNKNOWN = 19
-    PACED = 20
+    POLICED = 20
 
     @property
     def label(self) -> str:
         """As in metrics and tables."""
-        return self.name.lower()
+        # Dashboards hold on to the name that this reason had when it was first published.
+        return "paced" if self is Reason.POLICED else self.name.lower()
 
 
 UNATTRIBUTED_REASONS = (

@@ -15,29 +15,29 @@ from typing import NamedTuple
 from esimshaper.core.model.counts import Budget
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
 
-NO_LIMIT = (1 << 64) - 1
+NO_THRESHOLD = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
-    """Absolute values of the three counters of a Budget at which something happens; NO_LIMIT for never."""
+class Thresholds:
+    """Absolute values of the three counters of a Budget at which something happens; NO_THRESHOLD for never."""
 
-    both: int = NO_LIMIT
-    download: int = NO_LIMIT
-    upload: int = NO_LIMIT
+    both: int = NO_THRESHOLD
+    download: int = NO_THRESHOLD
+    upload: int = NO_THRESHOLD
 
 
-NO_MARKS = Marks()
+NO_THRESHOLDS = Thresholds()
 
 
 class Direction(StrEnum):
-    """Which bytes a quota counts; the value is the word of the configuration, and the field of Budget and Marks."""
+    """Which bytes a quota counts. The value is the word of the configuration, and a field of Budget and Thresholds."""
 
     BOTH = "both"
     DOWNLOAD = "download"
     UPLOAD = "upload"
 
-    def of(self, counts: Budget | Marks) -> int:
+    def of(self, counts: Budget | Thresholds) -> int:
         """The one of them that is meant."""
         count: int = getattr(counts, self.value)
         return count
@@ -170,7 +170,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class QuotaUsage:
     """A quota and how one subject stands to it."""
 
     quota: Quota
@@ -193,7 +193,7 @@ class Grant:
     until: int
 
 
-class Manual(Enum):
+class OverrideKind(Enum):
     """What a person set by hand, over the quotas."""
 
     BLOCK = "block"
@@ -202,15 +202,15 @@ class Manual(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A Manual setting on a subject; `until` in Unix seconds, None for until it is taken back."""
+    """What a person set on a subject, over its quotas; `until` in Unix seconds, None for until it is taken back."""
 
     subject: Subject
-    manual: Manual
+    kind: OverrideKind
     until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LimitState:
     """All that is remembered of limits from tick to tick, and over restarts.
 
     grants: only those with an end of their own. levels: what was last announced of clients that are not OPEN.
@@ -223,7 +223,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ClientState:
     """How a subject stands and why: the quota (empty: by hand, or nothing is in the way) and when that ends."""
 
     level: Level = Level.OPEN
@@ -242,17 +242,17 @@ class Policy:
 
     classes: tc class ids, while nobody is throttled; while the outermost who is throttled is this account; its parent;
     that one's parent. 0 where it has none of its own: then in one that others share, or none.
-    pace: bytes per second past a throttle limit where it has no class, as in tunnels; 0 for any.
+    police_rate: bytes per second past a throttle limit where it has no class, as in tunnels; 0 for any.
     """
 
     parent: Account = ACCOUNT_UNATTRIBUTED  # none
-    block_at: Marks = NO_MARKS
-    throttle_at: Marks = NO_MARKS
-    warn_at: Marks = NO_MARKS
+    block_at: Thresholds = NO_THRESHOLDS
+    throttle_at: Thresholds = NO_THRESHOLDS
+    warn_at: Thresholds = NO_THRESHOLDS
     blocked: bool = False
     exempt: bool = False
     classes: tuple[int, ...] = NO_CLASSES
-    pace: int = 0
+    police_rate: int = 0
 
 
 @dataclass(frozen=True, slots=True)

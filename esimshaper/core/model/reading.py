@@ -97,7 +97,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class ClassCounters:
     """What left the WAN through the tc classes of an account since these were made; `backlog` is what waits in them.
 
     IP-layer bytes, and packets, of uploads. `link`: number of the interface, which is another when a modem comes back.
@@ -122,4 +122,4 @@ class Observation:
     leases: tuple[Lease, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
     clock_trusted: bool = True
-    sent: Mapping[Account, Sent] | None = None
+    sent: Mapping[Account, ClassCounters] | None = None

@@ -8,12 +8,12 @@ from typing import TypeVar
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending
 from esimshaper.core.model.identity import Account, ClientKey, Identity
-from esimshaper.core.model.limits import Notice, Override, Policy, Shaped, Standing, Subject, Verdict
-from esimshaper.core.model.reading import Attachment, Reading, Sent, Tunnels
+from esimshaper.core.model.limits import ClientState, LimitState, Notice, Override, Policy, Shaped, Subject
+from esimshaper.core.model.reading import Attachment, ClassCounters, Reading, Tunnels
 
 
 @dataclass(frozen=True, slots=True)
-class Unsent:
+class QueueDrops:
     """What became of the uploads that were given to the tc classes of an account, since a comparison began.
 
     `sent` and `queued` are those of the last reading. surplus: queued - sent - backlog of the beginning; None until the
@@ -21,7 +21,7 @@ class Unsent:
     which is what was dropped and, in a client's own queue, what waits.
     """
 
-    sent: Sent
+    sent: ClassCounters
     queued: int = 0
     surplus: int | None = None
     dropped: int = 0
@@ -35,7 +35,7 @@ class Baseline:
     `totals` (by client) and `wan` (by WAN interface) are absolute within the epoch. `clean`: written by an orderly
     unload of the kernel part, so a new epoch after it has lost nothing.
     `time`: when it was read by stage clock, in Unix seconds, 0 if unknown; `clock_sure`: a clock was trusted once.
-    `standing`: how everybody stands after this reading. `unsent`: of accounts with tc classes.
+    `limits`: what is remembered of limits after this reading. `unsent`: of accounts with tc classes.
     `tunnels`: what of them is booked, which is a reading behind at most.
     """
 
@@ -49,8 +49,8 @@ class Baseline:
     budgets: Mapping[Account, Budget] = field(default_factory=dict)
     time: float = 0.0
     clock_sure: bool = False
-    standing: Standing = field(default_factory=Standing)
-    unsent: Mapping[Account, Unsent] = field(default_factory=dict)
+    limits: LimitState = field(default_factory=LimitState)
+    unsent: Mapping[Account, QueueDrops] = field(default_factory=dict)
     tunnels: Tunnels = field(default_factory=Tunnels)
 
 
@@ -125,7 +125,7 @@ class State:
     saved_at: float = 0.0
     saving: Booking | None = None
     save_failed: bool = False
-    verdicts: Mapping[Subject, Verdict] = field(default_factory=dict)
+    verdicts: Mapping[Subject, ClientState] = field(default_factory=dict)
     held_from: tuple[object, ...] = ()
     outcome: Outcome = field(default_factory=Outcome)
     notices: tuple[Notice, ...] = ()

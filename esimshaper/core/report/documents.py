@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report: State + usage of today and of this month + Facts -> documents (JSON) and metrics. Pure.
+"""Stage report: State + usage of today and of this month + DaemonFacts -> documents (JSON) and metrics. Pure.
 
 Its parts: report_quotas (documents of limits), report_metrics, report_subjects (whom people mean), report_words.
 
@@ -48,7 +48,17 @@ from esimshaper.core.model.limits import Subject, SubjectKind
 from esimshaper.core.model.reading import Attachment, Hook, Tunnels
 from esimshaper.core.model.state import State
 from esimshaper.core.model.units import format_size
-from esimshaper.core.report.frame import Document, Facts, identity, iso, known_keys, moment, names, new_document, wasted
+from esimshaper.core.report.frame import (
+    DaemonFacts,
+    Document,
+    identity,
+    iso,
+    known_keys,
+    moment,
+    names,
+    new_document,
+    wasted,
+)
 from esimshaper.core.report.metrics import events
 from esimshaper.core.report.quotas import by_hand_entries, glance, state_entry
 
@@ -70,7 +80,7 @@ def plus_pending(saved: Usage, pending: Mapping[Bucket, Pending], since: int) ->
 # --- documents
 
 
-def status_document(state: State, facts: Facts, today: Usage, month: Usage) -> Document:
+def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage) -> Document:
     """See the module's docstring. `today` and `month` include what is pending."""
     clients = _client_entries(state, facts.now, today, month)
     return new_document(facts.now) | {
@@ -130,7 +140,7 @@ def flows_document(state: State, now: datetime, flows: Iterable[Flow], *, count:
     return new_document(now) | {"count": count, "flows": entries}
 
 
-def reload_document(facts: Facts, changes: Iterable[str], notes: Iterable[str], *, applied: bool) -> Document:
+def reload_document(facts: DaemonFacts, changes: Iterable[str], notes: Iterable[str], *, applied: bool) -> Document:
     """See the module's docstring."""
     return new_document(facts.now) | {"applied": applied, "changes": list(changes), "notes": list(notes)}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report, what its parts share: the daemon's Facts, the frame of documents, moments, and who is who. Pure."""
+"""Stage report, what its parts share: DaemonFacts, the frame of documents, moments, and who is who. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ DOCUMENT_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class DaemonFacts:
     """What the daemon knows of itself. Times carry a zone; `now` is in the zone of the configuration.
 
     tick_seconds: how long the last tick took. tick_at: when it began (None before the first).
@@ -63,7 +63,7 @@ def known_keys(state: State) -> set[ClientKey]:
     return {*state.totals, *state.identities.keys() - {OTHERS}}
 
 
-def identity(state: State, key: ClientKey, facts: Facts | None = None) -> Identity:
+def identity(state: State, key: ClientKey, facts: DaemonFacts | None = None) -> Identity:
     """What is known of a client; of one that was never here, `facts` has the configured name."""
     return state.identities.get(key) or Identity(key, facts.names.get(key, "") if facts else "")
 

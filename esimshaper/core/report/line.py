@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report, one line: State and Facts -> what `systemctl status` says of the daemon, in words. Pure.
+"""Stage report, one line: State and DaemonFacts -> what `systemctl status` says of the daemon, in words. Pure.
 
     wan0: counting 12 clients; plan: 8.10 GB of 10.0 GB used; throttled: guest; blocked: tv
     wan0: not everything is counted: interface wan0 is not there; 3 clients
@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 from esimshaper.core.model.counts import NOTHING
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey
-from esimshaper.core.model.limits import EVERYONE, Level, SubjectKind, Verdict
+from esimshaper.core.model.limits import EVERYONE, ClientState, Level, SubjectKind
 from esimshaper.core.model.state import State
 from esimshaper.core.model.units import format_names, format_size
-from esimshaper.core.report.frame import Facts, identity
+from esimshaper.core.report.frame import DaemonFacts, identity
 from esimshaper.core.report.quotas import held, limit_of, used_of
 from esimshaper.core.report.subjects import subject_label
 
@@ -22,7 +22,7 @@ NAMED = 4
 """So many are named; of the others only the number is told."""
 
 
-def troubles(state: State, facts: Facts, limits: Iterable[str] = ()) -> str:
+def troubles(state: State, facts: DaemonFacts, limits: Iterable[str] = ()) -> str:
     """What is wrong, each thing once; empty if nothing is. `limits`: sentences on what could not be enforced."""
     missing = dict.fromkeys(each.problem for each in state.attachments if not each.attached)
     said = [f"not everything is counted: {'; '.join(missing)}"] if missing else []
@@ -36,7 +36,7 @@ def troubles(state: State, facts: Facts, limits: Iterable[str] = ()) -> str:
     return "; ".join(said)
 
 
-def limited(state: State, facts: Facts) -> str:
+def limited(state: State, facts: DaemonFacts) -> str:
     """Who is slowed down or has no way out now; empty if nobody."""
     return "; ".join(
         f"{level.value}: {format_names(names, NAMED)}"
@@ -45,7 +45,7 @@ def limited(state: State, facts: Facts) -> str:
     )
 
 
-def usage(state: State, facts: Facts) -> str:
+def usage(state: State, facts: DaemonFacts) -> str:
     """How many clients, and what was used of the plan: of the quotas of everyone, else of all, the one with the largest
     part used. Without quotas, all that was counted.
     """
@@ -61,8 +61,8 @@ def usage(state: State, facts: Facts) -> str:
     return f"{clients}; {name}{whose}: {format_size(used_of(fullest))} of {format_size(limit_of(fullest))} used"
 
 
-def _those(state: State, facts: Facts, level: Level) -> list[str]:
-    if state.verdicts.get(EVERYONE, Verdict()).level is level:
+def _those(state: State, facts: DaemonFacts, level: Level) -> list[str]:
+    if state.verdicts.get(EVERYONE, ClientState()).level is level:
         return ["everyone"]
     clients = (subject for subject, verdict in state.verdicts.items() if verdict.level is level)
     return sorted(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report, metrics: State and Facts -> metric families of one moment. Pure.
+"""Stage report, metrics: State and DaemonFacts -> metric families of one moment. Pure.
 
 Their names are those of INTERFACES.md. Both the clients' and the WAN's counters come from one Baseline, so that
 sum(clients) = wan holds at every scrape.
@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from esimshaper.core.model.counts import NOTHING, Counters, Event, Reason
-from esimshaper.core.model.limits import Level, Subject, SubjectKind, Verdict
+from esimshaper.core.model.limits import ClientState, Level, Subject, SubjectKind
 from esimshaper.core.model.metrics import Metric, MetricType
 from esimshaper.core.model.state import State
-from esimshaper.core.report.frame import Facts, identity, known_keys, mac, wasted
+from esimshaper.core.report.frame import DaemonFacts, identity, known_keys, mac, wasted
 from esimshaper.core.report.quotas import held, limit_of, used_of
 from esimshaper.core.report.subjects import subject_label
 
 Samples = Mapping[tuple[str, ...], float]
 
 
-def metrics(state: State, facts: Facts) -> tuple[Metric, ...]:
+def metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
     """All metric families, from one State."""
     return (
         *_traffic_metrics(state),
@@ -50,7 +50,7 @@ def _both_ways(prefix: str, what: str, label: str, counters: Mapping[str, Counte
     )
 
 
-def _limit_metrics(state: State, facts: Facts) -> tuple[Metric, ...]:
+def _limit_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
     limit: dict[tuple[str, ...], float] = {}
     used: dict[tuple[str, ...], float] = {}
     start: dict[tuple[str, ...], float] = {}
@@ -77,7 +77,7 @@ def _states(state: State) -> Samples:
     """All three of each client, so that a state that is left falls to 0 and does not vanish."""
     samples: dict[tuple[str, ...], float] = {}
     for key in sorted(known_keys(state)):
-        verdict = state.verdicts.get(Subject(SubjectKind.CLIENT, key), Verdict())
+        verdict = state.verdicts.get(Subject(SubjectKind.CLIENT, key), ClientState())
         label = identity(state, key).label
         samples |= {(label, level.value): int(level is verdict.level) for level in Level}
     return samples
@@ -115,7 +115,7 @@ def _kernel_metrics(state: State) -> tuple[Metric, ...]:
     )
 
 
-def _self_metrics(state: State, facts: Facts) -> tuple[Metric, ...]:
+def _self_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
     loaded, ticked = _moment(facts.config_loaded), _moment(facts.tick_at)
     ok, failures, unsaved = int(facts.config_ok), facts.storage_failures, state.unsaved_bytes
     sure = int(state.baseline is not None and state.baseline.clock_sure)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report, limits: State and Facts -> the documents of quotas and of what was set by hand. Pure.
+"""Stage report, limits: State and DaemonFacts -> the documents of quotas and of what was set by hand. Pure.
 
 The frame of a document is as in report.py. `x` + `x_unix` stands for a moment: ISO 8601 and Unix seconds, or two nulls.
 
@@ -28,16 +28,25 @@ from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 
 from esimshaper.core.model.identity import OTHERS, ClientKey, Identity
-from esimshaper.core.model.limits import ActionKind, Held, Override, Period, Standing, Subject, SubjectKind, Verdict
+from esimshaper.core.model.limits import (
+    ActionKind,
+    ClientState,
+    LimitState,
+    Override,
+    Period,
+    QuotaUsage,
+    Subject,
+    SubjectKind,
+)
 from esimshaper.core.model.state import State
-from esimshaper.core.report.frame import Document, Facts, identity, moment, names, new_document
+from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, names, new_document
 from esimshaper.core.report.subjects import subject_label
 
 TOP_QUOTAS = 8
 _OTHERS = Subject(SubjectKind.CLIENT, OTHERS)
 
 
-def quotas_document(state: State, facts: Facts) -> Document:
+def quotas_document(state: State, facts: DaemonFacts) -> Document:
     """See the module's docstring."""
     standing, zone = _standing(state), facts.now.tzinfo
     ends = {(each.quota, each.subject): each.window.end for each in standing.tallies}
@@ -58,7 +67,7 @@ def quotas_document(state: State, facts: Facts) -> Document:
     }
 
 
-def grant_document(state: State, facts: Facts, subject: Subject, size: int, until: int | None) -> Document:
+def grant_document(state: State, facts: DaemonFacts, subject: Subject, size: int, until: int | None) -> Document:
     """What to answer once `size` bytes were granted; `until` in Unix seconds, None for the end of each period."""
     own = [each for each in held(state, facts) if each.tally.subject == subject]
     return new_document(facts.now) | {
@@ -69,10 +78,10 @@ def grant_document(state: State, facts: Facts, subject: Subject, size: int, unti
     }
 
 
-def by_hand_document(state: State, facts: Facts, subject: Subject) -> Document:
+def by_hand_document(state: State, facts: DaemonFacts, subject: Subject) -> Document:
     """What to answer once a subject was blocked or allowed, or that was taken back."""
     mine = [override for override in _standing(state).overrides if override.subject == subject]
-    setting = mine[0].manual.value if mine else None
+    setting = mine[0].kind.value if mine else None
     return new_document(facts.now) | {
         "subject": subject_label(state, subject, facts),
         "setting": setting,
@@ -81,7 +90,7 @@ def by_hand_document(state: State, facts: Facts, subject: Subject) -> Document:
     }
 
 
-def glance(state: State, facts: Facts) -> Document:
+def glance(state: State, facts: DaemonFacts) -> Document:
     """For the status: what is shared, and clients that were warned or are out, the most used first."""
     every = held(state, facts)
     shared = [each for each in every if each.quota.subject.kind in (SubjectKind.EVERYONE, SubjectKind.GROUP)]
@@ -90,43 +99,43 @@ def glance(state: State, facts: Facts) -> Document:
     return {"count": len(every), "top": entries(state, facts, chosen)}
 
 
-def held(state: State, facts: Facts) -> Sequence[Held]:
+def held(state: State, facts: DaemonFacts) -> Sequence[QuotaUsage]:
     """Each tally with its quota, in the order of the configuration; of each-client the most used first.
 
     That of the others only if there are any.
     """
     order = {quota.name: number for number, quota in enumerate(facts.quotas)}
     found = [
-        Held(facts.quotas[order[tally.quota]], tally)
+        QuotaUsage(facts.quotas[order[tally.quota]], tally)
         for tally in _standing(state).tallies
         if tally.quota in order and (tally.used or tally.subject != _OTHERS)
     ]
     return sorted(found, key=lambda each: (order[each.quota.name], -_share(each), each.tally.subject.id))
 
 
-def limit_of(each: Held) -> int:
+def limit_of(each: QuotaUsage) -> int:
     """Bytes that may be used in this window."""
     return each.quota.limit + each.tally.granted
 
 
-def used_of(each: Held) -> int:
+def used_of(each: QuotaUsage) -> int:
     """Bytes used in this window; a sum of differences may be a packet below zero for a moment."""
     return max(0, each.tally.used)
 
 
-def entries(state: State, facts: Facts, chosen: Iterable[Held]) -> list[Document]:
+def entries(state: State, facts: DaemonFacts, chosen: Iterable[QuotaUsage]) -> list[Document]:
     """A `quota` of the module's docstring for each."""
     return [_entry(state, facts, each) for each in chosen]
 
 
-def by_hand_entries(state: State, facts: Facts) -> list[Document]:
+def by_hand_entries(state: State, facts: DaemonFacts) -> list[Document]:
     """A `by_hand` of the module's docstring for each setting that is in force."""
     return [_by_hand(state, facts, override) for override in _standing(state).overrides]
 
 
 def state_entry(state: State, subject: Subject, zone: tzinfo | None) -> Document:
     """How a subject stands; one that is not here is open."""
-    verdict = state.verdicts.get(subject, Verdict())
+    verdict = state.verdicts.get(subject, ClientState())
     return {
         "level": verdict.level.value,
         "reason": verdict.reason,
@@ -136,7 +145,7 @@ def state_entry(state: State, subject: Subject, zone: tzinfo | None) -> Document
     }
 
 
-def _entry(state: State, facts: Facts, each: Held) -> Document:
+def _entry(state: State, facts: DaemonFacts, each: QuotaUsage) -> Document:
     quota, tally, zone = each.quota, each.tally, facts.now.tzinfo
     limit, used = limit_of(each), used_of(each)
     client = tally.subject.kind is SubjectKind.CLIENT
@@ -161,10 +170,10 @@ def _entry(state: State, facts: Facts, each: Held) -> Document:
     }
 
 
-def _by_hand(state: State, facts: Facts, override: Override) -> Document:
+def _by_hand(state: State, facts: DaemonFacts, override: Override) -> Document:
     return {
         "subject": subject_label(state, override.subject, facts),
-        "setting": override.manual.value,
+        "setting": override.kind.value,
         **moment("until", override.until, facts.now.tzinfo),
     }
 
@@ -175,9 +184,9 @@ def _period(period: Period) -> str:
     return f"{period.count} {period.unit.value}{'' if period.count == 1 else 's'}"
 
 
-def _share(each: Held) -> float:
+def _share(each: QuotaUsage) -> float:
     return each.tally.used / max(1, limit_of(each))
 
 
-def _standing(state: State) -> Standing:
-    return state.baseline.standing if state.baseline else Standing()
+def _standing(state: State) -> LimitState:
+    return state.baseline.limits if state.baseline else LimitState()

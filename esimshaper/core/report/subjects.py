@@ -13,10 +13,10 @@ from difflib import get_close_matches
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
 from esimshaper.core.model.limits import EVERYONE, UNKNOWN_GROUP, Subject, SubjectKind
 from esimshaper.core.model.state import State
-from esimshaper.core.report.frame import Document, Facts, identity, known_keys, new_document
+from esimshaper.core.report.frame import DaemonFacts, Document, identity, known_keys, new_document
 
 
-def find_clients(state: State, text: str, facts: Facts) -> tuple[ClientKey, ...]:
+def find_clients(state: State, text: str, facts: DaemonFacts) -> tuple[ClientKey, ...]:
     """The clients that a person means by `text`, with or without `client/`; empty if there is none.
 
     By configured name; or else by MAC or address; or else by host name.
@@ -33,13 +33,13 @@ def find_clients(state: State, text: str, facts: Facts) -> tuple[ClientKey, ...]
     return tuple(sorted(next((found for found in ways if found), []))) if wanted else ()
 
 
-def subject_label(state: State, subject: Subject, facts: Facts) -> str:
+def subject_label(state: State, subject: Subject, facts: DaemonFacts) -> str:
     """As in `for` of the configuration, and as the label `subject` of metrics: client/NAME, or client/MAC."""
     client = subject.kind is SubjectKind.CLIENT
     return subject.written(identity(state, ClientKey(subject.id), facts).label if client else "")
 
 
-def subjects_document(state: State, facts: Facts) -> Document:
+def subjects_document(state: State, facts: DaemonFacts) -> Document:
     """Everyone whom a command can name; a shell completes it. See the module's docstring."""
     groups = sorted(f"group/{group}" for group in _groups(state, facts))
     clients = {identity(state, key, facts).label for key in _limitable(state, facts)}
@@ -48,7 +48,7 @@ def subjects_document(state: State, facts: Facts) -> Document:
     }
 
 
-def find_subject(state: State, text: str, facts: Facts) -> Subject:
+def find_subject(state: State, text: str, facts: DaemonFacts) -> Subject:
     """The one whom a person means by `text`: as in `for`, or a client's bare name, MAC, address or host name.
 
     Raises ValueError with one sentence for a person if that is nobody, or not one alone.
@@ -71,18 +71,18 @@ def find_subject(state: State, text: str, facts: Facts) -> Subject:
     return Subject(SubjectKind.CLIENT, found[0])
 
 
-def _groups(state: State, facts: Facts) -> set[str]:
+def _groups(state: State, facts: DaemonFacts) -> set[str]:
     """Those there are, and those that something was set for by hand when they were there: it can be taken back."""
-    overrides = state.baseline.standing.overrides if state.baseline else ()
+    overrides = state.baseline.limits.overrides if state.baseline else ()
     by_hand = (each.subject.id for each in overrides if each.subject.kind is SubjectKind.GROUP)
     return {*facts.groups.values(), UNKNOWN_GROUP, *by_hand}
 
 
-def _limitable(state: State, facts: Facts) -> set[ClientKey]:
+def _limitable(state: State, facts: DaemonFacts) -> set[ClientKey]:
     return {*known_keys(state), *facts.names} - PSEUDO_KEYS
 
 
-def _advice(state: State, text: str, facts: Facts) -> str:
+def _advice(state: State, text: str, facts: DaemonFacts) -> str:
     """What was perhaps meant, written so that it is understood."""
     words = {word.lower(): word for word in _words(state, facts)}
     short = {word.partition("/")[2]: right for word, right in words.items() if "/" in word}
@@ -91,7 +91,7 @@ def _advice(state: State, text: str, facts: Facts) -> str:
     return f"did you mean `{right}`?" if right else "`esimshaper clients` and `esimshaper quotas` show who there is"
 
 
-def _words(state: State, facts: Facts) -> Iterable[str]:
+def _words(state: State, facts: DaemonFacts) -> Iterable[str]:
     yield EVERYONE.kind.value
     for group in _groups(state, facts):
         yield f"group/{group}"

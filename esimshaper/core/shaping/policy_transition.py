@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
-from esimshaper.core.model.limits import Marks, Policy
+from esimshaper.core.model.limits import Policy, Thresholds
 
 _BLANK = Policy()
 
@@ -51,5 +51,5 @@ def _limits(policy: Policy) -> tuple[object, ...]:
     return (policy.parent, policy.block_at, policy.throttle_at, policy.blocked, policy.exempt, policy.classes)
 
 
-def _first(one: Marks, other: Marks) -> Marks:
-    return Marks(min(one.both, other.both), min(one.download, other.download), min(one.upload, other.upload))
+def _first(one: Thresholds, other: Thresholds) -> Thresholds:
+    return Thresholds(min(one.both, other.both), min(one.download, other.download), min(one.upload, other.upload))

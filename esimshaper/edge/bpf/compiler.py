@@ -22,7 +22,7 @@ from pathlib import Path
 from esimshaper.core.model.errors import FailedOperation, Operation
 from esimshaper.core.model.identity import FIRST_CLIENT_ACCOUNT
 from esimshaper.core.model.kernel import mark_shift
-from esimshaper.core.model.limits import NO_LIMIT
+from esimshaper.core.model.limits import NO_THRESHOLD
 from esimshaper.core.model.packages import DEBIAN_PYTHON
 from esimshaper.edge.bpf import layouts, libbpf
 
@@ -195,7 +195,7 @@ def found(wanted: Build) -> None:
     free = libbpf.Map(wanted.generation / "free_accounts", 0, layouts.NUMBER.size)
     policies = libbpf.Map(wanted.generation / "policies", layouts.NUMBER.size, layouts.POLICY.size)
     for number in range(policies.max_entries):  # zeros would be limits, at which everything ends
-        policies.update(layouts.NUMBER.pack(number), layouts.POLICY.pack(*[NO_LIMIT] * 9, *[0] * 7))
+        policies.update(layouts.NUMBER.pack(number), layouts.POLICY.pack(*[NO_THRESHOLD] * 9, *[0] * 7))
     while free.pop() is not None:  # an earlier child was killed while it filled the queue
         pass
     for number in range(FIRST_CLIENT_ACCOUNT, wanted.accounts - 1):  # the last one is that of the others

@@ -28,7 +28,7 @@ from esimshaper.core.model.identity import (
     ClientKey,
 )
 from esimshaper.core.model.kernel import OURS
-from esimshaper.core.model.limits import NO_MARKS, Marks, Policy
+from esimshaper.core.model.limits import NO_THRESHOLDS, Policy, Thresholds
 from esimshaper.core.model.reading import Reading, Table, Tunnels
 from esimshaper.edge.bpf import layouts, libbpf
 
@@ -186,7 +186,7 @@ class Meter:
 
     def give_classes_at(self, upload: int, download: int) -> None:
         """Packets are given to classes at the interface of this number only, 0 for none: where somebody else's are, or
-        none yet, who is throttled is held to a pace."""
+        none yet, who is throttled is held to a police rate."""
         for direction, link in ((layouts.UP, upload), (layouts.DOWN, download)):
             self._maps["shaped_links"].update(layouts.NUMBER.pack(direction), layouts.NUMBER.pack(link))
 
@@ -291,22 +291,22 @@ def _parsed(fields: tuple[int, ...]) -> _Account:
 def _policy_bytes(policy: Policy) -> bytes:
     marks = (policy.block_at, policy.throttle_at, policy.warn_at)
     flags = layouts.POLICY_BLOCKED * policy.blocked | layouts.POLICY_EXEMPT * policy.exempt
-    flags |= layouts.POLICY_LIMITED * any(each != NO_MARKS for each in marks)
+    flags |= layouts.POLICY_LIMITED * any(each != NO_THRESHOLDS for each in marks)
     numbers = [number for each in marks for number in (each.both, each.download, each.upload)]
-    return layouts.POLICY.pack(*numbers, policy.pace, policy.parent, flags, *policy.classes)
+    return layouts.POLICY.pack(*numbers, policy.police_rate, policy.parent, flags, *policy.classes)
 
 
 def _policy(fields: tuple[int, ...]) -> Policy:
-    pace, parent, flags, *classes = fields[9:]
+    police_rate, parent, flags, *classes = fields[9:]
     return Policy(
         parent=Account(parent),
-        block_at=Marks(*fields[:3]),
-        throttle_at=Marks(*fields[3:6]),
-        warn_at=Marks(*fields[6:9]),
+        block_at=Thresholds(*fields[:3]),
+        throttle_at=Thresholds(*fields[3:6]),
+        warn_at=Thresholds(*fields[6:9]),
         blocked=bool(flags & layouts.POLICY_BLOCKED),
         exempt=bool(flags & layouts.POLICY_EXEMPT),
         classes=tuple(classes),
-        pace=pace,
+        police_rate=police_rate,
     )
 
 

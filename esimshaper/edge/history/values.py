@@ -7,9 +7,19 @@ from typing import Any, TypeVar
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.history import HistoryRow
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, Account, ClientKey
-from esimshaper.core.model.limits import Grant, Level, Manual, Override, Standing, Subject, SubjectKind, Tally, Window
-from esimshaper.core.model.reading import Sent, Tunnels
-from esimshaper.core.model.state import Baseline, Unsent
+from esimshaper.core.model.limits import (
+    Grant,
+    Level,
+    LimitState,
+    Override,
+    OverrideKind,
+    Subject,
+    SubjectKind,
+    Tally,
+    Window,
+)
+from esimshaper.core.model.reading import ClassCounters, Tunnels
+from esimshaper.core.model.state import Baseline, QueueDrops
 from esimshaper.edge.bpf import layouts
 
 Each = TypeVar("Each", Tally, Grant, Override)
@@ -40,7 +50,7 @@ def tables(baseline: Baseline | None) -> Mapping[str, Rows]:
     """All rows of each table of KEYS."""
     if baseline is None:
         return {name: {} for name in KEYS}
-    standing = baseline.standing
+    standing = baseline.limits
     return {
         "reading": {(1,): (str(baseline.epoch), baseline.boottime, baseline.clean)},
         "baseline": _counters(baseline),
@@ -51,7 +61,7 @@ def tables(baseline: Baseline | None) -> Mapping[str, Rows]:
             (number,): (grant.quota, *_subject_values(grant.subject), grant.bytes, grant.until)
             for number, grant in enumerate(standing.grants)
         },
-        "overrides": {_subject_values(each.subject): (each.manual.value, each.until) for each in standing.overrides},
+        "overrides": {_subject_values(each.subject): (each.kind.value, each.until) for each in standing.overrides},
         "levels": {(client,): (level.value,) for client, level in standing.levels.items()},
         "unsent": {(account,): _unsent_values(each) for account, each in baseline.unsent.items()},
     }
@@ -83,9 +93,9 @@ def baseline_from(rows: Callable[[str], Iterable[Values]]) -> Baseline | None:
         budgets={Account(account): Budget(*counts) for account, *counts in rows("budgets")},
         time=time,
         clock_sure=bool(clock_sure),
-        standing=_standing(rows),
+        limits=_standing(rows),
         unsent={
-            Account(account): Unsent(Sent(link, size, packets, backlog), *others)
+            Account(account): QueueDrops(ClassCounters(link, size, packets, backlog), *others)
             for account, link, size, packets, backlog, *others in rows("unsent")
         },
         tunnels=Tunnels(
@@ -110,8 +120,8 @@ def _counters(baseline: Baseline) -> Rows:
     }
 
 
-def _standing(rows: Callable[[str], Iterable[Values]]) -> Standing:
-    return Standing(
+def _standing(rows: Callable[[str], Iterable[Values]]) -> LimitState:
+    return LimitState(
         tallies=_possible(
             Tally(
                 quota, _subject(kind, name), Window(start, end), used, granted, allowed, warned, bool(reached), *other
@@ -122,7 +132,8 @@ def _standing(rows: Callable[[str], Iterable[Values]]) -> Standing:
             Grant(quota, _subject(kind, name), size, until) for _, quota, kind, name, size, until in rows("grants")
         ),
         overrides=_possible(
-            Override(_subject(kind, name), Manual(manual), until) for kind, name, manual, until in rows("overrides")
+            Override(_subject(kind, name), OverrideKind(manual), until)
+            for kind, name, manual, until in rows("overrides")
         ),
         levels={ClientKey(client): Level(level) for client, level in rows("levels") if _is_client(client)},
     )
@@ -137,7 +148,7 @@ def _is_client(key: str) -> bool:
     return key in BUILT_IN_CLIENTS or layouts.is_client_key(key)
 
 
-def _unsent_values(each: Unsent) -> Values:
+def _unsent_values(each: QueueDrops) -> Values:
     sent = each.sent
     return sent.link, sent.bytes, sent.packets, sent.backlog, each.queued, each.surplus, each.dropped, each.unsent
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: this box. What the configuration wants goes in, Facts come out; nothing is decided and nothing is changed.
+"""Edge: this box. What the configuration wants goes in, BoxFacts come out; nothing is decided and nothing is changed.
 
-Each probe stands alone: one that fails leaves its fact None and its reason in `Facts.unknown`, and the rest goes on.
+Each probe stands alone: one that fails leaves its fact None and its reason in `BoxFacts.unknown`, and the rest goes on.
 """
 
 import ctypes
@@ -16,7 +16,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 
-from esimshaper.core.model.box import Bpffs, Clock, Compiler, Directory, Facts, LeaseFile, Privileges, Running, Wanted
+from esimshaper.core.model.box import (
+    BoxFacts,
+    Bpffs,
+    Clock,
+    Compiler,
+    Directory,
+    LeaseFile,
+    Privileges,
+    Running,
+    Wanted,
+)
 from esimshaper.core.model.errors import Failure, Operation
 from esimshaper.core.model.packages import DEBIAN_PYTHON, LIBRARIES
 from esimshaper.edge.bpf.libbpf import SONAME
@@ -52,12 +62,12 @@ _IMPORT_BCC = "import bcc, json; bcc.BPF.load_func; print(json.dumps(getattr(bcc
 
 def gather(
     wanted: Wanted | None, state: Path, control: Path, running: Running | None = None, version: str = ""
-) -> Facts:
+) -> BoxFacts:
     """Everything there is to know. `state`: the state directory, `control`: the control socket of the daemon,
     `running`: what it said there, `version`: this program's.
     """
     unknown: dict[str, str] = {}
-    box = Facts(
+    box = BoxFacts(
         wanted=wanted,
         privileges=_look(unknown, "privileges", privileges),
         kernel=_look(unknown, "kernel", lambda: os.uname().release),
@@ -84,7 +94,7 @@ def gather(
     return _with_network(box, wanted, unknown) if wanted else box
 
 
-def _with_files(box: Facts, wanted: Wanted, unknown: dict[str, str]) -> Facts:
+def _with_files(box: BoxFacts, wanted: Wanted, unknown: dict[str, str]) -> BoxFacts:
     """What the daemon can read, going by the user that its unit names."""
     user = box.service.user if box.service else ""
     if not user or os.geteuid():
@@ -93,7 +103,7 @@ def _with_files(box: Facts, wanted: Wanted, unknown: dict[str, str]) -> Facts:
     return replace(box, unreadable=_look(unknown, "files", lambda: probe_service.unreadable(user, files)))
 
 
-def _with_network(box: Facts, wanted: Wanted, unknown: dict[str, str]) -> Facts:
+def _with_network(box: BoxFacts, wanted: Wanted, unknown: dict[str, str]) -> BoxFacts:
     try:
         from esimshaper.edge.probe import network  # noqa: PLC0415  doctor must also run without pyroute2
     except ImportError as error:

@@ -14,25 +14,25 @@ from esimshaper.core.diagnosis import (
     service as diagnosis_service,
 )
 from esimshaper.core.model.box import (
+    BoxFacts,
     Bpffs,
     Clock,
     Compiler,
     Directory,
-    Facts,
     Finding,
     LeaseFile,
-    Level,
     Link,
     Privileges,
     Running,
     Service,
+    Severity,
     Wanted,
 )
 
 WAN = Link(index=2, name="wwan0", type=519)
 LAN = Link(index=3, name="br0", type=1, kind="bridge")
 
-GOOD = Facts(
+GOOD = BoxFacts(
     wanted=Wanted("wwan0", ("br0",), ("/var/lib/misc/dnsmasq.leases",)),
     privileges=Privileges(frozenset({"CAP_BPF", "CAP_NET_ADMIN"})),
     kernel="6.1.0-32-arm64",
@@ -65,15 +65,15 @@ GOOD = Facts(
 STAGES = (diagnosis, diagnosis_limits, diagnosis_network, diagnosis_service)
 
 
-def judge(facts: Facts) -> tuple[Finding, ...]:
+def judge(facts: BoxFacts) -> tuple[Finding, ...]:
     return (*(finding for stage in STAGES for finding in stage.diagnose(facts)), *diagnosis.unknown(facts))
 
 
-def complaints(facts: Facts) -> list[Finding]:
-    return [finding for finding in judge(facts) if finding.level is not Level.OK]
+def complaints(facts: BoxFacts) -> list[Finding]:
+    return [finding for finding in judge(facts) if finding.level is not Severity.OK]
 
 
-def assert_told(found: list[Finding], check: str, level: Level, words: str, hint: str) -> None:
+def assert_told(found: list[Finding], check: str, level: Severity, words: str, hint: str) -> None:
     """One complaint and no other, with these words in it."""
     assert [(finding.check, finding.level) for finding in found] == [(check, level)]
     assert words in found[0].sentence

@@ -8,16 +8,16 @@ import pytest
 
 from esimshaper.core.diagnosis import box as diagnosis
 from esimshaper.core.model.box import (
+    BoxFacts,
     Bpffs,
     Clock,
     Compiler,
     Directory,
-    Facts,
     Feature,
-    Level,
     Privileges,
     Running,
     Service,
+    Severity,
     Wanted,
 )
 from esimshaper.core.model.errors import Failure, Operation
@@ -26,7 +26,7 @@ from tests.core.diagnosis.healthy_box import GOOD, assert_told, complaints, judg
 
 def test_a_good_box_gets_no_complaint_and_each_check_says_so() -> None:
     findings = judge(GOOD)
-    assert {finding.level for finding in findings} == {Level.OK}
+    assert {finding.level for finding in findings} == {Severity.OK}
     assert {finding.check for finding in findings} == {
         "privileges", "kernel", "bpffs", "compiler", "libbpf", "libraries", "clock", "state", "limits",
         "wan", "lan", "marks", "leases", "service", "daemon",
@@ -34,94 +34,94 @@ def test_a_good_box_gets_no_complaint_and_each_check_says_so() -> None:
 
 
 def test_nothing_known_is_nothing_said() -> None:
-    assert judge(Facts()) == ()
+    assert judge(BoxFacts()) == ()
 
 
 BOX = {
     "no BPF capability": (
         {"privileges": Privileges(frozenset({"CAP_NET_ADMIN"}))},
-        ("privileges", Level.PROBLEM, "CAP_BPF missing", "root"),
+        ("privileges", Severity.PROBLEM, "CAP_BPF missing", "root"),
     ),
     "no network capability": (
         {"privileges": Privileges(frozenset({"CAP_SYS_ADMIN"}))},
-        ("privileges", Level.PROBLEM, "CAP_NET_ADMIN missing", "root"),
+        ("privileges", Severity.PROBLEM, "CAP_NET_ADMIN missing", "root"),
     ),
     "BPF forbidden": (
         {"failures": (Failure(Operation.MAP, errno.EPERM),)},
-        ("kernel", Level.PROBLEM, "forbids", "root"),
+        ("kernel", Severity.PROBLEM, "forbids", "root"),
     ),
     "kernel without BPF": (
         {"failures": (Failure(Operation.MAP, errno.ENOSYS),)},
-        ("kernel", Level.PROBLEM, "CONFIG_BPF_SYSCALL", "linux-image"),
+        ("kernel", Severity.PROBLEM, "CONFIG_BPF_SYSCALL", "linux-image"),
     ),
     "kernel without clsact": (
         {"failures": (Failure(Operation.CLSACT, errno.ENOENT),)},
-        ("kernel", Level.PROBLEM, "CONFIG_NET_SCH_INGRESS", "modprobe sch_ingress"),
+        ("kernel", Severity.PROBLEM, "CONFIG_NET_SCH_INGRESS", "modprobe sch_ingress"),
     ),
     "kernel without cls_bpf": (
         {"failures": (Failure(Operation.ATTACH, errno.ENOENT),)},
-        ("kernel", Level.PROBLEM, "CONFIG_NET_CLS_BPF", "modprobe cls_bpf"),
+        ("kernel", Severity.PROBLEM, "CONFIG_NET_CLS_BPF", "modprobe cls_bpf"),
     ),
     "tc could not be tried": (
         {"failures": (Failure(Operation.NAMESPACE, errno.EPERM),)},
-        ("kernel", Level.NOTE, "could not be tried", "root"),
+        ("kernel", Severity.NOTE, "could not be tried", "root"),
     ),
     "no bpffs": (
         {"bpffs": Bpffs("/sys/fs/bpf", mounted=False, writable=True)},
-        ("bpffs", Level.PROBLEM, "not mounted", "mount -t bpf bpf /sys/fs/bpf"),
+        ("bpffs", Severity.PROBLEM, "not mounted", "mount -t bpf bpf /sys/fs/bpf"),
     ),
     "bpffs read-only": (
         {"bpffs": Bpffs("/sys/fs/bpf", mounted=True, writable=False)},
-        ("bpffs", Level.PROBLEM, "read-only", "remount,rw"),
+        ("bpffs", Severity.PROBLEM, "read-only", "remount,rw"),
     ),
     "no bcc": (
         {"compiler": Compiler("/usr/bin/python3", detail="ModuleNotFoundError: No module named 'bcc'")},
-        ("compiler", Level.PROBLEM, "No module named 'bcc'", "apt install python3-bpfcc"),
+        ("compiler", Severity.PROBLEM, "No module named 'bcc'", "apt install python3-bpfcc"),
     ),
     "no libbpf": (
         {"libbpf": Failure(Operation.LIBBPF, detail="no such file")},
-        ("libbpf", Level.PROBLEM, "libbpf.so.1", "apt install libbpf1"),
+        ("libbpf", Severity.PROBLEM, "libbpf.so.1", "apt install libbpf1"),
     ),
     "a library missing": (
         {"libraries": {"PyYAML": "", "rich": "13"}},
-        ("libraries", Level.PROBLEM, "PyYAML missing", "apt install python3-yaml"),
+        ("libraries", Severity.PROBLEM, "PyYAML missing", "apt install python3-yaml"),
     ),
-    "no JIT": ({"jit": False}, ("jit", Level.WARNING, "more time", "sysctl -w net.core.bpf_jit_enable=1")),
+    "no JIT": ({"jit": False}, ("jit", Severity.WARNING, "more time", "sysctl -w net.core.bpf_jit_enable=1")),
     "clock never set": (
         {"clock": Clock(1000.0, synchronised=False)},
-        ("clock", Level.WARNING, "not been set", "timedatectl"),
+        ("clock", Severity.WARNING, "not been set", "timedatectl"),
     ),
     "clock not kept": (
         {"clock": Clock(1.8e9, synchronised=False)},
-        ("clock", Level.WARNING, "early or late", "timedatectl"),
+        ("clock", Severity.WARNING, "early or late", "timedatectl"),
     ),
     "state not writable": (
         {"state": Directory("/var/lib/esimshaper", exists=True, writable=False, free_bytes=10**9)},
-        ("state", Level.PROBLEM, "lost at the next start", "mkdir -p /var/lib/esimshaper"),
+        ("state", Severity.PROBLEM, "lost at the next start", "mkdir -p /var/lib/esimshaper"),
     ),
     "disk nearly full": (
         {"state": Directory("/var/lib/esimshaper", exists=True, writable=True, free_bytes=5_000_000)},
-        ("state", Level.WARNING, "Only 5 MB", "df -h"),
+        ("state", Severity.WARNING, "Only 5 MB", "df -h"),
     ),
     "no hardware clock": (
         {"clock": Clock(1.8e9, synchronised=True, hardware=False)},
-        ("clock", Level.NOTE, "wait until the time was set", "internet"),
+        ("clock", Severity.NOTE, "wait until the time was set", "internet"),
     ),
     "state in memory": (
         {"state": Directory("/run/x", exists=True, writable=True, free_bytes=10**9, volatile=True)},
-        ("state", Level.WARNING, "gone when the box is off", "findmnt -T /run/x"),
+        ("state", Severity.WARNING, "gone when the box is off", "findmnt -T /run/x"),
     ),
     "no package": (
         {"service": Service("not-found", "", "inactive")},
-        ("service", Level.NOTE, "nothing starts it", "apt install"),
+        ("service", Severity.NOTE, "nothing starts it", "apt install"),
     ),
     "service failed": (
         {"service": Service("loaded", "enabled", "failed", "exit-code")},
-        ("service", Level.PROBLEM, "exit-code", "journalctl -u esimshaper"),
+        ("service", Severity.PROBLEM, "exit-code", "journalctl -u esimshaper"),
     ),
     "service about to be tried again": (
         {"service": Service("loaded", "enabled", "activating", "exit-code")},
-        ("service", Level.PROBLEM, "exit-code", "journalctl -u esimshaper"),
+        ("service", Severity.PROBLEM, "exit-code", "journalctl -u esimshaper"),
     ),
     "certificates that the service may not read": (
         {
@@ -129,43 +129,43 @@ BOX = {
             "wanted": Wanted("wwan0", ("br0",), certificates=("/etc/k.pem",)),
             "unreadable": ("/etc/k.pem",),
         },
-        ("metrics", Level.WARNING, "nobody gets the metrics", "chgrp esimshaper /etc/k.pem"),
+        ("metrics", Severity.WARNING, "nobody gets the metrics", "chgrp esimshaper /etc/k.pem"),
     ),
     "service masked": (
         {"service": Service("masked", "masked", "inactive")},
-        ("service", Level.PROBLEM, "masked", "systemctl status"),
+        ("service", Severity.PROBLEM, "masked", "systemctl status"),
     ),
     "service not enabled": (
         {"service": Service("loaded", "disabled", "active", "success")},
-        ("service", Level.WARNING, "after the next start", "systemctl enable --now esimshaper"),
+        ("service", Severity.WARNING, "after the next start", "systemctl enable --now esimshaper"),
     ),
     "an old daemon still running": (
         {"running": Running("0.9")},
-        ("daemon", Level.WARNING, "0.9 is running, but 1.0", "systemctl restart"),
+        ("daemon", Severity.WARNING, "0.9 is running, but 1.0", "systemctl restart"),
     ),
-    "not in the group": ({"member": False}, ("group", Level.NOTE, "without sudo", "usermod -aG esimshaper")),
-    "no group": ({"member": None}, ("group", Level.NOTE, "only root", "groupadd")),
+    "not in the group": ({"member": False}, ("group", Severity.NOTE, "without sudo", "usermod -aG esimshaper")),
+    "no group": ({"member": None}, ("group", Severity.NOTE, "only root", "groupadd")),
     "no way to slow down, and none wanted": (
         {"lacking": frozenset({Feature.HTB, Feature.IFB})},
-        ("limits", Level.NOTE, "htb, the network device ifb: `throttle`", "modprobe -a sch_htb ifb"),
+        ("limits", Severity.NOTE, "htb, the network device ifb: `throttle`", "modprobe -a sch_htb ifb"),
     ),
     "no way to slow down": (
         {"lacking": frozenset({Feature.REDIRECT}), "wanted": Wanted("wwan0", ("br0",), shapes=True)},
-        ("limits", Level.WARNING, "dropped instead of queued", "modprobe -a cls_u32 act_mirred"),
+        ("limits", Severity.WARNING, "dropped instead of queued", "modprobe -a cls_u32 act_mirred"),
     ),
     "no nftables": (
         {"lacking": frozenset({Feature.REFUSAL})},
-        ("limits", Level.NOTE, "they wait; the block holds", "apt install nftables"),
+        ("limits", Severity.NOTE, "they wait; the block holds", "apt install nftables"),
     ),
     "no nftables, and blocks": (
         {"lacking": frozenset({Feature.REFUSAL}), "wanted": Wanted("wwan0", ("br0",), blocks=True)},
-        ("limits", Level.WARNING, "they wait", "nft_reject_inet"),
+        ("limits", Severity.WARNING, "they wait", "nft_reject_inet"),
     ),
     "daemon not running": (
         {"daemon": False, "running": None},
-        ("daemon", Level.NOTE, "not running", "systemctl start esimshaper"),
+        ("daemon", Severity.NOTE, "not running", "systemctl start esimshaper"),
     ),
-    "a probe failed": ({"unknown": {"clock": "it broke"}}, ("clock", Level.WARNING, "it broke", "")),
+    "a probe failed": ({"unknown": {"clock": "it broke"}}, ("clock", Severity.WARNING, "it broke", "")),
 }
 
 
@@ -176,7 +176,7 @@ def test_one_thing_wrong_is_one_complaint_with_its_consequence_and_a_hint(change
 
 def test_an_old_kernel_that_fails_is_told_to_be_too_old() -> None:
     found = complaints(replace(GOOD, kernel="5.10.0-30-amd64", failures=(Failure(Operation.LOAD, errno.EINVAL),)))
-    assert [finding.level for finding in found] == [Level.PROBLEM, Level.PROBLEM]
+    assert [finding.level for finding in found] == [Severity.PROBLEM, Severity.PROBLEM]
     assert "5.10.0-30-amd64 is older than 5.12" in found[1].sentence
 
 
@@ -187,7 +187,7 @@ def test_an_old_kernel_with_what_is_needed_is_good_enough() -> None:
 def test_an_old_kernel_that_may_keep_the_service_from_its_pins_is_told_of_until_the_service_runs() -> None:
     """What doctor tries, it tries as root: that is enough for 5.12, and for `esimshaper run` by root."""
     old = replace(GOOD, kernel="5.15.0-vendor", daemon=None, running=None)
-    assert_told(complaints(old), "kernel", Level.WARNING, "older than 5.19", "unprivileged_bpf_disabled")
+    assert_told(complaints(old), "kernel", Severity.WARNING, "older than 5.19", "unprivileged_bpf_disabled")
     assert complaints(replace(old, daemon=True)) == complaints(replace(old, service=None)) == []
     assert complaints(replace(old, kernel="5.19.0")) == []
 

@@ -10,73 +10,73 @@ from esimshaper.core.model.box import (
     Filter,
     Flowtable,
     LeaseFile,
-    Level,
     Link,
     MarkAccess,
     MarkUse,
     Running,
     Service,
+    Severity,
     Wanted,
 )
 from tests.core.diagnosis.healthy_box import GOOD, LAN, WAN, assert_told, complaints
 
 NETWORK = {
-    "no WAN": ({"links": (LAN,)}, ("wan", Level.WARNING, "wwan0 is not there", "ip link")),
+    "no WAN": ({"links": (LAN,)}, ("wan", Severity.WARNING, "wwan0 is not there", "ip link")),
     "strange WAN": (
         {"links": (replace(WAN, type=772), LAN)},
-        ("wan", Level.PROBLEM, "bytes would not be counted", "wan.interface"),
+        ("wan", Severity.PROBLEM, "bytes would not be counted", "wan.interface"),
     ),
     "tunnel as WAN": (
         {"links": (replace(WAN, type=65534, kind="wireguard"), LAN)},
-        ("wan", Level.WARNING, "is billed but would not be counted", "modem"),
+        ("wan", Severity.WARNING, "is billed but would not be counted", "modem"),
     ),
     "WAN has another name now": (
         {"links": (replace(WAN, name="wwan1"), LAN)},
-        ("wan", Level.WARNING, "wwan0 is not there", "wwan1 may be it: put that name under wan.interface"),
+        ("wan", Severity.WARNING, "wwan0 is not there", "wwan1 may be it: put that name under wan.interface"),
     ),
     "tc offload": (
         {"links": (replace(WAN, offloads=True), LAN)},
-        ("offload", Level.WARNING, "are not counted", "ethtool -K wwan0 hw-tc-offload off"),
+        ("offload", Severity.WARNING, "are not counted", "ethtool -K wwan0 hw-tc-offload off"),
     ),
     "SQM beside no limits": (
         {"links": (replace(WAN, root="cake"), LAN)},
-        ("qdisc", Level.NOTE, "(cake; SQM?): it stays", ""),
+        ("qdisc", Severity.NOTE, "(cake; SQM?): it stays", ""),
     ),
     "SQM in the way": (
         {"links": (replace(WAN, root="htb"), LAN), "wanted": Wanted("wwan0", ("br0",), shapes=True)},
-        ("qdisc", Level.WARNING, "dropped instead of queued", "replace_qdisc: true"),
+        ("qdisc", Severity.WARNING, "dropped instead of queued", "replace_qdisc: true"),
     ),
     "SQM to be replaced": (
         {
             "links": (replace(WAN, root="cake"), LAN),
             "wanted": Wanted("wwan0", ("br0",), shapes=True, replaces_qdisc=True),
         },
-        ("qdisc", Level.NOTE, "ours takes its place", ""),
+        ("qdisc", Severity.NOTE, "ours takes its place", ""),
     ),
     "a LAN that nobody named": (
         {"links": (WAN, LAN, Link(4, "wlan1", 1))},
-        ("lan", Level.NOTE, "wlan1 is neither WAN nor LAN", "lan.interfaces"),
+        ("lan", Severity.NOTE, "wlan1 is neither WAN nor LAN", "lan.interfaces"),
     ),
     "a VPN that nobody named": (
         {"links": (WAN, LAN, Link(4, "wg0", 65534, kind="wireguard")), "default_routes": ("wwan0", "wg0")},
-        ("tunnels", Level.NOTE, "booked to `router`", "wan.tunnels"),
+        ("tunnels", Severity.NOTE, "booked to `router`", "wan.tunnels"),
     ),
     "a VPN that is not there": (
         {"wanted": Wanted("wwan0", ("br0",), tunnels=("wg0",))},
-        ("tunnels", Level.NOTE, "wg0 is not there", "ip link"),
+        ("tunnels", Severity.NOTE, "wg0 is not there", "ip link"),
     ),
-    "no forwarding": ({"forwarding": False}, ("lan", Level.WARNING, "does not forward", "net.ipv4.ip_forward=1")),
+    "no forwarding": ({"forwarding": False}, ("lan", Severity.WARNING, "does not forward", "net.ipv4.ip_forward=1")),
     "a program that is not attached": (
         {"running": Running("1.0", ("not counting at wan_egress of wwan0: broken",))},
-        ("daemon", Level.WARNING, "not counting at wan_egress of wwan0: broken.", "journalctl"),
+        ("daemon", Severity.WARNING, "not counting at wan_egress of wwan0: broken.", "journalctl"),
     ),
     "a full disk that the daemon met": (
         {"running": Running("1.0", problems=("history cannot be saved: no space",))},
-        ("daemon", Level.WARNING, "history cannot be saved", "journalctl"),
+        ("daemon", Severity.WARNING, "history cannot be saved", "journalctl"),
     ),
     "devices on another interface": (
         {"running": Running("1.0", events={"wan_out_unmarked": 12345})},
-        ("daemon", Level.WARNING, "12,345 bytes", "lan.interfaces"),
+        ("daemon", Severity.WARNING, "12,345 bytes", "lan.interfaces"),
     ),
     "a configuration that the daemon may not read": (
         {
@@ -84,67 +84,70 @@ NETWORK = {
             "service": Service("loaded", "enabled", "active", user="esimshaper"),
             "wanted": Wanted("wwan0", ("br0",), files=("/etc/x.yaml",)),
         },
-        ("configuration", Level.PROBLEM, "runs as esimshaper, who may not read it", "chmod o+r /etc/x.yaml"),
+        ("configuration", Severity.PROBLEM, "runs as esimshaper, who may not read it", "chmod o+r /etc/x.yaml"),
     ),
     "leases that the daemon may not read": (
         {"unreadable": ("/x",), "service": Service("loaded", "enabled", "active", user="esimshaper")},
-        ("leases", Level.WARNING, "clients have no names", "namei -l /x"),
+        ("leases", Severity.WARNING, "clients have no names", "namei -l /x"),
     ),
     "too many devices": (
         {"running": Running("1.0", events={"lan_clients_full": 1})},
-        ("daemon", Level.WARNING, "more devices than there is room for", "meter.max_clients"),
+        ("daemon", Severity.WARNING, "more devices than there is room for", "meter.max_clients"),
     ),
-    "WAN down": ({"links": (replace(WAN, up=False), LAN)}, ("wan", Level.NOTE, "down", "ip link set wwan0 up")),
+    "WAN down": ({"links": (replace(WAN, up=False), LAN)}, ("wan", Severity.NOTE, "down", "ip link set wwan0 up")),
     "WAN is LAN too": (
         {"wanted": Wanted("wwan0", ("wwan0", "br0"))},
-        ("wan", Level.PROBLEM, "taken for clients", "lan.interfaces"),
+        ("wan", Severity.PROBLEM, "taken for clients", "lan.interfaces"),
     ),
     "WAN in the LAN's bridge": (
         {"links": (replace(WAN, master=3), LAN)},
-        ("wan", Level.PROBLEM, "port of the LAN's br0", "ip link set wwan0 nomaster"),
+        ("wan", Severity.PROBLEM, "port of the LAN's br0", "ip link set wwan0 nomaster"),
     ),
     "another default route": (
         {"default_routes": ("wlan0", "wwan0")},
-        ("wan", Level.NOTE, "leaves by wlan0", "ip route show default"),
+        ("wan", Severity.NOTE, "leaves by wlan0", "ip route show default"),
     ),
-    "no LAN": ({"links": (WAN,)}, ("lan", Level.WARNING, "br0 is not there", "ip link")),
+    "no LAN": ({"links": (WAN,)}, ("lan", Severity.WARNING, "br0 is not there", "ip link")),
     "old ingress qdisc": (
         {"ingress_qdiscs": ("wwan0",)},
-        ("filters", Level.PROBLEM, "uploads could not be counted", "tc qdisc del dev wwan0 ingress"),
+        ("filters", Severity.PROBLEM, "uploads could not be counted", "tc qdisc del dev wwan0 ingress"),
     ),
     "earlier filter": (
         {"filters": (Filter("wwan0", "ingress", 1, "u32"),)},
-        ("filters", Level.WARNING, "may not be counted", "tc filter show dev wwan0 ingress"),
+        ("filters", Severity.WARNING, "may not be counted", "tc filter show dev wwan0 ingress"),
     ),
     "earlier filter at the LAN": (
         {"filters": (Filter("br0", "ingress", 9, "u32"),)},
-        ("filters", Level.WARNING, "`unattributed`", "tc filter show dev br0 ingress"),
+        ("filters", Severity.WARNING, "`unattributed`", "tc filter show dev br0 ingress"),
     ),
-    "tcx": ({"filters": (Filter("wwan0", "egress", 0, "tcx"),)}, ("filters", Level.WARNING, "runs first", "bpftool")),
+    "tcx": (
+        {"filters": (Filter("wwan0", "egress", 0, "tcx"),)},
+        ("filters", Severity.WARNING, "runs first", "bpftool"),
+    ),
     "our place taken": (
         {"filters": (Filter("wwan0", "ingress", 10, "bpf", "other"),)},
-        ("filters", Level.PROBLEM, "our place", "tc filter show"),
+        ("filters", Severity.PROBLEM, "our place", "tc filter show"),
     ),
-    "XDP": ({"links": (replace(WAN, xdp=True), LAN)}, ("filters", Level.WARNING, "XDP", "xdp off")),
+    "XDP": ({"links": (replace(WAN, xdp=True), LAN)}, ("filters", Severity.WARNING, "XDP", "xdp off")),
     "hardware flowtable": (
         {"flowtables": (Flowtable("inet fw f", hardware=True),)},
-        ("offload", Level.PROBLEM, "bytes would not be counted", "flags offload"),
+        ("offload", Severity.PROBLEM, "bytes would not be counted", "flags offload"),
     ),
     "mark overwritten": (
         {"mark_uses": (MarkUse("nft rule 3", MarkAccess.WRITES, 0xFFFFFFFF),)},
-        ("marks", Level.PROBLEM, "0xff000000", "& 0xff000000 | VALUE"),
+        ("marks", Severity.PROBLEM, "0xff000000", "& 0xff000000 | VALUE"),
     ),
     "mark compared": (
         {"rules": (MarkUse("ip rule 100", MarkAccess.READS, 0xFFFFFFFF),)},
-        ("marks", Level.WARNING, "no longer match", "0x00ffffff"),
+        ("marks", Severity.WARNING, "no longer match", "0x00ffffff"),
     ),
     "mark unreadable": (
         {"mark_uses": (MarkUse("nft rule 3", MarkAccess.UNREADABLE, 0),)},
-        ("marks", Level.WARNING, "cannot be looked into", "iptables-save"),
+        ("marks", Severity.WARNING, "cannot be looked into", "iptables-save"),
     ),
     "no lease file": (
         {"leases": (LeaseFile("/x", "No such file"),)},
-        ("leases", Level.NOTE, "counted all the same", "lan.leases"),
+        ("leases", Severity.NOTE, "counted all the same", "lan.leases"),
     ),
 }
 

@@ -3,7 +3,7 @@
 
 from esimshaper.core.limits.hierarchy import by_hand, chains
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED
-from esimshaper.core.model.limits import EVERYONE, STRANGER, Manual, Override
+from esimshaper.core.model.limits import EVERYONE, STRANGER, Override, OverrideKind
 from tests.core.limits_router import ALICE, BOB, TV, client, group
 
 FOUND = chains((ALICE, BOB, TV, ROUTER, UNATTRIBUTED), {ALICE: "alice", TV: "tv"}, {TV: "family"}, (group("empty"),))
@@ -26,9 +26,9 @@ def test_listed_clients_are_in_their_group_and_all_others_in_unknown():
 
 
 def test_the_nearest_word_by_hand_counts():
-    whole = Override(EVERYONE, Manual.BLOCK)
-    guests = Override(group("unknown"), Manual.ALLOW)
-    bob = Override(client(BOB), Manual.BLOCK, 5)
+    whole = Override(EVERYONE, OverrideKind.BLOCK)
+    guests = Override(group("unknown"), OverrideKind.ALLOW)
+    bob = Override(client(BOB), OverrideKind.BLOCK, 5)
     found = by_hand(FOUND, (bob, guests, whole))
     assert (found[client(BOB)], found[STRANGER], found[client(ALICE)]) == (bob, guests, whole)
     assert found.keys() == FOUND.keys()

@@ -7,7 +7,7 @@ import pytest
 
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account
-from esimshaper.core.model.limits import EVERYONE, NO_LIMIT, Level, Manual, NoticeKind
+from esimshaper.core.model.limits import EVERYONE, NO_THRESHOLD, Level, NoticeKind, OverrideKind
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.state import State
 from esimshaper.core.pipeline import advance, final, grant, not_saved, override, saved
@@ -64,7 +64,7 @@ def test_marks_that_are_changed_are_told_once_each(before, after, warnings):
     router.rules = replace(router.rules, quotas=(quota(limit=1000, warn_at=after),))
     told = router.tick(A=851)
     assert len(router.told) == warnings
-    next_mark = min((mark for mark in after if mark > 850), default=NO_LIMIT)
+    next_mark = min((mark for mark in after if mark > 850), default=NO_THRESHOLD)
     assert told.policies[A].warn_at.both == next_mark
 
 
@@ -72,9 +72,9 @@ def test_what_an_earlier_version_saved_costs_one_warning_at_most():
     """It saved how many marks were announced: less than any mark in bytes."""
     router = Router(quota(limit=1000, warn_at=(500, 800)), plan(10_000))
     router.tick(A=850)
-    standing = router.disk.standing
+    standing = router.disk.limits
     old = replace(standing, tallies=tuple(replace(each, warned=min(each.warned, 2)) for each in standing.tallies))
-    router.disk = replace(router.disk, standing=old)
+    router.disk = replace(router.disk, limits=old)
     router.restart()
     for _ in range(3):
         router.tick()
@@ -135,7 +135,7 @@ def test_notices_are_saved_before_they_go_out_and_then_forgotten():
     router.use(A=500)
     state, outcome = advance(router.state, router.rules, router.now, Observation(router.reading))
     assert len(outcome.booking.notices) == 2
-    assert outcome.booking.baseline.standing.levels == {ALICE: Level.BLOCKED}
+    assert outcome.booking.baseline.limits.levels == {ALICE: Level.BLOCKED}
     assert saved(state, outcome.booking).notices == ()
 
 
@@ -167,9 +167,9 @@ def test_a_full_disk_does_not_keep_people_in_the_dark():
 def test_what_is_set_by_hand_is_saved_at_once():
     router = Router(quota())
     router.tick()
-    router.state = override(router.state, client(ALICE), Manual.BLOCK)
+    router.state = override(router.state, client(ALICE), OverrideKind.BLOCK)
     outcome = router.tick()
-    assert outcome.booking.baseline.standing.overrides
+    assert outcome.booking.baseline.limits.overrides
     assert router.told == ["alice is blocked now: blocked by hand"]
     assert router.tick().booking is None
 
@@ -177,8 +177,8 @@ def test_what_is_set_by_hand_is_saved_at_once():
 def test_what_is_set_by_hand_is_saved_also_if_there_is_nothing_to_tell():
     router = Router(quota())
     router.tick()
-    router.state = override(router.state, client(ALICE), Manual.ALLOW)
-    assert router.tick().booking.baseline.standing.overrides
+    router.state = override(router.state, client(ALICE), OverrideKind.ALLOW)
+    assert router.tick().booking.baseline.limits.overrides
     assert router.told == []
 
 
@@ -215,8 +215,8 @@ def test_a_client_that_left_blocked_is_told_of_when_its_window_ends():
     router.tick(DAY)
     assert router.told[-2:] == ["alice has 500 B again (daily, until tomorrow 00:00)", "alice is open now"]
     router.tick(DAY)
-    assert router.state.baseline.standing.tallies == ()
-    assert not router.state.baseline.standing.levels
+    assert router.state.baseline.limits.tallies == ()
+    assert not router.state.baseline.limits.levels
 
 
 @pytest.mark.parametrize("subject", [client(BOB), EVERYONE])

@@ -17,14 +17,14 @@ from esimshaper.core.model.identity import (
 )
 from esimshaper.core.model.limits import (
     EVERYONE,
-    NO_MARKS,
+    NO_THRESHOLDS,
     Action,
     ActionKind,
     Direction,
-    Manual,
-    Marks,
+    OverrideKind,
     Policy,
     Shaped,
+    Thresholds,
 )
 from esimshaper.core.pipeline import grant, override
 from tests.core.limits_router import (
@@ -64,10 +64,16 @@ def test_without_quotas_nothing_is_in_the_way():
 def test_a_limit_is_the_count_at_which_it_ends():
     router = Router(quota(limit=500, warn_at=(400,)))
     told = router.tick(A=100).policies[A]
-    assert (told.block_at, told.warn_at, told.throttle_at) == (Marks(both=500), Marks(both=400), NO_MARKS)
+    assert (told.block_at, told.warn_at, told.throttle_at) == (
+        Thresholds(both=500),
+        Thresholds(both=400),
+        NO_THRESHOLDS,
+    )
     router.tick(60)
     router.reboot()
-    assert router.tick(A=30).policies[A].block_at == Marks(both=400), "100 are used up, and the count begins at zero"
+    assert router.tick(A=30).policies[A].block_at == Thresholds(both=400), (
+        "100 are used up, and the count begins at zero"
+    )
 
 
 def test_each_direction_and_action_has_its_own_limit_and_the_nearest_counts():
@@ -78,23 +84,23 @@ def test_each_direction_and_action_has_its_own_limit_and_the_nearest_counts():
         quota("all", limit=700, action=NOTIFY),
     )
     told = router.tick(A=100).policies[A]
-    assert told.block_at == Marks(download=200)
-    assert told.throttle_at == Marks(upload=50)
-    assert told.warn_at == Marks(both=700)
+    assert told.block_at == Thresholds(download=200)
+    assert told.throttle_at == Thresholds(upload=50)
+    assert told.warn_at == Thresholds(both=700)
 
 
 def test_a_limit_used_up_before_the_maps_were_made_is_zero():
     router = Router(quota(limit=500))
     router.tick(A=900)
     router.reboot()
-    assert router.tick().policies[A].block_at == Marks(both=0)
+    assert router.tick().policies[A].block_at == Thresholds(both=0)
 
 
 def test_the_next_mark_is_told_once_one_is_passed():
     router = Router(quota(limit=500, warn_at=(100, 200), action=NOTIFY))
-    assert router.tick(A=150).policies[A].warn_at == Marks(both=200)
-    assert router.tick(A=300).policies[A].warn_at == Marks(both=500)
-    assert router.tick(A=600).policies[A].warn_at == NO_MARKS
+    assert router.tick(A=150).policies[A].warn_at == Thresholds(both=200)
+    assert router.tick(A=300).policies[A].warn_at == Thresholds(both=500)
+    assert router.tick(A=600).policies[A].warn_at == NO_THRESHOLDS
 
 
 def test_a_client_stands_under_its_group_and_everyone():
@@ -121,13 +127,13 @@ def test_a_group_without_an_account_gets_one_and_then_its_limit():
     outcome = router.tick()
     assert outcome.new_groups == ()
     assert outcome.policies[T].parent == FAMILY
-    assert outcome.policies[FAMILY].block_at == Marks(both=300)
+    assert outcome.policies[FAMILY].block_at == Thresholds(both=300)
 
 
 def test_a_device_never_seen_is_limited_from_its_first_byte():
     router = Router(quota(limit=500), quota("alices", client(ALICE), limit=5), quota("guests", group("unknown")))
     prepared = router.tick().policies[FREE[0]]
-    assert (prepared.parent, prepared.block_at) == (UNKNOWN, Marks(both=500))
+    assert (prepared.parent, prepared.block_at) == (UNKNOWN, Thresholds(both=500))
     router.reading = replace(router.reading, owners={**OWNERS, FREE[0]: "02:00:00:00:00:77"}, free=FREE[1:])
     router.reading = replace(router.reading, budgets={FREE[0]: both(200)})
     assert router.tick().policies[FREE[0]] == prepared
@@ -137,7 +143,7 @@ def test_an_account_that_was_used_before_is_prepared_from_its_present_count():
     router = Router(quota(limit=500))
     router.reading = replace(router.reading, budgets={FREE[0]: both(70)})
     told = router.tick().policies
-    assert (told[FREE[0]].block_at, told[FREE[1]].block_at) == (Marks(both=570), Marks(both=500))
+    assert (told[FREE[0]].block_at, told[FREE[1]].block_at) == (Thresholds(both=570), Thresholds(both=500))
 
 
 def by_hand(router: Router, subject, manual, until=None) -> dict:
@@ -154,10 +160,10 @@ def test_a_client_with_a_limit_of_its_own_has_an_account_before_it_comes():
     router.reading = replace(router.reading, owners={**OWNERS, FREE[0]: LATE}, free=FREE[1:])
     outcome = router.tick()
     assert outcome.new_clients == ()
-    assert outcome.policies[FREE[0]].block_at == Marks(both=300)
+    assert outcome.policies[FREE[0]].block_at == Thresholds(both=300)
 
 
-@pytest.mark.parametrize("manual", Manual)
+@pytest.mark.parametrize("manual", OverrideKind)
 def test_so_has_one_that_something_was_set_for_by_hand(manual):
     router = Router()
     router.tick()
@@ -186,7 +192,7 @@ def test_after_a_reboot_who_has_used_something_comes_back_to_what_is_left():
     router.reading = replace(router.reading, owners={Account(0): UNATTRIBUTED, Account(1): ROUTER}, free=free)
     assert router.tick().new_clients == (ALICE, TV), "who is not listed has no less than a stranger"
     router.reading = replace(router.reading, owners={**router.reading.owners, A: ALICE}, free=free[1:])
-    assert router.tick().policies[A].block_at == Marks(both=300)
+    assert router.tick().policies[A].block_at == Thresholds(both=300)
 
 
 def test_half_of_the_free_accounts_stay_free_for_strangers():
@@ -200,11 +206,11 @@ def test_half_of_the_free_accounts_stay_free_for_strangers():
 def test_a_word_by_hand_counts_for_all_below_unless_there_is_a_nearer_one():
     router = Router(quota())
     router.tick()
-    assert by_hand(router, client(ALICE), Manual.BLOCK)[A] == (True, False)
-    assert by_hand(router, client(ALICE), Manual.ALLOW)[A] == (False, True)
-    flags = by_hand(router, EVERYONE, Manual.BLOCK)
+    assert by_hand(router, client(ALICE), OverrideKind.BLOCK)[A] == (True, False)
+    assert by_hand(router, client(ALICE), OverrideKind.ALLOW)[A] == (False, True)
+    flags = by_hand(router, EVERYONE, OverrideKind.BLOCK)
     assert (flags[A], flags[B], flags[FREE[0]]) == ((False, True), (True, False), (True, False))
-    flags = by_hand(router, group("unknown"), Manual.ALLOW)
+    flags = by_hand(router, group("unknown"), OverrideKind.ALLOW)
     assert (flags[B], flags[T], flags[FREE[0]]) == ((False, True), (True, False), (False, True))
     by_hand(router, client(ALICE), None)
     by_hand(router, group("unknown"), None)
@@ -214,11 +220,11 @@ def test_a_word_by_hand_counts_for_all_below_unless_there_is_a_nearer_one():
 def test_a_word_by_hand_may_end_and_survives_a_restart_until_then():
     router = Router(quota())
     router.tick()
-    by_hand(router, client(ALICE), Manual.BLOCK, int(router.now) + 60)
+    by_hand(router, client(ALICE), OverrideKind.BLOCK, int(router.now) + 60)
     router.restart()
     assert router.tick().policies[A].blocked
     assert not router.tick(60).policies[A].blocked
-    assert router.state.baseline.standing.overrides == ()
+    assert router.state.baseline.limits.overrides == ()
 
 
 def test_throttled_accounts_are_listed_with_their_rate():

@@ -7,7 +7,7 @@ from datetime import timedelta, timezone
 import pytest
 
 from esimshaper.core.model.identity import ROUTER
-from esimshaper.core.model.limits import EVERYONE, Action, ActionKind, Direction, Level, Manual, Verdict
+from esimshaper.core.model.limits import EVERYONE, Action, ActionKind, ClientState, Direction, Level, OverrideKind
 from esimshaper.core.pipeline import override
 from tests.core.limits_router import ALICE, BOB, DAY, MIDNIGHT, NOTIFY, SLOW, TV, A, Router, client, group, plan, quota
 
@@ -15,7 +15,7 @@ from tests.core.limits_router import ALICE, BOB, DAY, MIDNIGHT, NOTIFY, SLOW, TV
 def test_who_has_something_left_is_open():
     router = Router(quota(), plan())
     router.tick(A=499, WHOLE=499)
-    assert set(router.state.verdicts.values()) == {Verdict()}
+    assert set(router.state.verdicts.values()) == {ClientState()}
     assert client(ROUTER) in router.state.verdicts
 
 
@@ -74,19 +74,19 @@ def test_of_two_throttles_the_slower_counts_and_of_two_blocks_the_longer():
 def test_a_limit_that_only_notifies_keeps_everything_open():
     router = Router(quota(action=NOTIFY))
     router.tick(A=600)
-    assert router.state.verdicts[client(ALICE)] == Verdict()
+    assert router.state.verdicts[client(ALICE)] == ClientState()
 
 
 def test_a_word_by_hand_is_over_all_quotas():
     router = Router(quota())
     router.tick(A=600)
-    router.state = override(router.state, client(ALICE), Manual.ALLOW, int(MIDNIGHT) + 64800)
+    router.state = override(router.state, client(ALICE), OverrideKind.ALLOW, int(MIDNIGHT) + 64800)
     router.tick()
     assert router.state.verdicts[client(ALICE)].reason == "allowed by hand until 18:00"
     assert router.level() == "open"
-    router.state = override(router.state, group("unknown"), Manual.BLOCK)
+    router.state = override(router.state, group("unknown"), OverrideKind.BLOCK)
     router.tick()
-    assert router.state.verdicts[client(BOB)] == Verdict(Level.BLOCKED, "blocked by hand")
+    assert router.state.verdicts[client(BOB)] == ClientState(Level.BLOCKED, "blocked by hand")
 
 
 def test_a_limit_that_only_refuses_large_uploads_any_more_is_reached():

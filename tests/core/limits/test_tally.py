@@ -34,7 +34,7 @@ TOMORROW = Window(TODAY.end, TODAY.end + DAY)
 def test_each_client_has_a_tally_of_its_own_and_the_router_none():
     router = Router(quota())
     router.tick(A=100, B=30)
-    used = {tally.subject: tally.used for tally in router.state.baseline.standing.tallies}
+    used = {tally.subject: tally.used for tally in router.state.baseline.limits.tallies}
     assert used == {client(ALICE): 100, client(BOB): 30, client(TV): 0}
     assert not {client(ROUTER), client(UNATTRIBUTED)} & used.keys()
 
@@ -215,7 +215,7 @@ def test_the_tallies_of_a_quota_that_is_gone_are_gone():
     router.tick(A=300, WHOLE=300)
     router.restart(quotas=(plan(),))
     router.tick()
-    assert [tally.quota for tally in router.state.baseline.standing.tallies] == ["plan"]
+    assert [tally.quota for tally in router.state.baseline.limits.tallies] == ["plan"]
     router.tick(60, A=310)
     router.restart(quotas=(quota(),))
     router.tick(A=330)
@@ -252,7 +252,7 @@ def test_a_client_that_left_keeps_its_usage_while_the_window_lasts():
     assert router.tally().used == 320
     router.reading = replace(router.reading, owners={Account(0): UNATTRIBUTED})
     router.tick(DAY)
-    assert router.state.baseline.standing.tallies == ()
+    assert router.state.baseline.limits.tallies == ()
 
 
 def test_a_recycled_account_belongs_to_its_new_owner():
@@ -299,7 +299,7 @@ def test_a_grant_may_end_before_its_window():
     assert (router.tally().allowed, router.tally().reached) == (750, False)
     router.tick(60)
     assert (router.tally().allowed, router.tally().reached) == (550, True)
-    assert router.state.baseline.standing.grants == ()
+    assert router.state.baseline.limits.grants == ()
 
 
 def test_a_higher_limit_can_be_reached_anew_and_a_lower_one_at_once():
@@ -329,7 +329,7 @@ def test_a_grant_does_not_outlive_its_window_when_the_period_gets_shorter():
     router.restart(quotas=(quota(period=Period(PeriodUnit.HOUR)),))
     router.tick()
     router.tick(3600)
-    assert (router.tally().granted, router.state.baseline.standing.grants) == (0, ())
+    assert (router.tally().granted, router.state.baseline.limits.grants) == (0, ())
     router.state = grant(router.state, router.rules, client(ALICE), 300)
     router.tick(2000)
     assert router.tally().granted == 300, "nor does its end take another grant away"
@@ -344,4 +344,4 @@ def test_nor_the_time_it_was_given_for_when_the_period_gets_longer():
     router.tick()
     assert router.tally().granted == 200
     router.tick(DAY)
-    assert (router.tally().granted, router.state.baseline.standing.grants) == (0, ())
+    assert (router.tally().granted, router.state.baseline.limits.grants) == (0, ())

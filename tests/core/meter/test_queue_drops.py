@@ -12,8 +12,8 @@ from esimshaper.core.meter.queue_drops import Payers, compared, credited, droppe
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import EVERYONE
-from esimshaper.core.model.reading import Reading, Sent
-from esimshaper.core.model.state import Baseline, Unsent
+from esimshaper.core.model.reading import ClassCounters, Reading
+from esimshaper.core.model.state import Baseline, QueueDrops
 from tests.core.limits_router import ALICE, BOB, FAMILY, OWNERS, TV, A, B, client, group
 
 OWN = Payers(OWNERS, {FAMILY: [[ALICE, BOB]]})
@@ -27,16 +27,16 @@ def baseline(entries, epoch: int = 7) -> Baseline:
     return Baseline(epoch, {}, OWNERS, unsent=entries)
 
 
-def follow(*looks: tuple[int, Sent | None]) -> Unsent | None:
+def follow(*looks: tuple[int, ClassCounters | None]) -> QueueDrops | None:
     """The entry of one account after these looks: what was queued, and what had been sent right after that."""
-    entries: dict[Account, Unsent] = {}
+    entries: dict[Account, QueueDrops] = {}
     for queued, sent in looks:
         entries = compared(baseline(entries), None, reading(queued), {A: sent} if sent else {})
     return entries.get(A)
 
 
-def sent(size: int, backlog: int = 0, link: int = 1, packets: int | None = None) -> Sent:
-    return Sent(link, size, size if packets is None else packets, backlog)
+def sent(size: int, backlog: int = 0, link: int = 1, packets: int | None = None) -> ClassCounters:
+    return ClassCounters(link, size, size if packets is None else packets, backlog)
 
 
 START = ((0, sent(0)), (0, sent(0)))
@@ -60,7 +60,7 @@ def test_what_neither_left_nor_waits_was_dropped(looks, dropped):
 
 def test_the_first_looks_only_find_out_where_things_stand():
     """Counters that were read before the first statistics would make of what was sent in between something dropped."""
-    assert follow((900, sent(1000, 50))) == Unsent(sent(1000, 50))
+    assert follow((900, sent(1000, 50))) == QueueDrops(sent(1000, 50))
     entry = follow((900, sent(1000, 50)), (1500, sent(1200)))
     assert (entry.surplus, entry.dropped) == (1500 - 1050, 0)
 
@@ -74,7 +74,7 @@ def test_classes_made_anew_credit_nothing(later):
     before = follow(*START, (9000, sent(500)))
     entry = follow(*START, (9000, sent(500)), (99_000, later))
     assert before.dropped == 8500
-    assert entry == Unsent(later)
+    assert entry == QueueDrops(later)
     assert dropped_between({A: before}, {A: entry}) == {}
     assert is_broken({A: before}, {A: entry})
     assert is_broken({A: before}, {})
@@ -84,16 +84,16 @@ def test_classes_made_anew_credit_nothing(later):
 def test_what_was_not_used_before_is_compared_from_its_first_byte_on():
     known = compared(None, reading(0), reading(900), {A: sent(500, 100)})
     assert known[A].dropped == 300
-    assert compared(None, reading(1), reading(900), {A: sent(500, 100)}) == {A: Unsent(sent(500, 100))}
-    assert compared(None, reading(0, epoch=6), reading(900), {A: sent(500)}) == {A: Unsent(sent(500))}
+    assert compared(None, reading(1), reading(900), {A: sent(500, 100)}) == {A: QueueDrops(sent(500, 100))}
+    assert compared(None, reading(0, epoch=6), reading(900), {A: sent(500)}) == {A: QueueDrops(sent(500))}
 
 
 def test_new_maps_begin_anew_and_statistics_that_cannot_be_read_change_nothing():
     entries = {A: follow(*START, (900, sent(500)))}
     assert compared(baseline(entries), None, reading(5000), None) == entries
     assert compared(baseline(entries, epoch=6), None, reading(5000), None) == {}
-    assert compared(baseline(entries, epoch=6), None, reading(5000), {A: sent(600)}) == {A: Unsent(sent(600))}
-    assert compared(None, None, reading(5), {A: sent(0)}) == {A: Unsent(sent(0))}
+    assert compared(baseline(entries, epoch=6), None, reading(5000), {A: sent(600)}) == {A: QueueDrops(sent(600))}
+    assert compared(None, None, reading(5), {A: sent(0)}) == {A: QueueDrops(sent(0))}
 
 
 def test_a_credit_goes_to_all_that_were_charged():
@@ -124,14 +124,14 @@ def test_what_waited_when_a_comparison_ended_is_charged():
 
 
 def test_what_waited_before_a_reboot_is_charged_to_whose_account_it_was():
-    waited = {A: Unsent(sent(200, 300), 500, 0, unsent=300)}
+    waited = {A: QueueDrops(sent(200, 300), 500, 0, unsent=300)}
     somebody_else = Payers({**OWNERS, A: BOB})
     assert without_unsent({}, baseline(waited, epoch=6), {}, somebody_else) == ({ALICE: Counters(0, 300)}, {})
 
 
 def test_a_queue_in_common_is_shared_by_what_each_sent():
     usage = {ALICE: Counters(7, 3000), BOB: Counters(0, 1000), TV: Counters(0, 9000)}
-    entry = Unsent(sent(1600, 400), 4000, 0, dropped=2000)
+    entry = QueueDrops(sent(1600, 400), 4000, 0, dropped=2000)
     shared, noted = without_unsent(usage, None, {FAMILY: entry}, OWN)
     assert shared == {ALICE: Counters(7, 1500), BOB: Counters(0, 500), TV: Counters(0, 9000)}
     assert noted[FAMILY].unsent == 2000
@@ -141,14 +141,14 @@ def test_a_queue_in_common_is_first_that_of_who_has_none_of_its_own():
     usage = {ALICE: Counters(0, 3000), BOB: Counters(0, 1000)}
     payers = Payers(OWNERS, {FAMILY: [[BOB], [ALICE]]})
     for dropped, left in ((600, {ALICE: 3000, BOB: 400}), (1600, {ALICE: 2400, BOB: 0})):
-        entry = Unsent(sent(0), dropped, 0, dropped=dropped)
+        entry = QueueDrops(sent(0), dropped, 0, dropped=dropped)
         shared, noted = without_unsent(usage, None, {FAMILY: entry}, payers)
         assert {client: counters.up_bytes for client, counters in shared.items()} == left
         assert noted[FAMILY].unsent == dropped
 
 
 def test_nobody_gets_less_than_nothing_and_the_rest_is_not_forgotten():
-    entry = Unsent(sent(0), 4000, 0, dropped=4000)
+    entry = QueueDrops(sent(0), 4000, 0, dropped=4000)
     usage, noted = without_unsent({BOB: Counters(0, 1500)}, None, {FAMILY: entry}, OWN)
     assert (usage, noted[FAMILY].unsent) == ({BOB: Counters()}, 1500)
     usage, noted = without_unsent({ALICE: Counters(0, 9000)}, baseline(noted), noted, OWN)
@@ -164,7 +164,7 @@ class Queue:
 
     up: int = 0
     queued: int = 0
-    sent: Sent = field(default_factory=lambda: Sent(1))
+    sent: ClassCounters = field(default_factory=lambda: ClassCounters(1))
     waiting: list[int] = field(default_factory=list)
     dropped: int = 0
     left: int = 0
@@ -192,7 +192,7 @@ class Queue:
         if step == "renew":
             self.dropped += sum(self.waiting)
             self.waiting = []
-            self.sent, self.renewed = Sent(1), True
+            self.sent, self.renewed = ClassCounters(1), True
         self.sent = replace(self.sent, backlog=sum(self.waiting))
 
 
@@ -211,7 +211,7 @@ class Watch:
     """The stage over the ticks of one queue."""
 
     queue: Queue = field(default_factory=Queue)
-    entries: dict[Account, Unsent] = field(default_factory=dict)
+    entries: dict[Account, QueueDrops] = field(default_factory=dict)
     last: Reading | None = None
     billed: int = 0
     credit: int = 0
@@ -315,7 +315,7 @@ def test_shares_are_whole_bytes_that_add_up(dropped, sizes, chance: random.Rando
     clients = [ALICE, BOB, TV]
     chance.shuffle(clients)
     usage = {each: Counters(0, size) for each, size in zip(clients, sizes, strict=True)}
-    shared, noted = without_unsent(usage, None, {B: Unsent(sent(0), 0, 0, dropped)}, Payers(OWNERS, {B: [clients]}))
+    shared, noted = without_unsent(usage, None, {B: QueueDrops(sent(0), 0, 0, dropped)}, Payers(OWNERS, {B: [clients]}))
     assert sum(each.up_bytes for each in shared.values()) == max(0, sum(sizes) - dropped)
     assert noted[B].unsent == min(dropped, sum(sizes))
     assert all(0 <= shared[each].up_bytes <= usage[each].up_bytes for each in clients)

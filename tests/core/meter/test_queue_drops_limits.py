@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import EVERYONE
-from esimshaper.core.model.reading import Sent
+from esimshaper.core.model.reading import ClassCounters
 from tests.core.limits_router import ALICE, FAMILY, SLOW, TV, WHOLE, A, Router, T, client, group, plan, quota
 
 QUOTAS = (quota(limit=5000), quota("slow", limit=10, action=SLOW), quota("tv", group("family"), 9000), plan(20_000))
@@ -21,7 +21,7 @@ class Flooded(Router):
 
     def __init__(self) -> None:
         super().__init__(*QUOTAS)
-        self.sent = {account: Sent(LINK) for account in (A, T, FAMILY)}
+        self.sent = {account: ClassCounters(LINK) for account in (A, T, FAMILY)}
         self.tick()
         self.tick()
 
@@ -38,7 +38,7 @@ class Flooded(Router):
             queued={**reading.queued, queue: reading.queued.get(queue, 0) + size},
         )
         before = self.sent[queue]
-        self.sent[queue] = Sent(before.link, before.bytes + left, before.packets + left, waiting)
+        self.sent[queue] = ClassCounters(before.link, before.bytes + left, before.packets + left, waiting)
 
     @property
     def totals(self) -> dict:
@@ -110,7 +110,7 @@ def test_limits_telescope_and_totals_add_up_whatever_is_dropped_and_whoever_is_k
         offered, dropped = offered + came, dropped + came + before.backlog - left - waiting
         if renewed:
             dropped += waiting
-            router.sent[queue] = Sent(before.link + 1)
+            router.sent[queue] = ClassCounters(before.link + 1)
         policies = router.tick().policies
         used = router.tally("plan", EVERYONE).used
         assert policies[WHOLE].block_at.both - router.reading.budgets[WHOLE].both == 20_000 - used

@@ -6,7 +6,7 @@ from dataclasses import replace
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.identity import ROUTER, Account, ClientKey
 from esimshaper.core.model.limits import EVERYONE
-from esimshaper.core.model.reading import Sent, Tunnels
+from esimshaper.core.model.reading import ClassCounters, Tunnels
 from tests.core.limits_router import ALICE, BOB, FREE, OWNERS, SLOW, WHOLE, A, B, Router, quota
 
 NEW = ClientKey("02:00:00:00:00:13")
@@ -15,7 +15,7 @@ NEW = ClientKey("02:00:00:00:00:13")
 def throttled() -> Router:
     """Everyone is; nothing has been queued yet."""
     router = Router(quota("plan", EVERYONE, limit=1, action=SLOW))
-    router.sent = {WHOLE: Sent(1)}
+    router.sent = {WHOLE: ClassCounters(1)}
     router.tick(A=10, B=10, WHOLE=20)
     router.tick()
     return router

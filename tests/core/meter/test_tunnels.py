@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from esimshaper.core.meter import tunnels
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, ROUTER, Account, ClientKey
-from esimshaper.core.model.limits import EVERYONE, Manual, Policy, Subject, SubjectKind
+from esimshaper.core.model.limits import EVERYONE, OverrideKind, Policy, Subject, SubjectKind
 from esimshaper.core.model.reading import Observation, Reading, Tunnels
 from esimshaper.core.model.state import Baseline
 from esimshaper.core.pipeline import last, override
@@ -212,15 +212,15 @@ def test_packets_of_tunnels_stop_with_everyone_but_for_whom_that_was_lifted():
     router = Router(plan(limit=1000))
     told = carried(router).tick().policies
     assert told[TUNNELS] == Policy(parent=WHOLE)
-    router.state = override(router.state, client(limits_router.ALICE), Manual.ALLOW)
+    router.state = override(router.state, client(limits_router.ALICE), OverrideKind.ALLOW)
     assert router.tick().policies[TUNNELS] == Policy(parent=WHOLE, exempt=True)
     router.state = override(router.state, client(limits_router.ALICE), None)
-    router.state = override(router.state, EVERYONE, Manual.BLOCK)
+    router.state = override(router.state, EVERYONE, OverrideKind.BLOCK)
     assert router.tick().policies[TUNNELS].blocked
 
 
 def test_throttled_clients_have_a_pace_in_tunnels():
-    assert Router(quota(action=SLOW)).tick(A=100).policies[limits_router.A].pace == 256_000 // 8
+    assert Router(quota(action=SLOW)).tick(A=100).policies[limits_router.A].police_rate == 256_000 // 8
 
 
 def test_last_reading_of_maps_leaves_nothing_unbooked():

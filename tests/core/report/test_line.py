@@ -3,7 +3,7 @@
 
 from dataclasses import replace
 
-from esimshaper.core.model.limits import EVERYONE, Level, Verdict
+from esimshaper.core.model.limits import EVERYONE, ClientState, Level
 from esimshaper.core.model.reading import Attachment, Hook
 from esimshaper.core.model.state import State
 from esimshaper.core.report.line import limited, troubles, usage
@@ -35,11 +35,11 @@ def test_usage_is_of_the_plan_where_there_is_one():
 
 
 def test_who_is_limited_is_named_up_to_four_and_everyone_in_one_word():
-    held = {client(ALICE): Verdict(Level.THROTTLED), client(TV): Verdict(Level.BLOCKED)}
+    held = {client(ALICE): ClientState(Level.THROTTLED), client(TV): ClientState(Level.BLOCKED)}
     state = replace(router.state(), verdicts=held)
     assert limited(state, facts()) == "throttled: alice-phone; blocked: tv"
-    many = {client(f"02:00:00:00:00:{number:02x}"): Verdict(Level.BLOCKED) for number in range(32, 40)}
+    many = {client(f"02:00:00:00:00:{number:02x}"): ClientState(Level.BLOCKED) for number in range(32, 40)}
     assert limited(replace(state, verdicts=many), facts()).endswith(":23 and 4 more")
-    all_of_them = {EVERYONE: Verdict(Level.BLOCKED), **many}
+    all_of_them = {EVERYONE: ClientState(Level.BLOCKED), **many}
     assert limited(replace(state, verdicts=all_of_them), facts()) == "blocked: everyone"
     assert limited(replace(state, verdicts={}), facts()) == ""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from esimshaper.core.model.identity import ClientKey, Identity
-from esimshaper.core.model.limits import EVERYONE, Manual, Override, Subject, SubjectKind
+from esimshaper.core.model.limits import EVERYONE, Override, OverrideKind, Subject, SubjectKind
 from esimshaper.core.report import subjects as report_subjects
 from tests import synthetic_router as router
 from tests.synthetic_router import ALICE, BARE, PIXEL, TV, client, facts
@@ -101,7 +101,7 @@ def test_what_was_set_for_a_group_that_is_gone_can_be_taken_back():
     gone = Subject(SubjectKind.GROUP, "guests")
     with pytest.raises(ValueError):
         report_subjects.find_subject(STATE, "group/guests", facts())
-    state = router.state(standing=replace(router.STANDING, overrides=(Override(gone, Manual.BLOCK),)))
+    state = router.state(standing=replace(router.STANDING, overrides=(Override(gone, OverrideKind.BLOCK),)))
     assert report_subjects.find_subject(state, "group/guests", facts()) == gone
     assert "group/guests" in report_subjects.subjects_document(state, facts())["subjects"]
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
-from esimshaper.core.model.limits import NO_MARKS, Marks, Policy, Shaped
+from esimshaper.core.model.limits import NO_THRESHOLDS, Policy, Shaped, Thresholds
 from esimshaper.core.model.shaping import QDISC, Change, Class, Side, Tree
 from esimshaper.core.shaping import policy_transition, tree, tree_diff
 from esimshaper.core.shaping.tree import ROOT, Demand, Link
@@ -39,7 +39,7 @@ def worlds(draw: st.DrawFn) -> World:
     policies = {
         each: Policy(
             parent=next((one for one in above.get(each, ()) if one in with_quota), ACCOUNT_UNATTRIBUTED),
-            throttle_at=Marks(both=5) if each in rates else NO_MARKS,
+            throttle_at=Thresholds(both=5) if each in rates else NO_THRESHOLDS,
         )
         for each in ALL
     }

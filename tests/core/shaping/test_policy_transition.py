@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
-from esimshaper.core.model.limits import NO_LIMIT, NO_MARKS, Marks, Policy
+from esimshaper.core.model.limits import NO_THRESHOLD, NO_THRESHOLDS, Policy, Thresholds
 from esimshaper.core.shaping.policy_transition import writes
 
 CLIENTS = [Account(n) for n in (2, 3, 4)]
@@ -16,14 +16,14 @@ EVERYONE = Account(10)
 GROUPS = [Account(11), Account(12)]
 NOBODY = ACCOUNT_UNATTRIBUTED
 
-ends = st.builds(Marks, both=st.sampled_from((0, 5, NO_LIMIT)), upload=st.sampled_from((0, NO_LIMIT)))
+ends = st.builds(Thresholds, both=st.sampled_from((0, 5, NO_THRESHOLD)), upload=st.sampled_from((0, NO_THRESHOLD)))
 
 
 def with_class(**fields: object) -> Policy:
     """A throttle limit names a class."""
     policy = Policy(**fields)  # type: ignore[arg-type]
     open_class, *above = policy.classes
-    return replace(policy, classes=(open_class, 0 if policy.throttle_at == NO_MARKS else 1, *above[1:]))
+    return replace(policy, classes=(open_class, 0 if policy.throttle_at == NO_THRESHOLDS else 1, *above[1:]))
 
 
 def policies_below(*parents: Account) -> st.SearchStrategy[Policy]:
@@ -55,7 +55,7 @@ def passes(client: Account, policies: Mapping[Account, Policy], used: Mapping[Ac
     while account != NOBODY:
         policy = policies[account]
         exempt = exempt or policy.exempt
-        marks: Marks = getattr(policy, at)
+        marks: Thresholds = getattr(policy, at)
         over = used[account] > min(marks.both, marks.upload) or (at == "block_at" and policy.blocked)
         if over and not exempt:
             if at == "block_at":
@@ -88,7 +88,7 @@ def test_what_was_told_is_not_written_again(told: dict[Account, Policy]) -> None
 
 
 def test_a_limit_that_only_falls_or_only_rises_is_one_write() -> None:
-    low, high = (Policy(block_at=Marks(both=end), warn_at=Marks(both=end - 1)) for end in (5, 9))
+    low, high = (Policy(block_at=Thresholds(both=end), warn_at=Thresholds(both=end - 1)) for end in (5, 9))
     account = CLIENTS[0]
     assert writes({account: high}, {account: low}, EVERYONE) == ({account: low}, {})
     assert writes({account: low}, {account: high}, EVERYONE) == ({}, {account: high})

@@ -20,16 +20,16 @@ from esimshaper.core.model.limits import (
     EVERYONE,
     Grant,
     Level,
-    Manual,
+    LimitState,
     Override,
-    Standing,
+    OverrideKind,
     Subject,
     SubjectKind,
     Tally,
     Window,
 )
-from esimshaper.core.model.reading import Sent
-from esimshaper.core.model.state import Baseline, Booking, Unsent
+from esimshaper.core.model.reading import ClassCounters
+from esimshaper.core.model.state import Baseline, Booking, QueueDrops
 from esimshaper.edge.history import schema as history_schema
 from esimshaper.edge.history.database import KEPT, History, HistoryError
 
@@ -44,15 +44,15 @@ BASELINE = Baseline(
     budgets={Account(2): Budget(2**40 + 2, 2**40, 2), Account(1025): Budget(5, 3, 2)},
     time=1_800_000_000.25,
     clock_sure=True,
-    standing=Standing(
+    limits=LimitState(
         tallies=(
             Tally("daily", Subject(SubjectKind.CLIENT, ALICE), Window(0, 2**33), 2**40, 5, 2**40, 2, True, -7, 2**41),
             Tally("plan", EVERYONE, Window(-(2**33), 0), -1500),
         ),
         grants=(Grant("daily", Subject(SubjectKind.CLIENT, ALICE), 5, 2**32),) * 2,
         overrides=(
-            Override(Subject(SubjectKind.CLIENT, ALICE), Manual.ALLOW),
-            Override(Subject(SubjectKind.GROUP, "living-room"), Manual.BLOCK, 2**32),
+            Override(Subject(SubjectKind.CLIENT, ALICE), OverrideKind.ALLOW),
+            Override(Subject(SubjectKind.GROUP, "living-room"), OverrideKind.BLOCK, 2**32),
         ),
         levels={ALICE: Level.BLOCKED, BOB: Level.THROTTLED},
     ),
@@ -105,14 +105,14 @@ def test_what_was_saved_is_there_after_closing_and_opening(path, history):
 )
 def test_what_is_set_for_a_client_that_cannot_be_is_left_out(path, history, key):
     """One bit of the key was lost on the card; the kernel could give nobody an account of that name."""
-    nobody, standing = Subject(SubjectKind.CLIENT, key), BASELINE.standing
-    odd = Standing(
+    nobody, standing = Subject(SubjectKind.CLIENT, key), BASELINE.limits
+    odd = LimitState(
         (*standing.tallies, Tally("daily", nobody, Window(0, 1))),
         (*standing.grants, Grant("daily", nobody, 5, 2**32)),
-        (*standing.overrides, Override(nobody, Manual.BLOCK)),
+        (*standing.overrides, Override(nobody, OverrideKind.BLOCK)),
         {**standing.levels, ClientKey(key): Level.BLOCKED},
     )
-    history.save(booking(baseline=replace(BASELINE, standing=odd)))
+    history.save(booking(baseline=replace(BASELINE, limits=odd)))
     history.close()
     with closing(History(path)) as again:
         assert (again.notes, again.load()) == ("", BASELINE)
@@ -169,14 +169,14 @@ tallies = st.builds(
     reached=st.booleans(),
 )
 standings = st.builds(
-    Standing,
+    LimitState,
     # In the order of their keys, as they come back from the database; the order means nothing.
     st.lists(tallies, unique_by=lambda t: (t.quota, t.subject)).map(
         lambda found: tuple(sorted(found, key=lambda t: (t.quota, t.subject.kind.value, t.subject.id)))
     ),
     st.lists(st.builds(Grant, st.sampled_from(["daily", "plan"]), subjects, numbers, numbers), max_size=3).map(tuple),
     st.lists(
-        st.builds(Override, subjects, st.sampled_from(Manual), st.none() | numbers), unique_by=lambda o: o.subject
+        st.builds(Override, subjects, st.sampled_from(OverrideKind), st.none() | numbers), unique_by=lambda o: o.subject
     ).map(lambda found: tuple(sorted(found, key=lambda o: (o.subject.kind.value, o.subject.id)))),
     st.dictionaries(st.sampled_from([ALICE, BOB]), st.sampled_from(Level)),
 )
@@ -197,12 +197,12 @@ baselines = st.builds(
     ),
     time=st.floats(0, 1e10),
     clock_sure=st.booleans(),
-    standing=standings,
+    limits=standings,
     unsent=st.dictionaries(
         st.integers(0, 2000).map(Account),
         st.builds(
-            Unsent,
-            st.builds(Sent, *[st.integers(0, 2**40)] * 4),
+            QueueDrops,
+            st.builds(ClassCounters, *[st.integers(0, 2**40)] * 4),
             st.integers(0, 2**62),
             st.none() | st.integers(-(2**62), 2**62),
             *[st.integers(0, 2**62)] * 2,

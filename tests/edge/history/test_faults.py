@@ -76,7 +76,7 @@ def test_a_writer_killed_at_any_moment_loses_nothing_that_it_had_saved(path):
             assert_rows_and_baseline_agree(history)
             baseline = history.load()
             now_saved = round((baseline.boottime - 1000) / 60)
-            (plan,) = baseline.standing.tallies
+            (plan,) = baseline.limits.tallies
             assert plan.used == sum(counters.total_bytes for counters in baseline.totals.values())
         # One more may be safe than was told: killed between the commit and the line.
         assert saves + told <= now_saved <= saves + told + 1

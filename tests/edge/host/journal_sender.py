@@ -13,7 +13,7 @@ import sys
 
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import EVERYONE, Level, Notice, NoticeKind, Subject, SubjectKind
-from esimshaper.daemon.log_limiter import Quiet
+from esimshaper.daemon.log_limiter import LogLimiter
 from esimshaper.edge.host import systemd
 from esimshaper.edge.host.messages import Message, fields
 
@@ -45,7 +45,7 @@ def into_journal() -> None:
     os.environ["JOURNAL_STREAM"] = f"{info.st_dev}:{info.st_ino}"
 
 
-async def flap(quiet: Quiet) -> None:
+async def flap(quiet: LogLimiter) -> None:
     """A modem that comes and goes, a fault in each request, and the same two notices again and again."""
     async with quiet.kept():
         for number in range(TIMES):
@@ -63,7 +63,7 @@ async def flap(quiet: Quiet) -> None:
 if __name__ == "__main__":
     if "stream" in sys.argv:
         into_journal()
-    quiet = Quiet()
+    quiet = LogLimiter()
     systemd.set_up_log(quiet.admits)
     log = logging.getLogger("esimshaper")
     log.info("a line of the log")

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from esimshaper.core.model.box import Directory, Facts, Feature, Filter, Finding, Level, Service
+from esimshaper.core.model.box import BoxFacts, Directory, Feature, Filter, Finding, Service, Severity
 from esimshaper.core.model.errors import Failure, Operation
 from esimshaper.edge.probe import box as probe
 from esimshaper.edge.probe import bpf as probe_bpf
@@ -38,7 +38,7 @@ def test_the_rehearsal_leaves_nothing_in_the_namespace_of_its_caller() -> None:
 def test_without_capabilities_the_kernel_forbids_bpf_and_doctor_says_root() -> None:
     drop = ("setpriv", "--bounding-set", "-sys_admin,-bpf,-net_admin", "--inh-caps", "-all")
     findings: list[Finding] = on_a_box("doctor.examine()", "", *drop)
-    problems = {finding.check: finding for finding in findings if finding.level is Level.PROBLEM}
+    problems = {finding.check: finding for finding in findings if finding.level is Severity.PROBLEM}
     assert "CAP_BPF and CAP_NET_ADMIN missing" in problems["privileges"].sentence
     assert "forbids" in problems["kernel"].sentence
     assert "root" in problems["kernel"].hint
@@ -57,7 +57,7 @@ def test_a_missing_bpffs_is_found_with_the_command_that_mounts_it() -> None:
     unmounted = "mount -t tmpfs none /sys/fs/bpf"
     findings = on_a_box("doctor.examine()", unmounted)
     (finding,) = [finding for finding in findings if finding.check == "bpffs"]
-    assert finding.level is Level.PROBLEM
+    assert finding.level is Severity.PROBLEM
     assert finding.hint == "mount -t bpf bpf /sys/fs/bpf"
     mounted = on_a_box("probe.bpffs()", f"{unmounted}; {finding.hint}")
     assert mounted.mounted
@@ -321,5 +321,5 @@ def test_the_clock_is_read_without_a_change() -> None:
 
 
 def test_facts_without_a_configuration_name_no_interfaces(tmp_path: Path) -> None:
-    facts: Facts = probe.gather(None, tmp_path, tmp_path / "none")
+    facts: BoxFacts = probe.gather(None, tmp_path, tmp_path / "none")
     assert (facts.wanted, facts.links, facts.filters) == (None, None, None)
