@@ -38,7 +38,7 @@ from esimshaper.core.diagnosis import (
 from esimshaper.core.model.box import Finding, Running, Severity, Wanted
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.limits import ActionKind
-from esimshaper.core.settings.tree import fits, with_uplink
+from esimshaper.core.settings.uplink import fits, with_uplink
 from esimshaper.edge import control_client
 from esimshaper.edge.host import paths
 from esimshaper.edge.probe import box as probe

@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from esimshaper.core.pipeline import Rules
-from esimshaper.core.settings.tree import Settings
+from esimshaper.core.settings.values import Settings
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -15,7 +15,7 @@ from esimshaper.core.model.limits import ClientState, Level, Policy, Subject, Su
 from esimshaper.core.model.reading import Attachment, ClassCounters, Hook, Observation, Reading
 from esimshaper.core.model.shaping import Change, Side, Step
 from esimshaper.core.model.state import Outcome
-from esimshaper.core.settings.tree import Settings, Wan
+from esimshaper.core.settings.values import Settings, Wan
 from esimshaper.core.shaping import policy_transition, tree, tree_diff
 from esimshaper.daemon.class_counters import ClassCounterReader
 from esimshaper.edge.bpf.meter import Meter

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.reading import Attachment, Hook
-from esimshaper.core.settings.tree import OnFailure, Settings
+from esimshaper.core.settings.values import OnFailure, Settings
 from esimshaper.edge.host import systemd
 from esimshaper.edge.host.messages import Message, fields
 from esimshaper.edge.host.paths import state_directory

@@ -24,7 +24,7 @@ from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.state import Booking, State
 from esimshaper.core.report import metrics as report_metrics
 from esimshaper.core.report.frame import DaemonFacts
-from esimshaper.core.settings.tree import Settings
+from esimshaper.core.settings.values import Settings
 from esimshaper.daemon.answers import Answers
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.enforcer import Enforcer

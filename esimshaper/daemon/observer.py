@@ -13,7 +13,9 @@ from esimshaper.core.model.counts import Reason
 from esimshaper.core.model.errors import FailedOperation, Operation
 from esimshaper.core.model.identity import ClientKey, Neighbour
 from esimshaper.core.model.reading import Attachment, Hook, Observation, Reading, Table
-from esimshaper.core.settings.tree import Problem, Settings, with_uplink
+from esimshaper.core.settings.problem import Problem
+from esimshaper.core.settings.uplink import with_uplink
+from esimshaper.core.settings.values import Settings
 from esimshaper.edge.bpf import compiler
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.bpf.pins import Pins

@@ -7,7 +7,7 @@ An address that cannot be had keeps nobody from counting: it may be that of a br
 import logging
 
 from esimshaper.core.model.errors import Unusable
-from esimshaper.core.settings.tree import Metrics
+from esimshaper.core.settings.values import Metrics
 from esimshaper.edge.host.messages import Message, fields
 from esimshaper.edge.http import metrics
 from esimshaper.edge.http.server import Listener

@@ -17,7 +17,8 @@ from pathlib import Path
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.pipeline import Rules
 from esimshaper.core.settings.changes import changes, needs_restart
-from esimshaper.core.settings.tree import Problem, Settings
+from esimshaper.core.settings.problem import Problem
+from esimshaper.core.settings.values import Settings
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.observer import Observer
 from esimshaper.daemon.publisher import Publisher

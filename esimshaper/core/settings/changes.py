@@ -17,7 +17,7 @@ from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Action, ActionKind, Period, Quota, Subject
 from esimshaper.core.model.units import format_endpoint, format_rate, format_size
 from esimshaper.core.settings.problem import Problem
-from esimshaper.core.settings.tree import Client, Listen, Settings, Tunnel
+from esimshaper.core.settings.values import Client, Listen, Settings, Tunnel
 
 _LISTS = ("clients", "quotas")
 _NONE = "none"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is wrong with a tree of settings, as a value, for the parts of settings. Pure."""
+"""What is wrong with a value of the configuration, and the path to it. Pure: values only."""
 
 from dataclasses import dataclass
 

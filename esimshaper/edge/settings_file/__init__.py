@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from esimshaper.core.settings import tree as core
-from esimshaper.core.settings.tree import Problem, Settings
+from esimshaper.core.settings.problem import Path as KeyPath
+from esimshaper.core.settings.problem import Problem
+from esimshaper.core.settings.tree import parse_settings
+from esimshaper.core.settings.values import Settings
 from esimshaper.edge.http.tls import Certificates, UnusableFileError
 from esimshaper.edge.settings_file.schema import judge
 from esimshaper.edge.settings_file.yaml_file import Item, Place, PlacedProblem, placed, read
@@ -81,13 +83,12 @@ def read_settings(path: Path) -> Loaded:
         merged = _merge(merged, tree) if isinstance(tree.content, dict) else merged
     plain, misshapen = judge(trees, merged, complete=all_listed and len(trees) == len(files))
     problems += misshapen
-    for each in core.find_problems(plain, _zone):
-        place = merged.at(each.path).place
-        problems.append(placed(place, each.message, each.hint))
-    if problems:
+    parsed = parse_settings(plain, _zone)
+    problems += (placed(merged.at(each.path).place, each.message, each.hint) for each in parsed.problems)
+    if problems or parsed.settings is None:
         order = {file: number for number, file in enumerate((folder, *files))}
         raise SettingsError(sorted(set(problems), key=lambda each: (order[each.file], each.line, each.column)))
-    return Loaded(core.settings_from(plain, ZoneInfo), merged)
+    return Loaded(parsed.settings, merged)
 
 
 def _drop_ins(folder: Path, problems: list[PlacedProblem]) -> list[Path]:
@@ -100,7 +101,7 @@ def _drop_ins(folder: Path, problems: list[PlacedProblem]) -> list[Path]:
         return []
 
 
-def _merge(old: Item, new: Item, path: core.Path = ()) -> Item:
+def _merge(old: Item, new: Item, path: KeyPath = ()) -> Item:
     """`new` over `old`; the places of values go with them."""
     if isinstance(old.content, dict) and isinstance(new.content, dict):
         content = dict(old.content)

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import jsonschema
 
-from esimshaper.core.settings import tree as core
+from esimshaper.core.settings.problem import Path as KeyPath
 from esimshaper.edge.settings_file.yaml_file import INTEGER, Item, Place, PlacedProblem, placed
 
 SCHEMA_FILE = Path(__file__).parent.parent.parent / "esimshaper.schema.json"
@@ -27,7 +27,7 @@ class _Fault:
     """What jsonschema found: the rule broken, where, by which value, and the (sub)schema that has the rule."""
 
     rule: str
-    path: core.Path
+    path: KeyPath
     value: Any
     schema: Mapping[str, Any]
 
@@ -60,7 +60,7 @@ def judge(trees: Iterable[Item], merged: Item, *, complete: bool) -> tuple[dict[
         if fault.rule != "required"
         for problem in _explain(fault, tree)
     ]
-    bad: set[core.Path] = set()
+    bad: set[KeyPath] = set()
     for fault in _faults(schema, merged):
         if fault.rule == "required":
             problems += _explain(fault, merged) if complete else []
@@ -119,7 +119,7 @@ def _hint(schema: Mapping[str, Any], item: Item) -> str:
     return str(schema["description"])
 
 
-def _without(value: Any, bad: set[core.Path], path: core.Path = ()) -> Any:  # noqa: ANN401 - any shape that YAML has
+def _without(value: Any, bad: set[KeyPath], path: KeyPath = ()) -> Any:  # noqa: ANN401 - any shape that YAML has
     """`value` without what is at the paths `bad`; in lists None takes its place, so that the others keep theirs."""
     if isinstance(value, dict):
         return {key: _without(each, bad, (*path, key)) for key, each in value.items() if (*path, key) not in bad}

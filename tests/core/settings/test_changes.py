@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Settings, plan: what an edited configuration would change, in the words of the file."""
+"""Changed settings: what an edited configuration would change, in the words of the file."""
 
 import copy
 from collections.abc import Callable
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from esimshaper.core.settings.changes import changes, needs_restart
-from esimshaper.core.settings.tree import Settings, settings_from
+from esimshaper.core.settings.values import Settings
+from tests.core.settings.parsing import settings_of
 
 DAILY = {
     "name": "daily",
@@ -40,7 +40,7 @@ def settings(edit: Callable[[Any], object] | None = None) -> Settings:
     tree = copy.deepcopy(TREE)
     if edit:
         edit(tree)
-    return settings_from(tree, ZoneInfo)
+    return settings_of(tree)
 
 
 EDITS: dict[str, Callable[[Any], object]] = {

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esimshaper.core.model.limits import Action, ActionKind, Direction, Period, PeriodUnit, Quota, Subject, SubjectKind
-from esimshaper.core.settings.quotas import parse_moment
-from esimshaper.core.settings.tree import Known, find_problems, parse_subject, settings_from
+from esimshaper.core.settings.periods import parse_moment
+from esimshaper.core.settings.subjects import Known, parse_subject
+from tests.core.settings.parsing import ZONES, messages_of, problems_of, settings_of
 
-ZONES = {name: ZoneInfo(name) for name in ("UTC", "Asia/Tokyo", "Europe/Berlin", "America/Sao_Paulo")}
 QUOTA = {
     "name": "daily", "for": "everyone", "limit": "1GB", "period": "day", "then": "block",
     "direction": "both", "warn_at": [], "used": "0B",
@@ -39,7 +39,7 @@ def tree(*quotas):
 
 def quotas(*changes):
     assert found(*changes) == []
-    return settings_from(tree(*changes), ZoneInfo).quotas
+    return settings_of(tree(*changes)).quotas
 
 
 def quota(**change):
@@ -47,7 +47,7 @@ def quota(**change):
 
 
 def found(*changes):
-    return [(each.path, each.message) for each in find_problems(tree(*changes), ZONES.get)]
+    return messages_of(tree(*changes))
 
 
 def test_quota_becomes_a_value():
@@ -177,7 +177,7 @@ DAYS = {"days": 30}
     ],
 )
 def test_each_contradiction_is_found_at_its_place(change, where, message):
-    problems = find_problems(tree(change), ZONES.get)
+    problems = problems_of(tree(change))
     assert problems[0].path == ("quotas", 0, *where)
     assert re.search(re.escape(message), problems[0].message)
     assert problems[0].hint.endswith(".")
@@ -229,7 +229,7 @@ def test_more_quotas_than_there_is_room_for_are_found():
 
 @pytest.mark.parametrize("key", QUOTA)
 def test_what_is_missing_is_not_judged(key):
-    assert find_problems({"quotas": [{name: value for name, value in QUOTA.items() if name != key}]}, ZONES.get) == ()
+    assert problems_of({"quotas": [{name: value for name, value in QUOTA.items() if name != key}]}) == ()
 
 
 @pytest.mark.parametrize(
@@ -243,4 +243,4 @@ def test_what_is_missing_is_not_judged(key):
     ],
 )
 def test_what_is_left_of_a_broken_tree_is_not_blamed(left):
-    assert find_problems(left, ZONES.get) == ()
+    assert problems_of(left) == ()

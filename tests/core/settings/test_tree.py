@@ -3,26 +3,20 @@
 
 import copy
 import re
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from esimshaper.core.model.kernel import mark_shift
-from esimshaper.core.settings.tree import (
-    Client,
-    Lan,
-    Listen,
-    Wan,
-    find_problems,
-    mask_capacity,
-    parse_listen,
-    parse_mac,
-    settings_from,
-)
+from esimshaper.core.settings.block import Block
+from esimshaper.core.settings.clients import parse_mac
+from esimshaper.core.settings.meter import mask_capacity
+from esimshaper.core.settings.metrics import parse_listen
+from esimshaper.core.settings.subjects import known_from
+from esimshaper.core.settings.values import Client, Lan, Listen, Wan
+from tests.core.settings.parsing import messages_of, problems_of, settings_of
 
-ZONES = {name: ZoneInfo(name) for name in ("UTC", "Asia/Tokyo")}
 GOOD = {
     "wan": {"interface": "wwan0", "replace_qdisc": False},
     "lan": {"interfaces": ["br0"], "leases": [], "mark_mask": 0xFF000000},
@@ -44,17 +38,13 @@ def tree_with(path, value):
     return tree
 
 
-def found(tree):
-    return [(each.path, each.message) for each in find_problems(tree, ZONES.get)]
-
-
 def client(name="tv", mac="02:00:00:00:00:10"):
     return {"name": name, "mac": mac}
 
 
 def test_complete_tree_becomes_settings():
-    assert found(GOOD) == []
-    settings = settings_from(GOOD, ZoneInfo)
+    assert messages_of(GOOD) == []
+    settings = settings_of(GOOD)
     assert settings.clients == (Client("tv", "02:00:00:00:00:10"),)
     assert settings.metrics.listen == Listen("::1", 19473)
     assert settings.wan == Wan("wwan0", None, None, replace_qdisc=False)
@@ -90,7 +80,7 @@ def test_complete_tree_becomes_settings():
     ],
 )
 def test_each_contradiction_is_found_at_its_place(path, value, where, message):
-    problems = find_problems(tree_with(path, value), ZONES.get)
+    problems = problems_of(tree_with(path, value))
     assert [each.path for each in problems] == [where]
     assert re.search(message, problems[0].message)
     assert problems[0].hint.endswith(".")
@@ -100,35 +90,37 @@ def test_all_contradictions_are_found_at_once():
     tree = tree_with(("timezone",), "Mars/Base")
     tree["lan"]["interfaces"] = ["wwan0"]
     tree["clients"] = [client("router"), client("b", "ff:ff:ff:ff:ff:ff")]
-    paths = {path for path, _ in found(tree)}
+    paths = {path for path, _ in messages_of(tree)}
     assert paths == {("timezone",), ("lan", "interfaces", 0), ("clients", 0, "name"), ("clients", 1, "mac")}
 
 
-def test_more_named_clients_than_the_mask_can_number_are_found():
+def test_more_named_clients_than_the_mask_can_number_are_messages_of():
     tree = tree_with(("lan", "mark_mask"), 0x7)
     tree["clients"] = [client(f"c{number}", f"02:00:00:00:00:{number:02x}") for number in range(6)]
-    assert found(tree) == [(("clients", 5), "6 clients are named, but only 5 can be told apart")]
+    assert messages_of(tree) == [(("clients", 5), "6 clients are named, but only 5 can be told apart")]
 
 
 def test_link_and_groups_become_values():
     tree = tree_with(("wan",), {"interface": "w", "download": "40mbit", "upload": "1.5Mbit/s", "replace_qdisc": True})
     tree["clients"] = [client() | {"group": "kids"}, client("b", "02:00:00:00:00:11")]
-    assert found(tree) == []
-    settings = settings_from(tree, ZoneInfo)
+    assert messages_of(tree) == []
+    settings = settings_of(tree)
     assert settings.wan == Wan("w", 40_000_000, 1_500_000, replace_qdisc=True)
     assert [each.group for each in settings.clients] == ["kids", ""]
-    assert settings.known.groups == {"kids"}
+    assert known_from(Block(tree, []), settings.clients).groups == {"kids"}
 
 
 def test_more_groups_than_there_is_room_for_are_found_once():
     clients = [client(f"c{n}", f"02:00:00:00:00:{n:02x}") | {"group": f"g{n}"} for n in range(34)]
-    assert found(tree_with(("clients",), clients[:31])) == []
-    assert found(tree_with(("clients",), clients)) == [(("clients", 31, "group"), "there are more than 31 groups")]
+    assert messages_of(tree_with(("clients",), clients[:31])) == []
+    assert messages_of(tree_with(("clients",), clients)) == [
+        (("clients", 31, "group"), "there are more than 31 groups")
+    ]
 
 
 def test_what_is_missing_is_not_judged():
-    assert found({}) == []
-    assert found({"clients": [None, {"name": "tv"}, {}], "lan": {"interfaces": [None, "br0"]}}) == []
+    assert messages_of({}) == []
+    assert messages_of({"clients": [None, {"name": "tv"}, {}], "lan": {"interfaces": [None, "br0"]}}) == []
 
 
 @pytest.mark.parametrize(
@@ -156,7 +148,7 @@ def test_mask_that_cannot_carry_an_account_is_refused(mask):
 
 @pytest.mark.parametrize(("mask", "clients"), [(0xFF000000, 253), (0xFFF00000, 1024), (0x3, 1)])
 def test_default_room_is_1024_clients_or_what_the_mask_can_number(mask, clients):
-    meter = settings_from(tree_with(("lan", "mark_mask"), mask), ZoneInfo).meter
+    meter = settings_of(tree_with(("lan", "mark_mask"), mask)).meter
     assert meter.max_clients == clients
     assert meter.max_accounts == clients + 3
 
@@ -177,7 +169,7 @@ def test_other_texts_are_no_mac(text):
     [("127.0.0.1:19473", "127.0.0.1", 19473), ("[::1]:1", "::1", 1), ("0.0.0.0:65535", "0.0.0.0", 65535)],
 )
 def test_listen_is_an_address_and_a_port(text, address, port):
-    assert parse_listen(text) == (address, port)
+    assert parse_listen(text) == Listen(address, port)
 
 
 @pytest.mark.parametrize(

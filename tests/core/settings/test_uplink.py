@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The uplink by the beginning of its name, and the tunnels that go through it."""
 
-from zoneinfo import ZoneInfo
-
 import pytest
 
-from esimshaper.core.settings.tree import Tunnel, find_problems, settings_from, with_uplink
+from esimshaper.core.settings.uplink import with_uplink
+from esimshaper.core.settings.values import Tunnel
+from tests.core.settings.parsing import problems_of, settings_of
 from tests.core.settings.test_tree import tree_with
 
 TUNNEL = {"interface": "wg0", "port": 51820}
 
 
 def settings(**wan):
-    return settings_from(tree_with(("wan",), {"interface": "wwan*", "replace_qdisc": False, **wan}), ZoneInfo)
+    return settings_of(tree_with(("wan",), {"interface": "wwan*", "replace_qdisc": False, **wan}))
 
 
 def messages(path, value):
-    return [each.message for each in find_problems(tree_with(path, value), lambda _: ZoneInfo("UTC"))]
+    return [each.message for each in problems_of(tree_with(path, value))]
 
 
 def test_newest_of_what_fits_is_the_uplink_and_the_others_are_counted_too():

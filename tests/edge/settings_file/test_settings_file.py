@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.model.limits import ActionKind, PeriodUnit, SubjectKind
-from esimshaper.core.settings.tree import Client, Listen, OnFailure, Tls, Wan
+from esimshaper.core.settings.values import Client, Listen, OnFailure, Tls, Wan
 from esimshaper.edge.settings_file import SettingsError, load, read_settings
 from esimshaper.edge.settings_file.schema import SCHEMA_FILE
 from tests.certificates import Authority

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The list `clients` -> the clients with a name: their MAC addresses and groups. Pure."""
+
+import ipaddress
+import re
+
+from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey
+from esimshaper.core.model.limits import UNKNOWN_GROUP
+from esimshaper.core.settings.block import Block
+from esimshaper.core.settings.values import Client
+
+MAX_GROUPS = 31  # the kernel has room for one more: group/unknown
+_GROUP_BYTES = 32  # of struct group_key in bpf/contract.h
+_MAC = re.compile("([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")
+
+
+def clients_from(tree: Block) -> tuple[Client, ...]:
+    """The clients that have both a name and a MAC address."""
+    names: set[str] = set()
+    groups: set[str] = set()
+    owners: dict[ClientKey, str] = {}
+    clients = []
+    for client in tree.blocks("clients"):
+        name, mac, group = _name(client, names), _mac(client, owners), _group(client, groups)
+        if name is not None and mac is not None:
+            clients.append(Client(name, mac, group))
+    return tuple(clients)
+
+
+def _name(client: Block, names: set[str]) -> str | None:
+    """The client's name, which no other of `names` has; it is added to them."""
+    name: str | None = client.get("name")
+    if name is None:
+        return None
+    if fault := _name_fault(name):
+        client.refuse("name", fault, "Choose another name, for example alice-phone.")
+    elif name in names:
+        client.refuse("name", f"the name `{name}` is used twice", "Give each client a name of its own.")
+    names.add(name)
+    return name
+
+
+def _name_fault(name: str) -> str:
+    """Why `name` cannot stand beside the names that the meter itself gives to clients; empty if it can."""
+    if name in BUILT_IN_CLIENTS:
+        return f"`{name}` is the name of a built-in client"
+    if not name.isprintable():
+        return "the name has invisible characters"
+    if _MAC.fullmatch(name) or _is_ip_address(name):
+        return f"`{name}` looks like an address, which is what clients without a name are called"
+    return ""
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _mac(client: Block, owners: dict[ClientKey, str]) -> ClientKey | None:
+    """The client's MAC address, which nobody in `owners` has; it is added to them."""
+    mac = client.parse("mac", parse_mac, "`esimshaper clients` shows the addresses of the devices in use.")
+    if mac is None:
+        return None
+    if mac in owners:
+        message = f"`{client.get('mac')}` already belongs to {owners[mac]}"
+        client.refuse("mac", message, "Keep one name for each device.")
+    owners.setdefault(mac, f"`{client.get('name')}`" if client.get("name") else "another client")
+    return mac
+
+
+def parse_mac(text: str) -> ClientKey:
+    """A MAC address in lower case with colons, from one of either case, with colons or dashes.
+
+    Raises ValueError for anything else, and for addresses that no device can send from (IEEE 802: group bit, zero).
+    """
+    if not _MAC.fullmatch(text):
+        raise ValueError(f"`{text}` is not a MAC address")
+    pairs = text.replace("-", ":").lower().split(":")
+    if int(pairs[0], 16) & 1:
+        raise ValueError(f"`{text}` is the address of a group, not of one device")
+    if set(pairs) == {"00"}:
+        raise ValueError(f"`{text}` is the empty address, not that of a device")
+    return ClientKey(":".join(pairs))
+
+
+def _group(client: Block, groups: set[str]) -> str:
+    """The client's group, empty for none; it is added to `groups`, for which there is room."""
+    name: str | None = client.get("group")
+    if name is None:
+        return ""
+    if name == UNKNOWN_GROUP:
+        hint = "Leave the group out, or choose another name."
+        client.refuse("group", f"`{name}` is the group of all devices that are not listed here", hint)
+    elif not name.isprintable():
+        client.refuse("group", "the group's name has invisible characters", "Choose another name, such as kids.")
+    elif len(name.encode(errors="replace")) > _GROUP_BYTES:
+        hint = f"A group's name has room for {_GROUP_BYTES} bytes; letters beyond a to z take 2 to 4 each."
+        client.refuse("group", f"the group's name `{name}` is too long", hint)
+    if name not in groups and len(groups) == MAX_GROUPS:  # of the groups beyond, the first one says it for all
+        client.refuse("group", f"there are more than {MAX_GROUPS} groups", "Let clients share groups.")
+    groups.add(name)
+    return name

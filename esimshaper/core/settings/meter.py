@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The block `meter`, with the mark mask that numbers clients -> the room of the kernel part. Pure."""
+
+from esimshaper.core.model.identity import BUILT_IN_CLIENTS
+from esimshaper.core.settings.block import Block
+from esimshaper.core.settings.values import Meter
+
+MAX_CLIENTS = 1024
+"""How many clients are told apart when neither the file nor the mark mask says less."""
+
+
+def meter_from(tree: Block) -> Meter | None:
+    """The sizes of the kernel's maps; None where the mask cannot number clients, or something is missing.
+
+    Adds a problem where the mask has too few numbers for `meter.max_clients`, or both for the clients with a name.
+    """
+    lan, meter = tree.block("lan"), tree.block("meter")
+    capacity = lan.parse(
+        "mark_mask",
+        _capacity,
+        "At least 2 bits in one piece are needed, for example 0xff000000 (253 clients) or 0xfff00000 (4093).",
+    )
+    if capacity is None:
+        return None
+    wanted, flows = meter.get("max_clients"), meter.get("max_flows")
+    if wanted is not None and wanted > capacity:
+        mask = f"{int(lan.get('mark_mask')):#010x}"
+        message = f"{int(wanted)} clients do not fit into lan.mark_mask {mask}, which can number {capacity}"
+        bits = (int(wanted) + len(BUILT_IN_CLIENTS) - 1).bit_length()
+        hint = f"Set max_clients to {capacity} or less, or give the mask {bits} bits."
+        meter.refuse("max_clients", message, hint)
+    _check_named_clients(tree, capacity if wanted is None else min(int(wanted), capacity))
+    return None if flows is None else Meter(int(wanted or min(MAX_CLIENTS, capacity)), int(flows))
+
+
+def _check_named_clients(tree: Block, room: int) -> None:
+    named = len(tree.get("clients", ()))
+    if named > room:
+        message = f"{named} clients are named, but only {room} can be told apart"
+        hint = "Give lan.mark_mask more bits, and raise meter.max_clients where it is set."
+        tree.refuse(("clients", room), message, hint)
+
+
+def _capacity(mask: int) -> int:
+    try:
+        return mask_capacity(int(mask))
+    except ValueError as error:
+        raise ValueError(f"`{int(mask):#010x}` cannot number clients: {error}") from None
+
+
+def mask_capacity(mask: int) -> int:
+    """How many clients the bits of a mark mask can number beside the built-in ones.
+
+    Raises ValueError unless `mask` is one run of at least 2 bits: an account is shifted into it as a whole.
+    """
+    run = mask // (mask & -mask) if mask else 0
+    if run & (run + 1):
+        raise ValueError("the bits are not in one piece")
+    if run < 3:
+        raise ValueError("fewer than 2 bits are set")
+    return run + 1 - len(BUILT_IN_CLIENTS)

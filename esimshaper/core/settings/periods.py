@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Names of time zones, and the word `period` of a quota -> the rules of the zone, and the Period. Pure."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone, tzinfo
+
+from esimshaper.core.model.limits import Period, PeriodUnit
+from esimshaper.core.settings.block import Block
+
+Zones = Callable[[str], tzinfo | None]
+"""The rules of a time zone by its name; None for a name that this box does not know."""
+
+YEARS = range(2000, 2101)
+_UNITS = {f"{unit.value}s": unit for unit in (PeriodUnit.HOUR, PeriodUnit.DAY, PeriodUnit.MONTH)}
+
+
+def zone_from(block: Block, key: str, zones: Zones) -> tzinfo | None:
+    """The rules of the time zone whose name is at `key`."""
+
+    def known(name: str) -> tzinfo:
+        if (zone := zones(name)) is None:
+            raise ValueError(f"`{name}` is not a time zone that this box knows")
+        return zone
+
+    return block.parse(key, known, "Write it as in Asia/Tokyo; `timedatectl list-timezones` lists the names.")
+
+
+def period_from(quota: Block, zone: tzinfo | None) -> Period | None:
+    """The period of `quota`. Without `zone` a local time has no meaning, so what is counted from a moment is None."""
+    written = quota.get("period")
+    if isinstance(written, str):
+        return Period(PeriodUnit(written))
+    if zone is None:
+        return None
+    period = quota.block("period")
+    hint = "Write a date and time as 2026-11-01T09:00:00, with +09:00 behind it if it is of another time zone."
+    anchor = period.parse("from", lambda text: parse_moment(text, zone), hint)
+    word = next((word for word in _UNITS if period.has(word)), None)
+    return None if anchor is None or word is None else Period(_UNITS[word], int(period.get(word)), anchor)
+
+
+def parse_moment(text: str, zone: tzinfo) -> int:
+    """Unix seconds of an ISO 8601 date or date and time; without a zone of its own it is a local time in `zone`.
+
+    Raises ValueError for what is not in the calendar, for years that are surely mistyped, and for local times that
+    `zone` skips or has twice; the text says what to write instead.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"`{text}` is not in the calendar") from None
+    if moment.year not in YEARS:
+        raise ValueError(f"`{text}` is not in the years {YEARS[0]} to {YEARS[-1]}")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
+        # In a gap or an overlap of local time the two values of `fold` give different offsets (PEP 495).
+        first, second = (_with_offset(moment.replace(fold=fold)) for fold in (0, 1))
+        if first > second:
+            later = first.astimezone(zone).replace(tzinfo=None)
+            raise ValueError(f"the clock in {zone} jumps over `{text}`; {later.isoformat()} is the same moment")
+        if first < second:
+            meant = f"{first.isoformat()} or {second.isoformat()}"
+            raise ValueError(f"the clock in {zone} shows `{text}` twice; it is {meant}")
+    return int(moment.timestamp())
+
+
+def _with_offset(moment: datetime) -> datetime:
+    """`moment` with its offset as a zone of its own. Python compares times of one zone without their offsets."""
+    return moment.replace(tzinfo=timezone(moment.utcoffset() or timedelta()))

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The word `for` of a quota -> whom it means, out of the clients and groups of the configuration. Pure."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.limits import UNKNOWN_GROUP, Subject, SubjectKind
+from esimshaper.core.settings.block import Block
+from esimshaper.core.settings.values import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Whom a quota may name: the clients of the configuration, by name, and its groups."""
+
+    macs: Mapping[str, ClientKey]
+    groups: Collection[str]
+
+
+def known_from(tree: Block, clients: Collection[Client]) -> Known | None:
+    """All names and groups under `clients`. None if one of the names cannot be read: it may be the one that is meant.
+
+    A client whose MAC address was refused is known all the same, with an empty address: it is one mistake, not two.
+    """
+    listed = tree.blocks("clients")
+    if not all(client.has("name") for client in listed):
+        return None
+    macs = {client.name: client.mac for client in clients}
+    names = (client.get("name") for client in listed)
+    groups = {client.get("group") for client in listed if client.has("group")}
+    return Known({name: macs.get(name, ClientKey("")) for name in names}, groups)
+
+
+def subject_from(quota: Block, known: Known | None) -> Subject | None:
+    """Whom `quota` is for; None where that cannot be known."""
+    if known is None:
+        return None
+    hint = "Names and groups are what `clients` has; group/unknown is all devices that are not listed there."
+    return quota.parse("for", lambda text: parse_subject(text, known), hint)
+
+
+def parse_subject(text: str, known: Known) -> Subject:
+    """Whom `everyone`, `each-client`, `client/NAME` or `group/NAME` means.
+
+    Raises ValueError for other texts, and for a NAME that is not in `known`. The group `unknown` needs no client.
+    """
+    word, slash, name = text.partition("/")
+    if text in (SubjectKind.EVERYONE.value, SubjectKind.EACH_CLIENT.value):
+        return Subject(SubjectKind(text))
+    if not slash or word not in (SubjectKind.CLIENT.value, SubjectKind.GROUP.value):
+        raise ValueError(f"`{text}` is not everyone, each-client, client/NAME or group/NAME")
+    if word == SubjectKind.GROUP.value:
+        if name != UNKNOWN_GROUP and name not in known.groups:
+            raise ValueError(f"no client is in the group `{name}`")
+        return Subject(SubjectKind.GROUP, name)
+    if name not in known.macs:
+        raise ValueError(f"no client is named `{name}`")
+    return Subject(SubjectKind.CLIENT, known.macs[name])

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The settings as values, block by block, and what one can ask of them. Pure: values only."""
+
+import ipaddress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey
+from esimshaper.core.model.limits import Quota
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A VPN of the router, whose packets on the uplink are UDP or TCP with this port on either side."""
+
+    interface: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wan:
+    """The uplink. `interface` need not exist yet; `download` and `upload` are what the link carries in bit/s, or None.
+
+    pattern: `wan.interface` of the file if it ends in `*`, else empty. others: all interfaces but `interface` that fit
+    the pattern now, and are counted too.
+    replace_qdisc: a root qdisc that another program put on the uplink may be replaced.
+    """
+
+    interface: str  # where there is a pattern: the interface that fits best now, or fitted last; at first the pattern
+    download: int | None = None
+    upload: int | None = None
+    replace_qdisc: bool = False
+    tunnels: tuple[Tunnel, ...] = ()
+    pattern: str = ""
+    others: tuple[str, ...] = ()
+
+    @property
+    def written(self) -> str:
+        """The uplink as the file names it; nft understands that form too."""
+        return self.pattern or self.interface
+
+
+@dataclass(frozen=True, slots=True)
+class Lan:
+    """The side of the clients. `leases` are paths of lease files in dnsmasq's format.
+
+    `mark_mask` is one run of at least 2 bits of the 32 of a packet's mark; the account's number stands in them.
+    """
+
+    interfaces: tuple[str, ...]
+    leases: tuple[str, ...]
+    mark_mask: int
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A name for people. `mac` is in lower case with colons; `group` is empty for none."""
+
+    name: str
+    mac: ClientKey
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """An IP address, without brackets, and a TCP port."""
+
+    address: str
+    port: int
+
+    @property
+    def is_local(self) -> bool:
+        """Only this box can reach the address."""
+        return ipaddress.ip_address(self.address).is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Paths of PEM files. With `client_ca`, clients must show a certificate that it signed; empty for anybody."""
+
+    certificate: str
+    key: str
+    client_ca: str = ""
+
+    def __str__(self) -> str:
+        return f"certificate {self.certificate}, key {self.key}, client_ca {self.client_ca or 'none'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Where Prometheus reads the metrics. Without `tls` they cross the network in the clear."""
+
+    listen: Listen
+    tls: Tls | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Room in the kernel part. `max_clients` leaves out the built-in ones; the mark mask can number them all."""
+
+    max_clients: int
+    max_flows: int
+
+    @property
+    def max_accounts(self) -> int:
+        """Entries of the map `accounts`: the clients and the built-in ones."""
+        return self.max_clients + len(BUILT_IN_CLIENTS)
+
+
+class OnFailure(StrEnum):
+    """What becomes of forwarded traffic while nothing counts it: OPEN lets it pass, CLOSED refuses it."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of /etc/esimshaper/esimshaper.yaml and its conf.d. `timezone` is an IANA name that this box knows."""
+
+    wan: Wan
+    lan: Lan
+    timezone: str
+    clients: tuple[Client, ...]
+    metrics: Metrics
+    meter: Meter
+    quotas: tuple[Quota, ...] = ()
+    on_failure: OnFailure = OnFailure.OPEN
+
+    @property
+    def as_written(self) -> "Settings":
+        """The settings as the files have them, without the interfaces that were found for the uplink's pattern."""
+        return replace(self, wan=replace(self.wan, interface=self.wan.written, pattern="", others=()))

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The block `wan` -> the uplink, its rates and its tunnels. Pure."""
+
+from esimshaper.core.settings.amounts import rate_from
+from esimshaper.core.settings.block import Block
+from esimshaper.core.settings.values import Tunnel, Wan
+
+
+def wan_from(wan: Block) -> Wan | None:
+    """The uplink; None without an interface."""
+    interface = wan.parse("interface", _uplink, "A `*` may stand at the end only: wwan* for wwan0, wwan1 ...")
+    download, upload = (rate_from(wan, key) for key in ("download", "upload"))
+    tunnels = tuple(filter(None, map(_tunnel, wan.blocks("tunnels"))))
+    if interface is None:
+        return None
+    pattern = interface if interface.endswith("*") else ""
+    return Wan(interface, download, upload, wan.get("replace_qdisc", False), tunnels, pattern)
+
+
+def _uplink(name: str) -> str:
+    if "*" in name[:-1] or name == "*":
+        raise ValueError(f"`{name}` does not name an uplink")
+    return name
+
+
+def _tunnel(tunnel: Block) -> Tunnel | None:
+    interface, port = tunnel.get("interface"), tunnel.get("port")
+    return None if interface is None or port is None else Tunnel(interface, int(port))
