@@ -1,51 +1,58 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Limits: budgets added to and compared with, client by client, group by group, and for everyone.
+/* Limits: what a packet adds to the accounts of its hierarchy, and what comes of it.
  *
- * Exact with any number of CPUs: each adds to `used` first and judges by what it found there before. Included by meter.c
- * behind the maps, because bcc rewrites their use in the text of one file.
+ *   account of the client -> its group -> everyone      each: add to `used`, compare with its limits
+ *                                                       -> verdict: open, throttled or blocked, and the tc class
+ *
+ * A cut is exact on any number of CPUs: each adds to `used` first, and compares with what it found there before.
  */
 #pragma once
 
+#include "size.h"
+
 enum level { OPEN = 0, THROTTLED = 1, BLOCKED = 2 };
 
+enum fate { PASSED, DROPPED };
+
+/* Where a packet is judged: on the WAN, or inside a tunnel (before it goes in, and after it came out). */
+enum vantage { ON_WAN, IN_TUNNEL };
+
 struct verdict {
-	u32 level;                       /* enum level, the worst of the chain */
-	u32 class;                       /* tc class id, 0 to leave the packet's priority as it is */
-	struct account *owner;           /* whose class it is */
-	struct account *charged[CHAIN];  /* those that were added to, 0 after the last; the first is who sent or got it */
-	u32 throttled[CHAIN];            /* accounts of the chain that are, 0 for who is not */
-	u32 outermost;                   /* of those */
+	u32 level;                          /* enum level, the worst of the hierarchy */
+	u32 class;                          /* tc class id, 0 to leave the packet's priority as it is */
+	struct account *owner;              /* whose class it is */
+	struct account *charged[HIERARCHY]; /* accounts it was added to, the client's first; 0 behind the last */
+	u32 throttled[HIERARCHY];           /* numbers of those that are throttled, 0 for the others */
+	u32 outermost;                      /* the last one of `throttled` */
 };
-
-/* Where a packet is judged: on the WAN, or before it goes into a tunnel and after it came out. */
-enum place { ON_WAN, IN_TUNNEL };
-
-ALWAYS_INLINE void announce(u32 kind, u32 account, const struct client_key *client)
-{
-	struct announcement announcement = { .account = account, .kind = kind };
-
-	if (client)
-		announcement.client = *client;
-	if (announcements.ringbuf_output(&announcement, sizeof(announcement), 0) < 0)
-		count(REASON_ANNOUNCEMENT_LOST, 1, 0);
-}
 
 /* One packet and one account. */
 struct comparison {
 	const struct policy *policy;
 	struct account *account;
-	u64 both, one; /* `used` before this packet; `one` of its own direction */
+	u64 both, one; /* `used` before this packet: both directions together, and its own */
 	u64 bytes;
-	u32 news;      /* enum announcement_kind of what is to be told, or 0 */
+	u32 news;      /* enum announcement_kind of what is to be announced, or 0 */
 };
 
-/* Whether the packet passes `limit`, which is then to be announced, once: for downloads by the packet that passes it; a
- * refused upload is taken off again, so that the next one passes the same limit anew, and the account remembers which it
- * was. */
-ALWAYS_INLINE int passes(struct comparison *it, u64 before, u64 limit, enum direction direction)
+ALWAYS_INLINE int exceeds(const struct comparison *it, u64 before, u64 limit)
 {
-	if (before + it->bytes <= limit)
+	return before + it->bytes > limit;
+}
+
+/* Whether the packet is the one that goes past a threshold: those before it were within. */
+ALWAYS_INLINE int crosses(const struct comparison *it, u64 before, u64 threshold)
+{
+	return before <= threshold && exceeds(it, before, threshold);
+}
+
+/* Returns whether the packet exceeds `limit`, and has the first packet announced that does. */
+ALWAYS_INLINE int hold_to_limit(struct comparison *it, u64 before, u64 limit, enum direction direction)
+{
+	if (!exceeds(it, before, limit))
 		return 0;
+	/* A download stays counted, so only one crosses the limit. An upload that is dropped is taken off again, and
+	 * the next one crosses the same limit anew; so the account remembers which limit was announced. */
 	if (direction == UP ? it->account->announced_at != limit : before <= limit) {
 		it->account->announced_at = limit;
 		it->news = ANNOUNCE_LIMIT;
@@ -53,46 +60,40 @@ ALWAYS_INLINE int passes(struct comparison *it, u64 before, u64 limit, enum dire
 	return 1;
 }
 
-ALWAYS_INLINE int crosses(const struct comparison *it, u64 before, u64 mark)
-{
-	return before <= mark && before + it->bytes > mark;
-}
-
-ALWAYS_INLINE u32 level_of(struct comparison *it, enum direction direction)
+/* Compares a packet with all thresholds of one account. Returns its level, and sets `it->news`. */
+ALWAYS_INLINE u32 compare(struct comparison *it, enum direction direction)
 {
 	const struct policy *policy = it->policy;
 	const int on = direction == UP ? ON_UP : ON_DOWN;
 
 	if (policy->flags & POLICY_BLOCKED)
 		return BLOCKED;
+	/* Most accounts have no threshold: one look instead of six. */
 	if (!(policy->flags & POLICY_LIMITED))
 		return OPEN;
-	if (passes(it, it->both, policy->block_at[ON_BOTH], direction) ||
-	    passes(it, it->one, policy->block_at[on], direction))
+	/* A block goes before a warning: of what is blocked, only that is announced. */
+	if (hold_to_limit(it, it->both, policy->block_at[ON_BOTH], direction) ||
+	    hold_to_limit(it, it->one, policy->block_at[on], direction))
 		return BLOCKED;
 	if (crosses(it, it->both, policy->warn_at[ON_BOTH]) || crosses(it, it->one, policy->warn_at[on]))
 		it->news = ANNOUNCE_WARN;
-	if (passes(it, it->both, policy->throttle_at[ON_BOTH], direction) ||
-	    passes(it, it->one, policy->throttle_at[on], direction))
+	if (hold_to_limit(it, it->both, policy->throttle_at[ON_BOTH], direction) ||
+	    hold_to_limit(it, it->one, policy->throttle_at[on], direction))
 		return THROTTLED;
 	return OPEN;
 }
 
-/* Whether an account lets no more of `bytes` pass, without a word about it. */
-ALWAYS_INLINE int is_over(const struct policy *policy, const struct account *account, int on, u64 bytes)
+/* Whether an account would block `bytes`. Nothing is added, and nothing announced. */
+ALWAYS_INLINE int would_block(const struct policy *policy, const struct account *account, int on, u64 bytes)
 {
 	return (policy->flags & POLICY_BLOCKED) || account->used[ON_BOTH] + bytes > policy->block_at[ON_BOTH] ||
 	       account->used[on] + bytes > policy->block_at[on];
 }
 
-/* Adds `bytes` to the budgets of an account and of those above it, and says what their limits make of it.
- *
- * The outermost account that is throttled chooses the class: its rate holds for all within, each in a class of its own
- * there, or in that of who has none; to a rate of its own it is held by its pace. What is exempt is counted, here and
- * above, and nothing is in its way. What is in a tunnel is added to the budget of everyone, and held to the rate of
- * everyone, as the packet on the WAN; here it is only refused if that one would be. */
+/* Adds `bytes` to `used` of account `number` and of those above it, and returns what their limits make of the packet.
+ * */
 ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direction direction, u64 bytes,
-				   enum place place)
+				   enum vantage vantage)
 {
 	const int on = direction == UP ? ON_UP : ON_DOWN;
 	const struct policy *own = 0;
@@ -100,38 +101,46 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 	u32 exempt = 0;
 
 #pragma unroll
-	for (int i = 0; i < CHAIN; i++) {
+	for (int i = 0; i < HIERARCHY; i++) {
 		struct comparison it = { .bytes = bytes };
-		int asked_only = place == IN_TUNNEL && number == ACCOUNT_EVERYONE;
 		u32 level;
 
+		/* No policy has a parent that is not there; the verifier does not know that. */
 		it.account = accounts.lookup(&number);
 		it.policy = policies.lookup(&number);
 		if (!it.account || !it.policy)
 			break;
-		if (asked_only) {
-			if (!exempt && is_over(it.policy, it.account, on, bytes))
+		/* The tunnel's packet on the WAN will be added to everyone, and held to the rate of everyone. Inside, a
+		 * packet is dropped only where that one would be: so it is not billed in vain. */
+		if (vantage == IN_TUNNEL && number == ACCOUNT_EVERYONE) {
+			if (!exempt && would_block(it.policy, it.account, on, bytes))
 				verdict.level = BLOCKED;
 			break;
 		}
+		/* First add, then compare: of two CPUs at the limit, the second finds what the first has added. */
 		it.both = __sync_fetch_and_add(&it.account->used[ON_BOTH], bytes);
 		it.one = __sync_fetch_and_add(&it.account->used[on], bytes);
 		verdict.charged[i] = it.account;
+		/* An exemption holds for all accounts above as well. They are charged and announce their limits; only
+		 * the packet is not held to them. */
 		exempt |= it.policy->flags & POLICY_EXEMPT;
-		level = forget(skb, level_of(&it, direction));
+		level = hide_range(skb, compare(&it, direction));
 		if (it.news)
 			announce(it.news, number, 0);
+		/* While nobody is throttled, the class is that of the client. */
 		if (!i) {
 			own = it.policy;
-			verdict.class = own->classes[0];
+			verdict.class = own->classes[CLASS_OPEN];
 			verdict.owner = it.account;
 		}
+		/* The outermost throttled account has the last word, as its rate holds for all within: the class is
+		 * that of this client in there, or else the one that it has for those without a class. */
 		if (!exempt && level == THROTTLED) {
 			verdict.throttled[i] = verdict.outermost = number;
-			verdict.class = own->classes[1 + i];
+			verdict.class = own->classes[CLASS_SELF + i];
 			verdict.owner = verdict.charged[0];
 			if (!verdict.class) {
-				verdict.class = it.policy->classes[1];
+				verdict.class = it.policy->classes[CLASS_SELF];
 				verdict.owner = it.account;
 			}
 		}
@@ -144,11 +153,11 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 	return verdict;
 }
 
-/* A refused upload never left: it is taken off the budgets that it was added to. */
+/* Takes a dropped upload off `used` of all accounts that it was added to: it never left. */
 ALWAYS_INLINE void refund(const struct verdict *verdict, u64 bytes)
 {
 #pragma unroll
-	for (int i = 0; i < CHAIN; i++) {
+	for (int i = 0; i < HIERARCHY; i++) {
 		struct account *account = verdict->charged[i];
 
 		if (!account)
@@ -158,43 +167,94 @@ ALWAYS_INLINE void refund(const struct verdict *verdict, u64 bytes)
 	}
 }
 
-#define PACE_BURST_NS 250000000ULL
+/* Charges a packet that was judged to its client. This is the one place where billed bytes meet an account. */
+ALWAYS_INLINE void charge(const struct verdict *verdict, enum direction direction, struct size size)
+{
+	struct account *account = verdict->charged[0];
 
-/* Whether a packet of who is throttled is more than a pace allows, and so dropped. TCP finds its rate by losses as well.
- * Two CPUs at once may let one packet more pass.
+	if (!account)
+		return;
+	/* The bytes of a download are in used[ON_DOWN] already. */
+	if (direction == UP) {
+		__sync_fetch_and_add(&account->up_bytes, size.bytes);
+		__sync_fetch_and_add(&account->up_packets, size.packets);
+	} else {
+		__sync_fetch_and_add(&account->down_packets, size.packets);
+	}
+}
+
+/* Notes a download that was billed and is dropped. */
+ALWAYS_INLINE void waste(const struct verdict *verdict, u64 bytes)
+{
+	if (verdict->charged[0])
+		__sync_fetch_and_add(&verdict->charged[0]->wasted_bytes, bytes);
+}
+
+/* Takes the class out of the verdict where the interface has none of our classes. */
+ALWAYS_INLINE void drop_class_of_another_link(struct __sk_buff *skb, struct verdict *verdict, enum direction direction)
+{
+	u32 number = direction;
+	u32 *link = shaped_links.lookup(&number);
+
+	if (!link || *link != skb->ifindex)
+		verdict->class = 0;
+}
+
+/* Gives the packet to the class of the verdict. Without one it keeps its priority. */
+ALWAYS_INLINE void classify(struct __sk_buff *skb, const struct verdict *verdict)
+{
+	if (verdict->class)
+		skb->priority = verdict->class;
+}
+
+/* Counts an upload as given to its class, for user space to see what the queue of the class drops. */
+ALWAYS_INLINE void count_queued(const struct verdict *verdict, u64 bytes)
+{
+	if (verdict->class && verdict->owner)
+		__sync_fetch_and_add(&verdict->owner->queued_bytes, bytes);
+}
+
+#define POLICE_BURST_NS 250000000ULL
+
+/* Drops a packet of a throttled account that is beyond its police rate, if no class holds the account to its rate.
  *
- * `queued`: the outermost account that is throttled has a class, and so a queue, and needs no pace. Others have none: in a
- * tunnel it would need a device of its own for each direction, some uplinks have no classes, and a packet is in one only.
- * The innermost comes first, so who is dropped takes nothing from those beside it. */
-ALWAYS_INLINE int outruns(const struct verdict *verdict, enum direction direction, struct size size, int queued)
+ * This is GCRA: a packet conforms if it comes no earlier than POLICE_BURST_NS before its theoretical arrival time, and
+ * moves that time on by what its bytes take at the rate. TCP finds its rate by drops as well as by a queue. */
+ALWAYS_INLINE enum fate police(const struct verdict *verdict, enum direction direction, struct size size)
 {
 	if (verdict->level != THROTTLED)
-		return 0;
+		return PASSED;
+	/* The innermost account comes first, so a client that is dropped there takes nothing from others in its group.
+	 * */
 #pragma unroll
-	for (int i = 0; i < CHAIN; i++) {
+	for (int i = 0; i < HIERARCHY; i++) {
 		u32 account = verdict->throttled[i];
 		const struct policy *policy;
-		struct tunnelled *paced;
-		u64 now, *until;
+		struct tunnelled *state;
+		u64 now, *due;
 
-		if (!account || (queued && account == verdict->outermost))
+		/* A packet is in one class only, that of the outermost account; the others are policed beside it.
+		 * Without a class all are: inside a tunnel, and on uplinks where we have no classes. */
+		if (!account || (verdict->class && account == verdict->outermost))
 			continue;
 		policy = policies.lookup(&account);
-		paced = tunnelled.lookup(&account);
-		if (!policy || !policy->police_rate || !paced)
+		state = tunnelled.lookup(&account);
+		if (!policy || !policy->police_rate || !state)
 			continue;
 		now = bpf_ktime_get_ns();
-		until = direction == UP ? &paced->paced_until[UP] : &paced->paced_until[DOWN];
-		if (*until < now)
-			*until = now;
-		if (*until > now + PACE_BURST_NS)
+		due = direction == UP ? &state->arrival_due[UP] : &state->arrival_due[DOWN];
+		/* Who was silent saves up no more than the burst. Two CPUs at once may let one packet more pass. */
+		if (*due < now)
+			*due = now;
+		if (*due > now + POLICE_BURST_NS)
 			goto dropped;
-		__sync_fetch_and_add(until, size.bytes * 1000000000ULL / policy->police_rate);
+		__sync_fetch_and_add(due, size.bytes * 1000000000ULL / policy->police_rate);
 	}
-	return 0;
+	return PASSED;
 dropped:
+	/* A dropped upload was never sent; a download was billed, whatever comes of it. */
 	if (direction == UP)
 		refund(verdict, size.bytes);
-	count(REASON_POLICED, size.packets, size.bytes);
-	return 1;
+	count(REASON_POLICED, size);
+	return DROPPED;
 }

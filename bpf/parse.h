@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Parsing helpers: they read the packet, write `struct packet`, and touch no map.
+/* Parsing: packet in, `struct packet` out. No map is touched.
  *
- * Offsets are relative to the network header, which is found by the kernel and not assumed behind 14 bytes of Ethernet
- * (raw-IP modems, VLANs). `load`, `skip_...` and `parse_...` return 0, or -1 where the packet ends too early or is not
- * what it says.
+ * Offsets count from the network header. `load`, `skip_...` and `parse_...` return 0, or -1 where the packet ends too
+ * early or contradicts itself.
  */
 #pragma once
 
@@ -31,39 +30,49 @@
 
 enum direction { DOWN = 0, UP = 1 };
 
-/* Who asked in a ping, so that ours and theirs with one identifier are two flows. */
+/* Who sent the request of a ping. It is part of the key: a ping of ours and one of theirs may have the same identifier.
+ * */
 enum echo_role { ECHO_WE_ASK = 0, ECHO_THEY_ASK = 1 };
 
 enum fragment_part { FRAGMENT_NONE = 0, FRAGMENT_FIRST = 1, FRAGMENT_LATER = 2 };
 
+/* Whether all headers of a packet are there. */
+enum headers { HEADERS_CUT = 0, HEADERS_WHOLE = 1 };
+
+/* What kind of link a hook is at. */
 struct link {
-	__u32 l2; /* bytes before the network header that are not billed */
+	__u32 l2; /* bytes of its header: 14 for Ethernet, 0 for raw IP. They are not billed. */
 };
 
 struct packet {
 	struct flow_key key;
-	__u32 network;     /* offset of the IP header, from the network header (VLAN tags in the frame) */
-	__u32 transport;   /* offset of the transport header, likewise */
-	__u32 length;      /* what the IP header says that the packet has, 0 if it does not say */
+	__u32 network;     /* offset of the IP header: 0, or what VLAN tags in the frame take */
+	__u32 transport;   /* offset of the transport header */
+	__u32 length;      /* of the packet, as its IP header states it; 0 if it does not */
 	__u32 fragment_id;
 	__u32 fragment;    /* enum fragment_part */
-	__u32 icmp_error;  /* the payload is a packet of ours */
+	__u32 icmp_error;  /* 1 for an ICMP error, whose payload is a packet of ours */
 	__u8 protocol;     /* of the transport header */
 	__u8 family;       /* 4 or 6 */
 };
 
+/* The network header is where the kernel found it, and not behind 14 bytes: modems are raw IP, and VLANs are in
+ * between. */
 ALWAYS_INLINE int load(struct __sk_buff *skb, __u32 offset, void *to, __u32 size)
 {
 	return bpf_skb_load_bytes_relative(skb, offset, to, size, BPF_HDR_START_NET);
 }
 
-/* The same number, of which the verifier knows nothing any more. It walks every way through a program with every number
- * that it knows; ways that differ only in what is forgotten are walked once from here on. The word is one that filters may
- * use; it is left as it was. */
-ALWAYS_INLINE __u32 forget(struct __sk_buff *skb, __u64 number)
+/* Returns `number` with its range hidden from the verifier, which prunes verifier states.
+ *
+ * The verifier walks each branch once for each set of ranges that it knows. After a hidden number, branches that differ
+ * in that number only are one state, and are walked once. */
+ALWAYS_INLINE __u32 hide_range(struct __sk_buff *skb, __u64 number)
 {
 	__u64 before;
 
+	/* What comes back from the context is unknown to the verifier. The word in cb[] is one that filters may use,
+	 * and is put back as it was, since a filter after ours may use it too. */
 	asm volatile("%[before] = *(u32 *)(%[skb] + %[word])\n"
 		     "*(u32 *)(%[skb] + %[word]) = %[number]\n"
 		     "%[number] = *(u32 *)(%[skb] + %[word])\n"
@@ -74,7 +83,8 @@ ALWAYS_INLINE __u32 forget(struct __sk_buff *skb, __u64 number)
 	return number;
 }
 
-/* The EtherType of what the network header of a frame points at, behind tags that the driver left in the frame. */
+/* EtherType of the packet behind the VLAN tags that the driver left in the frame; 0 where the frame is cut short. Sets
+ * `network` to the bytes of these tags. */
 ALWAYS_INLINE __u16 ethertype(struct __sk_buff *skb, __u32 *network)
 {
 	__u16 type = bpf_ntohs(skb->protocol);
@@ -120,7 +130,8 @@ ALWAYS_INLINE int parse_ipv4(struct __sk_buff *skb, __u32 at, enum direction dir
 	packet->protocol = ip.protocol;
 	packet->transport = at + (ip.version_ihl & 0xf) * 4;
 	packet->length = bpf_ntohs(ip.length);
-	fragment = bpf_ntohs(ip.fragment) & 0x3fff; /* more-fragments flag and offset */
+	/* The field has the flag "more fragments" and the offset, RFC 791. All zeros: the packet is whole. */
+	fragment = bpf_ntohs(ip.fragment) & 0x3fff;
 	packet->fragment = !fragment ? FRAGMENT_NONE : (fragment & 0x1fff) ? FRAGMENT_LATER : FRAGMENT_FIRST;
 	packet->fragment_id = bpf_ntohs(ip.id);
 	map_ipv4(packet->key.remote, direction == UP ? ip.destination : ip.source);
@@ -128,7 +139,7 @@ ALWAYS_INLINE int parse_ipv4(struct __sk_buff *skb, __u32 at, enum direction dir
 	return 0;
 }
 
-/* Walks the extension headers to the transport header. RFC 8200 section 4; AH counts in words of 4, RFC 4302. */
+/* Walks the extension headers to the transport header, RFC 8200 section 4. */
 ALWAYS_INLINE int skip_extensions(struct __sk_buff *skb, __u8 next, struct packet *packet)
 {
 	struct {
@@ -140,12 +151,15 @@ ALWAYS_INLINE int skip_extensions(struct __sk_buff *skb, __u8 next, struct packe
 	for (int i = 0; i < IPV6_EXTENSIONS_MAX; i++) {
 		__u32 size;
 
+		/* Anything else is the transport header. A packet with more extensions than are walked is counted all
+		 * the same; only its ports are unknown. */
 		if (next != IPV6_HOPOPTS && next != IPV6_ROUTING && next != IPV6_DSTOPTS && next != IPV6_AUTH &&
 		    next != IPV6_FRAGMENT)
 			break;
 		if (load(skb, packet->transport, &extension, sizeof(extension)) < 0)
 			return -1;
 		size = ((__u32)extension.length + 1) * 8;
+		/* The authentication header counts in words of 4 bytes and leaves out two, RFC 4302 section 2.2. */
 		if (next == IPV6_AUTH)
 			size = ((__u32)extension.length + 2) * 4;
 		if (next == IPV6_FRAGMENT) {
@@ -160,8 +174,9 @@ ALWAYS_INLINE int skip_extensions(struct __sk_buff *skb, __u8 next, struct packe
 		}
 		next = extension.next;
 		packet->transport += size;
+		/* Behind the header of a later fragment is payload, which must not be taken for headers. */
 		if (packet->fragment == FRAGMENT_LATER)
-			break; /* what follows is payload */
+			break;
 	}
 	packet->protocol = next;
 	return 0;
@@ -180,21 +195,22 @@ ALWAYS_INLINE int parse_ipv6(struct __sk_buff *skb, __u32 at, enum direction dir
 		return -1;
 	packet->family = 6;
 	packet->transport = at + sizeof(ip);
-	packet->length = ip.length ? bpf_ntohs(ip.length) + sizeof(ip) : 0; /* 0: a jumbogram, RFC 2675 */
+	/* Length 0 is that of a jumbogram, RFC 2675. */
+	packet->length = ip.length ? bpf_ntohs(ip.length) + sizeof(ip) : 0;
 	packet->fragment = FRAGMENT_NONE;
 	__builtin_memcpy(packet->key.remote, direction == UP ? ip.destination : ip.source, 16);
 	__builtin_memcpy(packet->key.local, direction == UP ? ip.source : ip.destination, 16);
 	return skip_extensions(skb, ip.next, packet);
 }
 
-/* A header whose version is not that of its EtherType is refused. Anything but IPv4 is taken for IPv6. */
+/* `type` is that of IPv4 or IPv6. A header whose version is another is refused. */
 ALWAYS_INLINE int parse_network(struct __sk_buff *skb, __u16 type, enum direction direction, struct packet *packet)
 {
 	return type == ETHERTYPE_IPV4 ? parse_ipv4(skb, packet->network, direction, packet)
 				      : parse_ipv6(skb, packet->network, direction, packet);
 }
 
-/* Where no EtherType says which version it is. */
+/* Where no EtherType says which version the packet has: inside an ICMP error, and on raw-IP links. */
 ALWAYS_INLINE int parse_ip(struct __sk_buff *skb, __u32 at, enum direction direction, struct packet *packet)
 {
 	__u8 first;
@@ -213,7 +229,7 @@ ALWAYS_INLINE int parse_ping(const __u8 *icmp, __u8 request, enum direction dire
 	return 0;
 }
 
-/* ICMP: pings are told apart by their identifier, errors are marked as such. RFC 792, RFC 4443. */
+/* ICMP: pings are told apart by their identifier, and errors are marked, RFC 792, RFC 4443. */
 ALWAYS_INLINE int parse_icmp(struct __sk_buff *skb, enum direction direction, struct packet *packet)
 {
 	__u8 icmp[8];
@@ -221,6 +237,7 @@ ALWAYS_INLINE int parse_icmp(struct __sk_buff *skb, enum direction direction, st
 	if (load(skb, packet->transport, icmp, sizeof(icmp)) < 0)
 		return -1;
 	if (packet->protocol == IP_PROTOCOL_ICMPV6) {
+		/* Types below 128 are errors; echo request and reply are the first two that are not. */
 		if (icmp[0] == 128 || icmp[0] == 129)
 			return parse_ping(icmp, 128, direction, &packet->key);
 		packet->icmp_error = icmp[0] < 128;
@@ -228,11 +245,13 @@ ALWAYS_INLINE int parse_icmp(struct __sk_buff *skb, enum direction direction, st
 	}
 	if (icmp[0] == 8 || icmp[0] == 0)
 		return parse_ping(icmp, 8, direction, &packet->key);
+	/* Unreachable, source quench, redirect, time exceeded, parameter problem: these carry the packet they are
+	 * about. */
 	packet->icmp_error = icmp[0] == 3 || icmp[0] == 4 || icmp[0] == 5 || icmp[0] == 11 || icmp[0] == 12;
 	return 0;
 }
 
-/* Fills the rest of the key from the transport header; a later fragment has none. */
+/* Fills the rest of the key from the transport header. */
 ALWAYS_INLINE int parse_transport(struct __sk_buff *skb, enum direction direction, struct packet *packet)
 {
 	struct {
@@ -240,6 +259,7 @@ ALWAYS_INLINE int parse_transport(struct __sk_buff *skb, enum direction directio
 	} ports;
 
 	packet->key.protocol = packet->protocol;
+	/* A later fragment has no transport header. */
 	if (packet->fragment == FRAGMENT_LATER)
 		return 0;
 	if (packet->protocol == IP_PROTOCOL_ICMP || packet->protocol == IP_PROTOCOL_ICMPV6)
@@ -253,7 +273,7 @@ ALWAYS_INLINE int parse_transport(struct __sk_buff *skb, enum direction directio
 	return 0;
 }
 
-/* Bytes of the transport header that each segment of a merged packet repeats; 0 if unknown. */
+/* Bytes of the transport header, which each segment of a merged packet repeats; 0 if unknown. */
 ALWAYS_INLINE __u32 transport_header(struct __sk_buff *skb, const struct packet *packet)
 {
 	__u8 offset;
@@ -265,7 +285,7 @@ ALWAYS_INLINE __u32 transport_header(struct __sk_buff *skb, const struct packet 
 	return (offset >> 4) * 4;
 }
 
-/* Link-local and multicast: it ends at the router itself and no client can have asked for it. */
+/* Whether the destination is link-local or multicast. Such a packet ends at the router, and no client asked for it. */
 ALWAYS_INLINE int is_for_router(const struct packet *packet)
 {
 	const __u8 *local = packet->key.local;
@@ -276,11 +296,16 @@ ALWAYS_INLINE int is_for_router(const struct packet *packet)
 	return ipv4[0] >= 224 || (ipv4[0] == 169 && ipv4[1] == 254);
 }
 
-/* Whether all headers are there. What follows is the same for most of what they can say. */
-ALWAYS_INLINE int has_headers(struct __sk_buff *skb, __u16 type, enum direction direction, struct packet *packet)
+/* Parses all headers that are there and says whether any is missing. */
+ALWAYS_INLINE enum headers parse_headers(struct __sk_buff *skb, __u16 type, enum direction direction,
+					 struct packet *packet)
 {
-	int parsed = parse_network(skb, type, direction, packet) == 0 && parse_transport(skb, direction, packet) == 0;
+	enum headers headers = HEADERS_CUT;
 
-	packet->icmp_error = forget(skb, packet->icmp_error);
-	return forget(skb, parsed);
+	if (parse_network(skb, type, direction, packet) == 0 && parse_transport(skb, direction, packet) == 0)
+		headers = HEADERS_WHOLE;
+	/* All that follows is the same for most of what the headers can say, so the verifier need not walk it for each.
+	 * */
+	packet->icmp_error = hide_range(skb, packet->icmp_error);
+	return hide_range(skb, headers);
 }

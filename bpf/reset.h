@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A blocked TCP flow is ended, so that the other side stops sending what would be billed and wasted.
  *
- * The next segment of the flow is turned into a reset where it is, so its sequence number is the one that is expected
- * (RFC 9293, section 3.10.7). Upwards only a segment without data becomes one, and it is billed as what it is; a flow that
- * nobody has seen open has none, and others a few, so that no flood of them leaves. Downwards the first segment becomes a
- * reset, which closes the client's socket. The second is let through as it is: no program is there to get its data, and
- * the client's kernel answers it with the reset that the other side needs. So are a few later ones, in case that one was
- * lost, and each may have its answer. Included by meter.c.
+ *   server -> 1st blocked segment -> made a reset -> client    closes the client's socket
+ *   server -> 2nd blocked segment -> as it is     -> client    whose kernel answers with a reset: no socket is left
+ *   server <- that reset          <- let through  <- client    closes the server's socket
+ *
+ * A segment becomes a reset where it is, with the sequence number that the receiver expects (RFC 9293, section 3.10.7).
  */
 #pragma once
 
-#define REPEAT 64 /* every so many blocked segments one is let through, to be answered by a reset */
+#include "limits.h"
+
+#define RESET_REPEAT 64 /* one of so many blocked downloads is let through, in case that an earlier reset was lost */
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
@@ -23,6 +24,7 @@ struct segment {
 	__u8 flags;
 };
 
+/* Returns -1 where there is no TCP header. */
 ALWAYS_INLINE int find_segment(struct __sk_buff *skb, struct link link, const struct packet *packet,
 			       struct segment *segment)
 {
@@ -36,7 +38,7 @@ ALWAYS_INLINE int find_segment(struct __sk_buff *skb, struct link link, const st
 	return 0;
 }
 
-/* Whether the segment is a reset now. */
+/* Returns whether the segment is a reset now. */
 ALWAYS_INLINE int turn_into_reset(struct __sk_buff *skb, const struct segment *segment)
 {
 	__be16 word = bpf_htons((bpf_ntohs(segment->word) & 0xf000) | TCP_RST | (segment->flags & TCP_ACK));
@@ -48,16 +50,21 @@ ALWAYS_INLINE int turn_into_reset(struct __sk_buff *skb, const struct segment *s
 	return bpf_skb_store_bytes(skb, segment->offset + 12, &word, sizeof(word), 0) == 0;
 }
 
-ALWAYS_INLINE int reset_upwards(struct __sk_buff *skb, struct link link, struct packet *packet, struct size size)
+/* Turns a blocked upload of `length` bytes into a reset, if it may be one. Returns whether it is one now. */
+ALWAYS_INLINE int reset_upload(struct __sk_buff *skb, struct link link, struct packet *packet, u64 length)
 {
 	struct segment segment;
 	struct flow *flow;
 	u16 left;
 
+	/* A SYN has opened nothing that could be ended, and a FIN ends the flow by itself. */
 	if (find_segment(skb, link, packet, &segment) < 0 || (segment.flags & (TCP_SYN | TCP_FIN)))
 		return 0;
-	if (size.bytes != packet->transport - packet->network + segment.header)
+	/* A segment with data would be billed with them. An acknowledgement without data comes soon enough. */
+	if (length != packet->transport - packet->network + segment.header)
 		return 0;
+	/* Nothing was seen of an unknown flow, so nothing is to be ended. A known one has a few resets only: otherwise
+	 * a client could send without end, in acknowledgements. */
 	flow = flows.lookup(&packet->key);
 	left = flow ? flow->resets : 0;
 	if (!left)
@@ -66,7 +73,8 @@ ALWAYS_INLINE int reset_upwards(struct __sk_buff *skb, struct link link, struct 
 	return turn_into_reset(skb, &segment);
 }
 
-ALWAYS_INLINE int reset_downwards(struct __sk_buff *skb, struct link link, struct packet *packet)
+/* Lets some blocked downloads through, the first as a reset. Returns whether this one passes. */
+ALWAYS_INLINE int reset_download(struct __sk_buff *skb, struct link link, struct packet *packet)
 {
 	struct segment segment;
 	struct flow *flow;
@@ -79,35 +87,40 @@ ALWAYS_INLINE int reset_downwards(struct __sk_buff *skb, struct link link, struc
 	flow->blocked++;
 	if (flow->blocked == 1)
 		return turn_into_reset(skb, &segment);
-	if (flow->blocked % REPEAT != 2)
+	/* The second one passes as it is, and every 64th after that. The client's kernel answers it with a reset, which
+	 * must be allowed to leave. */
+	if (flow->blocked % RESET_REPEAT != 2)
 		return 0;
 	flow->resets++;
 	return 1;
 }
 
-/* Whether a blocked upload is dropped, and so taken off the budgets; else it goes on as a reset, which is billed. It has
- * `length` bytes; `size` is what it was added with, which in a tunnel is what it would come to on the WAN. */
-ALWAYS_INLINE int drops_upload(struct __sk_buff *skb, struct link link, struct packet *packet, int parsed,
-			       const struct verdict *verdict, struct size size, struct size length)
+/* Drops a blocked upload, unless it can end its flow as a reset: that is billed, as any packet that leaves.
+ *
+ * `size` is what was added to the accounts; `length` is the bytes of the packet itself, which inside a tunnel are
+ * fewer. */
+ALWAYS_INLINE enum fate reset_or_drop_upload(struct __sk_buff *skb, struct link link, struct packet *packet,
+					     enum headers headers, const struct verdict *verdict, struct size size,
+					     u64 length)
 {
-	if (!parsed || !reset_upwards(skb, link, packet, length)) {
-		refund(verdict, size.bytes);
-		count(REASON_UPLOAD_BLOCKED, size.packets, size.bytes);
-		return 1;
+	if (headers == HEADERS_WHOLE && reset_upload(skb, link, packet, length)) {
+		count(REASON_FLOW_RESET, size);
+		return PASSED;
 	}
-	count(REASON_FLOW_RESET, size.packets, size.bytes);
-	return 0;
+	refund(verdict, size.bytes);
+	count(REASON_UPLOAD_BLOCKED, size);
+	return DROPPED;
 }
 
-/* Whether a blocked download is dropped; else it goes on to end its flow. */
-ALWAYS_INLINE int drops_download(struct __sk_buff *skb, struct link link, struct packet *packet, int parsed,
-				 const struct verdict *verdict, struct size size)
+/* Drops a blocked download, unless it goes on to end its flow. It was billed either way, and is wasted. */
+ALWAYS_INLINE enum fate reset_or_drop_download(struct __sk_buff *skb, struct link link, struct packet *packet,
+					       enum headers headers, const struct verdict *verdict, struct size size)
 {
 	waste(verdict, size.bytes);
-	if (!parsed || !reset_downwards(skb, link, packet)) {
-		count(REASON_DOWNLOAD_BLOCKED, size.packets, size.bytes);
-		return 1;
+	if (headers == HEADERS_WHOLE && reset_download(skb, link, packet)) {
+		count(REASON_FLOW_RESET, size);
+		return PASSED;
 	}
-	count(REASON_FLOW_RESET, size.packets, size.bytes);
-	return 0;
+	count(REASON_DOWNLOAD_BLOCKED, size);
+	return DROPPED;
 }

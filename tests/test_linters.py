@@ -3,11 +3,16 @@
 
 import json
 import subprocess
+from graphlib import TopologicalSorter
+from pathlib import Path
 
 import jsonschema
+import pytest
 
+from esimshaper.edge.bpf.compiler import INCLUDE
 from tests import tools
 
+SOURCES = sorted((tools.ROOT / "bpf").glob("*.[ch]"))
 SCRIPTS = [".ci/run", *sorted(str(path) for path in (tools.ROOT / "tests/system").glob("*.sh"))]
 
 
@@ -47,3 +52,16 @@ def test_contract_compiles_alone():
     """Its assertions on sizes hold for the kernel's machine, without bcc and without kernel headers."""
     shim = ("-I", "bpf/shim/include", "-include", "bpf/contract.h")
     lint("clang", "-target", "bpf", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", *shim, "-x", "c", "/dev/null")
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_each_part_of_the_kernel_code_includes_what_it_needs(source: Path):
+    """Read by a plain compiler, with tests/bpf/bcc.h for what bcc would put before it."""
+    alone = ("-include", "tests/bpf/bcc.h", "-include", str(source))
+    lint("clang", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", *alone, "-x", "c", "/dev/null")
+
+
+def test_no_header_of_the_kernel_code_needs_itself():
+    """`#pragma once` would hide a circle, and then the order of the lines would matter."""
+    included = {path.name: INCLUDE.findall(path.read_text()) for path in SOURCES}
+    assert [*TopologicalSorter(included).static_order()][-1] == "meter.c"

@@ -11,6 +11,13 @@ import pytest
 
 from esimshaper.core.model.counts import UNATTRIBUTED_REASONS, Counters, Reason
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, ACCOUNT_UNATTRIBUTED, FIRST_CLIENT_ACCOUNT, ClientKey
+from esimshaper.core.model.limits import (
+    CLASS_IN_GRANDPARENT,
+    CLASS_IN_PARENT,
+    CLASS_OPEN,
+    CLASS_SELF,
+    NO_CLASSES,
+)
 from esimshaper.edge.bpf import compiler, layouts
 
 BPF = Path(__file__).parents[2] / "bpf"
@@ -30,12 +37,12 @@ FIELDS = {
         layouts.POLICY,
         (
             *(f"{mark}[{on}]" for mark in ("block_at", "throttle_at", "warn_at") for on in range(3)),
-            *("police_rate", "parent", "flags", *(f"classes[{n}]" for n in range(4))),
+            *("police_rate", "parent", "flags", *(f"classes[{n}]" for n in range(len(NO_CLASSES)))),
         ),
     ),
     "tunnelled": (
         layouts.TUNNELLED,
-        (*(f"claimed.{each}" for each in COUNTERS), "paced_until[0]", "paced_until[1]"),
+        (*(f"claimed.{each}" for each in COUNTERS), "arrival_due[0]", "arrival_due[1]"),
     ),
     "tunnel_port": (layouts.TUNNEL_PORT, ("port",)),
     "group_key": (layouts.GROUP_KEY, ("name",)),
@@ -44,7 +51,7 @@ FIELDS = {
     "flow_key": (layouts.FLOW_KEY, ("remote", "local", "remote_port", "local_port", "protocol")),
     "flow": (
         layouts.FLOW,
-        (*(f"moved.{each}" for each in COUNTERS), "first_seen", "last_seen", "account", "blocked", "resets"),
+        (*(f"counted.{each}" for each in COUNTERS), "first_seen", "last_seen", "account", "blocked", "resets"),
     ),
     "fragment_key": (layouts.FRAGMENT_KEY, ("remote", "local", "id", "protocol")),
     "address_key": (layouts.ADDRESS_KEY, ("address",)),
@@ -99,6 +106,7 @@ def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
         *("ACCOUNT_UNATTRIBUTED", "ACCOUNT_ROUTER", "ACCOUNT_FIRST_CLIENT", "CLIENT_MAC", "CLIENT_IP", "GROUPS"),
         *("POLICY_BLOCKED", "POLICY_EXEMPT", "POLICY_LIMITED"),
         *("ANNOUNCE_CLIENT", "ANNOUNCE_LIMIT", "ANNOUNCE_WARN"),
+        *("CLASS_OPEN", "CLASS_SELF", "CLASS_IN_PARENT", "CLASS_IN_GRANDPARENT", "CLASSES"),
     )
     printed = compiled(tmp_path, "\n".join(f'printf("%d\\n", {name});' for name in names))
     ours = [
@@ -112,6 +120,7 @@ def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
         ),
         *(layouts.POLICY_BLOCKED, layouts.POLICY_EXEMPT, layouts.POLICY_LIMITED),
         *(layouts.ANNOUNCE_CLIENT, layouts.ANNOUNCE_LIMIT, layouts.ANNOUNCE_WARN),
+        *(CLASS_OPEN, CLASS_SELF, CLASS_IN_PARENT, CLASS_IN_GRANDPARENT, len(NO_CLASSES)),
     ]
     assert [int(line) for line in printed.split()] == ours
 

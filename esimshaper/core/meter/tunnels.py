@@ -74,7 +74,7 @@ def shares(baseline: Baseline | None, last: Reading | None, reading: Reading) ->
 def added(usage: Usage, given: Mapping[Account, Counters], owners: Mapping[Account, ClientKey]) -> Usage:
     """`usage` with what accounts got of tunnels.
 
-    What is nobody's (a mark may have bits of somebody else) is the router's, as bpf/tunnel_hooks.h has it.
+    What is nobody's (a mark may have bits of somebody else) is the router's, as bpf/tunnel.h has it.
     """
     following = dict(usage)
     for account, counters in given.items():

@@ -233,6 +233,9 @@ class ClientState:
     until: int | None = None
 
 
+CLASS_OPEN, CLASS_SELF, CLASS_IN_PARENT, CLASS_IN_GRANDPARENT = range(4)
+"""Places in `Policy.classes`, as in enum class_place of bpf/contract.h: the class while no account of the hierarchy is
+throttled; while the outermost throttled account is this one; its parent (a group, or everyone); its grandparent."""
 NO_CLASSES = (0, 0, 0, 0)
 
 
@@ -240,8 +243,7 @@ NO_CLASSES = (0, 0, 0, 0)
 class Policy:
     """What the kernel is told of one account; written by user space only.
 
-    classes: tc class ids, while nobody is throttled; while the outermost who is throttled is this account; its parent;
-    that one's parent. 0 where it has none of its own: then in one that others share, or none.
+    classes: tc class ids, by CLASS_OPEN and so on; 0 for none of its own: then one that others share, or none at all.
     police_rate: bytes per second past a throttle limit where it has no class, as in tunnels; 0 for any.
     """
 

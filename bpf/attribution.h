@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whose a packet is: packet in, account out.
+ *
+ *   LAN    source MAC or address -> account, written into the packet mark, which routing and NAT leave alone
+ *   up     packet mark -> account; the flow as the carrier sees it is learned
+ *   down   flow -> account
+ *
+ * The loader defines MARK_MASK and MARK_SHIFT: the bits of the mark that are ours.
+ */
+#pragma once
+
+#include "size.h"
+
+#define TC_INDEX_OURS 0x8000 /* beside an account; tc's own are numbers of classes, which few choose so high */
+
+/* The account of an upload. */
+ALWAYS_INLINE u32 sender(struct __sk_buff *skb, const struct packet *packet)
+{
+	/* With a default route into WireGuard, wg-quick sets the mark of every UDP packet to that of its connection.
+	 * Our account is still in tc_index then, which no firewall writes. The mark goes first, since a filter of tc
+	 * behind ours at the LAN may set tc_index to 0 or to a class of its own, which has not our bit. */
+	u32 marked = (skb->mark & MARK_MASK) >> MARK_SHIFT;
+	u32 kept = skb->tc_index & TC_INDEX_OURS ? skb->tc_index & ~TC_INDEX_OURS : 0;
+	u32 number = marked ? marked : kept;
+	int has_client = number >= ACCOUNT_FIRST_CLIENT && number < ACCOUNTS;
+	int is_fragment6 = packet->family == 6 && packet->fragment != FRAGMENT_NONE;
+
+	/* What the router itself sends has no ingress_ifindex, and its mark may be anybody's. IPv6 fragments of clients
+	 * may lack it too: where conntrack has put a packet together and the kernel must copy it to take it apart again
+	 * (with a tcpdump running, say), ip6_copy_metadata in net/ipv6/ip6_output.c keeps the mark only. */
+	if (!skb->ingress_ifindex)
+		return has_client && is_fragment6 ? number : ACCOUNT_ROUTER;
+	return has_client ? number : ACCOUNT_UNATTRIBUTED;
+}
+
+ALWAYS_INLINE void charge_flow(struct flow *flow, enum direction direction, struct size size)
+{
+	add(&flow->counted, direction, size);
+	flow->last_seen = bpf_ktime_get_coarse_ns();
+}
+
+/* Stores the flow of an upload, by which its answers find their account. */
+ALWAYS_INLINE void learn_flow(struct flow_key *key, u32 account, struct size size)
+{
+	struct flow *known = flows.lookup(key);
+
+	/* NAT may give a port to another client: that is a new flow, which begins at 0. */
+	if (known && known->account == account) {
+		charge_flow(known, UP, size);
+	} else {
+		u64 now = bpf_ktime_get_coarse_ns();
+		struct flow flow = {
+			.account = account,
+			.resets = RESETS,
+			.counted = { .up_bytes = size.bytes, .up_packets = size.packets },
+			.first_seen = now,
+			.last_seen = now,
+		};
+
+		if (flows.update(key, &flow) < 0)
+			count(REASON_FLOW_NOT_STORED, size);
+	}
+}
+
+struct receiver {
+	u32 account;
+	enum reason reason; /* why nobody was found, if account is ACCOUNT_UNATTRIBUTED */
+};
+
+ALWAYS_INLINE void fill_fragment_key(const struct packet *packet, struct fragment_key *key)
+{
+	__builtin_memcpy(key->remote, packet->key.remote, 16);
+	__builtin_memcpy(key->local, packet->key.local, 16);
+	key->id = packet->fragment_id;
+	key->protocol = packet->key.protocol;
+}
+
+/* The flow that an ICMP error is about. The packet inside the error is one that we sent, and is parsed as an upload. */
+ALWAYS_INLINE struct flow *flow_of_icmp_error(struct __sk_buff *skb, const struct packet *packet)
+{
+	struct packet inner = {};
+
+	if (parse_ip(skb, packet->transport + 8, UP, &inner) < 0 || parse_transport(skb, UP, &inner) < 0)
+		return 0;
+	return flows.lookup(&inner.key);
+}
+
+/* Finds the account of a download, charges its flow, and remembers whose the rest of a fragmented packet is. */
+ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct packet *packet, struct size size)
+{
+	struct receiver nobody = { ACCOUNT_UNATTRIBUTED, REASON_WAN_IN_FLOW_MISSING };
+	struct receiver found = { ACCOUNT_ROUTER, 0 };
+	struct fragment_key fragment = {};
+	struct flow *flow = 0;
+	u32 *account = 0;
+
+	if (packet->fragment == FRAGMENT_LATER) {
+		/* It has no ports: it is of whom the first fragment was. */
+		nobody.reason = REASON_WAN_IN_FRAGMENT_ORPHAN;
+		fill_fragment_key(packet, &fragment);
+		account = fragments.lookup(&fragment);
+	} else if (packet->icmp_error) {
+		/* It comes from anywhere on the way: it is of whom the packet inside was. */
+		nobody.reason = REASON_WAN_IN_ICMP_ERROR_ORPHAN;
+		flow = flow_of_icmp_error(skb, packet);
+	} else {
+		flow = flows.lookup(&packet->key);
+	}
+	if (flow) {
+		charge_flow(flow, DOWN, size);
+		account = &flow->account;
+	}
+	/* IPv6 has no NAT: the address tells whose it is where the flow is forgotten, or was begun from outside. */
+	if (!account && packet->family == 6)
+		account = addresses.lookup((struct address_key *)packet->key.local);
+	/* Neither flow nor address: of the router if it can be for nobody else, and else of nobody. */
+	if (account)
+		found.account = *account;
+	else if (!is_for_router(packet))
+		return nobody;
+	if (packet->fragment == FRAGMENT_FIRST) {
+		fill_fragment_key(packet, &fragment);
+		if (fragments.update(&fragment, &found.account) < 0)
+			count(REASON_FRAGMENT_NOT_STORED, size);
+	}
+	return found;
+}
+
+/* Gives a client that was never seen the next free account: at its first packet, so that no byte is charged to another.
+ * */
+ALWAYS_INLINE u32 new_client(struct __sk_buff *skb, struct client_key *client)
+{
+	u32 number = 0, *known;
+
+	/* Clients without an account are held to the limits of one client together, so whoever makes up addresses gains
+	 * nothing by it. */
+	if (free_accounts.pop(&number) < 0) {
+		count_frame(REASON_LAN_CLIENTS_FULL, skb);
+		return ACCOUNT_OTHERS;
+	}
+	/* The insert fails where another CPU was first with the same client, or the table is full. The number goes
+	 * back, since nobody has it. */
+	if (clients.insert(client, &number) < 0) {
+		free_accounts.push(&number, 0);
+		known = clients.lookup(client);
+		if (known)
+			return *known;
+		count_frame(REASON_LAN_CLIENTS_FULL, skb);
+		return ACCOUNT_OTHERS;
+	}
+	announce(ANNOUNCE_CLIENT, number, client);
+	return number;
+}
+
+/* Stores the IPv6 source address of a client, by which downloads find it before it has sent anything on their flow. */
+ALWAYS_INLINE void learn_address(struct __sk_buff *skb, u32 account)
+{
+	struct address_key key;
+	u32 *known;
+
+	if (load(skb, 8, &key, sizeof(key)) < 0)
+		return;
+	/* Global (2000::/3) and unique local (fc00::/7) addresses only: others do not reach a client from the WAN, and
+	 * every client may have the same link-local one. */
+	if ((key.address[0] & 0xe0) != 0x20 && (key.address[0] & 0xfe) != 0xfc)
+		return;
+	/* A look-up is cheaper than the update, which takes a lock. */
+	known = addresses.lookup(&key);
+	if (known && *known == account)
+		return;
+	if (addresses.update(&key, &account) < 0)
+		count_frame(REASON_ADDRESS_NOT_STORED, skb);
+}
+
+/* Writes the account of a client into the mark of its packet; other bits of the mark stay as they are. */
+ALWAYS_INLINE void write_mark(struct __sk_buff *skb, struct client_key *client)
+{
+	u32 *known = clients.lookup(client);
+	u32 account = known ? *known : new_client(skb, client);
+	/* volatile: LLVM would narrow the store to the bytes of the mask, which the verifier refuses for the context.
+	 * */
+	volatile u32 mark = (skb->mark & ~MARK_MASK) | (account << MARK_SHIFT);
+
+	skb->mark = mark;
+	skb->tc_index = TC_INDEX_OURS | account;
+	if (bpf_ntohs(skb->protocol) == ETHERTYPE_IPV6)
+		learn_address(skb, account);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The maps, pinned in bpffs, and the two things that every part does with them: count a reason, announce an event.
+ *
+ * contract.h has their keys, values and writers. The loader, esimshaper/edge/bpf/compiler.py, defines ACCOUNTS, FLOWS
+ * and PIN (the folder in bpffs, as a string literal).
+ */
+#pragma once
+
+#include "parse.h"
+
+#define FRAGMENTS 4096
+#define ADDRESSES 4096
+#define RING_BYTES 65536
+#define TUNNEL_PORTS 16
+
+BPF_TABLE_PINNED("array", u32, struct meta, meta, 1, PIN "/meta");
+BPF_TABLE_PINNED("array", u32, struct account, accounts, ACCOUNTS_ALL, PIN "/accounts");
+BPF_TABLE_PINNED("array", u32, struct policy, policies, ACCOUNTS_ALL, PIN "/policies");
+BPF_TABLE_PINNED("hash", struct group_key, u32, groups, GROUPS, PIN "/groups");
+BPF_TABLE_PINNED("array", u32, struct tunnelled, tunnelled, ACCOUNTS_ALL, PIN "/tunnelled");
+BPF_TABLE_PINNED("hash", struct tunnel_port, u32, tunnel_ports, TUNNEL_PORTS, PIN "/tunnel_ports");
+/* One entry: the bytes that a tunnel adds to each packet inside, as seen last on the WAN; 0 before that. */
+BPF_TABLE_PINNED("array", u32, u32, tunnel_headers, 1, PIN "/tunnel_headers");
+/* By enum direction, written by user space only: the index of the interface that has our tc classes, 0 for none. */
+BPF_TABLE_PINNED("array", u32, u32, shaped_links, 2, PIN "/shaped_links");
+BPF_TABLE_PINNED("array", u32, struct event, events, REASON_COUNT, PIN "/events");
+BPF_TABLE_PINNED("hash", struct client_key, u32, clients, ACCOUNTS, PIN "/clients");
+BPF_TABLE_PINNED("lru_hash", struct flow_key, struct flow, flows, FLOWS, PIN "/flows");
+BPF_TABLE_PINNED("lru_hash", struct fragment_key, u32, fragments, FRAGMENTS, PIN "/fragments");
+BPF_TABLE_PINNED("lru_hash", struct address_key, u32, addresses, ADDRESSES, PIN "/addresses");
+/* Account numbers that no client has. The loader fills the queue before any program is attached. */
+BPF_QUEUESTACK_PINNED("queue", free_accounts, u32, ACCOUNTS, 0, PIN "/free_accounts");
+/* bcc has no macro for a pinned ring. */
+struct announcements_table_t {
+	int key;
+	u32 leaf;
+	int (*ringbuf_output)(void *, u64, u64);
+	u32 max_entries;
+};
+__attribute__((section("maps/ringbuf:" PIN "/announcements")))
+struct announcements_table_t announcements = { .max_entries = RING_BYTES };
+
+/* How much a packet is on the wire. */
+struct size {
+	u64 bytes;   /* IP-layer bytes of all segments */
+	u64 packets; /* segments */
+};
+
+ALWAYS_INLINE void count(enum reason reason, struct size size)
+{
+	u32 number = reason;
+	struct event *event = events.lookup(&number);
+
+	if (!event)
+		return;
+	__sync_fetch_and_add(&event->packets, size.packets);
+	__sync_fetch_and_add(&event->bytes, size.bytes);
+}
+
+/* Where a frame is given up before its size is known. */
+ALWAYS_INLINE void count_frame(enum reason reason, const struct __sk_buff *skb)
+{
+	count(reason, (struct size){ .bytes = skb->len, .packets = 1 });
+}
+
+/* `client` for ANNOUNCE_CLIENT only, else 0. */
+ALWAYS_INLINE void announce(enum announcement_kind kind, u32 account, const struct client_key *client)
+{
+	struct announcement announcement = { .account = account, .kind = kind };
+
+	if (client)
+		announcement.client = *client;
+	if (announcements.ringbuf_output(&announcement, sizeof(announcement), 0) < 0)
+		count(REASON_ANNOUNCEMENT_LOST, (struct size){ .packets = 1 });
+}
