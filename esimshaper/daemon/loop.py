@@ -40,7 +40,8 @@ from esimshaper.edge.host import systemd
 from esimshaper.edge.host.messages import Message, fields
 from esimshaper.edge.host.paths import pins_root, state_directory
 from esimshaper.edge.http import control
-from esimshaper.edge.tc.attachments import LinkEvents, TrafficControl
+from esimshaper.edge.tc.attachments import TrafficControl
+from esimshaper.edge.tc.link_events import LinkEvents
 
 TICK_SECONDS = 1.0
 SLOW_TICKS = 10

@@ -6,6 +6,7 @@ Decoded here rather than by pyroute2: a table of 65,536 entries takes pyroute2 o
 and the daemon's tick would wait for it. The format is that of linux/netfilter/nfnetlink_conntrack.h.
 """
 
+import contextlib
 import socket
 import struct
 from collections.abc import Iterable, Iterator
@@ -13,21 +14,18 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from esimshaper.core.model.flows import Flow, Protocol
+from esimshaper.edge import netlink
+from esimshaper.edge.netlink import Netlink
 
 NETLINK_NETFILTER = 12
 GET_CONNTRACK = 1 << 8 | 1  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET
-REQUEST_DUMP = 0x301  # NLM_F_REQUEST | NLM_F_DUMP
-NLMSG_ERROR, NLMSG_DONE = 2, 3
-TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 
 TUPLE_ORIG, TUPLE_REPLY = 1, 2  # enum ctattr_type
 TUPLE_IP, TUPLE_PROTO = 1, 2  # enum ctattr_tuple
 V4_SOURCE, V4_DESTINATION, V6_SOURCE, V6_DESTINATION = 1, 2, 3, 4  # enum ctattr_ip
 PROTO_NUMBER, SOURCE_PORT, DESTINATION_PORT, PING_ID, PING6_ID = 1, 2, 3, 4, 7  # enum ctattr_l4proto
 
-MESSAGE = struct.Struct("=IHHII")  # struct nlmsghdr
 GENERIC = struct.Struct("=BBH")  # struct nfgenmsg
-ATTRIBUTE = struct.Struct("=HH")  # struct nlattr
 PORT = struct.Struct("!H")
 
 PINGS = (Protocol.ICMP, Protocol.ICMPV6)
@@ -35,7 +33,6 @@ WITH_PORTS = (Protocol.TCP, Protocol.UDP, *PINGS)
 """Those whose ports are in the meter's flows too; connection tracking also knows those of SCTP, or GRE's keys."""
 
 TIMEOUT_SECONDS = 5.0
-RECEIVE_BYTES = 1 << 18
 
 
 class Tuple(NamedTuple):
@@ -88,14 +85,11 @@ def _packed(address: str) -> bytes:
 
 def _connections() -> Iterator[tuple[Tuple, Tuple]]:
     """Original and reply of each connection, IPv4 and IPv6. Raises OSError."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as netlink:
-        netlink.settimeout(TIMEOUT_SECONDS)
-        netlink.bind((0, 0))
-        body = GENERIC.pack(socket.AF_UNSPEC, 0, 0)
-        netlink.send(MESSAGE.pack(MESSAGE.size + len(body), GET_CONNTRACK, REQUEST_DUMP, 1, 0) + body)
+    with contextlib.closing(Netlink(NETLINK_NETFILTER, TIMEOUT_SECONDS)) as kernel:
+        kernel.ask(netlink.message(GET_CONNTRACK, netlink.DUMP, GENERIC.pack(socket.AF_UNSPEC, 0, 0)))
         more = True
         while more:
-            found, more = connections_in(netlink.recv(RECEIVE_BYTES))
+            found, more = connections_in(kernel.receive())
             yield from found
 
 
@@ -104,42 +98,19 @@ def connections_in(data: bytes) -> tuple[list[tuple[Tuple, Tuple]], bool]:
     makes no sense is left out.
     """
     found: list[tuple[Tuple, Tuple]] = []
-    for kind, start, end in _messages(data):
-        if kind in (NLMSG_ERROR, NLMSG_DONE):
+    for kind, _, (start, end) in netlink.messages(data):
+        if kind in (netlink.ERROR, netlink.DONE):
             return found, False
-        tuples = _attributes(data, start + GENERIC.size, end)
+        tuples = netlink.attributes(data, start + GENERIC.size, end)
         if TUPLE_ORIG in tuples and TUPLE_REPLY in tuples:
             found.append((_tuple(data, *tuples[TUPLE_ORIG]), _tuple(data, *tuples[TUPLE_REPLY])))
     return found, True
 
 
-def _messages(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Type, start and end of the body of each netlink message."""
-    offset = 0
-    while offset + MESSAGE.size <= len(data):
-        length, kind, *_ = MESSAGE.unpack_from(data, offset)
-        if length < MESSAGE.size:
-            return
-        yield kind, offset + MESSAGE.size, min(offset + length, len(data))
-        offset += (length + 3) & ~3
-
-
-def _attributes(data: bytes, start: int, end: int) -> dict[int, tuple[int, int]]:
-    """Start and end of the value of each attribute, by type."""
-    found = {}
-    while start + ATTRIBUTE.size <= end:
-        length, kind = ATTRIBUTE.unpack_from(data, start)
-        if length < ATTRIBUTE.size or start + length > end:
-            break
-        found[kind & TYPE_MASK] = (start + ATTRIBUTE.size, start + length)
-        start += (length + 3) & ~3
-    return found
-
-
 def _tuple(data: bytes, start: int, end: int) -> Tuple:
-    nested = _attributes(data, start, end)
-    addresses = _attributes(data, *nested.get(TUPLE_IP, (0, 0)))
-    ports = _attributes(data, *nested.get(TUPLE_PROTO, (0, 0)))
+    nested = netlink.attributes(data, start, end)
+    addresses = netlink.attributes(data, *nested.get(TUPLE_IP, (0, 0)))
+    ports = netlink.attributes(data, *nested.get(TUPLE_PROTO, (0, 0)))
 
     def address(v4: int, v6: int) -> bytes:
         begin, stop = addresses.get(v4) or addresses.get(v6) or (0, 0)

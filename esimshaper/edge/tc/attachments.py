@@ -8,7 +8,6 @@ just as long as the kernel's objects do; one that was there before is never remo
 import contextlib
 import errno
 import socket
-import struct
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +28,6 @@ from esimshaper.core.model.kernel import (
 )
 from esimshaper.core.model.reading import Attachment, Hook
 
-RTMGRP_LINK, RTMGRP_TC = 1, 8
-RTM_NEWQDISC = 36  # the first of those about tc; those about interfaces are below
-_HEADER = struct.Struct("=IH")  # of nlmsghdr: length, type
 IFF_UP = 1
 HANDLE = 1
 SIDES = {
@@ -278,30 +274,6 @@ class TrafficControl:
         for marker in self._markers.iterdir() if self._markers.is_dir() else ():
             if marker not in present:
                 marker.rmdir()
-
-
-class LinkEvents:
-    """Changes of interfaces and of what tc has put on them, as a readable file descriptor."""
-
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
-        self._socket.bind((0, RTMGRP_LINK | RTMGRP_TC))
-        self.fd = self._socket.fileno()
-
-    def drain(self) -> bool:
-        """Throws away what has arrived; whether an interface may have changed. How does not matter: wanted and actual
-        are compared anew each time."""
-        interface = False
-        try:
-            while True:
-                interface |= _HEADER.unpack(self._socket.recv(_HEADER.size))[1] < RTM_NEWQDISC
-        except OSError as error:  # ENOBUFS: more came than the socket holds, and some of it is lost
-            if error.errno not in (errno.EAGAIN, errno.ENOBUFS):
-                raise
-            return interface or error.errno == errno.ENOBUFS
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 def _is_understood(link: Link, hook: Hook) -> bool:

@@ -7,19 +7,21 @@ no words for the 64-bit rate and the exact burst of TBF, and reading 1,000 leave
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from esimshaper.core.model.shaping import QDISC, Class, Leaf, Wire
+from esimshaper.edge import netlink
+from esimshaper.edge.netlink import CREATE, DUMP, EXCL, REPLACE, attribute
 
 NEWQDISC, DELQDISC, GETQDISC = 36, 37, 38
 NEWTCLASS, DELTCLASS, GETTCLASS = 40, 41, 42
-REQUEST, ACK, REPLACE, EXCL, CREATE, DUMP = 0x1, 0x4, 0x100, 0x200, 0x400, 0x300
 ROOT = 0xFFFF_FFFF
 
-_HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
-_TC = struct.Struct("=BBHiIII")  # family, pads, interface, handle, parent, info
-_ATTRIBUTE = struct.Struct("=HH")
+_TC = struct.Struct("=BBHiIII")  # struct tcmsg: family, pads, interface, handle, parent, info
+_IDS = struct.Struct("=iII")  # the interface, handle and parent of it
+_IDS_AT = 4
 _RATE = "BBHhHI"  # cell log, link layer, overhead, cell align, mpu, bytes per second
 _HTB_PARMS = struct.Struct("=" + _RATE * 2 + "IIIII")  # buffer, cbuffer, quantum, level, prio
 _TBF_PARMS = struct.Struct("=" + _RATE * 2 + "III")  # limit, buffer, mtu
@@ -29,7 +31,9 @@ _KIND, _OPTIONS, _STATS2 = 1, 2, 7
 _HTB_PARMS_ID, _HTB_INIT_ID = 1, 2
 _TBF_PARMS_ID, _TBF_RATE64_ID, _TBF_BURST_ID = 1, 4, 6
 _TARGET, _LIMIT, _INTERVAL, _FLOWS, _MEMORY = 1, 2, 3, 5, 9  # TCA_FQ_CODEL_
-_BASIC, _QUEUE, _PACKETS64 = 1, 3, 8  # TCA_STATS_
+_BASIC_ID, _QUEUE_ID, _PACKETS64 = 1, 3, 8  # TCA_STATS_
+_BASIC = struct.Struct("=QI")  # bytes, packets
+_QUEUE = struct.Struct("=III")  # packets that wait, their bytes, packets dropped
 
 _LINKLAYER_ETHERNET = 1  # as it is; without it the kernel asks for the old tables
 _TICK_NS = 64  # PSCHED_SHIFT
@@ -54,16 +58,15 @@ class Queued:
 
 
 def message(kind: int, flags: int, index: int, handle: int, parent: int, attributes: bytes = b"") -> bytes:
-    """A request; the sequence number is filled in by whoever sends it."""
-    size = _HEADER.size + _TC.size + len(attributes)
-    return _HEADER.pack(size, kind, flags | REQUEST, 0, 0) + _TC.pack(0, 0, 0, index, handle, parent, 0) + attributes
+    """A request about the interface with this number."""
+    return netlink.message(kind, flags, _TC.pack(0, 0, 0, index, handle, parent, 0) + attributes)
 
 
 def add_qdisc(index: int, default: int, *, replace: bool) -> bytes:
     """Our HTB at the root of a device. Until the default class is there, packets pass as without HTB."""
     init = struct.pack("=IIIII", 3, 10, default & 0xFFFF, 0, 0)
     flags = CREATE | (REPLACE if replace else EXCL)
-    return message(NEWQDISC, flags, index, QDISC, ROOT, _named("htb", _attribute(_HTB_INIT_ID, init)))
+    return message(NEWQDISC, flags, index, QDISC, ROOT, _named("htb", attribute(_HTB_INIT_ID, init)))
 
 
 def remove_qdisc(index: int) -> bytes:
@@ -72,18 +75,16 @@ def remove_qdisc(index: int) -> bytes:
 
 def set_class(index: int, item: Class, wire: Wire, *, add: bool) -> bytes:
     """A new class, or new rates of one that is there, which keeps what waits in it."""
-    rate, ceil = item.rate // 8, item.ceil // 8
-    parms = _HTB_PARMS.pack(
-        *_rate(rate),
-        *_rate(ceil),
-        _BURST,
-        _BURST,
-        wire.frame,  # quantum: one frame each in turn
-        0,
-        0,
-    )
     flags = CREATE | EXCL if add else 0
-    return message(NEWTCLASS, flags, index, item.id, item.parent, _named("htb", _attribute(_HTB_PARMS_ID, parms)))
+    return message(NEWTCLASS, flags, index, item.id, item.parent, _htb_class(item.rate, item.ceil, wire.frame))
+
+
+# What a class or leaf is made with depends on a few figures that a crowd has in common, so it is put together once.
+@lru_cache(2048)
+def _htb_class(rate: int, ceil: int, frame: int) -> bytes:
+    quantum = frame  # one frame of each class in turn
+    parms = _HTB_PARMS.pack(*_rate(rate // 8), *_rate(ceil // 8), _BURST, _BURST, quantum, 0, 0)
+    return _named("htb", attribute(_HTB_PARMS_ID, parms))
 
 
 def remove_class(index: int, item: Class) -> bytes:
@@ -91,38 +92,41 @@ def remove_class(index: int, item: Class) -> bytes:
 
 
 def set_leaf(index: int, class_id: int, leaf: Leaf, *, add: bool) -> bytes:
-    """TBF at a rate that nobody reaches: it splits GSO packets above its burst, and its queue is limited in bytes.
-
-    `mtu` means nothing without a peak rate, and is given back as it was: it keeps `largest` for reading it again.
-    """
-    parms = _TBF_PARMS.pack(*_rate(_MOST), *_rate(0), leaf.limit, 1, leaf.largest)
-    attributes = (
-        _attribute(_TBF_PARMS_ID, parms)
-        + _attribute(_TBF_RATE64_ID, _U64.pack(_TBF_RATE))
-        + _attribute(_TBF_BURST_ID, _U32.pack(leaf.largest))
-    )
+    """TBF at a rate that nobody reaches: it splits GSO packets above its burst, and its queue is limited in bytes."""
     flags = CREATE | EXCL if add else 0
-    return message(NEWQDISC, flags, index, (class_id & 0xFFFF) << 16, class_id, _named("tbf", attributes))
+    return message(NEWQDISC, flags, index, (class_id & 0xFFFF) << 16, class_id, _tbf(leaf))
+
+
+@lru_cache(2048)
+def _tbf(leaf: Leaf) -> bytes:
+    # The last number, `mtu`, means nothing without a peak rate and is given back as it was: it keeps `largest`, which
+    # `read_leaf` could not find out otherwise.
+    parms = _TBF_PARMS.pack(*_rate(_MOST), *_rate(0), leaf.limit, 1, leaf.largest)
+    rate, burst = _U64.pack(_TBF_RATE), _U32.pack(leaf.largest)
+    options = attribute(_TBF_PARMS_ID, parms) + attribute(_TBF_RATE64_ID, rate) + attribute(_TBF_BURST_ID, burst)
+    return _named("tbf", options)
 
 
 def set_fair_queue(index: int, item: Class, leaf: Leaf, wire: Wire, *, add: bool) -> bytes:
-    """fq_codel in the leaf, for kernels that have it. 64 flows, for memory: the kernel's 1,024 are 70 KB a class."""
-    frame_us = wire.frame * 8_000_000 // item.ceil
-    target = max(5_000, frame_us * 3 // 2)  # tc-fq_codel(8): no less than a frame takes
-    attributes = b"".join(
-        _attribute(number, _U32.pack(min(value, _MOST)))
-        for number, value in (
-            (_TARGET, target),
-            (_INTERVAL, max(100_000, target * 4)),
-            (_LIMIT, max(100, leaf.limit // wire.frame)),
-            (_MEMORY, max(256_000, 2 * leaf.limit)),
-            *(((_FLOWS, 64),) if add else ()),  # cannot be changed later
-        )
-    )
+    """fq_codel in the leaf, for kernels that have it."""
     minor = item.id & 0xFFFF
     flags = CREATE | EXCL if add else 0
-    parent = minor << 16 | 1
-    return message(NEWQDISC, flags, index, (0x8000 | minor) << 16, parent, _named("fq_codel", attributes))
+    options = _fq_codel(item.ceil, leaf.limit, wire.frame, add=add)
+    return message(NEWQDISC, flags, index, (0x8000 | minor) << 16, minor << 16 | 1, options)
+
+
+@lru_cache(2048)
+def _fq_codel(ceil: int, limit: int, frame: int, *, add: bool) -> bytes:
+    target = max(5_000, frame * 8_000_000 // ceil * 3 // 2)  # tc-fq_codel(8): no less than a frame takes, in us
+    options = [
+        (_TARGET, target),
+        (_INTERVAL, max(100_000, target * 4)),
+        (_LIMIT, max(100, limit // frame)),
+        (_MEMORY, max(256_000, 2 * limit)),
+    ]
+    if add:
+        options.append((_FLOWS, 64))  # the kernel's 1,024 take 70 KB a class; the number cannot be changed later
+    return _named("fq_codel", b"".join(attribute(number, _U32.pack(min(value, _MOST))) for number, value in options))
 
 
 def dump(kind: int, index: int, parent: int = 0) -> bytes:
@@ -130,45 +134,76 @@ def dump(kind: int, index: int, parent: int = 0) -> bytes:
     return message(kind, DUMP, index, 0, parent)
 
 
-def read_class(body: memoryview) -> Class | None:
-    """A class of our HTB, without what is known of its leaf; None for other messages."""
-    _, _, _, _, handle, parent, _ = _TC.unpack_from(body)
-    attributes = dict(_attributes(body[_TC.size :]))
-    if _text(attributes.get(_KIND)) != "htb" or handle & 0xFFFF_0000 != QDISC:
-        return None
-    parms = _HTB_PARMS.unpack_from(dict(_attributes(attributes[_OPTIONS]))[_HTB_PARMS_ID])
-    return Class(handle, QDISC if parent == ROOT else parent, parms[5] * 8, parms[11] * 8)
+def read_index(body: memoryview) -> int:
+    """The number of the interface that an answer is about."""
+    index: int = _IDS.unpack_from(body, _IDS_AT)[0]
+    return index
+
+
+def read_class(body: memoryview, leaves: Mapping[int, Leaf]) -> Class | None:
+    """A class of our HTB, with its leaf out of `leaves` (by class id); None for other answers."""
+    _, handle, parent = _IDS.unpack_from(body, _IDS_AT)
+    rates = _htb_rates(_made_with(body)) if handle & 0xFFFF_0000 == QDISC else None
+    return Class(handle, QDISC if parent == ROOT else parent, *rates, leaves.get(handle)) if rates else None
 
 
 def read_leaf(body: memoryview) -> tuple[int, Leaf] | None:
-    """The class that a leaf of ours is in, and the leaf; None for other messages."""
-    _, _, _, _, _, parent, _ = _TC.unpack_from(body)
-    attributes = dict(_attributes(body[_TC.size :]))
-    if _text(attributes.get(_KIND)) != "tbf" or parent & 0xFFFF_0000 != QDISC:
-        return None
-    parms = _TBF_PARMS.unpack_from(dict(_attributes(attributes[_OPTIONS]))[_TBF_PARMS_ID])
-    return parent, Leaf(parms[12], parms[14])
+    """The id of the class that a leaf of ours is in, and the leaf; None for other answers."""
+    _, _, parent = _IDS.unpack_from(body, _IDS_AT)
+    leaf = _tbf_leaf(_made_with(body)) if parent & 0xFFFF_0000 == QDISC else None
+    return (parent, leaf) if leaf else None
 
 
 def read_root(body: memoryview) -> tuple[int, str] | None:
-    """Handle and kind of the qdisc at the root of a device; None for other messages."""
-    _, _, _, _, handle, parent, _ = _TC.unpack_from(body)
-    return (handle, _text(dict(_attributes(body[_TC.size :])).get(_KIND))) if parent == ROOT else None
+    """Handle and kind of the qdisc at the root of a device; None for other answers."""
+    _, handle, parent = _IDS.unpack_from(body, _IDS_AT)
+    return (handle, _kind(body)) if parent == ROOT else None
+
+
+def _made_with(body: memoryview) -> bytes:
+    """The attributes that say how a qdisc or class was made. The kernel puts them first, and statistics behind."""
+    options = netlink.first_attribute(body, _OPTIONS, _TC.size, len(body))
+    return bytes(body[_TC.size : options[1]]) if options else b""
+
+
+# A crowd has thousands of classes and leaves of a few kinds. So each kind is read once, and after that looked up by its
+# bytes: that takes a tenth of the time.
+@lru_cache(2048)
+def _htb_rates(made_with: bytes) -> tuple[int, int] | None:
+    """Rate and ceiling in bit/s."""
+    found = _parms(made_with, "htb", _HTB_PARMS_ID, _HTB_PARMS)
+    return (found[5] * 8, found[11] * 8) if found else None
+
+
+@lru_cache(2048)
+def _tbf_leaf(made_with: bytes) -> Leaf | None:
+    found = _parms(made_with, "tbf", _TBF_PARMS_ID, _TBF_PARMS)
+    return Leaf(found[12], found[14]) if found else None
+
+
+def _parms(made_with: bytes, kind: str, number: int, layout: struct.Struct) -> tuple[int, ...] | None:
+    """The struct in a qdisc's or class's options; None if it is of another kind."""
+    options = netlink.attributes(made_with, 0, len(made_with)).get(_OPTIONS)
+    if options is None or _kind(made_with, 0) != kind:
+        return None
+    start, end = netlink.attributes(made_with, *options).get(number, (0, 0))
+    return layout.unpack_from(made_with, start) if end - start >= layout.size else None
 
 
 def read_id(body: memoryview) -> int:
     """The id of a class."""
-    return int(_TC.unpack_from(body)[4])
+    class_id: int = _IDS.unpack_from(body, _IDS_AT)[1]
+    return class_id
 
 
 def read_stats(body: memoryview) -> Queued:
     """What went through a class."""
-    stats = dict(_attributes(dict(_attributes(body[_TC.size :]))[_STATS2]))
-    moved, packets = struct.unpack_from("=QI", stats[_BASIC])
+    stats = netlink.attributes(body, *netlink.attributes(body, _TC.size, len(body))[_STATS2])
+    size, packets = _BASIC.unpack_from(body, stats[_BASIC_ID][0])
     if _PACKETS64 in stats:
-        (packets,) = _U64.unpack_from(stats[_PACKETS64])
-    waiting, backlog, drops = struct.unpack_from("=III", stats[_QUEUE])
-    return Queued(moved, packets, backlog, waiting, drops)
+        (packets,) = _U64.unpack_from(body, stats[_PACKETS64][0])
+    waiting, backlog, drops = _QUEUE.unpack_from(body, stats[_QUEUE_ID][0])
+    return Queued(size, packets, backlog, waiting, drops)
 
 
 def _rate(each_second: int) -> tuple[int, int, int, int, int, int]:
@@ -176,19 +211,10 @@ def _rate(each_second: int) -> tuple[int, int, int, int, int, int]:
 
 
 def _named(kind: str, options: bytes) -> bytes:
-    return _attribute(_KIND, kind.encode() + b"\0") + _attribute(_OPTIONS, options)
+    return attribute(_KIND, kind.encode() + b"\0") + attribute(_OPTIONS, options)
 
 
-def _attribute(number: int, value: bytes) -> bytes:
-    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), number) + value + bytes(-len(value) % 4)
-
-
-def _attributes(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    while len(data) >= _ATTRIBUTE.size:
-        size, number = _ATTRIBUTE.unpack_from(data)
-        yield number & 0x3FFF, data[_ATTRIBUTE.size : size]
-        data = data[(size + 3) & ~3 :]
-
-
-def _text(value: memoryview | None) -> str:
-    return bytes(value).rstrip(b"\0").decode() if value else ""
+def _kind(data: memoryview | bytes, start: int = _TC.size) -> str:
+    """The name of a qdisc's or class's kind; empty if the answer has none."""
+    place = netlink.first_attribute(data, _KIND, start, len(data))
+    return bytes(data[place[0] : place[1]]).rstrip(b"\0").decode() if place else ""

@@ -7,9 +7,8 @@ redirects to it by its class id. Downloads need the IFB because a qdisc shapes o
 
 import errno
 import os
-import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from socket import htons, if_nameindex
 from typing import Any
 
@@ -30,8 +29,8 @@ from esimshaper.core.model.shaping import (
     Tree,
     Wire,
 )
+from esimshaper.edge.netlink import Netlink
 from esimshaper.edge.tc import messages
-from esimshaper.edge.tc.netlink import Netlink
 
 PRIORITY = 20  # after the program that counts, which is at 10
 ALIAS = "esimshaper "
@@ -207,9 +206,7 @@ class Shaper:
         """Our classes, None without our HTB; and the kind of the root qdisc if somebody else chose it."""
         leaves = {}
         root = (0, "")
-        for body in self._netlink.dump(messages.dump(messages.GETQDISC, link.index)):
-            if _index(body) != link.index:  # kernels before 4.20 answer with all
-                continue
+        for body in self._qdiscs(link):
             root = messages.read_root(body) or root
             leaf = messages.read_leaf(body)
             if leaf:
@@ -218,12 +215,14 @@ class Shaper:
         if (handle, kind) != (QDISC, "htb"):
             return None, kind if handle else ""
         dump = self._netlink.dump(messages.dump(messages.GETTCLASS, link.index, QDISC))
-        found = [each for each in map(messages.read_class, dump) if each]
-        return {each.id: replace(each, leaf=leaves.get(each.id)) for each in found}, ""
+        return {each.id: each for body in dump if (each := messages.read_class(body, leaves))}, ""
 
     def _has_our_root(self, link: _Link) -> bool:
+        return any(messages.read_root(body) == (QDISC, "htb") for body in self._qdiscs(link))
+
+    def _qdiscs(self, link: _Link) -> list[memoryview]:
         dump = self._netlink.dump(messages.dump(messages.GETQDISC, link.index))
-        return any(_index(body) == link.index and messages.read_root(body) == (QDISC, "htb") for body in dump)
+        return [body for body in dump if messages.read_index(body) == link.index]  # kernels before 4.20 send all
 
     def _filter(self, link: _Link) -> _Filter | None:
         for message in self._route.get_filters(index=link.index, parent=INGRESS):
@@ -282,6 +281,7 @@ class Shaper:
         yield _Work(change, messages.set_class(index, item, wire, add=add))
         if item.leaf:
             yield _Work(change, messages.set_leaf(index, item.id, item.leaf, add=add))
+        if item.leaf and self._has_fair_queue is not False:
             yield _Work(change, messages.set_fair_queue(index, item, item.leaf, wire, add=add), fair_queue=True)
 
     def _apply(self, change: Change) -> list[str]:
@@ -350,10 +350,6 @@ def _link(message: Any) -> _Link:  # noqa: ANN401 - pyroute2 has no types
 
 def _wire(link: _Link) -> Wire:
     return Wire(max(link.mtu, _LEAST_MTU), _ETHERNET_HEADER if link.type == ETHERNET else 0)
-
-
-def _index(body: memoryview) -> int:
-    return int.from_bytes(body[4:8], sys.byteorder)
 
 
 def _target(options: Any) -> int:  # noqa: ANN401 - pyroute2 has no types

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The way from any classes that are found to those that are wanted, and nobody runs free on it."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,7 +49,7 @@ def found(draw: st.DrawFn) -> Tree:
         for each in draw(st.lists(st.sampled_from(sorted(classes)), max_size=3)) if classes else ():
             if classes[each].leaf:
                 leaf = draw(st.none() | st.builds(Leaf, st.integers(1, 9), st.integers(1, 9)))
-                classes[each] = replace(classes[each], leaf=leaf)
+                classes[each] = classes[each]._replace(leaf=leaf)
         sides.append(draw(st.sampled_from([classes, None])) if classes else None)
     device = tree.device and draw(st.booleans())
     redirect = draw(st.sampled_from([Redirect.NONE, Redirect.THERE if device else Redirect.STALE, Redirect.STALE]))

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Binding: netlink as Linux speaks it (include/uapi/linux/netlink.h). Requests and attributes to bytes, answers back.
+
+    message     header (length, type, flags, number, port), then a body that begins with a struct of its family
+    attribute   header (length, type), then a value, padded to 4 bytes; values may be attributes again
+
+Positions in an answer are given as (start, end), since a copy of each value would cost more than all the rest.
+"""
+
+import itertools
+import os
+import socket
+import struct
+from collections.abc import Iterator, Sequence
+
+REQUEST, ACK, REPLACE, EXCL, CREATE, DUMP = 0x1, 0x4, 0x100, 0x200, 0x400, 0x300
+ERROR, DONE = 2, 3
+RTMGRP_LINK, RTMGRP_TC = 1, 8
+
+Buffer = bytes | memoryview
+Place = tuple[int, int]
+"""Start and end of something in a Buffer."""
+
+_HEADER = struct.Struct("=IHHII")
+_ATTRIBUTE = struct.Struct("=HH")
+_NUMBER, _FLAGS = struct.Struct("=I"), struct.Struct("=H")
+_NUMBER_AT, _FLAGS_AT = 8, 6  # in the header
+_CODE = struct.Struct("=i")  # the negative errno of an ERROR or DONE
+_TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+_SOL_NETLINK, _CAP_ACK = 270, 10
+_BATCH = 100  # errors of so many fit into any receive buffer
+_RECEIVE_BYTES = 1 << 17
+
+
+def message(kind: int, flags: int, body: bytes) -> bytes:
+    """A request without its number, which the socket fills in."""
+    return _HEADER.pack(_HEADER.size + len(body), kind, flags | REQUEST, 0, 0) + body
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def messages(data: Buffer) -> Iterator[tuple[int, int, Place]]:
+    """Type, number and body of each message in what was received; what is cut off at the end is left out."""
+    offset = 0
+    while offset + _HEADER.size <= len(data):
+        length, kind, _, number, _ = _HEADER.unpack_from(data, offset)
+        if length < _HEADER.size:
+            return
+        yield kind, number, (offset + _HEADER.size, min(offset + length, len(data)))
+        offset += (length + 3) & ~3
+
+
+def attributes(data: Buffer, start: int, end: int) -> dict[int, Place]:
+    """The value of each attribute between two positions, by type. Stops at what is no attribute."""
+    found = {}
+    while start + _ATTRIBUTE.size <= end:
+        length, kind = _ATTRIBUTE.unpack_from(data, start)
+        if length < _ATTRIBUTE.size or start + length > end:
+            break
+        found[kind & _TYPE_MASK] = (start + _ATTRIBUTE.size, start + length)
+        start += (length + 3) & ~3
+    return found
+
+
+def first_attribute(data: Buffer, wanted: int, start: int, end: int) -> Place | None:
+    """The value of the first attribute of one type; looks no further, where `attributes` would read all."""
+    while start + _ATTRIBUTE.size <= end:
+        length, kind = _ATTRIBUTE.unpack_from(data, start)
+        if length < _ATTRIBUTE.size or start + length > end:
+            break
+        if kind & _TYPE_MASK == wanted:
+            return start + _ATTRIBUTE.size, start + length
+        start += (length + 3) & ~3
+    return None
+
+
+class Netlink:
+    """Owns a socket in the network namespace of the thread that makes it. `protocol` as in linux/netlink.h.
+
+    What it raises is OSError, TimeoutError after `timeout` seconds without an answer.
+    """
+
+    def __init__(self, protocol: int = socket.NETLINK_ROUTE, timeout: float | None = None) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+        self._socket.setsockopt(_SOL_NETLINK, _CAP_ACK, 1)  # errors do not repeat the message
+        self._socket.settimeout(timeout)
+        self._socket.bind((0, 0))
+        self._numbers = itertools.count(1)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def send(self, requests: Sequence[bytes]) -> list[int]:
+        """Has each done in turn; the errno of each, 0 for done. Those after one that failed are still done."""
+        errors = [0] * len(requests)
+        for start in range(0, len(requests), _BATCH):
+            batch = requests[start : start + _BATCH]
+            errors[start : start + len(batch)] = self._send(batch)
+        return errors
+
+    def _send(self, batch: Sequence[bytes]) -> list[int]:
+        numbered = [self._numbered(each) for each in batch]
+        numbers = [number for number, _ in numbered]
+        # Without ACK the kernel answers only to what fails: a hundred requests are two system calls. The last one asks
+        # for an answer, which says that all before it are done.
+        last = numbered[-1][1]
+        _FLAGS.pack_into(last, _FLAGS_AT, _FLAGS.unpack_from(last, _FLAGS_AT)[0] | ACK)
+        self._socket.send(b"".join(each for _, each in numbered))
+        errors = dict.fromkeys(numbers, 0)
+        while True:
+            data = self.receive()
+            for kind, number, (start, _) in messages(data):
+                if kind == ERROR and number in errors:
+                    errors[number] = -_CODE.unpack_from(data, start)[0]
+                    if number == numbers[-1]:
+                        return list(errors.values())
+
+    def dump(self, request: bytes) -> list[memoryview]:
+        """The bodies of all answers to a request with DUMP."""
+        asked = self.ask(request)
+        found: list[memoryview] = []
+        while True:
+            data = memoryview(self.receive())
+            for kind, number, (start, end) in messages(data):
+                if number != asked:
+                    continue
+                if kind not in (ERROR, DONE):
+                    found.append(data[start:end])
+                    continue
+                code = -_CODE.unpack_from(data, start)[0] if end - start >= _CODE.size else 0
+                if code:
+                    raise OSError(code, os.strerror(code))
+                return found
+
+    def ask(self, request: bytes) -> int:
+        """Sends one request, whose answers `receive` gives; their number."""
+        number, numbered = self._numbered(request)
+        self._socket.send(numbered)
+        return number
+
+    def receive(self) -> bytes:
+        """What the kernel sent at once: any number of messages."""
+        return self._socket.recv(_RECEIVE_BYTES)
+
+    def _numbered(self, request: bytes) -> tuple[int, bytearray]:
+        number, numbered = next(self._numbers) & 0x7FFF_FFFF, bytearray(request)
+        _NUMBER.pack_into(numbered, _NUMBER_AT, number)
+        return number, numbered
+
+
+class Subscription:
+    """Owns a socket on which the kernel sends news. `groups`: RTMGRP_ bits; `fd` is readable when there are any."""
+
+    def __init__(self, groups: int) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
+        self._socket.bind((0, groups))
+        self.fd = self._socket.fileno()
+
+    def next_kind(self) -> int:
+        """The type of the next message. Raises OSError: EAGAIN if there is none, ENOBUFS if some were lost."""
+        kind: int = _HEADER.unpack(self._socket.recv(_HEADER.size))[1]  # the rest of the datagram is thrown away
+        return kind
+
+    def close(self) -> None:
+        self._socket.close()
