@@ -16,7 +16,10 @@ MODULES = {
 TESTS = {str(path.relative_to(ROOT)): path for top in ("tests", "bench") for path in sorted((ROOT / top).rglob("*.py"))}
 SOURCES = [*MODULES.values(), *TESTS.values(), *sorted((ROOT / "bpf").rglob("*.[ch]"))]
 
-BINDINGS = {f"esimshaper.edge.{name}" for name in ("bpf.libbpf", "bpf.layouts", "netlink", "http.server", "http.tls")}
+BINDINGS = {
+    f"esimshaper.edge.{name}"
+    for name in ("bpf.libbpf", "bpf.layouts", "netlink", "nft.program", "nft.scripts", "http.server", "http.tls")
+}
 """They stand for a library or the C header and decide nothing, so that several edges may share them."""
 
 CONDUCTORS = {f"esimshaper.core.{name}" for name in ("pipeline", "commands", "saving")}

@@ -25,11 +25,12 @@ from esimshaper.daemon.log_limiter import LogLimiter
 from esimshaper.daemon.loop import Daemon
 from esimshaper.daemon.observer import build_for, last_readings, open_meter
 from esimshaper.daemon.unloading import book_last_bytes
-from esimshaper.edge import control_client, nft, settings_file
+from esimshaper.edge import control_client, settings_file
 from esimshaper.edge.bpf.pins import MARKERS, Pins, make_room
 from esimshaper.edge.control_client import DaemonNotRunning
 from esimshaper.edge.host import malloc, systemd
 from esimshaper.edge.host.paths import pins_root, state_directory
+from esimshaper.edge.nft import tables
 from esimshaper.edge.tc.attachments import TrafficControl
 from esimshaper.edge.tc.shaper import Shaper
 
@@ -101,7 +102,7 @@ def unload(config: Path) -> Unloaded:
         cleanup.callback(pins.close)
         control = TrafficControl(pins.markers)
         cleanup.callback(control.close)
-        removed = [*_stop_shaping(), *control.sweep(), *nft.remove()]
+        removed = [*_stop_shaping(), *control.sweep(), *tables.remove()]
         readings = [reading for _, reading in last_readings(pins)]
         notices = book_last_bytes(readings, state_directory(), _rules(config))
         removed += [f"maps and programs {generation.name}" for generation in pins.generations()]
@@ -122,7 +123,7 @@ def _unload_without_pins(root: Path) -> Unloaded:
         control_client.get(control_client.default_socket(), "/v1/status")
         raise Unusable("the daemon is running", "to stop it: systemctl stop esimshaper; what it counted stays")
     with contextlib.closing(TrafficControl(root / MARKERS)) as control:
-        removed = [*_stop_shaping(), *control.sweep(), *nft.remove()]
+        removed = [*_stop_shaping(), *control.sweep(), *tables.remove()]
     if not removed:
         return Unloaded([], [])
     lost = f"{root} was gone: what was counted since the last save could not be read any more"

@@ -20,7 +20,7 @@ from esimshaper.core.shaping import policy_transition, tree, tree_diff
 from esimshaper.daemon.class_counters import ClassCounterReader
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.host.messages import Message, fields
-from esimshaper.edge.nft import RejectTable
+from esimshaper.edge.nft.tables import RejectTable
 from esimshaper.edge.tc.shaper import Shaper
 
 log = logging.getLogger(__name__)
@@ -103,10 +103,10 @@ class Enforcer:
             self._meter.give_classes_at(*(link if side in self._sides else 0 for side in (Side.UPLOAD, Side.DOWNLOAD)))
         self._tell(tree.named(outcome.policies, self._classes))
         self._tidy(attempt.left)
-        if look_around and not self._refusal.is_intact():
-            text = "somebody removed our table from nftables; programs of blocked clients are told again"
+        if look_around and self._refusal.notice_changes():
+            text = "somebody changed our table in nftables; it is as before again"
             log.warning(text, extra=fields(Message.REFUSALS_RESTORED))
-        refused = self._refusal.refuse(blocked_accounts(reading, verdicts), link)
+        refused = self._refusal.reject(blocked_accounts(reading, verdicts), link)
         self._say((*self._shaping_problems, *([refused] if refused else [])))
 
     def _spare(self, outcome: Outcome, reading: Reading) -> list[str]:

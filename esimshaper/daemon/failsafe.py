@@ -16,7 +16,8 @@ from esimshaper.core.settings.values import OnFailure, Settings
 from esimshaper.edge.host import systemd
 from esimshaper.edge.host.messages import Message, fields
 from esimshaper.edge.host.paths import state_directory
-from esimshaper.edge.nft import NOBODY, Guard
+from esimshaper.edge.nft.scripts import NO_INTERFACE
+from esimshaper.edge.nft.tables import FailsafeTable
 from esimshaper.edge.tc.attachments import TrafficControl
 
 log = logging.getLogger(__name__)
@@ -26,12 +27,12 @@ class Failsafe:
     """Owns the guard. What was attached before this daemon started goes on counting, and passes."""
 
     def __init__(self) -> None:
-        self._guard = Guard(state_directory() / "closed.nft")
+        self._table = FailsafeTable(state_directory() / "closed.nft")
         self._open = False
         self._problem = ""
 
     def begin(self, settings: Settings, markers: Path) -> int:
-        """Before anything is set up. The number of the WAN's interface if it is counted already, else NOBODY."""
+        """Before anything is set up. The number of the WAN's interface if it is counted already, else NO_INTERFACE."""
         wan = settings.wan.interface
         with contextlib.closing(TrafficControl(markers)) as control:
             counted = control.counted(wan)
@@ -45,7 +46,7 @@ class Failsafe:
     def failed(self, settings: Settings, markers: Path, problem: Unusable) -> str:
         """The kernel part cannot be set up. What that means for traffic, as a sentence; systemd hears of it too."""
         counted = self.begin(settings, markers)
-        means = self._consequence(settings, counted=counted != NOBODY)
+        means = self._consequence(settings, counted=counted != NO_INTERFACE)
         systemd.tell_manager(status=f"{problem.message}; {means}")
         if systemd.in_journal():
             known = fields(Message.START_FAILED, interface=settings.wan.interface)
@@ -56,11 +57,11 @@ class Failsafe:
     def _hold(self, settings: Settings, counted: int) -> None:
         if settings.on_failure is OnFailure.OPEN:
             if not self._open:
-                self._guard.release()
+                self._table.open()
             self._open, self._problem = True, ""
             return
         self._open = False
-        problem = self._guard.hold(settings.wan.written, counted, [each.port for each in settings.wan.tunnels])
+        problem = self._table.close(settings.wan.written, counted, [each.port for each in settings.wan.tunnels])
         if problem and problem != self._problem:
             known = fields(Message.GUARD_FAILING, interface=settings.wan.interface)
             log.error("what is not counted cannot be refused (on_failure: closed): %s", problem, extra=known)
@@ -78,7 +79,7 @@ class Failsafe:
 
 
 def counted_link(wan: str, attachments: Iterable[Attachment]) -> int:
-    """The number of the WAN's interface if all that passes it is counted, both ways; else NOBODY."""
+    """The number of the WAN's interface if all that passes it is counted, both ways; else NO_INTERFACE."""
     there = {each.hook: each.index for each in attachments if each.interface == wan and each.attached}
-    found = {there.get(hook, NOBODY) for hook in (Hook.WAN_INGRESS, Hook.WAN_EGRESS)}
-    return found.pop() if len(found) == 1 else NOBODY
+    found = {there.get(hook, NO_INTERFACE) for hook in (Hook.WAN_INGRESS, Hook.WAN_EGRESS)}
+    return found.pop() if len(found) == 1 else NO_INTERFACE

@@ -26,7 +26,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> dict[str, MagicMock]:
     made = {name: MagicMock() for name in ("Shaper", "RejectTable", "ClassCounterReader")}
     for name, part in made.items():
         monkeypatch.setattr(enforcer, name, part)
-    made["RejectTable"].return_value.refuse.return_value = ""
+    made["RejectTable"].return_value.reject.return_value = ""
     tree = wanted(Link(), demand_of(EVERYONE, SHAPED, [ALICE], HOME, shares=False))
     made["Shaper"].return_value.observe.return_value = Shaping(tree)
     return made

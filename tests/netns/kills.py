@@ -21,7 +21,7 @@ from esimshaper import daemon
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.history.database import History
 from esimshaper.edge.host import systemd
-from esimshaper.edge.nft import RejectTable
+from esimshaper.edge.nft.tables import RejectTable
 from esimshaper.edge.tc.attachments import TrafficControl
 from esimshaper.edge.tc.shaper import Shaper
 
@@ -39,7 +39,7 @@ STEPS: dict[str, tuple[Any, str]] = {
     "announce": (systemd, "announce"),
     "shape": (Shaper, "apply"),
     "tell": (Meter, "write_policies"),
-    "refuse": (RejectTable, "refuse"),
+    "refuse": (RejectTable, "reject"),
 }
 HALVES = {"shape", "tell"}  # steps that take several things, one after the other
 ALL = [

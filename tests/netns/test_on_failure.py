@@ -220,6 +220,14 @@ def test_unload_and_a_start_with_open_take_the_guard_away(make: Callable[..., Ro
     assert passes(lab, lab.clients[0])
 
 
+WITHOUT_SBIN = """
+import runpy
+from esimshaper.edge.nft import program
+program.SBIN = "/nowhere"
+runpy.run_module("esimshaper", run_name="__main__", alter_sys=True)
+"""
+
+
 def test_without_nft_it_is_said_what_is_not_done(make: Callable[..., Router], lab: Lab, tmp_path: Path) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
@@ -228,11 +236,10 @@ def test_without_nft_it_is_said_what_is_not_done(make: Callable[..., Router], la
             (programs / program.name).symlink_to(program)
     router = make(CLOSED)
     router.environment["PATH"] = str(programs)
-    router.start()
+    router.start(program=("-c", WITHOUT_SBIN))
     missing = "nft is not installed (apt install nftables)"
     assert f"what is not counted cannot be refused (on_failure: closed): {missing}\n" in router.log.read_text()
     assert passes(lab, lab.clients[0])
     assert router.run("block", lab.clients[0].mac).returncode == 0
-    said = f"programs of blocked clients wait instead of being told: {missing}\n"
+    said = f"programs of blocked clients run into timeouts, as their packets cannot be rejected: {missing}\n"
     wait_until("what blocking does not do", lambda: said in router.log.read_text())
-    router.environment["PATH"] = f"{programs}:/usr/sbin"  # so that `unload` finds it

@@ -8,7 +8,6 @@ import ctypes
 import errno
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,23 +15,11 @@ from typing import Any
 
 from esimshaper.core.model.box import Feature
 from esimshaper.core.model.kernel import ETH_P_ALL, INGRESS
+from esimshaper.edge.nft import program, scripts
+from esimshaper.edge.nft.program import NftError
+from esimshaper.edge.nft.scripts import NO_INTERFACE
 from esimshaper.edge.probe import child as probe_child
-from esimshaper.edge.probe import nft as probe_nft
 from esimshaper.edge.probe.child import CLONE_NEWNET
-
-# As esimshaper.edge.nft uses it.
-_NFT = """table inet esimshaper {
-    set blocked { type mark; elements = { 0x1 } }
-    chain forward {
-        type filter hook forward priority filter - 5; policy accept;
-        meta mark & 0xff == @blocked jump refuse
-    }
-    chain refuse {
-        tcp flags & (syn | ack) == syn reject with tcp reset
-        meta l4proto != tcp reject with icmpx admin-prohibited
-    }
-}
-"""
 
 Trial = Callable[[Any, int], None]
 """Makes something at the interface of that number; raises NetlinkError."""
@@ -121,8 +108,8 @@ def _loadable(module: str) -> bool:
 
 def _refuses() -> bool:
     try:
-        probe_nft.ask("-f", "-", script=_NFT)
-    except (RuntimeError, OSError, subprocess.TimeoutExpired):
+        program.run("-f", "-", script=scripts.reject(["lo"], 0xFF, [1], NO_INTERFACE))
+    except NftError:
         return False
     return True
 

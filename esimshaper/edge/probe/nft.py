@@ -1,25 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge: nft. Asks it for the rules of this network namespace; flowtables and users of the packet mark come out.
 
-Reads only. The parsers take nft's output and are pure. RuntimeError if nft is missing or refuses.
+Reads only. The parsers take nft's output and are pure. Raises NftError.
 """
 
 import json
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 from esimshaper.core.model.box import Flowtable, MarkAccess, MarkUse
+from esimshaper.edge.nft import program
 
 Expression = Any
 """Part of a rule in nft's JSON: a number, a word, a list, or a mapping with its kind as the only key."""
 
 ALL_BITS = 0xFFFFFFFF
-NFT_SECONDS = 10
-SBIN = "/usr/sbin:/sbin"
 
 # Chains on these hooks see only packets of the router itself, which carry no client in their mark.
 OWN_HOOKS = frozenset({"input", "output"})
@@ -27,29 +23,12 @@ OWN_HOOKS = frozenset({"input", "output"})
 
 def flowtables() -> tuple[Flowtable, ...]:
     """All flowtables. From the text, because the JSON of nft 1.0 leaves the flags out."""
-    return parse_flowtables(ask("list", "flowtables"))
+    return parse_flowtables(program.run("list", "flowtables"))
 
 
 def mark_uses() -> tuple[MarkUse, ...]:
     """All rules that write or compare the packet mark of forwarded packets."""
-    return tuple(parse_mark_uses(json.loads(ask("-j", "-t", "list", "ruleset"))))
-
-
-def ask(*arguments: str, script: str = "") -> str:
-    """What nft prints; `script` is its standard input. RuntimeError if it is missing or refuses."""
-    command = [program(), *arguments]
-    try:
-        done = subprocess.run(command, input=script, capture_output=True, text=True, timeout=NFT_SECONDS, check=False)
-    except FileNotFoundError:
-        raise RuntimeError("nft is not installed (apt install nftables)") from None
-    if done.returncode:
-        raise RuntimeError(f"nft: {(done.stderr.strip().splitlines() or ['it failed'])[0]}")
-    return done.stdout
-
-
-def program() -> str:
-    """The path of nft, which may be in a folder that Debian leaves out of people's PATH."""
-    return shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}") or "nft"
+    return tuple(parse_mark_uses(json.loads(program.run("-j", "-t", "list", "ruleset"))))
 
 
 def parse_flowtables(text: str) -> tuple[Flowtable, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.model.box import Flowtable, MarkAccess
+from esimshaper.edge.nft import program
 from esimshaper.edge.probe import nft as probe_nft
 from tests.edge.probe.boxes import needs_root, nft, on_a_box
 
@@ -99,6 +100,6 @@ def test_marks_of_iptables_cannot_be_read_and_are_told_as_such() -> None:
 
 def test_without_nft_the_reason_names_the_package(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(probe_nft, "SBIN", str(tmp_path))
+    monkeypatch.setattr(program, "SBIN", str(tmp_path))
     with pytest.raises(RuntimeError, match="apt install nftables"):
         probe_nft.mark_uses()

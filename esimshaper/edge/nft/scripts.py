@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Binding: our two tables as nft reads them, see nft(8). Names and numbers go in, a script comes out. Pure.
+
+    esimshaper          rejects what blocked clients send, so that their programs need not wait for a timeout
+    esimshaper_closed   rejects, for everybody, whatever the WAN does not count (on_failure: closed)
+
+Only packets on their way through the router pass the chains `forward`. Packets to the router itself do not, so DNS,
+DHCP and its pages stay.
+"""
+
+from collections.abc import Iterable, Sequence
+
+REJECT = "inet esimshaper"
+CLOSED = "inet esimshaper_closed"
+NO_INTERFACE = 0
+"""The kernel gives this number to no interface."""
+
+
+def reject(interfaces: Sequence[str], mark_mask: int, marks: Iterable[int], wan: int) -> str:
+    """The first table, anew: what comes with one of these `marks` and would leave by one of these `interfaces`.
+
+    `wan`: number of the WAN's interface that has our program, NO_INTERFACE for none.
+    """
+    elements = ", ".join(f"{mark:#x}" for mark in sorted(marks))
+    jumps = [f'oifname "{each}" meta mark & {mark_mask:#x} == @blocked jump refuse' for each in interfaces]
+    # Live TCP connections pass to the WAN, where our program ends them on both sides. They do not pass to a WAN that
+    # was made anew and has no program yet, nor into a tunnel; both have another number.
+    return f"""{delete(REJECT)}
+table {REJECT} {{
+    set blocked {{ type mark; elements = {{ {elements} }} }}
+    chain forward {{
+        type filter hook forward priority filter - 5; policy accept;
+        {"; ".join(jumps)}
+    }}
+    chain refuse {{
+        tcp flags & (syn | ack) == syn reject with tcp reset
+        meta l4proto != tcp reject with icmpx admin-prohibited
+        meta oif != {wan} meta l4proto tcp reject with tcp reset
+    }}
+}}
+"""
+
+
+def closed(wan_name: str, wan: int, tunnel_ports: Iterable[int]) -> str:
+    """The second table, anew: an interface of this name passes packets only while it has the number `wan`.
+
+    `tunnel_ports`: of tunnels that the router itself sends by the WAN; they are rejected in the same way.
+    """
+    drops = [
+        f'oifname "{wan_name}" meta oif != {wan} meta l4proto {{ tcp, udp }} th {side} {port} drop'
+        for port in sorted(tunnel_ports)
+        for side in ("sport", "dport")
+    ]
+    return f"""{delete(CLOSED)}
+table {CLOSED} {{
+    chain forward {{
+        type filter hook forward priority filter - 6; policy accept;
+        oifname "{wan_name}" meta oif != {wan} jump refuse
+        iifname "{wan_name}" meta iif != {wan} drop
+    }}
+    chain output {{
+        type filter hook output priority filter - 6; policy accept;
+        {"; ".join(drops)}
+    }}
+    chain refuse {{
+        meta l4proto tcp reject with tcp reset
+        reject with icmpx admin-prohibited
+    }}
+}}
+"""
+
+
+def delete(table: str) -> str:
+    """Deletes a table whether it is there or not; nft makes one transaction of it and of what follows."""
+    return f"table {table}\ndelete table {table}"

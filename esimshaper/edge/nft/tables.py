@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: two tables of our own in nftables, by `nft`. Accounts, interfaces and ports go in; what fails comes out.
+
+Both tables name the WAN by its number. So they hold, in the kernel, for a WAN that is made anew, also while no daemon
+is there to see that.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from esimshaper.core.model.kernel import mark_shift
+from esimshaper.edge.nft import program, scripts
+from esimshaper.edge.nft.program import NftError
+from esimshaper.edge.nft.scripts import CLOSED, NO_INTERFACE, REJECT
+
+
+class RejectTable:
+    """Owns the table that rejects what blocked clients send.
+
+    The block itself is that of the kernel program at the WAN, which is exact and silent. So without `nft` clients are
+    blocked all the same. `interfaces`: names of the WAN and of tunnels. `mark_mask`: the account's bits in the mark.
+    """
+
+    def __init__(self, interfaces: Sequence[str], mark_mask: int) -> None:
+        self._interfaces = interfaces
+        self._mask = mark_mask
+        self._shift = mark_shift(mark_mask)
+        self._installed: tuple[frozenset[int], int] | None = None  # None: unknown, as after an earlier daemon
+        self._listed = ""
+
+    def reject(self, accounts: Iterable[int], wan: int) -> str:
+        """From now on packets of these accounts and of no others; a sentence if that did not work, else empty.
+
+        `wan`: number of the WAN's interface that has our program, NO_INTERFACE for none.
+        """
+        wanted = frozenset(accounts), wan
+        if wanted == self._installed or (self._installed and not wanted[0] and not self._installed[0]):
+            return ""
+        marks = [account << self._shift for account in wanted[0]]
+        script = scripts.reject(self._interfaces, self._mask, marks, wan) if marks else scripts.delete(REJECT)
+        if problem := _load(script):
+            return f"programs of blocked clients run into timeouts, as their packets cannot be rejected: {problem}"
+        self._installed, self._listed = wanted, _listed(REJECT)
+        return ""
+
+    def notice_changes(self) -> bool:
+        """Looks at the table. True if somebody else changed it: then the next `reject` makes it anew."""
+        if not self._installed or not self._installed[0] or _listed(REJECT) == self._listed:
+            return False
+        self._installed = None
+        return True
+
+
+class FailsafeTable:
+    """Owns the table that forwards only what is counted, and a file with the same for a boot, when nothing is counted.
+
+    `at_boot`: that file, which systemd/esimshaper-guard.service loads before there is a network.
+    """
+
+    def __init__(self, at_boot: Path) -> None:
+        self._at_boot = at_boot
+        self._installed: tuple[str, int, frozenset[int]] | None = None
+        self._listed = ""
+
+    def close(self, wan_name: str, wan: int, tunnel_ports: Iterable[int]) -> str:
+        """Forwards by an interface of this name only while it has the number `wan` (NO_INTERFACE: not at all).
+
+        `tunnel_ports`: of tunnels that the router itself sends there; they are held in the same way. What somebody else
+        did to the table is undone. A sentence if that did not work, else empty.
+        """
+        wanted = wan_name, wan, frozenset(tunnel_ports)
+        if self._installed != wanted or _listed(CLOSED) != self._listed:
+            if problem := _load(scripts.closed(*wanted)):
+                return problem
+            self._installed, self._listed = wanted, _listed(CLOSED)
+        return self._write(scripts.closed(wan_name, NO_INTERFACE, wanted[2]))
+
+    def open(self) -> None:
+        """Forwards everything, also after a boot. Where there is no `nft`, nothing was held."""
+        _load(scripts.delete(CLOSED))
+        self._installed = None
+        with contextlib.suppress(OSError):
+            self._at_boot.unlink()
+
+    def _write(self, script: str) -> str:
+        try:
+            if self._at_boot.is_file() and self._at_boot.read_text(encoding="utf-8") == script:
+                return ""
+            new = self._at_boot.with_suffix(".new")  # killed in between, the file is as it was
+            new.parent.mkdir(parents=True, exist_ok=True)
+            with new.open("w", encoding="utf-8") as file:
+                file.write(script)
+                file.flush()
+                os.fsync(file.fileno())
+            new.rename(self._at_boot)
+        except OSError as error:
+            return f"{self._at_boot}, which holds traffic at the next boot, cannot be written: {error.strerror}"
+        return ""
+
+
+def remove() -> list[str]:
+    """Takes our tables away; says what it removed."""
+    try:
+        there = program.run("list", "tables").splitlines()
+    except NftError:
+        return []
+    return [
+        f"nftables table {name}"
+        for name in (REJECT, CLOSED)
+        if f"table {name}" in there and not _load(scripts.delete(name))
+    ]
+
+
+def _listed(table: str) -> str:
+    """How nft shows a table, empty if there is none; but for numbers of interfaces.
+
+    Those nft shows as a name or as a number, depending on which interfaces there are.
+    """
+    try:
+        return re.sub(r"\b([io]if !=) \S+", r"\1", program.run("-s", "list", "table", *table.split()))
+    except NftError:
+        return ""
+
+
+def _load(script: str) -> str:
+    """Has nft carry out a script. What is wrong, as a sentence; empty if nothing is."""
+    try:
+        program.run("-f", "-", script=script)
+    except NftError as error:
+        return str(error)
+    return ""
