@@ -285,7 +285,8 @@ def _limited(
     before, accounts = baseline.limits, tally.accounts_of(reading)
     overrides = tuple(each for each in before.overrides if each.until is None or at.time < each.until)
     live, grants = tally.ended(before.tallies, before.grants, at.time)
-    turn = tally.Turn(at.time, windows, moved, reading.owners.values(), at.settled)
+    announced = tally.announced_by_subject(reading.announced, accounts, baseline.budgets)
+    turn = tally.Turn(at.time, windows, moved, reading.owners.values(), at.settled, announced)
     tallies = tally.tallied(live, rules.quotas, turn)
     grants = tally.covered(grants, tallies)
 
@@ -294,11 +295,12 @@ def _limited(
     by_hand = hierarchy.by_hand(everybody, overrides)
     held = tally.by_subject(rules.quotas, tallies)
     place = policy.Place(accounts, reading.free, baseline.budgets, everybody, held, by_hand, reading.tunnels_account)
-    passed = policy.passed(place, reading.announced)
 
     teller = notices.Wording(rules.names, at.time, rules.zone)
     anew = notices.renewals(tally.renewed(before.tallies, tallies), teller)
-    tallies, marked = notices.marked(tally.paired(rules.quotas, tallies), passed, teller)
+    tallies, marked = notices.marked(
+        tally.paired(rules.quotas, tallies), lambda each, quota: tally.is_used_up(each, quota, turn), teller
+    )
     place = replace(place, held=tally.by_subject(rules.quotas, tallies))
     stands = verdicts(chains, place.held, by_hand, at.time, rules.zone)
     levels, changed = notices.levels(before.levels, stands, teller)

@@ -5,12 +5,22 @@ In: tallies and levels. Out: the same with a note of what was announced, and the
 anything is announced, so that neither a restart nor a second look says it again.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
-from esimshaper.core.model.limits import ClientState, Level, Notice, NoticeKind, QuotaUsage, Subject, SubjectKind, Tally
+from esimshaper.core.model.limits import (
+    ClientState,
+    Level,
+    Notice,
+    NoticeKind,
+    Quota,
+    QuotaUsage,
+    Subject,
+    SubjectKind,
+    Tally,
+)
 from esimshaper.core.model.units import format_moment, format_size
 
 
@@ -34,16 +44,16 @@ class Wording:
 
 
 def marked(
-    held: Iterable[QuotaUsage], passed: Collection[tuple[str, Subject]], teller: Wording
+    held: Iterable[QuotaUsage], used_up: Callable[[Tally, Quota], bool], teller: Wording
 ) -> tuple[tuple[Tally, ...], tuple[Notice, ...]]:
     """The tallies with warn marks and limits noted that were passed, and a Notice for each that has something new.
 
-    Of several marks at once the highest is told. `passed`: limits that the kernel has seen a packet pass.
+    Of several marks at once the highest is told. `used_up`: whether the limit of a tally is reached now.
     """
     tallies, notices = [], []
     for each in held:
         quota, tally, mark = each.quota, each.tally, each.mark
-        reached = tally.reached or tally.used >= tally.allowed or (quota.name, tally.subject) in passed
+        reached = tally.reached or used_up(tally, quota)
         if reached and not tally.reached:
             notices.append(_reached(tally, teller))
         elif mark > tally.warned and not reached:

@@ -153,22 +153,6 @@ def shaped(place: Place) -> tuple[Shaped, ...]:
     return tuple(Shaped(account, rate) for account, rate in rates if rate is not None)
 
 
-def passed(place: Place, announced: Mapping[Account, int]) -> frozenset[tuple[str, Subject]]:
-    """Quota and subject of each limit that the kernel has announced as passed. A refused upload was taken off again, so
-    what is used may still be below it.
-
-    `announced`: the count that the limit ended at. It says nothing of a limit that was changed since.
-    """
-    found = set()
-    for account, count in announced.items():
-        subject = place.accounts.get(account)
-        for each in place.held.get(subject, ()) if subject else ():
-            budget = place.budgets.get(account, UNUSED)
-            if _end(each, budget, each.tally.allowed) == count:
-                found.add((each.quota.name, each.tally.subject))
-    return frozenset(found)
-
-
 def _policy(place: Place, numbers: Mapping[Subject, Account], account: Account, subject: Subject) -> Policy:
     budget = place.budgets.get(account, UNUSED)
     held = place.held.get(subject, ())

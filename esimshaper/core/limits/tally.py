@@ -9,7 +9,7 @@ matters at a window's end which readings there were, and nowhere else.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from esimshaper.core.model.counts import UNUSED, Budget
 from esimshaper.core.model.errors import Unusable
@@ -31,12 +31,16 @@ from esimshaper.core.model.units import MAX_BYTES
 Key = tuple[str, Subject]
 """Of a tally: name of the quota, and subject."""
 
+LARGEST_PACKETS = 1_000_000
+"""Bytes: more than all packets that the processors of a router may judge at one moment, at 64 KB each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What is the case at this tick. `windows` are those of now, by name of the quota; `now` is in Unix seconds.
 
     `settled`: windows before this one were of a clock that could be trusted (see stage clock).
+    `announced`: the count at which the kernel last announced that a packet exceeded a limit, and the budget of now.
     """
 
     now: float
@@ -44,6 +48,7 @@ class Turn:
     moved: Mapping[Subject, Budget]
     clients: Iterable[ClientKey]
     settled: bool = True
+    announced: Mapping[Subject, tuple[int, Budget]] = field(default_factory=dict)
 
 
 def accounts_of(reading: Reading) -> Mapping[Account, Subject]:
@@ -65,6 +70,17 @@ def moved_by_subject(moved: Mapping[Account, Budget], subjects: Mapping[Account,
     return sums
 
 
+def announced_by_subject(
+    announced: Mapping[Account, int], subjects: Mapping[Account, Subject], budgets: Mapping[Account, Budget]
+) -> Mapping[Subject, tuple[int, Budget]]:
+    """`announced` and the budget of now, by whose accounts they are."""
+    return {
+        subjects[account]: (count, budgets.get(account, UNUSED))
+        for account, count in announced.items()
+        if account in subjects
+    }
+
+
 def tallied(before: Iterable[Tally], quotas: Sequence[Quota], turn: Turn) -> tuple[Tally, ...]:
     """The tallies of now, in the order of the quotas. Those of quotas that are gone are gone too."""
     known = {(tally.quota, tally.subject): tally for tally in before}
@@ -74,6 +90,16 @@ def tallied(before: Iterable[Tally], quotas: Sequence[Quota], turn: Turn) -> tup
         for quota in quotas
         for subject in _subjects(quota, clients, known, turn)
     )
+
+
+def is_used_up(tally: Tally, quota: Quota, turn: Turn) -> bool:
+    """Whether the limit is reached: it is used up, or the kernel refused a packet that would have gone past it."""
+    left = tally.allowed - tally.used
+    if left <= 0:
+        return True
+    count, budget = turn.announced.get(tally.subject, (0, UNUSED))
+    # A limit in another direction may end at the same count: then it is far away.
+    return bool(count) and count - quota.direction.of(budget) == left <= LARGEST_PACKETS
 
 
 def renewed(before: Iterable[Tally], tallies: Iterable[Tally]) -> tuple[Tally, ...]:
@@ -159,7 +185,8 @@ def _tallied(before: Tally | None, quota: Quota, subject: Subject, turn: Turn) -
         first = quota.used if quota.subject == subject else 0
         return Tally(quota.name, subject, window, used=first + moved, allowed=quota.limit)
     if turn.settled and turn.now >= before.window.end:
-        return _in_later_window(before, quota, window, moved)
+        return _in_later_window(before, quota, turn, moved)
+    used = before.used
     if turn.settled and window.end <= before.window.start:
         before = _in_earlier_window(before, window)
     # The same window; or another period or zone; or a clock that went back: never a second window for nothing.
@@ -167,17 +194,18 @@ def _tallied(before: Tally | None, quota: Quota, subject: Subject, turn: Turn) -
         return _held_to(before, quota)
     ahead = moved if before.other_start > window.start else 0
     tally = replace(before, window=window, used=before.used + moved, other_used=before.other_used + ahead)
-    return _held_to(tally, quota)
+    tally = _held_to(tally, quota)
+    return _looked_at_anew(tally, quota, turn) if tally.used < used else tally
 
 
-def _in_later_window(before: Tally, quota: Quota, window: Window, moved: int) -> Tally:
+def _in_later_window(before: Tally, quota: Quota, turn: Turn, moved: int) -> Tally:
     """A new one; or that from which the clock had gone back, as it was, and what was used meanwhile."""
-    left, own = before.window.start, before.used - before.granted
+    window, left, own = turn.windows[quota.name], before.window.start, before.used - before.granted
     tally = Tally(quota.name, before.subject, window, used=moved, allowed=quota.limit, other_start=left, other_used=own)
     if before.other_start != window.start:
         return tally
     tally = replace(tally, used=before.other_used + moved)
-    return replace(tally, warned=QuotaUsage(quota, tally).mark, reached=before.reached and tally.used >= quota.limit)
+    return _looked_at_anew(replace(tally, warned=tally.used, reached=before.reached), quota, turn)
 
 
 def _in_earlier_window(before: Tally, window: Window) -> Tally:
@@ -199,3 +227,9 @@ def _held_to(tally: Tally, quota: Quota) -> Tally:
         return replace(tally, allowed=allowed)
     warned = min(tally.warned, QuotaUsage(quota, tally).mark)
     return replace(tally, allowed=allowed, warned=warned, reached=tally.reached and tally.used >= allowed)
+
+
+def _looked_at_anew(tally: Tally, quota: Quota, turn: Turn) -> Tally:
+    """`tally` without what was announced of it and does not hold any more, since less counts as used than before."""
+    warned = min(tally.warned, QuotaUsage(quota, tally).mark)
+    return replace(tally, warned=warned, reached=tally.reached and is_used_up(tally, quota, turn))
