@@ -298,9 +298,8 @@ def _limited(
 
     teller = notices.Wording(rules.names, at.time, rules.zone)
     anew = notices.renewals(tally.renewed(before.tallies, tallies), teller)
-    tallies, marked = notices.marked(
-        tally.paired(rules.quotas, tallies), lambda each, quota: tally.is_used_up(each, quota, turn), teller
-    )
+    held_now = tally.paired(rules.quotas, tallies)
+    tallies, marked = notices.marked(held_now, lambda each, of: tally.is_used_up(each, of, turn), teller)
     place = replace(place, held=tally.by_subject(rules.quotas, tallies))
     stands = verdicts(chains, place.held, by_hand, at.time, rules.zone)
     levels, changed = notices.levels(before.levels, stands, teller)
