@@ -3,13 +3,11 @@
 
 import json
 import subprocess
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 import jsonschema
 import pytest
 
-from esimshaper.edge.bpf.compiler import INCLUDE
 from tests import tools
 
 SOURCES = sorted((tools.ROOT / "bpf").glob("*.[ch]"))
@@ -59,9 +57,3 @@ def test_each_part_of_the_kernel_code_includes_what_it_needs(source: Path):
     """Read by a plain compiler, with tests/bpf/bcc.h for what bcc would put before it."""
     alone = ("-include", "tests/bpf/bcc.h", "-include", str(source))
     lint("clang", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", *alone, "-x", "c", "/dev/null")
-
-
-def test_no_header_of_the_kernel_code_needs_itself():
-    """`#pragma once` would hide a circle, and then the order of the lines would matter."""
-    included = {path.name: INCLUDE.findall(path.read_text()) for path in SOURCES}
-    assert [*TopologicalSorter(included).static_order()][-1] == "meter.c"

@@ -98,7 +98,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[compiler.Buil
 def bench(compiled: compiler.Build) -> Iterator[Bench]:
     """Its maps are as new: empty, and of an epoch of their own."""
     empty(compiled)
-    compiler.found(compiled)
+    compiler.initialise_maps(compiled)
     bench = Bench(compiled)
     with contextlib.closing(bench.meter.announcements(lambda _: None)) as ring:
         ring.consume()

@@ -91,6 +91,10 @@ _EXPLANATIONS: dict[tuple[Operation, int | None], tuple[str, str]] = {
         "Debian's bcc, which compiles the meter, cannot be used: the meter cannot be built",
         "apt install python3-bpfcc, and run esimshaper with /usr/bin/python3",
     ),
+    (Operation.SOURCE, None): (
+        "the source of the meter does not compile: the meter cannot be built",
+        "apt install --reinstall esimshaper",
+    ),
     (Operation.LIBBPF, None): (
         "the library libbpf.so.1, by which the counters are read, cannot be loaded: nothing can be read",
         "apt install libbpf1",

@@ -26,6 +26,7 @@ class Operation(Enum):
     CLSACT = "clsact"
     ATTACH = "attach"
     COMPILER = "compiler"
+    SOURCE = "source"
     LIBBPF = "libbpf"
     BUILD = "build"
 

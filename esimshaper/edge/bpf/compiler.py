@@ -42,6 +42,13 @@ PROGRAMS = (
 INCLUDE = re.compile(r'#include "(\w+\.h)"')
 COMPILE_SECONDS = 120
 
+_SOURCE_ERROR = re.compile(r"^\S+:\d+:\d+: (?:fatal )?error: .+$", re.MULTILINE)
+"""The first error that clang reports: `file:line:column: error: message`."""
+_VERIFIER_ERROR = re.compile(r"^(.+)\nprocessed \d+ insns", re.MULTILINE)
+"""The end of the verifier's log: what it refused, and statistics (print_verification_stats, kernel/bpf/verifier.c)."""
+_VERIFIER_PLACE = re.compile(r"^;.* @ (\S+:\d+)$", re.MULTILINE)
+"""In that log: the line of the source that the next instructions are from. Older kernels than 6.9 do not name it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Build:
@@ -98,13 +105,19 @@ def _interpreter() -> str:
 
 
 def _failure(code: int, errors: str) -> FailedOperation:
-    """From what the child wrote last: Python's own last line, which names the error."""
-    last = errors.strip().splitlines()[-1] if errors.strip() else f"exit status {code}"
+    """From what a failed child wrote: bcc is missing, an error of compiler or verifier, or a lack of privileges."""
     if "No module named 'bcc'" in errors:
         return FailedOperation(Operation.COMPILER)
+    if mistake := _SOURCE_ERROR.search(errors):
+        return FailedOperation(Operation.SOURCE, 0, mistake[0])
+    # The verifier refuses a program with EACCES, too: its log tells it from a lack of privileges.
+    if refused := _VERIFIER_ERROR.search(errors):
+        places = _VERIFIER_PLACE.findall(errors, 0, refused.start())
+        return FailedOperation(Operation.LOAD, 0, ": ".join([*places[-1:], refused[1]]))
     if "Operation not permitted" in errors or "Permission denied" in errors:
         return FailedOperation(Operation.LOAD, errno.EPERM)
-    return FailedOperation(Operation.LOAD, 0, last)
+    # Else Python's last line, which names the exception.
+    return FailedOperation(Operation.LOAD, 0, (errors.strip().splitlines() or [f"exit status {code}"])[-1])
 
 
 def main() -> None:
@@ -115,7 +128,7 @@ def main() -> None:
     fcntl.flock(os.open(wanted.generation, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_EX)
     if not wanted.programs.is_dir():
         _load(wanted)
-    found(wanted)
+    initialise_maps(wanted)
 
 
 def _load(wanted: Build) -> None:
@@ -186,7 +199,7 @@ def flattened(path: Path, seen: set[Path] | None = None) -> str:
     return "\n".join(lines)
 
 
-def found(wanted: Build) -> None:
+def initialise_maps(wanted: Build) -> None:
     """Gives new maps policies without limits, their free account numbers and, as the very last step, their epoch."""
     meta = libbpf.Map(wanted.generation / "meta", layouts.NUMBER.size, layouts.META.size)
     only = layouts.NUMBER.pack(0)
