@@ -13,7 +13,7 @@ from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
 from esimshaper.core.model.reading import Reading
 from esimshaper.edge.bpf import compiler, layouts, libbpf
 from esimshaper.edge.bpf.meter import Meter
-from tests.conftest import mounted_bpffs
+from tests.mounts import mounted_bpffs
 
 MARK_MASK = 0xFFF00000
 LOOPBACK = 1
@@ -88,9 +88,9 @@ def make_bench(bpffs: Path) -> Iterator[Callable[..., Bench]]:
 
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[compiler.Build]:
+def compiled() -> Iterator[compiler.Build]:
     """The programs that all tests share which are content with the usual sizes."""
-    with mounted_bpffs(tmp_path_factory.mktemp("shared")) as place:
+    with mounted_bpffs() as place:
         yield built(place / "pins", 64, 256)
 
 
