@@ -94,16 +94,22 @@ def compiled() -> Iterator[compiler.Build]:
         yield built(place / "pins", 64, 256)
 
 
-@pytest.fixture
-def bench(compiled: compiler.Build) -> Iterator[Bench]:
+@contextlib.contextmanager
+def emptied(wanted: compiler.Build) -> Iterator[Bench]:
     """Its maps are as new: empty, and of an epoch of their own."""
-    empty(compiled)
-    compiler.initialise_maps(compiled)
-    bench = Bench(compiled)
+    empty(wanted)
+    compiler.initialise_maps(wanted)
+    bench = Bench(wanted)
     with contextlib.closing(bench.meter.announcements(lambda _: None)) as ring:
         ring.consume()
     yield bench
     bench.meter.close()
+
+
+@pytest.fixture
+def bench(compiled: compiler.Build) -> Iterator[Bench]:
+    with emptied(compiled) as bench:
+        yield bench
 
 
 def built(pins: Path, accounts: int, flows: int) -> compiler.Build:
