@@ -39,21 +39,21 @@ def around(period, zone, text, fold=0):
     return window(period, zoneinfo.ZoneInfo(zone), at(text, zone, fold))
 
 
-# By hand: what people expect
+# By hand: what people expect. The past only: governments change the rules of the future, and newer tzdata has them.
 
 
 @pytest.mark.parametrize(
     ("period", "zone", "now", "start", "end"),
     [
-        (HOUR, "UTC", "2026-11-01 09:59:59", "2026-11-01 09:00", "2026-11-01 10:00"),
-        (HOUR, "Asia/Kathmandu", "2026-11-01 09:10", "2026-11-01 09:00", "2026-11-01 10:00"),
-        (DAY, "Asia/Tokyo", "2026-12-31 23:59:59", "2026-12-31 00:00", "2027-01-01 00:00"),
-        (DAY, "Asia/Tokyo", "2028-02-29 00:00", "2028-02-29 00:00", "2028-03-01 00:00"),
-        (WEEK, "Asia/Tokyo", "2026-11-01 12:00", "2026-10-26 00:00", "2026-11-02 00:00"),
-        (WEEK, "Asia/Tokyo", "2026-11-02 00:00", "2026-11-02 00:00", "2026-11-09 00:00"),
-        (WEEK, "Asia/Tokyo", "2027-01-01 12:00", "2026-12-28 00:00", "2027-01-04 00:00"),
-        (MONTH, "Asia/Tokyo", "2026-12-15 12:00", "2026-12-01 00:00", "2027-01-01 00:00"),
-        (MONTH, "Europe/Berlin", "2026-10-15 12:00", "2026-10-01 00:00", "2026-11-01 00:00"),
+        (HOUR, "UTC", "2015-11-01 09:59:59", "2015-11-01 09:00", "2015-11-01 10:00"),
+        (HOUR, "Asia/Kathmandu", "2015-11-01 09:10", "2015-11-01 09:00", "2015-11-01 10:00"),
+        (DAY, "Asia/Tokyo", "2015-12-31 23:59:59", "2015-12-31 00:00", "2016-01-01 00:00"),
+        (DAY, "Asia/Tokyo", "2016-02-29 00:00", "2016-02-29 00:00", "2016-03-01 00:00"),
+        (WEEK, "Asia/Tokyo", "2015-11-01 12:00", "2015-10-26 00:00", "2015-11-02 00:00"),
+        (WEEK, "Asia/Tokyo", "2015-11-02 00:00", "2015-11-02 00:00", "2015-11-09 00:00"),
+        (WEEK, "Asia/Tokyo", "2016-01-01 12:00", "2015-12-28 00:00", "2016-01-04 00:00"),
+        (MONTH, "Asia/Tokyo", "2015-12-15 12:00", "2015-12-01 00:00", "2016-01-01 00:00"),
+        (MONTH, "Europe/Berlin", "2015-10-15 12:00", "2015-10-01 00:00", "2015-11-01 00:00"),
         # Midnight that the clock jumps over, a day that the calendar left out, minutes that came back over midnight.
         (DAY, "America/Sao_Paulo", "2018-11-04 12:00", "2018-11-04 01:00", "2018-11-05 00:00"),
         (DAY, "Pacific/Apia", "2011-12-29 12:00", "2011-12-29 00:00", "2011-12-31 00:00"),
@@ -67,12 +67,12 @@ def test_calendar_units_begin_where_the_clock_on_the_wall_says(period, zone, now
 @pytest.mark.parametrize(
     ("zone", "noon", "hours"),
     [
-        ("Europe/Berlin", "2026-03-29 12:00", 23),
-        ("Europe/Berlin", "2026-10-25 12:00", 25),
-        ("Australia/Lord_Howe", "2026-10-04 12:00", 23.5),
-        ("Australia/Lord_Howe", "2026-04-05 12:00", 24.5),
+        ("Europe/Berlin", "2015-03-29 12:00", 23),
+        ("Europe/Berlin", "2015-10-25 12:00", 25),
+        ("Australia/Lord_Howe", "2015-10-04 12:00", 23.5),
+        ("Australia/Lord_Howe", "2015-04-05 12:00", 24.5),
         ("America/Sao_Paulo", "2018-11-04 12:00", 23),
-        ("America/Havana", "2026-11-01 12:00", 25),  # its midnight is doubled: the day begins at the first
+        ("America/Havana", "2015-11-01 12:00", 25),  # its midnight is doubled: the day begins at the first
         ("Pacific/Apia", "2011-12-29 12:00", 24),
         ("Pacific/Apia", "2011-12-31 12:00", 24),
     ],
@@ -91,14 +91,14 @@ def test_evening_that_comes_back_after_midnight_stays_with_the_new_day():
 
 
 def test_doubled_hour_is_two_hours_and_skipped_hour_is_none():
-    first, second = (around(HOUR, "Europe/Berlin", "2026-10-25 02:30", fold) for fold in (0, 1))
+    first, second = (around(HOUR, "Europe/Berlin", "2015-10-25 02:30", fold) for fold in (0, 1))
     assert (first.end, first.end - first.start, second.end - second.start) == (second.start, 3600, 3600)
-    before, after = (around(HOUR, "Europe/Berlin", f"2026-03-29 {text}") for text in ("01:59", "03:00"))
+    before, after = (around(HOUR, "Europe/Berlin", f"2015-03-29 {text}") for text in ("01:59", "03:00"))
     assert (before.end, before.end - before.start, after.end - after.start) == (after.start, 3600, 3600)
 
 
 def test_hour_in_which_the_clock_moves_by_half_an_hour_is_cut_short_there():
-    hours = [around(HOUR, "Australia/Lord_Howe", "2026-04-05 01:00")]
+    hours = [around(HOUR, "Australia/Lord_Howe", "2015-04-05 01:00")]
     for _ in range(3):
         hours.append(window(HOUR, zoneinfo.ZoneInfo("Australia/Lord_Howe"), hours[-1].end))
     assert [each.end - each.start for each in hours] == [3600, 1800, 3600, 3600]
@@ -114,40 +114,40 @@ def starts(period, zone, first, number):
 
 
 def test_months_from_the_31st_end_with_short_months_and_come_back_to_the_31st():
-    period = Period(PeriodUnit.MONTH, 1, at("2027-10-31 09:00", "Europe/Berlin"))
-    assert starts(period, "Europe/Berlin", "2027-12-01 00:00", 5) == [
-        "2027-11-30 09:00", "2027-12-31 09:00", "2028-01-31 09:00", "2028-02-29 09:00", "2028-03-31 09:00",
+    period = Period(PeriodUnit.MONTH, 1, at("2015-10-31 09:00", "Europe/Berlin"))
+    assert starts(period, "Europe/Berlin", "2015-12-01 00:00", 5) == [
+        "2015-11-30 09:00", "2015-12-31 09:00", "2016-01-31 09:00", "2016-02-29 09:00", "2016-03-31 09:00",
     ]  # fmt: skip
-    assert starts(period, "Europe/Berlin", "2027-02-01 00:00", 3) == [  # and before the anchor
-        "2027-01-31 09:00", "2027-02-28 09:00", "2027-03-31 09:00",
+    assert starts(period, "Europe/Berlin", "2015-02-01 00:00", 3) == [  # and before the anchor
+        "2015-01-31 09:00", "2015-02-28 09:00", "2015-03-31 09:00",
     ]  # fmt: skip
 
 
 def test_three_months_keep_the_local_time_over_a_change_of_the_clock():
-    period = Period(PeriodUnit.MONTH, 3, at("2026-01-15 18:30", "Europe/Berlin"))
-    assert starts(period, "Europe/Berlin", "2026-02-01 00:00", 3) == [
-        "2026-01-15 18:30", "2026-04-15 18:30", "2026-07-15 18:30",
+    period = Period(PeriodUnit.MONTH, 3, at("2015-01-15 18:30", "Europe/Berlin"))
+    assert starts(period, "Europe/Berlin", "2015-02-01 00:00", 3) == [
+        "2015-01-15 18:30", "2015-04-15 18:30", "2015-07-15 18:30",
     ]  # fmt: skip
 
 
 def test_month_whose_start_the_clock_jumps_over_begins_at_the_jump():
-    period = Period(PeriodUnit.MONTH, 1, at("2026-01-29 02:30", "Europe/Berlin"))
-    assert shown(around(period, "Europe/Berlin", "2026-03-29 12:00"), "Europe/Berlin")[0] == "2026-03-29 03:00"
+    period = Period(PeriodUnit.MONTH, 1, at("2015-01-29 02:30", "Europe/Berlin"))
+    assert shown(around(period, "Europe/Berlin", "2015-03-29 12:00"), "Europe/Berlin")[0] == "2015-03-29 03:00"
 
 
 @pytest.mark.parametrize("fold", [0, 1])
 def test_anchor_in_a_doubled_hour_is_itself_a_start(fold):
-    anchor = at("2026-10-25 02:30", "Europe/Berlin", fold)
+    anchor = at("2015-10-25 02:30", "Europe/Berlin", fold)
     assert window(Period(PeriodUnit.MONTH, 1, anchor), zoneinfo.ZoneInfo("Europe/Berlin"), anchor).start == anchor
 
 
 def test_anchored_days_are_real_time_over_a_change_of_the_clock():
-    period = Period(PeriodUnit.DAY, 30, at("2026-03-10 09:00", "Europe/Berlin"))
-    assert shown(around(period, "Europe/Berlin", "2026-03-20 00:00"), "Europe/Berlin")[1] == "2026-04-09 10:00"
+    period = Period(PeriodUnit.DAY, 30, at("2015-03-10 09:00", "Europe/Berlin"))
+    assert shown(around(period, "Europe/Berlin", "2015-03-20 00:00"), "Europe/Berlin")[1] == "2015-04-09 10:00"
 
 
 def test_fraction_before_the_end_is_not_rounded_into_the_next_window():
-    midnight = at("2026-11-02 00:00")
+    midnight = at("2015-11-02 00:00")
     day = window(DAY, UTC, math.nextafter(midnight, 0))
     assert (day.start, day.end) == (midnight - 86400, midnight)
     assert window(DAY, UTC, float(midnight)).start == midnight

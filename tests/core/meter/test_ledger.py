@@ -75,10 +75,10 @@ def test_hours_are_full_on_the_clock_and_hold_their_bucket(start, zone):
 @pytest.mark.parametrize(
     ("zone", "moment", "hour", "day", "month"),
     [
-        ("Asia/Kolkata", "2026-11-05T14:20", "2026-11-05T14:00", "2026-11-05T00:00", "2026-11-01T00:00"),
-        ("Asia/Kathmandu", "2026-11-05T14:20", "2026-11-05T14:00", "2026-11-05T00:00", "2026-11-01T00:00"),
-        ("Europe/Berlin", "2026-10-25T23:55", "2026-10-25T23:00", "2026-10-25T00:00", "2026-10-01T00:00"),
-        ("America/Havana", "2026-03-08T12:00", "2026-03-08T12:00", "2026-03-08T01:00", "2026-03-01T00:00"),
+        ("Asia/Kolkata", "2015-11-05T14:20", "2015-11-05T14:00", "2015-11-05T00:00", "2015-11-01T00:00"),
+        ("Asia/Kathmandu", "2015-11-05T14:20", "2015-11-05T14:00", "2015-11-05T00:00", "2015-11-01T00:00"),
+        ("Europe/Berlin", "2015-10-25T23:55", "2015-10-25T23:00", "2015-10-25T00:00", "2015-10-01T00:00"),
+        ("America/Havana", "2015-03-08T12:00", "2015-03-08T12:00", "2015-03-08T01:00", "2015-03-01T00:00"),
     ],
 )
 def test_starts_by_hand(zone, moment, hour, day, month):
@@ -92,7 +92,7 @@ def test_starts_by_hand(zone, moment, hour, day, month):
 
 
 def test_the_hour_that_the_clock_shows_twice_is_two_hours():
-    first = at("2026-10-25T02:10", "Europe/Berlin")
+    first = at("2015-10-25T02:10", "Europe/Berlin")
     zone = ZoneInfo("Europe/Berlin")
     assert ledger.hour_start(first + 3600, zone) - ledger.hour_start(first, zone) == 3600
 

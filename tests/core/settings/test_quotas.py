@@ -115,9 +115,9 @@ def test_period_is_a_word_or_counted_from_a_moment(written, period):
 
 
 def test_plan_has_a_time_zone_of_its_own_also_for_its_moment():
-    plan = quota(timezone="Europe/Berlin", period={"days": 30, "from": "2026-11-01T01:00"})
+    plan = quota(timezone="Europe/Berlin", period={"days": 30, "from": "2015-11-01T01:00"})
     assert plan.zone == ZoneInfo("Europe/Berlin")
-    assert plan.period.anchor == 1_793_491_200
+    assert plan.period.anchor == 1_446_336_000
 
 
 def test_actions_are_told_apart():
@@ -187,9 +187,9 @@ def test_each_contradiction_is_found_at_its_place(change, where, message):
 @pytest.mark.parametrize(
     ("zone", "text", "message"),
     [
-        ("Europe/Berlin", "2026-03-29T02:30", "jumps over `2026-03-29T02:30`; 2026-03-29T03:30:00 is the same"),
+        ("Europe/Berlin", "2015-03-29T02:30", "jumps over `2015-03-29T02:30`; 2015-03-29T03:30:00 is the same"),
         ("America/Sao_Paulo", "2018-11-04", "jumps over `2018-11-04`; 2018-11-04T01:00:00 is the same"),
-        ("Europe/Berlin", "2026-10-25T02:30", "twice; it is 2026-10-25T02:30:00+02:00 or 2026-10-25T02:30:00+01:00"),
+        ("Europe/Berlin", "2015-10-25T02:30", "twice; it is 2015-10-25T02:30:00+02:00 or 2015-10-25T02:30:00+01:00"),
     ],
 )
 def test_local_time_that_is_not_or_is_twice_is_refused_with_what_to_write(zone, text, message):
