@@ -15,6 +15,7 @@ from esimshaper.core import pipeline
 from esimshaper.core.limits import hierarchy, tally
 from esimshaper.core.limits.period import window
 from esimshaper.core.limits.states import verdicts
+from esimshaper.core.model import requests
 from esimshaper.core.model.counts import Budget, Counters, Event, Reason
 from esimshaper.core.model.flows import Flow
 from esimshaper.core.model.history import HistoryRow, Resolution
@@ -39,8 +40,9 @@ from esimshaper.core.model.state import Baseline, State
 from esimshaper.core.report import documents
 from esimshaper.core.report import quotas as report_quotas
 from esimshaper.core.report import subjects as report_subjects
-from esimshaper.core.report.frame import DaemonFacts
+from esimshaper.core.report.frame import DaemonFacts, Document
 from esimshaper.edge.http import control
+from esimshaper.edge.http.routes import BadParameter
 
 TOKYO = timezone(timedelta(hours=9))
 NOW = datetime(2026, 11, 23, 18, 30, tzinfo=TOKYO)
@@ -220,7 +222,7 @@ def history(by: Resolution, client: ClientKey | None) -> list[HistoryRow]:
 
 
 class Router:
-    """The daemon's routes, over the synthetic state as it is at the moment of the request."""
+    """Answers requests as the daemon does, from the synthetic state as it is at the moment of the request."""
 
     def __init__(self, more_clients: int = 0) -> None:
         self._began = time.monotonic()
@@ -233,100 +235,61 @@ class Router:
     def seconds(self) -> float:
         return time.monotonic() - self._began
 
-    def status(self, params):
-        control.only(params)
+    def answer(self, request: requests.Request) -> Document:
         current = self.now()
-        return documents.status_document(current, facts(), usage_today(current), usage_today(current))
+        match request:
+            case requests.StatusQuery():
+                return documents.status_document(current, facts(), usage_today(current), usage_today(current))
+            case requests.ClientsQuery():
+                return documents.clients_document(current, NOW, usage_today(current), usage_today(current))
+            case requests.QuotasQuery():
+                return report_quotas.quotas_document(current, facts())
+            case requests.SubjectsQuery():
+                return report_subjects.subjects_document(current, facts())
+            case requests.FlowsQuery():
+                return self._flows(request)
+            case requests.HistoryQuery(by, limit, client):
+                keys = _chosen(client)
+                rows = history(by, keys[0] if keys else None)
+                return documents.history_document(NOW, by, rows, limit=limit, client=client or None)
+            case requests.GrantCommand(written, size, seconds):
+                subject, until = self._subject(written), _until(seconds)
+                self._standing = pipeline.grant(current, RULES, subject, size, until).baseline.limits
+                return report_quotas.grant_document(self.now(), facts(), subject, size, until)
+            case requests.OverrideCommand(written, kind, seconds):
+                subject = self._subject(written)
+                self._standing = pipeline.override(current, subject, kind, _until(seconds)).baseline.limits
+                return report_quotas.by_hand_document(self.now(), facts(), subject)
+            case _:
+                raise RuntimeError("a fault of ours, raised on purpose")
 
-    def clients(self, params):
-        control.only(params)
-        current = self.now()
-        return documents.clients_document(current, NOW, usage_today(current), usage_today(current))
+    def _flows(self, query: requests.FlowsQuery) -> Document:
+        keys = _chosen(query.client)
+        found = [flow for flow in flows(self.seconds()) if keys is None or flow.client in keys]
+        found.sort(key=lambda flow: flow.idle if query.recent_first else -flow.counters.total_bytes)
+        return documents.flows_document(self.now(), NOW, found[: query.limit], count=len(found))
 
-    def quotas(self, params):
-        control.only(params)
-        return report_quotas.quotas_document(self.now(), facts())
-
-    def grant(self, params):
-        control.only(params, "subject", "bytes", "seconds")
-        subject = self._subject(params)
-        size, until = control.whole_number(params, "bytes", None, 1, 10**15), self._until(params)
-        self._standing = pipeline.grant(self.now(), RULES, subject, size, until).baseline.limits
-        return report_quotas.grant_document(self.now(), facts(), subject, size, until)
-
-    def by_hand(self, manual: OverrideKind | None):
-        def route(params):
-            control.only(params, "subject", *(["seconds"] if manual else []))
-            subject = self._subject(params)
-            self._standing = pipeline.override(self.now(), subject, manual, self._until(params)).baseline.limits
-            return report_quotas.by_hand_document(self.now(), facts(), subject)
-
-        return route
-
-    def _subject(self, params) -> Subject:
+    def _subject(self, written: str) -> Subject:
         try:
-            return report_subjects.find_subject(self.now(), control.text(params, "subject"), facts())
+            return report_subjects.find_subject(self.now(), written, facts())
         except ValueError as error:
-            raise control.BadParameter(str(error)) from None
-
-    def _until(self, params) -> int | None:
-        seconds = control.whole_number(params, "seconds", 0, 1, 10**9)
-        return int(NOW.timestamp()) + seconds if seconds else None
+            raise BadParameter(str(error)) from None
 
 
-def routes(more_clients: int = 0) -> control.Routes:
-    """All that the daemon answers."""
-    box = Router(more_clients)
+def _chosen(client: str) -> tuple[ClientKey, ...] | None:
+    if not client:
+        return None
+    found = report_subjects.find_clients(state(), client, facts())
+    if not found:
+        raise BadParameter(f"no client is called {client!r}")
+    return found
 
-    def chosen(params) -> tuple[ClientKey, ...] | None:
-        if not params.get("client"):
-            return None
-        found = report_subjects.find_clients(state(), params["client"], facts())
-        if not found:
-            raise control.BadParameter(f"no client is called {params['client']!r}")
-        return found
 
-    def flow_list(params):
-        control.only(params, "limit", "order", "client")
-        seconds, current = box.seconds(), box.now()
-        recent = control.choice(params, "order", "bytes", ("bytes", "recent")) == "recent"
-        limit = control.whole_number(params, "limit", 20, 1, 100_000)
-        keys = chosen(params)
-        found = [flow for flow in flows(seconds) if keys is None or flow.client in keys]
-        found.sort(key=lambda flow: flow.idle if recent else -flow.counters.total_bytes)
-        return documents.flows_document(current, NOW, found[:limit], count=len(found))
-
-    def history_list(params):
-        control.only(params, "by", "limit", "client")
-        by = Resolution(control.choice(params, "by", "day", [each.value for each in Resolution]))
-        keys = chosen(params)
-        return documents.history_document(
-            NOW,
-            by,
-            history(by, keys[0] if keys else None),
-            limit=control.whole_number(params, "limit", 31, 1, 100_000),
-            client=params.get("client"),
-        )
-
-    def fails(params):
-        raise RuntimeError("a fault of ours, raised on purpose")
-
-    return {
-        ("GET", "/v1/status"): box.status,
-        ("GET", "/v1/clients"): box.clients,
-        ("GET", "/v1/flows"): flow_list,
-        ("GET", "/v1/quotas"): box.quotas,
-        ("GET", "/v1/subjects"): lambda params: report_subjects.subjects_document(box.now(), facts()),
-        ("GET", "/v1/history"): history_list,
-        ("GET", "/v1/fails"): fails,
-        ("POST", "/v1/grant"): box.grant,
-        ("POST", "/v1/block"): box.by_hand(OverrideKind.BLOCK),
-        ("POST", "/v1/allow"): box.by_hand(OverrideKind.ALLOW),
-        ("POST", "/v1/clear"): box.by_hand(None),
-    }
+def _until(seconds: int | None) -> int | None:
+    return int(NOW.timestamp()) + seconds if seconds else None
 
 
 if __name__ == "__main__":
-    control.serve(routes(int(sys.argv[2]) if len(sys.argv) > 2 else 0), Path(sys.argv[1]))
+    control.serve(Router(int(sys.argv[2]) if len(sys.argv) > 2 else 0).answer, Path(sys.argv[1]))
     print("ready", flush=True)  # noqa: T201
     threading.Event().wait()

@@ -23,7 +23,10 @@ SOURCES = [*MODULES.values(), *TESTS.values(), *sorted((ROOT / "bpf").rglob("*.[
 
 BINDINGS = {
     f"esimshaper.edge.{name}"
-    for name in ("bpf.libbpf", "bpf.layouts", "netlink", "nft.program", "nft.scripts", "http.server", "http.tls")
+    for name in (
+        *("bpf.libbpf", "bpf.layouts", "netlink", "nft.program", "nft.scripts"),
+        *("http.server", "http.tls", "host.clock"),
+    )
 }
 """They stand for a library or the C header and decide nothing, so that several edges may share them."""
 
@@ -35,6 +38,16 @@ CORE_LIBRARY = {
     "functools", "heapq", "ipaddress", "itertools", "math", "operator", "re", "string", "types", "typing", "zoneinfo",
 }  # fmt: skip
 """What of Python itself a module of the core may import: nothing here asks the world anything."""
+
+DAEMON_KNOWS = {
+    "pipeline", "commands", "saving", "log_limit",
+    "diagnosis.box", "meter.ledger", "shaping.policy_transition", "shaping.tree", "shaping.tree_diff", "shaping.plan",
+}  # fmt: skip
+"""What the daemon uses of the core beside words, documents and settings; it executes, and decides nothing."""
+
+CLOCK = "esimshaper.edge.host.clock"
+WATCHES = {"now", "utcnow", "today"}
+"""Of datetime and date."""
 
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__", "now", "utcnow", "today"}
 
@@ -141,6 +154,22 @@ def test_edge_has_one_library_and_knows_no_room_of_the_core_and_no_other_edge(mo
     assert ours(imports(module)) <= allowed
 
 
+@pytest.mark.parametrize("module", within("daemon"))
+def test_the_daemon_knows_few_rooms_of_the_core(module):
+    known = {f"esimshaper.core.{name}" for name in DAEMON_KNOWS}
+    allowed = {"esimshaper.core", *known, *within("core.model"), *within("core.report"), *within("core.settings")}
+    assert {name for name in ours(imports(module)) if name.startswith("esimshaper.core")} <= allowed
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {CLOCK, *within("demo"), *within("lab")}))
+def test_one_module_asks_for_the_time(module):
+    """The demo and the lab play the world around the program, on a time of their own."""
+    assert "time" not in imports(module)
+    for node in ast.walk(tree(MODULES[module])):
+        if isinstance(node, ast.Attribute) and node.attr in WATCHES and isinstance(node.value, ast.Name):
+            assert node.value.id not in {"datetime", "date"}, f"line {node.lineno} asks for the time: use {CLOCK}"
+
+
 @pytest.mark.parametrize("module", within("lab"))
 def test_lab_knows_the_words_but_not_the_program(module):
     assert third_party(imports(module)) <= {"pyroute2"}
@@ -152,15 +181,9 @@ def test_views_know_documents_and_neither_stage_nor_edge(module):
     assert ours(imports(module)) <= {"esimshaper", "esimshaper.core.model.units", *within("views")}
 
 
-def test_no_module_needs_itself_to_be_imported():
-    def top_level(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
-        for node in statements:
-            if isinstance(node, ast.Try):
-                yield from top_level(node.body)
-            elif not isinstance(node, ast.If):  # what stands under `if TYPE_CHECKING` is not run
-                yield node
-
-    needs = {module: ours(imported(module, list(top_level(tree(path).body)))) for module, path in MODULES.items()}
+def test_no_module_needs_itself():
+    """Nor by an import that is deferred into a function, or made for the type checker only."""
+    needs = {module: ours(imports(module)) for module in MODULES}
     done: set[str] = set()
 
     def visit(module: str, way: tuple[str, ...]) -> None:

@@ -3,7 +3,7 @@
 
 The scripts ask `esimshaper completion subjects` (or `clients`) whom the daemon knows, so names complete while it runs.
 """
-# ruff: noqa: PLC0415, T201 - as in main.py
+# ruff: noqa: T201 - prints a script
 
 import argparse
 
@@ -149,9 +149,7 @@ def _completion(options: argparse.Namespace) -> int:
         names = subjects if options.what == "subjects" else [*clients, *PSEUDO_CLIENTS.values()]
         print("\n".join(names))
         return DONE
-    from esimshaper.cli.main import build_parser
-
-    before, all_verbs = read(build_parser())
+    before, all_verbs = read(options.parser)
     print((bash if options.what == "bash" else zsh)(before, all_verbs), end="")
     return DONE
 

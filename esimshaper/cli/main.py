@@ -121,10 +121,12 @@ def _history(options: argparse.Namespace) -> int:
 
 
 def _top(options: argparse.Namespace) -> int:
+    from esimshaper.edge.host import clock
     from esimshaper.views import top
 
     top.run(
         lambda path, params: fetch(options, path, params),
+        clock.monotonic,
         count=options.count,
         interval=options.interval,
         as_json=options.json,
@@ -136,7 +138,7 @@ def _top(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from esimshaper.daemon import run
+    from esimshaper.daemon.verbs import run
     from esimshaper.edge.settings_file import SettingsError
 
     try:
@@ -147,7 +149,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from esimshaper.daemon import build
+    from esimshaper.daemon.verbs import build
     from esimshaper.edge.settings_file import SettingsError
 
     try:
@@ -180,7 +182,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _unload(options: argparse.Namespace) -> int:
-    from esimshaper.daemon import unload
+    from esimshaper.daemon.verbs import unload
 
     done = unload(options.config)
     if options.json:
@@ -224,6 +226,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 done, 1 failed, 2 wrong use or wrong configuration, 3 daemon not running.",
     )
     parser.add_argument("--version", action="version", version=f"esimshaper {__version__}")
+    parser.set_defaults(parser=parser)  # for `completion`, which is made from it
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     _add_daemon_verbs(verbs)
     _add_asking_verbs(verbs)

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
@@ -19,6 +18,7 @@ from typing import Any
 from esimshaper import __version__
 from esimshaper.cli.main import build_parser
 from esimshaper.cli.syntax import Argument, Command, read
+from esimshaper.edge.host import clock
 
 Schema = Mapping[str, Any]
 
@@ -209,7 +209,7 @@ def _plain(text: str) -> str:
 
 def main() -> None:
     """Prints the page of the section that is asked for. $SOURCE_DATE_EPOCH: reproducible-builds.org/specs."""
-    day = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", time.time())), UTC).date()
+    day = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", clock.now())), UTC).date()
     wanted = sys.argv[1]
     page = command_page(day) if wanted == "8" else settings_page(json.loads(SCHEMA.read_text(encoding="utf-8")), day)
     print(page, end="")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the control socket answers: parameters -> documents. Runs in HTTP threads, and asks the loop for the State."""
+"""What the control socket answers: Requests -> documents. Runs in HTTP threads, and asks the loop for the State."""
 
 import asyncio
+import concurrent.futures
 from collections.abc import Callable, Coroutine
 from datetime import UTC
 from typing import Any, TypeVar
@@ -9,30 +10,32 @@ from typing import Any, TypeVar
 from esimshaper.core import pipeline
 from esimshaper.core.meter import ledger
 from esimshaper.core.model.counts import Usage
-from esimshaper.core.model.history import Resolution
+from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import OverrideKind, Subject
+from esimshaper.core.model.limits import Subject
+from esimshaper.core.model.requests import (
+    ClientsQuery,
+    FlowsQuery,
+    GrantCommand,
+    HistoryQuery,
+    OverrideCommand,
+    QuotasQuery,
+    ReloadCommand,
+    Request,
+    StatusQuery,
+    SubjectsQuery,
+)
 from esimshaper.core.model.state import State
-from esimshaper.core.model.units import MAX_BYTES, MAX_ROWS, MAX_SECONDS
 from esimshaper.core.report import documents
 from esimshaper.core.report import quotas as report_quotas
 from esimshaper.core.report.frame import DaemonFacts, Document
 from esimshaper.core.report.subjects import find_clients, find_subject, subjects_document
 from esimshaper.daemon.reloader import Reloader
+from esimshaper.daemon.stopping import Stopping
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge.bpf.meter import Meter
-from esimshaper.edge.http.control import (
-    BadParameter,
-    NotNow,
-    Params,
-    Refused,
-    Route,
-    choice,
-    flag,
-    only,
-    text,
-    whole_number,
-)
+from esimshaper.edge.http.control import NotNow, Refused
+from esimshaper.edge.http.routes import BadParameter
 from esimshaper.edge.lan import conntrack
 from esimshaper.edge.settings_file import SettingsError
 
@@ -43,13 +46,13 @@ RELOAD_SECONDS = 60
 """A thousand clients with classes of their own, made anew at another uplink, take a small box some ten."""
 
 Change = Callable[[Callable[[State], State]], Coroutine[Any, Any, None]]
-"""On the loop: changes the State by what it is given, and comes back when that is saved and in force."""
+"""Runs on the loop: applies a function to the State, and returns when the result is in force and saved."""
 
 T = TypeVar("T")
 
 
 class Answers:
-    """`state` and `facts` give the latest; they are called from the loop and from other threads. See Change."""
+    """`state` and `facts` give the latest ones, on any thread; `change` is a Change."""
 
     def __init__(
         self,
@@ -60,103 +63,87 @@ class Answers:
         state: Callable[[], State],
         facts: Callable[[], DaemonFacts],
         change: Change,
+        stopping: Stopping,
     ) -> None:
         self._loop = loop
         self._storage = storage
         self._meter = meter
         self._reloader = reloader
         self._state = state
-        self._change = change
         self._facts = facts
+        self._change = change
+        self._stopping = stopping
 
-    def routes(self) -> dict[tuple[str, str], Route]:
-        return {
-            ("GET", "/v1/status"): self._status,
-            ("GET", "/v1/clients"): self._clients,
-            ("GET", "/v1/flows"): self._flows,
-            ("GET", "/v1/history"): self._history,
-            ("GET", "/v1/quotas"): self._quotas,
-            ("GET", "/v1/subjects"): self._subjects,
-            ("POST", "/v1/grant"): self._grant,
-            ("POST", "/v1/block"): lambda params: self._override(params, OverrideKind.BLOCK),
-            ("POST", "/v1/allow"): lambda params: self._override(params, OverrideKind.ALLOW),
-            ("POST", "/v1/clear"): lambda params: self._override(params, None),
-            ("POST", "/v1/reload"): self._reload,
-        }
+    def answer(self, request: Request) -> Document:
+        """The document for a request, once a command is carried out. Raises what control.Answer may raise."""
+        self._stopping.refuse()
+        match request:
+            case StatusQuery():
+                return documents.status_document(*self._now_and_used())
+            case ClientsQuery():
+                state, facts, today, month = self._now_and_used()
+                return documents.clients_document(state, facts.now, today, month)
+            case QuotasQuery():
+                return report_quotas.quotas_document(self._state(), self._facts())
+            case SubjectsQuery():
+                return subjects_document(self._state(), self._facts())
+            case FlowsQuery():
+                return self._flows(request)
+            case HistoryQuery():
+                return self._on_loop(self._history(request))
+            case GrantCommand():
+                return self._grant(request)
+            case OverrideCommand():
+                return self._override(request)
+            case ReloadCommand():
+                return self._reload(request)
 
-    def _status(self, params: Params) -> Document:
-        only(params)
-        state, today, month = self._on_loop(self._usage())
-        return documents.status_document(state, self._facts(), today, month)
-
-    def _clients(self, params: Params) -> Document:
-        only(params)
-        state, today, month = self._on_loop(self._usage())
-        return documents.clients_document(state, self._facts().now, today, month)
-
-    def _flows(self, params: Params) -> Document:
-        only(params, "limit", "order", "client")
-        limit = whole_number(params, "limit", 20, 1, MAX_ROWS)
-        recent = choice(params, "order", "bytes", ("bytes", "recent")) == "recent"
+    def _flows(self, query: FlowsQuery) -> Document:
         state = self._state()
-        count, flows = self._meter.flows(limit, self._chosen(state, params), recent_first=recent)
+        chosen = self._chosen(state, query.client)
+        count, flows = self._meter.flows(query.limit, chosen, recent_first=query.recent_first)
         return documents.flows_document(state, self._facts().now, conntrack.behind_nat(flows), count=count)
 
-    def _history(self, params: Params) -> Document:
-        only(params, "by", "limit", "client")
-        words = [resolution.value for resolution in Resolution]
-        resolution = Resolution(choice(params, "by", Resolution.DAY.value, words))
-        limit = whole_number(params, "limit", 31, 1, MAX_ROWS)
-        return self._on_loop(self._history_document(resolution, limit, params))
-
-    def _quotas(self, params: Params) -> Document:
-        only(params)
-        return report_quotas.quotas_document(self._state(), self._facts())
-
-    def _subjects(self, params: Params) -> Document:
-        only(params)
-        return subjects_document(self._state(), self._facts())
-
-    def _grant(self, params: Params) -> Document:
-        only(params, "subject", "bytes", "seconds")
-        subject, size = self._subject(params), whole_number(params, "bytes", None, 1, MAX_BYTES)
-        until = self._until(params)
+    def _grant(self, command: GrantCommand) -> Document:
+        subject, size, until = self._subject(command.subject), command.bytes, self._until(command.seconds)
         self._on_loop(self._change(lambda state: pipeline.grant(state, self._reloader.rules, subject, size, until)))
         return report_quotas.grant_document(self._state(), self._facts(), subject, size, until)
 
-    def _override(self, params: Params, manual: OverrideKind | None) -> Document:
-        only(params, "subject", *(["seconds"] if manual else []))
-        subject, until = self._subject(params), self._until(params)
-        self._on_loop(self._change(lambda state: pipeline.override(state, subject, manual, until)))
+    def _override(self, command: OverrideCommand) -> Document:
+        subject, until = self._subject(command.subject), self._until(command.seconds)
+        self._on_loop(self._change(lambda state: pipeline.override(state, subject, command.kind, until)))
         return report_quotas.by_hand_document(self._state(), self._facts(), subject)
 
-    def _reload(self, params: Params) -> Document:
-        only(params, "dry_run")
-        dry_run = flag(params, "dry_run")
+    def _reload(self, command: ReloadCommand) -> Document:
+        reloading = self._reloader.plan() if command.dry_run else self._reloader.reload()
         try:
-            plan = self._on_loop(self._reloader.plan() if dry_run else self._reloader.reload(), RELOAD_SECONDS)
+            plan = self._on_loop(reloading, RELOAD_SECONDS)
         except SettingsError as error:
             sentence = "the edited configuration is refused, the one before stays in force"
             raise Refused(sentence, {"problems": error.documents}) from None
-        return documents.reload_document(self._facts(), plan.changes, plan.notes, applied=not dry_run)
+        return documents.reload_document(self._facts(), plan.changes, plan.notes, applied=not command.dry_run)
 
-    def _subject(self, params: Params) -> Subject:
+    def _subject(self, written: str) -> Subject:
         try:
-            return find_subject(self._state(), text(params, "subject"), self._facts())
+            return find_subject(self._state(), written, self._facts())
         except ValueError as error:
             raise BadParameter(str(error)) from None
 
-    def _until(self, params: Params) -> int | None:
-        """By the time that counts, which may be another than that of the wall clock."""
-        if "seconds" not in params:
+    def _until(self, seconds: int | None) -> int | None:
+        """In Unix seconds, by the clock of the last reading; the wall clock may have been set since."""
+        if seconds is None:
             return None
-        seconds = whole_number(params, "seconds", None, 1, MAX_SECONDS)
         baseline = self._state().baseline
         return int(baseline.time if baseline else self._facts().now.timestamp()) + seconds
+
+    def _now_and_used(self) -> tuple[State, DaemonFacts, Usage, Usage]:
+        state, today, month = self._on_loop(self._usage())
+        return state, self._facts(), today, month
 
     async def _usage(self) -> tuple[State, Usage, Usage]:
         """The state with today's and this month's usage at one moment, saved and unsaved together."""
         async with self._storage.lock:
+            self._stopping.refuse()  # a last save may have been made while this waited for the lock
             now = self._facts().now
             moment, zone = int(now.timestamp()), now.tzinfo or UTC
             day, month = ledger.day_start(moment, zone), ledger.month_start(moment, zone)
@@ -169,21 +156,22 @@ class Answers:
                 documents.plus_pending(saved_month, pending, month),
             )
 
-    async def _history_document(self, resolution: Resolution, limit: int, params: Params) -> Document:
+    async def _history(self, query: HistoryQuery) -> Document:
         async with self._storage.lock:
+            self._stopping.refuse()  # as above
             facts = self._facts()
-            chosen = self._chosen(self._state(), params)
-            saved = await self._storage.periods(resolution, int(facts.now.timestamp()) + 1, limit, chosen)
+            chosen = self._chosen(self._state(), query.client)
+            saved = await self._storage.periods(query.by, int(facts.now.timestamp()) + 1, query.limit, chosen)
             unsaved = [
                 row
                 for row in ledger.rows(self._state().pending, facts.now.tzinfo or UTC)
-                if row.resolution is resolution and (chosen is None or row.client in chosen)
+                if row.resolution is query.by and (chosen is None or row.client in chosen)
             ]
-            label = params.get("client") or None
-            return documents.history_document(facts.now, resolution, (*saved, *unsaved), limit=limit, client=label)
+            rows: tuple[HistoryRow | HistoryPeriod, ...] = (*saved, *unsaved)
+            return documents.history_document(facts.now, query.by, rows, limit=query.limit, client=query.client or None)
 
-    def _chosen(self, state: State, params: Params) -> tuple[ClientKey, ...] | None:
-        wanted = params.get("client", "")
+    def _chosen(self, state: State, wanted: str) -> tuple[ClientKey, ...] | None:
+        """The clients of that name; None for all, where no name was given."""
         if not wanted:
             return None
         found = find_clients(state, wanted, self._facts())
@@ -192,9 +180,16 @@ class Answers:
         return found
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, T], seconds: float = ANSWER_SECONDS) -> T:
-        answer = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            answer = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:  # the loop is closed
+            coroutine.close()
+            raise Stopping.error() from None
         try:
             return answer.result(seconds)
         except TimeoutError:
             answer.cancel()
+            self._stopping.refuse()
             raise NotNow("the disk is slow, ask again") from None
+        except concurrent.futures.CancelledError:  # the loop has ended
+            raise Stopping.error() from None

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The configuration in force: its file, what of it is in force, and how the last look at the file ended. Pure but for
-the clock; who changes it puts it in force.
+"""The configuration in force: its file, its settings, and how the last look at the file ended. Owns nothing.
+
+Who changes the configuration also puts it in force: Ticker at an event, Reloader when asked.
 """
 
-from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from esimshaper.core.pipeline import Rules
 from esimshaper.core.settings.values import Settings
+from esimshaper.edge.host import clock
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -19,8 +20,9 @@ def rules_of(settings: Settings) -> Rules:
 
 
 class Configuration:
-    """`path` means the same file whatever folder the daemon works in. `loaded`: when `settings` were taken; `accepted`:
-    whether that was the last time that the file was looked at.
+    """`path` is absolute. `settings` and `rules` are in force since `loaded`.
+
+    `accepted`: False if the file was read again since, and refused.
     """
 
     def __init__(self, path: Path, settings: Settings) -> None:
@@ -28,13 +30,13 @@ class Configuration:
         self.take(settings)
 
     def follow(self, settings: Settings) -> None:
-        """The same settings, for another name of the uplink."""
+        """Takes the same settings for another name of the uplink."""
         self.settings = settings
         self.rules = rules_of(settings)
 
     def take(self, settings: Settings) -> None:
-        """These count from now on."""
+        """Takes settings that were read from the file just now."""
         self.follow(settings)
         self.zone = ZoneInfo(settings.timezone)
-        self.loaded = datetime.now(self.zone)
+        self.loaded = clock.local(self.zone)
         self.accepted = True

@@ -1,52 +1,51 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Keeps the journal readable: log records of the whole daemon -> those that are told, and sums of the others.
+"""The rate limit of the journal: log records of the whole daemon -> those that are written, and sums of the others.
 
-Owns what was heard lately. For any thread: HTTP workers log too.
+Owns what was logged lately. For any thread: HTTP workers log too.
 """
 
 import asyncio
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import AsyncIterator
 
 from esimshaper.core import log_limit
-from esimshaper.edge.host import systemd
+from esimshaper.edge.host import clock, systemd
 
-LOOK_SECONDS = 10
+SUM_SECONDS = 10
 
 
 class LogLimiter:
-    """`admits` is for service.set_up_log; what it holds back is summed up within `kept`."""
+    """`admits` is for systemd.set_up_log. Suppressed records are summed up while `summing_up` is entered."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._spells: log_limit.Spells[logging.LogRecord] = {}
+        self._intervals: log_limit.Spells[logging.LogRecord] = {}
 
     def admits(self, about: str, record: logging.LogRecord) -> bool:
-        """Whether to tell it now."""
+        """Whether a record on that topic is written now. One that is not is suppressed, and counted."""
         with self._lock:
-            self._spells, told = log_limit.heard(self._spells, about, record, time.monotonic())
-        return told
+            self._intervals, admitted = log_limit.heard(self._intervals, about, record, clock.monotonic())
+        return admitted
 
     @contextlib.asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
-        """Tells sums when they are due, and the last ones at the end."""
-        looking = asyncio.create_task(self._look())
+    async def summing_up(self) -> AsyncIterator[None]:
+        """Writes sums of suppressed records when they are due, and the last ones at the end."""
+        task = asyncio.create_task(self._sum_up_on())
         try:
             yield
         finally:
-            looking.cancel()
+            task.cancel()
             self._sum_up(float("inf"))
 
-    async def _look(self) -> None:
+    async def _sum_up_on(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            self._sum_up(time.monotonic())
+            await asyncio.sleep(SUM_SECONDS)
+            self._sum_up(clock.monotonic())
 
     def _sum_up(self, now: float) -> None:
         with self._lock:
-            self._spells, sums = log_limit.ended(self._spells, now)
+            self._intervals, sums = log_limit.ended(self._intervals, now)
         for number, last in sums:
             systemd.sum_up(number, last)

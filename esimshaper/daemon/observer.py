@@ -3,7 +3,6 @@
 
 import contextlib
 import logging
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -110,10 +109,10 @@ class Observer:
         except FailedOperation as problem:
             message = explain(problem.failure).message
             self._take(tuple(Attachment(name, hook, attached=False, problem=message) for name, hook in self._hooks))
-        if self._clients != self._neighbours_of or time.monotonic() >= self._neighbours_due:
+        if self._clients != self._neighbours_of or clock.monotonic() >= self._neighbours_due:
             self._neighbour_table = self._neighbours.read(self._lan)
             self._neighbours_of = self._clients
-            self._neighbours_due = time.monotonic() + NEIGHBOUR_SECONDS
+            self._neighbours_due = clock.monotonic() + NEIGHBOUR_SECONDS
         self._tables = self.meter.tables()
         if self._is_full and not self._said_full:
             self._said_full = True  # it stays full for as long as the maps live

@@ -25,6 +25,7 @@ from esimshaper.daemon.publisher import Publisher
 from esimshaper.daemon.service_status import ServiceStatus
 from esimshaper.edge import settings_file
 from esimshaper.edge.host.messages import Message, fields
+from esimshaper.edge.http.control import NotNow
 from esimshaper.edge.http.server import Listener
 from esimshaper.edge.settings_file import Loaded, PlacedProblem, SettingsError
 
@@ -49,13 +50,13 @@ class Reloader:
         configuration: Configuration,
         observer: Observer,
         publisher: Publisher,
-        manager: ServiceStatus,
+        status: ServiceStatus,
         apply: Callable[[Settings], None],
     ) -> None:
         self._configuration = configuration
         self._observer = observer
         self._publisher = publisher
-        self._manager = manager
+        self._status = status
         self._apply = apply
         self._lock = asyncio.Lock()
 
@@ -71,8 +72,8 @@ class Reloader:
             asked.clear()
             try:
                 await self.reload()
-            except SettingsError:
-                pass  # was said
+            except (SettingsError, NotNow):
+                pass  # the one was logged; the other says that the daemon is stopping
             except Exception:
                 log.exception("the configuration could not be read again")
 
@@ -86,7 +87,7 @@ class Reloader:
     async def reload(self) -> Plan:
         """Puts the file in force. Raises SettingsError, with all that is wrong, and everything as it was."""
         async with self._lock:
-            with self._manager.reloading():
+            with self._status.reloading():
                 return await self._reload()
 
     async def _reload(self) -> Plan:

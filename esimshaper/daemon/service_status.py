@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What systemd hears of the daemon: that it is ready, that it has ticked (the watchdog), how it stands. Decides when.
+"""What systemd hears of the daemon: that it is ready, that it has ticked (the watchdog), and its status. Decides when.
 
-Nothing but the end of a tick feeds the watchdog: no timer, no thread. So one that hangs ends us, and one that raises
-does so by itself. What stands in `systemctl status` is written anew at once when something is wrong, or right
-again, or somebody is limited; and once a minute for how much was used.
+A new status is sent at once when something fails or works again or another client is limited; otherwise once a minute,
+as the usage in it changes all the time.
 """
 
 import contextlib
@@ -18,38 +17,43 @@ MINUTE = 60.0
 
 
 class ServiceStatus:
-    """Remembers what was said."""
+    """Remembers the status that was sent last."""
 
     def __init__(self) -> None:
-        self._stands: tuple[str, str] | None = None
-        self._said = ""
+        self._urgent: tuple[str, str] | None = None
+        self._sent = ""
         self._due = 0.0
+        self._is_stopping = False
 
     def ready(self) -> None:
-        """The first tick is done, and people can ask."""
-        systemd.tell_manager(ready=True, status=self._said)
+        """The first tick is done, and the control socket is open."""
+        systemd.tell_manager(ready=True, status=self._sent)
 
     def ticked(self, state: State, facts: DaemonFacts, problems: Iterable[str], now: float) -> None:
         """A tick did its work. `problems`: what could not be enforced, in sentences; `now`: CLOCK_MONOTONIC."""
-        stands = report_line.troubles(state, facts, problems), report_line.limited(state, facts)
+        urgent = report_line.troubles(state, facts, problems), report_line.limited(state, facts)
         status = ""
-        if stands != self._stands or now >= self._due:
-            trouble, limited = stands
+        if urgent != self._urgent or now >= self._due:
+            trouble, limited = urgent
             parts = [trouble or "counting", report_line.usage(state, facts), limited]
             line = f"{facts.wan_interface}: {'; '.join(part for part in parts if part)}"
-            status = line if line != self._said else ""
-            self._stands, self._said, self._due = stands, line, now + MINUTE
+            status = line if line != self._sent else ""
+            self._urgent, self._sent, self._due = urgent, line, now + MINUTE
+        # No timer and no thread feeds the watchdog. So a tick that hangs ends the daemon, and one that raises does so
+        # by itself.
         systemd.tell_manager(ticked=True, status=status)
 
     @contextlib.contextmanager
     def reloading(self) -> Iterator[None]:
-        """Within, it is not ready."""
+        """While entered, systemd knows the daemon as reloading."""
         systemd.tell_manager_of_reload()
         try:
             yield
         finally:
-            systemd.tell_manager(ready=True)
+            if not self._is_stopping:  # which is the last that systemd hears
+                systemd.tell_manager(ready=True)
 
     def stopping(self) -> None:
-        """From now on nobody is answered."""
+        """From now on no request is carried out."""
+        self._is_stopping = True
         systemd.tell_manager(stopping=True, status="saving what was counted; the kernel goes on")

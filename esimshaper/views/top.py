@@ -7,7 +7,6 @@ import select
 import shutil
 import sys
 import termios
-import time
 import tty
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -37,10 +36,14 @@ class Sample:
     flow_bits: Mapping[FlowKey, tuple[int, int]]
 
 
-def run(fetch: Fetch, *, count: int | None, interval: float, as_json: bool) -> None:
+Clock = Callable[[], float]
+"""Seconds of CLOCK_MONOTONIC."""
+
+
+def run(fetch: Fetch, clock: Clock, *, count: int | None, interval: float, as_json: bool) -> None:
     """Shows until q, Ctrl-C or `count` samples. Raises what `fetch` raises, with the terminal as it was before."""
     # Closed by hand, so that the terminal is given back before anybody prints an error.
-    with closing(_samples(fetch, interval, count)) as samples:
+    with closing(_samples(fetch, clock, interval, count)) as samples:
         if as_json:
             _print_json(samples)
         elif sys.stdout.isatty():
@@ -58,23 +61,22 @@ def _print_json(samples: Iterator[Sample]) -> None:
         sys.stdout.flush()
 
 
-def _samples(fetch: Fetch, interval: float, count: int | None) -> Generator[Sample, None, None]:
+def _samples(fetch: Fetch, clock: Clock, interval: float, count: int | None) -> Generator[Sample, None, None]:
     """One sample per interval; ends after `count`, or when q is pressed."""
     before: Sample | None = None
     taken = 0
-    with _keys() as quit_pressed:
+    with _keys(clock) as quit_pressed:
         while True:
-            before = _sample(fetch, before)
+            before = _sample(fetch, clock(), before)
             yield before
             taken += 1
             if count is not None and taken >= count:
                 return
-            if quit_pressed(max(0.0, before.at + interval - time.monotonic())):
+            if quit_pressed(max(0.0, before.at + interval - clock())):
                 return
 
 
-def _sample(fetch: Fetch, before: Sample | None) -> Sample:
-    at = time.monotonic()
+def _sample(fetch: Fetch, at: float, before: Sample | None) -> Sample:
     status = fetch("/v1/status", {})
     clients = fetch("/v1/clients", {})["clients"]
     flows = fetch("/v1/flows", {"limit": FLOWS_ASKED, "order": "recent"})["flows"]
@@ -102,7 +104,7 @@ def _flow_key(flow: Document) -> FlowKey:
 
 
 @contextmanager
-def _keys() -> Iterator[Callable[[float], bool]]:
+def _keys(clock: Clock) -> Iterator[Callable[[float], bool]]:
     """Gives a function that waits some seconds, or less if q is pressed, and says whether it was."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         yield _wait
@@ -110,20 +112,20 @@ def _keys() -> Iterator[Callable[[float], bool]]:
     before = termios.tcgetattr(sys.stdin)
     try:
         tty.setcbreak(sys.stdin)
-        yield _wait_for_q
+        yield lambda seconds: _wait_for_q(seconds, clock)
     finally:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 def _wait(seconds: float) -> bool:
-    time.sleep(seconds)
+    select.select([], [], [], seconds)
     return False
 
 
-def _wait_for_q(seconds: float) -> bool:
-    end = time.monotonic() + seconds
+def _wait_for_q(seconds: float, clock: Clock) -> bool:
+    end = clock() + seconds
     while True:  # at least once, or q would go unheard where each second is late
-        left = max(0.0, end - time.monotonic())
+        left = max(0.0, end - clock())
         if not select.select([sys.stdin], [], [], left)[0]:
             return False
         keys = os.read(sys.stdin.fileno(), 64)

@@ -10,21 +10,17 @@ for the time since boot.
 import sys
 import threading
 import time
-from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
-from esimshaper import daemon
-from esimshaper.daemon import loop, observer
-from esimshaper.edge.bpf import meter
+from esimshaper.daemon import verbs
+from esimshaper.edge.host import clock
 
 DAY = 24 * 3600
 FAST, SLOW = 0.002, 0.1  # real seconds from tick to tick, while time passes and while it stands still
 
 
-class Clock:
-    """Stands in for the modules `time` and `datetime`."""
-
-    CLOCK_BOOTTIME, CLOCK_MONOTONIC = time.CLOCK_BOOTTIME, time.CLOCK_MONOTONIC
+class CompressedDay:
+    """Stands in for the functions of the one clock, but those that measure work and the kernel's own stamps."""
 
     def __init__(self, step: float) -> None:
         self._step = step
@@ -33,54 +29,42 @@ class Clock:
         self._ahead = 0.0
         self._lock = threading.Lock()
 
-    def tick(self) -> None:
+    def install(self) -> None:
+        clock.now, clock.boottime, clock.monotonic = self.now, self.boottime, self.monotonic
+        clock.seconds_to_next = self.seconds_to_next
+
+    def seconds_to_next(self, period: float) -> float:
         """The next tick comes `step` seconds after the last one, while time may pass."""
         with self._lock:
             going, passed = self._left > 0, min(self._step, self._left)
             self._left -= passed
             self._ahead += passed
-            loop.TICK_SECONDS = FAST if self._left else SLOW
-        if going and not self._left:
+            still = not self._left
+        if going and still:
             sys.stdout.write("over\n")
             sys.stdout.flush()
+        return SLOW if still else FAST
 
     def obey(self) -> None:
         for line in sys.stdin:
             with self._lock:
                 self._left += float(line)
 
-    def time(self) -> float:
+    def now(self) -> float:
         return time.time() + self._to_midnight + self._ahead
 
     def monotonic(self) -> float:
         return time.monotonic() + self._ahead
 
-    def clock_gettime(self, clock: int) -> float:
-        return time.clock_gettime(clock) + self._ahead
-
-    def clock_gettime_ns(self, clock: int) -> int:
-        """Of the flow table, whose moments are the kernel's."""
-        return time.clock_gettime_ns(clock)
-
-    def now(self, zone: tzinfo) -> datetime:
-        return datetime.now(zone) + timedelta(seconds=self._to_midnight + self._ahead)
+    def boottime(self) -> float:
+        return time.clock_gettime(time.CLOCK_BOOTTIME) + self._ahead
 
 
 def main(config: Path, step: float) -> None:
-    clock = Clock(step)
-    for module in (loop, observer, meter):
-        module.time = clock
-    loop.datetime = clock
-    loop.TICK_SECONDS = SLOW
-    tick = loop.Daemon._tick
-
-    def later(*arguments: object) -> None:
-        clock.tick()
-        tick(*arguments)
-
-    loop.Daemon._tick = later
-    threading.Thread(target=clock.obey, daemon=True).start()
-    sys.exit(daemon.run(config, None))
+    day = CompressedDay(step)
+    day.install()
+    threading.Thread(target=day.obey, daemon=True).start()
+    sys.exit(verbs.run(config, None))
 
 
 if __name__ == "__main__":

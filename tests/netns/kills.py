@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from esimshaper import daemon
+from esimshaper.daemon import verbs
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.history.database import History
 from esimshaper.edge.host import systemd
@@ -85,7 +85,7 @@ def life(config: Path, fate: tuple[str, str, int] | None, longest: float) -> int
         with contextlib.suppress(BaseException):
             if fate:
                 install(*fate)
-            daemon.run(config, None)
+            verbs.run(config, None)
         os._exit(1)  # never reached: nobody stops it in order
     deadline = time.monotonic() + longest
     while True:

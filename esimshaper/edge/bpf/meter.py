@@ -7,7 +7,6 @@ The daemon writes policies and groups here; counters are the kernel's.
 import contextlib
 import heapq
 import os
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +30,7 @@ from esimshaper.core.model.kernel import OURS
 from esimshaper.core.model.limits import NO_THRESHOLDS, Policy, Thresholds
 from esimshaper.core.model.reading import Reading, Table, Tunnels
 from esimshaper.edge.bpf import layouts, libbpf
+from esimshaper.edge.host import clock
 
 PINGS = (Protocol.ICMP, Protocol.ICMPV6)
 COUNTED = ("flows", "fragments", "addresses")
@@ -130,7 +130,7 @@ class Meter:
         counted = enumerate(self._array("events", layouts.EVENT))
         return Reading(
             self.epoch,
-            time.clock_gettime(time.CLOCK_BOOTTIME),
+            clock.boottime(),
             accounts,
             owners,
             budgets,
@@ -216,7 +216,7 @@ class Meter:
         Chosen before they are decoded: a full table has 65,536, a person looks at some tens.
         """
         owners = self._owners() | {self.tunnels_account: ROUTER}
-        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        now = clock.monotonic_ns()
         number = 0
 
         def wanted() -> Iterator[tuple[int, bytes, tuple[int, ...]]]:

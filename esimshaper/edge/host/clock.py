@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: the kernel's opinion of its own clock. Reads adjtimex(2), changes nothing."""
+"""The clocks of this machine: the one place that asks them, and the kernel's opinion of its own clock. Changes nothing.
+
+A binding that other edges may import. Tests replace the functions of this module to let a day pass in seconds.
+"""
 
 import ctypes as ct
+import os
+import time
+from datetime import datetime, tzinfo
 
 _UNSYNCHRONISED = 0x0040  # STA_UNSYNC, include/uapi/linux/timex.h
 _ERROR = 5  # TIME_ERROR
@@ -25,11 +31,56 @@ class _Timex(ct.Structure):
 _libc = ct.CDLL(None, use_errno=True)
 
 
+def now() -> float:
+    """The time of day, in Unix seconds. It may step."""
+    return time.time()
+
+
+def local(zone: tzinfo) -> datetime:
+    """The time of day in that zone."""
+    return datetime.fromtimestamp(now(), zone)
+
+
+def boottime() -> float:
+    """Seconds since the machine started, with those that it slept (CLOCK_BOOTTIME)."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def monotonic() -> float:
+    """Seconds of CLOCK_MONOTONIC, for when something is due."""
+    return time.monotonic()
+
+
+def seconds_to_next(period: float) -> float:
+    """How long until `monotonic` is a multiple of `period` again."""
+    return period - monotonic() % period
+
+
+def stopwatch() -> float:
+    """Seconds of CLOCK_MONOTONIC, for how long some work took."""
+    return time.perf_counter()
+
+
+def monotonic_ns() -> int:
+    """CLOCK_MONOTONIC in nanoseconds, as the kernel stamps flows with it and systemd compares it."""
+    return time.monotonic_ns()
+
+
 def is_synchronised() -> bool:
     """Whether something (chrony, systemd-timesyncd, ntpd) keeps the clock right, and has lately.
 
     Setting the clock by hand makes it unsynchronised until then. False where the kernel does not say.
     """
+    try:
+        return ask_kernel()
+    except OSError:
+        return False
+
+
+def ask_kernel() -> bool:
+    """As `is_synchronised`, by adjtimex(2) without a change. Raises OSError where the kernel does not say."""
     timex = _Timex()
     state = _libc.adjtimex(ct.byref(timex))
-    return state not in (-1, _ERROR) and not timex.status & _UNSYNCHRONISED
+    if state < 0:
+        raise OSError(ct.get_errno(), os.strerror(ct.get_errno()))
+    return bool(state != _ERROR and not timex.status & _UNSYNCHRONISED)

@@ -11,13 +11,13 @@ import logging
 import os
 import socket
 import sys
-import time
 from collections.abc import Callable, Mapping
 
 from systemd import journal
 
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Notice, NoticeKind, SubjectKind
+from esimshaper.edge.host import clock
 
 IDENTIFIER = "esimshaper"
 
@@ -104,7 +104,7 @@ def _notify(message: str) -> None:
 
 def tell_manager_of_reload() -> None:
     """One begins; the next `ready` ends it."""
-    _notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    _notify(f"RELOADING=1\nMONOTONIC_USEC={clock.monotonic_ns() // 1000}")
 
 
 def _is_told_always(record: logging.LogRecord) -> bool:

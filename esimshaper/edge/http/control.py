@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: the control socket, server side. In: a callable per method and path. Out: HTTP + JSON. Owns: the unix socket.
+"""Edge: the control socket, server side. In: a callable that answers Requests. Out: HTTP + JSON. Owns: the socket.
 
     GET /v1/status              -> 200 {"version": 1, ...}
     POST /v1/block {"subject"}  -> 200 {"version": 1, ...}, once it is done
     POST /v1/reload             -> 422 and {"problems": [...]} beside the error if the edited configuration is bad
     anything that fails         -> 4xx, 500 or 503 {"version": 1, "error": "one sentence", "hint": what to do, if known}
 
-The other end is edge/control_client.py, or `curl --unix-socket` (with `--json '{"subject": "tv"}'`).
+routes.py has the table of all requests. The other end is edge/control_client.py, or `curl --unix-socket` (with
+`--json '{"subject": "tv"}'`).
 """
 
 import grp
@@ -18,69 +19,65 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.requests import Request
+from esimshaper.edge.http.routes import ROUTES, BadParameter, Params
 from esimshaper.edge.http.server import Application, Listener, listen_unix, plain
 
 GROUP = "esimshaper"
 JSON = "application/json"
 
-Params = Mapping[str, Any]
-"""Of GET the query, all of it text; of POST the JSON object that is the body."""
-
-Route = Callable[[Params], Mapping[str, Any]]
-"""Takes Params, gives a document. Called from other threads; raises BadParameter, Refused, NotNow, or Unusable."""
-
-Routes = Mapping[tuple[str, str], Route]
-"""By method and path, such as `("GET", "/v1/status")`."""
+Answer = Callable[[Request], Mapping[str, Any]]
+"""Request -> document. Called from several threads. Raises BadParameter, Refused, NotNow or Unusable."""
 
 log = logging.getLogger(__name__)
 
 
-class BadParameter(Exception):  # noqa: N818 - it is answered, not a fault
-    """What was asked for makes no sense; the text is one sentence for the person who asked."""
+class NotNow(Exception):  # noqa: N818 - it is answered, not a fault
+    """The same request may succeed later; `sentence` and `hint` are for the person who asked."""
 
-
-class NotNow(Exception):  # noqa: N818 - the same
-    """It may work later; the text is one sentence for the person who asked."""
+    def __init__(self, sentence: str, hint: str = "") -> None:
+        super().__init__(sentence)
+        self.hint = hint
 
 
 class Refused(Exception):  # noqa: N818 - the same
-    """What was asked for makes sense, but is not done. `details` stand in the answer beside the sentence."""
+    """The request makes sense, but is not carried out. `details` stand beside the sentence in the answer."""
 
     def __init__(self, sentence: str, details: Mapping[str, Any]) -> None:
         super().__init__(sentence)
         self.details = details
 
 
-def serve(routes: Routes, path: Path) -> Listener:
-    """Serves `routes` until the Listener is stopped; then remove the socket yourself.
+def serve(answer: Answer, path: Path) -> Listener:
+    """Answers all of ROUTES until the Listener is stopped. The caller removes the socket after that.
 
     The socket has mode 0660 and the group `esimshaper` where there is one. Raises Unusable if it cannot be made.
     """
-    return listen_unix(application(routes), path, _group())
+    return listen_unix(application(answer), path, _group())
 
 
-def application(routes: Routes) -> Application:
+def application(answer: Answer) -> Application:
     """The WSGI application behind `serve`."""
 
     def respond(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        status, document = _answer(routes, environ)
+        status, document = _respond(answer, environ)
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         return plain(start_response, status, JSON, body + b"\n")
 
     return respond
 
 
-def _answer(routes: Routes, environ: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+def _respond(answer: Answer, environ: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     method, path = environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
-    methods = [known for known, at in routes if at == path]
+    methods = [known for known, at in ROUTES if at == path]
     if not methods:
-        paths = sorted({at for _, at in routes})
+        paths = sorted({at for _, at in ROUTES})
         return "404 Not Found", _error(f"there is no {path}; try one of {', '.join(paths)}")
     if method not in methods:
         return "405 Method Not Allowed", _error(f"{path} takes {' and '.join(methods)}")
     try:
         params = _body(environ) if method == "POST" else _query(environ)
-        return "200 OK", routes[method, path](params)
+        return "200 OK", answer(ROUTES[method, path](params))
     except BadParameter as error:
         return "400 Bad Request", _error(str(error))
     except Unusable as error:
@@ -88,7 +85,7 @@ def _answer(routes: Routes, environ: Mapping[str, Any]) -> tuple[str, Mapping[st
     except Refused as error:
         return "422 Unprocessable Entity", {**_error(str(error)), **error.details}
     except NotNow as error:
-        return "503 Service Unavailable", _error(str(error))
+        return "503 Service Unavailable", _error(str(error), error.hint)
     except Exception:
         log.exception("a request for %s failed", path)
         return "500 Internal Server Error", _error("internal error; the daemon's journal says more")
@@ -130,53 +127,3 @@ def _group() -> int | None:
         return grp.getgrnam(GROUP).gr_gid
     except KeyError:
         return None
-
-
-# --- for routes: reading parameters
-
-
-def only(params: Params, *names: str) -> None:
-    """Raises BadParameter for a parameter that is not one of `names`."""
-    for name in params:
-        if name not in names:
-            known = f"it takes {', '.join(names)}" if names else "it takes none"
-            raise BadParameter(f"unknown parameter {name!r}: {known}")
-
-
-def text(params: Params, name: str) -> str:
-    """A text that is not empty. Raises BadParameter."""
-    value = params.get(name)
-    if not isinstance(value, str) or not value:
-        raise BadParameter(f"{name} is missing" if value is None else f"{name} must be a text that is not empty")
-    return value
-
-
-def whole_number(params: Params, name: str, default: int | None, low: int, high: int) -> int:
-    """A whole number from `low` to `high`, both included; without a default it must be there. Raises BadParameter."""
-    value = params.get(name)
-    if value in (None, ""):
-        if default is None:
-            raise BadParameter(f"{name} is missing")
-        return default
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
-        value = int(value)
-    if type(value) is not int or not low <= value <= high:
-        raise BadParameter(f"{name} must be a whole number from {low} to {high}, not {value!r}")
-    return value
-
-
-def flag(params: Params, name: str) -> bool:
-    """True or false, in JSON; false where it is missing. Raises BadParameter."""
-    value = params.get(name, False)
-    if not isinstance(value, bool):
-        raise BadParameter(f"{name} must be true or false, not {value!r}")
-    return value
-
-
-def choice(params: Params, name: str, default: str, allowed: Iterable[str]) -> str:
-    """One of `allowed`. Raises BadParameter."""
-    value = params.get(name, "") or default
-    words = list(allowed)
-    if value not in words:
-        raise BadParameter(f"{name} must be one of {', '.join(words)}, not {value!r}")
-    return str(value)

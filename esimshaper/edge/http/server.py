@@ -18,7 +18,6 @@ import socket
 import ssl
 import stat
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +29,7 @@ from cheroot.makefile import MakeFile
 
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.units import format_endpoint
+from esimshaper.edge.host import clock
 from esimshaper.edge.http.tls import Certificates, UnusableFileError
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class _Patience:
         """
         while (left := (HURRIED if self._others_wait() else DEADLINE) - self._spent) > 0:
             sock.settimeout(min(left, STEP))
-            began = time.monotonic()
+            began = clock.stopwatch()
             try:
                 return work()
             except TimeoutError:
@@ -198,7 +198,7 @@ class _Patience:
             except ssl.SSLError as error:
                 raise ConnectionResetError(errno.ECONNRESET, str(error)) from None
             finally:
-                self._spent += time.monotonic() - began
+                self._spent += clock.stopwatch() - began
         raise TimeoutError("timed out")
 
 

@@ -9,7 +9,6 @@ import json
 import os
 import socket
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import metadata
@@ -30,6 +29,7 @@ from esimshaper.core.model.box import (
 from esimshaper.core.model.errors import Failure, Operation
 from esimshaper.core.model.packages import DEBIAN_PYTHON, LIBRARIES
 from esimshaper.edge.bpf.libbpf import SONAME
+from esimshaper.edge.host import clock
 from esimshaper.edge.probe import (
     bpf as probe_bpf,
 )
@@ -55,8 +55,6 @@ SOCKET_SECONDS = 2.0
 # include/uapi/linux/capability.h
 CAPABILITIES = {12: "CAP_NET_ADMIN", 21: "CAP_SYS_ADMIN", 38: "CAP_PERFMON", 39: "CAP_BPF"}
 
-TIME_ERROR = 5  # include/uapi/linux/timex.h: what adjtimex returns when the clock is not synchronised
-
 _IMPORT_BCC = "import bcc, json; bcc.BPF.load_func; print(json.dumps(getattr(bcc, '__version__', '')))"
 
 
@@ -77,7 +75,7 @@ def gather(
         libbpf=_look(unknown, "libbpf", libbpf),
         jit=_look(unknown, "jit", jit),
         libraries=_look(unknown, "libraries", libraries),
-        clock=_look(unknown, "clock", clock),
+        clock=_look(unknown, "clock", kept_time),
         state=_look(unknown, "state", lambda: directory(state)),
         version=version,
         daemon=_look(unknown, "daemon", lambda: answers(control)),
@@ -186,14 +184,10 @@ def _version(name: str) -> str:
         return ""
 
 
-def clock() -> Clock:
-    """adjtimex(2) without a change."""
-    timex = ctypes.create_string_buffer(512)  # struct timex, modes = 0; 208 bytes where long has 64 bits
-    result = ctypes.CDLL(None, use_errno=True).adjtimex(timex)
-    if result < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+def kept_time() -> Clock:
+    """The time, and who keeps it."""
     hardware = any(Path("/sys/class/rtc").glob("rtc*"))
-    return Clock(time.time(), synchronised=result != TIME_ERROR, hardware=hardware)
+    return Clock(clock.now(), synchronised=clock.ask_kernel(), hardware=hardware)
 
 
 def directory(path: Path) -> Directory:

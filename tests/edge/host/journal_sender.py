@@ -45,9 +45,9 @@ def into_journal() -> None:
     os.environ["JOURNAL_STREAM"] = f"{info.st_dev}:{info.st_ino}"
 
 
-async def flap(quiet: LogLimiter) -> None:
+async def flap(limiter: LogLimiter) -> None:
     """A modem that comes and goes, a fault in each request, and the same two notices again and again."""
-    async with quiet.kept():
+    async with limiter.summing_up():
         for number in range(TIMES):
             known = fields(Message.NOT_COUNTING, interface="wwan0")
             log.warning("not counting at %s: %s", "wwan0", f"reason {number}", extra=known)
@@ -63,11 +63,11 @@ async def flap(quiet: LogLimiter) -> None:
 if __name__ == "__main__":
     if "stream" in sys.argv:
         into_journal()
-    quiet = LogLimiter()
-    systemd.set_up_log(quiet.admits)
+    limiter = LogLimiter()
+    systemd.set_up_log(limiter.admits)
     log = logging.getLogger("esimshaper")
     log.info("a line of the log")
     for notice in NOTICES:
         systemd.announce(notice, NAMES, "wwan0")
     if "flapping" in sys.argv:
-        asyncio.run(flap(quiet))
+        asyncio.run(flap(limiter))

@@ -18,6 +18,7 @@ import pytest
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.state import State
 from esimshaper.daemon import answers
+from esimshaper.daemon.stopping import Stopping
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge import control_client
 from esimshaper.edge.http import control
@@ -32,7 +33,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def listener(path):
-    running = control.serve(router.routes(), path)
+    running = control.serve(router.Router().answer, path)
     yield running
     running.stop()
 
@@ -144,7 +145,7 @@ def test_what_cannot_be_done_comes_with_a_hint(listener, path):
 
 def test_a_fault_of_ours_costs_one_answer_and_no_worker(listener, path):
     for _ in range(3 * http.WORKERS):
-        code, document = request(path, "GET /v1/fails")
+        code, document = request(path, "POST /v1/reload")
         assert (code, "journal" in document["error"]) == (500, True)
     assert request(path, "GET /v1/status")[0] == 200
 
@@ -166,8 +167,8 @@ def test_a_slow_disk_is_said_and_asked_again(path, tmp_path, monkeypatch):
     monkeypatch.setattr(answers, "ANSWER_SECONDS", 0.1)
     storage = Storage(tmp_path / "history.db")
     with running_loop() as loop:
-        asked = answers.Answers(loop, storage, None, None, State, router.facts, None)
-        running = control.serve(asked.routes(), path)
+        asked = answers.Answers(loop, storage, None, None, State, router.facts, None, Stopping())
+        running = control.serve(asked.answer, path)
         asyncio.run_coroutine_threadsafe(storage.lock.acquire(), loop).result(5)  # as while a save is under way
         try:
             code, document = request(path, "GET /v1/history")
@@ -193,7 +194,7 @@ def test_only_owner_and_group_may_connect(listener, path):
 def test_the_socket_belongs_to_the_group_esimshaper_where_there_is_one(path, monkeypatch):
     some_group = next(g for g in grp.getgrall() if g.gr_gid != os.getgid())
     monkeypatch.setattr(control, "GROUP", some_group.gr_name)
-    running = control.serve(router.routes(), path)
+    running = control.serve(router.Router().answer, path)
     try:
         assert path.stat().st_gid == some_group.gr_gid
     finally:
@@ -203,7 +204,7 @@ def test_the_socket_belongs_to_the_group_esimshaper_where_there_is_one(path, mon
 def test_the_socket_of_a_dead_daemon_is_taken_over(path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
         dead.bind(str(path))
-    running = control.serve(router.routes(), path)
+    running = control.serve(router.Router().answer, path)
     try:
         assert request(path, "GET /v1/status")[0] == 200
     finally:
@@ -212,20 +213,20 @@ def test_the_socket_of_a_dead_daemon_is_taken_over(path):
 
 def test_a_living_daemon_is_not_pushed_aside(listener, path):
     with pytest.raises(Unusable, match="another daemon listens"):
-        control.serve(router.routes(), path)
+        control.serve(router.Router().answer, path)
     assert request(path, "GET /v1/status")[0] == 200
 
 
 def test_a_file_in_the_way_is_left_alone(path):
     path.write_text("precious")
     with pytest.raises(Unusable, match="not a socket"):
-        control.serve(router.routes(), path)
+        control.serve(router.Router().answer, path)
     assert path.read_text() == "precious"
 
 
 def test_a_missing_directory_is_one_clear_error(tmp_path):
     with pytest.raises(Unusable, match="cannot listen on the control socket"):
-        control.serve(router.routes(), tmp_path / "no" / "control.sock")
+        control.serve(router.Router().answer, tmp_path / "no" / "control.sock")
 
 
 def test_no_daemon_is_told_from_no_permission_and_from_a_stranger(tmp_path, path):
@@ -290,7 +291,7 @@ def test_huge_headers_are_refused(listener, path):
 
 def test_slow_clients_hold_the_others_up_for_the_deadline_at_most(path, monkeypatch):
     monkeypatch.setattr(http, "DEADLINE", 1)
-    running = control.serve(router.routes(), path)
+    running = control.serve(router.Router().answer, path)
     stop = threading.Event()
     threads = [threading.Thread(target=_drip, args=(path, stop)) for _ in range(http.WORKERS)]
     try:
@@ -319,15 +320,15 @@ def _drip(path, stop: threading.Event) -> None:
 
 def test_a_reader_that_stops_reading_is_dropped(path, monkeypatch):
     monkeypatch.setattr(http, "DEADLINE", 1)
-    running = control.serve({("GET", "/big"): lambda params: {"version": 1, "fill": "x" * 5_000_000}}, path)
+    running = control.serve(lambda request: {"version": 1, "fill": "x" * 5_000_000}, path)
     try:
         stuck = []
         for _ in range(http.WORKERS):
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             sock.connect(str(path))
-            sock.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+            sock.sendall(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
             stuck.append(sock)
-        assert len(control_client.get(path, "/big")["fill"]) == 5_000_000
+        assert len(control_client.get(path, "/v1/status")["fill"]) == 5_000_000
         for sock in stuck:
             sock.close()
     finally:

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vocabulary of what people ask the daemon for: a query leaves everything as it is, a command changes something.
+
+Pure: values only. A `client` or `subject` is as the person wrote it; who that is depends on the State.
+"""
+
+from dataclasses import dataclass
+
+from esimshaper.core.model.history import Resolution
+from esimshaper.core.model.limits import OverrideKind
+
+
+@dataclass(frozen=True, slots=True)
+class StatusQuery:
+    """The link and its busiest clients."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientsQuery:
+    """All clients."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotasQuery:
+    """All quotas, and what was set by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectsQuery:
+    """Everybody whom a command can name."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowsQuery:
+    """At most `limit` conversations: the largest, or those that moved last. `client`: empty for all clients."""
+
+    limit: int
+    recent_first: bool
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    """The last `limit` periods. `client`: empty for all clients together."""
+
+    by: Resolution
+    limit: int
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class GrantCommand:
+    """So many bytes more for a subject, for some seconds or (None) until the period of the quota ends."""
+
+    subject: str
+    bytes: int
+    seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideCommand:
+    """Blocks or allows a subject, for some seconds or (None) until that is taken back. `kind` None takes it back."""
+
+    subject: str
+    kind: OverrideKind | None
+    seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadCommand:
+    """Puts the edited configuration in force; `dry_run`: only says what would change."""
+
+    dry_run: bool
+
+
+Request = (
+    StatusQuery
+    | ClientsQuery
+    | QuotasQuery
+    | SubjectsQuery
+    | FlowsQuery
+    | HistoryQuery
+    | GrantCommand
+    | OverrideCommand
+    | ReloadCommand
+)

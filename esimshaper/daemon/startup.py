@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A start, in its order: the failsafe, the maps, limits by what was saved, and then the programs that count.
+
+Nothing passes that nothing counts (on_failure: closed), and nothing is counted that knows no limits.
+"""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from esimshaper.core.model.state import State
+from esimshaper.daemon.bookings import Bookings
+from esimshaper.daemon.configuration import Configuration
+from esimshaper.daemon.enforcer import Enforcer
+from esimshaper.daemon.failsafe import Failsafe
+from esimshaper.daemon.observer import Observer, present
+from esimshaper.daemon.stopping import Stopping
+from esimshaper.daemon.storage import Storage
+from esimshaper.daemon.ticker import Ticker
+from esimshaper.edge.bpf.pins import Pins
+from esimshaper.edge.host.paths import pins_root, state_directory
+from esimshaper.edge.tc.attachments import TrafficControl
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a daemon that has started consists of; `resumed` is where its first tick begins (None: at its own state)."""
+
+    storage: Storage
+    observer: Observer
+    enforcer: Enforcer
+    ticker: Ticker
+    bookings: Bookings
+    resumed: State | None
+
+
+async def start(
+    configuration: Configuration,
+    failsafe: Failsafe,
+    cleanup: contextlib.ExitStack,
+    stopping: Stopping,
+    hurry: Callable[[], None],
+    *,
+    may_build: bool,
+) -> Parts:
+    """Everything adopted or made, attached and resumed. Raises FailedOperation; `cleanup` closes what was opened.
+
+    `hurry`: see Ticker. `may_build`: what is not in the kernel yet may be compiled and loaded from here.
+    """
+    pins = Pins(pins_root())
+    cleanup.callback(pins.close)
+    with contextlib.closing(TrafficControl(pins.markers)) as links:
+        configuration.follow(present(configuration.settings, links))
+    settings = configuration.settings
+    failsafe.begin(settings, pins.markers)
+    storage = Storage(state_directory() / "history.db")
+    observer = Observer(settings, pins, cleanup, may_build=may_build)
+    enforcer = Enforcer(settings, observer.meter, cleanup)
+    ticker = Ticker(configuration, observer, enforcer, failsafe, hurry)
+    bookings = Bookings(ticker, configuration, observer, storage, pins, stopping)
+    resumed = await _attach(ticker, bookings, observer)
+    return Parts(storage, observer, enforcer, ticker, bookings, resumed)
+
+
+async def _attach(ticker: Ticker, bookings: Bookings, observer: Observer) -> State | None:
+    """What was saved, if the history can be opened. Without it the ticker goes on from what is in the kernel."""
+    opened = await bookings.open()
+    state = ticker.recover(opened or ticker.state)
+    ticker.hold(state)
+    observer.attach()
+    ticker.sweep()
+    if opened:
+        return await bookings.take_over(state)
+    ticker.state = state
+    return None

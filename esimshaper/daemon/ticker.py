@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The tick: observe -> advance -> (begin to save) -> enforce. Owns the State. On the loop's thread only."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from esimshaper.core import pipeline
+from esimshaper.core.model.reading import Observation
+from esimshaper.core.model.state import Booking, Outcome, State
+from esimshaper.core.settings.values import Settings
+from esimshaper.daemon.configuration import Configuration
+from esimshaper.daemon.enforcer import Enforcer
+from esimshaper.daemon.failsafe import Failsafe
+from esimshaper.daemon.observer import Observer
+from esimshaper.edge.host import clock
+from esimshaper.edge.host.messages import Message, fields
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+log = logging.getLogger(__name__)
+
+
+class Ticker:
+    """`state` is the latest one. `at` and `seconds`: when the last tick began (None before the first) and what it took.
+
+    `look_around`: the next tick also looks at what changes seldom. `hurry` asks for another tick at once.
+    """
+
+    save: Callable[[Booking], None]
+    """Begins to save a booking that `advance` handed out; see Bookings."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        observer: Observer,
+        enforcer: Enforcer,
+        failsafe: Failsafe,
+        hurry: Callable[[], None],
+    ) -> None:
+        self._configuration = configuration
+        self._observer = observer
+        self._enforcer = enforcer
+        self._failsafe = failsafe
+        self._hurry = hurry
+        self.state = State()
+        self.at: datetime | None = None
+        self.seconds = 0.0
+        self.look_around = True
+
+    def tick(self, resumed: State | None = None) -> None:
+        """One tick, from `resumed` on if that is given."""
+        # `resumed` becomes the state here and not before: what was counted since it was saved is missing from it, and
+        # nobody may be shown that.
+        began = clock.stopwatch()
+        look_around, self.look_around = self.look_around, False
+        if look_around:
+            self._observer.look_around()
+        self.at = clock.local(self._configuration.zone)
+        seen = self.observe()
+        self.state, outcome = self.advance(resumed or self.state, seen)
+        if outcome.booking:
+            self.save(outcome.booking)
+        self._enforcer.enforce(outcome, seen, self.state.verdicts, look_around=look_around)
+        if look_around:
+            self._failsafe.follow(self._configuration.settings, seen.attachments)
+        if outcome.new_groups or outcome.new_clients:
+            self._hurry()  # their policies follow once they have accounts
+        self.seconds = clock.stopwatch() - began
+
+    def observe(self) -> Observation:
+        """The counters first, the statistics of classes after them: core.meter.queue_drops relies on that order."""
+        seen = self._observer.observe()
+        return replace(seen, sent=self._enforcer.sent(seen.reading))
+
+    def advance(self, state: State, seen: Observation) -> tuple[State, Outcome]:
+        """The next state, by the rules and the time of now."""
+        return pipeline.advance(state, self._configuration.rules, clock.now(), seen)
+
+    def recover(self, state: State) -> State:
+        """`state` with what an earlier daemon left in the kernel."""
+        installed = self._enforcer.inherited
+        return pipeline.inherited(state, self._configuration.rules, clock.now(), self._observer.observe(), installed)
+
+    def hold(self, state: State) -> None:
+        """Holds everybody to the limits that follow from `state`; the State stays as it is."""
+        for _ in ("groups and clients get their accounts", "policies name them"):
+            seen = self._observer.observe()
+            limited, outcome = self.advance(state, seen)
+            self._enforcer.enforce(outcome, seen, limited.verdicts, look_around=True)
+
+    def sweep(self) -> None:
+        """Removes what is ours and not wanted any more."""
+        self._enforcer.sweep()  # the shaping stands on a qdisc of the meter, so it goes first
+        self._observer.sweep()
+
+    def change_settings(self, settings: Settings) -> None:
+        """Puts other settings in force at once; no packet is counted twice, or by settings of both kinds."""
+        self.tick()  # books what has passed the interfaces that were wanted until now
+        self._configuration.take(self._observer.present(settings))
+        self._put_in_force()
+
+    def follow_uplink(self) -> None:
+        """Goes on at the uplink under its new name, if a modem has come back under another one."""
+        before = self._configuration.settings
+        settings = self._observer.present(before)
+        if settings is before:
+            return
+        self.tick()
+        self._configuration.follow(settings)
+        name = settings.wan.interface
+        log.info("the uplink is %s now", name, extra=fields(Message.UPLINK_RENAMED, interface=name))
+        self._put_in_force()
+
+    def _put_in_force(self) -> None:
+        settings = self._configuration.settings
+        self._observer.configure(settings)
+        self._enforcer.configure(settings)
+        self.hold(self.state)  # limits before programs, as at a start
+        self._observer.look_around()
+        self.sweep()
+        self.look_around = True
+        self.tick()

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the command line has of the daemon: `build`, `run` and `unload`."""
+
+import asyncio
+import contextlib
+import faulthandler
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from esimshaper.core import pipeline
+from esimshaper.core.diagnosis.box import explain
+from esimshaper.core.model.errors import FailedOperation, Operation, Unusable
+from esimshaper.core.model.limits import Notice, NoticeKind
+from esimshaper.core.model.reading import Observation, Reading
+from esimshaper.daemon.configuration import Configuration, rules_of
+from esimshaper.daemon.failsafe import Failsafe
+from esimshaper.daemon.log_limiter import LogLimiter
+from esimshaper.daemon.loop import Daemon
+from esimshaper.daemon.observer import build_for, last_readings, open_meter
+from esimshaper.edge import control_client, settings_file
+from esimshaper.edge.bpf.pins import MARKERS, Pins, make_room
+from esimshaper.edge.control_client import DaemonNotRunning
+from esimshaper.edge.history.database import History, HistoryError
+from esimshaper.edge.host import clock, malloc, systemd
+from esimshaper.edge.host.paths import pins_root, state_directory
+from esimshaper.edge.nft import tables
+from esimshaper.edge.tc.attachments import TrafficControl
+from esimshaper.edge.tc.shaper import Shaper
+
+
+def build(config: Path) -> bool:
+    """Makes the kernel part that a configuration needs, for a daemon that may not; False if it was there already.
+
+    Does not touch what runs now. Raises SettingsError or Unusable.
+    """
+    wanted = build_for(settings_file.load(config), pins_root())
+    with _explained():
+        make_room(pins_root())
+        there = wanted.programs.is_dir()
+        open_meter(wanted).close()
+    return not there
+
+
+def run(config: Path, socket: Path | None, *, may_build: bool = True) -> int:
+    """Serves until SIGTERM or SIGINT: 0. If it cannot start: 1 when the journal knows why, else raises Unusable.
+
+    Raises SettingsError.
+    """
+    faulthandler.enable(all_threads=False)  # a watchdog ends us by SIGABRT: say where the tick hung
+    malloc.share_one_arena()
+    configuration = Configuration(config, settings_file.load(config))
+    limiter = LogLimiter()
+    systemd.set_up_log(limiter.admits)
+    failsafe = Failsafe()
+    with contextlib.ExitStack() as cleanup:
+        daemon = Daemon(
+            configuration, socket or control_client.default_socket(), cleanup, failsafe, may_build=may_build
+        )
+        try:
+            asyncio.run(_serve(daemon, limiter))
+        except FailedOperation as failed:
+            problem = explain(failed.failure)
+            means = failsafe.failed(configuration.settings, pins_root() / MARKERS, problem)
+            if systemd.in_journal():  # `failed` has written there what it means for traffic
+                return 1
+            raise Unusable(f"{problem.message}; {means}", problem.hint) from None
+    return 0
+
+
+async def _serve(daemon: Daemon, limiter: LogLimiter) -> None:
+    async with limiter.summing_up():
+        await daemon.serve()
+
+
+@dataclass(frozen=True, slots=True)
+class Unloaded:
+    """What `unload` removed, and notes for people: what the last bytes led to, and what had to stay."""
+
+    removed: list[str]
+    notes: list[str]
+
+
+def unload(config: Path) -> Unloaded:
+    """Detaches, books the last bytes, removes the maps. Raises Unusable while a daemon runs.
+
+    `config` says to which interface and time zone the last bytes belong; without a good one, to none and UTC.
+    """
+    root = pins_root()
+    with _explained(), contextlib.ExitStack() as cleanup:
+        if not _is_there(root):
+            return _unload_without_pins(root)
+        pins = Pins(root)
+        cleanup.callback(pins.close)
+        control = TrafficControl(pins.markers)
+        cleanup.callback(control.close)
+        removed = [*_stop_shaping(), *control.sweep(), *tables.remove()]
+        readings = [reading for _, reading in last_readings(pins)]
+        notices = _book_last_bytes(readings, _rules(config))
+        removed += [f"maps and programs {generation.name}" for generation in pins.generations()]
+        pins.remove_all()
+    return Unloaded(removed, [*(notice.text for notice in notices), *_left(control)])
+
+
+def _is_there(root: Path) -> bool:
+    try:
+        return root.is_dir()
+    except PermissionError as error:
+        raise FailedOperation(Operation.PIN, error.errno or 0, str(root)) from None
+
+
+def _unload_without_pins(root: Path) -> Unloaded:
+    """Removes the filters where somebody removed the pins or unmounted bpffs. Until then they go on counting."""
+    with contextlib.suppress(DaemonNotRunning):
+        control_client.get(control_client.default_socket(), "/v1/status")
+        raise Unusable("the daemon is running", "to stop it: systemctl stop esimshaper; what it counted stays")
+    with contextlib.closing(TrafficControl(root / MARKERS)) as control:
+        removed = [*_stop_shaping(), *control.sweep(), *tables.remove()]
+    if not removed:
+        return Unloaded([], [])
+    lost = f"{root} was gone: what was counted since the last save could not be read any more"
+    return Unloaded(removed, [lost, *_left(control)])
+
+
+def _left(control: TrafficControl) -> list[str]:
+    return [
+        f"the empty qdisc clsact on {name} stays, nothing says that it is ours: tc qdisc del dev {name} clsact"
+        for name in control.left
+    ]
+
+
+def _stop_shaping() -> list[str]:
+    shaper = Shaper("")
+    with contextlib.closing(shaper):
+        return shaper.remove()
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Turns FailedOperation of an edge into Unusable: a sentence and a hint for people."""
+    try:
+        yield
+    except FailedOperation as failed:
+        raise explain(failed.failure) from None
+
+
+def _book_last_bytes(readings: Iterable[Reading], rules: pipeline.Rules) -> list[Notice]:
+    """Saves the last bytes of maps that nothing counts into any more; the notices that people should read.
+
+    `rules` says to which interface and day the bytes belong. Raises Unusable, with everything still in the maps, if
+    there is a history and it cannot be written.
+    """
+    path = state_directory() / "history.db"
+    if not path.exists():
+        return []
+    try:
+        with contextlib.closing(History(path)) as history:
+            return [notice for reading in readings for notice in _book(history, reading, rules)]
+    except HistoryError as error:
+        raise Unusable(f"the last bytes cannot be saved: {error}", "the maps are still there; try again") from None
+
+
+def _book(history: History, reading: Reading, rules: pipeline.Rules) -> Iterable[Notice]:
+    state = pipeline.resume(history.load(), history.identities())
+    seen = Observation(reading, clock_trusted=clock.is_synchronised())
+    _, booking = pipeline.last(state, rules, clock.now(), seen)
+    if booking is None:
+        return ()
+    history.save(booking)
+    # Nobody is blocked or throttled any more, whatever the last bytes led to.
+    return (notice for notice in booking.notices if notice.kind is not NoticeKind.CLIENT_STATE)
+
+
+def _rules(config: Path) -> pipeline.Rules:
+    try:
+        return rules_of(settings_file.load(config))
+    except settings_file.SettingsError:
+        return pipeline.Rules("", ZoneInfo("UTC"), knows_quotas=False)

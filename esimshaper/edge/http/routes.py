@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Parameters of a request -> the typed Request. Pure. ROUTES is the table of all that the control socket takes.
+
+What comes from outside gets its type here and nowhere else; nothing behind this module sees a raw parameter.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from esimshaper.core.model.history import Resolution
+from esimshaper.core.model.limits import OverrideKind
+from esimshaper.core.model.requests import (
+    ClientsQuery,
+    FlowsQuery,
+    GrantCommand,
+    HistoryQuery,
+    OverrideCommand,
+    QuotasQuery,
+    ReloadCommand,
+    Request,
+    StatusQuery,
+    SubjectsQuery,
+)
+from esimshaper.core.model.units import MAX_BYTES, MAX_ROWS, MAX_SECONDS
+
+Params = Mapping[str, Any]
+"""Of GET the query, all of it text; of POST the JSON object that is the body."""
+
+
+class BadParameter(Exception):  # noqa: N818 - it is answered, not a fault
+    """What was asked for makes no sense; the text is one sentence for the person who asked."""
+
+
+def _flows(params: Params) -> Request:
+    _only(params, "limit", "order", "client")
+    limit = _number(params, "limit", 1, MAX_ROWS, default=20)
+    order = _choice(params, "order", "bytes", ("bytes", "recent"))
+    return FlowsQuery(limit, order == "recent", params.get("client", ""))
+
+
+def _history(params: Params) -> Request:
+    _only(params, "by", "limit", "client")
+    by = Resolution(_choice(params, "by", Resolution.DAY.value, (resolution.value for resolution in Resolution)))
+    return HistoryQuery(by, _number(params, "limit", 1, MAX_ROWS, default=31), params.get("client", ""))
+
+
+def _grant(params: Params) -> Request:
+    _only(params, "subject", "bytes", "seconds")
+    return GrantCommand(_text(params, "subject"), _number(params, "bytes", 1, MAX_BYTES), _seconds(params))
+
+
+def _override(kind: OverrideKind) -> "Reader":
+    def read(params: Params) -> Request:
+        _only(params, "subject", "seconds")
+        return OverrideCommand(_text(params, "subject"), kind, _seconds(params))
+
+    return read
+
+
+def _clear(params: Params) -> Request:
+    _only(params, "subject")
+    return OverrideCommand(_text(params, "subject"), None, None)
+
+
+def _reload(params: Params) -> Request:
+    _only(params, "dry_run")
+    return ReloadCommand(_flag(params, "dry_run"))
+
+
+def _without(request: Request) -> "Reader":
+    """Of a request that takes no parameters."""
+
+    def read(params: Params) -> Request:
+        _only(params)
+        return request
+
+    return read
+
+
+Reader = Callable[[Params], Request]
+"""Raises BadParameter."""
+
+ROUTES: Mapping[tuple[str, str], Reader] = {
+    ("GET", "/v1/status"): _without(StatusQuery()),
+    ("GET", "/v1/clients"): _without(ClientsQuery()),
+    ("GET", "/v1/flows"): _flows,
+    ("GET", "/v1/history"): _history,
+    ("GET", "/v1/quotas"): _without(QuotasQuery()),
+    ("GET", "/v1/subjects"): _without(SubjectsQuery()),
+    ("POST", "/v1/grant"): _grant,
+    ("POST", "/v1/block"): _override(OverrideKind.BLOCK),
+    ("POST", "/v1/allow"): _override(OverrideKind.ALLOW),
+    ("POST", "/v1/clear"): _clear,
+    ("POST", "/v1/reload"): _reload,
+}
+"""By method and path."""
+
+
+def _only(params: Params, *names: str) -> None:
+    for name in params:
+        if name not in names:
+            known = f"it takes {', '.join(names)}" if names else "it takes none"
+            raise BadParameter(f"unknown parameter {name!r}: {known}")
+
+
+def _text(params: Params, name: str) -> str:
+    value = params.get(name)
+    if not isinstance(value, str) or not value:
+        raise BadParameter(f"{name} is missing" if value is None else f"{name} must be a text that is not empty")
+    return value
+
+
+def _seconds(params: Params) -> int | None:
+    """How long something lasts; None if that is left open."""
+    return _number(params, "seconds", 1, MAX_SECONDS) if "seconds" in params else None
+
+
+def _number(params: Params, name: str, low: int, high: int, *, default: int | None = None) -> int:
+    """A whole number from `low` to `high`, both included; without a default it must be there."""
+    value = params.get(name)
+    if value in (None, ""):
+        if default is None:
+            raise BadParameter(f"{name} is missing")
+        return default
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        value = int(value)
+    if type(value) is not int or not low <= value <= high:  # a bool is an int, too
+        raise BadParameter(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+    return value
+
+
+def _flag(params: Params, name: str) -> bool:
+    value = params.get(name, False)
+    if not isinstance(value, bool):
+        raise BadParameter(f"{name} must be true or false, not {value!r}")
+    return value
+
+
+def _choice(params: Params, name: str, default: str, allowed: Iterable[str]) -> str:
+    value = params.get(name, "") or default
+    words = list(allowed)
+    if value not in words:
+        raise BadParameter(f"{name} must be one of {', '.join(words)}, not {value!r}")
+    return str(value)
