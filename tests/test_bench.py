@@ -4,9 +4,10 @@
 import subprocess
 import sys
 
-from tests.tools import ROOT
+from tests.tools import ROOT, needs_root
 
 
+@needs_root
 def test_what_reads_the_maps_beside_the_program_understands_them() -> None:
     sections = [part for name in ("cost", "reading", "flash") for part in ("--only", name)]
     done = subprocess.run(

@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Test runs that go on at the same time, as root, leave each other alone; a killed one leaves nothing for good."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from esimshaper.lab.namespaces import wait_until
 from tests import mounts, tools
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")
+pytestmark = tools.needs_root
 
 
 def start() -> "subprocess.Popen[str]":

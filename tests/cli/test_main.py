@@ -294,6 +294,7 @@ def test_bars_show_the_smallest_amount_and_never_more_than_their_width():
     assert page.bar(200, 100, 8) == "█" * 8
 
 
+@tools.needs_systemd
 def test_check_says_what_is_wrong_and_where(tmp_path):
     good = esimshaper("check", ROOT / "etc/esimshaper.yaml")
     assert (good.returncode, good.stderr) == (0, "")

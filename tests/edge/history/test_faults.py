@@ -19,6 +19,7 @@ from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.state import Baseline, Booking
 from esimshaper.edge.history import schema as history_schema
 from esimshaper.edge.history.database import History, HistoryError
+from tests.tools import needs_root
 
 ALICE = ClientKey("02:00:00:00:00:10")
 START = 1_800_000_000
@@ -114,6 +115,7 @@ def together(waiting: list[Booking]) -> Booking:
     return Booking(tuple(row for each in waiting for row in each.rows), waiting[-1].baseline)
 
 
+@needs_root
 def test_a_full_disk_fails_whole_and_works_again_when_there_is_room(tmp_path):
     body = """
 history, errors, waiting = History(disk / "history.db"), [], []
@@ -140,6 +142,7 @@ print(json.dumps([errors, len(waiting), history.load().boottime, history.notes])
     assert (waiting, boottime, notes) == (0, 199.0, "")
 
 
+@needs_root
 def test_a_disk_that_is_full_when_opening_is_an_error_and_not_a_new_history(tmp_path):
     body = """
 with closing(History(disk / "history.db")) as history:
@@ -158,6 +161,7 @@ print(history.load().boottime, history.notes)
     assert second.split() == ["1.0"]
 
 
+@needs_root
 def test_a_read_only_disk_is_an_error_and_not_damage(tmp_path):
     body = """
 with closing(History(disk / "history.db")) as history:

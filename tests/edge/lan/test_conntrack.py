@@ -17,6 +17,7 @@ from esimshaper.core.model.flows import Flow, Protocol
 from esimshaper.core.model.identity import ROUTER, ClientKey
 from esimshaper.edge.lan import conntrack
 from esimshaper.lab import namespaces
+from tests.tools import needs_root
 
 ALICE = ClientKey("02:00:00:00:00:10")
 RULES = """
@@ -81,6 +82,7 @@ def inside(nat: Nat, *flows: Flow) -> list[tuple[str, int]]:
     return [(f.client_address, f.client_port) for f in nat.router.call(conntrack.behind_nat, flows)]
 
 
+@needs_root
 def test_a_tcp_flow_finds_the_clients_address_and_port(nat):
     with nat.server.call(listen, socket.SOCK_STREAM) as listener:
         port = listener.getsockname()[1]
@@ -93,6 +95,7 @@ def test_a_tcp_flow_finds_the_clients_address_and_port(nat):
     assert inside(nat, flow(Protocol.TCP, ("10.2.0.2", port), seen_from)) == [own]
 
 
+@needs_root
 @pytest.mark.parametrize(
     ("family", "server", "wan", "client"),
     [
@@ -114,6 +117,7 @@ def test_udp_over_both_families(nat, family, server, wan, client):
     assert inside(nat, udp) == [expected]
 
 
+@needs_root
 def test_ping_is_found_by_its_identifier(nat):
     def ping() -> int:
         with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
@@ -132,6 +136,7 @@ def test_ping_is_found_by_its_identifier(nat):
     assert found == [("10.1.0.2", 4711)]
 
 
+@needs_root
 def test_a_connection_let_in_finds_the_client_too(nat):
     with nat.client.call(listen, socket.SOCK_STREAM, socket.AF_INET, 80) as listener:
         connection = nat.server.call(socket.create_connection, ("10.2.0.1", 8080), 5)
@@ -141,6 +146,7 @@ def test_a_connection_let_in_finds_the_client_too(nat):
     assert inside(nat, flow(Protocol.TCP, remote, ("10.2.0.1", 8080))) == [("10.1.0.2", 80)]
 
 
+@needs_root
 def test_a_flow_that_nobody_tracks_stays_as_it_is(nat):
     unknown = flow(Protocol.TCP, ("192.0.2.1", 443), ("10.2.0.1", 1))
     portless = flow(Protocol.ESP, ("192.0.2.1", 0), ("10.2.0.1", 0))
@@ -148,6 +154,7 @@ def test_a_flow_that_nobody_tracks_stays_as_it_is(nat):
     assert conntrack.behind_nat([]) == ()
 
 
+@needs_root
 def test_without_permission_flows_come_back_as_they_are():
     code = (
         "import os\nfrom esimshaper.core.model.counts import Counters\nfrom esimshaper.core.model.flows import Flow\n"
@@ -164,6 +171,7 @@ def test_without_permission_flows_come_back_as_they_are():
         namespaces.remove([host.netns])
 
 
+@needs_root
 def test_a_long_table_is_read_whole():
     """More than one datagram; the entries are made by pyroute2, which knows the format on its own."""
 

@@ -9,6 +9,9 @@ import pytest
 from esimshaper.core.model.identity import Neighbour
 from esimshaper.edge.lan.neighbours import Neighbours
 from esimshaper.lab import namespaces
+from tests.tools import needs_root
+
+pytestmark = needs_root
 
 ALICE, BOB = "02:00:00:00:00:10", "02:00:00:00:00:11"
 

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Makes .venv for linters and tests, as any user, on a Debian that may have no pip: `python3 -m tests.venv PIN ...`.
+
+Arguments are pins such as `ruff==0.12.0`. Those after `--libraries` are installed only if Debian's package is missing.
+"""
+
+import contextlib
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+PLACE = Path(".venv")
+STAMP = PLACE / "pins"
+WHEELS = Path("/usr/share/python-wheels")
+"""Where Debian's python3-pip-whl has the pip that python3-venv copies."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit status: 1 if something could not be fetched; the next call then makes the half-made .venv anew."""
+    wanted = " ".join(arguments)
+    if STAMP.is_file() and STAMP.read_text() == wanted:
+        return 0
+    split = arguments.index("--libraries") if "--libraries" in arguments else len(arguments)
+    pins = [*arguments[:split], *(pin for pin in arguments[split + 1 :] if not is_installed(pin))]
+    sys.stderr.write(f"Installing {' '.join(pins)} into {PLACE}\n")
+    if PLACE.is_symlink():
+        PLACE.unlink()
+    shutil.rmtree(PLACE, ignore_errors=True)
+    venv.EnvBuilder(system_site_packages=True).create(PLACE)
+    try:
+        with pip() as wheel:
+            install(str(wheel / "pip"), str(wheel), *pins)
+    except (subprocess.CalledProcessError, StopIteration):
+        return 1
+    STAMP.write_text(wanted)
+    return 0
+
+
+def is_installed(pin: str) -> bool:
+    """Whether Debian's own Python has the library of `pin`, in whatever version."""
+    try:
+        importlib.metadata.version(pin.partition("==")[0])
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def pip() -> Iterator[Path]:
+    """The wheel of pip, out of Debian's package. Raises CalledProcessError if apt cannot fetch it."""
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        if not any(WHEELS.glob("pip-*.whl")):
+            # Downloading needs no root, installing would.
+            subprocess.run(["apt-get", "-qq", "download", "python3-pip-whl"], cwd=here, check=True)
+            (package,) = here.glob("*.deb")
+            subprocess.run(["dpkg-deb", "-x", package, here], check=True)
+        yield next(path for place in (WHEELS, here / WHEELS.relative_to("/")) for path in place.glob("pip-*.whl"))
+
+
+def install(pip_program: str, *what: str) -> None:
+    command = [str(PLACE / "bin/python"), pip_program, "--quiet", "--disable-pip-version-check", "install", *what]
+    subprocess.run(command, check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
