@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`esimshaper demo`: the meter at work in a simulated travel router, and its truth proved against the carrier's bill.
 
-    lab + box.py (daemon) -> story.py, programs.py (traffic) -> evidence.py (three counts) -> plot.py, screen.py
+    lab + router_process.py (daemon) -> story.py, programs.py (traffic) -> evidence.py (three counts)
+        -> director.py (events), screen.py
 
-Owns nothing itself: everything is made and taken away by context managers, in this process. Needs root.
+Owns nothing itself: context managers in this process make everything and take it away. Needs root.
 """
 # ruff: noqa: T201 - it shows things
 
@@ -28,7 +29,7 @@ from esimshaper.lab import BillIncomplete, Lab, LabUnavailable, Shape, WanKind
 from esimshaper.views.page import Line, Page, Tone, show
 
 SECONDS = 24
-DELAY_MS = 15.0  # one way; a mobile network has it, and it brings the speed down to one that eyes can follow
+DELAY_MS = 15.0  # one way, as in a mobile network; it also brings the speed down to one that eyes can follow
 _LOOK_SECONDS = 0.25
 _PATIENCE_SECONDS = 10.0
 _LINKS = {WanKind.TUN: "wan0: modem, raw IP", WanKind.TAP: "wan0: modem, Ethernet", WanKind.VETH: "wan0: Ethernet, GRO"}
@@ -52,7 +53,7 @@ def main(wan: str = "tun", seconds: int = SECONDS, *, keep: bool = False) -> int
             try:
                 return _run(stack, WanKind(wan), seconds, keep=keep)
             finally:
-                _ignore_signals()  # what takes things away is not interrupted
+                _ignore_signals()  # nothing may interrupt the clean-up
     except LabUnavailable as problem:
         raise Unusable(problem.reason.rstrip("."), problem.hint) from None
     except (TimeoutError, BillIncomplete) as problem:
@@ -103,7 +104,7 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
 
 
 def _perform(play: Play, evidence: Evidence, story: Story, cast: Sequence[Act], plot: Plot, picture: Show) -> None:
-    """The whole story. A slow machine gets more time for what must happen, but not for ever."""
+    """Plays the whole story. A slow machine gets more time until every event has happened, but not for ever."""
     begin = time.monotonic()
     todo = list(cast)
     while play.now < play.seconds or (plot.waits_for and play.now < play.seconds * 1.5 + _PATIENCE_SECONDS):
@@ -151,7 +152,7 @@ def _next_steps() -> Page:
 
 @contextlib.contextmanager
 def _step(what: str) -> Iterator[None]:
-    """Says what is being made, and how long it took."""
+    """Says which part is made, and how long it took."""
     print(f"Making {what} ... ", end="", flush=True)
     began = time.monotonic()
     try:
@@ -179,7 +180,7 @@ def _program() -> str:
 
 @contextlib.contextmanager
 def _signals_end_it() -> Iterator[None]:
-    """SIGTERM and SIGHUP end it as Ctrl-C does, by an exception that passes all that takes things away."""
+    """SIGTERM and SIGHUP end the demo as Ctrl-C does: by an exception, so that every context manager cleans up."""
     before = [(number, signal.getsignal(number)) for number in _SIGNALS]
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _leave)
@@ -192,7 +193,7 @@ def _signals_end_it() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ctrl_c_is_not_for_children() -> Iterator[None]:
-    """A terminal sends it to all processes in the foreground; those started here inherit that they ignore it."""
+    """A terminal sends Ctrl-C to all processes in the foreground; children that are started here ignore it."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield

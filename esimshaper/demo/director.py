@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What happens in the demo because of what was measured: limits are met, the daemon dies and returns, a grant.
+"""The events of the demo that follow from measurements: limits are met, the daemon dies and returns, a grant.
 
-In: samples. Out: sentences in Play, orders to the daemon. Owns nothing; it is told when to look.
+In: samples. Out: sentences in Play, orders to the daemon. Owns nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,39 +16,39 @@ from esimshaper.demo.story import PHONE, THROTTLE_BITS, TV, UPDATE_BITS, Story, 
 from esimshaper.views.page import Tone
 
 _NEAR, _NEAR_BYTES = 0.3, int(UPDATE_BITS / 8)
-"""What the TV has left when the daemon is killed: a part of its limit, but at least for a second."""
+"""How much the TV has left when the daemon is killed: a part of its limit, but enough for a second."""
 _PAUSE = 0.08
-"""Of the whole time: between what happens, for eyes to follow."""
+"""The part of the whole time that lies between two events, for eyes to follow."""
 
 Due = Callable[[Sample], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What the story waits for, in words for the case that it never comes."""
+    """An event that the story waits for. `what` names it, in case it never comes; `due` says whether it has come."""
 
     what: str
     due: Due
 
 
 class Plot:
-    """Two threads of events, each of which goes on when what it waits for has come."""
+    """Two threads of events; each goes on when the event that it waits for has come."""
 
     def __init__(self, box: Box, play: Play, story: Story, terms: Terms) -> None:
         self._box, self._play, self._story, self._terms = box, play, story, terms
         self._phone, self._tv = story.key(PHONE), story.key(TV)
         self.missed = ""
-        """What is to be said of the daemon's death if bill and totals are equal."""
+        """The sentence on the daemon's death, for the case that bill and totals are equal."""
         self._sample: Sample | None = None
         self._threads = [(script, next(script)) for script in (self._of_phone(), self._of_tv())]
 
     @property
     def waits_for(self) -> list[str]:
-        """What has not come yet."""
+        """The events that have not come yet."""
         return [wait.what for _, wait in self._threads]
 
     def follow(self, sample: Sample) -> None:
-        """Does what is due."""
+        """Brings about the events that are due after `sample`."""
         self._sample = sample
         going_on = []
         for script, wait in self._threads:

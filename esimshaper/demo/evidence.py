@@ -22,16 +22,16 @@ from esimshaper.views.words import who
 Document = Mapping[str, Any]
 
 _QUIET = 0.3  # seconds without a packet
-_DAEMON_SECONDS = 5.0  # in which it must have read what the kernel has; it looks once a second
-_RATE_SECONDS = 1.0  # over which a rate is an average
+_DAEMON_SECONDS = 5.0  # seconds in which the daemon, which looks once a second, must have read the kernel's counters
+_RATE_SECONDS = 1.0  # seconds that a rate is the average of
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look. `daemon` has bytes only. `documents` and `quotas` are as the daemon told them last, by client.
+    """One look. `daemon` has bytes only. `documents` and `quotas` are the daemon's last answers, by client.
 
     rates: bit/s down and up, by the kernel's counters, so they go on while the daemon is dead. used: what the kernel
-    compares with limits. late: bytes billed, but not let through by a limit.
+    compares with limits. late: bytes that were billed and then dropped by a limit.
     """
 
     bill: Bill
@@ -47,7 +47,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One client, or everyone: what the bill says, and what we say."""
+    """One client, or everyone: the carrier's bill beside our counts."""
 
     label: str
     billed: Counters
@@ -55,7 +55,7 @@ class Share:
 
     @property
     def difference(self) -> int:
-        """Bytes that one side has more, over both directions."""
+        """Bytes by which the two differ, over both directions."""
         apart = self.counted - self.billed
         return abs(apart.down_bytes) + abs(apart.up_bytes)
 
@@ -64,8 +64,8 @@ class Share:
 class Limit:
     """One client's quota in the end. In bytes, but for `rate` (bit/s; 0 for a block).
 
-    billed: by the carrier. late: of that, what our programs did not let through, and resets. got: what programs on the
-    client got, a witness of its own. kernel, daemon: what they say is used.
+    billed: by the carrier. late: the part of it that our programs dropped, and resets. got: bytes that programs on the
+    client received, a witness of its own. kernel, daemon: their counts of used bytes.
     """
 
     label: str
@@ -79,23 +79,23 @@ class Limit:
 
     @property
     def passed(self) -> int:
-        """What went through."""
+        """Bytes that our programs let through."""
         return self.billed - self.late
 
     @property
     def beyond(self) -> int:
-        """What went through past the limit."""
+        """Bytes that went through beyond the limit."""
         return max(0, self.passed - self.limit)
 
     @property
     def held(self) -> bool:
-        """Whether a block let no byte more through, and what was said to be used is so."""
+        """Whether a block let no byte more through, and the counts of used bytes are true."""
         return (self.rate > 0 or not self.beyond) and self.got <= self.passed and self.kernel == self.daemon
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What everything came to, from the baseline to the quiet after the traffic."""
+    """All counts, from the baseline to the quiet after the traffic."""
 
     total: Share
     shares: tuple[Share, ...]
@@ -106,7 +106,7 @@ class Outcome:
 
     @property
     def held(self) -> bool:
-        """Whether all limits did what they should."""
+        """Whether all limits held."""
         return all(limit.held for limit in self.limits)
 
     @property
@@ -129,13 +129,13 @@ class Evidence:
         self._recent: deque[tuple[float, Usage]] = deque()
 
     def begin(self) -> None:
-        """What came before does not count: leases and router advertisements while the lab came up."""
+        """Takes the baseline: leases and router advertisements while the lab came up do not count."""
         self._bill, self._kernel = self._quiet()
         self._await_daemon(self._kernel)
         self._daemon = self._ask() or {}
 
     def sample(self) -> Sample:
-        """All three now. While the daemon is dead its last word stands."""
+        """All three counts now. While the daemon is dead, its last answers stand."""
         alive = self._ask() is not None
         bill, reading = self._lab.carrier.bill(), self._meter.read()
         usage = _usage(reading)
@@ -152,7 +152,7 @@ class Evidence:
         )
 
     def conclude(self, story: Story) -> Outcome:
-        """Once quiet, and once the daemon has seen it."""
+        """The Outcome, once the link is quiet and the daemon has read the last byte."""
         bill, kernel = self._quiet()
         self._await_daemon(kernel)
         billed, counted = bill - self._bill, _since(self._kernel, kernel)
@@ -194,14 +194,14 @@ class Evidence:
         return {key: (round(each.down_bytes * bits), round(each.up_bytes * bits)) for key, each in moved.items()}
 
     def _quiet(self) -> tuple[Bill, Usage]:
-        """Bill and kernel of one moment: a router solicitation may come at any time."""
+        """Bill and kernel counters of one moment, without a packet (a router solicitation, say) in between."""
         while True:
             bill, kernel = self._lab.carrier.settle(_QUIET), _usage(self._meter.read())
             if self._lab.carrier.bill() == bill:
                 return bill, kernel
 
     def _await_daemon(self, kernel: Usage) -> None:
-        """Until its totals are those of the kernel; if they never are, the outcome shows it."""
+        """Waits until the daemon's totals are those of the kernel; if they never are, the outcome shows it."""
         wanted = {key: only_bytes(counters) for key, counters in kernel.items()}
         deadline = time.monotonic() + _DAEMON_SECONDS
         while time.monotonic() < deadline:
@@ -211,7 +211,7 @@ class Evidence:
             time.sleep(0.05)
 
     def _ask(self) -> Usage | None:
-        """The clients first: what is said of quotas is then at least as new."""
+        """Asks for clients before quotas, so the quotas are at least as new."""
         clients = self._box.ask("/v1/clients")
         quotas = clients and self._box.ask("/v1/quotas")
         if clients is None or quotas is None:
@@ -230,7 +230,7 @@ def _used(reading: Reading) -> Mapping[ClientKey, int]:
 
 
 def _late(reading: Reading) -> Mapping[ClientKey, int]:
-    """Downloads that were dropped, and the resets that went up in the place of what was refused."""
+    """Bytes of downloads that were dropped, and of resets that went up in the place of refused uploads."""
     return {
         _owner(reading, account): reading.wasted.get(account, 0) + each.total_bytes - reading.budgets[account].both
         for account, each in reading.accounts.items()
@@ -247,7 +247,7 @@ def label(key: ClientKey, documents: Mapping[ClientKey, Document]) -> str:
 
 
 def only_bytes(counters: Counters) -> Counters:
-    """As the documents have it, which tell no packets."""
+    """Counters without packets, as the documents have them."""
     return Counters(counters.down_bytes, counters.up_bytes)
 
 

@@ -10,15 +10,15 @@ import time
 from esimshaper.lab import servers, traffic
 from esimshaper.lab.traffic import Moved
 
-_WINDOW = 40_000  # bytes; the kernel takes it twice. So little is in flight, as with a modem that is not far from full
-_CONNECT_SECONDS = 1.0  # who is blocked while the daemon is dead gets no answer at all
+_WINDOW = 40_000  # bytes, which the kernel doubles; so little is in flight, as with a modem that is nearly full
+_CONNECT_SECONDS = 1.0  # a device that is blocked while the daemon is dead gets no answer at all
 _STALL_SECONDS = 10.0
 _CHUNK = 16_384
 _LARGE, _SMALL, _SLOW_BITS = 1_000_000, 100_000, 3e6
 
 
 class Cut(ConnectionResetError):  # noqa: N818 - reads as what happened
-    """The connection was reset; `moved` is what came before."""
+    """The connection was reset; `moved` has the bytes that came before."""
 
     def __init__(self, moved: Moved) -> None:
         super().__init__("the connection was reset")

@@ -2,7 +2,7 @@
 """The demo's daemon and its places. In: the lab and a configuration. Out: a running daemon, its documents, its maps.
 
 Owns /run/esimshaper-demo-PID (control socket, state, configuration, log), a bpffs mounted in it, and the daemon's
-process in the lab's router. What a killed demo left is known by that name and its dead PID, and removed by `sweep`.
+process in the lab's router. `sweep` knows the remains of a killed demo by that name and its dead PID, and removes them.
 """
 
 import contextlib
@@ -103,11 +103,11 @@ class Box:
             )
 
     def wait(self) -> None:
-        """Until it answers. Raises Unusable, with what it said, if it ends instead."""
+        """Waits until the daemon answers. Raises Unusable, with the daemon's own words, if it ends instead."""
         namespaces.wait_until("the daemon's start", lambda: self.ask("/v1/status") is not None, _START_SECONDS)
 
     def kill(self) -> None:
-        """As by kill -9."""
+        """Kills the daemon, as by kill -9."""
         if self._process:
             self._process.kill()
             self._process.wait()
@@ -130,7 +130,7 @@ class Box:
         return None
 
     def order(self, path: str, body: dict[str, Any]) -> None:
-        """Have something set by hand, as `esimshaper grant` and its like do. Raises Unusable."""
+        """Sets something by hand, as `esimshaper grant`, `block` and `allow` do. Raises Unusable."""
         control_client.post(self._places.socket, path, body)
 
     def meter(self) -> Meter:
@@ -140,7 +140,7 @@ class Box:
 
 
 def _explained(log: Path) -> Unusable:
-    """What the daemon said last: its message and hint if it refused to run, else the end of its log."""
+    """The daemon's message and hint if it refused to run, else the end of its log."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     for number, line in reversed(list(enumerate(lines))):
         if line.startswith("esimshaper: "):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the demo shows. In: Sample or Outcome, and the state of play. Out: pages (views/page.py). Pure but for Show.
+"""The pictures of the demo. In: Sample or Outcome, and the state of play. Out: pages (views/page.py). Pure but Show.
 
 Show owns the terminal while traffic moves: a live picture there, in a pipe a block of plain lines now and then.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
 NARROW, SHORT = 80, 24
-_FIXED_LINES, _FIXED_COLUMNS = 17, 94  # of the live picture, without what happened and without bars
+_FIXED_LINES, _FIXED_COLUMNS = 17, 94  # lines of the live picture, without events and without bars
 _MOST_EVENTS = 12
 _QUOTA_BAR = 7
 _TONES = {"open": Tone.PLAIN, "throttled": Tone.WARNING, "blocked": Tone.BAD}
@@ -39,7 +39,7 @@ another process, on the far side of the link. It must be equal to the byte.
 class Play:
     """Where the story is. Times are seconds since the traffic began; `happened` has one (time, line) per event.
 
-    distance: how far away the bill is added up, for people. command: what to type to look at it.
+    distance: how far away the bill is added up, for people. command: the shell command to watch the router.
     """
 
     seconds: float
@@ -116,7 +116,7 @@ def _client(sample: Sample, key: ClientKey, rates: tuple[int, int], fastest: int
 
 
 def _level(sample: Sample, key: ClientKey) -> str:
-    """As the daemon says; while it is dead, by what the kernel goes by."""
+    """The level of a client by the daemon; while it is dead, by the kernel's policies."""
     quota = sample.quotas.get(key)
     if quota and sample.used.get(key, 0) > quota["limit_bytes"]:
         return "blocked" if quota["action"] == "block" else "throttled"
@@ -125,7 +125,7 @@ def _level(sample: Sample, key: ClientKey) -> str:
 
 
 def _members(sample: Sample) -> list[ClientKey]:
-    """Devices in a fixed order, so that no line jumps; the daemon knows them once they have moved a byte."""
+    """Devices in a fixed order, so that no line jumps; the daemon lists a device once it has moved a byte."""
     return sorted(key for key in sample.documents if key not in (ROUTER, UNATTRIBUTED))
 
 
@@ -150,7 +150,7 @@ def _count(what: str, counters: Counters, remark: str) -> list[str]:
 
 
 def _events(play: Play, room: int) -> Iterator[Line]:
-    """What happened last, always as many lines, so that nothing below moves."""
+    """The last events, always in as many lines, so that nothing below moves."""
     shown = play.happened[-room:]
     yield from (line for _, line in shown)
     for _ in range(room - len(shown)):
@@ -158,7 +158,7 @@ def _events(play: Play, room: int) -> Iterator[Line]:
 
 
 def outcome_page(outcome: Outcome) -> Page:
-    """The carrier's bill beside our totals, and what the limits let through."""
+    """The carrier's bill beside our totals, and the bytes that the limits let through."""
     verdicts = [
         Line("Equal to the byte, for everyone and for each client.", Tone.GOOD)
         if outcome.true
@@ -194,7 +194,7 @@ def _packets(counters: Counters) -> int:
 
 
 def _compared(what: str, billed: int, counted: int, daemon: int | None = None) -> list[str]:
-    """Of kernel and daemon the one that is further off, if they differ."""
+    """The count of kernel or daemon that is further from the bill."""
     ours = max(counted, counted if daemon is None else daemon, key=lambda number: abs(number - billed))
     unit = " B" if daemon is not None else ""
     return [what.ljust(15), f"{billed:,}".rjust(14), f"{ours:,}".rjust(14), f"{ours - billed:,}{unit}"]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The demo's story: who lives behind the router, what they may use, who does what when. Owns the threads of traffic.
+"""The demo's story: the devices behind the router, their quotas, their acts. Owns the threads of traffic.
 
-Each client, and the router itself, talks to server addresses of its own, so that the carrier, which sees only one
-customer, has in its bill by remote address what each of them used: an independent witness of our attribution.
+Each client, and the router itself, talks to server addresses of its own. The carrier sees only one customer, but its
+bill by remote address therefore says what each client used: an independent witness of our attribution.
 """
 
 import threading
@@ -40,12 +40,12 @@ CAST = (
     Member("console"),
     Member("carol-tablet", "carol-tablet"),
 )
-"""In the order of the lab's clients; BOX is the router itself. Those without a name are known by DHCP only."""
+"""In the order of the lab's clients; BOX is the router itself. Members without a name are known by DHCP only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Whom one member talks to."""
+    """The server addresses that one member talks to."""
 
     ipv4: str
     ipv6: str
@@ -54,9 +54,9 @@ class Servers:
 Step = Callable[[Servers], Moved]
 
 _RETRY_SECONDS = 0.4
-"""After which a device tries again what did not work."""
+"""After so many seconds a device repeats a step that did not work."""
 _CATCH_UP_SECONDS = 2.0
-"""What was slow is made up for, up to so much: who was throttled for an hour does not flood the link afterwards."""
+"""A slow device makes up for so many seconds: one that was throttled for an hour does not flood the link afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ VIDEO_BITS, UPDATE_BITS, THROTTLE_BITS = 16e6, 12e6, 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is allowed, in bytes of a day: the phone is throttled past it, the TV is blocked and then granted more."""
+    """Bytes that are allowed in a day: the phone is throttled beyond, the TV is blocked and then granted more."""
 
     phone: int
     tv: int
@@ -116,12 +116,12 @@ class Terms:
 
     @classmethod
     def of(cls, seconds: int) -> "Terms":
-        """So much that the limits are met when they should be in a story of that length."""
+        """Amounts that are used up at the right moments of a story of that length."""
         return cls(*(part * seconds // 24 * 1000 for part in (12_000, 10_000, 5_000)))
 
 
 def acts(terms: Terms) -> tuple[Act, ...]:
-    """Who does what, in the order of their beginnings."""
+    """All acts, in the order of their beginnings."""
     video = Video()
     return (
         Act(PHONE, "alice-phone watches a video (TCP)", 0.0, 1.0, VIDEO_BITS, lambda s: video(s.ipv4)),
@@ -161,9 +161,9 @@ class Story:
         self._played: list[_Played] = []
 
     def introduce(self) -> None:
-        """Every device says hello to the router, and limits are set up: not only when traffic flows.
+        """Every device says hello to the router, and limits are set up, before traffic flows.
 
-        A qdisc that is put on a busy device loses packets that wait for it: counted already, but never billed.
+        A qdisc that is put on a busy device loses the packets that wait there: they were counted and are never billed.
         """
         hellos = [client.start(traffic.ping, f"{LAN4}.1", count=1) for client in self._lab.clients]
         for hello in hellos:
@@ -178,7 +178,7 @@ class Story:
         played.future = self._hosts[act.who].start(self._play, played, self._servers[act.who], until)
 
     def failures(self, timeout: float) -> list[str]:
-        """Wait until all acts are over; what those say that moved nothing at all."""
+        """Waits until all acts are over; returns the errors of acts that moved nothing at all."""
         deadline = time.monotonic() + timeout
         failed = []
         for played in self._played:
@@ -191,7 +191,7 @@ class Story:
         return failed
 
     def received(self, key: ClientKey) -> int:
-        """Payload bytes that this device's programs got: a witness of what was let through, below the headers."""
+        """Payload bytes that programs on this device received: a witness of the bytes that were let through."""
         return sum(played.down for played in self._played if self._hosts[played.act.who].mac == key)
 
     def resets(self, who: int) -> int:
@@ -199,7 +199,7 @@ class Story:
         return sum(played.resets for played in self._played if played.act.who == who)
 
     def key(self, who: int) -> ClientKey:
-        """What the daemon calls that member."""
+        """The daemon's key of that member."""
         return ClientKey(self._hosts[who].mac)
 
     def stop(self) -> None:
@@ -207,7 +207,7 @@ class Story:
         self._over.set()
 
     def _play(self, played: _Played, servers: Servers, until: float) -> int:
-        """Payload bytes moved. A step that fails is the story's bad luck, as long as another one works."""
+        """Returns payload bytes. A step may fail, as long as another one of the act works."""
         act, moved, due = played.act, 0, time.monotonic()
         while True:
             try:
@@ -228,12 +228,12 @@ class Story:
                 return moved
 
     def by_member(self, bill: Bill) -> Mapping[ClientKey, Counters]:
-        """The bill by who must have caused it. The router has, besides its servers, whatever no server stands for."""
+        """The bill by the member that must have caused it. Bytes of no server's address belong to the router."""
         shares = {
             ClientKey(host.mac): bill.of(servers.ipv4, servers.ipv6)
             for host, servers in zip(self._lab.clients, self._servers, strict=False)
         }
-        # Only the laptop goes beyond the servers; the hop that answers it is the carrier's side of the WAN.
+        # Only the laptop sends packets beyond the servers; the carrier's side of the WAN answers them.
         shares[ClientKey(self._lab.clients[LAPTOP].mac)] += bill.of(BEYOND4, self._lab.internet.ipv4)
         return shares | {ROUTER: bill.total - _sum(list(shares.values()))}
 

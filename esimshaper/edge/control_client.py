@@ -24,7 +24,7 @@ MAX_DOCUMENT = 256 * 1024 * 1024
 
 
 class ControlError(Unusable):
-    """The daemon is there but did not give what was asked for, or may not be asked. `document`: what it answered."""
+    """The daemon is there but refused, failed, or may not be asked. `document`: its answer."""
 
     def __init__(self, message: str, hint: str = "", document: Mapping[str, Any] | None = None) -> None:
         super().__init__(message, hint)
@@ -47,7 +47,7 @@ def get(socket_path: Path, path: str, params: Mapping[str, str] | None = None) -
 
 
 def post(socket_path: Path, path: str, body: Mapping[str, Any], patience: float = TIMEOUT) -> dict[str, Any]:
-    """Has something done, such as `/v1/block`, and gives what it led to. Raises DaemonNotRunning or ControlError."""
+    """Sends an order, such as `/v1/block`, and returns the answer. Raises DaemonNotRunning or ControlError."""
     return _ask(socket_path, "POST", path, json.dumps(body).encode(), patience)
 
 
@@ -63,7 +63,7 @@ def _ask(
         ) from error
     except PermissionError as error:
         raise ControlError(f"you may not talk to the daemon on {socket_path}", _permission_hint(socket_path)) from error
-    except (TimeoutError, BlockingIOError) as error:  # blocking: more than may wait are connecting already
+    except (TimeoutError, BlockingIOError) as error:  # the queue of the socket is full: many others are connecting
         raise ControlError(
             f"the daemon on {socket_path} did not answer in time", "see: journalctl -u esimshaper"
         ) from error
@@ -98,7 +98,7 @@ def _document(status: int, body: bytes, socket_path: Path) -> dict[str, Any]:
 
 
 def _permission_hint(socket_path: Path) -> str:
-    """Names the group that may, as the socket says, or as the packaging has it where the socket cannot be seen."""
+    """Names the group that may connect: that of the socket, or that of the package where the socket cannot be seen."""
     group = "esimshaper"
     with suppress(OSError, KeyError):
         group = grp.getgrgid(socket_path.stat().st_gid).gr_name

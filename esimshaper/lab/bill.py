@@ -3,8 +3,8 @@
 
 A frame is a virtio_net_hdr (10 bytes, linux/virtio_net.h), an Ethernet header where the link has one, and an IP packet.
 Billed is the total length in the IP header (padding is free), and for a super-packet that of each of its segments:
-every segment carries its own copy of the headers. Frames other than IPv4 and IPv6 (ARP) are counted apart and free;
-neighbour discovery and multicast reports of IPv6 are IP packets and billed, as on any link.
+every segment carries its own copy of the headers. Other frames than IPv4 and IPv6 (ARP) are counted apart and free.
+Neighbour discovery and multicast reports of IPv6 are IP packets and billed, as on any link.
 """
 
 import socket
@@ -27,9 +27,9 @@ Frame = bytearray | bytes | memoryview
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What has been billed, as a sum and by remote (internet-side) address, spelled as usual; down = to the router.
+    """Billed bytes and packets, as a sum and by remote (internet-side) address, spelled as usual; down = to the router.
 
-    lost: packets that only one side counts. Down: billed, then lost or cut off by the carrier's queue.
+    lost: packets that only one side counts. Down: billed, then lost or dropped by the carrier's queue.
     Up: sent by the router, lost before they were billed. So the router's own meter should say
     total.down - lost.down, and total.up + lost.up.
     other_frames: frames that were not IP, in both directions; not billed.
@@ -67,7 +67,7 @@ class Bill:
         )
 
     def of(self, *remotes: str) -> Counters:
-        """What these remote addresses stand for; nothing for one that was never met."""
+        """The sum over these remote addresses; an address without a packet adds nothing."""
         return sum((self.by_remote.get(remote, Counters()) for remote in remotes), Counters())
 
     def __add__(self, other: "Bill") -> "Bill":
@@ -80,7 +80,7 @@ class Bill:
         )
 
     def __sub__(self, other: "Bill") -> "Bill":
-        """What came since `other`; remotes that had nothing are left out."""
+        """The bytes since `other`; remotes without any are left out."""
         remotes = {remote: self.of(remote) - other.of(remote) for remote in self.by_remote}
         return Bill(
             self.total - other.total,

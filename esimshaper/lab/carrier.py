@@ -34,7 +34,7 @@ class WanKind(Enum):
     TAP = "tap"
     """Ethernet without offloads, as modems in NCM or RNDIS mode."""
     PPP = "ppp"
-    """As TUN, but it says that it is PPP (ARPHRD_PPP), as a modem with pppd does; packets look the same to a hook."""
+    """As TUN, with the link type of PPP (ARPHRD_PPP) as a modem under pppd has it; packets look the same to a hook."""
     VETH = "veth"
     """Ethernet with GSO and GRO, forwarded by the kernel."""
 
@@ -58,7 +58,7 @@ class Shape:
     """How the radio link behaves; all zero (the default) is as fast as it can. TUN and TAP only.
 
     delay_ms: one way, in both directions. loss_percent: random, repeatable by `seed`. down_bits, up_bits: bit/s of
-    frames with their link-layer header; 0 is no limit. queue_bytes: what waits for the rate before it is dropped.
+    frames with their link-layer header; 0 is no limit. queue_bytes: how much may wait for the rate; more is dropped.
     cap_bytes: billed bytes of both directions, since wan0 was made, after which each direction gets 128 kbit/s.
     """
 
@@ -94,7 +94,7 @@ class Carrier:
                 pass_fds=[theirs.fileno()],
                 env=python_environment(),
                 stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the lab, which then says stop
+                start_new_session=True,  # Ctrl-C is for the lab, which then stops this process
             )
         self._control, self._kind = ours, kind
         problem = json.loads(ours.recv(65536) or b'{"problem": "its process ended at once"}').get("problem")

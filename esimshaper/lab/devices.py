@@ -30,7 +30,7 @@ def open_tun(netns: str, name: str, *, tap: bool, napi: bool, offloads: bool, li
 
     napi: received packets go through NAPI, so that GRO may join them. offloads: the kernel may hand over
     super-packets (TCP, and UDP since 6.2); those written back count as SKB_GSO_DODGY with gso_segs == 0.
-    link_type: the ARPHRD that it says it is, 0 for its own.
+    link_type: the ARPHRD type that the device shall have, 0 for its own.
     The device is gone when the descriptor is closed. Raises OSError.
     """
     flags = (_IFF_TAP if tap else _IFF_TUN) | _IFF_NO_PI | _IFF_VNET_HDR | (_IFF_NAPI if napi else 0)

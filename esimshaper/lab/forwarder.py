@@ -4,8 +4,8 @@
 Started by carrier.py as `python3 -m esimshaper.lab.forwarder CONTROL_FD JSON`. On TUN and TAP it owns both devices, so
 every packet passes through here (Line); on veth the kernel forwards and this process only watches (Witness).
 
-Where a packet is billed: at the carrier's gateway, as real carriers do. Downloads before the radio link's queue, loss
-and delay (what is then lost has been billed); uploads after them (what is lost on the air never got there).
+A packet is billed at the carrier's gateway, as real carriers do. Downloads are billed before the radio link's queue,
+loss and delay, so a download that is lost there has been billed. Uploads are billed after them, so a lost one has not.
 """
 
 import contextlib
@@ -133,7 +133,7 @@ class Line:
         return list(self.lanes)
 
     def ready(self, fd: int) -> bool:
-        """Move what is there; False once somebody deleted the device (EBADFD), which would be ready for ever."""
+        """Moves the frames that wait. False once the device is deleted (EBADFD): it would be ready for ever."""
         try:
             self.lanes[fd].pump()
         except OSError:
@@ -205,7 +205,7 @@ def main(arguments: list[str]) -> None:
         return
     control.send(b"{}")
     if not serve(control, engine):
-        # The lab's process was killed and could not tidy up: this is the last one that can.
+        # The lab's process was killed and could not tidy up: only this process is left to do it.
         with contextlib.suppress(TimeoutError):
             namespaces.wait_until("the end of the lab", lambda: namespaces.is_dead(setting["lab_pid"]))
         namespaces.sweep()

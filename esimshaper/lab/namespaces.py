@@ -2,7 +2,7 @@
 """Hosts of the lab: makes, enters and removes network namespaces, and runs programs in them. Needs root.
 
 Owns every /run/netns/esl-PID-N-ROLE and /run/esimshaper-lab/esl-PID-N, PID being the process that built the lab.
-What a killed lab left behind is known by that name and its dead PID, and removed by `sweep`.
+`sweep` knows the remains of a killed lab by that name and its dead PID, and removes them.
 """
 
 import contextlib
@@ -79,7 +79,7 @@ class Host:
         return NETNS_DIR / self.netns
 
     def command(self, args: Sequence[str]) -> list[str]:
-        """`args`, to be run in this namespace. Not `ip netns exec`: that one remounts /sys and hides bpffs."""
+        """`args`, to be run in this namespace. `ip netns exec` would remount /sys and hide bpffs."""
         return ["nsenter", f"--net={self.path}", "--", *args]
 
     def run(self, args: Sequence[str], *, text_in: str = "", timeout: float = 60.0) -> str:
@@ -146,7 +146,7 @@ def add(names: Iterable[str]) -> None:
 
 
 def remove(names: Iterable[str]) -> None:
-    """Kill what still runs in these namespaces, then remove them. Missing ones are fine."""
+    """Kill all processes in these namespaces, then remove the namespaces. Missing ones are fine."""
     paths = [NETNS_DIR / name for name in names]
     kill_inside(paths)
     for path in paths:

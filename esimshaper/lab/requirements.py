@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the lab needs, asked before anything is made. In: this machine. Out: nothing, or LabUnavailable."""
+"""Whether this machine can run the lab, before anything is made. In: this machine. Out: nothing, or LabUnavailable."""
 
 import os
 import shutil

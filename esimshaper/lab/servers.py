@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The internet of the lab: TCP and UDP servers on every address. In: requests of traffic.py. Out: what they ask for.
+"""The internet of the lab: TCP and UDP servers on every address. In: requests of traffic.py. Out: the bytes asked for.
 
 Run as `python3 -m esimshaper.lab.servers ADDRESS...`; prints "ready" once everything listens. Owns its sockets.
 
 TCP: one request of 12 bytes, then as many payload bytes in the direction it names; the server closes after a download
-and answers one byte after an upload. UDP: the first byte of a datagram says what is wanted; all amounts are exact.
+and answers one byte after an upload. UDP: the first byte of a datagram is the request; all amounts are exact.
 """
 
 import contextlib

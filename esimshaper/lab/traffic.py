@@ -77,7 +77,7 @@ def udp_up(
 def udp_down(
     server: str, size: int, *, packet: int = 1200, bits: float = 0, port: int = servers.UDP_PORT, gso: bool = False
 ) -> Moved:
-    """Download about `size` bytes in datagrams of `packet` (rounded up). What is lost is not asked for again."""
+    """Download about `size` bytes in datagrams of `packet` (rounded up). A lost datagram is not sent again."""
     session, total, asked, got = _session(), -(-size // packet), 0, 0
     pace = _Pace(bits)
     with _udp(server, port) as sock:
@@ -184,7 +184,7 @@ def _receive(sock: socket.socket, count: int) -> int:
 
 
 def _counted(sock: socket.socket, session: int, expected: int) -> None:
-    """Wait until the server has `expected` datagrams; what is lost on the way is not waited for."""
+    """Wait until the server has `expected` datagrams, or until no more come because some were lost."""
     sock.send(UDP_REQUEST.pack(COUNT, session, 0, 0, 0))
     try:
         answer = sock.recv(65535)

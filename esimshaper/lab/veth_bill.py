@@ -40,7 +40,7 @@ class Witness:
         return [self.socket.fileno()]
 
     def ready(self, _fd: int) -> bool:
-        """Bill what has come."""
+        """Bill the frames that have come."""
         for _ in range(_BATCH):
             try:
                 length, address = self.socket.recvfrom_into(self.buffer, 0, socket.MSG_TRUNC)
@@ -57,7 +57,7 @@ class Witness:
         return None
 
     def release(self) -> None:
-        """Nothing is held back here."""
+        """Does nothing: a Witness holds no frames back."""
 
     def waiting(self) -> int:
         return 0

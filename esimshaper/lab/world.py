@@ -36,10 +36,10 @@ LAN4, LAN6 = "192.168.77", "2001:db8:77::"
 WAN4, WAN6 = "100.64.0", "2001:db8:64::"
 SERVER4, SERVER6 = "198.51.100", "2001:db8:5::"
 BEYOND4, BEYOND6 = "203.0.113.1", "2001:db8:bad::1"
-"""Addresses one hop behind the internet host, over a link of 1280 bytes: nobody answers there, but ICMP errors come."""
+"""Addresses one hop behind the internet host, over a link of 1280 bytes: no host is there, but ICMP errors come."""
 BEYOND_MTU = 1280
 
-_QUEUE = 20_000  # packets; a TUN's own ring drops without telling, which would put bill and meter apart
+_QUEUE = 20_000  # packets; a TUN's own ring drops silently, and bill and meter would differ
 _MAC_WAN, _MAC_GATEWAY = "02:00:00:00:64:02", "02:00:00:00:64:01"
 _NFT = f"""table ip esimshaper_lab {{
     chain postrouting {{
@@ -296,7 +296,7 @@ def _prepare(host: Host, *, forwards: bool) -> None:
         values = {"disable_ipv6": 0, "accept_dad": 0, "forwarding": int(forwards)}
         if scope == "default":
             values |= {"dad_transmits": 0, "router_solicitation_delay": 0, "router_solicitation_interval": 1}
-            # ms: what a new link has to report of multicast comes at once, not some time in the next seconds.
+            # ms: a new link reports its multicast groups at once, not at a random moment in the next seconds.
             values["mldv2_unsolicited_report_interval"] = 1
         host.sysctl(**{ipv6 + name: value for name, value in values.items()}, **{f"{ipv4}rp_filter": 0})
     host.sysctl(ipv4__ip_forward=int(forwards), ipv4__icmp_ratelimit=0, ipv6__icmp__ratelimit=0)

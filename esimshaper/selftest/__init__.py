@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The self-test of `doctor`: known bytes through our real programs in this kernel. In: a mark mask. Out: SelfTest.
 
-Owns one process (esimshaper.selftest.__main__) in network, mount and process namespaces of its own. Nothing reaches the
-box's own interfaces, bpffs or /run from there, and all of it ends with that process, which the kernel kills when this
-one ends, however it ends. What stays are kernel modules that were loaded for it.
+Owns one process (esimshaper.selftest.__main__) in network, mount and process namespaces of its own. The process cannot
+reach the box's own interfaces, bpffs or /run. The kernel kills it, and all in its namespaces, when this process ends,
+however it ends; only kernel modules that were loaded for it stay.
 """
 
 import json
@@ -20,18 +20,18 @@ from esimshaper.core.model.errors import Failure, Operation
 from esimshaper.lab.carrier import python_environment
 
 MOST_SECONDS = 600.0
-"""Two seconds on a laptop; a small board takes a minute to compile while it is busy."""
+"""The self-test takes two seconds on a laptop; a busy small board compiles for a minute."""
 
 _AS_ROOT = "run it as root: sudo esimshaper doctor --self-test"
 _ALONE = [
     *("setpriv", "--pdeathsig", "KILL"),
     *("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"),
 ]
-"""All of these programs are in util-linux, which every Debian has."""
+"""The command that makes the namespaces; its programs are in util-linux, which every Debian has."""
 
 
 def run(mark_mask: int, progress: Callable[[str], None] = lambda _: None) -> SelfTest:
-    """Takes a few seconds. `progress` is told what is being done, in a few words at a time."""
+    """Runs the self-test, which takes a few seconds. `progress` gets each step in a few words as it begins."""
     command = [*_ALONE, sys.executable, "-P", "-m", "esimshaper.selftest", f"{mark_mask:#x}"]
     try:
         process = subprocess.Popen(
@@ -41,7 +41,7 @@ def run(mark_mask: int, progress: Callable[[str], None] = lambda _: None) -> Sel
             stderr=subprocess.PIPE,
             text=True,
             env=python_environment(),
-            start_new_session=True,  # Ctrl-C is for us, and ends it all the same
+            start_new_session=True,  # Ctrl-C is for this process, whose end ends the child
         )
     except OSError as error:
         return SelfTest(trouble=(f"{error.filename or command[0]}: {error.strerror}", "apt install util-linux"))
@@ -67,7 +67,7 @@ def _listen(process: "subprocess.Popen[str]", progress: Callable[[str], None]) -
 
 
 def result_from(raw: Mapping[str, Any]) -> SelfTest:
-    """A SelfTest from what dataclasses.asdict made of it."""
+    """The SelfTest whose dataclasses.asdict is given."""
     failure, trouble = raw["failure"], raw["trouble"]
     return SelfTest(
         tuple(_exchange(each) for each in raw["exchanges"]),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The process of the self-test: a router in a box, known bytes through it. Out: lines of JSON, see __init__.py.
+"""The process of the self-test: a router in a lab, and known bytes through it. Out: lines of JSON, see __init__.py.
 
-Owns a mount namespace with an empty /run in it, where the lab and a bpffs of its own are; all of it ends with it.
+Owns a mount namespace with an empty /run, for the lab and a bpffs of its own; all of it ends with the process.
 """
 
 import contextlib
@@ -65,7 +65,7 @@ def _say(**words: Any) -> None:  # noqa: ANN401 - JSON
 
 
 def _make_places() -> None:
-    """An empty /run that nobody else sees, also if somebody runs this by itself; a bpffs in it. Raises OSError."""
+    """Makes an empty /run that no other process sees, with a bpffs in it. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
     for done in (
         lambda: libc.unshare(_CLONE_NEWNS),
@@ -79,8 +79,8 @@ def _make_places() -> None:
 
 
 def _test(mark_mask: int, exchanges: list[Exchange], cuts: list[Cut]) -> None:
-    """Fills the two lists. Raises FailedOperation, LabUnavailable, or what sockets and subprocesses raise."""
-    require(WanKind.TUN, bare=True)  # before the step that takes longest
+    """Fills the two lists. Raises FailedOperation, LabUnavailable, or the errors of sockets and subprocesses."""
+    require(WanKind.TUN, bare=True)  # said before the step that takes longest
     _say(step="compiling")
     build = compiler.Build(str(BPFFS / "pins"), mark_mask, ACCOUNTS, FLOWS)
     compiler.build(build)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The self-test's measuring: one client's traffic through our programs in a lab. In: Lab, Meter. Out: Exchange, Cut.
 
-Each step reads what the client's account has and what the carrier has billed before and after it, in quiet moments.
+Each step reads the client's account and the carrier's bill before and after it, in quiet moments.
 """
 
 import contextlib
@@ -69,7 +69,7 @@ ALLOWED, OFFERED = 20, 40
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """Both views of the same bytes."""
+    """Our counters and the carrier's bill of the same bytes."""
 
     client: Counters = field(default_factory=Counters)
     nobody: Counters = field(default_factory=Counters)
@@ -117,7 +117,7 @@ class Rig:
         )
 
     def cut_upload(self, link: str, version: int) -> Cut:
-        """Lets the client send more than a limit allows; what passed is what the carrier billed."""
+        """Lets the client send more than a limit allows; the carrier's bill says how much passed."""
         packet = PAYLOAD + IP_UDP[version]
         before = self._last
         with self._limited(version, upload=True) as limit:
@@ -126,7 +126,7 @@ class Rig:
         return Cut(link, f"upload over IPv{version}", limit, packet, passed)
 
     def cut_download(self, link: str, version: int) -> Cut:
-        """Lets a server send more than a limit allows; what passed is what reached the client."""
+        """Lets a server send more than a limit allows; the client says how much passed."""
         packet = PAYLOAD + IP_UDP[version]
         with self._limited(version, upload=False) as limit:
             arrived = self._client.call(_ask_and_count, self._server(version), self._lab.carrier.settle)
@@ -147,7 +147,7 @@ class Rig:
         return (self._lab.servers4 if version == 4 else self._lab.servers6)[0]
 
     def _moment(self) -> _Moment:
-        """The counters and the bill of one quiet moment; only of what went to the servers, so the lab's own is out."""
+        """Counters and bill of one quiet moment; only bytes of the servers, so without the lab's own packets."""
         while True:
             bill = self._lab.carrier.settle(QUIET_SECONDS)
             reading = self._meter.read()
@@ -167,14 +167,14 @@ class Rig:
 
 
 def _flood(server: str) -> None:
-    """Datagrams that ask for no answer."""
+    """Sends datagrams that ask for no answer."""
     with _connected(server) as sock:
         request = servers.UDP_REQUEST.pack(servers.SINK, 1, 0, 0, 0)
         servers.send_burst(sock, None, request, OFFERED, PAYLOAD, gso=False)
 
 
 def _ask_and_count(server: str, settle: Callable[[float], object]) -> int:
-    """Has a server send datagrams; how many came once everything is quiet."""
+    """Has a server send datagrams; returns how many have come once everything is quiet."""
     with _connected(server) as sock:
         sock.send(servers.UDP_REQUEST.pack(servers.SOURCE, 1, OFFERED, PAYLOAD, 0))
         settle(QUIET_SECONDS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A page: what is to be shown, and the two ways to show it. Owns stdout while it prints.
+"""A page: lines and tables for people, and the two ways to show them. Owns stdout while it prints.
 
 On a terminal by rich, coloured and fitted to the width. In a pipe as aligned plain lines, complete and never cut off.
 """
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-WIDE = 100  # from this width on, a terminal gets the columns that narrow ones do without
+WIDE = 100  # characters; terminals below this width do not get the columns that are `wide`
 GAP = 2
 BAR_WIDTH = 12
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 class Tone(Enum):
-    """How a line or a column is meant; the value is rich's style."""
+    """The meaning of a line or a column (good, bad, ...); the value is the style of rich."""
 
     PLAIN = "none"
     TITLE = "bold"
@@ -54,7 +54,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A text that is meant otherwise than its column."""
+    """A text with a Tone of its own, other than that of its column."""
 
     text: str
     tone: Tone
@@ -85,7 +85,7 @@ def show(page: Page) -> None:
 def print_plain(page: Page) -> None:
     """Prints a page to stdout for a pipe."""
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # a host name must not end us where the locale is not UTF-8
+        sys.stdout.reconfigure(errors="replace")  # a host name must not end this program where the locale is not UTF-8
     for line in plain_lines(page):
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -148,7 +148,7 @@ def _rich_table(table: Table, width: int) -> "RenderableType":
 
     kept = [index for index, column in enumerate(table.columns) if width >= WIDE or not column.wide]
     columns = [table.columns[index] for index in kept]
-    # Text and not markup: "[red]" in a host name is not for us.
+    # Text and not markup: "[red]" in a host name is no order to rich.
     cells = [
         [Text(printable(_text(row[index])), no_wrap=True, style=_style(row[index])) for index in kept]
         for row in table.rows
@@ -181,7 +181,7 @@ def _shortened(text: "Text", width: int) -> "Text":
 
 
 def _fit(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
-    """Takes what is too wide from the text columns, always from the widest one."""
+    """Narrows text columns, always the widest one, until the table fits."""
     fitted = list(widths)
     texts = [at for at, column in enumerate(columns) if not column.right]
     excess = sum(fitted) + GAP * (len(fitted) - 1) - width

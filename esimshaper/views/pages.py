@@ -10,7 +10,7 @@ from esimshaper.views import quotas
 from esimshaper.views.page import Column, Line, Page, Table, Tone, bar
 from esimshaper.views.words import Document, count, is_by_hand, rate, reason_lines, state_cell, who
 
-NEARLY_FULL = 0.8  # of a kernel table: worth a warning
+NEARLY_FULL = 0.8  # part of a kernel table that is in use: worth a warning
 
 _START_FORMATS = {"5min": "%a %d %b %H:%M", "hour": "%a %d %b %H:%M", "day": "%a %d %b %Y", "month": "%B %Y"}
 
@@ -43,7 +43,8 @@ def status_page(status: Document) -> Page:
         page += [
             Line(f"Most today (of {count(clients['count'], 'client')})", Tone.TITLE),
             clients_table(clients["top"]),
-            *reason_lines(entry for entry in clients["top"] if not is_by_hand(entry["state"])),  # those are above
+            # Overrides stand among the quotas above already.
+            *reason_lines(entry for entry in clients["top"] if not is_by_hand(entry["state"])),
         ]
     else:
         page.append(Line(f"{count(clients['count'], 'client')}, nothing used today"))
@@ -116,7 +117,7 @@ def clients_page(document: Document) -> Page:
 
 
 def clients_table(entries: Sequence[Document]) -> Table:
-    """One row per client. A narrow terminal gets their states if there is something to see."""
+    """One row per client. A narrow terminal gets the column of states only if a client is not open."""
     plain = all(not entry["state"]["reason"] for entry in entries)
     columns = [replace(c, wide=plain) if c.title == "STATE" else c for c in _CLIENT_COLUMNS]
     rows = [

@@ -29,7 +29,7 @@ _AT_THE_LIMIT = {
 
 
 def quotas_page(document: Document) -> Page:
-    """`esimshaper quotas`: one row for each quota and everybody it is for."""
+    """`esimshaper quotas`: one row for each quota and each subject that it is for."""
     rows = document["quotas"]
     page: list[Line | Table] = []
     if rows:
@@ -45,7 +45,7 @@ def quotas_table(rows: Sequence[Document], now: str) -> Table:
 
 
 def glance(status: Document) -> list[Line | Table]:
-    """What of the quotas belongs into the status."""
+    """The rows of the quotas that `esimshaper status` shows."""
     quotas = status["quotas"]
     page: list[Line | Table] = []
     if quotas["count"]:
@@ -72,7 +72,7 @@ def by_hand_lines(document: Document) -> list[Line]:
 
 
 def grant_page(document: Document) -> Page:
-    """What `esimshaper grant` has done."""
+    """The answer to `esimshaper grant`."""
     size, subject = format_size(document["bytes"]), document["subject"]
     end = f" until {when(document['until'], document['time'])}" if document["until"] else ""
     return [
@@ -85,7 +85,7 @@ def grant_page(document: Document) -> Page:
 
 
 def by_hand_page(document: Document) -> Page:
-    """What `esimshaper block`, `allow` or one of them with --clear has led to."""
+    """The answer to `esimshaper block`, `allow`, or one of them with --clear."""
     subject, state = document["subject"], document["state"]
     if document["setting"]:
         return [Line(f"{subject} is {_set(document, document['time'])}")]
@@ -99,7 +99,7 @@ def _set(each: Document, now: str) -> str:
 
 
 def _granted_lines(document: Document) -> list[Line]:
-    """What of the limits was granted, and what of that ends before the period does."""
+    """Grants within the limits of now, and those of them that end before the period does."""
     lines = []
     for row in document["quotas"]:
         if not row["granted_bytes"]:
@@ -132,7 +132,7 @@ def _row(row: Document, now: str) -> list[str | Cell]:
 
 
 def _standing(row: Document) -> Cell:
-    """How the subject stands to this quota; what was set by hand counts more."""
+    """The state of the subject under this quota; an override counts more than the quota."""
     if is_by_hand(row["state"]):
         return state_cell(row["state"])
     if row["reached"]:

@@ -18,7 +18,7 @@ from esimshaper.views.page import Column, Line, Page, Table, Tone, bar, print_pl
 from esimshaper.views.pages import remote
 from esimshaper.views.words import Document, rate, state_cell, who
 
-FLOWS_ASKED = "500"  # those that moved last: the busy ones are among them
+FLOWS_ASKED = "500"  # flows: the most recent ones, among which the busy ones are
 PLAIN_ROWS = 10
 FlowKey = tuple[Any, ...]
 Fetch = Callable[[str, Mapping[str, str]], dict[str, Any]]
@@ -27,7 +27,7 @@ Fetch = Callable[[str, Mapping[str, str]], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one second showed. `flow_bits`: down and up in bit/s since the sample before, by flow."""
+    """The documents of one second. `flow_bits`: down and up in bit/s since the sample before, by flow."""
 
     at: float
     status: Document
@@ -84,14 +84,14 @@ def _sample(fetch: Fetch, at: float, before: Sample | None) -> Sample:
 
 
 def _flow_bits(flows: Sequence[Document], at: float, before: Sample) -> dict[FlowKey, tuple[int, int]]:
-    """Bits per second of each flow since `before`. A flow that was not there then has moved all it has since."""
+    """Bits per second of each flow since `before`; of a flow younger than that, all bytes count."""
     old = {_flow_key(flow): flow for flow in before.flows}
     seconds = max(at - before.at, 0.001)
     bits = {}
     for flow in flows:
         past = old.get(_flow_key(flow))
         if past is None and flow["age_seconds"] > seconds + 1:
-            continue  # it was there but not among those that we asked for: its speed is not known
+            continue  # an older flow was not among the flows of the last answer: its speed is not known
         down, up = (flow[name] - (past[name] if past else 0) for name in ("down_bytes", "up_bytes"))
         if down > 0 or up > 0:
             bits[_flow_key(flow)] = (int(max(down, 0) * 8 / seconds), int(max(up, 0) * 8 / seconds))
@@ -124,12 +124,12 @@ def _wait(seconds: float) -> bool:
 
 def _wait_for_q(seconds: float, clock: Clock) -> bool:
     end = clock() + seconds
-    while True:  # at least once, or q would go unheard where each second is late
+    while True:  # at least once, or q would never be read where each sample is late
         left = max(0.0, end - clock())
         if not select.select([sys.stdin], [], [], left)[0]:
             return False
         keys = os.read(sys.stdin.fileno(), 64)
-        if not keys or b"q" in keys.lower():  # none: the terminal is gone
+        if not keys or b"q" in keys.lower():  # end of input: the terminal is gone
             return True
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What several pages say in the same way: who, how fast, when, and how somebody stands. Pure."""
+"""Words that several pages share: names of clients, rates, moments, states. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ from esimshaper.views.page import Cell, Line, Tone
 Document = Mapping[str, Any]
 
 NAMED_TOGETHER = 4
-"""So many clients are named when the same holds for several."""
+"""At most so many clients are named in one line if the same reason holds for several."""
 
 _TONES = {"open": Tone.PLAIN, "throttled": Tone.WARNING, "blocked": Tone.BAD}
 
@@ -25,7 +25,7 @@ def who(entry: Document) -> str:
 
 
 def rate(bits: int) -> str:
-    """A rate in a table: most are zero, and the others should be seen."""
+    """A rate in a table; zero is a dash, so that the other rates catch the eye."""
     return format_rate(bits) if bits else "-"
 
 
@@ -35,7 +35,7 @@ def count(number: int, noun: str) -> str:
 
 
 def when(moment: str, now: str) -> str:
-    """A moment to come, as short as it is clear from `now`: `18:00`, `Tue 09:00`, `01 Dec 00:00`. Both in ISO 8601."""
+    """A moment in the future, as short as is clear at `now`: `18:00`, `Tue 09:00`, `01 Dec 00:00`. Both in ISO 8601."""
     there, here = datetime.fromisoformat(moment), datetime.fromisoformat(now)
     days = (there.date() - here.date()).days
     if days == 0:
@@ -44,19 +44,19 @@ def when(moment: str, now: str) -> str:
 
 
 def is_by_hand(state: Document) -> bool:
-    """Whether a state was set by a person and not by a quota."""
+    """Whether an override, not a quota, is the reason of a state."""
     return bool(state["reason"] and not state["quota"])
 
 
 def state_cell(state: Document) -> Cell:
-    """How somebody stands, in one word."""
+    """The state of a client in one word."""
     if is_by_hand(state) and state["level"] == "open":
         return Cell("allowed", Tone.GOOD)
     return Cell(state["level"], _TONES[state["level"]])
 
 
 def reason_lines(clients: Iterable[Document]) -> list[Line]:
-    """Why clients stand as they do, for all that are not simply open; those with one reason together."""
+    """The reason for each state other than open; clients with the same reason share a line."""
     groups: dict[tuple[str, str], list[str]] = {}
     for entry in clients:
         state = entry["state"]

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The database of what was used."""
+"""The database of used bytes, by client and time."""

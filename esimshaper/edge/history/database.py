@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: the database of who used what when (SQLite). Bookings in; rows, sums and the last Baseline out.
+"""Edge: the database of used bytes, by client and time (SQLite). Bookings in; rows, sums and the last Baseline out.
 
-Owns `history.db` and its journals in the state directory. What was booked and the baseline that it leads up to are
-written in one transaction: whenever the process or the power goes, the two fit together.
+Owns `history.db` and its journals in the state directory. Rows and the baseline that they lead up to are written in one
+transaction (R17): whenever the process or the power goes, the two fit together.
 """
 
 import sqlite3
@@ -24,8 +24,8 @@ __all__ = ["KEPT", "History", "HistoryError"]
 KEPT: Mapping[Resolution, int] = {Resolution.FIVE_MINUTES: 576, Resolution.HOUR: 744, Resolution.DAY: 400}
 """How many buckets are kept: 48 hours, 31 days, 400 days of use; months for ever.
 
-Counted in buckets that exist and not in time, so that a clock that was once ahead (no battery, first minutes after
-power-on) pushes out as many buckets as it made wrongly, and not everything, as happened to vnStat.
+Buckets that exist are counted, not time. A clock that was once ahead (no battery, first minutes after power-on) then
+pushes out as many buckets as it made wrongly, and not all of them, as happened to vnStat.
 """
 
 ADD_ROW = """
@@ -56,7 +56,7 @@ SELECT start FROM newest_first WHERE number = :kept
 
 
 class Seen(NamedTuple):
-    """What is known of a client, and the five minutes in which it last moved anything."""
+    """The saved names of a client, and the five minutes in which it last moved anything."""
 
     name: str = ""
     hostname: str = ""
@@ -65,9 +65,9 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What is in the database, as far as it is needed to write only what changes.
+    """A copy of the rows that a save compares with, to write only the rows that change.
 
-    `baseline_is_exact`: it was written from here, not read; what was read may have lost a bit to the card.
+    `baseline_is_exact`: this process has written the baseline. One that was read may have lost a bit to the card.
     """
 
     baseline: Baseline | None
@@ -152,7 +152,7 @@ class History:
         return {row.client: row.counters for row in self.rows(resolution, start, start + 1)}
 
     def _save_baseline(self, connection: sqlite3.Connection, baseline: Baseline) -> None:
-        """Only what differs from the last one: most accounts are idle most of the time, and flash wears out."""
+        """Writes only the rows that differ: most accounts are idle most of the time, and flash wears out."""
         exact = self._memory.baseline_is_exact
         before, after = tables(self._memory.baseline if exact else None), tables(baseline)
         for table, new in after.items():
@@ -161,7 +161,7 @@ class History:
             _save_rows(connection, table, before[table], new)
 
     def _save_clients(self, connection: sqlite3.Connection, booking: Booking) -> Mapping[ClientKey, Seen]:
-        """Only those with a new name or in new five minutes. Returns all, as they are then."""
+        """Writes only clients with a new name or in new five minutes. Returns all clients as saved then."""
         moved = {
             row.client: row.start
             for row in sorted(booking.rows, key=lambda row: row.start)
@@ -196,8 +196,8 @@ class History:
 
     @contextmanager
     def _explained(self) -> Iterator[sqlite3.Connection]:
-        """The connection; what it raises becomes a HistoryError. A damaged file is moved aside, and a new one begun."""
-        # Someone may have moved the file away, or the card was taken out and put back.
+        """The connection; its errors become HistoryErrors. A damaged file is moved aside, and a new one begun."""
+        # Somebody may have moved the file away, or taken the card out and put it back.
         if self._connection is None or _inode(self._path) != self._opened:
             self._connect()
         connection = self._connection
@@ -213,7 +213,7 @@ class History:
             raise trouble from problem
 
     def _connect(self, damage: str = "") -> None:
-        """Open the database and read what is needed of it; `damage`: why the one that is there is of no use."""
+        """Opens the database and fills Memory; `damage`: why the present file is of no use."""
         self.close()
         connection, notes = connect_anew(self._path, damage) if damage else connect(self._path)
         self.notes = notes or self.notes

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge, part of history: the file as such. Path in, a connection to a sound database of ours out, or a reason why not.
 
-What is damaged or not ours is moved aside, never deleted or repaired: counting goes on into a new file.
+A file that is damaged or not ours is moved aside, never deleted or repaired: counting goes on into a new file.
 """
 
 import os
@@ -15,13 +15,13 @@ from esimshaper.core.model.errors import Unusable
 APPLICATION_ID = 0x6553494D  # "eSIM"
 BUSY_SECONDS = 5.0
 SMALLEST_BYTES = 512
-"""The least page size of SQLite."""
+"""The smallest page size of SQLite."""
 JOURNAL_PAGES = 256
 """At about a megabyte the journal is merged into the database: after half an hour, or sooner on a busy router."""
 CACHE_KIB = 256
-"""Of the database's pages, in memory. SQLite's own 2 MiB would fill in two days, and nobody reads that often."""
+"""Cache for pages of the database. SQLite's default of 2 MiB would fill in two days, and readers are rare."""
 MAX_ASIDE = 5
-"""Damaged files that are kept; from then on the last one is replaced, so that a dying card is not filled with them."""
+"""Damaged files that are kept. Later ones replace the last, so that they do not fill a dying card."""
 
 SCHEMAS = {
     1: """
@@ -119,15 +119,15 @@ CREATE TABLE levels (
 ) STRICT, WITHOUT ROWID;
 """,
 }
-"""What each version of the format has more than the one before; so an older file is brought up by adding tables.
+"""The tables that each version of the format adds to the one before; adding them upgrades an older file.
 
-`warned` of tallies is in bytes. It was a number of marks once, which is less than any mark: the last warning of such a
-window comes once more.
+`warned` of tallies is in bytes. Older programs wrote a number of marks, which is less than any mark in bytes. So the
+last warning of a window comes once more after such an upgrade.
 """
 VERSION = max(SCHEMAS)
 
 DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT}
-"""What speaks against the content of the file. A constraint fails only where a damaged number no longer adds up."""
+"""Errors that mean damaged content. A constraint fails only where a damaged number no longer adds up."""
 
 SENTENCES = {
     sqlite3.SQLITE_FULL: "the disk is full",
@@ -150,7 +150,7 @@ class DamagedError(Exception):
 
 
 def connect(path: Path) -> tuple[sqlite3.Connection, str]:
-    """A connection to the database at `path`, made if it is not there, and what people should know ("" if nothing).
+    """A connection to the database at `path`, made if it is not there, and a sentence for people ("" if none).
 
     Raises HistoryError if the file cannot be used now, or if a newer version of this program has made it.
     """
@@ -161,7 +161,7 @@ def connect(path: Path) -> tuple[sqlite3.Connection, str]:
 
 
 def connect_anew(path: Path, reason: str) -> tuple[sqlite3.Connection, str]:
-    """As `connect`, after what is there was moved aside. Raises HistoryError."""
+    """As `connect`, after the present file was moved aside. Raises HistoryError."""
     try:
         place = _move_aside(path)
         return _connect(path), f"{path} was unusable ({reason}) and is now {place.name}; a new history was begun"
@@ -173,7 +173,7 @@ def connect_anew(path: Path, reason: str) -> tuple[sqlite3.Connection, str]:
 
 
 def explain(problem: Exception, path: Path) -> HistoryError | DamagedError:
-    """What an exception of sqlite3 means."""
+    """The meaning of an exception of sqlite3."""
     code = getattr(problem, "sqlite_errorcode", None)
     primary = code & 0xFF if code is not None else None
     # SQLite also calls a file read-only whose header names a format that is not known.
@@ -189,10 +189,11 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-        # SQLite gives its journal mode and owner of the database: who uses how much is nobody else's business.
+        # SQLite gives its journal the mode and owner of the database: nobody else may read who uses how much.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
         size = path.stat().st_size
-        if not os.geteuid():  # begun by hand in the service's folder; not what its user has linked there
+        # Root may be the first to write in the service's folder. A link of the service's user there is not followed.
+        if not os.geteuid():
             folder = path.parent.stat()
             os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)
     except OSError as problem:
@@ -200,7 +201,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             f"{path} cannot be opened: {problem.strerror}", "Is there room, and may we write?"
         ) from problem
     if 0 < size < SMALLEST_BYTES:
-        raise DamagedError("it is too short")  # SQLite would take it for a new one
+        raise DamagedError("it is too short")  # SQLite would take an empty file for a new one
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     connection.text_factory = _lenient_text
     try:
@@ -234,13 +235,13 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if verdict != "ok":
         raise DamagedError(verdict.splitlines()[-1])
     connection.execute("PRAGMA journal_mode = WAL")
-    # A commit is on the disk when it returns: once a minute that costs little, and less than a minute is what a power
-    # cut may take (DESIGN.md 5).
+    # A commit is on the disk when it returns. Once a minute that costs little, and a power cut may cost no more than a
+    # minute (DESIGN.md, "What happens when").
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {JOURNAL_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_PAGES * 4096}")
-    connection.execute("BEGIN IMMEDIATE")  # says now if the file cannot be written
+    connection.execute("BEGIN IMMEDIATE")  # raises now if the file cannot be written
     if not tables or version < VERSION:
         _make_tables(connection, range(version + 1 if tables else 1, VERSION + 1))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -255,7 +256,7 @@ def _lenient_text(text: bytes) -> str:
 
 
 def merge_journal(connection: sqlite3.Connection) -> None:
-    """Write what is in the journal into the database, and make the journal empty. Raises sqlite3.Error."""
+    """Writes the journal into the database, and makes it empty. Raises sqlite3.Error."""
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge, part of history: values as rows of tables, and back. Pure; the tables are those of history_schema."""
+"""Edge, part of history: values as rows of tables, and back. Pure; the tables are those of edge/history/schema.py."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ from esimshaper.edge.bpf import layouts
 Each = TypeVar("Each", Tally, Grant, Override)
 Values = tuple[Any, ...]
 Rows = Mapping[Values, Values]
-"""By the columns of the key: the others, in the order of the table."""
+"""Rows of a table: columns of the key -> the other columns, in the order of the table."""
 
 KEYS: Mapping[str, tuple[str, ...]] = {
     "reading": ("id",),
@@ -106,7 +106,7 @@ def baseline_from(rows: Callable[[str], Iterable[Values]]) -> Baseline | None:
 
 
 def _counters(baseline: Baseline) -> Rows:
-    """Kind and name -> owner and counters. An account with an owner is always there."""
+    """Kind and name -> owner and counters. An account with an owner always has a row."""
     accounts = baseline.accounts.keys() | baseline.owners.keys()
     return {
         **{
@@ -140,7 +140,7 @@ def _standing(rows: Callable[[str], Iterable[Values]]) -> LimitState:
 
 
 def _possible(found: Iterable[Each]) -> tuple[Each, ...]:
-    """Without those of a client that cannot be: a bit of its key was lost, and the kernel has no account for such."""
+    """Leaves out rows of a key that no client can have: the card has lost a bit, and no account belongs to it."""
     return tuple(each for each in found if each.subject.kind is not SubjectKind.CLIENT or _is_client(each.subject.id))
 
 

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the daemon says of itself in the journal: Messages and their fields. Pure: values only.
+"""The daemon's own messages in the journal, and their fields. Pure: values only.
 
-systemd/esimshaper*.catalog explain each to people, in their language: `journalctl -x`.
+systemd/esimshaper*.catalog explain each message to people, in their language: `journalctl -x`.
 """
 
 from enum import Enum
 
 
 class Message(Enum):
-    """MESSAGE_ID, never changed, and topic. A message replaces what the last one of its topic said of the same thing,
-    so those that come again and again are summed up together."""
+    """MESSAGE_ID, which never changes, and topic. Messages of one topic about the same thing share one rate limit."""
 
     COUNTING = ("d4d22683f2104e92b56c52448fe1bf9e", "counting")
     NOT_COUNTING = ("e2b9588899b3455db00886cf809bd634", "counting")
@@ -36,8 +35,8 @@ class Message(Enum):
 
 
 def fields(message: Message, *, interface: str = "", client: str = "", config: str = "") -> dict[str, str]:
-    """What a line of the log needs to be `message`: `log.info(text, extra=fields(...))`. `client` as in metrics,
-    `config` the file.
+    """The fields that make a line of the log this `message`: `log.info(text, extra=fields(...))`. `client` is the label
+    of metrics, `config` the path of the file.
     """
     topic = " ".join((message.value[1], interface)).strip()
     found = {"MESSAGE_ID": message.id, "about": topic, "ESIMSHAPER_INTERFACE": interface, "ESIMSHAPER_CLIENT": client}

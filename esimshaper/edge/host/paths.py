@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: where things of ours are, by the environment that systemd sets. Reads nothing but the environment.
+"""Edge: our directories, by the environment that systemd sets. Reads nothing but the environment.
 
-Imports nothing, so that `doctor` knows them on a box where a library is missing.
+Imports nothing of others, so that `doctor` knows them on a box where a library is missing.
 """
 
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def state_directory() -> Path:
-    """Where history is kept."""
+    """The directory of the history."""
     return Path(os.environ.get("STATE_DIRECTORY", "/var/lib/esimshaper").split(":")[0])
 
 

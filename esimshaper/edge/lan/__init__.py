@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the router knows of its clients: leases, neighbours, tracked connections."""
+"""Sources that know the clients: leases, neighbours, tracked connections."""

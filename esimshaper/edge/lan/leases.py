@@ -19,7 +19,7 @@ from pathlib import Path
 from esimshaper.core.model.identity import Lease
 
 MAX_BYTES = 1 << 20
-"""Of each file; some 10,000 leases. What is behind is left out."""
+"""Bytes that are read of each file, some 10,000 leases; the rest is left out."""
 
 ETHERNET = re.compile("([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
 """dnsmasq writes the type of hardware before other addresses (06-aa:bb...); they cannot be one of our clients."""
@@ -30,7 +30,7 @@ Stamp = tuple[int, int, int, int]
 
 
 class LeaseFiles:
-    """What several files say, read again only when they change. For one thread."""
+    """The leases of several files, read again only when a file changes. For one thread."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = tuple(paths)
@@ -56,10 +56,10 @@ class LeaseFiles:
 def parse(content: bytes) -> tuple[Lease, ...]:
     """The leases of a file's content. Bytes that are not UTF-8 become question marks in a diamond.
 
-    Lines that are not understood are left out: no byte depends on them, only a name.
+    Lines that make no sense are left out: no byte depends on them, only a name.
     """
     leases = []
-    # What is behind the last line end is empty, or a line that dnsmasq is just writing or that was cut here.
+    # After the last line end there is nothing, a line that dnsmasq is just writing, or one that MAX_BYTES has cut.
     for line in content[:MAX_BYTES].split(b"\n")[:-1]:
         fields = line.decode(errors="replace").split(" ")
         if fields[0] == "duid":
@@ -83,7 +83,7 @@ def _lease(fields: list[str]) -> Lease | None:
 
 
 def _content(path: Path) -> bytes:
-    """Without ever waiting: where the file should be, there may be a pipe."""
+    """Reads without ever waiting: somebody may have put a pipe in the place of the file."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):

@@ -13,13 +13,13 @@ from pyroute2.netlink.rtnl.ndmsg import NUD_DELAY, NUD_PERMANENT, NUD_PROBE, NUD
 from esimshaper.core.model.identity import Neighbour
 
 USABLE = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT
-"""States in which the MAC is that of the address: not being asked for, failed, or made up (NOARP, multicast)."""
+"""States in which the MAC belongs to the address; in the others it is unknown, or made up (NOARP, multicast)."""
 
 NO_MAC = "00:00:00:00:00:00"
 
 
 class Neighbours:
-    """A netlink socket, and what was last read from it. For one thread."""
+    """A netlink socket, and the neighbours that were read last. For one thread."""
 
     def __init__(self) -> None:
         self._netlink = IPRoute()
@@ -32,14 +32,14 @@ class Neighbours:
     def read(self, interfaces: Iterable[str]) -> tuple[Neighbour, ...]:
         """The clients' addresses at these interfaces, IPv4 and IPv6; one that is not there has none. 40 us each.
 
-        Never raises: names are not worth a tick. What cannot be read now is as it was read last.
+        Never raises, as names are not worth a tick. If the table cannot be read now, the last answer stands.
         """
         with contextlib.suppress(NetlinkError, OSError):
             self._last = tuple(self._dump(interfaces))
         return self._last
 
     def _dump(self, names: Iterable[str]) -> Iterator[Neighbour]:
-        # Looked up anew each time: an interface that was made again has another number.
+        # The number is looked up each time: an interface that was made anew has another one.
         interfaces = {number: name for name in names if (number := _number(name))}
         for family in (socket.AF_INET, socket.AF_INET6) if interfaces else ():
             for entry in self._netlink.get_neighbours(family=family):
