@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whose a packet is: packet in, account out.
+/* The account of a packet: packet in, account out.
  *
  *   LAN    source MAC or address -> account, written into the packet mark, which routing and NAT leave alone
  *   up     packet mark -> account; the flow as the carrier sees it is learned
@@ -64,7 +64,7 @@ ALWAYS_INLINE void learn_flow(struct flow_key *key, u32 account, struct size siz
 
 struct receiver {
 	u32 account;
-	enum reason reason; /* why nobody was found, if account is ACCOUNT_UNATTRIBUTED */
+	enum reason reason; /* why no client was found, if account is ACCOUNT_UNATTRIBUTED */
 };
 
 ALWAYS_INLINE void fill_fragment_key(const struct packet *packet, struct fragment_key *key)
@@ -85,7 +85,7 @@ ALWAYS_INLINE struct flow *flow_of_icmp_error(struct __sk_buff *skb, const struc
 	return flows.lookup(&inner.key);
 }
 
-/* Finds the account of a download, charges its flow, and remembers whose the rest of a fragmented packet is. */
+/* Finds the account of a download, charges its flow, and remembers the account for later fragments. */
 ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct packet *packet, struct size size)
 {
 	struct receiver nobody = { ACCOUNT_UNATTRIBUTED, REASON_WAN_IN_FLOW_MISSING };
@@ -95,12 +95,12 @@ ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct p
 	u32 *account = 0;
 
 	if (packet->fragment == FRAGMENT_LATER) {
-		/* It has no ports: it is of whom the first fragment was. */
+		/* A later fragment has no ports: it belongs to the client of the first fragment. */
 		nobody.reason = REASON_WAN_IN_FRAGMENT_ORPHAN;
 		fill_fragment_key(packet, &fragment);
 		account = fragments.lookup(&fragment);
 	} else if (packet->icmp_error) {
-		/* It comes from anywhere on the way: it is of whom the packet inside was. */
+		/* The error comes from any host on the way: it belongs to the client of the packet inside it. */
 		nobody.reason = REASON_WAN_IN_ICMP_ERROR_ORPHAN;
 		flow = flow_of_icmp_error(skb, packet);
 	} else {
@@ -113,7 +113,7 @@ ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct p
 	/* IPv6 has no NAT: the address tells whose it is where the flow is forgotten, or was begun from outside. */
 	if (!account && packet->family == 6)
 		account = addresses.lookup((struct address_key *)packet->key.local);
-	/* Neither flow nor address: of the router if it can be for nobody else, and else of nobody. */
+	/* A packet without flow and address is the router's if it can be for no client; else it is unattributed. */
 	if (account)
 		found.account = *account;
 	else if (!is_for_router(packet))
@@ -126,8 +126,7 @@ ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct p
 	return found;
 }
 
-/* Gives a client that was never seen the next free account: at its first packet, so that no byte is charged to another.
- * */
+/* Gives a client that was never seen the next free account, at its first packet: no other client is charged (R4). */
 ALWAYS_INLINE u32 new_client(struct __sk_buff *skb, struct client_key *client)
 {
 	u32 number = 0, *known;
@@ -177,8 +176,7 @@ ALWAYS_INLINE void write_mark(struct __sk_buff *skb, struct client_key *client)
 {
 	u32 *known = clients.lookup(client);
 	u32 account = known ? *known : new_client(skb, client);
-	/* volatile: LLVM would narrow the store to the bytes of the mask, which the verifier refuses for the context.
-	 * */
+	/* volatile: LLVM would narrow the store to the bytes of the mask, which the verifier refuses for skb. */
 	volatile u32 mark = (skb->mark & ~MARK_MASK) | (account << MARK_SHIFT);
 
 	skb->mark = mark;

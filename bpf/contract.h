@@ -15,13 +15,13 @@
 #define ACCOUNT_FIRST_CLIENT 2
 
 /* Why a path ended early or gave up: one list for the enum here and for `Reason` in esimshaper/core/model/counts.py.
- * Each packet of ACCOUNT_UNATTRIBUTED is counted under exactly one of the reasons marked U. */
+ * Each packet of ACCOUNT_UNATTRIBUTED is counted under exactly one of the reasons marked U (R3 in DESIGN.md). */
 #define REASONS(X)                                                                                                     \
 	X(NOT_IP)                  /* a frame without IP (ARP): never billed */                                        \
 	X(LOOPED_BACK)             /* multicast of the router, handed back to it by the kernel: it crossed no link */  \
 	X(NOT_FOR_US)              /* to another MAC, seen because the WAN is promiscuous: not billed to us */         \
 	X(WAN_IN_TRUNCATED)        /* U: a download whose headers are cut short */                                     \
-	X(WAN_IN_FLOW_MISSING)     /* U: a download that nobody here asked for */                                      \
+	X(WAN_IN_FLOW_MISSING)     /* U: a download that no client or program here asked for */                        \
 	X(WAN_IN_FRAGMENT_ORPHAN)  /* U: a later fragment whose first fragment was not seen */                         \
 	X(WAN_IN_ICMP_ERROR_ORPHAN)/* U: an ICMP error about a packet of no known flow */                              \
 	X(WAN_OUT_UNMARKED)        /* U: an upload forwarded from an interface that is not in lan.interfaces */        \
@@ -36,7 +36,7 @@
 	X(LAN_CLIENTS_FULL)        /* no account left for a new client: it shares that of `others` */                  \
 	X(LAN_NO_SOURCE)           /* a LAN frame without a usable source address */                                   \
 	X(ANNOUNCEMENT_LOST)       /* the ring was full: the daemon finds out at its next reading */                   \
-	X(TUNNEL_UNKNOWN)          /* a packet inside a tunnel that is nobody's: charged to the router */              \
+	X(TUNNEL_UNKNOWN)          /* a packet inside a tunnel, of no known client: charged to the router */           \
 	X(POLICED)                 /* dropped: beyond the police rate of a throttled account without a class */
 
 enum reason {
@@ -150,7 +150,7 @@ struct event {
 _Static_assert(sizeof(struct event) == 2 * 8, "struct event");
 
 /* Map `clients`: identity of a client -> account number. The kernel inserts each client at its first packet, user space
- * those that have limits of their own before it. No entry is ever changed or removed. */
+ * before that the clients with limits of their own. No entry is ever changed or removed. */
 enum client_kind {
 	CLIENT_MAC = 0, /* address[0..5] */
 	CLIENT_IP = 1,  /* address[0..15], IPv4 mapped into IPv6: on LAN links without MACs */
@@ -161,8 +161,7 @@ struct client_key {
 };
 _Static_assert(sizeof(struct client_key) == 16 + 4, "struct client_key");
 
-/* Map `flows` (LRU): one conversation as the carrier sees it, behind NAT. It is detail, and no total is made from it.
- * */
+/* Map `flows` (LRU): one conversation as the carrier sees it, behind NAT. No total is made from it (R2). */
 struct flow_key {
 	__u8 remote[16]; /* IPv4 mapped into IPv6 */
 	__u8 local[16];
@@ -185,8 +184,7 @@ struct flow {
 };
 _Static_assert(sizeof(struct flow) == 4 * 8 + 2 * 8 + 4 + 2 + 2, "struct flow");
 
-/* Map `fragments` (LRU): a fragmented download -> account, from its first fragment on. Later fragments have no ports.
- * */
+/* Map `fragments` (LRU): a fragmented download -> account, as later fragments have no ports. */
 struct fragment_key {
 	__u8 remote[16];
 	__u8 local[16];

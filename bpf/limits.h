@@ -90,8 +90,7 @@ ALWAYS_INLINE int would_block(const struct policy *policy, const struct account 
 	       account->used[on] + bytes > policy->block_at[on];
 }
 
-/* Adds `bytes` to `used` of account `number` and of those above it, and returns what their limits make of the packet.
- * */
+/* Adds `bytes` to `used` of account `number` and of those above it, and returns the verdict of their limits. */
 ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direction direction, u64 bytes,
 				   enum vantage vantage)
 {
@@ -110,8 +109,8 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 		it.policy = policies.lookup(&number);
 		if (!it.account || !it.policy)
 			break;
-		/* The tunnel's packet on the WAN will be added to everyone, and held to the rate of everyone. Inside, a
-		 * packet is dropped only where that one would be: so it is not billed in vain. */
+		/* Everyone is charged, and held to limits, at the WAN, where the tunnel's own packet passes. Inside, a
+		 * packet is dropped only if that packet would be blocked: it would be billed in vain. */
 		if (vantage == IN_TUNNEL && number == ACCOUNT_EVERYONE) {
 			if (!exempt && would_block(it.policy, it.account, on, bytes))
 				verdict.level = BLOCKED;
@@ -133,8 +132,9 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 			verdict.class = own->classes[CLASS_OPEN];
 			verdict.owner = it.account;
 		}
-		/* The outermost throttled account has the last word, as its rate holds for all within: the class is
-		 * that of this client in there, or else the one that it has for those without a class. */
+		/* The outermost throttled account has the last word, as its rate holds for all accounts below it. The
+		 * packet gets the class that this client has within that account. A client without one shares the
+		 * account's own class. */
 		if (!exempt && level == THROTTLED) {
 			verdict.throttled[i] = verdict.outermost = number;
 			verdict.class = own->classes[CLASS_SELF + i];
@@ -167,7 +167,7 @@ ALWAYS_INLINE void refund(const struct verdict *verdict, u64 bytes)
 	}
 }
 
-/* Charges a packet that was judged to its client. This is the one place where billed bytes meet an account. */
+/* Charges a judged packet to the account of its client. Billed bytes meet an account nowhere else (R5). */
 ALWAYS_INLINE void charge(const struct verdict *verdict, enum direction direction, struct size size)
 {
 	struct account *account = verdict->charged[0];
@@ -224,8 +224,7 @@ ALWAYS_INLINE enum fate police(const struct verdict *verdict, enum direction dir
 {
 	if (verdict->level != THROTTLED)
 		return PASSED;
-	/* The innermost account comes first, so a client that is dropped there takes nothing from others in its group.
-	 * */
+	/* The innermost account comes first, so a packet that is dropped there takes nothing from its group. */
 #pragma unroll
 	for (int i = 0; i < HIERARCHY; i++) {
 		u32 account = verdict->throttled[i];
@@ -243,7 +242,7 @@ ALWAYS_INLINE enum fate police(const struct verdict *verdict, enum direction dir
 			continue;
 		now = bpf_ktime_get_ns();
 		due = direction == UP ? &state->arrival_due[UP] : &state->arrival_due[DOWN];
-		/* Who was silent saves up no more than the burst. Two CPUs at once may let one packet more pass. */
+		/* A silent account saves up no more than the burst. Two CPUs at once may let one packet more pass. */
 		if (*due < now)
 			*due = now;
 		if (*due > now + POLICE_BURST_NS)

@@ -40,7 +40,7 @@ struct announcements_table_t {
 __attribute__((section("maps/ringbuf:" PIN "/announcements")))
 struct announcements_table_t announcements = { .max_entries = RING_BYTES };
 
-/* How much a packet is on the wire. */
+/* The size of a packet on the wire. */
 struct size {
 	u64 bytes;   /* IP-layer bytes of all segments */
 	u64 packets; /* segments */
@@ -57,7 +57,7 @@ ALWAYS_INLINE void count(enum reason reason, struct size size)
 	__sync_fetch_and_add(&event->bytes, size.bytes);
 }
 
-/* Where a frame is given up before its size is known. */
+/* Counts a frame that a path gives up before the size of the packet is known. */
 ALWAYS_INLINE void count_frame(enum reason reason, const struct __sk_buff *skb)
 {
 	count(reason, (struct size){ .bytes = skb->len, .packets = 1 });

@@ -69,7 +69,7 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 		return TC_ACT_UNSPEC;
 	headers = parse_headers(skb, type, UP, &packet);
 	account = sender(skb, &packet);
-	/* Packets of the router that carry those of its tunnels are apart: user space shares them out. */
+	/* Packets that carry a tunnel have an account of their own: user space shares their bytes out. */
 	if (account == ACCOUNT_ROUTER && carries_tunnel(&packet)) {
 		note_tunnel_headers(&packet);
 		account = ACCOUNT_TUNNELS;
@@ -83,7 +83,7 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	drop_class_of_another_link(skb, &verdict, UP);
 	if (police(&verdict, UP, size) == DROPPED)
 		return TC_ACT_SHOT;
-	/* From here on it leaves, and is billed. */
+	/* From here on the packet leaves, and is billed. */
 	classify(skb, &verdict);
 	count_queued(&verdict, size.bytes);
 	charge(&verdict, UP, size);
@@ -115,7 +115,7 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 	if (headers == HEADERS_WHOLE)
 		to = attribute_download(skb, &packet, size);
 	verdict = judge(skb, to.account, DOWN, size.bytes, ON_WAN);
-	/* It has crossed the link and is billed, whatever comes of it. */
+	/* The packet has crossed the link and is billed, whatever becomes of it. */
 	charge(&verdict, DOWN, size);
 	if (to.account == ACCOUNT_UNATTRIBUTED)
 		count(to.reason, size);
@@ -148,7 +148,7 @@ ALWAYS_INLINE int tunnel_egress(struct __sk_buff *skb, struct link link)
 	if (verdict.level == BLOCKED &&
 	    reset_or_drop_upload(skb, link, &packet, headers, &verdict, size, inside.bytes) == DROPPED)
 		return TC_ACT_SHOT;
-	/* Inside a tunnel are no classes: they would need a device of their own for each direction. */
+	/* There are no classes inside a tunnel: they would need a device of their own for each direction. */
 	verdict.class = 0;
 	if (police(&verdict, UP, size) == DROPPED)
 		return TC_ACT_SHOT;
@@ -178,8 +178,8 @@ ALWAYS_INLINE int tunnel_ingress(struct __sk_buff *skb, struct link link)
 	if (headers == HEADERS_WHOLE)
 		to = attribute_download(skb, &packet, size);
 	account = adopt_unattributed(to.account, size);
-	/* Claimed before it is judged, which adds it to `used`: user space subtracts the claims from `used` to get the
-	 * bytes on the WAN, and so must never find there what is not claimed yet. */
+	/* First claim, then judge, which adds to `used`. User space subtracts the claims from `used` to get the bytes
+	 * on the WAN, so `used` must never hold bytes that are not claimed yet. */
 	claim(account, DOWN, size);
 	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL);
 	if (verdict.level == BLOCKED &&
@@ -228,7 +228,7 @@ int lan_ingress_ethernet(struct __sk_buff *skb)
 
 	if (skip_looped_back(skb))
 		return TC_ACT_UNSPEC;
-	/* No device sends from a group address or from zeros: only what is made up does. */
+	/* No device sends from a group address or from zeros: such an address is made up. */
 	if (bpf_skb_load_bytes_relative(skb, 6, mac, 6, BPF_HDR_START_MAC) < 0 || (mac[0] & 1) ||
 	    !(mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5])) {
 		count_frame(REASON_LAN_NO_SOURCE, skb);

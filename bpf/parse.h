@@ -30,8 +30,7 @@
 
 enum direction { DOWN = 0, UP = 1 };
 
-/* Who sent the request of a ping. It is part of the key: a ping of ours and one of theirs may have the same identifier.
- * */
+/* Who sent the request of a ping. It is part of the key: a ping of ours and one of theirs may share an identifier. */
 enum echo_role { ECHO_WE_ASK = 0, ECHO_THEY_ASK = 1 };
 
 enum fragment_part { FRAGMENT_NONE = 0, FRAGMENT_FIRST = 1, FRAGMENT_LATER = 2 };
@@ -304,8 +303,7 @@ ALWAYS_INLINE enum headers parse_headers(struct __sk_buff *skb, __u16 type, enum
 
 	if (parse_network(skb, type, direction, packet) == 0 && parse_transport(skb, direction, packet) == 0)
 		headers = HEADERS_WHOLE;
-	/* All that follows is the same for most of what the headers can say, so the verifier need not walk it for each.
-	 * */
+	/* What follows is the same for most headers, so the verifier need not walk it once for each kind of them. */
 	packet->icmp_error = hide_range(skb, packet->icmp_error);
 	return hide_range(skb, headers);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How much a packet is: IP-layer bytes and packets, as the carrier bills them. */
+/* The size of a packet: IP-layer bytes and packets, as the carrier bills them. */
 #pragma once
 
 #include "maps.h"
@@ -14,8 +14,8 @@ ALWAYS_INLINE struct size measure(struct __sk_buff *skb, struct link link, const
 	struct size size = { .bytes = length, .packets = 1 };
 	u32 transport, headers;
 
-	/* One packet. Ethernet pads short frames, so a packet is as long as its header states where the frame is
-	 * longer. A header that states more than there is is not believed. */
+	/* A single packet. Ethernet pads short frames, so the length in the IP header counts where the frame is longer.
+	 * A header that states more than the frame holds is not believed. */
 	if (!segment_size) {
 		if (packet->length && packet->length < length)
 			size.bytes = packet->length;

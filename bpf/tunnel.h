@@ -3,10 +3,10 @@
  *
  *   client -> [tunnel_egress: the client claims] -> WireGuard of the router -> [wan_egress: ACCOUNT_TUNNELS] -> carrier
  *
- * On the WAN nobody can see whose such a packet is, and ACCOUNT_TUNNELS counts it, so that the sum over all accounts is
- * the bill. Inside, each client claims what its packets should come to on the WAN, and limits are compared with the
- * claims. A packet that the tunnel drops has claimed too much, and what the tunnel sends for itself is claimed by
- * nobody; user space puts both right (esimshaper/core/meter/tunnels.py).
+ * On the WAN nobody can see whose such a packet is. ACCOUNT_TUNNELS counts it there, so the sum over all accounts is
+ * the bill (R9). Inside, each client claims what its packets should come to on the WAN, and limits are compared with
+ * the claims. A packet that the tunnel drops has claimed too much, and no client claims the packets of the tunnel
+ * itself; user space corrects both (esimshaper/core/meter/tunnels.py).
  */
 #pragma once
 
@@ -73,8 +73,8 @@ ALWAYS_INLINE void claim(u32 account, enum direction direction, struct size size
 		add(&claims->claimed, direction, size);
 }
 
-/* What nobody inside asked for is charged to the router, whose packets the tunnel's are on the WAN.
- * ACCOUNT_UNATTRIBUTED would not do: each of its bytes has a reason of the WAN, where this packet has none. */
+/* Charges a packet inside a tunnel that belongs to no client to the router: on the WAN the tunnel's packets are the
+ * router's. ACCOUNT_UNATTRIBUTED would not do, since its reasons speak of packets on the WAN (R3). */
 ALWAYS_INLINE u32 adopt_unattributed(u32 account, struct size size)
 {
 	if (account != ACCOUNT_UNATTRIBUTED)
