@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`esimshaper doctor`: probes the box, has the facts judged, and puts the findings into words for people and machines.
 
-Glue between esimshaper.edge.probe.box and esimshaper.core.diagnosis. Looking changes nothing on the box; the self-test,
-which is only run when asked for, stays in namespaces of its own and sends nothing to the WAN.
+It probes by esimshaper.edge.probe and judges by esimshaper.core.diagnosis. Probing changes nothing on the box. The
+self-test runs only when it is asked for, in namespaces of its own, and sends nothing to the WAN.
 
 `--json` is one object; the version goes up when a name vanishes or changes its meaning, and new names may come:
 
@@ -10,81 +10,73 @@ which is only run when asked for, stays in namespaces of its own and sends nothi
      "self_test": bool,                   whether it was asked for
      "findings": [{"check": str,          what was looked at: "kernel", "wan", "marks", "self-test" ...
                    "level": "ok" | "note" | "warning" | "problem",
-                   "sentence": str,       what it means for the numbers
+                   "sentence": str,       the consequence for the person
                    "hint": str}]}         what to do, often a command; may be empty
 """
 
+import os
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from esimshaper import __version__
-from esimshaper.core.diagnosis import (
-    box as diagnosis,
-)
-from esimshaper.core.diagnosis import (
-    limits as diagnosis_limits,
-)
-from esimshaper.core.diagnosis import (
-    network as diagnosis_network,
-)
-from esimshaper.core.diagnosis import (
-    selftest as diagnosis_selftest,
-)
-from esimshaper.core.diagnosis import (
-    service as diagnosis_service,
-)
-from esimshaper.core.model.box import Finding, Running, Severity, Wanted
+from esimshaper.core.diagnosis import selftest as selftest_diagnosis
+from esimshaper.core.diagnosis.findings import NOT_SEEN, diagnose
+from esimshaper.core.model.box import DaemonStatus, Finding, Severity, Wanted
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.limits import ActionKind
 from esimshaper.core.settings.uplink import fits, with_uplink
+from esimshaper.core.settings.values import Settings
 from esimshaper.edge import control_client
 from esimshaper.edge.host import paths
 from esimshaper.edge.probe import box as probe
+from esimshaper.views import page as view
+from esimshaper.views.page import Cell, Line, Page, Tone
 
 VERSION = 1
 """Of the document that `doctor --json` prints."""
 
 CONFIG = Path("/etc/esimshaper/esimshaper.yaml")
 
-# Sign and colour (SGR) on a terminal.
-MARKS = {
-    Severity.OK: ("✔", "32"),
-    Severity.NOTE: ("i", "36"),
-    Severity.WARNING: ("!", "33"),
-    Severity.PROBLEM: ("✘", "31"),
+_SIGNS = {
+    Severity.OK: ("✔", Tone.GOOD),
+    Severity.NOTE: ("i", Tone.UP),
+    Severity.WARNING: ("!", Tone.WARNING),
+    Severity.PROBLEM: ("✘", Tone.BAD),
 }
-
-STAGES = (diagnosis, diagnosis_limits, diagnosis_network, diagnosis_service)
-"""In the order in which a person would repair things."""
+"""How a finding begins on a terminal."""
 
 
 def examine(config: Path | None = None, *, state: Path | None = None) -> list[Finding]:
     """All findings about this box, and with a configuration about its interfaces.
 
-    `config`: without one, that in /etc if it is there. `state`: the daemon's state directory, by default where
-    systemd has it.
+    `config`: by default the one in /etc, if there is one. `state`: the daemon's state directory, by default that of
+    systemd.
     """
     wanted, findings = _wanted(config or CONFIG, asked=config is not None)
     control = control_client.default_socket()
-    facts = probe.gather(wanted, state or paths.state_directory(), control, _running(control), __version__)
-    findings += [finding for stage in STAGES for finding in stage.diagnose(facts)]
-    return [*findings, *diagnosis.unknown(facts)]
+    facts = probe.gather(wanted, state or paths.state_directory(), control, _daemon_status(control), __version__)
+    return [*findings, *diagnose(facts)]
 
 
 def measure(config: Path | None = None, progress: Callable[[str], None] = lambda _: None) -> list[Finding]:
-    """The self-test, with the mark mask of the configuration. It takes seconds; `progress` is told of its steps."""
-    from esimshaper import selftest  # noqa: PLC0415  needs the lab, which all the rest can do without
+    """The findings of the self-test, with the mark mask of the configuration. It takes seconds, and tells `progress` of
+    each step.
+    """
+    from esimshaper import selftest  # noqa: PLC0415  needs the lab, and the rest of doctor does not
 
     wanted, _ = _wanted(config or CONFIG, asked=False)
-    return list(diagnosis_selftest.diagnose(selftest.run((wanted or Wanted("", ())).mark_mask, progress)))
+    return list(selftest_diagnosis.diagnose(selftest.run((wanted or Wanted("", ())).mark_mask, progress)))
 
 
 def _wanted(config: Path, *, asked: bool) -> tuple[Wanted | None, list[Finding]]:
     if not asked and not config.exists():
-        sentence = f"There is no {config}: interfaces were not looked at."
-        return None, [Finding.note("configuration", sentence, "make one, or name it: esimshaper doctor --config FILE")]
+        sentence = f"There is no {config}: the interfaces were not examined."
+        return None, [
+            Finding.note("configuration", sentence, "write that file, or name another: esimshaper doctor --config FILE")
+        ]
     try:
         from esimshaper.edge import settings_file  # noqa: PLC0415  needs libraries that may be missing
     except ImportError as error:
@@ -93,16 +85,21 @@ def _wanted(config: Path, *, asked: bool) -> tuple[Wanted | None, list[Finding]]
         loaded = settings_file.read_settings(config)
     except settings_file.SettingsError as error:
         return None, [Finding.problem("configuration", one.sentence, one.hint) for one in error.problems]
-    findings = [Finding.ok("configuration", f"{config} is right.")]
+    findings = [Finding.ok("configuration", f"{config} has no mistakes.")]
     try:
         loaded.check_files()
     except settings_file.SettingsError as error:
         findings += [Finding.warning("metrics", one.sentence, one.hint) for one in error.problems]
-    settings, tls = loaded.settings, loaded.settings.metrics.tls
-    here = (name for _, name in sorted(socket.if_nameindex(), reverse=True))  # the newest first
-    settings = with_uplink(settings, [name for name in here if fits(name, settings.wan.written)])
-    wan, lan, actions = settings.wan, settings.lan, {quota.action.kind for quota in settings.quotas}
-    wanted = Wanted(
+    return _wanted_by(loaded.settings, config), findings
+
+
+def _wanted_by(settings: Settings, config: Path) -> Wanted:
+    """What the box has to fit, with the interface that is the uplink now."""
+    newest_first = (name for _, name in sorted(socket.if_nameindex(), reverse=True))
+    settings = with_uplink(settings, [name for name in newest_first if fits(name, settings.wan.written)])
+    wan, lan, tls = settings.wan, settings.lan, settings.metrics.tls
+    actions = {quota.action.kind for quota in settings.quotas}
+    return Wanted(
         wan.interface,
         lan.interfaces,
         lan.leases,
@@ -114,28 +111,27 @@ def _wanted(config: Path, *, asked: bool) -> tuple[Wanted | None, list[Finding]]
         files=tuple(map(str, (config, *sorted((config.parent / "conf.d").glob("*.yaml"))))),
         certificates=tuple(filter(None, (tls.certificate, tls.key, tls.client_ca))) if tls else (),
     )
-    return wanted, findings
 
 
-def _running(control: Path) -> Running | None:
-    """What the daemon says of itself; None if there is none, or it may not be asked."""
+def _daemon_status(control: Path) -> DaemonStatus | None:
+    """What the daemon reports of itself; None if none runs, or this user may not ask it."""
     try:
         status = control_client.get(control, "/v1/status")
         detached = [each for each in status["programs"] if not each["attached"]]
         problems = [status[part]["problem"] for part in ("storage", "tunnels", "metrics")]
-        return Running(
+        return DaemonStatus(
             status["program"]["version"],
             tuple(f"not counting at {each['hook']} of {each['interface']}: {each['problem']}" for each in detached),
             tuple(problem for problem in problems if problem),
             {event["reason"]: event["bytes"] for event in status["events"]},
         )
-    except (Unusable, KeyError, TypeError):  # the latter two: documents of another version
+    except (Unusable, KeyError, TypeError):  # KeyError, TypeError: the document of another version
         return None
 
 
 def able(findings: Sequence[Finding]) -> bool:
     """Whether the box can meter truthfully: the exit status of `doctor` is 0 if so, else 1."""
-    return all(finding.level is not Severity.PROBLEM for finding in findings)
+    return all(finding.severity is not Severity.PROBLEM for finding in findings)
 
 
 def document(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -145,41 +141,55 @@ def document(findings: Sequence[Finding]) -> dict[str, Any]:
         "able": able(findings),
         "self_test": _measured(findings),
         "findings": [
-            {"check": one.check, "level": one.level.value, "sentence": one.sentence, "hint": one.hint}
+            {"check": one.check, "level": one.severity.value, "sentence": one.sentence, "hint": one.hint}
             for one in findings
         ],
     }
 
 
-def render(findings: Sequence[Finding], *, color: bool) -> str:
-    """A line for each finding, its hint below, and the verdict at the end. Without colour: words in plain ASCII."""
-    return "\n".join((*_lines(findings, color=color), "", verdict(findings)))
+def show(findings: Sequence[Finding]) -> None:
+    """Prints the findings: with coloured signs on a terminal, in words where that is not wanted or cannot be."""
+    signs = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    try:
+        view.show(page(findings, signs=signs))
+    except ImportError:  # rich is one of the libraries that may be missing
+        view.print_plain(page(findings, signs=False))
 
 
-def _lines(findings: Sequence[Finding], *, color: bool) -> Iterator[str]:
-    for one in findings:
-        sign, shade = MARKS[one.level]
-        lead = f"\033[{shade}m{sign}\033[0m " if color else f"{one.level.value:<8}"
-        yield f"{lead}{one.check}: {one.sentence}"
-        if one.hint:
-            yield f"{'  ' if color else ' ' * 8}-> {one.hint}"
+def page(findings: Sequence[Finding], *, signs: bool) -> Page:
+    """A line for each finding, its hint below, and the verdict at the end.
+
+    `signs`: findings begin with a coloured sign, for terminals; else with a word, all in ASCII.
+    """
+    return [line for one in findings for line in _lines(one, signs=signs)] + [
+        Line(),
+        *(Line(text) for text in verdict(findings).splitlines()),
+    ]
+
+
+def _lines(finding: Finding, *, signs: bool) -> Iterator[Line]:
+    sign, tone = _SIGNS[finding.severity]
+    lead = f"{sign} " if signs else f"{finding.severity.value:<8}"
+    yield Line(f"{finding.check}: {finding.sentence}", lead=Cell(lead, tone))
+    if finding.hint:
+        yield Line(f"{' ' * len(lead)}-> {finding.hint}", command=True)
 
 
 def _measured(findings: Sequence[Finding]) -> bool:
-    return any(one.check == diagnosis_selftest.CHECK for one in findings)
+    return any(one.check == selftest_diagnosis.CHECK for one in findings)
 
 
 def verdict(findings: Sequence[Finding]) -> str:
-    """One sentence over all of them; what was not tried is named."""
-    if any(one.check == "privileges" and one.level is Severity.PROBLEM for one in findings):
-        return "Not enough could be seen to tell. Run it as root: sudo esimshaper doctor"
-    problems = sum(one.level is Severity.PROBLEM for one in findings)
+    """One sentence about all findings together, and what to run next where something was not tried."""
+    if any(one.check == "privileges" and one.severity is Severity.PROBLEM for one in findings):
+        return "Too little could be examined for a verdict. Run it as root: sudo esimshaper doctor"
+    problems = sum(one.severity is Severity.PROBLEM for one in findings)
     if problems:
         return f"This box cannot meter truthfully yet: {problems} problem{'s' if problems > 1 else ''} to solve."
-    doubts = sum(one.level is Severity.WARNING for one in findings)
-    unseen = any(one.sentence.startswith(diagnosis.UNSEEN) for one in findings)
-    words = "As far as could be seen, this" if unseen else "This"
+    doubts = sum(one.severity is Severity.WARNING for one in findings)
+    unseen = any(one.sentence.startswith(NOT_SEEN) for one in findings)
+    words = "As far as could be examined, this" if unseen else "This"
     words += " box can meter truthfully." + (f" See the {doubts} warning{'s' if doubts > 1 else ''}." * bool(doubts))
     if _measured(findings):
         return words
-    return f"{words}\nTo see it proved with known bytes, without using any data: sudo esimshaper doctor --self-test"
+    return f"{words}\nTo prove it with known bytes, without using any data: sudo esimshaper doctor --self-test"

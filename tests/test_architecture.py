@@ -41,7 +41,8 @@ CORE_LIBRARY = {
 
 DAEMON_KNOWS = {
     "pipeline", "commands", "saving", "log_limit",
-    "diagnosis.box", "meter.ledger", "shaping.policy_transition", "shaping.tree", "shaping.tree_diff", "shaping.plan",
+    "diagnosis.explain", "meter.ledger",
+    "shaping.policy_transition", "shaping.tree", "shaping.tree_diff", "shaping.plan",
 }  # fmt: skip
 """What the daemon uses of the core beside words, documents and settings; it executes, and decides nothing."""
 

@@ -2,11 +2,13 @@
 """`doctor` from a real box to what a person or a machine reads."""
 
 import json
+import sys
 from pathlib import Path
 
 from esimshaper import doctor
-from esimshaper.core.diagnosis import box as diagnosis
+from esimshaper.core.diagnosis.findings import diagnose
 from esimshaper.core.model.box import BoxFacts, Finding, Severity
+from esimshaper.views.page import plain_lines
 from tests.edge.probe.boxes import WAN_AND_LAN, needs_root, nft, on_a_box
 
 CONFIG = """
@@ -37,7 +39,7 @@ tc filter add dev wan0 ingress prio 1 protocol all u32 match u32 0 0 flowid 1:1
 """
     )
     findings: list[Finding] = on_a_box(f"doctor.examine(Path({str(config)!r}))", setup)
-    told = {(finding.check, finding.level) for finding in findings}
+    told = {(finding.check, finding.severity) for finding in findings}
     assert told >= {
         ("qdisc", Severity.WARNING),
         ("lan", Severity.WARNING),
@@ -60,7 +62,7 @@ def test_a_box_as_it_should_be_is_able(tmp_path: Path) -> None:
         WAN_AND_LAN + "mount -t bpf bpf /sys/fs/bpf; mount -t proc proc /proc; echo 1 >/proc/sys/net/ipv4/ip_forward"
     )
     findings: list[Finding] = on_a_box(f"doctor.examine(Path({str(config)!r}), state=Path('/tmp'))", setup)
-    assert doctor.able(findings), doctor.render(findings, color=False)
+    assert doctor.able(findings), findings
 
 
 @needs_root
@@ -70,7 +72,7 @@ def test_a_modem_with_another_name_is_found(tmp_path: Path) -> None:
     setup = WAN_AND_LAN + "ip link add link br0 wwan3 type macvlan"
     findings: list[Finding] = on_a_box(f"doctor.examine(Path({str(config)!r}))", setup)
     (wan,) = [one for one in findings if one.check == "wan"]
-    assert (wan.level, wan.hint.startswith("wwan3 may be it")) == (Severity.WARNING, True), wan
+    assert (wan.severity, wan.hint.startswith("wwan3 may be the modem")) == (Severity.WARNING, True), wan
 
 
 @needs_root
@@ -81,31 +83,31 @@ def test_a_vpn_of_the_router_is_told_of_until_it_is_named(tmp_path: Path) -> Non
     for tunnels in ("", "{interface: vpn0, port: 1194}"):
         config.write_text(CONFIG.replace("wan0}", f"wan0, tunnels: [{tunnels}]}}"))
         findings: list[Finding] = on_a_box(f"doctor.examine(Path({str(config)!r}))", setup)
-        found.append([one.level for one in findings if one.check == "tunnels"])
+        found.append([one.severity for one in findings if one.check == "tunnels"])
     assert found == [[Severity.NOTE], []]
 
 
 def test_without_a_configuration_doctor_says_what_it_did_not_look_at(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(doctor, "CONFIG", tmp_path / "none.yaml")
     (finding,) = [one for one in doctor.examine() if one.check == "configuration"]
-    assert finding.level is Severity.NOTE
-    assert "interfaces were not looked at" in finding.sentence
+    assert finding.severity is Severity.NOTE
+    assert "the interfaces were not examined" in finding.sentence
 
 
 def test_a_configuration_that_was_named_but_is_not_there_is_a_problem(tmp_path: Path) -> None:
     (finding,) = [one for one in doctor.examine(tmp_path / "none.yaml") if one.check == "configuration"]
-    assert finding.level is Severity.PROBLEM
+    assert finding.severity is Severity.PROBLEM
 
 
 def test_who_may_not_look_gets_no_verdict() -> None:
     findings = [Finding.problem("privileges", "CAP_BPF missing.", "sudo"), Finding.problem("kernel", "Forbidden.")]
-    assert doctor.verdict(findings).startswith("Not enough could be seen to tell. Run it as root")
+    assert doctor.verdict(findings).startswith("Too little could be examined for a verdict. Run it as root")
 
 
 def test_a_verdict_on_half_of_it_says_so() -> None:
-    unseen = diagnosis.unknown(BoxFacts(unknown={"kernel": "it took more than 120 seconds"}))
+    unseen = diagnose(BoxFacts(unknown={"kernel": "it took more than 120 seconds"}))
     assert doctor.verdict(unseen).startswith(
-        "As far as could be seen, this box can meter truthfully. See the 1 warning"
+        "As far as could be examined, this box can meter truthfully. See the 1 warning"
     )
 
 
@@ -114,7 +116,7 @@ def test_a_wrong_configuration_is_a_problem_for_each_mistake(tmp_path: Path) -> 
     config.write_text("wan: {interfaze: wan0}\nlan: {interfaces: 7}\n")
     mistakes = [one for one in doctor.examine(config) if one.check == "configuration"]
     assert len(mistakes) >= 2
-    assert all(one.level is Severity.PROBLEM for one in mistakes)
+    assert all(one.severity is Severity.PROBLEM for one in mistakes)
     assert str(config) in mistakes[0].sentence
 
 
@@ -123,7 +125,7 @@ def test_a_certificate_that_is_not_there_is_told_as_check_does(tmp_path: Path) -
     tls = "metrics: {tls: {certificate: /nowhere/c.pem, key: /nowhere/k.pem}}"
     config.write_text(f"wan: {{interface: wan0}}\nlan: {{interfaces: [br0]}}\n{tls}\n")
     (told,) = (one for one in doctor.examine(config) if one.check == "metrics")
-    assert told.level is Severity.WARNING
+    assert told.severity is Severity.WARNING
     assert told.sentence.startswith(f"{config}:3:30: there is no /nowhere/c.pem")
 
 
@@ -134,8 +136,12 @@ FINDINGS = [
 ]
 
 
+def printed(findings: list[Finding], *, signs: bool) -> list[str]:
+    return list(plain_lines(doctor.page(findings, signs=signs)))
+
+
 def test_in_a_pipe_doctor_prints_words_in_ascii_with_hints_below() -> None:
-    lines = doctor.render(FINDINGS, color=False).splitlines()
+    lines = printed(FINDINGS, signs=False)
     assert lines[:5] == [
         "ok      kernel: Good.",
         "warning clock: Doubtful.",
@@ -148,7 +154,7 @@ def test_in_a_pipe_doctor_prints_words_in_ascii_with_hints_below() -> None:
 
 
 def test_on_a_terminal_doctor_prints_signs() -> None:
-    text = doctor.render(FINDINGS, color=True)
+    text = "\n".join(printed(FINDINGS, signs=True))
     assert all(sign in text for sign in "✔!✘")
 
 
@@ -162,5 +168,25 @@ def test_the_document_says_the_same_for_machines() -> None:
 
 
 def test_doctor_points_to_the_self_test_until_it_was_run() -> None:
-    assert "doctor --self-test" in doctor.render(FINDINGS[:2], color=False)
-    assert "doctor --self-test" not in doctor.render([*FINDINGS[:2], Finding.ok("self-test", "Good.")], color=False)
+    assert "doctor --self-test" in printed(FINDINGS[:2], signs=False)[-1]
+    measured = [*FINDINGS[:2], Finding.ok("self-test", "Good.")]
+    assert "doctor --self-test" not in "\n".join(printed(measured, signs=False))
+
+
+def test_on_a_terminal_without_rich_doctor_prints_words(monkeypatch, capsys) -> None:
+    """rich is one of the libraries that doctor has to find missing."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for module in [name for name in sys.modules if name.partition(".")[0] == "rich"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    doctor.show(FINDINGS)
+    assert capsys.readouterr().out.startswith("ok      kernel: Good.\n")
+
+
+def test_a_hint_stays_in_one_piece_on_a_narrow_terminal(monkeypatch, capsys) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    command = "tc filter show dev wwan0 ingress; give it a priority above 10"
+    doctor.show([Finding.warning("filters", "A sentence that is too long for one line of forty columns.", command)])
+    assert f"-> {command}\n" in capsys.readouterr().out

@@ -204,7 +204,7 @@ def _doctor(options: argparse.Namespace) -> int:
     if options.json:
         print_json(doctor.document(findings))
     else:
-        print(doctor.render(findings, color=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
+        doctor.show(findings)
     return DONE if doctor.able(findings) else FAILED
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from esimshaper.core.diagnosis.box import explain
+from esimshaper.core.diagnosis.explain import explain
 from esimshaper.core.model.counts import Reason
 from esimshaper.core.model.errors import FailedOperation, Operation
 from esimshaper.core.model.identity import ClientKey, Neighbour

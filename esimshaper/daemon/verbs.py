@@ -10,7 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from esimshaper.core import pipeline
-from esimshaper.core.diagnosis.box import explain
+from esimshaper.core.diagnosis.explain import explain
 from esimshaper.core.model.errors import FailedOperation, Operation, Unusable
 from esimshaper.core.model.limits import Notice, NoticeKind
 from esimshaper.core.model.reading import Observation, Reading

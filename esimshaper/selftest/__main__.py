@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from esimshaper.core.model.box import Cut, Exchange, SelfTest
+from esimshaper.core.model.box import Exchange, LimitTrial, SelfTest
 from esimshaper.core.model.errors import FailedOperation
 from esimshaper.edge.bpf import compiler
 from esimshaper.edge.bpf.meter import Meter
@@ -45,18 +45,18 @@ _CLONE_NEWNS, _MS_REC, _MS_PRIVATE = 0x00020000, 0x4000, 0x40000  # linux/sched.
 def main(mark_mask: int) -> None:
     """Entry point of the process."""
     exchanges: list[Exchange] = []
-    cuts: list[Cut] = []
+    limit_trials: list[LimitTrial] = []
     failure, trouble = None, None
     try:
         _make_places()
-        _test(mark_mask, exchanges, cuts)
+        _test(mark_mask, exchanges, limit_trials)
     except FailedOperation as problem:
         failure = problem.failure
     except LabUnavailable as problem:
         trouble = (problem.reason, problem.hint)
     except (OSError, RuntimeError, ValueError, subprocess.SubprocessError, BillIncomplete) as problem:
         trouble = (" ".join(str(problem).split()) or type(problem).__name__, "")
-    _say(result=asdict(SelfTest(tuple(exchanges), tuple(cuts), failure, trouble)))
+    _say(result=asdict(SelfTest(tuple(exchanges), tuple(limit_trials), failure, trouble)))
 
 
 def _say(**words: Any) -> None:  # noqa: ANN401 - JSON
@@ -78,7 +78,7 @@ def _make_places() -> None:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def _test(mark_mask: int, exchanges: list[Exchange], cuts: list[Cut]) -> None:
+def _test(mark_mask: int, exchanges: list[Exchange], limit_trials: list[LimitTrial]) -> None:
     """Fills the two lists. Raises FailedOperation, LabUnavailable, or the errors of sockets and subprocesses."""
     require(WanKind.TUN, bare=True)  # said before the step that takes longest
     _say(step="compiling")
@@ -87,17 +87,17 @@ def _test(mark_mask: int, exchanges: list[Exchange], cuts: list[Cut]) -> None:
     with contextlib.closing(Meter(build.generation, build.programs)) as meter:
         for link in LINKS:
             with Lab(link.kind, ("client",), gro=link.gro, gso=link.gso, servers=1, bare=True) as lab:
-                _measure(link.name, Rig(lab, meter, BPFFS / "pins" / "qdiscs"), exchanges, cuts)
+                _measure(link.name, Rig(lab, meter, BPFFS / "pins" / "qdiscs"), exchanges, limit_trials)
 
 
-def _measure(link: str, rig: Rig, exchanges: list[Exchange], cuts: list[Cut]) -> None:
+def _measure(link: str, rig: Rig, exchanges: list[Exchange], limit_trials: list[LimitTrial]) -> None:
     rig.attach()
     for version in (4, 6):
         for traffic in KINDS:
             _say(step=f"{link}: {traffic.what} over IPv{version}")
             exchanges.append(rig.exchange(link, traffic, version))
         _say(step=f"{link}: limits over IPv{version}")
-        cuts += [rig.cut_upload(link, version), rig.cut_download(link, version)]
+        limit_trials += [rig.cut_upload(link, version), rig.cut_download(link, version)]
 
 
 if __name__ == "__main__":

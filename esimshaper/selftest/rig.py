@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The self-test's measuring: one client's traffic through our programs in a lab. In: Lab, Meter. Out: Exchange, Cut.
+"""The measuring of the self-test: traffic of one client through our programs in a lab.
 
-Each step reads the client's account and the carrier's bill before and after it, in quiet moments.
+In: a Lab and a Meter. Out: an Exchange for each kind of traffic, a LimitTrial for each limit. Each step compares the
+client's account with the bill of the carrier, before and after it and while no packet is on its way.
 """
 
 import contextlib
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from esimshaper.core.model.box import Cut, Exchange
+from esimshaper.core.model.box import Exchange, LimitTrial
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
 from esimshaper.core.model.limits import Policy, Thresholds
@@ -116,21 +117,21 @@ class Rig:
             after.nobody - before.nobody,
         )
 
-    def cut_upload(self, link: str, version: int) -> Cut:
+    def cut_upload(self, link: str, version: int) -> LimitTrial:
         """Lets the client send more than a limit allows; the carrier's bill says how much passed."""
         packet = PAYLOAD + IP_UDP[version]
         before = self._last
         with self._limited(version, upload=True) as limit:
             self._client.call(_flood, self._server(version))
         passed = self._last.billed.up_bytes - before.billed.up_bytes
-        return Cut(link, f"upload over IPv{version}", limit, packet, passed)
+        return LimitTrial(link, f"upload over IPv{version}", limit, packet, passed)
 
-    def cut_download(self, link: str, version: int) -> Cut:
+    def cut_download(self, link: str, version: int) -> LimitTrial:
         """Lets a server send more than a limit allows; the client says how much passed."""
         packet = PAYLOAD + IP_UDP[version]
         with self._limited(version, upload=False) as limit:
             arrived = self._client.call(_ask_and_count, self._server(version), self._lab.carrier.settle)
-        return Cut(link, f"download over IPv{version}", limit, packet, arrived * packet)
+        return LimitTrial(link, f"download over IPv{version}", limit, packet, arrived * packet)
 
     @contextlib.contextmanager
     def _limited(self, version: int, *, upload: bool) -> Iterator[int]:

@@ -35,11 +35,24 @@ class Tone(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """A text with a Tone of its own, other than that of its column."""
+
+    text: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
-    """One line of text. Long ones are wrapped on a terminal."""
+    """One line of text after `lead`, which has a tone of its own. A terminal breaks long lines at words.
+
+    command: the text may be copied, so it is one line for the terminal too, which continues it at its edge.
+    """
 
     text: str = ""
     tone: Tone = Tone.PLAIN
+    lead: Cell | None = None
+    command: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +63,6 @@ class Column:
     right: bool = False
     wide: bool = False
     tone: Tone = Tone.PLAIN
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A text with a Tone of its own, other than that of its column."""
-
-    text: str
-    tone: Tone
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ def show(page: Page) -> None:
         from rich.console import Console  # noqa: PLC0415 - not needed, so not loaded, in a pipe
 
         width = shutil.get_terminal_size().columns
-        Console(highlight=False, width=width).print(renderable(page, width))
+        Console(highlight=False, width=width).print(renderable(page, width), crop=False)
     else:
         print_plain(page)
 
@@ -116,7 +121,7 @@ def plain_lines(page: Page) -> Iterator[str]:
     """The page as lines: columns aligned by blanks, all of them."""
     for part in page:
         if isinstance(part, Line):
-            yield printable(part.text)
+            yield printable(f"{part.lead.text if part.lead else ''}{part.text}")
             continue
         cells = [[column.title for column in part.columns]]
         cells += [[printable(_text(cell)) for cell in row] for row in part.rows]
@@ -132,14 +137,17 @@ def plain_lines(page: Page) -> Iterator[str]:
 def renderable(page: Page, width: int) -> "RenderableType":
     """The page for rich, fitted to `width` columns."""
     from rich.console import Group  # noqa: PLC0415 - as above
-    from rich.text import Text  # noqa: PLC0415
 
-    return Group(
-        *(
-            Text(printable(part.text), style=part.tone.value) if isinstance(part, Line) else _rich_table(part, width)
-            for part in page
-        )
-    )
+    return Group(*(_rich_line(part) if isinstance(part, Line) else _rich_table(part, width) for part in page))
+
+
+def _rich_line(line: Line) -> "Text":
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    text = Text(no_wrap=line.command, overflow="ignore" if line.command else None)
+    if line.lead:
+        text.append(printable(line.lead.text), style=line.lead.tone.value)
+    return text.append(printable(line.text), style=line.tone.value)
 
 
 def _rich_table(table: Table, width: int) -> "RenderableType":

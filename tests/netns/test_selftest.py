@@ -37,7 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Finding], s
 
 def test_known_bytes_are_counted_exactly_and_limits_cut_at_the_byte(run: tuple[str, list[Finding], str]) -> None:
     (finding,) = run[1]
-    assert finding.level is Severity.OK, finding.sentence
+    assert finding.severity is Severity.OK, finding.sentence
     moved = re.match(r"([\d,]+) bytes over raw IP and Ethernet", finding.sentence)
     assert moved
     assert int(moved[1].replace(",", "")) > 2 * 2 * 4_000_000  # two links, two families, 2 MB of TCP each way
@@ -91,18 +91,18 @@ def test_a_wrong_meter_is_found_out(tmp_path: Path) -> None:
 
 def test_without_tun_it_says_so() -> None:
     (finding,) = on_a_box("doctor.measure()", "mount -t tmpfs none /dev/net")
-    assert (finding.level, "modprobe tun" in finding.hint) == (Severity.WARNING, True)
+    assert (finding.severity, "modprobe tun" in finding.hint) == (Severity.WARNING, True)
 
 
 def test_what_it_needs_and_is_not_there_is_named_with_its_package() -> None:
     (finding,) = on_a_box("doctor.measure()", "mount --bind /dev/null $(readlink -f $(command -v ip))")
-    assert (finding.level, finding.hint) == (Severity.WARNING, "apt install iproute2")
+    assert (finding.severity, finding.hint) == (Severity.WARNING, "apt install iproute2")
 
 
 def test_a_kernel_part_that_cannot_be_built_is_a_problem_and_not_a_pass() -> None:
     hide = "for folder in /usr/lib/python3/dist-packages/bcc; do mount -t tmpfs none $folder; done"
     (finding,) = on_a_box("doctor.measure()", hide)
-    assert (finding.level, finding.check) == (Severity.PROBLEM, "self-test")
+    assert (finding.severity, finding.check) == (Severity.PROBLEM, "self-test")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage `doctor`: whether limits can do what they are to -> findings in plain words. Pure.
+"""Checks of `doctor` on what limits need of the kernel. Pure; the rules are those of findings.py.
 
-How bad something is that lacks depends on whether the configuration asks for it.
+A missing feature is a warning if the configuration asks for it, else a note.
 """
 
 from esimshaper.core.model.box import BoxFacts, Feature, Finding, Findings
@@ -12,57 +12,60 @@ _MODULES = {
     Feature.IFB: "ifb",
     Feature.REDIRECT: "cls_u32 act_mirred",
 }
-"""What slowing down needs, and the modules that have it."""
-
-
-def diagnose(facts: BoxFacts) -> tuple[Finding, ...]:
-    """All findings about limits; none where nothing could be found out."""
-    return tuple(finding for check in CHECKS for finding in check(facts))
+"""The features that slow traffic down, and the kernel modules that have them."""
 
 
 def _features(facts: BoxFacts) -> Findings:
-    if facts.lacking is None:
+    if facts.missing_features is None:
         return
-    missing = [feature for feature in _MODULES if feature in facts.lacking]
+    missing = [feature for feature in _MODULES if feature in facts.missing_features]
     if missing:
-        hint = f"modprobe -a {' '.join(_MODULES[each] for each in missing)}; or another kernel: Debian's own has all"
+        hint = f"modprobe -a {' '.join(_MODULES[each] for each in missing)}; if that fails, use Debian's own kernel"
         names = ", ".join(each.value for each in missing)
         if facts.wanted and facts.wanted.shapes:
-            sentence = f"This kernel lacks {names}: what is to be slowed down is dropped instead of queued."
+            sentence = f"This kernel lacks {names}: packets beyond a rate are dropped instead of queued."
             yield Finding.warning("limits", sentence, hint)
         else:
             sentence = (
-                f"This kernel lacks {names}: `throttle` would drop instead of queue, rates of the link do nothing."
+                f"This kernel lacks {names}: `throttle` would drop packets instead of queueing them, and the rates of "
+                "the link would do nothing."
             )
             yield Finding.note("limits", sentence, hint)
-    if Feature.REFUSAL in facts.lacking:
-        sentence = "Programs of blocked devices are not told so (no nftables with reject): they wait; the block holds."
-        hint = "apt install nftables; then, if it stays: modprobe -a nf_tables nft_reject_inet"
+    if Feature.REJECT in facts.missing_features:
+        sentence = (
+            "There is no nftables with reject: blocks hold, but programs on blocked devices get no error and "
+            "wait for a "
+            "timeout."
+        )
+        hint = "apt install nftables; if that is not enough: modprobe -a nf_tables nft_reject_inet"
         blocks = facts.wanted is not None and facts.wanted.blocks
         yield (Finding.warning if blocks else Finding.note)("limits", sentence, hint)
-    if not missing and Feature.REFUSAL not in facts.lacking:
-        queue = "; slowed devices share a simple queue, as there is no fq_codel" * (Feature.FQ_CODEL in facts.lacking)
-        yield Finding.ok("limits", f"This kernel can block and slow down{queue}.")
+    if not missing and Feature.REJECT not in facts.missing_features:
+        queue = "; without fq_codel, the connections of a throttled device share one simple queue" * (
+            Feature.FQ_CODEL in facts.missing_features
+        )
+        yield Finding.ok("limits", f"This kernel can block and throttle{queue}.")
 
 
 def _root(facts: BoxFacts) -> Findings:
-    """Somebody else shapes the WAN already, such as SQM."""
+    """Whether another program shapes the WAN already, such as SQM."""
     wanted = facts.wanted
-    wan = next((link for link in facts.links or () if wanted and link.name == wanted.wan), None)
+    wan = next((link for link in facts.interfaces or () if wanted and link.name == wanted.wan), None)
     if wanted is None or wan is None or not wan.root:
         return
-    there = f"{wan.name} has a root qdisc of somebody else ({wan.root}; SQM?)"
+    found = f"{wan.name} has a root qdisc of another program ({wan.root}; SQM?)"
     if not wanted.shapes:
-        sentence = f"{there}: it stays. An upload that it drops was counted, though it was never sent."
+        sentence = f"{found}, and keeps it. Uploads that this qdisc drops are counted, though they are never sent."
         yield Finding.note("qdisc", sentence)
     elif wanted.replaces_qdisc:
-        yield Finding.note("qdisc", f"{there}: wan.replace_qdisc says that ours takes its place.")
+        yield Finding.note("qdisc", f"{found}, which ours replaces, as wan.replace_qdisc says.")
     else:
         hint = (
-            f"stop what made it (tc qdisc show dev {wan.name}), or say `replace_qdisc: true` under wan: then it is "
-            "replaced, and wan.upload and wan.download do what SQM did"
+            f"stop that program (tc qdisc show dev {wan.name}), or write `replace_qdisc: true` under wan: "
+            "esimshaper then "
+            "replaces the qdisc, and wan.upload and wan.download do what SQM did"
         )
-        sentence = f"{there}: it stays, so uploads that are to be slowed down are dropped instead of queued."
+        sentence = f"{found}, and keeps it: uploads beyond a rate are dropped instead of queued."
         yield Finding.warning("qdisc", sentence, hint)
 
 

@@ -1,64 +1,64 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage `doctor`: facts about interfaces, filters, marks and leases -> findings in plain words. Pure.
+"""Checks of `doctor` on interfaces, filters, packet marks and leases. Pure; the rules are those of findings.py."""
 
-The half of esimshaper.core.diagnosis.box that needs to know which interfaces are meant; the same rules hold here.
-"""
-
-from esimshaper.core.model.box import BoxFacts, Finding, Findings, Link, MarkAccess, MarkUse, Wanted
+from esimshaper.core.model.box import BoxFacts, Finding, Findings, Interface, MarkAccess, MarkUse, Wanted
 from esimshaper.core.model.kernel import DEFAULT_MARK_MASK, ETHERNET, FILTER_PRIORITY, LINK_TYPES, OURS
 
-# On these the carrier bills the outer packet, which is longer than the one that would be counted.
 TUNNEL_KINDS = frozenset(
     {"wireguard", "ipip", "sit", "ip6tnl", "gre", "gretap", "ip6gre", "ip6gretap", "vti", "vti6", "xfrm"}
 )
+"""A tunnel is the wrong uplink: the carrier bills the outer packet, which is longer than the inner one."""
 
-# Never a modem, and never where devices come in unless somebody says so.
 VIRTUAL_KINDS = frozenset({"bridge", "bond", "dummy", "ifb", "veth", "team", "vrf", "vxlan", "tun"}) | TUNNEL_KINDS
-# Names that systemd and the kernel give to modems and to phones that share their link.
+"""An interface of these kinds is never a modem, and seldom one by which devices come in."""
+
 MODEM_NAMES = ("ww", "usb", "ppp", "enx", "mhi", "rmnet", "qmimux")
-
-
-def diagnose(facts: BoxFacts) -> tuple[Finding, ...]:
-    """All findings about the network. Without a configuration only marks and offloads can be judged."""
-    return tuple(finding for check in CHECKS for finding in check(facts))
+"""How systemd and the kernel begin the names of modems, and of phones that share their link."""
 
 
 def _wan(facts: BoxFacts) -> Findings:
-    if facts.wanted is None or facts.links is None:
+    if facts.wanted is None or facts.interfaces is None:
         return
     name = facts.wanted.wan
     link = _link(facts, name)
     if link is None:
-        sentence = f"wan.interface {name} is not there now: its bytes are not counted until it appears."
+        sentence = (
+            f"The interface {name} (wan.interface) does not exist now: nothing is counted there until it appears."
+        )
         yield Finding.warning("wan", sentence, _elsewhere(facts, facts.wanted))
         return
     if link.type not in LINK_TYPES:
-        sentence = f"{name} is of a link type that is not understood ({link.type}): its bytes would not be counted."
+        sentence = f"{name} has a link type that the meter does not know ({link.type}): its bytes would not be counted."
         yield Finding.problem(
             "wan", sentence, "name the interface that carries IP, Ethernet or PPP under wan.interface"
         )
     elif link.kind in TUNNEL_KINDS:
         sentence = (
-            f"{name} is a tunnel ({link.kind}): what it adds around each packet is billed but would not be counted."
+            f"{name} is a tunnel ({link.kind}): the headers that a tunnel adds to each packet would not be counted, "
+            "though they are billed."
         )
         yield Finding.warning("wan", sentence, "name the modem's own interface under wan.interface")
     else:
-        yield Finding.ok("wan", f"{name} is a link that can be metered ({LINK_TYPES[link.type]}).")
+        yield Finding.ok("wan", f"{name} can be metered ({LINK_TYPES[link.type]}).")
     yield from _roles(facts, facts.wanted, link)
     if not link.up:
-        yield Finding.note("wan", f"{name} is down: nothing to count yet.", f"ip link set {name} up")
+        yield Finding.note("wan", f"{name} is down: there is nothing to count yet.", f"ip link set {name} up")
     others = sorted(other for other in set(facts.default_routes or ()) - {name} if not _is_tunnel(facts, other))
     if others:
-        sentence = f"A default route leaves by {', '.join(others)}: bytes on that way are not counted."
-        yield Finding.note("wan", sentence, "right if it is free, as hotel Wi-Fi; else see: ip route show default")
+        sentence = f"A default route leaves by {', '.join(others)}: bytes on that route are not counted."
+        yield Finding.note(
+            "wan",
+            sentence,
+            "this is right for a link without a bill, such as hotel Wi-Fi; if it is not one: ip route show default",
+        )
 
 
 def _elsewhere(facts: BoxFacts, wanted: Wanted) -> str:
-    """What the modem may be called now: ModemManager and the kernel give it another name at times."""
-    plug = "ip link show, and plug in or start the modem"
+    """Under which name the modem may be found: ModemManager and the kernel rename it at times."""
+    search = "plug in or start the modem; `ip link show` lists the interfaces"
     found = [
         link.name
-        for link in facts.links or ()
+        for link in facts.interfaces or ()
         if link.name not in wanted.lans
         and not link.master
         and link.kind not in VIRTUAL_KINDS
@@ -66,8 +66,8 @@ def _elsewhere(facts: BoxFacts, wanted: Wanted) -> str:
         and (link.name.startswith(MODEM_NAMES) or link.name in (facts.default_routes or ()))
     ]
     if not found:
-        return plug
-    return f"{' or '.join(found)} may be it: put that name under wan.interface; else {plug}"
+        return search
+    return f"{' or '.join(found)} may be the modem: if so, write that name under wan.interface; if not, {search}"
 
 
 def _is_tunnel(facts: BoxFacts, name: str) -> bool:
@@ -75,94 +75,117 @@ def _is_tunnel(facts: BoxFacts, name: str) -> bool:
     return link is not None and (link.kind in TUNNEL_KINDS or link.kind == "tun")
 
 
-def _roles(facts: BoxFacts, wanted: Wanted, wan: Link) -> Findings:
+def _roles(facts: BoxFacts, wanted: Wanted, wan: Interface) -> Findings:
     if wan.name in wanted.lans:
-        sentence = f"{wan.name} is under wan and under lan: the carrier's side would be taken for clients."
-        yield Finding.problem("wan", sentence, "take it out of lan.interfaces")
-    bridge = next((link for link in facts.links or () if link.index == wan.master and link.name in wanted.lans), None)
+        sentence = f"{wan.name} is named under wan and under lan: hosts of the Internet would be taken for clients."
+        yield Finding.problem("wan", sentence, f"remove {wan.name} from lan.interfaces")
+    bridge = next(
+        (link for link in facts.interfaces or () if link.index == wan.master and link.name in wanted.lans), None
+    )
     if bridge is not None:
-        sentence = f"{wan.name} is a port of the LAN's {bridge.name}: bridged bytes would belong to nobody."
+        sentence = (
+            f"{wan.name} is a port of the LAN's bridge {bridge.name}: bridged bytes would be booked to no client."
+        )
         yield Finding.problem("wan", sentence, f"ip link set {wan.name} nomaster")
 
 
 def _lan(facts: BoxFacts) -> Findings:
-    if facts.wanted is None or facts.links is None:
+    if facts.wanted is None or facts.interfaces is None:
         return
     missing = [name for name in facts.wanted.lans if _link(facts, name) is None]
     for name in missing:
         sentence = (
-            f"lan.interfaces: {name} is not there now: until it appears, what passes it is booked to `unattributed`."
+            f"The interface {name} (lan.interfaces) does not exist now: until it appears, bytes of its devices are "
+            "booked to `unattributed`."
         )
         yield Finding.warning("lan", sentence, "ip link show")
     if facts.wanted.lans and not missing:
-        yield Finding.ok("lan", f"{', '.join(facts.wanted.lans)} found.")
+        yield Finding.ok("lan", f"The interfaces of the LAN exist: {', '.join(facts.wanted.lans)}.")
     yield from _forgotten(facts, facts.wanted)
     if facts.forwarding is False:
-        sentence = "This box does not forward IPv4: devices behind it do not reach the internet."
-        yield Finding.warning("lan", sentence, "sysctl -w net.ipv4.ip_forward=1, and in /etc/sysctl.d to keep it")
+        sentence = "This box does not forward IPv4: devices behind it do not reach the Internet."
+        yield Finding.warning(
+            "lan",
+            sentence,
+            "sysctl -w net.ipv4.ip_forward=1; write it into a file in /etc/sysctl.d to keep it after a restart",
+        )
 
 
 def _forgotten(facts: BoxFacts, wanted: Wanted) -> Findings:
-    """Interfaces by which devices may come in that nobody has named."""
+    """Interfaces that are not named in the configuration, and by which devices may come in."""
     named = {wanted.wan, *wanted.lans, *(facts.default_routes or ())}
-    bases = {link.base for link in facts.links or () if link.kind != "veth"}  # a veth's is its other end
-    for link in facts.links or ():
+    bases = {link.base for link in facts.interfaces or () if link.kind != "veth"}  # the base of a veth is its other end
+    for link in facts.interfaces or ():
         free = link.up and not link.master and link.name not in named and link.index not in bases
         if free and link.type == ETHERNET and (link.kind == "bridge" or link.kind not in VIRTUAL_KINDS):
-            sentence = f"{link.name} is neither WAN nor LAN: what devices there use is booked to `unattributed`."
-            yield Finding.note("lan", sentence, "if there are devices, name it under lan.interfaces")
+            sentence = f"{link.name} is neither WAN nor LAN: bytes of devices there are booked to `unattributed`."
+            yield Finding.note("lan", sentence, f"if devices use it, add {link.name} to lan.interfaces")
 
 
-def _link(facts: BoxFacts, name: str) -> Link | None:
-    return next((link for link in facts.links or () if link.name == name), None)
+def _link(facts: BoxFacts, name: str) -> Interface | None:
+    return next((link for link in facts.interfaces or () if link.name == name), None)
 
 
 def _ways_past(facts: BoxFacts) -> Findings:
-    """Whatever may take packets away before they reach the meter."""
+    """Programs of others that may take packets away before they reach the meter."""
     if facts.wanted is None:
         return
     wan = facts.wanted.wan
     for name in facts.ingress_qdiscs or ():
-        sentence = f"{name} has an `ingress` qdisc of somebody else where clsact belongs: uploads could not be counted."
-        hint = f"stop what made it, or remove it: tc qdisc del dev {name} ingress"
+        sentence = (
+            f"{name} has an `ingress` qdisc of another program where clsact belongs: uploads could not be counted."
+        )
+        hint = f"stop that program, or remove the qdisc: tc qdisc del dev {name} ingress"
         yield Finding.problem("filters", sentence, hint)
     for other in facts.filters or ():
         if other.priority == FILTER_PRIORITY and not other.name.startswith(f"{OURS} "):
             sentence = (
-                f"{other.interface} {other.direction}: a filter of somebody else is in our place: nothing is counted."
+                f"{other.interface} {other.direction}: a filter of another program is in the place of the meter: "
+                "nothing is counted."
             )
-            hint = f"give it a priority above {FILTER_PRIORITY}: tc filter show dev {other.interface} {other.direction}"
+            hint = (
+                f"give that filter a priority above {FILTER_PRIORITY}: tc filter show dev {other.interface} "
+                f"{other.direction}"
+            )
             yield Finding.problem("filters", sentence, hint)
         if other.priority >= FILTER_PRIORITY:
             continue
         lost = "may not be counted" if other.interface == wan else "may be booked to `unattributed`"
         what = f"{other.kind} {other.name}".strip()
         sentence = (
-            f"{other.interface} {other.direction}: {what} (priority {other.priority}) runs first: what it takes {lost}."
+            f"{other.interface} {other.direction}: {what} (priority {other.priority}) runs before the meter: packets "
+            f"that it takes {lost}."
         )
-        hint = f"tc filter show dev {other.interface} {other.direction}; give it a priority above {FILTER_PRIORITY}"
+        hint = f"give it a priority above {FILTER_PRIORITY}: tc filter show dev {other.interface} {other.direction}"
         yield Finding.warning(
             "filters", sentence, hint if other.kind != "tcx" else f"bpftool net show dev {other.interface}"
         )
     for name in (wan, *facts.wanted.lans):
         link = _link(facts, name)
         if link is not None and link.xdp:
-            sentence = f"{name} has an XDP program of somebody else: what it takes cannot be counted."
-            yield Finding.warning("filters", sentence, f"ip link set dev {name} xdp off, if nobody needs it")
+            sentence = f"{name} has an XDP program of another program: packets that it takes cannot be counted."
+            yield Finding.warning("filters", sentence, f"if nothing needs it: ip link set dev {name} xdp off")
 
 
 def _offload(facts: BoxFacts) -> Findings:
     names = {facts.wanted.wan, *facts.wanted.lans} if facts.wanted else set()
-    for link in facts.links or ():
+    for link in facts.interfaces or ():
         if link.offloads and (not names or link.name in names):
-            sentence = f"{link.name} may take tc rules over (hw-tc-offload): packets that it handles are not counted."
+            sentence = (
+                f"The network card of {link.name} may execute tc rules itself (hw-tc-offload): packets that it handles "
+                "are not counted."
+            )
             hint = f"ethtool -K {link.name} hw-tc-offload off"
             yield Finding.warning("offload", sentence, hint)
     for table in facts.flowtables or ():
         if table.hardware:
-            sentence = f"Flowtable {table.name} hands flows to the hardware: their bytes would not be counted."
+            sentence = (
+                f"The flowtable {table.name} hands connections over to the hardware: their bytes would not be counted."
+            )
             yield Finding.problem(
-                "offload", sentence, "take `flags offload` out of its definition; without it, it does no harm"
+                "offload",
+                sentence,
+                "remove `flags offload` from the definition of the flowtable; a flowtable in software does no harm",
             )
 
 
@@ -171,22 +194,22 @@ def _marks(facts: BoxFacts) -> Findings:
     found = [finding for use in (*(facts.mark_uses or ()), *(facts.rules or ())) for finding in _mark(use, mask)]
     yield from found
     if not found and facts.mark_uses is not None:
-        yield Finding.ok("marks", f"Nobody else uses the bits {mask:#010x} of the packet mark.")
+        yield Finding.ok("marks", f"No other program uses the bits {mask:#010x} of the packet mark.")
 
 
 def _mark(use: MarkUse, mask: int) -> Findings:
     both = use.bits & mask
     free = f"{~mask & 0xFFFFFFFF:#010x}"
-    ours = f"bits {both:#x} of the packet mark, in which lan.mark_mask {mask:#010x} keeps the client"
+    ours = f"bits {both:#x} of the packet mark, where the number of the client is stored (lan.mark_mask {mask:#010x})"
     if use.access is MarkAccess.UNREADABLE:
-        sentence = f"{use.where} uses the packet mark in a way that cannot be looked into."
-        yield Finding.warning("marks", sentence, f"see that it keeps to the bits {free}: iptables-save -t mangle")
+        sentence = f"{use.where} uses the packet mark, but its bits cannot be listed."
+        yield Finding.warning("marks", sentence, f"check that it uses the bits {free} only: iptables-save -t mangle")
     elif both and use.access is MarkAccess.WRITES:
-        sentence = f"{use.where} changes {ours}: bytes go to the wrong client or to `unattributed`."
-        keep = f"let it keep our bits, as in: meta mark set meta mark & {mask:#010x} | VALUE"
+        sentence = f"{use.where} changes {ours}: bytes are booked to a wrong client or to `unattributed`."
+        keep = f"let the rule keep these bits: meta mark set meta mark & {mask:#010x} | VALUE"
         yield Finding.problem("marks", sentence, f"{keep}; or choose another lan.mark_mask")
     elif both:
-        sentence = f"{use.where} compares {ours}: it may no longer match clients' packets."
+        sentence = f"{use.where} compares {ours}: it may no longer match packets of clients."
         yield Finding.warning("marks", sentence, f"compare under the mask {free}; or choose another lan.mark_mask")
 
 
@@ -194,26 +217,37 @@ def _leases(facts: BoxFacts) -> Findings:
     for file in facts.leases or ():
         if file.problem:
             sentence = (
-                f"{file.path}: {file.problem}: clients have no names from there; their bytes are counted all the same."
+                f"{file.path} cannot be read ({file.problem}): clients get no host names from it. Their bytes are "
+                "counted all the same."
             )
-            yield Finding.note("leases", sentence, "set lan.leases to the DHCP server's lease file")
+            yield Finding.note("leases", sentence, "write the path of the DHCP server's lease file under lan.leases")
         elif file.path not in (facts.unreadable or ()):
-            yield Finding.ok("leases", f"{file.path} names clients.")
+            yield Finding.ok("leases", f"{file.path} gives clients their host names.")
 
 
 def _tunnels(facts: BoxFacts) -> Findings:
-    if facts.wanted is None or facts.links is None:
+    if facts.wanted is None or facts.interfaces is None:
         return
     named = facts.wanted.tunnels
     for name in named:
         if _link(facts, name) is None:
-            sentence = f"wan.tunnels: {name} is not there now: until it appears, nothing goes through it."
+            sentence = (
+                f"The interface {name} (wan.tunnels) does not exist now: no packet goes through that tunnel until it "
+                "appears."
+            )
             yield Finding.note("tunnels", sentence, "ip link show")
     others = {facts.wanted.wan, *facts.wanted.lans, *named}
-    for link in facts.links:
+    for link in facts.interfaces:
         if link.up and link.name not in others and _is_tunnel(facts, link.name):
-            sentence = f"{link.name} is a tunnel of this router: what devices send through it is booked to `router`."
-            hint = "to book it to the devices, name it with its port under wan.tunnels; if none use it, all is well"
+            sentence = (
+                f"{link.name} is a tunnel of this router: the bytes that devices send and receive through it "
+                "are booked "
+                "to `router`."
+            )
+            hint = (
+                "if devices use the tunnel, name it with its port under wan.tunnels: their bytes are then booked to "
+                "them"
+            )
             yield Finding.note("tunnels", sentence, hint)
 
 

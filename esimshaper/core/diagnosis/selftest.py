@@ -1,32 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage `doctor`: what came of the self-test -> findings in plain words. Pure.
+"""The results of the self-test -> findings of `doctor`. Pure.
 
-Bytes that were billed are held against bytes that were counted, and limits against what got past them.
+Billed bytes are compared with counted ones, and limits with the bytes that got through.
 """
 
-from esimshaper.core.diagnosis.box import as_sentence, explained
-from esimshaper.core.model.box import Cut, Exchange, Finding, Findings, SelfTest
+from esimshaper.core.diagnosis.explain import as_sentence, explained
+from esimshaper.core.model.box import Exchange, Finding, Findings, LimitTrial, SelfTest
 
 CHECK = "self-test"
 
 _REPORT = (
-    "do not rely on limits with this kernel; try Debian's own, and report this: esimshaper doctor --self-test --json"
+    "do not rely on limits with this kernel; use Debian's own, and report the output of: esimshaper doctor --self-test "
+    "--json"
 )
-_AGAIN = "try again while the machine is less busy"
+_AGAIN = "try again while the box is less busy"
 
 
 def diagnose(test: SelfTest) -> Findings:
     """At least one finding."""
     faults = [
         *(fault for exchange in test.exchanges for fault in _exchange_faults(exchange)),
-        *(fault for cut in test.cuts for fault in _cut_faults(cut)),
+        *(fault for cut in test.limit_trials for fault in _cut_faults(cut)),
     ]
     yield from faults
     if test.failure:
         yield explained(CHECK, test.failure)
     elif test.trouble:
         words, hint = test.trouble
-        yield Finding.warning(CHECK, as_sentence(f"it could not be run to its end: {words}"), hint or _AGAIN)
+        yield Finding.warning(CHECK, as_sentence(f"the self-test could not be completed: {words}"), hint or _AGAIN)
     elif not faults:
         yield Finding.ok(CHECK, _success(test))
 
@@ -36,7 +37,7 @@ def _success(test: SelfTest) -> str:
     billed = sum(exchange.billed.total_bytes for exchange in test.exchanges)
     return (
         f"{billed:,} bytes over {links} (UDP, TCP, IPv4, IPv6, merged packets, fragments) were counted exactly, and "
-        f"{len(test.cuts)} limits cut at the byte."
+        f"{len(test.limit_trials)} limits cut at the byte."
     )
 
 
@@ -45,7 +46,9 @@ def _exchange_faults(exchange: Exchange) -> Findings:
     least, billed, counted = exchange.least, exchange.billed, exchange.counted
     arrived = min(billed.down_bytes - least.down_bytes, billed.up_bytes - least.up_bytes)
     if arrived < 0:
-        sentence = f"{where}: {-arrived:,} bytes of the test were lost on their way: it says nothing about the meter."
+        sentence = (
+            f"{where}: {-arrived:,} bytes of the test were lost on the way, so this part says nothing about the meter."
+        )
         yield Finding.warning(CHECK, sentence, _AGAIN)
         return
     for direction, right, ours, stray in (
@@ -57,7 +60,7 @@ def _exchange_faults(exchange: Exchange) -> Findings:
             yield Finding.problem(CHECK, sentence, _REPORT)
     packets = billed.down_packets + billed.up_packets, counted.down_packets + counted.up_packets
     if packets[0] != packets[1] and billed.total_bytes == counted.total_bytes:
-        sentence = f"{where}: {packets[0]:,} packets were sent, {packets[1]:,} counted; the bytes are right."
+        sentence = f"{where}: {packets[0]:,} packets were sent and {packets[1]:,} counted; the bytes are right."
         yield Finding.warning(CHECK, sentence, _REPORT)
 
 
@@ -66,12 +69,14 @@ def _meaning(difference: int, strayed: int) -> str:
         return f"{difference:,} too many, so quotas would end early"
     if strayed:
         return f"{-difference:,} too few, of which {strayed:,} were booked to `unattributed` instead of the client"
-    return f"{-difference:,} too few, so that much would be used and billed without being seen"
+    return f"{-difference:,} too few, so that much would be used and billed, and not be shown"
 
 
-def _cut_faults(cut: Cut) -> Findings:
+def _cut_faults(cut: LimitTrial) -> Findings:
     where = f"{cut.link}, {cut.what}: with a limit of {cut.limit:,} bytes {cut.passed:,} got through"
     if cut.passed > cut.limit:
-        yield Finding.problem(CHECK, f"{where}: limits do not hold here.", _REPORT)
+        yield Finding.problem(CHECK, f"{where}: limits do not hold on this box.", _REPORT)
     elif cut.limit - cut.passed >= cut.packet:
-        yield Finding.problem(CHECK, f"{where}, though one more packet had room: limits end early here.", _REPORT)
+        yield Finding.problem(
+            CHECK, f"{where}, though there was room for one more packet: limits end early on this box.", _REPORT
+        )

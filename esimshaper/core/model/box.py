@@ -61,7 +61,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class Interface:
     """A network interface. `type` is ARPHRD_*, `kind` that of rtnetlink (bridge, wireguard), often empty.
 
     offloads: hw-tc-offload is on, so the card may do what tc filters say by itself. root: kind of a root qdisc that
@@ -82,7 +82,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class TcFilter:
     """A tc filter, maybe ours. Low priorities run first; 0 stands for tcx. `name` is the label of a program."""
 
     interface: str
@@ -152,7 +152,7 @@ class Feature(Enum):
     FQ_CODEL = "the queueing discipline fq_codel"
     IFB = "the network device ifb"
     REDIRECT = "the tc filter u32 with the action mirred"
-    REFUSAL = "nftables with sets and reject"
+    REJECT = "nftables with sets and reject"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class DaemonStatus:
     """What the daemon says of itself. detached, problems: sentences. events: bytes by name of a Reason."""
 
     version: str
@@ -181,10 +181,10 @@ class BoxFacts:
     """Everything that was looked at. `wanted`, and all about the network but nft, is None without a configuration.
 
     version: this program's. daemon: whether somebody accepts connections at its socket, `running` what it said, if we
-    may ask. service: None without systemd. member: whether this user may ask the daemon, going by its group.
+    may ask. service: None without systemd. may_ask: whether this user may ask the daemon, going by its group.
     unreadable: files of the configuration, leases and certificates that the user of the service may not read; only root
     finds out.
-    lacking: what limits need and the kernel has not. `mark_uses` are rules of nft, `rules` those of `ip rule`.
+    missing_features: what limits need and the kernel has not. `mark_uses` are rules of nft, `rules` those of `ip rule`.
     forwarding: whether the router forwards IPv4 at all.
     """
 
@@ -200,16 +200,16 @@ class BoxFacts:
     clock: Clock | None = None
     state: Directory | None = None
     version: str = ""
-    daemon: bool | None = None
-    running: Running | None = None
+    daemon_listens: bool | None = None
+    daemon_status: DaemonStatus | None = None
     service: Service | None = None
-    member: bool | None = None
+    may_ask: bool | None = None
     unreadable: tuple[str, ...] | None = None
-    lacking: frozenset[Feature] | None = None
+    missing_features: frozenset[Feature] | None = None
     forwarding: bool | None = None
-    links: tuple[Link, ...] | None = None
+    interfaces: tuple[Interface, ...] | None = None
     ingress_qdiscs: tuple[str, ...] | None = None
-    filters: tuple[Filter, ...] | None = None
+    filters: tuple[TcFilter, ...] | None = None
     default_routes: tuple[str, ...] | None = None
     flowtables: tuple[Flowtable, ...] | None = None
     mark_uses: tuple[MarkUse, ...] | None = None
@@ -235,7 +235,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class LimitTrial:
     """A limit in the self-test: how many bytes it allowed, in packets of `packet` bytes, and how many got through."""
 
     link: str
@@ -250,7 +250,7 @@ class SelfTest:
     """What came of it. trouble: (sentence, hint) if it could not be run to its end."""
 
     exchanges: tuple[Exchange, ...] = ()
-    cuts: tuple[Cut, ...] = ()
+    limit_trials: tuple[LimitTrial, ...] = ()
     failure: Failure | None = None
     trouble: tuple[str, str] | None = None
 
@@ -269,7 +269,7 @@ class Finding:
     """One line of `doctor`: name of the check, how bad, the consequence in plain words, what to do (may be empty)."""
 
     check: str
-    level: Severity
+    severity: Severity
     sentence: str
     hint: str = ""
 

@@ -3,13 +3,13 @@
 
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS
 from esimshaper.core.settings.block import Block
-from esimshaper.core.settings.values import Meter
+from esimshaper.core.settings.values import MeterRoom
 
 MAX_CLIENTS = 1024
 """How many clients are told apart when neither the file nor the mark mask says less."""
 
 
-def meter_from(tree: Block) -> Meter | None:
+def meter_from(tree: Block) -> MeterRoom | None:
     """The sizes of the kernel's maps; None where the mask cannot number clients, or something is missing.
 
     Adds a problem where the mask has too few numbers for `meter.max_clients`, or both for the clients with a name.
@@ -30,7 +30,7 @@ def meter_from(tree: Block) -> Meter | None:
         hint = f"Set max_clients to {capacity} or less, or give the mask {bits} bits."
         meter.refuse("max_clients", message, hint)
     _check_named_clients(tree, capacity if wanted is None else min(int(wanted), capacity))
-    return None if flows is None else Meter(int(wanted or min(MAX_CLIENTS, capacity)), int(flows))
+    return None if flows is None else MeterRoom(int(wanted or min(MAX_CLIENTS, capacity)), int(flows))
 
 
 def _check_named_clients(tree: Block, room: int) -> None:

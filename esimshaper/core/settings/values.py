@@ -95,7 +95,7 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
-class Meter:
+class MeterRoom:
     """Room in the kernel part. `max_clients` leaves out the built-in ones; the mark mask can number them all."""
 
     max_clients: int
@@ -123,7 +123,7 @@ class Settings:
     timezone: str
     clients: tuple[Client, ...]
     metrics: Metrics
-    meter: Meter
+    meter: MeterRoom
     quotas: tuple[Quota, ...] = ()
     on_failure: OnFailure = OnFailure.OPEN
 

@@ -20,31 +20,17 @@ from esimshaper.core.model.box import (
     Bpffs,
     Clock,
     Compiler,
+    DaemonStatus,
     Directory,
     LeaseFile,
     Privileges,
-    Running,
     Wanted,
 )
 from esimshaper.core.model.errors import Failure, Operation
 from esimshaper.core.model.packages import DEBIAN_PYTHON, LIBRARIES
 from esimshaper.edge.bpf.libbpf import SONAME
 from esimshaper.edge.host import clock
-from esimshaper.edge.probe import (
-    bpf as probe_bpf,
-)
-from esimshaper.edge.probe import (
-    child as probe_child,
-)
-from esimshaper.edge.probe import (
-    limits as probe_limits,
-)
-from esimshaper.edge.probe import (
-    nft as probe_nft,
-)
-from esimshaper.edge.probe import (
-    service as probe_service,
-)
+from esimshaper.edge.probe import bpf, child, limits, nft, service
 
 T = TypeVar("T")
 
@@ -59,7 +45,7 @@ _IMPORT_BCC = "import bcc, json; bcc.BPF.load_func; print(json.dumps(getattr(bcc
 
 
 def gather(
-    wanted: Wanted | None, state: Path, control: Path, running: Running | None = None, version: str = ""
+    wanted: Wanted | None, state: Path, control: Path, running: DaemonStatus | None = None, version: str = ""
 ) -> BoxFacts:
     """Everything there is to know. `state`: the state directory, `control`: the control socket of the daemon,
     `running`: what it said there, `version`: this program's.
@@ -69,7 +55,7 @@ def gather(
         wanted=wanted,
         privileges=_look(unknown, "privileges", privileges),
         kernel=_look(unknown, "kernel", lambda: os.uname().release),
-        failures=_look(unknown, "kernel", probe_bpf.failures),
+        failures=_look(unknown, "kernel", bpf.failures),
         bpffs=_look(unknown, "bpffs", bpffs),
         compiler=_look(unknown, "compiler", compiler),
         libbpf=_look(unknown, "libbpf", libbpf),
@@ -78,14 +64,14 @@ def gather(
         clock=_look(unknown, "clock", kept_time),
         state=_look(unknown, "state", lambda: directory(state)),
         version=version,
-        daemon=_look(unknown, "daemon", lambda: answers(control)),
-        running=running,
-        service=_look(unknown, "service", probe_service.service),
-        member=_look(unknown, "group", probe_service.member),
-        lacking=_look(unknown, "limits", probe_limits.lacking),
+        daemon_listens=_look(unknown, "daemon", lambda: answers(control)),
+        daemon_status=running,
+        service=_look(unknown, "service", service.service),
+        may_ask=_look(unknown, "group", service.may_ask),
+        missing_features=_look(unknown, "limits", limits.missing_features),
         forwarding=_look(unknown, "routing", forwarding),
-        flowtables=_look(unknown, "offload", probe_nft.flowtables),
-        mark_uses=_look(unknown, "marks", probe_nft.mark_uses),
+        flowtables=_look(unknown, "offload", nft.flowtables),
+        mark_uses=_look(unknown, "marks", nft.mark_uses),
         unknown=unknown,
     )
     box = _with_files(box, wanted, unknown) if wanted and box.service else box
@@ -98,7 +84,7 @@ def _with_files(box: BoxFacts, wanted: Wanted, unknown: dict[str, str]) -> BoxFa
     if not user or os.geteuid():
         return box
     files = (*wanted.files, *wanted.leases, *wanted.certificates)
-    return replace(box, unreadable=_look(unknown, "files", lambda: probe_service.unreadable(user, files)))
+    return replace(box, unreadable=_look(unknown, "files", lambda: service.unreadable(user, files)))
 
 
 def _with_network(box: BoxFacts, wanted: Wanted, unknown: dict[str, str]) -> BoxFacts:
@@ -109,7 +95,7 @@ def _with_network(box: BoxFacts, wanted: Wanted, unknown: dict[str, str]) -> Box
         return box
     return replace(
         box,
-        links=_look(unknown, "interfaces", network.links),
+        interfaces=_look(unknown, "interfaces", network.interfaces),
         ingress_qdiscs=_look(unknown, "qdiscs", lambda: network.ingress_qdiscs(wanted)),
         filters=_look(unknown, "filters", lambda: network.filters(wanted)),
         default_routes=_look(unknown, "routes", network.default_routes),
@@ -149,9 +135,9 @@ def _file_system(path: Path) -> int:
 def compiler() -> Compiler:
     """Debian's bcc, imported in a child process because it brings LLVM along. PyPI's `bcc` has no BPF.load_func."""
     python = DEBIAN_PYTHON if Path(DEBIAN_PYTHON).exists() else sys.executable
-    done = probe_child.finish([python, "-P", "-c", _IMPORT_BCC])
+    done = child.finish([python, "-P", "-c", _IMPORT_BCC])
     if done.returncode:
-        return Compiler(python, detail=probe_child.last_words(done))
+        return Compiler(python, detail=child.last_words(done))
     return Compiler(python, version=str(json.loads(done.stdout)))
 
 

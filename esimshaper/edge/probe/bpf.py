@@ -15,7 +15,7 @@ import sys
 
 from esimshaper.core.model.errors import Failure, Operation
 from esimshaper.core.model.kernel import ETH_P_ALL, FILTER_PRIORITY, INGRESS
-from esimshaper.edge.probe import child as probe_child
+from esimshaper.edge.probe import child
 from esimshaper.edge.probe.child import CLONE_NEWNET
 
 # Number of bpf() by machine: arch/*/entry/syscalls.
@@ -99,7 +99,7 @@ def failures() -> tuple[Failure, ...]:
             found.append(Failure(operation, error.errno or 0))
             if operation is Operation.MAP:  # without it all else fails for the same reason
                 return tuple(found)
-    found += [Failure(Operation(name), number) for name, number in probe_child.run(__name__)]
+    found += [Failure(Operation(name), number) for name, number in child.run(__name__)]
     return tuple(found)
 
 

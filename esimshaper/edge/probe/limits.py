@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: tries out what limits ask of the kernel beside the meter. Nothing goes in, lacking Features come out.
+"""Edge: tries out what limits ask of the kernel beside the meter. Nothing goes in, missing_features Features come out.
 
 In a child process, in a network namespace that ends with it. Nothing is decided here.
 """
@@ -18,16 +18,16 @@ from esimshaper.core.model.kernel import ETH_P_ALL, INGRESS
 from esimshaper.edge.nft import program, scripts
 from esimshaper.edge.nft.program import NftError
 from esimshaper.edge.nft.scripts import NO_INTERFACE
-from esimshaper.edge.probe import child as probe_child
+from esimshaper.edge.probe import child
 from esimshaper.edge.probe.child import CLONE_NEWNET
 
 Trial = Callable[[Any, int], None]
 """Makes something at the interface of that number; raises NetlinkError."""
 
 
-def lacking() -> frozenset[Feature]:
+def missing_features() -> frozenset[Feature]:
     """What this kernel has not. Raises RuntimeError where it could not be tried, as without privilege."""
-    return frozenset(Feature[name] for name in probe_child.run(__name__))
+    return frozenset(Feature[name] for name in child.run(__name__))
 
 
 def rehearse() -> Iterator[Feature]:
@@ -45,8 +45,8 @@ def rehearse() -> Iterator[Feature]:
                 if error.code not in (errno.ENOENT, errno.EOPNOTSUPP):
                     raise
                 yield feature
-    if not _refuses():
-        yield Feature.REFUSAL
+    if not _rejects():
+        yield Feature.REJECT
 
 
 def _htb(route: Any, lo: int) -> None:  # noqa: ANN401 - pyroute2 has no types
@@ -106,7 +106,7 @@ def _loadable(module: str) -> bool:
     return listed and not any(line.split()[0] == module for line in loaded)
 
 
-def _refuses() -> bool:
+def _rejects() -> bool:
     try:
         program.run("-f", "-", script=scripts.reject(["lo"], 0xFF, [1], NO_INTERFACE))
     except NftError:

@@ -9,10 +9,10 @@ from socket import AF_INET, AF_INET6
 
 from pyroute2 import IPRoute
 
-from esimshaper.core.model.box import Filter, Link, MarkAccess, MarkUse, Wanted
+from esimshaper.core.model.box import Interface, MarkAccess, MarkUse, TcFilter, Wanted
 from esimshaper.core.model.kernel import EGRESS, INGRESS
 from esimshaper.core.model.shaping import QDISC
-from esimshaper.edge.probe import ethtool as probe_ethtool
+from esimshaper.edge.probe import ethtool
 from esimshaper.edge.probe.bpf import tcx_programs
 
 PARENTS = {"ingress": INGRESS, "egress": EGRESS}
@@ -25,12 +25,12 @@ FIB_RULE_INVERT = 2
 LOCAL_TABLE = 255
 
 
-def links() -> tuple[Link, ...]:
+def interfaces() -> tuple[Interface, ...]:
     """All interfaces."""
     with IPRoute() as route:
         roots = _roots(route)
         return tuple(
-            Link(
+            Interface(
                 index=message["index"],
                 name=message.get_attr("IFLA_IFNAME"),
                 type=message["ifi_type"],
@@ -57,7 +57,7 @@ def _roots(route: IPRoute) -> dict[int, str]:
 
 def _offloads(interface: str) -> bool:
     try:
-        return probe_ethtool.features(interface).get("hw-tc-offload", False)
+        return ethtool.features(interface).get("hw-tc-offload", False)
     except OSError:  # no card behind it that could be asked, or it is gone again
         return False
 
@@ -70,7 +70,7 @@ def ingress_qdiscs(wanted: Wanted) -> tuple[str, ...]:
     return tuple(name for name, index in indexes.items() if index in held)
 
 
-def filters(wanted: Wanted) -> tuple[Filter, ...]:
+def filters(wanted: Wanted) -> tuple[TcFilter, ...]:
     """Every filter on the hooks that we use, tcx programs among them; one entry for all of one priority and kind."""
     with IPRoute() as route:
         found = [
@@ -86,9 +86,9 @@ def filters(wanted: Wanted) -> tuple[Filter, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _hook(route: IPRoute, index: int, name: str, direction: str) -> Iterator[Filter]:
+def _hook(route: IPRoute, index: int, name: str, direction: str) -> Iterator[TcFilter]:
     if programs := tcx_programs(index, direction):
-        yield Filter(name, direction, 0, "tcx", f"({programs} programs)")
+        yield TcFilter(name, direction, 0, "tcx", f"({programs} programs)")
     for message in route.get_filters(index=index, parent=PARENTS[direction]):
         if not message["handle"]:  # one without stands for all of its priority, and has no name
             continue
@@ -96,7 +96,7 @@ def _hook(route: IPRoute, index: int, name: str, direction: str) -> Iterator[Fil
             continue
         kind = message.get_attr("TCA_KIND")
         program = message.get_nested("TCA_OPTIONS", "TCA_BPF_NAME") if kind == "bpf" else None
-        yield Filter(name, direction, message["info"] >> 16, kind, program or "")
+        yield TcFilter(name, direction, message["info"] >> 16, kind, program or "")
 
 
 def _names(wanted: Wanted) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def parse(shown: str) -> Service:
     return Service(*(values.get(name, "") for name in _PROPERTIES))
 
 
-def member() -> bool | None:
+def may_ask() -> bool | None:
     """Whether this process may ask the daemon, going by its groups; None if the group does not exist."""
     try:
         number = grp.getgrnam(GROUP).gr_gid

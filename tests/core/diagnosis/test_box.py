@@ -6,27 +6,28 @@ from dataclasses import replace
 
 import pytest
 
-from esimshaper.core.diagnosis import box as diagnosis
+from esimshaper.core.diagnosis.explain import explain
+from esimshaper.core.diagnosis.findings import diagnose
 from esimshaper.core.model.box import (
     BoxFacts,
     Bpffs,
     Clock,
     Compiler,
+    DaemonStatus,
     Directory,
     Feature,
     Privileges,
-    Running,
     Service,
     Severity,
     Wanted,
 )
 from esimshaper.core.model.errors import Failure, Operation
-from tests.core.diagnosis.healthy_box import GOOD, assert_told, complaints, judge
+from tests.core.diagnosis.healthy_box import GOOD, assert_told, complaints
 
 
 def test_a_good_box_gets_no_complaint_and_each_check_says_so() -> None:
-    findings = judge(GOOD)
-    assert {finding.level for finding in findings} == {Severity.OK}
+    findings = diagnose(GOOD)
+    assert {finding.severity for finding in findings} == {Severity.OK}
     assert {finding.check for finding in findings} == {
         "privileges", "kernel", "bpffs", "compiler", "libbpf", "libraries", "clock", "state", "limits",
         "wan", "lan", "marks", "leases", "service", "daemon",
@@ -34,17 +35,17 @@ def test_a_good_box_gets_no_complaint_and_each_check_says_so() -> None:
 
 
 def test_nothing_known_is_nothing_said() -> None:
-    assert judge(BoxFacts()) == ()
+    assert diagnose(BoxFacts()) == ()
 
 
 BOX = {
     "no BPF capability": (
         {"privileges": Privileges(frozenset({"CAP_NET_ADMIN"}))},
-        ("privileges", Severity.PROBLEM, "CAP_BPF missing", "root"),
+        ("privileges", Severity.PROBLEM, "lacks CAP_BPF:", "root"),
     ),
     "no network capability": (
         {"privileges": Privileges(frozenset({"CAP_SYS_ADMIN"}))},
-        ("privileges", Severity.PROBLEM, "CAP_NET_ADMIN missing", "root"),
+        ("privileges", Severity.PROBLEM, "lacks CAP_NET_ADMIN:", "root"),
     ),
     "BPF forbidden": (
         {"failures": (Failure(Operation.MAP, errno.EPERM),)},
@@ -84,16 +85,21 @@ BOX = {
     ),
     "a library missing": (
         {"libraries": {"PyYAML": "", "rich": "13"}},
-        ("libraries", Severity.PROBLEM, "PyYAML missing", "apt install python3-yaml"),
+        ("libraries", Severity.PROBLEM, "PyYAML not installed", "apt install python3-yaml"),
     ),
     "no JIT": ({"jit": False}, ("jit", Severity.WARNING, "more time", "sysctl -w net.core.bpf_jit_enable=1")),
     "clock never set": (
         {"clock": Clock(1000.0, synchronised=False)},
         ("clock", Severity.WARNING, "not been set", "timedatectl"),
     ),
-    "clock not kept": (
+    "clock not synchronised": (
         {"clock": Clock(1.8e9, synchronised=False)},
-        ("clock", Severity.WARNING, "early or late", "timedatectl"),
+        (
+            "clock",
+            Severity.WARNING,
+            "not synchronised: days and months of quotas may begin early or late",
+            "timedatectl",
+        ),
     ),
     "state not writable": (
         {"state": Directory("/var/lib/esimshaper", exists=True, writable=False, free_bytes=10**9)},
@@ -140,29 +146,34 @@ BOX = {
         ("service", Severity.WARNING, "after the next start", "systemctl enable --now esimshaper"),
     ),
     "an old daemon still running": (
-        {"running": Running("0.9")},
+        {"daemon_status": DaemonStatus("0.9")},
         ("daemon", Severity.WARNING, "0.9 is running, but 1.0", "systemctl restart"),
     ),
-    "not in the group": ({"member": False}, ("group", Severity.NOTE, "without sudo", "usermod -aG esimshaper")),
-    "no group": ({"member": None}, ("group", Severity.NOTE, "only root", "groupadd")),
+    "not in the group": ({"may_ask": False}, ("group", Severity.NOTE, "without sudo", "usermod -aG esimshaper")),
+    "no group": ({"may_ask": None}, ("group", Severity.NOTE, "only root", "groupadd")),
     "no way to slow down, and none wanted": (
-        {"lacking": frozenset({Feature.HTB, Feature.IFB})},
+        {"missing_features": frozenset({Feature.HTB, Feature.IFB})},
         ("limits", Severity.NOTE, "htb, the network device ifb: `throttle`", "modprobe -a sch_htb ifb"),
     ),
     "no way to slow down": (
-        {"lacking": frozenset({Feature.REDIRECT}), "wanted": Wanted("wwan0", ("br0",), shapes=True)},
+        {"missing_features": frozenset({Feature.REDIRECT}), "wanted": Wanted("wwan0", ("br0",), shapes=True)},
         ("limits", Severity.WARNING, "dropped instead of queued", "modprobe -a cls_u32 act_mirred"),
     ),
     "no nftables": (
-        {"lacking": frozenset({Feature.REFUSAL})},
-        ("limits", Severity.NOTE, "they wait; the block holds", "apt install nftables"),
+        {"missing_features": frozenset({Feature.REJECT})},
+        (
+            "limits",
+            Severity.NOTE,
+            "blocks hold, but programs on blocked devices get no error and wait",
+            "apt install nftables",
+        ),
     ),
     "no nftables, and blocks": (
-        {"lacking": frozenset({Feature.REFUSAL}), "wanted": Wanted("wwan0", ("br0",), blocks=True)},
-        ("limits", Severity.WARNING, "they wait", "nft_reject_inet"),
+        {"missing_features": frozenset({Feature.REJECT}), "wanted": Wanted("wwan0", ("br0",), blocks=True)},
+        ("limits", Severity.WARNING, "get no error and wait", "nft_reject_inet"),
     ),
     "daemon not running": (
-        {"daemon": False, "running": None},
+        {"daemon_listens": False, "daemon_status": None},
         ("daemon", Severity.NOTE, "not running", "systemctl start esimshaper"),
     ),
     "a probe failed": ({"unknown": {"clock": "it broke"}}, ("clock", Severity.WARNING, "it broke", "")),
@@ -176,7 +187,7 @@ def test_one_thing_wrong_is_one_complaint_with_its_consequence_and_a_hint(change
 
 def test_an_old_kernel_that_fails_is_told_to_be_too_old() -> None:
     found = complaints(replace(GOOD, kernel="5.10.0-30-amd64", failures=(Failure(Operation.LOAD, errno.EINVAL),)))
-    assert [finding.level for finding in found] == [Severity.PROBLEM, Severity.PROBLEM]
+    assert [finding.severity for finding in found] == [Severity.PROBLEM, Severity.PROBLEM]
     assert "5.10.0-30-amd64 is older than 5.12" in found[1].sentence
 
 
@@ -186,25 +197,25 @@ def test_an_old_kernel_with_what_is_needed_is_good_enough() -> None:
 
 def test_an_old_kernel_that_may_keep_the_service_from_its_pins_is_told_of_until_the_service_runs() -> None:
     """What doctor tries, it tries as root: that is enough for 5.12, and for `esimshaper run` by root."""
-    old = replace(GOOD, kernel="5.15.0-vendor", daemon=None, running=None)
+    old = replace(GOOD, kernel="5.15.0-vendor", daemon_listens=None, daemon_status=None)
     assert_told(complaints(old), "kernel", Severity.WARNING, "older than 5.19", "unprivileged_bpf_disabled")
-    assert complaints(replace(old, daemon=True)) == complaints(replace(old, service=None)) == []
+    assert complaints(replace(old, daemon_listens=True)) == complaints(replace(old, service=None)) == []
     assert complaints(replace(old, kernel="5.19.0")) == []
 
 
 @pytest.mark.parametrize("operation", Operation)
 @pytest.mark.parametrize("number", [0, errno.EPERM, errno.ENOENT, errno.EXFULL])
 def test_every_failure_has_one_line_and_a_hint(operation: Operation, number: int) -> None:
-    trouble = diagnosis.explain(Failure(operation, number))
+    trouble = explain(Failure(operation, number))
     assert trouble.message
     assert "\n" not in trouble.message
     assert trouble.hint
 
 
 def test_an_unexpected_errno_is_told_by_its_name() -> None:
-    assert "EXFULL" in diagnosis.explain(Failure(Operation.ATTACH, errno.EXFULL)).message
+    assert "EXFULL" in explain(Failure(Operation.ATTACH, errno.EXFULL)).message
 
 
 def test_what_the_kernel_said_is_passed_on() -> None:
     failure = Failure(Operation.CLSACT, errno.ENOENT, "no such module")
-    assert "(no such module)" in diagnosis.explain(failure).message
+    assert "(no such module)" in explain(failure).message

@@ -6,76 +6,84 @@ from dataclasses import replace
 import pytest
 
 from esimshaper.core.model.box import (
+    DaemonStatus,
     Feature,
-    Filter,
     Flowtable,
+    Interface,
     LeaseFile,
-    Link,
     MarkAccess,
     MarkUse,
-    Running,
     Service,
     Severity,
+    TcFilter,
     Wanted,
 )
 from tests.core.diagnosis.healthy_box import GOOD, LAN, WAN, assert_told, complaints
 
 NETWORK = {
-    "no WAN": ({"links": (LAN,)}, ("wan", Severity.WARNING, "wwan0 is not there", "ip link")),
+    "no WAN": (
+        {"interfaces": (LAN,)},
+        ("wan", Severity.WARNING, "wwan0 (wan.interface) does not exist now", "ip link"),
+    ),
     "strange WAN": (
-        {"links": (replace(WAN, type=772), LAN)},
+        {"interfaces": (replace(WAN, type=772), LAN)},
         ("wan", Severity.PROBLEM, "bytes would not be counted", "wan.interface"),
     ),
     "tunnel as WAN": (
-        {"links": (replace(WAN, type=65534, kind="wireguard"), LAN)},
-        ("wan", Severity.WARNING, "is billed but would not be counted", "modem"),
+        {"interfaces": (replace(WAN, type=65534, kind="wireguard"), LAN)},
+        ("wan", Severity.WARNING, "would not be counted, though they are billed", "modem"),
     ),
     "WAN has another name now": (
-        {"links": (replace(WAN, name="wwan1"), LAN)},
-        ("wan", Severity.WARNING, "wwan0 is not there", "wwan1 may be it: put that name under wan.interface"),
+        {"interfaces": (replace(WAN, name="wwan1"), LAN)},
+        (
+            "wan",
+            Severity.WARNING,
+            "wwan0 (wan.interface) does not exist now",
+            "wwan1 may be the modem: if so, write that name under wan.interface",
+        ),
     ),
     "tc offload": (
-        {"links": (replace(WAN, offloads=True), LAN)},
+        {"interfaces": (replace(WAN, offloads=True), LAN)},
         ("offload", Severity.WARNING, "are not counted", "ethtool -K wwan0 hw-tc-offload off"),
     ),
     "SQM beside no limits": (
-        {"links": (replace(WAN, root="cake"), LAN)},
-        ("qdisc", Severity.NOTE, "(cake; SQM?): it stays", ""),
+        {"interfaces": (replace(WAN, root="cake"), LAN)},
+        ("qdisc", Severity.NOTE, "(cake; SQM?), and keeps it", ""),
     ),
     "SQM in the way": (
-        {"links": (replace(WAN, root="htb"), LAN), "wanted": Wanted("wwan0", ("br0",), shapes=True)},
+        {"interfaces": (replace(WAN, root="htb"), LAN), "wanted": Wanted("wwan0", ("br0",), shapes=True)},
         ("qdisc", Severity.WARNING, "dropped instead of queued", "replace_qdisc: true"),
     ),
     "SQM to be replaced": (
         {
-            "links": (replace(WAN, root="cake"), LAN),
+            "interfaces": (replace(WAN, root="cake"), LAN),
             "wanted": Wanted("wwan0", ("br0",), shapes=True, replaces_qdisc=True),
         },
-        ("qdisc", Severity.NOTE, "ours takes its place", ""),
+        ("qdisc", Severity.NOTE, "which ours replaces", ""),
     ),
     "a LAN that nobody named": (
-        {"links": (WAN, LAN, Link(4, "wlan1", 1))},
+        {"interfaces": (WAN, LAN, Interface(4, "wlan1", 1))},
         ("lan", Severity.NOTE, "wlan1 is neither WAN nor LAN", "lan.interfaces"),
     ),
     "a VPN that nobody named": (
-        {"links": (WAN, LAN, Link(4, "wg0", 65534, kind="wireguard")), "default_routes": ("wwan0", "wg0")},
+        {"interfaces": (WAN, LAN, Interface(4, "wg0", 65534, kind="wireguard")), "default_routes": ("wwan0", "wg0")},
         ("tunnels", Severity.NOTE, "booked to `router`", "wan.tunnels"),
     ),
     "a VPN that is not there": (
         {"wanted": Wanted("wwan0", ("br0",), tunnels=("wg0",))},
-        ("tunnels", Severity.NOTE, "wg0 is not there", "ip link"),
+        ("tunnels", Severity.NOTE, "wg0 (wan.tunnels) does not exist now", "ip link"),
     ),
     "no forwarding": ({"forwarding": False}, ("lan", Severity.WARNING, "does not forward", "net.ipv4.ip_forward=1")),
     "a program that is not attached": (
-        {"running": Running("1.0", ("not counting at wan_egress of wwan0: broken",))},
+        {"daemon_status": DaemonStatus("1.0", ("not counting at wan_egress of wwan0: broken",))},
         ("daemon", Severity.WARNING, "not counting at wan_egress of wwan0: broken.", "journalctl"),
     ),
     "a full disk that the daemon met": (
-        {"running": Running("1.0", problems=("history cannot be saved: no space",))},
+        {"daemon_status": DaemonStatus("1.0", problems=("history cannot be saved: no space",))},
         ("daemon", Severity.WARNING, "history cannot be saved", "journalctl"),
     ),
     "devices on another interface": (
-        {"running": Running("1.0", events={"wan_out_unmarked": 12345})},
+        {"daemon_status": DaemonStatus("1.0", events={"wan_out_unmarked": 12345})},
         ("daemon", Severity.WARNING, "12,345 bytes", "lan.interfaces"),
     ),
     "a configuration that the daemon may not read": (
@@ -84,51 +92,56 @@ NETWORK = {
             "service": Service("loaded", "enabled", "active", user="esimshaper"),
             "wanted": Wanted("wwan0", ("br0",), files=("/etc/x.yaml",)),
         },
-        ("configuration", Severity.PROBLEM, "runs as esimshaper, who may not read it", "chmod o+r /etc/x.yaml"),
+        (
+            "configuration",
+            Severity.PROBLEM,
+            "runs as esimshaper, who may not read /etc/x.yaml",
+            "chmod o+r /etc/x.yaml",
+        ),
     ),
     "leases that the daemon may not read": (
         {"unreadable": ("/x",), "service": Service("loaded", "enabled", "active", user="esimshaper")},
-        ("leases", Severity.WARNING, "clients have no names", "namei -l /x"),
+        ("leases", Severity.WARNING, "clients get no host names", "namei -l /x"),
     ),
     "too many devices": (
-        {"running": Running("1.0", events={"lan_clients_full": 1})},
+        {"daemon_status": DaemonStatus("1.0", events={"lan_clients_full": 1})},
         ("daemon", Severity.WARNING, "more devices than there is room for", "meter.max_clients"),
     ),
-    "WAN down": ({"links": (replace(WAN, up=False), LAN)}, ("wan", Severity.NOTE, "down", "ip link set wwan0 up")),
+    "WAN down": ({"interfaces": (replace(WAN, up=False), LAN)}, ("wan", Severity.NOTE, "down", "ip link set wwan0 up")),
     "WAN is LAN too": (
         {"wanted": Wanted("wwan0", ("wwan0", "br0"))},
         ("wan", Severity.PROBLEM, "taken for clients", "lan.interfaces"),
     ),
     "WAN in the LAN's bridge": (
-        {"links": (replace(WAN, master=3), LAN)},
-        ("wan", Severity.PROBLEM, "port of the LAN's br0", "ip link set wwan0 nomaster"),
+        {"interfaces": (replace(WAN, master=3), LAN)},
+        ("wan", Severity.PROBLEM, "port of the LAN's bridge br0", "ip link set wwan0 nomaster"),
     ),
     "another default route": (
         {"default_routes": ("wlan0", "wwan0")},
         ("wan", Severity.NOTE, "leaves by wlan0", "ip route show default"),
     ),
-    "no LAN": ({"links": (WAN,)}, ("lan", Severity.WARNING, "br0 is not there", "ip link")),
+    "no LAN": ({"interfaces": (WAN,)}, ("lan", Severity.WARNING, "br0 (lan.interfaces) does not exist now", "ip link")),
     "old ingress qdisc": (
         {"ingress_qdiscs": ("wwan0",)},
         ("filters", Severity.PROBLEM, "uploads could not be counted", "tc qdisc del dev wwan0 ingress"),
     ),
     "earlier filter": (
-        {"filters": (Filter("wwan0", "ingress", 1, "u32"),)},
+        {"filters": (TcFilter("wwan0", "ingress", 1, "u32"),)},
         ("filters", Severity.WARNING, "may not be counted", "tc filter show dev wwan0 ingress"),
     ),
     "earlier filter at the LAN": (
-        {"filters": (Filter("br0", "ingress", 9, "u32"),)},
+        {"filters": (TcFilter("br0", "ingress", 9, "u32"),)},
         ("filters", Severity.WARNING, "`unattributed`", "tc filter show dev br0 ingress"),
     ),
     "tcx": (
-        {"filters": (Filter("wwan0", "egress", 0, "tcx"),)},
-        ("filters", Severity.WARNING, "runs first", "bpftool"),
+        {"filters": (TcFilter("wwan0", "egress", 0, "tcx"),)},
+        ("filters", Severity.WARNING, "runs before the meter", "bpftool"),
     ),
     "our place taken": (
-        {"filters": (Filter("wwan0", "ingress", 10, "bpf", "other"),)},
-        ("filters", Severity.PROBLEM, "our place", "tc filter show"),
+        {"filters": (TcFilter("wwan0", "ingress", 10, "bpf", "other"),)},
+        ("filters", Severity.PROBLEM, "in the place of the meter", "tc filter show"),
     ),
-    "XDP": ({"links": (replace(WAN, xdp=True), LAN)}, ("filters", Severity.WARNING, "XDP", "xdp off")),
+    "XDP": ({"interfaces": (replace(WAN, xdp=True), LAN)}, ("filters", Severity.WARNING, "XDP", "xdp off")),
     "hardware flowtable": (
         {"flowtables": (Flowtable("inet fw f", hardware=True),)},
         ("offload", Severity.PROBLEM, "bytes would not be counted", "flags offload"),
@@ -143,7 +156,7 @@ NETWORK = {
     ),
     "mark unreadable": (
         {"mark_uses": (MarkUse("nft rule 3", MarkAccess.UNREADABLE, 0),)},
-        ("marks", Severity.WARNING, "cannot be looked into", "iptables-save"),
+        ("marks", Severity.WARNING, "its bits cannot be listed", "iptables-save"),
     ),
     "no lease file": (
         {"leases": (LeaseFile("/x", "No such file"),)},
@@ -162,29 +175,29 @@ def test_one_thing_wrong_is_one_complaint_with_its_consequence_and_a_hint(change
     [
         {"mark_uses": (MarkUse("nft rule 3", MarkAccess.WRITES, 0x00FFFFFF),)},
         {"rules": (MarkUse("ip rule 1", MarkAccess.READS, 0x100),)},
-        {"filters": (Filter("wwan0", "ingress", 20, "u32"),)},
-        {"filters": (Filter("wwan0", "ingress", 10, "bpf", "esimshaper wan_ingress_raw"),)},
+        {"filters": (TcFilter("wwan0", "ingress", 20, "u32"),)},
+        {"filters": (TcFilter("wwan0", "ingress", 10, "bpf", "esimshaper wan_ingress_raw"),)},
         {"flowtables": (Flowtable("inet fw f", hardware=False),)},
-        {"links": (replace(WAN, master=9), LAN)},
-        {"links": (WAN, LAN, Link(4, "eth9", 1, offloads=True, up=False))},
+        {"interfaces": (replace(WAN, master=9), LAN)},
+        {"interfaces": (WAN, LAN, Interface(4, "eth9", 1, offloads=True, up=False))},
         {
-            "links": (
+            "interfaces": (
                 WAN,
                 LAN,
-                Link(4, "ifb0", 1, kind="ifb"),
-                Link(5, "lan1", 1, master=3),
-                Link(6, "veth7", 1, "veth"),
+                Interface(4, "ifb0", 1, kind="ifb"),
+                Interface(5, "lan1", 1, master=3),
+                Interface(6, "veth7", 1, "veth"),
             )
         },
         {
-            "links": (WAN, LAN, Link(4, "wg0", 65534, kind="wireguard")),
+            "interfaces": (WAN, LAN, Interface(4, "wg0", 65534, kind="wireguard")),
             "default_routes": ("wwan0", "wg0"),
             "wanted": Wanted("wwan0", ("br0",), tunnels=("wg0",)),
         },
-        {"links": (WAN, replace(LAN, kind="vlan", base=4), Link(4, "eth1", 1))},
-        {"lacking": frozenset({Feature.FQ_CODEL})},
+        {"interfaces": (WAN, replace(LAN, kind="vlan", base=4), Interface(4, "eth1", 1))},
+        {"missing_features": frozenset({Feature.FQ_CODEL})},
         {"service": None},
-        {"member": None, "service": None},
+        {"may_ask": None, "service": None},
     ],
 )
 def test_what_does_no_harm_is_no_complaint(change) -> None:

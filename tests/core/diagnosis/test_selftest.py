@@ -5,23 +5,23 @@ from dataclasses import replace
 
 import pytest
 
-from esimshaper.core.diagnosis import selftest as diagnosis_selftest
-from esimshaper.core.model.box import Cut, Exchange, Finding, SelfTest, Severity
+from esimshaper.core.diagnosis import selftest
+from esimshaper.core.model.box import Exchange, Finding, LimitTrial, SelfTest, Severity
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.errors import Failure, Operation
 
 MOVED = Counters(2_074_793, 2_074_868, 1438, 1439)
 EXCHANGE = Exchange("Ethernet", "TCP over IPv4", Counters(2_000_000, 2_000_000), MOVED, MOVED)
-CUT = Cut("raw IP", "upload over IPv4", 25_174, 1228, 24_560)
+LIMIT_TRIAL = LimitTrial("raw IP", "upload over IPv4", 25_174, 1228, 24_560)
 
 
 def told(**changes) -> list[Finding]:
-    return list(diagnosis_selftest.diagnose(replace(SelfTest((EXCHANGE,), (CUT,)), **changes)))
+    return list(selftest.diagnose(replace(SelfTest((EXCHANGE,), (LIMIT_TRIAL,)), **changes)))
 
 
 def test_a_self_test_that_passed_says_how_much_was_compared() -> None:
     (finding,) = told()
-    assert finding.level is Severity.OK
+    assert finding.severity is Severity.OK
     assert "4,149,661 bytes over Ethernet" in finding.sentence
     assert "1 limits" in finding.sentence
 
@@ -38,7 +38,7 @@ def test_a_self_test_that_passed_says_how_much_was_compared() -> None:
 )
 def test_a_difference_of_bytes_is_a_problem_with_its_meaning(counted: Counters, words: str) -> None:
     (finding,) = told(exchanges=(replace(EXCHANGE, counted=counted),))
-    assert finding.level is Severity.PROBLEM
+    assert finding.severity is Severity.PROBLEM
     assert words in finding.sentence
     assert "report" in finding.hint
 
@@ -51,26 +51,26 @@ def test_bytes_that_went_astray_are_told_from_bytes_that_were_not_seen() -> None
 
 def test_packets_alone_that_differ_are_a_warning() -> None:
     (finding,) = told(exchanges=(replace(EXCHANGE, counted=replace(MOVED, up_packets=1)),))
-    assert finding.level is Severity.WARNING
+    assert finding.severity is Severity.WARNING
 
 
 def test_bytes_that_never_arrived_are_no_fault_of_the_meter() -> None:
     (finding,) = told(exchanges=(replace(EXCHANGE, least=Counters(3_000_000, 0)),))
-    assert (finding.level, "says nothing" in finding.sentence) == (Severity.WARNING, True)
+    assert (finding.severity, "says nothing" in finding.sentence) == (Severity.WARNING, True)
 
 
 @pytest.mark.parametrize(
     ("passed", "words"), [(25_788, "limits do not hold"), (23_332, "limits end early"), (0, "limits end early")]
 )
 def test_a_limit_that_is_off_by_a_packet_is_a_problem(passed: int, words: str) -> None:
-    (finding,) = told(cuts=(replace(CUT, passed=passed),))
-    assert finding.level is Severity.PROBLEM
+    (finding,) = told(limit_trials=(replace(LIMIT_TRIAL, passed=passed),))
+    assert finding.severity is Severity.PROBLEM
     assert words in finding.sentence
 
 
 def test_a_self_test_that_broke_off_does_not_say_that_it_passed() -> None:
     (failed,) = told(failure=Failure(Operation.COMPILER))
-    assert failed.level is Severity.PROBLEM
+    assert failed.severity is Severity.PROBLEM
     (broken,) = told(trouble=("Programs are missing: ip.", "apt install iproute2"))
-    assert (broken.level, broken.hint) == (Severity.WARNING, "apt install iproute2")
+    assert (broken.severity, broken.hint) == (Severity.WARNING, "apt install iproute2")
     assert "Programs are missing: ip." in broken.sentence

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from esimshaper.core.model.box import BoxFacts, Directory, Feature, Filter, Finding, Service, Severity
+from esimshaper.core.model.box import BoxFacts, Directory, Feature, Finding, Service, Severity, TcFilter
 from esimshaper.core.model.errors import Failure, Operation
 from esimshaper.edge.probe import box as probe
 from esimshaper.edge.probe import bpf as probe_bpf
@@ -26,7 +26,7 @@ def test_this_kernel_can_do_all_that_the_meter_asks() -> None:
 @needs_root
 def test_the_rehearsal_leaves_nothing_in_the_namespace_of_its_caller() -> None:
     assert on_a_box(
-        "(probe_bpf.failures(), probe_network.links()[1:], __import__('os').system('tc qdisc | grep clsact'))"
+        "(probe_bpf.failures(), probe_network.interfaces()[1:], __import__('os').system('tc qdisc | grep clsact'))"
     ) == (
         (),
         (),
@@ -38,8 +38,8 @@ def test_the_rehearsal_leaves_nothing_in_the_namespace_of_its_caller() -> None:
 def test_without_capabilities_the_kernel_forbids_bpf_and_doctor_says_root() -> None:
     drop = ("setpriv", "--bounding-set", "-sys_admin,-bpf,-net_admin", "--inh-caps", "-all")
     findings: list[Finding] = on_a_box("doctor.examine()", "", *drop)
-    problems = {finding.check: finding for finding in findings if finding.level is Severity.PROBLEM}
-    assert "CAP_BPF and CAP_NET_ADMIN missing" in problems["privileges"].sentence
+    problems = {finding.check: finding for finding in findings if finding.severity is Severity.PROBLEM}
+    assert "lacks CAP_BPF and CAP_NET_ADMIN:" in problems["privileges"].sentence
     assert "forbids" in problems["kernel"].sentence
     assert "root" in problems["kernel"].hint
 
@@ -57,7 +57,7 @@ def test_a_missing_bpffs_is_found_with_the_command_that_mounts_it() -> None:
     unmounted = "mount -t tmpfs none /sys/fs/bpf"
     findings = on_a_box("doctor.examine()", unmounted)
     (finding,) = [finding for finding in findings if finding.check == "bpffs"]
-    assert finding.level is Severity.PROBLEM
+    assert finding.severity is Severity.PROBLEM
     assert finding.hint == "mount -t bpf bpf /sys/fs/bpf"
     mounted = on_a_box("probe.bpffs()", f"{unmounted}; {finding.hint}")
     assert mounted.mounted
@@ -104,7 +104,7 @@ def test_doctor_runs_without_pyroute2_and_says_what_to_install(tmp_path: Path) -
         "from esimshaper.core.model.box import Wanted; from esimshaper.edge.probe import box as probe;"
         "from pathlib import Path;"
         "facts = probe.gather(Wanted('wan0', ()), Path('/'), Path('/none'));"
-        "print(facts.unknown['network'], facts.links)"
+        "print(facts.unknown['network'], facts.interfaces)"
     )
     path = os.pathsep.join((str(tmp_path), str(ROOT)))
     done = subprocess.run(
@@ -133,14 +133,18 @@ def test_a_probe_that_fails_leaves_the_others_their_facts(monkeypatch, tmp_path:
 @needs_root
 def test_links_are_seen_with_their_type_and_kind() -> None:
     found = on_a_box(
-        "probe_network.links()",
+        "probe_network.interfaces()",
         WAN_AND_LAN + "ip tuntap add tun0 mode tun; ip link set wan0 master br0; ip link add link br0 m0 type macvlan",
     )
-    links = {link.name: link for link in found}
-    assert (links["wan0"].type, links["wan0"].up, links["wan0"].master) == (1, True, links["br0"].index)
-    assert (links["br0"].kind, links["br0"].up) == ("bridge", False)
-    assert links["tun0"].type == 65534
-    assert (links["m0"].base, links["br0"].base) == (links["br0"].index, 0)
+    interfaces = {link.name: link for link in found}
+    assert (interfaces["wan0"].type, interfaces["wan0"].up, interfaces["wan0"].master) == (
+        1,
+        True,
+        interfaces["br0"].index,
+    )
+    assert (interfaces["br0"].kind, interfaces["br0"].up) == ("bridge", False)
+    assert interfaces["tun0"].type == 65534
+    assert (interfaces["m0"].base, interfaces["br0"].base) == (interfaces["br0"].index, 0)
 
 
 @needs_root
@@ -161,7 +165,7 @@ tc filter add dev wan0 egress prio 77 protocol all u32 match u32 0 0 flowid 1:1
 """
     )
     found = on_a_box(f"probe_network.filters({wanted()})", setup)
-    assert found == (Filter("wan0", "ingress", 1, "u32"), Filter("wan0", "egress", 77, "u32"))
+    assert found == (TcFilter("wan0", "ingress", 1, "u32"), TcFilter("wan0", "egress", 77, "u32"))
 
 
 @needs_root
@@ -186,7 +190,7 @@ tc qdisc add dev wan0 root handle 5: htb
 tc qdisc add dev br0 root handle 7a00: htb
 """
     )
-    roots = {link.name: link.root for link in on_a_box("probe_network.links()", setup)}
+    roots = {link.name: link.root for link in on_a_box("probe_network.interfaces()", setup)}
     assert (roots["wan0"], roots["br0"], roots["carrier0"]) == ("htb", "", "")
 
 
@@ -197,7 +201,7 @@ def test_features_of_a_card_are_read_by_the_kernels_names() -> None:
     before, _, after = on_a_box(f"({seen}, devices.set_gro('wan0', on=True), {seen})", WAN_AND_LAN)
     assert (before["rx-gro"], after["rx-gro"]) == (False, True)
     assert before["hw-tc-offload"] is False
-    assert not any(link.offloads for link in on_a_box("probe_network.links()", WAN_AND_LAN))
+    assert not any(link.offloads for link in on_a_box("probe_network.interfaces()", WAN_AND_LAN))
 
 
 @needs_root
@@ -233,15 +237,15 @@ ip -6 route add default dev br0
 @needs_root
 def test_this_kernel_can_do_all_that_limits_ask_and_trying_it_leaves_nothing() -> None:
     left = "__import__('subprocess').getoutput('ip -br link; tc qdisc; nft list tables')"
-    before, lacking, after = on_a_box(f"({left}, probe_limits.lacking(), {left})")
-    assert lacking <= {Feature.FQ_CODEL}  # which the simple queue stands in for
+    before, missing_features, after = on_a_box(f"({left}, probe_limits.missing_features(), {left})")
+    assert missing_features <= {Feature.FQ_CODEL}  # which the simple queue stands in for
     assert after == before
 
 
 @needs_root
 def test_without_nft_nothing_can_be_refused() -> None:
     hide = "for file in /usr/sbin/nft /sbin/nft; do mount --bind /dev/null $file || true; done; mount | grep -q nft"
-    assert Feature.REFUSAL in on_a_box("probe_limits.lacking()", hide)
+    assert Feature.REJECT in on_a_box("probe_limits.missing_features()", hide)
 
 
 @needs_root
@@ -322,4 +326,4 @@ def test_the_clock_is_read_without_a_change() -> None:
 
 def test_facts_without_a_configuration_name_no_interfaces(tmp_path: Path) -> None:
     facts: BoxFacts = probe.gather(None, tmp_path, tmp_path / "none")
-    assert (facts.wanted, facts.links, facts.filters) == (None, None, None)
+    assert (facts.wanted, facts.interfaces, facts.filters) == (None, None, None)

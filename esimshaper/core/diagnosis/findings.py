@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage `doctor`: facts about a box -> all findings in plain words. Pure.
+
+A check is a small function from the facts to its findings, and says nothing of facts that could not be found out. The
+sentence of a finding names the consequence for the person, its hint an exact command where there is one.
+"""
+
+from esimshaper.core.diagnosis import box, limits, network, service
+from esimshaper.core.model.box import BoxFacts, Finding
+
+CHECKS = (*box.CHECKS, *limits.CHECKS, *network.CHECKS, *service.CHECKS)
+"""In the order in which a person would repair things."""
+
+NOT_SEEN = "This could not be examined"
+"""How the sentence begins of each finding about a fact that could not be found out."""
+
+
+def diagnose(facts: BoxFacts) -> tuple[Finding, ...]:
+    """The findings of all checks, and what could not be examined with its reason."""
+    judged = (finding for check in CHECKS for finding in check(facts))
+    unseen = (Finding.warning(check, f"{NOT_SEEN}: {why.rstrip('.')}.") for check, why in facts.unknown.items())
+    return (*judged, *unseen)
