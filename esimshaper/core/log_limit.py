@@ -1,48 +1,52 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage messages -> those to be told: what comes again and again is summed up, so that no journal fills. Pure.
+"""The rate limit of log messages: no cause that comes again and again fills the journal. Pure.
 
-In: what a message is about, the message, and when (seconds of a clock that is never set). Out: whether to tell it at
-once; and, once a spell is over, how many more there were. Notices of limits do not come here: each of them is told.
+In: the topic of a message, the message, and when it came (seconds of a clock that is never set). Out: whether to log it
+at once; and, once an interval is over, how many messages were suppressed in it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+# As RateLimitBurst= and RateLimitIntervalSec= of journald.conf(5), but for each topic, and with a sum at the end.
 BURST = 10
-"""So many about one thing are told at once."""
+"""So many messages on one topic are logged at once."""
 
-SPELL_SECONDS = 600
-"""Then there is one sum for this long. If it goes on, one is told at once and the rest in the next sum."""
+INTERVAL_SECONDS = 600
+"""Then they are suppressed for so long, and summed up. While they go on, each interval has a message and a sum."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Spell(Generic[T]):
-    """Messages about one thing. `free`: how many more may be told; `held`: how many were not; `last` of them."""
+class Interval(Generic[T]):
+    """Messages on one topic. `free`: how many more may be logged; `suppressed`: how many were not; `last` of these."""
 
     began: float
     free: int = BURST
-    held: int = 0
+    suppressed: int = 0
     last: T | None = None
 
 
-Spells = Mapping[str, Spell[T]]
-"""By what the messages are about. What was quiet for a whole spell is in it no more."""
+Intervals = Mapping[str, Interval[T]]
+"""By topic. A topic without a message for a whole interval has none."""
 
 
-def heard(spells: Spells[T], about: str, message: T, now: float) -> tuple[Spells[T], bool]:
-    """`message` came at `now`: whether to tell it."""
-    spell = spells.get(about) or Spell(now)
-    if spell.free:
-        return {**spells, about: replace(spell, free=spell.free - 1)}, True
-    return {**spells, about: replace(spell, held=spell.held + 1, last=message)}, False
+def admit(intervals: Intervals[T], topic: str, message: T, now: float) -> tuple[Intervals[T], bool]:
+    """Counts a message that came at `now`; whether to log it at once."""
+    interval = intervals.get(topic) or Interval(now)
+    if interval.free:
+        return {**intervals, topic: replace(interval, free=interval.free - 1)}, True
+    return {**intervals, topic: replace(interval, suppressed=interval.suppressed + 1, last=message)}, False
 
 
-def ended(spells: Spells[T], now: float) -> tuple[Spells[T], tuple[tuple[int, T], ...]]:
-    """The spells that go on at `now`; and of those that are over, how many were not told, and the last of them."""
-    over = {about: spell for about, spell in spells.items() if now - spell.began >= SPELL_SECONDS}
-    going_on = {about: spell for about, spell in spells.items() if about not in over}
-    again: dict[str, Spell[T]] = {about: Spell(now, free=1) for about, spell in over.items() if spell.held}
-    return going_on | again, tuple((spell.held, spell.last) for spell in over.values() if spell.last is not None)
+def sum_up(intervals: Intervals[T], now: float) -> tuple[Intervals[T], tuple[tuple[int, T], ...]]:
+    """The intervals that go on at `now`; and of each that is over, its suppressed messages, and the last one."""
+    over = {topic: interval for topic, interval in intervals.items() if now - interval.began >= INTERVAL_SECONDS}
+    going_on = {topic: interval for topic, interval in intervals.items() if topic not in over}
+    again: dict[str, Interval[T]] = {
+        topic: Interval(now, free=1) for topic, interval in over.items() if interval.suppressed
+    }
+    sums = ((interval.suppressed, interval.last) for interval in over.values() if interval.last is not None)
+    return going_on | again, tuple(sums)

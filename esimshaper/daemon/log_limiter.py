@@ -21,12 +21,12 @@ class LogLimiter:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._intervals: log_limit.Spells[logging.LogRecord] = {}
+        self._intervals: log_limit.Intervals[logging.LogRecord] = {}
 
     def admits(self, about: str, record: logging.LogRecord) -> bool:
         """Whether a record on that topic is written now. One that is not is suppressed, and counted."""
         with self._lock:
-            self._intervals, admitted = log_limit.heard(self._intervals, about, record, clock.monotonic())
+            self._intervals, admitted = log_limit.admit(self._intervals, about, record, clock.monotonic())
         return admitted
 
     @contextlib.asynccontextmanager
@@ -46,6 +46,6 @@ class LogLimiter:
 
     def _sum_up(self, now: float) -> None:
         with self._lock:
-            self._intervals, sums = log_limit.ended(self._intervals, now)
+            self._intervals, sums = log_limit.sum_up(self._intervals, now)
         for number, last in sums:
             systemd.sum_up(number, last)

@@ -38,7 +38,7 @@ class Storage:
         return self._history is not None
 
     async def open(self) -> tuple[Baseline | None, tuple[Identity, ...]] | None:
-        """What was saved last; None if the database cannot be opened now (see `problem`)."""
+        """The saved Baseline and identities; None if the database cannot be opened now (see `problem`)."""
         try:
             history = await self._do(lambda: History(self._path))
         except HistoryError as error:
@@ -51,7 +51,7 @@ class Storage:
         return history.load(), history.identities()
 
     async def save(self, booking: Booking) -> bool:
-        """Whether it is safe now. The same failure is said once, not each minute."""
+        """Saves a booking; whether it is safe now. A failure that lasts is logged once, not each minute."""
         history = self._history
         if history is None:
             return False
@@ -92,7 +92,7 @@ class Storage:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
     def fail(self, error: Exception) -> None:
-        """What does not work now. The same failure is said once, an unexpected one with where it came from."""
+        """Notes a failure. One that lasts is logged once, an unexpected one with its traceback."""
         self.failures += 1
         expected = isinstance(error, HistoryError)
         said = str(error) if expected else f"{type(error).__name__}: {error}"

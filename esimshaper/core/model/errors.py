@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The vocabulary of what cannot be done. Pure: values only."""
+"""The vocabulary of failures. Pure: values only."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -15,7 +15,7 @@ class Unusable(Exception):  # noqa: N818 - a word of the vocabulary: what was as
 
 
 class Operation(Enum):
-    """What is asked of the kernel, or of a library, on the way to a running meter."""
+    """A step towards a running meter that the kernel, or a library, may refuse."""
 
     BPFFS = "bpffs"
     MAP = "map"
@@ -33,7 +33,7 @@ class Operation(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An operation that did not work. `errno` is 0 where there is none; `detail` is what was said, may be empty."""
+    """An operation that did not work. `errno` is 0 where there is none; `detail` is the error's own text, if any."""
 
     operation: Operation
     errno: int = 0

@@ -25,7 +25,7 @@ class Flow:
     """One conversation of a client. Detail only: the kernel may drop the oldest flows, totals do not depend on them.
 
     `wan_address` and `wan_port` are ours as the carrier sees them; `client_address` and `client_port` are those behind
-    the NAT, empty and 0 where they could not be found out. Ports are 0 for protocols without ports; for ping
+    the NAT, empty and 0 where nobody knows them. Ports are 0 for protocols without ports; for ping
     `wan_port` is the echo identifier. Ages are in seconds.
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The vocabulary of history: what is booked, saved and asked for. Pure: values only."""
+"""The vocabulary of history: rows, buckets and periods. Pure: values only."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -19,7 +19,7 @@ class Resolution(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """What one client used in one bucket of history. `start` is Unix time in seconds.
+    """The usage of one client in one bucket of history. `start` is Unix time in seconds.
 
     `estimated`: some bytes may stand in the wrong bucket or be missing (a long time unread, or a power cut).
     """
@@ -42,7 +42,7 @@ class HistoryPeriod:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Key of what is booked but not yet saved: a client's five minutes. `start` is Unix time in seconds."""
+    """Five minutes of one client, the key of Pending. `start` is Unix time in seconds."""
 
     start: int
     client: ClientKey
@@ -50,7 +50,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What moved in one Bucket since the last save."""
+    """The usage in one Bucket that is booked and not yet saved."""
 
     counters: Counters
     estimated: bool = False

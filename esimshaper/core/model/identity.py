@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The vocabulary of who: accounts of the kernel, clients, and what people know of them. Pure: values only."""
+"""The vocabulary of clients: their accounts in the kernel, their keys and their names. Pure: values only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ from datetime import datetime
 from typing import NewType
 
 Account = NewType("Account", int)
-"""Number of a kernel slot with counters (index of the map `accounts`)."""
+"""Number of a slot of the kernel with counters (index of the map `accounts`)."""
 
 ClientKey = NewType("ClientKey", str)
-"""Who a client is: its MAC in lower case, an IP address on links without MACs, or a pseudo-client."""
+"""Key of a client: its MAC in lower case, an IP address on links without MACs, or a pseudo-client."""
 
 ROUTER = ClientKey("router")
 
 UNATTRIBUTED = ClientKey("unattributed")
 
 OTHERS = ClientKey("others")
-"""All devices that no account was left for, as one: held to limits like any device that is not listed."""
+"""All devices that found no free account, as one client. It is held to limits like a device that is not listed."""
 
 # The accounts that are there from the start; the same numbers as in bpf/contract.h.
 ACCOUNT_UNATTRIBUTED = Account(0)
@@ -36,7 +36,7 @@ BUILT_IN_CLIENTS = PSEUDO_KEYS | {OTHERS}
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One line of a DHCP server's lease file. `expires` is None for a lease that does not."""
+    """One line of a DHCP server's lease file. `expires` is None for a lease without an end."""
 
     mac: str
     address: str
@@ -55,7 +55,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What people know of a client: `name` is from the configuration, `hostname` from a DHCP lease; both optional."""
+    """The names of a client: `name` is from the configuration, `hostname` from a DHCP lease; both may be empty."""
 
     key: ClientKey
     name: str = ""

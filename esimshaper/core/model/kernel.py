@@ -2,10 +2,10 @@
 """The vocabulary of the kernel: numbers and names that several edges and stages must know alike. Pure: values only."""
 
 OURS = "esimshaper"
-"""First word of the labels of our filters and programs, by which they are known as ours."""
+"""First word of the labels of our filters and programs; a fresh start knows them by it (R20 in DESIGN.md)."""
 
 FILTER_PRIORITY = 10
-"""Of our filters: what has a lower one runs before and may keep packets from being counted."""
+"""Priority of our filters. A filter with a lower number runs before them, and may take packets away uncounted."""
 
 INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3
 """The two sides of a clsact qdisc, as parents of filters (include/uapi/linux/pkt_sched.h)."""

@@ -8,7 +8,7 @@ DEBIAN_PYTHON = "/usr/bin/python3"
 
 
 class Library(NamedTuple):
-    """What Python imports, what PyPI calls it, and what Debian does."""
+    """A library by three names: Python's module, PyPI's distribution, Debian's package."""
 
     module: str
     distribution: str

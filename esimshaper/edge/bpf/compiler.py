@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge: bcc. Source text in, pinned maps and programs out, in a child process that ends with it.
 
-bcc and LLVM would stay in memory with some 90 MB; the daemon never imports them. What the child does can be repeated:
-killed anywhere, the next child finishes it. Maps that are pinned already are used again, with all they count.
+bcc and LLVM would stay in memory with some 90 MB, so the daemon never imports them. A child that is killed anywhere is
+finished by the next one (R25). Maps that are pinned already are used again, with all their counts.
 """
 
 import ctypes as ct
@@ -52,7 +52,7 @@ _VERIFIER_PLACE = re.compile(r"^;.* @ (\S+:\d+)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What is built: sizes of the tables, bits of the mark, where the pins go. All accounts fit into the mark."""
+    """What a build depends on: folder of the pins, bits of the mark, sizes of the tables. The mark has room for all."""
 
     pins: str
     mark_mask: int
@@ -124,7 +124,7 @@ def main() -> None:
     """The child: standard error explains a failure, the exit status says whether there was one."""
     wanted = Build(**json.loads(sys.argv[1]))
     wanted.generation.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # The child of a daemon that was killed meanwhile may still be at work: two would hand out account numbers twice.
+    # The child of a daemon that was killed may still be at work: two children would hand out account numbers twice.
     fcntl.flock(os.open(wanted.generation, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_EX)
     if not wanted.programs.is_dir():
         _load(wanted)
@@ -132,7 +132,7 @@ def main() -> None:
 
 
 def _load(wanted: Build) -> None:
-    """Maps that are pinned go on, others are new; programs appear under their final name all at once."""
+    """Maps that are pinned already stay, the others are made; all programs appear under their final name at once."""
     os.environ["BCC_KERNEL_SOURCE"] = str(source_folder() / "shim")
     from bcc import BPF, lib  # noqa: PLC0415  only in the child
 
@@ -163,9 +163,9 @@ def _load(wanted: Build) -> None:
 
 
 def _settle(fresh: Path, descriptor: Callable[[str], int]) -> None:
-    """Of maps that bcc has just made and pinned: those that were there before take their place, the others stay.
+    """Puts the maps that were there before in the place of those that bcc has just made; the others stay.
 
-    bcc itself would open a map that is pinned by its number, which only CAP_SYS_ADMIN may. Programs refer to maps by
+    bcc itself would open a pinned map by its number, which only CAP_SYS_ADMIN may. Programs refer to maps by
     `descriptor` until they are loaded.
     """
     for pin in list(fresh.iterdir()):
@@ -207,11 +207,11 @@ def initialise_maps(wanted: Build) -> None:
         return
     free = libbpf.Map(wanted.generation / "free_accounts", 0, layouts.NUMBER.size)
     policies = libbpf.Map(wanted.generation / "policies", layouts.NUMBER.size, layouts.POLICY.size)
-    for number in range(policies.max_entries):  # zeros would be limits, at which everything ends
+    for number in range(policies.max_entries):  # a policy of zeros would block everything
         policies.update(layouts.NUMBER.pack(number), layouts.POLICY.pack(*[NO_THRESHOLD] * 9, *[0] * 7))
     while free.pop() is not None:  # an earlier child was killed while it filled the queue
         pass
-    for number in range(FIRST_CLIENT_ACCOUNT, wanted.accounts - 1):  # the last one is that of the others
+    for number in range(FIRST_CLIENT_ACCOUNT, wanted.accounts - 1):  # the last account is that of `others`
         free.update(b"", layouts.NUMBER.pack(number))
     meta.update(only, layouts.META.pack(secrets.randbits(63) | 1, SCHEMA, wanted.mark_mask))
 

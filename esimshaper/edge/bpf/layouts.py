@@ -48,15 +48,15 @@ DOWN, UP = 0, 1
 """enum direction."""
 
 GROUPS = 32
-"""As many as there may be; their accounts follow that of everyone, which follows those of clients. ACCOUNT_TUNNELS is
-the last one."""
+"""The most groups that have an account. Accounts of clients come first, then everyone, then groups, then
+ACCOUNT_TUNNELS."""
 
 POLICY_BLOCKED, POLICY_EXEMPT, POLICY_LIMITED = 1, 2, 4
 ANNOUNCE_CLIENT, ANNOUNCE_LIMIT, ANNOUNCE_WARN = 0, 1, 2
 
 
 def client_bytes(client: ClientKey) -> bytes:
-    """The `struct client_key` of that text."""
+    """A ClientKey as `struct client_key`."""
     if "::" not in client and client.count(":") == 5:  # other IPv6 addresses have 7
         return CLIENT_KEY.pack(bytes.fromhex(client.replace(":", "")), MAC)
     ip = ipaddress.ip_address(client)

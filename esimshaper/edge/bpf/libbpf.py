@@ -185,7 +185,7 @@ class Map:
             count = ct.c_uint32(room)
             start = None if first else cursor
             result = lib.bpf_map_lookup_batch(self.fd, start, following, keys, values, ct.byref(count), None)
-            if result == -errno.ENOSPC:  # a bucket of the hash that does not fit: take more at once
+            if result == -errno.ENOSPC:  # a bucket of the hash does not fit into the buffer: take more at once
                 room *= 2
                 continue
             if result < 0 and -result != errno.ENOENT:
@@ -218,7 +218,7 @@ class Ring:
         self.fd = int(library().ring_buffer__epoll_fd(self._ring))
 
     def consume(self) -> int:
-        """How many records there were."""
+        """Hands all records to the callback; returns how many there were."""
         return _check(library().ring_buffer__consume(self._ring), "ring buffer")
 
     def close(self) -> None:

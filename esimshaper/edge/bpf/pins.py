@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: bpffs. The folder of our pins: that it is there, that one process at a time uses it, what lies in it."""
+"""Edge: bpffs. Makes the folder of our pins, lets one process at a time use it (R25), lists and removes generations."""
 
 import fcntl
 import os
@@ -10,7 +10,7 @@ from esimshaper.core.model.errors import FailedOperation, Operation, Unusable
 
 MARKERS = "qdiscs"
 REMOVED = "removed-"
-"""Before the name of a generation whose removal has begun. Half of one would not be known as such by its next user."""
+"""Prefix of a generation whose removal has begun: its next user could not see that half of it is gone."""
 
 
 class Pins:
@@ -39,7 +39,7 @@ class Pins:
         return sorted(entry for entry in self.root.iterdir() if entry.name != MARKERS)
 
     def remove(self, generation: Path) -> None:
-        """Unpins: maps and programs that nothing else holds vanish. Killed here, the next one goes on."""
+        """Unpins maps and programs; those that nothing else holds vanish. If it is killed, the next start goes on."""
         removed = generation.with_name(f"{REMOVED}{generation.name}")
         generation.rename(removed)
         shutil.rmtree(removed)

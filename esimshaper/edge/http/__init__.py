@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What others ask by HTTP: the control socket, and the metrics."""
+"""The two HTTP servers: the control socket, and the metrics."""

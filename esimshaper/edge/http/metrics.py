@@ -20,7 +20,7 @@ Source = Callable[[], Iterable[Metric]]
 
 
 class _Collector(Collector):
-    """What prometheus_client asks for families."""
+    """The collector that prometheus_client asks for families."""
 
     def __init__(self, source: Source) -> None:
         self._source = source

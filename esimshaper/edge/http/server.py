@@ -40,9 +40,9 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 WORKERS = 3
 WAITING = 16  # connections that may wait for a worker; more are closed
-DEADLINE = 5  # seconds that are waited for one client
+DEADLINE = 5  # seconds that a worker waits for one client
 HURRIED = 1  # the same while other connections wait
-STEP = 0.1  # seconds after which it is looked at who waits
+STEP = 0.1  # seconds after which a worker looks whether others wait
 MAX_HEADER = 16 * 1024
 MAX_BODY = 16 * 1024
 
@@ -63,7 +63,7 @@ class Listener:
         self._server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 
     def stop(self) -> None:
-        """Answers what has been asked, closes everything, takes at most some seconds."""
+        """Answers requests that have arrived, closes everything, takes at most some seconds."""
         self._server.stop()
         self._thread.join()
 
@@ -111,7 +111,7 @@ def listen_tcp(
         raise Unusable(f"cannot serve {what} on {where}: {error.strerror or error}", hint) from error
     if certificates:
         with suppress(UnusableFileError):
-            certificates.context()  # which says now what is wrong, and not only when somebody comes
+            certificates.context()  # says in the log what is wrong, before the first connection comes
     return _serve(application, listening, format_endpoint(host, listening.getsockname()[1]), certificates)
 
 
@@ -186,7 +186,7 @@ class _Patience:
 
     def wait(self, sock: socket.socket, work: Callable[[], int]) -> int:
         """Does `work` on `sock`, in steps of STEP. Raises TimeoutError in the words by which cheroot knows it, and
-        ConnectionResetError for what is no TLS.
+        ConnectionResetError if the peer does not speak TLS.
         """
         while (left := (HURRIED if self._others_wait() else DEADLINE) - self._spent) > 0:
             sock.settimeout(min(left, STEP))
@@ -235,7 +235,7 @@ class _TlsSocket(ssl.SSLSocket):
 
 class _Request(cheroot_server.HTTPRequest):  # type: ignore[misc,unused-ignore]
     def read_request_line(self) -> bool:
-        """What urllib cannot take apart is the asker's fault, not ours: `http://[::1/`."""
+        """Answers 400 to a URL that urllib cannot parse, such as `http://[::1/`."""
         try:
             return bool(super().read_request_line())  # type: ignore[no-untyped-call]
         except ValueError:
@@ -270,7 +270,7 @@ class _Connection(cheroot_server.HTTPConnection):  # type: ignore[misc,unused-ig
         encrypted.shake_hands()
 
     def close(self) -> None:
-        """Drops what could not be sent. cheroot leaves it to the garbage collector, which cannot fail quietly."""
+        """Drops unsent bytes. cheroot leaves them to the garbage collector, which cannot fail quietly."""
         with suppress(OSError, ValueError):
             self.wfile.close()
         if isinstance(self.socket, _TlsSocket):

@@ -21,7 +21,7 @@ _MODE = "`chgrp esimshaper FILE; chmod 640 FILE` lets the daemon read it; the fo
 
 
 class UnusableFileError(Exception):
-    """What is wrong with the file of a setting (certificate, key, client_ca), and what to do."""
+    """The file of a setting (certificate, key, client_ca) is unusable: why, and what to do."""
 
     def __init__(self, setting: str, message: str, hint: str) -> None:
         super().__init__(f"{message}. {hint}")
