@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Whose a byte is: clients by MAC at the LAN, downloads by what the carrier saw of the upload."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -239,3 +240,22 @@ def test_protocols_without_ports_are_flows_by_address(bench: Bench, protocol: in
     bench.up(ethernet(ipv4(WAN4, SERVER4, protocol, bytes(8))), ALICE)
     bench.down(ethernet(ipv4(SERVER4, WAN4, protocol, bytes(8))))
     assert bench.counters(ALICE) == Counters(28, 28, 1, 1)
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_flow_knows_when_it_was_seen_last(bench: Bench, direction: str) -> None:
+    bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53))), ALICE)
+    deadline = time.monotonic() + 5
+    while True:  # the clock of flows has ticks of some milliseconds
+        if direction == "up":
+            bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53))), ALICE)
+        else:
+            bench.down(ethernet(ipv4(SERVER4, WAN4, UDP, udp(53, 1000))))
+        _, (flow,) = bench.meter.flows(10)
+        if flow.idle < flow.age:
+            break
+        assert time.monotonic() < deadline
+
+
+def test_flow_table_has_the_size_that_was_asked_for(bench: Bench) -> None:
+    assert {table.name: table.max_entries for table in bench.meter.tables()}["flows"] == 256

@@ -13,39 +13,8 @@ from esimshaper.core.model.identity import ACCOUNT_ROUTER, Account
 from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.edge.bpf import layouts, libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
-from tests.bpf.packets import SERVER4, TCP, UDP, WAN4, ethernet, ipv4, tcp, udp
-
-ALICE, BOB = Account(2), Account(3)
-SHOT, PASS = 2, 0xFFFFFFFF
-SIZE = 128
-UPLOAD = ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53, bytes(SIZE - 28))))
-DOWNLOAD = ethernet(ipv4(SERVER4, WAN4, UDP, udp(53, 1000, bytes(SIZE - 28))))
-
-
-def up(bench: Bench, account: int = ALICE, frame: bytes = UPLOAD) -> int:
-    return libbpf.dry_run(bench.meter.program("wan_egress_ethernet").fd, frame, skb(account << 20, LOOPBACK)).retval
-
-
-def down(bench: Bench, frame: bytes = DOWNLOAD) -> int:
-    return libbpf.dry_run(bench.meter.program("wan_ingress_ethernet").fd, frame, skb(0, LOOPBACK)).retval
-
-
-def priority(bench: Bench, account: int = ALICE) -> int:
-    """Which an upload leaves with."""
-    context = skb(account << 20, LOOPBACK)
-    after = libbpf.dry_run(bench.meter.program("wan_egress_ethernet").fd, UPLOAD, context).context
-    return int.from_bytes(after[32:36], "little")
-
-
-def heard(bench: Bench) -> Callable[[], list[Account]]:
-    said: list[Account] = []
-    ring = bench.meter.announcements(lambda announcement: said.append(announcement.account))
-
-    def consume() -> list[Account]:
-        ring.consume()
-        return list(said)
-
-    return consume
+from tests.bpf.packets import SERVER4, UDP, WAN4, ethernet, ipv4, udp
+from tests.bpf.verdicts import ALICE, BOB, PASS, SHOT, SIZE, UPLOAD, down, heard, priority, up
 
 
 def test_upload_ends_at_the_byte_and_what_is_refused_is_not_billed(bench: Bench) -> None:
@@ -170,38 +139,6 @@ def test_member_has_a_class_of_its_own_in_what_is_throttled_above_and_else_that_
     }
 
 
-def test_who_is_throttled_where_there_are_no_classes_is_held_to_the_pace(bench: Bench) -> None:
-    pace = 1  # one byte a second: what a quarter of a second allows, and nothing else in this test
-    bench.meter.write_policies(
-        {ALICE: Policy(throttle_at=Thresholds(both=0), classes=(0, 0x7A000011, 0, 0), police_rate=pace)}
-    )
-    assert [up(bench) for _ in range(3)] == [PASS, SHOT, SHOT]
-    assert bench.read().budgets[ALICE].both == SIZE, "what is dropped before it is sent is not charged"
-    assert [down(bench) for _ in range(3)] == [PASS, SHOT, SHOT]
-    assert bench.read().budgets[ALICE].both == 4 * SIZE, "what arrived was billed"
-    bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
-    assert [up(bench), down(bench)] == [PASS, PASS]
-
-
-def test_who_is_throttled_in_the_class_of_others_is_held_to_a_pace_as_well(bench: Bench) -> None:
-    everyone = bench.read().everyone
-    bench.meter.write_policies(
-        {
-            ALICE: Policy(
-                parent=everyone, throttle_at=Thresholds(both=0), classes=(0, 0x7A000011, 0, 0), police_rate=1
-            ),
-            BOB: Policy(parent=everyone, classes=(0, 0x7A000015, 0, 0), police_rate=1),
-            everyone: Policy(throttle_at=Thresholds(both=SIZE), classes=(0, 0x7A000003, 0, 0), police_rate=1),
-        }
-    )
-    bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
-    assert [up(bench) for _ in range(4)] == [PASS, PASS, SHOT, SHOT], "the first is in a class of its own"
-    assert [up(bench, BOB) for _ in range(3)] == [PASS, PASS, PASS], "who is not throttled is held by the class alone"
-    reading = bench.read()
-    assert (reading.queued[ALICE], reading.queued[everyone]) == (SIZE, 4 * SIZE)
-    assert reading.budgets[everyone].both == 5 * SIZE
-
-
 def test_passing_a_limit_or_a_warn_mark_is_announced_once(bench: Bench) -> None:
     consume = heard(bench)
     bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=4 * SIZE), warn_at=Thresholds(both=2 * SIZE))})
@@ -272,78 +209,13 @@ def test_new_maps_have_no_limits(bench: Bench, bpffs: Path) -> None:
     assert up(bench) == PASS
 
 
-TCP_ACK, TCP_RST = 0x10, 0x04
-
-
-def blocked_flow(bench: Bench) -> None:
-    up(bench, frame=ethernet(ipv4(WAN4, SERVER4, TCP, tcp(1000, 80))))
-    bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=0))})
-
-
-def sent(bench: Bench, program: str, frame: bytes, context: bytes) -> tuple[int, bytes]:
-    run = libbpf.dry_run(bench.meter.program(program).fd, frame, context)
-    return run.retval, run.packet
-
-
-def test_blocked_acknowledgement_leaves_as_a_reset_with_a_right_checksum_and_is_billed(bench: Bench) -> None:
-    blocked_flow(bench)
-    frame = with_checksum(ethernet(ipv4(WAN4, SERVER4, TCP, tcp(1000, 80, options=bytes(12)))))
-    verdict, after = sent(bench, "wan_egress_ethernet", frame, skb(ALICE << 20, LOOPBACK))
-    assert verdict == PASS
-    assert after[:46] == frame[:46], "addresses, ports and numbers stay"
-    assert after[47] == TCP_RST | TCP_ACK
-    assert after == with_checksum(after)
-    assert bench.counters(ALICE).up_bytes == bench.read().budgets[ALICE].upload == 40 + 52
-    assert bench.bytes_of(Reason.FLOW_RESET) == 52
-
-
-def test_who_keeps_sending_acknowledgements_gets_a_handful_of_resets_through_and_no_more(bench: Bench) -> None:
-    blocked_flow(bench)
-    unknown = ethernet(ipv4(WAN4, SERVER4, TCP, tcp(1001, 80)))
-    assert sent(bench, "wan_egress_ethernet", unknown, skb(ALICE << 20, LOOPBACK))[0] == SHOT
-    for flags in (TCP_ACK, TCP_RST):
-        frame = with_checksum(ethernet(ipv4(WAN4, SERVER4, TCP, tcp(1000, 80, flags=flags))))
-        for _ in range(1000):
-            sent(bench, "wan_egress_ethernet", frame, skb(ALICE << 20, LOOPBACK))
-    assert bench.counters(ALICE).up_bytes == bench.read().budgets[ALICE].upload == 40 + 8 * 40
-
-
-def test_each_segment_that_provokes_a_reset_lets_one_more_through(bench: Bench) -> None:
-    blocked_flow(bench)
-    reset = with_checksum(ethernet(ipv4(WAN4, SERVER4, TCP, tcp(1000, 80, flags=TCP_RST))))
-    answer = with_checksum(ethernet(ipv4(SERVER4, WAN4, TCP, tcp(80, 1000, bytes(101)))))
-
-    def let_through() -> int:
-        context = skb(ALICE << 20, LOOPBACK)
-        return [sent(bench, "wan_egress_ethernet", reset, context)[0] for _ in range(50)].count(PASS)
-
-    assert let_through() == 8
-    provoked = [sent(bench, "wan_ingress_ethernet", answer, skb(0, LOOPBACK))[0] for _ in range(500)].count(PASS)
-    assert let_through() == provoked - 1  # the first was a reset itself
-
-
-def test_blocked_data_is_refused_and_downwards_the_first_segment_is_a_reset_and_the_second_provokes_one(
-    bench: Bench,
-) -> None:
-    blocked_flow(bench)
-    data = ethernet(ipv4(WAN4, SERVER4, TCP, tcp(1000, 80, b"data")))
-    assert sent(bench, "wan_egress_ethernet", data, skb(ALICE << 20, LOOPBACK))[0] == SHOT
-    answer = with_checksum(ethernet(ipv4(SERVER4, WAN4, TCP, tcp(80, 1000, bytes(101)))))
-    verdict, after = sent(bench, "wan_ingress_ethernet", answer, skb(0, LOOPBACK))
-    assert (verdict, after[47]) == (PASS, TCP_RST | TCP_ACK)
-    assert after == with_checksum(after)
-    assert sent(bench, "wan_ingress_ethernet", answer, skb(0, LOOPBACK)) == (PASS, answer)
-    assert [sent(bench, "wan_ingress_ethernet", answer, skb(0, LOOPBACK))[0] for _ in range(60)] == [SHOT] * 60
-    assert bench.read().wasted[ALICE] == 62 * 141
-
-
-def with_checksum(frame: bytes) -> bytes:
-    """The IPv4 frame with the TCP checksum that it should have (RFC 9293, section 3.1)."""
-    start = 14 + (frame[14] & 15) * 4
-    segment = frame[start : start + 16] + bytes(2) + frame[start + 18 :]
-    pseudo = frame[26:34] + bytes((0, TCP)) + len(segment).to_bytes(2, "big")
-    data = pseudo + segment + bytes(len(segment) % 2)
-    total = sum(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
-    while total > 0xFFFF:
-        total = (total & 0xFFFF) + (total >> 16)
-    return frame[: start + 16] + (~total & 0xFFFF).to_bytes(2, "big") + frame[start + 18 :]
+def test_download_that_begins_at_the_limit_is_announced_and_no_later_one(bench: Bench) -> None:
+    up(bench)
+    consume = heard(bench)
+    bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(download=2 * SIZE))})
+    for _ in range(2):
+        down(bench)
+    assert consume() == [], "it is reached to the byte, and nothing was more"
+    for _ in range(3):
+        down(bench)
+    assert consume() == [ALICE]

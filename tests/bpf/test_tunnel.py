@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tunnels of the router: outside its packets are apart, inside each packet claims what it should come to outside."""
 
+import ctypes as ct
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from esimshaper.core.model.counts import Budget, Counters, Reason
@@ -8,13 +12,15 @@ from esimshaper.core.model.identity import ACCOUNT_ROUTER, Account
 from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.edge.bpf import libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
-from tests.bpf.packets import SERVER4, SERVER6, UDP, WAN4, WAN6, ethernet, ipv4, ipv6, udp
+from tests.bpf.instructions import map_number, maps_in_order
+from tests.bpf.packets import ICMP, SERVER4, SERVER6, TCP, UDP, WAN4, WAN6, ethernet, icmp, ipv4, ipv6, tcp, udp
 
 ALICE = Account(2)
 PORT, IPV6 = 51820, 0x86DD
 NEAR, FAR = "10.99.0.2", "10.99.0.1"
 PASS, SHOT = 0xFFFFFFFF, 2
 SIZE = 101
+CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h
 CLAIM = 112 + 60
 UPLOAD = ethernet(ipv4(NEAR, FAR, UDP, udp(1000, 53, bytes(SIZE - 28))))
 DOWNLOAD = ethernet(ipv4(FAR, NEAR, UDP, udp(53, 1000, bytes(SIZE - 28))))
@@ -114,3 +120,90 @@ def test_what_nobody_inside_asked_for_is_the_routers(tunnel: Bench) -> None:
     inside(tunnel, DOWNLOAD, up=False)
     assert tunnel.read().tunnels.inner == {ACCOUNT_ROUTER: Counters(CLAIM, 0, 1, 0)}
     assert tunnel.bytes_of(Reason.TUNNEL_UNKNOWN) == CLAIM
+
+
+@pytest.mark.parametrize(
+    "outer",
+    [
+        ipv4(WAN4, SERVER4, UDP, udp(PORT, 40000, bytes(100))),
+        ipv4(WAN4, SERVER4, UDP, udp(40000, PORT, bytes(100))),
+        ipv4(WAN4, SERVER4, TCP, tcp(40000, PORT, bytes(88))),
+    ],
+)
+def test_port_of_either_side_and_of_either_protocol_is_that_of_the_tunnel(tunnel: Bench, outer: bytes) -> None:
+    tunnel.up_from_router(ethernet(outer))
+    assert tunnel.read().tunnels.outer == Counters(0, 128, 0, 1)
+
+
+def test_protocol_without_ports_carries_no_tunnel(tunnel: Bench) -> None:
+    """The identifier of a ping stands where others have their port."""
+    tunnel.up_from_router(ethernet(ipv4(WAN4, SERVER4, ICMP, icmp(8, PORT))))
+    assert tunnel.counters(ACCOUNT_ROUTER).up_packets == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "claim"),
+    [(1392, 1392), (1393, 1408), (1408, 1408), (1409, 1420), (1420, 1420), (1421, 1424)],
+    ids=["whole", "padded", "whole again", "padded to the MTU", "the MTU", "beyond it, in fragments"],
+)
+def test_padding_ends_at_the_mtu(tunnel: Bench, size: int, claim: int) -> None:
+    frame = ethernet(ipv4(NEAR, FAR, UDP, udp(1000, 53, bytes(size - 28))))
+
+    def send() -> None:
+        """In a network namespace of this thread, which ends with it: BPF_PROG_TEST_RUN sends at its lo."""
+        assert ct.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) == 0
+        subprocess.run(["ip", "link", "set", "lo", "mtu", "1420"], check=True)
+        inside(tunnel, frame)
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(send).result()
+    assert tunnel.read().tunnels.inner == {ALICE: Counters(0, claim + 60, 0, 1)}
+
+
+def test_each_merged_segment_is_padded_and_has_its_own_headers(tunnel: Bench) -> None:
+    frame = ethernet(ipv4(NEAR, FAR, UDP, udp(1000, 53, bytes(1000 + 1000 + 500))))
+    context = skb(ALICE << 20, LOOPBACK, 3, 1000)
+    libbpf.dry_run(tunnel.meter.program("tunnel_egress_raw").fd, frame, context)
+    # 1028 becomes 1040; the last one has 528, and 14 of Ethernet that BPF_PROG_TEST_RUN puts before raw IP, too.
+    assert tunnel.read().tunnels.inner == {ALICE: Counters(0, 2 * (1040 + 60) + 544 + 60, 0, 3)}
+
+
+def test_everyone_blocked_by_hand_is_refused_inside(tunnel: Bench) -> None:
+    everyone = tunnel.meter.everyone
+    tunnel.meter.write_policies({ALICE: Policy(parent=everyone), everyone: Policy(blocked=True)})
+    assert inside(tunnel) == SHOT
+
+
+@pytest.mark.parametrize("limited", ["upload", "download"])
+def test_limit_of_everyone_on_one_direction_refuses_that_one_inside(tunnel: Bench, limited: str) -> None:
+    everyone = tunnel.meter.everyone
+    inside(tunnel)
+    tunnel.meter.write_policies({ALICE: Policy(parent=everyone), everyone: Policy(block_at=Thresholds(**{limited: 0}))})
+    verdicts = {"upload": inside(tunnel), "download": inside(tunnel, DOWNLOAD, up=False)}
+    assert verdicts == {"upload": PASS, "download": PASS} | {limited: SHOT}
+
+
+def test_who_has_a_class_on_the_wan_is_policed_inside(tunnel: Bench) -> None:
+    inside(tunnel)
+    tunnel.meter.give_classes_at(LOOPBACK, LOOPBACK)
+    tunnel.meter.write_policies(
+        {ALICE: Policy(throttle_at=Thresholds(both=0), classes=(0, 0x7A000011, 0, 0), police_rate=1)}
+    )
+    assert [inside(tunnel), inside(tunnel)] == [PASS, SHOT]
+    assert [inside(tunnel, DOWNLOAD, up=False) for _ in range(2)] == [PASS, SHOT]
+    assert tunnel.read().tunnels.inner[ALICE] == Counters(2 * CLAIM, 2 * CLAIM, 2, 2), "a refused upload claims nothing"
+
+
+def test_blocked_acknowledgement_inside_leaves_as_a_reset(tunnel: Bench) -> None:
+    acknowledgement = ethernet(ipv4(NEAR, FAR, TCP, tcp(1000, 80)))
+    inside(tunnel, acknowledgement)
+    tunnel.meter.write_policies({ALICE: Policy(blocked=True)})
+    assert inside(tunnel, acknowledgement) == PASS
+    assert tunnel.packets_of(Reason.FLOW_RESET) == 1
+
+
+def test_download_claims_before_it_is_added_to_budgets(tunnel: Bench) -> None:
+    """A reading between the two would find more downloaded than it can take off; none is made so fast as to show it."""
+    order = maps_in_order(tunnel.meter.program("tunnel_ingress_raw").fd)
+    claims, budgets = (map_number(tunnel.meter._maps[name].fd) for name in ("tunnelled", "accounts"))
+    assert order.index(claims) < order.index(budgets)
