@@ -46,12 +46,13 @@ class Loaded:
     merged: Item
 
     def placed(self, problem: Problem) -> PlacedProblem:
-        """A problem that nobody could see in the files alone, at the value that it is about."""
+        """The place in the files of a problem that the box has shown, and not the files."""
         return placed(self.merged.at(problem.path).place, problem.message, problem.hint)
 
     def check_files(self) -> None:
-        """Raises SettingsError if files that the settings name cannot be used now. They may become usable later, so the
-        daemon starts without them: that a certificate is amiss must not keep bytes from being counted.
+        """Raises SettingsError if files that the settings name (certificates) cannot be used now.
+
+        They may become usable later, so the daemon starts without them: a bad certificate must not stop the counting.
         """
         tls = self.settings.metrics.tls
         if tls is None:

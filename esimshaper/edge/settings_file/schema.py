@@ -24,7 +24,7 @@ _BARE_NUMBER = re.compile(r"[0-9]{1,16}(\.[0-9]{1,12})?")
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """What jsonschema found: the rule broken, where, by which value, and the (sub)schema that has the rule."""
+    """A broken rule of the schema: which one, where, by which value, and the (sub)schema that has the rule."""
 
     rule: str
     path: KeyPath
@@ -32,7 +32,7 @@ class _Fault:
     schema: Mapping[str, Any]
 
     def repeats_another(self) -> bool:
-        """The number of keys is wrong because of a key for which there is a fault already."""
+        """Whether only a key that has a fault of its own makes the number of keys wrong."""
         counted = self.rule in ("minProperties", "maxProperties")
         return counted and bool(self.unknown_keys() or self.missing_keys())
 
@@ -40,7 +40,7 @@ class _Fault:
         return [key for key in self.value if key not in self.schema["properties"]]
 
     def missing_keys(self) -> list[str]:
-        """Without those that stand there misspelt: they are unknown keys already."""
+        """Keys that are missing, without those that stand there misspelt: these are faults already, as unknown keys."""
         written = [key[:64] for key in self.unknown_keys()]
         absent = [key for key in self.schema.get("required", ()) if key not in self.value]
         return [key for key in absent if not difflib.get_close_matches(key, written)]
@@ -120,7 +120,7 @@ def _hint(schema: Mapping[str, Any], item: Item) -> str:
 
 
 def _without(value: Any, bad: set[KeyPath], path: KeyPath = ()) -> Any:  # noqa: ANN401 - any shape that YAML has
-    """`value` without what is at the paths `bad`; in lists None takes its place, so that the others keep theirs."""
+    """`value` without the values at the paths `bad`; in lists None takes their place, so others keep theirs."""
     if isinstance(value, dict):
         return {key: _without(each, bad, (*path, key)) for key, each in value.items() if (*path, key) not in bad}
     if isinstance(value, list):

@@ -2,8 +2,8 @@
 """A YAML file as values that know their places. A path goes in, an Item or Problems come out; no resource is kept.
 
 Values are read by the core schema of YAML 1.2 (section 10.3), as editors do, not by PyYAML's YAML 1.1: there an
-unquoted `12:34:56:10:20:30` is a number to the base of 60, and a client named `no` is false. What the settings of a
-router do not need is refused: anchors, aliases, tags, merge keys, several documents in a file.
+unquoted `12:34:56:10:20:30` is a number to the base of 60, and a client named `no` is false. Anchors, aliases, tags,
+merge keys and several documents in a file are refused: the settings of a router need none of them.
 """
 
 import re
@@ -37,7 +37,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class PlacedProblem:
-    """What is wrong at a place, and what would be right."""
+    """A mistake with its place, and a hint on what would be right."""
 
     file: Path
     line: int
@@ -107,7 +107,7 @@ class _NotUnderstoodError(Exception):
 def _text(file: Path) -> str:
     place = Place(file)
     try:
-        # A pipe or a device would be waited for; a folder has nothing to read.
+        # Reading a pipe or a device would wait; a folder has nothing to read.
         if not stat.S_ISREG(file.stat().st_mode):
             raise _NotUnderstoodError(place, "is not a file", "Name the configuration file itself.")
         with file.open("rb") as stream:
@@ -179,7 +179,7 @@ def _compose(file: Path, text: str) -> yaml.Node | None:
 
 
 def _in_our_words(said: str) -> tuple[str, str]:
-    """Message and hint for what PyYAML says."""
+    """Message and hint for an error of PyYAML, in our words."""
     if "'\\t'" in said:
         return "a tab does not belong here", "Indent with spaces."
     if "mapping values are not allowed" in said:
