@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: our maps and programs in bpffs, by libbpf. Bytes of the kernel in, Reading and Flow out.
+"""Edge: our maps and programs in bpffs, by libbpf. Bytes of the kernel in, Reading and Flow out; policies in.
 
-The daemon writes policies and groups here; counters are the kernel's.
+Counters are written by the kernel only; bpf/contract.h names the writer of each map.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ COUNTED = ("flows", "fragments", "addresses")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A loaded program. Its label tells which program it is, into which maps it counts, and from which source it is."""
+    """A loaded program. Its label names the program, the epoch of the maps that it counts into, and its source."""
 
     fd: int
     label: str
@@ -46,7 +46,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """Something happened to an account: a limit or warn mark was passed, or `client` was seen for the first time."""
+    """An event of an account: a threshold was crossed, or `client` was seen for the first time."""
 
     account: Account
     client: ClientKey | None
@@ -75,11 +75,11 @@ class Meter:
         self._digest = programs.name.removeprefix("programs-") if programs else ""
 
     def program(self, name: str) -> Program:
-        """What traffic control needs to attach one of our programs."""
+        """One of our programs, as traffic control attaches it."""
         return Program(self._programs[name], f"{OURS} {name} {self.epoch:016x} {self._digest}")
 
     def announcements(self, callback: Callable[[Announcement], None]) -> libbpf.Ring:
-        """The ring of what the daemon should not hear of at its next reading only."""
+        """The ring of events that the daemon should hear of at once, and not only at its next reading."""
 
         def announce(record: bytes) -> None:
             address, kind, account, about = layouts.ANNOUNCEMENT.unpack(record)
@@ -89,11 +89,9 @@ class Meter:
         return libbpf.Ring(self.generation / "announcements", announce)
 
     def read(self) -> Reading:
-        """All counters now.
-
-        Owners are read before and after the counters: an account that got its client in between is not without owner,
-        and counters that are read after their owner was known belong to it.
-        """
+        """All counters now."""
+        # Owners are read before the counters and again after them. So an account whose client came in between has its
+        # owner, and counters that are read after their owner was known belong to that owner.
         owners = self._owners()
         outer = Counters()
         accounts: dict[Account, Counters] = {}
@@ -120,7 +118,8 @@ class Meter:
                 announced[account] = announced_at
             if queued_bytes:
                 queued[account] = queued_bytes
-        # Read later, so that nothing is subtracted too little. Who had nothing before that claims at the next reading.
+        # Claims are read after the counters: a claim is written before its bytes are counted, so no counted byte lacks
+        # its claim. An account whose first packet came in between claims at the next reading.
         claims = self._inner() if self._has_tunnels else {}
         inner = {account: claimed for account, claimed in claims.items() if account in accounts}
         for account, claimed in inner.items():
@@ -146,16 +145,16 @@ class Meter:
         )
 
     def carry_tunnels(self, ports: Iterable[int]) -> None:
-        """From now on the router's UDP and TCP packets with one of these ports, on either side, carry tunnels."""
+        """Sets the ports of tunnels: UDP and TCP packets of the router that have one on either side carry a tunnel."""
         known, wanted = set(self._maps["tunnel_ports"].keys()), {layouts.TUNNEL_PORT.pack(port) for port in ports}
         self._has_tunnels = self._has_tunnels or bool(wanted)
-        for key in known - wanted:  # first, as there is room for no more than there may be
+        for key in known - wanted:  # first, as the map has room for one set of ports only
             self._maps["tunnel_ports"].delete(key)
         for key in wanted - known:
             self._maps["tunnel_ports"].update(key, layouts.NUMBER.pack(1))
 
     def add_groups(self, names: Iterable[str], spare: Iterable[str] = ()) -> bool:
-        """Gives each group an account, where there are too few that of a `spare` one; False if it could to none."""
+        """Gives each group an account, that of a `spare` group if none is free. Returns whether any group got one."""
         known, groups = self._groups(), self._maps["groups"]
         of_all = (Account(n) for n in range(self.everyone + 1, self.everyone + 1 + layouts.GROUPS))
         free = [account for account in of_all if account not in known.values()]
@@ -169,10 +168,8 @@ class Meter:
         return bool(added)
 
     def add_clients(self, clients: Iterable[ClientKey]) -> None:
-        """Gives each client an account before it is heard of, as the kernel does with a new one. Raises OSError.
-
-        Killed in between, an account belongs to nobody until the maps are made anew; there are enough.
-        """
+        """Gives each client an account before its first packet, as the kernel does at it. Raises OSError."""
+        # A daemon that is killed between the two writes loses one account number, until the maps are made anew.
         free = libbpf.Map(self.generation / "free_accounts", 0, layouts.NUMBER.size)
         with contextlib.closing(free):
             for client in clients:
@@ -185,23 +182,25 @@ class Meter:
                     free.update(b"", number)
 
     def give_classes_at(self, upload: int, download: int) -> None:
-        """Packets are given to classes at the interface of this number only, 0 for none: where somebody else's are, or
-        none yet, who is throttled is held to a police rate."""
+        """Sets the indices of the interfaces where packets are given to classes, 0 for none.
+
+        Elsewhere a throttled account is held to its police rate.
+        """
         for direction, link in ((layouts.UP, upload), (layouts.DOWN, download)):
             self._maps["shaped_links"].update(layouts.NUMBER.pack(direction), layouts.NUMBER.pack(link))
 
     def write_policies(self, policies: Mapping[Account, Policy]) -> None:
-        """Tells the kernel; each takes effect with the next packet."""
+        """Writes policies, in their order; each takes effect with the next packet."""
         for account, policy in policies.items():
             self._maps["policies"].update(layouts.NUMBER.pack(account), _policy_bytes(policy))
 
     def policies(self) -> dict[Account, Policy]:
-        """What the kernel was told last, by this daemon or by an earlier one; all accounts."""
+        """The policies of all accounts that are installed now, by this daemon or by an earlier one."""
         found = enumerate(self._array("policies", layouts.POLICY))
         return {Account(number): _policy(fields) for number, fields in found}
 
     def tables(self) -> tuple[Table, ...]:
-        """How full the maps are. Counting a full flow table takes some 10 ms: not for every tick."""
+        """How full the maps are. A full flow table takes some 10 ms to count, which is too long for every tick."""
         room = self.everyone - len(BUILT_IN_CLIENTS)
         return (
             Table("clients", self._maps["clients"].count(), room),
@@ -211,10 +210,7 @@ class Meter:
     def flows(
         self, limit: int, clients: Collection[ClientKey] | None = None, *, recent_first: bool = False
     ) -> tuple[int, list[Flow]]:
-        """How many flows the table has of some clients (None: of all), and the largest or most recent of them.
-
-        Chosen before they are decoded: a full table has 65,536, a person looks at some tens.
-        """
+        """How many flows some clients have (None: all), and `limit` of them, the largest or most recent first."""
         owners = self._owners() | {self.tunnels_account: ROUTER}
         now = clock.monotonic_ns()
         number = 0
@@ -226,6 +222,7 @@ class Meter:
                     number += 1
                     yield value[5] if recent_first else value[0] + value[1], key, value
 
+        # Chosen before they are decoded: a full table has 65,536 flows, and a person looks at some tens.
         chosen = heapq.nlargest(limit, wanted())
         return number, [_flow(layouts.FLOW_KEY.unpack(key), value, owners, now) for _, key, value in chosen]
 
@@ -246,7 +243,7 @@ class Meter:
             yield from layout.iter_unpack(values[: number * layout.size])
 
     def _inner(self) -> dict[Account, Counters]:
-        """What accounts claim of tunnels."""
+        """What accounts claim of the packets of tunnels; everyone and groups claim nothing."""
         found = enumerate(self._array("tunnelled", layouts.TUNNELLED))
         return {Account(n): Counters(*counts) for n, (*counts, _, _) in found if n < self.everyone and any(counts)}
 
@@ -260,7 +257,7 @@ class Meter:
         return groups
 
     def _owners(self) -> dict[Account, ClientKey]:
-        """The built-in ones and those of the map; as long as nobody comes, the very same dict."""
+        """The client of each account; the same dict again while no client comes."""
         found = [
             (bytes(keys[: number * layouts.CLIENT_KEY.size]), bytes(values[: number * layouts.NUMBER.size]))
             for keys, values, number in self._maps["clients"].chunks()
@@ -275,7 +272,7 @@ class Meter:
 
 
 class _Account(NamedTuple):
-    """What the fields of an account mean; made anew only when they change, as most accounts rest most of the time."""
+    """A parsed `struct account`. It is kept while the fields stay the same, as those of most accounts mostly do."""
 
     fields: tuple[int, ...]
     budget: Budget
