@@ -129,7 +129,7 @@ def test_sighup_does_the_same_and_systemd_and_the_journal_are_told(
     log = router.log.read_text()
     assert log.count("the configuration was read again: quota daily: then block -> notify") == 1
     assert f"stays in force:\n{router.config}:6:" in log
-    assert ": `nothing` is not something that can happen at the limit\n" in log
+    assert ": `nothing` is not an action at the limit\n" in log
 
 
 def test_metrics_move_to_another_address_beside_the_old_one(make_router: Callable[..., Router], lab: Lab) -> None:
