@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The vocabulary of `doctor`: what esimshaper.edge.probe sees, and what esimshaper.core.diagnosis says of it.
+"""The vocabulary of `doctor`: facts that esimshaper.edge.probe finds out, and findings of esimshaper.core.diagnosis.
 
-Pure: values only. A fact that is None could not be found out; `BoxFacts.unknown` then says why.
+Pure: values only. A fact that is None could not be found out, and `BoxFacts.unknown` has the reason.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,14 +15,14 @@ from esimshaper.core.model.kernel import DEFAULT_MARK_MASK
 
 @dataclass(frozen=True, slots=True)
 class Privileges:
-    """Of the process that asks: its effective capabilities, in names like CAP_BPF."""
+    """The effective capabilities of the process that runs `doctor`, in names like CAP_BPF."""
 
     capabilities: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """`path` may not exist yet; then the rest is that of the nearest parent. `volatile`: in memory only."""
+    """A directory, or if it does not exist yet, its nearest parent that does. `volatile`: it is in memory only."""
 
     path: str
     exists: bool
@@ -33,7 +33,7 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class Bpffs:
-    """The place of the pins."""
+    """The directory where maps and programs are pinned."""
 
     path: str
     mounted: bool
@@ -42,7 +42,7 @@ class Bpffs:
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """Debian's bcc in the interpreter at `python`. `detail` says why it cannot be used, and is empty if it can."""
+    """Debian's bcc in the interpreter at `python`. `detail` has the error if bcc cannot be used, and else is empty."""
 
     python: str
     version: str = ""
@@ -51,8 +51,9 @@ class Compiler:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Unix time in seconds, whether the kernel believes that somebody sets the clock right (adjtimex), and whether
-    there is a hardware clock that goes on while the box is off.
+    """The Unix time of the box. `synchronised` is the kernel's opinion (adjtimex).
+
+    hardware: there is a clock that goes on while the box is off.
     """
 
     unix: float
@@ -64,9 +65,9 @@ class Clock:
 class Interface:
     """A network interface. `type` is ARPHRD_*, `kind` that of rtnetlink (bridge, wireguard), often empty.
 
-    offloads: hw-tc-offload is on, so the card may do what tc filters say by itself. root: kind of a root qdisc that
-    somebody chose; empty for the kernel's own choice and for ours. base: number of the interface that a VLAN or macvlan
-    is made on.
+    offloads: hw-tc-offload is on, so the card may execute tc filters itself.
+    root: kind of a root qdisc that another program chose; empty for the kernel's own choice and for ours.
+    base: number of the interface below a VLAN or macvlan.
     """
 
     index: int
@@ -83,7 +84,7 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class TcFilter:
-    """A tc filter, maybe ours. Low priorities run first; 0 stands for tcx. `name` is the label of a program."""
+    """A tc filter, maybe ours. Low priorities run first; 0 stands for tcx. `name` is the label of a BPF program."""
 
     interface: str
     direction: str
@@ -94,14 +95,14 @@ class TcFilter:
 
 @dataclass(frozen=True, slots=True)
 class Flowtable:
-    """An nft flowtable; `hardware`: with `flags offload`, so that packets may never reach the processor."""
+    """An nft flowtable. `hardware`: it has `flags offload`, so packets may never reach the processor."""
 
     name: str
     hardware: bool
 
 
 class MarkAccess(Enum):
-    """What somebody else does with the packet mark. UNREADABLE: an xtables rule whose bits cannot be listed."""
+    """What a rule of another program does with the packet mark. UNREADABLE: xtables does not show which bits."""
 
     WRITES = "writes"
     READS = "reads"
@@ -110,7 +111,7 @@ class MarkAccess(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MarkUse:
-    """`where` names the rule for people; `bits` are those that it changes or compares."""
+    """A rule of another program that changes or compares `bits` of the packet mark. `where` names it for people."""
 
     where: str
     access: MarkAccess
@@ -119,7 +120,7 @@ class MarkUse:
 
 @dataclass(frozen=True, slots=True)
 class LeaseFile:
-    """`problem` is empty if the file can be read."""
+    """A lease file of lan.leases. `problem` is empty if the file can be read."""
 
     path: str
     problem: str = ""
@@ -127,9 +128,10 @@ class LeaseFile:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The part of the configuration that the box has to fit. shapes: something is to be slowed down (a throttle quota,
-    or a rate of the link). blocks: some quota ends in a block. replaces_qdisc: wan.replace_qdisc. files: where it is;
-    certificates: those that metrics.tls names.
+    """The part of the configuration that the box has to fit. `files` are those of the configuration itself.
+
+    shapes: some quota throttles, or the link has a rate. blocks: some quota blocks.
+    replaces_qdisc: wan.replace_qdisc. certificates: the files of metrics.tls.
     """
 
     wan: str
@@ -145,7 +147,7 @@ class Wanted:
 
 
 class Feature(Enum):
-    """What limits need of the kernel beside the meter; the value is its name for people."""
+    """Parts of the kernel that limits need beside the meter; the value is a name for people."""
 
     HTB = "the queueing discipline htb"
     TBF = "the queueing discipline tbf"
@@ -168,7 +170,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """What the daemon says of itself. detached, problems: sentences. events: bytes by name of a Reason."""
+    """What the daemon reports of itself. `detached` and `problems`: sentences. `events`: bytes by name of a Reason."""
 
     version: str
     detached: tuple[str, ...] = ()
@@ -178,15 +180,7 @@ class DaemonStatus:
 
 @dataclass(frozen=True, slots=True)
 class BoxFacts:
-    """Everything that was looked at. `wanted`, and all about the network but nft, is None without a configuration.
-
-    version: this program's. daemon: whether somebody accepts connections at its socket, `running` what it said, if we
-    may ask. service: None without systemd. may_ask: whether this user may ask the daemon, going by its group.
-    unreadable: files of the configuration, leases and certificates that the user of the service may not read; only root
-    finds out.
-    missing_features: what limits need and the kernel has not. `mark_uses` are rules of nft, `rules` those of `ip rule`.
-    forwarding: whether the router forwards IPv4 at all.
-    """
+    """The results of all probes. Without a configuration `wanted`, and all about the network but nft, is None."""
 
     wanted: Wanted | None = None
     privileges: Privileges | None = None
@@ -199,31 +193,31 @@ class BoxFacts:
     libraries: Mapping[str, str] | None = None
     clock: Clock | None = None
     state: Directory | None = None
-    version: str = ""
-    daemon_listens: bool | None = None
-    daemon_status: DaemonStatus | None = None
-    service: Service | None = None
-    may_ask: bool | None = None
-    unreadable: tuple[str, ...] | None = None
+    version: str = ""  # of this program
+    daemon_listens: bool | None = None  # a process accepts connections at the daemon's socket
+    daemon_status: DaemonStatus | None = None  # None if no daemon runs, or this user may not ask it
+    service: Service | None = None  # None without systemd
+    may_ask: bool | None = None  # this user is in the group that may ask the daemon; None without such a group
+    unreadable: tuple[str, ...] | None = None  # files that the user of the service may not read; only root finds out
     missing_features: frozenset[Feature] | None = None
-    forwarding: bool | None = None
+    forwarding: bool | None = None  # of IPv4
     interfaces: tuple[Interface, ...] | None = None
     ingress_qdiscs: tuple[str, ...] | None = None
     filters: tuple[TcFilter, ...] | None = None
     default_routes: tuple[str, ...] | None = None
     flowtables: tuple[Flowtable, ...] | None = None
-    mark_uses: tuple[MarkUse, ...] | None = None
-    rules: tuple[MarkUse, ...] | None = None
+    mark_uses: tuple[MarkUse, ...] | None = None  # rules of nft
+    rules: tuple[MarkUse, ...] | None = None  # rules of `ip rule`
     leases: tuple[LeaseFile, ...] | None = None
-    unknown: Mapping[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, str] = field(default_factory=dict)  # why a fact is None, by the name of its check
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One kind of traffic in the self-test, over one kind of link, as IP-layer bytes and packets.
 
-    least: what was sent for certain, going by payload. billed: what crossed the link, counted at its far end.
-    counted: what our programs booked to the client who caused it. strayed: what they booked to nobody.
+    least: the least that the payload comes to. billed: packets that crossed the link, counted at its far end.
+    counted: packets that our programs booked to the client. strayed: packets that they booked to `unattributed`.
     """
 
     link: str
@@ -236,7 +230,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class LimitTrial:
-    """A limit in the self-test: how many bytes it allowed, in packets of `packet` bytes, and how many got through."""
+    """A limit in the self-test. It allows `limit` bytes; `passed` bytes got through, in packets of `packet` bytes."""
 
     link: str
     what: str
@@ -247,7 +241,7 @@ class LimitTrial:
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """What came of it. trouble: (sentence, hint) if it could not be run to its end."""
+    """The results of a self-test. `trouble` is a sentence and a hint if it could not be completed."""
 
     exchanges: tuple[Exchange, ...] = ()
     limit_trials: tuple[LimitTrial, ...] = ()
@@ -256,7 +250,7 @@ class SelfTest:
 
 
 class Severity(Enum):
-    """How bad a finding is. Only a PROBLEM keeps the box from metering truthfully."""
+    """How bad a finding is. Only with a PROBLEM the box cannot meter truthfully."""
 
     OK = "ok"
     NOTE = "note"
@@ -266,7 +260,7 @@ class Severity(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of `doctor`: name of the check, how bad, the consequence in plain words, what to do (may be empty)."""
+    """One line of `doctor`. `sentence` has the consequence in plain words, `hint` what to do; it may be empty."""
 
     check: str
     severity: Severity

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Unusable(Exception):  # noqa: N818 - a word of the vocabulary: what was asked for cannot be done here
-    """An expected failure, for people: `message` says what is wrong, `hint` what to do about it (may be empty)."""
+class Unusable(Exception):  # noqa: N818 - a word of the vocabulary
+    """An expected failure. `message` tells people what is wrong, `hint` what to do about it; `hint` may be empty."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -40,8 +40,8 @@ class Failure:
     detail: str = ""
 
 
-class FailedOperation(Exception):  # noqa: N818 - the vocabulary's word
-    """Raised by edges that cannot go on; diagnosis.explain has the words for people."""
+class FailedOperation(Exception):  # noqa: N818 - a word of the vocabulary
+    """An operation failed, and the edge cannot go on. core/diagnosis/explain.py has the words for people."""
 
     def __init__(self, operation: Operation, errno: int = 0, detail: str = "") -> None:
         super().__init__(operation, errno, detail)

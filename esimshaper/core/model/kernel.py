@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The vocabulary of the kernel: numbers and names that several edges and stages must know alike. Pure: values only."""
+"""The vocabulary of the kernel: numbers and names that several edges and stages share. Pure: values only."""
 
 OURS = "esimshaper"
 """First word of the labels of our filters and programs; a fresh start knows them by it (R20 in DESIGN.md)."""
@@ -11,7 +11,7 @@ INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3
 """The two sides of a clsact qdisc, as parents of filters (include/uapi/linux/pkt_sched.h)."""
 
 ETH_P_ALL = 3
-"""Protocol of a filter that sees every packet (include/uapi/linux/if_ether.h)."""
+"""The protocol of a filter that sees every packet (include/uapi/linux/if_ether.h)."""
 
 DEFAULT_MARK_MASK = 0xFF000000
 """As in esimshaper.schema.json."""
@@ -29,9 +29,9 @@ WITHOUT_LINK_HEADER = {
 """ARPHRD numbers (include/uapi/linux/if_arp.h) of links whose packets start with the IP header."""
 
 LINK_TYPES = {ETHERNET: "Ethernet", **WITHOUT_LINK_HEADER}
-"""All links that can be metered."""
+"""The types of links that can be metered, by their ARPHRD number."""
 
 
 def mark_shift(mask: int) -> int:
-    """How far the account is shifted to the left in the mark: by the lowest bit of lan.mark_mask."""
+    """By how many bits the account is shifted to the left in the packet mark: to the lowest bit of lan.mark_mask."""
     return (mask & -mask).bit_length() - 1

@@ -4,7 +4,7 @@
 from typing import NamedTuple
 
 DEBIAN_PYTHON = "/usr/bin/python3"
-"""The interpreter that sees Debian's bcc."""
+"""The only interpreter that sees Debian's bcc."""
 
 
 class Library(NamedTuple):
@@ -24,4 +24,4 @@ LIBRARIES = (
     Library("rich", "rich", "python3-rich"),
     Library("systemd", "systemd-python", "python3-systemd"),
 )
-"""A virtual environment or another interpreter does not see Debian's packages."""
+"""All that the program imports. A virtual environment or another interpreter does not see Debian's packages."""

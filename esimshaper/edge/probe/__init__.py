@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What `doctor` looks at."""
+"""The probes of `doctor`: each finds out facts about the box, and decides nothing."""

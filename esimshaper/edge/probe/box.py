@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge: this box. What the configuration wants goes in, BoxFacts come out; nothing is decided and nothing is changed.
 
-Each probe stands alone: one that fails leaves its fact None and its reason in `BoxFacts.unknown`, and the rest goes on.
+A probe that fails leaves its fact None and its reason in `BoxFacts.unknown`; all other probes go on.
 """
 
 import ctypes
@@ -45,10 +45,12 @@ _IMPORT_BCC = "import bcc, json; bcc.BPF.load_func; print(json.dumps(getattr(bcc
 
 
 def gather(
-    wanted: Wanted | None, state: Path, control: Path, running: DaemonStatus | None = None, version: str = ""
+    wanted: Wanted | None, state: Path, control: Path, status: DaemonStatus | None = None, version: str = ""
 ) -> BoxFacts:
-    """Everything there is to know. `state`: the state directory, `control`: the control socket of the daemon,
-    `running`: what it said there, `version`: this program's.
+    """The results of all probes.
+
+    `state` is the state directory, `control` the control socket of the daemon, `status` what the daemon reported there,
+    `version` that of this program.
     """
     unknown: dict[str, str] = {}
     box = BoxFacts(
@@ -65,7 +67,7 @@ def gather(
         state=_look(unknown, "state", lambda: directory(state)),
         version=version,
         daemon_listens=_look(unknown, "daemon", lambda: answers(control)),
-        daemon_status=running,
+        daemon_status=status,
         service=_look(unknown, "service", service.service),
         may_ask=_look(unknown, "group", service.may_ask),
         missing_features=_look(unknown, "limits", limits.missing_features),
@@ -79,7 +81,7 @@ def gather(
 
 
 def _with_files(box: BoxFacts, wanted: Wanted, unknown: dict[str, str]) -> BoxFacts:
-    """What the daemon can read, going by the user that its unit names."""
+    """`box` with the files that the user of the daemon's unit may not read. Only root can find out."""
     user = box.service.user if box.service else ""
     if not user or os.geteuid():
         return box
@@ -89,7 +91,7 @@ def _with_files(box: BoxFacts, wanted: Wanted, unknown: dict[str, str]) -> BoxFa
 
 def _with_network(box: BoxFacts, wanted: Wanted, unknown: dict[str, str]) -> BoxFacts:
     try:
-        from esimshaper.edge.probe import network  # noqa: PLC0415  doctor must also run without pyroute2
+        from esimshaper.edge.probe import network  # noqa: PLC0415  doctor must run without pyroute2 too
     except ImportError as error:
         unknown["network"] = str(error)
         return box
@@ -107,25 +109,25 @@ def _with_network(box: BoxFacts, wanted: Wanted, unknown: dict[str, str]) -> Box
 def _look(unknown: dict[str, str], check: str, probe: Callable[[], T]) -> T | None:
     try:
         return probe()
-    except Exception as error:  # noqa: BLE001 - a broken box is what doctor is for: no probe may end it
+    except Exception as error:  # noqa: BLE001 - doctor is for broken boxes: no probe may end it
         unknown[check] = " ".join(str(error).split()) or type(error).__name__
         return None
 
 
 def privileges() -> Privileges:
-    """Of this process, from /proc/self/status (proc(5): CapEff)."""
+    """The privileges of this process, from /proc/self/status (proc(5): CapEff)."""
     status = Path("/proc/self/status").read_text()
     held = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), 16)
     return Privileges(frozenset(name for bit, name in CAPABILITIES.items() if held >> bit & 1))
 
 
 def bpffs() -> Bpffs:
-    """What is mounted at the place of the pins."""
+    """What is mounted where maps and programs are pinned."""
     return Bpffs(BPFFS, mounted=_file_system(Path(BPFFS)) == BPF_FS_MAGIC, writable=os.access(BPFFS, os.W_OK))
 
 
 def _file_system(path: Path) -> int:
-    """The type that is mounted there, as in magic.h; 0 if there is no such path."""
+    """The type of the file system at `path`, as in magic.h; 0 if there is no such path."""
     buffer = ctypes.create_string_buffer(256)  # struct statfs is 120 bytes at most; its first word is the type
     if ctypes.CDLL(None, use_errno=True).statfs(os.fsencode(path), buffer) < 0:
         return 0
@@ -133,16 +135,16 @@ def _file_system(path: Path) -> int:
 
 
 def compiler() -> Compiler:
-    """Debian's bcc, imported in a child process because it brings LLVM along. PyPI's `bcc` has no BPF.load_func."""
+    """Debian's bcc, imported in a child process: it loads LLVM. The unrelated `bcc` of PyPI has no BPF.load_func."""
     python = DEBIAN_PYTHON if Path(DEBIAN_PYTHON).exists() else sys.executable
-    done = child.finish([python, "-P", "-c", _IMPORT_BCC])
+    done = child.run_to_end([python, "-P", "-c", _IMPORT_BCC])
     if done.returncode:
         return Compiler(python, detail=child.last_words(done))
     return Compiler(python, version=str(json.loads(done.stdout)))
 
 
 def libbpf() -> str | Failure:
-    """Version of the library, or how loading it failed."""
+    """The version of libbpf, or the failure to load it."""
     try:
         library = ctypes.CDLL(SONAME)
     except OSError as error:
@@ -153,13 +155,13 @@ def libbpf() -> str | Failure:
 
 
 def jit() -> bool | None:
-    """Whether BPF is compiled; None where this namespace does not show it."""
+    """Whether the kernel compiles BPF programs; None where this network namespace does not show the switch."""
     switch = Path("/proc/sys/net/core/bpf_jit_enable")
     return switch.read_text().strip() != "0" if switch.exists() else None
 
 
 def libraries() -> dict[str, str]:
-    """Version by name of distribution; empty for those that are not installed."""
+    """The version of each library by its name on PyPI; empty for a library that is not installed."""
     return {library.distribution: _version(library.distribution) for library in LIBRARIES}
 
 
@@ -171,13 +173,13 @@ def _version(name: str) -> str:
 
 
 def kept_time() -> Clock:
-    """The time, and who keeps it."""
+    """The time, whether it is synchronised, and whether a hardware clock keeps it."""
     hardware = any(Path("/sys/class/rtc").glob("rtc*"))
     return Clock(clock.now(), synchronised=clock.ask_kernel(), hardware=hardware)
 
 
 def directory(path: Path) -> Directory:
-    """A directory, or what the nearest parent says of it if it is not there yet."""
+    """The directory at `path`; if it does not exist yet, with the facts of its nearest parent that does."""
     there = next(place for place in (path, *path.parents) if place.exists())
     room = os.statvfs(there)
     writable = there.is_dir() and os.access(there, os.W_OK)
@@ -186,14 +188,14 @@ def directory(path: Path) -> Directory:
 
 
 def answers(control: Path) -> bool:
-    """Whether somebody accepts connections there."""
+    """Whether a process accepts connections at that socket."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(SOCKET_SECONDS)
         try:
             client.connect(str(control))
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
             return False
-        except PermissionError:  # it is there, but not for us
+        except PermissionError:  # the socket exists, but this user may not connect
             return True
     return True
 
@@ -204,7 +206,7 @@ def forwarding() -> bool:
 
 
 def lease_file(path: Path) -> LeaseFile:
-    """Whether it can be read."""
+    """Whether this process can read the lease file at `path`."""
     try:
         with path.open("rb") as file:
             file.read(1)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: tries out what the meter asks of the kernel. Nothing goes in, failed operations come out; changes nothing.
+"""Edge: tries the operations that the meter needs of the kernel. Failed operations come out; nothing is changed.
 
-It uses the bare system call, so that it tells of the kernel and not of a library. What needs a network namespace runs
-in a child process, and the namespace ends with it. Nothing is decided here.
+The bare system call is used, so that a failure is one of the kernel and not of a library. Operations in a network
+namespace run in a child process, and the namespace ends with that process.
 """
 
 import ctypes
@@ -40,7 +40,10 @@ TCX_HOOKS = {"ingress": 46, "egress": 47}
 
 
 def bpf(command: int, attributes: bytearray) -> int:
-    """The system call: a file descriptor or 0, answers in `attributes`. Raises OSError or NotImplementedError."""
+    """The system call bpf(2): returns a file descriptor or 0, and writes answers into `attributes`.
+
+    Raises OSError, or NotImplementedError on a machine whose number of the call is not known.
+    """
     number = BPF_SYSCALL.get(platform.machine())
     if number is None:
         raise NotImplementedError(f"the number of bpf() on {platform.machine()} is not known")
@@ -54,12 +57,12 @@ def bpf(command: int, attributes: bytearray) -> int:
 
 
 def create_map(kind: int, key: int, value: int, entries: int) -> None:
-    """Makes a map and lets it go again."""
+    """Creates a map and closes it again. Raises OSError."""
     os.close(bpf(MAP_CREATE, bytearray(struct.pack("=5I", kind, key, value, entries, 0))))
 
 
 def load_program() -> int:
-    """Loads five instructions for tc that add to a number and fetch its old value, as the meter does."""
+    """A program for tc of five instructions: it adds to a number and fetches the old value, as the meter does."""
     instructions = b"".join(
         struct.pack("=BBhi", code, registers, offset, immediate)
         for code, registers, offset, immediate in (
@@ -77,7 +80,7 @@ def load_program() -> int:
 
 
 def tcx_programs(index: int, direction: str) -> int:
-    """How many programs sit on the interface's tcx hook, which runs before every filter; 0 where there is no tcx."""
+    """How many programs are on the interface's tcx hook, which runs before every filter; 0 for a kernel without tcx."""
     attributes = bytearray(struct.pack("=IIIIQI", index, TCX_HOOKS[direction], 0, 0, 0, 0).ljust(64, b"\0"))
     try:
         bpf(PROG_QUERY, attributes)
@@ -87,7 +90,7 @@ def tcx_programs(index: int, direction: str) -> int:
 
 
 def failures() -> tuple[Failure, ...]:
-    """What does not work here of: a map, a ring buffer, loading, clsact, attaching. Empty: all of it does."""
+    """Those operations that fail, out of: a map, a ring buffer, loading, clsact, attaching."""
     found = []
     for operation, arguments in (
         (Operation.MAP, (MAP_TYPE_ARRAY, 4, 8, 1)),
@@ -97,15 +100,15 @@ def failures() -> tuple[Failure, ...]:
             create_map(*arguments)
         except OSError as error:
             found.append(Failure(operation, error.errno or 0))
-            if operation is Operation.MAP:  # without it all else fails for the same reason
+            if operation is Operation.MAP:  # without maps all other operations fail for the same reason
                 return tuple(found)
     found += [Failure(Operation(name), number) for name, number in child.run(__name__)]
     return tuple(found)
 
 
 def rehearse() -> tuple[Failure, ...]:
-    """Loads and attaches in a fresh network namespace, which this process then stays in. Its `lo` is all it needs."""
-    from pyroute2 import IPRoute, NetlinkError  # noqa: PLC0415  the rest of doctor must work without pyroute2
+    """Loads a program and attaches it to `lo` of a new network namespace, which this process cannot leave again."""
+    from pyroute2 import IPRoute, NetlinkError  # noqa: PLC0415  doctor must run without pyroute2 too
 
     operation = Operation.LOAD
     try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: child processes of probes: for one that enters a network namespace, which cannot be left without privilege.
+"""Edge: child processes of probes. The name of a module goes in, the JSON that it prints comes out.
 
-A module's name goes in, what it prints as JSON comes out.
+A process cannot leave a network namespace without privilege, so a probe that enters one runs in a child.
 """
 
 import json
@@ -14,21 +14,23 @@ from typing import Any
 
 CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h
 SECONDS = 120
-"""It takes one, and much more on a small board that is busy."""
+"""How long a child may take. It needs one second, and much more on a small board that is busy."""
 
 
 def run(module: str) -> Any:  # noqa: ANN401 - JSON
-    """What `python -m module` prints. Raises RuntimeError with the last that it said."""
+    """The JSON that `python -m module` prints. Raises RuntimeError with the last line of its errors."""
     root = str(Path(__file__).parents[3])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    done = finish([sys.executable, "-P", "-m", module], os.environ | {"PYTHONPATH": path})
+    done = run_to_end([sys.executable, "-P", "-m", module], os.environ | {"PYTHONPATH": path})
     if done.returncode:
         raise RuntimeError(f"trying out tc failed: {last_words(done)}")
     return json.loads(done.stdout)
 
 
-def finish(command: Sequence[str], environment: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-    """A program that ends by itself. Raises RuntimeError if it does not."""
+def run_to_end(
+    command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Runs a program to its end. Raises RuntimeError if that takes more than SECONDS."""
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False, env=environment)
     except subprocess.TimeoutExpired:
@@ -36,5 +38,5 @@ def finish(command: Sequence[str], environment: Mapping[str, str] | None = None)
 
 
 def last_words(done: "subprocess.CompletedProcess[str]") -> str:
-    """The last line on its standard error, which names a Python program's error."""
+    """The last line of a program's standard error, where a Python program names its exception."""
     return (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]

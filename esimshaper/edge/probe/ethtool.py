@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: the kernel's ethtool interface. The name of a network card goes in, its features come out.
+"""Edge: the kernel's ethtool interface. The name of a network card goes in, its features come out. Reads only.
 
-By ioctl, which every kernel has; the program ethtool is seldom installed. Reads only.
-Structures: include/uapi/linux/ethtool.h.
+It asks by ioctl, which every kernel has; the program ethtool is seldom installed. The structures are those of
+include/uapi/linux/ethtool.h.
 """
 
 import ctypes
@@ -18,7 +18,10 @@ NAME_BYTES = 32  # ETH_GSTRING_LEN
 
 
 def features(interface: str) -> dict[str, bool]:
-    """Whether each is on, by its name in the kernel, such as hw-tc-offload. Raises OSError if there is no such card."""
+    """Whether each feature is on, by its name in the kernel, such as hw-tc-offload.
+
+    Raises OSError if there is no such card.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
         found = _ask(handle, interface, struct.pack("=IIQI", GSSET_INFO, 0, 1 << SS_FEATURES, 0))
         number: int = struct.unpack_from("=I", found, 16)[0]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: tries out what limits ask of the kernel beside the meter. Nothing goes in, missing_features Features come out.
+"""Edge: tries the features that limits need of the kernel beside the meter. Missing Features come out.
 
-In a child process, in a network namespace that ends with it. Nothing is decided here.
+This runs in a child process, in a network namespace that ends with the process.
 """
 
 import ctypes
@@ -22,17 +22,20 @@ from esimshaper.edge.probe import child
 from esimshaper.edge.probe.child import CLONE_NEWNET
 
 Trial = Callable[[Any, int], None]
-"""Makes something at the interface of that number; raises NetlinkError."""
+"""Uses a feature at the interface of that number. Raises NetlinkError if the kernel lacks it."""
 
 
 def missing_features() -> frozenset[Feature]:
-    """What this kernel has not. Raises RuntimeError where it could not be tried, as without privilege."""
+    """The features that this kernel lacks. Raises RuntimeError where they could not be tried, as without privilege."""
     return frozenset(Feature[name] for name in child.run(__name__))
 
 
 def rehearse() -> Iterator[Feature]:
-    """Tries all in a fresh network namespace, which this process then stays in. Raises OSError or NetlinkError."""
-    from pyroute2 import IPRoute, NetlinkError  # noqa: PLC0415  the rest of doctor must work without pyroute2
+    """Tries all features in a new network namespace, which this process cannot leave again.
+
+    Raises OSError or NetlinkError.
+    """
+    from pyroute2 import IPRoute, NetlinkError  # noqa: PLC0415  doctor must run without pyroute2 too
 
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) < 0:
         raise PermissionError(errno.EPERM, "no network namespace could be made")
@@ -65,7 +68,7 @@ def _fq_codel(route: Any, lo: int) -> None:  # noqa: ANN401
 
 
 def _ifb(route: Any, _: int) -> None:  # noqa: ANN401
-    """Not where that would load the module: it makes ifb0 and ifb1 in the box's own namespace, and they stay."""
+    """Adds an ifb, but only where its module is loaded: loading it makes ifb0 and ifb1 in the box's own namespace."""
     if not _loadable("ifb"):
         route.link("add", ifname="ifb-try", kind="ifb")
 
@@ -96,7 +99,7 @@ TRIALS: dict[Feature, Trial] = {
 
 
 def _loadable(module: str) -> bool:
-    """Whether it is a module of this kernel that is there but not loaded."""
+    """Whether this kernel has that module and has not loaded it yet."""
     folder = Path("/lib/modules") / os.uname().release
     try:
         listed = f"/{module}.ko" in (folder / "modules.dep").read_text(encoding="utf-8", errors="replace")

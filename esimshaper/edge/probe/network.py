@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: rtnetlink by pyroute2. Interfaces, qdiscs and filters of others, routes and fwmark rules of this namespace.
+"""Edge: rtnetlink by pyroute2: interfaces, qdiscs and filters of others, routes and fwmark rules of this namespace.
 
-Reads only, and never /sys/class/net, which may show another namespace than the one that the process is in.
+Reads only. It never uses /sys/class/net, which may show another namespace than that of the process.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ LOCAL_TABLE = 255
 
 
 def interfaces() -> tuple[Interface, ...]:
-    """All interfaces."""
+    """All interfaces of this network namespace."""
     with IPRoute() as route:
         roots = _roots(route)
         return tuple(
@@ -47,7 +47,10 @@ def interfaces() -> tuple[Interface, ...]:
 
 
 def _roots(route: IPRoute) -> dict[int, str]:
-    """Kinds of root qdiscs by interface. One that the kernel chose has no handle, and ours has its own."""
+    """The kinds of root qdiscs of other programs, by the number of the interface.
+
+    A qdisc that the kernel chose has no handle, and ours has the handle QDISC.
+    """
     return {
         message["index"]: message.get_attr("TCA_KIND")
         for message in route.get_qdiscs()
@@ -58,12 +61,12 @@ def _roots(route: IPRoute) -> dict[int, str]:
 def _offloads(interface: str) -> bool:
     try:
         return ethtool.features(interface).get("hw-tc-offload", False)
-    except OSError:  # no card behind it that could be asked, or it is gone again
+    except OSError:  # the interface has no card that could answer, or has just vanished
         return False
 
 
 def ingress_qdiscs(wanted: Wanted) -> tuple[str, ...]:
-    """Those of our interfaces that have the old `ingress` qdisc, which shuts clsact out."""
+    """Those of our interfaces that have the old `ingress` qdisc: clsact cannot be added beside it."""
     with IPRoute() as route:
         indexes = {name: index for name in _names(wanted) for index in route.link_lookup(ifname=name)}
         held = {message["index"] for message in route.get_qdiscs() if message.get_attr("TCA_KIND") == "ingress"}
@@ -71,7 +74,7 @@ def ingress_qdiscs(wanted: Wanted) -> tuple[str, ...]:
 
 
 def filters(wanted: Wanted) -> tuple[TcFilter, ...]:
-    """Every filter on the hooks that we use, tcx programs among them; one entry for all of one priority and kind."""
+    """The filters on the hooks of the meter, tcx programs among them; one entry for each priority and kind."""
     with IPRoute() as route:
         found = [
             one
@@ -90,9 +93,9 @@ def _hook(route: IPRoute, index: int, name: str, direction: str) -> Iterator[TcF
     if programs := tcx_programs(index, direction):
         yield TcFilter(name, direction, 0, "tcx", f"({programs} programs)")
     for message in route.get_filters(index=index, parent=PARENTS[direction]):
-        if not message["handle"]:  # one without stands for all of its priority, and has no name
+        if not message["handle"]:  # an entry without a handle stands for a whole priority, and has no name
             continue
-        if message.get_attr("TCA_CHAIN"):  # another chain is only reached when a filter of chain 0 sends packets there
+        if message.get_attr("TCA_CHAIN"):  # packets reach another chain only by a filter of chain 0
             continue
         kind = message.get_attr("TCA_KIND")
         program = message.get_nested("TCA_OPTIONS", "TCA_BPF_NAME") if kind == "bpf" else None
@@ -104,7 +107,7 @@ def _names(wanted: Wanted) -> tuple[str, ...]:
 
 
 def default_routes() -> tuple[str, ...]:
-    """Interfaces of the default routes of all tables, IPv4 and IPv6, also of those with several ways."""
+    """The interfaces of all default routes: of every table, IPv4 and IPv6, also of routes with several next hops."""
     with IPRoute() as route:
         names = {message["index"]: message.get_attr("IFLA_IFNAME") for message in route.get_links()}
         indexes = [
@@ -121,7 +124,10 @@ def default_routes() -> tuple[str, ...]:
 
 
 def fwmark_rules() -> tuple[MarkUse, ...]:
-    """`ip rule`s that choose a routing table by the mark. Inverted ones (`not fwmark`) match our packets as before."""
+    """The `ip rule`s that choose a routing table by the mark.
+
+    Inverted rules (`not fwmark`) are left out: they match packets of clients with or without our mark.
+    """
     with IPRoute() as route:
         rules = [message for family in (AF_INET, AF_INET6) for message in route.get_rules(family=family)]
     return tuple(

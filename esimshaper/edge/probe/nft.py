@@ -22,7 +22,7 @@ OWN_HOOKS = frozenset({"input", "output"})
 
 
 def flowtables() -> tuple[Flowtable, ...]:
-    """All flowtables. From the text, because the JSON of nft 1.0 leaves the flags out."""
+    """All flowtables. The text of nft is parsed, as the JSON of nft 1.0 has no flags."""
     return parse_flowtables(program.run("list", "flowtables"))
 
 
@@ -32,7 +32,7 @@ def mark_uses() -> tuple[MarkUse, ...]:
 
 
 def parse_flowtables(text: str) -> tuple[Flowtable, ...]:
-    """`nft list flowtables`: tables with flowtables in them, one statement a line."""
+    """The flowtables in what `nft list flowtables` prints: one statement a line, in the blocks of their tables."""
     found: dict[str, bool] = {}
     table = name = ""
     for line in map(str.strip, text.splitlines()):
@@ -47,7 +47,7 @@ def parse_flowtables(text: str) -> tuple[Flowtable, ...]:
 
 
 def parse_mark_uses(listing: dict[str, Any]) -> Iterator[MarkUse]:
-    """`nft -j list ruleset`, see libnftables-json(5)."""
+    """The uses of the packet mark in what `nft -j list ruleset` prints, see libnftables-json(5)."""
     entries = listing.get("nftables", [])
     own = {_chain_key(entry["chain"]) for entry in entries if entry.get("chain", {}).get("hook") in OWN_HOOKS}
     for entry in entries:
@@ -81,7 +81,7 @@ def _is_mark(expression: Expression) -> bool:
 
 
 def changed_bits(value: Expression) -> int:
-    """Bits of the mark that may be others after `meta mark set VALUE`."""
+    """The bits of the mark that `meta mark set VALUE` may change."""
     if _is_mark(value):
         return 0
     operator, operands = _operation(value)
@@ -98,7 +98,7 @@ def changed_bits(value: Expression) -> int:
 
 
 def compared_bits(expression: Expression) -> int:
-    """Bits of the mark that an expression looks at; 0 if it does not look at the mark."""
+    """The bits of the mark that an expression compares; 0 if it does not use the mark."""
     if _is_mark(expression):
         return ALL_BITS
     operator, operands = _operation(expression)
@@ -113,7 +113,7 @@ def compared_bits(expression: Expression) -> int:
 
 
 def _operation(expression: Expression) -> tuple[str | None, list[Expression]]:
-    """An operator and its operands, as in {"|": [a, b]}."""
+    """The operator and the operands of an expression such as {"|": [a, b]}; None for other expressions."""
     if isinstance(expression, dict) and len(expression) == 1:
         operator, operands = next(iter(expression.items()))
         if operator in ("&", "|", "^", "<<", ">>") and isinstance(operands, list):

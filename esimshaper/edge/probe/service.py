@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: the systemd unit, by systemctl, who may ask the daemon, what it may read. Reads only."""
+"""Edge: the systemd unit by systemctl, whether this user may ask the daemon, and which files the daemon may read.
+
+Reads only.
+"""
 
 import grp
 import os
@@ -16,7 +19,7 @@ _PROPERTIES = ("LoadState", "UnitFileState", "ActiveState", "Result", "User")
 
 
 def service() -> Service | None:
-    """None where systemd does not run, as in most containers. Raises RuntimeError."""
+    """The unit of the daemon; None where systemd does not run, as in most containers. Raises RuntimeError."""
     if not Path("/run/systemd/system").is_dir():
         return None
     command = ["systemctl", "show", UNIT, *(f"--property={name}" for name in _PROPERTIES)]
@@ -27,13 +30,13 @@ def service() -> Service | None:
 
 
 def parse(shown: str) -> Service:
-    """Of what `systemctl show` prints: NAME=VALUE, one a line."""
+    """The unit in what `systemctl show` prints: NAME=VALUE, one a line."""
     values = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
     return Service(*(values.get(name, "") for name in _PROPERTIES))
 
 
 def may_ask() -> bool | None:
-    """Whether this process may ask the daemon, going by its groups; None if the group does not exist."""
+    """Whether the groups of this process let it ask the daemon; None if the group `esimshaper` does not exist."""
     try:
         number = grp.getgrnam(GROUP).gr_gid
     except KeyError:
@@ -42,7 +45,7 @@ def may_ask() -> bool | None:
 
 
 def unreadable(user: str, paths: Iterable[str]) -> tuple[str, ...]:
-    """Which of the files that are there this user may not read; none if there is no such user. Only root may ask."""
+    """Those of `paths` that exist and that `user` may not read; none if there is no such user. Needs root."""
     try:
         account = pwd.getpwnam(user)
     except KeyError:

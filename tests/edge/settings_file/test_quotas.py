@@ -71,7 +71,7 @@ MISTAKES = {
     "no such day": ({"period": "{days: 1, from: 2026-02-29}"}, 8, 27, "`2026-02-29` is not in the cal", "2026-11-01T"),
     "25 hours": ({"period": "{days: 1, from: 2026-02-28T25:00}"}, 8, 27, "is not a date and time", "2026-11-01T"),
     "no action": ({"then": None}, 5, 3, "`quotas.then` is missing", "block, notify, or"),
-    "action without rate": ({"then": "throttle"}, 9, 10, "`throttle` is not an action at the limit", "{throttle: 256kbit}"),
+    "action without rate": ({"then": "throttle"}, 9, 10, "`throttle` is not an action", "{throttle: 256kbit}"),
     "rate without unit": ({"then": "{throttle: 256}"}, 9, 21, "`256` is not a rate", "unit too: 256kbit or 256mbit."),
     "kbps": ({"then": "{throttle: 256kbps}"}, 9, 21, "`256kbps` is not a rate", "bits per second"),
     "too slow": ({"then": "{throttle: 1kbit}"}, 9, 21, "`1kbit` is not between 8kbit and 10gbit", "256kbit"),
