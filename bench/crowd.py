@@ -134,7 +134,7 @@ class Track:
         seen = Observation(self.meter.read(), (uplink,))
         self.state, outcome = pipeline.advance(self.state, rules_of(settings), time.time(), seen)
         moments.append(time.monotonic())
-        self.enforcer.enforce(outcome, seen, self.state.verdicts, look_around=True)
+        self.enforcer.enforce(outcome, seen, self.state.limits.states, look_around=True)
         moments.append(time.monotonic())
         if self.enforcer.problems:
             raise OSError("; ".join(self.enforcer.problems))

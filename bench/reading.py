@@ -17,6 +17,7 @@ from bench.rows import Row, middling, number
 from esimshaper.core import pipeline
 from esimshaper.core.model.identity import Lease, Neighbour
 from esimshaper.core.model.reading import Observation
+from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import State
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.lab.carrier import python_environment
@@ -43,7 +44,7 @@ def rows(place: Place) -> Iterator[Row]:
 
 def advance_rows(meter: Meter, rounds: int) -> Iterator[Row]:
     """The pure part of a tick, with leases and neighbours of all clients."""
-    rules = pipeline.Rules("wan0", ZoneInfo("Asia/Tokyo"))
+    rules = Rules("wan0", ZoneInfo("Asia/Tokyo"))
     clients = range(CLIENTS)
     leases = tuple(Lease(population.mac_of(c), population.address_of(c), f"host-{c}") for c in clients)
     neighbours = tuple(Neighbour(population.mac_of(c), population.address_of(c), "br0") for c in clients)

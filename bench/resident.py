@@ -15,8 +15,9 @@ from bench import population, process
 from bench.box import FLOWS, Box
 from bench.place import Place
 from bench.rows import Row, aim, middling, number, spread
-from esimshaper.core import pipeline
+from esimshaper.core import pipeline, saving
 from esimshaper.core.model.reading import Observation
+from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import State
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.history.database import History
@@ -125,22 +126,22 @@ def starts(place: Place) -> Iterator[Row]:
 def flash(place: Place) -> Iterator[Row]:
     """A day of 20 clients that are always online, at one save a minute. What the file system adds is not in it."""
     saves = 60 if place.quick else 360
-    rules = pipeline.Rules("wan0", ZoneInfo("Asia/Tokyo"))
+    rules = Rules("wan0", ZoneInfo("Asia/Tokyo"))
     with place.meter("flash") as (meter, _), contextlib.closing(History(place.disk / "history.db")) as history:
         population.arrive(meter, HOME)
         state, _ = pipeline.advance(State(), rules, NOON, Observation(meter.read()))
         each = []
         for minute in range(1, saves + 1):
             population.move(meter, range(HOME))
-            reading = dataclasses.replace(meter.read(), boottime=state.saved_at + 61 * minute)
+            reading = dataclasses.replace(meter.read(), boottime=state.saving.handed_out_at + 61 * minute)
             state, outcome = pipeline.advance(state, rules, NOON + 60 * minute, Observation(reading))
-            booking = outcome.booking or pipeline.final(state, rules)
+            booking = outcome.booking or saving.final(state, rules)
             if booking is None:
                 raise ValueError("nothing to save")
             before = process.written("self")
             history.save(booking)
             each.append((process.written("self") - before) / 1024)
-            state = pipeline.saved(state, booking)
+            state = saving.saved(state, booking)
     average = sum(each) / len(each)
     yield Row("written for one save of 20 clients", average, "KiB", detail=f"{spread(each)}; most {number(max(each))}")
     yield Row(

@@ -11,10 +11,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from esimshaper.core import pipeline
+from esimshaper.core import commands
 from esimshaper.core.limits import hierarchy, tally
 from esimshaper.core.limits.period import window
-from esimshaper.core.limits.states import verdicts
+from esimshaper.core.limits.states import states_of
 from esimshaper.core.model import requests
 from esimshaper.core.model.counts import Budget, Counters, Event, Reason
 from esimshaper.core.model.flows import Flow
@@ -36,7 +36,17 @@ from esimshaper.core.model.limits import (
     Tally,
 )
 from esimshaper.core.model.reading import Attachment, Hook, Reading, Table
-from esimshaper.core.model.state import Baseline, State
+from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.state import (
+    Booked,
+    ClockSlice,
+    LimitsSlice,
+    MeterSlice,
+    NamesSlice,
+    RatesSlice,
+    SavingSlice,
+    State,
+)
 from esimshaper.core.report import documents
 from esimshaper.core.report import quotas as report_quotas
 from esimshaper.core.report import subjects as report_subjects
@@ -72,7 +82,7 @@ QUOTAS = (
         Action(ActionKind.BLOCK),
     ),
 )
-RULES = pipeline.Rules("wwan0", TOKYO, {ALICE: "alice-phone", TV: "tv"}, {TV: "living-room"}, QUOTAS)
+RULES = Rules("wwan0", TOKYO, {ALICE: "alice-phone", TV: "tv"}, {TV: "living-room"}, QUOTAS)
 WINDOWS = {quota.name: window(quota.period, TOKYO, NOW.timestamp()) for quota in QUOTAS}
 
 
@@ -139,41 +149,35 @@ def state(
     }
     wan = sum(totals.values(), Counters())
     turn = tally.Turn(NOW.timestamp(), WINDOWS, {EVERYONE: Budget(moved)}, (ALICE, PIXEL, BARE))
-    tallies = tally.tallied(standing.tallies, quotas, turn)
+    tallies = tally.next_tallies(standing.tallies, quotas, turn)
     named = (each.subject.id for each in standing.overrides if each.subject.kind is SubjectKind.CLIENT)
     chains = hierarchy.chains({*totals, *named}, RULES.names, RULES.groups, (quota.subject for quota in quotas))
-    by_hand = hierarchy.by_hand(chains, standing.overrides)
+    set_on = hierarchy.by_subject(standing.overrides)
+    states = states_of(chains, tally.by_subject(quotas, tallies), set_on, NOW.timestamp(), TOKYO)
+    links = {"wwan0": wan - Counters(500), "wwan1": Counters(500)}
+    reading = Reading(
+        7,
+        1000.0,
+        {},
+        {Account(2): ALICE, Account(3): BARE},
+        wasted={Account(2): 0, Account(3): 23_456},
+        events={Reason.WAN_IN_FLOW_MISSING: Event(24, 12_300), Reason.NOT_IP: Event(3, 180)},
+        tables=(Table("flows", 60_000, 65_536), Table("clients", 3, 1_024)),
+    )
     return State(
-        baseline=Baseline(
-            7,
-            {},
-            {Account(0): UNATTRIBUTED},
-            totals,
-            {"wwan0": wan - Counters(500), "wwan1": Counters(500)},
-            time=NOW.timestamp(),
-            limits=replace(standing, tallies=tallies),
-        ),
-        verdicts=verdicts(chains, tally.by_subject(quotas, tallies), by_hand, NOW.timestamp(), TOKYO),
-        rates={ALICE: Counters(1_500_000, 40_000), PIXEL: Counters(2_000, 300_000)},
-        identities=identities,
-        reading=Reading(
-            7,
-            1000.0,
-            {},
-            {Account(2): ALICE, Account(3): BARE},
-            wasted={Account(2): 0, Account(3): 23_456},
-            events={Reason.WAN_IN_FLOW_MISSING: Event(24, 12_300), Reason.NOT_IP: Event(3, 180)},
-            tables=(Table("flows", 60_000, 65_536), Table("clients", 3, 1_024)),
-        ),
-        attachments=attachments,
-        unsaved_bytes=1_234,
+        ClockSlice(NOW.timestamp()),
+        MeterSlice(Booked(7, {}, {Account(0): UNATTRIBUTED}, totals, links), reading, attachments),
+        RatesSlice({ALICE: Counters(1_500_000, 40_000), PIXEL: Counters(2_000, 300_000)}),
+        NamesSlice(identities),
+        LimitsSlice(replace(standing, tallies=tallies), states),
+        SavingSlice(unsaved_bytes=1_234),
     )
 
 
 def usage_today(of: State) -> dict[ClientKey, Counters]:
     return {
         key: Counters(c.down_bytes // 8, c.up_bytes // 8, c.down_packets // 8, c.up_packets // 8)
-        for key, c in of.baseline.totals.items()
+        for key, c in of.baseline.meter.totals.items()
     }
 
 
@@ -254,11 +258,11 @@ class Router:
                 return documents.history_document(NOW, by, rows, limit=limit, client=client or None)
             case requests.GrantCommand(written, size, seconds):
                 subject, until = self._subject(written), _until(seconds)
-                self._standing = pipeline.grant(current, RULES, subject, size, until).baseline.limits
+                self._standing = commands.grant(current, RULES, subject, size, until).limits.kept
                 return report_quotas.grant_document(self.now(), facts(), subject, size, until)
             case requests.OverrideCommand(written, kind, seconds):
                 subject = self._subject(written)
-                self._standing = pipeline.override(current, subject, kind, _until(seconds)).baseline.limits
+                self._standing = commands.override(current, subject, kind, _until(seconds)).limits.kept
                 return report_quotas.by_hand_document(self.now(), facts(), subject)
             case _:
                 raise RuntimeError("a fault of ours, raised on purpose")

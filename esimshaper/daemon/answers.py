@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC
 from typing import Any, TypeVar
 
-from esimshaper.core import pipeline
+from esimshaper.core import commands
 from esimshaper.core.meter import ledger
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution
@@ -106,12 +106,12 @@ class Answers:
 
     def _grant(self, command: GrantCommand) -> Document:
         subject, size, until = self._subject(command.subject), command.bytes, self._until(command.seconds)
-        self._on_loop(self._change(lambda state: pipeline.grant(state, self._reloader.rules, subject, size, until)))
+        self._on_loop(self._change(lambda state: commands.grant(state, self._reloader.rules, subject, size, until)))
         return report_quotas.grant_document(self._state(), self._facts(), subject, size, until)
 
     def _override(self, command: OverrideCommand) -> Document:
         subject, until = self._subject(command.subject), self._until(command.seconds)
-        self._on_loop(self._change(lambda state: pipeline.override(state, subject, command.kind, until)))
+        self._on_loop(self._change(lambda state: commands.override(state, subject, command.kind, until)))
         return report_quotas.by_hand_document(self._state(), self._facts(), subject)
 
     def _reload(self, command: ReloadCommand) -> Document:
@@ -133,8 +133,8 @@ class Answers:
         """In Unix seconds, by the clock of the last reading; the wall clock may have been set since."""
         if seconds is None:
             return None
-        baseline = self._state().baseline
-        return int(baseline.time if baseline else self._facts().now.timestamp()) + seconds
+        state = self._state()
+        return int(state.clock.time if state.baseline else self._facts().now.timestamp()) + seconds
 
     def _now_and_used(self) -> tuple[State, DaemonFacts, Usage, Usage]:
         state, today, month = self._on_loop(self._usage())
@@ -149,7 +149,7 @@ class Answers:
             day, month = ledger.day_start(moment, zone), ledger.month_start(moment, zone)
             saved_day = await self._storage.totals(Resolution.DAY, day)
             saved_month = await self._storage.totals(Resolution.MONTH, month)
-            pending = self._state().pending
+            pending = self._state().saving.pending
             return (
                 self._state(),
                 documents.plus_pending(saved_day, pending, day),
@@ -164,7 +164,7 @@ class Answers:
             saved = await self._storage.periods(query.by, int(facts.now.timestamp()) + 1, query.limit, chosen)
             unsaved = [
                 row
-                for row in ledger.rows(self._state().pending, facts.now.tzinfo or UTC)
+                for row in ledger.rows(self._state().saving.pending, facts.now.tzinfo or UTC)
                 if row.resolution is query.by and (chosen is None or row.client in chosen)
             ]
             rows: tuple[HistoryRow | HistoryPeriod, ...] = (*saved, *unsaved)

@@ -9,8 +9,9 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from esimshaper.core import pipeline
+from esimshaper.core import commands, pipeline, saving
 from esimshaper.core.model.limits import Notice
+from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Booking, State
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.observer import Observer
@@ -55,7 +56,7 @@ class Bookings:
         """The state that was saved last; None if the history cannot be opened now."""
         state = self._ticker.state
         saved = await self._storage.open()
-        return pipeline.resume(*saved, None if state == State() else state) if saved else None
+        return commands.resume(*saved, None if state == State() else state) if saved else None
 
     async def take_over(self, state: State) -> State:
         """`state` and the last bytes of maps of other sizes, which are removed. The history must be open."""
@@ -65,9 +66,9 @@ class Bookings:
         # not.
         for generation, reading in self._observer.predecessors():
             seen = replace(self._observer.observe(), reading=reading)
-            state, booking = pipeline.last(state, self._rules, clock.now(), seen)
+            state, booking = pipeline.drain(state, self._rules, clock.now(), seen)
             if booking:
-                state = replace(state, baseline=booking.baseline)
+                state = replace(state, meter=replace(state.meter, booked=booking.baseline.meter))
                 state = self._after(state, booking, saved=await self._storage.save(booking))
                 self._announce(booking.notices)
             self._pins.remove(generation)
@@ -84,7 +85,7 @@ class Bookings:
         self._ticker.tick()  # a grant belongs to the window of now, not to one that ended since the last tick
         self._ticker.state = change(self._ticker.state)
         self._ticker.tick()
-        if self._ticker.state.urgent and self._saving:  # a save that began before has to end first
+        if self._ticker.state.saving.urgent and self._saving:  # a save that began before has to end first
             await asyncio.wait([self._saving], timeout=SAVE_PATIENCE)
             if self._stopping:  # the last save has this change; a tick beside it would have the same bytes saved twice
                 return
@@ -100,13 +101,13 @@ class Bookings:
             resumed = None if self._storage.is_open else await self._resume()
             state, _ = self._ticker.advance(resumed or self._ticker.state, self._ticker.observe())
             self._ticker.state = state
-            booking = pipeline.final(state, self._rules)
+            booking = saving.final(state, self._rules)
             if booking:
                 await self._storage.save(booking)
                 self._announce(booking.notices)
 
     @property
-    def _rules(self) -> pipeline.Rules:
+    def _rules(self) -> Rules:
         return self._configuration.rules
 
     async def _resume(self) -> State | None:
@@ -119,7 +120,7 @@ class Bookings:
                 notices = await self._save_or_resume(booking)
             except Exception as error:  # noqa: BLE001 - whatever it is, `saving` must end, and be tried again
                 self._storage.fail(error)
-                self._ticker.state = pipeline.not_saved(self._ticker.state, self._rules)
+                self._ticker.state = saving.not_saved(self._ticker.state, self._rules)
                 notices = booking.notices
         self._announce(notices)  # after it was saved that people were told
 
@@ -135,7 +136,7 @@ class Bookings:
         return booking.notices
 
     def _after(self, state: State, booking: Booking, *, saved: bool) -> State:
-        return pipeline.saved(state, booking) if saved else pipeline.not_saved(state, self._rules)
+        return saving.saved(state, booking) if saved else saving.not_saved(state, self._rules)
 
     def _announce(self, notices: Iterable[Notice]) -> None:
         for notice in notices:

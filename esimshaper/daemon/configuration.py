@@ -7,7 +7,7 @@ Who changes the configuration also puts it in force: Ticker at an event, Reloade
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from esimshaper.core.pipeline import Rules
+from esimshaper.core.model.rules import Rules
 from esimshaper.core.settings.values import Settings
 from esimshaper.edge.host import clock
 

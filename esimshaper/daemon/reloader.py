@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from esimshaper.core.model.errors import Unusable
-from esimshaper.core.pipeline import Rules
+from esimshaper.core.model.rules import Rules
 from esimshaper.core.settings.changes import changes, needs_restart
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.values import Settings

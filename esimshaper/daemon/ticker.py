@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from esimshaper.core import pipeline
+from esimshaper.core import commands, pipeline
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.state import Booking, Outcome, State
 from esimshaper.core.settings.values import Settings
@@ -63,7 +63,7 @@ class Ticker:
         self.state, outcome = self.advance(resumed or self.state, seen)
         if outcome.booking:
             self.save(outcome.booking)
-        self._enforcer.enforce(outcome, seen, self.state.verdicts, look_around=look_around)
+        self._enforcer.enforce(outcome, seen, self.state.limits.states, look_around=look_around)
         if look_around:
             self._failsafe.follow(self._configuration.settings, seen.attachments)
         if outcome.new_groups or outcome.new_clients:
@@ -82,14 +82,16 @@ class Ticker:
     def recover(self, state: State) -> State:
         """`state` with what an earlier daemon left in the kernel."""
         installed = self._enforcer.inherited
-        return pipeline.inherited(state, self._configuration.rules, clock.now(), self._observer.observe(), installed)
+        return commands.recover_from_kernel(
+            state, self._configuration.rules, clock.now(), self._observer.observe(), installed
+        )
 
     def hold(self, state: State) -> None:
         """Holds everybody to the limits that follow from `state`; the State stays as it is."""
         for _ in ("groups and clients get their accounts", "policies name them"):
             seen = self._observer.observe()
             limited, outcome = self.advance(state, seen)
-            self._enforcer.enforce(outcome, seen, limited.verdicts, look_around=True)
+            self._enforcer.enforce(outcome, seen, limited.limits.states, look_around=True)
 
     def sweep(self) -> None:
         """Removes what is ours and not wanted any more."""

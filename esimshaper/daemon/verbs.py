@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from esimshaper.core import pipeline
+from esimshaper.core import commands, pipeline
 from esimshaper.core.diagnosis.explain import explain
 from esimshaper.core.model.errors import FailedOperation, Operation, Unusable
 from esimshaper.core.model.limits import Notice, NoticeKind
 from esimshaper.core.model.reading import Observation, Reading
+from esimshaper.core.model.rules import Rules
 from esimshaper.daemon.configuration import Configuration, rules_of
 from esimshaper.daemon.failsafe import Failsafe
 from esimshaper.daemon.log_limiter import LogLimiter
@@ -145,7 +146,7 @@ def _explained() -> Iterator[None]:
         raise explain(failed.failure) from None
 
 
-def _book_last_bytes(readings: Iterable[Reading], rules: pipeline.Rules) -> list[Notice]:
+def _book_last_bytes(readings: Iterable[Reading], rules: Rules) -> list[Notice]:
     """Saves the last bytes of maps that nothing counts into any more; the notices that people should read.
 
     `rules` says to which interface and day the bytes belong. Raises Unusable, with everything still in the maps, if
@@ -161,10 +162,10 @@ def _book_last_bytes(readings: Iterable[Reading], rules: pipeline.Rules) -> list
         raise Unusable(f"the last bytes cannot be saved: {error}", "the maps are still there; try again") from None
 
 
-def _book(history: History, reading: Reading, rules: pipeline.Rules) -> Iterable[Notice]:
-    state = pipeline.resume(history.load(), history.identities())
+def _book(history: History, reading: Reading, rules: Rules) -> Iterable[Notice]:
+    state = commands.resume(history.load(), history.identities())
     seen = Observation(reading, clock_trusted=clock.is_synchronised())
-    _, booking = pipeline.last(state, rules, clock.now(), seen)
+    _, booking = pipeline.drain(state, rules, clock.now(), seen)
     if booking is None:
         return ()
     history.save(booking)
@@ -172,8 +173,8 @@ def _book(history: History, reading: Reading, rules: pipeline.Rules) -> Iterable
     return (notice for notice in booking.notices if notice.kind is not NoticeKind.CLIENT_STATE)
 
 
-def _rules(config: Path) -> pipeline.Rules:
+def _rules(config: Path) -> Rules:
     try:
         return rules_of(settings_file.load(config))
     except settings_file.SettingsError:
-        return pipeline.Rules("", ZoneInfo("UTC"), knows_quotas=False)
+        return Rules("", ZoneInfo("UTC"), knows_quotas=False)

@@ -4,6 +4,7 @@
 from dataclasses import replace
 from datetime import UTC
 
+from esimshaper.core.commands import resume
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.limits import (
@@ -18,8 +19,10 @@ from esimshaper.core.model.limits import (
     Tally,
 )
 from esimshaper.core.model.reading import ClassCounters, Observation, Reading
+from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Outcome, State
-from esimshaper.core.pipeline import Rules, advance, resume, saved
+from esimshaper.core.pipeline import advance
+from esimshaper.core.saving import saved
 
 MIDNIGHT = 1_799_971_200.0
 """2027-01-15 00:00 UTC, a Friday."""
@@ -108,4 +111,4 @@ class Router:
         return found
 
     def level(self, subject: Subject | None = None) -> str:
-        return self.state.verdicts[subject or client(ALICE)].level.value
+        return self.state.limits.states[subject or client(ALICE)].level.value

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from esimshaper.core.commands import grant, override, recover_from_kernel, resume
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.history import Resolution
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey, Identity, Lease, Neighbour
@@ -23,8 +24,10 @@ from esimshaper.core.model.limits import (
     SubjectKind,
 )
 from esimshaper.core.model.reading import Observation, Reading
-from esimshaper.core.model.state import Baseline, Booking, State
-from esimshaper.core.pipeline import Rules, advance, final, grant, inherited, last, not_saved, override, resume, saved
+from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.state import Baseline, Booked, Booking, State
+from esimshaper.core.pipeline import advance, drain
+from esimshaper.core.saving import final, not_saved, saved
 from tests.core.limits_router import ALICE as HOLDER
 from tests.core.limits_router import FAMILY, TV, UNKNOWN, Router, client, group, plan, quota
 
@@ -60,35 +63,35 @@ def test_one_tick_tells_it_all():
     lease = Lease(ALICE, "192.168.8.20", "pixel")
     first, _ = advance(State(), POLICY, NOW, replace(seen(1000, 0), leases=(lease,)))
     state, _ = advance(first, POLICY, NOW + 2, replace(seen(1002, 1000), leases=(lease,)))
-    assert state.baseline.totals == {ALICE: Counters(1000, 100, 10, 1)}
-    assert state.baseline.wan == {"wwan0": Counters(1000, 100, 10, 1)}
-    assert state.rates == {ALICE: Counters(500, 50, 5, 0)}
-    assert state.identities[ALICE] == Identity(ALICE, "alice-phone", "pixel", ("192.168.8.20",))
-    assert state.identities.keys() == {ALICE, BOB, ROUTER, UNATTRIBUTED}
-    assert state.unsaved_bytes == 1100
-    assert state.reading == seen(1002, 1000).reading
+    assert state.baseline.meter.totals == {ALICE: Counters(1000, 100, 10, 1)}
+    assert state.baseline.meter.wan == {"wwan0": Counters(1000, 100, 10, 1)}
+    assert state.rates.by_client == {ALICE: Counters(500, 50, 5, 0)}
+    assert state.names.identities[ALICE] == Identity(ALICE, "alice-phone", "pixel", ("192.168.8.20",))
+    assert state.names.identities.keys() == {ALICE, BOB, ROUTER, UNATTRIBUTED}
+    assert state.saving.unsaved_bytes == 1100
+    assert state.meter.reading == seen(1002, 1000).reading
 
 
 def test_identities_are_made_anew_only_when_something_may_name_somebody_else(quiet):
     same, _ = tick(quiet, 1001, 1000)
-    assert same.identities is quiet.identities
+    assert same.names.identities is quiet.names.identities
     lease = Lease(BOB, "192.168.8.21", "pixel")
     leased, _ = advance(same, POLICY, NOW, replace(seen(1002), leases=(lease,)))
-    assert leased.identities[BOB] == Identity(BOB, hostname="pixel", addresses=(lease.address,))
+    assert leased.names.identities[BOB] == Identity(BOB, hostname="pixel", addresses=(lease.address,))
     near = Neighbour(ALICE, "fe80::10", "br0")
     moved, _ = advance(leased, POLICY, NOW, replace(seen(1003), leases=(lease,), neighbours=(near,)))
-    assert moved.identities[ALICE].addresses == (near.address,)
+    assert moved.names.identities[ALICE].addresses == (near.address,)
     renamed, _ = advance(moved, replace(POLICY, names={BOB: "bob"}), NOW, seen(1004))
-    assert renamed.identities[BOB].name == "bob"
+    assert renamed.names.identities[BOB].name == "bob"
     carol = ClientKey("02:00:00:00:00:12")
     reading = replace(seen(1005).reading, owners={**OWNERS, Account(4): carol})
     joined, _ = advance(renamed, POLICY, NOW, Observation(reading))
-    assert carol in joined.identities
+    assert carol in joined.names.identities
 
 
 def test_new_maps_are_saved_at_once(quiet):
     _, booking = tick(quiet, 1001, 10, epoch=8)
-    assert booking.baseline.epoch == 8
+    assert booking.baseline.meter.epoch == 8
 
 
 def test_an_idle_router_writes_nothing(quiet):
@@ -102,7 +105,7 @@ def test_something_is_saved_every_minute(quiet):
     assert booking is None
     _, booking = tick(state, 1060, 1000)
     assert month_bytes(booking) == 1100
-    assert booking.baseline.totals == {ALICE: Counters(1000, 100, 10, 1)}
+    assert booking.baseline.meter.totals == {ALICE: Counters(1000, 100, 10, 1)}
 
 
 def test_five_megabytes_are_saved_at_once(quiet):
@@ -117,7 +120,7 @@ def test_no_second_booking_is_handed_out_before_the_first_is_known(quiet):
     state, none = tick(state, 1100, 20_000_000)
     assert none is None
     state = saved(state, booking)
-    assert state.unsaved_bytes == 11_000_000
+    assert state.saving.unsaved_bytes == 11_000_000
     _, following = tick(state, 1101, 20_000_000)
     assert month_bytes(following) == 11_000_000
 
@@ -125,20 +128,20 @@ def test_no_second_booking_is_handed_out_before_the_first_is_known(quiet):
 def test_a_failed_save_is_tried_again_in_a_minute_with_everything(quiet):
     state, _ = tick(quiet, 1001, 10_000_000)
     state = not_saved(state, POLICY)
-    assert state.save_failed
+    assert state.saving.failed
     state, early = tick(state, 1030, 20_000_000)
     assert early is None, "a full disk is not asked every second"
     state, again = tick(state, 1061, 20_000_000)
     assert month_bytes(again) == 22_000_000
     state = saved(state, again)
-    assert (state.pending, state.unsaved_bytes, state.save_failed) == ({}, 0, False)
+    assert (state.saving.pending, state.saving.unsaved_bytes, state.saving.failed) == ({}, 0, False)
 
 
 def test_a_first_save_that_failed_is_repeated_even_when_nothing_moves():
     state, booking = tick(State(), 1000, 0)
     assert booking is not None
     _, again = tick(not_saved(state, POLICY), 1060, 0)
-    assert again.baseline.epoch == 7
+    assert again.baseline.meter.epoch == 7
 
 
 def test_a_restart_goes_on_where_the_saved_baseline_ends(quiet):
@@ -147,7 +150,7 @@ def test_a_restart_goes_on_where_the_saved_baseline_ends(quiet):
     state, booking = tick(state, 1070, 1500)
     assert month_bytes(booking) == 550
     assert not any(row.estimated for row in booking.rows)
-    assert state.baseline.totals == {ALICE: Counters(1500, 150, 15, 1)}
+    assert state.baseline.meter.totals == {ALICE: Counters(1500, 150, 15, 1)}
 
 
 def test_a_long_time_unread_is_called_estimated(quiet):
@@ -163,11 +166,11 @@ def test_a_power_cut_is_noted_even_before_anything_moves(quiet):
 
 def test_an_orderly_unload_leaves_no_doubt(quiet):
     baseline = final(quiet, POLICY, clean=True).baseline
-    assert baseline.clean
+    assert baseline.meter.clean
     state, booking = tick(resume(baseline), 1010, 1000, epoch=8)
     assert booking.rows
     assert not any(row.estimated for row in booking.rows)
-    assert not state.baseline.clean
+    assert not state.baseline.meter.clean
 
 
 def test_a_final_booking_has_everything_that_is_pending(quiet):
@@ -180,7 +183,7 @@ def test_a_final_booking_has_everything_that_is_pending(quiet):
 
 def test_history_that_opens_late_is_not_booked_twice():
     early, _ = tick(State(), 1000, 5000)
-    state = resume(Baseline(7, {A: Counters(4000, 400, 40, 4)}, OWNERS), state=early)
+    state = resume(Baseline(Booked(7, {A: Counters(4000, 400, 40, 4)}, OWNERS)), state=early)
     _, booking = tick(state, 1001, 5000)
     assert month_bytes(booking) == 1100
     _, booking = tick(resume(None, state=early), 1061, 5000)
@@ -199,7 +202,7 @@ def test_what_was_set_by_hand_while_history_could_not_be_opened_is_kept():
     router.state = resume(saved_before, state=router.state)
     router.tick(A=130)
     assert (router.tally().used, router.tally().allowed) == (130, 550)
-    assert router.state.verdicts[client(HOLDER)].reason == "allowed by hand"
+    assert router.state.limits.states[client(HOLDER)].reason == "allowed by hand"
     router.tick(60)
     assert router.tally().allowed == 500
 
@@ -242,17 +245,17 @@ def test_without_a_history_limits_go_on_as_the_kernel_was_told_them():
     told = router.tick(A=460).policies
     tallies = router.state.baseline.limits.tallies
     seen_now = Observation(router.reading, clock_trusted=True)
-    router.state = inherited(State(), router.rules, router.now, seen_now, told)
+    router.state = recover_from_kernel(State(), router.rules, router.now, seen_now, told)
     assert router.tick().policies == told
     assert router.state.baseline.limits.tallies == tuple(replace(each, other_start=0, other_used=0) for each in tallies)
-    assert router.state.baseline.totals[HOLDER].total_bytes == 460
+    assert router.state.baseline.meter.totals[HOLDER].total_bytes == 460
 
 
 def test_of_two_limits_in_one_place_the_kernel_knows_too_little():
     router = Router(quota(limit=500), quota("weekly", limit=2000, period=Period(PeriodUnit.WEEK)))
     router.tick(A=100)
     told = router.tick(43200, A=400).policies
-    assert inherited(State(), router.rules, router.now, Observation(router.reading), told) == State()
+    assert recover_from_kernel(State(), router.rules, router.now, Observation(router.reading), told) == State()
 
 
 WORDS = [
@@ -269,7 +272,7 @@ def by_hand(router: Router) -> dict[Subject, OverrideKind]:
 
 
 def start_without_history(router: Router, told: Mapping[Account, Policy]) -> None:
-    router.state = inherited(State(), router.rules, router.now, Observation(router.reading), told)
+    router.state = recover_from_kernel(State(), router.rules, router.now, Observation(router.reading), told)
 
 
 @pytest.mark.parametrize("words", WORDS)
@@ -315,10 +318,10 @@ def test_history_that_opens_late_says_what_was_set_by_hand_but_for_what_was_set_
 
 def test_the_last_of_maps_is_what_was_handed_out_so_its_notices_are_told_once_saved_or_not():
     router = Router(quota(limit=500)).use(A=600)
-    state, booking = last(State(), router.rules, router.now, Observation(router.reading))
-    assert state.saving == booking
+    state, booking = drain(State(), router.rules, router.now, Observation(router.reading))
+    assert state.saving.booking == booking
     assert [notice.kind.value for notice in booking.notices] == ["quota-reached", "client-state"]
-    assert saved(state, booking).notices == not_saved(state, router.rules).notices == ()
+    assert saved(state, booking).saving.notices == not_saved(state, router.rules).saving.notices == ()
 
 
 def test_settings_that_cannot_be_read_cost_nobody_its_standing():
@@ -328,7 +331,7 @@ def test_settings_that_cannot_be_read_cost_nobody_its_standing():
     router.restart(quotas=(), knows_quotas=False)
     outcome = router.tick(A=520)
     assert router.state.baseline.limits == standing
-    assert (outcome.policies, router.state.notices) == ({}, ())
+    assert (outcome.policies, router.state.saving.notices) == ({}, ())
 
 
 def test_a_clock_set_back_delays_no_save(quiet):
@@ -348,22 +351,22 @@ def test_memory_stays_small_while_nothing_can_be_saved(quiet):
         for part in range(12):
             state, booking = tick(state, 1000 + 60 + hour * 3600 + part * 300, 1000 * (hour * 12 + part + 1))
             state = not_saved(state, POLICY) if booking else state
-    assert len(state.pending) < 100
-    assert state.unsaved_bytes == state.baseline.totals[ALICE].total_bytes
+    assert len(state.saving.pending) < 100
+    assert state.saving.unsaved_bytes == state.baseline.meter.totals[ALICE].total_bytes
 
 
 def test_client_that_was_blocked_before_it_was_ever_seen_is_said_to_be_blocked(quiet):
     stranger = Subject(SubjectKind.CLIENT, "02:00:00:00:00:99")
     state, _ = advance(override(quiet, stranger, OverrideKind.BLOCK), POLICY, NOW, seen(1002))
-    assert state.verdicts[stranger].level is Level.BLOCKED
+    assert state.limits.states[stranger].level is Level.BLOCKED
 
 
 def test_when_nothing_moved_nobody_stands_otherwise_and_nothing_is_worked_out_again(quiet):
-    still, again = advance(quiet, POLICY, NOW + 1, seen(1003))
-    quieter, once_more = advance(still, POLICY, NOW + 2, seen(1004))
-    assert quieter.outcome is still.outcome
+    rules = replace(POLICY, quotas=(quota(limit=500),))
+    still, again = advance(quiet, rules, NOW + 1, seen(1003))
+    quieter, once_more = advance(still, rules, NOW + 2, seen(1004))
+    assert quieter.limits.outcome is still.limits.outcome
     assert once_more.policies == again.policies != {}
-    moved, _ = advance(
-        quieter, POLICY, NOW + 3, replace(seen(1005), reading=replace(seen(1005).reading, announced={A: 7}))
-    )
-    assert moved.outcome is not quieter.outcome
+    announced = replace(seen(1005), reading=replace(seen(1005).reading, announced={A: 500}))
+    moved, _ = advance(quieter, rules, NOW + 3, announced)
+    assert moved.limits.outcome is not quieter.limits.outcome

@@ -14,12 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from esimshaper.core.commands import resume
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.history import Resolution
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.reading import Observation, Reading
+from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, Booking, State
-from esimshaper.core.pipeline import Rules, advance, final, not_saved, resume, saved
+from esimshaper.core.pipeline import advance
+from esimshaper.core.saving import final, not_saved, saved
 
 POLICY = Rules("wwan0", ZoneInfo("Asia/Kolkata"))
 MACS = [ClientKey(f"02:00:00:00:00:{number:02x}") for number in range(16, 20)]
@@ -74,7 +77,7 @@ class Router:
     def tick(self, tick: Tick, *, works: bool = True) -> None:
         self.state, outcome = advance(self.state, POLICY, tick.now, Observation(tick.reading))
         baseline = self.state.baseline
-        assert sum(baseline.totals.values(), Counters()) == sum(baseline.wan.values(), Counters())
+        assert sum(baseline.meter.totals.values(), Counters()) == sum(baseline.meter.wan.values(), Counters())
         if outcome.booking and works:
             self.disk.save(outcome.booking)
             self.state = saved(self.state, outcome.booking)
@@ -218,7 +221,7 @@ def test_killed_between_any_two_ticks_no_byte_is_lost_or_doubled(history, data):
         router.tick(history[-1])  # whoever was killed last comes back and finds the kernel as it was
         router.stop()
         assert router.disk.by_client() == expected
-        assert sum(router.disk.baseline.totals.values(), Counters()) == spent(history)
+        assert sum(router.disk.baseline.meter.totals.values(), Counters()) == spent(history)
 
 
 @given(histories(), st.data())
@@ -248,7 +251,7 @@ def test_a_power_cut_costs_no_more_than_was_unsaved(history):
     router, lost = Router(), Counters()
     for before, tick in zip((None, *history), history, strict=False):
         if before and before.reading.epoch != tick.reading.epoch:
-            lost += sum((entry.counters for entry in router.state.pending.values()), Counters())
+            lost += sum((entry.counters for entry in router.state.saving.pending.values()), Counters())
             router.kill()
         router.tick(tick)
     router.stop()

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from esimshaper.core.commands import resume
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.limits import (
@@ -32,8 +33,10 @@ from esimshaper.core.model.limits import (
     Tally,
 )
 from esimshaper.core.model.reading import Observation, Reading
+from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, Booking, State
-from esimshaper.core.pipeline import Rules, advance, final, not_saved, resume, saved
+from esimshaper.core.pipeline import advance
+from esimshaper.core.saving import final, not_saved, saved
 
 MACS = [ClientKey(f"02:00:00:00:00:{number}") for number in (10, 11, 12)]
 ACCOUNTS = [Account(2), Account(3), Account(4)]

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Stage budgets -> tallies: what each subject used of each quota in its window. Pure.
 
-In: the tallies of the last reading, the quotas with their windows of now, and what moved since. Out: the tallies of
-now, and grants by hand on top of them.
+In: the tallies of the last reading, the quotas with their windows of now, and the deltas of budgets since. Out: the
+tallies of now, and grants by hand on top of them.
 
-Bytes belong to the window in which they were read, also those that moved before its start, as in stage ledger. So it
-matters at a window's end which readings there were, and nowhere else.
+Bytes belong to the window in which they were read, also those that were used before its start, as in stage ledger. So
+which readings there were matters at a window's end, and nowhere else.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,6 @@ from esimshaper.core.model.counts import UNUSED, Budget
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import PSEUDO_KEYS, Account, ClientKey
 from esimshaper.core.model.limits import (
-    EVERYONE,
     STRANGER,
     Grant,
     Quota,
@@ -25,7 +24,6 @@ from esimshaper.core.model.limits import (
     Tally,
     Window,
 )
-from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.units import MAX_BYTES
 
 Key = tuple[str, Subject]
@@ -37,37 +35,18 @@ LARGEST_PACKETS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What is the case at this tick. `windows` are those of now, by name of the quota; `now` is in Unix seconds.
+    """What tallies need of a tick. `now` in Unix seconds; windows: those of now, by name of the quota.
 
-    `settled`: windows before this one were of a clock that could be trusted (see stage clock).
-    `announced`: the count at which the kernel last announced that a packet exceeded a limit, and the budget of now.
+    was_trusted: earlier windows were those of a trusted clock (see stage clock). announced: the count at which the
+    kernel last announced that a packet went past a limit, and the budget of now.
     """
 
     now: float
     windows: Mapping[str, Window]
-    moved: Mapping[Subject, Budget]
+    deltas: Mapping[Subject, Budget]
     clients: Iterable[ClientKey]
-    settled: bool = True
+    was_trusted: bool = True
     announced: Mapping[Subject, tuple[int, Budget]] = field(default_factory=dict)
-
-
-def accounts_of(reading: Reading) -> Mapping[Account, Subject]:
-    """Whose account each is; those of the pseudo-clients too, as they may have a quota like any other."""
-    return {
-        **{account: Subject(SubjectKind.CLIENT, client) for account, client in reading.owners.items()},
-        **{account: Subject(SubjectKind.GROUP, name) for name, account in reading.groups.items()},
-        **({reading.everyone: EVERYONE} if reading.everyone else {}),
-    }
-
-
-def moved_by_subject(moved: Mapping[Account, Budget], subjects: Mapping[Account, Subject]) -> Mapping[Subject, Budget]:
-    """`moved` added up by whose accounts they are."""
-    sums: dict[Subject, Budget] = {}
-    for account, budget in moved.items():
-        if account in subjects:
-            subject = subjects[account]
-            sums[subject] = sums[subject] + budget if subject in sums else budget
-    return sums
 
 
 def announced_by_subject(
@@ -81,12 +60,12 @@ def announced_by_subject(
     }
 
 
-def tallied(before: Iterable[Tally], quotas: Sequence[Quota], turn: Turn) -> tuple[Tally, ...]:
-    """The tallies of now, in the order of the quotas. Those of quotas that are gone are gone too."""
+def next_tallies(before: Iterable[Tally], quotas: Sequence[Quota], turn: Turn) -> tuple[Tally, ...]:
+    """The tallies of now, in the order of the quotas; a quota that is gone takes its own with it."""
     known = {(tally.quota, tally.subject): tally for tally in before}
     clients = frozenset(turn.clients) - PSEUDO_KEYS
     return tuple(
-        _tallied(known.get((quota.name, subject)), quota, subject, turn)
+        next_tally(known.get((quota.name, subject)), quota, subject, turn)
         for quota in quotas
         for subject in _subjects(quota, clients, known, turn)
     )
@@ -105,7 +84,8 @@ def is_used_up(tally: Tally, quota: Quota, turn: Turn) -> bool:
 def renewed(before: Iterable[Tally], tallies: Iterable[Tally]) -> tuple[Tally, ...]:
     """Those of `tallies` whose limit had been reached in the window that is over."""
     ends = {(tally.quota, tally.subject): tally.window.end for tally in before if tally.reached}
-    return tuple(t for t in tallies if not t.reached and t.window.start >= ends.get((t.quota, t.subject), 2**63))
+    never = 2**63
+    return tuple(t for t in tallies if not t.reached and t.window.start >= ends.get((t.quota, t.subject), never))
 
 
 def paired(quotas: Sequence[Quota], tallies: Iterable[Tally]) -> tuple[QuotaUsage, ...]:
@@ -115,7 +95,7 @@ def paired(quotas: Sequence[Quota], tallies: Iterable[Tally]) -> tuple[QuotaUsag
 
 
 def by_subject(quotas: Sequence[Quota], tallies: Iterable[Tally]) -> Mapping[Subject, tuple[QuotaUsage, ...]]:
-    """What each subject is held to; a STRANGER has what each client begins with."""
+    """The quotas and tallies of each subject; those of STRANGER are what each client begins with."""
     found: dict[Subject, list[QuotaUsage]] = {}
     for held in paired(quotas, tallies):
         found.setdefault(held.tally.subject, []).append(held)
@@ -124,12 +104,12 @@ def by_subject(quotas: Sequence[Quota], tallies: Iterable[Tally]) -> Mapping[Sub
     return {subject: tuple(held) for subject, held in found.items()}
 
 
-def granted(
+def add_grant(
     tallies: Iterable[Tally], subject: Subject, size: int, until: int | None
 ) -> tuple[list[Tally], list[Grant]]:
-    """`tallies` with `size` bytes more for `subject`, and what is to be remembered to end that at `until`.
+    """`tallies` with `size` bytes more for `subject`, and the grants that end at `until`. Raises Unusable.
 
-    It takes effect with the next `tallied`, which holds what was used against the new limit. Raises Unusable.
+    The grant takes effect with the next `next_tallies`.
     """
     following, grants = [], []
     for tally in tallies:
@@ -143,8 +123,10 @@ def granted(
     return following, grants
 
 
-def ended(tallies: Iterable[Tally], grants: Iterable[Grant], now: float) -> tuple[list[Tally], tuple[Grant, ...]]:
-    """`tallies` without the grants that are over, and the grants that go on. A new window knows no grants."""
+def expire_grants(
+    tallies: Iterable[Tally], grants: Iterable[Grant], now: float
+) -> tuple[list[Tally], tuple[Grant, ...]]:
+    """`tallies` without the grants that are over, and the grants that go on."""
     live: dict[Key, Tally] = {(tally.quota, tally.subject): tally for tally in tallies}
     going_on = []
     for grant in grants:
@@ -158,14 +140,14 @@ def ended(tallies: Iterable[Tally], grants: Iterable[Grant], now: float) -> tupl
     return list(live.values()), tuple(going_on)
 
 
-def covered(grants: Iterable[Grant], tallies: Iterable[Tally]) -> tuple[Grant, ...]:
-    """Those of `grants` that are in the `tallies`. A new window has taken the others with it, whatever their end is."""
+def live_grants(grants: Iterable[Grant], tallies: Iterable[Tally]) -> tuple[Grant, ...]:
+    """Those of `grants` that the `tallies` still have: a new window begins without any, whatever their end is."""
     sizes = {(tally.quota, tally.subject): tally.granted for tally in tallies if tally.granted}
     return tuple(grant for grant in grants if grant.bytes <= sizes.get((grant.quota, grant.subject), 0))
 
 
 def _subjects(quota: Quota, clients: frozenset[ClientKey], known: Mapping[Key, Tally], turn: Turn) -> Sequence[Subject]:
-    """Who the quota is for. A client that is gone stays while its window lasts, or until its limit is taken back."""
+    """Who the quota is for. A client without an account stays while its window lasts, and as long as it is limited."""
     if quota.subject.kind is not SubjectKind.EACH_CLIENT:
         return (quota.subject,)
     kept = {
@@ -173,52 +155,61 @@ def _subjects(quota: Quota, clients: frozenset[ClientKey], known: Mapping[Key, T
         for (name, subject), tally in known.items()
         if name == quota.name
         and subject.kind is SubjectKind.CLIENT
-        and (turn.now < tally.window.end or tally.reached or not turn.settled)
+        and (turn.now < tally.window.end or tally.reached or not turn.was_trusted)
     }
     return [Subject(SubjectKind.CLIENT, key) for key in sorted({*clients, *kept})]
 
 
-def _tallied(before: Tally | None, quota: Quota, subject: Subject, turn: Turn) -> Tally:
+def next_tally(before: Tally | None, quota: Quota, subject: Subject, turn: Turn) -> Tally:
+    """The tally of now; `before` itself where nothing changed. Without one it is the subject's first."""
     window = turn.windows[quota.name]
-    moved = quota.direction.of(turn.moved.get(subject, UNUSED))
+    delta = quota.direction.of(turn.deltas[subject]) if subject in turn.deltas else 0
     if before is None:
         first = quota.used if quota.subject == subject else 0
-        return Tally(quota.name, subject, window, used=first + moved, allowed=quota.limit)
-    if turn.settled and turn.now >= before.window.end:
-        return _in_later_window(before, quota, turn, moved)
+        return Tally(quota.name, subject, window, used=first + delta, allowed=quota.limit)
+    if turn.was_trusted and turn.now >= before.window.end:
+        return _in_later_window(before, quota, turn, delta)
     used = before.used
-    if turn.settled and window.end <= before.window.start:
+    if turn.was_trusted and window.end <= before.window.start:
         before = _in_earlier_window(before, window)
-    # The same window; or another period or zone; or a clock that went back: never a second window for nothing.
-    if not moved and window == before.window:
-        return _held_to(before, quota)
-    ahead = moved if before.other_start > window.start else 0
-    tally = replace(before, window=window, used=before.used + moved, other_used=before.other_used + ahead)
-    tally = _held_to(tally, quota)
-    return _looked_at_anew(tally, quota, turn) if tally.used < used else tally
+    if delta or window != before.window:
+        ahead = delta if before.other_start > window.start else 0
+        before = replace(before, window=window, used=before.used + delta, other_used=before.other_used + ahead)
+    tally = _with_limit(before, quota)
+    return _reassess(tally, quota, turn) if tally.used < used else tally
 
 
-def _in_later_window(before: Tally, quota: Quota, turn: Turn, moved: int) -> Tally:
-    """A new one; or that from which the clock had gone back, as it was, and what was used meanwhile."""
+# A trusted clock may step, and step again. The tally of the window it left is kept as other_start and other_used, where
+# what was granted is taken off; the bytes of both windows count, since nobody knows which time was right:
+#
+#      window         D-1          D            back to D-1       D again
+#      used           400          0 .. 200     400 + 200 .. 650  200 + 50
+#      other          -            D-1, 400     D, 200 .. 250     D-1, 650
+#
+# The same window under another period or zone, or under a clock that was not trusted, keeps what was used: there is
+# never a second window for nothing.
+
+
+def _in_later_window(before: Tally, quota: Quota, turn: Turn, delta: int) -> Tally:
+    """A new tally; or that of the window from which the clock had stepped back, with what was used since."""
     window, left, own = turn.windows[quota.name], before.window.start, before.used - before.granted
-    tally = Tally(quota.name, before.subject, window, used=moved, allowed=quota.limit, other_start=left, other_used=own)
+    tally = Tally(quota.name, before.subject, window, used=delta, allowed=quota.limit, other_start=left, other_used=own)
     if before.other_start != window.start:
         return tally
-    tally = replace(tally, used=before.other_used + moved)
-    return _looked_at_anew(replace(tally, warned=tally.used, reached=before.reached), quota, turn)
+    tally = replace(tally, used=before.other_used + delta)
+    return _reassess(replace(tally, warned=tally.used, reached=before.reached), quota, turn)
 
 
 def _in_earlier_window(before: Tally, window: Window) -> Tally:
-    """What was used in either counts: the later one may have been opened by a clock that was wrong."""
-    behind = before.other_start < before.window.start
+    """`before` with what had been used in the earlier window, if it is known."""
     again = before.other_used if before.other_start == window.start else 0
     tally = replace(before, used=before.used + again)
-    if not behind:
+    if before.other_start >= before.window.start:  # it had stepped back already: that later window stays the other one
         return tally
     return replace(tally, other_start=before.window.start, other_used=before.used - before.granted)
 
 
-def _held_to(tally: Tally, quota: Quota) -> Tally:
+def _with_limit(tally: Tally, quota: Quota) -> Tally:
     """`tally` against the limit and the marks of now. A limit that was raised can be reached anew, and so can marks."""
     allowed = quota.limit + tally.granted
     if allowed == tally.allowed:
@@ -229,7 +220,7 @@ def _held_to(tally: Tally, quota: Quota) -> Tally:
     return replace(tally, allowed=allowed, warned=warned, reached=tally.reached and tally.used >= allowed)
 
 
-def _looked_at_anew(tally: Tally, quota: Quota, turn: Turn) -> Tally:
-    """`tally` without what was announced of it and does not hold any more, since less counts as used than before."""
+def _reassess(tally: Tally, quota: Quota, turn: Turn) -> Tally:
+    """`tally`, of which less counts as used than before, without what was announced and does not hold any more."""
     warned = min(tally.warned, QuotaUsage(quota, tally).mark)
     return replace(tally, warned=warned, reached=tally.reached and is_used_up(tally, quota, turn))

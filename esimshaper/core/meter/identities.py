@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey, Identity, Lease, Neighbour
+from esimshaper.core.model.state import NamesSlice
+from esimshaper.core.model.tick import Tick
 
 MAX_HOSTNAME = 63
 """Characters; one label of a domain name (RFC 1035, 2.3.4)."""
@@ -18,6 +20,15 @@ MAX_ADDRESSES = 16
 """Per client: a device may make itself any number of IPv6 addresses."""
 
 _NO_END = datetime.max.replace(tzinfo=UTC)
+
+
+def advance(before: NamesSlice, tick: Tick, totals: Iterable[ClientKey]) -> NamesSlice:
+    """The identities of all clients with an account or with `totals`; the same while what names them is the same."""
+    seen = tick.observed
+    made_from = ({*tick.reading.owners.values(), *totals}, tick.rules.names, seen.leases, seen.neighbours)
+    if made_from == before.made_from:
+        return before
+    return NamesSlice(identities(*made_from, known=before.identities), made_from)
 
 
 def identities(

@@ -7,184 +7,197 @@ Out: QueueDrops for each account, what is to be credited to limits, and Usage le
     queued - sent - waiting = dropped    counted as used by nobody: credited to limits, and never taken back
     queued - sent           = unsent     not in the ledger: it holds what left, so its sums never fall
 
-The two are not read at one moment. Present statistics are read after the present counters: what is queued and sent in
-between is then missing from the one and not from the other, and makes `dropped` less, not more. In the other order a
-byte that was sent could be credited. For the same reason a comparison starts from counters that were read after its
-first statistics (`surplus`), unless nothing had been queued before. What cannot be compared (a class made anew, a
-device that came back) is charged.
+An upload of 1,000 bytes into a class that can send 300 now and lets 100 wait:
+
+    queued 1000   sent 300   waiting 100  ->  dropped 600: limits count 400      unsent 700: the ledger has 300
+    queued 1000   sent 400   waiting   0  ->  dropped 600: limits count 400      unsent 600: the ledger has 400
 """
+
+# The two are not read at one moment:
+#
+#      t0 counters                 t1 class statistics
+#         | queued 1000               | sent 500 (200 of them were queued after t0)
+#     ----+---------------------------+------------------> time
+#
+# What is queued and sent between t0 and t1 is in `sent` and not in `queued`. It makes `dropped` smaller, never larger;
+# the next look puts that right. In the other order a byte that was sent could be credited as dropped. For the same
+# reason a comparison starts from counters that were read after its first statistics: see QueueDrops.surplus.
+#
+# What cannot be compared (a class made anew, a device that came back) is charged.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from esimshaper.core.meter.proportion import in_proportion
 from esimshaper.core.model.counts import NOTHING, UNUSED, Budget, Counters, Usage
 from esimshaper.core.model.identity import UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.limits import Subject, SubjectKind
-from esimshaper.core.model.reading import ClassCounters, Reading
-from esimshaper.core.model.state import Baseline, QueueDrops, comparable
-from esimshaper.core.model.units import in_proportion
+from esimshaper.core.model.reading import ClassCounters
+from esimshaper.core.model.rules import Chain
+from esimshaper.core.model.state import Booked, QueueDrops
+from esimshaper.core.model.tick import Step
 
-Entries = Mapping[Account, QueueDrops]
+Drops = Mapping[Account, QueueDrops]
 
 
-def compared(
-    baseline: Baseline | None, last: Reading | None, reading: Reading, sent: Mapping[Account, ClassCounters] | None
-) -> Entries:
-    """What each account's queue dropped by now. `sent` was read after `reading`; None if it could not be read.
+def compare(step: Step, sent: Mapping[Account, ClassCounters] | None) -> Drops:
+    """What the queues of each account dropped by now.
 
-    `last` is the reading before, if it is known: what was not used then is compared from its first byte on.
+    `sent` was read after the reading; None if it could not be read.
     """
-    begun, known = comparable(baseline, reading), comparable(last, reading)
-    before = begun.unsent if begun else {}
+    before = step.before.drops if step.before else {}
     if sent is None:
         return before
-    if known:
-        unused = (account for account in sent if account not in before and not known.queued.get(account))
-        before = {**before, **{account: QueueDrops(ClassCounters(sent[account].link), surplus=0) for account in unused}}
-    return {
-        account: _compared(before.get(account), reading.queued.get(account, 0), now) for account, now in sent.items()
-    }
+    if step.seen:
+        # Nothing had been queued at the last reading: this account is compared from its first byte on.
+        new = (account for account in sent if account not in before and not step.seen.queued.get(account))
+        before = {**before, **{account: QueueDrops(ClassCounters(sent[account].link), surplus=0) for account in new}}
+    queued = step.reading.queued
+    return {account: _compare(before.get(account), queued.get(account, 0), now) for account, now in sent.items()}
 
 
-def _compared(before: QueueDrops | None, queued: int, now: ClassCounters) -> QueueDrops:
-    if before is None or _is_anew(before.sent, now):
-        return QueueDrops(now, surplus=None if queued or _passed(now) else 0)
+def _compare(before: QueueDrops | None, queued: int, now: ClassCounters) -> QueueDrops:
+    if before is None or _is_made_anew(before.sent, now):
+        return QueueDrops(now, surplus=None if queued or _accounted(now) else 0)
     if before.surplus is None:
-        before = replace(before, surplus=queued - _passed(before.sent))
+        before = replace(before, surplus=queued - _accounted(before.sent))
     elif before.sent == now and before.queued == queued:
         return before
-    missing = queued - _passed(now) - (before.surplus or 0)
+    missing = queued - _accounted(now) - (before.surplus or 0)
     return replace(before, sent=now, queued=queued, dropped=max(before.dropped, missing))
 
 
-def _passed(sent: ClassCounters) -> int:
+def _accounted(sent: ClassCounters) -> int:
+    """Bytes that were given to the class and are known not to be lost."""
     return sent.bytes + sent.backlog
 
 
-def _is_anew(before: ClassCounters, now: ClassCounters) -> bool:
+def _is_made_anew(before: ClassCounters, now: ClassCounters) -> bool:
     return now.link != before.link or now.bytes < before.bytes or now.packets < before.packets
 
 
-def is_broken(before: Entries, after: Entries) -> bool:
+def is_broken(before: Drops, after: Drops) -> bool:
     """Whether a comparison ended that was under way. It must not be taken up again after a crash."""
     return any(
-        entry.surplus is not None and not _goes_on(entry, after.get(account)) for account, entry in before.items()
+        entry.surplus is not None and not _continues(entry, after.get(account)) for account, entry in before.items()
     )
 
 
-def _goes_on(before: QueueDrops, after: QueueDrops | None) -> bool:
+def _continues(before: QueueDrops, after: QueueDrops | None) -> bool:
+    """Whether `after` belongs to the comparison of `before`."""
     if after is None or after.queued < before.queued:  # the maps are new
         return False
     return after.surplus is not None or before.surplus is None
 
 
-def dropped_between(before: Entries, after: Entries) -> Mapping[Account, int]:
-    """Bytes to be credited to the limits of whose the queue is, and of those above."""
-    changes = (
-        (account, entry.dropped - _known(before.get(account), entry).dropped) for account, entry in after.items()
-    )
-    return {account: dropped for account, dropped in changes if dropped}
+def new_drops(before: Drops, after: Drops) -> Mapping[Account, int]:
+    """Bytes dropped between two looks: to be credited to the limits of the queue's owner and of its ancestors."""
+    sizes = ((account, entry.dropped - _credited(before.get(account), entry)) for account, entry in after.items())
+    return {account: size for account, size in sizes if size}
 
 
-def _known(before: QueueDrops | None, after: QueueDrops) -> QueueDrops:
-    """What was credited in the comparison that `after` goes on with."""
-    return before if before is not None and _goes_on(before, after) else QueueDrops(after.sent)
+def _credited(before: QueueDrops | None, after: QueueDrops) -> int:
+    """Bytes that were credited before in the comparison that `after` belongs to; a new comparison has credited none."""
+    return before.dropped if before is not None and _continues(before, after) else 0
 
 
-def credited(
-    moved: Mapping[Subject, Budget], dropped: Mapping[Subject, int], chains: Mapping[Subject, Sequence[Subject]]
+def credit(
+    deltas: Mapping[Subject, Budget], drops: Mapping[Subject, int], chains: Mapping[Subject, Chain]
 ) -> Mapping[Subject, Budget]:
-    """`moved` less what was `dropped`, for its subjects and all above them: whoever is above was charged as well."""
-    following = dict(moved)
-    for subject, size in dropped.items():
+    """`deltas` less `drops`, for their subjects and all ancestors, whose budgets had these bytes added as well."""
+    following = dict(deltas)
+    for subject, size in drops.items():
         for each in chains.get(subject, (subject,)):
             following[each] = following.get(each, UNUSED) - Budget(size, 0, size)
     return following
 
 
 @dataclass(frozen=True, slots=True)
-class Payers:
-    """Whose uploads a queue holds: the client whose account it is, or those below a group or everyone.
+class QueueMembers:
+    """Whose uploads a queue holds: those of the account's owner; in a group's, or everyone's, those of its members.
 
-    Who of them lost how much in a queue in common nobody knows: it is shared in proportion to what each sent. So first
-    come those who have no queue of their own there; what is left over is that of the others.
+    members: by account of such a group, two lists of clients. Those of the first have no queue of their own in it.
     """
 
+    # Nobody knows which member lost how much in a queue that they share. So drops are shared out in proportion to what
+    # each sent, first among those who have no queue of their own; what is left over is that of the others.
     owners: Mapping[Account, ClientKey]
-    below: Mapping[Account, Sequence[Sequence[ClientKey]]] = field(default_factory=dict)
+    members: Mapping[Account, Sequence[Sequence[ClientKey]]] = field(default_factory=dict)
 
     def of(self, account: Account) -> Sequence[Sequence[ClientKey]]:
-        if account in self.below:
-            return self.below[account]
+        """The lists of clients that pay less, in this order."""
+        if account in self.members:
+            return self.members[account]
         return ((self.owners.get(account, UNATTRIBUTED),),)
 
 
-def payers_of(
+def queue_members(
     owners: Mapping[Account, ClientKey],
     groups: Mapping[Account, Subject],
-    chains: Mapping[Subject, Sequence[Subject]],
+    chains: Mapping[Subject, Chain],
     own: Mapping[Account, Collection[Account]],
-) -> Payers:
-    """`groups`: whose accounts they are, with that of everyone. `own`: by such an account, clients that have a queue of
-    their own in it."""
-    below: dict[Account, Sequence[Sequence[ClientKey]]] = {}
+) -> QueueMembers:
+    """`groups`: accounts of groups and of everyone. `own`: by such an account, clients with their own queue in it."""
+    members: dict[Account, Sequence[Sequence[ClientKey]]] = {}
     for group, subject in groups.items():
-        first: list[ClientKey] = []
-        then: list[ClientKey] = []
+        without: list[ClientKey] = []
+        with_own: list[ClientKey] = []
         for account, client in owners.items():
             if subject in chains[Subject(SubjectKind.CLIENT, client)]:
-                (then if account in own.get(group, ()) else first).append(client)
-        below[group] = first, then
-    return Payers(owners, below)
+                (with_own if account in own.get(group, ()) else without).append(client)
+        members[group] = without, with_own
+    return QueueMembers(owners, members)
 
 
-def without_unsent(usage: Usage, baseline: Baseline | None, after: Entries, payers: Payers) -> tuple[Usage, Entries]:
-    """`usage` with what left only, and `after` with a note of that. No client gets less than nothing: the rest of a
-    credit waits for what it uploads next. What had waited is charged to whose account it was in `baseline`: after a
-    reboot somebody else may have that number.
+def deduct_drops(usage: Usage, booked: Booked | None, after: Drops, queues: QueueMembers) -> tuple[Usage, Drops]:
+    """`usage` less what did not leave, and `after` with a note of that.
 
-    A queue in common is credited with what it dropped only: what waits in it might be billed to somebody else later.
+    No client's usage falls below zero: the rest of a credit waits for its next upload.
     """
     sizes = {client: counters.up_bytes for client, counters in usage.items()}
-    for client, size in _ended(baseline, after) if baseline else ():
+    for client, size in _left_waiting(booked, after) if booked else ():
         _charge(sizes, ((client,),), size)
     noted = dict(after)
     for account, entry in after.items():
-        size = _wanted(entry, shared=account in payers.below) - entry.unsent
+        size = _unsent(entry, shared=account in queues.members) - entry.unsent
         if size:
-            asked = payers.of(account)
-            done = _credit(sizes, asked, size) if size > 0 else -_charge(sizes, asked, -size)
+            clients = queues.of(account)
+            done = _deduct(sizes, clients, size) if size > 0 else -_charge(sizes, clients, -size)
             noted[account] = replace(entry, unsent=entry.unsent + done)
     return {client: _with_upload(usage.get(client, NOTHING), size) for client, size in sizes.items()}, noted
 
 
-def _ended(before: Baseline, after: Entries) -> Iterator[tuple[ClientKey, int]]:
-    """What waited when a comparison ended, in queues of one client only. It may have left since, so it is charged."""
-    for account, entry in before.unsent.items():
-        if entry.unsent > entry.dropped and not _goes_on(entry, after.get(account)):
-            yield before.owners.get(account, UNATTRIBUTED), entry.unsent - entry.dropped
+def _left_waiting(booked: Booked, after: Drops) -> Iterator[tuple[ClientKey, int]]:
+    """What waited in a client's own queue when its comparison ended: it may have left since, so it is charged."""
+    # The owner is that of `booked`: after a reboot another client may have the account.
+    for account, entry in booked.drops.items():
+        if entry.unsent > entry.dropped and not _continues(entry, after.get(account)):
+            yield booked.owners.get(account, UNATTRIBUTED), entry.unsent - entry.dropped
 
 
-def _wanted(entry: QueueDrops, *, shared: bool) -> int:
+def _unsent(entry: QueueDrops, *, shared: bool) -> int:
+    """Bytes that the ledger must not have. Of a queue that members share: what was dropped only."""
+    # What waits in a shared queue might be billed to another member later.
     if shared or entry.surplus is None:
         return entry.dropped
     return max(0, entry.queued - entry.sent.bytes - entry.surplus)
 
 
-def _charge(sizes: dict[ClientKey, int], asked: Sequence[Sequence[ClientKey]], size: int) -> int:
-    first = next((client for clients in asked for client in clients), None)
+def _charge(sizes: dict[ClientKey, int], clients: Sequence[Sequence[ClientKey]], size: int) -> int:
+    """Adds `size` to the first client; how much that was."""
+    first = next((client for each in clients for client in each), None)
     if first is None:
         return 0
     sizes[first] = sizes.get(first, 0) + size
     return size
 
 
-def _credit(sizes: dict[ClientKey, int], asked: Iterable[Iterable[ClientKey]], size: int) -> int:
-    """Takes `size` off, in proportion to what there is; how much that was."""
+def _deduct(sizes: dict[ClientKey, int], clients: Iterable[Iterable[ClientKey]], size: int) -> int:
+    """Takes `size` off, in proportion to what each client has; how much that was."""
     left = size
-    for clients in asked:
-        there = {client: sizes[client] for client in clients if sizes.get(client, 0) > 0}
-        for client, share in in_proportion(min(left, sum(there.values())), there).items():
+    for each in clients:
+        uploads = {client: sizes[client] for client in each if sizes.get(client, 0) > 0}
+        for client, share in in_proportion(min(left, sum(uploads.values())), uploads).items():
             sizes[client] -= share
             left -= share
     return size - left

@@ -2,32 +2,32 @@
 """Stage tunnel counters -> whose of the tunnels' bytes on the WAN are. Pure.
 
 In: what the packets of the router's tunnels came to on the WAN (`outer`, which is billed), and what each account claims
-of that by what it sent and got inside (`inner`). Out: Shares, which add up to what was billed, whatever was claimed.
+of that, by what it sent and got inside (`inner`). Out: Shares, which add up to what was billed, whatever was claimed.
 
     upload    claimed, then seen on the WAN       download    seen on the WAN, then claimed
 
-So what is there of both is shared out at once, and what is there of one waits for the other until the next reading.
-What nobody has claimed by then goes with what is claimed, within reason; what is left is what the tunnel says for
-itself (handshakes, keepalives), and the router's. A claim that finds nothing is forgotten: the tunnel dropped that
-packet, or sent it by another way.
+Alice claims 300 and Bob 100; the WAN saw 420 in this reading. At once, 400 are shared out as claimed. 20 bytes wait for
+a claim until the next reading. Without one, they are split in proportion to the claims of that reading, up to 25 % of
+these; the rest is what the tunnel itself sent (handshakes, keepalives), and the router's.
 
-Bytes wait unbooked for a reading at most, on both sides of the bill, so sums hold at any time and no total ever falls.
+Bytes wait unbooked for one reading at most, on both sides of the bill. So sums hold at any time, and no total falls.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
+from esimshaper.core.meter.proportion import in_proportion
 from esimshaper.core.model.counts import NOTHING, UNUSED, Budget, Counters, Usage
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, ROUTER, Account, ClientKey
 from esimshaper.core.model.limits import EVERYONE, Subject
-from esimshaper.core.model.reading import Reading, Tunnels
-from esimshaper.core.model.state import Baseline, comparable
-from esimshaper.core.model.units import in_proportion
+from esimshaper.core.model.reading import Tunnels
+from esimshaper.core.model.rules import Chain
+from esimshaper.core.model.tick import Step
 
 COUNTS = tuple(field.name for field in fields(Counters))
 MOST_EXTRA = 25
-"""Percent of what is claimed that may come on top of it: packets lost before they came out, handshakes, other tunnels
-that add more. There is no more of that; but other packets of the router may use the tunnel's port."""
+"""Percent of the claims that may be added to them: packets lost before they came out, tunnels that add more headers."""
+# What is beyond that has another reason, such as other packets of the router by the tunnel's port.
 
 Counts = Mapping[Account, int]
 
@@ -36,7 +36,7 @@ Counts = Mapping[Account, int]
 class Shares:
     """What each account gets of the tunnels' bytes, and the `booked` counts that follow.
 
-    given: billed. corrections: what that is more than the claims, which budgets have already.
+    given: bytes that were billed. corrections: given - claimed, as the kernel has added the claims to budgets.
     """
 
     given: Mapping[Account, Counters] = field(default_factory=dict)
@@ -44,21 +44,21 @@ class Shares:
     booked: Tunnels = field(default_factory=Tunnels)
 
 
-def shares(baseline: Baseline | None, last: Reading | None, reading: Reading) -> Shares:
-    """Shares out what is not booked yet in `baseline`. `last`: the reading before, if it is known."""
-    before, seen_before = comparable(baseline, reading), comparable(last, reading)
-    booked = before.tunnels if before else Tunnels()
-    if reading.tunnels == booked:
+def share_out(step: Step) -> Shares:
+    """Shares out all bytes of tunnels that are not booked yet."""
+    booked = step.before.tunnels if step.before else Tunnels()
+    now = step.reading.tunnels
+    if now == booked:
         return Shares(booked=booked)
-    seen = seen_before.tunnels if seen_before else booked
-    shared = [_shared(name, booked, seen, reading.tunnels) for name in COUNTS]
+    seen = step.seen.tunnels if step.seen else booked
+    shared = [_share_count(name, booked, seen, now) for name in COUNTS]
     following = Tunnels(
         Counters(*(each.outer for each in shared)),
-        {account: Counters(*(each.inner.get(account, 0) for each in shared)) for account in reading.tunnels.inner},
+        {account: Counters(*(each.inner.get(account, 0) for each in shared)) for account in now.inner},
     )
     given = {
         account: Counters(*(each.given.get(account, 0) for each in shared))
-        for account in {ACCOUNT_ROUTER: 0, **reading.tunnels.inner}
+        for account in {ACCOUNT_ROUTER: 0, **now.inner}
     }
     corrections = {
         account: _correction(counters, following.inner.get(account, NOTHING) - booked.inner.get(account, NOTHING))
@@ -71,23 +71,25 @@ def shares(baseline: Baseline | None, last: Reading | None, reading: Reading) ->
     )
 
 
-def added(usage: Usage, given: Mapping[Account, Counters], owners: Mapping[Account, ClientKey]) -> Usage:
+def add_shares(usage: Usage, given: Mapping[Account, Counters], owners: Mapping[Account, ClientKey]) -> Usage:
     """`usage` with what accounts got of tunnels.
 
     What is nobody's (a mark may have bits of somebody else) is the router's, as bpf/tunnel.h has it.
     """
     following = dict(usage)
     for account, counters in given.items():
+        # A mark that somebody else wrote bits into may name an account without an owner: bpf/tunnel.h gives that to the
+        # router, too.
         client = owners.get(account, ROUTER)
         following[client] = following.get(client, NOTHING) + counters
     return following
 
 
-def corrected(
-    moved: Mapping[Subject, Budget], corrections: Mapping[Subject, Budget], chains: Mapping[Subject, Sequence[Subject]]
+def correct(
+    deltas: Mapping[Subject, Budget], corrections: Mapping[Subject, Budget], chains: Mapping[Subject, Chain]
 ) -> Mapping[Subject, Budget]:
-    """`moved` with `corrections`, for their subjects and the groups above them; everyone has the bytes on the WAN."""
-    following = dict(moved)
+    """`deltas` with `corrections`, for their subjects and the groups above; everyone's budget has the WAN's bytes."""
+    following = dict(deltas)
     for subject, more in corrections.items():
         for each in chains.get(subject, (subject,)):
             if each != EVERYONE:
@@ -97,15 +99,15 @@ def corrected(
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """One kind of count: what is booked of it from now on, and what each account gets of that."""
+    """One kind of count: what is booked of it from now on, and what each account gets."""
 
     outer: int
     inner: Counts
     given: Counts
 
 
-def _shared(name: str, booked: Tunnels, seen: Tunnels, now: Tunnels) -> _Shared:
-    """`seen`: at the last reading; what was not booked then is a reading old, and does not wait any longer."""
+def _share_count(name: str, booked: Tunnels, seen: Tunnels, now: Tunnels) -> _Shared:
+    """`seen`: as of the last reading. What was not booked then has waited for a reading, and waits no longer."""
     before: int = getattr(booked.outer, name)
     outer = max(0, getattr(now.outer, name) - before)
     old = max(0, getattr(seen.outer, name) - before)
@@ -120,6 +122,7 @@ def _shared(name: str, booked: Tunnels, seen: Tunnels, now: Tunnels) -> _Shared:
     extra = min(unclaimed, claimed * MOST_EXTRA // 100)
     given = in_proportion(min(outer, claimed) + extra, claims)
     given[ACCOUNT_ROUTER] = given.get(ACCOUNT_ROUTER, 0) + unclaimed - extra
+    # A claim that found nothing for a reading is forgotten: the tunnel dropped that packet, or sent it by another way.
     consumed = {account: max(satisfied[account], waited.get(account, 0)) for account in claims}
     return _Shared(
         before + sum(given.values()),

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The vocabulary of what is kept between ticks, and what of it is saved. Pure: values only."""
+"""The vocabulary of what is kept between ticks, room by room, and what of it is saved. Pure: values only.
+
+State     clock  meter  rates  names  limits  saving     each is written by its room alone
+Baseline  clock  meter                limits             the half of it that a restart needs
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending
@@ -13,14 +16,28 @@ from esimshaper.core.model.reading import Attachment, ClassCounters, Reading, Tu
 
 
 @dataclass(frozen=True, slots=True)
-class QueueDrops:
-    """What became of the uploads that were given to the tc classes of an account, since a comparison began.
+class ClockSlice:
+    """The last moment that counted: `time` in Unix seconds (0: none yet), at `boottime` (CLOCK_BOOTTIME in seconds).
 
-    `sent` and `queued` are those of the last reading. surplus: queued - sent - backlog of the beginning; None until the
-    first counters that were read after `sent`. dropped: bytes credited to limits; unsent: bytes left out of the ledger,
-    which is what was dropped and, in a client's own queue, what waits.
+    trusted: the time goes back to a clock that was synchronised.
     """
 
+    time: float = 0.0
+    boottime: float = 0.0
+    trusted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDrops:
+    """What became of the uploads that were given to the tc classes of one account, since a comparison began.
+
+    sent, queued: as last read. surplus: queued - sent - backlog at the beginning; None until both were read in the
+    right order. dropped: bytes credited to limits. unsent: bytes left out of the ledger.
+    """
+
+    # The surplus makes two counters comparable that did not start together. Say the kernel had queued 900 and the class
+    # had sent 1,000 when the comparison began: the surplus is -100. At 1,500 queued, 1,450 sent and 50 waiting nothing
+    # was dropped, or 1,500 - 1,450 - 50 - -100 = 100 bytes were.
     sent: ClassCounters
     queued: int = 0
     surplus: int | None = None
@@ -29,14 +46,11 @@ class QueueDrops:
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
-    """The last reading that has been booked, and the totals it led to; saved in one transaction with what was booked.
+class Booked:
+    """The last reading that was booked, and the totals that it led to: what the meter saves.
 
-    `totals` (by client) and `wan` (by WAN interface) are absolute within the epoch. `clean`: written by an orderly
-    unload of the kernel part, so a new epoch after it has lost nothing.
-    `time`: when it was read by stage clock, in Unix seconds, 0 if unknown; `clock_sure`: a clock was trusted once.
-    `limits`: what is remembered of limits after this reading. `unsent`: of accounts with tc classes.
-    `tunnels`: what of them is booked, which is a reading behind at most.
+    totals (by client) and wan (by interface) are absolute within the epoch, and have the same sum. clean: the kernel
+    part was unloaded in order after this reading. drops: of accounts with tc classes. tunnels: as far as booked.
     """
 
     epoch: int
@@ -47,32 +61,61 @@ class Baseline:
     boottime: float = 0.0
     clean: bool = False
     budgets: Mapping[Account, Budget] = field(default_factory=dict)
-    time: float = 0.0
-    clock_sure: bool = False
-    limits: LimitState = field(default_factory=LimitState)
-    unsent: Mapping[Account, QueueDrops] = field(default_factory=dict)
+    drops: Mapping[Account, QueueDrops] = field(default_factory=dict)
     tunnels: Tunnels = field(default_factory=Tunnels)
 
 
-Earlier = TypeVar("Earlier", Baseline, Reading)
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What is saved of all rooms, in one transaction with the rows that led to it."""
 
-
-def comparable(before: Earlier | None, reading: Reading) -> Earlier | None:
-    """`before`, if the counters of `reading` go on from its own; None if there is none, or the maps were made anew."""
-    return before if before is not None and before.epoch == reading.epoch else None
+    meter: Booked
+    clock: ClockSlice = field(default_factory=ClockSlice)
+    limits: LimitState = field(default_factory=LimitState)
 
 
 @dataclass(frozen=True, slots=True)
 class Booking:
     """What is to be saved at once: rows to be added to those in the database, and the baseline they lead up to.
 
-    `notices` are to be announced once it is known whether saving worked: what is saved says that they were.
+    notices: to be announced once the save has worked or failed; what is saved says that they were.
     """
 
     rows: tuple[HistoryRow, ...]
     baseline: Baseline
     identities: tuple[Identity, ...] = ()
     notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSlice:
+    """booked: the latest reading as booked; Prometheus gets its totals. reading: the latest one as it was read.
+
+    subjects: whose account each of `reading` is, groups and everyone included.
+    """
+
+    booked: Booked | None = None
+    reading: Reading | None = None
+    attachments: tuple[Attachment, ...] = ()
+    subjects: Mapping[Account, Subject] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RatesSlice:
+    """by_client: bytes and packets per second, as of `taken_at` (CLOCK_BOOTTIME). since: what was used after that."""
+
+    by_client: Mapping[ClientKey, Counters] = field(default_factory=dict)
+    taken_at: float = 0.0
+    since: Mapping[ClientKey, Counters] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NamesSlice:
+    """Who everybody is. made_from: what the identities follow from; while that is equal, so are they."""
+
+    # To make the identities of a crowd costs more than the rest of a tick.
+    identities: Mapping[ClientKey, Identity] = field(default_factory=dict)
+    made_from: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,45 +137,55 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """All that the daemon knows between two ticks. `advance` turns one into the next; nothing else does.
+class LimitsSlice:
+    """kept: what is saved of limits. states: how each client, each group and everyone stand. outcome: the last one.
 
-    baseline: the latest reading as booked; its totals are what Prometheus gets, and their sum is that of its `wan`.
-    rates: what moved per second lately, in whole bytes; over a second or more, since a tick that an event woke early
-    would give the rates of milliseconds. Taken at `rated_at` (CLOCK_BOOTTIME); `unrated` has moved since.
-    named_from: what `identities` were made from (clients, configured names, leases, neighbours); while it is the same,
-    so are they. To make them anew for a crowd costs more than the rest of a tick.
-    pending: booked, not yet saved; unsaved_bytes is their sum.
-    saving: what was handed out to be saved, until that is known to have worked or failed.
-    saved_at: CLOCK_BOOTTIME in seconds when the last Booking was handed out; save_failed: saving it did not work.
-    verdicts: how each client, each group and everyone stand. held_from: what that and `outcome` followed from, but for
-    usage; while it is the same and nothing moves, so are they. A crowd costs more than the rest of a tick.
-    notices: not yet handed out to be saved and announced; urgent: nor is something that cannot wait for the next save:
-    what somebody set, or that classes were made anew. Their old statistics must not be gone on from after a crash.
-    inherited: what the kernel had been told to be set by hand when a start found no history.
+    inputs: what all of this follows from, but for usage; None to work all of it out anew at the next tick.
+    recovered: overrides that a start without a history found in the kernel's policies.
     """
 
-    baseline: Baseline | None = None
-    rates: Mapping[ClientKey, Counters] = field(default_factory=dict)
-    rated_at: float = 0.0
-    unrated: Mapping[ClientKey, Counters] = field(default_factory=dict)
-    identities: Mapping[ClientKey, Identity] = field(default_factory=dict)
-    named_from: tuple[object, ...] = ()
-    pending: Mapping[Bucket, Pending] = field(default_factory=dict)
-    reading: Reading | None = None
-    attachments: tuple[Attachment, ...] = ()
-    unsaved_bytes: int = 0
-    saved_at: float = 0.0
-    saving: Booking | None = None
-    save_failed: bool = False
-    verdicts: Mapping[Subject, ClientState] = field(default_factory=dict)
-    held_from: tuple[object, ...] = ()
+    kept: LimitState = field(default_factory=LimitState)
+    states: Mapping[Subject, ClientState] = field(default_factory=dict)
     outcome: Outcome = field(default_factory=Outcome)
+    inputs: tuple[object, ...] | None = None
+    recovered: tuple[Override, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SavingSlice:
+    """What is booked and not saved yet.
+
+    pending, notices: not handed out yet; unsaved_bytes: the sum of `pending`. booking: handed out, until its save has
+    worked or failed. handed_out_at: CLOCK_BOOTTIME of the last one. failed: that one was not saved. urgent: hand out a
+    booking at the next tick.
+    """
+
+    pending: Mapping[Bucket, Pending] = field(default_factory=dict)
+    unsaved_bytes: int = 0
     notices: tuple[Notice, ...] = ()
+    booking: Booking | None = None
+    handed_out_at: float = 0.0
+    failed: bool = False
     urgent: bool = False
-    inherited: tuple[Override, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the daemon knows between two ticks. Only `advance` and the commands turn one into the next."""
+
+    clock: ClockSlice = field(default_factory=ClockSlice)
+    meter: MeterSlice = field(default_factory=MeterSlice)
+    rates: RatesSlice = field(default_factory=RatesSlice)
+    names: NamesSlice = field(default_factory=NamesSlice)
+    limits: LimitsSlice = field(default_factory=LimitsSlice)
+    saving: SavingSlice = field(default_factory=SavingSlice)
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """The saved half of all slices; None before the first reading."""
+        return Baseline(self.meter.booked, self.clock, self.limits.kept) if self.meter.booked else None
 
     @property
     def totals(self) -> Mapping[ClientKey, Counters]:
-        """Those of the baseline; none before the first reading."""
-        return self.baseline.totals if self.baseline else {}
+        """Of each client, since the maps were made; none before the first reading."""
+        return self.meter.booked.totals if self.meter.booked else {}

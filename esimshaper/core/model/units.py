@@ -7,9 +7,8 @@ and what was written is what is meant.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
-from typing import TypeVar
 
 MAX_BYTES = 1000 * 1000**4
 """Of a limit, a grant, and all grants on a limit together: 1000 TB. Their sums fit wherever they are written."""
@@ -19,8 +18,6 @@ MAX_SECONDS = 366 * 86400
 
 MAX_ROWS = 100_000
 """Of what a person asks for."""
-
-T = TypeVar("T")
 
 _SIZES = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _RATES = ("bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s")
@@ -110,16 +107,6 @@ def format_names(names: Sequence[str], most: int) -> str:
     """All of them, or `most` and how many more; for one more than that its name takes no more place."""
     rest = len(names) - most
     return ", ".join(names) if rest <= 1 else f"{', '.join(names[:most])} and {rest} more"
-
-
-def in_proportion(size: int, weights: Mapping[T, int]) -> dict[T, int]:
-    """`size` shared out to the last unit; to nobody where there is no weight."""
-    left, total = size, sum(weights.values())
-    shares = {}
-    for key, weight in weights.items():
-        shares[key] = left * weight // total if total else 0
-        left, total = left - shares[key], total - weight
-    return shares
 
 
 def _exact(text: str, whole: str, decimals: str, unit: int, name: str) -> int:

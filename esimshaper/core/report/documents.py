@@ -90,13 +90,13 @@ def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage
             "started_unix": int(facts.started.timestamp()),
             "uptime_seconds": max(0, int((facts.now - facts.started).total_seconds())),
         },
-        "wan": _wan(facts.wan_interface, state.attachments),
+        "wan": _wan(facts.wan_interface, state.meter.attachments),
         "programs": [
             {"interface": a.interface, "hook": a.hook.value, "attached": a.attached, "problem": a.problem}
-            for a in state.attachments
+            for a in state.meter.attachments
         ],
-        "tunnels": _tunnels(state.reading.tunnels if state.reading else Tunnels()),
-        "now": _rate(_sum(state.rates.values())),
+        "tunnels": _tunnels(state.meter.reading.tunnels if state.meter.reading else Tunnels()),
+        "now": _rate(_sum(state.rates.by_client.values())),
         "today": _usage(_sum(today.values())),
         "month": _usage(_sum(month.values())),
         "total": _usage(_sum(state.totals.values())),
@@ -106,7 +106,7 @@ def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage
         },
         "tables": [
             {"name": t.name, "entries": t.entries, "max_entries": t.max_entries}
-            for t in (state.reading.tables if state.reading else ())
+            for t in (state.meter.reading.tables if state.meter.reading else ())
         ],
         "events": [
             {
@@ -124,7 +124,7 @@ def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage
             "accepted": facts.config_ok,
             **moment("loaded", int(facts.config_loaded.timestamp()) if facts.config_loaded else None, facts.now.tzinfo),
         },
-        "storage": {"problem": facts.storage_problem or None, "unsaved_bytes": state.unsaved_bytes},
+        "storage": {"problem": facts.storage_problem or None, "unsaved_bytes": state.saving.unsaved_bytes},
         "metrics": {"problem": facts.metrics_problem or None},
     }
 
@@ -199,7 +199,7 @@ def _client_entries(state: State, now: datetime, today: Usage, month: Usage) -> 
                 **names(who),
                 "addresses": list(who.addresses),
                 "state": state_entry(state, Subject(SubjectKind.CLIENT, key), now.tzinfo),
-                "now": _rate(state.rates.get(key, NOTHING)),
+                "now": _rate(state.rates.by_client.get(key, NOTHING)),
                 "today": _usage(today.get(key, NOTHING)),
                 "month": _usage(month.get(key, NOTHING)),
                 "total": _usage(state.totals.get(key, NOTHING)),

@@ -60,12 +60,12 @@ def iso(unix: int, zone: tzinfo | None) -> str:
 
 def known_keys(state: State) -> set[ClientKey]:
     """Everybody who has moved bytes or has an account; of the others only if there are any."""
-    return {*state.totals, *state.identities.keys() - {OTHERS}}
+    return {*state.totals, *state.names.identities.keys() - {OTHERS}}
 
 
 def identity(state: State, key: ClientKey, facts: DaemonFacts | None = None) -> Identity:
     """What is known of a client; of one that was never here, `facts` has the configured name."""
-    return state.identities.get(key) or Identity(key, facts.names.get(key, "") if facts else "")
+    return state.names.identities.get(key) or Identity(key, facts.names.get(key, "") if facts else "")
 
 
 def names(who: Identity) -> Document:
@@ -81,7 +81,7 @@ def mac(key: ClientKey) -> str:
 
 def wasted(state: State) -> Mapping[ClientKey, int]:
     """Bytes that were billed, then dropped by a block, by client, since the maps were made."""
-    reading = state.reading
+    reading = state.meter.reading
     if reading is None:
         return {}
     sizes: dict[ClientKey, int] = {}

@@ -24,7 +24,7 @@ NAMED = 4
 
 def troubles(state: State, facts: DaemonFacts, limits: Iterable[str] = ()) -> str:
     """What is wrong, each thing once; empty if nothing is. `limits`: sentences on what could not be enforced."""
-    missing = dict.fromkeys(each.problem for each in state.attachments if not each.attached)
+    missing = dict.fromkeys(each.problem for each in state.meter.attachments if not each.attached)
     said = [f"not everything is counted: {'; '.join(missing)}"] if missing else []
     said += [f"limits: {each}" for each in limits]
     if not facts.config_ok:
@@ -62,9 +62,9 @@ def usage(state: State, facts: DaemonFacts) -> str:
 
 
 def _those(state: State, facts: DaemonFacts, level: Level) -> list[str]:
-    if state.verdicts.get(EVERYONE, ClientState()).level is level:
+    if state.limits.states.get(EVERYONE, ClientState()).level is level:
         return ["everyone"]
-    clients = (subject for subject, verdict in state.verdicts.items() if verdict.level is level)
+    clients = (subject for subject, verdict in state.limits.states.items() if verdict.level is level)
     return sorted(
         identity(state, ClientKey(each.id), facts).label for each in clients if each.kind is SubjectKind.CLIENT
     )

@@ -30,7 +30,7 @@ def metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
 
 
 def _traffic_metrics(state: State) -> tuple[Metric, ...]:
-    wan = state.baseline.wan if state.baseline else {}
+    wan = state.meter.booked.wan if state.meter.booked else {}
     infos = (identity(state, key) for key in known_keys(state))
     who: Samples = {(i.label, mac(i.key), i.hostname): 1 for i in infos}
     return (
@@ -77,7 +77,7 @@ def _states(state: State) -> Samples:
     """All three of each client, so that a state that is left falls to 0 and does not vanish."""
     samples: dict[tuple[str, ...], float] = {}
     for key in sorted(known_keys(state)):
-        verdict = state.verdicts.get(Subject(SubjectKind.CLIENT, key), ClientState())
+        verdict = state.limits.states.get(Subject(SubjectKind.CLIENT, key), ClientState())
         label = identity(state, key).label
         samples |= {(label, level.value): int(level is verdict.level) for level in Level}
     return samples
@@ -93,9 +93,9 @@ def wasted_by_label(state: State) -> dict[str, int]:
 
 
 def _kernel_metrics(state: State) -> tuple[Metric, ...]:
-    tables = state.reading.tables if state.reading else ()
+    tables = state.meter.reading.tables if state.meter.reading else ()
     happened = events(state)
-    attached: Samples = {(a.interface, a.hook.value): int(a.attached) for a in state.attachments}
+    attached: Samples = {(a.interface, a.hook.value): int(a.attached) for a in state.meter.attachments}
     return (
         _gauge("program_attached", "Whether a program sits on its hook.", ("interface", "hook"), attached),
         _gauge("map_entries", "Used entries of a kernel map.", ("map",), {(t.name,): t.entries for t in tables}),
@@ -117,8 +117,8 @@ def _kernel_metrics(state: State) -> tuple[Metric, ...]:
 
 def _self_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
     loaded, ticked = _moment(facts.config_loaded), _moment(facts.tick_at)
-    ok, failures, unsaved = int(facts.config_ok), facts.storage_failures, state.unsaved_bytes
-    sure = int(state.baseline is not None and state.baseline.clock_sure)
+    ok, failures, unsaved = int(facts.config_ok), facts.storage_failures, state.saving.unsaved_bytes
+    sure = int(state.clock.trusted)
     return (
         _gauge("build_info", "The running version; always 1.", ("version",), {(facts.version,): 1}),
         _gauge("config_last_reload_successful", "Whether the last configuration was accepted.", (), {(): ok}),
@@ -154,5 +154,5 @@ def by_label(state: State) -> dict[str, Counters]:
 
 def events(state: State) -> dict[Reason, Event]:
     """All reasons, those that never came up as zeros."""
-    counted = state.reading.events if state.reading else {}
+    counted = state.meter.reading.events if state.meter.reading else {}
     return {reason: counted.get(reason, Event()) for reason in Reason}

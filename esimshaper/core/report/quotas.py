@@ -135,7 +135,7 @@ def by_hand_entries(state: State, facts: DaemonFacts) -> list[Document]:
 
 def state_entry(state: State, subject: Subject, zone: tzinfo | None) -> Document:
     """How a subject stands; one that is not here is open."""
-    verdict = state.verdicts.get(subject, ClientState())
+    verdict = state.limits.states.get(subject, ClientState())
     return {
         "level": verdict.level.value,
         "reason": verdict.reason,
@@ -189,4 +189,4 @@ def _share(each: QuotaUsage) -> float:
 
 
 def _standing(state: State) -> LimitState:
-    return state.baseline.limits if state.baseline else LimitState()
+    return state.limits.kept

@@ -73,7 +73,7 @@ def find_subject(state: State, text: str, facts: DaemonFacts) -> Subject:
 
 def _groups(state: State, facts: DaemonFacts) -> set[str]:
     """Those there are, and those that something was set for by hand when they were there: it can be taken back."""
-    overrides = state.baseline.limits.overrides if state.baseline else ()
+    overrides = state.limits.kept.overrides
     by_hand = (each.subject.id for each in overrides if each.subject.kind is SubjectKind.GROUP)
     return {*facts.groups.values(), UNKNOWN_GROUP, *by_hand}
 

@@ -16,8 +16,9 @@ from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution
 from esimshaper.core.model.identity import ClientKey, Identity
 from esimshaper.core.model.state import Baseline, Booking
+from esimshaper.edge.history.baseline import KEYS, baseline_from, tables
+from esimshaper.edge.history.rows import Rows, Values, numbers
 from esimshaper.edge.history.schema import DamagedError, HistoryError, connect, connect_anew, explain, merge_journal
-from esimshaper.edge.history.values import KEYS, Rows, Values, baseline_from, row_values, tables
 
 __all__ = ["KEPT", "History", "HistoryError"]
 
@@ -112,7 +113,7 @@ class History:
     def save(self, booking: Booking) -> None:
         """Add the rows to those there are, and keep the baseline and the clients' names: all of it, or nothing."""
         with self._transaction() as connection:
-            connection.executemany(ADD_ROW, map(row_values, booking.rows))
+            connection.executemany(ADD_ROW, map(_row_values, booking.rows))
             self._save_baseline(connection, booking.baseline)
             clients = self._save_clients(connection, booking)
             newest = max((r.start for r in booking.rows if r.resolution is Resolution.FIVE_MINUTES), default=None)
@@ -229,6 +230,11 @@ class History:
             self._connect(damage=str(trouble))
         else:
             self._connection, self._opened = connection, _inode(self._path)
+
+
+def _row_values(row: HistoryRow) -> Values:
+    """A row of the table `history`."""
+    return row.resolution.value, row.start, row.client, *numbers(row.counters), row.estimated
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

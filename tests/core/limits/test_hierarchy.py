@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Stage hierarchy: who stands under whom."""
 
-from esimshaper.core.limits.hierarchy import by_hand, chains
+from esimshaper.core.limits.hierarchy import by_subject, chains, override_for
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED
-from esimshaper.core.model.limits import EVERYONE, STRANGER, Override, OverrideKind
+from esimshaper.core.model.limits import EVERYONE, STRANGER, Override, OverrideKind, Subject
 from tests.core.limits_router import ALICE, BOB, TV, client, group
 
 FOUND = chains((ALICE, BOB, TV, ROUTER, UNATTRIBUTED), {ALICE: "alice", TV: "tv"}, {TV: "family"}, (group("empty"),))
@@ -25,11 +25,15 @@ def test_listed_clients_are_in_their_group_and_all_others_in_unknown():
     assert expected == FOUND
 
 
+def nearest(*overrides: Override) -> dict[Subject, Override | None]:
+    return {subject: override_for(chain, by_subject(overrides)) for subject, chain in FOUND.items()}
+
+
 def test_the_nearest_word_by_hand_counts():
     whole = Override(EVERYONE, OverrideKind.BLOCK)
     guests = Override(group("unknown"), OverrideKind.ALLOW)
     bob = Override(client(BOB), OverrideKind.BLOCK, 5)
-    found = by_hand(FOUND, (bob, guests, whole))
+    found = nearest(bob, guests, whole)
     assert (found[client(BOB)], found[STRANGER], found[client(ALICE)]) == (bob, guests, whole)
     assert found.keys() == FOUND.keys()
-    assert by_hand(FOUND, ()) == {}
+    assert set(nearest().values()) == {None}

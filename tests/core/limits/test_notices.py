@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from esimshaper.core.commands import grant, override
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account
 from esimshaper.core.model.limits import EVERYONE, NO_THRESHOLD, Level, NoticeKind, OverrideKind
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.state import State
-from esimshaper.core.pipeline import advance, final, grant, not_saved, override, saved
+from esimshaper.core.pipeline import advance
+from esimshaper.core.saving import final, not_saved, saved
 from tests.core.limits_router import ALICE, BOB, DAY, NOTIFY, SLOW, A, Router, client, group, plan, quota
 
 
@@ -108,7 +110,7 @@ def test_notices_say_what_they_are_about():
         300,
     )
     assert (changed.kind, changed.level) == (NoticeKind.CLIENT_STATE, Level.BLOCKED)
-    assert state.notices == outcome.booking.notices, "they wait for the save"
+    assert state.saving.notices == outcome.booking.notices, "they wait for the save"
 
 
 def test_a_restart_repeats_no_notice():
@@ -136,7 +138,7 @@ def test_notices_are_saved_before_they_go_out_and_then_forgotten():
     state, outcome = advance(router.state, router.rules, router.now, Observation(router.reading))
     assert len(outcome.booking.notices) == 2
     assert outcome.booking.baseline.limits.levels == {ALICE: Level.BLOCKED}
-    assert saved(state, outcome.booking).notices == ()
+    assert saved(state, outcome.booking).saving.notices == ()
 
 
 def test_notices_that_come_while_a_save_is_under_way_wait_for_the_next():
@@ -160,7 +162,7 @@ def test_a_full_disk_does_not_keep_people_in_the_dark():
     router.use(A=500)
     state, _ = advance(router.state, router.rules, router.now, Observation(router.reading))
     state = not_saved(state, router.rules)
-    assert state.notices == ()
+    assert state.saving.notices == ()
     assert final(state, router.rules).notices == ()
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from esimshaper.core.commands import grant, override
 from esimshaper.core.model.identity import (
     ACCOUNT_ROUTER,
     ACCOUNT_UNATTRIBUTED,
@@ -26,7 +27,6 @@ from esimshaper.core.model.limits import (
     Shaped,
     Thresholds,
 )
-from esimshaper.core.pipeline import grant, override
 from tests.core.limits_router import (
     ALICE,
     BLOCK,

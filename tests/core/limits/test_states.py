@@ -6,17 +6,17 @@ from datetime import timedelta, timezone
 
 import pytest
 
+from esimshaper.core.commands import override
 from esimshaper.core.model.identity import ROUTER
 from esimshaper.core.model.limits import EVERYONE, Action, ActionKind, ClientState, Direction, Level, OverrideKind
-from esimshaper.core.pipeline import override
 from tests.core.limits_router import ALICE, BOB, DAY, MIDNIGHT, NOTIFY, SLOW, TV, A, Router, client, group, plan, quota
 
 
 def test_who_has_something_left_is_open():
     router = Router(quota(), plan())
     router.tick(A=499, WHOLE=499)
-    assert set(router.state.verdicts.values()) == {ClientState()}
-    assert client(ROUTER) in router.state.verdicts
+    assert set(router.state.limits.states.values()) == {ClientState()}
+    assert client(ROUTER) in router.state.limits.states
 
 
 @pytest.mark.parametrize(
@@ -31,19 +31,19 @@ def test_who_has_something_left_is_open():
 def test_the_reason_says_it_all(changes, reason):
     router = Router(quota(**changes))
     router.tick(A=600)
-    assert router.state.verdicts[client(ALICE)].reason == reason
+    assert router.state.limits.states[client(ALICE)].reason == reason
 
 
 def test_times_are_those_of_where_the_people_are():
     router = Router(quota(), zone=timezone(timedelta(hours=9)))
     router.tick(A=600)
-    assert router.state.verdicts[client(ALICE)].reason.endswith("until tomorrow 09:00")
+    assert router.state.limits.states[client(ALICE)].reason.endswith("until tomorrow 09:00")
 
 
 def test_a_verdict_says_which_quota_and_until_when():
     router = Router(quota(action=SLOW))
     router.tick(A=600)
-    verdict = router.state.verdicts[client(ALICE)]
+    verdict = router.state.limits.states[client(ALICE)]
     assert (verdict.level, verdict.quota, verdict.rate) == (Level.THROTTLED, "daily", 256_000)
     assert verdict.until == MIDNIGHT + DAY
 
@@ -53,7 +53,7 @@ def test_the_worst_of_client_group_and_everyone_counts():
     router.tick(A=600, T=100, FAMILY=100, WHOLE=700)
     assert (router.level(), router.level(client(TV)), router.level(client(BOB))) == ("throttled", "open", "open")
     router.tick(A=600, T=700, FAMILY=700, WHOLE=1300)
-    assert router.state.verdicts[client(TV)].quota == "family"
+    assert router.state.limits.states[client(TV)].quota == "family"
     assert (router.level(client(TV)), router.level(client(BOB)), router.level(EVERYONE)) == (
         "blocked",
         "throttled",
@@ -66,15 +66,15 @@ def test_of_two_throttles_the_slower_counts_and_of_two_blocks_the_longer():
     slower = Action(ActionKind.THROTTLE, 64_000)
     router = Router(quota("a", action=SLOW), quota("b", action=slower), quota("c", EVERYONE, 900), plan(900))
     router.tick(A=600, WHOLE=600)
-    assert router.state.verdicts[client(ALICE)].quota == "b"
+    assert router.state.limits.states[client(ALICE)].quota == "b"
     router.tick(WHOLE=900)
-    assert router.state.verdicts[client(ALICE)].quota == "plan"
+    assert router.state.limits.states[client(ALICE)].quota == "plan"
 
 
 def test_a_limit_that_only_notifies_keeps_everything_open():
     router = Router(quota(action=NOTIFY))
     router.tick(A=600)
-    assert router.state.verdicts[client(ALICE)] == ClientState()
+    assert router.state.limits.states[client(ALICE)] == ClientState()
 
 
 def test_a_word_by_hand_is_over_all_quotas():
@@ -82,11 +82,11 @@ def test_a_word_by_hand_is_over_all_quotas():
     router.tick(A=600)
     router.state = override(router.state, client(ALICE), OverrideKind.ALLOW, int(MIDNIGHT) + 64800)
     router.tick()
-    assert router.state.verdicts[client(ALICE)].reason == "allowed by hand until 18:00"
+    assert router.state.limits.states[client(ALICE)].reason == "allowed by hand until 18:00"
     assert router.level() == "open"
     router.state = override(router.state, group("unknown"), OverrideKind.BLOCK)
     router.tick()
-    assert router.state.verdicts[client(BOB)] == ClientState(Level.BLOCKED, "blocked by hand")
+    assert router.state.limits.states[client(BOB)] == ClientState(Level.BLOCKED, "blocked by hand")
 
 
 def test_a_limit_that_only_refuses_large_uploads_any_more_is_reached():

@@ -6,11 +6,11 @@ from datetime import timedelta, timezone
 
 import pytest
 
+from esimshaper.core.commands import grant
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account
 from esimshaper.core.model.limits import EVERYONE, Direction, Period, PeriodUnit, Window
 from esimshaper.core.model.units import MAX_BYTES
-from esimshaper.core.pipeline import grant
 from tests.core.limits_router import (
     ALICE,
     BOB,

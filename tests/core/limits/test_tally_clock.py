@@ -3,9 +3,9 @@
 
 from dataclasses import replace
 
+from esimshaper.core.commands import grant
 from esimshaper.core.model.counts import Budget
 from esimshaper.core.model.limits import Direction, Window
-from esimshaper.core.pipeline import grant
 from tests.core.limits_router import ALICE, DAY, MIDNIGHT, SLOW, A, Router, client, quota
 
 TODAY = Window(int(MIDNIGHT), int(MIDNIGHT) + DAY)

@@ -7,38 +7,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esimshaper.core.meter.clock import Moment, moment
-from esimshaper.core.model.state import Baseline
+from esimshaper.core.meter.clock import moment
+from esimshaper.core.model.state import ClockSlice
+from esimshaper.core.model.tick import Moment
 
 NOON = 1_800_000_000.0
-SAVED = Baseline(7, {}, {}, boottime=1000.0, time=NOON, clock_sure=True)
+SAVED = ClockSlice(NOON, 1000.0, trusted=True)
 
 
 @pytest.mark.parametrize("wall", [NOON + 10, NOON - 1e9, NOON + 1e9])
 def test_a_trusted_clock_counts_wherever_it_goes(wall):
-    assert moment(SAVED, 1010.0, wall, trusted=True) == Moment(wall, sure=True)
+    assert moment(SAVED, 1010.0, wall, trusted=True) == Moment(wall, trusted=True)
 
 
 @pytest.mark.parametrize("wall", [NOON + 10, 0.0, NOON + 1e9])
 def test_without_trust_time_goes_on_by_boot_time(wall):
-    assert moment(SAVED, 1010.0, wall, trusted=False) == Moment(NOON + 10, sure=True)
+    assert moment(SAVED, 1010.0, wall, trusted=False) == Moment(NOON + 10, trusted=True)
 
 
 def test_after_a_reboot_time_goes_on_from_what_was_saved():
-    assert moment(SAVED, 30.0, 5.0, trusted=False) == Moment(NOON + 30, sure=True)
+    assert moment(SAVED, 30.0, 5.0, trusted=False) == Moment(NOON + 30, trusted=True)
 
 
 def test_the_first_start_ever_takes_the_clock_as_it_is():
-    assert moment(None, 30.0, 5.0, trusted=False) == Moment(5.0, sure=False)
-    of_version_1 = Baseline(7, {}, {}, boottime=10.0)
-    assert moment(of_version_1, 30.0, 5.0, trusted=False) == Moment(5.0, sure=False)
+    assert moment(ClockSlice(), 30.0, 5.0, trusted=False) == Moment(5.0, trusted=False)
+    of_version_1 = ClockSlice(boottime=10.0)
+    assert moment(of_version_1, 30.0, 5.0, trusted=False) == Moment(5.0, trusted=False)
 
 
 def test_the_first_trusted_time_settles_what_was_not_sure():
-    unsure = replace(SAVED, clock_sure=False, time=5.0)
-    assert moment(unsure, 1010.0, NOON, trusted=True) == Moment(NOON, sure=True, settled=False)
-    assert moment(None, 1010.0, NOON, trusted=True).settled
-    assert moment(SAVED, 1010.0, NOON, trusted=True).settled
+    unsure = replace(SAVED, trusted=False, time=5.0)
+    assert moment(unsure, 1010.0, NOON, trusted=True) == Moment(NOON, trusted=True, was_trusted=False)
+    assert moment(ClockSlice(), 1010.0, NOON, trusted=True).was_trusted
+    assert moment(SAVED, 1010.0, NOON, trusted=True).was_trusted
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e5), st.booleans()), max_size=8))

@@ -8,23 +8,28 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from esimshaper.core.meter.queue_drops import Payers, compared, credited, dropped_between, is_broken, without_unsent
+from esimshaper.core.meter.queue_drops import QueueMembers, compare, credit, deduct_drops, is_broken, new_drops
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import EVERYONE
 from esimshaper.core.model.reading import ClassCounters, Reading
-from esimshaper.core.model.state import Baseline, QueueDrops
+from esimshaper.core.model.state import Booked, QueueDrops
+from esimshaper.core.model.tick import Step
 from tests.core.limits_router import ALICE, BOB, FAMILY, OWNERS, TV, A, B, client, group
 
-OWN = Payers(OWNERS, {FAMILY: [[ALICE, BOB]]})
+OWN = QueueMembers(OWNERS, {FAMILY: [[ALICE, BOB]]})
 
 
 def reading(queued: int, account: Account = A, epoch: int = 7) -> Reading:
     return Reading(epoch, 0.0, {}, OWNERS, queued={account: queued})
 
 
-def baseline(entries, epoch: int = 7) -> Baseline:
-    return Baseline(epoch, {}, OWNERS, unsent=entries)
+def baseline(entries, epoch: int = 7) -> Booked:
+    return Booked(epoch, {}, OWNERS, drops=entries)
+
+
+def compared(booked: Booked, last: Reading | None, now: Reading, sent):
+    return compare(Step.between(booked, last, now), sent)
 
 
 def follow(*looks: tuple[int, ClassCounters | None]) -> QueueDrops | None:
@@ -75,7 +80,7 @@ def test_classes_made_anew_credit_nothing(later):
     entry = follow(*START, (9000, sent(500)), (99_000, later))
     assert before.dropped == 8500
     assert entry == QueueDrops(later)
-    assert dropped_between({A: before}, {A: entry}) == {}
+    assert new_drops({A: before}, {A: entry}) == {}
     assert is_broken({A: before}, {A: entry})
     assert is_broken({A: before}, {})
     assert not is_broken({A: before}, {A: replace(before, dropped=9000)})
@@ -99,7 +104,7 @@ def test_new_maps_begin_anew_and_statistics_that_cannot_be_read_change_nothing()
 def test_a_credit_goes_to_all_that_were_charged():
     moved = {client(ALICE): Budget(1000, 300, 700), EVERYONE: Budget(5000, 3000, 2000)}
     chains = {client(ALICE): (client(ALICE), group("family"), EVERYONE)}
-    assert credited(moved, {client(ALICE): 600}, chains) == {
+    assert credit(moved, {client(ALICE): 600}, chains) == {
         client(ALICE): Budget(400, 300, 100),
         group("family"): Budget(-600, 0, -600),
         EVERYONE: Budget(4400, 3000, 1400),
@@ -109,49 +114,49 @@ def test_a_credit_goes_to_all_that_were_charged():
 def test_the_ledger_holds_what_left():
     before = {A: follow(*START)}
     after = {A: follow(*START, (1000, sent(200, 300)))}
-    usage, noted = without_unsent({ALICE: Counters(5, 1000, 1, 9)}, baseline(before), after, OWN)
+    usage, noted = deduct_drops({ALICE: Counters(5, 1000, 1, 9)}, baseline(before), after, OWN)
     assert usage == {ALICE: Counters(5, 200, 1, 9)}
     assert noted[A].unsent == 800
     after = compared(baseline(noted), None, reading(1000), {A: sent(400)})
-    assert without_unsent({}, baseline(noted), after, OWN)[0] == {ALICE: Counters(0, 200)}
+    assert deduct_drops({}, baseline(noted), after, OWN)[0] == {ALICE: Counters(0, 200)}
 
 
 def test_what_waited_when_a_comparison_ended_is_charged():
-    _, noted = without_unsent(
+    _, noted = deduct_drops(
         {ALICE: Counters(0, 1000)}, baseline({A: follow(*START)}), {A: follow(*START, (1000, sent(200, 300)))}, OWN
     )
-    assert without_unsent({}, baseline(noted), {}, OWN) == ({ALICE: Counters(0, 300)}, {})
+    assert deduct_drops({}, baseline(noted), {}, OWN) == ({ALICE: Counters(0, 300)}, {})
 
 
 def test_what_waited_before_a_reboot_is_charged_to_whose_account_it_was():
     waited = {A: QueueDrops(sent(200, 300), 500, 0, unsent=300)}
-    somebody_else = Payers({**OWNERS, A: BOB})
-    assert without_unsent({}, baseline(waited, epoch=6), {}, somebody_else) == ({ALICE: Counters(0, 300)}, {})
+    somebody_else = QueueMembers({**OWNERS, A: BOB})
+    assert deduct_drops({}, baseline(waited, epoch=6), {}, somebody_else) == ({ALICE: Counters(0, 300)}, {})
 
 
 def test_a_queue_in_common_is_shared_by_what_each_sent():
     usage = {ALICE: Counters(7, 3000), BOB: Counters(0, 1000), TV: Counters(0, 9000)}
     entry = QueueDrops(sent(1600, 400), 4000, 0, dropped=2000)
-    shared, noted = without_unsent(usage, None, {FAMILY: entry}, OWN)
+    shared, noted = deduct_drops(usage, None, {FAMILY: entry}, OWN)
     assert shared == {ALICE: Counters(7, 1500), BOB: Counters(0, 500), TV: Counters(0, 9000)}
     assert noted[FAMILY].unsent == 2000
 
 
 def test_a_queue_in_common_is_first_that_of_who_has_none_of_its_own():
     usage = {ALICE: Counters(0, 3000), BOB: Counters(0, 1000)}
-    payers = Payers(OWNERS, {FAMILY: [[BOB], [ALICE]]})
+    payers = QueueMembers(OWNERS, {FAMILY: [[BOB], [ALICE]]})
     for dropped, left in ((600, {ALICE: 3000, BOB: 400}), (1600, {ALICE: 2400, BOB: 0})):
         entry = QueueDrops(sent(0), dropped, 0, dropped=dropped)
-        shared, noted = without_unsent(usage, None, {FAMILY: entry}, payers)
+        shared, noted = deduct_drops(usage, None, {FAMILY: entry}, payers)
         assert {client: counters.up_bytes for client, counters in shared.items()} == left
         assert noted[FAMILY].unsent == dropped
 
 
 def test_nobody_gets_less_than_nothing_and_the_rest_is_not_forgotten():
     entry = QueueDrops(sent(0), 4000, 0, dropped=4000)
-    usage, noted = without_unsent({BOB: Counters(0, 1500)}, None, {FAMILY: entry}, OWN)
+    usage, noted = deduct_drops({BOB: Counters(0, 1500)}, None, {FAMILY: entry}, OWN)
     assert (usage, noted[FAMILY].unsent) == ({BOB: Counters()}, 1500)
-    usage, noted = without_unsent({ALICE: Counters(0, 9000)}, baseline(noted), noted, OWN)
+    usage, noted = deduct_drops({ALICE: Counters(0, 9000)}, baseline(noted), noted, OWN)
     assert (usage, noted[FAMILY].unsent) == ({ALICE: Counters(0, 6500)}, 4000)
 
 
@@ -225,8 +230,8 @@ class Watch:
         sent = {} if self.queue.renewed else {A: self.queue.sent}
         after = compared(baseline(self.entries), self.last, reading(counted.queued), sent)
         usage = {ALICE: Counters(0, counted.up - self.billed)}
-        usage, noted = without_unsent(usage, baseline(self.entries), after, OWN)
-        for size in dropped_between(self.entries, after).values():
+        usage, noted = deduct_drops(usage, baseline(self.entries), after, OWN)
+        for size in new_drops(self.entries, after).values():
             assert size > 0, "a credit is never taken back"
             self.credit += size
         assert usage[ALICE].up_bytes >= 0, "totals do not fall"
@@ -303,7 +308,7 @@ def test_the_other_order_of_reading_would_credit_what_was_sent():
     for step in (("queue", 5), ("send", 0)):
         watch.queue.live(*step)
     wrong = compared(baseline(watch.entries), None, reading(watch.queue.queued), {A: early})
-    assert dropped_between(watch.entries, wrong) == {A: 5}
+    assert new_drops(watch.entries, wrong) == {A: 5}
     watch.look()
     assert watch.credit == 0
 
@@ -315,7 +320,9 @@ def test_shares_are_whole_bytes_that_add_up(dropped, sizes, chance: random.Rando
     clients = [ALICE, BOB, TV]
     chance.shuffle(clients)
     usage = {each: Counters(0, size) for each, size in zip(clients, sizes, strict=True)}
-    shared, noted = without_unsent(usage, None, {B: QueueDrops(sent(0), 0, 0, dropped)}, Payers(OWNERS, {B: [clients]}))
+    shared, noted = deduct_drops(
+        usage, None, {B: QueueDrops(sent(0), 0, 0, dropped)}, QueueMembers(OWNERS, {B: [clients]})
+    )
     assert sum(each.up_bytes for each in shared.values()) == max(0, sum(sizes) - dropped)
     assert noted[B].unsent == min(dropped, sum(sizes))
     assert all(0 <= shared[each].up_bytes <= usage[each].up_bytes for each in clients)

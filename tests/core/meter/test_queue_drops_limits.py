@@ -42,11 +42,11 @@ class Flooded(Router):
 
     @property
     def totals(self) -> dict:
-        return {key: counters.up_bytes for key, counters in self.state.baseline.totals.items()}
+        return {key: counters.up_bytes for key, counters in self.state.baseline.meter.totals.items()}
 
     @property
     def wan(self) -> int:
-        return self.state.baseline.wan["wwan0"].up_bytes
+        return self.state.baseline.meter.wan["wwan0"].up_bytes
 
 
 def test_a_limit_rises_by_what_was_dropped_and_so_do_those_above():
@@ -85,11 +85,11 @@ def test_a_limit_that_was_reached_by_dropped_bytes_is_not_reached():
 def test_classes_made_anew_are_saved_at_once():
     router = Flooded()
     router.upload(A, 1000, left=500)
-    assert router.tick().booking is None or router.disk.unsent
+    assert router.tick().booking is None or router.disk.meter.drops
     assert router.tick().booking is None
     router.sent = {T: router.sent[T]}
     assert router.tick().booking
-    assert A not in router.disk.unsent
+    assert A not in router.disk.meter.drops
 
 
 @given(

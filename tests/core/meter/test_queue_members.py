@@ -27,9 +27,9 @@ def uploads(router: Router, dropped: int, **accounts: object) -> dict[ClientKey,
     before = router.reading.accounts
     counted = {number: before.get(number, Counters()) + counters for number, counters in more.items()}
     router.reading = replace(router.reading, queued={WHOLE: dropped}, accounts={**before, **counted}, **accounts)
-    earlier = router.state.baseline.totals
+    earlier = router.state.baseline.meter.totals
     router.tick()
-    totals = router.state.baseline.totals
+    totals = router.state.baseline.meter.totals
     return {client: (totals[client] - earlier.get(client, Counters())).up_bytes for client in totals}
 
 

@@ -6,13 +6,15 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from esimshaper.core.commands import override
 from esimshaper.core.meter import tunnels
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, ROUTER, Account, ClientKey
 from esimshaper.core.model.limits import EVERYONE, OverrideKind, Policy, Subject, SubjectKind
 from esimshaper.core.model.reading import Observation, Reading, Tunnels
-from esimshaper.core.model.state import Baseline
-from esimshaper.core.pipeline import last, override
+from esimshaper.core.model.state import Booked
+from esimshaper.core.model.tick import Step
+from esimshaper.core.pipeline import drain
 from tests.core import limits_router
 from tests.core.limits_router import SLOW, WHOLE, Router, client, plan, quota
 
@@ -24,7 +26,7 @@ class Told:
     """The stage as the pipeline calls it, tick by tick; what everybody got so far."""
 
     def __init__(self) -> None:
-        self.baseline = Baseline(epoch=1, accounts={}, owners={})
+        self.baseline = Booked(epoch=1, accounts={}, owners={})
         self.reading = Reading(1, 0.0, {}, OWNERS)
         self.last: Reading | None = None
         self.totals: dict[Account, Counters] = {}
@@ -40,7 +42,7 @@ class Told:
         self.reading = replace(self.reading, tunnels=replace(now, inner=inner))
 
     def tick(self, *, after_restart: bool = False) -> None:
-        shares = tunnels.shares(self.baseline, None if after_restart else self.last, self.reading)
+        shares = tunnels.share_out(Step.between(self.baseline, None if after_restart else self.last, self.reading))
         for account, counters in shares.given.items():
             assert min(counters.down_bytes, counters.up_bytes, counters.down_packets, counters.up_packets) >= 0
             self.totals[account] = self.totals.get(account, Counters()) + counters
@@ -130,7 +132,7 @@ def test_everyone_has_the_bytes_on_the_wan_already():
     alice, group = Subject(SubjectKind.CLIENT, "alice"), Subject(SubjectKind.GROUP, "family")
     chains = {alice: (alice, group, EVERYONE)}
     moved = {EVERYONE: Budget(10, 10, 0), group: Budget(8, 8, 0)}
-    corrected = tunnels.corrected(moved, {alice: Budget(-3, -3, 0)}, chains)
+    corrected = tunnels.correct(moved, {alice: Budget(-3, -3, 0)}, chains)
     assert corrected == {EVERYONE: Budget(10, 10, 0), group: Budget(5, 5, 0), alice: Budget(-3, -3, 0)}
 
 
@@ -140,7 +142,7 @@ def test_maps_made_anew_count_from_zero():
     told.on_wan(up_bytes=100)
     told.tick()
     told.reading = Reading(2, 0.0, {}, OWNERS, tunnels=Tunnels(Counters(0, 50), {ALICE: Counters(0, 50)}))
-    shares = tunnels.shares(told.baseline, told.last, told.reading)
+    shares = tunnels.share_out(Step.between(told.baseline, told.last, told.reading))
     assert shares.given == {ALICE: Counters(0, 50)}
 
 
@@ -196,7 +198,7 @@ def test_a_limit_in_a_tunnel_ends_at_what_it_came_to_outside():
     assert (after.block_at.both, router.tally().used) == (7000, 1000), (
         "what the tunnel dropped is not held against alice"
     )
-    assert sum(each.up_bytes for each in router.state.baseline.totals.values()) == 1000
+    assert sum(each.up_bytes for each in router.state.baseline.meter.totals.values()) == 1000
 
 
 def test_what_a_foreign_mark_claims_in_a_tunnel_is_the_routers():
@@ -205,7 +207,7 @@ def test_what_a_foreign_mark_claims_in_a_tunnel_is_the_routers():
     nobodys = Tunnels(Counters(0, 120, 0, 1), {Account(77): Counters(0, 120, 0, 1)})
     router.reading = replace(router.reading, tunnels=nobodys)
     router.tick()
-    assert router.state.baseline.totals == {ROUTER: Counters(0, 120, 0, 1)}
+    assert router.state.baseline.meter.totals == {ROUTER: Counters(0, 120, 0, 1)}
 
 
 def test_packets_of_tunnels_stop_with_everyone_but_for_whom_that_was_lifted():
@@ -228,6 +230,6 @@ def test_last_reading_of_maps_leaves_nothing_unbooked():
     router.tick()
     carried(router, 500)
     seen = Observation(router.reading)
-    _, booking = last(router.state, router.rules, router.now, seen)
-    assert booking.baseline.tunnels.outer.up_bytes == 500
-    assert sum(each.up_bytes for each in booking.baseline.totals.values()) == 500
+    _, booking = drain(router.state, router.rules, router.now, seen)
+    assert booking.baseline.meter.tunnels.outer.up_bytes == 500
+    assert sum(each.up_bytes for each in booking.baseline.meter.totals.values()) == 500

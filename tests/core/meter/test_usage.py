@@ -4,11 +4,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esimshaper.core.meter.usage import baseline_after, losers, unread_seconds, usage_between
+from esimshaper.core.meter.usage import book_reading, losers, unread_seconds, usage_between
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.reading import Reading
-from esimshaper.core.model.state import Baseline
+from esimshaper.core.model.state import Booked
+from esimshaper.core.model.tick import Step
 
 ALICE = ClientKey("02:00:00:00:00:10")
 BOB = ClientKey("02:00:00:00:00:11")
@@ -27,25 +28,29 @@ def bytes_down(count: int) -> Counters:
     return Counters(down_bytes=count, down_packets=1)
 
 
-def after(baseline: Baseline | None, reading: Reading, wan: str = "wwan0") -> Baseline:
-    return baseline_after(baseline, reading, usage_between(baseline, reading), wan)
+def step(booked: Booked | None, reading: Reading) -> Step:
+    return Step.between(booked, None, reading)
+
+
+def after(baseline: Booked | None, reading: Reading, wan: str = "wwan0") -> Booked:
+    return book_reading(step(baseline, reading), usage_between(step(baseline, reading)), wan)
 
 
 def test_the_first_reading_books_all_that_the_kernel_counted():
     reading = Reading(7, 10.0, {A: bytes_down(500)}, OWNERS)
-    assert usage_between(None, reading) == {ALICE: bytes_down(500)}
+    assert usage_between(step(None, reading)) == {ALICE: bytes_down(500)}
 
 
 def test_only_what_is_new_is_booked_and_silence_is_left_out():
     baseline = after(None, Reading(7, 10.0, {A: Counters(500, 50, 5, 1), Account(1): bytes_down(9)}, OWNERS))
     reading = Reading(7, 11.0, {A: Counters(700, 60, 7, 2), Account(1): bytes_down(9)}, OWNERS)
-    assert usage_between(baseline, reading) == {ALICE: Counters(200, 10, 2, 1)}
+    assert usage_between(step(baseline, reading)) == {ALICE: Counters(200, 10, 2, 1)}
 
 
 def test_after_a_reboot_the_counters_begin_at_zero():
     baseline = after(None, Reading(7, 10.0, {A: bytes_down(500)}, OWNERS))
     again = Reading(8, 3.0, {A: bytes_down(600)}, OWNERS)
-    assert usage_between(baseline, again) == {ALICE: bytes_down(600)}
+    assert usage_between(step(baseline, again)) == {ALICE: bytes_down(600)}
     assert after(baseline, again).totals == {ALICE: bytes_down(600)}
     assert after(baseline, again).wan == {"wwan0": bytes_down(600)}
 
@@ -57,13 +62,15 @@ def test_a_recycled_account_belongs_to_its_new_owner_from_the_last_reading_on():
 
 
 def test_an_account_without_owner_is_unattributed_and_not_lost():
-    assert usage_between(None, Reading(7, 1.0, {Account(5): bytes_down(3)}, OWNERS)) == {UNATTRIBUTED: bytes_down(3)}
+    assert usage_between(step(None, Reading(7, 1.0, {Account(5): bytes_down(3)}, OWNERS))) == {
+        UNATTRIBUTED: bytes_down(3)
+    }
 
 
 def test_a_misread_counter_is_neither_negative_nor_counted_twice():
     baseline = after(None, Reading(7, 1.0, {A: Counters(500, 100, 5, 1)}, OWNERS))
     misread = Reading(7, 2.0, {A: Counters(20, 110, 5, 1)}, OWNERS)
-    assert usage_between(baseline, misread) == {ALICE: Counters(0, 10, 0, 0)}
+    assert usage_between(step(baseline, misread)) == {ALICE: Counters(0, 10, 0, 0)}
     missing = after(after(baseline, misread), Reading(7, 3.0, {}, OWNERS))
     back = Reading(7, 4.0, {A: Counters(510, 110, 6, 1)}, OWNERS)
     assert after(missing, back).totals == {ALICE: Counters(510, 110, 6, 1)}
@@ -79,16 +86,16 @@ def test_a_wan_of_another_name_keeps_what_went_over_the_first():
 def test_clients_and_interfaces_always_have_the_same_sum(history):
     baseline = None
     for reading, wan in history:
-        usage = usage_between(baseline, reading)
+        usage = usage_between(step(baseline, reading))
         assert all(min(c.down_bytes, c.up_bytes, c.down_packets, c.up_packets) >= 0 for c in usage.values())
-        baseline = baseline_after(baseline, reading, usage, wan)
+        baseline = book_reading(step(baseline, reading), usage, wan)
         assert sum(baseline.totals.values(), Counters()) == sum(baseline.wan.values(), Counters())
 
 
 @given(readings, readings)
 def test_a_reading_seen_twice_moves_nothing(first, second):
     baseline = after(after(None, first), second)
-    assert usage_between(baseline, second) == {}
+    assert usage_between(step(baseline, second)) == {}
 
 
 @given(readings)
@@ -98,16 +105,16 @@ def test_totals_are_the_kernels_counters(reading):
 
 def test_time_unread_is_known_only_where_it_can_be():
     reading = Reading(7, 500.0, {}, OWNERS)
-    assert unread_seconds(None, reading) is None
-    assert unread_seconds(Baseline(7, {}, {}, boottime=460.0), reading) == 40
-    assert unread_seconds(Baseline(6, {}, {}, boottime=460.0), reading) is None
-    assert unread_seconds(Baseline(6, {}, {}, boottime=460.0, clean=True), reading) == 40
-    assert unread_seconds(Baseline(6, {}, {}, boottime=9000.0, clean=True), reading) == 500
+    assert unread_seconds(step(None, reading)) is None
+    assert unread_seconds(step(Booked(7, {}, {}, boottime=460.0), reading)) == 40
+    assert unread_seconds(step(Booked(6, {}, {}, boottime=460.0), reading)) is None
+    assert unread_seconds(step(Booked(6, {}, {}, boottime=460.0, clean=True), reading)) == 40
+    assert unread_seconds(step(Booked(6, {}, {}, boottime=9000.0, clean=True), reading)) == 500
 
 
 def test_only_maps_that_vanished_without_notice_leave_losers():
     reading = Reading(7, 500.0, {}, OWNERS)
-    assert losers(Baseline(6, {}, OWNERS), reading) == {UNATTRIBUTED, ROUTER, ALICE}
-    assert not losers(Baseline(6, {}, OWNERS, clean=True), reading)
-    assert not losers(Baseline(7, {}, OWNERS), reading)
-    assert not losers(None, reading)
+    assert losers(step(Booked(6, {}, OWNERS), reading)) == {UNATTRIBUTED, ROUTER, ALICE}
+    assert not losers(step(Booked(6, {}, OWNERS, clean=True), reading))
+    assert not losers(step(Booked(7, {}, OWNERS), reading))
+    assert not losers(step(None, reading))

@@ -14,7 +14,7 @@ from esimshaper.core.model.history import Bucket, HistoryRow, Pending, Resolutio
 from esimshaper.core.model.identity import OTHERS, Account, ClientKey, Identity
 from esimshaper.core.model.metrics import Metric
 from esimshaper.core.model.reading import Attachment, Hook, Tunnels
-from esimshaper.core.model.state import Baseline, State
+from esimshaper.core.model.state import Booked, MeterSlice, NamesSlice, State
 from esimshaper.core.report import documents
 from esimshaper.core.report import metrics as report_metrics
 from tests import synthetic_router as router
@@ -55,7 +55,7 @@ def test_clients_come_by_todays_bytes_with_pseudo_clients_among_them():
     alice = entries[0]
     assert alice["mac"] == ALICE
     assert alice["now"] == {"down_bits_per_second": 12_000_000, "up_bits_per_second": 320_000}
-    assert alice["total"]["total_bytes"] == state.baseline.totals[ALICE].total_bytes
+    assert alice["total"]["total_bytes"] == state.baseline.meter.totals[ALICE].total_bytes
     assert entries[2]["mac"] == ""
     assert entries[2]["key"] == "router"
 
@@ -128,10 +128,8 @@ keys = st.sampled_from([ClientKey(k) for k in ("router", "unattributed", "02:00:
 )
 def test_clients_add_up_to_the_wan_whatever_they_are_called(totals, names):
     wan = sum(totals.values(), Counters())
-    state = State(
-        baseline=Baseline(1, {}, {}, totals, {"wwan0": wan}),
-        identities={key: Identity(key, name) for key, name in names.items()},
-    )
+    meter = MeterSlice(Booked(1, {}, {}, totals, {"wwan0": wan}))
+    state = State(meter=meter, names=NamesSlice({key: Identity(key, name) for key, name in names.items()}))
     metrics = report_metrics.metrics(state, facts())
     for way in ("receive", "transmit"):
         clients = samples(metrics, f"client_{way}_bytes_total")
@@ -161,16 +159,16 @@ def test_metrics_tell_of_attachments_maps_and_the_configuration():
 @pytest.mark.parametrize("sure", [True, False])
 def test_metrics_say_whether_the_clock_was_ever_set(sure):
     state = router.state()
-    state = replace(state, baseline=replace(state.baseline, clock_sure=sure))
+    state = replace(state, clock=replace(state.clock, trusted=sure))
     assert samples(report_metrics.metrics(state, facts()), "clock_sure") == {(): sure}
 
 
 def test_others_are_shown_once_there_are_any():
     state = router.state()
-    state = replace(state, identities={**state.identities, OTHERS: Identity(OTHERS)})
+    state = replace(state, names=NamesSlice({**state.names.identities, OTHERS: Identity(OTHERS)}))
     assert "others" not in [e["client"] for e in documents.clients_document(state, NOW, {}, {})["clients"]]
-    totals = {**state.baseline.totals, OTHERS: Counters(5_000, 500, 5, 5)}
-    state = replace(state, baseline=replace(state.baseline, totals=totals))
+    totals = {**state.baseline.meter.totals, OTHERS: Counters(5_000, 500, 5, 5)}
+    state = replace(state, meter=replace(state.meter, booked=replace(state.meter.booked, totals=totals)))
     assert "others" in [e["client"] for e in documents.clients_document(state, NOW, {}, {})["clients"]]
     assert samples(report_metrics.metrics(state, facts()), "client_receive_bytes_total")[("others",)] == 5_000
 
@@ -179,7 +177,7 @@ def test_count_of_clients_is_of_devices_that_have_moved_bytes():
     state = router.state()
     status = documents.status_document(state, facts(), {}, {})
     absent = ClientKey("02:00:00:00:00:99")
-    state = replace(state, identities={**state.identities, absent: Identity(absent, "camera")})
+    state = replace(state, names=NamesSlice({**state.names.identities, absent: Identity(absent, "camera")}))
     assert documents.status_document(state, facts(), {}, {})["clients"]["count"] == status["clients"]["count"] == 3
 
 
@@ -187,7 +185,7 @@ def test_tunnel_whose_packets_are_not_found_outside_is_said():
     def problem(inside: int, outside: int) -> str | None:
         tunnels = Tunnels(Counters(outside, 0), {Account(2): Counters(inside, 0), Account(3): Counters(0, 10)})
         state = router.state()
-        state = replace(state, reading=replace(state.reading, tunnels=tunnels))
+        state = replace(state, meter=replace(state.meter, reading=replace(state.meter.reading, tunnels=tunnels)))
         return documents.status_document(state, facts(), {}, {})["tunnels"]["problem"]
 
     assert "2.00 MB that passed inside tunnels only 0 B were seen" in problem(2_000_000, 0)

@@ -3,7 +3,7 @@
 
 from dataclasses import replace
 
-from esimshaper.core.model.limits import EVERYONE, ClientState, Level
+from esimshaper.core.model.limits import EVERYONE, ClientState, Level, Subject
 from esimshaper.core.model.reading import Attachment, Hook
 from esimshaper.core.model.state import State
 from esimshaper.core.report.line import limited, troubles, usage
@@ -11,15 +11,25 @@ from tests import synthetic_router as router
 from tests.synthetic_router import ALICE, TV, client, facts
 
 
+def attached(*attachments: Attachment) -> State:
+    state = router.state()
+    return replace(state, meter=replace(state.meter, attachments=attachments))
+
+
+def standing(states: dict[Subject, ClientState]) -> State:
+    state = router.state()
+    return replace(state, limits=replace(state.limits, states=states))
+
+
 def test_what_is_wrong_is_said_once_each_and_nothing_otherwise():
-    state = replace(router.state(), attachments=(Attachment("wan0", Hook.WAN_EGRESS, attached=True),))
+    state = attached(Attachment("wan0", Hook.WAN_EGRESS, attached=True))
     assert troubles(state, facts()) == ""
     away = tuple(
         Attachment("wan0", hook, attached=False, problem="interface wan0 is not there")
         for hook in (Hook.WAN_EGRESS, Hook.WAN_INGRESS)
     )
     ill = facts(storage_problem="disk full", metrics_problem="cannot serve metrics on 192.0.2.1:80: it is not ours")
-    assert troubles(replace(state, attachments=away), ill, ["a foreign root qdisc"]) == (
+    assert troubles(attached(*away), ill, ["a foreign root qdisc"]) == (
         "not everything is counted: interface wan0 is not there; limits: a foreign root qdisc; "
         "history is not saved: disk full; cannot serve metrics on 192.0.2.1:80: it is not ours"
     )
@@ -36,10 +46,10 @@ def test_usage_is_of_the_plan_where_there_is_one():
 
 def test_who_is_limited_is_named_up_to_four_and_everyone_in_one_word():
     held = {client(ALICE): ClientState(Level.THROTTLED), client(TV): ClientState(Level.BLOCKED)}
-    state = replace(router.state(), verdicts=held)
+    state = standing(held)
     assert limited(state, facts()) == "throttled: alice-phone; blocked: tv"
     many = {client(f"02:00:00:00:00:{number:02x}"): ClientState(Level.BLOCKED) for number in range(32, 40)}
-    assert limited(replace(state, verdicts=many), facts()).endswith(":23 and 4 more")
+    assert limited(standing(many), facts()).endswith(":23 and 4 more")
     all_of_them = {EVERYONE: ClientState(Level.BLOCKED), **many}
-    assert limited(replace(state, verdicts=all_of_them), facts()) == "blocked: everyone"
-    assert limited(replace(state, verdicts={}), facts()) == ""
+    assert limited(standing(all_of_them), facts()) == "blocked: everyone"
+    assert limited(standing({}), facts()) == ""

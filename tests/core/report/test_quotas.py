@@ -4,7 +4,7 @@
 import json
 from dataclasses import replace
 
-from esimshaper.core import pipeline
+from esimshaper.core import commands
 from esimshaper.core.model.limits import EVERYONE, LimitState, OverrideKind, Subject, SubjectKind
 from esimshaper.core.model.state import State
 from esimshaper.core.report import documents
@@ -67,7 +67,7 @@ def test_a_moment_below_zero_is_shown_as_nothing_used():
 def test_a_client_that_was_never_here_has_its_configured_name():
     tally = router.tallied("alice-trip", client(TV), 5)
     state = router.state()
-    state = replace(state, baseline=replace(state.baseline, limits=LimitState(tallies=(tally,))))
+    state = replace(state, limits=replace(state.limits, kept=LimitState(tallies=(tally,))))
     assert ("alice-trip", "client/tv") in rows(state)
     assert ("alice-trip", "client/tv") in samples(state, "quota_limit_bytes")
 
@@ -88,16 +88,16 @@ def test_what_is_set_by_hand_and_ends_early_is_listed():
 
 
 def test_an_answer_tells_what_a_command_has_led_to():
-    granted = pipeline.grant(router.state(), RULES, client(ALICE), 300_000_000, None)
+    granted = commands.grant(router.state(), RULES, client(ALICE), 300_000_000, None)
     document = report_quotas.grant_document(granted, facts(), client(ALICE), 300_000_000, None)
     assert [(row["quota"], row["granted_bytes"]) for row in document["quotas"]] == [
         ("daily", 300_000_000),
         ("alice-trip", 300_000_000),
     ]
     assert (document["subject"], document["until"], document["until_unix"]) == ("client/alice-phone", None, None)
-    allowed = pipeline.override(router.state(), EVERYONE, OverrideKind.ALLOW, None)
+    allowed = commands.override(router.state(), EVERYONE, OverrideKind.ALLOW, None)
     assert report_quotas.by_hand_document(allowed, facts(), EVERYONE)["setting"] == "allow"
-    cleared = pipeline.override(allowed, EVERYONE, None)
+    cleared = commands.override(allowed, EVERYONE, None)
     assert report_quotas.by_hand_document(cleared, facts(), EVERYONE)["setting"] is None
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from esimshaper.core.model.identity import ClientKey, Identity
 from esimshaper.core.model.limits import EVERYONE, Override, OverrideKind, Subject, SubjectKind
+from esimshaper.core.model.state import NamesSlice
 from esimshaper.core.report import subjects as report_subjects
 from tests import synthetic_router as router
 from tests.synthetic_router import ALICE, BARE, PIXEL, TV, client, facts
@@ -79,18 +80,18 @@ def test_a_client_is_found_by_anything_that_people_call_it(text, found):
 
 def test_a_stranger_cannot_take_the_place_of_a_device_by_its_host_name():
     thief = Identity(ClientKey("02:00:00:00:00:66"), hostname="alice-phone")
-    state = replace(STATE, identities={**STATE.identities, thief.key: thief})
+    state = replace(STATE, names=NamesSlice({**STATE.names.identities, thief.key: thief}))
     for text in ("alice-phone", "ALICE-PHONE", "client/alice-phone"):
         assert report_subjects.find_subject(state, text, facts()) == client(ALICE)
         assert report_subjects.find_clients(state, text, facts()) == (ALICE,)
     posing = replace(thief, hostname=ALICE)
-    state = replace(STATE, identities={**STATE.identities, thief.key: posing})
+    state = replace(STATE, names=NamesSlice({**STATE.names.identities, thief.key: posing}))
     assert report_subjects.find_subject(state, ALICE, facts()) == client(ALICE)
 
 
 def test_two_devices_of_one_host_name_are_asked_about():
     twin = Identity(ClientKey("02:00:00:00:00:66"), hostname="Alices-iPhone")
-    state = replace(STATE, identities={**STATE.identities, twin.key: twin})
+    state = replace(STATE, names=NamesSlice({**STATE.names.identities, twin.key: twin}))
     with pytest.raises(ValueError) as caught:
         report_subjects.find_subject(state, "Alices-iPhone", facts())
     assert f"may be client/{ALICE} or client/{twin.key}" in str(caught.value)

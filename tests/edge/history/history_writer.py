@@ -9,11 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from esimshaper.core.commands import resume
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.limits import EVERYONE, Action, ActionKind, Period, PeriodUnit, Quota
 from esimshaper.core.model.reading import Observation, Reading
-from esimshaper.core.pipeline import Rules, advance, resume, saved
+from esimshaper.core.model.rules import Rules
+from esimshaper.core.pipeline import advance
+from esimshaper.core.saving import saved
 from esimshaper.edge.history.database import History
 
 CLIENTS = {Account(number): ClientKey(f"02:00:00:00:00:{number:02x}") for number in range(20)}
@@ -30,7 +33,7 @@ def main(path: str) -> None:
     state = resume(history.load(), history.identities())
     reading = Reading(1, 1000.0, {account: Counters() for account in CLIENTS}, CLIENTS, everyone=WHOLE)
     if state.baseline:
-        reading = replace(reading, boottime=state.baseline.boottime, accounts=state.baseline.accounts)
+        reading = replace(reading, boottime=state.baseline.meter.boottime, accounts=state.baseline.meter.accounts)
     while True:
         # A minute later each client has moved something, and 5 MB in all: that is a save with each tick.
         accounts = {a: c + Counters(300_000 + a, 1000, 300, 20) for a, c in reading.accounts.items()}

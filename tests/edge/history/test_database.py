@@ -29,12 +29,19 @@ from esimshaper.core.model.limits import (
     Window,
 )
 from esimshaper.core.model.reading import ClassCounters
-from esimshaper.core.model.state import Baseline, Booking, QueueDrops
+from esimshaper.core.model.state import Baseline, Booked, Booking, ClockSlice, QueueDrops
 from esimshaper.edge.history import schema as history_schema
 from esimshaper.edge.history.database import KEPT, History, HistoryError
 
 ALICE, BOB = ClientKey("02:00:00:00:00:10"), ClientKey("02:00:00:00:00:11")
-BASELINE = Baseline(
+
+
+def baseline_of(*, boottime: float, time: float = 0.0, trusted: bool = False, limits=None, **meter) -> Baseline:
+    clock = ClockSlice(time, boottime, trusted)
+    return Baseline(Booked(boottime=boottime, **meter), clock, limits or LimitState())
+
+
+BASELINE = baseline_of(
     epoch=2**64 - 1,
     accounts={Account(0): Counters(), Account(2): Counters(2**40, 2, 3, 4)},
     owners={Account(0): ClientKey("unattributed"), Account(2): ALICE},
@@ -43,7 +50,7 @@ BASELINE = Baseline(
     boottime=1234.5,
     budgets={Account(2): Budget(2**40 + 2, 2**40, 2), Account(1025): Budget(5, 3, 2)},
     time=1_800_000_000.25,
-    clock_sure=True,
+    trusted=True,
     limits=LimitState(
         tallies=(
             Tally("daily", Subject(SubjectKind.CLIENT, ALICE), Window(0, 2**33), 2**40, 5, 2**40, 2, True, -7, 2**41),
@@ -181,7 +188,7 @@ standings = st.builds(
     st.dictionaries(st.sampled_from([ALICE, BOB]), st.sampled_from(Level)),
 )
 baselines = st.builds(
-    lambda slots, **others: Baseline(
+    lambda slots, **others: baseline_of(
         accounts={account: counters for account, (counters, _) in slots.items()},
         owners={account: owner for account, (_, owner) in slots.items() if owner},
         **others,
@@ -196,9 +203,9 @@ baselines = st.builds(
         st.integers(0, 2000).map(Account), st.builds(Budget, *[st.integers(0, 2**62)] * 3), max_size=4
     ),
     time=st.floats(0, 1e10),
-    clock_sure=st.booleans(),
+    trusted=st.booleans(),
     limits=standings,
-    unsent=st.dictionaries(
+    drops=st.dictionaries(
         st.integers(0, 2000).map(Account),
         st.builds(
             QueueDrops,
@@ -232,7 +239,7 @@ def test_a_file_of_version_1_is_brought_up_with_everything_in_it(path):
     counters = Counters(1000, 200, 3, 2)
     with closing(History(path)) as history:
         assert history.notes == ""
-        assert history.load() == Baseline(
+        assert history.load() == baseline_of(
             epoch=2**64 - 1,
             accounts={Account(0): Counters(), Account(2): counters},
             owners={Account(0): ClientKey("unattributed"), Account(2): ALICE},
@@ -259,7 +266,7 @@ def test_an_upgrade_that_is_cut_short_is_no_damage(path, monkeypatch):
         history_schema._prepare(interrupted, path)
     monkeypatch.undo()
     with closing(History(path)) as history:
-        assert (history.notes, history.load().boottime) == ("", 1234.5)
+        assert (history.notes, history.load().meter.boottime) == ("", 1234.5)
 
 
 def test_a_name_stays_until_there_is_a_new_one(path, history):
@@ -352,8 +359,9 @@ def test_a_minute_costs_little_flash(path, history):
         ]
         accounts = {Account(2 + index): counters for index in range(20)}
         owners = dict(zip(accounts, clients, strict=True))
-        baseline = replace(BASELINE, accounts=accounts, owners=owners, totals=dict.fromkeys(clients, counters))
-        history.save(booking(*rows, baseline=replace(baseline, boottime=float(number))))
+        totals = dict.fromkeys(clients, counters)
+        meter = replace(BASELINE.meter, accounts=accounts, owners=owners, totals=totals, boottime=float(number))
+        history.save(booking(*rows, baseline=replace(BASELINE, meter=meter)))
 
     save()
     before = _written()

@@ -16,7 +16,7 @@ import pytest
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.history import HistoryRow, Resolution
 from esimshaper.core.model.identity import Account, ClientKey
-from esimshaper.core.model.state import Baseline, Booking
+from esimshaper.core.model.state import Baseline, Booked, Booking, ClockSlice
 from esimshaper.edge.history import schema as history_schema
 from esimshaper.edge.history.database import History, HistoryError
 from tests.tools import needs_root
@@ -47,7 +47,8 @@ def booking(number: int, clients: int = 20) -> Booking:
     accounts = {Account(2 + index): total for index in range(clients)}
     owners = dict(zip(accounts, keys, strict=True))
     wan = {"wwan0": Counters(1_000_000 * number * clients)}
-    return Booking(tuple(rows), Baseline(7, accounts, owners, dict.fromkeys(keys, total), wan, float(number)))
+    meter = Booked(7, accounts, owners, dict.fromkeys(keys, total), wan, float(number))
+    return Booking(tuple(rows), Baseline(meter, ClockSlice(boottime=float(number))))
 
 
 def assert_rows_and_baseline_agree(history: History) -> None:
@@ -56,7 +57,7 @@ def assert_rows_and_baseline_agree(history: History) -> None:
         saved: dict[ClientKey, Counters] = {}
         for row in history.rows(resolution, 0, 2**40):
             saved[row.client] = saved.get(row.client, Counters()) + row.counters
-        assert saved == (baseline.totals if baseline else {}), resolution
+        assert saved == (baseline.meter.totals if baseline else {}), resolution
 
 
 def test_a_writer_killed_at_any_moment_loses_nothing_that_it_had_saved(path):
@@ -76,9 +77,9 @@ def test_a_writer_killed_at_any_moment_loses_nothing_that_it_had_saved(path):
             assert history.notes == ""
             assert_rows_and_baseline_agree(history)
             baseline = history.load()
-            now_saved = round((baseline.boottime - 1000) / 60)
+            now_saved = round((baseline.meter.boottime - 1000) / 60)
             (plan,) = baseline.limits.tallies
-            assert plan.used == sum(counters.total_bytes for counters in baseline.totals.values())
+            assert plan.used == sum(counters.total_bytes for counters in baseline.meter.totals.values())
         # One more may be safe than was told: killed between the commit and the line.
         assert saves + told <= now_saved <= saves + told + 1
         saves = now_saved
@@ -131,7 +132,7 @@ for number in range(1, 200):
     except HistoryError as error:
         errors.append([number, str(error)])
     assert_rows_and_baseline_agree(history)
-print(json.dumps([errors, len(waiting), history.load().boottime, history.notes]))
+print(json.dumps([errors, len(waiting), history.load().meter.boottime, history.notes]))
 """
     errors, waiting, boottime, notes = json.loads(on_a_disk_of_its_own("1536k", body, tmp_path))
     numbers = [number for number, _ in errors]
@@ -154,7 +155,7 @@ except HistoryError as error:
     print(error)
 filler.unlink()
 history = History(disk / "history.db")
-print(history.load().boottime, history.notes)
+print(history.load().meter.boottime, history.notes)
 """
     first, second = on_a_disk_of_its_own("256k", body, tmp_path).splitlines()
     assert "history.db: the disk" in first
@@ -173,7 +174,7 @@ except HistoryError as error:
     print(error)
 subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
 history = History(disk / "history.db")
-print(history.load().boottime, history.notes)
+print(history.load().meter.boottime, history.notes)
 """
     first, second = on_a_disk_of_its_own("1m", body, tmp_path).splitlines()
     assert "Read-only file system" in first

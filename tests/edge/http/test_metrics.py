@@ -51,10 +51,10 @@ def test_promtool_finds_nothing_to_complain_about(listener):
 
 def test_a_host_name_cannot_break_the_exposition():
     from esimshaper.core.model.identity import ClientKey, Identity
-    from esimshaper.core.model.state import State
+    from esimshaper.core.model.state import NamesSlice, State
 
     evil = Identity(ClientKey("02:00:00:00:00:10"), "", 'a"} 1\nfake_metric{b="\\')
-    state = State(identities={evil.key: evil})
+    state = State(names=NamesSlice({evil.key: evil}))
     running = metrics.serve(lambda: report_metrics.metrics(state, router.facts()), "127.0.0.1", 0)
     try:
         assert not re.search("^fake_metric", scrape(running.address), re.MULTILINE)

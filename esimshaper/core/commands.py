@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What people ask for, and what a start goes on from: each turns a State into another. Pure.
+
+What a command sets holds from the next tick on, and is saved with it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from esimshaper.core.limits import notices, recovery, tally
+from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.identity import Account, Identity
+from esimshaper.core.model.limits import (
+    LimitState,
+    Notice,
+    NoticeKind,
+    Override,
+    OverrideKind,
+    Policy,
+    Subject,
+    Tally,
+)
+from esimshaper.core.model.reading import Observation
+from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.state import Baseline, Booked, LimitsSlice, MeterSlice, NamesSlice, SavingSlice, State
+from esimshaper.core.pipeline import begin_tick
+
+
+def grant(state: State, rules: Rules, subject: Subject, size: int, until: int | None = None) -> State:
+    """`size` bytes more for `subject` on each of its quotas, to the end of their windows, or to `until` if sooner.
+
+    `until` counts like the clock of the State, in Unix seconds. Raises Unusable.
+    """
+    kept = _kept(state)
+    own = [each for each in kept.tallies if each.subject == subject]
+    wording = notices.Wording(rules.names, state.clock.time, rules.zone)
+    if not own:
+        raise Unusable(f"there is no quota for {wording.who(subject)}", "`esimshaper quotas` shows those there are.")
+    tallies, more = tally.add_grant(kept.tallies, subject, size, until)
+    kept = replace(kept, tallies=tuple(tallies), grants=(*kept.grants, *more))
+    return _with_kept(state, kept, notices.grants(own, size, until, wording))
+
+
+def override(state: State, subject: Subject, kind: OverrideKind | None, until: int | None = None) -> State:
+    """Block or allow `subject` over all quotas, until it is taken back (None), or to `until` (see `grant`).
+
+    Raises Unusable.
+    """
+    kept = _kept(state)
+    others = (each for each in kept.overrides if each.subject != subject)
+    new = (Override(subject, kind, until),) if kind else ()
+    return _with_kept(state, replace(kept, overrides=(*others, *new)))
+
+
+def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State | None = None) -> State:
+    """The State to go on from: `saved` and `known` are what history holds.
+
+    At a start there is no `state`. If history could be opened only later, `state` is what was counted until then: the
+    saved baseline replaces it, and the kernel's counters fill the gap.
+    """
+    if saved is None and state is not None:
+        return replace(state, saving=replace(state.saving, booking=None))
+    identities = NamesSlice({identity.key: identity for identity in known})
+    given = (each for each in state.saving.notices if each.kind is NoticeKind.GRANTED) if state else ()
+    unsaved = SavingSlice(notices=tuple(given))
+    if saved is None:
+        return State(names=identities, saving=unsaved)
+    kept = merge_overrides(saved.limits, state.limits) if state and state.meter.booked else saved.limits
+    return State(saved.clock, MeterSlice(saved.meter), names=identities, limits=LimitsSlice(kept), saving=unsaved)
+
+
+def recover_from_kernel(
+    state: State, rules: Rules, now: float, observed: Observation, installed: Mapping[Account, Policy]
+) -> State:
+    """`state`; or if no history is at hand, one that goes on from the policies that an earlier daemon `installed`."""
+    # All that the maps have counted is to be booked; what of it counts for the windows of now, only their limits say.
+    if state.meter.booked is not None:
+        return state
+    found = recovery.recover(begin_tick(state, rules, now, observed), installed)
+    if found == LimitState():
+        return state
+    empty = MeterSlice(Booked(observed.reading.epoch, {}, {}))
+    return replace(state, meter=empty, limits=LimitsSlice(found, recovered=found.overrides))
+
+
+def merge_overrides(saved: LimitState, given_up: LimitsSlice) -> LimitState:
+    """`saved`, with what people set while it could not be opened: overrides and grants that only `given_up` has."""
+    new = given_up.kept
+    # An override that was recovered from the kernel is in `saved` as well, there with its end; unless somebody took it
+    # back meanwhile.
+    lifted = {each.subject for each in given_up.recovered} - {each.subject for each in new.overrides}
+    before = (each for each in saved.overrides if each.subject not in lifted)
+    since = (each for each in new.overrides if each not in given_up.recovered)
+    overrides = {each.subject: each for each in (*before, *since)}
+    known = {(each.quota, each.subject): each for each in saved.tallies}
+    granted = {(each.quota, each.subject): each for each in new.tallies if each.granted}
+    over = {key for key in known.keys() & granted if known[key].window.end <= granted[key].window.start}
+    lasting = {key: each for key, each in known.items() if key not in over}
+    tallies = known | {key: _with_grant(lasting.get(key), each) for key, each in granted.items()}
+    grants = (*(each for each in saved.grants if (each.quota, each.subject) not in over), *new.grants)
+    return replace(saved, tallies=tuple(tallies.values()), grants=grants, overrides=tuple(overrides.values()))
+
+
+def _with_grant(saved: Tally | None, given_up: Tally) -> Tally:
+    """`saved`: the tally of the same window; None if it was not saved, then only what was granted is kept of it."""
+    if saved is None:
+        return replace(given_up, used=0, warned=0, reached=False)
+    return replace(saved, granted=saved.granted + given_up.granted)
+
+
+def _kept(state: State) -> LimitState:
+    if state.meter.booked is None:
+        raise Unusable("nothing has been read yet", "Try again in a second.")
+    return state.limits.kept
+
+
+def _with_kept(state: State, kept: LimitState, new: tuple[Notice, ...] = ()) -> State:
+    """`state` with other limits, to be worked out and saved at the next tick."""
+    unsaved = replace(state.saving, notices=(*state.saving.notices, *new), urgent=True)
+    return replace(state, limits=replace(state.limits, kept=kept, inputs=None), saving=unsaved)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The room of the meter: one reading -> who used what, and how much of it counts against limits. Pure.
+
+counters of clients ---> usage_between --+-> + shares of tunnels --> - queue drops --> usage, totals (billed)
+counters of tunnels ---> share_out ------+
+counters of budgets ---> budget_deltas --+-> + corrections of tunnels -> - queue drops --> deltas (limits)
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from esimshaper.core.meter import queue_drops, tunnels
+from esimshaper.core.meter.usage import book_reading, budget_deltas, usage_between
+from esimshaper.core.model.counts import UNUSED, Budget, Usage
+from esimshaper.core.model.identity import Account
+from esimshaper.core.model.limits import Subject, SubjectKind
+from esimshaper.core.model.reading import Reading
+from esimshaper.core.model.rules import Chain, Rules
+from esimshaper.core.model.state import Booked, MeterSlice
+from esimshaper.core.model.tick import Tick
+
+ClassMembers = Callable[[], Mapping[Account, frozenset[Account]]]
+"""By account of a group, or of everyone: clients that had a tc class of their own in it since the last tick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """usage: as billed. deltas: what is held against limits. is_broken: a comparison of queues has ended."""
+
+    state: MeterSlice
+    booked: Booked
+    usage: Usage
+    deltas: Mapping[Subject, Budget]
+    is_broken: bool
+
+
+def advance(tick: Tick, class_members: ClassMembers) -> Metered:
+    """The reading of `tick`, booked."""
+    step, reading = tick.step, tick.reading
+    shares = tunnels.share_out(step)
+    before = step.booked.drops if step.booked else {}
+    drops = queue_drops.compare(step, tick.observed.sent)
+    broken = queue_drops.is_broken(before, drops)
+    usage = tunnels.add_shares(usage_between(step), shares.given, reading.owners)
+    queues = _queue_members(tick, drops, shares, class_members)
+    usage, drops = queue_drops.deduct_drops(usage, step.booked, drops, queues)
+    booked = replace(book_reading(step, usage, tick.rules.wan), drops=drops, tunnels=shares.booked)
+    deltas = _limit_deltas(tick, shares, queue_drops.new_drops(before, drops))
+    state = MeterSlice(booked, reading, tick.observed.attachments, tick.subjects)
+    return Metered(state, booked, usage, deltas, broken)
+
+
+def _limit_deltas(tick: Tick, shares: tunnels.Shares, drops: Mapping[Account, int]) -> Mapping[Subject, Budget]:
+    """budget deltas + corrections of tunnels - queue drops, by subject."""
+    deltas = sum_by_subject(budget_deltas(tick.step), tick.subjects)
+    corrections = sum_by_subject(shares.corrections, tick.subjects)
+    named = {tick.subjects[account]: size for account, size in drops.items() if account in tick.subjects}
+    chains = {subject: tick.rules.chain(subject) for subject in (*corrections, *named)}
+    return queue_drops.credit(tunnels.correct(deltas, corrections, chains), named, chains)
+
+
+def sum_by_subject(deltas: Mapping[Account, Budget], subjects: Mapping[Account, Subject]) -> Mapping[Subject, Budget]:
+    """`deltas` added up by whose accounts they are."""
+    sums: dict[Subject, Budget] = {}
+    for account, budget in deltas.items():
+        if account in subjects:
+            subject = subjects[account]
+            sums[subject] = sums.get(subject, UNUSED) + budget
+    return sums
+
+
+def _queue_members(
+    tick: Tick, drops: queue_drops.Drops, shares: tunnels.Shares, class_members: ClassMembers
+) -> queue_drops.QueueMembers:
+    """Asked for in full only where a queue that members share has dropped something: a crowd costs milliseconds."""
+    reading = tick.reading
+    if not reading.queued:
+        return queue_drops.QueueMembers(reading.owners)
+    groups = {account: each for account, each in tick.subjects.items() if account not in reading.owners}
+    entries = [drops[account] for account in groups if account in drops]
+    if all(entry.dropped == entry.unsent for entry in entries):
+        return queue_drops.QueueMembers(reading.owners, dict.fromkeys(groups, ()))
+    # What a client sent by a tunnel was in no class: it shares the queue of those who have none of their own.
+    own = {group: clients.difference(shares.given) for group, clients in class_members().items()}
+    return queue_drops.queue_members(reading.owners, groups, _chains(reading, tick.rules), own)
+
+
+def _chains(reading: Reading, rules: Rules) -> Mapping[Subject, Chain]:
+    clients = (Subject(SubjectKind.CLIENT, client) for client in reading.owners.values())
+    return {client: rules.chain(client) for client in clients}

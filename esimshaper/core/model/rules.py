@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vocabulary of settings, as far as a tick needs them: names, groups, quotas, the zone. Pure: values only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+
+from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
+from esimshaper.core.model.limits import EVERYONE, STRANGER, UNKNOWN_GROUP, Quota, Subject, SubjectKind
+
+Chain = tuple[Subject, ...]
+"""A subject, then its ancestors from the nearest to the farthest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings of one tick.
+
+    zone: the days and months of history begin at its midnight. names: of all clients that are listed; groups: of those
+    that have one. knows_quotas: False if the settings cannot be read; then all limits stay as they are.
+    """
+
+    wan: str
+    zone: tzinfo
+    names: Mapping[ClientKey, str] = field(default_factory=dict)
+    groups: Mapping[ClientKey, str] = field(default_factory=dict)
+    quotas: tuple[Quota, ...] = ()
+    knows_quotas: bool = True
+
+    def chain(self, subject: Subject) -> Chain:
+        """`subject` and its ancestors by these settings."""
+        return chain_of(subject, self.names, self.groups)
+
+
+def chain_of(subject: Subject, names: Mapping[ClientKey, str], groups: Mapping[ClientKey, str]) -> Chain:
+    """client -> its group -> everyone. A client that is not listed is in UNKNOWN_GROUP, a pseudo-client in no group."""
+    if subject == EVERYONE:
+        return (EVERYONE,)
+    if subject.kind is SubjectKind.GROUP:
+        return (subject, EVERYONE)
+    client = ClientKey(subject.id)
+    listed = subject != STRANGER and (client in names or client in PSEUDO_KEYS)
+    group = groups.get(client, "" if listed else UNKNOWN_GROUP)
+    return (subject, Subject(SubjectKind.GROUP, group), EVERYONE) if group else (subject, EVERYONE)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vocabulary of one tick: what all rooms ask of it, found out once. Pure: values only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from esimshaper.core.model.identity import Account
+from esimshaper.core.model.limits import EVERYONE, Subject, SubjectKind, Window
+from esimshaper.core.model.reading import Observation, Reading
+from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.state import Booked
+
+
+class Moment(NamedTuple):
+    """The time that counts, in Unix seconds.
+
+    trusted: it goes back to a clock that was synchronised. was_trusted: so did the moment before, if there was one.
+    """
+
+    # A window that was opened while the clock was not trusted says nothing: it moves to the right time, with its bytes.
+    time: float
+    trusted: bool
+    was_trusted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From the reading that was booked last to the one of now.
+
+    booked: the last one, if any was. before, seen: the last booked, and the last reading, if the counters of `reading`
+    go on from them; None after the maps were made anew (another epoch), when all counters begin at zero.
+    """
+
+    booked: Booked | None
+    before: Booked | None
+    seen: Reading | None
+    reading: Reading
+
+    @classmethod
+    def between(cls, booked: Booked | None, seen: Reading | None, reading: Reading) -> "Step":
+        """`seen` is the last reading of this process; a start has none."""
+        before = booked if booked is not None and booked.epoch == reading.epoch else None
+        return cls(booked, before, seen if seen is not None and seen.epoch == reading.epoch else None, reading)
+
+    @property
+    def has_new_maps(self) -> bool:
+        """No counter of the reading goes on from a booked one."""
+        return self.before is None
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """subjects: whose account each is, groups and everyone included. windows: those of now, by name of the quota."""
+
+    rules: Rules
+    at: Moment
+    observed: Observation
+    step: Step
+    subjects: Mapping[Account, Subject]
+    windows: Mapping[str, Window]
+
+    @property
+    def reading(self) -> Reading:
+        return self.step.reading
+
+
+def subjects_of(reading: Reading) -> Mapping[Account, Subject]:
+    """Whose account each is; those of the pseudo-clients too, as they may have a quota like any other."""
+    return {
+        **{account: Subject(SubjectKind.CLIENT, client) for account, client in reading.owners.items()},
+        **{account: Subject(SubjectKind.GROUP, name) for name, account in reading.groups.items()},
+        **({reading.everyone: EVERYONE} if reading.everyone else {}),
+    }

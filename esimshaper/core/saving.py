@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""When and what to save: usage -> pending -> a Booking, which is then saved or not. Pure; writes the slice `saving`.
+
+Saving comes before acting: a Booking that was handed out is to be saved, then `saved` or `not_saved` called with it,
+and then its notices announced. Until then no other is handed out. A crash at any point repeats what was not saved, from
+the kernel's counters, and nothing else.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from esimshaper.core.meter import ledger
+from esimshaper.core.meter.metering import Metered
+from esimshaper.core.meter.usage import losers, unread_seconds
+from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.limits import Notice
+from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.state import Booking, SavingSlice, State
+from esimshaper.core.model.tick import Tick
+
+SAVE_SECONDS = 60
+SAVE_BYTES = 5_000_000
+"""A power cut forgets at most this much."""
+
+
+def collect(before: SavingSlice, tick: Tick, meter: Metered, notices: Iterable[Notice]) -> SavingSlice:
+    """What a tick brought joins what is pending."""
+    unread = unread_seconds(tick.step)
+    late = unread is None or unread > ledger.BUCKET_SECONDS
+    pending = ledger.book(before.pending, meter.usage, tick.at.time, estimated=late)
+    pending = ledger.doubt(pending, losers(tick.step), tick.at.time)
+    return replace(
+        before,
+        pending=pending,
+        unsaved_bytes=before.unsaved_bytes + ledger.sum_bytes(meter.usage.values()),
+        notices=(*before.notices, *notices),
+        # After a crash, the statistics of classes that were made anew must not be compared with saved ones.
+        urgent=before.urgent or meter.is_broken,
+    )
+
+
+def hand_out(state: State, tick: Tick) -> tuple[State, Booking | None]:
+    """The Booking that is due at `tick`, if one is."""
+    if not _is_due(state.saving, tick):
+        return state, None
+    booking = _booking(state, tick.rules)
+    saving = replace(state.saving, booking=booking, handed_out_at=tick.reading.boottime, urgent=False)
+    return replace(state, saving=saving), booking
+
+
+def saved(state: State, booking: Booking) -> State:
+    """`booking` is safe; what came in since it was handed out stays pending."""
+    notices = state.saving.notices[len(booking.notices) :]
+    saving = replace(state.saving, booking=None, failed=False, notices=notices)
+    return replace(state, saving=_with_pending(saving, ledger.take_off(saving.pending, booking.rows)))
+
+
+def not_saved(state: State, rules: Rules) -> State:
+    """The booking that was handed out could not be saved: all of it stays pending, and is due again in SAVE_SECONDS."""
+    # Its notices go out all the same: better announced again after a restart than never.
+    announced = len(state.saving.booking.notices) if state.saving.booking else 0
+    saving = replace(state.saving, booking=None, failed=True, notices=state.saving.notices[announced:])
+    return replace(state, saving=_with_pending(saving, ledger.thinned(saving.pending, rules.zone)))
+
+
+def final(state: State, rules: Rules, *, clean: bool = False) -> Booking | None:
+    """Everything that is not saved yet, for an orderly stop, once no other save is under way.
+
+    `clean`: the counters of `state` were read after the kernel part had been detached, so none can come after them.
+    """
+    if state.baseline is None:
+        return None
+    booking = _booking(state, rules)
+    return replace(booking, baseline=replace(booking.baseline, meter=replace(booking.baseline.meter, clean=clean)))
+
+
+def _is_due(saving: SavingSlice, tick: Tick) -> bool:
+    """Where nothing was used nothing is written: an idle router spares its flash."""
+    if saving.booking:
+        return False
+    # New maps are noted at once, or a power cut soon after an orderly unload would go by as orderly too.
+    if tick.step.has_new_maps or saving.notices or saving.urgent:
+        return True
+    waited = tick.reading.boottime - saving.handed_out_at >= SAVE_SECONDS
+    much = saving.unsaved_bytes >= SAVE_BYTES and not saving.failed
+    return bool(saving.pending or saving.failed) and (waited or much)
+
+
+def _booking(state: State, rules: Rules) -> Booking:
+    if state.baseline is None:
+        raise Unusable("nothing has been read yet", "Try again in a second.")
+    names = tuple(state.names.identities.values())
+    return Booking(ledger.rows(state.saving.pending, rules.zone), state.baseline, names, state.saving.notices)
+
+
+def _with_pending(saving: SavingSlice, pending: ledger.Book) -> SavingSlice:
+    unsaved = ledger.sum_bytes(entry.counters for entry in pending.values())
+    return replace(saving, pending=pending, unsaved_bytes=unsaved)

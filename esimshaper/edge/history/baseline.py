@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge, part of history: a Baseline as rows of tables, and back. Pure; each room of the core has tables of its own."""
+
+from esimshaper.core.model.state import Baseline
+from esimshaper.edge.history import clock_tables, limit_tables, meter_tables
+from esimshaper.edge.history.rows import Fetch, Keys, Tables
+
+KEYS: Keys = {**meter_tables.KEYS, **clock_tables.KEYS, **limit_tables.KEYS}
+"""The tables that a Baseline is kept in; their columns are in schema.py."""
+
+
+def tables(baseline: Baseline | None) -> Tables:
+    """All rows of each table of KEYS."""
+    if baseline is None:
+        return {name: {} for name in KEYS}
+    return {
+        **meter_tables.tables(baseline.meter),
+        **clock_tables.tables(baseline.clock),
+        **limit_tables.tables(baseline.limits),
+    }
+
+
+def baseline_from(rows: Fetch) -> Baseline | None:
+    """The Baseline in the tables, None if there is none; `rows` gives those of one table. Raises ValueError."""
+    meter = meter_tables.meter_from(rows)
+    if meter is None:
+        return None
+    return Baseline(meter, clock_tables.clock_from(rows, meter.boottime), limit_tables.limits_from(rows))

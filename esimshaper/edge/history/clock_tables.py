@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge, part of history: the table of the clock. Pure."""
+
+from esimshaper.core.model.state import ClockSlice
+from esimshaper.edge.history.rows import Fetch, Keys, Tables
+
+KEYS: Keys = {"clock": ("id",)}
+
+
+def tables(clock: ClockSlice) -> Tables:
+    """All rows of the tables of KEYS. The boot time is in the table `reading`."""
+    return {"clock": {(1,): (clock.time, clock.trusted)}}
+
+
+def clock_from(rows: Fetch, boottime: float) -> ClockSlice:
+    """What the tables hold, for a reading at `boottime`; a database of the first version has no time."""
+    _, time, trusted = next(iter(rows("clock")), (1, 0.0, False))
+    return ClockSlice(time, boottime, bool(trusted))

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge, part of history: the tables of limits. Pure."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.limits import (
+    Grant,
+    Level,
+    LimitState,
+    Override,
+    OverrideKind,
+    Subject,
+    SubjectKind,
+    Tally,
+    Window,
+)
+from esimshaper.edge.history.rows import Fetch, Keys, Tables, Values, is_client
+
+Each = TypeVar("Each", Tally, Grant, Override)
+
+KEYS: Keys = {
+    "tallies": ("quota", "kind", "subject"),
+    "grants": ("number",),
+    "overrides": ("kind", "subject"),
+    "levels": ("client",),
+}
+
+
+def tables(limits: LimitState) -> Tables:
+    """All rows of the tables of KEYS."""
+    return {
+        "tallies": {(tally.quota, *_subject_values(tally.subject)): _tally_values(tally) for tally in limits.tallies},
+        "grants": {
+            (number,): (grant.quota, *_subject_values(grant.subject), grant.bytes, grant.until)
+            for number, grant in enumerate(limits.grants)
+        },
+        "overrides": {_subject_values(each.subject): (each.kind.value, each.until) for each in limits.overrides},
+        "levels": {(client,): (level.value,) for client, level in limits.levels.items()},
+    }
+
+
+def limits_from(rows: Fetch) -> LimitState:
+    """What the tables hold. Raises ValueError."""
+    return LimitState(
+        tallies=_possible(
+            Tally(
+                quota, _subject(kind, name), Window(start, end), used, granted, allowed, warned, bool(reached), *other
+            )
+            for quota, kind, name, start, end, used, granted, allowed, warned, reached, *other in rows("tallies")
+        ),
+        grants=_possible(
+            Grant(quota, _subject(kind, name), size, until) for _, quota, kind, name, size, until in rows("grants")
+        ),
+        overrides=_possible(
+            Override(_subject(kind, name), OverrideKind(override), until)
+            for kind, name, override, until in rows("overrides")
+        ),
+        levels={ClientKey(client): Level(level) for client, level in rows("levels") if is_client(client)},
+    )
+
+
+def _possible(found: Iterable[Each]) -> tuple[Each, ...]:
+    """Without those of a client that cannot be: the kernel has no account for such a key."""
+    return tuple(each for each in found if each.subject.kind is not SubjectKind.CLIENT or is_client(each.subject.id))
+
+
+def _tally_values(tally: Tally) -> Values:
+    window = (tally.window.start, tally.window.end)
+    other = (tally.other_start, tally.other_used)
+    return *window, tally.used, tally.granted, tally.allowed, tally.warned, tally.reached, *other
+
+
+def _subject_values(subject: Subject) -> tuple[str, str]:
+    return subject.kind.value, subject.id
+
+
+def _subject(kind: str, name: str) -> Subject:
+    return Subject(SubjectKind(kind), name)

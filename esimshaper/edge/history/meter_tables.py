@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge, part of history: the tables of the meter. Pure."""
+
+from esimshaper.core.model.counts import Budget, Counters
+from esimshaper.core.model.identity import Account, ClientKey
+from esimshaper.core.model.reading import ClassCounters, Tunnels
+from esimshaper.core.model.state import Booked, QueueDrops
+from esimshaper.edge.history.rows import Fetch, Keys, Rows, Tables, Values, numbers
+
+KEYS: Keys = {"reading": ("id",), "baseline": ("kind", "name"), "budgets": ("account",), "unsent": ("account",)}
+
+
+def tables(meter: Booked) -> Tables:
+    """All rows of the tables of KEYS."""
+    return {
+        "reading": {(1,): (str(meter.epoch), meter.boottime, meter.clean)},
+        "baseline": _counters(meter),
+        "budgets": {(account,): (b.both, b.download, b.upload) for account, b in meter.budgets.items()},
+        "unsent": {(account,): _drops_values(each) for account, each in meter.drops.items()},
+    }
+
+
+def meter_from(rows: Fetch) -> Booked | None:
+    """What the tables hold; None if nothing was saved yet. Raises ValueError."""
+    reading = next(iter(rows("reading")), None)
+    if reading is None:
+        return None
+    _, epoch, boottime, clean = reading
+    kinds: dict[str, dict[str, Counters]] = {"account": {}, "client": {}, "wan": {}, "inner": {}, "outer": {}}
+    owners: dict[Account, ClientKey] = {}
+    for kind, name, owner, *counters in rows("baseline"):
+        if kind not in kinds:
+            raise ValueError(f"unknown kind of counter: {kind}")
+        kinds[kind][name] = Counters(*counters)
+        if kind == "account" and owner is not None:
+            owners[Account(int(name))] = ClientKey(owner)
+    return Booked(
+        epoch=int(epoch),
+        accounts={Account(int(number)): counters for number, counters in kinds["account"].items()},
+        owners=owners,
+        totals={ClientKey(client): counters for client, counters in kinds["client"].items()},
+        wan=kinds["wan"],
+        boottime=boottime,
+        clean=bool(clean),
+        budgets={Account(account): Budget(*counts) for account, *counts in rows("budgets")},
+        drops={
+            Account(account): QueueDrops(ClassCounters(link, size, packets, backlog), *others)
+            for account, link, size, packets, backlog, *others in rows("unsent")
+        },
+        tunnels=Tunnels(
+            kinds["outer"].get("", Counters()),
+            {Account(int(number)): counters for number, counters in kinds["inner"].items()},
+        ),
+    )
+
+
+def _counters(meter: Booked) -> Rows:
+    """Kind and name -> owner and counters. An account with an owner is always there."""
+    accounts = meter.accounts.keys() | meter.owners.keys()
+    return {
+        **{("account", str(a)): (meter.owners.get(a), *numbers(meter.accounts.get(a, Counters()))) for a in accounts},
+        **{("client", client): (None, *numbers(counters)) for client, counters in meter.totals.items()},
+        **{("wan", interface): (None, *numbers(counters)) for interface, counters in meter.wan.items()},
+        **{("inner", str(a)): (None, *numbers(counters)) for a, counters in meter.tunnels.inner.items()},
+        **({("outer", ""): (None, *numbers(meter.tunnels.outer))} if meter.tunnels.outer else {}),
+    }
+
+
+def _drops_values(each: QueueDrops) -> Values:
+    sent = each.sent
+    return sent.link, sent.bytes, sent.packets, sent.backlog, each.queued, each.surplus, each.dropped, each.unsent
