@@ -38,8 +38,6 @@ from esimshaper.views.page import Cell, Line, Page, Tone
 VERSION = 1
 """Of the document that `doctor --json` prints."""
 
-CONFIG = Path("/etc/esimshaper/esimshaper.yaml")
-
 _SIGNS = {
     Severity.OK: ("✔", Tone.GOOD),
     Severity.NOTE: ("i", Tone.UP),
@@ -55,7 +53,7 @@ def examine(config: Path | None = None, *, state: Path | None = None) -> list[Fi
     `config`: by default the one in /etc, if there is one. `state`: the daemon's state directory, by default that of
     systemd.
     """
-    wanted, findings = _wanted(config or CONFIG, asked=config is not None)
+    wanted, findings = _wanted(config or paths.CONFIG_FILE, asked=config is not None)
     control = control_client.default_socket()
     facts = probe.gather(wanted, state or paths.state_directory(), control, _daemon_status(control), __version__)
     return [*findings, *diagnose(facts)]
@@ -67,7 +65,7 @@ def measure(config: Path | None = None, progress: Callable[[str], None] = lambda
     """
     from esimshaper import selftest  # noqa: PLC0415  needs the lab, and the rest of doctor does not
 
-    wanted, _ = _wanted(config or CONFIG, asked=False)
+    wanted, _ = _wanted(config or paths.CONFIG_FILE, asked=False)
     return list(selftest_diagnosis.diagnose(selftest.run((wanted or Wanted("", ())).mark_mask, progress)))
 
 

@@ -88,7 +88,7 @@ def test_a_vpn_of_the_router_is_told_of_until_it_is_named(tmp_path: Path) -> Non
 
 
 def test_without_a_configuration_doctor_says_what_it_did_not_look_at(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(doctor, "CONFIG", tmp_path / "none.yaml")
+    monkeypatch.setattr(doctor.paths, "CONFIG_FILE", tmp_path / "none.yaml")
     (finding,) = [one for one in doctor.examine() if one.check == "configuration"]
     assert finding.severity is Severity.NOTE
     assert "the interfaces were not examined" in finding.sentence

@@ -37,8 +37,8 @@ from esimshaper.cli.base import (
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.history import Resolution
 from esimshaper.core.model.units import MAX_ROWS
+from esimshaper.edge.host.paths import CONFIG_FILE
 
-DEFAULT_CONFIG = Path("/etc/esimshaper/esimshaper.yaml")
 DEFAULT_ROWS = {"5min": 24, "hour": 24, "day": 31, "month": 12}
 
 
@@ -237,8 +237,8 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_config(parser: argparse.ArgumentParser, default: Path | None = DEFAULT_CONFIG) -> None:
-    shown = f"the configuration (default: {DEFAULT_CONFIG}{'' if default else ' if it is there'})"
+def _add_config(parser: argparse.ArgumentParser, default: Path | None = CONFIG_FILE) -> None:
+    shown = f"the configuration (default: {CONFIG_FILE}{'' if default else ' if it is there'})"
     parser.add_argument("--config", type=Path, metavar="FILE", default=default, help=shown)
 
 
@@ -274,9 +274,7 @@ def _add_daemon_verbs(verbs: Verbs) -> None:
         "says everything that is wrong with a configuration, and changes nothing",
         "esimshaper check /etc/esimshaper/esimshaper.yaml",
     )
-    check.add_argument(
-        "file", type=Path, metavar="FILE", nargs="?", default=DEFAULT_CONFIG, help="default: %(default)s"
-    )
+    check.add_argument("file", type=Path, metavar="FILE", nargs="?", default=CONFIG_FILE, help="default: %(default)s")
     add_json(check)
 
 

@@ -29,9 +29,11 @@ IP_UDP = {4: 28, 6: 48}
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of traffic: `move` has the calling thread's client exchange bytes with a server; `least` is what that
-    comes to at the IP layer at the very least, given the header bytes of IP and UDP.
+class TrafficKind:
+    """A kind of traffic.
+
+    `move` exchanges bytes with a server, from the network namespace of the calling thread. `least` has the least that
+    these come to at the IP layer, by the header bytes of IP and UDP.
     """
 
     what: str
@@ -50,14 +52,14 @@ def _tcp(server: str) -> traffic.Moved:
 
 
 KINDS = (
-    Kind("UDP", lambda server: traffic.udp_echo(server, count=100, size=PAYLOAD), _hundred_each_way),
-    Kind(
+    TrafficKind("UDP", lambda server: traffic.udp_echo(server, count=100, size=PAYLOAD), _hundred_each_way),
+    TrafficKind(
         "UDP in super-packets",
         lambda server: traffic.quic(server, up=120_000, down=120_000, packet=PAYLOAD),
         _hundred_each_way,
     ),
-    Kind("TCP", _tcp, lambda _: Counters(2_000_000, 2_000_000, 1, 1)),
-    Kind(
+    TrafficKind("TCP", _tcp, lambda _: Counters(2_000_000, 2_000_000, 1, 1)),
+    TrafficKind(
         "fragments",
         lambda server: traffic.fragments(server, count=10, size=4000),
         lambda _: Counters(40_000, 40_000, 30, 30),
@@ -65,11 +67,11 @@ KINDS = (
 )
 
 ALLOWED, OFFERED = 20, 40
-"""Packets that a limit has room for (and half of one more), and those that try."""
+"""The packets that a limit allows, beside half of one more, and the packets that are sent."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Moment:
+class _Snapshot:
     """Our counters and the carrier's bill of the same bytes."""
 
     client: Counters = field(default_factory=Counters)
@@ -84,7 +86,7 @@ class Rig:
     def __init__(self, lab: Lab, meter: Meter, markers: Path) -> None:
         self._lab, self._meter, self._markers = lab, meter, markers
         self._client = lab.clients[0]
-        self._last = _Moment()
+        self._last = _Snapshot()
 
     def attach(self) -> None:
         """Puts the programs for the present link in place. Raises FailedOperation, or RuntimeError in a sentence."""
@@ -101,13 +103,13 @@ class Rig:
         problems = self._lab.router.call(ensure)
         if problems:
             raise RuntimeError(problems[0])
-        self._last = self._moment()
+        self._last = self._snapshot()
 
-    def exchange(self, link: str, kind: Kind, version: int) -> Exchange:
+    def exchange(self, link: str, kind: TrafficKind, version: int) -> Exchange:
         """Moves bytes. Raises OSError if they do not arrive."""
         before = self._last
         self._client.call(kind.move, self._server(version))
-        after = self._last = self._moment()
+        after = self._last = self._snapshot()
         return Exchange(
             link,
             f"{kind.what} over IPv{version}",
@@ -117,7 +119,7 @@ class Rig:
             after.nobody - before.nobody,
         )
 
-    def cut_upload(self, link: str, version: int) -> LimitTrial:
+    def try_upload_limit(self, link: str, version: int) -> LimitTrial:
         """Lets the client send more than a limit allows; the carrier's bill says how much passed."""
         packet = PAYLOAD + IP_UDP[version]
         before = self._last
@@ -126,7 +128,7 @@ class Rig:
         passed = self._last.billed.up_bytes - before.billed.up_bytes
         return LimitTrial(link, f"upload over IPv{version}", limit, packet, passed)
 
-    def cut_download(self, link: str, version: int) -> LimitTrial:
+    def try_download_limit(self, link: str, version: int) -> LimitTrial:
         """Lets a server send more than a limit allows; the client says how much passed."""
         packet = PAYLOAD + IP_UDP[version]
         with self._limited(version, upload=False) as limit:
@@ -141,13 +143,13 @@ class Rig:
         marks = Thresholds(upload=used.upload + limit) if upload else Thresholds(download=used.download + limit)
         self._meter.write_policies({self._account(): Policy(block_at=marks)})
         yield limit
-        self._last = self._moment()
+        self._last = self._snapshot()
         self._meter.write_policies({self._account(): Policy()})
 
     def _server(self, version: int) -> str:
         return (self._lab.servers4 if version == 4 else self._lab.servers6)[0]
 
-    def _moment(self) -> _Moment:
+    def _snapshot(self) -> _Snapshot:
         """Counters and bill of one quiet moment; only bytes of the servers, so without the lab's own packets."""
         while True:
             bill = self._lab.carrier.settle(QUIET_SECONDS)
@@ -155,7 +157,7 @@ class Rig:
             if self._lab.carrier.bill() != bill:  # a late packet came in between
                 continue
             account = self._account()
-            return _Moment(
+            return _Snapshot(
                 reading.accounts.get(account, Counters()),
                 reading.accounts.get(ACCOUNT_UNATTRIBUTED, Counters()),
                 reading.budgets.get(account, Budget()),

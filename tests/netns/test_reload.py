@@ -88,7 +88,7 @@ def test_another_limit_counts_at_once_and_what_was_used_and_granted_stays(
     edit(router, "client/alice", "client/anna")
     document = router.json("reload")
     assert document["applied"]
-    assert document["changes"] == ["client alice: its name is anna now", "quota daily: limit 500 KB -> 2.00 MB"]
+    assert document["changes"] == ["client alice: renamed to anna", "quota daily: limit 500 KB -> 2.00 MB"]
     assert passes(alice, server)
     assert [each["subject"] for each in router.get("/v1/quotas")["by_hand"]] == ["client/bob"]
     after = router.measure()

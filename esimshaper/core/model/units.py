@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Vocabulary: bytes, rates and times as people write them. Pure; whole numbers in, text out, and back.
+"""The vocabulary of amounts: bytes, rates and times as people write them. Pure; whole numbers in, text out, and back.
 
-Powers of 1000, because that is how carriers sell data: 1 GB is 1,000,000,000 bytes (SI; IEC 80000-13 keeps the
-powers of 1024 for KiB, MiB ...). No number passes through a float, so what is shown is what was counted, rounded once,
-and what was written is what is meant.
+Units are powers of 1000, because carriers sell data in these: 1 GB is 1,000,000,000 bytes (SI; IEC 80000-13 has KiB,
+MiB ... for powers of 1024). No number becomes a float: a text is the exact number, rounded once.
 """
 
 import re
@@ -11,18 +10,18 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
 MAX_BYTES = 1000 * 1000**4
-"""Of a limit, a grant, and all grants on a limit together: 1000 TB. Their sums fit wherever they are written."""
+"""The largest limit, grant, and sum of grants on a limit: 1000 TB. Sums of them fit into 64 bits."""
 
 MAX_SECONDS = 366 * 86400
-"""Of what a person sets for a time."""
+"""The longest time for which a person may set something."""
 
 MAX_ROWS = 100_000
-"""Of what a person asks for."""
+"""The most rows of a table for which a person may ask."""
 
 _SIZES = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _RATES = ("bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s")
 
-# What may be written; esimshaper.schema.json has the same patterns.
+# The texts that are accepted; esimshaper.schema.json has the same patterns.
 _NUMBER = r"([0-9]{1,16})(?:\.([0-9]{1,12}))?"
 _WRITTEN_SIZE = re.compile(_NUMBER + " ?([kKMGT]?B|[KMGT]iB)")
 _WRITTEN_RATE = re.compile(_NUMBER + " ?([kKmMgG]?bit)(?:/s)?")
@@ -104,7 +103,7 @@ def format_endpoint(address: str, port: int) -> str:
 
 
 def format_names(names: Sequence[str], most: int) -> str:
-    """All of them, or `most` and how many more; for one more than that its name takes no more place."""
+    """All names, or the first `most` and the number of the rest. A rest of one name is written out: it is as short."""
     rest = len(names) - most
     return ", ".join(names) if rest <= 1 else f"{', '.join(names[:most])} and {rest} more"
 

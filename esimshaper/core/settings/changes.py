@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The settings in force and edited ones -> what would change, in words; and what cannot change meanwhile. Pure.
+"""The settings in force and edited ones -> what would change, in words; and what only a restart can change. Pure.
 
     quota daily: limit 500 MB -> 1.00 GB
     client tv: new (02:00:00:00:00:11, group living-room)
     wan.interface: wwan0 -> wwan1
 
-Clients are known by their device, so a new name is told as such; quotas by their name, as what was used of them is.
+Clients are compared by their MAC address, so a new name is shown as one. Quotas are compared by their name, under which
+usage is stored too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,20 +26,20 @@ Names = Mapping[ClientKey, str]
 
 
 def changes(old: Settings, new: Settings) -> tuple[str, ...]:
-    """A line for each thing that is another in `new`; none if there is nothing."""
+    """A line for each value that differs in `new`."""
     return (*_values("", old, new), *_clients(old.clients, new.clients), *_quotas(old, new))
 
 
 def needs_restart(old: Settings, new: Settings) -> tuple[Problem, ...]:
-    """What the maps in the kernel were made for. Others would have to be filled while packets go on counting into the
-    old ones; a restart does that: it takes over what the old ones counted.
-    """
+    """The settings that differ and that fix the layout or the size of maps in the kernel."""
+    # New maps would have to be filled while packets are still counted in the old ones. A restart can do that: it takes
+    # over the counts of the old maps.
     made_for = (
         (("lan", "mark_mask"), f"{old.lan.mark_mask:#010x}", f"{new.lan.mark_mask:#010x}"),
         (("meter", "max_clients"), old.meter.max_clients, new.meter.max_clients),
         (("meter", "max_flows"), old.meter.max_flows, new.meter.max_flows),
     )
-    follows = old.lan.mark_mask != new.lan.mark_mask  # max_clients does, where it is not written
+    follows = old.lan.mark_mask != new.lan.mark_mask  # without max_clients in the file, its default depends on the mask
     return tuple(
         Problem(
             path,
@@ -51,7 +52,7 @@ def needs_restart(old: Settings, new: Settings) -> tuple[Problem, ...]:
 
 
 def _values(where: str, old: Any, new: Any) -> Iterator[str]:  # noqa: ANN401 - any block of the settings
-    """All but the lists, by the names that they have in the file."""
+    """The values that differ, but for the lists, by their names in the file."""
     for field in fields(old):
         before, after = getattr(old, field.name), getattr(new, field.name)
         name = f"{where}{field.name}"
@@ -91,12 +92,12 @@ def _clients(old: Sequence[Client], new: Sequence[Client]) -> Iterator[str]:
             yield f"client {client.name}: new ({client.mac}{f', group {client.group}' if client.group else ''})"
             continue
         if known.name != client.name:
-            yield f"client {known.name}: its name is {client.name} now"
+            yield f"client {known.name}: renamed to {client.name}"
         if known.group != client.group:
             yield f"client {client.name}: group {known.group or _NONE} -> {client.group or _NONE}"
     for client in old:
         if client.mac not in after:
-            yield f"client {client.name}: removed; {client.mac} is counted under its address"
+            yield f"client {client.name}: removed; the device is counted under its address {client.mac}"
 
 
 def _quotas(old: Settings, new: Settings) -> Iterator[str]:
@@ -110,7 +111,7 @@ def _quotas(old: Settings, new: Settings) -> Iterator[str]:
             yield f"quota {quota.name}: {', '.join(said)}"
     for quota in old.quotas:
         if quota.name not in after:
-            yield f"quota {quota.name}: removed, and what was used of it is forgotten"
+            yield f"quota {quota.name}: removed, with its usage"
 
 
 def _in_short(quota: Quota, names: Names) -> str:
@@ -130,11 +131,11 @@ def _of_quota(old: Quota, new: Quota, names: Names) -> Iterator[str]:
     }
     yield from (f"{key} {before} -> {after}" for key, (before, after) in pairs.items() if before != after)
     if old.used != new.used:
-        yield f"used {format_size(new.used)} does nothing, as the quota has begun to count"
+        yield f"used {format_size(new.used)} has no effect, as the quota counts already"
 
 
 def _sizes(old: Sequence[int], new: Sequence[int]) -> tuple[str, str]:
-    """For people; to the byte where that would hide the difference."""
+    """Both sizes for people, to the byte where rounding would hide the difference."""
     before, after = (", ".join(map(format_size, sizes)) or _NONE for sizes in (old, new))
     if before == after and old != new:
         before, after = (", ".join(f"{size} B" for size in sizes) for sizes in (old, new))

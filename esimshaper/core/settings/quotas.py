@@ -75,7 +75,7 @@ def _marks(quota: Block, limit: int) -> tuple[int, ...]:
         if mark > limit:
             quota.refuse(where, f"`{text}` is above the limit, {format_size(limit)}", "Warn at 100% or before it.")
         elif mark <= before:
-            above = f"is not above the mark before it, {format_size(before)}" if before else "is nothing"
+            above = f"is not above the mark before it, {format_size(before)}" if before else "is not above 0"
             quota.refuse(where, f"`{text}` {above}", "Write the marks in rising order, for example [50%, 80%].")
         marks.append(mark)
         before = max(before, mark)

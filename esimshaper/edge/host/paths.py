@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: our directories, by the environment that systemd sets. Reads nothing but the environment.
+"""Edge: where the files of the program are, by the environment that systemd sets. Reads nothing but the environment.
 
-Imports nothing of others, so that `doctor` knows them on a box where a library is missing.
+It imports no library, so that `doctor` knows the paths on a box where one is missing.
 """
 
 import os
 from pathlib import Path
+
+CONFIG_FILE = Path("/etc/esimshaper/esimshaper.yaml")
+"""The configuration, unless the command line names another."""
 
 
 def state_directory() -> Path:

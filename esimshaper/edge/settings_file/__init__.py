@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The configuration file and its conf.d: a path goes in, Settings or every mistake with its place come out.
+"""The configuration file and its conf.d: a path goes in, Settings or all mistakes with their places come out.
 
-`yaml_file` gives values that know their places, `schema` holds them against esimshaper.schema.json, core.settings says
-what they mean together. No resource is kept after `load` returns.
+yaml_file.py reads values with their places, schema.py compares them with esimshaper.schema.json, and core/settings
+makes Settings of them. No file stays open.
 """
 
 from collections.abc import Iterable
@@ -22,11 +22,11 @@ from esimshaper.edge.settings_file.yaml_file import Item, Place, PlacedProblem, 
 __all__ = ["Loaded", "PlacedProblem", "SettingsError", "load", "read_settings"]
 
 _JOINED = (("clients",), ("quotas",))
-"""Lists to which each file adds."""
+"""The lists that are joined from all files."""
 
 
 class SettingsError(Exception):
-    """A configuration that cannot be used. `problems` has all that is wrong, by file and line."""
+    """The configuration cannot be used. `problems` has all mistakes, in the order of files and lines."""
 
     def __init__(self, problems: Iterable[PlacedProblem]) -> None:
         self.problems = tuple(problems)
@@ -40,7 +40,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Settings, and where in the files they stand."""
+    """Settings, and the values of the files that they were made of, with their places."""
 
     settings: Settings
     merged: Item
@@ -65,14 +65,14 @@ class Loaded:
 
 
 def load(path: Path) -> Settings:
-    """The Settings that `read_settings` gives. Raises SettingsError."""
+    """The Settings of the file at `path`, as by `read_settings`. Raises SettingsError."""
     return read_settings(path).settings
 
 
 def read_settings(path: Path) -> Loaded:
     """Reads the file at `path` and conf.d/*.yaml beside it, in the order of their names.
 
-    Blocks are merged, `clients` and `quotas` are joined, of other values the later one counts. Raises SettingsError.
+    Blocks are merged, `clients` and `quotas` are joined; of any other value the last one counts. Raises SettingsError.
     """
     problems: list[PlacedProblem] = []
     folder = path.parent / "conf.d"
@@ -98,12 +98,12 @@ def _drop_ins(folder: Path, problems: list[PlacedProblem]) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        problems.append(placed(Place(folder), f"cannot be listed: {error.strerror}", "It must be a readable folder."))
+        problems.append(placed(Place(folder), f"cannot be listed: {error.strerror}", "Make conf.d a readable folder."))
         return []
 
 
 def _merge(old: Item, new: Item, path: KeyPath = ()) -> Item:
-    """`new` over `old`; the places of values go with them."""
+    """`old` with the values of `new` over it. Each value keeps its place."""
     if isinstance(old.content, dict) and isinstance(new.content, dict):
         content = dict(old.content)
         for key, item in new.content.items():

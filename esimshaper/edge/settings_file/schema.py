@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Items against esimshaper.schema.json: plain values with defaults come out, and problems in the schema's words.
+"""Items go in; plain values with defaults come out, and what esimshaper.schema.json does not allow, as problems.
 
-Reads the schema, otherwise pure. `title` and `description` of the broken (sub)schema are message and hint.
+The message of a problem is the `title` of the part of the schema that was broken, its hint the `description`. Pure, but
+for reading the schema.
 """
 
 import difflib
@@ -47,10 +48,10 @@ class _Fault:
 
 
 def judge(trees: Iterable[Item], merged: Item, *, complete: bool) -> tuple[dict[str, Any], list[PlacedProblem]]:
-    """Holds each file against the schema, and all together against what must be there.
+    """Compares each file with the schema, and all files together with the keys that the schema requires.
 
-    `complete`: no file is missing from `trees`, so what is not in `merged` was not written. Returns the plain values
-    with defaults and without what is wrong (None in lists), and the problems.
+    Returns the plain values with defaults, and the problems. A wrong value is missing, or None in a list. `complete`:
+    `trees` has all files, so that a key that is not in `merged` stands in none.
     """
     schema = json.loads(SCHEMA_FILE.read_bytes())
     problems = [
@@ -106,7 +107,7 @@ def _shown(item: Item) -> str:
 
 
 def _hint(schema: Mapping[str, Any], item: Item) -> str:
-    """The schema's help, unless only the quotes are wrong, or a unit is missing."""
+    """The description of the schema, or more exact advice where only the quotes or the unit are wrong."""
     scalar = item.content is not None and not isinstance(item.content, dict | list)
     is_text = isinstance(item.content, str)
     units = [example.lstrip("0123456789.") for example in schema.get("examples", ())]
@@ -130,7 +131,7 @@ def _without(value: Any, bad: set[KeyPath], path: KeyPath = ()) -> Any:  # noqa:
 
 
 def _with_defaults(schema: Mapping[str, Any], block: Mapping[str, Any]) -> dict[str, Any]:
-    """`block` with the defaults of all keys that are not in it."""
+    """`block` with the defaults of all keys that are missing in it."""
     filled = dict(block)
     for key, inner in schema["properties"].items():
         if key not in filled and "default" in inner:

@@ -18,7 +18,7 @@ import yaml
 MAX_FILE_BYTES = 256 * 1024
 MAX_VALUES = 10_000
 MAX_DEPTH = 16
-"""Bounds that keep a broken file from taking more than seconds; 1,024 clients are 44 kB with 5,000 values, 3 deep."""
+"""Bounds, so that no broken file takes more than seconds. 1,024 clients are 44 kB with 5,000 values, 3 deep."""
 
 _NULL = re.compile("~|null|Null|NULL|")
 _BOOLEAN = re.compile("true|True|TRUE|false|False|FALSE")
@@ -47,7 +47,7 @@ class PlacedProblem:
 
     @property
     def sentence(self) -> str:
-        """With its place."""
+        """The message behind its place, in the form that editors and compilers have."""
         return f"{_readable(str(self.file))}:{self.line}:{self.column}: {self.message}"
 
     def __str__(self) -> str:
@@ -56,7 +56,7 @@ class PlacedProblem:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A value, where it stands, where its key stands (itself in a list), and a scalar's text as written."""
+    """A value, its place, the place of its key (in a list: its own place), and the text of a scalar as written."""
 
     content: Any  # dict[str, Item], list[Item] or a scalar
     place: Place
@@ -85,7 +85,7 @@ class Item:
 
 
 def read(file: Path, problems: list[PlacedProblem]) -> Item | None:
-    """The values of one file with their places. None, and problems, where it cannot be understood."""
+    """The values of one file with their places. None for a file that cannot be read; `problems` gets the reason."""
     try:
         node = _compose(file, _text(file))
     except _NotUnderstoodError as error:
@@ -129,7 +129,7 @@ def _text(file: Path) -> str:
 
 
 class _Loader(yaml.BaseLoader):
-    """Composes the nodes of one document, within bounds, and refuses what settings do not need."""
+    """Composes the nodes of one document within the bounds, and refuses YAML that settings do not need."""
 
     def __init__(self, file: Path, text: str) -> None:
         super().__init__(text)
@@ -173,7 +173,7 @@ def _compose(file: Path, text: str) -> yaml.Node | None:
         place = _place_of_index(file, text[: error.position])
         raise _NotUnderstoodError(place, "an invisible control character stands here", "Delete it.") from None
     except (ValueError, OverflowError):
-        # PyYAML lets these out for numbers out of range in escapes ("\UFFFFFFFF") and directives (%YAML).
+        # PyYAML raises these for numbers out of range in escapes ("\UFFFFFFFF") and directives (%YAML).
         place = _place(file, loader.get_mark()) if loader else Place(file)
         raise _NotUnderstoodError(place, "not YAML: a number out of range", "Check \\U escapes and % lines.") from None
 
@@ -240,7 +240,7 @@ def _place(file: Path, mark: yaml.Mark) -> Place:
 
 
 def _place_of_index(file: Path, before: str) -> Place:
-    """The place after the text `before`."""
+    """The place behind the text `before`."""
     return Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 

@@ -65,16 +65,18 @@ EDITS: dict[str, Callable[[Any], object]] = {
     "client kid: new (02:00:00:00:00:12, group family)": lambda tree: tree["clients"].append(
         {"name": "kid", "mac": "02:00:00:00:00:12", "group": "family"}
     ),
-    "client tv: its name is telly now": lambda tree: (
+    "client tv: renamed to telly": lambda tree: (
         tree["clients"][1].update(name="telly"),
         tree["quotas"][1].update({"for": "client/telly"}),
     ),
     "client alice: group family -> none": lambda tree: tree["clients"][0].pop("group"),
-    "client alice: removed; 02:00:00:00:00:10 is counted under its address": lambda tree: tree["clients"].pop(0),
+    "client alice: removed; the device is counted under its address 02:00:00:00:00:10": lambda tree: tree[
+        "clients"
+    ].pop(0),
     "quota plan: new, 10.0 GB per month for everyone, then block": lambda tree: tree["quotas"].append(
         {**DAILY, "name": "plan", "for": "everyone", "limit": "10GB", "period": "month", "then": "block", "warn_at": []}
     ),
-    "quota tvs: removed, and what was used of it is forgotten": lambda tree: tree["quotas"].pop(),
+    "quota tvs: removed, with its usage": lambda tree: tree["quotas"].pop(),
     "quota tvs: for client/tv -> group/family": lambda tree: tree["quotas"][1].update({"for": "group/family"}),
     "quota tvs: limit 500 MB -> 1.00 GB, warn_at 400 MB -> 800 MB": lambda tree: tree["quotas"][1].update(limit="1GB"),
     "quota tvs: limit 500000000 B -> 500000001 B, warn_at 400000000 B -> 400000001 B": lambda tree: (
@@ -87,7 +89,7 @@ EDITS: dict[str, Callable[[Any], object]] = {
     "quota tvs: direction both -> upload": lambda tree: tree["quotas"][1].update(direction="upload"),
     "quota tvs: then throttle 256 kbit/s -> notify": lambda tree: tree["quotas"][1].update(then="notify"),
     "quota tvs: warn_at 400 MB -> none": lambda tree: tree["quotas"][1].update(warn_at=[]),
-    "quota tvs: used 1.00 MB does nothing, as the quota has begun to count": lambda tree: tree["quotas"][1].update(
+    "quota tvs: used 1.00 MB has no effect, as the quota counts already": lambda tree: tree["quotas"][1].update(
         used="1MB"
     ),
 }

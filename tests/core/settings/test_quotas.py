@@ -168,7 +168,7 @@ DAYS = {"days": 30}
         ({"warn_at": ["80%", "700MB", "75%"]}, ("warn_at", 1), "`700MB` is not above the mark before it, 800 MB"),
         ({"warn_at": [None, "100.1%"]}, ("warn_at", 1), "`100.1%` is above the limit, 1.00 GB"),
         ({"warn_at": ["1.1GB"]}, ("warn_at", 0), "`1.1GB` is above the limit, 1.00 GB"),
-        ({"warn_at": ["0%"]}, ("warn_at", 0), "`0%` is nothing"),
+        ({"warn_at": ["0%"]}, ("warn_at", 0), "`0%` is not above 0"),
         ({"warn_at": ["0.5B"]}, ("warn_at", 0), "not a whole number of bytes"),
         ({"timezone": "Mars"}, ("timezone",), "`Mars` is not a time zone"),
         ({"period": DAYS | {"from": "2026-02-29"}}, ("period", "from"), "`2026-02-29` is not in the calendar"),
