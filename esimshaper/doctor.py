@@ -25,6 +25,7 @@ from esimshaper import __version__
 from esimshaper.core.diagnosis import selftest as selftest_diagnosis
 from esimshaper.core.diagnosis.findings import NOT_SEEN, diagnose
 from esimshaper.core.model.box import DaemonStatus, Finding, Severity, Wanted
+from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.limits import ActionKind
 from esimshaper.core.settings.uplink import fits, with_uplink
@@ -34,9 +35,6 @@ from esimshaper.edge.host import paths
 from esimshaper.edge.probe import box as probe
 from esimshaper.views import page as view
 from esimshaper.views.page import Cell, Line, Page, Tone
-
-VERSION = 1
-"""Of the document that `doctor --json` prints."""
 
 _SIGNS = {
     Severity.OK: ("✔", Tone.GOOD),
@@ -135,7 +133,7 @@ def able(findings: Sequence[Finding]) -> bool:
 def document(findings: Sequence[Finding]) -> dict[str, Any]:
     """For --json. Levels: ok, note, warning, problem."""
     return {
-        "version": VERSION,
+        "version": DOCUMENT_VERSION,
         "able": able(findings),
         "self_test": _measured(findings),
         "findings": [

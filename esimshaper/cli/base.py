@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-DONE, FAILED, WRONG_USE, NOT_RUNNING = range(4)
+from esimshaper.core.model.documents import DOCUMENT_VERSION
 
-DOCUMENT_VERSION = 1
+DONE, FAILED, WRONG_USE, NOT_RUNNING = range(4)
 
 Verb = Callable[[argparse.Namespace], int]
 

@@ -10,15 +10,12 @@ import argparse
 import errno
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from esimshaper import __version__
-from esimshaper.cli import base as cli_base
-from esimshaper.cli import completion as cli_completion
-from esimshaper.cli import limits as cli_limits
-from esimshaper.cli import reload as cli_reload
+from esimshaper.cli import ask, base, completion, limits, reload
 from esimshaper.cli.base import (
     DONE,
     FAILED,
@@ -26,20 +23,14 @@ from esimshaper.cli.base import (
     WRONG_USE,
     Verb,
     Verbs,
-    add_client,
     add_json,
     add_socket,
     add_verb,
-    fetch,
     print_json,
-    show_document,
 )
+from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
-from esimshaper.core.model.history import Resolution
-from esimshaper.core.model.units import MAX_ROWS
 from esimshaper.edge.host.paths import CONFIG_FILE
-
-DEFAULT_ROWS = {"5min": 24, "hour": 24, "day": 31, "month": 12}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,52 +80,7 @@ def _complain(problem: Unusable) -> int:
     return NOT_RUNNING if isinstance(problem, DaemonNotRunning) else FAILED
 
 
-# --- verbs that ask the daemon
-
-
-def _ask_and_show(
-    options: argparse.Namespace, page_name: str, path: str, params: Mapping[str, str] | None = None
-) -> int:
-    return show_document(options, "pages", page_name, fetch(options, path, params))
-
-
-def _status(options: argparse.Namespace) -> int:
-    return _ask_and_show(options, "status_page", "/v1/status")
-
-
-def _clients(options: argparse.Namespace) -> int:
-    return _ask_and_show(options, "clients_page", "/v1/clients")
-
-
-def _flows(options: argparse.Namespace) -> int:
-    params = {"limit": str(options.limit), "order": options.order}
-    if options.client:
-        params["client"] = options.client
-    return _ask_and_show(options, "flows_page", "/v1/flows", params)
-
-
-def _history(options: argparse.Namespace) -> int:
-    params = {"by": options.by, "limit": str(options.last or DEFAULT_ROWS[options.by])}
-    if options.client:
-        params["client"] = options.client
-    return _ask_and_show(options, "history_page", "/v1/history", params)
-
-
-def _top(options: argparse.Namespace) -> int:
-    from esimshaper.edge.host import clock
-    from esimshaper.views import top
-
-    top.run(
-        lambda path, params: fetch(options, path, params),
-        clock.monotonic,
-        count=options.count,
-        interval=options.interval,
-        as_json=options.json,
-    )
-    return DONE
-
-
-# --- verbs that do something themselves
+# --- verbs
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -177,7 +123,9 @@ def _check(options: argparse.Namespace) -> int:
             settings = loaded.settings
             print(f"{options.file}: good (WAN {settings.wan.interface}, {len(settings.clients)} named clients)")
     if options.json:
-        print_json({"version": 1, "file": str(options.file), "valid": not problems, "problems": problems})
+        print_json(
+            {"version": DOCUMENT_VERSION, "file": str(options.file), "valid": not problems, "problems": problems}
+        )
     return WRONG_USE if problems else DONE
 
 
@@ -186,7 +134,7 @@ def _unload(options: argparse.Namespace) -> int:
 
     done = unload(options.config)
     if options.json:
-        print_json({"version": 1, "removed": done.removed, "notes": done.notes})
+        print_json({"version": DOCUMENT_VERSION, "removed": done.removed, "notes": done.notes})
     elif done.removed:
         print("\n".join((*(f"removed {thing}" for thing in done.removed), *(f"note: {note}" for note in done.notes))))
     else:
@@ -199,7 +147,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
     findings = doctor.examine(options.config)
     if options.self_test:
-        with cli_base.progress("self-test") as tell:
+        with base.progress("self-test") as tell:
             findings += doctor.measure(options.config, tell)
     if options.json:
         print_json(doctor.document(findings))
@@ -229,11 +177,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(parser=parser)  # for `completion`, which is made from it
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     _add_daemon_verbs(verbs)
-    _add_asking_verbs(verbs)
-    cli_limits.add_verbs(verbs)
-    cli_reload.add_verb_reload(verbs)
+    ask.add_verbs(verbs)
+    limits.add_verbs(verbs)
+    reload.add_verb_reload(verbs)
     _add_other_verbs(verbs)
-    cli_completion.add_verbs(verbs)
+    completion.add_verbs(verbs)
     return parser
 
 
@@ -278,49 +226,6 @@ def _add_daemon_verbs(verbs: Verbs) -> None:
     add_json(check)
 
 
-def _add_asking_verbs(verbs: Verbs) -> None:
-    status = add_verb(verbs, "status", _status, "shows the link and its clients at a glance", "esimshaper status")
-    clients = add_verb(verbs, "clients", _clients, "lists all clients, most bytes today first", "esimshaper clients")
-    flows = add_verb(
-        verbs, "flows", _flows, "lists conversations, the largest first", "esimshaper flows --client alice-phone"
-    )
-    add_client(flows)
-    flows.add_argument("--limit", type=_from_one, metavar="N", default=20, help="how many (default: %(default)s)")
-    flows.add_argument(
-        "--order",
-        choices=("bytes", "recent"),
-        default="bytes",
-        help="largest first (default), or those that moved last",
-    )
-    top = add_verb(
-        verbs,
-        "top",
-        _top,
-        "shows who is busy, each second, until q or Ctrl-C",
-        "esimshaper top --count 3 | tee busy.txt",
-    )
-    top.add_argument("--count", type=_from_one, metavar="N", help="stop after N times")
-    top.add_argument("--interval", type=_seconds, metavar="SECONDS", default=1.0, help="default: %(default)s")
-    history = add_verb(
-        verbs,
-        "history",
-        _history,
-        "shows what was used, period by period, with a bar for each",
-        "esimshaper history --by hour --client alice-phone",
-    )
-    history.add_argument(
-        "--by", choices=[resolution.value for resolution in Resolution], default="day", help="default: %(default)s"
-    )
-    add_client(history)
-    history.add_argument(
-        "--last", type=_from_one, metavar="N", help="how many periods (default: 31 days, 12 months, else 24)"
-    )
-    for parser in (status, clients, flows, top, history):
-        add_json(parser)
-        add_socket(parser)
-    top.set_defaults(endless=True)
-
-
 def _add_other_verbs(verbs: Verbs) -> None:
     unload = add_verb(
         verbs,
@@ -355,23 +260,7 @@ def _add_other_verbs(verbs: Verbs) -> None:
     demo.add_argument("--keep", action="store_true", help="stay afterwards, to look around; Ctrl-C ends it")
 
 
-def _from_one(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_ROWS):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_ROWS}")
-    return int(text)
-
-
 def _demo_seconds(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 4 <= int(text) <= 3600):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of seconds from 4 to 3600")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0.1 <= seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.1 to 3600")
-    return seconds

@@ -20,9 +20,9 @@ from types import FrameType
 
 from esimshaper.core.model.errors import Unusable
 from esimshaper.demo import screen
-from esimshaper.demo.director import Plot
+from esimshaper.demo.director import Director
 from esimshaper.demo.evidence import Evidence
-from esimshaper.demo.router_process import Box, Places
+from esimshaper.demo.router_process import Places, RouterProcess
 from esimshaper.demo.screen import Play, Show
 from esimshaper.demo.story import CAST, Act, Story, Terms, acts, configuration
 from esimshaper.lab import BillIncomplete, Lab, LabUnavailable, Shape, WanKind
@@ -71,30 +71,30 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
         stack.enter_context(lab)
     terms = Terms.of(seconds)
     places.config.write_text(configuration(lab, terms), encoding="utf-8")
-    box = Box(lab, places)
-    stack.callback(box.kill)
+    router = RouterProcess(lab, places)
+    stack.callback(router.kill)
     with _step("meter, compiled and loaded into the kernel; daemon"):
-        box.start()
-        box.wait()
-    meter = box.meter()
+        router.start()
+        router.wait()
+    meter = router.meter()
     stack.callback(meter.close)
-    evidence, story = Evidence(lab, box, meter), Story(lab)
+    evidence, story = Evidence(lab, router, meter), Story(lab)
     stack.callback(story.stop)
     story.introduce()
     evidence.begin()
     show([Line()])
     distance = f"{DELAY_MS:g} ms further away" if delayed else ""
     play = Play(seconds, _LINKS[kind], distance, _command("top", places.socket))
-    plot = Plot(box, play, story, terms)
+    director = Director(router, play, story, terms)
     with Show(play) as picture:
-        _perform(play, evidence, story, acts(terms), plot, picture)
+        _perform(play, evidence, story, acts(terms), director, picture)
     story.stop()
-    box.revive()
-    failures = [*(f"it never happened that {what}" for what in plot.waits_for), *story.failures(timeout=60)]
+    router.revive()
+    failures = [*(f"it never happened that {what}" for what in director.waits_for), *story.failures(timeout=60)]
     outcome = evidence.conclude(story)
     remarks = [Line(f"But: {failure}", Tone.BAD) for failure in failures]
-    if outcome.true and plot.missed:
-        remarks.insert(0, Line(plot.missed))
+    if outcome.true and director.missed:
+        remarks.insert(0, Line(director.missed))
     show([*screen.outcome_page(outcome), *remarks, Line()])
     if keep:
         _keep(stack, lab, terms, places.socket)
@@ -103,17 +103,19 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
     return 0 if outcome.true and outcome.held and not failures else 1
 
 
-def _perform(play: Play, evidence: Evidence, story: Story, cast: Sequence[Act], plot: Plot, picture: Show) -> None:
+def _perform(
+    play: Play, evidence: Evidence, story: Story, cast: Sequence[Act], director: Director, picture: Show
+) -> None:
     """Plays the whole story. A slow machine gets more time until every event has happened, but not for ever."""
     begin = time.monotonic()
     todo = list(cast)
-    while play.now < play.seconds or (plot.waits_for and play.now < play.seconds * 1.5 + _PATIENCE_SECONDS):
+    while play.now < play.seconds or (director.waits_for and play.now < play.seconds * 1.5 + _PATIENCE_SECONDS):
         while todo and todo[0].begin * play.seconds <= play.now:
             act = todo.pop(0)
             play.say(act.says)
             story.begin(act, (act.end - act.begin) * play.seconds)
         sample = evidence.sample()
-        plot.follow(sample)
+        director.follow(sample)
         picture.draw(sample)
         time.sleep(_LOOK_SECONDS)
         play.now = time.monotonic() - begin

@@ -7,10 +7,10 @@ In: samples. Out: sentences in Play, orders to the daemon. Owns nothing.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from esimshaper.core.model.counts import Counters
+from esimshaper.core.model.counts import Counters, sum_of
 from esimshaper.core.model.units import format_size
 from esimshaper.demo.evidence import Sample
-from esimshaper.demo.router_process import Box
+from esimshaper.demo.router_process import RouterProcess
 from esimshaper.demo.screen import Play
 from esimshaper.demo.story import PHONE, THROTTLE_BITS, TV, UPDATE_BITS, Story, Terms
 from esimshaper.views.page import Tone
@@ -31,31 +31,31 @@ class Wait:
     due: Due
 
 
-class Plot:
-    """Two threads of events; each goes on when the event that it waits for has come."""
+class Director:
+    """Two scripts of events; each goes on when the event that it waits for has come."""
 
-    def __init__(self, box: Box, play: Play, story: Story, terms: Terms) -> None:
-        self._box, self._play, self._story, self._terms = box, play, story, terms
+    def __init__(self, router: RouterProcess, play: Play, story: Story, terms: Terms) -> None:
+        self._router, self._play, self._story, self._terms = router, play, story, terms
         self._phone, self._tv = story.key(PHONE), story.key(TV)
         self.missed = ""
         """The sentence on the daemon's death, for the case that bill and totals are equal."""
         self._sample: Sample | None = None
-        self._threads = [(script, next(script)) for script in (self._of_phone(), self._of_tv())]
+        self._scripts = [(script, next(script)) for script in (self._of_phone(), self._of_tv())]
 
     @property
     def waits_for(self) -> list[str]:
         """The events that have not come yet."""
-        return [wait.what for _, wait in self._threads]
+        return [wait.what for _, wait in self._scripts]
 
     def follow(self, sample: Sample) -> None:
         """Brings about the events that are due after `sample`."""
         self._sample = sample
         going_on = []
-        for script, wait in self._threads:
+        for script, wait in self._scripts:
             following = next(script, None) if wait.due(sample) else wait
             if following:
                 going_on.append((script, following))
-        self._threads = going_on
+        self._scripts = going_on
 
     def _of_phone(self) -> Iterator[Wait]:
         yield Wait("alice-phone reached its limit", lambda s: s.used.get(self._phone, 0) > self._terms.phone)
@@ -67,14 +67,14 @@ class Plot:
         near = max(0, limit - max(_NEAR_BYTES, int(_NEAR * limit)))
         yield Wait("smart-tv came near its limit", lambda s: s.used.get(self._tv, 0) > near)
         began, counted = self._play.now, self._counted()
-        self._box.kill()
+        self._router.kill()
         alone = ", by the kernel alone" if not self._story.resets(TV) else ""
         left = format_size(max(0, limit - self._used()))
         self._play.say(f"the daemon is killed (kill -9): smart-tv has {left} left", Tone.WARNING)
         yield Wait("smart-tv was cut at its limit", lambda _: self._story.resets(TV) > 0)
         self._play.say(f"smart-tv is cut at its {megabytes(limit)}{alone}: connection reset", Tone.BAD)
         yield self._pause(1.2)
-        self._box.start()
+        self._router.start()
         self._play.say("the daemon is started again", Tone.WARNING)
         yield Wait("the daemon came back", lambda s: s.alive)
         missed = format_size((self._counted() - counted).total_bytes)
@@ -87,7 +87,7 @@ class Plot:
 
     def _granted(self) -> Iterator[Wait]:
         size, cuts = self._terms.grant, self._story.resets(TV)
-        self._box.order("/v1/grant", {"subject": "client/smart-tv", "bytes": size})
+        self._router.order("/v1/grant", {"subject": "client/smart-tv", "bytes": size})
         self._play.say(f"by hand: esimshaper grant client/smart-tv {megabytes(size).replace(' ', '')}", Tone.GOOD)
         yield Wait("smart-tv was cut after its grant", lambda _: self._story.resets(TV) > cuts)
         self._play.say(f"smart-tv is cut again, {megabytes(size)} later", Tone.BAD)
@@ -98,7 +98,7 @@ class Plot:
         return Wait("the time was over", lambda _: self._play.now >= end)
 
     def _counted(self) -> Counters:
-        return sum(self._sample.kernel.values(), Counters()) if self._sample else Counters()
+        return sum_of(self._sample.kernel.values()) if self._sample else Counters()
 
     def _used(self) -> int:
         return self._sample.used.get(self._tv, 0) if self._sample else 0

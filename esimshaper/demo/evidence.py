@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from esimshaper.core.model.counts import Counters, Usage
+from esimshaper.core.model.counts import Counters, Usage, sum_of
 from esimshaper.core.model.identity import UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.reading import Reading
-from esimshaper.demo.router_process import Box
+from esimshaper.demo.router_process import RouterProcess
 from esimshaper.demo.story import Story
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.lab import Bill, Lab
@@ -119,8 +119,8 @@ class Outcome:
 class Evidence:
     """Asks all three. The baseline is taken by `begin`, while nothing moves."""
 
-    def __init__(self, lab: Lab, box: Box, meter: Meter) -> None:
-        self._lab, self._box, self._meter = lab, box, meter
+    def __init__(self, lab: Lab, router: RouterProcess, meter: Meter) -> None:
+        self._lab, self._router, self._meter = lab, router, meter
         self._bill = Bill()
         self._kernel: Usage = {}
         self._daemon: Usage = {}
@@ -164,8 +164,10 @@ class Evidence:
             Share(label(key, self._documents), theirs.get(key, Counters()), ours.get(key, Counters()))
             for key in [*theirs, *(key for key in ours if key not in theirs)]
         ]
-        total = Share("everyone", billed.total, _sum(counted))
-        return Outcome(total, tuple(shares), _sum(daemon), unattributed, self._limits(theirs, story.received))
+        total = Share("everyone", billed.total, sum_of(counted.values()))
+        return Outcome(
+            total, tuple(shares), sum_of(daemon.values()), unattributed, self._limits(theirs, story.received)
+        )
 
     def _limits(self, billed: Usage, received: Callable[[ClientKey], int]) -> tuple[Limit, ...]:
         reading = self._meter.read()
@@ -212,8 +214,8 @@ class Evidence:
 
     def _ask(self) -> Usage | None:
         """Asks for clients before quotas, so the quotas are at least as new."""
-        clients = self._box.ask("/v1/clients")
-        quotas = clients and self._box.ask("/v1/quotas")
+        clients = self._router.ask("/v1/clients")
+        quotas = clients and self._router.ask("/v1/quotas")
         if clients is None or quotas is None:
             return None
         self._documents = {ClientKey(client["key"]): client for client in clients["clients"]}
@@ -257,7 +259,3 @@ def _totals(documents: Mapping[ClientKey, Document]) -> Usage:
 
 def _since(before: Usage, now: Usage) -> Usage:
     return {key: counters - before.get(key, Counters()) for key, counters in now.items()}
-
-
-def _sum(usage: Usage) -> Counters:
-    return sum(usage.values(), Counters())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The demo's daemon and its places. In: the lab and a configuration. Out: a running daemon, its documents, its maps.
+"""The daemon of the demo, as a process in the lab's router. In: a configuration. Out: its documents, and its maps.
 
 Owns /run/esimshaper-demo-PID (control socket, state, configuration, log), a bpffs mounted in it, and the daemon's
 process in the lab's router. `sweep` knows the remains of a killed demo by that name and its dead PID, and removes them.
@@ -74,7 +74,7 @@ def _remove(root: Path) -> None:
     shutil.rmtree(root, ignore_errors=True)
 
 
-class Box:
+class RouterProcess:
     """The daemon on the lab's router. It may be killed and started again."""
 
     def __init__(self, lab: Lab, places: Places) -> None:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from esimshaper.core.model.counts import Counters, Usage
+from esimshaper.core.model.counts import Counters, sum_of
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, ClientKey
 from esimshaper.core.model.units import format_rate, format_size
 from esimshaper.demo.evidence import Document, Limit, Outcome, Sample, Share, label
 from esimshaper.views.page import Cell, Column, Line, Page, Table, Tone, bar, print_plain, renderable
+from esimshaper.views.words import TONES
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -24,7 +25,6 @@ NARROW, SHORT = 80, 24
 _FIXED_LINES, _FIXED_COLUMNS = 17, 94  # lines of the live picture, without events and without bars
 _MOST_EVENTS = 12
 _QUOTA_BAR = 7
-_TONES = {"open": Tone.PLAIN, "throttled": Tone.WARNING, "blocked": Tone.BAD}
 
 WELCOME = """\
 A traveller's router, simulated: five devices behind it, a modem link, and a
@@ -109,9 +109,9 @@ def _client(sample: Sample, key: ClientKey, rates: tuple[int, int], fastest: int
         bar(up, fastest, width).ljust(width),
         (format_rate(up) if up else "-").rjust(11),
         format_size(sample.kernel.get(key, Counters()).total_bytes).rjust(7),
-        Cell(bar(sample.used.get(key, 0), limit, _QUOTA_BAR).ljust(_QUOTA_BAR), _TONES[level]),
+        Cell(bar(sample.used.get(key, 0), limit, _QUOTA_BAR).ljust(_QUOTA_BAR), TONES[level]),
         format_size(limit).rjust(7) if quota else " " * 7,
-        Cell(level.ljust(9), _TONES[level]),
+        Cell(level.ljust(9), TONES[level]),
     ]
 
 
@@ -133,8 +133,10 @@ def _counts(sample: Sample, play: Play) -> Table:
     """The three counts of everything, in full figures."""
     rows = [
         _count("carrier's bill", sample.bill.total, play.distance),
-        _count("kernel's counters", _sum(sample.kernel), ""),
-        _count("daemon's totals", _sum(sample.daemon), "once a second" if sample.alive else "KILLED; both go on"),
+        _count("kernel's counters", sum_of(sample.kernel.values()), ""),
+        _count(
+            "daemon's totals", sum_of(sample.daemon.values()), "once a second" if sample.alive else "KILLED; both go on"
+        ),
     ]
     columns = (
         Column("EVERYONE"),
@@ -248,10 +250,6 @@ def _limit_table(limits: Sequence[Limit]) -> Table:
 
 def clock(seconds: float) -> str:
     return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
-
-
-def _sum(usage: Usage) -> Counters:
-    return sum(usage.values(), Counters())
 
 
 class Show:

@@ -7,12 +7,12 @@ bill by remote address therefore says what each client used: an independent witn
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from esimshaper.core.model.counts import Counters
+from esimshaper.core.model.counts import Counters, sum_of
 from esimshaper.core.model.identity import ROUTER, ClientKey
 from esimshaper.demo.programs import Cut, Video, steady_download
 from esimshaper.lab import Bill, Host, Lab, traffic
@@ -235,7 +235,7 @@ class Story:
         }
         # Only the laptop sends packets beyond the servers; the carrier's side of the WAN answers them.
         shares[ClientKey(self._lab.clients[LAPTOP].mac)] += bill.of(BEYOND4, self._lab.internet.ipv4)
-        return shares | {ROUTER: bill.total - _sum(list(shares.values()))}
+        return shares | {ROUTER: bill.total - sum_of(shares.values())}
 
 
 def configuration(lab: Lab, terms: Terms) -> str:
@@ -266,7 +266,3 @@ def configuration(lab: Lab, terms: Terms) -> str:
 def _far_from_midnight() -> str:
     """A time zone in which no new day begins during the demo: it would renew the quotas."""
     return "UTC" if datetime.now(UTC).hour < 22 else "Asia/Tokyo"
-
-
-def _sum(parts: Sequence[Counters]) -> Counters:
-    return sum(parts, Counters())

@@ -2,7 +2,7 @@
 """The carrier's own process: moves packets between wan0 and gw0, keeps the bill. In: frames, orders. Out: frames, Bill.
 
 Started by carrier.py as `python3 -m esimshaper.lab.forwarder CONTROL_FD JSON`. On TUN and TAP it owns both devices, so
-every packet passes through here (Line); on veth the kernel forwards and this process only watches (Witness).
+every packet passes through here (Line); on veth the kernel forwards and this process only watches (VethBill).
 
 A packet is billed at the carrier's gateway, as real carriers do. Downloads are billed before the radio link's queue,
 loss and delay, so a download that is lost there has been billed. Uploads are billed after them, so a lost one has not.
@@ -24,7 +24,7 @@ from esimshaper.lab import namespaces
 from esimshaper.lab.bill import VNET, Tally
 from esimshaper.lab.carrier import GATEWAY_DEVICE, WAN_DEVICE, Shape, WanKind
 from esimshaper.lab.devices import hold_back_gro, open_tun
-from esimshaper.lab.veth_bill import Witness
+from esimshaper.lab.veth_bill import VethBill
 
 _ARPHRD_PPP = 512  # linux/if_arp.h
 _MAX_FRAME = 10 + 14 + 65535 + 65535
@@ -196,7 +196,7 @@ def main(arguments: list[str]) -> None:
     kind = WanKind(setting["kind"])
     try:
         engine: Engine = (
-            Witness(setting["internet"])
+            VethBill(setting["internet"])
             if kind is WanKind.VETH
             else Line(kind, setting["router"], setting["internet"], gro=setting["gro"], gso=setting["gso"])
         )

@@ -22,7 +22,7 @@ _HEADERS = 256  # more than all headers together
 _BATCH = 64
 
 
-class Witness:
+class VethBill:
     """Sees every frame at the internet's end of the veth pair. Moves the calling process into that namespace."""
 
     def __init__(self, internet: str) -> None:

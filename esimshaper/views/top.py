@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.units import format_duration, format_rate, format_size
 from esimshaper.views.page import Column, Line, Page, Table, Tone, bar, print_plain, renderable
 from esimshaper.views.pages import remote
@@ -56,7 +57,12 @@ def run(fetch: Fetch, clock: Clock, *, count: int | None, interval: float, as_js
 def _print_json(samples: Iterator[Sample]) -> None:
     """One document per line."""
     for sample in samples:
-        document = {"version": 1, "status": sample.status, "clients": sample.clients, "flows": sample.flows}
+        document = {
+            "version": DOCUMENT_VERSION,
+            "status": sample.status,
+            "clients": sample.clients,
+            "flows": sample.flows,
+        }
         sys.stdout.write(json.dumps(document) + "\n")
         sys.stdout.flush()
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from esimshaper.core.model.units import format_names, format_rate
+from esimshaper.core.model.units import format_moment_short, format_names, format_rate
 from esimshaper.views.page import Cell, Line, Tone
 
 Document = Mapping[str, Any]
@@ -13,7 +13,7 @@ Document = Mapping[str, Any]
 NAMED_TOGETHER = 4
 """At most so many clients are named in one line if the same reason holds for several."""
 
-_TONES = {"open": Tone.PLAIN, "throttled": Tone.WARNING, "blocked": Tone.BAD}
+TONES = {"open": Tone.PLAIN, "throttled": Tone.WARNING, "blocked": Tone.BAD}
 
 
 def who(entry: Document) -> str:
@@ -35,12 +35,8 @@ def count(number: int, noun: str) -> str:
 
 
 def when(moment: str, now: str) -> str:
-    """A moment in the future, as short as is clear at `now`: `18:00`, `Tue 09:00`, `01 Dec 00:00`. Both in ISO 8601."""
-    there, here = datetime.fromisoformat(moment), datetime.fromisoformat(now)
-    days = (there.date() - here.date()).days
-    if days == 0:
-        return f"{there:%H:%M}"
-    return f"{there:%a %H:%M}" if 0 < days < 7 else f"{there:%d %b %H:%M}" if abs(days) < 300 else f"{there:%Y-%m-%d}"
+    """A moment of a document as seen from `now`, for a cell of a table; both in ISO 8601."""
+    return format_moment_short(datetime.fromisoformat(moment), datetime.fromisoformat(now))
 
 
 def is_by_hand(state: Document) -> bool:
@@ -52,7 +48,7 @@ def state_cell(state: Document) -> Cell:
     """The state of a client in one word."""
     if is_by_hand(state) and state["level"] == "open":
         return Cell("allowed", Tone.GOOD)
-    return Cell(state["level"], _TONES[state["level"]])
+    return Cell(state["level"], TONES[state["level"]])
 
 
 def reason_lines(clients: Iterable[Document]) -> list[Line]:
@@ -63,4 +59,4 @@ def reason_lines(clients: Iterable[Document]) -> list[Line]:
         if state["reason"]:
             groups.setdefault((state["level"], state["reason"]), []).append(who(entry))
     together = ((level, reason, format_names(names, NAMED_TOGETHER)) for (level, reason), names in groups.items())
-    return [Line(f"{names}: {reason}", _TONES[level]) for level, reason, names in together]
+    return [Line(f"{names}: {reason}", TONES[level]) for level, reason, names in together]

@@ -5,7 +5,7 @@ Bytes are IP-layer bytes as the carrier bills them; packets are those on the wir
 Down is towards the clients (Prometheus: receive), up is towards the carrier (transmit).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -88,6 +88,11 @@ class Counters:
 
 
 NOTHING = Counters()
+
+
+def sum_of(counters: Iterable[Counters]) -> Counters:
+    """All of them together."""
+    return sum(counters, NOTHING)
 
 
 @dataclass(frozen=True, slots=True)

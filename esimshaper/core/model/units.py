@@ -124,6 +124,14 @@ def format_moment(moment: int, now: float, zone: tzinfo) -> str:
     return f"{day}{there:%H:%M}"
 
 
+def format_moment_short(there: datetime, here: datetime) -> str:
+    """A moment to come, as short as it is clear from `here`: `18:00`, `Tue 09:00`, `01 Dec 00:00`, `2028-01-01`."""
+    days = (there.date() - here.date()).days
+    if days == 0:
+        return f"{there:%H:%M}"
+    return f"{there:%a %H:%M}" if 0 < days < 7 else f"{there:%d %b %H:%M}" if abs(days) < 300 else f"{there:%Y-%m-%d}"
+
+
 def _scaled(number: int, units: Sequence[str]) -> str:
     """`number` in the largest unit that leaves at least 1 before the point; halves are rounded away from zero."""
     sign, rest = ("-" if number < 0 else ""), abs(number)

@@ -40,7 +40,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from esimshaper.core.model.counts import NOTHING, UNATTRIBUTED_REASONS, Counters, Usage
+from esimshaper.core.model.counts import NOTHING, UNATTRIBUTED_REASONS, Counters, Usage, sum_of
 from esimshaper.core.model.flows import Flow, Protocol
 from esimshaper.core.model.history import Bucket, HistoryPeriod, HistoryRow, Pending, Resolution
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey, Identity
@@ -96,10 +96,10 @@ def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage
             for a in state.meter.attachments
         ],
         "tunnels": _tunnels(state.meter.reading.tunnels if state.meter.reading else Tunnels()),
-        "now": _rate(_sum(state.rates.by_client.values())),
-        "today": _usage(_sum(today.values())),
-        "month": _usage(_sum(month.values())),
-        "total": _usage(_sum(state.totals.values())),
+        "now": _rate(sum_of(state.rates.by_client.values())),
+        "today": _usage(sum_of(today.values())),
+        "month": _usage(sum_of(month.values())),
+        "total": _usage(sum_of(state.totals.values())),
         "clients": {
             "count": sum(entry["key"] not in BUILT_IN_CLIENTS for entry in clients if _has_moved(entry)),
             "top": [entry for entry in clients if entry["today"]["total_bytes"]][:TOP_CLIENTS],
@@ -179,7 +179,7 @@ def _wan(interface: str, attachments: Sequence[Attachment]) -> Document:
 
 def _tunnels(seen: Tunnels) -> Document:
     """Much that went in and never came out as packets of the tunnels' ports: the ports are wrong, most likely."""
-    inside, outside = _sum(seen.inner.values()).total_bytes, seen.outer.total_bytes
+    inside, outside = sum_of(seen.inner.values()).total_bytes, seen.outer.total_bytes
     astray = inside >= LEAST_ASTRAY and outside < inside // 2
     problem = (
         f"of {format_size(inside)} that passed inside tunnels only {format_size(outside)} were seen at the uplink "
@@ -252,7 +252,3 @@ def _usage(counters: Counters) -> Document:
 
 def _rate(per_second: Counters) -> Document:
     return {"down_bits_per_second": per_second.down_bytes * 8, "up_bits_per_second": per_second.up_bytes * 8}
-
-
-def _sum(counters: Iterable[Counters]) -> Counters:
-    return sum(counters, NOTHING)

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
 
+from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.identity import OTHERS, UNATTRIBUTED, ClientKey, Identity
 from esimshaper.core.model.limits import Quota
 from esimshaper.core.model.state import State
 
 Document = dict[str, Any]
 """What json.dumps takes."""
-
-DOCUMENT_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.requests import Request
 from esimshaper.edge.http.routes import ROUTES, BadParameter, Params
@@ -119,7 +120,7 @@ def _body(environ: Mapping[str, Any]) -> Params:
 
 
 def _error(sentence: str, hint: str = "") -> Mapping[str, Any]:
-    return {"version": 1, "error": sentence} | ({"hint": hint} if hint else {})
+    return {"version": DOCUMENT_VERSION, "error": sentence} | ({"hint": hint} if hint else {})
 
 
 def _group() -> int | None:
