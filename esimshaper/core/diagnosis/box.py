@@ -105,7 +105,9 @@ def _libraries(facts: BoxFacts) -> Findings:
     if missing:
         packages = " ".join(library.package for library in LIBRARIES if library.distribution in missing)
         yield Finding.problem(
-            "libraries", f"{', '.join(missing)} not installed: the daemon cannot start.", f"apt install {packages}"
+            "libraries",
+            f"The daemon cannot start without these libraries: {', '.join(missing)}.",
+            f"apt install {packages}",
         )
     elif libraries:
         yield Finding.ok(
@@ -138,7 +140,7 @@ def _clock(facts: BoxFacts) -> Findings:
             "This box has no hardware clock. After each start, days and months of quotas wait until the time was set."
         )
         yield Finding.note(
-            "clock", sentence, "give the box internet access after its start, or add a clock module with a battery"
+            "clock", sentence, "give the box Internet access after its start, or add a clock module with a battery"
         )
 
 

@@ -20,7 +20,7 @@ def diagnose(test: SelfTest) -> Findings:
     """At least one finding."""
     faults = [
         *(fault for exchange in test.exchanges for fault in _exchange_faults(exchange)),
-        *(fault for cut in test.limit_trials for fault in _cut_faults(cut)),
+        *(fault for trial in test.limit_trials for fault in _limit_faults(trial)),
     ]
     yield from faults
     if test.failure:
@@ -72,11 +72,11 @@ def _meaning(difference: int, strayed: int) -> str:
     return f"{-difference:,} too few, so that much would be used and billed, and not be shown"
 
 
-def _cut_faults(cut: LimitTrial) -> Findings:
-    where = f"{cut.link}, {cut.what}: with a limit of {cut.limit:,} bytes {cut.passed:,} got through"
-    if cut.passed > cut.limit:
+def _limit_faults(trial: LimitTrial) -> Findings:
+    where = f"{trial.link}, {trial.what}: with a limit of {trial.limit:,} bytes {trial.passed:,} got through"
+    if trial.passed > trial.limit:
         yield Finding.problem(CHECK, f"{where}: limits do not hold on this box.", _REPORT)
-    elif cut.limit - cut.passed >= cut.packet:
+    elif trial.limit - trial.passed >= trial.packet:
         yield Finding.problem(
             CHECK, f"{where}, though there was room for one more packet: limits end early on this box.", _REPORT
         )

@@ -6,7 +6,7 @@ from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.values import MeterRoom
 
 MAX_CLIENTS = 1024
-"""How many clients are told apart when neither the file nor the mark mask says less."""
+"""How many clients are counted one by one when neither the file nor the mark mask says less."""
 
 
 def meter_from(tree: Block) -> MeterRoom | None:
@@ -36,7 +36,7 @@ def meter_from(tree: Block) -> MeterRoom | None:
 def _check_named_clients(tree: Block, room: int) -> None:
     named = len(tree.get("clients", ()))
     if named > room:
-        message = f"{named} clients are named, but only {room} can be told apart"
+        message = f"{named} clients are named, but only {room} can be counted one by one"
         hint = "Give lan.mark_mask more bits, and raise meter.max_clients where it is set."
         tree.refuse(("clients", room), message, hint)
 

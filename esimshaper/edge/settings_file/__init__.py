@@ -17,7 +17,7 @@ from esimshaper.core.settings.tree import parse_settings
 from esimshaper.core.settings.values import Settings
 from esimshaper.edge.http.tls import Certificates, UnusableFileError
 from esimshaper.edge.settings_file.schema import judge
-from esimshaper.edge.settings_file.yaml_file import Item, Place, PlacedProblem, placed, read
+from esimshaper.edge.settings_file.yaml_file import Item, PlacedProblem, Position, placed, read
 
 __all__ = ["Loaded", "PlacedProblem", "SettingsError", "load", "read_settings"]
 
@@ -79,7 +79,7 @@ def read_settings(path: Path) -> Loaded:
     files = [path, *_drop_ins(folder, problems)]
     all_listed = not problems
     trees = [tree for file in files if (tree := read(file, problems))]
-    merged = Item({}, Place(path), Place(path))
+    merged = Item({}, Position(path), Position(path))
     for tree in trees:
         merged = _merge(merged, tree) if isinstance(tree.content, dict) else merged
     plain, misshapen = judge(trees, merged, complete=all_listed and len(trees) == len(files))
@@ -98,7 +98,9 @@ def _drop_ins(folder: Path, problems: list[PlacedProblem]) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        problems.append(placed(Place(folder), f"cannot be listed: {error.strerror}", "Make conf.d a readable folder."))
+        problems.append(
+            placed(Position(folder), f"cannot be listed: {error.strerror}", "Make conf.d a readable folder.")
+        )
         return []
 
 

@@ -16,7 +16,7 @@ from typing import Any, cast
 import jsonschema
 
 from esimshaper.core.settings.problem import Path as KeyPath
-from esimshaper.edge.settings_file.yaml_file import INTEGER, Item, Place, PlacedProblem, placed
+from esimshaper.edge.settings_file.yaml_file import INTEGER, Item, PlacedProblem, Position, placed
 
 SCHEMA_FILE = Path(__file__).parent.parent.parent / "esimshaper.schema.json"
 
@@ -92,7 +92,7 @@ def _explain(fault: _Fault, tree: Item) -> list[PlacedProblem]:
     return [placed(item.place, f"{_shown(item)} is not {fault.schema['title']}", _hint(fault.schema, item))]
 
 
-def _unknown(place: Place, key: str, known: Sequence[str]) -> PlacedProblem:
+def _unknown(place: Position, key: str, known: Sequence[str]) -> PlacedProblem:
     near = difflib.get_close_matches(key[:64], known, 1)
     hint = f"Did you mean `{near[0]}`?" if near else f"What can stand here: {', '.join(known)}."
     return placed(place, f"unknown key `{key}`", hint)

@@ -27,7 +27,7 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """A position in a file; line and column count characters from 1."""
 
     file: Path
@@ -59,8 +59,8 @@ class Item:
     """A value, its place, the place of its key (in a list: its own place), and the text of a scalar as written."""
 
     content: Any  # dict[str, Item], list[Item] or a scalar
-    place: Place
-    key_place: Place
+    place: Position
+    key_place: Position
     text: str = ""
 
     def plain(self) -> Any:  # noqa: ANN401 - any shape that YAML has
@@ -92,20 +92,20 @@ def read(file: Path, problems: list[PlacedProblem]) -> Item | None:
         problems.append(error.problem)
         return None
     found: list[PlacedProblem] = []
-    place = Place(file)
+    place = Position(file)
     item = Item({}, place, place) if node is None else replace(_item(file, node, found), key_place=place)
     problems.extend(found)
     return item
 
 
 class _NotUnderstoodError(Exception):
-    def __init__(self, place: Place, message: str, hint: str) -> None:
+    def __init__(self, place: Position, message: str, hint: str) -> None:
         super().__init__(message)
         self.problem = placed(place, message, hint)
 
 
 def _text(file: Path) -> str:
-    place = Place(file)
+    place = Position(file)
     try:
         # Reading a pipe or a device would wait; a folder has nothing to read.
         if not stat.S_ISREG(file.stat().st_mode):
@@ -167,14 +167,14 @@ def _compose(file: Path, text: str) -> yaml.Node | None:
         return loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = _place(file, mark) if mark else Place(file)
+        place = _place(file, mark) if mark else Position(file)
         raise _NotUnderstoodError(place, *_in_our_words(error.problem or "something is missing")) from None
     except yaml.reader.ReaderError as error:
         place = _place_of_index(file, text[: error.position])
         raise _NotUnderstoodError(place, "an invisible control character stands here", "Delete it.") from None
     except (ValueError, OverflowError):
         # PyYAML raises these for numbers out of range in escapes ("\UFFFFFFFF") and directives (%YAML).
-        place = _place(file, loader.get_mark()) if loader else Place(file)
+        place = _place(file, loader.get_mark()) if loader else Position(file)
         raise _NotUnderstoodError(place, "not YAML: a number out of range", "Check \\U escapes and % lines.") from None
 
 
@@ -235,16 +235,16 @@ def _scalar(text: str) -> str | int | float | bool | None:
     return text
 
 
-def _place(file: Path, mark: yaml.Mark) -> Place:
-    return Place(file, mark.line + 1, mark.column + 1)
+def _place(file: Path, mark: yaml.Mark) -> Position:
+    return Position(file, mark.line + 1, mark.column + 1)
 
 
-def _place_of_index(file: Path, before: str) -> Place:
+def _place_of_index(file: Path, before: str) -> Position:
     """The place behind the text `before`."""
-    return Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+    return Position(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
-def placed(place: Place, message: str, hint: str) -> PlacedProblem:
+def placed(place: Position, message: str, hint: str) -> PlacedProblem:
     return PlacedProblem(place.file, place.line, place.column, _readable(message), _readable(hint))
 
 

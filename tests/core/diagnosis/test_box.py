@@ -85,7 +85,7 @@ BOX = {
     ),
     "a library missing": (
         {"libraries": {"PyYAML": "", "rich": "13"}},
-        ("libraries", Severity.PROBLEM, "PyYAML not installed", "apt install python3-yaml"),
+        ("libraries", Severity.PROBLEM, "cannot start without these libraries: PyYAML.", "apt install python3-yaml"),
     ),
     "no JIT": ({"jit": False}, ("jit", Severity.WARNING, "more time", "sysctl -w net.core.bpf_jit_enable=1")),
     "clock never set": (
@@ -111,7 +111,7 @@ BOX = {
     ),
     "no hardware clock": (
         {"clock": Clock(1.8e9, synchronised=True, hardware=False)},
-        ("clock", Severity.NOTE, "wait until the time was set", "internet"),
+        ("clock", Severity.NOTE, "wait until the time was set", "Internet"),
     ),
     "state in memory": (
         {"state": Directory("/run/x", exists=True, writable=True, free_bytes=10**9, volatile=True)},

@@ -97,7 +97,7 @@ def test_all_contradictions_are_found_at_once():
 def test_more_named_clients_than_the_mask_can_number_are_messages_of():
     tree = tree_with(("lan", "mark_mask"), 0x7)
     tree["clients"] = [client(f"c{number}", f"02:00:00:00:00:{number:02x}") for number in range(6)]
-    assert messages_of(tree) == [(("clients", 5), "6 clients are named, but only 5 can be told apart")]
+    assert messages_of(tree) == [(("clients", 5), "6 clients are named, but only 5 can be counted one by one")]
 
 
 def test_link_and_groups_become_values():
