@@ -66,7 +66,7 @@ def _inputs(kept: LimitState, tick: Tick) -> tuple[object, ...]:
     ended = [until is not None and until <= tick.at.time for until in ends]
     date = datetime.fromtimestamp(tick.at.time, tick.rules.zone).date()
     here = (reading.epoch, reading.owners, reading.groups, reading.everyone, reading.free, reading.tunnels_account)
-    return (tick.rules, *here, tick.windows, ended, date, tick.at.was_trusted)
+    return (tick.rules, *here, tick.windows, ended, date)
 
 
 def _turn(tick: Tick, booked: Booked, deltas: Mapping[Subject, Budget]) -> tally.Turn:

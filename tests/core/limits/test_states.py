@@ -103,3 +103,13 @@ def test_a_limit_that_only_refuses_large_uploads_any_more_is_reached():
     router.restart(quotas=(quota(limit=600),))
     router.tick()
     assert router.level() == "open", "it was refused at a limit that is no more"
+
+
+def test_a_text_that_says_tomorrow_is_written_anew_at_midnight_though_nothing_else_changes():
+    router = Router()
+    router.tick()
+    router.state = override(router.state, client(ALICE), OverrideKind.BLOCK, int(MIDNIGHT) + DAY + 9 * 3600)
+    router.tick()
+    assert router.state.limits.states[client(ALICE)].reason == "blocked by hand until tomorrow 09:00"
+    router.tick(43200)
+    assert router.state.limits.states[client(ALICE)].reason == "blocked by hand until 09:00"

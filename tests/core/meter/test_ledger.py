@@ -169,3 +169,16 @@ def test_a_month_without_disk_stays_small_in_memory():
     assert not any(
         e.estimated for b, e in pending.items() if b.start > begin + timedelta(days=30).total_seconds() - 3600
     )
+
+
+def test_an_entry_that_stands_for_an_hour_or_a_day_says_that_it_is_estimated():
+    zone = ZoneInfo("Asia/Kolkata")
+    begin = int(at("2026-11-01T00:10", "Asia/Kolkata"))
+    numbers = range(ledger.FINE_BUCKETS + 12 * (ledger.HOURLY_BUCKETS + 2))
+    pending: ledger.Book = {}
+    for number in numbers:
+        pending = ledger.book(pending, {ALICE: Counters(1)}, begin + number * 300)
+    thin = ledger.thinned(pending, zone)
+    fine = {begin + number * 300 for number in numbers[-ledger.FINE_BUCKETS :]}
+    assert {bucket.start for bucket, entry in thin.items() if not entry.estimated} == fine
+    assert any(entry.estimated for entry in thin.values())

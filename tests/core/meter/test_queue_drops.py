@@ -326,3 +326,9 @@ def test_shares_are_whole_bytes_that_add_up(dropped, sizes, chance: random.Rando
     assert sum(each.up_bytes for each in shared.values()) == max(0, sum(sizes) - dropped)
     assert noted[B].unsent == min(dropped, sum(sizes))
     assert all(0 <= shared[each].up_bytes <= usage[each].up_bytes for each in clients)
+
+
+def test_bytes_that_left_after_counting_are_charged_to_nobody_twice():
+    """The class has sent more than the counters know of yet; the next reading has them."""
+    after = {A: follow(*START, (1000, sent(1500)))}
+    assert deduct_drops({ALICE: Counters(0, 1000)}, None, after, OWN) == ({ALICE: Counters(0, 1000)}, after)

@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 
 from esimshaper.core import commands
+from esimshaper.core.model.identity import OTHERS
 from esimshaper.core.model.limits import EVERYONE, LimitState, OverrideKind, Subject, SubjectKind
 from esimshaper.core.model.state import State
 from esimshaper.core.report import documents
@@ -155,3 +156,11 @@ def test_without_quotas_or_readings_there_is_nothing_to_show_and_nothing_fails()
     assert samples(State(), "quota_limit_bytes") == {}
     subject = Subject(SubjectKind.GROUP, "living-room")
     assert report_quotas.by_hand_document(State(), facts(), subject)["state"]["level"] == "open"
+
+
+def test_the_others_have_a_row_once_they_have_used_something():
+    state = router.state()
+    for used, shown in ((0, False), (5, True)):
+        tally = router.tallied("daily", client(OTHERS), used)
+        some = replace(state, limits=replace(state.limits, kept=LimitState(tallies=(tally,))))
+        assert (("daily", "client/others") in rows(some)) is shown
