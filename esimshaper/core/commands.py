@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What people ask for, and what a start goes on from: each turns a State into another. Pure.
+"""Orders of people, and the State that a start begins with: each function turns a State into another. Pure.
 
-What a command sets holds from the next tick on, and is saved with it.
+An order takes effect at the next tick, and is saved with it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -73,7 +73,7 @@ def recover_from_kernel(
     state: State, rules: Rules, now: float, observed: Observation, installed: Mapping[Account, Policy]
 ) -> State:
     """`state`; or if no history is at hand, one that goes on from the policies that an earlier daemon `installed`."""
-    # All that the maps have counted is to be booked; what of it counts for the windows of now, only their limits say.
+    # All counts of the maps are to be booked. How much of them belongs to the windows of now, only the policies say.
     if state.meter.booked is not None:
         return state
     found = recovery.recover(begin_tick(state, rules, now, observed), installed)
@@ -84,10 +84,10 @@ def recover_from_kernel(
 
 
 def merge_overrides(saved: LimitState, given_up: LimitsSlice) -> LimitState:
-    """`saved`, with what people set while it could not be opened: overrides and grants that only `given_up` has."""
+    """`saved`, with the overrides and grants that people set while it could not be opened: `given_up` has these."""
     new = given_up.kept
-    # An override that was recovered from the kernel is in `saved` as well, there with its end; unless somebody took it
-    # back meanwhile.
+    # An override that was recovered from the kernel is in `saved` as well, and has its end there. But if somebody has
+    # taken it back meanwhile, it is lifted.
     lifted = {each.subject for each in given_up.recovered} - {each.subject for each in new.overrides}
     before = (each for each in saved.overrides if each.subject not in lifted)
     since = (each for each in new.overrides if each not in given_up.recovered)
@@ -102,7 +102,7 @@ def merge_overrides(saved: LimitState, given_up: LimitsSlice) -> LimitState:
 
 
 def _with_grant(saved: Tally | None, given_up: Tally) -> Tally:
-    """`saved`: the tally of the same window; None if it was not saved, then only what was granted is kept of it."""
+    """The tally with the grants of both. `saved` is of the same window; without it only the other's grant is kept."""
     if saved is None:
         return replace(given_up, used=0, warned=0, reached=False)
     return replace(saved, granted=saved.granted + given_up.granted)

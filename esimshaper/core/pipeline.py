@@ -2,14 +2,14 @@
 """The program on one screen: what a tick does with a reading, room by room. Pure.
 
                           .--> rates (for people)
-    reading --> meter ----+--> saving (history, by what was billed) ---> Booking --> disk, then notices
+    reading --> meter ----+--> saving (history, of billed usage) ------> Booking --> disk, then notices
                 |         `--> names (who is who)    ^
-                `--> limits (by what budgets had added) --> policies, states --> kernel, tc, nftables
+                `--> limits (by deltas of budgets) -----> policies, states ----> kernel, tc, nftables
 
 The daemon folds `advance` over what it observes, once a second. Each room writes its own slice of the State and nothing
-else; whatever people ask is in commands.py, and what happens to a Booking in saving.py.
+else. Orders of people are in commands.py, the life of a Booking is in saving.py.
 
-Policies need no saving: they follow from what is known, and the same ones follow again.
+Policies are not saved: after a crash the same ones follow from the State again.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from esimshaper.core.shaping import tree
 
 
 def advance(state: State, rules: Rules, now: float, observed: Observation) -> tuple[State, Outcome]:
-    """One tick: from what was known and what is observed to what is known now, and what is to be done.
+    """One tick: the State that follows from `state` and an observation, and the Outcome that is to be carried out.
 
     `now` is the wall clock, in Unix seconds.
     """
@@ -47,15 +47,15 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
 
 
 def drain(state: State, rules: Rules, now: float, observed: Observation) -> tuple[State, Booking | None]:
-    """All of a reading after which no other can come, handed out."""
-    for _ in range(2):  # what waits for the next reading, as bytes of tunnels do, has it then
+    """Books the last reading of maps that nothing counts into any more, and hands out everything that is not saved."""
+    for _ in range(2):  # bytes of tunnels wait for a second reading, so the same one is read twice
         state, _outcome = advance(state, rules, now, observed)
     booking = saving.final(state, rules, clean=True)
     return replace(state, saving=replace(state.saving, booking=booking)), booking
 
 
 def begin_tick(state: State, rules: Rules, now: float, observed: Observation) -> Tick:
-    """What all rooms ask of a tick."""
+    """Finds out once what all rooms ask of a tick."""
     reading, last = observed.reading, state.meter.reading
     at = clock.moment(state.clock, reading.boottime, now, trusted=observed.clock_trusted)
     same = last is not None and _who(last) == _who(reading)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """When and what to save: usage -> pending -> a Booking, which is then saved or not. Pure; writes the slice `saving`.
 
-Saving comes before acting: a Booking that was handed out is to be saved, then `saved` or `not_saved` called with it,
-and then its notices announced. Until then no other is handed out. A crash at any point repeats what was not saved, from
-the kernel's counters, and nothing else.
+A Booking that was handed out is to be saved; then `saved` or `not_saved` is called, and then its notices are announced
+(R18 in DESIGN.md). Until then no other is handed out. After a crash the kernel's counters still have all that was not
+saved, and it is booked from there, and nothing else is (R17).
 """
 
 from collections.abc import Iterable
@@ -20,11 +20,11 @@ from esimshaper.core.model.tick import Tick
 
 SAVE_SECONDS = 60
 SAVE_BYTES = 5_000_000
-"""A power cut forgets at most this much."""
+"""A power cut costs at most the bytes of SAVE_SECONDS, or so many."""
 
 
 def collect(before: SavingSlice, tick: Tick, meter: Metered, notices: Iterable[Notice]) -> SavingSlice:
-    """What a tick brought joins what is pending."""
+    """Adds the usage and the notices of a tick to those that are not saved yet."""
     unread = unread_seconds(tick.step)
     late = unread is None or unread > ledger.BUCKET_SECONDS
     pending = ledger.book(before.pending, meter.usage, tick.at.time, estimated=late)
@@ -49,7 +49,7 @@ def hand_out(state: State, tick: Tick) -> tuple[State, Booking | None]:
 
 
 def saved(state: State, booking: Booking) -> State:
-    """`booking` is safe; what came in since it was handed out stays pending."""
+    """`booking` is safe, and nothing of it is pending any more; usage and notices of later ticks stay pending."""
     notices = state.saving.notices[len(booking.notices) :]
     saving = replace(state.saving, booking=None, failed=False, notices=notices)
     return replace(state, saving=_with_pending(saving, ledger.take_off(saving.pending, booking.rows)))
@@ -75,10 +75,10 @@ def final(state: State, rules: Rules, *, clean: bool = False) -> Booking | None:
 
 
 def _is_due(saving: SavingSlice, tick: Tick) -> bool:
-    """Where nothing was used nothing is written: an idle router spares its flash."""
+    """Whether a Booking is due. Without usage there is none: an idle router spares its flash."""
     if saving.booking:
         return False
-    # New maps are noted at once, or a power cut soon after an orderly unload would go by as orderly too.
+    # New maps are saved at once: else a power cut soon after an orderly unload would pass for an orderly end, too.
     if tick.step.has_new_maps or saving.notices or saving.urgent:
         return True
     waited = tick.reading.boottime - saving.handed_out_at >= SAVE_SECONDS

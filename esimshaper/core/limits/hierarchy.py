@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage clients -> hierarchy: who stands under whom, and whose override counts for whom. Pure.
+"""Stage clients -> hierarchy: the ancestors of each subject, and the override that counts for it. Pure.
 
     client -> its group -> everyone
 
-What is set for a subject holds for all below it; what is set nearer counts more.
+An override on a subject holds for all subjects below it; of several the nearest one counts.
 """
 
 from collections.abc import Iterable, Mapping

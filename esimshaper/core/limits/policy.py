@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage tallies -> policies: what the kernel is told, so that it holds every limit by itself. Pure.
+"""Stage tallies -> policies: the thresholds by which the kernel holds every limit by itself (R11). Pure.
 
 In: accounts with their budgets, and the quotas and overrides of each subject. Out: a Policy for each account, and which
 accounts are to be throttled to what.
@@ -10,7 +10,7 @@ A limit is the count at which it ends: budget + allowed - used. Usage raises bud
     budget 7,000, used 0  ->  7,000 + 500 - 0   = 7,500
     budget 7,200, used 200 -> 7,200 + 500 - 200 = 7,500
 
-So a policy changes with grants, windows, settings and queue drops only, and the kernel needs no word in between.
+So a policy changes with grants, windows, settings and queue drops only.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -42,7 +42,7 @@ from esimshaper.core.model.rules import Rules
 
 Policies = Mapping[Account, Policy]
 Ends = Sequence[tuple[Direction, int]]
-"""Counts at which something ends."""
+"""Thresholds: a direction, and the count of the budget at which something ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +140,8 @@ def _accounts_with_quotas(place: Place) -> Mapping[Subject, Account]:
 
 
 def _tunnels_policy(place: Place, ancestors: Mapping[Subject, Account]) -> Policy:
-    """Of packets that carry tunnels: they stop when everyone is blocked and nobody is allowed by hand."""
-    # Who is in a tunnel was held to its own limits inside.
+    """The policy of packets that carry tunnels: they are blocked if everyone is, and nobody is allowed by hand."""
+    # Clients in a tunnel are held to their own limits inside it.
     allowed = any(override.kind is OverrideKind.ALLOW for override in place.overrides.values())
     everyone = place.overrides.get(EVERYONE)
     blocked = everyone is not None and everyone.kind is OverrideKind.BLOCK
@@ -171,7 +171,7 @@ def _end(held: QuotaUsage, budget: Budget, amount: int) -> int:
 
 
 def _thresholds(ends: Ends) -> Thresholds:
-    """The first of `ends` in each direction."""
+    """The smallest of `ends` in each direction."""
     if not ends:
         return NO_THRESHOLDS
     return Thresholds(

@@ -61,7 +61,7 @@ def announced_by_subject(
 
 
 def next_tallies(before: Iterable[Tally], quotas: Sequence[Quota], turn: Turn) -> tuple[Tally, ...]:
-    """The tallies of now, in the order of the quotas; a quota that is gone takes its own with it."""
+    """The tallies of now, in the order of the quotas. A tally whose quota is gone is dropped."""
     known = {(tally.quota, tally.subject): tally for tally in before}
     clients = frozenset(turn.clients) - PSEUDO_KEYS
     return tuple(
@@ -147,7 +147,7 @@ def live_grants(grants: Iterable[Grant], tallies: Iterable[Tally]) -> tuple[Gran
 
 
 def _subjects(quota: Quota, clients: frozenset[ClientKey], known: Mapping[Key, Tally], turn: Turn) -> Sequence[Subject]:
-    """Who the quota is for. A client without an account stays while its window lasts, and as long as it is limited."""
+    """The subjects that the quota is for. A client without an account stays while its window lasts or it is limited."""
     if quota.subject.kind is not SubjectKind.EACH_CLIENT:
         return (quota.subject,)
     kept = {
@@ -161,7 +161,7 @@ def _subjects(quota: Quota, clients: frozenset[ClientKey], known: Mapping[Key, T
 
 
 def next_tally(before: Tally | None, quota: Quota, subject: Subject, turn: Turn) -> Tally:
-    """The tally of now; `before` itself where nothing changed. Without one it is the subject's first."""
+    """The tally of now; `before` itself where nothing changed. Without `before` it is the subject's first tally."""
     window = turn.windows[quota.name]
     delta = quota.direction.of(turn.deltas[subject]) if subject in turn.deltas else 0
     if before is None:
@@ -221,6 +221,6 @@ def _with_limit(tally: Tally, quota: Quota) -> Tally:
 
 
 def _reassess(tally: Tally, quota: Quota, turn: Turn) -> Tally:
-    """`tally`, of which less counts as used than before, without what was announced and does not hold any more."""
+    """`tally`, if less counts as used than before: its limit and marks that are not reached any more are forgotten."""
     warned = min(tally.warned, QuotaUsage(quota, tally).mark)
     return replace(tally, warned=warned, reached=tally.reached and is_used_up(tally, quota, turn))

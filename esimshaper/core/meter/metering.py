@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The room of the meter: one reading -> who used what, and how much of it counts against limits. Pure.
+"""The room of the meter: one reading -> usage of each client, and what of it counts against limits. Pure.
 
 counters of clients ---> usage_between --+-> + shares of tunnels --> - queue drops --> usage, totals (billed)
 counters of tunnels ---> share_out ------+
@@ -72,7 +72,7 @@ def sum_by_subject(deltas: Mapping[Account, Budget], subjects: Mapping[Account, 
 def _queue_members(
     tick: Tick, drops: queue_drops.Drops, shares: tunnels.Shares, class_members: ClassMembers
 ) -> queue_drops.QueueMembers:
-    """Asked for in full only where a queue that members share has dropped something: a crowd costs milliseconds."""
+    """The members of each shared queue, if such a queue has dropped something: for a crowd it takes milliseconds."""
     reading = tick.reading
     if not reading.queued:
         return queue_drops.QueueMembers(reading.owners)
@@ -80,7 +80,7 @@ def _queue_members(
     entries = [drops[account] for account in groups if account in drops]
     if all(entry.dropped == entry.unsent for entry in entries):
         return queue_drops.QueueMembers(reading.owners, dict.fromkeys(groups, ()))
-    # What a client sent by a tunnel was in no class: it shares the queue of those who have none of their own.
+    # Packets that went by a tunnel were in no class: their client counts as one without a class of its own.
     own = {group: clients.difference(shares.given) for group, clients in class_members().items()}
     return queue_drops.queue_members(reading.owners, groups, _chains(reading, tick.rules), own)
 

@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def in_proportion(size: int, weights: Mapping[T, int]) -> dict[T, int]:
-    """`size` shared out by `weights`, to the last unit; to nobody where there is no weight."""
+    """`size` shared out by `weights`, to the last unit; nothing where all weights are zero."""
     left, total = size, sum(weights.values())
     shares = {}
     for key, weight in weights.items():

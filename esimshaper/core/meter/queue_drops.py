@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage queued and sent -> what our own queues dropped: no carrier has billed it, so nobody is charged for it. Pure.
+"""Stage queued and sent -> queue drops: no carrier has billed them, so nobody is charged for them (R8). Pure.
 
-In: what was given to the tc classes of each account (Reading), then what left them and waits in them (ClassCounters).
-Out: QueueDrops for each account, what is to be credited to limits, and Usage less what did not leave.
+In: bytes given to the tc classes of each account (Reading), then bytes that left them or wait in them (ClassCounters).
+Out: QueueDrops of each account, credits to limits, and Usage without the bytes that did not leave.
 
     queued - sent - waiting = dropped    counted as used by nobody: credited to limits, and never taken back
     queued - sent           = unsent     not in the ledger: it holds what left, so its sums never fall
@@ -41,7 +41,7 @@ Drops = Mapping[Account, QueueDrops]
 
 
 def compare(step: Step, sent: Mapping[Account, ClassCounters] | None) -> Drops:
-    """What the queues of each account dropped by now.
+    """The QueueDrops of each account by now.
 
     `sent` was read after the reading; None if it could not be read.
     """
@@ -77,7 +77,7 @@ def _is_made_anew(before: ClassCounters, now: ClassCounters) -> bool:
 
 
 def is_broken(before: Drops, after: Drops) -> bool:
-    """Whether a comparison ended that was under way. It must not be taken up again after a crash."""
+    """Whether a comparison has broken off. After a crash it must not be taken up again."""
     return any(
         entry.surplus is not None and not _continues(entry, after.get(account)) for account, entry in before.items()
     )
@@ -114,13 +114,13 @@ def credit(
 
 @dataclass(frozen=True, slots=True)
 class QueueMembers:
-    """Whose uploads a queue holds: those of the account's owner; in a group's, or everyone's, those of its members.
+    """The clients whose uploads a queue holds: the account's owner; in a queue of a group or of everyone, its members.
 
     members: by account of such a group, two lists of clients. Those of the first have no queue of their own in it.
     """
 
     # Nobody knows which member lost how much in a queue that they share. So drops are shared out in proportion to what
-    # each sent, first among those who have no queue of their own; what is left over is that of the others.
+    # each sent: first among the members without a queue of their own, and the rest among the others.
     owners: Mapping[Account, ClientKey]
     members: Mapping[Account, Sequence[Sequence[ClientKey]]] = field(default_factory=dict)
 
@@ -150,7 +150,7 @@ def queue_members(
 
 
 def deduct_drops(usage: Usage, booked: Booked | None, after: Drops, queues: QueueMembers) -> tuple[Usage, Drops]:
-    """`usage` less what did not leave, and `after` with a note of that.
+    """`usage` without the bytes that did not leave, and `after` with a note of that.
 
     No client's usage falls below zero: the rest of a credit waits for its next upload.
     """
@@ -168,7 +168,7 @@ def deduct_drops(usage: Usage, booked: Booked | None, after: Drops, queues: Queu
 
 
 def _left_waiting(booked: Booked, after: Drops) -> Iterator[tuple[ClientKey, int]]:
-    """What waited in a client's own queue when its comparison ended: it may have left since, so it is charged."""
+    """Bytes that waited in a client's own queue when its comparison ended. They may have left, so they are charged."""
     # The owner is that of `booked`: after a reboot another client may have the account.
     for account, entry in booked.drops.items():
         if entry.unsent > entry.dropped and not _continues(entry, after.get(account)):
@@ -176,7 +176,7 @@ def _left_waiting(booked: Booked, after: Drops) -> Iterator[tuple[ClientKey, int
 
 
 def _unsent(entry: QueueDrops, *, shared: bool) -> int:
-    """Bytes that the ledger must not have. Of a queue that members share: what was dropped only."""
+    """Bytes that the ledger must not have. Of a queue that members share, these are the dropped ones only."""
     # What waits in a shared queue might be billed to another member later.
     if shared or entry.surplus is None:
         return entry.dropped
@@ -184,7 +184,7 @@ def _unsent(entry: QueueDrops, *, shared: bool) -> int:
 
 
 def _charge(sizes: dict[ClientKey, int], clients: Sequence[Sequence[ClientKey]], size: int) -> int:
-    """Adds `size` to the first client; how much that was."""
+    """Adds `size` to the first client; returns how much was added."""
     first = next((client for each in clients for client in each), None)
     if first is None:
         return 0
@@ -193,7 +193,7 @@ def _charge(sizes: dict[ClientKey, int], clients: Sequence[Sequence[ClientKey]],
 
 
 def _deduct(sizes: dict[ClientKey, int], clients: Iterable[Iterable[ClientKey]], size: int) -> int:
-    """Takes `size` off, in proportion to what each client has; how much that was."""
+    """Takes `size` off, in proportion to what each client has; returns how much was taken."""
     left = size
     for each in clients:
         uploads = {client: sizes[client] for client in each if sizes.get(client, 0) > 0}

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage tunnel counters -> whose of the tunnels' bytes on the WAN are. Pure.
+"""Stage tunnel counters -> the share of each account in the tunnels' bytes on the WAN. Pure.
 
-In: what the packets of the router's tunnels came to on the WAN (`outer`, which is billed), and what each account claims
-of that, by what it sent and got inside (`inner`). Out: Shares, which add up to what was billed, whatever was claimed.
+In: bytes of the tunnels' packets on the WAN (`outer`, which are billed), and the claims of each account, by the packets
+that it sent and got inside (`inner`). Out: Shares, which add up to the billed bytes, whatever was claimed (R9).
 
     upload    claimed, then seen on the WAN       download    seen on the WAN, then claimed
 
 Alice claims 300 and Bob 100; the WAN saw 420 in this reading. At once, 400 are shared out as claimed. 20 bytes wait for
 a claim until the next reading. Without one, they are split in proportion to the claims of that reading, up to 25 % of
-these; the rest is what the tunnel itself sent (handshakes, keepalives), and the router's.
+these. The rest is the router's: packets of the tunnel itself (handshakes, keepalives).
 
 Bytes wait unbooked for one reading at most, on both sides of the bill. So sums hold at any time, and no total falls.
 """
@@ -72,10 +72,7 @@ def share_out(step: Step) -> Shares:
 
 
 def add_shares(usage: Usage, given: Mapping[Account, Counters], owners: Mapping[Account, ClientKey]) -> Usage:
-    """`usage` with what accounts got of tunnels.
-
-    What is nobody's (a mark may have bits of somebody else) is the router's, as bpf/tunnel.h has it.
-    """
+    """`usage` with the shares that accounts were given."""
     following = dict(usage)
     for account, counters in given.items():
         # A mark that somebody else wrote bits into may name an account without an owner: bpf/tunnel.h gives that to the

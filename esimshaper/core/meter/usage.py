@@ -4,9 +4,9 @@
 In: the Step from one to the other. Out: Usage, budgets' deltas, and what is booked then.
 
 The epoch belongs to the maps, not to a process: over a restart of the daemon the counters go on, and only what is new
-is booked; after a reboot they begin at zero, and all that they hold is new.
+is booked; after a reboot they begin at zero, and all that they hold is new (R16).
 
-Usage is what was billed, for the ledger. Budgets are what is held against limits: their deltas make tallies.
+Usage is billed bytes, for the ledger. Budgets are compared with limits: their deltas make tallies.
 """
 
 from collections.abc import Mapping

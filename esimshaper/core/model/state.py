@@ -29,15 +29,15 @@ class ClockSlice:
 
 @dataclass(frozen=True, slots=True)
 class QueueDrops:
-    """What became of the uploads that were given to the tc classes of one account, since a comparison began.
+    """The fate of uploads that were given to the tc classes of one account, since a comparison began.
 
     sent, queued: as last read. surplus: queued - sent - backlog at the beginning; None until both were read in the
     right order. dropped: bytes credited to limits. unsent: bytes left out of the ledger.
     """
 
     # The surplus makes two counters comparable that did not start together. Say the kernel had queued 900 and the class
-    # had sent 1,000 when the comparison began: the surplus is -100. At 1,500 queued, 1,450 sent and 50 waiting nothing
-    # was dropped, or 1,500 - 1,450 - 50 - -100 = 100 bytes were.
+    # had sent 1,000 when the comparison began: the surplus is -100. At 1,500 queued, 1,450 sent and 50 waiting, the
+    # queue has dropped 1,500 - 1,450 - 50 - (-100) = 100 bytes.
     sent: ClassCounters
     queued: int = 0
     surplus: int | None = None
@@ -78,7 +78,7 @@ class Baseline:
 class Booking:
     """What is to be saved at once: rows to be added to those in the database, and the baseline they lead up to.
 
-    notices: to be announced once the save has worked or failed; what is saved says that they were.
+    notices: to be announced once the save has worked or failed; the saved baseline says that they were.
     """
 
     rows: tuple[HistoryRow, ...]
@@ -123,7 +123,7 @@ class Outcome:
     """What is to be done after a tick.
 
     booking: save it, call `saved` or `not_saved`, then announce its notices.
-    policies: what the kernel is to know of each account; classes are still 0. shaped: which accounts need them.
+    policies: of each account; their classes are still 0. shaped: the accounts that need classes.
     new_groups, new_clients: give them an account in the kernel; their policies follow at the next tick.
     idle_groups: they have an account and no quota, so a new group may have it.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The vocabulary of one tick: what all rooms ask of it, found out once. Pure: values only."""
+"""The vocabulary of one tick: the answers that all rooms need, found out once. Pure: values only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -13,6 +13,6 @@ def tables(clock: ClockSlice) -> Tables:
 
 
 def clock_from(rows: Fetch, boottime: float) -> ClockSlice:
-    """What the tables hold, for a reading at `boottime`; a database of the first version has no time."""
+    """The ClockSlice in the tables, for a reading at `boottime`; a database of the first version has no time."""
     _, time, trusted = next(iter(rows("clock")), (1, 0.0, False))
     return ClockSlice(time, boottime, bool(trusted))

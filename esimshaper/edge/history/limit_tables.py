@@ -42,7 +42,7 @@ def tables(limits: LimitState) -> Tables:
 
 
 def limits_from(rows: Fetch) -> LimitState:
-    """What the tables hold. Raises ValueError."""
+    """The LimitState in the tables. Raises ValueError."""
     return LimitState(
         tallies=_possible(
             Tally(
@@ -62,7 +62,7 @@ def limits_from(rows: Fetch) -> LimitState:
 
 
 def _possible(found: Iterable[Each]) -> tuple[Each, ...]:
-    """Without those of a client that cannot be: the kernel has no account for such a key."""
+    """Leaves out rows of a key that no client can have: the card has lost a bit, and no account belongs to it."""
     return tuple(each for each in found if each.subject.kind is not SubjectKind.CLIENT or is_client(each.subject.id))
 
 

@@ -21,7 +21,7 @@ def tables(meter: Booked) -> Tables:
 
 
 def meter_from(rows: Fetch) -> Booked | None:
-    """What the tables hold; None if nothing was saved yet. Raises ValueError."""
+    """The Booked in the tables; None if nothing was saved yet. Raises ValueError."""
     reading = next(iter(rows("reading")), None)
     if reading is None:
         return None
@@ -55,7 +55,7 @@ def meter_from(rows: Fetch) -> Booked | None:
 
 
 def _counters(meter: Booked) -> Rows:
-    """Kind and name -> owner and counters. An account with an owner is always there."""
+    """Kind and name -> owner and counters. An account with an owner always has a row."""
     accounts = meter.accounts.keys() | meter.owners.keys()
     return {
         **{("account", str(a)): (meter.owners.get(a), *numbers(meter.accounts.get(a, Counters()))) for a in accounts},

@@ -10,7 +10,7 @@ from esimshaper.edge.bpf import layouts
 
 Values = tuple[Any, ...]
 Rows = Mapping[Values, Values]
-"""By the columns of the key: the others, in the order of the table."""
+"""Rows of a table: columns of the key -> the other columns, in the order of the table."""
 Tables = Mapping[str, Rows]
 Fetch = Callable[[str], Iterable[Values]]
 """Gives all rows of a table; each has the columns of the key first."""
