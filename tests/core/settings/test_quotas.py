@@ -184,6 +184,11 @@ def test_each_contradiction_is_found_at_its_place(change, where, message):
     assert len(problems) == 1 or "warn_at" in where
 
 
+def test_each_mark_is_compared_with_the_highest_before_it():
+    paths = [path for path, _ in found({"warn_at": ["80%", "700MB", "75%", "90%"]})]
+    assert paths == [("quotas", 0, "warn_at", 1), ("quotas", 0, "warn_at", 2)]
+
+
 @pytest.mark.parametrize(
     ("zone", "text", "message"),
     [

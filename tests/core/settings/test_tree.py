@@ -100,6 +100,19 @@ def test_more_named_clients_than_the_mask_can_number_are_messages_of():
     assert messages_of(tree) == [(("clients", 5), "6 clients are named, but only 5 can be counted one by one")]
 
 
+def test_more_named_clients_than_max_clients_are_found():
+    tree = tree_with(("clients",), [client("a", "02:00:00:00:00:01"), client("b", "02:00:00:00:00:02")])
+    tree["meter"]["max_clients"] = 1
+    assert messages_of(tree) == [(("clients", 1), "2 clients are named, but only 1 can be counted one by one")]
+
+
+@pytest.mark.parametrize(("clients", "bits"), [(254, 9), (1021, 10), (1022, 11)])
+def test_hint_names_the_bits_that_so_many_clients_need(clients, bits):
+    (problem,) = problems_of(tree_with(("meter", "max_clients"), clients))
+    assert problem.hint == f"Set max_clients to 253 or less, or give the mask {bits} bits."
+    assert mask_capacity((1 << bits) - 1) >= clients > mask_capacity((1 << bits - 1) - 1)
+
+
 def test_link_and_groups_become_values():
     tree = tree_with(("wan",), {"interface": "w", "download": "40mbit", "upload": "1.5Mbit/s", "replace_qdisc": True})
     tree["clients"] = [client() | {"group": "kids"}, client("b", "02:00:00:00:00:11")]

@@ -45,6 +45,10 @@ def test_tunnels_become_values():
     assert settings(tunnels=[TUNNEL]).wan.tunnels == (Tunnel("wg0", 51820),)
 
 
+def test_an_asterisk_alone_is_no_uplink():
+    assert messages(("wan", "interface"), "*")[0] == "`*` does not name an uplink"
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
