@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Stage report: State + usage of today and of this month + DaemonFacts -> documents (JSON) and metrics. Pure.
 
-Its parts: report_quotas (documents of limits), report_metrics, report_subjects (whom people mean), report_words.
+Beside it: quotas.py (documents of limits), metrics.py, subjects.py (names that people write), frame.py, line.py.
 
 Documents are dicts of JSON types that the control socket sends as they are. Each has `"version": 1`, `time` (ISO 8601
 with zone) and `time_unix`. The version goes up when a name vanishes or changes its meaning; new names may come.
@@ -10,7 +10,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
     rate      {"down_bits_per_second": int, "up_bits_per_second": int}
     client    {"client": label, "key": str, "mac": str, "hostname": str, "addresses": [str],
                "now": rate, "today": usage, "month": usage, "total": usage,     total: since counting began
-               "wasted_bytes": int, billed, then dropped by a block; "state": state as in report_quotas.py}
+               "wasted_bytes": int, billed, then dropped by a block; "state": state as in quotas.py}
     flow      {"client", "key", "mac", "hostname", "protocol": "tcp", "protocol_number": 6,
                "remote_address", "remote_port", "client_address", "client_port", "wan_address", "wan_port",
                "down_bytes", "up_bytes", "total_bytes", "down_packets", "up_packets", "age_seconds", "idle_seconds"}
@@ -18,21 +18,21 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
     status    {"program": {"version", "started", "started_unix", "uptime_seconds"},
                "wan": {"interface", "attached", "problems": [sentence]},
                "programs": [{"interface", "hook", "attached", "problem"}],
-               "tunnels": {"inside_bytes": what should have come of them, "outside_bytes": what has,
+               "tunnels": {"inside_bytes": claimed by clients, "outside_bytes": seen on the WAN,
                            "problem": sentence or null},
                "now": rate, "today": usage, "month": usage, "total": usage,
                "clients": {"count": int, "top": [client]},           count: devices that have moved bytes
                "tables": [{"name", "entries", "max_entries"}],
                "events": [{"reason", "packets", "bytes", "unattributed": bool}],    only those that are not zero
                "quotas": {"count": int, "top": [quota]},    the shared ones, and clients that were warned or are out
-               "by_hand": [by_hand],                                 quota and by_hand as in report_quotas.py
+               "by_hand": [by_hand],                                        quota and by_hand as in quotas.py
                "configuration": {"accepted": bool, "loaded", "loaded_unix"},    accepted: false after a refused reload
                "storage": {"problem": sentence or null, "unsaved_bytes": int},
                "metrics": {"problem": sentence or null}}
     clients   {"clients": [client]}, most bytes today first
-    flows     {"count": int, "flows": [flow]}, count: how many `limit` was applied to
-    reload    {"applied": bool, "changes": [sentence], "notes": [sentence]}, changes: what is or would be another;
-                                                             notes: what cannot be done yet
+    flows     {"count": int, "flows": [flow]}, count: of flows before `limit` was applied
+    reload    {"applied": bool, "changes": [sentence], "notes": [sentence]}, changes: as sentences;
+                                                             notes: changes that cannot be made yet
     history   {"by": "hour", "client": label or null for everyone,
                "rows": [usage + {"start", "start_unix", "estimated": bool}]}, oldest first
 """
@@ -65,11 +65,11 @@ from esimshaper.core.report.quotas import by_hand_entries, glance, state_entry
 TOP_CLIENTS = 5
 WAN_HOOKS = (Hook.WAN_INGRESS, Hook.WAN_EGRESS)
 LEAST_ASTRAY = 1_000_000
-"""Bytes; a tunnel that does not answer yet takes less."""
+"""Bytes inside tunnels from which on a wrong port is suspected; a tunnel that does not answer yet takes less."""
 
 
 def plus_pending(saved: Usage, pending: Mapping[Bucket, Pending], since: int) -> dict[ClientKey, Counters]:
-    """Usage as saved since a moment (Unix seconds, the start of a bucket) plus what is booked but not yet saved."""
+    """Usage since a moment (Unix seconds, the start of a bucket): saved usage, and pending usage beside it."""
     usage = dict(saved)
     for bucket, amount in pending.items():
         if bucket.start >= since:
@@ -135,7 +135,7 @@ def clients_document(state: State, now: datetime, today: Usage, month: Usage) ->
 
 
 def flows_document(state: State, now: datetime, flows: Iterable[Flow], *, count: int) -> Document:
-    """Flows as chosen, in their order. `count`: how many there were to choose from. See the module's docstring."""
+    """The chosen flows, in their order. `count`: of all flows before the choice. See the module's docstring."""
     entries = [_flow(identity(state, flow.client), flow) for flow in flows]
     return new_document(now) | {"count": count, "flows": entries}
 
@@ -178,7 +178,7 @@ def _wan(interface: str, attachments: Sequence[Attachment]) -> Document:
 
 
 def _tunnels(seen: Tunnels) -> Document:
-    """Much that went in and never came out as packets of the tunnels' ports: the ports are wrong, most likely."""
+    """Compares bytes inside tunnels with those outside: if most are missing there, a port is probably wrong."""
     inside, outside = sum_of(seen.inner.values()).total_bytes, seen.outer.total_bytes
     astray = inside >= LEAST_ASTRAY and outside < inside // 2
     problem = (
@@ -211,7 +211,7 @@ def _client_entries(state: State, now: datetime, today: Usage, month: Usage) -> 
 
 
 def _has_moved(entry: Document) -> bool:
-    """Not so one that is listed and was never here."""
+    """Whether the client has any bytes: a listed one that was never here has none."""
     return any(entry[when]["total_bytes"] for when in ("today", "month", "total"))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report, what its parts share: DaemonFacts, the frame of documents, moments, and who is who. Pure."""
+"""Stage report, the common parts: DaemonFacts, the frame of documents, moments, and names of clients. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,17 +12,17 @@ from esimshaper.core.model.limits import Quota
 from esimshaper.core.model.state import State
 
 Document = dict[str, Any]
-"""What json.dumps takes."""
+"""A dict that json.dumps takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonFacts:
-    """What the daemon knows of itself. Times carry a zone; `now` is in the zone of the configuration.
+    """The daemon's own state and settings. Times carry a zone; `now` is in the zone of the configuration.
 
     tick_seconds: how long the last tick took. tick_at: when it began (None before the first).
     config_ok, config_loaded: whether the last (re)load was accepted, and when one was last accepted.
     storage_problem: why history cannot be saved at the moment, for people; empty if it can.
-    metrics_problem: why Prometheus cannot have its metrics at the moment; empty if it can.
+    metrics_problem: why Prometheus cannot read the metrics at the moment; empty if it can.
     quotas, names, groups: as in the settings, by key of a client.
     """
 
@@ -58,17 +58,17 @@ def iso(unix: int, zone: tzinfo | None) -> str:
 
 
 def known_keys(state: State) -> set[ClientKey]:
-    """Everybody who has moved bytes or has an account; of the others only if there are any."""
+    """All clients that have moved bytes or have an account; `others` only if it has moved bytes."""
     return {*state.totals, *state.names.identities.keys() - {OTHERS}}
 
 
 def identity(state: State, key: ClientKey, facts: DaemonFacts | None = None) -> Identity:
-    """What is known of a client; of one that was never here, `facts` has the configured name."""
+    """The names of a client; for one that was never here, `facts` has the configured name."""
     return state.names.identities.get(key) or Identity(key, facts.names.get(key, "") if facts else "")
 
 
 def names(who: Identity) -> Document:
-    """The part of an entry that says who it is about."""
+    """The names of a client, as part of an entry."""
     return {"client": who.label, "key": who.key, "mac": mac(who.key), "hostname": who.hostname}
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report, one line: State and DaemonFacts -> what `systemctl status` says of the daemon, in words. Pure.
+"""Stage report, one line: State and DaemonFacts -> the words of the daemon in `systemctl status`. Pure.
 
     wan0: counting 12 clients; plan: 8.10 GB of 10.0 GB used; throttled: guest; blocked: tv
     wan0: not everything is counted: interface wan0 is not there; 3 clients
 
-What calls for a person comes first.
+Troubles, which call for a person, come first.
 """
 
 from collections.abc import Iterable
@@ -19,11 +19,11 @@ from esimshaper.core.report.quotas import held, limit_of, used_of
 from esimshaper.core.report.subjects import subject_label
 
 NAMED = 4
-"""So many are named; of the others only the number is told."""
+"""So many clients are named; of the others the line has only the number."""
 
 
 def troubles(state: State, facts: DaemonFacts, limits: Iterable[str] = ()) -> str:
-    """What is wrong, each thing once; empty if nothing is. `limits`: sentences on what could not be enforced."""
+    """All troubles, each once; empty if there is none. `limits`: sentences on limits that could not be enforced."""
     missing = dict.fromkeys(each.problem for each in state.meter.attachments if not each.attached)
     said = [f"not everything is counted: {'; '.join(missing)}"] if missing else []
     said += [f"limits: {each}" for each in limits]
@@ -37,7 +37,7 @@ def troubles(state: State, facts: DaemonFacts, limits: Iterable[str] = ()) -> st
 
 
 def limited(state: State, facts: DaemonFacts) -> str:
-    """Who is slowed down or has no way out now; empty if nobody."""
+    """Names of clients that are throttled or blocked; empty if none is."""
     return "; ".join(
         f"{level.value}: {format_names(names, NAMED)}"
         for level in (Level.THROTTLED, Level.BLOCKED)
@@ -46,8 +46,8 @@ def limited(state: State, facts: DaemonFacts) -> str:
 
 
 def usage(state: State, facts: DaemonFacts) -> str:
-    """How many clients, and what was used of the plan: of the quotas of everyone, else of all, the one with the largest
-    part used. Without quotas, all that was counted.
+    """The number of clients, and the usage of the plan: of the quotas of everyone, else of all, the one with the
+    largest part used. Without quotas, all counted bytes.
     """
     number = sum(key not in BUILT_IN_CLIENTS for key in state.totals)
     clients = "1 client" if number == 1 else f"{number} clients"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Stage report, metrics: State and DaemonFacts -> metric families of one moment. Pure.
 
-Their names are those of INTERFACES.md. Both the clients' and the WAN's counters come from one Baseline, so that
-sum(clients) = wan holds at every scrape.
+Dashboards hold on to the names and labels, so they never change. The counters of clients and of the WAN come from one
+State, so sum(clients) = wan holds at every scrape (R7).
 """
 
 from collections.abc import Mapping
@@ -74,7 +74,7 @@ def _limit_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
 
 
 def _states(state: State) -> Samples:
-    """All three of each client, so that a state that is left falls to 0 and does not vanish."""
+    """All three states of each client: one that the client has left falls to 0 and does not vanish."""
     samples: dict[tuple[str, ...], float] = {}
     for key in sorted(known_keys(state)):
         verdict = state.limits.states.get(Subject(SubjectKind.CLIENT, key), ClientState())
@@ -84,7 +84,7 @@ def _states(state: State) -> Samples:
 
 
 def wasted_by_label(state: State) -> dict[str, int]:
-    """Bytes billed, then dropped, by the label of metrics; like other totals they begin at zero with a new epoch."""
+    """Bytes that were billed and then dropped, by the label of metrics; as all totals, zero when an epoch begins."""
     sizes = {identity(state, key).label: 0 for key in known_keys(state)}
     for key, size in wasted(state).items():
         label = identity(state, key).label
@@ -153,6 +153,6 @@ def by_label(state: State) -> dict[str, Counters]:
 
 
 def events(state: State) -> dict[Reason, Event]:
-    """All reasons, those that never came up as zeros."""
+    """All reasons; one that never came up is zero."""
     counted = state.meter.reading.events if state.meter.reading else {}
     return {reason: counted.get(reason, Event()) for reason in Reason}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report, limits: State and DaemonFacts -> the documents of quotas and of what was set by hand. Pure.
+"""Stage report, limits: State and DaemonFacts -> the documents of quotas and overrides. Pure.
 
-The frame of a document is as in report.py. `x` + `x_unix` stands for a moment: ISO 8601 and Unix seconds, or two nulls.
+The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 and Unix seconds, or two nulls.
 
     state     {"level": "open" | "throttled" | "blocked", "reason": words, "quota": name of the quota at fault,
                "rate_bits_per_second": int or null, "until" + "until_unix"}
@@ -68,7 +68,7 @@ def quotas_document(state: State, facts: DaemonFacts) -> Document:
 
 
 def grant_document(state: State, facts: DaemonFacts, subject: Subject, size: int, until: int | None) -> Document:
-    """What to answer once `size` bytes were granted; `until` in Unix seconds, None for the end of each period."""
+    """The answer after `size` bytes were granted; `until` in Unix seconds, None for the end of each period."""
     own = [each for each in held(state, facts) if each.tally.subject == subject]
     return new_document(facts.now) | {
         "subject": subject_label(state, subject, facts),
@@ -79,7 +79,7 @@ def grant_document(state: State, facts: DaemonFacts, subject: Subject, size: int
 
 
 def by_hand_document(state: State, facts: DaemonFacts, subject: Subject) -> Document:
-    """What to answer once a subject was blocked or allowed, or that was taken back."""
+    """The answer after a subject was blocked or allowed, or that was taken back."""
     mine = [override for override in _standing(state).overrides if override.subject == subject]
     setting = mine[0].kind.value if mine else None
     return new_document(facts.now) | {
@@ -91,7 +91,7 @@ def by_hand_document(state: State, facts: DaemonFacts, subject: Subject) -> Docu
 
 
 def glance(state: State, facts: DaemonFacts) -> Document:
-    """For the status: what is shared, and clients that were warned or are out, the most used first."""
+    """For the status: quotas that clients share, and those of clients that were warned or have nothing left."""
     every = held(state, facts)
     shared = [each for each in every if each.quota.subject.kind in (SubjectKind.EVERYONE, SubjectKind.GROUP)]
     single = [each for each in every if each not in shared and (each.tally.warned or each.tally.reached)]
@@ -102,7 +102,7 @@ def glance(state: State, facts: DaemonFacts) -> Document:
 def held(state: State, facts: DaemonFacts) -> Sequence[QuotaUsage]:
     """Each tally with its quota, in the order of the configuration; of each-client the most used first.
 
-    That of the others only if there are any.
+    The tally of `others` is left out while `others` has moved nothing.
     """
     order = {quota.name: number for number, quota in enumerate(facts.quotas)}
     found = [
@@ -119,7 +119,7 @@ def limit_of(each: QuotaUsage) -> int:
 
 
 def used_of(each: QuotaUsage) -> int:
-    """Bytes used in this window; a sum of differences may be a packet below zero for a moment."""
+    """Bytes used in this window. A tally may be a packet below zero for a moment; that is 0 here."""
     return max(0, each.tally.used)
 
 
@@ -134,7 +134,7 @@ def by_hand_entries(state: State, facts: DaemonFacts) -> list[Document]:
 
 
 def state_entry(state: State, subject: Subject, zone: tzinfo | None) -> Document:
-    """How a subject stands; one that is not here is open."""
+    """The `state` of the module's docstring; a subject without one is open."""
     verdict = state.limits.states.get(subject, ClientState())
     return {
         "level": verdict.level.value,

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report, whom people mean: what they write -> clients, or the Subject of a command; and back. Pure.
+"""Stage report, names that people write -> clients, or the Subject of a command; and back. Pure.
 
-Host names are what devices say of themselves. So a configured name counts more than a host name, or a stranger could
-take the place of a device by taking its name.
+A device chooses its host name itself. So a configured name counts more than a host name: else a stranger could take the
+place of a device by taking its name.
 
-    subjects  {"subjects": ["everyone", "group/NAME" ..., "client/NAME" ...]}    the frame is as in report.py
+    subjects  {"subjects": ["everyone", "group/NAME" ..., "client/NAME" ...]}    the frame is as in documents.py
 """
 
 from collections.abc import Iterable
@@ -51,7 +51,7 @@ def subjects_document(state: State, facts: DaemonFacts) -> Document:
 def find_subject(state: State, text: str, facts: DaemonFacts) -> Subject:
     """The one whom a person means by `text`: as in `for`, or a client's bare name, MAC, address or host name.
 
-    Raises ValueError with one sentence for a person if that is nobody, or not one alone.
+    Raises ValueError with one sentence for a person if nobody is meant, or several are.
     """
     text = text.strip()
     if text == EVERYONE.kind.value:
@@ -72,7 +72,7 @@ def find_subject(state: State, text: str, facts: DaemonFacts) -> Subject:
 
 
 def _groups(state: State, facts: DaemonFacts) -> set[str]:
-    """Those there are, and those that something was set for by hand when they were there: it can be taken back."""
+    """The groups that exist, and former groups with an override: it can still be taken back."""
     overrides = state.limits.kept.overrides
     by_hand = (each.subject.id for each in overrides if each.subject.kind is SubjectKind.GROUP)
     return {*facts.groups.values(), UNKNOWN_GROUP, *by_hand}
@@ -83,7 +83,7 @@ def _limitable(state: State, facts: DaemonFacts) -> set[ClientKey]:
 
 
 def _advice(state: State, text: str, facts: DaemonFacts) -> str:
-    """What was perhaps meant, written so that it is understood."""
+    """The subject that was perhaps meant, in a spelling that is understood."""
     words = {word.lower(): word for word in _words(state, facts)}
     short = {word.partition("/")[2]: right for word, right in words.items() if "/" in word}
     near = get_close_matches(text.lower(), [*words, *short], n=1)
