@@ -18,7 +18,7 @@ Verb = Callable[[argparse.Namespace], int]
 
 
 def fetch(options: argparse.Namespace, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """A document of the daemon."""
+    """Asks the daemon for the document at `path`."""
     from esimshaper.edge.control_client import default_socket, get
 
     return _understood(get(options.socket or default_socket(), path, params))
@@ -27,7 +27,7 @@ def fetch(options: argparse.Namespace, path: str, params: Mapping[str, str] | No
 def command(
     options: argparse.Namespace, path: str, body: Mapping[str, Any], patience: float | None = None
 ) -> dict[str, Any]:
-    """Has the daemon do something; the document that it answers when that is done, within `patience` in seconds."""
+    """Sends an order to the daemon; returns its answer once the order is carried out, within `patience` seconds."""
     from esimshaper.edge.control_client import TIMEOUT, default_socket, post
 
     return _understood(post(options.socket or default_socket(), path, body, patience or TIMEOUT))
@@ -45,13 +45,13 @@ def _understood(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """For programs."""
+    """Prints a document for programs."""
     print(json.dumps(document, indent=2))
 
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[str], None]]:
-    """What is being done, in one line on a terminal that is gone at the end; nothing where people do not look on."""
+    """Shows the present step in one line of a terminal, which is gone at the end; shows nothing in a pipe."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -62,7 +62,7 @@ def progress(what: str) -> Iterator[Callable[[str], None]]:
 
 
 def show_document(options: argparse.Namespace, module: str, page_name: str, document: Mapping[str, Any]) -> int:
-    """As JSON, or as the page that `page_name` of esimshaper.views.`module` makes of it."""
+    """Prints a document as JSON, or as the page that `page_name` of esimshaper.views.`module` makes of it."""
     if options.json:
         print_json(document)
         return DONE
@@ -74,7 +74,7 @@ def show_document(options: argparse.Namespace, module: str, page_name: str, docu
     return DONE
 
 
-Verbs = Any  # argparse has no public name for what add_subparsers gives
+Verbs = Any  # argparse has no public name for the result of add_subparsers
 
 
 def add_verb(verbs: Verbs, name: str, verb: Verb, does: str, example: str) -> argparse.ArgumentParser:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The command line, completion: `completion` prints a script for bash or zsh, made from the argument parser.
 
-The scripts ask `esimshaper completion subjects` (or `clients`) whom the daemon knows, so names complete while it runs.
+The scripts ask `esimshaper completion subjects` (or `clients`) for the names that the daemon knows, if it runs.
 """
 # ruff: noqa: T201 - prints a script
 

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verb: Verb = options.verb
     try:
         status = verb(options)
-        sys.stdout.flush()  # here, where a reader that is gone can still be dealt with
+        sys.stdout.flush()  # here, where the error of a reader that is gone is still caught
     except BrokenPipeError:  # the reader has seen enough: `| head`
         _forget_output()
         return DONE
@@ -67,7 +67,7 @@ def _package_of(module: str) -> str:
 
 
 def _forget_output() -> None:
-    """What could not be written must not be tried again when Python flushes at exit."""
+    """Lets Python's flush at exit succeed: it must not try again to write what could not be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

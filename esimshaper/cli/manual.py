@@ -24,7 +24,7 @@ Schema = Mapping[str, Any]
 
 SCHEMA = Path(__file__).parents[1] / "esimshaper.schema.json"
 COMMON = 4
-"""An option of so many verbs is explained once, for all of them."""
+"""An option of at least so many verbs is explained once, for all of them."""
 
 DESCRIPTION = """
 The daemon runs as the service `esimshaper`, with the configuration `/etc/esimshaper/esimshaper.yaml`. Two lines of
@@ -94,7 +94,7 @@ def command_page(day: date) -> str:
 
 
 def settings_page(schema: Schema, day: date) -> str:
-    """esimshaper.yaml(5), of the schema that also checks the file."""
+    """esimshaper.yaml(5), from the schema that also checks the file."""
     sections = {
         "NAME": [r"esimshaper.yaml \- " + _text("configuration of esimshaper")],
         "SYNOPSIS": [_text("`/etc/esimshaper/esimshaper.yaml`"), ".br", _text("`/etc/esimshaper/conf.d/*.yaml`")],
@@ -131,7 +131,7 @@ def _argument(argument: Argument) -> Iterator[str]:
 
 
 def _exit_statuses(epilog: str) -> Iterator[str]:
-    """From `Exit status: 0 done, 1 failed, ...`"""
+    """The list of exit statuses, from the text `Exit status: 0 done, 1 failed, ...`."""
     for status in epilog.partition(": ")[2].removesuffix(".").split(", "):
         number, meaning = status.split(" ", 1)
         yield from _tagged(number, _text(meaning))
@@ -141,14 +141,14 @@ def _exit_statuses(epilog: str) -> Iterator[str]:
 
 
 def _block(schema: Schema, name: str, part: Schema) -> Iterator[str]:
-    """One of the outermost settings, and what is in it."""
+    """An outermost setting, and the settings in it."""
     yield f".SS {_plain(name)}"
     yield _text(_meaning(part, required=name in schema["required"]))
     yield from _parts(schema, part, "")
 
 
 def _parts(schema: Schema, whole: Schema, before: str) -> Iterator[str]:
-    """What is in a block, or in each block of a list; `before` is the way there."""
+    """The settings in a block, or in each block of a list; `before` is the path to them."""
     block = whole.get("items", whole)
     for name, part in block.get("properties", {}).items():
         referred = schema["$defs"][part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else {}
@@ -158,7 +158,7 @@ def _parts(schema: Schema, whole: Schema, before: str) -> Iterator[str]:
 
 
 def _meaning(part: Schema, *, required: bool) -> str:
-    """What it is, and its help, which says what the default is, or it is said here."""
+    """The title of a setting, its help, and its default if the help does not name it."""
     title, text, default = str(part["title"]), str(part["description"]), part.get("default")
     text = f"{title[0].upper()}{title[1:]}{'; required' if required else ''}. {text}"
     if not default or "default" in text or "left out" in text:
@@ -171,7 +171,7 @@ def _meaning(part: Schema, *, required: bool) -> str:
 
 
 def _page(name: str, section: int, day: date, volume: str, sections: Mapping[str, Iterable[str]]) -> str:
-    """Names of files and commands are not hyphenated, nor is their space stretched."""
+    """A whole page. man must neither hyphenate names of files and commands nor stretch their spaces."""
     lines = [
         '.\\" Made from the program itself by esimshaper/cli/manual.py.',
         f'.TH {name} {section} {day} "esimshaper {__version__}" "{volume}"',
@@ -198,7 +198,7 @@ def _tagged(tag: str, text: str) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """Prose, in which `this` is bold, as one line of input. A line that begins with . or ' would be a request."""
+    """Prose as one line of input, with `code` in bold. A line that begins with . or ' would be a request."""
     plain = re.sub(r"`([^`]+)`", r"\\fB\1\\fR", _plain(text))
     return rf"\&{plain}" if plain[:1] in {".", "'"} else plain
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The command line, verb `reload`: the edited configuration in force, or every reason why not."""
+"""The command line, verb `reload`: puts the edited configuration in force, or shows all that is wrong with it."""
 # ruff: noqa: PLC0415, T201 - as in main.py
 
 import argparse

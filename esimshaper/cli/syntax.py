@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Expects(Enum):
-    """What can stand somewhere; the values are the words that shells and the verb `completion` use for it."""
+    """What an argument accepts; the values are the words of shells and of the verb `completion`."""
 
     NOTHING = ""
     ANYTHING = "anything"
@@ -26,10 +26,10 @@ _METAVARS = {"FILE": Expects.FILE, "PATH": Expects.FILE, "SUBJECT": Expects.SUBJ
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """An option (with `flags`) or what stands at a place (without).
+    """An option (with `flags`), or a positional argument (without).
 
-    `value` is how people see what it takes: FILE or {both,download}; empty for a switch. `words` are all that it can
-    be, if it expects a WORD. `rivals` are flags that exclude it.
+    `value` is its placeholder for people: FILE or {both,download}; empty for a switch. `words` are all accepted words,
+    if it expects a WORD. `rivals` are flags that exclude it.
     """
 
     flags: tuple[str, ...]
@@ -42,7 +42,7 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A verb; without a name, what stands before the verb. `epilog` is an example, or the exit statuses."""
+    """A verb; without a name, the program itself before its verb. `epilog` is an example, or the exit statuses."""
 
     name: str
     summary: str
@@ -54,7 +54,7 @@ class Command:
 
 
 def read(parser: argparse.ArgumentParser) -> tuple[Command, tuple[Command, ...]]:
-    """What stands before the verb, and the verbs in their order."""
+    """The program itself, and the verbs in their order."""
     (verbs,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     summaries = {action.dest: action.help or "" for action in verbs._get_subactions()}
     return _command("", parser, ""), tuple(
