@@ -12,19 +12,16 @@ else. Orders of people are in commands.py, the life of a Booking is in saving.py
 Policies are not saved: after a crash the same ones follow from the State again.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from esimshaper.core import saving
 from esimshaper.core.limits import limiting
 from esimshaper.core.limits.period import window
 from esimshaper.core.meter import clock, identities, metering, rates
-from esimshaper.core.model.identity import Account
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Booking, ClockSlice, Outcome, State
 from esimshaper.core.model.tick import Step, Tick, subjects_of
-from esimshaper.core.shaping import tree
 
 
 def advance(state: State, rules: Rules, now: float, observed: Observation) -> tuple[State, Outcome]:
@@ -34,7 +31,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     """
     tick = begin_tick(state, rules, now, observed)
 
-    meter = metering.advance(tick, lambda: _class_members(state))
+    meter = metering.advance(tick)
     per_second = rates.advance(state.rates, tick, meter.usage)
     names = identities.advance(state.names, tick, meter.booked.totals)
     limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas)
@@ -66,11 +63,3 @@ def begin_tick(state: State, rules: Rules, now: float, observed: Observation) ->
 
 def _who(reading: Reading) -> tuple[object, ...]:
     return reading.owners, reading.groups, reading.everyone
-
-
-def _class_members(state: State) -> Mapping[Account, frozenset[Account]]:
-    """By group, or everyone: clients that have had a tc class of their own in it since the last tick."""
-    last, outcome = state.meter.reading, state.limits.outcome
-    if last is None:
-        return {}
-    return tree.members(tree.demand_of(last.everyone, outcome.shaped, last.clients, outcome.policies, shares=False))

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What left the WAN through the tc classes of each account: class statistics -> Sent, by account. Reads the shaper.
-
-It is read once a second, and there may be four classes for each of a thousand accounts. So only those are looked at
-that something was given to since, or where something waits; the others are as they were.
-"""
+"""What left the WAN through the tc classes of each account: class statistics -> ClassCounters, by account."""
 
 from collections.abc import Iterable, Mapping
 
@@ -13,38 +9,42 @@ from esimshaper.core.model.reading import ClassCounters
 from esimshaper.core.model.shaping import ClassStats
 from esimshaper.edge.tc.shaper import Shaper
 
-NOWHERE = ClassCounters()
-"""Of an account that has not all the classes that the kernel was told of: its packets may pass by them."""
+INCOMPLETE = ClassCounters()
+"""Of an account that lacks a class which its policy names: its packets may pass by its classes."""
 
 
-class ClassCounterReader:
-    """Knows which classes packets of each account are given to: `told` is what an earlier daemon told the kernel."""
+class ClassReader:
+    """Reads the shaper. Knows the classes that policies name: `installed` are those that an earlier daemon wrote."""
 
-    def __init__(self, shaper: Shaper, told: Mapping[Account, Policy]) -> None:
+    # It is read once a second, and there may be four classes of each of a thousand accounts. So only those accounts are
+    # looked at to whose classes something was given since, or in whose classes something waits.
+
+    def __init__(self, shaper: Shaper, installed: Mapping[Account, Policy]) -> None:
         self._shaper = shaper
-        self._classes = {account: _classes(policy) for account, policy in told.items()}
+        self._classes = {account: _class_ids(policy) for account, policy in installed.items()}
         self._queued: dict[Account, int] = {}
         self._sent: dict[Account, ClassCounters] = {}
-        self._anew: set[Account] = set()
+        self._left_out: set[Account] = set()  # of the next `read`: their counters begin anew
 
-    def told(self, policies: Mapping[Account, Policy]) -> None:
-        """The kernel was told these policies."""
+    def note_policies(self, policies: Mapping[Account, Policy]) -> None:
+        """These policies were written: packets are given to the classes that they name."""
         for account, policy in policies.items():
-            before, classes = self._classes.get(account, frozenset()), _classes(policy)
+            before, classes = self._classes.get(account, frozenset()), _class_ids(policy)
             self._classes[account] = classes
-            if classes > before:  # new ones, that nothing has left yet
+            if classes > before:  # nothing has left the new ones yet, so the sum goes on
                 self._sent.pop(account, None)
             elif classes != before:
-                self._begin(account)
+                self._begin_anew(account)
 
-    def made_anew(self, class_ids: Iterable[int] | None) -> None:
-        """These classes were made or removed; None: all of them. If the kernel gives packets to them already, their
-        accounts are left out of the next `read`.
+    def note_remade(self, class_ids: Iterable[int] | None) -> None:
+        """These classes were made or removed; None: all of them.
+
+        Accounts whose policies name any of them are left out of the next `read`.
         """
         changed = None if class_ids is None else frozenset(class_ids)
-        for account, classes in self._classes.items():
+        for account, classes in self._classes.items() if changed is None or changed else ():
             if classes if changed is None else classes & changed:
-                self._begin(account)
+                self._begin_anew(account)
 
     def read(self, queued: Mapping[Account, int]) -> Mapping[Account, ClassCounters] | None:
         """By account; those that are left out cannot be compared with what was read before. None: cannot be read.
@@ -55,35 +55,35 @@ class ClassCounterReader:
         if looked_at:
             wanted = frozenset(each for account in looked_at for each in self._classes[account])
             try:
-                stats = self._shaper.sent(wanted)
+                stats = self._shaper.read_stats(wanted)
             except OSError:
                 return None
             for account in looked_at:
                 self._sent[account] = _sum([stats.get(each) for each in self._classes[account]])
                 self._queued[account] = queued.get(account, 0)
-        self._anew.clear()
-        return {account: sent for account, sent in self._sent.items() if sent is not NOWHERE}
+        self._left_out.clear()
+        return {account: sent for account, sent in self._sent.items() if sent is not INCOMPLETE}
 
-    def _begin(self, account: Account) -> None:
-        self._anew.add(account)
+    def _begin_anew(self, account: Account) -> None:
+        self._left_out.add(account)
         self._sent.pop(account, None)
 
     def _moves(self, account: Account, queued: Mapping[Account, int]) -> bool:
-        if account in self._anew:
+        if account in self._left_out:
             return False
         known = self._sent.get(account)
         return known is None or known.backlog > 0 or queued.get(account, 0) != self._queued.get(account, 0)
 
 
-def _classes(policy: Policy) -> frozenset[int]:
+def _class_ids(policy: Policy) -> frozenset[int]:
     return frozenset(policy.classes) - {0}
 
 
 def _sum(stats: Iterable[ClassStats | None]) -> ClassCounters:
-    total = NOWHERE
+    total = INCOMPLETE
     for each in stats:
         if each is None:
-            return NOWHERE
+            return INCOMPLETE
         total = ClassCounters(
             each.link, total.bytes + each.bytes, total.packets + each.packets, total.backlog + each.backlog
         )

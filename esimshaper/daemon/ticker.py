@@ -73,7 +73,7 @@ class Ticker:
     def observe(self) -> Observation:
         """The counters first, the statistics of classes after them: core.meter.queue_drops relies on that order."""
         seen = self._observer.observe()
-        return replace(seen, sent=self._enforcer.sent(seen.reading))
+        return replace(seen, sent=self._enforcer.read_classes(seen.reading), members=self._enforcer.members)
 
     def advance(self, state: State, seen: Observation) -> tuple[State, Outcome]:
         """The next state, by the rules and the time of now."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A small router for tests of limits: accounts, quotas and readings by hand."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC
 
@@ -13,6 +14,7 @@ from esimshaper.core.model.limits import (
     ActionKind,
     Period,
     PeriodUnit,
+    Policy,
     Quota,
     Subject,
     SubjectKind,
@@ -23,6 +25,7 @@ from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Outcome, State
 from esimshaper.core.pipeline import advance
 from esimshaper.core.saving import saved
+from esimshaper.core.shaping import tree
 
 MIDNIGHT = 1_799_971_200.0
 """2027-01-15 00:00 UTC, a Friday."""
@@ -71,6 +74,7 @@ class Router:
         self.now, self.trusted = MIDNIGHT + 43200, True
         self.told: list[str] = []
         self.sent: dict[Account, ClassCounters] | None = None
+        self.members: Mapping[Account, frozenset[Account]] = {}
 
     def use(self, **counts: int) -> "Router":
         """What is counted, in absolute numbers, by name of the account in this module."""
@@ -87,13 +91,20 @@ class Router:
         self.use(**counts)
         self.now += seconds
         self.reading = replace(self.reading, boottime=self.reading.boottime + seconds)
-        seen = Observation(self.reading, clock_trusted=self.trusted, sent=self.sent)
+        seen = Observation(self.reading, clock_trusted=self.trusted, sent=self.sent, members=self.members)
         self.state, outcome = advance(self.state, self.rules, self.now, seen)
+        self.members = tree.members(self.with_classes(outcome))
         if outcome.booking:
             self.state = saved(self.state, outcome.booking)
             self.told += [notice.text for notice in outcome.booking.notices]
             self.disk = outcome.booking.baseline
         return outcome
+
+    def with_classes(self, outcome: Outcome) -> Mapping[Account, Policy]:
+        """The policies that are written after a tick."""
+        clients = self.reading.clients
+        demand = tree.demand_of(WHOLE, outcome.shaped, clients, outcome.policies, shares=False)
+        return tree.with_classes(outcome.policies, tree.class_ids(demand))
 
     def restart(self, **rules) -> None:
         """The process is killed; what was not saved is only in the kernel. It may come back with other settings."""

@@ -13,7 +13,7 @@ import pytest
 
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import Shaped
-from esimshaper.core.model.shaping import QDISC, Change, Redirect, Side, Step, Tree
+from esimshaper.core.model.shaping import QDISC, Change, ChangeKind, Redirect, Side, Tree
 from esimshaper.core.shaping.tree import Demand, Link, wanted
 from esimshaper.core.shaping.tree_diff import diff
 from esimshaper.edge.tc.shaper import Shaper
@@ -180,7 +180,7 @@ def test_changes_under_load_lose_no_packet(box: Box) -> None:
     assert rounds > 20
     assert moved[0].result().down == 1_500_000
     assert lab.upload_drops() == 0
-    assert shaper.sent()[ids(ALICE, EVERYONE)[1]].packets >= 1250
+    assert shaper.read_stats()[ids(ALICE, EVERYONE)[1]].packets >= 1250
 
 
 def test_what_left_a_class_in_a_flood_is_what_the_carrier_billed(box: Box) -> None:
@@ -189,7 +189,7 @@ def test_what_left_a_class_in_a_flood_is_what_the_carrier_billed(box: Box) -> No
     before = lab.carrier.settle()
     lab.clients[0].call(traffic.udp_up, lab.servers4[0], 1_500_000)
     bill = (lab.carrier.settle() - before).of(lab.servers4[0])
-    sent = box.shaper.sent()[ids(ALICE, EVERYONE)[1]]
+    sent = box.shaper.read_stats()[ids(ALICE, EVERYONE)[1]]
     assert sent.drops > 0
     assert (sent.bytes, sent.packets, sent.backlog) == (bill.up_bytes, bill.up_packets, 0)
 
@@ -200,7 +200,7 @@ def test_a_restart_adopts_what_is_there(box: Box) -> None:
     box.lab.clients[0].call(traffic.ping, box.lab.servers4[0], count=3)
     with box_in(box.lab) as again:
         assert again.shape(*shaped, link=(20_000_000, 5_000_000), clients=(ALICE, BOB)) == ((), ())
-        assert again.shaper.sent()[ids(ALICE, EVERYONE)[1]].packets == 3
+        assert again.shaper.read_stats()[ids(ALICE, EVERYONE)[1]].packets == 3
 
 
 def test_killed_between_any_two_steps_a_restart_finishes(box: Box) -> None:
@@ -270,8 +270,8 @@ def test_an_ifb_that_somebody_deletes_is_mended(box: Box) -> None:
     router.ip("link del ifb-wan0")
     assert (box.tree.redirect, box.tree.device) == (Redirect.STALE, False)
     changes, problems = box.shape(Shaped(ALICE, 128_000))
-    assert [changes[0].step, changes[1].step, changes[-1].step] == [
-        Step.REMOVE_REDIRECT, Step.ADD_DEVICE, Step.ADD_REDIRECT,
+    assert [changes[0].kind, changes[1].kind, changes[-1].kind] == [
+        ChangeKind.REMOVE_REDIRECT, ChangeKind.ADD_DEVICE, ChangeKind.ADD_REDIRECT,
     ]  # fmt: skip
     assert problems == ()
     assert client.call(traffic.ping, box.lab.servers4[0], count=2).down
@@ -323,8 +323,8 @@ def test_without_the_interface_there_is_nothing_to_shape() -> None:
         box.shape(Shaped(ALICE, 128_000))
         lab.carrier.stop()
         assert box.shaper.observe() is None
-        assert box.shaper.sent() == {}
-        assert box.shaper.apply([Change(Step.ADD_QDISC, Side.UPLOAD)]) == (
+        assert box.shaper.read_stats() == {}
+        assert box.shaper.apply([Change(ChangeKind.ADD_QDISC, Side.UPLOAD)]) == (
             "upload cannot be shaped: its interface is gone",
         )
         assert box.shaper.remove() == ["interface ifb-wan0"]
@@ -339,6 +339,6 @@ def test_hundreds_change_at_once_and_are_read_at_once(box: Box) -> None:
     changes, problems = box.shape(*crowd(128_000))
     taken = time.monotonic() - begin
     assert (len(changes), problems) == (1000, ())
-    assert len(box.shaper.sent()) == 502
+    assert len(box.shaper.read_stats()) == 502
     assert taken < 2, "0.1 s on an idle machine; one by one, by pyroute2, 3 s"
-    assert {each & 0xFFFF_0000 for each in box.shaper.sent()} == {QDISC}
+    assert {each & 0xFFFF_0000 for each in box.shaper.read_stats()} == {QDISC}

@@ -6,7 +6,7 @@ counters of tunnels ---> share_out ------+
 counters of budgets ---> budget_deltas --+-> + corrections of tunnels -> - queue drops --> deltas (limits)
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from esimshaper.core.meter import queue_drops, tunnels
@@ -18,9 +18,6 @@ from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.rules import Chain, Rules
 from esimshaper.core.model.state import Booked, MeterSlice
 from esimshaper.core.model.tick import Tick
-
-ClassMembers = Callable[[], Mapping[Account, frozenset[Account]]]
-"""By account of a group, or of everyone: clients that had a tc class of their own in it since the last tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +31,7 @@ class Metered:
     is_broken: bool
 
 
-def advance(tick: Tick, class_members: ClassMembers) -> Metered:
+def advance(tick: Tick) -> Metered:
     """The reading of `tick`, booked."""
     step, reading = tick.step, tick.reading
     shares = tunnels.share_out(step)
@@ -42,7 +39,7 @@ def advance(tick: Tick, class_members: ClassMembers) -> Metered:
     drops = queue_drops.compare(step, tick.observed.sent)
     broken = queue_drops.is_broken(before, drops)
     usage = tunnels.add_shares(usage_between(step), shares.given, reading.owners)
-    queues = _queue_members(tick, drops, shares, class_members)
+    queues = _queue_members(tick, drops, shares)
     usage, drops = queue_drops.deduct_drops(usage, step.booked, drops, queues)
     booked = replace(book_reading(step, usage, tick.rules.wan), drops=drops, tunnels=shares.booked)
     deltas = _limit_deltas(tick, shares, queue_drops.new_drops(before, drops))
@@ -69,9 +66,7 @@ def sum_by_subject(deltas: Mapping[Account, Budget], subjects: Mapping[Account, 
     return sums
 
 
-def _queue_members(
-    tick: Tick, drops: queue_drops.Drops, shares: tunnels.Shares, class_members: ClassMembers
-) -> queue_drops.QueueMembers:
+def _queue_members(tick: Tick, drops: queue_drops.Drops, shares: tunnels.Shares) -> queue_drops.QueueMembers:
     """The members of each shared queue, if such a queue has dropped something: for a crowd it takes milliseconds."""
     reading = tick.reading
     if not reading.queued:
@@ -81,7 +76,7 @@ def _queue_members(
     if all(entry.dropped == entry.unsent for entry in entries):
         return queue_drops.QueueMembers(reading.owners, dict.fromkeys(groups, ()))
     # Packets that went by a tunnel were in no class: their client counts as one without a class of its own.
-    own = {group: clients.difference(shares.given) for group, clients in class_members().items()}
+    own = {group: clients.difference(shares.given) for group, clients in tick.observed.members.items()}
     return queue_drops.queue_members(reading.owners, groups, _chains(reading, tick.rules), own)
 
 

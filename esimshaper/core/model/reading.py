@@ -113,8 +113,9 @@ class ClassCounters:
 class Observation:
     """What the edges saw for one tick. `clock_trusted`: the wall clock is synchronised.
 
-    `sent`: read after `reading`; only accounts that have had their classes, ever since the last tick or since packets
-    are given to these; None if that is unknown.
+    `sent`: read after `reading`; only accounts whose classes are the same since the last tick, or since packets are
+    given to them; None if that is unknown. `members`: by account of a group, or of everyone, the clients that have had
+    a class of their own in it since the last tick.
     """
 
     reading: Reading
@@ -123,3 +124,4 @@ class Observation:
     neighbours: tuple[Neighbour, ...] = ()
     clock_trusted: bool = True
     sent: Mapping[Account, ClassCounters] | None = None
+    members: Mapping[Account, frozenset[Account]] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The vocabulary of shaping: what stands in tc, and one step of changing it. Pure: values only.
+"""The vocabulary of shaping: what is installed in tc, and one change of it. Pure: values only.
 
-    limits -> wanted tree, beside the actual tree -> changes -> tc
+    limits -> wanted tree, beside the installed tree -> changes -> tc
 
 Class ids are those of tc, major << 16 | minor, the same for upload (HTB on the WAN) and download (HTB on an IFB).
 Rates are bit/s of frames with their link-layer header, as HTB counts them, and whole bytes per second.
@@ -13,10 +13,10 @@ from enum import Enum
 from typing import NamedTuple
 
 QDISC = 0x7A00_0000
-"""Handle of our HTB on both devices; it is how we know it again. Nobody else is known to use this major number."""
+"""Handle of our HTB on both devices, by which a fresh start knows it. No other program is known to use this major."""
 
 DEFAULT = QDISC | 2
-"""The class of everything that is nobody's; our filter on the WAN names it too, by which it is known as ours."""
+"""The class of all packets that no account's class is for. Our filter on the WAN has this id too, as our mark on it."""
 
 
 class Side(Enum):
@@ -70,7 +70,7 @@ class Tree:
         return self.upload if side is Side.UPLOAD else self.download
 
 
-class Step(Enum):
+class ChangeKind(Enum):
     """What a Change does."""
 
     REMOVE_REDIRECT = "remove redirect"
@@ -86,9 +86,9 @@ class Step(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step. `item` is the class as it shall be, for REMOVE_CLASS as it was; None for steps on no class."""
+    """One change of tc. `item`: the class as it shall be, for REMOVE_CLASS as it was; None for what is no class."""
 
-    step: Step
+    kind: ChangeKind
     side: Side
     item: Class | None = None
 
@@ -107,7 +107,7 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Shaping:
-    """What was found at the WAN: our tree, its wire, and who is in our way, in a sentence (empty: nobody)."""
+    """What is installed at the WAN. `problem`: what of somebody else is in our way, in a sentence, else empty."""
 
     tree: Tree = field(default_factory=Tree)
     wire: Wire = field(default_factory=Wire)

@@ -1,28 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the kernel was told and what it is to be told -> what to write first, and what then. Pure.
+"""Stage: the policies that are installed, and those that are wanted -> what to write, and in which order. Pure.
 
-Policies are written one by one while packets pass. Who is held by another account than before (by a group instead of
-its own, say) must not slip through between two writes, also if the last of them never comes. So first everyone, then
-groups, then clients are held to the stricter of old and new; then clients, groups and everyone are told what is new.
+    installed --stricter of both: everyone, groups, clients--> --wanted: clients, groups, everyone--> wanted
+
+Policies are written one by one while packets pass. A client that is held by another account than before (by its group
+instead of its own, say) must not slip through between two writes, also if the daemon is killed there.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
-from esimshaper.core.model.limits import Policy, Thresholds
+from esimshaper.core.model.limits import (
+    CLASS_IN_PARENT,
+    NO_CLASSES,
+    Policy,
+    Thresholds,
+)
 
 _BLANK = Policy()
 
 
 def writes(
-    told: Mapping[Account, Policy], wanted: Mapping[Account, Policy], everyone: Account
-) -> tuple[dict[Account, Policy], dict[Account, Policy]]:
-    """What to write, each in its order, to come from `told` to `wanted`. `everyone`: whose account that is; those of
-    clients come before it, those of groups behind it.
+    installed: Mapping[Account, Policy], wanted: Mapping[Account, Policy], everyone: Account
+) -> tuple[Mapping[Account, Policy], Mapping[Account, Policy]]:
+    """What to write first and what then, each in its order. `everyone` is the account of everyone.
+
+    Accounts of clients come before it, those of groups behind it.
     """
-    before = {account: told.get(account, _BLANK) for account in wanted}
-    changed = [account for account in wanted if before[account] != wanted[account]]
+    before = {account: installed.get(account, _BLANK) for account in wanted}
+    changed = [account for account, new in wanted.items() if before[account] is not new and before[account] != new]
     from_above = sorted(changed, key=lambda account: (account != everyone, account < everyone))
     strict = {account: _stricter(before[account], wanted[account]) for account in from_above}
     first = {account: strict[account] for account in from_above if strict[account] != before[account]}
@@ -31,25 +38,37 @@ def writes(
 
 
 def _stricter(old: Policy, new: Policy) -> Policy:
-    """Of each limit the one that ends first, in the longer chain; `old` itself where that is as strict. Classes that
-    only `old` names are there until all is told; those in a group that is the parent no more are not for this one.
+    """The policy in between: it lets nothing pass that both hold.
+
+    |                | old     | new     | between                                                  |
+    |----------------|---------|---------|----------------------------------------------------------|
+    | parent         | P or 0  | Q or 0  | Q, or P where new has none: the longer chain             |
+    | block_at, ...  | a       | b       | the smaller of each threshold: what ends first           |
+    | blocked/exempt | any     | any     | blocked if either is, exempt only if both are            |
+    | classes        | x or 0  | y or 0  | y, or x where new has none and it is in a group of new's |
+
+    Where that is no more than `old` holds already it is `old` itself, so that there is one write, not two.
     """
-    there = old.classes if new.parent in (ACCOUNT_UNATTRIBUTED, old.parent) else (*old.classes[:2], 0, 0)
-    both = replace(
+    # A class that only `old` names is there until all policies are written; but one in a group that is the parent no
+    # more has the rate of that group, which is not this client's any longer.
+    same_group = new.parent in (ACCOUNT_UNATTRIBUTED, old.parent)
+    usable = old.classes if same_group else (*old.classes[:CLASS_IN_PARENT], *NO_CLASSES[CLASS_IN_PARENT:])
+    between = replace(
         new,
         parent=new.parent or old.parent,
-        block_at=_first(old.block_at, new.block_at),
-        throttle_at=_first(old.throttle_at, new.throttle_at),
+        block_at=_smaller(old.block_at, new.block_at),
+        throttle_at=_smaller(old.throttle_at, new.throttle_at),
         blocked=old.blocked or new.blocked,
         exempt=old.exempt and new.exempt,
-        classes=tuple(after or before for before, after in zip(there, new.classes, strict=True)),
+        classes=tuple(after or before for before, after in zip(usable, new.classes, strict=True)),
     )
-    return old if _limits(both) == _limits(old) else both
+    return old if _holds(between) == _holds(old) else between
 
 
-def _limits(policy: Policy) -> tuple[object, ...]:
+def _holds(policy: Policy) -> tuple[object, ...]:
+    """What of a policy decides about packets; the rest is for announcements, and how fast drops hold it."""
     return (policy.parent, policy.block_at, policy.throttle_at, policy.blocked, policy.exempt, policy.classes)
 
 
-def _first(one: Thresholds, other: Thresholds) -> Thresholds:
+def _smaller(one: Thresholds, other: Thresholds) -> Thresholds:
     return Thresholds(min(one.both, other.both), min(one.download, other.download), min(one.upload, other.upload))

@@ -1,46 +1,56 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage: who shall be shaped how -> the classes of tc, and who names which of them. Pure.
+"""Stage: who shall be shaped how -> the wanted classes of tc, and the class ids of each policy. Pure.
 
     QDISC -- root 1 (rate of the link)
-              |- default 2       everything that is nobody's
+              |- default 2       packets that no account's class is for
               |- open            of each client, if the link has a rate, either way: equal shares of it
               |- throttled       of each client with a throttle rate
               `- group           (its rate) of each group with a throttle rate, and of everyone
                   |- members     one of each client below it, of those who came first: equal shares of it
-                  `- throttled   everything else that is below it: the router, and who has just come
+                  `- throttled   everything else that is below it: the router, and clients that have just come
 
-A leaf has next to no rate of its own and borrows the rest from above, up to its ceiling, in turns with its siblings.
-So shares are equal whoever comes and goes, and throttled clients can neither starve the others nor overrun the link.
+A leaf has next to no rate of its own. It borrows the rest from above, up to its ceiling, in turns with its siblings. So
+shares are equal whoever comes and goes, and throttled clients can neither starve the others nor overrun the link.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from esimshaper.core.model.identity import Account
-from esimshaper.core.model.limits import NO_CLASSES, Policy, Shaped
+from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
+from esimshaper.core.model.limits import (
+    CLASS_IN_GRANDPARENT,
+    CLASS_IN_PARENT,
+    CLASS_OPEN,
+    CLASS_SELF,
+    NO_CLASSES,
+    Policy,
+    Shaped,
+)
 from esimshaper.core.model.shaping import DEFAULT, QDISC, Class, Classes, Leaf, Redirect, Side, Tree, Wire
 
 ROOT = QDISC | 1
 
 UNLIMITED = 32_000_000_000
 """bit/s of a link whose rate is not configured: below what a 32-bit number of bytes per second holds."""
-LEAST = 200
-"""bit/s that a class has by itself, about what HTB gives in any case: a frame at once, if it sent none for a minute,
-also when the link or the group is full. The others then wait until that is made good."""
-_AHEAD_SECONDS, _FRAME = 2, 1514
-"""A group has as many members' classes as may do that at once without a longer silence after it."""
+LEAST_RATE = 200
+"""bit/s that a class has by itself: a frame in a minute, which HTB gives in any case (`mbuffer` in sch_htb.c)."""
+
+_AHEAD_SECONDS = 2
+_FRAME = 1514  # bytes
 
 _GROUP_IDS, _CLIENT_IDS = 0x10, 0x60
 """Where minor numbers of groups and everyone begin, two each, and those of clients, four each."""
 MAX_ACCOUNT = ((QDISC >> 16) - _CLIENT_IDS) // 4 - 1
-"""The leaf qdisc of a class has the class's minor number as its major: ours must not be among them. Clients beyond have
-no classes; who is throttled without one is held to the rate by drops."""
+"""The last account that class ids are left for; who is throttled beyond it is held to the rate by drops.
+
+The leaf qdisc of a class has the class's minor number as its major, and QDISC's own must not be among them.
+"""
 
 _DELAY_MS = 100
 """What may wait in a leaf, at its rate."""
 _LEAST_FRAMES = 5
-"""What may wait in any leaf: fewer, and one TCP connection cannot fill 128 kbit/s."""
+"""What may wait in any leaf: with fewer one TCP connection cannot fill 128 kbit/s."""
 _MOST_BYTES = 1_500_000
 """What may wait in any leaf: as in a device's own queue, 1,000 packets."""
 _SPLIT_BELOW = 50_000_000
@@ -62,7 +72,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Who shall have classes; `everyone`: whose account that is, those of groups follow it.
+    """Who shall have classes. `everyone` is the account of everyone; those of groups have greater numbers.
 
     shaped: accounts with a throttle limit. sharing: clients that get a fair share of a link with a rate. above: the
     accounts above a client, the nearest first, if one of them is among `shaped`.
@@ -74,6 +84,7 @@ class Demand:
     above: Mapping[Account, tuple[Account, ...]] = field(default_factory=dict)
 
     def is_group(self, account: Account) -> bool:
+        """Whether it is one of a group, or that of everyone."""
         return account >= self.everyone
 
 
@@ -85,26 +96,26 @@ def demand_of(
     *,
     shares: bool,
 ) -> Demand:
-    """`shares`: the link has a rate, either way."""
-    few = tuple(sorted(account for account in clients if account <= MAX_ACCOUNT))
+    """The Demand of these clients. `shares`: the link has a rate, either way."""
+    with_ids = tuple(sorted(account for account in clients if account <= MAX_ACCOUNT))
     fit = tuple(each for each in shaped if each.account <= MAX_ACCOUNT or each.account >= everyone)
     groups = {each.account for each in fit if each.account >= everyone}
-    chains = ((client, tuple(_above(client, policies))) for client in (few if groups else ()))
-    return Demand(everyone, fit, few if shares else (), {client: c for client, c in chains if groups.intersection(c)})
+    chains = ((client, tuple(_above(client, policies))) for client in (with_ids if groups else ()))
+    above = {client: chain for client, chain in chains if groups.intersection(chain)}
+    return Demand(everyone, fit, with_ids if shares else (), above)
 
 
 def _above(account: Account, policies: Mapping[Account, Policy]) -> Iterator[Account]:
-    for _ in NO_CLASSES[2:]:
-        account = policies[account].parent if account in policies else Account(0)
+    for _ in (CLASS_IN_PARENT, CLASS_IN_GRANDPARENT):
+        account = policies[account].parent if account in policies else ACCOUNT_UNATTRIBUTED
         if not account:
             return
         yield account
 
 
 @dataclass(frozen=True, slots=True)
-class _Use:
-    """A class that packets are given to: its place in the `classes` of whose policy, its parent, and its rate if it has
-    another than the link."""
+class _Assignment:
+    """A class that the policy of `account` names, at `place` (CLASS_OPEN, ...). `rate`: None for that of the link."""
 
     account: Account
     place: int
@@ -113,94 +124,103 @@ class _Use:
     rate: int | None = None
 
 
-def _uses(demand: Demand) -> Iterator[_Use]:
+def _class_assignments(demand: Demand) -> Iterator[_Assignment]:
     rates = {each.account: each.rate for each in demand.shaped}
     for account in demand.sharing:
-        yield _Use(account, 0, _client_id(account, 0), ROOT)
+        yield _Assignment(account, CLASS_OPEN, _client_id(account, 0), ROOT)
     for account, rate in rates.items():
         if demand.is_group(account):
             group = _group_id(account, demand.everyone)
-            yield _Use(account, 1, group + 1, group, rate)
+            yield _Assignment(account, CLASS_SELF, group + 1, group, rate)
         else:
-            yield _Use(account, 1, _client_id(account, 1), ROOT, rate)
-    for account, place, group in _members(demand):
+            yield _Assignment(account, CLASS_SELF, _client_id(account, 1), ROOT, rate)
+    for account, place, group in _memberships(demand):
+        # So a client that changes its group keeps its class of everyone, whatever place that has in its policy.
         number = _client_id(account, 3 if group == demand.everyone else 2)
-        yield _Use(account, place, number, _group_id(group, demand.everyone), rates[group])
+        yield _Assignment(account, place, number, _group_id(group, demand.everyone), rates[group])
 
 
-def _members(demand: Demand) -> Iterator[tuple[Account, int, Account]]:
-    """Clients that have a class of their own in a group, its place in their policies, and the group. Who came first has
-    one; to make up addresses, or to come after hundreds, is to share that of who has none."""
+def _memberships(demand: Demand) -> Iterator[tuple[Account, int, Account]]:
+    """Clients that have a class of their own in a group, the place of that class in their policies, and the group."""
+    # HTB lets a class that has sent nothing for a minute send a frame at once, also while the group owes: the others
+    # wait until that is made good. So a group has classes only for as many members as may all do so within 2 s:
+    #
+    #     members <= rate * 2 s / frame          128 kbit/s: 21, 1 Mbit/s: 165
+    #
+    # They are for those who came first: who makes up addresses, or comes after hundreds, shares the group's own leaf.
     room = {each.account: each.rate * _AHEAD_SECONDS // (8 * _FRAME) for each in demand.shaped}
     for account, above in demand.above.items():
-        for place, group in enumerate(above, 2):
+        for place, group in zip((CLASS_IN_PARENT, CLASS_IN_GRANDPARENT), above, strict=False):
             if room.get(group, 0) > 0:
                 room[group] -= 1
                 yield account, place, group
 
 
-def members(demand: Demand) -> Mapping[Account, frozenset[Account]]:
-    """By group, or everyone, which clients have a class of their own in it."""
-    found: dict[Account, set[Account]] = {}
-    for account, _, group in _members(demand):
-        found.setdefault(group, set()).add(account)
-    return {group: frozenset(accounts) for group, accounts in found.items()}
-
-
 def _client_id(account: Account, number: int) -> int:
-    """`number`: 0 open, 1 throttled, 2 as a member of its group, 3 of everyone. So one who changes its group keeps its
-    class of everyone."""
+    """`number`: 0 open, 1 throttled, 2 as a member of its group, 3 of everyone."""
     return QDISC | _CLIENT_IDS + 4 * account + number
 
 
 def _group_id(account: Account, everyone: Account) -> int:
-    """Of the parent; the next one is the leaf for who has none."""
+    """Of the parent; the next one is the leaf for members without a class of their own."""
     return QDISC | _GROUP_IDS + 2 * (account - everyone)
 
 
-def classes(demand: Demand, without: Iterable[int] = ()) -> Mapping[Account, tuple[int, ...]]:
-    """What each policy is to name: `Policy.classes` of those accounts that have any, but no id that is in `without`."""
-    left_out = frozenset(without)
+def class_ids(demand: Demand, left_out: Iterable[int] = ()) -> Mapping[Account, tuple[int, ...]]:
+    """`Policy.classes` of each account that has any, without the ids in `left_out`."""
+    without = frozenset(left_out)
     found: dict[Account, list[int]] = {}
-    for use in _uses(demand):
-        if use.id not in left_out:
-            found.setdefault(use.account, list(NO_CLASSES))[use.place] = use.id
+    for each in _class_assignments(demand):
+        if each.id not in without:
+            found.setdefault(each.account, list(NO_CLASSES))[each.place] = each.id
     return {account: tuple(ids) for account, ids in found.items()}
 
 
-def named(policies: Mapping[Account, Policy], classes: Mapping[Account, tuple[int, ...]]) -> dict[Account, Policy]:
+def with_classes(
+    policies: Mapping[Account, Policy], ids: Mapping[Account, tuple[int, ...]]
+) -> Mapping[Account, Policy]:
     """Policies that name these classes."""
     return {
-        account: replace(policy, classes=classes[account]) if account in classes else policy
+        account: replace(policy, classes=ids[account]) if account in ids else policy
         for account, policy in policies.items()
     }
 
 
+def members(policies: Mapping[Account, Policy]) -> Mapping[Account, frozenset[Account]]:
+    """By group, or everyone: the clients whose policies name a class of their own in it."""
+    found: dict[Account, set[Account]] = {}
+    for account, policy in policies.items():
+        for place, group in zip((CLASS_IN_PARENT, CLASS_IN_GRANDPARENT), _above(account, policies), strict=False):
+            if policy.classes[place]:
+                found.setdefault(group, set()).add(account)
+    return {group: frozenset(accounts) for group, accounts in found.items()}
+
+
 def wanted(link: Link, demand: Demand) -> Tree:
-    """What tc shall look like. Where nothing is to be shaped there is nothing at all, and so no cost."""
-    upload, download = (
-        _tree(link.rate(side), link.wire, demand) if demand.shaped or link.rate(side) else None for side in Side
-    )
+    """What tc shall have. Where nothing is to be shaped that is nothing at all, and costs nothing."""
+    assignments = tuple(_class_assignments(demand))
+    rates = [link.rate(side) for side in Side]
+    made = {rate: _tree(rate, link.wire, demand, assignments) for rate in set(rates) if demand.shaped or rate}
+    upload, download = (made.get(rate) for rate in rates)
     redirect = Redirect.NONE if download is None else Redirect.THERE
     return Tree(upload, download, download is not None, redirect)
 
 
-def _tree(rate: int | None, wire: Wire, demand: Demand) -> Classes:
-    most = _framed(rate, wire) if rate else UNLIMITED
-
-    def ceil(rate: int | None) -> int:
-        return min(_framed(rate, wire), most) if rate else most
-
+def _tree(rate: int | None, wire: Wire, demand: Demand, assignments: Iterable[_Assignment]) -> Classes:
+    most = to_frame_rate(rate, wire) if rate else UNLIMITED
+    ceilings = {each.rate: min(to_frame_rate(each.rate, wire), most) for each in demand.shaped}
     found = [Class(ROOT, QDISC, most, most), _leaf(DEFAULT, ROOT, most, wire)]
     for each in demand.shaped:
         if demand.is_group(each.account):
-            rate_of_all = ceil(each.rate)
-            found.append(Class(_group_id(each.account, demand.everyone), ROOT, min(LEAST, rate_of_all), rate_of_all))
-    found += [_leaf(use.id, use.parent, ceil(use.rate), wire) for use in _uses(demand)]
+            ceil = ceilings[each.rate]
+            found.append(Class(_group_id(each.account, demand.everyone), ROOT, min(LEAST_RATE, ceil), ceil))
+    found += [
+        _leaf(each.id, each.parent, most if each.rate is None else ceilings[each.rate], wire) for each in assignments
+    ]
     return {each.id: each for each in found}
 
 
-def _framed(rate: int, wire: Wire) -> int:
+def to_frame_rate(rate: int, wire: Wire) -> int:
     """The rate in frames that gives this rate in IP-layer bytes when packets are full; smaller ones get less, not more.
 
     HTB counts whole frames, and its `overhead` cannot be negative. (A size table can, but forgets the headers of GSO.)
@@ -209,7 +229,7 @@ def _framed(rate: int, wire: Wire) -> int:
 
 
 def _leaf(class_id: int, parent: int, ceil: int, wire: Wire) -> Class:
-    return Class(class_id, parent, min(LEAST, ceil), ceil, _queue(ceil, wire))
+    return Class(class_id, parent, min(LEAST_RATE, ceil), ceil, _queue(ceil, wire))
 
 
 @lru_cache(64)

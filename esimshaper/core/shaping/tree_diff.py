@@ -1,29 +1,36 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage: the classes that are there, and those that shall be -> the changes that make tc so. Pure.
+"""Stage: the classes that are installed, and those that are wanted -> the changes that lead there. Pure.
 
-As with policies (policy_steps.py) nobody may run free in between. So first all that is wanted is made, beside what is
-there (`both`); then policies name it; then goes what none of them names any more.
+    installed --diff--> transition (all of both) --policies name what is wanted--> --diff--> wanted
+
+Nobody may run free in between, as with policies (policy_transition.py). So what is wanted is made beside what is
+installed, then policies name it, and only then goes what none of them names any more.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from esimshaper.core.model.shaping import QDISC, Change, Class, Classes, Redirect, Side, Step, Tree
+from esimshaper.core.model.shaping import QDISC, Change, ChangeKind, Class, Classes, Redirect, Side, Tree
 
 
-def moved(actual: Tree, wished: Tree) -> frozenset[int]:
-    """Leaves that are there, below another parent. HTB cannot move one: it goes, and is made anew, and what is given to
-    it meanwhile runs free. So first nothing must be given to it."""
-    sides = [(actual.side(side) or {}, wished.side(side) or {}) for side in Side]
+def reparented(installed: Tree, wanted: Tree) -> frozenset[int]:
+    """Ids of leaves that are installed below another parent than wanted.
+
+    HTB cannot move a class: it has to go and to be made anew, and packets that are given to it meanwhile run free. So
+    no policy may name it before it goes.
+    """
     return frozenset(
         number
-        for before, after in sides
+        for _, before, after in _differing_sides(installed, wanted)
         for number in before.keys() & after.keys()
         if after[number].leaf and before[number].parent != after[number].parent
     )
 
 
 def without(tree: Tree, ids: frozenset[int]) -> Tree:
+    """`tree` less these classes."""
+    if not ids:
+        return tree
     upload, download = (
         None if classes is None else {number: each for number, each in classes.items() if number not in ids}
         for classes in (tree.upload, tree.download)
@@ -31,72 +38,78 @@ def without(tree: Tree, ids: frozenset[int]) -> Tree:
     return replace(tree, upload=upload, download=download)
 
 
-def both(actual: Tree, wished: Tree) -> Tree:
-    """`wished`, and what else there is in `actual`: for as long as packets may still be given to classes of either."""
-    upload, download = (_both(actual.side(side), wished.side(side)) for side in Side)
-    redirect = Redirect.THERE if Redirect.THERE in (actual.redirect, wished.redirect) else Redirect.NONE
-    return Tree(upload, download, actual.device or wished.device, redirect)
+def transition(installed: Tree, wanted: Tree) -> Tree:
+    """`wanted`, and beside it what else is installed: there while packets may be given to classes of either."""
+    upload, download = (_all_of(installed.side(side), wanted.side(side)) for side in Side)
+    redirect = Redirect.THERE if Redirect.THERE in (installed.redirect, wanted.redirect) else Redirect.NONE
+    return Tree(upload, download, installed.device or wanted.device, redirect)
 
 
-def _both(before: Classes | None, after: Classes | None) -> Classes | None:
-    return None if before is None and after is None else {**(before or {}), **(after or {})}
+def _all_of(before: Classes | None, after: Classes | None) -> Classes | None:
+    return after if before == after else {**(before or {}), **(after or {})}
 
 
-def diff(actual: Tree, wished: Tree) -> Sequence[Change]:
-    """The fewest changes that make the one the other, in an order that neither cuts the link off nor lets anyone run.
-
-    Arriving packets are sent to the IFB only while it is there and up; no class is missed while its parent lacks; what
-    becomes slower comes before what becomes faster. A new rate is a change of the class, which keeps its queue.
-    """
+def diff(installed: Tree, wanted: Tree) -> Sequence[Change]:
+    """The fewest changes that make the one the other, in an order that lets no packet pass unshaped meanwhile."""
+    # Arriving packets are sent to the IFB only while it is there and up. No class is made before its parent, none goes
+    # before its children. What gets slower comes first, then what goes, what is new, and what gets faster.
     return (
-        *_away(actual, wished),
-        *_added(actual, wished),
-        *_class_changes(actual, wished),
-        *_redirected(actual, wished),
+        *_removals(installed, wanted),
+        *_additions(installed, wanted),
+        *_class_changes(installed, wanted),
+        *_redirection(installed, wanted),
     )
 
 
-def _keeps_redirect(actual: Tree, wished: Tree) -> bool:
-    return actual.redirect is wished.redirect is Redirect.THERE and actual.device
+def _keeps_redirect(installed: Tree, wanted: Tree) -> bool:
+    return installed.redirect is wanted.redirect is Redirect.THERE and installed.device
 
 
-def _away(actual: Tree, wished: Tree) -> Iterator[Change]:
-    if actual.redirect is not Redirect.NONE and not _keeps_redirect(actual, wished):
-        yield Change(Step.REMOVE_REDIRECT, Side.DOWNLOAD)
+def _removals(installed: Tree, wanted: Tree) -> Iterator[Change]:
+    if installed.redirect is not Redirect.NONE and not _keeps_redirect(installed, wanted):
+        yield Change(ChangeKind.REMOVE_REDIRECT, Side.DOWNLOAD)
     for side in Side:
-        if actual.side(side) is not None and wished.side(side) is None:
-            yield Change(Step.REMOVE_QDISC, side)
-    if actual.device and not wished.device:
-        yield Change(Step.REMOVE_DEVICE, Side.DOWNLOAD)
+        if installed.side(side) is not None and wanted.side(side) is None:
+            yield Change(ChangeKind.REMOVE_QDISC, side)
+    if installed.device and not wanted.device:
+        yield Change(ChangeKind.REMOVE_DEVICE, Side.DOWNLOAD)
 
 
-def _added(actual: Tree, wished: Tree) -> Iterator[Change]:
-    if wished.device and not actual.device:
-        yield Change(Step.ADD_DEVICE, Side.DOWNLOAD)
+def _additions(installed: Tree, wanted: Tree) -> Iterator[Change]:
+    if wanted.device and not installed.device:
+        yield Change(ChangeKind.ADD_DEVICE, Side.DOWNLOAD)
     for side in Side:
-        if wished.side(side) is not None and actual.side(side) is None:
-            yield Change(Step.ADD_QDISC, side)
+        if wanted.side(side) is not None and installed.side(side) is None:
+            yield Change(ChangeKind.ADD_QDISC, side)
 
 
-def _redirected(actual: Tree, wished: Tree) -> Iterator[Change]:
-    if wished.redirect is Redirect.THERE and not _keeps_redirect(actual, wished):
-        yield Change(Step.ADD_REDIRECT, Side.DOWNLOAD)
+def _redirection(installed: Tree, wanted: Tree) -> Iterator[Change]:
+    if wanted.redirect is Redirect.THERE and not _keeps_redirect(installed, wanted):
+        yield Change(ChangeKind.ADD_REDIRECT, Side.DOWNLOAD)
 
 
-def _class_changes(actual: Tree, wished: Tree) -> Iterator[Change]:
-    sides = [(side, actual.side(side) or {}, classes) for side in Side if (classes := wished.side(side)) is not None]
-    changed = {side: _changed(before, after) for side, before, after in sides}
+def _class_changes(installed: Tree, wanted: Tree) -> Iterator[Change]:
+    sides = [(side, before, after) for side, before, after in _differing_sides(installed, wanted) if wanted.side(side)]
     kept = {side: _kept(before, after) for side, before, after in sides}
+    changed = {side: _changed(before, after, kept[side]) for side, before, after in sides}
     for side, before, _ in sides:
-        yield from (Change(Step.CHANGE_CLASS, side, new) for new in changed[side] if not _looser(before[new.id], new))
+        slower = (new for new in changed[side] if not _is_faster(before[new.id], new))
+        yield from (Change(ChangeKind.CHANGE_CLASS, side, new) for new in slower)
     for side, before, _ in sides:
         gone = (each for each in reversed(_parents_first(before)) if each.id not in kept[side])
-        yield from (Change(Step.REMOVE_CLASS, side, each) for each in gone)
+        yield from (Change(ChangeKind.REMOVE_CLASS, side, each) for each in gone)
     for side, _, after in sides:
         new = (each for each in _parents_first(after) if each.id not in kept[side])
-        yield from (Change(Step.ADD_CLASS, side, each) for each in new)
+        yield from (Change(ChangeKind.ADD_CLASS, side, each) for each in new)
     for side, before, _ in sides:
-        yield from (Change(Step.CHANGE_CLASS, side, new) for new in changed[side] if _looser(before[new.id], new))
+        faster = (new for new in changed[side] if _is_faster(before[new.id], new))
+        yield from (Change(ChangeKind.CHANGE_CLASS, side, new) for new in faster)
+
+
+def _differing_sides(installed: Tree, wanted: Tree) -> list[tuple[Side, Classes, Classes]]:
+    # To compare two equal sides is quick, and most often they are: somebody only looked whether they still are.
+    sides = [(side, installed.side(side) or {}, wanted.side(side) or {}) for side in Side]
+    return [(side, before, after) for side, before, after in sides if before != after]
 
 
 def _kept(before: Classes, after: Classes) -> set[int]:
@@ -109,11 +122,11 @@ def _kept(before: Classes, after: Classes) -> set[int]:
     return kept
 
 
-def _changed(before: Classes, after: Classes) -> list[Class]:
-    return [after[each] for each in sorted(_kept(before, after) - {QDISC}) if before[each] != after[each]]
+def _changed(before: Classes, after: Classes, kept: set[int]) -> list[Class]:
+    return [after[each] for each in sorted(kept - {QDISC}) if before[each] != after[each]]
 
 
-def _looser(old: Class, new: Class) -> bool:
+def _is_faster(old: Class, new: Class) -> bool:
     return (new.ceil, new.rate) > (old.ceil, old.rate)
 
 

@@ -20,12 +20,12 @@ from esimshaper.core.model.shaping import (
     DEFAULT,
     QDISC,
     Change,
+    ChangeKind,
     Classes,
     ClassStats,
     Redirect,
     Shaping,
     Side,
-    Step,
     Tree,
     Wire,
 )
@@ -38,7 +38,13 @@ _ETHERNET_HEADER = 14  # bytes; every other link type that we count has none
 _IFF_UP = 1
 _NAME_ROOM = 15  # IFNAMSIZ without the zero
 _LEAST_MTU = 1500  # what arrives may be larger than what we may send
-_ON_CLASSES = {Step.ADD_CLASS, Step.CHANGE_CLASS, Step.REMOVE_CLASS, Step.ADD_QDISC, Step.REMOVE_QDISC}
+_ON_CLASSES = {
+    ChangeKind.ADD_CLASS,
+    ChangeKind.CHANGE_CLASS,
+    ChangeKind.REMOVE_CLASS,
+    ChangeKind.ADD_QDISC,
+    ChangeKind.REMOVE_QDISC,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ class _Work:
 
     @property
     def adds_fair_queue(self) -> bool:
-        return self.fair_queue and self.change.step is Step.ADD_CLASS
+        return self.fair_queue and self.change.kind is ChangeKind.ADD_CLASS
 
 
 class Shaper:
@@ -127,7 +133,7 @@ class Shaper:
         problems: list[str] = []
         batch: list[Change] = []
         for change in changes:
-            if change.step in _ON_CLASSES:
+            if change.kind in _ON_CLASSES:
                 batch.append(change)
                 continue
             problems += self._flush(batch)
@@ -135,7 +141,7 @@ class Shaper:
             problems += self._apply(change)
         return (*problems, *self._flush(batch))
 
-    def sent(self, wanted: Collection[int] | None = None) -> Mapping[int, ClassStats]:
+    def read_stats(self, wanted: Collection[int] | None = None) -> Mapping[int, ClassStats]:
         """By class id, what left the WAN through each class (upload), or through those that are `wanted`.
 
         Empty without shaping. Raises OSError (NetlinkError).
@@ -269,13 +275,13 @@ class Shaper:
                 yield _sentence(each.change, code)
 
     def _work(self, change: Change, index: int, wire: Wire) -> Iterator[_Work]:
-        item, add = change.item, change.step in (Step.ADD_CLASS, Step.ADD_QDISC)
+        item, add = change.item, change.kind in (ChangeKind.ADD_CLASS, ChangeKind.ADD_QDISC)
         if item is None:
             replaces = self._replace or change.side is Side.DOWNLOAD  # the IFB is all ours
             make = messages.add_qdisc(index, DEFAULT, replace=replaces) if add else messages.remove_qdisc(index)
             yield _Work(change, make)
             return
-        if change.step is Step.REMOVE_CLASS:
+        if change.kind is ChangeKind.REMOVE_CLASS:
             yield _Work(change, messages.remove_class(index, item))
             return
         yield _Work(change, messages.set_class(index, item, wire, add=add))
@@ -289,14 +295,14 @@ class Shaper:
         links = self._links()
         wan, ifb = self._find(links, self._wan), self._ifb(links)
         try:
-            match change.step:
-                case Step.ADD_DEVICE:
+            match change.kind:
+                case ChangeKind.ADD_DEVICE:
                     self._add_device(links)
-                case Step.REMOVE_DEVICE if ifb:
+                case ChangeKind.REMOVE_DEVICE if ifb:
                     self._route.link("del", index=ifb.index)
-                case Step.ADD_REDIRECT if wan and ifb:
+                case ChangeKind.ADD_REDIRECT if wan and ifb:
                     self._add_filter(wan, ifb)
-                case Step.REMOVE_REDIRECT if wan:
+                case ChangeKind.REMOVE_REDIRECT if wan:
                     found = self._filter(wan)
                     if found:
                         self._remove_filter(wan, found)
@@ -363,7 +369,7 @@ def _target(options: Any) -> int:  # noqa: ANN401 - pyroute2 has no types
 
 
 def _sentence(change: Change, code: int) -> str:
-    return f"{change.side.value} cannot be shaped as wanted: {change.step.value} failed: {os.strerror(code)}"
+    return f"{change.side.value} cannot be shaped as wanted: {change.kind.value} failed: {os.strerror(code)}"
 
 
 def _raise(errors: Sequence[int]) -> None:

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""For tests of classes: accounts, the ids that policies name, and a kernel that refuses what tc would."""
+"""For tests of classes: accounts, the ids that policies name, a kernel that refuses what tc would, hands for plans."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from esimshaper.core.model.identity import Account
-from esimshaper.core.model.limits import Shaped
-from esimshaper.core.model.shaping import QDISC, Change, Class, Redirect, Side, Step, Tree
-from esimshaper.core.shaping.tree import Demand, classes
+from esimshaper.core.model.limits import Policy, Shaped
+from esimshaper.core.model.shaping import QDISC, Change, ChangeKind, Class, Redirect, Shaping, Side, Tree
+from esimshaper.core.shaping import plan
+from esimshaper.core.shaping.plan import Memory, Report, Step, Wish
+from esimshaper.core.shaping.tree import Demand, class_ids
 
 ALICE, BOB, TV = Account(2), Account(3), Account(4)
 EVERYONE, FAMILY, GUESTS = Account(20), Account(21), Account(22)
@@ -15,7 +20,7 @@ def ids(account: Account, everyone: Account = EVERYONE) -> tuple[int, ...]:
     above = () if account >= everyone else (Account(everyone + 1), everyone)
     shaped = tuple(Shaped(each, 1_000_000) for each in (account, *above))
     demand = Demand(everyone, shaped, (account,) if above else (), {account: above})
-    return classes(demand)[account]
+    return class_ids(demand)[account]
 
 
 class Kernel:
@@ -26,8 +31,8 @@ class Kernel:
         self.device, self.redirect = tree.device, tree.redirect
 
     def apply(self, change: Change) -> None:
-        getattr(self, change.step.name.lower())(change)
-        if change.step is not Step.REMOVE_REDIRECT and self.redirect is Redirect.THERE:
+        getattr(self, change.kind.name.lower())(change)
+        if change.kind is not ChangeKind.REMOVE_REDIRECT and self.redirect is Redirect.THERE:
             assert self.device, "arriving packets are sent to an IFB that is not there"
 
     def of(self, change: Change) -> dict[int, Class]:
@@ -88,3 +93,58 @@ class Kernel:
     @property
     def tree(self) -> Tree:
         return Tree(self.classes[Side.UPLOAD], self.classes[Side.DOWNLOAD], self.device, self.redirect)
+
+
+class Hands:
+    """What carries out plans, as the daemon's enforcer does, on a Kernel; `steps` are all that were done.
+
+    failing: what ChangeClasses reports, though it changes all the same. groups_added: what AddGroups reports.
+    problem: who is in our way at the WAN. is_there: there is such an interface.
+    """
+
+    def __init__(self, tree: Tree | None = None, installed: Mapping[Account, Policy] | None = None) -> None:
+        self.kernel = Kernel(tree or Tree())
+        self.installed = dict(installed or {})
+        self.memory = Memory()
+        self.steps: list[Step] = []
+        self.problems: tuple[str, ...] | None = None
+        self.failing: tuple[str, ...] = ()
+        self.groups_added = False
+        self.problem = ""
+        self.is_there = True
+
+    def enforce(self, wish: Wish) -> list[Step]:
+        """One tick; the steps that were done in it."""
+        begun = len(self.steps)
+        now = plan.begin(self.memory, self.installed, wish)
+        while now:
+            report = self.carry_out(now.steps)
+            if not now.after:
+                self.memory, self.problems = now.memory, now.problems
+            now = now.after(report) if now.after else None
+        return self.steps[begun:]
+
+    def carry_out(self, steps: Iterable[Step]) -> Report:
+        report = Report()
+        for step in steps:
+            self.steps.append(step)
+            match step:
+                case plan.AddGroups():
+                    report = replace(report, groups_added=self.groups_added)
+                case plan.LookAtClasses():
+                    found = Shaping(self.kernel.tree, problem=self.problem)
+                    report = replace(report, found=found if self.is_there else None)
+                case plan.ChangeClasses(changes):
+                    for change in changes:
+                        self.change(change)
+                    report = replace(report, failed=(*report.failed, *self.failing))
+                case plan.WritePolicies(policies):
+                    for account, policy in policies.items():
+                        self.write(account, policy)
+        return report
+
+    def change(self, change: Change) -> None:
+        self.kernel.apply(change)
+
+    def write(self, account: Account, policy: Policy) -> None:
+        self.installed[account] = policy

@@ -3,18 +3,21 @@
 way is there, and it is one of the outermost account that is throttled.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
+from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.limits import NO_THRESHOLDS, Policy, Shaped, Thresholds
-from esimshaper.core.model.shaping import QDISC, Change, Class, Side, Tree
-from esimshaper.core.shaping import policy_transition, tree, tree_diff
+from esimshaper.core.model.reading import Reading
+from esimshaper.core.model.shaping import QDISC, Change, Class, Side
+from esimshaper.core.model.state import Outcome
+from esimshaper.core.shaping import plan, tree
+from esimshaper.core.shaping.plan import Memory, Wish
 from esimshaper.core.shaping.tree import ROOT, Demand, Link
-from tests.core.shaping.fake_tc import ALICE, BOB, EVERYONE, FAMILY, GUESTS, Kernel
+from tests.core.shaping.fake_tc import ALICE, BOB, EVERYONE, FAMILY, GUESTS, Hands
 
 CLIENTS, GROUPS = (ALICE, BOB), (FAMILY, GUESTS)
 ALL = (*CLIENTS, *GROUPS, EVERYONE)
@@ -28,6 +31,7 @@ class World:
     link: Link
     policies: Mapping[Account, Policy]
     demand: Demand
+    wish: Wish
 
 
 @st.composite
@@ -47,46 +51,44 @@ def worlds(draw: st.DrawFn) -> World:
     link = Link(50_000_000, 50_000_000) if shares else Link()
     shaped = tuple(Shaped(account, rate) for account, rate in sorted(rates.items()))
     there = [each for each in CLIENTS if draw(st.booleans())]
-    return World(link, policies, tree.demand_of(EVERYONE, shaped, there, policies, shares=shares))
+    reading = Reading(1, 0.0, {}, {each: ClientKey(f"client {each}") for each in there}, everyone=EVERYONE)
+    wish = Wish(Outcome(policies=policies, shaped=shaped), reading, link, wan=7)
+    return World(link, policies, tree.demand_of(EVERYONE, shaped, there, policies, shares=shares), wish)
 
 
-@dataclass
-class Router:
+class Killed(Exception):  # noqa: N818 - it is no error
+    """The daemon was, before a write."""
+
+
+class Router(Hands):
     """`writes_left`: so many policies are still written, then the daemon is killed."""
 
-    used: Used
-    kernel: Kernel = field(default_factory=lambda: Kernel(Tree()))
-    told: dict[Account, Policy] = field(default_factory=lambda: dict.fromkeys(ALL, Policy()))
-    writes_left: int = 1_000
+    def __init__(self, used: Used) -> None:
+        super().__init__(installed=dict.fromkeys(ALL, Policy()))
+        self.used = used
+        self.writes_left = 1_000
 
     def settle(self, world: World) -> None:
-        """Ticks until nothing is left to do, or until it is killed."""
-        for _ in range(3):
-            wished = tree.wanted(world.link, world.demand)
-            moved = tree_diff.moved(self.kernel.tree, wished)
-            wished = tree_diff.without(wished, moved)
-            meanwhile = tree_diff.both(self.kernel.tree, wished)
-            self.make(tree_diff.diff(self.kernel.tree, meanwhile))
-            self.tell(tree.named(world.policies, tree.classes(world.demand, moved)))
-            if not self.writes_left:
-                return
-            self.make(tree_diff.diff(meanwhile, wished))
-        assert not moved
+        """Ticks until nothing is left to do, or until it is killed; then another daemon goes on at the next call."""
+        try:
+            for look_around in (True, False, False):
+                self.enforce(replace(world.wish, look_around=look_around))
+        except Killed:
+            self.memory = Memory()
+            return
+        assert plan.begin(self.memory, self.installed, world.wish) is None
         assert self.kernel.tree == tree.wanted(world.link, world.demand)
 
-    def make(self, changes: Sequence[Change]) -> None:
-        for change in changes:
-            self.kernel.apply(change)
-            self.check()
+    def change(self, change: Change) -> None:
+        super().change(change)
+        self.check()
 
-    def tell(self, policies: Mapping[Account, Policy]) -> None:
-        for step in policy_transition.writes(self.told, policies, EVERYONE):
-            for account, policy in step.items():
-                if not self.writes_left:
-                    return
-                self.writes_left -= 1
-                self.told[account] = policy
-                self.check()
+    def write(self, account: Account, policy: Policy) -> None:
+        if not self.writes_left:
+            raise Killed
+        self.writes_left -= 1
+        super().write(account, policy)
+        self.check()
 
     def check(self) -> None:
         for client in CLIENTS:
@@ -100,18 +102,18 @@ class Router:
 
     def judged(self, client: Account) -> tuple[int, Account | None]:
         """As in bpf/limits.h: the class of a client's packets, and the outermost account that is throttled."""
-        account, place, number, outermost = client, 1, self.told[client].classes[0], None
+        account, place, number, outermost = client, 1, self.installed[client].classes[0], None
         while account:
-            policy = self.told[account]
+            policy = self.installed[account]
             if self.used[account] > policy.throttle_at.both:
-                number, outermost = self.told[client].classes[place] or policy.classes[1], account
+                number, outermost = self.installed[client].classes[place] or policy.classes[1], account
             account, place = policy.parent, place + 1
         return number, outermost
 
     def owner(self, classes: Mapping[int, Class], leaf: Class) -> Account:
         """Whose rate a leaf has."""
         if leaf.parent == ROOT:
-            return next(each for each in CLIENTS if leaf.id in self.told[each].classes)
+            return next(each for each in CLIENTS if leaf.id in self.installed[each].classes)
         assert classes[leaf.parent].parent == ROOT
         return next(each for each in (*GROUPS, EVERYONE) if leaf.parent == QDISC | 0x10 + 2 * (each - EVERYONE))
 

@@ -9,16 +9,17 @@ from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import Policy, Shaped
 from esimshaper.core.model.shaping import DEFAULT, QDISC, Leaf, Redirect, Side, Tree, Wire
 from esimshaper.core.shaping.tree import (
-    LEAST,
+    LEAST_RATE,
     MAX_ACCOUNT,
     ROOT,
     UNLIMITED,
     Demand,
     Link,
-    classes,
+    class_ids,
     demand_of,
     members,
     wanted,
+    with_classes,
 )
 from esimshaper.edge.bpf import layouts
 from tests.core.shaping.fake_tc import ALICE, BOB, EVERYONE, FAMILY, GUESTS, TV, ids
@@ -45,7 +46,7 @@ def test_everybody_shares_the_link_equally() -> None:
         of_each = [there[number] for number in (DEFAULT, ids(ALICE)[0], ids(BOB)[0])]
         shares = {(each.parent, each.rate, each.ceil, each.leaf) for each in of_each}
         assert len(shares) == 1
-        assert shares.pop()[:3] == (ROOT, LEAST, rate)
+        assert shares.pop()[:3] == (ROOT, LEAST_RATE, rate)
 
 
 def test_a_rate_of_one_way_gives_each_client_a_class_both_ways() -> None:
@@ -85,14 +86,14 @@ def test_members_share_what_their_group_gets_and_what_everyone_gets() -> None:
     shaped = tuple(Shaped(account, rate) for account, rate in rates.items())
     demand = Demand(EVERYONE, shaped, above={ALICE: (FAMILY, EVERYONE), BOB: (FAMILY, EVERYONE), TV: (EVERYONE,)})
     there = wanted(Link(20_000_000, 20_000_000), demand).upload or {}
-    told = classes(demand)
+    told = class_ids(demand)
     for group, its_members in ((FAMILY, {ALICE: 2, BOB: 2}), (EVERYONE, {ALICE: 3, BOB: 3, TV: 2})):
         leaves = [there[told[account][place]] for account, place in its_members.items()]
         leaves.append(there[told[group][1]])
         parent = there[leaves[0].parent]
         assert len({each.id for each in leaves}) == len(leaves)
-        assert {(each.parent, each.rate, each.ceil) for each in leaves} == {(parent.id, LEAST, rates[group])}
-        assert (parent.parent, parent.rate, parent.ceil, parent.leaf) == (ROOT, LEAST, rates[group], None)
+        assert {(each.parent, each.rate, each.ceil) for each in leaves} == {(parent.id, LEAST_RATE, rates[group])}
+        assert (parent.parent, parent.rate, parent.ceil, parent.leaf) == (ROOT, LEAST_RATE, rates[group], None)
     assert told[TV][3] == 0
 
 
@@ -107,8 +108,8 @@ def test_clients_have_classes_in_what_is_throttled_above_them_only() -> None:
     assert above(GUESTS) == {BOB: (GUESTS,)}
     assert above(EVERYONE) == {ALICE: (FAMILY, EVERYONE)}
     demand = Demand(EVERYONE, (Shaped(EVERYONE, 64_000),), above=above(EVERYONE))
-    assert classes(demand)[ALICE] == (0, 0, 0, ids(ALICE)[3])
-    assert BOB not in classes(demand)
+    assert class_ids(demand)[ALICE] == (0, 0, 0, ids(ALICE)[3])
+    assert BOB not in class_ids(demand)
 
 
 def test_a_slow_group_has_classes_for_those_members_only_who_came_first() -> None:
@@ -116,8 +117,9 @@ def test_a_slow_group_has_classes_for_those_members_only_who_came_first() -> Non
     clients = [Account(number) for number in range(2, 19)]
     above = dict.fromkeys(clients, (FAMILY, EVERYONE))
     demand = Demand(EVERYONE, (Shaped(FAMILY, 64_000), Shaped(EVERYONE, 1_000_000)), above=above)
-    assert members(demand) == {FAMILY: frozenset(clients[:10]), EVERYONE: frozenset(clients)}
-    told = classes(demand)
+    told = class_ids(demand)
+    policies = dict.fromkeys(clients, Policy(parent=FAMILY)) | {FAMILY: Policy(parent=EVERYONE), EVERYONE: Policy()}
+    assert members(with_classes(policies, told)) == {FAMILY: frozenset(clients[:10]), EVERYONE: frozenset(clients)}
     assert [bool(told[client][2]) for client in clients] == [True] * 10 + [False] * 7
     assert all(told[client][3] for client in clients)
 
@@ -140,6 +142,6 @@ def test_clients_that_no_ids_are_left_for_have_no_classes() -> None:
     policies = {MAX: Policy(everyone), beyond: Policy(everyone), everyone: Policy()}
     rates = tuple(Shaped(account, 64_000) for account in policies)
     demand = demand_of(everyone, rates, (MAX, beyond), policies, shares=True)
-    told = classes(demand)
+    told = class_ids(demand)
     assert told.keys() == {MAX, everyone}
     assert told[MAX] == (ids(MAX, everyone)[0], ids(MAX, everyone)[1], ids(MAX, everyone)[3], 0)

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import Shaped
-from esimshaper.core.model.shaping import Leaf, Redirect, Side, Step, Tree, Wire
-from esimshaper.core.shaping.tree import Demand, Link, classes, wanted
-from esimshaper.core.shaping.tree_diff import both, diff, moved
+from esimshaper.core.model.shaping import ChangeKind, Leaf, Redirect, Side, Tree, Wire
+from esimshaper.core.shaping.tree import Demand, Link, class_ids, wanted
+from esimshaper.core.shaping.tree_diff import diff, reparented, transition
 from tests.core.shaping.fake_tc import ALICE, BOB, EVERYONE, FAMILY, GUESTS, Kernel, ids
 
 ETHERNET = Wire(1500, 14)
@@ -66,14 +66,14 @@ def test_changes_lead_from_anything_found_to_what_is_wanted_and_none_is_refused(
 
 @given(found(), shaped())
 def test_no_class_goes_while_packets_are_given_to_it(actual: Tree, wished: Tree) -> None:
-    kernel, meanwhile = Kernel(actual), both(actual, wished)
+    kernel, meanwhile = Kernel(actual), transition(actual, wished)
     for change in diff(actual, meanwhile):
         kernel.apply(change)
     for side in Side:
         assert {*(actual.side(side) or ()), *(wished.side(side) or ())} == {*(kernel.tree.side(side) or ())}
     assert kernel.tree == meanwhile
     for change in diff(meanwhile, wished):
-        assert change.step.name.startswith("REMOVE_")
+        assert change.kind.name.startswith("REMOVE_")
         kernel.apply(change)
     assert kernel.tree == wished
 
@@ -87,13 +87,13 @@ def test_what_is_right_is_left_alone(tree: Tree) -> None:
 def test_what_gets_slower_comes_before_what_gets_faster(actual: Tree, wished: Tree) -> None:
     faster = False
     for change in diff(actual, wished):
-        if change.step is Step.CHANGE_CLASS and change.item:
+        if change.kind is ChangeKind.CHANGE_CLASS and change.item:
             before = (actual.side(change.side) or {})[change.item.id]
             grows = (change.item.ceil, change.item.rate) > (before.ceil, before.rate)
             assert grows or not faster
             faster = grows
         else:
-            assert not faster or change.step is Step.ADD_REDIRECT
+            assert not faster or change.kind is ChangeKind.ADD_REDIRECT
 
 
 @given(shaped(), st.data())
@@ -103,21 +103,21 @@ def test_another_rate_is_one_change_each_way(tree: Tree, data: st.DataObject) ->
         for rate in data.draw(st.lists(st.integers(10_000, 10**8), min_size=2, max_size=2, unique=True))
     )
     changes = diff(before, after)
-    assert {change.step for change in changes} <= {Step.CHANGE_CLASS}
+    assert {change.kind for change in changes} <= {ChangeKind.CHANGE_CLASS}
     assert [change.item.id for change in changes if change.item] in ([], [ids(ALICE)[1]] * 2)
 
 
 def test_a_new_client_beside_others_changes_nothing_of_theirs() -> None:
     link = Link(20_000_000, 5_000_000)
     before, after = (wanted(link, Demand(EVERYONE, sharing=each)) for each in ((ALICE,), (ALICE, BOB)))
-    changes = [(change.step, change.item.id) for change in diff(before, after) if change.item]
-    assert changes == [(Step.ADD_CLASS, ids(BOB)[0])] * 2
+    changes = [(change.kind, change.item.id) for change in diff(before, after) if change.item]
+    assert changes == [(ChangeKind.ADD_CLASS, ids(BOB)[0])] * 2
 
 
 def test_who_changes_its_group_has_no_class_in_it_for_the_moment_in_which_that_is_made_anew() -> None:
     both_groups = (Shaped(EVERYONE, 5_000_000), Shaped(FAMILY, 128_000), Shaped(GUESTS, 64_000))
     before, after = (Demand(EVERYONE, both_groups, above={ALICE: (group, EVERYONE)}) for group in (FAMILY, GUESTS))
     there = wanted(Link(), before)
-    assert moved(there, wanted(Link(), after)) == {ids(ALICE)[2]}
-    told = classes(after, {ids(ALICE)[2]})[ALICE]
+    assert reparented(there, wanted(Link(), after)) == {ids(ALICE)[2]}
+    told = class_ids(after, {ids(ALICE)[2]})[ALICE]
     assert told == (0, 0, 0, ids(ALICE)[3]), "so she shares that of the group's others"

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stage: what limits ask for, and what is installed -> what to do to the kernel and to tc, in which order. Pure.
+
+    begin --> accounts --> look at tc --> make classes --> name them in policies --> remove classes --> reject table
+              AddGroups    LookAtClasses  ChangeClasses    ShapeAt, WritePolicies    ChangeClasses      Reject
+
+Each arrow is a Plan: steps, and what follows from the Report on them. A class is made before a policy names it, and
+goes when none names it any more. What is right already is no step, so a plan that was carried out twice, or cut off by
+a kill and begun anew, leads to the same.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
+from esimshaper.core.model.limits import ClientState, Level, Policy, Subject, SubjectKind
+from esimshaper.core.model.reading import Reading
+from esimshaper.core.model.shaping import Change, ChangeKind, Shaping, Side, Tree
+from esimshaper.core.model.state import Outcome
+from esimshaper.core.shaping import policy_transition, tree, tree_diff
+
+Policies = Mapping[Account, Policy]
+
+
+@dataclass(frozen=True, slots=True)
+class AddClients:
+    """Give these clients their accounts before they come."""
+
+    clients: tuple[ClientKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AddGroups:
+    """Give these groups accounts; where too few are left, those of `spare` ones, which no policy names."""
+
+    names: tuple[str, ...]
+    spare: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtClasses:
+    """Find out what is installed in tc."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeClasses:
+    """Change tc; what cannot be changed is left out, and the rest is done all the same."""
+
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRestored:
+    """Say that somebody else had changed our classes, and that they are as before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeAt:
+    """Have the kernel give packets to classes at the interfaces with these numbers only; 0 for none."""
+
+    upload: int
+    download: int
+
+
+@dataclass(frozen=True, slots=True)
+class WritePolicies:
+    """Write these policies, in their order."""
+
+    policies: Policies
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRejects:
+    """Look whether somebody else changed the reject table; then the next Reject makes it anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Reject what these accounts send, and nothing else. `wan`: number of the WAN's interface, 0 for none."""
+
+    accounts: frozenset[Account]
+    wan: int
+
+
+Step = (
+    AddClients
+    | AddGroups
+    | LookAtClasses
+    | ChangeClasses
+    | NoteRestored
+    | ShapeAt
+    | WritePolicies
+    | CheckRejects
+    | Reject
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of some steps. `failed`: what could not be done, in sentences.
+
+    groups_added: of AddGroups, a group got an account. found: of LookAtClasses; None while there is no interface.
+    """
+
+    failed: tuple[str, ...] = ()
+    groups_added: bool = False
+    found: Shaping | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What limits ask for in a tick, and where. `rates`: of the link; its `wire` is found by looking.
+
+    reading: what `outcome` was made from. wan: number of the WAN's interface if uploads pass our program there, else 0.
+    states: how clients stand. look_around: compare with what is installed though nothing is new, as somebody else may
+    have changed it.
+    """
+
+    outcome: Outcome
+    reading: Reading
+    rates: tree.Link
+    wan: int
+    states: Mapping[Subject, ClientState] = field(default_factory=dict)
+    look_around: bool = False
+
+    @property
+    def cause(self) -> tuple[object, ...]:
+        """All but policies that decides which accounts, classes and policies there shall be."""
+        outcome = self.outcome
+        return self.wan, outcome.new_clients, outcome.new_groups, outcome.shaped, self.reading.owners
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one tick leaves to the next. Memory() knows nothing: then all is compared with what is installed.
+
+    cause, policies, states: of the last Wish that was carried out. classes_for: interface and Demand that the classes
+    are for; None if the next tick must look. class_ids: what policies name. sides: those whose classes are all there.
+    drawn: the last wanted tree, and what it is for. problems: of the classes, in sentences.
+    """
+
+    cause: tuple[object, ...] | None = None
+    policies: Policies = field(default_factory=dict)
+    states: Mapping[Subject, ClientState] | None = None
+    classes_for: tuple[int, tree.Demand] | None = None
+    class_ids: Mapping[Account, tuple[int, ...]] = field(default_factory=dict)
+    sides: Collection[Side] = ()
+    drawn: tuple[tree.Link, tree.Demand, Tree] | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`steps`, in their order; then `after` makes the next Plan of the Report on them. Without it this is the last one.
+
+    memory: what is to be remembered if this is the last one. problems: all that could not be done; None if this tick
+    did not get so far that it is known.
+    """
+
+    memory: Memory
+    steps: tuple[Step, ...] = ()
+    after: Callable[[Report], "Plan"] | None = None
+    problems: tuple[str, ...] | None = None
+
+
+def begin(memory: Memory, installed: Policies, wish: Wish) -> Plan | None:
+    """The first Plan; None where neither the limits nor the interface are others than before.
+
+    `installed`: all policies as they were last written, by an earlier daemon too.
+    """
+    # In most ticks nothing of this is new, so it costs next to nothing to find that out.
+    as_before = memory.cause == wish.cause and memory.policies is wish.outcome.policies
+    if as_before and memory.classes_for and not wish.look_around:
+        return None if memory.states is wish.states else _reject(memory, wish, Report())
+    new_clients, new_groups = wish.outcome.new_clients, wish.outcome.new_groups
+    steps: list[Step] = [AddClients(new_clients)] if new_clients else []
+    if new_groups:
+        steps.append(AddGroups(new_groups, _spare_groups(installed, wish)))
+    return Plan(memory, tuple(steps), partial(_look, memory, installed, wish))
+
+
+def _spare_groups(installed: Policies, wish: Wish) -> tuple[str, ...]:
+    """Groups whose account is no policy's parent any more."""
+    parents = {policy.parent for policy in installed.values()}
+    return tuple(name for name in wish.outcome.idle_groups if wish.reading.groups[name] not in parents)
+
+
+def _look(memory: Memory, installed: Policies, wish: Wish, report: Report) -> Plan:
+    if report.groups_added:  # policies that name the new accounts come with the next tick, which follows at once
+        return Plan(memory)
+    memory = replace(memory, cause=wish.cause, policies=wish.outcome.policies)
+    shares = bool(wish.rates.download or wish.rates.upload)
+    reading, outcome = wish.reading, wish.outcome
+    demand = tree.demand_of(reading.everyone, outcome.shaped, reading.clients, outcome.policies, shares=shares)
+    if not wish.look_around and memory.classes_for == (wish.wan, demand):
+        return _name(memory, installed, wish, _Classes(), Report())
+    return Plan(memory, (LookAtClasses(),), partial(_make, memory, installed, wish, demand))
+
+
+@dataclass(frozen=True, slots=True)
+class _Classes:
+    """What was found and done about classes. `looked`: there was an interface to look at; None if nobody looked.
+
+    made: changes before policies are written; leftover: those after it. problem: who is in our way. again: the same was
+    wanted before.
+    """
+
+    looked: bool | None = None
+    made: Sequence[Change] = ()
+    leftover: Sequence[Change] = ()
+    problem: str = ""
+    again: bool = False
+
+
+def _make(memory: Memory, installed: Policies, wish: Wish, demand: tree.Demand, report: Report) -> Plan:
+    found = report.found
+    if found is None:  # classes that were made earlier, by whomever, are gone with their interface
+        memory = replace(memory, classes_for=None, class_ids=tree.class_ids(demand))
+        return _name(memory, installed, wish, _Classes(looked=False), Report())
+    again = memory.classes_for == (wish.wan, demand)
+    link = replace(wish.rates, wire=found.wire)
+    drawn = memory.drawn
+    if drawn is None or drawn[:2] != (link, demand):
+        drawn = link, demand, tree.wanted(link, demand)
+    moving = tree_diff.reparented(found.tree, drawn[2])
+    wanted = tree_diff.without(drawn[2], moving)
+    between = tree_diff.transition(found.tree, wanted)
+    changes = tree_diff.diff(found.tree, between)
+    if not wish.wan:  # the meter has not made the qdisc yet that the redirect hangs on
+        changes = [each for each in changes if each.kind is not ChangeKind.ADD_REDIRECT]
+    memory = replace(
+        memory,
+        classes_for=None if moving else (wish.wan, demand),  # the next tick makes those anew that moved
+        class_ids=memory.class_ids if again and not moving else tree.class_ids(demand, moving),
+        drawn=drawn,
+    )
+    classes = _Classes(
+        looked=True, made=changes, leftover=tree_diff.diff(between, wanted), problem=found.problem, again=again
+    )
+    return Plan(memory, (ChangeClasses(changes),), partial(_name, memory, installed, wish, classes))
+
+
+def _name(memory: Memory, installed: Policies, wish: Wish, classes: _Classes, report: Report) -> Plan:
+    steps: list[Step] = []
+    if classes.looked:
+        changed = bool(classes.made or classes.leftover)
+        if classes.again and changed and not memory.problems and not report.failed:
+            steps.append(NoteRestored())
+        in_the_way = (classes.problem,) if classes.problem and changed else ()
+        sides = () if report.failed else (Side.DOWNLOAD, *(() if classes.problem else (Side.UPLOAD,)))
+        memory = replace(memory, problems=(*in_the_way, *report.failed), sides=sides)
+    if wish.wan and classes.looked is not False:
+        upload, download = (wish.wan if side in memory.sides else 0 for side in (Side.UPLOAD, Side.DOWNLOAD))
+        steps.append(ShapeAt(upload, download))
+    named = tree.with_classes(wish.outcome.policies, memory.class_ids)
+    written = policy_transition.writes(installed, named, wish.reading.everyone)
+    steps += [WritePolicies(policies) for policies in written if policies]
+    if classes.leftover:
+        steps.append(ChangeClasses(classes.leftover))
+    return Plan(memory, tuple(steps), partial(_reject, memory, wish))
+
+
+def _reject(memory: Memory, wish: Wish, report: Report) -> Plan:
+    memory = replace(memory, states=wish.states, problems=(*memory.problems, *report.failed))
+    reject = Reject(blocked_accounts(wish.reading.owners, wish.states), wish.wan)
+    steps = (CheckRejects(), reject) if wish.look_around else (reject,)
+    return Plan(memory, steps, partial(_end, memory))
+
+
+def _end(memory: Memory, report: Report) -> Plan:
+    return Plan(memory, problems=(*memory.problems, *report.failed))
+
+
+def blocked_accounts(owners: Mapping[Account, ClientKey], states: Mapping[Subject, ClientState]) -> frozenset[Account]:
+    """Accounts of clients that may send nothing; not of those whose packets carry no mark."""
+    blocked = {
+        subject.id
+        for subject, state in states.items()
+        if state.level is Level.BLOCKED and subject.kind is SubjectKind.CLIENT
+    }
+    if not blocked:
+        return frozenset()
+    return frozenset(
+        account for account, client in owners.items() if account > ACCOUNT_UNATTRIBUTED and client in blocked
+    )
+
+
+def remade(changes: Iterable[Change]) -> frozenset[int] | None:
+    """Upload classes that go, or begin to count from zero; None for all of them."""
+    uploads = [change for change in changes if change.side is Side.UPLOAD]
+    if any(change.kind in (ChangeKind.ADD_QDISC, ChangeKind.REMOVE_QDISC) for change in uploads):
+        return None
+    return frozenset(each.item.id for each in uploads if each.item and each.kind is not ChangeKind.CHANGE_CLASS)

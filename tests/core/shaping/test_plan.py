@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is done to the kernel and to tc in a tick, in which order, and what follows from what could not be done."""
+
+from dataclasses import replace
+
+import pytest
+
+from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
+from esimshaper.core.model.limits import ClientState, Level, Policy, Shaped, Subject, SubjectKind
+from esimshaper.core.model.reading import Reading
+from esimshaper.core.model.shaping import DEFAULT, Change, ChangeKind, Redirect, Side, Tree
+from esimshaper.core.model.state import Outcome
+from esimshaper.core.shaping.plan import (
+    AddClients,
+    AddGroups,
+    ChangeClasses,
+    CheckRejects,
+    LookAtClasses,
+    NoteRestored,
+    Reject,
+    ShapeAt,
+    Step,
+    Wish,
+    WritePolicies,
+    remade,
+)
+from esimshaper.core.shaping.tree import Link, demand_of, members, wanted
+from tests.core.shaping.fake_tc import ALICE, BOB, EVERYONE, FAMILY, GUESTS, Hands, ids
+
+SHAPED = (Shaped(FAMILY, 10_000_000), Shaped(GUESTS, 1_000_000))
+HOME = {ALICE: Policy(parent=FAMILY), FAMILY: Policy(), GUESTS: Policy()}
+OWNERS = {ALICE: ClientKey("02:00:00:00:00:10"), BOB: ClientKey("02:00:00:00:00:11")}
+WAN = 7
+OUTCOME = Outcome(policies=HOME | {BOB: Policy(parent=GUESTS)}, shaped=SHAPED)
+WISH = Wish(OUTCOME, Reading(1, 0.0, {}, OWNERS, everyone=EVERYONE), Link(), WAN)
+BLOCKED = {Subject(SubjectKind.CLIENT, OWNERS[BOB]): ClientState(Level.BLOCKED)}
+
+
+def kinds(steps: list[Step]) -> list[type[Step]]:
+    return [type(step) for step in steps]
+
+
+def test_classes_are_there_before_policies_name_them_and_go_when_none_does() -> None:
+    hands = Hands()
+    first = hands.enforce(WISH)
+    assert kinds(first) == [LookAtClasses, ChangeClasses, ShapeAt, WritePolicies, Reject]
+    assert first[2] == ShapeAt(WAN, WAN)
+    assert hands.kernel.tree == wanted(
+        Link(), demand_of(EVERYONE, SHAPED, [ALICE, BOB], OUTCOME.policies, shares=False)
+    )
+    then = hands.enforce(replace(WISH, outcome=replace(OUTCOME, policies=dict(OUTCOME.policies), shaped=SHAPED[1:])))
+    assert kinds(then) == [LookAtClasses, ChangeClasses, ShapeAt, WritePolicies, ChangeClasses, Reject]
+    made, gone = (step.changes for step in then if isinstance(step, ChangeClasses))
+    assert not made
+    assert {change.kind for change in gone} == {ChangeKind.REMOVE_CLASS}
+    assert not any(hands.installed[ALICE].classes)
+
+
+def test_what_is_as_before_is_not_looked_at() -> None:
+    hands = Hands()
+    hands.enforce(WISH)
+    assert hands.enforce(WISH) == []
+    assert kinds(hands.enforce(replace(WISH, wan=WAN + 1)))[0] is LookAtClasses, "another modem"
+
+
+def test_looking_around_changes_nothing_that_is_right() -> None:
+    hands = Hands()
+    hands.enforce(WISH)
+    steps = hands.enforce(replace(WISH, look_around=True))
+    assert steps == [
+        LookAtClasses(),
+        ChangeClasses(()),
+        ShapeAt(WAN, WAN),
+        CheckRejects(),
+        Reject(frozenset(), WAN),
+    ]
+
+
+def test_a_client_that_comes_gets_its_classes_though_its_policy_was_there_before_it() -> None:
+    hands = Hands()
+    alone = replace(WISH, reading=replace(WISH.reading, owners={ALICE: OWNERS[ALICE]}))
+    hands.enforce(alone)
+    assert not hands.installed[BOB].classes[2]
+    hands.enforce(replace(WISH, outcome=alone.outcome))
+    assert hands.installed[BOB].classes[2] == ids(BOB)[2]
+
+
+@pytest.mark.parametrize("group", [FAMILY, GUESTS], ids=["stays", "moves"])
+def test_where_a_class_could_not_be_made_none_is_given_to_packets(group: Account) -> None:
+    """Also in the tick in which somebody else changes its group: both run into each other at a reload."""
+    hands = Hands(wanted(Link(), demand_of(EVERYONE, SHAPED, [ALICE], HOME, shares=False)))
+    hands.failing = ("a class could not be made",)
+    told = HOME | {ALICE: Policy(parent=group), BOB: Policy(parent=GUESTS)}
+    steps = hands.enforce(replace(WISH, outcome=Outcome(policies=told, shaped=SHAPED)))
+    assert [step for step in steps if isinstance(step, ShapeAt)] == [ShapeAt(0, 0)]
+    assert hands.problems is not None
+    assert set(hands.problems) == set(hands.failing)
+
+
+def test_what_could_not_be_made_is_tried_again_when_the_daemon_looks_around() -> None:
+    hands = Hands()
+    hands.failing = ("a class could not be made",)
+    hands.enforce(WISH)
+    assert hands.enforce(WISH) == []
+    hands.failing = ()
+    assert ShapeAt(WAN, WAN) in hands.enforce(replace(WISH, look_around=True))
+    assert hands.problems == ()
+
+
+def test_uploads_are_given_to_no_class_where_a_qdisc_of_somebody_else_is_in_the_way() -> None:
+    hands = Hands()
+    hands.problem = "somebody else's qdisc is at the root of wan0"
+    assert ShapeAt(0, WAN) in hands.enforce(WISH)
+    assert hands.problems == (hands.problem,)
+    hands.enforce(replace(WISH, look_around=True))
+    assert hands.problems == (), "nothing of ours lacks there now"
+
+
+def test_who_changes_its_group_has_its_class_made_anew_in_the_next_tick() -> None:
+    hands = Hands()
+    hands.enforce(WISH)
+    moved = replace(WISH, outcome=replace(OUTCOME, policies=OUTCOME.policies | {ALICE: Policy(parent=GUESTS)}))
+    hands.enforce(moved)
+    assert members(hands.installed) == {GUESTS: {BOB}}
+    assert all(ids(ALICE)[2] not in (hands.kernel.classes[side] or {}) for side in Side)
+    hands.enforce(moved)
+    assert members(hands.installed) == {GUESTS: {ALICE, BOB}}
+    assert hands.enforce(moved) == []
+
+
+def test_what_somebody_removed_is_made_again_and_said() -> None:
+    hands = Hands()
+    hands.enforce(WISH)
+    assert NoteRestored() not in hands.steps
+    del (hands.kernel.classes[Side.UPLOAD] or {})[DEFAULT]
+    steps = hands.enforce(replace(WISH, look_around=True))
+    assert steps[:3] == [LookAtClasses(), steps[1], NoteRestored()]
+    assert isinstance(steps[1], ChangeClasses)
+    assert [change.kind for change in steps[1].changes] == [ChangeKind.ADD_CLASS]
+
+
+def test_nothing_is_said_to_be_restored_that_could_not_be() -> None:
+    hands = Hands()
+    hands.enforce(WISH)
+    del (hands.kernel.classes[Side.UPLOAD] or {})[DEFAULT]
+    hands.failing = ("a class could not be made",)
+    assert NoteRestored() not in hands.enforce(replace(WISH, look_around=True))
+
+
+def test_arriving_packets_are_redirected_once_the_meter_is_there() -> None:
+    hands = Hands()
+    assert not [step for step in hands.enforce(replace(WISH, wan=0)) if isinstance(step, ShapeAt)]
+    assert hands.kernel.redirect is Redirect.NONE
+    hands.enforce(WISH)
+    assert hands.kernel.redirect is Redirect.THERE
+
+
+def test_without_the_interface_policies_are_written_and_the_next_tick_looks_again() -> None:
+    hands = Hands()
+    hands.is_there = False
+    assert kinds(hands.enforce(replace(WISH, wan=0))) == [LookAtClasses, WritePolicies, Reject]
+    hands.is_there = True
+    assert LookAtClasses() in hands.enforce(replace(WISH, wan=0))
+    assert hands.kernel.tree != Tree()
+
+
+def test_new_accounts_come_first_and_the_rest_waits_for_policies_that_name_them() -> None:
+    hands = Hands(installed=HOME)
+    groups = {"family": FAMILY, "old": Account(EVERYONE + 3), "guests": GUESTS}
+    outcome = replace(OUTCOME, new_groups=("new",), idle_groups=("family", "old"), new_clients=(OWNERS[BOB],))
+    wish = replace(WISH, outcome=outcome, reading=replace(WISH.reading, groups=groups))
+    hands.groups_added = True
+    add = [AddClients((OWNERS[BOB],)), AddGroups(("new",), ("old",))]  # somebody is still below `family`
+    assert hands.enforce(wish) == add
+    assert hands.problems is None, "as before"
+    hands.groups_added = False
+    assert hands.enforce(wish)[:3] == [*add, LookAtClasses()]
+    assert hands.enforce(wish) == [], "no room for it, so it is not asked for again at each tick"
+
+
+def test_who_is_blocked_is_rejected_last_and_that_alone_is_done_where_only_states_differ() -> None:
+    hands = Hands()
+    assert hands.enforce(replace(WISH, states=BLOCKED))[-1] == Reject(frozenset({BOB}), WAN)
+    assert hands.enforce(replace(WISH, states={})) == [Reject(frozenset(), WAN)]
+    owners = {**OWNERS, ACCOUNT_UNATTRIBUTED: OWNERS[BOB]}
+    nameless = replace(WISH, states=BLOCKED, reading=replace(WISH.reading, owners=owners))
+    assert hands.enforce(nameless)[-1] == Reject(frozenset({BOB}), WAN), "packets without a mark cannot be matched"
+
+
+def test_upload_classes_that_count_anew_are_named_and_all_of_them_with_their_qdisc() -> None:
+    tree = wanted(Link(), demand_of(EVERYONE, SHAPED, [ALICE], HOME, shares=False))
+    leaf = (tree.upload or {})[ids(ALICE)[2]]
+    changes = [Change(kind, side, leaf) for kind in (ChangeKind.ADD_CLASS, ChangeKind.REMOVE_CLASS) for side in Side]
+    assert remade(changes) == {leaf.id}
+    assert remade([Change(ChangeKind.ADD_CLASS, Side.DOWNLOAD, leaf)]) == frozenset()
+    assert remade([Change(ChangeKind.CHANGE_CLASS, Side.UPLOAD, leaf)]) == frozenset()
+    assert remade([*changes, Change(ChangeKind.ADD_QDISC, Side.UPLOAD)]) is None
+    assert remade([Change(ChangeKind.REMOVE_QDISC, Side.UPLOAD)]) is None
+    assert remade([Change(ChangeKind.ADD_QDISC, Side.DOWNLOAD)]) == frozenset()
