@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
-from bench import blaster
+from bench import blaster, classes
 from bench.bill import attach, total
 from bench.blaster import Cost, Frames, Volley
 from bench.place import MARK_MASK, Place
@@ -50,12 +50,13 @@ SINK = f"""table {{family}} bench_sink {{{{
 
 
 def rows(place: Place) -> Iterator[Row]:
-    """The cost up and down, then the change."""
+    """The cost up and down, then the change, then a full house."""
     with Lab(WanKind.VETH, clients=("crowd",)) as lab, place.meter("crowd") as (meter, markers):
         lab.carrier.stop()  # its witness would look at every packet
         with Track(lab, meter, markers, place) as track:
             yield from track.costs(6 if place.quick else 20)
             yield from track.changes(5 if place.quick else 15)
+    yield from classes.rows(place)
 
 
 class Track:
