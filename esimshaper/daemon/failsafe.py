@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""on_failure: whether traffic that nothing counts is forwarded. Settings and Attachments -> the guard in nftables.
+"""on_failure: whether traffic that nothing counts is forwarded. Settings and Attachments -> the failsafe table.
 
-The guard names the one interface that is counted. So it is closed, in the kernel, when the WAN is made anew, or when
-the daemon dies before it has attached anything; the next attachment opens it.
+The table names, by number, the one interface that is counted. So the kernel itself forwards nothing when the WAN is
+made anew, or when the daemon dies before it has attached a program; the next attachment opens the table again.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Failsafe:
-    """Owns the guard. What was attached before this daemon started goes on counting, and passes."""
+    """Owns the table. Programs that an earlier daemon attached go on counting, so what they count passes."""
 
     def __init__(self) -> None:
         self._table = FailsafeTable(state_directory() / "closed.nft")
@@ -40,11 +40,11 @@ class Failsafe:
         return counted
 
     def follow(self, settings: Settings, attachments: Iterable[Attachment]) -> None:
-        """After attachments were looked at."""
+        """Holds what these attachments do not count."""
         self._hold(settings, counted_link(settings.wan.interface, attachments))
 
     def failed(self, settings: Settings, markers: Path, problem: Unusable) -> str:
-        """The kernel part cannot be set up. What that means for traffic, as a sentence; systemd hears of it too."""
+        """What it means for traffic that the kernel part cannot be set up, as a sentence; systemd gets it too."""
         counted = self.begin(settings, markers)
         means = self._consequence(settings, counted=counted != NO_INTERFACE)
         systemd.tell_manager(status=f"{problem.message}; {means}")

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: the kernel's connection tracking table, by netlink. Flows as the carrier sees them in, the same with the
-client's own address and port out. Asked only when a person looks at flows; metering does not depend on it.
+"""Edge: the kernel's connection tracking table, by netlink (linux/netfilter/nfnetlink_conntrack.h).
 
-Decoded here rather than by pyroute2: a table of 65,536 entries takes pyroute2 over six seconds, this half a second,
-and the daemon's tick would wait for it. The format is that of linux/netfilter/nfnetlink_conntrack.h.
+Flows as the carrier sees them go in, the same with the client's own address and port come out. It is asked only when a
+person looks at flows; metering does not depend on it.
 """
 
 import contextlib
@@ -16,6 +15,9 @@ from typing import NamedTuple
 from esimshaper.core.model.flows import Flow, Protocol
 from esimshaper.edge import netlink
 from esimshaper.edge.netlink import Netlink
+
+# Decoded here, not by pyroute2: that takes over six seconds for a table of 65,536 entries, this half a second, and the
+# daemon's tick would wait for it.
 
 NETLINK_NETFILTER = 12
 GET_CONNTRACK = 1 << 8 | 1  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET
@@ -30,7 +32,7 @@ PORT = struct.Struct("!H")
 
 PINGS = (Protocol.ICMP, Protocol.ICMPV6)
 WITH_PORTS = (Protocol.TCP, Protocol.UDP, *PINGS)
-"""Those whose ports are in the meter's flows too; connection tracking also knows those of SCTP, or GRE's keys."""
+"""Protocols whose ports the meter's flows have too. Connection tracking also knows ports of SCTP, and keys of GRE."""
 
 TIMEOUT_SECONDS = 5.0
 
@@ -46,9 +48,9 @@ class Tuple(NamedTuple):
 
 
 def behind_nat(flows: Iterable[Flow]) -> tuple[Flow, ...]:
-    """`flows` with client_address and client_port filled in where connection tracking knows them.
+    """`flows`, with client_address and client_port filled in where connection tracking knows them.
 
-    Without connection tracking, or without the right to read it (CAP_NET_ADMIN), they come back as they are.
+    Without connection tracking, or without the right to read it (CAP_NET_ADMIN), no flow is changed.
     """
     flows = tuple(flows)
     wanted = {_down(flow) for flow in flows}
@@ -94,8 +96,9 @@ def _connections() -> Iterator[tuple[Tuple, Tuple]]:
 
 
 def connections_in(data: bytes) -> tuple[list[tuple[Tuple, Tuple]], bool]:
-    """Original and reply of each connection in a part of the dump, and whether there are more parts. Never raises: what
-    makes no sense is left out.
+    """Original and reply of each connection in a part of the dump, and whether there are more parts.
+
+    Never raises: what makes no sense is left out.
     """
     found: list[tuple[Tuple, Tuple]] = []
     for kind, _, (start, end) in netlink.messages(data):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge: netlink, by pyroute2. Attaches our programs to interfaces, finds them again, and removes exactly ours.
 
-A filter is ours by its label. A clsact qdisc that we made is remembered by an empty folder beside the pins, which lives
-just as long as the kernel's objects do; one that was there before is never removed.
+A filter is ours by its label. For each clsact qdisc that we made there is an empty folder beside the pins, a marker,
+which lives just as long as the kernel's objects do. A clsact without a marker was there before us and is never removed.
 """
 
 import contextlib
@@ -74,7 +74,11 @@ class Occupied(Exception):  # noqa: N818 - it says so in a sentence
 
 
 class TrafficControl:
-    """`markers` is the folder that remembers which clsact qdiscs are ours."""
+    """`markers`: the folder with a marker for each clsact qdisc of ours.
+
+    mended: interfaces and hooks where our filter was gone at the last `ensure`. left: interfaces whose clsact is empty
+    now, but has no marker.
+    """
 
     def __init__(self, markers: Path) -> None:
         self._markers = markers
@@ -87,10 +91,8 @@ class TrafficControl:
         self._netlink.close()
 
     def links(self) -> dict[str, Link]:
-        """All interfaces of this network namespace by name.
-
-        Asked for one by one: netlink's answer for all at once is cut short while interfaces come and go.
-        """
+        """All interfaces of this network namespace by name."""
+        # Each is asked for alone: netlink's answer for all at once is cut short while interfaces come and go.
         return {name: link for _, name in socket.if_nameindex() if (link := self._link(name))}
 
     def _link(self, name: str) -> Link | None:
@@ -107,7 +109,7 @@ class TrafficControl:
         return self._link(name) is not None
 
     def obstacle(self, name: str, hook: Hook) -> str:
-        """Why our program cannot be put on an interface that is there, as far as that can be seen; else empty."""
+        """Why our program cannot be put on an interface, in a sentence; empty if nothing is known to be in its way."""
         link = self._link(name)
         if link is None or not _is_understood(link, hook):
             return _not_understood(link) if link else ""
@@ -117,7 +119,10 @@ class TrafficControl:
         return _shut_out(link) if "ingress" in self._qdiscs(link) else ""
 
     def uplinks(self, beginning: str) -> list[str]:
-        """Interfaces whose names begin so: those that are up first, and of them the newest: a modem that came back."""
+        """Interfaces whose names begin so; first those that are up, of those the newest first.
+
+        A modem that came back is newer than its predecessor.
+        """
         found = []
         for name in (name for _, name in socket.if_nameindex() if name.startswith(beginning)):
             with contextlib.suppress(NetlinkError):  # gone meanwhile
@@ -130,7 +135,6 @@ class TrafficControl:
     ) -> tuple[Attachment, ...]:
         """Makes each wanted hook run the program given for its link type; what is right already is left alone.
 
-        `mended` tells where a filter of ours was gone that had been there before.
         Raises FailedOperation if this kernel or this process can attach to no interface at all.
         """
         self.mended = ()
@@ -158,7 +162,7 @@ class TrafficControl:
         return Attachment(name, hook, attached=True, index=link.index)
 
     def counted(self, wan: str) -> int:
-        """The number of an interface that programs of ours for a WAN watch both ways, whoever attached them; else 0."""
+        """The number of an interface that our programs for a WAN count both ways, whoever attached them; else 0."""
         try:
             link = self._link(wan)
             there = [self._at_our_place(link, side) for side in (INGRESS, EGRESS)] if link else []
@@ -222,10 +226,7 @@ class TrafficControl:
         return self._markers / f"{link.index}-{link.name.replace('.', '_')}"
 
     def sweep(self, keep: Sequence[tuple[str, Hook]] = ()) -> list[str]:
-        """Removes our filters but those to be kept, then our clsact qdiscs that nobody uses; says what it removed.
-
-        `left` then names interfaces whose clsact has nothing in it any more, but was not made by us, as far as known.
-        """
+        """Removes our filters but those to be kept, then our clsact qdiscs that nobody uses; says what it removed."""
         kept = {(name, SIDES[hook]) for name, hook in keep}
         self._attached = {(link, hook) for link, hook in self._attached if (link.name, SIDES[hook]) in kept}
         removed: list[str] = []

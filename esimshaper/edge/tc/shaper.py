@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: tc classes, by pyroute2 and own batches. Reads our tree at the WAN and its IFB, changes it, removes just that.
+"""Edge: tc classes, by pyroute2 and by messages of our own. Reads our tree at the WAN, changes it, removes just that.
 
-What is ours, also after a restart: an HTB by its handle; an IFB by its alias, which names the WAN; the filter that
-redirects to it by its class id. Downloads need the IFB because a qdisc shapes only what leaves a device.
+Downloads go through an IFB, because a qdisc shapes only what leaves a device. A fresh start knows our HTB by its
+handle, our IFB by its alias, which names the WAN, and the filter that redirects to the IFB by its class id.
 """
 
 import errno
@@ -60,7 +60,7 @@ class _Link:
 
 @dataclass(frozen=True, slots=True)
 class _Filter:
-    """The redirecting filter: its handle, the interface that it sends to (0: gone)."""
+    """The filter that redirects to the IFB: its handle, the number of the interface that it names (0: gone)."""
 
     handle: int
     target: int
@@ -80,7 +80,7 @@ class _Work:
 
 
 class Shaper:
-    """Shapes one WAN. `replace_foreign`: a root qdisc that somebody else chose for the WAN gives way to ours."""
+    """Owns what is ours in tc at one WAN. `replace_foreign`: ours replaces a root qdisc that somebody else chose."""
 
     def __init__(self, wan: str, *, replace_foreign: bool = False) -> None:
         self._wan = wan
@@ -95,8 +95,7 @@ class Shaper:
         self._netlink.close()
 
     def observe(self) -> Shaping | None:
-        """What is there; None while there is no such interface: a link event then brings us back. Raises OSError
-        (NetlinkError)."""
+        """What is installed; None while there is no such interface. Raises OSError (NetlinkError)."""
         try:
             return self._observe()
         except NetlinkError as error:
@@ -129,7 +128,7 @@ class Shaper:
         )
 
     def apply(self, changes: Sequence[Change]) -> tuple[str, ...]:
-        """Makes the changes in their order; what could not be made, in sentences. The rest is made all the same."""
+        """Makes the changes in their order; what could not be made, in sentences. All others are made all the same."""
         problems: list[str] = []
         batch: list[Change] = []
         for change in changes:
@@ -199,7 +198,7 @@ class Shaper:
         return _link(message)
 
     def _links(self) -> list[_Link]:
-        """All, asked for one by one: netlink's answer for all at once is cut short while interfaces come and go."""
+        # Each is asked for alone: netlink's answer for all at once is cut short while interfaces come and go.
         return [link for _, name in if_nameindex() if (link := self._named(name))]
 
     def _find(self, links: Sequence[_Link], name: str) -> _Link | None:
@@ -242,7 +241,7 @@ class Shaper:
     # Writing.
 
     def _flush(self, changes: Sequence[Change]) -> list[str]:
-        """Changes of qdiscs and classes, which come by hundreds, in one go."""
+        """Makes changes of qdiscs and classes, which come by hundreds, in few system calls."""
         if not changes:
             return []
         links = self._links()
@@ -259,7 +258,7 @@ class Shaper:
         return list(dict.fromkeys(problems))
 
     def _send(self, work: Sequence[_Work]) -> Iterator[str]:
-        """The first fq_codel goes alone: where the kernel has none, the others need not be tried."""
+        # The first fq_codel goes alone: where the kernel has none, the others need not be tried.
         probe = next((n for n, each in enumerate(work) if each.adds_fair_queue), None)
         if self._has_fair_queue is None and probe is not None:
             yield from self._send_known(work[:probe])
@@ -291,7 +290,7 @@ class Shaper:
             yield _Work(change, messages.set_fair_queue(index, item, item.leaf, wire, add=add), fair_queue=True)
 
     def _apply(self, change: Change) -> list[str]:
-        """Changes of interfaces and filters."""
+        """Makes a change of an interface or a filter."""
         links = self._links()
         wan, ifb = self._find(links, self._wan), self._ifb(links)
         try:
@@ -311,7 +310,8 @@ class Shaper:
         return []
 
     def _add_device(self, links: Sequence[_Link]) -> None:
-        """A name and an alias cannot be given at once: one of ours that is down and has none was left half made."""
+        # A name and an alias cannot be given at once. So an IFB of our name that is down and has no alias is ours: a
+        # daemon was killed while it made it.
         name = f"ifb-{self._wan}"[:_NAME_ROOM]
         there, half = self._ifb(links), self._find(links, name)
         if there is None and not (half and half.kind == "ifb" and not half.up and not half.alias):
@@ -323,7 +323,7 @@ class Shaper:
         self._route.link("set", index=made.index, state="up")
 
     def _add_filter(self, wan: _Link, ifb: _Link) -> None:
-        """u32 that matches all: every kernel has it, not so matchall. The class id says that it is ours, no more."""
+        # A u32 that matches all, as not every kernel has matchall. Its class id is nothing but our mark on it.
         self._route.tc(
             "add-filter",
             "u32",
