@@ -4,9 +4,9 @@
 Layouts: include/uapi/linux/pkt_sched.h and rtnetlink.h, in the machine's byte order.
 """
 
-# Not by pyroute2, as there are hundreds of messages at a time. It takes 1 ms for a class, most of it for two tables that
-# no kernel since 3.8 reads, and most of a second to read 1,000 leaves back. Nor does it know the 64-bit rate and the
-# exact burst of TBF.
+# Not by pyroute2, as there are hundreds of messages at a time. It takes 1 ms for a class, most of it for two tables
+# that no kernel since 3.8 reads, and most of a second to read 1,000 leaves back. Nor does it know the 64-bit rate and
+# the exact burst of TBF.
 
 import struct
 from collections.abc import Mapping

@@ -25,7 +25,7 @@ from esimshaper.core.shaping.plan import (
     remade,
 )
 from esimshaper.core.shaping.tree import Link, demand_of, members, wanted
-from tests.core.shaping.fake_tc import ALICE, BOB, EVERYONE, FAMILY, GUESTS, Hands, ids
+from tests.core.shaping.fake_tc import ALICE, BOB, EVERYONE, FAMILY, GUESTS, TV, Hands, ids
 
 SHAPED = (Shaped(FAMILY, 10_000_000), Shaped(GUESTS, 1_000_000))
 HOME = {ALICE: Policy(parent=FAMILY), FAMILY: Policy(), GUESTS: Policy()}
@@ -66,7 +66,9 @@ def test_what_is_as_before_is_not_looked_at() -> None:
 def test_looking_around_changes_nothing_that_is_right() -> None:
     hands = Hands()
     hands.enforce(WISH)
+    drawn = hands.memory.drawn
     steps = hands.enforce(replace(WISH, look_around=True))
+    assert hands.memory.drawn is drawn, "what is wanted is not worked out anew"
     assert steps == [
         LookAtClasses(),
         ChangeClasses(()),
@@ -95,6 +97,16 @@ def test_where_a_class_could_not_be_made_none_is_given_to_packets(group: Account
     assert [step for step in steps if isinstance(step, ShapeAt)] == [ShapeAt(0, 0)]
     assert hands.problems is not None
     assert set(hands.problems) == set(hands.failing)
+
+
+def test_where_a_class_could_not_be_made_none_is_given_either_when_only_policies_are_others() -> None:
+    hands = Hands()
+    hands.failing = ("a class could not be made",)
+    hands.enforce(WISH)
+    steps = hands.enforce(replace(WISH, outcome=replace(OUTCOME, policies=OUTCOME.policies | {TV: Policy()})))
+    assert kinds(steps) == [ShapeAt, WritePolicies, Reject], "the same classes are wanted, so nobody looks at them"
+    assert steps[0] == ShapeAt(0, 0)
+    assert hands.problems == hands.failing
 
 
 def test_what_could_not_be_made_is_tried_again_when_the_daemon_looks_around() -> None:
@@ -158,9 +170,9 @@ def test_arriving_packets_are_redirected_once_the_meter_is_there() -> None:
 def test_without_the_interface_policies_are_written_and_the_next_tick_looks_again() -> None:
     hands = Hands()
     hands.is_there = False
-    assert kinds(hands.enforce(replace(WISH, wan=0))) == [LookAtClasses, WritePolicies, Reject]
+    assert kinds(hands.enforce(WISH)) == [LookAtClasses, WritePolicies, Reject], "what is said of it stays as it is"
     hands.is_there = True
-    assert LookAtClasses() in hands.enforce(replace(WISH, wan=0))
+    assert ShapeAt(WAN, WAN) in hands.enforce(WISH)
     assert hands.kernel.tree != Tree()
 
 
