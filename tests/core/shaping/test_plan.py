@@ -103,7 +103,9 @@ def test_where_a_class_could_not_be_made_none_is_given_either_when_only_policies
     hands = Hands()
     hands.failing = ("a class could not be made",)
     hands.enforce(WISH)
-    steps = hands.enforce(replace(WISH, outcome=replace(OUTCOME, policies=OUTCOME.policies | {TV: Policy()})))
+    steps = hands.enforce(
+        replace(WISH, outcome=replace(OUTCOME, policies=OUTCOME.policies | {TV: Policy(blocked=True)}))
+    )
     assert kinds(steps) == [ShapeAt, WritePolicies, Reject], "the same classes are wanted, so nobody looks at them"
     assert steps[0] == ShapeAt(0, 0)
     assert hands.problems == hands.failing
