@@ -87,6 +87,15 @@ def test_a_client_that_comes_gets_its_classes_though_its_policy_was_there_before
     assert hands.installed[BOB].classes[2] == ids(BOB)[2]
 
 
+@pytest.mark.parametrize("rates", [Link(download=5_000_000), Link(upload=5_000_000)], ids=["down", "up"])
+def test_a_link_with_a_rate_either_way_gives_each_client_a_class_while_it_is_open(rates: Link) -> None:
+    hands = Hands()
+    hands.enforce(replace(WISH, rates=rates))
+    assert [hands.installed[client].classes[0] for client in OWNERS] == [ids(client)[0] for client in OWNERS]
+    hands.enforce(replace(WISH, look_around=True))
+    assert not any(hands.installed[client].classes[0] for client in OWNERS)
+
+
 @pytest.mark.parametrize("group", [FAMILY, GUESTS], ids=["stays", "moves"])
 def test_where_a_class_could_not_be_made_none_is_given_to_packets(group: Account) -> None:
     """Also in the tick in which somebody else changes its group: both run into each other at a reload."""
