@@ -135,7 +135,7 @@ def document(findings: Sequence[Finding]) -> dict[str, Any]:
     return {
         "version": DOCUMENT_VERSION,
         "able": able(findings),
-        "self_test": _measured(findings),
+        "self_test": _has_self_test(findings),
         "findings": [
             {"check": one.check, "level": one.severity.value, "sentence": one.sentence, "hint": one.hint}
             for one in findings
@@ -171,7 +171,7 @@ def _lines(finding: Finding, *, signs: bool) -> Iterator[Line]:
         yield Line(f"{' ' * len(lead)}-> {finding.hint}", command=True)
 
 
-def _measured(findings: Sequence[Finding]) -> bool:
+def _has_self_test(findings: Sequence[Finding]) -> bool:
     return any(one.check == selftest_diagnosis.CHECK for one in findings)
 
 
@@ -186,6 +186,6 @@ def verdict(findings: Sequence[Finding]) -> str:
     unseen = any(one.sentence.startswith(NOT_SEEN) for one in findings)
     words = "As far as could be examined, this" if unseen else "This"
     words += " box can meter truthfully." + (f" See the {doubts} warning{'s' if doubts > 1 else ''}." * bool(doubts))
-    if _measured(findings):
+    if _has_self_test(findings):
         return words
     return f"{words}\nTo prove it with known bytes, without using any data: sudo esimshaper doctor --self-test"

@@ -78,5 +78,5 @@ def result_from(raw: Mapping[str, Any]) -> SelfTest:
 
 
 def _exchange(raw: Mapping[str, Any]) -> Exchange:
-    counts = {name: Counters(**raw[name]) for name in ("least", "billed", "counted", "strayed")}
+    counts = {name: Counters(**raw[name]) for name in ("least", "billed", "counted", "unattributed")}
     return Exchange(raw["link"], raw["what"], **counts)

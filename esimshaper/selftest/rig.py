@@ -75,7 +75,7 @@ class _Snapshot:
     """Our counters and the carrier's bill of the same bytes."""
 
     client: Counters = field(default_factory=Counters)
-    nobody: Counters = field(default_factory=Counters)
+    unattributed: Counters = field(default_factory=Counters)
     budget: Budget = field(default_factory=Budget)
     billed: Counters = field(default_factory=Counters)
 
@@ -116,7 +116,7 @@ class Rig:
             kind.least(IP_UDP[version]),
             after.billed - before.billed,
             after.client - before.client,
-            after.nobody - before.nobody,
+            after.unattributed - before.unattributed,
         )
 
     def try_upload_limit(self, link: str, version: int) -> LimitTrial:

@@ -47,7 +47,7 @@ def _features(facts: BoxFacts) -> Findings:
         yield Finding.ok("limits", f"This kernel can block and throttle{queue}.")
 
 
-def _root(facts: BoxFacts) -> Findings:
+def _root_qdisc(facts: BoxFacts) -> Findings:
     """Whether another program shapes the WAN already, such as SQM."""
     wanted = facts.wanted
     wan = next((link for link in facts.interfaces or () if wanted and link.name == wanted.wan), None)
@@ -69,4 +69,4 @@ def _root(facts: BoxFacts) -> Findings:
         yield Finding.warning("qdisc", sentence, hint)
 
 
-CHECKS = (_features, _root)
+CHECKS = (_features, _root_qdisc)

@@ -25,7 +25,7 @@ def _wan(facts: BoxFacts) -> Findings:
         sentence = (
             f"The interface {name} (wan.interface) does not exist now: nothing is counted there until it appears."
         )
-        yield Finding.warning("wan", sentence, _elsewhere(facts, facts.wanted))
+        yield Finding.warning("wan", sentence, _modem_hint(facts, facts.wanted))
         return
     if link.type not in LINK_TYPES:
         sentence = f"{name} has a link type that the meter does not know ({link.type}): its bytes would not be counted."
@@ -40,7 +40,7 @@ def _wan(facts: BoxFacts) -> Findings:
         yield Finding.warning("wan", sentence, "name the modem's own interface under wan.interface")
     else:
         yield Finding.ok("wan", f"{name} can be metered ({LINK_TYPES[link.type]}).")
-    yield from _roles(facts, facts.wanted, link)
+    yield from _wan_as_lan(facts, facts.wanted, link)
     if not link.up:
         yield Finding.note("wan", f"{name} is down: there is nothing to count yet.", f"ip link set {name} up")
     others = sorted(other for other in set(facts.default_routes or ()) - {name} if not _is_tunnel(facts, other))
@@ -53,7 +53,7 @@ def _wan(facts: BoxFacts) -> Findings:
         )
 
 
-def _elsewhere(facts: BoxFacts, wanted: Wanted) -> str:
+def _modem_hint(facts: BoxFacts, wanted: Wanted) -> str:
     """Under which name the modem may be found: ModemManager and the kernel rename it at times."""
     search = "plug in or start the modem; `ip link show` lists the interfaces"
     found = [
@@ -75,7 +75,7 @@ def _is_tunnel(facts: BoxFacts, name: str) -> bool:
     return link is not None and (link.kind in TUNNEL_KINDS or link.kind == "tun")
 
 
-def _roles(facts: BoxFacts, wanted: Wanted, wan: Interface) -> Findings:
+def _wan_as_lan(facts: BoxFacts, wanted: Wanted, wan: Interface) -> Findings:
     if wan.name in wanted.lans:
         sentence = f"{wan.name} is named under wan and under lan: hosts of the Internet would be taken for clients."
         yield Finding.problem("wan", sentence, f"remove {wan.name} from lan.interfaces")
@@ -101,7 +101,7 @@ def _lan(facts: BoxFacts) -> Findings:
         yield Finding.warning("lan", sentence, "ip link show")
     if facts.wanted.lans and not missing:
         yield Finding.ok("lan", f"The interfaces of the LAN exist: {', '.join(facts.wanted.lans)}.")
-    yield from _forgotten(facts, facts.wanted)
+    yield from _unnamed_interfaces(facts, facts.wanted)
     if facts.forwarding is False:
         sentence = "This box does not forward IPv4: devices behind it do not reach the Internet."
         yield Finding.warning(
@@ -111,7 +111,7 @@ def _lan(facts: BoxFacts) -> Findings:
         )
 
 
-def _forgotten(facts: BoxFacts, wanted: Wanted) -> Findings:
+def _unnamed_interfaces(facts: BoxFacts, wanted: Wanted) -> Findings:
     """Interfaces that are not named in the configuration, and by which devices may come in."""
     named = {wanted.wan, *wanted.lans, *(facts.default_routes or ())}
     bases = {link.base for link in facts.interfaces or () if link.kind != "veth"}  # the base of a veth is its other end
@@ -126,7 +126,7 @@ def _link(facts: BoxFacts, name: str) -> Interface | None:
     return next((link for link in facts.interfaces or () if link.name == name), None)
 
 
-def _ways_past(facts: BoxFacts) -> Findings:
+def _earlier_filters(facts: BoxFacts) -> Findings:
     """Programs of others that may take packets away before they reach the meter."""
     if facts.wanted is None:
         return
@@ -191,13 +191,13 @@ def _offload(facts: BoxFacts) -> Findings:
 
 def _marks(facts: BoxFacts) -> Findings:
     mask = facts.wanted.mark_mask if facts.wanted else DEFAULT_MARK_MASK
-    found = [finding for use in (*(facts.mark_uses or ()), *(facts.rules or ())) for finding in _mark(use, mask)]
+    found = [finding for use in (*(facts.mark_uses or ()), *(facts.rules or ())) for finding in _mark_use(use, mask)]
     yield from found
     if not found and facts.mark_uses is not None:
         yield Finding.ok("marks", f"No other program uses the bits {mask:#010x} of the packet mark.")
 
 
-def _mark(use: MarkUse, mask: int) -> Findings:
+def _mark_use(use: MarkUse, mask: int) -> Findings:
     both = use.bits & mask
     free = f"{~mask & 0xFFFFFFFF:#010x}"
     ours = f"bits {both:#x} of the packet mark, where the number of the client is stored (lan.mark_mask {mask:#010x})"
@@ -251,4 +251,4 @@ def _tunnels(facts: BoxFacts) -> Findings:
             yield Finding.note("tunnels", sentence, hint)
 
 
-CHECKS = (_wan, _lan, _tunnels, _ways_past, _offload, _marks, _leases)
+CHECKS = (_wan, _lan, _tunnels, _earlier_filters, _offload, _marks, _leases)

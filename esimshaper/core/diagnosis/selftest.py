@@ -51,12 +51,14 @@ def _exchange_faults(exchange: Exchange) -> Findings:
         )
         yield Finding.warning(CHECK, sentence, _AGAIN)
         return
-    for direction, right, ours, stray in (
-        ("downloaded", billed.down_bytes, counted.down_bytes, exchange.strayed.down_bytes),
-        ("uploaded", billed.up_bytes, counted.up_bytes, exchange.strayed.up_bytes),
+    for direction, right, ours, unattributed in (
+        ("downloaded", billed.down_bytes, counted.down_bytes, exchange.unattributed.down_bytes),
+        ("uploaded", billed.up_bytes, counted.up_bytes, exchange.unattributed.up_bytes),
     ):
         if ours != right:
-            sentence = f"{where}: {right:,} bytes were {direction}, {ours:,} counted: {_meaning(ours - right, stray)}."
+            sentence = (
+                f"{where}: {right:,} bytes were {direction}, {ours:,} counted: {_meaning(ours - right, unattributed)}."
+            )
             yield Finding.problem(CHECK, sentence, _REPORT)
     packets = billed.down_packets + billed.up_packets, counted.down_packets + counted.up_packets
     if packets[0] != packets[1] and billed.total_bytes == counted.total_bytes:
@@ -64,11 +66,11 @@ def _exchange_faults(exchange: Exchange) -> Findings:
         yield Finding.warning(CHECK, sentence, _REPORT)
 
 
-def _meaning(difference: int, strayed: int) -> str:
+def _meaning(difference: int, unattributed: int) -> str:
     if difference > 0:
         return f"{difference:,} too many, so quotas would end early"
-    if strayed:
-        return f"{-difference:,} too few, of which {strayed:,} were booked to `unattributed` instead of the client"
+    if unattributed:
+        return f"{-difference:,} too few, of which {unattributed:,} were booked to `unattributed` instead of the client"
     return f"{-difference:,} too few, so that much would be used and billed, and not be shown"
 
 

@@ -217,7 +217,7 @@ class Exchange:
     """One kind of traffic in the self-test, over one kind of link, as IP-layer bytes and packets.
 
     least: the least that the payload comes to. billed: packets that crossed the link, counted at its far end.
-    counted: packets that our programs booked to the client. strayed: packets that they booked to `unattributed`.
+    counted: packets that our programs booked to the client. unattributed: packets that they booked to `unattributed`.
     """
 
     link: str
@@ -225,7 +225,7 @@ class Exchange:
     least: Counters
     billed: Counters
     counted: Counters
-    strayed: Counters = field(default_factory=Counters)
+    unattributed: Counters = field(default_factory=Counters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,25 +55,25 @@ def gather(
     unknown: dict[str, str] = {}
     box = BoxFacts(
         wanted=wanted,
-        privileges=_look(unknown, "privileges", privileges),
-        kernel=_look(unknown, "kernel", lambda: os.uname().release),
-        failures=_look(unknown, "kernel", bpf.failures),
-        bpffs=_look(unknown, "bpffs", bpffs),
-        compiler=_look(unknown, "compiler", compiler),
-        libbpf=_look(unknown, "libbpf", libbpf),
-        jit=_look(unknown, "jit", jit),
-        libraries=_look(unknown, "libraries", libraries),
-        clock=_look(unknown, "clock", kept_time),
-        state=_look(unknown, "state", lambda: directory(state)),
+        privileges=_try(unknown, "privileges", privileges),
+        kernel=_try(unknown, "kernel", lambda: os.uname().release),
+        failures=_try(unknown, "kernel", bpf.failures),
+        bpffs=_try(unknown, "bpffs", bpffs),
+        compiler=_try(unknown, "compiler", compiler),
+        libbpf=_try(unknown, "libbpf", libbpf),
+        jit=_try(unknown, "jit", jit),
+        libraries=_try(unknown, "libraries", libraries),
+        clock=_try(unknown, "clock", clock_facts),
+        state=_try(unknown, "state", lambda: directory(state)),
         version=version,
-        daemon_listens=_look(unknown, "daemon", lambda: answers(control)),
+        daemon_listens=_try(unknown, "daemon", lambda: accepts_connections(control)),
         daemon_status=status,
-        service=_look(unknown, "service", service.service),
-        may_ask=_look(unknown, "group", service.may_ask),
-        missing_features=_look(unknown, "limits", limits.missing_features),
-        forwarding=_look(unknown, "routing", forwarding),
-        flowtables=_look(unknown, "offload", nft.flowtables),
-        mark_uses=_look(unknown, "marks", nft.mark_uses),
+        service=_try(unknown, "service", service.service),
+        may_ask=_try(unknown, "group", service.may_ask),
+        missing_features=_try(unknown, "limits", limits.missing_features),
+        forwarding=_try(unknown, "routing", forwarding),
+        flowtables=_try(unknown, "offload", nft.flowtables),
+        mark_uses=_try(unknown, "marks", nft.mark_uses),
         unknown=unknown,
     )
     box = _with_files(box, wanted, unknown) if wanted and box.service else box
@@ -86,7 +86,7 @@ def _with_files(box: BoxFacts, wanted: Wanted, unknown: dict[str, str]) -> BoxFa
     if not user or os.geteuid():
         return box
     files = (*wanted.files, *wanted.leases, *wanted.certificates)
-    return replace(box, unreadable=_look(unknown, "files", lambda: service.unreadable(user, files)))
+    return replace(box, unreadable=_try(unknown, "files", lambda: service.unreadable(user, files)))
 
 
 def _with_network(box: BoxFacts, wanted: Wanted, unknown: dict[str, str]) -> BoxFacts:
@@ -97,16 +97,16 @@ def _with_network(box: BoxFacts, wanted: Wanted, unknown: dict[str, str]) -> Box
         return box
     return replace(
         box,
-        interfaces=_look(unknown, "interfaces", network.interfaces),
-        ingress_qdiscs=_look(unknown, "qdiscs", lambda: network.ingress_qdiscs(wanted)),
-        filters=_look(unknown, "filters", lambda: network.filters(wanted)),
-        default_routes=_look(unknown, "routes", network.default_routes),
-        rules=_look(unknown, "rules", network.fwmark_rules),
-        leases=_look(unknown, "leases", lambda: tuple(lease_file(Path(path)) for path in wanted.leases)),
+        interfaces=_try(unknown, "interfaces", network.interfaces),
+        ingress_qdiscs=_try(unknown, "qdiscs", lambda: network.ingress_qdiscs(wanted)),
+        filters=_try(unknown, "filters", lambda: network.filters(wanted)),
+        default_routes=_try(unknown, "routes", network.default_routes),
+        rules=_try(unknown, "rules", network.fwmark_rules),
+        leases=_try(unknown, "leases", lambda: tuple(lease_file(Path(path)) for path in wanted.leases)),
     )
 
 
-def _look(unknown: dict[str, str], check: str, probe: Callable[[], T]) -> T | None:
+def _try(unknown: dict[str, str], check: str, probe: Callable[[], T]) -> T | None:
     try:
         return probe()
     except Exception as error:  # noqa: BLE001 - doctor is for broken boxes: no probe may end it
@@ -172,7 +172,7 @@ def _version(name: str) -> str:
         return ""
 
 
-def kept_time() -> Clock:
+def clock_facts() -> Clock:
     """The time, whether it is synchronised, and whether a hardware clock keeps it."""
     hardware = any(Path("/sys/class/rtc").glob("rtc*"))
     return Clock(clock.now(), synchronised=clock.ask_kernel(), hardware=hardware)
@@ -187,7 +187,7 @@ def directory(path: Path) -> Directory:
     return Directory(str(path), path.exists(), writable, room.f_bavail * room.f_frsize, volatile)
 
 
-def answers(control: Path) -> bool:
+def accepts_connections(control: Path) -> bool:
     """Whether a process accepts connections at that socket."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(SOCKET_SECONDS)

@@ -44,8 +44,8 @@ def test_a_difference_of_bytes_is_a_problem_with_its_meaning(counted: Counters, 
 
 
 def test_bytes_that_went_astray_are_told_from_bytes_that_were_not_seen() -> None:
-    counted, strayed = replace(MOVED, down_bytes=2_000_000), Counters(down_bytes=74_793)
-    (finding,) = told(exchanges=(replace(EXCHANGE, counted=counted, strayed=strayed),))
+    counted, unattributed = replace(MOVED, down_bytes=2_000_000), Counters(down_bytes=74_793)
+    (finding,) = told(exchanges=(replace(EXCHANGE, counted=counted, unattributed=unattributed),))
     assert "of which 74,793 were booked to `unattributed`" in finding.sentence
 
 
