@@ -80,6 +80,12 @@ def test_vlan_tags_in_the_frame_are_link_header(bench: Bench) -> None:
     assert bench.counters(CLIENT) == Counters(up_bytes=2 * 38, up_packets=2)
 
 
+def test_vlan_tag_is_in_none_of_the_merged_segments(bench: Bench) -> None:
+    packet = ipv4(WAN4, SERVER4, TCP, tcp(1000, 80, bytes(2000)))
+    bench.up(ethernet(vlan(packet), 0x8100), CLIENT, gso=(2, 1000))
+    assert bench.counters(CLIENT) == Counters(up_bytes=2 * 1040, up_packets=2)
+
+
 @pytest.mark.parametrize("type_", [0x0806, 0x88CC, 0x888E, 0x0000, 0xFFFF])
 def test_frames_without_ip_are_never_billed(bench: Bench, type_: int) -> None:
     bench.up(ethernet(bytes(46), type_), CLIENT)

@@ -86,6 +86,7 @@ def test_bits_of_somebody_else_stay_in_the_mark(bench: Bench) -> None:
         (ipv4("192.168.77.10", SERVER4, UDP, udp(1, 2)), "192.168.77.10"),
         (ipv6(CLIENT6, SERVER6, UDP, udp(1, 2)), CLIENT6),
     ],
+    ids=["IPv4", "IPv6"],
 )
 def test_client_of_a_link_without_macs_is_its_source_address(bench: Bench, packet: bytes, client: str) -> None:
     program = bench.meter.program("lan_ingress_raw").fd

@@ -59,7 +59,7 @@ def test_all_ports_that_there_may_be_can_give_way_to_others(bench: Bench) -> Non
     assert bench.read().tunnels.outer.up_packets == 1
 
 
-@pytest.mark.parametrize(("outer", "headers"), [(OUTER4, 60), (OUTER6, 80)])
+@pytest.mark.parametrize(("outer", "headers"), [(OUTER4, 60), (OUTER6, 80)], ids=["IPv4", "IPv6"])
 def test_claim_is_padded_and_has_the_headers_of_the_family_outside(tunnel: Bench, outer: bytes, headers: int) -> None:
     tunnel.up_from_router(outer)
     assert inside(tunnel) == inside(tunnel, DOWNLOAD, up=False) == PASS
@@ -129,6 +129,7 @@ def test_what_nobody_inside_asked_for_is_the_routers(tunnel: Bench) -> None:
         ipv4(WAN4, SERVER4, UDP, udp(40000, PORT, bytes(100))),
         ipv4(WAN4, SERVER4, TCP, tcp(40000, PORT, bytes(88))),
     ],
+    ids=["local", "remote", "TCP"],
 )
 def test_port_of_either_side_and_of_either_protocol_is_that_of_the_tunnel(tunnel: Bench, outer: bytes) -> None:
     tunnel.up_from_router(ethernet(outer))

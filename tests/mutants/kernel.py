@@ -97,7 +97,19 @@ def run(arguments: Sequence[str] = ()) -> list[Result]:
         sys.stdout.write(f"{result.outcome:10} {seconds:4.0f} s  {result.file:13} {result.what}  [{result.by}]\n")
         sys.stdout.flush()
         results.append(result)
+    sys.stdout.write(table_of(results))
     return results
+
+
+def table_of(results: Sequence[Result]) -> str:
+    """A line for each file, and one for all: how many mutants there are, and what became of them."""
+    head = "".join(f"{outcome:>12}" for outcome in Outcome)
+    lines = [f"\n{'file':16}{'mutants':>8}{head}"]
+    for file in (*dict.fromkeys(each.file for each in results), ""):
+        outcomes = [each.outcome for each in results if file in ("", each.file)]
+        counted = "".join(f"{outcomes.count(outcome):12}" for outcome in Outcome)
+        lines.append(f"{file or 'all':16}{len(outcomes):8}{counted}")
+    return "\n".join(lines) + "\n"
 
 
 def results_of(mutants: Iterable[Mutant]) -> Iterator[tuple[Result, float]]:
@@ -126,7 +138,7 @@ def tested(tree: Path, names: Iterable[str]) -> tuple[Outcome, str]:
     """Runs tests until the first of them fails."""
     files = [f"tests/bpf/{name}.py" for name in names]
     options = ["-x", "-q", "-p", "no:cacheprovider", f"--basetemp={tree.parent / 'pytest'}"]
-    command = [DEBIAN_PYTHON, "-m", "pytest", *options, *files]
+    command = ["nice", "-n", "19", DEBIAN_PYTHON, "-m", "pytest", *options, *files]
     try:
         done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
@@ -135,8 +147,9 @@ def tested(tree: Path, names: Iterable[str]) -> tuple[Outcome, str]:
         return Outcome.SURVIVED, ""
     lines = done.stdout.splitlines()
     found = [line for line in lines if line.startswith(("FAILED ", "ERROR "))]
-    if done.returncode != 1 or not found or "FailedOperation" in done.stdout:
-        return Outcome.NO_PROGRAM, next((line for line in lines if "FailedOperation" in line), "".join(lines[-1:]))
+    refused = [line for line in lines if line.startswith("E ") and "FailedOperation" in line]
+    if done.returncode != 1 or not found or refused:
+        return Outcome.NO_PROGRAM, (refused or lines)[-1]
     return Outcome.KILLED, found[0].partition("::")[2].partition(" - ")[0]
 
 
