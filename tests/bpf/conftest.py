@@ -89,7 +89,7 @@ def make_bench(bpffs: Path) -> Iterator[Callable[..., Bench]]:
 
 @pytest.fixture(scope="session")
 def compiled() -> Iterator[compiler.Build]:
-    """The programs that all tests share which are content with the usual sizes."""
+    """The programs of the usual sizes, shared by all tests that need no others."""
     with mounted_bpffs() as place:
         yield built(place / "pins", 64, 256)
 

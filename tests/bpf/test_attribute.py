@@ -45,7 +45,7 @@ def test_each_mac_gets_its_own_account_and_keeps_it(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("source", ["00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01"])
-def test_what_cannot_be_a_source_address_is_no_client(bench: Bench, source: str) -> None:
+def test_impossible_source_address_is_no_client(bench: Bench, source: str) -> None:
     assert bench.lan(ethernet(ipv4("192.168.77.10", SERVER4, UDP, udp(1, 2)), source=source)) == 0
     assert bench.packets_of(Reason.LAN_NO_SOURCE) == 1
 
@@ -60,7 +60,7 @@ def test_new_client_is_announced_once(bench: Bench) -> None:
     assert heard == [ClientKey(LAN_MAC)]
 
 
-def test_crowd_that_nobody_listens_to_is_counted_all_the_same(make_bench: Callable[..., Bench]) -> None:
+def test_crowd_that_the_daemon_does_not_hear_of_is_counted_all_the_same(make_bench: Callable[..., Bench]) -> None:
     crowd, bench = 2500, make_bench(accounts=4096)
     for number in range(crowd):
         source = f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"
@@ -70,7 +70,7 @@ def test_crowd_that_nobody_listens_to_is_counted_all_the_same(make_bench: Callab
 
 
 @pytest.mark.parametrize("protocol", [TCP, UDP])
-def test_answer_belongs_to_who_asked(bench: Bench, protocol: int) -> None:
+def test_answer_belongs_to_the_client_that_asked(bench: Bench, protocol: int) -> None:
     header = tcp if protocol == TCP else udp
     bench.up(ethernet(ipv4(WAN4, SERVER4, protocol, header(1000, 80))), ALICE)
     bench.up(ethernet(ipv4(WAN4, SERVER4, protocol, header(1001, 80))), BOB)
@@ -91,7 +91,7 @@ def test_flow_keeps_the_detail(bench: Bench) -> None:
     assert flow.counters == Counters(38, 30, 1, 1)
 
 
-def test_port_that_passes_to_another_client_is_a_new_flow(bench: Bench) -> None:
+def test_port_that_nat_gives_to_another_client_is_a_new_flow(bench: Bench) -> None:
     for account in (ALICE, BOB):
         bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53))), account)
     bench.down(ethernet(ipv4(SERVER4, WAN4, UDP, udp(53, 1000))))
@@ -114,7 +114,7 @@ def test_ipv6_fragment_that_the_kernel_copied_is_the_clients(bench: Bench) -> No
     assert bench.counters(ACCOUNT_ROUTER).up_bytes == len(packet)
 
 
-def test_forwarded_from_an_unknown_interface_is_unattributed_and_said(bench: Bench) -> None:
+def test_upload_from_an_unknown_interface_is_unattributed_and_has_a_reason(bench: Bench) -> None:
     bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1, 2))))
     bench.down(ethernet(ipv4(SERVER4, WAN4, UDP, udp(2, 1, bytes(5)))))
     assert bench.unattributed() == Counters(33, 28, 1, 1)
@@ -138,7 +138,7 @@ def test_ping_from_outside_is_not_the_client_that_pings_with_the_same_identifier
 
 
 @pytest.mark.parametrize("kind", [3, 5, 11, 12])
-def test_icmp_error_belongs_to_whom_it_is_about(bench: Bench, kind: int) -> None:
+def test_icmp_error_belongs_to_the_client_that_it_is_about(bench: Bench, kind: int) -> None:
     sent = ipv4(WAN4, SERVER4, UDP, udp(1000, 33434))
     bench.up(ethernet(sent), ALICE)
     bench.down(ethernet(ipv4("203.0.113.9", WAN4, ICMP, icmp(kind, payload=sent))))
@@ -153,14 +153,14 @@ def test_icmp_error_about_a_ping(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("kind", [1, 2, 3, 4])
-def test_icmpv6_error_belongs_to_whom_it_is_about(bench: Bench, kind: int) -> None:
+def test_icmpv6_error_belongs_to_the_client_that_it_is_about(bench: Bench, kind: int) -> None:
     sent = ipv6(CLIENT6, SERVER6, UDP, udp(1000, 33434))
     bench.up(ethernet(sent, IPV6), ALICE)
     bench.down(ethernet(ipv6("2001:db8:9::9", CLIENT6, ICMPV6, icmp(kind, payload=sent)), IPV6))
     assert bench.counters(ALICE).down_bytes == 48 + len(sent)
 
 
-def test_icmp_error_about_nothing_we_know_is_unattributed_and_said(bench: Bench) -> None:
+def test_icmp_error_about_an_unknown_flow_is_unattributed_and_has_a_reason(bench: Bench) -> None:
     error = ipv4("203.0.113.9", WAN4, ICMP, icmp(3, payload=ipv4(WAN4, SERVER4, UDP, udp(1, 2))))
     bench.down(ethernet(error))
     assert bench.bytes_of(Reason.WAN_IN_ICMP_ERROR_ORPHAN) == bench.unattributed().down_bytes == len(error)
@@ -186,7 +186,7 @@ def test_ipv6_fragments_follow_the_first(bench: Bench) -> None:
     assert bench.counters(ACCOUNT_ROUTER).down_bytes == 48 + 800 + 48 + 100
 
 
-def test_fragment_without_its_first_is_unattributed_and_said(bench: Bench) -> None:
+def test_fragment_without_its_first_is_unattributed_and_has_a_reason(bench: Bench) -> None:
     bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53))), ALICE)
     bench.down(ethernet(ipv4(SERVER4, WAN4, UDP, bytes(100), fragment=LAST, id_=9)))
     assert bench.bytes_of(Reason.WAN_IN_FRAGMENT_ORPHAN) == bench.unattributed().down_bytes == 120

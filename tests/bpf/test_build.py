@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.core.diagnosis import box as diagnosis
+from esimshaper.core.diagnosis.explain import explain
 from esimshaper.core.model.errors import Failure, Operation
 from esimshaper.core.model.packages import DEBIAN_PYTHON
 from esimshaper.lab.carrier import python_environment
@@ -51,7 +51,7 @@ def failure_of(tree: Path, pins: Path) -> Failure:
         ("maps.h", "struct flow, flows,", "struct flow, flow,", r"attribution\.h:\d+:\d+: error: .*'flows'.*"),
     ],
 )
-def test_mistake_in_the_source_is_told_with_its_file_and_line(
+def test_mistake_in_the_source_is_shown_with_its_file_and_line(
     bpffs: Path, tmp_path: Path, file: str, right: str, wrong: str, said: str
 ) -> None:
     tree = copied(tmp_path)
@@ -59,12 +59,10 @@ def test_mistake_in_the_source_is_told_with_its_file_and_line(
     failure = failure_of(tree, bpffs / "pins")
     assert failure.operation is Operation.SOURCE
     assert re.fullmatch(said, failure.detail)
-    assert failure.detail in diagnosis.explain(failure).message
+    assert failure.detail in explain(failure).message
 
 
-def test_what_the_verifier_refuses_is_told_with_its_line_and_is_no_lack_of_privileges(
-    bpffs: Path, tmp_path: Path
-) -> None:
+def test_refusal_of_the_verifier_names_its_line_and_is_no_lack_of_privileges(bpffs: Path, tmp_path: Path) -> None:
     tree = copied(tmp_path)
     replaced(
         tree / "bpf" / "attribution.h", "if (known && known->account == account) {", "if (known->account == account) {"

@@ -46,7 +46,7 @@ def test_orphaned_child_and_its_successor_hand_out_each_number_once(bpffs: Path)
     assert list(numbers_to_hand_out(wanted)) == list(range(FIRST_CLIENT_ACCOUNT, ACCOUNTS - 1))
 
 
-def test_what_lies_in_the_working_directory_is_not_compiled_in(
+def test_files_in_the_working_directory_are_not_compiled_in(
     bpffs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("parse.h", "struct.py"):

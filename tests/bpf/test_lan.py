@@ -100,7 +100,7 @@ def test_unique_local_address_is_learned(bench: Bench) -> None:
     assert bench.counters(ALICE).down_bytes == 48
 
 
-def test_address_that_passes_to_another_client_is_of_that_one(bench: Bench) -> None:
+def test_address_that_another_client_takes_belongs_to_that_client(bench: Bench) -> None:
     frame = ipv6(CLIENT6, SERVER6, UDP, udp(1, 2))
     bench.lan(ethernet(frame, IPV6))
     assert bench.lan(ethernet(frame, IPV6, source="02:00:00:00:00:11")) == BOB

@@ -17,7 +17,7 @@ from tests.bpf.packets import SERVER4, UDP, WAN4, ethernet, ipv4, udp
 from tests.bpf.verdicts import ALICE, BOB, PASS, SHOT, SIZE, UPLOAD, down, heard, priority, up
 
 
-def test_upload_ends_at_the_byte_and_what_is_refused_is_not_billed(bench: Bench) -> None:
+def test_upload_ends_at_the_byte_and_a_dropped_packet_is_not_billed(bench: Bench) -> None:
     bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=10 * SIZE))})
     assert [up(bench) for _ in range(12)] == [PASS] * 10 + [SHOT] * 2
     assert bench.counters(ALICE) == Counters(up_bytes=10 * SIZE, up_packets=10)
@@ -25,7 +25,7 @@ def test_upload_ends_at_the_byte_and_what_is_refused_is_not_billed(bench: Bench)
     assert bench.bytes_of(Reason.UPLOAD_BLOCKED) == 2 * SIZE
 
 
-def test_packet_that_would_pass_the_limit_by_one_byte_is_refused_and_a_smaller_one_is_not(bench: Bench) -> None:
+def test_packet_that_exceeds_the_limit_by_one_byte_is_dropped_and_a_smaller_one_is_not(bench: Bench) -> None:
     bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(upload=2 * SIZE - 1))})
     assert [up(bench), up(bench)] == [PASS, SHOT]
     assert up(bench, frame=ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53, bytes(SIZE - 29))))) == PASS
@@ -48,7 +48,7 @@ def test_both_directions_share_one_limit(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("blocked", ["client", "group", "everyone"])
-def test_chain_is_client_group_everyone(bench: Bench, blocked: str) -> None:
+def test_hierarchy_is_client_group_everyone(bench: Bench, blocked: str) -> None:
     bench.meter.add_groups(["kids"])
     reading = bench.read()
     group, everyone = reading.groups["kids"], reading.everyone
@@ -80,7 +80,7 @@ def test_groups_never_run_out_of_accounts(bench: Bench) -> None:
     }
 
 
-def test_blocked_by_hand_stops_both_ways_and_allowed_by_hand_stops_nothing(bench: Bench) -> None:
+def test_override_blocks_both_directions_and_an_exemption_blocks_none(bench: Bench) -> None:
     everyone = bench.read().everyone
     up(bench)
     bench.meter.write_policies({ALICE: Policy(blocked=True)})
@@ -111,7 +111,7 @@ def test_class_is_the_open_one_below_the_limit_and_that_of_the_outermost_throttl
     assert (bench.read().queued[ALICE], bench.read().queued[everyone]) == (2 * SIZE, SIZE), "not given to any class"
 
 
-def test_member_has_a_class_of_its_own_in_what_is_throttled_above_and_else_that_of_who_has_none(bench: Bench) -> None:
+def test_member_has_a_class_of_its_own_in_a_throttled_account_above_or_shares_that_accounts_class(bench: Bench) -> None:
     everyone = bench.read().everyone
     bench.meter.add_groups(["family"])
     family = bench.read().groups["family"]
@@ -139,14 +139,14 @@ def test_member_has_a_class_of_its_own_in_what_is_throttled_above_and_else_that_
     }
 
 
-def test_passing_a_limit_or_a_warn_mark_is_announced_once(bench: Bench) -> None:
+def test_crossing_a_limit_or_a_warn_threshold_is_announced_once(bench: Bench) -> None:
     consume = heard(bench)
     bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=4 * SIZE), warn_at=Thresholds(both=2 * SIZE))})
     for _ in range(2):
         up(bench)
     assert consume() == []
     up(bench)
-    assert consume() == [ALICE], "the warn mark"
+    assert consume() == [ALICE], "the warn threshold"
     for _ in range(10):
         up(bench)
         down(bench)
@@ -186,7 +186,7 @@ def test_two_cpus_at_once_pass_no_byte_beyond_the_limit(bench: Bench) -> None:
     assert passed + bench.bytes_of(Reason.UPLOAD_BLOCKED) == len(senders) * packets * SIZE
 
 
-def test_refused_uploads_of_one_cpu_never_free_room_that_another_has_taken(make_bench: Callable[..., Bench]) -> None:
+def test_dropped_uploads_of_one_cpu_never_free_room_that_another_has_taken(make_bench: Callable[..., Bench]) -> None:
     """Each CPU adds before it judges: near the limit both may refuse what one could have had, never the reverse."""
     bench = make_bench()
     limit = 1000 * SIZE

@@ -8,10 +8,10 @@ from tests.bpf.instructions import PRIORITY
 from tests.bpf.verdicts import ALICE, BOB, DOWNLOAD, PASS, SHOT, SIZE, UPLOAD, down, priority, up
 
 
-def test_who_is_throttled_where_there_are_no_classes_is_held_to_the_pace(bench: Bench) -> None:
-    pace = 1  # one byte a second: what a quarter of a second allows, and nothing else in this test
+def test_throttled_client_without_classes_is_held_to_the_police_rate(bench: Bench) -> None:
+    rate = 1  # one byte a second: a first packet passes, and none after it in the time of this test
     bench.meter.write_policies(
-        {ALICE: Policy(throttle_at=Thresholds(both=0), classes=(0, 0x7A000011, 0, 0), police_rate=pace)}
+        {ALICE: Policy(throttle_at=Thresholds(both=0), classes=(0, 0x7A000011, 0, 0), police_rate=rate)}
     )
     assert [up(bench) for _ in range(3)] == [PASS, SHOT, SHOT]
     assert bench.read().budgets[ALICE].both == SIZE, "what is dropped before it is sent is not charged"
@@ -21,7 +21,7 @@ def test_who_is_throttled_where_there_are_no_classes_is_held_to_the_pace(bench: 
     assert [up(bench), down(bench)] == [PASS, PASS]
 
 
-def test_who_is_throttled_in_the_class_of_others_is_held_to_a_pace_as_well(bench: Bench) -> None:
+def test_throttled_client_in_a_class_that_others_share_is_policed_as_well(bench: Bench) -> None:
     everyone = bench.read().everyone
     bench.meter.write_policies(
         {

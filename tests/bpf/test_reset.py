@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A blocked TCP flow is ended by resets, of which each is billed as what it is, and no flood leaves."""
+"""A blocked TCP flow is ended by resets, of which each is billed, and only a handful leaves."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_blocked_acknowledgement_leaves_as_a_reset_with_a_right_checksum_and_is_
     assert bench.bytes_of(Reason.FLOW_RESET) == 52
 
 
-def test_who_keeps_sending_acknowledgements_gets_a_handful_of_resets_through_and_no_more(bench: Bench) -> None:
+def test_client_that_keeps_sending_acknowledgements_gets_a_handful_of_resets_through_and_no_more(bench: Bench) -> None:
     blocked_flow(bench)
     unknown = ethernet(ipv4(WAN4, SERVER4, TCP, tcp(1001, 80)))
     assert sent(bench, "wan_egress_ethernet", unknown, skb(ALICE << 20, LOOPBACK))[0] == SHOT
@@ -54,7 +54,7 @@ def test_each_segment_that_provokes_a_reset_lets_one_more_through(bench: Bench) 
     assert let_through() == provoked - 1  # the first was a reset itself
 
 
-def test_blocked_data_is_refused_and_downwards_the_first_segment_is_a_reset_and_the_second_provokes_one(
+def test_blocked_data_is_dropped_and_downwards_the_first_segment_is_a_reset_and_the_second_provokes_one(
     bench: Bench,
 ) -> None:
     blocked_flow(bench)
@@ -82,7 +82,7 @@ def with_checksum(frame: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("flags", [TCP_SYN, TCP_FIN | TCP_ACK, TCP_SYN | TCP_ACK])
-def test_what_opens_or_closes_a_flow_by_itself_is_dropped_and_no_reset(bench: Bench, flags: int) -> None:
+def test_segment_that_opens_or_closes_a_flow_is_dropped_and_no_reset(bench: Bench, flags: int) -> None:
     blocked_flow(bench)
     upload = ethernet(ipv4(WAN4, SERVER4, TCP, tcp(1000, 80, flags=flags)))
     assert sent(bench, "wan_egress_ethernet", upload, skb(ALICE << 20, LOOPBACK)) == (SHOT, upload)

@@ -100,7 +100,7 @@ def test_endless_extension_headers_end(bench: Bench) -> None:
     assert bench.counters(ALICE).up_bytes == 40 + len(chain)
 
 
-def test_clients_beyond_the_table_are_one_and_said(make_bench: Callable[..., Bench]) -> None:
+def test_clients_beyond_the_table_share_one_account_and_are_counted(make_bench: Callable[..., Bench]) -> None:
     bench = make_bench(accounts=5)
     marks = [
         bench.lan(ethernet(ipv4("10.0.0.1", SERVER4, UDP, udp(1, 2)), source=f"02:00:00:00:01:{i:02x}"))

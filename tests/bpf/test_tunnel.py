@@ -66,7 +66,7 @@ def test_claim_is_padded_and_has_the_headers_of_the_family_outside(tunnel: Bench
     assert tunnel.read().tunnels.inner == {ALICE: Counters(112 + headers, 112 + headers, 1, 1)}
 
 
-def test_what_was_in_a_tunnel_counts_for_limits_and_not_for_what_crossed_the_wan(tunnel: Bench) -> None:
+def test_bytes_inside_a_tunnel_count_for_limits_and_not_as_bytes_on_the_wan(tunnel: Bench) -> None:
     wan = ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53, bytes(72))))
     tunnel.up(wan, ALICE)
     tunnel.down(ethernet(ipv4(SERVER4, WAN4, UDP, udp(53, 1000, bytes(72)))))
@@ -101,7 +101,7 @@ def test_limits_of_a_client_are_exact_inside(tunnel: Bench) -> None:
     assert tunnel.bytes_of(Reason.DOWNLOAD_BLOCKED) == CLAIM
 
 
-def test_limit_of_everyone_is_counted_outside_and_refuses_inside(tunnel: Bench) -> None:
+def test_limit_of_everyone_is_counted_outside_and_drops_inside(tunnel: Bench) -> None:
     everyone = tunnel.meter.everyone
     policies = {ALICE: Policy(parent=everyone), tunnel.meter.tunnels_account: Policy(parent=everyone)}
     tunnel.meter.write_policies({**policies, everyone: Policy(block_at=Thresholds(both=CLAIM + 128))})
@@ -116,7 +116,7 @@ def test_limit_of_everyone_is_counted_outside_and_refuses_inside(tunnel: Bench) 
     assert inside(tunnel) == PASS
 
 
-def test_what_nobody_inside_asked_for_is_the_routers(tunnel: Bench) -> None:
+def test_unattributed_packet_inside_is_charged_to_the_router(tunnel: Bench) -> None:
     inside(tunnel, DOWNLOAD, up=False)
     assert tunnel.read().tunnels.inner == {ACCOUNT_ROUTER: Counters(CLAIM, 0, 1, 0)}
     assert tunnel.bytes_of(Reason.TUNNEL_UNKNOWN) == CLAIM
@@ -169,14 +169,14 @@ def test_each_merged_segment_is_padded_and_has_its_own_headers(tunnel: Bench) ->
     assert tunnel.read().tunnels.inner == {ALICE: Counters(0, 2 * (1040 + 60) + 544 + 60, 0, 3)}
 
 
-def test_everyone_blocked_by_hand_is_refused_inside(tunnel: Bench) -> None:
+def test_packet_inside_is_dropped_while_an_override_blocks_everyone(tunnel: Bench) -> None:
     everyone = tunnel.meter.everyone
     tunnel.meter.write_policies({ALICE: Policy(parent=everyone), everyone: Policy(blocked=True)})
     assert inside(tunnel) == SHOT
 
 
 @pytest.mark.parametrize("limited", ["upload", "download"])
-def test_limit_of_everyone_on_one_direction_refuses_that_one_inside(tunnel: Bench, limited: str) -> None:
+def test_limit_of_everyone_on_one_direction_drops_that_one_inside(tunnel: Bench, limited: str) -> None:
     everyone = tunnel.meter.everyone
     inside(tunnel)
     tunnel.meter.write_policies({ALICE: Policy(parent=everyone), everyone: Policy(block_at=Thresholds(**{limited: 0}))})
@@ -184,7 +184,7 @@ def test_limit_of_everyone_on_one_direction_refuses_that_one_inside(tunnel: Benc
     assert verdicts == {"upload": PASS, "download": PASS} | {limited: SHOT}
 
 
-def test_who_has_a_class_on_the_wan_is_policed_inside(tunnel: Bench) -> None:
+def test_client_with_a_class_on_the_wan_is_policed_inside(tunnel: Bench) -> None:
     inside(tunnel)
     tunnel.meter.give_classes_at(LOOPBACK, LOOPBACK)
     tunnel.meter.write_policies(
@@ -192,7 +192,7 @@ def test_who_has_a_class_on_the_wan_is_policed_inside(tunnel: Bench) -> None:
     )
     assert [inside(tunnel), inside(tunnel)] == [PASS, SHOT]
     assert [inside(tunnel, DOWNLOAD, up=False) for _ in range(2)] == [PASS, SHOT]
-    assert tunnel.read().tunnels.inner[ALICE] == Counters(2 * CLAIM, 2 * CLAIM, 2, 2), "a refused upload claims nothing"
+    assert tunnel.read().tunnels.inner[ALICE] == Counters(2 * CLAIM, 2 * CLAIM, 2, 2), "a dropped upload claims nothing"
 
 
 def test_blocked_acknowledgement_inside_leaves_as_a_reset(tunnel: Bench) -> None:
