@@ -39,8 +39,8 @@ tc filter add dev wan0 ingress prio 1 protocol all u32 match u32 0 0 flowid 1:1
 """
     )
     findings: list[Finding] = on_a_box(f"doctor.examine(Path({str(config)!r}))", setup)
-    told = {(finding.check, finding.severity) for finding in findings}
-    assert told >= {
+    found = {(finding.check, finding.severity) for finding in findings}
+    assert found >= {
         ("qdisc", Severity.WARNING),
         ("lan", Severity.WARNING),
         ("lan", Severity.NOTE),
@@ -76,7 +76,7 @@ def test_a_modem_with_another_name_is_found(tmp_path: Path) -> None:
 
 
 @needs_root
-def test_a_vpn_of_the_router_is_told_of_until_it_is_named(tmp_path: Path) -> None:
+def test_a_vpn_of_the_router_is_a_note_until_it_is_named(tmp_path: Path) -> None:
     config = tmp_path / "esimshaper.yaml"
     setup = WAN_AND_LAN + "ip tuntap add vpn0 mode tun; ip link set vpn0 up"
     found = []
@@ -120,13 +120,13 @@ def test_a_wrong_configuration_is_a_problem_for_each_mistake(tmp_path: Path) -> 
     assert str(config) in mistakes[0].sentence
 
 
-def test_a_certificate_that_is_not_there_is_told_as_check_does(tmp_path: Path) -> None:
+def test_a_missing_certificate_is_reported_as_by_check(tmp_path: Path) -> None:
     config = tmp_path / "esimshaper.yaml"
     tls = "metrics: {tls: {certificate: /nowhere/c.pem, key: /nowhere/k.pem}}"
     config.write_text(f"wan: {{interface: wan0}}\nlan: {{interfaces: [br0]}}\n{tls}\n")
-    (told,) = (one for one in doctor.examine(config) if one.check == "metrics")
-    assert told.severity is Severity.WARNING
-    assert told.sentence.startswith(f"{config}:3:30: there is no /nowhere/c.pem")
+    (found,) = (one for one in doctor.examine(config) if one.check == "metrics")
+    assert found.severity is Severity.WARNING
+    assert found.sentence.startswith(f"{config}:3:30: there is no /nowhere/c.pem")
 
 
 FINDINGS = [

@@ -83,10 +83,10 @@ def test_a_wrong_meter_is_found_out(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     document = json.loads(done.stdout)
     assert (document["able"], document["self_test"]) == (False, True)
-    told = [each for each in document["findings"] if each["check"] == "self-test"]
-    assert {each["level"] for each in told} == {"problem"}
+    found = [each for each in document["findings"] if each["check"] == "self-test"]
+    assert {each["level"] for each in found} == {"problem"}
     for words in ("too few, so that much would be used and billed", "limits do not hold"):
-        assert any(words in each["sentence"] for each in told)
+        assert any(words in each["sentence"] for each in found)
 
 
 def test_without_tun_it_says_so() -> None:

@@ -55,7 +55,7 @@ def complaints(facts: BoxFacts) -> list[Finding]:
     return [finding for finding in diagnose(facts) if finding.severity is not Severity.OK]
 
 
-def assert_told(found: list[Finding], check: str, severity: Severity, words: str, hint: str) -> None:
+def assert_one_finding(found: list[Finding], check: str, severity: Severity, words: str, hint: str) -> None:
     """One complaint and no other, with these words in it."""
     assert [(finding.check, finding.severity) for finding in found] == [(check, severity)]
     assert words in found[0].sentence

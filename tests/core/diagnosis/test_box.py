@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What doctor says of facts about a box. Pure: each row is one thing wrong, and what a person must be told."""
+"""What doctor says of facts about a box. Pure: each row is one thing wrong, and the finding that a person must see."""
 
 import errno
 from dataclasses import replace
@@ -22,7 +22,7 @@ from esimshaper.core.model.box import (
     Wanted,
 )
 from esimshaper.core.model.errors import Failure, Operation
-from tests.core.diagnosis.healthy_box import GOOD, assert_told, complaints
+from tests.core.diagnosis.healthy_box import GOOD, assert_one_finding, complaints
 
 
 def test_a_good_box_gets_no_complaint_and_each_check_says_so() -> None:
@@ -34,7 +34,7 @@ def test_a_good_box_gets_no_complaint_and_each_check_says_so() -> None:
     }  # fmt: skip
 
 
-def test_nothing_known_is_nothing_said() -> None:
+def test_without_facts_there_are_no_findings() -> None:
     assert diagnose(BoxFacts()) == ()
 
 
@@ -182,10 +182,10 @@ BOX = {
 
 @pytest.mark.parametrize(("change", "expected"), BOX.values(), ids=BOX.keys())
 def test_one_thing_wrong_is_one_complaint_with_its_consequence_and_a_hint(change, expected) -> None:
-    assert_told(complaints(replace(GOOD, **change)), *expected)
+    assert_one_finding(complaints(replace(GOOD, **change)), *expected)
 
 
-def test_an_old_kernel_that_fails_is_told_to_be_too_old() -> None:
+def test_an_old_kernel_that_fails_is_called_too_old() -> None:
     found = complaints(replace(GOOD, kernel="5.10.0-30-amd64", failures=(Failure(Operation.LOAD, errno.EINVAL),)))
     assert [finding.severity for finding in found] == [Severity.PROBLEM, Severity.PROBLEM]
     assert "5.10.0-30-amd64 is older than 5.12" in found[1].sentence
@@ -195,10 +195,10 @@ def test_an_old_kernel_with_what_is_needed_is_good_enough() -> None:
     assert complaints(replace(GOOD, kernel="5.10.0-vendor")) == []
 
 
-def test_an_old_kernel_that_may_keep_the_service_from_its_pins_is_told_of_until_the_service_runs() -> None:
+def test_a_kernel_that_may_forbid_the_service_its_pins_is_a_warning_until_the_service_runs() -> None:
     """What doctor tries, it tries as root: that is enough for 5.12, and for `esimshaper run` by root."""
     old = replace(GOOD, kernel="5.15.0-vendor", daemon_listens=None, daemon_status=None)
-    assert_told(complaints(old), "kernel", Severity.WARNING, "older than 5.19", "unprivileged_bpf_disabled")
+    assert_one_finding(complaints(old), "kernel", Severity.WARNING, "older than 5.19", "unprivileged_bpf_disabled")
     assert complaints(replace(old, daemon_listens=True)) == complaints(replace(old, service=None)) == []
     assert complaints(replace(old, kernel="5.19.0")) == []
 
@@ -212,10 +212,10 @@ def test_every_failure_has_one_line_and_a_hint(operation: Operation, number: int
     assert trouble.hint
 
 
-def test_an_unexpected_errno_is_told_by_its_name() -> None:
+def test_an_unexpected_errno_is_shown_by_its_name() -> None:
     assert "EXFULL" in explain(Failure(Operation.ATTACH, errno.EXFULL)).message
 
 
-def test_what_the_kernel_said_is_passed_on() -> None:
+def test_the_detail_of_a_failure_is_part_of_the_message() -> None:
     failure = Failure(Operation.CLSACT, errno.ENOENT, "no such module")
     assert "(no such module)" in explain(failure).message

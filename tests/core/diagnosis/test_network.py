@@ -18,7 +18,7 @@ from esimshaper.core.model.box import (
     TcFilter,
     Wanted,
 )
-from tests.core.diagnosis.healthy_box import GOOD, LAN, WAN, assert_told, complaints
+from tests.core.diagnosis.healthy_box import GOOD, LAN, WAN, assert_one_finding, complaints
 
 NETWORK = {
     "no WAN": (
@@ -61,11 +61,11 @@ NETWORK = {
         },
         ("qdisc", Severity.NOTE, "which ours replaces", ""),
     ),
-    "a LAN that nobody named": (
+    "a LAN without a name": (
         {"interfaces": (WAN, LAN, Interface(4, "wlan1", 1))},
         ("lan", Severity.NOTE, "wlan1 is neither WAN nor LAN", "lan.interfaces"),
     ),
-    "a VPN that nobody named": (
+    "a VPN without a name": (
         {"interfaces": (WAN, LAN, Interface(4, "wg0", 65534, kind="wireguard")), "default_routes": ("wwan0", "wg0")},
         ("tunnels", Severity.NOTE, "booked to `router`", "wan.tunnels"),
     ),
@@ -167,7 +167,7 @@ NETWORK = {
 
 @pytest.mark.parametrize(("change", "expected"), NETWORK.values(), ids=NETWORK.keys())
 def test_one_thing_wrong_is_one_complaint_with_its_consequence_and_a_hint(change, expected) -> None:
-    assert_told(complaints(replace(GOOD, **change)), *expected)
+    assert_one_finding(complaints(replace(GOOD, **change)), *expected)
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,12 @@ EXCHANGE = Exchange("Ethernet", "TCP over IPv4", Counters(2_000_000, 2_000_000),
 LIMIT_TRIAL = LimitTrial("raw IP", "upload over IPv4", 25_174, 1228, 24_560)
 
 
-def told(**changes) -> list[Finding]:
+def findings(**changes) -> list[Finding]:
     return list(selftest.diagnose(replace(SelfTest((EXCHANGE,), (LIMIT_TRIAL,)), **changes)))
 
 
 def test_a_self_test_that_passed_says_how_much_was_compared() -> None:
-    (finding,) = told()
+    (finding,) = findings()
     assert finding.severity is Severity.OK
     assert "4,149,661 bytes over Ethernet" in finding.sentence
     assert "1 limits" in finding.sentence
@@ -37,25 +37,25 @@ def test_a_self_test_that_passed_says_how_much_was_compared() -> None:
     ],
 )
 def test_a_difference_of_bytes_is_a_problem_with_its_meaning(counted: Counters, words: str) -> None:
-    (finding,) = told(exchanges=(replace(EXCHANGE, counted=counted),))
+    (finding,) = findings(exchanges=(replace(EXCHANGE, counted=counted),))
     assert finding.severity is Severity.PROBLEM
     assert words in finding.sentence
     assert "report" in finding.hint
 
 
-def test_bytes_that_went_astray_are_told_from_bytes_that_were_not_seen() -> None:
+def test_unattributed_bytes_are_named_apart_from_bytes_that_no_program_saw() -> None:
     counted, unattributed = replace(MOVED, down_bytes=2_000_000), Counters(down_bytes=74_793)
-    (finding,) = told(exchanges=(replace(EXCHANGE, counted=counted, unattributed=unattributed),))
+    (finding,) = findings(exchanges=(replace(EXCHANGE, counted=counted, unattributed=unattributed),))
     assert "of which 74,793 were booked to `unattributed`" in finding.sentence
 
 
 def test_packets_alone_that_differ_are_a_warning() -> None:
-    (finding,) = told(exchanges=(replace(EXCHANGE, counted=replace(MOVED, up_packets=1)),))
+    (finding,) = findings(exchanges=(replace(EXCHANGE, counted=replace(MOVED, up_packets=1)),))
     assert finding.severity is Severity.WARNING
 
 
 def test_bytes_that_never_arrived_are_no_fault_of_the_meter() -> None:
-    (finding,) = told(exchanges=(replace(EXCHANGE, least=Counters(3_000_000, 0)),))
+    (finding,) = findings(exchanges=(replace(EXCHANGE, least=Counters(3_000_000, 0)),))
     assert (finding.severity, "says nothing" in finding.sentence) == (Severity.WARNING, True)
 
 
@@ -63,14 +63,14 @@ def test_bytes_that_never_arrived_are_no_fault_of_the_meter() -> None:
     ("passed", "words"), [(25_788, "limits do not hold"), (23_332, "limits end early"), (0, "limits end early")]
 )
 def test_a_limit_that_is_off_by_a_packet_is_a_problem(passed: int, words: str) -> None:
-    (finding,) = told(limit_trials=(replace(LIMIT_TRIAL, passed=passed),))
+    (finding,) = findings(limit_trials=(replace(LIMIT_TRIAL, passed=passed),))
     assert finding.severity is Severity.PROBLEM
     assert words in finding.sentence
 
 
 def test_a_self_test_that_broke_off_does_not_say_that_it_passed() -> None:
-    (failed,) = told(failure=Failure(Operation.COMPILER))
+    (failed,) = findings(failure=Failure(Operation.COMPILER))
     assert failed.severity is Severity.PROBLEM
-    (broken,) = told(trouble=("Programs are missing: ip.", "apt install iproute2"))
+    (broken,) = findings(trouble=("Programs are missing: ip.", "apt install iproute2"))
     assert (broken.severity, broken.hint) == (Severity.WARNING, "apt install iproute2")
     assert "Programs are missing: ip." in broken.sentence

@@ -188,7 +188,7 @@ def test_what_is_shown_can_be_written(number):
         ("2026-11-29 23:59", "2026-11-29 23:59"),
     ],
 )
-def test_a_moment_is_told_as_seen_from_now(moment, text):
+def test_a_moment_is_written_as_seen_from_now(moment, text):
     zone = ZoneInfo("Asia/Kolkata")
 
     def unix(words: str) -> int:

@@ -96,7 +96,7 @@ EDITS: dict[str, Callable[[Any], object]] = {
 
 
 @pytest.mark.parametrize("line", EDITS)
-def test_each_edit_is_told_in_a_line_and_nothing_else_is(line: str) -> None:
+def test_each_edit_is_one_line_and_nothing_else_changes(line: str) -> None:
     assert changes(settings(), settings(EDITS[line])) == (line,)
 
 
@@ -104,7 +104,7 @@ def test_settings_that_say_the_same_change_nothing() -> None:
     assert changes(settings(), settings(lambda tree: tree["quotas"][0].update(limit="0.5GB"))) == ()
 
 
-def test_every_change_of_the_settings_is_told() -> None:
+def test_every_change_of_the_settings_is_listed() -> None:
     edited = settings(lambda tree: tree.update(timezone="UTC"))
     assert changes(settings(), edited) == (
         "timezone: Asia/Tokyo -> UTC",

@@ -91,7 +91,7 @@ def test_subject_is_read_as_it_is_written_in_for(text, subject):
 @pytest.mark.parametrize(
     "text", ["", "tv", "client", "group", "client/", "group/tv", "client/kids", "everyone/", "x/tv"]
 )
-def test_other_texts_are_nobody(text):
+def test_other_texts_are_no_subject(text):
     with pytest.raises(ValueError, match="`"):
         parse_subject(text, Known({"tv": "02:00:00:00:00:0a"}, {"kids"}))
 
@@ -120,7 +120,7 @@ def test_plan_has_a_time_zone_of_its_own_also_for_its_moment():
     assert plan.period.anchor == 1_446_336_000
 
 
-def test_actions_are_told_apart():
+def test_each_action_has_a_kind_of_its_own():
     actions = [quota(then=then).action for then in ("block", "notify", {"throttle": "8kbit"})]
     assert actions == [Action(ActionKind.BLOCK), Action(ActionKind.NOTIFY), Action(ActionKind.THROTTLE, 8000)]
 

@@ -78,7 +78,7 @@ def test_debians_bcc_is_found_with_its_version() -> None:
     assert found.version
 
 
-def test_a_missing_bcc_is_told_as_what_the_interpreter_said(tmp_path: Path, monkeypatch) -> None:
+def test_a_missing_bcc_is_shown_with_the_error_of_the_interpreter(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "bcc.py").write_text("raise ModuleNotFoundError(\"No module named 'bcc'\")\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert "No module named 'bcc'" in probe.compiler().detail
@@ -181,7 +181,7 @@ def test_a_tcx_program_is_found_because_it_runs_before_all_filters() -> None:
 
 
 @needs_root
-def test_a_root_qdisc_is_somebody_elses_if_neither_the_kernel_nor_we_chose_it() -> None:
+def test_a_root_qdisc_is_foreign_if_neither_the_kernel_nor_we_chose_it() -> None:
     setup = (
         WAN_AND_LAN
         + """

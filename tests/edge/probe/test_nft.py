@@ -85,7 +85,7 @@ def test_only_flowtables_with_flags_offload_are_hardware() -> None:
     )
 
 
-def test_marks_of_iptables_cannot_be_read_and_are_told_as_such() -> None:
+def test_marks_of_iptables_cannot_be_read_and_are_called_unreadable() -> None:
     """As `nft -j` shows a rule of iptables-nft: the name of the target without its options."""
     rule = {
         "family": "ip",

@@ -71,6 +71,6 @@ def test_a_window_of_each_accepted_period_opens_at_any_moment(tmp_path, period, 
     assert window(read.period, read.zone, here.start) == here == window(read.period, read.zone, here.end - 1)
     assert window(read.period, read.zone, here.end).start == here.end
     assert window(read.period, read.zone, here.start - 1).end == here.start
-    assert format_moment(here.end, now, read.zone)  # people can be told when it ends
+    assert format_moment(here.end, now, read.zone)  # its end can be shown to people
     if read.period.anchor is not None:
         assert window(read.period, read.zone, read.period.anchor).start == read.period.anchor

@@ -44,7 +44,7 @@ def accepted(file, content):
     return load(file)
 
 
-# One mistake each: what is different from GOOD, its place, what is said, what is advised.
+# One mistake each: what is different from GOOD, its place, the message, the hint.
 MISTAKES = {
     "limit without unit": ({"limit": "500"}, 7, 10, "`500` is not an amount of data", "unit too: 500MB or 500GB."),
     "quoted": ({"limit": '"500"'}, 7, 10, "`500` is not an amount of data with its unit", "500MB or 500GB."),

@@ -135,7 +135,7 @@ def test_names_of_any_script_and_a_byte_order_mark_are_read(main):
     assert load(main).clients[0].name == "太郎"
 
 
-# One mistake each: the text after NEEDED (2 lines), its place, what is said, what is advised.
+# One mistake each: the text after NEEDED (2 lines), its place, the message, the hint.
 MISTAKES = {
     "unknown key": ("metrics:\n  lisen: 1\n", 4, 3, "unknown key `lisen`", "Did you mean `listen`"),
     "unlike any key": ("zzz: 1\n", 3, 1, "unknown key `zzz`", "What can stand here: wan, lan"),
