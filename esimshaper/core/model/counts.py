@@ -56,7 +56,7 @@ UNATTRIBUTED_REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Bytes and packets in both directions: an absolute count, or the difference of two."""
+    """Bytes and packets in both directions: absolute counts, or the differences of two readings."""
 
     down_bytes: int = 0
     up_bytes: int = 0
@@ -99,10 +99,11 @@ def sum_of(counters: Iterable[Counters]) -> Counters:
 class Budget:
     """What the kernel compares with limits: absolute counts since the maps were made, one for each Direction.
 
-    Unlike billed bytes it holds an upload only if it was let through; while a packet is being decided on it may hold it
-    for a moment more. Differences of budgets, never of billed bytes, are what tallies are made of: so the counter at
-    which a limit ends is the same number at every reading.
+    A budget has no refused upload, except for a moment: the kernel adds each packet first and takes a refused one off.
     """
+
+    # Tallies are made of differences of budgets, never of billed bytes: so the count at which a limit ends is the same
+    # number at every reading.
 
     both: int = 0
     download: int = 0
@@ -127,4 +128,4 @@ class Event:
 
 
 Usage = Mapping[ClientKey, Counters]
-"""What moved between two readings, by client; clients that moved nothing are left out."""
+"""Bytes and packets between two readings, by client; clients that used nothing are left out."""

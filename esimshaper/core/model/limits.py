@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The vocabulary of limits, in the order in which a wish becomes a drop. Pure: values only. Goes on where model ends.
+"""The vocabulary of limits, in the order in which a wish becomes a drop. Pure: values only.
 
-    quota + tally -> verdict -> policy (kernel), classes (tc), notices
+    quota + tally -> client state, notices
+                  -> policy (kernel), classes (tc)
 
 All times are Unix seconds, all amounts bytes, all rates bit/s.
 """
@@ -53,12 +54,13 @@ class SubjectKind(StrEnum):
 
 
 class Subject(NamedTuple):
-    """Who a limit is on. `id` is a ClientKey for a client (so that a new name keeps what was used), a name for a group,
-    empty for everyone. EACH_CLIENT appears in quotas only: it becomes one CLIENT for each.
+    """Who a limit is on. `id` is a ClientKey for a client, a name for a group, empty for everyone.
 
-    Looked up more often than anything else, so it hashes as fast as can be: a tuple of strings.
+    EACH_CLIENT appears in quotas only, and becomes one CLIENT for each.
     """
 
+    # A ClientKey and not a name: a client that is renamed keeps what it has used. A tuple of strings, since nothing is
+    # hashed more often than a subject.
     kind: SubjectKind
     id: str = ""
 
@@ -71,9 +73,9 @@ class Subject(NamedTuple):
 
 EVERYONE = Subject(SubjectKind.EVERYONE)
 STRANGER = Subject(SubjectKind.CLIENT)
-"""A device that was never seen yet: what accounts are prepared for that have no client."""
+"""A device that was never seen: the policies of accounts that no client has yet are made for it."""
 UNKNOWN_GROUP = "unknown"
-"""The group of every device that is not listed under `clients`: devices that change their MAC share what it has."""
+"""The group of every device that is not listed under `clients`; devices that change their MAC share its quotas."""
 
 
 class ActionKind(StrEnum):
@@ -93,7 +95,7 @@ class Action:
 
 
 class PeriodUnit(Enum):
-    """What periods are counted in; the value is the word of the configuration (plural for those with an anchor)."""
+    """The unit of a period; the value is the word of the configuration (in the plural where there is an anchor)."""
 
     HOUR = "hour"
     DAY = "day"
@@ -103,9 +105,10 @@ class PeriodUnit(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """How long a window is. Without `anchor` (Unix seconds) a calendar unit in the quota's time zone; weeks begin on
-    Monday. With `anchor`, windows of `count` units begin there and go on for ever: hours and days of 24 h each from it,
-    months at the anchor's local day and time, or the last day of a shorter month.
+    """How long windows are. Without `anchor`: one unit of the calendar in the quota's zone; weeks begin on Monday.
+
+    With `anchor` (Unix seconds) windows of `count` units follow each other from there, and before. Days have 24 h then;
+    months begin at the anchor's local day and time, or on the last day of a shorter month.
     """
 
     unit: PeriodUnit
@@ -123,7 +126,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A limit of the configuration. In bytes: `limit`, `warn_at` (rising), `used` (what a first window starts with)."""
+    """A limit of the configuration. Bytes: `limit`, `warn_at` (rising), `used` (the first window begins with it)."""
 
     name: str
     subject: Subject
@@ -146,17 +149,17 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What one subject used of one quota in its window.
+    """What one subject used of one quota in its window, in bytes.
 
-    used: bytes; granted: bytes added by hand to the limit of this window; allowed: limit and what was granted, when
-    that was last looked at. warned: the highest warn mark that was announced, in bytes, so that it means the same after
-    the marks were changed; reached: the limit was announced. Both are saved with `used`, or a restart would announce
-    them again.
-
-    `used` is a sum of differences of Budgets, so it may be low by a packet for a moment, at the start even below zero.
-    other_start, other_used: the window that the clock left for this one, and what was used in it; it may go back there.
+    granted: added to the limit of this window by hand. allowed: limit and grants as of the last look. warned: the
+    highest warn mark that was announced. reached: the limit was announced, and still is reached. other_start,
+    other_used: the neighbouring window, kept in case the clock steps back into it, and its usage less its grants.
     """
 
+    # warned and reached are saved with used, or a restart would announce them again; warned is in bytes, so that it
+    # means the same after the marks were changed.
+    # used may fall: a reading may hold an upload that is refused and taken off, or that our own queue drops. Where that
+    # was read at the end of a window, the next one begins below zero.
     quota: str
     subject: Subject
     window: Window
@@ -171,21 +174,21 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class QuotaUsage:
-    """A quota and how one subject stands to it."""
+    """A quota, and what one subject has used of it."""
 
     quota: Quota
     tally: Tally
 
     @property
     def mark(self) -> int:
-        """The highest warn mark that is passed, as in `warned`; 0 if none is. What was granted comes on top of it."""
+        """The highest warn mark that is crossed, as in `warned`; 0 if none is. Grants raise the marks."""
         own = self.tally.used - self.tally.granted
         return max((mark for mark in self.quota.warn_at if mark <= own), default=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """`bytes` of a tally's `granted` that end at `until`, or with its window if that is sooner."""
+    """`bytes` of a tally's `granted` that end at `until`, or with the tally's window if that ends sooner."""
 
     quota: str
     subject: Subject
@@ -194,7 +197,7 @@ class Grant:
 
 
 class OverrideKind(Enum):
-    """What a person set by hand, over the quotas."""
+    """What a person may set by hand, over the quotas."""
 
     BLOCK = "block"
     ALLOW = "allow"
@@ -202,7 +205,7 @@ class OverrideKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """What a person set on a subject, over its quotas; `until` in Unix seconds, None for until it is taken back."""
+    """What a person set on a subject, over its quotas; `until` in Unix seconds, None until somebody clears it."""
 
     subject: Subject
     kind: OverrideKind
@@ -211,9 +214,9 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class LimitState:
-    """All that is remembered of limits from tick to tick, and over restarts.
+    """All that limits remember from tick to tick, and over restarts.
 
-    grants: only those with an end of their own. levels: what was last announced of clients that are not OPEN.
+    grants: only those with an end of their own. levels: of clients that are not OPEN, as announced last.
     """
 
     tallies: tuple[Tally, ...] = ()
@@ -224,7 +227,7 @@ class LimitState:
 
 @dataclass(frozen=True, slots=True)
 class ClientState:
-    """How a subject stands and why: the quota (empty: by hand, or nothing is in the way) and when that ends."""
+    """How a subject stands, why in words, by which quota (empty: by hand, or by none), and until when."""
 
     level: Level = Level.OPEN
     reason: str = ""
@@ -241,7 +244,7 @@ NO_CLASSES = (0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the kernel is told of one account; written by user space only.
+    """The limits of one account in the kernel; written by user space only.
 
     classes: tc class ids, by CLASS_OPEN and so on; 0 for none of its own: then one that others share, or none at all.
     police_rate: bytes per second past a throttle limit where it has no class, as in tunnels; 0 for any.
@@ -266,7 +269,7 @@ class Shaped:
 
 
 class NoticeKind(Enum):
-    """What people are told; the value is the last part of a message's name."""
+    """What people hear about; the value is the last part of a message's name."""
 
     QUOTA_WARNING = "quota-warning"
     QUOTA_REACHED = "quota-reached"

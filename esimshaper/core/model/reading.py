@@ -27,10 +27,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Tunnels:
-    """What passed through tunnels of the router, absolute counts.
+    """Absolute counts of the router's tunnels.
 
-    outer: their packets on the WAN, which are what is billed. inner: what each account claims of that, by what it sent
-    and got inside them.
+    outer: packets of the tunnels on the WAN, which is what is billed. inner: what each account claims of that, by what
+    it sent and got inside.
     """
 
     outer: Counters = field(default_factory=Counters)
@@ -39,16 +39,21 @@ class Tunnels:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All kernel counters at one moment.
+    """All kernel counters at one moment, at `boottime` (CLOCK_BOOTTIME in seconds).
 
     `epoch` is a random number made with the maps: counters of two readings are comparable only within one epoch.
-    `boottime` is CLOCK_BOOTTIME in seconds. `owners` names each account that is in use, pseudo-clients included.
-    `accounts` and `owners` have clients only; `budgets` has the accounts of groups and of everyone too, whose numbers
-    are in `groups` and `everyone`. `free` are accounts that the next new clients will get. `wasted`: bytes billed, then
-    dropped by a block. `announced`: the limit, a value of the Budget, that the kernel last announced as passed.
-    `queued`: bytes of uploads that were given to a tc class of an account. `tunnels_account` is that of the `outer`
-    packets of `tunnels`; neither they nor the `inner` ones are in `accounts`, but `budgets` have the inner ones.
     """
+
+    # field             of which accounts                what
+    # accounts          clients                          billed bytes, without those of tunnels
+    # budgets           clients, groups, everyone        counted against limits, with the claims inside tunnels (inner)
+    # owners            clients and pseudo-clients       whose account it is; all that are in use
+    # groups, everyone  groups; everyone                 their accounts
+    # free              no client's yet                  those that the next new clients will get, in this order
+    # wasted            clients                          bytes that were billed, then dropped by a block
+    # announced         clients, groups, everyone        the count at which a packet last went past a limit
+    # queued            clients, groups, everyone        bytes of uploads that were given to a tc class of the account
+    # tunnels_account   that of packets of tunnels       their billed bytes are tunnels.outer
 
     epoch: int
     boottime: float
@@ -68,12 +73,12 @@ class Reading:
 
     @property
     def clients(self) -> list[Account]:
-        """Accounts of those who are no pseudo-clients."""
+        """Accounts of clients that are no pseudo-clients."""
         return [account for account in self.owners if account >= FIRST_CLIENT_ACCOUNT]
 
 
 class Hook(Enum):
-    """Where a program of ours is attached."""
+    """Where a program of ours may be attached."""
 
     LAN_INGRESS = "lan_ingress"
     WAN_INGRESS = "wan_ingress"
@@ -84,9 +89,9 @@ class Hook(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """Whether the program of one hook sits on an interface; `problem` says why not, for people, else is empty.
+    """Whether the program of one hook sits on an interface; `problem` says for people why it does not.
 
-    `index` is the kernel's number of the interface, 0 where there is none: one that was made anew has another.
+    `index` is the kernel's number of the interface (one that is made anew has another), 0 where there is none.
     """
 
     interface: str
@@ -98,9 +103,9 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class ClassCounters:
-    """What left the WAN through the tc classes of an account since these were made; `backlog` is what waits in them.
+    """IP-layer bytes and packets of uploads that the tc classes of an account have sent since they were made.
 
-    IP-layer bytes, and packets, of uploads. `link`: number of the interface, which is another when a modem comes back.
+    backlog: bytes that wait in them. link: number of the interface, which is another when a modem comes back.
     """
 
     link: int = 0
@@ -113,9 +118,8 @@ class ClassCounters:
 class Observation:
     """What the edges saw for one tick. `clock_trusted`: the wall clock is synchronised.
 
-    `sent`: read after `reading`; only accounts whose classes are the same since the last tick, or since packets are
-    given to them; None if that is unknown. `members`: by account of a group, or of everyone, the clients that have had
-    a class of their own in it since the last tick.
+    sent: read after the reading, of accounts whose set of classes has not changed since the last tick; None if unknown.
+    members: by account of a group, or of everyone, the clients with a class of their own in it since the last tick.
     """
 
     reading: Reading
