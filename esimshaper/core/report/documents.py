@@ -53,11 +53,11 @@ from esimshaper.core.report.frame import (
     Document,
     identity,
     iso,
-    known_keys,
+    known_clients,
     moment,
     names,
     new_document,
-    wasted,
+    wasted_bytes,
 )
 from esimshaper.core.report.metrics import events
 from esimshaper.core.report.quotas import by_hand_entries, glance, state_entry
@@ -190,9 +190,9 @@ def _tunnels(seen: Tunnels) -> Document:
 
 
 def _client_entries(state: State, now: datetime, today: Usage, month: Usage) -> list[Document]:
-    lost = wasted(state)
+    lost = wasted_bytes(state)
     entries = []
-    for key in known_keys(state) | today.keys() | month.keys():
+    for key in known_clients(state) | today.keys() | month.keys():
         who = identity(state, key)
         entries.append(
             {

@@ -57,7 +57,7 @@ def iso(unix: int, zone: tzinfo | None) -> str:
     return datetime.fromtimestamp(unix, zone).isoformat()
 
 
-def known_keys(state: State) -> set[ClientKey]:
+def known_clients(state: State) -> set[ClientKey]:
     """All clients that have moved bytes or have an account; `others` only if it has moved bytes."""
     return {*state.totals, *state.names.identities.keys() - {OTHERS}}
 
@@ -69,16 +69,16 @@ def identity(state: State, key: ClientKey, facts: DaemonFacts | None = None) -> 
 
 def names(who: Identity) -> Document:
     """The names of a client, as part of an entry."""
-    return {"client": who.label, "key": who.key, "mac": mac(who.key), "hostname": who.hostname}
+    return {"client": who.label, "key": who.key, "mac": mac_of(who.key), "hostname": who.hostname}
 
 
-def mac(key: ClientKey) -> str:
+def mac_of(key: ClientKey) -> str:
     """The MAC, or empty for pseudo-clients and for clients that are known by an address only."""
     parts = key.split(":")
     return key if len(parts) == 6 and all(len(part) == 2 for part in parts) else ""
 
 
-def wasted(state: State) -> Mapping[ClientKey, int]:
+def wasted_bytes(state: State) -> Mapping[ClientKey, int]:
     """Bytes that were billed, then dropped by a block, by client, since the maps were made."""
     reading = state.meter.reading
     if reading is None:

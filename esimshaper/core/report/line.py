@@ -64,7 +64,7 @@ def usage(state: State, facts: DaemonFacts) -> str:
 def _those(state: State, facts: DaemonFacts, level: Level) -> list[str]:
     if state.limits.states.get(EVERYONE, ClientState()).level is level:
         return ["everyone"]
-    clients = (subject for subject, verdict in state.limits.states.items() if verdict.level is level)
+    clients = (subject for subject, standing in state.limits.states.items() if standing.level is level)
     return sorted(
         identity(state, ClientKey(each.id), facts).label for each in clients if each.kind is SubjectKind.CLIENT
     )

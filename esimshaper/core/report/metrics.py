@@ -12,7 +12,7 @@ from esimshaper.core.model.counts import NOTHING, Counters, Event, Reason
 from esimshaper.core.model.limits import ClientState, Level, Subject, SubjectKind
 from esimshaper.core.model.metrics import Metric, MetricType
 from esimshaper.core.model.state import State
-from esimshaper.core.report.frame import DaemonFacts, identity, known_keys, mac, wasted
+from esimshaper.core.report.frame import DaemonFacts, identity, known_clients, mac_of, wasted_bytes
 from esimshaper.core.report.quotas import held, limit_of, used_of
 from esimshaper.core.report.subjects import subject_label
 
@@ -31,8 +31,8 @@ def metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
 
 def _traffic_metrics(state: State) -> tuple[Metric, ...]:
     wan = state.meter.booked.wan if state.meter.booked else {}
-    infos = (identity(state, key) for key in known_keys(state))
-    who: Samples = {(i.label, mac(i.key), i.hostname): 1 for i in infos}
+    infos = (identity(state, key) for key in known_clients(state))
+    who: Samples = {(i.label, mac_of(i.key), i.hostname): 1 for i in infos}
     return (
         *_both_ways("wan", "through the WAN", "interface", wan),
         *_both_ways("client", "of a client", "client", by_label(state)),
@@ -76,17 +76,17 @@ def _limit_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
 def _states(state: State) -> Samples:
     """All three states of each client: one that the client has left falls to 0 and does not vanish."""
     samples: dict[tuple[str, ...], float] = {}
-    for key in sorted(known_keys(state)):
-        verdict = state.limits.states.get(Subject(SubjectKind.CLIENT, key), ClientState())
+    for key in sorted(known_clients(state)):
+        standing = state.limits.states.get(Subject(SubjectKind.CLIENT, key), ClientState())
         label = identity(state, key).label
-        samples |= {(label, level.value): int(level is verdict.level) for level in Level}
+        samples |= {(label, level.value): int(level is standing.level) for level in Level}
     return samples
 
 
 def wasted_by_label(state: State) -> dict[str, int]:
     """Bytes that were billed and then dropped, by the label of metrics; as all totals, zero when an epoch begins."""
-    sizes = {identity(state, key).label: 0 for key in known_keys(state)}
-    for key, size in wasted(state).items():
+    sizes = {identity(state, key).label: 0 for key in known_clients(state)}
+    for key, size in wasted_bytes(state).items():
         label = identity(state, key).label
         sizes[label] = sizes.get(label, 0) + size
     return sizes

@@ -31,7 +31,6 @@ from esimshaper.core.model.identity import OTHERS, ClientKey, Identity
 from esimshaper.core.model.limits import (
     ActionKind,
     ClientState,
-    LimitState,
     Override,
     Period,
     QuotaUsage,
@@ -48,8 +47,8 @@ _OTHERS = Subject(SubjectKind.CLIENT, OTHERS)
 
 def quotas_document(state: State, facts: DaemonFacts) -> Document:
     """See the module's docstring."""
-    standing, zone = _standing(state), facts.now.tzinfo
-    ends = {(each.quota, each.subject): each.window.end for each in standing.tallies}
+    kept, zone = state.limits.kept, facts.now.tzinfo
+    ends = {(each.quota, each.subject): each.window.end for each in kept.tallies}
     grants = [
         {
             "quota": grant.quota,
@@ -57,7 +56,7 @@ def quotas_document(state: State, facts: DaemonFacts) -> Document:
             "bytes": grant.bytes,
             **moment("until", grant.until, zone),
         }
-        for grant in standing.grants
+        for grant in kept.grants
         if grant.until < ends.get((grant.quota, grant.subject), math.inf)
     ]
     return new_document(facts.now) | {
@@ -80,7 +79,7 @@ def grant_document(state: State, facts: DaemonFacts, subject: Subject, size: int
 
 def by_hand_document(state: State, facts: DaemonFacts, subject: Subject) -> Document:
     """The answer after a subject was blocked or allowed, or that was taken back."""
-    mine = [override for override in _standing(state).overrides if override.subject == subject]
+    mine = [override for override in state.limits.kept.overrides if override.subject == subject]
     setting = mine[0].kind.value if mine else None
     return new_document(facts.now) | {
         "subject": subject_label(state, subject, facts),
@@ -107,7 +106,7 @@ def held(state: State, facts: DaemonFacts) -> Sequence[QuotaUsage]:
     order = {quota.name: number for number, quota in enumerate(facts.quotas)}
     found = [
         QuotaUsage(facts.quotas[order[tally.quota]], tally)
-        for tally in _standing(state).tallies
+        for tally in state.limits.kept.tallies
         if tally.quota in order and (tally.used or tally.subject != _OTHERS)
     ]
     return sorted(found, key=lambda each: (order[each.quota.name], -_share(each), each.tally.subject.id))
@@ -130,18 +129,18 @@ def entries(state: State, facts: DaemonFacts, chosen: Iterable[QuotaUsage]) -> l
 
 def by_hand_entries(state: State, facts: DaemonFacts) -> list[Document]:
     """A `by_hand` of the module's docstring for each setting that is in force."""
-    return [_by_hand(state, facts, override) for override in _standing(state).overrides]
+    return [_by_hand(state, facts, override) for override in state.limits.kept.overrides]
 
 
 def state_entry(state: State, subject: Subject, zone: tzinfo | None) -> Document:
     """The `state` of the module's docstring; a subject without one is open."""
-    verdict = state.limits.states.get(subject, ClientState())
+    standing = state.limits.states.get(subject, ClientState())
     return {
-        "level": verdict.level.value,
-        "reason": verdict.reason,
-        "quota": verdict.quota,
-        "rate_bits_per_second": verdict.rate or None,
-        **moment("until", verdict.until, zone),
+        "level": standing.level.value,
+        "reason": standing.reason,
+        "quota": standing.quota,
+        "rate_bits_per_second": standing.rate or None,
+        **moment("until", standing.until, zone),
     }
 
 
@@ -186,7 +185,3 @@ def _period(period: Period) -> str:
 
 def _share(each: QuotaUsage) -> float:
     return each.tally.used / max(1, limit_of(each))
-
-
-def _standing(state: State) -> LimitState:
-    return state.limits.kept

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
 from esimshaper.core.model.limits import EVERYONE, UNKNOWN_GROUP, Subject, SubjectKind
 from esimshaper.core.model.state import State
-from esimshaper.core.report.frame import DaemonFacts, Document, identity, known_keys, new_document
+from esimshaper.core.report.frame import DaemonFacts, Document, identity, known_clients, new_document
 
 
 def find_clients(state: State, text: str, facts: DaemonFacts) -> tuple[ClientKey, ...]:
@@ -23,7 +23,7 @@ def find_clients(state: State, text: str, facts: DaemonFacts) -> tuple[ClientKey
     """
     text = text.strip().removeprefix(f"{SubjectKind.CLIENT.value}/")
     wanted = text.lower()
-    identities = [identity(state, key, facts) for key in {*known_keys(state), *facts.names}]
+    identities = [identity(state, key, facts) for key in {*known_clients(state), *facts.names}]
     ways = (
         [who.key for who in identities if who.name == text],
         [who.key for who in identities if who.name.lower() == wanted],
@@ -79,7 +79,7 @@ def _groups(state: State, facts: DaemonFacts) -> set[str]:
 
 
 def _limitable(state: State, facts: DaemonFacts) -> set[ClientKey]:
-    return {*known_keys(state), *facts.names} - PSEUDO_KEYS
+    return {*known_clients(state), *facts.names} - PSEUDO_KEYS
 
 
 def _advice(state: State, text: str, facts: DaemonFacts) -> str:
