@@ -28,7 +28,7 @@ def clients_from(tree: Block) -> tuple[Client, ...]:
 
 
 def _name(client: Block, names: set[str]) -> str | None:
-    """The client's name, which no other of `names` has; it is added to them."""
+    """The client's name, which is added to `names`. A wrong name, or one of `names`, adds a problem."""
     name: str | None = client.get("name")
     if name is None:
         return None
@@ -60,7 +60,7 @@ def _is_ip_address(text: str) -> bool:
 
 
 def _mac(client: Block, owners: dict[ClientKey, str]) -> ClientKey | None:
-    """The client's MAC address, which nobody in `owners` has; it is added to them."""
+    """The client's MAC address, which is added to `owners`. A wrong address, or one of `owners`, adds a problem."""
     mac = client.parse("mac", parse_mac, "`esimshaper clients` shows the addresses of the devices in use.")
     if mac is None:
         return None
@@ -87,7 +87,7 @@ def parse_mac(text: str) -> ClientKey:
 
 
 def _group(client: Block, groups: set[str]) -> str:
-    """The client's group, empty for none; it is added to `groups`, for which there is room."""
+    """The client's group, empty for none; it is added to `groups`. A wrong name or a group too many adds a problem."""
     name: str | None = client.get("group")
     if name is None:
         return ""
@@ -99,7 +99,7 @@ def _group(client: Block, groups: set[str]) -> str:
     elif len(name.encode(errors="replace")) > _GROUP_BYTES:
         hint = f"A group's name has room for {_GROUP_BYTES} bytes; letters beyond a to z take 2 to 4 each."
         client.refuse("group", f"the group's name `{name}` is too long", hint)
-    if name not in groups and len(groups) == MAX_GROUPS:  # of the groups beyond, the first one says it for all
+    if name not in groups and len(groups) == MAX_GROUPS:  # one problem for all groups beyond
         client.refuse("group", f"there are more than {MAX_GROUPS} groups", "Let clients share groups.")
     groups.add(name)
     return name

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Names of time zones, and the word `period` of a quota -> the rules of the zone, and the Period. Pure."""
+"""The names of time zones -> their rules, and `period` of a quota -> its Period. Pure."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
@@ -11,6 +11,8 @@ Zones = Callable[[str], tzinfo | None]
 """The rules of a time zone by its name; None for a name that this box does not know."""
 
 YEARS = range(2000, 2101)
+"""A date outside of these years is surely mistyped."""
+
 _UNITS = {f"{unit.value}s": unit for unit in (PeriodUnit.HOUR, PeriodUnit.DAY, PeriodUnit.MONTH)}
 
 
@@ -26,7 +28,7 @@ def zone_from(block: Block, key: str, zones: Zones) -> tzinfo | None:
 
 
 def period_from(quota: Block, zone: tzinfo | None) -> Period | None:
-    """The period of `quota`. Without `zone` a local time has no meaning, so what is counted from a moment is None."""
+    """The period of `quota`. None where it is missing or wrong, and for a local time where `zone` is not known."""
     written = quota.get("period")
     if isinstance(written, str):
         return Period(PeriodUnit(written))
@@ -42,8 +44,8 @@ def period_from(quota: Block, zone: tzinfo | None) -> Period | None:
 def parse_moment(text: str, zone: tzinfo) -> int:
     """Unix seconds of an ISO 8601 date or date and time; without a zone of its own it is a local time in `zone`.
 
-    Raises ValueError for what is not in the calendar, for years that are surely mistyped, and for local times that
-    `zone` skips or has twice; the text says what to write instead.
+    Raises ValueError for a text that is no date, for a year outside of YEARS, and for a local time that `zone` skips or
+    has twice. Its message says what to write instead.
     """
     try:
         moment = datetime.fromisoformat(text)

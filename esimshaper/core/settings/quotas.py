@@ -14,7 +14,7 @@ MAX_QUOTAS = 64
 
 
 def quotas_from(tree: Block, known: Known | None, default: tzinfo | None, zones: Zones) -> tuple[Quota, ...]:
-    """The quotas that can be read, in their order. `default` is the time zone of those that name none."""
+    """All quotas that a Quota can be made of, in their order. `default` is the time zone of quotas that name none."""
     quotas = tree.blocks("quotas")
     if len(quotas) > MAX_QUOTAS:
         message = f"{len(quotas)} quotas are listed, but there is room for {MAX_QUOTAS}"
@@ -39,7 +39,7 @@ def _quota(quota: Block, name: str | None, zone: tzinfo | None, known: Known | N
 
 
 def _name(quota: Block, names: set[str]) -> str | None:
-    """The quota's name, which no other of `names` has; it is added to them."""
+    """The quota's name, which is added to `names`. A wrong name, or one of `names`, adds a problem."""
     name: str | None = quota.get("name")
     if name is None:
         return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The word `for` of a quota -> whom it means, out of the clients and groups of the configuration. Pure."""
+"""`for` of a quota -> its Subject, one of the clients and groups of the configuration. Pure."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ class Known:
 
 
 def known_from(tree: Block, clients: Collection[Client]) -> Known | None:
-    """All names and groups under `clients`. None if one of the names cannot be read: it may be the one that is meant.
+    """All names and groups under `clients`; None if a name is missing there, as a quota may mean that client.
 
-    A client whose MAC address was refused is known all the same, with an empty address: it is one mistake, not two.
+    A client with a wrong MAC address is known too, with an empty address: a quota for it is not a second mistake.
     """
     listed = tree.blocks("clients")
     if not all(client.has("name") for client in listed):
@@ -33,7 +33,7 @@ def known_from(tree: Block, clients: Collection[Client]) -> Known | None:
 
 
 def subject_from(quota: Block, known: Known | None) -> Subject | None:
-    """Whom `quota` is for; None where that cannot be known."""
+    """The subject of `quota`; None where it is missing or wrong, or where `known` is None."""
     if known is None:
         return None
     hint = "Names and groups are what `clients` has; group/unknown is all devices that are not listed there."
@@ -41,7 +41,7 @@ def subject_from(quota: Block, known: Known | None) -> Subject | None:
 
 
 def parse_subject(text: str, known: Known) -> Subject:
-    """Whom `everyone`, `each-client`, `client/NAME` or `group/NAME` means.
+    """The subject that `everyone`, `each-client`, `client/NAME` or `group/NAME` means.
 
     Raises ValueError for other texts, and for a NAME that is not in `known`. The group `unknown` needs no client.
     """

@@ -23,17 +23,17 @@ from esimshaper.core.settings.wan import wan_from
 
 
 class Parsed(NamedTuple):
-    """The settings, or None where there are problems or something that they need is missing from the tree."""
+    """What became of a tree. `settings` is None where there is a problem, or where a block is missing."""
 
     settings: Settings | None
     problems: tuple[Problem, ...]
 
 
 def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
-    """All values of `tree`, each parsed once, and everything that is wrong with them beyond the schema.
+    """Parses each value of `tree` once, and finds all problems with them beyond the schema.
 
-    `tree` has its defaults and lacks what the schema refused (None stands for it in a list). The rest of such a tree is
-    judged too, but what becomes of it is not the owner's wish: whoever knows of a refusal must not use the settings.
+    `tree` has all defaults. A value that the schema refused is missing, or None in a list: the problems of such a tree
+    are right, but its settings must not be used.
     """
     problems: list[Problem] = []
     top = Block(tree, problems)
