@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # The third tick does this instead; the threads that answer people go on.
 THIRD_TICK = """\
 import time
-from esimshaper.cli import main
+from esimshaper.cli.main import main
 from esimshaper.daemon.observer import Observer
 real, times = Observer.look_around, []
 def look_around(self):

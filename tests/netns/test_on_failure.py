@@ -19,7 +19,7 @@ from tests.netns.vpn import Vpn
 CLOSED = "on_failure: closed\n"
 DIES = """\
 import os
-from esimshaper.cli import main
+from esimshaper.cli.main import main
 from esimshaper.edge.traffic_control import TrafficControl
 TrafficControl.ensure = lambda *_: os.kill(os.getpid(), 9)
 main()

@@ -34,7 +34,7 @@ from tests.netns.router import Router
 
 NEVER_TICKS = """\
 import esimshaper.daemon.loop
-from esimshaper.cli import main
+from esimshaper.cli.main import main
 esimshaper.daemon.loop.TICK_SECONDS = 3600
 main()
 """
