@@ -56,9 +56,10 @@ def _limit_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
     start: dict[tuple[str, ...], float] = {}
     reset: dict[tuple[str, ...], float] = {}
     for each in held(state, facts):
+        # Clients that share a label are added up, as in `by_label`; the windows of one quota are the same.
         labels = (each.quota.name, subject_label(state, each.tally.subject, facts))
-        limit[labels] = limit_of(each)
-        used[labels] = used_of(each)
+        limit[labels] = limit.get(labels, 0) + limit_of(each)
+        used[labels] = used.get(labels, 0) + used_of(each)
         start[labels] = each.tally.window.start
         reset[labels] = each.tally.window.end
     lost: Samples = {(label,): size for label, size in wasted_by_label(state).items()}
@@ -74,12 +75,16 @@ def _limit_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
 
 
 def _states(state: State) -> Samples:
-    """All three states of each client: one that the client has left falls to 0 and does not vanish."""
+    """All three states of each client: one that the client has left falls to 0 and does not vanish.
+
+    Clients that share a label have a 1 for the state of each of them.
+    """
     samples: dict[tuple[str, ...], float] = {}
     for key in sorted(known_clients(state)):
         standing = state.limits.states.get(Subject(SubjectKind.CLIENT, key), ClientState())
         label = identity(state, key).label
-        samples |= {(label, level.value): int(level is standing.level) for level in Level}
+        for level in Level:
+            samples[label, level.value] = max(samples.get((label, level.value), 0), int(level is standing.level))
     return samples
 
 

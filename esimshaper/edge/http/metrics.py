@@ -37,8 +37,13 @@ def _family(metric: Metric) -> Family:
     kind = CounterMetricFamily if metric.type is MetricType.COUNTER else GaugeMetricFamily
     family = kind(metric.name, metric.help, labels=metric.labels)
     for values, number in metric.samples.items():
-        family.add_metric(values, number)
+        family.add_metric([_encodable(value) for value in values], number)
     return family
+
+
+def _encodable(value: str) -> str:
+    """A host name may hold what is no UTF-8; one such name would cost the whole scrape."""
+    return value.encode("utf-8", "backslashreplace").decode()
 
 
 def application(source: Source) -> Application:
