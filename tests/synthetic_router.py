@@ -263,7 +263,7 @@ class Router:
             case requests.OverrideCommand(written, kind, seconds):
                 subject = self._subject(written)
                 self._standing = commands.override(current, subject, kind, _until(seconds)).limits.kept
-                return report_quotas.by_hand_document(self.now(), facts(), subject)
+                return report_quotas.override_document(self.now(), facts(), subject)
             case _:
                 raise RuntimeError("a fault of ours, raised on purpose")
 

@@ -112,7 +112,7 @@ class Answers:
     def _override(self, command: OverrideCommand) -> Document:
         subject, until = self._subject(command.subject), self._until(command.seconds)
         self._on_loop(self._change(lambda state: commands.override(state, subject, command.kind, until)))
-        return report_quotas.by_hand_document(self._state(), self._facts(), subject)
+        return report_quotas.override_document(self._state(), self._facts(), subject)
 
     def _reload(self, command: ReloadCommand) -> Document:
         reloading = self._reloader.plan() if command.dry_run else self._reloader.reload()

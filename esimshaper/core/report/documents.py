@@ -60,7 +60,7 @@ from esimshaper.core.report.frame import (
     wasted_bytes,
 )
 from esimshaper.core.report.metrics import events
-from esimshaper.core.report.quotas import by_hand_entries, glance, state_entry
+from esimshaper.core.report.quotas import glance, override_entries, state_entry
 
 TOP_CLIENTS = 5
 WAN_HOOKS = (Hook.WAN_INGRESS, Hook.WAN_EGRESS)
@@ -119,7 +119,7 @@ def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage
             if event.packets
         ],
         "quotas": glance(state, facts),
-        "by_hand": by_hand_entries(state, facts),
+        "by_hand": override_entries(state, facts),
         "configuration": {
             "accepted": facts.config_ok,
             **moment("loaded", int(facts.config_loaded.timestamp()) if facts.config_loaded else None, facts.now.tzinfo),

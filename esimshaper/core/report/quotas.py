@@ -61,7 +61,7 @@ def quotas_document(state: State, facts: DaemonFacts) -> Document:
     ]
     return new_document(facts.now) | {
         "quotas": entries(state, facts, held(state, facts)),
-        "by_hand": by_hand_entries(state, facts),
+        "by_hand": override_entries(state, facts),
         "grants": grants,
     }
 
@@ -77,7 +77,7 @@ def grant_document(state: State, facts: DaemonFacts, subject: Subject, size: int
     }
 
 
-def by_hand_document(state: State, facts: DaemonFacts, subject: Subject) -> Document:
+def override_document(state: State, facts: DaemonFacts, subject: Subject) -> Document:
     """The answer after a subject was blocked or allowed, or that was taken back."""
     mine = [override for override in state.limits.kept.overrides if override.subject == subject]
     setting = mine[0].kind.value if mine else None
@@ -127,9 +127,9 @@ def entries(state: State, facts: DaemonFacts, chosen: Iterable[QuotaUsage]) -> l
     return [_entry(state, facts, each) for each in chosen]
 
 
-def by_hand_entries(state: State, facts: DaemonFacts) -> list[Document]:
+def override_entries(state: State, facts: DaemonFacts) -> list[Document]:
     """A `by_hand` of the module's docstring for each setting that is in force."""
-    return [_by_hand(state, facts, override) for override in state.limits.kept.overrides]
+    return [_override_entry(state, facts, override) for override in state.limits.kept.overrides]
 
 
 def state_entry(state: State, subject: Subject, zone: tzinfo | None) -> Document:
@@ -169,7 +169,7 @@ def _entry(state: State, facts: DaemonFacts, each: QuotaUsage) -> Document:
     }
 
 
-def _by_hand(state: State, facts: DaemonFacts, override: Override) -> Document:
+def _override_entry(state: State, facts: DaemonFacts, override: Override) -> Document:
     return {
         "subject": subject_label(state, override.subject, facts),
         "setting": override.kind.value,

@@ -29,7 +29,7 @@ def test_documents_survive_json_unchanged():
     for document in (
         report_quotas.quotas_document(state, facts()),
         report_quotas.grant_document(state, facts(), client(ALICE), 10**6, 1_800_000_000),
-        report_quotas.by_hand_document(state, facts(), client(BARE)),
+        report_quotas.override_document(state, facts(), client(BARE)),
     ):
         assert document["version"] == 1
         assert json.loads(json.dumps(document)) == document
@@ -97,9 +97,9 @@ def test_an_answer_tells_what_a_command_has_led_to():
     ]
     assert (document["subject"], document["until"], document["until_unix"]) == ("client/alice-phone", None, None)
     allowed = commands.override(router.state(), EVERYONE, OverrideKind.ALLOW, None)
-    assert report_quotas.by_hand_document(allowed, facts(), EVERYONE)["setting"] == "allow"
+    assert report_quotas.override_document(allowed, facts(), EVERYONE)["setting"] == "allow"
     cleared = commands.override(allowed, EVERYONE, None)
-    assert report_quotas.by_hand_document(cleared, facts(), EVERYONE)["setting"] is None
+    assert report_quotas.override_document(cleared, facts(), EVERYONE)["setting"] is None
 
 
 def test_status_and_clients_say_how_everybody_stands():
@@ -155,7 +155,7 @@ def test_without_quotas_or_readings_there_is_nothing_to_show_and_nothing_fails()
     assert (document["quotas"], document["by_hand"], document["grants"]) == ([], [], [])
     assert samples(State(), "quota_limit_bytes") == {}
     subject = Subject(SubjectKind.GROUP, "living-room")
-    assert report_quotas.by_hand_document(State(), facts(), subject)["state"]["level"] == "open"
+    assert report_quotas.override_document(State(), facts(), subject)["state"]["level"] == "open"
 
 
 def test_the_others_have_a_row_once_they_have_used_something():
