@@ -55,5 +55,5 @@ def _refused(options: argparse.Namespace, document: Mapping[str, Any]) -> int:
 
 def _sum(document: Mapping[str, Any]) -> str:
     if not document["changes"]:
-        return "nothing is another than before"
+        return "no changes"
     return "in force now" if document["applied"] else "nothing was changed (--dry-run)"

@@ -2,7 +2,7 @@
 """The edited file instead of the settings in force: all of it or nothing. Holds one reload at a time.
 
 read and validate -> what only this machine can tell -> (all is well) -> in force
-                                   any problem: refused, and nothing is another than before
+                                   any problem: refused, and nothing has changed
 
 Whatever can go wrong does so before anything is changed. What is changed then is wanted by every tick from then on, so
 there is no half: what cannot be done at once (a modem that is not there yet) is done when it can, as after a start.
@@ -102,7 +102,7 @@ class Reloader:
             await _stop(plan.listener)
             raise
         before = self._publisher.take(plan.settings.metrics, plan.listener)
-        said = "; ".join(plan.changes) or "nothing is another than before"
+        said = "; ".join(plan.changes) or "no changes"
         log.info("the configuration was read again: %s", said, extra=self._fields(Message.CONFIG_APPLIED))
         await _stop(before)
         return plan

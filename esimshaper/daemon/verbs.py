@@ -115,7 +115,7 @@ def _unload_without_pins(root: Path) -> Unloaded:
     """Removes the filters where somebody removed the pins or unmounted bpffs. Until then they go on counting."""
     with contextlib.suppress(DaemonNotRunning):
         control_client.get(control_client.default_socket(), "/v1/status")
-        raise Unusable("the daemon is running", "to stop it: systemctl stop esimshaper; what it counted stays")
+        raise Unusable("the daemon is running", "to stop it: systemctl stop esimshaper; its counts stay")
     with contextlib.closing(TrafficControl(root / MARKERS)) as control:
         removed = [*_stop_shaping(), *control.sweep(), *tables.remove()]
     if not removed:

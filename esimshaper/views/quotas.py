@@ -90,7 +90,7 @@ def by_hand_page(document: Document) -> Page:
     if document["setting"]:
         return [Line(f"{subject} is {_set(document, document['time'])}")]
     why = f": {state['reason']}" if state["reason"] else ""
-    return [Line(f"{subject} is under its quotas alone, and {state['level']}{why}")]
+    return [Line(f"{subject} is no longer blocked or allowed by hand, and is {state['level']}{why}")]
 
 
 def _set(each: Document, now: str) -> str:

@@ -75,13 +75,14 @@ def test_block_and_allow_hold_until_they_are_taken_back(server):
     assert "group/living-room: blocked by hand until Tue 18:30" in lines("quotas", *at)
     assert lines("allow", "group/living-room", *at) == ["group/living-room is allowed by hand"]
     assert lines("allow", "--clear", "group/living-room", *at) == [
-        "group/living-room is under its quotas alone, and open"
+        "group/living-room is no longer blocked or allowed by hand, and is open"
     ]
     assert not [line for line in lines("quotas", *at) if line.startswith("group/living-room: allowed")]
     assert lines("allow", "alice-phone", *at) == ["client/alice-phone is allowed by hand"]
     assert re.search(r"alice-phone +allowed ", "\n".join(lines("clients", *at)))
     (back,) = lines("block", "--clear", "alice-phone", *at)
-    assert back.startswith("client/alice-phone is under its quotas alone, and throttled: daily: 512 MB used of 500 MB")
+    now = "client/alice-phone is no longer blocked or allowed by hand, and is throttled: "
+    assert back.startswith(f"{now}daily: 512 MB used of 500 MB")
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_another_limit_counts_at_once_and_what_was_used_and_granted_stays(
     after = router.measure()
     moved = (after.bill - before.bill).of(server)
     assert bytes_of(after.totals["anna"]) == bytes_of(before.totals["alice"] + moved)
-    assert reload(router) == "nothing is another than before\n"
+    assert reload(router) == "no changes\n"
 
 
 def test_sighup_does_the_same_and_systemd_and_the_journal_are_told(
@@ -152,7 +152,7 @@ def test_metrics_move_to_another_address_beside_the_old_one(make_router: Callabl
 
 
 def refused(router: Router) -> list[tuple[str, str]]:
-    """Where something is wrong, as FILE:LINE, and what. Nothing is another than before."""
+    """The mistakes of a refused reload, as FILE:LINE and sentence. Nothing has changed."""
     before = in_force(router)
     with pytest.raises(control_client.ControlError) as caught:
         control_client.post(router.socket, "/v1/reload", {})

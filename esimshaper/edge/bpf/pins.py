@@ -24,7 +24,7 @@ class Pins:
         except BlockingIOError:
             os.close(self._fd)
             raise Unusable(
-                "the daemon is running already", "to stop it: systemctl stop esimshaper; what it counted stays"
+                "the daemon is running already", "to stop it: systemctl stop esimshaper; its counts stay"
             ) from None
         for half in self.root.glob(f"{REMOVED}*"):
             shutil.rmtree(half)

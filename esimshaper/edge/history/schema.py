@@ -182,7 +182,9 @@ def explain(problem: Exception, path: Path) -> HistoryError | DamagedError:
     if primary in DAMAGE or undeserved or isinstance(problem, UnicodeDecodeError):
         return DamagedError(str(problem))
     sentence = SENTENCES.get(primary, "it cannot be used") if primary is not None else "it cannot be used"
-    return HistoryError(f"{path}: {sentence} ({problem})", "Counting goes on without it; it is tried again by itself.")
+    return HistoryError(
+        f"{path}: {sentence} ({problem})", "Counting goes on without the history, and the daemon tries again by itself."
+    )
 
 
 def _connect(path: Path) -> sqlite3.Connection:
