@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The configuration in force: its file, its settings, and how the last look at the file ended. Owns nothing.
 
-Who changes the configuration also puts it in force: Ticker at an event, Reloader when asked.
+The caller of a change also puts it in force: Ticker at an event, Reloader on request.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from esimshaper.edge.host import clock
 
 
 def rules_of(settings: Settings) -> Rules:
-    """What core needs to know of the settings."""
+    """The part of the settings that core needs."""
     names = {client.mac: client.name for client in settings.clients}
     groups = {client.mac: client.group for client in settings.clients if client.group}
     return Rules(settings.wan.interface, ZoneInfo(settings.timezone), names, groups, settings.quotas)

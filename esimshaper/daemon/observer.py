@@ -25,13 +25,13 @@ from esimshaper.edge.lan.neighbours import Neighbours
 from esimshaper.edge.tc.attachments import TrafficControl
 
 NEIGHBOUR_SECONDS = 60
-"""The neighbours of known clients are read this seldom: 1,024 of them take 40 ms, and something always changes."""
+"""Neighbours of known clients are read once in so many seconds: 1,024 of them take 40 ms, and one always changes."""
 
 log = logging.getLogger(__name__)
 
 
 class Observer:
-    """Attaches the meter when made (or raises FailedOperation), and looks at the world when asked."""
+    """Opens the meter when made (or raises FailedOperation); attaches programs and observes when asked."""
 
     def __init__(
         self, settings: Settings, pins: Pins, cleanup: contextlib.ExitStack, *, may_build: bool = True
@@ -61,7 +61,7 @@ class Observer:
         self._neighbours_due = 0.0  # CLOCK_MONOTONIC
 
     def obstacles(self, settings: Settings) -> tuple[list[Problem], tuple[str, ...]]:
-        """What keeps our programs from where only these settings want them, and what is not there yet, in sentences."""
+        """Obstacles to our programs where only these settings want them; and interfaces that are not there yet."""
         problems: list[Problem] = []
         missing: dict[str, None] = {}
         for name, hook in wanted_hooks(settings):
@@ -74,15 +74,15 @@ class Observer:
         return list(dict.fromkeys(problems)), tuple(missing)
 
     def present(self, settings: Settings) -> Settings:
-        """For the uplink as it is called now."""
+        """The settings for the present name of the uplink."""
         return present(settings, self._control)
 
     def sweep(self) -> None:
-        """Removes our programs from where they are not wanted."""
+        """Removes our programs from interfaces that the settings do not name."""
         self._control.sweep(keep=self._hooks)
 
     def attach(self) -> None:
-        """Puts our programs where they should be. Raises FailedOperation if this machine cannot."""
+        """Attaches our programs to all interfaces of the settings. Raises FailedOperation if this machine cannot."""
         attachments = self._control.ensure(self._hooks, self.meter.program)
         for name, hook in self._control.mended:
             known = fields(Message.PROGRAM_RESTORED, interface=name)
@@ -90,7 +90,7 @@ class Observer:
         self._take(attachments)
 
     def observe(self) -> Observation:
-        """The counters of this moment, and the rest as it was last looked at."""
+        """The counters of this moment; all else is as of the last `look_around`."""
         reading = replace(self.meter.read(), tables=self._tables)
         self._is_full = Reason.LAN_CLIENTS_FULL in reading.events
         self._clients = frozenset(reading.owners.values())
@@ -103,7 +103,7 @@ class Observer:
         )
 
     def look_around(self) -> None:
-        """What costs more than a counter: are our programs in place, who is on the LAN, how full are the tables."""
+        """Checks all that costs more than a counter: programs in place, neighbours, sizes of the tables."""
         try:
             self.attach()
         except FailedOperation as problem:
@@ -115,7 +115,7 @@ class Observer:
             self._neighbours_due = clock.monotonic() + NEIGHBOUR_SECONDS
         self._tables = self.meter.tables()
         if self._is_full and not self._said_full:
-            self._said_full = True  # it stays full for as long as the maps live
+            self._said_full = True  # the table stays full for as long as the maps live
             text = "no room for more clients: further devices are counted and limited together, as one client, `others`"
             log.warning(text, extra=fields(Message.CLIENTS_FULL))
 
@@ -128,7 +128,7 @@ class Observer:
         ]
 
     def _take(self, attachments: tuple[Attachment, ...]) -> None:
-        """Each change of an interface is said once."""
+        """Takes new attachments, and logs each change of an interface once."""
         before, now = _by_interface(self._attachments), _by_interface(attachments)
         for interface in (name for name in now if now[name] != before.get(name)):
             problems = {attachment.problem: None for attachment in now[interface] if not attachment.attached}
@@ -148,7 +148,7 @@ def _by_interface(attachments: Iterable[Attachment]) -> dict[str, tuple[Attachme
 
 
 def present(settings: Settings, control: TrafficControl) -> Settings:
-    """Those settings for the uplink as it is called now."""
+    """`settings` for the present name of the uplink."""
     beginning = settings.wan.pattern[:-1]
     return with_uplink(settings, control.uplinks(beginning)) if beginning else settings
 
@@ -165,7 +165,7 @@ def wanted_hooks(settings: Settings) -> tuple[tuple[str, Hook], ...]:
 
 
 def _path(settings: Settings, interface: str) -> tuple[str | int, ...]:
-    """Where an interface is named in the settings."""
+    """The path in the settings that names an interface."""
     if interface in settings.lan.interfaces:
         return ("lan", "interfaces", settings.lan.interfaces.index(interface))
     tunnels = [tunnel.interface for tunnel in settings.wan.tunnels]
@@ -178,7 +178,7 @@ def build_for(settings: Settings, pins: Path) -> compiler.Build:
 
 
 def open_meter(build: compiler.Build, *, may_build: bool = True) -> Meter:
-    """Adopts what is in the kernel, from an earlier daemon or `build`; else has it built. Raises FailedOperation."""
+    """Opens the maps and programs of an earlier daemon or `build`; without any, builds them. Raises FailedOperation."""
     try:
         return Meter(build.generation, build.programs)
     except (OSError, ValueError) as error:
@@ -187,12 +187,12 @@ def open_meter(build: compiler.Build, *, may_build: bool = True) -> Meter:
     compiler.build(build)
     try:
         return Meter(build.generation, build.programs)
-    except (OSError, ValueError) as error:  # somebody removed some of the pins, or they are not ours
+    except (OSError, ValueError) as error:  # somebody removed some of the pins, or the pins are not ours
         raise FailedOperation(Operation.PIN, 0, str(error)) from None
 
 
 def last_readings(pins: Pins) -> list[tuple[Path, Reading]]:
-    """One reading of each generation of maps that can be read; one that cannot was never finished."""
+    """A reading of each generation of maps; a generation that cannot be read was never finished, and has none."""
     found = []
     for generation in pins.generations():
         with contextlib.suppress(OSError, ValueError), contextlib.closing(Meter(generation)) as meter:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Metrics where the settings want them. Owns the listener of `metrics.listen`.
+"""Serves metrics at the address of the settings. Owns the listener of `metrics.listen`.
 
-An address that cannot be had keeps nobody from counting: it may be that of a bridge that is not there yet.
+An unusable address does not stop the counting: it may be that of a bridge that is not there yet.
 """
 
 import logging
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """`source` gives all metrics of one moment; it is called from other threads. `problem`: why nobody gets them."""
+    """`source` gives all metrics of one moment, and is called on other threads. `problem`: why nobody can read them."""
 
     def __init__(self, source: metrics.Source) -> None:
         self._source = source
@@ -26,14 +26,14 @@ class Publisher:
         self.problem = ""
 
     def begin(self, wanted: Metrics) -> None:
-        """Serves as is `wanted`, or says once why that cannot be. To be asked again until it serves, and after that."""
+        """Serves as `wanted`, or logs once why it cannot. Each look-around calls it again."""
         try:
             self.take(wanted, self.offer(wanted))
         except Unusable as error:
             self._fail(error)
 
     def offer(self, wanted: Metrics) -> Listener | None:
-        """A listener that serves as is `wanted`, beside the one there is; None if that serves so. Raises Unusable."""
+        """A new listener as `wanted`, beside the present one; None if that one is as wanted. Raises Unusable."""
         if wanted == self._wanted:
             return None
         listen, files = wanted.listen, wanted.tls
@@ -41,7 +41,7 @@ class Publisher:
         return metrics.serve(self._source, listen.address, listen.port, certificates, self._listener)
 
     def take(self, wanted: Metrics, offered: Listener | None) -> Listener | None:
-        """From now on this is the listener; the one before is to be stopped, which may take seconds."""
+        """Replaces the listener; the caller stops the former one, which is returned, and that may take seconds."""
         if offered is None:
             return None
         before, self._listener, self._wanted, self.problem = self._listener, offered, wanted, ""

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The edited file instead of the settings in force: all of it or nothing. Holds one reload at a time.
+"""Puts the edited file in the place of the settings in force: all of it or nothing (R19). One reload at a time.
 
 read and validate -> what only this machine can tell -> (all is well) -> in force
                                    any problem: refused, and nothing has changed
 
-Whatever can go wrong does so before anything is changed. What is changed then is wanted by every tick from then on, so
-there is no half: what cannot be done at once (a modem that is not there yet) is done when it can, as after a start.
+Whatever can go wrong does so before anything is changed. From then on every tick wants the new settings, so there is no
+half: a change that cannot be made at once (a modem that is not there yet) is made when it can, as after a start.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a file would change: `changes` and `notes` (what cannot be done yet) in words, a line each."""
+    """The effect of a file: `changes`, and `notes` on changes that cannot be made yet, as sentences."""
 
     settings: Settings
     changes: tuple[str, ...]
@@ -62,11 +62,11 @@ class Reloader:
 
     @property
     def rules(self) -> Rules:
-        """Those in force."""
+        """The rules in force."""
         return self._configuration.rules
 
     async def obey(self, asked: asyncio.Event) -> None:
-        """Reloads whenever it is `asked` for, until it is cancelled. Asked twice before it begins, it is once."""
+        """Reloads whenever it is `asked` for, until cancelled. Two requests before a reload begins are one reload."""
         while True:
             await asked.wait()
             asked.clear()
@@ -78,14 +78,14 @@ class Reloader:
                 log.exception("the configuration could not be read again")
 
     async def plan(self) -> Plan:
-        """What a reload would do now; it is not done. Raises SettingsError, with all that is wrong."""
+        """The effect of a reload now, which is not carried out. Raises SettingsError, with all problems."""
         async with self._lock:
             plan = await self._made()
             await _stop(plan.listener)
             return plan
 
     async def reload(self) -> Plan:
-        """Puts the file in force. Raises SettingsError, with all that is wrong, and everything as it was."""
+        """Puts the file in force. Raises SettingsError, with all problems, and then nothing has changed."""
         async with self._lock:
             with self._status.reloading():
                 return await self._reload()
@@ -116,7 +116,7 @@ class Reloader:
         return fields(message, config=str(self._configuration.path))
 
     async def _made(self) -> Plan:
-        """Files are read in a thread: a large one on a small box takes a second."""
+        """Makes the plan. A thread reads the files: a large one takes a small box a second."""
         loaded, unusable = await asyncio.to_thread(_read, self._configuration.path)
         new, old = self._observer.present(loaded.settings), self._configuration.settings
         obstacles, notes = self._observer.obstacles(new)
@@ -126,7 +126,7 @@ class Reloader:
             listener = self._publisher.offer(new.metrics)
         except Unusable as error:
             unusable = (loaded.placed(Problem(("metrics", "listen"), error.message, error.hint)), *unusable)
-        if new.metrics == old.metrics:  # an edit of something else does not wait for them; they are tried again
+        if new.metrics == old.metrics:  # an edit elsewhere does not wait for the metrics, which are tried again
             notes = (*notes, *(each.message for each in unusable))
         else:
             problems += unusable
@@ -137,7 +137,7 @@ class Reloader:
 
 
 def _read(path: Path) -> tuple[Loaded, tuple[PlacedProblem, ...]]:
-    """The settings, and what is wrong with files that they name. Raises SettingsError."""
+    """The settings, and the problems of files that they name. Raises SettingsError."""
     loaded = settings_file.read_settings(path)
     try:
         loaded.check_files()

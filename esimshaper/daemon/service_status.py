@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What systemd hears of the daemon: that it is ready, that it has ticked (the watchdog), and its status. Decides when.
+"""The daemon's reports to systemd: ready, watchdog, status. Decides when each is sent.
 
 A new status is sent at once when something fails or works again or another client is limited; otherwise once a minute,
 as the usage in it changes all the time.
@@ -39,8 +39,8 @@ class ServiceStatus:
             line = f"{facts.wan_interface}: {'; '.join(part for part in parts if part)}"
             status = line if line != self._sent else ""
             self._urgent, self._sent, self._due = urgent, line, now + MINUTE
-        # No timer and no thread feeds the watchdog. So a tick that hangs ends the daemon, and one that raises does so
-        # by itself.
+        # No timer and no thread feeds the watchdog (R22), so a tick that hangs ends the daemon. A tick that raises ends
+        # it anyway.
         systemd.tell_manager(ticked=True, status=status)
 
     @contextlib.contextmanager

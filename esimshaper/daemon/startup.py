@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A start, in its order: the failsafe, the maps, limits by what was saved, and then the programs that count.
 
-Nothing passes that nothing counts (on_failure: closed), and nothing is counted that knows no limits.
+No packet passes uncounted (on_failure: closed, R15), and none is counted without limits.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from esimshaper.edge.tc.attachments import TrafficControl
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a daemon that has started consists of; `resumed` is where its first tick begins (None: at its own state)."""
+    """The parts of a daemon that has started; its first tick begins at `resumed` (None: at its own state)."""
 
     storage: Storage
     observer: Observer
@@ -43,9 +43,9 @@ async def start(
     *,
     may_build: bool,
 ) -> Parts:
-    """Everything adopted or made, attached and resumed. Raises FailedOperation; `cleanup` closes what was opened.
+    """Opens or makes all parts, attaches and resumes. Raises FailedOperation; `cleanup` closes all that was opened.
 
-    `hurry`: see Ticker. `may_build`: what is not in the kernel yet may be compiled and loaded from here.
+    `hurry`: see Ticker. `may_build`: this process may compile and load a missing kernel part.
     """
     pins = Pins(pins_root())
     cleanup.callback(pins.close)

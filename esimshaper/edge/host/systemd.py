@@ -28,20 +28,20 @@ MESSAGE_IDS: Mapping[NoticeKind, str] = {
     NoticeKind.CLIENT_STATE: "8352a2f1c17a43c6a3d1af50b2eec60b",
     NoticeKind.GRANTED: "0a30ed7ce90c43228a4884c556dffce1",
 }
-"""Never changed: people and programs search for them."""
+"""MESSAGE_IDs never change: people and programs search for them."""
 
 _NOTICE_IDS = frozenset(MESSAGE_IDS.values())
 _NOTICE = 5  # of syslog(3): normal but significant; logging has no such level
 _PRIORITIES = {NoticeKind.QUOTA_REACHED: 4, NoticeKind.QUOTA_RENEWED: 6}
 
 Admits = Callable[[str, logging.LogRecord], bool]
-"""Whether to tell a message about this now. Called from any thread."""
+"""Topic and record -> whether to write the record now. Called from any thread."""
 
 log = logging.getLogger(__name__)
 
 
 def set_up_log(admits: Admits) -> None:
-    """The journal when systemd runs us; else plain lines for a person. Notices are told whatever `admits` says."""
+    """Logs to the journal if systemd runs us, else as plain lines for a person. `admits` does not apply to notices."""
     if in_journal():
         handler: logging.Handler = journal.JournalHandler(SYSLOG_IDENTIFIER=IDENTIFIER)
         handler.setFormatter(logging.Formatter("%(message)s"))  # the journal knows level and logger as fields
@@ -53,7 +53,7 @@ def set_up_log(admits: Admits) -> None:
 
 
 def sum_up(number: int, last: logging.LogRecord) -> None:
-    """Tells of so many messages that were not admitted."""
+    """Writes the sum of so many suppressed messages, and the last of them."""
     summary = copy.copy(last)
     summary.msg, summary.args = f"{number} more of these, the last one: {last.getMessage()}", ()
     summary.ESIMSHAPER_REPEATED = number
@@ -61,7 +61,7 @@ def sum_up(number: int, last: logging.LogRecord) -> None:
 
 
 def announce(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> None:
-    """Tells people: one message with its fields in the journal, or its text where there is none.
+    """Announces a notice: a message with its fields in the journal, or its text where there is no journal.
 
     `names` are those of the configuration, by client; `interface` is the uplink.
     """
@@ -78,7 +78,7 @@ def announce(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> 
             **identified,
             **_fields(notice, names, interface),
         )
-    except OSError as error:  # the journal is being restarted, say: no reason to end
+    except OSError as error:  # the journal is restarting, for example: no reason to end
         log.warning("%s (without its fields in the journal: %s)", notice.text, error.strerror, extra=identified)
 
 
@@ -103,23 +103,23 @@ def _notify(message: str) -> None:
 
 
 def tell_manager_of_reload() -> None:
-    """One begins; the next `ready` ends it."""
+    """Says that a reload begins; the next `ready` ends it."""
     _notify(f"RELOADING=1\nMONOTONIC_USEC={clock.monotonic_ns() // 1000}")
 
 
 def _is_told_always(record: logging.LogRecord) -> bool:
-    """Notices of limits, and what was summed up already."""
+    """Whether no rate limit applies: to notices of limits, and to sums."""
     return getattr(record, "MESSAGE_ID", "") in _NOTICE_IDS or hasattr(record, "ESIMSHAPER_REPEATED")
 
 
 def _about(record: logging.LogRecord) -> str:
-    """What the service's Message says, else the text before anything is filled in."""
+    """The topic of a record: that of its Message, else its text before arguments are filled in."""
     about: str = getattr(record, "about", str(record.msg))
     return about
 
 
 def _bare(record: logging.LogRecord) -> logging.LogRecord:
-    """Without the frames of an exception: it may be kept for minutes."""
+    """The record without the frames of its exception, as it may be kept for minutes."""
     bare = copy.copy(record)
     bare.exc_info = bare.exc_text = None
     return bare
@@ -136,7 +136,7 @@ def in_journal() -> bool:
 
 
 def _fields(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> dict[str, str]:
-    """Those that say something; ESIMSHAPER_SUBJECT is as in `for`, ESIMSHAPER_CLIENT as the label of metrics."""
+    """The fields that are not empty. ESIMSHAPER_SUBJECT is as in `for`, ESIMSHAPER_CLIENT as the label of metrics."""
     client = ClientKey(notice.subject.id) if notice.subject.kind is SubjectKind.CLIENT else None
     label = names.get(client, client) if client else ""
     fields = {
