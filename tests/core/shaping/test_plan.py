@@ -101,8 +101,8 @@ def test_where_a_class_could_not_be_made_none_is_given_to_packets(group: Account
     """Also in the tick in which somebody else changes its group: both run into each other at a reload."""
     hands = Hands(wanted(Link(), demand_of(EVERYONE, SHAPED, [ALICE], HOME, shares=False)))
     hands.failing = ("a class could not be made",)
-    told = HOME | {ALICE: Policy(parent=group), BOB: Policy(parent=GUESTS)}
-    steps = hands.enforce(replace(WISH, outcome=Outcome(policies=told, shaped=SHAPED)))
+    policies = HOME | {ALICE: Policy(parent=group), BOB: Policy(parent=GUESTS)}
+    steps = hands.enforce(replace(WISH, outcome=Outcome(policies=policies, shaped=SHAPED)))
     assert [step for step in steps if isinstance(step, ShapeAt)] == [ShapeAt(0, 0)]
     assert hands.problems is not None
     assert set(hands.problems) == set(hands.failing)

@@ -67,24 +67,24 @@ def passes(client: Account, policies: Mapping[Account, Policy], used: Mapping[Ac
 
 @given(all_policies, all_policies, counts)
 def test_nobody_slips_through_between_two_writes(
-    told: dict[Account, Policy], wanted: dict[Account, Policy], used: dict[Account, int]
+    installed: dict[Account, Policy], wanted: dict[Account, Policy], used: dict[Account, int]
 ) -> None:
     held = [
         (client, at)
         for client in CLIENTS
         for at in ("block_at", "throttle_at")
-        if not passes(client, told, used, at=at) and not passes(client, wanted, used, at=at)
+        if not passes(client, installed, used, at=at) and not passes(client, wanted, used, at=at)
     ]
-    now = dict(told)
-    for account, policy in (each for step in writes(told, wanted, EVERYONE) for each in step.items()):
+    now = dict(installed)
+    for account, policy in (each for step in writes(installed, wanted, EVERYONE) for each in step.items()):
         now[account] = policy
         assert not [each for each in held if passes(each[0], now, used, at=each[1])]
     assert now == wanted
 
 
 @given(all_policies)
-def test_what_was_told_is_not_written_again(told: dict[Account, Policy]) -> None:
-    assert writes(told, told, EVERYONE) == ({}, {})
+def test_what_is_installed_is_not_written_again(installed: dict[Account, Policy]) -> None:
+    assert writes(installed, installed, EVERYONE) == ({}, {})
 
 
 def test_a_limit_that_only_falls_or_only_rises_is_one_write() -> None:

@@ -86,15 +86,15 @@ def test_members_share_what_their_group_gets_and_what_everyone_gets() -> None:
     shaped = tuple(Shaped(account, rate) for account, rate in rates.items())
     demand = Demand(EVERYONE, shaped, above={ALICE: (FAMILY, EVERYONE), BOB: (FAMILY, EVERYONE), TV: (EVERYONE,)})
     there = wanted(Link(20_000_000, 20_000_000), demand).upload or {}
-    told = class_ids(demand)
+    named = class_ids(demand)
     for group, its_members in ((FAMILY, {ALICE: 2, BOB: 2}), (EVERYONE, {ALICE: 3, BOB: 3, TV: 2})):
-        leaves = [there[told[account][place]] for account, place in its_members.items()]
-        leaves.append(there[told[group][1]])
+        leaves = [there[named[account][place]] for account, place in its_members.items()]
+        leaves.append(there[named[group][1]])
         parent = there[leaves[0].parent]
         assert len({each.id for each in leaves}) == len(leaves)
         assert {(each.parent, each.rate, each.ceil) for each in leaves} == {(parent.id, LEAST_RATE, rates[group])}
         assert (parent.parent, parent.rate, parent.ceil, parent.leaf) == (ROOT, LEAST_RATE, rates[group], None)
-    assert told[TV][3] == 0
+    assert named[TV][3] == 0
 
 
 def test_clients_have_classes_in_what_is_throttled_above_them_only() -> None:
@@ -117,11 +117,11 @@ def test_a_slow_group_has_classes_for_those_members_only_who_came_first() -> Non
     clients = [Account(number) for number in range(2, 19)]
     above = dict.fromkeys(clients, (FAMILY, EVERYONE))
     demand = Demand(EVERYONE, (Shaped(FAMILY, 64_000), Shaped(EVERYONE, 1_000_000)), above=above)
-    told = class_ids(demand)
+    named = class_ids(demand)
     policies = dict.fromkeys(clients, Policy(parent=FAMILY)) | {FAMILY: Policy(parent=EVERYONE), EVERYONE: Policy()}
-    assert members(with_classes(policies, told)) == {FAMILY: frozenset(clients[:10]), EVERYONE: frozenset(clients)}
-    assert [bool(told[client][2]) for client in clients] == [True] * 10 + [False] * 7
-    assert all(told[client][3] for client in clients)
+    assert members(with_classes(policies, named)) == {FAMILY: frozenset(clients[:10]), EVERYONE: frozenset(clients)}
+    assert [bool(named[client][2]) for client in clients] == [True] * 10 + [False] * 7
+    assert all(named[client][3] for client in clients)
 
 
 def test_class_ids_are_all_different_and_fit() -> None:
@@ -142,6 +142,6 @@ def test_clients_that_no_ids_are_left_for_have_no_classes() -> None:
     policies = {MAX: Policy(everyone), beyond: Policy(everyone), everyone: Policy()}
     rates = tuple(Shaped(account, 64_000) for account in policies)
     demand = demand_of(everyone, rates, (MAX, beyond), policies, shares=True)
-    told = class_ids(demand)
-    assert told.keys() == {MAX, everyone}
-    assert told[MAX] == (ids(MAX, everyone)[0], ids(MAX, everyone)[1], ids(MAX, everyone)[3], 0)
+    named = class_ids(demand)
+    assert named.keys() == {MAX, everyone}
+    assert named[MAX] == (ids(MAX, everyone)[0], ids(MAX, everyone)[1], ids(MAX, everyone)[3], 0)

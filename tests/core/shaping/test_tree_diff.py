@@ -57,25 +57,25 @@ def found(draw: st.DrawFn) -> Tree:
 
 
 @given(found(), shaped())
-def test_changes_lead_from_anything_found_to_what_is_wanted_and_none_is_refused(actual: Tree, wished: Tree) -> None:
-    kernel = Kernel(actual)
-    for change in diff(actual, wished):
+def test_changes_lead_from_anything_found_to_what_is_wanted_and_none_is_refused(installed: Tree, target: Tree) -> None:
+    kernel = Kernel(installed)
+    for change in diff(installed, target):
         kernel.apply(change)
-    assert kernel.tree == wished
+    assert kernel.tree == target
 
 
 @given(found(), shaped())
-def test_no_class_goes_while_packets_are_given_to_it(actual: Tree, wished: Tree) -> None:
-    kernel, meanwhile = Kernel(actual), transition(actual, wished)
-    for change in diff(actual, meanwhile):
+def test_no_class_goes_while_packets_are_given_to_it(installed: Tree, target: Tree) -> None:
+    kernel, meanwhile = Kernel(installed), transition(installed, target)
+    for change in diff(installed, meanwhile):
         kernel.apply(change)
     for side in Side:
-        assert {*(actual.side(side) or ()), *(wished.side(side) or ())} == {*(kernel.tree.side(side) or ())}
+        assert {*(installed.side(side) or ()), *(target.side(side) or ())} == {*(kernel.tree.side(side) or ())}
     assert kernel.tree == meanwhile
-    for change in diff(meanwhile, wished):
+    for change in diff(meanwhile, target):
         assert change.kind.name.startswith("REMOVE_")
         kernel.apply(change)
-    assert kernel.tree == wished
+    assert kernel.tree == target
 
 
 @given(shaped())
@@ -84,11 +84,11 @@ def test_what_is_right_is_left_alone(tree: Tree) -> None:
 
 
 @given(found(), shaped())
-def test_what_gets_slower_comes_before_what_gets_faster(actual: Tree, wished: Tree) -> None:
+def test_what_gets_slower_comes_before_what_gets_faster(installed: Tree, target: Tree) -> None:
     faster = False
-    for change in diff(actual, wished):
+    for change in diff(installed, target):
         if change.kind is ChangeKind.CHANGE_CLASS and change.item:
-            before = (actual.side(change.side) or {})[change.item.id]
+            before = (installed.side(change.side) or {})[change.item.id]
             grows = (change.item.ceil, change.item.rate) > (before.ceil, before.rate)
             assert grows or not faster
             faster = grows
@@ -119,5 +119,5 @@ def test_who_changes_its_group_has_no_class_in_it_for_the_moment_in_which_that_i
     before, after = (Demand(EVERYONE, both_groups, above={ALICE: (group, EVERYONE)}) for group in (FAMILY, GUESTS))
     there = wanted(Link(), before)
     assert reparented(there, wanted(Link(), after)) == {ids(ALICE)[2]}
-    told = class_ids(after, {ids(ALICE)[2]})[ALICE]
-    assert told == (0, 0, 0, ids(ALICE)[3]), "so she shares that of the group's others"
+    named = class_ids(after, {ids(ALICE)[2]})[ALICE]
+    assert named == (0, 0, 0, ids(ALICE)[3]), "so she shares that of the group's others"
