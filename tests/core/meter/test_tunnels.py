@@ -169,7 +169,7 @@ def test_shares_add_up_to_what_was_billed_and_budgets_to_the_shares(history):
     for account, size in claimed.items():
         got = told.totals.get(account, Counters()).total_bytes
         assert told.budgets.get(account, Budget()).both == got - size
-        assert told.baseline.meter.tunnels.inner.get(account, Counters()).total_bytes == size
+        assert told.baseline.tunnels.inner.get(account, Counters()).total_bytes == size
 
 
 TUNNELS = Account(200)
