@@ -39,7 +39,7 @@ def _reload(options: argparse.Namespace) -> int:
     if options.json:
         print_json(document)
         return DONE
-    print("\n".join((*document["changes"], *(f"note: {note}" for note in document["notes"]), _sum(document))))
+    print("\n".join((*document["changes"], *(f"note: {note}" for note in document["notes"]), _conclusion(document))))
     return DONE
 
 
@@ -53,7 +53,7 @@ def _refused(options: argparse.Namespace, document: Mapping[str, Any]) -> int:
     return WRONG_USE
 
 
-def _sum(document: Mapping[str, Any]) -> str:
+def _conclusion(document: Mapping[str, Any]) -> str:
     if not document["changes"]:
         return "no changes"
     return "in force now" if document["applied"] else "nothing was changed (--dry-run)"

@@ -119,7 +119,7 @@ class Answers:
         try:
             plan = self._on_loop(reloading, RELOAD_SECONDS)
         except SettingsError as error:
-            sentence = "the edited configuration is refused, the one before stays in force"
+            sentence = "the edited configuration is refused; the previous one stays in force"
             raise Refused(sentence, {"problems": error.documents}) from None
         return documents.reload_document(self._facts(), plan.changes, plan.notes, applied=not command.dry_run)
 

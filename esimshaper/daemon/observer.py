@@ -47,13 +47,13 @@ class Observer:
         self._attachments: tuple[Attachment, ...] = ()
         self._tables: tuple[Table, ...] = ()
         self._clients: frozenset[ClientKey] = frozenset()
-        self._is_full = self._said_full = False
+        self._is_full = self._full_was_logged = False
         self._neighbour_table: tuple[Neighbour, ...] = ()
         self._neighbours_of: frozenset[ClientKey] = frozenset()
         self.configure(settings)
 
     def configure(self, settings: Settings) -> None:
-        """Looks where these settings say from now on; `attach` and `sweep` put our programs there. The maps stay."""
+        """Takes other interfaces and files. `attach` and `sweep` then move our programs; the maps stay."""
         self._hooks = wanted_hooks(settings)
         self.meter.carry_tunnels(tunnel.port for tunnel in settings.wan.tunnels)
         self._lan = settings.lan.interfaces
@@ -114,8 +114,8 @@ class Observer:
             self._neighbours_of = self._clients
             self._neighbours_due = clock.monotonic() + NEIGHBOUR_SECONDS
         self._tables = self.meter.tables()
-        if self._is_full and not self._said_full:
-            self._said_full = True  # the table stays full for as long as the maps live
+        if self._is_full and not self._full_was_logged:
+            self._full_was_logged = True  # the table stays full for as long as the maps live
             text = "no room for more clients: further devices are counted and limited together, as one client, `others`"
             log.warning(text, extra=fields(Message.CLIENTS_FULL))
 
@@ -154,7 +154,7 @@ def present(settings: Settings, control: TrafficControl) -> Settings:
 
 
 def wanted_hooks(settings: Settings) -> tuple[tuple[str, Hook], ...]:
-    """LAN first, so that no upload reaches the WAN's hook before it can be marked; then tunnels, likewise."""
+    """In the order of attaching: LANs, tunnels, uplinks. So no upload reaches a later hook without its mark."""
     uplinks = (settings.wan.interface, *settings.wan.others)
     sides = (Hook.TUNNEL_EGRESS, Hook.TUNNEL_INGRESS)
     return (

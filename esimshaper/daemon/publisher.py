@@ -47,13 +47,13 @@ class Publisher:
         before, self._listener, self._wanted, self.problem = self._listener, offered, wanted, ""
         log.info("metrics at %s://%s/metrics", "https" if wanted.tls else "http", offered.address)
         if not (wanted.tls or wanted.listen.is_local):
-            clear = "metrics are in the clear: who reaches %s reads who uses how much (metrics.tls)"
+            clear = "metrics are not encrypted: whoever reaches %s reads who uses how much (see metrics.tls)"
             log.warning(clear, offered.address)
         return before
 
     def _fail(self, error: Unusable) -> None:
         if error.message != self.problem:
-            text, known = "%s; it is tried again. What to do: %s", fields(Message.METRICS_FAILING)
+            text, known = "%s; esimshaper tries again. What to do: %s", fields(Message.METRICS_FAILING)
             log.error(text, error.message, error.hint, extra=known)
         self.problem = error.message
 

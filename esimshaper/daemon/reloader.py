@@ -43,7 +43,7 @@ class Plan:
 
 
 class Reloader:
-    """`apply` puts settings in force at once, on the loop's thread."""
+    """Runs on the loop's thread. `apply` puts settings in force at once."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Reloader:
     async def plan(self) -> Plan:
         """The effect of a reload now, which is not carried out. Raises SettingsError, with all problems."""
         async with self._lock:
-            plan = await self._made()
+            plan = await self._read_plan()
             await _stop(plan.listener)
             return plan
 
@@ -92,7 +92,7 @@ class Reloader:
 
     async def _reload(self) -> Plan:
         try:
-            plan = await self._made()
+            plan = await self._read_plan()
         except SettingsError as error:
             self._refuse(error)
             raise
@@ -109,13 +109,13 @@ class Reloader:
 
     def _refuse(self, error: SettingsError) -> None:
         self._configuration.accepted = False
-        text = "the edited configuration is refused, the one before stays in force:\n%s"
+        text = "the edited configuration is refused; the previous one stays in force:\n%s"
         log.error(text, error, extra=self._fields(Message.CONFIG_REFUSED))
 
     def _fields(self, message: Message) -> dict[str, str]:
         return fields(message, config=str(self._configuration.path))
 
-    async def _made(self) -> Plan:
+    async def _read_plan(self) -> Plan:
         """Makes the plan. A thread reads the files: a large one takes a small box a second."""
         loaded, unusable = await asyncio.to_thread(_read, self._configuration.path)
         new, old = self._observer.present(loaded.settings), self._configuration.settings

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""History behind a thread of its own, so that a slow or full disk delays nothing else. Owns that thread.
+"""The history in a thread of its own, so that a slow or full disk delays nothing else. Owns that thread.
 
-A disk that fails is tried again with each save. Until one works, everything stays in memory and in the kernel's maps.
+Each save tries a failing disk again. Until one works, everything stays in memory and in the maps of the kernel.
 """
 
 import asyncio
@@ -23,7 +23,10 @@ T = TypeVar("T")
 
 
 class Storage:
-    """`lock` is held while a save and the state that depends on it change, so that a reader sees bytes just once."""
+    """`problem`: why nothing is saved at the moment, for people. `failures`: how often saving failed.
+
+    Who saves holds `lock` until the State knows the result; who reads holds it too, and so sees no byte twice.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -95,12 +98,12 @@ class Storage:
         """Notes a failure. One that lasts is logged once, an unexpected one with its traceback."""
         self.failures += 1
         expected = isinstance(error, HistoryError)
-        said = str(error) if expected else f"{type(error).__name__}: {error}"
+        problem = str(error) if expected else f"{type(error).__name__}: {error}"
         if not self.problem:
             trace = None if expected else error
             text, known = "history cannot be saved: %s; counting goes on from memory", fields(Message.HISTORY_FAILING)
-            log.error(text, said, exc_info=trace, extra=known)
-        self.problem = said
+            log.error(text, problem, exc_info=trace, extra=known)
+        self.problem = problem
 
     def _recover(self) -> None:
         if self.problem:

@@ -156,7 +156,7 @@ def refused(router: Router) -> list[tuple[str, str]]:
     before = in_force(router)
     with pytest.raises(control_client.ControlError) as caught:
         control_client.post(router.socket, "/v1/reload", {})
-    assert caught.value.message == "the edited configuration is refused, the one before stays in force"
+    assert caught.value.message == "the edited configuration is refused; the previous one stays in force"
     assert not router.get("/v1/status")["configuration"]["accepted"]
     assert router.scrape()[ACCEPTED] == 0
     assert in_force(router) == before
@@ -187,7 +187,7 @@ def test_a_file_that_is_wrong_is_refused_with_all_that_is_wrong(make_router: Cal
     done = router.run("reload")
     *lines, last = done.stderr.splitlines()
     assert (done.returncode, done.stdout, lines) == (2, "", checked(router))
-    assert last == "esimshaper: the edited configuration is refused, the one before stays in force"
+    assert last == "esimshaper: the edited configuration is refused; the previous one stays in force"
     answer = router.run("reload", "--json")
     assert (answer.returncode, json.loads(answer.stdout)["applied"]) == (2, False)
     planned = router.run("reload", "--dry-run")

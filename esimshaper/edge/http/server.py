@@ -177,6 +177,12 @@ def _serve(
     return Listener(server, address)
 
 
+# From here on this module reaches into cheroot, which has no settings for what the daemon needs. cheroot waits anew for
+# each read and each write, so a client that sends a byte now and then would hold a worker for ever. Its TLS adapters
+# shake hands in the thread that accepts. Its unix sockets have mode 0777. Of the other servers in Debian 12, waitress
+# has no TLS.
+
+
 class _Patience:
     """How long a worker waits for one peer, all its reads and writes together: less while others wait."""
 

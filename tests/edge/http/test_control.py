@@ -113,6 +113,7 @@ def test_a_method_that_does_not_fit_is_named(listener, path):
         (b'{"subject": "tv", "seconds": {"a": 1}}', "seconds must be a whole number from 1"),
         (b'{"subject": "tvs"}', "did you mean `client/tv`?"),
     ],
+    ids=lambda value: ascii(value)[:30],
 )
 def test_a_body_that_makes_no_sense_changes_nothing_and_is_answered_in_a_sentence(listener, path, body, error):
     before = control_client.get(path, "/v1/quotas")["by_hand"]
