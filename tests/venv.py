@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes .venv for linters and tests, as any user, on a Debian that may have no pip: `python3 -m tests.venv PIN ...`.
+"""Makes a venv for linters and tests, as any user, also without pip: `python3 -m tests.venv PLACE PIN ...`.
 
 Arguments are pins such as `ruff==0.12.0`. Those after `--libraries` are installed only if Debian's package is missing.
 """
@@ -14,30 +14,28 @@ import venv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-PLACE = Path(".venv")
-STAMP = PLACE / "pins"
 WHEELS = Path("/usr/share/python-wheels")
 """Where Debian's python3-pip-whl has the pip that python3-venv copies."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Exit status: 1 if something could not be fetched; the next call then makes the half-made .venv anew."""
-    wanted = " ".join(arguments)
-    if STAMP.is_file() and STAMP.read_text() == wanted:
+def main(place: Path, arguments: Sequence[str]) -> int:
+    """Exit status: 1 if something could not be fetched; the next call then makes the half-made environment anew."""
+    stamp, wanted = place / "pins", " ".join(arguments)
+    if stamp.is_file() and stamp.read_text() == wanted:
         return 0
     split = arguments.index("--libraries") if "--libraries" in arguments else len(arguments)
     pins = [*arguments[:split], *(pin for pin in arguments[split + 1 :] if not is_installed(pin))]
-    sys.stderr.write(f"Installing {' '.join(pins)} into {PLACE}\n")
-    if PLACE.is_symlink():
-        PLACE.unlink()
-    shutil.rmtree(PLACE, ignore_errors=True)
-    venv.EnvBuilder(system_site_packages=True).create(PLACE)
+    sys.stderr.write(f"Installing {' '.join(pins)} into {place}\n")
+    if place.is_symlink():
+        place.unlink()
+    shutil.rmtree(place, ignore_errors=True)
+    venv.EnvBuilder(system_site_packages=True).create(place)
     try:
         with pip() as wheel:
-            install(str(wheel / "pip"), str(wheel), *pins)
+            install(place, str(wheel / "pip"), str(wheel), *pins)
     except (subprocess.CalledProcessError, StopIteration):
         return 1
-    STAMP.write_text(wanted)
+    stamp.write_text(wanted)
     return 0
 
 
@@ -63,10 +61,10 @@ def pip() -> Iterator[Path]:
         yield next(path for place in (WHEELS, here / WHEELS.relative_to("/")) for path in place.glob("pip-*.whl"))
 
 
-def install(pip_program: str, *what: str) -> None:
-    command = [str(PLACE / "bin/python"), pip_program, "--quiet", "--disable-pip-version-check", "install", *what]
+def install(place: Path, pip_program: str, *what: str) -> None:
+    command = [str(place / "bin/python"), pip_program, "--quiet", "--disable-pip-version-check", "install", *what]
     subprocess.run(command, check=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))

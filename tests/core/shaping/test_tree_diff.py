@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import Shaped
-from esimshaper.core.model.shaping import ChangeKind, Leaf, Redirect, Side, Tree, Wire
+from esimshaper.core.model.shaping import QDISC, ChangeKind, Class, Leaf, Redirect, Side, Tree, Wire
 from esimshaper.core.shaping.tree import Demand, Link, class_ids, wanted
 from esimshaper.core.shaping.tree_diff import diff, reparented, transition
 from tests.core.shaping.fake_tc import ALICE, BOB, EVERYONE, FAMILY, GUESTS, Kernel, ids
@@ -121,3 +121,14 @@ def test_who_changes_its_group_has_no_class_in_it_for_the_moment_in_which_that_i
     assert reparented(there, wanted(Link(), after)) == {ids(ALICE)[2]}
     named = class_ids(after, {ids(ALICE)[2]})[ALICE]
     assert named == (0, 0, 0, ids(ALICE)[3]), "so she shares that of the group's others"
+
+
+def test_a_class_comes_after_its_parent_and_goes_before_it_whatever_their_numbers_are() -> None:
+    one = {4: Class(4, QDISC, 8, 8, Leaf(1, 1))}
+    more = {1: Class(1, 2, 8, 8, Leaf(1, 1)), 2: Class(2, 3, 8, 8), 3: Class(3, QDISC, 8, 8)}
+    few, many = Tree(one, None), Tree(one | more, None)
+    for before, after in ((few, many), (many, few)):
+        kernel = Kernel(before)
+        for change in diff(before, after):
+            kernel.apply(change)
+        assert kernel.tree == after
