@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage: what limits ask for, and what is installed -> what to do to the kernel and to tc, in which order. Pure.
+"""Stage: wanted limits and installed policies and classes -> steps to do in the kernel and in tc, in order. Pure.
 
     begin --> accounts --> look at tc --> make classes --> name them in policies --> remove classes --> reject table
               AddGroups    LookAtClasses  ChangeClasses    ShapeAt, WritePolicies    ChangeClasses      Reject
 
-Each arrow is a Plan: steps, and what follows from the Report on them. A class is made before a policy names it, and
-goes when none names it any more. What is right already is no step, so a plan that was carried out twice, or cut off by
-a kill and begun anew, leads to the same.
+Each arrow is a Plan: steps, and a function that makes the next Plan of the Report on them. A class is made before a
+policy names it, and goes when no policy names it any more (R12 in DESIGN.md). Nothing is a step that is right already:
+so a plan that was carried out twice, or cut off by a kill and begun anew, leads to the same (R25).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ class AddClients:
 
 @dataclass(frozen=True, slots=True)
 class AddGroups:
-    """Give these groups accounts; where too few are left, those of `spare` ones, which no policy names."""
+    """Give these groups accounts; where too few are left, the accounts of `spare` groups, which no policy names."""
 
     names: tuple[str, ...]
     spare: tuple[str, ...]
@@ -45,7 +45,7 @@ class LookAtClasses:
 
 @dataclass(frozen=True, slots=True)
 class ChangeClasses:
-    """Change tc; what cannot be changed is left out, and the rest is done all the same."""
+    """Change tc. A change that fails is left out, and the others are made all the same."""
 
     changes: Sequence[Change]
 
@@ -98,7 +98,7 @@ Step = (
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of some steps. `failed`: what could not be done, in sentences.
+    """The results of some steps. `failed`: sentences on what could not be done.
 
     groups_added: of AddGroups, a group got an account. found: of LookAtClasses; None while there is no interface.
     """
@@ -110,11 +110,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What limits ask for in a tick, and where. `rates`: of the link; its `wire` is found by looking.
+    """The demands of limits in a tick, and the place. `rates`: of the link; its `wire` is found by looking.
 
-    reading: what `outcome` was made from. wan: number of the WAN's interface if uploads pass our program there, else 0.
-    states: how clients stand. look_around: compare with what is installed though nothing is new, as somebody else may
-    have changed it.
+    reading: the one that `outcome` was made from. wan: number of the WAN's interface if uploads pass our program there,
+    else 0. states: of clients. look_around: compare with the kernel and tc though nothing is new, as somebody else may
+    have changed them.
     """
 
     outcome: Outcome
@@ -133,11 +133,11 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What one tick leaves to the next. Memory() knows nothing: then all is compared with what is installed.
+    """The memory from one tick to the next. Memory() knows nothing: then all is compared with kernel and tc.
 
     cause, policies, states: of the last Wish that was carried out. classes_for: interface and Demand that the classes
-    are for; None if the next tick must look. class_ids: what policies name. sides: those whose classes are all there.
-    drawn: the last wanted tree, and what it is for. problems: of the classes, in sentences.
+    are for; None if the next tick must look. class_ids: those that policies name. sides: those whose classes are all
+    there. drawn: the last wanted tree, with its link and Demand. problems: sentences on classes.
     """
 
     cause: tuple[object, ...] | None = None
@@ -154,8 +154,8 @@ class Memory:
 class Plan:
     """`steps`, in their order; then `after` makes the next Plan of the Report on them. Without it this is the last one.
 
-    memory: what is to be remembered if this is the last one. problems: all that could not be done; None if this tick
-    did not get so far that it is known.
+    memory: to be kept if this is the last one. problems: sentences on all that could not be done; None if this tick
+    ended too early to know them.
     """
 
     memory: Memory
@@ -165,11 +165,11 @@ class Plan:
 
 
 def begin(memory: Memory, installed: Policies, wish: Wish) -> Plan | None:
-    """The first Plan; None where neither the limits nor the interface are others than before.
+    """The first Plan; None if neither the limits nor the interface have changed.
 
     `installed`: all policies as they were last written, by an earlier daemon too.
     """
-    # In most ticks nothing of this is new, so it costs next to nothing to find that out.
+    # In most ticks nothing of this is new, and finding that out costs next to nothing.
     as_before = memory.cause == wish.cause and memory.policies is wish.outcome.policies
     if as_before and memory.classes_for and not wish.look_around:
         return None if memory.states is wish.states else _reject(memory, wish, Report())
@@ -200,10 +200,10 @@ def _look(memory: Memory, installed: Policies, wish: Wish, report: Report) -> Pl
 
 @dataclass(frozen=True, slots=True)
 class _Classes:
-    """What was found and done about classes. `looked`: there was an interface to look at; None if nobody looked.
+    """Results about classes. `looked`: there was an interface to look at; None if this tick did not look.
 
-    made: changes before policies are written; leftover: those after it. problem: who is in our way. again: the same was
-    wanted before.
+    made: changes before policies are written; leftover: those after it. problem: a sentence on a qdisc in our way.
+    again: the same classes were wanted before.
     """
 
     looked: bool | None = None
@@ -215,7 +215,7 @@ class _Classes:
 
 def _make(memory: Memory, installed: Policies, wish: Wish, demand: tree.Demand, report: Report) -> Plan:
     found = report.found
-    if found is None:  # classes that were made earlier, by whomever, are gone with their interface
+    if found is None:  # classes of earlier ticks, or of an earlier daemon, are gone with their interface
         memory = replace(memory, classes_for=None, class_ids=tree.class_ids(demand))
         return _name(memory, installed, wish, _Classes(looked=False), Report())
     again = memory.classes_for == (wish.wan, demand)
@@ -227,11 +227,11 @@ def _make(memory: Memory, installed: Policies, wish: Wish, demand: tree.Demand, 
     wanted = tree_diff.without(drawn[2], moving)
     between = tree_diff.transition(found.tree, wanted)
     changes = tree_diff.diff(found.tree, between)
-    if not wish.wan:  # the meter has not made the qdisc yet that the redirect hangs on
+    if not wish.wan:  # the redirect hangs on a qdisc of the meter, which is not made yet
         changes = [each for each in changes if each.kind is not ChangeKind.ADD_REDIRECT]
     memory = replace(
         memory,
-        classes_for=None if moving else (wish.wan, demand),  # the next tick makes those anew that moved
+        classes_for=None if moving else (wish.wan, demand),  # the next tick makes classes anew that need another parent
         class_ids=memory.class_ids if again and not moving else tree.class_ids(demand, moving),
         drawn=drawn,
     )
@@ -273,7 +273,7 @@ def _end(memory: Memory, report: Report) -> Plan:
 
 
 def blocked_accounts(owners: Mapping[Account, ClientKey], states: Mapping[Subject, ClientState]) -> frozenset[Account]:
-    """Accounts of clients that may send nothing; not of those whose packets carry no mark."""
+    """Accounts of blocked clients, but not of clients whose packets carry no mark."""
     blocked = {
         subject.id
         for subject, state in states.items()

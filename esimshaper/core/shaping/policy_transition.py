@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage: the policies that are installed, and those that are wanted -> what to write, and in which order. Pure.
+"""Stage: installed policies and wanted ones -> the writes between them, in order. Pure.
 
     installed --stricter of both: everyone, groups, clients--> --wanted: clients, groups, everyone--> wanted
 
 Policies are written one by one while packets pass. A client that is held by another account than before (by its group
-instead of its own, say) must not slip through between two writes, also if the daemon is killed there.
+instead of its own, say) must not slip through between two writes, also if the daemon is killed there (R12).
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _BLANK = Policy()
 def writes(
     installed: Mapping[Account, Policy], wanted: Mapping[Account, Policy], everyone: Account
 ) -> tuple[Mapping[Account, Policy], Mapping[Account, Policy]]:
-    """What to write first and what then, each in its order. `everyone` is the account of everyone.
+    """The first writes and the second ones, each in their order. `everyone` is the account of everyone.
 
     Accounts of clients come before it, those of groups behind it.
     """
@@ -38,7 +38,7 @@ def writes(
 
 
 def _stricter(old: Policy, new: Policy) -> Policy:
-    """The policy in between: it lets nothing pass that both hold.
+    """The policy in between: it holds every packet that both would hold.
 
     |                | old     | new     | between                                                  |
     |----------------|---------|---------|----------------------------------------------------------|
@@ -47,7 +47,7 @@ def _stricter(old: Policy, new: Policy) -> Policy:
     | blocked/exempt | any     | any     | blocked if either is, exempt only if both are            |
     | classes        | x or 0  | y or 0  | y, or x where new has none and it is in a group of new's |
 
-    Where that is no more than `old` holds already it is `old` itself, so that there is one write, not two.
+    If `old` holds as much already, the policy in between is `old` itself: then there is one write, not two.
     """
     # A class that only `old` names is there until all policies are written; but one in a group that is the parent no
     # more has the rate of that group, which is not this client's any longer.
@@ -66,7 +66,7 @@ def _stricter(old: Policy, new: Policy) -> Policy:
 
 
 def _holds(policy: Policy) -> tuple[object, ...]:
-    """What of a policy decides about packets; the rest is for announcements, and how fast drops hold it."""
+    """The fields of a policy that decide about packets; the others are for announcements, and for the police rate."""
     return (policy.parent, policy.block_at, policy.throttle_at, policy.blocked, policy.exempt, policy.classes)
 
 

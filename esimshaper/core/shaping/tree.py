@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage: who shall be shaped how -> the wanted classes of tc, and the class ids of each policy. Pure.
+"""Stage: accounts with a rate -> the wanted classes of tc, and the class ids of each policy. Pure.
 
     QDISC -- root 1 (rate of the link)
               |- default 2       packets that no account's class is for
@@ -42,17 +42,17 @@ _FRAME = 1514  # bytes
 _GROUP_IDS, _CLIENT_IDS = 0x10, 0x60
 """Where minor numbers of groups and everyone begin, two each, and those of clients, four each."""
 MAX_ACCOUNT = ((QDISC >> 16) - _CLIENT_IDS) // 4 - 1
-"""The last account that class ids are left for; who is throttled beyond it is held to the rate by drops.
+"""The last account that has class ids; a client beyond it is held to a rate by drops.
 
 The leaf qdisc of a class has the class's minor number as its major, and QDISC's own must not be among them.
 """
 
 _DELAY_MS = 100
-"""What may wait in a leaf, at its rate."""
+"""Milliseconds of its rate that may wait in a leaf."""
 _LEAST_FRAMES = 5
-"""What may wait in any leaf: with fewer one TCP connection cannot fill 128 kbit/s."""
+"""Frames that may always wait in a leaf: with fewer one TCP connection cannot fill 128 kbit/s."""
 _MOST_BYTES = 1_500_000
-"""What may wait in any leaf: as in a device's own queue, 1,000 packets."""
+"""The most bytes that may wait in a leaf: 1,000 packets, as in a device's own queue."""
 _SPLIT_BELOW = 50_000_000
 """bit/s. A GSO packet of 64 KB takes 10 ms at this rate, and 4 s at 128 kbit/s; HTB itself never splits one."""
 _NEVER_SPLIT = 1 << 20
@@ -60,7 +60,7 @@ _NEVER_SPLIT = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What the WAN can carry, in bit/s of IP-layer bytes; None where it is not configured."""
+    """The rates of the WAN, in bit/s of IP-layer bytes; None where a rate is not configured."""
 
     download: int | None = None
     upload: int | None = None
@@ -72,7 +72,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Who shall have classes. `everyone` is the account of everyone; those of groups have greater numbers.
+    """The accounts that need classes. `everyone` is the account of everyone; those of groups have greater numbers.
 
     shaped: accounts with a throttle limit. sharing: clients that get a fair share of a link with a rate. above: the
     accounts above a client, the nearest first, if one of them is among `shaped`.
@@ -147,7 +147,8 @@ def _memberships(demand: Demand) -> Iterator[tuple[Account, int, Account]]:
     #
     #     members <= rate * 2 s / frame          128 kbit/s: 21, 1 Mbit/s: 165
     #
-    # They are for those who came first: who makes up addresses, or comes after hundreds, shares the group's own leaf.
+    # The clients that came first get them. A client that makes up addresses, or comes late, shares the group's own
+    # leaf.
     room = {each.account: each.rate * _AHEAD_SECONDS // (8 * _FRAME) for each in demand.shaped}
     for account, above in demand.above.items():
         for place, group in zip((CLASS_IN_PARENT, CLASS_IN_GRANDPARENT), above, strict=False):
@@ -197,7 +198,7 @@ def members(policies: Mapping[Account, Policy]) -> Mapping[Account, frozenset[Ac
 
 
 def wanted(link: Link, demand: Demand) -> Tree:
-    """What tc shall have. Where nothing is to be shaped that is nothing at all, and costs nothing."""
+    """The wanted tree. Where nothing is to be shaped there is none, and so no cost."""
     assignments = tuple(_class_assignments(demand))
     rates = [link.rate(side) for side in Side]
     made = {rate: _tree(rate, link.wire, demand, assignments) for rate in set(rates) if demand.shaped or rate}
@@ -221,7 +222,8 @@ def _tree(rate: int | None, wire: Wire, demand: Demand, assignments: Iterable[_A
 
 
 def to_frame_rate(rate: int, wire: Wire) -> int:
-    """The rate in frames that gives this rate in IP-layer bytes when packets are full; smaller ones get less, not more.
+    """The rate of frames that gives this rate of IP-layer bytes if packets are full; smaller packets get less, not
+    more.
 
     HTB counts whole frames, and its `overhead` cannot be negative. (A size table can, but forgets the headers of GSO.)
     """

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage: the classes that are installed, and those that are wanted -> the changes that lead there. Pure.
+"""Stage: installed classes and wanted ones -> the changes between them, in order. Pure.
 
     installed --diff--> transition (all of both) --policies name what is wanted--> --diff--> wanted
 
-Nobody may run free in between, as with policies (policy_transition.py). So what is wanted is made beside what is
-installed, then policies name it, and only then goes what none of them names any more.
+As with policies, no packet may pass unshaped in between (R12). So wanted classes are made beside the installed ones,
+then policies name them, and only then classes go that no policy names any more.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,8 +16,8 @@ from esimshaper.core.model.shaping import QDISC, Change, ChangeKind, Class, Clas
 def reparented(installed: Tree, wanted: Tree) -> frozenset[int]:
     """Ids of leaves that are installed below another parent than wanted.
 
-    HTB cannot move a class: it has to go and to be made anew, and packets that are given to it meanwhile run free. So
-    no policy may name it before it goes.
+    HTB cannot move a class: it has to go and be made anew, and packets that are given to it meanwhile pass unshaped.
+    So no policy may name it before it goes.
     """
     return frozenset(
         number
@@ -39,7 +39,7 @@ def without(tree: Tree, ids: frozenset[int]) -> Tree:
 
 
 def transition(installed: Tree, wanted: Tree) -> Tree:
-    """`wanted`, and beside it what else is installed: there while packets may be given to classes of either."""
+    """`wanted`, and beside it all other installed classes: for as long as policies may name classes of either."""
     upload, download = (_all_of(installed.side(side), wanted.side(side)) for side in Side)
     redirect = Redirect.THERE if Redirect.THERE in (installed.redirect, wanted.redirect) else Redirect.NONE
     return Tree(upload, download, installed.device or wanted.device, redirect)
@@ -50,9 +50,9 @@ def _all_of(before: Classes | None, after: Classes | None) -> Classes | None:
 
 
 def diff(installed: Tree, wanted: Tree) -> Sequence[Change]:
-    """The fewest changes that make the one the other, in an order that lets no packet pass unshaped meanwhile."""
+    """The fewest changes from one tree to the other, in an order that lets no packet pass unshaped meanwhile."""
     # Arriving packets are sent to the IFB only while it is there and up. No class is made before its parent, none goes
-    # before its children. What gets slower comes first, then what goes, what is new, and what gets faster.
+    # before its children. First classes get slower, then classes go, then come new ones, then classes get faster.
     return (
         *_removals(installed, wanted),
         *_additions(installed, wanted),
@@ -107,7 +107,7 @@ def _class_changes(installed: Tree, wanted: Tree) -> Iterator[Change]:
 
 
 def _differing_sides(installed: Tree, wanted: Tree) -> list[tuple[Side, Classes, Classes]]:
-    # To compare two equal sides is quick, and most often they are: somebody only looked whether they still are.
+    # Most often the sides are equal, as a tick only looks whether they still are; that comparison is quick.
     sides = [(side, installed.side(side) or {}, wanted.side(side) or {}) for side in Side]
     return [(side, before, after) for side, before, after in sides if before != after]
 
