@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What left the WAN through the tc classes of each account: class statistics -> ClassCounters, by account."""
+"""Bytes that left the WAN through the tc classes of each account: class statistics -> ClassCounters, by account."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,7 +10,7 @@ from esimshaper.core.model.shaping import ClassStats
 from esimshaper.edge.tc.shaper import Shaper
 
 INCOMPLETE = ClassCounters()
-"""Of an account that lacks a class which its policy names: its packets may pass by its classes."""
+"""Stands for an account without some class that its policy names: its packets may pass by its classes."""
 
 
 class ClassReader:
@@ -47,7 +47,7 @@ class ClassReader:
                 self._begin_anew(account)
 
     def read(self, queued: Mapping[Account, int]) -> Mapping[Account, ClassCounters] | None:
-        """By account; those that are left out cannot be compared with what was read before. None: cannot be read.
+        """By account; an account that is left out cannot be compared with the read before. None: cannot be read.
 
         `queued` is what was given to the classes of each account, read just before.
         """

@@ -57,17 +57,17 @@ class Enforcer:
         self._memory = replace(self._memory, cause=None, classes_for=None)
 
     def sweep(self) -> None:
-        """Removes what shapes another interface than the uplink."""
+        """Removes our shaping from all interfaces but the uplink."""
         self._shaper.remove(keep=self._wan.interface)
 
     def read_classes(self, reading: Reading) -> Mapping[Account, ClassCounters] | None:
-        """What left through the classes of each account, for an Observation of `reading`, which was read before."""
+        """Bytes that left through the classes of each account. `reading` was read before (R8)."""
         return self._class_reader.read(reading.queued)
 
     def enforce(
         self, outcome: Outcome, seen: Observation, states: Mapping[Subject, ClientState], *, look_around: bool
     ) -> None:
-        """Does what follows from `outcome` and is not done yet.
+        """Carries out `outcome`, as far as it is not carried out yet.
 
         `look_around`: compares with what is installed though nothing is new; somebody else may have changed it.
         """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""on_failure: whether traffic that nothing counts is forwarded. Settings and Attachments -> the failsafe table.
+"""on_failure: whether uncounted traffic is forwarded. Settings and Attachments -> the failsafe table.
 
 The table names, by number, the one interface that is counted. So the kernel itself forwards nothing when the WAN is
 made anew, or when the daemon dies before it has attached a program; the next attachment opens the table again.
@@ -32,7 +32,7 @@ class Failsafe:
         self._problem = ""
 
     def begin(self, settings: Settings, markers: Path) -> int:
-        """Before anything is set up. The number of the WAN's interface if it is counted already, else NO_INTERFACE."""
+        """Holds uncounted traffic before a start; the WAN's number if it is counted already, else NO_INTERFACE."""
         wan = settings.wan.interface
         with contextlib.closing(TrafficControl(markers)) as control:
             counted = control.counted(wan)
@@ -40,11 +40,11 @@ class Failsafe:
         return counted
 
     def follow(self, settings: Settings, attachments: Iterable[Attachment]) -> None:
-        """Holds what these attachments do not count."""
+        """Holds traffic that these attachments do not count."""
         self._hold(settings, counted_link(settings.wan.interface, attachments))
 
     def failed(self, settings: Settings, markers: Path, problem: Unusable) -> str:
-        """What it means for traffic that the kernel part cannot be set up, as a sentence; systemd gets it too."""
+        """A sentence on what a kernel part that cannot be set up means for traffic; systemd gets it too."""
         counted = self.begin(settings, markers)
         means = self._consequence(settings, counted=counted != NO_INTERFACE)
         systemd.tell_manager(status=f"{problem.message}; {means}")

@@ -42,7 +42,7 @@ def attribute(kind: int, value: bytes) -> bytes:
 
 
 def messages(data: Buffer) -> Iterator[tuple[int, int, Place]]:
-    """Type, number and body of each message in what was received; what is cut off at the end is left out."""
+    """Type, number and body of each received message; one that is cut off at the end is left out."""
     offset = 0
     while offset + _HEADER.size <= len(data):
         length, kind, _, number, _ = _HEADER.unpack_from(data, offset)
@@ -53,7 +53,7 @@ def messages(data: Buffer) -> Iterator[tuple[int, int, Place]]:
 
 
 def attributes(data: Buffer, start: int, end: int) -> dict[int, Place]:
-    """The value of each attribute between two positions, by type. Stops at what is no attribute."""
+    """The value of each attribute between two positions, by type. Stops where there is no attribute."""
     found = {}
     while start + _ATTRIBUTE.size <= end:
         length, kind = _ATTRIBUTE.unpack_from(data, start)
@@ -79,7 +79,7 @@ def first_attribute(data: Buffer, wanted: int, start: int, end: int) -> Place | 
 class Netlink:
     """Owns a socket in the network namespace of the thread that makes it. `protocol` as in linux/netlink.h.
 
-    What it raises is OSError, TimeoutError after `timeout` seconds without an answer.
+    Raises OSError; TimeoutError after `timeout` seconds without an answer.
     """
 
     def __init__(self, protocol: int = socket.NETLINK_ROUTE, timeout: float | None = None) -> None:
@@ -93,7 +93,7 @@ class Netlink:
         self._socket.close()
 
     def send(self, requests: Sequence[bytes]) -> list[int]:
-        """Has each done in turn; the errno of each, 0 for done. Those after one that failed are still done."""
+        """Sends requests; returns the errno of each, 0 if carried out. A failure stops none of the later ones."""
         errors = [0] * len(requests)
         for start in range(0, len(requests), _BATCH):
             batch = requests[start : start + _BATCH]

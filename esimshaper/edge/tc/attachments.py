@@ -70,7 +70,7 @@ class Filter:
 
 
 class Occupied(Exception):  # noqa: N818 - it says so in a sentence
-    """Somebody else has what we would need; it is left alone."""
+    """A filter or qdisc of somebody else is in our place; it is left alone (R20)."""
 
 
 class TrafficControl:
@@ -125,7 +125,7 @@ class TrafficControl:
         """
         found = []
         for name in (name for _, name in socket.if_nameindex() if name.startswith(beginning)):
-            with contextlib.suppress(NetlinkError):  # gone meanwhile
+            with contextlib.suppress(NetlinkError):  # the interface is gone meanwhile
                 (message,) = self._netlink.link("get", ifname=name)
                 found.append((bool(message["flags"] & IFF_UP), message["index"], name))
         return [name for *_, name in sorted(found, reverse=True)]
@@ -133,7 +133,7 @@ class TrafficControl:
     def ensure(
         self, wanted: Sequence[tuple[str, Hook]], program: Callable[[str], LabelledProgram]
     ) -> tuple[Attachment, ...]:
-        """Makes each wanted hook run the program given for its link type; what is right already is left alone.
+        """Attaches to each wanted hook the program for its link type; a filter that is right already is left alone.
 
         Raises FailedOperation if this kernel or this process can attach to no interface at all.
         """
@@ -162,7 +162,7 @@ class TrafficControl:
         return Attachment(name, hook, attached=True, index=link.index)
 
     def counted(self, wan: str) -> int:
-        """The number of an interface that our programs for a WAN count both ways, whoever attached them; else 0."""
+        """The number of an interface at which our programs count both ways, also those of an earlier daemon; else 0."""
         try:
             link = self._link(wan)
             there = [self._at_our_place(link, side) for side in (INGRESS, EGRESS)] if link else []
@@ -180,7 +180,7 @@ class TrafficControl:
                 yield Filter(message["info"] >> 16, message["handle"], kind, label or "")
 
     def _at_our_place(self, link: Link, side: int) -> Filter | None:
-        """What is at our priority: ours, or one of somebody else (the kernel has one kind of filter at each)."""
+        """The filter at our priority: ours, or that of somebody else (the kernel has one kind of filter at each)."""
         return next((each for each in self._filters(link, side) if each.priority == FILTER_PRIORITY), None)
 
     def _is_ours(self, found: Filter) -> bool:
@@ -226,7 +226,7 @@ class TrafficControl:
         return self._markers / f"{link.index}-{link.name.replace('.', '_')}"
 
     def sweep(self, keep: Sequence[tuple[str, Hook]] = ()) -> list[str]:
-        """Removes our filters but those to be kept, then our clsact qdiscs that nobody uses; says what it removed."""
+        """Removes our filters except those at `keep`, then our clsact qdiscs without a user; says what it removed."""
         kept = {(name, SIDES[hook]) for name, hook in keep}
         self._attached = {(link, hook) for link, hook in self._attached if (link.name, SIDES[hook]) in kept}
         removed: list[str] = []
@@ -294,7 +294,7 @@ def _shut_out(link: Link) -> str:
 
 
 def _problem(interface: str, error: NetlinkError) -> str:
-    """What went wrong with one interface. Raises FailedOperation for what no other interface would do better."""
+    """The problem with one interface. Raises FailedOperation for a problem that every interface would have."""
     if error.code in (errno.EPERM, errno.ENOENT, errno.EOPNOTSUPP):
         raise FailedOperation(Operation.ATTACH, error.code) from None
     return f"attaching to {interface} failed: {error}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: netlink. Nothing goes in; the news comes out that interfaces, or what tc has put on them, have changed."""
+"""Edge: netlink. Nothing goes in; news comes out that interfaces, or their qdiscs and filters, have changed."""
 
 import errno
 
@@ -19,7 +19,7 @@ class LinkEvents:
     def drain(self) -> bool:
         """Throws away all news; True if any of it was, or may have been, of an interface.
 
-        What has changed is not looked at: the daemon compares all that it wants with all that is installed.
+        The news itself is not read: the daemon compares everything wanted with everything installed.
         """
         interface = False
         try:

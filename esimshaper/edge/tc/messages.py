@@ -45,7 +45,7 @@ _BURST = 10_000_000 // _TICK_NS
 """The time, in ticks, that a late timer can make good again. HTB sends a whole frame as long as nothing is owed, so a
 burst shorter than a frame costs a slow class nothing but what it would get above its rate."""
 _TBF_RATE = 125_000_000_000
-"""Bytes per second: TBF is there to split packets, and is never to be what holds them back."""
+"""Bytes per second: TBF only splits packets; HTB alone shall hold them back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def set_class(index: int, item: Class, wire: Wire, *, add: bool) -> bytes:
     return message(NEWTCLASS, flags, index, item.id, item.parent, _htb_class(item.rate, item.ceil, wire.frame))
 
 
-# What a class or leaf is made with depends on a few figures that a crowd has in common, so it is put together once.
+# The parameters of a class or leaf depend on a few figures that a crowd has in common, so they are put together once.
 @lru_cache(2048)
 def _htb_class(rate: int, ceil: int, frame: int) -> bytes:
     quantum = frame  # one frame of each class in turn
@@ -163,7 +163,7 @@ def read_root(body: memoryview) -> tuple[int, str] | None:
 
 
 def _made_with(body: memoryview) -> bytes:
-    """The attributes that say how a qdisc or class was made. The kernel puts them first, and statistics behind."""
+    """The attributes with the parameters of a qdisc or class. The kernel puts them first, and statistics behind."""
     options = netlink.first_attribute(body, _OPTIONS, _TC.size, len(body))
     return bytes(body[_TC.size : options[1]]) if options else b""
 
@@ -199,7 +199,7 @@ def read_id(body: memoryview) -> int:
 
 
 def read_stats(body: memoryview) -> Queued:
-    """What went through a class."""
+    """The statistics of a class."""
     stats = netlink.attributes(body, *netlink.attributes(body, _TC.size, len(body))[_STATS2])
     size, packets = _BASIC.unpack_from(body, stats[_BASIC_ID][0])
     if _PACKETS64 in stats:

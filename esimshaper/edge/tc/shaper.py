@@ -128,7 +128,7 @@ class Shaper:
         )
 
     def apply(self, changes: Sequence[Change]) -> tuple[str, ...]:
-        """Makes the changes in their order; what could not be made, in sentences. All others are made all the same."""
+        """Makes the changes in their order; returns sentences on those that failed. The others are still made."""
         problems: list[str] = []
         batch: list[Change] = []
         for change in changes:
@@ -141,7 +141,7 @@ class Shaper:
         return (*problems, *self._flush(batch))
 
     def read_stats(self, wanted: Collection[int] | None = None) -> Mapping[int, ClassStats]:
-        """By class id, what left the WAN through each class (upload), or through those that are `wanted`.
+        """Statistics of each upload class, or of the `wanted` ones, by class id.
 
         Empty without shaping. Raises OSError (NetlinkError).
         """
@@ -168,7 +168,7 @@ class Shaper:
         }
 
     def remove(self, keep: str = "") -> list[str]:
-        """Removes all that is ours in this network namespace, except at the WAN `keep`; says what it removed."""
+        """Removes all of ours in this network namespace, except at the WAN `keep`; returns what it removed."""
         removed: list[str] = []
         links = self._links()
         targets = {link.name for link in links if link.alias.startswith(ALIAS)}
