@@ -87,7 +87,7 @@ class Bookings:
         self._ticker.tick()
         if self._ticker.state.saving.urgent and self._saving:  # a save that began before has to end first
             await asyncio.wait([self._saving], timeout=SAVE_PATIENCE)
-            if self._stopping:  # the last save has this change; a tick beside it would have the same bytes saved twice
+            if self._stopping:  # the last save has this change in it, and no tick may come after it
                 return
             self._ticker.tick()
         if self._saving:
