@@ -40,9 +40,7 @@ CORE_LIBRARY = {
 """What of Python itself a module of the core may import: nothing here asks the world anything."""
 
 DAEMON_KNOWS = {
-    "pipeline", "commands", "saving", "log_limit",
-    "diagnosis.explain", "meter.ledger",
-    "shaping.policy_transition", "shaping.tree", "shaping.tree_diff", "shaping.plan",
+    "pipeline", "commands", "saving", "log_limit", "diagnosis.explain", "shaping.plan", "shaping.tree",
 }  # fmt: skip
 """What the daemon uses of the core beside words, documents and settings; it executes, and decides nothing."""
 
@@ -64,11 +62,13 @@ RETIRED = {
     "Manager": "ServiceStatus",
     "Manual": "OverrideKind",
     "Marks": "Thresholds",
+    "Plot": "Director",
     "Quiet": "LogLimiter",
     "Refusal": "RejectTable",
     "Standing": "LimitState",
     "Teller": "Wording",
     "Unsent": "QueueDrops",
+    "Witness": "VethBill",
     "class_steps": "tree_diff",
     "departures": "class_counters",
     "naming": "identities",

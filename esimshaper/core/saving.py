@@ -8,11 +8,13 @@ saved, and it is booked from there, and nothing else is (R17).
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 
 from esimshaper.core.meter import ledger
 from esimshaper.core.meter.metering import Metered
 from esimshaper.core.meter.usage import losers, unread_seconds
 from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.history import HistoryRow
 from esimshaper.core.model.limits import Notice
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Booking, SavingSlice, State
@@ -84,6 +86,17 @@ def _is_due(saving: SavingSlice, tick: Tick) -> bool:
     waited = tick.reading.boottime - saving.handed_out_at >= SAVE_SECONDS
     much = saving.unsaved_bytes >= SAVE_BYTES and not saving.failed
     return bool(saving.pending or saving.failed) and (waited or much)
+
+
+def unsaved_rows(state: State, zone: tzinfo) -> tuple[HistoryRow, ...]:
+    """What would be saved now; days and months begin at midnight in `zone`."""
+    return ledger.rows(state.saving.pending, zone)
+
+
+def day_and_month(now: datetime) -> tuple[int, int]:
+    """When the day and the month of `now` began in its zone, in Unix seconds."""
+    moment, zone = int(now.timestamp()), now.tzinfo or UTC
+    return ledger.day_start(moment, zone), ledger.month_start(moment, zone)
 
 
 def _booking(state: State, rules: Rules) -> Booking:

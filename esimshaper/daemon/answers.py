@@ -7,8 +7,7 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC
 from typing import Any, TypeVar
 
-from esimshaper.core import commands
-from esimshaper.core.meter import ledger
+from esimshaper.core import commands, saving
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution
 from esimshaper.core.model.identity import ClientKey
@@ -144,9 +143,7 @@ class Answers:
         """The state with today's and this month's usage at one moment, saved and unsaved together."""
         async with self._storage.lock:
             self._stopping.refuse()  # a last save may have been made while this waited for the lock
-            now = self._facts().now
-            moment, zone = int(now.timestamp()), now.tzinfo or UTC
-            day, month = ledger.day_start(moment, zone), ledger.month_start(moment, zone)
+            day, month = saving.day_and_month(self._facts().now)
             saved_day = await self._storage.totals(Resolution.DAY, day)
             saved_month = await self._storage.totals(Resolution.MONTH, month)
             pending = self._state().saving.pending
@@ -164,7 +161,7 @@ class Answers:
             saved = await self._storage.periods(query.by, int(facts.now.timestamp()) + 1, query.limit, chosen)
             unsaved = [
                 row
-                for row in ledger.rows(self._state().saving.pending, facts.now.tzinfo or UTC)
+                for row in saving.unsaved_rows(self._state(), facts.now.tzinfo or UTC)
                 if row.resolution is query.by and (chosen is None or row.client in chosen)
             ]
             rows: tuple[HistoryRow | HistoryPeriod, ...] = (*saved, *unsaved)
