@@ -74,8 +74,8 @@ _Static_assert(sizeof(struct counters) == 4 * 8, "struct counters");
 /* What a limit is on: uploads and downloads together, downloads, uploads. */
 enum limit_on { ON_BOTH = 0, ON_DOWN = 1, ON_UP = 2, LIMITS_ON = 3 };
 
-/* Map `accounts`, indexed by account, written by the kernel only, never reset. Clients come first, then everyone, then
- * groups, and ACCOUNT_TUNNELS last. Of everyone and of groups only `used`, `announced_at` and `queued_bytes` are
+/* Map `accounts`, indexed by account, written by the kernel only, never reset (R1). Clients come first, then everyone,
+ * then groups, and ACCOUNT_TUNNELS last. Of everyone and of groups only `used`, `announced_at` and `queued_bytes` are
  * counted. */
 struct account {
 	/* Limits are compared with `used`: IP-layer bytes as billed, also those inside tunnels. used[ON_DOWN] is also

@@ -6,7 +6,7 @@
  *   down    <-                                   routing, NAT  <- [wan_ingress] by the flow                 <-
  *   VPN     the same two, as tunnel_egress and tunnel_ingress, on the interface of a tunnel of the router (tunnel.h)
  *
- * Every hook returns TC_ACT_UNSPEC, so that filters after ours still run, or TC_ACT_SHOT for a packet that is dropped.
+ * Every hook returns TC_ACT_UNSPEC, so that filters after ours still run, or TC_ACT_SHOT to drop a packet (R6).
  * esimshaper/edge/bpf/compiler.py compiles this file by bcc, and defines the sizes and the bits of the mark.
  */
 #include "attribution.h"

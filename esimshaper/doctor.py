@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`esimshaper doctor`: probes the box, has the facts judged, and puts the findings into words for people and machines.
 
-It probes by esimshaper.edge.probe and judges by esimshaper.core.diagnosis. Probing changes nothing on the box. The
-self-test runs only when it is asked for, in namespaces of its own, and sends nothing to the WAN.
+It probes by esimshaper.edge.probe and judges by esimshaper.core.diagnosis. Probing changes nothing on the box (R23).
+The self-test runs only when it is asked for, in namespaces of its own, and sends nothing to the WAN.
 
 `--json` is one object; the version goes up when a name vanishes or changes its meaning, and new names may come:
 

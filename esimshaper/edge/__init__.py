@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One module for each thing of the world, with the one library made for it; no module below decides anything."""
+"""Touches the world: a room for each thing of it, with one library; no module below decides anything (R21, R24)."""

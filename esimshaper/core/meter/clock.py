@@ -4,7 +4,7 @@
 In: the last moment, a reading's boot time, the wall clock and whether it is synchronised. Out: the Moment that counts.
 
 A trusted wall clock counts, wherever it steps to. Without one, time goes on from the last moment by boot time only: a
-box without a battery that wakes up in the wrong year opens no window early. Its time may be late, never ahead.
+box without a battery that wakes up in the wrong year opens no window early. Its time may be late, never ahead (R14).
 """
 
 from esimshaper.core.model.state import ClockSlice
