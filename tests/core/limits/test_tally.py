@@ -7,9 +7,10 @@ from datetime import timedelta, timezone
 import pytest
 
 from esimshaper.core.commands import grant
+from esimshaper.core.limits.tally import expire_grants
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account
-from esimshaper.core.model.limits import EVERYONE, Direction, Period, PeriodUnit, Window
+from esimshaper.core.model.limits import EVERYONE, Direction, Grant, Period, PeriodUnit, Tally, Window
 from esimshaper.core.model.units import MAX_BYTES
 from tests.core.limits_router import (
     ALICE,
@@ -260,3 +261,32 @@ def test_nor_the_time_it_was_given_for_when_the_period_gets_longer():
     assert router.tally().granted == 200
     router.tick(DAY)
     assert (router.tally().granted, router.state.baseline.limits.grants) == (0, ())
+
+
+def test_a_grant_ends_at_its_moment_and_one_that_no_tally_has_is_forgotten():
+    grant_of_50 = Grant("daily", client(ALICE), 50, 1000)
+    tally = Tally("daily", client(ALICE), TODAY, granted=80)
+    assert expire_grants([tally], [grant_of_50], 999.9) == ([tally], (grant_of_50,))
+    assert expire_grants([tally], [grant_of_50], 1000.0) == ([replace(tally, granted=30)], ())
+    for tallies in ([], [replace(tally, granted=49)]):
+        assert expire_grants(tallies, [grant_of_50], 1000.0) == (tallies, ())
+
+
+def test_a_limit_that_is_raised_to_what_was_used_is_reached_as_before_and_not_announced_again():
+    router = Router(quota())
+    router.tick(A=600)
+    told = list(router.told)
+    router.rules = replace(router.rules, quotas=(quota(limit=600),))
+    router.tick()
+    assert (router.tally().allowed, router.tally().reached) == (600, True)
+    assert router.told == told
+
+
+def test_a_mark_that_is_taken_out_and_put_back_is_not_announced_again():
+    router = Router(quota(warn_at=(400,)))
+    router.tick(A=450)
+    told = list(router.told)
+    for marks in ((), (400,)):
+        router.rules = replace(router.rules, quotas=(quota(warn_at=marks),))
+        router.tick()
+    assert router.told == told

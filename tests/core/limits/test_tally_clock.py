@@ -164,3 +164,15 @@ def test_a_limit_that_ends_at_the_same_count_in_another_direction_is_not_reached
     router.tick()
     assert (router.tally("down").reached, router.tally("up").reached) == (True, False)
     assert router.level() == "throttled"
+
+
+def test_a_clock_that_steps_back_and_right_again_finds_its_window_less_what_was_granted_in_it():
+    router = Router(quota())
+    router.tick(A=400)
+    router.state = grant(router.state, router.rules, client(ALICE), 100)
+    router.tick(A=450)
+    for step in (-DAY, DAY):
+        router.now += step
+        router.tick()
+    tally = router.tally()
+    assert (tally.window, tally.used, tally.granted, tally.allowed) == (TODAY, 350, 0, 500)
