@@ -50,6 +50,13 @@ WATCHES = {"now", "utcnow", "today"}
 
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__", "now", "utcnow", "today"}
 
+SLICES = {
+    "limits": {"LimitsSlice"},
+    "meter": {"ClockSlice", "MeterSlice", "NamesSlice", "RatesSlice"},
+    "shaping": set(),
+}
+"""The parts of the State that a room writes. It is handed no other, and never the State: conductors join them."""
+
 HEADERS = ("contract.h", "parse.h", "maps.h", "size.h", "attribution.h", "tunnel.h", "limits.h", "reset.h", "meter.c")
 """The kernel part from the bottom to the top: a file includes only what stands before it."""
 SIBLINGS = {"attribution.h", "tunnel.h", "limits.h"}
@@ -57,6 +64,7 @@ SIBLINGS = {"attribution.h", "tunnel.h", "limits.h"}
 
 RETIRED = {
     "Departures": "ClassCounters",
+    "Guard": "Failsafe",
     "Guarding": "Failsafe",
     "Held": "QuotaUsage",
     "Manager": "ServiceStatus",
@@ -69,14 +77,28 @@ RETIRED = {
     "Teller": "Wording",
     "Unsent": "QueueDrops",
     "Witness": "VethBill",
+    "_framed": "to_frame_rate",
+    "_goes_on": "continues",
+    "_payers": "queue_members",
+    "actual": "installed",
     "class_steps": "tree_diff",
+    "covered": "live_grants",
+    "credited": "queue_drops",
     "departures": "class_counters",
+    "forget": "hide_range",
+    "guarding": "failsafe",
+    "held_from": "inputs",
+    "is_looped_back": "skip_looped_back",
     "naming": "identities",
     "outruns": "police",
     "paced": "police_rate",
     "policy_steps": "policy_transition",
     "refusal": "reject",
+    "spell": "interval",
     "wall_clock": "clock",
+    "without_unsent": "deduct_drops",
+    "witness": "veth_bill",
+    "wrapped": "tunnel_size",
 }
 """Names that ideas had once, each with the one that took its place: an old one in the code would be a second word."""
 
@@ -144,6 +166,23 @@ def test_core_touches_nothing(module):
         called = node.func if isinstance(node, ast.Call) else None
         name = called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
         assert name not in IMPURE_CALLS, f"{name}() in line {node.lineno}: pass its result in"
+
+
+@pytest.mark.parametrize("module", within(*(f"core.{name}" for name in SLICES)))
+def test_a_room_writes_its_own_slices_of_the_state(module):
+    names = {node.id for node in ast.walk(tree(MODULES[module])) if isinstance(node, ast.Name)}
+    slices = {name for name in names if name.endswith("Slice") or name == "State"}
+    assert slices <= SLICES[room(module).rpartition(".")[2]]
+
+
+@pytest.mark.parametrize("module", within("daemon", "cli", "views"))
+def test_nobody_else_takes_the_state_apart(module):
+    made = {
+        node.func.id
+        for node in ast.walk(tree(MODULES[module]))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not {name for name in made if name.endswith("Slice")}
 
 
 @pytest.mark.parametrize("module", within("edge"))

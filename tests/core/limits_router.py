@@ -35,6 +35,7 @@ ALICE, BOB, TV = (ClientKey(f"02:00:00:00:00:{number}") for number in (10, 11, 1
 A, B, T = Account(2), Account(3), Account(4)
 FREE = (Account(5), Account(6))
 WHOLE, FAMILY, UNKNOWN = Account(100), Account(101), Account(102)
+ACCOUNTS = {"A": A, "B": B, "T": T, "WHOLE": WHOLE, "FAMILY": FAMILY, "UNKNOWN": UNKNOWN}
 OWNERS = {Account(0): UNATTRIBUTED, Account(1): ROUTER, A: ALICE, B: BOB, T: TV}
 
 BLOCK, NOTIFY = Action(ActionKind.BLOCK), Action(ActionKind.NOTIFY)
@@ -77,8 +78,8 @@ class Router:
         self.members: Mapping[Account, frozenset[Account]] = {}
 
     def use(self, **counts: int) -> "Router":
-        """What is counted, in absolute numbers, by name of the account in this module."""
-        budgets = {globals()[name]: both(count) for name, count in counts.items()}
+        """What is counted, in absolute numbers, by name of the account in ACCOUNTS."""
+        budgets = {ACCOUNTS[name]: both(count) for name, count in counts.items()}
         accounts = {number: Counters(b.download, b.upload, 1, 1) for number, b in budgets.items() if number < WHOLE}
         self.reading = replace(
             self.reading,
