@@ -89,7 +89,7 @@ def _is_due(saving: SavingSlice, tick: Tick) -> bool:
 
 
 def unsaved_rows(state: State, zone: tzinfo) -> tuple[HistoryRow, ...]:
-    """What would be saved now; days and months begin at midnight in `zone`."""
+    """The rows that a save would write now; days and months begin at midnight in `zone`."""
     return ledger.rows(state.saving.pending, zone)
 
 

@@ -27,7 +27,7 @@ class ClassReader:
         self._left_out: set[Account] = set()  # of the next `read`: their counters begin anew
 
     def note_policies(self, policies: Mapping[Account, Policy]) -> None:
-        """These policies were written: packets are given to the classes that they name."""
+        """Notes policies that were written: packets are now given to the classes that they name."""
         for account, policy in policies.items():
             before, classes = self._classes.get(account, frozenset()), _class_ids(policy)
             self._classes[account] = classes
@@ -37,7 +37,7 @@ class ClassReader:
                 self._begin_anew(account)
 
     def note_remade(self, class_ids: Iterable[int] | None) -> None:
-        """These classes were made or removed; None: all of them.
+        """Notes classes that were made or removed; None: all of them.
 
         Accounts whose policies name any of them are left out of the next `read`.
         """
@@ -47,7 +47,8 @@ class ClassReader:
                 self._begin_anew(account)
 
     def read(self, queued: Mapping[Account, int]) -> Mapping[Account, ClassCounters] | None:
-        """By account; an account that is left out cannot be compared with the read before. None: cannot be read.
+        """The counters by account. An account that is left out cannot be compared with the last read. None: cannot be
+        read.
 
         `queued` is what was given to the classes of each account, read just before.
         """

@@ -63,7 +63,7 @@ async def start(
 
 
 async def _attach(ticker: Ticker, bookings: Bookings, observer: Observer) -> State | None:
-    """What was saved, if the history can be opened. Without it the ticker goes on from what is in the kernel."""
+    """The saved state, if the history can be opened. Without it the ticker goes on from the policies in the kernel."""
     opened = await bookings.open()
     state = ticker.recover(opened or ticker.state)
     ticker.hold(state)

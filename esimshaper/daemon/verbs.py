@@ -77,7 +77,7 @@ async def _serve(daemon: Daemon, limiter: LogLimiter) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Unloaded:
-    """What `unload` removed, and notes for people: what the last bytes led to, and what had to stay."""
+    """The objects that `unload` removed, and notes for people: on the last bytes, and on objects that had to stay."""
 
     removed: list[str]
     notes: list[str]

@@ -141,7 +141,7 @@ class Netlink:
         return number
 
     def receive(self) -> bytes:
-        """What the kernel sent at once: any number of messages."""
+        """Receives the messages that the kernel has sent at once."""
         return self._socket.recv(_RECEIVE_BYTES)
 
     def _numbered(self, request: bytes) -> tuple[int, bytearray]:

@@ -58,7 +58,7 @@ class Bill:
 
     @property
     def seen_by_router(self) -> Counters:
-        """What a perfect meter on the router's WAN device says."""
+        """The count of a perfect meter on the router's WAN device."""
         return Counters(
             self.total.down_bytes - self.lost.down_bytes,
             self.total.up_bytes + self.lost.up_bytes,

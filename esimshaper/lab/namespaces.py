@@ -112,7 +112,7 @@ class Host:
         return future
 
     def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """As `start`, and wait for the result."""
+        """Runs a function as `start` does, and waits for the result."""
         return self.start(function, *args, **kwargs).result()
 
     def ip(self, *lines: str) -> None:

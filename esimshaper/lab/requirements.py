@@ -12,7 +12,7 @@ from esimshaper.lab.namespaces import LabUnavailable
 _PROGRAMS: Mapping[str, str] = {"ip": "iproute2", "tc": "iproute2", "nft": "nftables", "nsenter": "util-linux"}
 """Program and the Debian package that has it."""
 _MORE_PROGRAMS: Mapping[str, str] = {"ping": "iputils-ping", "dnsmasq": "dnsmasq-base", "udhcpc": "udhcpc"}
-"""What a lab that is not bare needs beside."""
+"""The programs that a lab needs beside these, unless it is bare."""
 
 
 def require(wan: WanKind, *, bare: bool = False) -> None:

@@ -17,7 +17,7 @@ _AGAIN = "try again while the box is less busy"
 
 
 def diagnose(test: SelfTest) -> Findings:
-    """At least one finding."""
+    """The findings on a self-test, at least one."""
     faults = [
         *(fault for exchange in test.exchanges for fault in _exchange_faults(exchange)),
         *(fault for trial in test.limit_trials for fault in _limit_faults(trial)),

@@ -48,7 +48,7 @@ def _daemon(facts: BoxFacts) -> Findings:
 
 
 def _events(facts: BoxFacts) -> Findings:
-    """Those events of the kernel part that the owner of the box can do something about."""
+    """Findings on events of the kernel part, if the owner of the box can do something about them."""
     events = facts.daemon_status.events if facts.daemon_status else {}
     if size := events.get(Reason.WAN_OUT_UNMARKED.label):
         sentence = (

@@ -97,7 +97,7 @@ def _first_moment(wall: datetime) -> int:
 
 def _clock_hour(zone: tzinfo, moment: int) -> Window:
     def phase(each: int) -> int:
-        """What the clock is ahead of UTC beyond whole hours: changes by whole hours leave full hours where they are."""
+        """Seconds by which the clock is ahead of UTC beyond whole hours, which leave full hours where they are."""
         return _offset(each, zone) % _HOUR
 
     here = phase(moment)
@@ -128,7 +128,7 @@ def _naive(moment: int, zone: tzinfo | None) -> datetime:
 
 
 def _offset(moment: int, zone: tzinfo) -> int:
-    """What the clock is ahead of UTC, in seconds."""
+    """Seconds by which the clock is ahead of UTC."""
     local = datetime.fromtimestamp(moment, zone)
     offset = local.utcoffset()
     return int(offset.total_seconds()) if offset is not None else 0

@@ -47,7 +47,7 @@ Ends = Sequence[tuple[Direction, int]]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What policies follow from.
+    """The facts that policies follow from.
 
     budgets: as last booked. held: quotas and tallies of the subjects that are asked about. overrides: by the subject
     that they are set on.

@@ -27,7 +27,7 @@ from esimshaper.core.model.limits import (
 from esimshaper.core.model.units import MAX_BYTES
 
 Key = tuple[str, Subject]
-"""Of a tally: name of the quota, and subject."""
+"""Key of a tally: name of the quota, and subject."""
 
 LARGEST_PACKETS = 1_000_000
 """Bytes: more than all packets that the processors of a router may judge at one moment, at 64 KB each."""
@@ -35,7 +35,7 @@ LARGEST_PACKETS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What tallies need of a tick. `now` in Unix seconds; windows: those of now, by name of the quota.
+    """The facts of a tick that tallies follow from. `now` in Unix seconds; windows: those of now, by name of the quota.
 
     was_trusted: earlier windows were those of a trusted clock (see stage clock). announced: the count at which the
     kernel last announced that a packet went past a limit, and the budget of now.
@@ -82,7 +82,7 @@ def is_used_up(tally: Tally, quota: Quota, turn: Turn) -> bool:
 
 
 def renewed(before: Iterable[Tally], tallies: Iterable[Tally]) -> tuple[Tally, ...]:
-    """Those of `tallies` whose limit had been reached in the window that is over."""
+    """The tallies whose limit had been reached in the window that is over."""
     ends = {(tally.quota, tally.subject): tally.window.end for tally in before if tally.reached}
     never = 2**63
     return tuple(t for t in tallies if not t.reached and t.window.start >= ends.get((t.quota, t.subject), never))
@@ -141,7 +141,7 @@ def expire_grants(
 
 
 def live_grants(grants: Iterable[Grant], tallies: Iterable[Tally]) -> tuple[Grant, ...]:
-    """Those of `grants` that the `tallies` still have: a new window begins without any, whatever their end is."""
+    """The grants that are still in `tallies`: a new window begins without any, whatever their end is."""
     sizes = {(tally.quota, tally.subject): tally.granted for tally in tallies if tally.granted}
     return tuple(grant for grant in grants if grant.bytes <= sizes.get((grant.quota, grant.subject), 0))
 

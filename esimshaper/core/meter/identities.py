@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who is who: client keys, configured names, leases and neighbours -> Identities. Pure.
+"""The names of clients: client keys, configured names, leases and neighbours -> Identities. Pure.
 
 Everything a device says of itself (its DHCP host name) is untrusted: it ends up on terminals and in metrics.
 """
@@ -69,13 +69,13 @@ def clean_hostname(text: str) -> str:
 
 
 def _hostnames(leases: Iterable[Lease]) -> Mapping[str, str]:
-    """By MAC; of several leases the one that lasts longest has the say."""
+    """Host names by MAC; of several leases the one that lasts longest counts."""
     by_end = sorted(leases, key=lambda lease: (lease.expires or _NO_END, lease.address))
     return {lease.mac: hostname for lease in by_end if (hostname := clean_hostname(lease.hostname))}
 
 
 def _addresses(leases: Iterable[Lease], neighbours: Iterable[Neighbour]) -> Mapping[str, set[str]]:
-    """By MAC, as the kernel writes them, so that one address does not appear in two spellings."""
+    """Addresses by MAC, in the kernel's spelling, so that none appears in two spellings."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     pairs = [(lease.mac, lease.address) for lease in leases] + [(near.mac, near.address) for near in neighbours]
     for mac, address in pairs:

@@ -36,7 +36,7 @@ def doubt(pending: Book, clients: Iterable[ClientKey], now: float) -> Book:
 
 
 def take_off(pending: Book, saved: Iterable[HistoryRow]) -> Book:
-    """What is left of `pending` now that `saved`, rows made from an earlier state of it, are safe."""
+    """The rest of `pending` once `saved`, rows that were made from an earlier state of it, are safe."""
     left = dict(pending)
     for row in saved:
         bucket = Bucket(row.start, row.client)

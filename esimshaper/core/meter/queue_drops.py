@@ -23,7 +23,7 @@ An upload of 1,000 bytes into a class that can send 300 now and lets 100 wait:
 # the next look puts that right. In the other order a byte that was sent could be credited as dropped. For the same
 # reason a comparison starts from counters that were read after its first statistics: see QueueDrops.surplus.
 #
-# What cannot be compared (a class made anew, a device that came back) is charged.
+# Bytes that cannot be compared (of a class made anew, a device that came back) are charged.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -177,7 +177,7 @@ def _left_waiting(booked: Booked, after: Drops) -> Iterator[tuple[ClientKey, int
 
 def _unsent(entry: QueueDrops, *, shared: bool) -> int:
     """Bytes that the ledger must not have. Of a queue that members share, these are the dropped ones only."""
-    # What waits in a shared queue might be billed to another member later.
+    # Bytes that wait in a shared queue might be billed to another member later.
     if shared or entry.surplus is None:
         return entry.dropped
     return max(0, entry.queued - entry.sent.bytes - entry.surplus)

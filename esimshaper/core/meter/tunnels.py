@@ -27,14 +27,14 @@ from esimshaper.core.model.tick import Step
 COUNTS = tuple(field.name for field in fields(Counters))
 MOST_EXTRA = 25
 """Percent of the claims that may be added to them: packets lost before they came out, tunnels that add more headers."""
-# What is beyond that has another reason, such as other packets of the router by the tunnel's port.
+# Bytes beyond that have another cause, such as other packets of the router by the tunnel's port.
 
 Counts = Mapping[Account, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """What each account gets of the tunnels' bytes, and the `booked` counts that follow.
+    """The share of each account in the tunnels' bytes, and the `booked` counts that follow.
 
     given: bytes that were billed. corrections: given - claimed, as the kernel has added the claims to budgets.
     """

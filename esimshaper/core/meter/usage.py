@@ -36,7 +36,7 @@ def usage_between(step: Step) -> Usage:
 
 
 def book_reading(step: Step, usage: Usage, wan: str) -> Booked:
-    """What is booked once `usage` is, which crossed the interface `wan`; queue drops and tunnels are as they were."""
+    """The Booked after `usage`, which crossed the interface `wan`; its queue drops and tunnels are as before."""
     # The totals grow within an epoch and begin at zero with a new one, all at once: Prometheus takes that for a counter
     # reset, while a total that fell only in part would look like traffic.
     before, reading = step.before, step.reading
@@ -57,7 +57,7 @@ def book_reading(step: Step, usage: Usage, wan: str) -> Booked:
 
 
 def budget_deltas(step: Step) -> Mapping[Account, Budget]:
-    """What was added to budgets; accounts without a change are left out.
+    """Bytes that were added to budgets; accounts without a change are left out.
 
     Unlike billed bytes a delta may be below zero. The deltas add up to the difference of the first and last reading.
     """
@@ -88,7 +88,7 @@ def losers(step: Step) -> frozenset[ClientKey]:
 
 
 def _risen(before: Counters, after: Counters) -> Counters:
-    """What was added. The kernel never lowers a counter; see `_high_water` for one that looks lower."""
+    """The increase. The kernel never lowers a counter; see `_high_water` for one that looks lower."""
     return Counters(
         max(0, after.down_bytes - before.down_bytes),
         max(0, after.up_bytes - before.up_bytes),

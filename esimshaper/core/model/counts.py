@@ -39,7 +39,7 @@ class Reason(IntEnum):
 
     @property
     def label(self) -> str:
-        """As in metrics and tables."""
+        """The label in metrics and tables."""
         # Dashboards hold on to the name that this reason had when it was first published.
         return "paced" if self is Reason.POLICED else self.name.lower()
 

@@ -14,7 +14,7 @@ ETH_P_ALL = 3
 """The protocol of a filter that sees every packet (include/uapi/linux/if_ether.h)."""
 
 DEFAULT_MARK_MASK = 0xFF000000
-"""As in esimshaper.schema.json."""
+"""The default of lan.mark_mask, as in esimshaper.schema.json."""
 
 ETHERNET = 1
 

@@ -32,7 +32,7 @@ NO_THRESHOLDS = Thresholds()
 
 
 class Direction(StrEnum):
-    """Which bytes a quota counts. The value is the word of the configuration, and a field of Budget and Thresholds."""
+    """The bytes that a quota counts. The value is the word of the configuration, and a field of Budget and others."""
 
     BOTH = "both"
     DOWNLOAD = "download"
@@ -65,7 +65,7 @@ class Subject(NamedTuple):
     id: str = ""
 
     def written(self, label: str = "") -> str:
-        """As in `for` of the configuration; `label` is what a client is called."""
+        """The subject as in `for` of the configuration; `label` is the name of a client."""
         if self.kind is SubjectKind.CLIENT:
             return f"{self.kind.value}/{label}"
         return f"{self.kind.value}/{self.id}" if self.kind is SubjectKind.GROUP else self.kind.value
@@ -79,7 +79,7 @@ UNKNOWN_GROUP = "unknown"
 
 
 class ActionKind(StrEnum):
-    """What happens at a limit; the value is the word of the configuration."""
+    """The action at a limit; the value is the word of the configuration."""
 
     NOTIFY = "notify"
     THROTTLE = "throttle"
@@ -149,7 +149,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What one subject used of one quota in its window, in bytes.
+    """The usage of one quota by one subject in its window, in bytes.
 
     granted: added to the limit of this window by hand. allowed: limit and grants as of the last look. warned: the
     highest warn mark that was announced. reached: the limit was announced, and still is reached. other_start,
@@ -197,7 +197,7 @@ class Grant:
 
 
 class OverrideKind(Enum):
-    """What a person may set by hand, over the quotas."""
+    """The orders that a person may give by hand, over the quotas."""
 
     BLOCK = "block"
     ALLOW = "allow"
@@ -205,7 +205,7 @@ class OverrideKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """What a person set on a subject, over its quotas; `until` in Unix seconds, None until somebody clears it."""
+    """An order of a person on a subject, over its quotas; `until` in Unix seconds, None until somebody clears it."""
 
     subject: Subject
     kind: OverrideKind
@@ -269,7 +269,7 @@ class Shaped:
 
 
 class NoticeKind(Enum):
-    """What people hear about; the value is the last part of a message's name."""
+    """The kinds of notices; the value is the last part of a message's name."""
 
     QUOTA_WARNING = "quota-warning"
     QUOTA_REACHED = "quota-reached"

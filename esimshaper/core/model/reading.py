@@ -116,7 +116,7 @@ class ClassCounters:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the edges saw for one tick. `clock_trusted`: the wall clock is synchronised.
+    """The observations of all edges for one tick. `clock_trusted`: the wall clock is synchronised.
 
     sent: read after the reading, of accounts whose set of classes has not changed since the last tick; None if unknown.
     members: by account of a group, or of everyone, the clients with a class of their own in it since the last tick.

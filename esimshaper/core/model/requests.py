@@ -50,7 +50,7 @@ class HistoryQuery:
 
 @dataclass(frozen=True, slots=True)
 class GrantCommand:
-    """So many bytes more for a subject, for some seconds or (None) until the period of the quota ends."""
+    """Gives a subject so many bytes more, for some seconds or (None) until the period of the quota ends."""
 
     subject: str
     bytes: int

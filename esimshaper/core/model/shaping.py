@@ -20,7 +20,7 @@ DEFAULT = QDISC | 2
 
 
 class Side(Enum):
-    """Which way packets go."""
+    """The direction of packets."""
 
     UPLOAD = "upload"
     DOWNLOAD = "download"
@@ -46,7 +46,7 @@ class Class(NamedTuple):
 
 
 Classes = Mapping[int, Class]
-"""By id."""
+"""Classes by id."""
 
 
 class Redirect(Enum):
@@ -71,7 +71,7 @@ class Tree:
 
 
 class ChangeKind(Enum):
-    """What a Change does."""
+    """The kinds of changes."""
 
     REMOVE_REDIRECT = "remove redirect"
     REMOVE_QDISC = "remove qdisc"
@@ -95,7 +95,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """What a packet of the link looks like, in bytes: the largest at the IP layer, and the header before it."""
+    """The size of packets on the link, in bytes: the largest at the IP layer, and the header before it."""
 
     mtu: int = 1500
     header: int = 0
@@ -107,7 +107,7 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Shaping:
-    """What is installed at the WAN. `problem`: what of somebody else is in our way, in a sentence, else empty."""
+    """The installed classes of the WAN. `problem`: a sentence on a qdisc of somebody else in our way, else empty."""
 
     tree: Tree = field(default_factory=Tree)
     wire: Wire = field(default_factory=Wire)
@@ -116,7 +116,7 @@ class Shaping:
 
 @dataclass(frozen=True, slots=True)
 class ClassStats:
-    """What left a class since it was made, IP-layer bytes and packets; what waits in it; packets that it refused.
+    """Statistics of a class since it was made: IP-layer bytes and packets that left, bytes that wait, packets refused.
 
     `link`: number of the interface.
     """

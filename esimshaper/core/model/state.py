@@ -67,7 +67,7 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What is saved of all rooms, in one transaction with the rows that led to it."""
+    """The saved half of all slices, in one transaction with the rows that led to it (R17)."""
 
     meter: Booked
     clock: ClockSlice = field(default_factory=ClockSlice)
@@ -76,7 +76,7 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """What is to be saved at once: rows to be added to those in the database, and the baseline they lead up to.
+    """The content of one save: rows to be added to those in the database, and the baseline that they lead up to.
 
     notices: to be announced once the save has worked or failed; the saved baseline says that they were.
     """
@@ -120,7 +120,7 @@ class NamesSlice:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is to be done after a tick.
+    """The work after a tick.
 
     booking: save it, call `saved` or `not_saved`, then announce its notices.
     policies: of each account; their classes are still 0. shaped: the accounts that need classes.
@@ -153,7 +153,7 @@ class LimitsSlice:
 
 @dataclass(frozen=True, slots=True)
 class SavingSlice:
-    """What is booked and not saved yet.
+    """Usage and notices that are booked and not saved yet.
 
     pending, notices: not handed out yet; unsaved_bytes: the sum of `pending`. booking: handed out, until its save has
     worked or failed. handed_out_at: CLOCK_BOOTTIME of the last one. failed: that one was not saved. urgent: hand out a
@@ -187,5 +187,5 @@ class State:
 
     @property
     def totals(self) -> Mapping[ClientKey, Counters]:
-        """Of each client, since the maps were made; none before the first reading."""
+        """Totals of each client since the maps were made; none before the first reading."""
         return self.meter.booked.totals if self.meter.booked else {}

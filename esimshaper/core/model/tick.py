@@ -66,7 +66,7 @@ class Tick:
 
 
 def subjects_of(reading: Reading) -> Mapping[Account, Subject]:
-    """Whose account each is; those of the pseudo-clients too, as they may have a quota like any other."""
+    """The subject of each account; also of pseudo-clients, as they may have a quota like any other."""
     return {
         **{account: Subject(SubjectKind.CLIENT, client) for account, client in reading.owners.items()},
         **{account: Subject(SubjectKind.GROUP, name) for name, account in reading.groups.items()},

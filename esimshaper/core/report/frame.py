@@ -43,7 +43,7 @@ class DaemonFacts:
 
 
 def new_document(now: datetime) -> Document:
-    """What every document begins with."""
+    """The beginning of every document."""
     return {"version": DOCUMENT_VERSION, "time": now.isoformat(timespec="seconds"), "time_unix": int(now.timestamp())}
 
 

@@ -34,7 +34,7 @@ def find_clients(state: State, text: str, facts: DaemonFacts) -> tuple[ClientKey
 
 
 def subject_label(state: State, subject: Subject, facts: DaemonFacts) -> str:
-    """As in `for` of the configuration, and as the label `subject` of metrics: client/NAME, or client/MAC."""
+    """The subject as in `for` of the configuration, and as the label of metrics: client/NAME, or client/MAC."""
     client = subject.kind is SubjectKind.CLIENT
     return subject.written(identity(state, ClientKey(subject.id), facts).label if client else "")
 

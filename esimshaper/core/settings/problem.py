@@ -9,7 +9,7 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with the value at `path`, and what would be right."""
+    """A mistake in the value at `path`, and a hint on what would be right."""
 
     path: Path
     message: str

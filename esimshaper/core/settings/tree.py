@@ -23,7 +23,7 @@ from esimshaper.core.settings.wan import wan_from
 
 
 class Parsed(NamedTuple):
-    """What became of a tree. `settings` is None where there is a problem, or where a block is missing."""
+    """The result for a tree. `settings` is None where there is a problem, or where a block is missing."""
 
     settings: Settings | None
     problems: tuple[Problem, ...]

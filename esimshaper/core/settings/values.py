@@ -108,7 +108,7 @@ class MeterRoom:
 
 
 class OnFailure(StrEnum):
-    """What becomes of forwarded traffic while nothing counts it: OPEN lets it pass, CLOSED refuses it."""
+    """The fate of forwarded traffic while nothing counts it: OPEN lets it pass, CLOSED refuses it."""
 
     OPEN = "open"
     CLOSED = "closed"

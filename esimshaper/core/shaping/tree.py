@@ -163,7 +163,7 @@ def _client_id(account: Account, number: int) -> int:
 
 
 def _group_id(account: Account, everyone: Account) -> int:
-    """Of the parent; the next one is the leaf for members without a class of their own."""
+    """Class id of the group; the next number is the leaf for members without a class of their own."""
     return QDISC | _GROUP_IDS + 2 * (account - everyone)
 
 
@@ -188,7 +188,7 @@ def with_classes(
 
 
 def members(policies: Mapping[Account, Policy]) -> Mapping[Account, frozenset[Account]]:
-    """By group, or everyone: the clients whose policies name a class of their own in it."""
+    """The clients with a class of their own in each group, and in everyone."""
     found: dict[Account, set[Account]] = {}
     for account, policy in policies.items():
         for place, group in zip((CLASS_IN_PARENT, CLASS_IN_GRANDPARENT), _above(account, policies), strict=False):

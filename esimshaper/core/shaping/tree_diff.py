@@ -131,7 +131,7 @@ def _is_faster(old: Class, new: Class) -> bool:
 
 
 def _parents_first(classes: Classes) -> list[Class]:
-    """By depth, then by id. A class whose parent is not there counts as one of the first."""
+    """The classes by depth, then by id. A class without its parent counts as one of the first."""
 
     def depth(each: Class) -> int:
         above = classes.get(each.parent)

@@ -155,7 +155,7 @@ class Map:
         _check(library().bpf_map_delete_elem(self.fd, key), self.name)
 
     def keys(self) -> Iterator[bytes]:
-        """Of every entry."""
+        """The keys of all entries."""
         for keys, _, number in self.chunks():
             yield from (bytes(keys[at * self.key_size : (at + 1) * self.key_size]) for at in range(number))
 

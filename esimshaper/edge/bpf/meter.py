@@ -243,7 +243,7 @@ class Meter:
             yield from layout.iter_unpack(values[: number * layout.size])
 
     def _inner(self) -> dict[Account, Counters]:
-        """What accounts claim of the packets of tunnels; everyone and groups claim nothing."""
+        """The claims of accounts inside tunnels; everyone and groups claim nothing."""
         found = enumerate(self._array("tunnelled", layouts.TUNNELLED))
         return {Account(n): Counters(*counts) for n, (*counts, _, _) in found if n < self.everyone and any(counts)}
 

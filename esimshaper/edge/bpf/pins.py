@@ -71,7 +71,7 @@ def _open(root: Path) -> int:
 
 
 def _is_bpffs(path: Path) -> bool:
-    """By the mount table: the file system type of the mount that `path` is in."""
+    """Whether `path` is in a bpffs, by the mount table."""
     device = path.stat().st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
     lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()

@@ -149,7 +149,7 @@ class History:
         )
 
     def totals(self, resolution: Resolution, start: int) -> Mapping[ClientKey, Counters]:
-        """What each client used in the bucket that begins at `start`."""
+        """The usage of each client in the bucket that begins at `start`."""
         return {row.client: row.counters for row in self.rows(resolution, start, start + 1)}
 
     def _save_baseline(self, connection: sqlite3.Connection, baseline: Baseline) -> None:

@@ -15,7 +15,7 @@ Tables = Mapping[str, Rows]
 Fetch = Callable[[str], Iterable[Values]]
 """Gives all rows of a table; each has the columns of the key first."""
 Keys = Mapping[str, tuple[str, ...]]
-"""By table: the columns of its key, which come first."""
+"""The columns of each table's key, which come first."""
 
 
 def numbers(counters: Counters) -> tuple[int, int, int, int]:

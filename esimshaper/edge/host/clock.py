@@ -78,7 +78,7 @@ def is_synchronised() -> bool:
 
 
 def ask_kernel() -> bool:
-    """As `is_synchronised`, by adjtimex(2) without a change. Raises OSError where the kernel does not say."""
+    """`is_synchronised` by adjtimex(2), which changes nothing here. Raises OSError where the kernel does not say."""
     timex = _Timex()
     state = _libc.adjtimex(ct.byref(timex))
     if state < 0:

@@ -24,11 +24,11 @@ from esimshaper.core.model.requests import (
 from esimshaper.core.model.units import MAX_BYTES, MAX_ROWS, MAX_SECONDS
 
 Params = Mapping[str, Any]
-"""Of GET the query, all of it text; of POST the JSON object that is the body."""
+"""The query of a GET, all of it text; or the JSON object that is the body of a POST."""
 
 
 class BadParameter(Exception):  # noqa: N818 - it is answered, not a fault
-    """What was asked for makes no sense; the text is one sentence for the person who asked."""
+    """The parameters make no sense; the text is one sentence for the person who asked."""
 
 
 def _flows(params: Params) -> Request:
@@ -68,7 +68,7 @@ def _reload(params: Params) -> Request:
 
 
 def _without(request: Request) -> "Reader":
-    """Of a request that takes no parameters."""
+    """Makes the reader of a request without parameters."""
 
     def read(params: Params) -> Request:
         _only(params)
@@ -93,7 +93,7 @@ ROUTES: Mapping[tuple[str, str], Reader] = {
     ("POST", "/v1/clear"): _clear,
     ("POST", "/v1/reload"): _reload,
 }
-"""By method and path."""
+"""The readers of all requests, by method and path."""
 
 
 def _only(params: Params, *names: str) -> None:

@@ -14,7 +14,7 @@ class NftError(RuntimeError):
 
 
 def run(*arguments: str, script: str = "") -> str:
-    """What nft prints; `script` is its standard input. Raises NftError."""
+    """Runs nft with `script` as its standard input; returns its output. Raises NftError."""
     command = [path(), *arguments]
     try:
         done = subprocess.run(command, input=script, text=True, capture_output=True, check=False, timeout=SECONDS)

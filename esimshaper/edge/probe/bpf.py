@@ -90,7 +90,7 @@ def tcx_programs(index: int, direction: str) -> int:
 
 
 def failures() -> tuple[Failure, ...]:
-    """Those operations that fail, out of: a map, a ring buffer, loading, clsact, attaching."""
+    """The operations that fail, out of: a map, a ring buffer, loading, clsact, attaching."""
     found = []
     for operation, arguments in (
         (Operation.MAP, (MAP_TYPE_ARRAY, 4, 8, 1)),

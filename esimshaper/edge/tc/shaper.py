@@ -95,7 +95,7 @@ class Shaper:
         self._netlink.close()
 
     def observe(self) -> Shaping | None:
-        """What is installed; None while there is no such interface. Raises OSError (NetlinkError)."""
+        """The installed classes; None while there is no such interface. Raises OSError (NetlinkError)."""
         try:
             return self._observe()
         except NetlinkError as error:
