@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 
 from esimshaper.cli import main as cli
-from esimshaper.views import page, pages
 from tests import tools
 
 ROOT = Path(__file__).parents[2]
@@ -257,25 +256,6 @@ def test_every_verb_explains_itself_with_an_example():
     assert esimshaper("--version").stdout.startswith("esimshaper ")
 
 
-def test_a_host_name_cannot_write_to_the_terminal():
-    entry = {
-        "client": "02:00:00:00:00:10",
-        "key": "02:00:00:00:00:10",
-        "mac": "",
-        "hostname": "\x1b]0;owned\x07[red]x",
-        "addresses": [],
-        "now": {"down_bits_per_second": 0, "up_bits_per_second": 0},
-        "today": {"down_bytes": 0, "up_bytes": 0, "total_bytes": 0},
-        "month": {"down_bytes": 0, "up_bytes": 0, "total_bytes": 0},
-        "wasted_bytes": 0,
-        "state": {"level": "open", "reason": "", "quota": ""},
-    }
-    text = "\n".join(page.plain_lines(pages.clients_page({"clients": [entry]})))
-    assert "\x1b" not in text
-    assert "\x07" not in text
-    assert "[red]x (00:10)" in text
-
-
 def test_asking_verbs_load_neither_server_nor_daemon_nor_rich(server):
     code = (
         "import sys; from esimshaper.cli.main import main; main(sys.argv[1:]);"
@@ -285,13 +265,6 @@ def test_asking_verbs_load_neither_server_nor_daemon_nor_rich(server):
     command = [sys.executable, "-c", code, "status", "--socket", str(server)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), cwd=ROOT, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_bars_show_the_smallest_amount_and_never_more_than_their_width():
-    assert page.bar(0, 100) == ""
-    assert len(page.bar(1, 10**12)) == 1
-    assert page.bar(100, 100, 8) == "█" * 8
-    assert page.bar(200, 100, 8) == "█" * 8
 
 
 @tools.needs_systemd
