@@ -104,7 +104,7 @@ def test_what_was_saved_is_there_after_closing_and_opening(path, history):
         assert again.notes == ""
         assert again.load() == BASELINE
         assert everything(again) == (row(estimated=True), row(client=BOB))
-        assert set(again.names.identities()) == {Identity(ALICE, "alice-phone", "pixel"), Identity(BOB)}
+        assert set(again.identities()) == {Identity(ALICE, "alice-phone", "pixel"), Identity(BOB)}
 
 
 @pytest.mark.parametrize(
