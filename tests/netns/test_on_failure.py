@@ -20,7 +20,7 @@ CLOSED = "on_failure: closed\n"
 DIES = """\
 import os
 from esimshaper.cli.main import main
-from esimshaper.edge.traffic_control import TrafficControl
+from esimshaper.edge.tc.attachments import TrafficControl
 TrafficControl.ensure = lambda *_: os.kill(os.getpid(), 9)
 main()
 """
