@@ -113,3 +113,13 @@ def test_a_text_that_says_tomorrow_is_written_anew_at_midnight_though_nothing_el
     assert router.state.limits.states[client(ALICE)].reason == "blocked by hand until tomorrow 09:00"
     router.tick(43200)
     assert router.state.limits.states[client(ALICE)].reason == "blocked by hand until 09:00"
+
+
+def test_an_override_ends_at_its_moment_though_nothing_else_happens_then():
+    router = Router()
+    router.tick()
+    router.state = override(router.state, client(ALICE), OverrideKind.BLOCK, int(router.now) + 60)
+    router.tick(59)
+    assert router.level() == "blocked"
+    router.tick(1)
+    assert router.level() == "open"

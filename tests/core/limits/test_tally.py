@@ -290,3 +290,13 @@ def test_a_mark_that_is_taken_out_and_put_back_is_not_announced_again():
         router.rules = replace(router.rules, quotas=(quota(warn_at=marks),))
         router.tick()
     assert router.told == told
+
+
+def test_a_client_that_left_is_forgotten_at_the_very_end_of_its_window():
+    router = Router(quota())
+    router.tick(A=300)
+    router.reading = replace(router.reading, owners={Account(0): UNATTRIBUTED})
+    router.tick(43198)
+    assert router.tally().used == 300
+    router.tick(1)
+    assert (router.now, router.state.baseline.limits.tallies) == (TODAY.end, ())
