@@ -147,3 +147,13 @@ def test_history_that_opens_late_says_what_was_set_by_hand_but_for_what_was_set_
         Override(client(ALICE), OverrideKind.BLOCK, until),
         Override(client(TV), OverrideKind.ALLOW),
     )
+
+
+def test_without_a_history_a_quota_of_a_group_is_not_taken_for_one_of_each_client():
+    router = Router(quota(limit=500), quota("tv", group("family"), limit=900))
+    router.tick(FAMILY=400)
+    router.tick(43200, FAMILY=450)
+    assert router.tally("tv", group("family")).used == 50
+    start_without_history(router, router.tick().policies)
+    router.tick()
+    assert router.tally("tv", group("family")).used == 50

@@ -164,3 +164,15 @@ def test_no_policy_is_made_anew_for_bytes_and_one_for_a_limit_that_was_crossed()
     router.tick()
     after = router.state.limits.outcome.policies
     assert {account for account in after if after[account] is not before.policies[account]} == {A}
+
+
+def test_a_limit_that_was_announced_before_is_looked_at_no_more_and_that_of_nobody_never():
+    router = Watched()
+    router.tick()
+    router.announce(A)
+    router.reading = replace(router.reading, announced={**router.reading.announced, Account(99): 5})
+    router.tick()
+    before = router.state.limits
+    assert client(ALICE) in before.states
+    router.tick()
+    assert router.state.limits is before

@@ -229,3 +229,15 @@ def test_a_grant_to_someone_without_a_quota_is_refused(subject):
         grant(router.state, router.rules, subject, 100)
     with pytest.raises(Unusable, match="nothing has been read"):
         grant(State(), router.rules, subject, 100)
+
+
+def test_a_grant_is_announced_with_the_end_that_comes_first():
+    router = Router(quota())
+    router.tick()
+    for seconds in (3600, DAY):
+        router.state = grant(router.state, router.rules, client(ALICE), 100, int(router.now) + seconds)
+    router.tick()
+    assert router.told == [
+        "alice got 100 B more (daily, until 13:00)",
+        "alice got 100 B more (daily, until tomorrow 00:00)",
+    ]
