@@ -122,7 +122,7 @@ class Bookings:
                 self._storage.fail(error)
                 self._ticker.state = saving.not_saved(self._ticker.state, self._rules)
                 notices = booking.notices
-        self._announce(notices)  # after it was saved that people were told
+        self._announce(notices)  # only now: the history says that they were announced, so a restart repeats none
 
     async def _save_or_resume(self, booking: Booking) -> tuple[Notice, ...]:
         """The notices that may be announced now."""

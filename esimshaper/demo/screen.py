@@ -259,7 +259,7 @@ class Show:
         self._play = play
         self._live: Live | None = None
         self._pause, self._next = play.seconds / blocks, play.seconds / blocks
-        self._told = 0
+        self._shown = 0
 
     def __enter__(self) -> Self:
         if on_terminal():
@@ -285,7 +285,7 @@ class Show:
             page = live_page(sample, self._play, size.width, size.height)
             self._live.update(renderable(page, size.width), refresh=True)
             return
-        fresh, self._told = self._play.happened[self._told :], len(self._play.happened)
+        fresh, self._shown = self._play.happened[self._shown :], len(self._play.happened)
         print_plain([line for _, line in fresh])
         if self._play.now >= self._next:
             self._next += self._pause

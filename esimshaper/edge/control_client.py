@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge: the control socket, client side. In: a path and parameters. Out: the document. Owns: one connection at a time.
 
-Apart from edge/http/control.py so that the command line starts without loading a server.
+It is not in edge/http, so that the command line starts without loading a server.
 """
 
 import grp

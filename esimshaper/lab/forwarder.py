@@ -162,7 +162,7 @@ class Line:
 
 
 def serve(control: socket.socket, engine: Engine) -> bool:
-    """Work until told to stop (True) or until the lab is gone (False)."""
+    """Works until a request to stop (True) or until the lab is gone (False)."""
     poller = select.epoll()
     poller.register(control, select.EPOLLIN)
     for fd in engine.fds():

@@ -88,8 +88,8 @@ def tell_manager(*, ready: bool = False, ticked: bool = False, stopping: bool = 
     Nothing happens when systemd did not start us.
     """
     line = f"STATUS={' '.join(status.split())}"
-    told = {"READY=1": ready, "WATCHDOG=1": ticked, "STOPPING=1": stopping, line: bool(status)}
-    _notify("\n".join(line for line, wanted in told.items() if wanted))
+    lines = {"READY=1": ready, "WATCHDOG=1": ticked, "STOPPING=1": stopping, line: bool(status)}
+    _notify("\n".join(line for line, wanted in lines.items() if wanted))
 
 
 def _notify(message: str) -> None:
