@@ -63,8 +63,8 @@ def _wan_lines(status: Document) -> list[Line]:
         lines.append(Line(f"Tunnels: {status['tunnels']['problem']}", Tone.BAD))
     if not status["configuration"]["accepted"]:
         since = datetime.fromisoformat(status["configuration"]["loaded"])
-        refused = f"The edited configuration was refused; that of {since:%d %b %H:%M} is in force (see: esimshaper check)"
-        lines.append(Line(refused, Tone.BAD))
+        text = f"The edited configuration was refused; that of {since:%d %b %H:%M} is in force (see: esimshaper check)"
+        lines.append(Line(text, Tone.BAD))
     if status["storage"]["problem"]:
         unsaved = format_size(status["storage"]["unsaved_bytes"])
         lines.append(Line(f"History is not being saved: {status['storage']['problem']} ({unsaved} waiting)", Tone.BAD))
