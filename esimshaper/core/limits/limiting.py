@@ -86,6 +86,7 @@ def _newly_announced(tick: Tick) -> Iterable[Subject]:
 
 
 def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn) -> Limited:
+    """The first case: tallies, states and policies of everybody."""
     rules, reading, kept, now = tick.rules, tick.reading, before.kept, tick.at.time
     overrides = tuple(each for each in kept.overrides if each.until is None or now < each.until)
     live, grants = tally.expire_grants(kept.tallies, kept.grants, now)
@@ -119,6 +120,7 @@ def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn)
 def _touched_anew(
     before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn, touched: Collection[Subject]
 ) -> Limited:
+    """The second case: tallies and policies of `touched`, their states, and of all below them where that matters."""
     rules, kept, now = tick.rules, before.kept, tick.at.time
     quotas = {quota.name: quota for quota in rules.quotas}
     own = [each for each in kept.tallies if each.subject in touched]
@@ -136,7 +138,9 @@ def _touched_anew(
     place = policy.Place(rules, tick.reading, booked.budgets, held, set_on)
     outcome = _outcome_with(before.outcome, accounts, policy.policies(place, accounts), policy.shaped(place, accounts))
     if states and outcome is before.outcome:
-        outcome = replace(outcome, policies=dict(outcome.policies))  # whoever acts on it has to look at states as well
+        outcome = replace(
+            outcome, policies=dict(outcome.policies)
+        )  # the enforcer looks at states only with another mapping
     state = replace(
         before,
         kept=replace(kept, tallies=tallies, levels=levels),

@@ -286,3 +286,24 @@ def test_an_account_of_a_group_without_a_quota_may_serve_another():
     router = Router(quota("tv", group("family"), limit=300), plan())
     router.reading = replace(router.reading, groups={"family": FAMILY, "guests": UNKNOWN})
     assert router.tick().idle_groups == ("guests",)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "blocked", "exempt"),
+    [
+        ({}, False, False),
+        ({EVERYONE: OverrideKind.BLOCK}, True, False),
+        ({EVERYONE: OverrideKind.ALLOW}, False, True),
+        ({EVERYONE: OverrideKind.BLOCK, client(ALICE): OverrideKind.ALLOW}, True, True),
+        ({client(ALICE): OverrideKind.BLOCK}, False, False),
+        ({EVERYONE: OverrideKind.BLOCK, group("gone"): OverrideKind.ALLOW}, True, False),
+    ],
+)
+def test_packets_of_tunnels_stop_when_everyone_is_blocked_and_nobody_is_allowed(overrides, blocked, exempt):
+    router = Router(plan())
+    router.reading = replace(router.reading, tunnels_account=Account(200))
+    router.tick()
+    for subject, kind in overrides.items():
+        router.state = override(router.state, subject, kind)
+    policy = router.tick().policies[Account(200)]
+    assert (policy.parent, policy.blocked, policy.exempt) == (WHOLE, blocked, exempt)
