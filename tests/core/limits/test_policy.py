@@ -307,3 +307,10 @@ def test_packets_of_tunnels_stop_when_everyone_is_blocked_and_nobody_is_allowed(
         router.state = override(router.state, subject, kind)
     policy = router.tick().policies[Account(200)]
     assert (policy.parent, policy.blocked, policy.exempt) == (WHOLE, blocked, exempt)
+
+
+def test_a_grant_raises_the_count_of_the_next_warn_mark():
+    router = Router(quota(warn_at=(400,)))
+    assert router.tick(A=100).policies[A].warn_at.both == 400
+    router.state = grant(router.state, router.rules, client(ALICE), 50)
+    assert router.tick().policies[A].warn_at.both == 450
