@@ -25,7 +25,7 @@ def add_verbs(verbs: Verbs) -> None:
         "--order",
         choices=("bytes", "recent"),
         default="bytes",
-        help="largest first (default), or those that moved last",
+        help="largest first (default), or most recent first",
     )
     top = add_verb(
         verbs,
@@ -40,7 +40,7 @@ def add_verbs(verbs: Verbs) -> None:
         verbs,
         "history",
         _history,
-        "shows what was used, period by period, with a bar for each",
+        "shows the usage period by period, with a bar for each",
         "esimshaper history --by hour --client alice-phone",
     )
     history.add_argument(

@@ -18,23 +18,23 @@ def add_verbs(verbs: Verbs) -> None:
         verbs,
         "grant",
         _grant,
-        "gives more on top of somebody's own quotas, until they renew",
+        "adds bytes to the quotas of a subject, until they renew",
         "sudo esimshaper grant client/alice-phone 500MB --for 2h",
     )
     grant.add_argument("subject", metavar="SUBJECT", help=_SUBJECT)
     grant.add_argument("size", metavar="SIZE", type=_size, help="with its unit, for example 500MB or 1.5GB")
-    _add_for(grant, "what is left of it then ends early")
+    _add_for(grant, "the unused rest of the grant then ends early")
     for name, does in (
-        ("block", "stops all traffic of somebody with the uplink, whatever the quotas say"),
-        ("allow", "lifts all limits of somebody, whatever the quotas say"),
+        ("block", "stops all traffic of a subject with the uplink, whatever its quotas say"),
+        ("allow", "lifts all limits of a subject, also those of its group and of everyone"),
     ):
         verb = add_verb(verbs, name, _by_hand, does, f"sudo esimshaper {name} tv --for 2h")
         verb.set_defaults(path=f"/v1/{name}")
         verb.add_argument("subject", metavar="SUBJECT", help=_SUBJECT)
         end = verb.add_mutually_exclusive_group()
-        _add_for(end, "then it ends by itself (default: when it is taken back)")
+        _add_for(end, "then the order ends by itself (default: it holds until --clear)")
         end.add_argument(
-            "--clear", action="store_true", help="take back what was set by block or allow: only quotas count again"
+            "--clear", action="store_true", help="take back a block or an allow: only the quotas count again"
         )
         add_json(verb)
         add_socket(verb)
