@@ -64,7 +64,7 @@ class Failsafe:
         problem = self._table.close(settings.wan.written, counted, [each.port for each in settings.wan.tunnels])
         if problem and problem != self._problem:
             known = fields(Message.GUARD_FAILING, interface=settings.wan.interface)
-            log.error("what is not counted cannot be refused (on_failure: closed): %s", problem, extra=known)
+            log.error("uncounted traffic cannot be refused (on_failure: closed): %s", problem, extra=known)
         self._problem = problem
 
     def _consequence(self, settings: Settings, *, counted: bool) -> str:
