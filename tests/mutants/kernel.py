@@ -24,7 +24,7 @@ TESTS = {
     "parse.h": ("test_parse", "test_attribute", "test_count", "test_robust"),
     "maps.h": ("test_reasons", "test_attribute", "test_limits"),
     "size.h": ("test_count", "test_tunnel", "test_attribute"),
-    "attribution.h": ("test_attribute", "test_lan", "test_reasons", "test_parse", "test_robust"),
+    "attribution.h": ("test_lan", "test_attribute", "test_reasons", "test_parse", "test_robust"),
     "tunnel.h": ("test_tunnel",),
     "limits.h": ("test_limits", "test_police", "test_tunnel"),
     "reset.h": ("test_reset", "test_limits"),
