@@ -238,7 +238,7 @@ def test_without_nft_it_is_said_what_is_not_done(make: Callable[..., Router], la
     router.environment["PATH"] = str(programs)
     router.start(program=("-c", WITHOUT_SBIN))
     missing = "nft is not installed (apt install nftables)"
-    assert f"what is not counted cannot be refused (on_failure: closed): {missing}\n" in router.log.read_text()
+    assert f"uncounted traffic cannot be refused (on_failure: closed): {missing}\n" in router.log.read_text()
     assert passes(lab, lab.clients[0])
     assert router.run("block", lab.clients[0].mac).returncode == 0
     said = f"programs of blocked clients run into timeouts, as their packets cannot be rejected: {missing}\n"
