@@ -182,3 +182,13 @@ def test_an_entry_that_stands_for_an_hour_or_a_day_says_that_it_is_estimated():
     fine = {begin + number * 300 for number in numbers[-ledger.FINE_BUCKETS :]}
     assert {bucket.start for bucket, entry in thin.items() if not entry.estimated} == fine
     assert any(entry.estimated for entry in thin.values())
+
+
+def test_it_is_the_oldest_hours_that_become_days():
+    zone = ZoneInfo("UTC")
+    begin, hours = at("2026-11-01T00:00", "UTC"), ledger.HOURLY_BUCKETS + 24
+    fine = ledger.FINE_BUCKETS
+    starts = [begin + number * 3600 for number in range(hours)]
+    starts += [begin + hours * 3600 + number * 300 for number in range(fine)]
+    thin = ledger.thinned({Bucket(start, ALICE): Pending(Counters(1)) for start in starts}, zone)
+    assert sorted(bucket.start for bucket in thin) == [begin, *starts[24:]], "a day, then each hour, then all there is"

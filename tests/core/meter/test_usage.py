@@ -4,8 +4,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esimshaper.core.meter.usage import book_reading, losers, unread_seconds, usage_between
-from esimshaper.core.model.counts import Counters
+from esimshaper.core.meter.usage import book_reading, budget_deltas, losers, unread_seconds, usage_between
+from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.state import Booked
@@ -118,3 +118,15 @@ def test_only_maps_that_vanished_without_notice_leave_losers():
     assert not losers(step(Booked(6, {}, OWNERS, clean=True), reading))
     assert not losers(step(Booked(7, {}, OWNERS), reading))
     assert not losers(step(None, reading))
+
+
+def test_a_budget_that_is_the_same_has_no_delta():
+    before, after = ({A: Budget(5, 3, 2), Account(3): Budget(count)} for count in (7, 9))
+    step = Step.between(Booked(1, {}, {}, budgets=before), None, Reading(1, 2.0, {}, OWNERS, budgets=after))
+    assert budget_deltas(step) == {Account(3): Budget(2)}
+
+
+def test_a_reading_at_the_moment_of_the_booked_one_leaves_no_time_unread():
+    for boottime, gap in ((50.0, 0.0), (50.5, 0.5), (4.0, 4.0)):
+        step = Step.between(Booked(1, {}, {}, clean=True, boottime=50.0), None, Reading(2, boottime, {}, OWNERS))
+        assert unread_seconds(step) == gap
