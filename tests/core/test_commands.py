@@ -20,6 +20,7 @@ from esimshaper.core.model.limits import (
 )
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.state import State
+from esimshaper.core.pipeline import advance
 from tests.core.limits_router import ALICE, BOB, FAMILY, TV, UNKNOWN, Router, client, group, plan, quota
 
 
@@ -157,3 +158,14 @@ def test_without_a_history_a_quota_of_a_group_is_not_taken_for_one_of_each_clien
     start_without_history(router, router.tick().policies)
     router.tick()
     assert router.tally("tv", group("family")).used == 50
+
+
+def test_a_history_that_opens_late_and_is_new_takes_nothing_from_what_is_known():
+    router = Router(quota())
+    router.tick(A=100)
+    router.state = override(router.state, client(ALICE), OverrideKind.BLOCK)
+    router.use(A=120)
+    state, outcome = advance(router.state, router.rules, router.now, Observation(router.reading))
+    assert outcome.booking is state.saving.booking is not None
+    again = resume(None, state=state)
+    assert again == replace(state, saving=replace(state.saving, booking=None))

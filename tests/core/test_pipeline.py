@@ -149,6 +149,8 @@ def test_a_long_time_unread_is_called_estimated(quiet):
     state = resume(quiet.baseline)
     _, booking = tick(state, 1301, 1000)
     assert all(row.estimated for row in booking.rows)
+    _, booking = tick(state, 1300, 1000)
+    assert not any(row.estimated for row in booking.rows), "five minutes are one bucket"
 
 
 def test_a_power_cut_is_noted_even_before_anything_moves(quiet):

@@ -314,3 +314,15 @@ def test_a_grant_raises_the_count_of_the_next_warn_mark():
     assert router.tick(A=100).policies[A].warn_at.both == 400
     router.state = grant(router.state, router.rules, client(ALICE), 50)
     assert router.tick().policies[A].warn_at.both == 450
+
+
+@pytest.mark.parametrize(("rate", "police_rate"), [(256_000, 32_000), (9, 1), (7, 1)])
+def test_without_a_class_a_client_is_held_to_the_bytes_of_its_rate_and_never_to_none(rate, police_rate):
+    router = Router(quota(action=Action(ActionKind.THROTTLE, rate)))
+    assert router.tick(A=100).policies[A].police_rate == police_rate
+
+
+def test_of_limits_that_are_not_reached_the_one_that_comes_first_has_the_rate():
+    uploads = quota("uploads", limit=500, direction=Direction.UPLOAD, action=Action(ActionKind.THROTTLE, 64_000))
+    router = Router(quota(limit=1000, action=SLOW), uploads)
+    assert Shaped(A, 256_000) in router.tick(A=900).shaped, "100 bytes are left of the one, 410 of the other"
