@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Stage ledger: bytes stand in the right bucket, and saving takes off exactly what was saved."""
 
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -192,3 +193,14 @@ def test_it_is_the_oldest_hours_that_become_days():
     starts += [begin + hours * 3600 + number * 300 for number in range(fine)]
     thin = ledger.thinned({Bucket(start, ALICE): Pending(Counters(1)) for start in starts}, zone)
     assert sorted(bucket.start for bucket in thin) == [begin, *starts[24:]], "a day, then each hour, then all there is"
+
+
+@pytest.mark.parametrize("here", ["UTC", "Asia/Kolkata"])
+def test_an_hour_of_a_zone_is_the_same_wherever_the_program_runs(monkeypatch, here):
+    monkeypatch.setenv("TZ", here)
+    time.tzset()
+    try:
+        assert ledger.hour_start(at("2026-11-01T10:20", "Asia/Tokyo"), ZoneInfo("Asia/Tokyo")) % 3600 == 0
+    finally:
+        monkeypatch.undo()
+        time.tzset()

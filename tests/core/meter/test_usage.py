@@ -130,3 +130,10 @@ def test_a_reading_at_the_moment_of_the_booked_one_leaves_no_time_unread():
     for boottime, gap in ((50.0, 0.0), (50.5, 0.5), (4.0, 4.0)):
         step = Step.between(Booked(1, {}, {}, clean=True, boottime=50.0), None, Reading(2, boottime, {}, OWNERS))
         assert unread_seconds(step) == gap
+
+
+def test_what_is_booked_has_the_time_of_its_reading_and_budgets_that_it_leaves_out():
+    before = Booked(1, {}, {}, boottime=1.0, budgets={A: Budget(5)})
+    reading = Reading(1, 2.0, {}, OWNERS, budgets={Account(3): Budget(9)})
+    booked = book_reading(Step.between(before, None, reading), {}, "wwan0")
+    assert (booked.boottime, booked.budgets) == (2.0, {A: Budget(5), Account(3): Budget(9)})
