@@ -93,3 +93,24 @@ def test_a_limit_that_only_falls_or_only_rises_is_one_write() -> None:
     assert writes({account: high}, {account: low}, EVERYONE) == ({account: low}, {})
     assert writes({account: low}, {account: high}, EVERYONE) == ({}, {account: high})
     assert writes({}, {account: low}, EVERYONE) == ({account: low}, {})
+
+
+def test_everyone_comes_before_groups_and_clients_and_what_is_looser_goes_the_other_way() -> None:
+    accounts = (EVERYONE, GROUPS[0], CLIENTS[0])
+    low, high = (dict.fromkeys(accounts, Policy(block_at=Thresholds(both=end))) for end in (5, 9))
+    first, then = writes(high, low, EVERYONE)
+    assert (list(first), list(then)) == ([EVERYONE, GROUPS[0], CLIENTS[0]], [])
+    first, then = writes(low, high, EVERYONE)
+    assert (list(first), list(then)) == ([], [CLIENTS[0], GROUPS[0], EVERYONE])
+
+
+def test_in_between_a_policy_has_the_stricter_of_each_row() -> None:
+    client = CLIENTS[0]
+    old = Policy(GROUPS[0], Thresholds(5, 9, 5), Thresholds(9, 5, 9), blocked=True, exempt=True, classes=(1, 2, 3, 4))
+    new = Policy(NOBODY, Thresholds(9, 5, 9), Thresholds(5, 9, 5), classes=(5, 0, 0, 0))
+    first, then = writes({client: old}, {client: new}, EVERYONE)
+    five = Thresholds(5, 5, 5)
+    between = Policy(GROUPS[0], five, five, blocked=True, exempt=False, classes=(5, 2, 3, 4))
+    assert (first, then) == ({client: between}, {client: new})
+    moved = replace(new, parent=GROUPS[1])
+    assert writes({client: old}, {client: moved}, EVERYONE)[0][client].classes == (5, 2, 0, 0), "of that group no more"

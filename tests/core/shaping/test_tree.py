@@ -105,6 +105,8 @@ def test_clients_have_classes_in_what_is_throttled_above_them_only() -> None:
         return demand_of(EVERYONE, rates, (ALICE, BOB, TV), policies, shares=False).above
 
     assert above() == above(ALICE, TV) == {}
+    strange = demand_of(EVERYONE, (Shaped(EVERYONE, 64_000),), (Account(9),), policies, shares=False)
+    assert strange.above == {}, "a client that has no policy yet"
     assert above(GUESTS) == {BOB: (GUESTS,)}
     assert above(EVERYONE) == {ALICE: (FAMILY, EVERYONE)}
     demand = Demand(EVERYONE, (Shaped(EVERYONE, 64_000),), above=above(EVERYONE))

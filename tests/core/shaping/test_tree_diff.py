@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The way from any classes that are found to those that are wanted, and nobody runs free on it."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -132,3 +134,23 @@ def test_a_class_comes_after_its_parent_and_goes_before_it_whatever_their_number
         for change in diff(before, after):
             kernel.apply(change)
         assert kernel.tree == after
+
+
+def test_a_group_that_hangs_elsewhere_is_made_anew_with_all_below_it() -> None:
+    """HTB moves no class; here somebody else has made the group again, in another place."""
+    target = wanted(Link(), Demand(EVERYONE, (Shaped(FAMILY, 128_000),), above={ALICE: (FAMILY,)}))
+    upload = dict(target.upload or {})
+    group = upload[ids(ALICE)[2]].parent
+    upload[group] = upload[group]._replace(parent=QDISC)
+    installed = replace(target, upload=upload)
+    assert not reparented(installed, target), "no packet is given to it itself"
+    kernel = Kernel(installed)
+    for change in diff(installed, target):
+        kernel.apply(change)
+    assert kernel.tree == target
+
+
+def test_arriving_packets_are_redirected_until_no_policy_names_a_class() -> None:
+    installed = wanted(Link(), Demand(EVERYONE, (Shaped(ALICE, 128_000),)))
+    assert transition(installed, Tree()) == installed
+    assert next(iter(diff(installed, Tree()))).kind is ChangeKind.REMOVE_REDIRECT
