@@ -332,3 +332,10 @@ def test_bytes_that_left_after_counting_are_charged_to_nobody_twice():
     """The class has sent more than the counters know of yet; the next reading has them."""
     after = {A: follow(*START, (1000, sent(1500)))}
     assert deduct_drops({ALICE: Counters(0, 1000)}, None, after, OWN) == ({ALICE: Counters(0, 1000)}, after)
+
+
+def test_a_comparison_breaks_off_also_before_anything_was_queued_and_one_that_has_not_begun_does_not():
+    begun, waits = follow(*START), QueueDrops(sent(400))
+    assert (begun.surplus, begun.queued, waits.surplus) == (0, 0, None)
+    assert is_broken({A: begun}, {A: waits})
+    assert not is_broken({A: waits}, {A: waits})
