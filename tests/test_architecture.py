@@ -102,6 +102,8 @@ RETIRED = {
 }
 """Names that ideas had once, each with the one that took its place: an old one in the code would be a second word."""
 
+IMPORT_IN_TEXT = re.compile(r"\bfrom (esimshaper[\w.]*) import ([\w, ]+)|\bimport (esimshaper[\w.]*)")
+
 MAX_LINES, WARN_LINES = 400, 350
 MAX_FUNCTION, MEDIAN_FUNCTION = 56, 7
 
@@ -300,6 +302,18 @@ def test_no_idea_of_the_kernel_part_has_its_old_name(name):
     code = re.sub(r"/\*.*?\*/|//.*?$", "", (ROOT / "bpf" / name).read_text(), flags=re.DOTALL | re.MULTILINE)
     old = set(re.findall(r"\w+", code)) & RETIRED.keys()
     assert {name: RETIRED[name] for name in old} == {}, "the word on the right is the name of today"
+
+
+@pytest.mark.parametrize("path", TESTS.values(), ids=TESTS)
+def test_programs_that_tests_hold_as_text_import_what_there_is(path):
+    texts = [
+        node.value for node in ast.walk(tree(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    for package, names, module in (match.groups() for text in texts for match in IMPORT_IN_TEXT.finditer(text)):
+        assert (package or module) in MODULES
+        known = names_in(MODULES[package].read_text()) if package else set()
+        wanted = {each.split()[0] for each in (names or "").split(",") if each.strip()}
+        assert not {each for each in wanted if each not in known and f"{package}.{each}" not in MODULES}
 
 
 @pytest.mark.parametrize("path", MODULES.values(), ids=MODULES)

@@ -20,7 +20,7 @@ PINS = "/sys/fs/bpf/esimshaper"
 TRIES = """
 import ctypes, mmap, os, socket, subprocess, time
 from pathlib import Path
-from esimshaper.edge import libbpf, wall_clock
+from esimshaper.edge.bpf import libbpf
 
 libc = ctypes.CDLL(None, use_errno=True)
 
