@@ -83,6 +83,7 @@ def test_a_word_by_hand_is_over_all_quotas():
     router.state = override(router.state, client(ALICE), OverrideKind.ALLOW, int(MIDNIGHT) + 64800)
     router.tick()
     assert router.state.limits.states[client(ALICE)].reason == "allowed by hand until 18:00"
+    assert router.state.limits.states[client(ALICE)].until == MIDNIGHT + 64800
     assert router.level() == "open"
     router.state = override(router.state, group("unknown"), OverrideKind.BLOCK)
     router.tick()
