@@ -15,10 +15,11 @@ from bench import population, process
 from bench.box import FLOWS, Box
 from bench.place import Place
 from bench.rows import Row, aim, middling, number, spread
-from esimshaper.core import pipeline, saving
+from esimshaper.core import pipeline
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import State
+from esimshaper.core.saving import booking as saving
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.history.database import History
 

@@ -30,7 +30,7 @@ BINDINGS = {
 }
 """They stand for a library or the C header and decide nothing, so that several edges may share them."""
 
-CONDUCTORS = {f"esimshaper.core.{name}" for name in ("pipeline", "commands", "saving")}
+CONDUCTORS = {f"esimshaper.core.{name}" for name in ("pipeline", "commands")}
 """What stands above the rooms of the core and knows all of them."""
 
 CORE_LIBRARY = {
@@ -40,7 +40,7 @@ CORE_LIBRARY = {
 """What of Python itself a module of the core may import: nothing here asks the world anything."""
 
 DAEMON_KNOWS = {
-    "pipeline", "commands", "saving", "log_limit", "diagnosis.explain", "shaping.plan", "shaping.tree",
+    "pipeline", "commands", "saving.booking", "log_limit", "diagnosis.explain", "shaping.plan", "shaping.tree",
 }  # fmt: skip
 """What the daemon uses of the core beside words, documents and settings; it executes, and decides nothing."""
 

@@ -4,26 +4,23 @@
 An order takes effect at the next tick, and is saved with it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
-from esimshaper.core.limits import notices, recovery, tally
+from esimshaper.core.limits import notices, tally
 from esimshaper.core.model.errors import Unusable
-from esimshaper.core.model.identity import Account, Identity
+from esimshaper.core.model.identity import Identity
 from esimshaper.core.model.limits import (
     LimitState,
     Notice,
     NoticeKind,
     Override,
     OverrideKind,
-    Policy,
     Subject,
     Tally,
 )
-from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.rules import Rules
-from esimshaper.core.model.state import Baseline, Booked, LimitsSlice, MeterSlice, NamesSlice, SavingSlice, State
-from esimshaper.core.pipeline import begin_tick
+from esimshaper.core.model.state import Baseline, LimitsSlice, MeterSlice, NamesSlice, SavingSlice, State
 
 
 def grant(state: State, rules: Rules, subject: Subject, size: int, until: int | None = None) -> State:
@@ -67,20 +64,6 @@ def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State 
         return State(names=identities, saving=unsaved)
     kept = merge_overrides(saved.limits, state.limits) if state and state.meter.booked else saved.limits
     return State(saved.clock, MeterSlice(saved.meter), names=identities, limits=LimitsSlice(kept), saving=unsaved)
-
-
-def recover_from_kernel(
-    state: State, rules: Rules, now: float, observed: Observation, installed: Mapping[Account, Policy]
-) -> State:
-    """`state`; or if no history is at hand, one that goes on from the policies that an earlier daemon `installed`."""
-    # All counts of the maps are to be booked. How much of them belongs to the windows of now, only the policies say.
-    if state.meter.booked is not None:
-        return state
-    found = recovery.recover(begin_tick(state, rules, now, observed), installed)
-    if found == LimitState():
-        return state
-    empty = MeterSlice(Booked(observed.reading.epoch, {}, {}))
-    return replace(state, meter=empty, limits=LimitsSlice(found, recovered=found.overrides))
 
 
 def merge_overrides(saved: LimitState, given_up: LimitsSlice) -> LimitState:

@@ -7,21 +7,24 @@
                 `--> limits (by deltas of budgets) -----> policies, states ----> kernel, tc, nftables
 
 The daemon folds `advance` over what it observes, once a second. Each room writes its own slice of the State and nothing
-else. Orders of people are in commands.py, the life of a Booking is in saving.py.
+else. Orders of people are in commands.py, the life of a Booking is in saving/.
 
 Policies are not saved: after a crash the same ones follow from the State again.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from esimshaper.core import saving
-from esimshaper.core.limits import limiting
+from esimshaper.core.limits import limiting, recovery
 from esimshaper.core.limits.period import window
 from esimshaper.core.meter import clock, identities, metering, rates
+from esimshaper.core.model.identity import Account
+from esimshaper.core.model.limits import LimitState, Policy
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
-from esimshaper.core.model.state import Booking, ClockSlice, Outcome, State
+from esimshaper.core.model.state import Booked, Booking, ClockSlice, LimitsSlice, MeterSlice, Outcome, State
 from esimshaper.core.model.tick import Step, Tick, subjects_of
+from esimshaper.core.saving import booking
 
 
 def advance(state: State, rules: Rules, now: float, observed: Observation) -> tuple[State, Outcome]:
@@ -35,20 +38,35 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     per_second = rates.advance(state.rates, tick, meter.usage)
     names = identities.advance(state.names, tick, meter.booked.totals)
     limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas)
-    unsaved = saving.collect(state.saving, tick, meter, limits.new)
+    # After a crash, the statistics of classes that were made anew must not be compared with saved ones.
+    unsaved = booking.collect(state.saving, tick, meter.usage, limits.new, urgent=meter.is_broken)
 
     time = ClockSlice(tick.at.time, tick.reading.boottime, tick.at.trusted)
     following = State(time, meter.state, per_second, names, limits.state, unsaved)
-    following, booking = saving.hand_out(following, tick)
-    return following, replace(limits.outcome, booking=booking) if booking else limits.outcome
+    following, due = booking.hand_out(following, tick)
+    return following, replace(limits.outcome, booking=due) if due else limits.outcome
 
 
 def drain(state: State, rules: Rules, now: float, observed: Observation) -> tuple[State, Booking | None]:
     """Books the last reading of maps that nothing counts into any more, and hands out everything that is not saved."""
     for _ in range(2):  # bytes of tunnels wait for a second reading, so the same one is read twice
         state, _outcome = advance(state, rules, now, observed)
-    booking = saving.final(state, rules, clean=True)
-    return replace(state, saving=replace(state.saving, booking=booking)), booking
+    last = booking.final(state, rules, clean=True)
+    return replace(state, saving=replace(state.saving, booking=last)), last
+
+
+def recover_from_kernel(
+    state: State, rules: Rules, now: float, observed: Observation, installed: Mapping[Account, Policy]
+) -> State:
+    """`state`; or if no history is at hand, one that goes on from the policies that an earlier daemon `installed`."""
+    # All counts of the maps are to be booked. How much of them belongs to the windows of now, only the policies say.
+    if state.meter.booked is not None:
+        return state
+    found = recovery.recover(begin_tick(state, rules, now, observed), installed)
+    if found == LimitState():
+        return state
+    empty = MeterSlice(Booked(observed.reading.epoch, {}, {}))
+    return replace(state, meter=empty, limits=LimitsSlice(found, recovered=found.overrides))
 
 
 def begin_tick(state: State, rules: Rules, now: float, observed: Observation) -> Tick:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC
 from typing import Any, TypeVar
 
-from esimshaper.core import commands, saving
+from esimshaper.core import commands
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution
 from esimshaper.core.model.identity import ClientKey
@@ -29,6 +29,7 @@ from esimshaper.core.report import documents
 from esimshaper.core.report import quotas as report_quotas
 from esimshaper.core.report.frame import DaemonFacts, Document
 from esimshaper.core.report.subjects import find_clients, find_subject, subjects_document
+from esimshaper.core.saving import booking as saving
 from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.stopping import Stopping
 from esimshaper.daemon.storage import Storage

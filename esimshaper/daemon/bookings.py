@@ -9,10 +9,11 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from esimshaper.core import commands, pipeline, saving
+from esimshaper.core import commands, pipeline
 from esimshaper.core.model.limits import Notice
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Booking, State
+from esimshaper.core.saving import booking as saving
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.observer import Observer
 from esimshaper.daemon.stopping import Stopping

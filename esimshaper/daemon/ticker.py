@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from esimshaper.core import commands, pipeline
+from esimshaper.core import pipeline
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.state import Booking, Outcome, State
 from esimshaper.core.settings.values import Settings
@@ -82,7 +82,7 @@ class Ticker:
     def recover(self, state: State) -> State:
         """`state` with what an earlier daemon left in the kernel."""
         installed = self._enforcer.inherited
-        return commands.recover_from_kernel(
+        return pipeline.recover_from_kernel(
             state, self._configuration.rules, clock.now(), self._observer.observe(), installed
         )
 

@@ -24,7 +24,7 @@ from esimshaper.core.model.reading import ClassCounters, Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Outcome, State
 from esimshaper.core.pipeline import advance
-from esimshaper.core.saving import saved
+from esimshaper.core.saving.booking import saved
 from esimshaper.core.shaping import tree
 
 MIDNIGHT = 1_799_971_200.0

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from esimshaper.core.commands import grant, override, recover_from_kernel, resume
+from esimshaper.core.commands import grant, override, resume
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import (
     EVERYONE,
@@ -20,7 +20,7 @@ from esimshaper.core.model.limits import (
 )
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.state import State
-from esimshaper.core.pipeline import advance
+from esimshaper.core.pipeline import advance, recover_from_kernel
 from tests.core.limits_router import ALICE, BOB, FAMILY, TV, UNKNOWN, Router, client, group, plan, quota
 
 

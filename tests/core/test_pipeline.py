@@ -20,7 +20,7 @@ from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, Booked, Booking, State
 from esimshaper.core.pipeline import advance, drain
-from esimshaper.core.saving import final, not_saved, saved
+from esimshaper.core.saving.booking import final, not_saved, saved
 from tests.core.limits_router import Router, quota
 
 ALICE = ClientKey("02:00:00:00:00:10")

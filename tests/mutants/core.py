@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tests.tools import ROOT
 
-ROOMS = ("limits", "meter", "shaping")
+ROOMS = ("limits", "meter", "saving", "shaping")
 KILLERS = ("tests/core", "tests/replay")
 EQUIVALENT = Path(__file__).with_name("core.txt")
 PYTHON = ROOT / ".venv/mutants/bin/python"

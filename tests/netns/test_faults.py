@@ -201,7 +201,7 @@ def test_full_disk_is_said_once_and_nothing_is_missing_afterwards(make_router: C
         subprocess.run(["umount", "-l", state], check=True)
 
 
-SAVE_EACH_SECOND = "from esimshaper.core import saving\nsaving.SAVE_SECONDS = 1\n"
+SAVE_EACH_SECOND = "from esimshaper.core.saving import booking\nbooking.SAVE_SECONDS = 1\n"
 BREAK_SAVES = (
     "from pathlib import Path\n"
     "from esimshaper.edge.history.database import History\n"

@@ -22,7 +22,7 @@ from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, Booking, State
 from esimshaper.core.pipeline import advance
-from esimshaper.core.saving import final, not_saved, saved
+from esimshaper.core.saving.booking import final, not_saved, saved
 
 POLICY = Rules("wwan0", ZoneInfo("Asia/Kolkata"))
 MACS = [ClientKey(f"02:00:00:00:00:{number:02x}") for number in range(16, 20)]

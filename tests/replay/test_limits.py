@@ -36,7 +36,7 @@ from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, Booking, State
 from esimshaper.core.pipeline import advance
-from esimshaper.core.saving import final, not_saved, saved
+from esimshaper.core.saving.booking import final, not_saved, saved
 
 MACS = [ClientKey(f"02:00:00:00:00:{number}") for number in (10, 11, 12)]
 ACCOUNTS = [Account(2), Account(3), Account(4)]

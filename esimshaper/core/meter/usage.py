@@ -71,22 +71,6 @@ def budget_deltas(step: Step) -> Mapping[Account, Budget]:
     return deltas
 
 
-def unread_seconds(step: Step) -> float | None:
-    """For how long the counters were not read before this reading; None if nobody knows."""
-    booked = step.booked
-    if booked is None or not (booked.clean or step.before):
-        return None
-    gap = step.reading.boottime - booked.boottime
-    # Below zero the machine was started again, and all that the new maps hold was used since then.
-    return gap if gap >= 0 else step.reading.boottime
-
-
-def losers(step: Step) -> frozenset[ClientKey]:
-    """Clients that may have used bytes that nobody read: the maps vanished with them (power cut), not in order."""
-    booked = step.booked
-    return frozenset() if booked is None or booked.clean or step.before else frozenset(booked.owners.values())
-
-
 def _risen(before: Counters, after: Counters) -> Counters:
     """The increase. The kernel never lowers a counter; see `_high_water` for one that looks lower."""
     return Counters(

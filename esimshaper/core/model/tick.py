@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from esimshaper.core.model.identity import Account
+from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.limits import EVERYONE, Subject, SubjectKind, Window
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
@@ -47,6 +47,22 @@ class Step:
     def has_new_maps(self) -> bool:
         """No counter of the reading goes on from a booked one."""
         return self.before is None
+
+    @property
+    def unread_seconds(self) -> float | None:
+        """For how long the counters were not read before this reading; None if nobody knows."""
+        if self.booked is None or not (self.booked.clean or self.before):
+            return None
+        gap = self.reading.boottime - self.booked.boottime
+        # Below zero the machine was started again, and all that the new maps hold was used since then.
+        return gap if gap >= 0 else self.reading.boottime
+
+    @property
+    def losers(self) -> frozenset[ClientKey]:
+        """Clients that may have used bytes that nobody read: the maps vanished with them (power cut), not in order."""
+        if self.booked is None or self.booked.clean or self.before:
+            return frozenset()
+        return frozenset(self.booked.owners.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from esimshaper.core.model.limits import EVERYONE, NO_THRESHOLD, Level, NoticeKi
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.state import State
 from esimshaper.core.pipeline import advance
-from esimshaper.core.saving import final, not_saved, saved
+from esimshaper.core.saving.booking import final, not_saved, saved
 from tests.core.limits_router import ALICE, BOB, DAY, NOTIFY, SLOW, A, Router, client, group, plan, quota
 
 

@@ -4,7 +4,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esimshaper.core.meter.usage import book_reading, budget_deltas, losers, unread_seconds, usage_between
+from esimshaper.core.meter.usage import book_reading, budget_deltas, usage_between
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.reading import Reading
@@ -105,19 +105,19 @@ def test_totals_are_the_kernels_counters(reading):
 
 def test_time_unread_is_known_only_where_it_can_be():
     reading = Reading(7, 500.0, {}, OWNERS)
-    assert unread_seconds(step(None, reading)) is None
-    assert unread_seconds(step(Booked(7, {}, {}, boottime=460.0), reading)) == 40
-    assert unread_seconds(step(Booked(6, {}, {}, boottime=460.0), reading)) is None
-    assert unread_seconds(step(Booked(6, {}, {}, boottime=460.0, clean=True), reading)) == 40
-    assert unread_seconds(step(Booked(6, {}, {}, boottime=9000.0, clean=True), reading)) == 500
+    assert step(None, reading).unread_seconds is None
+    assert step(Booked(7, {}, {}, boottime=460.0), reading).unread_seconds == 40
+    assert step(Booked(6, {}, {}, boottime=460.0), reading).unread_seconds is None
+    assert step(Booked(6, {}, {}, boottime=460.0, clean=True), reading).unread_seconds == 40
+    assert step(Booked(6, {}, {}, boottime=9000.0, clean=True), reading).unread_seconds == 500
 
 
 def test_only_maps_that_vanished_without_notice_leave_losers():
     reading = Reading(7, 500.0, {}, OWNERS)
-    assert losers(step(Booked(6, {}, OWNERS), reading)) == {UNATTRIBUTED, ROUTER, ALICE}
-    assert not losers(step(Booked(6, {}, OWNERS, clean=True), reading))
-    assert not losers(step(Booked(7, {}, OWNERS), reading))
-    assert not losers(step(None, reading))
+    assert step(Booked(6, {}, OWNERS), reading).losers == {UNATTRIBUTED, ROUTER, ALICE}
+    assert not step(Booked(6, {}, OWNERS, clean=True), reading).losers
+    assert not step(Booked(7, {}, OWNERS), reading).losers
+    assert not step(None, reading).losers
 
 
 def test_a_budget_that_is_the_same_has_no_delta():
@@ -129,7 +129,7 @@ def test_a_budget_that_is_the_same_has_no_delta():
 def test_a_reading_at_the_moment_of_the_booked_one_leaves_no_time_unread():
     for boottime, gap in ((50.0, 0.0), (50.5, 0.5), (4.0, 4.0)):
         step = Step.between(Booked(1, {}, {}, clean=True, boottime=50.0), None, Reading(2, boottime, {}, OWNERS))
-        assert unread_seconds(step) == gap
+        assert step.unread_seconds == gap
 
 
 def test_what_is_booked_has_the_time_of_its_reading_and_budgets_that_it_leaves_out():

@@ -16,7 +16,7 @@ from esimshaper.core.model.limits import EVERYONE, Action, ActionKind, Period, P
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.pipeline import advance
-from esimshaper.core.saving import saved
+from esimshaper.core.saving.booking import saved
 from esimshaper.edge.history.database import History
 
 CLIENTS = {Account(number): ClientKey(f"02:00:00:00:00:{number:02x}") for number in range(20)}

@@ -10,34 +10,34 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 
-from esimshaper.core.meter import ledger
-from esimshaper.core.meter.metering import Metered
-from esimshaper.core.meter.usage import losers, unread_seconds
+from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.history import HistoryRow
 from esimshaper.core.model.limits import Notice
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Booking, SavingSlice, State
 from esimshaper.core.model.tick import Tick
+from esimshaper.core.saving import ledger
 
 SAVE_SECONDS = 60
 SAVE_BYTES = 5_000_000
 """A power cut costs at most the bytes of SAVE_SECONDS, or so many."""
 
 
-def collect(before: SavingSlice, tick: Tick, meter: Metered, notices: Iterable[Notice]) -> SavingSlice:
-    """Adds the usage and the notices of a tick to those that are not saved yet."""
-    unread = unread_seconds(tick.step)
+def collect(
+    before: SavingSlice, tick: Tick, usage: Usage, notices: Iterable[Notice], *, urgent: bool = False
+) -> SavingSlice:
+    """Adds the usage and the notices of a tick to those that are not saved yet. `urgent`: they are due at once."""
+    unread = tick.step.unread_seconds
     late = unread is None or unread > ledger.BUCKET_SECONDS
-    pending = ledger.book(before.pending, meter.usage, tick.at.time, estimated=late)
-    pending = ledger.doubt(pending, losers(tick.step), tick.at.time)
+    pending = ledger.book(before.pending, usage, tick.at.time, estimated=late)
+    pending = ledger.doubt(pending, tick.step.losers, tick.at.time)
     return replace(
         before,
         pending=pending,
-        unsaved_bytes=before.unsaved_bytes + ledger.sum_bytes(meter.usage.values()),
+        unsaved_bytes=before.unsaved_bytes + ledger.sum_bytes(usage.values()),
         notices=(*before.notices, *notices),
-        # After a crash, the statistics of classes that were made anew must not be compared with saved ones.
-        urgent=before.urgent or meter.is_broken,
+        urgent=before.urgent or urgent,
     )
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esimshaper.core.meter import ledger
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending, Resolution
 from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.saving import ledger
 
 ALICE = ClientKey("02:00:00:00:00:10")
 BOB = ClientKey("02:00:00:00:00:11")
