@@ -326,3 +326,10 @@ def test_of_limits_that_are_not_reached_the_one_that_comes_first_has_the_rate():
     uploads = quota("uploads", limit=500, direction=Direction.UPLOAD, action=Action(ActionKind.THROTTLE, 64_000))
     router = Router(quota(limit=1000, action=SLOW), uploads)
     assert Shaped(A, 256_000) in router.tick(A=900).shaped, "100 bytes are left of the one, 410 of the other"
+
+
+def test_a_throttled_account_is_policed_to_the_bytes_of_its_rate_and_at_least_to_one():
+    for rate, police_rate in ((256_000, 32_000), (4, 1)):
+        policies = Router(quota(action=Action(ActionKind.THROTTLE, rate))).tick().policies
+        assert policies[A].police_rate == police_rate
+    assert Router(quota()).tick().policies[A].police_rate == 0
