@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,9 +87,10 @@ class View:
         self.await_tick()
 
     def await_tick(self) -> None:
-        """Waits until the daemon has read its counters once more."""
-        now = time.time()
-        wait_until("a tick", lambda: self.scrape()["esimshaper_last_tick_timestamp_seconds"] > now, timeout=10)
+        """Waits until the daemon has read its counters once more, whatever its clock says."""
+        name = "esimshaper_last_tick_timestamp_seconds"
+        before = self.scrape()[name]
+        wait_until("a tick", lambda: self.scrape()[name] != before, timeout=10)
 
 
 class Router(View):
