@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # demo, test and bench install what they need on a Debian 12 or 13 that has only git, make and apt. They need root:
-# the kernel part is real, and so are the network namespaces around it. lint, test-fast and mutants need no root, and
-# python3. `make` alone says what there is.
+# the kernel part is real, and so are the network namespaces around it. lint and test-fast need no root, and python3.
+# `mutants` makes mistakes in the core without root, and with root in bpf/ as well. `make` alone says what there is.
 
 # Debian's own interpreter: it is the only one that sees python3-bpfcc ("bcc" on PyPI is another project).
 PYTHON := /usr/bin/python3
@@ -50,7 +50,8 @@ help:
 	@echo 'sudo make demo       a simulated travel router with a real kernel meter and traffic, live'
 	@echo 'sudo make test       every test; ARGS="-k name" for some'
 	@echo 'make test-fast       the tests that need neither root nor a kernel; a minute'
-	@echo 'sudo make mutants    mistakes made on purpose, which the tests must find; an hour; ARGS="core FILE" for one file'
+	@echo 'sudo make mutants    mistakes made on purpose, which the tests must find; hours; without root those of the core only;'
+	@echo '                     ARGS="core FILE" for one file'
 	@echo 'sudo make test-kernel  the package on the kernel of Debian 12, or with RELEASE=trixie 13, in a virtual machine; some minutes'
 	@echo 'sudo make soak       a day of a router, with every tick of it; a quarter of an hour'
 	@echo 'sudo make bench      the figures: truth of the bill, cost per packet, memory, start'

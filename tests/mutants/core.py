@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ MOST = 0.05
 """Which share of the mutants may survive without being listed."""
 
 SURVIVED, MYPY, UNTRIED = 0, 37, (None, 2, 5, 33, 34)
-"""Exit statuses that mutmut notes: of tests that pass, of a mutant that mypy refuses, of one that was not tested."""
+"""Exit statuses that mutmut notes: of tests that pass, of a mutant that mypy refuses, of one without a test run."""
 
 
 class Mutant(NamedTuple):
@@ -36,14 +37,22 @@ class Mutant(NamedTuple):
     lines: tuple[str, ...]
 
 
-class Tried(NamedTuple):
-    """How many mutants of a file were made, and which of them survived."""
+class Result(NamedTuple):
+    """How many mutants of a file were made, how many mypy refused, and which of them survived.
+
+    untried: functions, each with the number of its mutants that no test was run for.
+    """
 
     file: str
-    number: int
+    made: int
     by_mypy: int
-    untried: int
-    survivors: list[Mutant]
+    untried: Mapping[str, int]
+    survivors: Sequence[Mutant]
+
+    @property
+    def tried(self) -> int:
+        """Those that a test or mypy has judged."""
+        return self.made - sum(self.untried.values())
 
 
 def run(arguments: Sequence[str] = ()) -> bool:
@@ -94,15 +103,20 @@ def mutmut(tree: Path, *arguments: str, **options: bool) -> "subprocess.Complete
     return subprocess.run(command, cwd=tree, env=environment, text=True, check=True, **options)
 
 
-def results(tree: Path) -> Iterator[Tried]:
+def results(tree: Path) -> Iterator[Result]:
     place = tree / "mutants/esimshaper/core"
     for path in sorted(place.rglob("*.py.meta")):
         file = str(path.relative_to(place)).removesuffix(".meta")
         codes = json.loads(path.read_text())["exit_code_by_key"]
         survivors = [Mutant(file, difference(tree, name)) for name, code in codes.items() if code == SURVIVED]
-        counted = list(codes.values())
-        untried = sum(counted.count(code) for code in UNTRIED)
-        yield Tried(file, len(codes), counted.count(MYPY), untried, survivors)
+        untried = Counter(function_of(name) for name, code in codes.items() if code in UNTRIED)
+        yield Result(file, len(codes), list(codes.values()).count(MYPY), untried, survivors)
+
+
+def function_of(name: str) -> str:
+    """FUNCTION of MODULE.x_FUNCTION__mutmut_3, and CLASS.METHOD of MODULE.xǁCLASSǁMETHOD__mutmut_3."""
+    mangled = name.rpartition(".")[2].partition("__mutmut_")[0]
+    return mangled[1:].strip("ǁ").replace("ǁ", ".") if "ǁ" in mangled else mangled.removeprefix("x_")
 
 
 def difference(tree: Path, name: str) -> tuple[str, ...]:
@@ -122,21 +136,38 @@ def equivalents(text: str) -> dict[Mutant, str]:
     return found
 
 
-def report(tried: Sequence[Tried], known: dict[Mutant, str]) -> bool:
-    """Prints survivors that are not known, then a line for each file; returns whether they are few enough."""
-    number = left = 0
-    for each in tried:
-        survivors = [mutant for mutant in each.survivors if mutant not in known]
-        for mutant in survivors:
-            sys.stdout.write("\n  ".join([f"survived: {place_of(mutant)}", *mutant.lines]) + "\n")
-        number, left = number + each.number, left + len(survivors)
-    sys.stdout.write(f"\n{'file':32} mutants  by mypy  not tried  equivalent  survived\n")
-    for file, made, by_mypy, untried, survivors in tried:
-        listed = sum(mutant in known for mutant in survivors)
-        row = (f"{made:8}", f"{by_mypy:8}", f"{untried:10}", f"{listed:11}", f"{len(survivors) - listed:9}")
-        sys.stdout.write(f"{file:32}{' '.join(row)}\n")
-    sys.stdout.write(f"{left} of {number} survived ({100 * left / max(number, 1):.1f} %; at most {100 * MOST:g} %)\n")
-    return left <= number * MOST
+def report(found: Sequence[Result], known: Mapping[Mutant, str]) -> bool:
+    """Prints survivors that are not known, functions that no test was run for, and a line for each file.
+
+    Returns whether few enough of the mutants that were tried survive, and some of each file were tried.
+    """
+    for each in found:
+        for mutant in each.survivors:
+            if mutant not in known:
+                sys.stdout.write("\n  ".join([f"survived: {place_of(mutant)}", *mutant.lines]) + "\n")
+        for function, number in each.untried.items():
+            sys.stdout.write(f"not tried: {number} of {each.file} {function}\n")
+    sys.stdout.write(table_of(found, known))
+    tried, left = sum(each.tried for each in found), sum(len(unlisted(each, known)) for each in found)
+    sys.stdout.write(f"{left} of {tried} survived ({100 * left / max(tried, 1):.1f} %; at most {100 * MOST:g} %)\n")
+    idle = [each.file for each in found if each.made and not each.tried]
+    for file in idle:
+        sys.stdout.write(f"{file}: no mutant was tried\n")
+    return tried > 0 and not idle and left <= tried * MOST
+
+
+def unlisted(result: Result, known: Mapping[Mutant, str]) -> list[Mutant]:
+    return [mutant for mutant in result.survivors if mutant not in known]
+
+
+def table_of(found: Sequence[Result], known: Mapping[Mutant, str]) -> str:
+    """A line for each file. Mutants that were not tried say nothing of the tests, so they are in no other column."""
+    lines = [f"\n{'file':32} mutants   tried  by mypy  not tried  equivalent  survived"]
+    for each in found:
+        left = len(unlisted(each, known))
+        counts = (f"{each.made:8}", f"{each.tried:7}", f"{each.by_mypy:8}", f"{each.made - each.tried:10}")
+        lines.append(f"{each.file:32}{' '.join(counts)} {len(each.survivors) - left:11} {left:9}")
+    return "\n".join(lines) + "\n"
 
 
 def place_of(mutant: Mutant) -> str:
