@@ -52,7 +52,7 @@ SINK = f"""table {{family}} bench_sink {{{{
 def rows(place: Place) -> Iterator[Row]:
     """The cost up and down, then the change, then a full house."""
     with Lab(WanKind.VETH, clients=("crowd",)) as lab, place.meter("crowd") as (meter, markers):
-        lab.carrier.stop()  # its witness would look at every packet
+        lab.carrier.stop()  # its process would look at every packet
         with Track(lab, meter, markers, place) as track:
             yield from track.costs(6 if place.quick else 20)
             yield from track.changes(5 if place.quick else 15)

@@ -22,13 +22,13 @@ def running(place: Place, lab: Lab, extra: str) -> Iterator[Router]:
 
 
 def introduce(clients: Sequence[Host], router: Router) -> None:
-    """They say hello to the router, which is not billed, and the daemon tells the kernel whose limits are theirs."""
+    """Lets clients ping the router, which is not billed. The daemon then writes their policies into the kernel."""
     for client in clients:
         client.run(["ping", "-c", "1", "-W", "2", "192.168.77.1"])
-    for _ in range(2):  # one tick hears of a client, the next one surely tells of it
+    for _ in range(2):  # one tick reads of a client, the next one has written its policy
         router.await_tick()
 
 
 def mac(client: int) -> str:
-    """Of the lab's client with this number from 0."""
+    """The MAC of the lab's client with this number from 0."""
     return f"02:00:00:00:00:{16 + client:02x}"

@@ -116,7 +116,7 @@ def rows(place: Place) -> Iterator[Row]:
     rounds = 9 if place.quick else 60
     lab = Lab(WanKind.VETH, clients=("client",))
     with lab, place.meter("forwarding") as (meter, markers):
-        lab.carrier.stop()  # its witness would look at every packet
+        lab.carrier.stop()  # its process would look at every packet
         track = Track(lab, meter, markers, 8_000 if place.quick else 15_000)
         costs: dict[tuple[Case, How], list[Cost]] = {(case, how): [] for case in CASES for how in How}
         for turn in range(rounds):

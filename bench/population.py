@@ -20,12 +20,12 @@ MARK, INGRESS_IFINDEX, CONTEXT = 8, 36, 192  # struct __sk_buff, include/uapi/li
 
 
 def mac_of(client: int) -> str:
-    """Of the client with this number from 0."""
+    """The MAC of the client with this number from 0."""
     return f"02:00:01:00:{client >> 8:02x}:{client & 255:02x}"
 
 
 def address_of(client: int) -> str:
-    """In 10.64.0.0/16."""
+    """The IPv4 address of the client with this number from 0, in 10.64.0.0/16."""
     return f"10.64.{client >> 8}.{client & 255}"
 
 

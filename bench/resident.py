@@ -142,7 +142,7 @@ def flash(place: Place) -> Iterator[Row]:
             before = process.written("self")
             history.save(booking)
             each.append((process.written("self") - before) / 1024)
-            state = saving.saved(state, booking)
+            state = saving.note_saved(state, booking)
     average = sum(each) / len(each)
     yield Row("written for one save of 20 clients", average, "KiB", detail=f"{spread(each)}; most {number(max(each))}")
     yield Row(

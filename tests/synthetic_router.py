@@ -90,19 +90,19 @@ def client(key: ClientKey) -> Subject:
     return Subject(SubjectKind.CLIENT, key)
 
 
-def tallied(quota: str, subject: Subject, used: int, **more) -> Tally:
+def tally_of(quota: str, subject: Subject, used: int, **more) -> Tally:
     limit = next(each.limit for each in QUOTAS if each.name == quota)
     return Tally(quota, subject, WINDOWS[quota], used, allowed=limit + more.get("granted", 0), **more)
 
 
-STANDING = LimitState(
+LIMITS = LimitState(
     tallies=(
-        tallied("plan", EVERYONE, 6_123_456_789),
-        tallied("daily", client(ALICE), 512_345_678, warned=400_000_000, reached=True),
-        tallied("daily", client(PIXEL), 430_000_000, warned=400_000_000),
-        tallied("daily", client(BARE), 45_678),
-        tallied("tv-week", TV_ROOM, 5_100_000_000, granted=100_000_000, reached=True),
-        tallied("alice-trip", client(ALICE), -40),
+        tally_of("plan", EVERYONE, 6_123_456_789),
+        tally_of("daily", client(ALICE), 512_345_678, warned=400_000_000, reached=True),
+        tally_of("daily", client(PIXEL), 430_000_000, warned=400_000_000),
+        tally_of("daily", client(BARE), 45_678),
+        tally_of("tv-week", TV_ROOM, 5_100_000_000, granted=100_000_000, reached=True),
+        tally_of("alice-trip", client(ALICE), -40),
     ),
     grants=(Grant("tv-week", TV_ROOM, 100_000_000, int(NOW.timestamp()) + 3600),),
     overrides=(Override(client(BARE), OverrideKind.BLOCK, int(NOW.timestamp()) + 5400),),
@@ -131,7 +131,7 @@ def facts(**changes) -> DaemonFacts:
 
 
 def state(
-    seconds: float = 0, attachments=ATTACHED, more_clients: int = 0, standing: LimitState = STANDING, quotas=QUOTAS
+    seconds: float = 0, attachments=ATTACHED, more_clients: int = 0, limits: LimitState = LIMITS, quotas=QUOTAS
 ) -> State:
     """`seconds`: how long traffic has been moving on since the beginning."""
     moved = int(seconds * 1_500_000)
@@ -149,11 +149,13 @@ def state(
     }
     wan = sum(totals.values(), Counters())
     turn = tally.Turn(NOW.timestamp(), WINDOWS, {EVERYONE: Budget(moved)}, (ALICE, PIXEL, BARE))
-    tallies = tally.next_tallies(standing.tallies, quotas, turn)
-    named = (each.subject.id for each in standing.overrides if each.subject.kind is SubjectKind.CLIENT)
-    chains = hierarchy.chains({*totals, *named}, RULES.names, RULES.groups, (quota.subject for quota in quotas))
-    set_on = hierarchy.by_subject(standing.overrides)
-    states = states_of(chains, tally.by_subject(quotas, tallies), set_on, NOW.timestamp(), TOKYO)
+    tallies = tally.next_tallies(limits.tallies, quotas, turn)
+    named = (each.subject.id for each in limits.overrides if each.subject.kind is SubjectKind.CLIENT)
+    hierarchies = hierarchy.hierarchies(
+        {*totals, *named}, RULES.names, RULES.groups, (quota.subject for quota in quotas)
+    )
+    set_on = hierarchy.by_subject(limits.overrides)
+    states = states_of(hierarchies, tally.by_subject(quotas, tallies), set_on, NOW.timestamp(), TOKYO)
     links = {"wwan0": wan - Counters(500), "wwan1": Counters(500)}
     reading = Reading(
         7,
@@ -169,7 +171,7 @@ def state(
         MeterSlice(Booked(7, {}, {Account(0): UNATTRIBUTED}, totals, links), reading, attachments),
         RatesSlice({ALICE: Counters(1_500_000, 40_000), PIXEL: Counters(2_000, 300_000)}),
         NamesSlice(identities),
-        LimitsSlice(replace(standing, tallies=tallies), states),
+        LimitsSlice(replace(limits, tallies=tallies), states),
         SavingSlice(unsaved_bytes=1_234),
     )
 
@@ -231,10 +233,10 @@ class Router:
     def __init__(self, more_clients: int = 0) -> None:
         self._began = time.monotonic()
         self._more_clients = more_clients
-        self._standing = STANDING
+        self._limits = LIMITS
 
     def now(self) -> State:
-        return state(self.seconds(), more_clients=self._more_clients, standing=self._standing)
+        return state(self.seconds(), more_clients=self._more_clients, limits=self._limits)
 
     def seconds(self) -> float:
         return time.monotonic() - self._began
@@ -258,11 +260,11 @@ class Router:
                 return documents.history_document(NOW, by, rows, limit=limit, client=client or None)
             case requests.GrantCommand(written, size, seconds):
                 subject, until = self._subject(written), _until(seconds)
-                self._standing = commands.grant(current, RULES, subject, size, until).limits.kept
+                self._limits = commands.grant(current, RULES, subject, size, until).limits.kept
                 return report_quotas.grant_document(self.now(), facts(), subject, size, until)
             case requests.OverrideCommand(written, kind, seconds):
                 subject = self._subject(written)
-                self._standing = commands.override(current, subject, kind, _until(seconds)).limits.kept
+                self._limits = commands.override(current, subject, kind, _until(seconds)).limits.kept
                 return report_quotas.override_document(self.now(), facts(), subject)
             case _:
                 raise RuntimeError("a fault of ours, raised on purpose")

@@ -27,7 +27,7 @@ def fetch(options: argparse.Namespace, path: str, params: Mapping[str, str] | No
 def command(
     options: argparse.Namespace, path: str, body: Mapping[str, Any], patience: float | None = None
 ) -> dict[str, Any]:
-    """Sends an order to the daemon; returns its answer once the order is carried out, within `patience` seconds."""
+    """Sends a command to the daemon; returns its answer once the command is carried out, within `patience` seconds."""
     from esimshaper.edge.control_client import TIMEOUT, default_socket, post
 
     return _understood(post(options.socket or default_socket(), path, body, patience or TIMEOUT))

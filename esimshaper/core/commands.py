@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Orders of people, and the State that a start begins with: each function turns a State into another. Pure.
+"""Commands of people, and the State that a start begins with: each function turns a State into another. Pure.
 
-An order takes effect at the next tick, and is saved with it.
+A command takes effect at the next tick, and is saved with it.
 """
 
 from collections.abc import Iterable

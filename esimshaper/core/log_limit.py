@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Interval(Generic[T]):
-    """Messages on one topic. `free`: how many more may be logged; `suppressed`: how many were not; `last` of these."""
+    """Messages on one topic. free: how many more may be logged. suppressed: how many were not, and the `last` one."""
 
     began: float
     free: int = BURST

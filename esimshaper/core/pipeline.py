@@ -7,7 +7,7 @@
                 `--> limits (by deltas of budgets) -----> policies, states ----> kernel, tc, nftables
 
 The daemon folds `advance` over what it observes, once a second. Each room writes its own slice of the State and nothing
-else. Orders of people are in commands.py, the life of a Booking is in saving/.
+else. Commands of people are in commands.py, the life of a Booking is in saving/.
 
 Policies are not saved: after a crash the same ones follow from the State again.
 """

@@ -121,7 +121,7 @@ class Bookings:
                 notices = await self._save_or_resume(booking)
             except Exception as error:  # noqa: BLE001 - whatever it is, `saving` must end, and be tried again
                 self._storage.fail(error)
-                self._ticker.state = saving.not_saved(self._ticker.state, self._rules)
+                self._ticker.state = saving.note_not_saved(self._ticker.state, self._rules)
                 notices = booking.notices
         self._announce(notices)  # only now: the history says that they were announced, so a restart repeats none
 
@@ -137,7 +137,7 @@ class Bookings:
         return booking.notices
 
     def _after(self, state: State, booking: Booking, *, saved: bool) -> State:
-        return saving.saved(state, booking) if saved else saving.not_saved(state, self._rules)
+        return saving.note_saved(state, booking) if saved else saving.note_not_saved(state, self._rules)
 
     def _announce(self, notices: Iterable[Notice]) -> None:
         for notice in notices:

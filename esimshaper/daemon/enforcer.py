@@ -103,7 +103,7 @@ class Enforcer:
                 return replace(report, found=self._shaper.observe())
             case plan.ChangeClasses(changes):
                 failed = self._shaper.apply(changes)
-                self._class_reader.note_remade(plan.remade(changes))
+                self._class_reader.note_remade(plan.remade_classes(changes))
                 return replace(report, failed=(*report.failed, *failed))
             case plan.NoteRestored():
                 text, where = "somebody changed our classes at %s; they are as before again", self._wan.interface

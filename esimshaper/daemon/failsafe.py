@@ -35,7 +35,7 @@ class Failsafe:
         """Holds uncounted traffic before a start; the WAN's number if it is counted already, else NO_INTERFACE."""
         wan = settings.wan.interface
         with contextlib.closing(TrafficControl(markers)) as control:
-            counted = control.counted(wan)
+            counted = control.counted_link(wan)
         self._hold(settings, counted)
         return counted
 
@@ -43,7 +43,7 @@ class Failsafe:
         """Holds traffic that these attachments do not count."""
         self._hold(settings, counted_link(settings.wan.interface, attachments))
 
-    def failed(self, settings: Settings, markers: Path, problem: Unusable) -> str:
+    def report_failure(self, settings: Settings, markers: Path, problem: Unusable) -> str:
         """A sentence on what a kernel part that cannot be set up means for traffic; systemd gets it too."""
         counted = self.begin(settings, markers)
         means = self._consequence(settings, counted=counted != NO_INTERFACE)

@@ -146,7 +146,7 @@ class Daemon:
                 ticker.follow_uplink()
                 self._publisher.begin(self._configuration.settings.metrics)
             ticker.tick()
-            self._status.ticked(ticker.state, self._facts(), self._parts.enforcer.problems, clock.monotonic())
+            self._status.report_tick(ticker.state, self._facts(), self._parts.enforcer.problems, clock.monotonic())
             ticks += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), clock.seconds_to_next(TICK_SECONDS))

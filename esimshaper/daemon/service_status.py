@@ -29,13 +29,13 @@ class ServiceStatus:
         """The first tick is done, and the control socket is open."""
         systemd.tell_manager(ready=True, status=self._sent)
 
-    def ticked(self, state: State, facts: DaemonFacts, problems: Iterable[str], now: float) -> None:
+    def report_tick(self, state: State, facts: DaemonFacts, problems: Iterable[str], now: float) -> None:
         """A tick did its work. `problems`: what could not be enforced, in sentences; `now`: CLOCK_MONOTONIC."""
-        urgent = report_line.troubles(state, facts, problems), report_line.limited(state, facts)
+        urgent = report_line.troubles(state, facts, problems), report_line.limited_clients(state, facts)
         status = ""
         if urgent != self._urgent or now >= self._due:
-            trouble, limited = urgent
-            parts = [trouble or "counting", report_line.usage(state, facts), limited]
+            trouble, limited_clients = urgent
+            parts = [trouble or "counting", report_line.usage(state, facts), limited_clients]
             line = f"{facts.wan_interface}: {'; '.join(part for part in parts if part)}"
             status = line if line != self._sent else ""
             self._urgent, self._sent, self._due = urgent, line, now + MINUTE

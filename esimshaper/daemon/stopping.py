@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Whether the daemon has been asked to stop. From then on no request is carried out: the last save may be under way,
-and what came now would be missing from it, or be saved twice.
+"""Whether the daemon has been asked to stop. From then on no request is carried out.
+
+The last save may be under way: a command that comes now would be missing from it, or be saved twice.
 """
 
 from esimshaper.edge.http.control import NotNow

@@ -25,7 +25,7 @@ T = TypeVar("T")
 class Storage:
     """`problem`: why nothing is saved at the moment, for people. `failures`: how often saving failed.
 
-    Who saves holds `lock` until the State knows the result; who reads holds it too, and so sees no byte twice.
+    A save holds `lock` until the State knows the result. A reader holds it too, and so sees no byte twice.
     """
 
     def __init__(self, path: Path) -> None:

@@ -63,7 +63,7 @@ def run(config: Path, socket: Path | None, *, may_build: bool = True) -> int:
             asyncio.run(_serve(daemon, limiter))
         except FailedOperation as failed:
             problem = explain(failed.failure)
-            means = failsafe.failed(configuration.settings, pins_root() / MARKERS, problem)
+            means = failsafe.report_failure(configuration.settings, pins_root() / MARKERS, problem)
             if systemd.in_journal():  # `failed` has written there what it means for traffic
                 return 1
             raise Unusable(f"{problem.message}; {means}", problem.hint) from None

@@ -47,7 +47,7 @@ def get(socket_path: Path, path: str, params: Mapping[str, str] | None = None) -
 
 
 def post(socket_path: Path, path: str, body: Mapping[str, Any], patience: float = TIMEOUT) -> dict[str, Any]:
-    """Sends an order, such as `/v1/block`, and returns the answer. Raises DaemonNotRunning or ControlError."""
+    """Sends a command, such as `/v1/block`, and returns the answer. Raises DaemonNotRunning or ControlError."""
     return _ask(socket_path, "POST", path, json.dumps(body).encode(), patience)
 
 

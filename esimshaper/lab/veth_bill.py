@@ -57,7 +57,7 @@ class VethBill:
         return None
 
     def release(self) -> None:
-        """Does nothing: a Witness holds no frames back."""
+        """Does nothing: a VethBill holds no frames back."""
 
     def waiting(self) -> int:
         return 0

@@ -140,8 +140,8 @@ class Rig:
         packet = PAYLOAD + IP_UDP[version]
         limit = packet * ALLOWED + packet // 2
         used = self._last.budget
-        marks = Thresholds(upload=used.upload + limit) if upload else Thresholds(download=used.download + limit)
-        self._meter.write_policies({self._account(): Policy(block_at=marks)})
+        thresholds = Thresholds(upload=used.upload + limit) if upload else Thresholds(download=used.download + limit)
+        self._meter.write_policies({self._account(): Policy(block_at=thresholds)})
         yield limit
         self._last = self._snapshot()
         self._meter.write_policies({self._account(): Policy()})

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the command line shows: documents of the control socket -> pages -> terminal or pipe. Helpers of cli.py."""
+"""What the command line shows: documents of the control socket -> pages -> terminal or pipe. cli/ calls it."""

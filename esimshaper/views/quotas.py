@@ -127,11 +127,11 @@ def _row(row: Document, now: str) -> list[str | Cell]:
         f"{row['period']}{direction}",
         when(row["renews"], now),
         format_rate(row["rate_bits_per_second"]) if row["rate_bits_per_second"] else row["action"],
-        _standing(row),
+        _state_of(row),
     ]
 
 
-def _standing(row: Document) -> Cell:
+def _state_of(row: Document) -> Cell:
     """The state of the subject under this quota; an override counts more than the quota."""
     if is_by_hand(row["state"]):
         return state_cell(row["state"])

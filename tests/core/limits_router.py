@@ -24,7 +24,7 @@ from esimshaper.core.model.reading import ClassCounters, Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Outcome, State
 from esimshaper.core.pipeline import advance
-from esimshaper.core.saving.booking import saved
+from esimshaper.core.saving.booking import note_saved
 from esimshaper.core.shaping import tree
 
 MIDNIGHT = 1_799_971_200.0
@@ -96,7 +96,7 @@ class Router:
         self.state, outcome = advance(self.state, self.rules, self.now, seen)
         self.members = tree.members(self.with_classes(outcome))
         if outcome.booking:
-            self.state = saved(self.state, outcome.booking)
+            self.state = note_saved(self.state, outcome.booking)
             self.told += [notice.text for notice in outcome.booking.notices]
             self.disk = outcome.booking.baseline
         return outcome

@@ -20,7 +20,7 @@ from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, Booked, Booking, State
 from esimshaper.core.pipeline import advance, drain
-from esimshaper.core.saving.booking import final, not_saved, saved
+from esimshaper.core.saving.booking import final, note_not_saved, note_saved
 from tests.core.limits_router import Router, quota
 
 ALICE = ClientKey("02:00:00:00:00:10")
@@ -44,7 +44,7 @@ def tick(state: State, boottime: float, down: int, epoch: int = 7) -> tuple[Stat
 def quiet() -> State:
     """Started at boot time 1000 and saved."""
     state, booking = tick(State(), 1000, 0)
-    return saved(state, booking)
+    return note_saved(state, booking)
 
 
 def month_bytes(booking: Booking) -> int:
@@ -111,7 +111,7 @@ def test_no_second_booking_is_handed_out_before_the_first_is_known(quiet):
     state, booking = tick(quiet, 1001, 10_000_000)
     state, none = tick(state, 1100, 20_000_000)
     assert none is None
-    state = saved(state, booking)
+    state = note_saved(state, booking)
     assert state.saving.unsaved_bytes == 11_000_000
     _, following = tick(state, 1101, 20_000_000)
     assert month_bytes(following) == 11_000_000
@@ -119,20 +119,20 @@ def test_no_second_booking_is_handed_out_before_the_first_is_known(quiet):
 
 def test_a_failed_save_is_tried_again_in_a_minute_with_everything(quiet):
     state, _ = tick(quiet, 1001, 10_000_000)
-    state = not_saved(state, POLICY)
+    state = note_not_saved(state, POLICY)
     assert state.saving.failed
     state, early = tick(state, 1030, 20_000_000)
     assert early is None, "a full disk is not asked every second"
     state, again = tick(state, 1061, 20_000_000)
     assert month_bytes(again) == 22_000_000
-    state = saved(state, again)
+    state = note_saved(state, again)
     assert (state.saving.pending, state.saving.unsaved_bytes, state.saving.failed) == ({}, 0, False)
 
 
 def test_a_first_save_that_failed_is_repeated_even_when_nothing_moves():
     state, booking = tick(State(), 1000, 0)
     assert booking is not None
-    _, again = tick(not_saved(state, POLICY), 1060, 0)
+    _, again = tick(note_not_saved(state, POLICY), 1060, 0)
     assert again.baseline.meter.epoch == 7
 
 
@@ -189,16 +189,16 @@ def test_the_last_of_maps_is_what_was_handed_out_so_its_notices_are_told_once_sa
     state, booking = drain(State(), router.rules, router.now, Observation(router.reading))
     assert state.saving.booking == booking
     assert [notice.kind.value for notice in booking.notices] == ["quota-reached", "client-state"]
-    assert saved(state, booking).saving.notices == not_saved(state, router.rules).saving.notices == ()
+    assert note_saved(state, booking).saving.notices == note_not_saved(state, router.rules).saving.notices == ()
 
 
 def test_settings_that_cannot_be_read_cost_nobody_its_standing():
     router = Router(quota())
     router.tick(A=500)
-    standing = router.state.baseline.limits
+    limits = router.state.baseline.limits
     router.restart(quotas=(), knows_quotas=False)
     outcome = router.tick(A=520)
-    assert router.state.baseline.limits == standing
+    assert router.state.baseline.limits == limits
     assert (outcome.policies, router.state.saving.notices) == ({}, ())
 
 
@@ -218,7 +218,7 @@ def test_memory_stays_small_while_nothing_can_be_saved(quiet):
     for hour in range(24 * 5):  # the older days are thinned to one entry each
         for part in range(12):
             state, booking = tick(state, 1000 + 60 + hour * 3600 + part * 300, 1000 * (hour * 12 + part + 1))
-            state = not_saved(state, POLICY) if booking else state
+            state = note_not_saved(state, POLICY) if booking else state
     assert len(state.saving.pending) < 100
     assert state.saving.unsaved_bytes == state.baseline.meter.totals[ALICE].total_bytes
 

@@ -22,7 +22,7 @@ from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, Booking, State
 from esimshaper.core.pipeline import advance
-from esimshaper.core.saving.booking import final, not_saved, saved
+from esimshaper.core.saving.booking import final, note_not_saved, note_saved
 
 POLICY = Rules("wwan0", ZoneInfo("Asia/Kolkata"))
 MACS = [ClientKey(f"02:00:00:00:00:{number:02x}") for number in range(16, 20)]
@@ -80,9 +80,9 @@ class Router:
         assert sum(baseline.meter.totals.values(), Counters()) == sum(baseline.meter.wan.values(), Counters())
         if outcome.booking and works:
             self.disk.save(outcome.booking)
-            self.state = saved(self.state, outcome.booking)
+            self.state = note_saved(self.state, outcome.booking)
         elif outcome.booking:
-            self.state = not_saved(self.state, POLICY)
+            self.state = note_not_saved(self.state, POLICY)
 
     def kill(self) -> None:
         self.state = resume(self.disk.baseline)
@@ -234,13 +234,13 @@ def test_a_slow_disk_changes_nothing(history, data):
         if under_way and data.draw(st.booleans()):
             if data.draw(st.booleans()):
                 disk.save(under_way)
-                state = saved(state, under_way)
+                state = note_saved(state, under_way)
             else:
-                state = not_saved(state, POLICY)
+                state = note_not_saved(state, POLICY)
             under_way = None
     if under_way:
         disk.save(under_way)
-        state = saved(state, under_way)
+        state = note_saved(state, under_way)
     disk.save(final(state, POLICY))
     assert disk.by_client() == run(history).by_client()
 

@@ -36,7 +36,7 @@ from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, Booking, State
 from esimshaper.core.pipeline import advance
-from esimshaper.core.saving.booking import final, not_saved, saved
+from esimshaper.core.saving.booking import final, note_not_saved, note_saved
 
 MACS = [ClientKey(f"02:00:00:00:00:{number}") for number in (10, 11, 12)]
 ACCOUNTS = [Account(2), Account(3), Account(4)]
@@ -92,11 +92,11 @@ class Router:
         if outcome.booking and works:
             self.save(outcome.booking)
         elif outcome.booking:
-            self.state = not_saved(self.state, RULES)
+            self.state = note_not_saved(self.state, RULES)
 
     def save(self, booking: Booking) -> None:
         self.baseline = booking.baseline
-        self.state = saved(self.state, booking)
+        self.state = note_saved(self.state, booking)
         now = {(tally.quota, tally.subject): tally.window.start for tally in booking.baseline.limits.tallies}
         for each in booking.notices:
             self.told.append((each.kind, each.subject, each.quota, now.get((each.quota, each.subject), 0)))
@@ -110,7 +110,7 @@ class Router:
 
     @property
     def tallies(self) -> dict[tuple[str, Subject], Tally]:
-        """What everybody has used; which marks were announced is in `told`."""
+        """What everybody has used; which warnings were announced is in `told`."""
         return {(each.quota, each.subject): each for each in self.state.baseline.limits.tallies}
 
 
@@ -122,7 +122,7 @@ def run(history: Sequence[Tick]) -> Router:
 
 
 def unmarked(router: Router) -> dict[tuple[str, Subject], Tally]:
-    """Of readings squashed, marks may be skipped."""
+    """Of readings squashed, warnings may be skipped."""
     return {key: replace(tally, warned=0) for key, tally in router.tallies.items()}
 
 

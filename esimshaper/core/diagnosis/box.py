@@ -4,7 +4,7 @@
 import errno
 import re
 
-from esimshaper.core.diagnosis.explain import AS_ROOT, DEBIAN_KERNEL, explained
+from esimshaper.core.diagnosis.explain import AS_ROOT, DEBIAN_KERNEL, finding_of
 from esimshaper.core.model.box import BoxFacts, Finding, Findings
 from esimshaper.core.model.errors import Failure, Operation
 from esimshaper.core.model.packages import LIBRARIES
@@ -46,7 +46,7 @@ def _kernel(facts: BoxFacts) -> Findings:
         return
     failed = [failure for failure in facts.failures if failure.operation is not Operation.NAMESPACE]
     for failure in failed:
-        yield explained("kernel", failure)
+        yield finding_of("kernel", failure)
     if failed and _is_older(facts.kernel, OLDEST_KERNEL):
         yield Finding.problem(
             "kernel", f"Linux {facts.kernel} is older than 5.12, which the meter needs.", DEBIAN_KERNEL
@@ -78,9 +78,9 @@ def _bpffs(facts: BoxFacts) -> Findings:
     if place is None:
         return
     if not place.mounted:
-        yield explained("bpffs", Failure(Operation.BPFFS))
+        yield finding_of("bpffs", Failure(Operation.BPFFS))
     elif not place.writable:
-        yield explained("bpffs", Failure(Operation.PIN, errno.EROFS))
+        yield finding_of("bpffs", Failure(Operation.PIN, errno.EROFS))
     else:
         yield Finding.ok("bpffs", f"The counters can be pinned below {place.path}.")
 
@@ -90,14 +90,14 @@ def _compiler(facts: BoxFacts) -> Findings:
     if found is None:
         return
     if found.detail:
-        yield explained("compiler", Failure(Operation.COMPILER, detail=f"{found.python}: {found.detail}"))
+        yield finding_of("compiler", Failure(Operation.COMPILER, detail=f"{found.python}: {found.detail}"))
     else:
         yield Finding.ok("compiler", f"bcc {found.version} is installed and can compile the meter.")
 
 
 def _libraries(facts: BoxFacts) -> Findings:
     if isinstance(facts.libbpf, Failure):
-        yield explained("libbpf", facts.libbpf)
+        yield finding_of("libbpf", facts.libbpf)
     elif facts.libbpf is not None:
         yield Finding.ok("libbpf", f"libbpf {facts.libbpf} is installed and can read the counters.")
     libraries = facts.libraries or {}

@@ -108,7 +108,7 @@ def as_sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
-def explained(check: str, failure: Failure) -> Finding:
+def finding_of(check: str, failure: Failure) -> Finding:
     """The failed operation as a problem that the check `check` has found."""
     trouble = explain(failure)
     return Finding.problem(check, as_sentence(trouble.message), trouble.hint)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage `doctor`: facts about a box -> all findings in plain words. Pure.
+"""Facts about a box -> all findings of `doctor`, in plain words. Pure.
 
 A check is a small function from the facts to its findings, and says nothing of facts that could not be found out. The
 sentence of a finding names the consequence for the person, its hint an exact command where there is one.

@@ -4,7 +4,7 @@
 Billed bytes are compared with counted ones, and limits with the bytes that got through.
 """
 
-from esimshaper.core.diagnosis.explain import as_sentence, explained
+from esimshaper.core.diagnosis.explain import as_sentence, finding_of
 from esimshaper.core.model.box import Exchange, Finding, Findings, LimitTrial, SelfTest
 
 CHECK = "self-test"
@@ -24,7 +24,7 @@ def diagnose(test: SelfTest) -> Findings:
     ]
     yield from faults
     if test.failure:
-        yield explained(CHECK, test.failure)
+        yield finding_of(CHECK, test.failure)
     elif test.trouble:
         words, hint = test.trouble
         yield Finding.warning(CHECK, as_sentence(f"the self-test could not be completed: {words}"), hint or _AGAIN)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage clients -> hierarchy: the ancestors of each subject, and the override that counts for it. Pure.
+"""Clients -> hierarchy: the ancestors of each subject, and the override that counts for it. Pure.
 
     client -> its group -> everyone
 
@@ -10,25 +10,25 @@ from collections.abc import Iterable, Mapping
 
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import EVERYONE, STRANGER, UNKNOWN_GROUP, Override, Subject, SubjectKind
-from esimshaper.core.model.rules import Chain, chain_of
+from esimshaper.core.model.rules import Hierarchy, hierarchy_of
 
 
-def chains(
+def hierarchies(
     clients: Iterable[ClientKey],
     names: Mapping[ClientKey, str],
     groups: Mapping[ClientKey, str],
     others: Iterable[Subject] = (),
-) -> Mapping[Subject, Chain]:
-    """The Chain of each client, of a stranger, of each group (those in `others` too) and of everyone."""
+) -> Mapping[Subject, Hierarchy]:
+    """The Hierarchy of each client, of a stranger, of each group (those in `others` too) and of everyone."""
     named = {Subject(SubjectKind.GROUP, name) for name in {*groups.values(), UNKNOWN_GROUP}}
     named |= {other for other in others if other.kind is SubjectKind.GROUP}
     subjects = (EVERYONE, *named, *(Subject(SubjectKind.CLIENT, client) for client in clients), STRANGER)
-    return {subject: chain_of(subject, names, groups) for subject in subjects}
+    return {subject: hierarchy_of(subject, names, groups) for subject in subjects}
 
 
-def override_for(chain: Chain, overrides: Mapping[Subject, Override]) -> Override | None:
+def override_for(hierarchy: Hierarchy, overrides: Mapping[Subject, Override]) -> Override | None:
     """The override that counts: the subject's own, else that of its group, else that of everyone."""
-    return next((overrides[each] for each in chain if each in overrides), None) if overrides else None
+    return next((overrides[each] for each in hierarchy if each in overrides), None) if overrides else None
 
 
 def by_subject(overrides: Iterable[Override]) -> Mapping[Subject, Override]:

@@ -30,7 +30,7 @@ from esimshaper.core.model.limits import (
     SubjectKind,
     Tally,
 )
-from esimshaper.core.model.rules import Chain
+from esimshaper.core.model.rules import Hierarchy
 from esimshaper.core.model.state import Booked, LimitsSlice, Outcome
 from esimshaper.core.model.tick import Tick
 
@@ -93,23 +93,23 @@ def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn)
     tallies = tally.next_tallies(live, rules.quotas, turn)
     grants = tally.live_grants(grants, tallies)
     wording = notices.Wording(rules.names, now, rules.zone)
-    renewed = notices.renewals(tally.renewed(kept.tallies, tallies), wording)
-    tallies, crossed = _note_crossed(tally.paired(rules.quotas, tallies), turn, wording)
+    renewed = notices.renewals(tally.reached_in_ended_windows(kept.tallies, tallies), wording)
+    tallies, crossed = _note_crossed(tally.usages_of(rules.quotas, tallies), turn, wording)
 
-    chains = _chains(tick, tallies, kept)
-    set_on = hierarchy.by_subject(each for each in overrides if each.subject in chains)  # its group may be gone
+    hierarchies = _hierarchies(tick, tallies, kept)
+    set_on = hierarchy.by_subject(each for each in overrides if each.subject in hierarchies)  # its group may be gone
     held = tally.by_subject(rules.quotas, tallies)
-    states = states_of(chains, held, set_on, now, rules.zone)
+    states = states_of(hierarchies, held, set_on, now, rules.zone)
     levels, changed = notices.levels(kept.levels, states, wording)
 
     place = policy.Place(rules, reading, booked.budgets, held, set_on)
-    policies = {**policy.policies(place, tick.subjects), **policy.prepared(place)}
+    policies = {**policy.policies(place, tick.subjects), **policy.policies_for_strangers(place)}
     everybody = {**tick.subjects, **dict.fromkeys(reading.free, STRANGER)}
-    absent = {ClientKey(subject.id) for subject in chains if subject.kind is SubjectKind.CLIENT} | rules.names.keys()
+    absent = {ClientKey(each.id) for each in hierarchies if each.kind is SubjectKind.CLIENT} | rules.names.keys()
     outcome = Outcome(
         None,
         _same_where_equal(before.outcome.policies, policies),
-        _in_order(policy.shaped(place, everybody)),
+        _in_order(policy.shaped_accounts(place, everybody)),
         *policy.new_and_idle(rules.quotas, reading.groups),
         policy.new_clients(place, absent.difference(reading.owners.values()), rules.names),
     )
@@ -126,7 +126,7 @@ def _touched_anew(
     own = [each for each in kept.tallies if each.subject in touched]
     following = [tally.next_tally(each, quotas[each.quota], each.subject, turn) for each in own]
     wording = notices.Wording(rules.names, now, rules.zone)
-    noted, crossed = _note_crossed(tally.paired(rules.quotas, following), turn, wording)
+    noted, crossed = _note_crossed(tally.usages_of(rules.quotas, following), turn, wording)
     tallies = _with_tallies(kept.tallies, noted)
 
     held = _held_by(touched, tick, tallies, quotas)
@@ -136,7 +136,9 @@ def _touched_anew(
 
     accounts = {account: subject for account, subject in tick.subjects.items() if subject in touched}
     place = policy.Place(rules, tick.reading, booked.budgets, held, set_on)
-    outcome = _outcome_with(before.outcome, accounts, policy.policies(place, accounts), policy.shaped(place, accounts))
+    outcome = _outcome_with(
+        before.outcome, accounts, policy.policies(place, accounts), policy.shaped_accounts(place, accounts)
+    )
     if states and outcome is before.outcome:
         outcome = replace(
             outcome, policies=dict(outcome.policies)
@@ -166,7 +168,7 @@ def _held_by(
     touched: Collection[Subject], tick: Tick, tallies: Iterable[Tally], quotas: Mapping[str, Quota]
 ) -> Mapping[Subject, tuple[QuotaUsage, ...]]:
     """Quotas and tallies of `touched`, and of their ancestors."""
-    asked = {each for subject in touched for each in tick.rules.chain(subject)}
+    asked = {each for subject in touched for each in tick.rules.hierarchy(subject)}
     held: dict[Subject, tuple[QuotaUsage, ...]] = {}
     for each in tallies:
         if each.subject in asked:
@@ -183,14 +185,14 @@ def _states_anew(
 ) -> States:
     """The states that differ from those before."""
     rules, now, set_on = tick.rules, tick.at.time, hierarchy.by_subject(before.kept.overrides)
-    chains = {subject: rules.chain(subject) for subject in touched if subject in before.states}
-    states = _changed(before.states, states_of(chains, held, set_on, now, rules.zone))
+    hierarchies = {subject: rules.hierarchy(subject) for subject in touched if subject in before.states}
+    states = _changed(before.states, states_of(hierarchies, held, set_on, now, rules.zone))
     if all(subject.kind is SubjectKind.CLIENT for subject in states):
         return states
     # The state of a group, or of everyone, has changed: so may the states of all below it.
-    chains = {subject: rules.chain(subject) for subject in before.states}
+    hierarchies = {subject: rules.hierarchy(subject) for subject in before.states}
     held = tally.by_subject(rules.quotas, tallies)
-    return _changed(before.states, states_of(chains, held, set_on, now, rules.zone))
+    return _changed(before.states, states_of(hierarchies, held, set_on, now, rules.zone))
 
 
 def _changed(before: States, now: States) -> States:
@@ -221,11 +223,13 @@ def _in_order(shaped: Mapping[Account, Shaped]) -> tuple[Shaped, ...]:
     return tuple(shaped[account] for account in sorted(shaped))
 
 
-def _chains(tick: Tick, tallies: Iterable[Tally], before: LimitState) -> Mapping[Subject, Chain]:
+def _hierarchies(tick: Tick, tallies: Iterable[Tally], before: LimitState) -> Mapping[Subject, Hierarchy]:
     """The chain of each client that is here, has a tally or an override, or was last announced as not open."""
     subjects = [*(each.subject for each in tallies), *(each.subject for each in before.overrides)]
     named = {ClientKey(subject.id) for subject in subjects if subject.kind is SubjectKind.CLIENT}
     clients, rules = {*tick.reading.owners.values(), *named, *before.levels}, tick.rules
-    chains = dict(hierarchy.chains(clients, rules.names, rules.groups, (quota.subject for quota in rules.quotas)))
-    del chains[STRANGER]
-    return chains
+    hierarchies = dict(
+        hierarchy.hierarchies(clients, rules.names, rules.groups, (quota.subject for quota in rules.quotas))
+    )
+    del hierarchies[STRANGER]
+    return hierarchies

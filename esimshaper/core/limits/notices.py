@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage changes -> notices: what people should hear about, once. Pure.
+"""Changes -> notices: what people should hear about, once. Pure.
 
 In: tallies and levels. Out: the same with a note of what is announced now, and the Notices. The notes are saved before
 the notices go out, so neither a restart nor a second look repeats a notice.
@@ -46,19 +46,19 @@ class Wording:
 def note_crossed(
     held: Iterable[QuotaUsage], used_up: Callable[[Tally, Quota], bool], wording: Wording
 ) -> tuple[tuple[Tally, ...], tuple[Notice, ...]]:
-    """The tallies with a note of the warn marks and limits that were crossed, and a Notice for each new one.
+    """The tallies with a note of the warnings and limits that were crossed, and a Notice for each new one.
 
-    Of several marks at once the highest is announced. `used_up`: whether the limit of a tally is reached now.
+    Of several warnings at once the highest is announced. `used_up`: whether the limit of a tally is reached now.
     """
     tallies, notices = [], []
     for each in held:
-        quota, tally, mark = each.quota, each.tally, each.mark
+        quota, tally, warning = each.quota, each.tally, each.warning
         reached = tally.reached or used_up(tally, quota)
         if reached and not tally.reached:
             notices.append(_reached(tally, wording))
-        elif mark > tally.warned and not reached:
+        elif warning > tally.warned and not reached:
             notices.append(_warning(tally, wording))
-        noted = (reached, max(mark, tally.warned))
+        noted = (reached, max(warning, tally.warned))
         changed = noted != (tally.reached, tally.warned)
         tallies.append(replace(tally, reached=noted[0], warned=noted[1]) if changed else tally)
     return tuple(tallies), tuple(notices)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The stage in which a period meets the calendar: period, time zone and a moment go in, its window comes out. Pure.
+"""A period, a time zone and a moment -> the window of the calendar that holds the moment. Pure.
 
 The windows of one period and zone follow each other without a gap or an overlap, backwards as well: there are windows
 before the anchor too, so that a plan that begins tomorrow is already held today. Where the clock jumps over the moment

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage tallies -> policies: the thresholds by which the kernel holds every limit by itself (R11). Pure.
+"""Tallies -> policies: the thresholds by which the kernel holds every limit by itself (R11). Pure.
 
 In: accounts with their budgets, and the quotas and overrides of each subject. Out: a Policy for each account, and which
 accounts are to be throttled to what.
@@ -66,7 +66,7 @@ def policies(place: Place, accounts: Mapping[Account, Subject]) -> Policies:
     return {account: _policy(place, ancestors, account, subject) for account, subject in accounts.items()}
 
 
-def prepared(place: Place) -> Policies:
+def policies_for_strangers(place: Place) -> Policies:
     """Policies of accounts that no client has yet, for a stranger: so a new device is limited from its first byte."""
     ancestors = _accounts_with_quotas(place)
     of_budget: dict[Budget, Policy] = {}
@@ -84,9 +84,9 @@ def prepared(place: Place) -> Policies:
 def new_clients(place: Place, absent: Iterable[ClientKey], listed: Collection[ClientKey]) -> tuple[ClientKey, ...]:
     """Those of `absent`, clients without an account, that are to have one before they come. Half of the free accounts
     stay free, for devices that come."""
-    # First those for whom another Policy holds than for a stranger, which the kernel would take them for at the first
-    # packet: after a reboot with nothing used, and nothing set by hand. Then the listed ones, or strangers who make up
-    # addresses could leave them none.
+    # The kernel takes a client without an account for a stranger: nothing used, no override. So first come the clients
+    # for whom another Policy holds (after a reboot, say). Then come the listed ones: otherwise strangers who make up
+    # addresses could leave no account to them.
     free = place.reading.free
     if not free:
         return ()
@@ -105,7 +105,7 @@ def new_and_idle(quotas: Iterable[Quota], groups: Iterable[str]) -> tuple[tuple[
     return tuple(sorted(wanted - known)), tuple(sorted(known - wanted))
 
 
-def shaped(place: Place, accounts: Mapping[Account, Subject]) -> Mapping[Account, Shaped]:
+def shaped_accounts(place: Place, accounts: Mapping[Account, Subject]) -> Mapping[Account, Shaped]:
     """Those of `accounts` that have a throttle limit, and its rate: the smallest one of the limits that are reached; if
     none is, the rate of the limit that comes first."""
     rates = {account: _rate(place.held.get(subject, ())) for account, subject in accounts.items()}
@@ -115,11 +115,11 @@ def shaped(place: Place, accounts: Mapping[Account, Subject]) -> Mapping[Account
 def _policy(place: Place, ancestors: Mapping[Subject, Account], account: Account, subject: Subject) -> Policy:
     budget = place.budgets.get(account, UNUSED)
     held = place.held.get(subject, ())
-    chain = place.rules.chain(subject)
-    override = override_for(chain, place.overrides)
+    hierarchy = place.rules.hierarchy(subject)
+    override = override_for(hierarchy, place.overrides)
     rate = _rate(held)
     return Policy(
-        parent=next((ancestors[each] for each in chain[1:] if each in ancestors), ACCOUNT_UNATTRIBUTED),
+        parent=next((ancestors[each] for each in hierarchy[1:] if each in ancestors), ACCOUNT_UNATTRIBUTED),
         block_at=_thresholds(_limits(held, budget, ActionKind.BLOCK)),
         throttle_at=_thresholds(_limits(held, budget, ActionKind.THROTTLE)),
         warn_at=_thresholds([end for each in held for end in _warnings(each, budget)]),
@@ -157,9 +157,9 @@ def _limits(held: Iterable[QuotaUsage], budget: Budget, kind: ActionKind) -> End
 
 
 def _warnings(held: QuotaUsage, budget: Budget) -> Ends:
-    """The next warn mark that was not announced yet; for a quota that only notifies, the limit as well."""
+    """The next warning that was not announced yet; for a quota that only notifies, the limit as well."""
     quota, tally = held.quota, held.tally
-    amounts = [mark + tally.granted for mark in quota.warn_at if mark > tally.warned][:1]
+    amounts = [warning + tally.granted for warning in quota.warn_at if warning > tally.warned][:1]
     if quota.action.kind is ActionKind.NOTIFY and not tally.reached:
         amounts.append(tally.allowed)
     return [(quota.direction, _end(held, budget, amount)) for amount in amounts]

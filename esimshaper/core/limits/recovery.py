@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage policies -> limits, the other way round: for a start that finds limits in the kernel and no history. Pure.
+"""Policies -> limits, the other way round: for a start that finds limits in the kernel and no history. Pure.
 
 In: the policies that an earlier daemon wrote. Out: the LimitState that led to them, as far as they say.
 """
@@ -45,7 +45,7 @@ def _overrides(tick: Tick, installed: Mapping[Account, Policy]) -> Iterator[Over
     accounts = {**dict.fromkeys(tick.reading.free[:1], _STRANGERS), **tick.subjects}
     kinds = {subject: _override_of(installed.get(account, Policy())) for account, subject in accounts.items()}
     for subject, kind in kinds.items():
-        above = next((kinds[each] for each in tick.rules.chain(subject)[1:] if each in kinds), None)
+        above = next((kinds[each] for each in tick.rules.hierarchy(subject)[1:] if each in kinds), None)
         if kind and kind is not above:
             yield Override(subject, kind)
 

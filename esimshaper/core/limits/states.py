@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage tallies -> client states: how each client, group and everyone stand, and why, in words. Pure.
+"""Tallies -> client states: how each client, group and everyone stand, and why, in words. Pure.
 
 The worst of what holds for a subject or for its ancestors counts; an override counts more than all quotas.
 """
@@ -18,7 +18,7 @@ from esimshaper.core.model.limits import (
     QuotaUsage,
     Subject,
 )
-from esimshaper.core.model.rules import Chain
+from esimshaper.core.model.rules import Hierarchy
 from esimshaper.core.model.units import format_moment, format_rate, format_size
 
 OPEN = ClientState()
@@ -29,7 +29,7 @@ _USED = {Direction.BOTH: "used", Direction.DOWNLOAD: "downloaded", Direction.UPL
 
 
 def states_of(
-    chains: Mapping[Subject, Chain],
+    hierarchies: Mapping[Subject, Hierarchy],
     held: Mapping[Subject, Sequence[QuotaUsage]],
     overrides: Mapping[Subject, Override],
     now: float,
@@ -40,12 +40,12 @@ def states_of(
     reached = {subject: usages for subject, usages in held.items() if any(each.tally.reached for each in usages)}
     own = {subject: _worst(_by_quota(each, now, zone) for each in usages) for subject, usages in reached.items()}
 
-    def state(chain: Chain) -> ClientState:
-        if override := override_for(chain, overrides):
+    def state(hierarchy: Hierarchy) -> ClientState:
+        if override := override_for(hierarchy, overrides):
             return _by_override(override, now, zone)
-        return _worst(own[each] for each in chain if each in own) if own else OPEN
+        return _worst(own[each] for each in hierarchy if each in own) if own else OPEN
 
-    return {subject: state(chain) for subject, chain in chains.items()}
+    return {subject: state(hierarchy) for subject, hierarchy in hierarchies.items()}
 
 
 def _by_override(override: Override, now: float, zone: tzinfo) -> ClientState:

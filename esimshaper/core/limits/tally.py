@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage budgets -> tallies: what each subject used of each quota in its window. Pure.
+"""Budgets -> tallies: what each subject used of each quota in its window. Pure.
 
 In: the tallies of the last reading, the quotas with their windows of now, and the deltas of budgets since. Out: the
 tallies of now, and grants by hand on top of them.
 
-Bytes belong to the window in which they were read, also those that were used before its start, as in stage ledger. So
-which readings there were matters at a window's end, and nowhere else.
+Bytes belong to the window in which they were read, also those that were used before its start; saving/ledger.py does
+the same. So which readings there were matters at a window's end, and nowhere else.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ LARGEST_PACKETS = 1_000_000
 class Turn:
     """The facts of a tick that tallies follow from. `now` in Unix seconds; windows: those of now, by name of the quota.
 
-    was_trusted: earlier windows were those of a trusted clock (see stage clock). announced: the count at which the
+    was_trusted: earlier windows were those of a trusted clock (see meter/clock.py). announced: the count at which the
     kernel last announced that a packet went past a limit, and the budget of now.
     """
 
@@ -81,14 +81,14 @@ def is_used_up(tally: Tally, quota: Quota, turn: Turn) -> bool:
     return bool(count) and count - quota.direction.of(budget) == left <= LARGEST_PACKETS
 
 
-def renewed(before: Iterable[Tally], tallies: Iterable[Tally]) -> tuple[Tally, ...]:
+def reached_in_ended_windows(before: Iterable[Tally], tallies: Iterable[Tally]) -> tuple[Tally, ...]:
     """The tallies whose limit had been reached in the window that is over."""
     ends = {(tally.quota, tally.subject): tally.window.end for tally in before if tally.reached}
     never = 2**63
     return tuple(t for t in tallies if not t.reached and t.window.start >= ends.get((t.quota, t.subject), never))
 
 
-def paired(quotas: Sequence[Quota], tallies: Iterable[Tally]) -> tuple[QuotaUsage, ...]:
+def usages_of(quotas: Sequence[Quota], tallies: Iterable[Tally]) -> tuple[QuotaUsage, ...]:
     """Each tally with its quota."""
     named = {quota.name: quota for quota in quotas}
     return tuple(QuotaUsage(named[tally.quota], tally) for tally in tallies)
@@ -97,7 +97,7 @@ def paired(quotas: Sequence[Quota], tallies: Iterable[Tally]) -> tuple[QuotaUsag
 def by_subject(quotas: Sequence[Quota], tallies: Iterable[Tally]) -> Mapping[Subject, tuple[QuotaUsage, ...]]:
     """The quotas and tallies of each subject; those of STRANGER are what each client begins with."""
     found: dict[Subject, list[QuotaUsage]] = {}
-    for held in paired(quotas, tallies):
+    for held in usages_of(quotas, tallies):
         found.setdefault(held.tally.subject, []).append(held)
     each = [quota for quota in quotas if quota.subject.kind is SubjectKind.EACH_CLIENT]
     found[STRANGER] = [QuotaUsage(q, Tally(q.name, STRANGER, Window(0, 0), allowed=q.limit)) for q in each]
@@ -210,17 +210,17 @@ def _in_earlier_window(before: Tally, window: Window) -> Tally:
 
 
 def _with_limit(tally: Tally, quota: Quota) -> Tally:
-    """`tally` against the limit and the marks of now. A limit that was raised can be reached anew, and so can marks."""
+    """`tally` against the limit of now. A limit that was raised can be reached anew, and so can warnings."""
     allowed = quota.limit + tally.granted
     if allowed == tally.allowed:
         return tally
     if allowed < tally.allowed:
         return replace(tally, allowed=allowed)
-    warned = min(tally.warned, QuotaUsage(quota, tally).mark)
+    warned = min(tally.warned, QuotaUsage(quota, tally).warning)
     return replace(tally, allowed=allowed, warned=warned, reached=tally.reached and tally.used >= allowed)
 
 
 def _reassess(tally: Tally, quota: Quota, turn: Turn) -> Tally:
-    """`tally`, if less counts as used than before: its limit and marks that are not reached any more are forgotten."""
-    warned = min(tally.warned, QuotaUsage(quota, tally).mark)
+    """`tally`, if less counts as used than before: a limit and warnings that it is below again are forgotten."""
+    warned = min(tally.warned, QuotaUsage(quota, tally).warning)
     return replace(tally, warned=warned, reached=tally.reached and is_used_up(tally, quota, turn))

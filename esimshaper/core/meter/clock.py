@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage wall clock -> moment: what time it is, for windows and history. Pure.
+"""Wall clock -> moment: what time it is, for windows and history. Pure.
 
 In: the last moment, a reading's boot time, the wall clock and whether it is synchronised. Out: the Moment that counts.
 

@@ -15,7 +15,7 @@ from esimshaper.core.model.counts import UNUSED, Budget, Usage
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import Subject, SubjectKind
 from esimshaper.core.model.reading import Reading
-from esimshaper.core.model.rules import Chain, Rules
+from esimshaper.core.model.rules import Hierarchy, Rules
 from esimshaper.core.model.state import Booked, MeterSlice
 from esimshaper.core.model.tick import Tick
 
@@ -52,8 +52,8 @@ def _limit_deltas(tick: Tick, shares: tunnels.Shares, drops: Mapping[Account, in
     deltas = sum_by_subject(budget_deltas(tick.step), tick.subjects)
     corrections = sum_by_subject(shares.corrections, tick.subjects)
     named = {tick.subjects[account]: size for account, size in drops.items() if account in tick.subjects}
-    chains = {subject: tick.rules.chain(subject) for subject in (*corrections, *named)}
-    return queue_drops.credit(tunnels.correct(deltas, corrections, chains), named, chains)
+    hierarchies = {subject: tick.rules.hierarchy(subject) for subject in (*corrections, *named)}
+    return queue_drops.credit(tunnels.correct(deltas, corrections, hierarchies), named, hierarchies)
 
 
 def sum_by_subject(deltas: Mapping[Account, Budget], subjects: Mapping[Account, Subject]) -> Mapping[Subject, Budget]:
@@ -77,9 +77,9 @@ def _queue_members(tick: Tick, drops: queue_drops.Drops, shares: tunnels.Shares)
         return queue_drops.QueueMembers(reading.owners, dict.fromkeys(groups, ()))
     # Packets that went by a tunnel were in no class: their client counts as one without a class of its own.
     own = {group: clients.difference(shares.given) for group, clients in tick.observed.members.items()}
-    return queue_drops.queue_members(reading.owners, groups, _chains(reading, tick.rules), own)
+    return queue_drops.queue_members(reading.owners, groups, _hierarchies(reading, tick.rules), own)
 
 
-def _chains(reading: Reading, rules: Rules) -> Mapping[Subject, Chain]:
+def _hierarchies(reading: Reading, rules: Rules) -> Mapping[Subject, Hierarchy]:
     clients = (Subject(SubjectKind.CLIENT, client) for client in reading.owners.values())
-    return {client: rules.chain(client) for client in clients}
+    return {client: rules.hierarchy(client) for client in clients}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage queued and sent -> queue drops: no carrier has billed them, so nobody is charged for them (R8). Pure.
+"""Queued and sent -> queue drops: no carrier has billed them, so nobody is charged for them (R8). Pure.
 
 In: bytes given to the tc classes of each account (Reading), then bytes that left them or wait in them (ClassCounters).
 Out: QueueDrops of each account, credits to limits, and Usage without the bytes that did not leave.
@@ -33,7 +33,7 @@ from esimshaper.core.model.counts import NOTHING, UNUSED, Budget, Counters, Usag
 from esimshaper.core.model.identity import UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.limits import Subject, SubjectKind
 from esimshaper.core.model.reading import ClassCounters
-from esimshaper.core.model.rules import Chain
+from esimshaper.core.model.rules import Hierarchy
 from esimshaper.core.model.state import Booked, QueueDrops
 from esimshaper.core.model.tick import Step
 
@@ -102,12 +102,12 @@ def _credited(before: QueueDrops | None, after: QueueDrops) -> int:
 
 
 def credit(
-    deltas: Mapping[Subject, Budget], drops: Mapping[Subject, int], chains: Mapping[Subject, Chain]
+    deltas: Mapping[Subject, Budget], drops: Mapping[Subject, int], hierarchies: Mapping[Subject, Hierarchy]
 ) -> Mapping[Subject, Budget]:
     """`deltas` less `drops`, for their subjects and all ancestors, whose budgets had these bytes added as well."""
     following = dict(deltas)
     for subject, size in drops.items():
-        for each in chains.get(subject, (subject,)):
+        for each in hierarchies.get(subject, (subject,)):
             following[each] = following.get(each, UNUSED) - Budget(size, 0, size)
     return following
 
@@ -134,7 +134,7 @@ class QueueMembers:
 def queue_members(
     owners: Mapping[Account, ClientKey],
     groups: Mapping[Account, Subject],
-    chains: Mapping[Subject, Chain],
+    hierarchies: Mapping[Subject, Hierarchy],
     own: Mapping[Account, Collection[Account]],
 ) -> QueueMembers:
     """`groups`: accounts of groups and of everyone. `own`: by such an account, clients with their own queue in it."""
@@ -143,7 +143,7 @@ def queue_members(
         without: list[ClientKey] = []
         with_own: list[ClientKey] = []
         for account, client in owners.items():
-            if subject in chains[Subject(SubjectKind.CLIENT, client)]:
+            if subject in hierarchies[Subject(SubjectKind.CLIENT, client)]:
                 (with_own if account in own.get(group, ()) else without).append(client)
         members[group] = without, with_own
     return QueueMembers(owners, members)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage usage -> rates: bytes and packets per second, for people to look at. Pure."""
+"""Usage -> rates: bytes and packets per second, for people to look at. Pure."""
 
 from dataclasses import replace
 

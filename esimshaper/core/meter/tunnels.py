@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage tunnel counters -> the share of each account in the tunnels' bytes on the WAN. Pure.
+"""Tunnel counters -> the share of each account in the tunnels' bytes on the WAN. Pure.
 
 In: bytes of the tunnels' packets on the WAN (`outer`, which are billed), and the claims of each account, by the packets
 that it sent and got inside (`inner`). Out: Shares, which add up to the billed bytes, whatever was claimed (R9).
@@ -21,7 +21,7 @@ from esimshaper.core.model.counts import NOTHING, UNUSED, Budget, Counters, Usag
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, ROUTER, Account, ClientKey
 from esimshaper.core.model.limits import EVERYONE, Subject
 from esimshaper.core.model.reading import Tunnels
-from esimshaper.core.model.rules import Chain
+from esimshaper.core.model.rules import Hierarchy
 from esimshaper.core.model.tick import Step
 
 COUNTS = tuple(field.name for field in fields(Counters))
@@ -83,12 +83,12 @@ def add_shares(usage: Usage, given: Mapping[Account, Counters], owners: Mapping[
 
 
 def correct(
-    deltas: Mapping[Subject, Budget], corrections: Mapping[Subject, Budget], chains: Mapping[Subject, Chain]
+    deltas: Mapping[Subject, Budget], corrections: Mapping[Subject, Budget], hierarchies: Mapping[Subject, Hierarchy]
 ) -> Mapping[Subject, Budget]:
     """`deltas` with `corrections`, for their subjects and the groups above; everyone's budget has the WAN's bytes."""
     following = dict(deltas)
     for subject, more in corrections.items():
-        for each in chains.get(subject, (subject,)):
+        for each in hierarchies.get(subject, (subject,)):
             if each != EVERYONE:
                 following[each] = following.get(each, UNUSED) + more
     return following

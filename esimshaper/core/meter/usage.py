@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage reading -> usage: what each client used between the last booked reading and this one. Pure.
+"""Reading -> usage: what each client used between the last booked reading and this one. Pure.
 
 In: the Step from one to the other. Out: Usage, budgets' deltas, and what is booked then.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The vocabulary of the kernel: numbers and names that several edges and stages share. Pure: values only."""
+"""The vocabulary of the kernel: numbers and names that several edges and rooms share. Pure: values only."""
 
 OURS = "esimshaper"
 """First word of the labels of our filters and programs; a fresh start knows them by it (R20 in DESIGN.md)."""

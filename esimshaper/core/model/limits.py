@@ -152,12 +152,12 @@ class Tally:
     """The usage of one quota by one subject in its window, in bytes.
 
     granted: added to the limit of this window by hand. allowed: limit and grants as of the last look. warned: the
-    highest warn mark that was announced. reached: the limit was announced, and still is reached. other_start,
+    highest warning that was announced. reached: the limit was announced, and still is reached. other_start,
     other_used: the neighbouring window, kept in case the clock steps back into it, and its usage less its grants.
     """
 
     # warned and reached are saved with used, or a restart would announce them again; warned is in bytes, so that it
-    # means the same after the marks were changed.
+    # means the same after the settings were changed.
     # used may fall: a reading may hold an upload that is refused and taken off, or that our own queue drops. Where that
     # was read at the end of a window, the next one begins below zero.
     quota: str
@@ -180,10 +180,10 @@ class QuotaUsage:
     tally: Tally
 
     @property
-    def mark(self) -> int:
-        """The highest warn mark that is crossed, as in `warned`; 0 if none is. Grants raise the marks."""
+    def warning(self) -> int:
+        """The highest warning that is crossed, in bytes as in `warned`; 0 if none is. A grant raises all warnings."""
         own = self.tally.used - self.tally.granted
-        return max((mark for mark in self.quota.warn_at if mark <= own), default=0)
+        return max((warning for warning in self.quota.warn_at if warning <= own), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class Grant:
 
 
 class OverrideKind(Enum):
-    """The orders that a person may give by hand, over the quotas."""
+    """What a person may decide by hand; it counts more than all quotas."""
 
     BLOCK = "block"
     ALLOW = "allow"
@@ -205,7 +205,7 @@ class OverrideKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """An order of a person on a subject, over its quotas; `until` in Unix seconds, None until somebody clears it."""
+    """A person's decision on a subject, above its quotas. `until`: Unix seconds; None: until somebody clears it."""
 
     subject: Subject
     kind: OverrideKind
@@ -247,7 +247,7 @@ class Policy:
     """The limits of one account in the kernel; written by user space only.
 
     classes: tc class ids, by CLASS_OPEN and so on; 0 for none of its own: then one that others share, or none at all.
-    police_rate: bytes per second past a throttle limit where it has no class, as in tunnels; 0 for any.
+    police_rate: bytes per second beyond a throttle limit where the account has no class, as in tunnels; 0: any rate.
     """
 
     parent: Account = ACCOUNT_UNATTRIBUTED  # none

@@ -8,7 +8,7 @@ from datetime import tzinfo
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
 from esimshaper.core.model.limits import EVERYONE, STRANGER, UNKNOWN_GROUP, Quota, Subject, SubjectKind
 
-Chain = tuple[Subject, ...]
+Hierarchy = tuple[Subject, ...]
 """A subject, then its ancestors from the nearest to the farthest."""
 
 
@@ -27,12 +27,12 @@ class Rules:
     quotas: tuple[Quota, ...] = ()
     knows_quotas: bool = True
 
-    def chain(self, subject: Subject) -> Chain:
+    def hierarchy(self, subject: Subject) -> Hierarchy:
         """`subject` and its ancestors by these settings."""
-        return chain_of(subject, self.names, self.groups)
+        return hierarchy_of(subject, self.names, self.groups)
 
 
-def chain_of(subject: Subject, names: Mapping[ClientKey, str], groups: Mapping[ClientKey, str]) -> Chain:
+def hierarchy_of(subject: Subject, names: Mapping[ClientKey, str], groups: Mapping[ClientKey, str]) -> Hierarchy:
     """client -> its group -> everyone. A client that is not listed is in UNKNOWN_GROUP, a pseudo-client in no group."""
     if subject == EVERYONE:
         return (EVERYONE,)

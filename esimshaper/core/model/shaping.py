@@ -16,7 +16,8 @@ QDISC = 0x7A00_0000
 """Handle of our HTB on both devices, by which a fresh start knows it. No other program is known to use this major."""
 
 DEFAULT = QDISC | 2
-"""The class of all packets that no account's class is for. Our filter on the WAN has this id too, as our mark on it."""
+"""The class of packets that belong to no account's class. Our redirecting filter on the WAN carries this id,
+by which a fresh start knows the filter."""
 
 
 class Side(Enum):

@@ -122,7 +122,7 @@ class NamesSlice:
 class Outcome:
     """The work after a tick.
 
-    booking: save it, call `saved` or `not_saved`, then announce its notices.
+    booking: save it, call `note_saved` or `note_not_saved`, then announce its notices.
     policies: of each account; their classes are still 0. shaped: the accounts that need classes.
     new_groups, new_clients: give them an account in the kernel; their policies follow at the next tick.
     idle_groups: they have an account and no quota, so a new group may have it.

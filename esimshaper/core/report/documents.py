@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report: State + usage of today and of this month + DaemonFacts -> documents (JSON) and metrics. Pure.
+"""State + usage of today and of this month + DaemonFacts -> documents (JSON) and metrics. Pure.
 
 Beside it: quotas.py (documents of limits), metrics.py, subjects.py (names that people write), frame.py, line.py.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report, the common parts: DaemonFacts, the frame of documents, moments, and names of clients. Pure."""
+"""What all documents share: DaemonFacts, the frame, moments, and names of clients. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

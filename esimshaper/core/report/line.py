@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report, one line: State and DaemonFacts -> the words of the daemon in `systemctl status`. Pure.
+"""State and DaemonFacts -> one line: the words of the daemon in `systemctl status`. Pure.
 
     wan0: counting 12 clients; plan: 8.10 GB of 10.0 GB used; throttled: guest; blocked: tv
     wan0: not everything is counted: interface wan0 is not there; 3 clients
@@ -15,7 +15,7 @@ from esimshaper.core.model.limits import EVERYONE, ClientState, Level, SubjectKi
 from esimshaper.core.model.state import State
 from esimshaper.core.model.units import format_names, format_size
 from esimshaper.core.report.frame import DaemonFacts, identity
-from esimshaper.core.report.quotas import held, limit_of, used_of
+from esimshaper.core.report.quotas import limit_of, usages, used_of
 from esimshaper.core.report.subjects import subject_label
 
 NAMED = 4
@@ -36,7 +36,7 @@ def troubles(state: State, facts: DaemonFacts, limits: Iterable[str] = ()) -> st
     return "; ".join(said)
 
 
-def limited(state: State, facts: DaemonFacts) -> str:
+def limited_clients(state: State, facts: DaemonFacts) -> str:
     """Names of clients that are throttled or blocked; empty if none is."""
     return "; ".join(
         f"{level.value}: {format_names(names, NAMED)}"
@@ -51,7 +51,7 @@ def usage(state: State, facts: DaemonFacts) -> str:
     """
     number = sum(key not in BUILT_IN_CLIENTS for key in state.totals)
     clients = "1 client" if number == 1 else f"{number} clients"
-    quotas = held(state, facts)
+    quotas = usages(state, facts)
     if not quotas:
         return f"{clients}; {format_size(sum(state.totals.values(), NOTHING).total_bytes)} since counting began"
     shared = [each for each in quotas if each.tally.subject == EVERYONE]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report, metrics: State and DaemonFacts -> metric families of one moment. Pure.
+"""State and DaemonFacts -> metric families of one moment. Pure.
 
 Dashboards hold on to the names and labels, so they never change. The counters of clients and of the WAN come from one
 State, so sum(clients) = wan holds at every scrape (R7).
@@ -13,7 +13,7 @@ from esimshaper.core.model.limits import ClientState, Level, Subject, SubjectKin
 from esimshaper.core.model.metrics import Metric, MetricType
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, identity, known_clients, mac_of, wasted_bytes
-from esimshaper.core.report.quotas import held, limit_of, used_of
+from esimshaper.core.report.quotas import limit_of, usages, used_of
 from esimshaper.core.report.subjects import subject_label
 
 Samples = Mapping[tuple[str, ...], float]
@@ -55,7 +55,7 @@ def _limit_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
     used: dict[tuple[str, ...], float] = {}
     start: dict[tuple[str, ...], float] = {}
     reset: dict[tuple[str, ...], float] = {}
-    for each in held(state, facts):
+    for each in usages(state, facts):
         # Clients that share a label are added up, as in `by_label`; the windows of one quota are the same.
         labels = (each.quota.name, subject_label(state, each.tally.subject, facts))
         limit[labels] = limit.get(labels, 0) + limit_of(each)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report, limits: State and DaemonFacts -> the documents of quotas and overrides. Pure.
+"""State and DaemonFacts -> the documents of quotas and overrides. Pure.
 
 The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 and Unix seconds, or two nulls.
 
@@ -60,7 +60,7 @@ def quotas_document(state: State, facts: DaemonFacts) -> Document:
         if grant.until < ends.get((grant.quota, grant.subject), math.inf)
     ]
     return new_document(facts.now) | {
-        "quotas": entries(state, facts, held(state, facts)),
+        "quotas": entries(state, facts, usages(state, facts)),
         "by_hand": override_entries(state, facts),
         "grants": grants,
     }
@@ -68,7 +68,7 @@ def quotas_document(state: State, facts: DaemonFacts) -> Document:
 
 def grant_document(state: State, facts: DaemonFacts, subject: Subject, size: int, until: int | None) -> Document:
     """The answer after `size` bytes were granted; `until` in Unix seconds, None for the end of each period."""
-    own = [each for each in held(state, facts) if each.tally.subject == subject]
+    own = [each for each in usages(state, facts) if each.tally.subject == subject]
     return new_document(facts.now) | {
         "subject": subject_label(state, subject, facts),
         "bytes": size,
@@ -91,14 +91,14 @@ def override_document(state: State, facts: DaemonFacts, subject: Subject) -> Doc
 
 def glance(state: State, facts: DaemonFacts) -> Document:
     """For the status: quotas that clients share, and those of clients that were warned or have nothing left."""
-    every = held(state, facts)
+    every = usages(state, facts)
     shared = [each for each in every if each.quota.subject.kind in (SubjectKind.EVERYONE, SubjectKind.GROUP)]
     single = [each for each in every if each not in shared and (each.tally.warned or each.tally.reached)]
     chosen = [*shared, *sorted(single, key=lambda each: -_share(each))][:TOP_QUOTAS]
     return {"count": len(every), "top": entries(state, facts, chosen)}
 
 
-def held(state: State, facts: DaemonFacts) -> Sequence[QuotaUsage]:
+def usages(state: State, facts: DaemonFacts) -> Sequence[QuotaUsage]:
     """Each tally with its quota, in the order of the configuration; of each-client the most used first.
 
     The tally of `others` is left out while `others` has moved nothing.

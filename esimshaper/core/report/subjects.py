@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report, names that people write -> clients, or the Subject of a command; and back. Pure.
+"""Names that people write -> clients, or the Subject of a command; and back. Pure.
 
 A device chooses its host name itself. So a configured name counts more than a host name: else a stranger could take the
 place of a device by taking its name.

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """When and what to save: usage -> pending -> a Booking, which is then saved or not. Pure; writes the slice `saving`.
 
-A Booking that was handed out is to be saved; then `saved` or `not_saved` is called, and then its notices are announced
-(R18 in DESIGN.md). Until then no other is handed out. After a crash the kernel's counters still have all that was not
-saved, and it is booked from there, and nothing else is (R17).
+    hand_out -> the Booking is saved, or fails -> note_saved or note_not_saved -> its notices are announced (R18)
+
+One Booking is under way at a time. After a crash all that was not saved is still in the kernel's counters, and is
+booked from there (R17).
 """
 
 from collections.abc import Iterable
@@ -50,19 +51,19 @@ def hand_out(state: State, tick: Tick) -> tuple[State, Booking | None]:
     return replace(state, saving=saving), booking
 
 
-def saved(state: State, booking: Booking) -> State:
+def note_saved(state: State, booking: Booking) -> State:
     """`booking` is safe, and nothing of it is pending any more; usage and notices of later ticks stay pending."""
     notices = state.saving.notices[len(booking.notices) :]
     saving = replace(state.saving, booking=None, failed=False, notices=notices)
     return replace(state, saving=_with_pending(saving, ledger.take_off(saving.pending, booking.rows)))
 
 
-def not_saved(state: State, rules: Rules) -> State:
+def note_not_saved(state: State, rules: Rules) -> State:
     """The booking that was handed out could not be saved: all of it stays pending, and is due again in SAVE_SECONDS."""
     # Its notices go out all the same: better announced again after a restart than never.
     announced = len(state.saving.booking.notices) if state.saving.booking else 0
     saving = replace(state.saving, booking=None, failed=True, notices=state.saving.notices[announced:])
-    return replace(state, saving=_with_pending(saving, ledger.thinned(saving.pending, rules.zone)))
+    return replace(state, saving=_with_pending(saving, ledger.thin_out(saving.pending, rules.zone)))
 
 
 def final(state: State, rules: Rules, *, clean: bool = False) -> Booking | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage usage -> ledger: which five minutes, hour, day and month bytes belong to. Pure.
+"""Usage -> ledger: which five minutes, hour, day and month bytes belong to. Pure.
 
 In: Usage and the time of its reading. Out: Pending by Bucket, and from that the HistoryRows to be saved.
 
@@ -65,7 +65,7 @@ def rows(pending: Book, zone: tzinfo) -> tuple[HistoryRow, ...]:
     )
 
 
-def thinned(pending: Book, zone: tzinfo) -> Book:
+def thin_out(pending: Book, zone: tzinfo) -> Book:
     """`pending` with old entries moved to the start of their hour or day: it stays small if nothing can be saved.
 
     Those five minutes then stand for all of the hour or day and are `estimated`; coarser rows stay right. Age is

@@ -31,11 +31,11 @@ def quotas_from(tree: Block, known: Known | None, default: tzinfo | None, zones:
 def _quota(quota: Block, name: str | None, zone: tzinfo | None, known: Known | None) -> Quota | None:
     subject, period, action = subject_from(quota, known), period_from(quota, zone), _action(quota)
     limit, used = size_from(quota, "limit", 1), size_from(quota, "used", 0)
-    marks = _marks(quota, limit) if limit is not None else ()
+    warnings = _warnings(quota, limit) if limit is not None else ()
     if name is None or subject is None or limit is None or period is None or zone is None or action is None:
         return None
     direction = Direction(quota.get("direction", Direction.BOTH))
-    return Quota(name, subject, limit, period, zone, action, direction, marks, used or 0)
+    return Quota(name, subject, limit, period, zone, action, direction, warnings, used or 0)
 
 
 def _name(quota: Block, names: set[str]) -> str | None:
@@ -60,30 +60,30 @@ def _action(quota: Block) -> Action | None:
     return None if rate is None else Action(ActionKind.THROTTLE, rate)
 
 
-def _marks(quota: Block, limit: int) -> tuple[int, ...]:
-    """The warn marks in bytes: each above the one before it, and none above `limit`."""
-    marks: list[int] = []
+def _warnings(quota: Block, limit: int) -> tuple[int, ...]:
+    """The warnings in bytes: each above the one before it, and none above `limit`."""
+    warnings: list[int] = []
     before = 0
     for position, text in enumerate(quota.get("warn_at", ())):
         where = ("warn_at", position)
         if text is None:
             continue
         hint = "Write a percentage of the limit, such as 80%, or an amount."
-        mark = quota.parse_value(where, text, lambda text: _parse_mark(text, limit), hint)
-        if mark is None:
+        warning = quota.parse_value(where, text, lambda text: _parse_warning(text, limit), hint)
+        if warning is None:
             continue
-        if mark > limit:
+        if warning > limit:
             quota.refuse(where, f"`{text}` is above the limit, {format_size(limit)}", "Warn at 100% or before it.")
-        elif mark <= before:
-            above = f"is not above the mark before it, {format_size(before)}" if before else "is not above 0"
-            quota.refuse(where, f"`{text}` {above}", "Write the marks in rising order, for example [50%, 80%].")
-        marks.append(mark)
-        before = max(before, mark)
-    return tuple(marks)
+        elif warning <= before:
+            above = f"is not above the warning before it, {format_size(before)}" if before else "is not above 0"
+            quota.refuse(where, f"`{text}` {above}", "Write the warnings in rising order, for example [50%, 80%].")
+        warnings.append(warning)
+        before = max(before, warning)
+    return tuple(warnings)
 
 
-def _parse_mark(text: str, limit: int) -> int:
-    """Bytes of a warn mark: an amount, or a percentage of `limit`, rounded up: less would not be that percentage yet.
+def _parse_warning(text: str, limit: int) -> int:
+    """Bytes of a warning: an amount, or a percentage of `limit`, rounded up: less would not be that percentage yet.
 
     Raises ValueError for parts of a byte.
     """

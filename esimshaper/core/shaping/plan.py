@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage: wanted limits and installed policies and classes -> steps to do in the kernel and in tc, in order. Pure.
+"""Wanted limits and installed policies and classes -> steps to do in the kernel and in tc, in order. Pure.
 
     begin --> accounts --> look at tc --> make classes --> name them in policies --> remove classes --> reject table
               AddGroups    LookAtClasses  ChangeClasses    ShapeAt, WritePolicies    ChangeClasses      Reject
 
 Each arrow is a Plan: steps, and a function that makes the next Plan of the Report on them. A class is made before a
-policy names it, and goes when no policy names it any more (R12 in DESIGN.md). Nothing is a step that is right already:
-so a plan that was carried out twice, or cut off by a kill and begun anew, leads to the same (R25).
+policy names it, and goes when no policy names it any more (R12 in DESIGN.md). What is right already is no step: so
+a plan that was carried out twice, or cut off by a kill and begun anew, leads to the same (R25).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -110,7 +110,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The demands of limits in a tick, and the place. `rates`: of the link; its `wire` is found by looking.
+    """What limits demand in a tick, and where. `rates`: of the link; its `wire` is found by looking.
 
     reading: the one that `outcome` was made from. wan: number of the WAN's interface if uploads pass our program there,
     else 0. states: of clients. look_around: compare with the kernel and tc though nothing is new, as somebody else may
@@ -223,7 +223,7 @@ def _make(memory: Memory, installed: Policies, wish: Wish, demand: tree.Demand, 
     drawn = memory.drawn
     if drawn is None or drawn[:2] != (link, demand):
         drawn = link, demand, tree.wanted(link, demand)
-    moving = tree_diff.reparented(found.tree, drawn[2])
+    moving = tree_diff.classes_that_move(found.tree, drawn[2])
     wanted = tree_diff.without(drawn[2], moving)
     between = tree_diff.transition(found.tree, wanted)
     changes = tree_diff.diff(found.tree, between)
@@ -286,7 +286,7 @@ def blocked_accounts(owners: Mapping[Account, ClientKey], states: Mapping[Subjec
     )
 
 
-def remade(changes: Iterable[Change]) -> frozenset[int] | None:
+def remade_classes(changes: Iterable[Change]) -> frozenset[int] | None:
     """Upload classes that go, or begin to count from zero; None for all of them."""
     uploads = [change for change in changes if change.side is Side.UPLOAD]
     if any(change.kind in (ChangeKind.ADD_QDISC, ChangeKind.REMOVE_QDISC) for change in uploads):

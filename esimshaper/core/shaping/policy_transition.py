@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage: installed policies and wanted ones -> the writes between them, in order. Pure.
+"""Installed policies and wanted ones -> the writes between them, in order. Pure.
 
     installed --stricter of both: everyone, groups, clients--> --wanted: clients, groups, everyone--> wanted
 
@@ -42,7 +42,7 @@ def _stricter(old: Policy, new: Policy) -> Policy:
 
     |                | old     | new     | between                                                  |
     |----------------|---------|---------|----------------------------------------------------------|
-    | parent         | P or 0  | Q or 0  | Q, or P where new has none: the longer chain             |
+    | parent         | P or 0  | Q or 0  | Q, or P where new has none: the longer hierarchy         |
     | block_at, ...  | a       | b       | the smaller of each threshold: what ends first           |
     | blocked/exempt | any     | any     | blocked if either is, exempt only if both are            |
     | classes        | x or 0  | y or 0  | y, or x where new has none and it is in a group of new's |

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage: accounts with a rate -> the wanted classes of tc, and the class ids of each policy. Pure.
+"""Accounts with a rate -> the wanted classes of tc, and the class ids of each policy. Pure.
 
     QDISC -- root 1 (rate of the link)
               |- default 2       packets that no account's class is for

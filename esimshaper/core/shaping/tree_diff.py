@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage: installed classes and wanted ones -> the changes between them, in order. Pure.
+"""Installed classes and wanted ones -> the changes between them, in order. Pure.
 
     installed --diff--> transition (all of both) --policies name what is wanted--> --diff--> wanted
 
@@ -13,7 +13,7 @@ from dataclasses import replace
 from esimshaper.core.model.shaping import QDISC, Change, ChangeKind, Class, Classes, Redirect, Side, Tree
 
 
-def reparented(installed: Tree, wanted: Tree) -> frozenset[int]:
+def classes_that_move(installed: Tree, wanted: Tree) -> frozenset[int]:
     """Ids of leaves that are installed below another parent than wanted.
 
     HTB cannot move a class: it has to go and be made anew, and packets that are given to it meanwhile pass unshaped.

@@ -148,7 +148,7 @@ def _load(wanted: Build) -> None:
         "PIN": f'"{fresh}"',
     }
     flags = [f"-D{name}={value}" for name, value in defines.items()]
-    module = BPF(text=flattened(source_folder() / "meter.c"), cflags=flags)
+    module = BPF(text=flatten(source_folder() / "meter.c"), cflags=flags)
     _settle(fresh, lambda name: lib.bpf_table_fd(module.module, os.fsencode(name)))
     unfinished = wanted.generation / f"unfinished-{wanted.programs.name}"
     unfinished.mkdir(mode=0o700, exist_ok=True)
@@ -185,7 +185,7 @@ def _remove(folder: Path) -> None:
     folder.rmdir()
 
 
-def flattened(path: Path, seen: set[Path] | None = None) -> str:
+def flatten(path: Path, seen: set[Path] | None = None) -> str:
     """A source with its own headers written into it: bcc rewrites the use of maps in the text of one file only."""
     seen = set() if seen is None else seen
     seen.add(path)
@@ -195,7 +195,7 @@ def flattened(path: Path, seen: set[Path] | None = None) -> str:
         if included is None:
             lines.append("" if line == "#pragma once" else line)
         elif (header := path.parent / included[1]) not in seen:
-            lines += [flattened(header, seen), f'#line {number + 1} "{path.name}"']
+            lines += [flatten(header, seen), f'#line {number + 1} "{path.name}"']
     return "\n".join(lines)
 
 

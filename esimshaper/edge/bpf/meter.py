@@ -286,10 +286,10 @@ def _parsed(fields: tuple[int, ...]) -> _Account:
 
 
 def _policy_bytes(policy: Policy) -> bytes:
-    marks = (policy.block_at, policy.throttle_at, policy.warn_at)
+    thresholds = (policy.block_at, policy.throttle_at, policy.warn_at)
     flags = layouts.POLICY_BLOCKED * policy.blocked | layouts.POLICY_EXEMPT * policy.exempt
-    flags |= layouts.POLICY_LIMITED * any(each != NO_THRESHOLDS for each in marks)
-    numbers = [number for each in marks for number in (each.both, each.download, each.upload)]
+    flags |= layouts.POLICY_LIMITED * any(each != NO_THRESHOLDS for each in thresholds)
+    numbers = [number for each in thresholds for number in (each.both, each.download, each.upload)]
     return layouts.POLICY.pack(*numbers, policy.police_rate, policy.parent, flags, *policy.classes)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge, part of history: the file as such. Path in, a connection to a sound database of ours out, or a reason why not.
+"""Edge: the file of the history. Path in; a connection to a sound database of ours out, or why there is none.
 
 A file that is damaged or not ours is moved aside, never deleted or repaired: counting goes on into a new file.
 """
@@ -121,8 +121,8 @@ CREATE TABLE levels (
 }
 """The tables that each version of the format adds to the one before; adding them upgrades an older file.
 
-`warned` of tallies is in bytes. Older programs wrote a number of marks, which is less than any mark in bytes. So the
-last warning of a window comes once more after such an upgrade.
+`warned` of tallies is in bytes. Older programs wrote how many warnings were announced, which is less than any
+warning in bytes. So the last warning of a window comes once more after such an upgrade.
 """
 VERSION = max(SCHEMAS)
 

@@ -41,7 +41,7 @@ table {REJECT} {{
 """
 
 
-def closed(wan_name: str, wan: int, tunnel_ports: Iterable[int]) -> str:
+def failsafe(wan_name: str, wan: int, tunnel_ports: Iterable[int]) -> str:
     """The second table, anew: an interface of this name passes packets only while it has the number `wan`.
 
     `tunnel_ports`: of tunnels that the router itself sends by the WAN; they are rejected in the same way.

@@ -73,10 +73,10 @@ class FailsafeTable:
         """
         wanted = wan_name, wan, frozenset(tunnel_ports)
         if self._installed != wanted or _listed(CLOSED) != self._listed:
-            if problem := _load(scripts.closed(*wanted)):
+            if problem := _load(scripts.failsafe(*wanted)):
                 return problem
             self._installed, self._listed = wanted, _listed(CLOSED)
-        return self._write(scripts.closed(wan_name, NO_INTERFACE, wanted[2]))
+        return self._write(scripts.failsafe(wan_name, NO_INTERFACE, wanted[2]))
 
     def open(self) -> None:
         """Forwards everything, also after a boot. Where there is no `nft`, nothing was held."""

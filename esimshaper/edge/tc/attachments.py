@@ -161,7 +161,7 @@ class TrafficControl:
             return Attachment(name, hook, attached=False, problem=_problem(name, error))
         return Attachment(name, hook, attached=True, index=link.index)
 
-    def counted(self, wan: str) -> int:
+    def counted_link(self, wan: str) -> int:
         """The number of an interface at which our programs count both ways, also those of an earlier daemon; else 0."""
         try:
             link = self._link(wan)

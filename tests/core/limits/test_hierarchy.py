@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage hierarchy: who stands under whom."""
+"""Hierarchy: who stands under whom."""
 
-from esimshaper.core.limits.hierarchy import by_subject, chains, override_for
+from esimshaper.core.limits.hierarchy import by_subject, hierarchies, override_for
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED
 from esimshaper.core.model.limits import EVERYONE, STRANGER, Override, OverrideKind, Subject
 from tests.core.limits_router import ALICE, BOB, TV, client, group
 
-FOUND = chains((ALICE, BOB, TV, ROUTER, UNATTRIBUTED), {ALICE: "alice", TV: "tv"}, {TV: "family"}, (group("empty"),))
+FOUND = hierarchies(
+    (ALICE, BOB, TV, ROUTER, UNATTRIBUTED), {ALICE: "alice", TV: "tv"}, {TV: "family"}, (group("empty"),)
+)
 
 
 def test_listed_clients_are_in_their_group_and_all_others_in_unknown():
@@ -26,7 +28,7 @@ def test_listed_clients_are_in_their_group_and_all_others_in_unknown():
 
 
 def nearest(*overrides: Override) -> dict[Subject, Override | None]:
-    return {subject: override_for(chain, by_subject(overrides)) for subject, chain in FOUND.items()}
+    return {subject: override_for(hierarchy, by_subject(overrides)) for subject, hierarchy in FOUND.items()}
 
 
 def test_the_nearest_word_by_hand_counts():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage notices, in the pipeline: each change is told once, in plain words, and no restart repeats it."""
+"""Notices, in the pipeline: each change is told once, in plain words, and no restart repeats it."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from esimshaper.core.model.limits import EVERYONE, NO_THRESHOLD, Level, NoticeKi
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.state import State
 from esimshaper.core.pipeline import advance
-from esimshaper.core.saving.booking import final, not_saved, saved
+from esimshaper.core.saving.booking import final, note_not_saved, note_saved
 from tests.core.limits_router import ALICE, BOB, DAY, NOTIFY, SLOW, A, Router, client, group, plan, quota
 
 
@@ -66,16 +66,16 @@ def test_marks_that_are_changed_are_told_once_each(before, after, warnings):
     router.rules = replace(router.rules, quotas=(quota(limit=1000, warn_at=after),))
     told = router.tick(A=851)
     assert len(router.told) == warnings
-    next_mark = min((mark for mark in after if mark > 850), default=NO_THRESHOLD)
-    assert told.policies[A].warn_at.both == next_mark
+    next_warning = min((warning for warning in after if warning > 850), default=NO_THRESHOLD)
+    assert told.policies[A].warn_at.both == next_warning
 
 
 def test_what_an_earlier_version_saved_costs_one_warning_at_most():
-    """It saved how many marks were announced: less than any mark in bytes."""
+    """It saved how many warnings were announced: less than any warning in bytes."""
     router = Router(quota(limit=1000, warn_at=(500, 800)), plan(10_000))
     router.tick(A=850)
-    standing = router.disk.limits
-    old = replace(standing, tallies=tuple(replace(each, warned=min(each.warned, 2)) for each in standing.tallies))
+    limits = router.disk.limits
+    old = replace(limits, tallies=tuple(replace(each, warned=min(each.warned, 2)) for each in limits.tallies))
     router.disk = replace(router.disk, limits=old)
     router.restart()
     for _ in range(3):
@@ -138,7 +138,7 @@ def test_notices_are_saved_before_they_go_out_and_then_forgotten():
     state, outcome = advance(router.state, router.rules, router.now, Observation(router.reading))
     assert len(outcome.booking.notices) == 2
     assert outcome.booking.baseline.limits.levels == {ALICE: Level.BLOCKED}
-    assert saved(state, outcome.booking).saving.notices == ()
+    assert note_saved(state, outcome.booking).saving.notices == ()
 
 
 def test_notices_that_come_while_a_save_is_under_way_wait_for_the_next():
@@ -149,7 +149,7 @@ def test_notices_that_come_while_a_save_is_under_way_wait_for_the_next():
     router.use(A=500)
     state, none = advance(state, router.rules, router.now, Observation(router.reading))
     assert none.booking is None
-    state = saved(state, first.booking)
+    state = note_saved(state, first.booking)
     state, second = advance(state, router.rules, router.now, Observation(router.reading))
     kinds = [[notice.kind for notice in outcome.booking.notices] for outcome in (first, second)]
     assert kinds == [[NoticeKind.QUOTA_WARNING], [NoticeKind.QUOTA_REACHED, NoticeKind.CLIENT_STATE]]
@@ -161,7 +161,7 @@ def test_a_full_disk_does_not_keep_people_in_the_dark():
     router.tick()
     router.use(A=500)
     state, _ = advance(router.state, router.rules, router.now, Observation(router.reading))
-    state = not_saved(state, router.rules)
+    state = note_not_saved(state, router.rules)
     assert state.saving.notices == ()
     assert final(state, router.rules).notices == ()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage policy, in the pipeline: the kernel holds every limit by itself, and hears of changes only."""
+"""Policy, in the pipeline: the kernel holds every limit by itself, and hears of changes only."""
 
 from dataclasses import replace
 
@@ -309,7 +309,7 @@ def test_packets_of_tunnels_stop_when_everyone_is_blocked_and_nobody_is_allowed(
     assert (policy.parent, policy.blocked, policy.exempt) == (WHOLE, blocked, exempt)
 
 
-def test_a_grant_raises_the_count_of_the_next_warn_mark():
+def test_a_grant_raises_the_count_of_the_next_warning():
     router = Router(quota(warn_at=(400,)))
     assert router.tick(A=100).policies[A].warn_at.both == 400
     router.state = grant(router.state, router.rules, client(ALICE), 50)

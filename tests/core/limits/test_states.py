@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage states, in the pipeline: how everybody stands, and why, in words that can be read aloud."""
+"""States, in the pipeline: how everybody stands, and why, in words that can be read aloud."""
 
 from dataclasses import replace
 from datetime import timedelta, timezone

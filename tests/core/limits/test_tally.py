@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage tally, in the pipeline: nobody loses a byte of a quota, gets one twice, or gets a second window for nothing."""
+"""Tally, in the pipeline: nobody loses a byte of a quota, gets one twice, or gets a second window for nothing."""
 
 from dataclasses import replace
 from datetime import timedelta, timezone
@@ -286,8 +286,8 @@ def test_a_mark_that_is_taken_out_and_put_back_is_not_announced_again():
     router = Router(quota(warn_at=(400,)))
     router.tick(A=450)
     told = list(router.told)
-    for marks in ((), (400,)):
-        router.rules = replace(router.rules, quotas=(quota(warn_at=marks),))
+    for warnings in ((), (400,)):
+        router.rules = replace(router.rules, quotas=(quota(warn_at=warnings),))
         router.tick()
     assert router.told == told
 

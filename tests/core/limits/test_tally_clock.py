@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage tally when the clock steps, or less counts as used: no second window for nothing, and nothing stays reached."""
+"""Tally when the clock steps, or less counts as used: no second window for nothing, and nothing stays reached."""
 
 from dataclasses import replace
 

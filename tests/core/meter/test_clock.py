@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage clock: a clock that is not trusted is never ahead, and a trusted one has the last word."""
+"""Clock: a clock that is not trusted is never ahead, and a trusted one has the last word."""
 
 from dataclasses import replace
 

@@ -103,8 +103,8 @@ def test_new_maps_begin_anew_and_statistics_that_cannot_be_read_change_nothing()
 
 def test_a_credit_goes_to_all_that_were_charged():
     moved = {client(ALICE): Budget(1000, 300, 700), EVERYONE: Budget(5000, 3000, 2000)}
-    chains = {client(ALICE): (client(ALICE), group("family"), EVERYONE)}
-    assert credit(moved, {client(ALICE): 600}, chains) == {
+    hierarchies = {client(ALICE): (client(ALICE), group("family"), EVERYONE)}
+    assert credit(moved, {client(ALICE): 600}, hierarchies) == {
         client(ALICE): Budget(400, 300, 100),
         group("family"): Budget(-600, 0, -600),
         EVERYONE: Budget(4400, 3000, 1400),
@@ -213,7 +213,7 @@ ticks = st.lists(st.tuples(steps, steps), max_size=12)
 
 @dataclass
 class Watch:
-    """The stage over the ticks of one queue."""
+    """Compares one queue, tick by tick."""
 
     queue: Queue = field(default_factory=Queue)
     entries: dict[Account, QueueDrops] = field(default_factory=dict)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage rates: what a client has per second, over no less than a tick."""
+"""Rates: what a client has per second, over no less than a tick."""
 
 from datetime import UTC
 

@@ -23,7 +23,7 @@ OWNERS = {ACCOUNT_ROUTER: ClientKey("router"), ALICE: ClientKey("alice"), BOB: C
 
 
 class Told:
-    """The stage as the pipeline calls it, tick by tick; what everybody got so far."""
+    """Shares tunnels out as the pipeline does, tick by tick; holds what everybody got so far."""
 
     def __init__(self) -> None:
         self.baseline = Booked(epoch=1, accounts={}, owners={})
@@ -130,9 +130,9 @@ def test_other_packets_of_the_router_at_the_port_of_a_tunnel_are_not_the_clients
 
 def test_everyone_has_the_bytes_on_the_wan_already():
     alice, group = Subject(SubjectKind.CLIENT, "alice"), Subject(SubjectKind.GROUP, "family")
-    chains = {alice: (alice, group, EVERYONE)}
+    hierarchies = {alice: (alice, group, EVERYONE)}
     moved = {EVERYONE: Budget(10, 10, 0), group: Budget(8, 8, 0)}
-    corrected = tunnels.correct(moved, {alice: Budget(-3, -3, 0)}, chains)
+    corrected = tunnels.correct(moved, {alice: Budget(-3, -3, 0)}, hierarchies)
     assert corrected == {EVERYONE: Budget(10, 10, 0), group: Budget(5, 5, 0), alice: Budget(-3, -3, 0)}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage usage: no byte is lost, none is counted twice, each has one owner."""
+"""Usage: no byte is lost, none is counted twice, each has one owner."""
 
 from hypothesis import given
 from hypothesis import strategies as st

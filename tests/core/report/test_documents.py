@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report: what documents and metrics promise."""
+"""Report: what documents and metrics promise."""
 
 import json
 from dataclasses import replace

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report, one line: what `systemctl status` says."""
+"""Report, one line: what `systemctl status` says."""
 
 from dataclasses import replace
 
 from esimshaper.core.model.limits import EVERYONE, ClientState, Level, Subject
 from esimshaper.core.model.reading import Attachment, Hook
 from esimshaper.core.model.state import State
-from esimshaper.core.report.line import limited, troubles, usage
+from esimshaper.core.report.line import limited_clients, troubles, usage
 from tests import synthetic_router as router
 from tests.synthetic_router import ALICE, TV, client, facts
 
@@ -16,7 +16,7 @@ def attached(*attachments: Attachment) -> State:
     return replace(state, meter=replace(state.meter, attachments=attachments))
 
 
-def standing(states: dict[Subject, ClientState]) -> State:
+def state_of(states: dict[Subject, ClientState]) -> State:
     state = router.state()
     return replace(state, limits=replace(state.limits, states=states))
 
@@ -46,10 +46,10 @@ def test_usage_is_of_the_plan_where_there_is_one():
 
 def test_who_is_limited_is_named_up_to_four_and_everyone_in_one_word():
     held = {client(ALICE): ClientState(Level.THROTTLED), client(TV): ClientState(Level.BLOCKED)}
-    state = standing(held)
-    assert limited(state, facts()) == "throttled: alice-phone; blocked: tv"
+    state = state_of(held)
+    assert limited_clients(state, facts()) == "throttled: alice-phone; blocked: tv"
     many = {client(f"02:00:00:00:00:{number:02x}"): ClientState(Level.BLOCKED) for number in range(32, 40)}
-    assert limited(standing(many), facts()).endswith(":23 and 4 more")
+    assert limited_clients(state_of(many), facts()).endswith(":23 and 4 more")
     all_of_them = {EVERYONE: ClientState(Level.BLOCKED), **many}
-    assert limited(standing(all_of_them), facts()) == "blocked: everyone"
-    assert limited(standing({}), facts()) == ""
+    assert limited_clients(state_of(all_of_them), facts()) == "blocked: everyone"
+    assert limited_clients(state_of({}), facts()) == ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report, limits: what the documents and metrics of quotas promise."""
+"""Report, limits: what the documents and metrics of quotas promise."""
 
 import json
 from dataclasses import replace
@@ -66,7 +66,7 @@ def test_a_moment_below_zero_is_shown_as_nothing_used():
 
 
 def test_a_client_that_was_never_here_has_its_configured_name():
-    tally = router.tallied("alice-trip", client(TV), 5)
+    tally = router.tally_of("alice-trip", client(TV), 5)
     state = router.state()
     state = replace(state, limits=replace(state.limits, kept=LimitState(tallies=(tally,))))
     assert ("alice-trip", "client/tv") in rows(state)
@@ -161,6 +161,6 @@ def test_without_quotas_or_readings_there_is_nothing_to_show_and_nothing_fails()
 def test_the_others_have_a_row_once_they_have_used_something():
     state = router.state()
     for used, shown in ((0, False), (5, True)):
-        tally = router.tallied("daily", client(OTHERS), used)
+        tally = router.tally_of("daily", client(OTHERS), used)
         some = replace(state, limits=replace(state.limits, kept=LimitState(tallies=(tally,))))
         assert (("daily", "client/others") in rows(some)) is shown

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage report, whom people mean: one answer, or a sentence that says what is wrong."""
+"""Report, whom people mean: one answer, or a sentence that says what is wrong."""
 
 from dataclasses import replace
 
@@ -102,7 +102,7 @@ def test_what_was_set_for_a_group_that_is_gone_can_be_taken_back():
     gone = Subject(SubjectKind.GROUP, "guests")
     with pytest.raises(ValueError):
         report_subjects.find_subject(STATE, "group/guests", facts())
-    state = router.state(standing=replace(router.STANDING, overrides=(Override(gone, OverrideKind.BLOCK),)))
+    state = router.state(limits=replace(router.LIMITS, overrides=(Override(gone, OverrideKind.BLOCK),)))
     assert report_subjects.find_subject(state, "group/guests", facts()) == gone
     assert "group/guests" in report_subjects.subjects_document(state, facts())["subjects"]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stage ledger: bytes stand in the right bucket, and saving takes off exactly what was saved."""
+"""Ledger: bytes stand in the right bucket, and saving takes off exactly what was saved."""
 
 import time
 from collections import Counter
@@ -145,7 +145,7 @@ def test_what_came_in_during_a_save_stays(before, meanwhile, zone):
 
 @given(books, zones)
 def test_thinning_loses_no_byte_and_no_day(pending, zone):
-    thin = ledger.thinned(pending, zone)
+    thin = ledger.thin_out(pending, zone)
     for resolution in (Resolution.DAY, Resolution.MONTH):
         was = {(r.start, r.client): r.counters for r in ledger.rows(pending, zone) if r.resolution is resolution}
         now = {(r.start, r.client): r.counters for r in ledger.rows(thin, zone) if r.resolution is resolution}
@@ -159,8 +159,8 @@ def test_a_month_without_disk_stays_small_in_memory():
     for number in range(30 * 288):
         pending = ledger.book(pending, {ALICE: Counters(1), BOB: Counters(2)}, begin + number * 300)
         if number % 12 == 0:
-            pending = ledger.thinned(pending, zone)
-    pending = ledger.thinned(pending, zone)
+            pending = ledger.thin_out(pending, zone)
+    pending = ledger.thin_out(pending, zone)
     starts = {bucket.start for bucket in pending}
     assert len(starts) <= ledger.FINE_BUCKETS + ledger.HOURLY_BUCKETS + 31
     assert sum((e.counters for e in pending.values()), Counters()) == Counters(3 * 30 * 288)
@@ -179,7 +179,7 @@ def test_an_entry_that_stands_for_an_hour_or_a_day_says_that_it_is_estimated():
     pending: ledger.Book = {}
     for number in numbers:
         pending = ledger.book(pending, {ALICE: Counters(1)}, begin + number * 300)
-    thin = ledger.thinned(pending, zone)
+    thin = ledger.thin_out(pending, zone)
     fine = {begin + number * 300 for number in numbers[-ledger.FINE_BUCKETS :]}
     assert {bucket.start for bucket, entry in thin.items() if not entry.estimated} == fine
     assert any(entry.estimated for entry in thin.values())
@@ -191,7 +191,7 @@ def test_it_is_the_oldest_hours_that_become_days():
     fine = ledger.FINE_BUCKETS
     starts = [begin + number * 3600 for number in range(hours)]
     starts += [begin + hours * 3600 + number * 300 for number in range(fine)]
-    thin = ledger.thinned({Bucket(start, ALICE): Pending(Counters(1)) for start in starts}, zone)
+    thin = ledger.thin_out({Bucket(start, ALICE): Pending(Counters(1)) for start in starts}, zone)
     assert sorted(bucket.start for bucket in thin) == [begin, *starts[24:]], "a day, then each hour, then all there is"
 
 

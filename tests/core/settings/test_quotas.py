@@ -126,7 +126,7 @@ def test_each_action_has_a_kind_of_its_own():
 
 
 @pytest.mark.parametrize(
-    ("limit", "written", "marks"),
+    ("limit", "written", "warnings"),
     [
         ("500MB", ["80%", "95%", "100%"], (400_000_000, 475_000_000, 500_000_000)),
         ("1000B", ["0.05%", "99.95%"], (1, 1000)),  # reached in truth: rounded up
@@ -134,15 +134,15 @@ def test_each_action_has_a_kind_of_its_own():
         ("1000TB", ["33.333%"], (333_330_000_000_000,)),
     ],
 )
-def test_warn_marks_are_bytes(limit, written, marks):
-    assert quota(limit=limit, warn_at=written).warn_at == marks
+def test_warnings_are_bytes(limit, written, warnings):
+    assert quota(limit=limit, warn_at=written).warn_at == warnings
 
 
 @given(st.integers(1, 10**15), st.lists(st.integers(1, 100_000), min_size=1, max_size=8, unique=True))
-def test_warn_mark_is_the_least_that_is_the_percentage(limit, thousandths):
+def test_warning_is_the_least_that_is_the_percentage(limit, thousandths):
     written = [f"{each / 1000:.3f}%" for each in sorted(thousandths)]
     if found({"limit": f"{limit}B", "warn_at": written}):
-        return  # marks that fall together for so small a limit
+        return  # warnings that fall together for so small a limit
     for each, mark in zip(sorted(thousandths), quota(limit=f"{limit}B", warn_at=written).warn_at, strict=True):
         assert mark * 100_000 >= limit * each > (mark - 1) * 100_000
 
@@ -164,8 +164,8 @@ DAYS = {"days": 30}
         ({"used": "1001TB"}, ("used",), "`1001TB` is not between 0B and 1000TB"),
         ({"then": {"throttle": "7.999kbit"}}, ("then", "throttle"), "`7.999kbit` is not between 8kbit and 10gbit"),
         ({"then": {"throttle": "11gbit"}}, ("then", "throttle"), "`11gbit` is not between"),
-        ({"warn_at": ["80%", "80%"]}, ("warn_at", 1), "`80%` is not above the mark before it, 800 MB"),
-        ({"warn_at": ["80%", "700MB", "75%"]}, ("warn_at", 1), "`700MB` is not above the mark before it, 800 MB"),
+        ({"warn_at": ["80%", "80%"]}, ("warn_at", 1), "`80%` is not above the warning before it, 800 MB"),
+        ({"warn_at": ["80%", "700MB", "75%"]}, ("warn_at", 1), "`700MB` is not above the warning before it, 800 MB"),
         ({"warn_at": [None, "100.1%"]}, ("warn_at", 1), "`100.1%` is above the limit, 1.00 GB"),
         ({"warn_at": ["1.1GB"]}, ("warn_at", 0), "`1.1GB` is above the limit, 1.00 GB"),
         ({"warn_at": ["0%"]}, ("warn_at", 0), "`0%` is not above 0"),

@@ -22,7 +22,7 @@ from esimshaper.core.shaping.plan import (
     Step,
     Wish,
     WritePolicies,
-    remade,
+    remade_classes,
 )
 from esimshaper.core.shaping.tree import Link, demand_of, members, wanted
 from tests.core.shaping.fake_tc import ALICE, BOB, EVERYONE, FAMILY, GUESTS, TV, Hands, ids
@@ -214,9 +214,9 @@ def test_upload_classes_that_count_anew_are_named_and_all_of_them_with_their_qdi
     tree = wanted(Link(), demand_of(EVERYONE, SHAPED, [ALICE], HOME, shares=False))
     leaf = (tree.upload or {})[ids(ALICE)[2]]
     changes = [Change(kind, side, leaf) for kind in (ChangeKind.ADD_CLASS, ChangeKind.REMOVE_CLASS) for side in Side]
-    assert remade(changes) == {leaf.id}
-    assert remade([Change(ChangeKind.ADD_CLASS, Side.DOWNLOAD, leaf)]) == frozenset()
-    assert remade([Change(ChangeKind.CHANGE_CLASS, Side.UPLOAD, leaf)]) == frozenset()
-    assert remade([*changes, Change(ChangeKind.ADD_QDISC, Side.UPLOAD)]) is None
-    assert remade([Change(ChangeKind.REMOVE_QDISC, Side.UPLOAD)]) is None
-    assert remade([Change(ChangeKind.ADD_QDISC, Side.DOWNLOAD)]) == frozenset()
+    assert remade_classes(changes) == {leaf.id}
+    assert remade_classes([Change(ChangeKind.ADD_CLASS, Side.DOWNLOAD, leaf)]) == frozenset()
+    assert remade_classes([Change(ChangeKind.CHANGE_CLASS, Side.UPLOAD, leaf)]) == frozenset()
+    assert remade_classes([*changes, Change(ChangeKind.ADD_QDISC, Side.UPLOAD)]) is None
+    assert remade_classes([Change(ChangeKind.REMOVE_QDISC, Side.UPLOAD)]) is None
+    assert remade_classes([Change(ChangeKind.ADD_QDISC, Side.DOWNLOAD)]) == frozenset()

@@ -55,8 +55,8 @@ def passes(client: Account, policies: Mapping[Account, Policy], used: Mapping[Ac
     while account != NOBODY:
         policy = policies[account]
         exempt = exempt or policy.exempt
-        marks: Thresholds = getattr(policy, at)
-        over = used[account] > min(marks.both, marks.upload) or (at == "block_at" and policy.blocked)
+        thresholds: Thresholds = getattr(policy, at)
+        over = used[account] > min(thresholds.both, thresholds.upload) or (at == "block_at" and policy.blocked)
         if over and not exempt:
             if at == "block_at":
                 return False

@@ -10,7 +10,7 @@ from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import Shaped
 from esimshaper.core.model.shaping import QDISC, ChangeKind, Class, Leaf, Redirect, Side, Tree, Wire
 from esimshaper.core.shaping.tree import Demand, Link, class_ids, wanted
-from esimshaper.core.shaping.tree_diff import diff, reparented, transition
+from esimshaper.core.shaping.tree_diff import classes_that_move, diff, transition
 from tests.core.shaping.fake_tc import ALICE, BOB, EVERYONE, FAMILY, GUESTS, Kernel, ids
 
 ETHERNET = Wire(1500, 14)
@@ -18,7 +18,7 @@ ETHERNET = Wire(1500, 14)
 
 rates = st.integers(1_000, 10**8)
 clients = st.integers(2, 9).map(Account)
-chains = st.sampled_from([(EVERYONE,), (FAMILY,), (GUESTS,), (FAMILY, EVERYONE), (GUESTS, EVERYONE)])
+hierarchies = st.sampled_from([(EVERYONE,), (FAMILY,), (GUESTS,), (FAMILY, EVERYONE), (GUESTS, EVERYONE)])
 
 
 @st.composite
@@ -26,7 +26,7 @@ def demands(draw: st.DrawFn) -> Demand:
     accounts = draw(st.lists(clients | st.sampled_from([EVERYONE, FAMILY, GUESTS]), unique=True))
     listed = tuple(Shaped(account, draw(rates)) for account in accounts)
     sharing = tuple(draw(st.lists(clients, unique=True)))
-    return Demand(EVERYONE, listed, sharing, draw(st.dictionaries(clients, chains)))
+    return Demand(EVERYONE, listed, sharing, draw(st.dictionaries(clients, hierarchies)))
 
 
 @st.composite
@@ -120,7 +120,7 @@ def test_who_changes_its_group_has_no_class_in_it_for_the_moment_in_which_that_i
     both_groups = (Shaped(EVERYONE, 5_000_000), Shaped(FAMILY, 128_000), Shaped(GUESTS, 64_000))
     before, after = (Demand(EVERYONE, both_groups, above={ALICE: (group, EVERYONE)}) for group in (FAMILY, GUESTS))
     there = wanted(Link(), before)
-    assert reparented(there, wanted(Link(), after)) == {ids(ALICE)[2]}
+    assert classes_that_move(there, wanted(Link(), after)) == {ids(ALICE)[2]}
     named = class_ids(after, {ids(ALICE)[2]})[ALICE]
     assert named == (0, 0, 0, ids(ALICE)[3]), "so she shares that of the group's others"
 
@@ -143,7 +143,7 @@ def test_a_group_that_hangs_elsewhere_is_made_anew_with_all_below_it() -> None:
     group = upload[ids(ALICE)[2]].parent
     upload[group] = upload[group]._replace(parent=QDISC)
     installed = replace(target, upload=upload)
-    assert not reparented(installed, target), "no packet is given to it itself"
+    assert not classes_that_move(installed, target), "no packet is given to it itself"
     kernel = Kernel(installed)
     for change in diff(installed, target):
         kernel.apply(change)

@@ -16,7 +16,7 @@ from esimshaper.core.model.limits import EVERYONE, Action, ActionKind, Period, P
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.pipeline import advance
-from esimshaper.core.saving.booking import saved
+from esimshaper.core.saving.booking import note_saved
 from esimshaper.edge.history.database import History
 
 CLIENTS = {Account(number): ClientKey(f"02:00:00:00:00:{number:02x}") for number in range(20)}
@@ -43,7 +43,7 @@ def main(path: str) -> None:
         if outcome.booking is None:
             sys.exit("there was nothing to save")
         history.save(outcome.booking)
-        state = saved(state, outcome.booking)
+        state = note_saved(state, outcome.booking)
         sys.stdout.write("saved\n")
         sys.stdout.flush()
 

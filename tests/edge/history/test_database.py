@@ -112,12 +112,12 @@ def test_what_was_saved_is_there_after_closing_and_opening(path, history):
 )
 def test_what_is_set_for_a_client_that_cannot_be_is_left_out(path, history, key):
     """One bit of the key was lost on the card; the kernel could give nobody an account of that name."""
-    nobody, standing = Subject(SubjectKind.CLIENT, key), BASELINE.limits
+    nobody, limits = Subject(SubjectKind.CLIENT, key), BASELINE.limits
     odd = LimitState(
-        (*standing.tallies, Tally("daily", nobody, Window(0, 1))),
-        (*standing.grants, Grant("daily", nobody, 5, 2**32)),
-        (*standing.overrides, Override(nobody, OverrideKind.BLOCK)),
-        {**standing.levels, ClientKey(key): Level.BLOCKED},
+        (*limits.tallies, Tally("daily", nobody, Window(0, 1))),
+        (*limits.grants, Grant("daily", nobody, 5, 2**32)),
+        (*limits.overrides, Override(nobody, OverrideKind.BLOCK)),
+        {**limits.levels, ClientKey(key): Level.BLOCKED},
     )
     history.save(booking(baseline=replace(BASELINE, limits=odd)))
     history.close()
@@ -175,7 +175,7 @@ tallies = st.builds(
     *[numbers] * 4,
     reached=st.booleans(),
 )
-standings = st.builds(
+limits = st.builds(
     LimitState,
     # In the order of their keys, as they come back from the database; the order means nothing.
     st.lists(tallies, unique_by=lambda t: (t.quota, t.subject)).map(
@@ -204,7 +204,7 @@ baselines = st.builds(
     ),
     time=st.floats(0, 1e10),
     trusted=st.booleans(),
-    limits=standings,
+    limits=limits,
     drops=st.dictionaries(
         st.integers(0, 2000).map(Account),
         st.builds(
