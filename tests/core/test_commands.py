@@ -21,7 +21,7 @@ from esimshaper.core.model.limits import (
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.state import State
 from esimshaper.core.pipeline import advance, recover_from_kernel
-from tests.core.limits_router import ALICE, BOB, FAMILY, TV, UNKNOWN, Router, client, group, plan, quota
+from tests.core.limits_router import ALICE, BOB, FAMILY, FREE, TV, UNKNOWN, Router, client, group, plan, quota
 
 
 def test_what_was_set_by_hand_while_history_could_not_be_opened_is_kept():
@@ -80,6 +80,8 @@ def test_without_a_history_limits_go_on_as_the_kernel_was_told_them():
     tallies = router.state.baseline.limits.tallies
     seen_now = Observation(router.reading, clock_trusted=True)
     router.state = recover_from_kernel(State(), router.rules, router.now, seen_now, told)
+    allowed = {tally.quota: tally.allowed for tally in router.state.baseline.limits.tallies}
+    assert allowed == {"daily": 500, "plan": 1000, "up": 90}
     assert router.tick().policies == told
     assert router.state.baseline.limits.tallies == tuple(replace(each, other_start=0, other_used=0) for each in tallies)
     assert router.state.baseline.meter.totals[ALICE].total_bytes == 460
@@ -130,6 +132,16 @@ def test_of_a_group_without_an_account_its_members_stay_blocked():
     router.state = override(router.state, group("family"), OverrideKind.BLOCK)
     start_without_history(router, router.tick().policies)
     assert by_hand(router) == {client(TV): OverrideKind.BLOCK}
+
+
+def test_strangers_stay_blocked_though_the_daemon_was_killed_after_their_first_free_account_was_written():
+    router = Router()
+    router.reading = replace(router.reading, groups={"family": FAMILY})
+    router.tick()
+    router.state = override(router.state, group("unknown"), OverrideKind.BLOCK)
+    told = router.tick().policies
+    start_without_history(router, {**told, FREE[1]: Policy()})
+    assert by_hand(router) == {group("unknown"): OverrideKind.BLOCK}
 
 
 def test_history_that_opens_late_says_what_was_set_by_hand_but_for_what_was_set_since():

@@ -109,7 +109,8 @@ def test_notices_say_what_they_are_about():
         "tv",
         300,
     )
-    assert (changed.kind, changed.level) == (NoticeKind.CLIENT_STATE, Level.BLOCKED)
+    assert reached.text == "group family has used up 300 B (tv, until tomorrow 00:00)"
+    assert (changed.kind, changed.level, changed.quota) == (NoticeKind.CLIENT_STATE, Level.BLOCKED, "tv")
     assert state.saving.notices == outcome.booking.notices, "they wait for the save"
 
 

@@ -297,3 +297,9 @@ def test_clock_that_starts_in_1970_has_windows_too():
     for unit in PeriodUnit:
         assert window(Period(unit), zoneinfo.ZoneInfo("America/New_York"), 0).start <= 0
     assert window(MONTH, UTC, 0) == Window(0, 31 * 86400)
+
+
+def test_windows_of_a_far_future_are_found_from_an_anchor_of_today():
+    monthly = Period(PeriodUnit.MONTH, anchor=at("2015-10-15 12:00"))
+    now = at("8100-02-01 00:00")
+    assert window(monthly, UTC, now) == Window(at("8100-01-15 12:00"), at("8100-02-15 12:00"))

@@ -203,6 +203,12 @@ def test_half_of_the_free_accounts_stay_free_for_strangers():
     assert len(router.tick().new_clients) == 4
 
 
+def test_the_only_free_account_stays_free_for_strangers():
+    router = Router(quota("late", client(LATE), 300))
+    router.reading = replace(router.reading, free=FREE[:1])
+    assert router.tick().new_clients == ()
+
+
 def test_a_word_by_hand_counts_for_all_below_unless_there_is_a_nearer_one():
     router = Router(quota())
     router.tick()

@@ -116,6 +116,16 @@ def test_a_text_that_says_tomorrow_is_written_anew_at_midnight_though_nothing_el
     assert router.state.limits.states[client(ALICE)].reason == "blocked by hand until 09:00"
 
 
+def test_tomorrow_begins_at_the_midnight_of_where_the_people_are():
+    router = Router(zone=timezone(timedelta(hours=9)))
+    router.tick()
+    router.state = override(router.state, client(ALICE), OverrideKind.BLOCK, int(MIDNIGHT) + 16 * 3600)
+    router.tick()
+    assert router.state.limits.states[client(ALICE)].reason == "blocked by hand until tomorrow 01:00"
+    router.tick(3 * 3600)
+    assert router.state.limits.states[client(ALICE)].reason == "blocked by hand until 01:00"
+
+
 def test_an_override_ends_at_its_moment_though_nothing_else_happens_then():
     router = Router()
     router.tick()
@@ -124,3 +134,9 @@ def test_an_override_ends_at_its_moment_though_nothing_else_happens_then():
     assert router.level() == "blocked"
     router.tick(1)
     assert router.level() == "open"
+
+
+def test_a_group_with_a_quota_stands_somewhere_also_while_nobody_is_in_it():
+    router = Router(quota("guests", group("guests")))
+    router.tick()
+    assert router.level(group("guests")) == "open"

@@ -7,7 +7,8 @@ from datetime import timedelta, timezone
 import pytest
 
 from esimshaper.core.commands import grant
-from esimshaper.core.limits.tally import expire_grants
+from esimshaper.core.limits.tally import LARGEST_PACKETS, Turn, expire_grants, is_used_up, live_grants
+from esimshaper.core.model.counts import UNUSED
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account
 from esimshaper.core.model.limits import EVERYONE, Direction, Grant, Period, PeriodUnit, Tally, Window
@@ -197,8 +198,9 @@ def test_grants_without_end_are_refused_before_they_are_more_than_a_number_can_h
     router.tick(A=500)
     router.state = grant(router.state, router.rules, client(ALICE), MAX_BYTES)
     for _ in range(20):
-        with pytest.raises(Unusable, match="no more than 1000 TB can be granted on daily"):
+        with pytest.raises(Unusable, match="no more than 1000 TB can be granted on daily") as refused:
             grant(router.state, router.rules, client(ALICE), MAX_BYTES)
+        assert refused.value.hint == "`esimshaper allow` lifts all limits."
     router.tick()
     assert router.tally().allowed == MAX_BYTES + 500
 
@@ -300,3 +302,18 @@ def test_a_client_that_left_is_forgotten_at_the_very_end_of_its_window():
     assert router.tally().used == 300
     router.tick(1)
     assert (router.now, router.state.baseline.limits.tallies) == (TODAY.end, ())
+
+
+def test_a_grant_that_no_tally_has_takes_no_other_with_it():
+    gone, kept = Grant("weekly", client(ALICE), 50, 1000), Grant("daily", client(ALICE), 50, 1000)
+    tally = Tally("daily", client(ALICE), TODAY, granted=50)
+    assert expire_grants([tally], [gone, kept], 999) == ([tally], (kept,))
+    assert live_grants([Grant("weekly", client(ALICE), 1, 1000), kept], [tally]) == (kept,), "be it one byte"
+
+
+@pytest.mark.parametrize(("left", "reached"), [(LARGEST_PACKETS, True), (LARGEST_PACKETS + 1, False)])
+def test_a_refused_packet_says_that_a_limit_is_reached_only_if_it_can_have_been_so_large(left, reached):
+    """A limit in another direction may end at the same count."""
+    tally = Tally("daily", client(ALICE), TODAY, used=0, allowed=left)
+    turn = Turn(0, {}, {}, (), announced={client(ALICE): (left, UNUSED)})
+    assert is_used_up(tally, quota(limit=left), turn) is reached

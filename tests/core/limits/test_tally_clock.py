@@ -176,3 +176,14 @@ def test_a_clock_that_steps_back_and_right_again_finds_its_window_less_what_was_
         router.tick()
     tally = router.tally()
     assert (tally.window, tally.used, tally.granted, tally.allowed) == (TODAY, 350, 0, 500)
+
+
+def test_a_clock_that_steps_back_and_right_again_repeats_no_warning():
+    router = Router(quota(warn_at=(400,)))
+    router.tick(A=450)
+    told = list(router.told)
+    for step in (-DAY, DAY):
+        router.now += step
+        router.tick()
+    assert (router.tally().window, router.tally().warned) == (TODAY, 400)
+    assert router.told == told
