@@ -54,9 +54,21 @@ def advance(before: LimitsSlice, tick: Tick, booked: Booked, deltas: Mapping[Sub
     turn = _turn(tick, booked, deltas)
     if inputs != before.inputs:
         limited = _all_anew(before, tick, booked, turn)
-        return replace(limited, state=replace(limited.state, inputs=_inputs(limited.state.kept, tick)))
+        return replace(limited, state=_with_inputs(limited.state, before, _inputs(limited.state.kept, tick)))
     touched = {*deltas, *_newly_announced(tick)}
-    return _touched_anew(before, tick, booked, turn, touched) if touched else Limited(before, before.outcome)
+    if not touched:
+        return Limited(before, before.outcome)
+    limited = _touched_anew(before, tick, booked, turn, touched)
+    return replace(limited, state=_with_inputs(limited.state, before, inputs))
+
+
+def _with_inputs(state: LimitsSlice, before: LimitsSlice, inputs: tuple[object, ...]) -> LimitsSlice:
+    """`state` with `inputs`; without any where an override or a level has ended, so that the next tick starts anew."""
+    # A client without an account has a state only because of these: it gets a last one, which is announced, and then
+    # none, or it would be limited and announced with everyone for ever.
+    gone = before.kept.levels.keys() - state.kept.levels.keys()
+    ended = gone or state.kept.overrides != before.kept.overrides
+    return replace(state, inputs=None if ended else inputs)
 
 
 def _inputs(kept: LimitState, tick: Tick) -> tuple[object, ...]:

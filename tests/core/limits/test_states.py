@@ -7,7 +7,7 @@ from datetime import timedelta, timezone
 import pytest
 
 from esimshaper.core.commands import override
-from esimshaper.core.model.identity import ROUTER
+from esimshaper.core.model.identity import ROUTER, ClientKey
 from esimshaper.core.model.limits import EVERYONE, Action, ActionKind, ClientState, Direction, Level, OverrideKind
 from tests.core.limits_router import ALICE, BOB, DAY, MIDNIGHT, NOTIFY, SLOW, TV, A, Router, client, group, plan, quota
 
@@ -124,6 +124,22 @@ def test_tomorrow_begins_at_the_midnight_of_where_the_people_are():
     assert router.state.limits.states[client(ALICE)].reason == "blocked by hand until tomorrow 01:00"
     router.tick(3 * 3600)
     assert router.state.limits.states[client(ALICE)].reason == "blocked by hand until 01:00"
+
+
+def test_a_client_that_is_not_here_has_no_state_any_more_once_its_override_has_ended():
+    """Nobody hears of it when everyone is throttled later. It has no account, as none is free."""
+    router = Router(plan(1000, action=SLOW))
+    router.reading = replace(router.reading, free=())
+    router.tick()
+    gone = client(ClientKey("02:00:00:00:00:99"))
+    router.state = override(router.state, gone, OverrideKind.BLOCK, int(router.now) + 60)
+    router.tick()
+    router.tick(60)
+    assert router.told[-1] == f"{gone.id} is open now"
+    router.tick()
+    assert gone not in router.state.limits.states
+    router.tick(WHOLE=1200)
+    assert not [told for told in router.told if gone.id in told and "throttled" in told]
 
 
 def test_an_override_ends_at_its_moment_though_nothing_else_happens_then():

@@ -138,6 +138,18 @@ def test_a_limit_is_not_reached_any_more_when_less_counts_as_used_again():
     assert router.told[-1] == "alice has used 420 B of 500 B (daily, until tomorrow 00:00)"
 
 
+def test_a_window_that_is_found_again_below_zero_warns_nobody():
+    """An upload that is refused between two readings is taken off in a window that knows nothing of it."""
+    router = Router(quota(warn_at=(400,)))
+    router.tick(A=100)
+    router.tick(DAY, A=150)
+    router.now -= DAY
+    router.tick()
+    router.tick(DAY, A=90)
+    assert (router.tally().window, router.tally().used, router.tally().warned) == (TOMORROW, -10, 0)
+    assert router.told == []
+
+
 def test_a_limit_that_an_upload_went_past_is_reached_though_that_is_taken_off_again_and_told_once():
     router = Router(quota())
     router.tick(A=100)
