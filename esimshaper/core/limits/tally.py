@@ -197,8 +197,8 @@ def _in_later_window(before: Tally, quota: Quota, turn: Turn, delta: int) -> Tal
     if before.other_start != window.start:
         return tally
     tally = replace(tally, used=before.other_used + delta)
-    # The highest mark and not `used`, which may be below zero: then a mark of 0 would be announced.
-    return _reassess(replace(tally, warned=QuotaUsage(quota, tally).mark, reached=before.reached), quota, turn)
+    # The highest warning that is crossed, and not `used`: that may be below zero, and 0 would be announced then.
+    return _reassess(replace(tally, warned=QuotaUsage(quota, tally).warning, reached=before.reached), quota, turn)
 
 
 def _in_earlier_window(before: Tally, window: Window) -> Tally:
