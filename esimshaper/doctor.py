@@ -17,7 +17,7 @@ The self-test runs only when it is asked for, in namespaces of its own, and send
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +86,11 @@ def _wanted(config: Path, *, asked: bool) -> tuple[Wanted | None, list[Finding]]
         loaded.check_files()
     except settings_file.SettingsError as error:
         findings += [Finding.warning("metrics", one.sentence, one.hint) for one in error.problems]
-    return _wanted_by(loaded.settings, config), findings
+    return _wanted_by(loaded.settings, (config, *settings_file.drop_ins(config))), findings
 
 
-def _wanted_by(settings: Settings, config: Path) -> Wanted:
-    """What the box has to fit, with the interface that is the uplink now."""
+def _wanted_by(settings: Settings, files: Iterable[Path]) -> Wanted:
+    """What the box has to fit, with the interface that is the uplink now. `files`: those of the configuration."""
     newest_first = (name for _, name in sorted(socket.if_nameindex(), reverse=True))
     settings = with_uplink(settings, [name for name in newest_first if fits(name, settings.wan.written)])
     wan, lan, tls = settings.wan, settings.lan, settings.metrics.tls
@@ -104,7 +104,7 @@ def _wanted_by(settings: Settings, config: Path) -> Wanted:
         blocks=ActionKind.BLOCK in actions,
         replaces_qdisc=wan.replace_qdisc,
         tunnels=tuple(tunnel.interface for tunnel in wan.tunnels),
-        files=tuple(map(str, (config, *sorted((config.parent / "conf.d").glob("*.yaml"))))),
+        files=tuple(map(str, files)),
         certificates=tuple(filter(None, (tls.certificate, tls.key, tls.client_ca))) if tls else (),
     )
 

@@ -30,6 +30,7 @@ from esimshaper.cli.base import (
 )
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
+from esimshaper.core.settings.values import Settings
 from esimshaper.edge.host.paths import CONFIG_FILE
 
 
@@ -120,13 +121,20 @@ def _check(options: argparse.Namespace) -> int:
         problems = error.documents
     else:
         if not options.json:
-            settings = loaded.settings
-            print(f"{options.file}: good (WAN {settings.wan.interface}, {len(settings.clients)} named clients)")
+            print(f"{options.file}: good ({_in_short(loaded.settings)})")
     if options.json:
         print_json(
             {"version": DOCUMENT_VERSION, "file": str(options.file), "valid": not problems, "problems": problems}
         )
     return WRONG_USE if problems else DONE
+
+
+def _in_short(settings: Settings) -> str:
+    """How much of each kind there is: a file or a part that was left out by mistake shows in it."""
+    counted = ((len(settings.clients), "named client"), (len(settings.quotas), "quota"))
+    return ", ".join(
+        (f"WAN {settings.wan.interface}", *(f"{number} {what}{'s' * (number != 1)}" for number, what in counted))
+    )
 
 
 def _unload(options: argparse.Namespace) -> int:

@@ -45,7 +45,7 @@ ENVIRONMENT = {
 
 FILES = {
     "/etc/esimshaper/esimshaper.yaml": "The configuration; see `esimshaper.yaml`(5).",
-    "/etc/esimshaper/conf.d/*.yaml": "More of it, read in the order of their names.",
+    "/etc/esimshaper/conf.d/*.yaml": "More of it (`*.yml` too), read in the order of their names.",
     "/var/lib/esimshaper/history.db": "What was used, and what is left of the quotas (SQLite).",
     "/run/esimshaper/control.sock": "The daemon answers here, by HTTP and JSON: "
     "`curl --unix-socket /run/esimshaper/control.sock http://localhost/v1/status`.",
@@ -56,8 +56,8 @@ SETTINGS = """
 YAML 1.2. Unknown settings and settings that are written twice are errors. `esimshaper check` shows all that is wrong
 at once, by line and column; a configuration with an error is refused as a whole.
 
-Files in `conf.d` beside it (`*.yaml`, in the order of their names) are read after it: their blocks are merged with
-those before, their clients and quotas are added, and of all other values the last one counts.
+Files in `conf.d` beside it (`*.yaml` and `*.yml`, in the order of their names) are read after it: their blocks are
+merged with those before, their clients and quotas are added, and of all other values the last one counts.
 """
 
 EXAMPLE = """\

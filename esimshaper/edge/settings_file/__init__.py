@@ -19,7 +19,10 @@ from esimshaper.edge.http.tls import Certificates, UnusableFileError
 from esimshaper.edge.settings_file.schema import judge
 from esimshaper.edge.settings_file.yaml_file import Item, PlacedProblem, Position, placed, read
 
-__all__ = ["Loaded", "PlacedProblem", "SettingsError", "load", "read_settings"]
+__all__ = ["Loaded", "PlacedProblem", "SettingsError", "drop_ins", "load", "read_settings"]
+
+_ENDINGS = (".yaml", ".yml")
+"""The endings of the files in conf.d that are read, in letters of any size."""
 
 _JOINED = (("clients",), ("quotas",))
 """The lists that are joined from all files."""
@@ -70,13 +73,13 @@ def load(path: Path) -> Settings:
 
 
 def read_settings(path: Path) -> Loaded:
-    """Reads the file at `path` and conf.d/*.yaml beside it, in the order of their names.
+    """Reads the file at `path` and its `drop_ins`, in the order of their names.
 
     Blocks are merged, `clients` and `quotas` are joined; of any other value the last one counts. Raises SettingsError.
     """
     problems: list[PlacedProblem] = []
     folder = path.parent / "conf.d"
-    files = [path, *_drop_ins(folder, problems)]
+    files = [path, *_listed(path, folder, problems)]
     all_listed = not problems
     trees = [tree for file in files if (tree := read(file, problems))]
     merged = Item({}, Position(path), Position(path))
@@ -92,11 +95,18 @@ def read_settings(path: Path) -> Loaded:
     return Loaded(parsed.settings, merged)
 
 
-def _drop_ins(folder: Path, problems: list[PlacedProblem]) -> list[Path]:
+def drop_ins(path: Path) -> list[Path]:
+    """The files of conf.d beside `path` that are read: *.yaml and *.yml, none that is hidden. Raises OSError."""
     try:
-        return sorted(file for file in folder.iterdir() if file.suffix == ".yaml" and not file.name.startswith("."))
+        found = list((path.parent / "conf.d").iterdir())
     except FileNotFoundError:
         return []
+    return sorted(file for file in found if file.suffix.lower() in _ENDINGS and not file.name.startswith("."))
+
+
+def _listed(path: Path, folder: Path, problems: list[PlacedProblem]) -> list[Path]:
+    try:
+        return drop_ins(path)
     except OSError as error:
         problems.append(
             placed(Position(folder), f"cannot be listed: {error.strerror}", "Make conf.d a readable folder.")

@@ -277,6 +277,14 @@ def test_conf_d_is_merged_in_the_order_of_names(main):
     assert [each.name for each in loaded.clients] == ["a", "c", "b"]
 
 
+@pytest.mark.parametrize("name", ["plan.yml", "plan.YAML", "plan.Yml"])
+def test_conf_d_is_read_with_each_ending_that_yaml_has(main, name):
+    drop_in(main, name, "timezone: Asia/Tokyo\n")
+    assert accepted(main, NEEDED).timezone == "Asia/Tokyo"
+    drop_in(main, name, "quotas: 5\n")
+    assert refused(main, NEEDED)[0][:2] == (1, 9)
+
+
 def test_conf_d_may_bring_what_the_main_file_lacks(main):
     drop_in(main, "lan.yaml", "lan: {interfaces: [eth1]}\n")
     assert accepted(main, "wan: {interface: w}\n").lan.interfaces == ("eth1",)
