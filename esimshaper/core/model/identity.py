@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of clients: their accounts in the kernel, their keys and their names. Pure: values only."""
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,11 @@ PSEUDO_KEYS = frozenset(PSEUDO_CLIENTS.values())
 
 BUILT_IN_CLIENTS = PSEUDO_KEYS | {OTHERS}
 """Clients that are no single device. The account of OTHERS is the last one that a mark can number."""
+
+
+def composed(name: str) -> str:
+    """`name` in Unicode's form NFC (UAX #15): spellings that look alike to a person are one name."""
+    return unicodedata.normalize("NFC", name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ place of a device by taking its name.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
+from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey, composed
 from esimshaper.core.model.limits import EVERYONE, UNKNOWN_GROUP, Subject, SubjectKind
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, known_clients, new_document
@@ -21,14 +21,14 @@ def find_clients(state: State, text: str, facts: DaemonFacts) -> tuple[ClientKey
 
     By configured name; or else by MAC or address; or else by host name.
     """
-    text = text.strip().removeprefix(f"{SubjectKind.CLIENT.value}/")
+    text = composed(text).strip().removeprefix(f"{SubjectKind.CLIENT.value}/")
     wanted = text.lower()
     identities = [identity(state, key, facts) for key in {*known_clients(state), *facts.names}]
     ways = (
         [who.key for who in identities if who.name == text],
         [who.key for who in identities if who.name.lower() == wanted],
         [who.key for who in identities if wanted.replace("-", ":") == who.key or wanted in {who.key, *who.addresses}],
-        [who.key for who in identities if who.hostname.lower() == wanted],
+        [who.key for who in identities if composed(who.hostname).lower() == wanted],
     )
     return tuple(sorted(next((found for found in ways if found), []))) if wanted else ()
 
@@ -53,7 +53,7 @@ def find_subject(state: State, text: str, facts: DaemonFacts) -> Subject:
 
     Raises ValueError with one sentence for a person if nobody is meant, or several are.
     """
-    text = text.strip()
+    text = composed(text).strip()
     if text == EVERYONE.kind.value:
         return EVERYONE
     if text == SubjectKind.EACH_CLIENT.value:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from esimshaper.core.model.identity import composed
 from esimshaper.core.settings.problem import Path, Problem
 
 T = TypeVar("T")
@@ -27,6 +28,11 @@ class Block:
     def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - any shape that YAML has
         """The plain value at `key`."""
         return self.values.get(key, default)
+
+    def name(self, key: str = "name") -> str | None:
+        """The name at `key` in the one form that names are compared in; None where the key is missing."""
+        text: str | None = self.values.get(key)
+        return None if text is None else composed(text)
 
     def has(self, key: str) -> bool:
         return key in self.values

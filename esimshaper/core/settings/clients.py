@@ -3,14 +3,17 @@
 
 import ipaddress
 import re
+import unicodedata
 
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey
-from esimshaper.core.model.limits import UNKNOWN_GROUP
+from esimshaper.core.model.limits import UNKNOWN_GROUP, SubjectKind
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.values import Client
 
 MAX_GROUPS = 31  # the kernel has room for one more: group/unknown
 _GROUP_BYTES = 32  # of struct group_key in bpf/contract.h
+_COLLECTIVE = frozenset({SubjectKind.EVERYONE.value, SubjectKind.EACH_CLIENT.value})
+_SUBJECT = re.compile("(client|group)[/\u2044\u2215]")  # also with the signs of fractions and divisions
 _MAC = re.compile("([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")
 
 
@@ -29,7 +32,7 @@ def clients_from(tree: Block) -> tuple[Client, ...]:
 
 def _name(client: Block, names: set[str]) -> str | None:
     """The client's name, which is added to `names`. A wrong name, or one of `names`, adds a problem."""
-    name: str | None = client.get("name")
+    name = client.name()
     if name is None:
         return None
     if fault := _name_fault(name):
@@ -42,8 +45,11 @@ def _name(client: Block, names: set[str]) -> str | None:
 
 def _name_fault(name: str) -> str:
     """Why `name` cannot stand beside the names that the meter itself gives to clients; empty if it can."""
-    if name in BUILT_IN_CLIENTS:
+    plain = unicodedata.normalize("NFKC", name).lower()  # no other width or size of letters hides such a word
+    if plain in BUILT_IN_CLIENTS:
         return f"`{name}` is the name of a built-in client"
+    if plain in _COLLECTIVE or _SUBJECT.match(plain):
+        return f"`{name}` is what commands and quotas call somebody else"
     if not name.isprintable():
         return "the name has invisible characters"
     if _MAC.fullmatch(name) or _is_ip_address(name):
@@ -88,7 +94,7 @@ def parse_mac(text: str) -> ClientKey:
 
 def _group(client: Block, groups: set[str]) -> str:
     """The client's group, empty for none; it is added to `groups`. A wrong name or a group too many adds a problem."""
-    name: str | None = client.get("group")
+    name = client.name("group")
     if name is None:
         return ""
     if name == UNKNOWN_GROUP:

@@ -40,7 +40,7 @@ def _quota(quota: Block, name: str | None, zone: tzinfo | None, known: Known | N
 
 def _name(quota: Block, names: set[str]) -> str | None:
     """The quota's name, which is added to `names`. A wrong name, or one of `names`, adds a problem."""
-    name: str | None = quota.get("name")
+    name = quota.name()
     if name is None:
         return None
     if not name.isprintable():

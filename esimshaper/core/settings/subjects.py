@@ -4,7 +4,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.identity import ClientKey, composed
 from esimshaper.core.model.limits import UNKNOWN_GROUP, Subject, SubjectKind
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.values import Client
@@ -27,8 +27,8 @@ def known_from(tree: Block, clients: Collection[Client]) -> Known | None:
     if not all(client.has("name") for client in listed):
         return None
     macs = {client.name: client.mac for client in clients}
-    names = (client.get("name") for client in listed)
-    groups = {client.get("group") for client in listed if client.has("group")}
+    names = filter(None, (client.name() for client in listed))
+    groups = set(filter(None, (client.name("group") for client in listed)))
     return Known({name: macs.get(name, ClientKey("")) for name in names}, groups)
 
 
@@ -45,7 +45,7 @@ def parse_subject(text: str, known: Known) -> Subject:
 
     Raises ValueError for other texts, and for a NAME that is not in `known`. The group `unknown` needs no client.
     """
-    word, slash, name = text.partition("/")
+    word, slash, name = composed(text).partition("/")
     if text in (SubjectKind.EVERYONE.value, SubjectKind.EACH_CLIENT.value):
         return Subject(SubjectKind(text))
     if not slash or word not in (SubjectKind.CLIENT.value, SubjectKind.GROUP.value):

@@ -113,6 +113,8 @@ def _hint(schema: Mapping[str, Any], item: Item) -> str:
     units = [example.lstrip("0123456789.") for example in schema.get("examples", ())]
     if scalar and units and _BARE_NUMBER.fullmatch(item.text):
         return f"Write the unit too: {' or '.join(item.text + unit for unit in units)}."
+    if scalar and "interface" in schema["title"] and "@" in item.text:
+        return f"`ip link` shows a lower interface behind the @; write {item.text.partition('@')[0]}."
     if "string" in schema["type"] and scalar and not is_text and re.search(schema.get("pattern", ""), item.text):
         return f'Put it in quotes: "{item.text}".'
     if schema["type"] == "integer" and is_text and INTEGER.fullmatch(item.text):

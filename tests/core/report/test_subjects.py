@@ -78,6 +78,12 @@ def test_a_client_is_found_by_anything_that_people_call_it(text, found):
     assert report_subjects.find_clients(STATE, text, facts()) == found
 
 
+def test_a_name_is_found_in_each_form_of_unicode():
+    named = facts(names={TV: "caf\u00e9"}, groups={TV: "pi\u00f1a"})
+    assert report_subjects.find_subject(STATE, "client/cafe\u0301", named) == client(TV)
+    assert report_subjects.find_subject(STATE, "group/pin\u0303a", named) == Subject(SubjectKind.GROUP, "pi\u00f1a")
+
+
 def test_a_stranger_cannot_take_the_place_of_a_device_by_its_host_name():
     thief = Identity(ClientKey("02:00:00:00:00:66"), hostname="alice-phone")
     state = replace(STATE, names=NamesSlice({**STATE.names.identities, thief.key: thief}))

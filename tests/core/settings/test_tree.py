@@ -64,6 +64,18 @@ def test_complete_tree_becomes_settings():
         (("clients",), [client(name="router")], ("clients", 0, "name"), "built-in"),
         (("clients",), [client(name="unattributed")], ("clients", 0, "name"), "built-in"),
         (("clients",), [client(name="others")], ("clients", 0, "name"), "built-in"),
+        (("clients",), [client(name="Router")], ("clients", 0, "name"), "built-in"),
+        (("clients",), [client(name="everyone")], ("clients", 0, "name"), "somebody else"),
+        (("clients",), [client(name="Each-Client")], ("clients", 0, "name"), "somebody else"),
+        (("clients",), [client(name="\uff45\uff56eryone")], ("clients", 0, "name"), "somebody else"),
+        (("clients",), [client(name="client\u2215tv")], ("clients", 0, "name"), "somebody else"),
+        (("clients",), [client(name="group\uff0fkids")], ("clients", 0, "name"), "somebody else"),
+        (
+            ("clients",),
+            [client("cafe\u0301"), client("caf\u00e9", "02:00:00:00:00:11")],
+            ("clients", 1, "name"),
+            "twice",
+        ),
         (("clients",), [client(name="02-00-00-00-00-99")], ("clients", 0, "name"), "looks like an address"),
         (("clients",), [client(name="192.168.1.5")], ("clients", 0, "name"), "looks like an address"),
         (("clients",), [client(name="t\u200bv")], ("clients", 0, "name"), "invisible"),
@@ -121,6 +133,19 @@ def test_link_and_groups_become_values():
     assert settings.wan == Wan("w", 40_000_000, 1_500_000, replace_qdisc=True)
     assert [each.group for each in settings.clients] == ["kids", ""]
     assert known_from(Block(tree, []), settings.clients).groups == {"kids"}
+
+
+def test_names_are_one_in_each_form_of_unicode():
+    tree = tree_with(("clients",), [client("cafe\u0301") | {"group": "pi\u00f1a"}])
+    quota = {"limit": "1GB", "period": "day", "then": "block"}
+    tree["quotas"] = [
+        quota | {"name": "cafe\u0301", "for": "client/caf\u00e9"},
+        quota | {"name": "b", "for": "group/pin\u0303a"},
+    ]
+    settings = settings_of(tree)
+    assert [(each.name, each.group) for each in settings.clients] == [("caf\u00e9", "pi\u00f1a")]
+    assert [each.name for each in settings.quotas] == ["caf\u00e9", "b"]
+    assert [each.subject.id for each in settings.quotas] == [settings.clients[0].mac, "pi\u00f1a"]
 
 
 def test_more_groups_than_there_is_room_for_are_found_once():

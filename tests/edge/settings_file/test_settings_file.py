@@ -213,6 +213,13 @@ def test_what_must_be_there_is_asked_for(main, content, missing):
         assert any((line, column) == each[:2] and message in each[2] for each in found), found
 
 
+def test_interfaces_as_ip_link_shows_them_are_named_right(main):
+    found = refused(main, "wan: {interface: wwan0.mbim12@wwan0}\nlan: {interfaces: [eth0.100@eth0]}\n")
+    assert [each[:2] for each in found] == [(1, 18), (2, 20)]
+    assert "write wwan0.mbim12." in found[0][3]
+    assert "write eth0.100." in found[1][3]
+
+
 def test_misspelt_key_is_not_called_missing_too(main):
     found = refused(main, "wan: {intreface: w}\nlan: {interfaces: [br0]}\n")
     assert [(each[2], each[3]) for each in found] == [("unknown key `intreface`", "Did you mean `interface`?")]
