@@ -25,10 +25,10 @@ BINDINGS = {
     f"esimshaper.edge.{name}"
     for name in (
         *("bpf.libbpf", "bpf.layouts", "netlink", "nft.program", "nft.scripts"),
-        *("http.server", "http.tls", "host.clock"),
+        *("http.server", "http.tls", "host.clock", "lan.leases"),
     )
 }
-"""They stand for a library or the C header and decide nothing, so that several edges may share them."""
+"""They stand for a library, the C header or a kind of file and decide nothing, so that several edges may share them."""
 
 CONDUCTORS = {f"esimshaper.core.{name}" for name in ("pipeline", "commands")}
 """What stands above the rooms of the core and knows all of them."""

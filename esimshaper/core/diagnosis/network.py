@@ -12,6 +12,8 @@ TUNNEL_KINDS = frozenset(
 VIRTUAL_KINDS = frozenset({"bridge", "bond", "dummy", "ifb", "veth", "team", "vrf", "vxlan", "tun"}) | TUNNEL_KINDS
 """An interface of these kinds is never a modem, and seldom one by which devices come in."""
 
+LEASE_FORMATS = "dnsmasq, Kea, ISC dhcpd, systemd-networkd or odhcpd"
+
 MODEM_NAMES = ("ww", "usb", "ppp", "enx", "mhi", "rmnet", "qmimux")
 """How systemd and the kernel begin the names of modems, and of phones that share their link."""
 
@@ -214,15 +216,28 @@ def _mark_use(use: MarkUse, mask: int) -> Findings:
 
 
 def _leases(facts: BoxFacts) -> Findings:
+    hint = "write the path of the DHCP server's lease file under lan.leases"
     for file in facts.leases or ():
         if file.problem:
             sentence = (
                 f"{file.path} cannot be read ({file.problem}): clients get no host names from it. Their bytes are "
                 "counted all the same."
             )
-            yield Finding.note("leases", sentence, "write the path of the DHCP server's lease file under lan.leases")
-        elif file.path not in (facts.unreadable or ()):
-            yield Finding.ok("leases", f"{file.path} gives clients their host names.")
+            yield Finding.note("leases", sentence, hint)
+        elif file.path in (facts.unreadable or ()):
+            continue
+        elif file.leases:
+            count = f"{file.leases} lease{'s' * (file.leases != 1)} of {file.format}"
+            yield Finding.ok("leases", f"{file.path} gives clients their host names ({count} understood).")
+        elif file.format or not file.size:
+            what = f"a file of {file.format} without a lease" if file.format else "empty"
+            yield Finding.note("leases", f"{file.path} is {what}: no client has a host name from it now.")
+        else:
+            sentence = (
+                f"{file.path}: 0 leases understood, so clients get no host names from it. It is no lease file of "
+                f"{LEASE_FORMATS}."
+            )
+            yield Finding.warning("leases", sentence, hint)
 
 
 def _tunnels(facts: BoxFacts) -> Findings:

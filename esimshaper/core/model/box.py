@@ -120,10 +120,16 @@ class MarkUse:
 
 @dataclass(frozen=True, slots=True)
 class LeaseFile:
-    """A lease file of lan.leases. `problem` is empty if the file can be read."""
+    """A lease file of lan.leases. `problem` is empty if the file can be read.
+
+    format: the name of the DHCP server that writes such files; empty for a file that is none of those we know.
+    """
 
     path: str
     problem: str = ""
+    size: int = 0  # bytes
+    format: str = ""
+    leases: int = 0
 
 
 @dataclass(frozen=True, slots=True)

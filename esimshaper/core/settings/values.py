@@ -42,7 +42,7 @@ class Wan:
 
 @dataclass(frozen=True, slots=True)
 class Lan:
-    """The side of the clients. `leases` are paths of lease files in dnsmasq's format.
+    """The side of the clients. `leases` are paths of lease files of DHCP servers.
 
     `mark_mask` is one run of at least 2 bits of the 32 of a packet's mark; the account's number stands in them.
     """

@@ -30,6 +30,7 @@ from esimshaper.core.model.errors import Failure, Operation
 from esimshaper.core.model.packages import DEBIAN_PYTHON, LIBRARIES
 from esimshaper.edge.bpf.libbpf import SONAME
 from esimshaper.edge.host import clock
+from esimshaper.edge.lan import leases
 from esimshaper.edge.probe import bpf, child, limits, nft, service
 
 T = TypeVar("T")
@@ -206,10 +207,10 @@ def forwarding() -> bool:
 
 
 def lease_file(path: Path) -> LeaseFile:
-    """Whether this process can read the lease file at `path`."""
+    """What this process makes of the lease file at `path`."""
     try:
-        with path.open("rb") as file:
-            file.read(1)
+        content = leases.read_content(path)
     except OSError as error:
         return LeaseFile(str(path), error.strerror or str(error))
-    return LeaseFile(str(path))
+    understood = leases.parse(content)
+    return LeaseFile(str(path), size=len(content), format=understood.format, leases=len(understood.leases))

@@ -47,7 +47,7 @@ GOOD = BoxFacts(
     flowtables=(),
     mark_uses=(),
     rules=(),
-    leases=(LeaseFile("/var/lib/misc/dnsmasq.leases"),),
+    leases=(LeaseFile("/var/lib/misc/dnsmasq.leases", size=80, format="dnsmasq", leases=1),),
 )
 
 

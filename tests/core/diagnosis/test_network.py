@@ -162,6 +162,18 @@ NETWORK = {
         {"leases": (LeaseFile("/x", "No such file"),)},
         ("leases", Severity.NOTE, "counted all the same", "lan.leases"),
     ),
+    "something else as a lease file": (
+        {"leases": (LeaseFile("/x", size=9),)},
+        ("leases", Severity.WARNING, "/x: 0 leases understood, so clients get no host names", "lan.leases"),
+    ),
+    "empty lease file": (
+        {"leases": (LeaseFile("/x"),)},
+        ("leases", Severity.NOTE, "/x is empty: no client has a host name", ""),
+    ),
+    "lease file without a lease": (
+        {"leases": (LeaseFile("/x", size=9, format="Kea"),)},
+        ("leases", Severity.NOTE, "/x is a file of Kea without a lease", ""),
+    ),
 }
 
 

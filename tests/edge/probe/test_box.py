@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from esimshaper.core.model.box import BoxFacts, Directory, Feature, Finding, Service, Severity, TcFilter
+from esimshaper.core.model.box import BoxFacts, Directory, Feature, Finding, LeaseFile, Service, Severity, TcFilter
 from esimshaper.core.model.errors import Failure, Operation
 from esimshaper.edge.probe import box as probe
 from esimshaper.edge.probe import bpf as probe_bpf
@@ -318,6 +318,16 @@ def test_lease_files_are_tried_by_reading(tmp_path: Path) -> None:
     assert probe.lease_file(tmp_path / "leases").problem == ""
     assert probe.lease_file(tmp_path / "none").problem == "No such file or directory"
     assert probe.lease_file(tmp_path).problem == "Is a directory"
+    os.mkfifo(tmp_path / "pipe")
+    assert probe.lease_file(tmp_path / "pipe").problem == "Not a file"
+
+
+def test_leases_of_a_file_are_counted_and_a_strange_file_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "leases"
+    path.write_text("[Network]\nDHCPServer=yes\n")
+    assert probe.lease_file(path) == LeaseFile(str(path), size=path.stat().st_size)
+    path.write_text("1764000000 02:00:00:00:00:10 192.168.8.20 alice-phone *\n")
+    assert probe.lease_file(path) == LeaseFile(str(path), size=path.stat().st_size, format="dnsmasq", leases=1)
 
 
 def test_the_clock_is_read_without_a_change() -> None:
