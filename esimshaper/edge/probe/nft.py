@@ -11,11 +11,14 @@ from typing import Any
 
 from esimshaper.core.model.box import Flowtable, MarkAccess, MarkUse
 from esimshaper.edge.nft import program
+from esimshaper.edge.nft.scripts import CLOSED, REJECT
 
 Expression = Any
 """Part of a rule in nft's JSON: a number, a word, a list, or a mapping with its kind as the only key."""
 
 ALL_BITS = 0xFFFFFFFF
+
+OUR_TABLES = frozenset({REJECT, CLOSED})
 
 # Chains on these hooks see only packets of the router itself, which carry no client in their mark.
 OWN_HOOKS = frozenset({"input", "output"})
@@ -47,12 +50,12 @@ def parse_flowtables(text: str) -> tuple[Flowtable, ...]:
 
 
 def parse_mark_uses(listing: dict[str, Any]) -> Iterator[MarkUse]:
-    """The uses of the packet mark in what `nft -j list ruleset` prints, see libnftables-json(5)."""
+    """What other programs do with the packet mark, in what `nft -j list ruleset` prints, see libnftables-json(5)."""
     entries = listing.get("nftables", [])
     own = {_chain_key(entry["chain"]) for entry in entries if entry.get("chain", {}).get("hook") in OWN_HOOKS}
     for entry in entries:
         rule = entry.get("rule")
-        if rule is None or _chain_key({**rule, "name": rule["chain"]}) in own:
+        if rule is None or f"{rule['family']} {rule['table']}" in OUR_TABLES or _chain_key({**rule, "name": rule["chain"]}) in own:
             continue
         where = f"nft rule {rule['handle']} of {rule['family']} {rule['table']} {rule['chain']}"
         for statement in rule.get("expr", []):

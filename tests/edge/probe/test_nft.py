@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.model.box import Flowtable, MarkAccess
-from esimshaper.edge.nft import program
+from esimshaper.edge.nft import program, scripts
 from esimshaper.edge.probe import nft as probe_nft
 from tests.edge.probe.boxes import needs_root, nft, on_a_box
 
@@ -50,6 +50,40 @@ ip rule add not fwmark 0xca6c table 100 priority 502
     assert [(use.where, use.bits) for use in found] == [
         ("ip rule 500 (fwmark 0x1)", 0xFFFFFFFF),
         ("ip rule 501 (fwmark 0x100)", 0xF00),
+    ]
+
+
+@needs_root
+def test_our_own_tables_are_no_program_of_somebody_else() -> None:
+    ours = scripts.reject(["wwan0"], 0xFF000000, [0x02000000], 0) + scripts.closed("wwan0", 3, [51820])
+    assert on_a_box("probe_nft.mark_uses()", f"nft -f - <<'END'\n{ours}END") == ()
+
+
+@needs_root
+def test_marks_that_come_from_maps_and_sets_are_found() -> None:
+    rules = """
+table inet t {
+    map whose { type ipv4_addr : mark; elements = { 192.0.2.1 : 0x1 } }
+    set some { type mark; elements = { 0x1 } }
+    map verdicts { type mark : verdict; elements = { 0x1 : accept } }
+    chain c {
+        type filter hook prerouting priority mangle
+        meta mark set ip saddr map @whose
+        meta mark @some accept
+        meta mark & 0xff == @some accept
+        meta mark vmap @verdicts
+        meta mark set numgen inc mod 2 offset 0x100
+    }
+}
+"""
+    found = on_a_box("probe_nft.mark_uses()", f"nft -f - <<'END'\n{rules}END")
+    everything = 0xFFFFFFFF
+    assert [(use.access, use.bits) for use in found] == [
+        (MarkAccess.WRITES, everything),
+        (MarkAccess.READS, everything),
+        (MarkAccess.READS, 0xFF),
+        (MarkAccess.READS, everything),
+        (MarkAccess.WRITES, everything),
     ]
 
 
