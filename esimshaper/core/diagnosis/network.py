@@ -193,9 +193,10 @@ def _offload(facts: BoxFacts) -> Findings:
 
 def _marks(facts: BoxFacts) -> Findings:
     mask = facts.wanted.mark_mask if facts.wanted else DEFAULT_MARK_MASK
-    found = [finding for use in (*(facts.mark_uses or ()), *(facts.rules or ())) for finding in _mark_use(use, mask)]
+    uses = (*(facts.mark_uses or ()), *(facts.legacy_mark_uses or ()), *(facts.rules or ()))
+    found = [finding for use in uses for finding in _mark_use(use, mask)]
     yield from found
-    if not found and facts.mark_uses is not None:
+    if not found and facts.mark_uses is not None and facts.legacy_mark_uses is not None:
         yield Finding.ok("marks", f"No other program uses the bits {mask:#010x} of the packet mark.")
 
 

@@ -213,6 +213,7 @@ class BoxFacts:
     default_routes: tuple[str, ...] | None = None
     flowtables: tuple[Flowtable, ...] | None = None
     mark_uses: tuple[MarkUse, ...] | None = None  # rules of nft
+    legacy_mark_uses: tuple[MarkUse, ...] | None = None  # rules of iptables-legacy, which nft does not show
     rules: tuple[MarkUse, ...] | None = None  # rules of `ip rule`
     leases: tuple[LeaseFile, ...] | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)  # why a fact is None, by the name of its check

@@ -31,7 +31,7 @@ from esimshaper.core.model.packages import DEBIAN_PYTHON, LIBRARIES
 from esimshaper.edge.bpf.libbpf import SONAME
 from esimshaper.edge.host import clock
 from esimshaper.edge.lan import leases
-from esimshaper.edge.probe import bpf, child, limits, nft, service
+from esimshaper.edge.probe import bpf, child, iptables, limits, nft, service
 
 T = TypeVar("T")
 
@@ -75,6 +75,7 @@ def gather(
         forwarding=_try(unknown, "routing", forwarding),
         flowtables=_try(unknown, "offload", nft.flowtables),
         mark_uses=_try(unknown, "marks", nft.mark_uses),
+        legacy_mark_uses=_try(unknown, "iptables", iptables.mark_uses),
         unknown=unknown,
     )
     box = _with_files(box, wanted, unknown) if wanted and box.service else box

@@ -55,7 +55,11 @@ def parse_mark_uses(listing: dict[str, Any]) -> Iterator[MarkUse]:
     own = {_chain_key(entry["chain"]) for entry in entries if entry.get("chain", {}).get("hook") in OWN_HOOKS}
     for entry in entries:
         rule = entry.get("rule")
-        if rule is None or f"{rule['family']} {rule['table']}" in OUR_TABLES or _chain_key({**rule, "name": rule["chain"]}) in own:
+        if (
+            rule is None
+            or f"{rule['family']} {rule['table']}" in OUR_TABLES
+            or _chain_key({**rule, "name": rule["chain"]}) in own
+        ):
             continue
         where = f"nft rule {rule['handle']} of {rule['family']} {rule['table']} {rule['chain']}"
         for statement in rule.get("expr", []):

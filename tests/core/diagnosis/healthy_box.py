@@ -46,6 +46,7 @@ GOOD = BoxFacts(
     default_routes=("wwan0",),
     flowtables=(),
     mark_uses=(),
+    legacy_mark_uses=(),
     rules=(),
     leases=(LeaseFile("/var/lib/misc/dnsmasq.leases", size=80, format="dnsmasq", leases=1),),
 )

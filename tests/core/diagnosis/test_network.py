@@ -150,6 +150,10 @@ NETWORK = {
         {"mark_uses": (MarkUse("nft rule 3", MarkAccess.WRITES, 0xFFFFFFFF),)},
         ("marks", Severity.PROBLEM, "0xff000000", "& 0xff000000 | VALUE"),
     ),
+    "mark written by iptables-legacy": (
+        {"legacy_mark_uses": (MarkUse("iptables-legacy rule 1", MarkAccess.WRITES, 0xFFFFFFFF),)},
+        ("marks", Severity.PROBLEM, "iptables-legacy rule 1 changes bits 0xff000000", "lan.mark_mask"),
+    ),
     "mark compared": (
         {"rules": (MarkUse("ip rule 100", MarkAccess.READS, 0xFFFFFFFF),)},
         ("marks", Severity.WARNING, "no longer match", "0x00ffffff"),
