@@ -6,6 +6,7 @@ A file that is damaged or not ours is moved aside, never deleted or repaired: co
 
 import os
 import sqlite3
+import stat
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -141,6 +142,14 @@ SENTENCES = {
 }
 
 
+STRANGE_FILES = (
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
 class HistoryError(Unusable):
     """The history cannot be read or written now; nothing in it has changed."""
 
@@ -191,6 +200,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_strange_files(path)
         # SQLite gives its journal the mode and owner of the database: nobody else may read who uses how much.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
         size = path.stat().st_size
@@ -204,7 +214,10 @@ def _connect(path: Path) -> sqlite3.Connection:
         ) from problem
     if 0 < size < SMALLEST_BYTES:
         raise DamagedError("it is too short")  # SQLite would take an empty file for a new one
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as problem:
+        raise explain(problem, path) from problem
     connection.text_factory = _lenient_text
     try:
         _prepare(connection, path)
@@ -217,6 +230,21 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _refuse_strange_files(path: Path) -> None:
+    """Raises HistoryError if the database or one of its journals is a pipe, socket or device; OSError as stat(2).
+
+    SQLite would wait for ever at a pipe in the place of a journal, and opening some devices does something.
+    """
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        place = path.with_name(path.name + suffix)
+        mode = place.stat().st_mode if place.exists() else 0
+        what = next((words for is_one, words in STRANGE_FILES if is_one(mode)), "")
+        if what:
+            raise HistoryError(
+                f"{place} is {what} and not a file", "Counting goes on without the history. Move it away."
+            )
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

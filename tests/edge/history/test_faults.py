@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import random
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -240,6 +241,24 @@ def test_a_file_that_is_no_database_is_moved_aside(path, content):
     if content:
         assert "history.db.corrupt-1; a new history was begun" in notes
         assert path.with_name("history.db.corrupt-1").read_bytes() == content
+
+
+@pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm"])
+@pytest.mark.parametrize("what", ["pipe", "socket", "device"])
+def test_what_is_no_file_is_refused_in_words_and_not_waited_for(path, what, suffix):
+    place = path.with_name(path.name + suffix)
+    with socket.socket(socket.AF_UNIX) as server:
+        if what == "pipe":
+            os.mkfifo(place)
+        elif what == "socket":
+            server.bind(str(place))
+        else:
+            place.symlink_to("/dev/zero")
+        with pytest.raises(HistoryError, match=f"{place} is a {what} and not a file"):
+            History(path)
+    assert files(path) == [place.name], "nothing was made, moved or deleted"
+    place.unlink()
+    assert_it_goes_on(path)
 
 
 def test_another_programs_database_is_moved_aside_whole(path):
