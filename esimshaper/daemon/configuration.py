@@ -5,18 +5,18 @@ The caller of a change also puts it in force: Ticker at an event, Reloader on re
 """
 
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.settings.values import Settings
 from esimshaper.edge.host import clock
+from esimshaper.edge.settings_file import rules_or_utc
 
 
 def rules_of(settings: Settings) -> Rules:
     """The part of the settings that core needs."""
     names = {client.mac: client.name for client in settings.clients}
     groups = {client.mac: client.group for client in settings.clients if client.group}
-    return Rules(settings.wan.interface, ZoneInfo(settings.timezone), names, groups, settings.quotas)
+    return Rules(settings.wan.interface, rules_or_utc(settings.timezone), names, groups, settings.quotas)
 
 
 class Configuration:
@@ -37,6 +37,6 @@ class Configuration:
     def take(self, settings: Settings) -> None:
         """Takes settings that were read from the file just now."""
         self.follow(settings)
-        self.zone = ZoneInfo(settings.timezone)
+        self.zone = rules_or_utc(settings.timezone)
         self.loaded = clock.local(self.zone)
         self.accepted = True

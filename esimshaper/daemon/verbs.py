@@ -4,10 +4,11 @@
 import asyncio
 import contextlib
 import faulthandler
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from esimshaper.core import commands, pipeline
 from esimshaper.core.diagnosis.explain import explain
@@ -25,10 +26,13 @@ from esimshaper.edge.bpf.pins import MARKERS, Pins, make_room
 from esimshaper.edge.control_client import DaemonNotRunning
 from esimshaper.edge.history.database import History, HistoryError
 from esimshaper.edge.host import clock, malloc, systemd
+from esimshaper.edge.host.messages import Message, fields
 from esimshaper.edge.host.paths import pins_root, state_directory
 from esimshaper.edge.nft import tables
 from esimshaper.edge.tc.attachments import TrafficControl
 from esimshaper.edge.tc.shaper import Shaper
+
+log = logging.getLogger(__name__)
 
 
 def build(config: Path) -> bool:
@@ -36,7 +40,7 @@ def build(config: Path) -> bool:
 
     Does not touch what runs now. Raises SettingsError or Unusable.
     """
-    wanted = build_for(settings_file.load(config), pins_root())
+    wanted = build_for(settings_file.read_to_start(config).settings, pins_root())
     with _explained():
         make_room(pins_root())
         there = wanted.programs.is_dir()
@@ -51,9 +55,11 @@ def run(config: Path, socket: Path | None, *, may_build: bool = True) -> int:
     """
     faulthandler.enable(all_threads=False)  # a watchdog ends us by SIGABRT: say where the tick hung
     malloc.share_one_arena()
-    configuration = Configuration(config, settings_file.load(config))
+    loaded = settings_file.read_to_start(config)
+    configuration = Configuration(config, loaded.settings)
     limiter = LogLimiter()
     systemd.set_up_log(limiter.admits)
+    _warn_of_stand_ins(configuration, loaded.stand_ins)
     failsafe = Failsafe()
     with contextlib.ExitStack() as cleanup:
         daemon = Daemon(
@@ -68,6 +74,14 @@ def run(config: Path, socket: Path | None, *, may_build: bool = True) -> int:
                 return 1
             raise Unusable(f"{problem.message}; {means}", problem.hint) from None
     return 0
+
+
+def _warn_of_stand_ins(configuration: Configuration, stand_ins: Mapping[str, str]) -> None:
+    """Says which zones are in the place of unknown ones. The file counts as refused, as a reload would refuse it."""
+    for name, zone in stand_ins.items():
+        text = "this box does not know the time zone %s: days and months begin by %s instead"
+        log.error(text, name, zone, extra=fields(Message.ZONE_UNKNOWN, config=str(configuration.path)))
+        configuration.accepted = False
 
 
 async def _serve(daemon: Daemon, limiter: LogLimiter) -> None:
@@ -175,6 +189,6 @@ def _book(history: History, reading: Reading, rules: Rules) -> Iterable[Notice]:
 
 def _rules(config: Path) -> Rules:
     try:
-        return rules_of(settings_file.load(config))
+        return rules_of(settings_file.read_to_start(config).settings)
     except settings_file.SettingsError:
-        return Rules("", ZoneInfo("UTC"), knows_quotas=False)
+        return Rules("", UTC, knows_quotas=False)

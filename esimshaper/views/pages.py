@@ -63,7 +63,7 @@ def _wan_lines(status: Document) -> list[Line]:
         lines.append(Line(f"Tunnels: {status['tunnels']['problem']}", Tone.BAD))
     if not status["configuration"]["accepted"]:
         since = datetime.fromisoformat(status["configuration"]["loaded"])
-        text = f"The edited configuration was refused; that of {since:%d %b %H:%M} is in force (see: esimshaper check)"
+        text = f"The configuration has a mistake; that of {since:%d %b %H:%M} is in force (see: esimshaper check)"
         lines.append(Line(text, Tone.BAD))
     if status["storage"]["problem"]:
         unsaved = format_size(status["storage"]["unsaved_bytes"])

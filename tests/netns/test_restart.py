@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Killed, stopped, unplugged: no byte twice, none lost, nothing of others touched, nothing of ours left."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -215,6 +216,44 @@ def test_lan_that_is_deleted_and_returns_is_counted_again(make_router: Callable[
         lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 100_000)
         moved = router.measure() - before
     assert bytes_of(moved.totals["alice"]) == bytes_of(moved.bill.of(lab.servers4[0]))
+
+
+def test_a_zone_that_an_upgrade_took_away_stops_no_counting_and_is_said(make_router: Callable[..., Router]) -> None:
+    quota = "{name: d, for: each-client, limit: 1MB, period: day, then: block}"
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab, f"timezone: US/Pacific\nquotas: [{quota}]\n").start()
+        assert router.stop() == 0
+        zones = router.place / "zones"  # as of a Debian without tzdata-legacy: no US/Pacific there
+        (zones / "America").mkdir(parents=True)
+        shutil.copy("/usr/share/zoneinfo/America/Los_Angeles", zones / "America")
+        router.environment["PYTHONTZPATH"] = str(zones)
+        router.start()
+        before = router.measure()
+        lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 100_000)
+        moved = router.measure() - before
+        assert router.get("/v1/status")["configuration"]["accepted"] is False
+        offset = router.get("/v1/quotas")["quotas"][0]["renews"][-6:]
+    assert moved.sum.down_bytes > 100_000
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+    assert offset in ("-08:00", "-07:00")
+    assert "time zone US/Pacific: days and months begin by America/Los_Angeles instead" in router.log.read_text()
+
+
+@pytest.mark.parametrize("name", ["history.db", "history.db-journal"])
+def test_a_pipe_in_the_place_of_the_history_stops_no_counting_and_is_said(
+    make_router: Callable[..., Router], name: str
+) -> None:
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab)
+        os.mkfifo(router.place / "state" / name)
+        router.start()
+        before = router.measure()
+        lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 100_000)
+        moved = router.measure() - before
+        problem = router.get("/v1/status")["storage"]["problem"]
+    assert moved.sum.down_bytes > 100_000
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+    assert f"{name} is a pipe and not a file" in problem
 
 
 def problems(router: Router) -> list[str]:

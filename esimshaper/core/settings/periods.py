@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 
 from esimshaper.core.model.limits import Period, PeriodUnit
 from esimshaper.core.settings.block import Block
+from esimshaper.core.settings.old_zones import NAMES_TODAY
 
 Zones = Callable[[str], tzinfo | None]
 """The rules of a time zone by its name; None for a name that this box does not know."""
@@ -24,7 +25,9 @@ def zone_from(block: Block, key: str, zones: Zones) -> tzinfo | None:
             raise ValueError(f"`{name}` is not a time zone that this box knows")
         return zone
 
-    return block.parse(key, known, "Write it as in Asia/Tokyo; `timedatectl list-timezones` lists the names.")
+    today = NAMES_TODAY.get(block.get(key, ""))
+    hint = "Write it as in Asia/Tokyo; `timedatectl list-timezones` lists the names."
+    return block.parse(key, known, f"Its name today is {today}." if today else hint)
 
 
 def period_from(quota: Block, zone: tzinfo | None) -> Period | None:

@@ -46,4 +46,4 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     if problems or wan is None or lan is None or meter is None or metrics is None or zone is None:
         return Parsed(None, tuple(problems))
     on_failure = OnFailure(top.get("on_failure", OnFailure.OPEN))
-    return Parsed(Settings(wan, lan, top.get("timezone"), clients, metrics, meter, quotas, on_failure), ())
+    return Parsed(Settings(wan, lan, str(zone), clients, metrics, meter, quotas, on_failure), ())

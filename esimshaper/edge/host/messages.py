@@ -28,6 +28,7 @@ class Message(Enum):
     UPLINK_RENAMED = ("f9981e904b994f57b6b410ca967af414", "uplink")
     CONFIG_APPLIED = ("86a59c68e2104820ae1affe7e76e26bb", "configuration")
     CONFIG_REFUSED = ("40a938db0127486196cbc9520ccc218b", "configuration")
+    ZONE_UNKNOWN = ("5c1f0d6e8a7b4d0c9f1e27a3b6d84c55", "time zone")
 
     @property
     def id(self) -> str:

@@ -5,12 +5,12 @@ yaml_file.py reads values with their places, schema.py compares them with esimsh
 makes Settings of them. No file stays open.
 """
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from esimshaper.core.settings.periods import Zones
 from esimshaper.core.settings.problem import Path as KeyPath
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.tree import parse_settings
@@ -18,8 +18,18 @@ from esimshaper.core.settings.values import Settings
 from esimshaper.edge.http.tls import Certificates, UnusableFileError
 from esimshaper.edge.settings_file.schema import judge
 from esimshaper.edge.settings_file.yaml_file import Item, PlacedProblem, Position, placed, read
+from esimshaper.edge.settings_file.zones import StandIns, known, rules_or_utc
 
-__all__ = ["Loaded", "PlacedProblem", "SettingsError", "drop_ins", "load", "read_settings"]
+__all__ = [
+    "Loaded",
+    "PlacedProblem",
+    "SettingsError",
+    "drop_ins",
+    "load",
+    "read_settings",
+    "read_to_start",
+    "rules_or_utc",
+]
 
 _ENDINGS = (".yaml", ".yml")
 """The endings of the files in conf.d that are read, in letters of any size."""
@@ -43,10 +53,14 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Settings, and the values of the files that they were made of, with their places."""
+    """Settings, and the values of the files that they were made of, with their places.
+
+    stand_ins: the names of time zones that this box does not know, and the zones that were taken for them.
+    """
 
     settings: Settings
     merged: Item
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
 
     def placed(self, problem: Problem) -> PlacedProblem:
         """The place in the files of a problem that the box has shown, and not the files."""
@@ -72,7 +86,20 @@ def load(path: Path) -> Settings:
     return read_settings(path).settings
 
 
-def read_settings(path: Path) -> Loaded:
+def read_to_start(path: Path) -> Loaded:
+    """As `read_settings`, but an unknown time zone is no mistake: see `stand_ins`.
+
+    An upgrade of the box may take a zone away, and a daemon that does not start for it would count nothing.
+    """
+    zones = StandIns()
+    try:
+        loaded = read_settings(path, zones)
+    except SettingsError:
+        return read_settings(path)  # raises all mistakes, the unknown zone too
+    return replace(loaded, stand_ins=zones.found)
+
+
+def read_settings(path: Path, zones: Zones = known) -> Loaded:
     """Reads the file at `path` and its `drop_ins`, in the order of their names.
 
     Blocks are merged, `clients` and `quotas` are joined; of any other value the last one counts. Raises SettingsError.
@@ -87,7 +114,7 @@ def read_settings(path: Path) -> Loaded:
         merged = _merge(merged, tree) if isinstance(tree.content, dict) else merged
     plain, misshapen = judge(trees, merged, complete=all_listed and len(trees) == len(files))
     problems += misshapen
-    parsed = parse_settings(plain, _zone)
+    parsed = parse_settings(plain, zones)
     problems += (placed(merged.at(each.path).place, each.message, each.hint) for each in parsed.problems)
     if problems or parsed.settings is None:
         order = {file: number for number, file in enumerate((folder, *files))}
@@ -124,10 +151,3 @@ def _merge(old: Item, new: Item, path: KeyPath = ()) -> Item:
     if path in _JOINED and isinstance(old.content, list) and isinstance(new.content, list):
         return replace(old, content=[*old.content, *new.content])
     return new
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
