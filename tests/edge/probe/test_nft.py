@@ -55,7 +55,7 @@ ip rule add not fwmark 0xca6c table 100 priority 502
 
 @needs_root
 def test_our_own_tables_are_no_program_of_somebody_else() -> None:
-    ours = scripts.reject(["wwan0"], 0xFF000000, [0x02000000], 0) + scripts.closed("wwan0", 3, [51820])
+    ours = scripts.reject(["wwan0"], 0xFF000000, [0x02000000], 0) + scripts.failsafe("wwan0", 3, [51820])
     assert on_a_box("probe_nft.mark_uses()", f"nft -f - <<'END'\n{ours}END") == ()
 
 
