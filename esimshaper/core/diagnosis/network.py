@@ -23,6 +23,13 @@ def _wan(facts: BoxFacts) -> Findings:
         return
     name = facts.wanted.wan
     link = _link(facts, name)
+    if real := next((link.name for link in facts.interfaces if name in link.other_names), ""):
+        sentence = (
+            f"{name} (wan.interface) is another name of {real}: it is counted, but `on_failure: closed` does not hold "
+            "there, and programs of blocked devices run into timeouts."
+        )
+        yield Finding.warning("wan", sentence, f"write {real} under wan.interface, or {real.rstrip('0123456789')}*")
+        return
     if link is None:
         sentence = (
             f"The interface {name} (wan.interface) does not exist now: nothing is counted there until it appears."

@@ -68,6 +68,7 @@ class Interface:
     offloads: hw-tc-offload is on, so the card may execute tc filters itself.
     root: kind of a root qdisc that another program chose; empty for the kernel's own choice and for ours.
     base: number of the interface below a VLAN or macvlan.
+    other_names: alternative names (`altname` of `ip link`).
     """
 
     index: int
@@ -80,6 +81,7 @@ class Interface:
     offloads: bool = False
     root: str = ""
     base: int = 0
+    other_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Reads only. It never uses /sys/class/net, which may show another namespace than 
 
 from collections.abc import Iterator
 from socket import AF_INET, AF_INET6
+from typing import Any
 
 from pyroute2 import IPRoute
 
@@ -41,9 +42,15 @@ def interfaces() -> tuple[Interface, ...]:
                 offloads=_offloads(message.get_attr("IFLA_IFNAME")),
                 root=roots.get(message["index"], ""),
                 base=message.get_attr("IFLA_LINK") or 0,
+                other_names=_other_names(message),
             )
             for message in route.get_links()
         )
+
+
+def _other_names(message: Any) -> tuple[str, ...]:  # noqa: ANN401 - a message of pyroute2, which has no types
+    properties = message.get_attr("IFLA_PROP_LIST")
+    return tuple(properties.get_attrs("IFLA_ALT_IFNAME")) if properties else ()
 
 
 def _roots(route: IPRoute) -> dict[int, str]:

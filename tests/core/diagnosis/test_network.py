@@ -42,6 +42,10 @@ NETWORK = {
             "wwan1 may be the modem: if so, write that name under wan.interface",
         ),
     ),
+    "WAN by an alternative name": (
+        {"interfaces": (replace(WAN, name="wwan1", other_names=("wwan0",)), LAN)},
+        ("wan", Severity.WARNING, "wwan0 (wan.interface) is another name of wwan1", "write wwan1 under wan.interface"),
+    ),
     "tc offload": (
         {"interfaces": (replace(WAN, offloads=True), LAN)},
         ("offload", Severity.WARNING, "are not counted", "ethtool -K wwan0 hw-tc-offload off"),

@@ -337,3 +337,12 @@ def test_the_clock_is_read_without_a_change() -> None:
 def test_facts_without_a_configuration_name_no_interfaces(tmp_path: Path) -> None:
     facts: BoxFacts = probe.gather(None, tmp_path, tmp_path / "none")
     assert (facts.wanted, facts.interfaces, facts.filters) == (None, None, None)
+
+
+@needs_root
+def test_alternative_names_of_an_interface_are_seen() -> None:
+    add = "ip link property add dev wan0 altname modem altname a-name-of-more-than-15-letters"
+    found = on_a_box("probe_network.interfaces()", f"{WAN_AND_LAN}{add}")
+    names = {link.name: set(link.other_names) for link in found}
+    assert names["wan0"] == {"modem", "a-name-of-more-than-15-letters"}
+    assert names["lo"] == set()
