@@ -67,7 +67,7 @@ def _measure(place: Place, meter: Meter) -> tuple[list[float], list[float], int]
             enforcer = Enforcer(settings, meter, cleanup)
             seen = Observation(meter.read(), (uplink,))
             state, outcome = pipeline.advance(state, rules_of(settings), time.time(), seen)
-            states = state.verdicts
+            states = state.limits.states
 
             def enforce() -> None:
                 enforcer.enforce(outcome, seen, states, look_around=True)  # noqa: B023 - called in this round only
