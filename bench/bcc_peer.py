@@ -37,7 +37,7 @@ BPF_TABLE_PINNED("lru_hash", struct flow_key, struct flow, flows, {int(flows)}, 
 
 
 def _largest(flows: Iterable[Any]) -> list[tuple[int, int]]:
-    return sorted((flow.moved.down_bytes + flow.moved.up_bytes, flow.account) for flow in flows)[-20:]
+    return sorted((flow.counted.down_bytes + flow.counted.up_bytes, flow.account) for flow in flows)[-20:]
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
