@@ -153,13 +153,13 @@ def show(findings: Sequence[Finding]) -> None:
 
 
 def page(findings: Sequence[Finding], *, signs: bool) -> Page:
-    """A line for each finding, its hint below, and the verdict at the end.
+    """A line for each finding, its hint below, and the summary at the end.
 
     `signs`: findings begin with a coloured sign, for terminals; else with a word, all in ASCII.
     """
     return [line for one in findings for line in _lines(one, signs=signs)] + [
         Line(),
-        *(Line(text) for text in verdict(findings).splitlines()),
+        *(Line(text) for text in summary(findings).splitlines()),
     ]
 
 
@@ -175,7 +175,7 @@ def _has_self_test(findings: Sequence[Finding]) -> bool:
     return any(one.check == selftest_diagnosis.CHECK for one in findings)
 
 
-def verdict(findings: Sequence[Finding]) -> str:
+def summary(findings: Sequence[Finding]) -> str:
     """One sentence about all findings together, and what to run next where something was not tried."""
     if any(one.check == "privileges" and one.severity is Severity.PROBLEM for one in findings):
         return "Too little could be examined for a verdict. Run it as root: sudo esimshaper doctor"

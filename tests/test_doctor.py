@@ -101,12 +101,12 @@ def test_a_configuration_that_was_named_but_is_not_there_is_a_problem(tmp_path: 
 
 def test_who_may_not_look_gets_no_verdict() -> None:
     findings = [Finding.problem("privileges", "CAP_BPF missing.", "sudo"), Finding.problem("kernel", "Forbidden.")]
-    assert doctor.verdict(findings).startswith("Too little could be examined for a verdict. Run it as root")
+    assert doctor.summary(findings).startswith("Too little could be examined for a verdict. Run it as root")
 
 
 def test_a_verdict_on_half_of_it_says_so() -> None:
     unseen = diagnose(BoxFacts(unknown={"kernel": "it took more than 120 seconds"}))
-    assert doctor.verdict(unseen).startswith(
+    assert doctor.summary(unseen).startswith(
         "As far as could be examined, this box can meter truthfully. See the 1 warning"
     )
 

@@ -73,7 +73,7 @@ class Router:
         self.state = State()
         self.reading = Reading(7, 1000.0, {}, OWNERS, {}, {"family": FAMILY, "unknown": UNKNOWN}, WHOLE, FREE)
         self.now, self.trusted = MIDNIGHT + 43200, True
-        self.told: list[str] = []
+        self.announced: list[str] = []
         self.sent: dict[Account, ClassCounters] | None = None
         self.members: Mapping[Account, frozenset[Account]] = {}
 
@@ -97,7 +97,7 @@ class Router:
         self.members = tree.members(self.with_classes(outcome))
         if outcome.booking:
             self.state = note_saved(self.state, outcome.booking)
-            self.told += [notice.text for notice in outcome.booking.notices]
+            self.announced += [notice.text for notice in outcome.booking.notices]
             self.disk = outcome.booking.baseline
         return outcome
 

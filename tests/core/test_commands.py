@@ -53,7 +53,7 @@ def test_so_is_what_was_granted_to_somebody_or_in_a_window_that_is_not_in_it():
         router.state = resume(saved_before, state=router.state)
         router.tick(A=130)
         assert (router.tally().granted, router.tally().allowed) == (50, 550)
-        assert [words for words in router.told if "got" in words]
+        assert [words for words in router.announced if "got" in words]
 
 
 def test_the_end_of_a_grant_that_went_with_its_window_takes_nothing_of_a_new_one():

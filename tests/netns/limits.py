@@ -68,7 +68,7 @@ def passes(client: Host, server: str) -> bool:
 
 def used_up(router: Router, client: Host, server: str, name: str = "alice") -> None:
     download(client, server, 10_000_000)
-    wait_until("the verdict", lambda: state_of(router, name) == "blocked", timeout=3)
+    wait_until("the state", lambda: state_of(router, name) == "blocked", timeout=3)
 
 
 def keep_busy(move: Callable[..., object], server: str, ended: list[bool], size: int = 2_000_000) -> None:

@@ -30,7 +30,7 @@ def lab() -> Iterator[Lab]:
 
 def started(router: Router) -> Router:
     router.start()
-    wait_until("the verdict", lambda: state_of(router, "alice") == state_of(router, "bob") == "throttled", timeout=5)
+    wait_until("the state", lambda: state_of(router, "alice") == state_of(router, "bob") == "throttled", timeout=5)
     return router
 
 
@@ -117,7 +117,7 @@ def test_who_changes_its_group_again_and_again_gets_no_more_than_either(
     router.config.write_text(text("family"))
     router.start()
     with pings(lab.clients[0], lab.servers4[0], 1200):
-        wait_until("the verdict", lambda: state_of(router, "alice") == "throttled", timeout=5)
+        wait_until("the state", lambda: state_of(router, "alice") == "throttled", timeout=5)
         router.await_tick()
         bill, began, parents = lab.carrier.bill(), time.monotonic(), {}
         for group in ("guests", "family") * 4:

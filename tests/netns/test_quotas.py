@@ -39,7 +39,7 @@ def test_client_is_cut_at_its_limit_and_nobody_else(make_router: Callable[..., R
     with pytest.raises(ConnectionResetError):
         alice.call(traffic.tcp_down, lab.servers4[0], 30_000_000)
     bob.call(traffic.tcp_down, lab.servers4[1], 1_000_000)
-    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=3)
+    wait_until("the state", lambda: state_of(router, "alice") == "blocked", timeout=3)
     moved = router.measure() - before
     row = row_of(router, "daily", "client/alice")
     assert 3_000_000 <= arrived(moved.bill, lab.servers4[0]) <= 3_000_000 + IN_FLIGHT
@@ -63,7 +63,7 @@ def test_limit_holds_while_the_daemon_is_dead(make_router: Callable[..., Router]
         alice.call(traffic.tcp_down, lab.servers4[0], 30_000_000, timeout=5)
     assert (lab.carrier.settle() - bill).seen_by_router.total_bytes <= 2_000_000 + IN_FLIGHT
     router.start()
-    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=3)
+    wait_until("the state", lambda: state_of(router, "alice") == "blocked", timeout=3)
     assert "reached" in router.log.read_text() or "used up" in router.log.read_text()
 
 
@@ -104,7 +104,7 @@ def test_restart_and_returning_wan_let_no_packet_of_a_blocked_client_pass(
     router = make_router(lab, quotas("name: daily, for: client/alice, limit: 1MB, period: month, then: block")).start()
     alice = lab.clients[0]
     download(alice, lab.servers4[0], 10_000_000)
-    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=3)
+    wait_until("the state", lambda: state_of(router, "alice") == "blocked", timeout=3)
     bill = lab.carrier.settle()
     flood = alice.popen(["ping", "-i", "0.002", "-q", lab.servers4[0]])
     try:
@@ -135,7 +135,7 @@ def test_grant_opens_a_cut_client_and_is_exact_again(make_router: Callable[..., 
     router = make_router(lab, quotas("name: daily, for: client/alice, limit: 1MB, period: month, then: block")).start()
     alice = lab.clients[0]
     download(alice, lab.servers4[0], 10_000_000)
-    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=3)
+    wait_until("the state", lambda: state_of(router, "alice") == "blocked", timeout=3)
     done = router.run("grant", "client/alice", "2MB")
     assert done.returncode == 0, done.stderr
     bill = lab.carrier.settle()
@@ -166,7 +166,7 @@ def test_throttled_client_gets_its_rate_and_its_neighbour_keeps_its_own(
     ).start()
     alice, bob = lab.clients
     alice.call(traffic.tcp_down, lab.servers4[0], 300_000)
-    wait_until("the verdict", lambda: state_of(router, "alice") == "throttled", timeout=3)
+    wait_until("the state", lambda: state_of(router, "alice") == "throttled", timeout=3)
     slow = alice.start(timed, traffic.tcp_down, lab.servers4[0], 500_000)
     quick = bob.call(timed, traffic.tcp_down, lab.servers4[1], 4_000_000)
     assert quick < 3
@@ -188,7 +188,7 @@ def test_who_is_throttled_stays_so_when_everyone_is_throttled_to_more(
     alice, bob = lab.clients
     alice.call(traffic.tcp_down, lab.servers4[0], 150_000)
     bob.call(traffic.tcp_down, lab.servers4[1], 300_000)
-    wait_until("the verdicts", lambda: [state_of(router, name) for name in ("alice", "bob")] == ["throttled"] * 2)
+    wait_until("the states", lambda: [state_of(router, name) for name in ("alice", "bob")] == ["throttled"] * 2)
     for move in (traffic.tcp_down, traffic.tcp_up):
         slow = alice.start(timed, move, lab.servers4[0], 200_000)
         quick = bob.call(timed, move, lab.servers4[1], 800_000)

@@ -71,7 +71,7 @@ def test_another_uplink_is_counted_and_limited_from_its_first_packet(
     assert time.monotonic() - began > 1, "bob is throttled there too"
     with pytest.raises(OSError):
         alice.call(traffic.tcp_down, server, 30_000_000, timeout=5)
-    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=5)
+    wait_until("the state", lambda: state_of(router, "alice") == "blocked", timeout=5)
     assert not passes(alice, server)
     assert 'oifname "wan1"' in lab.router.run(["nft", "list", "table", "inet", "esimshaper"])
 
@@ -119,7 +119,7 @@ def test_a_modem_beside_the_uplink_is_limited_too_and_what_it_sends_is_not_taken
     assert 0.4e6 <= 8 * (other.bytes()[1] - before[1]) / (time.monotonic() - began) <= 1.3e6
     with pytest.raises(OSError):
         alice.call(traffic.tcp_up, server, 3_000_000, timeout=5)
-    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=5)
+    wait_until("the state", lambda: state_of(router, "alice") == "blocked", timeout=5)
     assert not passes(alice, server)
     totals = router.measure().totals
     assert bytes_of(totals["alice"] + totals["bob"]) == other.bytes()

@@ -115,7 +115,7 @@ def test_limit_cuts_a_client_in_the_tunnel_and_nobody_else(
     alice, bob = lab.clients
     with pytest.raises(OSError):
         alice.call(traffic.tcp_down, lab.servers4[0], 10_000_000, timeout=5)
-    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=5)
+    wait_until("the state", lambda: state_of(router, "alice") == "blocked", timeout=5)
     assert not passes(alice, lab.servers4[1])
     assert not passes(alice, lab.servers4[5]), "by no tunnel either"
     bob.call(traffic.tcp_down, lab.servers4[0], 200_000)
@@ -150,7 +150,7 @@ def test_throttled_client_keeps_its_rate_in_the_tunnel(
     router = make_router(lab, quota(row)).start()
     alice = lab.clients[0]
     alice.call(traffic.tcp_down, lab.servers4[0], 100_000)
-    wait_until("the verdict", lambda: state_of(router, "alice") == "throttled", timeout=5)
+    wait_until("the state", lambda: state_of(router, "alice") == "throttled", timeout=5)
     for move in (traffic.tcp_down, traffic.tcp_up):
         before, began = measure(router), time.monotonic()
         alice.call(move, lab.servers4[0], 200_000)
@@ -201,7 +201,7 @@ def test_everyones_limit_counts_each_byte_once_and_who_is_allowed_by_hand_goes_o
     assert spent - earlier == (after - before).bill.total.total_bytes
     with pytest.raises(OSError):
         alice.call(traffic.tcp_down, lab.servers4[0], 10_000_000, timeout=5)
-    wait_until("the verdict", lambda: state_of(router, "alice") == "blocked", timeout=5)
+    wait_until("the state", lambda: state_of(router, "alice") == "blocked", timeout=5)
     assert not passes(bob, lab.servers4[0])
     assert router.run("allow", "alice", "--socket", str(router.socket)).returncode == 0
     assert passes(alice, lab.servers4[0])

@@ -78,11 +78,11 @@ History = tuple[Tick, ...]
 
 @dataclass
 class Router:
-    """The daemon without its edges; `told` is what people heard, `baseline` what a kill leaves."""
+    """The daemon without its edges; `announced` is what people heard, `baseline` what a kill leaves."""
 
     state: State = field(default_factory=State)
     baseline: Baseline | None = None
-    told: list[tuple[NoticeKind, Subject, str, int]] = field(default_factory=list)
+    announced: list[tuple[NoticeKind, Subject, str, int]] = field(default_factory=list)
     policies: dict[Account, Policy] = field(default_factory=dict)
 
     def tick(self, tick: Tick, *, works: bool = True) -> None:
@@ -99,7 +99,7 @@ class Router:
         self.state = note_saved(self.state, booking)
         now = {(tally.quota, tally.subject): tally.window.start for tally in booking.baseline.limits.tallies}
         for each in booking.notices:
-            self.told.append((each.kind, each.subject, each.quota, now.get((each.quota, each.subject), 0)))
+            self.announced.append((each.kind, each.subject, each.quota, now.get((each.quota, each.subject), 0)))
 
     def kill(self) -> None:
         self.state = resume(self.baseline)
@@ -110,7 +110,7 @@ class Router:
 
     @property
     def tallies(self) -> dict[tuple[str, Subject], Tally]:
-        """What everybody has used; which warnings were announced is in `told`."""
+        """What everybody has used; which warnings were announced is in `announced`."""
         return {(each.quota, each.subject): each for each in self.state.baseline.limits.tallies}
 
 
@@ -189,7 +189,7 @@ def test_one_reading_in_a_window_tells_as_much_as_many(history):
 def test_seen_twice_or_in_another_order_nothing_changes(expand, history):
     expanded, expected = run(expand(history)), run(history)
     assert expanded.tallies == expected.tallies
-    assert Counter(expanded.told) == Counter(expected.told)
+    assert Counter(expanded.announced) == Counter(expected.announced)
     assert expanded.policies == expected.policies
 
 
@@ -204,7 +204,7 @@ def test_restarted_between_any_two_ticks_everything_is_the_same(history, orderly
             if number == cut:
                 router.stop()
         assert router.tallies == expected.tallies
-        assert Counter(router.told) == Counter(expected.told)
+        assert Counter(router.announced) == Counter(expected.announced)
         assert router.policies == expected.policies
 
 
@@ -236,7 +236,7 @@ def test_no_notice_is_told_twice_whoever_is_killed(history, kills):
         if killed:
             router.kill()
     at_most = {NoticeKind.QUOTA_REACHED: 1, NoticeKind.QUOTA_RENEWED: 1, NoticeKind.QUOTA_WARNING: 2}
-    for (kind, *_), number in Counter(router.told).items():
+    for (kind, *_), number in Counter(router.announced).items():
         assert number <= at_most.get(kind, number)
 
 

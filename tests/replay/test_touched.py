@@ -84,11 +84,11 @@ class Watched(Router):
         twin = Router(*QUOTAS)
         twin.__dict__.update(self.__dict__)
         twin.state = replace(before, limits=replace(before.limits, inputs=None))
-        twin.told, self.told = [], []
+        twin.announced, self.announced = [], []
         found, expected = self.tick(seconds), twin.tick(seconds)
         assert found == expected
         assert comparable(self.state) == comparable(twin.state)
-        assert self.told == twin.told
+        assert self.announced == twin.announced
         for account, each in found.policies.items():
             old = before.limits.outcome.policies.get(account)
             assert each is old or each != old, "what did not change is the same object"

@@ -261,9 +261,9 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise DamagedError("it is another program's database")
     if tables and (version not in SCHEMAS or tables != _wanted_tables(version)):
         raise DamagedError("its tables are not those that they should be")
-    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if verdict != "ok":
-        raise DamagedError(verdict.splitlines()[-1])
+    answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if answer != "ok":
+        raise DamagedError(answer.splitlines()[-1])
     connection.execute("PRAGMA journal_mode = WAL")
     # A commit is on the disk when it returns. Once a minute that costs little, and a power cut may cost no more than a
     # minute (DESIGN.md, "What happens when").

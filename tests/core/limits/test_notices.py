@@ -19,7 +19,7 @@ from tests.core.limits_router import ALICE, BOB, DAY, NOTIFY, SLOW, A, Router, c
 def test_a_life_in_notices():
     router = Router(quota(limit=500_000_000, warn_at=(400_000_000, 475_000_000), action=SLOW))
     router.tick(A=399_000_000)
-    assert router.told == []
+    assert router.announced == []
     router.tick(A=401_000_000)
     router.tick(A=476_000_000)
     router.tick(A=501_000_000)
@@ -31,7 +31,7 @@ def test_a_life_in_notices():
     router.tick(DAY)
     until = "(daily, until tomorrow 00:00)"
     slow = "throttled to 256 kbit/s until tomorrow 00:00"
-    assert router.told == [
+    assert router.announced == [
         f"alice has used 401 MB of 500 MB {until}",
         f"alice has used 476 MB of 500 MB {until}",
         f"alice has used up 500 MB {until}",
@@ -49,9 +49,9 @@ def test_a_life_in_notices():
 def test_of_several_marks_at_once_the_highest_is_told():
     router = Router(quota(warn_at=(100, 200, 300)))
     router.tick(A=250)
-    assert router.told == ["alice has used 250 B of 500 B (daily, until tomorrow 00:00)"]
+    assert router.announced == ["alice has used 250 B of 500 B (daily, until tomorrow 00:00)"]
     router.tick(A=600)
-    assert [text for text in router.told if "has used" in text][1:] == [
+    assert [text for text in router.announced if "has used" in text][1:] == [
         "alice has used up 500 B (daily, until tomorrow 00:00)"
     ]
 
@@ -65,7 +65,7 @@ def test_marks_that_are_changed_are_told_once_each(before, after, warnings):
     router.tick(A=850)
     router.rules = replace(router.rules, quotas=(quota(limit=1000, warn_at=after),))
     told = router.tick(A=851)
-    assert len(router.told) == warnings
+    assert len(router.announced) == warnings
     next_warning = min((warning for warning in after if warning > 850), default=NO_THRESHOLD)
     assert told.policies[A].warn_at.both == next_warning
 
@@ -80,19 +80,19 @@ def test_what_an_earlier_version_saved_costs_one_warning_at_most():
     router.restart()
     for _ in range(3):
         router.tick()
-    assert [text.partition(" (")[0] for text in router.told] == ["alice has used 850 B of 1.00 KB"] * 2
+    assert [text.partition(" (")[0] for text in router.announced] == ["alice has used 850 B of 1.00 KB"] * 2
 
 
 def test_a_limit_that_only_notifies_changes_no_state():
     router = Router(quota(action=NOTIFY))
     router.tick(A=500)
-    assert router.told == ["alice has used up 500 B (daily, until tomorrow 00:00)"]
+    assert router.announced == ["alice has used up 500 B (daily, until tomorrow 00:00)"]
 
 
 def test_a_limit_of_everyone_is_told_once_and_the_state_of_each_client():
     router = Router(plan())
     router.tick(WHOLE=1000)
-    (first, *others) = router.told
+    (first, *others) = router.announced
     assert first == "everyone has used up 1.00 KB (plan, until 2027-02-01 00:00)"
     why = "is blocked now: plan: 1.00 KB used of 1.00 KB, blocked until 2027-02-01 00:00"
     assert others == [f"{who} {why}" for who in ("alice", BOB, "tv")]
@@ -118,10 +118,10 @@ def test_a_restart_repeats_no_notice():
     router = Router(quota(warn_at=(100,)), plan(300))
     for counts in ({"A": 150}, {"A": 500}, {"WHOLE": 300}, {}):
         router.tick(**counts)
-        told = list(router.told)
+        told = list(router.announced)
         router.restart()
         router.tick()
-        assert router.told == told
+        assert router.announced == told
 
 
 def test_a_quota_lifted_by_the_settings_is_told_after_the_restart():
@@ -129,7 +129,7 @@ def test_a_quota_lifted_by_the_settings_is_told_after_the_restart():
     router.tick(A=500)
     router.restart(quotas=())
     router.tick()
-    assert router.told[-1] == "alice is open now"
+    assert router.announced[-1] == "alice is open now"
 
 
 def test_notices_are_saved_before_they_go_out_and_then_forgotten():
@@ -173,7 +173,7 @@ def test_what_is_set_by_hand_is_saved_at_once():
     router.state = override(router.state, client(ALICE), OverrideKind.BLOCK)
     outcome = router.tick()
     assert outcome.booking.baseline.limits.overrides
-    assert router.told == ["alice is blocked now: blocked by hand"]
+    assert router.announced == ["alice is blocked now: blocked by hand"]
     assert router.tick().booking is None
 
 
@@ -182,7 +182,7 @@ def test_what_is_set_by_hand_is_saved_also_if_there_is_nothing_to_tell():
     router.tick()
     router.state = override(router.state, client(ALICE), OverrideKind.ALLOW)
     assert router.tick().booking.baseline.limits.overrides
-    assert router.told == []
+    assert router.announced == []
 
 
 def test_nobody_is_warned_of_a_limit_that_is_reached():
@@ -190,9 +190,9 @@ def test_nobody_is_warned_of_a_limit_that_is_reached():
     router.tick(A=450)
     router.reading = replace(router.reading, announced={A: 500})
     router.tick()
-    told = list(router.told)
+    told = list(router.announced)
     router.tick(A=490)
-    assert router.told == told
+    assert router.announced == told
 
 
 def test_a_client_that_left_is_told_of_when_its_quota_is_lifted():
@@ -201,14 +201,14 @@ def test_a_client_that_left_is_told_of_when_its_quota_is_lifted():
     router.restart(quotas=())
     router.reading = replace(router.reading, owners={Account(0): UNATTRIBUTED})
     router.tick()
-    assert router.told[-1] == "alice is open now"
+    assert router.announced[-1] == "alice is open now"
 
 
 def test_the_router_and_nobody_are_not_told_about():
     router = Router(plan(100))
     router.reading = replace(router.reading, owners={Account(0): UNATTRIBUTED, Account(1): ROUTER})
     router.tick(WHOLE=100)
-    assert router.told == ["everyone has used up 100 B (plan, until 2027-02-01 00:00)"]
+    assert router.announced == ["everyone has used up 100 B (plan, until 2027-02-01 00:00)"]
 
 
 def test_a_client_that_left_blocked_is_told_of_when_its_window_ends():
@@ -216,7 +216,7 @@ def test_a_client_that_left_blocked_is_told_of_when_its_window_ends():
     router.tick(A=500)
     router.reading = replace(router.reading, owners={Account(0): UNATTRIBUTED})
     router.tick(DAY)
-    assert router.told[-2:] == ["alice has 500 B again (daily, until tomorrow 00:00)", "alice is open now"]
+    assert router.announced[-2:] == ["alice has 500 B again (daily, until tomorrow 00:00)", "alice is open now"]
     router.tick(DAY)
     assert router.state.baseline.limits.tallies == ()
     assert not router.state.baseline.limits.levels
@@ -238,7 +238,7 @@ def test_a_grant_is_announced_with_the_end_that_comes_first():
     for seconds in (3600, DAY):
         router.state = grant(router.state, router.rules, client(ALICE), 100, int(router.now) + seconds)
     router.tick()
-    assert router.told == [
+    assert router.announced == [
         "alice got 100 B more (daily, until 13:00)",
         "alice got 100 B more (daily, until tomorrow 00:00)",
     ]

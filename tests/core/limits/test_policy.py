@@ -96,7 +96,7 @@ def test_a_limit_used_up_before_the_maps_were_made_is_zero():
     assert router.tick().policies[A].block_at == Thresholds(both=0)
 
 
-def test_the_next_mark_is_told_once_one_is_passed():
+def test_the_next_warning_is_set_once_one_is_crossed():
     router = Router(quota(limit=500, warn_at=(100, 200), action=NOTIFY))
     assert router.tick(A=150).policies[A].warn_at == Thresholds(both=200)
     assert router.tick(A=300).policies[A].warn_at == Thresholds(both=500)

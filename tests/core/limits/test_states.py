@@ -135,11 +135,11 @@ def test_a_client_that_is_not_here_has_no_state_any_more_once_its_override_has_e
     router.state = override(router.state, gone, OverrideKind.BLOCK, int(router.now) + 60)
     router.tick()
     router.tick(60)
-    assert router.told[-1] == f"{gone.id} is open now"
+    assert router.announced[-1] == f"{gone.id} is open now"
     router.tick()
     assert gone not in router.state.limits.states
     router.tick(WHOLE=1200)
-    assert not [told for told in router.told if gone.id in told and "throttled" in told]
+    assert not [told for told in router.announced if gone.id in told and "throttled" in told]
 
 
 def test_an_override_ends_at_its_moment_though_nothing_else_happens_then():

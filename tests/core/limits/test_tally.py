@@ -277,21 +277,21 @@ def test_a_grant_ends_at_its_moment_and_one_that_no_tally_has_is_forgotten():
 def test_a_limit_that_is_raised_to_what_was_used_is_reached_as_before_and_not_announced_again():
     router = Router(quota())
     router.tick(A=600)
-    told = list(router.told)
+    told = list(router.announced)
     router.rules = replace(router.rules, quotas=(quota(limit=600),))
     router.tick()
     assert (router.tally().allowed, router.tally().reached) == (600, True)
-    assert router.told == told
+    assert router.announced == told
 
 
 def test_a_mark_that_is_taken_out_and_put_back_is_not_announced_again():
     router = Router(quota(warn_at=(400,)))
     router.tick(A=450)
-    told = list(router.told)
+    told = list(router.announced)
     for warnings in ((), (400,)):
         router.rules = replace(router.rules, quotas=(quota(warn_at=warnings),))
         router.tick()
-    assert router.told == told
+    assert router.announced == told
 
 
 def test_a_client_that_left_is_forgotten_at_the_very_end_of_its_window():

@@ -34,7 +34,7 @@ def test_a_clock_that_comes_back_finds_its_window_as_it_left_it():
     router.now += DAY
     router.tick(A=670)
     assert (router.tally().window, router.tally().used) == (TODAY, 670)
-    assert len([told for told in router.told if "used up" in told]) == 1
+    assert len([told for told in router.announced if "used up" in told]) == 1
 
 
 def test_a_clock_that_was_ahead_for_a_while_gives_no_second_window_and_takes_none():
@@ -135,7 +135,7 @@ def test_a_limit_is_not_reached_any_more_when_less_counts_as_used_again():
     assert (router.tally().used, router.tally().warned, router.tally().reached) == (110, 0, False)
     assert router.level() == "open"
     router.tick(A=420)
-    assert router.told[-1] == "alice has used 420 B of 500 B (daily, until tomorrow 00:00)"
+    assert router.announced[-1] == "alice has used 420 B of 500 B (daily, until tomorrow 00:00)"
 
 
 def test_a_window_that_is_found_again_below_zero_warns_nobody():
@@ -147,7 +147,7 @@ def test_a_window_that_is_found_again_below_zero_warns_nobody():
     router.tick()
     router.tick(DAY, A=90)
     assert (router.tally().window, router.tally().used, router.tally().warned) == (TOMORROW, -10, 0)
-    assert router.told == []
+    assert router.announced == []
 
 
 def test_a_limit_that_an_upload_went_past_is_reached_though_that_is_taken_off_again_and_told_once():
@@ -162,7 +162,7 @@ def test_a_limit_that_an_upload_went_past_is_reached_though_that_is_taken_off_ag
         router.now += step
         router.tick()
         assert (router.tally().used, router.tally().reached) == (100, True)
-    assert [words.partition(" (")[0] for words in router.told if "(" in words] == ["alice has used up 500 B"]
+    assert [words.partition(" (")[0] for words in router.announced if "(" in words] == ["alice has used up 500 B"]
 
 
 def test_a_limit_that_ends_at_the_same_count_in_another_direction_is_not_reached_with_it():
@@ -193,9 +193,9 @@ def test_a_clock_that_steps_back_and_right_again_finds_its_window_less_what_was_
 def test_a_clock_that_steps_back_and_right_again_repeats_no_warning():
     router = Router(quota(warn_at=(400,)))
     router.tick(A=450)
-    told = list(router.told)
+    told = list(router.announced)
     for step in (-DAY, DAY):
         router.now += step
         router.tick()
     assert (router.tally().window, router.tally().warned) == (TODAY, 400)
-    assert router.told == told
+    assert router.announced == told

@@ -79,7 +79,7 @@ def test_a_limit_that_was_reached_by_dropped_bytes_is_not_reached():
     router.tick()
     assert router.tally().used == 1000
     assert router.level() == "throttled"
-    assert not any("(daily" in text for text in router.told)
+    assert not any("(daily" in text for text in router.announced)
 
 
 def test_classes_made_anew_are_saved_at_once():
