@@ -20,7 +20,7 @@ from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, Booked, Booking, State
 from esimshaper.core.pipeline import advance, drain
-from esimshaper.core.saving.booking import final, note_not_saved, note_saved
+from esimshaper.core.saving.booking import SAVE_BYTES, final, note_not_saved, note_saved
 from tests.core.limits_router import Router, quota
 
 ALICE = ClientKey("02:00:00:00:00:10")
@@ -105,6 +105,8 @@ def test_five_megabytes_are_saved_at_once(quiet):
     assert booking is None
     _, booking = tick(state, 1002, 4_546_000)
     assert month_bytes(booking) == 4_546_000 + 454_600
+    exactly = Observation(Reading(7, 1001.0, {A: Counters(SAVE_BYTES)}, OWNERS))
+    assert advance(quiet, POLICY, NOW, exactly)[1].booking
 
 
 def test_no_second_booking_is_handed_out_before_the_first_is_known(quiet):

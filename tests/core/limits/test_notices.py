@@ -151,6 +151,7 @@ def test_notices_that_come_while_a_save_is_under_way_wait_for_the_next():
     state, none = advance(state, router.rules, router.now, Observation(router.reading))
     assert none.booking is None
     state = note_saved(state, first.booking)
+    assert note_not_saved(state, router.rules).saving.notices == state.saving.notices != (), "no save is under way"
     state, second = advance(state, router.rules, router.now, Observation(router.reading))
     kinds = [[notice.kind for notice in outcome.booking.notices] for outcome in (first, second)]
     assert kinds == [[NoticeKind.QUOTA_WARNING], [NoticeKind.QUOTA_REACHED, NoticeKind.CLIENT_STATE]]

@@ -118,7 +118,8 @@ def test_the_ledger_holds_what_left():
     assert usage == {ALICE: Counters(5, 200, 1, 9)}
     assert noted[A].unsent == 800
     after = compared(baseline(noted), None, reading(1000), {A: sent(400)})
-    assert deduct_drops({}, baseline(noted), after, OWN)[0] == {ALICE: Counters(0, 200)}
+    usage, noted = deduct_drops({}, baseline(noted), after, OWN)
+    assert (usage, noted[A].unsent) == ({ALICE: Counters(0, 200)}, 600)
 
 
 def test_what_waited_when_a_comparison_ended_is_charged():
@@ -126,6 +127,23 @@ def test_what_waited_when_a_comparison_ended_is_charged():
         {ALICE: Counters(0, 1000)}, baseline({A: follow(*START)}), {A: follow(*START, (1000, sent(200, 300)))}, OWN
     )
     assert deduct_drops({}, baseline(noted), {}, OWN) == ({ALICE: Counters(0, 300)}, {})
+
+
+def test_where_nothing_waited_when_a_comparison_ended_nobody_is_named():
+    settled = {A: QueueDrops(sent(400), 1000, 0, dropped=600, unsent=600)}
+    assert deduct_drops({}, baseline(settled), {}, OWN) == ({}, {})
+
+
+def test_a_comparison_that_began_under_load_takes_off_what_was_dropped_since():
+    """450 bytes that were queued and not sent by then are no part of it."""
+    entry = QueueDrops(sent(1700), 2500, surplus=450, dropped=350)
+    usage, noted = deduct_drops({ALICE: Counters(0, 1000)}, None, {A: entry}, OWN)
+    assert (usage, noted[A].unsent) == ({ALICE: Counters(0, 650)}, 350)
+
+
+def test_what_is_to_be_charged_for_a_queue_in_common_waits_while_nobody_is_in_it():
+    waited = {FAMILY: QueueDrops(sent(0), 0, 0, unsent=100)}
+    assert deduct_drops({}, None, waited, QueueMembers(OWNERS, {FAMILY: [[], []]})) == ({}, waited)
 
 
 def test_what_waited_before_a_reboot_is_charged_to_whose_account_it_was():

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from esimshaper.core.model.counts import Budget, Counters
-from esimshaper.core.model.identity import Account
+from esimshaper.core.model.identity import UNATTRIBUTED, Account
 from esimshaper.core.model.limits import EVERYONE
 from esimshaper.core.model.reading import ClassCounters
 from tests.core.limits_router import ALICE, FAMILY, SLOW, TV, WHOLE, A, Router, T, client, group, plan, quota
@@ -90,6 +90,24 @@ def test_classes_made_anew_are_saved_at_once():
     router.sent = {T: router.sent[T]}
     assert router.tick().booking
     assert A not in router.disk.meter.drops
+
+
+def test_what_waited_in_a_class_that_is_made_anew_may_have_left_and_is_charged():
+    router = Flooded()
+    router.upload(A, 1000, left=300, waiting=700)
+    router.tick()
+    assert router.totals[ALICE] == 300
+    router.sent[A] = ClassCounters(LINK + 1)
+    router.tick()
+    assert router.totals[ALICE] == router.wan == 1000
+
+
+def test_what_waits_in_a_queue_in_common_is_taken_off_nobody_neither_its_members_nor_others():
+    router = Flooded()
+    router.upload(T, 1000, left=400, waiting=600, queue=FAMILY)
+    router.reading = replace(router.reading, accounts={**router.reading.accounts, Account(0): Counters(0, 500, 0, 1)})
+    router.tick()
+    assert (router.totals[TV], router.totals[UNATTRIBUTED]) == (1000, 500)
 
 
 @given(

@@ -116,6 +116,17 @@ def test_overhead_that_nobody_foresaw_goes_with_the_claims():
     assert told.totals == {ALICE: Counters(0, 4480), BOB: Counters(0, 4480)}
 
 
+def test_of_what_nobody_claimed_whole_bytes_go_with_the_claims():
+    told = Told()
+    told.on_wan(up_bytes=100)
+    told.tick()
+    told.inside(ALICE, up_bytes=5)
+    told.on_wan(up_bytes=5)
+    told.tick()
+    assert told.totals == {ALICE: Counters(0, 6), ACCOUNT_ROUTER: Counters(0, 99)}, "a quarter of 5 is 1"
+    assert all(type(counters.up_bytes) is int for counters in told.totals.values())
+
+
 def test_other_packets_of_the_router_at_the_port_of_a_tunnel_are_not_the_clients():
     told = Told()
     told.on_wan(down_bytes=10_000_000)

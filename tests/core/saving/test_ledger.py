@@ -143,6 +143,16 @@ def test_what_came_in_during_a_save_stays(before, meanwhile, zone):
     assert news <= left.keys()
 
 
+def test_what_comes_while_the_first_five_minutes_of_an_hour_are_saved_is_all_that_is_left():
+    """Their rows of an hour, a day and a month begin at the same moment."""
+    first, second = Bucket(1_800_000_000, ALICE), Bucket(1_800_000_300, ALICE)
+    before = {first: Pending(Counters(100), estimated=True), second: Pending(Counters(7))}
+    handed_out = ledger.rows(before, ZoneInfo("UTC"))
+    now = ledger.book(before, {ALICE: Counters(5)}, first.start)
+    assert ledger.take_off(now, handed_out) == {first: Pending(Counters(5), estimated=True)}
+    assert ledger.take_off(before, handed_out) == {}
+
+
 @given(books, zones)
 def test_thinning_loses_no_byte_and_no_day(pending, zone):
     thin = ledger.thin_out(pending, zone)
@@ -196,11 +206,13 @@ def test_it_is_the_oldest_hours_that_become_days():
 
 
 @pytest.mark.parametrize("here", ["UTC", "Asia/Kolkata"])
-def test_an_hour_of_a_zone_is_the_same_wherever_the_program_runs(monkeypatch, here):
+def test_the_start_of_an_hour_a_day_and_a_month_is_the_same_wherever_the_program_runs(monkeypatch, here):
     monkeypatch.setenv("TZ", here)
     time.tzset()
     try:
-        assert ledger.hour_start(at("2026-11-01T10:20", "Asia/Tokyo"), ZoneInfo("Asia/Tokyo")) % 3600 == 0
+        zone, month = ZoneInfo("Asia/Tokyo"), at("2026-11-01T00:00", "Asia/Tokyo")
+        assert ledger.hour_start(at("2026-11-01T10:20", "Asia/Tokyo"), zone) % 3600 == 0
+        assert ledger.day_start(month + 60, zone) == ledger.month_start(month + 60, zone) == month
     finally:
         monkeypatch.undo()
         time.tzset()

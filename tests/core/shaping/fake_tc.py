@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import Policy, Shaped
-from esimshaper.core.model.shaping import QDISC, Change, ChangeKind, Class, Redirect, Shaping, Side, Tree
+from esimshaper.core.model.shaping import QDISC, Change, ChangeKind, Class, Redirect, Shaping, Side, Tree, Wire
 from esimshaper.core.shaping import plan
 from esimshaper.core.shaping.plan import Memory, Report, Step, Wish
 from esimshaper.core.shaping.tree import Demand, class_ids
@@ -99,7 +99,7 @@ class Hands:
     """What carries out plans, as the daemon's enforcer does, on a Kernel; `steps` are all that were done.
 
     failing: what ChangeClasses reports, though it changes all the same. groups_added: what AddGroups reports.
-    problem: who is in our way at the WAN. is_there: there is such an interface.
+    problem: who is in our way at the WAN. is_there: there is such an interface, with this `wire`.
     """
 
     def __init__(self, tree: Tree | None = None, installed: Mapping[Account, Policy] | None = None) -> None:
@@ -111,7 +111,7 @@ class Hands:
         self.failing: tuple[str, ...] = ()
         self.groups_added = False
         self.problem = ""
-        self.is_there = True
+        self.is_there, self.wire = True, Wire()
 
     def enforce(self, wish: Wish) -> list[Step]:
         """One tick; the steps that were done in it."""
@@ -132,7 +132,7 @@ class Hands:
                 case plan.AddGroups():
                     report = replace(report, groups_added=self.groups_added)
                 case plan.LookAtClasses():
-                    found = Shaping(self.kernel.tree, problem=self.problem)
+                    found = Shaping(self.kernel.tree, self.wire, self.problem)
                     report = replace(report, found=found if self.is_there else None)
                 case plan.ChangeClasses(changes):
                     for change in changes:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is done to the kernel and to tc in a tick, in which order, and what follows from what could not be done."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.limits import ClientState, Level, Policy, Shaped, Subject, SubjectKind
 from esimshaper.core.model.reading import Reading
-from esimshaper.core.model.shaping import DEFAULT, Change, ChangeKind, Redirect, Side, Tree
+from esimshaper.core.model.shaping import DEFAULT, Change, ChangeKind, Redirect, Side, Tree, Wire
 from esimshaper.core.model.state import Outcome
 from esimshaper.core.shaping.plan import (
     AddClients,
@@ -18,6 +19,7 @@ from esimshaper.core.shaping.plan import (
     LookAtClasses,
     NoteRestored,
     Reject,
+    Report,
     ShapeAt,
     Step,
     Wish,
@@ -25,7 +27,7 @@ from esimshaper.core.shaping.plan import (
     remade_classes,
 )
 from esimshaper.core.shaping.tree import Link, demand_of, members, wanted
-from tests.core.shaping.fake_tc import ALICE, BOB, EVERYONE, FAMILY, GUESTS, TV, Hands, ids
+from tests.core.shaping.fake_tc import ALICE, BOB, EVERYONE, FAMILY, GUESTS, TV, Hands, Kernel, ids
 
 SHAPED = (Shaped(FAMILY, 10_000_000), Shaped(GUESTS, 1_000_000))
 HOME = {ALICE: Policy(parent=FAMILY), FAMILY: Policy(), GUESTS: Policy()}
@@ -33,7 +35,10 @@ OWNERS = {ALICE: ClientKey("02:00:00:00:00:10"), BOB: ClientKey("02:00:00:00:00:
 WAN = 7
 OUTCOME = Outcome(policies=HOME | {BOB: Policy(parent=GUESTS)}, shaped=SHAPED)
 WISH = Wish(OUTCOME, Reading(1, 0.0, {}, OWNERS, everyone=EVERYONE), Link(), WAN)
-BLOCKED = {Subject(SubjectKind.CLIENT, OWNERS[BOB]): ClientState(Level.BLOCKED)}
+BLOCKED = {
+    Subject(SubjectKind.CLIENT, OWNERS[ALICE]): ClientState(Level.THROTTLED),
+    Subject(SubjectKind.CLIENT, OWNERS[BOB]): ClientState(Level.BLOCKED),
+}
 
 
 def kinds(steps: list[Step]) -> list[type[Step]]:
@@ -68,6 +73,7 @@ def test_looking_around_changes_nothing_that_is_right() -> None:
     hands.enforce(WISH)
     drawn = hands.memory.drawn
     steps = hands.enforce(replace(WISH, look_around=True))
+    assert drawn is not None
     assert hands.memory.drawn is drawn, "what is wanted is not worked out anew"
     assert steps == [
         LookAtClasses(),
@@ -182,9 +188,59 @@ def test_without_the_interface_policies_are_written_and_the_next_tick_looks_agai
     hands = Hands()
     hands.is_there = False
     assert kinds(hands.enforce(WISH)) == [LookAtClasses, WritePolicies, Reject], "what is said of it stays as it is"
+    assert hands.installed[ALICE].classes[2] == ids(ALICE)[2], "as soon as it comes they hold"
     hands.is_there = True
     assert ShapeAt(WAN, WAN) in hands.enforce(WISH)
     assert hands.kernel.tree != Tree()
+
+
+def test_classes_that_went_with_their_interface_are_made_anew_when_it_comes_back() -> None:
+    hands = Hands()
+    hands.enforce(WISH)
+    there = hands.kernel.tree
+    hands.is_there = False
+    hands.enforce(replace(WISH, look_around=True))
+    hands.is_there, hands.kernel = True, Kernel(Tree())
+    hands.enforce(WISH)
+    assert hands.kernel.tree == there
+
+
+def test_classes_are_for_the_packets_of_the_interface_that_is_there() -> None:
+    hands = Hands()
+    hands.wire = Wire(1400, 26)
+    hands.enforce(WISH)
+    demand = demand_of(EVERYONE, SHAPED, [ALICE, BOB], OUTCOME.policies, shares=False)
+    assert hands.kernel.tree == wanted(Link(wire=hands.wire), demand) != wanted(Link(), demand)
+
+
+def test_a_class_that_somebody_hung_elsewhere_is_named_by_no_policy_until_it_is_made_anew() -> None:
+    hands = Hands()
+    hands.enforce(WISH)
+    right, classes = hands.kernel.tree, hands.kernel.classes[Side.UPLOAD] or {}
+    classes[ids(ALICE)[2]] = classes[ids(ALICE)[2]]._replace(parent=classes[ids(BOB)[2]].parent)
+    hands.enforce(replace(WISH, look_around=True))
+    assert not any(hands.installed[ALICE].classes)
+    hands.enforce(WISH)
+    assert hands.installed[ALICE].classes[2] == ids(ALICE)[2]
+    assert hands.kernel.tree == right
+
+
+class NothingGoes(Hands):
+    """Classes cannot be removed."""
+
+    def carry_out(self, steps: Iterable[Step]) -> Report:
+        report = super().carry_out(steps)
+        changes = [change for step in steps if isinstance(step, ChangeClasses) for change in step.changes]
+        failed = [change for change in changes if change.kind is ChangeKind.REMOVE_CLASS]
+        return replace(report, failed=("a class could not be removed",)) if failed else report
+
+
+def test_a_class_that_could_not_be_removed_is_a_problem_too() -> None:
+    hands = NothingGoes()
+    hands.enforce(WISH)
+    assert hands.problems == ()
+    hands.enforce(replace(WISH, outcome=replace(OUTCOME, policies=dict(OUTCOME.policies), shaped=SHAPED[1:])))
+    assert hands.problems == ("a class could not be removed",)
 
 
 def test_new_accounts_come_first_and_the_rest_waits_for_policies_that_name_them() -> None:
