@@ -25,7 +25,7 @@ from esimshaper.lab import Bill, Lab, WanKind, traffic
 from esimshaper.lab.world import BEYOND4, BEYOND6
 from tests.bpf import packets
 
-HOOKS = (("br0", Hook.LAN_INGRESS), ("wan0", Hook.WAN_EGRESS), ("wan0", Hook.WAN_INGRESS))
+HOOKS = (("br0", Hook.LAN_INGRESS), ("br0", Hook.LAN_EGRESS), ("wan0", Hook.WAN_EGRESS), ("wan0", Hook.WAN_INGRESS))
 SEND_BUFFER = 262_144  # the most that TCP lets one connection have in flight, in bytes
 QUIET = 0.2  # seconds without a packet after which traffic counts as over
 UNASKED = 20  # packets of each sort that nobody asked for

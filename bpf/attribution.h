@@ -11,7 +11,11 @@
 
 #include "size.h"
 
-#define TC_INDEX_OURS 0x8000 /* beside an account; tc's own are numbers of classes, which few choose so high */
+/* What stands beside an account in tc_index; tc's own are numbers of classes, which few choose so high. */
+#define TC_INDEX_OURS 0x8000     /* an upload, at the LAN */
+#define TC_INDEX_CROSSED 0x4000  /* a download, at the WAN; the account is the one that was charged */
+#define TC_INDEX_FRAGMENT 0x2000 /* its first fragment: the kernel may put the rest behind it */
+#define TC_INDEX_ACCOUNT 0x1fff
 
 /* The account of an upload. */
 ALWAYS_INLINE u32 sender(struct __sk_buff *skb, const struct packet *packet)
@@ -126,6 +130,15 @@ ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct p
 	return found;
 }
 
+/* Writes the account that a download was charged to where the hook at the LAN finds it. */
+ALWAYS_INLINE void note_crossing(struct __sk_buff *skb, const struct packet *packet, u32 account)
+{
+	u32 fragment = packet->fragment == FRAGMENT_FIRST ? TC_INDEX_FRAGMENT : 0;
+
+	/* An account whose number has no room is left without a second look. */
+	skb->tc_index = account > TC_INDEX_ACCOUNT ? 0 : TC_INDEX_CROSSED | fragment | account;
+}
+
 /* Gives a client that was never seen the next free account, at its first packet: no other client is charged (R4). */
 ALWAYS_INLINE u32 new_client(struct __sk_buff *skb, struct client_key *client)
 {
@@ -171,11 +184,17 @@ ALWAYS_INLINE void learn_address(struct __sk_buff *skb, u32 account)
 		count_frame(REASON_ADDRESS_NOT_STORED, skb);
 }
 
-/* Writes the account of a client into the mark of its packet; other bits of the mark stay as they are. */
-ALWAYS_INLINE void write_mark(struct __sk_buff *skb, struct client_key *client)
+/* The account of the client that sent a frame. */
+ALWAYS_INLINE u32 account_of(struct __sk_buff *skb, struct client_key *client)
 {
 	u32 *known = clients.lookup(client);
-	u32 account = known ? *known : new_client(skb, client);
+
+	return known ? *known : new_client(skb, client);
+}
+
+/* Writes an account into the mark of an upload; other bits of the mark stay as they are. */
+ALWAYS_INLINE void write_mark(struct __sk_buff *skb, u32 account)
+{
 	/* volatile: LLVM would narrow the store to the bytes of the mask, which the verifier refuses for skb. */
 	volatile u32 mark = (skb->mark & ~MARK_MASK) | (account << MARK_SHIFT);
 

@@ -37,7 +37,9 @@
 	X(LAN_NO_SOURCE)           /* a LAN frame without a usable source address */                                   \
 	X(ANNOUNCEMENT_LOST)       /* the ring was full: the daemon finds out at its next reading */                   \
 	X(TUNNEL_UNKNOWN)          /* a packet inside a tunnel, of no known client: charged to the router */           \
-	X(POLICED)                 /* dropped: beyond the police rate of a throttled account without a class */
+	X(POLICED)                 /* dropped: beyond the police rate of a throttled account without a class */        \
+	X(LAN_MOVED)               /* a download moved from the account that was charged to the one that gets it */    \
+	X(LAN_BLOCKED)             /* the same, but dropped by a limit of the latter: billed, and wasted */
 
 enum reason {
 #define REASON_ENUM(name) REASON_##name,
@@ -134,6 +136,21 @@ struct tunnelled {
 	__u64 arrival_due[2];
 };
 _Static_assert(sizeof(struct tunnelled) == 4 * 8 + 2 * 8, "struct tunnelled");
+
+/* Map `moved`, indexed by account of a client, written by the kernel only, never reset: downloads that the WAN charged to
+ * one account and the LAN saw go to another. A move takes the bytes off `used` of the first and adds them to `used` of
+ * the second, so that limits hold whoever gets them. What the WAN charged to an account, which is what was billed, is
+ * used[ON_DOWN] - in_bytes + out_bytes. */
+struct moved {
+	__u64 in_bytes;
+	__u64 in_packets;
+	__u64 out_bytes;
+	__u64 out_packets;
+	__u64 strayed_bytes; /* of out_bytes: those of flows, which no honest device lets another one have */
+	/* Bytes of fragments that the WAN charged to this account and the LAN has not seen yet. No counter: it falls. */
+	__s64 fragment_credit;
+};
+_Static_assert(sizeof(struct moved) == 6 * 8, "struct moved");
 
 /* Map `tunnel_ports`, a set, written by user space only: UDP and TCP packets of the router with one of these ports, on
  * either side, carry tunnels. The value has no meaning. */

@@ -14,8 +14,9 @@ enum level { OPEN = 0, THROTTLED = 1, BLOCKED = 2 };
 
 enum fate { PASSED, DROPPED };
 
-/* Where a packet is judged: on the WAN, or inside a tunnel (before it goes in, and after it came out). */
-enum vantage { ON_WAN, IN_TUNNEL };
+/* Where a packet is judged: on the WAN, inside a tunnel (before it goes in, and after it came out), or where it leaves
+ * for the LAN after the WAN charged it to another account. */
+enum vantage { ON_WAN, IN_TUNNEL, ON_LAN };
 
 struct verdict {
 	u32 level;                          /* enum level, the worst of the hierarchy */
@@ -110,9 +111,10 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 		if (!it.account || !it.policy)
 			break;
 		/* Everyone is charged, and held to limits, at the WAN, where the tunnel's own packet passes. Inside, a
-		 * packet is dropped only if that packet would be blocked: it would be billed in vain. */
-		if (vantage == IN_TUNNEL && number == ACCOUNT_EVERYONE) {
-			if (!exempt && would_block(it.policy, it.account, on, bytes))
+		 * packet is dropped only if that packet would be blocked: it would be billed in vain.
+		 * At the LAN, everyone has been charged already. */
+		if (vantage != ON_WAN && number == ACCOUNT_EVERYONE) {
+			if (!exempt && would_block(it.policy, it.account, on, vantage == IN_TUNNEL ? bytes : 0))
 				verdict.level = BLOCKED;
 			break;
 		}

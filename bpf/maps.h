@@ -18,6 +18,7 @@ BPF_TABLE_PINNED("array", u32, struct account, accounts, ACCOUNTS_ALL, PIN "/acc
 BPF_TABLE_PINNED("array", u32, struct policy, policies, ACCOUNTS_ALL, PIN "/policies");
 BPF_TABLE_PINNED("hash", struct group_key, u32, groups, GROUPS, PIN "/groups");
 BPF_TABLE_PINNED("array", u32, struct tunnelled, tunnelled, ACCOUNTS_ALL, PIN "/tunnelled");
+BPF_TABLE_PINNED("array", u32, struct moved, moved, ACCOUNTS, PIN "/moved");
 BPF_TABLE_PINNED("hash", struct tunnel_port, u32, tunnel_ports, TUNNEL_PORTS, PIN "/tunnel_ports");
 /* One entry: the bytes that a tunnel adds to each packet inside, as seen last on the WAN; 0 before that. */
 BPF_TABLE_PINNED("array", u32, u32, tunnel_headers, 1, PIN "/tunnel_headers");

@@ -3,13 +3,14 @@
  *
  *                 client                          router                          carrier
  *   up      -> [lan_ingress] writes the mark ->  routing, NAT  -> [wan_egress] by the mark, learns the flow ->
- *   down    <-                                   routing, NAT  <- [wan_ingress] by the flow                 <-
+ *   down    <- [lan_egress] looks again          routing, NAT  <- [wan_ingress] by the flow                 <-
  *   VPN     the same two, as tunnel_egress and tunnel_ingress, on the interface of a tunnel of the router (tunnel.h)
  *
  * Every hook returns TC_ACT_UNSPEC, so that filters after ours still run, or TC_ACT_SHOT to drop a packet (R6).
  * esimshaper/edge/bpf/compiler.py compiles this file by bcc, and defines the sizes and the bits of the mark.
  */
 #include "attribution.h"
+#include "receiver.h"
 #include "reset.h"
 #include "tunnel.h"
 
@@ -114,11 +115,14 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 	size = measure(skb, link, &packet);
 	if (headers == HEADERS_WHOLE)
 		to = attribute_download(skb, &packet, size);
+	note_crossing(skb, &packet, to.account);
 	verdict = judge(skb, to.account, DOWN, size.bytes, ON_WAN);
 	/* The packet has crossed the link and is billed, whatever becomes of it. */
 	charge(&verdict, DOWN, size);
 	if (to.account == ACCOUNT_UNATTRIBUTED)
 		count(to.reason, size);
+	else if (packet.fragment != FRAGMENT_NONE)
+		credit_fragment(to.account, size.bytes);
 	if (verdict.level == BLOCKED &&
 	    reset_or_drop_download(skb, link, &packet, headers, &verdict, size) == DROPPED)
 		return TC_ACT_SHOT;
@@ -168,6 +172,8 @@ ALWAYS_INLINE int tunnel_ingress(struct __sk_buff *skb, struct link link)
 	u32 account;
 	u16 type;
 
+	/* What came out of a tunnel is no packet of the WAN, though the kernel may have taken it out of one in place. */
+	skb->tc_index = 0;
 	if (skip_looped_back(skb))
 		return TC_ACT_UNSPEC;
 	type = find_ip_header(skb, &packet);
@@ -189,6 +195,38 @@ ALWAYS_INLINE int tunnel_ingress(struct __sk_buff *skb, struct link link)
 	if (police(&verdict, DOWN, size) == DROPPED)
 		return TC_ACT_SHOT;
 	return TC_ACT_UNSPEC;
+}
+
+ALWAYS_INLINE int lan_egress(struct __sk_buff *skb, struct link link, u32 crossing, struct client_key *client)
+{
+	u32 charged = crossing & TC_INDEX_ACCOUNT;
+	u32 receiver = hide_range(skb, receiver_of(client, charged));
+	struct packet packet = {};
+	struct verdict verdict;
+	struct size size;
+	u16 type;
+
+	/* The WAN was right, or knew better: tunnels of the router are shared out by user space. */
+	if ((receiver == charged && !(crossing & TC_INDEX_FRAGMENT)) || charged >= ACCOUNTS)
+		return TC_ACT_UNSPEC;
+	type = find_ip_header(skb, &packet);
+	if (!type)
+		return TC_ACT_UNSPEC;
+	parse_headers(skb, type, DOWN, &packet);
+	size = measure(skb, link, &packet);
+	size = move(skb, charged, receiver, &packet, hide_size(skb, size), crossing & TC_INDEX_FRAGMENT);
+	if (receiver == charged && !size.bytes)
+		return TC_ACT_UNSPEC;
+	verdict = judge(skb, receiver, DOWN, size.bytes, ON_LAN);
+	if (verdict.level == BLOCKED) {
+		waste(&verdict, size.bytes);
+		count(REASON_LAN_BLOCKED, size);
+		return TC_ACT_SHOT;
+	}
+	count(REASON_LAN_MOVED, size);
+	/* Its queue was chosen at the WAN, so that drops are all that is left. */
+	verdict.class = 0;
+	return police(&verdict, DOWN, size) == DROPPED ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
 int wan_egress_ethernet(struct __sk_buff *skb)
@@ -221,20 +259,25 @@ int tunnel_ingress_raw(struct __sk_buff *skb)
 	return tunnel_ingress(skb, (struct link){ .l2 = 0 });
 }
 
+/* Returns whether `mac` is an address that a device can have: no group, and not zeros. */
+ALWAYS_INLINE int is_device(const u8 *mac)
+{
+	return !(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]);
+}
+
 int lan_ingress_ethernet(struct __sk_buff *skb)
 {
 	struct client_key client = { .kind = CLIENT_MAC };
-	u8 *mac = client.address;
+	u32 account = ACCOUNT_OTHERS;
 
 	if (skip_looped_back(skb))
 		return TC_ACT_UNSPEC;
-	/* No device sends from a group address or from zeros: such an address is made up. */
-	if (bpf_skb_load_bytes_relative(skb, 6, mac, 6, BPF_HDR_START_MAC) < 0 || (mac[0] & 1) ||
-	    !(mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5])) {
+	/* Only what is made up comes from an address that no device can have, and it is not to gain anything by it. */
+	if (bpf_skb_load_bytes_relative(skb, 6, client.address, 6, BPF_HDR_START_MAC) == 0 && is_device(client.address))
+		account = account_of(skb, &client);
+	else
 		count_frame(REASON_LAN_NO_SOURCE, skb);
-		return TC_ACT_UNSPEC;
-	}
-	write_mark(skb, &client);
+	write_mark(skb, account);
 	return TC_ACT_UNSPEC;
 }
 
@@ -242,15 +285,51 @@ int lan_ingress_raw(struct __sk_buff *skb)
 {
 	struct client_key client = { .kind = CLIENT_IP };
 	struct packet packet = {};
+	u32 account = ACCOUNT_OTHERS;
 
 	if (skip_looped_back(skb))
 		return TC_ACT_UNSPEC;
 	/* Parsed as an upload, so that `local` is the source. */
-	if (parse_ip(skb, 0, UP, &packet) < 0) {
+	if (parse_ip(skb, 0, UP, &packet) == 0) {
+		__builtin_memcpy(client.address, packet.key.local, 16);
+		account = account_of(skb, &client);
+	} else {
 		count_frame(REASON_LAN_NO_SOURCE, skb);
-		return TC_ACT_UNSPEC;
 	}
-	__builtin_memcpy(client.address, packet.key.local, 16);
-	write_mark(skb, &client);
+	write_mark(skb, account);
 	return TC_ACT_UNSPEC;
+}
+
+/* What the WAN wrote beside a download; 0 for any other packet. It is looked at once, also where one LAN interface is
+ * stacked on another. */
+ALWAYS_INLINE u32 take_crossing(struct __sk_buff *skb)
+{
+	u32 crossing = skb->tc_index;
+
+	if (!(crossing & TC_INDEX_CROSSED) || (crossing & TC_INDEX_OURS))
+		return 0;
+	skb->tc_index = 0;
+	return crossing;
+}
+
+int lan_egress_ethernet(struct __sk_buff *skb)
+{
+	struct client_key client = { .kind = CLIENT_MAC };
+	u32 crossing = take_crossing(skb);
+
+	if (!crossing || bpf_skb_load_bytes_relative(skb, 0, client.address, 6, BPF_HDR_START_MAC) < 0)
+		return TC_ACT_UNSPEC;
+	return lan_egress(skb, (struct link){ .l2 = 14 }, crossing, &client);
+}
+
+int lan_egress_raw(struct __sk_buff *skb)
+{
+	struct client_key client = { .kind = CLIENT_IP };
+	u32 crossing = take_crossing(skb);
+	struct packet packet = {};
+
+	if (!crossing || parse_ip(skb, 0, DOWN, &packet) < 0)
+		return TC_ACT_UNSPEC;
+	__builtin_memcpy(client.address, packet.key.local, 16);
+	return lan_egress(skb, (struct link){ .l2 = 0 }, crossing, &client);
 }

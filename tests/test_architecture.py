@@ -58,7 +58,18 @@ SLICES = {
 }
 """The parts of the State that a room writes. It is handed no other, and never the State: conductors join them."""
 
-HEADERS = ("contract.h", "parse.h", "maps.h", "size.h", "attribution.h", "tunnel.h", "limits.h", "reset.h", "meter.c")
+HEADERS = (
+    "contract.h",
+    "parse.h",
+    "maps.h",
+    "size.h",
+    "attribution.h",
+    "tunnel.h",
+    "limits.h",
+    "receiver.h",
+    "reset.h",
+    "meter.c",
+)
 """The kernel part from the bottom to the top: a file includes only what stands before it."""
 SIBLINGS = {"attribution.h", "tunnel.h", "limits.h"}
 """They stand on the same floor of the kernel part, and none includes another."""

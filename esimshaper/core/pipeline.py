@@ -49,7 +49,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
 
 def drain(state: State, rules: Rules, now: float, observed: Observation) -> tuple[State, Booking | None]:
     """Books the last reading of maps that nothing counts into any more, and hands out everything that is not saved."""
-    for _ in range(2):  # bytes of tunnels wait for a second reading, so the same one is read twice
+    for _ in range(2):  # bytes of tunnels, and of moves, wait for a second reading, so the same one is read twice
         state, _outcome = advance(state, rules, now, observed)
     last = booking.final(state, rules, clean=True)
     return replace(state, saving=replace(state.saving, booking=last)), last

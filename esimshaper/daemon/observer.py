@@ -15,6 +15,7 @@ from esimshaper.core.model.reading import Attachment, Hook, Observation, Reading
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.uplink import with_uplink
 from esimshaper.core.settings.values import Settings
+from esimshaper.daemon.strays import Strays
 from esimshaper.edge.bpf import compiler
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.bpf.pins import Pins
@@ -48,6 +49,7 @@ class Observer:
         self._tables: tuple[Table, ...] = ()
         self._clients: frozenset[ClientKey] = frozenset()
         self._is_full = self._full_was_logged = False
+        self._strays = Strays()
         self._neighbour_table: tuple[Neighbour, ...] = ()
         self._neighbours_of: frozenset[ClientKey] = frozenset()
         self.configure(settings)
@@ -92,6 +94,7 @@ class Observer:
     def observe(self) -> Observation:
         """The counters of this moment; all else is as of the last `look_around`."""
         reading = replace(self.meter.read(), tables=self._tables)
+        self._strays.tell(reading)
         self._is_full = Reason.LAN_CLIENTS_FULL in reading.events
         self._clients = frozenset(reading.owners.values())
         return Observation(
@@ -158,7 +161,7 @@ def wanted_hooks(settings: Settings) -> tuple[tuple[str, Hook], ...]:
     uplinks = (settings.wan.interface, *settings.wan.others)
     sides = (Hook.TUNNEL_EGRESS, Hook.TUNNEL_INGRESS)
     return (
-        *((interface, Hook.LAN_INGRESS) for interface in settings.lan.interfaces),
+        *((interface, hook) for interface in settings.lan.interfaces for hook in (Hook.LAN_INGRESS, Hook.LAN_EGRESS)),
         *((tunnel.interface, side) for tunnel in settings.wan.tunnels for side in sides),
         *((uplink, side) for uplink in uplinks for side in (Hook.WAN_EGRESS, Hook.WAN_INGRESS)),
     )

@@ -95,6 +95,7 @@ class Rig:
             with contextlib.closing(TrafficControl(self._markers)) as control:
                 hooks = (
                     (self._lab.lan_interface, Hook.LAN_INGRESS),
+                    (self._lab.lan_interface, Hook.LAN_EGRESS),
                     (self._lab.wan_interface, Hook.WAN_EGRESS),
                     (self._lab.wan_interface, Hook.WAN_INGRESS),
                 )

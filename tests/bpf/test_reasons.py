@@ -225,7 +225,15 @@ PROVOCATIONS: dict[Reason, Callable[[Bench], None]] = {
 }
 
 
-@pytest.mark.parametrize("reason", Reason)
+AT_THE_LAN = {Reason.LAN_MOVED, Reason.LAN_BLOCKED}
+"""Those of packets that one hook hands to another: test_receiver.py has them."""
+
+
+def test_no_reason_is_forgotten() -> None:
+    assert PROVOCATIONS.keys() | AT_THE_LAN == set(Reason)
+
+
+@pytest.mark.parametrize("reason", PROVOCATIONS)
 def test_each_reason_can_be_provoked_and_comes_alone(narrow: Bench, reason: Reason) -> None:
     PROVOCATIONS[reason](narrow)
     assert set(narrow.read().events) == {reason}

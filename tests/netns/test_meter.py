@@ -20,7 +20,7 @@ from esimshaper.lab import Lab, WanKind
 from esimshaper.lab.namespaces import wait_until
 from tests.bpf.packets import UDP, ethernet, ipv4, udp
 
-HOOKS = (("br0", Hook.LAN_INGRESS), ("wan0", Hook.WAN_EGRESS), ("wan0", Hook.WAN_INGRESS))
+HOOKS = (("br0", Hook.LAN_INGRESS), ("br0", Hook.LAN_EGRESS), ("wan0", Hook.WAN_EGRESS), ("wan0", Hook.WAN_INGRESS))
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The room of the meter: one reading -> usage of each client, and what of it counts against limits. Pure.
 
-counters of clients ---> usage_between --+-> + shares of tunnels --> - queue drops --> usage, totals (billed)
+counters, moves at LAN -> usage_between -+-> + shares of tunnels --> - queue drops --> usage, totals (billed)
 counters of tunnels ---> share_out ------+
 counters of budgets ---> budget_deltas --+-> + corrections of tunnels -> - queue drops --> deltas (limits)
 """
@@ -9,7 +9,7 @@ counters of budgets ---> budget_deltas --+-> + corrections of tunnels -> - queue
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from esimshaper.core.meter import queue_drops, tunnels
+from esimshaper.core.meter import moves, queue_drops, tunnels
 from esimshaper.core.meter.usage import book_reading, budget_deltas, usage_between
 from esimshaper.core.model.counts import UNUSED, Budget, Usage
 from esimshaper.core.model.identity import Account
@@ -38,10 +38,11 @@ def advance(tick: Tick) -> Metered:
     before = step.booked.drops if step.booked else {}
     drops = queue_drops.compare(step, tick.observed.sent)
     broken = queue_drops.is_broken(before, drops)
-    usage = tunnels.add_shares(usage_between(step), shares.given, reading.owners)
+    settled = moves.settle_moves(step)
+    usage = tunnels.add_shares(usage_between(settled), shares.given, reading.owners)
     queues = _queue_members(tick, drops, shares)
     usage, drops = queue_drops.deduct_drops(usage, step.booked, drops, queues)
-    booked = replace(book_reading(step, usage, tick.rules.wan), drops=drops, tunnels=shares.booked)
+    booked = replace(book_reading(settled, usage, tick.rules.wan), drops=drops, tunnels=shares.booked)
     deltas = _limit_deltas(tick, shares, queue_drops.new_drops(before, drops))
     state = MeterSlice(booked, reading, tick.observed.attachments, tick.subjects)
     return Metered(state, booked, usage, deltas, broken)

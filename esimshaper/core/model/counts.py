@@ -36,6 +36,8 @@ class Reason(IntEnum):
     ANNOUNCEMENT_LOST = 18
     TUNNEL_UNKNOWN = 19
     POLICED = 20
+    LAN_MOVED = 21
+    LAN_BLOCKED = 22
 
     @property
     def label(self) -> str:

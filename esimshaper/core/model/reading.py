@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from esimshaper.core.model.counts import Budget, Counters, Event, Reason
+from esimshaper.core.model.counts import NOTHING, Budget, Counters, Event, Reason
 from esimshaper.core.model.identity import (
     ACCOUNT_UNATTRIBUTED,
     FIRST_CLIENT_ACCOUNT,
@@ -38,6 +38,18 @@ class Tunnels:
 
 
 @dataclass(frozen=True, slots=True)
+class Moves:
+    """Downloads that the LAN saw go to another account than the WAN charged: what an account got, and gave, so far.
+
+    strayed: bytes of `given` that belong to flows of that account. Only who sends by its address lets them go astray.
+    """
+
+    got: Counters = NOTHING
+    given: Counters = NOTHING
+    strayed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """All kernel counters at one moment, at `boottime` (CLOCK_BOOTTIME in seconds).
 
@@ -54,6 +66,7 @@ class Reading:
     # announced         clients, groups, everyone        the count at which a packet last went past a limit
     # queued            clients, groups, everyone        bytes of uploads that were given to a tc class of the account
     # tunnels_account   that of packets of tunnels       their billed bytes are tunnels.outer
+    # moves             clients that got or gave any     what the LAN saw go elsewhere: in budgets, not in accounts
 
     epoch: int
     boottime: float
@@ -70,6 +83,12 @@ class Reading:
     queued: Mapping[Account, int] = field(default_factory=dict)
     tunnels: Tunnels = field(default_factory=Tunnels)
     tunnels_account: Account = ACCOUNT_UNATTRIBUTED
+    moves: Mapping[Account, Moves] = field(default_factory=dict)
+
+    @property
+    def strayed(self) -> Mapping[Account, int]:
+        """Bytes that belong to flows of an account, and that another one got."""
+        return {account: moved.strayed for account, moved in self.moves.items() if moved.strayed}
 
     @property
     def clients(self) -> list[Account]:
@@ -81,6 +100,7 @@ class Hook(Enum):
     """Where a program of ours may be attached."""
 
     LAN_INGRESS = "lan_ingress"
+    LAN_EGRESS = "lan_egress"
     WAN_INGRESS = "wan_ingress"
     WAN_EGRESS = "wan_egress"
     TUNNEL_INGRESS = "tunnel_ingress"

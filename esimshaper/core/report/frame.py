@@ -7,8 +7,9 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from esimshaper.core.model.documents import DOCUMENT_VERSION
-from esimshaper.core.model.identity import OTHERS, UNATTRIBUTED, ClientKey, Identity
+from esimshaper.core.model.identity import OTHERS, UNATTRIBUTED, Account, ClientKey, Identity
 from esimshaper.core.model.limits import Quota
+from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.state import State
 
 Document = dict[str, Any]
@@ -81,10 +82,18 @@ def mac_of(key: ClientKey) -> str:
 def wasted_bytes(state: State) -> Mapping[ClientKey, int]:
     """Bytes that were billed, then dropped by a block, by client, since the maps were made."""
     reading = state.meter.reading
-    if reading is None:
-        return {}
+    return _by_owner(reading, reading.wasted) if reading else {}
+
+
+def strayed_bytes(state: State) -> Mapping[ClientKey, int]:
+    """Bytes of flows of a client that another device got, by client, since the maps were made."""
+    reading = state.meter.reading
+    return _by_owner(reading, reading.strayed) if reading else {}
+
+
+def _by_owner(reading: Reading, by_account: Mapping[Account, int]) -> Mapping[ClientKey, int]:
     sizes: dict[ClientKey, int] = {}
-    for account, size in reading.wasted.items():
+    for account, size in by_account.items():
         key = reading.owners.get(account, UNATTRIBUTED)
         sizes[key] = sizes.get(key, 0) + size
     return sizes

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from esimshaper.core.model.counts import NOTHING, Counters, Event, Reason
+from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import ClientState, Level, Subject, SubjectKind
 from esimshaper.core.model.metrics import Metric, MetricType
 from esimshaper.core.model.state import State
-from esimshaper.core.report.frame import DaemonFacts, identity, known_clients, mac_of, wasted_bytes
+from esimshaper.core.report.frame import DaemonFacts, identity, known_clients, mac_of, strayed_bytes, wasted_bytes
 from esimshaper.core.report.quotas import limit_of, usages, used_of
 from esimshaper.core.report.subjects import subject_label
 
@@ -63,10 +64,12 @@ def _limit_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
         start[labels] = each.tally.window.start
         reset[labels] = each.tally.window.end
     lost: Samples = {(label,): size for label, size in wasted_by_label(state).items()}
+    strayed: Samples = {(label,): size for label, size in _by_label(state, strayed_bytes(state)).items()}
     subject = ("quota", "subject")
     return (
         _gauge("client_state", "How a client stands: 1 for one of its states.", ("client", "state"), _states(state)),
         _counter("client_wasted_bytes_total", "Billed, then dropped by a block.", ("client",), lost),
+        _counter("client_strayed_bytes_total", "Of its flows, received by another device.", ("client",), strayed),
         _gauge("quota_limit_bytes", "Limit of this period, with what was granted by hand.", subject, limit),
         _gauge("quota_used_bytes", "Used of it in this period.", subject, used),
         _gauge("quota_start_timestamp_seconds", "When this period began.", subject, start),
@@ -90,8 +93,12 @@ def _states(state: State) -> Samples:
 
 def wasted_by_label(state: State) -> dict[str, int]:
     """Bytes that were billed and then dropped, by the label of metrics; as all totals, zero when an epoch begins."""
+    return _by_label(state, wasted_bytes(state))
+
+
+def _by_label(state: State, by_client: Mapping[ClientKey, int]) -> dict[str, int]:
     sizes = {identity(state, key).label: 0 for key in known_clients(state)}
-    for key, size in wasted_bytes(state).items():
+    for key, size in by_client.items():
         label = identity(state, key).label
         sizes[label] = sizes.get(label, 0) + size
     return sizes

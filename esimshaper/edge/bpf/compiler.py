@@ -26,10 +26,12 @@ from esimshaper.core.model.limits import NO_THRESHOLD
 from esimshaper.core.model.packages import DEBIAN_PYTHON
 from esimshaper.edge.bpf import layouts, libbpf
 
-SCHEMA = 8
+SCHEMA = 9
 """Version of map layouts: part of the pins' path, so that maps of another layout are never taken for ours."""
 
 PROGRAMS = (
+    "lan_egress_ethernet",
+    "lan_egress_raw",
     "lan_ingress_ethernet",
     "lan_ingress_raw",
     "tunnel_egress_raw",

@@ -13,6 +13,7 @@ META = struct.Struct("=QII")
 ACCOUNT = struct.Struct("=9Q")
 POLICY = struct.Struct("=10Q6I")
 TUNNELLED = struct.Struct("=6Q")
+MOVED = struct.Struct("=5Qq")
 TUNNEL_PORT = struct.Struct("!H")
 GROUP_KEY = struct.Struct("=32s")
 EVENT = struct.Struct("=2Q")
@@ -29,6 +30,7 @@ LAYOUTS = {
     "accounts": (NUMBER, ACCOUNT),
     "policies": (NUMBER, POLICY),
     "tunnelled": (NUMBER, TUNNELLED),
+    "moved": (NUMBER, MOVED),
     "tunnel_ports": (TUNNEL_PORT, NUMBER),
     "tunnel_headers": (NUMBER, NUMBER),
     "shaped_links": (NUMBER, NUMBER),

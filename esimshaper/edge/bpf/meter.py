@@ -13,7 +13,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Any, NamedTuple
 
-from esimshaper.core.model.counts import Budget, Counters, Event, Reason
+from esimshaper.core.model.counts import NOTHING, Budget, Counters, Event, Reason
 from esimshaper.core.model.flows import Flow, Protocol
 from esimshaper.core.model.identity import (
     ACCOUNT_ROUTER,
@@ -28,12 +28,13 @@ from esimshaper.core.model.identity import (
 )
 from esimshaper.core.model.kernel import OURS
 from esimshaper.core.model.limits import NO_THRESHOLDS, Policy, Thresholds
-from esimshaper.core.model.reading import Reading, Table, Tunnels
+from esimshaper.core.model.reading import Moves, Reading, Table, Tunnels
 from esimshaper.edge.bpf import layouts, libbpf
 from esimshaper.edge.host import clock
 
 PINGS = (Protocol.ICMP, Protocol.ICMPV6)
 COUNTED = ("flows", "fragments", "addresses")
+NO_MOVES = Moves()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class Meter:
         # Owners are read before the counters and again after them. So an account whose client came in between has its
         # owner, and counters that are read after their owner was known belong to that owner.
         owners = self._owners()
+        given = self._moves()
         outer = Counters()
         accounts: dict[Account, Counters] = {}
         budgets: dict[Account, Budget] = {}
@@ -118,6 +120,8 @@ class Meter:
                 announced[account] = announced_at
             if queued_bytes:
                 queued[account] = queued_bytes
+        moves = self._moves()
+        accounts |= _as_charged(accounts, given, moves)
         # Claims are read after the counters: a claim is written before its bytes are counted, so no counted byte lacks
         # its claim. An account whose first packet came in between claims at the next reading.
         claims = self._inner() if self._has_tunnels else {}
@@ -126,7 +130,6 @@ class Meter:
             accounts[account] = replace(accounts[account], down_bytes=accounts[account].down_bytes - claimed.down_bytes)
         later = self._owners()
         owners = later if later is owners else owners | later
-        counted = enumerate(self._array("events", layouts.EVENT))
         return Reading(
             self.epoch,
             clock.boottime(),
@@ -135,13 +138,14 @@ class Meter:
             budgets,
             self._groups(),
             self.everyone,
-            tuple(Account(n) for n in range(FIRST_CLIENT_ACCOUNT, self.everyone) if Account(n) not in owners),
+            self._free(owners),
             wasted,
-            {Reason(number): Event(*fields) for number, fields in counted if any(fields)},
+            self._events(),
             announced=announced,
             queued=queued,
             tunnels=Tunnels(outer, inner),
             tunnels_account=self.tunnels_account,
+            moves=moves,
         )
 
     def carry_tunnels(self, ports: Iterable[int]) -> None:
@@ -247,6 +251,22 @@ class Meter:
         found = enumerate(self._array("tunnelled", layouts.TUNNELLED))
         return {Account(n): Counters(*counts) for n, (*counts, _, _) in found if n < self.everyone and any(counts)}
 
+    def _free(self, owners: Collection[Account]) -> tuple[Account, ...]:
+        return tuple(Account(n) for n in range(FIRST_CLIENT_ACCOUNT, self.everyone) if Account(n) not in owners)
+
+    def _events(self) -> dict[Reason, Event]:
+        counted = enumerate(self._array("events", layouts.EVENT))
+        return {Reason(number): Event(*fields) for number, fields in counted if any(fields)}
+
+    def _moves(self) -> dict[Account, Moves]:
+        """Those of accounts that have any."""
+        found = enumerate(self._array("moved", layouts.MOVED))
+        return {
+            Account(number): Moves(Counters(got, 0, got_packets), Counters(given, 0, given_packets), strayed)
+            for number, (got, got_packets, given, given_packets, strayed, _) in found
+            if got or given
+        }
+
     def _groups(self) -> dict[str, Account]:
         groups: dict[str, Account] = {}
         for keys, values, number in self._maps["groups"].chunks():
@@ -269,6 +289,21 @@ class Meter:
                 owners |= {Account(account): layouts.client_key(*client) for client, (account,) in pairs}
             self._owners_from, self._owners_known = found, owners
         return self._owners_known
+
+
+def _as_charged(
+    accounts: Mapping[Account, Counters], before: Mapping[Account, Moves], after: Mapping[Account, Moves]
+) -> dict[Account, Counters]:
+    """What the WAN charged to accounts with moves. `before` and `after` were read before and after `accounts`."""
+    # The kernel takes bytes off the giver, adds them to what it gave, then to what the receiver got, and then to the
+    # receiver. So a move that comes in between makes the sum smaller here, for one reading, and never larger.
+    charged = {}
+    for account, moves in after.items():
+        counted, given = accounts.get(account, NOTHING), before.get(account, NO_MOVES).given
+        charged[account] = replace(
+            counted, down_bytes=max(0, counted.down_bytes + given.down_bytes - moves.got.down_bytes)
+        )
+    return charged
 
 
 class _Account(NamedTuple):

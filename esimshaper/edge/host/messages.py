@@ -23,6 +23,7 @@ class Message(Enum):
     METRICS_FAILING = ("7b0c5e2f4f3d4f0f9a7e1d6c8b25a9e3", "metrics")
     CLIENT_NEW = ("88d07c4f2b1e48ecb508ca5be6122482", "new client")
     CLIENTS_FULL = ("df6598012eb244a3a4cf3b046870c9cc", "clients full")
+    CLIENT_IMITATED = ("5c1d9a7e4b0f4f6e8f0b6f3f1a2d7c94", "client imitated")
     START_FAILED = ("26abe5d747a64aa4a7904f00fb65c673", "start")
     GUARD_FAILING = ("b5fa98c61db041d1ac1413eade2deb67", "guard")
     UPLINK_RENAMED = ("f9981e904b994f57b6b410ca967af414", "uplink")

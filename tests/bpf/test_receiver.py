@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The second look at the LAN: who gets a download has it, and is held to its limits; the sum stays what was charged.
+
+BPF_PROG_TEST_RUN cannot set tc_index, by which the WAN speaks to the LAN: these programs are made of a copy of the
+source that reads skb->priority there.
+"""
+
+import contextlib
+import json
+import struct
+import subprocess
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import pytest
+
+from esimshaper.core.model.counts import Budget, Counters, Reason
+from esimshaper.core.model.identity import ACCOUNT_ROUTER, ACCOUNT_UNATTRIBUTED, Account
+from esimshaper.core.model.limits import Policy, Thresholds
+from esimshaper.core.model.packages import DEBIAN_PYTHON
+from esimshaper.core.model.reading import Moves, Reading
+from esimshaper.edge.bpf import compiler, libbpf
+from esimshaper.edge.bpf.meter import Meter
+from tests.bpf.conftest import CONTEXT, LOOPBACK, MARK_MASK, empty, skb
+from tests.bpf.packets import LAN_MAC, SERVER4, UDP, WAN4, ethernet, ipv4, udp
+from tests.bpf.trees import copied, replaced
+from tests.mounts import mounted_bpffs
+
+ALICE, BOB, OTHERS = Account(2), Account(3), Account(63)
+BOB_MAC = "02:00:00:00:00:11"
+SHOT, PASS = 2, 0xFFFFFFFF
+SIZE = 128
+PRIORITY = 32  # in struct __sk_buff
+CROSSED, FRAGMENT = 0x4000, 0x2000
+PAYLOAD = udp(53, 1000, bytes(SIZE - 28))
+DOWNLOAD = ethernet(ipv4(SERVER4, WAN4, UDP, PAYLOAD))
+
+
+class LanBench:
+    """The hooks of the WAN and the LAN, of the copy."""
+
+    def __init__(self, wanted: compiler.Build) -> None:
+        (programs,) = wanted.generation.glob("programs-*")
+        self.meter = Meter(wanted.generation, programs)
+
+    def meet(self, source: str) -> None:
+        """A client of that MAC is known from now on."""
+        self._run("lan_ingress_ethernet", ethernet(ipv4("10.0.0.1", SERVER4, UDP, PAYLOAD), source=source), skb())
+
+    def upload(self, account: int) -> None:
+        self._run(
+            "wan_egress_ethernet", ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53))), skb(account << 20, LOOPBACK)
+        )
+
+    def download(self, frame: bytes = DOWNLOAD) -> int:
+        return self._run("wan_ingress_ethernet", frame, skb(0, LOOPBACK))
+
+    def deliver(self, to: str, charged: int, fragment: int = 0, frame: bytes = b"") -> int:
+        """What the LAN makes of a download that the WAN charged to an account."""
+        context = bytearray(CONTEXT)
+        struct.pack_into("=I", context, PRIORITY, CROSSED | fragment | charged)
+        packet = frame or ethernet(ipv4(SERVER4, "10.0.0.1", UDP, PAYLOAD), destination=to)
+        return self._run("lan_egress_ethernet", packet, bytes(context))
+
+    def _run(self, program: str, frame: bytes, context: bytes) -> int:
+        return libbpf.dry_run(self.meter.program(program).fd, frame, context).retval
+
+    def read(self) -> Reading:
+        return self.meter.read()
+
+
+@pytest.fixture(scope="module")
+def lan_build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[compiler.Build]:
+    tree = copied(tmp_path_factory.mktemp("lan"))
+    replaced(tree / "bpf" / "meter.c", "u32 crossing = skb->tc_index;", "u32 crossing = skb->priority;")
+    with mounted_bpffs() as place:
+        wanted = compiler.Build(str(place / "pins"), MARK_MASK, 64, 256)
+        command = [DEBIAN_PYTHON, "-m", "esimshaper.edge.bpf.compiler", json.dumps(asdict(wanted))]
+        subprocess.run(command, check=True, cwd=tree, env={"PYTHONPATH": str(tree), "PATH": "/usr/sbin:/usr/bin"})
+        yield wanted
+
+
+@pytest.fixture
+def bench(lan_build: compiler.Build) -> Iterator[LanBench]:
+    empty(lan_build)
+    compiler.initialise_maps(lan_build)
+    bench = LanBench(lan_build)
+    with contextlib.closing(bench.meter):
+        bench.meet(LAN_MAC)
+        bench.meet(BOB_MAC)
+        yield bench
+
+
+def charged(bench: LanBench) -> dict[Account, int]:
+    return {account: counters.down_bytes for account, counters in bench.read().accounts.items() if counters.down_bytes}
+
+
+def test_download_of_nobody_is_moved_to_who_gets_it(bench: LanBench) -> None:
+    bench.download()
+    assert bench.deliver(LAN_MAC, ACCOUNT_UNATTRIBUTED) == PASS
+    reading = bench.read()
+    assert charged(bench) == {ACCOUNT_UNATTRIBUTED: SIZE}
+    assert reading.moves[ALICE].got == reading.moves[ACCOUNT_UNATTRIBUTED].given == Counters(SIZE, 0, 1, 0)
+    assert reading.budgets[ALICE] == Budget(SIZE, SIZE, 0)
+    assert ACCOUNT_UNATTRIBUTED not in reading.budgets or not reading.budgets[ACCOUNT_UNATTRIBUTED].both
+    assert not reading.strayed
+
+
+def test_download_for_the_account_that_was_charged_is_left_alone(bench: LanBench) -> None:
+    bench.upload(ALICE)
+    bench.download()
+    assert bench.deliver(LAN_MAC, ALICE) == PASS
+    assert not bench.read().moves
+    assert not bench.read().events
+
+
+def test_packet_that_did_not_cross_the_wan_is_left_alone(bench: LanBench) -> None:
+    bench.meter.write_policies({ALICE: Policy(blocked=True)})
+    for context in (skb(), skb(0, LOOPBACK)):
+        frame = ethernet(ipv4(SERVER4, "10.0.0.1", UDP, PAYLOAD), destination=LAN_MAC)
+        assert libbpf.dry_run(bench.meter.program("lan_egress_ethernet").fd, frame, context).retval == PASS
+
+
+def test_blocked_receiver_gets_nothing_and_is_charged(bench: LanBench) -> None:
+    bench.meter.write_policies({ALICE: Policy(blocked=True)})
+    bench.download()
+    assert bench.deliver(LAN_MAC, ACCOUNT_UNATTRIBUTED) == SHOT
+    reading = bench.read()
+    assert reading.moves[ALICE].got.down_bytes == reading.wasted[ALICE] == SIZE
+    assert reading.events.keys() == {Reason.WAN_IN_FLOW_MISSING, Reason.LAN_BLOCKED}
+
+
+def test_limit_of_the_receiver_ends_at_the_byte(bench: LanBench) -> None:
+    bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=3 * SIZE))})
+    delivered = []
+    for _ in range(5):
+        bench.download()
+        delivered.append(bench.deliver(LAN_MAC, ACCOUNT_UNATTRIBUTED))
+    assert delivered == [PASS] * 3 + [SHOT] * 2
+
+
+def test_client_whose_flow_another_gets_gets_its_bytes_back_and_it_is_said(bench: LanBench) -> None:
+    bench.meter.add_groups(["family"])
+    group = bench.read().groups["family"]
+    bench.meter.write_policies({ALICE: Policy(parent=group), BOB: Policy(parent=group)})
+    bench.upload(ALICE)
+    bench.download()
+    assert bench.deliver(BOB_MAC, ALICE) == PASS
+    reading = bench.read()
+    assert (reading.budgets[ALICE].download, reading.budgets[BOB].download) == (0, SIZE)
+    assert reading.budgets[group].download == SIZE, "once, not twice"
+    assert reading.strayed == {ALICE: SIZE}
+    assert charged(bench) == {ALICE: SIZE}, "what was billed stays what it was"
+
+
+def test_block_of_everyone_holds_for_who_is_not_exempt(bench: LanBench) -> None:
+    everyone = bench.meter.everyone
+    bench.meter.write_policies({ALICE: Policy(exempt=True, parent=everyone), BOB: Policy(parent=everyone)})
+    bench.meter.write_policies({everyone: Policy(blocked=True)})
+    bench.upload(ALICE)
+    bench.download()
+    assert bench.deliver(BOB_MAC, ALICE) == SHOT
+    bench.download()
+    assert bench.deliver(LAN_MAC, ACCOUNT_ROUTER) == PASS
+
+
+def test_device_that_never_sends_is_one_of_the_others(bench: LanBench) -> None:
+    bench.download()
+    assert bench.deliver("02:00:00:00:00:77", ACCOUNT_UNATTRIBUTED) == PASS
+    assert bench.read().moves[OTHERS].got.down_bytes == SIZE
+    bench.meter.write_policies({OTHERS: Policy(blocked=True)})
+    bench.download()
+    assert bench.deliver("01:00:5e:00:00:01", ACCOUNT_UNATTRIBUTED) == SHOT
+
+
+def test_throttled_receiver_is_held_to_its_police_rate(bench: LanBench) -> None:
+    bench.meter.write_policies({ALICE: Policy(throttle_at=Thresholds(both=0), police_rate=1)})
+    delivered = []
+    for _ in range(3):
+        bench.download()
+        delivered.append(bench.deliver(LAN_MAC, ACCOUNT_UNATTRIBUTED))
+    assert SHOT in delivered
+
+
+def test_more_than_the_wan_charged_is_not_moved(bench: LanBench) -> None:
+    bench.download()
+    for _ in range(3):
+        bench.deliver(LAN_MAC, ACCOUNT_UNATTRIBUTED)
+    assert bench.read().moves[ALICE].got.down_bytes == SIZE
+
+
+def test_fragments_that_came_before_their_first_are_moved_when_the_datagram_leaves(bench: LanBench) -> None:
+    """The first one has 8 bytes; the kernel puts all behind it, and the LAN sees the whole."""
+    bench.upload(ALICE)
+    bench.download(ethernet(ipv4(SERVER4, WAN4, UDP, bytes(SIZE - 28), fragment=1)))
+    bench.download(ethernet(ipv4(SERVER4, WAN4, UDP, PAYLOAD[:8], fragment=0x2000)))
+    whole = ethernet(ipv4(SERVER4, "10.0.0.1", UDP, PAYLOAD), destination=LAN_MAC)
+    assert bench.deliver(LAN_MAC, ALICE, FRAGMENT, whole) == PASS
+    reading = bench.read()
+    assert reading.moves[ALICE] == Moves(got=Counters(SIZE - 28, 0, 1, 0))
+    assert reading.budgets[ALICE].download == SIZE
+    assert reading.accounts[ALICE].down_bytes == 28
+
+
+def test_fragments_in_order_are_not_charged_twice(bench: LanBench) -> None:
+    bench.upload(ALICE)
+    bench.download(ethernet(ipv4(SERVER4, WAN4, UDP, PAYLOAD[:8], fragment=0x2000)))
+    bench.download(ethernet(ipv4(SERVER4, WAN4, UDP, bytes(SIZE - 28), fragment=1)))
+    whole = ethernet(ipv4(SERVER4, "10.0.0.1", UDP, PAYLOAD), destination=LAN_MAC)
+    assert bench.deliver(LAN_MAC, ALICE, FRAGMENT, whole) == PASS
+    assert not bench.read().moves
+    assert bench.read().budgets[ALICE].download == SIZE + 20

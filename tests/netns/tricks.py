@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What devices and their far ends may try in order to get what nobody is charged for. Needs root."""
+
+import contextlib
+import itertools
+import socket
+import struct
+import time
+from collections.abc import Iterator
+
+from esimshaper.lab import Lab, namespaces
+from esimshaper.lab.namespaces import Host
+
+PORT = 7777
+
+
+def write_source(host: Host, mac: str) -> None:
+    """From now on the IP packets of this host carry `mac` as their source; its ARP stays honest."""
+    rule = f"ether type {{ ip, ip6 }} ether saddr set {mac}"
+    chain = f"chain out {{ type filter hook egress device {host.interface} priority 0; {rule}\n}}"
+    host.run(["nft", "-f", "-"], text_in=f"table netdev cheat {{ {chain}\n}}\n")
+
+
+@contextlib.contextmanager
+def plain_lan(lab: Lab, name: str = "lan9") -> Iterator[Host]:
+    """A LAN interface without a bridge, and the one device on it."""
+    guest = Host("guest", f"{lab.name}-guest", "eth0", "02:00:00:00:00:99", "10.77.0.2", "2001:db8:79::2")
+    namespaces.add([guest.netns])
+    try:
+        lab.router.ip(
+            f"link add {name} type veth peer name eth0 address {guest.mac} netns {guest.netns}",
+            f"addr add 10.77.0.1/24 dev {name}",
+            f"link set {name} up",
+        )
+        guest.ip(
+            "link set lo up",
+            f"addr add {guest.ipv4}/24 dev eth0",
+            "link set eth0 up",
+            "route add default via 10.77.0.1",
+        )
+        yield guest
+    finally:
+        namespaces.remove([guest.netns])
+
+
+def forward_port(lab: Lab, device: Host, port: int = PORT) -> None:
+    """What comes for that UDP port of the router goes to a device."""
+    rule = f"iifname wan0 udp dport {port} dnat to {device.ipv4}"
+    chain = f"chain pre {{ type nat hook prerouting priority dstnat; {rule}\n}}"
+    lab.router.run(["nft", "-f", "-"], text_in=f"table ip forwarded {{ {chain}\n}}\n")
+
+
+def send_udp(source: str, to: str, count: int, size: int = 1000, port: int = PORT) -> None:
+    """Datagrams that nobody asked for."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((source, port))
+        for number in range(count):
+            with contextlib.suppress(OSError):
+                sock.sendto(bytes(size), (to, port))
+            if number % 20 == 0:
+                time.sleep(0.002)
+
+
+def drain(port: int, ask: str = "", seconds: float = 1.5) -> int:
+    """Payload bytes that come for a UDP port until nothing does; `ask` is a server to be asked once before."""
+    got = 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 23)
+        sock.bind(("", port))
+        if ask:
+            sock.sendto(b"please", (ask, PORT))
+        sock.settimeout(seconds)
+        with contextlib.suppress(OSError):
+            while True:
+                got += len(sock.recv(65535))
+    return got
+
+
+def serve_fragments(
+    server: str, count: int, first: int, *, backwards: bool, size: int = 40_000, wait: float = 0
+) -> None:
+    """Answers who asks with datagrams in fragments, numbered from 1; their first fragment has `first` bytes."""
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw,
+    ):
+        udp.bind((server, PORT))
+        udp.settimeout(10)
+        _, (peer, port) = udp.recvfrom(100)
+        datagram = struct.pack("!HHHH", PORT, port, 8 + size, 0) + bytes(size)
+        for number in range(1, count + 1):
+            pieces = fragments(server, peer, number, datagram, first)
+            for each in pieces[::-1] if backwards else pieces:
+                raw.sendto(each, (peer, 0))
+            time.sleep(0.004)
+            time.sleep(wait)
+
+
+def fragments(source: str, to: str, number: int, datagram: bytes, first: int) -> list[bytes]:
+    """IPv4 fragments of one UDP datagram; the first one has `first` bytes, a multiple of 8."""
+    cuts = [0, *range(first, len(datagram), 1480), len(datagram)]
+    found = []
+    for begin, end in itertools.pairwise(cuts):
+        more = 0x2000 if end < len(datagram) else 0
+        addresses = socket.inet_aton(source) + socket.inet_aton(to)
+        length, offset = 20 + end - begin, more | begin // 8
+        head = struct.pack("!BBHHHBBH", 0x45, 0, length, number, offset, 64, socket.IPPROTO_UDP, 0) + addresses
+        found.append(head[:10] + struct.pack("!H", checksum(head)) + head[12:] + datagram[begin:end])
+    return found
+
+
+def checksum(data: bytes) -> int:
+    """RFC 1071."""
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
