@@ -79,6 +79,43 @@ ALWAYS_INLINE void fill_fragment_key(const struct packet *packet, struct fragmen
 	key->protocol = packet->key.protocol;
 }
 
+#define FRAGMENT_NS 30000000000ULL /* as long as Linux waits for the rest of a datagram: net.ipv4.ipfrag_time */
+
+/* The entry of a datagram, or 0. An older one is of another datagram, which had the same number. */
+ALWAYS_INLINE struct fragment *living_fragment(struct fragment_key *key)
+{
+	struct fragment *known = fragments.lookup(key);
+
+	return known && bpf_ktime_get_coarse_ns() - known->began < FRAGMENT_NS ? known : 0;
+}
+
+/* Notes that a fragment came, and whose the datagram is; forgets the datagram once all of it came. */
+ALWAYS_INLINE void track_fragment(const struct packet *packet, struct fragment_key *key, u32 account, struct size size)
+{
+	u32 header = packet->transport - packet->network;
+	u32 payload = packet->length > header ? packet->length - header : 0;
+	struct fragment *known = living_fragment(key);
+	struct fragment fragment = {
+		.began = bpf_ktime_get_coarse_ns(),
+		.account = account,
+		.got = payload,
+		.total = packet->is_last ? packet->offset + payload : 0,
+	};
+
+	if (!known) {
+		if (fragments.update(key, &fragment) < 0)
+			count(REASON_FRAGMENT_NOT_STORED, size);
+		return;
+	}
+	if (packet->fragment == FRAGMENT_FIRST)
+		known->account = account;
+	if (fragment.total)
+		known->total = fragment.total;
+	known->got += payload;
+	if (known->total && known->got >= known->total)
+		fragments.delete(key);
+}
+
 /* The flow that an ICMP error is about. The packet inside the error is one that we sent, and is parsed as an upload. */
 ALWAYS_INLINE struct flow *flow_of_icmp_error(struct __sk_buff *skb, const struct packet *packet)
 {
@@ -95,6 +132,7 @@ ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct p
 	struct receiver nobody = { ACCOUNT_UNATTRIBUTED, REASON_WAN_IN_FLOW_MISSING };
 	struct receiver found = { ACCOUNT_ROUTER, 0 };
 	struct fragment_key fragment = {};
+	struct fragment *datagram = 0;
 	struct flow *flow = 0;
 	u32 *account = 0;
 
@@ -102,7 +140,9 @@ ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct p
 		/* A later fragment has no ports: it belongs to the client of the first fragment. */
 		nobody.reason = REASON_WAN_IN_FRAGMENT_ORPHAN;
 		fill_fragment_key(packet, &fragment);
-		account = fragments.lookup(&fragment);
+		datagram = living_fragment(&fragment);
+		if (datagram && datagram->account != FRAGMENT_OF_NOBODY)
+			account = &datagram->account;
 	} else if (packet->icmp_error) {
 		/* The error comes from any host on the way: it belongs to the client of the packet inside it. */
 		nobody.reason = REASON_WAN_IN_ICMP_ERROR_ORPHAN;
@@ -121,12 +161,22 @@ ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct p
 	if (account)
 		found.account = *account;
 	else if (!is_for_router(packet))
-		return nobody;
-	if (packet->fragment == FRAGMENT_FIRST) {
+		found = nobody;
+	if (packet->fragment == FRAGMENT_FIRST)
 		fill_fragment_key(packet, &fragment);
-		if (fragments.update(&fragment, &found.account) < 0)
-			count(REASON_FRAGMENT_NOT_STORED, size);
-	}
+	if (packet->fragment != FRAGMENT_NONE)
+		track_fragment(packet, &fragment, found.reason ? FRAGMENT_OF_NOBODY : found.account, size);
+	return found;
+}
+
+/* Finds the account of a download whose headers are cut short: an IPv6 address stands before those that lie. */
+ALWAYS_INLINE struct receiver attribute_cut_download(const struct packet *packet)
+{
+	struct receiver found = { ACCOUNT_UNATTRIBUTED, REASON_WAN_IN_TRUNCATED };
+	u32 *account = packet->family == 6 ? addresses.lookup((struct address_key *)packet->key.local) : 0;
+
+	if (account)
+		found.account = *account;
 	return found;
 }
 

@@ -201,7 +201,7 @@ struct flow {
 };
 _Static_assert(sizeof(struct flow) == 4 * 8 + 2 * 8 + 4 + 2 + 2, "struct flow");
 
-/* Map `fragments` (LRU): a fragmented download -> account, as later fragments have no ports. */
+/* Map `fragments` (LRU): a fragmented download -> its account, as later fragments have no ports. */
 struct fragment_key {
 	__u8 remote[16];
 	__u8 local[16];
@@ -209,6 +209,18 @@ struct fragment_key {
 	__u32 protocol;
 };
 _Static_assert(sizeof(struct fragment_key) == 16 + 16 + 4 + 4, "struct fragment_key");
+
+/* A datagram has an account once its first fragment came; its entry ends with its last byte, or after a time. */
+#define FRAGMENT_OF_NOBODY 0xffffffff
+
+struct fragment {
+	__u64 began;   /* CLOCK_MONOTONIC_COARSE, ns, of the fragment that came first */
+	__u32 account; /* or FRAGMENT_OF_NOBODY */
+	__u32 got;     /* bytes of payload so far */
+	__u32 total;   /* bytes of payload of the datagram; 0 until its last fragment came */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct fragment) == 8 + 4 * 4, "struct fragment");
 
 /* Map `addresses` (LRU): IPv6 address of a client -> account, for downloads before the first upload of their flow. */
 struct address_key {

@@ -27,7 +27,7 @@ BPF_TABLE_PINNED("array", u32, u32, shaped_links, 2, PIN "/shaped_links");
 BPF_TABLE_PINNED("array", u32, struct event, events, REASON_COUNT, PIN "/events");
 BPF_TABLE_PINNED("hash", struct client_key, u32, clients, ACCOUNTS, PIN "/clients");
 BPF_TABLE_PINNED("lru_hash", struct flow_key, struct flow, flows, FLOWS, PIN "/flows");
-BPF_TABLE_PINNED("lru_hash", struct fragment_key, u32, fragments, FRAGMENTS, PIN "/fragments");
+BPF_TABLE_PINNED("lru_hash", struct fragment_key, struct fragment, fragments, FRAGMENTS, PIN "/fragments");
 BPF_TABLE_PINNED("lru_hash", struct address_key, u32, addresses, ADDRESSES, PIN "/addresses");
 /* Account numbers that no client has. The loader fills the queue before any program is attached. */
 BPF_QUEUESTACK_PINNED("queue", free_accounts, u32, ACCOUNTS, 0, PIN "/free_accounts");

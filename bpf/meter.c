@@ -99,7 +99,7 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 
 ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 {
-	struct receiver to = { ACCOUNT_UNATTRIBUTED, REASON_WAN_IN_TRUNCATED };
+	struct receiver to;
 	struct packet packet = {};
 	struct verdict verdict;
 	struct size size;
@@ -115,6 +115,11 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 	size = measure(skb, link, &packet);
 	if (headers == HEADERS_WHOLE)
 		to = attribute_download(skb, &packet, size);
+	else
+		to = attribute_cut_download(&packet);
+	to.account = hide_range(skb, to.account);
+	to.reason = hide_range(skb, to.reason);
+	packet.fragment = hide_range(skb, packet.fragment);
 	note_crossing(skb, &packet, to.account);
 	verdict = judge(skb, to.account, DOWN, size.bytes, ON_WAN);
 	/* The packet has crossed the link and is billed, whatever becomes of it. */

@@ -11,7 +11,10 @@
 #define IP_PROTOCOL_ICMP 1
 #define IP_PROTOCOL_TCP 6
 #define IP_PROTOCOL_UDP 17
+#define IP_PROTOCOL_DCCP 33
 #define IP_PROTOCOL_ICMPV6 58
+#define IP_PROTOCOL_SCTP 132
+#define IP_PROTOCOL_UDPLITE 136
 
 #define IPV6_HOPOPTS 0
 #define IPV6_ROUTING 43
@@ -50,6 +53,8 @@ struct packet {
 	__u32 length;      /* of the packet, as its IP header states it; 0 if it does not */
 	__u32 fragment_id;
 	__u32 fragment;    /* enum fragment_part */
+	__u32 offset;      /* of a fragment's payload in its datagram */
+	__u32 is_last;     /* 1 for the fragment at the end of its datagram */
 	__u32 icmp_error;  /* 1 for an ICMP error, whose payload is a packet of ours */
 	__u8 protocol;     /* of the transport header */
 	__u8 family;       /* 4 or 6 */
@@ -133,6 +138,8 @@ ALWAYS_INLINE int parse_ipv4(struct __sk_buff *skb, __u32 at, enum direction dir
 	fragment = bpf_ntohs(ip.fragment) & 0x3fff;
 	packet->fragment = !fragment ? FRAGMENT_NONE : (fragment & 0x1fff) ? FRAGMENT_LATER : FRAGMENT_FIRST;
 	packet->fragment_id = bpf_ntohs(ip.id);
+	packet->offset = (fragment & 0x1fff) * 8;
+	packet->is_last = fragment && !(fragment & 0x2000);
 	map_ipv4(packet->key.remote, direction == UP ? ip.destination : ip.source);
 	map_ipv4(packet->key.local, direction == UP ? ip.source : ip.destination);
 	return 0;
@@ -166,6 +173,8 @@ ALWAYS_INLINE int skip_extensions(struct __sk_buff *skb, __u8 next, struct packe
 
 			size = sizeof(extension);
 			packet->fragment_id = bpf_ntohl(extension.id);
+			packet->offset = fragment & 0xfff8;
+			packet->is_last = !(fragment & 1);
 			if (fragment & 0xfff8)
 				packet->fragment = FRAGMENT_LATER;
 			else if (fragment & 1)
@@ -250,6 +259,13 @@ ALWAYS_INLINE int parse_icmp(struct __sk_buff *skb, enum direction direction, st
 	return 0;
 }
 
+/* Whether the transport header begins with two ports (RFC 9293, 768, 3828, 9260, 4340). */
+ALWAYS_INLINE int has_ports(__u8 protocol)
+{
+	return protocol == IP_PROTOCOL_TCP || protocol == IP_PROTOCOL_UDP || protocol == IP_PROTOCOL_UDPLITE ||
+	       protocol == IP_PROTOCOL_SCTP || protocol == IP_PROTOCOL_DCCP;
+}
+
 /* Fills the rest of the key from the transport header. */
 ALWAYS_INLINE int parse_transport(struct __sk_buff *skb, enum direction direction, struct packet *packet)
 {
@@ -263,7 +279,7 @@ ALWAYS_INLINE int parse_transport(struct __sk_buff *skb, enum direction directio
 		return 0;
 	if (packet->protocol == IP_PROTOCOL_ICMP || packet->protocol == IP_PROTOCOL_ICMPV6)
 		return parse_icmp(skb, direction, packet);
-	if (packet->protocol != IP_PROTOCOL_TCP && packet->protocol != IP_PROTOCOL_UDP)
+	if (!has_ports(packet->protocol))
 		return 0;
 	if (load(skb, packet->transport, &ports, sizeof(ports)) < 0)
 		return -1;

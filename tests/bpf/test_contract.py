@@ -53,6 +53,11 @@ FIELDS = {
         layouts.FLOW,
         (*(f"counted.{each}" for each in COUNTERS), "first_seen", "last_seen", "account", "blocked", "resets"),
     ),
+    "moved": (
+        layouts.MOVED,
+        ("in_bytes", "in_packets", "out_bytes", "out_packets", "strayed_bytes", "fragment_credit"),
+    ),
+    "fragment": (layouts.FRAGMENT, ("began", "account", "got", "total")),
     "fragment_key": (layouts.FRAGMENT_KEY, ("remote", "local", "id", "protocol")),
     "address_key": (layouts.ADDRESS_KEY, ("address",)),
     "announcement": (layouts.ANNOUNCEMENT, ("client.address", "client.kind", "account", "kind")),

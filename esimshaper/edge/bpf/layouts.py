@@ -21,6 +21,7 @@ CLIENT_KEY = struct.Struct("=16sI")
 NUMBER = struct.Struct("=I")
 FLOW_KEY = struct.Struct("!16s16sHHB3x")
 FLOW = struct.Struct("=6QI2H")
+FRAGMENT = struct.Struct("=Q4I")
 FRAGMENT_KEY = struct.Struct("=16s16sII")
 ADDRESS_KEY = struct.Struct("=16s")
 ANNOUNCEMENT = struct.Struct("=16sIII")
@@ -38,7 +39,7 @@ LAYOUTS = {
     "events": (NUMBER, EVENT),
     "clients": (CLIENT_KEY, NUMBER),
     "flows": (FLOW_KEY, FLOW),
-    "fragments": (FRAGMENT_KEY, NUMBER),
+    "fragments": (FRAGMENT_KEY, FRAGMENT),
     "addresses": (ADDRESS_KEY, NUMBER),
 }
 """Key and value of each map; the queue `free_accounts` (NUMBER) and the ring (ANNOUNCEMENT) are apart."""

@@ -94,8 +94,7 @@ class Meter:
         # Owners are read before the counters and again after them. So an account whose client came in between has its
         # owner, and counters that are read after their owner was known belong to that owner.
         owners = self._owners()
-        given = self._moves()
-        outer = Counters()
+        given, outer = self._moves(), Counters()
         accounts: dict[Account, Counters] = {}
         budgets: dict[Account, Budget] = {}
         wasted: dict[Account, int] = {}
@@ -120,8 +119,7 @@ class Meter:
                 announced[account] = announced_at
             if queued_bytes:
                 queued[account] = queued_bytes
-        moves = self._moves()
-        accounts |= _as_charged(accounts, given, moves)
+        accounts |= _as_charged(accounts, given, moves := self._moves())
         # Claims are read after the counters: a claim is written before its bytes are counted, so no counted byte lacks
         # its claim. An account whose first packet came in between claims at the next reading.
         claims = self._inner() if self._has_tunnels else {}
