@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Whose a byte is: clients by MAC at the LAN, downloads by what the carrier saw of the upload."""
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -8,6 +9,7 @@ import pytest
 
 from esimshaper.core.model.counts import Counters, Reason
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, ClientKey
+from esimshaper.edge.bpf import layouts, libbpf
 from tests.bpf.conftest import Bench
 from tests.bpf.packets import (
     CLIENT6,
@@ -259,3 +261,42 @@ def test_flow_knows_when_it_was_seen_last(bench: Bench, direction: str) -> None:
 
 def test_flow_table_has_the_size_that_was_asked_for(bench: Bench) -> None:
     assert {table.name: table.max_entries for table in bench.meter.tables()}["flows"] == 256
+
+
+def test_ipv6_headers_that_lie_about_their_length_hide_no_client(bench: Bench) -> None:
+    bench.lan(ethernet(ipv6(CLIENT6, SERVER6, UDP, udp(1, 2)), IPV6))
+    lie = bytes([UDP, 255]) + bytes(62)
+    bench.down(ethernet(ipv6(SERVER6, CLIENT6, 60, lie), IPV6))
+    assert bench.counters(ALICE).down_bytes == 40 + 64
+    assert not bench.unattributed()
+
+
+@pytest.mark.parametrize("protocol", [132, 136, 33])
+def test_protocols_that_begin_with_ports_have_flows_like_udp(bench: Bench, protocol: int) -> None:
+    bench.up(ethernet(ipv4(WAN4, SERVER4, protocol, udp(1000, 80))), ALICE)
+    bench.up(ethernet(ipv4(WAN4, SERVER4, protocol, udp(1001, 80))), BOB)
+    bench.down(ethernet(ipv4(SERVER4, WAN4, protocol, udp(80, 1000, bytes(100)))))
+    assert (bench.counters(ALICE).down_bytes, bench.counters(BOB).down_bytes) == (128, 0)
+
+
+def test_datagram_that_is_complete_has_no_fragment_left(bench: Bench) -> None:
+    """The next one of the same number may be of another client, and come last first."""
+    bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 80))), ALICE)
+    bench.down(ethernet(ipv4(SERVER4, WAN4, UDP, udp(80, 1000), fragment=FIRST)))
+    bench.down(ethernet(ipv4(SERVER4, WAN4, UDP, bytes(8), fragment=1)))
+    assert bench.counters(ALICE).down_bytes == 56
+    bench.down(ethernet(ipv4(SERVER4, WAN4, UDP, bytes(8), fragment=1)))
+    assert bench.counters(ALICE).down_bytes == 56
+    assert bench.bytes_of(Reason.WAN_IN_FRAGMENT_ORPHAN) == 28
+
+
+def test_fragment_is_forgotten_as_linux_forgets_it(bench: Bench) -> None:
+    bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 80))), ALICE)
+    bench.down(ethernet(ipv4(SERVER4, WAN4, UDP, udp(80, 1000), fragment=FIRST)))
+    key, value = layouts.LAYOUTS["fragments"]
+    with contextlib.closing(libbpf.Map(bench.wanted.generation / "fragments", key.size, value.size)) as table:
+        (known,) = table.keys()
+        began, *rest = value.unpack(table.lookup(known) or b"")
+        table.update(known, value.pack(max(0, began - 31 * 10**9), *rest))
+    bench.down(ethernet(ipv4(SERVER4, WAN4, UDP, bytes(8), fragment=1)))
+    assert bench.counters(ALICE).down_bytes == 28

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Maps of one generation are made and removed as a whole, whoever is killed meanwhile."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,12 +13,15 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.model.errors import FailedOperation
-from esimshaper.core.model.identity import FIRST_CLIENT_ACCOUNT
+from esimshaper.core.model.identity import ACCOUNT_ROUTER, FIRST_CLIENT_ACCOUNT
 from esimshaper.core.model.packages import DEBIAN_PYTHON
-from esimshaper.daemon.observer import open_meter
+from esimshaper.daemon.observer import last_readings, open_meter
 from esimshaper.edge.bpf import compiler, layouts, libbpf
 from esimshaper.edge.bpf.pins import Pins
 from esimshaper.lab.carrier import python_environment
+from tests.bpf.conftest import skb
+from tests.bpf.packets import SERVER4, UDP, WAN4, ethernet, ipv4, udp
+from tests.bpf.test_reasons import BPF_MAP_TYPE_HASH, pin_map
 
 ACCOUNTS = 64
 
@@ -99,3 +103,25 @@ def test_pins_of_which_somebody_removed_one_are_an_error_that_names_it(bpffs: Pa
     (wanted.generation / "flows").unlink()
     with pytest.raises(FailedOperation, match="flows"):
         open_meter(wanted)
+
+
+def test_counters_of_the_layout_before_are_read_for_a_last_time(bpffs: Path) -> None:
+    """SCHEMA 8 had no map `moved`, and a fragment's value was an account."""
+    wanted = compiler.Build(str(bpffs / "pins"), 0xFF000000, ACCOUNTS, 256)
+    compiler.build(wanted)
+    with contextlib.closing(open_meter(wanted)) as meter:
+        upload = ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53)))
+        libbpf.dry_run(meter.program("wan_egress_ethernet").fd, upload, skb())
+        counted = meter.read().accounts
+    (wanted.generation / "moved").unlink()
+    (wanted.generation / "fragments").unlink()
+    pin_map(wanted.generation / "fragments", BPF_MAP_TYPE_HASH, layouts.FRAGMENT_KEY.size, layouts.NUMBER.size, 16)
+    older = wanted.generation.with_name(wanted.generation.name.replace(f"v{compiler.SCHEMA}", "v8"))
+    wanted.generation.rename(older)
+    with contextlib.closing(Pins(Path(wanted.pins))) as pins:
+        ((generation, reading),) = last_readings(pins)
+        assert (generation, reading.accounts) == (older, counted)
+        assert counted[ACCOUNT_ROUTER].up_bytes == 28
+        open_meter(wanted).close()
+        assert older in pins.generations()
+        pins.remove_all()

@@ -44,6 +44,9 @@ LAYOUTS = {
 }
 """Key and value of each map; the queue `free_accounts` (NUMBER) and the ring (ANNOUNCEMENT) are apart."""
 
+NEWER = ("fragments", "moved")
+"""Maps that were not there, or had another layout, in SCHEMA 8, whose counters are read for a last time."""
+
 MAC, IP = 0, 1
 """enum client_kind."""
 

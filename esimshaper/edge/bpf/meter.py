@@ -58,9 +58,7 @@ class Meter:
 
     def __init__(self, generation: Path, programs: Path | None = None) -> None:
         self.generation = generation
-        self._maps = {
-            name: libbpf.Map(generation / name, key.size, value.size) for name, (key, value) in layouts.LAYOUTS.items()
-        }
+        self._maps = _opened(generation, may_be_older=programs is None)
         meta = self._maps["meta"].lookup(layouts.NUMBER.pack(0)) or b""  # which an array always has
         self.epoch: int = layouts.META.unpack(meta)[0]
         if not self.epoch:
@@ -258,7 +256,7 @@ class Meter:
 
     def _moves(self) -> dict[Account, Moves]:
         """Those of accounts that have any."""
-        found = enumerate(self._array("moved", layouts.MOVED))
+        found = enumerate(self._array("moved", layouts.MOVED) if "moved" in self._maps else ())
         return {
             Account(number): Moves(Counters(got, 0, got_packets), Counters(given, 0, given_packets), strayed)
             for number, (got, got_packets, given, given_packets, strayed, _) in found
@@ -287,6 +285,18 @@ class Meter:
                 owners |= {Account(account): layouts.client_key(*client) for client, (account,) in pairs}
             self._owners_from, self._owners_known = found, owners
         return self._owners_known
+
+
+def _opened(generation: Path, *, may_be_older: bool) -> dict[str, libbpf.Map]:
+    """`may_be_older`: a map that an earlier version had not, or otherwise, is left out if a reading needs it not."""
+    maps = {}
+    for name, (key, value) in layouts.LAYOUTS.items():
+        try:
+            maps[name] = libbpf.Map(generation / name, key.size, value.size)
+        except (OSError, ValueError):
+            if not may_be_older or name not in layouts.NEWER:
+                raise
+    return maps
 
 
 def _as_charged(
