@@ -188,7 +188,8 @@ ALWAYS_INLINE int tunnel_ingress(struct __sk_buff *skb, struct link link)
 	size = tunnel_size(skb, &packet, measure(skb, link, &packet));
 	if (headers == HEADERS_WHOLE)
 		to = attribute_download(skb, &packet, size);
-	account = adopt_unattributed(to.account, size);
+	account = hide_range(skb, adopt_unattributed(to.account, size));
+	packet.fragment = hide_range(skb, packet.fragment);
 	/* First claim, then judge, which adds to `used`. User space subtracts the claims from `used` to get the bytes
 	 * on the WAN, so `used` must never hold bytes that are not claimed yet. */
 	claim(account, DOWN, size);

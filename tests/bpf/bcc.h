@@ -27,6 +27,7 @@ typedef __u64 u64;
 	struct name##_table_t {                                                                                        \
 		value_type *(*lookup)(key_type *);                                                                     \
 		int (*update)(key_type *, value_type *);                                                               \
+		int (*delete)(key_type *);                                                                             \
 		int (*insert)(key_type *, value_type *);                                                               \
 	};                                                                                                             \
 	extern struct name##_table_t name;                                                                             \
@@ -41,6 +42,9 @@ typedef __u64 u64;
 
 int bpf_skb_load_bytes_relative(const void *skb, u32 offset, void *to, u32 length, u32 start_header);
 int bpf_skb_store_bytes(struct __sk_buff *skb, u32 offset, const void *from, u32 length, u64 flags);
+int bpf_skb_change_tail(struct __sk_buff *skb, u32 length, u64 flags);
+int bpf_l3_csum_replace(struct __sk_buff *skb, u32 offset, u64 from, u64 to, u64 size);
+__s64 bpf_csum_diff(const void *from, u32 from_size, const void *to, u32 to_size, u32 seed);
 int bpf_l4_csum_replace(struct __sk_buff *skb, u32 offset, u64 from, u64 to, u64 size);
 int bpf_check_mtu(void *context, u32 ifindex, u32 *mtu_length, __s32 length_difference, u64 flags);
 u64 bpf_ktime_get_ns(void);

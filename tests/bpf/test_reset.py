@@ -6,7 +6,7 @@ import pytest
 from esimshaper.core.model.counts import Reason
 from esimshaper.core.model.limits import Policy, Thresholds
 from tests.bpf.conftest import LOOPBACK, Bench, skb
-from tests.bpf.packets import SERVER4, TCP, WAN4, ethernet, ipv4, tcp
+from tests.bpf.packets import CLIENT6, SERVER4, SERVER6, TCP, WAN4, ethernet, ipv4, ipv6, tcp
 from tests.bpf.verdicts import ALICE, PASS, SHOT, sent, up
 
 TCP_FIN, TCP_SYN, TCP_RST, TCP_ACK = 0x01, 0x02, 0x04, 0x10
@@ -64,7 +64,11 @@ def test_blocked_data_is_dropped_and_downwards_the_first_segment_is_a_reset_and_
     verdict, after = sent(bench, "wan_ingress_ethernet", answer, skb(0, LOOPBACK))
     assert (verdict, after[47]) == (PASS, TCP_RST | TCP_ACK)
     assert after == with_checksum(after)
-    assert sent(bench, "wan_ingress_ethernet", answer, skb(0, LOOPBACK)) == (PASS, answer)
+    provoking = sent(bench, "wan_ingress_ethernet", answer, skb(0, LOOPBACK))
+    assert (provoking[0], provoking[1][47]) == (PASS, TCP_ACK)
+    for frame in (after, provoking[1]):
+        assert len(frame) == 14 + 20 + 20, "no byte of its data goes on"
+        assert int.from_bytes(frame[16:18], "big") == 40
     assert [sent(bench, "wan_ingress_ethernet", answer, skb(0, LOOPBACK))[0] for _ in range(60)] == [SHOT] * 60
     assert bench.read().wasted[ALICE] == 62 * 141
 
@@ -97,6 +101,24 @@ def test_a_lost_reset_is_provoked_again_every_64th_segment(bench: Bench) -> None
     answer = with_checksum(ethernet(ipv4(SERVER4, WAN4, TCP, tcp(80, 1000, bytes(101)))))
     verdicts = [sent(bench, "wan_ingress_ethernet", answer, skb(0, LOOPBACK))[0] for _ in range(200)]
     assert [number for number, verdict in enumerate(verdicts, 1) if verdict == PASS] == [1, 2, 66, 130, 194]
+
+
+def test_flow_that_goes_on_for_ever_gets_eight_segments_through_and_no_more(bench: Bench) -> None:
+    blocked_flow(bench)
+    answer = with_checksum(ethernet(ipv4(SERVER4, WAN4, TCP, tcp(80, 1000, bytes(101)))))
+    verdicts = [sent(bench, "wan_ingress_ethernet", answer, skb(0, LOOPBACK))[0] for _ in range(70_000)]
+    assert verdicts.count(PASS) == 8
+
+
+def test_segment_over_ipv6_is_cut_with_a_right_length_and_checksum(bench: Bench) -> None:
+    up(bench, frame=ethernet(ipv6(CLIENT6, SERVER6, TCP, tcp(1000, 80)), 0x86DD))
+    bench.meter.write_policies({ALICE: Policy(blocked=True)})
+    answer = ethernet(ipv6(SERVER6, CLIENT6, TCP, tcp(80, 1000, bytes(500), options=bytes(12))), 0x86DD)
+    verdict, after = sent(bench, "wan_ingress_ethernet", answer, skb(0, LOOPBACK))
+    assert (verdict, len(after), int.from_bytes(after[18:20], "big")) == (PASS, 14 + 40 + 20, 20)
+    pseudo = after[22:54] + (20).to_bytes(4, "big") + TCP.to_bytes(4, "big") + after[54:]
+    total = sum(int.from_bytes(pseudo[at : at + 2], "big") for at in range(0, len(pseudo), 2))
+    assert total % 0xFFFF == 0
 
 
 def test_segment_without_acknowledgement_becomes_a_reset_without_one(bench: Bench) -> None:
