@@ -134,8 +134,11 @@ class Observer:
         """Takes new attachments, and logs each change of an interface once."""
         before, now = _by_interface(self._attachments), _by_interface(attachments)
         for interface in (name for name in now if now[name] != before.get(name)):
-            problems = {attachment.problem: None for attachment in now[interface] if not attachment.attached}
-            if problems:
+            missing = [attachment for attachment in now[interface] if not attachment.attached]
+            problems = dict.fromkeys(attachment.problem for attachment in missing)
+            if missing and all(attachment.hook is Hook.LAN_EGRESS for attachment in missing):
+                log.warning("counting at %s, without a second look at downloads: %s", interface, "; ".join(problems))
+            elif problems:
                 known = fields(Message.NOT_COUNTING, interface=interface)
                 log.warning("not counting at %s: %s", interface, "; ".join(problems), extra=known)
             else:
