@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from statistics import median
 
-from bench.place import Place
+from bench.place import MARK_MASK, Place
 from bench.population import mark_of, run
 from bench.rows import Row, middling
 from esimshaper.core.model.identity import FIRST_CLIENT_ACCOUNT
@@ -21,9 +21,11 @@ from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.edge.bpf import libbpf
 from esimshaper.edge.bpf.meter import Meter
 from tests.bpf import packets
+from tests.bpf.trees import looking_by_priority
 
 BPF_PROG_TYPE_SCHED_CLS = 3
 REPEAT, ROUNDS = 100_000, 15
+PRIORITY, CONTEXT, CROSSED = 32, 192, 0x4000  # of struct __sk_buff; bpf/attribution.h
 
 # r0 = 0; exit (include/uapi/linux/bpf.h: BPF_ALU64 | BPF_MOV | BPF_K, BPF_JMP | BPF_EXIT)
 NOTHING = struct.pack("=BBhi", 0xB7, 0, 0, 0) + struct.pack("=BBhi", 0x95, 0, 0, 0)
@@ -53,10 +55,35 @@ def rows(place: Place) -> Iterator[Row]:
                     added(program, frame(family, size, up=program != "wan_ingress_raw")),
                     "ns",
                 )
+        yield from lan_rows(place, median(floor), rounds)
         set_limits(meter, limited=True)
         for program in ("wan_egress_raw", "wan_ingress_raw"):
             packet = frame("IPv4", SIZES["small"], up=program != "wan_ingress_raw")
             yield middling(f"{program}, small IPv4, limits of client, group and all", added(program, packet), "ns")
+
+
+def lan_rows(place: Place, floor: float, rounds: int) -> Iterator[Row]:
+    """The second look at the LAN: at what did not cross the WAN, at what was charged right, and at what is moved."""
+    packet = packets.ethernet(
+        packets.ipv4(packets.SERVER4, "10.0.0.1", packets.UDP, packets.udp(443, 4000)), destination=packets.LAN_MAC
+    )
+    unasked = packets.ethernet(packets.ipv4(packets.SERVER4, packets.WAN4, packets.UDP, packets.udp(443, 4000)))
+    cases = {
+        "not from the WAN": 0,
+        "charged to its receiver": CROSSED | FIRST_CLIENT_ACCOUNT,
+        "moved to its receiver": CROSSED,
+    }
+    with looking_by_priority(place.disk, place.bpffs / "second-look", 64, 1024, MARK_MASK) as meter:
+        run(meter, "lan_ingress_ethernet", frame("IPv4", 64, up=True))
+        program = meter.program("lan_egress_ethernet").fd
+        for name, crossing in cases.items():
+            context = bytearray(CONTEXT)
+            struct.pack_into("=I", context, PRIORITY, crossing)
+            taken = []
+            for _ in range(rounds):
+                run(meter, "wan_ingress_ethernet", unasked, 0, REPEAT)  # so that there is something to be moved
+                taken.append(libbpf.dry_run(program, packet, bytes(context), REPEAT).nanoseconds - floor)
+            yield middling(f"lan_egress_ethernet, {name}", taken, "ns")
 
 
 def set_limits(meter: Meter, *, limited: bool) -> None:

@@ -6,24 +6,20 @@ source that reads skb->priority there.
 """
 
 import contextlib
-import json
 import struct
-import subprocess
 from collections.abc import Iterator
-from dataclasses import asdict
 
 import pytest
 
 from esimshaper.core.model.counts import Budget, Counters, Reason
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, ACCOUNT_UNATTRIBUTED, Account
 from esimshaper.core.model.limits import Policy, Thresholds
-from esimshaper.core.model.packages import DEBIAN_PYTHON
 from esimshaper.core.model.reading import Moves, Reading
 from esimshaper.edge.bpf import compiler, libbpf
 from esimshaper.edge.bpf.meter import Meter
 from tests.bpf.conftest import CONTEXT, LOOPBACK, MARK_MASK, empty, skb
 from tests.bpf.packets import LAN_MAC, SERVER4, UDP, WAN4, ethernet, ipv4, udp
-from tests.bpf.trees import copied, replaced
+from tests.bpf.trees import looking_by_priority
 from tests.mounts import mounted_bpffs
 
 ALICE, BOB, OTHERS = Account(2), Account(3), Account(63)
@@ -39,9 +35,8 @@ DOWNLOAD = ethernet(ipv4(SERVER4, WAN4, UDP, PAYLOAD))
 class LanBench:
     """The hooks of the WAN and the LAN, of the copy."""
 
-    def __init__(self, wanted: compiler.Build) -> None:
-        (programs,) = wanted.generation.glob("programs-*")
-        self.meter = Meter(wanted.generation, programs)
+    def __init__(self, meter: Meter) -> None:
+        self.meter = meter
 
     def meet(self, source: str) -> None:
         """A client of that MAC is known from now on."""
@@ -70,22 +65,19 @@ class LanBench:
 
 
 @pytest.fixture(scope="module")
-def lan_build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[compiler.Build]:
-    tree = copied(tmp_path_factory.mktemp("lan"))
-    replaced(tree / "bpf" / "meter.c", "u32 crossing = skb->tc_index;", "u32 crossing = skb->priority;")
-    with mounted_bpffs() as place:
-        wanted = compiler.Build(str(place / "pins"), MARK_MASK, 64, 256)
-        command = [DEBIAN_PYTHON, "-m", "esimshaper.edge.bpf.compiler", json.dumps(asdict(wanted))]
-        subprocess.run(command, check=True, cwd=tree, env={"PYTHONPATH": str(tree), "PATH": "/usr/sbin:/usr/bin"})
-        yield wanted
+def lan_meter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meter]:
+    folder = tmp_path_factory.mktemp("lan")
+    with mounted_bpffs() as place, looking_by_priority(folder, place / "pins", 64, 256, MARK_MASK) as meter:
+        yield meter
 
 
 @pytest.fixture
-def bench(lan_build: compiler.Build) -> Iterator[LanBench]:
-    empty(lan_build)
-    compiler.initialise_maps(lan_build)
-    bench = LanBench(lan_build)
-    with contextlib.closing(bench.meter):
+def bench(lan_meter: Meter) -> Iterator[LanBench]:
+    wanted = compiler.Build(str(lan_meter.generation.parent), MARK_MASK, 64, 256)
+    empty(wanted)
+    compiler.initialise_maps(wanted)
+    with contextlib.closing(Meter(lan_meter.generation, next(lan_meter.generation.glob("programs-*")))) as meter:
+        bench = LanBench(meter)
         bench.meet(LAN_MAC)
         bench.meet(BOB_MAC)
         yield bench
