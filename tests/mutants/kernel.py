@@ -27,6 +27,7 @@ TESTS = {
     "attribution.h": ("test_lan", "test_attribute", "test_reasons", "test_parse", "test_robust"),
     "tunnel.h": ("test_tunnel",),
     "limits.h": ("test_limits", "test_police", "test_tunnel"),
+    "receiver.h": ("test_receiver",),
     "reset.h": ("test_reset", "test_limits"),
     "meter.c": (
         "test_count",
