@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What `make mutants` says of the tests: only mutants that were tried count, and too many survivors are a failure."""
+"""What `make mutants` says of the tests: only mutants that were tried count, and its lists are of the code of today."""
 
 import pytest
 
-from tests.mutants.core import Mutant, Result, function_of, report
+from tests.mutants import kernel
+from tests.mutants.core import EQUIVALENT, Mutant, Result, equivalents, function_of, report
+from tests.tools import ROOT
 
 NEXT = Mutant("limits/tally.py", ("-a = b", "+a = c"))
 OTHER = Mutant("limits/tally.py", ("-a = b", "+a = d"))
@@ -47,3 +49,14 @@ def test_a_file_of_which_no_mutant_was_tried_is_a_failure(capsys: pytest.Capture
 )
 def test_functions_are_named_as_they_are_in_the_source(name: str, function: str) -> None:
     assert function_of(name) == function
+
+
+def test_each_mutant_that_no_test_can_find_is_one_of_a_line_of_today() -> None:
+    for mutant in equivalents(EQUIVALENT.read_text()):
+        source = {line.strip() for line in (ROOT / "esimshaper/core" / mutant.file).read_text().splitlines()}
+        assert {line[1:] for line in mutant.lines if line[0] == "-"} <= source, mutant
+
+
+def test_each_mutant_of_the_kernel_part_is_one_of_a_text_that_is_there_once() -> None:
+    for mutant in kernel.listed(kernel.LIST.read_text()):
+        assert (ROOT / "bpf" / mutant.file).read_text().count(mutant.old) == 1, mutant

@@ -9,7 +9,22 @@ import pytest
 from esimshaper.core.commands import override
 from esimshaper.core.model.identity import ROUTER, ClientKey
 from esimshaper.core.model.limits import EVERYONE, Action, ActionKind, ClientState, Direction, Level, OverrideKind
-from tests.core.limits_router import ALICE, BOB, DAY, MIDNIGHT, NOTIFY, SLOW, TV, A, Router, client, group, plan, quota
+from tests.core.limits_router import (
+    ALICE,
+    BOB,
+    DAY,
+    MIDNIGHT,
+    NOTIFY,
+    OWNERS,
+    SLOW,
+    TV,
+    A,
+    Router,
+    client,
+    group,
+    plan,
+    quota,
+)
 
 
 def test_who_has_something_left_is_open():
@@ -140,6 +155,23 @@ def test_a_client_that_is_not_here_has_no_state_any_more_once_its_override_has_e
     assert gone not in router.state.limits.states
     router.tick(WHOLE=1200)
     assert not [told for told in router.announced if gone.id in told and "throttled" in told]
+
+
+def test_nor_has_one_that_left_while_everyone_was_blocked_once_that_is_over():
+    """An upload that was read half-way is taken off again, so the limit is not reached any more."""
+    router = Router(plan(1000))
+    router.tick(WHOLE=1100)
+    router.reading = replace(router.reading, owners={key: each for key, each in OWNERS.items() if each != BOB}, free=())
+    router.tick()
+    assert router.level(client(BOB)) == "blocked"
+    router.tick(WHOLE=900)
+    assert f"{BOB} is open now" in router.announced
+    router.tick()
+    assert client(BOB) not in router.state.limits.states
+    told = len(router.announced)
+    router.tick(WHOLE=1200)
+    assert len(router.announced) > told
+    assert not [words for words in router.announced[told:] if BOB in words]
 
 
 def test_an_override_ends_at_its_moment_though_nothing_else_happens_then():
