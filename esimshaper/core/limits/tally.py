@@ -205,7 +205,7 @@ def _in_earlier_window(before: Tally, window: Window) -> Tally:
     """`before` with what had been used in the earlier window, if it is known."""
     again = before.other_used if before.other_start == window.start else 0
     tally = replace(before, used=before.used + again)
-    if before.other_start >= before.window.start:  # it had stepped back already: that later window stays the other one
+    if before.other_start > before.window.start:  # it had stepped back already: that later window stays the other one
         return tally
     return replace(tally, other_start=before.window.start, other_used=before.used - before.granted)
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from esimshaper.core.commands import grant
 from esimshaper.core.model.counts import Budget
-from esimshaper.core.model.limits import Direction, Window
+from esimshaper.core.model.limits import Direction, Period, PeriodUnit, Window
 from tests.core.limits_router import ALICE, DAY, MIDNIGHT, SLOW, A, Router, client, quota
 
+MONDAY = int(MIDNIGHT) + 3 * DAY
 TODAY = Window(int(MIDNIGHT), int(MIDNIGHT) + DAY)
 TOMORROW = Window(TODAY.end, TODAY.end + DAY)
 
@@ -50,6 +51,20 @@ def test_a_clock_that_was_ahead_for_a_while_gives_no_second_window_and_takes_non
     router.now += DAY
     router.tick(A=420)
     assert (router.tally().window, router.tally().used) == (TOMORROW, 10)
+
+
+def test_a_window_that_began_with_the_one_before_comes_back_with_its_own_bytes():
+    router = Router(quota())
+    router.now = MONDAY + DAY / 2
+    router.tick(A=100)
+    router.tick(DAY, A=150)
+    router.restart(quotas=(quota(period=Period(PeriodUnit.WEEK)),))
+    router.tick(A=180)
+    assert (router.tally().window.start, router.tally().used) == (MONDAY, 80)
+    for step in (-7 * DAY, 7 * DAY):
+        router.now += step
+        router.tick()
+    assert (router.tally().window.start, router.tally().used) == (MONDAY, 80)
 
 
 def test_around_midnight_each_window_counts_what_was_used_while_it_was_read():
