@@ -79,7 +79,7 @@ bench: root packages-demo
 	$(PYTHON) -m bench $(ARGS)
 
 test-kernel: root packages-kernel venv prometheus
-	@.venv/bin/pip --quiet --disable-pip-version-check install $(VIRTME)
+	@$(PYTHON) -m tests.venv .venv/kernel $(VIRTME)
 	$(PYTHON) -m tests.system.kernel $(ARGS)
 
 mutants: venv

@@ -65,7 +65,7 @@ def test_restart_adopts_the_filters_that_are_there(make_router: Callable[..., Ro
         router.kill()
         router.start()
         assert filters(lab) == before
-        assert len(before) == 3
+        assert len(before) == 4
 
 
 def test_wan_that_comes_back_with_another_link_type_is_counted_on(make_router: Callable[..., Router]) -> None:
@@ -77,7 +77,7 @@ def test_wan_that_comes_back_with_another_link_type_is_counted_on(make_router: C
             earlier = router.totals()
             lab.recreate_wan(kind)
             wait_until(
-                "attaching again", lambda: router.get("/v1/status")["wan"]["attached"] and len(filters(lab)) == 3
+                "attaching again", lambda: router.get("/v1/status")["wan"]["attached"] and len(filters(lab)) == 4
             )
             before = router.measure()
             client.call(traffic.tcp_down, lab.servers4[0], 300_000)
@@ -102,7 +102,7 @@ def test_filter_that_somebody_removed_is_mended_within_seconds(make_router: Call
         router = make_router(lab).start()
         lab.router.run(["tc", "filter", "del", "dev", "wan0", "ingress"])
         wait_until("mending", lambda: "somebody removed our filter" in router.log.read_text(), timeout=15)
-        assert len(filters(lab)) == 3
+        assert len(filters(lab)) == 4
         assert router.get("/v1/status")["wan"]["attached"]
 
 
@@ -120,12 +120,12 @@ def test_unload_removes_exactly_ours(make_router: Callable[..., Router], bpffs: 
         refused = router.run("unload", "--config", str(router.config))
         assert refused.returncode == 1
         assert "running" in refused.stderr
-        assert len(filters(lab)) == 3
+        assert len(filters(lab)) == 4
 
         router.stop()
         lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 100_000)
         removed = router.json("unload", "--config", str(router.config))["removed"]
-        assert len(removed) == 5  # three filters, the clsact of wan0, the maps
+        assert len(removed) == 6  # four filters, the clsact of wan0, the maps
         assert lab.router.run(["tc", "qdisc", "show"]) == empty
         assert lab.router.run(["tc", "filter", "show", "dev", "br0", "ingress"]) == foreign
         assert not (bpffs / "pins").exists()
@@ -143,11 +143,11 @@ def test_unload_finds_our_filters_also_when_the_pins_are_gone(make_router: Calla
         shutil.rmtree(bpffs / "pins")
         refused = router.run("unload", "--config", str(router.config))
         assert (refused.returncode, "running" in refused.stderr) == (1, True)
-        assert len(filters(lab)) == 3
+        assert len(filters(lab)) == 4
         router.stop()
         done = router.json("unload", "--config", str(router.config))
         assert filters(lab) == []
-        assert len(done["removed"]) == 3
+        assert len(done["removed"]) == 4
         left = [note.split(": ")[1] for note in done["notes"] if "clsact" in note]
         assert left == ["tc qdisc del dev br0 clsact", "tc qdisc del dev wan0 clsact"]
         for command in left:
@@ -296,7 +296,7 @@ def test_what_somebody_else_has_at_our_place_is_left_and_said(make_router: Calla
 def filters(lab: Lab) -> list[str]:
     """Our filters as tc shows them: interface, direction and the label with epoch and digest."""
     found = []
-    for interface, side in (("br0", "ingress"), ("wan0", "ingress"), ("wan0", "egress")):
+    for interface, side in (("br0", "ingress"), ("br0", "egress"), ("wan0", "ingress"), ("wan0", "egress")):
         command = lab.router.command(["tc", "filter", "show", "dev", interface, side])
         shown = subprocess.run(command, text=True, capture_output=True, check=False).stdout
         found += [f"{interface} {side} {line}" for line in shown.splitlines() if "esimshaper " in line]

@@ -76,7 +76,7 @@ def _run(place: Path, arguments: list[str]) -> int:
     script, status, said = place / "script", place / "status", place / "said"
     words = {"disk": DISK_IN_GUEST, "root": tools.ROOT, "python": sys.executable, "status": status, "said": said}
     script.write_text(_IN_GUEST.format(arguments=shlex.join(arguments), **words))
-    os.environ["PATH"] = f"{tools.ROOT}/.venv/bin:{os.environ['PATH']}"
+    os.environ["PATH"] = f"{tools.ROOT}/.venv/kernel/bin:{os.environ['PATH']}"
     command = [
         tools.find("vng"), "--run", str(kernel), "--disable-kvm", "--disable-microvm", "--force-9p", "--user", "root",
         "--cpus", "2", "--memory", MEMORY, "--rwdir", str(place),
