@@ -17,10 +17,8 @@ from dataclasses import replace
 from esimshaper.core.meter.proportion import in_proportion
 from esimshaper.core.model.counts import NOTHING
 from esimshaper.core.model.identity import Account
-from esimshaper.core.model.reading import Moves
+from esimshaper.core.model.reading import NO_MOVES
 from esimshaper.core.model.tick import Step
-
-NO_MOVES = Moves()
 
 
 def settle_moves(step: Step) -> Step:

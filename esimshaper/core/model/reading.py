@@ -49,6 +49,9 @@ class Moves:
     strayed: int = 0
 
 
+NO_MOVES = Moves()
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """All kernel counters at one moment, at `boottime` (CLOCK_BOOTTIME in seconds).

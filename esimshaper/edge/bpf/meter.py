@@ -28,13 +28,12 @@ from esimshaper.core.model.identity import (
 )
 from esimshaper.core.model.kernel import OURS
 from esimshaper.core.model.limits import NO_THRESHOLDS, Policy, Thresholds
-from esimshaper.core.model.reading import Moves, Reading, Table, Tunnels
+from esimshaper.core.model.reading import NO_MOVES, Moves, Reading, Table, Tunnels
 from esimshaper.edge.bpf import layouts, libbpf
 from esimshaper.edge.host import clock
 
 PINGS = (Protocol.ICMP, Protocol.ICMPV6)
 COUNTED = ("flows", "fragments", "addresses")
-NO_MOVES = Moves()
 
 
 @dataclass(frozen=True, slots=True)
