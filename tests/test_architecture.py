@@ -215,6 +215,14 @@ def test_edge_has_one_library_and_knows_no_room_of_the_core_and_no_other_edge(mo
     assert ours(imports(module)) <= allowed
 
 
+def test_the_daemon_loads_no_pyroute2():
+    """It takes 10 MiB of memory, which a daemon would keep; a doctor is gone within a second."""
+    probes = set(within("edge.probe"))
+    assert {module for module in MODULES if "pyroute2" in third_party(imports(module))} <= probes
+    assert {module for module in set(MODULES) - probes if probes & imports(module)} == {"esimshaper.doctor"}
+    assert "esimshaper.doctor" not in {name for module in within("daemon", "edge") for name in imports(module)}
+
+
 @pytest.mark.parametrize("module", within("daemon"))
 def test_the_daemon_knows_few_rooms_of_the_core(module):
     known = {f"esimshaper.core.{name}" for name in DAEMON_KNOWS}

@@ -27,7 +27,8 @@ _NUMBER, _FLAGS = struct.Struct("=I"), struct.Struct("=H")
 _NUMBER_AT, _FLAGS_AT = 8, 6  # in the header
 _CODE = struct.Struct("=i")  # the negative errno of an ERROR or DONE
 _TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
-_SOL_NETLINK, _CAP_ACK = 270, 10
+_SOL_NETLINK, _CAP_ACK, _EXT_ACK = 270, 10, 11
+_SENTENCE = 1  # NLMSGERR_ATTR_MSG: why, in the kernel's own words
 _BATCH = 100  # errors of so many fit into any receive buffer
 _RECEIVE_BYTES = 1 << 17
 
@@ -76,6 +77,21 @@ def first_attribute(data: Buffer, wanted: int, start: int, end: int) -> Place | 
     return None
 
 
+def text(data: Buffer, place: Place) -> str:
+    """A value that is a text: a name, or a sentence of the kernel."""
+    return bytes(data[slice(*place)]).partition(b"\0")[0].decode(errors="replace")
+
+
+def _error(data: Buffer, start: int, end: int) -> OSError | None:
+    """The error in the body of an ERROR or DONE; None if there is none."""
+    code = -_CODE.unpack_from(data, start)[0] if end - start >= _CODE.size else 0
+    if not code:
+        return None
+    place = first_attribute(data, _SENTENCE, start + _CODE.size + _HEADER.size, end)  # behind the header of the request
+    said = text(data, place) if place else ""
+    return OSError(code, os.strerror(code) + (f" ({said})" if said else ""))
+
+
 class Netlink:
     """Owns a socket in the network namespace of the thread that makes it. `protocol` as in linux/netlink.h.
 
@@ -85,6 +101,7 @@ class Netlink:
     def __init__(self, protocol: int = socket.NETLINK_ROUTE, timeout: float | None = None) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self._socket.setsockopt(_SOL_NETLINK, _CAP_ACK, 1)  # errors do not repeat the message
+        self._socket.setsockopt(_SOL_NETLINK, _EXT_ACK, 1)
         self._socket.settimeout(timeout)
         self._socket.bind((0, 0))
         self._numbers = itertools.count(1)
@@ -92,15 +109,20 @@ class Netlink:
     def close(self) -> None:
         self._socket.close()
 
-    def send(self, requests: Sequence[bytes]) -> list[int]:
-        """Sends requests; returns the errno of each, 0 if carried out. A failure stops none of the later ones."""
-        errors = [0] * len(requests)
+    def do(self, request: bytes) -> None:
+        """Sends one request. Raises OSError if the kernel refuses it."""
+        (error,) = self.send([request])
+        if error:
+            raise error
+
+    def send(self, requests: Sequence[bytes]) -> list[OSError | None]:
+        """Sends requests; the error of each, None if it was carried out. A failure stops none of the later ones."""
+        errors: list[OSError | None] = []
         for start in range(0, len(requests), _BATCH):
-            batch = requests[start : start + _BATCH]
-            errors[start : start + len(batch)] = self._send(batch)
+            errors += self._send(requests[start : start + _BATCH])
         return errors
 
-    def _send(self, batch: Sequence[bytes]) -> list[int]:
+    def _send(self, batch: Sequence[bytes]) -> list[OSError | None]:
         numbered = [self._numbered(each) for each in batch]
         numbers = [number for number, _ in numbered]
         # Without ACK the kernel answers only to what fails: a hundred requests are two system calls. The last one asks
@@ -108,17 +130,29 @@ class Netlink:
         last = numbered[-1][1]
         _FLAGS.pack_into(last, _FLAGS_AT, _FLAGS.unpack_from(last, _FLAGS_AT)[0] | ACK)
         self._socket.send(b"".join(each for _, each in numbered))
-        errors = dict.fromkeys(numbers, 0)
+        errors: dict[int, OSError | None] = dict.fromkeys(numbers)
         while True:
             data = self.receive()
-            for kind, number, (start, _) in messages(data):
+            for kind, number, place in messages(data):
                 if kind == ERROR and number in errors:
-                    errors[number] = -_CODE.unpack_from(data, start)[0]
+                    errors[number] = _error(data, *place)
                     if number == numbers[-1]:
                         return list(errors.values())
 
+    def get(self, request: bytes) -> memoryview:
+        """The body of the only answer to a request. Raises OSError if the kernel refuses it."""
+        asked = self.ask(request)
+        while True:
+            data = memoryview(self.receive())
+            for kind, number, (start, end) in messages(data):
+                error = _error(data, start, end) if kind == ERROR and number == asked else None
+                if error:
+                    raise error
+                if number == asked:
+                    return data[start:end]
+
     def dump(self, request: bytes) -> list[memoryview]:
-        """The bodies of all answers to a request with DUMP."""
+        """The bodies of all answers to a request with DUMP. Raises OSError if the kernel refuses it."""
         asked = self.ask(request)
         found: list[memoryview] = []
         while True:
@@ -129,9 +163,9 @@ class Netlink:
                 if kind not in (ERROR, DONE):
                     found.append(data[start:end])
                     continue
-                code = -_CODE.unpack_from(data, start)[0] if end - start >= _CODE.size else 0
-                if code:
-                    raise OSError(code, os.strerror(code))
+                error = _error(data, start, end)
+                if error:
+                    raise error
                 return found
 
     def ask(self, request: bytes) -> int:

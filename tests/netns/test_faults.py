@@ -80,13 +80,9 @@ def test_missing_clsact_is_said(router: Router) -> None:
     """
     environment = change(
         router,
-        "from pyroute2 import IPRoute\n"
-        "real = IPRoute.tc\n"
-        "def tc(self, command, kind=None, *rest, **options):\n"
-        "    if kind != 'clsact':\n"
-        "        return real(self, command, kind, *rest, **options)\n"
-        "    return real(self, command, 'nosuch', *rest, parent=0xFFFFFFF1, handle=0xFFFF0000, **options)\n"
-        "IPRoute.tc = tc\n",
+        "from esimshaper.edge.netlink import Netlink\n"
+        "real = Netlink.do\n"
+        "Netlink.do = lambda kernel, request: real(kernel, request.replace(b'clsact', b'nosuch'))\n",
     )
     said = refused(router, **environment)
     assert "clsact" in said

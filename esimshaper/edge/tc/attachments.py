@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: netlink, by pyroute2. Attaches our programs to interfaces, finds them again, and removes exactly ours.
+"""Edge: netlink. Attaches our programs to interfaces, finds them again, and removes exactly ours.
 
 A filter is ours by its label. For each clsact qdisc that we made there is an empty folder beside the pins, a marker,
 which lives just as long as the kernel's objects do. A clsact without a marker was there before us and is never removed.
@@ -7,19 +7,13 @@ which lives just as long as the kernel's objects do. A clsact without a marker w
 
 import contextlib
 import errno
-import socket
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-from pyroute2 import IPRoute
-from pyroute2.netlink import NetlinkError
 
 from esimshaper.core.model.errors import FailedOperation, Operation
 from esimshaper.core.model.kernel import (
     EGRESS,
-    ETH_P_ALL,
     ETHERNET,
     FILTER_PRIORITY,
     INGRESS,
@@ -27,8 +21,11 @@ from esimshaper.core.model.kernel import (
     WITHOUT_LINK_HEADER,
 )
 from esimshaper.core.model.reading import Attachment, Hook
+from esimshaper.edge.netlink import Netlink
+from esimshaper.edge.tc import filters, links, tcmsg
+from esimshaper.edge.tc.filters import Filter
+from esimshaper.edge.tc.links import Link
 
-IFF_UP = 1
 HANDLE = 1
 SIDES = {
     Hook.LAN_INGRESS: INGRESS,
@@ -38,36 +35,12 @@ SIDES = {
     Hook.TUNNEL_INGRESS: INGRESS,
     Hook.TUNNEL_EGRESS: EGRESS,
 }
+NOWHERE = (errno.EPERM, errno.ENOENT, errno.EOPNOTSUPP)
+"""Errors that attaching to any other interface would meet, too."""
 TUNNEL_HOOKS = (Hook.TUNNEL_INGRESS, Hook.TUNNEL_EGRESS)
 
 LabelledProgram = Any
 """Anything with `fd` and `label`: the meter's Program."""
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """An interface: its kernel number, its ARPHRD type."""
-
-    index: int
-    name: str
-    type: int
-
-    @property
-    def kind(self) -> str | None:
-        """The suffix of the programs for it; None for a link type that we cannot count."""
-        if self.type == ETHERNET:
-            return "ethernet"
-        return "raw" if self.type in WITHOUT_LINK_HEADER else None
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A filter of anybody. `label` is the name that bpf filters have; empty for other kinds."""
-
-    priority: int
-    handle: int
-    kind: str
-    label: str
 
 
 class Occupied(Exception):  # noqa: N818 - it says so in a sentence
@@ -83,27 +56,16 @@ class TrafficControl:
 
     def __init__(self, markers: Path) -> None:
         self._markers = markers
-        self._netlink = IPRoute()
-        self._attached: set[tuple[Link, Hook]] = set()
+        self._netlink = Netlink()
+        self._attached: set[tuple[int, str, Hook]] = set()
         self.mended: tuple[tuple[str, Hook], ...] = ()
         self.left: list[str] = []
 
     def close(self) -> None:
         self._netlink.close()
 
-    def links(self) -> dict[str, Link]:
-        """All interfaces of this network namespace by name."""
-        # Each is asked for alone: netlink's answer for all at once is cut short while interfaces come and go.
-        return {name: link for _, name in socket.if_nameindex() if (link := self._link(name))}
-
     def _link(self, name: str) -> Link | None:
-        try:
-            (message,) = self._netlink.link("get", ifname=name)
-        except NetlinkError as error:
-            if error.code != errno.ENODEV:
-                raise
-            return None
-        return Link(message["index"], name, message["ifi_type"])
+        return links.find(self._netlink, name)
 
     def is_there(self, name: str) -> bool:
         """Whether there is such an interface."""
@@ -124,12 +86,8 @@ class TrafficControl:
 
         A modem that came back is newer than its predecessor.
         """
-        found = []
-        for name in (name for _, name in socket.if_nameindex() if name.startswith(beginning)):
-            with contextlib.suppress(NetlinkError):  # the interface is gone meanwhile
-                (message,) = self._netlink.link("get", ifname=name)
-                found.append((bool(message["flags"] & IFF_UP), message["index"], name))
-        return [name for *_, name in sorted(found, reverse=True)]
+        found = links.find_all(self._netlink, beginning)
+        return [link.name for link in sorted(found, key=lambda link: (link.up, link.index), reverse=True)]
 
     def ensure(
         self, wanted: Sequence[tuple[str, Hook]], program: Callable[[str], LabelledProgram]
@@ -148,17 +106,17 @@ class TrafficControl:
             return Attachment(name, hook, attached=False, problem=f"interface {name} is not there")
         if not _is_understood(link, hook):
             return Attachment(name, hook, attached=False, problem=_not_understood(link))
-        wanted = program(f"{hook.value}_{link.kind}")
+        wanted, known = program(f"{hook.value}_{_layer(link)}"), (link.index, name, hook)
         try:
             there = self._at_our_place(link, SIDES[hook])
             if there is None or there.label != wanted.label:
                 self._attach(link, SIDES[hook], wanted)
-                if (link, hook) in self._attached:
+                if known in self._attached:
                     self.mended = (*self.mended, (name, hook))
-            self._attached.add((link, hook))
+            self._attached.add(known)
         except Occupied as problem:
             return Attachment(name, hook, attached=False, problem=str(problem))
-        except NetlinkError as error:
+        except OSError as error:
             return Attachment(name, hook, attached=False, problem=_problem(name, error))
         return Attachment(name, hook, attached=True, index=link.index)
 
@@ -167,18 +125,13 @@ class TrafficControl:
         try:
             link = self._link(wan)
             there = [self._at_our_place(link, side) for side in (INGRESS, EGRESS)] if link else []
-        except NetlinkError:
+        except OSError:
             return 0
         ours = bool(there) and all(each and each.label.startswith(f"{OURS} wan_") for each in there)
         return link.index if link and ours else 0
 
     def _filters(self, link: Link, side: int) -> Iterator[Filter]:
-        """The filters at one side of an interface."""
-        for message in self._netlink.get_filters(index=link.index, parent=side):
-            kind, options = message.get_attr("TCA_KIND"), message.get_attr("TCA_OPTIONS")
-            if message["handle"]:  # one without stands for all of its priority
-                label = options.get_attr("TCA_BPF_NAME") if kind == "bpf" and options is not None else ""
-                yield Filter(message["info"] >> 16, message["handle"], kind, label or "")
+        return (each for each in filters.find_all(self._netlink, link.index, side) if each.handle)
 
     def _at_our_place(self, link: Link, side: int) -> Filter | None:
         """The filter at our priority: ours, or that of somebody else (the kernel has one kind of filter at each)."""
@@ -193,26 +146,16 @@ class TrafficControl:
         if there and not self._is_ours(there):
             raise Occupied(_taken(link, there))
         self._add_clsact(link)
-        self._netlink.tc(
-            "replace-filter",
-            "bpf",
-            link.index,
-            HANDLE,
-            parent=side,
-            prio=FILTER_PRIORITY,
-            protocol=ETH_P_ALL,
-            fd=program.fd,
-            name=program.label,
-            direct_action=True,
-        )
+        wanted = filters.set_program(link.index, side, FILTER_PRIORITY, HANDLE, program.fd, program.label)
+        self._netlink.do(wanted)
 
     def _add_clsact(self, link: Link) -> None:
         try:
-            self._netlink.tc("add", "clsact", link.index)
-        except NetlinkError as error:
-            if error.code in (errno.EPERM, errno.ENOENT, errno.EOPNOTSUPP):
-                raise FailedOperation(Operation.CLSACT, error.code) from None
-            if error.code != errno.EEXIST:
+            self._netlink.do(filters.add_clsact(link.index))
+        except OSError as error:
+            if error.errno in NOWHERE:
+                raise FailedOperation(Operation.CLSACT, error.errno) from None
+            if error.errno != errno.EEXIST:
                 raise
             if "ingress" in self._qdiscs(link):
                 raise Occupied(_shut_out(link)) from None
@@ -221,7 +164,7 @@ class TrafficControl:
             self._marker(link).mkdir(parents=True, exist_ok=True)
 
     def _qdiscs(self, link: Link) -> set[str]:
-        return {message.get_attr("TCA_KIND") for message in self._netlink.get_qdiscs(index=link.index)}
+        return {tcmsg.kind_of(body) for body in tcmsg.qdiscs(self._netlink, link.index)}
 
     def _marker(self, link: Link) -> Path:
         return self._markers / f"{link.index}-{link.name.replace('.', '_')}"
@@ -229,18 +172,19 @@ class TrafficControl:
     def sweep(self, keep: Sequence[tuple[str, Hook]] = ()) -> list[str]:
         """Removes our filters except those at `keep`, then our clsact qdiscs without a user; says what it removed."""
         kept = {(name, SIDES[hook]) for name, hook in keep}
-        self._attached = {(link, hook) for link, hook in self._attached if (link.name, SIDES[hook]) in kept}
+        self._attached = {each for each in self._attached if (each[1], SIDES[each[2]]) in kept}
         removed: list[str] = []
-        links = self.links()
-        for link in links.values():
+        present = list(links.find_all(self._netlink))
+        for link in present:
             try:
                 removed += self._sweep(link, kept)
-            except NetlinkError as error:
-                if error.code == errno.EPERM:
-                    raise FailedOperation(Operation.ATTACH, error.code) from None
-                if self._link(link.name) == link:
+            except OSError as error:
+                if error.errno == errno.EPERM:
+                    raise FailedOperation(Operation.ATTACH, error.errno) from None
+                there = self._link(link.name)
+                if there and there.index == link.index:
                     raise
-        self._forget_gone(links)
+        self._forget_gone(present)
         return removed
 
     def _sweep(self, link: Link, kept: Collection[tuple[str, int]]) -> Iterator[str]:
@@ -251,35 +195,38 @@ class TrafficControl:
             for filter_ in self._remove_filters(link, side)
         ]
         yield from removed
-        if any(self._any(link, side) for side in (INGRESS, EGRESS)):
+        if any(filters.find_all(self._netlink, link.index, side) for side in (INGRESS, EGRESS)):
             return
         if not self._marker(link).is_dir():
             self.left += [link.name] if removed else []
         else:
-            self._netlink.tc("del", "clsact", link.index)
+            self._netlink.do(filters.remove_clsact(link.index))
             self._marker(link).rmdir()
             yield f"qdisc clsact on {link.name}"
 
-    def _any(self, link: Link, side: int) -> bool:
-        return any(True for _ in self._netlink.get_filters(index=link.index, parent=side))
-
     def _remove_filters(self, link: Link, side: int) -> Iterator[str]:
         for found in [each for each in self._filters(link, side) if self._is_ours(each)]:
-            self._netlink.tc(
-                "del-filter", "bpf", link.index, found.handle, parent=side, prio=found.priority, protocol=ETH_P_ALL
-            )
+            self._netlink.do(filters.remove(link.index, side, found))
             yield f"filter {found.label.split()[1]} on {link.name}"
 
-    def _forget_gone(self, links: Mapping[str, Link]) -> None:
+    def _forget_gone(self, present: Iterable[Link]) -> None:
         """An interface that is gone took its qdisc along."""
-        present = {self._marker(link) for link in links.values()}
+        used = {self._marker(link) for link in present}
         for marker in self._markers.iterdir() if self._markers.is_dir() else ():
-            if marker not in present:
+            if marker not in used:
                 marker.rmdir()
 
 
+def _layer(link: Link) -> str | None:
+    """The suffix of the programs for an interface; None for a link type that we cannot count."""
+    if link.type == ETHERNET:
+        return "ethernet"
+    return "raw" if link.type in WITHOUT_LINK_HEADER else None
+
+
 def _is_understood(link: Link, hook: Hook) -> bool:
-    return link.kind == "raw" if hook in TUNNEL_HOOKS else link.kind is not None
+    layer = _layer(link)
+    return layer == "raw" if hook in TUNNEL_HOOKS else layer is not None
 
 
 def _not_understood(link: Link) -> str:
@@ -294,8 +241,8 @@ def _shut_out(link: Link) -> str:
     return f"a qdisc `ingress` on {link.name} shuts clsact out (tc qdisc del dev {link.name} ingress)"
 
 
-def _problem(interface: str, error: NetlinkError) -> str:
+def _problem(interface: str, error: OSError) -> str:
     """The problem with one interface. Raises FailedOperation for a problem that every interface would have."""
-    if error.code in (errno.EPERM, errno.ENOENT, errno.EOPNOTSUPP):
-        raise FailedOperation(Operation.ATTACH, error.code) from None
-    return f"attaching to {interface} failed: {error}"
+    if error.errno in NOWHERE:
+        raise FailedOperation(Operation.ATTACH, error.errno) from None
+    return f"attaching to {interface} failed: {error.strerror}"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Part of the shaper: HTB, its leaves and their statistics as netlink messages. Pure: values to bytes and back.
 
-Layouts: include/uapi/linux/pkt_sched.h and rtnetlink.h, in the machine's byte order.
+Layouts: include/uapi/linux/pkt_sched.h, in the machine's byte order.
 """
 
 # Not by pyroute2, as there are hundreds of messages at a time. It takes 1 ms for a class, most of it for two tables
@@ -15,21 +15,28 @@ from functools import lru_cache
 
 from esimshaper.core.model.shaping import QDISC, Class, Leaf, Wire
 from esimshaper.edge import netlink
-from esimshaper.edge.netlink import CREATE, DUMP, EXCL, REPLACE, attribute
+from esimshaper.edge.netlink import CREATE, EXCL, REPLACE, attribute
+from esimshaper.edge.tc.tcmsg import (
+    DELQDISC,
+    DELTCLASS,
+    HEAD,
+    IDS,
+    IDS_AT,
+    NEWQDISC,
+    NEWTCLASS,
+    OPTIONS,
+    ROOT,
+    STATS2,
+    kind_of,
+    message,
+    named,
+)
 
-NEWQDISC, DELQDISC, GETQDISC = 36, 37, 38
-NEWTCLASS, DELTCLASS, GETTCLASS = 40, 41, 42
-ROOT = 0xFFFF_FFFF
-
-_TC = struct.Struct("=BBHiIII")  # struct tcmsg: family, pads, interface, handle, parent, info
-_IDS = struct.Struct("=iII")  # the interface, handle and parent of it
-_IDS_AT = 4
 _RATE = "BBHhHI"  # cell log, link layer, overhead, cell align, mpu, bytes per second
 _HTB_PARMS = struct.Struct("=" + _RATE * 2 + "IIIII")  # buffer, cbuffer, quantum, level, prio
 _TBF_PARMS = struct.Struct("=" + _RATE * 2 + "III")  # limit, buffer, mtu
 _U32, _U64 = struct.Struct("=I"), struct.Struct("=Q")
 
-_KIND, _OPTIONS, _STATS2 = 1, 2, 7
 _HTB_PARMS_ID, _HTB_INIT_ID = 1, 2
 _TBF_PARMS_ID, _TBF_RATE64_ID, _TBF_BURST_ID = 1, 4, 6
 _TARGET, _LIMIT, _INTERVAL, _FLOWS, _MEMORY = 1, 2, 3, 5, 9  # TCA_FQ_CODEL_
@@ -59,16 +66,11 @@ class Queued:
     drops: int
 
 
-def message(kind: int, flags: int, index: int, handle: int, parent: int, attributes: bytes = b"") -> bytes:
-    """A request about the interface with this number."""
-    return netlink.message(kind, flags, _TC.pack(0, 0, 0, index, handle, parent, 0) + attributes)
-
-
 def add_qdisc(index: int, default: int, *, replace: bool) -> bytes:
     """Our HTB at the root of a device. Until the default class is there, packets pass as without HTB."""
     init = struct.pack("=IIIII", 3, 10, default & 0xFFFF, 0, 0)
     flags = CREATE | (REPLACE if replace else EXCL)
-    return message(NEWQDISC, flags, index, QDISC, ROOT, _named("htb", attribute(_HTB_INIT_ID, init)))
+    return message(NEWQDISC, flags, index, QDISC, ROOT, named("htb", attribute(_HTB_INIT_ID, init)))
 
 
 def remove_qdisc(index: int) -> bytes:
@@ -86,7 +88,7 @@ def set_class(index: int, item: Class, wire: Wire, *, add: bool) -> bytes:
 def _htb_class(rate: int, ceil: int, frame: int) -> bytes:
     quantum = frame  # one frame of each class in turn
     parms = _HTB_PARMS.pack(*_rate(rate // 8), *_rate(ceil // 8), _BURST, _BURST, quantum, 0, 0)
-    return _named("htb", attribute(_HTB_PARMS_ID, parms))
+    return named("htb", attribute(_HTB_PARMS_ID, parms))
 
 
 def remove_class(index: int, item: Class) -> bytes:
@@ -106,7 +108,7 @@ def _tbf(leaf: Leaf) -> bytes:
     parms = _TBF_PARMS.pack(*_rate(_MOST), *_rate(0), leaf.limit, 1, leaf.largest)
     rate, burst = _U64.pack(_TBF_RATE), _U32.pack(leaf.largest)
     options = attribute(_TBF_PARMS_ID, parms) + attribute(_TBF_RATE64_ID, rate) + attribute(_TBF_BURST_ID, burst)
-    return _named("tbf", options)
+    return named("tbf", options)
 
 
 def set_fair_queue(index: int, item: Class, leaf: Leaf, wire: Wire, *, add: bool) -> bytes:
@@ -128,44 +130,33 @@ def _fq_codel(ceil: int, limit: int, frame: int, *, add: bool) -> bytes:
     ]
     if add:
         options.append((_FLOWS, 64))  # the kernel's 1,024 take 70 KB a class; the number cannot be changed later
-    return _named("fq_codel", b"".join(attribute(number, _U32.pack(min(value, _MOST))) for number, value in options))
-
-
-def dump(kind: int, index: int, parent: int = 0) -> bytes:
-    """All qdiscs, or all classes, of a device; with `parent` only the classes of that qdisc."""
-    return message(kind, DUMP, index, 0, parent)
-
-
-def read_index(body: memoryview) -> int:
-    """The number of the interface that an answer is about."""
-    index: int = _IDS.unpack_from(body, _IDS_AT)[0]
-    return index
+    return named("fq_codel", b"".join(attribute(number, _U32.pack(min(value, _MOST))) for number, value in options))
 
 
 def read_class(body: memoryview, leaves: Mapping[int, Leaf]) -> Class | None:
     """A class of our HTB, with its leaf out of `leaves` (by class id); None for other answers."""
-    _, handle, parent = _IDS.unpack_from(body, _IDS_AT)
+    _, handle, parent = IDS.unpack_from(body, IDS_AT)
     rates = _htb_rates(_made_with(body)) if handle & 0xFFFF_0000 == QDISC else None
     return Class(handle, QDISC if parent == ROOT else parent, *rates, leaves.get(handle)) if rates else None
 
 
 def read_leaf(body: memoryview) -> tuple[int, Leaf] | None:
     """The id of the class that a leaf of ours is in, and the leaf; None for other answers."""
-    _, _, parent = _IDS.unpack_from(body, _IDS_AT)
+    _, _, parent = IDS.unpack_from(body, IDS_AT)
     leaf = _tbf_leaf(_made_with(body)) if parent & 0xFFFF_0000 == QDISC else None
     return (parent, leaf) if leaf else None
 
 
 def read_root(body: memoryview) -> tuple[int, str] | None:
     """Handle and kind of the qdisc at the root of a device; None for other answers."""
-    _, handle, parent = _IDS.unpack_from(body, _IDS_AT)
-    return (handle, _kind(body)) if parent == ROOT else None
+    _, handle, parent = IDS.unpack_from(body, IDS_AT)
+    return (handle, kind_of(body)) if parent == ROOT else None
 
 
 def _made_with(body: memoryview) -> bytes:
     """The attributes with the parameters of a qdisc or class. The kernel puts them first, and statistics behind."""
-    options = netlink.first_attribute(body, _OPTIONS, _TC.size, len(body))
-    return bytes(body[_TC.size : options[1]]) if options else b""
+    options = netlink.first_attribute(body, OPTIONS, HEAD.size, len(body))
+    return bytes(body[HEAD.size : options[1]]) if options else b""
 
 
 # A crowd has thousands of classes and leaves of a few kinds. So each kind is read once, and after that looked up by its
@@ -185,8 +176,8 @@ def _tbf_leaf(made_with: bytes) -> Leaf | None:
 
 def _parms(made_with: bytes, kind: str, number: int, layout: struct.Struct) -> tuple[int, ...] | None:
     """The struct in a qdisc's or class's options; None if it is of another kind."""
-    options = netlink.attributes(made_with, 0, len(made_with)).get(_OPTIONS)
-    if options is None or _kind(made_with, 0) != kind:
+    options = netlink.attributes(made_with, 0, len(made_with)).get(OPTIONS)
+    if options is None or kind_of(made_with, 0) != kind:
         return None
     start, end = netlink.attributes(made_with, *options).get(number, (0, 0))
     return layout.unpack_from(made_with, start) if end - start >= layout.size else None
@@ -194,13 +185,13 @@ def _parms(made_with: bytes, kind: str, number: int, layout: struct.Struct) -> t
 
 def read_id(body: memoryview) -> int:
     """The id of a class."""
-    class_id: int = _IDS.unpack_from(body, _IDS_AT)[1]
+    class_id: int = IDS.unpack_from(body, IDS_AT)[1]
     return class_id
 
 
 def read_stats(body: memoryview) -> Queued:
     """The statistics of a class."""
-    stats = netlink.attributes(body, *netlink.attributes(body, _TC.size, len(body))[_STATS2])
+    stats = netlink.attributes(body, *netlink.attributes(body, HEAD.size, len(body))[STATS2])
     size, packets = _BASIC.unpack_from(body, stats[_BASIC_ID][0])
     if _PACKETS64 in stats:
         (packets,) = _U64.unpack_from(body, stats[_PACKETS64][0])
@@ -210,13 +201,3 @@ def read_stats(body: memoryview) -> Queued:
 
 def _rate(each_second: int) -> tuple[int, int, int, int, int, int]:
     return 0, _LINKLAYER_ETHERNET, 0, 0, 0, each_second
-
-
-def _named(kind: str, options: bytes) -> bytes:
-    return attribute(_KIND, kind.encode() + b"\0") + attribute(_OPTIONS, options)
-
-
-def _kind(data: memoryview | bytes, start: int = _TC.size) -> str:
-    """The name of a qdisc's or class's kind; empty if the answer has none."""
-    place = netlink.first_attribute(data, _KIND, start, len(data))
-    return bytes(data[place[0] : place[1]]).rstrip(b"\0").decode() if place else ""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from esimshaper.core.model.shaping import QDISC, Class, Leaf, Wire
 from esimshaper.edge import netlink
-from esimshaper.edge.tc import messages
+from esimshaper.edge.tc import messages, tcmsg
 
 WIRE = Wire(1500, 14)
 WAN = 7
@@ -30,7 +30,7 @@ def test_a_class_and_its_leaf_are_read_back_as_they_were_written(
     answer = body(messages.set_class(WAN, item, WIRE, add=True))
     assert messages.read_class(answer, {item.id: leaf}) == item
     assert messages.read_class(answer, {}) == item._replace(leaf=None)
-    assert (messages.read_index(answer), messages.read_id(answer)) == (WAN, item.id)
+    assert (tcmsg.IDS.unpack_from(answer, tcmsg.IDS_AT)[0], messages.read_id(answer)) == (WAN, item.id)
 
 
 def test_a_queue_inside_a_leaf_is_no_leaf_and_a_leaf_no_class() -> None:

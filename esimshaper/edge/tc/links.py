@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: the interfaces of this network namespace, by netlink (include/uapi/linux/if_link.h).
+
+Requests are values, which the owner of a socket sends; answers are Links.
+"""
+
+import errno
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from socket import if_nameindex
+
+from esimshaper.edge import netlink
+from esimshaper.edge.netlink import CREATE, EXCL, Netlink, attribute
+
+NEWLINK, DELLINK, GETLINK = 16, 17, 18
+_LINK = struct.Struct("=BxHiII")  # struct ifinfomsg: family, type, number, flags, changed flags
+_U32 = struct.Struct("=I")
+_UP = 1  # IFF_UP
+_NAME, _MTU, _INFO, _ALIAS, _LEFT_OUT = 3, 4, 18, 20, 29  # IFLA_
+_NO_STATISTICS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
+_INFO_KIND = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An interface: its kernel number, its ARPHRD type, its kind (`ifb`; empty for hardware), its alias."""
+
+    index: int
+    name: str
+    type: int
+    mtu: int = 0
+    up: bool = False
+    kind: str = ""
+    alias: str = ""
+
+
+def find(kernel: Netlink, name: str) -> Link | None:
+    """The interface of that name; None if there is none. Raises OSError."""
+    try:
+        return read(kernel.get(_message(GETLINK, 0, attributes=_named(name) + _without_statistics())))
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+        return None
+
+
+def find_all(kernel: Netlink, beginning: str = "") -> Iterator[Link]:
+    """All interfaces whose names begin so. Raises OSError."""
+    # Each is asked for alone: netlink's answer for all at once is cut short while interfaces come and go.
+    for name in (name for _, name in if_nameindex() if name.startswith(beginning)):
+        link = find(kernel, name)
+        if link:
+            yield link
+
+
+def read(body: memoryview) -> Link:
+    """A Link of the kernel's answer."""
+    _, kind, index, flags, _ = _LINK.unpack_from(body)
+    found = netlink.attributes(body, _LINK.size, len(body))
+    info = netlink.attributes(body, *found[_INFO]) if _INFO in found else {}
+    (mtu,) = _U32.unpack_from(body, found[_MTU][0]) if _MTU in found else (0,)
+    places = found.get(_NAME), info.get(_INFO_KIND), found.get(_ALIAS)
+    name, driver, alias = (netlink.text(body, place) if place else "" for place in places)
+    return Link(index, name, kind, mtu, bool(flags & _UP), driver, alias)
+
+
+def add(name: str, kind: str) -> bytes:
+    """A new interface of that kind, down."""
+    info = attribute(_INFO, attribute(_INFO_KIND, kind.encode() + b"\0"))
+    return _message(NEWLINK, CREATE | EXCL, attributes=_named(name) + info)
+
+
+def set_alias(index: int, alias: str) -> bytes:
+    return _message(NEWLINK, 0, index, attributes=attribute(_ALIAS, alias.encode()))
+
+
+def set_up(index: int) -> bytes:
+    return _message(NEWLINK, 0, index, up=True)
+
+
+def remove(index: int) -> bytes:
+    return _message(DELLINK, 0, index)
+
+
+def _message(kind: int, flags: int, index: int = 0, *, up: bool = False, attributes: bytes = b"") -> bytes:
+    return netlink.message(kind, flags, _LINK.pack(0, 0, index, _UP * up, _UP * up) + attributes)
+
+
+def _named(name: str) -> bytes:
+    return attribute(_NAME, name.encode() + b"\0")
+
+
+def _without_statistics() -> bytes:
+    return attribute(_LEFT_OUT, _U32.pack(_NO_STATISTICS))
