@@ -12,8 +12,8 @@
 #include "size.h"
 
 /* What stands beside an account in tc_index; tc's own are numbers of classes, which few choose so high. */
-#define TC_INDEX_OURS 0x8000     /* an upload, at the LAN */
-#define TC_INDEX_CROSSED 0x4000  /* a download, at the WAN; the account is the one that was charged */
+#define TC_INDEX_OURS 0x8000     /* an upload */
+#define TC_INDEX_CROSSED 0x4000  /* counted at the WAN; the account is the one that was charged */
 #define TC_INDEX_FRAGMENT 0x2000 /* its first fragment: the kernel may put the rest behind it */
 #define TC_INDEX_ACCOUNT 0x1fff
 
@@ -24,7 +24,7 @@ ALWAYS_INLINE u32 sender(struct __sk_buff *skb, const struct packet *packet)
 	 * Our account is still in tc_index then, which no firewall writes. The mark goes first, since a filter of tc
 	 * behind ours at the LAN may set tc_index to 0 or to a class of its own, which has not our bit. */
 	u32 marked = (skb->mark & MARK_MASK) >> MARK_SHIFT;
-	u32 kept = skb->tc_index & TC_INDEX_OURS ? skb->tc_index & ~TC_INDEX_OURS : 0;
+	u32 kept = skb->tc_index & TC_INDEX_OURS ? skb->tc_index & TC_INDEX_ACCOUNT : 0;
 	u32 number = marked ? marked : kept;
 	int has_client = number >= ACCOUNT_FIRST_CLIENT && number < ACCOUNTS;
 	int is_fragment6 = packet->family == 6 && packet->fragment != FRAGMENT_NONE;
@@ -178,6 +178,22 @@ ALWAYS_INLINE struct receiver attribute_cut_download(const struct packet *packet
 	if (account)
 		found.account = *account;
 	return found;
+}
+
+#define LOOPBACK 1 /* the number of `lo`, which is no uplink: dry runs are there, and repeat one and the same packet */
+
+/* Whether a packet in this direction was counted at another uplink already, which stands on this one or below it. */
+ALWAYS_INLINE int was_counted(const struct __sk_buff *skb, enum direction direction)
+{
+	u32 wanted = direction == UP ? TC_INDEX_OURS | TC_INDEX_CROSSED : TC_INDEX_CROSSED;
+
+	return (skb->tc_index & (TC_INDEX_OURS | TC_INDEX_CROSSED)) == wanted && skb->ifindex != LOOPBACK;
+}
+
+/* Writes into an upload that it was counted, and for whom. */
+ALWAYS_INLINE void note_counted_upload(struct __sk_buff *skb, u32 account)
+{
+	skb->tc_index = TC_INDEX_OURS | TC_INDEX_CROSSED | (account > TC_INDEX_ACCOUNT ? 0 : account);
 }
 
 /* Writes the account that a download was charged to where the hook at the LAN finds it. */

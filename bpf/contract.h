@@ -39,7 +39,8 @@
 	X(TUNNEL_UNKNOWN)          /* a packet inside a tunnel, of no known client: charged to the router */           \
 	X(POLICED)                 /* dropped: beyond the police rate of a throttled account without a class */        \
 	X(LAN_MOVED)               /* a download moved from the account that was charged to the one that gets it */    \
-	X(LAN_BLOCKED)             /* the same, but dropped by a limit of the latter: billed, and wasted */
+	X(LAN_BLOCKED)             /* the same, but dropped by a limit of the latter: billed, and wasted */             \
+	X(UNBILLED)                /* to or from an address that ends in the modem (wan.unbilled): not billed */
 
 enum reason {
 #define REASON_ENUM(name) REASON_##name,
@@ -158,6 +159,14 @@ struct tunnel_port {
 	__be16 port;
 };
 _Static_assert(sizeof(struct tunnel_port) == 2, "struct tunnel_port");
+
+/* Map `unbilled` (LPM trie), written by user space only: networks that end in the modem. The value has no meaning. The
+ * one entry of `unbilled_in_use` is the number of networks, so that most packets need no look at the trie. */
+struct network {
+	__u32 length; /* of the prefix, in bits */
+	__u8 address[16];
+};
+_Static_assert(sizeof(struct network) == 4 + 16, "struct network");
 
 /* Map `events`, indexed by enum reason, written by the kernel only. */
 struct event {

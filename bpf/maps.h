@@ -12,6 +12,7 @@
 #define ADDRESSES 4096
 #define RING_BYTES 65536
 #define TUNNEL_PORTS 16
+#define UNBILLED 32
 
 BPF_TABLE_PINNED("array", u32, struct meta, meta, 1, PIN "/meta");
 BPF_TABLE_PINNED("array", u32, struct account, accounts, ACCOUNTS_ALL, PIN "/accounts");
@@ -24,6 +25,8 @@ BPF_TABLE_PINNED("hash", struct tunnel_port, u32, tunnel_ports, TUNNEL_PORTS, PI
 BPF_TABLE_PINNED("array", u32, u32, tunnel_headers, 1, PIN "/tunnel_headers");
 /* By enum direction, written by user space only: the index of the interface that has our tc classes, 0 for none. */
 BPF_TABLE_PINNED("array", u32, u32, shaped_links, 2, PIN "/shaped_links");
+BPF_TABLE_PINNED("array", u32, u32, unbilled_in_use, 1, PIN "/unbilled_in_use");
+BPF_TABLE_PINNED("lpm_trie", struct network, u32, unbilled, UNBILLED, PIN "/unbilled", BPF_F_NO_PREALLOC);
 BPF_TABLE_PINNED("array", u32, struct event, events, REASON_COUNT, PIN "/events");
 BPF_TABLE_PINNED("hash", struct client_key, u32, clients, ACCOUNTS, PIN "/clients");
 BPF_TABLE_PINNED("lru_hash", struct flow_key, struct flow, flows, FLOWS, PIN "/flows");

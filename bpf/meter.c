@@ -13,6 +13,7 @@
 #include "receiver.h"
 #include "reset.h"
 #include "tunnel.h"
+#include "unbilled.h"
 
 #define TC_ACT_UNSPEC (-1)
 #define TC_ACT_SHOT 2
@@ -50,6 +51,18 @@ ALWAYS_INLINE int skip_not_for_us(struct __sk_buff *skb)
 	return 1;
 }
 
+/* A packet to the modem itself is counted by its reason only. */
+ALWAYS_INLINE int pass_unbilled_upload(struct __sk_buff *skb, u32 account, struct size size)
+{
+	if (is_blocked_below_everyone(account)) {
+		count(REASON_UPLOAD_BLOCKED, size);
+		return TC_ACT_SHOT;
+	}
+	count(REASON_UNBILLED, size);
+	note_counted_upload(skb, account);
+	return TC_ACT_UNSPEC;
+}
+
 /* Whether the flow of an upload can be learned: later fragments have no ports, and the key of an ICMP error is
  * nobody's. */
 ALWAYS_INLINE int has_flow(const struct packet *packet)
@@ -62,14 +75,19 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	struct packet packet = {};
 	struct verdict verdict;
 	struct size size;
-	u16 type = find_ip_header(skb, &packet);
 	enum headers headers;
 	u32 account;
+	u16 type;
 
+	if (was_counted(skb, UP))
+		return TC_ACT_UNSPEC;
+	type = find_ip_header(skb, &packet);
 	if (!type)
 		return TC_ACT_UNSPEC;
 	headers = parse_headers(skb, type, UP, &packet);
 	account = sender(skb, &packet);
+	if (is_unbilled(packet.key.remote))
+		return pass_unbilled_upload(skb, hide_range(skb, account), measure(skb, link, &packet));
 	/* Packets that carry a tunnel have an account of their own: user space shares their bytes out. */
 	if (account == ACCOUNT_ROUTER && carries_tunnel(&packet)) {
 		note_tunnel_headers(&packet);
@@ -88,6 +106,7 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	classify(skb, &verdict);
 	count_queued(&verdict, size.bytes);
 	charge(&verdict, UP, size);
+	note_counted_upload(skb, account);
 	if (account == ACCOUNT_UNATTRIBUTED)
 		count(REASON_WAN_OUT_UNMARKED, size);
 	if (headers == HEADERS_CUT)
@@ -106,13 +125,17 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 	enum headers headers;
 	u16 type;
 
-	if (skip_looped_back(skb) || skip_not_for_us(skb))
+	if (skip_looped_back(skb) || skip_not_for_us(skb) || was_counted(skb, DOWN))
 		return TC_ACT_UNSPEC;
 	type = find_ip_header(skb, &packet);
 	if (!type)
 		return TC_ACT_UNSPEC;
 	headers = parse_headers(skb, type, DOWN, &packet);
 	size = measure(skb, link, &packet);
+	if (is_unbilled(packet.key.remote)) {
+		count(REASON_UNBILLED, size);
+		return TC_ACT_UNSPEC;
+	}
 	if (headers == HEADERS_WHOLE)
 		to = attribute_download(skb, &packet, size);
 	else

@@ -68,6 +68,7 @@ HEADERS = (
     "limits.h",
     "receiver.h",
     "reset.h",
+    "unbilled.h",
     "meter.c",
 )
 """The kernel part from the bottom to the top: a file includes only what stands before it."""

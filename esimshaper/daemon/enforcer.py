@@ -45,7 +45,7 @@ class Enforcer:
         self._shaper = Shaper(settings.wan.interface, replace_foreign=settings.wan.replace_qdisc)
         self._class_reader = ClassReader(self._shaper, self._installed)
         interfaces = (settings.wan.written, *(tunnel.interface for tunnel in settings.wan.tunnels))
-        self._rejects = RejectTable(interfaces, settings.lan.mark_mask)
+        self._rejects = RejectTable(interfaces, settings.lan.mark_mask, settings.wan.unbilled)
         self._memory = plan.Memory()
 
     def configure(self, settings: Settings) -> None:

@@ -58,6 +58,7 @@ class Observer:
         """Takes other interfaces and files. `attach` and `sweep` then move our programs; the maps stay."""
         self._hooks = wanted_hooks(settings)
         self.meter.carry_tunnels(tunnel.port for tunnel in settings.wan.tunnels)
+        self.meter.leave_unbilled(settings.wan.unbilled)
         self._lan = settings.lan.interfaces
         self._leases = LeaseFiles(tuple(Path(path) for path in settings.lan.leases))
         self._neighbours_due = 0.0  # CLOCK_MONOTONIC

@@ -98,6 +98,10 @@ def _kernel_lines(status: Document) -> list[Line | Table]:
     if any(event["reason"] == "lan_clients_full" for event in status["events"]):
         lines.append(Line("No room for more clients: further devices are counted and limited together,", Tone.BAD))
         lines.append(Line("  as one client called others (journalctl -x -u esimshaper)", Tone.BAD))
+    unbilled = sum(event["bytes"] for event in status["events"] if event["reason"] == "unbilled")
+    if unbilled:
+        text = f"Moved between here and the modem itself (wan.unbilled), not billed: {format_size(unbilled)}"
+        lines.append(Line(text, Tone.QUIET))
     if status["events"]:
         rows = [[e["reason"], str(e["packets"]), format_size(e["bytes"])] for e in status["events"]]
         columns = (Column("KERNEL EVENT"), Column("PACKETS", right=True), Column("BYTES", right=True))

@@ -60,6 +60,7 @@ FIELDS = {
     "fragment": (layouts.FRAGMENT, ("began", "account", "got", "total")),
     "fragment_key": (layouts.FRAGMENT_KEY, ("remote", "local", "id", "protocol")),
     "address_key": (layouts.ADDRESS_KEY, ("address",)),
+    "network": (layouts.NETWORK, ("length", "address")),
     "announcement": (layouts.ANNOUNCEMENT, ("client.address", "client.kind", "account", "kind")),
 }
 

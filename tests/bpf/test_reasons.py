@@ -196,6 +196,11 @@ def beyond_the_police_rate(bench: Bench) -> None:
         sent(bench, "wan_egress_ethernet", UPLOAD, skb(ALICE << 20, LOOPBACK))
 
 
+def to_the_modem(bench: Bench) -> None:
+    bench.meter.leave_unbilled([f"{SERVER4}/32"])
+    bench.up(UPLOAD, ALICE)
+
+
 def sent(bench: Bench, program: str, frame: bytes, context: bytes) -> None:
     libbpf.dry_run(bench.meter.program(program).fd, frame, context)
 
@@ -222,6 +227,7 @@ PROVOCATIONS: dict[Reason, Callable[[Bench], None]] = {
     Reason.ANNOUNCEMENT_LOST: limits_that_nobody_hears_of,
     Reason.TUNNEL_UNKNOWN: inside_for_nobody,
     Reason.POLICED: beyond_the_police_rate,
+    Reason.UNBILLED: to_the_modem,
 }
 
 

@@ -38,6 +38,7 @@ class Reason(IntEnum):
     POLICED = 20
     LAN_MOVED = 21
     LAN_BLOCKED = 22
+    UNBILLED = 23
 
     @property
     def label(self) -> str:

@@ -24,6 +24,7 @@ class Wan:
     pattern: `wan.interface` of the file if it ends in `*`, else empty. others: all interfaces but `interface` that fit
     the pattern now, and are counted too.
     replace_qdisc: a root qdisc that another program put on the uplink may be replaced.
+    unbilled: networks that end in the modem, written as 192.168.8.0/24; the carrier bills nothing of them.
     """
 
     interface: str  # where there is a pattern: the interface that fits best now, or fitted last; at first the pattern
@@ -33,6 +34,7 @@ class Wan:
     tunnels: tuple[Tunnel, ...] = ()
     pattern: str = ""
     others: tuple[str, ...] = ()
+    unbilled: tuple[str, ...] = ()
 
     @property
     def written(self) -> str:

@@ -3,6 +3,7 @@
 
 from esimshaper.core.settings.amounts import rate_from
 from esimshaper.core.settings.block import Block
+from esimshaper.core.settings.unbilled import unbilled_from
 from esimshaper.core.settings.values import Tunnel, Wan
 
 
@@ -11,10 +12,11 @@ def wan_from(wan: Block) -> Wan | None:
     interface = wan.parse("interface", _uplink, "A `*` may stand at the end only: wwan* for wwan0, wwan1 ...")
     download, upload = (rate_from(wan, key) for key in ("download", "upload"))
     tunnels = tuple(filter(None, map(_tunnel, wan.blocks("tunnels"))))
+    unbilled = unbilled_from(wan)
     if interface is None:
         return None
     pattern = interface if interface.endswith("*") else ""
-    return Wan(interface, download, upload, wan.get("replace_qdisc", False), tunnels, pattern)
+    return Wan(interface, download, upload, wan.get("replace_qdisc", False), tunnels, pattern, unbilled=unbilled)
 
 
 def _uplink(name: str) -> str:

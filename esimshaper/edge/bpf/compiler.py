@@ -26,7 +26,7 @@ from esimshaper.core.model.limits import NO_THRESHOLD
 from esimshaper.core.model.packages import DEBIAN_PYTHON
 from esimshaper.edge.bpf import layouts, libbpf
 
-SCHEMA = 9
+SCHEMA = 10
 """Version of map layouts: part of the pins' path, so that maps of another layout are never taken for ours."""
 
 PROGRAMS = (

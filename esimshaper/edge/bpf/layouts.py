@@ -24,6 +24,7 @@ FLOW = struct.Struct("=6QI2H")
 FRAGMENT = struct.Struct("=Q4I")
 FRAGMENT_KEY = struct.Struct("=16s16sII")
 ADDRESS_KEY = struct.Struct("=16s")
+NETWORK = struct.Struct("=I16s")
 ANNOUNCEMENT = struct.Struct("=16sIII")
 
 LAYOUTS = {
@@ -36,6 +37,8 @@ LAYOUTS = {
     "tunnel_headers": (NUMBER, NUMBER),
     "shaped_links": (NUMBER, NUMBER),
     "groups": (GROUP_KEY, NUMBER),
+    "unbilled_in_use": (NUMBER, NUMBER),
+    "unbilled": (NETWORK, NUMBER),
     "events": (NUMBER, EVENT),
     "clients": (CLIENT_KEY, NUMBER),
     "flows": (FLOW_KEY, FLOW),
@@ -44,8 +47,8 @@ LAYOUTS = {
 }
 """Key and value of each map; the queue `free_accounts` (NUMBER) and the ring (ANNOUNCEMENT) are apart."""
 
-NEWER = ("fragments", "moved")
-"""Maps that were not there, or had another layout, in SCHEMA 8, whose counters are read for a last time."""
+NEWER = ("fragments", "moved", "unbilled_in_use", "unbilled")
+"""Maps that were not there, or had another layout, in SCHEMA 8 or 9, whose counters are read for a last time."""
 
 MAC, IP = 0, 1
 """enum client_kind."""
@@ -81,6 +84,13 @@ def is_client_key(text: str) -> bool:
         return client_key(*CLIENT_KEY.unpack(client_bytes(ClientKey(text)))) == text
     except ValueError:
         return False
+
+
+def network_bytes(network: str) -> bytes:
+    """`192.168.8.0/24` or `fe80::/10` as `struct network`."""
+    net = ipaddress.ip_network(network)
+    mapped = ipaddress.IPv6Address(f"::ffff:{net.network_address}") if net.version == 4 else net.network_address
+    return NETWORK.pack(net.prefixlen + (96 if net.version == 4 else 0), mapped.packed)
 
 
 def address_text(address: bytes) -> str:

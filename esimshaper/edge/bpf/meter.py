@@ -152,6 +152,16 @@ class Meter:
         for key in wanted - known:
             self._maps["tunnel_ports"].update(key, layouts.NUMBER.pack(1))
 
+    def leave_unbilled(self, networks: Iterable[str]) -> None:
+        """Sets the networks that end in the modem: what goes there is counted under a reason, and nothing else."""
+        nets, in_use = self._maps["unbilled"], self._maps["unbilled_in_use"]
+        known, wanted = set(nets.keys()), {layouts.network_bytes(each) for each in networks}
+        for key in known - wanted:
+            nets.delete(key)
+        for key in wanted - known:
+            nets.update(key, layouts.NUMBER.pack(1))
+        in_use.update(layouts.NUMBER.pack(0), layouts.NUMBER.pack(len(wanted)))
+
     def add_groups(self, names: Iterable[str], spare: Iterable[str] = ()) -> bool:
         """Gives each group an account, that of a `spare` group if none is free. Returns whether any group got one."""
         known, groups = self._groups(), self._maps["groups"]

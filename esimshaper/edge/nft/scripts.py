@@ -16,11 +16,15 @@ NO_INTERFACE = 0
 """The kernel gives this number to no interface."""
 
 
-def reject(interfaces: Sequence[str], mark_mask: int, marks: Iterable[int], wan: int) -> str:
+def reject(
+    interfaces: Sequence[str], mark_mask: int, marks: Iterable[int], wan: int, unbilled: Iterable[str] = ()
+) -> str:
     """The first table, anew: what comes with one of these `marks` and would leave by one of these `interfaces`.
 
-    `wan`: number of the WAN's interface that has our program, NO_INTERFACE for none.
+    `wan`: number of the WAN's interface that has our program, NO_INTERFACE for none. `unbilled`: networks that are not
+    rejected.
     """
+    spared = [f"{'ip6' if ':' in each else 'ip'} daddr {each} return" for each in unbilled]
     elements = ", ".join(f"{mark:#x}" for mark in sorted(marks))
     jumps = [f'oifname "{each}" meta mark & {mark_mask:#x} == @blocked jump refuse' for each in interfaces]
     # Live TCP connections pass to the WAN, where our program ends them on both sides. They do not pass to a WAN that
@@ -30,7 +34,7 @@ table {REJECT} {{
     set blocked {{ type mark; elements = {{ {elements} }} }}
     chain forward {{
         type filter hook forward priority filter - 5; policy accept;
-        {"; ".join(jumps)}
+        {"; ".join((*spared, *jumps))}
     }}
     chain refuse {{
         tcp flags & (syn | ack) == syn reject with tcp reset

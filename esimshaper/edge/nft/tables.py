@@ -22,10 +22,12 @@ class RejectTable:
 
     The block itself is that of the kernel program at the WAN, which is exact and silent. So without `nft` clients are
     blocked all the same. `interfaces`: names of the WAN and of tunnels. `mark_mask`: the account's bits in the mark.
+    `unbilled`: networks that are not rejected; the kernel program says who gets there.
     """
 
-    def __init__(self, interfaces: Sequence[str], mark_mask: int) -> None:
+    def __init__(self, interfaces: Sequence[str], mark_mask: int, unbilled: Sequence[str] = ()) -> None:
         self._interfaces = interfaces
+        self._unbilled = unbilled
         self._mask = mark_mask
         self._shift = mark_shift(mark_mask)
         self._installed: tuple[frozenset[int], int] | None = None  # None: unknown, as after an earlier daemon
@@ -40,7 +42,8 @@ class RejectTable:
         if wanted == self._installed or (self._installed and not wanted[0] and not self._installed[0]):
             return ""
         marks = [account << self._shift for account in wanted[0]]
-        script = scripts.reject(self._interfaces, self._mask, marks, wan) if marks else scripts.delete(REJECT)
+        anew = scripts.reject(self._interfaces, self._mask, marks, wan, self._unbilled)
+        script = anew if marks else scripts.delete(REJECT)
         if problem := _load(script):
             return f"programs of blocked clients run into timeouts, as their packets cannot be rejected: {problem}"
         self._installed, self._listed = wanted, _listed(REJECT)

@@ -62,3 +62,30 @@ def test_an_asterisk_alone_is_no_uplink():
 )
 def test_interface_is_on_one_side_and_named_in_a_way_that_can_be_found(path, value, message):
     assert messages(path, value) == [message]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.0.0.0/0",
+        "::/0",
+        "10.0.0.0/8",
+        "8.8.8.0/24",
+        "100.64.0.0/10",
+        "2001:db8::/32",
+        "fc00::/7",
+        "224.0.0.0/4",
+        "10.0.0.1/24",
+        "modem",
+    ],
+)
+def test_nothing_larger_than_a_modem_is_unbilled(text):
+    (problem,) = problems_of(tree_with(("wan",), {"interface": "wwan0", "unbilled": ["192.168.8.1", text]}))
+    assert problem.path == ("wan", "unbilled", 1)
+    assert text in problem.message
+
+
+def test_addresses_of_a_modem_are_networks_each_once():
+    written = ["192.168.8.1", "192.168.8.1/32", "fe80::/10", "ff02::/16", "255.255.255.255", "8.8.8.8"]
+    found = settings(unbilled=written).wan.unbilled
+    assert found == ("192.168.8.1/32", "fe80::/10", "ff02::/16", "255.255.255.255/32", "8.8.8.8/32")
