@@ -246,10 +246,11 @@ class Router:
         match request:
             case requests.StatusQuery():
                 return documents.status_document(current, facts(), usage_today(current), usage_today(current))
-            case requests.ClientsQuery():
-                return documents.clients_document(current, NOW, usage_today(current), usage_today(current))
-            case requests.QuotasQuery():
-                return report_quotas.quotas_document(current, facts())
+            case requests.ClientsQuery(client):
+                usage = usage_today(current)
+                return documents.clients_document(current, NOW, usage, usage, _chosen(client))
+            case requests.QuotasQuery(written):
+                return report_quotas.quotas_document(current, facts(), self._subject(written) if written else None)
             case requests.SubjectsQuery():
                 return report_subjects.subjects_document(current, facts())
             case requests.FlowsQuery():
@@ -262,6 +263,10 @@ class Router:
                 subject, until = self._subject(written), _until(seconds)
                 self._limits = commands.grant(current, RULES, subject, size, until).limits.kept
                 return report_quotas.grant_document(self.now(), facts(), subject, size, until)
+            case requests.RevokeCommand(written, size):
+                subject = self._subject(written)
+                self._limits = commands.revoke(current, RULES, subject, size).limits.kept
+                return report_quotas.revoke_document(self.now(), facts(), subject, size)
             case requests.OverrideCommand(written, kind, seconds):
                 subject = self._subject(written)
                 self._limits = commands.override(current, subject, kind, _until(seconds)).limits.kept

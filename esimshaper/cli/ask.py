@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 
 from esimshaper.cli.base import DONE, Verbs, add_client, add_json, add_socket, add_verb, fetch, show_document
+from esimshaper.cli.parser import reject
 from esimshaper.core.model.history import Resolution
 from esimshaper.core.model.units import MAX_ROWS
 
@@ -15,10 +16,9 @@ DEFAULT_ROWS = {"5min": 24, "hour": 24, "day": 31, "month": 12}
 def add_verbs(verbs: Verbs) -> None:
     """`status`, `clients`, `flows`, `top` and `history`."""
     status = add_verb(verbs, "status", _status, "shows the link and its clients at a glance", "esimshaper status")
-    clients = add_verb(verbs, "clients", _clients, "lists all clients, most bytes today first", "esimshaper clients")
-    flows = add_verb(
-        verbs, "flows", _flows, "lists conversations, the largest first", "esimshaper flows --client alice-phone"
-    )
+    clients = add_verb(verbs, "clients", _clients, "lists all clients, most bytes today first", "esimshaper clients tv")
+    flows = add_verb(verbs, "flows", _flows, "lists conversations, the largest first", "esimshaper flows alice-phone")
+    add_client(clients)
     add_client(flows)
     flows.add_argument("--limit", type=_from_one, metavar="N", default=20, help="how many (default: %(default)s)")
     flows.add_argument(
@@ -41,7 +41,7 @@ def add_verbs(verbs: Verbs) -> None:
         "history",
         _history,
         "shows the usage period by period, with a bar for each",
-        "esimshaper history --by hour --client alice-phone",
+        "esimshaper history alice-phone --by hour",
     )
     history.add_argument(
         "--by", choices=[resolution.value for resolution in Resolution], default="day", help="default: %(default)s"
@@ -67,21 +67,25 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _clients(options: argparse.Namespace) -> int:
-    return _ask_and_show(options, "clients_page", "/v1/clients")
+    return _ask_and_show(options, "clients_page", "/v1/clients", _whose(options))
 
 
 def _flows(options: argparse.Namespace) -> int:
-    params = {"limit": str(options.limit), "order": options.order}
-    if options.client:
-        params["client"] = options.client
+    params = {"limit": str(options.limit), "order": options.order, **_whose(options)}
     return _ask_and_show(options, "flows_page", "/v1/flows", params)
 
 
 def _history(options: argparse.Namespace) -> int:
-    params = {"by": options.by, "limit": str(options.last or DEFAULT_ROWS[options.by])}
-    if options.client:
-        params["client"] = options.client
+    params = {"by": options.by, "limit": str(options.last or DEFAULT_ROWS[options.by]), **_whose(options)}
     return _ask_and_show(options, "history_page", "/v1/history", params)
+
+
+def _whose(options: argparse.Namespace) -> dict[str, str]:
+    """The client that the person named, if any, as a parameter."""
+    if options.name and options.client and options.name != options.client:
+        reject(options, f"one client at a time: `{options.name}` or `{options.client}`")
+    name = options.name or options.client
+    return {"client": name} if name else {}
 
 
 def _top(options: argparse.Namespace) -> int:

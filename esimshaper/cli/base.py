@@ -85,7 +85,7 @@ def add_verb(verbs: Verbs, name: str, verb: Verb, does: str, example: str) -> ar
         epilog=f"example: {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(verb=verb, endless=False)
+    parser.set_defaults(verb=verb, endless=False, own_parser=parser)
     return parser
 
 
@@ -103,6 +103,6 @@ def add_json(parser: argparse.ArgumentParser, text: str = "print JSON, with byte
 
 
 def add_client(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--client", metavar="NAME", help="only this client: its name, MAC, host name or address; router; unattributed"
-    )
+    text = "only this client: its name, MAC, host name or address; router; unattributed"
+    parser.add_argument("name", metavar="NAME", nargs="?", help=text)
+    parser.add_argument("--client", metavar="NAME", help="the same")

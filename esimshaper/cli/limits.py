@@ -1,29 +1,53 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The command line, verbs of limits: `quotas` shows them; `grant`, `block` and `allow` set something by hand."""
+"""The command line, verbs of limits: `quotas` shows them; the others set something by hand."""
 
 import argparse
+from typing import Any
 
 from esimshaper.cli.base import Verbs, add_json, add_socket, add_verb, command, fetch, show_document
+from esimshaper.cli.parser import reject, take_negative
 from esimshaper.core.model.units import MAX_BYTES, MAX_SECONDS, parse_duration, parse_size
 
 _SUBJECT = "everyone, client/NAME or group/NAME; or the name, MAC or host name of a client alone"
 
 
 def add_verbs(verbs: Verbs) -> None:
-    """`quotas`, `grant`, `block` and `allow`."""
+    """`quotas`, `grant`, `block`, `allow` and `unblock`."""
     quotas = add_verb(
-        verbs, "quotas", _quotas, "shows what is left of each quota, and when it renews", "esimshaper quotas"
+        verbs,
+        "quotas",
+        _quotas,
+        "shows what is left of each quota, and when it renews; of a subject, what holds it",
+        "esimshaper quotas alice-phone",
     )
+    quotas.add_argument("subject", metavar="SUBJECT", nargs="?", help=_SUBJECT)
+    _add_grant(verbs)
+    _add_overrides(verbs)
+    add_json(quotas)
+    add_socket(quotas)
+
+
+def _add_grant(verbs: Verbs) -> None:
     grant = add_verb(
         verbs,
         "grant",
         _grant,
-        "adds bytes to the quotas of a subject, until they renew",
-        "sudo esimshaper grant client/alice-phone 500MB --for 2h",
+        "adds bytes to the quotas of a subject, until they renew; or takes them back",
+        "sudo esimshaper grant alice-phone 500MB --for 2h",
     )
+    take_negative(grant)
     grant.add_argument("subject", metavar="SUBJECT", help=_SUBJECT)
-    grant.add_argument("size", metavar="SIZE", type=_size, help="with its unit, for example 500MB or 1.5GB")
-    _add_for(grant, "the unused rest of the grant then ends early")
+    grant.add_argument(
+        "size", metavar="SIZE", nargs="*", help="with its unit, for example 500MB or 1.5GB; -500MB takes back so much"
+    )
+    end = grant.add_mutually_exclusive_group()
+    _add_for(end, "the unused rest of the grant then ends early")
+    end.add_argument("--clear", action="store_true", help="take back all that was granted in the present periods")
+    add_json(grant)
+    add_socket(grant)
+
+
+def _add_overrides(verbs: Verbs) -> None:
     for name, does in (
         ("block", "stops all traffic of a subject with the uplink, whatever its quotas say"),
         ("allow", "lifts all limits of a subject, also those of its group and of everyone"),
@@ -38,18 +62,48 @@ def add_verbs(verbs: Verbs) -> None:
         )
         add_json(verb)
         add_socket(verb)
-    for parser in (quotas, grant):
-        add_json(parser)
-        add_socket(parser)
+    unblock = add_verb(
+        verbs,
+        "unblock",
+        _by_hand,
+        "ends a block or an allow: only the quotas count again",
+        "sudo esimshaper unblock tv",
+    )
+    unblock.add_argument("subject", metavar="SUBJECT", help=_SUBJECT)
+    unblock.set_defaults(clear=True, seconds=None)
+    add_json(unblock)
+    add_socket(unblock)
 
 
 def _quotas(options: argparse.Namespace) -> int:
-    return show_document(options, "quotas", "quotas_page", fetch(options, "/v1/quotas"))
+    params = {"subject": options.subject} if options.subject else {}
+    return show_document(options, "quotas", "quotas_page", fetch(options, "/v1/quotas", params))
 
 
 def _grant(options: argparse.Namespace) -> int:
-    body = {"subject": options.subject, "bytes": options.size, **_length(options)}
+    size = _signed_size(options)
+    body: dict[str, Any] = {"subject": options.subject}
+    if size is None or size < 0:
+        body |= {"bytes": -size} if size else {}
+        return show_document(options, "quotas", "revoke_page", command(options, "/v1/revoke", body))
+    body |= {"bytes": size, **_length(options)}
     return show_document(options, "quotas", "grant_page", command(options, "/v1/grant", body))
+
+
+def _signed_size(options: argparse.Namespace) -> int | None:
+    """The bytes to grant, below zero to take back; None to take back all."""
+    text = "".join(options.size)
+    if bool(text) == options.clear:
+        reject(options, "say how much (SIZE), or --clear; not both")
+    if options.clear:
+        return None
+    if text.startswith("-") and options.seconds:
+        reject(options, "what is taken back does not come again: --for goes with a grant only")
+    try:
+        size = _size(text.removeprefix("-"))
+    except argparse.ArgumentTypeError as error:
+        reject(options, str(error))
+    return -size if text.startswith("-") else size
 
 
 def _by_hand(options: argparse.Namespace) -> int:
@@ -69,6 +123,8 @@ def _add_for(parser: argparse._ActionsContainer, text: str) -> None:
 
 
 def _size(text: str) -> int:
+    if text.isascii() and text.isdigit():
+        raise argparse.ArgumentTypeError(f"`{text}` of what? `{text}MB`, or `{text}GB`")
     try:
         size = parse_size(text)
     except ValueError as error:

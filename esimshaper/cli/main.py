@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from esimshaper import __version__
-from esimshaper.cli import ask, base, completion, limits, reload
+from esimshaper.cli import ask, base, completion, guesses, limits, reload
 from esimshaper.cli.base import (
     DONE,
     FAILED,
@@ -28,6 +28,7 @@ from esimshaper.cli.base import (
     add_verb,
     print_json,
 )
+from esimshaper.cli.parser import Parser, understand, verbs_of
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.settings.values import Settings
@@ -36,7 +37,7 @@ from esimshaper.edge.host.paths import CONFIG_FILE
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb and gives its exit status. Expected failures become one line and a hint on stderr."""
-    options = build_parser().parse_args(arguments)
+    options = understand(build_parser(), arguments)
     verb: Verb = options.verb
     try:
         status = verb(options)
@@ -170,12 +171,29 @@ def _demo(options: argparse.Namespace) -> int:
     return demo(options.wan, options.seconds, keep=options.keep)
 
 
+def _help(options: argparse.Namespace) -> int:
+    verbs = verbs_of(options.parser)
+    if not options.about:
+        print(options.parser.format_help(), end="")
+        return DONE
+    verb = guesses.understood(options.about, verbs)
+    if not verb:
+        raise Unusable(*guesses.answer(options.about, verbs))
+    print(verbs[verb].format_help(), end="")
+    return DONE
+
+
+def _version(_options: argparse.Namespace) -> int:
+    print(f"esimshaper {__version__}")
+    return DONE
+
+
 # --- the parser
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The whole command line; the manual page and shell completion are made from it too."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="esimshaper",
         description="Counts the bytes that a cellular carrier bills, per device behind this router, and holds them to "
         "quotas.",
@@ -190,6 +208,7 @@ def build_parser() -> argparse.ArgumentParser:
     reload.add_verb_reload(verbs)
     _add_other_verbs(verbs)
     completion.add_verbs(verbs)
+    _add_verbs_about_verbs(verbs)
     return parser
 
 
@@ -266,6 +285,12 @@ def _add_other_verbs(verbs: Verbs) -> None:
     )
     demo.add_argument("--seconds", type=_demo_seconds, default=24, help="of traffic (default: %(default)s)")
     demo.add_argument("--keep", action="store_true", help="stay afterwards, to look around; Ctrl-C ends it")
+
+
+def _add_verbs_about_verbs(verbs: Verbs) -> None:
+    shown = add_verb(verbs, "help", _help, "lists the verbs, or says what one of them does", "esimshaper help grant")
+    shown.add_argument("about", metavar="VERB", nargs="?", help="a verb, or a word that means one")
+    add_verb(verbs, "version", _version, "says which version this is", "esimshaper version")
 
 
 def _demo_seconds(text: str) -> int:

@@ -22,6 +22,8 @@ from esimshaper.core.model.limits import (
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, LimitsSlice, MeterSlice, NamesSlice, SavingSlice, State
 
+_BY_HAND = (NoticeKind.GRANTED, NoticeKind.REVOKED)
+
 
 def grant(state: State, rules: Rules, subject: Subject, size: int, until: int | None = None) -> State:
     """`size` bytes more for `subject` on each of its quotas, to the end of their windows, or to `until` if sooner.
@@ -36,6 +38,21 @@ def grant(state: State, rules: Rules, subject: Subject, size: int, until: int | 
     tallies, more = tally.add_grant(kept.tallies, subject, size, until)
     kept = replace(kept, tallies=tuple(tallies), grants=(*kept.grants, *more))
     return _with_kept(state, kept, notices.grants(own, size, until, wording))
+
+
+def revoke(state: State, rules: Rules, subject: Subject, size: int | None) -> State:
+    """`size` bytes (None: all) of what `subject` was granted are taken back, in each of its present windows.
+
+    Raises Unusable.
+    """
+    kept = _kept(state)
+    wording = notices.Wording(rules.names, state.clock.time, rules.zone)
+    tallies, grants, taken = tally.take_grants(kept.tallies, kept.grants, subject, size)
+    if not taken:
+        sentence = f"nothing was granted to {wording.who(subject)} that could be taken back"
+        raise Unusable(sentence, "`esimshaper quotas` shows what was granted, and to whom.")
+    kept = replace(kept, tallies=tuple(tallies), grants=tuple(grants))
+    return _with_kept(state, kept, notices.revoked(taken, wording))
 
 
 def override(state: State, subject: Subject, kind: OverrideKind | None, until: int | None = None) -> State:
@@ -58,7 +75,7 @@ def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State 
     if saved is None and state is not None:
         return replace(state, saving=replace(state.saving, booking=None))
     identities = NamesSlice({identity.key: identity for identity in known})
-    given = (each for each in state.saving.notices if each.kind is NoticeKind.GRANTED) if state else ()
+    given = (each for each in state.saving.notices if each.kind in _BY_HAND) if state else ()
     unsaved = SavingSlice(notices=tuple(given))
     if saved is None:
         return State(names=identities, saving=unsaved)

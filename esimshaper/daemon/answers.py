@@ -21,6 +21,7 @@ from esimshaper.core.model.requests import (
     QuotasQuery,
     ReloadCommand,
     Request,
+    RevokeCommand,
     StatusQuery,
     SubjectsQuery,
 )
@@ -80,11 +81,12 @@ class Answers:
         match request:
             case StatusQuery():
                 return documents.status_document(*self._now_and_used())
-            case ClientsQuery():
+            case ClientsQuery(client):
                 state, facts, today, month = self._now_and_used()
-                return documents.clients_document(state, facts.now, today, month)
-            case QuotasQuery():
-                return report_quotas.quotas_document(self._state(), self._facts())
+                return documents.clients_document(state, facts.now, today, month, self._chosen(state, client))
+            case QuotasQuery(subject):
+                of = self._subject(subject) if subject else None
+                return report_quotas.quotas_document(self._state(), self._facts(), of)
             case SubjectsQuery():
                 return subjects_document(self._state(), self._facts())
             case FlowsQuery():
@@ -93,6 +95,8 @@ class Answers:
                 return self._on_loop(self._history(request))
             case GrantCommand():
                 return self._grant(request)
+            case RevokeCommand():
+                return self._revoke(request)
             case OverrideCommand():
                 return self._override(request)
             case ReloadCommand():
@@ -108,6 +112,11 @@ class Answers:
         subject, size, until = self._subject(command.subject), command.bytes, self._until(command.seconds)
         self._on_loop(self._change(lambda state: commands.grant(state, self._reloader.rules, subject, size, until)))
         return report_quotas.grant_document(self._state(), self._facts(), subject, size, until)
+
+    def _revoke(self, command: RevokeCommand) -> Document:
+        subject, size = self._subject(command.subject), command.bytes
+        self._on_loop(self._change(lambda state: commands.revoke(state, self._reloader.rules, subject, size)))
+        return report_quotas.revoke_document(self._state(), self._facts(), subject, size)
 
     def _override(self, command: OverrideCommand) -> Document:
         subject, until = self._subject(command.subject), self._until(command.seconds)

@@ -112,6 +112,8 @@ def _kernel_lines(status: Document) -> list[Line | Table]:
 def clients_page(document: Document) -> Page:
     """`esimshaper clients`."""
     entries = document["clients"]
+    if not entries:
+        return [Line("Nothing has moved yet.")]
     wasted = [
         Line(f"{who(e)}: {format_size(e['wasted_bytes'])} came after a block: billed, and wasted", Tone.QUIET)
         for e in entries

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Documents of limits (core/report/quotas.py has their shapes) -> pages. Pure."""
 
+import shlex
 from collections.abc import Sequence
 
 from esimshaper.core.model.units import format_rate, format_size
 from esimshaper.views.page import Cell, Column, Line, Page, Table, Tone, bar
-from esimshaper.views.words import Document, count, is_by_hand, state_cell, when, who
+from esimshaper.views.words import TONES, Document, count, is_by_hand, state_cell, when, who
 
 BAR_WIDTH = 6
 
@@ -75,20 +76,59 @@ def grant_page(document: Document) -> Page:
     """The answer to `esimshaper grant`."""
     size, subject = format_size(document["bytes"]), document["subject"]
     end = f" until {when(document['until'], document['time'])}" if document["until"] else ""
-    return [
+    lines = [
         Line(
             f"{subject} got {size} more{end}: {format_size(row['left_bytes'])} of {format_size(row['limit_bytes'])}"
             f" left ({row['quota']}, renews {when(row['renews'], document['time'])})"
         )
         for row in document["quotas"]
     ]
+    if any(document["bytes"] > row["limit_bytes"] - row["granted_bytes"] for row in document["quotas"]):
+        lines.append(Line("That is more than the whole limit.", Tone.WARNING))
+    return [*lines, *_still_held(document), _undo(f"grant --clear {_bare(subject)}")]
+
+
+def revoke_page(document: Document) -> Page:
+    """The answer to `esimshaper grant --clear`, or to a negative grant."""
+    what = f"{format_size(document['bytes'])} of what" if document["bytes"] else "all that"
+    lines = [
+        Line(
+            f"{what} was granted to {document['subject']} is taken back: {format_size(row['left_bytes'])} of "
+            f"{format_size(row['limit_bytes'])} left ({row['quota']}, renews {when(row['renews'], document['time'])})"
+        )
+        for row in document["quotas"]
+    ]
+    return [*lines, *_still_held(document)]
+
+
+def _still_held(document: Document) -> list[Line]:
+    """What goes on to hold the subject of a grant, and how that is lifted."""
+    state, holder = document["state"], document["held_by"]
+    if state["level"] == "open":
+        return []
+    lines = [Line(f"{document['subject']} stays {state['level']}: {state['reason']}", TONES[state["level"]])]
+    if holder:
+        lines.append(Line(f"  `esimshaper grant {_bare(holder)} SIZE` gives more there", Tone.QUIET))
+    elif is_by_hand(state):
+        lines.append(Line(f"  `esimshaper unblock {_bare(document['subject'])}` ends that", Tone.QUIET))
+    return lines
+
+
+def _undo(command: str) -> Line:
+    return Line(f"`esimshaper {command}` takes it back", Tone.QUIET)
+
+
+def _bare(subject: str) -> str:
+    """The subject as a person would type it."""
+    return shlex.quote(subject.removeprefix("client/"))
 
 
 def by_hand_page(document: Document) -> Page:
     """The answer to `esimshaper block`, `allow`, or one of them with --clear."""
     subject, state = document["subject"], document["state"]
     if document["setting"]:
-        return [Line(f"{subject} is {_set(document, document['time'])}")]
+        lifts = "; no limit holds there any more, that of the plan neither" if document["setting"] == "allow" else ""
+        return [Line(f"{subject} is {_set(document, document['time'])}{lifts}"), _undo(f"unblock {_bare(subject)}")]
     why = f": {state['reason']}" if state["reason"] else ""
     return [Line(f"{subject} is no longer blocked or allowed by hand, and is {state['level']}{why}")]
 

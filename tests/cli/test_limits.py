@@ -60,7 +60,9 @@ def test_people_see_who_is_limited_and_why_where_they_look(server):
 def test_a_grant_says_what_is_left_with_it(server):
     phone = "Pixel-7-of-somebody-with-a-long-name"
     assert lines("grant", phone, "1.5GB", "--for", "1h30m", "--socket", server) == [
-        "client/02:00:00:00:00:1f got 1.50 GB more until 20:00: 1.57 GB of 2.00 GB left (daily, renews Tue 00:00)"
+        "client/02:00:00:00:00:1f got 1.50 GB more until 20:00: 1.57 GB of 2.00 GB left (daily, renews Tue 00:00)",
+        "That is more than the whole limit.",
+        "`esimshaper grant --clear 02:00:00:00:00:1f` takes it back",
     ]
     document = json.loads(esimshaper("grant", "everyone", "1GB", "--json", "--socket", server).stdout)
     assert (document["bytes"], document["until"]) == (10**9, None)
@@ -70,19 +72,33 @@ def test_a_grant_says_what_is_left_with_it(server):
 def test_block_and_allow_hold_until_they_are_taken_back(server):
     at = ("--socket", server)
     assert lines("block", "group/living-room", "--for", "1d", *at) == [
-        "group/living-room is blocked by hand until Tue 18:30"
+        "group/living-room is blocked by hand until Tue 18:30",
+        "`esimshaper unblock group/living-room` takes it back",
     ]
     assert "group/living-room: blocked by hand until Tue 18:30" in lines("quotas", *at)
-    assert lines("allow", "group/living-room", *at) == ["group/living-room is allowed by hand"]
+    assert lines("allow", "group/living-room", *at) == [
+        "group/living-room is allowed by hand; no limit holds there any more, that of the plan neither",
+        "`esimshaper unblock group/living-room` takes it back",
+    ]
     assert lines("allow", "--clear", "group/living-room", *at) == [
         "group/living-room is no longer blocked or allowed by hand, and is open"
     ]
     assert not [line for line in lines("quotas", *at) if line.startswith("group/living-room: allowed")]
-    assert lines("allow", "alice-phone", *at) == ["client/alice-phone is allowed by hand"]
+    assert lines("allow", "alice-phone", *at)[0].startswith("client/alice-phone is allowed by hand; no limit holds")
     assert re.search(r"alice-phone +allowed ", "\n".join(lines("clients", *at)))
     (back,) = lines("block", "--clear", "alice-phone", *at)
     now = "client/alice-phone is no longer blocked or allowed by hand, and is throttled: "
     assert back.startswith(f"{now}daily: 512 MB used of 500 MB")
+
+
+def test_a_grant_that_does_not_help_says_what_still_holds(server):
+    at = ("--socket", server)
+    assert lines("block", "alice-phone", *at)
+    shown = lines("grant", "alice-phone", "1GB", *at)
+    assert "client/alice-phone stays blocked: blocked by hand" in shown
+    assert "  `esimshaper unblock alice-phone` ends that" in shown
+    assert lines("unblock", "alice-phone", *at)
+    assert not [line for line in lines("grant", "alice-phone", "--clear", *at) if "blocked" in line]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +120,8 @@ def test_what_the_daemon_refuses_is_said_with_a_way_on(server, arguments, error)
     ("arguments", "error"),
     [
         (("grant", "tv"), "SIZE"),
-        (("grant", "tv", "500"), "with its unit"),
+        (("grant", "tv", "500"), "`500MB`"),
+        (("grant", "tv", "500 parrots"), "with its unit"),
         (("grant", "tv", "0B"), "not between 1B and 1000TB"),
         (("grant", "tv", "1GB", "--for", "2"), "such as 30m, 2h or 1d12h"),
         (("block", "tv", "--for", "99999d"), "more than 366d"),

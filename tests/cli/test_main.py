@@ -232,7 +232,6 @@ def test_what_the_daemon_refuses_is_passed_on(server):
     "arguments",
     [
         [],
-        ["fly"],
         ["flows", "--limit", "0"],
         ["history", "--by", "week"],
         ["top", "--interval", "nan"],
@@ -249,7 +248,7 @@ def test_every_verb_explains_itself_with_an_example():
     parser = cli.build_parser()
     (verbs,) = [action.choices for action in parser._actions if isinstance(action.choices, dict)]
     wanted = {"run", "check", "status", "clients", "flows", "top", "history", "quotas", "grant", "block", "allow"}
-    wanted |= {"build", "reload", "unload", "doctor", "demo", "completion"}
+    wanted |= {"build", "reload", "unload", "doctor", "demo", "completion", "unblock", "help", "version"}
     assert set(verbs) == wanted
     for name, verb in verbs.items():
         assert f"esimshaper {name}" in verb.format_help().split("example: ")[1]

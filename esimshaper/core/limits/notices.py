@@ -102,6 +102,16 @@ def grants(tallies: Sequence[Tally], size: int, until: int | None, wording: Word
     )
 
 
+def revoked(taken: Sequence[Tally], wording: Wording) -> tuple[Notice, ...]:
+    """A Notice for each of `taken`: so much as it was `granted` was taken back."""
+    return tuple(
+        _notice(
+            NoticeKind.REVOKED, tally, f"has {format_size(tally.granted)} of its grants no more", tally.granted, wording
+        )
+        for tally in taken
+    )
+
+
 def _ending(tally: Tally, until: int | None) -> Tally:
     end = tally.window.end if until is None else min(until, tally.window.end)
     return replace(tally, window=replace(tally.window, end=end))

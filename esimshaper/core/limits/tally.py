@@ -123,6 +123,30 @@ def add_grant(
     return following, grants
 
 
+def take_grants(
+    tallies: Iterable[Tally], grants: Iterable[Grant], subject: Subject, size: int | None
+) -> tuple[list[Tally], list[Grant], list[Tally]]:
+    """`tallies` and `grants` without `size` bytes, or all, of what was granted to `subject`; and what was taken.
+
+    Each tally of the last has in `granted` how much it lost. Of several grants the last one goes first.
+    """
+    following, taken = [], []
+    for tally in tallies:
+        less = min(tally.granted, MAX_BYTES if size is None else size) if tally.subject == subject else 0
+        following.append(replace(tally, granted=tally.granted - less))
+        if less:
+            taken.append(replace(tally, granted=less))
+    rest = {(tally.quota, tally.subject): tally.granted for tally in taken}
+    kept = []
+    for grant in reversed(tuple(grants)):
+        less = min(grant.bytes, rest.get((grant.quota, grant.subject), 0))
+        if less:
+            rest[grant.quota, grant.subject] -= less
+        if grant.bytes > less:
+            kept.append(replace(grant, bytes=grant.bytes - less))
+    return following, kept[::-1], taken
+
+
 def expire_grants(
     tallies: Iterable[Tally], grants: Iterable[Grant], now: float
 ) -> tuple[list[Tally], tuple[Grant, ...]]:

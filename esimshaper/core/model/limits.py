@@ -276,6 +276,7 @@ class NoticeKind(Enum):
     QUOTA_RENEWED = "quota-renewed"
     CLIENT_STATE = "client-state"
     GRANTED = "granted"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True)

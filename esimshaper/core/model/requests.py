@@ -17,12 +17,16 @@ class StatusQuery:
 
 @dataclass(frozen=True, slots=True)
 class ClientsQuery:
-    """All clients."""
+    """All clients, or with `client` only those that a person calls so."""
+
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class QuotasQuery:
-    """All quotas, and what was set by hand."""
+    """All quotas, and what was set by hand; or with `subject` only what holds that subject."""
+
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,14 @@ class GrantCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class RevokeCommand:
+    """Takes back so many of the bytes that a subject was granted in the present periods; None: all of them."""
+
+    subject: str
+    bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class OverrideCommand:
     """Blocks or allows a subject, for some seconds or (None) until that is taken back. `kind` None takes it back."""
 
@@ -81,6 +93,7 @@ Request = (
     | FlowsQuery
     | HistoryQuery
     | GrantCommand
+    | RevokeCommand
     | OverrideCommand
     | ReloadCommand
 )

@@ -37,7 +37,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "rows": [usage + {"start", "start_unix", "estimated": bool}]}, oldest first
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from esimshaper.core.model.counts import NOTHING, UNATTRIBUTED_REASONS, Counters, Usage, sum_of
@@ -129,9 +129,12 @@ def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage
     }
 
 
-def clients_document(state: State, now: datetime, today: Usage, month: Usage) -> Document:
-    """See the module's docstring. `today` and `month` include what is pending."""
-    return new_document(now) | {"clients": _client_entries(state, now, today, month)}
+def clients_document(
+    state: State, now: datetime, today: Usage, month: Usage, chosen: Collection[ClientKey] | None = None
+) -> Document:
+    """See the module's docstring. `today` and `month` include what is pending. `chosen`: these alone (None: all)."""
+    entries = _client_entries(state, now, today, month)
+    return new_document(now) | {"clients": [each for each in entries if chosen is None or each["key"] in chosen]}
 
 
 def flows_document(state: State, now: datetime, flows: Iterable[Flow], *, count: int) -> Document:

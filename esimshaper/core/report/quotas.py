@@ -18,7 +18,9 @@ The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 an
     quotas    {"quotas": [quota], "by_hand": [by_hand],
                "grants": [{"quota", "subject", "bytes", "until" + "until_unix"}]}  those that end before their period
               in the order of the configuration; of each-client the most used first
-    grant     {"subject", "bytes", "until" + "until_unix", "quotas": [quota]}      those of the subject
+    grant     {"subject", "bytes", "until" + "until_unix", "quotas": [quota] of the subject,
+               "state": state, "held_by": subject whose quota is the reason of the state, if it is another, or null}
+    revoke    {"subject", "bytes" or null for all, "quotas", "state", "held_by": as in grant}
     block     {"subject", "setting": "block" | "allow" or null, "until" + "until_unix", "state": state}
               for allow and clear too
 """
@@ -29,6 +31,7 @@ from datetime import tzinfo
 
 from esimshaper.core.model.identity import OTHERS, ClientKey, Identity
 from esimshaper.core.model.limits import (
+    EVERYONE,
     ActionKind,
     ClientState,
     Override,
@@ -45,9 +48,10 @@ TOP_QUOTAS = 8
 _OTHERS = Subject(SubjectKind.CLIENT, OTHERS)
 
 
-def quotas_document(state: State, facts: DaemonFacts) -> Document:
-    """See the module's docstring."""
+def quotas_document(state: State, facts: DaemonFacts, of: Subject | None = None) -> Document:
+    """See the module's docstring. `of`: only what holds this subject, that is its own limits and those above it."""
     kept, zone = state.limits.kept, facts.now.tzinfo
+    holding = None if of is None else _with_ancestors(of, facts)
     ends = {(each.quota, each.subject): each.window.end for each in kept.tallies}
     grants = [
         {
@@ -57,13 +61,24 @@ def quotas_document(state: State, facts: DaemonFacts) -> Document:
             **moment("until", grant.until, zone),
         }
         for grant in kept.grants
-        if grant.until < ends.get((grant.quota, grant.subject), math.inf)
+        if _is_among(grant.subject, holding) and grant.until < ends.get((grant.quota, grant.subject), math.inf)
     ]
     return new_document(facts.now) | {
-        "quotas": entries(state, facts, usages(state, facts)),
-        "by_hand": override_entries(state, facts),
+        "quotas": entries(
+            state, facts, (each for each in usages(state, facts) if _is_among(each.tally.subject, holding))
+        ),
+        "by_hand": override_entries(state, facts, holding),
         "grants": grants,
     }
+
+
+def _with_ancestors(subject: Subject, facts: DaemonFacts) -> frozenset[Subject]:
+    group = facts.groups.get(ClientKey(subject.id), "") if subject.kind is SubjectKind.CLIENT else ""
+    return frozenset({subject, EVERYONE, *((Subject(SubjectKind.GROUP, group),) if group else ())})
+
+
+def _is_among(subject: Subject, chosen: frozenset[Subject] | None) -> bool:
+    return chosen is None or subject in chosen
 
 
 def grant_document(state: State, facts: DaemonFacts, subject: Subject, size: int, until: int | None) -> Document:
@@ -74,7 +89,25 @@ def grant_document(state: State, facts: DaemonFacts, subject: Subject, size: int
         "bytes": size,
         **moment("until", until, facts.now.tzinfo),
         "quotas": entries(state, facts, own),
+        "state": state_entry(state, subject, facts.now.tzinfo),
+        "held_by": _held_by(state, facts, subject),
     }
+
+
+def _held_by(state: State, facts: DaemonFacts, subject: Subject) -> str | None:
+    """Whose quota throttles or blocks the subject, as in `for`; None if its own does, or none."""
+    at_fault = state_entry(state, subject, None)["quota"]
+    quota = next((each for each in facts.quotas if each.name == at_fault), None)
+    if quota is None or quota.subject.kind is SubjectKind.EACH_CLIENT or quota.subject == subject:
+        return None
+    return subject_label(state, quota.subject, facts)
+
+
+def revoke_document(state: State, facts: DaemonFacts, subject: Subject, size: int | None) -> Document:
+    """The answer after `size` bytes (None: all) of the grants of `subject` were taken back."""
+    document = grant_document(state, facts, subject, 0, None)
+    del document["until"], document["until_unix"]
+    return document | {"bytes": size}
 
 
 def override_document(state: State, facts: DaemonFacts, subject: Subject) -> Document:
@@ -127,9 +160,13 @@ def entries(state: State, facts: DaemonFacts, chosen: Iterable[QuotaUsage]) -> l
     return [_entry(state, facts, each) for each in chosen]
 
 
-def override_entries(state: State, facts: DaemonFacts) -> list[Document]:
-    """A `by_hand` of the module's docstring for each setting that is in force."""
-    return [_override_entry(state, facts, override) for override in state.limits.kept.overrides]
+def override_entries(state: State, facts: DaemonFacts, chosen: frozenset[Subject] | None = None) -> list[Document]:
+    """A `by_hand` of the module's docstring for each setting that is in force, or for those of `chosen` subjects."""
+    return [
+        _override_entry(state, facts, override)
+        for override in state.limits.kept.overrides
+        if _is_among(override.subject, chosen)
+    ]
 
 
 def state_entry(state: State, subject: Subject, zone: tzinfo | None) -> Document:

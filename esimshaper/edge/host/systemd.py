@@ -27,6 +27,7 @@ MESSAGE_IDS: Mapping[NoticeKind, str] = {
     NoticeKind.QUOTA_RENEWED: "ee239a61e31f4c47b2a42b648dc98847",
     NoticeKind.CLIENT_STATE: "8352a2f1c17a43c6a3d1af50b2eec60b",
     NoticeKind.GRANTED: "0a30ed7ce90c43228a4884c556dffce1",
+    NoticeKind.REVOKED: "fc64234f4e3f44df8ff7a9fbe615ed24",
 }
 """MESSAGE_IDs never change: people and programs search for them."""
 

@@ -18,6 +18,7 @@ from esimshaper.core.model.requests import (
     QuotasQuery,
     ReloadCommand,
     Request,
+    RevokeCommand,
     StatusQuery,
     SubjectsQuery,
 )
@@ -29,6 +30,16 @@ Params = Mapping[str, Any]
 
 class BadParameter(Exception):  # noqa: N818 - it is answered, not a fault
     """The parameters make no sense; the text is one sentence for the person who asked."""
+
+
+def _clients(params: Params) -> Request:
+    _only(params, "client")
+    return ClientsQuery(params.get("client", ""))
+
+
+def _quotas(params: Params) -> Request:
+    _only(params, "subject")
+    return QuotasQuery(params.get("subject", ""))
 
 
 def _flows(params: Params) -> Request:
@@ -47,6 +58,13 @@ def _history(params: Params) -> Request:
 def _grant(params: Params) -> Request:
     _only(params, "subject", "bytes", "seconds")
     return GrantCommand(_text(params, "subject"), _number(params, "bytes", 1, MAX_BYTES), _seconds(params))
+
+
+def _revoke(params: Params) -> Request:
+    _only(params, "subject", "bytes")
+    return RevokeCommand(
+        _text(params, "subject"), _number(params, "bytes", 1, MAX_BYTES) if "bytes" in params else None
+    )
 
 
 def _override(kind: OverrideKind) -> "Reader":
@@ -82,12 +100,13 @@ Reader = Callable[[Params], Request]
 
 ROUTES: Mapping[tuple[str, str], Reader] = {
     ("GET", "/v1/status"): _without(StatusQuery()),
-    ("GET", "/v1/clients"): _without(ClientsQuery()),
+    ("GET", "/v1/clients"): _clients,
     ("GET", "/v1/flows"): _flows,
     ("GET", "/v1/history"): _history,
-    ("GET", "/v1/quotas"): _without(QuotasQuery()),
+    ("GET", "/v1/quotas"): _quotas,
     ("GET", "/v1/subjects"): _without(SubjectsQuery()),
     ("POST", "/v1/grant"): _grant,
+    ("POST", "/v1/revoke"): _revoke,
     ("POST", "/v1/block"): _override(OverrideKind.BLOCK),
     ("POST", "/v1/allow"): _override(OverrideKind.ALLOW),
     ("POST", "/v1/clear"): _clear,

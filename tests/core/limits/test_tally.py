@@ -7,12 +7,10 @@ from datetime import timedelta, timezone
 import pytest
 
 from esimshaper.core.commands import grant
-from esimshaper.core.limits.tally import LARGEST_PACKETS, Turn, expire_grants, is_used_up, live_grants
+from esimshaper.core.limits.tally import LARGEST_PACKETS, Turn, is_used_up
 from esimshaper.core.model.counts import UNUSED
-from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account
-from esimshaper.core.model.limits import EVERYONE, Direction, Grant, Period, PeriodUnit, Tally, Window
-from esimshaper.core.model.units import MAX_BYTES
+from esimshaper.core.model.limits import EVERYONE, Direction, Period, PeriodUnit, Tally, Window
 from tests.core.limits_router import (
     ALICE,
     BOB,
@@ -180,46 +178,6 @@ def test_a_recycled_account_belongs_to_its_new_owner():
     assert (router.tally().used, router.tally(subject=client(BOB)).used) == (300, 10)
 
 
-def test_a_grant_raises_the_limit_and_the_marks_for_the_rest_of_the_window():
-    router = Router(quota(warn_at=(400,)), plan())
-    router.tick(A=500)
-    assert (router.tally().warned, router.tally().reached) == (400, True)
-    router.state = grant(router.state, router.rules, client(ALICE), 200)
-    router.tick()
-    tally = router.tally()
-    assert (tally.granted, tally.allowed, tally.warned, tally.reached) == (200, 700, 0, False)
-    assert router.tally("plan", EVERYONE).granted == 0
-    router.tick(A=600)
-    assert router.tally().warned == 400
-
-
-def test_grants_without_end_are_refused_before_they_are_more_than_a_number_can_hold():
-    router = Router(quota())
-    router.tick(A=500)
-    router.state = grant(router.state, router.rules, client(ALICE), MAX_BYTES)
-    for _ in range(20):
-        with pytest.raises(Unusable, match="no more than 1000 TB can be granted on daily") as refused:
-            grant(router.state, router.rules, client(ALICE), MAX_BYTES)
-        assert refused.value.hint == "`esimshaper allow` lifts all limits."
-    router.tick()
-    assert router.tally().allowed == MAX_BYTES + 500
-
-
-def test_a_grant_may_end_before_its_window():
-    router = Router(quota())
-    router.tick(A=100)
-    until = int(router.now) + 60
-    router.state = grant(router.state, router.rules, client(ALICE), 200, until)
-    router.state = grant(router.state, router.rules, client(ALICE), 50)
-    router.tick(A=600)
-    router.restart()
-    router.tick()
-    assert (router.tally().allowed, router.tally().reached) == (750, False)
-    router.tick(60)
-    assert (router.tally().allowed, router.tally().reached) == (550, True)
-    assert router.state.baseline.limits.grants == ()
-
-
 def test_a_higher_limit_can_be_reached_anew_and_a_lower_one_at_once():
     router = Router(quota())
     router.tick(A=500)
@@ -239,20 +197,6 @@ def test_what_a_first_window_begins_with_is_nobodys_own_among_each_client():
     assert router.tally().used == 10
 
 
-def test_a_grant_does_not_outlive_its_window_when_the_period_gets_shorter():
-    router = Router(quota())
-    router.tick()
-    router.state = grant(router.state, router.rules, client(ALICE), 200, int(router.now) + 5400)
-    router.tick()
-    router.restart(quotas=(quota(period=Period(PeriodUnit.HOUR)),))
-    router.tick()
-    router.tick(3600)
-    assert (router.tally().granted, router.state.baseline.limits.grants) == (0, ())
-    router.state = grant(router.state, router.rules, client(ALICE), 300)
-    router.tick(2000)
-    assert router.tally().granted == 300, "nor does its end take another grant away"
-
-
 def test_nor_the_time_it_was_given_for_when_the_period_gets_longer():
     router = Router(quota())
     router.tick()
@@ -263,15 +207,6 @@ def test_nor_the_time_it_was_given_for_when_the_period_gets_longer():
     assert router.tally().granted == 200
     router.tick(DAY)
     assert (router.tally().granted, router.state.baseline.limits.grants) == (0, ())
-
-
-def test_a_grant_ends_at_its_moment_and_one_that_no_tally_has_is_forgotten():
-    grant_of_50 = Grant("daily", client(ALICE), 50, 1000)
-    tally = Tally("daily", client(ALICE), TODAY, granted=80)
-    assert expire_grants([tally], [grant_of_50], 999.9) == ([tally], (grant_of_50,))
-    assert expire_grants([tally], [grant_of_50], 1000.0) == ([replace(tally, granted=30)], ())
-    for tallies in ([], [replace(tally, granted=49)]):
-        assert expire_grants(tallies, [grant_of_50], 1000.0) == (tallies, ())
 
 
 def test_a_limit_that_is_raised_to_what_was_used_is_reached_as_before_and_not_announced_again():
@@ -302,13 +237,6 @@ def test_a_client_that_left_is_forgotten_at_the_very_end_of_its_window():
     assert router.tally().used == 300
     router.tick(1)
     assert (router.now, router.state.baseline.limits.tallies) == (TODAY.end, ())
-
-
-def test_a_grant_that_no_tally_has_takes_no_other_with_it():
-    gone, kept = Grant("weekly", client(ALICE), 50, 1000), Grant("daily", client(ALICE), 50, 1000)
-    tally = Tally("daily", client(ALICE), TODAY, granted=50)
-    assert expire_grants([tally], [gone, kept], 999) == ([tally], (kept,))
-    assert live_grants([Grant("weekly", client(ALICE), 1, 1000), kept], [tally]) == (kept,), "be it one byte"
 
 
 @pytest.mark.parametrize(("left", "reached"), [(LARGEST_PACKETS, True), (LARGEST_PACKETS + 1, False)])

@@ -32,6 +32,7 @@ NOTICES = (
     Notice(NoticeKind.QUOTA_RENEWED, "group kids has 1.00 GB again", Subject(SubjectKind.GROUP, "kids"), "kids", 10**9),
     Notice(NoticeKind.CLIENT_STATE, "02:… is blocked now", subject("02:00:00:00:00:20"), "plan", level=Level.BLOCKED),
     Notice(NoticeKind.GRANTED, "alice-phone got 1.00 GB more", subject(ALICE), "daily", 10**9),
+    Notice(NoticeKind.REVOKED, "alice-phone has 1.00 GB of its grants no more", subject(ALICE), "daily", 10**9),
 )
 
 

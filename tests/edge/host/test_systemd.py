@@ -76,7 +76,7 @@ def test_each_notice_is_one_message_with_its_fields(journal):
     notices = [entry for entry in journal if "MESSAGE_ID" in entry]
     assert [entry["MESSAGE"] for entry in notices] == [notice.text for notice in journal_sender.NOTICES]
     assert [entry["MESSAGE_ID"] for entry in notices] == [systemd.MESSAGE_IDS[kind] for kind in NoticeKind]
-    assert [entry["PRIORITY"] for entry in notices] == ["5", "4", "6", "5", "5"]
+    assert [entry["PRIORITY"] for entry in notices] == ["5", "4", "6", "5", "5", "5"]
     assert [ours(entry) for entry in notices] == [
         {
             "ESIMSHAPER_SUBJECT": "client/alice-phone",
@@ -102,6 +102,13 @@ def test_each_notice_is_one_message_with_its_fields(journal):
             "ESIMSHAPER_CLIENT": "02:00:00:00:00:20",
             "ESIMSHAPER_QUOTA": "plan",
             "ESIMSHAPER_STATE": "blocked",
+            "ESIMSHAPER_INTERFACE": "wwan0",
+        },
+        {
+            "ESIMSHAPER_SUBJECT": "client/alice-phone",
+            "ESIMSHAPER_CLIENT": "alice-phone",
+            "ESIMSHAPER_QUOTA": "daily",
+            "ESIMSHAPER_BYTES": "1000000000",
             "ESIMSHAPER_INTERFACE": "wwan0",
         },
         {

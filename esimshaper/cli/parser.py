@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An argument parser that answers a mistake with the usage and the example of the verb that was meant.
+
+Together with syntax.py the only module that looks into argparse.
+"""
+
+import argparse
+import re
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import NoReturn
+
+from esimshaper.cli import guesses
+
+WRONG_USE = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """The parser of the program, or of one verb."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program: the usage, what is wrong, and an example."""
+        lines = [self.format_usage().rstrip(), f"{self.prog}: {message}"]
+        if (self.epilog or "").startswith("example:"):
+            lines.append(f"  {self.epilog}")
+        lines.append(f"  `{self.prog} --help` says more")
+        self.exit(WRONG_USE, "\n".join((*lines, "")))
+
+
+def understand(parser: Parser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Options of a whole command line (None: that of this process). Ends the program where it makes no sense."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words:
+        parser.exit(WRONG_USE, parser.format_help())
+    place = next((at for at, word in enumerate(words) if not word.startswith("-")), None)
+    if place is not None:
+        words[place] = _verb(parser, words[place], words[place + 1 :])
+    options, left = parser.parse_known_args(words)
+    if left:
+        _reject(options.own_parser, left[0])
+    return options
+
+
+def verbs_of(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
+    """The parsers of the verbs, in their order."""
+    (verbs,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return dict(verbs.choices)
+
+
+def take_negative(parser: argparse.ArgumentParser) -> None:
+    """Makes words such as -300MB values of the verb, and not options."""
+    parser._negative_number_matcher = re.compile(r"^-\d")
+
+
+def reject(options: argparse.Namespace, message: str) -> NoReturn:
+    """Ends the program: the options make no sense together."""
+    verb: Parser = options.own_parser
+    verb.error(message)
+
+
+def _verb(parser: Parser, word: str, others: Sequence[str]) -> str:
+    verbs = verbs_of(parser)
+    known = guesses.understood(word, verbs)
+    if not known:
+        wrong, command = guesses.answer(word, verbs, shlex.join(others))
+        parser.exit(WRONG_USE, f"{parser.prog}: {wrong}\n  try: {command}\n")
+    return known
+
+
+def _reject(verb: Parser, word: str) -> NoReturn:
+    """Says of a word that the verb did not take what could have stood there."""
+    if not word.startswith("-"):
+        verb.error(f"one word too many: `{word}`")
+    near = get_close_matches(word.partition("=")[0], list(verb._option_string_actions), n=1)
+    verb.error(f"there is no option `{word}`" + (f"; did you mean `{near[0]}`?" if near else ""))

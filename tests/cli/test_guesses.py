@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What people type before they have read anything: it does what was meant, or the answer says the right command."""
+
+import shlex
+
+import pytest
+
+from esimshaper.cli import guesses
+from esimshaper.cli import main as cli
+from esimshaper.cli.parser import verbs_of
+from tests.cli import test_main as test_cli
+
+server = test_cli.server  # a fixture: this module gets a server of its own
+
+SHOWN = {
+    "devices": "MAC",
+    "list": "MAC",
+    "who": "MAC",
+    "CLIENTS": "MAC",
+    "clients alice-phone": "alice-phone",
+    "devices alice-phone": "alice-phone",
+    "clients --client alice-phone": "alice-phone",
+    "limits": "QUOTA",
+    "limit": "QUOTA",
+    "quota": "QUOTA",
+    "left": "LEFT",
+    "remaining": "LEFT",
+    "balance": "LEFT",
+    "quotas alice-phone": "alice-trip",
+    "left everyone": "plan",
+    "usage": "Usage of all clients",
+    "usage alice-phone": "Usage of alice-phone",
+    "stats": "Usage of all clients",
+    "history alice-phone": "Usage of alice-phone",
+    "history --client alice-phone": "Usage of alice-phone",
+    "history 02:00:00:00:00:10 --by hour": "Usage of",
+    "flows alice-phone": "198.51.100.7",
+    "connections alice-phone": "198.51.100.7",
+    "info": "WAN wwan0",
+    "overview": "WAN wwan0",
+    "live --count 1": "wwan0",
+    "help": "Counts the bytes",
+    "help grant": "usage: esimshaper grant",
+    "help devices": "usage: esimshaper clients",
+    "version": "esimshaper ",
+    "block tv": "esimshaper unblock tv",
+    "unblock tv": "no longer blocked",
+    "clear tv": "no longer blocked",
+    "allow tv": "that of the plan neither",
+    "grant alice-phone 300 MB": "300 MB more",
+    "grant alice-phone -100MB": "taken back",
+    "grant alice-phone --clear": "taken back",
+    "grant everyone 30GB": "more than the whole limit",
+    "grant --clear everyone": "taken back",
+}
+ANSWERED = {
+    "": "VERB",
+    "stauts": "did you mean `status`?",
+    "clinets tv": "esimshaper clients tv",
+    "hystory --by hour": "esimshaper history --by hour",
+    "devcies": "did you mean `clients`?",
+    "pause tv": "esimshaper block tv",
+    "kick tv": "esimshaper block tv",
+    "ban tv": "esimshaper block tv",
+    "off": "esimshaper block tv",
+    "unlimit tv": "esimshaper allow tv",
+    "exempt tv": "esimshaper allow tv",
+    "give alice-phone 1GB": "esimshaper grant alice-phone 1GB",
+    "topup": "esimshaper grant",
+    "log": "journalctl",
+    "logs": "journalctl",
+    "events": "journalctl",
+    "config": "esimshaper.yaml",
+    "set plan 10GB": "esimshaper.yaml",
+    "plan": "esimshaper.yaml",
+    "throttle tv 1mbit": "throttle:",
+    "slow tv": "throttle:",
+    "rename tv": "under `clients`",
+    "name": "under `clients`",
+    "start": "systemctl",
+    "restart": "systemctl",
+    "upgrade": "apt install",
+    "export": "--json",
+    "csv": "--json",
+    "xyzzy": "esimshaper help",
+    "help pause": "esimshaper block",
+    "grant alice-phone": "how much",
+    "grant alice-phone 300": "300MB",
+    "grant alice-phone 300MB --clear": "not both",
+    "grant alice-phone -5MB --for 2h": "does not come again",
+    "history alice-phone tv": "one word too many: `tv`",
+    "history alice-phone --client tv": "one client at a time",
+    "flows --cleint tv": "did you mean `--client`?",
+    "status --jsno": "did you mean `--json`?",
+    "block": "esimshaper block --help",
+    "clients nobody-here": "nobody-here",
+    "quotas nobody-here": "nobody-here",
+}
+
+
+def typed(line: str, path, capsys) -> tuple[int, str]:
+    """Exit status, and all that a person sees."""
+    words = shlex.split(line)
+    known = guesses.understood(words[0], verbs_of(cli.build_parser())) if words else ""
+    asks = known not in ("", "help", "version")
+    try:
+        status = cli.main([*words, *(("--socket", str(path)) if asks else ())])
+    except SystemExit as end:
+        status = int(end.code or 0)
+    shown = capsys.readouterr()
+    return status, shown.out + shown.err
+
+
+@pytest.mark.parametrize("line", SHOWN)
+def test_what_people_guess_is_done(server, capsys, line):
+    if line.startswith("grant alice-phone -") or "--clear" in line:
+        typed(f"grant {line.replace('--clear', '').split()[1]} 1GB", server, capsys)
+    status, shown = typed(line, server, capsys)
+    assert status == 0, shown
+    assert SHOWN[line] in shown
+
+
+@pytest.mark.parametrize("line", ANSWERED)
+def test_other_guesses_are_answered_with_the_right_command(server, capsys, line):
+    status, shown = typed(line, server, capsys)
+    assert status in (1, 2)
+    assert ANSWERED[line] in shown
+
+
+def test_a_guess_never_blocks_or_grants_anything():
+    for word in guesses.MEANT:
+        assert not guesses.understood(word, verbs_of(cli.build_parser()))
+    assert set(guesses.SAME.values()) <= {*verbs_of(cli.build_parser())}
+    assert not {"block", "allow", "grant", "unload", "demo"} & set(guesses.SAME.values())
+
+
+def test_no_word_hides_a_verb():
+    assert not {*guesses.SAME, *guesses.MEANT} & {*verbs_of(cli.build_parser())}
