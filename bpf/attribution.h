@@ -34,6 +34,9 @@ ALWAYS_INLINE u32 sender(struct __sk_buff *skb, const struct packet *packet)
 	 * (with a tcpdump running, say), ip6_copy_metadata in net/ipv6/ip6_output.c keeps the mark only. */
 	if (!skb->ingress_ifindex)
 		return has_client && is_fragment6 ? number : ACCOUNT_ROUTER;
+	/* Of the router's own packets, those that a translator made anew have come in by an interface. */
+	if (!marked && kept == ACCOUNT_ROUTER)
+		return ACCOUNT_ROUTER;
 	return has_client ? number : ACCOUNT_UNATTRIBUTED;
 }
 
@@ -259,13 +262,21 @@ ALWAYS_INLINE u32 account_of(struct __sk_buff *skb, struct client_key *client)
 }
 
 /* Writes an account into the mark of an upload; other bits of the mark stay as they are. */
-ALWAYS_INLINE void write_mark(struct __sk_buff *skb, u32 account)
+ALWAYS_INLINE void mark_account(struct __sk_buff *skb, u32 account)
 {
+	/* The router itself has no number in the mark, where it might be anybody's bits. */
+	u32 number = account == ACCOUNT_ROUTER ? 0 : account;
 	/* volatile: LLVM would narrow the store to the bytes of the mask, which the verifier refuses for skb. */
-	volatile u32 mark = (skb->mark & ~MARK_MASK) | (account << MARK_SHIFT);
+	volatile u32 mark = (skb->mark & ~MARK_MASK) | (number << MARK_SHIFT);
 
 	skb->mark = mark;
 	skb->tc_index = TC_INDEX_OURS | account;
+}
+
+/* Writes the account of a device into an upload of the device. */
+ALWAYS_INLINE void write_mark(struct __sk_buff *skb, u32 account)
+{
+	mark_account(skb, account);
 	if (bpf_ntohs(skb->protocol) == ETHERTYPE_IPV6)
 		learn_address(skb, account);
 }

@@ -40,7 +40,9 @@
 	X(POLICED)                 /* dropped: beyond the police rate of a throttled account without a class */        \
 	X(LAN_MOVED)               /* a download moved from the account that was charged to the one that gets it */    \
 	X(LAN_BLOCKED)             /* the same, but dropped by a limit of the latter: billed, and wasted */             \
-	X(UNBILLED)                /* to or from an address that ends in the modem (wan.unbilled): not billed */
+	X(UNBILLED)                /* to or from an address that ends in the modem (wan.unbilled): not billed */         \
+	X(TRANSLATED_UNKNOWN)      /* it came out of a translator, and went in by nobody: charged to `others` */       \
+	X(TRANSLATED_NOT_STORED)   /* the table of translated packets refused an entry */
 
 enum reason {
 #define REASON_ENUM(name) REASON_##name,
@@ -153,12 +155,38 @@ struct moved {
 };
 _Static_assert(sizeof(struct moved) == 6 * 8, "struct moved");
 
-/* Map `tunnel_ports`, a set, written by user space only: UDP and TCP packets of the router with one of these ports, on
- * either side, carry tunnels. The value has no meaning. */
-struct tunnel_port {
-	__be16 port;
+/* Map `tunnel_ends`, written by user space only: packets of the router of this protocol, and with this port on either
+ * side, carry a tunnel. Its value is of enum tunnel_peer. */
+struct tunnel_end {
+	__u8 peer[16]; /* the address at the other end, IPv4 mapped into IPv6; zeros in the entry for all of them */
+	__be16 port;   /* 0 for protocols without ports */
+	__u8 protocol;
+	__u8 pad;
 };
-_Static_assert(sizeof(struct tunnel_port) == 2, "struct tunnel_port");
+_Static_assert(sizeof(struct tunnel_end) == 16 + 2 + 1 + 1, "struct tunnel_end");
+
+enum tunnel_peer {
+	PEER_ANY = 1,    /* whoever is at the other end */
+	PEER_LISTED = 2, /* only peers that have an entry of their own */
+	PEER_UNASKED = 4, /* added to one of the others: a download is the tunnel's, too, before any upload of its flow */
+};
+
+/* Map `tunnel_links`, written by user space only: number of an interface -> bytes that its tunnel adds to each packet.
+ * A tunnel that is not there adds what WireGuard adds. */
+
+/* Map `translated` (LRU): what both sides of a translator (464XLAT, NAT64) have in common of one conversation, or of one
+ * fragmented datagram -> whose it is, as `enum translated_owner` beside an account or beside tc_index. */
+struct translated_key {
+	__be32 remote; /* IPv4 address; the end of the IPv6 address, RFC 6052 section 2.2 with a prefix of 96 bits */
+	__u32 id;      /* of a fragmented datagram, else 0 */
+	__be16 remote_port;
+	__be16 local_port;
+	__u8 protocol; /* that of ICMP for ICMPv6 as well */
+	__u8 direction;
+	__u8 is_fragment; /* 1 for a later fragment, which has no ports */
+	__u8 pad;
+};
+_Static_assert(sizeof(struct translated_key) == 4 + 4 + 2 + 2 + 4, "struct translated_key");
 
 /* Map `unbilled` (LPM trie), written by user space only: networks that end in the modem. The value has no meaning. The
  * one entry of `unbilled_in_use` is the number of networks, so that most packets need no look at the trie. */

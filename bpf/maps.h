@@ -11,8 +11,10 @@
 #define FRAGMENTS 4096
 #define ADDRESSES 4096
 #define RING_BYTES 65536
-#define TUNNEL_PORTS 16
 #define UNBILLED 32
+#define TUNNEL_ENDS 128
+#define TUNNEL_LINKS 16
+#define TRANSLATED 8192
 
 BPF_TABLE_PINNED("array", u32, struct meta, meta, 1, PIN "/meta");
 BPF_TABLE_PINNED("array", u32, struct account, accounts, ACCOUNTS_ALL, PIN "/accounts");
@@ -20,7 +22,9 @@ BPF_TABLE_PINNED("array", u32, struct policy, policies, ACCOUNTS_ALL, PIN "/poli
 BPF_TABLE_PINNED("hash", struct group_key, u32, groups, GROUPS, PIN "/groups");
 BPF_TABLE_PINNED("array", u32, struct tunnelled, tunnelled, ACCOUNTS_ALL, PIN "/tunnelled");
 BPF_TABLE_PINNED("array", u32, struct moved, moved, ACCOUNTS, PIN "/moved");
-BPF_TABLE_PINNED("hash", struct tunnel_port, u32, tunnel_ports, TUNNEL_PORTS, PIN "/tunnel_ports");
+BPF_TABLE_PINNED("hash", struct tunnel_end, u32, tunnel_ends, TUNNEL_ENDS, PIN "/tunnel_ends");
+BPF_TABLE_PINNED("hash", u32, u32, tunnel_links, TUNNEL_LINKS, PIN "/tunnel_links");
+BPF_TABLE_PINNED("lru_hash", struct translated_key, u32, translated, TRANSLATED, PIN "/translated");
 /* One entry: the bytes that a tunnel adds to each packet inside, as seen last on the WAN; 0 before that. */
 BPF_TABLE_PINNED("array", u32, u32, tunnel_headers, 1, PIN "/tunnel_headers");
 /* By enum direction, written by user space only: the index of the interface that has our tc classes, 0 for none. */

@@ -5,6 +5,7 @@
  *   up      -> [lan_ingress] writes the mark ->  routing, NAT  -> [wan_egress] by the mark, learns the flow ->
  *   down    <- [lan_egress] looks again          routing, NAT  <- [wan_ingress] by the flow                 <-
  *   VPN     the same two, as tunnel_egress and tunnel_ingress, on the interface of a tunnel of the router (tunnel.h)
+ *   CLAT    translator_egress and translator_ingress, on the interface of a translator of the router (translator.h)
  *
  * Every hook returns TC_ACT_UNSPEC, so that filters after ours still run, or TC_ACT_SHOT to drop a packet (R6).
  * esimshaper/edge/bpf/compiler.py compiles this file by bcc, and defines the sizes and the bits of the mark.
@@ -12,6 +13,7 @@
 #include "attribution.h"
 #include "receiver.h"
 #include "reset.h"
+#include "translator.h"
 #include "tunnel.h"
 #include "unbilled.h"
 
@@ -140,6 +142,9 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 		to = attribute_download(skb, &packet, size);
 	else
 		to = attribute_cut_download(&packet);
+	/* Where ports are not mirrored (VXLAN), or the far end begins, no flow knows what is a tunnel's. */
+	if (to.account == ACCOUNT_UNATTRIBUTED && headers == HEADERS_WHOLE && (carries_tunnel(&packet) & PEER_UNASKED))
+		to.account = ACCOUNT_TUNNELS;
 	to.account = hide_range(skb, to.account);
 	to.reason = hide_range(skb, to.reason);
 	packet.fragment = hide_range(skb, packet.fragment);
@@ -226,6 +231,63 @@ ALWAYS_INLINE int tunnel_ingress(struct __sk_buff *skb, struct link link)
 	return TC_ACT_UNSPEC;
 }
 
+/* A packet goes into a translator of the router. */
+ALWAYS_INLINE int translator_egress(struct __sk_buff *skb)
+{
+	struct translated_key key = {};
+	struct packet packet = {};
+	u16 type = find_ip_header(skb, &packet);
+	u32 owner, is_download;
+
+	if (!type || parse_headers(skb, type, UP, &packet) == HEADERS_CUT)
+		return TC_ACT_UNSPEC;
+	owner = hide_range(skb, translated_owner(skb, &packet));
+	is_download = hide_range(skb, !!(owner & TRANSLATED_DOWNLOAD));
+	if (fill_translated_key(skb, &packet, is_download ? DOWN : UP, &key) < 0)
+		return TC_ACT_UNSPEC;
+	if (translated.update(&key, &owner) < 0)
+		count_frame(REASON_TRANSLATED_NOT_STORED, skb);
+	if (packet.fragment == FRAGMENT_FIRST)
+		note_fragments(&packet, &key, owner);
+	return TC_ACT_UNSPEC;
+}
+
+/* A packet has come out of a translator of the router. Whether it is an upload shows where its key is found. */
+ALWAYS_INLINE int translator_ingress(struct __sk_buff *skb)
+{
+	u32 *found = 0, owner = TRANSLATED_UPLOAD | ACCOUNT_OTHERS;
+	struct translated_key key = {};
+	struct packet packet = {};
+	u16 type;
+
+	/* The packet that went in may be the same one, where the translator is a program of the kernel. */
+	skb->tc_index = 0;
+	if (skip_looped_back(skb))
+		return TC_ACT_UNSPEC;
+	type = find_ip_header(skb, &packet);
+	if (!type)
+		return TC_ACT_UNSPEC;
+	if (parse_headers(skb, type, UP, &packet) == HEADERS_WHOLE) {
+#pragma unroll
+		for (int turn = 0; turn < 2 && !found; turn++) {
+			__builtin_memset(&key, 0, sizeof(key));
+			if (fill_translated_key(skb, &packet, turn ? DOWN : UP, &key) == 0)
+				found = translated.lookup(&key);
+		}
+	}
+	/* Nobody gains by what cannot be found: `others` is held to the limits of one device. */
+	if (found)
+		owner = *found;
+	else
+		count_frame(REASON_TRANSLATED_UNKNOWN, skb);
+	owner = hide_range(skb, owner);
+	/* A translator takes a packet apart that is too long for IPv6. */
+	if (found && packet.fragment == FRAGMENT_FIRST)
+		note_fragments(&packet, &key, owner);
+	take_owner(skb, owner);
+	return TC_ACT_UNSPEC;
+}
+
 ALWAYS_INLINE int lan_egress(struct __sk_buff *skb, struct link link, u32 crossing, struct client_key *client)
 {
 	u32 charged = crossing & TC_INDEX_ACCOUNT;
@@ -278,14 +340,44 @@ int wan_ingress_raw(struct __sk_buff *skb)
 	return wan_ingress(skb, (struct link){ .l2 = 0 });
 }
 
+int tunnel_egress_ethernet(struct __sk_buff *skb)
+{
+	return tunnel_egress(skb, (struct link){ .l2 = 14 });
+}
+
 int tunnel_egress_raw(struct __sk_buff *skb)
 {
 	return tunnel_egress(skb, (struct link){ .l2 = 0 });
 }
 
+int tunnel_ingress_ethernet(struct __sk_buff *skb)
+{
+	return tunnel_ingress(skb, (struct link){ .l2 = 14 });
+}
+
 int tunnel_ingress_raw(struct __sk_buff *skb)
 {
 	return tunnel_ingress(skb, (struct link){ .l2 = 0 });
+}
+
+int translator_egress_ethernet(struct __sk_buff *skb)
+{
+	return translator_egress(skb);
+}
+
+int translator_egress_raw(struct __sk_buff *skb)
+{
+	return translator_egress(skb);
+}
+
+int translator_ingress_ethernet(struct __sk_buff *skb)
+{
+	return translator_ingress(skb);
+}
+
+int translator_ingress_raw(struct __sk_buff *skb)
+{
+	return translator_ingress(skb);
 }
 
 /* Returns whether `mac` is an address that a device can have: no group, and not zeros. */

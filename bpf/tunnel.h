@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tunnels that the router itself ends (WireGuard).
+/* Tunnels that the router itself ends (WireGuard, OpenVPN; GRE, 6in4, DS-Lite, VXLAN).
  *
  *   client -> [tunnel_egress: the client claims] -> WireGuard of the router -> [wan_egress: ACCOUNT_TUNNELS] -> carrier
  *
@@ -30,28 +30,49 @@ ALWAYS_INLINE struct size tunnel_size(struct __sk_buff *skb, const struct packet
 	u32 zero = 0, mtu = 0;
 	u32 segment = packet->transport - packet->network + transport_header(skb, packet) + skb->gso_size;
 	u32 *headers = tunnel_headers.lookup(&zero);
+	u32 link = skb->ifindex, *fixed = tunnel_links.lookup(&link);
+	u32 added;
 	struct size size = inside;
 	u64 whole = (inside.packets - 1) * segment;
 
 	bpf_check_mtu(skb, 0, &mtu, 0, 0);
 	/* Each segment of a merged packet is padded for itself; all but the last have the same length. */
-	if (inside.packets > 1 && whole < inside.bytes)
+	if (fixed)
+		size.bytes = inside.bytes;
+	else if (inside.packets > 1 && whole < inside.bytes)
 		size.bytes = (inside.packets - 1) * padded(segment, mtu) + padded(inside.bytes - whole, mtu);
 	else
 		size.bytes = padded(inside.bytes, mtu);
 	/* Until the first packet of the tunnel was seen on the WAN, its family is taken for IPv4. */
-	size.bytes += inside.packets * (headers && *headers ? *headers : TUNNEL_HEADERS_IPV4);
+	added = fixed ? *fixed : headers && *headers ? *headers : TUNNEL_HEADERS_IPV4;
+	size.bytes = hide_range(skb, size.bytes) + inside.packets * hide_range(skb, added);
 	return size;
 }
 
-/* Whether an upload of the router itself was made by one of its tunnels. (Its answers are found by its flow.) */
-ALWAYS_INLINE int carries_tunnel(const struct packet *packet)
+/* How the tunnel with this port carries the packet: enum tunnel_peer, or 0 if it does not. */
+ALWAYS_INLINE u32 tunnel_peer(const struct packet *packet, __be16 port)
 {
-	struct tunnel_port remote = { packet->key.remote_port }, local = { packet->key.local_port };
+	struct tunnel_end end = { .port = port, .protocol = packet->protocol };
+	u32 *peer = tunnel_ends.lookup(&end);
 
-	if (packet->protocol != IP_PROTOCOL_UDP && packet->protocol != IP_PROTOCOL_TCP)
+	if (!peer || (*peer & PEER_ANY))
+		return peer ? *peer : 0;
+	__builtin_memcpy(end.peer, packet->key.remote, 16);
+	peer = tunnel_ends.lookup(&end);
+	return peer ? *peer : 0;
+}
+
+/* Whether a packet of the router itself was made by one of its tunnels: enum tunnel_peer, or 0. The answers to an upload
+ * are found by its flow. */
+ALWAYS_INLINE u32 carries_tunnel(const struct packet *packet)
+{
+	u32 peer;
+
+	if (packet->protocol == IP_PROTOCOL_ICMP || packet->protocol == IP_PROTOCOL_ICMPV6)
 		return 0;
-	return tunnel_ports.lookup(&remote) || tunnel_ports.lookup(&local);
+	peer = tunnel_peer(packet, packet->key.remote_port);
+	return peer || packet->key.local_port == packet->key.remote_port ? peer
+									  : tunnel_peer(packet, packet->key.local_port);
 }
 
 /* Remembers what the tunnel adds to each packet, by the family of its own packets. */

@@ -24,6 +24,7 @@ from typing import Any
 from esimshaper import __version__
 from esimshaper.core.diagnosis import selftest as selftest_diagnosis
 from esimshaper.core.diagnosis.findings import NOT_SEEN, diagnose
+from esimshaper.core.diagnosis.tunnels import SHARED_PORTS
 from esimshaper.core.model.box import DaemonStatus, Finding, Severity, Wanted
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
@@ -104,6 +105,11 @@ def _wanted_by(settings: Settings, files: Iterable[Path]) -> Wanted:
         blocks=ActionKind.BLOCK in actions,
         replaces_qdisc=wan.replace_qdisc,
         tunnels=tuple(tunnel.interface for tunnel in wan.tunnels),
+        shared_ports=tuple(
+            (each.interface, each.port)
+            for each in wan.tunnels
+            if each.port in SHARED_PORTS and not (each.protocol and each.peer)
+        ),
         files=tuple(map(str, files)),
         certificates=tuple(filter(None, (tls.certificate, tls.key, tls.client_ca))) if tls else (),
     )

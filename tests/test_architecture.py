@@ -64,6 +64,7 @@ HEADERS = (
     "maps.h",
     "size.h",
     "attribution.h",
+    "translator.h",
     "tunnel.h",
     "limits.h",
     "receiver.h",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.reading import Attachment, Hook
+from esimshaper.core.settings import tunnels
 from esimshaper.core.settings.values import OnFailure, Settings
 from esimshaper.edge.host import systemd
 from esimshaper.edge.host.messages import Message, fields
@@ -61,7 +62,7 @@ class Failsafe:
             self._open, self._problem = True, ""
             return
         self._open = False
-        problem = self._table.close(settings.wan.written, counted, [each.port for each in settings.wan.tunnels])
+        problem = self._table.close(settings.wan.written, counted, tunnels.ends_to_refuse(settings.wan.tunnels))
         if problem and problem != self._problem:
             known = fields(Message.GUARD_FAILING, interface=settings.wan.interface)
             log.error("uncounted traffic cannot be refused (on_failure: closed): %s", problem, extra=known)

@@ -12,9 +12,10 @@ from esimshaper.core.model.counts import Reason
 from esimshaper.core.model.errors import FailedOperation, Operation
 from esimshaper.core.model.identity import ClientKey, Neighbour
 from esimshaper.core.model.reading import Attachment, Hook, Observation, Reading, Table
+from esimshaper.core.settings import tunnels
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.uplink import with_uplink
-from esimshaper.core.settings.values import Settings
+from esimshaper.core.settings.values import Settings, Tunnel
 from esimshaper.daemon.strays import Strays
 from esimshaper.edge.bpf import compiler
 from esimshaper.edge.bpf.meter import Meter
@@ -23,6 +24,7 @@ from esimshaper.edge.host import clock
 from esimshaper.edge.host.messages import Message, fields
 from esimshaper.edge.lan.leases import LeaseFiles
 from esimshaper.edge.lan.neighbours import Neighbours
+from esimshaper.edge.tc import tunnel_links
 from esimshaper.edge.tc.attachments import TrafficControl
 
 NEIGHBOUR_SECONDS = 60
@@ -56,18 +58,26 @@ class Observer:
 
     def configure(self, settings: Settings) -> None:
         """Takes other interfaces and files. `attach` and `sweep` then move our programs; the maps stay."""
-        self._hooks = wanted_hooks(settings)
-        self.meter.carry_tunnels(tunnel.port for tunnel in settings.wan.tunnels)
+        self._settings = settings
+        self._look_at_tunnels()
         self.meter.leave_unbilled(settings.wan.unbilled)
         self._lan = settings.lan.interfaces
         self._leases = LeaseFiles(tuple(Path(path) for path in settings.lan.leases))
         self._neighbours_due = 0.0  # CLOCK_MONOTONIC
 
+    def _look_at_tunnels(self) -> None:
+        """Which hooks a tunnel without a port has, and how it is known on the uplink, is told by its link."""
+        named = self._settings.wan.tunnels
+        links = tunnel_links.read(each.interface for each in named) if named else {}
+        self._hooks = wanted_hooks(self._settings, links)
+        self.meter.carry_tunnels(tunnels.ends(named, links), tunnels.added(named, links))
+
     def obstacles(self, settings: Settings) -> tuple[list[Problem], tuple[str, ...]]:
         """Obstacles to our programs where only these settings want them; and interfaces that are not there yet."""
         problems: list[Problem] = []
         missing: dict[str, None] = {}
-        for name, hook in wanted_hooks(settings):
+        links = tunnel_links.read(each.interface for each in settings.wan.tunnels)
+        for name, hook in wanted_hooks(settings, links):
             if (name, hook) in self._hooks:
                 continue
             if not self._control.is_there(name):
@@ -86,6 +96,7 @@ class Observer:
 
     def attach(self) -> None:
         """Attaches our programs to all interfaces of the settings. Raises FailedOperation if this machine cannot."""
+        self._look_at_tunnels()
         attachments = self._control.ensure(self._hooks, self.meter.program)
         for name, hook in self._control.mended:
             known = fields(Message.PROGRAM_RESTORED, interface=name)
@@ -160,23 +171,28 @@ def present(settings: Settings, control: TrafficControl) -> Settings:
     return with_uplink(settings, control.uplinks(beginning)) if beginning else settings
 
 
-def wanted_hooks(settings: Settings) -> tuple[tuple[str, Hook], ...]:
+def wanted_hooks(settings: Settings, links: tunnels.Links) -> tuple[tuple[str, Hook], ...]:
     """In the order of attaching: LANs, tunnels, uplinks. So no upload reaches a later hook without its mark."""
     uplinks = (settings.wan.interface, *settings.wan.others)
-    sides = (Hook.TUNNEL_EGRESS, Hook.TUNNEL_INGRESS)
     return (
         *((interface, hook) for interface in settings.lan.interfaces for hook in (Hook.LAN_INGRESS, Hook.LAN_EGRESS)),
-        *((tunnel.interface, side) for tunnel in settings.wan.tunnels for side in sides),
+        *((each.interface, side) for each in settings.wan.tunnels for side in _tunnel_hooks(each, links)),
         *((uplink, side) for uplink in uplinks for side in (Hook.WAN_EGRESS, Hook.WAN_INGRESS)),
     )
+
+
+def _tunnel_hooks(tunnel: Tunnel, links: tunnels.Links) -> tuple[Hook, Hook]:
+    if tunnels.is_translator(tunnel, links):
+        return Hook.TRANSLATOR_EGRESS, Hook.TRANSLATOR_INGRESS
+    return Hook.TUNNEL_EGRESS, Hook.TUNNEL_INGRESS
 
 
 def _path(settings: Settings, interface: str) -> tuple[str | int, ...]:
     """The path in the settings that names an interface."""
     if interface in settings.lan.interfaces:
         return ("lan", "interfaces", settings.lan.interfaces.index(interface))
-    tunnels = [tunnel.interface for tunnel in settings.wan.tunnels]
-    return ("wan", "tunnels", tunnels.index(interface)) if interface in tunnels else ("wan", "interface")
+    named = [tunnel.interface for tunnel in settings.wan.tunnels]
+    return ("wan", "tunnels", named.index(interface)) if interface in named else ("wan", "interface")
 
 
 def build_for(settings: Settings, pins: Path) -> compiler.Build:

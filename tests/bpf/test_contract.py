@@ -44,7 +44,11 @@ FIELDS = {
         layouts.TUNNELLED,
         (*(f"claimed.{each}" for each in COUNTERS), "arrival_due[0]", "arrival_due[1]"),
     ),
-    "tunnel_port": (layouts.TUNNEL_PORT, ("port",)),
+    "tunnel_end": (layouts.TUNNEL_END, ("peer", "port", "protocol")),
+    "translated_key": (
+        layouts.TRANSLATED_KEY,
+        ("remote", "id", "remote_port", "local_port", "protocol", "direction", "is_fragment"),
+    ),
     "group_key": (layouts.GROUP_KEY, ("name",)),
     "event": (layouts.EVENT, ("packets", "bytes")),
     "client_key": (layouts.CLIENT_KEY, ("address", "kind")),

@@ -70,7 +70,7 @@ def narrow_build() -> Iterator[compiler.Build]:
     with mounted_bpffs() as place:
         wanted = compiler.Build(str(place / "pins"), MARK_MASK, 4 * ROOM, 256)
         wanted.generation.mkdir(parents=True)
-        for name, entries in (("flows", 1), ("fragments", 1), ("addresses", 1), ("clients", ROOM)):
+        for name, entries in (("flows", 1), ("translated", 1), ("fragments", 1), ("addresses", 1), ("clients", ROOM)):
             key, value = layouts.LAYOUTS[name]
             pin_map(wanted.generation / name, BPF_MAP_TYPE_HASH, key.size, value.size, entries)
         pin_map(wanted.generation / "announcements", BPF_MAP_TYPE_RINGBUF, 0, 0, PAGE)
@@ -201,6 +201,16 @@ def to_the_modem(bench: Bench) -> None:
     bench.up(UPLOAD, ALICE)
 
 
+def out_of_a_translator_for_nobody(bench: Bench) -> None:
+    sent(bench, "translator_ingress_raw", DOWNLOAD, skb(0, LOOPBACK))
+
+
+def one_translated_packet_too_many(bench: Bench) -> None:
+    for port in (1000, 1001):
+        frame = ethernet(ipv4(WAN4, SERVER4, UDP, udp(port, 53)))
+        sent(bench, "translator_egress_raw", frame, skb(ALICE << 20, LOOPBACK))
+
+
 def sent(bench: Bench, program: str, frame: bytes, context: bytes) -> None:
     libbpf.dry_run(bench.meter.program(program).fd, frame, context)
 
@@ -228,6 +238,8 @@ PROVOCATIONS: dict[Reason, Callable[[Bench], None]] = {
     Reason.TUNNEL_UNKNOWN: inside_for_nobody,
     Reason.POLICED: beyond_the_police_rate,
     Reason.UNBILLED: to_the_modem,
+    Reason.TRANSLATED_UNKNOWN: out_of_a_translator_for_nobody,
+    Reason.TRANSLATED_NOT_STORED: one_translated_packet_too_many,
 }
 
 

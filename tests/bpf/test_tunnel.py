@@ -10,6 +10,7 @@ import pytest
 from esimshaper.core.model.counts import Budget, Counters, Reason
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, Account
 from esimshaper.core.model.limits import Policy, Thresholds
+from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.bpf import libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
 from tests.bpf.instructions import map_number, maps_in_order
@@ -30,7 +31,7 @@ OUTER6 = ethernet(ipv6(WAN6, SERVER6, UDP, udp(40000, PORT, bytes(100))), IPV6)
 
 @pytest.fixture
 def tunnel(bench: Bench) -> Bench:
-    bench.meter.carry_tunnels([PORT])
+    bench.meter.carry_tunnels([TunnelEnd(UDP, PORT)])
     return bench
 
 
@@ -53,9 +54,9 @@ def test_packets_with_the_port_of_a_tunnel_are_apart_from_what_else_the_router_s
 
 
 def test_all_ports_that_there_may_be_can_give_way_to_others(bench: Bench) -> None:
-    for first in (50_000, 50_100):
-        bench.meter.carry_tunnels(range(first, first + 16))
-    bench.up_from_router(ethernet(ipv4(WAN4, SERVER4, UDP, udp(40000, 50_115, bytes(100)))))
+    for first in (50_000, 50_200):
+        bench.meter.carry_tunnels(TunnelEnd(UDP, port) for port in range(first, first + 128))
+    bench.up_from_router(ethernet(ipv4(WAN4, SERVER4, UDP, udp(40000, 50_215, bytes(100)))))
     assert bench.read().tunnels.outer.up_packets == 1
 
 

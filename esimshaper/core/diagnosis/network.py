@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Checks of `doctor` on interfaces, filters, packet marks and leases. Pure; the rules are those of findings.py."""
 
+from esimshaper.core.diagnosis.tunnels import is_tunnel
 from esimshaper.core.model.box import BoxFacts, Finding, Findings, Interface, MarkAccess, MarkUse, Wanted
 from esimshaper.core.model.kernel import DEFAULT_MARK_MASK, ETHERNET, FILTER_PRIORITY, LINK_TYPES, OURS
+from esimshaper.core.model.tunnels import TUNNEL_KINDS
 
-TUNNEL_KINDS = frozenset(
-    {"wireguard", "ipip", "sit", "ip6tnl", "gre", "gretap", "ip6gre", "ip6gretap", "vti", "vti6", "xfrm"}
-)
+TUNNELS = frozenset({"wireguard", *TUNNEL_KINDS})
 """A tunnel is the wrong uplink: the carrier bills the outer packet, which is longer than the inner one."""
 
-VIRTUAL_KINDS = frozenset({"bridge", "bond", "dummy", "ifb", "veth", "team", "vrf", "vxlan", "tun"}) | TUNNEL_KINDS
+VIRTUAL_KINDS = frozenset({"bridge", "bond", "dummy", "ifb", "veth", "team", "vrf", "tun"}) | TUNNELS
 """An interface of these kinds is never a modem, and seldom one by which devices come in."""
 
 LEASE_FORMATS = "dnsmasq, Kea, ISC dhcpd, systemd-networkd or odhcpd"
@@ -41,7 +41,7 @@ def _wan(facts: BoxFacts) -> Findings:
         yield Finding.problem(
             "wan", sentence, "name the interface that carries IP, Ethernet or PPP under wan.interface"
         )
-    elif link.kind in TUNNEL_KINDS:
+    elif link.kind in TUNNELS:
         sentence = (
             f"{name} is a tunnel ({link.kind}): the headers that a tunnel adds to each packet would not be counted, "
             "though they are billed."
@@ -81,7 +81,7 @@ def _modem_hint(facts: BoxFacts, wanted: Wanted) -> str:
 
 def _is_tunnel(facts: BoxFacts, name: str) -> bool:
     link = _link(facts, name)
-    return link is not None and (link.kind in TUNNEL_KINDS or link.kind == "tun")
+    return link is not None and is_tunnel(link)
 
 
 def _wan_as_lan(facts: BoxFacts, wanted: Wanted, wan: Interface) -> Findings:
@@ -248,30 +248,4 @@ def _leases(facts: BoxFacts) -> Findings:
             yield Finding.warning("leases", sentence, hint)
 
 
-def _tunnels(facts: BoxFacts) -> Findings:
-    if facts.wanted is None or facts.interfaces is None:
-        return
-    named = facts.wanted.tunnels
-    for name in named:
-        if _link(facts, name) is None:
-            sentence = (
-                f"The interface {name} (wan.tunnels) does not exist now: no packet goes through that tunnel until it "
-                "appears."
-            )
-            yield Finding.note("tunnels", sentence, "ip link show")
-    others = {facts.wanted.wan, *facts.wanted.lans, *named}
-    for link in facts.interfaces:
-        if link.up and link.name not in others and _is_tunnel(facts, link.name):
-            sentence = (
-                f"{link.name} is a tunnel of this router: the bytes that devices send and receive through it "
-                "are booked "
-                "to `router`."
-            )
-            hint = (
-                "if devices use the tunnel, name it with its port under wan.tunnels: their bytes are then booked to "
-                "them"
-            )
-            yield Finding.note("tunnels", sentence, hint)
-
-
-CHECKS = (_wan, _lan, _tunnels, _earlier_filters, _offload, _marks, _leases)
+CHECKS = (_wan, _lan, _earlier_filters, _offload, _marks, _leases)

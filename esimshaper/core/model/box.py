@@ -69,6 +69,7 @@ class Interface:
     root: kind of a root qdisc that another program chose; empty for the kernel's own choice and for ours.
     base: number of the interface below a VLAN or macvlan.
     other_names: alternative names (`altname` of `ip link`).
+    program: the one behind a tun or tap interface; empty where there is none, or root alone could find out.
     """
 
     index: int
@@ -82,6 +83,7 @@ class Interface:
     root: str = ""
     base: int = 0
     other_names: tuple[str, ...] = ()
+    program: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ class Wanted:
     """The part of the configuration that the box has to fit. `files` are those of the configuration itself.
 
     shapes: some quota throttles, or the link has a rate. blocks: some quota blocks.
+    shared_ports: tunnels by a port that other programs use, and that port, where no protocol and peer are named.
     replaces_qdisc: wan.replace_qdisc. certificates: the files of metrics.tls.
     """
 
@@ -151,6 +154,7 @@ class Wanted:
     replaces_qdisc: bool = False
     files: tuple[str, ...] = ()
     tunnels: tuple[str, ...] = ()
+    shared_ports: tuple[tuple[str, int], ...] = ()
     certificates: tuple[str, ...] = ()
 
 

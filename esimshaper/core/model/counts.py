@@ -39,6 +39,8 @@ class Reason(IntEnum):
     LAN_MOVED = 21
     LAN_BLOCKED = 22
     UNBILLED = 23
+    TRANSLATED_UNKNOWN = 24
+    TRANSLATED_NOT_STORED = 25
 
     @property
     def label(self) -> str:

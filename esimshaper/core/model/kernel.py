@@ -25,6 +25,8 @@ WITHOUT_LINK_HEADER = {
     768: "IP tunnel",
     769: "IPv6 tunnel",
     776: "SIT tunnel",
+    778: "GRE tunnel",
+    823: "GRE tunnel over IPv6",
 }
 """ARPHRD numbers (include/uapi/linux/if_arp.h) of links whose packets start with the IP header."""
 

@@ -108,6 +108,8 @@ class Hook(Enum):
     WAN_EGRESS = "wan_egress"
     TUNNEL_INGRESS = "tunnel_ingress"
     TUNNEL_EGRESS = "tunnel_egress"
+    TRANSLATOR_INGRESS = "translator_ingress"
+    TRANSLATOR_EGRESS = "translator_egress"
 
 
 @dataclass(frozen=True, slots=True)

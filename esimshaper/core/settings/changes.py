@@ -68,7 +68,7 @@ def _written(name: str, value: object) -> str:
     if value is None or value in ((), ""):
         return _NONE
     if isinstance(value, Tunnel):
-        return f"{value.interface} with port {value.port}"
+        return _tunnel(value)
     if isinstance(value, Listen):
         return format_endpoint(value.address, value.port)
     if isinstance(value, tuple):
@@ -82,6 +82,12 @@ def _written(name: str, value: object) -> str:
             "wan.upload": format_rate(value),
         }.get(name, str(value))
     return str(value)
+
+
+def _tunnel(tunnel: Tunnel) -> str:
+    said = f"{tunnel.interface} with port {tunnel.port}" if tunnel.port else f"{tunnel.interface} without a port"
+    said += f" of {tunnel.protocol}" if tunnel.protocol else ""
+    return f"{said} to {tunnel.peer}" if tunnel.peer else said
 
 
 def _clients(old: Sequence[Client], new: Sequence[Client]) -> Iterator[str]:

@@ -11,10 +11,16 @@ from esimshaper.core.model.limits import Quota
 
 @dataclass(frozen=True, slots=True)
 class Tunnel:
-    """A VPN of the router, whose packets on the uplink are UDP or TCP with this port on either side."""
+    """What the router makes packets anew in: a VPN or another tunnel, or a translator such as that of 464XLAT.
+
+    port: of a VPN, on either side of its packets on the uplink; 0 for what has none.
+    protocol: `udp` or `tcp`, empty for both. peer: the address of the VPN's server, empty for any.
+    """
 
     interface: str
-    port: int
+    port: int = 0
+    protocol: str = ""
+    peer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

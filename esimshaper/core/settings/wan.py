@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The block `wan` -> the uplink, its rates and its tunnels. Pure."""
 
+import ipaddress
+
 from esimshaper.core.settings.amounts import rate_from
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.unbilled import unbilled_from
@@ -26,5 +28,15 @@ def _uplink(name: str) -> str:
 
 
 def _tunnel(tunnel: Block) -> Tunnel | None:
-    interface, port = tunnel.get("interface"), tunnel.get("port")
-    return None if interface is None or port is None else Tunnel(interface, int(port))
+    interface, port, protocol = tunnel.get("interface"), tunnel.get("port"), tunnel.get("protocol", "")
+    peer = tunnel.parse("peer", _address, "Write the IP address of the VPN's server, for example 198.51.100.7.")
+    if protocol and port is None:
+        tunnel.refuse("protocol", "a protocol needs its port", "Write the port as well, or leave both out.")
+    return None if interface is None else Tunnel(interface, int(port or 0), protocol, peer or "")
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(f"`{text}` is not an IP address") from None

@@ -6,15 +6,18 @@ tests/bpf/test_contract.py compares both.
 
 import ipaddress
 import struct
+from collections.abc import Iterable
 
 from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.tunnels import TunnelEnd
 
 META = struct.Struct("=QII")
 ACCOUNT = struct.Struct("=9Q")
 POLICY = struct.Struct("=10Q6I")
 TUNNELLED = struct.Struct("=6Q")
 MOVED = struct.Struct("=5Qq")
-TUNNEL_PORT = struct.Struct("!H")
+TUNNEL_END = struct.Struct("!16sHBx")
+TRANSLATED_KEY = struct.Struct("!4sIHH3Bx")
 GROUP_KEY = struct.Struct("=32s")
 EVENT = struct.Struct("=2Q")
 CLIENT_KEY = struct.Struct("=16sI")
@@ -33,7 +36,9 @@ LAYOUTS = {
     "policies": (NUMBER, POLICY),
     "tunnelled": (NUMBER, TUNNELLED),
     "moved": (NUMBER, MOVED),
-    "tunnel_ports": (TUNNEL_PORT, NUMBER),
+    "tunnel_ends": (TUNNEL_END, NUMBER),
+    "tunnel_links": (NUMBER, NUMBER),
+    "translated": (TRANSLATED_KEY, NUMBER),
     "tunnel_headers": (NUMBER, NUMBER),
     "shaped_links": (NUMBER, NUMBER),
     "groups": (GROUP_KEY, NUMBER),
@@ -47,7 +52,7 @@ LAYOUTS = {
 }
 """Key and value of each map; the queue `free_accounts` (NUMBER) and the ring (ANNOUNCEMENT) are apart."""
 
-NEWER = ("fragments", "moved", "unbilled_in_use", "unbilled")
+NEWER = ("fragments", "moved", "unbilled_in_use", "unbilled", "tunnel_ends", "tunnel_links", "translated")
 """Maps that were not there, or had another layout, in SCHEMA 8 or 9, whose counters are read for a last time."""
 
 MAC, IP = 0, 1
@@ -55,6 +60,9 @@ MAC, IP = 0, 1
 
 DOWN, UP = 0, 1
 """enum direction."""
+
+PEER_ANY, PEER_LISTED, PEER_UNASKED = 1, 2, 4
+"""enum tunnel_peer."""
 
 GROUPS = 32
 """The most groups that have an account. Accounts of clients come first, then everyone, then groups, then
@@ -64,13 +72,31 @@ POLICY_BLOCKED, POLICY_EXEMPT, POLICY_LIMITED = 1, 2, 4
 ANNOUNCE_CLIENT, ANNOUNCE_LIMIT, ANNOUNCE_WARN = 0, 1, 2
 
 
+def tunnel_ends(ends: Iterable[TunnelEnd]) -> dict[bytes, int]:
+    """The entries of the map `tunnel_ends`: for each protocol and port one, and one for each peer that is named."""
+    entries: dict[bytes, int] = {}
+    for end in ends:
+        whose = PEER_UNASKED * end.unasked | PEER_ANY
+        for_all = TUNNEL_END.pack(bytes(16), end.port, end.protocol)
+        if end.peer:
+            peer = TUNNEL_END.pack(_mapped(end.peer), end.port, end.protocol)
+            entries[peer] = entries.get(peer, 0) | whose
+            whose = PEER_LISTED
+        entries[for_all] = entries.get(for_all, 0) | whose
+    return entries
+
+
+def _mapped(address: str) -> bytes:
+    """An IP address as 16 bytes, IPv4 mapped into IPv6."""
+    ip = ipaddress.ip_address(address)
+    return (ipaddress.IPv6Address(f"::ffff:{ip}") if ip.version == 4 else ip).packed
+
+
 def client_bytes(client: ClientKey) -> bytes:
     """A ClientKey as `struct client_key`."""
     if "::" not in client and client.count(":") == 5:  # other IPv6 addresses have 7
         return CLIENT_KEY.pack(bytes.fromhex(client.replace(":", "")), MAC)
-    ip = ipaddress.ip_address(client)
-    mapped = ipaddress.IPv6Address(f"::ffff:{ip}") if ip.version == 4 else ip
-    return CLIENT_KEY.pack(mapped.packed, IP)
+    return CLIENT_KEY.pack(_mapped(client), IP)
 
 
 def client_key(address: bytes, kind: int) -> ClientKey:

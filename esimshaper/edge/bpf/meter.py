@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from struct import Struct
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from esimshaper.core.model.counts import NOTHING, Budget, Counters, Event, Reason
@@ -29,6 +30,7 @@ from esimshaper.core.model.identity import (
 from esimshaper.core.model.kernel import OURS
 from esimshaper.core.model.limits import NO_THRESHOLDS, Policy, Thresholds
 from esimshaper.core.model.reading import NO_MOVES, Moves, Reading, Table, Tunnels
+from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.bpf import layouts, libbpf
 from esimshaper.edge.host import clock
 
@@ -68,7 +70,7 @@ class Meter:
         self.tunnels_account = Account(self._maps["accounts"].max_entries - 1)
         self.everyone = Account(self.tunnels_account - 1 - layouts.GROUPS)
         self._built_in = {**PSEUDO_CLIENTS, Account(self.everyone - 1): OTHERS}
-        self._has_tunnels = bool(self._maps["tunnel_ports"].count() or self._inner())  # else there is nothing to read
+        self._has_tunnels = bool(self._has_ends() or self._inner())  # else there is nothing to read
         self._programs = {pin.name: libbpf.open_pin(pin) for pin in programs.iterdir()} if programs else {}
         self._digest = programs.name.removeprefix("programs-") if programs else ""
 
@@ -143,14 +145,24 @@ class Meter:
             moves=moves,
         )
 
-    def carry_tunnels(self, ports: Iterable[int]) -> None:
-        """Sets the ports of tunnels: UDP and TCP packets of the router that have one on either side carry a tunnel."""
-        known, wanted = set(self._maps["tunnel_ports"].keys()), {layouts.TUNNEL_PORT.pack(port) for port in ports}
-        self._has_tunnels = self._has_tunnels or bool(wanted)
-        for key in known - wanted:  # first, as the map has room for one set of ports only
-            self._maps["tunnel_ports"].delete(key)
-        for key in wanted - known:
-            self._maps["tunnel_ports"].update(key, layouts.NUMBER.pack(1))
+    def carry_tunnels(self, ends: Iterable[TunnelEnd], added: Mapping[int, int] = MappingProxyType({})) -> None:
+        """Sets what of the router's own packets carries a tunnel.
+
+        added: bytes that a tunnel adds to each packet, by the number of its interface; where none is named, those of
+        WireGuard.
+        """
+        values = layouts.tunnel_ends(ends)
+        self._has_tunnels = self._has_tunnels or bool(values)
+        self._replace("tunnel_ends", values)
+        self._replace("tunnel_links", {layouts.NUMBER.pack(link): size for link, size in added.items()})
+
+    def _replace(self, name: str, values: Mapping[bytes, int]) -> None:
+        """Makes a small map hold `values` and nothing else."""
+        map_ = self._maps[name]
+        for key in set(map_.keys()) - values.keys():  # first, as the map has room for one set of values only
+            map_.delete(key)
+        for key, value in values.items():
+            map_.update(key, layouts.NUMBER.pack(value))
 
     def leave_unbilled(self, networks: Iterable[str]) -> None:
         """Sets the networks that end in the modem: what goes there is counted under a reason, and nothing else."""
@@ -250,6 +262,9 @@ class Meter:
     def _array(self, name: str, layout: Struct) -> Iterator[tuple[int, ...]]:
         for _, values, number in self._maps[name].chunks():
             yield from layout.iter_unpack(values[: number * layout.size])
+
+    def _has_ends(self) -> bool:
+        return "tunnel_ends" in self._maps and self._maps["tunnel_ends"].count() > 0
 
     def _inner(self) -> dict[Account, Counters]:
         """The claims of accounts inside tunnels; everyone and groups claim nothing."""

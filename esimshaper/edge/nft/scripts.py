@@ -10,6 +10,8 @@ DHCP and its pages stay.
 
 from collections.abc import Iterable, Sequence
 
+from esimshaper.core.model.tunnels import TunnelEnd
+
 REJECT = "inet esimshaper"
 CLOSED = "inet esimshaper_closed"
 NO_INTERFACE = 0
@@ -45,16 +47,13 @@ table {REJECT} {{
 """
 
 
-def failsafe(wan_name: str, wan: int, tunnel_ports: Iterable[int]) -> str:
+def failsafe(wan_name: str, wan: int, tunnels: Iterable[TunnelEnd]) -> str:
     """The second table, anew: an interface of this name passes packets only while it has the number `wan`.
 
-    `tunnel_ports`: of tunnels that the router itself sends by the WAN; they are rejected in the same way.
+    `tunnels`: packets of the router itself by the WAN that carry one; they are rejected in the same way.
     """
-    drops = [
-        f'oifname "{wan_name}" meta oif != {wan} meta l4proto {{ tcp, udp }} th {side} {port} drop'
-        for port in sorted(tunnel_ports)
-        for side in ("sport", "dport")
-    ]
+    matches = sorted(match for end in tunnels for match in _matches(end))
+    drops = [f'oifname "{wan_name}" meta oif != {wan} {match} drop' for match in matches]
     return f"""{delete(CLOSED)}
 table {CLOSED} {{
     chain forward {{
@@ -72,6 +71,12 @@ table {CLOSED} {{
     }}
 }}
 """
+
+
+def _matches(end: TunnelEnd) -> Sequence[str]:
+    """What matches the packets of a tunnel; peers are not looked at."""
+    protocol = f"meta l4proto {end.protocol}"
+    return [f"{protocol} th {side} {end.port}" for side in ("sport", "dport")] if end.port else [protocol]
 
 
 def delete(table: str) -> str:

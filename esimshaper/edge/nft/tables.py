@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from esimshaper.core.model.kernel import mark_shift
+from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.nft import program, scripts
 from esimshaper.edge.nft.program import NftError
 from esimshaper.edge.nft.scripts import CLOSED, NO_INTERFACE, REJECT
@@ -65,16 +66,16 @@ class FailsafeTable:
 
     def __init__(self, at_boot: Path) -> None:
         self._at_boot = at_boot
-        self._installed: tuple[str, int, frozenset[int]] | None = None
+        self._installed: tuple[str, int, frozenset[TunnelEnd]] | None = None
         self._listed = ""
 
-    def close(self, wan_name: str, wan: int, tunnel_ports: Iterable[int]) -> str:
+    def close(self, wan_name: str, wan: int, tunnels: Iterable[TunnelEnd]) -> str:
         """Forwards by an interface of this name only while it has the number `wan` (NO_INTERFACE: not at all).
 
-        `tunnel_ports`: of tunnels that the router itself sends there; they are held in the same way. What somebody else
+        `tunnels`: packets of the router itself there that carry one; they are held in the same way. What somebody else
         did to the table is undone. A sentence if that did not work, else empty.
         """
-        wanted = wan_name, wan, frozenset(tunnel_ports)
+        wanted = wan_name, wan, frozenset(tunnels)
         if self._installed != wanted or _listed(CLOSED) != self._listed:
             if problem := _load(scripts.failsafe(*wanted)):
                 return problem

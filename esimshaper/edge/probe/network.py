@@ -13,7 +13,7 @@ from pyroute2 import IPRoute
 from esimshaper.core.model.box import Interface, MarkAccess, MarkUse, TcFilter, Wanted
 from esimshaper.core.model.kernel import EGRESS, INGRESS
 from esimshaper.core.model.shaping import QDISC
-from esimshaper.edge.probe import ethtool
+from esimshaper.edge.probe import ethtool, programs
 from esimshaper.edge.probe.bpf import tcx_programs
 
 PARENTS = {"ingress": INGRESS, "egress": EGRESS}
@@ -28,6 +28,7 @@ LOCAL_TABLE = 255
 
 def interfaces() -> tuple[Interface, ...]:
     """All interfaces of this network namespace."""
+    behind = programs.behind_interfaces()
     with IPRoute() as route:
         roots = _roots(route)
         return tuple(
@@ -43,6 +44,7 @@ def interfaces() -> tuple[Interface, ...]:
                 root=roots.get(message["index"], ""),
                 base=message.get_attr("IFLA_LINK") or 0,
                 other_names=_other_names(message),
+                program=behind.get(message.get_attr("IFLA_IFNAME"), ""),
             )
             for message in route.get_links()
         )

@@ -34,10 +34,11 @@ SIDES = {
     Hook.WAN_EGRESS: EGRESS,
     Hook.TUNNEL_INGRESS: INGRESS,
     Hook.TUNNEL_EGRESS: EGRESS,
+    Hook.TRANSLATOR_INGRESS: INGRESS,
+    Hook.TRANSLATOR_EGRESS: EGRESS,
 }
 NOWHERE = (errno.EPERM, errno.ENOENT, errno.EOPNOTSUPP)
 """Errors that attaching to any other interface would meet, too."""
-TUNNEL_HOOKS = (Hook.TUNNEL_INGRESS, Hook.TUNNEL_EGRESS)
 
 LabelledProgram = Any
 """Anything with `fd` and `label`: the meter's Program."""
@@ -74,7 +75,7 @@ class TrafficControl:
     def obstacle(self, name: str, hook: Hook) -> str:
         """Why our program cannot be put on an interface, in a sentence; empty if nothing is known to be in its way."""
         link = self._link(name)
-        if link is None or not _is_understood(link, hook):
+        if link is None or _layer(link) is None:
             return _not_understood(link) if link else ""
         there = self._at_our_place(link, SIDES[hook])
         if there and not self._is_ours(there):
@@ -104,7 +105,7 @@ class TrafficControl:
     ) -> Attachment:
         if link is None:
             return Attachment(name, hook, attached=False, problem=f"interface {name} is not there")
-        if not _is_understood(link, hook):
+        if _layer(link) is None:
             return Attachment(name, hook, attached=False, problem=_not_understood(link))
         wanted, known = program(f"{hook.value}_{_layer(link)}"), (link.index, name, hook)
         try:
@@ -222,11 +223,6 @@ def _layer(link: Link) -> str | None:
     if link.type == ETHERNET:
         return "ethernet"
     return "raw" if link.type in WITHOUT_LINK_HEADER else None
-
-
-def _is_understood(link: Link, hook: Hook) -> bool:
-    layer = _layer(link)
-    return layer == "raw" if hook in TUNNEL_HOOKS else layer is not None
 
 
 def _not_understood(link: Link) -> str:

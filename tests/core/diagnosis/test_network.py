@@ -71,7 +71,33 @@ NETWORK = {
     ),
     "a VPN without a name": (
         {"interfaces": (WAN, LAN, Interface(4, "wg0", 65534, kind="wireguard")), "default_routes": ("wwan0", "wg0")},
-        ("tunnels", Severity.NOTE, "booked to `router`", "wan.tunnels"),
+        ("tunnels", Severity.NOTE, "booked to `router`", "tunnels: [{interface: wg0, port: 51820}]"),
+    ),
+    "464XLAT without a name": (
+        {
+            "interfaces": (WAN, LAN, Interface(4, "clat", 65534, kind="tun", program="tayga")),
+            "default_routes": ("wwan0", "clat"),
+        },
+        ("tunnels", Severity.WARNING, "booked to `unattributed`", "write under wan: tunnels: [{interface: clat}]"),
+    ),
+    "6in4 without a name": (
+        {"interfaces": (WAN, LAN, Interface(4, "he6", 776, kind="sit"))},
+        ("tunnels", Severity.NOTE, "(sit): the bytes", "tunnels: [{interface: he6}]"),
+    ),
+    "VXLAN without a name": (
+        {"interfaces": (WAN, LAN, Interface(4, "vx", 1, kind="vxlan"))},
+        ("tunnels", Severity.NOTE, "`unattributed` (downloads)", "tunnels: [{interface: vx}]"),
+    ),
+    "a proxy in TUN mode": (
+        {"interfaces": (WAN, LAN, Interface(4, "tun7", 65534, kind="tun", program="sing-box"))},
+        ("tunnels", Severity.WARNING, "belongs to sing-box, a proxy", "for: everyone"),
+    ),
+    "a VPN by the port of HTTPS": (
+        {
+            "interfaces": (WAN, LAN, Interface(4, "tun0", 65534, kind="tun", program="openvpn")),
+            "wanted": Wanted("wwan0", ("br0",), tunnels=("tun0",), shared_ports=(("tun0", 443),)),
+        },
+        ("tunnels", Severity.NOTE, "which is also that of HTTPS", "protocol: udp, peer: ADDRESS"),
     ),
     "a VPN that is not there": (
         {"wanted": Wanted("wwan0", ("br0",), tunnels=("wg0",))},

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge: /proc. Which program is behind an interface of the kernel's TUN driver. Reads only; root sees all of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+TUN = "/dev/net/tun"
+PROC = Path("/proc")
+
+
+def behind_interfaces() -> dict[str, str]:
+    """The name of the program, as the kernel cuts it to 15 letters, by interface; in this network namespace only."""
+    here = (PROC / "self/ns/net").readlink()
+    found: dict[str, str] = {}
+    for process in PROC.iterdir():
+        if process.name.isdigit():
+            try:
+                if (process / "ns/net").readlink() == here:
+                    name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+                    found |= dict.fromkeys(_interfaces(process), name)
+            except OSError:  # it has ended, or is another user's
+                continue
+    return found
+
+
+def _interfaces(process: Path) -> Iterator[str]:
+    for descriptor in (process / "fd").iterdir():
+        if str(descriptor.readlink()) == TUN:
+            info = (process / "fdinfo" / descriptor.name).read_text(encoding="utf-8", errors="replace")
+            # A line of tun_chr_show_fdinfo in drivers/net/tun.c.
+            lines = (line.split() for line in info.splitlines())
+            yield from (words[1] for words in lines if words[:1] == ["iff:"] and len(words) > 1)
