@@ -168,7 +168,7 @@ _Static_assert(sizeof(struct tunnel_end) == 16 + 2 + 1 + 1, "struct tunnel_end")
 enum tunnel_peer {
 	PEER_ANY = 1,    /* whoever is at the other end */
 	PEER_LISTED = 2, /* only peers that have an entry of their own */
-	PEER_UNASKED = 4, /* added to one of the others: a download is the tunnel's, too, before any upload of its flow */
+	PEER_UNASKED = 4, /* beside one of these: also a download that no flow knows, and with this port here, is one */
 };
 
 /* Map `tunnel_links`, written by user space only: number of an interface -> bytes that its tunnel adds to each packet.

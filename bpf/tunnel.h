@@ -75,6 +75,16 @@ ALWAYS_INLINE u32 carries_tunnel(const struct packet *packet)
 									  : tunnel_peer(packet, packet->key.local_port);
 }
 
+/* The account of a download that no flow knows: where the ports of a tunnel are not mirrored (VXLAN), or its far end
+ * begins, that is the tunnels'. The peer is not looked at: nobody can prove who has sent such a packet. */
+ALWAYS_INLINE u32 whose_unasked(const struct packet *packet)
+{
+	struct tunnel_end end = { .port = packet->key.local_port, .protocol = packet->protocol };
+	u32 *peer = tunnel_ends.lookup(&end);
+
+	return peer && (*peer & PEER_UNASKED) ? ACCOUNT_TUNNELS : ACCOUNT_UNATTRIBUTED;
+}
+
 /* Remembers what the tunnel adds to each packet, by the family of its own packets. */
 ALWAYS_INLINE void note_tunnel_headers(const struct packet *packet)
 {

@@ -31,7 +31,7 @@ OUTER6 = ethernet(ipv6(WAN6, SERVER6, UDP, udp(40000, PORT, bytes(100))), IPV6)
 
 @pytest.fixture
 def tunnel(bench: Bench) -> Bench:
-    bench.meter.carry_tunnels([TunnelEnd(UDP, PORT)])
+    bench.meter.carry_tunnels([TunnelEnd(UDP, PORT), TunnelEnd(TCP, PORT)])
     return bench
 
 

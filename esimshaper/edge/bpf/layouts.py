@@ -76,12 +76,10 @@ def tunnel_ends(ends: Iterable[TunnelEnd]) -> dict[bytes, int]:
     """The entries of the map `tunnel_ends`: for each protocol and port one, and one for each peer that is named."""
     entries: dict[bytes, int] = {}
     for end in ends:
-        whose = PEER_UNASKED * end.unasked | PEER_ANY
         for_all = TUNNEL_END.pack(bytes(16), end.port, end.protocol)
         if end.peer:
-            peer = TUNNEL_END.pack(_mapped(end.peer), end.port, end.protocol)
-            entries[peer] = entries.get(peer, 0) | whose
-            whose = PEER_LISTED
+            entries[TUNNEL_END.pack(_mapped(end.peer), end.port, end.protocol)] = PEER_ANY
+        whose = (PEER_LISTED if end.peer else PEER_ANY) | PEER_UNASKED * end.unasked
         entries[for_all] = entries.get(for_all, 0) | whose
     return entries
 
