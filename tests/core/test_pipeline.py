@@ -218,8 +218,8 @@ def test_a_reading_twice_changes_no_rate(quiet):
 def test_memory_stays_small_while_nothing_can_be_saved(quiet):
     state = quiet
     for hour in range(24 * 5):  # the older days are thinned to one entry each
-        for part in range(12):
-            state, booking = tick(state, 1000 + 60 + hour * 3600 + part * 300, 1000 * (hour * 12 + part + 1))
+        for quarter in range(4):
+            state, booking = tick(state, 1000 + 60 + hour * 3600 + quarter * 900, 1000 * (hour * 4 + quarter + 1))
             state = note_not_saved(state, POLICY) if booking else state
     assert len(state.saving.pending) < 100
     assert state.saving.unsaved_bytes == state.baseline.meter.totals[ALICE].total_bytes
