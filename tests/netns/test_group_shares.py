@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A group that is throttled, and everyone: each member has its share, however many connections others open."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 
@@ -100,24 +101,27 @@ def test_who_has_just_come_is_in_the_queue_of_the_others_and_charged_what_was_bi
     assert moved.sum.up_bytes == moved.bill.seen_by_router.up_bytes
 
 
-def test_who_changes_its_group_again_and_again_gets_no_more_than_either(
+def test_who_changes_its_group_again_and_again_gets_as_much_as_who_stays(
     make_router: Callable[..., Router], lab: Lab
 ) -> None:
     router = make_router(lab)
     plain = router.config.read_text()
 
     def text(group: str) -> str:
-        others = (
-            f'{{name: {each}, mac: "02:00:00:00:00:{each[:1].encode().hex()}", group: {each}}}' for each in GROUPS
-        )
-        alice = f'{{name: alice, mac: "02:00:00:00:00:10", group: {group}}}'
-        rows = (throttled(f"group/{each}").replace("slow", each) for each in GROUPS)
-        return plain + quotas(*rows, clients=f"clients: [{alice}, {', '.join(others)}]\n")
+        members = {
+            "alice": ("10", group),
+            "bob": ("11", "staying"),
+            **{each: (each.encode().hex()[:2], each) for each in GROUPS},
+        }
+        listed = (f'{{name: {name}, mac: "02:00:00:00:00:{end}", group: {of}}}' for name, (end, of) in members.items())
+        rows = (throttled(f"group/{each}").replace("slow", each) for each in (*GROUPS, "staying"))
+        return plain + quotas(*rows, clients=f"clients: [{', '.join(listed)}]\n")
 
     router.config.write_text(text("family"))
-    router.start()
-    with pings(lab.clients[0], lab.servers4[0], 1200):
-        wait_until("the state", lambda: state_of(router, "alice") == "throttled", timeout=5)
+    started(router)
+    with contextlib.ExitStack() as both:
+        for client, server in zip(lab.clients, lab.servers4, strict=False):
+            both.enter_context(pings(client, server, 1200))
         router.await_tick()
         bill, began, parents = lab.carrier.bill(), time.monotonic(), {}
         for group in ("guests", "family") * 4:
@@ -127,8 +131,11 @@ def test_who_changes_its_group_again_and_again_gets_no_more_than_either(
             router.await_tick()
             shown = lab.router.run(["tc", "class", "show", "dev", "wan0"])
             parents[group] = shown.split(f"class htb 7a00:{ids(ALICE)[2] & 0xFFFF:x} parent ")[1].split()[0]
-        moved, lasted = (lab.carrier.bill() - bill).of(lab.servers4[0]), time.monotonic() - began
-    assert 0.8 * RATE * lasted <= moved.up_bytes <= 1.02 * RATE * lasted + 30_000
+        moved, lasted = lab.carrier.bill() - bill, time.monotonic() - began
+    alice, bob = (moved.of(server).up_bytes for server in lab.servers4[:2])
+    assert alice <= 1.02 * RATE * lasted + 30_000
+    # Not a part of the rate: on a busy machine neither of the two sends as much.
+    assert alice >= 0.8 * bob > 30_000
     assert parents["guests"] != parents["family"]
 
 
