@@ -26,7 +26,7 @@
 	X(WAN_IN_ICMP_ERROR_ORPHAN)/* U: an ICMP error about a packet of no known flow */                              \
 	X(WAN_OUT_UNMARKED)        /* U: an upload forwarded from an interface that is not in lan.interfaces */        \
 	X(WAN_OUT_TRUNCATED)       /* an upload whose headers are cut short: charged by its mark, no flow learned */   \
-	X(WAN_SEGMENTS_UNKNOWN)    /* a merged packet of an unknown protocol: its repeated headers are not counted */  \
+	X(WAN_SEGMENTS_UNKNOWN)    /* a merged packet of an unknown protocol: only its IP header is repeated */        \
 	X(FLOW_NOT_STORED)         /* the flow table refused an entry */                                               \
 	X(FRAGMENT_NOT_STORED)     /* the fragment table refused an entry */                                           \
 	X(ADDRESS_NOT_STORED)      /* the address table refused an entry */                                            \

@@ -88,15 +88,15 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 		return TC_ACT_UNSPEC;
 	headers = parse_headers(skb, type, UP, &packet);
 	account = sender(skb, &packet);
+	size = measure(skb, link, &packet);
 	if (is_unbilled(packet.key.remote))
-		return pass_unbilled_upload(skb, hide_range(skb, account), measure(skb, link, &packet));
+		return pass_unbilled_upload(skb, hide_range(skb, account), size);
 	/* Packets that carry a tunnel have an account of their own: user space shares their bytes out. */
 	if (account == ACCOUNT_ROUTER && carries_tunnel(&packet)) {
 		note_tunnel_headers(&packet);
 		account = ACCOUNT_TUNNELS;
 	}
 	account = hide_range(skb, account);
-	size = measure(skb, link, &packet);
 	verdict = judge(skb, account, UP, size.bytes, ON_WAN);
 	if (verdict.level == BLOCKED &&
 	    reset_or_drop_upload(skb, link, &packet, headers, &verdict, size, size.bytes) == DROPPED)

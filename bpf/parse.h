@@ -55,6 +55,7 @@ struct packet {
 	__u32 fragment;    /* enum fragment_part */
 	__u32 offset;      /* of a fragment's payload in its datagram */
 	__u32 is_last;     /* 1 for the fragment at the end of its datagram */
+	__u32 repeated;    /* bytes of headers that each segment of a merged packet has; set by measure() */
 	__u32 icmp_error;  /* 1 for an ICMP error, whose payload is a packet of ours */
 	__u8 protocol;     /* of the transport header */
 	__u8 family;       /* 4 or 6 */
@@ -145,6 +146,23 @@ ALWAYS_INLINE int parse_ipv4(struct __sk_buff *skb, __u32 at, enum direction dir
 	return 0;
 }
 
+/* Whether a header of IPv6 is an extension header. A packet with another one, or with more than are walked, is counted
+ * all the same; only its ports are unknown. */
+ALWAYS_INLINE int is_extension(__u32 type)
+{
+	return type == IPV6_HOPOPTS || type == IPV6_ROUTING || type == IPV6_DSTOPTS || type == IPV6_AUTH ||
+	       type == IPV6_FRAGMENT;
+}
+
+/* Bytes of an extension header, by the field that states them. */
+ALWAYS_INLINE __u32 extension_size(__u32 type, __u8 length)
+{
+	if (type == IPV6_FRAGMENT)
+		return 8;
+	/* The authentication header counts in words of 4 bytes and leaves out two, RFC 4302 section 2.2. */
+	return type == IPV6_AUTH ? ((__u32)length + 2) * 4 : ((__u32)length + 1) * 8;
+}
+
 /* Walks the extension headers to the transport header, RFC 8200 section 4. */
 ALWAYS_INLINE int skip_extensions(struct __sk_buff *skb, __u8 next, struct packet *packet)
 {
@@ -155,23 +173,15 @@ ALWAYS_INLINE int skip_extensions(struct __sk_buff *skb, __u8 next, struct packe
 	} extension;
 
 	for (int i = 0; i < IPV6_EXTENSIONS_MAX; i++) {
-		__u32 size;
-
-		/* Anything else is the transport header. A packet with more extensions than are walked is counted all
-		 * the same; only its ports are unknown. */
-		if (next != IPV6_HOPOPTS && next != IPV6_ROUTING && next != IPV6_DSTOPTS && next != IPV6_AUTH &&
-		    next != IPV6_FRAGMENT)
+		/* Anything else is the transport header. */
+		if (!is_extension(next))
 			break;
 		if (load(skb, packet->transport, &extension, sizeof(extension)) < 0)
 			return -1;
-		size = ((__u32)extension.length + 1) * 8;
-		/* The authentication header counts in words of 4 bytes and leaves out two, RFC 4302 section 2.2. */
-		if (next == IPV6_AUTH)
-			size = ((__u32)extension.length + 2) * 4;
+		packet->transport += extension_size(next, extension.length);
 		if (next == IPV6_FRAGMENT) {
 			__u16 fragment = bpf_ntohs(extension.fragment);
 
-			size = sizeof(extension);
 			packet->fragment_id = bpf_ntohl(extension.id);
 			packet->offset = fragment & 0xfff8;
 			packet->is_last = !(fragment & 1);
@@ -181,7 +191,6 @@ ALWAYS_INLINE int skip_extensions(struct __sk_buff *skb, __u8 next, struct packe
 				packet->fragment = FRAGMENT_FIRST;
 		}
 		next = extension.next;
-		packet->transport += size;
 		/* Behind the header of a later fragment is payload, which must not be taken for headers. */
 		if (packet->fragment == FRAGMENT_LATER)
 			break;
@@ -286,18 +295,6 @@ ALWAYS_INLINE int parse_transport(struct __sk_buff *skb, enum direction directio
 	packet->key.remote_port = direction == UP ? ports.destination : ports.source;
 	packet->key.local_port = direction == UP ? ports.source : ports.destination;
 	return 0;
-}
-
-/* Bytes of the transport header, which each segment of a merged packet repeats; 0 if unknown. */
-ALWAYS_INLINE __u32 transport_header(struct __sk_buff *skb, const struct packet *packet)
-{
-	__u8 offset;
-
-	if (packet->protocol == IP_PROTOCOL_UDP)
-		return 8;
-	if (packet->protocol != IP_PROTOCOL_TCP || load(skb, packet->transport + 12, &offset, sizeof(offset)) < 0)
-		return 0;
-	return (offset >> 4) * 4;
 }
 
 /* Whether the destination is link-local or multicast. Such a packet ends at the router, and no client asked for it. */

@@ -99,14 +99,6 @@ ALWAYS_INLINE int has_own_flow(const struct packet *packet)
 	return packet->fragment == FRAGMENT_NONE && packet->key.remote_port && packet->key.local_port;
 }
 
-/* A size of one skb that the verifier knows nothing of: see hide_range(). */
-ALWAYS_INLINE struct size hide_size(struct __sk_buff *skb, struct size size)
-{
-	size.bytes = hide_range(skb, size.bytes);
-	size.packets = hide_range(skb, size.packets);
-	return size;
-}
-
 /* Moves a download to its receiver. Returns what was moved. */
 ALWAYS_INLINE struct size move(struct __sk_buff *skb, u32 charged, u32 receiver, const struct packet *packet, struct size size,
 			       int is_fragment)

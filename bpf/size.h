@@ -3,16 +3,25 @@
 #pragma once
 
 #include "maps.h"
+#include "segments.h"
 
-/* What the carrier bills for one skb. */
-ALWAYS_INLINE struct size measure(struct __sk_buff *skb, struct link link, const struct packet *packet)
+/* A size of one skb that the verifier knows nothing of: see hide_range(). */
+ALWAYS_INLINE struct size hide_size(struct __sk_buff *skb, struct size size)
+{
+	size.bytes = hide_range(skb, size.bytes);
+	size.packets = hide_range(skb, size.packets);
+	return size;
+}
+
+/* What the carrier bills for one skb. Sets `repeated` of the packet. */
+ALWAYS_INLINE struct size measure(struct __sk_buff *skb, struct link link, struct packet *packet)
 {
 	u32 segment_size = skb->gso_size;
 	u32 segments = skb->gso_segs;
 	u32 overhead = link.l2 + packet->network;
 	u32 length = skb->len > overhead ? skb->len - overhead : 0;
 	struct size size = { .bytes = length, .packets = 1 };
-	u32 transport, headers;
+	u32 data, jumbo;
 
 	/* A single packet. Ethernet pads short frames, so the length in the IP header counts where the frame is longer.
 	 * A header that states more than the frame holds is not believed. */
@@ -21,19 +30,22 @@ ALWAYS_INLINE struct size measure(struct __sk_buff *skb, struct link link, const
 			size.bytes = packet->length;
 		return size;
 	}
-	/* GRO and GSO merge segments into one skb with one set of headers; on the wire each segment has its own. */
-	transport = transport_header(skb, packet);
-	headers = packet->transport - packet->network + transport;
+	/* GRO and GSO merge segments into one skb with one set of headers; on the wire each segment has its own. Of
+	 * unknown protocols at least the IP header is repeated. */
+	data = hide_range(skb, find_data(skb, packet, skb->len - link.l2));
+	packet->repeated = (data ? data : packet->transport) - packet->network;
 	/* virtio and tun do not count the segments that they merge. */
-	if (!segments && length > headers)
-		segments = (length - headers + segment_size - 1) / segment_size;
+	if (!segments && length > packet->repeated)
+		segments = (length - packet->repeated + segment_size - 1) / segment_size;
 	if (segments < 2)
 		return size;
+	jumbo = hide_range(skb, jumbo_header(skb, packet));
+	packet->repeated -= jumbo;
+	size.bytes += (u64)(segments - 1) * packet->repeated - jumbo;
 	size.packets = segments;
-	/* Without the length of the headers the bytes stay too low: that is counted, and not guessed. */
-	if (transport)
-		size.bytes += (u64)(segments - 1) * headers;
-	else
+	size = hide_size(skb, size);
+	/* Without the length of all headers the bytes stay too low: that is counted, and not guessed. */
+	if (!data)
 		count(REASON_WAN_SEGMENTS_UNKNOWN, size);
 	return size;
 }

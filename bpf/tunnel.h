@@ -28,7 +28,7 @@ ALWAYS_INLINE u64 padded(u64 bytes, u32 mtu)
 ALWAYS_INLINE struct size tunnel_size(struct __sk_buff *skb, const struct packet *packet, struct size inside)
 {
 	u32 zero = 0, mtu = 0;
-	u32 segment = packet->transport - packet->network + transport_header(skb, packet) + skb->gso_size;
+	u32 segment = packet->repeated + skb->gso_size;
 	u32 *headers = tunnel_headers.lookup(&zero);
 	u32 link = skb->ifindex, *fixed = tunnel_links.lookup(&link);
 	u32 added;

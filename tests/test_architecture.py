@@ -61,6 +61,7 @@ SLICES = {
 HEADERS = (
     "contract.h",
     "parse.h",
+    "segments.h",
     "maps.h",
     "size.h",
     "attribution.h",

@@ -21,6 +21,7 @@ ETHERNET = 14
 _MAX_EXTENSIONS = 8
 _EXTENSIONS = frozenset((0, 43, 60, 135))  # hop-by-hop, routing, destination options, mobility (IANA)
 _TCP = 6
+_JUMBO = 8  # RFC 2675
 
 Frame = bytearray | bytes | memoryview
 
@@ -109,11 +110,12 @@ def weigh(frame: Frame, length: int, ethernet: int, *, upward: bool) -> tuple[by
         remote = bytes(frame[start + 24 : start + 40] if upward else frame[start + 8 : start + 24])
     else:
         return None
-    total = min(total, length - start)
     if not frame[1]:  # gso_type: none
-        return remote, total, 1
+        return remote, min(total, length - start), 1
+    # BIG TCP: a super-packet beyond 65,535 bytes states no length, and the header that does in IPv6 is in no segment.
+    jumbo = _JUMBO if version == 6 and total == 40 and not frame[start + 6] else 0
+    total, headers = length - start - jumbo, _header_bytes(frame, start) - jumbo
     gso_size = int.from_bytes(frame[4:6], sys.byteorder)
-    headers = _header_bytes(frame, start)
     segments = max(1, -(-(total - headers) // gso_size))
     return remote, total + (segments - 1) * headers, segments
 

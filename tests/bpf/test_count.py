@@ -67,12 +67,6 @@ def test_extension_headers_are_repeated_in_each_segment(bench: Bench) -> None:
     assert bench.counters(CLIENT).up_bytes == 2 * (40 + 16 + 20 + 1000)
 
 
-def test_merged_packet_of_unknown_protocol_is_counted_as_inexact(bench: Bench) -> None:
-    bench.up(ethernet(ipv4(WAN4, SERVER4, 200, bytes(2000))), CLIENT, gso=(2, 1000))
-    assert bench.counters(CLIENT) == Counters(up_bytes=2020, up_packets=2)
-    assert bench.packets_of(Reason.WAN_SEGMENTS_UNKNOWN) == 2
-
-
 def test_vlan_tags_in_the_frame_are_link_header(bench: Bench) -> None:
     packet = ipv4(WAN4, SERVER4, UDP, udp(1000, 53, bytes(10)))
     bench.up(ethernet(vlan(packet), 0x8100), CLIENT)

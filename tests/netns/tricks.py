@@ -109,8 +109,27 @@ def fragments(source: str, to: str, number: int, datagram: bytes, first: int) ->
     return found
 
 
+def ip(source: str, to: str, protocol: int, payload: bytes, number: int = 0) -> bytes:
+    """An IP packet of either family."""
+    if ":" in source:
+        addresses = socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, to)
+        return struct.pack("!IHBB", 6 << 28, len(payload), protocol, 64) + addresses + payload
+    addresses = socket.inet_aton(source) + socket.inet_aton(to)
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), number & 0xFFFF, 0x4000, 64, protocol, 0) + addresses
+    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
+
+
+def tcp(source: str, to: str, sequence: int, data: bytes) -> bytes:
+    """A segment with a right checksum, in the middle of a connection."""
+    family = socket.AF_INET6 if ":" in source else socket.AF_INET
+    head = struct.pack("!HHIIBBHHH", 80, 1000, sequence, 1, 0x50, 0x10, 1000, 0, 0)
+    pseudo = socket.inet_pton(family, source) + socket.inet_pton(family, to)
+    pseudo += struct.pack("!II", len(head) + len(data), socket.IPPROTO_TCP)
+    return head[:16] + struct.pack("!H", checksum(pseudo + head + data)) + head[18:] + data
+
+
 def checksum(data: bytes) -> int:
-    """RFC 1071."""
+    """RFC 1071; an even number of bytes."""
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
