@@ -16,6 +16,9 @@
 #define TC_INDEX_CROSSED 0x4000  /* counted at the WAN; the account is the one that was charged */
 #define TC_INDEX_FRAGMENT 0x2000 /* its first fragment: the kernel may put the rest behind it */
 #define TC_INDEX_ACCOUNT 0x1fff
+/* Of an upload that was counted at the WAN: */
+#define TC_INDEX_LEAVES (TC_INDEX_OURS | TC_INDEX_CROSSED)
+#define TC_INDEX_UNCOMPARED 0x2000 /* the tap behind the queue is not to look at it: see sent.h */
 
 /* The account of an upload. */
 ALWAYS_INLINE u32 sender(struct __sk_buff *skb, const struct packet *packet)
@@ -193,10 +196,13 @@ ALWAYS_INLINE int was_counted(const struct __sk_buff *skb, enum direction direct
 	return (skb->tc_index & (TC_INDEX_OURS | TC_INDEX_CROSSED)) == wanted && skb->ifindex != LOOPBACK;
 }
 
-/* Writes into an upload that it was counted, and for whom. */
-ALWAYS_INLINE void note_counted_upload(struct __sk_buff *skb, u32 account)
+/* Writes into an upload that it was counted, and for whom: the last number stands for accounts that have no room. The
+ * kernel copies tc_index to each segment when it splits a packet. */
+ALWAYS_INLINE void note_counted_upload(struct __sk_buff *skb, u32 account, int is_compared)
 {
-	skb->tc_index = TC_INDEX_OURS | TC_INDEX_CROSSED | (account > TC_INDEX_ACCOUNT ? 0 : account);
+	u32 number = account < TC_INDEX_ACCOUNT ? account : TC_INDEX_ACCOUNT;
+
+	skb->tc_index = TC_INDEX_LEAVES | (is_compared ? 0 : TC_INDEX_UNCOMPARED) | number;
 }
 
 /* Writes the account that a download was charged to where the hook at the LAN finds it. */

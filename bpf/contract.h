@@ -155,6 +155,18 @@ struct moved {
 };
 _Static_assert(sizeof(struct moved) == 6 * 8, "struct moved");
 
+/* Map `sent`, indexed by account, written by the kernel only, never reset: what became of uploads behind wan_egress.
+ *
+ * What is up_bytes and not shaped_bytes was given to an uplink without tc classes of ours. Of these bytes, those that the
+ * tap has not seen leave the queue wait there still, or were dropped. The entry of everyone has what left by an uplink
+ * without a word whose it was. */
+struct sent {
+	__u64 bytes;        /* that left the queue of an uplink, as the tap saw them */
+	__u64 frames;       /* the same as the driver gets them: before its own segmentation */
+	__u64 shaped_bytes; /* uploads at the interface that has our classes, with or without a class */
+};
+_Static_assert(sizeof(struct sent) == 3 * 8, "struct sent");
+
 /* Map `tunnel_ends`, written by user space only: packets of the router of this protocol, and with this port on either
  * side, carry a tunnel. Its value is of enum tunnel_peer. */
 struct tunnel_end {

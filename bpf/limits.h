@@ -192,14 +192,16 @@ ALWAYS_INLINE void waste(const struct verdict *verdict, u64 bytes)
 		__sync_fetch_and_add(&verdict->charged[0]->wasted_bytes, bytes);
 }
 
-/* Takes the class out of the verdict where the interface has none of our classes. */
-ALWAYS_INLINE void drop_class_of_another_link(struct __sk_buff *skb, struct verdict *verdict, enum direction direction)
+/* Takes the class out of the verdict where the interface has none of our classes. Returns whether it has any. */
+ALWAYS_INLINE int keep_class_of_link(struct __sk_buff *skb, struct verdict *verdict, enum direction direction)
 {
 	u32 number = direction;
 	u32 *link = shaped_links.lookup(&number);
 
-	if (!link || *link != skb->ifindex)
-		verdict->class = 0;
+	if (link && *link == skb->ifindex)
+		return 1;
+	verdict->class = 0;
+	return 0;
 }
 
 /* Gives the packet to the class of the verdict. Without one it keeps its priority. */

@@ -25,6 +25,7 @@ BPF_TABLE_PINNED("array", u32, struct moved, moved, ACCOUNTS, PIN "/moved");
 BPF_TABLE_PINNED("hash", struct tunnel_end, u32, tunnel_ends, TUNNEL_ENDS, PIN "/tunnel_ends");
 BPF_TABLE_PINNED("hash", u32, u32, tunnel_links, TUNNEL_LINKS, PIN "/tunnel_links");
 BPF_TABLE_PINNED("lru_hash", struct translated_key, u32, translated, TRANSLATED, PIN "/translated");
+BPF_TABLE_PINNED("array", u32, struct sent, sent, ACCOUNTS_ALL, PIN "/sent");
 /* One entry: the bytes that a tunnel adds to each packet inside, as seen last on the WAN; 0 before that. */
 BPF_TABLE_PINNED("array", u32, u32, tunnel_headers, 1, PIN "/tunnel_headers");
 /* By enum direction, written by user space only: the index of the interface that has our tc classes, 0 for none. */

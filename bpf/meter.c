@@ -4,6 +4,7 @@
  *                 client                          router                          carrier
  *   up      -> [lan_ingress] writes the mark ->  routing, NAT  -> [wan_egress] by the mark, learns the flow ->
  *   down    <- [lan_egress] looks again          routing, NAT  <- [wan_ingress] by the flow                 <-
+ *                                       behind the queue of the uplink, before its driver: [wan_tap] counts what leaves
  *   VPN     the same two, as tunnel_egress and tunnel_ingress, on the interface of a tunnel of the router (tunnel.h)
  *   CLAT    translator_egress and translator_ingress, on the interface of a translator of the router (translator.h)
  *
@@ -13,6 +14,7 @@
 #include "attribution.h"
 #include "receiver.h"
 #include "reset.h"
+#include "sent.h"
 #include "translator.h"
 #include "tunnel.h"
 #include "unbilled.h"
@@ -20,6 +22,7 @@
 #define TC_ACT_UNSPEC (-1)
 #define TC_ACT_SHOT 2
 #define PACKET_OTHERHOST 3 /* include/uapi/linux/if_packet.h */
+#define PACKET_OUTGOING 4
 #define PACKET_LOOPBACK 5
 
 /* Finds the IP header and returns the EtherType. Any other frame is counted as not billed, and 0 returned. */
@@ -61,7 +64,7 @@ ALWAYS_INLINE int pass_unbilled_upload(struct __sk_buff *skb, u32 account, struc
 		return TC_ACT_SHOT;
 	}
 	count(REASON_UNBILLED, size);
-	note_counted_upload(skb, account);
+	note_counted_upload(skb, account, 0);
 	return TC_ACT_UNSPEC;
 }
 
@@ -78,6 +81,7 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	struct verdict verdict;
 	struct size size;
 	enum headers headers;
+	int is_shaped;
 	u32 account;
 	u16 type;
 
@@ -101,14 +105,16 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	if (verdict.level == BLOCKED &&
 	    reset_or_drop_upload(skb, link, &packet, headers, &verdict, size, size.bytes) == DROPPED)
 		return TC_ACT_SHOT;
-	drop_class_of_another_link(skb, &verdict, UP);
+	is_shaped = keep_class_of_link(skb, &verdict, UP);
 	if (police(&verdict, UP, size) == DROPPED)
 		return TC_ACT_SHOT;
-	/* From here on the packet leaves, and is billed. */
+	/* From here on the packet leaves, and is billed unless a queue behind this hook drops it. */
 	classify(skb, &verdict);
 	count_queued(&verdict, size.bytes);
+	if (is_shaped)
+		count_shaped(account, size.bytes);
 	charge(&verdict, UP, size);
-	note_counted_upload(skb, account);
+	note_counted_upload(skb, account, !is_shaped);
 	if (account == ACCOUNT_UNATTRIBUTED)
 		count(REASON_WAN_OUT_UNMARKED, size);
 	if (headers == HEADERS_CUT)
@@ -158,7 +164,7 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 	if (verdict.level == BLOCKED &&
 	    reset_or_drop_download(skb, link, &packet, headers, &verdict, size) == DROPPED)
 		return TC_ACT_SHOT;
-	drop_class_of_another_link(skb, &verdict, DOWN);
+	keep_class_of_link(skb, &verdict, DOWN);
 	if (police(&verdict, DOWN, size) == DROPPED)
 		return TC_ACT_SHOT;
 	classify(skb, &verdict);
@@ -337,6 +343,14 @@ int wan_ingress_ethernet(struct __sk_buff *skb)
 int wan_ingress_raw(struct __sk_buff *skb)
 {
 	return wan_ingress(skb, (struct link){ .l2 = 0 });
+}
+
+/* A socket filter, for any kind of link: the kernel shows it the packet from its IP header on. It keeps none. */
+int wan_tap(struct __sk_buff *skb)
+{
+	if (skb->pkt_type == PACKET_OUTGOING)
+		count_sent(skb);
+	return 0;
 }
 
 int tunnel_egress_ethernet(struct __sk_buff *skb)

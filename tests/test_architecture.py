@@ -69,6 +69,7 @@ HEADERS = (
     "tunnel.h",
     "limits.h",
     "receiver.h",
+    "sent.h",
     "reset.h",
     "unbilled.h",
     "meter.c",

@@ -39,7 +39,15 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     names = identities.advance(state.names, tick, meter.booked.totals)
     limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas)
     # After a crash, the statistics of classes that were made anew must not be compared with saved ones.
-    unsaved = booking.collect(state.saving, tick, meter.usage, limits.new, urgent=meter.is_broken)
+    unsaved = booking.collect(
+        state.saving,
+        tick,
+        meter.usage,
+        limits.new,
+        urgent=meter.is_broken,
+        guessed=meter.guessed,
+        dropped=meter.dropped,
+    )
 
     time = ClockSlice(tick.at.time, tick.reading.boottime, tick.at.trusted)
     following = State(time, meter.state, per_second, names, limits.state, unsaved)

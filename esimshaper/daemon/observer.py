@@ -17,6 +17,7 @@ from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.uplink import with_uplink
 from esimshaper.core.settings.values import Settings, Tunnel
 from esimshaper.daemon.strays import Strays
+from esimshaper.daemon.uplink_reader import UplinkReader
 from esimshaper.edge.bpf import compiler
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.bpf.pins import Pins
@@ -45,6 +46,7 @@ class Observer:
         cleanup.callback(self.meter.close)
         self._control = TrafficControl(pins.markers)
         cleanup.callback(self._control.close)
+        self.uplinks = UplinkReader(self.meter, cleanup)
         self._neighbours = Neighbours()
         cleanup.callback(self._neighbours.close)
         self._attachments: tuple[Attachment, ...] = ()
@@ -115,6 +117,7 @@ class Observer:
             self._leases.read(),
             self._neighbour_table,
             clock_trusted=clock.is_synchronised(),
+            uplink=self.uplinks.read(reading, self._attachments),
         )
 
     def look_around(self) -> None:

@@ -23,7 +23,7 @@ typedef __u64 u64;
 #define bpf_ntohl(x) __builtin_bswap32(x)
 #define bpf_htonl(x) __builtin_bswap32(x)
 
-#define BPF_TABLE_PINNED(kind, key_type, value_type, name, entries, pin, ...)                                             \
+#define BPF_TABLE_PINNED(kind, key_type, value_type, name, entries, pin, ...)                                          \
 	struct name##_table_t {                                                                                        \
 		value_type *(*lookup)(key_type *);                                                                     \
 		int (*update)(key_type *, value_type *);                                                               \

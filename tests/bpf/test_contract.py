@@ -61,6 +61,7 @@ FIELDS = {
         layouts.MOVED,
         ("in_bytes", "in_packets", "out_bytes", "out_packets", "strayed_bytes", "fragment_credit"),
     ),
+    "sent": (layouts.SENT, ("bytes", "frames", "shaped_bytes")),
     "fragment": (layouts.FRAGMENT, ("began", "account", "got", "total")),
     "fragment_key": (layouts.FRAGMENT_KEY, ("remote", "local", "id", "protocol")),
     "address_key": (layouts.ADDRESS_KEY, ("address",)),

@@ -23,6 +23,7 @@ from esimshaper.core.model.limits import (
 from esimshaper.core.model.reading import ClassCounters, Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Outcome, State
+from esimshaper.core.model.uplink import UplinkCounters
 from esimshaper.core.pipeline import advance
 from esimshaper.core.saving.booking import note_saved
 from esimshaper.core.shaping import tree
@@ -76,6 +77,7 @@ class Router:
         self.announced: list[str] = []
         self.sent: dict[Account, ClassCounters] | None = None
         self.members: Mapping[Account, frozenset[Account]] = {}
+        self.uplink: UplinkCounters | None = None
 
     def use(self, **counts: int) -> "Router":
         """What is counted, in absolute numbers, by name of the account in ACCOUNTS."""
@@ -92,7 +94,7 @@ class Router:
         self.use(**counts)
         self.now += seconds
         self.reading = replace(self.reading, boottime=self.reading.boottime + seconds)
-        seen = Observation(self.reading, clock_trusted=self.trusted, sent=self.sent, members=self.members)
+        seen = Observation(self.reading, (), (), (), self.trusted, self.sent, self.members, self.uplink)
         self.state, outcome = advance(self.state, self.rules, self.now, seen)
         self.members = tree.members(self.with_classes(outcome))
         if outcome.booking:

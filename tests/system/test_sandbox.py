@@ -45,11 +45,11 @@ said("write a setting of the kernel", lambda: Path("/proc/sys/net/ipv4/ip_forwar
 said("see the pins of others", lambda: os.listdir("/sys/fs/bpf"))
 said("see processes of others", lambda: Path("/proc/1/cmdline").read_bytes())
 said("write code", lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC))
-said("listen to all packets", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
+said("look behind a queue", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM))
 said("become somebody else", lambda: os.setuid(0))
 said("make a namespace", lambda: libc.unshare(0x10000000) == 0)
 """
-CAN = {"ask whether the clock is right", "be called from C", "read leases"}
+CAN = {"ask whether the clock is right", "be called from C", "read leases", "look behind a queue"}
 
 
 @pytest.fixture(scope="module", params=["bookworm"])

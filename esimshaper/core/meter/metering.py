@@ -4,31 +4,39 @@
 counters, moves at LAN -> usage_between -+-> + shares of tunnels --> - queue drops --> usage, totals (billed)
 counters of tunnels ---> share_out ------+
 counters of budgets ---> budget_deltas --+-> + corrections of tunnels -> - queue drops --> deltas (limits)
+
+Queue drops are those of our own classes (queue_drops), and those behind our program (uplink_drops).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from esimshaper.core.meter import moves, queue_drops, tunnels
+from esimshaper.core.meter import moves, queue_drops, tunnels, uplink_drops
 from esimshaper.core.meter.usage import book_reading, budget_deltas, usage_between
 from esimshaper.core.model.counts import UNUSED, Budget, Usage
-from esimshaper.core.model.identity import Account
+from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.limits import Subject, SubjectKind
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.rules import Hierarchy, Rules
 from esimshaper.core.model.state import Booked, MeterSlice
 from esimshaper.core.model.tick import Tick
+from esimshaper.core.model.uplink import UplinkDrops
 
 
 @dataclass(frozen=True, slots=True)
 class Metered:
-    """usage: as billed. deltas: what is held against limits. is_broken: a comparison of queues has ended."""
+    """usage: as billed. deltas: what is held against limits. is_broken: a comparison of queues has ended.
+
+    guessed: clients whose usage was corrected by an estimate. dropped: bytes that were taken off again for all.
+    """
 
     state: MeterSlice
     booked: Booked
     usage: Usage
     deltas: Mapping[Subject, Budget]
     is_broken: bool
+    guessed: frozenset[ClientKey] = frozenset()
+    dropped: int = 0
 
 
 def advance(tick: Tick) -> Metered:
@@ -42,10 +50,25 @@ def advance(tick: Tick) -> Metered:
     usage = tunnels.add_shares(usage_between(settled), shares.given, reading.owners)
     queues = _queue_members(tick, drops, shares)
     usage, drops = queue_drops.deduct_drops(usage, step.booked, drops, queues)
-    booked = replace(book_reading(settled, usage, tick.rules.wan), drops=drops, tunnels=shares.booked)
+    known = step.booked.uplink if step.booked else UplinkDrops()
+    compared = uplink_drops.compare(known, tick.observed.uplink)
+    usage, uplink = _deduct_uplink(tick, usage, known, compared.drops, shares)
+    booked = replace(book_reading(settled, usage, tick.rules.wan), drops=drops, tunnels=shares.booked, uplink=uplink)
     deltas = _limit_deltas(tick, shares, queue_drops.new_drops(before, drops))
+    deltas = uplink_drops.credit(deltas, known, uplink, tick.subjects, tick.rules.hierarchy)
+    guessed = frozenset(reading.owners.get(account, UNATTRIBUTED) for account in compared.guessed)
     state = MeterSlice(booked, reading, tick.observed.attachments, tick.subjects)
-    return Metered(state, booked, usage, deltas, broken)
+    return Metered(state, booked, usage, deltas, broken, guessed, uplink.corrected - known.corrected)
+
+
+def _deduct_uplink(
+    tick: Tick, usage: Usage, known: UplinkDrops, after: UplinkDrops, shares: tunnels.Shares
+) -> tuple[Usage, UplinkDrops]:
+    """`usage` without what was dropped behind our program. Packets of a tunnel are those of who sent inside it."""
+    reading, booked = tick.reading, tick.step.booked
+    inside = tuple(reading.owners.get(account, ROUTER) for account in shares.given)
+    queues = queue_drops.QueueMembers(reading.owners, {reading.tunnels_account: (inside, (ROUTER,))})
+    return uplink_drops.deduct_unsent(usage, known, booked.owners if booked else {}, after, queues)
 
 
 def _limit_deltas(tick: Tick, shares: tunnels.Shares, drops: Mapping[Account, int]) -> Mapping[Subject, Budget]:

@@ -156,13 +156,13 @@ def deduct_drops(usage: Usage, booked: Booked | None, after: Drops, queues: Queu
     """
     sizes = {client: counters.up_bytes for client, counters in usage.items()}
     for client, size in _left_waiting(booked, after) if booked else ():
-        _charge(sizes, ((client,),), size)
+        charge(sizes, ((client,),), size)
     noted = dict(after)
     for account, entry in after.items():
         size = _unsent(entry, shared=account in queues.members) - entry.unsent
         if size:
             clients = queues.of(account)
-            done = _deduct(sizes, clients, size) if size > 0 else -_charge(sizes, clients, -size)
+            done = deduct(sizes, clients, size) if size > 0 else -charge(sizes, clients, -size)
             noted[account] = replace(entry, unsent=entry.unsent + done)
     return {client: _with_upload(usage.get(client, NOTHING), size) for client, size in sizes.items()}, noted
 
@@ -183,7 +183,7 @@ def _unsent(entry: QueueDrops, *, shared: bool) -> int:
     return max(0, entry.queued - entry.sent.bytes - entry.surplus)
 
 
-def _charge(sizes: dict[ClientKey, int], clients: Sequence[Sequence[ClientKey]], size: int) -> int:
+def charge(sizes: dict[ClientKey, int], clients: Sequence[Sequence[ClientKey]], size: int) -> int:
     """Adds `size` to the first client; returns how much was added."""
     first = next((client for each in clients for client in each), None)
     if first is None:
@@ -192,7 +192,7 @@ def _charge(sizes: dict[ClientKey, int], clients: Sequence[Sequence[ClientKey]],
     return size
 
 
-def _deduct(sizes: dict[ClientKey, int], clients: Iterable[Iterable[ClientKey]], size: int) -> int:
+def deduct(sizes: dict[ClientKey, int], clients: Iterable[Iterable[ClientKey]], size: int) -> int:
     """Takes `size` off, in proportion to what each client has; returns how much was taken."""
     left = size
     for each in clients:

@@ -14,6 +14,7 @@ from esimshaper.core.model.identity import (
     Lease,
     Neighbour,
 )
+from esimshaper.core.model.uplink import UplinkCounters
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,7 @@ class Observation:
 
     sent: read after the reading, of accounts whose set of classes has not changed since the last tick; None if unknown.
     members: by account of a group, or of everyone, the clients with a class of their own in it since the last tick.
+    uplink: of uplinks without classes of ours, read after the reading; None while nothing can be compared there.
     """
 
     reading: Reading
@@ -154,3 +156,4 @@ class Observation:
     clock_trusted: bool = True
     sent: Mapping[Account, ClassCounters] | None = None
     members: Mapping[Account, frozenset[Account]] = field(default_factory=dict)
+    uplink: UplinkCounters | None = None

@@ -13,6 +13,7 @@ from esimshaper.core.model.history import Bucket, HistoryRow, Pending
 from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limits import ClientState, LimitState, Notice, Override, Policy, Shaped, Subject
 from esimshaper.core.model.reading import Attachment, ClassCounters, Reading, Tunnels
+from esimshaper.core.model.uplink import UplinkDrops
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class Booked:
     """The last reading that was booked, and the totals that it led to: what the meter saves.
 
     totals (by client) and wan (by interface) are absolute within the epoch, and have the same sum. clean: the kernel
-    part was unloaded in order after this reading. drops: of accounts with tc classes. tunnels: as far as booked.
+    part was unloaded in order after this reading. drops: of accounts with tc classes. uplink: behind our program at
+    other uplinks. tunnels: as far as booked.
     """
 
     epoch: int
@@ -63,6 +65,7 @@ class Booked:
     budgets: Mapping[Account, Budget] = field(default_factory=dict)
     drops: Mapping[Account, QueueDrops] = field(default_factory=dict)
     tunnels: Tunnels = field(default_factory=Tunnels)
+    uplink: UplinkDrops = field(default_factory=UplinkDrops)
 
 
 @dataclass(frozen=True, slots=True)

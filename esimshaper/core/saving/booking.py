@@ -14,6 +14,7 @@ from datetime import UTC, datetime, tzinfo
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.history import HistoryRow
+from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Notice
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Booking, SavingSlice, State
@@ -26,17 +27,29 @@ SAVE_BYTES = 5_000_000
 
 
 def collect(
-    before: SavingSlice, tick: Tick, usage: Usage, notices: Iterable[Notice], *, urgent: bool = False
+    before: SavingSlice,
+    tick: Tick,
+    usage: Usage,
+    notices: Iterable[Notice],
+    *,
+    urgent: bool = False,
+    guessed: Iterable[ClientKey] = (),
+    dropped: int = 0,
 ) -> SavingSlice:
-    """Adds the usage and the notices of a tick to those that are not saved yet. `urgent`: they are due at once."""
+    """Adds the usage and the notices of a tick to those that are not saved yet.
+
+    `urgent`: they are due at once. `guessed`: clients whose usage is an estimate. `dropped`: bytes that were charged
+    before, and taken off again by this tick.
+    """
     unread = tick.step.unread_seconds
     late = unread is None or unread > ledger.BUCKET_SECONDS
     pending = ledger.book(before.pending, usage, tick.at.time, estimated=late)
-    pending = ledger.doubt(pending, tick.step.losers, tick.at.time)
+    pending = ledger.doubt(pending, (*tick.step.losers, *guessed), tick.at.time)
     return replace(
         before,
         pending=pending,
-        unsaved_bytes=before.unsaved_bytes + ledger.sum_bytes(usage.values()),
+        # A crash would charge dropped bytes again, which a flood has more of than of any others.
+        unsaved_bytes=before.unsaved_bytes + ledger.sum_bytes(usage.values()) + dropped,
         notices=(*before.notices, *notices),
         urgent=before.urgent or urgent,
     )

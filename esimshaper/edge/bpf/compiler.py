@@ -46,7 +46,10 @@ PROGRAMS = (
     "wan_egress_raw",
     "wan_ingress_ethernet",
     "wan_ingress_raw",
+    "wan_tap",
 )
+SOCKET_FILTERS = {"wan_tap"}
+"""Programs for packet sockets; all others are for tc."""
 INCLUDE = re.compile(r'#include "(\w+\.h)"')
 COMPILE_SECONDS = 120
 
@@ -163,7 +166,7 @@ def _load(wanted: Build) -> None:
     for name in PROGRAMS:
         pin = unfinished / name
         pin.unlink(missing_ok=True)
-        program = module.load_func(name, BPF.SCHED_CLS)
+        program = module.load_func(name, BPF.SOCKET_FILTER if name in SOCKET_FILTERS else BPF.SCHED_CLS)
         if lib.bpf_obj_pin(program.fd, os.fsencode(pin)) < 0:
             number = ct.get_errno()
             raise OSError(number, f"cannot pin {pin}: {os.strerror(number)}")

@@ -18,6 +18,7 @@ TUNNELLED = struct.Struct("=6Q")
 MOVED = struct.Struct("=5Qq")
 TUNNEL_END = struct.Struct("!16sHBx")
 TRANSLATED_KEY = struct.Struct("!4sIHH3Bx")
+SENT = struct.Struct("=3Q")
 GROUP_KEY = struct.Struct("=32s")
 EVENT = struct.Struct("=2Q")
 CLIENT_KEY = struct.Struct("=16sI")
@@ -39,6 +40,7 @@ LAYOUTS = {
     "tunnel_ends": (TUNNEL_END, NUMBER),
     "tunnel_links": (NUMBER, NUMBER),
     "translated": (TRANSLATED_KEY, NUMBER),
+    "sent": (NUMBER, SENT),
     "tunnel_headers": (NUMBER, NUMBER),
     "shaped_links": (NUMBER, NUMBER),
     "groups": (GROUP_KEY, NUMBER),
@@ -52,7 +54,7 @@ LAYOUTS = {
 }
 """Key and value of each map; the queue `free_accounts` (NUMBER) and the ring (ANNOUNCEMENT) are apart."""
 
-NEWER = ("fragments", "moved", "unbilled_in_use", "unbilled", "tunnel_ends", "tunnel_links", "translated")
+NEWER = ("fragments", "moved", "sent", "unbilled_in_use", "unbilled", "tunnel_ends", "tunnel_links", "translated")
 """Maps that were not there, or had another layout, in SCHEMA 8 or 9, whose counters are read for a last time."""
 
 MAC, IP = 0, 1

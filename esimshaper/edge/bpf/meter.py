@@ -210,6 +210,11 @@ class Meter:
         for direction, link in ((layouts.UP, upload), (layouts.DOWN, download)):
             self._maps["shaped_links"].update(layouts.NUMBER.pack(direction), layouts.NUMBER.pack(link))
 
+    def shaped_uplink(self) -> int:
+        """The index of the interface where uploads are given to classes, 0 for none."""
+        value = self._maps["shaped_links"].lookup(layouts.NUMBER.pack(layouts.UP)) or layouts.NUMBER.pack(0)
+        return int(layouts.NUMBER.unpack(value)[0])
+
     def write_policies(self, policies: Mapping[Account, Policy]) -> None:
         """Writes policies, in their order; each takes effect with the next packet."""
         for account, policy in policies.items():

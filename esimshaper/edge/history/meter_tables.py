@@ -5,9 +5,17 @@ from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.reading import ClassCounters, Tunnels
 from esimshaper.core.model.state import Booked, QueueDrops
+from esimshaper.core.model.uplink import UplinkDrops
 from esimshaper.edge.history.rows import Fetch, Keys, Rows, Tables, Values, numbers
 
-KEYS: Keys = {"reading": ("id",), "baseline": ("kind", "name"), "budgets": ("account",), "unsent": ("account",)}
+KEYS: Keys = {
+    "reading": ("id",),
+    "baseline": ("kind", "name"),
+    "budgets": ("account",),
+    "unsent": ("account",),
+    "uplink": ("id",),
+    "uplink_waiting": ("account",),
+}
 
 
 def tables(meter: Booked) -> Tables:
@@ -17,6 +25,8 @@ def tables(meter: Booked) -> Tables:
         "baseline": _counters(meter),
         "budgets": {(account,): (b.both, b.download, b.upload) for account, b in meter.budgets.items()},
         "unsent": {(account,): _drops_values(each) for account, each in meter.drops.items()},
+        "uplink": {(1,): (meter.uplink.corrected, meter.uplink.estimated)},
+        "uplink_waiting": {(account,): (size,) for account, size in meter.uplink.waiting.items()},
     }
 
 
@@ -51,7 +61,14 @@ def meter_from(rows: Fetch) -> Booked | None:
             kinds["outer"].get("", Counters()),
             {Account(int(number)): counters for number, counters in kinds["inner"].items()},
         ),
+        uplink=_uplink(rows),
     )
+
+
+def _uplink(rows: Fetch) -> UplinkDrops:
+    _, corrected, estimated = next(iter(rows("uplink")), (1, 0, 0))
+    waiting = {Account(account): size for account, size in rows("uplink_waiting")}
+    return UplinkDrops(waiting=waiting, corrected=corrected, estimated=estimated)
 
 
 def _counters(meter: Booked) -> Rows:

@@ -119,6 +119,17 @@ CREATE TABLE levels (
     level TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 """,
+    3: """
+CREATE TABLE uplink (          -- bytes that were charged, and did not leave the uplink
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    corrected INTEGER NOT NULL,
+    estimated INTEGER NOT NULL -- of these
+) STRICT;
+CREATE TABLE uplink_waiting (  -- bytes that are left out of the history, as they had not left yet
+    account INTEGER PRIMARY KEY,
+    bytes INTEGER NOT NULL
+) STRICT;
+""",
 }
 """The tables that each version of the format adds to the one before; adding them upgrades an older file.
 

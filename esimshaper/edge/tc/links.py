@@ -54,10 +54,20 @@ def find_all(kernel: Netlink, beginning: str = "") -> Iterator[Link]:
             yield link
 
 
+def get(index: int) -> bytes:
+    """A question for one interface with its statistics, which `read` and `attributes` take apart."""
+    return _message(GETLINK, 0, index)
+
+
+def attributes(body: memoryview) -> dict[int, netlink.Place]:
+    """The places of all that the kernel says of an interface."""
+    return netlink.attributes(body, _LINK.size, len(body))
+
+
 def read(body: memoryview) -> Link:
     """A Link of the kernel's answer."""
     _, kind, index, flags, _ = _LINK.unpack_from(body)
-    found = netlink.attributes(body, _LINK.size, len(body))
+    found = attributes(body)
     info = netlink.attributes(body, *found[_INFO]) if _INFO in found else {}
     (mtu,) = _U32.unpack_from(body, found[_MTU][0]) if _MTU in found else (0,)
     places = found.get(_NAME), info.get(_INFO_KIND), found.get(_ALIAS)

@@ -190,7 +190,7 @@ def read_id(body: memoryview) -> int:
 
 
 def read_stats(body: memoryview) -> Queued:
-    """The statistics of a class."""
+    """The statistics of a class or qdisc."""
     stats = netlink.attributes(body, *netlink.attributes(body, HEAD.size, len(body))[STATS2])
     size, packets = _BASIC.unpack_from(body, stats[_BASIC_ID][0])
     if _PACKETS64 in stats:

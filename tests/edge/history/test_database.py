@@ -333,9 +333,9 @@ def test_a_database_of_a_newer_version_is_left_alone(path, history):
     history.save(booking(row()))
     history.close()
     with closing(sqlite3.connect(path)) as raw:
-        raw.execute("PRAGMA user_version = 3")
+        raw.execute("PRAGMA user_version = 4")
     before = path.read_bytes()
-    with pytest.raises(HistoryError, match=r"newer version.*format 3; this one knows 2") as error:
+    with pytest.raises(HistoryError, match=r"newer version.*format 4; this one knows 3") as error:
         History(path)
     assert error.value.hint
     assert path.read_bytes() == before

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What leaves uplinks without classes of ours: taps behind their queues, the queues, the drivers -> UplinkCounters.
+
+Owns the taps. A comparison begins when they are opened, and anew when the uplinks change, or one was down.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from esimshaper.core.model.identity import Account
+from esimshaper.core.model.reading import Attachment, Hook, Reading
+from esimshaper.core.model.uplink import Means, Queues, UplinkCounters, UplinkQueue, lowest
+from esimshaper.edge.bpf.meter import Meter
+from esimshaper.edge.bpf.sent import Sent, SentMap, Tap, wait_for_packets_under_way
+from esimshaper.edge.tc.root_queue import RootQueues
+
+log = logging.getLogger(__name__)
+
+
+class UplinkReader:
+    """`queues`: those of the uplinks that are compared, as last read. Raises OSError or ValueError when made."""
+
+    def __init__(self, meter: Meter, cleanup: contextlib.ExitStack) -> None:
+        self._meter = meter
+        self._sent = SentMap(meter.generation)
+        cleanup.callback(self._sent.close)
+        self._roots = RootQueues()
+        cleanup.callback(self._roots.close)
+        self._taps: list[Tap] = []
+        cleanup.callback(self._end)
+        self._compared: tuple[object, ...] = ()
+        self._base = self._last = UplinkCounters(0, Means.NOTHING)
+        self.queues: tuple[UplinkQueue, ...] = ()
+
+    def read(self, reading: Reading, attachments: Iterable[Attachment]) -> UplinkCounters | None:
+        """The counters since the comparison began. `reading` was taken just before (R8). None: nothing is compared."""
+        shaped = self._meter.shaped_uplink()
+        there = (each for each in attachments if each.hook is Hook.WAN_EGRESS and each.attached)
+        uplinks = sorted({each.index for each in there} - {shaped, 0})
+        try:
+            read = {index: self._roots.read(index) for index in uplinks}
+            queues = {index: queue for index, queue in read.items() if queue.is_up}
+            return self._look(reading, queues) if self._continues(queues) else self._begin(queues)
+        except OSError:  # an interface went just now, or its number is that of another one
+            self._end()
+            return None
+
+    def _continues(self, queues: Queues) -> bool:
+        missed = [tap.missed_something() for tap in self._taps]  # of all, as each forgets it when it was asked
+        return self._compared == _identity(queues) and not any(missed)
+
+    def _begin(self, queues: Queues) -> UplinkCounters | None:
+        """Begins a comparison, of which nothing is known yet."""
+        self._end()
+        if not queues:
+            return None
+        means = self._open_taps(queues) if _can_drop(queues) else Means.NOTHING
+        # First what left, then what was charged: bytes that move in between may be missed, and not taken for dropped.
+        sent = self._sent.read()
+        began = self._base.began + 1
+        self._base = _absolute(UplinkCounters(began, means), self._meter.read(), queues, sent)
+        self._last = UplinkCounters(began, means)
+        self._compared, self.queues = _identity(queues), tuple(queues.values())
+        return self._last
+
+    def _open_taps(self, queues: Queues) -> Means:
+        program = self._meter.program("wan_tap").fd
+        try:
+            for index, queue in lowest(queues).items():
+                self._taps.append(Tap(queue.name, index, program))
+        except PermissionError as error:
+            self._close_taps()
+            text = "what queues of the uplink drop is estimated, since they cannot be looked behind: %s (CAP_NET_RAW)"
+            log.warning(text, error.strerror)
+            return Means.COUNTERS
+        return Means.TAP
+
+    def _look(self, reading: Reading, queues: Queues) -> UplinkCounters | None:
+        if not queues:
+            return None
+        now = self._counters(reading, queues)
+        if now.means is Means.TAP and _missing(now) > _missing(self._last):
+            # More is missing than before. It may be on its way between two counters; so both are read once more, each
+            # when all that was on its way before has arrived.
+            wait_for_packets_under_way()
+            queues = {index: self._roots.read(index) for index in queues}
+            wait_for_packets_under_way()
+            now = self._counters(reading, queues)
+        self._last, self.queues = now, tuple(queues.values())
+        return now
+
+    def _counters(self, reading: Reading, queues: Queues) -> UplinkCounters:
+        """Since the comparison began. `queues` were read before: what left them since is among what left."""
+        base, now = self._base, _absolute(self._base, reading, queues, self._sent.read())
+        return replace(
+            now,
+            entered=_difference(now.entered, base.entered),
+            sent=_difference(now.sent, base.sent),
+            unknown=now.unknown - base.unknown,
+            frames=now.frames - base.frames,
+            lost=now.lost - base.lost,
+        )
+
+    def _close_taps(self) -> None:
+        for tap in self._taps:
+            tap.close()
+        self._taps.clear()
+
+    def _end(self) -> None:
+        self._close_taps()
+        self._compared, self.queues = (), ()
+
+
+def _identity(queues: Queues) -> tuple[object, ...]:
+    """What a comparison belongs to: the uplinks, and whether they need taps."""
+    return (tuple(queues), _can_drop(queues)) if queues else ()
+
+
+def _can_drop(queues: Queues) -> bool:
+    return any(queue.can_drop for queue in queues.values())
+
+
+def _absolute(
+    comparison: UplinkCounters, reading: Reading, queues: Queues, sent: Mapping[Account, Sent]
+) -> UplinkCounters:
+    """The counters of now, since each of them began; in the `comparison` of that number and means."""
+    up, frames = {account: each.up_bytes for account, each in reading.accounts.items()}, 0
+    up[reading.tunnels_account] = reading.tunnels.outer.up_bytes
+    entered = {account: size - sent[account].shaped if account in sent else size for account, size in up.items()}
+    # Of an interface that stands on another one, `lost` has what the queue of the other one dropped.
+    lost = sum(queue.lost for queue in lowest(queues).values())
+    if comparison.means is Means.TAP:
+        seen = {account: each.bytes for account, each in sent.items() if account != reading.everyone}
+        unknown = sent[reading.everyone].bytes if reading.everyone in sent else 0
+        frames = sum(each.frames for each in sent.values())
+        waiting = sum(queue.waiting for queue in queues.values())
+        return replace(
+            comparison, entered=entered, sent=seen, unknown=unknown, frames=frames, waiting=waiting, lost=lost
+        )
+    # Nothing looks behind the queue: all that entered counts as sent, and packets that a queue dropped as lost.
+    packets = sum(each.up_packets for each in reading.accounts.values()) + reading.tunnels.outer.up_packets
+    lost += sum(queue.dropped for queue in queues.values())
+    return replace(comparison, entered=entered, sent=entered, frames=packets, lost=lost)
+
+
+def _difference(now: Mapping[Account, int], before: Mapping[Account, int]) -> Mapping[Account, int]:
+    found = {account: size - before.get(account, 0) for account, size in now.items()}
+    return {account: size for account, size in found.items() if size}
+
+
+def _missing(counters: UplinkCounters) -> int:
+    """Bytes that entered, have not left, and do not wait."""
+    entered, sent = counters.entered, counters.sent
+    missing = sum(max(0, size - sent.get(account, 0)) for account, size in entered.items())
+    return missing - counters.unknown - counters.waiting
