@@ -14,8 +14,10 @@
 /* What stands beside an account in tc_index; tc's own are numbers of classes, which few choose so high. */
 #define TC_INDEX_OURS 0x8000     /* an upload */
 #define TC_INDEX_CROSSED 0x4000  /* counted at the WAN; the account is the one that was charged */
-#define TC_INDEX_FRAGMENT 0x2000 /* its first fragment: the kernel may put the rest behind it */
-#define TC_INDEX_ACCOUNT 0x1fff
+#define TC_INDEX_FRAGMENT 0x2000 /* a fragment: the kernel may put the rest behind it */
+#define TC_INDEX_APART 0x1000    /* a download that the WAN charged to nobody: out of a tunnel, for the account that
+				  * claims; or not billed, with ACCOUNT_UNATTRIBUTED */
+#define TC_INDEX_ACCOUNT 0x0fff
 /* Of an upload that was counted at the WAN: */
 #define TC_INDEX_LEAVES (TC_INDEX_OURS | TC_INDEX_CROSSED)
 #define TC_INDEX_UNCOMPARED 0x2000 /* the tap behind the queue is not to look at it: see sent.h */
@@ -75,6 +77,8 @@ ALWAYS_INLINE void learn_flow(struct flow_key *key, u32 account, struct size siz
 struct receiver {
 	u32 account;
 	enum reason reason; /* why no client was found, if account is ACCOUNT_UNATTRIBUTED */
+	u32 earlier_account;  /* to which the fragments were charged that came before the first one of their datagram */
+	struct size earlier;  /* what they came to, if that is another account; else zeros */
 };
 
 ALWAYS_INLINE void fill_fragment_key(const struct packet *packet, struct fragment_key *key)
@@ -96,8 +100,10 @@ ALWAYS_INLINE struct fragment *living_fragment(struct fragment_key *key)
 }
 
 /* Notes that a fragment came, and whose the datagram is; forgets the datagram once all of it came. */
-ALWAYS_INLINE void track_fragment(const struct packet *packet, struct fragment_key *key, u32 account, struct size size)
+ALWAYS_INLINE void track_fragment(const struct packet *packet, struct fragment_key *key, struct receiver *to,
+				  struct size size)
 {
+	u32 account = to->account == ACCOUNT_UNATTRIBUTED ? FRAGMENT_OF_NOBODY : to->account;
 	u32 header = packet->transport - packet->network;
 	u32 payload = packet->length > header ? packet->length - header : 0;
 	struct fragment *known = living_fragment(key);
@@ -106,6 +112,8 @@ ALWAYS_INLINE void track_fragment(const struct packet *packet, struct fragment_k
 		.account = account,
 		.got = payload,
 		.total = packet->is_last ? packet->offset + payload : 0,
+		.bytes = size.bytes,
+		.packets = size.packets,
 	};
 
 	if (!known) {
@@ -113,8 +121,14 @@ ALWAYS_INLINE void track_fragment(const struct packet *packet, struct fragment_k
 			count(REASON_FRAGMENT_NOT_STORED, size);
 		return;
 	}
-	if (packet->fragment == FRAGMENT_FIRST)
+	/* NAT goes by the first fragment, so whoever gets that gets all. */
+	if (packet->fragment == FRAGMENT_FIRST && known->account != account) {
+		to->earlier_account = known->account == FRAGMENT_OF_NOBODY ? ACCOUNT_UNATTRIBUTED : known->account;
+		to->earlier = (struct size){ known->bytes, known->packets };
 		known->account = account;
+	}
+	known->bytes += size.bytes;
+	known->packets += size.packets;
 	if (fragment.total)
 		known->total = fragment.total;
 	known->got += payload;
@@ -135,8 +149,8 @@ ALWAYS_INLINE struct flow *flow_of_icmp_error(struct __sk_buff *skb, const struc
 /* Finds the account of a download, charges its flow, and remembers the account for later fragments. */
 ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct packet *packet, struct size size)
 {
-	struct receiver nobody = { ACCOUNT_UNATTRIBUTED, REASON_WAN_IN_FLOW_MISSING };
-	struct receiver found = { ACCOUNT_ROUTER, 0 };
+	struct receiver nobody = { .account = ACCOUNT_UNATTRIBUTED, .reason = REASON_WAN_IN_FLOW_MISSING };
+	struct receiver found = { .account = ACCOUNT_ROUTER };
 	struct fragment_key fragment = {};
 	struct fragment *datagram = 0;
 	struct flow *flow = 0;
@@ -171,14 +185,14 @@ ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct p
 	if (packet->fragment == FRAGMENT_FIRST)
 		fill_fragment_key(packet, &fragment);
 	if (packet->fragment != FRAGMENT_NONE)
-		track_fragment(packet, &fragment, found.reason ? FRAGMENT_OF_NOBODY : found.account, size);
+		track_fragment(packet, &fragment, &found, size);
 	return found;
 }
 
 /* Finds the account of a download whose headers are cut short: an IPv6 address stands before those that lie. */
 ALWAYS_INLINE struct receiver attribute_cut_download(const struct packet *packet)
 {
-	struct receiver found = { ACCOUNT_UNATTRIBUTED, REASON_WAN_IN_TRUNCATED };
+	struct receiver found = { .account = ACCOUNT_UNATTRIBUTED, .reason = REASON_WAN_IN_TRUNCATED };
 	u32 *account = packet->family == 6 ? addresses.lookup((struct address_key *)packet->key.local) : 0;
 
 	if (account)
@@ -205,13 +219,14 @@ ALWAYS_INLINE void note_counted_upload(struct __sk_buff *skb, u32 account, int i
 	skb->tc_index = TC_INDEX_LEAVES | (is_compared ? 0 : TC_INDEX_UNCOMPARED) | number;
 }
 
-/* Writes the account that a download was charged to where the hook at the LAN finds it. */
-ALWAYS_INLINE void note_crossing(struct __sk_buff *skb, const struct packet *packet, u32 account)
+/* Writes the account that a download was charged to where the hook at the LAN finds it. `apart` is 0 or
+ * TC_INDEX_APART. */
+ALWAYS_INLINE void note_crossing(struct __sk_buff *skb, const struct packet *packet, u32 account, u32 apart)
 {
-	u32 fragment = packet->fragment == FRAGMENT_FIRST ? TC_INDEX_FRAGMENT : 0;
+	u32 fragment = packet->fragment != FRAGMENT_NONE ? TC_INDEX_FRAGMENT : 0;
 
 	/* An account whose number has no room is left without a second look. */
-	skb->tc_index = account > TC_INDEX_ACCOUNT ? 0 : TC_INDEX_CROSSED | fragment | account;
+	skb->tc_index = account > TC_INDEX_ACCOUNT ? 0 : TC_INDEX_CROSSED | apart | fragment | account;
 }
 
 /* Gives a client that was never seen the next free account, at its first packet: no other client is charged (R4). */
@@ -272,11 +287,13 @@ ALWAYS_INLINE void mark_account(struct __sk_buff *skb, u32 account)
 {
 	/* The router itself has no number in the mark, where it might be anybody's bits. */
 	u32 number = account == ACCOUNT_ROUTER ? 0 : account;
+	/* A greater number has no room there, and could look like a packet that was counted. */
+	volatile u32 kept = account > TC_INDEX_ACCOUNT ? 0 : account;
 	/* volatile: LLVM would narrow the store to the bytes of the mask, which the verifier refuses for skb. */
 	volatile u32 mark = (skb->mark & ~MARK_MASK) | (number << MARK_SHIFT);
 
 	skb->mark = mark;
-	skb->tc_index = TC_INDEX_OURS | account;
+	skb->tc_index = TC_INDEX_OURS | kept;
 }
 
 /* Writes the account of a device into an upload of the device. */

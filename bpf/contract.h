@@ -267,9 +267,11 @@ struct fragment {
 	__u32 account; /* or FRAGMENT_OF_NOBODY */
 	__u32 got;     /* bytes of payload so far */
 	__u32 total;   /* bytes of payload of the datagram; 0 until its last fragment came */
+	__u32 bytes;   /* IP-layer bytes and packets that were charged so far, to this account or to nobody's */
+	__u32 packets;
 	__u32 pad;
 };
-_Static_assert(sizeof(struct fragment) == 8 + 4 * 4, "struct fragment");
+_Static_assert(sizeof(struct fragment) == 8 + 6 * 4, "struct fragment");
 
 /* Map `addresses` (LRU): IPv6 address of a client -> account, for downloads before the first upload of their flow. */
 struct address_key {

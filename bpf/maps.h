@@ -25,6 +25,12 @@ BPF_TABLE_PINNED("array", u32, struct moved, moved, ACCOUNTS, PIN "/moved");
 BPF_TABLE_PINNED("hash", struct tunnel_end, u32, tunnel_ends, TUNNEL_ENDS, PIN "/tunnel_ends");
 BPF_TABLE_PINNED("hash", u32, u32, tunnel_links, TUNNEL_LINKS, PIN "/tunnel_links");
 BPF_TABLE_PINNED("lru_hash", struct translated_key, u32, translated, TRANSLATED, PIN "/translated");
+/* By account: the one that got bytes last which strayed from it (struct moved). */
+BPF_TABLE_PINNED("array", u32, u32, strayed_to, ACCOUNTS, PIN "/strayed_to");
+/* By account: bytes in its `used` that the LAN saw and that no other account had: the WAN did not charge them again. */
+BPF_TABLE_PINNED("array", u32, u64, surplus, ACCOUNTS, PIN "/surplus");
+/* By account: CLOCK_MONOTONIC_COARSE, ns, when all its resets are paid for (reset.h). */
+BPF_TABLE_PINNED("array", u32, u64, resets_due, ACCOUNTS_ALL, PIN "/resets_due");
 BPF_TABLE_PINNED("array", u32, struct sent, sent, ACCOUNTS_ALL, PIN "/sent");
 /* One entry: the bytes that a tunnel adds to each packet inside, as seen last on the WAN; 0 before that. */
 BPF_TABLE_PINNED("array", u32, u32, tunnel_headers, 1, PIN "/tunnel_headers");

@@ -93,8 +93,9 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	headers = parse_headers(skb, type, UP, &packet);
 	account = sender(skb, &packet);
 	size = measure(skb, link, &packet);
+	account = hide_range(skb, account);
 	if (is_unbilled(packet.key.remote))
-		return pass_unbilled_upload(skb, hide_range(skb, account), size);
+		return pass_unbilled_upload(skb, account, size);
 	/* Packets that carry a tunnel have an account of their own: user space shares their bytes out. */
 	if (account == ACCOUNT_ROUTER && carries_tunnel(&packet)) {
 		note_tunnel_headers(&packet);
@@ -103,7 +104,7 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	account = hide_range(skb, account);
 	verdict = judge(skb, account, UP, size.bytes, ON_WAN);
 	if (verdict.level == BLOCKED &&
-	    reset_or_drop_upload(skb, link, &packet, headers, &verdict, size, size.bytes) == DROPPED)
+	    reset_or_drop_upload(skb, link, &packet, headers, account, &verdict, size, size.bytes) == DROPPED)
 		return TC_ACT_SHOT;
 	is_shaped = keep_class_of_link(skb, &verdict, UP);
 	if (police(&verdict, UP, size) == DROPPED)
@@ -142,6 +143,7 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 	size = measure(skb, link, &packet);
 	if (is_unbilled(packet.key.remote)) {
 		count(REASON_UNBILLED, size);
+		note_crossing(skb, &packet, ACCOUNT_UNATTRIBUTED, TC_INDEX_APART);
 		return TC_ACT_UNSPEC;
 	}
 	if (headers == HEADERS_WHOLE)
@@ -153,7 +155,9 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 	to.account = hide_range(skb, to.account);
 	to.reason = hide_range(skb, to.reason);
 	packet.fragment = hide_range(skb, packet.fragment);
-	note_crossing(skb, &packet, to.account);
+	note_crossing(skb, &packet, to.account, 0);
+	if (to.earlier.bytes)
+		move_earlier(skb, &to);
 	verdict = judge(skb, to.account, DOWN, size.bytes, ON_WAN);
 	/* The packet has crossed the link and is billed, whatever becomes of it. */
 	charge(&verdict, DOWN, size);
@@ -161,9 +165,12 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 		count(to.reason, size);
 	else if (packet.fragment != FRAGMENT_NONE)
 		credit_fragment(to.account, size.bytes);
-	if (verdict.level == BLOCKED &&
-	    reset_or_drop_download(skb, link, &packet, headers, &verdict, size) == DROPPED)
-		return TC_ACT_SHOT;
+	if (verdict.level == BLOCKED) {
+		if (reset_or_drop_download(skb, link, &packet, headers, to.account, &verdict, size) == DROPPED)
+			return TC_ACT_SHOT;
+		/* It ends a flow at whoever has it. */
+		skb->tc_index = 0;
+	}
 	keep_class_of_link(skb, &verdict, DOWN);
 	if (police(&verdict, DOWN, size) == DROPPED)
 		return TC_ACT_SHOT;
@@ -188,7 +195,7 @@ ALWAYS_INLINE int tunnel_egress(struct __sk_buff *skb, struct link link)
 	account = hide_range(skb, adopt_unattributed(sender(skb, &packet), size));
 	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL);
 	if (verdict.level == BLOCKED &&
-	    reset_or_drop_upload(skb, link, &packet, headers, &verdict, size, inside.bytes) == DROPPED)
+	    reset_or_drop_upload(skb, link, &packet, headers, account, &verdict, size, inside.bytes) == DROPPED)
 		return TC_ACT_SHOT;
 	/* There are no classes inside a tunnel: they would need a device of their own for each direction. */
 	verdict.class = 0;
@@ -218,18 +225,25 @@ ALWAYS_INLINE int tunnel_ingress(struct __sk_buff *skb, struct link link)
 	if (!type)
 		return TC_ACT_UNSPEC;
 	headers = parse_headers(skb, type, DOWN, &packet);
-	size = tunnel_size(skb, &packet, measure(skb, link, &packet));
+	size = hide_size(skb, tunnel_size(skb, &packet, measure(skb, link, &packet)));
 	if (headers == HEADERS_WHOLE)
 		to = attribute_download(skb, &packet, size);
 	account = hide_range(skb, adopt_unattributed(to.account, size));
+	if (packet.fragment != FRAGMENT_NONE)
+		credit_fragment(account, size.bytes);
+	note_crossing(skb, &packet, account, TC_INDEX_APART);
+	account = hide_range(skb, account);
 	packet.fragment = hide_range(skb, packet.fragment);
 	/* First claim, then judge, which adds to `used`. User space subtracts the claims from `used` to get the bytes
 	 * on the WAN, so `used` must never hold bytes that are not claimed yet. */
 	claim(account, DOWN, size);
 	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL);
-	if (verdict.level == BLOCKED &&
-	    reset_or_drop_download(skb, link, &packet, headers, &verdict, size) == DROPPED)
-		return TC_ACT_SHOT;
+	if (verdict.level == BLOCKED) {
+		if (reset_or_drop_download(skb, link, &packet, headers, account, &verdict, size) == DROPPED)
+			return TC_ACT_SHOT;
+		/* It ends a flow at whoever has it. */
+		skb->tc_index = 0;
+	}
 	verdict.class = 0;
 	if (police(&verdict, DOWN, size) == DROPPED)
 		return TC_ACT_SHOT;
@@ -293,36 +307,68 @@ ALWAYS_INLINE int translator_ingress(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
+/* What a download adds to the limits of its receiver, to which it is moved. */
+ALWAYS_INLINE struct size new_to_receiver(struct __sk_buff *skb, u32 crossing, u32 receiver, const struct packet *packet,
+					  struct size size)
+{
+	u32 charged = crossing & TC_INDEX_ACCOUNT, is_fragment = crossing & TC_INDEX_FRAGMENT;
+	int is_client = charged >= ACCOUNT_FIRST_CLIENT && charged != ACCOUNT_OTHERS;
+	struct size rest = {}, news;
+
+	if (crossing & TC_INDEX_APART)
+		size = hide_size(skb, tunnel_size(skb, packet, size));
+	if (is_fragment && charged != ACCOUNT_UNATTRIBUTED)
+		rest = hide_size(skb, orphans(skb, charged, size));
+	news = hide_size(skb, receiver != charged ? size : rest);
+	/* Of a tunnel, both claim, and user space shares out. A claim is never taken back. */
+	if (crossing & TC_INDEX_APART)
+		claim(receiver, DOWN, news);
+	else
+		move(skb, charged, receiver, size, rest, is_client && !is_fragment && has_own_flow(packet));
+	return news;
+}
+
+ALWAYS_INLINE int drop_unbilled(struct __sk_buff *skb)
+{
+	count_frame(REASON_LAN_BLOCKED, skb);
+	return TC_ACT_SHOT;
+}
+
 ALWAYS_INLINE int lan_egress(struct __sk_buff *skb, struct link link, u32 crossing, struct client_key *client)
 {
-	u32 charged = crossing & TC_INDEX_ACCOUNT;
-	u32 receiver = hide_range(skb, receiver_of(client, charged));
+	u32 charged = crossing & TC_INDEX_ACCOUNT, receiver = hide_range(skb, receiver_of(client));
+	int is_known = receiver == charged && !(crossing & TC_INDEX_FRAGMENT);
+	struct size size, news = {};
 	struct packet packet = {};
 	struct verdict verdict;
-	struct size size;
 	u16 type;
 
+	/* Anybody far away may write the address of the modem into what he sends. */
+	if ((crossing & ~TC_INDEX_FRAGMENT) == (TC_INDEX_CROSSED | TC_INDEX_APART))
+		return is_blocked_below_everyone(receiver) ? drop_unbilled(skb) : TC_ACT_UNSPEC;
 	/* The WAN was right, or knew better: tunnels of the router are shared out by user space. */
-	if ((receiver == charged && !(crossing & TC_INDEX_FRAGMENT)) || charged >= ACCOUNTS)
+	if ((is_known && !is_blocked_by_hand(receiver)) || charged >= ACCOUNTS)
 		return TC_ACT_UNSPEC;
 	type = find_ip_header(skb, &packet);
 	if (!type)
 		return TC_ACT_UNSPEC;
 	parse_headers(skb, type, DOWN, &packet);
 	size = measure(skb, link, &packet);
-	size = move(skb, charged, receiver, &packet, hide_size(skb, size), crossing & TC_INDEX_FRAGMENT);
-	if (receiver == charged && !size.bytes)
-		return TC_ACT_UNSPEC;
-	verdict = judge(skb, receiver, DOWN, size.bytes, ON_LAN);
+	if (!is_known) {
+		news = new_to_receiver(skb, crossing, receiver, &packet, hide_size(skb, size));
+		if (!news.bytes)
+			return TC_ACT_UNSPEC;
+	}
+	verdict = judge(skb, receiver, DOWN, news.bytes, ON_LAN);
 	if (verdict.level == BLOCKED) {
 		waste(&verdict, size.bytes);
 		count(REASON_LAN_BLOCKED, size);
 		return TC_ACT_SHOT;
 	}
-	count(REASON_LAN_MOVED, size);
+	count(REASON_LAN_MOVED, news);
 	/* Its queue was chosen at the WAN, so that drops are all that is left. */
 	verdict.class = 0;
-	return police(&verdict, DOWN, size) == DROPPED ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+	return police(&verdict, DOWN, news) == DROPPED ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
 int wan_egress_ethernet(struct __sk_buff *skb)
@@ -423,8 +469,9 @@ int lan_ingress_raw(struct __sk_buff *skb)
 
 	if (skip_looped_back(skb))
 		return TC_ACT_UNSPEC;
-	/* Parsed as an upload, so that `local` is the source. */
-	if (parse_ip(skb, 0, UP, &packet) == 0) {
+	/* Parsed as an upload, so that `local` is the source. It stands before headers that may be cut short. */
+	parse_ip(skb, 0, UP, &packet);
+	if (packet.family) {
 		__builtin_memcpy(client.address, packet.key.local, 16);
 		account = account_of(skb, &client);
 	} else {
@@ -462,8 +509,9 @@ int lan_egress_raw(struct __sk_buff *skb)
 	u32 crossing = take_crossing(skb);
 	struct packet packet = {};
 
-	if (!crossing || parse_ip(skb, 0, DOWN, &packet) < 0)
+	if (!crossing)
 		return TC_ACT_UNSPEC;
+	parse_ip(skb, 0, DOWN, &packet);
 	__builtin_memcpy(client.address, packet.key.local, 16);
 	return lan_egress(skb, (struct link){ .l2 = 0 }, crossing, &client);
 }

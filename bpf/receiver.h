@@ -10,17 +10,15 @@
 
 #include "limits.h"
 
-/* Who gets a download that was charged to `charged`. */
-ALWAYS_INLINE u32 receiver_of(struct client_key *client, u32 charged)
+/* Who gets a download. */
+ALWAYS_INLINE u32 receiver_of(struct client_key *client)
 {
 	u32 *known = clients.lookup(client);
 
-	if (known)
-		return *known;
-	/* A device that gets what it never asked for, and never sends, is held to the limits of one device that is not
-	 * listed. No account is made for it: whoever answers for made-up addresses would use them up. Where the WAN
-	 * knew an account, it stays with that: a redundant router or a bond may get by another address than it sends. */
-	return charged == ACCOUNT_UNATTRIBUTED ? ACCOUNT_OTHERS : charged;
+	/* Of an address that never sent a frame, not even an answer to ARP, nobody honest gets anything. It is held to
+	 * the limits of one device that is not listed, whoever was charged: else a device could ask as its neighbour, and
+	 * listen at an address that is nobody's. No account is made for it, since made-up addresses would use them up. */
+	return known ? *known : ACCOUNT_OTHERS;
 }
 
 /* Notes at the WAN that a fragment was charged to an account which may get it. */
@@ -59,11 +57,12 @@ ALWAYS_INLINE int take_off(u32 number, u64 bytes)
 			break;
 		/* More than it has may be asked of `unattributed`, since the LAN may have more fragments than the WAN,
 		 * and of a group, which the client may have joined just now. */
-		if (account->used[ON_DOWN] >= bytes && account->used[ON_BOTH] >= bytes) {
-			__sync_fetch_and_sub(&account->used[ON_BOTH], bytes);
-			__sync_fetch_and_sub(&account->used[ON_DOWN], bytes);
-		} else if (!i) {
-			return 0;
+		if (__sync_fetch_and_add(&account->used[ON_DOWN], -bytes) >= bytes) {
+			__sync_fetch_and_add(&account->used[ON_BOTH], -bytes);
+		} else {
+			__sync_fetch_and_add(&account->used[ON_DOWN], bytes);
+			if (!i)
+				return 0;
 		}
 		number = policy->parent;
 		if (!number)
@@ -72,8 +71,26 @@ ALWAYS_INLINE int take_off(u32 number, u64 bytes)
 	return 1;
 }
 
-/* Moves bytes of a download from one account to another, but for `used` of the latter, which is left to judge().
- * Returns whether they were moved. */
+/* Adds downloaded bytes to one account and those above it, but everyone. */
+ALWAYS_INLINE void add_on(u32 number, u64 bytes)
+{
+#pragma unroll
+	for (int i = 0; i < HIERARCHY - 1; i++) {
+		struct account *account = accounts.lookup(&number);
+		const struct policy *policy = policies.lookup(&number);
+
+		if (!account || !policy || number == ACCOUNT_EVERYONE)
+			break;
+		__sync_fetch_and_add(&account->used[ON_BOTH], bytes);
+		__sync_fetch_and_add(&account->used[ON_DOWN], bytes);
+		number = policy->parent;
+		if (!number)
+			break;
+	}
+}
+
+/* Moves bytes of a download from one account to another, but for `used` of the latter. Returns whether they were
+ * moved. */
 ALWAYS_INLINE int move_between(u32 from, u32 to, struct size size, int strayed)
 {
 	struct moved *given = moved.lookup(&from), *got = moved.lookup(&to);
@@ -86,8 +103,13 @@ ALWAYS_INLINE int move_between(u32 from, u32 to, struct size size, int strayed)
 		return 0;
 	__sync_fetch_and_add(&given->out_bytes, size.bytes);
 	__sync_fetch_and_add(&given->out_packets, size.packets);
-	if (strayed)
+	if (strayed) {
+		u32 *last = strayed_to.lookup(&from);
+
 		__sync_fetch_and_add(&given->strayed_bytes, size.bytes);
+		if (last)
+			*last = to;
+	}
 	__sync_fetch_and_add(&got->in_bytes, size.bytes);
 	__sync_fetch_and_add(&got->in_packets, size.packets);
 	return 1;
@@ -99,30 +121,68 @@ ALWAYS_INLINE int has_own_flow(const struct packet *packet)
 	return packet->fragment == FRAGMENT_NONE && packet->key.remote_port && packet->key.local_port;
 }
 
-/* Moves a download to its receiver. Returns what was moved. */
-ALWAYS_INLINE struct size move(struct __sk_buff *skb, u32 charged, u32 receiver, const struct packet *packet, struct size size,
-			       int is_fragment)
+/* Moves fragments that came before the first one of their datagram to the account of that, as the WAN sees it. */
+ALWAYS_INLINE void move_earlier(struct __sk_buff *skb, const struct receiver *to)
 {
-	int is_client = charged >= ACCOUNT_FIRST_CLIENT && charged != ACCOUNT_OTHERS;
-	struct size total = {};
-	u64 known = size.bytes;
+	struct moved *gives = moved.lookup((u32 *)&to->earlier_account);
 
-	if (is_fragment && charged != ACCOUNT_UNATTRIBUTED)
-		known = hide_range(skb, use_fragment_credit(charged, size.bytes));
-	if (receiver != charged) {
-		struct size part = { .bytes = known, .packets = size.packets };
+	if (to->account == ACCOUNT_UNATTRIBUTED || to->account >= ACCOUNTS || !gives)
+		return;
+	if (!move_between(to->earlier_account, to->account, hide_size(skb, to->earlier), 0))
+		return;
+	add_on(to->account, to->earlier.bytes);
+	if (to->earlier_account != ACCOUNT_UNATTRIBUTED)
+		__sync_fetch_and_add(&gives->fragment_credit, -to->earlier.bytes);
+	credit_fragment(to->account, to->earlier.bytes);
+}
 
-		if (move_between(charged, receiver, part, is_client && !is_fragment && has_own_flow(packet)))
-			total = part;
-		total = hide_size(skb, total);
+/* Of a datagram that was charged to a client: what the WAN did not charge to that client, since it came as fragments of
+ * nobody. */
+ALWAYS_INLINE struct size orphans(struct __sk_buff *skb, u32 charged, struct size size)
+{
+	u64 known = hide_range(skb, use_fragment_credit(charged, size.bytes));
+
+	return (struct size){ .bytes = size.bytes - known, .packets = known ? 0 : size.packets };
+}
+
+/* Moves bytes to their receiver. If the other account has not as many, the limits of the receiver hold all the same. */
+ALWAYS_INLINE void move_or_note(u32 from, u32 to, struct size size, int strayed)
+{
+	u64 *more = surplus.lookup(&to);
+
+	if (!move_between(from, to, size, strayed) && more)
+		__sync_fetch_and_add(more, size.bytes);
+}
+
+/* Moves a download to its receiver. `rest` is what nobody was charged with. */
+ALWAYS_INLINE void move(struct __sk_buff *skb, u32 charged, u32 receiver, struct size size, struct size rest, int strayed)
+{
+	struct size part = { .bytes = size.bytes - rest.bytes, .packets = size.packets - rest.packets };
+
+	if (receiver != charged && part.bytes)
+		move_or_note(charged, receiver, hide_size(skb, part), strayed);
+	if (rest.bytes)
+		move_or_note(ACCOUNT_UNATTRIBUTED, receiver, hide_size(skb, rest), 0);
+}
+
+/* Whether a block by hand is in force for what was charged before, and has waited in our queue since. */
+ALWAYS_INLINE int is_blocked_by_hand(u32 number)
+{
+	u32 down = DOWN, *queue = shaped_links.lookup(&down);
+
+	if (!queue || !*queue)
+		return 0;
+#pragma unroll
+	for (int i = 0; i < HIERARCHY; i++) {
+		const struct policy *policy = policies.lookup(&number);
+
+		if (!policy || (policy->flags & POLICY_EXEMPT))
+			return 0;
+		if (policy->flags & POLICY_BLOCKED)
+			return 1;
+		number = policy->parent;
+		if (!number)
+			return 0;
 	}
-	if (known < size.bytes) {
-		struct size rest = { .bytes = size.bytes - known, .packets = total.packets ? 0 : size.packets };
-
-		if (move_between(ACCOUNT_UNATTRIBUTED, receiver, rest, 0)) {
-			total.bytes += rest.bytes;
-			total.packets += rest.packets;
-		}
-	}
-	return hide_size(skb, total);
+	return 0;
 }

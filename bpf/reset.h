@@ -5,7 +5,8 @@
  *   server -> 2nd blocked segment -> as it is     -> client    whose kernel answers with a reset: no socket is left
  *   server <- that reset          <- let through  <- client    closes the server's socket
  *
- * Neither has data any more when it goes on, and of one flow only a few do.
+ * Neither has data any more when it goes on, and of one flow only a few do. Of all flows of an account together, no more
+ * than RESET_BYTES go on at once, both ways, and as much again in a day: whoever opens thousands gains nothing by it.
  *
  * A segment becomes a reset where it is, with the sequence number that the receiver expects (RFC 9293, section 3.10.7).
  */
@@ -19,6 +20,24 @@
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
 #define TCP_ACK 0x10
+
+#define RESET_BYTES 32000ULL
+#define RESET_NS_PER_BYTE (86400000000000ULL / RESET_BYTES)
+
+/* Whether the account may let so many bytes more through; if so, they are paid for. This is GCRA, as in police(). */
+ALWAYS_INLINE int may_reset(u32 account, u64 bytes)
+{
+	u64 now = bpf_ktime_get_coarse_ns(), *due = resets_due.lookup(&account);
+	u64 next;
+
+	if (!due)
+		return 0;
+	next = (*due > now ? *due : now) + bytes * RESET_NS_PER_BYTE;
+	if (next - now > RESET_BYTES * RESET_NS_PER_BYTE)
+		return 0;
+	*due = next;
+	return 1;
+}
 
 struct segment {
 	__u32 offset; /* of the TCP header, from the start of the frame */
@@ -122,7 +141,8 @@ ALWAYS_INLINE int cut_segment(struct __sk_buff *skb, struct link link, const str
 }
 
 /* Turns a blocked upload of `length` bytes into a reset, if it may be one. Returns whether it is one now. */
-ALWAYS_INLINE int reset_upload(struct __sk_buff *skb, struct link link, struct packet *packet, u64 length)
+ALWAYS_INLINE int reset_upload(struct __sk_buff *skb, struct link link, struct packet *packet,
+			       u32 account, u64 length)
 {
 	struct segment segment;
 	struct flow *flow;
@@ -138,14 +158,15 @@ ALWAYS_INLINE int reset_upload(struct __sk_buff *skb, struct link link, struct p
 	 * a client could send without end, in acknowledgements. */
 	flow = flows.lookup(&packet->key);
 	left = flow ? flow->resets : 0;
-	if (!left)
+	if (!left || !may_reset(account, length))
 		return 0;
 	flow->resets = left - 1;
 	return turn_into_reset(skb, &segment);
 }
 
 /* Lets a few blocked downloads through without their data, the first as a reset. Returns whether this one passes. */
-ALWAYS_INLINE int reset_download(struct __sk_buff *skb, struct link link, struct packet *packet)
+ALWAYS_INLINE int reset_download(struct __sk_buff *skb, struct link link, struct packet *packet,
+				 u32 account)
 {
 	struct segment segment;
 	struct flow *flow;
@@ -161,12 +182,14 @@ ALWAYS_INLINE int reset_download(struct __sk_buff *skb, struct link link, struct
 	if (blocked > RESET_REPEAT * (RESET_PASSES - 2) + 2)
 		return 0;
 	flow->blocked = blocked;
-	if (blocked == 1)
-		return cut_segment(skb, link, packet, &segment, TCP_RST | (segment.flags & TCP_ACK));
 	/* The second one passes as it is, and every 64th after that. The client's kernel answers it with a reset, which
 	 * must be allowed to leave. */
-	if (blocked % RESET_REPEAT != 2)
+	if (blocked != 1 && blocked % RESET_REPEAT != 2)
 		return 0;
+	if (!may_reset(account, packet->transport - packet->network + sizeof(struct tcp)))
+		return 0;
+	if (blocked == 1)
+		return cut_segment(skb, link, packet, &segment, TCP_RST | (segment.flags & TCP_ACK));
 	flow->resets++;
 	return cut_segment(skb, link, packet, &segment, segment.flags & ~TCP_FIN);
 }
@@ -176,10 +199,10 @@ ALWAYS_INLINE int reset_download(struct __sk_buff *skb, struct link link, struct
  * `size` is what was added to the accounts; `length` is the bytes of the packet itself, which inside a tunnel are
  * fewer. */
 ALWAYS_INLINE enum fate reset_or_drop_upload(struct __sk_buff *skb, struct link link, struct packet *packet,
-					     enum headers headers, const struct verdict *verdict, struct size size,
+					     enum headers headers, u32 account, const struct verdict *verdict, struct size size,
 					     u64 length)
 {
-	if (headers == HEADERS_WHOLE && reset_upload(skb, link, packet, length)) {
+	if (headers == HEADERS_WHOLE && reset_upload(skb, link, packet, account, length)) {
 		count(REASON_FLOW_RESET, size);
 		return PASSED;
 	}
@@ -190,10 +213,10 @@ ALWAYS_INLINE enum fate reset_or_drop_upload(struct __sk_buff *skb, struct link 
 
 /* Drops a blocked download, unless it goes on to end its flow. It was billed either way, and is wasted. */
 ALWAYS_INLINE enum fate reset_or_drop_download(struct __sk_buff *skb, struct link link, struct packet *packet,
-					       enum headers headers, const struct verdict *verdict, struct size size)
+					       enum headers headers, u32 account, const struct verdict *verdict, struct size size)
 {
 	waste(verdict, size.bytes);
-	if (headers == HEADERS_WHOLE && reset_download(skb, link, packet)) {
+	if (headers == HEADERS_WHOLE && reset_download(skb, link, packet, account)) {
 		count(REASON_FLOW_RESET, size);
 		return PASSED;
 	}

@@ -62,7 +62,7 @@ FIELDS = {
         ("in_bytes", "in_packets", "out_bytes", "out_packets", "strayed_bytes", "fragment_credit"),
     ),
     "sent": (layouts.SENT, ("bytes", "frames", "shaped_bytes")),
-    "fragment": (layouts.FRAGMENT, ("began", "account", "got", "total")),
+    "fragment": (layouts.FRAGMENT, ("began", "account", "got", "total", "bytes", "packets")),
     "fragment_key": (layouts.FRAGMENT_KEY, ("remote", "local", "id", "protocol")),
     "address_key": (layouts.ADDRESS_KEY, ("address",)),
     "network": (layouts.NETWORK, ("length", "address")),

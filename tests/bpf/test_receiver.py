@@ -15,10 +15,11 @@ from esimshaper.core.model.counts import Budget, Counters, Reason
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, ACCOUNT_UNATTRIBUTED, Account
 from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.core.model.reading import Moves, Reading
+from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.bpf import compiler, libbpf
 from esimshaper.edge.bpf.meter import Meter
 from tests.bpf.conftest import CONTEXT, LOOPBACK, MARK_MASK, empty, skb
-from tests.bpf.packets import LAN_MAC, SERVER4, UDP, WAN4, ethernet, ipv4, udp
+from tests.bpf.packets import LAN_MAC, SERVER4, UDP, WAN4, ethernet, ipv4, mac, udp
 from tests.bpf.trees import looking_by_priority
 from tests.mounts import mounted_bpffs
 
@@ -27,9 +28,10 @@ BOB_MAC = "02:00:00:00:00:11"
 SHOT, PASS = 2, 0xFFFFFFFF
 SIZE = 128
 PRIORITY = 32  # in struct __sk_buff
-CROSSED, FRAGMENT = 0x4000, 0x2000
+CROSSED, FRAGMENT, APART = 0x4000, 0x2000, 0x1000
 PAYLOAD = udp(53, 1000, bytes(SIZE - 28))
 DOWNLOAD = ethernet(ipv4(SERVER4, WAN4, UDP, PAYLOAD))
+FIRST = ethernet(ipv4(SERVER4, WAN4, UDP, PAYLOAD[:8], fragment=0x2000))
 
 
 class LanBench:
@@ -178,25 +180,113 @@ def test_more_than_the_wan_charged_is_not_moved(bench: LanBench) -> None:
     bench.download()
     for _ in range(3):
         bench.deliver(LAN_MAC, ACCOUNT_UNATTRIBUTED)
-    assert bench.read().moves[ALICE].got.down_bytes == SIZE
+    reading = bench.read()
+    assert reading.moves[ALICE].got.down_bytes == SIZE
+    assert not reading.budgets[ACCOUNT_UNATTRIBUTED].both
+    assert reading.budgets[ALICE].download == 3 * SIZE, "its limits hold all the same"
+    assert reading.accounts.get(ALICE, Counters()).down_bytes == 0, "and nothing is billed twice"
+
+
+def test_device_that_asks_as_its_neighbour_and_listens_at_no_address_is_one_of_the_others(bench: LanBench) -> None:
+    bench.meter.write_policies({OTHERS: Policy(block_at=Thresholds(both=SIZE))})
+    bench.upload(BOB)
+    delivered = []
+    for _ in range(3):
+        bench.download()
+        delivered.append(bench.deliver("02:00:00:00:00:77", BOB))
+    reading = bench.read()
+    assert delivered == [PASS, SHOT, SHOT]
+    assert reading.moves[BOB] == Moves(given=Counters(3 * SIZE, 0, 3, 0), strayed=3 * SIZE, strayed_to=OTHERS)
+    assert not reading.budgets[BOB].download
+
+
+def test_datagram_that_begins_as_of_bob_is_of_who_gets_its_last_first_fragment(bench: LanBench) -> None:
+    """A first fragment with a bad checksum is one that our hook sees, and the kernel drops."""
+    bench.upload(BOB)
+    bench.download(FIRST)
+    bench.download(ethernet(ipv4(SERVER4, WAN4, UDP, bytes(SIZE - 28), fragment=0x2001)))
+    bench.upload(ALICE)
+    bench.download(FIRST)
+    reading = bench.read()
+    assert reading.moves[BOB].given == reading.moves[ALICE].got == Counters(SIZE + 20, 0, 2, 0)
+    assert (reading.budgets[ALICE].download, reading.budgets[BOB].download) == (SIZE + 48, 0)
+    whole = ethernet(ipv4(SERVER4, "10.0.0.1", UDP, PAYLOAD), destination=LAN_MAC)
+    assert bench.deliver(LAN_MAC, ALICE, FRAGMENT, whole) == PASS
+    assert bench.read().budgets[ALICE].download == SIZE + 48
+
+
+def test_limit_counts_fragments_before_the_first_and_holds_that_one_back(bench: LanBench) -> None:
+    bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=SIZE))})
+    bench.upload(ALICE)
+    assert bench.download(ethernet(ipv4(SERVER4, WAN4, UDP, bytes(SIZE - 28), fragment=1))) == PASS
+    assert bench.download(FIRST) == SHOT
+
+
+def test_fragments_that_leave_one_by_one_are_no_credit_for_others(bench: LanBench) -> None:
+    """Where nothing puts them together, as for IPv6, the LAN sees each by itself."""
+    bench.upload(ALICE)
+    later = ethernet(ipv4(SERVER4, WAN4, UDP, bytes(SIZE - 28), fragment=1))
+    for frame in (FIRST, later):
+        bench.download(frame)
+        bench.deliver(LAN_MAC, ALICE, FRAGMENT, mac(LAN_MAC) + frame[6:])
+    assert bench.read().budgets[ALICE].download == SIZE + 20
+    whole = ethernet(ipv4(SERVER4, "10.0.0.1", UDP, PAYLOAD), destination=LAN_MAC)
+    bench.deliver(LAN_MAC, ALICE, FRAGMENT, whole)
+    assert bench.read().budgets[ALICE].download == SIZE + 20 + SIZE
+
+
+def test_download_out_of_a_tunnel_is_held_to_the_limits_of_who_gets_it(bench: LanBench) -> None:
+    bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=3 * SIZE))})
+    bench.meter.carry_tunnels([TunnelEnd(UDP, 51820)])
+    delivered = [bench.deliver(LAN_MAC, APART | ACCOUNT_ROUTER) for _ in range(3)]
+    assert delivered == [PASS, PASS, SHOT], "each is longer outside"
+    claimed = bench.read().tunnels.inner[ALICE].down_bytes
+    assert claimed == bench.read().budgets[ALICE].download > 3 * SIZE, "with what the tunnel adds to each"
+    assert not bench.read().moves
+    assert bench.deliver(LAN_MAC, APART | ALICE) == PASS, "the tunnel was right"
+
+
+def test_blocked_device_gets_nothing_from_an_address_that_is_not_billed(bench: LanBench) -> None:
+    """Whoever is far away may write the address of the modem into what he sends."""
+    bench.meter.write_policies({ALICE: Policy(parent=bench.meter.everyone), BOB: Policy(blocked=True)})
+    bench.meter.write_policies({bench.meter.everyone: Policy(blocked=True)})
+    for fragment in (0, FRAGMENT):
+        assert bench.deliver(LAN_MAC, APART | ACCOUNT_UNATTRIBUTED, fragment) == PASS, "the plan is bought anew there"
+        assert bench.deliver(BOB_MAC, APART | ACCOUNT_UNATTRIBUTED, fragment) == SHOT
+
+
+def test_block_by_hand_holds_for_what_waited_in_a_queue_of_ours(bench: LanBench) -> None:
+    bench.upload(ALICE)
+    bench.download()
+    bench.meter.write_policies({ALICE: Policy(blocked=True)})
+    assert bench.deliver(LAN_MAC, ALICE) == PASS, "without a queue nothing can wait, and only resets come here"
+    bench.meter.give_classes_at(0, 7)
+    assert bench.deliver(LAN_MAC, ALICE) == SHOT
+    assert bench.read().wasted[ALICE] == SIZE
+    bench.meter.write_policies({ALICE: Policy(exempt=True, parent=bench.meter.everyone)})
+    bench.meter.write_policies({bench.meter.everyone: Policy(blocked=True)})
+    assert bench.deliver(LAN_MAC, ALICE) == PASS
+    bench.meter.write_policies({ALICE: Policy(parent=bench.meter.everyone)})
+    assert bench.deliver(LAN_MAC, ALICE) == SHOT
 
 
 def test_fragments_that_came_before_their_first_are_moved_when_the_datagram_leaves(bench: LanBench) -> None:
     """The first one has 8 bytes; the kernel puts all behind it, and the LAN sees the whole."""
     bench.upload(ALICE)
     bench.download(ethernet(ipv4(SERVER4, WAN4, UDP, bytes(SIZE - 28), fragment=1)))
-    bench.download(ethernet(ipv4(SERVER4, WAN4, UDP, PAYLOAD[:8], fragment=0x2000)))
+    bench.download(FIRST)
     whole = ethernet(ipv4(SERVER4, "10.0.0.1", UDP, PAYLOAD), destination=LAN_MAC)
     assert bench.deliver(LAN_MAC, ALICE, FRAGMENT, whole) == PASS
     reading = bench.read()
-    assert reading.moves[ALICE] == Moves(got=Counters(SIZE - 28, 0, 1, 0))
-    assert reading.budgets[ALICE].download == SIZE
+    assert reading.moves[ALICE] == Moves(got=Counters(SIZE - 8, 0, 1, 0))
+    assert reading.budgets[ALICE].download == SIZE + 20
     assert reading.accounts[ALICE].down_bytes == 28
+    assert not reading.budgets[ACCOUNT_UNATTRIBUTED].both
 
 
 def test_fragments_in_order_are_not_charged_twice(bench: LanBench) -> None:
     bench.upload(ALICE)
-    bench.download(ethernet(ipv4(SERVER4, WAN4, UDP, PAYLOAD[:8], fragment=0x2000)))
+    bench.download(FIRST)
     bench.download(ethernet(ipv4(SERVER4, WAN4, UDP, bytes(SIZE - 28), fragment=1)))
     whole = ethernet(ipv4(SERVER4, "10.0.0.1", UDP, PAYLOAD), destination=LAN_MAC)
     assert bench.deliver(LAN_MAC, ALICE, FRAGMENT, whole) == PASS

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A blocked TCP flow is ended by resets, of which each is billed, and only a handful leaves."""
 
+from collections.abc import Callable
+
 import pytest
 
 from esimshaper.core.model.counts import Reason
@@ -108,6 +110,22 @@ def test_flow_that_goes_on_for_ever_gets_eight_segments_through_and_no_more(benc
     answer = with_checksum(ethernet(ipv4(SERVER4, WAN4, TCP, tcp(80, 1000, bytes(101)))))
     verdicts = [sent(bench, "wan_ingress_ethernet", answer, skb(0, LOOPBACK))[0] for _ in range(70_000)]
     assert verdicts.count(PASS) == 8
+
+
+def test_thousands_of_flows_bring_no_more_than_32_kb_past_a_block_and_as_much_again_in_a_day(
+    make_bench: Callable[..., Bench],
+) -> None:
+    bench = make_bench(flows=8192)
+    ports = range(1000, 1200)
+    for port in ports:
+        up(bench, frame=ethernet(ipv4(WAN4, SERVER4, TCP, tcp(port, 80))))
+    bench.meter.write_policies({ALICE: Policy(blocked=True)})
+    answers = [with_checksum(ethernet(ipv4(SERVER4, WAN4, TCP, tcp(80, port, bytes(101))))) for port in ports]
+    acknowledgements = [with_checksum(ethernet(ipv4(WAN4, SERVER4, TCP, tcp(port, 80)))) for port in ports]
+    down = [sent(bench, "wan_ingress_ethernet", frame, skb(0, LOOPBACK))[0] for _ in range(200) for frame in answers]
+    assert down.count(PASS) == 800, "of 40 bytes each"
+    up_again = [sent(bench, "wan_egress_ethernet", frame, skb(ALICE << 20, LOOPBACK))[0] for frame in acknowledgements]
+    assert PASS not in up_again
 
 
 def test_segment_over_ipv6_is_cut_with_a_right_length_and_checksum(bench: Bench) -> None:

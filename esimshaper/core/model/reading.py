@@ -42,12 +42,14 @@ class Tunnels:
 class Moves:
     """Downloads that the LAN saw go to another account than the WAN charged: what an account got, and gave, so far.
 
-    strayed: bytes of `given` that belong to flows of that account. Only who sends by its address lets them go astray.
+    strayed: bytes of `given` that belong to flows of that account. No honest device lets them go astray.
+    strayed_to: the account that got such bytes last.
     """
 
     got: Counters = NOTHING
     given: Counters = NOTHING
     strayed: int = 0
+    strayed_to: Account = ACCOUNT_UNATTRIBUTED
 
 
 NO_MOVES = Moves()

@@ -16,6 +16,7 @@ ACCOUNT = struct.Struct("=9Q")
 POLICY = struct.Struct("=10Q6I")
 TUNNELLED = struct.Struct("=6Q")
 MOVED = struct.Struct("=5Qq")
+LONG = struct.Struct("=Q")
 TUNNEL_END = struct.Struct("!16sHBx")
 TRANSLATED_KEY = struct.Struct("!4sIHH3Bx")
 SENT = struct.Struct("=3Q")
@@ -25,7 +26,7 @@ CLIENT_KEY = struct.Struct("=16sI")
 NUMBER = struct.Struct("=I")
 FLOW_KEY = struct.Struct("!16s16sHHB3x")
 FLOW = struct.Struct("=6QI2H")
-FRAGMENT = struct.Struct("=Q4I")
+FRAGMENT = struct.Struct("=Q6I")
 FRAGMENT_KEY = struct.Struct("=16s16sII")
 ADDRESS_KEY = struct.Struct("=16s")
 NETWORK = struct.Struct("=I16s")
@@ -41,6 +42,9 @@ LAYOUTS = {
     "tunnel_links": (NUMBER, NUMBER),
     "translated": (TRANSLATED_KEY, NUMBER),
     "sent": (NUMBER, SENT),
+    "strayed_to": (NUMBER, NUMBER),
+    "surplus": (NUMBER, LONG),
+    "resets_due": (NUMBER, LONG),
     "tunnel_headers": (NUMBER, NUMBER),
     "shaped_links": (NUMBER, NUMBER),
     "groups": (GROUP_KEY, NUMBER),
@@ -54,7 +58,10 @@ LAYOUTS = {
 }
 """Key and value of each map; the queue `free_accounts` (NUMBER) and the ring (ANNOUNCEMENT) are apart."""
 
-NEWER = ("fragments", "moved", "sent", "unbilled_in_use", "unbilled", "tunnel_ends", "tunnel_links", "translated")
+NEWER = (
+    *("fragments", "moved", "sent", "strayed_to", "surplus", "resets_due", "unbilled_in_use", "unbilled"),
+    *("tunnel_ends", "tunnel_links", "translated"),
+)
 """Maps that were not there, or had another layout, in SCHEMA 8 or 9, whose counters are read for a last time."""
 
 MAC, IP = 0, 1

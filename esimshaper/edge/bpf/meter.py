@@ -14,7 +14,7 @@ from struct import Struct
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from esimshaper.core.model.counts import NOTHING, Budget, Counters, Event, Reason
+from esimshaper.core.model.counts import Budget, Counters, Event, Reason
 from esimshaper.core.model.flows import Flow, Protocol
 from esimshaper.core.model.identity import (
     ACCOUNT_ROUTER,
@@ -29,9 +29,10 @@ from esimshaper.core.model.identity import (
 )
 from esimshaper.core.model.kernel import OURS
 from esimshaper.core.model.limits import NO_THRESHOLDS, Policy, Thresholds
-from esimshaper.core.model.reading import NO_MOVES, Moves, Reading, Table, Tunnels
+from esimshaper.core.model.reading import Reading, Table, Tunnels
 from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.bpf import layouts, libbpf
+from esimshaper.edge.bpf.moves import as_charged, read_moves
 from esimshaper.edge.host import clock
 
 PINGS = (Protocol.ICMP, Protocol.ICMPV6)
@@ -93,7 +94,7 @@ class Meter:
         # Owners are read before the counters and again after them. So an account whose client came in between has its
         # owner, and counters that are read after their owner was known belong to that owner.
         owners = self._owners()
-        given, outer = self._moves(), Counters()
+        given, outer = read_moves(self._maps), Counters()
         accounts: dict[Account, Counters] = {}
         budgets: dict[Account, Budget] = {}
         wasted: dict[Account, int] = {}
@@ -118,7 +119,7 @@ class Meter:
                 announced[account] = announced_at
             if queued_bytes:
                 queued[account] = queued_bytes
-        accounts |= _as_charged(accounts, given, moves := self._moves())
+        accounts, moves = as_charged(accounts, given, self._maps)
         # Claims are read after the counters: a claim is written before its bytes are counted, so no counted byte lacks
         # its claim. An account whose first packet came in between claims at the next reading.
         claims = self._inner() if self._has_tunnels else {}
@@ -283,15 +284,6 @@ class Meter:
         counted = enumerate(self._array("events", layouts.EVENT))
         return {Reason(number): Event(*fields) for number, fields in counted if any(fields)}
 
-    def _moves(self) -> dict[Account, Moves]:
-        """Those of accounts that have any."""
-        found = enumerate(self._array("moved", layouts.MOVED) if "moved" in self._maps else ())
-        return {
-            Account(number): Moves(Counters(got, 0, got_packets), Counters(given, 0, given_packets), strayed)
-            for number, (got, got_packets, given, given_packets, strayed, _) in found
-            if got or given
-        }
-
     def _groups(self) -> dict[str, Account]:
         groups: dict[str, Account] = {}
         for keys, values, number in self._maps["groups"].chunks():
@@ -326,21 +318,6 @@ def _opened(generation: Path, *, may_be_older: bool) -> dict[str, libbpf.Map]:
             if not may_be_older or name not in layouts.NEWER:
                 raise
     return maps
-
-
-def _as_charged(
-    accounts: Mapping[Account, Counters], before: Mapping[Account, Moves], after: Mapping[Account, Moves]
-) -> dict[Account, Counters]:
-    """What the WAN charged to accounts with moves. `before` and `after` were read before and after `accounts`."""
-    # The kernel takes bytes off the giver, adds them to what it gave, then to what the receiver got, and then to the
-    # receiver. So a move that comes in between makes the sum smaller here, for one reading, and never larger.
-    charged = {}
-    for account, moves in after.items():
-        counted, given = accounts.get(account, NOTHING), before.get(account, NO_MOVES).given
-        charged[account] = replace(
-            counted, down_bytes=max(0, counted.down_bytes + given.down_bytes - moves.got.down_bytes)
-        )
-    return charged
 
 
 class _Account(NamedTuple):
