@@ -1,48 +1,81 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The account of a packet: packet in, account out.
  *
- *   LAN    source MAC or address -> account, written into the packet mark, which routing and NAT leave alone
- *   up     packet mark -> account; the flow as the carrier sees it is learned
+ *   LAN    source MAC or address -> account, which the packet carries through routing and NAT (carried.h)
+ *   up     account that the packet carries; the flow as the carrier sees it is learned
  *   down   flow -> account
- *
- * The loader defines MARK_MASK and MARK_SHIFT: the bits of the mark that are ours.
  */
 #pragma once
 
+#include "carried.h"
 #include "size.h"
 
-/* What stands beside an account in tc_index; tc's own are numbers of classes, which few choose so high. */
-#define TC_INDEX_OURS 0x8000     /* an upload */
-#define TC_INDEX_CROSSED 0x4000  /* counted at the WAN; the account is the one that was charged */
-#define TC_INDEX_FRAGMENT 0x2000 /* a fragment: the kernel may put the rest behind it */
-#define TC_INDEX_APART 0x1000    /* a download that the WAN charged to nobody: out of a tunnel, for the account that
-				  * claims; or not billed, with ACCOUNT_UNATTRIBUTED */
-#define TC_INDEX_ACCOUNT 0x0fff
-/* Of an upload that was counted at the WAN: */
-#define TC_INDEX_LEAVES (TC_INDEX_OURS | TC_INDEX_CROSSED)
-#define TC_INDEX_UNCOMPARED 0x2000 /* the tap behind the queue is not to look at it: see sent.h */
+/* Who sent an upload, in one number, which costs the verifier one state and not two: the account, and above it the
+ * enum reason why the client is not known, or 0. */
+#define SENDER_ACCOUNT 0x00ffffff
+#define SENDER_REASON_SHIFT 24
 
-/* The account of an upload. */
+ALWAYS_INLINE int is_client(u32 account)
+{
+	return account >= ACCOUNT_FIRST_CLIENT && account < ACCOUNTS;
+}
+
+/* The client in the mark of an upload, if the mark is ours and the client is there; 0 otherwise. */
+ALWAYS_INLINE u32 believable_mark(const struct __sk_buff *skb)
+{
+	u32 marked = marked_sender(skb), *has_owner;
+
+	/* Bits of somebody else make a number that nobody has: such an account would have no limits of its own. */
+	if (!is_client(marked))
+		return 0;
+	has_owner = owned.lookup(&marked);
+	return has_owner && *has_owner ? marked : 0;
+}
+
+/* The sender of an upload that carries no account, or only in its mark. Few packets come here. */
+ALWAYS_INLINE u32 sender_by_tables(struct __sk_buff *skb, const struct packet *packet)
+{
+	u32 link = skb->ingress_ifindex, number = believable_mark(skb), *account = 0;
+	enum reason reason = marked_sender(skb) ? REASON_MARK_FOREIGN : REASON_ACCOUNT_LOST;
+	struct flow *flow;
+
+	if (number)
+		return number;
+	if (!lan_links.lookup(&link))
+		return REASON_WAN_OUT_UNMARKED << SENDER_REASON_SHIFT | ACCOUNT_UNATTRIBUTED;
+	/* It came by a LAN, where each packet gets an account, so somebody took that away. */
+	flow = flows.lookup((struct flow_key *)&packet->key);
+	if (flow)
+		number = flow->account;
+	else if (packet->family == 6)
+		account = addresses.lookup((struct address_key *)packet->key.local);
+	if (account)
+		number = *account;
+	if (is_client(number) && number != ACCOUNT_OTHERS)
+		return number;
+	/* Whoever it is, it is held to what a device that is not listed may use. */
+	return reason << SENDER_REASON_SHIFT | ACCOUNT_OTHERS;
+}
+
+/* The sender of an upload. */
 ALWAYS_INLINE u32 sender(struct __sk_buff *skb, const struct packet *packet)
 {
-	/* With a default route into WireGuard, wg-quick sets the mark of every UDP packet to that of its connection.
-	 * Our account is still in tc_index then, which no firewall writes. The mark goes first, since a filter of tc
-	 * behind ours at the LAN may set tc_index to 0 or to a class of its own, which has not our bit. */
-	u32 marked = (skb->mark & MARK_MASK) >> MARK_SHIFT;
-	u32 kept = skb->tc_index & TC_INDEX_OURS ? skb->tc_index & TC_INDEX_ACCOUNT : 0;
-	u32 number = marked ? marked : kept;
-	int has_client = number >= ACCOUNT_FIRST_CLIENT && number < ACCOUNTS;
+	/* tc_index goes before the mark, which wg-quick and firewalls write as well. */
+	u32 number = noted_sender(skb);
 	int is_fragment6 = packet->family == 6 && packet->fragment != FRAGMENT_NONE;
 
+	if (number >= ACCOUNTS)
+		number = 0;
 	/* What the router itself sends has no ingress_ifindex, and its mark may be anybody's. IPv6 fragments of clients
 	 * may lack it too: where conntrack has put a packet together and the kernel must copy it to take it apart again
-	 * (with a tcpdump running, say), ip6_copy_metadata in net/ipv6/ip6_output.c keeps the mark only. */
-	if (!skb->ingress_ifindex)
-		return has_client && is_fragment6 ? number : ACCOUNT_ROUTER;
+	 * (with a tcpdump running, say), ip6_copy_metadata in net/ipv6/ip6_output.c keeps mark and tc_index only. */
+	if (!skb->ingress_ifindex) {
+		if (is_fragment6 && !is_client(number))
+			number = believable_mark(skb);
+		return is_fragment6 && number ? number : ACCOUNT_ROUTER;
+	}
 	/* Of the router's own packets, those that a translator made anew have come in by an interface. */
-	if (!marked && kept == ACCOUNT_ROUTER)
-		return ACCOUNT_ROUTER;
-	return has_client ? number : ACCOUNT_UNATTRIBUTED;
+	return number ? number : sender_by_tables(skb, packet);
 }
 
 ALWAYS_INLINE void charge_flow(struct flow *flow, enum direction direction, struct size size)
@@ -205,34 +238,13 @@ ALWAYS_INLINE struct receiver attribute_cut_download(const struct packet *packet
 /* Whether a packet in this direction was counted at another uplink already, which stands on this one or below it. */
 ALWAYS_INLINE int was_counted(const struct __sk_buff *skb, enum direction direction)
 {
-	u32 wanted = direction == UP ? TC_INDEX_OURS | TC_INDEX_CROSSED : TC_INDEX_CROSSED;
-
-	return (skb->tc_index & (TC_INDEX_OURS | TC_INDEX_CROSSED)) == wanted && skb->ifindex != LOOPBACK;
-}
-
-/* Writes into an upload that it was counted, and for whom: the last number stands for accounts that have no room. The
- * kernel copies tc_index to each segment when it splits a packet. */
-ALWAYS_INLINE void note_counted_upload(struct __sk_buff *skb, u32 account, int is_compared)
-{
-	u32 number = account < TC_INDEX_ACCOUNT ? account : TC_INDEX_ACCOUNT;
-
-	skb->tc_index = TC_INDEX_LEAVES | (is_compared ? 0 : TC_INDEX_UNCOMPARED) | number;
-}
-
-/* Writes the account that a download was charged to where the hook at the LAN finds it. `apart` is 0 or
- * TC_INDEX_APART. */
-ALWAYS_INLINE void note_crossing(struct __sk_buff *skb, const struct packet *packet, u32 account, u32 apart)
-{
-	u32 fragment = packet->fragment != FRAGMENT_NONE ? TC_INDEX_FRAGMENT : 0;
-
-	/* An account whose number has no room is left without a second look. */
-	skb->tc_index = account > TC_INDEX_ACCOUNT ? 0 : TC_INDEX_CROSSED | apart | fragment | account;
+	return is_noted_as_counted(skb, direction) && skb->ifindex != LOOPBACK;
 }
 
 /* Gives a client that was never seen the next free account, at its first packet: no other client is charged (R4). */
 ALWAYS_INLINE u32 new_client(struct __sk_buff *skb, struct client_key *client)
 {
-	u32 number = 0, *known;
+	u32 number = 0, taken = 1, *known;
 
 	/* Clients without an account are held to the limits of one client together, so whoever makes up addresses gains
 	 * nothing by it. */
@@ -250,6 +262,7 @@ ALWAYS_INLINE u32 new_client(struct __sk_buff *skb, struct client_key *client)
 		count_frame(REASON_LAN_CLIENTS_FULL, skb);
 		return ACCOUNT_OTHERS;
 	}
+	owned.update(&number, &taken);
 	announce(ANNOUNCE_CLIENT, number, client);
 	return number;
 }
@@ -282,24 +295,10 @@ ALWAYS_INLINE u32 account_of(struct __sk_buff *skb, struct client_key *client)
 	return known ? *known : new_client(skb, client);
 }
 
-/* Writes an account into the mark of an upload; other bits of the mark stay as they are. */
-ALWAYS_INLINE void mark_account(struct __sk_buff *skb, u32 account)
+/* Gives an upload its account, where it comes in from the LAN. */
+ALWAYS_INLINE void name_sender(struct __sk_buff *skb, u32 account)
 {
-	/* The router itself has no number in the mark, where it might be anybody's bits. */
-	u32 number = account == ACCOUNT_ROUTER ? 0 : account;
-	/* A greater number has no room there, and could look like a packet that was counted. */
-	volatile u32 kept = account > TC_INDEX_ACCOUNT ? 0 : account;
-	/* volatile: LLVM would narrow the store to the bytes of the mask, which the verifier refuses for skb. */
-	volatile u32 mark = (skb->mark & ~MARK_MASK) | (number << MARK_SHIFT);
-
-	skb->mark = mark;
-	skb->tc_index = TC_INDEX_OURS | kept;
-}
-
-/* Writes the account of a device into an upload of the device. */
-ALWAYS_INLINE void write_mark(struct __sk_buff *skb, u32 account)
-{
-	mark_account(skb, account);
+	carry_sender(skb, account);
 	if (bpf_ntohs(skb->protocol) == ETHERTYPE_IPV6)
 		learn_address(skb, account);
 }

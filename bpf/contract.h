@@ -9,7 +9,7 @@
 
 #include <linux/types.h>
 
-/* Accounts that exist from the start. A packet without a mark has account 0, and so is unattributed. */
+/* Accounts that exist from the start. A packet that carries no account has 0, and so is unattributed. */
 #define ACCOUNT_UNATTRIBUTED 0
 #define ACCOUNT_ROUTER 1
 #define ACCOUNT_FIRST_CLIENT 2
@@ -39,10 +39,12 @@
 	X(TUNNEL_UNKNOWN)          /* a packet inside a tunnel, of no known client: charged to the router */           \
 	X(POLICED)                 /* dropped: beyond the police rate of a throttled account without a class */        \
 	X(LAN_MOVED)               /* a download moved from the account that was charged to the one that gets it */    \
-	X(LAN_BLOCKED)             /* the same, but dropped by a limit of the latter: billed, and wasted */             \
-	X(UNBILLED)                /* to or from an address that ends in the modem (wan.unbilled): not billed */         \
+	X(LAN_BLOCKED)             /* the same, but dropped by a limit of the latter: billed, and wasted */            \
+	X(UNBILLED)                /* to or from an address that ends in the modem (wan.unbilled): not billed */       \
 	X(TRANSLATED_UNKNOWN)      /* it came out of a translator, and went in by nobody: charged to `others` */       \
-	X(TRANSLATED_NOT_STORED)   /* the table of translated packets refused an entry */
+	X(TRANSLATED_NOT_STORED)   /* the table of translated packets refused an entry */                              \
+	X(ACCOUNT_LOST)            /* an upload whose account a filter of somebody else took away: of `others` */      \
+	X(MARK_FOREIGN)            /* the same, with bits of somebody else where the mark is ours: of `others` */
 
 enum reason {
 #define REASON_ENUM(name) REASON_##name,
@@ -51,7 +53,7 @@ enum reason {
 	REASON_COUNT
 };
 
-/* Sizes: ACCOUNTS is defined by the loader, as many as the bits of the mark can number at most. */
+/* Sizes: ACCOUNTS is defined by the loader, as many as a packet can carry the number of at most. */
 #define GROUPS 32
 #define HIERARCHY 3 /* accounts that one packet is charged to at most: its client's, its group's, everyone's */
 #define ACCOUNT_OTHERS (ACCOUNTS - 1) /* shared by all clients for whom no account was left */
@@ -63,7 +65,7 @@ enum reason {
 struct meta {
 	__u64 epoch; /* random; readings are comparable within one epoch only */
 	__u32 schema;
-	__u32 mark_mask;
+	__u32 mark_mask; /* 0 if the mark is left alone */
 };
 _Static_assert(sizeof(struct meta) == 8 + 4 + 4, "struct meta");
 

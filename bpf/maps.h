@@ -15,6 +15,7 @@
 #define TUNNEL_ENDS 128
 #define TUNNEL_LINKS 16
 #define TRANSLATED 8192
+#define LAN_LINKS 256
 
 BPF_TABLE_PINNED("array", u32, struct meta, meta, 1, PIN "/meta");
 BPF_TABLE_PINNED("array", u32, struct account, accounts, ACCOUNTS_ALL, PIN "/accounts");
@@ -40,6 +41,10 @@ BPF_TABLE_PINNED("array", u32, u32, unbilled_in_use, 1, PIN "/unbilled_in_use");
 BPF_TABLE_PINNED("lpm_trie", struct network, u32, unbilled, UNBILLED, PIN "/unbilled", BPF_F_NO_PREALLOC);
 BPF_TABLE_PINNED("array", u32, struct event, events, REASON_COUNT, PIN "/events");
 BPF_TABLE_PINNED("hash", struct client_key, u32, clients, ACCOUNTS, PIN "/clients");
+/* By account: 1 once a client has it. */
+BPF_TABLE_PINNED("array", u32, u32, owned, ACCOUNTS, PIN "/owned");
+/* The indices of interfaces of the LAN, written by user space only. The value has no meaning. */
+BPF_TABLE_PINNED("hash", u32, u32, lan_links, LAN_LINKS, PIN "/lan_links");
 BPF_TABLE_PINNED("lru_hash", struct flow_key, struct flow, flows, FLOWS, PIN "/flows");
 BPF_TABLE_PINNED("lru_hash", struct fragment_key, struct fragment, fragments, FRAGMENTS, PIN "/fragments");
 BPF_TABLE_PINNED("lru_hash", struct address_key, u32, addresses, ADDRESSES, PIN "/addresses");

@@ -2,7 +2,7 @@
 /* The meter: who used what, in the bytes that the carrier bills.
  *
  *                 client                          router                          carrier
- *   up      -> [lan_ingress] writes the mark ->  routing, NAT  -> [wan_egress] by the mark, learns the flow ->
+ *   up      -> [lan_ingress] names the sender -> routing, NAT  -> [wan_egress] by that, learns the flow ->
  *   down    <- [lan_egress] looks again          routing, NAT  <- [wan_ingress] by the flow                 <-
  *                                       behind the queue of the uplink, before its driver: [wan_tap] counts what leaves
  *   VPN     the same two, as tunnel_egress and tunnel_ingress, on the interface of a tunnel of the router (tunnel.h)
@@ -81,8 +81,8 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	struct verdict verdict;
 	struct size size;
 	enum headers headers;
+	u32 from, account;
 	int is_shaped;
-	u32 account;
 	u16 type;
 
 	if (was_counted(skb, UP))
@@ -91,9 +91,11 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	if (!type)
 		return TC_ACT_UNSPEC;
 	headers = parse_headers(skb, type, UP, &packet);
-	account = sender(skb, &packet);
+	from = sender(skb, &packet);
 	size = measure(skb, link, &packet);
-	account = hide_range(skb, account);
+	from = hide_range(skb, from);
+	packet.fragment = hide_range(skb, packet.fragment);
+	account = from & SENDER_ACCOUNT;
 	if (is_unbilled(packet.key.remote))
 		return pass_unbilled_upload(skb, account, size);
 	/* Packets that carry a tunnel have an account of their own: user space shares their bytes out. */
@@ -116,8 +118,8 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 		count_shaped(account, size.bytes);
 	charge(&verdict, UP, size);
 	note_counted_upload(skb, account, !is_shaped);
-	if (account == ACCOUNT_UNATTRIBUTED)
-		count(REASON_WAN_OUT_UNMARKED, size);
+	if (from >> SENDER_REASON_SHIFT)
+		count(from >> SENDER_REASON_SHIFT, size);
 	if (headers == HEADERS_CUT)
 		count(REASON_WAN_OUT_TRUNCATED, size);
 	else if (account != ACCOUNT_UNATTRIBUTED && has_flow(&packet))
@@ -169,7 +171,7 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 		if (reset_or_drop_download(skb, link, &packet, headers, to.account, &verdict, size) == DROPPED)
 			return TC_ACT_SHOT;
 		/* It ends a flow at whoever has it. */
-		skb->tc_index = 0;
+		forget_carried(skb);
 	}
 	keep_class_of_link(skb, &verdict, DOWN);
 	if (police(&verdict, DOWN, size) == DROPPED)
@@ -185,14 +187,16 @@ ALWAYS_INLINE int tunnel_egress(struct __sk_buff *skb, struct link link)
 	struct size inside, size;
 	u16 type = find_ip_header(skb, &packet);
 	enum headers headers;
-	u32 account;
+	u32 from, account;
 
 	if (!type)
 		return TC_ACT_UNSPEC;
 	headers = parse_headers(skb, type, UP, &packet);
+	from = hide_range(skb, sender(skb, &packet));
+	packet.fragment = hide_range(skb, packet.fragment);
 	inside = measure(skb, link, &packet);
 	size = tunnel_size(skb, &packet, inside);
-	account = hide_range(skb, adopt_unattributed(sender(skb, &packet), size));
+	account = hide_range(skb, adopt_unattributed(from & SENDER_ACCOUNT, size));
 	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL);
 	if (verdict.level == BLOCKED &&
 	    reset_or_drop_upload(skb, link, &packet, headers, account, &verdict, size, inside.bytes) == DROPPED)
@@ -202,6 +206,9 @@ ALWAYS_INLINE int tunnel_egress(struct __sk_buff *skb, struct link link)
 	if (police(&verdict, UP, size) == DROPPED)
 		return TC_ACT_SHOT;
 	claim(account, UP, size);
+	/* That of nobody in the LAN is the router's here, for a reason of its own. */
+	if (account == ACCOUNT_OTHERS && from >> SENDER_REASON_SHIFT)
+		count(from >> SENDER_REASON_SHIFT, size);
 	if (headers == HEADERS_WHOLE && has_flow(&packet))
 		learn_flow(&packet.key, account, size);
 	return TC_ACT_UNSPEC;
@@ -218,7 +225,7 @@ ALWAYS_INLINE int tunnel_ingress(struct __sk_buff *skb, struct link link)
 	u16 type;
 
 	/* What came out of a tunnel is no packet of the WAN, though the kernel may have taken it out of one in place. */
-	skb->tc_index = 0;
+	forget_carried(skb);
 	if (skip_looped_back(skb))
 		return TC_ACT_UNSPEC;
 	type = find_ip_header(skb, &packet);
@@ -242,7 +249,7 @@ ALWAYS_INLINE int tunnel_ingress(struct __sk_buff *skb, struct link link)
 		if (reset_or_drop_download(skb, link, &packet, headers, account, &verdict, size) == DROPPED)
 			return TC_ACT_SHOT;
 		/* It ends a flow at whoever has it. */
-		skb->tc_index = 0;
+		forget_carried(skb);
 	}
 	verdict.class = 0;
 	if (police(&verdict, DOWN, size) == DROPPED)
@@ -280,7 +287,7 @@ ALWAYS_INLINE int translator_ingress(struct __sk_buff *skb)
 	u16 type;
 
 	/* The packet that went in may be the same one, where the translator is a program of the kernel. */
-	skb->tc_index = 0;
+	forget_carried(skb);
 	if (skip_looped_back(skb))
 		return TC_ACT_UNSPEC;
 	type = find_ip_header(skb, &packet);
@@ -457,7 +464,7 @@ int lan_ingress_ethernet(struct __sk_buff *skb)
 		account = account_of(skb, &client);
 	else
 		count_frame(REASON_LAN_NO_SOURCE, skb);
-	write_mark(skb, account);
+	name_sender(skb, account);
 	return TC_ACT_UNSPEC;
 }
 
@@ -477,20 +484,8 @@ int lan_ingress_raw(struct __sk_buff *skb)
 	} else {
 		count_frame(REASON_LAN_NO_SOURCE, skb);
 	}
-	write_mark(skb, account);
+	name_sender(skb, account);
 	return TC_ACT_UNSPEC;
-}
-
-/* What the WAN wrote beside a download; 0 for any other packet. It is looked at once, also where one LAN interface is
- * stacked on another. */
-ALWAYS_INLINE u32 take_crossing(struct __sk_buff *skb)
-{
-	u32 crossing = skb->tc_index;
-
-	if (!(crossing & TC_INDEX_CROSSED) || (crossing & TC_INDEX_OURS))
-		return 0;
-	skb->tc_index = 0;
-	return crossing;
 }
 
 int lan_egress_ethernet(struct __sk_buff *skb)

@@ -67,11 +67,9 @@ ALWAYS_INLINE void note_fragments(const struct packet *packet, const struct tran
 /* What a packet that goes into a translator is to have again when it comes out. */
 ALWAYS_INLINE u32 translated_owner(struct __sk_buff *skb, const struct packet *packet)
 {
-	u32 crossing = skb->tc_index;
+	u32 crossing = noted_crossing(skb);
 
-	if ((crossing & TC_INDEX_CROSSED) && !(crossing & TC_INDEX_OURS))
-		return TRANSLATED_DOWNLOAD | crossing;
-	return TRANSLATED_UPLOAD | sender(skb, packet);
+	return crossing ? TRANSLATED_DOWNLOAD | crossing : TRANSLATED_UPLOAD | (sender(skb, packet) & SENDER_ACCOUNT);
 }
 
 /* Gives a packet that came out of a translator what the one that went in had. */
@@ -80,10 +78,10 @@ ALWAYS_INLINE void take_owner(struct __sk_buff *skb, u32 owner)
 	u32 account = owner & TRANSLATED_NUMBER;
 
 	if (owner & TRANSLATED_DOWNLOAD) {
-		skb->tc_index = account;
+		put_crossing(skb, account);
 		return;
 	}
-	/* What came from no LAN interface stays without a mark: the WAN has a reason for it. */
+	/* What came from no LAN interface carries no account: the WAN has a reason for it. */
 	if (account != ACCOUNT_UNATTRIBUTED)
-		mark_account(skb, account);
+		carry_sender(skb, account);
 }

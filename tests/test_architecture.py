@@ -64,6 +64,7 @@ HEADERS = (
     "segments.h",
     "maps.h",
     "size.h",
+    "carried.h",
     "attribution.h",
     "translator.h",
     "tunnel.h",

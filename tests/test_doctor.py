@@ -22,7 +22,7 @@ quotas: [{name: slow, for: everyone, limit: 1GB, period: day, then: {throttle: 1
 @needs_root
 def test_doctor_names_every_trouble_of_a_real_box_at_once(tmp_path: Path) -> None:
     config = tmp_path / "esimshaper.yaml"
-    config.write_text(CONFIG)
+    config.write_text(CONFIG.replace("leases: []", "leases: [], mark_mask: 0xff000000"))
     setup = (
         WAN_AND_LAN
         + nft("meta mark set 0x1")

@@ -45,7 +45,7 @@ class Enforcer:
         self._shaper = Shaper(settings.wan.interface, replace_foreign=settings.wan.replace_qdisc)
         self._class_reader = ClassReader(self._shaper, self._installed)
         interfaces = (settings.wan.written, *(tunnel.interface for tunnel in settings.wan.tunnels))
-        self._rejects = RejectTable(interfaces, settings.lan.mark_mask, settings.wan.unbilled)
+        self._rejects = RejectTable(interfaces, settings.lan.interfaces, settings.wan.unbilled)
         self._memory = plan.Memory()
 
     def configure(self, settings: Settings) -> None:
@@ -54,6 +54,7 @@ class Enforcer:
             self._shaper.close()
             self._begin(settings)
         self._wan = settings.wan
+        self._rejects.lans = settings.lan.interfaces
         self._memory = replace(self._memory, cause=None, classes_for=None)
 
     def sweep(self) -> None:
@@ -116,8 +117,8 @@ class Enforcer:
                 if self._rejects.notice_changes():
                     text = "somebody changed our table in nftables; it is as before again"
                     log.warning(text, extra=fields(Message.REFUSALS_RESTORED))
-            case plan.Reject(accounts, wan):
-                problem = self._rejects.reject(accounts, wan)
+            case plan.Reject(devices, but, wan):
+                problem = self._rejects.reject(devices, but, wan)
                 return replace(report, failed=(*report.failed, *([problem] if problem else [])))
         return report
 

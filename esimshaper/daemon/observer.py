@@ -103,6 +103,8 @@ class Observer:
         for name, hook in self._control.mended:
             known = fields(Message.PROGRAM_RESTORED, interface=name)
             log.warning("somebody removed our filter at %s of %s; counting again", hook.value, name, extra=known)
+        lans = [each for each in attachments if each.hook is Hook.LAN_INGRESS and each.attached]
+        self.meter.note_lans(each.index for each in lans)
         self._take(attachments)
 
     def observe(self) -> Observation:
@@ -175,7 +177,7 @@ def present(settings: Settings, control: TrafficControl) -> Settings:
 
 
 def wanted_hooks(settings: Settings, links: tunnels.Links) -> tuple[tuple[str, Hook], ...]:
-    """In the order of attaching: LANs, tunnels, uplinks. So no upload reaches a later hook without its mark."""
+    """In the order of attaching: LANs, tunnels, uplinks. So no upload reaches a later hook without its account."""
     uplinks = (settings.wan.interface, *settings.wan.others)
     return (
         *((interface, hook) for interface in settings.lan.interfaces for hook in (Hook.LAN_INGRESS, Hook.LAN_EGRESS)),

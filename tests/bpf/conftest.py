@@ -80,6 +80,7 @@ def make_bench(bpffs: Path) -> Iterator[Callable[..., Bench]]:
 
     def make(accounts: int = 64, flows: int = 256) -> Bench:
         made.append(Bench(built(bpffs / f"{len(made)}", accounts, flows)))
+        own_all(made[-1].meter)
         return made[-1]
 
     yield make
@@ -100,6 +101,7 @@ def emptied(wanted: compiler.Build) -> Iterator[Bench]:
     empty(wanted)
     compiler.initialise_maps(wanted)
     bench = Bench(wanted)
+    own_all(bench.meter)
     with contextlib.closing(bench.meter.announcements(lambda _: None)) as ring:
         ring.consume()
     yield bench
@@ -110,6 +112,12 @@ def emptied(wanted: compiler.Build) -> Iterator[Bench]:
 def bench(compiled: compiler.Build) -> Iterator[Bench]:
     with emptied(compiled) as bench:
         yield bench
+
+
+def own_all(meter: Meter) -> None:
+    """Each account has a client, so that its number may stand in the mark of a packet."""
+    for number in range(meter.everyone):
+        meter._maps["owned"].update(layouts.NUMBER.pack(number), layouts.NUMBER.pack(1))
 
 
 def built(pins: Path, accounts: int, flows: int) -> compiler.Build:

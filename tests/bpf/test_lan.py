@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who sent it: the LAN hook writes the account into the mark and into tc_index, and the WAN hook finds it in either."""
+"""Who sent it: the LAN hook writes the account into tc_index and, if asked, into the mark; the WAN hook finds it."""
 
 import contextlib
 import os
@@ -12,6 +12,7 @@ import pytest
 
 from esimshaper.core.model.counts import Counters, Reason
 from esimshaper.core.model.identity import Account, ClientKey
+from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.core.model.packages import DEBIAN_PYTHON
 from esimshaper.edge.bpf import layouts, libbpf
 from tests.bpf import packets
@@ -21,7 +22,7 @@ from tests.bpf.packets import CLIENT6, LAN_MAC, SERVER4, SERVER6, UDP, WAN4, eth
 
 ALICE, BOB = Account(2), Account(3)
 IPV6 = 0x86DD
-OURS = 0x8000
+SENT, OTHERS = 0xA000, Account(63)
 UPLOAD = ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53)))
 RACES, RACE_SECONDS = 5, 20
 
@@ -48,18 +49,57 @@ def up_with(bench: Bench, tc_index: int, mark: int = 0) -> None:
 
 
 def test_account_is_in_tc_index_where_somebody_took_the_mark_away(bench: Bench) -> None:
-    up_with(bench, OURS | ALICE)
+    up_with(bench, SENT | ALICE)
     assert bench.counters(ALICE).up_packets == 1
 
 
-def test_tc_index_of_somebody_else_is_no_account(bench: Bench) -> None:
-    up_with(bench, ALICE)
+@pytest.mark.parametrize("tc_index", [ALICE, 0x8000 | ALICE, 0x4000 | ALICE, 0x6000 | ALICE, SENT | 64])
+def test_tc_index_of_somebody_else_is_no_account(bench: Bench, tc_index: int) -> None:
+    up_with(bench, tc_index)
     assert bench.packets_of(Reason.WAN_OUT_UNMARKED) == 1
 
 
-def test_mark_goes_before_tc_index(bench: Bench) -> None:
-    up_with(bench, OURS | BOB, mark=ALICE)
+def test_tc_index_goes_before_the_mark(bench: Bench) -> None:
+    up_with(bench, SENT | ALICE, mark=BOB)
     assert (bench.counters(ALICE).up_packets, bench.counters(BOB).up_packets) == (1, 0)
+
+
+def test_mark_stands_in_for_a_tc_index_that_somebody_took_away(bench: Bench) -> None:
+    up_with(bench, 1, mark=ALICE)
+    assert bench.counters(ALICE).up_packets == 1
+
+
+def test_upload_from_the_lan_that_lost_its_account_is_that_of_its_flow_or_of_its_address(bench: Bench) -> None:
+    bench.meter.note_lans([LOOPBACK])
+    bench.up(UPLOAD, BOB)
+    bench.up(UPLOAD)
+    assert bench.counters(BOB) == Counters(up_bytes=2 * 28, up_packets=2)
+    frame = ethernet(ipv6(CLIENT6, SERVER6, UDP, udp(1, 2)), IPV6)
+    assert bench.lan(frame) == ALICE
+    bench.up(frame)
+    assert bench.counters(ALICE) == Counters(up_bytes=48, up_packets=1)
+    assert not bench.read().events
+
+
+@pytest.mark.parametrize(("mark", "reason"), [(0, Reason.ACCOUNT_LOST), (BOB, Reason.MARK_FOREIGN)])
+def test_upload_from_the_lan_of_nobody_knows_whom_is_held_as_one(bench: Bench, mark: int, reason: Reason) -> None:
+    bench.meter.note_lans([LOOPBACK])
+    bench.meter._maps["owned"].update(layouts.NUMBER.pack(BOB), layouts.NUMBER.pack(0))
+    bench.meter.write_policies({OTHERS: Policy(block_at=Thresholds(both=2 * 28))})
+    for _ in range(3):
+        libbpf.dry_run(bench.meter.program("wan_egress_ethernet").fd, UPLOAD, skb(mark << 20, LOOPBACK))
+    assert bench.counters(OTHERS) == Counters(up_bytes=2 * 28, up_packets=2)
+    assert (bench.packets_of(reason), bench.packets_of(Reason.UPLOAD_BLOCKED)) == (2, 1)
+    assert not bench.unattributed()
+    assert not bench.counters(BOB)
+
+
+def test_an_account_is_owned_once_a_client_has_it(bench: Bench) -> None:
+    for account in (ALICE, BOB):
+        bench.meter._maps["owned"].update(layouts.NUMBER.pack(account), layouts.NUMBER.pack(0))
+    bench.lan(ethernet(ipv4("10.0.0.1", SERVER4, UDP, udp(1, 2))))
+    bench.meter.add_clients([ClientKey("02:00:00:00:00:99")])
+    assert {bench.meter._maps["owned"].lookup(layouts.NUMBER.pack(n)) for n in (ALICE, BOB)} == {layouts.NUMBER.pack(1)}
 
 
 def test_lan_hook_leaves_the_account_in_tc_index_too(bench: Bench, bpffs: Path) -> None:

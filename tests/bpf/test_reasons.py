@@ -215,6 +215,16 @@ def sent(bench: Bench, program: str, frame: bytes, context: bytes) -> None:
     libbpf.dry_run(bench.meter.program(program).fd, frame, context)
 
 
+def without_account(bench: Bench) -> None:
+    bench.meter.note_lans([LOOPBACK])
+    bench.up(UPLOAD)
+
+
+def with_bits_of_somebody_else(bench: Bench) -> None:
+    bench.meter.note_lans([LOOPBACK])
+    bench.up(UPLOAD, 0xFFF)
+
+
 PROVOCATIONS: dict[Reason, Callable[[Bench], None]] = {
     Reason.NOT_IP: without_ip,
     Reason.LOOPED_BACK: looped_back,
@@ -240,6 +250,8 @@ PROVOCATIONS: dict[Reason, Callable[[Bench], None]] = {
     Reason.UNBILLED: to_the_modem,
     Reason.TRANSLATED_UNKNOWN: out_of_a_translator_for_nobody,
     Reason.TRANSLATED_NOT_STORED: one_translated_packet_too_many,
+    Reason.ACCOUNT_LOST: without_account,
+    Reason.MARK_FOREIGN: with_bits_of_somebody_else,
 }
 
 

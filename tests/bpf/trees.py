@@ -32,7 +32,7 @@ def copied(to: Path, *parts: str) -> Path:
 def looking_by_priority(folder: Path, pins: Path, accounts: int, flows: int, mark_mask: int) -> Iterator[Meter]:
     """Programs whose hook at the LAN reads skb->priority, since BPF_PROG_TEST_RUN cannot set tc_index."""
     tree = copied(folder)
-    replaced(tree / "bpf" / "meter.c", "u32 crossing = skb->tc_index;", "u32 crossing = skb->priority;")
+    replaced(tree / "bpf" / "carried.h", "u32 crossing = skb->tc_index;", "u32 crossing = skb->priority;")
     wanted = compiler.Build(str(pins), mark_mask, accounts, flows)
     command = [DEBIAN_PYTHON, "-m", "esimshaper.edge.bpf.compiler", json.dumps(asdict(wanted))]
     subprocess.run(command, check=True, cwd=tree, env={"PYTHONPATH": str(tree), "PATH": "/usr/sbin:/usr/bin"})

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Checks of `doctor` on interfaces, filters, packet marks and leases. Pure; the rules are those of findings.py."""
+"""Checks of `doctor` on interfaces, filters and leases. Pure; the rules are those of findings.py."""
 
 from esimshaper.core.diagnosis.tunnels import is_tunnel
-from esimshaper.core.model.box import BoxFacts, Finding, Findings, Interface, MarkAccess, MarkUse, Wanted
-from esimshaper.core.model.kernel import DEFAULT_MARK_MASK, ETHERNET, FILTER_PRIORITY, LINK_TYPES, OURS
+from esimshaper.core.model.box import BoxFacts, Finding, Findings, Interface, Wanted
+from esimshaper.core.model.kernel import ETHERNET, FILTER_PRIORITY, LINK_TYPES, OURS
 from esimshaper.core.model.tunnels import TUNNEL_KINDS
 
 TUNNELS = frozenset({"wireguard", *TUNNEL_KINDS})
@@ -198,31 +198,6 @@ def _offload(facts: BoxFacts) -> Findings:
             )
 
 
-def _marks(facts: BoxFacts) -> Findings:
-    mask = facts.wanted.mark_mask if facts.wanted else DEFAULT_MARK_MASK
-    uses = (*(facts.mark_uses or ()), *(facts.legacy_mark_uses or ()), *(facts.rules or ()))
-    found = [finding for use in uses for finding in _mark_use(use, mask)]
-    yield from found
-    if not found and facts.mark_uses is not None and facts.legacy_mark_uses is not None:
-        yield Finding.ok("marks", f"No other program uses the bits {mask:#010x} of the packet mark.")
-
-
-def _mark_use(use: MarkUse, mask: int) -> Findings:
-    both = use.bits & mask
-    free = f"{~mask & 0xFFFFFFFF:#010x}"
-    ours = f"bits {both:#x} of the packet mark, where the number of the client is stored (lan.mark_mask {mask:#010x})"
-    if use.access is MarkAccess.UNREADABLE:
-        sentence = f"{use.where} uses the packet mark, but its bits cannot be listed."
-        yield Finding.warning("marks", sentence, f"check that it uses the bits {free} only: iptables-save -t mangle")
-    elif both and use.access is MarkAccess.WRITES:
-        sentence = f"{use.where} changes {ours}: bytes are booked to a wrong client or to `unattributed`."
-        keep = f"let the rule keep these bits: meta mark set meta mark & {mask:#010x} | VALUE"
-        yield Finding.problem("marks", sentence, f"{keep}; or choose another lan.mark_mask")
-    elif both:
-        sentence = f"{use.where} compares {ours}: it may no longer match packets of clients."
-        yield Finding.warning("marks", sentence, f"compare under the mask {free}; or choose another lan.mark_mask")
-
-
 def _leases(facts: BoxFacts) -> Findings:
     hint = "write the path of the DHCP server's lease file under lan.leases"
     for file in facts.leases or ():
@@ -248,4 +223,4 @@ def _leases(facts: BoxFacts) -> Findings:
             yield Finding.warning("leases", sentence, hint)
 
 
-CHECKS = (_wan, _lan, _earlier_filters, _offload, _marks, _leases)
+CHECKS = (_wan, _lan, _earlier_filters, _offload, _leases)

@@ -63,7 +63,7 @@ def _events(facts: BoxFacts) -> Findings:
             "There were more devices than there is room for. Those without room are counted as one client, `others`."
         )
         yield Finding.warning(
-            "daemon", sentence, "raise meter.max_clients, and give lan.mark_mask more bits if it has too few for that"
+            "daemon", sentence, "raise meter.max_clients; `esimshaper check` says how far, where lan.mark_mask is set"
         )
 
 

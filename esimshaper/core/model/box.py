@@ -10,7 +10,7 @@ from enum import Enum
 
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.errors import Failure
-from esimshaper.core.model.kernel import DEFAULT_MARK_MASK
+from esimshaper.core.model.kernel import NO_MARK
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Wanted:
     wan: str
     lans: tuple[str, ...]
     leases: tuple[str, ...] = ()
-    mark_mask: int = DEFAULT_MARK_MASK
+    mark_mask: int = NO_MARK
     shapes: bool = False
     blocks: bool = False
     replaces_qdisc: bool = False

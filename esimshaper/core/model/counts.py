@@ -41,6 +41,8 @@ class Reason(IntEnum):
     UNBILLED = 23
     TRANSLATED_UNKNOWN = 24
     TRANSLATED_NOT_STORED = 25
+    ACCOUNT_LOST = 26
+    MARK_FOREIGN = 27
 
     @property
     def label(self) -> str:

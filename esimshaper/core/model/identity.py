@@ -32,7 +32,7 @@ PSEUDO_CLIENTS: Mapping[Account, ClientKey] = {ACCOUNT_UNATTRIBUTED: UNATTRIBUTE
 PSEUDO_KEYS = frozenset(PSEUDO_CLIENTS.values())
 
 BUILT_IN_CLIENTS = PSEUDO_KEYS | {OTHERS}
-"""Clients that are no single device. The account of OTHERS is the last one that a mark can number."""
+"""Clients that are no single device. The account of OTHERS is the last one of clients."""
 
 
 def composed(name: str) -> str:

@@ -13,8 +13,11 @@ INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3
 ETH_P_ALL = 3
 """The protocol of a filter that sees every packet (include/uapi/linux/if_ether.h)."""
 
-DEFAULT_MARK_MASK = 0xFF000000
-"""The default of lan.mark_mask, as in esimshaper.schema.json."""
+NO_MARK = 0
+"""The default of lan.mark_mask, as in esimshaper.schema.json: no bit of the packet mark is ours."""
+
+CARRIED_ACCOUNTS = 4095
+"""So many accounts fit into what a packet carries without the mark (TC_INDEX_ACCOUNT in bpf/carried.h)."""
 
 ETHERNET = 1
 
@@ -35,5 +38,8 @@ LINK_TYPES = {ETHERNET: "Ethernet", **WITHOUT_LINK_HEADER}
 
 
 def mark_shift(mask: int) -> int:
-    """By how many bits the account is shifted to the left in the packet mark: to the lowest bit of lan.mark_mask."""
-    return (mask & -mask).bit_length() - 1
+    """By how many bits the account is shifted to the left in the packet mark: to the lowest bit of lan.mark_mask.
+
+    0 where no bit is ours.
+    """
+    return max(0, (mask & -mask).bit_length() - 1)

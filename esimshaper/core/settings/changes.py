@@ -35,7 +35,7 @@ def needs_restart(old: Settings, new: Settings) -> tuple[Problem, ...]:
     # New maps would have to be filled while packets are still counted in the old ones. A restart can do that: it takes
     # over the counts of the old maps.
     made_for = (
-        (("lan", "mark_mask"), f"{old.lan.mark_mask:#010x}", f"{new.lan.mark_mask:#010x}"),
+        (("lan", "mark_mask"), _mask(old.lan.mark_mask), _mask(new.lan.mark_mask)),
         (("meter", "max_clients"), old.meter.max_clients, new.meter.max_clients),
         (("meter", "max_flows"), old.meter.max_flows, new.meter.max_flows),
     )
@@ -44,7 +44,7 @@ def needs_restart(old: Settings, new: Settings) -> tuple[Problem, ...]:
         Problem(
             path,
             f"{'.'.join(path)} cannot change while the daemon runs ({before} -> {after})",
-            f"This needs `systemctl restart esimshaper`, which loses nothing; or write {before} again, and reload.",
+            f"This needs `systemctl restart esimshaper`, which loses nothing; or {_back_to(before)}, and reload.",
         )
         for path, before, after in made_for
         if before != after and not (follows and path[1] == "max_clients")
@@ -77,7 +77,7 @@ def _written(name: str, value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return {
-            "lan.mark_mask": f"{value:#010x}",
+            "lan.mark_mask": _mask(value),
             "wan.download": format_rate(value),
             "wan.upload": format_rate(value),
         }.get(name, str(value))
@@ -88,6 +88,14 @@ def _tunnel(tunnel: Tunnel) -> str:
     said = f"{tunnel.interface} with port {tunnel.port}" if tunnel.port else f"{tunnel.interface} without a port"
     said += f" of {tunnel.protocol}" if tunnel.protocol else ""
     return f"{said} to {tunnel.peer}" if tunnel.peer else said
+
+
+def _mask(mask: int) -> str:
+    return f"{mask:#010x}" if mask else _NONE
+
+
+def _back_to(value: object) -> str:
+    return "take it out again" if value == _NONE else f"write {value} again"
 
 
 def _clients(old: Sequence[Client], new: Sequence[Client]) -> Iterator[str]:

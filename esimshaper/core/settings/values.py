@@ -52,7 +52,8 @@ class Wan:
 class Lan:
     """The side of the clients. `leases` are paths of lease files of DHCP servers.
 
-    `mark_mask` is one run of at least 2 bits of the 32 of a packet's mark; the account's number stands in them.
+    `mark_mask` is one run of at least 2 bits of the 32 of a packet's mark, where the account's number stands as well.
+    NO_MARK leaves the mark alone.
     """
 
     interfaces: tuple[str, ...]
@@ -104,7 +105,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class MeterRoom:
-    """Room in the kernel part. `max_clients` leaves out the built-in ones; the mark mask can number them all."""
+    """Room in the kernel part. `max_clients` leaves out the built-in ones; a packet can carry the number of each."""
 
     max_clients: int
     max_flows: int

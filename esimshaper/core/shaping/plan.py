@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
+from esimshaper.core.model.identity import BUILT_IN_CLIENTS, OTHERS, Account, ClientKey
 from esimshaper.core.model.limits import ClientState, Level, Policy, Subject, SubjectKind
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.shaping import Change, ChangeKind, Shaping, Side, Tree
@@ -77,9 +77,14 @@ class CheckRejects:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Reject what these accounts send, and nothing else. `wan`: number of the WAN's interface, 0 for none."""
+    """Reject what these devices send, and nothing else.
 
-    accounts: frozenset[Account]
+    but: where all devices without an account of their own are blocked, those that have one; None where not.
+    wan: number of the WAN's interface, 0 for none.
+    """
+
+    devices: frozenset[ClientKey]
+    but: frozenset[ClientKey] | None
     wan: int
 
 
@@ -263,7 +268,7 @@ def _name(memory: Memory, installed: Policies, wish: Wish, classes: _Classes, re
 
 def _reject(memory: Memory, wish: Wish, report: Report) -> Plan:
     memory = replace(memory, states=wish.states, problems=(*memory.problems, *report.failed))
-    reject = Reject(blocked_accounts(wish.reading.owners, wish.states), wish.wan)
+    reject = rejected(wish.reading.owners, wish.states, wish.wan)
     steps = (CheckRejects(), reject) if wish.look_around else (reject,)
     return Plan(memory, steps, partial(_end, memory))
 
@@ -272,18 +277,16 @@ def _end(memory: Memory, report: Report) -> Plan:
     return Plan(memory, problems=(*memory.problems, *report.failed))
 
 
-def blocked_accounts(owners: Mapping[Account, ClientKey], states: Mapping[Subject, ClientState]) -> frozenset[Account]:
-    """Accounts of blocked clients, but not of clients whose packets carry no mark."""
+def rejected(owners: Mapping[Account, ClientKey], states: Mapping[Subject, ClientState], wan: int) -> Reject:
+    """What blocked clients send, where it has come from a device."""
     blocked = {
-        subject.id
+        ClientKey(subject.id)
         for subject, state in states.items()
         if state.level is Level.BLOCKED and subject.kind is SubjectKind.CLIENT
     }
-    if not blocked:
-        return frozenset()
-    return frozenset(
-        account for account, client in owners.items() if account > ACCOUNT_UNATTRIBUTED and client in blocked
-    )
+    seen = frozenset(owners.values()) if blocked else frozenset()
+    known = seen - BUILT_IN_CLIENTS
+    return Reject(known & blocked, known if OTHERS in seen & blocked else None, wan)
 
 
 def remade_classes(changes: Iterable[Change]) -> frozenset[int] | None:

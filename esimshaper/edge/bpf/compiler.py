@@ -63,7 +63,10 @@ _VERIFIER_PLACE = re.compile(r"^;.* @ (\S+:\d+)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What a build depends on: folder of the pins, bits of the mark, sizes of the tables. The mark has room for all."""
+    """What a build depends on: folder of the pins, bits of the mark (0 for none), sizes of the tables.
+
+    The bits have room for all accounts.
+    """
 
     pins: str
     mark_mask: int

@@ -24,6 +24,7 @@ GROUP_KEY = struct.Struct("=32s")
 EVENT = struct.Struct("=2Q")
 CLIENT_KEY = struct.Struct("=16sI")
 NUMBER = struct.Struct("=I")
+LINK = struct.Struct("=I")  # the index of an interface, as the key of a set
 FLOW_KEY = struct.Struct("!16s16sHHB3x")
 FLOW = struct.Struct("=6QI2H")
 FRAGMENT = struct.Struct("=Q6I")
@@ -47,6 +48,8 @@ LAYOUTS = {
     "resets_due": (NUMBER, LONG),
     "tunnel_headers": (NUMBER, NUMBER),
     "shaped_links": (NUMBER, NUMBER),
+    "lan_links": (LINK, NUMBER),
+    "owned": (NUMBER, NUMBER),
     "groups": (GROUP_KEY, NUMBER),
     "unbilled_in_use": (NUMBER, NUMBER),
     "unbilled": (NETWORK, NUMBER),
@@ -60,7 +63,7 @@ LAYOUTS = {
 
 NEWER = (
     *("fragments", "moved", "sent", "strayed_to", "surplus", "resets_due", "unbilled_in_use", "unbilled"),
-    *("tunnel_ends", "tunnel_links", "translated"),
+    *("tunnel_ends", "tunnel_links", "translated", "lan_links", "owned"),
 )
 """Maps that were not there, or had another layout, in SCHEMA 8 or 9, whose counters are read for a last time."""
 

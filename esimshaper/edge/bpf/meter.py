@@ -167,13 +167,14 @@ class Meter:
 
     def leave_unbilled(self, networks: Iterable[str]) -> None:
         """Sets the networks that end in the modem: what goes there is counted under a reason, and nothing else."""
-        nets, in_use = self._maps["unbilled"], self._maps["unbilled_in_use"]
-        known, wanted = set(nets.keys()), {layouts.network_bytes(each) for each in networks}
-        for key in known - wanted:
-            nets.delete(key)
-        for key in wanted - known:
-            nets.update(key, layouts.NUMBER.pack(1))
-        in_use.update(layouts.NUMBER.pack(0), layouts.NUMBER.pack(len(wanted)))
+        values = {layouts.network_bytes(each): 1 for each in networks}
+        self._replace("unbilled", values)
+        self._maps["unbilled_in_use"].update(layouts.NUMBER.pack(0), layouts.NUMBER.pack(len(values)))
+
+    def note_lans(self, links: Iterable[int]) -> None:
+        """Sets the indices of the LAN's interfaces: an upload from there that carries no account has lost it."""
+        room = self._maps["lan_links"].max_entries
+        self._replace("lan_links", {layouts.LINK.pack(link): 1 for link in sorted(links)[:room]})
 
     def add_groups(self, names: Iterable[str], spare: Iterable[str] = ()) -> bool:
         """Gives each group an account, that of a `spare` group if none is free. Returns whether any group got one."""
@@ -198,6 +199,7 @@ class Meter:
                 number = free.pop()
                 if number is None:
                     return
+                self._maps["owned"].update(number, layouts.NUMBER.pack(1))
                 try:
                     self._maps["clients"].update(layouts.client_bytes(client), number, libbpf.NO_EXIST)
                 except FileExistsError:  # its first packet came just now

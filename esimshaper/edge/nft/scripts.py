@@ -8,7 +8,9 @@ Only packets on their way through the router pass the chains `forward`. Packets 
 DHCP and its pages stay.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from esimshaper.core.model.tunnels import TunnelEnd
 
@@ -17,26 +19,48 @@ CLOSED = "inet esimshaper_closed"
 NO_INTERFACE = 0
 """The kernel gives this number to no interface."""
 
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
-def reject(
-    interfaces: Sequence[str], mark_mask: int, marks: Iterable[int], wan: int, unbilled: Iterable[str] = ()
-) -> str:
-    """The first table, anew: what comes with one of these `marks` and would leave by one of these `interfaces`.
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Whose packets are rejected: those of `devices`; and, unless `but` is None, of all others on `lans` but these.
+
+    Devices are MACs in lower case; on links without MACs IP addresses.
+    """
+
+    devices: frozenset[str]
+    but: frozenset[str] | None = None
+    lans: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.devices) or self.but is not None
+
+
+def reject(interfaces: Sequence[str], blocked: Blocked, wan: int, unbilled: Iterable[str] = ()) -> str:
+    """The first table, anew: what `blocked` devices send and would leave by one of these `interfaces`.
 
     `wan`: number of the WAN's interface that has our program, NO_INTERFACE for none. `unbilled`: networks that are not
     rejected.
     """
     spared = [f"{'ip6' if ':' in each else 'ip'} daddr {each} return" for each in unbilled]
-    elements = ", ".join(f"{mark:#x}" for mark in sorted(marks))
-    jumps = [f'oifname "{each}" meta mark & {mark_mask:#x} == @blocked jump refuse' for each in interfaces]
+    jumps = [f'oifname "{each}" jump blocked' for each in interfaces]
+    sets = [*_sets("blocked", blocked.devices), *(_sets("known", blocked.but) if blocked.but is not None else ())]
+    rules = [f"{match} @{name} jump refuse" for name, match in _sources("blocked")]
+    if blocked.but is not None:
+        lans = ", ".join(f'"{name}"' for name in blocked.lans)
+        rules += [f"iifname {{ {lans} }} {match} != @{name} jump refuse" for name, match in _sources("known")]
     # Live TCP connections pass to the WAN, where our program ends them on both sides. They do not pass to a WAN that
     # was made anew and has no program yet, nor into a tunnel; both have another number.
     return f"""{delete(REJECT)}
 table {REJECT} {{
-    set blocked {{ type mark; elements = {{ {elements} }} }}
+    {"; ".join(sets)}
     chain forward {{
         type filter hook forward priority filter - 5; policy accept;
         {"; ".join((*spared, *jumps))}
+    }}
+    chain blocked {{
+        {"; ".join(rules)}
     }}
     chain refuse {{
         tcp flags & (syn | ack) == syn reject with tcp reset
@@ -45,6 +69,24 @@ table {REJECT} {{
     }}
 }}
 """
+
+
+def _sources(name: str) -> tuple[tuple[str, str], ...]:
+    """The names of the sets of `name`, each with what is looked up there."""
+    return (
+        (f"{name}_macs", "meta iiftype ether ether saddr"),
+        (f"{name}_ipv4", "meta iiftype != ether ip saddr"),
+        (f"{name}_ipv6", "meta iiftype != ether ip6 saddr"),
+    )
+
+
+def _sets(name: str, devices: Iterable[str]) -> Iterator[str]:
+    found: dict[str, list[str]] = {"ether_addr": [], "ipv4_addr": [], "ipv6_addr": []}
+    for device in sorted(devices):
+        found["ether_addr" if _MAC.fullmatch(device) else "ipv6_addr" if ":" in device else "ipv4_addr"].append(device)
+    for (label, _), (kind, members) in zip(_sources(name), found.items(), strict=True):
+        elements = f"elements = {{ {', '.join(members)} }};" if members else ""
+        yield f"set {label} {{ type {kind}; {elements} }}"
 
 
 def failsafe(wan_name: str, wan: int, tunnels: Iterable[TunnelEnd]) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: two tables of our own in nftables, by `nft`. Accounts, interfaces and ports go in; what fails comes out.
+"""Edge: two tables of our own in nftables, by `nft`. Devices, interfaces and ports go in; what fails comes out.
 
 Both tables name the WAN by its number. So they hold, in the kernel, for a WAN that is made anew, also while no daemon
 is there to see that.
@@ -11,40 +11,39 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from esimshaper.core.model.kernel import mark_shift
+from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.nft import program, scripts
 from esimshaper.edge.nft.program import NftError
-from esimshaper.edge.nft.scripts import CLOSED, NO_INTERFACE, REJECT
+from esimshaper.edge.nft.scripts import CLOSED, NO_INTERFACE, REJECT, Blocked
 
 
 class RejectTable:
     """Owns the table that rejects what blocked clients send.
 
     The block itself is that of the kernel program at the WAN, which is exact and silent. So without `nft` clients are
-    blocked all the same. `interfaces`: names of the WAN and of tunnels. `mark_mask`: the account's bits in the mark.
+    blocked all the same. `interfaces`: names of the WAN and of tunnels. lans: names of interfaces of the LAN.
     `unbilled`: networks that are not rejected; the kernel program says who gets there.
     """
 
-    def __init__(self, interfaces: Sequence[str], mark_mask: int, unbilled: Sequence[str] = ()) -> None:
+    def __init__(self, interfaces: Sequence[str], lans: Sequence[str], unbilled: Sequence[str] = ()) -> None:
         self._interfaces = interfaces
         self._unbilled = unbilled
-        self._mask = mark_mask
-        self._shift = mark_shift(mark_mask)
-        self._installed: tuple[frozenset[int], int] | None = None  # None: unknown, as after an earlier daemon
+        self.lans = tuple(lans)
+        self._installed: tuple[Blocked, int] | None = None  # None: unknown, as after an earlier daemon
         self._listed = ""
 
-    def reject(self, accounts: Iterable[int], wan: int) -> str:
-        """From now on packets of these accounts and of no others; a sentence if that did not work, else empty.
+    def reject(self, devices: frozenset[ClientKey], but: frozenset[ClientKey] | None, wan: int) -> str:
+        """From now on packets of these devices, and unless `but` is None of all others on the LAN that are not in it.
 
-        `wan`: number of the WAN's interface that has our program, NO_INTERFACE for none.
+        A sentence if that did not work, else empty. `wan`: number of the WAN's interface that has our program,
+        NO_INTERFACE for none.
         """
-        wanted = frozenset(accounts), wan
+        wanted = Blocked(devices, but, self.lans), wan
         if wanted == self._installed or (self._installed and not wanted[0] and not self._installed[0]):
             return ""
-        marks = [account << self._shift for account in wanted[0]]
-        anew = scripts.reject(self._interfaces, self._mask, marks, wan, self._unbilled)
-        script = anew if marks else scripts.delete(REJECT)
+        anew = scripts.reject(self._interfaces, *wanted, self._unbilled)
+        script = anew if wanted[0] else scripts.delete(REJECT)
         if problem := _load(script):
             return f"programs of blocked clients run into timeouts, as their packets cannot be rejected: {problem}"
         self._installed, self._listed = wanted, _listed(REJECT)

@@ -89,6 +89,8 @@ def _redirect(route: Any, lo: int) -> None:  # noqa: ANN401
     )
 
 
+_MAC = "02:00:00:00:00:01"
+
 TRIALS: dict[Feature, Trial] = {
     Feature.HTB: _htb,
     Feature.TBF: _tbf,
@@ -111,7 +113,7 @@ def _loadable(module: str) -> bool:
 
 def _rejects() -> bool:
     try:
-        program.run("-f", "-", script=scripts.reject(["lo"], 0xFF, [1], NO_INTERFACE))
+        program.run("-f", "-", script=scripts.reject(["lo"], scripts.Blocked(frozenset({_MAC})), NO_INTERFACE))
     except NftError:
         return False
     return True

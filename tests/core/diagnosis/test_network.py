@@ -20,6 +20,8 @@ from esimshaper.core.model.box import (
 )
 from tests.core.diagnosis.healthy_box import GOOD, LAN, WAN, assert_one_finding, complaints
 
+MARKED = Wanted("wwan0", ("br0",), mark_mask=0xFF000000)
+
 NETWORK = {
     "no WAN": (
         {"interfaces": (LAN,)},
@@ -176,20 +178,47 @@ NETWORK = {
         {"flowtables": (Flowtable("inet fw f", hardware=True),)},
         ("offload", Severity.PROBLEM, "bytes would not be counted", "flags offload"),
     ),
+    "uploads that lost their account": (
+        {
+            "daemon_status": DaemonStatus("1.0", events={"account_lost": 12345}),
+            "filters": (TcFilter("br0", "ingress", 49152, "matchall"),),
+        },
+        (
+            "marks",
+            Severity.WARNING,
+            "12,345 uploaded bytes lost the number of their client inside this box, to the tc filter matchall",
+            "write `mark_mask: 0xff000000` under lan, then systemctl restart esimshaper, which loses nothing; or have",
+        ),
+    ),
+    "uploads that lost their account where others need all of the mark": (
+        {
+            "daemon_status": DaemonStatus("1.0", events={"account_lost": 1}),
+            "rules": (MarkUse("ip rule 100", MarkAccess.READS, 0xFFFFFFFF),),
+        },
+        ("marks", Severity.WARNING, "to a tc filter of another program", "have that filter end with `continue`"),
+    ),
+    "bits of somebody else in the mark of uploads": (
+        {
+            "daemon_status": DaemonStatus("1.0", events={"mark_foreign": 12345}),
+            "wanted": MARKED,
+            "mark_uses": (MarkUse("nft rule 3", MarkAccess.WRITES, 0x40),),
+        },
+        ("marks", Severity.WARNING, "wrote into the bits 0xff000000 of their mark", "`mark_mask: 0xff000000`"),
+    ),
     "mark overwritten": (
-        {"mark_uses": (MarkUse("nft rule 3", MarkAccess.WRITES, 0xFFFFFFFF),)},
+        {"mark_uses": (MarkUse("nft rule 3", MarkAccess.WRITES, 0xFFFFFFFF),), "wanted": MARKED},
         ("marks", Severity.PROBLEM, "0xff000000", "& 0xff000000 | VALUE"),
     ),
     "mark written by iptables-legacy": (
-        {"legacy_mark_uses": (MarkUse("iptables-legacy rule 1", MarkAccess.WRITES, 0xFFFFFFFF),)},
+        {"legacy_mark_uses": (MarkUse("iptables-legacy rule 1", MarkAccess.WRITES, 0xFFFFFFFF),), "wanted": MARKED},
         ("marks", Severity.PROBLEM, "iptables-legacy rule 1 changes bits 0xff000000", "lan.mark_mask"),
     ),
     "mark compared": (
-        {"rules": (MarkUse("ip rule 100", MarkAccess.READS, 0xFFFFFFFF),)},
+        {"rules": (MarkUse("ip rule 100", MarkAccess.READS, 0xFFFFFFFF),), "wanted": MARKED},
         ("marks", Severity.WARNING, "no longer match", "0x00ffffff"),
     ),
     "mark unreadable": (
-        {"mark_uses": (MarkUse("nft rule 3", MarkAccess.UNREADABLE, 0),)},
+        {"mark_uses": (MarkUse("nft rule 3", MarkAccess.UNREADABLE, 0),), "wanted": MARKED},
         ("marks", Severity.WARNING, "its bits cannot be listed", "iptables-save"),
     ),
     "no lease file": (
@@ -219,8 +248,12 @@ def test_one_thing_wrong_is_one_complaint_with_its_consequence_and_a_hint(change
 @pytest.mark.parametrize(
     "change",
     [
-        {"mark_uses": (MarkUse("nft rule 3", MarkAccess.WRITES, 0x00FFFFFF),)},
-        {"rules": (MarkUse("ip rule 1", MarkAccess.READS, 0x100),)},
+        {"mark_uses": (MarkUse("nft rule 3", MarkAccess.WRITES, 0x00FFFFFF),), "wanted": MARKED},
+        {"rules": (MarkUse("ip rule 1", MarkAccess.READS, 0x100),), "wanted": MARKED},
+        {
+            "mark_uses": (MarkUse("nft rule 3", MarkAccess.WRITES, 0xFFFFFFFF),),
+            "rules": (MarkUse("ip rule 1", MarkAccess.READS, 0xFFFFFFFF),),
+        },
         {"filters": (TcFilter("wwan0", "ingress", 20, "u32"),)},
         {"filters": (TcFilter("wwan0", "ingress", 10, "bpf", "esimshaper wan_ingress_raw"),)},
         {"flowtables": (Flowtable("inet fw f", hardware=False),)},

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esimshaper.core.model.kernel import mark_shift
+from esimshaper.core.model.kernel import CARRIED_ACCOUNTS, NO_MARK, mark_shift
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.clients import parse_mac
 from esimshaper.core.settings.meter import mask_capacity
@@ -118,6 +118,28 @@ def test_more_named_clients_than_max_clients_are_found():
     assert messages_of(tree) == [(("clients", 1), "2 clients are named, but only 1 can be counted one by one")]
 
 
+@pytest.mark.parametrize(("mask", "room"), [(0, 253), (0xFFF00000, 1024)])
+def test_named_clients_need_room_in_the_kernel_part_though_their_numbers_would_fit(mask, room):
+    tree = tree_with(("lan", "mark_mask"), mask)
+    tree["clients"] = [
+        client(f"c{number}", f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}") for number in range(1030)
+    ]
+    (problem,) = problems_of(tree)
+    assert (problem.path, problem.message) == (
+        ("clients", room),
+        f"1030 clients are named, but only {room} can be counted one by one",
+    )
+    assert problem.hint.startswith("Write `meter: {max_clients: 1030}`, or more")
+    tree["meter"]["max_clients"] = 1030
+    assert settings_of(tree).meter.max_clients == 1030
+
+
+def test_without_a_mark_so_many_clients_fit_as_a_packet_can_carry_the_number_of():
+    tree = tree_with(("lan", "mark_mask"), NO_MARK)
+    tree["meter"]["max_clients"] = 4092
+    assert settings_of(tree).meter.max_accounts == CARRIED_ACCOUNTS
+
+
 @pytest.mark.parametrize(("clients", "bits"), [(254, 9), (1021, 10), (1022, 11)])
 def test_hint_names_the_bits_that_so_many_clients_need(clients, bits):
     (problem,) = problems_of(tree_with(("meter", "max_clients"), clients))
@@ -184,7 +206,7 @@ def test_mask_that_cannot_carry_an_account_is_refused(mask):
         mask_capacity(mask)
 
 
-@pytest.mark.parametrize(("mask", "clients"), [(0xFF000000, 253), (0xFFF00000, 1024), (0x3, 1)])
+@pytest.mark.parametrize(("mask", "clients"), [(0, 253), (0xFF000000, 253), (0xFFF00000, 1024), (0x3, 1)])
 def test_default_room_is_1024_clients_or_what_the_mask_can_number(mask, clients):
     meter = settings_of(tree_with(("lan", "mark_mask"), mask)).meter
     assert meter.max_clients == clients

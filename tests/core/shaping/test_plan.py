@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
+from esimshaper.core.model.identity import OTHERS, ROUTER, Account, ClientKey
 from esimshaper.core.model.limits import ClientState, Level, Policy, Shaped, Subject, SubjectKind
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.shaping import DEFAULT, Change, ChangeKind, Redirect, Side, Tree, Wire
@@ -80,7 +80,7 @@ def test_looking_around_changes_nothing_that_is_right() -> None:
         ChangeClasses(()),
         ShapeAt(WAN, WAN),
         CheckRejects(),
-        Reject(frozenset(), WAN),
+        Reject(frozenset(), None, WAN),
     ]
 
 
@@ -259,11 +259,19 @@ def test_new_accounts_come_first_and_the_rest_waits_for_policies_that_name_them(
 
 def test_who_is_blocked_is_rejected_last_and_that_alone_is_done_where_only_states_differ() -> None:
     hands = Hands()
-    assert hands.enforce(replace(WISH, states=BLOCKED))[-1] == Reject(frozenset({BOB}), WAN)
-    assert hands.enforce(replace(WISH, states={})) == [Reject(frozenset(), WAN)]
-    owners = {**OWNERS, ACCOUNT_UNATTRIBUTED: OWNERS[BOB]}
-    nameless = replace(WISH, states=BLOCKED, reading=replace(WISH.reading, owners=owners))
-    assert hands.enforce(nameless)[-1] == Reject(frozenset({BOB}), WAN), "packets without a mark cannot be matched"
+    assert hands.enforce(replace(WISH, states=BLOCKED))[-1] == Reject(frozenset({OWNERS[BOB]}), None, WAN)
+    assert hands.enforce(replace(WISH, states={})) == [Reject(frozenset(), None, WAN)]
+
+
+def test_devices_without_an_account_are_told_by_those_that_have_one() -> None:
+    others = Subject(SubjectKind.CLIENT, OTHERS)
+    reading = replace(WISH.reading, owners={**OWNERS, Account(63): OTHERS, Account(1): ROUTER})
+    blocked = BLOCKED | {
+        others: ClientState(Level.BLOCKED),
+        Subject(SubjectKind.CLIENT, ROUTER): ClientState(Level.BLOCKED),
+    }
+    rejected = Hands().enforce(replace(WISH, states=blocked, reading=reading))[-1]
+    assert rejected == Reject(frozenset({OWNERS[BOB]}), frozenset(OWNERS.values()), WAN)
 
 
 def test_upload_classes_that_count_anew_are_named_and_all_of_them_with_their_qdisc() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.model.box import Flowtable, MarkAccess
+from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.nft import program, scripts
 from esimshaper.edge.probe import nft as probe_nft
 from tests.edge.probe.boxes import needs_root, nft, on_a_box
@@ -55,7 +56,9 @@ ip rule add not fwmark 0xca6c table 100 priority 502
 
 @needs_root
 def test_our_own_tables_are_no_program_of_somebody_else() -> None:
-    ours = scripts.reject(["wwan0"], 0xFF000000, [0x02000000], 0) + scripts.failsafe("wwan0", 3, [51820])
+    ours = scripts.reject(["wwan0"], scripts.Blocked(frozenset({"02:00:00:00:00:01"})), 0) + scripts.failsafe(
+        "wwan0", 3, [TunnelEnd(17, 51820)]
+    )
     assert on_a_box("probe_nft.mark_uses()", f"nft -f - <<'END'\n{ours}END") == ()
 
 

@@ -115,7 +115,7 @@ def test_least_file_gets_the_defaults(main):
     assert loaded.timezone == "UTC"
     assert loaded.clients == ()
     assert loaded.lan.leases == ("/var/lib/misc/dnsmasq.leases",)
-    assert loaded.lan.mark_mask == 0xFF000000
+    assert (loaded.lan.mark_mask, loaded.meter.max_clients) == (0, 253)
     assert loaded.on_failure is OnFailure.OPEN
     assert loaded.metrics.listen == Listen("127.0.0.1", 19473)
     assert (loaded.meter.max_clients, loaded.meter.max_flows) == (253, 65536)
@@ -158,7 +158,7 @@ MISTAKES = {
     "not whole": ("meter: {max_flows: 2000.5}", 3, 20, "`2000.5` is not a number of flows", "."),
     "not finite": ("meter: {max_flows: .nan}", 3, 20, "`.nan` is not a number of flows", "."),
     "truth": ("meter: {max_flows: true}", 3, 20, "`true` is not a number of flows", "."),
-    "beyond the mask": ("meter: {max_clients: 1000}", 3, 22, "1000 clients do not fit", "Set max_clients to 253"),
+    "beyond the mask": ("meter: {max_clients: 9000}", 3, 22, "9000 clients are more than", "mark_mask: 0xfffc0000"),
     "unknown zone": ("timezone: Asia/Tokio\n", 3, 11, "`Asia/Tokio` is not a time zone that this box", "Asia/Tokyo"),
     "path for zone": ("timezone: ../../etc/passwd\n", 3, 11, "is not a time zone", "Asia/Tokyo"),
     "empty zone": ('timezone: ""\n', 3, 11, "`` is not a time zone", "Asia/Tokyo"),
