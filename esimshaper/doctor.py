@@ -35,7 +35,8 @@ from esimshaper.edge import control_client
 from esimshaper.edge.host import paths
 from esimshaper.edge.probe import box as probe
 from esimshaper.views import page as view
-from esimshaper.views.page import Cell, Line, Page, Tone
+from esimshaper.views.fit import Tone
+from esimshaper.views.page import Cell, Line, Page
 
 _SIGNS = {
     Severity.OK: ("✔", Tone.GOOD),

@@ -59,7 +59,7 @@ def add_verbs(verbs: Verbs) -> None:
 def _ask_and_show(
     options: argparse.Namespace, page_name: str, path: str, params: Mapping[str, str] | None = None
 ) -> int:
-    return show_document(options, "pages", page_name, fetch(options, path, params))
+    return show_document(options, "pages", page_name, fetch(options, path, params), paged=path != "/v1/status")
 
 
 def _status(options: argparse.Namespace) -> int:
@@ -77,7 +77,7 @@ def _flows(options: argparse.Namespace) -> int:
 
 def _history(options: argparse.Namespace) -> int:
     params = {"by": options.by, "limit": str(options.last or DEFAULT_ROWS[options.by]), **_whose(options)}
-    return _ask_and_show(options, "history_page", "/v1/history", params)
+    return show_document(options, "history", "history_page", fetch(options, "/v1/history", params), paged=True)
 
 
 def _whose(options: argparse.Namespace) -> dict[str, str]:

@@ -61,8 +61,13 @@ def progress(what: str) -> Iterator[Callable[[str], None]]:
         print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def show_document(options: argparse.Namespace, module: str, page_name: str, document: Mapping[str, Any]) -> int:
-    """Prints a document as JSON, or as the page that `page_name` of esimshaper.views.`module` makes of it."""
+def show_document(
+    options: argparse.Namespace, module: str, page_name: str, document: Mapping[str, Any], *, paged: bool = False
+) -> int:
+    """Prints a document as JSON, or as the page that `page_name` of esimshaper.views.`module` makes of it.
+
+    `paged`: a page that is longer than the terminal goes to the person's pager.
+    """
     if options.json:
         print_json(document)
         return DONE
@@ -70,7 +75,7 @@ def show_document(options: argparse.Namespace, module: str, page_name: str, docu
 
     from esimshaper.views.page import show
 
-    show(getattr(import_module(f"esimshaper.views.{module}"), page_name)(document))
+    show(getattr(import_module(f"esimshaper.views.{module}"), page_name)(document), paged=paged)
     return DONE
 
 

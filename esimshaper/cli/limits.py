@@ -77,7 +77,7 @@ def _add_overrides(verbs: Verbs) -> None:
 
 def _quotas(options: argparse.Namespace) -> int:
     params = {"subject": options.subject} if options.subject else {}
-    return show_document(options, "quotas", "quotas_page", fetch(options, "/v1/quotas", params))
+    return show_document(options, "quotas", "quotas_page", fetch(options, "/v1/quotas", params), paged=True)
 
 
 def _grant(options: argparse.Namespace) -> int:

@@ -26,7 +26,8 @@ from esimshaper.demo.router_process import Places, RouterProcess
 from esimshaper.demo.screen import Play, Show
 from esimshaper.demo.story import CAST, Act, Story, Terms, acts, configuration
 from esimshaper.lab import BillIncomplete, Lab, LabUnavailable, Shape, WanKind
-from esimshaper.views.page import Line, Page, Tone, show
+from esimshaper.views.fit import Tone
+from esimshaper.views.page import Line, Page, show
 
 SECONDS = 24
 DELAY_MS = 15.0  # one way, as in a mobile network; it also brings the speed down to one that eyes can follow

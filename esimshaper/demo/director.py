@@ -13,7 +13,7 @@ from esimshaper.demo.evidence import Sample
 from esimshaper.demo.router_process import RouterProcess
 from esimshaper.demo.screen import Play
 from esimshaper.demo.story import PHONE, THROTTLE_BITS, TV, UPDATE_BITS, Story, Terms
-from esimshaper.views.page import Tone
+from esimshaper.views.fit import Tone
 
 _NEAR, _NEAR_BYTES = 0.3, int(UPDATE_BITS / 8)
 """How much the TV has left when the daemon is killed: a part of its limit, but enough for a second."""

@@ -15,7 +15,8 @@ from esimshaper.core.model.counts import Counters, sum_of
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, ClientKey
 from esimshaper.core.model.units import format_rate, format_size
 from esimshaper.demo.evidence import Document, Limit, Outcome, Sample, Share, label
-from esimshaper.views.page import Cell, Column, Line, Page, Table, Tone, bar, print_plain, renderable
+from esimshaper.views.fit import Column, Tone
+from esimshaper.views.page import Cell, Line, Page, Table, bar, print_plain, renderable
 from esimshaper.views.words import TONES
 
 if TYPE_CHECKING:
@@ -86,13 +87,13 @@ def _clients(sample: Sample, width: int) -> Table:
     rows = [_client(sample, key, rates[key], fastest, width) for key in keys]
     columns = (
         Column("CLIENT"),
-        Column("", tone=Tone.DOWN),
+        Column("", tone=Tone.DOWN, rank=2, bar=True),
         Column("DOWN NOW", right=True, tone=Tone.DOWN),
-        Column("", tone=Tone.UP, wide=True),
+        Column("", tone=Tone.UP, rank=2, bar=True),
         Column("UP NOW", right=True, tone=Tone.UP),
         Column("USED", right=True),
         Column("QUOTA"),
-        Column("OF", right=True, wide=True),
+        Column("OF", right=True, rank=1),
         Column("STATE"),
     )
     return Table(columns, rows)

@@ -4,34 +4,23 @@
 On a terminal by rich, coloured and fitted to the width. In a pipe as aligned plain lines, complete and never cut off.
 """
 
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TYPE_CHECKING
+
+from esimshaper.views import fit
+from esimshaper.views.fit import GAP, Column, Tone
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-WIDE = 100  # characters; terminals below this width do not get the columns that are `wide`
-GAP = 2
 BAR_WIDTH = 12
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-
-
-class Tone(Enum):
-    """The meaning of a line or a column (good, bad, ...); the value is the style of rich."""
-
-    PLAIN = "none"
-    TITLE = "bold"
-    QUIET = "dim"
-    GOOD = "bold green"
-    WARNING = "yellow"
-    BAD = "bold red"
-    DOWN = "green"
-    UP = "cyan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +45,6 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """`right`: for numbers, never cut; others end in an ellipsis where space ends. `wide`: not on narrow terminals."""
-
-    title: str
-    right: bool = False
-    wide: bool = False
-    tone: Tone = Tone.PLAIN
-
-
-@dataclass(frozen=True, slots=True)
 class Table:
     """Rows have one text per column. Texts may come from strangers (host names): they are made printable here."""
 
@@ -76,15 +55,34 @@ class Table:
 Page = Sequence[Line | Table]
 
 
-def show(page: Page) -> None:
-    """Prints a page to stdout."""
-    if sys.stdout.isatty():
-        from rich.console import Console  # noqa: PLC0415 - not needed, so not loaded, in a pipe
-
-        width = shutil.get_terminal_size().columns
-        Console(highlight=False, width=width).print(renderable(page, width), crop=False)
-    else:
+def show(page: Page, *, paged: bool = False) -> None:
+    """Prints a page to stdout; `paged`: on a terminal that is too short for it, by the person's pager."""
+    if not sys.stdout.isatty():
         print_plain(page)
+        return
+    from rich.console import Console  # noqa: PLC0415 - not needed, so not loaded, in a pipe
+
+    width, height = shutil.get_terminal_size()
+    console = Console(highlight=False, width=width)
+    with console.capture() as captured:
+        console.print(renderable(page, width), crop=False)
+    text = captured.get()
+    if not (paged and text.count("\n") >= height and _by_pager(text)):
+        sys.stdout.write(text)
+
+
+_NO_SUCH_COMMAND = 127  # sh(1)
+
+
+def _by_pager(text: str) -> bool:
+    """Whether $PAGER, or `less`, has shown the text. Without a keyboard nobody could leave it."""
+    pager = os.environ.get("PAGER", "less")
+    if not (pager and sys.stdin.isatty()):
+        return False
+    # -R: colours pass. -F: a text that fits is not waited for. -X: the text stays on the screen afterwards.
+    environment = {"LESS": "-FRX", **os.environ}
+    done = subprocess.run(["/bin/sh", "-c", pager], input=text, text=True, env=environment, check=False)
+    return done.returncode != _NO_SUCH_COMMAND
 
 
 def print_plain(page: Page) -> None:
@@ -154,30 +152,48 @@ def _rich_table(table: Table, width: int) -> "RenderableType":
     from rich.table import Table as RichTable  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415
 
-    kept = [index for index, column in enumerate(table.columns) if width >= WIDE or not column.wide]
-    columns = [table.columns[index] for index in kept]
     # Text and not markup: "[red]" in a host name is no order to rich.
-    cells = [
-        [Text(printable(_text(row[index])), no_wrap=True, style=_style(row[index])) for index in kept]
-        for row in table.rows
+    cells = [[Text(printable(_text(cell)), no_wrap=True, style=_style(cell)) for cell in row] for row in table.rows]
+    widths = [
+        column.width or max([len(column.title), *(row[at].cell_len for row in cells)])
+        for at, column in enumerate(table.columns)
     ]
-    widths = [max([len(column.title), *(row[at].cell_len for row in cells)]) for at, column in enumerate(columns)]
+    if fit.is_too_narrow(table.columns, widths, width):
+        return _rich_list(table, cells, width)
+    kept = fit.kept_columns(table.columns, widths, width)
+    columns = [table.columns[at] for at in kept]
+    fitted = fit.fitted(columns, [widths[at] for at in kept], width)
+    cells = [[_shortened(row[at], room) for at, room in zip(kept, fitted, strict=True)] for row in cells]
     drawn = RichTable(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
-    fit = _fit(columns, widths, width)
-    cells = [[_shortened(text, fitted) for text, fitted in zip(row, fit, strict=True)] for row in cells]
-    fit[-1] = max(1, fit[-1] - GAP)  # rich measures a gap behind the last column and does not draw it
-    for column, fitted in zip(columns, fit, strict=True):
+    fitted[-1] = max(1, fitted[-1] - GAP)  # rich measures a gap behind the last column and does not draw it
+    for column, room in zip(columns, fitted, strict=True):
         drawn.add_column(
             Text(column.title),
             justify="right" if column.right else "left",
             style=column.tone.value,
             no_wrap=True,
             overflow="ellipsis",
-            width=fitted,
+            width=room,
         )
     for row in cells:
         drawn.add_row(*row)
     return drawn
+
+
+def _rich_list(table: Table, cells: "Sequence[Sequence[Text]]", width: int) -> "RenderableType":
+    """Each row as a head and a few lines below it."""
+    from rich.console import Group  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415
+
+    lines = []
+    for row in cells:
+        heads, rest = fit.items(table.columns, [cell.plain for cell in row])
+        room = max(4, (width - GAP * (len(heads) - 1)) // max(1, len(heads)))
+        head = Text(" " * GAP).join(_shortened(row[at], room) for at in heads)
+        head.stylize(Tone.TITLE.value)
+        head.no_wrap, head.overflow = True, "ellipsis"
+        lines += [head, *(Text(line, no_wrap=True, overflow="ellipsis") for line in fit.folded_words(rest, width))]
+    return Group(*lines)
 
 
 def _shortened(text: "Text", width: int) -> "Text":
@@ -186,17 +202,3 @@ def _shortened(text: "Text", width: int) -> "Text":
         return text  # it fits; or it has characters of double width, which rich knows to cut
     tail = (width - 1) // 2
     return text[: width - 1 - tail] + "…" + text[-tail:]
-
-
-def _fit(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
-    """Narrows text columns, always the widest one, until the table fits."""
-    fitted = list(widths)
-    texts = [at for at, column in enumerate(columns) if not column.right]
-    excess = sum(fitted) + GAP * (len(fitted) - 1) - width
-    while excess > 0 and texts:
-        widest = max(texts, key=lambda at: fitted[at])
-        if fitted[widest] <= 4:
-            break
-        fitted[widest] -= 1
-        excess -= 1
-    return fitted

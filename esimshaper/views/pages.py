@@ -2,28 +2,27 @@
 """Documents of the control socket (core/report/documents.py has their shapes) -> pages. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from esimshaper.core.model.units import format_duration, format_endpoint, format_rate, format_size
 from esimshaper.views import quotas
-from esimshaper.views.page import Column, Line, Page, Table, Tone, bar
+from esimshaper.views.fit import Column, Tone
+from esimshaper.views.page import Cell, Line, Page, Table
 from esimshaper.views.words import Document, count, is_by_hand, rate, reason_lines, state_cell, who
 
 NEARLY_FULL = 0.8  # part of a kernel table that is in use: worth a warning
 
-_START_FORMATS = {"5min": "%a %d %b %H:%M", "hour": "%a %d %b %H:%M", "day": "%a %d %b %Y", "month": "%B %Y"}
-
 _CLIENT_COLUMNS = (
     Column("CLIENT"),
     Column("STATE"),
-    Column("DOWN NOW", right=True, tone=Tone.DOWN),
-    Column("UP NOW", right=True, tone=Tone.UP),
-    Column("DOWN TODAY", right=True, tone=Tone.DOWN),
-    Column("UP TODAY", right=True, tone=Tone.UP),
+    Column("DOWN NOW", right=True, tone=Tone.DOWN, rank=5),
+    Column("UP NOW", right=True, tone=Tone.UP, rank=5),
+    Column("DOWN TODAY", right=True, tone=Tone.DOWN, rank=4),
+    Column("UP TODAY", right=True, tone=Tone.UP, rank=4),
+    Column("TODAY", right=True),
     Column("MONTH", right=True),
-    Column("MAC", wide=True, tone=Tone.QUIET),
-    Column("ADDRESSES", wide=True, tone=Tone.QUIET),
+    Column("MAC", tone=Tone.QUIET, whole=True, rank=2),
+    Column("ADDRESSES", tone=Tone.QUIET, rank=6),
 )
 
 
@@ -82,8 +81,8 @@ def _totals_table(status: Document) -> Table:
         rows.append([title, *(format_size(usage[key]) for key in ("down_bytes", "up_bytes", "total_bytes"))])
     columns = (
         Column(""),
-        Column("DOWN", right=True, tone=Tone.DOWN),
-        Column("UP", right=True, tone=Tone.UP),
+        Column("DOWN", right=True, tone=Tone.DOWN, rank=1),
+        Column("UP", right=True, tone=Tone.UP, rank=2),
         Column("TOTAL", right=True),
     )
     return Table(columns, rows)
@@ -119,14 +118,12 @@ def clients_page(document: Document) -> Page:
         for e in entries
         if e["wasted_bytes"]
     ]
-    return [clients_table(entries), *reason_lines(entries), *wasted]
+    return [clients_table(entries, in_all=len(entries) > 1), *reason_lines(entries), *wasted]
 
 
-def clients_table(entries: Sequence[Document]) -> Table:
-    """One row per client. A narrow terminal gets the column of states only if a client is not open."""
-    plain = all(not entry["state"]["reason"] for entry in entries)
-    columns = [replace(c, wide=plain) if c.title == "STATE" else c for c in _CLIENT_COLUMNS]
-    rows = [
+def clients_table(entries: Sequence[Document], *, in_all: bool = False) -> Table:
+    """One row per client; `in_all`: and one for their sum."""
+    rows: list[list[str | Cell]] = [
         [
             who(entry),
             state_cell(entry["state"]),
@@ -134,13 +131,23 @@ def clients_table(entries: Sequence[Document]) -> Table:
             rate(entry["now"]["up_bits_per_second"]),
             format_size(entry["today"]["down_bytes"]),
             format_size(entry["today"]["up_bytes"]),
+            format_size(entry["today"]["total_bytes"]),
             format_size(entry["month"]["total_bytes"]),
             entry["mac"],
             ", ".join(entry["addresses"]),
         ]
         for entry in entries
     ]
-    return Table(tuple(columns), rows)
+    return Table(_CLIENT_COLUMNS, [*rows, *([_in_all(entries)] if in_all else [])])
+
+
+def _in_all(entries: Sequence[Document]) -> list[str | Cell]:
+    texts = [
+        rate(sum(entry["now"][key] for entry in entries)) for key in ("down_bits_per_second", "up_bits_per_second")
+    ]
+    parts = (("today", "down_bytes"), ("today", "up_bytes"), ("today", "total_bytes"), ("month", "total_bytes"))
+    texts += [format_size(sum(entry[when][key] for entry in entries)) for when, key in parts]
+    return [Cell(text, Tone.TITLE) for text in ("all together", "", *texts, "", "")]
 
 
 def flows_page(document: Document) -> Page:
@@ -161,13 +168,13 @@ def flows_page(document: Document) -> Page:
     ]
     columns = (
         Column("CLIENT"),
-        Column("PROTO"),
+        Column("PROTO", rank=3),
         Column("REMOTE"),
         Column("DOWN", right=True, tone=Tone.DOWN),
         Column("UP", right=True, tone=Tone.UP),
-        Column("AGE", right=True),
-        Column("IDLE", right=True),
-        Column("FROM", wide=True, tone=Tone.QUIET),
+        Column("AGE", right=True, rank=2),
+        Column("IDLE", right=True, rank=2),
+        Column("FROM", tone=Tone.QUIET, rank=4),
     )
     page: list[Line | Table] = [Table(columns, rows)]
     if document["count"] > len(flows):
@@ -178,34 +185,3 @@ def flows_page(document: Document) -> Page:
 def remote(flow: Document) -> str:
     """The far end of a flow."""
     return format_endpoint(flow["remote_address"], flow["remote_port"])
-
-
-def history_page(document: Document) -> Page:
-    """`esimshaper history`: one row and one bar per bucket, oldest first."""
-    rows = document["rows"]
-    whose = document["client"] or "all clients"
-    if not rows:
-        return [Line(f"No usage of {whose} is on record yet.")]
-    largest = max(row["total_bytes"] for row in rows)
-    form = _START_FORMATS[document["by"]]
-    cells = [
-        [
-            datetime.fromisoformat(row["start"]).strftime(form) + (" *" if row["estimated"] else ""),
-            format_size(row["down_bytes"]),
-            format_size(row["up_bytes"]),
-            format_size(row["total_bytes"]),
-            bar(row["total_bytes"], largest, 24),
-        ]
-        for row in rows
-    ]
-    columns = (
-        Column(document["by"].upper()),
-        Column("DOWN", right=True, tone=Tone.DOWN),
-        Column("UP", right=True, tone=Tone.UP),
-        Column("TOTAL", right=True),
-        Column("", tone=Tone.DOWN),
-    )
-    page: list[Line | Table] = [Line(f"Usage of {whose}", Tone.TITLE), Table(columns, cells)]
-    if any(row["estimated"] for row in rows):
-        page.append(Line("* estimated: the meter was not read for a while, or power was cut", Tone.QUIET))
-    return page

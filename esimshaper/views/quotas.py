@@ -1,26 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Documents of limits (core/report/quotas.py has their shapes) -> pages. Pure."""
 
+import math
 import shlex
 from collections.abc import Sequence
+from datetime import datetime
 
 from esimshaper.core.model.units import format_rate, format_size
-from esimshaper.views.page import Cell, Column, Line, Page, Table, Tone, bar
+from esimshaper.views.fit import Column, Tone
+from esimshaper.views.page import Cell, Line, Page, Table, bar
 from esimshaper.views.words import TONES, Document, count, is_by_hand, state_cell, when, who
 
 BAR_WIDTH = 6
+_DAY = 86400  # seconds
 
 _COLUMNS = (
     Column("QUOTA"),
     Column("WHO"),
-    Column("USED", right=True),
-    Column("LIMIT", right=True),
-    Column("", tone=Tone.DOWN),
-    Column("LEFT", right=True, wide=True),
-    Column("PERIOD", wide=True),
-    Column("RENEWS"),
-    Column("THEN", wide=True),
-    Column("STATE"),
+    Column("LEFT", right=True),
+    Column("USED", right=True, rank=2),
+    Column("LIMIT", right=True, rank=3),
+    Column("USED OF LIMIT", tone=Tone.DOWN, rank=5, bar=True),
+    Column("PERIOD", rank=6),
+    Column("RENEWS", rank=1, whole=True),
+    Column("THEN", rank=4),
+    Column("STATE", whole=True),
 )
 _AT_THE_LIMIT = {
     "block": Cell("blocked", Tone.BAD),
@@ -37,7 +41,7 @@ def quotas_page(document: Document) -> Page:
         page.append(quotas_table(rows, document["time"]))
     else:
         page.append(Line("There are no quotas; the configuration has room for some, under `quotas`."))
-    return [*page, *_granted_lines(document), *by_hand_lines(document)]
+    return [*page, *_pace_lines(rows, document["time"]), *_granted_lines(document), *by_hand_lines(document)]
 
 
 def quotas_table(rows: Sequence[Document], now: str) -> Table:
@@ -59,7 +63,19 @@ def glance(status: Document) -> list[Line | Table]:
     if quotas["top"] and quotas["count"] > len(quotas["top"]):
         rest = f"{len(quotas['top'])} of {quotas['count']}; `esimshaper quotas` shows them all"
         page.append(Line(rest, Tone.QUIET))
-    return [*page, *by_hand_lines(status)]
+    return [*page, *_pace_lines(quotas["top"], status["time"]), *by_hand_lines(status)]
+
+
+def _pace_lines(rows: Sequence[Document], now: str) -> list[Line]:
+    """What the rest of a long period comes to for each day of it, of quotas that are for everyone."""
+    lines = []
+    for row in rows:
+        seconds = (datetime.fromisoformat(row["renews"]) - datetime.fromisoformat(now)).total_seconds()
+        days = math.ceil(seconds / _DAY)
+        if row["subject"] == "everyone" and row["left_bytes"] and days > 1:
+            left, each = format_size(row["left_bytes"]), format_size(row["left_bytes"] // days)
+            lines.append(Line(f"{row['quota']}: {left} for {days} days, {each} a day"))
+    return lines
 
 
 def by_hand_lines(document: Document) -> list[Line]:
@@ -160,10 +176,10 @@ def _row(row: Document, now: str) -> list[str | Cell]:
     return [
         row["quota"],
         who(row) if row["key"] else row["subject"],
+        format_size(row["left_bytes"]),
         format_size(used),
         format_size(limit),
         f"{bar(used, limit, BAR_WIDTH):{BAR_WIDTH}} {percent:>4}",
-        format_size(row["left_bytes"]),
         f"{row['period']}{direction}",
         when(row["renews"], now),
         format_rate(row["rate_bits_per_second"]) if row["rate_bits_per_second"] else row["action"],

@@ -14,13 +14,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from esimshaper.core.model.documents import DOCUMENT_VERSION
-from esimshaper.core.model.units import format_duration, format_rate, format_size
-from esimshaper.views.page import Column, Line, Page, Table, Tone, bar, print_plain, renderable
+from esimshaper.core.model.units import format_rate, format_size
+from esimshaper.views.fit import Column, Tone
+from esimshaper.views.page import BAR_WIDTH, Line, Page, Table, bar, print_plain, renderable
 from esimshaper.views.pages import remote
 from esimshaper.views.words import Document, rate, state_cell, who
 
 FLOWS_ASKED = "500"  # flows: the most recent ones, among which the busy ones are
 PLAIN_ROWS = 10
+
+# Columns of a live view must not jump from one second to the next, so their widths do not follow their texts.
+NAME_WIDTH = 24
+FLOW_WIDTH = 32
+RATE_WIDTH = len("99.9 Mbit/s")
+SIZE_WIDTH = len("999 MB") + 1
 FlowKey = tuple[Any, ...]
 Fetch = Callable[[str, Mapping[str, str]], dict[str, Any]]
 """Path and parameters -> document."""
@@ -148,7 +155,7 @@ def _run_live(samples: Iterator[Sample]) -> None:
     with Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
         for sample in samples:
             size = shutil.get_terminal_size()
-            room = max(6, size.lines - 9)  # without the header, two table heads, blank lines and the last line
+            room = max(6, size.lines - 10)  # without the header, two table heads, "more", blank lines and the last line
             clients = min(len(sample.clients), max(3, room // 2))
             page = [*top_page(sample, clients, room - clients), Line(), Line("q quits", Tone.QUIET)]
             live.update(renderable(page, size.columns), refresh=True)
@@ -159,10 +166,9 @@ def top_page(sample: Sample, clients: int, flows: int) -> Page:
     status = sample.status
     wan, now, today = status["wan"], status["now"], status["today"]
     down, up = format_rate(now["down_bits_per_second"]), format_rate(now["up_bits_per_second"])
-    head = (
-        f"{wan['interface']}  down {down}  up {up}  today {format_size(today['total_bytes'])}"
-        f"  running for {format_duration(status['program']['uptime_seconds'])}"
-    )
+    plans = (row for row in status["quotas"]["top"] if row["subject"] == "everyone")
+    left = "".join(f"  {row['quota']} {format_size(row['left_bytes'])} left" for row in plans)
+    head = f"{wan['interface']}  down {down}  up {up}  today {format_size(today['total_bytes'])}{left}"
     problems = [Line(f"NOT METERING {wan['interface']}", Tone.BAD)] if not wan["attached"] else []
     problems += [Line(problem, Tone.BAD) for problem in wan["problems"]]
     return [
@@ -170,9 +176,14 @@ def top_page(sample: Sample, clients: int, flows: int) -> Page:
         *problems,
         Line(),
         _clients(sample.clients, clients),
+        *_more(len(sample.clients) - clients, "clients"),
         Line(),
         _flows(sample, flows),
     ]
+
+
+def _more(number: int, what: str) -> list[Line]:
+    return [Line(f"{number} more; `esimshaper {what}` shows them all", Tone.QUIET)] if number > 0 else []
 
 
 def _clients(entries: Sequence[Document], limit: int) -> Table:
@@ -191,13 +202,13 @@ def _clients(entries: Sequence[Document], limit: int) -> Table:
         for entry in ranked
     ]
     columns = (
-        Column("CLIENT"),
-        Column(""),
-        Column("DOWN", right=True, tone=Tone.DOWN),
-        Column("UP", right=True, tone=Tone.UP),
-        Column("TODAY", right=True),
-        Column("STATE"),
-        Column("WHY", wide=True, tone=Tone.QUIET),
+        Column("CLIENT", width=NAME_WIDTH),
+        Column("", bar=True, rank=2, width=BAR_WIDTH),
+        Column("DOWN", right=True, tone=Tone.DOWN, width=RATE_WIDTH),
+        Column("UP", right=True, tone=Tone.UP, width=RATE_WIDTH, rank=1),
+        Column("TODAY", right=True, width=SIZE_WIDTH),
+        Column("STATE", whole=True, width=len("throttled")),
+        Column("WHY", tone=Tone.QUIET, rank=3),
     )
     return Table(columns, rows)
 
@@ -220,10 +231,10 @@ def _flows(sample: Sample, limit: int) -> Table:
         for flow, (down, up) in moving[:limit]
     ]
     columns = (
-        Column("FLOW"),
-        Column("CLIENT"),
-        Column("DOWN", right=True, tone=Tone.DOWN),
-        Column("UP", right=True, tone=Tone.UP),
-        Column("TOTAL", right=True),
+        Column("FLOW", width=FLOW_WIDTH),
+        Column("CLIENT", width=NAME_WIDTH, rank=2),
+        Column("DOWN", right=True, tone=Tone.DOWN, width=RATE_WIDTH),
+        Column("UP", right=True, tone=Tone.UP, width=RATE_WIDTH, rank=1),
+        Column("TOTAL", right=True, width=SIZE_WIDTH),
     )
     return Table(columns, rows)

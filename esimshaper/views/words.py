@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from esimshaper.core.model.units import format_moment_short, format_names, format_rate
-from esimshaper.views.page import Cell, Line, Tone
+from esimshaper.views.fit import Tone
+from esimshaper.views.page import Cell, Line
 
 Document = Mapping[str, Any]
 

@@ -52,11 +52,13 @@ def esimshaper(*arguments: str, before: Sequence[str] = (), **changes) -> subpro
     return done
 
 
-def on_terminal(*arguments: str, columns: int = 80, keys: bytes = b"", until: str = "") -> tuple[str, int]:
+def on_terminal(
+    *arguments: str, columns: int = 80, keys: bytes = b"", until: str = "", pager: str = ""
+) -> tuple[str, int]:
     """Runs in a terminal of its own; types `keys` once `until` has been seen. Gives the text without escapes."""
     pid, terminal = pty.fork()
     if pid == 0:
-        os.environ |= environment(TERM="xterm-256color", COLUMNS=str(columns), LINES="30")
+        os.environ |= environment(TERM="xterm-256color", COLUMNS=str(columns), LINES="30", PAGER=pager)
         os.execv(sys.executable, [sys.executable, "-m", "esimshaper", *map(str, arguments)])  # noqa: S606
     seen, typed, end = "", False, time.monotonic() + 30
     while time.monotonic() < end:
@@ -99,17 +101,39 @@ def test_clients_tells_everybody_apart_and_uses_units(server):
     assert "192.168.8.20, 2001:db8:8::20" in lines[1]
 
 
-@pytest.mark.parametrize("columns", [80, 120])
-@pytest.mark.parametrize("verb", ASKING)
-def test_tables_fit_the_terminal_and_keep_every_number(server, verb, columns):
+SEEN = {
+    "status": ("WAN wwan0: metering", "LEFT", "throttled", "blocked", "TODAY", "00:1f)"),
+    "clients": ("CLIENT", "STATE", "TODAY", "MONTH", "throttled", "all together", "00:1f)"),
+    "flows": ("REMOTE", "DOWN", "UP", "2.0"),
+    "history": ("TOTAL", "23 Nov", "all together"),
+    "quotas": ("LEFT", "STATE", "alice-phone", "3.8", "throttled", "for 8 days"),
+}
+
+
+@pytest.mark.parametrize("columns", [48, 80, 120, 200])
+@pytest.mark.parametrize("verb", SEEN)
+def test_tables_fit_the_terminal_and_keep_what_a_person_must_see(server, verb, columns):
     text, status = on_terminal(verb, "--socket", server, columns=columns)
     assert status == 0
     assert max(map(len, text.splitlines())) <= columns
-    plain = esimshaper(verb, "--socket", server).stdout
+    assert [word for word in SEEN[verb] if word not in text] == []
+
+
+@pytest.mark.parametrize("verb", ASKING)
+def test_a_wide_terminal_has_every_number_that_a_pipe_has(server, verb):
+    text, _ = on_terminal(verb, "--socket", server, columns=200)
     units = r"\d+(?:\.\d+)? (?:[KMGT]?B|[kMG]?bit/s)(?![a-z])"
-    # What is left of each of the 4 quotas in the status, and 2 rates of throttling, are for wide terminals.
-    left_out = 6 if (verb, columns) == ("status", 80) else 0
-    assert len(re.findall(units, text)) + left_out == len(re.findall(units, plain)) > left_out
+    assert len(re.findall(units, text)) == len(re.findall(units, esimshaper(verb, "--socket", server).stdout)) > 0
+
+
+def test_a_page_that_is_longer_than_the_terminal_goes_to_the_pager(server):
+    shown, status = on_terminal("history", "--last", "35", "--socket", server, pager="sed 's/^/paged: /'")
+    assert status == 0
+    assert shown.count("paged: ") > 30
+    shown, status = on_terminal("history", "--last", "3", "--socket", server, pager="sed 's/^/paged: /'")
+    assert (status, "paged: " in shown, "all together" in shown) == (0, False, True)
+    shown, status = on_terminal("history", "--last", "35", "--socket", server, pager="no-such-pager")
+    assert (status, "all together" in shown) == (0, True)
 
 
 def test_history_has_a_bar_per_row_and_marks_what_is_estimated(server):

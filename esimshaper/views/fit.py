@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How a table fits a terminal: which columns stay, how wide they are, or a list in place of the table. Pure.
+
+wide enough     CLIENT  STATE  DOWN NOW  UP NOW  TODAY  MAC                ADDRESSES
+narrower        CLIENT  STATE  TODAY  MAC                     columns with the highest rank go first
+narrower yet    alice-ph…  throttled                          each row becomes a few lines
+                  TODAY 512 MB
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+GAP = 2
+LEAST_TEXT = 12
+"""A text is cut to so many characters before a column is given up for it."""
+
+
+class Tone(Enum):
+    """The meaning of a line or a column (good, bad, ...); the value is the style of rich."""
+
+    PLAIN = "none"
+    TITLE = "bold"
+    QUIET = "dim"
+    GOOD = "bold green"
+    WARNING = "yellow"
+    BAD = "bold red"
+    DOWN = "green"
+    UP = "cyan"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`rank`: 0 for what a person must see; of others the highest goes first where space ends.
+
+    `right`: for numbers. `whole`: a text that is useless when cut, as a MAC is; numbers are never cut either. `bar`: a
+    picture of numbers in other columns. `width`: fixed in characters, 0 for as wide as its texts.
+    """
+
+    title: str
+    right: bool = False
+    rank: int = 0
+    tone: Tone = Tone.PLAIN
+    whole: bool = False
+    bar: bool = False
+    width: int = 0
+
+    @property
+    def may_be_cut(self) -> bool:
+        return not (self.right or self.whole or self.bar)
+
+
+def kept_columns(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
+    """Numbers of the columns that stay, in their order; `widths` are those of the widest texts."""
+    kept = list(range(len(columns)))
+    while _least(columns, widths, kept) > width:
+        last = max(columns[at].rank for at in kept)
+        if not last:
+            break
+        kept = [at for at in kept if columns[at].rank != last]  # DOWN goes with UP
+    return kept
+
+
+def is_too_narrow(columns: Sequence[Column], widths: Sequence[int], width: int) -> bool:
+    """Whether not even the columns that must stay fit, so that a list is easier to read than a table."""
+    return _least(columns, widths, kept_columns(columns, widths, width)) > width
+
+
+def fitted(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
+    """`widths` with the texts narrowed, always the widest one, until the table fits."""
+    narrowed = list(widths)
+    texts = [at for at, column in enumerate(columns) if column.may_be_cut]
+    excess = sum(narrowed) + GAP * (len(narrowed) - 1) - width
+    while excess > 0 and texts:
+        widest = max(texts, key=lambda at: narrowed[at])
+        if narrowed[widest] <= 4:
+            break
+        narrowed[widest] -= 1
+        excess -= 1
+    return narrowed
+
+
+def items(columns: Sequence[Column], texts: Sequence[str]) -> tuple[list[int], list[str]]:
+    """A row of a list: the numbers of the columns that head it, and `TITLE text` for the others that say something."""
+    heads = [at for at, column in enumerate(columns) if not (column.rank or column.right or column.bar)]
+    rest = [
+        f"{column.title} {text}".strip()
+        for at, (column, text) in enumerate(zip(columns, texts, strict=True))
+        if at not in heads and not column.bar and text.strip(" -")
+    ]
+    return heads, rest
+
+
+def folded_words(words: Sequence[str], width: int, indent: str = "  ") -> list[str]:
+    """Lines of at most `width` characters that hold the words, two blanks apart; a longer word has its own line."""
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1]) + GAP + len(word) <= width:
+            lines[-1] += " " * GAP + word
+        else:
+            lines.append(indent + word)
+    return lines
+
+
+def _least(columns: Sequence[Column], widths: Sequence[int], kept: Sequence[int]) -> int:
+    least = (min(widths[at], LEAST_TEXT) if columns[at].may_be_cut else widths[at] for at in kept)
+    return sum(least) + GAP * (len(kept) - 1)

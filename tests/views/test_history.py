@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The page of history: a chart that does not hide the time without use."""
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from esimshaper.views import page
+from esimshaper.views.history import MOST_EMPTY, history_page
+
+TOKYO = timezone(timedelta(hours=9))
+
+
+def lines(by: str, *starts: datetime) -> list[str]:
+    rows = [
+        {"start": s.isoformat(), "down_bytes": 10**6, "up_bytes": 0, "total_bytes": 10**6, "estimated": False}
+        for s in starts
+    ]
+    return list(page.plain_lines(history_page({"by": by, "client": "tv", "rows": rows})))
+
+
+@pytest.mark.parametrize(
+    ("by", "first", "last", "between"),
+    [
+        ("hour", (2026, 11, 23, 6), (2026, 11, 23, 9), ["Mon 23 Nov 07:00", "Mon 23 Nov 08:00"]),
+        ("hour", (2026, 11, 23, 23), (2026, 11, 24, 0), []),
+        ("5min", (2026, 11, 23, 6, 50), (2026, 11, 23, 7, 0), ["Mon 23 Nov 06:55"]),
+        ("day", (2026, 2, 27), (2026, 3, 2), ["Sat 28 Feb 2026", "Sun 01 Mar 2026"]),
+        ("month", (2025, 11, 1), (2026, 2, 1), ["December 2025", "January 2026"]),
+    ],
+)
+def test_periods_without_use_have_rows_of_their_own(by, first, last, between):
+    shown = lines(by, datetime(*first, tzinfo=TOKYO), datetime(*last, tzinfo=TOKYO))
+    assert [line.split("  ")[0] for line in shown[3 : 3 + len(between)]] == between
+    assert len(shown) == 2 + 2 + len(between) + 1
+    assert shown[-1].split() == ["all", "together", "2.00", "MB", "0", "B", "2.00", "MB"]
+
+
+def test_a_long_time_without_use_is_one_row():
+    start = datetime(2026, 11, 1, tzinfo=TOKYO)
+    shown = lines("hour", start, start + timedelta(hours=MOST_EMPTY + 2))
+    assert len(shown) == 2 + 2 + 1 + 1
+    assert shown[3] == f"({MOST_EMPTY + 1} hours without use)"
+
+
+def test_one_period_needs_no_sum():
+    assert len(lines("day", datetime(2026, 11, 1, tzinfo=TOKYO))) == 3
