@@ -253,8 +253,7 @@ def _name(memory: Memory, installed: Policies, wish: Wish, classes: _Classes, re
         if classes.again and changed and not memory.problems and not report.failed:
             steps.append(NoteRestored())
         in_the_way = (classes.problem,) if classes.problem and changed else ()
-        sides = () if report.failed else (Side.DOWNLOAD, *(() if classes.problem else (Side.UPLOAD,)))
-        memory = replace(memory, problems=(*in_the_way, *report.failed), sides=sides)
+        memory = replace(memory, problems=(*in_the_way, *report.failed), sides=_sides(memory, classes, report))
     if wish.wan and classes.looked is not False:
         upload, download = (wish.wan if side in memory.sides else 0 for side in (Side.UPLOAD, Side.DOWNLOAD))
         steps.append(ShapeAt(upload, download))
@@ -264,6 +263,15 @@ def _name(memory: Memory, installed: Policies, wish: Wish, classes: _Classes, re
     if classes.leftover:
         steps.append(ChangeClasses(classes.leftover))
     return Plan(memory, tuple(steps), partial(_reject, memory, wish))
+
+
+def _sides(memory: Memory, classes: _Classes, report: Report) -> Collection[Side]:
+    """The sides whose classes are there, all of them."""
+    if report.failed:
+        return ()
+    # Where no class is wanted, what leaves the uplink's own queue is compared by other means: see uplink_drops.
+    has_upload = memory.drawn is not None and memory.drawn[2].upload is not None and not classes.problem
+    return (Side.DOWNLOAD, Side.UPLOAD) if has_upload else (Side.DOWNLOAD,)
 
 
 def _reject(memory: Memory, wish: Wish, report: Report) -> Plan:
