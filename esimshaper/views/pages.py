@@ -58,6 +58,8 @@ def _wan_lines(status: Document) -> list[Line]:
         else Line(f"WAN {wan['interface']}: NOT METERING", Tone.BAD)
     ]
     lines += [Line(f"  {problem}", Tone.BAD) for problem in wan["problems"]]
+    if status["uplink_drops"]["sentence"]:
+        lines.append(Line(f"  {status['uplink_drops']['sentence']}", Tone.QUIET))
     if status["tunnels"]["problem"]:
         lines.append(Line(f"Tunnels: {status['tunnels']['problem']}", Tone.BAD))
     if not status["configuration"]["accepted"]:

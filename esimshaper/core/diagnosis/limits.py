@@ -4,7 +4,8 @@
 A missing feature is a warning if the configuration asks for it, else a note.
 """
 
-from esimshaper.core.model.box import BoxFacts, Feature, Finding, Findings
+from esimshaper.core.model.box import BoxFacts, Feature, Finding, Findings, Interface
+from esimshaper.core.model.uplink import NO_QUEUE
 
 _MODULES = {
     Feature.HTB: "sch_htb",
@@ -48,15 +49,18 @@ def _features(facts: BoxFacts) -> Findings:
 
 
 def _root_qdisc(facts: BoxFacts) -> Findings:
-    """Whether another program shapes the WAN already, such as SQM."""
+    """The queue of the uplink, and whether another program shapes there already, such as SQM."""
     wanted = facts.wanted
     wan = next((link for link in facts.interfaces or () if wanted and link.name == wanted.wan), None)
-    if wanted is None or wan is None or not wan.root:
+    if wanted is None or wan is None:
+        return
+    if not wan.root:
+        if wan.up and not wanted.shapes and wan.queue:
+            yield Finding.ok("qdisc", _own_queue(wan))
         return
     found = f"{wan.name} has a root qdisc of another program ({wan.root}; SQM?)"
     if not wanted.shapes:
-        sentence = f"{found}, and keeps it. Uploads that this qdisc drops are counted, though they are never sent."
-        yield Finding.note("qdisc", sentence)
+        yield Finding.note("qdisc", f"{found}, and keeps it. Uploads that it drops are not billed, and not counted.")
     elif wanted.replaces_qdisc:
         yield Finding.note("qdisc", f"{found}, which ours replaces, as wan.replace_qdisc says.")
     else:
@@ -65,8 +69,16 @@ def _root_qdisc(facts: BoxFacts) -> Findings:
             "esimshaper then "
             "replaces the qdisc, and wan.upload and wan.download do what SQM did"
         )
-        sentence = f"{found}, and keeps it: uploads beyond a rate are dropped instead of queued."
+        sentence = f"{found}, and keeps it: uploads beyond a rate are dropped instead of queued, and not counted."
         yield Finding.warning("qdisc", sentence, hint)
+
+
+def _own_queue(wan: Interface) -> str:
+    """What becomes of uploads that the queue of the uplink drops."""
+    driver = "what its driver drops is taken off by the number of packets, an estimate"
+    if wan.queue == NO_QUEUE:
+        return f"{wan.name} has no queue that could drop uploads; {driver}."
+    return f"Uploads that the queue of {wan.name} ({wan.queue}) drops are not billed, and not counted; {driver}."
 
 
 CHECKS = (_features, _root_qdisc)

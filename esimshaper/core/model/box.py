@@ -67,6 +67,7 @@ class Interface:
 
     offloads: hw-tc-offload is on, so the card may execute tc filters itself.
     root: kind of a root qdisc that another program chose; empty for the kernel's own choice and for ours.
+    queue: kind of the root qdisc, whoever chose it.
     base: number of the interface below a VLAN or macvlan.
     other_names: alternative names (`altname` of `ip link`).
     program: the one behind a tun or tap interface; empty where there is none, or root alone could find out.
@@ -84,6 +85,7 @@ class Interface:
     base: int = 0
     other_names: tuple[str, ...] = ()
     program: str = ""
+    queue: str = ""
 
 
 @dataclass(frozen=True, slots=True)

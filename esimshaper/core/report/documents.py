@@ -20,6 +20,8 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "programs": [{"interface", "hook", "attached", "problem"}],
                "tunnels": {"inside_bytes": claimed by clients, "outside_bytes": seen on the WAN,
                            "problem": sentence or null},
+               "uplink_drops": {"bytes": uploads that did not leave, not counted; "estimated_bytes": of these,
+                                "means": "tap", "counters", "nothing" or null, "sentence": sentence or null},
                "now": rate, "today": usage, "month": usage, "total": usage,
                "clients": {"count": int, "top": [client]},           count: devices that have moved bytes
                "tables": [{"name", "entries", "max_entries"}],
@@ -48,6 +50,7 @@ from esimshaper.core.model.limits import Subject, SubjectKind
 from esimshaper.core.model.reading import Attachment, Hook, Tunnels
 from esimshaper.core.model.state import State
 from esimshaper.core.model.units import format_size
+from esimshaper.core.report import uplink_drops
 from esimshaper.core.report.frame import (
     DaemonFacts,
     Document,
@@ -96,6 +99,7 @@ def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage
             for a in state.meter.attachments
         ],
         "tunnels": _tunnels(state.meter.reading.tunnels if state.meter.reading else Tunnels()),
+        "uplink_drops": uplink_drops.entry(state),
         "now": _rate(sum_of(state.rates.by_client.values())),
         "today": _usage(sum_of(today.values())),
         "month": _usage(sum_of(month.values())),

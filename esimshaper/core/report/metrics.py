@@ -13,6 +13,7 @@ from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import ClientState, Level, Subject, SubjectKind
 from esimshaper.core.model.metrics import Metric, MetricType
 from esimshaper.core.model.state import State
+from esimshaper.core.report import uplink_drops
 from esimshaper.core.report.frame import DaemonFacts, identity, known_clients, mac_of, strayed_bytes, wasted_bytes
 from esimshaper.core.report.quotas import limit_of, usages, used_of
 from esimshaper.core.report.subjects import subject_label
@@ -38,6 +39,12 @@ def _traffic_metrics(state: State) -> tuple[Metric, ...]:
         *_both_ways("wan", "through the WAN", "interface", wan),
         *_both_ways("client", "of a client", "client", by_label(state)),
         _gauge("client_info", "Who a client is; always 1.", ("client", "mac", "hostname"), who),
+        _counter(
+            "uplink_dropped_bytes_total",
+            "Uploads that a queue or a driver of the uplink dropped: not billed, so in no other count.",
+            ("how",),
+            uplink_drops.samples(state),
+        ),
     )
 
 

@@ -42,6 +42,7 @@ def interfaces() -> tuple[Interface, ...]:
                 xdp=bool(message.get_nested("IFLA_XDP", "IFLA_XDP_ATTACHED")),
                 offloads=_offloads(message.get_attr("IFLA_IFNAME")),
                 root=roots.get(message["index"], ""),
+                queue=message.get_attr("IFLA_QDISC") or "",
                 base=message.get_attr("IFLA_LINK") or 0,
                 other_names=_other_names(message),
                 program=behind.get(message.get_attr("IFLA_IFNAME"), ""),

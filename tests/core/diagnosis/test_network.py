@@ -54,7 +54,7 @@ NETWORK = {
     ),
     "SQM beside no limits": (
         {"interfaces": (replace(WAN, root="cake"), LAN)},
-        ("qdisc", Severity.NOTE, "(cake; SQM?), and keeps it", ""),
+        ("qdisc", Severity.NOTE, "(cake; SQM?), and keeps it. Uploads that it drops are not billed", ""),
     ),
     "SQM in the way": (
         {"interfaces": (replace(WAN, root="htb"), LAN), "wanted": Wanted("wwan0", ("br0",), shapes=True)},
