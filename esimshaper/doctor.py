@@ -14,8 +14,8 @@ The self-test runs only when it is asked for, in namespaces of its own, and send
                    "hint": str}]}         what to do, often a command; may be empty
 """
 
+import contextlib
 import os
-import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -29,11 +29,15 @@ from esimshaper.core.model.box import DaemonStatus, Finding, Severity, Wanted
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.limits import ActionKind
-from esimshaper.core.settings.uplink import fits, with_uplink
+from esimshaper.core.settings.uplink import detour_of, present
 from esimshaper.core.settings.values import Settings
 from esimshaper.edge import control_client
 from esimshaper.edge.host import paths
+from esimshaper.edge.lan.neighbours import Neighbours
+from esimshaper.edge.lan.routes import Routes
+from esimshaper.edge.netlink import Netlink
 from esimshaper.edge.probe import box as probe
+from esimshaper.edge.tc import links
 from esimshaper.views import page as view
 from esimshaper.views.fit import Tone
 from esimshaper.views.page import Cell, Line, Page
@@ -92,20 +96,19 @@ def _wanted(config: Path, *, asked: bool) -> tuple[Wanted | None, list[Finding]]
 
 
 def _wanted_by(settings: Settings, files: Iterable[Path]) -> Wanted:
-    """What the box has to fit, with the interface that is the uplink now. `files`: those of the configuration."""
-    newest_first = (name for _, name in sorted(socket.if_nameindex(), reverse=True))
-    settings = with_uplink(settings, [name for name in newest_first if fits(name, settings.wan.written)])
+    """What the box has to fit, with the interfaces that its names mean now. `files`: those of the configuration."""
+    settings, detour = _look_around(settings)
     wan, lan, tls = settings.wan, settings.lan, settings.metrics.tls
     actions = {quota.action.kind for quota in settings.quotas}
     return Wanted(
-        wan.interface,
-        lan.interfaces,
+        settings.device(wan.interface),
+        tuple(map(settings.device, lan.interfaces)),
         lan.leases,
         lan.mark_mask,
         shapes=ActionKind.THROTTLE in actions or bool(wan.download or wan.upload),
         blocks=ActionKind.BLOCK in actions,
         replaces_qdisc=wan.replace_qdisc,
-        tunnels=tuple(tunnel.interface for tunnel in wan.tunnels),
+        tunnels=tuple(settings.device(tunnel.interface) for tunnel in wan.tunnels),
         shared_ports=tuple(
             (each.interface, each.port)
             for each in wan.tunnels
@@ -113,7 +116,27 @@ def _wanted_by(settings: Settings, files: Iterable[Path]) -> Wanted:
         ),
         files=tuple(map(str, files)),
         certificates=tuple(filter(None, (tls.certificate, tls.key, tls.client_ca))) if tls else (),
+        written={device: name for name, device in settings.devices.items()},
+        other_uplinks=wan.others,
+        stacked={each.interface: f"{each.at}, {each.why}" for each in wan.stacked},
+        unbilled=wan.unbilled,
+        detour=detour,
     )
+
+
+def _look_around(settings: Settings) -> tuple[Settings, str]:
+    """The settings for the interfaces of now, and the sentence on a way past them."""
+    try:
+        with contextlib.ExitStack() as opened:
+            kernel, neighbours, routes = Netlink(), Neighbours(), Routes()
+            for each in (kernel, neighbours, routes):
+                opened.callback(each.close)
+            there = tuple(links.find_all(kernel))
+            settings = present(settings, there)
+            devices = neighbours.read(tuple(map(settings.device, settings.lan.interfaces)))
+            return settings, detour_of(settings, there, routes.read(devices)).sentence
+    except OSError:
+        return settings, ""  # the probes of interfaces say why
 
 
 def _daemon_status(control: Path) -> DaemonStatus | None:
@@ -127,9 +150,18 @@ def _daemon_status(control: Path) -> DaemonStatus | None:
             tuple(f"not counting at {each['hook']} of {each['interface']}: {each['problem']}" for each in detached),
             tuple(problem for problem in problems if problem),
             {event["reason"]: event["bytes"] for event in status["events"]},
+            _remotes(control),
         )
     except (Unusable, KeyError, TypeError):  # KeyError, TypeError: the document of another version
         return None
+
+
+def _remotes(control: Path) -> dict[str, int]:
+    """Bytes of the daemon's largest flows, by the address of the far end. Raises Unusable."""
+    found: dict[str, int] = {}
+    for flow in control_client.get(control, "/v1/flows", {"limit": "1000"})["flows"]:
+        found[flow["remote_address"]] = found.get(flow["remote_address"], 0) + flow["total_bytes"]
+    return found
 
 
 def able(findings: Sequence[Finding]) -> bool:

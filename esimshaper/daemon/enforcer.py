@@ -41,25 +41,26 @@ class Enforcer:
         cleanup.callback(lambda: self._shaper.close())
 
     def _begin(self, settings: Settings) -> None:
-        self._wan = settings.wan
-        self._shaper = Shaper(settings.wan.interface, replace_foreign=settings.wan.replace_qdisc)
+        self._wan, self._devices = settings.wan, settings.devices
+        self._shaper = Shaper(settings.device(settings.wan.interface), replace_foreign=settings.wan.replace_qdisc)
         self._class_reader = ClassReader(self._shaper, self._installed)
-        interfaces = (settings.wan.written, *(tunnel.interface for tunnel in settings.wan.tunnels))
-        self._rejects = RejectTable(interfaces, settings.lan.interfaces, settings.wan.unbilled)
+        tunnels = settings.devices_of(tunnel.interface for tunnel in settings.wan.tunnels)
+        lans = settings.devices_of(settings.lan.interfaces)
+        self._rejects = RejectTable((*settings.uplink_names, *tunnels), lans, settings.wan.unbilled)
         self._memory = plan.Memory()
 
     def configure(self, settings: Settings) -> None:
         """Acts as these settings say from the next `enforce` on; `sweep` then removes what is left elsewhere."""
-        if _without_rates(settings.wan) != _without_rates(self._wan):
+        if (_without_rates(settings.wan), settings.devices) != (_without_rates(self._wan), self._devices):
             self._shaper.close()
             self._begin(settings)
         self._wan = settings.wan
-        self._rejects.lans = settings.lan.interfaces
+        self._rejects.lans = settings.devices_of(settings.lan.interfaces)
         self._memory = replace(self._memory, cause=None, classes_for=None)
 
     def sweep(self) -> None:
         """Removes our shaping from all interfaces but the uplink."""
-        self._shaper.remove(keep=self._wan.interface)
+        self._shaper.remove(keep=self._devices.get(self._wan.interface, self._wan.interface))
 
     def read_classes(self, reading: Reading) -> Mapping[Account, ClassCounters] | None:
         """Bytes that left through the classes of each account. `reading` was read before (R8)."""

@@ -7,7 +7,7 @@ made anew, or when the daemon dies before it has attached a program; the next at
 
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from esimshaper.core.model.errors import Unusable
@@ -32,22 +32,22 @@ class Failsafe:
         self._open = False
         self._problem = ""
 
-    def begin(self, settings: Settings, markers: Path) -> int:
-        """Holds uncounted traffic before a start; the WAN's number if it is counted already, else NO_INTERFACE."""
-        wan = settings.wan.interface
+    def begin(self, settings: Settings, markers: Path) -> bool:
+        """Holds uncounted traffic before a start. Whether the uplink is counted already."""
         with contextlib.closing(TrafficControl(markers)) as control:
-            counted = control.counted_link(wan)
-        self._hold(settings, counted)
-        return counted
+            numbers = {name: control.counted_link(settings.device(name)) for name in uplinks(settings)}
+        self._hold(settings, numbers)
+        return bool(numbers[settings.wan.interface])
 
     def follow(self, settings: Settings, attachments: Iterable[Attachment]) -> None:
         """Holds traffic that these attachments do not count."""
-        self._hold(settings, counted_link(settings.wan.interface, attachments))
+        attached = tuple(attachments)
+        self._hold(settings, {name: counted_link(name, attached) for name in uplinks(settings)})
 
     def report_failure(self, settings: Settings, markers: Path, problem: Unusable) -> str:
         """A sentence on what a kernel part that cannot be set up means for traffic; systemd gets it too."""
         counted = self.begin(settings, markers)
-        means = self._consequence(settings, counted=counted != NO_INTERFACE)
+        means = self._consequence(settings, counted=counted)
         systemd.tell_manager(status=f"{problem.message}; {means}")
         if systemd.in_journal():
             known = fields(Message.START_FAILED, interface=settings.wan.interface)
@@ -55,14 +55,19 @@ class Failsafe:
             log.error("%s; %s.%s", problem.message, means, hint, extra=known)
         return means
 
-    def _hold(self, settings: Settings, counted: int) -> None:
+    def _hold(self, settings: Settings, numbers: Mapping[str, int]) -> None:
+        """`numbers`: of the interface of each uplink where it is counted, else NO_INTERFACE."""
         if settings.on_failure is OnFailure.OPEN:
             if not self._open:
                 self._table.open()
             self._open, self._problem = True, ""
             return
         self._open = False
-        problem = self._table.close(settings.wan.written, counted, tunnels.ends_to_refuse(settings.wan.tunnels))
+        wan = settings.wan
+        counted = {number for number in numbers.values() if number}
+        counted |= {each.index for each in wan.stacked if each.index and numbers.get(each.at)}
+        carried = tunnels.ends_to_refuse(wan.tunnels)
+        problem = self._table.close(wan.written, settings.uplink_names, counted, carried)
         if problem and problem != self._problem:
             known = fields(Message.GUARD_FAILING, interface=settings.wan.interface)
             log.error("uncounted traffic cannot be refused (on_failure: closed): %s", problem, extra=known)
@@ -77,6 +82,11 @@ class Failsafe:
         if self._problem:
             return f"traffic passes, uncounted, as it cannot be refused: {self._problem}"
         return f"until then nothing is forwarded to {wan} or from it (on_failure: closed)"
+
+
+def uplinks(settings: Settings) -> tuple[str, ...]:
+    """The names of all interfaces that are counted as uplinks."""
+    return (settings.wan.interface, *settings.wan.others)
 
 
 def counted_link(wan: str, attachments: Iterable[Attachment]) -> int:

@@ -160,6 +160,7 @@ class Daemon:
 
     def _facts(self) -> DaemonFacts:
         configuration, rules, parts = self._configuration, self._configuration.rules, self._parts
+        settings = configuration.settings
         return DaemonFacts(
             now=clock.local(configuration.zone),
             version=__version__,
@@ -175,6 +176,8 @@ class Daemon:
             quotas=rules.quotas,
             names=rules.names,
             groups=rules.groups,
+            wan_device=settings.device(rules.wan),
+            stacked=tuple(str(each) for each in settings.wan.stacked),
         )
 
     def _stop(self) -> None:

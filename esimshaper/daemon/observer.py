@@ -11,10 +11,9 @@ from esimshaper.core.diagnosis.explain import explain
 from esimshaper.core.model.counts import Reason
 from esimshaper.core.model.errors import FailedOperation, Operation
 from esimshaper.core.model.identity import ClientKey, Neighbour
-from esimshaper.core.model.reading import Attachment, Hook, Observation, Reading, Table
-from esimshaper.core.settings import tunnels
+from esimshaper.core.model.reading import Attachment, Detour, Hook, Observation, Reading, Table
+from esimshaper.core.settings import tunnels, uplink
 from esimshaper.core.settings.problem import Problem
-from esimshaper.core.settings.uplink import with_uplink
 from esimshaper.core.settings.values import Settings, Tunnel
 from esimshaper.daemon.strays import Strays
 from esimshaper.daemon.uplink_reader import UplinkReader
@@ -25,6 +24,7 @@ from esimshaper.edge.host import clock
 from esimshaper.edge.host.messages import Message, fields
 from esimshaper.edge.lan.leases import LeaseFiles
 from esimshaper.edge.lan.neighbours import Neighbours
+from esimshaper.edge.lan.routes import Routes
 from esimshaper.edge.tc import tunnel_links
 from esimshaper.edge.tc.attachments import TrafficControl
 
@@ -49,6 +49,9 @@ class Observer:
         self.uplinks = UplinkReader(self.meter, cleanup)
         self._neighbours = Neighbours()
         cleanup.callback(self._neighbours.close)
+        self._routes = Routes()
+        cleanup.callback(self._routes.close)
+        self._detour = Detour()
         self._attachments: tuple[Attachment, ...] = ()
         self._tables: tuple[Table, ...] = ()
         self._clients: frozenset[ClientKey] = frozenset()
@@ -61,16 +64,18 @@ class Observer:
     def configure(self, settings: Settings) -> None:
         """Takes other interfaces and files. `attach` and `sweep` then move our programs; the maps stay."""
         self._settings = settings
+        self._control.devices = settings.devices
+        self._ports = [each.port for each in settings.wan.stacked if each.port]
         self._look_at_tunnels()
         self.meter.leave_unbilled(settings.wan.unbilled)
-        self._lan = settings.lan.interfaces
+        self._lan = tuple(map(settings.device, settings.lan.interfaces))
         self._leases = LeaseFiles(tuple(Path(path) for path in settings.lan.leases))
         self._neighbours_due = 0.0  # CLOCK_MONOTONIC
 
     def _look_at_tunnels(self) -> None:
         """Which hooks a tunnel without a port has, and how it is known on the uplink, is told by its link."""
         named = self._settings.wan.tunnels
-        links = tunnel_links.read(each.interface for each in named) if named else {}
+        links = _links_of_tunnels(self._settings)
         self._hooks = wanted_hooks(self._settings, links)
         self.meter.carry_tunnels(tunnels.ends(named, links), tunnels.added(named, links))
 
@@ -78,19 +83,21 @@ class Observer:
         """Obstacles to our programs where only these settings want them; and interfaces that are not there yet."""
         problems: list[Problem] = []
         missing: dict[str, None] = {}
-        links = tunnel_links.read(each.interface for each in settings.wan.tunnels)
+        links = _links_of_tunnels(settings)
         for name, hook in wanted_hooks(settings, links):
             if (name, hook) in self._hooks:
                 continue
-            if not self._control.is_there(name):
+            device = settings.device(name)
+            if not self._control.is_there(device):
                 missing[f"interface {name} is not there; what passes it is counted from when it comes"] = None
-            elif obstacle := self._control.obstacle(name, hook):
+            elif obstacle := self._control.obstacle(device, hook):
                 problems.append(Problem(_path(settings, name), obstacle, "Choose another interface, or remove that."))
         return list(dict.fromkeys(problems)), tuple(missing)
 
     def present(self, settings: Settings) -> Settings:
-        """The settings for the present name of the uplink."""
-        return present(settings, self._control)
+        """The settings for the interfaces that their names mean now, also for those that were renamed."""
+        known = {each.interface: each.index for each in self._attachments if each.index}
+        return uplink.present(settings, self._control.links(), known)
 
     def sweep(self) -> None:
         """Removes our programs from interfaces that the settings do not name."""
@@ -119,7 +126,8 @@ class Observer:
             self._leases.read(),
             self._neighbour_table,
             clock_trusted=clock.is_synchronised(),
-            uplink=self.uplinks.read(reading, self._attachments),
+            uplink=self.uplinks.read(reading, self._attachments, self._ports),
+            detour=self._detour,
         )
 
     def look_around(self) -> None:
@@ -133,11 +141,24 @@ class Observer:
             self._neighbour_table = self._neighbours.read(self._lan)
             self._neighbours_of = self._clients
             self._neighbours_due = clock.monotonic() + NEIGHBOUR_SECONDS
+        self._look_for_detours()
         self._tables = self.meter.tables()
         if self._is_full and not self._full_was_logged:
             self._full_was_logged = True  # the table stays full for as long as the maps live
             text = "no room for more clients: further devices are counted and limited together, as one client, `others`"
             log.warning(text, extra=fields(Message.CLIENTS_FULL))
+
+    def _look_for_detours(self) -> None:
+        routes = self._routes.read(self._neighbour_table)
+        found = uplink.detour_of(self._settings, self._control.links(), routes)
+        before, self._detour = self._detour.interfaces, found
+        if found.interfaces == before:
+            return
+        known = fields(Message.DETOUR, interface=self._settings.wan.interface)
+        if found.interfaces:
+            log.warning("%s", found.sentence, extra=known)
+        else:
+            log.info("devices reach the Internet by counted interfaces again", extra=known)
 
     def predecessors(self) -> list[tuple[Path, Reading]]:
         """Last readings of maps of other sizes, which nothing counts into since ours are attached."""
@@ -170,10 +191,11 @@ def _by_interface(attachments: Iterable[Attachment]) -> dict[str, tuple[Attachme
     return found
 
 
-def present(settings: Settings, control: TrafficControl) -> Settings:
-    """`settings` for the present name of the uplink."""
-    beginning = settings.wan.pattern[:-1]
-    return with_uplink(settings, control.uplinks(beginning)) if beginning else settings
+def _links_of_tunnels(settings: Settings) -> tunnels.Links:
+    """The links of the tunnels, by the names that the settings call them."""
+    names = [each.interface for each in settings.wan.tunnels]
+    found = tunnel_links.read(map(settings.device, names)) if names else {}
+    return {name: found[device] for name in names if (device := settings.device(name)) in found}
 
 
 def wanted_hooks(settings: Settings, links: tunnels.Links) -> tuple[tuple[str, Hook], ...]:

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from esimshaper.core.model.state import State
+from esimshaper.core.settings import uplink
 from esimshaper.daemon.bookings import Bookings
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.enforcer import Enforcer
 from esimshaper.daemon.failsafe import Failsafe
-from esimshaper.daemon.observer import Observer, present
+from esimshaper.daemon.observer import Observer
 from esimshaper.daemon.stopping import Stopping
 from esimshaper.daemon.storage import Storage
 from esimshaper.daemon.ticker import Ticker
@@ -49,8 +50,8 @@ async def start(
     """
     pins = Pins(pins_root())
     cleanup.callback(pins.close)
-    with contextlib.closing(TrafficControl(pins.markers)) as links:
-        configuration.follow(present(configuration.settings, links))
+    with contextlib.closing(TrafficControl(pins.markers)) as control:
+        configuration.follow(uplink.present(configuration.settings, control.links()))
     settings = configuration.settings
     failsafe.begin(settings, pins.markers)
     storage = Storage(state_directory() / "history.db")

@@ -105,15 +105,17 @@ class Ticker:
         self._put_in_force()
 
     def follow_uplink(self) -> None:
-        """Goes on at the uplink under its new name, if a modem has come back under another one."""
+        """Goes on at the interfaces that the names mean now, if one came back under another name, or was renamed."""
         before = self._configuration.settings
         settings = self._observer.present(before)
         if settings is before:
             return
         self.tick()
         self._configuration.follow(settings)
-        name = settings.wan.interface
-        log.info("the uplink is %s now", name, extra=fields(Message.UPLINK_RENAMED, interface=name))
+        name, device = settings.wan.interface, settings.device(settings.wan.interface)
+        if device != before.device(before.wan.interface):
+            also = f" ({device})" if device != name else ""
+            log.info("the uplink is %s now", f"{name}{also}", extra=fields(Message.UPLINK_RENAMED, interface=name))
         self._put_in_force()
 
     def _put_in_force(self) -> None:

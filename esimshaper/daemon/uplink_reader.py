@@ -34,11 +34,18 @@ class UplinkReader:
         self._base = self._last = UplinkCounters(0, Means.NOTHING)
         self.queues: tuple[UplinkQueue, ...] = ()
 
-    def read(self, reading: Reading, attachments: Iterable[Attachment]) -> UplinkCounters | None:
-        """The counters since the comparison began. `reading` was taken just before (R8). None: nothing is compared."""
+    def read(
+        self, reading: Reading, attachments: Iterable[Attachment], ports: Iterable[int] = ()
+    ) -> UplinkCounters | None:
+        """The counters since the comparison began. `reading` was taken just before (R8). None: nothing is compared.
+
+        `ports`: numbers of interfaces that packets leave by after they were counted above.
+        """
         shaped = self._meter.shaped_uplink()
         there = (each for each in attachments if each.hook is Hook.WAN_EGRESS and each.attached)
         uplinks = sorted({each.index for each in there} - {shaped, 0})
+        if uplinks:
+            uplinks = sorted({*uplinks, *ports})
         try:
             read = {index: self._roots.read(index) for index in uplinks}
             queues = {index: queue for index, queue in read.items() if queue.is_up}

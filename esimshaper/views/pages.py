@@ -52,11 +52,10 @@ def status_page(status: Document) -> Page:
 
 def _wan_lines(status: Document) -> list[Line]:
     wan = status["wan"]
-    lines = [
-        Line(f"WAN {wan['interface']}: metering", Tone.GOOD)
-        if wan["attached"]
-        else Line(f"WAN {wan['interface']}: NOT METERING", Tone.BAD)
-    ]
+    lines = [_uplink_line(wan)]
+    lines += [Line(f"  {said}.", Tone.QUIET) for said in wan["stacked"]]
+    if wan["detour"]["problem"]:
+        lines.append(Line(f"  {_sentence(wan['detour']['problem'])}", Tone.WARNING))
     lines += [Line(f"  {problem}", Tone.BAD) for problem in wan["problems"]]
     if status["uplink_drops"]["sentence"]:
         lines.append(Line(f"  {status['uplink_drops']['sentence']}", Tone.QUIET))
@@ -72,6 +71,20 @@ def _wan_lines(status: Document) -> list[Line]:
     if status["metrics"]["problem"]:
         lines.append(Line(f"Prometheus: {status['metrics']['problem']}", Tone.BAD))
     return lines
+
+
+def _uplink_line(wan: Document) -> Line:
+    called = wan["interface"] + (f" ({wan['device']})" if wan["device"] != wan["interface"] else "")
+    if not wan["attached"]:
+        return Line(f"WAN {called}: NOT METERING", Tone.BAD)
+    others = wan["detour"]["interfaces"]
+    if others:
+        return Line(f"WAN {called}: metering, but devices go out by {', '.join(others)}", Tone.WARNING)
+    return Line(f"WAN {called}: metering", Tone.GOOD)
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _totals_table(status: Document) -> Table:

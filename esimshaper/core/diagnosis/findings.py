@@ -5,10 +5,18 @@ A check is a small function from the facts to its findings, and says nothing of 
 sentence of a finding names the consequence for the person, its hint an exact command where there is one.
 """
 
-from esimshaper.core.diagnosis import box, limits, marks, network, service, tunnels
+from esimshaper.core.diagnosis import box, limits, marks, network, service, sides, tunnels
 from esimshaper.core.model.box import BoxFacts, Finding
 
-CHECKS = (*box.CHECKS, *limits.CHECKS, *network.CHECKS, *marks.CHECKS, *tunnels.CHECKS, *service.CHECKS)
+CHECKS = (
+    *box.CHECKS,
+    *limits.CHECKS,
+    *network.CHECKS,
+    *sides.CHECKS,
+    *marks.CHECKS,
+    *tunnels.CHECKS,
+    *service.CHECKS,
+)
 """In the order in which a person would repair things."""
 
 NOT_SEEN = "This could not be examined"

@@ -23,13 +23,6 @@ def _wan(facts: BoxFacts) -> Findings:
         return
     name = facts.wanted.wan
     link = _link(facts, name)
-    if real := next((link.name for link in facts.interfaces if name in link.other_names), ""):
-        sentence = (
-            f"{name} (wan.interface) is another name of {real}: it is counted, but `on_failure: closed` does not hold "
-            "there, and programs of blocked devices run into timeouts."
-        )
-        yield Finding.warning("wan", sentence, f"write {real} under wan.interface, or {real.rstrip('0123456789')}*")
-        return
     if link is None:
         sentence = (
             f"The interface {name} (wan.interface) does not exist now: nothing is counted there until it appears."
@@ -48,11 +41,18 @@ def _wan(facts: BoxFacts) -> Findings:
         )
         yield Finding.warning("wan", sentence, "name the modem's own interface under wan.interface")
     else:
-        yield Finding.ok("wan", f"{name} can be metered ({LINK_TYPES[link.type]}).")
+        yield Finding.ok("wan", f"{facts.wanted.called(name)} can be metered ({LINK_TYPES[link.type]}).")
+    for other, where in facts.wanted.stacked.items():
+        yield Finding.ok("wan", f"{other} is counted at {where}.")
+    if detour := facts.wanted.detour:
+        yield Finding.warning("wan", f"{detour[:1].upper()}{detour[1:]}.", "ip route get 8.8.8.8")
     yield from _wan_as_lan(facts, facts.wanted, link)
     if not link.up:
         yield Finding.note("wan", f"{name} is down: there is nothing to count yet.", f"ip link set {name} up")
-    others = sorted(other for other in set(facts.default_routes or ()) - {name} if not _is_tunnel(facts, other))
+    counted = {name, *facts.wanted.other_uplinks, *facts.wanted.stacked}
+    others = sorted(other for other in set(facts.default_routes or ()) - counted if not _is_tunnel(facts, other))
+    if facts.wanted.detour:
+        others = []
     if others:
         sentence = f"A default route leaves by {', '.join(others)}: bytes on that route are not counted."
         yield Finding.note(

@@ -57,7 +57,7 @@ def advance(tick: Tick) -> Metered:
     deltas = _limit_deltas(tick, shares, queue_drops.new_drops(before, drops))
     deltas = uplink_drops.credit(deltas, known, uplink, tick.subjects, tick.rules.hierarchy)
     guessed = frozenset(reading.owners.get(account, UNATTRIBUTED) for account in compared.guessed)
-    state = MeterSlice(booked, reading, tick.observed.attachments, tick.subjects)
+    state = MeterSlice(booked, reading, tick.observed.attachments, tick.subjects, tick.observed.detour)
     return Metered(state, booked, usage, deltas, broken, guessed, uplink.corrected - known.corrected)
 
 

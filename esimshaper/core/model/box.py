@@ -145,6 +145,9 @@ class Wanted:
     shapes: some quota throttles, or the link has a rate. blocks: some quota blocks.
     shared_ports: tunnels by a port that other programs use, and that port, where no protocol and peer are named.
     replaces_qdisc: wan.replace_qdisc. certificates: the files of metrics.tls.
+    Interfaces have the kernel's names here. written: how the configuration calls one, where that is another name.
+    other_uplinks: those beside `wan` that fit its pattern. stacked: those that do and are counted at another: where,
+    and why. unbilled: wan.unbilled. detour: the sentence of a Detour.
     """
 
     wan: str
@@ -158,6 +161,15 @@ class Wanted:
     tunnels: tuple[str, ...] = ()
     shared_ports: tuple[tuple[str, int], ...] = ()
     certificates: tuple[str, ...] = ()
+    written: Mapping[str, str] = field(default_factory=dict)
+    other_uplinks: tuple[str, ...] = ()
+    stacked: Mapping[str, str] = field(default_factory=dict)
+    unbilled: tuple[str, ...] = ()
+    detour: str = ""
+
+    def called(self, name: str) -> str:
+        """An interface by the kernel's name, and by that of the configuration beside it."""
+        return f"{name} ({self.written[name]})" if name in self.written else name
 
 
 class Feature(Enum):
@@ -184,12 +196,16 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """What the daemon reports of itself. `detached` and `problems`: sentences. `events`: bytes by name of a Reason."""
+    """What the daemon reports of itself. `detached` and `problems`: sentences. `events`: bytes by name of a Reason.
+
+    remotes: bytes of its largest flows, by the address of the far end.
+    """
 
     version: str
     detached: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     events: Mapping[str, int] = field(default_factory=dict)
+    remotes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +235,7 @@ class BoxFacts:
     ingress_qdiscs: tuple[str, ...] | None = None
     filters: tuple[TcFilter, ...] | None = None
     default_routes: tuple[str, ...] | None = None
+    gateways: tuple[str, ...] | None = None  # addresses of the next hops of default routes by the WAN
     flowtables: tuple[Flowtable, ...] | None = None
     mark_uses: tuple[MarkUse, ...] | None = None  # rules of nft
     legacy_mark_uses: tuple[MarkUse, ...] | None = None  # rules of iptables-legacy, which nft does not show

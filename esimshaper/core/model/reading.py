@@ -143,6 +143,18 @@ class ClassCounters:
 
 
 @dataclass(frozen=True, slots=True)
+class Detour:
+    """Interfaces by which devices reach the Internet and that are not counted, and what that means, as a sentence.
+
+    has_way: devices have any way there at all.
+    """
+
+    interfaces: tuple[str, ...] = ()
+    sentence: str = ""
+    has_way: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """The observations of all edges for one tick. `clock_trusted`: the wall clock is synchronised.
 
@@ -159,3 +171,4 @@ class Observation:
     sent: Mapping[Account, ClassCounters] | None = None
     members: Mapping[Account, frozenset[Account]] = field(default_factory=dict)
     uplink: UplinkCounters | None = None
+    detour: Detour = field(default_factory=Detour)

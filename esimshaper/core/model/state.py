@@ -12,7 +12,7 @@ from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending
 from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limits import ClientState, LimitState, Notice, Override, Policy, Shaped, Subject
-from esimshaper.core.model.reading import Attachment, ClassCounters, Reading, Tunnels
+from esimshaper.core.model.reading import Attachment, ClassCounters, Detour, Reading, Tunnels
 from esimshaper.core.model.uplink import UplinkDrops
 
 
@@ -94,13 +94,14 @@ class Booking:
 class MeterSlice:
     """booked: the latest reading as booked; Prometheus gets its totals. reading: the latest one as it was read.
 
-    subjects: whose account each of `reading` is, groups and everyone included.
+    subjects: whose account each of `reading` is, groups and everyone included. detour: as observed last.
     """
 
     booked: Booked | None = None
     reading: Reading | None = None
     attachments: tuple[Attachment, ...] = ()
     subjects: Mapping[Account, Subject] = field(default_factory=dict)
+    detour: Detour = field(default_factory=Detour)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "down_bytes", "up_bytes", "total_bytes", "down_packets", "up_packets", "age_seconds", "idle_seconds"}
 
     status    {"program": {"version", "started", "started_unix", "uptime_seconds"},
-               "wan": {"interface", "attached", "problems": [sentence]},
+               "wan": {"interface", "device": the kernel's name of it, "attached", "problems": [sentence],
+                       "stacked": [sentence], on interfaces that are counted at another one
+                       "detour": {"interfaces": [name], "problem": sentence or null}},  ways out that are not counted
                "programs": [{"interface", "hook", "attached", "problem"}],
                "tunnels": {"inside_bytes": claimed by clients, "outside_bytes": seen on the WAN,
                            "problem": sentence or null},
@@ -47,7 +49,7 @@ from esimshaper.core.model.flows import Flow, Protocol
 from esimshaper.core.model.history import Bucket, HistoryPeriod, HistoryRow, Pending, Resolution
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey, Identity
 from esimshaper.core.model.limits import Subject, SubjectKind
-from esimshaper.core.model.reading import Attachment, Hook, Tunnels
+from esimshaper.core.model.reading import Attachment, Detour, Hook, Tunnels
 from esimshaper.core.model.state import State
 from esimshaper.core.model.units import format_size
 from esimshaper.core.report import uplink_drops
@@ -93,7 +95,7 @@ def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage
             "started_unix": int(facts.started.timestamp()),
             "uptime_seconds": max(0, int((facts.now - facts.started).total_seconds())),
         },
-        "wan": _wan(facts.wan_interface, state.meter.attachments),
+        "wan": _wan(facts, state.meter.attachments, state.meter.detour),
         "programs": [
             {"interface": a.interface, "hook": a.hook.value, "attached": a.attached, "problem": a.problem}
             for a in state.meter.attachments
@@ -175,12 +177,16 @@ def history_document(
     }
 
 
-def _wan(interface: str, attachments: Sequence[Attachment]) -> Document:
+def _wan(facts: DaemonFacts, attachments: Sequence[Attachment], detour: Detour) -> Document:
+    interface = facts.wan_interface
     ours = {a.hook for a in attachments if a.interface == interface and a.attached}
     return {
         "interface": interface,
+        "device": facts.wan_device or interface,
         "attached": all(hook in ours for hook in WAN_HOOKS),
         "problems": list(dict.fromkeys(a.problem for a in attachments if a.problem)),
+        "stacked": list(facts.stacked),
+        "detour": {"interfaces": list(detour.interfaces), "problem": detour.sentence or None},
     }
 
 

@@ -25,6 +25,8 @@ class DaemonFacts:
     storage_problem: why history cannot be saved at the moment, for people; empty if it can.
     metrics_problem: why Prometheus cannot read the metrics at the moment; empty if it can.
     quotas, names, groups: as in the settings, by key of a client.
+    wan_device: the kernel's name of the uplink. stacked: interfaces that are counted at another one, and why, as
+    sentences.
     """
 
     now: datetime
@@ -41,6 +43,8 @@ class DaemonFacts:
     quotas: tuple[Quota, ...] = ()
     names: Mapping[ClientKey, str] = field(default_factory=dict)
     groups: Mapping[ClientKey, str] = field(default_factory=dict)
+    wan_device: str = ""
+    stacked: tuple[str, ...] = ()
 
 
 def new_document(now: datetime) -> Document:

@@ -115,7 +115,10 @@ def _kernel_metrics(state: State) -> tuple[Metric, ...]:
     tables = state.meter.reading.tables if state.meter.reading else ()
     happened = events(state)
     attached: Samples = {(a.interface, a.hook.value): int(a.attached) for a in state.meter.attachments}
+    detour = state.meter.detour
+    way: Samples = {(): int(not detour.interfaces)} if detour.has_way else {}
     return (
+        _gauge("default_route_counted", "Whether devices reach the Internet by counted interfaces only.", (), way),
         _gauge("program_attached", "Whether a program sits on its hook.", ("interface", "hook"), attached),
         _gauge("map_entries", "Used entries of a kernel map.", ("map",), {(t.name,): t.entries for t in tables}),
         _gauge("map_max_entries", "Size of a kernel map.", ("map",), {(t.name,): t.max_entries for t in tables}),

@@ -1,24 +1,160 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which of the box's interfaces is the uplink now, where `wan.interface` is the beginning of a name and `*`. Pure."""
+"""The names of the settings -> the interfaces of this box that they mean now. Pure.
 
-from collections.abc import Sequence
+    written              the settings of now
+    wan.interface        the same name; where the kernel calls the interface otherwise, `devices` has that name
+    wwan*                the name of the interface that fits best; `others`: further ones; `stacked`: counted at another
+
+This is the one place where a name becomes an interface: its own name, an `altname`, or the name that it had when our
+programs were attached to it.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from esimshaper.core.settings.values import Settings
+from esimshaper.core.model.links import Link
+from esimshaper.core.model.reading import Detour
+from esimshaper.core.model.tunnels import TUNNEL_KINDS
+from esimshaper.core.settings.values import Settings, Stacked
+
+TUNNELS = frozenset({"wireguard", *TUNNEL_KINDS})
+
+NEVER_AN_UPLINK = TUNNELS | {"ifb", "vrf"}
+"""Kinds that a pattern leaves out: each of their packets passes another interface, as what is billed."""
+
+SEEN_BELOW = frozenset({"vlan", "ipvlan", "ipvtap"})
+"""Kinds whose packets the interface below them sees as its own, both ways."""
+
+JOINTS = frozenset({"bridge", "bond", "team"})
+"""Kinds that have the IP traffic of their ports."""
 
 
-def with_uplink(settings: Settings, present: Sequence[str]) -> Settings:
-    """`settings` with the first of `present` as uplink; `present` are the interfaces that fit its pattern, best first.
+def present(settings: Settings, links: Sequence[Link], known: Mapping[str, int] | None = None) -> Settings:
+    """`settings` for the interfaces that are there now; the same object if nothing is different.
 
-    The same object if the uplink stays as it is, so also for an uplink without a pattern.
+    `known`: the number of the interface where our programs are, by the name that the settings call it; so one that was
+    renamed is found.
     """
+    settings = _with_uplink(settings, links, known or {}) if settings.wan.pattern else settings
     wan = settings.wan
-    if not wan.pattern:
-        return settings
-    found = replace(wan, interface=present[0] if present else wan.interface, others=tuple(sorted(present[1:])))
+    names = (wan.interface, *settings.lan.interfaces, *(tunnel.interface for tunnel in wan.tunnels))
+    found = {name: find(name, links, known or {}) for name in names}
+    devices = {name: link.name for name, link in found.items() if link and link.name != name}
+    return settings if devices == settings.devices else replace(settings, devices=devices)
+
+
+def find(name: str, links: Iterable[Link], known: Mapping[str, int] | None = None) -> Link | None:
+    """The interface that `name` means: by its own name first, then by an `altname`, then by what is `known` of it."""
+    links = tuple(links)
+    by_name = (link for link in links if link.name == name)
+    by_other = (link for link in links if name in link.other_names)
+    before = (known or {}).get(name, 0)
+    by_number = (link for link in links if link.index == before)
+    return next(by_name, None) or next(by_other, None) or next(by_number, None)
+
+
+def _with_uplink(settings: Settings, links: Sequence[Link], known: Mapping[str, int]) -> Settings:
+    wan = settings.wan
+    inner = {*settings.lan.interfaces, *(tunnel.interface for tunnel in wan.tunnels)}
+    taken = {link.index for name in inner if (link := find(name, links, known))}
+    fitting = [
+        link
+        for link in links
+        if any(fits(name, wan.pattern) for name in link.names)
+        and link.kind not in NEVER_AN_UPLINK
+        and link.index not in taken
+    ]
+    stacked = stacks(fitting)
+    # A modem that came back is newer than its predecessor.
+    best = sorted((each for each in fitting if each.name not in stacked), key=lambda each: (each.up, each.index))
+    names = [link.name for link in reversed(best)]
+    found = replace(
+        wan,
+        interface=names[0] if names else wan.interface,
+        others=tuple(sorted(names[1:])),
+        stacked=tuple(stacked[name] for name in sorted(stacked)),
+    )
     return settings if found == wan else replace(settings, wan=found)
+
+
+def stacks(links: Collection[Link]) -> dict[str, Stacked]:
+    """Those of `links` that stand on one another and are left out, by their names."""
+    # What each kind of stack does with the two hooks (Linux 6.1 to 6.18, net/core/dev.c and the drivers):
+    #   VLAN, ipvlan   the base sees every packet both ways, as its own              -> the base alone
+    #   bridge, bond   the ports see them too, but those to another MAC not as ours  -> the bridge alone
+    #   macvlan        the base sees uploads; downloads go to another MAC            -> both, each packet at one of them
+    #   qmimux, rmnet  the base sees frames of another protocol than IP              -> both, the base counts nothing
+    by_index = {link.index: link for link in links}
+    below = {link.index: at for link in links if (at := _base_that_sees(link, by_index))}
+    for joint in (link for link in links if link.kind in JOINTS):
+        ports = [link for link in links if link.master == joint.index]
+        bases = {below[port.index].index: below[port.index] for port in ports if port.index in below}
+        if ports and len(bases) == 1 and all(port.index in below for port in ports):
+            (at,) = bases.values()
+            below |= {joint.index: at} if at.address == joint.address else {}
+    sees = "which sees all of its packets"
+    found = {(name := by_index[index].name): Stacked(name, at.name, sees, index) for index, at in below.items()}
+    for link in links:
+        joint_above = by_index.get(link.master)
+        if joint_above and joint_above.kind in JOINTS and joint_above.index not in below:
+            has = "which has the IP packets of its ports"
+            found[link.name] = Stacked(link.name, joint_above.name, has, port=link.index)
+    return found
+
+
+def _base_that_sees(link: Link, links: Mapping[int, Link]) -> Link | None:
+    """The lowest interface that sees all packets of this one as its own; None if there is none."""
+    below = list(_bases_that_see(link, links))
+    return below[-1] if below else None
+
+
+def _bases_that_see(link: Link, links: Mapping[int, Link]) -> Iterator[Link]:
+    """All such interfaces, from the next one below to the lowest."""
+    seen = {link.index}
+    while (base := links.get(link.base)) and base.index not in seen:
+        if link.kind not in SEEN_BELOW and not (link.kind.startswith("macv") and link.address == base.address):
+            return
+        yield base
+        seen.add(base.index)
+        link = base
 
 
 def fits(name: str, written: str) -> bool:
     """Whether the interface `name` is meant by `written`: a whole name, or the beginning of names and `*`."""
     return name.startswith(written[:-1]) if written.endswith("*") else name == written
+
+
+def detour_of(settings: Settings, links: Sequence[Link], routes: Sequence[str]) -> Detour:
+    """The detour that devices make, if `routes` are the interfaces by which they reach the Internet."""
+    names = _uncounted(settings, links, routes)
+    kinds = {link.name: link.kind for link in links}
+    wan = settings.wan.interface
+    said = []
+    for name in names:
+        if kinds.get(name) in TUNNELS | {"tun"}:
+            said.append(
+                f"devices reach the Internet by {name}, not by {wan} itself. If {name} is a tunnel of this router over "
+                f"{wan}, what devices use there is booked to `router`, and their limits do not hold: name it under "
+                "wan.tunnels. If it is the modem's own, name it under wan.interface"
+            )
+        else:
+            said.append(
+                f"devices reach the Internet by {name}, not by {wan}: what passes there is not counted or limited. "
+                "That is right for a link without a bill, such as hotel Wi-Fi; else name it under wan.interface"
+            )
+    return Detour(names, "; ".join(said), bool(routes))
+
+
+def _uncounted(settings: Settings, links: Sequence[Link], routes: Iterable[str]) -> tuple[str, ...]:
+    """Those of `routes` whose packets no program of ours sees."""
+    by_name, by_index = ({link.name: link for link in links}, {link.index: link for link in links})
+    wan = settings.wan
+    counted = {settings.device(wan.interface), *wan.others, *(each.interface for each in wan.stacked)}
+    counted |= {settings.device(tunnel.interface) for tunnel in wan.tunnels}
+
+    def is_counted(name: str) -> bool:
+        link = by_name.get(name)
+        bases = _bases_that_see(link, by_index) if link else ()
+        return name in counted or any(each.name in counted for each in bases)
+
+    return tuple(name for name in dict.fromkeys(routes) if not is_counted(name))

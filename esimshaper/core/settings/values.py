@@ -2,11 +2,15 @@
 """The settings as values, block by block, and what one can ask of them. Pure: values only."""
 
 import ipaddress
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey
 from esimshaper.core.model.limits import Quota
+
+LONGEST_NAME = 15
+"""Bytes of the kernel's own name of an interface (IFNAMSIZ without the zero); alternative names may be longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +28,25 @@ class Tunnel:
 
 
 @dataclass(frozen=True, slots=True)
+class Stacked:
+    """An interface that fits the pattern and has no programs of its own, as its packets are counted at another one."""
+
+    interface: str
+    at: str
+    why: str  # completes the sentence `it is counted at OTHER, ...`
+    index: int = 0  # its number, if packets are routed to it
+    port: int = 0  # its number, if it is a port of `at`, whose packets leave by its queue
+
+    def __str__(self) -> str:
+        return f"{self.interface} is counted at {self.at}, {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
 class Wan:
     """The uplink. `interface` need not exist yet; `download` and `upload` are what the link carries in bit/s, or None.
 
     pattern: `wan.interface` of the file if it ends in `*`, else empty. others: all interfaces but `interface` that fit
-    the pattern now, and are counted too.
+    the pattern now, and are counted too, but for those of a stack that are counted at another one, `stacked`.
     replace_qdisc: a root qdisc that another program put on the uplink may be replaced.
     unbilled: networks that end in the modem, written as 192.168.8.0/24; the carrier bills nothing of them.
     """
@@ -41,6 +59,7 @@ class Wan:
     pattern: str = ""
     others: tuple[str, ...] = ()
     unbilled: tuple[str, ...] = ()
+    stacked: tuple[Stacked, ...] = ()
 
     @property
     def written(self) -> str:
@@ -125,7 +144,10 @@ class OnFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of /etc/esimshaper/esimshaper.yaml and its conf.d. `timezone` is an IANA name that this box knows."""
+    """All of /etc/esimshaper/esimshaper.yaml and its conf.d. `timezone` is an IANA name that this box knows.
+
+    devices: the kernel's name of an interface, by the name that these settings call it, where the two differ.
+    """
 
     wan: Wan
     lan: Lan
@@ -135,8 +157,29 @@ class Settings:
     meter: MeterRoom
     quotas: tuple[Quota, ...] = ()
     on_failure: OnFailure = OnFailure.OPEN
+    devices: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def as_written(self) -> "Settings":
-        """The settings as the files have them, without the interfaces that were found for the uplink's pattern."""
-        return replace(self, wan=replace(self.wan, interface=self.wan.written, pattern="", others=()))
+        """The settings as the files have them, without the interfaces that were found for the names."""
+        wan = replace(self.wan, interface=self.wan.written, pattern="", others=(), stacked=())
+        return replace(self, wan=wan, devices={})
+
+    @property
+    def uplink_names(self) -> tuple[str, ...]:
+        """The names under which packets leave by the uplink: those that the kernel may have, and nft understands."""
+        written, device = self.wan.written, self.device(self.wan.interface)
+        names = (written,) if written.endswith("*") and device.startswith(written[:-1]) else (written, device)
+        return _as_in_the_kernel(names)
+
+    def devices_of(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The kernel's names of these interfaces, without those that it cannot have: nft would refuse them."""
+        return _as_in_the_kernel(map(self.device, names))
+
+    def device(self, name: str) -> str:
+        """The kernel's name of the interface that these settings call `name`."""
+        return self.devices.get(name, name)
+
+
+def _as_in_the_kernel(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in names if len(name.encode()) <= LONGEST_NAME))

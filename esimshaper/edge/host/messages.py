@@ -27,6 +27,7 @@ class Message(Enum):
     START_FAILED = ("26abe5d747a64aa4a7904f00fb65c673", "start")
     GUARD_FAILING = ("b5fa98c61db041d1ac1413eade2deb67", "guard")
     UPLINK_RENAMED = ("f9981e904b994f57b6b410ca967af414", "uplink")
+    DETOUR = ("3d1c8e5f7a2b4c6d9e0f1a2b3c4d5e6f", "detour")
     CONFIG_APPLIED = ("86a59c68e2104820ae1affe7e76e26bb", "configuration")
     CONFIG_REFUSED = ("40a938db0127486196cbc9520ccc218b", "configuration")
     ZONE_UNKNOWN = ("5c1f0d6e8a7b4d0c9f1e27a3b6d84c55", "time zone")

@@ -9,13 +9,14 @@ DHCP and its pages stay.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from esimshaper.core.model.tunnels import TunnelEnd
 
 REJECT = "inet esimshaper"
 CLOSED = "inet esimshaper_closed"
+_REMARK = "# uplink "
 NO_INTERFACE = 0
 """The kernel gives this number to no interface."""
 
@@ -89,19 +90,26 @@ def _sets(name: str, devices: Iterable[str]) -> Iterator[str]:
         yield f"set {label} {{ type {kind}; {elements} }}"
 
 
-def failsafe(wan_name: str, wan: int, tunnels: Iterable[TunnelEnd]) -> str:
-    """The second table, anew: an interface of this name passes packets only while it has the number `wan`.
+def failsafe(names: Sequence[str], counted: Collection[int], tunnels: Iterable[TunnelEnd], uplink: str) -> str:
+    """The second table, anew: interfaces of these names pass packets only while they have one of the numbers `counted`.
 
-    `tunnels`: packets of the router itself by the WAN that carry one; they are rejected in the same way.
+    `tunnels`: packets of the router itself by the WAN that carry one; they are rejected in the same way. `uplink`: as
+    the settings call it, a remark for `remembered_names`.
     """
+    others = f"!= {_numbers(counted)}"
     matches = sorted(match for end in tunnels for match in _matches(end))
-    drops = [f'oifname "{wan_name}" meta oif != {wan} {match} drop' for match in matches]
-    return f"""{delete(CLOSED)}
+    drops = [f'oifname "{name}" meta oif {others} {match} drop' for name in names for match in matches]
+    holds = [
+        each
+        for name in names
+        for each in (f'oifname "{name}" meta oif {others} jump refuse', f'iifname "{name}" meta iif {others} drop')
+    ]
+    return f"""{_REMARK}{uplink}
+{delete(CLOSED)}
 table {CLOSED} {{
     chain forward {{
         type filter hook forward priority filter - 6; policy accept;
-        oifname "{wan_name}" meta oif != {wan} jump refuse
-        iifname "{wan_name}" meta iif != {wan} drop
+        {"; ".join(holds)}
     }}
     chain output {{
         type filter hook output priority filter - 6; policy accept;
@@ -119,6 +127,18 @@ def _matches(end: TunnelEnd) -> Sequence[str]:
     """What matches the packets of a tunnel; peers are not looked at."""
     protocol = f"meta l4proto {end.protocol}"
     return [f"{protocol} th {side} {end.port}" for side in ("sport", "dport")] if end.port else [protocol]
+
+
+def remembered_names(script: str, uplink: str) -> tuple[str, ...]:
+    """The names that `failsafe` wrote into a script, if they were those of the same uplink."""
+    if script.partition("\n")[0] != f"{_REMARK}{uplink}":
+        return ()
+    return tuple(dict.fromkeys(re.findall(r'[oi]ifname "([^"]+)"', script)))
+
+
+def _numbers(counted: Collection[int]) -> str:
+    numbers = sorted(counted) or [NO_INTERFACE]
+    return str(numbers[0]) if len(numbers) == 1 else f"{{ {', '.join(map(str, numbers))} }}"
 
 
 def delete(table: str) -> str:

@@ -15,7 +15,7 @@ from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.nft import program, scripts
 from esimshaper.edge.nft.program import NftError
-from esimshaper.edge.nft.scripts import CLOSED, NO_INTERFACE, REJECT, Blocked
+from esimshaper.edge.nft.scripts import CLOSED, REJECT, Blocked
 
 
 class RejectTable:
@@ -65,21 +65,25 @@ class FailsafeTable:
 
     def __init__(self, at_boot: Path) -> None:
         self._at_boot = at_boot
-        self._installed: tuple[str, int, frozenset[TunnelEnd]] | None = None
+        self._installed: tuple[tuple[str, ...], frozenset[int], frozenset[TunnelEnd], str] | None = None
         self._listed = ""
 
-    def close(self, wan_name: str, wan: int, tunnels: Iterable[TunnelEnd]) -> str:
-        """Forwards by an interface of this name only while it has the number `wan` (NO_INTERFACE: not at all).
+    def close(self, uplink: str, names: Iterable[str], counted: Iterable[int], tunnels: Iterable[TunnelEnd]) -> str:
+        """Forwards by interfaces of these names only while they have one of the numbers `counted` (none: not at all).
 
+        `uplink`: as the settings call it. While it is not counted, the names that it had before hold as well.
         `tunnels`: packets of the router itself there that carry one; they are held in the same way. What somebody else
         did to the table is undone. A sentence if that did not work, else empty.
         """
-        wanted = wan_name, wan, frozenset(tunnels)
+        numbers, ends = frozenset(counted), frozenset(tunnels)
+        # A modem that is made anew has its alternative name a moment after its own one.
+        before = () if numbers else scripts.remembered_names(self._at_boot_now(), uplink)
+        wanted = tuple(dict.fromkeys((*names, *before))), numbers, ends, uplink
         if self._installed != wanted or _listed(CLOSED) != self._listed:
             if problem := _load(scripts.failsafe(*wanted)):
                 return problem
             self._installed, self._listed = wanted, _listed(CLOSED)
-        return self._write(scripts.failsafe(wan_name, NO_INTERFACE, wanted[2]))
+        return self._write(scripts.failsafe(wanted[0], (), ends, uplink))
 
     def open(self) -> None:
         """Forwards everything, also after a boot. Where there is no `nft`, nothing was held."""
@@ -88,9 +92,14 @@ class FailsafeTable:
         with contextlib.suppress(OSError):
             self._at_boot.unlink()
 
+    def _at_boot_now(self) -> str:
+        with contextlib.suppress(OSError, ValueError):
+            return self._at_boot.read_text(encoding="utf-8") if self._at_boot.is_file() else ""
+        return ""
+
     def _write(self, script: str) -> str:
         try:
-            if self._at_boot.is_file() and self._at_boot.read_text(encoding="utf-8") == script:
+            if self._at_boot_now() == script:
                 return ""
             new = self._at_boot.with_suffix(".new")  # killed in between, the file is as it was
             new.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +132,7 @@ def _listed(table: str) -> str:
     Those nft shows as a name or as a number, depending on which interfaces there are.
     """
     try:
-        return re.sub(r"\b([io]if !=) \S+", r"\1", program.run("-s", "list", "table", *table.split()))
+        return re.sub(r"\b([io]if !=) (\{[^}]*\}|\S+)", r"\1", program.run("-s", "list", "table", *table.split()))
     except NftError:
         return ""
 

@@ -103,6 +103,7 @@ def _with_network(box: BoxFacts, wanted: Wanted, unknown: dict[str, str]) -> Box
         ingress_qdiscs=_try(unknown, "qdiscs", lambda: network.ingress_qdiscs(wanted)),
         filters=_try(unknown, "filters", lambda: network.filters(wanted)),
         default_routes=_try(unknown, "routes", network.default_routes),
+        gateways=_try(unknown, "gateways", lambda: network.gateways(wanted)),
         rules=_try(unknown, "rules", network.fwmark_rules),
         leases=_try(unknown, "leases", lambda: tuple(lease_file(Path(path)) for path in wanted.leases)),
     )

@@ -133,6 +133,19 @@ def default_routes() -> tuple[str, ...]:
     return tuple(dict.fromkeys(names[index] for index in indexes if index in names))
 
 
+def gateways(wanted: Wanted) -> tuple[str, ...]:
+    """The addresses of the next hops of default routes by the WAN."""
+    with IPRoute() as route:
+        wan = set(route.link_lookup(ifname=wanted.wan))
+        found = [
+            message.get_attr("RTA_GATEWAY")
+            for family in (AF_INET, AF_INET6)
+            for message in route.get_routes(family=family)
+            if not message["dst_len"] and message.get_attr("RTA_OIF") in wan
+        ]
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
 def fwmark_rules() -> tuple[MarkUse, ...]:
     """The `ip rule`s that choose a routing table by the mark.
 

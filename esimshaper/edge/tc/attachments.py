@@ -7,7 +7,7 @@ which lives just as long as the kernel's objects do. A clsact without a marker w
 
 import contextlib
 import errno
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,11 @@ from esimshaper.core.model.kernel import (
     OURS,
     WITHOUT_LINK_HEADER,
 )
+from esimshaper.core.model.links import Link
 from esimshaper.core.model.reading import Attachment, Hook
 from esimshaper.edge.netlink import Netlink
 from esimshaper.edge.tc import filters, links, tcmsg
 from esimshaper.edge.tc.filters import Filter
-from esimshaper.edge.tc.links import Link
 
 HANDLE = 1
 SIDES = {
@@ -51,6 +51,7 @@ class Occupied(Exception):  # noqa: N818 - it says so in a sentence
 class TrafficControl:
     """`markers`: the folder with a marker for each clsact qdisc of ours.
 
+    devices: the kernel's name of an interface, by the name that the callers use, where the two differ.
     mended: interfaces and hooks where our filter was gone at the last `ensure`. left: interfaces whose clsact is empty
     now, but has no marker.
     """
@@ -59,6 +60,7 @@ class TrafficControl:
         self._markers = markers
         self._netlink = Netlink()
         self._attached: set[tuple[int, str, Hook]] = set()
+        self.devices: Mapping[str, str] = {}
         self.mended: tuple[tuple[str, Hook], ...] = ()
         self.left: list[str] = []
 
@@ -66,7 +68,11 @@ class TrafficControl:
         self._netlink.close()
 
     def _link(self, name: str) -> Link | None:
-        return links.find(self._netlink, name)
+        return links.find(self._netlink, self.devices.get(name, name))
+
+    def links(self) -> tuple[Link, ...]:
+        """All interfaces of this network namespace."""
+        return tuple(links.find_all(self._netlink))
 
     def is_there(self, name: str) -> bool:
         """Whether there is such an interface."""
@@ -81,14 +87,6 @@ class TrafficControl:
         if there and not self._is_ours(there):
             return _taken(link, there)
         return _shut_out(link) if "ingress" in self._qdiscs(link) else ""
-
-    def uplinks(self, beginning: str) -> list[str]:
-        """Interfaces whose names begin so; first those that are up, of those the newest first.
-
-        A modem that came back is newer than its predecessor.
-        """
-        found = links.find_all(self._netlink, beginning)
-        return [link.name for link in sorted(found, key=lambda link: (link.up, link.index), reverse=True)]
 
     def ensure(
         self, wanted: Sequence[tuple[str, Hook]], program: Callable[[str], LabelledProgram]
@@ -172,8 +170,8 @@ class TrafficControl:
 
     def sweep(self, keep: Sequence[tuple[str, Hook]] = ()) -> list[str]:
         """Removes our filters except those at `keep`, then our clsact qdiscs without a user; says what it removed."""
-        kept = {(name, SIDES[hook]) for name, hook in keep}
-        self._attached = {each for each in self._attached if (each[1], SIDES[each[2]]) in kept}
+        self._attached = {each for each in self._attached if each[1:] in keep}
+        kept = {(self.devices.get(name, name), SIDES[hook]) for name, hook in keep}
         removed: list[str] = []
         present = list(links.find_all(self._netlink))
         for link in present:
@@ -198,11 +196,14 @@ class TrafficControl:
         yield from removed
         if any(filters.find_all(self._netlink, link.index, side) for side in (INGRESS, EGRESS)):
             return
-        if not self._marker(link).is_dir():
+        marker = self._marker(link)
+        if removed and not marker.is_dir():  # the interface was renamed since we made its qdisc
+            marker = next((each for each in self._all_markers() if _index_of(each) == link.index), marker)
+        if not marker.is_dir():
             self.left += [link.name] if removed else []
         else:
             self._netlink.do(filters.remove_clsact(link.index))
-            self._marker(link).rmdir()
+            marker.rmdir()
             yield f"qdisc clsact on {link.name}"
 
     def _remove_filters(self, link: Link, side: int) -> Iterator[str]:
@@ -212,10 +213,17 @@ class TrafficControl:
 
     def _forget_gone(self, present: Iterable[Link]) -> None:
         """An interface that is gone took its qdisc along."""
-        used = {self._marker(link) for link in present}
-        for marker in self._markers.iterdir() if self._markers.is_dir() else ():
-            if marker not in used:
+        there = {link.index for link in present}
+        for marker in self._all_markers():
+            if _index_of(marker) not in there:
                 marker.rmdir()
+
+    def _all_markers(self) -> list[Path]:
+        return list(self._markers.iterdir()) if self._markers.is_dir() else []
+
+
+def _index_of(marker: Path) -> int:
+    return int(marker.name.partition("-")[0])
 
 
 def _layer(link: Link) -> str | None:

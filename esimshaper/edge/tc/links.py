@@ -7,9 +7,9 @@ Requests are values, which the owner of a socket sends; answers are Links.
 import errno
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from socket import if_nameindex
 
+from esimshaper.core.model.links import Link
 from esimshaper.edge import netlink
 from esimshaper.edge.netlink import CREATE, EXCL, Netlink, attribute
 
@@ -17,26 +17,16 @@ NEWLINK, DELLINK, GETLINK = 16, 17, 18
 _LINK = struct.Struct("=BxHiII")  # struct ifinfomsg: family, type, number, flags, changed flags
 _U32 = struct.Struct("=I")
 _UP = 1  # IFF_UP
-_NAME, _MTU, _INFO, _ALIAS, _LEFT_OUT = 3, 4, 18, 20, 29  # IFLA_
+# IFLA_
+_ADDRESS, _NAME, _MTU, _BASE, _MASTER, _INFO, _ALIAS, _LEFT_OUT, _ELSEWHERE = 1, 3, 4, 5, 10, 18, 20, 29, 37
+_PROPERTIES, _OTHER_NAME = 52, 53
+_NAME_BYTES = 15  # IFNAMSIZ without the zero; other names may be longer
 _NO_STATISTICS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
 _INFO_KIND = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """An interface: its kernel number, its ARPHRD type, its kind (`ifb`; empty for hardware), its alias."""
-
-    index: int
-    name: str
-    type: int
-    mtu: int = 0
-    up: bool = False
-    kind: str = ""
-    alias: str = ""
-
-
 def find(kernel: Netlink, name: str) -> Link | None:
-    """The interface of that name; None if there is none. Raises OSError."""
+    """The interface of that name, which may be an alternative one; None if there is none. Raises OSError."""
     try:
         return read(kernel.get(_message(GETLINK, 0, attributes=_named(name) + _without_statistics())))
     except OSError as error:
@@ -45,10 +35,10 @@ def find(kernel: Netlink, name: str) -> Link | None:
         return None
 
 
-def find_all(kernel: Netlink, beginning: str = "") -> Iterator[Link]:
-    """All interfaces whose names begin so. Raises OSError."""
+def find_all(kernel: Netlink) -> Iterator[Link]:
+    """All interfaces. Raises OSError."""
     # Each is asked for alone: netlink's answer for all at once is cut short while interfaces come and go.
-    for name in (name for _, name in if_nameindex() if name.startswith(beginning)):
+    for _, name in if_nameindex():
         link = find(kernel, name)
         if link:
             yield link
@@ -72,7 +62,19 @@ def read(body: memoryview) -> Link:
     (mtu,) = _U32.unpack_from(body, found[_MTU][0]) if _MTU in found else (0,)
     places = found.get(_NAME), info.get(_INFO_KIND), found.get(_ALIAS)
     name, driver, alias = (netlink.text(body, place) if place else "" for place in places)
-    return Link(index, name, kind, mtu, bool(flags & _UP), driver, alias)
+    (master,) = _U32.unpack_from(body, found[_MASTER][0]) if _MASTER in found else (0,)
+    # The number of one in another namespace would be that of a stranger here, and what is below a veth is its peer.
+    has_base = _BASE in found and _ELSEWHERE not in found and driver != "veth"
+    (base,) = _U32.unpack_from(body, found[_BASE][0]) if has_base else (0,)
+    address = bytes(body[slice(*found[_ADDRESS])]) if _ADDRESS in found else b""
+    names = tuple(_other_names(body, *found[_PROPERTIES])) if _PROPERTIES in found else ()
+    return Link(index, name, kind, mtu, bool(flags & _UP), driver, alias, master, base, address, names)
+
+
+def _other_names(body: memoryview, start: int, end: int) -> Iterator[str]:
+    while place := netlink.first_attribute(body, _OTHER_NAME, start, end):
+        yield netlink.text(body, place)
+        start = (place[1] + 3) & ~3  # the next attribute
 
 
 def add(name: str, kind: str) -> bytes:
@@ -98,7 +100,8 @@ def _message(kind: int, flags: int, index: int = 0, *, up: bool = False, attribu
 
 
 def _named(name: str) -> bytes:
-    return attribute(_NAME, name.encode() + b"\0")
+    encoded = name.encode()
+    return attribute(_NAME if len(encoded) <= _NAME_BYTES else _OTHER_NAME, encoded + b"\0")
 
 
 def _without_statistics() -> bytes:

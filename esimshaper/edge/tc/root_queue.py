@@ -4,6 +4,7 @@
 import struct
 
 from esimshaper.core.model.kernel import ETHERNET
+from esimshaper.core.model.links import Link
 from esimshaper.core.model.uplink import NO_QUEUE, UplinkQueue
 from esimshaper.edge import netlink
 from esimshaper.edge.netlink import Netlink
@@ -39,7 +40,7 @@ class RootQueues:
         (bridge,) = _U32.unpack_from(body, found[_MASTER][0]) if _MASTER in found else (0,)
         return UplinkQueue(link.name, qdisc, waiting, dropped, lost, link.up, below, bridge)
 
-    def _root(self, link: links.Link) -> tuple[int, int]:
+    def _root(self, link: Link) -> tuple[int, int]:
         """IP-layer bytes that wait in the root qdisc and all below it, and packets that it dropped."""
         bodies = tcmsg.qdiscs(self._netlink, link.index)
         root = next((body for body in bodies if messages.read_root(body)), None)

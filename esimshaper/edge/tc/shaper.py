@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from esimshaper.core.model.kernel import ETHERNET, INGRESS
+from esimshaper.core.model.links import Link
 from esimshaper.core.model.shaping import (
     DEFAULT,
     QDISC,
@@ -27,7 +28,6 @@ from esimshaper.core.model.shaping import (
 from esimshaper.edge.netlink import Netlink
 from esimshaper.edge.tc import filters, links, messages, tcmsg
 from esimshaper.edge.tc.filters import Filter
-from esimshaper.edge.tc.links import Link
 
 PRIORITY = 20  # after the program that counts, which is at 10
 ALIAS = "esimshaper "

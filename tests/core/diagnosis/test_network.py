@@ -44,9 +44,40 @@ NETWORK = {
             "wwan1 may be the modem: if so, write that name under wan.interface",
         ),
     ),
-    "WAN by an alternative name": (
-        {"interfaces": (replace(WAN, name="wwan1", other_names=("wwan0",)), LAN)},
-        ("wan", Severity.WARNING, "wwan0 (wan.interface) is another name of wwan1", "write wwan1 under wan.interface"),
+    "a way past the WAN": (
+        {
+            "wanted": Wanted("wwan0", ("br0",), detour="devices reach the Internet by qmimux0"),
+            "default_routes": ("qmimux0",),
+        },
+        ("wan", Severity.WARNING, "Devices reach the Internet by qmimux0.", "ip route get 8.8.8.8"),
+    ),
+    "WAN in a bridge of its own": (
+        {"interfaces": (replace(WAN, master=9), LAN, Interface(9, "br-wan", 1, "bridge", up=False))},
+        ("wan", Severity.WARNING, "wwan0 is a port of br-wan", "write br-wan under wan.interface"),
+    ),
+    "LAN that is a port": (
+        {"interfaces": (WAN, replace(LAN, kind="", master=9), Interface(9, "br9", 1, "bridge", up=False))},
+        ("lan", Severity.WARNING, "br0 is a port of br9", "write br9 under lan.interfaces"),
+    ),
+    "LAN on the WAN": (
+        {"interfaces": (replace(WAN, type=1), replace(LAN, kind="vlan", base=WAN.index))},
+        ("wan", Severity.PROBLEM, "br0 stands on wwan0", "vlan"),
+    ),
+    "LAN of a type that is not understood": (
+        {"interfaces": (WAN, replace(LAN, type=772))},
+        ("lan", Severity.PROBLEM, "br0 has a link type that the meter does not know (772)", "lan.interfaces"),
+    ),
+    "LAN down": (
+        {"interfaces": (WAN, replace(LAN, up=False))},
+        ("lan", Severity.NOTE, "br0 is down", "ip link set br0 up"),
+    ),
+    "gateway inside the modem": (
+        {"gateways": ("192.168.8.1", "fe80::1", "100.64.0.1")},
+        ("unbilled", Severity.NOTE, "192.168.8.1", "wan: {unbilled: [192.168.8.1]}"),
+    ),
+    "gateway inside the modem, in use": (
+        {"gateways": ("192.168.8.1",), "daemon_status": DaemonStatus("1.0", remotes={"192.168.8.1": 1_070_000})},
+        ("unbilled", Severity.WARNING, "1.07 MB", "wan: {unbilled: [192.168.8.1]}"),
     ),
     "tc offload": (
         {"interfaces": (replace(WAN, offloads=True), LAN)},

@@ -42,10 +42,13 @@ def test_every_document_survives_json_unchanged():
 def test_documents_and_metrics_exist_before_the_first_reading():
     nothing = State()
     status = documents.status_document(nothing, facts(), {}, {})
-    assert status["wan"] == {"interface": "wwan0", "attached": False, "problems": []}
+    nowhere = {"interfaces": [], "problem": None}
+    link = {"interface": "wwan0", "device": "wwan0", "attached": False, "problems": [], "stacked": []}
+    assert status["wan"] == link | {"detour": nowhere}
     assert status["clients"] == {"count": 0, "top": []}
     assert documents.clients_document(nothing, NOW, {}, {})["clients"] == []
     assert samples(report_metrics.metrics(nothing, facts(tick_at=None)), "last_tick_timestamp_seconds") == {}
+    assert samples(report_metrics.metrics(nothing, facts()), "default_route_counted") == {}
 
 
 def test_clients_come_by_todays_bytes_with_pseudo_clients_among_them():

@@ -3,7 +3,9 @@
 
 import pytest
 
-from esimshaper.core.settings.uplink import with_uplink
+from esimshaper.core.model.links import Link
+from esimshaper.core.model.reading import Detour
+from esimshaper.core.settings.uplink import detour_of, present
 from esimshaper.core.settings.values import Tunnel
 from tests.core.settings.parsing import problems_of, settings_of
 from tests.core.settings.test_tree import tree_with
@@ -19,26 +21,132 @@ def messages(path, value):
     return [each.message for each in problems_of(tree_with(path, value))]
 
 
-def test_newest_of_what_fits_is_the_uplink_and_the_others_are_counted_too():
-    found = with_uplink(settings(), ["wwan1", "wwan5", "wwan0"]).wan
-    assert (found.interface, found.others, found.written) == ("wwan1", ("wwan0", "wwan5"), "wwan*")
+def links(*names, **others):
+    """Interfaces that are up, the oldest first, by name; and those that need more said."""
+    plain = [Link(number, name, up=True) for number, name in enumerate(names, 1)]
+    return [*plain, *(Link(100 + number, name, up=True, **said) for number, (name, said) in enumerate(others.items()))]
+
+
+def test_newest_of_what_fits_and_is_up_is_the_uplink_and_the_others_are_counted_too():
+    found = present(settings(), [*links("wwan0", "wwan5", "wwan1", "eth0"), Link(9, "wwan9")]).wan
+    assert (found.interface, found.others, found.written) == ("wwan1", ("wwan0", "wwan5", "wwan9"), "wwan*")
 
 
 def test_uplink_that_is_gone_keeps_its_name_until_another_comes():
-    before = with_uplink(settings(), ["wwan0"])
-    gone = with_uplink(before, [])
+    before = present(settings(), links("wwan0"))
+    gone = present(before, [])
     assert gone is before
-    assert with_uplink(gone, ["wwan1"]).wan.interface == "wwan1"
-    assert with_uplink(settings(), []).wan.interface == "wwan*"
+    assert present(gone, links("wwan1")).wan.interface == "wwan1"
+    assert present(settings(), []).wan.interface == "wwan*"
 
 
 def test_uplink_by_its_whole_name_is_never_another():
     named = settings(interface="wwan0")
-    assert with_uplink(named, ["wwan1"]) is named
+    assert present(named, links("wwan1")) is named
 
 
 def test_what_was_found_is_not_what_was_written():
-    assert with_uplink(settings(), ["wwan1", "wwan0"]).as_written == with_uplink(settings(), ["wwan7"]).as_written
+    one, other = present(settings(), links("wwan0", "wwan1")), present(settings(), links("wwan7"))
+    assert one.as_written == other.as_written
+
+
+def test_other_names_and_names_of_before_mean_the_interface_wherever_a_name_may_stand():
+    long = "wwp0s20f0u2i4-modem"
+    written = settings_of(
+        tree_with(("wan",), {"interface": long, "replace_qdisc": False, "tunnels": [{**TUNNEL, "interface": "vpn"}]})
+    )
+    box = [
+        Link(3, "wwan0", other_names=("modem", long)),
+        Link(4, "lan0"),
+        Link(5, "wg0", other_names=("vpn",)),
+    ]
+    found = present(written, box, {"br0": 4})
+    assert found.devices == {long: "wwan0", "br0": "lan0", "vpn": "wg0"}
+    assert (found.wan.interface, found.device(long), found.device("eth0")) == (long, "wwan0", "eth0")
+    assert found.uplink_names == ("wwan0",)
+    assert found.as_written == written
+    back = present(found, [Link(8, "br0")], {"br0": 4})
+    assert back.devices == {}, "the real name goes first"
+
+
+VLAN = {"kind": "vlan", "base": 1}
+
+
+@pytest.mark.parametrize(
+    ("box", "counted", "stacked"),
+    [
+        ([*links("wwan0"), Link(9, "wwan0.1", **VLAN)], {"wwan0"}, {"wwan0.1": "wwan0"}),
+        (
+            [*links("wwan0"), Link(9, "wwan0.1", **VLAN), Link(10, "wwan0.1.2", kind="vlan", base=9)],
+            {"wwan0"},
+            {"wwan0.1": "wwan0", "wwan0.1.2": "wwan0"},
+        ),
+        ([*links("wwan0"), Link(9, "wwanbr", kind="vlan", base=77)], {"wwan0", "wwanbr"}, {}),
+        (
+            [Link(1, "wwan0", master=9), Link(2, "wwan1", master=9), Link(9, "wwanbr", kind="bridge")],
+            {"wwanbr"},
+            {"wwan0": "wwanbr", "wwan1": "wwanbr"},
+        ),
+        (
+            [Link(1, "wwan0", master=9), Link(9, "wwan-bond", kind="bond"), Link(10, "wwan-v", kind="vlan", base=9)],
+            {"wwan-bond"},
+            {"wwan0": "wwan-bond", "wwan-v": "wwan-bond"},
+        ),
+        (
+            [Link(1, "wwan0", address=b"a"), Link(9, "wwan-m", kind="macvlan", base=1, address=b"b")],
+            {"wwan0", "wwan-m"},
+            {},
+        ),
+        (
+            [Link(1, "wwan0", address=b"a"), Link(9, "wwan-m", kind="macvlan", base=1, address=b"a")],
+            {"wwan0"},
+            {"wwan-m": "wwan0"},
+        ),
+        (
+            [
+                Link(1, "wwan0", address=b"a"),
+                Link(8, "wwan0.1", kind="vlan", base=1, master=9, address=b"a"),
+                Link(9, "wwanbr", kind="bridge", address=b"a"),
+            ],
+            {"wwan0"},
+            {"wwan0.1": "wwan0", "wwanbr": "wwan0"},
+        ),
+        ([*links("wwan0"), Link(9, "wwan-rm", kind="rmnet", base=1)], {"wwan0", "wwan-rm"}, {}),
+        (
+            [*links("wwan0"), Link(9, "wwan-vpn", kind="wireguard"), Link(10, "wwan-gre", kind="gre", base=1)],
+            {"wwan0"},
+            {},
+        ),
+    ],
+)
+def test_of_interfaces_that_stand_on_one_another_each_packet_counts_at_one(box, counted, stacked):
+    wan = present(settings(), box).wan
+    assert {wan.interface, *wan.others} == counted
+    assert {each.interface: each.at for each in wan.stacked} == stacked
+
+
+def test_side_of_the_devices_and_tunnels_are_no_uplinks_though_they_fit_by_another_name():
+    box = [Link(1, "wwan0"), Link(2, "br0", other_names=("wwan-lan",)), Link(3, "wg0", other_names=("wwan-vpn",))]
+    assert present(settings(tunnels=[TUNNEL]), box).wan.others == ()
+
+
+def test_detour_is_a_way_that_nothing_counts_and_a_tunnel_is_told_apart():
+    box = [
+        Link(1, "wwan0", up=True),
+        Link(2, "wwan0.7", kind="vlan", base=1),
+        Link(3, "wg0", kind="wireguard"),
+        Link(4, "wlan1"),
+        Link(5, "tun0", kind="tun"),
+    ]
+    named = present(settings(interface="wwan0", tunnels=[TUNNEL]), box)
+    for counted in ("wwan0", "wwan0.7", "wg0"):
+        assert detour_of(named, box, [counted]) == Detour(has_way=True)
+    assert detour_of(named, box, []) == Detour()
+    found = detour_of(named, box, ["wwan0", "wlan1", "tun0"])
+    assert found.interfaces == ("wlan1", "tun0")
+    free, tunnel = found.sentence.split("; devices")
+    assert "hotel Wi-Fi" in free
+    assert "wan.tunnels" in tunnel
 
 
 def test_tunnels_become_values():

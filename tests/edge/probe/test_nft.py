@@ -56,9 +56,8 @@ ip rule add not fwmark 0xca6c table 100 priority 502
 
 @needs_root
 def test_our_own_tables_are_no_program_of_somebody_else() -> None:
-    ours = scripts.reject(["wwan0"], scripts.Blocked(frozenset({"02:00:00:00:00:01"})), 0) + scripts.failsafe(
-        "wwan0", 3, [TunnelEnd(17, 51820)]
-    )
+    closed = scripts.failsafe(["wwan0"], [3], [TunnelEnd(17, 51820)], "wwan0")
+    ours = scripts.reject(["wwan0"], scripts.Blocked(frozenset({"02:00:00:00:00:01"})), 0) + closed
     assert on_a_box("probe_nft.mark_uses()", f"nft -f - <<'END'\n{ours}END") == ()
 
 

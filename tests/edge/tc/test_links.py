@@ -19,6 +19,7 @@ from tests.tools import needs_root
 
 pytestmark = needs_root
 
+LONG = "wwp0s20f0u2i4-modem"
 Body = Callable[[Netlink], None]
 
 
@@ -27,7 +28,15 @@ def box() -> Iterator[namespaces.Host]:
     host = namespaces.Host("box", f"esl-{os.getpid()}-901-box")
     namespaces.add([host.netns])
     try:
-        host.ip("link add wan0 type veth peer name far0", "link set wan0 mtu 1430", "link set far0 up")
+        host.ip(
+            "link add wan0 address 02:00:00:00:64:02 type veth peer name far0",
+            "link set wan0 mtu 1430",
+            "link set far0 up",
+            f"link property add dev wan0 altname {LONG} altname modem",
+            "link add br0 type bridge",
+            "link add port master br0 type ifb",
+            "link add over link br0 type macvlan",
+        )
         yield host
     finally:
         namespaces.remove([host.netns])
@@ -45,20 +54,25 @@ def test_an_interface_is_made_named_set_up_seen_and_removed(box: namespaces.Host
     def body(kernel: Netlink) -> None:
         wan = links.find(kernel, "wan0")
         assert wan is not None
-        assert wan == Link(wan.index, "wan0", type=1, mtu=1430, up=False, kind="veth", alias="")
+        address = bytes.fromhex("020000006402")
+        assert wan == Link(
+            wan.index, "wan0", type=1, mtu=1430, kind="veth", address=address, other_names=(LONG, "modem")
+        )
+        assert links.find(kernel, LONG) == links.find(kernel, "modem") == wan
+        assert links.find(kernel, f"{LONG}-2") is None
         kernel.do(links.add("ifb-wan0", "ifb"))
         made = links.find(kernel, "ifb-wan0")
         assert made is not None
         kernel.do(links.set_alias(made.index, "esimshaper wan0"))
         kernel.do(links.set_up(made.index))
         found = {link.name: link for link in links.find_all(kernel)}
-        assert set(found) == {"lo", "wan0", "far0", "ifb-wan0"}
+        assert set(found) == {"lo", "wan0", "far0", "ifb-wan0", "br0", "port", "over"}
+        assert (found["port"].master, found["over"].base) == (found["br0"].index, found["br0"].index)
+        assert found["over"].kind == "macvlan"
         ifb = found["ifb-wan0"]
         assert (ifb.index, ifb.kind, ifb.alias, ifb.up) == (made.index, "ifb", "esimshaper wan0", True)
-        assert [link.name for link in links.find_all(kernel, "ifb")] == ["ifb-wan0"]
         kernel.do(links.remove(made.index))
         assert links.find(kernel, "ifb-wan0") is None
-        assert list(links.find_all(kernel, "ifb")) == []
 
     within(box, body)
 
