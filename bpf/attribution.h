@@ -179,6 +179,16 @@ ALWAYS_INLINE struct flow *flow_of_icmp_error(struct __sk_buff *skb, const struc
 	return flows.lookup(&inner.key);
 }
 
+/* Whether a download that no flow knows is of a tunnel of the router: where the ports of a tunnel are not mirrored
+ * (VXLAN), or its far end begins. The peer is not looked at: nobody can prove who has sent such a packet. */
+ALWAYS_INLINE int carries_unasked_tunnel(const struct packet *packet)
+{
+	struct tunnel_end end = { .port = packet->key.local_port, .protocol = packet->protocol };
+	u32 *peer = packet->fragment == FRAGMENT_LATER ? 0 : tunnel_ends.lookup(&end);
+
+	return peer && (*peer & PEER_UNASKED);
+}
+
 /* Finds the account of a download, charges its flow, and remembers the account for later fragments. */
 ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct packet *packet, struct size size)
 {
@@ -213,6 +223,8 @@ ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct p
 	/* A packet without flow and address is the router's if it can be for no client; else it is unattributed. */
 	if (account)
 		found.account = *account;
+	else if (carries_unasked_tunnel(packet))
+		found.account = ACCOUNT_TUNNELS;
 	else if (!is_for_router(packet))
 		found = nobody;
 	if (packet->fragment == FRAGMENT_FIRST)

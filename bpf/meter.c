@@ -152,8 +152,6 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 		to = attribute_download(skb, &packet, size);
 	else
 		to = attribute_cut_download(&packet);
-	if (to.account == ACCOUNT_UNATTRIBUTED && headers == HEADERS_WHOLE)
-		to.account = whose_unasked(&packet);
 	to.account = hide_range(skb, to.account);
 	to.reason = hide_range(skb, to.reason);
 	packet.fragment = hide_range(skb, packet.fragment);

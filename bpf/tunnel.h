@@ -75,16 +75,6 @@ ALWAYS_INLINE u32 carries_tunnel(const struct packet *packet)
 									  : tunnel_peer(packet, packet->key.local_port);
 }
 
-/* The account of a download that no flow knows: where the ports of a tunnel are not mirrored (VXLAN), or its far end
- * begins, that is the tunnels'. The peer is not looked at: nobody can prove who has sent such a packet. */
-ALWAYS_INLINE u32 whose_unasked(const struct packet *packet)
-{
-	struct tunnel_end end = { .port = packet->key.local_port, .protocol = packet->protocol };
-	u32 *peer = tunnel_ends.lookup(&end);
-
-	return peer && (*peer & PEER_UNASKED) ? ACCOUNT_TUNNELS : ACCOUNT_UNATTRIBUTED;
-}
-
 /* Remembers what the tunnel adds to each packet, by the family of its own packets. */
 ALWAYS_INLINE void note_tunnel_headers(const struct packet *packet)
 {
@@ -108,6 +98,9 @@ ALWAYS_INLINE void claim(u32 account, enum direction direction, struct size size
  * router's. ACCOUNT_UNATTRIBUTED would not do, since its reasons speak of packets on the WAN (R3). */
 ALWAYS_INLINE u32 adopt_unattributed(u32 account, struct size size)
 {
+	/* A tunnel within this one. */
+	if (account == ACCOUNT_TUNNELS)
+		return ACCOUNT_ROUTER;
 	if (account != ACCOUNT_UNATTRIBUTED)
 		return account;
 	count(REASON_TUNNEL_UNKNOWN, size);

@@ -13,7 +13,7 @@ from esimshaper.lab import Lab, Shape, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
 from tests.netns.limits import passes, state_of
 from tests.netns.router import Measure, Router, T, bytes_of
-from tests.netns.vpn import Vpn
+from tests.netns.vpn import Vpn, Vxlan
 
 ROW = 'clients: [{name: alice, mac: "02:00:00:00:00:10"}, {name: bob, mac: "02:00:00:00:00:11"}]\n'
 
@@ -89,6 +89,29 @@ def test_each_client_gets_what_its_tunnel_came_to_and_the_sum_is_the_bill(
     assert is_close(moved.totals["alice"], in_tunnels[0], 0.005)
     assert is_close(moved.totals["bob"], in_tunnels[1] + moved.bill.of(lab.servers4[2]), 0.005)
     assert moved.totals["router"].total_bytes < 20_000
+
+
+def test_tunnel_of_the_kernel_is_known_by_its_interface_alone(
+    make_router: Callable[..., Router], tmp_path: Path, lab: Lab
+) -> None:
+    alice, bob = lab.clients
+    with Vxlan(lab, lab.servers4[7], (lab.servers4[0], lab.servers6[0])) as vxlan:
+        with_tunnels(tmp_path, vxlan)
+        router = make_router(lab, ROW).start()
+        before = measure(router)
+        for server in vxlan.through:
+            alice.call(traffic.tcp_down, server, 300_000)
+            alice.call(traffic.udp_up, server, 100_000, packet=500)
+            alice.call(traffic.udp_down, server, 100_000, packet=500)
+            alice.call(traffic.ping, server)
+        bob.call(traffic.tcp_down, lab.servers4[2], 100_000)
+        moved = measure(router) - before
+    inside = moved.bill.of(lab.servers4[7])
+    assert inside.total_bytes > 800_000
+    assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+    assert moved.totals["unattributed"] == Counters()
+    assert is_close(moved.totals["alice"], inside, 0.005)
+    assert bytes_of(moved.totals["bob"]) == bytes_of(moved.bill.of(lab.servers4[2]))
 
 
 @pytest.fixture

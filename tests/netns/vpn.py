@@ -61,21 +61,28 @@ class Vpn:
         wait_until(f"the start of {name}", lambda: process.poll() is not None or (SOCKETS / f"{name}.sock").exists())
 
     def _connect(self, near: str, far: str) -> None:
-        outside = f"[{self.endpoint}]" if ":" in self.endpoint else self.endpoint
-        peer = ["allowed-ips", "0.0.0.0/0,::/0", "persistent-keepalive", str(self._keepalive)]
-        self.lab.internet.run(["wg", "set", self._far, "listen-port", str(self.port), "peer", near, *peer[:2]])
-        self.lab.router.run(["wg", "set", self.interface, "peer", far, "endpoint", f"{outside}:{self.port}", *peer])
+        self._join(near, far)
         for host, name, last in ((self.lab.router, self.interface, 2), (self.lab.internet, self._far, 1)):
             host.ip(
                 f"addr add {self._near_net}.{last}/24 dev {name}",
                 f"addr add {self._near_net6}{last}/64 dev {name}",
                 f"link set {name} up",
             )
-        self.lab.router.ip(*(f"route replace {address} dev {self.interface}" for address in self.through))
+        gates = {False: f"{self._near_net}.1", True: f"{self._near_net6}1"}
+        self.lab.router.ip(
+            *(f"route replace {each} via {gates[':' in each]} dev {self.interface} onlink" for each in self.through)
+        )
         rule = "add rule {0} vpn postrouting oifname {1} masquerade"
         chain = "add table {0} vpn\nadd chain {0} vpn postrouting {{ type nat hook postrouting priority srcnat; }}"
         lines = [line.format(family, self.interface) for family in ("ip", "ip6") for line in (chain, rule)]
         self.lab.router.run(["nft", "-f", "-"], text_in="\n".join(lines) + "\n")
+
+    def _join(self, near: str, far: str) -> None:
+        """Makes each end know the other's public key."""
+        outside = f"[{self.endpoint}]" if ":" in self.endpoint else self.endpoint
+        peer = ["allowed-ips", "0.0.0.0/0,::/0", "persistent-keepalive", str(self._keepalive)]
+        self.lab.internet.run(["wg", "set", self._far, "listen-port", str(self.port), "peer", near, *peer[:2]])
+        self.lab.router.run(["wg", "set", self.interface, "peer", far, "endpoint", f"{outside}:{self.port}", *peer])
 
     @property
     def setting(self) -> str:
@@ -89,3 +96,22 @@ class KernelVpn(Vpn):
     def _make(self, host: Host, name: str) -> None:
         host.ip(f"link add {name} type wireguard")
         self._stack.callback(host.ip, f"link del {name}")
+
+
+class Vxlan(Vpn):
+    """A tunnel of the kernel itself, which needs no port in the configuration; over IPv4."""
+
+    def _start(self, host: Host, name: str) -> str:
+        """Both ends know each other by their addresses."""
+        far = self.endpoint if host is self.lab.router else self.lab.router.ipv4
+        source = f"local {self.endpoint} " if host is not self.lab.router else ""
+        host.ip(f"link add {name} type vxlan id 7 {source}remote {far} dstport {self.port} nolearning")
+        self._stack.callback(host.ip, f"link del {name}")
+        return ""
+
+    def _join(self, near: str, far: str) -> None:
+        pass
+
+    @property
+    def setting(self) -> str:
+        return f"{{interface: {self.interface}}}"
