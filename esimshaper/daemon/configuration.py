@@ -14,8 +14,8 @@ from esimshaper.edge.settings_file import rules_or_utc
 
 def rules_of(settings: Settings) -> Rules:
     """The part of the settings that core needs."""
-    names = {client.mac: client.name for client in settings.clients}
-    groups = {client.mac: client.group for client in settings.clients if client.group}
+    names = {client.key: client.name for client in settings.clients}
+    groups = {client.key: client.group for client in settings.clients if client.group}
     return Rules(settings.wan.interface, rules_or_utc(settings.timezone), names, groups, settings.quotas)
 
 

@@ -31,6 +31,9 @@ from esimshaper.edge.tc.attachments import TrafficControl
 NEIGHBOUR_SECONDS = 60
 """Neighbours of known clients are read once in so many seconds: 1,024 of them take 40 ms, and one always changes."""
 
+LAN_HOOKS = (Hook.LAN_INGRESS, Hook.LAN_EGRESS)
+SERVER_HOOKS = (Hook.SERVER_EGRESS, Hook.SERVER_INGRESS)
+
 log = logging.getLogger(__name__)
 
 
@@ -77,7 +80,8 @@ class Observer:
         named = self._settings.wan.tunnels
         links = _links_of_tunnels(self._settings)
         self._hooks = wanted_hooks(self._settings, links)
-        self.meter.carry_tunnels(tunnels.ends(named, links), tunnels.added(named, links))
+        ends = tunnels.ends(named, links, tunnels.servers(self._settings))
+        self.meter.carry_tunnels(ends, tunnels.added(named, links))
 
     def obstacles(self, settings: Settings) -> tuple[list[Problem], tuple[str, ...]]:
         """Obstacles to our programs where only these settings want them; and interfaces that are not there yet."""
@@ -201,9 +205,12 @@ def _links_of_tunnels(settings: Settings) -> tunnels.Links:
 def wanted_hooks(settings: Settings, links: tunnels.Links) -> tuple[tuple[str, Hook], ...]:
     """In the order of attaching: LANs, tunnels, uplinks. So no upload reaches a later hook without its account."""
     uplinks = (settings.wan.interface, *settings.wan.others)
+    servers = tunnels.servers(settings)
+    others = [each for each in settings.wan.tunnels if each.interface not in servers]
     return (
-        *((interface, hook) for interface in settings.lan.interfaces for hook in (Hook.LAN_INGRESS, Hook.LAN_EGRESS)),
-        *((each.interface, side) for each in settings.wan.tunnels for side in _tunnel_hooks(each, links)),
+        *((each, hook) for each in settings.lan.interfaces if each not in servers for hook in LAN_HOOKS),
+        *((each, hook) for each in sorted(servers) for hook in SERVER_HOOKS),
+        *((each.interface, hook) for each in others for hook in _tunnel_hooks(each, links)),
         *((uplink, side) for uplink in uplinks for side in (Hook.WAN_EGRESS, Hook.WAN_INGRESS)),
     )
 

@@ -10,7 +10,7 @@ import pytest
 from esimshaper.core.model.counts import Budget, Counters, Reason
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, Account
 from esimshaper.core.model.limits import Policy, Thresholds
-from esimshaper.core.model.tunnels import TunnelEnd
+from esimshaper.core.model.tunnels import GRE, TunnelEnd
 from esimshaper.edge.bpf import libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
 from tests.bpf.instructions import map_number, maps_in_order
@@ -135,6 +135,41 @@ def test_unattributed_packet_inside_is_charged_to_the_router(tunnel: Bench) -> N
 def test_port_of_either_side_and_of_either_protocol_is_that_of_the_tunnel(tunnel: Bench, outer: bytes) -> None:
     tunnel.up_from_router(ethernet(outer))
     assert tunnel.read().tunnels.outer == Counters(0, 128, 0, 1)
+
+
+def test_port_that_others_use_too_is_the_tunnels_by_its_protocol_and_peer_only(bench: Bench) -> None:
+    bench.meter.carry_tunnels([TunnelEnd(UDP, PORT, SERVER4), TunnelEnd(UDP, PORT, "203.0.113.9")])
+    other = "203.0.113.1"
+    bench.up_from_router(OUTER4)
+    bench.down(ethernet(ipv4(SERVER4, WAN4, UDP, udp(PORT, 40000, bytes(72)))))
+    bench.up_from_router(ethernet(ipv4(WAN4, other, UDP, udp(40000, PORT, bytes(100)))))
+    bench.up_from_router(ethernet(ipv4(WAN4, SERVER4, TCP, tcp(40000, PORT, bytes(88)))))
+    bench.up_from_router(OUTER6)
+    assert bench.read().tunnels.outer == Counters(100, 128, 1, 1)
+    assert bench.counters(ACCOUNT_ROUTER).up_packets == 3
+
+
+def test_tunnel_of_the_kernel_is_known_by_its_protocol_and_claims_what_it_adds(bench: Bench) -> None:
+    bench.meter.carry_tunnels([TunnelEnd(GRE, peer=SERVER4, unasked=True)], {LOOPBACK: 24})
+    bench.down(ethernet(ipv4(SERVER4, WAN4, GRE, bytes(80))))
+    bench.up_from_router(ethernet(ipv4(WAN4, SERVER4, GRE, bytes(100))))
+    bench.up_from_router(ethernet(ipv4(WAN4, "203.0.113.1", GRE, bytes(100))))
+    assert bench.read().tunnels.outer == Counters(100, 120, 1, 1)
+    assert inside(bench) == inside(bench, DOWNLOAD, up=False) == PASS
+    assert bench.read().tunnels.inner == {ALICE: Counters(SIZE + 24, SIZE + 24, 1, 1)}
+
+
+def test_device_behind_a_vpn_of_the_router_pays_for_what_goes_in_and_out(tunnel: Bench) -> None:
+    def pass_by(program: str, frame: bytes) -> int:
+        return libbpf.dry_run(tunnel.meter.program(program).fd, frame, skb(0, LOOPBACK)).retval
+
+    assert pass_by("server_ingress_raw", UPLOAD) == pass_by("server_egress_raw", DOWNLOAD) == PASS
+    reading = tunnel.read()
+    (account,) = [account for account, owner in reading.owners.items() if owner == NEAR]
+    assert reading.tunnels.inner == {account: Counters(CLAIM, CLAIM, 1, 1)}
+    tunnel.meter.write_policies({account: Policy(blocked=True)})
+    assert pass_by("server_ingress_raw", UPLOAD) == pass_by("server_egress_raw", DOWNLOAD) == SHOT
+    assert tunnel.read().tunnels.inner == {account: Counters(2 * CLAIM, CLAIM, 2, 1)}
 
 
 def test_protocol_without_ports_carries_no_tunnel(tunnel: Bench) -> None:

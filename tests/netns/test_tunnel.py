@@ -12,6 +12,7 @@ from esimshaper.core.model.counts import Counters
 from esimshaper.lab import Lab, Shape, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
 from tests.netns.limits import passes, state_of
+from tests.netns.phone import INSIDE, OUTSIDE, Phone
 from tests.netns.router import Measure, Router, T, bytes_of
 from tests.netns.vpn import Vpn, Vxlan
 
@@ -24,7 +25,7 @@ def lab() -> Iterator[Lab]:
         yield built
 
 
-def with_tunnels(place: Path, *tunnels: Vpn) -> None:
+def with_tunnels(place: Path, *tunnels: Vpn | Phone) -> None:
     """A file beside the configuration, as a person who adds a VPN would write."""
     (place / "conf.d").mkdir(exist_ok=True)
     (place / "conf.d" / "vpn.yaml").write_text(f"wan: {{tunnels: [{', '.join(each.setting for each in tunnels)}]}}\n")
@@ -268,3 +269,36 @@ def test_tunnel_that_vanishes_and_a_daemon_that_is_killed_lose_no_byte(
     assert bytes_of(after.sum) == bytes_of(after.bill.total)
     assert after.totals["bob"].down_bytes - middle.totals["bob"].down_bytes >= 300_000
     assert "wga" in " ".join(router.get("/v1/status")["wan"]["problems"])
+
+
+def test_phone_abroad_that_exits_by_this_router_pays_for_both_halves_and_has_limits_of_its_own(
+    make_router: Callable[..., Router], tmp_path: Path, lab: Lab
+) -> None:
+    rows = f"clients: [{{name: alice, mac: '02:00:00:00:00:10'}}, {{name: roaming, address: {INSIDE}}}]\n"
+    alice = lab.clients[0]
+    with Phone(lab) as phone:
+        with_tunnels(tmp_path, phone)
+        router = make_router(
+            lab, f"{rows}quotas: [{{name: q, for: client/roaming, limit: 2MB, period: month, then: block}}]\n"
+        )
+        router.config.write_text(router.config.read_text().replace("[br0]", f"[br0, {phone.interface}]"))
+        before = measure(router.start())
+        phone.host.call(traffic.tcp_down, lab.servers4[0], 300_000)
+        phone.host.call(traffic.tcp_up, lab.servers4[0], 200_000)
+        phone.host.call(traffic.ping, lab.servers4[0])
+        alice.call(traffic.tcp_down, lab.servers4[1], 100_000)
+        moved = measure(router) - before
+        both = moved.bill.of(OUTSIDE) + moved.bill.of(lab.servers4[0])
+        assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+        assert moved.totals["unattributed"] == Counters()
+        assert is_close(moved.totals["roaming"], both, 0.005)
+        assert moved.totals["router"].total_bytes < 20_000
+        assert bytes_of(moved.totals["alice"]) == bytes_of(moved.bill.of(lab.servers4[1]))
+        with pytest.raises(OSError):
+            phone.host.call(traffic.tcp_down, lab.servers4[0], 10_000_000, timeout=3)
+        wait_until("the state", lambda: state_of(router, "roaming") == "blocked", timeout=5)
+        assert not passes(phone.host, lab.servers4[1])
+        assert passes(alice, lab.servers4[1])
+        moved = measure(router) - before
+        assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+        assert 2_000_000 <= moved.totals["roaming"].total_bytes <= 2_300_000

@@ -111,6 +111,8 @@ class Hook(Enum):
     WAN_EGRESS = "wan_egress"
     TUNNEL_INGRESS = "tunnel_ingress"
     TUNNEL_EGRESS = "tunnel_egress"
+    SERVER_INGRESS = "server_ingress"
+    SERVER_EGRESS = "server_egress"
     TRANSLATOR_INGRESS = "translator_ingress"
     TRANSLATOR_EGRESS = "translator_egress"
 

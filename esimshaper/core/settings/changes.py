@@ -99,24 +99,24 @@ def _back_to(value: object) -> str:
 
 
 def _clients(old: Sequence[Client], new: Sequence[Client]) -> Iterator[str]:
-    before, after = ({client.mac: client for client in clients} for clients in (old, new))
+    before, after = ({client.key: client for client in clients} for clients in (old, new))
     for client in new:
-        known = before.get(client.mac)
+        known = before.get(client.key)
         if known is None:
-            yield f"client {client.name}: new ({client.mac}{f', group {client.group}' if client.group else ''})"
+            yield f"client {client.name}: new ({client.key}{f', group {client.group}' if client.group else ''})"
             continue
         if known.name != client.name:
             yield f"client {known.name}: renamed to {client.name}"
         if known.group != client.group:
             yield f"client {client.name}: group {known.group or _NONE} -> {client.group or _NONE}"
     for client in old:
-        if client.mac not in after:
-            yield f"client {client.name}: removed; the device is counted under its address {client.mac}"
+        if client.key not in after:
+            yield f"client {client.name}: removed; the device is counted under its address {client.key}"
 
 
 def _quotas(old: Settings, new: Settings) -> Iterator[str]:
     before, after = ({quota.name: quota for quota in settings.quotas} for settings in (old, new))
-    earlier, names = ({client.mac: client.name for client in settings.clients} for settings in (old, new))
+    earlier, names = ({client.key: client.name for client in settings.clients} for settings in (old, new))
     for quota in new.quotas:
         known = before.get(quota.name)
         if known is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The list `clients` -> the clients with a name: their MAC addresses and groups. Pure."""
+"""The list `clients` -> the clients with a name: their addresses and groups. Pure."""
 
 import ipaddress
 import re
@@ -18,15 +18,15 @@ _MAC = re.compile("([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")
 
 
 def clients_from(tree: Block) -> tuple[Client, ...]:
-    """The clients that have both a name and a MAC address."""
+    """The clients that have both a name and an address."""
     names: set[str] = set()
     groups: set[str] = set()
     owners: dict[ClientKey, str] = {}
     clients = []
     for client in tree.blocks("clients"):
-        name, mac, group = _name(client, names), _mac(client, owners), _group(client, groups)
-        if name is not None and mac is not None:
-            clients.append(Client(name, mac, group))
+        name, key, group = _name(client, names), _key(client, owners), _group(client, groups)
+        if name is not None and key is not None:
+            clients.append(Client(name, key, group))
     return tuple(clients)
 
 
@@ -65,16 +65,34 @@ def _is_ip_address(text: str) -> bool:
     return True
 
 
-def _mac(client: Block, owners: dict[ClientKey, str]) -> ClientKey | None:
-    """The client's MAC address, which is added to `owners`. A wrong address, or one of `owners`, adds a problem."""
-    mac = client.parse("mac", parse_mac, "`esimshaper clients` shows the addresses of the devices in use.")
-    if mac is None:
-        return None
-    if mac in owners:
-        message = f"`{client.get('mac')}` already belongs to {owners[mac]}"
-        client.refuse("mac", message, "Keep one name for each device.")
-    owners.setdefault(mac, f"`{client.get('name')}`" if client.get("name") else "another client")
-    return mac
+def _key(client: Block, owners: dict[ClientKey, str]) -> ClientKey | None:
+    """The client's MAC or IP address, which is added to `owners`. A wrong one, or one of `owners`, adds a problem."""
+    hint = "`esimshaper clients` shows the addresses of the devices in use."
+    keys = {
+        name: key
+        for name, parser in (("mac", parse_mac), ("address", parse_address))
+        if (key := client.parse(name, parser, hint))
+    }
+    if len(keys) == 2:
+        client.refuse("address", "a client has either a MAC address or an IP address", "Remove one of the two.")
+    for name, key in keys.items():
+        if key in owners:
+            message = f"`{client.get(name)}` already belongs to {owners[key]}"
+            client.refuse(name, message, "Keep one name for each device.")
+        owners.setdefault(key, f"`{client.get('name')}`" if client.get("name") else "another client")
+    return next(iter(keys.values()), None)
+
+
+def parse_address(text: str) -> ClientKey:
+    """The IP address of a device that comes in by a link without MAC addresses, as the meter writes it. ValueError."""
+    try:
+        ip = ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError(f"`{text}` is not an IP address") from None
+    if ip.is_unspecified or ip.is_multicast or ip.is_loopback:
+        raise ValueError(f"`{text}` is not the address of a device")
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return ClientKey(str(mapped or ip))
 
 
 def parse_mac(text: str) -> ClientKey:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The interfaces of `wan` and `lan` together: each is named once, and on one side only. Pure."""
+"""The interfaces of `wan` and `lan` together: each is named once, and the uplink on one side only. Pure."""
 
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.problem import Path
@@ -7,12 +7,14 @@ from esimshaper.core.settings.uplink import fits
 
 
 def check_sides(tree: Block) -> None:
-    """Adds a problem for each interface of the clients or of a tunnel that is the uplink too, or is named twice."""
+    """Adds a problem for each interface of the clients or of a tunnel that is the uplink too, or named twice there."""
     wan, lan = tree.block("wan"), tree.block("lan")
     uplink = wan.get("interface") or ""
     seen: set[str] = set()
     for position, name in enumerate(lan.get("interfaces", ())):
         _check_interface(lan, ("interfaces", position), name, uplink, seen)
+    # A VPN whose clients are clients of ours is both: they come in by it, and its packets cross the uplink.
+    seen = set()
     for tunnel in wan.blocks("tunnels"):
         _check_interface(tunnel, ("interface",), tunnel.get("interface"), uplink, seen)
 

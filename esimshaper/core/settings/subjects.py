@@ -26,7 +26,7 @@ def known_from(tree: Block, clients: Collection[Client]) -> Known | None:
     listed = tree.blocks("clients")
     if not all(client.has("name") for client in listed):
         return None
-    macs = {client.name: client.mac for client in clients}
+    macs = {client.name: client.key for client in clients}
     names = filter(None, (client.name() for client in listed))
     groups = set(filter(None, (client.name("group") for client in listed)))
     return Known({name: macs.get(name, ClientKey("")) for name in names}, groups)

@@ -5,7 +5,8 @@ with a port         a VPN: UDP or TCP with that port
 without a port      a tunnel that the kernel knows by its link (GRE, 6in4 ...); of any other kind: a translator
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from esimshaper.core.model.tunnels import (
     GENEVE_PORT,
@@ -20,7 +21,7 @@ from esimshaper.core.model.tunnels import (
     TunnelEnd,
     TunnelLink,
 )
-from esimshaper.core.settings.values import Tunnel
+from esimshaper.core.settings.values import Settings, Tunnel
 
 PROTOCOLS = {"udp": UDP, "tcp": TCP}
 
@@ -33,9 +34,21 @@ def is_translator(tunnel: Tunnel, links: Links) -> bool:
     return not tunnel.port and (link is None or link.kind not in TUNNEL_KINDS)
 
 
-def ends(tunnels: Iterable[Tunnel], links: Links) -> frozenset[TunnelEnd]:
-    """The packets on the uplink that carry these tunnels; those of a tunnel without a port only while it is there."""
-    return frozenset(end for tunnel in tunnels for end in _ends(tunnel, links))
+def servers(settings: Settings) -> frozenset[str]:
+    """Interfaces of VPNs whose clients are clients of ours: they are named under lan.interfaces, too."""
+    return frozenset(each.interface for each in settings.wan.tunnels) & frozenset(settings.lan.interfaces)
+
+
+def ends(tunnels: Iterable[Tunnel], links: Links, served: Collection[str] = ()) -> frozenset[TunnelEnd]:
+    """The packets on the uplink that carry these tunnels; those of a tunnel without a port only while it is there.
+
+    served: interfaces of VPNs that this router serves, where the far end begins.
+    """
+    return frozenset(
+        replace(end, unasked=end.unasked or tunnel.interface in served)
+        for tunnel in tunnels
+        for end in _ends(tunnel, links)
+    )
 
 
 def _ends(tunnel: Tunnel, links: Links) -> list[TunnelEnd]:
@@ -64,13 +77,8 @@ def added(tunnels: Iterable[Tunnel], links: Links) -> Mapping[int, int]:
 def ends_to_refuse(tunnels: Iterable[Tunnel]) -> frozenset[TunnelEnd]:
     """The packets that may carry these tunnels, whatever links there will be: for an uplink that counts nothing."""
     tunnels = tuple(tunnels)
-    found = {replace_peer(end) for end in ends((each for each in tunnels if each.port), {})}
+    found = {TunnelEnd(end.protocol, end.port) for end in ends((each for each in tunnels if each.port), {})}
     if any(not each.port for each in tunnels):
         found |= {TunnelEnd(each) for each in (IPV4_IN, IPV6_IN, GRE)}
         found |= {TunnelEnd(UDP, port) for port in (VXLAN_PORT, OLD_VXLAN_PORT, GENEVE_PORT)}
     return frozenset(found)
-
-
-def replace_peer(end: TunnelEnd) -> TunnelEnd:
-    """The same for any peer."""
-    return TunnelEnd(end.protocol, end.port)

@@ -82,10 +82,10 @@ class Lan:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A name for people. `mac` is in lower case with colons; `group` is empty for none."""
+    """A name for people. `key`: a MAC address in lower case with colons, or an IP address. `group`: empty for none."""
 
     name: str
-    mac: ClientKey
+    key: ClientKey
     group: str = ""
 
 

@@ -51,6 +51,14 @@ EDITS: dict[str, Callable[[Any], object]] = {
     "wan.tunnels: none -> wg0 with port 51820": lambda tree: tree["wan"].update(
         tunnels=[{"interface": "wg0", "port": 51820}]
     ),
+    "wan.tunnels: none -> clat without a port, tun0 with port 443 of udp to 203.0.113.1": lambda tree: tree[
+        "wan"
+    ].update(
+        tunnels=[
+            {"interface": "clat"},
+            {"interface": "tun0", "port": 443, "protocol": "udp", "peer": "203.0.113.1"},
+        ]
+    ),
     "on_failure: open -> closed": lambda tree: tree.update(on_failure="closed"),
     "metrics.tls: none -> certificate /c, key /k, client_ca none": lambda tree: tree["metrics"].update(
         tls={"certificate": "/c", "key": "/k"}

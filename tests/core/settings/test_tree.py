@@ -42,6 +42,27 @@ def client(name="tv", mac="02:00:00:00:00:10"):
     return {"name": name, "mac": mac}
 
 
+@pytest.mark.parametrize(
+    ("address", "key"), [("10.8.0.2", "10.8.0.2"), ("::ffff:10.8.0.2", "10.8.0.2"), ("2001:DB8:0::2", "2001:db8::2")]
+)
+def test_device_in_a_vpn_has_an_ip_address_for_a_mac(address, key):
+    (found,) = settings_of(tree_with(("clients",), [{"name": "phone", "address": address}])).clients
+    assert found == Client("phone", key)
+
+
+@pytest.mark.parametrize(
+    ("clients", "message"),
+    [
+        ([{**client(), "address": "10.8.0.2"}], "a client has either a MAC address or an IP address"),
+        ([{"name": "a", "address": "10.8.0"}], "`10.8.0` is not an IP address"),
+        ([{"name": "a", "address": "224.0.0.1"}], "`224.0.0.1` is not the address of a device"),
+        ([{"name": each, "address": "10.8.0.2"} for each in "ab"], "`10.8.0.2` already belongs to `a`"),
+    ],
+)
+def test_wrong_address_of_a_client_is_refused(clients, message):
+    assert [each.message for each in problems_of(tree_with(("clients",), clients))] == [message]
+
+
 def test_complete_tree_becomes_settings():
     assert messages_of(GOOD) == []
     settings = settings_of(GOOD)
@@ -167,7 +188,7 @@ def test_names_are_one_in_each_form_of_unicode():
     settings = settings_of(tree)
     assert [(each.name, each.group) for each in settings.clients] == [("caf\u00e9", "pi\u00f1a")]
     assert [each.name for each in settings.quotas] == ["caf\u00e9", "b"]
-    assert [each.subject.id for each in settings.quotas] == [settings.clients[0].mac, "pi\u00f1a"]
+    assert [each.subject.id for each in settings.quotas] == [settings.clients[0].key, "pi\u00f1a"]
 
 
 def test_more_groups_than_there_is_room_for_are_found_once():

@@ -5,6 +5,8 @@ import pytest
 
 from esimshaper.core.model.links import Link
 from esimshaper.core.model.reading import Detour
+from esimshaper.core.model.tunnels import TunnelEnd, TunnelLink
+from esimshaper.core.settings import tunnels
 from esimshaper.core.settings.uplink import detour_of, present
 from esimshaper.core.settings.values import Tunnel
 from tests.core.settings.parsing import problems_of, settings_of
@@ -153,6 +155,42 @@ def test_tunnels_become_values():
     assert settings(tunnels=[TUNNEL]).wan.tunnels == (Tunnel("wg0", 51820),)
 
 
+def test_vpn_whose_clients_are_clients_is_named_on_both_sides():
+    tree = tree_with(("wan",), {"interface": "wwan0", "replace_qdisc": False, "tunnels": [TUNNEL]})
+    tree["lan"]["interfaces"].append("wg0")
+    found = settings_of(tree)
+    assert tunnels.servers(found) == {"wg0"}
+    (udp, tcp) = sorted(tunnels.ends(found.wan.tunnels, {}, {"wg0"}), key=lambda end: -end.protocol)
+    assert (udp, tcp) == (TunnelEnd(17, 51820, unasked=True), TunnelEnd(6, 51820, unasked=True))
+
+
+LINKS = {
+    "gre1": TunnelLink(7, "gre", "203.0.113.1"),
+    "ds": TunnelLink(8, "ip6tnl", "2001:db8::1"),
+    "he": TunnelLink(9, "sit"),
+    "vx": TunnelLink(10, "vxlan", port=4789),
+    "clat": TunnelLink(11, "tun"),
+}
+
+
+def test_tunnel_without_a_port_is_what_its_link_is():
+    named = [Tunnel(name) for name in (*LINKS, "later")]
+    assert [each.interface for each in named if tunnels.is_translator(each, LINKS)] == ["clat", "later"]
+    assert tunnels.ends(named, LINKS) == {
+        TunnelEnd(47, 0, "203.0.113.1", unasked=True),
+        *(TunnelEnd(protocol, 0, "2001:db8::1", unasked=True) for protocol in (4, 41)),
+        *(TunnelEnd(protocol, unasked=True) for protocol in (4, 41)),
+        TunnelEnd(17, 4789, unasked=True),
+    }
+    assert tunnels.added(named, LINKS) == {7: 24, 8: 48, 9: 20, 10: 50}
+
+
+def test_port_of_a_vpn_is_narrowed_by_its_protocol_and_peer():
+    (tunnel,) = settings(tunnels=[{**TUNNEL, "port": 443, "protocol": "udp", "peer": "198.51.100.7"}]).wan.tunnels
+    assert tunnels.ends([tunnel], {}) == {TunnelEnd(17, 443, "198.51.100.7")}
+    assert tunnels.ends_to_refuse([tunnel]) == {TunnelEnd(17, 443)}
+
+
 def test_an_asterisk_alone_is_no_uplink():
     assert messages(("wan", "interface"), "*")[0] == "`*` does not name an uplink"
 
@@ -164,7 +202,8 @@ def test_an_asterisk_alone_is_no_uplink():
         (("wan", "interface"), "br*", "`br0` is the uplink (wan.interface)"),
         (("lan", "interfaces"), ["br*"], "`br*` is not one interface"),
         (("wan", "tunnels"), [{**TUNNEL, "interface": "wwan0"}], "`wwan0` is the uplink (wan.interface)"),
-        (("wan", "tunnels"), [{**TUNNEL, "interface": "br0"}], "`br0` is listed twice"),
+        (("wan", "tunnels"), [{**TUNNEL, "peer": "vpn.example.org"}], "`vpn.example.org` is not an IP address"),
+        (("wan", "tunnels"), [{"interface": "tun0", "protocol": "udp"}], "a protocol needs its port"),
         (("wan", "tunnels"), [TUNNEL, {**TUNNEL, "port": 1}], "`wg0` is listed twice"),
     ],
 )
