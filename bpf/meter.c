@@ -544,7 +544,7 @@ ALWAYS_INLINE int server_ingress(struct __sk_buff *skb, struct link link)
 	struct size size;
 	u32 account = ACCOUNT_OTHERS;
 
-	skb->tc_index = 0;
+	forget_carried(skb);
 	if (skip_looped_back(skb))
 		return TC_ACT_UNSPEC;
 	size = remote_size(skb, link, UP);
@@ -553,7 +553,7 @@ ALWAYS_INLINE int server_ingress(struct __sk_buff *skb, struct link link)
 	else
 		count_frame(REASON_LAN_NO_SOURCE, skb);
 	account = hide_range(skb, account);
-	write_mark(skb, account);
+	name_sender(skb, account);
 	/* First claim, then judge: as in tunnel_ingress. */
 	claim(account, DOWN, size);
 	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL);
@@ -570,21 +570,17 @@ ALWAYS_INLINE int server_ingress(struct __sk_buff *skb, struct link link)
 ALWAYS_INLINE int server_egress(struct __sk_buff *skb, struct link link)
 {
 	u32 crossing = take_crossing(skb), account, *known;
+	struct size size = remote_size(skb, link, DOWN);
 	struct client_key client = {};
-	struct packet packet = {};
 	struct verdict verdict;
-	struct size size;
 
 	if (fill_remote_client(skb, link, DOWN, &client) < 0)
 		return TC_ACT_UNSPEC;
-	if (crossing && lan_egress(skb, link, crossing, &client) == TC_ACT_SHOT)
+	if (crossing && hide_range(skb, lan_egress(skb, link, crossing, &client)) == TC_ACT_SHOT)
 		return TC_ACT_SHOT;
 	known = clients.lookup(&client);
-	account = sender(skb, &packet);
-	if (known || account == ACCOUNT_UNATTRIBUTED)
-		account = known ? *known : ACCOUNT_ROUTER;
-	account = hide_range(skb, account);
-	size = remote_size(skb, link, DOWN);
+	account = known ? *known : noted_sender(skb);
+	account = hide_range(skb, account ? account : ACCOUNT_ROUTER);
 	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL);
 	verdict.class = 0;
 	if (verdict.level == BLOCKED) {
