@@ -78,6 +78,13 @@ ALWAYS_INLINE u32 sender(struct __sk_buff *skb, const struct packet *packet)
 	return number ? number : sender_by_tables(skb, packet);
 }
 
+/* Counts an upload that lost its account, also one that a limit of `others` will stop. */
+ALWAYS_INLINE void count_lost_sender(u32 from, struct size size)
+{
+	if (from >> SENDER_REASON_SHIFT && (from & SENDER_ACCOUNT) == ACCOUNT_OTHERS)
+		count(from >> SENDER_REASON_SHIFT, size);
+}
+
 ALWAYS_INLINE void charge_flow(struct flow *flow, enum direction direction, struct size size)
 {
 	add(&flow->counted, direction, size);

@@ -104,6 +104,7 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 		account = ACCOUNT_TUNNELS;
 	}
 	account = hide_range(skb, account);
+	count_lost_sender(from, size);
 	verdict = judge(skb, account, UP, size.bytes, ON_WAN);
 	if (verdict.level == BLOCKED &&
 	    reset_or_drop_upload(skb, link, &packet, headers, account, &verdict, size, size.bytes) == DROPPED)
@@ -118,8 +119,8 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 		count_shaped(account, size.bytes);
 	charge(&verdict, UP, size);
 	note_counted_upload(skb, account, !is_shaped);
-	if (from >> SENDER_REASON_SHIFT)
-		count(from >> SENDER_REASON_SHIFT, size);
+	if (account == ACCOUNT_UNATTRIBUTED)
+		count(REASON_WAN_OUT_UNMARKED, size);
 	if (headers == HEADERS_CUT)
 		count(REASON_WAN_OUT_TRUNCATED, size);
 	else if (account != ACCOUNT_UNATTRIBUTED && has_flow(&packet))
@@ -195,6 +196,7 @@ ALWAYS_INLINE int tunnel_egress(struct __sk_buff *skb, struct link link)
 	inside = measure(skb, link, &packet);
 	size = tunnel_size(skb, &packet, inside);
 	account = hide_range(skb, adopt_unattributed(from & SENDER_ACCOUNT, size));
+	count_lost_sender(from, size);
 	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL);
 	if (verdict.level == BLOCKED &&
 	    reset_or_drop_upload(skb, link, &packet, headers, account, &verdict, size, inside.bytes) == DROPPED)
@@ -204,9 +206,6 @@ ALWAYS_INLINE int tunnel_egress(struct __sk_buff *skb, struct link link)
 	if (police(&verdict, UP, size) == DROPPED)
 		return TC_ACT_SHOT;
 	claim(account, UP, size);
-	/* That of nobody in the LAN is the router's here, for a reason of its own. */
-	if (account == ACCOUNT_OTHERS && from >> SENDER_REASON_SHIFT)
-		count(from >> SENDER_REASON_SHIFT, size);
 	if (headers == HEADERS_WHOLE && has_flow(&packet))
 		learn_flow(&packet.key, account, size);
 	return TC_ACT_UNSPEC;

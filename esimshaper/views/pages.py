@@ -116,6 +116,9 @@ def _kernel_lines(status: Document) -> list[Line | Table]:
     if unbilled:
         text = f"Moved between here and the modem itself (wan.unbilled), not billed: {format_size(unbilled)}"
         lines.append(Line(text, Tone.QUIET))
+    if any(event["reason"] in ("account_lost", "mark_foreign") for event in status["events"]):
+        lines.append(Line("Uploads have lost their device inside this box: they are counted and limited", Tone.BAD))
+        lines.append(Line("  together, as one client called others (sudo esimshaper doctor says why)", Tone.BAD))
     if status["events"]:
         rows = [[e["reason"], str(e["packets"]), format_size(e["bytes"])] for e in status["events"]]
         columns = (Column("KERNEL EVENT"), Column("PACKETS", right=True), Column("BYTES", right=True))

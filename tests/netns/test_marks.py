@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The packet mark belongs to the owner: rules of others work as without us. A packet that lost its client is said."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from esimshaper.core.model.counts import Counters
+from esimshaper.lab import Lab, WanKind, traffic
+from tests.netns import tricks
+from tests.netns.limits import CLIENTS, passes, quotas
+from tests.netns.router import Router, bytes_of
+
+EXACT, ORED, IF_ZERO, LIKE_MWAN3, LIKE_TAILSCALE, UNMARKED, PLAIN = range(7)
+"""Servers by what happens to the mark of packets for them."""
+
+MARKS = """table inet owner {{
+    counter touched {{ }}
+    chain pre {{
+        type filter hook prerouting priority mangle
+        ip daddr {0} meta mark set 0x1
+        ip6 daddr {6} meta mark set 0x1
+        ip daddr {1} meta mark set meta mark or 0x2
+        ip daddr {2} meta mark 0x0 meta mark set 0x4
+        ip daddr {3} meta mark & 0x3f00 == 0x0 meta mark set meta mark & 0xffffc0ff or 0x100
+        ip daddr {4} meta mark set meta mark & 0xff00ffff or 0x80000
+    }}
+    chain passing {{
+        type filter hook forward priority mangle
+        ip daddr {5} meta mark != 0x0 counter name touched
+        ct mark set meta mark
+    }}
+    chain leaving {{
+        type filter hook postrouting priority mangle
+        meta mark != 0x0 ct mark != 0x0 meta mark set ct mark
+    }}
+}}
+"""
+RULES = ("0x1", "0x2", "0x4", "0x100/0x3f00", "0x80000/0xff0000")
+
+
+def others_use_the_mark(lab: Lab) -> None:
+    """Some servers are reached only by a table that rules choose by the mark."""
+    servers = lab.servers4
+    lab.router.run(["nft", "-f", "-"], text_in=MARKS.format(*servers[:5], servers[PLAIN], lab.servers6[0]))
+    for family, gateway, far in (("-4", lab.internet.ipv4, servers[:6]), ("-6", lab.internet.ipv6, lab.servers6[:1])):
+        lab.router.run(["ip", family, "route", "add", "default", "via", gateway, "table", "100"])
+        for server in far:
+            lab.router.run(["ip", family, "route", "add", "unreachable", server])
+        for number, rule in enumerate(RULES, 100):
+            lab.router.run(["ip", family, "rule", "add", "fwmark", rule, "lookup", "100", "priority", str(number)])
+    unmarked = ["to", servers[UNMARKED], "fwmark", "0x0/0xffffffff", "lookup", "100", "priority", "90"]
+    lab.router.run(["ip", "rule", "add", *unmarked])
+
+
+def test_rules_of_others_that_use_the_mark_do_what_they_do_without_us(make_router: Callable[..., Router]) -> None:
+    with Lab(WanKind.TUN) as lab:
+        others_use_the_mark(lab)
+        alice = lab.clients[0]
+        far = (*lab.servers4[: PLAIN + 1], lab.servers6[0])
+        bridge = Path("/proc/sys/net/bridge").exists()  # then rules may see packets before the hook of the bridge
+
+        def reached(see_bridge: int) -> list[str]:
+            if bridge:
+                tables = ("iptables", "ip6tables")
+                lab.router.sysctl(**{f"bridge__bridge-nf-call-{each}": see_bridge for each in tables})
+            return [server for server in far if passes(alice, server)]
+
+        assert [reached(0), reached(1)] == [list(far)] * 2, "the rules work without us"
+        router = make_router(lab, CLIENTS).start()
+        before = router.measure()
+        assert [reached(0), reached(1)] == [list(far)] * 2
+        for server in far:
+            alice.call(traffic.tcp_up, server, 100_000)
+            alice.call(traffic.udp_down, server, 50_000)
+        moved = router.measure() - before
+        assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+        assert bytes_of(moved.totals["alice"]) == bytes_of(moved.bill.of(*far))
+        assert moved.totals["unattributed"] == Counters()
+        assert "packets 0 bytes 0" in lab.router.run(["nft", "list", "counter", "inet", "owner", "touched"])
+        doctor = router.run("doctor", "--config", str(router.config)).stdout
+        assert "esimshaper leaves the packet mark alone" in doctor
+        assert "packet mark, where the number" not in doctor
+
+
+BEHIND_OURS = "filter add dev br0 ingress prio 20 protocol all u32 match u32 0 0 flowid 1:1"
+"""It ends with `ok`, which sets tc_index to 1."""
+FOREIGN_BITS = """table inet owner {
+    chain post { type filter hook postrouting priority mangle; oifname wan0 meta mark set meta mark or 0x40000000; }
+}
+"""
+EACH_1MB = quotas("name: daily, for: each-client, limit: 1MB, period: day, then: block")
+
+
+def test_upload_that_lost_its_client_is_said_and_held_and_the_mark_brings_it_back(
+    make_router: Callable[..., Router],
+) -> None:
+    with Lab(WanKind.TUN) as lab:
+        lab.router.run(["tc", *BEHIND_OURS.replace("filter", "qdisc", 1).split()[:4], "clsact"])
+        lab.router.run(["tc", *BEHIND_OURS.split()])
+        router = make_router(lab, EACH_1MB).start()
+        (alice, bob), server = lab.clients, lab.servers4[0]
+        before = router.measure()
+        alice.call(traffic.udp_up, server, 100_000)
+        with pytest.raises(OSError):
+            alice.call(traffic.tcp_down, server, 10_000_000, timeout=5)
+        moved = router.measure() - before
+        assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+        assert moved.totals["others"].up_bytes >= 100_000
+        assert moved.totals["alice"].down_bytes >= 1_000_000, "the LAN sees who gets it"
+        assert moved.totals["unattributed"].up_bytes == 0
+        bob.call(tricks.send_udp, bob.ipv4, lab.servers4[1], 3000)
+        assert 900_000 <= (router.measure() - before).totals["others"].up_bytes <= 1_000_000
+        assert "lost their device inside this box" in router.run("status").stdout
+        said = router.run("doctor", "--config", str(router.config)).stdout
+        assert "to the tc filter u32 (priority 20) at br0" in said
+        assert "write `mark_mask: 0xff000000` under lan" in said
+
+        router.stop()
+        router.config.write_text(router.config.read_text().replace("[br0]", "[br0], mark_mask: 0xff000000"))
+        router.start()
+        before = router.measure()
+        bob.call(traffic.udp_up, server, 100_000)
+        moved = router.measure() - before
+        assert bytes_of(moved.totals["bob"]) == bytes_of(moved.bill.total)
+
+        lab.router.run(["nft", "-f", "-"], text_in=FOREIGN_BITS)
+        before = router.measure()
+        bob.call(tricks.send_udp, bob.ipv4, lab.servers4[2], 3000)
+        moved = router.measure() - before
+        assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+        assert moved.totals["bob"].up_bytes == moved.totals["unattributed"].up_bytes == 0
+        assert moved.totals["others"].up_bytes <= 100_000, "it had used up almost all"
+        assert "mark_foreign" in {event["reason"] for event in router.get("/v1/status")["events"]}
+        assert "another program wrote into the bits" in router.run("doctor", "--config", str(router.config)).stdout
