@@ -87,7 +87,7 @@ def _wanted(config: Path, *, asked: bool) -> tuple[Wanted | None, list[Finding]]
         loaded = settings_file.read_settings(config)
     except settings_file.SettingsError as error:
         return None, [Finding.problem("configuration", one.sentence, one.hint) for one in error.problems]
-    findings = [Finding.ok("configuration", f"{config} has no mistakes.")]
+    findings = [Finding.ok("configuration", f"{config} has no mistakes ({loaded.settings.in_short}).")]
     try:
         loaded.check_files()
     except settings_file.SettingsError as error:

@@ -31,7 +31,6 @@ from esimshaper.cli.base import (
 from esimshaper.cli.parser import Parser, understand, verbs_of
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
-from esimshaper.core.settings.values import Settings
 from esimshaper.edge.host.paths import CONFIG_FILE
 
 
@@ -122,20 +121,12 @@ def _check(options: argparse.Namespace) -> int:
         problems = error.documents
     else:
         if not options.json:
-            print(f"{options.file}: good ({_in_short(loaded.settings)})")
+            print(f"{options.file}: good ({loaded.settings.in_short})")
     if options.json:
         print_json(
             {"version": DOCUMENT_VERSION, "file": str(options.file), "valid": not problems, "problems": problems}
         )
     return WRONG_USE if problems else DONE
-
-
-def _in_short(settings: Settings) -> str:
-    """How much of each kind there is: a file or a part that was left out by mistake shows in it."""
-    counted = ((len(settings.clients), "named client"), (len(settings.quotas), "quota"))
-    return ", ".join(
-        (f"WAN {settings.wan.interface}", *(f"{number} {what}{'s' * (number != 1)}" for number, what in counted))
-    )
 
 
 def _unload(options: argparse.Namespace) -> int:

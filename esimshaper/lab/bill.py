@@ -97,6 +97,8 @@ def weigh(frame: Frame, length: int, ethernet: int, *, upward: bool) -> tuple[by
     `ethernet` is 14, or 0 on a raw-IP link. The frame may be cut short after its headers.
     """
     start = VNET + ethernet
+    if ethernet and frame[start - 2 : start] == b"\x81\x00":
+        start += 4  # the tag of a VLAN
     if length < start + 20:
         return None
     if ethernet and frame[start - 2 : start] not in (b"\x08\x00", b"\x86\xdd"):

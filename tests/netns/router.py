@@ -117,11 +117,13 @@ class Router(View):
             f"metrics: {{listen: '127.0.0.1:19473'}}\n{extra}"
         )
 
-    def start(self, *, attached: bool = True, program: Sequence[str] = ("-m", "esimshaper")) -> "Router":
+    def start(
+        self, *, attached: bool = True, program: Sequence[str] = ("-m", "esimshaper"), patience: float = 60
+    ) -> "Router":
         command = [PYTHON, *program, "run", "--config", str(self.config)]
         with self.log.open("ab") as log:
             self.process = self.lab.router.popen(command, env=self.environment, stdout=log, stderr=log)
-        wait_until("the daemon's start", lambda: self._answers(attached=attached), timeout=60)
+        wait_until("the daemon's start", lambda: self._answers(attached=attached), timeout=patience)
         return self
 
     def _answers(self, *, attached: bool) -> bool:

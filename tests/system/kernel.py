@@ -33,7 +33,7 @@ rm "$1"/tmp/*
 """
 
 _IN_GUEST = """
-modprobe -a tun virtio_blk ext4 ppp_async
+modprobe -a tun virtio_blk ext4 ppp_async 8021q bonding ipvlan
 mkdir -p {disk}
 mount -o ro,noload /dev/vda {disk}
 cd {root}
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
     place.mkdir()
     try:
         _prepare(place)
-        return _run(place, [*arguments, "tests/system/on_debian_kernel.py"])
+        return _run(place, [*arguments, "tests/system/stacks.py", "tests/system/on_debian_kernel.py"])
     finally:
         shutil.rmtree(place)
 

@@ -92,14 +92,15 @@ def _compiler(facts: BoxFacts) -> Findings:
     if found.detail:
         yield finding_of("compiler", Failure(Operation.COMPILER, detail=f"{found.python}: {found.detail}"))
     else:
-        yield Finding.ok("compiler", f"bcc {found.version} is installed and can compile the meter.")
+        sentence = f"bcc {found.version} is installed and loads; --self-test compiles the meter with it."
+        yield Finding.ok("compiler", sentence)
 
 
 def _libraries(facts: BoxFacts) -> Findings:
     if isinstance(facts.libbpf, Failure):
         yield finding_of("libbpf", facts.libbpf)
     elif facts.libbpf is not None:
-        yield Finding.ok("libbpf", f"libbpf {facts.libbpf} is installed and can read the counters.")
+        yield Finding.ok("libbpf", f"libbpf {facts.libbpf} is installed and loads.")
     libraries = facts.libraries or {}
     missing = [name for name, version in libraries.items() if not version]
     if missing:

@@ -24,7 +24,7 @@ def _service(facts: BoxFacts) -> Findings:
     ):  # systemd tries it again
         sentence = f"The service failed ({unit.result}): no bytes are booked, and no limit is renewed."
         yield Finding.problem("service", sentence, _LOG)
-    elif not unit.enabled.startswith("enabled"):
+    elif unit.enabled != "enabled":  # `enabled-runtime` ends with this run of the box
         sentence = "The service is not enabled: nothing is counted after the next start of the box."
         yield Finding.warning("service", sentence, "systemctl enable --now esimshaper")
     else:
@@ -40,8 +40,10 @@ def _daemon(facts: BoxFacts) -> Findings:
     elif running and facts.version and running.version != facts.version:
         sentence = f"Version {running.version} is running, but {facts.version} is installed."
         yield Finding.warning("daemon", sentence, "systemctl restart esimshaper; counting goes on meanwhile")
+    elif running:
+        yield Finding.ok("daemon", "The daemon is running, and answers.")
     elif facts.daemon_listens:
-        yield Finding.ok("daemon", "The daemon is running.")
+        yield Finding.ok("daemon", "The daemon listens at its socket; this user has no answer of it.")
     if running:
         for words in (*running.detached, *running.problems):
             yield Finding.warning("daemon", f"The daemon reports: {words.rstrip('.')}.", _LOG)

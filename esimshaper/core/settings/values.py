@@ -166,6 +166,13 @@ class Settings:
         return replace(self, wan=wan, devices={})
 
     @property
+    def in_short(self) -> str:
+        """How much of each kind there is: a file or a part that was left out by mistake shows in it."""
+        counted = ((len(self.clients), "named client"), (len(self.quotas), "quota"))
+        kinds = (f"{number} {what}{'s' * (number != 1)}" for number, what in counted)
+        return ", ".join((f"WAN {self.wan.written}", f"LAN {' '.join(self.lan.interfaces)}", *kinds))
+
+    @property
     def uplink_names(self) -> tuple[str, ...]:
         """The names under which packets leave by the uplink: those that the kernel may have, and nft understands."""
         written, device = self.wan.written, self.device(self.wan.interface)

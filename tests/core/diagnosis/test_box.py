@@ -141,6 +141,10 @@ BOX = {
         {"service": Service("masked", "masked", "inactive")},
         ("service", Severity.PROBLEM, "masked", "systemctl status"),
     ),
+    "service enabled until the box is off": (
+        {"service": Service("loaded", "enabled-runtime", "active", "success")},
+        ("service", Severity.WARNING, "after the next start", "systemctl enable --now esimshaper"),
+    ),
     "service not enabled": (
         {"service": Service("loaded", "disabled", "active", "success")},
         ("service", Severity.WARNING, "after the next start", "systemctl enable --now esimshaper"),
