@@ -11,16 +11,19 @@ from dataclasses import replace
 
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.reading import Attachment, Hook, Reading
-from esimshaper.core.model.uplink import Means, Queues, UplinkCounters, UplinkQueue, lowest
+from esimshaper.core.model.uplink import Means, Queues, UplinkCounters, lowest
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.bpf.sent import Sent, SentMap, Tap, wait_for_packets_under_way
 from esimshaper.edge.tc.root_queue import RootQueues
+
+MOST_MISSED = 64_000
+"""Bytes that may have left an uplink unseen while it came up."""
 
 log = logging.getLogger(__name__)
 
 
 class UplinkReader:
-    """`queues`: those of the uplinks that are compared, as last read. Raises OSError or ValueError when made."""
+    """Raises OSError or ValueError when made."""
 
     def __init__(self, meter: Meter, cleanup: contextlib.ExitStack) -> None:
         self._meter = meter
@@ -31,8 +34,8 @@ class UplinkReader:
         self._taps: list[Tap] = []
         cleanup.callback(self._end)
         self._compared: tuple[object, ...] = ()
+        self._uplinks: tuple[int, ...] = ()
         self._base = self._last = UplinkCounters(0, Means.NOTHING)
-        self.queues: tuple[UplinkQueue, ...] = ()
 
     def read(
         self, reading: Reading, attachments: Iterable[Attachment], ports: Iterable[int] = ()
@@ -43,20 +46,37 @@ class UplinkReader:
         """
         shaped = self._meter.shaped_uplink()
         there = (each for each in attachments if each.hook is Hook.WAN_EGRESS and each.attached)
-        uplinks = sorted({each.index for each in there} - {shaped, 0})
+        uplinks = {each.index for each in there} - {shaped, 0}
         if uplinks:
-            uplinks = sorted({*uplinks, *ports})
+            uplinks.update(ports)
+        missed = [tap.missed_something() for tap in self._taps]  # of all, as each forgets it when it was asked
         try:
-            read = {index: self._roots.read(index) for index in uplinks}
-            queues = {index: queue for index, queue in read.items() if queue.is_up}
-            return self._look(reading, queues) if self._continues(queues) else self._begin(queues)
+            queues = self._read_queues(uplinks)
+            if self._compared == _identity(queues) and not any(missed):
+                return self._look(reading, queues)
+            last = self._last_look(reading, queues, missed=any(missed))
+            begun = self._begin(queues)
         except OSError:  # an interface went just now, or its number is that of another one
             self._end()
             return None
+        return last or begun
 
-    def _continues(self, queues: Queues) -> bool:
-        missed = [tap.missed_something() for tap in self._taps]  # of all, as each forgets it when it was asked
-        return self._compared == _identity(queues) and not any(missed)
+    def _read_queues(self, uplinks: Iterable[int]) -> Queues:
+        """Those of uplinks that packets can leave by."""
+        found = {}
+        for index in sorted(uplinks):
+            with contextlib.suppress(OSError):
+                found[index] = self._roots.read(index)
+        return {index: queue for index, queue in found.items() if queue.is_up}
+
+    def _last_look(self, reading: Reading, queues: Queues, *, missed: bool) -> UplinkCounters | None:
+        """The last counters of a comparison that ends, if they can be compared: uplinks went, and none came."""
+        # What a new uplink has sent already, no tap has seen.
+        if not self._compared or not queues.keys() <= set(self._uplinks):
+            return None
+        now = self._look(reading, self._read_queues(self._uplinks))
+        # Where an uplink was down and is up again, a few packets of the kernel may have left before the tap was told.
+        return replace(now, waiting=now.waiting + MOST_MISSED) if missed else now
 
     def _begin(self, queues: Queues) -> UplinkCounters | None:
         """Begins a comparison, of which nothing is known yet."""
@@ -69,7 +89,7 @@ class UplinkReader:
         began = self._base.began + 1
         self._base = _absolute(UplinkCounters(began, means), self._meter.read(), queues, sent)
         self._last = UplinkCounters(began, means)
-        self._compared, self.queues = _identity(queues), tuple(queues.values())
+        self._compared, self._uplinks = _identity(queues), tuple(queues)
         return self._last
 
     def _open_taps(self, queues: Queues) -> Means:
@@ -84,18 +104,16 @@ class UplinkReader:
             return Means.COUNTERS
         return Means.TAP
 
-    def _look(self, reading: Reading, queues: Queues) -> UplinkCounters | None:
-        if not queues:
-            return None
+    def _look(self, reading: Reading, queues: Queues) -> UplinkCounters:
         now = self._counters(reading, queues)
         if now.means is Means.TAP and _missing(now) > _missing(self._last):
             # More is missing than before. It may be on its way between two counters; so both are read once more, each
             # when all that was on its way before has arrived.
             wait_for_packets_under_way()
-            queues = {index: self._roots.read(index) for index in queues}
+            queues = self._read_queues(queues)
             wait_for_packets_under_way()
             now = self._counters(reading, queues)
-        self._last, self.queues = now, tuple(queues.values())
+        self._last = now
         return now
 
     def _counters(self, reading: Reading, queues: Queues) -> UplinkCounters:
@@ -117,7 +135,7 @@ class UplinkReader:
 
     def _end(self) -> None:
         self._close_taps()
-        self._compared, self.queues = (), ()
+        self._compared = self._uplinks = ()
 
 
 def _identity(queues: Queues) -> tuple[object, ...]:

@@ -44,7 +44,10 @@ class Compared:
 def compare(before: UplinkDrops, now: UplinkCounters | None) -> Compared:
     """`before` with what `now` says; None: nothing can be compared now. `deduct_unsent` has its `unsent` follow."""
     if now is None or not _continues(before, now):
-        return Compared(UplinkDrops(now, corrected=before.corrected, estimated=before.estimated))
+        fresh = UplinkCounters(now.began, now.means) if now else None
+        before = UplinkDrops(fresh, corrected=before.corrected, estimated=before.estimated)
+    if now is None:
+        return Compared(before)
     left, lost, guessed, not_placed = _left(before, now)
     missing = _missing(now.entered, left)
     dropped = max(before.dropped, sum(missing.values()) - now.waiting)

@@ -64,8 +64,6 @@ def lowest(queues: Queues) -> Queues:
 class UplinkCounters:
     """What became of uploads at all uplinks without classes of ours, since a comparison began: bytes, by account.
 
-    The first counters of a comparison are all zero.
-
     began: the number of the comparison. entered: charged by our program. sent: seen by the tap. unknown: seen by it
     without an account. frames: how many packets it saw. waiting: in the queues. lost: packets that drivers dropped.
     """
