@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The packet mark belongs to the owner: rules of others work as without us. A packet that lost its client is said."""
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from esimshaper.core.model.counts import Counters
 from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab.namespaces import wait_until
 from tests.netns import tricks
 from tests.netns.limits import CLIENTS, passes, quotas
 from tests.netns.router import Router, bytes_of
@@ -82,6 +84,54 @@ def test_rules_of_others_that_use_the_mark_do_what_they_do_without_us(make_route
         doctor = router.run("doctor", "--config", str(router.config)).stdout
         assert "esimshaper leaves the packet mark alone" in doctor
         assert "packet mark, where the number" not in doctor
+
+
+SQM = """ip link add ifb4wan0 type ifb
+ip link set ifb4wan0 up
+tc qdisc del dev wan0 root
+tc qdisc del dev wan0 ingress
+tc qdisc add dev wan0 root handle 1: htb default 12
+tc class add dev wan0 parent 1: classid 1:1 htb rate 9mbit ceil 9mbit
+tc class add dev wan0 parent 1:1 classid 1:12 htb rate 9mbit ceil 9mbit
+tc filter add dev wan0 parent 1:0 protocol all prio 999 u32 match ip protocol 0 0x00 flowid 1:12
+tc qdisc add dev wan0 handle ffff: ingress
+tc filter add dev wan0 parent ffff: protocol all prio 10 u32 match u32 0 0 action mirred egress redirect dev ifb4wan0
+tc filter add dev wan0 parent ffff: protocol ip prio 50 u32 match ip src 0.0.0.0/0 flowid :1
+"""
+"""What simple.qos of sqm-scripts does, and the download half of wondershaper; both go on where a command fails."""
+
+
+def test_sqm_beside_us_changes_no_count_and_doctor_says_what_does_its_work(make_router: Callable[..., Router]) -> None:
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab, CLIENTS).start()
+        alice, server = lab.clients[0], lab.servers4[0]
+        run = lab.router.command(["sh", "-x"])
+        done = subprocess.run(run, input=SQM, text=True, capture_output=True, check=False)
+        assert "Exclusivity flag on" in done.stderr
+        assert "htb 1: root" in lab.router.run(["tc", "qdisc", "show", "dev", "wan0"])
+        before = router.measure()
+        alice.call(traffic.tcp_up, server, 500_000)
+        alice.call(traffic.tcp_down, server, 500_000)
+        moved = router.measure() - before
+        assert bytes_of(moved.totals["alice"]) == bytes_of(moved.bill.total)
+        assert router.get("/v1/status")["wan"]["attached"]
+        said = router.run("doctor", "--config", str(router.config)).stdout
+        assert "set up to shape wan0 (ifb4wan0; SQM?)" in said
+        assert "write its rates under wan, for example `download: 40mbit`" in said
+
+        assert router.stop() == 0
+        assert router.run("unload").returncode == 0
+        subprocess.run(run, input=SQM, text=True, capture_output=True, check=False)
+        router.start(attached=False)
+        status = router.get("/v1/status")["wan"]
+        assert not status["attached"]
+        command = "tc qdisc del dev wan0 ingress"
+        assert any(command in problem for problem in status["problems"])
+        assert (
+            f"{command}; then write its rates under wan" in router.run("doctor", "--config", str(router.config)).stdout
+        )
+        lab.router.run(command.split())
+        wait_until("the meter", lambda: router.get("/v1/status")["wan"]["attached"], timeout=20)
 
 
 BEHIND_OURS = "filter add dev br0 ingress prio 20 protocol all u32 match u32 0 0 flowid 1:1"

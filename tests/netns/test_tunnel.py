@@ -196,8 +196,6 @@ WG_QUICK = """table inet wg-quick {
 def test_wg_quick_takes_the_mark_of_udp_away_and_each_byte_is_still_the_clients(
     make_router: Callable[..., Router], lab: Lab, tunnel: Vpn
 ) -> None:
-    if Path("/proc/sys/net/bridge").exists():  # else rules see packets of a bridge once, before the LAN's hook
-        lab.router.sysctl(**{f"bridge__bridge-nf-call-{tables}": 0 for tables in ("iptables", "ip6tables")})
     lab.router.run(["nft", "-f", "-"], text_in=WG_QUICK)
     router = make_router(lab, ROW).start()
     before = measure(router)

@@ -5,7 +5,7 @@ A check is a small function from the facts to its findings, and says nothing of 
 sentence of a finding names the consequence for the person, its hint an exact command where there is one.
 """
 
-from esimshaper.core.diagnosis import box, limits, marks, network, service, sides, tunnels
+from esimshaper.core.diagnosis import box, limits, marks, network, service, shapers, sides, tunnels
 from esimshaper.core.model.box import BoxFacts, Finding
 
 CHECKS = (
@@ -14,6 +14,7 @@ CHECKS = (
     *network.CHECKS,
     *sides.CHECKS,
     *marks.CHECKS,
+    *shapers.CHECKS,
     *tunnels.CHECKS,
     *service.CHECKS,
 )

@@ -140,7 +140,7 @@ def _earlier_filters(facts: BoxFacts) -> Findings:
     if facts.wanted is None:
         return
     wan = facts.wanted.wan
-    for name in facts.ingress_qdiscs or ():
+    for name in set(facts.ingress_qdiscs or ()) - {wan}:  # shapers.py has that of the WAN
         sentence = (
             f"{name} has an `ingress` qdisc of another program where clsact belongs: uploads could not be counted."
         )

@@ -236,6 +236,7 @@ class BoxFacts:
     filters: tuple[TcFilter, ...] | None = None
     default_routes: tuple[str, ...] | None = None
     gateways: tuple[str, ...] | None = None  # addresses of the next hops of default routes by the WAN
+    shaper_files: tuple[str, ...] | None = None  # configurations of other traffic shapers for the WAN
     flowtables: tuple[Flowtable, ...] | None = None
     mark_uses: tuple[MarkUse, ...] | None = None  # rules of nft
     legacy_mark_uses: tuple[MarkUse, ...] | None = None  # rules of iptables-legacy, which nft does not show

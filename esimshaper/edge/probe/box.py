@@ -73,6 +73,7 @@ def gather(
         may_ask=_try(unknown, "group", service.may_ask),
         missing_features=_try(unknown, "limits", limits.missing_features),
         forwarding=_try(unknown, "routing", forwarding),
+        shaper_files=_try(unknown, "qdisc", lambda: shaper_files(wanted.wan if wanted else "")),
         flowtables=_try(unknown, "offload", nft.flowtables),
         mark_uses=_try(unknown, "marks", nft.mark_uses),
         legacy_mark_uses=_try(unknown, "iptables", iptables.mark_uses),
@@ -115,6 +116,15 @@ def _try(unknown: dict[str, str], check: str, probe: Callable[[], T]) -> T | Non
     except Exception as error:  # noqa: BLE001 - doctor is for broken boxes: no probe may end it
         unknown[check] = " ".join(str(error).split()) or type(error).__name__
         return None
+
+
+def shaper_files(wan: str) -> tuple[str, ...]:
+    """The configurations of sqm-scripts and wondershaper that name this interface."""
+    found = [path for path in (Path(f"/etc/sqm/{wan}.iface.conf"),) if wan and path.is_file()]
+    wondershaper = Path("/etc/systemd/wondershaper.conf")
+    if wan and wondershaper.is_file() and wan in wondershaper.read_text(encoding="utf-8", errors="replace"):
+        found.append(wondershaper)
+    return tuple(map(str, found))
 
 
 def privileges() -> Privileges:

@@ -86,9 +86,9 @@ class TrafficControl:
         if link is None or _layer(link) is None:
             return _not_understood(link) if link else ""
         there = self._at_our_place(link, SIDES[hook])
-        if there and not self._is_ours(there):
-            return _taken(link, there)
-        return _shut_out(link) if "ingress" in self._qdiscs(link) else ""
+        if "ingress" in self._qdiscs(link):
+            return _shut_out(link)
+        return _taken(link, there) if there and not self._is_ours(there) else ""
 
     def ensure(
         self, wanted: Sequence[tuple[str, Hook]], program: Callable[[str], LabelledProgram]
@@ -145,7 +145,7 @@ class TrafficControl:
         """`replace` swaps the program of a filter that is there without a gap."""
         there = self._at_our_place(link, side)
         if there and not self._is_ours(there):
-            raise Occupied(_taken(link, there))
+            raise Occupied(_shut_out(link) if "ingress" in self._qdiscs(link) else _taken(link, there))
         self._add_clsact(link)
         wanted = filters.set_program(link.index, side, FILTER_PRIORITY, HANDLE, program.fd, program.label)
         self._netlink.do(wanted)

@@ -87,6 +87,22 @@ NETWORK = {
         {"interfaces": (replace(WAN, root="cake"), LAN)},
         ("qdisc", Severity.NOTE, "(cake; SQM?), and keeps it. Uploads that it drops are not billed", ""),
     ),
+    "SQM that was set up": (
+        {
+            "interfaces": (WAN, LAN, Interface(9, "ifb4wwan0", 1, kind="ifb")),
+            "shaper_files": ("/etc/sqm/wwan0.iface.conf",),
+        },
+        (
+            "qdisc",
+            Severity.WARNING,
+            "to shape wwan0 (ifb4wwan0, /etc/sqm/wwan0.iface.conf; SQM?). Its download half cannot start",
+            "systemctl disable --now sqm@wwan0; write its rates under wan",
+        ),
+    ),
+    "wondershaper that was set up": (
+        {"shaper_files": ("/etc/systemd/wondershaper.conf",)},
+        ("qdisc", Severity.WARNING, "wondershaper.conf; SQM?)", "systemctl disable --now wondershaper; write"),
+    ),
     "SQM in the way": (
         {"interfaces": (replace(WAN, root="htb"), LAN), "wanted": Wanted("wwan0", ("br0",), shapes=True)},
         ("qdisc", Severity.WARNING, "dropped instead of queued", "replace_qdisc: true"),
@@ -186,7 +202,16 @@ NETWORK = {
     "no LAN": ({"interfaces": (WAN,)}, ("lan", Severity.WARNING, "br0 (lan.interfaces) does not exist now", "ip link")),
     "old ingress qdisc": (
         {"ingress_qdiscs": ("wwan0",)},
-        ("filters", Severity.PROBLEM, "uploads could not be counted", "tc qdisc del dev wwan0 ingress"),
+        (
+            "filters",
+            Severity.PROBLEM,
+            "nothing can be counted there",
+            "stop that program; tc qdisc del dev wwan0 ingress; then write its rates under wan, for example `download:",
+        ),
+    ),
+    "old ingress qdisc at the LAN": (
+        {"ingress_qdiscs": ("br0",)},
+        ("filters", Severity.PROBLEM, "uploads could not be counted", "tc qdisc del dev br0 ingress"),
     ),
     "earlier filter": (
         {"filters": (TcFilter("wwan0", "ingress", 1, "u32"),)},
