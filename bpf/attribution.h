@@ -91,19 +91,21 @@ ALWAYS_INLINE void charge_flow(struct flow *flow, enum direction direction, stru
 	flow->last_seen = bpf_ktime_get_coarse_ns();
 }
 
-/* Stores the flow of an upload, by which its answers find their account. */
-ALWAYS_INLINE void learn_flow(struct flow_key *key, u32 account, struct size size)
+/* Stores the flow of an upload, by which its answers find their account; and whether a block let it pass, and why. */
+ALWAYS_INLINE void learn_flow(struct flow_key *key, u32 account, struct size size, u8 upkeep)
 {
 	struct flow *known = flows.lookup(key);
 
 	/* NAT may give a port to another client: that is a new flow, which begins at 0. */
 	if (known && known->account == account) {
 		charge_flow(known, UP, size);
+		known->upkeep = upkeep;
 	} else {
 		u64 now = bpf_ktime_get_coarse_ns();
 		struct flow flow = {
 			.account = account,
 			.resets = RESETS,
+			.upkeep = upkeep,
 			.counted = { .up_bytes = size.bytes, .up_packets = size.packets },
 			.first_seen = now,
 			.last_seen = now,

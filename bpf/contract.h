@@ -44,7 +44,9 @@
 	X(TRANSLATED_UNKNOWN)      /* it came out of a translator, and went in by nobody: charged to `others` */       \
 	X(TRANSLATED_NOT_STORED)   /* the table of translated packets refused an entry */                              \
 	X(ACCOUNT_LOST)            /* an upload whose account a filter of somebody else took away: of `others` */      \
-	X(MARK_FOREIGN)            /* the same, with bits of somebody else where the mark is ours: of `others` */
+	X(MARK_FOREIGN)            /* the same, with bits of somebody else where the mark is ours: of `others` */             \
+	X(SPARED)                  /* passed though a limit blocks it: upkeep of the router, or a listed address */    \
+	X(NAMES_REFUSED)           /* DNS of the router for a device that is blocked or throttled: beyond its share */
 
 enum reason {
 #define REASON_ENUM(name) REASON_##name,
@@ -117,6 +119,8 @@ enum policy_flag {
 	POLICY_BLOCKED = 1, /* an override: nothing passes, whatever was used */
 	POLICY_EXEMPT = 2,  /* an override: counted, but no limit holds it, neither here nor above */
 	POLICY_LIMITED = 4, /* at least one threshold is set; without this flag none is compared */
+	POLICY_WITH_EVERYONE = 8, /* beside POLICY_BLOCKED: only because everyone is blocked by an override */
+	POLICY_UNLISTED = 16, /* a device that is not listed: what passes in spite of a block, all these share */
 };
 struct policy {
 	__u64 block_at[LIMITS_ON];
@@ -156,6 +160,24 @@ struct moved {
 	__s64 fragment_credit;
 };
 _Static_assert(sizeof(struct moved) == 6 * 8, "struct moved");
+
+/* Map `reserve`, one entry, written by user space only: what passes though everyone is blocked (reserve.h). Ends are
+ * absolute values of `taken` of everyone's entry in the map `leeway`; zeros let nothing pass. */
+#define REACHABLE 16 /* entries of the map `reachable` (LPM trie), written by user space only: listed networks */
+
+struct reserve {
+	__u64 until;
+	__u64 listed_until; /* for the networks of `reachable` */
+};
+_Static_assert(sizeof(struct reserve) == 2 * 8, "struct reserve");
+
+/* Map `leeway`, indexed by account, written by the kernel only: what passed in spite of a limit. */
+struct leeway {
+	__u64 taken;       /* bytes from the reserve; of everyone's entry all of them, and it never falls for long */
+	__u64 taken_until; /* of a device: the end of the reserve that `taken` is for */
+	__u64 names_due;   /* CLOCK_MONOTONIC, ns: theoretical arrival time of the next packet of DNS (names.h) */
+};
+_Static_assert(sizeof(struct leeway) == 3 * 8, "struct leeway");
 
 /* Map `sent`, indexed by account, written by the kernel only, never reset: what became of uploads behind wan_egress.
  *
@@ -248,9 +270,10 @@ struct flow {
 	__u64 last_seen;
 	__u32 account;
 	__u16 blocked; /* downloaded TCP segments that came while a limit was reached */
-	__u16 resets;  /* so many uploaded segments may still leave as resets; RESETS at first */
+	__u8 resets;   /* so many uploaded segments may still leave as resets; RESETS at first */
+	__u8 upkeep;   /* enum upkeep of reserve.h: an upload passed a block for this, and so may the answers */
 };
-_Static_assert(sizeof(struct flow) == 4 * 8 + 2 * 8 + 4 + 2 + 2, "struct flow");
+_Static_assert(sizeof(struct flow) == 4 * 8 + 2 * 8 + 4 + 2 + 1 + 1, "struct flow");
 
 /* Map `fragments` (LRU): a fragmented download -> its account, as later fragments have no ports. */
 struct fragment_key {

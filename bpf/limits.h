@@ -91,6 +91,25 @@ ALWAYS_INLINE int would_block(const struct policy *policy, const struct account 
 	       account->used[on] + bytes > policy->block_at[on];
 }
 
+/* Whether an account or its group would block `bytes`: a block of everyone alone does not count. */
+ALWAYS_INLINE int is_blocked_below_everyone(u32 number, int on, u64 bytes)
+{
+#pragma unroll
+	for (int i = 0; i < HIERARCHY - 1; i++) {
+		const struct account *account = accounts.lookup(&number);
+		const struct policy *policy = policies.lookup(&number);
+
+		if (!account || !policy || number == ACCOUNT_EVERYONE || (policy->flags & POLICY_EXEMPT))
+			break;
+		if (!(policy->flags & POLICY_WITH_EVERYONE) && would_block(policy, account, on, bytes))
+			return 1;
+		number = policy->parent;
+		if (!number)
+			break;
+	}
+	return 0;
+}
+
 /* Adds `bytes` to `used` of account `number` and of those above it, and returns the verdict of their limits. */
 ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direction direction, u64 bytes,
 				   enum vantage vantage)

@@ -33,6 +33,9 @@ BPF_TABLE_PINNED("array", u32, u64, surplus, ACCOUNTS, PIN "/surplus");
 /* By account: CLOCK_MONOTONIC_COARSE, ns, when all its resets are paid for (reset.h). */
 BPF_TABLE_PINNED("array", u32, u64, resets_due, ACCOUNTS_ALL, PIN "/resets_due");
 BPF_TABLE_PINNED("array", u32, struct sent, sent, ACCOUNTS_ALL, PIN "/sent");
+BPF_TABLE_PINNED("array", u32, struct reserve, reserve, 1, PIN "/reserve");
+BPF_TABLE_PINNED("lpm_trie", struct network, u32, reachable, REACHABLE, PIN "/reachable", BPF_F_NO_PREALLOC);
+BPF_TABLE_PINNED("array", u32, struct leeway, leeway, ACCOUNTS_ALL, PIN "/leeway");
 /* One entry: the bytes that a tunnel adds to each packet inside, as seen last on the WAN; 0 before that. */
 BPF_TABLE_PINNED("array", u32, u32, tunnel_headers, 1, PIN "/tunnel_headers");
 /* By enum direction, written by user space only: the index of the interface that has our tc classes, 0 for none. */

@@ -12,7 +12,9 @@
  * esimshaper/edge/bpf/compiler.py compiles this file by bcc, and defines the sizes and the bits of the mark.
  */
 #include "attribution.h"
+#include "names.h"
 #include "receiver.h"
+#include "reserve.h"
 #include "reset.h"
 #include "sent.h"
 #include "translator.h"
@@ -56,10 +58,12 @@ ALWAYS_INLINE int skip_not_for_us(struct __sk_buff *skb)
 	return 1;
 }
 
-/* A packet to the modem itself is counted by its reason only. */
+/* A packet to the modem itself is counted by its reason only. A device that is blocked does not get there, but a plan of
+ * everyone that is used up does not count: the page of the modem is where people buy more. Of the router nothing is held,
+ * as it may lose its address. */
 ALWAYS_INLINE int pass_unbilled_upload(struct __sk_buff *skb, u32 account, struct size size)
 {
-	if (is_blocked_below_everyone(account)) {
+	if (account != ACCOUNT_ROUTER && is_blocked_below_everyone(account, ON_UP, 1)) {
 		count(REASON_UPLOAD_BLOCKED, size);
 		return TC_ACT_SHOT;
 	}
@@ -83,6 +87,7 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	enum headers headers;
 	u32 from, account;
 	int is_shaped;
+	u32 upkeep = NO_UPKEEP;
 	u16 type;
 
 	if (was_counted(skb, UP))
@@ -106,9 +111,11 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	account = hide_range(skb, account);
 	count_lost_sender(from, size);
 	verdict = judge(skb, account, UP, size.bytes, ON_WAN);
-	if (verdict.level == BLOCKED &&
-	    reset_or_drop_upload(skb, link, &packet, headers, account, &verdict, size, size.bytes) == DROPPED)
-		return TC_ACT_SHOT;
+	if (verdict.level == BLOCKED) {
+		upkeep = hide_range(skb, spare_upload(skb, &packet, headers, account, size, ON_WAN));
+		if (!upkeep && reset_or_drop_upload(skb, link, &packet, headers, account, &verdict, size, size.bytes) == DROPPED)
+			return TC_ACT_SHOT;
+	}
 	is_shaped = keep_class_of_link(skb, &verdict, UP);
 	if (police(&verdict, UP, size) == DROPPED)
 		return TC_ACT_SHOT;
@@ -124,7 +131,7 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	if (headers == HEADERS_CUT)
 		count(REASON_WAN_OUT_TRUNCATED, size);
 	else if (account != ACCOUNT_UNATTRIBUTED && has_flow(&packet))
-		learn_flow(&packet.key, account, size);
+		learn_flow(&packet.key, account, size, upkeep);
 	return TC_ACT_UNSPEC;
 }
 
@@ -166,7 +173,7 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 		count(to.reason, size);
 	else if (packet.fragment != FRAGMENT_NONE)
 		credit_fragment(to.account, size.bytes);
-	if (verdict.level == BLOCKED) {
+	if (verdict.level == BLOCKED && !is_spared_download(skb, &packet, headers, to.account, size, ON_WAN)) {
 		if (reset_or_drop_download(skb, link, &packet, headers, to.account, &verdict, size) == DROPPED)
 			return TC_ACT_SHOT;
 		/* It ends a flow at whoever has it. */
@@ -186,7 +193,7 @@ ALWAYS_INLINE int tunnel_egress(struct __sk_buff *skb, struct link link)
 	struct size inside, size;
 	u16 type = find_ip_header(skb, &packet);
 	enum headers headers;
-	u32 from, account;
+	u32 from, account, upkeep = NO_UPKEEP;
 
 	if (!type)
 		return TC_ACT_UNSPEC;
@@ -198,16 +205,19 @@ ALWAYS_INLINE int tunnel_egress(struct __sk_buff *skb, struct link link)
 	account = hide_range(skb, adopt_unattributed(from & SENDER_ACCOUNT, size));
 	count_lost_sender(from, size);
 	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL);
-	if (verdict.level == BLOCKED &&
-	    reset_or_drop_upload(skb, link, &packet, headers, account, &verdict, size, inside.bytes) == DROPPED)
-		return TC_ACT_SHOT;
+	if (verdict.level == BLOCKED) {
+		upkeep = hide_range(skb, spare_upload(skb, &packet, headers, account, size, IN_TUNNEL));
+		if (!upkeep &&
+		    reset_or_drop_upload(skb, link, &packet, headers, account, &verdict, size, inside.bytes) == DROPPED)
+			return TC_ACT_SHOT;
+	}
 	/* There are no classes inside a tunnel: they would need a device of their own for each direction. */
 	verdict.class = 0;
 	if (police(&verdict, UP, size) == DROPPED)
 		return TC_ACT_SHOT;
 	claim(account, UP, size);
 	if (headers == HEADERS_WHOLE && has_flow(&packet))
-		learn_flow(&packet.key, account, size);
+		learn_flow(&packet.key, account, size, upkeep);
 	return TC_ACT_UNSPEC;
 }
 
@@ -242,7 +252,7 @@ ALWAYS_INLINE int tunnel_ingress(struct __sk_buff *skb, struct link link)
 	 * on the WAN, so `used` must never hold bytes that are not claimed yet. */
 	claim(account, DOWN, size);
 	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL);
-	if (verdict.level == BLOCKED) {
+	if (verdict.level == BLOCKED && !is_spared_download(skb, &packet, headers, account, size, IN_TUNNEL)) {
 		if (reset_or_drop_download(skb, link, &packet, headers, account, &verdict, size) == DROPPED)
 			return TC_ACT_SHOT;
 		/* It ends a flow at whoever has it. */
@@ -349,7 +359,7 @@ ALWAYS_INLINE int lan_egress(struct __sk_buff *skb, struct link link, u32 crossi
 
 	/* Anybody far away may write the address of the modem into what he sends. */
 	if ((crossing & ~TC_INDEX_FRAGMENT) == (TC_INDEX_CROSSED | TC_INDEX_APART))
-		return is_blocked_below_everyone(receiver) ? drop_unbilled(skb) : TC_ACT_UNSPEC;
+		return is_blocked_below_everyone(receiver, ON_DOWN, 1) ? drop_unbilled(skb) : TC_ACT_UNSPEC;
 	/* The WAN was right, or knew better: tunnels of the router are shared out by user space. */
 	if ((is_known && !is_blocked_by_hand(receiver)) || charged >= ACCOUNTS)
 		return TC_ACT_UNSPEC;
@@ -462,7 +472,7 @@ int lan_ingress_ethernet(struct __sk_buff *skb)
 	else
 		count_frame(REASON_LAN_NO_SOURCE, skb);
 	name_sender(skb, account);
-	return TC_ACT_UNSPEC;
+	return is_refused_question(skb, account) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
 int lan_ingress_raw(struct __sk_buff *skb)
@@ -482,7 +492,7 @@ int lan_ingress_raw(struct __sk_buff *skb)
 		count_frame(REASON_LAN_NO_SOURCE, skb);
 	}
 	name_sender(skb, account);
-	return TC_ACT_UNSPEC;
+	return is_refused_question(skb, account) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
 int lan_egress_ethernet(struct __sk_buff *skb)
@@ -490,8 +500,10 @@ int lan_egress_ethernet(struct __sk_buff *skb)
 	struct client_key client = { .kind = CLIENT_MAC };
 	u32 crossing = take_crossing(skb);
 
-	if (!crossing || bpf_skb_load_bytes_relative(skb, 0, client.address, 6, BPF_HDR_START_MAC) < 0)
+	if (bpf_skb_load_bytes_relative(skb, 0, client.address, 6, BPF_HDR_START_MAC) < 0)
 		return TC_ACT_UNSPEC;
+	if (!crossing)
+		return is_refused_answer(skb, &client) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 	return lan_egress(skb, (struct link){ .l2 = 14 }, crossing, &client);
 }
 
@@ -619,9 +631,9 @@ int lan_egress_raw(struct __sk_buff *skb)
 	u32 crossing = take_crossing(skb);
 	struct packet packet = {};
 
-	if (!crossing)
-		return TC_ACT_UNSPEC;
 	parse_ip(skb, 0, DOWN, &packet);
 	__builtin_memcpy(client.address, packet.key.local, 16);
+	if (!crossing)
+		return is_refused_answer(skb, &client) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 	return lan_egress(skb, (struct link){ .l2 = 0 }, crossing, &client);
 }

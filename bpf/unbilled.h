@@ -14,23 +14,3 @@ ALWAYS_INLINE int is_unbilled(const u8 *address)
 	__builtin_memcpy(network.address, address, 16);
 	return unbilled.lookup(&network) != 0;
 }
-
-/* Whether a client or its group is blocked. A plan of everyone that is used up does not count here: the page of the
- * modem is where people buy more. */
-ALWAYS_INLINE int is_blocked_below_everyone(u32 number)
-{
-#pragma unroll
-	for (int i = 0; i < HIERARCHY - 1; i++) {
-		const struct account *account = accounts.lookup(&number);
-		const struct policy *policy = policies.lookup(&number);
-
-		if (!account || !policy || number == ACCOUNT_EVERYONE || (policy->flags & POLICY_EXEMPT))
-			return 0;
-		if ((policy->flags & (POLICY_BLOCKED | POLICY_LIMITED)) && would_block(policy, account, ON_UP, 1))
-			return 1;
-		number = policy->parent;
-		if (!number)
-			return 0;
-	}
-	return 0;
-}

@@ -71,6 +71,8 @@ HEADERS = (
     "limits.h",
     "receiver.h",
     "sent.h",
+    "reserve.h",
+    "names.h",
     "reset.h",
     "unbilled.h",
     "meter.c",

@@ -8,7 +8,7 @@ from esimshaper.cli.base import Verbs, add_json, add_socket, add_verb, command, 
 from esimshaper.cli.parser import reject, take_negative
 from esimshaper.core.model.units import MAX_BYTES, MAX_SECONDS, parse_duration, parse_size
 
-_SUBJECT = "everyone, client/NAME or group/NAME; or the name, MAC or host name of a client alone"
+_SUBJECT = "everyone, router, client/NAME or group/NAME; or the name, MAC or host name of a client alone"
 
 
 def add_verbs(verbs: Verbs) -> None:

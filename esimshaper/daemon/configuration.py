@@ -16,7 +16,8 @@ def rules_of(settings: Settings) -> Rules:
     """The part of the settings that core needs."""
     names = {client.key: client.name for client in settings.clients}
     groups = {client.key: client.group for client in settings.clients if client.group}
-    return Rules(settings.wan.interface, rules_or_utc(settings.timezone), names, groups, settings.quotas)
+    zone = rules_or_utc(settings.timezone)
+    return Rules(settings.wan.interface, zone, names, groups, settings.quotas, reserve=settings.router.reserve)
 
 
 class Configuration:

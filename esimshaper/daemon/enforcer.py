@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from esimshaper.core.model.identity import Account
-from esimshaper.core.model.limits import ClientState, Policy, Subject
+from esimshaper.core.model.limits import ClientState, Policy, Reserve, Subject
 from esimshaper.core.model.reading import Attachment, ClassCounters, Hook, Observation, Reading
 from esimshaper.core.model.state import Outcome
 from esimshaper.core.settings.values import Settings, Wan
@@ -37,6 +37,7 @@ class Enforcer:
         self.inherited = self._installed
         self.members = tree.members(self._installed)
         self.problems: tuple[str, ...] = ()
+        self._reserve: Reserve | None = None
         self._begin(settings)
         cleanup.callback(lambda: self._shaper.close())
 
@@ -44,16 +45,24 @@ class Enforcer:
         self._wan, self._devices = settings.wan, settings.devices
         self._shaper = Shaper(settings.device(settings.wan.interface), replace_foreign=settings.wan.replace_qdisc)
         self._class_reader = ClassReader(self._shaper, self._installed)
+        self._reach(settings)
+        self._memory = plan.Memory()
+
+    def _reach(self, settings: Settings) -> None:
+        self._reachable = settings.router.reachable
+        left_alone = (*settings.wan.unbilled, *map(str, self._reachable))
         tunnels = settings.devices_of(tunnel.interface for tunnel in settings.wan.tunnels)
         lans = settings.devices_of(settings.lan.interfaces)
-        self._rejects = RejectTable((*settings.uplink_names, *tunnels), lans, settings.wan.unbilled)
-        self._memory = plan.Memory()
+        self._rejects = RejectTable((*settings.uplink_names, *tunnels), lans, left_alone)
+        self._reserve = None  # to be written anew, with these addresses
 
     def configure(self, settings: Settings) -> None:
         """Acts as these settings say from the next `enforce` on; `sweep` then removes what is left elsewhere."""
         if (_without_rates(settings.wan), settings.devices) != (_without_rates(self._wan), self._devices):
             self._shaper.close()
             self._begin(settings)
+        if settings.router.reachable != self._reachable:
+            self._reach(settings)
         self._wan = settings.wan
         self._rejects.lans = settings.devices_of(settings.lan.interfaces)
         self._memory = replace(self._memory, cause=None, classes_for=None)
@@ -81,6 +90,9 @@ class Enforcer:
             states,
             look_around,
         )
+        if outcome.reserve and outcome.reserve != self._reserve:
+            self._meter.write_reserve(outcome.reserve, self._reachable)
+            self._reserve = outcome.reserve
         now: Plan | None = plan.begin(self._memory, self._installed, wish)
         while now:
             report = self._carry_out(now.steps)

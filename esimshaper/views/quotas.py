@@ -41,7 +41,8 @@ def quotas_page(document: Document) -> Page:
         page.append(quotas_table(rows, document["time"]))
     else:
         page.append(Line("There are no quotas; the configuration has room for some, under `quotas`."))
-    return [*page, *_pace_lines(rows, document["time"]), *_granted_lines(document), *by_hand_lines(document)]
+    told = (*_granted_lines(document), *by_hand_lines(document), *_reserve_lines(document))
+    return [*page, *_pace_lines(rows, document["time"]), *told]
 
 
 def quotas_table(rows: Sequence[Document], now: str) -> Table:
@@ -63,7 +64,7 @@ def glance(status: Document) -> list[Line | Table]:
     if quotas["top"] and quotas["count"] > len(quotas["top"]):
         rest = f"{len(quotas['top'])} of {quotas['count']}; `esimshaper quotas` shows them all"
         page.append(Line(rest, Tone.QUIET))
-    return [*page, *_pace_lines(quotas["top"], status["time"]), *by_hand_lines(status)]
+    return [*page, *_pace_lines(quotas["top"], status["time"]), *by_hand_lines(status), *_reserve_lines(status)]
 
 
 def _pace_lines(rows: Sequence[Document], now: str) -> list[Line]:
@@ -76,6 +77,16 @@ def _pace_lines(rows: Sequence[Document], now: str) -> list[Line]:
             left, each = format_size(row["left_bytes"]), format_size(row["left_bytes"] // days)
             lines.append(Line(f"{row['quota']}: {left} for {days} days, {each} a day"))
     return lines
+
+
+def _reserve_lines(document: Document) -> list[Line]:
+    """What is left for the router itself while it is blocked."""
+    reserve = document["reserve"]
+    if not reserve:
+        return []
+    left, limit = format_size(reserve["left_bytes"]), format_size(reserve["limit_bytes"])
+    text = f"The router is blocked; its clock and its DNS have {left} left of a reserve of {limit} (router.reserve)"
+    return [Line(text, Tone.QUIET if reserve["left_bytes"] else Tone.BAD)]
 
 
 def by_hand_lines(document: Document) -> list[Line]:

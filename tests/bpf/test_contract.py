@@ -55,7 +55,15 @@ FIELDS = {
     "flow_key": (layouts.FLOW_KEY, ("remote", "local", "remote_port", "local_port", "protocol")),
     "flow": (
         layouts.FLOW,
-        (*(f"counted.{each}" for each in COUNTERS), "first_seen", "last_seen", "account", "blocked", "resets"),
+        (
+            *(f"counted.{each}" for each in COUNTERS),
+            "first_seen",
+            "last_seen",
+            "account",
+            "blocked",
+            "resets",
+            "upkeep",
+        ),
     ),
     "moved": (
         layouts.MOVED,
@@ -63,6 +71,8 @@ FIELDS = {
     ),
     "sent": (layouts.SENT, ("bytes", "frames", "shaped_bytes")),
     "fragment": (layouts.FRAGMENT, ("began", "account", "got", "total", "bytes", "packets")),
+    "reserve": (layouts.RESERVE, ("until", "listed_until")),
+    "leeway": (layouts.LEEWAY, ("taken", "taken_until", "names_due")),
     "fragment_key": (layouts.FRAGMENT_KEY, ("remote", "local", "id", "protocol")),
     "address_key": (layouts.ADDRESS_KEY, ("address",)),
     "network": (layouts.NETWORK, ("length", "address")),
@@ -115,7 +125,7 @@ def test_reasons_of_unattributed_bytes_are_those_marked_so() -> None:
 def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
     names = (
         *("ACCOUNT_UNATTRIBUTED", "ACCOUNT_ROUTER", "ACCOUNT_FIRST_CLIENT", "CLIENT_MAC", "CLIENT_IP", "GROUPS"),
-        *("POLICY_BLOCKED", "POLICY_EXEMPT", "POLICY_LIMITED"),
+        *("POLICY_BLOCKED", "POLICY_EXEMPT", "POLICY_LIMITED", "POLICY_WITH_EVERYONE", "POLICY_UNLISTED"),
         *("ANNOUNCE_CLIENT", "ANNOUNCE_LIMIT", "ANNOUNCE_WARN"),
         *("CLASS_OPEN", "CLASS_SELF", "CLASS_IN_PARENT", "CLASS_IN_GRANDPARENT", "CLASSES"),
     )
@@ -130,6 +140,7 @@ def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
             layouts.GROUPS,
         ),
         *(layouts.POLICY_BLOCKED, layouts.POLICY_EXEMPT, layouts.POLICY_LIMITED),
+        *(layouts.POLICY_WITH_EVERYONE, layouts.POLICY_UNLISTED),
         *(layouts.ANNOUNCE_CLIENT, layouts.ANNOUNCE_LIMIT, layouts.ANNOUNCE_WARN),
         *(CLASS_OPEN, CLASS_SELF, CLASS_IN_PARENT, CLASS_IN_GRANDPARENT, len(NO_CLASSES)),
     ]

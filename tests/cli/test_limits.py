@@ -106,7 +106,7 @@ def test_a_grant_that_does_not_help_says_what_still_holds(server):
     [
         (("block", "alise-phone"), "did you mean `client/alice-phone`?"),
         (("allow", "each-client"), "only quotas are for each-client"),
-        (("block", "router"), "not a device"),
+        (("block", "unattributed"), "not a device"),
         (("grant", "tv", "1GB"), "there is no quota for tv\n  hint: `esimshaper quotas`"),
     ],
 )

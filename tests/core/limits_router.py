@@ -35,8 +35,8 @@ DAY = 86400
 ALICE, BOB, TV = (ClientKey(f"02:00:00:00:00:{number}") for number in (10, 11, 12))
 A, B, T = Account(2), Account(3), Account(4)
 FREE = (Account(5), Account(6))
-WHOLE, FAMILY, UNKNOWN = Account(100), Account(101), Account(102)
-ACCOUNTS = {"A": A, "B": B, "T": T, "WHOLE": WHOLE, "FAMILY": FAMILY, "UNKNOWN": UNKNOWN}
+WHOLE, FAMILY, UNKNOWN, SPARED = Account(100), Account(101), Account(102), Account(103)
+ACCOUNTS = {"A": A, "B": B, "T": T, "WHOLE": WHOLE, "FAMILY": FAMILY, "UNKNOWN": UNKNOWN, "SPARED": SPARED}
 OWNERS = {Account(0): UNATTRIBUTED, Account(1): ROUTER, A: ALICE, B: BOB, T: TV}
 
 BLOCK, NOTIFY = Action(ActionKind.BLOCK), Action(ActionKind.NOTIFY)
@@ -73,6 +73,7 @@ class Router:
         self.rules = replace(self.rules, **rules)
         self.state = State()
         self.reading = Reading(7, 1000.0, {}, OWNERS, {}, {"family": FAMILY, "unknown": UNKNOWN}, WHOLE, FREE)
+        self.reading = replace(self.reading, reserve_account=SPARED)
         self.now, self.trusted = MIDNIGHT + 43200, True
         self.announced: list[str] = []
         self.sent: dict[Account, ClassCounters] | None = None

@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from esimshaper.core.limits import hierarchy, notices, policy, tally
+from esimshaper.core.limits import hierarchy, notices, policy, reserve, tally
 from esimshaper.core.limits.states import states_of
-from esimshaper.core.model.counts import Budget
+from esimshaper.core.model.counts import UNUSED, Budget
 from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.limits import (
     STRANGER,
@@ -125,7 +125,9 @@ def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn)
         *policy.new_and_idle(rules.quotas, reading.groups),
         policy.new_clients(place, absent.difference(reading.owners.values()), rules.names),
     )
-    state = replace(before, kept=LimitState(tallies, grants, overrides, levels), states=states, outcome=outcome)
+    spared, outcome = _with_reserve(kept.reserve, outcome, tick, booked, turn, tallies)
+    after = LimitState(tallies, grants, overrides, levels, spared)
+    state = replace(before, kept=after, states=states, outcome=outcome)
     return Limited(state, outcome, (*renewed, *crossed, *changed))
 
 
@@ -155,13 +157,25 @@ def _touched_anew(
         outcome = replace(
             outcome, policies=dict(outcome.policies)
         )  # the enforcer looks at states only with another mapping
+    spared, outcome = _with_reserve(kept.reserve, outcome, tick, booked, turn, tallies)
     state = replace(
         before,
-        kept=replace(kept, tallies=tallies, levels=levels),
+        kept=replace(kept, tallies=tallies, levels=levels, reserve=spared),
         states={**before.states, **states} if states else before.states,
         outcome=outcome,
     )
     return Limited(state, outcome, (*crossed, *changed))
+
+
+def _with_reserve(
+    before: tuple[Tally, ...], outcome: Outcome, tick: Tick, booked: Booked, turn: tally.Turn, tallies: Iterable[Tally]
+) -> tuple[tuple[Tally, ...], Outcome]:
+    """The tallies of the reserve, and `outcome` with its ends."""
+    account = tick.reading.reserve_account
+    taken = booked.budgets.get(account, UNUSED).both
+    known = tick.step.before.budgets.get(account, UNUSED).both if tick.step.before else 0
+    spared, ends = reserve.next_reserve(before, tick.rules, turn, tallies, taken, taken - known)
+    return spared, outcome if outcome.reserve == ends else replace(outcome, reserve=ends)
 
 
 def _note_crossed(

@@ -14,12 +14,12 @@ So a policy changes with grants, windows, settings and queue drops only.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from esimshaper.core.limits.hierarchy import override_for
 from esimshaper.core.model.counts import UNUSED, Budget
-from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
+from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, PSEUDO_KEYS, Account, ClientKey
 from esimshaper.core.model.limits import (
     EVERYONE,
     NO_THRESHOLD,
@@ -94,7 +94,8 @@ def new_clients(place: Place, absent: Iterable[ClientKey], listed: Collection[Cl
     subjects = {key: Subject(SubjectKind.CLIENT, key) for key in sorted(absent)}
     wanted = {key: _policy(place, ancestors, free[0], subject) for key, subject in subjects.items()}
     stranger = _policy(place, ancestors, free[0], STRANGER)
-    held = [key for key, policy in wanted.items() if policy != stranger]
+    listed_stranger = replace(stranger, unlisted=False)
+    held = [key for key, policy in wanted.items() if policy not in (stranger, listed_stranger)]
     chosen = dict.fromkeys([*held, *(key for key in wanted if key in listed)])
     return tuple(islice(chosen, len(free) // 2))
 
@@ -117,16 +118,23 @@ def _policy(place: Place, ancestors: Mapping[Subject, Account], account: Account
     held = place.held.get(subject, ())
     hierarchy = place.rules.hierarchy(subject)
     override = override_for(hierarchy, place.overrides)
+    blocked = override is not None and override.kind is OverrideKind.BLOCK
     rate = _rate(held)
     return Policy(
         parent=next((ancestors[each] for each in hierarchy[1:] if each in ancestors), ACCOUNT_UNATTRIBUTED),
         block_at=_thresholds(_limits(held, budget, ActionKind.BLOCK)),
         throttle_at=_thresholds(_limits(held, budget, ActionKind.THROTTLE)),
         warn_at=_thresholds([end for each in held for end in _warnings(each, budget)]),
-        blocked=override is not None and override.kind is OverrideKind.BLOCK,
+        blocked=blocked,
         exempt=override is not None and override.kind is OverrideKind.ALLOW,
         police_rate=max(1, rate // 8) if rate else 0,
+        with_everyone=blocked and override is not None and override.subject == EVERYONE,
+        unlisted=subject.kind is SubjectKind.CLIENT and not _is_listed(ClientKey(subject.id), place.rules),
     )
+
+
+def _is_listed(client: ClientKey, rules: Rules) -> bool:
+    return client in rules.names or client in PSEUDO_KEYS
 
 
 def _accounts_with_quotas(place: Place) -> Mapping[Subject, Account]:
@@ -145,7 +153,7 @@ def _tunnels_policy(place: Place, ancestors: Mapping[Subject, Account]) -> Polic
     allowed = any(override.kind is OverrideKind.ALLOW for override in place.overrides.values())
     everyone = place.overrides.get(EVERYONE)
     blocked = everyone is not None and everyone.kind is OverrideKind.BLOCK
-    return Policy(ancestors.get(EVERYONE, ACCOUNT_UNATTRIBUTED), blocked=blocked, exempt=allowed)
+    return Policy(ancestors.get(EVERYONE, ACCOUNT_UNATTRIBUTED), blocked=blocked, exempt=allowed, with_everyone=blocked)
 
 
 def _limits(held: Iterable[QuotaUsage], budget: Budget, kind: ActionKind) -> Ends:

@@ -43,6 +43,8 @@ class Reason(IntEnum):
     TRANSLATED_NOT_STORED = 25
     ACCOUNT_LOST = 26
     MARK_FOREIGN = 27
+    SPARED = 28
+    NAMES_REFUSED = 29
 
     @property
     def label(self) -> str:

@@ -11,12 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from enum import Enum, StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
 from esimshaper.core.model.counts import Budget
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
 
 NO_THRESHOLD = (1 << 64) - 1
+
+Network = IPv4Network | IPv6Network
+"""A range of addresses, or a single one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,13 +220,15 @@ class Override:
 class LimitState:
     """All that limits remember from tick to tick, and over restarts.
 
-    grants: only those with an end of their own. levels: of clients that are not OPEN, as announced last.
+    grants: only those with an end of their own. levels: of clients that are not OPEN, as announced last. reserve: what
+    passed in spite of a block, in the window of each quota that can block the router; its subject says nothing.
     """
 
     tallies: tuple[Tally, ...] = ()
     grants: tuple[Grant, ...] = ()
     overrides: tuple[Override, ...] = ()
     levels: Mapping[ClientKey, Level] = field(default_factory=dict)
+    reserve: tuple[Tally, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +254,8 @@ class Policy:
 
     classes: tc class ids, by CLASS_OPEN and so on; 0 for none of its own: then one that others share, or none at all.
     police_rate: bytes per second beyond a throttle limit where the account has no class, as in tunnels; 0: any rate.
+    with_everyone: blocked by hand, but only because everyone is. unlisted: it has no share of its own of what passes in
+    spite of a block.
     """
 
     parent: Account = ACCOUNT_UNATTRIBUTED  # none
@@ -258,6 +266,19 @@ class Policy:
     exempt: bool = False
     classes: tuple[int, ...] = NO_CLASSES
     police_rate: int = 0
+    with_everyone: bool = False
+    unlisted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """The ends of the router's reserve in the kernel, as absolute counts of the bytes that were taken from it.
+
+    listed_until: for listed addresses, which may use the first half only.
+    """
+
+    until: int
+    listed_until: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ class Reading:
     # announced         clients, groups, everyone        the count at which a packet last went past a limit
     # queued            clients, groups, everyone        bytes of uploads that were given to a tc class of the account
     # tunnels_account   that of packets of tunnels       their billed bytes are tunnels.outer
+    # reserve_account   no client's, and none of the map  its budget is what passed in spite of a block
     # moves             clients that got or gave any     what the LAN saw go elsewhere: in budgets, not in accounts
 
     epoch: int
@@ -90,6 +91,7 @@ class Reading:
     tunnels: Tunnels = field(default_factory=Tunnels)
     tunnels_account: Account = ACCOUNT_UNATTRIBUTED
     moves: Mapping[Account, Moves] = field(default_factory=dict)
+    reserve_account: Account = ACCOUNT_UNATTRIBUTED
 
     @property
     def strayed(self) -> Mapping[Account, int]:

@@ -17,7 +17,8 @@ class Rules:
     """The settings of one tick.
 
     zone: the days and months of history begin at its midnight. names: of all clients that are listed; groups: of those
-    that have one. knows_quotas: False if the settings cannot be read; then all limits stay as they are.
+    that have one. knows_quotas: False if the settings cannot be read; then all limits stay as they are. reserve: bytes
+    for the upkeep of a blocked router, in each window.
     """
 
     wan: str
@@ -26,6 +27,7 @@ class Rules:
     groups: Mapping[ClientKey, str] = field(default_factory=dict)
     quotas: tuple[Quota, ...] = ()
     knows_quotas: bool = True
+    reserve: int = 0
 
     def hierarchy(self, subject: Subject) -> Hierarchy:
         """`subject` and its ancestors by these settings."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending
 from esimshaper.core.model.identity import Account, ClientKey, Identity
-from esimshaper.core.model.limits import ClientState, LimitState, Notice, Override, Policy, Shaped, Subject
+from esimshaper.core.model.limits import ClientState, LimitState, Notice, Override, Policy, Reserve, Shaped, Subject
 from esimshaper.core.model.reading import Attachment, ClassCounters, Detour, Reading, Tunnels
 from esimshaper.core.model.uplink import UplinkDrops
 
@@ -129,7 +129,7 @@ class Outcome:
     booking: save it, call `note_saved` or `note_not_saved`, then announce its notices.
     policies: of each account; their classes are still 0. shaped: the accounts that need classes.
     new_groups, new_clients: give them an account in the kernel; their policies follow at the next tick.
-    idle_groups: they have an account and no quota, so a new group may have it.
+    idle_groups: they have an account and no quota, so a new group may have it. reserve: None leaves it as it is.
     """
 
     booking: Booking | None = None
@@ -138,6 +138,7 @@ class Outcome:
     new_groups: tuple[str, ...] = ()
     idle_groups: tuple[str, ...] = ()
     new_clients: tuple[ClientKey, ...] = ()
+    reserve: Reserve | None = None
 
 
 @dataclass(frozen=True, slots=True)

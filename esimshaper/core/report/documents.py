@@ -29,7 +29,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "tables": [{"name", "entries", "max_entries"}],
                "events": [{"reason", "packets", "bytes", "unattributed": bool}],    only those that are not zero
                "quotas": {"count": int, "top": [quota]},    the shared ones, and clients that were warned or are out
-               "by_hand": [by_hand],                                        quota and by_hand as in quotas.py
+               "by_hand": [by_hand], "reserve": reserve,           quota, by_hand and reserve as in quotas.py
                "configuration": {"accepted": bool, "loaded", "loaded_unix"},    accepted: false after a refused reload
                "storage": {"problem": sentence or null, "unsaved_bytes": int},
                "metrics": {"problem": sentence or null}}
@@ -65,7 +65,7 @@ from esimshaper.core.report.frame import (
     wasted_bytes,
 )
 from esimshaper.core.report.metrics import events
-from esimshaper.core.report.quotas import glance, override_entries, state_entry
+from esimshaper.core.report.quotas import glance, override_entries, reserve_entry, state_entry
 
 TOP_CLIENTS = 5
 WAN_HOOKS = (Hook.WAN_INGRESS, Hook.WAN_EGRESS)
@@ -126,13 +126,16 @@ def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage
         ],
         "quotas": glance(state, facts),
         "by_hand": override_entries(state, facts),
-        "configuration": {
-            "accepted": facts.config_ok,
-            **moment("loaded", int(facts.config_loaded.timestamp()) if facts.config_loaded else None, facts.now.tzinfo),
-        },
+        "reserve": reserve_entry(state),
+        "configuration": _configuration(facts),
         "storage": {"problem": facts.storage_problem or None, "unsaved_bytes": state.saving.unsaved_bytes},
         "metrics": {"problem": facts.metrics_problem or None},
     }
+
+
+def _configuration(facts: DaemonFacts) -> Document:
+    loaded = int(facts.config_loaded.timestamp()) if facts.config_loaded else None
+    return {"accepted": facts.config_ok, **moment("loaded", loaded, facts.now.tzinfo)}
 
 
 def clients_document(

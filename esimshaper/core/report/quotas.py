@@ -13,9 +13,10 @@ The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 an
                "limit_bytes": with "granted_bytes" in it, "used_bytes", "left_bytes",
                "action": "block" | "throttle" | "notify", "rate_bits_per_second": int or null,
                "warned": bool, "reached": bool, "state": state of the subject}
+    reserve   {"limit_bytes", "used_bytes", "left_bytes"} or null    of the router, while it is blocked
     by_hand   {"subject", "setting": "block" | "allow", "until" + "until_unix"}
 
-    quotas    {"quotas": [quota], "by_hand": [by_hand],
+    quotas    {"quotas": [quota], "by_hand": [by_hand], "reserve": reserve,
                "grants": [{"quota", "subject", "bytes", "until" + "until_unix"}]}  those that end before their period
               in the order of the configuration; of each-client the most used first
     grant     {"subject", "bytes", "until" + "until_unix", "quotas": [quota] of the subject,
@@ -29,11 +30,12 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 
-from esimshaper.core.model.identity import OTHERS, ClientKey, Identity
+from esimshaper.core.model.identity import OTHERS, ROUTER, ClientKey, Identity
 from esimshaper.core.model.limits import (
     EVERYONE,
     ActionKind,
     ClientState,
+    Level,
     Override,
     Period,
     QuotaUsage,
@@ -46,6 +48,7 @@ from esimshaper.core.report.subjects import subject_label
 
 TOP_QUOTAS = 8
 _OTHERS = Subject(SubjectKind.CLIENT, OTHERS)
+_ROUTER = Subject(SubjectKind.CLIENT, ROUTER)
 
 
 def quotas_document(state: State, facts: DaemonFacts, of: Subject | None = None) -> Document:
@@ -68,6 +71,7 @@ def quotas_document(state: State, facts: DaemonFacts, of: Subject | None = None)
             state, facts, (each for each in usages(state, facts) if _is_among(each.tally.subject, holding))
         ),
         "by_hand": override_entries(state, facts, holding),
+        "reserve": reserve_entry(state),
         "grants": grants,
     }
 
@@ -167,6 +171,18 @@ def override_entries(state: State, facts: DaemonFacts, chosen: frozenset[Subject
         for override in state.limits.kept.overrides
         if _is_among(override.subject, chosen)
     ]
+
+
+def reserve_entry(state: State) -> Document | None:
+    """The `reserve` of the module's docstring, of the quota that leaves the least of it."""
+    kept = state.limits.kept
+    if state.limits.states.get(_ROUTER, ClientState()).level is not Level.BLOCKED or not kept.reserve:
+        return None
+    used_up = {each.quota for each in kept.tallies if each.reached and each.subject in (EVERYONE, _ROUTER)}
+    blocking = [each for each in kept.reserve if each.quota in used_up] or kept.reserve
+    least = min(blocking, key=lambda each: each.allowed - each.used)
+    used = max(0, least.used)
+    return {"limit_bytes": least.allowed, "used_bytes": used, "left_bytes": max(0, least.allowed - used)}
 
 
 def state_entry(state: State, subject: Subject, zone: tzinfo | None) -> Document:

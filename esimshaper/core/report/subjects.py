@@ -10,7 +10,7 @@ place of a device by taking its name.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey, composed
+from esimshaper.core.model.identity import UNATTRIBUTED, ClientKey, composed
 from esimshaper.core.model.limits import EVERYONE, UNKNOWN_GROUP, Subject, SubjectKind
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, known_clients, new_document
@@ -66,7 +66,7 @@ def find_subject(state: State, text: str, facts: DaemonFacts) -> Subject:
         raise ValueError(f"`{text}` may be {' or '.join(f'client/{key}' for key in found)}; name one of them")
     if not found:
         raise ValueError(f"there is no client, group or host `{text}`; {_advice(state, text, facts)}")
-    if found[0] in PSEUDO_KEYS:
+    if found[0] == UNATTRIBUTED:
         raise ValueError(f"{found[0]} is not a device that can be limited")
     return Subject(SubjectKind.CLIENT, found[0])
 
@@ -79,7 +79,7 @@ def _groups(state: State, facts: DaemonFacts) -> set[str]:
 
 
 def _limitable(state: State, facts: DaemonFacts) -> set[ClientKey]:
-    return {*known_clients(state), *facts.names} - PSEUDO_KEYS
+    return {*known_clients(state), *facts.names} - {UNATTRIBUTED}
 
 
 def _advice(state: State, text: str, facts: DaemonFacts) -> str:

@@ -80,6 +80,7 @@ def _written(name: str, value: object) -> str:
             "lan.mark_mask": _mask(value),
             "wan.download": format_rate(value),
             "wan.upload": format_rate(value),
+            "router.reserve": format_size(value),
         }.get(name, str(value))
     return str(value)
 

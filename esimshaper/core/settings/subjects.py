@@ -4,7 +4,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from esimshaper.core.model.identity import ClientKey, composed
+from esimshaper.core.model.identity import ROUTER, ClientKey, composed
 from esimshaper.core.model.limits import UNKNOWN_GROUP, Subject, SubjectKind
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.values import Client
@@ -41,15 +41,17 @@ def subject_from(quota: Block, known: Known | None) -> Subject | None:
 
 
 def parse_subject(text: str, known: Known) -> Subject:
-    """The subject that `everyone`, `each-client`, `client/NAME` or `group/NAME` means.
+    """The subject that `everyone`, `each-client`, `client/NAME`, `group/NAME` or `router` means.
 
     Raises ValueError for other texts, and for a NAME that is not in `known`. The group `unknown` needs no client.
     """
     word, slash, name = composed(text).partition("/")
     if text in (SubjectKind.EVERYONE.value, SubjectKind.EACH_CLIENT.value):
         return Subject(SubjectKind(text))
+    if text in (ROUTER, f"{SubjectKind.CLIENT.value}/{ROUTER}"):
+        return Subject(SubjectKind.CLIENT, ROUTER)
     if not slash or word not in (SubjectKind.CLIENT.value, SubjectKind.GROUP.value):
-        raise ValueError(f"`{text}` is not everyone, each-client, client/NAME or group/NAME")
+        raise ValueError(f"`{text}` is not everyone, each-client, client/NAME, group/NAME or router")
     if word == SubjectKind.GROUP.value:
         if name != UNKNOWN_GROUP and name not in known.groups:
             raise ValueError(f"no client is in the group `{name}`")

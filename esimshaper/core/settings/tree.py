@@ -16,6 +16,7 @@ from esimshaper.core.settings.metrics import metrics_from
 from esimshaper.core.settings.periods import Zones, zone_from
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.quotas import quotas_from
+from esimshaper.core.settings.router import router_from
 from esimshaper.core.settings.sides import check_sides
 from esimshaper.core.settings.subjects import known_from
 from esimshaper.core.settings.values import OnFailure, Settings
@@ -42,8 +43,9 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     metrics = metrics_from(top.block("metrics"))
     clients = clients_from(top)
     zone = zone_from(top, "timezone", zones)
+    router = router_from(top.block("router"))
     quotas = quotas_from(top, known_from(top, clients), zone, zones)
-    if problems or wan is None or lan is None or meter is None or metrics is None or zone is None:
+    if problems or wan is None or lan is None or meter is None or metrics is None or zone is None or router is None:
         return Parsed(None, tuple(problems))
     on_failure = OnFailure(top.get("on_failure", OnFailure.OPEN))
-    return Parsed(Settings(wan, lan, str(zone), clients, metrics, meter, quotas, on_failure), ())
+    return Parsed(Settings(wan, lan, str(zone), clients, metrics, meter, quotas, on_failure, router), ())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey
-from esimshaper.core.model.limits import Quota
+from esimshaper.core.model.limits import Network, Quota
 
 LONGEST_NAME = 15
 """Bytes of the kernel's own name of an interface (IFNAMSIZ without the zero); alternative names may be longer."""
@@ -135,6 +135,21 @@ class MeterRoom:
         return self.max_clients + len(BUILT_IN_CLIENTS)
 
 
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What a router that is blocked may still do: `reserve` bytes in each window, and where to.
+
+    reachable: the first half of the reserve is for these, also for devices while everyone is blocked.
+    """
+
+    reserve: int
+    reachable: tuple[Network, ...] = ()
+
+
+DEFAULT_UPKEEP = Upkeep(5_000_000)
+"""As in the schema."""
+
+
 class OnFailure(StrEnum):
     """The fate of forwarded traffic while nothing counts it: OPEN lets it pass, CLOSED refuses it."""
 
@@ -157,6 +172,7 @@ class Settings:
     meter: MeterRoom
     quotas: tuple[Quota, ...] = ()
     on_failure: OnFailure = OnFailure.OPEN
+    router: Upkeep = DEFAULT_UPKEEP
     devices: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -20,13 +20,15 @@ LONG = struct.Struct("=Q")
 TUNNEL_END = struct.Struct("!16sHBx")
 TRANSLATED_KEY = struct.Struct("!4sIHH3Bx")
 SENT = struct.Struct("=3Q")
+RESERVE = struct.Struct("=2Q")
+LEEWAY = struct.Struct("=3Q")
 GROUP_KEY = struct.Struct("=32s")
 EVENT = struct.Struct("=2Q")
 CLIENT_KEY = struct.Struct("=16sI")
 NUMBER = struct.Struct("=I")
 LINK = struct.Struct("=I")  # the index of an interface, as the key of a set
 FLOW_KEY = struct.Struct("!16s16sHHB3x")
-FLOW = struct.Struct("=6QI2H")
+FLOW = struct.Struct("=6QIH2B")
 FRAGMENT = struct.Struct("=Q6I")
 FRAGMENT_KEY = struct.Struct("=16s16sII")
 ADDRESS_KEY = struct.Struct("=16s")
@@ -46,6 +48,9 @@ LAYOUTS = {
     "strayed_to": (NUMBER, NUMBER),
     "surplus": (NUMBER, LONG),
     "resets_due": (NUMBER, LONG),
+    "reserve": (NUMBER, RESERVE),
+    "reachable": (NETWORK, NUMBER),
+    "leeway": (NUMBER, LEEWAY),
     "tunnel_headers": (NUMBER, NUMBER),
     "shaped_links": (NUMBER, NUMBER),
     "lan_links": (LINK, NUMBER),
@@ -63,7 +68,7 @@ LAYOUTS = {
 
 NEWER = (
     *("fragments", "moved", "sent", "strayed_to", "surplus", "resets_due", "unbilled_in_use", "unbilled"),
-    *("tunnel_ends", "tunnel_links", "translated", "lan_links", "owned"),
+    *("tunnel_ends", "tunnel_links", "translated", "lan_links", "owned", "reserve", "reachable", "leeway"),
 )
 """Maps that were not there, or had another layout, in SCHEMA 8 or 9, whose counters are read for a last time."""
 
@@ -80,7 +85,7 @@ GROUPS = 32
 """The most groups that have an account. Accounts of clients come first, then everyone, then groups, then
 ACCOUNT_TUNNELS."""
 
-POLICY_BLOCKED, POLICY_EXEMPT, POLICY_LIMITED = 1, 2, 4
+POLICY_BLOCKED, POLICY_EXEMPT, POLICY_LIMITED, POLICY_WITH_EVERYONE, POLICY_UNLISTED = 1, 2, 4, 8, 16
 ANNOUNCE_CLIENT, ANNOUNCE_LIMIT, ANNOUNCE_WARN = 0, 1, 2
 
 

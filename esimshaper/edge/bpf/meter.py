@@ -28,10 +28,10 @@ from esimshaper.core.model.identity import (
     ClientKey,
 )
 from esimshaper.core.model.kernel import OURS
-from esimshaper.core.model.limits import NO_THRESHOLDS, Policy, Thresholds
+from esimshaper.core.model.limits import Network, Policy, Reserve
 from esimshaper.core.model.reading import Reading, Table, Tunnels
 from esimshaper.core.model.tunnels import TunnelEnd
-from esimshaper.edge.bpf import layouts, libbpf
+from esimshaper.edge.bpf import layouts, libbpf, policy_layout
 from esimshaper.edge.bpf.moves import as_charged, read_moves
 from esimshaper.edge.host import clock
 
@@ -70,6 +70,7 @@ class Meter:
         self._parsed: dict[int, _Account] = {}
         self.tunnels_account = Account(self._maps["accounts"].max_entries - 1)
         self.everyone = Account(self.tunnels_account - 1 - layouts.GROUPS)
+        self.reserve_account = Account(self.tunnels_account + 1)
         self._built_in = {**PSEUDO_CLIENTS, Account(self.everyone - 1): OTHERS}
         self._has_tunnels = bool(self._has_ends() or self._inner())  # else there is nothing to read
         self._programs = {pin.name: libbpf.open_pin(pin) for pin in programs.iterdir()} if programs else {}
@@ -96,7 +97,7 @@ class Meter:
         owners = self._owners()
         given, outer = read_moves(self._maps), Counters()
         accounts: dict[Account, Counters] = {}
-        budgets: dict[Account, Budget] = {}
+        budgets = {self.reserve_account: Budget(self._taken())}
         wasted: dict[Account, int] = {}
         announced: dict[Account, int] = {}
         queued: dict[Account, int] = {}
@@ -124,10 +125,9 @@ class Meter:
         # its claim. An account whose first packet came in between claims at the next reading.
         claims = self._inner() if self._has_tunnels else {}
         inner = {account: claimed for account, claimed in claims.items() if account in accounts}
-        for account, claimed in inner.items():
-            accounts[account] = replace(accounts[account], down_bytes=accounts[account].down_bytes - claimed.down_bytes)
-        later = self._owners()
-        owners = later if later is owners else owners | later
+        accounts |= _without(accounts, inner)
+        if (later := self._owners()) is not owners:
+            owners = owners | later
         return Reading(
             self.epoch,
             clock.boottime(),
@@ -144,6 +144,7 @@ class Meter:
             tunnels=Tunnels(outer, inner),
             tunnels_account=self.tunnels_account,
             moves=moves,
+            reserve_account=self.reserve_account,
         )
 
     def carry_tunnels(self, ends: Iterable[TunnelEnd], added: Mapping[int, int] = MappingProxyType({})) -> None:
@@ -221,12 +222,18 @@ class Meter:
     def write_policies(self, policies: Mapping[Account, Policy]) -> None:
         """Writes policies, in their order; each takes effect with the next packet."""
         for account, policy in policies.items():
-            self._maps["policies"].update(layouts.NUMBER.pack(account), _policy_bytes(policy))
+            self._maps["policies"].update(layouts.NUMBER.pack(account), policy_layout.to_bytes(policy))
+
+    def write_reserve(self, reserve: Reserve, reachable: Iterable[Network]) -> None:
+        """Sets the ends of the reserve, and the networks that may use its first half."""
+        self._replace("reachable", {layouts.network_bytes(str(each)): 1 for each in reachable})
+        ends = layouts.RESERVE.pack(reserve.until, reserve.listed_until)
+        self._maps["reserve"].update(layouts.NUMBER.pack(0), ends)
 
     def policies(self) -> dict[Account, Policy]:
         """The policies of all accounts that are installed now, by this daemon or by an earlier one."""
         found = enumerate(self._array("policies", layouts.POLICY))
-        return {Account(number): _policy(fields) for number, fields in found}
+        return {Account(number): policy_layout.from_fields(fields) for number, fields in found}
 
     def tables(self) -> tuple[Table, ...]:
         """How full the maps are. A full flow table takes some 10 ms to count, which is too long for every tick."""
@@ -286,6 +293,11 @@ class Meter:
         counted = enumerate(self._array("events", layouts.EVENT))
         return {Reason(number): Event(*fields) for number, fields in counted if any(fields)}
 
+    def _taken(self) -> int:
+        """Bytes that were taken from the reserve."""
+        found = self._maps["leeway"].lookup(layouts.NUMBER.pack(self.everyone)) if "leeway" in self._maps else None
+        return int(layouts.LEEWAY.unpack(found)[0]) if found else 0
+
     def _groups(self) -> dict[str, Account]:
         groups: dict[str, Account] = {}
         for keys, values, number in self._maps["groups"].chunks():
@@ -322,6 +334,15 @@ def _opened(generation: Path, *, may_be_older: bool) -> dict[str, libbpf.Map]:
     return maps
 
 
+def _without(accounts: Mapping[Account, Counters], inner: Mapping[Account, Counters]) -> dict[Account, Counters]:
+    """Those of `accounts` that claim downloads inside tunnels, without these claims."""
+    counted = {account: accounts[account] for account in inner}
+    return {
+        account: replace(each, down_bytes=each.down_bytes - inner[account].down_bytes)
+        for account, each in counted.items()
+    }
+
+
 class _Account(NamedTuple):
     """A parsed `struct account`. It is kept while the fields stay the same, as those of most accounts mostly do."""
 
@@ -336,31 +357,9 @@ def _parsed(fields: tuple[int, ...]) -> _Account:
     return _Account(fields, Budget(both, down_bytes, used_up), counters)
 
 
-def _policy_bytes(policy: Policy) -> bytes:
-    thresholds = (policy.block_at, policy.throttle_at, policy.warn_at)
-    flags = layouts.POLICY_BLOCKED * policy.blocked | layouts.POLICY_EXEMPT * policy.exempt
-    flags |= layouts.POLICY_LIMITED * any(each != NO_THRESHOLDS for each in thresholds)
-    numbers = [number for each in thresholds for number in (each.both, each.download, each.upload)]
-    return layouts.POLICY.pack(*numbers, policy.police_rate, policy.parent, flags, *policy.classes)
-
-
-def _policy(fields: tuple[int, ...]) -> Policy:
-    police_rate, parent, flags, *classes = fields[9:]
-    return Policy(
-        parent=Account(parent),
-        block_at=Thresholds(*fields[:3]),
-        throttle_at=Thresholds(*fields[3:6]),
-        warn_at=Thresholds(*fields[6:9]),
-        blocked=bool(flags & layouts.POLICY_BLOCKED),
-        exempt=bool(flags & layouts.POLICY_EXEMPT),
-        classes=tuple(classes),
-        police_rate=police_rate,
-    )
-
-
 def _flow(key: tuple[Any, ...], value: tuple[int, ...], owners: dict[Account, ClientKey], now: int) -> Flow:
     remote, local, remote_port, local_port, protocol = key
-    down, up, down_packets, up_packets, first_seen, last_seen, account, _, _ = value
+    down, up, down_packets, up_packets, first_seen, last_seen, account, _, _, _ = value
     return Flow(
         client=owners.get(Account(account), UNATTRIBUTED),
         protocol=protocol,

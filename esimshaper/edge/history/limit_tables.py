@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge, part of history: the tables of limits. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import (
+    EVERYONE,
     Grant,
     Level,
     LimitState,
@@ -20,6 +21,9 @@ from esimshaper.edge.history.rows import Fetch, Keys, Tables, Values, is_client
 
 Each = TypeVar("Each", Tally, Grant, Override)
 
+_RESERVE = "reserve"
+"""In the column `kind` of tallies: of the router's reserve, which has no subject."""
+
 KEYS: Keys = {
     "tallies": ("quota", "kind", "subject"),
     "grants": ("number",),
@@ -31,7 +35,10 @@ KEYS: Keys = {
 def tables(limits: LimitState) -> Tables:
     """All rows of the tables of KEYS."""
     return {
-        "tallies": {(tally.quota, *_subject_values(tally.subject)): _tally_values(tally) for tally in limits.tallies},
+        "tallies": {
+            **{(tally.quota, *_subject_values(tally.subject)): _tally_values(tally) for tally in limits.tallies},
+            **{(tally.quota, _RESERVE, ""): _tally_values(tally) for tally in limits.reserve},
+        },
         "grants": {
             (number,): (grant.quota, *_subject_values(grant.subject), grant.bytes, grant.until)
             for number, grant in enumerate(limits.grants)
@@ -43,13 +50,12 @@ def tables(limits: LimitState) -> Tables:
 
 def limits_from(rows: Fetch) -> LimitState:
     """The LimitState in the tables. Raises ValueError."""
+    found = list(rows("tallies"))
     return LimitState(
         tallies=_possible(
-            Tally(
-                quota, _subject(kind, name), Window(start, end), used, granted, allowed, warned, bool(reached), *other
-            )
-            for quota, kind, name, start, end, used, granted, allowed, warned, reached, *other in rows("tallies")
+            _tally(quota, _subject(kind, name), values) for quota, kind, name, *values in found if kind != _RESERVE
         ),
+        reserve=tuple(_tally(quota, EVERYONE, values) for quota, kind, _, *values in found if kind == _RESERVE),
         grants=_possible(
             Grant(quota, _subject(kind, name), size, until) for _, quota, kind, name, size, until in rows("grants")
         ),
@@ -70,6 +76,11 @@ def _tally_values(tally: Tally) -> Values:
     window = (tally.window.start, tally.window.end)
     other = (tally.other_start, tally.other_used)
     return *window, tally.used, tally.granted, tally.allowed, tally.warned, tally.reached, *other
+
+
+def _tally(quota: str, subject: Subject, values: Sequence[int]) -> Tally:
+    start, end, used, granted, allowed, warned, reached, *other = values
+    return Tally(quota, subject, Window(start, end), used, granted, allowed, warned, bool(reached), *other)
 
 
 def _subject_values(subject: Subject) -> tuple[str, str]:

@@ -56,7 +56,7 @@ NONE = ACCOUNT_UNATTRIBUTED
 
 def test_without_quotas_nothing_is_in_the_way():
     outcome = Router().tick(A=100)
-    assert set(outcome.policies.values()) == {Policy()}
+    assert set(outcome.policies.values()) == {Policy(), Policy(unlisted=True)}
     assert outcome.policies.keys() == {*OWNERS, *FREE, WHOLE, FAMILY, UNKNOWN}
     assert (outcome.shaped, outcome.new_groups) == ((), ())
 

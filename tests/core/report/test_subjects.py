@@ -49,7 +49,6 @@ def test_people_are_understood(text, subject):
         ("client/", "there is no client"),
         ("group/", "there is no client"),
         ("each-client", "only quotas are for each-client"),
-        ("router", "not a device"),
         ("client/unattributed", "not a device"),
     ],
 )

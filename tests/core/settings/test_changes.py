@@ -31,6 +31,7 @@ TREE = {
     ],
     "metrics": {"listen": "127.0.0.1:19473"},
     "meter": {"max_flows": 65536},
+    "router": {"reserve": "5MB", "reachable": []},
     "on_failure": "open",
     "quotas": [DAILY, {**DAILY, "name": "tvs", "for": "client/tv"}],
 }
@@ -68,6 +69,10 @@ EDITS: dict[str, Callable[[Any], object]] = {
     "metrics.listen: 127.0.0.1:19473 -> [::]:80": lambda tree: tree["metrics"].update(listen="[::]:80"),
     "metrics.tls: none -> certificate /a.crt, key /a.key, client_ca none": lambda tree: tree["metrics"].update(
         tls={"certificate": "/a.crt", "key": "/a.key"}
+    ),
+    "router.reserve: 5.00 MB -> 20.0 MB": lambda tree: tree["router"].update(reserve="20MB"),
+    "router.reachable: none -> 198.51.100.7/32, 2001:db8::/48": lambda tree: tree["router"].update(
+        reachable=["198.51.100.7", "2001:db8::/48"]
     ),
     "meter.max_flows: 65536 -> 1024": lambda tree: tree["meter"].update(max_flows=1024),
     "client kid: new (02:00:00:00:00:12, group family)": lambda tree: tree["clients"].append(

@@ -29,6 +29,7 @@ TREE = {
     ],
     "metrics": {"listen": "[::1]:19473"},
     "meter": {"max_flows": 65536},
+    "router": {"reserve": "5MB", "reachable": []},
     "on_failure": "open",
 }
 
@@ -155,7 +156,7 @@ DAYS = {"days": 30}
     [
         ({"name": "a\u200bb"}, ("name",), "invisible"),
         ({"for": "client/alic"}, ("for",), "no client is named `alic`"),
-        ({"for": "client/router"}, ("for",), "no client is named `router`"),
+        ({"for": "client/unattributed"}, ("for",), "no client is named `unattributed`"),
         ({"for": "group/kids"}, ("for",), "no client is in the group `kids`"),
         ({"limit": "0B"}, ("limit",), "`0B` is not between 1B and 1000TB"),
         ({"limit": "1000.1TB"}, ("limit",), "`1000.1TB` is not between 1B and 1000TB"),

@@ -24,6 +24,7 @@ GOOD = {
     "clients": [{"name": "tv", "mac": "02:00:00:00:00:10"}],
     "metrics": {"listen": "[::1]:19473"},
     "meter": {"max_flows": 65536},
+    "router": {"reserve": "5MB", "reachable": []},
     "on_failure": "open",
     "quotas": [],
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.model.limits import ActionKind, PeriodUnit, SubjectKind
-from esimshaper.core.settings.values import Client, Listen, OnFailure, Tls, Wan
+from esimshaper.core.settings.values import DEFAULT_UPKEEP, Client, Listen, OnFailure, Tls, Wan
 from esimshaper.edge.settings_file import SettingsError, load, read_settings
 from esimshaper.edge.settings_file.schema import SCHEMA_FILE
 from tests.certificates import Authority
@@ -75,7 +75,9 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
     assert (loaded.wan.download, loaded.wan.upload) == (40_000_000, 10_000_000)  # nobody's default
     folder = "/etc/esimshaper"
     assert loaded.metrics.tls == Tls(f"{folder}/router.crt", f"{folder}/router.key", f"{folder}/clients-ca.crt")
-    assert replace(loaded, wan=Wan("wwan0"), metrics=replace(loaded.metrics, tls=None)) == load(EXAMPLE)
+    assert len(loaded.router.reachable) == 2
+    plain = {"wan": Wan("wwan0"), "metrics": replace(loaded.metrics, tls=None), "router": DEFAULT_UPKEEP}
+    assert replace(loaded, **plain) == load(EXAMPLE)
 
 
 def test_commented_quotas_of_the_example_are_right_and_show_everything(main):

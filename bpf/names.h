@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* DNS of the router for a device that is blocked or throttled: names, and no way out.
+ *
+ *   device -- question --> [lan_ingress] --> DNS of the router --> carrier, as the router's own
+ *   device <-- answer ---- [lan_egress]  <--
+ *
+ * The router asks outside in its own name, so no limit of the device is in the way there; and names and answers can carry
+ * anything. So here, both ways, a blocked device has NAMES_BURST bytes and then a trickle, which is enough to find a page
+ * where it can buy more; a throttled one has its rate.
+ */
+#pragma once
+
+#include "limits.h"
+#include "reserve.h"
+
+#define NAMES_BURST 32768
+#define NAMES_NS_PER_BYTE 125000000ULL /* 8 bytes a second: so no more than 64 KB in an hour, with the burst */
+#define NAMES_ALL_BURST (4 * NAMES_BURST) /* of all devices together while everyone is blocked */
+#define NAMES_ALL_NS_PER_BYTE 2000000000ULL /* half a byte a second: 1.3 MB a month, out of the reserve */
+
+/* The head of an IPv4 packet without options. */
+struct plain4 {
+	__u8 version_ihl, tos;
+	__be16 length, id, fragment;
+	__u8 ttl, protocol;
+	__u8 rest[10];
+	__be16 source, destination;
+};
+_Static_assert(sizeof(struct plain4) == 20 + 4, "struct plain4");
+
+ALWAYS_INLINE int is_names_port(__be16 port)
+{
+	return port == bpf_htons(PORT_DNS) || port == bpf_htons(PORT_DNS_TLS);
+}
+
+/* Whether a packet could be for DNS: a glance that costs uploads one load, and does not follow options. */
+ALWAYS_INLINE int may_be_for_names(struct __sk_buff *skb)
+{
+	struct plain4 ip;
+
+	if (skb->protocol == bpf_htons(ETHERTYPE_IPV4)) {
+		if (load(skb, 0, &ip, sizeof(ip)) < 0)
+			return 0;
+		return ip.version_ihl != 0x45 || is_names_port(ip.destination);
+	}
+	if (skb->protocol == bpf_htons(ETHERTYPE_IPV6)) {
+		__be16 ports[2];
+		__u8 next;
+
+		if (load(skb, 6, &next, 1) < 0 || load(skb, 40, ports, sizeof(ports)) < 0)
+			return 0;
+		return (next != IP_PROTOCOL_TCP && next != IP_PROTOCOL_UDP) || is_names_port(ports[1]);
+	}
+	return skb->protocol == bpf_htons(ETHERTYPE_VLAN) || skb->protocol == bpf_htons(ETHERTYPE_QINQ);
+}
+
+/* GCRA, as in police(): whether `cost` in ns comes no more than `burst` ahead of its time. `is_paid`: what does not is
+ * added all the same. */
+ALWAYS_INLINE int conforms(u32 number, u64 cost, u64 burst, int is_paid)
+{
+	struct leeway *state = leeway.lookup(&number);
+	u64 now = bpf_ktime_get_ns();
+	int fits;
+
+	if (!state)
+		return 1;
+	if (state->names_due < now)
+		state->names_due = now;
+	fits = state->names_due + cost <= now + burst;
+	if (fits || is_paid)
+		__sync_fetch_and_add(&state->names_due, cost);
+	return fits;
+}
+
+/* Whether an account is past its throttle limit with `bytes` more. Nothing is added. */
+ALWAYS_INLINE int would_throttle(const struct policy *policy, const struct account *account, int on, u64 bytes)
+{
+	return account->used[ON_BOTH] + bytes > policy->throttle_at[ON_BOTH] ||
+	       account->used[on] + bytes > policy->throttle_at[on];
+}
+
+/* Whether DNS of `bytes` is more than the limits of an account leave to it. */
+ALWAYS_INLINE int is_beyond_share(u32 account, int on, u64 bytes)
+{
+	u32 number = account, is_blocked = 0, by_everyone = 0;
+
+#pragma unroll
+	for (int i = 0; i < HIERARCHY; i++) {
+		const struct account *of = accounts.lookup(&number);
+		const struct policy *policy = policies.lookup(&number);
+
+		if (!of || !policy || (policy->flags & POLICY_EXEMPT))
+			break;
+		if (would_block(policy, of, on, bytes)) {
+			is_blocked = 1;
+			by_everyone |= number == ACCOUNT_EVERYONE || (policy->flags & POLICY_WITH_EVERYONE);
+		} else if (policy->police_rate && would_throttle(policy, of, on, bytes) &&
+			   !conforms(number, bytes * 1000000000ULL / policy->police_rate, POLICE_BURST_NS, 0)) {
+			return 1;
+		}
+		number = policy->parent;
+		if (!number)
+			break;
+	}
+	if (!is_blocked)
+		return 0;
+	/* An answer was billed already. One that is too large is a debt of the device: until that is made good, it asks
+	 * nothing that would be billed in vain. */
+	if (!conforms(sharer(account), bytes * NAMES_NS_PER_BYTE, NAMES_BURST * NAMES_NS_PER_BYTE, on == ON_DOWN))
+		return 1;
+	return by_everyone && !conforms(ACCOUNT_EVERYONE, bytes * NAMES_ALL_NS_PER_BYTE,
+					NAMES_ALL_BURST * NAMES_ALL_NS_PER_BYTE, 0);
+}
+
+/* Whether a packet between a device and the router is DNS that the device may not have any more. Parts of a datagram say
+ * nothing of its length, and no honest question comes in parts: of those who have a share, they are refused. */
+ALWAYS_INLINE int is_refused_for_names(struct __sk_buff *skb, u32 account, enum direction direction)
+{
+	const int on = direction == UP ? ON_UP : ON_DOWN;
+	struct packet packet = {};
+	u16 type = ethertype(skb, &packet.network);
+	u64 bytes = skb->len;
+
+	if ((type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6) ||
+	    parse_headers(skb, type, direction, &packet) == HEADERS_CUT || !has_ports(packet.protocol) ||
+	    !is_names_port(packet.key.remote_port))
+		return 0;
+	if (packet.fragment != FRAGMENT_NONE)
+		bytes += NAMES_BURST;
+	if (!is_beyond_share(account, on, hide_range(skb, bytes)))
+		return 0;
+	count_frame(REASON_NAMES_REFUSED, skb);
+	return 1;
+}
+
+/* Whether an upload at the LAN is a question that its device may not ask. */
+ALWAYS_INLINE int is_refused_question(struct __sk_buff *skb, u32 account)
+{
+	return may_be_for_names(skb) && is_refused_for_names(skb, account, UP);
+}
+
+/* Whether a packet to a device, which has not crossed the WAN as it is, is an answer that the device may not have. */
+ALWAYS_INLINE int is_refused_answer(struct __sk_buff *skb, struct client_key *client)
+{
+	u32 *known = clients.lookup(client);
+
+	return is_refused_for_names(skb, known ? *known : ACCOUNT_OTHERS, DOWN);
+}
