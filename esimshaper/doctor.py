@@ -32,12 +32,12 @@ from esimshaper.core.model.limits import ActionKind
 from esimshaper.core.settings.uplink import detour_of, present
 from esimshaper.core.settings.values import Settings
 from esimshaper.edge import control_client
+from esimshaper.edge.bpf.pins import MARKERS
 from esimshaper.edge.host import paths
 from esimshaper.edge.lan.neighbours import Neighbours
 from esimshaper.edge.lan.routes import Routes
-from esimshaper.edge.netlink import Netlink
 from esimshaper.edge.probe import box as probe
-from esimshaper.edge.tc import links
+from esimshaper.edge.tc.attachments import TrafficControl
 from esimshaper.views import page as view
 from esimshaper.views.fit import Tone
 from esimshaper.views.page import Cell, Line, Page
@@ -128,11 +128,11 @@ def _look_around(settings: Settings) -> tuple[Settings, str]:
     """The settings for the interfaces of now, and the sentence on a way past them."""
     try:
         with contextlib.ExitStack() as opened:
-            kernel, neighbours, routes = Netlink(), Neighbours(), Routes()
-            for each in (kernel, neighbours, routes):
+            control, neighbours, routes = TrafficControl(paths.pins_root() / MARKERS), Neighbours(), Routes()
+            for each in (control, neighbours, routes):
                 opened.callback(each.close)
-            there = tuple(links.find_all(kernel))
-            settings = present(settings, there)
+            there = control.links()
+            settings = present(settings, there, control.known())
             devices = neighbours.read(tuple(map(settings.device, settings.lan.interfaces)))
             return settings, detour_of(settings, there, routes.read(devices)).sentence
     except OSError:

@@ -101,7 +101,7 @@ class Observer:
     def present(self, settings: Settings) -> Settings:
         """The settings for the interfaces that their names mean now, also for those that were renamed."""
         known = {each.interface: each.index for each in self._attachments if each.index}
-        return uplink.present(settings, self._control.links(), known)
+        return uplink.present(settings, self._control.links(), self._control.known() | known)
 
     def sweep(self) -> None:
         """Removes our programs from interfaces that the settings do not name."""

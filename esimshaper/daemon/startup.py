@@ -51,7 +51,7 @@ async def start(
     pins = Pins(pins_root())
     cleanup.callback(pins.close)
     with contextlib.closing(TrafficControl(pins.markers)) as control:
-        configuration.follow(uplink.present(configuration.settings, control.links()))
+        configuration.follow(uplink.present(configuration.settings, control.links(), control.known()))
     settings = configuration.settings
     failsafe.begin(settings, pins.markers)
     storage = Storage(state_directory() / "history.db")

@@ -117,6 +117,16 @@ def test_other_names_work_everywhere_and_a_renamed_interface_goes_on(make_router
         counts_each_byte_once(router)
         assert f"WAN {MODEM} (modem0): metering\n" in router.run("status").stdout
         assert bob.call(traffic.ping, lab.servers4[1], count=1).down
+        router.stop()
+        written = router.config.read_text()
+        router.config.write_text(written.replace(MODEM, "wan0").replace("house", "br0"))
+        router.start()  # it knows them by their numbers, and the names that they had
+        assert uplink(router) == ("wan0", ["wan0"])
+        counts_each_byte_once(router)
+        router.stop()
+        router.config.write_text(written.replace("house", "br0"))
+        lab.router.ip(f"link property add dev modem0 altname {MODEM}")
+        router.start()
         rename(lab, "modem0", "wan0")
         wait_until("the old name", lambda: router.get("/v1/status")["wan"]["device"] == "wan0")
         router.kill()

@@ -32,15 +32,21 @@ JOINTS = frozenset({"bridge", "bond", "team"})
 def present(settings: Settings, links: Sequence[Link], known: Mapping[str, int] | None = None) -> Settings:
     """`settings` for the interfaces that are there now; the same object if nothing is different.
 
-    `known`: the number of the interface where our programs are, by the name that the settings call it; so one that was
-    renamed is found.
+    `known`: the number of the interface where our programs are, by the name that it had when they were put there, or
+    that the settings call it; so one that was renamed is found.
     """
-    settings = _with_uplink(settings, links, known or {}) if settings.wan.pattern else settings
-    wan = settings.wan
-    names = (wan.interface, *settings.lan.interfaces, *(tunnel.interface for tunnel in wan.tunnels))
-    found = {name: find(name, links, known or {}) for name in names}
+    # What was renamed to a name of the settings is meant by that name, and by its old one no more.
+    named = {link.index for link in links if set(link.names) & {*_names(settings)}}
+    before = {name: index for name, index in (known or {}).items() if index not in named}
+    settings = _with_uplink(settings, links, before) if settings.wan.pattern else settings
+    found = {name: find(name, links, before) for name in _names(settings)}
     devices = {name: link.name for name, link in found.items() if link and link.name != name}
     return settings if devices == settings.devices else replace(settings, devices=devices)
+
+
+def _names(settings: Settings) -> tuple[str, ...]:
+    tunnels = (tunnel.interface for tunnel in settings.wan.tunnels)
+    return (settings.wan.interface, *settings.lan.interfaces, *tunnels)
 
 
 def find(name: str, links: Iterable[Link], known: Mapping[str, int] | None = None) -> Link | None:

@@ -76,6 +76,11 @@ class TrafficControl:
         """All interfaces of this network namespace."""
         return tuple(links.find_all(self._netlink))
 
+    def known(self) -> dict[str, int]:
+        """The numbers of interfaces that have a clsact qdisc of ours, by the names that they had when it was made."""
+        names = [(marker.name.partition("-")[2], _index_of(marker)) for marker in self._all_markers()]
+        return {each: index for name, index in names for each in (name.replace("_", "."), name)}
+
     def is_there(self, name: str) -> bool:
         """Whether there is such an interface."""
         return self._link(name) is not None

@@ -71,6 +71,11 @@ def test_other_names_and_names_of_before_mean_the_interface_wherever_a_name_may_
     assert back.devices == {}, "the real name goes first"
 
 
+def test_interface_that_was_renamed_to_another_name_of_the_settings_is_that_one_only():
+    found = present(settings(interface="wwan0"), [Link(4, "br0")], {"wwan0": 4})
+    assert found.devices == {}
+
+
 VLAN = {"kind": "vlan", "base": 1}
 
 
