@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import bill, cost, crowd, flood, forwarding, overshoot, reading, resident, shaping
+from bench import bill, cost, crowd, flood, forwarding, overshoot, queues, reading, resident, shaping
 from bench.place import Place, machine, private_place
 from bench.rows import Row, Verdict, show, write_json
 from esimshaper.core.model.errors import Unusable
@@ -41,6 +41,7 @@ SECTIONS = (
     Section("shaping", "Shaping", shaping.rows),
     Section("crowd", "A throttled crowd", crowd.rows),
     Section("flood", "A flood", flood.rows),
+    Section("queues", "Queues of others", queues.rows),
     Section("reading", "Reading", reading.rows),
     Section("daemon", "The running daemon", resident.memory_and_processor),
     Section("start", "Start", resident.starts),
