@@ -125,6 +125,37 @@ def test_a_throttled_client_has_fq_codel_of_its_rate_and_pays_for_no_drop(router
     assert [told["MESSAGE"] for told in router.journal("PRIORITY=4") if "ESIMSHAPER_QUOTA" not in told] == []
 
 
+SQM = {
+    "fq_codel": (
+        "qdisc add dev wan0 root handle 1: htb default 1",
+        "class add dev wan0 parent 1: classid 1:1 htb rate 2mbit",
+        "qdisc add dev wan0 parent 1:1 fq_codel limit 20",
+    ),
+    "cake": ("qdisc add dev wan0 root cake bandwidth 2mbit memlimit 64k",),
+}
+
+
+@pytest.mark.parametrize("kind", SQM)
+def test_what_sqm_drops_on_the_uplink_is_charged_to_nobody(router: Debian, kind: str):
+    """Nothing is throttled, so the root qdisc stays that of somebody else; the sandbox must let the tap be opened."""
+    lab = router.lab
+    restart(router, "quotas: [{name: plan, for: everyone, limit: 1GB, period: month, then: block}]\n")
+    for command in SQM[kind]:
+        lab.router.run(["tc", *command.split()])
+    try:
+        before, known = router.measure(), router.get("/v1/status")["uplink_drops"]["bytes"]
+        lab.clients[0].call(traffic.udp_up, lab.servers4[0], 2_000_000, bits=8_000_000)
+        lab.clients[1].call(traffic.tcp_up, lab.servers6[1], 300_000)
+        moved = router.measure() - before
+        assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+        drops = router.get("/v1/status")["uplink_drops"]
+        assert drops["means"] == "tap"
+        assert drops["bytes"] > known
+        assert drops["estimated_bytes"] == 0
+    finally:
+        lab.router.run(["tc", "qdisc", "del", "dev", "wan0", "root"])
+
+
 def test_the_wireguard_of_the_kernel_in_the_router_is_billed_to_whom_it_serves(router: Debian):
     lab, (alice, _) = router.lab, router.lab.clients
     with KernelVpn(lab, lab.servers4[7], (lab.servers4[0], lab.servers6[0])) as vpn:
