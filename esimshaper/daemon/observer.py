@@ -25,6 +25,8 @@ from esimshaper.edge.host.messages import Message, fields
 from esimshaper.edge.lan.leases import LeaseFiles
 from esimshaper.edge.lan.neighbours import Neighbours
 from esimshaper.edge.lan.routes import Routes
+from esimshaper.edge.nft import proxies
+from esimshaper.edge.nft.program import NftError
 from esimshaper.edge.tc import tunnel_links
 from esimshaper.edge.tc.attachments import TrafficControl
 
@@ -55,6 +57,8 @@ class Observer:
         self._routes = Routes()
         cleanup.callback(self._routes.close)
         self._detour = Detour()
+        self._proxies: tuple[str, ...] = ()
+        self._proxies_due = 0.0  # CLOCK_MONOTONIC
         self._attachments: tuple[Attachment, ...] = ()
         self._tables: tuple[Table, ...] = ()
         self._clients: frozenset[ClientKey] = frozenset()
@@ -154,7 +158,11 @@ class Observer:
 
     def _look_for_detours(self) -> None:
         routes = self._routes.read(self._neighbour_table)
-        found = uplink.detour_of(self._settings, self._control.links(), routes)
+        if clock.monotonic() >= self._proxies_due:
+            self._proxies_due = clock.monotonic() + NEIGHBOUR_SECONDS
+            with contextlib.suppress(NftError, ValueError):  # without nft there is no rule of it either
+                self._proxies = proxies.rules()
+        found = uplink.detour_of(self._settings, self._control.links(), routes, self._proxies)
         before, self._detour = self._detour.interfaces, found
         if found.interfaces == before:
             return

@@ -70,11 +70,7 @@ def _of(link: Interface) -> Finding:
             f"{link.name} belongs to {link.program}, a proxy: it ends the connections of devices and makes others, "
             f"whose bytes {ROUTERS}."
         )
-        hint = (
-            "limits `for: everyone` hold all the same; to have devices charged one by one, let them reach the Internet "
-            "past the proxy"
-        )
-        return Finding.warning(CHECK, sentence, hint)
+        return Finding.warning(CHECK, sentence, PROXY_HINT)
     what = link.kind if link.kind != "tun" else link.program or "tun"
     sentence = f"{link.name} is a tunnel of this router ({what}): the bytes that devices send and receive through it "
     if link.kind in ("vxlan", "geneve"):
@@ -103,4 +99,26 @@ def _shared_ports(facts: BoxFacts) -> Findings:
         yield Finding.note(CHECK, sentence, hint)
 
 
-CHECKS = (_missing, _unnamed, _shared_ports)
+PROXY_HINT = (
+    "limits `for: everyone` hold all the same; to have devices charged one by one, let them reach the Internet past "
+    "the proxy"
+)
+
+
+def _proxies(facts: BoxFacts) -> Findings:
+    """Programs that end connections of devices, and make others which leave as the router's own."""
+    for rule in facts.proxies or ():
+        sentence = (
+            f"{rule} turns connections of devices round to a program of this router (a transparent proxy): their bytes "
+            "are booked to `router`, and no limit of a device holds them but a block, which refuses them."
+        )
+        yield Finding.warning(CHECK, sentence, PROXY_HINT)
+    if facts.proxy_programs and not facts.proxies:
+        sentence = (
+            f"{', '.join(facts.proxy_programs)} runs here: the bytes that devices use through a proxy are booked to "
+            "`router`, and no limit of a device holds them. A blocked device is refused at the usual ports only."
+        )
+        yield Finding.note(CHECK, sentence, PROXY_HINT)
+
+
+CHECKS = (_missing, _unnamed, _shared_ports, _proxies)

@@ -240,6 +240,8 @@ class BoxFacts:
     flowtables: tuple[Flowtable, ...] | None = None
     mark_uses: tuple[MarkUse, ...] | None = None  # rules of nft
     legacy_mark_uses: tuple[MarkUse, ...] | None = None  # rules of iptables-legacy, which nft does not show
+    proxies: tuple[str, ...] | None = None  # rules that turn connections of devices round to a program here
+    proxy_programs: tuple[str, ...] | None = None  # programs that are known as proxies, and run here
     rules: tuple[MarkUse, ...] | None = None  # rules of `ip rule`
     leases: tuple[LeaseFile, ...] | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)  # why a fact is None, by the name of its check

@@ -130,8 +130,11 @@ def fits(name: str, written: str) -> bool:
     return name.startswith(written[:-1]) if written.endswith("*") else name == written
 
 
-def detour_of(settings: Settings, links: Sequence[Link], routes: Sequence[str]) -> Detour:
-    """The detour that devices make, if `routes` are the interfaces by which they reach the Internet."""
+def detour_of(settings: Settings, links: Sequence[Link], routes: Sequence[str], proxies: Sequence[str] = ()) -> Detour:
+    """The detour that devices make, if `routes` are the interfaces by which they reach the Internet.
+
+    proxies: rules that turn their connections round to a program of the router.
+    """
     names = _uncounted(settings, links, routes)
     kinds = {link.name: link.kind for link in links}
     wan = settings.wan.interface
@@ -140,14 +143,20 @@ def detour_of(settings: Settings, links: Sequence[Link], routes: Sequence[str]) 
         if kinds.get(name) in TUNNELS | {"tun"}:
             said.append(
                 f"devices reach the Internet by {name}, not by {wan} itself. If {name} is a tunnel of this router over "
-                f"{wan}, what devices use there is booked to `router`, and their limits do not hold: name it under "
-                "wan.tunnels. If it is the modem's own, name it under wan.interface"
+                f"{wan}, what devices use there is booked to `router` (by a translator, such as that of 464XLAT, to "
+                "`unattributed`), and their limits do not hold: name it under wan.tunnels. If it is the modem's own, "
+                "name it under wan.interface"
             )
         else:
             said.append(
                 f"devices reach the Internet by {name}, not by {wan}: what passes there is not counted or limited. "
                 "That is right for a link without a bill, such as hotel Wi-Fi; else name it under wan.interface"
             )
+    if proxies:
+        said.append(
+            f"{proxies[0]} turns connections of devices round to a program of this router: what passes it is booked to "
+            "`router`, and no limit of a device holds there but a block"
+        )
     return Detour(names, "; ".join(said), bool(routes))
 
 

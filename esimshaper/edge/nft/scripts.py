@@ -20,6 +20,9 @@ _REMARK = "# uplink "
 NO_INTERFACE = 0
 """The kernel gives this number to no interface."""
 
+PROXY_PORTS = (1080, 3128, 8118, 9050)
+"""Of SOCKS, Squid, Privoxy and Tor."""
+
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
@@ -38,19 +41,17 @@ class Blocked:
         return bool(self.devices) or self.but is not None
 
 
-def reject(interfaces: Sequence[str], blocked: Blocked, wan: int, unbilled: Iterable[str] = ()) -> str:
+def reject(
+    interfaces: Sequence[str], blocked: Blocked, wan: int, unbilled: Iterable[str] = (), *, proxies: bool = True
+) -> str:
     """The first table, anew: what `blocked` devices send and would leave by one of these `interfaces`.
 
     `wan`: number of the WAN's interface that has our program, NO_INTERFACE for none. `unbilled`: networks that are not
-    rejected.
+    rejected. proxies: those packets too by which `blocked` devices reach a proxy of the router itself.
     """
     spared = [f"{'ip6' if ':' in each else 'ip'} daddr {each} return" for each in unbilled]
     jumps = [f'oifname "{each}" jump blocked' for each in interfaces]
     sets = [*_sets("blocked", blocked.devices), *(_sets("known", blocked.but) if blocked.but is not None else ())]
-    rules = [f"{match} @{name} jump refuse" for name, match in _sources("blocked")]
-    if blocked.but is not None:
-        lans = ", ".join(f'"{name}"' for name in blocked.lans)
-        rules += [f"iifname {{ {lans} }} {match} != @{name} jump refuse" for name, match in _sources("known")]
     # Live TCP connections pass to the WAN, where our program ends them on both sides. They do not pass to a WAN that
     # was made anew and has no program yet, nor into a tunnel; both have another number.
     return f"""{delete(REJECT)}
@@ -61,8 +62,8 @@ table {REJECT} {{
         {"; ".join((*spared, *jumps))}
     }}
     chain blocked {{
-        {"; ".join(rules)}
-    }}
+        {"; ".join(_jumps(blocked, "refuse"))}
+    }}{_proxied(blocked) if proxies else ""}
     chain refuse {{
         tcp flags & (syn | ack) == syn reject with tcp reset
         meta l4proto != tcp reject with icmpx admin-prohibited
@@ -70,6 +71,39 @@ table {REJECT} {{
     }}
 }}
 """
+
+
+def _jumps(blocked: Blocked, chain: str) -> Iterator[str]:
+    for name, match in _sources("blocked"):
+        yield f"{match} @{name} jump {chain}"
+    if blocked.but is not None:
+        lans = ", ".join(f'"{name}"' for name in blocked.lans)
+        for name, match in _sources("known"):
+            yield f"iifname {{ {lans} }} {match} != @{name} jump {chain}"
+
+
+def _proxied(blocked: Blocked) -> str:
+    """Chains that refuse what reaches a proxy of the router: a connection that a rule turned round (redirect, tproxy),
+    or one to the usual port of a proxy. What a proxy sends leaves as the router's own, so nothing else would hold it.
+    """
+    # With br_netfilter (Docker) a reset keeps the address of the proxy, and the device does not know it; an ICMP error
+    # has the right one. What goes on already then ends without an answer.
+    names = [f"meta l4proto {protocol} ct original proto-dst 53 return" for protocol in ("tcp", "udp")]
+    return f"""
+    chain input {{
+        type filter hook input priority filter - 5; policy accept;
+        {"; ".join(names)}
+        ct status dnat jump proxied
+        fib daddr type unicast jump proxied
+        tcp dport {{ {", ".join(map(str, PROXY_PORTS))} }} jump proxied
+    }}
+    chain proxied {{
+        {"; ".join(_jumps(blocked, "deny"))}
+    }}
+    chain deny {{
+        tcp flags & (syn | ack) != syn reject with tcp reset
+        reject with icmpx admin-prohibited
+    }}"""
 
 
 def _sources(name: str) -> tuple[tuple[str, str], ...]:

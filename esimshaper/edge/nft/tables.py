@@ -44,7 +44,10 @@ class RejectTable:
             return ""
         anew = scripts.reject(self._interfaces, *wanted, self._unbilled)
         script = anew if wanted[0] else scripts.delete(REJECT)
-        if problem := _load(script):
+        problem = _load(script)
+        if problem and wanted[0]:  # a kernel without nft_fib or nft_ct
+            problem = _load(scripts.reject(self._interfaces, *wanted, self._unbilled, proxies=False))
+        if problem:
             return f"programs of blocked clients run into timeouts, as their packets cannot be rejected: {problem}"
         self._installed, self._listed = wanted, _listed(REJECT)
         return ""

@@ -31,7 +31,8 @@ from esimshaper.core.model.packages import DEBIAN_PYTHON, LIBRARIES
 from esimshaper.edge.bpf.libbpf import SONAME
 from esimshaper.edge.host import clock
 from esimshaper.edge.lan import leases
-from esimshaper.edge.probe import bpf, child, iptables, limits, nft, service
+from esimshaper.edge.nft import proxies
+from esimshaper.edge.probe import bpf, child, iptables, limits, nft, programs, service
 
 T = TypeVar("T")
 
@@ -77,6 +78,8 @@ def gather(
         flowtables=_try(unknown, "offload", nft.flowtables),
         mark_uses=_try(unknown, "marks", nft.mark_uses),
         legacy_mark_uses=_try(unknown, "iptables", iptables.mark_uses),
+        proxies=_try(unknown, "proxies", lambda: (*proxies.rules(), *iptables.proxies())),
+        proxy_programs=_try(unknown, "proxies", programs.proxies),
         unknown=unknown,
     )
     box = _with_files(box, wanted, unknown) if wanted and box.service else box

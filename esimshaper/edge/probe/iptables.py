@@ -28,6 +28,8 @@ _SET_XMARK = re.compile(rf"-j MARK .*--set-xmark {_PAIR}")
 _TPROXY = re.compile(rf"-j TPROXY .*--tproxy-mark {_PAIR}")
 _RESTORE = re.compile(r"-j CONNMARK .*--restore-mark(?: --nfmask (\S+) --ctmask (\S+))?")
 _OTHER_WRITERS = re.compile(r"-j (HMARK\b|SET .*--map-mark|MARK\b)")
+_PROXY = re.compile(r"^-A .* -j (REDIRECT|TPROXY)\b")
+_DNS = re.compile(r"--dport 53\b")
 _MATCH = re.compile(rf"-m mark (?:! )?--mark {_PAIR}")
 
 
@@ -37,6 +39,20 @@ def mark_uses() -> tuple[MarkUse, ...]:
     Raises RuntimeError where there are tables and the program that lists them is not installed or fails.
     """
     return tuple(use for names, save in PROGRAMS.items() if _tables(names) for use in parse(_listed(save, names), save))
+
+
+def proxies() -> tuple[str, ...]:
+    """The rules of iptables-legacy that turn connections round to a program of the router. Raises RuntimeError."""
+    return tuple(
+        rule for names, save in PROGRAMS.items() if _tables(names) for rule in parse_proxies(_listed(save, names), save)
+    )
+
+
+def parse_proxies(listing: str, save: str) -> Iterator[str]:
+    """Those rules in what `iptables-save` prints, but for DNS."""
+    for line in listing.splitlines():
+        if _PROXY.search(line) and not _DNS.search(line) and line.split()[1] not in OWN_CHAINS:
+            yield f"{save.removesuffix('-save')} rule `{line}`"
 
 
 def _tables(names: str) -> list[str]:

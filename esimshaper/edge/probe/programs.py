@@ -6,6 +6,22 @@ from pathlib import Path
 
 TUN = "/dev/net/tun"
 PROC = Path("/proc")
+PROXIES = frozenset(
+    {
+        "squid",
+        "privoxy",
+        "redsocks",
+        "tinyproxy",
+        "danted",
+        "sockd",
+        "microsocks",
+        "3proxy",
+        "polipo",
+        "ss-redir",
+        "tor",
+    }
+)
+"""Their names as the kernel cuts them to 15 letters."""
 
 
 def behind_interfaces() -> dict[str, str]:
@@ -21,6 +37,20 @@ def behind_interfaces() -> dict[str, str]:
             except OSError:  # it has ended, or is another user's
                 continue
     return found
+
+
+def proxies() -> tuple[str, ...]:
+    """The programs of this network namespace whose names are those of proxies."""
+    here = (PROC / "self/ns/net").readlink()
+    found = set()
+    for process in PROC.iterdir():
+        try:
+            name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+            if process.name.isdigit() and name in PROXIES and (process / "ns/net").readlink() == here:
+                found.add(name)
+        except OSError:  # it is no process, has ended, or is another user's
+            continue
+    return tuple(sorted(found))
 
 
 def _interfaces(process: Path) -> Iterator[str]:

@@ -141,6 +141,14 @@ NETWORK = {
         {"interfaces": (WAN, LAN, Interface(4, "tun7", 65534, kind="tun", program="sing-box"))},
         ("tunnels", Severity.WARNING, "belongs to sing-box, a proxy", "for: everyone"),
     ),
+    "a transparent proxy": (
+        {"proxies": ("nft rule 4 of ip nat pre",)},
+        ("tunnels", Severity.WARNING, "nft rule 4 of ip nat pre turns connections of devices round", "for: everyone"),
+    ),
+    "a proxy": (
+        {"proxy_programs": ("squid",)},
+        ("tunnels", Severity.NOTE, "squid runs here", "past the proxy"),
+    ),
     "a VPN by the port of HTTPS": (
         {
             "interfaces": (WAN, LAN, Interface(4, "tun0", 65534, kind="tun", program="openvpn")),

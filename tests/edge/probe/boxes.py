@@ -20,7 +20,7 @@ NAMES = (
     "from esimshaper.edge.probe import bpf as probe_bpf, box as probe, ethtool as probe_ethtool;"
     "from esimshaper.edge.probe import limits as probe_limits;"
     "from esimshaper.edge.probe import network as probe_network, nft as probe_nft, service as probe_service;"
-    "from esimshaper.lab import devices;"
+    "from esimshaper.edge.nft import proxies; from esimshaper.lab import devices;"
     "from esimshaper.core.model.box import Feature, Wanted;"
 )
 WAN_AND_LAN = """

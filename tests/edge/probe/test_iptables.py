@@ -69,3 +69,14 @@ def test_the_program_is_asked_only_where_the_kernel_has_such_tables(monkeypatch,
     program.write_text("#!/bin/sh\necho 'no right to' >&2\nexit 1\n")
     with pytest.raises(RuntimeError, match="ip6tables-legacy-save: no right to"):
         iptables.mark_uses()
+
+
+def test_rules_that_turn_connections_round_to_a_program_here_are_proxies_but_those_of_dns() -> None:
+    rules = [
+        "-A PREROUTING -i br0 -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 3128",
+        "-A PREROUTING -i br0 -p udp -m udp --dport 53 -j REDIRECT --to-ports 5353",
+        "-A OUTPUT -p tcp -j REDIRECT --to-ports 12345",
+        "-A XRAY -p tcp -j TPROXY --on-port 12345 --on-ip 127.0.0.1 --tproxy-mark 0x1/0x1",
+    ]
+    found = list(iptables.parse_proxies("\n".join(rules), "iptables-legacy-save"))
+    assert found == [f"iptables-legacy rule `{rules[number]}`" for number in (0, 3)]

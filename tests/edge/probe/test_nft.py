@@ -7,7 +7,7 @@ import pytest
 
 from esimshaper.core.model.box import Flowtable, MarkAccess
 from esimshaper.core.model.tunnels import TunnelEnd
-from esimshaper.edge.nft import program, scripts
+from esimshaper.edge.nft import program, proxies, scripts
 from esimshaper.edge.probe import nft as probe_nft
 from tests.edge.probe.boxes import needs_root, nft, on_a_box
 
@@ -52,6 +52,25 @@ ip rule add not fwmark 0xca6c table 100 priority 502
         ("ip rule 500 (fwmark 0x1)", 0xFFFFFFFF),
         ("ip rule 501 (fwmark 0x100)", 0xF00),
     ]
+
+
+@needs_root
+def test_rules_that_turn_connections_round_to_a_program_here_are_proxies_but_those_of_dns() -> None:
+    setup = """
+nft 'add table t; add chain t c { type nat hook prerouting priority -100; }'
+nft 'add chain t o { type nat hook output priority -100; }'
+nft 'add rule t c tcp dport { 80, 443 } redirect to :12345'
+nft 'add rule t c udp dport 53 redirect to :5353'
+nft 'add rule t c tcp dport 22 dnat to 192.0.2.1'
+nft 'add rule t o tcp dport 80 redirect to :12345'
+"""
+    assert [each.partition(" of ")[2] for each in on_a_box("proxies.rules()", setup)] == ["ip t c"]
+
+
+def test_rules_of_iptables_that_turn_connections_round_are_proxies() -> None:
+    """As `nft -j` shows a rule of iptables-nft that it cannot translate."""
+    rule = {"family": "ip", "table": "nat", "chain": "XRAY", "handle": 4, "expr": [{"xt": {"name": "TPROXY"}}]}
+    assert list(proxies.parse({"nftables": [{"rule": rule}]})) == ["nft rule 4 of ip nat XRAY"]
 
 
 @needs_root
