@@ -8,6 +8,7 @@
 #pragma once
 
 #include "carried.h"
+#include "ipsec.h"
 #include "size.h"
 
 /* Who sent an upload, in one number, which costs the verifier one state and not two: the account, and above it the
@@ -236,6 +237,13 @@ ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct p
 		found.account = ACCOUNT_TUNNELS;
 	else if (!is_for_router(packet))
 		found = nobody;
+	/* The flow is that of whoever sent last through the same tunnel. */
+	if (comes_by_ipsec(packet)) {
+		found.account = ACCOUNT_TUNNELS;
+		found.reason = 0;
+	}
+	found.account = hide_range(skb, found.account);
+	found.reason = hide_range(skb, found.reason);
 	if (packet->fragment == FRAGMENT_FIRST)
 		fill_fragment_key(packet, &fragment);
 	if (packet->fragment != FRAGMENT_NONE)
@@ -256,7 +264,8 @@ ALWAYS_INLINE struct receiver attribute_cut_download(const struct packet *packet
 
 #define LOOPBACK 1 /* the number of `lo`, which is no uplink: dry runs are there, and repeat one and the same packet */
 
-/* Whether a packet in this direction was counted at another uplink already, which stands on this one or below it. */
+/* Whether a packet in this direction was counted at an uplink already: at one which stands on this one or below it, or
+ * at this one, before it was unpacked. */
 ALWAYS_INLINE int was_counted(const struct __sk_buff *skb, enum direction direction)
 {
 	return is_noted_as_counted(skb, direction) && skb->ifindex != LOOPBACK;

@@ -46,7 +46,8 @@
 	X(ACCOUNT_LOST)            /* an upload whose account a filter of somebody else took away: of `others` */      \
 	X(MARK_FOREIGN)            /* the same, with bits of somebody else where the mark is ours: of `others` */             \
 	X(SPARED)                  /* passed though a limit blocks it: upkeep of the router, or a listed address */    \
-	X(NAMES_REFUSED)           /* DNS of the router for a device that is blocked or throttled: beyond its share */
+	X(NAMES_REFUSED)           /* DNS of the router for a device that is blocked or throttled: beyond its share */  \
+	X(WAN_IN_AGAIN)            /* a download that was billed when it came in, as ESP or at another uplink */
 
 enum reason {
 #define REASON_ENUM(name) REASON_##name,
@@ -303,6 +304,9 @@ struct address_key {
 	__u8 address[16];
 };
 _Static_assert(sizeof(struct address_key) == 16, "struct address_key");
+
+/* Map `ipsec_peers` (LRU), a set: addresses whose ESP packets this router unpacks, by policy. The key is a struct
+ * address_key, and the value has no meaning. */
 
 /* Map `groups`, written by user space only: name, padded with zeros -> account. It is as old as the counters, so that a
  * restarted daemon gives each group its own account again. */

@@ -10,6 +10,7 @@
 
 #define FRAGMENTS 4096
 #define ADDRESSES 4096
+#define IPSEC_PEERS 64
 #define RING_BYTES 65536
 #define UNBILLED 32
 #define TUNNEL_ENDS 128
@@ -51,6 +52,7 @@ BPF_TABLE_PINNED("hash", u32, u32, lan_links, LAN_LINKS, PIN "/lan_links");
 BPF_TABLE_PINNED("lru_hash", struct flow_key, struct flow, flows, FLOWS, PIN "/flows");
 BPF_TABLE_PINNED("lru_hash", struct fragment_key, struct fragment, fragments, FRAGMENTS, PIN "/fragments");
 BPF_TABLE_PINNED("lru_hash", struct address_key, u32, addresses, ADDRESSES, PIN "/addresses");
+BPF_TABLE_PINNED("lru_hash", struct address_key, u32, ipsec_peers, IPSEC_PEERS, PIN "/ipsec_peers");
 /* Account numbers that no client has. The loader fills the queue before any program is attached. */
 BPF_QUEUESTACK_PINNED("queue", free_accounts, u32, ACCOUNTS, 0, PIN "/free_accounts");
 /* bcc has no macro for a pinned ring. */

@@ -58,6 +58,16 @@ ALWAYS_INLINE int skip_not_for_us(struct __sk_buff *skb)
 	return 1;
 }
 
+/* Returns whether the frame is to be left alone: it is billed already. */
+ALWAYS_INLINE int skip_counted_download(struct __sk_buff *skb)
+{
+	if (!was_counted(skb, DOWN))
+		return 0;
+	note_unpacked(skb);
+	count_frame(REASON_WAN_IN_AGAIN, skb);
+	return 1;
+}
+
 /* A packet to the modem itself is counted by its reason only. A device that is blocked does not get there, but a plan of
  * everyone that is used up does not count: the page of the modem is where people buy more. Of the router nothing is held,
  * as it may lose its address. */
@@ -144,7 +154,7 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 	enum headers headers;
 	u16 type;
 
-	if (skip_looped_back(skb) || skip_not_for_us(skb) || was_counted(skb, DOWN))
+	if (skip_looped_back(skb) || skip_not_for_us(skb) || skip_counted_download(skb))
 		return TC_ACT_UNSPEC;
 	type = find_ip_header(skb, &packet);
 	if (!type)
@@ -163,7 +173,11 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 	to.account = hide_range(skb, to.account);
 	to.reason = hide_range(skb, to.reason);
 	packet.fragment = hide_range(skb, packet.fragment);
-	note_crossing(skb, &packet, to.account, 0);
+	/* Where no interface is between, the LAN sees what was in it, and claims. */
+	if (to.account == ACCOUNT_TUNNELS)
+		put_crossing(skb, TC_INDEX_CROSSED | TC_INDEX_APART | ACCOUNT_ROUTER);
+	else
+		note_crossing(skb, &packet, to.account, 0);
 	if (to.earlier.bytes)
 		move_earlier(skb, &to);
 	verdict = judge(skb, to.account, DOWN, size.bytes, ON_WAN);

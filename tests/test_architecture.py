@@ -65,6 +65,7 @@ HEADERS = (
     "maps.h",
     "size.h",
     "carried.h",
+    "ipsec.h",
     "attribution.h",
     "translator.h",
     "tunnel.h",

@@ -9,6 +9,7 @@
 
 #define ACCOUNTS 256
 #define FLOWS 65536
+#define XFRM 1
 #define MARK_MASK 0xfff00000U
 #define MARK_SHIFT 20
 #define PIN "/sys/fs/bpf/esimshaper"
@@ -47,5 +48,6 @@ int bpf_l3_csum_replace(struct __sk_buff *skb, u32 offset, u64 from, u64 to, u64
 __s64 bpf_csum_diff(const void *from, u32 from_size, const void *to, u32 to_size, u32 seed);
 int bpf_l4_csum_replace(struct __sk_buff *skb, u32 offset, u64 from, u64 to, u64 size);
 int bpf_check_mtu(void *context, u32 ifindex, u32 *mtu_length, __s32 length_difference, u64 flags);
+int bpf_skb_get_xfrm_state(void *skb, u32 index, void *state, u32 size, u64 flags);
 u64 bpf_ktime_get_ns(void);
 u64 bpf_ktime_get_coarse_ns(void);

@@ -39,6 +39,8 @@ ROOM = 40
 
 UPLOAD = ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53)))
 DOWNLOAD = ethernet(ipv4(SERVER4, WAN4, UDP, udp(53, 1000)))
+ROUTER_MAC = "02:00:00:00:64:02"
+DOWNLOAD_TO_ROUTER = ethernet(ipv4(SERVER4, WAN4, UDP, udp(53, 1000)), destination=ROUTER_MAC)
 BLOCKED, POLICED = Policy(blocked=True), Policy(throttle_at=Thresholds(both=0), police_rate=1)
 
 LOOP = """
@@ -58,6 +60,24 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
 '
 """
 """Multicast of the router to a group that it is in itself, in a network namespace that ends with the shell."""
+
+
+TWICE = f"""
+echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
+ip link add here address {ROUTER_MAC} type veth peer name there
+ip link set here up
+ip link set there up
+tc qdisc add dev here clsact
+tc filter add dev here ingress prio 1 bpf direct-action object-pinned "$1"
+tc filter add dev here ingress prio 2 bpf direct-action object-pinned "$1"
+exec "$2" -c '
+import socket
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sender:
+    sender.bind(("there", 0))
+    sender.send(bytes.fromhex("{DOWNLOAD_TO_ROUTER.hex()}"))
+'
+"""
+"""A download that meets the program again, as one that was unpacked at the same interface."""
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +122,13 @@ def without_ip(bench: Bench) -> None:
 def looped_back(bench: Bench) -> None:
     program = bench.wanted.programs / "wan_ingress_ethernet"
     command = ["unshare", "--net", "sh", "-e", "-c", LOOP, "sh", str(program), DEBIAN_PYTHON]
+    subprocess.run(command, check=True)
+
+
+def twice_at_the_uplink(bench: Bench) -> None:
+    program = bench.wanted.programs / "wan_ingress_ethernet"
+    command = ["unshare", "--net", "sh", "-e", "-c", TWICE, "sh", str(program), DEBIAN_PYTHON]
+    bench.up(UPLOAD, ALICE)
     subprocess.run(command, check=True)
 
 
@@ -252,6 +279,7 @@ PROVOCATIONS: dict[Reason, Callable[[Bench], None]] = {
     Reason.TRANSLATED_NOT_STORED: one_translated_packet_too_many,
     Reason.ACCOUNT_LOST: without_account,
     Reason.MARK_FOREIGN: with_bits_of_somebody_else,
+    Reason.WAN_IN_AGAIN: twice_at_the_uplink,
 }
 
 

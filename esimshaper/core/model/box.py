@@ -107,6 +107,14 @@ class Flowtable:
     hardware: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Ipsec:
+    """`policies`: how many there are for what leaves. early: modules are loaded that unpack ESP before tc sees it."""
+
+    policies: int
+    early: bool = False
+
+
 class MarkAccess(Enum):
     """What a rule of another program does with the packet mark. UNREADABLE: xtables does not show which bits."""
 
@@ -238,6 +246,7 @@ class BoxFacts:
     gateways: tuple[str, ...] | None = None  # addresses of the next hops of default routes by the WAN
     shaper_files: tuple[str, ...] | None = None  # configurations of other traffic shapers for the WAN
     flowtables: tuple[Flowtable, ...] | None = None
+    ipsec: Ipsec | None = None
     mark_uses: tuple[MarkUse, ...] | None = None  # rules of nft
     legacy_mark_uses: tuple[MarkUse, ...] | None = None  # rules of iptables-legacy, which nft does not show
     proxies: tuple[str, ...] | None = None  # rules that turn connections of devices round to a program here

@@ -45,6 +45,7 @@ class Reason(IntEnum):
     MARK_FOREIGN = 27
     SPARED = 28
     NAMES_REFUSED = 29
+    WAN_IN_AGAIN = 30
 
     @property
     def label(self) -> str:

@@ -55,6 +55,8 @@ PROGRAMS = (
 SOCKET_FILTERS = {"wan_tap"}
 """Programs for packet sockets; all others are for tc."""
 INCLUDE = re.compile(r'#include "(\w+\.h)"')
+XFRM = Path("/proc/sys/net/core/xfrm_acq_expires")
+"""Is there where the kernel has IPsec, and so the helper that tells a packet which it has unpacked."""
 COMPILE_SECONDS = 120
 
 _SOURCE_ERROR = re.compile(r"^\S+:\d+:\d+: (?:fatal )?error: .+$", re.MULTILINE)
@@ -163,6 +165,7 @@ def _load(wanted: Build) -> None:
         "MARK_SHIFT": mark_shift(wanted.mark_mask),
         "ACCOUNTS": wanted.accounts,
         "FLOWS": wanted.flows,
+        "XFRM": int(XFRM.exists()),
         "PIN": f'"{fresh}"',
     }
     flags = [f"-D{name}={value}" for name, value in defines.items()]

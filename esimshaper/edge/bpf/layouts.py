@@ -63,12 +63,13 @@ LAYOUTS = {
     "flows": (FLOW_KEY, FLOW),
     "fragments": (FRAGMENT_KEY, FRAGMENT),
     "addresses": (ADDRESS_KEY, NUMBER),
+    "ipsec_peers": (ADDRESS_KEY, NUMBER),
 }
 """Key and value of each map; the queue `free_accounts` (NUMBER) and the ring (ANNOUNCEMENT) are apart."""
 
 NEWER = (
     *("fragments", "moved", "sent", "strayed_to", "surplus", "resets_due", "unbilled_in_use", "unbilled"),
-    *("tunnel_ends", "tunnel_links", "translated", "lan_links", "owned", "reserve", "reachable", "leeway"),
+    *("tunnel_ends", "tunnel_links", "translated", "lan_links", "owned", "reserve", "reachable", "leeway", "ipsec_peers"),
 )
 """Maps that were not there, or had another layout, in SCHEMA 8 or 9, whose counters are read for a last time."""
 

@@ -32,7 +32,7 @@ from esimshaper.edge.bpf.libbpf import SONAME
 from esimshaper.edge.host import clock
 from esimshaper.edge.lan import leases
 from esimshaper.edge.nft import proxies
-from esimshaper.edge.probe import bpf, child, iptables, limits, nft, programs, service
+from esimshaper.edge.probe import bpf, child, ipsec, iptables, limits, nft, programs, service
 
 T = TypeVar("T")
 
@@ -76,6 +76,7 @@ def gather(
         forwarding=_try(unknown, "routing", forwarding),
         shaper_files=_try(unknown, "qdisc", lambda: shaper_files(wanted.wan if wanted else "")),
         flowtables=_try(unknown, "offload", nft.flowtables),
+        ipsec=_try(unknown, "ipsec", ipsec.ipsec),
         mark_uses=_try(unknown, "marks", nft.mark_uses),
         legacy_mark_uses=_try(unknown, "iptables", iptables.mark_uses),
         proxies=_try(unknown, "proxies", lambda: (*proxies.rules(), *iptables.proxies())),

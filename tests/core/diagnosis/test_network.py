@@ -339,6 +339,7 @@ def test_one_thing_wrong_is_one_complaint_with_its_consequence_and_a_hint(change
         },
         {"interfaces": (WAN, replace(LAN, kind="vlan", base=4), Interface(4, "eth1", 1))},
         {"missing_features": frozenset({Feature.FQ_CODEL})},
+        {"ipsec": None},
         {"service": None},
         {"may_ask": None, "service": None},
     ],

@@ -18,7 +18,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes namespaces: nee
 NAMES = (
     "import base64, pickle, sys; from pathlib import Path; from esimshaper import doctor;"
     "from esimshaper.edge.probe import bpf as probe_bpf, box as probe, ethtool as probe_ethtool;"
-    "from esimshaper.edge.probe import limits as probe_limits;"
+    "from esimshaper.edge.probe import ipsec as probe_ipsec, limits as probe_limits;"
     "from esimshaper.edge.probe import network as probe_network, nft as probe_nft, service as probe_service;"
     "from esimshaper.edge.nft import proxies; from esimshaper.lab import devices;"
     "from esimshaper.core.model.box import Feature, Wanted;"
