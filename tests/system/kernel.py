@@ -33,7 +33,7 @@ rm "$1"/tmp/*
 """
 
 _IN_GUEST = """
-modprobe -a tun virtio_blk ext4 ppp_async 8021q bonding ipvlan
+modprobe -a tun virtio_blk ext4 ppp_async 8021q bonding ipvlan esp4 xfrm_user
 mkdir -p {disk}
 mount -o ro,noload /dev/vda {disk}
 cd {root}

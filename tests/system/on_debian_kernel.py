@@ -15,7 +15,8 @@ import pytest
 from esimshaper.core.model.counts import Counters
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
-from tests.netns.router import bytes_of
+from tests.netns.policy_ipsec import PolicyIpsec
+from tests.netns.router import Measure, bytes_of
 from tests.netns.vpn import KernelVpn
 from tests.system.debian import CONFIG, SERVICE, Debian
 from tests.system.kernel import DISK_IN_GUEST
@@ -243,3 +244,97 @@ def test_a_real_ppp_link_is_billed_to_the_byte_and_cut(router: Debian, ppp: None
             alice.call(traffic.tcp_up, server, 100_000, timeout=5)
     assert ppp_bill(lab).up_bytes == blocked.up_bytes
     router.run("esimshaper", "allow", "--clear", "client/alice-phone")
+
+
+def settled(router: Debian, before: Measure) -> Measure:
+    """What moved since, once no byte waits for its receiver any longer."""
+    found: list[Measure] = []
+
+    def is_whole() -> bool:
+        found.append(router.measure() - before)
+        return bytes_of(found[-1].sum) == bytes_of(found[-1].bill.total)
+
+    wait_until("the sum", is_whole, timeout=60)
+    return found[-1]
+
+
+@pytest.mark.parametrize("in_udp", [False, True], ids=["ESP", "ESP in UDP"])
+def test_what_ipsec_unpacks_is_billed_once_and_is_whose_it_is(router: Debian, in_udp: bool):
+    """The tunnel of all devices has one flow, which is that of whoever sent last."""
+    lab, (alice, tv) = router.lab, router.lab.clients
+    server = lab.servers4[3]
+    with PolicyIpsec(lab, server, in_udp=in_udp):
+        restart(router, "")
+        tv.call(traffic.ping, server, count=2)
+        router.settle()
+        before = router.measure()
+        loading = alice.start(traffic.tcp_down, server, 1_000_000)
+        while not loading.done():
+            tv.call(traffic.ping, server, count=5)
+        alice.call(traffic.tcp_up, server, 300_000)
+        moved = settled(router, before)
+        pings = moved.totals["tv"]
+        assert moved.totals["alice-phone"].down_bytes > 1_040_000
+        assert moved.totals["alice-phone"].up_bytes > 310_000
+        assert pings.down_bytes < 1.3 * pings.up_bytes + 5_000
+        assert moved.totals["unattributed"] == Counters()
+        (finding,) = (
+            one
+            for one in json.loads(router.try_run("esimshaper", "doctor", "--json").stdout)["findings"]
+            if one["check"] == "ipsec"
+        )
+        assert "IPsec policies" in finding["sentence"]
+        router.run("esimshaper", "block", "client/alice-phone")
+        with pytest.raises(OSError):
+            alice.call(traffic.tcp_down, server, 100_000, timeout=5)
+        router.run("esimshaper", "allow", "--clear", "client/alice-phone")
+
+
+TUNNELS = {
+    "sit": "type sit local {0} remote {1} ttl 64",
+    "ipip": "type ipip local {0} remote {1} ttl 64",
+    "gre": "type gre local {0} remote {1} ttl 64 key 7 csum",
+    "gretap": "type gretap local {0} remote {1} ttl 64",
+    "geneve": "type geneve id 7 remote {1}",
+    "ip6tnl": "type ip6tnl mode any local {2} remote {3}",
+    "ip6gre": "type ip6gre local {2} remote {3}",
+    "ip6gretap": "type ip6gretap local {2} remote {3}",
+}
+ONLY = {"sit": 6, "ipip": 4}
+"""Families inside, where not both."""
+
+
+def connect(lab: Lab, number: int, kind: str) -> list[str]:
+    """A tunnel between router and internet host; the servers that are reached by it."""
+    name, servers = f"tun{number}", [lab.servers4[number], lab.servers6[number]]
+    for last, host, far in ((2, lab.router, lab.internet), (1, lab.internet, lab.router)):
+        host.ip(
+            f"link add {name} " + TUNNELS[kind].format(host.ipv4, far.ipv4, host.ipv6, far.ipv6),
+            f"addr add 10.97.{number}.{last}/24 dev {name}",
+            f"addr add fd97:{number}::{last}/64 dev {name} nodad",
+            f"link set {name} up",
+        )
+    servers = [one for one in servers if ONLY.get(kind) != (4 if ":" in one else 6)]
+    lab.router.ip(
+        *(f"route add {one} {f'via fd97:{number}::1' if ':' in one else f'via 10.97.{number}.1'}" for one in servers)
+    )
+    rule = f"type nat hook postrouting priority srcnat; oifname {name} masquerade"
+    chains = "\n".join(f"table {family} {name} {{ chain post {{ {rule}\n}}\n}}" for family in ("ip", "ip6"))
+    lab.router.run(["nft", "-f", "-"], text_in=chains + "\n")
+    return servers
+
+
+def test_merged_segments_in_each_tunnel_of_the_kernel_count_with_all_their_headers(router: Debian):
+    lab, alice = router.lab, router.lab.clients[0]
+    for number, kind in enumerate(TUNNELS):
+        servers = connect(lab, number, kind)
+        before = router.measure()
+        for server in servers:
+            alice.call(traffic.tcp_down, server, 200_000)
+            alice.call(traffic.tcp_up, server, 200_000)
+        moved = settled(router, before)
+        assert moved.bill.total.total_bytes > len(servers) * 420_000, kind
+        lab.router.ip(*(f"route del {one}" for one in servers), f"link del tun{number}")
+        lab.internet.ip(f"link del tun{number}")
+    events = {event["reason"] for event in router.get("/v1/status")["events"]}
+    assert "wan_segments_unknown" not in events
