@@ -381,9 +381,11 @@ ALWAYS_INLINE int lan_egress(struct __sk_buff *skb, struct link link, u32 crossi
 	if (!type)
 		return TC_ACT_UNSPEC;
 	parse_headers(skb, type, DOWN, &packet);
-	size = measure(skb, link, &packet);
+	hide_packet(skb, &packet);
+	size = hide_size(skb, measure(skb, link, &packet));
+	packet.repeated = hide_range(skb, packet.repeated);
 	if (!is_known) {
-		news = new_to_receiver(skb, crossing, receiver, &packet, hide_size(skb, size));
+		news = new_to_receiver(skb, crossing, receiver, &packet, size);
 		if (!news.bytes)
 			return TC_ACT_UNSPEC;
 	}

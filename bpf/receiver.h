@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "attribution.h"
 #include "limits.h"
 
 /* Who gets a download. */
