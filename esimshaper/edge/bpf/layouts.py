@@ -69,17 +69,8 @@ LAYOUTS = {
 
 NEWER = (
     *("fragments", "moved", "sent", "strayed_to", "surplus", "resets_due", "unbilled_in_use", "unbilled"),
-    *(
-        "tunnel_ends",
-        "tunnel_links",
-        "translated",
-        "lan_links",
-        "owned",
-        "reserve",
-        "reachable",
-        "leeway",
-        "ipsec_peers",
-    ),
+    *("tunnel_ends", "tunnel_links", "translated", "lan_links", "owned"),
+    *("reserve", "reachable", "leeway", "ipsec_peers"),
 )
 """Maps that were not there, or had another layout, in SCHEMA 8 or 9, whose counters are read for a last time."""
 
