@@ -19,7 +19,7 @@ from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.bpf import compiler, libbpf
 from esimshaper.edge.bpf.meter import Meter
 from tests.bpf.conftest import CONTEXT, LOOPBACK, MARK_MASK, empty, skb
-from tests.bpf.packets import LAN_MAC, SERVER4, UDP, WAN4, ethernet, ipv4, mac, udp
+from tests.bpf.packets import CLIENT6, LAN_MAC, SERVER4, SERVER6, UDP, WAN4, ethernet, ipv4, ipv6, mac, udp
 from tests.bpf.trees import looking_by_priority
 from tests.mounts import mounted_bpffs
 
@@ -58,6 +58,12 @@ class LanBench:
         struct.pack_into("=I", context, PRIORITY, CROSSED | fragment | charged)
         packet = frame or ethernet(ipv4(SERVER4, "10.0.0.1", UDP, PAYLOAD), destination=to)
         return self._run("lan_egress_ethernet", packet, bytes(context))
+
+    def run_raw(self, program: str, packet: bytes, crossing: int = 0) -> int:
+        """A hook of a link without MACs."""
+        context = bytearray(CONTEXT)
+        struct.pack_into("=I", context, PRIORITY, crossing)
+        return self._run(program, ethernet(packet, 0x86DD), bytes(context))
 
     def _run(self, program: str, frame: bytes, context: bytes) -> int:
         return libbpf.dry_run(self.meter.program(program).fd, frame, context).retval
@@ -244,6 +250,16 @@ def test_download_out_of_a_tunnel_is_held_to_the_limits_of_who_gets_it(bench: La
     assert claimed == bench.read().budgets[ALICE].download > 3 * SIZE, "with what the tunnel adds to each"
     assert not bench.read().moves
     assert bench.deliver(LAN_MAC, APART | ALICE) == PASS, "the tunnel was right"
+
+
+def test_receiver_on_a_link_without_macs_is_its_address_whatever_headers_follow(bench: LanBench) -> None:
+    liar = ipv6(SERVER6, CLIENT6, 60, bytes((UDP, 255)) + bytes(100))
+    upload = ipv6(CLIENT6, SERVER6, 60, bytes((UDP, 255)))
+    bench.run_raw("lan_ingress_raw", upload)
+    assert bench.read().owners[Account(4)] == CLIENT6, "and so is a sender"
+    bench.meter.write_policies({Account(4): Policy(blocked=True)})
+    bench.download(ethernet(liar, 0x86DD))
+    assert bench.run_raw("lan_egress_raw", liar, CROSSED | ACCOUNT_UNATTRIBUTED) == SHOT
 
 
 def test_blocked_device_gets_nothing_from_an_address_that_is_not_billed(bench: LanBench) -> None:

@@ -52,8 +52,13 @@ def forward_port(lab: Lab, device: Host, port: int = PORT) -> None:
 
 def send_udp(source: str, to: str, count: int, size: int = 1000, port: int = PORT) -> None:
     """Datagrams that nobody asked for."""
+    send_udp_to(source, to, port, count, size)
+
+
+def send_udp_to(source: str, to: str, port: int, count: int, size: int = 1000) -> None:
+    """From the port of the servers here to any port."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((source, port))
+        sock.bind((source, PORT))
         for number in range(count):
             with contextlib.suppress(OSError):
                 sock.sendto(bytes(size), (to, port))
@@ -126,6 +131,23 @@ def tcp(source: str, to: str, sequence: int, data: bytes) -> bytes:
     pseudo = socket.inet_pton(family, source) + socket.inet_pton(family, to)
     pseudo += struct.pack("!II", len(head) + len(data), socket.IPPROTO_TCP)
     return head[:16] + struct.pack("!H", checksum(pseudo + head + data)) + head[18:] + data
+
+
+MRT_INIT, MRT_ADD_VIF, MRT_ADD_MFC = 200, 202, 204  # include/uapi/linux/mroute.h
+VIFF_USE_IFINDEX, VIFS = 8, 32
+
+
+def route_multicast(come: str, go: str, source: str, group: str) -> socket.socket:
+    """Passes a group on from one interface to another, for as long as the socket is open."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_IGMP)
+    sock.setsockopt(socket.IPPROTO_IP, MRT_INIT, 1)
+    for number, interface in enumerate((come, go)):
+        vif = struct.pack("=HBBIII", number, VIFF_USE_IFINDEX, 1, 0, socket.if_nametoindex(interface), 0)
+        sock.setsockopt(socket.IPPROTO_IP, MRT_ADD_VIF, vif)
+    thresholds = bytes((0, 1)) + bytes(VIFS - 2)
+    addresses = socket.inet_aton(source) + socket.inet_aton(group)
+    sock.setsockopt(socket.IPPROTO_IP, MRT_ADD_MFC, struct.pack("=8sH32s2xIIIi", addresses, 0, thresholds, 0, 0, 0, 0))
+    return sock
 
 
 def checksum(data: bytes) -> int:

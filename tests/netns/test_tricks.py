@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""No guest trick forwards more than 64 kB past a block: each trick works before the block, and brings nothing after it.
+
+A trick is a generator: it prepares, and yields how its far end sends so many packets.
+"""
+
+import contextlib
+import json
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import pytest
+
+from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab.namespaces import Host, wait_until
+from tests.bpf.packets import ICMPV6, TCP, UDP, icmp, ipv4, ipv6, mac, tcp, udp
+from tests.mounts import mounted_bpffs
+from tests.netns import tricks
+from tests.netns.limits import CLIENTS, state_of
+from tests.netns.listener import listening
+from tests.netns.router import Router
+from tests.netns.vpn import Vpn
+
+MOST = 64_000
+"""Bytes that may come past a block."""
+SIZE, BEFORE, AFTER = 1000, 100, 1500
+MODEM, NOBODY = "192.168.100.1", "02:00:00:00:00:77"
+SETTINGS = f"{CLIENTS}meter: {{max_flows: 1024}}\n"
+
+Send = Callable[[int], None]
+Trick = Callable[[Lab], Iterator[Send]]
+
+
+# --- sending from afar
+
+
+def raw4(to: str, packets: list[bytes], count: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as sock:
+        for number in range(count):
+            sock.sendto(packets[number % len(packets)], (to, 0))
+
+
+def raw6(to: str, packets: list[bytes], count: int) -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW) as sock:
+        for number in range(count):
+            sock.sendto(packets[number % len(packets)], (to, 0))
+
+
+def asked(device: Host, server: str, port: int = tricks.PORT) -> None:
+    """The device sends one datagram, so that the router knows whose the answers are."""
+    device.call(_ask, server, port)
+
+
+def _ask(server: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("", port))
+        sock.sendto(b"please", (server, tricks.PORT))
+
+
+def answering(lab: Lab, server: str, to: str, port: int = tricks.PORT) -> Send:
+    return lambda count: lab.internet.call(tricks.send_udp, server, to, count, SIZE, port)
+
+
+# --- the tricks
+
+
+def forwarded_port(lab: Lab) -> Iterator[Send]:
+    tricks.forward_port(lab, lab.clients[0])
+    yield answering(lab, lab.servers4[0], lab.router.ipv4)
+    lab.router.run(["nft", "delete", "table", "ip", "forwarded"])
+
+
+def flow_pushed_out(lab: Lab) -> Iterator[Send]:
+    alice, server = lab.clients[0], lab.servers4[1]
+    asked(alice, server, 5001)
+    alice.call(spray, lab.servers4[2], 4000)
+    yield lambda count: lab.internet.call(tricks.send_udp_to, server, lab.router.ipv4, 5001, count, SIZE)
+
+
+def spray(server: str, count: int) -> None:
+    """Empty datagrams to so many ports."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for port in range(20_000, 20_000 + count):
+            with contextlib.suppress(OSError):
+                sock.sendto(b"", (server, port))
+
+
+def flow_pushed_out_in_a_tunnel(lab: Lab) -> Iterator[Send]:
+    alice, server = lab.clients[0], lab.servers4[6]
+    asked(alice, server, 5002)
+    alice.call(spray, lab.servers4[2], 4000)
+    near = json.loads(lab.router.run(["ip", "-j", "-4", "route", "get", server]))[0]["prefsrc"]
+    yield lambda count: lab.internet.call(tricks.send_udp_to, server, near, 5002, count, SIZE)
+
+
+def fragments(lab: Lab, poison: bytes = b"") -> Iterator[Send]:
+    """Last one first; the first one has 8 bytes. `poison` stands before them, with the number of the datagram."""
+    alice, server = lab.clients[0], lab.servers4[3]
+    asked(alice, server, 5003)
+    datagram = struct.pack("!HHHH", tricks.PORT, 5003, 8 + 8 * SIZE, 0) + bytes(8 * SIZE)
+    numbers = iter(range(1, 60_000))
+
+    def send(count: int) -> None:
+        for _ in range(count // 8 + 1):
+            number = next(numbers)
+            pieces = tricks.fragments(server, lab.router.ipv4, number, datagram, 8)[::-1]
+            first = [poison[:4] + struct.pack("!H", number) + poison[6:]] if poison else []
+            lab.internet.call(raw4, lab.router.ipv4, first + pieces, len(first + pieces))
+
+    yield send
+
+
+def fragments_that_begin_as_of_bob(lab: Lab) -> Iterator[Send]:
+    """The checksum of his first fragment is wrong: our hook sees it, and the kernel drops it."""
+    asked(lab.clients[1], lab.servers4[3], 5004)
+    first = udp(tricks.PORT, 5004, b"")
+    yield from fragments(lab, ipv4(lab.servers4[3], lab.router.ipv4, UDP, first, fragment=0x2000))
+
+
+def header_that_lies(lab: Lab) -> Iterator[Send]:
+    alice, server = lab.clients[0], lab.servers6[0]
+    liar = bytes((UDP, 255)) + bytes(6)  # options of 2,048 bytes
+    packet = ipv6(server, alice.ipv6, 60, liar + bytes(SIZE))
+    yield lambda count: lab.internet.call(raw6, alice.ipv6, [packet], count)
+
+
+def unknown_protocol(lab: Lab) -> Iterator[Send]:
+    alice, server = lab.clients[0], lab.servers6[0]
+    packet = ipv6(server, alice.ipv6, 253, bytes(SIZE))
+    yield lambda count: lab.internet.call(raw6, alice.ipv6, [packet], count)
+
+
+def error_about_a_packet_of_bob(lab: Lab) -> Iterator[Send]:
+    alice, bob = lab.clients
+    asked(bob, lab.servers6[1])
+    about = ipv6(bob.ipv6, lab.servers6[1], UDP, udp(tricks.PORT, tricks.PORT, bytes(SIZE)))
+    packet = ipv6(lab.servers6[1], alice.ipv6, ICMPV6, icmp(1, 0, about))
+    yield lambda count: lab.internet.call(raw6, alice.ipv6, [packet], count)
+
+
+def address_of_bob(lab: Lab) -> Iterator[Send]:
+    """Alice says that the IPv6 address of Bob is hers."""
+    alice, bob = lab.clients
+    takes = ["ip", "-6", "neigh", "replace", bob.ipv6, "lladdr", alice.mac, "dev", lab.lan_interface]
+    lab.router.run(takes)
+    packet = ipv6(lab.servers6[2], bob.ipv6, UDP, udp(1, 2, bytes(SIZE)))
+    yield lambda count: lab.internet.call(raw6, bob.ipv6, [packet], count)
+    lab.router.run(["ip", "-6", "neigh", "del", bob.ipv6, "dev", lab.lan_interface])
+
+
+def mac_of_bob(lab: Lab) -> Iterator[Send]:
+    """Alice asks by the MAC of Bob, with an address that is at a MAC of nobody, and listens there."""
+    alice, bob = lab.clients
+    mine = "192.168.77.240"
+    lab.router.run(["ip", "neigh", "replace", mine, "lladdr", NOBODY, "dev", lab.lan_interface])
+    gateway = json.loads(lab.router.run(["ip", "-j", "link", "show", "dev", lab.lan_interface]))[0]["address"]
+    question = ipv4(mine, lab.servers4[4], UDP, udp(5005, tricks.PORT, b"please"))
+    question = question[:10] + struct.pack("!H", tricks.checksum(question[:20])) + question[12:]
+    alice.call(_send_frame, alice.interface, mac(gateway) + mac(bob.mac) + b"\x08\x00" + question)
+    yield lambda count: lab.internet.call(tricks.send_udp_to, lab.servers4[4], lab.router.ipv4, 5005, count, SIZE)
+    lab.router.run(["ip", "neigh", "del", mine, "dev", lab.lan_interface])
+    bob.call(traffic.ping, lab.servers4[4], count=1)  # the bridge knows again where his MAC is
+
+
+def _send_frame(interface: str, frame: bytes) -> None:
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+        sock.bind((interface, 0))
+        sock.send(frame)
+
+
+def address_of_the_modem(lab: Lab) -> Iterator[Send]:
+    """What the modem sends is not billed; anybody may write its address."""
+    alice = lab.clients[0]
+    asked(alice, MODEM, 5006)
+    packet = ipv4(MODEM, lab.router.ipv4, UDP, udp(tricks.PORT, 5006, bytes(SIZE)))
+    yield lambda count: lab.internet.call(raw4, lab.router.ipv4, [packet], count)
+
+
+def thousand_connections(lab: Lab) -> Iterator[Send]:
+    """Of each connection a few segments pass, without data, so that its ends hear of the block."""
+    alice, server = lab.clients[0], lab.servers6[3]
+    ports = range(10_000, 10_900)
+    alice.call(raw6, server, [ipv6(alice.ipv6, server, TCP, tcp(port, 80, flags=2)) for port in ports], len(ports))
+    answers = [ipv6(server, alice.ipv6, TCP, tcp(80, port, bytes(SIZE))) for port in ports]
+    yield lambda count: lab.internet.call(raw6, alice.ipv6, answers, 3 * count)
+
+
+def multicast(lab: Lab) -> Iterator[Send]:
+    """A router that passes multicast on to its LAN (igmpproxy)."""
+    group = "239.1.2.3"
+    routing = lab.router.call(tricks.route_multicast, "wan0", lab.lan_interface, lab.servers4[5], group)
+    packet = ipv4(lab.servers4[5], group, UDP, udp(1, 2, bytes(SIZE)))
+    lab.internet.ip(f"route add {group} dev {lab.internet.interface}")
+    yield lambda count: lab.internet.call(raw4, group, [packet], count)
+    routing.close()
+
+
+TRICKS = (
+    *(forwarded_port, flow_pushed_out, flow_pushed_out_in_a_tunnel, fragments, fragments_that_begin_as_of_bob),
+    *(header_that_lies, unknown_protocol, error_about_a_packet_of_bob, address_of_bob, mac_of_bob),
+    *(address_of_the_modem, multicast, thousand_connections),
+)
+NO_ERRORS = """table inet quiet { chain out { type filter hook output priority 0
+    icmp type destination-unreachable drop
+    icmpv6 type { destination-unreachable, parameter-problem } ip6 length < 200 drop
+    tcp flags & rst == rst drop
+}
+}
+"""
+
+
+@dataclass
+class Outcome:
+    """IP bytes that each trick brought before the block and past it; and what the carrier billed, and we counted."""
+
+    before: dict[Trick, int] = field(default_factory=dict)
+    past: dict[Trick, int] = field(default_factory=dict)
+    billed: int = 0
+    counted: int = 0
+    of_the_modem: int = 0
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
+    """Of all tricks, side by side on one router: those of the evil neighbour who tries them all."""
+    place = tmp_path_factory.mktemp("tricks")
+    with mounted_bpffs() as bpffs, Lab(WanKind.TUN) as lab, Vpn(lab, lab.servers4[7], (lab.servers4[6],)) as vpn:
+        router = Router(lab, place, bpffs / "pins", SETTINGS)
+        written = router.config.read_text()
+        router.config.write_text(written.replace("wan0}", f"wan0, unbilled: [{MODEM}], tunnels: [{vpn.setting}]}}"))
+        lab.internet.run(["nft", "-f", "-"], text_in=NO_ERRORS)
+        try:
+            yield _try_all(router.start())
+        finally:
+            router.close()
+
+
+def _try_all(router: Router) -> Outcome:
+    lab, found = router.lab, Outcome()
+    for client in lab.clients:
+        client.call(traffic.ping, lab.servers4[0], count=1)
+    before = router.measure()
+    with ExitStack() as stack:
+        sends = {trick: stack.enter_context(contextlib.contextmanager(trick)(lab)) for trick in TRICKS}
+        for trick, send in sends.items():
+            found.before[trick] = _heard(lab, send, BEFORE)
+        for subject in ("alice", "group/unknown"):
+            assert router.run("block", subject).returncode == 0
+        wait_until("the block", lambda: state_of(router, "alice") == "blocked", timeout=5)
+        for trick, send in sends.items():
+            found.past[trick] = _heard(lab, send, AFTER)
+    moved = router.measure() - before
+    found.billed, found.counted = moved.bill.total.total_bytes, moved.sum.total_bytes
+    events = {each["reason"]: each["bytes"] for each in router.get("/v1/status")["events"]}
+    found.of_the_modem = events["unbilled"]
+    return found
+
+
+def _heard(lab: Lab, send: Send, count: int) -> int:
+    with listening(lab.clients[0]) as heard:
+        send(count)
+    return heard.bytes
+
+
+@pytest.mark.parametrize("trick", TRICKS, ids=lambda trick: trick.__name__)
+def test_trick_of_a_guest_forwards_no_more_than_64_kb_past_a_block(outcome: Outcome, trick: Trick) -> None:
+    assert outcome.before[trick] >= BEFORE * (40 if trick is thousand_connections else SIZE) * 0.9, (
+        "or it proves nothing"
+    )
+    assert outcome.past[trick] <= MOST
+
+
+def test_tricks_change_nothing_of_the_bill(outcome: Outcome) -> None:
+    """The carrier of the lab bills the packets of the modem as well; a true one does not see them."""
+    assert outcome.of_the_modem >= (BEFORE + AFTER) * (SIZE + 28)
+    assert outcome.billed == outcome.counted + outcome.of_the_modem
