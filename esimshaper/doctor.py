@@ -29,6 +29,7 @@ from esimshaper.core.model.box import DaemonStatus, Finding, Severity, Wanted
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.limits import ActionKind
+from esimshaper.core.model.reading import Hook
 from esimshaper.core.settings.uplink import detour_of, present
 from esimshaper.core.settings.values import Settings
 from esimshaper.edge import control_client
@@ -143,7 +144,9 @@ def _daemon_status(control: Path) -> DaemonStatus | None:
     """What the daemon reports of itself; None if none runs, or this user may not ask it."""
     try:
         status = control_client.get(control, "/v1/status")
-        detached = [each for each in status["programs"] if not each["attached"]]
+        # Of the second look at the LAN, a check of its own speaks.
+        hooks = [each for each in status["programs"] if each["hook"] != Hook.LAN_EGRESS.value]
+        detached = [each for each in hooks if not each["attached"]]
         problems = [status[part]["problem"] for part in ("storage", "tunnels", "metrics")]
         return DaemonStatus(
             status["program"]["version"],

@@ -125,7 +125,7 @@ class Observer:
     def observe(self) -> Observation:
         """The counters of this moment; all else is as of the last `look_around`."""
         reading = replace(self.meter.read(), tables=self._tables)
-        self._strays.tell(reading)
+        self._strays.tell(reading, {each.key: each.name for each in self._settings.clients})
         self._is_full = Reason.LAN_CLIENTS_FULL in reading.events
         self._clients = frozenset(reading.owners.values())
         return Observation(
@@ -187,7 +187,9 @@ class Observer:
             missing = [attachment for attachment in now[interface] if not attachment.attached]
             problems = dict.fromkeys(attachment.problem for attachment in missing)
             if missing and all(attachment.hook is Hook.LAN_EGRESS for attachment in missing):
-                log.warning("counting at %s, without a second look at downloads: %s", interface, "; ".join(problems))
+                text = "counting at %s, without a second look at downloads, so their receiver is not held to limits: %s"
+                known = fields(Message.NO_SECOND_LOOK, interface=interface)
+                log.warning(text, interface, "; ".join(problems), extra=known)
             elif problems:
                 known = fields(Message.NOT_COUNTING, interface=interface)
                 log.warning("not counting at %s: %s", interface, "; ".join(problems), extra=known)

@@ -2,13 +2,19 @@
 """Readings in, lines of the log out: downloads of a client that another device gets, so that somebody imitates it."""
 
 import logging
+from collections.abc import Mapping
 
-from esimshaper.core.model.identity import UNATTRIBUTED, Account
+from esimshaper.core.model.identity import UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.reading import Reading
 from esimshaper.edge.host.messages import Message, fields
 
 STRAYED_BYTES = 1_000_000
 """Fewer may be of a device that has changed its address while something came."""
+
+TEXT = (
+    "downloads that %(asks)s asked for go to another device, %(gets)s, and count for %(gets)s: either %(gets)s sends "
+    "by the MAC address of %(asks)s, or %(asks)s asks by the IP address of %(gets)s"
+)
 
 log = logging.getLogger(__name__)
 
@@ -19,14 +25,14 @@ class Strays:
     def __init__(self) -> None:
         self._said: dict[Account, int] | None = None
 
-    def tell(self, reading: Reading) -> None:
-        """Logs each account of which another megabyte has gone astray."""
+    def tell(self, reading: Reading, names: Mapping[ClientKey, str]) -> None:
+        """Logs each account of which another megabyte has gone astray. `names`: of devices that are listed."""
         if self._said is None:
             self._said = dict(reading.strayed)
         for account, size in reading.strayed.items():
             if size - self._said.get(account, 0) < STRAYED_BYTES:
                 continue
             self._said[account] = size
-            client = reading.owners.get(account, UNATTRIBUTED)
-            text = "downloads of %s go to another device, which sends by the address of %s and is charged for them"
-            log.warning(text, client, client, extra=fields(Message.CLIENT_IMITATED, client=client))
+            keys = (reading.owners.get(each, UNATTRIBUTED) for each in (account, reading.moves[account].strayed_to))
+            asks, gets = (names.get(key, key) for key in keys)
+            log.warning(TEXT, {"asks": asks, "gets": gets}, extra=fields(Message.CLIENT_IMITATED, client=asks))

@@ -10,6 +10,7 @@ from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table
 from esimshaper.views.words import Document, count, is_by_hand, rate, reason_lines, state_cell, who
 
+MANY_STRAYS = 1_000_000  # bytes; fewer may be of a device that has changed its address
 NEARLY_FULL = 0.8  # part of a kernel table that is in use: worth a warning
 
 _CLIENT_COLUMNS = (
@@ -112,6 +113,11 @@ def _kernel_lines(status: Document) -> list[Line | Table]:
     if any(event["reason"] == "lan_clients_full" for event in status["events"]):
         lines.append(Line("No room for more clients: further devices are counted and limited together,", Tone.BAD))
         lines.append(Line("  as one client called others (journalctl -x -u esimshaper)", Tone.BAD))
+    lines += [
+        Line(f"Downloads that {each['client']} asked for went to {each['to']}: {format_size(each['bytes'])}", Tone.BAD)
+        for each in status["strays"]
+        if each["bytes"] >= MANY_STRAYS
+    ]
     unbilled = sum(event["bytes"] for event in status["events"] if event["reason"] == "unbilled")
     if unbilled:
         text = f"Moved between here and the modem itself (wan.unbilled), not billed: {format_size(unbilled)}"

@@ -117,9 +117,33 @@ def test_who_sends_as_a_neighbour_is_charged_for_what_he_gets_and_it_is_told(
         assert row_of(router, "daily", "client/alice")["used_bytes"] < 500_000
         assert row_of(router, "daily", "client/bob")["used_bytes"] >= 4_000_000
         assert router.scrape()['esimshaper_client_strayed_bytes_total{client="alice"}'] >= 4_000_000
-        wait_until("the message", lambda: "go to another device" in router.log.read_text(), timeout=5)
+        said = "downloads that alice asked for go to another device, bob, and count for bob"
+        wait_until("the message", lambda: said in router.log.read_text(), timeout=5)
+        assert "Downloads that alice asked for went to bob: 4." in router.run("status").stdout
         assert download(bob, lab.servers4[1], 4_000_000, timeout=3) < 1_000_000
         assert download(alice, lab.servers4[0], 2_000_000) == 2_000_000
+
+
+FOREIGN = "filter add dev {} prio {} protocol all u32 match u32 0 0 flowid 1:1"
+
+
+def test_second_look_that_is_refused_or_blind_is_said_with_what_to_do(make_router: Callable[..., Router]) -> None:
+    with Lab(WanKind.TUN) as lab:
+        filters = (FOREIGN.format("br0 egress", 10), FOREIGN.format("wan0 ingress", 99))
+        for line in ("qdisc add dev br0 clsact", "qdisc add dev wan0 clsact", *filters):
+            lab.router.run(["tc", *line.split()])
+        router = make_router(lab, CLIENTS).start()
+        assert "counting at br0, without a second look at downloads" in router.log.read_text()
+        status, doctor = router.run("status").stdout, router.run("doctor", "--config", str(router.config)).stdout
+        assert "so nothing looks there at who gets a download" in status
+        assert "WAN wan0: metering" in status
+        words = " ".join(doctor.split())
+        assert "br0 egress: u32 (priority 10) of another program is in the place of esimshaper's program" in words
+        assert "wan0 ingress: u32 (priority 99) of another program runs behind esimshaper's program" in words
+        lab.router.run(["tc", "filter", "del", "dev", "br0", "egress", "prio", "10"])
+        programs = lambda: router.get("/v1/status")["programs"]  # noqa: E731
+        wait_until("the second look", lambda: all(each["attached"] for each in programs()), timeout=15)
+        assert "so nothing looks there" not in router.run("status").stdout
 
 
 def _listens(lab: Lab, port: int) -> bool:

@@ -5,7 +5,7 @@ A check is a small function from the facts to its findings, and says nothing of 
 sentence of a finding names the consequence for the person, its hint an exact command where there is one.
 """
 
-from esimshaper.core.diagnosis import box, ipsec, limits, marks, network, service, shapers, sides, tunnels
+from esimshaper.core.diagnosis import box, ipsec, limits, marks, network, receivers, service, shapers, sides, tunnels
 from esimshaper.core.model.box import BoxFacts, Finding
 
 CHECKS = (
@@ -13,6 +13,7 @@ CHECKS = (
     *limits.CHECKS,
     *network.CHECKS,
     *sides.CHECKS,
+    *receivers.CHECKS,
     *marks.CHECKS,
     *shapers.CHECKS,
     *tunnels.CHECKS,

@@ -73,10 +73,11 @@ def _lost(facts: BoxFacts) -> Findings:
 
 
 def _who(facts: BoxFacts) -> str:
+    lans = facts.wanted.lans if facts.wanted else ()
     found = [
         f"the tc filter {other.kind} (priority {other.priority}) at {other.interface}"
         for other in facts.filters or ()
-        if facts.wanted and other.interface in facts.wanted.lans and other.priority > FILTER_PRIORITY
+        if other.interface in lans and other.direction == "ingress" and other.priority > FILTER_PRIORITY
     ]
     return " or ".join(dict.fromkeys(found)) or "a tc filter of another program behind the meter"
 

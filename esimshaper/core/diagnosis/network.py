@@ -147,6 +147,8 @@ def _earlier_filters(facts: BoxFacts) -> Findings:
         hint = f"stop that program, or remove the qdisc: tc qdisc del dev {name} ingress"
         yield Finding.problem("filters", sentence, hint)
     for other in facts.filters or ():
+        if other.direction == "egress" and other.interface != wan:
+            continue  # at the LAN: see receivers.py
         if other.priority == FILTER_PRIORITY and not other.name.startswith(f"{OURS} "):
             sentence = (
                 f"{other.interface} {other.direction}: a filter of another program is in the place of the meter: "

@@ -24,6 +24,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                            "problem": sentence or null},
                "uplink_drops": {"bytes": uploads that did not leave, not counted; "estimated_bytes": of these,
                                 "means": "tap", "counters", "nothing" or null, "sentence": sentence or null},
+               "strays": [{"client", "to", "bytes"}],     downloads that `client` asked for and another device got
                "now": rate, "today": usage, "month": usage, "total": usage,
                "clients": {"count": int, "top": [client]},           count: devices that have moved bytes
                "tables": [{"name", "entries", "max_entries"}],
@@ -47,7 +48,7 @@ from datetime import datetime
 from esimshaper.core.model.counts import NOTHING, UNATTRIBUTED_REASONS, Counters, Usage, sum_of
 from esimshaper.core.model.flows import Flow, Protocol
 from esimshaper.core.model.history import Bucket, HistoryPeriod, HistoryRow, Pending, Resolution
-from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey, Identity
+from esimshaper.core.model.identity import BUILT_IN_CLIENTS, UNATTRIBUTED, ClientKey, Identity
 from esimshaper.core.model.limits import Subject, SubjectKind
 from esimshaper.core.model.reading import Attachment, Detour, Hook, Tunnels
 from esimshaper.core.model.state import State
@@ -102,6 +103,7 @@ def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage
         ],
         "tunnels": _tunnels(state.meter.reading.tunnels if state.meter.reading else Tunnels()),
         "uplink_drops": uplink_drops.entry(state),
+        "strays": _strays(state),
         "now": _rate(sum_of(state.rates.by_client.values())),
         "today": _usage(sum_of(today.values())),
         "month": _usage(sum_of(month.values())),
@@ -187,10 +189,21 @@ def _wan(facts: DaemonFacts, attachments: Sequence[Attachment], detour: Detour) 
         "interface": interface,
         "device": facts.wan_device or interface,
         "attached": all(hook in ours for hook in WAN_HOOKS),
-        "problems": list(dict.fromkeys(a.problem for a in attachments if a.problem)),
+        "problems": list(dict.fromkeys(_sentence(a, attachments) for a in attachments if a.problem)),
         "stacked": list(facts.stacked),
         "detour": {"interfaces": list(detour.interfaces), "problem": detour.sentence or None},
     }
+
+
+def _sentence(missing: Attachment, attachments: Sequence[Attachment]) -> str:
+    """What is wrong, and what comes of it where that is not plain: an interface that counts, but looks only once."""
+    counts = any(a.attached and a.interface == missing.interface for a in attachments)
+    if missing.hook is not Hook.LAN_EGRESS or not counts:
+        return missing.problem
+    return (
+        f"{missing.problem}, so nothing looks there at who gets a download: a forwarded port of a blocked device, for "
+        "example, goes on (see: esimshaper doctor)"
+    )
 
 
 def _tunnels(seen: Tunnels) -> Document:
@@ -203,6 +216,21 @@ def _tunnels(seen: Tunnels) -> Document:
         "router gets what devices use inside, and their limits do not hold there"
     )
     return {"inside_bytes": inside, "outside_bytes": outside, "problem": problem if astray else None}
+
+
+def _strays(state: State) -> list[Document]:
+    reading = state.meter.reading
+    if reading is None:
+        return []
+    pairs = [(giver, moves) for giver, moves in reading.moves.items() if moves.strayed]
+    return [
+        {
+            "client": identity(state, reading.owners.get(giver, UNATTRIBUTED)).label,
+            "to": identity(state, reading.owners.get(moves.strayed_to, UNATTRIBUTED)).label,
+            "bytes": moves.strayed,
+        }
+        for giver, moves in pairs
+    ]
 
 
 def _client_entries(state: State, now: datetime, today: Usage, month: Usage) -> list[Document]:

@@ -12,6 +12,7 @@ class Message(Enum):
 
     COUNTING = ("d4d22683f2104e92b56c52448fe1bf9e", "counting")
     NOT_COUNTING = ("e2b9588899b3455db00886cf809bd634", "counting")
+    NO_SECOND_LOOK = ("d31f0b9c7a5e4c0f8b62e4f7190ac35d", "second look")
     PROGRAM_RESTORED = ("b5e6b4d7d9174f31b2d3faec35e0fe55", "program")
     CLASSES_RESTORED = ("d6f2b33ae635492e8576b41ab0a3c1ff", "classes")
     REFUSALS_RESTORED = ("4fb0feda887249bea166b22db67139b6", "refusals")

@@ -11,8 +11,8 @@ from typing import Any
 from pyroute2 import IPRoute
 
 from esimshaper.core.model.box import Interface, MarkAccess, MarkUse, TcFilter, Wanted
-from esimshaper.core.model.kernel import EGRESS, INGRESS
-from esimshaper.core.model.shaping import QDISC
+from esimshaper.core.model.kernel import EGRESS, INGRESS, OURS
+from esimshaper.core.model.shaping import DEFAULT, QDISC
 from esimshaper.edge.probe import ethtool, programs
 from esimshaper.edge.probe.bpf import tcx_programs
 
@@ -91,7 +91,7 @@ def filters(wanted: Wanted) -> tuple[TcFilter, ...]:
             for name, direction in (
                 (wanted.wan, "ingress"),
                 (wanted.wan, "egress"),
-                *((n, "ingress") for n in wanted.lans),
+                *((name, side) for name in wanted.lans for side in PARENTS),
             )
             for index in route.link_lookup(ifname=name)
             for one in _hook(route, index, name, direction)
@@ -109,6 +109,8 @@ def _hook(route: IPRoute, index: int, name: str, direction: str) -> Iterator[TcF
             continue
         kind = message.get_attr("TCA_KIND")
         program = message.get_nested("TCA_OPTIONS", "TCA_BPF_NAME") if kind == "bpf" else None
+        if message.get_nested("TCA_OPTIONS", "TCA_U32_CLASSID") == DEFAULT:
+            program = f"{OURS} redirect"  # of arriving packets to the IFB
         yield TcFilter(name, direction, message["info"] >> 16, kind, program or "")
 
 

@@ -22,6 +22,10 @@ from tests.core.diagnosis.healthy_box import GOOD, LAN, WAN, assert_one_finding,
 
 MARKED = Wanted("wwan0", ("br0",), mark_mask=0xFF000000)
 
+LOOKS_AT_UPLOADS = TcFilter("br0", "ingress", 10, "bpf", "esimshaper lan_ingress_ethernet 00ff 11ee")
+LOOKS_AGAIN = TcFilter("br0", "egress", 10, "bpf", "esimshaper lan_egress_ethernet 00ff 11ee")
+REDIRECTS = TcFilter("wwan0", "ingress", 20, "u32", "esimshaper redirect")
+
 NETWORK = {
     "no WAN": (
         {"interfaces": (LAN,)},
@@ -237,6 +241,29 @@ NETWORK = {
         {"filters": (TcFilter("wwan0", "ingress", 10, "bpf", "other"),)},
         ("filters", Severity.PROBLEM, "in the place of the meter", "tc filter show"),
     ),
+    "no second look": (
+        {"filters": (LOOKS_AT_UPLOADS,)},
+        ("receivers", Severity.WARNING, "br0 egress: esimshaper's program is not there", "journalctl -u esimshaper"),
+    ),
+    "no place for a second look": (
+        {"filters": (LOOKS_AT_UPLOADS, TcFilter("br0", "egress", 10, "u32"))},
+        (
+            "receivers",
+            Severity.WARNING,
+            "u32 (priority 10) of another program is in the place",
+            "filter show dev br0 e",
+        ),
+    ),
+    "packets taken before the second look": (
+        {"filters": (LOOKS_AT_UPLOADS, LOOKS_AGAIN, TcFilter("br0", "egress", 1, "matchall"))},
+        ("receivers", Severity.WARNING, "limits of their receiver do not hold", "a priority above 10"),
+    ),
+    "second look made blind": (
+        {
+            "filters": (REDIRECTS, TcFilter("wwan0", "ingress", 99, "u32")),
+        },
+        ("receivers", Severity.WARNING, "If it ends with `ok`", "`action continue`: tc filter show dev wwan0 ingress"),
+    ),
     "XDP": ({"interfaces": (replace(WAN, xdp=True), LAN)}, ("filters", Severity.WARNING, "XDP", "xdp off")),
     "hardware flowtable": (
         {"flowtables": (Flowtable("inet fw f", hardware=True),)},
@@ -318,7 +345,7 @@ def test_one_thing_wrong_is_one_complaint_with_its_consequence_and_a_hint(change
             "mark_uses": (MarkUse("nft rule 3", MarkAccess.WRITES, 0xFFFFFFFF),),
             "rules": (MarkUse("ip rule 1", MarkAccess.READS, 0xFFFFFFFF),),
         },
-        {"filters": (TcFilter("wwan0", "ingress", 20, "u32"),)},
+        {"filters": (TcFilter("wwan0", "egress", 20, "u32"), REDIRECTS, LOOKS_AT_UPLOADS, LOOKS_AGAIN)},
         {"filters": (TcFilter("wwan0", "ingress", 10, "bpf", "esimshaper wan_ingress_raw"),)},
         {"flowtables": (Flowtable("inet fw f", hardware=False),)},
         {"interfaces": (replace(WAN, master=9), LAN)},
