@@ -14,7 +14,13 @@ from esimshaper.lab.namespaces import Host, wait_until
 from tests.mounts import mounted_bpffs
 from tests.netns.router import Router, bytes_of
 
-PATIENCE = 240  # seconds; a processor that is emulated compiles slowly
+PATIENCE = 600  # seconds; a processor that is emulated compiles slowly
+COMPILES_SLOWLY = f"""\
+from esimshaper.cli.main import main
+from esimshaper.edge.bpf import compiler
+compiler.COMPILE_SECONDS = {PATIENCE}
+main()
+"""
 TAG4, TAG6 = "100.66.0", "2001:db8:66::"
 """Addresses on the VLAN: .1 is the carrier, .2 the router."""
 
@@ -25,7 +31,7 @@ def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
         router = Router(lab, tmp_path_factory.mktemp("router"), bpffs / "pins")
         router.config.write_text(router.config.read_text().replace("wan0}", '"wan*"}'))
         try:
-            router.start(patience=PATIENCE)
+            router.start(program=("-c", COMPILES_SLOWLY), patience=PATIENCE)
             yield router
         finally:
             router.close()
