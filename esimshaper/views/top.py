@@ -171,6 +171,8 @@ def top_page(sample: Sample, clients: int, flows: int) -> Page:
     head = f"{wan['interface']}  down {down}  up {up}  today {format_size(today['total_bytes'])}{left}"
     problems = [Line(f"NOT METERING {wan['interface']}", Tone.BAD)] if not wan["attached"] else []
     problems += [Line(problem, Tone.BAD) for problem in wan["problems"]]
+    others = ", ".join(wan["detour"]["interfaces"])
+    problems += [Line(f"devices go out by {others}, uncounted", Tone.WARNING)] if others else []
     return [
         Line(head, Tone.TITLE),
         *problems,

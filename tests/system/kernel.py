@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Boots Debian's own kernel in a virtual machine, without KVM, and runs the tests of on_debian_kernel.py there.
+"""Boots Debian's own kernel in a virtual machine, without KVM, and runs the tests of stacks.py and on_debian_kernel.py.
 
 `make test-kernel RELEASE=trixie ARGS="..."`: which Debian (bookworm if left out), and arguments of pytest. Needs root,
 only to make a tree. The machine has the files of this one, read only, and on its disk a Debian in which the package is
