@@ -13,7 +13,7 @@ from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account
 from esimshaper.core.model.limits import EVERYONE
 from esimshaper.core.model.reading import Tunnels
-from esimshaper.core.model.uplink import Means, UplinkCounters
+from esimshaper.core.model.uplink import Means, UplinkCounters, UplinkDrops
 from tests.core.limits_router import ALICE, BOB, FAMILY, TV, WHOLE, A, B, Router, T, client, group, plan, quota
 
 QUOTAS = (quota(limit=50_000), quota("tv", group("family"), 90_000), plan(200_000))
@@ -252,12 +252,20 @@ def test_a_comparison_that_ends_charges_what_may_have_left():
     assert (uplink.used[WHOLE], uplink.drops.corrected) == (100, 900)
 
 
-def test_what_waits_at_a_restart_is_charged_then_to_the_account_of_before():
+def test_what_waits_at_a_restart_is_charged_then_and_what_was_dropped_is_not():
     uplink = Uplink()
     uplink.upload(A, 100)
+    uplink.upload(B, 900, room=False)
     uplink.look()
-    saved = uplink.state.baseline.meter.uplink
-    assert dict(saved.waiting) == {A: 100}
+    saved = replace(uplink.disk, meter=replace(uplink.state.baseline.meter, uplink=only_saved(uplink.drops)))
+    uplink.disk = replace(saved, limits=uplink.state.baseline.limits)
+    uplink.restart()
+    uplink.begin_anew()
+    assert (sum(uplink.booked.values()), uplink.used[WHOLE], uplink.drops.corrected) == (100, 100, 900)
+
+
+def only_saved(drops: UplinkDrops) -> UplinkDrops:
+    return UplinkDrops(waiting=drops.waiting, corrected=drops.corrected, estimated=drops.estimated)
 
 
 def test_packets_of_a_tunnel_are_those_of_who_sent_inside():

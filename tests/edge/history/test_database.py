@@ -30,6 +30,7 @@ from esimshaper.core.model.limits import (
 )
 from esimshaper.core.model.reading import ClassCounters
 from esimshaper.core.model.state import Baseline, Booked, Booking, ClockSlice, QueueDrops
+from esimshaper.core.model.uplink import UplinkDrops
 from esimshaper.edge.history import schema as history_schema
 from esimshaper.edge.history.database import KEPT, History, HistoryError
 
@@ -215,6 +216,12 @@ baselines = st.builds(
             *[st.integers(0, 2**62)] * 2,
         ),
         max_size=3,
+    ),
+    uplink=st.builds(
+        UplinkDrops,
+        waiting=st.dictionaries(st.integers(0, 2000).map(Account), numbers, max_size=3),
+        corrected=numbers,
+        estimated=numbers,
     ),
 )
 
