@@ -26,6 +26,7 @@ TESTS = {
     "size.h": ("test_count", "test_tunnel", "test_attribute"),
     "attribution.h": ("test_lan", "test_attribute", "test_reasons", "test_parse", "test_robust"),
     "tunnel.h": ("test_tunnel",),
+    "translator.h": ("test_translator",),
     "limits.h": ("test_limits", "test_police", "test_tunnel"),
     "receiver.h": ("test_receiver",),
     "reset.h": ("test_reset", "test_limits"),

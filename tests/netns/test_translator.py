@@ -55,8 +55,12 @@ def check_that_each_pays_for_its_own(router: Router, clat: Clat) -> None:
 
 def test_ipv6_only_devices_pay_for_what_leaves_as_ipv4(make_router: Callable[..., Router], tmp_path: Path) -> None:
     with Lab(WanKind.TUN) as lab, Nat64(lab) as nat64:
+        router = make_router(lab, ROW)
+        said = router.run("doctor", "--config", str(router.config)).stdout
+        assert "nat64 is a translator of this router" in said
+        assert "write under wan: tunnels: [{interface: nat64}]" in said
         with_translator(tmp_path, nat64.interface)
-        check_that_each_pays_for_its_own(make_router(lab, ROW).start(), nat64)
+        check_that_each_pays_for_its_own(router.start(), nat64)
 
 
 def test_ipv4_that_leaves_as_ipv6_is_each_clients_to_the_byte_and_held_to_its_limit(

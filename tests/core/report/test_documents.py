@@ -191,6 +191,7 @@ def test_tunnel_whose_packets_are_not_found_outside_is_said():
         state = replace(state, meter=replace(state.meter, reading=replace(state.meter.reading, tunnels=tunnels)))
         return documents.status_document(state, facts(), {}, {})["tunnels"]["problem"]
 
+    assert "other traffic of this router has such a port too" in problem(2_000_000, 4_000_000)
     assert "2.00 MB that passed inside tunnels only 0 B were seen" in problem(2_000_000, 0)
     assert problem(2_000_000, 1_990_000) is None
     assert problem(50_000, 0) is None, "a tunnel that is not up yet"
