@@ -223,7 +223,7 @@ def test_what_only_this_machine_can_tell_is_refused_before_anything_is_changed(
     edited = good.replace("19473", "19999").replace("2MB", "1MB") + "meter: {max_flows: 2048}\n"
     write(router, edited.replace("interfaces: [br0]", "mark_mask: 0x0ff00000, interfaces: [br0, lan9]"))
     assert refused(router) == [
-        ("esimshaper.yaml:2", "lan.mark_mask cannot change while the daemon runs (0xff000000 -> 0x0ff00000)"),
+        ("esimshaper.yaml:2", "lan.mark_mask cannot change while the daemon runs (none -> 0x0ff00000)"),
         ("esimshaper.yaml:7", "meter.max_flows cannot change while the daemon runs (65536 -> 2048)"),
         ("esimshaper.yaml:2", "a qdisc `ingress` on lan9 shuts clsact out (tc qdisc del dev lan9 ingress)"),
         ("esimshaper.yaml:3", "cannot serve metrics on 127.0.0.1:19999: Address already in use"),
