@@ -221,6 +221,16 @@ def test_datagram_that_begins_as_of_bob_is_of_who_gets_its_last_first_fragment(b
     assert bench.read().budgets[ALICE].download == SIZE + 48
 
 
+def test_rest_of_a_datagram_that_nobody_remembers_counts_for_the_limit_and_is_not_billed_again(bench: LanBench) -> None:
+    """Its entry was pushed out of the table, and nobody has as many bytes that could be moved."""
+    bench.upload(ALICE)
+    bench.download(FIRST)
+    whole = ethernet(ipv4(SERVER4, "10.0.0.1", UDP, PAYLOAD), destination=LAN_MAC)
+    assert bench.deliver(LAN_MAC, ALICE, FRAGMENT, whole) == PASS
+    assert bench.read().budgets[ALICE].download == SIZE
+    assert charged(bench) == {ALICE: 28}
+
+
 def test_limit_counts_fragments_before_the_first_and_holds_that_one_back(bench: LanBench) -> None:
     bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=SIZE))})
     bench.upload(ALICE)
