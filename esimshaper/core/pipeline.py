@@ -22,7 +22,7 @@ from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import LimitState, Policy
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
-from esimshaper.core.model.state import Booked, Booking, ClockSlice, LimitsSlice, MeterSlice, Outcome, State
+from esimshaper.core.model.state import Booked, Booking, LimitsSlice, MeterSlice, Outcome, State
 from esimshaper.core.model.tick import Step, Tick, subjects_of
 from esimshaper.core.saving import booking
 
@@ -49,7 +49,8 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
         dropped=meter.dropped,
     )
 
-    time = ClockSlice(tick.at.time, tick.reading.boottime, tick.at.trusted)
+    sure, hardware = observed.clock_trusted, observed.hardware_clock
+    time = clock.following(state.clock, tick.at, tick.reading.boottime, trusted=sure, hardware=hardware)
     following = State(time, meter.state, per_second, names, limits.state, unsaved)
     following, due = booking.hand_out(following, tick)
     return following, replace(limits.outcome, booking=due) if due else limits.outcome
@@ -80,7 +81,8 @@ def recover_from_kernel(
 def begin_tick(state: State, rules: Rules, now: float, observed: Observation) -> Tick:
     """Finds out once what all rooms ask of a tick."""
     reading, last = observed.reading, state.meter.reading
-    at = clock.moment(state.clock, reading.boottime, now, trusted=observed.clock_trusted)
+    sure, hardware = observed.clock_trusted, observed.hardware_clock
+    at = clock.moment(state.clock, reading.boottime, now, trusted=sure, hardware=hardware)
     same = last is not None and _who(last) == _who(reading)
     subjects = state.meter.subjects if same else subjects_of(reading)
     windows = {quota.name: window(quota.period, quota.zone, at.time) for quota in rules.quotas}

@@ -63,6 +63,7 @@ class Observer:
         self._tables: tuple[Table, ...] = ()
         self._clients: frozenset[ClientKey] = frozenset()
         self._is_full = self._full_was_logged = False
+        self._read_hardware_clock()
         self._strays = Strays()
         self._neighbour_table: tuple[Neighbour, ...] = ()
         self._neighbours_of: frozenset[ClientKey] = frozenset()
@@ -134,9 +135,18 @@ class Observer:
             self._leases.read(),
             self._neighbour_table,
             clock_trusted=clock.is_synchronised(),
+            hardware_clock=self._hardware(reading.boottime),
             uplink=self.uplinks.read(reading, self._attachments, self._ports),
             detour=self._detour,
         )
+
+    def _hardware(self, boottime: float) -> float | None:
+        """The hardware clock at `boottime`, from when it was read last."""
+        said, at = self._hardware_read
+        return None if said is None else said + boottime - at
+
+    def _read_hardware_clock(self) -> None:
+        self._hardware_read = clock.hardware(), clock.boottime()
 
     def look_around(self) -> None:
         """Checks all that costs more than a counter: programs in place, neighbours, sizes of the tables."""
@@ -151,6 +161,7 @@ class Observer:
             self._neighbours_due = clock.monotonic() + NEIGHBOUR_SECONDS
         self._look_for_detours()
         self._tables = self.meter.tables()
+        self._read_hardware_clock()
         if self._is_full and not self._full_was_logged:
             self._full_was_logged = True  # the table stays full for as long as the maps live
             text = "no room for more clients: further devices are counted and limited together, as one client, `others`"

@@ -178,7 +178,7 @@ def _book_last_bytes(readings: Iterable[Reading], rules: Rules) -> list[Notice]:
 
 def _book(history: History, reading: Reading, rules: Rules) -> Iterable[Notice]:
     state = commands.resume(history.load(), history.identities())
-    seen = Observation(reading, clock_trusted=clock.is_synchronised())
+    seen = Observation(reading, clock_trusted=clock.is_synchronised(), hardware_clock=clock.hardware())
     _, booking = pipeline.drain(state, rules, clock.now(), seen)
     if booking is None:
         return ()

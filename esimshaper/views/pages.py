@@ -66,6 +66,8 @@ def _wan_lines(status: Document) -> list[Line]:
         since = datetime.fromisoformat(status["configuration"]["loaded"])
         text = f"The configuration has a mistake; that of {since:%d %b %H:%M} is in force (see: esimshaper check)"
         lines.append(Line(text, Tone.BAD))
+    if status["clock"]["problem"]:
+        lines.append(Line(f"Clock: {status['clock']['problem']}", Tone.WARNING))
     if status["storage"]["problem"]:
         unsaved = format_size(status["storage"]["unsaved_bytes"])
         lines.append(Line(f"History is not being saved: {status['storage']['problem']} ({unsaved} waiting)", Tone.BAD))

@@ -2,10 +2,13 @@
 """What tests of limits share: settings, a mobile network's link, what clients do, what the daemon says of them."""
 
 import contextlib
+import json
+import os
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +122,42 @@ def reboot(router: Router, pins: Path) -> None:
         router.lab.router.command(["nft", "delete", "table", "inet", "esimshaper"]), check=False, capture_output=True
     )
     shutil.rmtree(pins / "pins")
+
+
+class Clock:
+    """The clocks of a router's daemon, and whether the wall clock is synchronised: in its own process, from a file."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._file = router.place / "clock"
+        (router.place / "sitecustomize.py").write_text(
+            "import json, pathlib, time\n"
+            "from esimshaper.edge.host import clock\n"
+            "real = time.time\n"
+            f"said = lambda: json.loads(pathlib.Path({str(self._file)!r}).read_text())\n"
+            "time.time = lambda: real() + said()['ahead']\n"
+            "clock.is_synchronised = lambda: said()['trusted']\n"
+            "clock.hardware = lambda: said()['hardware'] and said()['hardware'] + real()\n"
+        )
+        router.environment["PYTHONPATH"] = f"{router.place}{os.pathsep}{router.environment['PYTHONPATH']}"
+
+    def says(self, moment: str, *, trusted: bool = True, hardware: str = "") -> None:
+        ahead, battery = (
+            datetime.fromisoformat(each).timestamp() - time.time() if each else None for each in (moment, hardware)
+        )
+        new = self._file.with_suffix(".new")
+        new.write_text(json.dumps({"ahead": ahead, "trusted": trusted, "hardware": battery}))
+        new.rename(self._file)
+
+    def await_noticed(self) -> None:
+        for _ in range(2):
+            self._router.await_tick()
+
+    def await_window(self, began: str, renews: str) -> None:
+        wanted = tuple(int(datetime.fromisoformat(each).timestamp()) for each in (began, renews))
+
+        def there() -> bool:
+            row = row_of(self._router, "daily", "client/alice")
+            return (row["began_unix"], row["renews_unix"]) == wanted
+
+        wait_until("the window", there, timeout=5)

@@ -15,7 +15,7 @@ import pytest
 
 from esimshaper.lab import Lab, WanKind
 from esimshaper.lab.namespaces import Host, wait_until
-from tests.netns.limits import CLIENTS, download, passes, quotas, row_of, state_of, used_up
+from tests.netns.limits import CLIENTS, Clock, download, passes, quotas, reboot, row_of, state_of, used_up
 from tests.netns.router import Router, bytes_of
 
 if TYPE_CHECKING:
@@ -163,6 +163,51 @@ def test_router_has_quotas_and_is_allowed_and_blocked_by_hand(make_router: Calla
         router.json("allow", "router")
         wait_until("the router", lambda: passes(lab.router, server), timeout=3)
         assert not passes(alice, server)
+
+
+# --- the clock after a power-off
+
+
+TODAY, TWO_DAYS_LATER = "2026-11-29T12:00:00Z", "2026-12-01T12:00:00Z"
+
+
+def used_up_and_off(router: Router, clock: Clock, lab: Lab, pins: Path) -> None:
+    clock.says(TODAY, hardware=TODAY)
+    router.start()
+    used_up(router, lab.clients[0], lab.servers4[0])
+    router.measure()
+    assert router.stop() == 0
+    reboot(router, pins)
+
+
+def test_window_that_ended_while_the_box_was_off_opens_by_its_hardware_clock(
+    make_router: Callable[..., Router], lab: Lab, bpffs: Path
+) -> None:
+    router = make_router(lab, quotas(PLAN.replace("month", "day")))
+    clock = Clock(router)
+    used_up_and_off(router, clock, lab, bpffs)
+    clock.says(TODAY, trusted=False, hardware=TWO_DAYS_LATER)
+    router.start()
+    wait_until("the new day", lambda: state_of(router, "alice") == "open", timeout=5)
+    assert passes(lab.clients[0], lab.servers4[0])
+    assert router.get("/v1/status")["clock"]["problem"] is None
+
+
+def test_without_a_hardware_clock_the_window_opens_once_the_time_service_was_answered(
+    make_router: Callable[..., Router], lab: Lab, bpffs: Path
+) -> None:
+    router = make_router(lab, quotas(PLAN.replace("month", "day")))
+    clock, time_server = Clock(router), lab.servers4[1]
+    used_up_and_off(router, clock, lab, bpffs)
+    clock.says("1970-01-01T00:00:30Z", trusted=False)
+    router.start()
+    assert state_of(router, "alice") == "blocked"
+    assert "does not renew before a time service has set it" in router.run("status").stdout
+    with serving(lab.internet, (time_server, NTP)):
+        assert is_answered(lab.router, time_server, NTP)
+    clock.says(TWO_DAYS_LATER)  # as a time service does then
+    wait_until("the new day", lambda: state_of(router, "alice") == "open", timeout=5)
+    assert "Clock:" not in router.run("status").stdout
 
 
 # --- names

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Limits, set by hand, set otherwise or at the mercy of a clock, with the real daemon: what was used stays used."""
 
-import json
 import os
 import random
 import time
@@ -20,6 +19,7 @@ from tests.netns.limits import (
     ALICE_2MB,
     IN_FLIGHT,
     LINK,
+    Clock,
     arrived,
     change_mac,
     download,
@@ -244,7 +244,7 @@ def test_what_was_used_survives_other_settings(make_router: Callable[..., Router
 # --- the clock
 
 
-def in_berlin(make_router: Callable[..., Router], lab: Lab) -> "tuple[Router, Clock]":
+def in_berlin(make_router: Callable[..., Router], lab: Lab) -> tuple[Router, Clock]:
     """Where 25 October 2026 has 25 hours: from 22:00 UTC of the day before to 23:00."""
     daily = "name: daily, for: client/alice, limit: 2MB, period: day, then: block"
     monthly = "name: monthly, for: client/alice, limit: 20MB, period: month, then: block"
@@ -317,39 +317,3 @@ def test_midnight_and_the_months_end_open_one_window_each(make_router: Callable[
     bill = lab.carrier.settle()
     download(alice, server, 10_000_000)
     assert 1_900_000 <= arrived(lab.carrier.settle() - bill, server) <= 2_000_000 + IN_FLIGHT
-
-
-class Clock:
-    """The wall clock of a router's daemon, and whether it is synchronised: in its own process, from a file."""
-
-    def __init__(self, router: Router) -> None:
-        self._router = router
-        self._file = router.place / "clock"
-        (router.place / "sitecustomize.py").write_text(
-            "import json, pathlib, time\n"
-            "from esimshaper.edge.host import clock\n"
-            "real = time.time\n"
-            f"said = lambda: json.loads(pathlib.Path({str(self._file)!r}).read_text())\n"
-            "time.time = lambda: real() + said()['ahead']\n"
-            "clock.is_synchronised = lambda: said()['trusted']\n"
-        )
-        router.environment["PYTHONPATH"] = f"{router.place}{os.pathsep}{router.environment['PYTHONPATH']}"
-
-    def says(self, moment: str, *, trusted: bool = True) -> None:
-        ahead = datetime.fromisoformat(moment).timestamp() - time.time()
-        new = self._file.with_suffix(".new")
-        new.write_text(json.dumps({"ahead": ahead, "trusted": trusted}))
-        new.rename(self._file)
-
-    def await_noticed(self) -> None:
-        for _ in range(2):
-            self._router.await_tick()
-
-    def await_window(self, began: str, renews: str) -> None:
-        wanted = tuple(int(datetime.fromisoformat(each).timestamp()) for each in (began, renews))
-
-        def there() -> bool:
-            row = row_of(self._router, "daily", "client/alice")
-            return (row["began_unix"], row["renews_unix"]) == wanted
-
-        wait_until("the window", there, timeout=5)

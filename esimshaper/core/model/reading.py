@@ -162,6 +162,8 @@ class Detour:
 class Observation:
     """The observations of all edges for one tick. `clock_trusted`: the wall clock is synchronised.
 
+    hardware_clock: what the clock with a battery says, in Unix seconds; None without one.
+
     sent: read after the reading, of accounts whose set of classes has not changed since the last tick; None if unknown.
     members: by account of a group, or of everyone, the clients with a class of their own in it since the last tick.
     uplink: of uplinks without classes of ours, read after the reading; None while nothing can be compared there.
@@ -172,6 +174,7 @@ class Observation:
     leases: tuple[Lease, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
     clock_trusted: bool = True
+    hardware_clock: float | None = None
     sent: Mapping[Account, ClassCounters] | None = None
     members: Mapping[Account, frozenset[Account]] = field(default_factory=dict)
     uplink: UplinkCounters | None = None

@@ -20,12 +20,17 @@ from esimshaper.core.model.uplink import UplinkDrops
 class ClockSlice:
     """The last moment that counted: `time` in Unix seconds (0: none yet), at `boottime` (CLOCK_BOOTTIME in seconds).
 
-    trusted: the time goes back to a clock that was synchronised.
+    trusted: the time goes back to a clock that was synchronised. kept: so the hardware clock was right, too.
+    settled: since this process has started, a synchronised clock or the hardware clock said what time it is; waits: it
+    goes on by boot time only. These two are not saved.
     """
 
     time: float = 0.0
     boottime: float = 0.0
     trusted: bool = False
+    kept: bool = False
+    settled: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

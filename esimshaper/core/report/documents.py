@@ -32,6 +32,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "quotas": {"count": int, "top": [quota]},    the shared ones, and clients that were warned or are out
                "by_hand": [by_hand], "reserve": reserve,           quota, by_hand and reserve as in quotas.py
                "configuration": {"accepted": bool, "loaded", "loaded_unix"},    accepted: false after a refused reload
+               "clock": {"problem": sentence or null},             why periods wait to renew
                "storage": {"problem": sentence or null, "unsaved_bytes": int},
                "metrics": {"problem": sentence or null}}
     clients   {"clients": [client]}, most bytes today first
@@ -43,7 +44,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from esimshaper.core.model.counts import NOTHING, UNATTRIBUTED_REASONS, Counters, Event, Reason, Usage, sum_of
 from esimshaper.core.model.flows import Flow, Protocol
@@ -130,9 +131,20 @@ def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage
         "by_hand": override_entries(state, facts),
         "reserve": reserve_entry(state),
         "configuration": _configuration(facts),
+        "clock": {"problem": _clock_problem(state, facts.now.tzinfo)},
         "storage": {"problem": facts.storage_problem or None, "unsaved_bytes": state.saving.unsaved_bytes},
         "metrics": {"problem": facts.metrics_problem or None},
     }
+
+
+def _clock_problem(state: State, zone: tzinfo | None) -> str | None:
+    if not state.clock.waits:
+        return None
+    return (
+        f"the clock was not set since the start, so time goes on from {iso(int(state.clock.time), zone)} by what the "
+        "box was running; what ends meanwhile does not renew before a time service has set it (its questions pass a "
+        "block). `timedatectl` shows whether one runs; until then `sudo esimshaper allow everyone --for 1h` opens"
+    )
 
 
 def _configuration(facts: DaemonFacts) -> Document:

@@ -8,6 +8,7 @@ import ctypes as ct
 import os
 import time
 from datetime import datetime, tzinfo
+from pathlib import Path
 
 _UNSYNCHRONISED = 0x0040  # STA_UNSYNC, include/uapi/linux/timex.h
 _ERROR = 5  # TIME_ERROR
@@ -27,6 +28,8 @@ class _Timex(ct.Structure):
         ("rest", ct.c_char * _TIMEX_BYTES),
     )
 
+
+_RTCS = Path("/sys/class/rtc")
 
 _libc = ct.CDLL(None, use_errno=True)
 
@@ -64,6 +67,20 @@ def stopwatch() -> float:
 def monotonic_ns() -> int:
     """CLOCK_MONOTONIC in nanoseconds, as the kernel stamps flows with it and systemd compares it."""
     return time.monotonic_ns()
+
+
+def hardware() -> float | None:
+    """What the hardware clock says, as UTC in Unix seconds; None where there is none, or it lost its time."""
+    # The one that the kernel has set the wall clock from at boot (CONFIG_RTC_HCTOSYS), else any.
+    clocks = sorted(_RTCS.glob("rtc*"), key=lambda each: (_number(each / "hctosys") != 1, each.name))
+    return next((float(said) for each in clocks if (said := _number(each / "since_epoch"))), None)
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
 
 
 def is_synchronised() -> bool:
