@@ -85,9 +85,12 @@ def _high_water(before: Mapping[Account, Counters], after: Mapping[Account, Coun
     """The highest count seen of each account, also of those that `after` leaves out."""
     # Within an epoch a counter cannot fall, so one that seems to was misread (one CPU's part missing, say) and will be
     # back. From the high-water mark nothing is then counted twice; from zero all of it would be billed again.
-    highest = dict(before)
+    # Where it rose, the count that was read is the highest one itself: at the next reading, most are seen at once to be
+    # as they were.
+    highest = {}
     for account, counters in after.items():
-        known = highest.get(account, NOTHING)
-        if counters is not known and counters != known:
-            highest[account] = known + _risen(known, counters)
-    return highest
+        known = before.get(account, NOTHING)
+        if counters is not known:
+            risen = known + _risen(known, counters)
+            highest[account] = counters if risen == counters else risen
+    return {**before, **highest} if highest else before

@@ -8,6 +8,7 @@ Other edges may import this module, as they would a library.
 import ctypes as ct
 import errno
 import os
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -173,7 +174,7 @@ class Map:
 
         An entry that is inserted or removed meanwhile may or may not be seen; no entry that stays is left out.
         """
-        room = min(self.max_entries, BATCH)
+        room = min(self.max_entries + 1, BATCH)  # with room left the kernel says at once that this was all
         lib = library()
         cursor, following = (ct.create_string_buffer(max(self.key_size, 4)) for _ in range(2))
         first = True
@@ -194,6 +195,21 @@ class Map:
             if result < 0:
                 return
             cursor, following, first = following, cursor, False
+
+    def values(self, layout: struct.Struct) -> Iterator[tuple[int, ...]]:
+        """The fields of all values, in the order of `chunks`: for an array by number."""
+        for _, values, number in self.chunks():
+            yield from layout.iter_unpack(values[: number * layout.size])
+
+    def used(self, layout: struct.Struct) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Number and fields of each entry of an array that is not all zeros."""
+        at = 0
+        for _, values, number in self.chunks():
+            raw = bytes(values[: number * layout.size])
+            if raw.count(0) < len(raw):  # most arrays of a crowd are empty, and this sees it fastest
+                found = enumerate(layout.iter_unpack(raw), at)
+                yield from ((place, fields) for place, fields in found if any(fields))
+            at += number
 
     def count(self) -> int:
         """How many entries a hash has."""

@@ -5,25 +5,20 @@ Counters are written by the kernel only; bpf/contract.h names the writer of each
 """
 
 import contextlib
-import heapq
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from struct import Struct
 from types import MappingProxyType
-from typing import Any, NamedTuple
 
 from esimshaper.core.model.counts import Budget, Counters, Event, Reason
-from esimshaper.core.model.flows import Flow, Protocol
+from esimshaper.core.model.flows import Flow
 from esimshaper.core.model.identity import (
-    ACCOUNT_ROUTER,
     BUILT_IN_CLIENTS,
     FIRST_CLIENT_ACCOUNT,
     OTHERS,
     PSEUDO_CLIENTS,
     ROUTER,
-    UNATTRIBUTED,
     Account,
     ClientKey,
 )
@@ -32,10 +27,11 @@ from esimshaper.core.model.limits import Network, Policy, Reserve
 from esimshaper.core.model.reading import Reading, Table, Tunnels
 from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.bpf import layouts, libbpf, policy_layout
+from esimshaper.edge.bpf.accounts import AccountReader
+from esimshaper.edge.bpf.flow_table import choose_flows
 from esimshaper.edge.bpf.moves import as_charged, read_moves
 from esimshaper.edge.host import clock
 
-PINGS = (Protocol.ICMP, Protocol.ICMPV6)
 COUNTED = ("flows", "fragments", "addresses")
 
 
@@ -67,10 +63,10 @@ class Meter:
             raise ValueError(f"{generation} was not finished")
         self._owners_from: list[tuple[bytes, bytes]] | None = None
         self._owners_known: dict[Account, ClientKey] = {}
-        self._parsed: dict[int, _Account] = {}
         self.tunnels_account = Account(self._maps["accounts"].max_entries - 1)
         self.everyone = Account(self.tunnels_account - 1 - layouts.GROUPS)
         self.reserve_account = Account(self.tunnels_account + 1)
+        self._accounts = AccountReader(self._maps["accounts"], self.everyone, self.tunnels_account)
         self._built_in = {**PSEUDO_CLIENTS, Account(self.everyone - 1): OTHERS}
         self._has_tunnels = bool(self._has_ends() or self._inner())  # else there is nothing to read
         self._programs = {pin.name: libbpf.open_pin(pin) for pin in programs.iterdir()} if programs else {}
@@ -95,32 +91,8 @@ class Meter:
         # Owners are read before the counters and again after them. So an account whose client came in between has its
         # owner, and counters that are read after their owner was known belong to that owner.
         owners = self._owners()
-        given, outer = read_moves(self._maps), Counters()
-        accounts: dict[Account, Counters] = {}
-        budgets = {self.reserve_account: Budget(self._taken())}
-        wasted: dict[Account, int] = {}
-        announced: dict[Account, int] = {}
-        queued: dict[Account, int] = {}
-        for number, fields in enumerate(self._array("accounts", layouts.ACCOUNT)):
-            if not any(fields):
-                continue
-            account, known = Account(number), self._parsed.get(number)
-            if known is None or known.fields != fields:
-                known = self._parsed[number] = _parsed(fields)
-            *_, wasted_bytes, announced_at, queued_bytes = fields
-            if number == self.tunnels_account:
-                account, outer = ACCOUNT_ROUTER, known.counters
-            else:
-                budgets[account] = known.budget
-            if number < self.everyone:
-                accounts[account] = known.counters
-            if wasted_bytes:
-                wasted[account] = wasted.get(account, 0) + wasted_bytes
-            if announced_at:
-                announced[account] = announced_at
-            if queued_bytes:
-                queued[account] = queued_bytes
-        accounts, moves = as_charged(accounts, given, self._maps)
+        given, counted = read_moves(self._maps), self._accounts.read()
+        accounts, moves = as_charged(counted.counters, given, self._maps)
         # Claims are read after the counters: a claim is written before its bytes are counted, so no counted byte lacks
         # its claim. An account whose first packet came in between claims at the next reading.
         claims = self._inner() if self._has_tunnels else {}
@@ -133,15 +105,15 @@ class Meter:
             clock.boottime(),
             accounts,
             owners,
-            budgets,
+            {self.reserve_account: Budget(self._taken()), **counted.budgets},
             self._groups(),
             self.everyone,
             self._free(owners),
-            wasted,
+            counted.wasted,
             self._events(),
-            announced=announced,
-            queued=queued,
-            tunnels=Tunnels(outer, inner),
+            announced=counted.announced,
+            queued=counted.queued,
+            tunnels=Tunnels(counted.outer, inner),
             tunnels_account=self.tunnels_account,
             moves=moves,
             reserve_account=self.reserve_account,
@@ -232,11 +204,11 @@ class Meter:
 
     def policies(self) -> dict[Account, Policy]:
         """The policies of all accounts that are installed now, by this daemon or by an earlier one."""
-        found = enumerate(self._array("policies", layouts.POLICY))
+        found = enumerate(self._maps["policies"].values(layouts.POLICY))
         return {Account(number): policy_layout.from_fields(fields) for number, fields in found}
 
     def tables(self) -> tuple[Table, ...]:
-        """How full the maps are. A full flow table takes some 10 ms to count, which is too long for every tick."""
+        """How full the maps are. A full flow table takes some 20 ms to count, which is too long for every tick."""
         room = self.everyone - len(BUILT_IN_CLIENTS)
         return (
             Table("clients", self._maps["clients"].count(), room),
@@ -248,25 +220,7 @@ class Meter:
     ) -> tuple[int, list[Flow]]:
         """How many flows some clients have (None: all), and `limit` of them, the largest or most recent first."""
         owners = self._owners() | {self.tunnels_account: ROUTER}
-        now = clock.monotonic_ns()
-        number = 0
-
-        def wanted() -> Iterator[tuple[int, bytes, tuple[int, ...]]]:
-            nonlocal number
-            for key, value in self._raw_flows():
-                if clients is None or owners.get(Account(value[6]), UNATTRIBUTED) in clients:
-                    number += 1
-                    yield value[5] if recent_first else value[0] + value[1], key, value
-
-        # Chosen before they are decoded: a full table has 65,536 flows, and a person looks at some tens.
-        chosen = heapq.nlargest(limit, wanted())
-        return number, [_flow(layouts.FLOW_KEY.unpack(key), value, owners, now) for _, key, value in chosen]
-
-    def _raw_flows(self) -> Iterator[tuple[bytes, tuple[int, ...]]]:
-        for keys, values, number in self._maps["flows"].chunks():
-            unpacked = layouts.FLOW.iter_unpack(values[: number * layouts.FLOW.size])
-            for at, value in enumerate(unpacked):
-                yield bytes(keys[at * layouts.FLOW_KEY.size : (at + 1) * layouts.FLOW_KEY.size]), value
+        return choose_flows(self._maps["flows"], owners, limit, clients, recent_first=recent_first)
 
     def close(self) -> None:
         for map_ in self._maps.values():
@@ -274,24 +228,19 @@ class Meter:
         for program in self._programs.values():
             os.close(program)
 
-    def _array(self, name: str, layout: Struct) -> Iterator[tuple[int, ...]]:
-        for _, values, number in self._maps[name].chunks():
-            yield from layout.iter_unpack(values[: number * layout.size])
-
     def _has_ends(self) -> bool:
         return "tunnel_ends" in self._maps and self._maps["tunnel_ends"].count() > 0
 
     def _inner(self) -> dict[Account, Counters]:
         """The claims of accounts inside tunnels; everyone and groups claim nothing."""
-        found = enumerate(self._array("tunnelled", layouts.TUNNELLED))
+        found = self._maps["tunnelled"].used(layouts.TUNNELLED)
         return {Account(n): Counters(*counts) for n, (*counts, _, _) in found if n < self.everyone and any(counts)}
 
     def _free(self, owners: Collection[Account]) -> tuple[Account, ...]:
         return tuple(Account(n) for n in range(FIRST_CLIENT_ACCOUNT, self.everyone) if Account(n) not in owners)
 
     def _events(self) -> dict[Reason, Event]:
-        counted = enumerate(self._array("events", layouts.EVENT))
-        return {Reason(number): Event(*fields) for number, fields in counted if any(fields)}
+        return {Reason(number): Event(*fields) for number, fields in self._maps["events"].used(layouts.EVENT)}
 
     def _taken(self) -> int:
         """Bytes that were taken from the reserve."""
@@ -341,33 +290,3 @@ def _without(accounts: Mapping[Account, Counters], inner: Mapping[Account, Count
         account: replace(each, down_bytes=each.down_bytes - inner[account].down_bytes)
         for account, each in counted.items()
     }
-
-
-class _Account(NamedTuple):
-    """A parsed `struct account`. It is kept while the fields stay the same, as those of most accounts mostly do."""
-
-    fields: tuple[int, ...]
-    budget: Budget
-    counters: Counters
-
-
-def _parsed(fields: tuple[int, ...]) -> _Account:
-    both, down_bytes, used_up, up_bytes, down_packets, up_packets, *_ = fields
-    counters = Counters(down_bytes, up_bytes, down_packets, up_packets)
-    return _Account(fields, Budget(both, down_bytes, used_up), counters)
-
-
-def _flow(key: tuple[Any, ...], value: tuple[int, ...], owners: dict[Account, ClientKey], now: int) -> Flow:
-    remote, local, remote_port, local_port, protocol = key
-    down, up, down_packets, up_packets, first_seen, last_seen, account, _, _, _ = value
-    return Flow(
-        client=owners.get(Account(account), UNATTRIBUTED),
-        protocol=protocol,
-        remote_address=layouts.address_text(remote),
-        remote_port=0 if protocol in PINGS else remote_port,  # there it tells who asked
-        wan_address=layouts.address_text(local),
-        wan_port=local_port,
-        counters=Counters(down, up, down_packets, up_packets),
-        age=max(0, now - first_seen) / 1e9,
-        idle=max(0, now - last_seen) / 1e9,
-    )

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Map `moved` -> Moves: downloads that the LAN saw go to another account than the WAN charged. Owns nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from struct import Struct
 
 from esimshaper.core.model.counts import NOTHING, Counters
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
@@ -13,7 +12,7 @@ from esimshaper.edge.bpf import layouts, libbpf
 
 def read_moves(maps: Mapping[str, libbpf.Map]) -> dict[Account, Moves]:
     """Those of accounts that have any; none where an earlier version had no such map."""
-    found = enumerate(_array(maps, "moved", layouts.MOVED))
+    found = maps["moved"].used(layouts.MOVED) if "moved" in maps else ()
     return {
         Account(number): Moves(
             Counters(got, 0, got_packets),
@@ -24,11 +23,6 @@ def read_moves(maps: Mapping[str, libbpf.Map]) -> dict[Account, Moves]:
         for number, (got, got_packets, given, given_packets, strayed, _) in found
         if got or given
     }
-
-
-def _array(maps: Mapping[str, libbpf.Map], name: str, layout: Struct) -> Iterator[tuple[int, ...]]:
-    for _, values, number in maps[name].chunks() if name in maps else ():
-        yield from layout.iter_unpack(values[: number * layout.size])
 
 
 def _strayed_to(number: int, maps: Mapping[str, libbpf.Map]) -> Account:
@@ -43,7 +37,8 @@ def as_charged(
     # The kernel takes bytes off the giver, adds them to what it gave, then to what the receiver got, and then to the
     # receiver. So a move that comes in between makes the sum smaller here, for one reading, and never larger.
     after = read_moves(maps)
-    surplus = {Account(number): size for number, (size,) in enumerate(_array(maps, "surplus", layouts.LONG)) if size}
+    found = maps["surplus"].used(layouts.LONG) if "surplus" in maps else ()
+    surplus = {Account(number): size for number, (size,) in found}
     charged = dict(accounts)
     for account in {**after, **surplus}:
         counted, given = accounts.get(account, NOTHING), before.get(account, NO_MOVES).given

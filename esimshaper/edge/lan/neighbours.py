@@ -39,7 +39,9 @@ class Neighbours:
         Never raises, as names are not worth a tick. If the table cannot be read now, the last answer stands.
         """
         with contextlib.suppress(OSError):
-            self._last = tuple(self._dump(interfaces))
+            found = tuple(self._dump(interfaces))
+            if found != self._last:  # else the same tuple again, which is compared at once
+                self._last = found
         return self._last
 
     def _dump(self, names: Iterable[str]) -> Iterator[Neighbour]:
