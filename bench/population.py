@@ -60,7 +60,7 @@ def add_flows(meter: Meter, flows: int, clients: int) -> None:
         key = layouts.FLOW_KEY.pack(remote, local, 443, number & 0xFFFF, packets.TCP)
         size = (number * 2654435761) % 10_000_000
         value = layouts.FLOW.pack(
-            size, size // 10, size // 1400, size // 1400, now, now, FIRST_CLIENT_ACCOUNT + number % clients, 0, 0
+            size, size // 10, size // 1400, size // 1400, now, now, FIRST_CLIENT_ACCOUNT + number % clients, 0, 0, 0
         )
         table.update(key, value)
     table.close()
