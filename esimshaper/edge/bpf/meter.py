@@ -105,7 +105,7 @@ class Meter:
             clock.boottime(),
             accounts,
             owners,
-            {self.reserve_account: Budget(self._taken()), **counted.budgets},
+            self._taken() | counted.budgets,
             self._groups(),
             self.everyone,
             self._free(owners),
@@ -242,10 +242,11 @@ class Meter:
     def _events(self) -> dict[Reason, Event]:
         return {Reason(number): Event(*fields) for number, fields in self._maps["events"].used(layouts.EVENT)}
 
-    def _taken(self) -> int:
-        """Bytes that were taken from the reserve."""
+    def _taken(self) -> dict[Account, Budget]:
+        """The budget of the reserve, once bytes were taken from it."""
         found = self._maps["leeway"].lookup(layouts.NUMBER.pack(self.everyone)) if "leeway" in self._maps else None
-        return int(layouts.LEEWAY.unpack(found)[0]) if found else 0
+        taken = int(layouts.LEEWAY.unpack(found)[0]) if found else 0
+        return {self.reserve_account: Budget(taken)} if taken else {}
 
     def _groups(self) -> dict[str, Account]:
         groups: dict[str, Account] = {}
