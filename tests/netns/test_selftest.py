@@ -70,7 +70,7 @@ def test_a_wrong_meter_is_found_out(tmp_path: Path) -> None:
     for part in ("esimshaper", "bpf"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     for file, right, wrong in (
-        ("size.h", r"size\.bytes \+= \(u64\)\(segments - 1\) \* headers;", ";"),
+        ("size.h", r"size\.bytes \+= \(u64\)\(segments - 1\) \* packet->repeated - jumbo;", ";"),
         ("limits.h", r"policy->block_at\[\w+\]", "(~0ULL)"),
     ):
         source = tmp_path / "bpf" / file

@@ -174,8 +174,8 @@ class Observation:
     leases: tuple[Lease, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
     clock_trusted: bool = True
-    hardware_clock: float | None = None
     sent: Mapping[Account, ClassCounters] | None = None
     members: Mapping[Account, frozenset[Account]] = field(default_factory=dict)
     uplink: UplinkCounters | None = None
+    hardware_clock: float | None = None
     detour: Detour = field(default_factory=Detour)
