@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from esimshaper.core.model.counts import Reason
+from esimshaper.core.model.counts import UNUSED, Reason
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, ACCOUNT_UNATTRIBUTED, Account
 from esimshaper.core.model.limits import Policy, Reserve, Thresholds
 from tests.bpf.conftest import LOOPBACK, Bench, skb
@@ -76,7 +76,7 @@ def neighbour(type_: int, source: str, target: str, hops: int = 255) -> bytes:
 
 def taken(bench: Bench) -> int:
     reading = bench.read()
-    return reading.budgets[reading.reserve_account].both
+    return reading.budgets.get(reading.reserve_account, UNUSED).both
 
 
 @pytest.mark.parametrize(("port", "protocol"), [(123, UDP), (53, UDP), (53, TCP), (853, TCP), (4460, TCP)])
