@@ -110,6 +110,7 @@ class Ticker:
         settings = self._observer.present(before)
         if settings is before:
             return
+        self.look_around = False  # with the settings of before; those of now are put in force at once
         self.tick()
         self._configuration.follow(settings)
         name, device = settings.wan.interface, settings.device(settings.wan.interface)

@@ -117,6 +117,8 @@ def test_other_names_work_everywhere_and_a_renamed_interface_goes_on(make_router
         counts_each_byte_once(router)
         assert f"WAN {MODEM} (modem0): metering\n" in router.run("status").stdout
         assert bob.call(traffic.ping, lab.servers4[1], count=1).down
+        for alarm in ("not counting", "somebody removed", "reach the Internet by modem0"):
+            assert alarm not in router.log.read_text()
         router.stop()
         written = router.config.read_text()
         router.config.write_text(written.replace(MODEM, "wan0").replace("house", "br0"))

@@ -63,6 +63,8 @@ class TrafficControl:
         self._netlink = Netlink()
         self._attached: set[tuple[int, str, Hook]] = set()
         self.devices: Mapping[str, str] = {}
+        self._wanted: frozenset[str] = frozenset()
+        self._numbers: dict[str, int] = {}  # of interfaces with a program of ours, by the name that the callers use
         self.mended: tuple[tuple[str, Hook], ...] = ()
         self.left: list[str] = []
 
@@ -70,7 +72,12 @@ class TrafficControl:
         self._netlink.close()
 
     def _link(self, name: str) -> Link | None:
-        return links.find(self._netlink, self.devices.get(name, name))
+        found = links.find(self._netlink, self.devices.get(name, name))
+        if found:
+            return found
+        # It may have been renamed just now, and `devices` be of before; but not to the name of another one of ours.
+        renamed = links.find_number(self._netlink, self._numbers.get(name, 0))
+        return None if renamed and set(renamed.names) & self._wanted - {name} else renamed
 
     def links(self) -> tuple[Link, ...]:
         """All interfaces of this network namespace."""
@@ -102,7 +109,7 @@ class TrafficControl:
 
         Raises FailedOperation if this kernel or this process can attach to no interface at all.
         """
-        self.mended = ()
+        self.mended, self._wanted = (), frozenset(name for name, _ in wanted)
         return tuple(self._ensure(self._link(name), name, hook, program) for name, hook in wanted)
 
     def _ensure(
@@ -120,6 +127,7 @@ class TrafficControl:
                 if known in self._attached:
                     self.mended = (*self.mended, (name, hook))
             self._attached.add(known)
+            self._numbers[name] = link.index
         except Occupied as problem:
             return Attachment(name, hook, attached=False, problem=str(problem))
         except OSError as error:
@@ -178,7 +186,8 @@ class TrafficControl:
     def sweep(self, keep: Sequence[tuple[str, Hook]] = ()) -> list[str]:
         """Removes our filters except those at `keep`, then our clsact qdiscs without a user; says what it removed."""
         self._attached = {each for each in self._attached if each[1:] in keep}
-        kept = {(self.devices.get(name, name), SIDES[hook]) for name, hook in keep}
+        kept = {(link.index, SIDES[hook]) for name, hook in keep if (link := self._link(name))}
+        self._numbers = {name: self._numbers[name] for name, _ in keep if name in self._numbers}
         removed: list[str] = []
         present = list(links.find_all(self._netlink))
         for link in present:
@@ -193,11 +202,11 @@ class TrafficControl:
         self._forget_gone(present)
         return removed
 
-    def _sweep(self, link: Link, kept: Collection[tuple[str, int]]) -> Iterator[str]:
+    def _sweep(self, link: Link, kept: Collection[tuple[int, int]]) -> Iterator[str]:
         removed = [
             filter_
             for side in (INGRESS, EGRESS)
-            if (link.name, side) not in kept
+            if (link.index, side) not in kept
             for filter_ in self._remove_filters(link, side)
         ]
         yield from removed

@@ -35,6 +35,16 @@ def find(kernel: Netlink, name: str) -> Link | None:
         return None
 
 
+def find_number(kernel: Netlink, index: int) -> Link | None:
+    """The interface of that number; None if there is none. Raises OSError."""
+    try:
+        return read(kernel.get(_message(GETLINK, 0, index, attributes=_without_statistics()))) if index else None
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+        return None
+
+
 def find_all(kernel: Netlink) -> Iterator[Link]:
     """All interfaces. Raises OSError."""
     # Each is asked for alone: netlink's answer for all at once is cut short while interfaces come and go.
