@@ -3,7 +3,7 @@
 
 from datetime import tzinfo
 
-from esimshaper.core.model.limits import Action, ActionKind, Direction, Quota
+from esimshaper.core.model.limits import Action, ActionKind, Direction, Quota, SubjectKind
 from esimshaper.core.model.units import format_size, parse_size
 from esimshaper.core.settings.amounts import rate_from, size_from
 from esimshaper.core.settings.block import Block
@@ -11,6 +11,8 @@ from esimshaper.core.settings.periods import Zones, period_from, zone_from
 from esimshaper.core.settings.subjects import Known, subject_from
 
 MAX_QUOTAS = 64
+MAX_TALLIES = 25_000
+"""Quotas for each-client, times clients: a tick that works all of them out anew takes some 170 ms on a slow machine."""
 
 
 def quotas_from(tree: Block, known: Known | None, default: tzinfo | None, zones: Zones) -> tuple[Quota, ...]:
@@ -26,6 +28,23 @@ def quotas_from(tree: Block, known: Known | None, default: tzinfo | None, zones:
         zone = zone_from(quota, "timezone", zones) if quota.has("timezone") else default
         read.append(_quota(quota, name, zone, known))
     return tuple(filter(None, read))
+
+
+def check_number(tree: Block, max_clients: int) -> None:
+    """Adds a problem at the quota for each-client that is one too many for so many clients."""
+    quotas = enumerate(tree.get("quotas", ()))
+    each = [at for at, quota in quotas if quota and quota.get("for") == SubjectKind.EACH_CLIENT.value]
+    room = MAX_TALLIES // max_clients
+    if len(each) <= max(1, room):
+        return
+    message = (
+        f"{len(each)} quotas for each-client, times {max_clients} clients, are {len(each) * max_clients} limits to "
+        f"work out within a second, but there is room for {MAX_TALLIES}"
+    )
+    hint = (
+        f"Set meter.max_clients to {MAX_TALLIES // len(each)} or less, or write quotas for a group or for one client."
+    )
+    tree.refuse(("quotas", each[max(1, room)], "for"), message, hint)
 
 
 def _quota(quota: Block, name: str | None, zone: tzinfo | None, known: Known | None) -> Quota | None:

@@ -15,7 +15,7 @@ from esimshaper.core.settings.meter import meter_from
 from esimshaper.core.settings.metrics import metrics_from
 from esimshaper.core.settings.periods import Zones, zone_from
 from esimshaper.core.settings.problem import Problem
-from esimshaper.core.settings.quotas import quotas_from
+from esimshaper.core.settings.quotas import check_number, quotas_from
 from esimshaper.core.settings.router import router_from
 from esimshaper.core.settings.sides import check_sides
 from esimshaper.core.settings.subjects import known_from
@@ -45,6 +45,8 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     zone = zone_from(top, "timezone", zones)
     router = router_from(top.block("router"))
     quotas = quotas_from(top, known_from(top, clients), zone, zones)
+    if meter is not None:
+        check_number(top, meter.max_clients)
     if problems or wan is None or lan is None or meter is None or metrics is None or zone is None or router is None:
         return Parsed(None, tuple(problems))
     on_failure = OnFailure(top.get("on_failure", OnFailure.OPEN))

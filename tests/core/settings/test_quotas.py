@@ -233,6 +233,19 @@ def test_more_quotas_than_there_is_room_for_are_found():
     assert found(*many) == [(("quotas", 64), "66 quotas are listed, but there is room for 64")]
 
 
+def test_what_would_take_longer_than_a_tick_may_is_refused_with_the_product():
+    each = [{"name": "all"}, *({"name": f"q{number}", "for": "each-client"} for number in range(25))]
+    crowded = tree(*each) | {"meter": {"max_flows": 65536, "max_clients": 1022}}
+    crowded["lan"] = crowded["lan"] | {"mark_mask": 0xFFF00000}
+    (problem,) = problems_of(crowded)
+    assert problem.path == ("quotas", 25, "for")
+    assert "25 quotas for each-client, times 1022 clients, are 25550 limits" in problem.message
+    assert "there is room for 25000" in problem.message
+    assert "max_clients to 1000 or less" in problem.hint
+    crowded["meter"]["max_clients"] = 1000
+    assert problems_of(crowded) == ()
+
+
 @pytest.mark.parametrize("key", QUOTA)
 def test_what_is_missing_is_not_judged(key):
     assert problems_of({"quotas": [{name: value for name, value in QUOTA.items() if name != key}]}) == ()
