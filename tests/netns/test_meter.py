@@ -110,5 +110,6 @@ def test_doctor_takes_our_filters_for_ours(meter: Meter, tmp_path: Path) -> None
         ("wan0", "ingress"),
         ("wan0", "egress"),
         ("br0", "ingress"),
+        ("br0", "egress"),
     }
     assert all(one.name.startswith(f"{OURS} ") for one in found)
