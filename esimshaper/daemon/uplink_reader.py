@@ -52,7 +52,7 @@ class UplinkReader:
         missed = [tap.missed_something() for tap in self._taps]  # of all, as each forgets it when it was asked
         try:
             queues = self._read_queues(uplinks)
-            if self._compared == _identity(queues) and not any(missed):
+            if self._compared and self._compared == _identity(queues) and not any(missed):
                 return self._look(reading, queues)
             last = self._last_look(reading, queues, missed=any(missed))
             begun = self._begin(queues)
@@ -113,8 +113,26 @@ class UplinkReader:
             queues = self._read_queues(queues)
             wait_for_packets_under_way()
             now = self._counters(reading, queues)
-        self._last = now
-        return now
+        self._last = self._with_all_that_entered(now)
+        return self._last
+
+    def _with_all_that_entered(self, now: UplinkCounters) -> UplinkCounters:
+        """`now` with bytes that entered between the first two counters of this comparison, where they are known."""
+        # Of an account that rested from the last look to this one, no more can have left at the last look than had
+        # entered. What seems to have left beyond that entered before the base was read.
+        last = self._last
+        sizes = {account: size - last.entered.get(account, 0) for account, size in last.sent.items()}
+        early = {
+            account: size
+            for account, size in sizes.items()
+            if size > 0 and now.entered.get(account, 0) == last.entered.get(account, 0)
+        }
+        if not early:
+            return now
+        base = {account: self._base.entered.get(account, 0) - size for account, size in early.items()}
+        entered = {account: now.entered.get(account, 0) + size for account, size in early.items()}
+        self._base = replace(self._base, entered={**self._base.entered, **base})
+        return replace(now, entered={**now.entered, **entered})
 
     def _counters(self, reading: Reading, queues: Queues) -> UplinkCounters:
         """Since the comparison began. `queues` were read before: what left them since is among what left."""

@@ -84,7 +84,9 @@ def _left(before: UplinkDrops, now: UplinkCounters) -> tuple[Sizes, int, frozens
     unknown += now.unknown - seen.unknown
     packets += now.lost - seen.lost
     left = dict(before.left)
-    sent = {account: size - seen.sent.get(account, 0) for account, size in now.sent.items()}
+    # Also of accounts that `now` leaves out: counters that were read one by one may seem to fall, back to zero.
+    accounts = now.sent.keys() | seen.sent.keys()
+    sent = {account: now.sent.get(account, 0) - seen.sent.get(account, 0) for account in accounts}
     for account, size in sent.items():
         left[account] = left.get(account, 0) + size
     # What left without an account belongs to those of whom something is missing.

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from esimshaper.core.meter.uplink_drops import compare
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account
 from esimshaper.core.model.limits import EVERYONE
@@ -278,3 +279,11 @@ def test_packets_of_a_tunnel_are_those_of_who_sent_inside():
     assert sum(counters.up_bytes for counters in uplink.state.baseline.meter.totals.values()) == 0
     assert UNATTRIBUTED not in uplink.state.baseline.meter.totals
     assert ROUTER not in uplink.state.baseline.meter.totals
+
+
+def test_counters_that_seem_to_fall_back_to_zero_are_no_drops():
+    drops = compare(UplinkDrops(), UplinkCounters(1, Means.NOTHING)).drops
+    for size in (-104, 0, 50):
+        sizes = {A: size} if size else {}
+        drops = compare(drops, UplinkCounters(1, Means.NOTHING, sizes, sizes)).drops
+    assert (drops.dropped, drops.given_back, drops.left) == (0, {}, {A: 50})
