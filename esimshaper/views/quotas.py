@@ -103,13 +103,7 @@ def grant_page(document: Document) -> Page:
     """The answer to `esimshaper grant`."""
     size, subject = format_size(document["bytes"]), document["subject"]
     end = f" until {when(document['until'], document['time'])}" if document["until"] else ""
-    lines = [
-        Line(
-            f"{subject} got {size} more{end}: {format_size(row['left_bytes'])} of {format_size(row['limit_bytes'])}"
-            f" left ({row['quota']}, renews {when(row['renews'], document['time'])})"
-        )
-        for row in document["quotas"]
-    ]
+    lines = _with_what_is_left(f"{subject} got {size} more{end}", document)
     if any(document["bytes"] > row["limit_bytes"] - row["granted_bytes"] for row in document["quotas"]):
         lines.append(Line("That is more than the whole limit.", Tone.WARNING))
     return [*lines, *_still_held(document), _undo(f"grant --clear {_bare(subject)}")]
@@ -118,14 +112,19 @@ def grant_page(document: Document) -> Page:
 def revoke_page(document: Document) -> Page:
     """The answer to `esimshaper grant --clear`, or to a negative grant."""
     what = f"{format_size(document['bytes'])} of what" if document["bytes"] else "all that"
-    lines = [
+    lines = _with_what_is_left(f"{what} was granted to {document['subject']} is taken back", document)
+    return [*lines, *_still_held(document)]
+
+
+def _with_what_is_left(done: str, document: Document) -> list[Line]:
+    """What was done, for each quota of a subject, and what is left of it now."""
+    return [
         Line(
-            f"{what} was granted to {document['subject']} is taken back: {format_size(row['left_bytes'])} of "
-            f"{format_size(row['limit_bytes'])} left ({row['quota']}, renews {when(row['renews'], document['time'])})"
+            f"{done}: {format_size(row['left_bytes'])} of {format_size(row['limit_bytes'])} left "
+            f"({row['quota']}, renews {when(row['renews'], document['time'])})"
         )
         for row in document["quotas"]
     ]
-    return [*lines, *_still_held(document)]
 
 
 def _still_held(document: Document) -> list[Line]:

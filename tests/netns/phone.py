@@ -5,15 +5,13 @@ phone  wg0 10.98.0.2 == UDP == eth0 -- [internet host] -- wan0 [router] wg0 10.9
 """
 
 import os
-import subprocess
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Self
 
 from esimshaper.lab import Lab, namespaces
-from esimshaper.lab.namespaces import Host, wait_until
+from esimshaper.lab.namespaces import Host
+from tests.netns.vpn import give_key, run_wireguard
 
-SOCKETS = Path("/var/run/wireguard")
 PORT = 51900
 OUTSIDE, INSIDE = "198.18.0.2", "10.98.0.2"
 
@@ -58,14 +56,8 @@ class Phone:
 
     def _start(self, host: Host, name: str) -> str:
         """The public key of a new interface."""
-        process = host.popen(["wireguard-go", "-f", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self._stack.callback(process.wait, 10)
-        self._stack.callback(process.kill)
-        self._stack.callback((SOCKETS / f"{name}.sock").unlink, missing_ok=True)
-        wait_until(f"the start of {name}", lambda: process.poll() is not None or (SOCKETS / f"{name}.sock").exists())
-        private = host.run(["wg", "genkey"]).strip()
-        host.run(["wg", "set", name, "private-key", "/dev/stdin"], text_in=private)
-        return host.run(["wg", "pubkey"], text_in=private).strip()
+        run_wireguard(self._stack, host, name)
+        return give_key(host, name)
 
     def _connect(self, server: str, own: str) -> None:
         router = self.lab.router

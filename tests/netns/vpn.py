@@ -22,6 +22,22 @@ SOCKETS = Path("/var/run/wireguard")
 _numbers = itertools.count()
 
 
+def run_wireguard(stack: ExitStack, host: Host, name: str) -> None:
+    """A WireGuard interface in user space, until `stack` is closed."""
+    process = host.popen(["wireguard-go", "-f", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stack.callback(process.wait, 10)
+    stack.callback(process.kill)
+    stack.callback((SOCKETS / f"{name}.sock").unlink, missing_ok=True)
+    wait_until(f"the start of {name}", lambda: process.poll() is not None or (SOCKETS / f"{name}.sock").exists())
+
+
+def give_key(host: Host, name: str) -> str:
+    """Gives an interface a new private key, and returns the public one."""
+    private = host.run(["wg", "genkey"]).strip()
+    host.run(["wg", "set", name, "private-key", "/dev/stdin"], text_in=private)
+    return host.run(["wg", "pubkey"], text_in=private).strip()
+
+
 class Vpn:
     """`endpoint`: an address of the internet host; `through`: addresses of it that are reached by the tunnel."""
 
@@ -49,16 +65,10 @@ class Vpn:
     def _start(self, host: Host, name: str) -> str:
         """The public key of a new interface."""
         self._make(host, name)
-        private = host.run(["wg", "genkey"]).strip()
-        host.run(["wg", "set", name, "private-key", "/dev/stdin"], text_in=private)
-        return host.run(["wg", "pubkey"], text_in=private).strip()
+        return give_key(host, name)
 
     def _make(self, host: Host, name: str) -> None:
-        process = host.popen(["wireguard-go", "-f", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self._stack.callback(process.wait, 10)
-        self._stack.callback(process.kill)
-        self._stack.callback((SOCKETS / f"{name}.sock").unlink, missing_ok=True)
-        wait_until(f"the start of {name}", lambda: process.poll() is not None or (SOCKETS / f"{name}.sock").exists())
+        run_wireguard(self._stack, host, name)
 
     def _connect(self, near: str, far: str) -> None:
         self._join(near, far)
