@@ -174,7 +174,8 @@ class Observer:
             self._proxies_due = clock.monotonic() + CENSUS_SECONDS
             with contextlib.suppress(NftError, ValueError):  # without nft there is no rule of it either
                 self._proxies = proxies.rules()
-        found = uplink.detour_of(self._settings, self._control.links(), routes, self._proxies)
+        now = self.present(self._settings)  # an interface may have another name since the settings were read
+        found = uplink.detour_of(now, self._control.links(), routes, self._proxies)
         before, self._detour = self._detour.interfaces, found
         if found.interfaces == before:
             return

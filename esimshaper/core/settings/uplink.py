@@ -172,4 +172,5 @@ def _uncounted(settings: Settings, links: Sequence[Link], routes: Iterable[str])
         bases = _bases_that_see(link, by_index) if link else ()
         return name in counted or any(each.name in counted for each in bases)
 
-    return tuple(name for name in dict.fromkeys(routes) if not is_counted(name))
+    # A name that is not there was renamed between the two looks: the next look has its new one.
+    return tuple(name for name in dict.fromkeys(routes) if name in by_name and not is_counted(name))

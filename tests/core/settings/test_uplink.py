@@ -154,6 +154,7 @@ def test_detour_is_a_way_that_nothing_counts_and_a_tunnel_is_told_apart():
     free, tunnel = found.sentence.split("; devices")
     assert "hotel Wi-Fi" in free
     assert "wan.tunnels" in tunnel
+    assert detour_of(named, box, ["modem0"]) == Detour(has_way=True)  # that is what one of them was called just now
 
 
 def test_tunnels_become_values():
