@@ -23,7 +23,7 @@ from typing import Any
 
 from esimshaper import __version__
 from esimshaper.core.diagnosis import selftest as selftest_diagnosis
-from esimshaper.core.diagnosis.findings import NOT_SEEN, diagnose
+from esimshaper.core.diagnosis.findings import NOT_SEEN, diagnose, in_order
 from esimshaper.core.diagnosis.tunnels import SHARED_PORTS
 from esimshaper.core.model.box import DaemonStatus, Finding, Severity, Wanted
 from esimshaper.core.model.documents import DOCUMENT_VERSION
@@ -61,7 +61,7 @@ def examine(config: Path | None = None, *, state: Path | None = None) -> list[Fi
     wanted, findings = _wanted(config or paths.CONFIG_FILE, asked=config is not None)
     control = control_client.default_socket()
     facts = probe.gather(wanted, state or paths.state_directory(), control, _daemon_status(control), __version__)
-    return [*findings, *diagnose(facts)]
+    return list(in_order([*findings, *diagnose(facts)]))
 
 
 def measure(config: Path | None = None, progress: Callable[[str], None] = lambda _: None) -> list[Finding]:
@@ -154,6 +154,7 @@ def _daemon_status(control: Path) -> DaemonStatus | None:
             tuple(problem for problem in problems if problem),
             {event["reason"]: event["bytes"] for event in status["events"]},
             _remotes(control),
+            accepted=status["configuration"]["accepted"],
         )
     except (Unusable, KeyError, TypeError):  # KeyError, TypeError: the document of another version
         return None

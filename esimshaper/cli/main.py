@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return DONE if options.endless else FAILED
     except Unusable as problem:
-        return _complain(problem)
+        return _complain(problem, at_home=not getattr(options, "socket", None))
     return status
 
 
@@ -72,13 +72,20 @@ def _forget_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _complain(problem: Unusable) -> int:
+def _complain(problem: Unusable, *, at_home: bool = False) -> int:
+    """Says what is wrong. at_home: the daemon that was asked is that of the service, not one at another socket."""
     from esimshaper.edge.control_client import DaemonNotRunning
 
+    absent = isinstance(problem, DaemonNotRunning)
+    hint = problem.hint
+    if absent and at_home:
+        from esimshaper.cli.absent import advice
+
+        hint = advice() or hint
     print(f"esimshaper: {problem.message}", file=sys.stderr)
-    if problem.hint:
-        print(f"  hint: {problem.hint}", file=sys.stderr)
-    return NOT_RUNNING if isinstance(problem, DaemonNotRunning) else FAILED
+    if hint:
+        print(f"  hint: {hint}", file=sys.stderr)
+    return NOT_RUNNING if absent else FAILED
 
 
 # --- verbs
@@ -144,11 +151,12 @@ def _unload(options: argparse.Namespace) -> int:
 
 def _doctor(options: argparse.Namespace) -> int:
     from esimshaper import doctor
+    from esimshaper.core.diagnosis.findings import in_order
 
     findings = doctor.examine(options.config)
     if options.self_test:
         with base.progress("self-test") as tell:
-            findings += doctor.measure(options.config, tell)
+            findings = list(in_order([*findings, *doctor.measure(options.config, tell)]))
     if options.json:
         print_json(doctor.document(findings))
     else:

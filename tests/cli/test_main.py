@@ -294,7 +294,7 @@ def test_asking_verbs_load_neither_server_nor_daemon_nor_rich(server):
 def test_check_says_what_is_wrong_and_where(tmp_path):
     good = esimshaper("check", ROOT / "etc/esimshaper.yaml")
     assert (good.returncode, good.stderr) == (0, "")
-    assert good.stdout.endswith(": good (WAN wwan0, LAN br0, 2 named clients, 0 quotas)\n")
+    assert good.stdout.endswith(": good (WAN wwan0, LAN br0, 0 named clients, 0 quotas)\n")
     bad = tmp_path / "bad.yaml"
     bad.write_text("wan: {interface: wwan0}\nlan: {interfaces: [br0]}\ntimezone: Nowhere/Else\ncolour: red\n")
     done = esimshaper("check", bad)

@@ -25,9 +25,9 @@ OLDEST_TIME = 1704067200
 
 def _privileges(facts: BoxFacts) -> Findings:
     if missing := _missing(facts):
-        yield Finding.problem(
-            "privileges", f"This process lacks {' and '.join(missing)}: nothing can be counted.", AS_ROOT
-        )
+        sentence = f"You lack the rights to look ({' and '.join(missing)}), so there is no verdict on this box."
+        hint = "sudo esimshaper doctor; in a container, its system call filter must allow bpf too"
+        yield Finding.problem("privileges", sentence, hint)
     elif facts.privileges:
         yield Finding.ok("privileges", "This process may load BPF programs and attach them.")
 
@@ -41,8 +41,15 @@ def _missing(facts: BoxFacts) -> list[str]:
     return missing + ([] if "CAP_NET_ADMIN" in held else ["CAP_NET_ADMIN"])
 
 
+def lacks_rights(facts: BoxFacts) -> bool:
+    """Whether this process may not look at all of the box: what it is forbidden then says nothing about the box."""
+    return bool(_missing(facts))
+
+
 def _kernel(facts: BoxFacts) -> Findings:
     if facts.kernel is None or facts.failures is None:
+        return
+    if lacks_rights(facts) and any(each.errno in (errno.EPERM, errno.EACCES) for each in facts.failures):
         return
     failed = [failure for failure in facts.failures if failure.operation is not Operation.NAMESPACE]
     for failure in failed:
@@ -79,8 +86,10 @@ def _bpffs(facts: BoxFacts) -> Findings:
         return
     if not place.mounted:
         yield finding_of("bpffs", Failure(Operation.BPFFS))
-    elif not place.writable:
+    elif not place.writable and not lacks_rights(facts):
         yield finding_of("bpffs", Failure(Operation.PIN, errno.EROFS))
+    elif not place.writable:
+        return
     else:
         yield Finding.ok("bpffs", f"The counters can be pinned below {place.path}.")
 
@@ -147,7 +156,9 @@ def _clock(facts: BoxFacts) -> Findings:
 
 def _state(facts: BoxFacts) -> Findings:
     place = facts.state
-    if place is None or (not place.writable and _missing(facts)):  # what is missing is our privilege, not the directory
+    if place is None or (
+        not place.writable and lacks_rights(facts)
+    ):  # what is missing is our privilege, not the directory
         return
     if not place.writable:
         sentence = f"{place.path} cannot be written: history and names would be lost at the next start."

@@ -5,8 +5,10 @@ A check is a small function from the facts to its findings, and says nothing of 
 sentence of a finding names the consequence for the person, its hint an exact command where there is one.
 """
 
+from collections.abc import Iterable
+
 from esimshaper.core.diagnosis import box, ipsec, limits, marks, network, receivers, service, shapers, sides, tunnels
-from esimshaper.core.model.box import BoxFacts, Finding
+from esimshaper.core.model.box import BoxFacts, Finding, Findings, Severity
 
 CHECKS = (
     *box.CHECKS,
@@ -27,7 +29,21 @@ NOT_SEEN = "This could not be examined"
 
 
 def diagnose(facts: BoxFacts) -> tuple[Finding, ...]:
-    """The findings of all checks, and what could not be examined with its reason."""
-    judged = (finding for check in CHECKS for finding in check(facts))
-    unseen = (Finding.warning(check, f"{NOT_SEEN}: {why.rstrip('.')}.") for check, why in facts.unknown.items())
-    return (*judged, *unseen)
+    """The findings of all checks, and what could not be examined with its reason; the worst come first."""
+    found = (*(finding for check in CHECKS for finding in check(facts)), *_unseen(facts))
+    return in_order(found)
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The worst findings first; those that are as bad as each other stay in their order."""
+    worst_first = list(reversed(Severity))
+    return tuple(sorted(findings, key=lambda each: worst_first.index(each.severity)))
+
+
+def _unseen(facts: BoxFacts) -> Findings:
+    """Facts that could not be found out: where this process lacks rights, in one line, as that is the reason."""
+    if facts.unknown and box.lacks_rights(facts):
+        yield Finding.note("privileges", f"{NOT_SEEN} without them: {', '.join(sorted(facts.unknown))}.")
+        return
+    for check, why in facts.unknown.items():
+        yield Finding.warning(check, f"{NOT_SEEN}: {why.rstrip('.')}.")

@@ -12,6 +12,9 @@ TUNNELS = frozenset({"wireguard", *TUNNEL_KINDS})
 VIRTUAL_KINDS = frozenset({"bridge", "bond", "dummy", "ifb", "veth", "team", "vrf", "tun"}) | TUNNELS
 """An interface of these kinds is never a modem, and seldom one by which devices come in."""
 
+NEVER_A_MODEM = VIRTUAL_KINDS - {"veth", "dummy"}
+"""The same, where a default route says that the interface leads out."""
+
 LEASE_FORMATS = "dnsmasq, Kea, ISC dhcpd, systemd-networkd or odhcpd"
 
 MODEM_NAMES = ("ww", "usb", "ppp", "enx", "mhi", "rmnet", "qmimux")
@@ -27,7 +30,9 @@ def _wan(facts: BoxFacts) -> Findings:
         sentence = (
             f"The interface {name} (wan.interface) does not exist now: nothing is counted there until it appears."
         )
-        yield Finding.warning("wan", sentence, _modem_hint(facts, facts.wanted))
+        ways = ", ".join(facts.default_routes or ())
+        out = f" The default route leaves by {ways}, where nothing is counted." if ways else ""
+        yield Finding.warning("wan", f"{sentence}{out}", _modem_hint(facts, facts.wanted))
         return
     if link.type not in LINK_TYPES:
         sentence = f"{name} has a link type that the meter does not know ({link.type}): its bytes would not be counted."
@@ -44,16 +49,28 @@ def _wan(facts: BoxFacts) -> Findings:
         yield Finding.ok("wan", f"{facts.wanted.called(name)} can be metered ({LINK_TYPES[link.type]}).")
     for other, where in facts.wanted.stacked.items():
         yield Finding.ok("wan", f"{other} is counted at {where}.")
-    if detour := facts.wanted.detour:
-        yield Finding.warning("wan", f"{detour[:1].upper()}{detour[1:]}.", "ip route get 8.8.8.8")
     yield from _wan_as_lan(facts, facts.wanted, link)
     if not link.up:
         yield Finding.note("wan", f"{name} is down: there is nothing to count yet.", f"ip link set {name} up")
-    counted = {name, *facts.wanted.other_uplinks, *facts.wanted.stacked}
-    others = sorted(other for other in set(facts.default_routes or ()) - counted if not _is_tunnel(facts, other))
-    if facts.wanted.detour:
-        others = []
-    if others:
+    yield from _ways_out(facts, facts.wanted)
+
+
+def _ways_out(facts: BoxFacts, wanted: Wanted) -> Findings:
+    """Default routes that leave by another interface than the WAN."""
+    routes = set(facts.default_routes or ())
+    counted = {wanted.wan, *wanted.other_uplinks, *wanted.stacked}
+    inside = sorted(routes & {*wanted.lans})
+    others = sorted(other for other in routes - counted if not _is_tunnel(facts, other))
+    if inside and not routes & counted:
+        sentence = (
+            f"The default route leaves by {', '.join(inside)}, which is named under lan, and none leaves by "
+            f"{wanted.wan} (wan.interface): WAN and LAN are swapped."
+        )
+        hint = f"write {inside[0]} under wan.interface, and the side of your devices under lan.interfaces"
+        yield Finding.problem("wan", sentence, hint)
+    elif detour := wanted.detour:
+        yield Finding.warning("wan", f"{detour[:1].upper()}{detour[1:]}.", "ip route get 8.8.8.8")
+    elif others:
         sentence = f"A default route leaves by {', '.join(others)}: bytes on that route are not counted."
         yield Finding.note(
             "wan",
@@ -64,15 +81,16 @@ def _wan(facts: BoxFacts) -> Findings:
 
 def _modem_hint(facts: BoxFacts, wanted: Wanted) -> str:
     """Under which name the modem may be found: ModemManager and the kernel rename it at times."""
+    routes = facts.default_routes or ()
     search = "plug in or start the modem; `ip link show` lists the interfaces"
     found = [
         link.name
         for link in facts.interfaces or ()
         if link.name not in wanted.lans
         and not link.master
-        and link.kind not in VIRTUAL_KINDS
+        and link.kind not in (NEVER_A_MODEM if link.name in routes else VIRTUAL_KINDS)
         and link.type in LINK_TYPES
-        and (link.name.startswith(MODEM_NAMES) or link.name in (facts.default_routes or ()))
+        and (link.name.startswith(MODEM_NAMES) or link.name in routes)
     ]
     if not found:
         return search

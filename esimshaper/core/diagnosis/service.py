@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Checks of `doctor` on the daemon, its systemd unit and who may ask it. Pure; the rules are those of findings.py."""
 
-from esimshaper.core.model.box import BoxFacts, Finding, Findings
+from esimshaper.core.model.box import BoxFacts, Finding, Findings, Service
 from esimshaper.core.model.counts import Reason
 
 _LOG = "journalctl -u esimshaper -n 50"
 _STATUS = "systemctl status esimshaper"
+_WRONG_CONFIGURATION = "2"  # the exit status of `run` for it
 
 
 def _service(facts: BoxFacts) -> Findings:
@@ -22,13 +23,21 @@ def _service(facts: BoxFacts) -> Findings:
     elif unit.active == "failed" or (
         unit.active != "active" and unit.result not in ("", "success")
     ):  # systemd tries it again
-        sentence = f"The service failed ({unit.result}): no bytes are booked, and no limit is renewed."
-        yield Finding.problem("service", sentence, _LOG)
+        yield _failed(unit)
     elif unit.enabled != "enabled":  # `enabled-runtime` ends with this run of the box
         sentence = "The service is not enabled: nothing is counted after the next start of the box."
         yield Finding.warning("service", sentence, "systemctl enable --now esimshaper")
     else:
         yield Finding.ok("service", "The service starts with the box.")
+
+
+def _failed(unit: Service) -> Finding:
+    since = "no bytes are booked, and no limit is renewed"
+    said = f" It said: {unit.said.rstrip('.')}." if unit.said else ""
+    if unit.status == _WRONG_CONFIGURATION:
+        sentence = f"The service does not start, as the configuration has mistakes: {since}.{said}"
+        return Finding.problem("service", sentence, "esimshaper check; then systemctl restart esimshaper")
+    return Finding.problem("service", f"The service failed ({unit.result}): {since}.{said}", _LOG)
 
 
 def _daemon(facts: BoxFacts) -> Findings:
@@ -44,6 +53,9 @@ def _daemon(facts: BoxFacts) -> Findings:
         yield Finding.ok("daemon", "The daemon is running, and answers.")
     elif facts.daemon_listens:
         yield Finding.ok("daemon", "The daemon listens at its socket; this user has no answer of it.")
+    if running and not running.accepted:
+        sentence = "The daemon refused the configuration as it is now, and goes on with the one before."
+        yield Finding.warning("daemon", sentence, "esimshaper check; then sudo esimshaper reload")
     if running:
         for words in (*running.detached, *running.problems):
             yield Finding.warning("daemon", f"The daemon reports: {words.rstrip('.')}.", _LOG)

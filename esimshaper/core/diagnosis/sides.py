@@ -7,7 +7,13 @@ from esimshaper.core.model.box import BoxFacts, Finding, Findings, Interface
 from esimshaper.core.model.kernel import LINK_TYPES
 from esimshaper.core.model.units import format_size
 
-_IN_A_MODEM = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))  # RFC 1918
+_PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))  # RFC 1918
+
+_MASQUERADE = (
+    "nft 'add table ip nat; add chain ip nat out {{ type nat hook postrouting priority srcnat; }}; "
+    'add rule ip nat out oifname "{}" masquerade\''
+)
+_KEEP = "the same in /etc/nftables.conf (systemctl enable nftables) keeps it after a restart"
 
 
 def _joints(facts: BoxFacts) -> Findings:
@@ -59,7 +65,7 @@ def _modem_page(facts: BoxFacts) -> Findings:
     unbilled = [ipaddress.ip_network(each) for each in facts.wanted.unbilled] if facts.wanted else []
     for text in facts.gateways or ():
         gateway = ipaddress.ip_address(text)
-        if not any(gateway in net for net in _IN_A_MODEM) or any(gateway in net for net in unbilled):
+        if not any(gateway in net for net in _PRIVATE) or any(gateway in net for net in unbilled):
             continue
         used = facts.daemon_status.remotes.get(text, 0) if facts.daemon_status else 0
         sentence = (
@@ -73,4 +79,18 @@ def _modem_page(facts: BoxFacts) -> Findings:
             yield Finding.note("unbilled", f"{sentence}.", hint)
 
 
-CHECKS = (_joints, _lan_on_wan, _lan_links, _modem_page)
+def _no_source_nat(facts: BoxFacts) -> Findings:
+    """Whether answers find their way back to devices with private addresses."""
+    wanted, lans = facts.wanted, facts.private_lans
+    # A translator or a VPN of the router may do it by itself, and without a way out there is nothing to rewrite.
+    if not wanted or not lans or facts.source_nat is not False or wanted.tunnels:
+        return
+    if wanted.wan in (facts.default_routes or ()):
+        sentence = (
+            f"Devices on {', '.join(lans)} have private addresses, and no rule gives what they send the address of "
+            "the router (masquerade): they get no answer from the Internet."
+        )
+        yield Finding.warning("lan", sentence, f"{_MASQUERADE.format(wanted.wan)}; {_KEEP}")
+
+
+CHECKS = (_joints, _lan_on_wan, _lan_links, _modem_page, _no_source_nat)

@@ -193,20 +193,25 @@ class Feature(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The systemd unit, in systemctl's words: `loaded` or `not-found`, `enabled`, `active`, `success`, and its user."""
+    """The systemd unit, in systemctl's words: `loaded` or `not-found`, `enabled`, `active`, `success`, and its user.
+
+    status: the exit status of its last process. said: the last line that it wrote before it failed.
+    """
 
     load: str
     enabled: str
     active: str
     result: str = ""
     user: str = ""
+    status: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
     """What the daemon reports of itself. `detached` and `problems`: sentences. `events`: bytes by name of a Reason.
 
-    remotes: bytes of its largest flows, by the address of the far end.
+    remotes: bytes of its largest flows, by the address of the far end. accepted: false after a refused reload.
     """
 
     version: str
@@ -214,6 +219,7 @@ class DaemonStatus:
     problems: tuple[str, ...] = ()
     events: Mapping[str, int] = field(default_factory=dict)
     remotes: Mapping[str, int] = field(default_factory=dict)
+    accepted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +250,8 @@ class BoxFacts:
     filters: tuple[TcFilter, ...] | None = None
     default_routes: tuple[str, ...] | None = None
     gateways: tuple[str, ...] | None = None  # addresses of the next hops of default routes by the WAN
+    private_lans: tuple[str, ...] | None = None  # those of the LAN that have a private IPv4 address
+    source_nat: bool | None = None  # some rule gives what leaves the address of the router
     shaper_files: tuple[str, ...] | None = None  # configurations of other traffic shapers for the WAN
     flowtables: tuple[Flowtable, ...] | None = None
     ipsec: Ipsec | None = None

@@ -79,6 +79,7 @@ def gather(
         ipsec=_try(unknown, "ipsec", ipsec.ipsec),
         mark_uses=_try(unknown, "marks", nft.mark_uses),
         legacy_mark_uses=_try(unknown, "iptables", iptables.mark_uses),
+        source_nat=_try(unknown, "nat", lambda: nft.source_nat() or iptables.source_nat()),
         proxies=_try(unknown, "proxies", lambda: (*proxies.rules(), *iptables.proxies())),
         proxy_programs=_try(unknown, "proxies", programs.proxies),
         unknown=unknown,
@@ -109,6 +110,7 @@ def _with_network(box: BoxFacts, wanted: Wanted, unknown: dict[str, str]) -> Box
         filters=_try(unknown, "filters", lambda: network.filters(wanted)),
         default_routes=_try(unknown, "routes", network.default_routes),
         gateways=_try(unknown, "gateways", lambda: network.gateways(wanted)),
+        private_lans=_try(unknown, "addresses", lambda: network.private_lans(wanted)),
         rules=_try(unknown, "rules", network.fwmark_rules),
         leases=_try(unknown, "leases", lambda: tuple(lease_file(Path(path)) for path in wanted.leases)),
     )

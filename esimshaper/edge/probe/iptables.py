@@ -29,6 +29,7 @@ _TPROXY = re.compile(rf"-j TPROXY .*--tproxy-mark {_PAIR}")
 _RESTORE = re.compile(r"-j CONNMARK .*--restore-mark(?: --nfmask (\S+) --ctmask (\S+))?")
 _OTHER_WRITERS = re.compile(r"-j (HMARK\b|SET .*--map-mark|MARK\b)")
 _PROXY = re.compile(r"^-A .* -j (REDIRECT|TPROXY)\b")
+_SOURCE_NAT = re.compile(r"^-A .* -j (MASQUERADE|SNAT|NETMAP)\b", re.MULTILINE)
 _DNS = re.compile(r"--dport 53\b")
 _MATCH = re.compile(rf"-m mark (?:! )?--mark {_PAIR}")
 
@@ -46,6 +47,12 @@ def proxies() -> tuple[str, ...]:
     return tuple(
         rule for names, save in PROGRAMS.items() if _tables(names) for rule in parse_proxies(_listed(save, names), save)
     )
+
+
+def source_nat() -> bool:
+    """Whether a rule of iptables-legacy gives packets that leave another sender's address. Raises RuntimeError."""
+    names, save = next(iter(PROGRAMS.items()))
+    return bool(_tables(names)) and _SOURCE_NAT.search(_listed(save, names)) is not None
 
 
 def parse_proxies(listing: str, save: str) -> Iterator[str]:

@@ -4,6 +4,7 @@
 Reads only. It never uses /sys/class/net, which may show another namespace than that of the process.
 """
 
+import ipaddress
 from collections.abc import Iterator
 from socket import AF_INET, AF_INET6
 from typing import Any
@@ -24,6 +25,8 @@ IFF_UP = 1
 FIB_RULE_INVERT = 2
 
 LOCAL_TABLE = 255
+
+PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))  # RFC 1918
 
 
 def interfaces() -> tuple[Interface, ...]:
@@ -146,6 +149,21 @@ def gateways(wanted: Wanted) -> tuple[str, ...]:
             if not message["dst_len"] and message.get_attr("RTA_OIF") in wan
         ]
     return tuple(dict.fromkeys(filter(None, found)))
+
+
+def private_lans(wanted: Wanted) -> tuple[str, ...]:
+    """Those of the LAN's interfaces that have a private IPv4 address."""
+    with IPRoute() as route:
+        return tuple(
+            name
+            for name in wanted.lans
+            for index in route.link_lookup(ifname=name)
+            if any(
+                ipaddress.ip_address(message.get_attr("IFA_ADDRESS")) in net
+                for message in route.get_addr(family=AF_INET, index=index)
+                for net in PRIVATE
+            )
+        )
 
 
 def fwmark_rules() -> tuple[MarkUse, ...]:

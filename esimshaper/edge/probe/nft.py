@@ -18,6 +18,9 @@ Expression = Any
 
 ALL_BITS = 0xFFFFFFFF
 
+SOURCE_NAT = frozenset({"MASQUERADE", "SNAT", "NETMAP"})
+"""The targets of iptables that do it."""
+
 OUR_TABLES = frozenset({REJECT, CLOSED})
 
 # Chains on these hooks see only packets of the router itself, which carry no client in their mark.
@@ -32,6 +35,25 @@ def flowtables() -> tuple[Flowtable, ...]:
 def mark_uses() -> tuple[MarkUse, ...]:
     """All rules that write or compare the packet mark of forwarded packets."""
     return tuple(parse_mark_uses(json.loads(program.run("-j", "-t", "list", "ruleset"))))
+
+
+def source_nat() -> bool:
+    """Whether any rule gives packets that leave another sender's address, also one of iptables-nft."""
+    return parse_source_nat(json.loads(program.run("-j", "-t", "list", "ruleset")))
+
+
+def parse_source_nat(listing: dict[str, Any]) -> bool:
+    """The same, of what `nft -j list ruleset` prints."""
+    statements = (
+        statement
+        for entry in listing.get("nftables", [])
+        for statement in entry.get("rule", {}).get("expr", [])
+        if isinstance(statement, dict)
+    )
+    return any(
+        "masquerade" in each or "snat" in each or (each.get("xt") or {}).get("name") in SOURCE_NAT
+        for each in statements
+    )
 
 
 def parse_flowtables(text: str) -> tuple[Flowtable, ...]:

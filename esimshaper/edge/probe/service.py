@@ -9,13 +9,14 @@ import os
 import pwd
 import subprocess
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from esimshaper.core.model.box import Service
 
 UNIT, GROUP = "esimshaper.service", "esimshaper"
 SECONDS = 10
-_PROPERTIES = ("LoadState", "UnitFileState", "ActiveState", "Result", "User")
+_PROPERTIES = ("LoadState", "UnitFileState", "ActiveState", "Result", "User", "ExecMainStatus")
 
 
 def service() -> Service | None:
@@ -26,7 +27,17 @@ def service() -> Service | None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     if done.returncode:
         raise RuntimeError(f"systemctl: {(done.stderr.strip().splitlines() or ['it failed'])[0]}")
-    return parse(done.stdout)
+    unit = parse(done.stdout)
+    failed = unit.active == "failed" or unit.result not in ("", "success")
+    return replace(unit, said=_last_words()) if failed else unit
+
+
+def _last_words() -> str:
+    """The last line that the daemon wrote; empty where this user may not read it. A line that is indented is a hint."""
+    command = ["journalctl", "--no-pager", "--output=cat", "--lines=20", f"_SYSTEMD_UNIT={UNIT}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.strip() and not line[0].isspace()]
+    return lines[-1].strip() if lines and not done.returncode else ""
 
 
 def parse(shown: str) -> Service:

@@ -18,7 +18,7 @@ from esimshaper.core.settings.values import Settings
 from esimshaper.edge.http.tls import Certificates, UnusableFileError
 from esimshaper.edge.settings_file.schema import judge
 from esimshaper.edge.settings_file.yaml_file import Item, PlacedProblem, Position, placed, read
-from esimshaper.edge.settings_file.zones import StandIns, known, rules_or_utc
+from esimshaper.edge.settings_file.zones import StandIns, known, of_the_box, rules_or_utc
 
 __all__ = [
     "Loaded",
@@ -26,6 +26,7 @@ __all__ = [
     "SettingsError",
     "drop_ins",
     "load",
+    "of_the_box",
     "read_settings",
     "read_to_start",
     "rules_or_utc",
@@ -114,6 +115,7 @@ def read_settings(path: Path, zones: Zones = known) -> Loaded:
         merged = _merge(merged, tree) if isinstance(tree.content, dict) else merged
     plain, misshapen = judge(trees, merged, complete=all_listed and len(trees) == len(files))
     problems += misshapen
+    plain.setdefault("timezone", of_the_box())
     parsed = parse_settings(plain, zones)
     problems += (placed(merged.at(each.path).place, each.message, each.hint) for each in parsed.problems)
     if problems or parsed.settings is None:

@@ -41,11 +41,11 @@ def test_without_facts_there_are_no_findings() -> None:
 BOX = {
     "no BPF capability": (
         {"privileges": Privileges(frozenset({"CAP_NET_ADMIN"}))},
-        ("privileges", Severity.PROBLEM, "lacks CAP_BPF:", "root"),
+        ("privileges", Severity.PROBLEM, "rights to look (CAP_BPF),", "sudo"),
     ),
     "no network capability": (
         {"privileges": Privileges(frozenset({"CAP_SYS_ADMIN"}))},
-        ("privileges", Severity.PROBLEM, "lacks CAP_NET_ADMIN:", "root"),
+        ("privileges", Severity.PROBLEM, "rights to look (CAP_NET_ADMIN),", "sudo"),
     ),
     "BPF forbidden": (
         {"failures": (Failure(Operation.MAP, errno.EPERM),)},
@@ -121,6 +121,20 @@ BOX = {
         {"service": Service("not-found", "", "inactive")},
         ("service", Severity.NOTE, "nothing starts it", "apt install"),
     ),
+    "service with a wrong configuration": (
+        {"service": Service("loaded", "enabled", "failed", "exit-code", status="2", said="/etc/e.yaml:3:1: not YAML")},
+        (
+            "service",
+            Severity.PROBLEM,
+            "does not start, as the configuration has mistakes: no bytes are booked, and no limit is renewed. It said: "
+            "/etc/e.yaml:3:1: not YAML.",
+            "esimshaper check",
+        ),
+    ),
+    "edited configuration refused": (
+        {"daemon_status": DaemonStatus("1.0", accepted=False)},
+        ("daemon", Severity.WARNING, "refused the configuration as it is now", "esimshaper check"),
+    ),
     "service failed": (
         {"service": Service("loaded", "enabled", "failed", "exit-code")},
         ("service", Severity.PROBLEM, "exit-code", "journalctl -u esimshaper"),
@@ -187,6 +201,31 @@ BOX = {
 @pytest.mark.parametrize(("change", "expected"), BOX.values(), ids=BOX.keys())
 def test_one_thing_wrong_is_one_complaint_with_its_consequence_and_a_hint(change, expected) -> None:
     assert_one_finding(complaints(replace(GOOD, **change)), *expected)
+
+
+def test_without_rights_nothing_else_is_said_of_what_was_forbidden() -> None:
+    """To a user of the box, bpffs looks read-only and BPF forbidden, though the daemon may use both."""
+    forbidden = {
+        "privileges": Privileges(frozenset()),
+        "failures": (Failure(Operation.MAP, errno.EPERM),),
+        "bpffs": Bpffs("/sys/fs/bpf", mounted=True, writable=False),
+        "state": Directory("/var/lib/esimshaper", exists=True, writable=False, free_bytes=10**9),
+        "unknown": {"marks": "nft: Operation not permitted", "ipsec": "[Errno 1] Operation not permitted"},
+    }
+    lacking, unseen = complaints(replace(GOOD, **forbidden))
+    assert (lacking.severity, lacking.hint.partition(";")[0]) == (Severity.PROBLEM, "sudo esimshaper doctor")
+    assert "You lack the rights to look (CAP_BPF and CAP_NET_ADMIN)" in lacking.sentence
+    assert (unseen.severity, unseen.sentence) == (
+        Severity.NOTE,
+        "This could not be examined without them: ipsec, marks.",
+    )
+
+
+def test_what_is_wrong_comes_first() -> None:
+    broken = replace(GOOD, failures=(), jit=False, may_ask=False, libbpf=Failure(Operation.LIBBPF))
+    levels = [finding.severity for finding in diagnose(broken)]
+    assert levels[:3] == [Severity.PROBLEM, Severity.WARNING, Severity.NOTE]
+    assert set(levels[3:]) == {Severity.OK}
 
 
 def test_an_old_kernel_that_fails_is_called_too_old() -> None:

@@ -38,6 +38,14 @@ def test_rules_are_read_down_to_the_bits_of_the_mark_that_they_touch() -> None:
     assert found[-1].where == "iptables-legacy rule 12 of mangle PREROUTING"
 
 
+@pytest.mark.parametrize(("target", "found"), [("MASQUERADE", True), ("SNAT --to 192.0.2.1", True), ("ACCEPT", False)])
+def test_source_nat_of_the_old_iptables_is_found(monkeypatch, tmp_path, target, found) -> None:
+    (tmp_path / "ip_tables_names").write_text("nat\n")
+    monkeypatch.setattr(iptables, "PROC", tmp_path)
+    monkeypatch.setattr(iptables, "_listed", lambda *_: listing(f"-o wwan0 -j {target}", chain="POSTROUTING"))
+    assert iptables.source_nat() is found
+
+
 def test_a_rule_that_compares_and_writes_does_both() -> None:
     rule = "-m mark --mark 0x0/0xff -j MARK --set-xmark 0x1/0xff"
     found = list(iptables.parse(listing(rule, chain="mwan3_hook"), "iptables-legacy-save"))

@@ -67,6 +67,17 @@ nft 'add rule t o tcp dport 80 redirect to :12345'
     assert [each.partition(" of ")[2] for each in on_a_box("proxies.rules()", setup)] == ["ip t c"]
 
 
+@needs_root
+def test_rules_that_give_packets_the_address_of_the_router_are_found() -> None:
+    chain = "nft 'add table t; add chain t c { type nat hook postrouting priority 100; }'\n"
+    rule = "nft 'add rule t c oifname \"wan0\" {}'"
+    found = [on_a_box("probe_nft.source_nat()", chain + each) for each in ("", *map(rule.format, NAT))]
+    assert found == [False, *NAT.values()]
+
+
+NAT = {"masquerade": True, "snat to 192.0.2.1": True, "accept": False}
+
+
 def test_rules_of_iptables_that_turn_connections_round_are_proxies() -> None:
     """As `nft -j` shows a rule of iptables-nft that it cannot translate."""
     rule = {"family": "ip", "table": "nat", "chain": "XRAY", "handle": 4, "expr": [{"xt": {"name": "TPROXY"}}]}

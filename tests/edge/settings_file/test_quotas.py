@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from esimshaper.core.model.limits import Action, ActionKind, Direction, Subject, SubjectKind
 from esimshaper.core.model.units import parse_rate, parse_size
-from esimshaper.edge.settings_file import SettingsError, load
+from esimshaper.edge.settings_file import SettingsError, load, of_the_box
 from esimshaper.edge.settings_file.schema import SCHEMA_FILE
 
 NEEDED = """wan: {interface: wwan0}
@@ -123,7 +123,7 @@ def test_reserved_group_is_refused(main):
 def test_least_quota_gets_the_defaults(main):
     quota = accepted(main, block()).quotas[0]
     assert (quota.direction, quota.warn_at, quota.used) == (Direction.BOTH, (), 0)
-    assert str(quota.zone) == "UTC"
+    assert str(quota.zone) == of_the_box()
 
 
 def test_all_of_a_quota_is_read(main):

@@ -13,7 +13,7 @@ import pytest
 
 from esimshaper.core.model.limits import ActionKind, PeriodUnit, SubjectKind
 from esimshaper.core.settings.values import DEFAULT_UPKEEP, Client, Listen, OnFailure, Tls, Wan
-from esimshaper.edge.settings_file import SettingsError, load, read_settings
+from esimshaper.edge.settings_file import SettingsError, load, of_the_box, read_settings
 from esimshaper.edge.settings_file.schema import SCHEMA_FILE
 from tests.certificates import Authority
 
@@ -44,23 +44,26 @@ def accepted(file, content):
 def test_example_loads():
     loaded = load(EXAMPLE)
     assert loaded.wan.interface == "wwan0"
-    assert [each.name for each in loaded.clients] == ["alice-phone", "tv"]
+    assert (loaded.clients, loaded.quotas) == ((), ())  # it names nobody whom this box does not have
 
 
 def with_commented_settings():
     """The example with the settings that a reader would take the # from, but without the quotas."""
     text = re.sub(r"^# quotas:\n(#.*\n)+", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    text = re.sub(
+        r"^# (clients:\n)((#.*\n)+)", lambda found: found[1] + uncommented(found[2]), text, flags=re.MULTILINE
+    )
     return re.sub(rf"^( *)# ( *({'|'.join(WORDS)}):)", r"\1\2", text, flags=re.MULTILINE)
+
+
+def uncommented(text):
+    return re.sub("^# ?", "", text, flags=re.MULTILINE)
 
 
 def with_commented_quotas():
     """The example with `# ` taken from the lines of its quotas, as it says there."""
-    return re.sub(
-        r"^# quotas:\n(#.*\n)+",
-        lambda section: re.sub("^# ?", "", section[0], flags=re.MULTILINE),
-        EXAMPLE.read_text(),
-        flags=re.MULTILINE,
-    )
+    section = r"^# (clients|quotas):\n(#.*\n)+"
+    return re.sub(section, lambda found: uncommented(found[0]), EXAMPLE.read_text(), flags=re.MULTILINE)
 
 
 def test_example_shows_every_key():
@@ -76,7 +79,15 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
     folder = "/etc/esimshaper"
     assert loaded.metrics.tls == Tls(f"{folder}/router.crt", f"{folder}/router.key", f"{folder}/clients-ca.crt")
     assert len(loaded.router.reachable) == 2
-    plain = {"wan": Wan("wwan0"), "metrics": replace(loaded.metrics, tls=None), "router": DEFAULT_UPKEEP}
+    assert loaded.timezone == "Asia/Tokyo"
+    assert [each.name for each in loaded.clients] == ["alice-phone", "tv", "phone-abroad"]
+    plain = {
+        "timezone": of_the_box(),
+        "clients": (),
+        "wan": Wan("wwan0"),
+        "metrics": replace(loaded.metrics, tls=None),
+        "router": DEFAULT_UPKEEP,
+    }
     assert replace(loaded, **plain) == load(EXAMPLE)
 
 
@@ -114,7 +125,6 @@ def test_example_names_the_schema_where_it_will_be_installed():
 
 def test_least_file_gets_the_defaults(main):
     loaded = accepted(main, NEEDED)
-    assert loaded.timezone == "UTC"
     assert loaded.clients == ()
     assert loaded.lan.leases == ("/var/lib/misc/dnsmasq.leases",)
     assert (loaded.lan.mark_mask, loaded.meter.max_clients) == (0, 253)

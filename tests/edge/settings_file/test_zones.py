@@ -80,3 +80,25 @@ def test_each_name_of_today_is_a_zone_and_no_old_name(old, today):
     assert today not in NAMES_TODAY
     zoneinfo.ZoneInfo(today)
     assert old != today
+
+
+def zone_of(main, line=""):
+    main.write_text(NEEDED + line)
+    return load(main).timezone
+
+
+def test_without_a_time_zone_that_of_the_box_counts(main, tmp_path, monkeypatch):
+    link, name = tmp_path / "localtime", tmp_path / "timezone"
+    monkeypatch.setattr(zones, "LOCALTIME", link)
+    monkeypatch.setattr(zones, "TIMEZONE", name)
+    assert zone_of(main) == "UTC"  # neither is there
+    name.write_text("Asia/Tokyo\n")
+    assert zone_of(main) == "Asia/Tokyo"
+    link.symlink_to("../usr/share/zoneinfo/Europe/Berlin")
+    assert zone_of(main) == "Europe/Berlin"
+    assert zone_of(main, "timezone: America/Havana\n") == "America/Havana"
+    for strange in ("/usr/share/zoneinfo/Mars/Base", "/usr/share/zoneinfo/Etc/UTC", "/srv/my-zone"):
+        link.unlink()
+        link.symlink_to(strange)
+        name.write_bytes(b"\xff\n")
+        assert zone_of(main) == "UTC"
