@@ -47,6 +47,7 @@ from esimshaper.core.model.state import (
     SavingSlice,
     State,
 )
+from esimshaper.core.model.time_of_day import WallTime
 from esimshaper.core.report import documents
 from esimshaper.core.report import quotas as report_quotas
 from esimshaper.core.report import subjects as report_subjects
@@ -248,7 +249,7 @@ class Router:
                 return documents.status_document(current, facts(), usage_today(current), usage_today(current))
             case requests.ClientsQuery(client):
                 usage = usage_today(current)
-                return documents.clients_document(current, NOW, usage, usage, _chosen(client))
+                return documents.clients_document(current, facts(), usage, usage, _chosen(client))
             case requests.QuotasQuery(written):
                 return report_quotas.quotas_document(current, facts(), self._subject(written) if written else None)
             case requests.SubjectsQuery():
@@ -259,18 +260,18 @@ class Router:
                 keys = _chosen(client)
                 rows = history(by, keys[0] if keys else None)
                 return documents.history_document(NOW, by, rows, limit=limit, client=client or None)
-            case requests.GrantCommand(written, size, seconds):
-                subject, until = self._subject(written), _until(seconds)
-                self._limits = commands.grant(current, RULES, subject, size, until).limits.kept
-                return report_quotas.grant_document(self.now(), facts(), subject, size, until)
+            case requests.GrantCommand(written, size, end, at):
+                subject, when = self._subject(written), _term(end, at)
+                self._limits = commands.grant(current, RULES, subject, size, *when).limits.kept
+                return report_quotas.grant_document(self.now(), facts(), subject, size, *when)
             case requests.RevokeCommand(written, size):
                 subject = self._subject(written)
                 self._limits = commands.revoke(current, RULES, subject, size).limits.kept
                 return report_quotas.revoke_document(self.now(), facts(), subject, size)
-            case requests.OverrideCommand(written, kind, seconds):
-                subject = self._subject(written)
-                self._limits = commands.override(current, subject, kind, _until(seconds)).limits.kept
-                return report_quotas.override_document(self.now(), facts(), subject)
+            case requests.OverrideCommand(written, kind, end, at):
+                subject, when = self._subject(written), _term(end, at)
+                self._limits = commands.override(current, subject, kind, *when).limits.kept
+                return report_quotas.override_document(self.now(), facts(), subject, when.at)
             case _:
                 raise RuntimeError("a fault of ours, raised on purpose")
 
@@ -296,8 +297,8 @@ def _chosen(client: str) -> tuple[ClientKey, ...] | None:
     return found
 
 
-def _until(seconds: int | None) -> int | None:
-    return int(NOW.timestamp()) + seconds if seconds else None
+def _term(end: requests.End, at: WallTime | None) -> commands.Term:
+    return commands.term(NOW.timestamp(), TOKYO, end, at)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Any
 
 from esimshaper.cli.base import Verbs, add_json, add_socket, add_verb, command, fetch, show_document
 from esimshaper.cli.parser import reject, take_negative
+from esimshaper.core.model.time_of_day import parse_wall_time
 from esimshaper.core.model.units import MAX_BYTES, MAX_SECONDS, parse_duration, parse_size
 
 _SUBJECT = "everyone, router, client/NAME or group/NAME; or the name, MAC or host name of a client alone"
@@ -41,8 +42,11 @@ def _add_grant(verbs: Verbs) -> None:
         "size", metavar="SIZE", nargs="*", help="with its unit, for example 500MB or 1.5GB; -500MB takes back so much"
     )
     end = grant.add_mutually_exclusive_group()
-    _add_for(end, "the unused rest of the grant then ends early")
-    end.add_argument("--clear", action="store_true", help="take back all that was granted in the present periods")
+    _add_ends(end, "the unused rest of the grant then ends early")
+    end.add_argument(
+        "--clear", action="store_true", help="take back all that was granted in the present periods, or for later"
+    )
+    _add_at(grant)
     add_json(grant)
     add_socket(grant)
 
@@ -56,10 +60,13 @@ def _add_overrides(verbs: Verbs) -> None:
         verb.set_defaults(path=f"/v1/{name}")
         verb.add_argument("subject", metavar="SUBJECT", help=_SUBJECT)
         end = verb.add_mutually_exclusive_group()
-        _add_for(end, "then the order ends by itself (default: it holds until --clear)")
+        _add_ends(end, "then the order ends by itself (default: it holds until --clear)")
         end.add_argument(
-            "--clear", action="store_true", help="take back a block or an allow: only the quotas count again"
+            "--clear",
+            action="store_true",
+            help="take back a block or an allow, also one that is to come: only the quotas count again",
         )
+        _add_at(verb)
         add_json(verb)
         add_socket(verb)
     unblock = add_verb(
@@ -70,7 +77,7 @@ def _add_overrides(verbs: Verbs) -> None:
         "sudo esimshaper unblock tv",
     )
     unblock.add_argument("subject", metavar="SUBJECT", help=_SUBJECT)
-    unblock.set_defaults(clear=True, seconds=None)
+    unblock.set_defaults(clear=True, seconds=None, until=None, at=None)
     add_json(unblock)
     add_socket(unblock)
 
@@ -86,7 +93,7 @@ def _grant(options: argparse.Namespace) -> int:
     if size is None or size < 0:
         body |= {"bytes": -size} if size else {}
         return show_document(options, "quotas", "revoke_page", command(options, "/v1/revoke", body))
-    body |= {"bytes": size, **_length(options)}
+    body |= {"bytes": size, **_when(options)}
     return show_document(options, "quotas", "grant_page", command(options, "/v1/grant", body))
 
 
@@ -96,9 +103,10 @@ def _signed_size(options: argparse.Namespace) -> int | None:
     if bool(text) == options.clear:
         reject(options, "say how much (SIZE), or --clear; not both")
     if options.clear:
+        _refuse_at(options)
         return None
-    if text.startswith("-") and options.seconds:
-        reject(options, "what is taken back does not come again: --for goes with a grant only")
+    if text.startswith("-") and _when(options):
+        reject(options, "what is taken back does not come again: --for, --until and --at go with a grant only")
     try:
         size = _size(text.removeprefix("-"))
     except argparse.ArgumentTypeError as error:
@@ -107,19 +115,46 @@ def _signed_size(options: argparse.Namespace) -> int | None:
 
 
 def _by_hand(options: argparse.Namespace) -> int:
+    if options.clear:
+        _refuse_at(options)
     path = "/v1/clear" if options.clear else options.path
-    body = {"subject": options.subject, **_length(options)}
+    body = {"subject": options.subject, **_when(options)}
     return show_document(options, "quotas", "by_hand_page", command(options, path, body))
 
 
-def _length(options: argparse.Namespace) -> dict[str, int]:
-    return {"seconds": options.seconds} if options.seconds else {}
+def _when(options: argparse.Namespace) -> dict[str, Any]:
+    """When it begins and ends, as far as that was said."""
+    return {name: value for name in ("seconds", "until", "at") if (value := getattr(options, name))}
 
 
-def _add_for(parser: argparse._ActionsContainer, text: str) -> None:
+def _refuse_at(options: argparse.Namespace) -> None:
+    if options.at:
+        reject(options, "--clear takes back at once: it does not go with --at")
+
+
+def _add_ends(parser: argparse._ActionsContainer, text: str) -> None:
     parser.add_argument(
         "--for", dest="seconds", metavar="DURATION", type=_seconds, help=f"for example 30m, 2h or 1d12h; {text}"
     )
+    parser.add_argument(
+        "--until",
+        metavar="TIME",
+        type=_time,
+        help='the next such time in the zone of the configuration: 07:00, "tue 07:00", "2026-12-01 07:00"',
+    )
+
+
+def _add_at(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--at", metavar="TIME", type=_time, help="begin then, and not at once; written as for --until")
+
+
+def _time(text: str) -> str:
+    """The text itself, if it is a time: only the daemon knows the zone."""
+    try:
+        parse_wall_time(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _size(text: str) -> int:

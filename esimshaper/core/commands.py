@@ -6,11 +6,14 @@ A command takes effect at the next tick, and is saved with it.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import tzinfo
+from typing import NamedTuple
 
 from esimshaper.core.limits import notices, tally
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import Identity
 from esimshaper.core.model.limits import (
+    Coming,
     LimitState,
     Notice,
     NoticeKind,
@@ -19,22 +22,51 @@ from esimshaper.core.model.limits import (
     Subject,
     Tally,
 )
+from esimshaper.core.model.requests import End
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, LimitsSlice, MeterSlice, NamesSlice, SavingSlice, State
+from esimshaper.core.model.time_of_day import WallTime, next_moment
+from esimshaper.core.model.units import MAX_SECONDS
 
 _BY_HAND = (NoticeKind.GRANTED, NoticeKind.REVOKED)
+MAX_COMING = 64
+"""So many acts by hand may wait for their beginning."""
 
 
-def grant(state: State, rules: Rules, subject: Subject, size: int, until: int | None = None) -> State:
+class Term(NamedTuple):
+    """To when (None: not by itself) and from when (None: at once) something holds, in Unix seconds."""
+
+    until: int | None = None
+    at: int | None = None
+
+
+def term(now: float, zone: tzinfo, end: End, at: WallTime | None = None) -> Term:
+    """The Term that a person means at `now`. `end` counts from the beginning on. Raises Unusable."""
+    try:
+        begins = next_moment(at, zone, now) if at else None
+        since = now if begins is None else begins
+        until = int(since) + end if isinstance(end, int) else next_moment(end, zone, since) if end else None
+    except ValueError as error:
+        raise Unusable(str(error), "Write a time that is to come; a time of day alone is the next such time.") from None
+    if max(begins or 0, until or 0) > now + 2 * MAX_SECONDS:
+        raise Unusable("that is more than two years from now", "Write a sooner time.")
+    return Term(until, begins)
+
+
+def grant(
+    state: State, rules: Rules, subject: Subject, size: int, until: int | None = None, at: int | None = None
+) -> State:
     """`size` bytes more for `subject` on each of its quotas, to the end of their windows, or to `until` if sooner.
 
-    `until` counts like the clock of the State, in Unix seconds. Raises Unusable.
+    They begin at once, or at `at`. Both count like the clock of the State, in Unix seconds. Raises Unusable.
     """
     kept = _kept(state)
     own = [each for each in kept.tallies if each.subject == subject]
     wording = notices.Wording(rules.names, state.clock.time, rules.zone)
     if not own:
         raise Unusable(f"there is no quota for {wording.who(subject)}", "`esimshaper quotas` shows those there are.")
+    if at is not None:
+        return _with_coming(state, Coming(subject, at, None, size, until))
     tallies, more = tally.add_grant(kept.tallies, subject, size, until)
     kept = replace(kept, tallies=tuple(tallies), grants=(*kept.grants, *more))
     return _with_kept(state, kept, notices.grants(own, size, until, wording))
@@ -43,27 +75,33 @@ def grant(state: State, rules: Rules, subject: Subject, size: int, until: int | 
 def revoke(state: State, rules: Rules, subject: Subject, size: int | None) -> State:
     """`size` bytes (None: all) of what `subject` was granted are taken back, in each of its present windows.
 
-    Raises Unusable.
+    With all of it go its grants that are still to come. Raises Unusable.
     """
     kept = _kept(state)
+    ahead = tuple(each for each in kept.coming if size is not None or each.kind or each.subject != subject)
     wording = notices.Wording(rules.names, state.clock.time, rules.zone)
     tallies, grants, taken = tally.take_grants(kept.tallies, kept.grants, subject, size)
-    if not taken:
+    if not taken and ahead == kept.coming:
         sentence = f"nothing was granted to {wording.who(subject)} that could be taken back"
         raise Unusable(sentence, "`esimshaper quotas` shows what was granted, and to whom.")
-    kept = replace(kept, tallies=tuple(tallies), grants=tuple(grants))
+    kept = replace(kept, tallies=tuple(tallies), grants=tuple(grants), coming=ahead)
     return _with_kept(state, kept, notices.revoked(taken, wording))
 
 
-def override(state: State, subject: Subject, kind: OverrideKind | None, until: int | None = None) -> State:
-    """Block or allow `subject` over all quotas, until it is taken back (None), or to `until` (see `grant`).
+def override(
+    state: State, subject: Subject, kind: OverrideKind | None, until: int | None = None, at: int | None = None
+) -> State:
+    """Block or allow `subject` over all quotas from `at` on, until it is taken back, or to `until` (see `grant`).
 
-    Raises Unusable.
+    `kind` None takes it back, and what is still to come as well. Raises Unusable.
     """
     kept = _kept(state)
+    if kind and at is not None:
+        return _with_coming(state, Coming(subject, at, kind, until=until))
     others = (each for each in kept.overrides if each.subject != subject)
     new = (Override(subject, kind, until),) if kind else ()
-    return _with_kept(state, replace(kept, overrides=(*others, *new)))
+    ahead = tuple(each for each in kept.coming if kind or each.kind is None or each.subject != subject)
+    return _with_kept(state, replace(kept, overrides=(*others, *new), coming=ahead))
 
 
 def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State | None = None) -> State:
@@ -98,7 +136,9 @@ def merge_overrides(saved: LimitState, given_up: LimitsSlice) -> LimitState:
     lasting = {key: each for key, each in known.items() if key not in over}
     tallies = known | {key: _with_grant(lasting.get(key), each) for key, each in granted.items()}
     grants = (*(each for each in saved.grants if (each.quota, each.subject) not in over), *new.grants)
-    return replace(saved, tallies=tuple(tallies.values()), grants=grants, overrides=tuple(overrides.values()))
+    ahead = tuple(dict.fromkeys((*saved.coming, *new.coming)))
+    overridden = tuple(overrides.values())
+    return replace(saved, tallies=tuple(tallies.values()), grants=grants, overrides=overridden, coming=ahead)
 
 
 def _with_grant(saved: Tally | None, given_up: Tally) -> Tally:
@@ -112,6 +152,19 @@ def _kept(state: State) -> LimitState:
     if state.meter.booked is None:
         raise Unusable("nothing has been read yet", "Try again in a second.")
     return state.limits.kept
+
+
+def _with_coming(state: State, new: Coming) -> State:
+    """`state` with an act that is to come; it replaces one on the same subject at the same moment."""
+    kept = _kept(state)
+    others = [
+        each
+        for each in kept.coming
+        if (each.subject, each.at, each.kind is None) != (new.subject, new.at, new.kind is None)
+    ]
+    if len(others) >= MAX_COMING:
+        raise Unusable(f"{MAX_COMING} settings by hand are to come already", "`esimshaper quotas` shows them.")
+    return _with_kept(state, replace(kept, coming=tuple(sorted((*others, new), key=lambda each: each.at))))
 
 
 def _with_kept(state: State, kept: LimitState, new: tuple[Notice, ...] = ()) -> State:

@@ -83,7 +83,7 @@ class Answers:
                 return documents.status_document(*self._now_and_used())
             case ClientsQuery(client):
                 state, facts, today, month = self._now_and_used()
-                return documents.clients_document(state, facts.now, today, month, self._chosen(state, client))
+                return documents.clients_document(state, facts, today, month, self._chosen(state, client))
             case QuotasQuery(subject):
                 of = self._subject(subject) if subject else None
                 return report_quotas.quotas_document(self._state(), self._facts(), of)
@@ -109,9 +109,9 @@ class Answers:
         return documents.flows_document(state, self._facts().now, conntrack.behind_nat(flows), count=count)
 
     def _grant(self, command: GrantCommand) -> Document:
-        subject, size, until = self._subject(command.subject), command.bytes, self._until(command.seconds)
-        self._on_loop(self._change(lambda state: commands.grant(state, self._reloader.rules, subject, size, until)))
-        return report_quotas.grant_document(self._state(), self._facts(), subject, size, until)
+        subject, size, when = self._subject(command.subject), command.bytes, self._term(command)
+        self._on_loop(self._change(lambda state: commands.grant(state, self._reloader.rules, subject, size, *when)))
+        return report_quotas.grant_document(self._state(), self._facts(), subject, size, *when)
 
     def _revoke(self, command: RevokeCommand) -> Document:
         subject, size = self._subject(command.subject), command.bytes
@@ -119,9 +119,9 @@ class Answers:
         return report_quotas.revoke_document(self._state(), self._facts(), subject, size)
 
     def _override(self, command: OverrideCommand) -> Document:
-        subject, until = self._subject(command.subject), self._until(command.seconds)
-        self._on_loop(self._change(lambda state: commands.override(state, subject, command.kind, until)))
-        return report_quotas.override_document(self._state(), self._facts(), subject)
+        subject, when = self._subject(command.subject), self._term(command)
+        self._on_loop(self._change(lambda state: commands.override(state, subject, command.kind, *when)))
+        return report_quotas.override_document(self._state(), self._facts(), subject, when.at)
 
     def _reload(self, command: ReloadCommand) -> Document:
         reloading = self._reloader.plan() if command.dry_run else self._reloader.reload()
@@ -138,12 +138,11 @@ class Answers:
         except ValueError as error:
             raise BadParameter(str(error)) from None
 
-    def _until(self, seconds: int | None) -> int | None:
-        """In Unix seconds, by the clock of the last reading; the wall clock may have been set since."""
-        if seconds is None:
-            return None
-        state = self._state()
-        return int(state.clock.time if state.baseline else self._facts().now.timestamp()) + seconds
+    def _term(self, command: GrantCommand | OverrideCommand) -> commands.Term:
+        """By the clock of the last reading; the wall clock may have been set since."""
+        state, now = self._state(), self._facts().now
+        since = state.clock.time if state.baseline else now.timestamp()
+        return commands.term(since, now.tzinfo or UTC, command.end, command.at)
 
     def _now_and_used(self) -> tuple[State, DaemonFacts, Usage, Usage]:
         state, today, month = self._on_loop(self._usage())

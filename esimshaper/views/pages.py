@@ -138,13 +138,14 @@ def clients_page(document: Document) -> Page:
     """`esimshaper clients`."""
     entries = document["clients"]
     if not entries:
-        return [Line("Nothing has moved yet.")]
+        return [Line("Nothing has moved yet."), *quotas.coming_lines(document)]
     wasted = [
         Line(f"{who(e)}: {format_size(e['wasted_bytes'])} came after a block: billed, and wasted", Tone.QUIET)
         for e in entries
         if e["wasted_bytes"]
     ]
-    return [clients_table(entries, in_all=len(entries) > 1), *reason_lines(entries), *wasted]
+    told = (*reason_lines(entries), *quotas.coming_lines(document), *wasted)
+    return [clients_table(entries, in_all=len(entries) > 1), *told]
 
 
 def clients_table(entries: Sequence[Document], *, in_all: bool = False) -> Table:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from datetime import datetime
 
-from esimshaper.core.model.units import format_rate, format_size
+from esimshaper.core.model.units import format_in_full, format_rate, format_size
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table, bar
 from esimshaper.views.words import TONES, Document, count, is_by_hand, state_cell, when, who
@@ -41,7 +41,7 @@ def quotas_page(document: Document) -> Page:
         page.append(quotas_table(rows, document["time"]))
     else:
         page.append(Line("There are no quotas; the configuration has room for some, under `quotas`."))
-    told = (*_granted_lines(document), *by_hand_lines(document), *_reserve_lines(document))
+    told = (*_granted_lines(document), *by_hand_lines(document), *coming_lines(document), *_reserve_lines(document))
     return [*page, *_pace_lines(rows, document["time"]), *told]
 
 
@@ -64,7 +64,8 @@ def glance(status: Document) -> list[Line | Table]:
     if quotas["top"] and quotas["count"] > len(quotas["top"]):
         rest = f"{len(quotas['top'])} of {quotas['count']}; `esimshaper quotas` shows them all"
         page.append(Line(rest, Tone.QUIET))
-    return [*page, *_pace_lines(quotas["top"], status["time"]), *by_hand_lines(status), *_reserve_lines(status)]
+    told = (*by_hand_lines(status), *coming_lines(status), *_reserve_lines(status))
+    return [*page, *_pace_lines(quotas["top"], status["time"]), *told]
 
 
 def _pace_lines(rows: Sequence[Document], now: str) -> list[Line]:
@@ -99,14 +100,34 @@ def by_hand_lines(document: Document) -> list[Line]:
     ]
 
 
+def coming_lines(document: Document) -> list[Line]:
+    """One for each block, allow or grant that was set for later."""
+    return [Line(_coming(each, document["time"]), Tone.QUIET) for each in document["coming"]]
+
+
+def _coming(each: Document, now: str) -> str:
+    """What will be, from when and until when, in full."""
+    what = {"block": "will be blocked", "allow": "will be allowed"}.get(each["setting"] or "")
+    does = what or f"will get {format_size(each['bytes'])} more"
+    until = f" until {_in_full(each['until'], now)}" if each["until"] else ""
+    return f"{each['subject']} {does} by hand from {_in_full(each['at'], now)}{until}"
+
+
+def _in_full(moment: str, now: str) -> str:
+    return format_in_full(datetime.fromisoformat(moment), datetime.fromisoformat(now))
+
+
 def grant_page(document: Document) -> Page:
     """The answer to `esimshaper grant`."""
     size, subject = format_size(document["bytes"]), document["subject"]
-    end = f" until {when(document['until'], document['time'])}" if document["until"] else ""
+    undo = _undo(f"grant --clear {_bare(subject)}")
+    if document["at"]:
+        return [Line(_coming({**document, "setting": "grant"}, document["time"])), undo]
+    end = f" until {_in_full(document['until'], document['time'])}" if document["until"] else ""
     lines = _with_what_is_left(f"{subject} got {size} more{end}", document)
     if any(document["bytes"] > row["limit_bytes"] - row["granted_bytes"] for row in document["quotas"]):
         lines.append(Line("That is more than the whole limit.", Tone.WARNING))
-    return [*lines, *_still_held(document), _undo(f"grant --clear {_bare(subject)}")]
+    return [*lines, *_still_held(document), undo]
 
 
 def revoke_page(document: Document) -> Page:
@@ -152,9 +173,13 @@ def _bare(subject: str) -> str:
 def by_hand_page(document: Document) -> Page:
     """The answer to `esimshaper block`, `allow`, or one of them with --clear."""
     subject, state = document["subject"], document["state"]
+    if document["at"]:
+        return [Line(_coming(document, document["time"])), _undo(f"unblock {_bare(subject)}")]
     if document["setting"]:
         lifts = "; no limit holds there any more, that of the plan neither" if document["setting"] == "allow" else ""
-        return [Line(f"{subject} is {_set(document, document['time'])}{lifts}"), _undo(f"unblock {_bare(subject)}")]
+        end = f" until {_in_full(document['until'], document['time'])}" if document["until"] else ""
+        done = {"block": "blocked", "allow": "allowed"}[document["setting"]]
+        return [Line(f"{subject} is {done} by hand{end}{lifts}"), _undo(f"unblock {_bare(subject)}")]
     why = f": {state['reason']}" if state["reason"] else ""
     return [Line(f"{subject} is no longer blocked or allowed by hand, and is {state['level']}{why}")]
 

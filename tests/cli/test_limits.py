@@ -60,7 +60,8 @@ def test_people_see_who_is_limited_and_why_where_they_look(server):
 def test_a_grant_says_what_is_left_with_it(server):
     phone = "Pixel-7-of-somebody-with-a-long-name"
     assert lines("grant", phone, "1.5GB", "--for", "1h30m", "--socket", server) == [
-        "client/02:00:00:00:00:1f got 1.50 GB more until 20:00: 1.57 GB of 2.00 GB left (daily, renews Tue 00:00)",
+        "client/02:00:00:00:00:1f got 1.50 GB more until Monday 20:00: 1.57 GB of 2.00 GB left "
+        "(daily, renews Tue 00:00)",
         "That is more than the whole limit.",
         "`esimshaper grant --clear 02:00:00:00:00:1f` takes it back",
     ]
@@ -72,7 +73,7 @@ def test_a_grant_says_what_is_left_with_it(server):
 def test_block_and_allow_hold_until_they_are_taken_back(server):
     at = ("--socket", server)
     assert lines("block", "group/living-room", "--for", "1d", *at) == [
-        "group/living-room is blocked by hand until Tue 18:30",
+        "group/living-room is blocked by hand until Tuesday 18:30",
         "`esimshaper unblock group/living-room` takes it back",
     ]
     assert "group/living-room: blocked by hand until Tue 18:30" in lines("quotas", *at)
@@ -89,6 +90,51 @@ def test_block_and_allow_hold_until_they_are_taken_back(server):
     (back,) = lines("block", "--clear", "alice-phone", *at)
     now = "client/alice-phone is no longer blocked or allowed by hand, and is throttled: "
     assert back.startswith(f"{now}daily: 512 MB used of 500 MB")
+
+
+def test_an_act_ends_at_a_time_of_the_clock_and_the_answer_says_which(server):
+    at = ("--socket", server)
+    first = {
+        "07:00": "Tuesday 07:00",
+        "23:00": "Monday 23:00",
+        "18:30": "Tuesday 18:30",
+        "24:00": "Tuesday 00:00",
+        "sun 8:05": "Sunday 08:05",
+        "tomorrow 07:00": "Tuesday 07:00",
+        "2026-12-01 07:00": "Tuesday 2026-12-01 07:00",
+        "2026-11-24T07:00": "Tuesday 07:00",
+    }
+    for written, said in first.items():
+        assert lines("block", "group/living-room", "--until", written, *at)[0].endswith(f"blocked by hand until {said}")
+    given = lines("grant", "everyone", "1GB", "--until", "07:00", *at)
+    assert given[0].startswith("everyone got 1.00 GB more until Tuesday 07:00: ")
+    assert lines("unblock", "group/living-room", *at)
+    assert lines("grant", "everyone", "--clear", *at)
+    over = esimshaper("block", "tv", "--until", "2026-11-23 18:00", *at)
+    assert (over.returncode, over.stdout) == (1, "")
+    assert "2026-11-23 18:00 is over already" in over.stderr
+
+
+def test_an_act_may_wait_for_its_beginning_and_is_listed_until_then(server):
+    at = ("--socket", server)
+    coming = "client/tv will be blocked by hand from Monday 23:00 until Tuesday 07:00"
+    assert lines("block", "tv", "--at", "23:00", "--until", "07:00", *at) == [
+        coming,
+        "`esimshaper unblock tv` takes it back",
+    ]
+    more = "everyone will get 1.00 GB more by hand from Tuesday 00:00 until Tuesday 02:00"
+    assert lines("grant", "everyone", "1GB", "--at", "00:00", "--for", "2h", *at)[0] == more
+    for verb in ("status", "quotas", "clients"):
+        assert [line for line in lines(verb, *at) if "will" in line] == [coming, more]
+    assert coming in lines("clients", "tv", *at)
+    shown = json.loads(esimshaper("status", "--json", *at).stdout)["coming"]
+    assert [(each["setting"], each["at"]) for each in shown] == [
+        ("block", "2026-11-23T23:00:00+09:00"),
+        ("grant", "2026-11-24T00:00:00+09:00"),
+    ]
+    assert lines("unblock", "tv", *at)
+    assert lines("grant", "everyone", "--clear", *at)
+    assert not [line for line in lines("quotas", *at) if "will" in line]
 
 
 def test_a_grant_that_does_not_help_says_what_still_holds(server):
@@ -126,6 +172,19 @@ def test_what_the_daemon_refuses_is_said_with_a_way_on(server, arguments, error)
         (("grant", "tv", "1GB", "--for", "2"), "such as 30m, 2h or 1d12h"),
         (("block", "tv", "--for", "99999d"), "more than 366d"),
         (("block", "tv", "--for", "2h", "--clear"), "not allowed with"),
+        (("block", "tv", "--for", "2h", "--until", "07:00"), "not allowed with"),
+        (("block", "tv", "--until", "25:00"), "--until: `25:00`: the clock goes up to 23:59"),
+        (("block", "tv", "--at", "7:60"), "--at: `7:60`: there is no minute 60 (at `7:60`)"),
+        (("block", "tv", "--until", "tomorow 07:00"), "is no time (at `tomorow`): write 07:00, tomorrow 07:00, tue"),
+        (("block", "tv", "--until", "2026-02-30 07:00"), "this day is not in the calendar (at `2026-02-30`)"),
+        (("block", "tv", "--until", "7am"), "`7am` is no time: write 07:00"),
+        (
+            ("block", "tv", "--until", "2026-12-01"),
+            'has no time of day; write it behind, in quotes: "2026-12-01 07:00"',
+        ),
+        (("block", "tv", "--clear", "--at", "07:00"), "--clear takes back at once: it does not go with --at"),
+        (("grant", "tv", "--clear", "--at", "07:00"), "--clear takes back at once"),
+        (("grant", "tv", "-1GB", "--until", "07:00"), "what is taken back does not come again"),
         (("block",), "SUBJECT"),
     ],
 )

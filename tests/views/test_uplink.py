@@ -21,7 +21,7 @@ def both(detour: Detour, **link: object) -> tuple[list[str], list[str]]:
     state = replace(state, meter=replace(state.meter, detour=detour))
     facts = replace(router.facts(), **link)
     status = status_document(state, facts, {}, {})
-    clients = clients_document(state, router.NOW, {}, {})["clients"]
+    clients = clients_document(state, router.facts(), {}, {})["clients"]
     return texts(status_page(status)), texts(top_page(Sample(0, status, clients, (), {}), 5, 5))
 
 

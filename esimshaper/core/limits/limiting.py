@@ -9,17 +9,18 @@
 The first case costs some 20 ms for 1,024 clients, so only rare changes may lead to it.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from esimshaper.core.limits import hierarchy, notices, policy, reserve, tally
+from esimshaper.core.limits import coming, hierarchy, notices, policy, reserve, tally
 from esimshaper.core.limits.states import states_of
 from esimshaper.core.model.counts import UNUSED, Budget
 from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.limits import (
     STRANGER,
     ClientState,
+    Grant,
     LimitState,
     Notice,
     Policy,
@@ -75,6 +76,7 @@ def _inputs(kept: LimitState, tick: Tick) -> tuple[object, ...]:
     """Everything but usage that limits follow from. Texts say `tomorrow`, so the date is part of it."""
     reading = tick.reading
     ends = [*(each.until for each in kept.overrides), *(each.until for each in kept.grants)]
+    ends += [each.at for each in kept.coming]
     ended = [until is not None and until <= tick.at.time for until in ends]
     date = datetime.fromtimestamp(tick.at.time, tick.rules.zone).date()
     here = (reading.epoch, reading.owners, reading.groups, reading.everyone, reading.free, reading.tunnels_account)
@@ -100,11 +102,9 @@ def _newly_announced(tick: Tick) -> Iterable[Subject]:
 def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn) -> Limited:
     """The first case: tallies, states and policies of everybody."""
     rules, reading, kept, now = tick.rules, tick.reading, before.kept, tick.at.time
-    overrides = tuple(each for each in kept.overrides if each.until is None or now < each.until)
-    live, grants = tally.expire_grants(kept.tallies, kept.grants, now)
-    tallies = tally.next_tallies(live, rules.quotas, turn)
-    grants = tally.live_grants(grants, tallies)
     wording = notices.Wording(rules.names, now, rules.zone)
+    overrides = coming.overrides_in_force(kept, now)
+    tallies, grants, granted = _granted(kept, rules.quotas, turn, wording)
     renewed = notices.renewals(tally.reached_in_ended_windows(kept.tallies, tallies), wording)
     tallies, crossed = _note_crossed(tally.usages_of(rules.quotas, tallies), turn, wording)
 
@@ -126,9 +126,21 @@ def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn)
         policy.new_clients(place, absent.difference(reading.owners.values()), rules.names),
     )
     spared, outcome = _with_reserve(kept.reserve, outcome, tick, booked, turn, tallies)
-    after = LimitState(tallies, grants, overrides, levels, spared)
+    after = LimitState(tallies, grants, overrides, levels, spared, coming.split(kept.coming, now)[1])
     state = replace(before, kept=after, states=states, outcome=outcome)
-    return Limited(state, outcome, (*renewed, *crossed, *changed))
+    return Limited(state, outcome, (*renewed, *granted, *crossed, *changed))
+
+
+def _granted(
+    kept: LimitState, quotas: Sequence[Quota], turn: tally.Turn, wording: notices.Wording
+) -> tuple[tuple[Tally, ...], tuple[Grant, ...], tuple[Notice, ...]]:
+    """The tallies and grants of now: grants that are over are taken off, those that begin are added and announced."""
+    live, grants = tally.expire_grants(kept.tallies, kept.grants, turn.now)
+    tallies = tally.next_tallies(live, quotas, turn)
+    raised, more, said = coming.grant_begun(kept.coming, tallies, turn.now, wording)
+    if said:
+        tallies = tally.next_tallies(raised, quotas, replace(turn, deltas={}))
+    return tallies, (*tally.live_grants(grants, tallies), *more), said
 
 
 def _touched_anew(

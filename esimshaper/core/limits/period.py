@@ -7,11 +7,11 @@ at which a window should begin, it begins at the jump; where the clock shows tha
 """
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, tzinfo
 
 from esimshaper.core.model.limits import Period, PeriodUnit, Window
+from esimshaper.core.model.time_of_day import earliest, first_moment
 
 _HOUR = 3600
 _SECONDS = {PeriodUnit.HOUR: _HOUR, PeriodUnit.DAY: 24 * _HOUR, PeriodUnit.WEEK: 7 * 24 * _HOUR}
@@ -47,7 +47,7 @@ def _months(count: int, anchor: int, zone: tzinfo, moment: int) -> Window:
     def start(number: int) -> int:
         year, month = divmod(_month_number(first) + number * count, 12)
         day = min(first.day, _days_of_month(year, month + 1))
-        return _first_moment(first.replace(year=year, month=month + 1, day=day))
+        return first_moment(first.replace(year=year, month=month + 1, day=day))
 
     guess = (_month_number(datetime.fromtimestamp(moment, zone)) - _month_number(first)) // count
     return _around(moment, start, guess)
@@ -59,14 +59,14 @@ def _calendar(unit: PeriodUnit, zone: tzinfo, moment: int) -> Window:
     if unit is PeriodUnit.MONTH:
 
         def month(number: int) -> int:
-            return _first_moment(midnight.replace(year=number // 12, month=number % 12 + 1, day=1))
+            return first_moment(midnight.replace(year=number // 12, month=number % 12 + 1, day=1))
 
         return _around(moment, month, _month_number(local))
     days = 7 if unit is PeriodUnit.WEEK else 1
 
     def first_day(number: int) -> int:
         day = date.fromordinal(number * days + 1)  # day 1 of the calendar was a Monday
-        return _first_moment(midnight.replace(year=day.year, month=day.month, day=day.day))
+        return first_moment(midnight.replace(year=day.year, month=day.month, day=day.day))
 
     return _around(moment, first_day, (local.toordinal() - 1) // days)
 
@@ -84,17 +84,6 @@ def _around(moment: int, start: Callable[[int], int], guess: int) -> Window:
     return Window(start(guess), start(guess + 1))
 
 
-def _first_moment(wall: datetime) -> int:
-    """When the clock of its zone shows `wall`, or first shows more than that; `wall.fold` chooses between two."""
-    wanted, zone = wall.replace(tzinfo=None), wall.tzinfo
-    moment = int(wall.timestamp())
-    if _naive(moment, zone) == wanted:
-        return moment
-    # The clock skips `wall`: by the offset after the jump it lies before the jump, and the other way round (PEP 495).
-    before, after = (int(wall.replace(fold=fold).timestamp()) for fold in (1, 0))
-    return _earliest(before, after, lambda each: _naive(each, zone) >= wanted)
-
-
 def _clock_hour(zone: tzinfo, moment: int) -> Window:
     def phase(each: int) -> int:
         """Seconds by which the clock is ahead of UTC beyond whole hours, which leave full hours where they are."""
@@ -104,14 +93,9 @@ def _clock_hour(zone: tzinfo, moment: int) -> Window:
     start = moment - (moment + here) % _HOUR
     end = start + _HOUR
     return Window(
-        _earliest(start, moment, lambda each: phase(each) == here),
-        _earliest(moment, end, lambda each: phase(each) != here),
+        earliest(start, moment, lambda each: phase(each) == here),
+        earliest(moment, end, lambda each: phase(each) != here),
     )
-
-
-def _earliest(first: int, last: int, there: Callable[[int], bool]) -> int:
-    """The first moment that is `there`, where all after it are too; `last` if none before it is."""
-    return first + bisect_left(range(first, last), 1, key=lambda each: int(there(each)))
 
 
 def _days_of_month(year: int, month: int) -> int:
@@ -121,10 +105,6 @@ def _days_of_month(year: int, month: int) -> int:
 
 def _month_number(local: datetime) -> int:
     return local.year * 12 + local.month - 1
-
-
-def _naive(moment: int, zone: tzinfo | None) -> datetime:
-    return datetime.fromtimestamp(moment, zone).replace(tzinfo=None)
 
 
 def _offset(moment: int, zone: tzinfo) -> int:

@@ -8,6 +8,7 @@ Bytes belong to the window in which they were read, also those that were used be
 the same. So which readings there were matters at a window's end, and nowhere else.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -105,15 +106,15 @@ def by_subject(quotas: Sequence[Quota], tallies: Iterable[Tally]) -> Mapping[Sub
 
 
 def add_grant(
-    tallies: Iterable[Tally], subject: Subject, size: int, until: int | None
+    tallies: Iterable[Tally], subject: Subject, size: int, until: int | None, since: float = math.inf
 ) -> tuple[list[Tally], list[Grant]]:
     """`tallies` with `size` bytes more for `subject`, and the grants that end at `until`. Raises Unusable.
 
-    The grant takes effect with the next `next_tallies`.
+    The grant takes effect with the next `next_tallies`. Windows that began after `since` get nothing.
     """
     following, grants = [], []
     for tally in tallies:
-        own = tally.subject == subject
+        own = tally.subject == subject and tally.window.start <= since
         if own and tally.granted + size > MAX_BYTES:
             sentence = f"no more than {MAX_BYTES // 1000**4} TB can be granted on {tally.quota} in one period"
             raise Unusable(sentence, "`esimshaper allow` lifts all limits.")

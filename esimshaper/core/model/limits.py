@@ -217,11 +217,26 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
+class Coming:
+    """A person's decision that begins at `at`: an override of `kind` or, with None, a grant of so many `bytes`.
+
+    `at`, `until`: Unix seconds. `until` None: as of an override, or of a grant without an end of its own.
+    """
+
+    subject: Subject
+    at: int
+    kind: OverrideKind | None
+    bytes: int = 0
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LimitState:
     """All that limits remember from tick to tick, and over restarts.
 
-    grants: only those with an end of their own. levels: of clients that are not OPEN, as announced last. reserve: what
-    passed in spite of a block, in the window of each quota that can block the router; its subject says nothing.
+    grants: only those with an end of their own. coming: in the order of their beginning. levels: of clients that are
+    not OPEN, as announced last. reserve: what passed in spite of a block, in the window of each quota that can block
+    the router; its subject says nothing.
     """
 
     tallies: tuple[Tally, ...] = ()
@@ -229,6 +244,7 @@ class LimitState:
     overrides: tuple[Override, ...] = ()
     levels: Mapping[ClientKey, Level] = field(default_factory=dict)
     reserve: tuple[Tally, ...] = ()
+    coming: tuple[Coming, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 from esimshaper.core.model.history import Resolution
 from esimshaper.core.model.limits import OverrideKind
+from esimshaper.core.model.time_of_day import WallTime
+
+End = int | WallTime | None
+"""After so many seconds, at a time in the zone of the settings, or (None) not by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,12 @@ class HistoryQuery:
 
 @dataclass(frozen=True, slots=True)
 class GrantCommand:
-    """Gives a subject so many bytes more, for some seconds or (None) until the period of the quota ends."""
+    """Gives a subject so many bytes more, to `end` or (None) until the period of the quota ends; from `at` on."""
 
     subject: str
     bytes: int
-    seconds: int | None
+    end: End
+    at: WallTime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +76,12 @@ class RevokeCommand:
 
 @dataclass(frozen=True, slots=True)
 class OverrideCommand:
-    """Blocks or allows a subject, for some seconds or (None) until that is taken back. `kind` None takes it back."""
+    """Blocks or allows a subject, to `end` or (None) until that is taken back; from `at` on. `kind` None takes back."""
 
     subject: str
     kind: OverrideKind | None
-    seconds: int | None
+    end: End
+    at: WallTime | None = None
 
 
 @dataclass(frozen=True, slots=True)

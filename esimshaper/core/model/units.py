@@ -27,6 +27,7 @@ _WRITTEN_SIZE = re.compile(_NUMBER + " ?([kKMGT]?B|[KMGT]iB)")
 _WRITTEN_RATE = re.compile(_NUMBER + " ?([kKmMgG]?bit)(?:/s)?")
 _WRITTEN_DURATION = re.compile("(?=[0-9])" + " ?".join(f"(?:([0-9]{{1,9}}){unit})?" for unit in "dhms"))
 _POWERS = ("", "k", "m", "g", "t")
+_WEEK = 7  # days
 
 
 def format_size(size: int) -> str:
@@ -130,6 +131,12 @@ def format_moment_short(there: datetime, here: datetime) -> str:
     if days == 0:
         return f"{there:%H:%M}"
     return f"{there:%a %H:%M}" if 0 < days < 7 else f"{there:%d %b %H:%M}" if abs(days) < 300 else f"{there:%Y-%m-%d}"
+
+
+def format_in_full(there: datetime, here: datetime) -> str:
+    """A moment as it is said when somebody has set it: `Tuesday 07:00`, from a week on with its date."""
+    date_too = "" if abs((there.date() - here.date()).days) < _WEEK else f" {there:%Y-%m-%d}"
+    return f"{there:%A}{date_too} {there:%H:%M}"
 
 
 def _scaled(number: int, units: Sequence[str]) -> str:

@@ -30,12 +30,12 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "tables": [{"name", "entries", "max_entries"}],
                "events": [{"reason", "packets", "bytes", "unattributed": bool}],    only those that are not zero
                "quotas": {"count": int, "top": [quota]},    the shared ones, and clients that were warned or are out
-               "by_hand": [by_hand], "reserve": reserve,           quota, by_hand and reserve as in quotas.py
+               "by_hand": [by_hand], "coming": [coming], "reserve": reserve,       these and quota as in quotas.py
                "configuration": {"accepted": bool, "loaded", "loaded_unix"},    accepted: false after a refused reload
                "clock": {"problem": sentence or null},             why periods wait to renew
                "storage": {"problem": sentence or null, "unsaved_bytes": int},
                "metrics": {"problem": sentence or null}}
-    clients   {"clients": [client]}, most bytes today first
+    clients   {"clients": [client], "coming": [coming]}, most bytes today first
     flows     {"count": int, "flows": [flow]}, count: of flows before `limit` was applied
     reload    {"applied": bool, "changes": [sentence], "notes": [sentence]}, changes: as sentences;
                                                              notes: changes that cannot be made yet
@@ -67,7 +67,7 @@ from esimshaper.core.report.frame import (
     wasted_bytes,
 )
 from esimshaper.core.report.metrics import events
-from esimshaper.core.report.quotas import glance, override_entries, reserve_entry, state_entry
+from esimshaper.core.report.quotas import coming_entries, glance, override_entries, reserve_entry, state_entry
 
 TOP_CLIENTS = 5
 WAN_HOOKS = (Hook.WAN_INGRESS, Hook.WAN_EGRESS)
@@ -129,6 +129,7 @@ def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage
         ],
         "quotas": glance(state, facts),
         "by_hand": override_entries(state, facts),
+        "coming": coming_entries(state, facts),
         "reserve": reserve_entry(state),
         "configuration": _configuration(facts),
         "clock": {"problem": _clock_problem(state, facts.now.tzinfo)},
@@ -153,11 +154,15 @@ def _configuration(facts: DaemonFacts) -> Document:
 
 
 def clients_document(
-    state: State, now: datetime, today: Usage, month: Usage, chosen: Collection[ClientKey] | None = None
+    state: State, facts: DaemonFacts, today: Usage, month: Usage, chosen: Collection[ClientKey] | None = None
 ) -> Document:
     """See the module's docstring. `today` and `month` include what is pending. `chosen`: these alone (None: all)."""
-    entries = _client_entries(state, now, today, month)
-    return new_document(now) | {"clients": [each for each in entries if chosen is None or each["key"] in chosen]}
+    entries = _client_entries(state, facts.now, today, month)
+    subjects = None if chosen is None else frozenset(Subject(SubjectKind.CLIENT, key) for key in chosen)
+    return new_document(facts.now) | {
+        "clients": [each for each in entries if chosen is None or each["key"] in chosen],
+        "coming": coming_entries(state, facts, subjects),
+    }
 
 
 def flows_document(state: State, now: datetime, flows: Iterable[Flow], *, count: int) -> Document:

@@ -15,14 +15,18 @@ The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 an
                "warned": bool, "reached": bool, "state": state of the subject}
     reserve   {"limit_bytes", "used_bytes", "left_bytes"} or null    of the router, while it is blocked
     by_hand   {"subject", "setting": "block" | "allow", "until" + "until_unix"}
+    coming    {"subject", "setting": "block" | "allow" | "grant", "bytes": of a grant, "at" + "at_unix",
+               "until" + "until_unix"}                           set by hand for later
 
-    quotas    {"quotas": [quota], "by_hand": [by_hand], "reserve": reserve,
+    quotas    {"quotas": [quota], "by_hand": [by_hand], "coming": [coming], "reserve": reserve,
                "grants": [{"quota", "subject", "bytes", "until" + "until_unix"}]}  those that end before their period
               in the order of the configuration; of each-client the most used first
-    grant     {"subject", "bytes", "until" + "until_unix", "quotas": [quota] of the subject,
-               "state": state, "held_by": subject whose quota is the reason of the state, if it is another, or null}
+    grant     {"subject", "bytes", "at" + "at_unix": null for at once, "until" + "until_unix",
+               "quotas": [quota] of the subject, "state": state,
+               "held_by": subject whose quota is the reason of the state, if it is another, or null}
     revoke    {"subject", "bytes" or null for all, "quotas", "state", "held_by": as in grant}
-    block     {"subject", "setting": "block" | "allow" or null, "until" + "until_unix", "state": state}
+    block     {"subject", "setting": "block" | "allow" or null, "at" + "at_unix": null for at once,
+               "until" + "until_unix", "state": state}
               for allow and clear too
 """
 
@@ -71,6 +75,7 @@ def quotas_document(state: State, facts: DaemonFacts, of: Subject | None = None)
             state, facts, (each for each in usages(state, facts) if _is_among(each.tally.subject, holding))
         ),
         "by_hand": override_entries(state, facts, holding),
+        "coming": coming_entries(state, facts, holding),
         "reserve": reserve_entry(state),
         "grants": grants,
     }
@@ -85,12 +90,18 @@ def _is_among(subject: Subject, chosen: frozenset[Subject] | None) -> bool:
     return chosen is None or subject in chosen
 
 
-def grant_document(state: State, facts: DaemonFacts, subject: Subject, size: int, until: int | None) -> Document:
-    """The answer after `size` bytes were granted; `until` in Unix seconds, None for the end of each period."""
+def grant_document(
+    state: State, facts: DaemonFacts, subject: Subject, size: int, until: int | None = None, at: int | None = None
+) -> Document:
+    """The answer after `size` bytes were granted from `at` (None: at once) to `until` (None: the end of each period).
+
+    Both are in Unix seconds.
+    """
     own = [each for each in usages(state, facts) if each.tally.subject == subject]
     return new_document(facts.now) | {
         "subject": subject_label(state, subject, facts),
         "bytes": size,
+        **moment("at", at, facts.now.tzinfo),
         **moment("until", until, facts.now.tzinfo),
         "quotas": entries(state, facts, own),
         "state": state_entry(state, subject, facts.now.tzinfo),
@@ -110,18 +121,22 @@ def _held_by(state: State, facts: DaemonFacts, subject: Subject) -> str | None:
 def revoke_document(state: State, facts: DaemonFacts, subject: Subject, size: int | None) -> Document:
     """The answer after `size` bytes (None: all) of the grants of `subject` were taken back."""
     document = grant_document(state, facts, subject, 0, None)
-    del document["until"], document["until_unix"]
+    for key in ("at", "at_unix", "until", "until_unix"):
+        del document[key]
     return document | {"bytes": size}
 
 
-def override_document(state: State, facts: DaemonFacts, subject: Subject) -> Document:
-    """The answer after a subject was blocked or allowed, or that was taken back."""
-    mine = [override for override in state.limits.kept.overrides if override.subject == subject]
-    setting = mine[0].kind.value if mine else None
+def override_document(state: State, facts: DaemonFacts, subject: Subject, at: int | None = None) -> Document:
+    """The answer after a subject was blocked or allowed, from `at` on (None: at once), or that was taken back."""
+    kept = state.limits.kept
+    ahead = [each for each in kept.coming if each.subject == subject and each.at == at and each.kind]
+    now = [each for each in kept.overrides if each.subject == subject]
+    mine = ahead[0] if ahead else now[0] if now else None
     return new_document(facts.now) | {
         "subject": subject_label(state, subject, facts),
-        "setting": setting,
-        **moment("until", mine[0].until if mine else None, facts.now.tzinfo),
+        "setting": mine.kind.value if mine and mine.kind else None,
+        **moment("at", ahead[0].at if ahead else None, facts.now.tzinfo),
+        **moment("until", mine.until if mine else None, facts.now.tzinfo),
         "state": state_entry(state, subject, facts.now.tzinfo),
     }
 
@@ -170,6 +185,21 @@ def override_entries(state: State, facts: DaemonFacts, chosen: frozenset[Subject
         _override_entry(state, facts, override)
         for override in state.limits.kept.overrides
         if _is_among(override.subject, chosen)
+    ]
+
+
+def coming_entries(state: State, facts: DaemonFacts, chosen: frozenset[Subject] | None = None) -> list[Document]:
+    """A `coming` of the module's docstring for each act by hand that has not begun, or for those of `chosen`."""
+    return [
+        {
+            "subject": subject_label(state, each.subject, facts),
+            "setting": each.kind.value if each.kind else "grant",
+            "bytes": each.bytes,
+            **moment("at", each.at, facts.now.tzinfo),
+            **moment("until", each.until, facts.now.tzinfo),
+        }
+        for each in state.limits.kept.coming
+        if _is_among(each.subject, chosen)
     ]
 
 

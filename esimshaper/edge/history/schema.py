@@ -130,6 +130,17 @@ CREATE TABLE uplink_waiting (  -- bytes that are left out of the history, as the
     bytes INTEGER NOT NULL
 ) STRICT;
 """,
+    4: """
+CREATE TABLE coming (          -- what was set by hand for later
+    number INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    manual TEXT NOT NULL,      -- block, allow, grant
+    at INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    until INTEGER
+) STRICT;
+""",
 }
 """The tables that each version of the format adds to the one before; adding them upgrades an older file.
 

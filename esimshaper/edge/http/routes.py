@@ -11,6 +11,7 @@ from esimshaper.core.model.history import Resolution
 from esimshaper.core.model.limits import OverrideKind
 from esimshaper.core.model.requests import (
     ClientsQuery,
+    End,
     FlowsQuery,
     GrantCommand,
     HistoryQuery,
@@ -22,6 +23,7 @@ from esimshaper.core.model.requests import (
     StatusQuery,
     SubjectsQuery,
 )
+from esimshaper.core.model.time_of_day import WallTime, parse_wall_time
 from esimshaper.core.model.units import MAX_BYTES, MAX_ROWS, MAX_SECONDS
 
 Params = Mapping[str, Any]
@@ -56,8 +58,9 @@ def _history(params: Params) -> Request:
 
 
 def _grant(params: Params) -> Request:
-    _only(params, "subject", "bytes", "seconds")
-    return GrantCommand(_text(params, "subject"), _number(params, "bytes", 1, MAX_BYTES), _seconds(params))
+    _only(params, "subject", "bytes", "seconds", "until", "at")
+    subject, size = _text(params, "subject"), _number(params, "bytes", 1, MAX_BYTES)
+    return GrantCommand(subject, size, _end(params), _at(params))
 
 
 def _revoke(params: Params) -> Request:
@@ -69,8 +72,8 @@ def _revoke(params: Params) -> Request:
 
 def _override(kind: OverrideKind) -> "Reader":
     def read(params: Params) -> Request:
-        _only(params, "subject", "seconds")
-        return OverrideCommand(_text(params, "subject"), kind, _seconds(params))
+        _only(params, "subject", "seconds", "until", "at")
+        return OverrideCommand(_text(params, "subject"), kind, _end(params), _at(params))
 
     return read
 
@@ -129,9 +132,25 @@ def _text(params: Params, name: str) -> str:
     return value
 
 
-def _seconds(params: Params) -> int | None:
+def _end(params: Params) -> End:
     """How long something lasts; None if that is left open."""
+    if "seconds" in params and "until" in params:
+        raise BadParameter("seconds and until are two ends; give one of them")
+    if "until" in params:
+        return _wall_time(params, "until")
     return _number(params, "seconds", 1, MAX_SECONDS) if "seconds" in params else None
+
+
+def _at(params: Params) -> WallTime | None:
+    """When something begins; None for at once."""
+    return _wall_time(params, "at") if "at" in params else None
+
+
+def _wall_time(params: Params, name: str) -> WallTime:
+    try:
+        return parse_wall_time(_text(params, name))
+    except ValueError as error:
+        raise BadParameter(f"{name}: {error}") from None
 
 
 def _number(params: Params, name: str, low: int, high: int, *, default: int | None = None) -> int:

@@ -30,7 +30,7 @@ def test_every_document_survives_json_unchanged():
     state, today = router.state(), router.usage_today(router.state())
     for document in (
         documents.status_document(state, facts(), today, today),
-        documents.clients_document(state, NOW, today, today),
+        documents.clients_document(state, facts(), today, today),
         documents.flows_document(state, NOW, router.flows(), count=4),
         documents.history_document(NOW, Resolution.HOUR, router.history(Resolution.HOUR, None), limit=10),
     ):
@@ -46,14 +46,14 @@ def test_documents_and_metrics_exist_before_the_first_reading():
     link = {"interface": "wwan0", "device": "wwan0", "attached": False, "problems": [], "stacked": []}
     assert status["wan"] == link | {"detour": nowhere}
     assert status["clients"] == {"count": 0, "top": []}
-    assert documents.clients_document(nothing, NOW, {}, {})["clients"] == []
+    assert documents.clients_document(nothing, facts(), {}, {})["clients"] == []
     assert samples(report_metrics.metrics(nothing, facts(tick_at=None)), "last_tick_timestamp_seconds") == {}
     assert samples(report_metrics.metrics(nothing, facts()), "default_route_counted") == {}
 
 
 def test_clients_come_by_todays_bytes_with_pseudo_clients_among_them():
     state = router.state()
-    entries = documents.clients_document(state, NOW, router.usage_today(state), {})["clients"]
+    entries = documents.clients_document(state, facts(), router.usage_today(state), {})["clients"]
     assert [e["client"] for e in entries] == ["alice-phone", PIXEL, "router", BARE, "unattributed"]
     alice = entries[0]
     assert alice["mac"] == ALICE
@@ -65,7 +65,7 @@ def test_clients_come_by_todays_bytes_with_pseudo_clients_among_them():
 
 def test_a_client_known_from_history_alone_is_listed():
     gone = ClientKey("02:00:00:00:00:99")
-    entries = documents.clients_document(State(), NOW, {}, {gone: Counters(5, 6)})["clients"]
+    entries = documents.clients_document(State(), facts(), {}, {gone: Counters(5, 6)})["clients"]
     assert [(e["key"], e["month"]["total_bytes"]) for e in entries] == [(gone, 11)]
 
 
@@ -169,10 +169,10 @@ def test_metrics_say_whether_the_clock_was_ever_set(sure):
 def test_others_are_shown_once_there_are_any():
     state = router.state()
     state = replace(state, names=NamesSlice({**state.names.identities, OTHERS: Identity(OTHERS)}))
-    assert "others" not in [e["client"] for e in documents.clients_document(state, NOW, {}, {})["clients"]]
+    assert "others" not in [e["client"] for e in documents.clients_document(state, facts(), {}, {})["clients"]]
     totals = {**state.baseline.meter.totals, OTHERS: Counters(5_000, 500, 5, 5)}
     state = replace(state, meter=replace(state.meter, booked=replace(state.meter.booked, totals=totals)))
-    assert "others" in [e["client"] for e in documents.clients_document(state, NOW, {}, {})["clients"]]
+    assert "others" in [e["client"] for e in documents.clients_document(state, facts(), {}, {})["clients"]]
     assert samples(report_metrics.metrics(state, facts()), "client_receive_bytes_total")[("others",)] == 5_000
 
 

@@ -89,14 +89,14 @@ def test_what_is_set_by_hand_and_ends_early_is_listed():
 
 
 def test_an_answer_tells_what_a_command_has_led_to():
-    granted = commands.grant(router.state(), RULES, client(ALICE), 300_000_000, None)
-    document = report_quotas.grant_document(granted, facts(), client(ALICE), 300_000_000, None)
+    granted = commands.grant(router.state(), RULES, client(ALICE), 300_000_000)
+    document = report_quotas.grant_document(granted, facts(), client(ALICE), 300_000_000)
     assert [(row["quota"], row["granted_bytes"]) for row in document["quotas"]] == [
         ("daily", 300_000_000),
         ("alice-trip", 300_000_000),
     ]
     assert (document["subject"], document["until"], document["until_unix"]) == ("client/alice-phone", None, None)
-    allowed = commands.override(router.state(), EVERYONE, OverrideKind.ALLOW, None)
+    allowed = commands.override(router.state(), EVERYONE, OverrideKind.ALLOW)
     assert report_quotas.override_document(allowed, facts(), EVERYONE)["setting"] == "allow"
     cleared = commands.override(allowed, EVERYONE, None)
     assert report_quotas.override_document(cleared, facts(), EVERYONE)["setting"] is None
@@ -113,7 +113,7 @@ def test_status_and_clients_say_how_everybody_stands():
         ("daily", f"client/{PIXEL}"),  # warned; the other two have nothing to tell
     ]
     assert [each["subject"] for each in status["by_hand"]] == [f"client/{BARE}"]
-    entries = {e["key"]: e for e in documents.clients_document(router.state(), NOW, {}, {})["clients"]}
+    entries = {e["key"]: e for e in documents.clients_document(router.state(), facts(), {}, {})["clients"]}
     assert {key: e["state"]["level"] for key, e in entries.items()} == {
         ALICE: "throttled",
         PIXEL: "open",

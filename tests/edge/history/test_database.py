@@ -18,6 +18,7 @@ from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution
 from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limits import (
     EVERYONE,
+    Coming,
     Grant,
     Level,
     LimitState,
@@ -63,6 +64,10 @@ BASELINE = baseline_of(
             Override(Subject(SubjectKind.GROUP, "living-room"), OverrideKind.BLOCK, 2**32),
         ),
         levels={ALICE: Level.BLOCKED, BOB: Level.THROTTLED},
+        coming=(
+            Coming(Subject(SubjectKind.CLIENT, ALICE), 2**32, None, 2**40),
+            Coming(EVERYONE, 2**33, OverrideKind.BLOCK, until=2**33 + 1),
+        ),
     ),
 )
 START = 1_800_000_000
@@ -119,6 +124,7 @@ def test_what_is_set_for_a_client_that_cannot_be_is_left_out(path, history, key)
         (*limits.grants, Grant("daily", nobody, 5, 2**32)),
         (*limits.overrides, Override(nobody, OverrideKind.BLOCK)),
         {**limits.levels, ClientKey(key): Level.BLOCKED},
+        coming=(*limits.coming, Coming(nobody, 2**34, OverrideKind.BLOCK)),
     )
     history.save(booking(baseline=replace(BASELINE, limits=odd)))
     history.close()
@@ -340,9 +346,9 @@ def test_a_database_of_a_newer_version_is_left_alone(path, history):
     history.save(booking(row()))
     history.close()
     with closing(sqlite3.connect(path)) as raw:
-        raw.execute("PRAGMA user_version = 4")
+        raw.execute("PRAGMA user_version = 5")
     before = path.read_bytes()
-    with pytest.raises(HistoryError, match=r"newer version.*format 4; this one knows 3") as error:
+    with pytest.raises(HistoryError, match=r"newer version.*format 5; this one knows 4") as error:
         History(path)
     assert error.value.hint
     assert path.read_bytes() == before
