@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests import mounts
+from tests.kernel_parts import kernel_parts
 from tests.system import tree
 
 # How long an example takes says more of the machine than of the code: no test fails for it.
@@ -26,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    kernel_parts.close()
     if not hasattr(config, "workerinput"):  # the end of the whole run, not of one of its workers
         tree.remove_shared()
 

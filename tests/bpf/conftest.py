@@ -13,9 +13,12 @@ from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
 from esimshaper.core.model.reading import Reading
 from esimshaper.edge.bpf import compiler, layouts, libbpf
 from esimshaper.edge.bpf.meter import Meter
+from tests.kernel_parts import Loan, empty, kernel_parts
 from tests.mounts import mounted_bpffs
 
 MARK_MASK = 0xFFF00000
+SMALL, LARGE = {"accounts": 5, "flows": 64}, {"accounts": 4096, "flows": 8192}
+"""Sizes for `make_bench`: few of them, as each size is compiled for itself."""
 LOOPBACK = 1
 # struct __sk_buff, include/uapi/linux/bpf.h
 MARK, INGRESS_IFINDEX, GSO_SEGS, GSO_SIZE, CONTEXT = 8, 36, 164, 176, 192
@@ -75,24 +78,32 @@ class Bench:
 
 @pytest.fixture
 def make_bench(bpffs: Path) -> Iterator[Callable[..., Bench]]:
-    """Of any size; each takes two seconds."""
+    """Of any size; each size takes seconds the first time."""
+    loans: list[Loan] = []
     made: list[Bench] = []
 
     def make(accounts: int = 64, flows: int = 256) -> Bench:
-        made.append(Bench(built(bpffs / f"{len(made)}", accounts, flows)))
+        wanted = compiler.Build(str(bpffs / f"{len(made)}"), MARK_MASK, accounts, flows)
+        loan = kernel_parts.lend(wanted)
+        assert loan
+        loans.append(loan)
+        made.append(Bench(wanted))
         own_all(made[-1].meter)
         return made[-1]
 
     yield make
-    for bench in made:
+    for bench, loan in zip(made, loans, strict=True):
         bench.meter.close()
+        kernel_parts.take_back(loan)
 
 
 @pytest.fixture(scope="session")
 def compiled() -> Iterator[compiler.Build]:
     """The programs of the usual sizes, shared by all tests that need no others."""
     with mounted_bpffs() as place:
-        yield built(place / "pins", 64, 256)
+        wanted = compiler.Build(str(place / "pins"), MARK_MASK, 64, 256)
+        kernel_parts.lend(wanted)
+        yield wanted
 
 
 @contextlib.contextmanager
@@ -102,8 +113,6 @@ def emptied(wanted: compiler.Build) -> Iterator[Bench]:
     compiler.initialise_maps(wanted)
     bench = Bench(wanted)
     own_all(bench.meter)
-    with contextlib.closing(bench.meter.announcements(lambda _: None)) as ring:
-        ring.consume()
     yield bench
     bench.meter.close()
 
@@ -118,19 +127,3 @@ def own_all(meter: Meter) -> None:
     """Each account has a client, so that its number may stand in the mark of a packet."""
     for number in range(meter.everyone):
         meter._maps["owned"].update(layouts.NUMBER.pack(number), layouts.NUMBER.pack(1))
-
-
-def built(pins: Path, accounts: int, flows: int) -> compiler.Build:
-    wanted = compiler.Build(str(pins), MARK_MASK, accounts, flows)
-    compiler.build(wanted)
-    return wanted
-
-
-def empty(wanted: compiler.Build) -> None:
-    for name, (key, value) in layouts.LAYOUTS.items():
-        with contextlib.closing(libbpf.Map(wanted.generation / name, key.size, value.size)) as each:
-            for entry in list(each.keys()):
-                if key is layouts.NUMBER:  # of an array, which has no other
-                    each.update(entry, bytes(value.size))
-                else:
-                    each.delete(entry)

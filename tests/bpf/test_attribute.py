@@ -10,7 +10,7 @@ import pytest
 from esimshaper.core.model.counts import Counters, Reason
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, ClientKey
 from esimshaper.edge.bpf import layouts, libbpf
-from tests.bpf.conftest import Bench
+from tests.bpf.conftest import LARGE, Bench
 from tests.bpf.packets import (
     CLIENT6,
     ICMP,
@@ -63,7 +63,7 @@ def test_new_client_is_announced_once(bench: Bench) -> None:
 
 
 def test_crowd_that_the_daemon_does_not_hear_of_is_counted_all_the_same(make_bench: Callable[..., Bench]) -> None:
-    crowd, bench = 2500, make_bench(accounts=4096)
+    crowd, bench = 2500, make_bench(**LARGE)
     for number in range(crowd):
         source = f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"
         bench.lan(ethernet(ipv4("192.168.77.10", SERVER4, UDP, udp(1, 2)), source=source))

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from esimshaper.daemon.observer import last_readings, open_meter
 from esimshaper.edge.bpf import compiler, layouts, libbpf
 from esimshaper.edge.bpf.pins import Pins
 from esimshaper.lab.carrier import python_environment
-from tests.bpf.conftest import skb
+from tests.bpf.conftest import MARK_MASK, skb
 from tests.bpf.packets import SERVER4, UDP, WAN4, ethernet, ipv4, udp
 from tests.bpf.test_reasons import BPF_MAP_TYPE_HASH, pin_map
+from tests.kernel_parts import Loan, kernel_parts
 
 ACCOUNTS = 64
 
@@ -37,9 +38,17 @@ def numbers_to_hand_out(wanted: compiler.Build) -> Iterator[int]:
     free.close()
 
 
+@pytest.fixture
+def lend() -> Iterator[Callable[[compiler.Build], None]]:
+    loans: list[Loan | None] = []
+    yield lambda wanted: loans.append(kernel_parts.lend(wanted))
+    for loan in filter(None, loans):
+        kernel_parts.take_back(loan)
+
+
 def test_orphaned_child_and_its_successor_hand_out_each_number_once(bpffs: Path) -> None:
     """The daemon was killed while its child compiled, and started again at once."""
-    wanted = compiler.Build(str(bpffs / "pins"), 0xFF000000, ACCOUNTS, 256)
+    wanted = compiler.Build(str(bpffs / "pins"), MARK_MASK, ACCOUNTS, 256)
     command = [DEBIAN_PYTHON, "-m", "esimshaper.edge.bpf.compiler", json.dumps(asdict(wanted))]
     children = [
         subprocess.Popen(command, env=python_environment(), stderr=subprocess.PIPE, text=True) for _ in range(3)
@@ -56,17 +65,18 @@ def test_files_in_the_working_directory_are_not_compiled_in(
     for name in ("parse.h", "struct.py"):
         (tmp_path / name).write_text("this is not ours\n")
     monkeypatch.chdir(tmp_path)
-    wanted = compiler.Build(str(bpffs / "pins"), 0xFF000000, ACCOUNTS, 256)
+    wanted = compiler.Build(str(bpffs / "pins"), MARK_MASK, ACCOUNTS, 256)
     compiler.build(wanted)
     assert {pin.name for pin in wanted.programs.iterdir()} == set(compiler.PROGRAMS)
 
 
 @pytest.mark.parametrize("steps", [0, 1, 5, 9, 14])
 def test_removal_killed_half_way_leaves_no_half_for_the_next_start(
-    bpffs: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+    bpffs: Path, monkeypatch: pytest.MonkeyPatch, lend: Callable[[compiler.Build], None], steps: int
 ) -> None:
-    wanted = compiler.Build(str(bpffs / "pins"), 0xFF000000, ACCOUNTS, 256)
+    wanted = compiler.Build(str(bpffs / "pins"), MARK_MASK, ACCOUNTS, 256)
     pins = Pins(Path(wanted.pins))
+    lend(wanted)
     before = open_meter(wanted)
     with monkeypatch.context() as patch:
         patch.setattr(os, "unlink", killed_after(steps))
@@ -75,6 +85,7 @@ def test_removal_killed_half_way_leaves_no_half_for_the_next_start(
     pins.close()
 
     pins = Pins(Path(wanted.pins))
+    lend(wanted)  # where nothing is left, as only there it would be made anew
     after = open_meter(wanted)
     assert after.epoch != before.epoch
     assert [after.program(name).label for name in compiler.PROGRAMS]
@@ -97,18 +108,23 @@ def killed_after(steps: int):
     return step
 
 
-def test_pins_of_which_somebody_removed_one_are_an_error_that_names_it(bpffs: Path) -> None:
-    wanted = compiler.Build(str(bpffs / "pins"), 0xFF000000, ACCOUNTS, 256)
+def test_pins_of_which_somebody_removed_one_are_an_error_that_names_it(
+    bpffs: Path, lend: Callable[[compiler.Build], None]
+) -> None:
+    wanted = compiler.Build(str(bpffs / "pins"), MARK_MASK, ACCOUNTS, 256)
+    lend(wanted)
     open_meter(wanted).close()
     (wanted.generation / "flows").unlink()
     with pytest.raises(FailedOperation, match="flows"):
         open_meter(wanted)
 
 
-def test_counters_of_the_layout_before_are_read_for_a_last_time(bpffs: Path) -> None:
+def test_counters_of_the_layout_before_are_read_for_a_last_time(
+    bpffs: Path, lend: Callable[[compiler.Build], None]
+) -> None:
     """SCHEMA 8 had no map `moved`, and a fragment's value was an account."""
-    wanted = compiler.Build(str(bpffs / "pins"), 0xFF000000, ACCOUNTS, 256)
-    compiler.build(wanted)
+    wanted = compiler.Build(str(bpffs / "pins"), MARK_MASK, ACCOUNTS, 256)
+    lend(wanted)
     with contextlib.closing(open_meter(wanted)) as meter:
         upload = ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53)))
         libbpf.dry_run(meter.program("wan_egress_ethernet").fd, upload, skb())
@@ -122,6 +138,7 @@ def test_counters_of_the_layout_before_are_read_for_a_last_time(bpffs: Path) -> 
         ((generation, reading),) = last_readings(pins)
         assert (generation, reading.accounts) == (older, counted)
         assert counted[ACCOUNT_ROUTER].up_bytes == 28
+        lend(wanted)
         open_meter(wanted).close()
         assert older in pins.generations()
         pins.remove_all()

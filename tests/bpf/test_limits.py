@@ -3,7 +3,6 @@
 
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -186,9 +185,8 @@ def test_two_cpus_at_once_pass_no_byte_beyond_the_limit(bench: Bench) -> None:
     assert passed + bench.bytes_of(Reason.UPLOAD_BLOCKED) == len(senders) * packets * SIZE
 
 
-def test_dropped_uploads_of_one_cpu_never_free_room_that_another_has_taken(make_bench: Callable[..., Bench]) -> None:
+def test_dropped_uploads_of_one_cpu_never_free_room_that_another_has_taken(bench: Bench) -> None:
     """Each CPU adds before it judges: near the limit both may refuse what one could have had, never the reverse."""
-    bench = make_bench()
     limit = 1000 * SIZE
     bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(upload=limit))})
     program = bench.meter.program("wan_egress_ethernet").fd

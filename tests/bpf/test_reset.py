@@ -7,7 +7,7 @@ import pytest
 
 from esimshaper.core.model.counts import Reason
 from esimshaper.core.model.limits import Policy, Thresholds
-from tests.bpf.conftest import LOOPBACK, Bench, skb
+from tests.bpf.conftest import LARGE, LOOPBACK, Bench, skb
 from tests.bpf.packets import CLIENT6, SERVER4, SERVER6, TCP, WAN4, ethernet, ipv4, ipv6, tcp
 from tests.bpf.verdicts import ALICE, PASS, SHOT, sent, up
 
@@ -115,7 +115,7 @@ def test_flow_that_goes_on_for_ever_gets_eight_segments_through_and_no_more(benc
 def test_thousands_of_flows_bring_no_more_than_32_kb_past_a_block_and_as_much_again_in_a_day(
     make_bench: Callable[..., Bench],
 ) -> None:
-    bench = make_bench(flows=8192)
+    bench = make_bench(**LARGE)
     ports = range(1000, 1200)
     for port in ports:
         up(bench, frame=ethernet(ipv4(WAN4, SERVER4, TCP, tcp(port, 80))))

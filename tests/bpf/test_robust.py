@@ -9,7 +9,7 @@ from pathlib import Path
 from esimshaper.core.model.counts import UNATTRIBUTED_REASONS, Counters, Reason
 from esimshaper.core.model.identity import FIRST_CLIENT_ACCOUNT, Account
 from esimshaper.edge.bpf import compiler
-from tests.bpf.conftest import Bench
+from tests.bpf.conftest import SMALL, Bench
 from tests.bpf.packets import (
     CLIENT6,
     ICMP,
@@ -101,7 +101,7 @@ def test_endless_extension_headers_end(bench: Bench) -> None:
 
 
 def test_clients_beyond_the_table_share_one_account_and_are_counted(make_bench: Callable[..., Bench]) -> None:
-    bench = make_bench(accounts=5)
+    bench = make_bench(**SMALL)
     marks = [
         bench.lan(ethernet(ipv4("10.0.0.1", SERVER4, UDP, udp(1, 2)), source=f"02:00:00:00:01:{i:02x}"))
         for i in range(5)
@@ -117,7 +117,7 @@ def test_clients_beyond_the_table_share_one_account_and_are_counted(make_bench: 
 
 
 def test_full_flow_table_forgets_detail_but_no_total(make_bench: Callable[..., Bench]) -> None:
-    bench = make_bench(flows=64)
+    bench = make_bench(**SMALL)
     for port in range(1, 2001):
         bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(port, 53))), ALICE)
         bench.down(ethernet(ipv4(SERVER4, WAN4, UDP, udp(53, port, bytes(10)))))
@@ -128,7 +128,7 @@ def test_full_flow_table_forgets_detail_but_no_total(make_bench: Callable[..., B
 
 
 def test_mark_of_somebody_else_never_lands_outside_the_accounts(make_bench: Callable[..., Bench]) -> None:
-    bench = make_bench(accounts=8)
+    bench = make_bench(**SMALL)
     bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1, 2))), 0xFFF)
     bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1, 2))), FIRST_CLIENT_ACCOUNT - 1)
     assert bench.unattributed().up_bytes == 56

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from esimshaper.core.model.counts import Counters
-from esimshaper.edge import control_client
+from esimshaper.daemon.observer import build_for
+from esimshaper.edge import control_client, settings_file
 from esimshaper.lab import Bill, Lab
 from esimshaper.lab.carrier import python_environment
 from esimshaper.lab.namespaces import wait_until
+from tests.kernel_parts import Loan, kernel_parts
 
 PYTHON = sys.executable
 T = TypeVar("T")
@@ -101,6 +103,7 @@ class Router(View):
         self.place = place
         self.config = place / "esimshaper.yaml"
         self.log = place / "log"
+        self._pins, self._loans = pins, list[Loan]()
         self.environment = python_environment() | {
             "STATE_DIRECTORY": str(place / "state"),
             "RUNTIME_DIRECTORY": str(place / "run"),
@@ -120,11 +123,21 @@ class Router(View):
     def start(
         self, *, attached: bool = True, program: Sequence[str] = ("-m", "esimshaper"), patience: float = 60
     ) -> "Router":
+        """With a kernel part that is there already, as after `esimshaper build`, and as new as one that is compiled."""
+        self._borrow()
         command = [PYTHON, *program, "run", "--config", str(self.config)]
         with self.log.open("ab") as log:
             self.process = self.lab.router.popen(command, env=self.environment, stdout=log, stderr=log)
         wait_until("the daemon's start", lambda: self._answers(attached=attached), timeout=patience)
         return self
+
+    def _borrow(self) -> None:
+        try:
+            settings = settings_file.read_to_start(self.config).settings
+        except settings_file.SettingsError:
+            return  # which the daemon is to say
+        if loan := kernel_parts.lend(build_for(settings, self._pins)):
+            self._loans.append(loan)
 
     def _answers(self, *, attached: bool) -> bool:
         assert self.process
@@ -157,6 +170,8 @@ class Router(View):
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        while self._loans:
+            kernel_parts.take_back(self._loans.pop())
 
 
 def bytes_of(counters: Counters) -> tuple[int, int]:

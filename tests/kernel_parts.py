@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Kernel parts that are compiled once in each test process and lent to one router after the other, as new. Needs root.
+
+A compiler takes seconds of processor for each of them, and most tests of the whole daemon are about what comes after.
+"""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from esimshaper.edge.bpf import compiler, layouts, libbpf
+from tests.mounts import mounted_bpffs
+
+
+@dataclass(frozen=True)
+class Loan:
+    """A kernel part that a router has in use until it is given back."""
+
+    kind: compiler.Build
+    part: compiler.Build
+
+
+class KernelParts:
+    """Owns a bpffs with all that was compiled, until `close`."""
+
+    def __init__(self) -> None:
+        self._cleanup = contextlib.ExitStack()
+        self._made = 0
+        self._free: list[Loan] = []
+
+    @cached_property
+    def _place(self) -> Path:
+        return self._cleanup.enter_context(mounted_bpffs())
+
+    def lend(self, wanted: compiler.Build) -> Loan | None:
+        """Pins maps and programs of nobody in the place where `wanted` has them; none if anything is there already."""
+        if wanted.generation.exists():
+            return None
+        kind = replace(wanted, pins="")
+        # The one that was given back first: filters that count into it may still be in a lab that tests share.
+        loan = next((each for each in self._free if each.kind == kind), None)
+        if loan:
+            self._free.remove(loan)
+            empty(loan.part)
+        else:
+            self._made += 1
+            loan = Loan(kind, replace(wanted, pins=str(self._place / f"{self._made}")))
+            compiler.build(loan.part)
+        compiler.initialise_maps(loan.part)
+        _pin_again(loan.part, wanted)
+        return loan
+
+    def take_back(self, loan: Loan) -> None:
+        """Nothing may have it in use any more."""
+        self._free.append(loan)
+
+    def close(self) -> None:
+        self._cleanup.close()
+
+
+def _pin_again(part: compiler.Build, wanted: compiler.Build) -> None:
+    wanted.programs.mkdir(mode=0o700, parents=True)
+    for pin in _pins(part.generation):
+        copy = wanted.generation / pin.relative_to(part.generation)
+        fd = libbpf.open_pin(pin)
+        assert libbpf.library().bpf_obj_pin(fd, os.fsencode(copy)) == 0, copy
+        os.close(fd)
+
+
+def _pins(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if not path.is_dir())
+
+
+def empty(wanted: compiler.Build) -> None:
+    """All maps as the compiler leaves them, before they are initialised."""
+    for name, (key, value) in layouts.LAYOUTS.items():
+        with contextlib.closing(libbpf.Map(wanted.generation / name, key.size, value.size)) as each:
+            for entry in list(each.keys()):
+                try:
+                    each.delete(entry)
+                except OSError as error:
+                    if error.errno != errno.EINVAL:  # of an array, whose entries cannot go
+                        raise
+                    each.update(entry, bytes(value.size))
+    with contextlib.closing(libbpf.Ring(wanted.generation / "announcements", lambda _: None)) as ring:
+        ring.consume()
+
+
+kernel_parts = KernelParts()
