@@ -2,7 +2,7 @@
 """Checks of `doctor` on interfaces, filters and leases. Pure; the rules are those of findings.py."""
 
 from esimshaper.core.diagnosis.tunnels import is_tunnel
-from esimshaper.core.model.box import BoxFacts, Finding, Findings, Interface, Wanted
+from esimshaper.core.model.box import BoxFacts, Finding, Findings, Flowtable, Interface, Wanted
 from esimshaper.core.model.kernel import ETHERNET, FILTER_PRIORITY, LINK_TYPES, OURS
 from esimshaper.core.model.tunnels import TUNNEL_KINDS
 
@@ -216,6 +216,24 @@ def _offload(facts: BoxFacts) -> Findings:
                 sentence,
                 "remove `flags offload` from the definition of the flowtable; a flowtable in software does no harm",
             )
+        yield from _short_cut(facts, table)
+
+
+def _short_cut(facts: BoxFacts, table: Flowtable) -> Findings:
+    """What a flowtable takes at a port of a bridge never gets to the bridge, nor to our programs there."""
+    links = {link.index: link for link in facts.interfaces or ()}
+    lans = facts.wanted.lans if facts.wanted else ()
+    for link in links.values():
+        bridge = links.get(link.master)
+        if link.name not in table.devices or link.name in lans or bridge is None or bridge.name not in lans:
+            continue
+        sentence = (
+            f"The flowtable {table.name} carries connections from {link.name} past {bridge.name}: their uploads would "
+            "be `unattributed`, and limits of their device would not hold there."
+        )
+        yield Finding.problem(
+            "offload", sentence, f"write {link.name} under lan.interfaces as well, beside {bridge.name}"
+        )
 
 
 def _leases(facts: BoxFacts) -> Findings:

@@ -101,10 +101,14 @@ class TcFilter:
 
 @dataclass(frozen=True, slots=True)
 class Flowtable:
-    """An nft flowtable. `hardware`: it has `flags offload`, so packets may never reach the processor."""
+    """An nft flowtable. `hardware`: it has `flags offload`, so packets may never reach the processor.
+
+    devices: names of the interfaces at which it takes packets in.
+    """
 
     name: str
     hardware: bool
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ Reads only. The parsers take nft's output and are pure. Raises NftError.
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from esimshaper.core.model.box import Flowtable, MarkAccess, MarkUse
@@ -58,17 +59,19 @@ def parse_source_nat(listing: dict[str, Any]) -> bool:
 
 def parse_flowtables(text: str) -> tuple[Flowtable, ...]:
     """The flowtables in what `nft list flowtables` prints: one statement a line, in the blocks of their tables."""
-    found: dict[str, bool] = {}
+    found: dict[str, Flowtable] = {}
     table = name = ""
     for line in map(str.strip, text.splitlines()):
         if opened := re.match(r"table (.+) \{$", line):
             table = opened[1]
         elif opened := re.match(r"flowtable (\S+) \{$", line):
             name = f"{table} {opened[1]}"
-            found[name] = False
+            found[name] = Flowtable(name, hardware=False)
         elif name and re.match(r"flags\b.*\boffload\b", line):
-            found[name] = True
-    return tuple(Flowtable(name, hardware) for name, hardware in found.items())
+            found[name] = replace(found[name], hardware=True)
+        elif name and (devices := re.match(r"devices = \{ (.*) \}", line)):
+            found[name] = replace(found[name], devices=tuple(re.findall(r'[^\s",]+', devices[1])))
+    return tuple(found.values())
 
 
 def parse_mark_uses(listing: dict[str, Any]) -> Iterator[MarkUse]:

@@ -269,6 +269,13 @@ NETWORK = {
         {"flowtables": (Flowtable("inet fw f", hardware=True),)},
         ("offload", Severity.PROBLEM, "bytes would not be counted", "flags offload"),
     ),
+    "flowtable at a port of the bridge": (
+        {
+            "interfaces": (WAN, LAN, Interface(5, "lan1", 1, master=LAN.index)),
+            "flowtables": (Flowtable("inet fw f", hardware=False, devices=("lan1", "wwan0")),),
+        },
+        ("offload", Severity.PROBLEM, "carries connections from lan1 past br0", "write lan1 under lan.interfaces"),
+    ),
     "uploads that lost their account": (
         {
             "daemon_status": DaemonStatus("1.0", events={"account_lost": 12345}),
@@ -347,7 +354,12 @@ def test_one_thing_wrong_is_one_complaint_with_its_consequence_and_a_hint(change
         },
         {"filters": (TcFilter("wwan0", "egress", 20, "u32"), REDIRECTS, LOOKS_AT_UPLOADS, LOOKS_AGAIN)},
         {"filters": (TcFilter("wwan0", "ingress", 10, "bpf", "esimshaper wan_ingress_raw"),)},
-        {"flowtables": (Flowtable("inet fw f", hardware=False),)},
+        {"flowtables": (Flowtable("inet fw f", hardware=False, devices=("br0", "wwan0")),)},
+        {
+            "interfaces": (WAN, LAN, Interface(5, "lan1", 1, master=LAN.index)),
+            "flowtables": (Flowtable("inet fw f", hardware=False, devices=("lan1", "wwan0")),),
+            "wanted": Wanted("wwan0", ("br0", "lan1")),
+        },
         {"interfaces": (replace(WAN, master=9), LAN)},
         {"interfaces": (WAN, LAN, Interface(4, "eth9", 1, offloads=True, up=False))},
         {

@@ -142,12 +142,12 @@ table ip other {
 """
 
 
-def test_only_flowtables_with_flags_offload_are_hardware() -> None:
+def test_only_flowtables_with_flags_offload_are_hardware_and_each_says_where_it_is() -> None:
     """Text as of nft 1.0.6 (flowtable_print_declaration of its src/rule.c)."""
     assert probe_nft.parse_flowtables(FLOWTABLES) == (
-        Flowtable("inet fw soft", hardware=False),
-        Flowtable("inet fw hard", hardware=True),
-        Flowtable("ip other soft", hardware=False),
+        Flowtable("inet fw soft", hardware=False, devices=("eth0", "wwan0")),
+        Flowtable("inet fw hard", hardware=True, devices=("eth0", "wwan0")),
+        Flowtable("ip other soft", hardware=False, devices=("eth1",)),
     )
 
 
