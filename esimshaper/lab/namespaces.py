@@ -56,10 +56,19 @@ def enter_fd(fd: int) -> None:
 def wait_until(what: str, condition: Callable[[], bool], timeout: float = 10.0) -> None:
     """Return once `condition` holds; TimeoutError names `what` after `timeout` seconds."""
     deadline = time.monotonic() + timeout
-    while not condition():
+    while not _holds(condition):
         if time.monotonic() > deadline:
             raise TimeoutError(f"lab: {what} did not happen within {timeout:g} s")
-        time.sleep(0.005)
+
+
+def _holds(condition: Callable[[], bool]) -> bool:
+    """Its answer; after False there is a pause."""
+    began = time.monotonic()
+    if condition():
+        return True
+    # A condition that starts programs would else keep a processor busy, which those that are waited for need as well.
+    time.sleep(min(max(0.005, 2 * (time.monotonic() - began)), 0.05))
+    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The real daemon in the router of a lab, as a user starts it; and what the carrier billed, beside what it says."""
 
+import contextlib
+import http.client
 import json
 import signal
 import subprocess
@@ -50,9 +52,8 @@ class View:
         return control_client.get(self.socket, path, params)
 
     def scrape(self) -> dict[str, float]:
-        """Every sample of the metrics, by name and labels as written."""
-        fetch = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:19473/metrics').read().decode())"
-        text = self.lab.router.run([PYTHON, "-c", fetch])
+        """Every sample of the metrics, by name and labels as written. Raises OSError or HTTPException."""
+        text = self.lab.router.call(_fetch)
         lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
         return {name: float(value) for name, _, value in lines}
 
@@ -172,6 +173,14 @@ class Router(View):
             self.process.wait()
         while self._loans:
             kernel_parts.take_back(self._loans.pop())
+
+
+def _fetch() -> str:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", 19473, timeout=60)) as connection:
+        connection.request("GET", "/metrics")
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.status
+        return answer.read().decode()
 
 
 def bytes_of(counters: Counters) -> tuple[int, int]:

@@ -13,7 +13,6 @@ import random
 import socket
 import struct
 import subprocess
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -183,17 +182,7 @@ class Day:
         return self._tick() > tick
 
     def _tick(self) -> float:
-        return self.scrape()["esimshaper_last_tick_timestamp_seconds"]
-
-    def scrape(self) -> dict[str, float]:
-        text = self.lab.router.call(_fetch)
-        lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
-        return {name: float(value) for name, _, value in lines}
-
-
-def _fetch() -> str:
-    with urllib.request.urlopen("http://127.0.0.1:19473/metrics") as answer:
-        return answer.read().decode()
+        return self.router.scrape()["esimshaper_last_tick_timestamp_seconds"]
 
 
 @dataclass(frozen=True)
@@ -258,5 +247,5 @@ def live(day: Day, house: House, hour: int) -> None:
             house.talk()
             if quarter == 2:
                 house.meddle()
-        day.scrape()
+        day.router.scrape()
     house.ask()
