@@ -118,10 +118,11 @@ enum class_place {
  * nothing has to be read and written back while packets pass. */
 enum policy_flag {
 	POLICY_BLOCKED = 1, /* an override: nothing passes, whatever was used */
-	POLICY_EXEMPT = 2,  /* an override: counted, but no limit holds it, neither here nor above */
+	POLICY_EXEMPT = 2,  /* an override: counted, but held neither here nor by its group, nor by a block of everyone */
 	POLICY_LIMITED = 4, /* at least one threshold is set; without this flag none is compared */
 	POLICY_WITH_EVERYONE = 8, /* beside POLICY_BLOCKED: only because everyone is blocked by an override */
 	POLICY_UNLISTED = 16, /* a device that is not listed: what passes in spite of a block, all these share */
+	POLICY_OVER_PLAN = 32, /* beside POLICY_EXEMPT: the quotas of everyone hold it neither */
 };
 struct policy {
 	__u64 block_at[LIMITS_ON];

@@ -61,13 +61,31 @@ ALWAYS_INLINE int hold_to_limit(struct comparison *it, u64 before, u64 limit, en
 	return 1;
 }
 
-/* Compares a packet with all thresholds of one account. Returns its level, and sets `it->news`. */
-ALWAYS_INLINE u32 compare(struct comparison *it, enum direction direction)
+#define EXEMPTIONS (POLICY_EXEMPT | POLICY_OVER_PLAN)
+
+/* 1 if the limits of account `number` hold a packet, else 0; `exempt` are the EXEMPTIONS of the account and of those
+ * below. It has no jump, as the verifier would walk all that follows once more for each. */
+ALWAYS_INLINE u32 is_held(u32 exempt, u32 number)
+{
+	u64 other = (u64)number ^ ACCOUNT_EVERYONE;
+	u32 is_other = (other | -other) >> 63;
+
+	return 1 & ~(exempt / POLICY_OVER_PLAN | (exempt / POLICY_EXEMPT & is_other));
+}
+
+/* Whether an account is blocked by hand. An exemption below counts more. */
+ALWAYS_INLINE u32 is_blocked_by_override(const struct policy *policy, u32 exempt)
+{
+	return policy->flags & POLICY_BLOCKED & ~(exempt / POLICY_EXEMPT);
+}
+
+/* Compares a packet with all thresholds of one account. Returns its level, and sets `it->news`. `exempt` as above. */
+ALWAYS_INLINE u32 compare(struct comparison *it, enum direction direction, u32 exempt)
 {
 	const struct policy *policy = it->policy;
 	const int on = direction == UP ? ON_UP : ON_DOWN;
 
-	if (policy->flags & POLICY_BLOCKED)
+	if (is_blocked_by_override(policy, exempt))
 		return BLOCKED;
 	/* Most accounts have no threshold: one look instead of six. */
 	if (!(policy->flags & POLICY_LIMITED))
@@ -84,10 +102,10 @@ ALWAYS_INLINE u32 compare(struct comparison *it, enum direction direction)
 	return OPEN;
 }
 
-/* Whether an account would block `bytes`. Nothing is added, and nothing announced. */
-ALWAYS_INLINE int would_block(const struct policy *policy, const struct account *account, int on, u64 bytes)
+/* Whether an account would block `bytes`, where its limits hold. Nothing is added, and nothing announced. */
+ALWAYS_INLINE int would_block(const struct policy *policy, const struct account *account, int on, u64 bytes, u32 exempt)
 {
-	return (policy->flags & POLICY_BLOCKED) || account->used[ON_BOTH] + bytes > policy->block_at[ON_BOTH] ||
+	return is_blocked_by_override(policy, exempt) || account->used[ON_BOTH] + bytes > policy->block_at[ON_BOTH] ||
 	       account->used[on] + bytes > policy->block_at[on];
 }
 
@@ -101,7 +119,7 @@ ALWAYS_INLINE int is_blocked_below_everyone(u32 number, int on, u64 bytes)
 
 		if (!account || !policy || number == ACCOUNT_EVERYONE || (policy->flags & POLICY_EXEMPT))
 			break;
-		if (!(policy->flags & POLICY_WITH_EVERYONE) && would_block(policy, account, on, bytes))
+		if (!(policy->flags & POLICY_WITH_EVERYONE) && would_block(policy, account, on, bytes, 0))
 			return 1;
 		number = policy->parent;
 		if (!number)
@@ -133,7 +151,8 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 		 * packet is dropped only if that packet would be blocked: it would be billed in vain.
 		 * At the LAN, everyone has been charged already. */
 		if (vantage != ON_WAN && number == ACCOUNT_EVERYONE) {
-			if (!exempt && would_block(it.policy, it.account, on, vantage == IN_TUNNEL ? bytes : 0))
+			if (!(exempt & POLICY_OVER_PLAN) &&
+			    would_block(it.policy, it.account, on, vantage == IN_TUNNEL ? bytes : 0, exempt))
 				verdict.level = BLOCKED;
 			break;
 		}
@@ -141,10 +160,10 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 		it.both = __sync_fetch_and_add(&it.account->used[ON_BOTH], bytes);
 		it.one = __sync_fetch_and_add(&it.account->used[on], bytes);
 		verdict.charged[i] = it.account;
-		/* An exemption holds for all accounts above as well. They are charged and announce their limits; only
-		 * the packet is not held to them. */
-		exempt |= it.policy->flags & POLICY_EXEMPT;
-		level = hide_range(skb, compare(&it, direction));
+		/* An exemption holds for all accounts above as well, for everyone's only if it is over the plan. They
+		 * are charged and announce their limits; only the packet is not held to them. */
+		exempt = hide_range(skb, exempt | (it.policy->flags & EXEMPTIONS));
+		level = compare(&it, direction, exempt);
 		if (it.news)
 			announce(it.news, number, 0);
 		/* While nobody is throttled, the class is that of the client. */
@@ -153,10 +172,11 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 			verdict.class = own->classes[CLASS_OPEN];
 			verdict.owner = it.account;
 		}
+		level = hide_range(skb, level * is_held(exempt, number));
 		/* The outermost throttled account has the last word, as its rate holds for all accounts below it. The
 		 * packet gets the class that this client has within that account. A client without one shares the
 		 * account's own class. */
-		if (!exempt && level == THROTTLED) {
+		if (level == THROTTLED) {
 			verdict.throttled[i] = verdict.outermost = number;
 			verdict.class = own->classes[CLASS_SELF + i];
 			verdict.owner = verdict.charged[0];
@@ -165,7 +185,7 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 				verdict.owner = it.account;
 			}
 		}
-		if (!exempt && level > verdict.level)
+		if (level > verdict.level)
 			verdict.level = level;
 		number = it.policy->parent;
 		if (!number)

@@ -82,16 +82,19 @@ ALWAYS_INLINE int would_throttle(const struct policy *policy, const struct accou
 /* Whether DNS of `bytes` is more than the limits of an account leave to it. */
 ALWAYS_INLINE int is_beyond_share(u32 account, int on, u64 bytes)
 {
-	u32 number = account, is_blocked = 0, by_everyone = 0;
+	u32 number = account, is_blocked = 0, by_everyone = 0, exempt = 0;
 
 #pragma unroll
 	for (int i = 0; i < HIERARCHY; i++) {
 		const struct account *of = accounts.lookup(&number);
 		const struct policy *policy = policies.lookup(&number);
 
-		if (!of || !policy || (policy->flags & POLICY_EXEMPT))
+		if (!of || !policy)
 			break;
-		if (would_block(policy, of, on, bytes)) {
+		exempt |= policy->flags & EXEMPTIONS;
+		if (!is_held(exempt, number)) {
+			/* Perhaps everyone holds it. */
+		} else if (would_block(policy, of, on, bytes, exempt)) {
 			is_blocked = 1;
 			by_everyone |= number == ACCOUNT_EVERYONE || (policy->flags & POLICY_WITH_EVERYONE);
 		} else if (policy->police_rate && would_throttle(policy, of, on, bytes) &&

@@ -40,7 +40,9 @@ class Advice:
 
 _FILE = "sudo editor /etc/esimshaper/esimshaper.yaml && sudo esimshaper reload"
 _BLOCK = Advice("`block` does it, and `unblock` ends it", "sudo esimshaper block", "tv --for 2h")
-_UNLIMIT = Advice("`allow` lifts every limit of a device, also the plan's", "sudo esimshaper allow", "tv --for 2h")
+_UNLIMIT = Advice(
+    "`allow` lifts the limits of a device, the plan's with --over-plan", "sudo esimshaper allow", "tv --for 2h"
+)
 _GRANT = Advice("`grant` adds bytes until the period ends", "sudo esimshaper grant", "alice-phone 300MB")
 _WRITTEN = Advice("it is written in the configuration, and `reload` puts it in force", _FILE)
 _RATE = Advice("a quota holds to a rate, `then: {throttle: 256kbit}` in the configuration", "man esimshaper.yaml")

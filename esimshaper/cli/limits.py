@@ -2,12 +2,14 @@
 """The command line, verbs of limits: `quotas` shows them; the others set something by hand."""
 
 import argparse
+import sys
 from typing import Any
 
 from esimshaper.cli.base import Verbs, add_json, add_socket, add_verb, command, fetch, show_document
 from esimshaper.cli.parser import reject, take_negative
+from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.time_of_day import parse_wall_time
-from esimshaper.core.model.units import MAX_BYTES, MAX_SECONDS, parse_duration, parse_size
+from esimshaper.core.model.units import ALLOW_SECONDS, MAX_BYTES, MAX_SECONDS, format_size, parse_duration, parse_size
 
 _SUBJECT = "everyone, router, client/NAME or group/NAME; or the name, MAC or host name of a client alone"
 
@@ -47,28 +49,18 @@ def _add_grant(verbs: Verbs) -> None:
         "--clear", action="store_true", help="take back all that was granted in the present periods, or for later"
     )
     _add_at(grant)
+    grant.add_argument("--yes", action="store_true", help="do not ask, on a terminal, about more than the whole limit")
     add_json(grant)
     add_socket(grant)
 
 
 def _add_overrides(verbs: Verbs) -> None:
-    for name, does in (
-        ("block", "stops all traffic of a subject with the uplink, whatever its quotas say"),
-        ("allow", "lifts all limits of a subject, also those of its group and of everyone"),
-    ):
-        verb = add_verb(verbs, name, _by_hand, does, f"sudo esimshaper {name} tv --for 2h")
-        verb.set_defaults(path=f"/v1/{name}")
-        verb.add_argument("subject", metavar="SUBJECT", help=_SUBJECT)
-        end = verb.add_mutually_exclusive_group()
-        _add_ends(end, "then the order ends by itself (default: it holds until --clear)")
-        end.add_argument(
-            "--clear",
-            action="store_true",
-            help="take back a block or an allow, also one that is to come: only the quotas count again",
-        )
-        _add_at(verb)
-        add_json(verb)
-        add_socket(verb)
+    block = "stops all traffic of a subject with the uplink, whatever its quotas say"
+    _add_override(verbs, "block", block, "it holds until --clear")
+    allow = "lifts the limits of a subject and of its group for a time; those for everyone stay, such as a plan"
+    verb, end = _add_override(verbs, "allow", allow, f"{ALLOW_SECONDS // 3600}h")
+    end.add_argument("--always", action="store_true", help="until somebody takes it back")
+    verb.add_argument("--over-plan", action="store_true", help="lift those for everyone as well: the plan is used on")
     unblock = add_verb(
         verbs,
         "unblock",
@@ -82,6 +74,26 @@ def _add_overrides(verbs: Verbs) -> None:
     add_socket(unblock)
 
 
+def _add_override(
+    verbs: Verbs, name: str, does: str, default: str
+) -> tuple[argparse.ArgumentParser, argparse._ActionsContainer]:
+    """The verb, and its options of which one says when the order ends."""
+    verb = add_verb(verbs, name, _by_hand, does, f"sudo esimshaper {name} tv --for 2h")
+    verb.set_defaults(path=f"/v1/{name}")
+    verb.add_argument("subject", metavar="SUBJECT", help=_SUBJECT)
+    end = verb.add_mutually_exclusive_group()
+    _add_ends(end, f"then the order ends by itself (default: {default})")
+    end.add_argument(
+        "--clear",
+        action="store_true",
+        help="take back a block or an allow, also one that is to come: only the quotas count again",
+    )
+    _add_at(verb)
+    add_json(verb)
+    add_socket(verb)
+    return verb, end
+
+
 def _quotas(options: argparse.Namespace) -> int:
     params = {"subject": options.subject} if options.subject else {}
     return show_document(options, "quotas", "quotas_page", fetch(options, "/v1/quotas", params), paged=True)
@@ -93,8 +105,30 @@ def _grant(options: argparse.Namespace) -> int:
     if size is None or size < 0:
         body |= {"bytes": -size} if size else {}
         return show_document(options, "quotas", "revoke_page", command(options, "/v1/revoke", body))
+    _ask_if_large(options, size)
     body |= {"bytes": size, **_when(options)}
     return show_document(options, "quotas", "grant_page", command(options, "/v1/grant", body))
+
+
+def _ask_if_large(options: argparse.Namespace, size: int) -> None:
+    """Asks a person at a terminal before a grant that is larger than a limit itself: 30GB is soon typed for 3GB."""
+    if options.yes or options.json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return
+    document = fetch(options, "/v1/quotas", {"subject": options.subject})
+    own = [row for row in document["quotas"] if row["subject"] == document["subject"]]
+    exceeded = [row for row in own if size > row["limit_bytes"] - row["granted_bytes"]]
+    if not exceeded:
+        return
+    limits = " and ".join(f"{row['quota']} ({format_size(row['limit_bytes'])})" for row in exceeded)
+    if not _agrees(f"{format_size(size)} is more than the whole limit of {limits}. Grant it?"):
+        raise Unusable("nothing was granted")
+
+
+def _agrees(question: str) -> bool:
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 def _signed_size(options: argparse.Namespace) -> int | None:
@@ -119,6 +153,8 @@ def _by_hand(options: argparse.Namespace) -> int:
         _refuse_at(options)
     path = "/v1/clear" if options.clear else options.path
     body = {"subject": options.subject, **_when(options)}
+    if path == "/v1/allow":
+        body |= {"always": options.always, "over_plan": options.over_plan}
     return show_document(options, "quotas", "by_hand_page", command(options, path, body))
 
 

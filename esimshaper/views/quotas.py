@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Sequence
 from datetime import datetime
 
-from esimshaper.core.model.units import format_in_full, format_rate, format_size
+from esimshaper.core.model.units import format_in_full, format_names, format_rate, format_size
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table, bar
-from esimshaper.views.words import TONES, Document, count, is_by_hand, state_cell, when, who
+from esimshaper.views.words import NAMED_TOGETHER, TONES, Document, count, is_by_hand, state_cell, when, who
 
 BAR_WIDTH = 6
 _DAY = 86400  # seconds
@@ -110,7 +110,8 @@ def _coming(each: Document, now: str) -> str:
     what = {"block": "will be blocked", "allow": "will be allowed"}.get(each["setting"] or "")
     does = what or f"will get {format_size(each['bytes'])} more"
     until = f" until {_in_full(each['until'], now)}" if each["until"] else ""
-    return f"{each['subject']} {does} by hand from {_in_full(each['at'], now)}{until}"
+    over = " over the plan" if each.get("over_plan") else ""
+    return f"{each['subject']} {does} by hand{over} from {_in_full(each['at'], now)}{until}"
 
 
 def _in_full(moment: str, now: str) -> str:
@@ -172,21 +173,39 @@ def _bare(subject: str) -> str:
 
 def by_hand_page(document: Document) -> Page:
     """The answer to `esimshaper block`, `allow`, or one of them with --clear."""
-    subject, state = document["subject"], document["state"]
+    subject, state, now = document["subject"], document["state"], document["time"]
     if document["at"]:
-        return [Line(_coming(document, document["time"])), _undo(f"unblock {_bare(subject)}")]
-    if document["setting"]:
-        lifts = "; no limit holds there any more, that of the plan neither" if document["setting"] == "allow" else ""
-        end = f" until {_in_full(document['until'], document['time'])}" if document["until"] else ""
-        done = {"block": "blocked", "allow": "allowed"}[document["setting"]]
-        return [Line(f"{subject} is {done} by hand{end}{lifts}"), _undo(f"unblock {_bare(subject)}")]
-    why = f": {state['reason']}" if state["reason"] else ""
-    return [Line(f"{subject} is no longer blocked or allowed by hand, and is {state['level']}{why}")]
+        return [Line(_coming(document, now)), _undo(f"unblock {_bare(subject)}")]
+    if not document["setting"]:
+        why = f": {state['reason']}" if state["reason"] else ""
+        return [Line(f"{subject} is no longer blocked or allowed by hand, and is {state['level']}{why}")]
+    allowed = document["setting"] == "allow"
+    end = f" until {_in_full(document['until'], now)}" if document["until"] else ""
+    lines = [Line(f"{subject} is {_by_hand(document)}{end}{_lifted(document) if allowed else ''}")]
+    but = (f"But {each['subject']} is {_set(each, now)}, which counts more" for each in document["but"])
+    lines += [Line(text, Tone.WARNING) for text in but]
+    if allowed and state["quota"]:
+        bare = _bare(subject)
+        lines.append(Line(f"{subject} stays {state['level']}: {state['reason']}", TONES[state["level"]]))
+        lines.append(Line(f"  `esimshaper allow {bare} --over-plan` lifts that too; `grant everyone SIZE` gives more"))
+    return [*lines, _undo(f"unblock {_bare(subject)}")]
+
+
+def _lifted(document: Document) -> str:
+    """What an allow leaves in force."""
+    if document["over_plan"] or not document["plans"]:
+        return "; no limit holds there any more" + (", that of the plan neither" if document["plans"] else "")
+    plans = format_names(document["plans"], NAMED_TOGETHER)
+    return f"; of all limits only what is for everyone still holds ({plans})"
 
 
 def _set(each: Document, now: str) -> str:
-    word = {"block": "blocked", "allow": "allowed"}[each["setting"]]
-    return f"{word} by hand" + (f" until {when(each['until'], now)}" if each["until"] else "")
+    return _by_hand(each) + (f" until {when(each['until'], now)}" if each["until"] else "")
+
+
+def _by_hand(each: Document) -> str:
+    word = {"block": "blocked by hand", "allow": "allowed by hand"}[each["setting"]]
+    return f"{word} over the plan" if each["over_plan"] else word
 
 
 def _granted_lines(document: Document) -> list[Line]:

@@ -86,12 +86,28 @@ def test_override_blocks_both_directions_and_an_exemption_blocks_none(bench: Ben
     assert [up(bench), down(bench)] == [SHOT, SHOT]
     bench.meter.write_policies(
         {
-            ALICE: Policy(exempt=True, parent=everyone, block_at=Thresholds(both=0)),
+            ALICE: Policy(exempt=True, over_plan=True, parent=everyone, block_at=Thresholds(both=0)),
             everyone: Policy(block_at=Thresholds(both=0)),
         }
     )
     assert [up(bench), down(bench)] == [PASS, PASS]
     assert bench.read().budgets[everyone].both == 2 * SIZE, "what is allowed is counted all the same"
+
+
+def test_exemption_within_the_plan_ends_at_the_byte_where_the_plan_does(bench: Bench) -> None:
+    bench.meter.add_groups(["kids"])
+    group, everyone = bench.read().groups["kids"], bench.read().everyone
+    nothing = Thresholds(both=0)
+    policies = {
+        ALICE: Policy(exempt=True, parent=group, block_at=nothing),
+        BOB: Policy(parent=everyone),
+        group: Policy(parent=everyone, blocked=True, block_at=nothing),
+        everyone: Policy(block_at=Thresholds(both=4 * SIZE)),
+    }
+    bench.meter.write_policies(policies)
+    assert [up(bench), up(bench, BOB), up(bench), down(bench), up(bench), down(bench)] == [PASS] * 4 + [SHOT] * 2
+    bench.meter.write_policies({everyone: Policy(blocked=True)})
+    assert [up(bench), up(bench, BOB)] == [PASS, SHOT], "a block of everyone by hand leaves out who is allowed"
 
 
 def test_class_is_the_open_one_below_the_limit_and_that_of_the_outermost_throttled_account_above(bench: Bench) -> None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A throttled account that no class holds is held to its police rate, by drops."""
 
+from dataclasses import replace
+
 from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.edge.bpf import libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
@@ -60,15 +62,15 @@ def test_exempt_client_is_not_policed(bench: Bench) -> None:
     assert [up(bench), up(bench), up(bench)] == [PASS] * 3
 
 
-def test_exempt_client_is_in_no_class_of_what_is_throttled_above(bench: Bench) -> None:
+def test_exempt_client_is_in_the_class_of_a_plan_that_throttles_unless_it_is_over_the_plan(bench: Bench) -> None:
     everyone = bench.read().everyone
     bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
+    alice = Policy(parent=everyone, exempt=True, classes=(0x7A000010, 0x7A000011, 0x7A000012, 0))
     bench.meter.write_policies(
-        {
-            ALICE: Policy(parent=everyone, exempt=True, classes=(0x7A000010, 0x7A000011, 0x7A000012, 0)),
-            everyone: Policy(throttle_at=Thresholds(both=0), classes=(0, 0x7A000003, 0, 0)),
-        }
+        {ALICE: alice, everyone: Policy(throttle_at=Thresholds(both=0), classes=(0, 0x7A000003, 0, 0))}
     )
+    assert priority(bench) == 0x7A000012
+    bench.meter.write_policies({ALICE: replace(alice, over_plan=True)})
     assert priority(bench) == 0x7A000010
 
 

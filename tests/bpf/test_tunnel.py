@@ -114,6 +114,8 @@ def test_limit_of_everyone_is_counted_outside_and_drops_inside(tunnel: Bench) ->
     tunnel.up_from_router(ethernet(ipv4(WAN4, SERVER4, UDP, udp(40000, PORT, bytes(CLAIM - 28)))))
     assert inside(tunnel) == SHOT
     tunnel.meter.write_policies({ALICE: Policy(parent=everyone, exempt=True)})
+    assert inside(tunnel) == SHOT
+    tunnel.meter.write_policies({ALICE: Policy(parent=everyone, exempt=True, over_plan=True)})
     assert inside(tunnel) == PASS
 
 
@@ -209,6 +211,8 @@ def test_packet_inside_is_dropped_while_an_override_blocks_everyone(tunnel: Benc
     everyone = tunnel.meter.everyone
     tunnel.meter.write_policies({ALICE: Policy(parent=everyone), everyone: Policy(blocked=True)})
     assert inside(tunnel) == SHOT
+    tunnel.meter.write_policies({ALICE: Policy(parent=everyone, exempt=True)})
+    assert inside(tunnel) == PASS
 
 
 @pytest.mark.parametrize("limited", ["upload", "download"])

@@ -77,15 +77,18 @@ def test_block_and_allow_hold_until_they_are_taken_back(server):
         "`esimshaper unblock group/living-room` takes it back",
     ]
     assert "group/living-room: blocked by hand until Tue 18:30" in lines("quotas", *at)
+    still = "of all limits only what is for everyone still holds (plan)"
     assert lines("allow", "group/living-room", *at) == [
-        "group/living-room is allowed by hand; no limit holds there any more, that of the plan neither",
+        f"group/living-room is allowed by hand until Monday 20:30; {still}",
         "`esimshaper unblock group/living-room` takes it back",
     ]
     assert lines("allow", "--clear", "group/living-room", *at) == [
         "group/living-room is no longer blocked or allowed by hand, and is open"
     ]
     assert not [line for line in lines("quotas", *at) if line.startswith("group/living-room: allowed")]
-    assert lines("allow", "alice-phone", *at)[0].startswith("client/alice-phone is allowed by hand; no limit holds")
+    over = "client/alice-phone is allowed by hand over the plan until Monday 20:30"
+    lifted = "no limit holds there any more, that of the plan neither"
+    assert lines("allow", "alice-phone", "--over-plan", *at)[0] == f"{over}; {lifted}"
     assert re.search(r"alice-phone +allowed ", "\n".join(lines("clients", *at)))
     (back,) = lines("block", "--clear", "alice-phone", *at)
     now = "client/alice-phone is no longer blocked or allowed by hand, and is throttled: "
@@ -147,6 +150,30 @@ def test_a_grant_that_does_not_help_says_what_still_holds(server):
     assert not [line for line in lines("grant", "alice-phone", "--clear", *at) if "blocked" in line]
 
 
+@pytest.mark.parametrize(("answer", "granted"), [("y", True), ("", False), ("\x04", False)])
+def test_a_terminal_asks_before_more_than_the_whole_limit_is_granted(server, answer, granted):
+    words = ("grant", "group/living-room", "50GB", "--socket", server)
+    shown, status = on_terminal(*words, keys=f"{answer}\n".encode(), until="[y/N]")
+    assert "50.0 GB is more than the whole limit of tv-week (5.10 GB). Grant it? [y/N]" in shown
+    assert ("got 50.0 GB more" in shown, status) == (granted, 0 if granted else 1)
+    if granted:
+        assert lines("grant", "group/living-room", "-50GB", "--socket", server)
+
+
+def test_a_block_of_all_names_who_goes_on_and_an_allow_of_all_who_stays_blocked(server):
+    at = ("--socket", server)
+    assert lines("allow", "tv", "--for", "1h", *at)
+    assert lines("block", "everyone", *at)[:2] == [
+        "everyone is blocked by hand",
+        "But client/tv is allowed by hand until 19:30, which counts more",
+    ]
+    allowed = lines("allow", "everyone", *at)
+    assert f"But client/{UNLISTED} is blocked by hand until 20:00, which counts more" in allowed
+    assert "client/tv" not in "".join(allowed)
+    for who in ("tv", "everyone"):
+        assert lines("unblock", who, *at)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
@@ -185,6 +212,7 @@ def test_what_the_daemon_refuses_is_said_with_a_way_on(server, arguments, error)
         (("block", "tv", "--clear", "--at", "07:00"), "--clear takes back at once: it does not go with --at"),
         (("grant", "tv", "--clear", "--at", "07:00"), "--clear takes back at once"),
         (("grant", "tv", "-1GB", "--until", "07:00"), "what is taken back does not come again"),
+        (("allow", "tv", "--for", "2h", "--always"), "not allowed with"),
         (("block",), "SUBJECT"),
     ],
 )

@@ -100,6 +100,7 @@ WORDS = [
     {group("family"): OverrideKind.BLOCK, client(TV): OverrideKind.ALLOW},
     {group("unknown"): OverrideKind.BLOCK},
     {EVERYONE: OverrideKind.ALLOW},
+    {EVERYONE: OverrideKind.ALLOW, client(ALICE): OverrideKind.ALLOW_OVER_PLAN},
 ]
 
 

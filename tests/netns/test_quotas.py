@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Quotas with the real daemon: a cut at the byte that holds whatever happens to the daemon, the link or the maps."""
 
+import contextlib
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.lab import Lab, WanKind, traffic
-from esimshaper.lab.namespaces import wait_until
+from esimshaper.lab.namespaces import Host, wait_until
 from tests.netns.limits import (
     ALICE_2MB,
     CLIENTS,
@@ -144,17 +145,41 @@ def test_grant_opens_a_cut_client_and_is_exact_again(make_router: Callable[..., 
     assert 1_500_000 <= again <= 2_000_000 + IN_FLIGHT
 
 
-def test_block_and_allow_by_hand_are_over_the_quotas(make_router: Callable[..., Router], lab: Lab) -> None:
-    router = make_router(lab, quotas("name: plan, for: everyone, limit: 1MB, period: month, then: block")).start()
+def send_until_cut(client: Host, server: str, size: int) -> None:
+    """In datagrams that come to 1,228 bytes each."""
+
+    def send() -> None:
+        with contextlib.suppress(OSError):
+            traffic.udp_up(server, size, packet=1200, bits=8_000_000)
+
+    client.call(send)
+
+
+def test_block_and_allow_by_hand_are_over_the_quotas_and_an_allow_ends_at_the_byte_where_the_plan_does(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    own = "name: own, for: client/alice, limit: 100KB, period: month, then: block"
+    router = make_router(lab, quotas(own, "name: plan, for: everyone, limit: 1MB, period: month, then: block")).start()
     alice, bob = lab.clients
-    assert passes(alice, lab.servers4[0])
+    server = lab.servers4[0]
+    assert passes(alice, server)
     assert router.run("block", "client/alice").returncode == 0
-    assert not passes(alice, lab.servers4[0])
+    assert not passes(alice, server)
     assert passes(bob, lab.servers4[1])
-    download(bob, lab.servers4[1], 5_000_000)
-    wait_until("the plan's end", lambda: not passes(bob, lab.servers4[1]), timeout=5)
-    assert router.run("allow", "client/alice").returncode == 0
-    assert passes(alice, lab.servers4[0])
+    assert "until" in router.run("allow", "alice").stdout
+    router.measure()
+    before, earlier = lab.carrier.settle(), row_of(router, "plan", "everyone")["used_bytes"]
+    send_until_cut(alice, server, 500_000)
+    assert (lab.carrier.settle() - before).total.up_bytes >= 500_000, "its own limit is lifted"
+    assert "client/alice is allowed by hand" in router.run("block", "everyone").stdout
+    assert not passes(bob, lab.servers4[1])
+    send_until_cut(alice, server, 1_000_000)
+    billed = earlier + (lab.carrier.settle() - before).total.total_bytes
+    assert 1_000_000 - 1228 < billed <= 1_000_000
+    assert "stays blocked: plan" in router.run("allow", "alice", "--always").stdout
+    assert not passes(alice, server)
+    assert router.run("allow", "client/alice", "--over-plan").returncode == 0
+    assert passes(alice, server)
     assert not passes(bob, lab.servers4[1])
 
 

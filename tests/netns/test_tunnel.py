@@ -226,6 +226,8 @@ def test_everyones_limit_counts_each_byte_once_and_who_is_allowed_by_hand_goes_o
     wait_until("the state", lambda: state_of(router, "alice") == "blocked", timeout=5)
     assert not passes(bob, lab.servers4[0])
     assert router.run("allow", "alice", "--socket", str(router.socket)).returncode == 0
+    assert not passes(alice, lab.servers4[0])
+    assert router.run("allow", "alice", "--over-plan", "--socket", str(router.socket)).returncode == 0
     assert passes(alice, lab.servers4[0])
     assert not passes(bob, lab.servers4[0])
 

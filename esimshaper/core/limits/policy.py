@@ -126,10 +126,11 @@ def _policy(place: Place, ancestors: Mapping[Subject, Account], account: Account
         throttle_at=_thresholds(_limits(held, budget, ActionKind.THROTTLE)),
         warn_at=_thresholds([end for each in held for end in _warnings(each, budget)]),
         blocked=blocked,
-        exempt=override is not None and override.kind is OverrideKind.ALLOW,
+        exempt=override is not None and override.kind.allows,
         police_rate=max(1, rate // 8) if rate else 0,
         with_everyone=blocked and override is not None and override.subject == EVERYONE,
         unlisted=subject.kind is SubjectKind.CLIENT and not _is_listed(ClientKey(subject.id), place.rules),
+        over_plan=override is not None and override.kind is OverrideKind.ALLOW_OVER_PLAN,
     )
 
 
@@ -150,10 +151,16 @@ def _accounts_with_quotas(place: Place) -> Mapping[Subject, Account]:
 def _tunnels_policy(place: Place, ancestors: Mapping[Subject, Account]) -> Policy:
     """The policy of packets that carry tunnels: they are blocked if everyone is, and nobody is allowed by hand."""
     # Clients in a tunnel are held to their own limits inside it.
-    allowed = any(override.kind is OverrideKind.ALLOW for override in place.overrides.values())
+    kinds = {override.kind for override in place.overrides.values()}
     everyone = place.overrides.get(EVERYONE)
     blocked = everyone is not None and everyone.kind is OverrideKind.BLOCK
-    return Policy(ancestors.get(EVERYONE, ACCOUNT_UNATTRIBUTED), blocked=blocked, exempt=allowed, with_everyone=blocked)
+    return Policy(
+        ancestors.get(EVERYONE, ACCOUNT_UNATTRIBUTED),
+        blocked=blocked,
+        exempt=any(kind.allows for kind in kinds),
+        with_everyone=blocked,
+        over_plan=OverrideKind.ALLOW_OVER_PLAN in kinds,
+    )
 
 
 def _limits(held: Iterable[QuotaUsage], budget: Budget, kind: ActionKind) -> Ends:

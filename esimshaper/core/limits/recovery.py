@@ -52,7 +52,7 @@ def _overrides(tick: Tick, installed: Mapping[Account, Policy]) -> Iterator[Over
 
 def _override_of(policy: Policy) -> OverrideKind | None:
     if policy.exempt:
-        return OverrideKind.ALLOW
+        return OverrideKind.ALLOW_OVER_PLAN if policy.over_plan else OverrideKind.ALLOW
     return OverrideKind.BLOCK if policy.blocked else None
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tallies -> client states: how each client, group and everyone stand, and why, in words. Pure.
 
-The worst of what holds for a subject or for its ancestors counts; an override counts more than all quotas.
+The worst of what holds for a subject or for its ancestors counts. An override counts more than all quotas; but an allow
+leaves those of everyone in force, unless it is over the plan.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from datetime import tzinfo
 
 from esimshaper.core.limits.hierarchy import override_for
 from esimshaper.core.model.limits import (
+    EVERYONE,
     ActionKind,
     ClientState,
     Direction,
@@ -25,6 +27,11 @@ OPEN = ClientState()
 
 _LEVELS = {ActionKind.NOTIFY: Level.OPEN, ActionKind.THROTTLE: Level.THROTTLED, ActionKind.BLOCK: Level.BLOCKED}
 _BADNESS = {level: number for number, level in enumerate(Level)}
+_BY_HAND = {
+    OverrideKind.BLOCK: "blocked by hand",
+    OverrideKind.ALLOW: "allowed by hand",
+    OverrideKind.ALLOW_OVER_PLAN: "allowed by hand over the plan",
+}
 _USED = {Direction.BOTH: "used", Direction.DOWNLOAD: "downloaded", Direction.UPLOAD: "uploaded"}
 
 
@@ -42,7 +49,8 @@ def states_of(
 
     def state(hierarchy: Hierarchy) -> ClientState:
         if override := override_for(hierarchy, overrides):
-            return _by_override(override, now, zone)
+            plan = own.get(EVERYONE, OPEN) if override.kind is OverrideKind.ALLOW else OPEN
+            return plan if plan.level is not Level.OPEN else _by_override(override, now, zone)
         return _worst(own[each] for each in hierarchy if each in own) if own else OPEN
 
     return {subject: state(hierarchy) for subject, hierarchy in hierarchies.items()}
@@ -50,7 +58,7 @@ def states_of(
 
 def _by_override(override: Override, now: float, zone: tzinfo) -> ClientState:
     blocked = override.kind is OverrideKind.BLOCK
-    words = "blocked by hand" if blocked else "allowed by hand"
+    words = _BY_HAND[override.kind]
     end = f" until {format_moment(override.until, now, zone)}" if override.until is not None else ""
     return ClientState(Level.BLOCKED if blocked else Level.OPEN, words + end, until=override.until)
 

@@ -117,7 +117,7 @@ def add_grant(
         own = tally.subject == subject and tally.window.start <= since
         if own and tally.granted + size > MAX_BYTES:
             sentence = f"no more than {MAX_BYTES // 1000**4} TB can be granted on {tally.quota} in one period"
-            raise Unusable(sentence, "`esimshaper allow` lifts all limits.")
+            raise Unusable(sentence, "`esimshaper allow --over-plan` lifts all limits.")
         following.append(replace(tally, granted=tally.granted + size) if own else tally)
         if own and until is not None:  # also past the end of the window, which other settings may put off
             grants.append(Grant(tally.quota, subject, size, until))

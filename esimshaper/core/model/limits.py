@@ -205,6 +205,12 @@ class OverrideKind(Enum):
 
     BLOCK = "block"
     ALLOW = "allow"
+    ALLOW_OVER_PLAN = "allow over plan"
+
+    @property
+    def allows(self) -> bool:
+        """Whether it lifts limits: those of the subject, of its group and, over the plan only, of everyone."""
+        return self is not OverrideKind.BLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +277,7 @@ class Policy:
     classes: tc class ids, by CLASS_OPEN and so on; 0 for none of its own: then one that others share, or none at all.
     police_rate: bytes per second beyond a throttle limit where the account has no class, as in tunnels; 0: any rate.
     with_everyone: blocked by hand, but only because everyone is. unlisted: it has no share of its own of what passes in
-    spite of a block.
+    spite of a block. exempt: held by no limit but those of everyone; with over_plan, not by these either.
     """
 
     parent: Account = ACCOUNT_UNATTRIBUTED  # none
@@ -284,6 +290,7 @@ class Policy:
     police_rate: int = 0
     with_everyone: bool = False
     unlisted: bool = False
+    over_plan: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ MAX_BYTES = 1000 * 1000**4
 MAX_SECONDS = 366 * 86400
 """The longest time for which a person may set something."""
 
+ALLOW_SECONDS = 2 * 3600
+"""How long an allow lasts where nobody says how long: one that is forgotten must not use up a plan."""
+
 MAX_ROWS = 100_000
 """The most rows of a table for which a person may ask."""
 

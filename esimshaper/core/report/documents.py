@@ -144,7 +144,7 @@ def _clock_problem(state: State, zone: tzinfo | None) -> str | None:
     return (
         f"the clock was not set since the start, so time goes on from {iso(int(state.clock.time), zone)} by what the "
         "box was running; what ends meanwhile does not renew before a time service has set it (its questions pass a "
-        "block). `timedatectl` shows whether one runs; until then `sudo esimshaper allow everyone --for 1h` opens"
+        "block). `timedatectl` shows whether one runs; until then `sudo esimshaper allow everyone --over-plan` opens"
     )
 
 

@@ -14,19 +14,22 @@ The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 an
                "action": "block" | "throttle" | "notify", "rate_bits_per_second": int or null,
                "warned": bool, "reached": bool, "state": state of the subject}
     reserve   {"limit_bytes", "used_bytes", "left_bytes"} or null    of the router, while it is blocked
-    by_hand   {"subject", "setting": "block" | "allow", "until" + "until_unix"}
-    coming    {"subject", "setting": "block" | "allow" | "grant", "bytes": of a grant, "at" + "at_unix",
+    by_hand   {"subject", "setting": "block" | "allow", "over_plan": bool, "until" + "until_unix"}
+              over_plan: an allow that lifts the quotas of everyone, too
+    coming    {"subject", "setting": "block" | "allow" | "grant", "over_plan", "bytes": of a grant, "at" + "at_unix",
                "until" + "until_unix"}                           set by hand for later
 
-    quotas    {"quotas": [quota], "by_hand": [by_hand], "coming": [coming], "reserve": reserve,
+    quotas    {"subject": whose they are, or null, "quotas": [quota], "by_hand": [by_hand], "coming": [coming],
+               "reserve": reserve,
                "grants": [{"quota", "subject", "bytes", "until" + "until_unix"}]}  those that end before their period
               in the order of the configuration; of each-client the most used first
     grant     {"subject", "bytes", "at" + "at_unix": null for at once, "until" + "until_unix",
                "quotas": [quota] of the subject, "state": state,
                "held_by": subject whose quota is the reason of the state, if it is another, or null}
     revoke    {"subject", "bytes" or null for all, "quotas", "state", "held_by": as in grant}
-    block     {"subject", "setting": "block" | "allow" or null, "at" + "at_unix": null for at once,
-               "until" + "until_unix", "state": state}
+    block     {"subject", "setting": "block" | "allow" or null, "over_plan": bool, "at" + "at_unix": null for at once,
+               "until" + "until_unix", "state": state, "plans": names of the quotas of everyone,
+               "but": [by_hand]}                             of those below, for whom the other setting holds
               for allow and clear too
 """
 
@@ -41,11 +44,13 @@ from esimshaper.core.model.limits import (
     ClientState,
     Level,
     Override,
+    OverrideKind,
     Period,
     QuotaUsage,
     Subject,
     SubjectKind,
 )
+from esimshaper.core.model.rules import hierarchy_of
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, names, new_document
 from esimshaper.core.report.subjects import subject_label
@@ -71,6 +76,7 @@ def quotas_document(state: State, facts: DaemonFacts, of: Subject | None = None)
         if _is_among(grant.subject, holding) and grant.until < ends.get((grant.quota, grant.subject), math.inf)
     ]
     return new_document(facts.now) | {
+        "subject": None if of is None else subject_label(state, of, facts),
         "quotas": entries(
             state, facts, (each for each in usages(state, facts) if _is_among(each.tally.subject, holding))
         ),
@@ -82,8 +88,7 @@ def quotas_document(state: State, facts: DaemonFacts, of: Subject | None = None)
 
 
 def _with_ancestors(subject: Subject, facts: DaemonFacts) -> frozenset[Subject]:
-    group = facts.groups.get(ClientKey(subject.id), "") if subject.kind is SubjectKind.CLIENT else ""
-    return frozenset({subject, EVERYONE, *((Subject(SubjectKind.GROUP, group),) if group else ())})
+    return frozenset(hierarchy_of(subject, facts.names, facts.groups))
 
 
 def _is_among(subject: Subject, chosen: frozenset[Subject] | None) -> bool:
@@ -132,13 +137,24 @@ def override_document(state: State, facts: DaemonFacts, subject: Subject, at: in
     ahead = [each for each in kept.coming if each.subject == subject and each.at == at and each.kind]
     now = [each for each in kept.overrides if each.subject == subject]
     mine = ahead[0] if ahead else now[0] if now else None
+    kind = mine.kind if mine else None
+    below = [
+        each for each in kept.overrides if each.subject != subject and subject in _with_ancestors(each.subject, facts)
+    ]
     return new_document(facts.now) | {
         "subject": subject_label(state, subject, facts),
-        "setting": mine.kind.value if mine and mine.kind else None,
+        "setting": _setting(kind) if kind else None,
+        "over_plan": kind is OverrideKind.ALLOW_OVER_PLAN,
         **moment("at", ahead[0].at if ahead else None, facts.now.tzinfo),
         **moment("until", mine.until if mine else None, facts.now.tzinfo),
         "state": state_entry(state, subject, facts.now.tzinfo),
+        "plans": [quota.name for quota in facts.quotas if quota.subject == EVERYONE],
+        "but": [_override_entry(state, facts, each) for each in below if kind and each.kind.allows != kind.allows],
     }
+
+
+def _setting(kind: OverrideKind) -> str:
+    return (OverrideKind.ALLOW if kind.allows else kind).value
 
 
 def glance(state: State, facts: DaemonFacts) -> Document:
@@ -193,7 +209,8 @@ def coming_entries(state: State, facts: DaemonFacts, chosen: frozenset[Subject] 
     return [
         {
             "subject": subject_label(state, each.subject, facts),
-            "setting": each.kind.value if each.kind else "grant",
+            "setting": _setting(each.kind) if each.kind else "grant",
+            "over_plan": each.kind is OverrideKind.ALLOW_OVER_PLAN,
             "bytes": each.bytes,
             **moment("at", each.at, facts.now.tzinfo),
             **moment("until", each.until, facts.now.tzinfo),
@@ -255,7 +272,8 @@ def _entry(state: State, facts: DaemonFacts, each: QuotaUsage) -> Document:
 def _override_entry(state: State, facts: DaemonFacts, override: Override) -> Document:
     return {
         "subject": subject_label(state, override.subject, facts),
-        "setting": override.kind.value,
+        "setting": _setting(override.kind),
+        "over_plan": override.kind is OverrideKind.ALLOW_OVER_PLAN,
         **moment("until", override.until, facts.now.tzinfo),
     }
 

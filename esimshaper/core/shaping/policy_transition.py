@@ -44,7 +44,7 @@ def _stricter(old: Policy, new: Policy) -> Policy:
     |----------------|---------|---------|----------------------------------------------------------|
     | parent         | P or 0  | Q or 0  | Q, or P where new has none: the longer hierarchy         |
     | block_at, ...  | a       | b       | the smaller of each threshold: what ends first           |
-    | blocked/exempt | any     | any     | blocked if either is, exempt only if both are            |
+    | by hand        | any     | any     | blocked if either is; exempt, over the plan only if both |
     | classes        | x or 0  | y or 0  | y, or x where new has none and it is in a group of new's |
 
     If `old` holds as much already, the policy in between is `old` itself: then there is one write, not two.
@@ -60,6 +60,7 @@ def _stricter(old: Policy, new: Policy) -> Policy:
         throttle_at=_smaller(old.throttle_at, new.throttle_at),
         blocked=old.blocked or new.blocked,
         exempt=old.exempt and new.exempt,
+        over_plan=old.over_plan and new.over_plan,
         classes=tuple(after or before for before, after in zip(usable, new.classes, strict=True)),
     )
     return old if _holds(between) == _holds(old) else between
@@ -67,7 +68,8 @@ def _stricter(old: Policy, new: Policy) -> Policy:
 
 def _holds(policy: Policy) -> tuple[object, ...]:
     """The fields of a policy that decide about packets; the others are for announcements, and for the police rate."""
-    return (policy.parent, policy.block_at, policy.throttle_at, policy.blocked, policy.exempt, policy.classes)
+    by_hand = (policy.blocked, policy.exempt, policy.over_plan)
+    return (policy.parent, policy.block_at, policy.throttle_at, by_hand, policy.classes)
 
 
 def _smaller(one: Thresholds, other: Thresholds) -> Thresholds:

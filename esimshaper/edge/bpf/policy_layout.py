@@ -13,6 +13,7 @@ def to_bytes(policy: Policy) -> bytes:
     thresholds = (policy.block_at, policy.throttle_at, policy.warn_at)
     flags = layouts.POLICY_BLOCKED * policy.blocked | layouts.POLICY_EXEMPT * policy.exempt
     flags |= layouts.POLICY_WITH_EVERYONE * policy.with_everyone | layouts.POLICY_UNLISTED * policy.unlisted
+    flags |= layouts.POLICY_OVER_PLAN * policy.over_plan
     flags |= layouts.POLICY_LIMITED * any(each != NO_THRESHOLDS for each in thresholds)
     numbers = [number for each in thresholds for number in (each.both, each.download, each.upload)]
     return layouts.POLICY.pack(*numbers, policy.police_rate, policy.parent, flags, *policy.classes)
@@ -32,4 +33,5 @@ def from_fields(fields: Sequence[int]) -> Policy:
         police_rate=police_rate,
         with_everyone=bool(flags & layouts.POLICY_WITH_EVERYONE),
         unlisted=bool(flags & layouts.POLICY_UNLISTED),
+        over_plan=bool(flags & layouts.POLICY_OVER_PLAN),
     )

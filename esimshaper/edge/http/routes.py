@@ -24,7 +24,7 @@ from esimshaper.core.model.requests import (
     SubjectsQuery,
 )
 from esimshaper.core.model.time_of_day import WallTime, parse_wall_time
-from esimshaper.core.model.units import MAX_BYTES, MAX_ROWS, MAX_SECONDS
+from esimshaper.core.model.units import ALLOW_SECONDS, MAX_BYTES, MAX_ROWS, MAX_SECONDS
 
 Params = Mapping[str, Any]
 """The query of a GET, all of it text; or the JSON object that is the body of a POST."""
@@ -70,12 +70,18 @@ def _revoke(params: Params) -> Request:
     )
 
 
-def _override(kind: OverrideKind) -> "Reader":
-    def read(params: Params) -> Request:
-        _only(params, "subject", "seconds", "until", "at")
-        return OverrideCommand(_text(params, "subject"), kind, _end(params), _at(params))
+def _block(params: Params) -> Request:
+    _only(params, "subject", "seconds", "until", "at")
+    return OverrideCommand(_text(params, "subject"), OverrideKind.BLOCK, _end(params), _at(params))
 
-    return read
+
+def _allow(params: Params) -> Request:
+    _only(params, "subject", "seconds", "until", "at", "always", "over_plan")
+    always, end = _flag(params, "always"), _end(params)
+    if always and end:
+        raise BadParameter("an allow ends, or lasts always; not both")
+    kind = OverrideKind.ALLOW_OVER_PLAN if _flag(params, "over_plan") else OverrideKind.ALLOW
+    return OverrideCommand(_text(params, "subject"), kind, None if always else end or ALLOW_SECONDS, _at(params))
 
 
 def _clear(params: Params) -> Request:
@@ -110,8 +116,8 @@ ROUTES: Mapping[tuple[str, str], Reader] = {
     ("GET", "/v1/subjects"): _without(SubjectsQuery()),
     ("POST", "/v1/grant"): _grant,
     ("POST", "/v1/revoke"): _revoke,
-    ("POST", "/v1/block"): _override(OverrideKind.BLOCK),
-    ("POST", "/v1/allow"): _override(OverrideKind.ALLOW),
+    ("POST", "/v1/block"): _block,
+    ("POST", "/v1/allow"): _allow,
     ("POST", "/v1/clear"): _clear,
     ("POST", "/v1/reload"): _reload,
 }

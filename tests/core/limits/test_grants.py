@@ -44,7 +44,7 @@ def test_grants_without_end_are_refused_before_they_are_more_than_a_number_can_h
     for _ in range(20):
         with pytest.raises(Unusable, match="no more than 1000 TB can be granted on daily") as refused:
             grant(router.state, router.rules, client(ALICE), MAX_BYTES)
-        assert refused.value.hint == "`esimshaper allow` lifts all limits."
+        assert refused.value.hint == "`esimshaper allow --over-plan` lifts all limits."
     router.tick()
     assert router.tally().allowed == MAX_BYTES + 500
 

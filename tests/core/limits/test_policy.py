@@ -216,6 +216,9 @@ def test_a_word_by_hand_counts_for_all_below_unless_there_is_a_nearer_one():
     assert by_hand(router, client(ALICE), OverrideKind.ALLOW)[A] == (False, True)
     flags = by_hand(router, EVERYONE, OverrideKind.BLOCK)
     assert (flags[A], flags[B], flags[FREE[0]]) == ((False, True), (True, False), (True, False))
+    assert not router.tick().policies[A].over_plan
+    assert by_hand(router, client(ALICE), OverrideKind.ALLOW_OVER_PLAN)[A] == (False, True)
+    assert router.tick().policies[A].over_plan
     flags = by_hand(router, group("unknown"), OverrideKind.ALLOW)
     assert (flags[B], flags[T], flags[FREE[0]]) == ((False, True), (True, False), (False, True))
     by_hand(router, client(ALICE), None)
@@ -313,6 +316,9 @@ def test_packets_of_tunnels_stop_when_everyone_is_blocked_and_nobody_is_allowed(
         router.state = override(router.state, subject, kind)
     policy = router.tick().policies[Account(200)]
     assert (policy.parent, policy.blocked, policy.exempt) == (WHOLE, blocked, exempt)
+    assert not policy.over_plan
+    router.state = override(router.state, client(LATE), OverrideKind.ALLOW_OVER_PLAN)
+    assert router.tick().policies[Account(200)].over_plan
 
 
 def test_a_grant_raises_the_count_of_the_next_warning():

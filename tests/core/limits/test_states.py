@@ -105,6 +105,23 @@ def test_a_word_by_hand_is_over_all_quotas():
     assert router.state.limits.states[client(BOB)] == ClientState(Level.BLOCKED, "blocked by hand")
 
 
+def test_a_plan_that_is_used_up_is_over_an_allow_unless_that_is_over_the_plan():
+    router = Router(quota(limit=100), plan(1000))
+    router.tick(A=600, WHOLE=600)
+    router.state = override(router.state, client(ALICE), OverrideKind.ALLOW)
+    router.tick()
+    assert router.level() == "open"
+    router.tick(A=900, WHOLE=1000)
+    assert router.level() == "blocked"
+    assert router.state.limits.states[client(ALICE)].quota == "plan"
+    router.state = override(router.state, client(ALICE), OverrideKind.ALLOW_OVER_PLAN)
+    router.tick()
+    assert router.state.limits.states[client(ALICE)] == ClientState(reason="allowed by hand over the plan")
+    router.state = override(router.state, EVERYONE, OverrideKind.ALLOW)
+    router.tick()
+    assert router.state.limits.states[EVERYONE].level is Level.BLOCKED
+
+
 def test_a_limit_that_only_refuses_large_uploads_any_more_is_reached():
     """A packet that does not fit is refused; smaller ones may never come, and what is used stays below."""
     router = Router(quota())

@@ -35,6 +35,7 @@ def policies_below(*parents: Account) -> st.SearchStrategy[Policy]:
         warn_at=ends,
         blocked=st.booleans(),
         exempt=st.booleans(),
+        over_plan=st.booleans(),
         classes=st.tuples(*[st.integers(0, 1)] * 4),
     )
 
@@ -51,13 +52,14 @@ counts = st.fixed_dictionaries(dict.fromkeys([*CLIENTS, *GROUPS, EVERYONE], st.s
 
 def passes(client: Account, policies: Mapping[Account, Policy], used: Mapping[Account, int], *, at: str) -> bool:
     """As the kernel judges (bpf/limits.h): over a chain of accounts, of which one that is exempt lets through."""
-    account, exempt, through, place = client, False, 0, 1
+    account, exempt, over_plan, through, place = client, False, False, 0, 1
     while account != NOBODY:
         policy = policies[account]
-        exempt = exempt or policy.exempt
+        exempt, over_plan = exempt or policy.exempt, over_plan or (policy.exempt and policy.over_plan)
         thresholds: Thresholds = getattr(policy, at)
-        over = used[account] > min(thresholds.both, thresholds.upload) or (at == "block_at" and policy.blocked)
-        if over and not exempt:
+        by_hand = at == "block_at" and policy.blocked and not exempt
+        over = used[account] > min(thresholds.both, thresholds.upload) or by_hand
+        if over and not (over_plan if account == EVERYONE else exempt):
             if at == "block_at":
                 return False
             through = policies[client].classes[place] or policy.classes[1]  # of the outermost one
@@ -106,11 +108,19 @@ def test_everyone_comes_before_groups_and_clients_and_what_is_looser_goes_the_ot
 
 def test_in_between_a_policy_has_the_stricter_of_each_row() -> None:
     client = CLIENTS[0]
-    old = Policy(GROUPS[0], Thresholds(5, 9, 5), Thresholds(9, 5, 9), blocked=True, exempt=True, classes=(1, 2, 3, 4))
+    old = Policy(
+        GROUPS[0],
+        Thresholds(5, 9, 5),
+        Thresholds(9, 5, 9),
+        blocked=True,
+        exempt=True,
+        over_plan=True,
+        classes=(1, 2, 3, 4),
+    )
     new = Policy(NOBODY, Thresholds(9, 5, 9), Thresholds(5, 9, 5), classes=(5, 0, 0, 0))
     first, then = writes({client: old}, {client: new}, EVERYONE)
     five = Thresholds(5, 5, 5)
-    between = Policy(GROUPS[0], five, five, blocked=True, exempt=False, classes=(5, 2, 3, 4))
+    between = Policy(GROUPS[0], five, five, blocked=True, exempt=False, over_plan=False, classes=(5, 2, 3, 4))
     assert (first, then) == ({client: between}, {client: new})
     moved = replace(new, parent=GROUPS[1])
     assert writes({client: old}, {client: moved}, EVERYONE)[0][client].classes == (5, 2, 0, 0), "of that group no more"
