@@ -35,8 +35,8 @@ CONDUCTORS = {f"esimshaper.core.{name}" for name in ("pipeline", "commands")}
 
 CORE_LIBRARY = {
     "bisect", "collections", "collections.abc", "dataclasses", "datetime", "difflib", "enum", "errno", "fractions",
-    "functools", "heapq", "ipaddress", "itertools", "math", "operator", "re", "string", "types", "typing",
-    "unicodedata", "zoneinfo",
+    "functools", "hashlib", "heapq", "hmac", "ipaddress", "itertools", "math", "operator", "re", "string", "types",
+    "typing", "unicodedata", "zoneinfo",
 }  # fmt: skip
 """What of Python itself a module of the core may import: nothing here asks the world anything."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from esimshaper import __version__
-from esimshaper.cli import ask, base, completion, guesses, limits, reload
+from esimshaper.cli import ask, base, completion, explain, guesses, limits, reload
 from esimshaper.cli.base import (
     DONE,
     FAILED,
@@ -205,6 +205,7 @@ def build_parser() -> Parser:
     ask.add_verbs(verbs)
     limits.add_verbs(verbs)
     reload.add_verb_reload(verbs)
+    explain.add_verb_explain(verbs)
     _add_other_verbs(verbs)
     completion.add_verbs(verbs)
     _add_verbs_about_verbs(verbs)

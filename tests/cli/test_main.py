@@ -272,7 +272,7 @@ def test_every_verb_explains_itself_with_an_example():
     parser = cli.build_parser()
     (verbs,) = [action.choices for action in parser._actions if isinstance(action.choices, dict)]
     wanted = {"run", "check", "status", "clients", "flows", "top", "history", "quotas", "grant", "block", "allow"}
-    wanted |= {"build", "reload", "unload", "doctor", "demo", "completion", "unblock", "help", "version"}
+    wanted |= {"build", "reload", "unload", "doctor", "demo", "explain", "completion", "unblock", "help", "version"}
     assert set(verbs) == wanted
     for name, verb in verbs.items():
         assert f"esimshaper {name}" in verb.format_help().split("example: ")[1]

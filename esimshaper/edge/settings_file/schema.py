@@ -47,13 +47,15 @@ class _Fault:
         return [key for key in absent if not difflib.get_close_matches(key, written)]
 
 
-def judge(trees: Iterable[Item], merged: Item, *, complete: bool) -> tuple[dict[str, Any], list[PlacedProblem]]:
+def judge(
+    trees: Iterable[Item], merged: Item, *, complete: bool, schema_file: Path = SCHEMA_FILE
+) -> tuple[dict[str, Any], list[PlacedProblem]]:
     """Compares each file with the schema, and all files together with the keys that the schema requires.
 
     Returns the plain values with defaults, and the problems. A wrong value is missing, or None in a list. `complete`:
     `trees` has all files, so that a key that is not in `merged` stands in none.
     """
-    schema = json.loads(SCHEMA_FILE.read_bytes())
+    schema = json.loads(schema_file.read_bytes())
     problems = [
         problem
         for tree in trees

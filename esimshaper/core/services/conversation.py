@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The first payloads of a conversation, in any order -> its name, and how it is known. Pure, and bounded.
+
+TCP   segments by sequence number -> stream  -> TLS hello, HTTP request, or a TLS hello behind something else
+UDP   datagrams                   -> QUIC Initials
+all   what the first payload looks like
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from esimshaper.core.services.http import may_be_request, requested_host
+from esimshaper.core.services.octets import IncompleteError, MalformedError
+from esimshaper.core.services.patterns import TCP, UDP, Pattern, pattern_of
+from esimshaper.core.services.quic import Cipher, Initials
+from esimshaper.core.services.stream import STREAM_BYTES, Stream
+from esimshaper.core.services.tls import hello_behind, hello_in_records
+
+PAYLOADS = 10
+"""A conversation that has no name after so many payloads of the client gets none from them."""
+
+
+class How(Enum):
+    """How a name or a service is known, by the word of INTERFACES.md."""
+
+    SNI = "sni"
+    QUIC = "quic"
+    HTTP = "http"
+    DNS = "dns"
+    ADDRESS = "address"
+    PATTERN = "pattern"
+    HIDDEN = "hidden"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the payloads of a conversation say. Without a name, `pattern` may say what it is."""
+
+    how: How
+    name: str | None = None
+    pattern: Pattern | None = None
+
+
+class Conversation:
+    """The payloads that a client sends in one conversation. `identity` is None while more of them may have a name.
+
+    port: the far end's, 0 without one.
+    """
+
+    def __init__(self, protocol: int, port: int, cipher: Cipher) -> None:
+        self.identity: Identity | None = None
+        self._protocol, self._port = protocol, port
+        self._first: bytes | None = None
+        self._payloads = 0
+        self._base: int | None = None
+        self._segments: dict[int, bytes] = {}
+        self._initials = Initials(cipher)
+        if protocol not in (TCP, UDP):
+            self.identity = self._by_pattern()
+
+    def begin(self, sequence: int) -> None:
+        """The client's SYN had this sequence number: its first byte has the next one."""
+        self._base = (sequence + 1) % 2**32
+
+    def take(self, sequence: int, payload: bytes) -> None:
+        """Adds a payload; its sequence number counts for TCP only. Once there is an identity, nothing changes it."""
+        if self.identity or not payload:
+            return
+        self._first = self._first or payload
+        self._payloads += 1
+        try:
+            self.identity = self._of_segment(sequence, payload) if self._protocol == TCP else self._of_datagram(payload)
+        except IncompleteError:
+            if self._payloads >= PAYLOADS:
+                self.identity = self._by_pattern()
+        except MalformedError:
+            if self._protocol == TCP or self._payloads >= PAYLOADS or not self._may_be_quic():
+                self.identity = self._by_pattern()
+
+    def so_far(self) -> Identity:
+        """What is known if no more payloads come."""
+        return self.identity or self._by_pattern()
+
+    def _may_be_quic(self) -> bool:
+        """A QUIC client's first datagrams may be other packets than Initials, when some are lost or early."""
+        return bool(self._first and self._first[0] & 0x40)
+
+    def _by_pattern(self) -> Identity:
+        pattern = pattern_of(self._protocol, self._port, self._first or b"")
+        how = How.HIDDEN if pattern is Pattern.HIDDEN else How.PATTERN if pattern else How.NONE
+        return Identity(how, pattern=pattern)
+
+    def _of_datagram(self, payload: bytes) -> Identity:
+        return self._named(How.QUIC, self._initials.take(payload).name)
+
+    def _of_segment(self, sequence: int, payload: bytes) -> Identity:
+        self._segments.setdefault(sequence, payload)
+        front = self._front()
+        if front.startswith(b"\x16"):
+            return self._named(How.SNI, hello_in_records(front).name)
+        if may_be_request(front):
+            return self._named(How.HTTP, requested_host(front))
+        return self._named(How.SNI, hello_behind(front).name)
+
+    def _front(self) -> bytes:
+        """The bytes from the first one on. Without a SYN, the lowest sequence number that was seen is the first."""
+        anchor = self._base if self._base is not None else next(iter(self._segments))
+        offsets = {_distance(anchor, sequence): payload for sequence, payload in self._segments.items()}
+        near = {offset: payload for offset, payload in offsets.items() if abs(offset) <= STREAM_BYTES}
+        lowest = 0 if self._base is not None else min(near)
+        stream = Stream()
+        for offset, payload in near.items():
+            stream.put(offset - lowest, payload)
+        return stream.front
+
+    def _named(self, how: How, name: str | None) -> Identity:
+        pattern = None if name else pattern_of(self._protocol, self._port, self._first or b"")
+        return Identity(how if name else How.PATTERN if pattern else How.NONE, name, pattern)
+
+
+def _distance(of: int, to: int) -> int:
+    """How far one sequence number is behind another, RFC 9293 section 3.4: numbers begin again at 2^32."""
+    return (to - of + 2**31) % 2**32 - 2**31

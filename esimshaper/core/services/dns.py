@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A DNS answer (RFC 1035; HTTPS and SVCB: RFC 9460) -> the name asked for, and the addresses that it has. Pure.
+
+    question www.example.org -> CNAME edge.cdn.example -> A 192.0.2.7, HTTPS ipv4hint 192.0.2.8
+
+The question's name is what people mean; the owner of an address is often the name of a CDN.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+
+from esimshaper.core.services.octets import IncompleteError, MalformedError, Octets, UnreadableError
+from esimshaper.core.services.tls import host_name
+
+A, CNAME, AAAA, SVCB, HTTPS = 1, 5, 28, 64, 65
+INTERNET = 1
+RECORDS, POINTERS = 100, 32
+NAME_BYTES = 255
+ALIASES = 16
+IPV4_HINT, IPV6_HINT = 4, 6  # RFC 9460 section 14.3.2
+_IS_ANSWER, _OPCODE_AND_CUT, _ERROR = 0x8000, 0x7A00, 0x000F
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A question, or an answer to one. name: of the question. aliases: the names that it leads to by CNAME."""
+
+    is_answer: bool
+    name: str
+    aliases: tuple[str, ...] = ()
+    addresses: tuple[Address, ...] = ()
+
+
+def read_message(message: bytes) -> Message:
+    """A message of one question. Records that cannot be read end it. Raises IncompleteError or MalformedError."""
+    reader = Octets(message)
+    reader.skip(2)
+    flags, questions, answers = reader.number(2), reader.number(2), reader.number(2)
+    reader.skip(4)
+    if questions != 1 or flags & (_OPCODE_AND_CUT & ~0x0200):
+        raise MalformedError
+    name = host_name(_name(reader))
+    reader.skip(4)
+    if name is None:
+        raise MalformedError
+    if not flags & _IS_ANSWER or flags & _ERROR:
+        return Message(bool(flags & _IS_ANSWER), name)
+    owners, addresses = [name], dict[Address, None]()
+    try:
+        for _ in range(min(answers, RECORDS)):
+            _read_record(reader, owners, addresses)
+    except UnreadableError:
+        pass  # what stands before it was right
+    return Message(is_answer=True, name=name, aliases=tuple(owners[1:]), addresses=tuple(addresses))
+
+
+def read_over_tcp(stream: bytes) -> list[Message]:
+    """The whole messages at the beginning of a TCP stream, each with its length before it."""
+    messages, reader = list[Message](), Octets(stream)
+    try:
+        while reader.left and len(messages) < RECORDS:
+            messages.append(read_message(reader.take(reader.number(2))))
+    except UnreadableError:
+        pass
+    return messages
+
+
+def _read_record(reader: Octets, owners: list[str], addresses: dict[Address, None]) -> None:
+    """Adds what a record says, if its owner is the question's name or one that it leads to."""
+    owner = host_name(_name(reader))
+    kind, family = reader.number(2), reader.number(2)
+    reader.skip(4)
+    length = reader.number(2)
+    if length > reader.left:
+        raise IncompleteError
+    data = reader.within(length)
+    if family != INTERNET or owner not in owners:
+        return
+    if kind == CNAME and len(owners) <= ALIASES:
+        alias = host_name(_name(data))
+        owners += [alias] if alias and alias not in owners else []
+    elif (kind, length) in ((A, 4), (AAAA, 16)):
+        addresses[ipaddress.ip_address(data.rest())] = None
+    elif kind in (SVCB, HTTPS):
+        data.skip(2)
+        _name(data)
+        addresses |= dict.fromkeys(_hints(data))
+
+
+def _hints(parameters: Octets) -> list[Address]:
+    found: list[Address] = []
+    while parameters.left >= 4 and len(found) < RECORDS:
+        key, value = parameters.number(2), parameters.take(parameters.number(2))
+        size = {IPV4_HINT: 4, IPV6_HINT: 16}.get(key)
+        if size:
+            whole = range(0, len(value) - size + 1, size)
+            found += [ipaddress.ip_address(value[at : at + size]) for at in whole]
+    return found
+
+
+def _name(reader: Octets) -> str:
+    """A name, RFC 1035 section 4.1.4; the reader moves behind it. A pointer leads to an earlier place only."""
+    labels, length, at = list[bytes](), 0, reader
+    lowest = reader.at
+    for _ in range(POINTERS + NAME_BYTES // 2):
+        size = at.number(1)
+        if size == 0:
+            return b".".join(labels).decode("ascii", "replace")
+        if size >= 0xC0:
+            to = (size & 0x3F) << 8 | at.number(1)
+            if to >= lowest:
+                raise MalformedError
+            at, lowest = Octets(reader.data, to), to
+            continue
+        if size > 63 or (length := length + 1 + size) > NAME_BYTES:
+            raise MalformedError
+        labels.append(at.take(size))
+    raise MalformedError

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The files of the catalogue: the owner's services.d and ours go in, Services or all mistakes with places come out."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from esimshaper.core.model.services import Service
+from esimshaper.core.settings.services import services_from
+from esimshaper.edge.settings_file.schema import judge
+from esimshaper.edge.settings_file.yaml_file import PlacedProblem, placed, read
+
+OURS = Path(__file__).parent.parent.parent / "catalogue"
+OWNERS = Path("/etc/esimshaper/services.d")
+SCHEMA_FILE = OURS / "catalogue.schema.json"
+
+
+class CatalogueError(Exception):
+    """Files of the catalogue that cannot be used. `problems` has all mistakes, file by file."""
+
+    def __init__(self, problems: Iterable[PlacedProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def read_services(folder: Path = OWNERS) -> tuple[Service, ...]:
+    """The services of `folder` (*.yaml, in the order of their names), then ours. Raises CatalogueError."""
+    owners = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
+    problems: list[PlacedProblem] = []
+    services = [each for file in (*owners, *sorted(OURS.glob("*.yaml"))) for each in _read_file(file, problems)]
+    if problems:
+        raise CatalogueError(problems)
+    return tuple(services)
+
+
+def _read_file(file: Path, problems: list[PlacedProblem]) -> tuple[Service, ...]:
+    item = read(file, problems)
+    if item is None:
+        return ()
+    plain, misshapen = judge([item], item, complete=True, schema_file=SCHEMA_FILE)
+    problems += misshapen
+    services, wrong = services_from(plain)
+    problems += (placed(item.at(each.path).place, each.message, each.hint) for each in wrong)
+    return services
