@@ -54,7 +54,7 @@ class Conversation:
         self._first: bytes | None = None
         self._payloads = 0
         self._base: int | None = None
-        self._segments: dict[int, bytes] = {}
+        self._segments: list[tuple[int, bytes]] = []
         self._initials = Initials(cipher)
         if protocol not in (TCP, UDP):
             self.identity = self._by_pattern()
@@ -75,16 +75,19 @@ class Conversation:
             if self._payloads >= PAYLOADS:
                 self.identity = self._by_pattern()
         except MalformedError:
-            if self._protocol == TCP or self._payloads >= PAYLOADS or not self._may_be_quic():
+            if self._payloads >= PAYLOADS or not self._may_become_more():
                 self.identity = self._by_pattern()
 
     def so_far(self) -> Identity:
         """What is known if no more payloads come."""
         return self.identity or self._by_pattern()
 
-    def _may_be_quic(self) -> bool:
-        """A QUIC client's first datagrams may be other packets than Initials, when some are lost or early."""
-        return bool(self._first and self._first[0] & 0x40)
+    def _may_become_more(self) -> bool:
+        """Whether payloads that make no sense alone may do so with others.
+
+        Without a SYN, the first ones of TCP may come late. The first datagrams of QUIC may be no Initials.
+        """
+        return self._base is None if self._protocol == TCP else bool(self._first and self._first[0] & 0x40)
 
     def _by_pattern(self) -> Identity:
         pattern = pattern_of(self._protocol, self._port, self._first or b"")
@@ -95,7 +98,7 @@ class Conversation:
         return self._named(How.QUIC, self._initials.take(payload).name)
 
     def _of_segment(self, sequence: int, payload: bytes) -> Identity:
-        self._segments.setdefault(sequence, payload)
+        self._segments.append((sequence, payload))
         front = self._front()
         if front.startswith(b"\x16"):
             return self._named(How.SNI, hello_in_records(front).name)
@@ -105,12 +108,12 @@ class Conversation:
 
     def _front(self) -> bytes:
         """The bytes from the first one on. Without a SYN, the lowest sequence number that was seen is the first."""
-        anchor = self._base if self._base is not None else next(iter(self._segments))
-        offsets = {_distance(anchor, sequence): payload for sequence, payload in self._segments.items()}
-        near = {offset: payload for offset, payload in offsets.items() if abs(offset) <= STREAM_BYTES}
-        lowest = 0 if self._base is not None else min(near)
+        anchor = self._segments[0][0] if self._base is None else self._base
+        placed = [(_distance(anchor, sequence), payload) for sequence, payload in self._segments]
+        near = [(offset, payload) for offset, payload in placed if abs(offset) <= STREAM_BYTES]
+        lowest = min((offset for offset, _ in near), default=0) if self._base is None else 0
         stream = Stream()
-        for offset, payload in near.items():
+        for offset, payload in near:
             stream.put(offset - lowest, payload)
         return stream.front
 

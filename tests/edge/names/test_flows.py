@@ -69,6 +69,13 @@ def test_bytes_are_those_of_ip_both_ways_and_the_client_is_who_began(aes: Aes) -
     assert (flow.up_bytes, flow.down_bytes) == (40 * 3 + len(stream), 40 * 2 + 900)
 
 
+def test_segments_may_come_in_any_order_without_a_syn_and_again_longer(aes: Aes) -> None:
+    stream = records(hello(NAME, 3_500))
+    late = [up(tcp(UP, 1 + at, stream[at : at + 1300])) for at in (2600, 1300, 0)]
+    again = [up(tcp(UP, 1, stream[:500])), up(tcp(UP, 1, stream))]
+    assert [flow.name for packets in (late, again) for flow in flows_of(aes, packets)] == [NAME, NAME]
+
+
 def test_capture_that_begins_with_the_servers_half_has_the_same_client(aes: Aes) -> None:
     for first in (tcp(DOWN, 70, flags=SYN_ACK), tcp(DOWN, 70, b"middle")):
         (flow,) = flows_of(aes, [down(first), up(tcp(UP, 9, records(hello(NAME))))])
