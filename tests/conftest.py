@@ -21,6 +21,17 @@ settings.load_profile("esimshaper")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+LONGEST = ("tests/system/", "tests/netns/", "tests/test_bench.py", "tests/bpf/")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes longest begins first where there are several workers, so that none of them is the last for minutes."""
+    if hasattr(config, "workerinput"):
+        ranks = {item: [not item.nodeid.startswith(each) for each in LONGEST] for item in items}
+        items.sort(key=ranks.__getitem__)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and os.geteuid() == 0:
         mounts.sweep()

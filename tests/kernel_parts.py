@@ -7,7 +7,6 @@ A compiler takes seconds of processor for each of them, and most tests of the wh
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -55,7 +54,7 @@ class KernelParts:
             with patch.object(compiler, "COMPILE_SECONDS", PATIENCE):
                 compiler.build(loan.part)
         compiler.initialise_maps(loan.part)
-        _pin_again(loan.part, wanted)
+        pin_again(loan.part.generation, wanted.generation)
         return loan
 
     def take_back(self, loan: Loan) -> None:
@@ -66,17 +65,16 @@ class KernelParts:
         self._cleanup.close()
 
 
-def _pin_again(part: compiler.Build, wanted: compiler.Build) -> None:
-    wanted.programs.mkdir(mode=0o700, parents=True)
-    for pin in _pins(part.generation):
-        copy = wanted.generation / pin.relative_to(part.generation)
+def pin_again(folder: Path, other: Path) -> None:
+    """Pins all that is pinned below a folder below another one as well, which may be in another bpffs."""
+    other.mkdir(mode=0o700, parents=True)
+    for pin in folder.iterdir():
+        if pin.is_dir():
+            pin_again(pin, other / pin.name)
+            continue
         fd = libbpf.open_pin(pin)
-        assert libbpf.library().bpf_obj_pin(fd, os.fsencode(copy)) == 0, copy
+        assert libbpf.library().bpf_obj_pin(fd, os.fsencode(other / pin.name)) == 0, pin
         os.close(fd)
-
-
-def _pins(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if not path.is_dir())
 
 
 def empty(wanted: compiler.Build) -> None:
