@@ -63,9 +63,9 @@ help:
 demo: root packages-demo
 	$(PYTHON) -m esimshaper demo $(ARGS)
 
-# They wait much, for ticks and for packets: so there are two workers for each processor.
+# All of them take half as long on two processors: they wait much.
 test: root packages-test venv prometheus
-	$(PYTHON) -m pytest $(or $(ARGS),-n $(shell expr 2 '*' $$(nproc)) --dist loadfile)
+	$(PYTHON) -m pytest $(or $(ARGS),-n auto --dist loadfile)
 
 test-fast: venv
 	@test -e .venv/pins # or nothing could be fetched, and `venv` has said so

@@ -31,7 +31,7 @@ install)
 	deb=$1 wan=$2 lan=$3
 	apt-get -qy install --no-install-recommends "$deb"
 	sed -i "s/^  interface: .*/  interface: $wan/; s/^  interfaces: .*/  interfaces: [$lan]/
-		s/^# clients:/clients:/; s/^#\(   - {name: alice\)/\1/; s/^#\(   - {name: tv,\)/\1/" /etc/esimshaper/esimshaper.yaml
+		s/^# \(clients:\)/\1/; s/^# \(  - {name: alice-phone,\)/\1/; s/^# \(  - {name: tv,\)/\1/" /etc/esimshaper/esimshaper.yaml
 	systemctl enable esimshaper
 	test ! -d /run/systemd/system || systemctl start esimshaper # there is none while a disk is made
 	;;

@@ -13,11 +13,12 @@ import pytest
 
 from esimshaper.edge.bpf import compiler, libbpf
 from tests import tools
+from tests.kernel_parts import PATIENCE
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to load BPF programs")
 
 BUILD = (
-    "import sys; from esimshaper.edge.bpf import compiler;"
+    f"import sys; from esimshaper.edge.bpf import compiler; compiler.COMPILE_SECONDS = {PATIENCE};"
     "compiler.build(compiler.Build(sys.argv[1], 0xFF000000, 64, 64))"
 )
 
