@@ -107,7 +107,7 @@ def _wanted_by(settings: Settings, files: Iterable[Path]) -> Wanted:
         lan.leases,
         lan.mark_mask,
         shapes=ActionKind.THROTTLE in actions or bool(wan.download or wan.upload),
-        blocks=ActionKind.BLOCK in actions,
+        blocks=ActionKind.BLOCK in actions or bool(settings.blocks),
         replaces_qdisc=wan.replace_qdisc,
         tunnels=tuple(settings.device(tunnel.interface) for tunnel in wan.tunnels),
         shared_ports=tuple(

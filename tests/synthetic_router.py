@@ -13,6 +13,7 @@ from pathlib import Path
 
 from esimshaper.core import commands
 from esimshaper.core.limits import hierarchy, tally
+from esimshaper.core.limits.hours import in_force
 from esimshaper.core.limits.period import window
 from esimshaper.core.limits.states import states_of
 from esimshaper.core.model import requests
@@ -24,6 +25,7 @@ from esimshaper.core.model.limits import (
     EVERYONE,
     Action,
     ActionKind,
+    Curfew,
     Grant,
     LimitState,
     Override,
@@ -47,7 +49,7 @@ from esimshaper.core.model.state import (
     SavingSlice,
     State,
 )
-from esimshaper.core.model.time_of_day import WallTime
+from esimshaper.core.model.time_of_day import Hours, WallTime, parse_span
 from esimshaper.core.report import documents
 from esimshaper.core.report import quotas as report_quotas
 from esimshaper.core.report import subjects as report_subjects
@@ -83,7 +85,11 @@ QUOTAS = (
         Action(ActionKind.BLOCK),
     ),
 )
-RULES = Rules("wwan0", TOKYO, {ALICE: "alice-phone", TV: "tv"}, {TV: "living-room"}, QUOTAS)
+CURFEWS = (
+    Curfew(Subject(SubjectKind.CLIENT, TV), Hours((parse_span("18:00-07:00"),), TOKYO, "18:00-07:00")),
+    Curfew(TV_ROOM, Hours((parse_span("sat,sun 22:00-24:00"),), TOKYO, "sat,sun 22:00-24:00")),
+)
+RULES = Rules("wwan0", TOKYO, {ALICE: "alice-phone", TV: "tv"}, {TV: "living-room"}, QUOTAS, curfews=CURFEWS)
 WINDOWS = {quota.name: window(quota.period, TOKYO, NOW.timestamp()) for quota in QUOTAS}
 
 
@@ -125,6 +131,7 @@ def facts(**changes) -> DaemonFacts:
         "tick_at": NOW,
         "tick_seconds": 0.004,
         "quotas": QUOTAS,
+        "curfews": CURFEWS,
         "names": RULES.names,
         "groups": RULES.groups,
     }
@@ -156,7 +163,8 @@ def state(
         {*totals, *named}, RULES.names, RULES.groups, (quota.subject for quota in quotas)
     )
     set_on = hierarchy.by_subject(limits.overrides)
-    states = states_of(hierarchies, tally.by_subject(quotas, tallies), set_on, NOW.timestamp(), TOKYO)
+    blocked = in_force(CURFEWS, NOW.timestamp())
+    states = states_of(hierarchies, tally.by_subject(quotas, tallies), set_on, NOW.timestamp(), TOKYO, blocked)
     links = {"wwan0": wan - Counters(500), "wwan1": Counters(500)}
     reading = Reading(
         7,
@@ -172,7 +180,7 @@ def state(
         MeterSlice(Booked(7, {}, {Account(0): UNATTRIBUTED}, totals, links), reading, attachments),
         RatesSlice({ALICE: Counters(1_500_000, 40_000), PIXEL: Counters(2_000, 300_000)}),
         NamesSlice(identities),
-        LimitsSlice(replace(limits, tallies=tallies), states),
+        LimitsSlice(replace(limits, tallies=tallies), states, curfews=blocked),
         SavingSlice(unsaved_bytes=1_234),
     )
 

@@ -15,7 +15,7 @@ Policies are not saved: after a crash the same ones follow from the State again.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from esimshaper.core.limits import limiting, recovery
+from esimshaper.core.limits import hours, limiting, recovery
 from esimshaper.core.limits.period import window
 from esimshaper.core.meter import clock, identities, metering, rates
 from esimshaper.core.model.identity import Account
@@ -86,7 +86,9 @@ def begin_tick(state: State, rules: Rules, now: float, observed: Observation) ->
     same = last is not None and _who(last) == _who(reading)
     subjects = state.meter.subjects if same else subjects_of(reading)
     windows = {quota.name: window(quota.period, quota.zone, at.time) for quota in rules.quotas}
-    return Tick(rules, at, observed, Step.between(state.meter.booked, last, reading), subjects, windows)
+    blocked, resting = hours.in_force(rules.curfews, at.time), hours.resting(rules.quotas, at.time)
+    step = Step.between(state.meter.booked, last, reading)
+    return Tick(rules, at, observed, step, subjects, windows, blocked, resting)
 
 
 def _who(reading: Reading) -> tuple[object, ...]:

@@ -17,7 +17,8 @@ def rules_of(settings: Settings) -> Rules:
     names = {client.key: client.name for client in settings.clients}
     groups = {client.key: client.group for client in settings.clients if client.group}
     zone = rules_or_utc(settings.timezone)
-    return Rules(settings.wan.interface, zone, names, groups, settings.quotas, reserve=settings.router.reserve)
+    quotas, reserve = settings.quotas, settings.router.reserve
+    return Rules(settings.wan.interface, zone, names, groups, quotas, reserve=reserve, curfews=settings.blocks)
 
 
 class Configuration:

@@ -174,6 +174,7 @@ class Daemon:
             storage_failures=parts.storage.failures,
             metrics_problem=self._publisher.problem,
             quotas=rules.quotas,
+            curfews=rules.curfews,
             names=rules.names,
             groups=rules.groups,
             wan_device=settings.device(rules.wan),

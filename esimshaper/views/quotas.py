@@ -41,8 +41,8 @@ def quotas_page(document: Document) -> Page:
         page.append(quotas_table(rows, document["time"]))
     else:
         page.append(Line("There are no quotas; the configuration has room for some, under `quotas`."))
-    told = (*_granted_lines(document), *by_hand_lines(document), *coming_lines(document), *_reserve_lines(document))
-    return [*page, *_pace_lines(rows, document["time"]), *told]
+    told = (*_granted_lines(document), *by_hand_lines(document), *coming_lines(document), *_curfew_lines(document))
+    return [*page, *_pace_lines(rows, document["time"]), *_resting_lines(rows), *told, *_reserve_lines(document)]
 
 
 def quotas_table(rows: Sequence[Document], now: str) -> Table:
@@ -64,8 +64,8 @@ def glance(status: Document) -> list[Line | Table]:
     if quotas["top"] and quotas["count"] > len(quotas["top"]):
         rest = f"{len(quotas['top'])} of {quotas['count']}; `esimshaper quotas` shows them all"
         page.append(Line(rest, Tone.QUIET))
-    told = (*by_hand_lines(status), *coming_lines(status), *_reserve_lines(status))
-    return [*page, *_pace_lines(quotas["top"], status["time"]), *told]
+    told = (*by_hand_lines(status), *coming_lines(status), *_curfew_lines(status), *_reserve_lines(status))
+    return [*page, *_pace_lines(quotas["top"], status["time"]), *_resting_lines(quotas["top"]), *told]
 
 
 def _pace_lines(rows: Sequence[Document], now: str) -> list[Line]:
@@ -103,6 +103,25 @@ def by_hand_lines(document: Document) -> list[Line]:
 def coming_lines(document: Document) -> list[Line]:
     """One for each block, allow or grant that was set for later."""
     return [Line(_coming(each, document["time"]), Tone.QUIET) for each in document["coming"]]
+
+
+def _curfew_lines(document: Document) -> list[Line]:
+    """One for each block by hours, and until when it holds now."""
+    lines = []
+    for each in document["curfews"]:
+        end = f" until {when(each['until'], document['time'])}" if each["until"] else ""
+        now = f", now{end}" if each["blocked"] else ""
+        lines.append(Line(f"{each['subject']}: blocked {each['hours']} (hours){now}", Tone.QUIET))
+    return lines
+
+
+def _resting_lines(rows: Sequence[Document]) -> list[Line]:
+    """The hours of each quota that has some."""
+    hours = {row["quota"]: row for row in rows if row["hours"]}
+    return [
+        Line(f"{name}: counts {row['hours']}" + (", not now" if row["resting"] else ""), Tone.QUIET)
+        for name, row in hours.items()
+    ]
 
 
 def _coming(each: Document, now: str) -> str:
@@ -157,6 +176,8 @@ def _still_held(document: Document) -> list[Line]:
     lines = [Line(f"{document['subject']} stays {state['level']}: {state['reason']}", TONES[state["level"]])]
     if holder:
         lines.append(Line(f"  `esimshaper grant {_bare(holder)} SIZE` gives more there", Tone.QUIET))
+    elif state["by_hours"]:
+        lines.append(Line(f"  `esimshaper allow {_bare(document['subject'])}` lifts that", Tone.QUIET))
     elif is_by_hand(state):
         lines.append(Line(f"  `esimshaper unblock {_bare(document['subject'])}` ends that", Tone.QUIET))
     return lines
@@ -243,8 +264,10 @@ def _row(row: Document, now: str) -> list[str | Cell]:
 
 def _state_of(row: Document) -> Cell:
     """The state of the subject under this quota; an override counts more than the quota."""
-    if is_by_hand(row["state"]):
+    if is_by_hand(row["state"]) or row["state"]["by_hours"]:
         return state_cell(row["state"])
+    if row["resting"]:
+        return Cell("resting", Tone.QUIET)
     if row["reached"]:
         return _AT_THE_LIMIT[row["action"]]
     return Cell("warned", Tone.WARNING) if row["warned"] else Cell("open", Tone.PLAIN)

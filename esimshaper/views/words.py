@@ -41,8 +41,8 @@ def when(moment: str, now: str) -> str:
 
 
 def is_by_hand(state: Document) -> bool:
-    """Whether an override, not a quota, is the reason of a state."""
-    return bool(state["reason"] and not state["quota"])
+    """Whether an override, and neither a quota nor hours, is the reason of a state."""
+    return bool(state["reason"] and not state["quota"] and not state["by_hours"])
 
 
 def state_cell(state: Document) -> Cell:

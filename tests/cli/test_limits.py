@@ -140,6 +140,14 @@ def test_an_act_may_wait_for_its_beginning_and_is_listed_until_then(server):
     assert not [line for line in lines("quotas", *at) if "will" in line]
 
 
+def test_blocks_by_hours_are_listed_with_what_holds_now(server):
+    for verb in ("status", "quotas"):
+        shown = lines(verb, "--socket", server)
+        assert "client/tv: blocked 18:00-07:00 (hours), now until Tue 07:00" in shown
+        assert "group/living-room: blocked sat,sun 22:00-24:00 (hours)" in shown
+    assert not [line for line in lines("quotas", "alice-phone", "--socket", server) if "(hours)" in line]
+
+
 def test_a_grant_that_does_not_help_says_what_still_holds(server):
     at = ("--socket", server)
     assert lines("block", "alice-phone", *at)

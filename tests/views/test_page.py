@@ -15,7 +15,7 @@ def test_a_host_name_cannot_write_to_the_terminal():
         "today": {"down_bytes": 0, "up_bytes": 0, "total_bytes": 0},
         "month": {"down_bytes": 0, "up_bytes": 0, "total_bytes": 0},
         "wasted_bytes": 0,
-        "state": {"level": "open", "reason": "", "quota": ""},
+        "state": {"level": "open", "reason": "", "quota": "", "by_hours": False},
     }
     text = "\n".join(page.plain_lines(pages.clients_page({"clients": [entry], "coming": []})))
     assert "\x1b" not in text

@@ -80,13 +80,13 @@ def _inputs(kept: LimitState, tick: Tick) -> tuple[object, ...]:
     ended = [until is not None and until <= tick.at.time for until in ends]
     date = datetime.fromtimestamp(tick.at.time, tick.rules.zone).date()
     here = (reading.epoch, reading.owners, reading.groups, reading.everyone, reading.free, reading.tunnels_account)
-    return (tick.rules, *here, tick.windows, ended, date)
+    return (tick.rules, *here, tick.windows, tick.curfews, tick.resting, ended, date)
 
 
 def _turn(tick: Tick, booked: Booked, deltas: Mapping[Subject, Budget]) -> tally.Turn:
     announced = tally.announced_by_subject(tick.reading.announced, tick.subjects, booked.budgets)
     at, clients = tick.at, tick.reading.owners.values()
-    return tally.Turn(at.time, tick.windows, deltas, clients, at.was_trusted, announced)
+    return tally.Turn(at.time, tick.windows, deltas, clients, at.was_trusted, announced, tick.resting)
 
 
 def _newly_announced(tick: Tick) -> Iterable[Subject]:
@@ -110,11 +110,11 @@ def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn)
 
     hierarchies = _hierarchies(tick, tallies, kept)
     set_on = hierarchy.by_subject(each for each in overrides if each.subject in hierarchies)  # its group may be gone
-    held = tally.by_subject(rules.quotas, tallies)
-    states = states_of(hierarchies, held, set_on, now, rules.zone)
+    held = _held_by_subject(tick, tallies)
+    states = states_of(hierarchies, held, set_on, now, rules.zone, tick.curfews)
     levels, changed = notices.levels(kept.levels, states, wording)
 
-    place = policy.Place(rules, reading, booked.budgets, held, set_on)
+    place = policy.Place(rules, reading, booked.budgets, held, set_on, tick.curfews)
     policies = {**policy.policies(place, tick.subjects), **policy.policies_for_strangers(place)}
     everybody = {**tick.subjects, **dict.fromkeys(reading.free, STRANGER)}
     absent = {ClientKey(each.id) for each in hierarchies if each.kind is SubjectKind.CLIENT} | rules.names.keys()
@@ -127,7 +127,7 @@ def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn)
     )
     spared, outcome = _with_reserve(kept.reserve, outcome, tick, booked, turn, tallies)
     after = LimitState(tallies, grants, overrides, levels, spared, coming.split(kept.coming, now)[1])
-    state = replace(before, kept=after, states=states, outcome=outcome)
+    state = replace(before, kept=after, states=states, outcome=outcome, curfews=tick.curfews, resting=tick.resting)
     return Limited(state, outcome, (*renewed, *granted, *crossed, *changed))
 
 
@@ -161,7 +161,7 @@ def _touched_anew(
     levels, changed = notices.levels(kept.levels, states, wording)
 
     accounts = {account: subject for account, subject in tick.subjects.items() if subject in touched}
-    place = policy.Place(rules, tick.reading, booked.budgets, held, set_on)
+    place = policy.Place(rules, tick.reading, booked.budgets, held, set_on, tick.curfews)
     outcome = _outcome_with(
         before.outcome, accounts, policy.policies(place, accounts), policy.shaped_accounts(place, accounts)
     )
@@ -209,7 +209,7 @@ def _held_by(
     asked = {each for subject in touched for each in tick.rules.hierarchy(subject)}
     held: dict[Subject, tuple[QuotaUsage, ...]] = {}
     for each in tallies:
-        if each.subject in asked:
+        if each.subject in asked and each.quota not in tick.resting:
             held[each.subject] = (*held.get(each.subject, ()), QuotaUsage(quotas[each.quota], each))
     return held
 
@@ -224,13 +224,19 @@ def _states_anew(
     """The states that differ from those before."""
     rules, now, set_on = tick.rules, tick.at.time, hierarchy.by_subject(before.kept.overrides)
     hierarchies = {subject: rules.hierarchy(subject) for subject in touched if subject in before.states}
-    states = _changed(before.states, states_of(hierarchies, held, set_on, now, rules.zone))
+    states = _changed(before.states, states_of(hierarchies, held, set_on, now, rules.zone, tick.curfews))
     if all(subject.kind is SubjectKind.CLIENT for subject in states):
         return states
     # The state of a group, or of everyone, has changed: so may the states of all below it.
     hierarchies = {subject: rules.hierarchy(subject) for subject in before.states}
-    held = tally.by_subject(rules.quotas, tallies)
-    return _changed(before.states, states_of(hierarchies, held, set_on, now, rules.zone))
+    held = _held_by_subject(tick, tallies)
+    return _changed(before.states, states_of(hierarchies, held, set_on, now, rules.zone, tick.curfews))
+
+
+def _held_by_subject(tick: Tick, tallies: Iterable[Tally]) -> Mapping[Subject, tuple[QuotaUsage, ...]]:
+    """Quotas and tallies of each subject, without those that rest."""
+    quotas = [quota for quota in tick.rules.quotas if quota.name not in tick.resting]
+    return tally.by_subject(quotas, (each for each in tallies if each.quota not in tick.resting))
 
 
 def _changed(before: States, now: States) -> States:
@@ -262,8 +268,8 @@ def _in_order(shaped: Mapping[Account, Shaped]) -> tuple[Shaped, ...]:
 
 
 def _hierarchies(tick: Tick, tallies: Iterable[Tally], before: LimitState) -> Mapping[Subject, Hierarchy]:
-    """The chain of each client that is here, has a tally or an override, or was last announced as not open."""
-    subjects = [*(each.subject for each in tallies), *(each.subject for each in before.overrides)]
+    """The chain of each client that is here, has a tally, an override or its hours, or was announced as not open."""
+    subjects = [*(each.subject for each in tallies), *(each.subject for each in before.overrides), *tick.curfews]
     named = {ClientKey(subject.id) for subject in subjects if subject.kind is SubjectKind.CLIENT}
     clients, rules = {*tick.reading.owners.values(), *named, *before.levels}, tick.rules
     hierarchies = dict(

@@ -38,7 +38,7 @@ from esimshaper.core.model.limits import (
     Thresholds,
 )
 from esimshaper.core.model.reading import Reading
-from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.rules import Hierarchy, Rules
 
 Policies = Mapping[Account, Policy]
 Ends = Sequence[tuple[Direction, int]]
@@ -50,7 +50,7 @@ class Place:
     """The facts that policies follow from.
 
     budgets: as last booked. held: quotas and tallies of the subjects that are asked about. overrides: by the subject
-    that they are set on.
+    that they are set on. curfews: whom the hours of the settings block now.
     """
 
     rules: Rules
@@ -58,6 +58,7 @@ class Place:
     budgets: Mapping[Account, Budget]
     held: Mapping[Subject, Sequence[QuotaUsage]]
     overrides: Mapping[Subject, Override]
+    curfews: Collection[Subject] = ()
 
 
 def policies(place: Place, accounts: Mapping[Account, Subject]) -> Policies:
@@ -118,20 +119,27 @@ def _policy(place: Place, ancestors: Mapping[Subject, Account], account: Account
     held = place.held.get(subject, ())
     hierarchy = place.rules.hierarchy(subject)
     override = override_for(hierarchy, place.overrides)
-    blocked = override is not None and override.kind is OverrideKind.BLOCK
+    holders = _holders(hierarchy, override, place.curfews)
     rate = _rate(held)
     return Policy(
         parent=next((ancestors[each] for each in hierarchy[1:] if each in ancestors), ACCOUNT_UNATTRIBUTED),
         block_at=_thresholds(_limits(held, budget, ActionKind.BLOCK)),
         throttle_at=_thresholds(_limits(held, budget, ActionKind.THROTTLE)),
         warn_at=_thresholds([end for each in held for end in _warnings(each, budget)]),
-        blocked=blocked,
+        blocked=bool(holders),
         exempt=override is not None and override.kind.allows,
         police_rate=max(1, rate // 8) if rate else 0,
-        with_everyone=blocked and override is not None and override.subject == EVERYONE,
+        with_everyone=set(holders) == {EVERYONE},
         unlisted=subject.kind is SubjectKind.CLIENT and not _is_listed(ClientKey(subject.id), place.rules),
         over_plan=override is not None and override.kind is OverrideKind.ALLOW_OVER_PLAN,
     )
+
+
+def _holders(hierarchy: Hierarchy, override: Override | None, curfews: Collection[Subject]) -> Sequence[Subject]:
+    """Whose block holds for all of `hierarchy`: that by hand, or else those of the hours; none if it is allowed."""
+    if override is not None:
+        return (override.subject,) if override.kind is OverrideKind.BLOCK else ()
+    return [each for each in hierarchy if each in curfews] if curfews else ()
 
 
 def _is_listed(client: ClientKey, rules: Rules) -> bool:
@@ -152,8 +160,7 @@ def _tunnels_policy(place: Place, ancestors: Mapping[Subject, Account]) -> Polic
     """The policy of packets that carry tunnels: they are blocked if everyone is, and nobody is allowed by hand."""
     # Clients in a tunnel are held to their own limits inside it.
     kinds = {override.kind for override in place.overrides.values()}
-    everyone = place.overrides.get(EVERYONE)
-    blocked = everyone is not None and everyone.kind is OverrideKind.BLOCK
+    blocked = bool(_holders((EVERYONE,), place.overrides.get(EVERYONE), place.curfews))
     return Policy(
         ancestors.get(EVERYONE, ACCOUNT_UNATTRIBUTED),
         blocked=blocked,

@@ -46,7 +46,8 @@ def _overrides(tick: Tick, installed: Mapping[Account, Policy]) -> Iterator[Over
     kinds = {subject: _override_of(installed.get(account, Policy())) for account, subject in accounts.items()}
     for subject, kind in kinds.items():
         above = next((kinds[each] for each in tick.rules.hierarchy(subject)[1:] if each in kinds), None)
-        if kind and kind is not above:
+        by_hours = kind is OverrideKind.BLOCK and any(each in tick.curfews for each in tick.rules.hierarchy(subject))
+        if kind and kind is not above and not by_hours:
             yield Override(subject, kind)
 
 

@@ -36,7 +36,8 @@ def next_reserve(
 ) -> tuple[tuple[Tally, ...], Reserve]:
     """The tallies of the reserve, and its ends. `taken`: bytes that it gave so far, `delta` of them lately."""
     quotas = _quotas(rules)
-    used_up = {each.quota for each in tallies if each.reached and each.subject in _ABOVE_THE_ROUTER}
+    reached = (each for each in tallies if each.reached and each.quota not in turn.resting)
+    used_up = {each.quota for each in reached if each.subject in _ABOVE_THE_ROUTER}
     # Bytes count for the quotas that block now: else a plan of a month would pay for the days of a daily one. Where
     # none does, by hand or because the daemon has not heard of it yet, they count for all.
     blocking = [quota.name for quota in quotas if quota.name in used_up] or [quota.name for quota in quotas]
@@ -58,4 +59,6 @@ def _quotas(rules: Rules) -> Sequence[Quota]:
 
 
 def _turn(turn: tally.Turn, windows: Mapping[str, Window], delta: int) -> tally.Turn:
-    return replace(turn, windows=windows, deltas={EVERYONE: Budget(delta)} if delta else {}, announced={})
+    return replace(
+        turn, windows=windows, deltas={EVERYONE: Budget(delta)} if delta else {}, announced={}, resting=frozenset()
+    )

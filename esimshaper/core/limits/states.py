@@ -7,6 +7,7 @@ leaves those of everyone in force, unless it is over the plan.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
+from types import MappingProxyType
 
 from esimshaper.core.limits.hierarchy import override_for
 from esimshaper.core.model.limits import (
@@ -24,6 +25,7 @@ from esimshaper.core.model.rules import Hierarchy
 from esimshaper.core.model.units import format_moment, format_rate, format_size
 
 OPEN = ClientState()
+NOBODY: Mapping[Subject, int | None] = MappingProxyType({})
 
 _LEVELS = {ActionKind.NOTIFY: Level.OPEN, ActionKind.THROTTLE: Level.THROTTLED, ActionKind.BLOCK: Level.BLOCKED}
 _BADNESS = {level: number for number, level in enumerate(Level)}
@@ -41,8 +43,12 @@ def states_of(
     overrides: Mapping[Subject, Override],
     now: float,
     zone: tzinfo,
+    curfews: Mapping[Subject, int | None] = NOBODY,
 ) -> Mapping[Subject, ClientState]:
-    """The ClientState of each subject that has a chain. `held`: of all subjects in these chains."""
+    """The ClientState of each subject that has a chain. `held`: of all subjects in these chains.
+
+    curfews: whom the hours of the settings block now, and until when.
+    """
     # Most of the time no limit is reached, and this is all there is to it.
     reached = {subject: usages for subject, usages in held.items() if any(each.tally.reached for each in usages)}
     own = {subject: _worst(_by_quota(each, now, zone) for each in usages) for subject, usages in reached.items()}
@@ -51,6 +57,8 @@ def states_of(
         if override := override_for(hierarchy, overrides):
             plan = own.get(EVERYONE, OPEN) if override.kind is OverrideKind.ALLOW else OPEN
             return plan if plan.level is not Level.OPEN else _by_override(override, now, zone)
+        if ends := [curfews[each] for each in hierarchy if each in curfews]:
+            return _by_hours(ends, now, zone)
         return _worst(own[each] for each in hierarchy if each in own) if own else OPEN
 
     return {subject: state(hierarchy) for subject, hierarchy in hierarchies.items()}
@@ -61,6 +69,13 @@ def _by_override(override: Override, now: float, zone: tzinfo) -> ClientState:
     words = _BY_HAND[override.kind]
     end = f" until {format_moment(override.until, now, zone)}" if override.until is not None else ""
     return ClientState(Level.BLOCKED if blocked else Level.OPEN, words + end, until=override.until)
+
+
+def _by_hours(ends: Sequence[int | None], now: float, zone: tzinfo) -> ClientState:
+    known = [end for end in ends if end is not None]
+    until = max(known) if len(known) == len(ends) else None
+    end = f" until {format_moment(until, now, zone)}" if until is not None else ""
+    return ClientState(Level.BLOCKED, f"blocked{end} (hours)", until=until, by_hours=True)
 
 
 def _by_quota(held: QuotaUsage, now: float, zone: tzinfo) -> ClientState:

@@ -38,7 +38,8 @@ LARGEST_PACKETS = 1_000_000
 class Turn:
     """The facts of a tick that tallies follow from. `now` in Unix seconds; windows: those of now, by name of the quota.
 
-    was_trusted: earlier windows were those of a trusted clock (see meter/clock.py). announced: the count at which the
+    resting: quotas that are not in their hours. was_trusted: earlier windows were those of a trusted clock (see
+    meter/clock.py). announced: the count at which the
     kernel last announced that a packet went past a limit, and the budget of now.
     """
 
@@ -48,6 +49,7 @@ class Turn:
     clients: Iterable[ClientKey]
     was_trusted: bool = True
     announced: Mapping[Subject, tuple[int, Budget]] = field(default_factory=dict)
+    resting: frozenset[str] = frozenset()
 
 
 def announced_by_subject(
@@ -188,7 +190,8 @@ def _subjects(quota: Quota, clients: frozenset[ClientKey], known: Mapping[Key, T
 def next_tally(before: Tally | None, quota: Quota, subject: Subject, turn: Turn) -> Tally:
     """The tally of now; `before` itself where nothing changed. Without `before` it is the subject's first tally."""
     window = turn.windows[quota.name]
-    delta = quota.direction.of(turn.deltas[subject]) if subject in turn.deltas else 0
+    counts = subject in turn.deltas and quota.name not in turn.resting
+    delta = quota.direction.of(turn.deltas[subject]) if counts else 0
     if before is None:
         first = quota.used if quota.subject == subject else 0
         return Tally(quota.name, subject, window, used=first + delta, allowed=quota.limit)

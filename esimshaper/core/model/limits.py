@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from esimshaper.core.model.counts import Budget
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
+from esimshaper.core.model.time_of_day import Hours
 
 NO_THRESHOLD = (1 << 64) - 1
 
@@ -130,7 +131,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A limit of the configuration. Bytes: `limit`, `warn_at` (rising), `used` (the first window begins with it)."""
+    """A limit of the configuration. Bytes: `limit`, `warn_at` (rising), `used` (the first window begins with it).
+
+    It counts and limits in its `hours` only; None for always.
+    """
 
     name: str
     subject: Subject
@@ -141,6 +145,15 @@ class Quota:
     direction: Direction = Direction.BOTH
     warn_at: tuple[int, ...] = ()
     used: int = 0
+    hours: Hours | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Curfew:
+    """A block of the configuration: nothing of `subject` passes in these hours."""
+
+    subject: Subject
+    hours: Hours
 
 
 class Level(StrEnum):
@@ -255,13 +268,14 @@ class LimitState:
 
 @dataclass(frozen=True, slots=True)
 class ClientState:
-    """How a subject stands, why in words, by which quota (empty: by hand, or by none), and until when."""
+    """How a subject stands, why in words, by which quota (empty: by hand, by hours, or by none), and until when."""
 
     level: Level = Level.OPEN
     reason: str = ""
     quota: str = ""
     rate: int = 0
     until: int | None = None
+    by_hours: bool = False
 
 
 CLASS_OPEN, CLASS_SELF, CLASS_IN_PARENT, CLASS_IN_GRANDPARENT = range(4)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
-from esimshaper.core.model.limits import EVERYONE, STRANGER, UNKNOWN_GROUP, Quota, Subject, SubjectKind
+from esimshaper.core.model.limits import EVERYONE, STRANGER, UNKNOWN_GROUP, Curfew, Quota, Subject, SubjectKind
 
 Hierarchy = tuple[Subject, ...]
 """A subject, then its ancestors from the nearest to the farthest."""
@@ -28,6 +28,7 @@ class Rules:
     quotas: tuple[Quota, ...] = ()
     knows_quotas: bool = True
     reserve: int = 0
+    curfews: tuple[Curfew, ...] = ()
 
     def hierarchy(self, subject: Subject) -> Hierarchy:
         """`subject` and its ancestors by these settings."""

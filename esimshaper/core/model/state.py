@@ -151,7 +151,7 @@ class LimitsSlice:
     """kept: what is saved of limits. states: how each client, each group and everyone stand. outcome: the last one.
 
     inputs: what all of this follows from, but for usage; None to work all of it out anew at the next tick.
-    recovered: overrides that a start without a history found in the kernel's policies.
+    recovered: overrides that a start without a history found in the kernel's policies. curfews, resting: as in Tick.
     """
 
     kept: LimitState = field(default_factory=LimitState)
@@ -159,6 +159,8 @@ class LimitsSlice:
     outcome: Outcome = field(default_factory=Outcome)
     inputs: tuple[object, ...] | None = None
     recovered: tuple[Override, ...] = ()
+    curfews: Mapping[Subject, int | None] = field(default_factory=dict)
+    resting: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 """The vocabulary of one tick: the answers that all rooms need, found out once. Pure: values only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from esimshaper.core.model.identity import Account, ClientKey
@@ -67,7 +67,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """subjects: whose account each is, groups and everyone included. windows: those of now, by name of the quota."""
+    """subjects: whose account each is, groups and everyone included. windows: those of now, by name of the quota.
+
+    curfews: whom the hours of the settings block now, and until when (None: for ever). resting: quotas that are not in
+    their hours.
+    """
 
     rules: Rules
     at: Moment
@@ -75,6 +79,8 @@ class Tick:
     step: Step
     subjects: Mapping[Account, Subject]
     windows: Mapping[str, Window]
+    curfews: Mapping[Subject, int | None] = field(default_factory=dict)
+    resting: frozenset[str] = frozenset()
 
     @property
     def reading(self) -> Reading:

@@ -12,9 +12,11 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
+from typing import NamedTuple
 
 MINUTES_OF_DAY = 24 * 60
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+EVERY_DAY = frozenset(range(7))
 _YEARS = range(2000, 2101)
 _TOMORROW = "tomorrow"
 _EXAMPLES = "write 07:00, tomorrow 07:00, tue 07:00 or 2026-12-01 07:00"
@@ -36,6 +38,26 @@ class WallTime:
     tomorrow: bool = False
 
 
+class Span(NamedTuple):
+    """A part of certain days, from one minute of the day to another: of the next day, where that is not later.
+
+    weekdays: those on which it begins.
+    """
+
+    begin: int
+    end: int
+    weekdays: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Parts of a week, in a time zone; `written` is how the person wrote them."""
+
+    spans: tuple[Span, ...]
+    zone: tzinfo
+    written: str
+
+
 def parse_wall_time(text: str) -> WallTime:
     """The WallTime that `text` means. Raises ValueError with the part that makes no sense, and what to write."""
     *day, time = _T_OF_ISO.sub(" ", text.lower()).split() or [""]
@@ -43,7 +65,7 @@ def parse_wall_time(text: str) -> WallTime:
         raise ValueError(f"`{text}` is no time: {_EXAMPLES}")
     if not day and (_DATE.fullmatch(time) or weekday_of(time) is not None or time == _TOMORROW):
         raise ValueError(f'`{text}` has no time of day; write it behind, in quotes: "{text} 07:00"')
-    minute = parse_minute(time, text)
+    minute = _parse_minute(time, text, f": {_EXAMPLES}")
     if not day:
         return WallTime(minute)
     if day[0] == _TOMORROW:
@@ -53,18 +75,48 @@ def parse_wall_time(text: str) -> WallTime:
     return WallTime(minute, day=_parse_date(day[0], text))
 
 
-def parse_minute(time: str, text: str) -> int:
+def _parse_minute(time: str, text: str, advice: str = "") -> int:
     """The minute of the day that `time`, a part of `text`, means: `07:00`, `7:00` or `24:00`. Raises ValueError."""
     written = _TIME.fullmatch(time)
     if written is None:
         part = "" if time == text else f" (at `{time}`)"
-        raise ValueError(f"`{text}` is no time{part}: {_EXAMPLES}")
+        raise ValueError(f"`{text}` is no time{part}{advice}")
     hour, minute = map(int, written.groups())
     if minute > 59:
         raise ValueError(f"`{text}`: there is no minute {written[2]} (at `{time}`)")
     if hour * 60 + minute > MINUTES_OF_DAY:
         raise ValueError(f"`{text}`: the clock goes up to 23:59, and 24:00 is the end of a day (at `{time}`)")
     return hour * 60 + minute
+
+
+def parse_span(text: str) -> Span:
+    """The Span that `text` means: `23:00-07:00`, `mon-fri 22:00-06:30`, `sat,sun 23:30-24:00`. Raises ValueError."""
+    *days, times = text.lower().split() or [""]
+    begin, dash, end = times.partition("-")
+    if not dash or len(days) > 1:
+        raise ValueError(f"`{text}` is not a part of the day")
+    span = Span(_parse_minute(begin, text), _parse_minute(end, text), _parse_days(days[0], text) if days else EVERY_DAY)
+    if span.begin == MINUTES_OF_DAY:
+        raise ValueError(f"`{text}`: 24:00 is the end of a day; its beginning is 00:00")
+    if span.begin == span.end:
+        raise ValueError(f"`{text}` ends where it begins; the whole day is 00:00-24:00")
+    return span
+
+
+def _parse_days(days: str, text: str) -> frozenset[int]:
+    found: set[int] = set()
+    for part in days.split(","):
+        first, dash, last = part.partition("-")
+        begin, end = _weekday(first, text), _weekday(last if dash else first, text)
+        found.update((begin + step) % len(WEEKDAYS) for step in range((end - begin) % len(WEEKDAYS) + 1))
+    return frozenset(found)
+
+
+def _weekday(word: str, text: str) -> int:
+    number = weekday_of(word)
+    if number is None:
+        raise ValueError(f"`{text}`: there is no day `{word}`; the days are mon, tue, wed, thu, fri, sat and sun")
+    return number
 
 
 def weekday_of(word: str) -> int | None:

@@ -30,7 +30,8 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "tables": [{"name", "entries", "max_entries"}],
                "events": [{"reason", "packets", "bytes", "unattributed": bool}],    only those that are not zero
                "quotas": {"count": int, "top": [quota]},    the shared ones, and clients that were warned or are out
-               "by_hand": [by_hand], "coming": [coming], "reserve": reserve,       these and quota as in quotas.py
+               "by_hand": [by_hand], "coming": [coming], "curfews": [curfew], "reserve": reserve,
+                                                                   these and quota as in quotas.py
                "configuration": {"accepted": bool, "loaded", "loaded_unix"},    accepted: false after a refused reload
                "clock": {"problem": sentence or null},             why periods wait to renew
                "storage": {"problem": sentence or null, "unsaved_bytes": int},
@@ -67,7 +68,14 @@ from esimshaper.core.report.frame import (
     wasted_bytes,
 )
 from esimshaper.core.report.metrics import events
-from esimshaper.core.report.quotas import coming_entries, glance, override_entries, reserve_entry, state_entry
+from esimshaper.core.report.quotas import (
+    coming_entries,
+    curfew_entries,
+    glance,
+    override_entries,
+    reserve_entry,
+    state_entry,
+)
 
 TOP_CLIENTS = 5
 WAN_HOOKS = (Hook.WAN_INGRESS, Hook.WAN_EGRESS)
@@ -130,6 +138,7 @@ def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage
         "quotas": glance(state, facts),
         "by_hand": override_entries(state, facts),
         "coming": coming_entries(state, facts),
+        "curfews": curfew_entries(state, facts),
         "reserve": reserve_entry(state),
         "configuration": _configuration(facts),
         "clock": {"problem": _clock_problem(state, facts.now.tzinfo)},

@@ -8,7 +8,7 @@ from typing import Any
 
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.identity import OTHERS, UNATTRIBUTED, Account, ClientKey, Identity
-from esimshaper.core.model.limits import Quota
+from esimshaper.core.model.limits import Curfew, Quota
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.state import State
 
@@ -41,6 +41,7 @@ class DaemonFacts:
     storage_failures: int = 0
     metrics_problem: str = ""
     quotas: tuple[Quota, ...] = ()
+    curfews: tuple[Curfew, ...] = ()
     names: Mapping[ClientKey, str] = field(default_factory=dict)
     groups: Mapping[ClientKey, str] = field(default_factory=dict)
     wan_device: str = ""

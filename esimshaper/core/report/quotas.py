@@ -4,15 +4,17 @@
 The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 and Unix seconds, or two nulls.
 
     state     {"level": "open" | "throttled" | "blocked", "reason": words, "quota": name of the quota at fault,
-               "rate_bits_per_second": int or null, "until" + "until_unix"}
-              level open with a reason: allowed by hand; a reason and no quota: by hand.
+               "rate_bits_per_second": int or null, "until" + "until_unix", "by_hours": bool}
+              level open with a reason: allowed by hand; a reason and no quota: by hand, or by_hours (curfew).
     quota     {"quota": name, "subject": "everyone" | "client/NAME" | "group/NAME",
                "client", "key", "mac", "hostname"            of a client, else empty
                "period": "day" | "30 days" ..., "direction": "both" | "download" | "upload",
                "began" + "began_unix", "renews" + "renews_unix",
                "limit_bytes": with "granted_bytes" in it, "used_bytes", "left_bytes",
                "action": "block" | "throttle" | "notify", "rate_bits_per_second": int or null,
-               "warned": bool, "reached": bool, "state": state of the subject}
+               "warned": bool, "reached": bool, "state": state of the subject,
+               "hours": as written, empty for always, "resting": bool, not in these hours now}
+    curfew    {"subject", "hours": as written, "blocked": bool, "until" + "until_unix"}     blocks of the configuration
     reserve   {"limit_bytes", "used_bytes", "left_bytes"} or null    of the router, while it is blocked
     by_hand   {"subject", "setting": "block" | "allow", "over_plan": bool, "until" + "until_unix"}
               over_plan: an allow that lifts the quotas of everyone, too
@@ -20,7 +22,7 @@ The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 an
                "until" + "until_unix"}                           set by hand for later
 
     quotas    {"subject": whose they are, or null, "quotas": [quota], "by_hand": [by_hand], "coming": [coming],
-               "reserve": reserve,
+               "curfews": [curfew], "reserve": reserve,
                "grants": [{"quota", "subject", "bytes", "until" + "until_unix"}]}  those that end before their period
               in the order of the configuration; of each-client the most used first
     grant     {"subject", "bytes", "at" + "at_unix": null for at once, "until" + "until_unix",
@@ -82,6 +84,7 @@ def quotas_document(state: State, facts: DaemonFacts, of: Subject | None = None)
         ),
         "by_hand": override_entries(state, facts, holding),
         "coming": coming_entries(state, facts, holding),
+        "curfews": curfew_entries(state, facts, holding),
         "reserve": reserve_entry(state),
         "grants": grants,
     }
@@ -220,6 +223,21 @@ def coming_entries(state: State, facts: DaemonFacts, chosen: frozenset[Subject] 
     ]
 
 
+def curfew_entries(state: State, facts: DaemonFacts, chosen: frozenset[Subject] | None = None) -> list[Document]:
+    """A `curfew` of the module's docstring for each block of the configuration, or for those of `chosen` subjects."""
+    ends = state.limits.curfews
+    return [
+        {
+            "subject": subject_label(state, each.subject, facts),
+            "hours": each.hours.written,
+            "blocked": each.subject in ends,
+            **moment("until", ends.get(each.subject), facts.now.tzinfo),
+        }
+        for each in facts.curfews
+        if _is_among(each.subject, chosen)
+    ]
+
+
 def reserve_entry(state: State) -> Document | None:
     """The `reserve` of the module's docstring, of the quota that leaves the least of it."""
     kept = state.limits.kept
@@ -241,6 +259,7 @@ def state_entry(state: State, subject: Subject, zone: tzinfo | None) -> Document
         "quota": standing.quota,
         "rate_bits_per_second": standing.rate or None,
         **moment("until", standing.until, zone),
+        "by_hours": standing.by_hours,
     }
 
 
@@ -266,6 +285,8 @@ def _entry(state: State, facts: DaemonFacts, each: QuotaUsage) -> Document:
         "warned": tally.warned > 0,
         "reached": tally.reached,
         "state": state_entry(state, tally.subject, zone),
+        "hours": quota.hours.written if quota.hours else "",
+        "resting": quota.name in state.limits.resting,
     }
 
 

@@ -16,18 +16,19 @@ from typing import Any
 
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Action, ActionKind, Period, Quota, Subject
+from esimshaper.core.model.time_of_day import Hours
 from esimshaper.core.model.units import format_endpoint, format_rate, format_size
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.values import Client, Listen, Settings, Tunnel
 
-_LISTS = ("clients", "quotas")
+_LISTS = ("clients", "quotas", "blocks")
 _NONE = "none"
 Names = Mapping[ClientKey, str]
 
 
 def changes(old: Settings, new: Settings) -> tuple[str, ...]:
     """A line for each value that differs in `new`."""
-    return (*_values("", old, new), *_clients(old.clients, new.clients), *_quotas(old, new))
+    return (*_values("", old, new), *_clients(old.clients, new.clients), *_quotas(old, new), *_blocks(old, new))
 
 
 def needs_restart(old: Settings, new: Settings) -> tuple[Problem, ...]:
@@ -129,6 +130,18 @@ def _quotas(old: Settings, new: Settings) -> Iterator[str]:
             yield f"quota {quota.name}: removed, with its usage"
 
 
+def _blocks(old: Settings, new: Settings) -> Iterator[str]:
+    names = {client.key: client.name for client in (*old.clients, *new.clients)}
+    for kept, there, word in ((old.blocks, new.blocks, "new"), (new.blocks, old.blocks, "removed")):
+        for each in there:
+            if each not in kept:
+                yield f"block of {_subject(each.subject, names)} at {_hours(each.hours)}: {word}"
+
+
+def _hours(hours: Hours | None) -> str:
+    return f"{hours.written} ({hours.zone})" if hours else "any time"
+
+
 def _in_short(quota: Quota, names: Names) -> str:
     period = f"{format_size(quota.limit)} per {_period(quota.period)} for {_subject(quota.subject, names)}"
     return f"{period}, then {_action(quota.action)}"
@@ -143,6 +156,7 @@ def _of_quota(old: Quota, new: Quota, names: Names) -> Iterator[str]:
         "direction": (old.direction.value, new.direction.value),
         "warn_at": _sizes(old.warn_at, new.warn_at),
         "then": (_action(old.action), _action(new.action)),
+        "hours": (_hours(old.hours), _hours(new.hours)),
     }
     yield from (f"{key} {before} -> {after}" for key, (before, after) in pairs.items() if before != after)
     if old.used != new.used:

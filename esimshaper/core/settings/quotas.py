@@ -7,6 +7,7 @@ from esimshaper.core.model.limits import Action, ActionKind, Direction, Quota, S
 from esimshaper.core.model.units import format_size, parse_size
 from esimshaper.core.settings.amounts import rate_from, size_from
 from esimshaper.core.settings.block import Block
+from esimshaper.core.settings.hours import hours_from
 from esimshaper.core.settings.periods import Zones, period_from, zone_from
 from esimshaper.core.settings.subjects import Known, subject_from
 
@@ -54,7 +55,8 @@ def _quota(quota: Block, name: str | None, zone: tzinfo | None, known: Known | N
     if name is None or subject is None or limit is None or period is None or zone is None or action is None:
         return None
     direction = Direction(quota.get("direction", Direction.BOTH))
-    return Quota(name, subject, limit, period, zone, action, direction, warnings, used or 0)
+    hours = hours_from(quota, zone)
+    return Quota(name, subject, limit, period, zone, action, direction, warnings, used or 0, hours)
 
 
 def _name(quota: Block, names: set[str]) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.clients import clients_from
+from esimshaper.core.settings.hours import curfews_from
 from esimshaper.core.settings.lan import lan_from
 from esimshaper.core.settings.meter import meter_from
 from esimshaper.core.settings.metrics import metrics_from
@@ -44,10 +45,11 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     clients = clients_from(top)
     zone = zone_from(top, "timezone", zones)
     router = router_from(top.block("router"))
-    quotas = quotas_from(top, known_from(top, clients), zone, zones)
+    known = known_from(top, clients)
+    quotas, curfews = quotas_from(top, known, zone, zones), curfews_from(top, known, zone, zones)
     if meter is not None:
         check_number(top, meter.max_clients)
     if problems or wan is None or lan is None or meter is None or metrics is None or zone is None or router is None:
         return Parsed(None, tuple(problems))
     on_failure = OnFailure(top.get("on_failure", OnFailure.OPEN))
-    return Parsed(Settings(wan, lan, str(zone), clients, metrics, meter, quotas, on_failure, router), ())
+    return Parsed(Settings(wan, lan, str(zone), clients, metrics, meter, quotas, on_failure, router, curfews), ())

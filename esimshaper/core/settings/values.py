@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey
-from esimshaper.core.model.limits import Network, Quota
+from esimshaper.core.model.limits import Curfew, Network, Quota
 
 LONGEST_NAME = 15
 """Bytes of the kernel's own name of an interface (IFNAMSIZ without the zero); alternative names may be longer."""
@@ -173,6 +173,7 @@ class Settings:
     quotas: tuple[Quota, ...] = ()
     on_failure: OnFailure = OnFailure.OPEN
     router: Upkeep = DEFAULT_UPKEEP
+    blocks: tuple[Curfew, ...] = ()
     devices: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -184,8 +185,8 @@ class Settings:
     @property
     def in_short(self) -> str:
         """How much of each kind there is: a file or a part that was left out by mistake shows in it."""
-        counted = ((len(self.clients), "named client"), (len(self.quotas), "quota"))
-        kinds = (f"{number} {what}{'s' * (number != 1)}" for number, what in counted)
+        counted = ((len(self.clients), "named client"), (len(self.quotas), "quota"), (len(self.blocks), "block"))
+        kinds = (f"{number} {what}{'s' * (number != 1)}" for number, what in counted if number or what != "block")
         return ", ".join((f"WAN {self.wan.written}", f"LAN {' '.join(self.lan.interfaces)}", *kinds))
 
     @property

@@ -35,7 +35,7 @@ __all__ = [
 _ENDINGS = (".yaml", ".yml")
 """The endings of the files in conf.d that are read, in letters of any size."""
 
-_JOINED = (("clients",), ("quotas",))
+_JOINED = (("clients",), ("quotas",), ("blocks",))
 """The lists that are joined from all files."""
 
 
@@ -103,7 +103,8 @@ def read_to_start(path: Path) -> Loaded:
 def read_settings(path: Path, zones: Zones = known) -> Loaded:
     """Reads the file at `path` and its `drop_ins`, in the order of their names.
 
-    Blocks are merged, `clients` and `quotas` are joined; of any other value the last one counts. Raises SettingsError.
+    Blocks of keys are merged, the lists of _JOINED are joined; of any other value the last one counts. Raises
+    SettingsError.
     """
     problems: list[PlacedProblem] = []
     folder = path.parent / "conf.d"
