@@ -27,7 +27,7 @@ _esimshaper_options() { # verb
 }
 
 _esimshaper() {
-    local verb='' value='' place=0 expects='' seen=' ' count=0 i piece word words=()
+    local verb='' value='' place=0 expects='' seen=' ' count=0 i piece word quote='' words=()
     COMPREPLY=()
     # Readline splits at = and :, which are parts of --by=day and of MAC addresses.
     for ((i = 1; i <= COMP_CWORD; i++)); do
@@ -71,6 +71,9 @@ _esimshaper() {
         subjects | clients) mapfile -t words < <("$1" completion "$expects" 2>/dev/null) ;;
         *) read -ra words <<<"$expects" ;;
     esac
+    # Names may have spaces and signs of the shell: they are compared as they are, and written as the shell takes them.
+    [[ $word == [\"\']* ]] && quote=${word:0:1} word=${word:1}
+    [[ $quote ]] || word=${word//\\/}
     for piece in "${words[@]}"; do
         if [[ $seen == *" $piece "* ]]; then
             continue
@@ -81,6 +84,9 @@ _esimshaper() {
         fi
     done
     COMPREPLY=("${COMPREPLY[@]#"${word%"${word##*[=:]}"}"}")
+    for i in "${!COMPREPLY[@]}"; do
+        [[ $quote ]] || printf -v "COMPREPLY[i]" %q "${COMPREPLY[i]}"
+    done
 }
 
 complete -F _esimshaper esimshaper

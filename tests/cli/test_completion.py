@@ -96,6 +96,33 @@ def test_tab_completes(shell, typed):
     shell.type(f"\x15esimshaper {typed}\t", TYPED[typed])
 
 
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("Ev", ["Eva\\'s\\ phone", "Eva\\ \\(TV\\)"]),
+        ("client/Eva\\ ", ["client/Eva\\ \\(TV\\)"]),
+        ('"Eva ', ["Eva (TV)"]),
+        ("日", ["日本の電話"]),
+    ],
+)
+def test_names_with_spaces_are_offered_as_the_shell_takes_them(tmp_path, typed, offered):
+    program = tmp_path / "esimshaper"
+    program.write_text(
+        "#!/bin/sh\nprintf '%s\\n' \"client/Eva's phone\" 'client/Eva (TV)' client/日本の電話 group/kids\n"
+    )
+    program.chmod(0o755)
+    script = esimshaper("completion", "bash").stdout
+    run = f'{script}\nCOMP_WORDS=(esimshaper block "$1") COMP_CWORD=2\n_esimshaper {program}\n'
+    done = subprocess.run(
+        ["bash", "-c", run + 'printf "%s\\n" "${COMPREPLY[@]}"', "bash", typed],
+        capture_output=True,
+        text=True,
+        env=environment(LC_ALL="C.UTF-8"),
+        check=True,
+    )
+    assert done.stdout.splitlines() == offered
+
+
 def test_tab_twice_shows_all_verbs(shell):
     shell.type("\x15esimshaper \t\t", "unload")
 

@@ -3,6 +3,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from esimshaper.core.model.identity import ROUTER, ClientKey, composed
 from esimshaper.core.model.limits import UNKNOWN_GROUP, Subject, SubjectKind
@@ -36,12 +37,23 @@ def subject_from(quota: Block, known: Known | None) -> Subject | None:
     """The subject of `quota`; None where it is missing or wrong, or where `known` is None."""
     if known is None:
         return None
-    hint = "Names and groups are what `clients` has; group/unknown is all devices that are not listed there."
+    hint = _hint(str(quota.get("for", "")), known)
     return quota.parse("for", lambda text: parse_subject(text, known), hint)
 
 
+def _hint(text: str, known: Known) -> str:
+    """The spelling that was perhaps meant by `text`, or what can stand there."""
+    words = {**{name.lower(): name for name in known.macs}, **{each.lower(): f"group/{each}" for each in known.groups}}
+    near = get_close_matches(composed(text).rpartition("/")[2].lower(), list(words), n=1)
+    meant = f"Did you mean `{words[near[0]]}`? " if near else ""
+    return (
+        f"{meant}Names and groups are what `clients` has, not what devices call themselves; group/unknown is all "
+        "devices that are not listed there."
+    )
+
+
 def parse_subject(text: str, known: Known) -> Subject:
-    """The subject that `everyone`, `each-client`, `client/NAME`, `group/NAME` or `router` means.
+    """The subject that `everyone`, `each-client`, `router`, `NAME`, `client/NAME` or `group/NAME` means.
 
     Raises ValueError for other texts, and for a NAME that is not in `known`. The group `unknown` needs no client.
     """
@@ -50,8 +62,10 @@ def parse_subject(text: str, known: Known) -> Subject:
         return Subject(SubjectKind(text))
     if text in (ROUTER, f"{SubjectKind.CLIENT.value}/{ROUTER}"):
         return Subject(SubjectKind.CLIENT, ROUTER)
-    if not slash or word not in (SubjectKind.CLIENT.value, SubjectKind.GROUP.value):
-        raise ValueError(f"`{text}` is not everyone, each-client, client/NAME, group/NAME or router")
+    if not slash:
+        word, name = SubjectKind.CLIENT.value, word
+    if word not in (SubjectKind.CLIENT.value, SubjectKind.GROUP.value):
+        raise ValueError(f"`{text}` is not everyone, each-client, the name of a client, group/NAME or router")
     if word == SubjectKind.GROUP.value:
         if name != UNKNOWN_GROUP and name not in known.groups:
             raise ValueError(f"no client is in the group `{name}`")

@@ -81,6 +81,7 @@ def test_client_is_kept_by_its_address_so_that_a_new_name_keeps_what_was_used():
         ("everyone", Subject(SubjectKind.EVERYONE)),
         ("each-client", Subject(SubjectKind.EACH_CLIENT)),
         ("client/tv", Subject(SubjectKind.CLIENT, "02:00:00:00:00:0a")),
+        ("tv", Subject(SubjectKind.CLIENT, "02:00:00:00:00:0a")),
         ("group/kids", Subject(SubjectKind.GROUP, "kids")),
         ("group/unknown", Subject(SubjectKind.GROUP, "unknown")),
     ],
@@ -90,7 +91,7 @@ def test_subject_is_read_as_it_is_written_in_for(text, subject):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "tv", "client", "group", "client/", "group/tv", "client/kids", "everyone/", "x/tv"]
+    "text", ["", "kids", "client", "group", "client/", "group/tv", "client/kids", "everyone/", "x/tv"]
 )
 def test_other_texts_are_no_subject(text):
     with pytest.raises(ValueError, match="`"):

@@ -3,6 +3,7 @@
 
 import json
 import re
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -55,8 +56,10 @@ MISTAKES = {
     "too much": ({"limit": "1001TB"}, 7, 10, "`1001TB` is not between 1B and 1000TB", "unit"),
     "nobody": ({"for_": "client/alice"}, 6, 10, "no client is named `alice`", "`clients`"),
     "no group": ({"for_": "group/tv"}, 6, 10, "no client is in the group `tv`", "group/unknown"),
-    "name only": ({"for_": "tv"}, 6, 10, "`tv` is not someone whom a quota can be for", "client/NAME"),
-    "name with space": ({"name": "a b"}, 5, 10, "`a b` is not a name for a quota", "no spaces"),
+    "other letters": ({"for_": "TV"}, 6, 10, "no client is named `TV`", "Did you mean `tv`?"),
+    "only a group": ({"for_": "kids"}, 6, 10, "no client is named `kids`", "Did you mean `group/kids`?"),
+    "neither": ({"for_": "user/tv"}, 6, 10, "`user/tv` is not someone whom a quota can be for", "group/NAME"),
+    "name with spaces": ({"name": "a  b"}, 5, 10, "`a  b` is not a name for a quota", "single spaces"),
     "number as name": ({"name": "5"}, 5, 10, "`5` is not a name", 'quotes: "5"'),
     "other period": ({"period": "year"}, 8, 11, "`year` is not a period", "hour, day, week"),
     "seconds": ({"period": "86400"}, 8, 11, "`86400` is not a period", "hour, day, week"),
@@ -124,6 +127,22 @@ def test_least_quota_gets_the_defaults(main):
     quota = accepted(main, block()).quotas[0]
     assert (quota.direction, quota.warn_at, quota.used) == (Direction.BOTH, (), 0)
     assert str(quota.zone) == of_the_box()
+
+
+@pytest.mark.parametrize("written", ["tv", "client/tv"])
+def test_a_client_is_named_as_on_the_command_line(main, written):
+    (quota,) = accepted(main, block(for_=written)).quotas
+    assert quota.subject == Subject(SubjectKind.CLIENT, "02:00:00:00:00:10")
+
+
+@pytest.mark.parametrize("name", ["Kindle (Eva)", "Eva's phone", "日本 太郎", "Tom & Ann", "Zoë+2", "мама", "tv.2_b-c"])
+def test_people_have_names_in_any_script_with_spaces(main, name):
+    main.write_text(
+        NEEDED.replace("name: tv", f'name: "{name}"') + block(for_=f'"{unicodedata.normalize("NFD", name)}"')
+    )
+    loaded = load(main)
+    assert loaded.clients[0].name == name
+    assert loaded.quotas[0].subject == Subject(SubjectKind.CLIENT, loaded.clients[0].key)
 
 
 def test_all_of_a_quota_is_read(main):

@@ -164,7 +164,7 @@ MISTAKES = {
     "MAC without colons": ("clients: [{name: a, mac: 020000000001}]", 3, 26, "not a MAC", "Six pairs"),
     "MAC as text": ("clients: [{name: a, mac: tv}]", 3, 26, "`tv` is not a MAC address", "Six pairs"),
     "MAC missing": ("clients:\n- name: a\n", 4, 3, "`clients.mac` is missing", "Six pairs"),
-    "name with space": ("clients: [{name: a b, mac: 02:00:00:00:00:01}]", 3, 18, "`a b` is not a name", "no spaces"),
+    "name with slash": ("clients: [{name: a/b, mac: 02:00:00:00:00:01}]", 3, 18, "`a/b` is not a name", "spaces"),
     "client as text": ("clients:\n- tv\n", 4, 3, "`tv` is not a client", "{name: tv"),
     "quoted number": ('meter: {max_flows: "4096"}', 3, 20, "`4096` is not a number of flows", "without quotes: 4096"),
     "too small": ("meter: {max_flows: 0}", 3, 20, "`0` is not a number of flows from 1024", "conversations"),
