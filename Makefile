@@ -176,7 +176,7 @@ install: $(if $(DESTDIR),,root packages-run)
 	install -D -m 644 systemd/esimshaper.sysusers '$(DESTDIR)/usr/lib/sysusers.d/esimshaper.conf'
 	test -n '$(DESTDIR)' || systemd-sysusers /usr/lib/sysusers.d/esimshaper.conf
 	test -n '$(DESTDIR)' -o ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
-	@test -n '$(DESTDIR)' || echo 'Now edit /etc/esimshaper/esimshaper.yaml, then: systemctl enable --now esimshaper'
+	@test -n '$(DESTDIR)' || echo 'Now sudo esimshaper setup, then: systemctl enable --now esimshaper'
 
 uninstall: root
 	test ! -d /run/systemd/system || systemctl disable --now --quiet esimshaper || true

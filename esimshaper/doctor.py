@@ -78,7 +78,11 @@ def _wanted(config: Path, *, asked: bool) -> tuple[Wanted | None, list[Finding]]
     if not asked and not config.exists():
         sentence = f"There is no {config}: the interfaces were not examined."
         return None, [
-            Finding.note("configuration", sentence, "write that file, or name another: esimshaper doctor --config FILE")
+            Finding.note(
+                "configuration",
+                sentence,
+                "sudo esimshaper setup writes one; esimshaper doctor --config FILE names another",
+            )
         ]
     try:
         from esimshaper.edge import settings_file  # noqa: PLC0415  needs libraries that may be missing

@@ -227,8 +227,9 @@ def test_the_daemon_loads_no_pyroute2():
     """It takes 10 MiB of memory, which a daemon would keep; a doctor is gone within a second."""
     probes = set(within("edge.probe"))
     assert {module for module in MODULES if "pyroute2" in third_party(imports(module))} <= probes
-    assert {module for module in set(MODULES) - probes if probes & imports(module)} == {"esimshaper.doctor"}
-    assert "esimshaper.doctor" not in {name for module in within("daemon", "edge") for name in imports(module)}
+    helpers = {"esimshaper.doctor", "esimshaper.setup"}
+    assert {module for module in set(MODULES) - probes if probes & imports(module)} == helpers
+    assert not helpers & {name for module in within("daemon", "edge") for name in imports(module)}
 
 
 @pytest.mark.parametrize("module", within("daemon"))

@@ -19,6 +19,7 @@ SAME: Mapping[str, str] = {
     **dict.fromkeys(("diagnose", "diagnostics", "diag", "health", "self-test", "selftest"), "doctor"),
     **dict.fromkeys(("validate", "verify", "lint", "checkconfig"), "check"),
     **dict.fromkeys(("apply", "refresh", "reconfigure"), "reload"),
+    **dict.fromkeys(("configure", "wizard", "init", "assistant"), "setup"),
     **dict.fromkeys(("daemon", "serve"), "run"),
     **dict.fromkeys(("clear", "unpause", "unban", "release", "resume"), "unblock"),
 }
@@ -56,7 +57,7 @@ MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("pause", "kick", "ban", "deny", "cut", "disable", "off", "drop", "suspend", "halt"), _BLOCK),
     **dict.fromkeys(("unlimit", "unlimited", "exempt", "whitelist", "permit", "enable", "on", "free"), _UNLIMIT),
     **dict.fromkeys(("give", "more", "add", "topup", "top-up", "extend", "bonus", "boost"), _GRANT),
-    **dict.fromkeys(("config", "configure", "configuration", "edit", "settings", "set", "plan", "setup"), _WRITTEN),
+    **dict.fromkeys(("config", "configuration", "edit", "settings", "set", "plan"), _WRITTEN),
     **dict.fromkeys(("throttle", "slow", "shape", "pace", "ratelimit", "rate-limit", "speed"), _RATE),
     **dict.fromkeys(("name", "rename", "alias", "label"), _NAME),
     **dict.fromkeys(("log", "logs", "events", "journal", "notifications", "alerts", "messages"), _JOURNAL),

@@ -4,6 +4,7 @@
 from esimshaper.core.diagnosis.tunnels import is_tunnel
 from esimshaper.core.model.box import BoxFacts, Finding, Findings, Flowtable, Interface, Wanted
 from esimshaper.core.model.kernel import ETHERNET, FILTER_PRIORITY, LINK_TYPES, OURS
+from esimshaper.core.model.links import MODEM_NAMES
 from esimshaper.core.model.tunnels import TUNNEL_KINDS
 
 TUNNELS = frozenset({"wireguard", *TUNNEL_KINDS})
@@ -16,9 +17,6 @@ NEVER_A_MODEM = VIRTUAL_KINDS - {"veth", "dummy"}
 """The same, where a default route says that the interface leads out."""
 
 LEASE_FORMATS = "dnsmasq, Kea, ISC dhcpd, systemd-networkd or odhcpd"
-
-MODEM_NAMES = ("ww", "usb", "ppp", "enx", "mhi", "rmnet", "qmimux")
-"""How systemd and the kernel begin the names of modems, and of phones that share their link."""
 
 
 def _wan(facts: BoxFacts) -> Findings:

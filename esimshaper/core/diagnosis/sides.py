@@ -5,9 +5,8 @@ import ipaddress
 
 from esimshaper.core.model.box import BoxFacts, Finding, Findings, Interface
 from esimshaper.core.model.kernel import LINK_TYPES
+from esimshaper.core.model.links import PRIVATE
 from esimshaper.core.model.units import format_size
-
-_PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))  # RFC 1918
 
 _MASQUERADE = (
     "nft 'add table ip nat; add chain ip nat out {{ type nat hook postrouting priority srcnat; }}; "
@@ -65,7 +64,7 @@ def _modem_page(facts: BoxFacts) -> Findings:
     unbilled = [ipaddress.ip_network(each) for each in facts.wanted.unbilled] if facts.wanted else []
     for text in facts.gateways or ():
         gateway = ipaddress.ip_address(text)
-        if not any(gateway in net for net in _PRIVATE) or any(gateway in net for net in unbilled):
+        if not any(gateway in net for net in PRIVATE) or any(gateway in net for net in unbilled):
             continue
         used = facts.daemon_status.remotes.get(text, 0) if facts.daemon_status else 0
         sentence = (

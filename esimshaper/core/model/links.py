@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of network interfaces as the kernel lists them. Pure: values only."""
 
+import ipaddress
 from dataclasses import dataclass
+
+MODEM_NAMES = ("ww", "usb", "ppp", "enx", "mhi", "rmnet", "qmimux")
+"""How systemd and the kernel begin the names of modems, and of phones that share their link."""
+
+PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))  # RFC 1918
 
 
 @dataclass(frozen=True, slots=True)

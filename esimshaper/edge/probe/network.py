@@ -13,6 +13,7 @@ from pyroute2 import IPRoute
 
 from esimshaper.core.model.box import Interface, MarkAccess, MarkUse, TcFilter, Wanted
 from esimshaper.core.model.kernel import EGRESS, INGRESS, OURS
+from esimshaper.core.model.links import PRIVATE
 from esimshaper.core.model.shaping import DEFAULT, QDISC
 from esimshaper.edge.probe import ethtool, programs
 from esimshaper.edge.probe.bpf import tcx_programs
@@ -25,8 +26,6 @@ IFF_UP = 1
 FIB_RULE_INVERT = 2
 
 LOCAL_TABLE = 255
-
-PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))  # RFC 1918
 
 
 def interfaces() -> tuple[Interface, ...]:
@@ -153,17 +152,23 @@ def gateways(wanted: Wanted) -> tuple[str, ...]:
 
 def private_lans(wanted: Wanted) -> tuple[str, ...]:
     """Those of the LAN's interfaces that have a private IPv4 address."""
+    known = addresses()
+    return tuple(
+        name
+        for name in wanted.lans
+        if any(ipaddress.ip_address(address) in net for address in known.get(name, ()) for net in PRIVATE)
+    )
+
+
+def addresses() -> dict[str, tuple[str, ...]]:
+    """The IPv4 addresses of all interfaces, by name."""
+    found: dict[str, tuple[str, ...]] = {}
     with IPRoute() as route:
-        return tuple(
-            name
-            for name in wanted.lans
-            for index in route.link_lookup(ifname=name)
-            if any(
-                ipaddress.ip_address(message.get_attr("IFA_ADDRESS")) in net
-                for message in route.get_addr(family=AF_INET, index=index)
-                for net in PRIVATE
-            )
-        )
+        names = {message["index"]: message.get_attr("IFLA_IFNAME") for message in route.get_links()}
+        for message in route.get_addr(family=AF_INET):
+            name = names.get(message["index"], "")
+            found[name] = (*found.get(name, ()), message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS"))
+    return found
 
 
 def fwmark_rules() -> tuple[MarkUse, ...]:
