@@ -20,6 +20,7 @@ SAME: Mapping[str, str] = {
     **dict.fromkeys(("validate", "verify", "lint", "checkconfig"), "check"),
     **dict.fromkeys(("apply", "refresh", "reconfigure"), "reload"),
     **dict.fromkeys(("configure", "wizard", "init", "assistant"), "setup"),
+    **dict.fromkeys(("rename", "alias", "label", "nickname"), "name"),
     **dict.fromkeys(("daemon", "serve"), "run"),
     **dict.fromkeys(("clear", "unpause", "unban", "release", "resume"), "unblock"),
 }
@@ -47,7 +48,6 @@ _UNLIMIT = Advice(
 _GRANT = Advice("`grant` adds bytes until the period ends", "sudo esimshaper grant", "alice-phone 300MB")
 _WRITTEN = Advice("it is written in the configuration, and `reload` puts it in force", _FILE)
 _RATE = Advice("a quota holds to a rate, `then: {throttle: 256kbit}` in the configuration", "man esimshaper.yaml")
-_NAME = Advice("the configuration names devices, under `clients`, by the MACs that `clients` shows", _FILE)
 _JOURNAL = Advice("what happened is in the journal", "journalctl -x -u esimshaper --since today")
 _SERVICE = Advice("systemd starts and stops the service", "sudo systemctl restart esimshaper")
 _PACKAGE = Advice("esimshaper is a package", "sudo apt install ./esimshaper_*.deb")
@@ -59,7 +59,6 @@ MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("give", "more", "add", "topup", "top-up", "extend", "bonus", "boost"), _GRANT),
     **dict.fromkeys(("config", "configuration", "edit", "settings", "set", "plan"), _WRITTEN),
     **dict.fromkeys(("throttle", "slow", "shape", "pace", "ratelimit", "rate-limit", "speed"), _RATE),
-    **dict.fromkeys(("name", "rename", "alias", "label"), _NAME),
     **dict.fromkeys(("log", "logs", "events", "journal", "notifications", "alerts", "messages"), _JOURNAL),
     **dict.fromkeys(("start", "stop", "restart"), _SERVICE),
     **dict.fromkeys(("install", "update", "upgrade", "uninstall", "remove", "purge"), _PACKAGE),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from esimshaper import __version__
-from esimshaper.cli import ask, base, completion, explain, guesses, limits, reload, setup
+from esimshaper.cli import ask, base, completion, explain, guesses, limits, name, reload, setup
 from esimshaper.cli.base import (
     DONE,
     FAILED,
@@ -206,6 +206,7 @@ def build_parser() -> Parser:
     limits.add_verbs(verbs)
     reload.add_verb_reload(verbs)
     explain.add_verb_explain(verbs)
+    name.add_verb_name(verbs)
     setup.add_verb_setup(verbs)
     _add_other_verbs(verbs)
     completion.add_verbs(verbs)

@@ -21,7 +21,11 @@ class Expects(Enum):
     CLIENT = "clients"
 
 
-_METAVARS = {"FILE": Expects.FILE, "PATH": Expects.FILE, "SUBJECT": Expects.SUBJECT, "NAME": Expects.CLIENT}
+_METAVARS = {
+    **dict.fromkeys(("FILE", "PATH"), Expects.FILE),
+    **dict.fromkeys(("NAME", "DEVICE"), Expects.CLIENT),
+    "SUBJECT": Expects.SUBJECT,
+}
 
 
 @dataclass(frozen=True, slots=True)
