@@ -190,24 +190,26 @@ def document(findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-def show(findings: Sequence[Finding]) -> None:
-    """Prints the findings: with coloured signs on a terminal, in words where that is not wanted or cannot be."""
+def show(findings: Sequence[Finding], verdict: str | None = None) -> None:
+    """Prints the findings: with coloured signs on a terminal, in words where that is not wanted or cannot be.
+
+    `verdict` stands at the end, by default the summary.
+    """
     signs = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     try:
-        view.show(page(findings, signs=signs))
+        view.show(page(findings, verdict, signs=signs))
     except ImportError:  # rich is one of the libraries that may be missing
-        view.print_plain(page(findings, signs=False))
+        view.print_plain(page(findings, verdict, signs=False))
 
 
-def page(findings: Sequence[Finding], *, signs: bool) -> Page:
-    """A line for each finding, its hint below, and the summary at the end.
+def page(findings: Sequence[Finding], verdict: str | None = None, *, signs: bool) -> Page:
+    """A line for each finding, its hint below, and at the end the `verdict`, or the summary.
 
     `signs`: findings begin with a coloured sign, for terminals; else with a word, all in ASCII.
     """
-    return [line for one in findings for line in _lines(one, signs=signs)] + [
-        Line(),
-        *(Line(text) for text in summary(findings).splitlines()),
-    ]
+    last = summary(findings) if verdict is None else verdict
+    lines = [line for one in findings for line in _lines(one, signs=signs)]
+    return [*lines, Line(), *(Line(text) for text in last.splitlines())]
 
 
 def _lines(finding: Finding, *, signs: bool) -> Iterator[Line]:

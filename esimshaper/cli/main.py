@@ -153,6 +153,8 @@ def _doctor(options: argparse.Namespace) -> int:
     from esimshaper import doctor
     from esimshaper.core.diagnosis.findings import in_order
 
+    if options.bill:
+        return _doctor_bill(options)
     findings = doctor.examine(options.config)
     if options.self_test:
         with base.progress("self-test") as tell:
@@ -162,6 +164,17 @@ def _doctor(options: argparse.Namespace) -> int:
     else:
         doctor.show(findings)
     return DONE if doctor.able(findings) else FAILED
+
+
+def _doctor_bill(options: argparse.Namespace) -> int:
+    from esimshaper import bill, doctor
+
+    findings = bill.examine(options.config)
+    if options.json:
+        print_json(doctor.document(findings))
+    else:
+        doctor.show(findings, "Where the two still differ, what the carrier says is what you pay.")
+    return DONE
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -277,6 +290,11 @@ def _add_other_verbs(verbs: Verbs) -> None:
         "--self-test",
         action="store_true",
         help="also send known bytes through the real programs and compare; a few seconds, nothing reaches the WAN",
+    )
+    doctor.add_argument(
+        "--bill",
+        action="store_true",
+        help="instead say why the carrier may show another number than this router, with the figures of this router",
     )
     add_json(doctor)
     demo = add_verb(

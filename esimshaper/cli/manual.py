@@ -37,6 +37,22 @@ The kernel counts and limits also while the daemon is stopped, restarted or upgr
 Members of the group `esimshaper` may ask the daemon and command it: `sudo usermod -aG esimshaper $USER`.
 """
 
+BILL = """
+The counts here are those of IP packets as they cross the modem, which is what carriers bill. `esimshaper doctor --bill`
+lists the reasons why an app of the carrier may show another number all the same, with the figures of this router:
+
+The carrier's day and month begin by another time zone: set `timezone` of the quota. It rounds each connection or each
+day up to a full KB or MB. It means 1,073,741,824 bytes by a GB: write `10GiB`. Its app is hours late.
+
+What was used before this router began to count is missing here, unless `used` of the quota has it.
+
+The same SIM in another device, devices at the modem's own Wi-Fi and the modem's own updates never pass this router.
+What goes out by another interface, such as hotel Wi-Fi, is not counted, and costs another plan or none.
+
+Scans from the Internet that knock at the address of the router are billed, and are in the sum as `unattributed`. What
+the carrier gives free of charge is counted here.
+"""
+
 ENVIRONMENT = {
     "RUNTIME_DIRECTORY": "Where the daemon's control socket is, `/run/esimshaper` if it is not set. systemd sets it.",
     "STATE_DIRECTORY": "Where the history is, `/var/lib/esimshaper` if it is not set. systemd sets it.",
@@ -85,6 +101,7 @@ def command_page(day: date) -> str:
         "DESCRIPTION": [_text(before.description), ".PP", *_paragraphs(DESCRIPTION)],
         "VERBS": [line for verb in verbs for line in _verb(verb, common)],
         "OPTIONS": [line for option in dict.fromkeys((*before.options, *common)) for line in _argument(option)],
+        "WHY THE CARRIER SAYS SOMETHING ELSE": _paragraphs(BILL),
         "EXIT STATUS": list(_exit_statuses(before.epilog)),
         "ENVIRONMENT": list(_table(ENVIRONMENT)),
         "FILES": list(_table(FILES)),
