@@ -43,13 +43,14 @@ pages := man/man5/esimshaper.yaml.5 man/man8/esimshaper.8 bash-completion/comple
 	zsh/vendor-completions/_esimshaper
 
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-kernel mutants soak bench lint venv prometheus deb install uninstall root \
+.PHONY: help demo test test-fast test-zones test-kernel mutants soak bench lint venv prometheus deb install uninstall root \
 	packages-run packages-demo packages-test packages-lint packages-kernel packages-deb
 
 help:
 	@echo 'sudo make demo       a simulated travel router with a real kernel meter and traffic, live'
 	@echo 'sudo make test       every test; ARGS="-k name" for some'
 	@echo 'make test-fast       the tests that need neither root nor a kernel; a minute'
+	@echo 'make test-zones      the tests of days and months, by the oldest and the newest rules of time zones'
 	@echo 'sudo make mutants    mistakes made on purpose, which the tests must find; hours; without root those of the core only;'
 	@echo '                     ARGS="core FILE" for one file'
 	@echo 'sudo make test-kernel  the package on the kernel of Debian 12, or with RELEASE=trixie 13, in a virtual machine; some minutes'
@@ -70,6 +71,11 @@ test: root packages-test venv prometheus
 test-fast: venv
 	@test -e .venv/pins # or nothing could be fetched, and `venv` has said so
 	.venv/bin/python -m pytest $(or $(ARGS),-q $(TESTS_FAST))
+
+# Not in `make test`, as what it fetches is another thing each day.
+test-zones: venv
+	@test -e .venv/pins # or nothing could be fetched, and `venv` has said so
+	.venv/bin/python -m tests.zones $(ARGS)
 
 # In `make test` the daemon ticks less often in the same day (tests/netns/test_soak.py).
 soak: root packages-test
