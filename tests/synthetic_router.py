@@ -51,11 +51,15 @@ from esimshaper.core.model.state import (
 )
 from esimshaper.core.model.time_of_day import Hours, WallTime, parse_span
 from esimshaper.core.report import documents
+from esimshaper.core.report import events as report_events
 from esimshaper.core.report import quotas as report_quotas
 from esimshaper.core.report import subjects as report_subjects
 from esimshaper.core.report.frame import DaemonFacts, Document
+from esimshaper.core.report.since import parse_since
+from esimshaper.core.saving import booking
 from esimshaper.edge.http import control
 from esimshaper.edge.http.routes import BadParameter
+from tests.synthetic_events import happenings
 
 TOKYO = timezone(timedelta(hours=9))
 NOW = datetime(2026, 11, 23, 18, 30, tzinfo=TOKYO)
@@ -236,6 +240,9 @@ def history(by: Resolution, client: ClientKey | None) -> list[HistoryRow]:
     ]
 
 
+HAPPENINGS = happenings(int(NOW.timestamp()), client(TV), client(ALICE))
+
+
 class Router:
     """Answers requests as the daemon does, from the synthetic state as it is at the moment of the request."""
 
@@ -268,6 +275,10 @@ class Router:
                 keys = _chosen(client)
                 rows = history(by, keys[0] if keys else None)
                 return documents.history_document(NOW, by, rows, limit=limit, client=client or None)
+            case requests.EventsQuery(since, limit, written):
+                subjects = report_subjects.with_ancestors(self._subject(written), facts()) if written else None
+                chosen = booking.chosen(HAPPENINGS, _since(since), subjects)
+                return report_events.events_document(current, facts(), chosen, limit=limit)
             case requests.GrantCommand(written, size, end, at):
                 subject, when = self._subject(written), _term(end, at)
                 self._limits = commands.grant(current, RULES, subject, size, *when).limits.kept
@@ -303,6 +314,13 @@ def _chosen(client: str) -> tuple[ClientKey, ...] | None:
     if not found:
         raise BadParameter(f"no client is called {client!r}")
     return found
+
+
+def _since(written: str) -> int:
+    try:
+        return parse_since(written, NOW) if written else 0
+    except ValueError as error:
+        raise BadParameter(str(error)) from None
 
 
 def _term(end: requests.End, at: WallTime | None) -> commands.Term:

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from esimshaper.cli.parser import reject
 from esimshaper.core.model.documents import DOCUMENT_VERSION
+from esimshaper.core.model.units import MAX_ROWS
 
 DONE, FAILED, WRONG_USE, NOT_RUNNING = range(4)
 
@@ -111,3 +113,18 @@ def add_client(parser: argparse.ArgumentParser) -> None:
     text = "only this client: its name, MAC, host name or address; router; unattributed"
     parser.add_argument("name", metavar="NAME", nargs="?", help=text)
     parser.add_argument("--client", metavar="NAME", help="the same")
+
+
+def whose(options: argparse.Namespace) -> dict[str, str]:
+    """The client that the person named, if any, as a parameter."""
+    if options.name and options.client and options.name != options.client:
+        reject(options, f"one client at a time: `{options.name}` or `{options.client}`")
+    name = options.name or options.client
+    return {"client": name} if name else {}
+
+
+def from_one(text: str) -> int:
+    """How many: the type of an option."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_ROWS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_ROWS}")
+    return int(text)

@@ -22,6 +22,8 @@ SAME: Mapping[str, str] = {
     **dict.fromkeys(("configure", "wizard", "init", "assistant"), "setup"),
     **dict.fromkeys(("rename", "alias", "label", "nickname"), "name"),
     **dict.fromkeys(("daemon", "serve"), "run"),
+    **dict.fromkeys(("log", "logs", "event", "journal", "notifications", "alerts", "messages", "news"), "events"),
+    **dict.fromkeys(("notices", "warnings", "happened", "what", "timeline"), "events"),
     **dict.fromkeys(("clear", "unpause", "unban", "release", "resume"), "unblock"),
 }
 """Each word means exactly what the verb does."""
@@ -48,7 +50,6 @@ _UNLIMIT = Advice(
 _GRANT = Advice("`grant` adds bytes until the period ends", "sudo esimshaper grant", "alice-phone 300MB")
 _WRITTEN = Advice("it is written in the configuration, and `reload` puts it in force", _FILE)
 _RATE = Advice("a quota holds to a rate, `then: {throttle: 256kbit}` in the configuration", "man esimshaper.yaml")
-_JOURNAL = Advice("what happened is in the journal", "journalctl -x -u esimshaper --since today")
 _SERVICE = Advice("systemd starts and stops the service", "sudo systemctl restart esimshaper")
 _PACKAGE = Advice("esimshaper is a package", "sudo apt install ./esimshaper_*.deb")
 _EXPORT = Advice("every table is there for programs too", "esimshaper history --by day --json")
@@ -59,7 +60,6 @@ MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("give", "more", "add", "topup", "top-up", "extend", "bonus", "boost"), _GRANT),
     **dict.fromkeys(("config", "configuration", "edit", "settings", "set", "plan"), _WRITTEN),
     **dict.fromkeys(("throttle", "slow", "shape", "pace", "ratelimit", "rate-limit", "speed"), _RATE),
-    **dict.fromkeys(("log", "logs", "events", "journal", "notifications", "alerts", "messages"), _JOURNAL),
     **dict.fromkeys(("start", "stop", "restart"), _SERVICE),
     **dict.fromkeys(("install", "update", "upgrade", "uninstall", "remove", "purge"), _PACKAGE),
     **dict.fromkeys(("export", "csv", "dump", "report"), _EXPORT),

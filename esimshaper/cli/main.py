@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from esimshaper import __version__
-from esimshaper.cli import ask, base, completion, explain, guesses, limits, name, reload, setup
+from esimshaper.cli import ask, base, completion, explain, guesses, limits, name, past, reload, setup
 from esimshaper.cli.base import (
     DONE,
     FAILED,
@@ -216,6 +216,7 @@ def build_parser() -> Parser:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     _add_daemon_verbs(verbs)
     ask.add_verbs(verbs)
+    past.add_verbs(verbs)
     limits.add_verbs(verbs)
     reload.add_verb_reload(verbs)
     explain.add_verb_explain(verbs)

@@ -23,6 +23,8 @@ from esimshaper.edge.host import clock
 Schema = Mapping[str, Any]
 
 SCHEMA = Path(__file__).parents[1] / "esimshaper.schema.json"
+CATALOG = Path(__file__).parents[2] / "systemd/esimshaper.catalog"
+"""Beside the program in the source, from which alone the pages are made."""
 COMMON = 4
 """An option of at least so many verbs is explained once, for all of them."""
 
@@ -51,6 +53,12 @@ What goes out by another interface, such as hotel Wi-Fi, is not counted, and cos
 
 Scans from the Internet that knock at the address of the router are billed, and are in the sum as `unattributed`. What
 the carrier gives free of charge is counted here.
+"""
+
+MESSAGES = """
+What happens is kept in the history (`esimshaper events`) and told to the journal, where each kind of message has a
+MESSAGE_ID that never changes, and fields: ESIMSHAPER_CLIENT, ESIMSHAPER_QUOTA, ESIMSHAPER_STATE, ESIMSHAPER_BYTES,
+ESIMSHAPER_INTERFACE. `journalctl -x -u esimshaper` explains each; `journalctl -f -o json MESSAGE_ID=...` follows one.
 """
 
 ENVIRONMENT = {
@@ -102,6 +110,7 @@ def command_page(day: date) -> str:
         "VERBS": [line for verb in verbs for line in _verb(verb, common)],
         "OPTIONS": [line for option in dict.fromkeys((*before.options, *common)) for line in _argument(option)],
         "WHY THE CARRIER SAYS SOMETHING ELSE": _paragraphs(BILL),
+        "MESSAGES": [*_paragraphs(MESSAGES), *_messages()],
         "EXIT STATUS": list(_exit_statuses(before.epilog)),
         "ENVIRONMENT": list(_table(ENVIRONMENT)),
         "FILES": list(_table(FILES)),
@@ -145,6 +154,12 @@ def _verb(verb: Command, common: Iterable[Argument]) -> Iterator[str]:
 def _argument(argument: Argument) -> Iterator[str]:
     value = f" {argument.value}" if argument.value and argument.flags else ""
     return _tagged(f"{', '.join(argument.flags) or argument.value}{value}", _text(argument.help))
+
+
+def _messages() -> Iterator[str]:
+    """Each MESSAGE_ID with the subject of its entry in the catalog, where a field is its last word."""
+    for number, subject in re.findall(r"^-- ([0-9a-f]{32})\nSubject: (.*)$", CATALOG.read_text(), flags=re.MULTILINE):
+        yield from _tagged(number, _text(re.sub("@ESIMSHAPER_([A-Z]+)@", r"\1", subject) + "."))
 
 
 def _exit_statuses(epilog: str) -> Iterator[str]:

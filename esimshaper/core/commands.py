@@ -27,6 +27,7 @@ from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, LimitsSlice, MeterSlice, NamesSlice, SavingSlice, State
 from esimshaper.core.model.time_of_day import WallTime, next_moment
 from esimshaper.core.model.units import MAX_SECONDS
+from esimshaper.core.saving import booking, happenings
 
 _BY_HAND = (NoticeKind.GRANTED, NoticeKind.REVOKED)
 MAX_COMING = 64
@@ -114,7 +115,8 @@ def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State 
         return replace(state, saving=replace(state.saving, booking=None))
     identities = NamesSlice({identity.key: identity for identity in known})
     given = (each for each in state.saving.notices if each.kind in _BY_HAND) if state else ()
-    unsaved = SavingSlice(notices=tuple(given))
+    told = happenings.lasting(state.saving.happenings) if state else ()
+    unsaved = SavingSlice(notices=tuple(given), happenings=told)
     if saved is None:
         return State(names=identities, saving=unsaved)
     kept = merge_overrides(saved.limits, state.limits) if state and state.meter.booked else saved.limits
@@ -169,5 +171,5 @@ def _with_coming(state: State, new: Coming) -> State:
 
 def _with_kept(state: State, kept: LimitState, new: tuple[Notice, ...] = ()) -> State:
     """`state` with other limits, to be worked out and saved at the next tick."""
-    unsaved = replace(state.saving, notices=(*state.saving.notices, *new), urgent=True)
+    unsaved = replace(booking.with_notices(state.saving, new), urgent=True)
     return replace(state, limits=replace(state.limits, kept=kept, inputs=None), saving=unsaved)

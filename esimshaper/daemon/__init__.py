@@ -7,7 +7,7 @@ configuration.py, reloader.py                     the settings in force; how an 
 observer.py, class_counters.py, enforcer.py       all edges that observe, as one; all edges that act, as one
 storage.py, answers.py                            the history; the answers of the control socket
 failsafe.py                                       the table of `on_failure: closed`
-service_status.py, log_limiter.py                 reports to systemd; the rate limit of the journal
+service_status.py, log_limiter.py, chronicle.py   reports to systemd; the rate limit of the journal; its messages
 
 A new verb is answered in answers.py. CONTRIBUTING.md has a table of where new things go.
 """

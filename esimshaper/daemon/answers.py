@@ -14,6 +14,7 @@ from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Subject
 from esimshaper.core.model.requests import (
     ClientsQuery,
+    EventsQuery,
     FlowsQuery,
     GrantCommand,
     HistoryQuery,
@@ -28,8 +29,10 @@ from esimshaper.core.model.requests import (
 from esimshaper.core.model.state import State
 from esimshaper.core.report import documents
 from esimshaper.core.report import quotas as report_quotas
+from esimshaper.core.report.events import events_document
 from esimshaper.core.report.frame import DaemonFacts, Document
-from esimshaper.core.report.subjects import find_clients, find_subject, subjects_document
+from esimshaper.core.report.since import parse_since
+from esimshaper.core.report.subjects import find_clients, find_subject, subjects_document, with_ancestors
 from esimshaper.core.saving import booking as saving
 from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.stopping import Stopping
@@ -93,6 +96,8 @@ class Answers:
                 return self._flows(request)
             case HistoryQuery():
                 return self._on_loop(self._history(request))
+            case EventsQuery():
+                return self._on_loop(self._events(request))
             case GrantCommand():
                 return self._grant(request)
             case RevokeCommand():
@@ -175,6 +180,18 @@ class Answers:
             ]
             rows: tuple[HistoryRow | HistoryPeriod, ...] = (*saved, *unsaved)
             return documents.history_document(facts.now, query.by, rows, limit=query.limit, client=query.client or None)
+
+    async def _events(self, query: EventsQuery) -> Document:
+        async with self._storage.lock:
+            self._stopping.refuse()  # as above
+            state, facts = self._state(), self._facts()
+            try:
+                since = parse_since(query.since, facts.now) if query.since else 0
+                subjects = with_ancestors(find_subject(state, query.subject, facts), facts) if query.subject else None
+            except ValueError as error:
+                raise BadParameter(str(error)) from None
+            happened = (*await self._storage.happenings(since), *self._state().saving.happenings)
+            return events_document(self._state(), facts, saving.chosen(happened, since, subjects), limit=query.limit)
 
     def _chosen(self, state: State, wanted: str) -> tuple[ClientKey, ...] | None:
         """The clients of that name; None for all, where no name was given."""

@@ -100,7 +100,7 @@ class Bookings:
             await self._saving
         async with self._storage.lock:
             resumed = None if self._storage.is_open else await self._resume()
-            state, _ = self._ticker.advance(resumed or self._ticker.state, self._ticker.observe())
+            state, _ = self._ticker.advance(resumed or self._ticker.state, self._ticker.observe_and_hear())
             self._ticker.state = state
             booking = saving.final(state, self._rules)
             if booking:

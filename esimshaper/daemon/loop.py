@@ -18,6 +18,7 @@ from esimshaper.core.report.frame import DaemonFacts
 from esimshaper.core.settings.values import Settings
 from esimshaper.daemon import startup
 from esimshaper.daemon.answers import Answers
+from esimshaper.daemon.chronicle import Chronicle
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.failsafe import Failsafe
 from esimshaper.daemon.publisher import Publisher
@@ -49,6 +50,7 @@ class Daemon:
         socket: Path,
         cleanup: contextlib.ExitStack,
         failsafe: Failsafe,
+        chronicle: Chronicle,
         *,
         may_build: bool,
     ) -> None:
@@ -56,6 +58,7 @@ class Daemon:
         self._socket = socket
         self._cleanup = cleanup
         self._failsafe = failsafe
+        self._chronicle = chronicle
         self._may_build = may_build
         self._started = clock.local(configuration.zone)
         self._wake = asyncio.Event()
@@ -80,6 +83,8 @@ class Daemon:
             may_build=self._may_build,
         )
         self._listen_to_kernel(loop)
+        self._parts.ticker.told = self._chronicle.take
+        log.info("esimshaper %s has started", __version__, extra=fields(Message.STARTED))
         self._parts.ticker.tick(self._parts.resumed)
         try:
             reloading = self._open_to_people(loop)
@@ -189,9 +194,9 @@ class Daemon:
         """Saves the last bytes; what is in the kernel stays and goes on counting."""
         self._status.stopping()
         reloading.cancel()
+        log.info("esimshaper stops; the kernel goes on counting", extra=fields(Message.STOPPED))  # saved with the rest
         await self._parts.bookings.finish()
         # People hear that the daemon is stopping for as long as the last save takes. The listeners then end before the
         # thread of the history and the loop do: requests under way need both.
         await asyncio.to_thread(self._listeners.close)
         await self._parts.storage.close()
-        log.info("stopped; the kernel goes on counting")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from esimshaper.core.model.counts import Usage
+from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import HistoryPeriod, Resolution
 from esimshaper.core.model.identity import ClientKey, Identity
 from esimshaper.core.model.state import Baseline, Booking
@@ -75,6 +76,10 @@ class Storage:
     ) -> tuple[HistoryPeriod, ...]:
         """The last saved buckets of some clients, or of all (None); none while the database cannot be read."""
         return await self._ask(lambda history: history.periods(resolution, until, limit, clients), ())
+
+    async def happenings(self, since: int) -> tuple[Happening, ...]:
+        """All saved happenings since then; none while the database cannot be read."""
+        return await self._ask(lambda history: history.happenings(since), ())
 
     async def close(self) -> None:
         if self._history:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from esimshaper.core import pipeline
+from esimshaper.core.model.happenings import Told
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.state import Booking, Outcome, State
 from esimshaper.core.settings.values import Settings
@@ -31,6 +32,9 @@ class Ticker:
 
     save: Callable[[Booking], None]
     """Begins to save a booking that `advance` handed out; see Bookings."""
+
+    told: Callable[[], tuple[Told, ...]] = tuple
+    """The messages of the daemon since it was asked last; see Chronicle."""
 
     def __init__(
         self,
@@ -59,7 +63,7 @@ class Ticker:
         if look_around:
             self._observer.look_around()
         self.at = clock.local(self._configuration.zone)
-        seen = self.observe()
+        seen = self.observe_and_hear()
         self.state, outcome = self.advance(resumed or self.state, seen)
         if outcome.booking:
             self.save(outcome.booking)
@@ -74,6 +78,10 @@ class Ticker:
         """The counters first, the statistics of classes after them: core.meter.queue_drops relies on that order."""
         seen = self._observer.observe()
         return replace(seen, sent=self._enforcer.read_classes(seen.reading), members=self._enforcer.members)
+
+    def observe_and_hear(self) -> Observation:
+        """As `observe`, with what the daemon has told since: for a tick whose state stays."""
+        return replace(self.observe(), told=self.told())
 
     def advance(self, state: State, seen: Observation) -> tuple[State, Outcome]:
         """The next state, by the rules and the time of now."""

@@ -16,6 +16,7 @@ from esimshaper.core.model.errors import FailedOperation, Operation, Unusable
 from esimshaper.core.model.limits import Notice, NoticeKind
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
+from esimshaper.daemon.chronicle import Chronicle
 from esimshaper.daemon.configuration import Configuration, rules_of
 from esimshaper.daemon.failsafe import Failsafe
 from esimshaper.daemon.log_limiter import LogLimiter
@@ -57,13 +58,18 @@ def run(config: Path, socket: Path | None, *, may_build: bool = True) -> int:
     malloc.share_one_arena()
     loaded = settings_file.read_to_start(config)
     configuration = Configuration(config, loaded.settings)
-    limiter = LogLimiter()
-    systemd.set_up_log(limiter.admits)
+    limiter, chronicle = LogLimiter(), Chronicle()
+    systemd.set_up_log(limiter.admits, chronicle.hear)
     _warn_of_stand_ins(configuration, loaded.stand_ins)
     failsafe = Failsafe()
     with contextlib.ExitStack() as cleanup:
         daemon = Daemon(
-            configuration, socket or control_client.default_socket(), cleanup, failsafe, may_build=may_build
+            configuration,
+            socket or control_client.default_socket(),
+            cleanup,
+            failsafe,
+            chronicle,
+            may_build=may_build,
         )
         try:
             asyncio.run(_serve(daemon, limiter))

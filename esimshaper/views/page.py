@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from esimshaper.views import fit
 from esimshaper.views.fit import GAP, Column, Tone
@@ -33,7 +33,8 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of text after `lead`, which has a tone of its own. A terminal breaks long lines at words.
+    """One line of text after `lead`, which has a tone of its own. A terminal breaks long lines at words, and goes on
+    under the text, not under the lead.
 
     command: the text may be copied, so it is one line for the terminal too, which continues it at its edge.
     """
@@ -139,13 +140,20 @@ def renderable(page: Page, width: int) -> "RenderableType":
     return Group(*(_rich_line(part) if isinstance(part, Line) else _rich_table(part, width) for part in page))
 
 
-def _rich_line(line: Line) -> "Text":
-    from rich.text import Text  # noqa: PLC0415 - as above
+def _rich_line(line: Line) -> "RenderableType":
+    from rich.table import Table as RichTable  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415
 
-    text = Text(no_wrap=line.command, overflow="ignore" if line.command else None)
-    if line.lead:
-        text.append(printable(line.lead.text), style=line.lead.tone.value)
-    return text.append(printable(line.text), style=line.tone.value)
+    overflow: Literal["ignore"] | None = "ignore" if line.command else None
+    text = Text(printable(line.text), style=line.tone.value, no_wrap=line.command, overflow=overflow)
+    if not line.lead:
+        return text
+    lead = Text(printable(line.lead.text), style=line.lead.tone.value)
+    row = RichTable.grid()
+    row.add_column(width=lead.cell_len, no_wrap=True)
+    row.add_column()
+    row.add_row(lead, text)
+    return row
 
 
 def _rich_table(table: Table, width: int) -> "RenderableType":

@@ -273,7 +273,7 @@ def test_every_verb_explains_itself_with_an_example():
     (verbs,) = [action.choices for action in parser._actions if isinstance(action.choices, dict)]
     wanted = {"run", "check", "status", "clients", "flows", "top", "history", "quotas", "grant", "block", "allow"}
     wanted |= {"build", "reload", "unload", "doctor", "demo", "explain", "completion", "unblock", "help", "version"}
-    wanted |= {"setup", "name"}
+    wanted |= {"setup", "name", "events"}
     assert set(verbs) == wanted
     for name, verb in verbs.items():
         assert f"esimshaper {name}" in verb.format_help().split("example: ")[1]

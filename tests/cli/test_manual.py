@@ -13,6 +13,7 @@ import pytest
 from esimshaper.cli import manual
 from esimshaper.cli import syntax as cli_syntax
 from esimshaper.cli.main import build_parser
+from esimshaper.edge.host.messages import MESSAGE_IDS, SUMMED_UP_ID, Message
 from tests import tools
 from tests.cli.test_main import esimshaper
 
@@ -51,6 +52,14 @@ def test_the_page_of_the_command_has_every_verb_and_option():
         for argument in (*command.options, *command.places):
             assert " ".join((", ".join(argument.flags), argument.value)).strip() in text
             assert argument.help in text
+
+
+def test_every_message_of_the_journal_is_in_the_page_of_the_command():
+    """Programs search for them by MESSAGE_ID; the subject says what each is about."""
+    text = shown(8)
+    for number in (*MESSAGE_IDS.values(), SUMMED_UP_ID, *(message.id for message in Message)):
+        assert re.search(rf"{number} [A-Za-z]", text), number
+    assert "CLIENT is STATE now." in text
 
 
 def settings(schema: manual.Schema) -> set[tuple[str, str]]:

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ import pytest
 from esimshaper.core import pipeline
 from esimshaper.core.commands import override
 from esimshaper.core.model.counts import Counters
+from esimshaper.core.model.happenings import Told
 from esimshaper.core.model.history import Resolution
 from esimshaper.core.model.limits import OverrideKind, Subject, SubjectKind
 from esimshaper.core.model.reading import Observation
@@ -45,6 +47,9 @@ class Ticker:
     def observe(self) -> Observation:
         self.boottime += 1
         return seen(self.boottime, self.down)
+
+    def observe_and_hear(self) -> Observation:
+        return replace(self.observe(), told=(Told("stopped", "esimshaper stops"),))
 
     def advance(self, state: State, observation: Observation) -> tuple[State, Outcome]:
         return pipeline.advance(state, POLICY, NOW + self.boottime, observation)
@@ -137,3 +142,14 @@ def test_a_command_that_comes_after_the_end_has_begun_is_refused_and_changes_not
         return life
 
     assert asyncio.run(scene()).saved() == (seen(0, 1000).reading.accounts[2], set())
+
+
+def test_that_the_daemon_stops_is_in_the_last_save(tmp_path: Path) -> None:
+    async def scene() -> Life:
+        life = Life(tmp_path)
+        await life.begin()
+        await life.end()
+        return life
+
+    with contextlib.closing(History(asyncio.run(scene()).path)) as history:
+        assert [each.text for each in history.happenings(0)] == ["esimshaper stops"]

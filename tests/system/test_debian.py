@@ -12,7 +12,7 @@ import pytest
 
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.limits import NoticeKind
-from esimshaper.edge.host import systemd
+from esimshaper.edge.host.messages import MESSAGE_IDS
 from esimshaper.lab import Lab, traffic
 from esimshaper.lab.namespaces import wait_until
 from esimshaper.lab.servers import TCP_PORT, UDP_PORT
@@ -179,7 +179,7 @@ def test_a_quota_that_is_reached_is_in_the_journal_in_fields_and_in_plain_words(
     router.run("systemctl", "reload", SERVICE)
     with pytest.raises(OSError):
         alice.call(traffic.tcp_down, router.lab.servers4[0], 1_000_000)
-    reached = f"MESSAGE_ID={systemd.MESSAGE_IDS[NoticeKind.QUOTA_REACHED]}"
+    reached = f"MESSAGE_ID={MESSAGE_IDS[NoticeKind.QUOTA_REACHED]}"
     wait_until("the message", lambda: bool(router.journal(reached)))
     (told,) = router.journal(reached)
     fields = {name: told[f"ESIMSHAPER_{name}"] for name in ("QUOTA", "CLIENT", "INTERFACE")}

@@ -8,6 +8,7 @@ the notices go out, so neither a restart nor a second look repeats a notice.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
+from typing import NamedTuple
 
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
 from esimshaper.core.model.limits import (
@@ -21,7 +22,13 @@ from esimshaper.core.model.limits import (
     SubjectKind,
     Tally,
 )
-from esimshaper.core.model.units import format_moment, format_size
+from esimshaper.core.model.units import format_moment, format_names, format_size
+
+SUMMED_UP = 4
+"""From so many devices on that change at once and alike, one notice is about all of them."""
+
+NAMED = 5
+"""A notice about many devices names so many of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,13 @@ class Wording:
         return f"({tally.quota}, until {format_moment(tally.window.end, self.now, self.zone)})"
 
 
+class _Draft(NamedTuple):
+    """A notice about one subject, and what a notice about several would say of them all."""
+
+    notice: Notice
+    of_all: str
+
+
 def note_crossed(
     held: Iterable[QuotaUsage], used_up: Callable[[Tally, Quota], bool], wording: Wording
 ) -> tuple[tuple[Tally, ...], tuple[Notice, ...]]:
@@ -50,26 +64,28 @@ def note_crossed(
 
     Of several warnings at once the highest is announced. `used_up`: whether the limit of a tally is reached now.
     """
-    tallies, notices = [], []
+    tallies, drafts = [], []
     for each in held:
         quota, tally, warning = each.quota, each.tally, each.warning
         reached = tally.reached or used_up(tally, quota)
         if reached and not tally.reached:
-            notices.append(_reached(tally, wording))
+            drafts.append(_reached(tally, wording))
         elif warning > tally.warned and not reached:
-            notices.append(_warning(tally, wording))
+            drafts.append(_warning(tally, wording))
         noted = (reached, max(warning, tally.warned))
         changed = noted != (tally.reached, tally.warned)
         tallies.append(replace(tally, reached=noted[0], warned=noted[1]) if changed else tally)
-    return tuple(tallies), tuple(notices)
+    return tuple(tallies), _summed_up(drafts, wording)
 
 
 def renewals(tallies: Iterable[Tally], wording: Wording) -> tuple[Notice, ...]:
     """A Notice for each of `tallies`, whose limit had been reached in the window before."""
-    return tuple(
-        _notice(NoticeKind.QUOTA_RENEWED, tally, f"has {format_size(tally.allowed)} again", tally.allowed, wording)
-        for tally in tallies
-    )
+    drafts = []
+    for tally in tallies:
+        again = f"{format_size(tally.allowed)} again"
+        notice = _notice(NoticeKind.QUOTA_RENEWED, tally, f"has {again}", tally.allowed, wording)
+        drafts.append(_Draft(notice, f"have {again} {wording.frame(tally)}"))
+    return _summed_up(drafts, wording)
 
 
 def levels(
@@ -91,7 +107,8 @@ def levels(
     open_ones = [key for key, level in now.items() if level is Level.OPEN]
     for key in open_ones:
         del now[key]
-    return (now if changed else before), tuple(_state(key, changed[key], wording) for key in sorted(changed))
+    drafts = [_state(key, changed[key], wording) for key in sorted(changed)]
+    return (now if changed else before), _summed_up(drafts, wording)
 
 
 def grants(tallies: Sequence[Tally], size: int, until: int | None, wording: Wording) -> tuple[Notice, ...]:
@@ -117,23 +134,54 @@ def _ending(tally: Tally, until: int | None) -> Tally:
     return replace(tally, window=replace(tally.window, end=end))
 
 
-def _reached(tally: Tally, wording: Wording) -> Notice:
-    text = f"has used up {format_size(tally.allowed)}"
-    return _notice(NoticeKind.QUOTA_REACHED, tally, text, tally.used, wording)
+def _reached(tally: Tally, wording: Wording) -> _Draft:
+    up = f"used up {format_size(tally.allowed)}"
+    notice = _notice(NoticeKind.QUOTA_REACHED, tally, f"has {up}", tally.used, wording)
+    return _Draft(notice, f"have {up} {wording.frame(tally)}")
 
 
-def _warning(tally: Tally, wording: Wording) -> Notice:
-    text = f"has used {format_size(tally.used)} of {format_size(tally.allowed)}"
-    return _notice(NoticeKind.QUOTA_WARNING, tally, text, tally.used, wording)
+def _warning(tally: Tally, wording: Wording) -> _Draft:
+    allowed = format_size(tally.allowed)
+    text = f"has used {format_size(tally.used)} of {allowed}"
+    notice = _notice(NoticeKind.QUOTA_WARNING, tally, text, tally.used, wording)
+    return _Draft(notice, f"are warned: each has used much of its {allowed} {wording.frame(tally)}")
 
 
 def _notice(kind: NoticeKind, tally: Tally, text: str, size: int, wording: Wording) -> Notice:
     words = f"{wording.who(tally.subject)} {text} {wording.frame(tally)}"
-    return Notice(kind, words, tally.subject, tally.quota, size)
+    return Notice(kind, words, tally.subject, tally.quota, size, at=int(wording.now))
 
 
-def _state(key: ClientKey, state: ClientState, wording: Wording) -> Notice:
+def _state(key: ClientKey, state: ClientState, wording: Wording) -> _Draft:
     subject = Subject(SubjectKind.CLIENT, key)
     why = f": {state.reason}" if state.reason else ""
     text = f"{wording.who(subject)} is {state.level.value} now{why}"
-    return Notice(NoticeKind.CLIENT_STATE, text, subject, state.quota, level=state.level)
+    notice = Notice(NoticeKind.CLIENT_STATE, text, subject, state.quota, level=state.level, at=int(wording.now))
+    return _Draft(notice, f"are {state.level.value} now" + (f" ({state.reason})" if state.reason else ""))
+
+
+def _summed_up(drafts: Sequence[_Draft], wording: Wording) -> tuple[Notice, ...]:
+    """The notices in their order; where many devices have changed alike, one in the place of theirs."""
+    alike: dict[tuple[NoticeKind, str], list[Notice]] = {}
+    for notice, of_all in drafts:
+        if notice.subject.kind is SubjectKind.CLIENT:
+            alike.setdefault((notice.kind, of_all), []).append(notice)
+    result = []
+    for notice, of_all in drafts:
+        group = alike.get((notice.kind, of_all), [])
+        if len(group) < SUMMED_UP:
+            result.append(notice)
+        elif notice is group[0]:
+            result.append(_of_all(group, of_all, wording))
+    return tuple(result)
+
+
+def _of_all(group: Sequence[Notice], of_all: str, wording: Wording) -> Notice:
+    names = format_names([wording.who(each.subject) for each in group], NAMED)
+    return replace(
+        group[0],
+        text=f"{len(group)} devices {of_all}: {names}",
+        subject=Subject(SubjectKind.EACH_CLIENT),
+        bytes=sum(each.bytes for each in group),
+        clients=tuple(ClientKey(each.subject.id) for each in group),
+    )

@@ -339,7 +339,11 @@ class NoticeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One change that a person should hear about, in plain words in `text`."""
+    """One change that a person should hear about, in plain words in `text`. `at`: Unix seconds.
+
+    clients: those that changed in the same way at once, and that this one notice is about; the subject is each-client
+    then. Empty: it is about `subject` alone.
+    """
 
     kind: NoticeKind
     text: str
@@ -347,3 +351,5 @@ class Notice:
     quota: str = ""
     bytes: int = 0
     level: Level | None = None
+    at: int = 0
+    clients: tuple[ClientKey, ...] = ()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from esimshaper.core.model.counts import NOTHING, Budget, Counters, Event, Reason
+from esimshaper.core.model.happenings import Told
 from esimshaper.core.model.identity import (
     ACCOUNT_UNATTRIBUTED,
     FIRST_CLIENT_ACCOUNT,
@@ -167,6 +168,7 @@ class Observation:
     sent: read after the reading, of accounts whose set of classes has not changed since the last tick; None if unknown.
     members: by account of a group, or of everyone, the clients with a class of their own in it since the last tick.
     uplink: of uplinks without classes of ours, read after the reading; None while nothing can be compared there.
+    told: messages of the daemon since the last tick.
     """
 
     reading: Reading
@@ -179,3 +181,4 @@ class Observation:
     uplink: UplinkCounters | None = None
     hardware_clock: float | None = None
     detour: Detour = field(default_factory=Detour)
+    told: tuple[Told, ...] = ()

@@ -57,6 +57,15 @@ class HistoryQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class EventsQuery:
+    """The last `limit` things that happened, `since` then (empty: ever), to a subject (empty: to anybody)."""
+
+    since: str
+    limit: int
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
 class GrantCommand:
     """Gives a subject so many bytes more, to `end` or (None) until the period of the quota ends; from `at` on."""
 
@@ -98,6 +107,7 @@ Request = (
     | SubjectsQuery
     | FlowsQuery
     | HistoryQuery
+    | EventsQuery
     | GrantCommand
     | RevokeCommand
     | OverrideCommand

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from esimshaper.core.model.counts import Budget, Counters
+from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending
 from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limits import ClientState, LimitState, Notice, Override, Policy, Reserve, Shaped, Subject
@@ -86,13 +87,15 @@ class Baseline:
 class Booking:
     """The content of one save: rows to be added to those in the database, and the baseline that they lead up to.
 
-    notices: to be announced once the save has worked or failed; the saved baseline says that they were.
+    notices: to be announced once the save has worked or failed; the saved baseline says that they were. happenings:
+    new ones.
     """
 
     rows: tuple[HistoryRow, ...]
     baseline: Baseline
     identities: tuple[Identity, ...] = ()
     notices: tuple[Notice, ...] = ()
+    happenings: tuple[Happening, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +168,11 @@ class LimitsSlice:
 
 @dataclass(frozen=True, slots=True)
 class SavingSlice:
-    """Usage and notices that are booked and not saved yet.
+    """Usage, notices and happenings that are booked and not saved yet.
 
-    pending, notices: not handed out yet; unsaved_bytes: the sum of `pending`. booking: handed out, until its save has
-    worked or failed. handed_out_at: CLOCK_BOOTTIME of the last one. failed: that one was not saved. urgent: hand out a
-    booking at the next tick.
+    pending, notices: not handed out yet; unsaved_bytes: the sum of `pending`. happenings: not saved yet. booking: out,
+    until its save has worked or failed. handed_out_at: CLOCK_BOOTTIME of the last one. failed: that one was not saved.
+    urgent: hand out a booking at the next tick.
     """
 
     pending: Mapping[Bucket, Pending] = field(default_factory=dict)
@@ -179,6 +182,7 @@ class SavingSlice:
     handed_out_at: float = 0.0
     failed: bool = False
     urgent: bool = False
+    happenings: tuple[Happening, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

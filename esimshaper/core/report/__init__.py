@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The state of the daemon -> documents, metrics and the status line of systemd. Pure.
 
-documents.py, quotas.py, subjects.py    answers of the control socket; each shape stands in the module's docstring
-metrics.py                              metric families for Prometheus; a new metric goes here
-line.py                                 the line in `systemctl status`
-frame.py                                what all of them share
+documents.py, quotas.py, subjects.py, events.py    answers of the control socket; each shape is in the docstring there
+since.py                                           moments in the past as people write them
+metrics.py                                         metric families for Prometheus; a new metric goes here
+line.py                                            the line in `systemctl status`
+frame.py                                           what all of them share
 """

@@ -55,7 +55,7 @@ from esimshaper.core.model.limits import (
 from esimshaper.core.model.rules import hierarchy_of
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, names, new_document
-from esimshaper.core.report.subjects import subject_label
+from esimshaper.core.report.subjects import subject_label, with_ancestors
 
 TOP_QUOTAS = 8
 _OTHERS = Subject(SubjectKind.CLIENT, OTHERS)
@@ -65,7 +65,7 @@ _ROUTER = Subject(SubjectKind.CLIENT, ROUTER)
 def quotas_document(state: State, facts: DaemonFacts, of: Subject | None = None) -> Document:
     """See the module's docstring. `of`: only what holds this subject, that is its own limits and those above it."""
     kept, zone = state.limits.kept, facts.now.tzinfo
-    holding = None if of is None else _with_ancestors(of, facts)
+    holding = None if of is None else with_ancestors(of, facts)
     ends = {(each.quota, each.subject): each.window.end for each in kept.tallies}
     grants = [
         {
@@ -88,10 +88,6 @@ def quotas_document(state: State, facts: DaemonFacts, of: Subject | None = None)
         "reserve": reserve_entry(state),
         "grants": grants,
     }
-
-
-def _with_ancestors(subject: Subject, facts: DaemonFacts) -> frozenset[Subject]:
-    return frozenset(hierarchy_of(subject, facts.names, facts.groups))
 
 
 def _is_among(subject: Subject, chosen: frozenset[Subject] | None) -> bool:

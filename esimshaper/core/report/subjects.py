@@ -12,6 +12,7 @@ from difflib import get_close_matches
 
 from esimshaper.core.model.identity import UNATTRIBUTED, ClientKey, composed
 from esimshaper.core.model.limits import EVERYONE, UNKNOWN_GROUP, Subject, SubjectKind
+from esimshaper.core.model.rules import hierarchy_of
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, known_clients, new_document
 
@@ -69,6 +70,11 @@ def find_subject(state: State, text: str, facts: DaemonFacts) -> Subject:
     if found[0] == UNATTRIBUTED:
         raise ValueError(f"{found[0]} is not a device that can be limited")
     return Subject(SubjectKind.CLIENT, found[0])
+
+
+def with_ancestors(subject: Subject, facts: DaemonFacts) -> frozenset[Subject]:
+    """A client, its group and everyone; a group and everyone."""
+    return frozenset(hierarchy_of(subject, facts.names, facts.groups))
 
 
 def _groups(state: State, facts: DaemonFacts) -> set[str]:

@@ -13,13 +13,14 @@ from datetime import UTC, datetime, tzinfo
 
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import HistoryRow
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import Notice
+from esimshaper.core.model.limits import Notice, Subject
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Booking, SavingSlice, State
 from esimshaper.core.model.tick import Tick
-from esimshaper.core.saving import ledger
+from esimshaper.core.saving import happenings, ledger
 
 SAVE_SECONDS = 60
 SAVE_BYTES = 5_000_000
@@ -36,7 +37,7 @@ def collect(
     guessed: Iterable[ClientKey] = (),
     dropped: int = 0,
 ) -> SavingSlice:
-    """Adds the usage and the notices of a tick to those that are not saved yet.
+    """Adds the usage, the notices and the happenings of a tick to those that are not saved yet.
 
     `urgent`: they are due at once. `guessed`: clients whose usage is an estimate. `dropped`: bytes that were charged
     before, and taken off again by this tick.
@@ -45,14 +46,21 @@ def collect(
     late = unread is None or unread > ledger.BUCKET_SECONDS
     pending = ledger.book(before.pending, usage, tick.at.time, estimated=late)
     pending = ledger.doubt(pending, (*tick.step.losers, *guessed), tick.at.time)
+    saving = replace(before, happenings=(*before.happenings, *happenings.of_tick(tick)))
     return replace(
-        before,
+        with_notices(saving, notices),
         pending=pending,
         # A crash would charge dropped bytes again, which a flood has more of than of any others.
         unsaved_bytes=before.unsaved_bytes + ledger.sum_bytes(usage.values()) + dropped,
-        notices=(*before.notices, *notices),
         urgent=before.urgent or urgent,
     )
+
+
+def with_notices(saving: SavingSlice, notices: Iterable[Notice]) -> SavingSlice:
+    """`saving` with new notices, which people can also look up afterwards."""
+    new = tuple(notices)
+    told = (*saving.happenings, *happenings.of_notices(new))
+    return replace(saving, notices=(*saving.notices, *new), happenings=told)
 
 
 def hand_out(state: State, tick: Tick) -> tuple[State, Booking | None]:
@@ -67,7 +75,8 @@ def hand_out(state: State, tick: Tick) -> tuple[State, Booking | None]:
 def note_saved(state: State, booking: Booking) -> State:
     """`booking` is safe, and nothing of it is pending any more; usage and notices of later ticks stay pending."""
     notices = state.saving.notices[len(booking.notices) :]
-    saving = replace(state.saving, booking=None, failed=False, notices=notices)
+    told = state.saving.happenings[len(booking.happenings) :]
+    saving = replace(state.saving, booking=None, failed=False, notices=notices, happenings=told)
     return replace(state, saving=_with_pending(saving, ledger.take_off(saving.pending, booking.rows)))
 
 
@@ -75,7 +84,8 @@ def note_not_saved(state: State, rules: Rules) -> State:
     """The booking that was handed out could not be saved: all of it stays pending, and is due again in SAVE_SECONDS."""
     # Its notices go out all the same: better announced again after a restart than never.
     announced = len(state.saving.booking.notices) if state.saving.booking else 0
-    saving = replace(state.saving, booking=None, failed=True, notices=state.saving.notices[announced:])
+    told = happenings.newest(state.saving.happenings)
+    saving = replace(state.saving, booking=None, failed=True, notices=state.saving.notices[announced:], happenings=told)
     return replace(state, saving=_with_pending(saving, ledger.thin_out(saving.pending, rules.zone)))
 
 
@@ -99,12 +109,19 @@ def _is_due(saving: SavingSlice, tick: Tick) -> bool:
         return True
     waited = tick.reading.boottime - saving.handed_out_at >= SAVE_SECONDS
     much = saving.unsaved_bytes >= SAVE_BYTES and not saving.failed
-    return bool(saving.pending or saving.failed) and (waited or much)
+    return bool(saving.pending or saving.happenings or saving.failed) and (waited or much)
 
 
 def unsaved_rows(state: State, zone: tzinfo) -> tuple[HistoryRow, ...]:
     """The rows that a save would write now; days and months begin at midnight in `zone`."""
     return ledger.rows(state.saving.pending, zone)
+
+
+def chosen(happened: Iterable[Happening], since: int, subjects: frozenset[Subject] | None) -> tuple[Happening, ...]:
+    """Those that are not older than `since` (Unix seconds), and about one of `subjects` (None: about anything)."""
+    return tuple(
+        each for each in happened if each.at >= since and (subjects is None or not subjects.isdisjoint(each.subjects))
+    )
 
 
 def day_and_month(now: datetime) -> tuple[int, int]:
@@ -117,7 +134,8 @@ def _booking(state: State, rules: Rules) -> Booking:
     if state.baseline is None:
         raise Unusable("nothing has been read yet", "Try again in a second.")
     names = tuple(state.names.identities.values())
-    return Booking(ledger.rows(state.saving.pending, rules.zone), state.baseline, names, state.saving.notices)
+    rows, saving = ledger.rows(state.saving.pending, rules.zone), state.saving
+    return Booking(rows, state.baseline, names, saving.notices, saving.happenings)
 
 
 def _with_pending(saving: SavingSlice, pending: ledger.Book) -> SavingSlice:

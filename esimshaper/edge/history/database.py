@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from esimshaper.core.model.counts import Counters
+from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution
 from esimshaper.core.model.identity import ClientKey, Identity
 from esimshaper.core.model.state import Baseline, Booking
+from esimshaper.edge.history import happening_table
 from esimshaper.edge.history.baseline import KEYS, baseline_from, tables
 from esimshaper.edge.history.rows import Rows, Values, numbers
 from esimshaper.edge.history.schema import DamagedError, HistoryError, connect, connect_anew, explain, merge_journal
@@ -114,6 +116,7 @@ class History:
         """Add the rows to those there are, and keep the baseline and the clients' names: all of it, or nothing."""
         with self._transaction() as connection:
             connection.executemany(ADD_ROW, map(_row_values, booking.rows))
+            happening_table.add(connection, booking.happenings)
             self._save_baseline(connection, booking.baseline)
             clients = self._save_clients(connection, booking)
             newest = max((r.start for r in booking.rows if r.resolution is Resolution.FIVE_MINUTES), default=None)
@@ -151,6 +154,11 @@ class History:
     def totals(self, resolution: Resolution, start: int) -> Mapping[ClientKey, Counters]:
         """The usage of each client in the bucket that begins at `start`."""
         return {row.client: row.counters for row in self.rows(resolution, start, start + 1)}
+
+    def happenings(self, since: int) -> tuple[Happening, ...]:
+        """All that happened at `since` (Unix seconds) or later and is still kept, in its order."""
+        with self._explained() as connection:
+            return happening_table.since(connection, since)
 
     def _save_baseline(self, connection: sqlite3.Connection, baseline: Baseline) -> None:
         """Writes only the rows that differ: most accounts are idle most of the time, and flash wears out."""

@@ -141,6 +141,16 @@ CREATE TABLE coming (          -- what was set by hand for later
     until INTEGER
 ) STRICT;
 """,
+    5: """
+CREATE TABLE happenings (      -- what people look up afterwards
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,       -- Unix time in seconds
+    kind TEXT NOT NULL,
+    text TEXT NOT NULL,
+    subjects TEXT NOT NULL,    -- kind/id of each, one a line
+    quota TEXT NOT NULL
+) STRICT;
+""",
 }
 """The tables that each version of the format adds to the one before; adding them upgrades an older file.
 

@@ -1,10 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The daemon's own messages in the journal, and their fields. Pure: values only.
+"""The messages of the daemon in the journal: those of notices and its own, and the fields of these. Pure: values only.
 
-systemd/esimshaper*.catalog explain each message to people, in their language: `journalctl -x`.
+systemd/esimshaper*.catalog explain each message to people, in their language: `journalctl -x`. The manual lists all.
 """
 
+from collections.abc import Mapping
 from enum import Enum
+
+from esimshaper.core.model.limits import NoticeKind
+
+MESSAGE_IDS: Mapping[NoticeKind, str] = {
+    NoticeKind.QUOTA_WARNING: "944163c44a4b4946b7dfffa3c3aba569",
+    NoticeKind.QUOTA_REACHED: "a19d455cdf444ddaa2ddca8889034070",
+    NoticeKind.QUOTA_RENEWED: "ee239a61e31f4c47b2a42b648dc98847",
+    NoticeKind.CLIENT_STATE: "8352a2f1c17a43c6a3d1af50b2eec60b",
+    NoticeKind.GRANTED: "0a30ed7ce90c43228a4884c556dffce1",
+    NoticeKind.REVOKED: "fc64234f4e3f44df8ff7a9fbe615ed24",
+}
+"""MESSAGE_IDs never change: people and programs search for them."""
+
+SUMMED_UP_ID = "0d54395bb9684a91b100ef8b8625188f"
+"""Of a notice of any kind that is about many devices at once."""
 
 
 class Message(Enum):
@@ -32,10 +48,17 @@ class Message(Enum):
     CONFIG_APPLIED = ("86a59c68e2104820ae1affe7e76e26bb", "configuration")
     CONFIG_REFUSED = ("40a938db0127486196cbc9520ccc218b", "configuration")
     ZONE_UNKNOWN = ("5c1f0d6e8a7b4d0c9f1e27a3b6d84c55", "time zone")
+    STARTED = ("0faa855f8aef4ecfb872843f4901bcef", "started")
+    STOPPED = ("258ddf9e896645d2a590a17ec8d71241", "stopped")
 
     @property
     def id(self) -> str:
         return self.value[0]
+
+    @property
+    def kind(self) -> str:
+        """The word for it in `esimshaper events --json`."""
+        return self.name.lower().replace("_", "-")
 
 
 def fields(message: Message, *, interface: str = "", client: str = "", config: str = "") -> dict[str, str]:

@@ -11,37 +11,33 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from systemd import journal
 
+from esimshaper.core.model.happenings import Told
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Notice, NoticeKind, SubjectKind
 from esimshaper.edge.host import clock
+from esimshaper.edge.host.messages import MESSAGE_IDS, SUMMED_UP_ID, Message
 
 IDENTIFIER = "esimshaper"
 
-MESSAGE_IDS: Mapping[NoticeKind, str] = {
-    NoticeKind.QUOTA_WARNING: "944163c44a4b4946b7dfffa3c3aba569",
-    NoticeKind.QUOTA_REACHED: "a19d455cdf444ddaa2ddca8889034070",
-    NoticeKind.QUOTA_RENEWED: "ee239a61e31f4c47b2a42b648dc98847",
-    NoticeKind.CLIENT_STATE: "8352a2f1c17a43c6a3d1af50b2eec60b",
-    NoticeKind.GRANTED: "0a30ed7ce90c43228a4884c556dffce1",
-    NoticeKind.REVOKED: "fc64234f4e3f44df8ff7a9fbe615ed24",
-}
-"""MESSAGE_IDs never change: people and programs search for them."""
-
-_NOTICE_IDS = frozenset(MESSAGE_IDS.values())
+_NOTICE_IDS = frozenset((*MESSAGE_IDS.values(), SUMMED_UP_ID))
+_MESSAGES = {message.id: message for message in Message}
 _NOTICE = 5  # of syslog(3): normal but significant; logging has no such level
 _PRIORITIES = {NoticeKind.QUOTA_REACHED: 4, NoticeKind.QUOTA_RENEWED: 6}
 
 Admits = Callable[[str, logging.LogRecord], bool]
 """Topic and record -> whether to write the record now. Called from any thread."""
 
+Hears = Callable[[Told], None]
+"""Called with each message of the daemon that is written, from any thread."""
+
 log = logging.getLogger(__name__)
 
 
-def set_up_log(admits: Admits) -> None:
+def set_up_log(admits: Admits, hears: Hears = lambda _: None) -> None:
     """Logs to the journal if systemd runs us, else as plain lines for a person. `admits` does not apply to notices."""
     if in_journal():
         handler: logging.Handler = journal.JournalHandler(SYSLOG_IDENTIFIER=IDENTIFIER)
@@ -50,6 +46,7 @@ def set_up_log(admits: Admits) -> None:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
     handler.addFilter(lambda record: _is_told_always(record) or admits(_about(record), _bare(record)))
+    handler.addFilter(lambda record: _let_hear(record, hears))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
@@ -61,24 +58,27 @@ def sum_up(number: int, last: logging.LogRecord) -> None:
     logging.getLogger().handle(summary)
 
 
+def _let_hear(record: logging.LogRecord, hears: Hears) -> bool:
+    """Always true. A text of several lines, as of a refused configuration, is heard up to its first."""
+    message = _MESSAGES.get(getattr(record, "MESSAGE_ID", ""))
+    if message:
+        hears(Told(message.kind, record.getMessage().partition("\n")[0], getattr(record, "ESIMSHAPER_CLIENT", "")))
+    return True
+
+
 def announce(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> None:
     """Announces a notice: a message with its fields in the journal, or its text where there is no journal.
 
     `names` are those of the configuration, by client; `interface` is the uplink.
     """
     priority = _PRIORITIES.get(notice.kind, _NOTICE)
-    identified = {"MESSAGE_ID": MESSAGE_IDS[notice.kind]}
+    identified = {"MESSAGE_ID": SUMMED_UP_ID if notice.clients else MESSAGE_IDS[notice.kind]}
     if not in_journal():
         log.log(logging.WARNING if priority <= 4 else logging.INFO, "%s", notice.text, extra=identified)
         return
+    message = {"MESSAGE": notice.text, "PRIORITY": str(priority), "SYSLOG_IDENTIFIER": IDENTIFIER, **identified}
     try:
-        journal.send(
-            notice.text,
-            PRIORITY=str(priority),
-            SYSLOG_IDENTIFIER=IDENTIFIER,
-            **identified,
-            **_fields(notice, names, interface),
-        )
+        journal.sendv(*(f"{name}={value}" for name, value in (*message.items(), *_fields(notice, names, interface))))
     except OSError as error:  # the journal is restarting, for example: no reason to end
         log.warning("%s (without its fields in the journal: %s)", notice.text, error.strerror, extra=identified)
 
@@ -136,16 +136,19 @@ def in_journal() -> bool:
     return os.environ.get("JOURNAL_STREAM") == f"{error.st_dev}:{error.st_ino}"
 
 
-def _fields(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> dict[str, str]:
-    """The fields that are not empty. ESIMSHAPER_SUBJECT is as in `for`, ESIMSHAPER_CLIENT as the label of metrics."""
-    client = ClientKey(notice.subject.id) if notice.subject.kind is SubjectKind.CLIENT else None
-    label = names.get(client, client) if client else ""
+def _fields(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> Iterator[tuple[str, str]]:
+    """The fields that are not empty. ESIMSHAPER_SUBJECT is as in `for`, ESIMSHAPER_CLIENT as the label of metrics; a
+    notice about several clients has several of these.
+    """
+    own = (ClientKey(notice.subject.id),) if notice.subject.kind is SubjectKind.CLIENT else ()
+    labels = [names.get(client, client) for client in notice.clients or own]
     fields = {
-        "ESIMSHAPER_SUBJECT": notice.subject.written(label),
-        "ESIMSHAPER_CLIENT": label,
+        "ESIMSHAPER_SUBJECT": notice.subject.written(labels[0] if own else ""),
         "ESIMSHAPER_QUOTA": notice.quota,
         "ESIMSHAPER_BYTES": "" if notice.kind is NoticeKind.CLIENT_STATE else str(notice.bytes),
         "ESIMSHAPER_STATE": notice.level.value if notice.level else "",
         "ESIMSHAPER_INTERFACE": interface,
+        "ESIMSHAPER_CLIENTS": str(len(notice.clients) or ""),
     }
-    return {name: value for name, value in fields.items() if value}
+    yield from ((name, value) for name, value in fields.items() if value)
+    yield from (("ESIMSHAPER_CLIENT", label) for label in labels)

@@ -12,6 +12,7 @@ from esimshaper.core.model.limits import OverrideKind
 from esimshaper.core.model.requests import (
     ClientsQuery,
     End,
+    EventsQuery,
     FlowsQuery,
     GrantCommand,
     HistoryQuery,
@@ -55,6 +56,12 @@ def _history(params: Params) -> Request:
     _only(params, "by", "limit", "client")
     by = Resolution(_choice(params, "by", Resolution.DAY.value, (resolution.value for resolution in Resolution)))
     return HistoryQuery(by, _number(params, "limit", 1, MAX_ROWS, default=31), params.get("client", ""))
+
+
+def _events(params: Params) -> Request:
+    _only(params, "since", "limit", "subject")
+    limit = _number(params, "limit", 1, MAX_ROWS, default=MAX_ROWS)
+    return EventsQuery(params.get("since", ""), limit, params.get("subject", ""))
 
 
 def _grant(params: Params) -> Request:
@@ -112,6 +119,7 @@ ROUTES: Mapping[tuple[str, str], Reader] = {
     ("GET", "/v1/clients"): _clients,
     ("GET", "/v1/flows"): _flows,
     ("GET", "/v1/history"): _history,
+    ("GET", "/v1/events"): _events,
     ("GET", "/v1/quotas"): _quotas,
     ("GET", "/v1/subjects"): _without(SubjectsQuery()),
     ("POST", "/v1/grant"): _grant,

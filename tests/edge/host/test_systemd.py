@@ -13,8 +13,7 @@ import pytest
 
 from esimshaper.core.log_limit import BURST
 from esimshaper.core.model.limits import NoticeKind
-from esimshaper.edge.host import systemd
-from esimshaper.edge.host.messages import Message, fields
+from esimshaper.edge.host.messages import MESSAGE_IDS, SUMMED_UP_ID, Message, fields
 from tests.edge.host import journal_sender
 
 ROOT = Path(__file__).parents[3]
@@ -75,7 +74,7 @@ def ours(entry: dict) -> dict[str, str]:
 def test_each_notice_is_one_message_with_its_fields(journal):
     notices = [entry for entry in journal if "MESSAGE_ID" in entry]
     assert [entry["MESSAGE"] for entry in notices] == [notice.text for notice in journal_sender.NOTICES]
-    assert [entry["MESSAGE_ID"] for entry in notices] == [systemd.MESSAGE_IDS[kind] for kind in NoticeKind]
+    assert [entry["MESSAGE_ID"] for entry in notices] == [MESSAGE_IDS[kind] for kind in NoticeKind]
     assert [entry["PRIORITY"] for entry in notices] == ["5", "4", "6", "5", "5", "5"]
     assert [ours(entry) for entry in notices] == [
         {
@@ -161,7 +160,7 @@ def test_a_flapping_cause_leaves_some_lines_and_a_sum_and_no_notice_is_lost(tmp_
     assert faults[-1]["MESSAGE"] == f"{times - BURST} more of these, the last one: a request for {times - 1} failed"
 
 
-IDS = [*systemd.MESSAGE_IDS.values(), *(message.id for message in Message)]
+IDS = [*MESSAGE_IDS.values(), SUMMED_UP_ID, *(message.id for message in Message)]
 
 
 def explained(text: str) -> dict[str, str]:
@@ -200,7 +199,7 @@ def test_what_is_filled_in_is_a_field_that_the_message_has():
         known = fields(message, interface="wwan0", client="tv", config="/etc/esimshaper/esimshaper.yaml")
         assert filled_in(entries[message.id]) <= {f"@{name}@" for name in known}
     of_notices = {"SUBJECT", "CLIENT", "QUOTA", "BYTES", "STATE", "INTERFACE"}
-    for number in systemd.MESSAGE_IDS.values():
+    for number in MESSAGE_IDS.values():
         assert filled_in(entries[number]) <= {f"@ESIMSHAPER_{name}@" for name in of_notices}
 
 
@@ -235,4 +234,4 @@ def test_systemd_shows_the_catalog_in_the_language_of_the_reader(catalog, tmp_pa
     found = subprocess.run(listing, env=environment, capture_output=True, text=True, check=True).stdout
     titles = dict(line.split(" ", 1) for line in found.splitlines())
     assert set(titles) >= set(IDS)
-    assert WORDS[language] in titles[systemd.MESSAGE_IDS[NoticeKind.QUOTA_REACHED]]
+    assert WORDS[language] in titles[MESSAGE_IDS[NoticeKind.QUOTA_REACHED]]

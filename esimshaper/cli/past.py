@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line, verbs that look back: `history` of usage, and `events`."""
+
+import argparse
+
+from esimshaper.cli.base import Verbs, add_client, add_json, add_socket, add_verb, fetch, from_one, show_document, whose
+from esimshaper.core.model.history import Resolution
+
+DEFAULT_ROWS = {"5min": 24, "hour": 24, "day": 31, "month": 12}
+LAST_EVENTS = 20
+"""Enough for a look, and no more than a terminal of the usual height."""
+SINCE = "today, yesterday, monday, 18:00, 2h or 2026-11-20, in the time zone of the configuration"
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """`history` and `events`."""
+    history = add_verb(
+        verbs,
+        "history",
+        _history,
+        "shows the usage period by period, with a bar for each",
+        "esimshaper history alice-phone --by hour",
+    )
+    history.add_argument(
+        "--by", choices=[resolution.value for resolution in Resolution], default="day", help="default: %(default)s"
+    )
+    add_client(history)
+    history.add_argument(
+        "--last", type=from_one, metavar="N", help="how many periods (default: 31 days, 12 months, else 24)"
+    )
+    events = add_verb(
+        verbs,
+        "events",
+        _events,
+        "says what happened: limits, warnings, grants, blocks, starts and stops, changes of the uplink",
+        "esimshaper events tv --since yesterday",
+    )
+    text = "only what concerns this device, its group or everyone: everyone, group/NAME, or the device's name or MAC"
+    events.add_argument("subject", metavar="SUBJECT", nargs="?", help=text)
+    events.add_argument("--since", metavar="WHEN", help=SINCE)
+    events.add_argument(
+        "--last", type=from_one, metavar="N", help=f"how many events (default: {LAST_EVENTS}, with --since all)"
+    )
+    for parser in (history, events):
+        add_json(parser)
+        add_socket(parser)
+
+
+def _history(options: argparse.Namespace) -> int:
+    params = {"by": options.by, "limit": str(options.last or DEFAULT_ROWS[options.by]), **whose(options)}
+    return show_document(options, "history", "history_page", fetch(options, "/v1/history", params), paged=True)
+
+
+def _events(options: argparse.Namespace) -> int:
+    last = options.last or (None if options.since else LAST_EVENTS)
+    wanted = {"subject": options.subject, "since": options.since, "limit": str(last) if last else ""}
+    params = {name: value for name, value in wanted.items() if value}
+    return show_document(options, "events", "events_page", fetch(options, "/v1/events", params), paged=True)

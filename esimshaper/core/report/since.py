@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Moments in the past as people write them -> Unix seconds. Pure. In the zone of `now`, which is that of the plan."""
+
+from datetime import UTC, datetime, timedelta
+
+from esimshaper.core.model.units import parse_duration
+
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_CLOCK = ("%H:%M", "%H:%M:%S")
+_DATES = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m")
+
+
+def parse_since(text: str, now: datetime) -> int:
+    """The moment that a person means by `yesterday`, `monday`, `18:00`, `2h`, `2026-11-20` and the like.
+
+    Raises ValueError, with one sentence, for anything else and for moments to come.
+    """
+    lower = text.lower()
+    words = " ".join((lower.replace("t", " ") if lower[:4].isdecimal() else lower).split())
+    found = _day(words, now) or _clock(words, now) or _date(words, now) or _ago(words, now)
+    if found is None:
+        known = "today, yesterday, monday, week, month, 18:00, 2h, 3d, 2026-11-20 or `2026-11-20 18:00`"
+        raise ValueError(f"`{text}` is no moment that is understood; write {known}")
+    if found > now:
+        raise ValueError(f"`{text}` is still to come")
+    return int(found.astimezone(UTC).timestamp())
+
+
+def _day(words: str, now: datetime) -> datetime | None:
+    """The beginning of a day, or of the present week, month or year."""
+    whole = [day for day in _DAYS if len(words) >= 3 and day.startswith(words)]
+    back = {
+        "today": 0,
+        "yesterday": 1,
+        "week": now.weekday(),
+        "month": now.day - 1,
+        "year": now.timetuple().tm_yday - 1,
+        **({words: (now.weekday() - _DAYS.index(whole[0])) % 7} if len(whole) == 1 else {}),
+    }
+    days = back.get(words.removeprefix("this "))
+    return None if days is None else _midnight(now - timedelta(days=days))
+
+
+def _clock(words: str, now: datetime) -> datetime | None:
+    """A time of day, of today or of yesterday."""
+    there = _read(words, _CLOCK)
+    if there is None:
+        return None
+    moment = now.replace(hour=there.hour, minute=there.minute, second=there.second, microsecond=0)
+    return moment if moment <= now else moment - timedelta(days=1)
+
+
+def _date(words: str, now: datetime) -> datetime | None:
+    there = _read(words, _DATES)
+    return None if there is None else there.replace(tzinfo=now.tzinfo)
+
+
+def _ago(words: str, now: datetime) -> datetime | None:
+    try:
+        return now.astimezone(UTC) - timedelta(seconds=parse_duration(words.removesuffix("ago").strip()))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+
+
+def _read(words: str, formats: tuple[str, ...]) -> datetime | None:
+    for each in formats:
+        try:
+            return datetime.strptime(words, each)  # noqa: DTZ007 - its zone is that of the plan
+        except ValueError:
+            continue
+    return None

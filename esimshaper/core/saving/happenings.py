@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Notices, messages of the daemon and gaps -> what people can look up afterwards. Pure.
+
+They are saved in the transaction of the tick that made them, or with the next one: `esimshaper events` shows both.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from esimshaper.core.model.happenings import Happening, Told
+from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.limits import Level, Notice, NoticeKind, Subject, SubjectKind
+from esimshaper.core.model.tick import Tick
+from esimshaper.core.model.units import format_duration
+from esimshaper.core.saving import ledger
+
+GAP, LOST = "gap", "counters-lost"
+"""Kinds of happenings that are neither a notice nor a message."""
+
+_MOST_UNSAVED = 1000
+"""While nothing can be saved, the newest so many are kept."""
+
+_WORKED_OUT = frozenset(
+    (NoticeKind.QUOTA_WARNING.value, NoticeKind.QUOTA_REACHED.value, NoticeKind.QUOTA_RENEWED.value, *Level)
+)
+"""Kinds that follow from what was used."""
+
+
+def of_notices(notices: Iterable[Notice]) -> Iterator[Happening]:
+    """One for each; of a client's state the kind is its level."""
+    for notice in notices:
+        kind = notice.level.value if notice.level else notice.kind.value
+        subjects = tuple(_client(key) for key in notice.clients) or (notice.subject,)
+        yield Happening(notice.at, kind, notice.text, subjects, notice.quota)
+
+
+def of_tick(tick: Tick) -> Iterator[Happening]:
+    """What the daemon has told since the last tick, and what a long time without a reading means."""
+    at, keys = int(tick.at.time), {name: key for key, name in tick.rules.names.items()}
+    for each in _gaps(tick):
+        yield Happening(at, *each)
+    for told in tick.observed.told:
+        yield _of_told(told, at, keys.get(told.client, ClientKey(told.client)))
+
+
+def newest(happenings: Iterable[Happening]) -> tuple[Happening, ...]:
+    """As many of them as may wait for a disk."""
+    return tuple(happenings)[-_MOST_UNSAVED:]
+
+
+def lasting(happenings: Iterable[Happening]) -> tuple[Happening, ...]:
+    """Those that do not come again where limits are worked out anew from a history that was opened late."""
+    return tuple(each for each in happenings if each.kind not in _WORKED_OUT)
+
+
+def _of_told(told: Told, at: int, key: ClientKey) -> Happening:
+    return Happening(at, told.kind, told.text, (_client(key),) if told.client else ())
+
+
+def _gaps(tick: Tick) -> Iterator[tuple[str, str]]:
+    """Kind and text."""
+    if tick.step.booked is None:  # the first reading ever
+        return
+    unread = tick.step.unread_seconds
+    if tick.step.losers:
+        yield LOST, "the box was started again, and the counters with it: of the minute before, bytes may be missing"
+    elif unread is not None and unread > ledger.BUCKET_SECONDS:
+        length = format_duration(unread)
+        yield GAP, f"nobody read the counters for {length}: what was used then is counted now, all at once"
+
+
+def _client(key: ClientKey) -> Subject:
+    return Subject(SubjectKind.CLIENT, key)
