@@ -52,6 +52,7 @@ from esimshaper.core.model.state import (
 from esimshaper.core.model.time_of_day import Hours, WallTime, parse_span
 from esimshaper.core.report import documents
 from esimshaper.core.report import events as report_events
+from esimshaper.core.report import history as report_history
 from esimshaper.core.report import quotas as report_quotas
 from esimshaper.core.report import subjects as report_subjects
 from esimshaper.core.report.frame import DaemonFacts, Document
@@ -59,6 +60,7 @@ from esimshaper.core.report.since import parse_since
 from esimshaper.core.saving import booking
 from esimshaper.edge.http import control
 from esimshaper.edge.http.routes import BadParameter
+from tests import synthetic_crowd as crowd
 from tests.synthetic_events import happenings
 
 TOKYO = timezone(timedelta(hours=9))
@@ -154,13 +156,17 @@ def state(
         PIXEL: Counters(912_345_678, 1_112_345_678 + moved // 5, 800_000, 900_000),
         BARE: Counters(45_678, 5_678, 80, 40),
     }
-    totals |= {ClientKey(f"02:00:00:00:01:{n:02x}"): Counters(n * 1000, n * 10, n, n) for n in range(more_clients)}
+    totals |= crowd.totals(more_clients)
     identities = {
         ALICE: Identity(ALICE, "alice-phone", "Alices-iPhone", ("192.168.8.20", "2001:db8:8::20")),
         PIXEL: Identity(PIXEL, "", "Pixel-7-of-somebody-with-a-long-name", ("192.168.8.31",)),
+        **crowd.identities(more_clients),
     }
+    limits = replace(limits, tallies=(*limits.tallies, *_crowd_tallies(more_clients)))
     wan = sum(totals.values(), Counters())
-    turn = tally.Turn(NOW.timestamp(), WINDOWS, {EVERYONE: Budget(moved)}, (ALICE, PIXEL, BARE))
+    turn = tally.Turn(
+        NOW.timestamp(), WINDOWS, {EVERYONE: Budget(moved)}, (ALICE, PIXEL, BARE, *crowd.keys(more_clients))
+    )
     tallies = tally.next_tallies(limits.tallies, quotas, turn)
     named = (each.subject.id for each in limits.overrides if each.subject.kind is SubjectKind.CLIENT)
     hierarchies = hierarchy.hierarchies(
@@ -182,11 +188,19 @@ def state(
     return State(
         ClockSlice(NOW.timestamp()),
         MeterSlice(Booked(7, {}, {Account(0): UNATTRIBUTED}, totals, links), reading, attachments),
-        RatesSlice({ALICE: Counters(1_500_000, 40_000), PIXEL: Counters(2_000, 300_000)}),
+        RatesSlice({ALICE: Counters(1_500_000, 40_000), PIXEL: Counters(2_000, 300_000), **crowd.rates(more_clients)}),
         NamesSlice(identities),
         LimitsSlice(replace(limits, tallies=tallies), states, curfews=blocked),
         SavingSlice(unsaved_bytes=1_234),
     )
+
+
+def _crowd_tallies(number: int) -> list[Tally]:
+    used = crowd.used_today(number)
+    return [
+        tally_of("daily", client(key), size, reached=size >= 500_000_000, warned=400_000_000 * (size >= 400_000_000))
+        for key, size in used.items()
+    ]
 
 
 def usage_today(of: State) -> dict[ClientKey, Counters]:
@@ -229,13 +243,14 @@ def flows(seconds: float = 0) -> list[Flow]:
     return [ping, call, tunnel, video]
 
 
-def history(by: Resolution, client: ClientKey | None) -> list[HistoryRow]:
+def history(by: Resolution, client: ClientKey | None, more_clients: int = 0) -> list[HistoryRow]:
     step = {"5min": 300, "hour": 3600, "day": 86400, "month": 86400 * 30}[by.value]
-    end = int(NOW.timestamp()) // step * step
+    offset = 9 * 3600 if by is Resolution.DAY else 0
+    end = (int(NOW.timestamp()) + offset) // step * step - offset
     return [
-        HistoryRow(by, end - back * step, key, Counters(10**8 * (back % 5), 10**7 * (back + 1), 9, 9), back == 3)
-        for back in range(40)
-        for key in (ALICE, PIXEL)
+        HistoryRow(by, end - back * step, key, Counters(10**8 * (back % 5), 10**7 * (back % 40 + 1), 9, 9), back == 3)
+        for back in range(380 if by is Resolution.DAY else 40)
+        for key in (ALICE, PIXEL, *crowd.keys(more_clients))
         if client in (None, key)
     ]
 
@@ -271,10 +286,8 @@ class Router:
                 return report_subjects.subjects_document(current, facts())
             case requests.FlowsQuery():
                 return self._flows(request)
-            case requests.HistoryQuery(by, limit, client):
-                keys = _chosen(client)
-                rows = history(by, keys[0] if keys else None)
-                return documents.history_document(NOW, by, rows, limit=limit, client=client or None)
+            case requests.HistoryQuery():
+                return self._history(request)
             case requests.EventsQuery(since, limit, written):
                 subjects = report_subjects.with_ancestors(self._subject(written), facts()) if written else None
                 chosen = booking.chosen(HAPPENINGS, _since(since), subjects)
@@ -296,9 +309,20 @@ class Router:
 
     def _flows(self, query: requests.FlowsQuery) -> Document:
         keys = _chosen(query.client)
-        found = [flow for flow in flows(self.seconds()) if keys is None or flow.client in keys]
+        found = [flow for flow in self._all_flows() if keys is None or flow.client in keys]
         found.sort(key=lambda flow: flow.idle if query.recent_first else -flow.counters.total_bytes)
         return documents.flows_document(self.now(), NOW, found[: query.limit], count=len(found))
+
+    def _all_flows(self) -> list[Flow]:
+        return [*flows(self.seconds()), *crowd.flows(self._more_clients, self.seconds())]
+
+    def _history(self, query: requests.HistoryQuery) -> Document:
+        keys = _chosen(query.client)
+        rows = history(query.by.resolution, keys[0] if keys else None, self._more_clients)
+        since = report_history.begin_of(query.by, _since(query.since), TOKYO) if query.since else 0
+        whose = query.client or None
+        document = report_history.history_document(NOW, query.by, rows, limit=query.limit, client=whose, since=since)
+        return report_history.with_clients(document, self.now(), NOW, query.by, rows) if query.each else document
 
     def _subject(self, written: str) -> Subject:
         try:

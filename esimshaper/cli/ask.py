@@ -22,6 +22,7 @@ from esimshaper.cli.base import (
 def add_verbs(verbs: Verbs) -> None:
     """`status`, `clients`, `flows` and `top`."""
     status = add_verb(verbs, "status", _status, "shows the link and its clients at a glance", "esimshaper status")
+    status.add_argument("--verbose", action="store_true", help="also show what the kernel part has counted by reason")
     clients = add_verb(verbs, "clients", _clients, "lists all clients, most bytes today first", "esimshaper clients tv")
     flows = add_verb(verbs, "flows", _flows, "lists conversations, the largest first", "esimshaper flows alice-phone")
     add_client(clients)
@@ -55,7 +56,8 @@ def _ask_and_show(
 
 
 def _status(options: argparse.Namespace) -> int:
-    return _ask_and_show(options, "status_page", "/v1/status")
+    page = "verbose_status_page" if options.verbose else "status_page"
+    return _ask_and_show(options, page, "/v1/status")
 
 
 def _clients(options: argparse.Namespace) -> int:

@@ -4,9 +4,12 @@
 import argparse
 
 from esimshaper.cli.base import Verbs, add_client, add_json, add_socket, add_verb, fetch, from_one, show_document, whose
-from esimshaper.core.model.history import Resolution
+from esimshaper.cli.parser import reject
+from esimshaper.core.model.history import Span
 
-DEFAULT_ROWS = {"5min": 24, "hour": 24, "day": 31, "month": 12}
+DEFAULT_ROWS = {"5min": 24, "hour": 24, "day": 31, "week": 12, "month": 12}
+CALENDAR_DAYS = 371
+"""53 weeks."""
 LAST_EVENTS = 20
 """Enough for a look, and no more than a terminal of the usual height."""
 SINCE = "today, yesterday, monday, 18:00, 2h or 2026-11-20, in the time zone of the configuration"
@@ -21,13 +24,15 @@ def add_verbs(verbs: Verbs) -> None:
         "shows the usage period by period, with a bar for each",
         "esimshaper history alice-phone --by hour",
     )
-    history.add_argument(
-        "--by", choices=[resolution.value for resolution in Resolution], default="day", help="default: %(default)s"
-    )
+    shape = history.add_mutually_exclusive_group()
+    shape.add_argument("--by", choices=[span.value for span in Span], default="day", help="default: %(default)s")
+    shape.add_argument("--calendar", action="store_true", help="the last year, a square for each day")
     add_client(history)
+    history.add_argument("--each", action="store_true", help="also what each client used, most first")
     history.add_argument(
-        "--last", type=from_one, metavar="N", help="how many periods (default: 31 days, 12 months, else 24)"
+        "--last", type=from_one, metavar="N", help="how many periods (default: 31 days, 12 weeks or months, else 24)"
     )
+    history.add_argument("--since", metavar="WHEN", help=SINCE)
     events = add_verb(
         verbs,
         "events",
@@ -47,7 +52,14 @@ def add_verbs(verbs: Verbs) -> None:
 
 
 def _history(options: argparse.Namespace) -> int:
-    params = {"by": options.by, "limit": str(options.last or DEFAULT_ROWS[options.by]), **whose(options)}
+    if options.calendar:
+        if options.each or options.since or options.last:
+            reject(options, "--calendar is of a year and of all days: neither --each, --since nor --last goes with it")
+        params = {"by": "day", "limit": str(CALENDAR_DAYS), **whose(options)}
+        return show_document(options, "calendar", "calendar_page", fetch(options, "/v1/history", params))
+    last = options.last or (None if options.since else DEFAULT_ROWS[options.by])
+    wanted = {"since": options.since, "limit": str(last or ""), "each": "yes" if options.each else ""}
+    params = {"by": options.by, **{name: value for name, value in wanted.items() if value}, **whose(options)}
     return show_document(options, "history", "history_page", fetch(options, "/v1/history", params), paged=True)
 
 

@@ -31,6 +31,7 @@ from esimshaper.core.report import documents
 from esimshaper.core.report import quotas as report_quotas
 from esimshaper.core.report.events import events_document
 from esimshaper.core.report.frame import DaemonFacts, Document
+from esimshaper.core.report.history import begin_of, history_document, with_clients
 from esimshaper.core.report.since import parse_since
 from esimshaper.core.report.subjects import find_clients, find_subject, subjects_document, with_ancestors
 from esimshaper.core.saving import booking as saving
@@ -170,26 +171,36 @@ class Answers:
     async def _history(self, query: HistoryQuery) -> Document:
         async with self._storage.lock:
             self._stopping.refuse()  # as above
-            facts = self._facts()
+            facts, span = self._facts(), query.by
+            now, zone = facts.now, facts.now.tzinfo or UTC
             chosen = self._chosen(self._state(), query.client)
-            saved = await self._storage.periods(query.by, int(facts.now.timestamp()) + 1, query.limit, chosen)
+            since = begin_of(span, self._since(query.since), zone) if query.since else 0
+            until, most = int(now.timestamp()) + 1, query.limit * span.buckets
+            saved = await self._storage.periods(span.resolution, until, most, chosen, since)
             unsaved = [
                 row
-                for row in saving.unsaved_rows(self._state(), facts.now.tzinfo or UTC)
-                if row.resolution is query.by and (chosen is None or row.client in chosen)
+                for row in saving.unsaved_rows(self._state(), zone)
+                if row.resolution is span.resolution and (chosen is None or row.client in chosen)
             ]
             rows: tuple[HistoryRow | HistoryPeriod, ...] = (*saved, *unsaved)
-            return documents.history_document(facts.now, query.by, rows, limit=query.limit, client=query.client or None)
+            document = history_document(now, span, rows, limit=query.limit, client=query.client or None, since=since)
+            if not query.each or not rows:
+                return document
+            of_each = await self._storage.rows(span.resolution, min(row.start for row in rows), until, chosen)
+            return with_clients(document, self._state(), now, span, (*of_each, *unsaved))
+
+    def _since(self, written: str) -> int:
+        try:
+            return parse_since(written, self._facts().now)
+        except ValueError as error:
+            raise BadParameter(str(error)) from None
 
     async def _events(self, query: EventsQuery) -> Document:
         async with self._storage.lock:
             self._stopping.refuse()  # as above
-            state, facts = self._state(), self._facts()
-            try:
-                since = parse_since(query.since, facts.now) if query.since else 0
-                subjects = with_ancestors(find_subject(state, query.subject, facts), facts) if query.subject else None
-            except ValueError as error:
-                raise BadParameter(str(error)) from None
+            facts = self._facts()
+            since = self._since(query.since) if query.since else 0
+            subjects = with_ancestors(self._subject(query.subject), facts) if query.subject else None
             happened = (*await self._storage.happenings(since), *self._state().saving.happenings)
             return events_document(self._state(), facts, saving.chosen(happened, since, subjects), limit=query.limit)
 

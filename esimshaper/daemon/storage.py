@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.happenings import Happening
-from esimshaper.core.model.history import HistoryPeriod, Resolution
+from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution
 from esimshaper.core.model.identity import ClientKey, Identity
 from esimshaper.core.model.state import Baseline, Booking
 from esimshaper.edge.history.database import History, HistoryError
@@ -72,10 +72,16 @@ class Storage:
         return await self._ask(lambda history: history.totals(resolution, start), {})
 
     async def periods(
-        self, resolution: Resolution, until: int, limit: int, clients: Collection[ClientKey] | None
+        self, resolution: Resolution, until: int, limit: int, clients: Collection[ClientKey] | None, since: int = 0
     ) -> tuple[HistoryPeriod, ...]:
         """The last saved buckets of some clients, or of all (None); none while the database cannot be read."""
-        return await self._ask(lambda history: history.periods(resolution, until, limit, clients), ())
+        return await self._ask(lambda history: history.periods(resolution, until, limit, clients, since), ())
+
+    async def rows(
+        self, resolution: Resolution, since: int, until: int, clients: Collection[ClientKey] | None
+    ) -> tuple[HistoryRow, ...]:
+        """The saved rows of [since, until), of some clients or of all; none while the database cannot be read."""
+        return await self._ask(lambda history: history.rows(resolution, since, until, clients), ())
 
     async def happenings(self, since: int) -> tuple[Happening, ...]:
         """All saved happenings since then; none while the database cannot be read."""

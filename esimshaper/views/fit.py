@@ -10,10 +10,13 @@ narrower yet    alice-ph…  throttled                          each row becomes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from unicodedata import combining, east_asian_width
 
 GAP = 2
+LEAST_NAME = 20
+"""A text that must be seen keeps so many characters, as long as a column of a higher rank can go for it."""
 LEAST_TEXT = 12
-"""A text is cut to so many characters before a column is given up for it."""
+"""Other texts are cut to so many before a column goes, and all of them before a list takes the place of a table."""
 
 
 class Tone(Enum):
@@ -50,10 +53,28 @@ class Column:
         return not (self.right or self.whole or self.bar)
 
 
+def cells_of(text: str) -> int:
+    """The columns of a terminal that a text takes: two for a character of East Asia, none for one that is joined on."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def fitting(text: str, width: int) -> int:
+    """How many characters of the beginning of a text fit into so many columns."""
+    number = columns = 0
+    for character in text:
+        columns += cells_of(character)
+        if columns > width:
+            break
+        number += 1
+    return number
+
+
 def kept_columns(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
     """Numbers of the columns that stay, in their order; `widths` are those of the widest texts."""
     kept = list(range(len(columns)))
-    while _least(columns, widths, kept) > width:
+    while _least(columns, widths, kept, LEAST_NAME) > width:
         last = max(columns[at].rank for at in kept)
         if not last:
             break
@@ -63,7 +84,7 @@ def kept_columns(columns: Sequence[Column], widths: Sequence[int], width: int) -
 
 def is_too_narrow(columns: Sequence[Column], widths: Sequence[int], width: int) -> bool:
     """Whether not even the columns that must stay fit, so that a list is easier to read than a table."""
-    return _least(columns, widths, kept_columns(columns, widths, width)) > width
+    return _least(columns, widths, kept_columns(columns, widths, width), LEAST_TEXT) > width
 
 
 def fitted(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
@@ -80,9 +101,12 @@ def fitted(columns: Sequence[Column], widths: Sequence[int], width: int) -> list
     return narrowed
 
 
-def items(columns: Sequence[Column], texts: Sequence[str]) -> tuple[list[int], list[str]]:
+def items(columns: Sequence[Column], texts: Sequence[str], width: int) -> tuple[list[int], list[str]]:
     """A row of a list: the numbers of the columns that head it, and `TITLE text` for the others that say something."""
     heads = [at for at, column in enumerate(columns) if not (column.rank or column.right or column.bar)]
+    widths = [cells_of(text) for text in texts]
+    while len(heads) > 1 and _least(columns, widths, heads, LEAST_TEXT) > width:
+        heads.pop()
     rest = [
         f"{column.title} {text}".strip()
         for at, (column, text) in enumerate(zip(columns, texts, strict=True))
@@ -95,13 +119,17 @@ def folded_words(words: Sequence[str], width: int, indent: str = "  ") -> list[s
     """Lines of at most `width` characters that hold the words, two blanks apart; a longer word has its own line."""
     lines: list[str] = []
     for word in words:
-        if lines and len(lines[-1]) + GAP + len(word) <= width:
+        if lines and cells_of(lines[-1]) + GAP + cells_of(word) <= width:
             lines[-1] += " " * GAP + word
         else:
             lines.append(indent + word)
     return lines
 
 
-def _least(columns: Sequence[Column], widths: Sequence[int], kept: Sequence[int]) -> int:
-    least = (min(widths[at], LEAST_TEXT) if columns[at].may_be_cut else widths[at] for at in kept)
+def _least(columns: Sequence[Column], widths: Sequence[int], kept: Sequence[int], name: int) -> int:
+    """The width of a table of these columns, cut as far as they may be; `name`: for texts of rank 0."""
+    least = (
+        min(widths[at], LEAST_TEXT if columns[at].rank else name) if columns[at].may_be_cut else widths[at]
+        for at in kept
+    )
     return sum(least) + GAP * (len(kept) - 1)

@@ -8,51 +8,77 @@ from itertools import pairwise
 from esimshaper.core.model.units import format_size
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table, bar
-from esimshaper.views.words import Document, count
+from esimshaper.views.words import Document, count, who
 
 BAR_WIDTH = 24
 MOST_EMPTY = 24
 """At most so many periods without use have a row each; of more, one row says how many there were."""
 
-_FORMATS = {"5min": "%a %d %b %H:%M", "hour": "%a %d %b %H:%M", "day": "%a %d %b %Y", "month": "%B %Y"}
-_NOUNS = {"5min": "five minutes", "hour": "hour", "day": "day", "month": "month"}
+MOST_CLIENTS = 8
+"""With a row for each client: so many a period, and one for the rest of them."""
+
+_FORMATS = {
+    **dict.fromkeys(("5min", "hour"), "%a %d %b %H:%M"),
+    **dict.fromkeys(("day", "week"), "%a %d %b %Y"),
+    "month": "%B %Y",
+}
+_NOUNS = {"5min": "five minutes", "hour": "hour", "day": "day", "week": "week", "month": "month"}
 _SECONDS = {"5min": 300, "hour": 3600}
 _COLUMNS = (
     Column("DOWN", right=True, tone=Tone.DOWN, rank=2),
     Column("UP", right=True, tone=Tone.UP, rank=2),
     Column("TOTAL", right=True),
-    Column("", tone=Tone.DOWN, bar=True, rank=1),
+    Column("USE", tone=Tone.DOWN, bar=True, rank=1),
 )
 
 
 def history_page(document: Document) -> Page:
-    """`esimshaper history`: one row and one bar per period, oldest first, also for periods without use."""
+    """`esimshaper history`: one row and one bar per period, oldest first, also for periods without use; with `--each`
+    also a row per client.
+    """
     rows, by = document["rows"], document["by"]
     whose = document["client"] or "all clients"
     if not rows:
         return [Line(f"Nothing is on record yet of {whose}.")]
-    largest = max(row["total_bytes"] for row in rows)
-    cells: list[Sequence[str | Cell]] = [_row(rows[0], by, largest)]
+    each = "clients" in rows[0]
+    parts = [part for row in rows for part in (row["clients"] if each else [row])]
+    largest = max((part["total_bytes"] for part in parts), default=0)
+    cells: list[Sequence[str | Cell]] = list(_period(rows[0], by, largest))
     for earlier, row in pairwise(rows):
-        cells += _empty(earlier, row, by)
-        cells.append(_row(row, by, largest))
+        cells += _empty(earlier, row, by, [""] if each else [])
+        cells += _period(row, by, largest)
     if len(rows) > 1:
-        sums = (format_size(sum(row[key] for row in rows)) for key in ("down_bytes", "up_bytes", "total_bytes"))
-        cells.append([Cell(text, Tone.TITLE) for text in ("all together", *sums, "")])
-    table = Table((Column(by.upper(), whole=True), *_COLUMNS), cells)
+        sums = [format_size(sum(row[key] for row in rows)) for key in ("down_bytes", "up_bytes", "total_bytes")]
+        cells.append([Cell(text, Tone.TITLE) for text in ("all together", *([""] if each else []), *sums, "")])
+    table = Table((Column(by.upper(), whole=True), *([Column("CLIENT")] if each else []), *_COLUMNS), cells)
     page: list[Line | Table] = [Line(f"Usage of {whose}", Tone.TITLE), table]
     if any(row["estimated"] for row in rows):
         page.append(Line("* estimated: the meter was not read for a while, or power was cut", Tone.QUIET))
     return page
 
 
-def _row(row: Document, by: str, largest: int) -> Sequence[str | Cell]:
+def _period(row: Document, by: str, largest: int) -> Iterator[Sequence[str | Cell]]:
+    """The rows of one period: its sum, or what each of its clients used."""
+    label = _label(datetime.fromisoformat(row["start"]), by) + (" *" if row["estimated"] else "")
+    if "clients" not in row:
+        yield _cells([label], row, largest)
+        return
+    clients = row["clients"]
+    for number, client in enumerate(clients[:MOST_CLIENTS]):
+        yield _cells([label if number == 0 else "", who(client)], client, largest)
+    rest = clients[MOST_CLIENTS:]
+    if rest:
+        sums = {key: sum(client[key] for client in rest) for key in ("down_bytes", "up_bytes", "total_bytes")}
+        yield _cells(["", f"({len(rest)} others)"], sums, largest)
+
+
+def _cells(first: Sequence[str | Cell], usage: Document, largest: int) -> Sequence[str | Cell]:
     return [
-        _label(datetime.fromisoformat(row["start"]), by) + (" *" if row["estimated"] else ""),
-        format_size(row["down_bytes"]),
-        format_size(row["up_bytes"]),
-        format_size(row["total_bytes"]),
-        bar(row["total_bytes"], largest, BAR_WIDTH),
+        *first,
+        format_size(usage["down_bytes"]),
+        format_size(usage["up_bytes"]),
+        format_size(usage["total_bytes"]),
+        bar(usage["total_bytes"], largest, BAR_WIDTH),
     ]
 
 
@@ -60,15 +86,15 @@ def _label(start: datetime, by: str) -> str:
     return start.strftime(_FORMATS[by])
 
 
-def _empty(earlier: Document, later: Document, by: str) -> Iterator[Sequence[str | Cell]]:
+def _empty(earlier: Document, later: Document, by: str, more: Sequence[str]) -> Iterator[Sequence[str | Cell]]:
     """Rows for the periods between two that have use: the chart of a day must not hide its quiet hours."""
     first, last = (datetime.fromisoformat(each["start"]) for each in (earlier, later))
     number = _periods_between(first, last, by)
     if number > MOST_EMPTY:
-        yield [Cell(f"({count(number, _NOUNS[by])} without use)", Tone.QUIET), "", "", "", ""]
+        yield [Cell(f"({count(number, _NOUNS[by])} without use)", Tone.QUIET), *more, "", "", "", ""]
         return
     for step in range(1, number + 1):
-        yield [Cell(_label(_later(first, step, by), by), Tone.QUIET), "-", "-", "-", ""]
+        yield [Cell(_label(_later(first, step, by), by), Tone.QUIET), *more, "-", "-", "-", ""]
 
 
 def _periods_between(first: datetime, last: datetime, by: str) -> int:
@@ -76,13 +102,15 @@ def _periods_between(first: datetime, last: datetime, by: str) -> int:
         return round((last - first).total_seconds()) // _SECONDS[by] - 1
     if by == "day":
         return (last.date() - first.date()).days - 1
+    if by == "week":
+        return (last.date() - first.date()).days // 7 - 1
     return (last.year - first.year) * 12 + last.month - first.month - 1
 
 
 def _later(first: datetime, step: int, by: str) -> datetime:
     if by in _SECONDS:
         return first + timedelta(seconds=step * _SECONDS[by])
-    if by == "day":
-        return first + timedelta(days=step)
+    if by in ("day", "week"):
+        return first + timedelta(days=step if by == "day" else 7 * step)
     months = first.year * 12 + first.month - 1 + step
     return first.replace(year=months // 12, month=months % 12 + 1)

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -53,7 +53,17 @@ class Table:
     rows: Sequence[Sequence[str | Cell]] = field(default_factory=tuple)
 
 
-Page = Sequence[Line | Table]
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Lines that are drawn for the width of the terminal, and never broken."""
+
+    lines: Callable[[int], Sequence[Line]]
+
+
+Page = Sequence[Line | Table | Picture]
+
+_PIPE_WIDTH = 120
+"""Of pictures where there is no terminal."""
 
 
 def show(page: Page, *, paged: bool = False) -> None:
@@ -120,24 +130,45 @@ def plain_lines(page: Page) -> Iterator[str]:
     """The page as lines: columns aligned by blanks, all of them."""
     for part in page:
         if isinstance(part, Line):
-            yield printable(f"{part.lead.text if part.lead else ''}{part.text}")
+            yield _plain_line(part)
+            continue
+        if isinstance(part, Picture):
+            yield from map(_plain_line, part.lines(_PIPE_WIDTH))
             continue
         cells = [[column.title for column in part.columns]]
         cells += [[printable(_text(cell)) for cell in row] for row in part.rows]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        widths = [max(map(fit.cells_of, column)) for column in zip(*cells, strict=True)]
         for row in cells:
             padded = (
-                text.rjust(width) if column.right else text.ljust(width)
+                _padded(text, width, right=column.right)
                 for text, width, column in zip(row, widths, part.columns, strict=True)
             )
             yield (" " * GAP).join(padded).rstrip()
+
+
+def _plain_line(line: Line) -> str:
+    return printable(f"{line.lead.text if line.lead else ''}{line.text}").rstrip()
+
+
+def _padded(text: str, width: int, *, right: bool) -> str:
+    blanks = " " * (width - fit.cells_of(text))
+    return blanks + text if right else text + blanks
 
 
 def renderable(page: Page, width: int) -> "RenderableType":
     """The page for rich, fitted to `width` columns."""
     from rich.console import Group  # noqa: PLC0415 - as above
 
-    return Group(*(_rich_line(part) if isinstance(part, Line) else _rich_table(part, width) for part in page))
+    return Group(*(drawn for part in page for drawn in _rich(part, width)))
+
+
+def _rich(part: Line | Table | Picture, width: int) -> "Iterator[RenderableType]":
+    if isinstance(part, Line):
+        yield _rich_line(part)
+    elif isinstance(part, Picture):
+        yield from map(_rich_line, part.lines(width))
+    else:
+        yield _rich_table(part, width)
 
 
 def _rich_line(line: Line) -> "RenderableType":
@@ -195,9 +226,10 @@ def _rich_list(table: Table, cells: "Sequence[Sequence[Text]]", width: int) -> "
 
     lines = []
     for row in cells:
-        heads, rest = fit.items(table.columns, [cell.plain for cell in row])
-        room = max(4, (width - GAP * (len(heads) - 1)) // max(1, len(heads)))
-        head = Text(" " * GAP).join(_shortened(row[at], room) for at in heads)
+        heads, rest = fit.items(table.columns, [cell.plain for cell in row], width)
+        columns = [table.columns[at] for at in heads]
+        rooms = fit.fitted(columns, [row[at].cell_len for at in heads], width)
+        head = Text(" " * GAP).join(_shortened(row[at], room) for at, room in zip(heads, rooms, strict=True))
         head.stylize(Tone.TITLE.value)
         head.no_wrap, head.overflow = True, "ellipsis"
         lines += [head, *(Text(line, no_wrap=True, overflow="ellipsis") for line in fit.folded_words(rest, width))]
@@ -206,7 +238,8 @@ def _rich_list(table: Table, cells: "Sequence[Sequence[Text]]", width: int) -> "
 
 def _shortened(text: "Text", width: int) -> "Text":
     """Cut in the middle: names that begin alike, such as MACs, differ at their ends. (rich cuts at the end.)"""
-    if not width < text.cell_len == len(text) or width < 4:
-        return text  # it fits; or it has characters of double width, which rich knows to cut
+    if text.cell_len <= width or width < 4:
+        return text
     tail = (width - 1) // 2
-    return text[: width - 1 - tail] + "…" + text[-tail:]
+    first, last = fit.fitting(text.plain, width - 1 - tail), fit.fitting(text.plain[::-1], tail)
+    return text[:first] + "…" + text[len(text) - last :]

@@ -11,6 +11,8 @@ from esimshaper.views.page import Cell, Line, Page, Table
 from esimshaper.views.words import Document, count, is_by_hand, rate, reason_lines, state_cell, who
 
 MANY_STRAYS = 1_000_000  # bytes; fewer may be of a device that has changed its address
+MOST_WASTING = 5
+"""So many devices have a line of their own about what came after a block."""
 NEARLY_FULL = 0.8  # part of a kernel table that is in use: worth a warning
 
 _CLIENT_COLUMNS = (
@@ -44,11 +46,16 @@ def status_page(status: Document) -> Page:
             Line(f"Most today (of {count(clients['count'], 'client')})", Tone.TITLE),
             clients_table(clients["top"]),
             # Overrides stand among the quotas above already.
-            *reason_lines(entry for entry in clients["top"] if not is_by_hand(entry["state"])),
+            *reason_lines((entry for entry in clients["top"] if not is_by_hand(entry["state"])), status["time"]),
         ]
     else:
         page.append(Line(f"{count(clients['count'], 'client')}, nothing used today"))
     return [*page, *_kernel_lines(status)]
+
+
+def verbose_status_page(status: Document) -> Page:
+    """`esimshaper status --verbose`: with what the kernel part has counted beside bytes."""
+    return [*status_page(status), *_kernel_events(status)]
 
 
 def _wan_lines(status: Document) -> list[Line]:
@@ -98,7 +105,7 @@ def _totals_table(status: Document) -> Table:
         usage = status[name]
         rows.append([title, *(format_size(usage[key]) for key in ("down_bytes", "up_bytes", "total_bytes"))])
     columns = (
-        Column(""),
+        Column("WHEN"),
         Column("DOWN", right=True, tone=Tone.DOWN, rank=1),
         Column("UP", right=True, tone=Tone.UP, rank=2),
         Column("TOTAL", right=True),
@@ -127,11 +134,23 @@ def _kernel_lines(status: Document) -> list[Line | Table]:
     if any(event["reason"] in ("account_lost", "mark_foreign") for event in status["events"]):
         lines.append(Line("Uploads have lost their device inside this box: they are counted and limited", Tone.BAD))
         lines.append(Line("  together, as one client called others (sudo esimshaper doctor says why)", Tone.BAD))
-    if status["events"]:
-        rows = [[e["reason"], str(e["packets"]), format_size(e["bytes"])] for e in status["events"]]
-        columns = (Column("KERNEL EVENT"), Column("PACKETS", right=True), Column("BYTES", right=True))
-        lines += [Line(), Table(columns, rows)]
-    return lines
+    return [*lines, *_unattributed_lines(status)]
+
+
+def _unattributed_lines(status: Document) -> list[Line | Table]:
+    """What the carrier bills though it belongs to no device, in words."""
+    parts = [
+        f"{format_size(event['bytes'])} {event['words']}"
+        for event in sorted(status["events"], key=lambda event: -event["bytes"])
+        if event["words"]
+    ]
+    return [Line(f"Billed, and of no device: {'; '.join(parts)}", Tone.QUIET)] if parts else []
+
+
+def _kernel_events(status: Document) -> list[Line | Table]:
+    rows = [[event["reason"], str(event["packets"]), format_size(event["bytes"])] for event in status["events"]]
+    columns = (Column("KERNEL EVENT"), Column("PACKETS", right=True), Column("BYTES", right=True))
+    return [Line(), Table(columns, rows) if rows else Line("The kernel part has nothing out of the ordinary to tell.")]
 
 
 def clients_page(document: Document) -> Page:
@@ -139,13 +158,28 @@ def clients_page(document: Document) -> Page:
     entries = document["clients"]
     if not entries:
         return [Line("Nothing has moved yet."), *quotas.coming_lines(document)]
-    wasted = [
-        Line(f"{who(e)}: {format_size(e['wasted_bytes'])} came after a block: billed, and wasted", Tone.QUIET)
-        for e in entries
-        if e["wasted_bytes"]
+    page: list[Line | Table] = [*quotas.plan_lines(document["quotas"], document["time"])]
+    page += [
+        clients_table(entries, in_all=len(entries) > 1),
+        *reason_lines(entries, document["time"]),
+        *quotas.coming_lines(document),
+        *_wasted_lines(entries),
     ]
-    told = (*reason_lines(entries), *quotas.coming_lines(document), *wasted)
-    return [clients_table(entries, in_all=len(entries) > 1), *told]
+    if any(entry["key"] == "unattributed" and entry["total"]["total_bytes"] for entry in entries):
+        page.append(Line("unattributed: billed, and of no device; `esimshaper status` says what it was", Tone.QUIET))
+    return page
+
+
+def _wasted_lines(entries: Sequence[Document]) -> list[Line]:
+    """What came after a block: of the devices that wasted most, and of the rest together."""
+    wasting = sorted((entry for entry in entries if entry["wasted_bytes"]), key=lambda entry: -entry["wasted_bytes"])
+    shares = [(who(entry), entry["wasted_bytes"]) for entry in wasting[:MOST_WASTING]]
+    rest = sum(entry["wasted_bytes"] for entry in wasting[MOST_WASTING:])
+    if rest:
+        shares.append((f"{len(wasting) - MOST_WASTING} others", rest))
+    return [
+        Line(f"{name}: {format_size(size)} came after a block: billed, and wasted", Tone.QUIET) for name, size in shares
+    ]
 
 
 def clients_table(entries: Sequence[Document], *, in_all: bool = False) -> Table:
@@ -180,6 +214,8 @@ def _in_all(entries: Sequence[Document]) -> list[str | Cell]:
 def flows_page(document: Document) -> Page:
     """`esimshaper flows`."""
     flows = document["flows"]
+    if not flows:
+        return [Line("No conversation is on record.")]
     rows = [
         [
             who(flow),
@@ -196,7 +232,7 @@ def flows_page(document: Document) -> Page:
     columns = (
         Column("CLIENT"),
         Column("PROTO", rank=3),
-        Column("REMOTE"),
+        Column("REMOTE", whole=True),
         Column("DOWN", right=True, tone=Tone.DOWN),
         Column("UP", right=True, tone=Tone.UP),
         Column("AGE", right=True, rank=2),

@@ -68,16 +68,27 @@ def glance(status: Document) -> list[Line | Table]:
     return [*page, *_pace_lines(quotas["top"], status["time"]), *_resting_lines(quotas["top"]), *told]
 
 
+def plan_lines(rows: Sequence[Document], now: str) -> list[Line]:
+    """What is left of each quota that is for everyone; of a long period, what that comes to for each day of it."""
+    return [_plan_line(row, now) for row in rows if row["subject"] == "everyone"]
+
+
 def _pace_lines(rows: Sequence[Document], now: str) -> list[Line]:
-    """What the rest of a long period comes to for each day of it, of quotas that are for everyone."""
-    lines = []
-    for row in rows:
-        seconds = (datetime.fromisoformat(row["renews"]) - datetime.fromisoformat(now)).total_seconds()
-        days = math.ceil(seconds / _DAY)
-        if row["subject"] == "everyone" and row["left_bytes"] and days > 1:
-            left, each = format_size(row["left_bytes"]), format_size(row["left_bytes"] // days)
-            lines.append(Line(f"{row['quota']}: {left} for {days} days, {each} a day"))
-    return lines
+    """As `plan_lines`, below a table: only what it does not say already."""
+    return [_plan_line(row, now) for row in rows if row["subject"] == "everyone" and _pace(row, now)]
+
+
+def _plan_line(row: Document, now: str) -> Line:
+    left, tone = format_size(row["left_bytes"]), _state_of(row).tone
+    until = f"left until {when(row['renews'], now)}"
+    return Line(f"{row['quota']}: {left} {_pace(row, now) or until}", tone)
+
+
+def _pace(row: Document, now: str) -> str:
+    """`for 8 days, 484 MB a day`; empty where nothing is left, or not more than a day to go."""
+    seconds = (datetime.fromisoformat(row["renews"]) - datetime.fromisoformat(now)).total_seconds()
+    days = math.ceil(seconds / _DAY)
+    return f"for {days} days, {format_size(row['left_bytes'] // days)} a day" if row["left_bytes"] and days > 1 else ""
 
 
 def _reserve_lines(document: Document) -> list[Line]:
@@ -91,12 +102,13 @@ def _reserve_lines(document: Document) -> list[Line]:
 
 
 def by_hand_lines(document: Document) -> list[Line]:
-    """One for each subject that somebody has blocked or allowed."""
+    """One for each decision of a person; subjects that were blocked or allowed alike share it."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for each in document["by_hand"]:
+        alike.setdefault((each["setting"], _set(each, document["time"])), []).append(each["subject"])
     return [
-        Line(
-            f"{each['subject']}: {_set(each, document['time'])}", Tone.BAD if each["setting"] == "block" else Tone.GOOD
-        )
-        for each in document["by_hand"]
+        Line(f"{format_names(subjects, NAMED_TOGETHER)}: {said}", Tone.BAD if setting == "block" else Tone.GOOD)
+        for (setting, said), subjects in alike.items()
     ]
 
 
@@ -230,18 +242,16 @@ def _by_hand(each: Document) -> str:
 
 
 def _granted_lines(document: Document) -> list[Line]:
-    """Grants within the limits of now, and those of them that end before the period does."""
-    lines = []
+    """Grants within the limits of now, and those of them that end before the period does; those alike together."""
+    alike: dict[str, list[str]] = {}
     for row in document["quotas"]:
         if not row["granted_bytes"]:
             continue
         mine = [g for g in document["grants"] if (g["quota"], g["subject"]) == (row["quota"], row["subject"])]
         early = [f", {format_size(g['bytes'])} of it until {when(g['until'], document['time'])}" for g in mine]
-        size = format_size(row["granted_bytes"])
-        lines.append(
-            Line(f"{row['subject']}: {size} of the limit of {row['quota']} is granted{''.join(early)}", Tone.QUIET)
-        )
-    return lines
+        granted = f"{format_size(row['granted_bytes'])} of the limit of {row['quota']} is granted{''.join(early)}"
+        alike.setdefault(granted, []).append(row["subject"])
+    return [Line(f"{format_names(subjects, NAMED_TOGETHER)}: {said}", Tone.QUIET) for said, subjects in alike.items()]
 
 
 def _row(row: Document, now: str) -> list[str | Cell]:

@@ -15,8 +15,8 @@ from typing import Any
 
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.units import format_rate, format_size
-from esimshaper.views.fit import Column, Tone
-from esimshaper.views.page import BAR_WIDTH, Line, Page, Table, bar, print_plain, renderable
+from esimshaper.views.fit import Column, Tone, folded_words
+from esimshaper.views.page import BAR_WIDTH, Line, Page, Picture, Table, bar, print_plain, renderable
 from esimshaper.views.pages import remote
 from esimshaper.views.words import Document, rate, state_cell, who
 
@@ -167,14 +167,14 @@ def top_page(sample: Sample, clients: int, flows: int) -> Page:
     wan, now, today = status["wan"], status["now"], status["today"]
     down, up = format_rate(now["down_bits_per_second"]), format_rate(now["up_bits_per_second"])
     plans = (row for row in status["quotas"]["top"] if row["subject"] == "everyone")
-    left = "".join(f"  {row['quota']} {format_size(row['left_bytes'])} left" for row in plans)
-    head = f"{wan['interface']}  down {down}  up {up}  today {format_size(today['total_bytes'])}{left}"
+    left = (f"{row['quota']} {format_size(row['left_bytes'])} left" for row in plans)
+    head = [wan["interface"], *left, f"down {down}", f"up {up}", f"today {format_size(today['total_bytes'])}"]
     problems = [Line(f"NOT METERING {wan['interface']}", Tone.BAD)] if not wan["attached"] else []
     problems += [Line(problem, Tone.BAD) for problem in wan["problems"]]
     others = ", ".join(wan["detour"]["interfaces"])
     problems += [Line(f"devices go out by {others}, uncounted", Tone.WARNING)] if others else []
     return [
-        Line(head, Tone.TITLE),
+        Picture(lambda width: [Line(line, Tone.TITLE) for line in folded_words(head, width, indent="")]),
         *problems,
         Line(),
         _clients(sample.clients, clients),
@@ -205,7 +205,7 @@ def _clients(entries: Sequence[Document], limit: int) -> Table:
     ]
     columns = (
         Column("CLIENT", width=NAME_WIDTH),
-        Column("", bar=True, rank=2, width=BAR_WIDTH),
+        Column("BUSY", bar=True, rank=2, width=BAR_WIDTH),
         Column("DOWN", right=True, tone=Tone.DOWN, width=RATE_WIDTH),
         Column("UP", right=True, tone=Tone.UP, width=RATE_WIDTH, rank=1),
         Column("TODAY", right=True, width=SIZE_WIDTH),
@@ -221,6 +221,8 @@ def _bits(entry: Document) -> int:
 
 def _flows(sample: Sample, limit: int) -> Table:
     moving = [(flow, sample.flow_bits.get(_flow_key(flow), (0, 0))) for flow in sample.flows]
+    if sample.flow_bits:  # the first sample knows no rates yet
+        moving = [(flow, bits) for flow, bits in moving if any(bits)]
     moving.sort(key=lambda pair: (-sum(pair[1]), -pair[0]["total_bytes"]))
     rows = [
         [

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Words that several pages share: names of clients, rates, moments, states. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,9 @@ Document = Mapping[str, Any]
 
 NAMED_TOGETHER = 4
 """At most so many clients are named in one line if the same reason holds for several."""
+
+SHARED_FROM = 2
+"""More clients than this that one quota holds share a line."""
 
 TONES = {"open": Tone.PLAIN, "throttled": Tone.WARNING, "blocked": Tone.BAD}
 
@@ -52,12 +56,24 @@ def state_cell(state: Document) -> Cell:
     return Cell(state["level"], TONES[state["level"]])
 
 
-def reason_lines(clients: Iterable[Document]) -> list[Line]:
-    """The reason for each state other than open; clients with the same reason share a line."""
+def reason_lines(clients: Iterable[Document], now: str) -> list[Line]:
+    """The reason for each state other than open; clients with the same reason share a line, and so do many clients of
+    one quota, which says then what it does and not how much each has used.
+    """
+    limited = [entry for entry in clients if entry["state"]["reason"]]
+    of_quota = Counter(_rule(entry["state"], now) for entry in limited)
     groups: dict[tuple[str, str], list[str]] = {}
-    for entry in clients:
+    for entry in limited:
         state = entry["state"]
-        if state["reason"]:
-            groups.setdefault((state["level"], state["reason"]), []).append(who(entry))
+        rule = _rule(state, now)
+        reason = rule if state["quota"] and of_quota[rule] > SHARED_FROM else state["reason"]
+        groups.setdefault((state["level"], reason), []).append(who(entry))
     together = ((level, reason, format_names(names, NAMED_TOGETHER)) for (level, reason), names in groups.items())
     return [Line(f"{names}: {reason}", TONES[level]) for level, reason, names in together]
+
+
+def _rule(state: Document, now: str) -> str:
+    """What a quota does to whoever has used it up, and until when."""
+    to = f" to {format_rate(state['rate_bits_per_second'])}" if state["rate_bits_per_second"] else ""
+    until = f" until {when(state['until'], now)}" if state["until"] else ""
+    return f"{state['quota']}: used up, {state['level']}{to}{until}"

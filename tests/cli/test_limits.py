@@ -27,7 +27,7 @@ def test_quotas_has_a_row_for_each_quota_and_everybody_it_is_for(server):
     assert daily == [
         "daily", "alice-phone", "0 B", "512 MB", "500 MB", "██████ 102%", "day", "Tue 00:00", "256 kbit/s", "throttled",
     ]  # fmt: skip
-    assert [row[-1] for row in rows[1:]] == ["open", "throttled", "warned", "blocked", "reached", "open"]
+    assert [row[-1] for row in rows[1:]] == ["open", "reached", "throttled", "warned", "blocked", "open"]
     assert "group/living-room: 100 MB of the limit of tv-week is granted, 100 MB of it until 19:30" in shown
     assert f"client/{UNLISTED}: blocked by hand until 20:00" in shown
 

@@ -90,15 +90,15 @@ def test_pipes_get_plain_lines_and_json_on_demand(server, verb):
 
 def test_clients_tells_everybody_apart_and_uses_units(server):
     lines = esimshaper("clients", "--socket", server).stdout.splitlines()
-    assert [line.split("  ")[0] for line in lines[1:6]] == [
+    assert [line.split("  ")[0] for line in lines[2:7]] == [
         "alice-phone",
         "Pixel-7-of-somebody-with-a-long-name (00:1f)",
         "router",
         "02:00:00:00:00:20",
         "unattributed",
     ]
-    assert "12.0 Mbit/s" in lines[1]
-    assert "192.168.8.20, 2001:db8:8::20" in lines[1]
+    assert "12.0 Mbit/s" in lines[2]
+    assert "192.168.8.20, 2001:db8:8::20" in lines[2]
 
 
 SEEN = {
@@ -146,7 +146,7 @@ def test_history_has_a_bar_per_row_and_marks_what_is_estimated(server):
 def test_top_in_a_pipe_prints_blocks_and_ends(server):
     done = esimshaper("top", "--count", "2", "--interval", "1", "--socket", server)
     assert done.returncode == 0
-    blocks = done.stdout.split("wwan0  down ")[1:]
+    blocks = done.stdout.split("wwan0  plan ")[1:]
     assert len(blocks) == 2
     (speed,) = re.findall(r"tcp 198\.51\.100\.7:443 +alice-phone +([\d.]+) Mbit/s", blocks[1])
     assert 6 < float(speed) < 24  # 12, as far as two clocks and a busy machine let it be known
@@ -257,7 +257,9 @@ def test_what_the_daemon_refuses_is_passed_on(server):
     [
         [],
         ["flows", "--limit", "0"],
-        ["history", "--by", "week"],
+        ["history", "--by", "year"],
+        ["history", "--calendar", "--by", "hour"],
+        ["history", "--calendar", "--each"],
         ["top", "--interval", "nan"],
         ["status", "x"],
     ],

@@ -17,7 +17,8 @@ def test_a_host_name_cannot_write_to_the_terminal():
         "wasted_bytes": 0,
         "state": {"level": "open", "reason": "", "quota": "", "by_hours": False},
     }
-    text = "\n".join(page.plain_lines(pages.clients_page({"clients": [entry], "coming": []})))
+    document = {"clients": [entry], "quotas": [], "coming": [], "time": ""}
+    text = "\n".join(page.plain_lines(pages.clients_page(document)))
     assert "\x1b" not in text
     assert "\x07" not in text
     assert "[red]x (00:10)" in text

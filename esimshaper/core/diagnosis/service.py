@@ -2,10 +2,12 @@
 """Checks of `doctor` on the daemon, its systemd unit and who may ask it. Pure; the rules are those of findings.py."""
 
 from esimshaper.core.model.box import BoxFacts, Finding, Findings, Service
-from esimshaper.core.model.counts import Reason
+from esimshaper.core.model.counts import UNATTRIBUTED_IN_WORDS, Reason
 
 _LOG = "journalctl -u esimshaper -n 50"
 _STATUS = "systemctl status esimshaper"
+_WORDS = {name: words for name, words in UNATTRIBUTED_IN_WORDS.items() if name != Reason.WAN_OUT_UNMARKED.label}
+"""But for the one of which `_events` says more."""
 _WRONG_CONFIGURATION = "2"  # the exit status of `run` for it
 
 
@@ -61,6 +63,18 @@ def _daemon(facts: BoxFacts) -> Findings:
             yield Finding.warning("daemon", f"The daemon reports: {words.rstrip('.')}.", _LOG)
 
 
+def _unattributed(facts: BoxFacts) -> Findings:
+    """What the carrier bills though it belongs to no device, and all that the kernel part has counted by reason."""
+    events = facts.daemon_status.events if facts.daemon_status else {}
+    parts = [f"{size:,} bytes {_WORDS[name]}" for name, size in events.items() if name in _WORDS]
+    if parts:
+        sentence = f"Billed, and of no device: {'; '.join(parts)}."
+        yield Finding.note("unattributed", sentence, "nobody on this side can prevent scans")
+    if events:
+        told = ", ".join(f"{name} {size:,}" for name, size in events.items())
+        yield Finding.ok("kernel", f"The kernel part has counted these bytes by reason: {told}.")
+
+
 def _events(facts: BoxFacts) -> Findings:
     """Findings on events of the kernel part, if the owner of the box can do something about them."""
     events = facts.daemon_status.events if facts.daemon_status else {}
@@ -105,4 +119,4 @@ def _files(facts: BoxFacts) -> Findings:
             yield Finding.warning("leases", sentence, hint)
 
 
-CHECKS = (_service, _daemon, _events, _group, _files)
+CHECKS = (_service, _daemon, _events, _unattributed, _group, _files)

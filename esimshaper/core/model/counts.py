@@ -63,6 +63,15 @@ UNATTRIBUTED_REASONS = (
 )
 """Each byte of the account `unattributed` is counted under exactly one of these."""
 
+UNATTRIBUTED_IN_WORDS: Mapping[str, str] = {
+    Reason.WAN_IN_TRUNCATED.label: "in packets that came cut short",
+    Reason.WAN_IN_FLOW_MISSING.label: "that nobody here asked for (scans from the Internet, mostly)",
+    Reason.WAN_IN_FRAGMENT_ORPHAN.label: "in pieces of packets whose first piece is missing",
+    Reason.WAN_IN_ICMP_ERROR_ORPHAN.label: "in error messages about what nobody here sent",
+    Reason.WAN_OUT_UNMARKED.label: "from a way that is missing under lan.interfaces (containers, another bridge)",
+}
+"""The same by label, as what stands behind an amount of bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counters:

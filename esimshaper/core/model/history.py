@@ -17,6 +17,26 @@ class Resolution(Enum):
     MONTH = "month"
 
 
+class Span(Enum):
+    """The periods that people may ask for; the value is the word of the API and the command line."""
+
+    FIVE_MINUTES = "5min"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+    @property
+    def resolution(self) -> Resolution:
+        """The buckets that a period is made of: a week, which begins on Monday, is seven days."""
+        return Resolution.DAY if self is Span.WEEK else Resolution(self.value)
+
+    @property
+    def buckets(self) -> int:
+        """How many of these a period has at most."""
+        return 7 if self is Span.WEEK else 1
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
     """The usage of one client in one bucket of history. `start` is Unix time in seconds.

@@ -6,7 +6,7 @@ Pure: values only. A `client` or `subject` is as the person wrote it; who that i
 
 from dataclasses import dataclass
 
-from esimshaper.core.model.history import Resolution
+from esimshaper.core.model.history import Span
 from esimshaper.core.model.limits import OverrideKind
 from esimshaper.core.model.time_of_day import WallTime
 
@@ -49,11 +49,16 @@ class FlowsQuery:
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
-    """The last `limit` periods. `client`: empty for all clients together."""
+    """The last `limit` periods, from the one with `since` on (empty: ever). `client`: empty for all clients.
 
-    by: Resolution
+    each: what each client used, beside the sum.
+    """
+
+    by: Span
     limit: int
     client: str
+    since: str = ""
+    each: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The state of the daemon -> documents, metrics and the status line of systemd. Pure.
 
-documents.py, quotas.py, subjects.py, events.py    answers of the control socket; each shape is in the docstring there
+documents.py and those beside it                   answers of the control socket; each shape is in the docstring there
 since.py                                           moments in the past as people write them
 metrics.py                                         metric families for Prometheus; a new metric goes here
 line.py                                            the line in `systemctl status`

@@ -28,7 +28,8 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "now": rate, "today": usage, "month": usage, "total": usage,
                "clients": {"count": int, "top": [client]},           count: devices that have moved bytes
                "tables": [{"name", "entries", "max_entries"}],
-               "events": [{"reason", "packets", "bytes", "unattributed": bool}],    only those that are not zero
+               "events": [{"reason", "packets", "bytes", "unattributed": bool,
+                           "words": what stands behind the bytes if so, else null}],    only those that are not zero
                "quotas": {"count": int, "top": [quota]},    the shared ones, and clients that were warned or are out
                "by_hand": [by_hand], "coming": [coming], "curfews": [curfew], "reserve": reserve,
                                                                    these and quota as in quotas.py
@@ -36,20 +37,28 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "clock": {"problem": sentence or null},             why periods wait to renew
                "storage": {"problem": sentence or null, "unsaved_bytes": int},
                "metrics": {"problem": sentence or null}}
-    clients   {"clients": [client], "coming": [coming]}, most bytes today first
+    clients   {"clients": [client], most bytes today first
+               "coming": [coming], "quotas": [quota]}         those that are for everyone
     flows     {"count": int, "flows": [flow]}, count: of flows before `limit` was applied
     reload    {"applied": bool, "changes": [sentence], "notes": [sentence]}, changes: as sentences;
                                                              notes: changes that cannot be made yet
-    history   {"by": "hour", "client": label or null for everyone,
-               "rows": [usage + {"start", "start_unix", "estimated": bool}]}, oldest first
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 
-from esimshaper.core.model.counts import NOTHING, UNATTRIBUTED_REASONS, Counters, Event, Reason, Usage, sum_of
+from esimshaper.core.model.counts import (
+    NOTHING,
+    UNATTRIBUTED_IN_WORDS,
+    UNATTRIBUTED_REASONS,
+    Counters,
+    Event,
+    Reason,
+    Usage,
+    sum_of,
+)
 from esimshaper.core.model.flows import Flow, Protocol
-from esimshaper.core.model.history import Bucket, HistoryPeriod, HistoryRow, Pending, Resolution
+from esimshaper.core.model.history import Bucket, Pending
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, UNATTRIBUTED, ClientKey, Identity
 from esimshaper.core.model.limits import Subject, SubjectKind
 from esimshaper.core.model.reading import Attachment, Detour, Hook, Reading, Tunnels
@@ -65,6 +74,7 @@ from esimshaper.core.report.frame import (
     moment,
     names,
     new_document,
+    usage_entry,
     wasted_bytes,
 )
 from esimshaper.core.report.metrics import events
@@ -73,6 +83,7 @@ from esimshaper.core.report.quotas import (
     curfew_entries,
     glance,
     override_entries,
+    plan_entries,
     reserve_entry,
     state_entry,
 )
@@ -114,9 +125,9 @@ def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage
         "uplink_drops": uplink_drops.entry(state),
         "strays": _strays(state),
         "now": _rate(sum_of(state.rates.by_client.values())),
-        "today": _usage(sum_of(today.values())),
-        "month": _usage(sum_of(month.values())),
-        "total": _usage(sum_of(state.totals.values())),
+        "today": usage_entry(sum_of(today.values())),
+        "month": usage_entry(sum_of(month.values())),
+        "total": usage_entry(sum_of(state.totals.values())),
         "clients": {
             "count": sum(entry["key"] not in BUILT_IN_CLIENTS for entry in clients if _has_moved(entry)),
             "top": [entry for entry in clients if entry["today"]["total_bytes"]][:TOP_CLIENTS],
@@ -131,6 +142,7 @@ def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage
                 "packets": event.packets,
                 "bytes": event.bytes,
                 "unattributed": reason in UNATTRIBUTED_REASONS,
+                "words": UNATTRIBUTED_IN_WORDS.get(reason.label),
             }
             for reason, event in events(state).items()
             if event.packets
@@ -169,6 +181,7 @@ def clients_document(
     entries = _client_entries(state, facts.now, today, month)
     subjects = None if chosen is None else frozenset(Subject(SubjectKind.CLIENT, key) for key in chosen)
     return new_document(facts.now) | {
+        "quotas": plan_entries(state, facts),
         "clients": [each for each in entries if chosen is None or each["key"] in chosen],
         "coming": coming_entries(state, facts, subjects),
     }
@@ -183,29 +196,6 @@ def flows_document(state: State, now: datetime, flows: Iterable[Flow], *, count:
 def reload_document(facts: DaemonFacts, changes: Iterable[str], notes: Iterable[str], *, applied: bool) -> Document:
     """See the module's docstring."""
     return new_document(facts.now) | {"applied": applied, "changes": list(changes), "notes": list(notes)}
-
-
-def history_document(
-    now: datetime,
-    resolution: Resolution,
-    rows: Iterable[HistoryRow | HistoryPeriod],
-    *,
-    limit: int,
-    client: str | None = None,
-) -> Document:
-    """The last `limit` buckets that have usage, summed over clients. `client`: whose rows these are (None: all)."""
-    buckets: dict[int, tuple[Counters, bool]] = {}
-    for row in rows:
-        counters, estimated = buckets.get(row.start, (NOTHING, False))
-        buckets[row.start] = (counters + row.counters, estimated or row.estimated)
-    return new_document(now) | {
-        "by": resolution.value,
-        "client": client,
-        "rows": [
-            {"start": iso(start, now.tzinfo), "start_unix": start, **_usage(counters), "estimated": estimated}
-            for start, (counters, estimated) in sorted(buckets.items())[-limit:]
-        ],
-    }
 
 
 def _wan(facts: DaemonFacts, attachments: Sequence[Attachment], detour: Detour) -> Document:
@@ -285,9 +275,9 @@ def _client_entries(state: State, now: datetime, today: Usage, month: Usage) -> 
                 "addresses": list(who.addresses),
                 "state": state_entry(state, Subject(SubjectKind.CLIENT, key), now.tzinfo),
                 "now": _rate(state.rates.by_client.get(key, NOTHING)),
-                "today": _usage(today.get(key, NOTHING)),
-                "month": _usage(month.get(key, NOTHING)),
-                "total": _usage(state.totals.get(key, NOTHING)),
+                "today": usage_entry(today.get(key, NOTHING)),
+                "month": usage_entry(month.get(key, NOTHING)),
+                "total": usage_entry(state.totals.get(key, NOTHING)),
                 "wasted_bytes": lost.get(key, 0),
             }
         )
@@ -311,7 +301,7 @@ def _flow(who: Identity, flow: Flow) -> Document:
         "client_port": flow.client_port,
         "wan_address": flow.wan_address,
         "wan_port": flow.wan_port,
-        **_usage(flow.counters),
+        **usage_entry(flow.counters),
         "age_seconds": round(flow.age, 1),
         "idle_seconds": round(flow.idle, 1),
     }
@@ -323,16 +313,6 @@ def protocol_name(number: int) -> str:
         return Protocol(number).name.lower()
     except ValueError:
         return str(number)
-
-
-def _usage(counters: Counters) -> Document:
-    return {
-        "down_bytes": counters.down_bytes,
-        "up_bytes": counters.up_bytes,
-        "total_bytes": counters.total_bytes,
-        "down_packets": counters.down_packets,
-        "up_packets": counters.up_packets,
-    }
 
 
 def _rate(per_second: Counters) -> Document:

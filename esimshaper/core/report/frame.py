@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
 
+from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.identity import OTHERS, UNATTRIBUTED, Account, ClientKey, Identity
 from esimshaper.core.model.limits import Curfew, Quota
@@ -61,6 +62,17 @@ def moment(name: str, unix: int | None, zone: tzinfo | None) -> Document:
 def iso(unix: int, zone: tzinfo | None) -> str:
     """ISO 8601 with the offset of `zone`."""
     return datetime.fromtimestamp(unix, zone).isoformat()
+
+
+def usage_entry(counters: Counters) -> Document:
+    """A `usage` of documents.py."""
+    return {
+        "down_bytes": counters.down_bytes,
+        "up_bytes": counters.up_bytes,
+        "total_bytes": counters.total_bytes,
+        "down_packets": counters.down_packets,
+        "up_packets": counters.up_packets,
+    }
 
 
 def known_clients(state: State) -> set[ClientKey]:

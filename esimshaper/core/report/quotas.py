@@ -24,7 +24,8 @@ The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 an
     quotas    {"subject": whose they are, or null, "quotas": [quota], "by_hand": [by_hand], "coming": [coming],
                "curfews": [curfew], "reserve": reserve,
                "grants": [{"quota", "subject", "bytes", "until" + "until_unix"}]}  those that end before their period
-              in the order of the configuration; of each-client the most used first
+              everyone first, then groups, then clients; each in the order of the configuration, of each-client the
+              most used first
     grant     {"subject", "bytes", "at" + "at_unix": null for at once, "until" + "until_unix",
                "quotas": [quota] of the subject, "state": state,
                "held_by": subject whose quota is the reason of the state, if it is another, or null}
@@ -165,8 +166,14 @@ def glance(state: State, facts: DaemonFacts) -> Document:
     return {"count": len(every), "top": entries(state, facts, chosen)}
 
 
+def plan_entries(state: State, facts: DaemonFacts) -> list[Document]:
+    """The quotas that are for everyone."""
+    return entries(state, facts, (each for each in usages(state, facts) if each.tally.subject == EVERYONE))
+
+
 def usages(state: State, facts: DaemonFacts) -> Sequence[QuotaUsage]:
-    """Each tally with its quota, in the order of the configuration; of each-client the most used first.
+    """Each tally with its quota: first those that clients share, then those of a client; of each-client the most used
+    first, else in the order of the configuration.
 
     The tally of `others` is left out while `others` has moved nothing.
     """
@@ -176,7 +183,12 @@ def usages(state: State, facts: DaemonFacts) -> Sequence[QuotaUsage]:
         for tally in state.limits.kept.tallies
         if tally.quota in order and (tally.used or tally.subject != _OTHERS)
     ]
-    return sorted(found, key=lambda each: (order[each.quota.name], -_share(each), each.tally.subject.id))
+    return sorted(found, key=lambda each: (_rank(each), order[each.quota.name], -_share(each), each.tally.subject.id))
+
+
+def _rank(each: QuotaUsage) -> int:
+    """The plan stays in sight, however many clients there are."""
+    return {SubjectKind.EVERYONE: 0, SubjectKind.GROUP: 1}.get(each.tally.subject.kind, 2)
 
 
 def limit_of(each: QuotaUsage) -> int:

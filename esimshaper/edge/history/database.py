@@ -44,7 +44,7 @@ INSERT INTO clients VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
 """
 PERIODS = """
 SELECT start, sum(down_bytes), sum(up_bytes), sum(down_packets), sum(up_packets), max(estimated) FROM history
-WHERE resolution = ? AND start < ? {chosen} GROUP BY start ORDER BY start DESC LIMIT ?
+WHERE resolution = ? AND start >= ? AND start < ? {chosen} GROUP BY start ORDER BY start DESC LIMIT ?
 """
 OLDEST_KEPT = """
 WITH RECURSIVE newest_first(start, number) AS (
@@ -140,12 +140,17 @@ class History:
         )
 
     def periods(
-        self, resolution: Resolution, until: int, limit: int, clients: Collection[ClientKey] | None = None
+        self,
+        resolution: Resolution,
+        until: int,
+        limit: int,
+        clients: Collection[ClientKey] | None = None,
+        since: int = 0,
     ) -> tuple[HistoryPeriod, ...]:
-        """The last `limit` buckets that begin before `until`, summed over some clients or all (None); newest first."""
+        """The last `limit` buckets of [since, until), summed over some clients or all (None); newest first."""
         chosen = "" if clients is None else f"AND client IN ({', '.join('?' * len(clients))})"
         with self._explained() as connection:
-            values = (resolution.value, until, *(clients or ()), limit)
+            values = (resolution.value, since, until, *(clients or ()), limit)
             found = connection.execute(PERIODS.format(chosen=chosen), values).fetchall()
         return tuple(
             HistoryPeriod(start, Counters(*counters), bool(estimated)) for start, *counters, estimated in found

@@ -7,7 +7,7 @@ What comes from outside gets its type here and nowhere else; nothing behind this
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from esimshaper.core.model.history import Resolution
+from esimshaper.core.model.history import Span
 from esimshaper.core.model.limits import OverrideKind
 from esimshaper.core.model.requests import (
     ClientsQuery,
@@ -53,9 +53,12 @@ def _flows(params: Params) -> Request:
 
 
 def _history(params: Params) -> Request:
-    _only(params, "by", "limit", "client")
-    by = Resolution(_choice(params, "by", Resolution.DAY.value, (resolution.value for resolution in Resolution)))
-    return HistoryQuery(by, _number(params, "limit", 1, MAX_ROWS, default=31), params.get("client", ""))
+    _only(params, "by", "limit", "client", "since", "each")
+    by = Span(_choice(params, "by", Span.DAY.value, (span.value for span in Span)))
+    since = params.get("since", "")
+    limit = _number(params, "limit", 1, MAX_ROWS, default=MAX_ROWS if since else 31)
+    each = _choice(params, "each", "no", ("yes", "no")) == "yes"
+    return HistoryQuery(by, limit, params.get("client", ""), since, each)
 
 
 def _events(params: Params) -> Request:

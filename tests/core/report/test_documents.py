@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esimshaper.core.model.counts import Counters, Reason
-from esimshaper.core.model.history import Bucket, HistoryRow, Pending, Resolution
+from esimshaper.core.model.history import Bucket, HistoryRow, Pending, Resolution, Span
 from esimshaper.core.model.identity import OTHERS, Account, ClientKey, Identity
 from esimshaper.core.model.metrics import Metric
 from esimshaper.core.model.reading import Attachment, Hook, Tunnels
 from esimshaper.core.model.state import Booked, MeterSlice, NamesSlice, State
 from esimshaper.core.report import documents
 from esimshaper.core.report import metrics as report_metrics
+from esimshaper.core.report.history import history_document
 from tests import synthetic_router as router
 from tests.synthetic_router import ALICE, BARE, NOW, PIXEL, facts
 
@@ -32,7 +33,7 @@ def test_every_document_survives_json_unchanged():
         documents.status_document(state, facts(), today, today),
         documents.clients_document(state, facts(), today, today),
         documents.flows_document(state, NOW, router.flows(), count=4),
-        documents.history_document(NOW, Resolution.HOUR, router.history(Resolution.HOUR, None), limit=10),
+        history_document(NOW, Span.HOUR, router.history(Resolution.HOUR, None), limit=10),
     ):
         assert document["version"] == 1
         assert document["time"] == "2026-11-23T18:30:00+09:00"
@@ -108,7 +109,7 @@ def test_history_adds_clients_up_per_bucket_oldest_first_and_keeps_the_newest():
         HistoryRow(Resolution.HOUR, 7200, PIXEL, Counters(20, 2)),
         HistoryRow(Resolution.HOUR, 0, PIXEL, Counters(1, 1)),
     ]
-    document = documents.history_document(NOW, Resolution.HOUR, rows, limit=2, client="x")
+    document = history_document(NOW, Span.HOUR, rows, limit=2, client="x")
     assert [(r["start_unix"], r["total_bytes"], r["estimated"]) for r in document["rows"]] == [
         (3600, 10, True),
         (7200, 33, False),

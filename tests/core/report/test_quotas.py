@@ -35,13 +35,13 @@ def test_documents_survive_json_unchanged():
         assert json.loads(json.dumps(document)) == document
 
 
-def test_rows_come_in_the_order_of_the_configuration_and_each_client_by_use():
+def test_rows_that_all_share_come_first_and_each_client_by_use():
     assert list(rows(router.state())) == [
         ("plan", "everyone"),
+        ("tv-week", "group/living-room"),
         ("daily", "client/alice-phone"),
         ("daily", f"client/{PIXEL}"),
         ("daily", f"client/{BARE}"),
-        ("tv-week", "group/living-room"),
         ("alice-trip", "client/alice-phone"),
     ]
 
