@@ -53,7 +53,6 @@ from esimshaper.core.model.limits import (
     Subject,
     SubjectKind,
 )
-from esimshaper.core.model.rules import hierarchy_of
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, names, new_document
 from esimshaper.core.report.subjects import subject_label, with_ancestors
@@ -139,7 +138,7 @@ def override_document(state: State, facts: DaemonFacts, subject: Subject, at: in
     mine = ahead[0] if ahead else now[0] if now else None
     kind = mine.kind if mine else None
     below = [
-        each for each in kept.overrides if each.subject != subject and subject in _with_ancestors(each.subject, facts)
+        each for each in kept.overrides if each.subject != subject and subject in with_ancestors(each.subject, facts)
     ]
     return new_document(facts.now) | {
         "subject": subject_label(state, subject, facts),
