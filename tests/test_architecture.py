@@ -24,7 +24,7 @@ SOURCES = [*MODULES.values(), *TESTS.values(), *sorted((ROOT / "bpf").rglob("*.[
 BINDINGS = {
     f"esimshaper.edge.{name}"
     for name in (
-        *("bpf.libbpf", "bpf.layouts", "netlink", "nft.program", "nft.proxies", "nft.scripts"),
+        *("bpf.libbpf", "bpf.layouts", "bpf.syscall", "netlink", "nft.program", "nft.proxies", "nft.scripts"),
         *("http.server", "http.tls", "host.clock", "lan.leases"),
     )
 }

@@ -206,6 +206,8 @@ class Observer:
             elif problems:
                 known = fields(Message.NOT_COUNTING, interface=interface)
                 log.warning("not counting at %s: %s", interface, "; ".join(problems), extra=known)
+            elif earlier := dict.fromkeys(each.problem for each in now[interface] if each.problem):
+                log.warning("counting at %s, but %s", interface, "; ".join(earlier))
             else:
                 log.info("counting at %s", interface, extra=fields(Message.COUNTING, interface=interface))
         self._attachments = attachments

@@ -60,7 +60,7 @@ def verbose_status_page(status: Document) -> Page:
 
 def _wan_lines(status: Document) -> list[Line]:
     wan = status["wan"]
-    lines = [_uplink_line(wan)]
+    lines = [_uplink_line(status)]
     lines += [Line(f"  {said}.", Tone.QUIET) for said in wan["stacked"]]
     if wan["detour"]["problem"]:
         lines.append(Line(f"  {_sentence(wan['detour']['problem'])}", Tone.WARNING))
@@ -83,10 +83,13 @@ def _wan_lines(status: Document) -> list[Line]:
     return lines
 
 
-def _uplink_line(wan: Document) -> Line:
+def _uplink_line(status: Document) -> Line:
+    wan = status["wan"]
     called = wan["interface"] + (f" ({wan['device']})" if wan["device"] != wan["interface"] else "")
     if not wan["attached"]:
         return Line(f"WAN {called}: NOT METERING", Tone.BAD)
+    if any(each["problem"] for each in status["programs"] if each["interface"] == wan["interface"]):
+        return Line(f"WAN {called}: metering what another program leaves", Tone.BAD)
     others = wan["detour"]["interfaces"]
     if others:
         return Line(f"WAN {called}: metering, but devices go out by {', '.join(others)}", Tone.WARNING)

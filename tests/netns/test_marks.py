@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The packet mark belongs to the owner: rules of others work as without us. A packet that lost its client is said."""
+"""Others at the same packets: rules that use the packet mark work as without us. A packet that lost its client is said,
+and so is a program that lets none come to us.
+"""
 
+import ctypes
+import os
+import socket
+import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.model.counts import Counters
+from esimshaper.edge.bpf import syscall
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
 from tests.netns import tricks
@@ -184,3 +191,45 @@ def test_upload_that_lost_its_client_is_said_and_held_and_the_mark_brings_it_bac
         assert moved.totals["others"].up_bytes <= 100_000, "it had used up almost all"
         assert "mark_foreign" in {event["reason"] for event in router.get("/v1/status")["events"]}
         assert "another program wrote into the bits" in router.run("doctor", "--config", str(router.config)).stdout
+
+
+PROG_LOAD, LINK_CREATE, SCHED_CLS = 5, 28, 3  # include/uapi/linux/bpf.h
+
+
+def lets_all_by(device: str, name: str) -> int:
+    """A program on the tcx hook for what leaves, as that of NetworkManager: a descriptor, with which it ends."""
+    code = ctypes.create_string_buffer(bytes.fromhex("b700000000000000 9500000000000000"), 16)  # return TC_ACT_OK
+    licence = ctypes.create_string_buffer(b"GPL")
+    head = struct.pack("=IIQQ", SCHED_CLS, 2, ctypes.addressof(code), ctypes.addressof(licence)).ljust(48, b"\0")
+    program = syscall.bpf(PROG_LOAD, bytearray(head + name.encode().ljust(16, b"\0")))
+    target = struct.pack("=IIII", program, socket.if_nametoindex(device), syscall.TCX_EGRESS, 0)
+    try:
+        return syscall.bpf(LINK_CREATE, bytearray(target.ljust(48, b"\0")))
+    except OSError:
+        pytest.skip("this kernel has no tcx (6.6)")
+    finally:
+        os.close(program)
+
+
+def test_program_that_lets_packets_by_before_us_is_said_for_as_long_as_it_is_there(
+    make_router: Callable[..., Router],
+) -> None:
+    with Lab(WanKind.TUN) as lab:
+        router = make_router(lab).start()
+        there = lab.router.call(lets_all_by, "wan0", "clat_egress")
+        wait_until("the word", lambda: bool(router.get("/v1/status")["wan"]["problems"]), timeout=30)
+        before = router.measure()
+        lab.clients[0].call(traffic.udp_up, lab.servers4[0], 100_000)
+        moved = router.measure() - before
+        assert moved.bill.total.up_bytes > 100_000 > moved.sum.up_bytes, "as long as this is so, it must be said"
+        page = " ".join(router.run("status").stdout.split())
+        assert "WAN wan0: metering what another program leaves" in page
+        assert "a program of somebody else (tcx) sees the packets of wan0 before ours" in page
+        said = router.run("doctor", "--config", str(router.config)).stdout
+        assert "NetworkManager itself translates there (464XLAT, clat_egress)" in said
+        os.close(there)
+        wait_until("its end", lambda: not router.get("/v1/status")["wan"]["problems"], timeout=30)
+        before = router.measure()
+        lab.clients[0].call(traffic.udp_up, lab.servers4[0], 100_000)
+        moved = router.measure() - before
+        assert bytes_of(moved.sum) == bytes_of(moved.bill.total)

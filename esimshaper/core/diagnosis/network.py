@@ -2,7 +2,7 @@
 """Checks of `doctor` on interfaces, filters and leases. Pure; the rules are those of findings.py."""
 
 from esimshaper.core.diagnosis.tunnels import is_tunnel
-from esimshaper.core.model.box import BoxFacts, Finding, Findings, Flowtable, Interface, Wanted
+from esimshaper.core.model.box import BoxFacts, Finding, Findings, Flowtable, Interface, TcFilter, Wanted
 from esimshaper.core.model.kernel import ETHERNET, FILTER_PRIORITY, LINK_TYPES, OURS
 from esimshaper.core.model.links import MODEM_NAMES
 from esimshaper.core.model.tunnels import TUNNEL_KINDS
@@ -15,6 +15,9 @@ VIRTUAL_KINDS = frozenset({"bridge", "bond", "dummy", "ifb", "veth", "team", "vr
 
 NEVER_A_MODEM = VIRTUAL_KINDS - {"veth", "dummy"}
 """The same, where a default route says that the interface leads out."""
+
+CLAT_PROGRAMS = ("clat_ingress", "clat_egress")
+"""The two programs of NetworkManager's own 464XLAT (src/core/bpf/clat.bpf.c there), which is younger than Debian 13."""
 
 LEASE_FORMATS = "dnsmasq, Kea, ISC dhcpd, systemd-networkd or odhcpd"
 
@@ -177,6 +180,9 @@ def _earlier_filters(facts: BoxFacts) -> Findings:
             yield Finding.problem("filters", sentence, hint)
         if other.priority >= FILTER_PRIORITY:
             continue
+        if other.kind == "tcx" and other.name in CLAT_PROGRAMS:
+            yield _translated_early(other)
+            continue
         lost = "may not be counted" if other.interface == wan else "may be booked to `unattributed`"
         what = f"{other.kind} {other.name}".strip()
         sentence = (
@@ -192,6 +198,18 @@ def _earlier_filters(facts: BoxFacts) -> Findings:
         if link is not None and link.xdp:
             sentence = f"{name} has an XDP program of another program: packets that it takes cannot be counted."
             yield Finding.warning("filters", sentence, f"if nothing needs it: ip link set dev {name} xdp off")
+
+
+def _translated_early(program: TcFilter) -> Finding:
+    sentence = (
+        f"{program.interface} {program.direction}: NetworkManager itself translates there (464XLAT, {program.name}), "
+        "and lets no packet on to the meter, not even one that it leaves as it is: nothing is counted or limited."
+    )
+    hint = (
+        "nmcli connection modify NAME ipv4.clat no; then install clatd, and write under wan: "
+        "tunnels: [{interface: clat}]"
+    )
+    return Finding.problem("filters", sentence, hint)
 
 
 def _offload(facts: BoxFacts) -> Findings:

@@ -122,7 +122,7 @@ class Hook(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """Whether the program of one hook sits on an interface; `problem` says for people why it does not.
+    """Whether the program of one hook sits on an interface; `problem` says for people why it does not, or not first.
 
     `index` is the kernel's number of the interface (one that is made anew has another), 0 where there is none.
     """

@@ -214,7 +214,7 @@ def _wan(facts: DaemonFacts, attachments: Sequence[Attachment], detour: Detour) 
 def _sentence(missing: Attachment, attachments: Sequence[Attachment]) -> str:
     """What is wrong, and what comes of it where that is not plain: an interface that counts, but looks only once."""
     counts = any(a.attached and a.interface == missing.interface for a in attachments)
-    if missing.hook is not Hook.LAN_EGRESS or not counts:
+    if missing.attached or missing.hook is not Hook.LAN_EGRESS or not counts:
         return missing.problem
     return (
         f"{missing.problem}, so nothing looks there at who gets a download: a forwarded port of a blocked device, for "

@@ -24,7 +24,7 @@ NAMED = 4
 
 def troubles(state: State, facts: DaemonFacts, limits: Iterable[str] = ()) -> str:
     """All troubles, each once; empty if there is none. `limits`: sentences on limits that could not be enforced."""
-    missing = dict.fromkeys(each.problem for each in state.meter.attachments if not each.attached)
+    missing = dict.fromkeys(each.problem for each in state.meter.attachments if each.problem or not each.attached)
     said = [f"not everything is counted: {'; '.join(missing)}"] if missing else []
     said += [f"devices go out by {name}, uncounted" for name in state.meter.detour.interfaces]
     said += [f"limits: {each}" for each in limits]

@@ -9,51 +9,19 @@ import ctypes
 import errno
 import json
 import os
-import platform
 import struct
 import sys
 
 from esimshaper.core.model.errors import Failure, Operation
 from esimshaper.core.model.kernel import ETH_P_ALL, FILTER_PRIORITY, INGRESS
+from esimshaper.edge.bpf.syscall import bpf
 from esimshaper.edge.probe import child
 from esimshaper.edge.probe.child import CLONE_NEWNET
 
-# Number of bpf() by machine: arch/*/entry/syscalls.
-BPF_SYSCALL = {
-    "x86_64": 321,
-    "i386": 357,
-    "i686": 357,
-    "aarch64": 280,
-    "riscv64": 280,
-    "loongarch64": 280,
-    "armv6l": 386,
-    "armv7l": 386,
-    "ppc64le": 361,
-    "s390x": 351,
-}
-
 # include/uapi/linux/bpf.h
-MAP_CREATE, PROG_LOAD, PROG_QUERY = 0, 5, 16
+MAP_CREATE, PROG_LOAD = 0, 5
 MAP_TYPE_ARRAY, MAP_TYPE_RINGBUF = 2, 27
 PROG_TYPE_SCHED_CLS = 3
-TCX_HOOKS = {"ingress": 46, "egress": 47}
-
-
-def bpf(command: int, attributes: bytearray) -> int:
-    """The system call bpf(2): returns a file descriptor or 0, and writes answers into `attributes`.
-
-    Raises OSError, or NotImplementedError on a machine whose number of the call is not known.
-    """
-    number = BPF_SYSCALL.get(platform.machine())
-    if number is None:
-        raise NotImplementedError(f"the number of bpf() on {platform.machine()} is not known")
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.syscall.restype = ctypes.c_long
-    buffer = (ctypes.c_char * len(attributes)).from_buffer(attributes)
-    result = libc.syscall(ctypes.c_long(number), ctypes.c_long(command), buffer, ctypes.c_long(len(attributes)))
-    if result < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return int(result)
 
 
 def create_map(kind: int, key: int, value: int, entries: int) -> None:
@@ -77,16 +45,6 @@ def load_program() -> int:
     licence = ctypes.create_string_buffer(b"GPL")
     head = struct.pack("=IIQQ", PROG_TYPE_SCHED_CLS, 5, ctypes.addressof(code), ctypes.addressof(licence))
     return bpf(PROG_LOAD, bytearray(head + struct.pack("=IIQII", 0, 0, 0, 0, 0)))
-
-
-def tcx_programs(index: int, direction: str) -> int:
-    """How many programs are on the interface's tcx hook, which runs before every filter; 0 for a kernel without tcx."""
-    attributes = bytearray(struct.pack("=IIIIQI", index, TCX_HOOKS[direction], 0, 0, 0, 0).ljust(64, b"\0"))
-    try:
-        bpf(PROG_QUERY, attributes)
-    except (OSError, NotImplementedError):  # older than 6.6
-        return 0
-    return int(struct.unpack_from("=I", attributes, 24)[0])
 
 
 def failures() -> tuple[Failure, ...]:

@@ -15,8 +15,8 @@ from esimshaper.core.model.box import Interface, MarkAccess, MarkUse, TcFilter, 
 from esimshaper.core.model.kernel import EGRESS, INGRESS, OURS
 from esimshaper.core.model.links import PRIVATE
 from esimshaper.core.model.shaping import DEFAULT, QDISC
+from esimshaper.edge.bpf import syscall
 from esimshaper.edge.probe import ethtool, programs
-from esimshaper.edge.probe.bpf import tcx_programs
 
 PARENTS = {"ingress": INGRESS, "egress": EGRESS}
 ROOT = 0xFFFFFFFF  # include/uapi/linux/pkt_sched.h
@@ -102,8 +102,8 @@ def filters(wanted: Wanted) -> tuple[TcFilter, ...]:
 
 
 def _hook(route: IPRoute, index: int, name: str, direction: str) -> Iterator[TcFilter]:
-    if programs := tcx_programs(index, direction):
-        yield TcFilter(name, direction, 0, "tcx", f"({programs} programs)")
+    for number in syscall.tcx_programs(index, egress=direction == "egress"):
+        yield TcFilter(name, direction, 0, "tcx", syscall.program_name(number))
     for message in route.get_filters(index=index, parent=PARENTS[direction]):
         if not message["handle"]:  # an entry without a handle stands for a whole priority, and has no name
             continue

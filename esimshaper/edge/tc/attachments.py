@@ -22,6 +22,7 @@ from esimshaper.core.model.kernel import (
 )
 from esimshaper.core.model.links import Link
 from esimshaper.core.model.reading import Attachment, Hook
+from esimshaper.edge.bpf import syscall
 from esimshaper.edge.netlink import Netlink
 from esimshaper.edge.tc import filters, links, tcmsg
 from esimshaper.edge.tc.filters import Filter
@@ -132,7 +133,7 @@ class TrafficControl:
             return Attachment(name, hook, attached=False, problem=str(problem))
         except OSError as error:
             return Attachment(name, hook, attached=False, problem=_problem(name, error))
-        return Attachment(name, hook, attached=True, index=link.index)
+        return Attachment(name, hook, attached=True, problem=self._before_ours(link, SIDES[hook]), index=link.index)
 
     def counted_link(self, wan: str) -> int:
         """The number of an interface at which our programs count both ways, also those of an earlier daemon; else 0."""
@@ -153,6 +154,18 @@ class TrafficControl:
 
     def _is_ours(self, found: Filter) -> bool:
         return found.label.startswith(f"{OURS} ")
+
+    def _before_ours(self, link: Link, side: int) -> str:
+        """What of somebody else sees packets before our program, and what that may mean, in a sentence; or nothing."""
+        first = [each for each in self._filters(link, side) if each.priority < FILTER_PRIORITY]
+        if syscall.tcx_programs(link.index, egress=side == EGRESS):
+            what = f"a program of somebody else (tcx) sees the packets of {link.name} before ours"
+        elif first:
+            priority = first[0].priority
+            what = f"a {first[0].kind} filter of somebody else (priority {priority}) is before ours on {link.name}"
+        else:
+            return ""
+        return f"{what}: what it lets by itself is not counted there, and no limit holds it (see: esimshaper doctor)"
 
     def _attach(self, link: Link, side: int, program: LabelledProgram) -> None:
         """`replace` swaps the program of a filter that is there without a gap."""

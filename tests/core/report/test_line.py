@@ -28,6 +28,8 @@ def test_what_is_wrong_is_said_once_each_and_nothing_otherwise():
         Attachment("wan0", hook, attached=False, problem="interface wan0 is not there")
         for hook in (Hook.WAN_EGRESS, Hook.WAN_INGRESS)
     )
+    behind = Attachment("wan0", Hook.WAN_EGRESS, attached=True, problem="a program of somebody else is first")
+    assert troubles(attached(behind), facts()) == "not everything is counted: a program of somebody else is first"
     ill = facts(storage_problem="disk full", metrics_problem="cannot serve metrics on 192.0.2.1:80: it is not ours")
     assert troubles(attached(*away), ill, ["a foreign root qdisc"]) == (
         "not everything is counted: interface wan0 is not there; limits: a foreign root qdisc; "

@@ -21,6 +21,7 @@ NAMES = (
     "from esimshaper.edge.probe import ipsec as probe_ipsec, limits as probe_limits;"
     "from esimshaper.edge.probe import network as probe_network, nft as probe_nft, service as probe_service;"
     "from esimshaper.edge.nft import proxies; from esimshaper.lab import devices;"
+    "from esimshaper.edge.bpf import syscall;"
     "from esimshaper.core.model.box import Feature, Wanted;"
 )
 WAN_AND_LAN = """

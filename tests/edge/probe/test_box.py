@@ -172,7 +172,7 @@ tc filter add dev wan0 egress prio 77 protocol all u32 match u32 0 0 flowid 1:1
 def test_a_tcx_program_is_found_because_it_runs_before_all_filters() -> None:
     """The program is attached by a link (BPF_LINK_CREATE, 28), which lives as long as the child."""
     attach = (
-        "(probe_bpf.bpf(28, bytearray(__import__('struct').pack("
+        "(syscall.bpf(28, bytearray(__import__('struct').pack("
         "'=IIII', probe_bpf.load_program(), __import__('socket').if_nametoindex('wan0'), 46, 0).ljust(48, b'\\0'))),"
         f" probe_network.filters({wanted()}))[1]"
     )
