@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Binding: nft. Which rules turn connections of devices round to a program of the router: transparent proxies.
 
-Reads only. Raises NftError.
+Such a rule redirects, or changes the far end (dnat) to an address of the router itself. Reads only. Raises NftError.
 """
 
+import ipaddress
 import json
-from collections.abc import Iterator
+import re
+import socket
+import struct
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from esimshaper.edge import netlink
 from esimshaper.edge.nft import program
 from esimshaper.edge.nft.scripts import CLOSED, REJECT
 
@@ -18,9 +23,53 @@ OWN_HOOKS = frozenset({"input", "output"})
 """Chains there see packets to or from the router itself only."""
 
 
+GETROUTE, LOCAL = 26, 2  # include/uapi/linux/rtnetlink.h: RTM_GETROUTE, RTN_LOCAL
+_ROUTE, _TYPE_AT, _TO = struct.Struct("=8BI"), 7, 1  # struct rtmsg, its rtm_type, RTA_DST
+
+_OPENS = re.compile(r"(table|chain) (.+?) \{")
+_HOOK = re.compile(r"type nat hook (\w+)")
+_DNS = re.compile(r"\bdport 53\b")
+ADDRESS = r"(\d+(?:\.\d+){3}|(?<=\[)[0-9a-fA-F:.]+(?=\])|[0-9a-fA-F]*:[0-9a-fA-F:.]+)"
+_DNAT = re.compile(rf"\bdnat (?:ip6? )?to \[?{ADDRESS}.*# handle (\d+)$")
+
+
 def rules() -> tuple[str, ...]:
     """All rules that turn connections of devices round to a program of the router, but for those of DNS."""
-    return tuple(parse(json.loads(program.run("-j", "-t", "list", "ruleset"))))
+    text = program.run("-j", "-t", "list", "ruleset")
+    found = [*parse(json.loads(text))]
+    # Of rules of iptables the JSON has no addresses.
+    if '"dnat"' in text or '"DNAT"' in text:
+        found += parse_dnat(program.run("-a", "-t", "list", "ruleset"), is_own)
+    return tuple(found)
+
+
+def is_own(address: str) -> bool:
+    """Whether packets to this address end in this router."""
+    try:
+        far = ipaddress.ip_address(address)
+        kernel = netlink.Netlink()
+    except (ValueError, OSError):
+        return False
+    family = socket.AF_INET if far.version == 4 else socket.AF_INET6
+    request = _ROUTE.pack(family, far.max_prefixlen, 0, 0, 0, 0, 0, 0, 0) + netlink.attribute(_TO, far.packed)
+    try:
+        return kernel.get(netlink.message(GETROUTE, 0, request))[_TYPE_AT] == LOCAL
+    except OSError:  # there is no way to it
+        return False
+    finally:
+        kernel.close()
+
+
+def parse_dnat(listing: str, is_own: Callable[[str], bool]) -> Iterator[str]:
+    """The rules with `dnat` to such an address in what `nft -a list ruleset` prints, but for those of DNS."""
+    table = chain = hook = ""
+    for line in map(str.strip, listing.splitlines()):
+        if opened := _OPENS.match(line):
+            table, chain, hook = (opened[2], "", "") if opened[1] == "table" else (table, opened[2], "")
+        elif hooked := _HOOK.match(line):
+            hook = hooked[1]
+        elif (found := _DNAT.search(line)) and hook not in OWN_HOOKS and not _DNS.search(line) and is_own(found[1]):
+            yield f"nft rule {found[2]} of {table} {chain}"
 
 
 def parse(listing: dict[str, Any]) -> Iterator[str]:

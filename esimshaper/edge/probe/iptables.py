@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from esimshaper.core.model.box import MarkAccess, MarkUse
+from esimshaper.edge.nft import proxies as nft_proxies
 from esimshaper.edge.nft.program import SBIN
 from esimshaper.edge.probe import child
 
@@ -29,6 +30,7 @@ _TPROXY = re.compile(rf"-j TPROXY .*--tproxy-mark {_PAIR}")
 _RESTORE = re.compile(r"-j CONNMARK .*--restore-mark(?: --nfmask (\S+) --ctmask (\S+))?")
 _OTHER_WRITERS = re.compile(r"-j (HMARK\b|SET .*--map-mark|MARK\b)")
 _PROXY = re.compile(r"^-A .* -j (REDIRECT|TPROXY)\b")
+_DNAT = re.compile(rf"^-A .* -j DNAT --to-destination \[?{nft_proxies.ADDRESS}")
 _SOURCE_NAT = re.compile(r"^-A .* -j (MASQUERADE|SNAT|NETMAP)\b", re.MULTILINE)
 _DNS = re.compile(r"--dport 53\b")
 _MATCH = re.compile(rf"-m mark (?:! )?--mark {_PAIR}")
@@ -58,7 +60,9 @@ def source_nat() -> bool:
 def parse_proxies(listing: str, save: str) -> Iterator[str]:
     """Those rules in what `iptables-save` prints, but for DNS."""
     for line in listing.splitlines():
-        if _PROXY.search(line) and not _DNS.search(line) and line.split()[1] not in OWN_CHAINS:
+        far = _DNAT.search(line)
+        turned = _PROXY.search(line) or (far and nft_proxies.is_own(far[1]))
+        if turned and not _DNS.search(line) and line.split()[1] not in OWN_CHAINS:
             yield f"{save.removesuffix('-save')} rule `{line}`"
 
 

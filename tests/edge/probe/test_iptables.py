@@ -85,6 +85,9 @@ def test_rules_that_turn_connections_round_to_a_program_here_are_proxies_but_tho
         "-A PREROUTING -i br0 -p udp -m udp --dport 53 -j REDIRECT --to-ports 5353",
         "-A OUTPUT -p tcp -j REDIRECT --to-ports 12345",
         "-A XRAY -p tcp -j TPROXY --on-port 12345 --on-ip 127.0.0.1 --tproxy-mark 0x1/0x1",
+        "-A PREROUTING -i br0 -p tcp -j DNAT --to-destination 127.0.0.1:3128",
+        "-A PREROUTING -i br0 -p tcp -j DNAT --to-destination [::1]:3128",
+        "-A PREROUTING -i wan0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 192.0.2.9:80",
     ]
     found = list(iptables.parse_proxies("\n".join(rules), "iptables-legacy-save"))
-    assert found == [f"iptables-legacy rule `{rules[number]}`" for number in (0, 3)]
+    assert found == [f"iptables-legacy rule `{rules[number]}`" for number in (0, 3, 4, 5)]

@@ -68,6 +68,37 @@ nft 'add rule t o tcp dport 80 redirect to :12345'
 
 
 @needs_root
+def test_rules_that_change_the_far_end_to_an_address_of_the_router_are_proxies() -> None:
+    setup = """
+ip link add br0 type bridge
+ip addr add 192.0.2.1/24 dev br0
+ip addr add 2001:db8::1/64 dev br0 nodad
+ip link set br0 up
+nft 'add table inet t; add chain inet t o { type nat hook output priority -100; }'
+nft 'add rule inet t o tcp dport 80 dnat ip to 192.0.2.1:3128'
+nft 'add chain inet t c { type nat hook prerouting priority -100; }'
+nft 'add rule inet t c tcp dport 80 dnat ip to 192.0.2.1:3128'
+nft 'add rule inet t c tcp dport 81 dnat ip to 192.0.2.9:80'
+nft 'add rule inet t c udp dport 53 dnat ip to 192.0.2.1'
+nft 'add rule inet t c tcp dport 82 dnat ip6 to [2001:db8::1]:3128'
+"""
+    assert [each.partition(" of ")[2] for each in on_a_box("proxies.rules()", setup)] == ["inet t c", "inet t c"]
+
+
+def test_so_are_those_of_iptables_which_nft_has_in_its_text_only() -> None:
+    """As nft 1.0.6 printed what iptables-nft 1.8.9 had made; the second rule is Docker's for a published port."""
+    listing = """table ip nat { # handle 1
+	chain PREROUTING { # handle 1
+		type nat hook prerouting priority dstnat; policy accept;
+		iifname "br0" tcp dport 80 counter packets 0 bytes 0 dnat to 192.168.77.1:3128 # handle 4
+		iifname != "docker0" tcp dport 8080 counter packets 0 bytes 0 dnat to 172.17.0.2:8080 # handle 5
+	}
+}
+"""
+    assert list(proxies.parse_dnat(listing, "192.168.77.1".__eq__)) == ["nft rule 4 of ip nat PREROUTING"]
+
+
+@needs_root
 def test_rules_that_give_packets_the_address_of_the_router_are_found() -> None:
     chain = "nft 'add table t; add chain t c { type nat hook postrouting priority 100; }'\n"
     rule = "nft 'add rule t c oifname \"wan0\" {}'"
