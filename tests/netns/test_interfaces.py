@@ -167,7 +167,14 @@ def test_way_past_the_uplink_is_said_once_in_status_journal_and_metrics(
     assert "WAN wan0: metering\n" not in shown
     lab.router.ip("link del qmimux0")
     wait_until("no detour", lambda: said() == ([], 1), timeout=15)
+    # Rules by the mark: a second uplink as mwan3 has it; before it, what tproxy needs, which leads nowhere outside.
+    lab.router.ip("route add local default dev lo table 100", "rule add pref 2001 fwmark 0x1 lookup 100")
+    lab.router.ip("tuntap add dev wan1 mode tun", "link set wan1 up", "route add default dev wan1 table 2")
+    lab.router.ip("rule add pref 2002 fwmark 0x200/0x3f00 lookup 2")
+    wait_until("the second uplink", lambda: said() == (["wan1"], 0), timeout=15)
+    lab.router.ip("rule del pref 2002", "rule del pref 2001", "link del wan1")
+    wait_until("no detour", lambda: said() == ([], 1), timeout=15)
     journal = router.log.read_text()
     assert journal.count("devices reach the Internet by qmimux0") == 1
-    assert journal.count("devices reach the Internet by counted interfaces again") == 1
+    assert journal.count("devices reach the Internet by counted interfaces again") == 2
     router.run("unload")

@@ -13,6 +13,9 @@ from esimshaper.core.model.kernel import FILTER_PRIORITY, NO_MARK
 PROPOSED = (0xFF000000, 0x00FF0000, 0x0000FF00)
 """Masks that may be free; firewalls and routing rules of others mostly use low bits."""
 
+KNOWN = {0x3F00: "mwan3", 0xFF0000: "Tailscale"}
+"""Programs by the bits of the mark that their rules write or compare."""
+
 _RESTART = "then systemctl restart esimshaper, which loses nothing"
 
 
@@ -21,8 +24,9 @@ def _marks(facts: BoxFacts) -> Findings:
         return
     mask = facts.wanted.mark_mask
     if mask == NO_MARK:
-        sentence = "esimshaper leaves the packet mark alone: rules of other programs that use it cannot clash with it."
-        yield Finding.ok("marks", sentence)
+        others = _others(facts)
+        sentence = "esimshaper leaves the packet mark alone: rules of other programs that use it cannot clash with it"
+        yield Finding.ok("marks", f"{sentence}{f' ({others})' if others else ''}.")
         return
     found = [finding for use in _uses(facts) for finding in _mark_use(use, mask)]
     yield from found
@@ -32,6 +36,14 @@ def _marks(facts: BoxFacts) -> Findings:
 
 def _uses(facts: BoxFacts) -> tuple[MarkUse, ...]:
     return (*(facts.mark_uses or ()), *(facts.legacy_mark_uses or ()), *(facts.rules or ()))
+
+
+def _others(facts: BoxFacts) -> str:
+    """Who uses the mark, by programs that are known by their bits; of others the first rule."""
+    uses = _uses(facts)
+    known = dict.fromkeys(name for use in uses for bits, name in KNOWN.items() if use.bits == bits)
+    number = len(uses)
+    return ", ".join(known) or (f"{uses[0].where}{f' and {number - 1} more' if number > 1 else ''}" if uses else "")
 
 
 def _mark_use(use: MarkUse, mask: int) -> Findings:

@@ -2,11 +2,15 @@
 """Checks of `doctor` on what makes packets anew in the router: tunnels, translators, proxies. Pure; see findings.py."""
 
 from esimshaper.core.model.box import BoxFacts, Finding, Findings, Interface
-from esimshaper.core.model.tunnels import TUNNEL_KINDS
+from esimshaper.core.model.tunnels import TUNNEL_KINDS, VPN_KINDS
 
 CHECK = "tunnels"
 
-VPN_PORTS = {"wireguard": 51820, "wireguard-go": 51820, "boringtun-cli": 51820, "openvpn": 1194, "tailscaled": 41641}
+VPN_PORTS = {
+    **dict.fromkeys(("wireguard", "wireguard-go", "boringtun-cli", "amneziawg", "amneziawg-go"), 51820),
+    **dict.fromkeys(("ovpn", "ovpn-dco", "openvpn"), 1194),
+    "tailscaled": 41641,
+}
 """The usual port of a VPN, by the kind of its interface or the program behind it."""
 
 TRANSLATORS = ("tayga", "clatd", "jool", "tundra-nat64", "tundra")
@@ -27,12 +31,12 @@ ROUTERS = "are booked to `router`, and their limits do not hold there"
 
 def is_tunnel(link: Interface) -> bool:
     """Whether packets go into the interface, and others come out of the router."""
-    return link.kind in (*TUNNEL_KINDS, "tun", "wireguard") or is_translator(link)
+    return link.kind in (*TUNNEL_KINDS, *VPN_KINDS, "tun") or is_translator(link)
 
 
 def is_translator(link: Interface) -> bool:
     return link.program in TRANSLATORS or (
-        link.kind in ("tun", "veth", "dummy") and not link.program and link.name.startswith(TRANSLATOR_NAMES)
+        link.kind in ("", "tun", "veth", "dummy") and not link.program and link.name.startswith(TRANSLATOR_NAMES)
     )
 
 
@@ -88,6 +92,23 @@ def _line(name: str, port: int = 0) -> str:
     return f"write under wan: tunnels: [{{interface: {name}{f', port: {port}' if port else ''}}}]"
 
 
+def _modules(facts: BoxFacts) -> Findings:
+    """Translators inside the kernel that need no interface."""
+    there = [link.name for link in facts.interfaces or () if is_translator(link)]
+    if not facts.translator_modules or there or not facts.wanted:
+        return
+    sentence = (
+        f"The kernel module {' and '.join(facts.translator_modules)} is a translator (SIIT or NAT64) without an "
+        f"interface: the bytes that devices send and receive through it {ROUTERS}."
+    )
+    hint = (
+        "let it translate in a network namespace of its own, behind a pair of veth named nat64, and write under wan: "
+        "tunnels: [{interface: nat64}]; without any instance (jool instance display): modprobe -r "
+        + " ".join(facts.translator_modules)
+    )
+    yield Finding.note(CHECK, sentence, hint)
+
+
 def _shared_ports(facts: BoxFacts) -> Findings:
     """VPNs by a port that is also that of other traffic of the router."""
     for name, port in facts.wanted.shared_ports if facts.wanted else ():
@@ -121,4 +142,4 @@ def _proxies(facts: BoxFacts) -> Findings:
         yield Finding.note(CHECK, sentence, PROXY_HINT)
 
 
-CHECKS = (_missing, _unnamed, _shared_ports, _proxies)
+CHECKS = (_missing, _unnamed, _modules, _shared_ports, _proxies)

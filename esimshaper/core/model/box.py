@@ -261,6 +261,7 @@ class BoxFacts:
     ipsec: Ipsec | None = None
     mark_uses: tuple[MarkUse, ...] | None = None  # rules of nft
     legacy_mark_uses: tuple[MarkUse, ...] | None = None  # rules of iptables-legacy, which nft does not show
+    translator_modules: tuple[str, ...] | None = None  # kernel modules that translate between IPv4 and IPv6
     proxies: tuple[str, ...] | None = None  # rules that turn connections of devices round to a program here
     proxy_programs: tuple[str, ...] | None = None  # programs that are known as proxies, and run here
     rules: tuple[MarkUse, ...] | None = None  # rules of `ip rule`

@@ -50,6 +50,9 @@ class TunnelKind:
     port: int = 0
 
 
+VPN_KINDS = frozenset({"wireguard", "amneziawg", "ovpn", "ovpn-dco"})
+"""VPNs inside the kernel, by the kind of the link: known on the uplink by the port that the settings name."""
+
 TUNNEL_KINDS: Mapping[str, TunnelKind] = {
     "ipip": TunnelKind((IPV4_IN,), 20),
     "sit": TunnelKind((IPV6_IN, IPV4_IN), 20),

@@ -14,10 +14,10 @@ from dataclasses import replace
 
 from esimshaper.core.model.links import Link
 from esimshaper.core.model.reading import Detour
-from esimshaper.core.model.tunnels import TUNNEL_KINDS
+from esimshaper.core.model.tunnels import TUNNEL_KINDS, VPN_KINDS
 from esimshaper.core.settings.values import Settings, Stacked
 
-TUNNELS = frozenset({"wireguard", *TUNNEL_KINDS})
+TUNNELS = VPN_KINDS | {*TUNNEL_KINDS}
 
 NEVER_AN_UPLINK = TUNNELS | {"ifb", "vrf"}
 """Kinds that a pattern leaves out: each of their packets passes another interface, as what is billed."""

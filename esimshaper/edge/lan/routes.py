@@ -2,7 +2,7 @@
 """Edge: netlink (include/uapi/linux/rtnetlink.h). By which interfaces devices reach the Internet. Only asks.
 
 The kernel is asked as for a packet of a device, so that every table and rule counts, and also routes to one half of all
-addresses, as VPNs set them. Nothing is sent.
+addresses, as VPNs set them; and as for one with each mark that a rule looks for, as mwan3 sets them. Nothing is sent.
 """
 
 import contextlib
@@ -15,10 +15,16 @@ from esimshaper.core.model.identity import Neighbour
 from esimshaper.edge import netlink
 from esimshaper.edge.netlink import Netlink, attribute
 
-GETROUTE = 26
+GETROUTE, GETRULE = 26, 34
 _ROUTE = struct.Struct("=8BI")  # struct rtmsg: family, lengths of the two addresses, and what an answer needs only
 _NUMBER = struct.Struct("=I")
-_TO, _FROM, _IN, _OUT = 1, 2, 3, 4  # RTA_DST, RTA_SRC, RTA_IIF, RTA_OIF
+_TO, _FROM, _IN, _OUT, _MARK = 1, 2, 3, 4, 16  # RTA_DST, RTA_SRC, RTA_IIF, RTA_OIF, RTA_MARK
+_UNICAST, _TYPE_AT = 1, 7  # RTN_UNICAST, in struct rtmsg
+_RULE_MARK, _RULE_FLAGS_AT, _INVERTED = 10, 8, 2  # FRA_FWMARK; struct fib_rule_hdr, FIB_RULE_INVERT
+_UNMARKED = 0
+MARKS = 16
+"""So many marks are asked for."""
+
 ASKED = 16
 """So many devices of each IP version are asked for: a rule may send one of them elsewhere."""
 
@@ -44,8 +50,10 @@ class Routes:
         found: list[int] = []
         for version, far in FAR.items():
             some = [each for each, ip in asked if ip.version == version and not ip.is_link_local][:ASKED]
+            marks = self._marks(version)
             for address in far:
                 found += self._ways(address, some)
+                found += filter(None, (self._way(address, each, mark) for each in some[:1] for mark in marks))
         with contextlib.suppress(OSError):  # one is gone meanwhile: the next look sees that
             return tuple(dict.fromkeys(map(socket.if_indextoname, dict.fromkeys(found))))
         return ()
@@ -55,20 +63,37 @@ class Routes:
         own = set() if ways else {self._way(to)}
         yield from filter(None, ways or own)
 
-    def _way(self, to: str, device: Neighbour | None = None) -> int:
+    def _marks(self, version: int) -> tuple[int, ...]:
+        """The marks by which rules of the routing choose a table."""
+        head = _ROUTE.pack(socket.AF_INET if version == 4 else socket.AF_INET6, *[0] * 8)
+        found: dict[int, None] = {}
+        with contextlib.suppress(OSError):  # a kernel without rules
+            for body in self._kernel.dump(netlink.message(GETRULE, netlink.DUMP, head)):
+                place = netlink.first_attribute(body, _RULE_MARK, _ROUTE.size, len(body))
+                (flags,) = _NUMBER.unpack_from(body, _RULE_FLAGS_AT)
+                if place and not flags & _INVERTED:
+                    found[_NUMBER.unpack_from(body, place[0])[0]] = None
+        found.pop(_UNMARKED, None)
+        return tuple(found)[:MARKS]
+
+    def _way(self, to: str, device: Neighbour | None = None, mark: int = _UNMARKED) -> int:
         """The number of the interface, 0 for no way."""
         try:
-            body = self._kernel.get(_request(to, device))
+            body = self._kernel.get(_request(to, device, mark))
         except OSError:
+            return 0
+        if mark and body[_TYPE_AT] != _UNICAST:  # to a program here, as tproxy does it
             return 0
         place = netlink.first_attribute(body, _OUT, _ROUTE.size, len(body))
         return int(_NUMBER.unpack_from(body, place[0])[0]) if place else 0
 
 
-def _request(to: str, device: Neighbour | None) -> bytes:
+def _request(to: str, device: Neighbour | None, mark: int) -> bytes:
     far = ipaddress.ip_address(to)
     family = socket.AF_INET if far.version == 4 else socket.AF_INET6
     bits, sides = far.max_prefixlen, attribute(_TO, far.packed)
+    if mark:
+        sides += attribute(_MARK, _NUMBER.pack(mark))
     if device:
         number = socket.if_nametoindex(device.interface)
         sides += attribute(_FROM, ipaddress.ip_address(device.address).packed)

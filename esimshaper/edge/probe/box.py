@@ -82,6 +82,7 @@ def gather(
         source_nat=_try(unknown, "nat", lambda: nft.source_nat() or iptables.source_nat()),
         proxies=_try(unknown, "proxies", lambda: (*proxies.rules(), *iptables.proxies())),
         proxy_programs=_try(unknown, "proxies", programs.proxies),
+        translator_modules=_try(unknown, "tunnels", programs.translator_modules),
         unknown=unknown,
     )
     box = _with_files(box, wanted, unknown) if wanted and box.service else box

@@ -6,6 +6,9 @@ from pathlib import Path
 
 TUN = "/dev/net/tun"
 PROC = Path("/proc")
+SYS_MODULE = Path("/sys/module")
+TRANSLATORS = ("jool", "jool_siit", "nat46")
+"""Kernel modules that are translators; jool_common is a part of the first two."""
 PROXIES = frozenset(
     {
         "squid",
@@ -51,6 +54,11 @@ def proxies() -> tuple[str, ...]:
         except OSError:  # it is no process, has ended, or is another user's
             continue
     return tuple(sorted(found))
+
+
+def translator_modules() -> tuple[str, ...]:
+    """Those of TRANSLATORS that are loaded."""
+    return tuple(name for name in TRANSLATORS if (SYS_MODULE / name).is_dir())
 
 
 def _interfaces(process: Path) -> Iterator[str]:

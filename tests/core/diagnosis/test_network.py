@@ -237,10 +237,6 @@ NETWORK = {
         {"filters": (TcFilter("wwan0", "egress", 0, "tcx"),)},
         ("filters", Severity.WARNING, "runs before the meter", "bpftool"),
     ),
-    "NetworkManager's own 464XLAT": (
-        {"filters": (TcFilter("wwan0", "egress", 0, "tcx", "clat_egress"),)},
-        ("filters", Severity.PROBLEM, "nothing is counted or limited", "ipv4.clat no; then install clatd"),
-    ),
     "our place taken": (
         {"filters": (TcFilter("wwan0", "ingress", 10, "bpf", "other"),)},
         ("filters", Severity.PROBLEM, "in the place of the meter", "tc filter show"),
