@@ -31,7 +31,7 @@ TESTS_FAST := tests/core tests/replay tests/cli tests/edge/history tests/edge/ht
 	tests/test_architecture.py --ignore tests/edge/http/test_control.py
 
 # What boots Debian's own kernel.
-PACKAGES_KERNEL := $(PACKAGES_TEST) qemu-system-x86 busybox-static e2fsprogs ppp
+PACKAGES_KERNEL := $(PACKAGES_TEST) qemu-system-x86 busybox-static e2fsprogs ppp charon-systemd strongswan-swanctl
 VIRTME := virtme-ng==1.42
 
 # Where `make deb` puts the package, and `make install` things; with DESTDIR, below another folder, for a package.

@@ -7,6 +7,7 @@ kernel.py runs this in a virtual machine; `make test` does not, as it takes minu
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
 from tests.netns.policy_ipsec import PolicyIpsec
 from tests.netns.router import Measure, bytes_of
+from tests.netns.strongswan import StrongSwan
 from tests.netns.vpn import KernelVpn
 from tests.system.debian import CONFIG, SERVICE, Debian
 from tests.system.kernel import DISK_IN_GUEST
@@ -258,12 +260,15 @@ def settled(router: Debian, before: Measure) -> Measure:
     return found[-1]
 
 
-@pytest.mark.parametrize("in_udp", [False, True], ids=["ESP", "ESP in UDP"])
-def test_what_ipsec_unpacks_is_billed_once_and_is_whose_it_is(router: Debian, in_udp: bool):
+IPSEC = {"ESP": PolicyIpsec, "ESP in UDP": partial(PolicyIpsec, in_udp=True), "strongSwan": StrongSwan}
+
+
+@pytest.mark.parametrize("kind", IPSEC)
+def test_what_ipsec_unpacks_is_billed_once_and_is_whose_it_is(router: Debian, kind: str):
     """The tunnel of all devices has one flow, which is that of whoever sent last."""
     lab, (alice, tv) = router.lab, router.lab.clients
     server = lab.servers4[3]
-    with PolicyIpsec(lab, server, in_udp=in_udp):
+    with IPSEC[kind](lab, server):
         restart(router, "")
         tv.call(traffic.ping, server, count=2)
         router.settle()
