@@ -125,3 +125,22 @@ class Vxlan(Vpn):
     @property
     def setting(self) -> str:
         return f"{{interface: {self.interface}}}"
+
+
+class FourInSix(Vpn):
+    """IPv4 in IPv6 by the kernel itself, as DS-Lite and MAP-E set it up; `endpoint` and `through` accordingly."""
+
+    def _start(self, host: Host, name: str) -> str:
+        """Both ends know each other by their addresses."""
+        ends = (self.lab.router.ipv6, self.endpoint)
+        local, remote = ends if host is self.lab.router else ends[::-1]
+        host.ip(f"link add {name} type ip6tnl mode ipip6 local {local} remote {remote} encaplimit none")
+        self._stack.callback(host.ip, f"link del {name}")
+        return ""
+
+    def _join(self, near: str, far: str) -> None:
+        pass
+
+    @property
+    def setting(self) -> str:
+        return f"{{interface: {self.interface}}}"

@@ -6,7 +6,7 @@ kernel.py runs this in a virtual machine; `make test` does not, as it takes minu
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from esimshaper.lab.namespaces import Host, wait_until
 from tests.netns.policy_ipsec import PolicyIpsec
 from tests.netns.router import Measure, bytes_of
 from tests.netns.strongswan import StrongSwan
-from tests.netns.vpn import KernelVpn
+from tests.netns.vpn import FourInSix, KernelVpn, Vpn
 from tests.system.debian import CONFIG, SERVICE, Debian
 from tests.system.kernel import DISK_IN_GUEST
 
@@ -159,21 +159,34 @@ def test_what_sqm_drops_on_the_uplink_is_charged_to_nobody(router: Debian, kind:
         lab.router.run(["tc", "qdisc", "del", "dev", "wan0", "root"])
 
 
-def test_the_wireguard_of_the_kernel_in_the_router_is_billed_to_whom_it_serves(router: Debian):
+def wireguard(lab: Lab) -> Vpn:
+    return KernelVpn(lab, lab.servers4[7], (lab.servers4[0], lab.servers6[0]))
+
+
+def four_in_six(lab: Lab) -> Vpn:
+    return FourInSix(lab, lab.servers6[7], (lab.servers4[0],))
+
+
+@pytest.mark.parametrize("kind", [wireguard, four_in_six])
+def test_a_tunnel_of_the_kernel_in_the_router_is_billed_to_whom_it_serves(router: Debian, kind: Callable[[Lab], Vpn]):
     lab, (alice, _) = router.lab, router.lab.clients
-    with KernelVpn(lab, lab.servers4[7], (lab.servers4[0], lab.servers6[0])) as vpn:
+    with kind(lab) as vpn:
         restart(router, f"wan: {{tunnels: [{vpn.setting}]}}")
         before = router.measure()
-        for server in (lab.servers4[0], lab.servers6[0]):
+        for server in vpn.through:
             alice.call(traffic.tcp_down, server, 1_000_000)
             alice.call(traffic.tcp_up, server, 500_000)
             alice.call(traffic.udp_down, server, 60_000, packet=300)
             alice.call(traffic.ping, server)
         router.settle()
         moved = router.measure() - before
-    inside = moved.bill.of(lab.servers4[7])
+        router.run("esimshaper", "block", "client/alice-phone")
+        with pytest.raises(OSError):
+            alice.call(traffic.tcp_up, vpn.through[0], 100_000, timeout=5)
+        router.run("esimshaper", "allow", "--clear", "client/alice-phone")
+    inside = moved.bill.of(vpn.endpoint)
     assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
-    assert inside.total_bytes > 3_000_000
+    assert inside.total_bytes > 1_500_000 * len(vpn.through)
     assert moved.totals["alice-phone"].total_bytes == pytest.approx(inside.total_bytes, rel=0.01)
 
 
