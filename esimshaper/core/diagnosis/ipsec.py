@@ -20,9 +20,10 @@ def _policies(facts: BoxFacts) -> Findings:
     sentence = (
         "This router has IPsec policies (strongSwan): what devices send through them is counted as it leaves, to the "
         "byte. What they receive is billed once, and shared out each second by what came out for each; limits hold "
-        "where it leaves for the LAN."
+        "where it leaves for the LAN. Phones abroad that exit by IPsec are booked to `router` and `unattributed`."
     )
-    yield Finding.note(CHECK, sentence)
+    hint = "give phones abroad WireGuard or OpenVPN instead, which tell them apart"
+    yield Finding.note(CHECK, sentence, hint)
 
 
 CHECKS = (_policies,)

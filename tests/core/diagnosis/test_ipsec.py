@@ -9,7 +9,7 @@ from tests.core.diagnosis.healthy_box import GOOD, assert_one_finding, complaint
 
 def test_policies_of_ipsec_are_told() -> None:
     found = complaints(replace(GOOD, ipsec=Ipsec(2)))
-    assert_one_finding(found, "ipsec", Severity.NOTE, "shared out each second by what came out for each", "")
+    assert_one_finding(found, "ipsec", Severity.NOTE, "shared out each second by what came out for each", "WireGuard")
 
 
 def test_packets_that_are_unpacked_before_they_are_seen_are_a_warning() -> None:
