@@ -85,7 +85,11 @@ def _of(link: Interface) -> Finding:
         hint = "; with the port of a VPN's server, or without a port for a translator such as 464XLAT"
         return Finding.note(CHECK, f"{sentence}{ROUTERS}.", f"if devices use it: {_line(link.name, 1194)}{hint}")
     hint = f"if devices use the tunnel: {_line(link.name, port)}"
-    return Finding.note(CHECK, f"{sentence}{ROUTERS}.", hint + ", with the port of your VPN's server" * bool(port))
+    if not port:
+        return Finding.note(CHECK, f"{sentence}{ROUTERS}.", hint)
+    sentence += f"{ROUTERS}. If phones abroad exit by it, what they move is booked to `router` and `unattributed`."
+    hint += f", with the port of the VPN's server; where that is this router, add {link.name} to lan.interfaces, too"
+    return Finding.note(CHECK, sentence, hint)
 
 
 def _line(name: str, port: int = 0) -> str:
