@@ -21,16 +21,25 @@ ALWAYS_INLINE int is_client(u32 account)
 	return account >= ACCOUNT_FIRST_CLIENT && account < ACCOUNTS;
 }
 
+ALWAYS_INLINE int is_same_client(const struct client_key *one, const struct client_key *other)
+{
+	const u32 *left = (const u32 *)one->address, *right = (const u32 *)other->address;
+
+	return !((left[0] ^ right[0]) | (left[1] ^ right[1]) | (left[2] ^ right[2]) | (left[3] ^ right[3]) |
+		 (one->kind ^ other->kind));
+}
+
 /* The client in the mark of an upload, if the mark is ours and the client is there; 0 otherwise. */
 ALWAYS_INLINE u32 believable_mark(const struct __sk_buff *skb)
 {
-	u32 marked = marked_sender(skb), *has_owner;
+	u32 marked = marked_sender(skb);
+	const struct client_key none = {}, *owner;
 
 	/* Bits of somebody else make a number that nobody has: such an account would have no limits of its own. */
 	if (!is_client(marked))
 		return 0;
-	has_owner = owned.lookup(&marked);
-	return has_owner && *has_owner ? marked : 0;
+	owner = owners.lookup(&marked);
+	return owner && !is_same_client(owner, &none) ? marked : 0;
 }
 
 /* The sender of an upload that carries no account, or only in its mark. Few packets come here. */
@@ -274,7 +283,7 @@ ALWAYS_INLINE int was_counted(const struct __sk_buff *skb, enum direction direct
 /* Gives a client that was never seen the next free account, at its first packet: no other client is charged (R4). */
 ALWAYS_INLINE u32 new_client(struct __sk_buff *skb, struct client_key *client)
 {
-	u32 number = 0, taken = 1, *known;
+	u32 number = 0, *known;
 
 	/* Clients without an account are held to the limits of one client together, so whoever makes up addresses gains
 	 * nothing by it. */
@@ -292,7 +301,7 @@ ALWAYS_INLINE u32 new_client(struct __sk_buff *skb, struct client_key *client)
 		count_frame(REASON_LAN_CLIENTS_FULL, skb);
 		return ACCOUNT_OTHERS;
 	}
-	owned.update(&number, &taken);
+	owners.update(&number, client);
 	announce(ANNOUNCE_CLIENT, number, client);
 	return number;
 }

@@ -45,8 +45,8 @@ BPF_TABLE_PINNED("array", u32, u32, unbilled_in_use, 1, PIN "/unbilled_in_use");
 BPF_TABLE_PINNED("lpm_trie", struct network, u32, unbilled, UNBILLED, PIN "/unbilled", BPF_F_NO_PREALLOC);
 BPF_TABLE_PINNED("array", u32, struct event, events, REASON_COUNT, PIN "/events");
 BPF_TABLE_PINNED("hash", struct client_key, u32, clients, ACCOUNTS, PIN "/clients");
-/* By account: 1 once a client has it. */
-BPF_TABLE_PINNED("array", u32, u32, owned, ACCOUNTS, PIN "/owned");
+/* By account: the client that has it; zeros for none, as no client has. */
+BPF_TABLE_PINNED("array", u32, struct client_key, owners, ACCOUNTS, PIN "/owners");
 /* The indices of interfaces of the LAN, written by user space only. The value has no meaning. */
 BPF_TABLE_PINNED("hash", u32, u32, lan_links, LAN_LINKS, PIN "/lan_links");
 BPF_TABLE_PINNED("lru_hash", struct flow_key, struct flow, flows, FLOWS, PIN "/flows");

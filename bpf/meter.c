@@ -364,7 +364,7 @@ ALWAYS_INLINE int drop_unbilled(struct __sk_buff *skb)
 
 ALWAYS_INLINE int lan_egress(struct __sk_buff *skb, struct link link, u32 crossing, struct client_key *client)
 {
-	u32 charged = crossing & TC_INDEX_ACCOUNT, receiver = hide_range(skb, receiver_of(client));
+	u32 charged = crossing & TC_INDEX_ACCOUNT, receiver = hide_range(skb, receiver_of(client, charged));
 	int is_known = receiver == charged && !(crossing & TC_INDEX_FRAGMENT);
 	struct size size, news = {};
 	struct packet packet = {};

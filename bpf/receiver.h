@@ -11,11 +11,16 @@
 #include "attribution.h"
 #include "limits.h"
 
-/* Who gets a download. */
-ALWAYS_INLINE u32 receiver_of(struct client_key *client)
+/* Who gets a download that was charged to an account. */
+ALWAYS_INLINE u32 receiver_of(struct client_key *client, u32 charged)
 {
-	u32 *known = clients.lookup(client);
+	const struct client_key *owner = owners.lookup(&charged);
+	u32 *known;
 
+	/* Nearly always; and a look into an array costs less than one into a hash table. */
+	if (owner && is_same_client(owner, client))
+		return charged;
+	known = clients.lookup(client);
 	/* Of an address that never sent a frame, not even an answer to ARP, nobody honest gets anything. It is held to
 	 * the limits of one device that is not listed, whoever was charged: else a device could ask as its neighbour, and
 	 * listen at an address that is nobody's. No account is made for it, since made-up addresses would use them up. */

@@ -20,6 +20,7 @@ MARK_MASK = 0xFFF00000
 SMALL, LARGE = {"accounts": 5, "flows": 64}, {"accounts": 4096, "flows": 8192}
 """Sizes for `make_bench`: few of them, as each size is compiled for itself."""
 LOOPBACK = 1
+NOBODY, SOMEBODY = bytes(layouts.CLIENT_KEY.size), layouts.CLIENT_KEY.pack(b"somebody", layouts.IP)
 # struct __sk_buff, include/uapi/linux/bpf.h
 MARK, INGRESS_IFINDEX, GSO_SEGS, GSO_SIZE, CONTEXT = 8, 36, 164, 176, 192
 
@@ -126,4 +127,4 @@ def bench(compiled: compiler.Build) -> Iterator[Bench]:
 def own_all(meter: Meter) -> None:
     """Each account has a client, so that its number may stand in the mark of a packet."""
     for number in range(meter.everyone):
-        meter._maps["owned"].update(layouts.NUMBER.pack(number), layouts.NUMBER.pack(1))
+        meter._maps["owners"].update(layouts.NUMBER.pack(number), SOMEBODY)

@@ -16,7 +16,7 @@ from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.core.model.packages import DEBIAN_PYTHON
 from esimshaper.edge.bpf import layouts, libbpf
 from tests.bpf import packets
-from tests.bpf.conftest import LOOPBACK, MARK, Bench, skb
+from tests.bpf.conftest import LOOPBACK, MARK, NOBODY, Bench, skb
 from tests.bpf.instructions import TC_INDEX, before, forgetting, writing
 from tests.bpf.packets import CLIENT6, LAN_MAC, SERVER4, SERVER6, UDP, WAN4, ethernet, ipv4, ipv6, udp
 
@@ -84,7 +84,7 @@ def test_upload_from_the_lan_that_lost_its_account_is_that_of_its_flow_or_of_its
 @pytest.mark.parametrize(("mark", "reason"), [(0, Reason.ACCOUNT_LOST), (BOB, Reason.MARK_FOREIGN)])
 def test_upload_from_the_lan_of_nobody_knows_whom_is_held_as_one(bench: Bench, mark: int, reason: Reason) -> None:
     bench.meter.note_lans([LOOPBACK])
-    bench.meter._maps["owned"].update(layouts.NUMBER.pack(BOB), layouts.NUMBER.pack(0))
+    bench.meter._maps["owners"].update(layouts.NUMBER.pack(BOB), NOBODY)
     bench.meter.write_policies({OTHERS: Policy(block_at=Thresholds(both=2 * 28))})
     for _ in range(3):
         libbpf.dry_run(bench.meter.program("wan_egress_ethernet").fd, UPLOAD, skb(mark << 20, LOOPBACK))
@@ -96,10 +96,13 @@ def test_upload_from_the_lan_of_nobody_knows_whom_is_held_as_one(bench: Bench, m
 
 def test_an_account_is_owned_once_a_client_has_it(bench: Bench) -> None:
     for account in (ALICE, BOB):
-        bench.meter._maps["owned"].update(layouts.NUMBER.pack(account), layouts.NUMBER.pack(0))
+        bench.meter._maps["owners"].update(layouts.NUMBER.pack(account), NOBODY)
     bench.lan(ethernet(ipv4("10.0.0.1", SERVER4, UDP, udp(1, 2))))
     bench.meter.add_clients([ClientKey("02:00:00:00:00:99")])
-    assert {bench.meter._maps["owned"].lookup(layouts.NUMBER.pack(n)) for n in (ALICE, BOB)} == {layouts.NUMBER.pack(1)}
+    clients, owners = bench.meter._maps["clients"], bench.meter._maps["owners"]
+    found = {clients.lookup(key): key for key in list(clients.keys())}
+    assert len(found) == 2
+    assert {number: owners.lookup(number) for number in found} == found
 
 
 def test_lan_hook_leaves_the_account_in_tc_index_too(bench: Bench, bpffs: Path) -> None:

@@ -54,7 +54,7 @@ LAYOUTS = {
     "tunnel_headers": (NUMBER, NUMBER),
     "shaped_links": (NUMBER, NUMBER),
     "lan_links": (LINK, NUMBER),
-    "owned": (NUMBER, NUMBER),
+    "owners": (NUMBER, CLIENT_KEY),
     "groups": (GROUP_KEY, NUMBER),
     "unbilled_in_use": (NUMBER, NUMBER),
     "unbilled": (NETWORK, NUMBER),
@@ -69,7 +69,7 @@ LAYOUTS = {
 
 NEWER = (
     *("fragments", "moved", "sent", "strayed_to", "surplus", "resets_due", "unbilled_in_use", "unbilled"),
-    *("tunnel_ends", "tunnel_links", "translated", "lan_links", "owned"),
+    *("tunnel_ends", "tunnel_links", "translated", "lan_links", "owners"),
     *("reserve", "reachable", "leeway", "ipsec_peers"),
 )
 """Maps that were not there, or had another layout, in SCHEMA 8 or 9, whose counters are read for a last time."""

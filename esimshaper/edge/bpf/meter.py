@@ -172,10 +172,12 @@ class Meter:
                 number = free.pop()
                 if number is None:
                     return
-                self._maps["owned"].update(number, layouts.NUMBER.pack(1))
+                key = layouts.client_bytes(client)
+                self._maps["owners"].update(number, key)
                 try:
-                    self._maps["clients"].update(layouts.client_bytes(client), number, libbpf.NO_EXIST)
+                    self._maps["clients"].update(key, number, libbpf.NO_EXIST)
                 except FileExistsError:  # its first packet came just now
+                    self._maps["owners"].update(number, bytes(len(key)))
                     free.update(b"", number)
 
     def give_classes_at(self, upload: int, download: int) -> None:
