@@ -28,7 +28,7 @@ from esimshaper.cli.base import (
     add_verb,
     print_json,
 )
-from esimshaper.cli.parser import Parser, understand, verbs_of
+from esimshaper.cli.parser import Parser, Program, understand, verbs_of
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
 from esimshaper.edge.host.paths import CONFIG_FILE
@@ -202,18 +202,29 @@ def _version(_options: argparse.Namespace) -> int:
 
 # --- the parser
 
+GROUPS = {
+    "look at it": ("status", "clients", "top", "quotas", "history", "events", "flows", "explain"),
+    "decide by hand": ("grant", "block", "allow", "unblock", "name"),
+    "set it up": ("setup", "check", "reload", "doctor"),
+    "the service": ("run", "build", "unload"),
+    "more": ("demo", "completion", "help", "version"),
+}
+"""The verbs as `help` lists them."""
 
-def build_parser() -> Parser:
+
+def build_parser() -> Program:
     """The whole command line; the manual page and shell completion are made from it too."""
-    parser = Parser(
+    parser = Program(
         prog="esimshaper",
         description="Counts the bytes that a cellular carrier bills, per device behind this router, and holds them to "
         "quotas.",
-        epilog="Exit status: 0 done, 1 failed, 2 wrong use or wrong configuration, 3 daemon not running.",
+        epilog="`esimshaper help VERB` says more of a verb. Exit status: 0 done, 1 failed, 2 wrong use or wrong "
+        "configuration, 3 daemon not running.",
     )
+    parser.groups = GROUPS
     parser.add_argument("--version", action="version", version=f"esimshaper {__version__}")
     parser.set_defaults(parser=parser)  # for `completion`, which is made from it
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
     _add_daemon_verbs(verbs)
     ask.add_verbs(verbs)
     past.add_verbs(verbs)

@@ -7,9 +7,12 @@ Together with syntax.py the only module that looks into argparse.
 import argparse
 import re
 import shlex
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import NoReturn
 
 from esimshaper.cli import guesses
@@ -27,6 +30,23 @@ class Parser(argparse.ArgumentParser):
             lines.append(f"  {self.epilog}")
         lines.append(f"  `{self.prog} --help` says more")
         self.exit(WRONG_USE, "\n".join((*lines, "")))
+
+
+class Program(Parser):
+    """The parser of the program. groups: a title, and the verbs below it, in the order in which people want them."""
+
+    groups: Mapping[str, Sequence[str]] = MappingProxyType({})
+
+    def format_help(self) -> str:
+        """The verbs by what they are for, and not in one long list."""
+        (verbs,) = (action for action in self._actions if isinstance(action, argparse._SubParsersAction))
+        does = {each.dest: each.help or "" for each in verbs._choices_actions}
+        width = max(40, min(100, shutil.get_terminal_size().columns) - 1)
+        parts = [self.format_usage().rstrip(), textwrap.fill(self.description or "", width)]
+        for title, names in self.groups.items():
+            lines = (textwrap.fill(f"  {name:<12}{does[name]}", width, subsequent_indent=" " * 14) for name in names)
+            parts.append("\n".join((f"{title}:", *lines)))
+        return "\n\n".join((*parts, textwrap.fill(self.epilog or "", width), ""))
 
 
 def understand(parser: Parser, arguments: Sequence[str] | None) -> argparse.Namespace:

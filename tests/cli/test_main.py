@@ -277,6 +277,7 @@ def test_every_verb_explains_itself_with_an_example():
     wanted |= {"build", "reload", "unload", "doctor", "demo", "explain", "completion", "unblock", "help", "version"}
     wanted |= {"setup", "name", "events"}
     assert set(verbs) == wanted
+    assert sorted(name for names in cli.GROUPS.values() for name in names) == sorted(wanted)
     for name, verb in verbs.items():
         assert f"esimshaper {name}" in verb.format_help().split("example: ")[1]
     assert esimshaper("--version").stdout.startswith("esimshaper ")
