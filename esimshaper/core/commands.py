@@ -63,7 +63,7 @@ def grant(
     """
     kept = _kept(state)
     own = [each for each in kept.tallies if each.subject == subject]
-    wording = notices.Wording(rules.names, state.clock.time, rules.zone)
+    wording = notices.Wording(rules.names, state.clock.time, rules.zone, state.names.identities)
     if not own:
         raise Unusable(f"there is no quota for {wording.who(subject)}", "`esimshaper quotas` shows those there are.")
     if at is not None:
@@ -80,7 +80,7 @@ def revoke(state: State, rules: Rules, subject: Subject, size: int | None) -> St
     """
     kept = _kept(state)
     ahead = tuple(each for each in kept.coming if size is not None or each.kind or each.subject != subject)
-    wording = notices.Wording(rules.names, state.clock.time, rules.zone)
+    wording = notices.Wording(rules.names, state.clock.time, rules.zone, state.names.identities)
     tallies, grants, taken = tally.take_grants(kept.tallies, kept.grants, subject, size)
     if not taken and ahead == kept.coming:
         sentence = f"nothing was granted to {wording.who(subject)} that could be taken back"

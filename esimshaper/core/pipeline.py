@@ -88,7 +88,7 @@ def begin_tick(state: State, rules: Rules, now: float, observed: Observation) ->
     windows = {quota.name: window(quota.period, quota.zone, at.time) for quota in rules.quotas}
     blocked, resting = hours.in_force(rules.curfews, at.time), hours.resting(rules.quotas, at.time)
     step = Step.between(state.meter.booked, last, reading)
-    return Tick(rules, at, observed, step, subjects, windows, blocked, resting)
+    return Tick(rules, at, observed, step, subjects, windows, blocked, resting, state.names.identities)
 
 
 def _who(reading: Reading) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from datetime import UTC
 
 from esimshaper.core.commands import resume
 from esimshaper.core.model.counts import Budget, Counters
-from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey
+from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey, Lease
 from esimshaper.core.model.limits import (
     EVERYONE,
     Action,
@@ -79,6 +79,7 @@ class Router:
         self.sent: dict[Account, ClassCounters] | None = None
         self.members: Mapping[Account, frozenset[Account]] = {}
         self.uplink: UplinkCounters | None = None
+        self.leases: tuple[Lease, ...] = ()
 
     def use(self, **counts: int) -> "Router":
         """What is counted, in absolute numbers, by name of the account in ACCOUNTS."""
@@ -95,7 +96,7 @@ class Router:
         self.use(**counts)
         self.now += seconds
         self.reading = replace(self.reading, boottime=self.reading.boottime + seconds)
-        seen = Observation(self.reading, (), (), (), self.trusted, self.sent, self.members, self.uplink)
+        seen = Observation(self.reading, (), self.leases, (), self.trusted, self.sent, self.members, self.uplink)
         self.state, outcome = advance(self.state, self.rules, self.now, seen)
         self.members = tree.members(self.with_classes(outcome))
         if outcome.booking:

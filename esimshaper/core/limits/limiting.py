@@ -102,7 +102,7 @@ def _newly_announced(tick: Tick) -> Iterable[Subject]:
 def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn) -> Limited:
     """The first case: tallies, states and policies of everybody."""
     rules, reading, kept, now = tick.rules, tick.reading, before.kept, tick.at.time
-    wording = notices.Wording(rules.names, now, rules.zone)
+    wording = notices.Wording(rules.names, now, rules.zone, tick.identities)
     overrides = coming.overrides_in_force(kept, now)
     tallies, grants, granted = _granted(kept, rules.quotas, turn, wording)
     renewed = notices.renewals(tally.reached_in_ended_windows(kept.tallies, tallies), wording)
@@ -151,7 +151,7 @@ def _touched_anew(
     quotas = {quota.name: quota for quota in rules.quotas}
     own = [each for each in kept.tallies if each.subject in touched]
     following = [tally.next_tally(each, quotas[each.quota], each.subject, turn) for each in own]
-    wording = notices.Wording(rules.names, now, rules.zone)
+    wording = notices.Wording(rules.names, now, rules.zone, tick.identities)
     noted, crossed = _note_crossed(tally.usages_of(rules.quotas, following), turn, wording)
     tallies = _with_tallies(kept.tallies, noted)
 

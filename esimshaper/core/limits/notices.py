@@ -6,11 +6,11 @@ the notices go out, so neither a restart nor a second look repeats a notice.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import NamedTuple
 
-from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
+from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey, Identity
 from esimshaper.core.model.limits import (
     ClientState,
     Level,
@@ -33,16 +33,18 @@ NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What sentences need: the names of clients, the time now (Unix seconds), and the zone."""
+    """What sentences need: configured names of clients, the time now (Unix seconds), the zone, and who clients are."""
 
     names: Mapping[ClientKey, str]
     now: float
     zone: tzinfo
+    identities: Mapping[ClientKey, Identity] = field(default_factory=dict)
 
     def who(self, subject: Subject) -> str:
         """The subject as people call it."""
         if subject.kind is SubjectKind.CLIENT:
-            return self.names.get(ClientKey(subject.id), subject.id)
+            key = ClientKey(subject.id)
+            return self.names.get(key) or self.identities.get(key, Identity(key)).called
         return f"group {subject.id}" if subject.kind is SubjectKind.GROUP else "everyone"
 
     def frame(self, tally: Tally) -> str:

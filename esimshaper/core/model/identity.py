@@ -72,3 +72,10 @@ class Identity:
     def label(self) -> str:
         """The label `client` of metrics: the configured name, else the key."""
         return self.name or self.key
+
+    @property
+    def called(self) -> str:
+        """How people call it: without a configured name by its host name, with the end of its key, as two hosts may be
+        called `iPhone`.
+        """
+        return self.label if self.name or not self.hostname else f"{self.hostname} ({self.key[-5:]})"

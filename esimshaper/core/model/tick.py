@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from esimshaper.core.model.identity import Account, ClientKey
+from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limits import EVERYONE, Subject, SubjectKind, Window
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
@@ -70,7 +70,7 @@ class Tick:
     """subjects: whose account each is, groups and everyone included. windows: those of now, by name of the quota.
 
     curfews: whom the hours of the settings block now, and until when (None: for ever). resting: quotas that are not in
-    their hours.
+    their hours. identities: of the tick before, for what people hear.
     """
 
     rules: Rules
@@ -81,6 +81,7 @@ class Tick:
     windows: Mapping[str, Window]
     curfews: Mapping[Subject, int | None] = field(default_factory=dict)
     resting: frozenset[str] = frozenset()
+    identities: Mapping[ClientKey, Identity] = field(default_factory=dict)
 
     @property
     def reading(self) -> Reading:

@@ -67,5 +67,5 @@ def _those(state: State, facts: DaemonFacts, level: Level) -> list[str]:
         return ["everyone"]
     clients = (subject for subject, standing in state.limits.states.items() if standing.level is level)
     return sorted(
-        identity(state, ClientKey(each.id), facts).label for each in clients if each.kind is SubjectKind.CLIENT
+        identity(state, ClientKey(each.id), facts).called for each in clients if each.kind is SubjectKind.CLIENT
     )

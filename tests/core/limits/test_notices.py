@@ -7,13 +7,25 @@ import pytest
 
 from esimshaper.core.commands import grant, override
 from esimshaper.core.model.errors import Unusable
-from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account
+from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, Lease
 from esimshaper.core.model.limits import EVERYONE, NO_THRESHOLD, Level, NoticeKind, OverrideKind
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.state import State
 from esimshaper.core.pipeline import advance
 from esimshaper.core.saving.booking import final, note_not_saved, note_saved
 from tests.core.limits_router import ALICE, BOB, DAY, NOTIFY, SLOW, A, Router, client, group, plan, quota
+
+
+def test_a_device_without_a_name_is_called_as_it_calls_itself():
+    router = Router(quota(limit=500))
+    router.leases = (Lease(BOB, "192.168.8.11", "kindle"),)
+    router.tick()
+    router.tick(B=600)
+    router.state = grant(router.state, router.rules, client(BOB), 50)
+    router.tick(60)
+    assert router.announced[0] == "kindle (00:11) has used up 500 B (daily, until tomorrow 00:00)"
+    assert "kindle (00:11) got 50 B more (daily, until tomorrow 00:00)" in router.announced
+    assert router.announced[1].startswith("kindle (00:11) is blocked now")
 
 
 def test_a_life_in_notices():
