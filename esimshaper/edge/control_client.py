@@ -79,7 +79,10 @@ def _request(socket_path: Path, method: str, target: str, body: bytes | None, pa
     try:
         connection.request(method, target, body, headers)
         response = connection.getresponse()
-        return response.status, response.read(MAX_DOCUMENT)
+        answer = response.read(MAX_DOCUMENT)
+        if response.length:  # read with a bound does not raise it
+            raise http.client.IncompleteRead(answer, response.length)
+        return response.status, answer
     finally:
         connection.close()
 

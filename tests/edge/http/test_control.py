@@ -246,6 +246,18 @@ def test_no_daemon_is_told_from_no_permission_and_from_a_stranger(tmp_path, path
             thread.join()
 
 
+def test_a_daemon_that_dies_in_the_middle_of_an_answer_is_no_stranger(path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dying:
+        dying.bind(str(path))
+        dying.listen()
+        half = b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"version": 1,'
+        thread = threading.Thread(target=_answer_once, args=(dying, half))
+        thread.start()
+        with pytest.raises(control_client.ControlError, match="broke off its answer"):
+            control_client.get(path, "/v1/status")
+        thread.join()
+
+
 def _answer_once(listening: socket.socket, answer: bytes) -> None:
     connection, _ = listening.accept()
     with connection:
