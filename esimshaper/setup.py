@@ -12,7 +12,6 @@ from pathlib import Path
 
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.settings.proposal import DEFAULT_LEASES, Look
-from esimshaper.core.settings.written import EXAMPLE
 from esimshaper.edge import control_client, settings_file
 from esimshaper.edge.host import clock, paths
 from esimshaper.edge.probe import box as probe
@@ -28,6 +27,7 @@ LEASE_FILES = (
 )
 """Where DHCP servers note their leases; {} is an interface."""
 
+EXAMPLE = Path("/usr/share/doc/esimshaper/esimshaper.yaml")
 IN_SOURCES = Path(__file__).parent.parent / "etc/esimshaper.yaml"
 
 
@@ -46,7 +46,7 @@ def look() -> Look:
 
 def is_untouched(config: Path) -> bool:
     """Whether the file is the example that the package brings, so that nobody's work is in it."""
-    examples = (place for place in (Path(EXAMPLE), IN_SOURCES) if place.is_file())
+    examples = (place for place in (EXAMPLE, IN_SOURCES) if place.is_file())
     return any(config.read_bytes() == each.read_bytes() for each in examples)
 
 

@@ -66,7 +66,7 @@ def _talk(options: argparse.Namespace) -> int:
     print(text)
     if options.dry_run:
         return DONE
-    if not agree(options, f"Write it to {options.config}?", default=True):
+    if not agree(options, "Write it?", default=True):
         say("Nothing was written.")
         return FAILED
     return _put_in_place(options.config, text)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from esimshaper.core.settings.plan_words import Terms
 
-EXAMPLE = "/usr/share/doc/esimshaper/esimshaper.yaml"
 SCHEMA = "/usr/share/esimshaper/esimshaper.schema.json"
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9/_.@+-]*")
 
@@ -41,9 +40,9 @@ def configuration(answers: Answers) -> str:
 def _head() -> Iterator[str]:
     yield f"# yaml-language-server: $schema=file://{SCHEMA}"
     yield "#"
-    yield "# Written by `esimshaper setup`. `man esimshaper.yaml` and the example,"
-    yield f"# {EXAMPLE}, explain every setting."
-    yield "# After an edit, `sudo esimshaper reload` puts it in force."
+    yield "# Written by `esimshaper setup`."
+    yield "# `man esimshaper.yaml` explains every setting;"
+    yield "# `sudo esimshaper reload` puts edits in force."
 
 
 def _sides(answers: Answers) -> Iterator[str]:
@@ -65,7 +64,8 @@ def _zone(answers: Answers) -> Iterator[str]:
 
 def _clients() -> Iterator[str]:
     yield ""
-    yield "# Names for devices: `sudo esimshaper name DEVICE NAME` adds one."
+    yield "# Names for devices are added by"
+    yield "# `sudo esimshaper name DEVICE NAME`."
 
 
 def _quotas(answers: Answers) -> Iterator[str]:
