@@ -7,6 +7,7 @@ place of a device by taking its name.
     subjects  {"subjects": ["everyone", "group/NAME" ..., "client/NAME" ...]}    the frame is as in documents.py
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -43,7 +44,7 @@ def subject_label(state: State, subject: Subject, facts: DaemonFacts) -> str:
 def subjects_document(state: State, facts: DaemonFacts) -> Document:
     """Everyone whom a command can name; a shell completes it. See the module's docstring."""
     groups = sorted(f"group/{group}" for group in _groups(state, facts))
-    clients = {identity(state, key, facts).label for key in _limitable(state, facts)}
+    clients = _spellings(state, facts)
     return new_document(facts.now) | {
         "subjects": [EVERYONE.kind.value, *groups, *sorted(f"client/{client}" for client in clients)]
     }
@@ -86,6 +87,25 @@ def _groups(state: State, facts: DaemonFacts) -> set[str]:
 
 def _limitable(state: State, facts: DaemonFacts) -> set[ClientKey]:
     return {*known_clients(state), *facts.names} - {UNATTRIBUTED}
+
+
+def _spellings(state: State, facts: DaemonFacts) -> set[str]:
+    """How a command can name each client: by its configured name, by a host name that means it alone, or by its key."""
+    known = [identity(state, key, facts) for key in _limitable(state, facts)]
+    hosts = Counter(_plain(who.hostname) for who in known)
+    words = (EVERYONE.kind.value, SubjectKind.EACH_CLIENT.value)
+    taken = {*words, "", *(_plain(text) for who in known for text in (who.name, who.key, *who.addresses))}
+
+    def is_sure(host: str) -> bool:
+        return (
+            hosts[host] == 1 and not {host, host.replace("-", ":")} & taken and host == host.strip() and "/" not in host
+        )
+
+    return {who.hostname if not who.name and is_sure(_plain(who.hostname)) else who.label for who in known}
+
+
+def _plain(text: str) -> str:
+    return composed(text).lower()
 
 
 def _advice(state: State, text: str, facts: DaemonFacts) -> str:

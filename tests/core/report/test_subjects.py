@@ -118,3 +118,13 @@ def test_each_name_that_a_shell_offers_means_one_subject():
     assert {"client/alice-phone", f"client/{BARE}"} < {*offered[3:]}
     found = [report_subjects.find_subject(STATE, name, facts()) for name in offered]
     assert len({*found}) == len(offered)
+
+
+def test_a_shell_offers_a_host_name_only_where_it_means_one_device_and_nothing_else():
+    hosts = ["kindle", "Twin", "twin", "alice-phone", "everyone", "router", str(ALICE), "a/b", " x", "192.168.8.20", ""]
+    strangers = [Identity(ClientKey(f"02:00:00:00:01:{at:02x}"), hostname=host) for at, host in enumerate(hosts)]
+    state = replace(STATE, names=NamesSlice({**STATE.names.identities, **{who.key: who for who in strangers}}))
+    offered = report_subjects.subjects_document(state, facts())["subjects"]
+    assert "client/kindle" in offered
+    assert {f"client/{who.key}" for who in strangers[1:]} <= {*offered}
+    assert len({report_subjects.find_subject(state, name, facts()) for name in offered}) == len(offered)
