@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from esimshaper.core import commands
-from esimshaper.core.limits import hierarchy, tally
+from esimshaper.core.limits import acts, hierarchy, tally
 from esimshaper.core.limits.hours import in_force
 from esimshaper.core.limits.period import window
 from esimshaper.core.limits.states import states_of
@@ -21,13 +21,13 @@ from esimshaper.core.model.counts import Budget, Counters, Event, Reason
 from esimshaper.core.model.flows import Flow
 from esimshaper.core.model.history import HistoryRow, Resolution
 from esimshaper.core.model.identity import Account, ClientKey, Identity
+from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import (
     EVERYONE,
     Action,
     ActionKind,
     Curfew,
     Grant,
-    LimitState,
     Override,
     OverrideKind,
     Period,
@@ -50,6 +50,7 @@ from esimshaper.core.model.state import (
     State,
 )
 from esimshaper.core.model.time_of_day import Hours, WallTime, parse_span
+from esimshaper.core.report import acts as report_acts
 from esimshaper.core.report import documents
 from esimshaper.core.report import events as report_events
 from esimshaper.core.report import history as report_history
@@ -164,8 +165,9 @@ def state(
     }
     limits = replace(limits, tallies=(*limits.tallies, *_crowd_tallies(more_clients)))
     wan = sum(totals.values(), Counters())
+    windows = acts.windows(quotas, limits.restarts, NOW.timestamp())
     turn = tally.Turn(
-        NOW.timestamp(), WINDOWS, {EVERYONE: Budget(moved)}, (ALICE, PIXEL, BARE, *crowd.keys(more_clients))
+        NOW.timestamp(), windows, {EVERYONE: Budget(moved)}, (ALICE, PIXEL, BARE, *crowd.keys(more_clients))
     )
     tallies = tally.next_tallies(limits.tallies, quotas, turn)
     named = (each.subject.id for each in limits.overrides if each.subject.kind is SubjectKind.CLIENT)
@@ -292,6 +294,11 @@ class Router:
                 subjects = report_subjects.with_ancestors(self._subject(written), facts()) if written else None
                 chosen = booking.chosen(HAPPENINGS, _since(since), subjects)
                 return report_events.events_document(current, facts(), chosen, limit=limit)
+            case _:
+                return self._carry_out(current, request)
+
+    def _carry_out(self, current: State, command: requests.Request) -> Document:
+        match command:
             case requests.GrantCommand(written, size, end, at):
                 subject, when = self._subject(written), _term(end, at)
                 self._limits = commands.grant(current, RULES, subject, size, *when).limits.kept
@@ -304,6 +311,18 @@ class Router:
                 subject, when = self._subject(written), _term(end, at)
                 self._limits = commands.override(current, subject, kind, *when).limits.kept
                 return report_quotas.override_document(self.now(), facts(), subject, when.at)
+            case requests.CorrectCommand(written, who, size):
+                quota, whose = self._quota(written), self._subject(who) if who else None
+                self._limits = commands.correct(current, RULES, quota, whose, size).limits.kept
+                return report_acts.usage_document(self.now(), facts(), quota, whose)
+            case requests.RestartCommand(written, who):
+                quota, whose = self._quota(written), self._subject(who) if who else None
+                self._limits = commands.restart(current, RULES, quota, whose).limits.kept
+                return report_acts.usage_document(self.now(), facts(), quota, whose)
+            case requests.UndoCommand():
+                undone = commands.undo(current, RULES)
+                self._limits = undone.state.limits.kept
+                return report_acts.undo_document(self.now(), facts(), undone.act, changed=undone.changed)
             case _:
                 raise RuntimeError("a fault of ours, raised on purpose")
 
@@ -327,6 +346,12 @@ class Router:
     def _subject(self, written: str) -> Subject:
         try:
             return report_subjects.find_subject(self.now(), written, facts())
+        except ValueError as error:
+            raise BadParameter(str(error)) from None
+
+    def _quota(self, written: str) -> Quota:
+        try:
+            return report_subjects.find_quota(self.now(), written, facts())
         except ValueError as error:
             raise BadParameter(str(error)) from None
 

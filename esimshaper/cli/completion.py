@@ -68,7 +68,7 @@ _esimshaper() {
             compopt -o default
             return
             ;;
-        subjects | clients) mapfile -t words < <("$1" completion "$expects" 2>/dev/null) ;;
+        subjects | clients | quotas) mapfile -t words < <("$1" completion "$expects" 2>/dev/null) ;;
         *) read -ra words <<<"$expects" ;;
     esac
     # Names may have spaces and signs of the shell: they are compared as they are, and written as the shell takes them.
@@ -102,6 +102,11 @@ _esimshaper_subjects() {
 
 _esimshaper_clients() {
     local -a found=(${(f)"$(_call_program clients esimshaper completion clients 2>/dev/null)"})
+    compadd "$@" -a found
+}
+
+_esimshaper_quotas() {
+    local -a found=(${(f)"$(_call_program quotas esimshaper completion quotas 2>/dev/null)"})
     compadd "$@" -a found
 }
 
@@ -143,12 +148,15 @@ def add_verbs(verbs: Verbs) -> None:
         "source <(esimshaper completion bash)",
     )
     completion.add_argument(
-        "what", choices=("bash", "zsh", "subjects", "clients"), help="a shell, or whom the daemon knows"
+        "what", choices=("bash", "zsh", "subjects", "clients", "quotas"), help="a shell, or what the daemon knows"
     )
     add_socket(completion)
 
 
 def _completion(options: argparse.Namespace) -> int:
+    if options.what == "quotas":
+        print("\n".join(fetch(options, "/v1/subjects")["quotas"]))
+        return DONE
     if options.what in ("subjects", "clients"):
         subjects: list[str] = fetch(options, "/v1/subjects")["subjects"]
         clients = [subject.removeprefix("client/") for subject in subjects if subject.startswith("client/")]
@@ -209,6 +217,7 @@ def _zsh_value(argument: Argument) -> str:
         Expects.FILE: "_files",
         Expects.SUBJECT: "_esimshaper_subjects",
         Expects.CLIENT: "_esimshaper_clients",
+        Expects.QUOTA: "_esimshaper_quotas",
     }
     return f"{_zsh_text(argument.value)}:{actions.get(argument.expects, ' ')}"
 

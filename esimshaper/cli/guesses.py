@@ -50,6 +50,9 @@ _UNLIMIT = Advice(
 _GRANT = Advice("`grant` adds bytes until the period ends", "sudo esimshaper grant", "alice-phone 300MB")
 _WRITTEN = Advice("it is written in the configuration, and `reload` puts it in force", _FILE)
 _RATE = Advice("a quota holds to a rate, `then: {throttle: 256kbit}` in the configuration", "man esimshaper.yaml")
+_UNDO = Advice("`undo` takes back what was last done by hand", "sudo esimshaper undo")
+_CORRECT = Advice("`correct` sets what is used to the carrier's figure", "sudo esimshaper correct", "plan 1.5GB")
+_RESTART = Advice("`restart` begins a quota anew, for a new SIM", "sudo esimshaper restart", "plan")
 _SERVICE = Advice("systemd starts and stops the service", "sudo systemctl restart esimshaper")
 _PACKAGE = Advice("esimshaper is a package", "sudo apt install ./esimshaper_*.deb")
 _EXPORT = Advice("every table is there for programs too", "esimshaper history --by day --json")
@@ -60,7 +63,10 @@ MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("give", "more", "add", "topup", "top-up", "extend", "bonus", "boost"), _GRANT),
     **dict.fromkeys(("config", "configuration", "edit", "settings", "set", "plan"), _WRITTEN),
     **dict.fromkeys(("throttle", "slow", "shape", "pace", "ratelimit", "rate-limit", "speed"), _RATE),
-    **dict.fromkeys(("start", "stop", "restart"), _SERVICE),
+    **dict.fromkeys(("start", "stop"), _SERVICE),
+    **dict.fromkeys(("revert", "back", "oops", "rollback", "takeback", "undone"), _UNDO),
+    **dict.fromkeys(("adjust", "fix", "sync", "calibrate", "set-used", "setused"), _CORRECT),
+    **dict.fromkeys(("reset", "renew", "new-sim", "newsim", "sim", "new-plan", "zero"), _RESTART),
     **dict.fromkeys(("install", "update", "upgrade", "uninstall", "remove", "purge"), _PACKAGE),
     **dict.fromkeys(("export", "csv", "dump", "report"), _EXPORT),
 }

@@ -142,7 +142,7 @@ def _signed_size(options: argparse.Namespace) -> int | None:
     if text.startswith("-") and _when(options):
         reject(options, "what is taken back does not come again: --for, --until and --at go with a grant only")
     try:
-        size = _size(text.removeprefix("-"))
+        size = size_from(text.removeprefix("-"))
     except argparse.ArgumentTypeError as error:
         reject(options, str(error))
     return -size if text.startswith("-") else size
@@ -193,15 +193,16 @@ def _time(text: str) -> str:
     return text
 
 
-def _size(text: str) -> int:
+def size_from(text: str, least: int = 1) -> int:
+    """Bytes, `least` or more, that a person wrote. Raises ArgumentTypeError."""
     if text.isascii() and text.isdigit():
         raise argparse.ArgumentTypeError(f"`{text}` of what? `{text}MB`, or `{text}GB`")
     try:
         size = parse_size(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-    if not 1 <= size <= MAX_BYTES:
-        raise argparse.ArgumentTypeError(f"`{text}` is not between 1B and {MAX_BYTES // 1000**4}TB")
+    if not least <= size <= MAX_BYTES:
+        raise argparse.ArgumentTypeError(f"`{text}` is not between {least}B and {MAX_BYTES // 1000**4}TB")
     return size
 
 

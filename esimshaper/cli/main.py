@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from esimshaper import __version__
-from esimshaper.cli import ask, base, completion, explain, guesses, limits, name, past, reload, setup
+from esimshaper.cli import acts, ask, base, completion, explain, guesses, limits, name, past, reload, setup
 from esimshaper.cli.base import (
     DONE,
     FAILED,
@@ -229,6 +229,7 @@ def build_parser() -> Program:
     ask.add_verbs(verbs)
     past.add_verbs(verbs)
     limits.add_verbs(verbs)
+    acts.add_verbs(verbs)
     reload.add_verb_reload(verbs)
     explain.add_verb_explain(verbs)
     name.add_verb_name(verbs)

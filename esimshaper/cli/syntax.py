@@ -19,12 +19,14 @@ class Expects(Enum):
     WORD = "word"
     SUBJECT = "subjects"
     CLIENT = "clients"
+    QUOTA = "quotas"
 
 
 _METAVARS = {
     **dict.fromkeys(("FILE", "PATH"), Expects.FILE),
     **dict.fromkeys(("NAME", "DEVICE"), Expects.CLIENT),
     "SUBJECT": Expects.SUBJECT,
+    "QUOTA": Expects.QUOTA,
 }
 
 

@@ -9,17 +9,19 @@ from dataclasses import replace
 from datetime import tzinfo
 from typing import NamedTuple
 
-from esimshaper.core.limits import notices, tally
+from esimshaper.core.limits import acts, notices, tally
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import Identity
+from esimshaper.core.model.limit_state import Act, ActKind, LimitState
 from esimshaper.core.model.limits import (
     Coming,
-    LimitState,
     Notice,
     NoticeKind,
     Override,
     OverrideKind,
+    Quota,
     Subject,
+    SubjectKind,
     Tally,
 )
 from esimshaper.core.model.requests import End
@@ -29,7 +31,7 @@ from esimshaper.core.model.time_of_day import WallTime, next_moment
 from esimshaper.core.model.units import MAX_SECONDS
 from esimshaper.core.saving import booking, happenings
 
-_BY_HAND = (NoticeKind.GRANTED, NoticeKind.REVOKED)
+_BY_HAND = (NoticeKind.GRANTED, NoticeKind.REVOKED, NoticeKind.CORRECTED, NoticeKind.RESTARTED)
 MAX_COMING = 64
 """So many acts by hand may wait for their beginning."""
 
@@ -63,14 +65,15 @@ def grant(
     """
     kept = _kept(state)
     own = [each for each in kept.tallies if each.subject == subject]
-    wording = notices.Wording(rules.names, state.clock.time, rules.zone, state.names.identities)
+    wording = _wording(state, rules)
     if not own:
         raise Unusable(f"there is no quota for {wording.who(subject)}", "`esimshaper quotas` shows those there are.")
+    act = Act(ActKind.GRANT, subject, int(state.clock.time), bytes=size, until=until)
     if at is not None:
-        return _with_coming(state, Coming(subject, at, None, size, until))
+        return _with_coming(state, Coming(subject, at, None, size, until), replace(act, begins=at))
     tallies, more = tally.add_grant(kept.tallies, subject, size, until)
-    kept = replace(kept, tallies=tuple(tallies), grants=(*kept.grants, *more))
-    return _with_kept(state, kept, notices.grants(own, size, until, wording))
+    granted = replace(kept, tallies=tuple(tallies), grants=(*kept.grants, *more))
+    return _with_kept(state, acts.noted(kept, granted, act), notices.grants(own, size, until, wording))
 
 
 def revoke(state: State, rules: Rules, subject: Subject, size: int | None) -> State:
@@ -80,13 +83,14 @@ def revoke(state: State, rules: Rules, subject: Subject, size: int | None) -> St
     """
     kept = _kept(state)
     ahead = tuple(each for each in kept.coming if size is not None or each.kind or each.subject != subject)
-    wording = notices.Wording(rules.names, state.clock.time, rules.zone, state.names.identities)
+    wording = _wording(state, rules)
     tallies, grants, taken = tally.take_grants(kept.tallies, kept.grants, subject, size)
     if not taken and ahead == kept.coming:
         sentence = f"nothing was granted to {wording.who(subject)} that could be taken back"
         raise Unusable(sentence, "`esimshaper quotas` shows what was granted, and to whom.")
-    kept = replace(kept, tallies=tuple(tallies), grants=tuple(grants), coming=ahead)
-    return _with_kept(state, kept, notices.revoked(taken, wording))
+    revoked = replace(kept, tallies=tuple(tallies), grants=tuple(grants), coming=ahead)
+    act = Act(ActKind.REVOKE, subject, int(state.clock.time), bytes=size or 0)
+    return _with_kept(state, acts.noted(kept, revoked, act), notices.revoked(taken, wording))
 
 
 def override(
@@ -97,12 +101,63 @@ def override(
     `kind` None takes it back, and what is still to come as well. Raises Unusable.
     """
     kept = _kept(state)
+    done = ActKind.CLEAR if kind is None else ActKind.ALLOW if kind.allows else ActKind.BLOCK
+    over = kind is OverrideKind.ALLOW_OVER_PLAN
+    act = Act(done, subject, int(state.clock.time), until=until, over_plan=over, begins=at if kind else None)
     if kind and at is not None:
-        return _with_coming(state, Coming(subject, at, kind, until=until))
+        return _with_coming(state, Coming(subject, at, kind, until=until), act)
     others = (each for each in kept.overrides if each.subject != subject)
     new = (Override(subject, kind, until),) if kind else ()
     ahead = tuple(each for each in kept.coming if kind or each.kind is None or each.subject != subject)
-    return _with_kept(state, replace(kept, overrides=(*others, *new), coming=ahead))
+    return _with_kept(state, acts.noted(kept, replace(kept, overrides=(*others, *new), coming=ahead), act))
+
+
+def correct(state: State, rules: Rules, quota: Quota, subject: Subject | None, used: int) -> State:
+    """`used` bytes count as used of a quota from now on, by `subject` where it is for each client. Raises Unusable."""
+    kept = _kept(state)
+    whose = subject or quota.subject
+    if whose.kind is SubjectKind.EACH_CLIENT:
+        example = f"`esimshaper correct {quota.name} 300MB --client NAME`"
+        raise Unusable(f"the quota {quota.name} is for each client: say whose is meant", f"For example {example}.")
+    after = acts.correct(kept, quota, whose, used)
+    before = next(each for each in kept.tallies if (each.quota, each.subject) == (quota.name, whose))
+    act = Act(ActKind.CORRECT, whose, int(state.clock.time), quota.name, used)
+    wording = _wording(state, rules)
+    return _with_kept(state, acts.noted(kept, after, act), (notices.corrected(before, used, wording),))
+
+
+def restart(state: State, rules: Rules, quota: Quota, subject: Subject | None) -> State:
+    """A quota begins at nothing, for `subject` or (None) for all whom it is for. Raises Unusable.
+
+    Its window begins now, where its period counts from a moment of its own.
+    """
+    kept, now = _kept(state), state.clock.time
+    after = acts.restart(kept, quota, subject, now)
+    mine = [(old, new) for old, new in zip(kept.tallies, after.tallies, strict=True) if old is not new]
+    if not mine:
+        raise Unusable(f"the quota {quota.name} has counted nothing yet", "`esimshaper quotas` shows what it counts.")
+    act = Act(ActKind.RESTART, subject or quota.subject, int(now), quota.name)
+    before, begun = zip(*mine, strict=True)
+    told = notices.restarted(quota, before, begun, _wording(state, rules))
+    return _with_kept(state, acts.noted(kept, after, act), (told,))
+
+
+class Undone(NamedTuple):
+    """The State after an undo; the act that is undone, and whether anything was left of it."""
+
+    state: State
+    act: Act
+    changed: bool
+
+
+def undo(state: State, rules: Rules) -> Undone:
+    """The last act by hand is taken back. What was used since counts on. Raises Unusable."""
+    kept = _kept(state)
+    back, last = acts.undo_last(kept, rules.quotas, state.clock.time)
+    wording = _wording(state, rules)
+    changes = acts.changes_between(kept, back)
+    after = _with_kept(state, back, notices.undone(changes, back.tallies, wording))
+    return Undone(after, last, replace(back, acts=kept.acts) != kept)
 
 
 def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State | None = None) -> State:
@@ -150,13 +205,17 @@ def _with_grant(saved: Tally | None, given_up: Tally) -> Tally:
     return replace(saved, granted=saved.granted + given_up.granted)
 
 
+def _wording(state: State, rules: Rules) -> notices.Wording:
+    return notices.Wording(rules.names, state.clock.time, rules.zone, state.names.identities)
+
+
 def _kept(state: State) -> LimitState:
     if state.meter.booked is None:
         raise Unusable("nothing has been read yet", "Try again in a second.")
     return state.limits.kept
 
 
-def _with_coming(state: State, new: Coming) -> State:
+def _with_coming(state: State, new: Coming, act: Act) -> State:
     """`state` with an act that is to come; it replaces one on the same subject at the same moment."""
     kept = _kept(state)
     others = [
@@ -166,7 +225,8 @@ def _with_coming(state: State, new: Coming) -> State:
     ]
     if len(others) >= MAX_COMING:
         raise Unusable(f"{MAX_COMING} settings by hand are to come already", "`esimshaper quotas` shows them.")
-    return _with_kept(state, replace(kept, coming=tuple(sorted((*others, new), key=lambda each: each.at))))
+    after = replace(kept, coming=tuple(sorted((*others, new), key=lambda each: each.at)))
+    return _with_kept(state, acts.noted(kept, after, act))
 
 
 def _with_kept(state: State, kept: LimitState, new: tuple[Notice, ...] = ()) -> State:

@@ -15,11 +15,11 @@ Policies are not saved: after a crash the same ones follow from the State again.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from esimshaper.core.limits import hours, limiting, recovery
-from esimshaper.core.limits.period import window
+from esimshaper.core.limits import acts, hours, limiting, recovery
 from esimshaper.core.meter import clock, identities, metering, rates
 from esimshaper.core.model.identity import Account
-from esimshaper.core.model.limits import LimitState, Policy
+from esimshaper.core.model.limit_state import LimitState
+from esimshaper.core.model.limits import Policy
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Booked, Booking, LimitsSlice, MeterSlice, Outcome, State
@@ -85,7 +85,7 @@ def begin_tick(state: State, rules: Rules, now: float, observed: Observation) ->
     at = clock.moment(state.clock, reading.boottime, now, trusted=sure, hardware=hardware)
     same = last is not None and _who(last) == _who(reading)
     subjects = state.meter.subjects if same else subjects_of(reading)
-    windows = {quota.name: window(quota.period, quota.zone, at.time) for quota in rules.quotas}
+    windows = acts.windows(rules.quotas, state.limits.kept.restarts, at.time)
     blocked, resting = hours.in_force(rules.curfews, at.time), hours.resting(rules.quotas, at.time)
     step = Step.between(state.meter.booked, last, reading)
     return Tick(rules, at, observed, step, subjects, windows, blocked, resting, state.names.identities)

@@ -11,9 +11,11 @@ from esimshaper.core import commands
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import Subject
+from esimshaper.core.model.limits import Quota, Subject
 from esimshaper.core.model.requests import (
     ClientsQuery,
+    Command,
+    CorrectCommand,
     EventsQuery,
     FlowsQuery,
     GrantCommand,
@@ -22,18 +24,27 @@ from esimshaper.core.model.requests import (
     QuotasQuery,
     ReloadCommand,
     Request,
+    RestartCommand,
     RevokeCommand,
     StatusQuery,
     SubjectsQuery,
+    UndoCommand,
 )
 from esimshaper.core.model.state import State
+from esimshaper.core.report import acts as report_acts
 from esimshaper.core.report import documents
 from esimshaper.core.report import quotas as report_quotas
 from esimshaper.core.report.events import events_document
 from esimshaper.core.report.frame import DaemonFacts, Document
 from esimshaper.core.report.history import begin_of, history_document, with_clients
 from esimshaper.core.report.since import parse_since
-from esimshaper.core.report.subjects import find_clients, find_subject, subjects_document, with_ancestors
+from esimshaper.core.report.subjects import (
+    find_clients,
+    find_quota,
+    find_subject,
+    subjects_document,
+    with_ancestors,
+)
 from esimshaper.core.saving import booking as saving
 from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.stopping import Stopping
@@ -99,14 +110,25 @@ class Answers:
                 return self._on_loop(self._history(request))
             case EventsQuery():
                 return self._on_loop(self._events(request))
+            case _:
+                return self._carry_out(request)
+
+    def _carry_out(self, command: Command) -> Document:
+        match command:
             case GrantCommand():
-                return self._grant(request)
+                return self._grant(command)
             case RevokeCommand():
-                return self._revoke(request)
+                return self._revoke(command)
             case OverrideCommand():
-                return self._override(request)
+                return self._override(command)
+            case CorrectCommand():
+                return self._correct(command)
+            case RestartCommand():
+                return self._restart(command)
+            case UndoCommand():
+                return self._undo()
             case ReloadCommand():
-                return self._reload(request)
+                return self._reload(command)
 
     def _flows(self, query: FlowsQuery) -> Document:
         state = self._state()
@@ -129,6 +151,26 @@ class Answers:
         self._on_loop(self._change(lambda state: commands.override(state, subject, command.kind, *when)))
         return report_quotas.override_document(self._state(), self._facts(), subject, when.at)
 
+    def _correct(self, command: CorrectCommand) -> Document:
+        quota, client, size = self._quota(command.quota), self._one_of(command.client), command.bytes
+        self._on_loop(self._change(lambda state: commands.correct(state, self._reloader.rules, quota, client, size)))
+        return report_acts.usage_document(self._state(), self._facts(), quota, client)
+
+    def _restart(self, command: RestartCommand) -> Document:
+        quota, client = self._quota(command.quota), self._one_of(command.client)
+        self._on_loop(self._change(lambda state: commands.restart(state, self._reloader.rules, quota, client)))
+        return report_acts.usage_document(self._state(), self._facts(), quota, client)
+
+    def _undo(self) -> Document:
+        done: list[commands.Undone] = []
+
+        def undo(state: State) -> State:
+            done.append(commands.undo(state, self._reloader.rules))
+            return done[-1].state
+
+        self._on_loop(self._change(undo))
+        return report_acts.undo_document(self._state(), self._facts(), done[-1].act, changed=done[-1].changed)
+
     def _reload(self, command: ReloadCommand) -> Document:
         reloading = self._reloader.plan() if command.dry_run else self._reloader.reload()
         try:
@@ -143,6 +185,15 @@ class Answers:
             return find_subject(self._state(), written, self._facts())
         except ValueError as error:
             raise BadParameter(str(error)) from None
+
+    def _quota(self, written: str) -> Quota:
+        try:
+            return find_quota(self._state(), written, self._facts())
+        except ValueError as error:
+            raise BadParameter(str(error)) from None
+
+    def _one_of(self, client: str) -> Subject | None:
+        return self._subject(client) if client else None
 
     def _term(self, command: GrantCommand | OverrideCommand) -> commands.Term:
         """By the clock of the last reading; the wall clock may have been set since."""

@@ -159,14 +159,14 @@ def grant_page(document: Document) -> Page:
     lines = _with_what_is_left(f"{subject} got {size} more{end}", document)
     if any(document["bytes"] > row["limit_bytes"] - row["granted_bytes"] for row in document["quotas"]):
         lines.append(Line("That is more than the whole limit.", Tone.WARNING))
-    return [*lines, *_still_held(document), undo]
+    return [*lines, *still_held(document), undo]
 
 
 def revoke_page(document: Document) -> Page:
     """The answer to `esimshaper grant --clear`, or to a negative grant."""
     what = f"{format_size(document['bytes'])} of what" if document["bytes"] else "all that"
     lines = _with_what_is_left(f"{what} was granted to {document['subject']} is taken back", document)
-    return [*lines, *_still_held(document)]
+    return [*lines, *still_held(document)]
 
 
 def _with_what_is_left(done: str, document: Document) -> list[Line]:
@@ -180,7 +180,7 @@ def _with_what_is_left(done: str, document: Document) -> list[Line]:
     ]
 
 
-def _still_held(document: Document) -> list[Line]:
+def still_held(document: Document) -> list[Line]:
     """What goes on to hold the subject of a grant, and how that is lifted."""
     state, holder = document["state"], document["held_by"]
     if state["level"] == "open":

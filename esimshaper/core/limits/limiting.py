@@ -13,15 +13,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from esimshaper.core.limits import coming, hierarchy, notices, policy, reserve, tally
+from esimshaper.core.limits import acts, coming, hierarchy, notices, policy, reserve, tally
 from esimshaper.core.limits.states import states_of
 from esimshaper.core.model.counts import UNUSED, Budget
 from esimshaper.core.model.identity import Account, ClientKey
+from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import (
     STRANGER,
     ClientState,
     Grant,
-    LimitState,
     Notice,
     Policy,
     Quota,
@@ -126,7 +126,8 @@ def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn)
         policy.new_clients(place, absent.difference(reading.owners.values()), rules.names),
     )
     spared, outcome = _with_reserve(kept.reserve, outcome, tick, booked, turn, tallies)
-    after = LimitState(tallies, grants, overrides, levels, spared, coming.split(kept.coming, now)[1])
+    ahead, restarts = coming.split(kept.coming, now)[1], acts.live_restarts(kept.restarts, rules.quotas)
+    after = LimitState(tallies, grants, overrides, levels, spared, ahead, kept.acts, restarts)
     state = replace(before, kept=after, states=states, outcome=outcome, curfews=tick.curfews, resting=tick.resting)
     return Limited(state, outcome, (*renewed, *granted, *crossed, *changed))
 

@@ -11,6 +11,7 @@ from datetime import tzinfo
 from typing import NamedTuple
 
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey, Identity
+from esimshaper.core.model.limit_state import Change
 from esimshaper.core.model.limits import (
     ClientState,
     Level,
@@ -45,6 +46,8 @@ class Wording:
         if subject.kind is SubjectKind.CLIENT:
             key = ClientKey(subject.id)
             return self.names.get(key) or self.identities.get(key, Identity(key)).called
+        if subject.kind is SubjectKind.EACH_CLIENT:
+            return "each client"
         return f"group {subject.id}" if subject.kind is SubjectKind.GROUP else "everyone"
 
     def frame(self, tally: Tally) -> str:
@@ -129,6 +132,45 @@ def revoked(taken: Sequence[Tally], wording: Wording) -> tuple[Notice, ...]:
         )
         for tally in taken
     )
+
+
+def corrected(before: Tally, used: int, wording: Wording) -> Notice:
+    """A Notice: so much counts as used of a tally, whatever it was `before`."""
+    text = f"counts as having used {format_size(used)} from now on, not {format_size(before.used)}"
+    return _notice(NoticeKind.CORRECTED, before, text, used, wording)
+
+
+def restarted(quota: Quota, before: Sequence[Tally], after: Sequence[Tally], wording: Wording) -> Notice:
+    """A Notice: the tallies of a quota, `before` and `after`, begin at nothing."""
+    used = sum(max(0, tally.used) for tally in before)
+    now = after[0] if len(after) == 1 else replace(after[0], subject=quota.subject)
+    text = f"begins anew with {format_size(quota.limit)}; {format_size(used)} were used before"
+    return _notice(NoticeKind.RESTARTED, now, text, used, wording)
+
+
+def undone(changes: Iterable[Change], tallies: Iterable[Tally], wording: Wording) -> tuple[Notice, ...]:
+    """Notices of what an undo has changed, one for each quota."""
+    now = {(tally.quota, tally.subject): tally for tally in tallies}
+    found: dict[tuple[str, bool], Notice] = {}
+    for change in changes:
+        tally = now[change.quota, change.subject]
+        granted = replace(tally, granted=abs(change.granted))
+        if change.granted < 0:
+            found[change.quota, False] = revoked([granted], wording)[0]
+        elif change.granted:
+            found[change.quota, False] = grants([tally], change.granted, change.until, wording)[0]
+        if change.used:
+            found[change.quota, True] = corrected(replace(tally, used=tally.used - change.used), tally.used, wording)
+    return tuple(found.values())
+
+
+def counted_back(quota: Quota, tallies: Sequence[Tally], wording: Wording) -> Notice:
+    """A Notice: a new quota begins with what was used in its window before it was there."""
+    used = sum(tally.used for tally in tallies)
+    began = format_moment(tallies[0].window.start, wording.now, wording.zone)
+    text = f"{format_size(used)} that were used since {began}, before the quota was there, count in it"
+    words = f"{text} {wording.frame(tallies[0])}"
+    return Notice(NoticeKind.COUNTED_BACK, words, quota.subject, quota.name, used)
 
 
 def _ending(tally: Tally, until: int | None) -> Tally:

@@ -7,12 +7,12 @@ In: the policies that an earlier daemon wrote. Out: the LimitState that led to t
 from collections.abc import Iterable, Iterator, Mapping
 
 from esimshaper.core.model.identity import PSEUDO_KEYS, Account
+from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import (
     NO_THRESHOLD,
     NO_THRESHOLDS,
     UNKNOWN_GROUP,
     ActionKind,
-    LimitState,
     Override,
     OverrideKind,
     Policy,

@@ -41,7 +41,7 @@ def next_reserve(
     # Bytes count for the quotas that block now: else a plan of a month would pay for the days of a daily one. Where
     # none does, by hand or because the daemon has not heard of it yet, they count for all.
     blocking = [quota.name for quota in quotas if quota.name in used_up] or [quota.name for quota in quotas]
-    windows = {quota.name: window(quota.period, quota.zone, turn.now) for quota in quotas}
+    windows = {q.name: turn.windows.get(q.name) or window(q.period, q.zone, turn.now) for q in quotas}
     known = {each.quota: each for each in before}
     now = tuple(
         tally.next_tally(known.get(quota.name), quota, EVERYONE, _turn(turn, windows, delta * (quota.name in blocking)))

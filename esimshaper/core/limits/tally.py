@@ -150,6 +150,13 @@ def take_grants(
     return following, kept[::-1], taken
 
 
+def with_used(tally: Tally, quota: Quota, used: int) -> Tally:
+    """`tally` with another usage. A limit and warnings that it is below again are forgotten; new ones are told soon."""
+    tally = replace(tally, used=used)
+    warned = min(tally.warned, QuotaUsage(quota, tally).warning)
+    return replace(tally, warned=warned, reached=tally.reached and used >= tally.allowed)
+
+
 def expire_grants(
     tallies: Iterable[Tally], grants: Iterable[Grant], now: float
 ) -> tuple[list[Tally], tuple[Grant, ...]]:

@@ -7,8 +7,7 @@
 All times are Unix seconds, all amounts bytes, all rates bit/s.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import tzinfo
 from enum import Enum, StrEnum
 from ipaddress import IPv4Network, IPv6Network
@@ -250,23 +249,6 @@ class Coming:
 
 
 @dataclass(frozen=True, slots=True)
-class LimitState:
-    """All that limits remember from tick to tick, and over restarts.
-
-    grants: only those with an end of their own. coming: in the order of their beginning. levels: of clients that are
-    not OPEN, as announced last. reserve: what passed in spite of a block, in the window of each quota that can block
-    the router; its subject says nothing.
-    """
-
-    tallies: tuple[Tally, ...] = ()
-    grants: tuple[Grant, ...] = ()
-    overrides: tuple[Override, ...] = ()
-    levels: Mapping[ClientKey, Level] = field(default_factory=dict)
-    reserve: tuple[Tally, ...] = ()
-    coming: tuple[Coming, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class ClientState:
     """How a subject stands, why in words, by which quota (empty: by hand, by hours, or by none), and until when."""
 
@@ -335,6 +317,9 @@ class NoticeKind(Enum):
     CLIENT_STATE = "client-state"
     GRANTED = "granted"
     REVOKED = "revoked"
+    CORRECTED = "corrected"
+    RESTARTED = "restarted"
+    COUNTED_BACK = "counted-back"
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,22 +99,36 @@ class OverrideCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class CorrectCommand:
+    """So many bytes count as used of a quota from now on; `client`: by whom, where it is for each, else empty."""
+
+    quota: str
+    client: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestartCommand:
+    """A quota begins at nothing, for one `client` or (empty) for all whom it is for."""
+
+    quota: str
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class UndoCommand:
+    """Takes back the last thing that was done by hand."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReloadCommand:
     """Puts the edited configuration in force; `dry_run`: only says what would change."""
 
     dry_run: bool
 
 
-Request = (
-    StatusQuery
-    | ClientsQuery
-    | QuotasQuery
-    | SubjectsQuery
-    | FlowsQuery
-    | HistoryQuery
-    | EventsQuery
-    | GrantCommand
-    | RevokeCommand
-    | OverrideCommand
-    | ReloadCommand
-)
+Command = GrantCommand | RevokeCommand | OverrideCommand | CorrectCommand | RestartCommand | UndoCommand | ReloadCommand
+
+Query = StatusQuery | ClientsQuery | QuotasQuery | SubjectsQuery | FlowsQuery | HistoryQuery | EventsQuery
+
+Request = Query | Command

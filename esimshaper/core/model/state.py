@@ -12,7 +12,8 @@ from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending
 from esimshaper.core.model.identity import Account, ClientKey, Identity
-from esimshaper.core.model.limits import ClientState, LimitState, Notice, Override, Policy, Reserve, Shaped, Subject
+from esimshaper.core.model.limit_state import LimitState
+from esimshaper.core.model.limits import ClientState, Notice, Override, Policy, Reserve, Shaped, Subject
 from esimshaper.core.model.reading import Attachment, ClassCounters, Detour, Reading, Tunnels
 from esimshaper.core.model.uplink import UplinkDrops
 

@@ -99,6 +99,21 @@ def parse_duration(text: str) -> int:
     return length
 
 
+def write_size(size: int) -> str:
+    """Bytes as parse_size reads them, exactly: `1500MB`, `7B`."""
+    power = next(power for power in (4, 3, 2, 1, 0) if size % 1000**power == 0 and (size or not power))
+    return f"{size // 1000**power}{_SIZES[power]}"
+
+
+def write_duration(seconds: int) -> str:
+    """Seconds as parse_duration reads them, exactly: `1d12h`, `90s` is `1m30s`."""
+    parts = []
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        number, seconds = divmod(seconds, length)
+        parts += [f"{number}{unit}"] if number else []
+    return "".join(parts) or "0s"
+
+
 def format_endpoint(address: str, port: int) -> str:
     """`192.0.2.1:443`, `[2001:db8::1]:443`, or the address alone where there is no port."""
     if not port:

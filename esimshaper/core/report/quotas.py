@@ -109,11 +109,11 @@ def grant_document(
         **moment("until", until, facts.now.tzinfo),
         "quotas": entries(state, facts, own),
         "state": state_entry(state, subject, facts.now.tzinfo),
-        "held_by": _held_by(state, facts, subject),
+        "held_by": held_by(state, facts, subject),
     }
 
 
-def _held_by(state: State, facts: DaemonFacts, subject: Subject) -> str | None:
+def held_by(state: State, facts: DaemonFacts, subject: Subject) -> str | None:
     """Whose quota throttles or blocks the subject, as in `for`; None if its own does, or none."""
     at_fault = state_entry(state, subject, None)["quota"]
     quota = next((each for each in facts.quotas if each.name == at_fault), None)

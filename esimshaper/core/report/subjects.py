@@ -4,7 +4,8 @@
 A device chooses its host name itself. So a configured name counts more than a host name: else a stranger could take the
 place of a device by taking its name.
 
-    subjects  {"subjects": ["everyone", "group/NAME" ..., "client/NAME" ...]}    the frame is as in documents.py
+    subjects  {"subjects": ["everyone", "group/NAME" ..., "client/NAME" ...], "quotas": [name]}
+              the frame is as in documents.py
 """
 
 from collections import Counter
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from esimshaper.core.model.identity import UNATTRIBUTED, ClientKey, composed
-from esimshaper.core.model.limits import EVERYONE, UNKNOWN_GROUP, Subject, SubjectKind
+from esimshaper.core.model.limits import EVERYONE, UNKNOWN_GROUP, Quota, Subject, SubjectKind
 from esimshaper.core.model.rules import hierarchy_of
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, known_clients, new_document
@@ -46,7 +47,8 @@ def subjects_document(state: State, facts: DaemonFacts) -> Document:
     groups = sorted(f"group/{group}" for group in _groups(state, facts))
     clients = _spellings(state, facts)
     return new_document(facts.now) | {
-        "subjects": [EVERYONE.kind.value, *groups, *sorted(f"client/{client}" for client in clients)]
+        "subjects": [EVERYONE.kind.value, *groups, *sorted(f"client/{client}" for client in clients)],
+        "quotas": [quota.name for quota in facts.quotas],
     }
 
 
@@ -66,6 +68,8 @@ def find_subject(state: State, text: str, facts: DaemonFacts) -> Subject:
     found = find_clients(state, text, facts)
     if len(found) > 1:
         raise ValueError(f"`{text}` may be {' or '.join(f'client/{key}' for key in found)}; name one of them")
+    if not found and (named := _of_quota(state, text, facts)):
+        raise ValueError(f"`{text}` is a quota; whose it is, is said by `{named}`")
     if not found:
         raise ValueError(f"there is no client, group or host `{text}`; {_advice(state, text, facts)}")
     if found[0] == UNATTRIBUTED:
@@ -76,6 +80,34 @@ def find_subject(state: State, text: str, facts: DaemonFacts) -> Subject:
 def with_ancestors(subject: Subject, facts: DaemonFacts) -> frozenset[Subject]:
     """A client, its group and everyone; a group and everyone."""
     return frozenset(hierarchy_of(subject, facts.names, facts.groups))
+
+
+def _of_quota(state: State, text: str, facts: DaemonFacts) -> str:
+    """Whose the quota of this name is, as a person would write it; empty if there is none, or it is for each."""
+    own = [
+        each.subject for each in facts.quotas if each.name == text and each.subject.kind is not SubjectKind.EACH_CLIENT
+    ]
+    return subject_label(state, own[0], facts).removeprefix("client/") if own else ""
+
+
+def find_quota(state: State, text: str, facts: DaemonFacts) -> Quota:
+    """The quota that a person means by `text`: its name, or that of the only one whom it is for.
+
+    Raises ValueError with one sentence for a person.
+    """
+    wanted = composed(text).strip().lower()
+    named = [quota for quota in facts.quotas if quota.name.lower() == wanted]
+    own = [quota for quota in facts.quotas if subject_label(state, quota.subject, facts).lower() == wanted]
+    found = named or own
+    if len(found) == 1:
+        return found[0]
+    if own:
+        raise ValueError(f"`{text}` has several quotas; name one: {', '.join(quota.name for quota in own)}")
+    names = {quota.name.lower(): quota.name for quota in facts.quotas}
+    near = get_close_matches(wanted, names, n=1)
+    known = f"there are {', '.join(names.values())}" if names else "the configuration has room for some, under `quotas`"
+    advice = f"did you mean `{names[near[0]]}`?" if near else known
+    raise ValueError(f"there is no quota `{text}`; {advice}")
 
 
 def _groups(state: State, facts: DaemonFacts) -> set[str]:

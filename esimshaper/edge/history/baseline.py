@@ -6,7 +6,7 @@ from esimshaper.edge.history import clock_tables, limit_tables, meter_tables
 from esimshaper.edge.history.rows import Fetch, Keys, Tables
 
 KEYS: Keys = {**meter_tables.KEYS, **clock_tables.KEYS, **limit_tables.KEYS}
-"""The tables that a Baseline is kept in; their columns are in schema.py."""
+"""The tables that a Baseline is kept in; their columns are in versions.py."""
 
 
 def tables(baseline: Baseline | None) -> Tables:

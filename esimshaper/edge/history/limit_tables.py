@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.limit_state import Act, LimitState
 from esimshaper.core.model.limits import (
     EVERYONE,
     Coming,
     Grant,
     Level,
-    LimitState,
     Override,
     OverrideKind,
     Subject,
@@ -18,12 +18,11 @@ from esimshaper.core.model.limits import (
     Tally,
     Window,
 )
+from esimshaper.edge.history import act_tables
 from esimshaper.edge.history.rows import Fetch, Keys, Tables, Values, is_client
 
-Each = TypeVar("Each", Tally, Grant, Override, Coming)
+Each = TypeVar("Each", Tally, Grant, Override, Coming, Act)
 
-_GRANT = "grant"
-"""In the column `manual` of coming, beside the words of OverrideKind."""
 _RESERVE = "reserve"
 """In the column `kind` of tallies: of the router's reserve, which has no subject."""
 
@@ -32,7 +31,7 @@ KEYS: Keys = {
     "grants": ("number",),
     "overrides": ("kind", "subject"),
     "levels": ("client",),
-    "coming": ("number",),
+    **act_tables.KEYS,
 }
 
 
@@ -49,7 +48,7 @@ def tables(limits: LimitState) -> Tables:
         },
         "overrides": {_subject_values(each.subject): (each.kind.value, each.until) for each in limits.overrides},
         "levels": {(client,): (level.value,) for client, level in limits.levels.items()},
-        "coming": {(number,): _coming_values(each) for number, each in enumerate(limits.coming)},
+        **act_tables.tables(limits),
     }
 
 
@@ -69,21 +68,15 @@ def limits_from(rows: Fetch) -> LimitState:
             for kind, name, override, until in rows("overrides")
         ),
         levels={ClientKey(client): Level(level) for client, level in rows("levels") if is_client(client)},
-        coming=_possible(
-            Coming(_subject(kind, name), at, None if act == _GRANT else OverrideKind(act), size, until)
-            for _, kind, name, act, at, size, until in rows("coming")
-        ),
+        coming=_possible(act_tables.coming_from(rows)),
+        acts=_possible(act_tables.acts_from(rows)),
+        restarts=act_tables.restarts_from(rows),
     )
 
 
 def _possible(found: Iterable[Each]) -> tuple[Each, ...]:
     """Leaves out rows of a key that no client can have: the card has lost a bit, and no account belongs to it."""
     return tuple(each for each in found if each.subject.kind is not SubjectKind.CLIENT or is_client(each.subject.id))
-
-
-def _coming_values(each: Coming) -> Values:
-    act = each.kind.value if each.kind else _GRANT
-    return *_subject_values(each.subject), act, each.at, each.bytes, each.until
 
 
 def _tally_values(tally: Tally) -> Values:

@@ -16,6 +16,9 @@ MESSAGE_IDS: Mapping[NoticeKind, str] = {
     NoticeKind.CLIENT_STATE: "8352a2f1c17a43c6a3d1af50b2eec60b",
     NoticeKind.GRANTED: "0a30ed7ce90c43228a4884c556dffce1",
     NoticeKind.REVOKED: "fc64234f4e3f44df8ff7a9fbe615ed24",
+    NoticeKind.CORRECTED: "6948c3c82513408ba664707be115dfc4",
+    NoticeKind.RESTARTED: "9b6f4670cd5b4effb6a38d99a874cad1",
+    NoticeKind.COUNTED_BACK: "7c46e910e692439aa8e5acd0bfe0f1bf",
 }
 """MESSAGE_IDs never change: people and programs search for them."""
 

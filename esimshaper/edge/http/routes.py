@@ -11,6 +11,7 @@ from esimshaper.core.model.history import Span
 from esimshaper.core.model.limits import OverrideKind
 from esimshaper.core.model.requests import (
     ClientsQuery,
+    CorrectCommand,
     End,
     EventsQuery,
     FlowsQuery,
@@ -20,9 +21,11 @@ from esimshaper.core.model.requests import (
     QuotasQuery,
     ReloadCommand,
     Request,
+    RestartCommand,
     RevokeCommand,
     StatusQuery,
     SubjectsQuery,
+    UndoCommand,
 )
 from esimshaper.core.model.time_of_day import WallTime, parse_wall_time
 from esimshaper.core.model.units import ALLOW_SECONDS, MAX_BYTES, MAX_ROWS, MAX_SECONDS
@@ -99,6 +102,21 @@ def _clear(params: Params) -> Request:
     return OverrideCommand(_text(params, "subject"), None, None)
 
 
+def _correct(params: Params) -> Request:
+    _only(params, "quota", "client", "bytes")
+    return CorrectCommand(_text(params, "quota"), _client(params), _number(params, "bytes", 0, MAX_BYTES))
+
+
+def _restart(params: Params) -> Request:
+    _only(params, "quota", "client")
+    return RestartCommand(_text(params, "quota"), _client(params))
+
+
+def _client(params: Params) -> str:
+    """One of those whom a quota is for; empty if none is named."""
+    return _text(params, "client") if "client" in params else ""
+
+
 def _reload(params: Params) -> Request:
     _only(params, "dry_run")
     return ReloadCommand(_flag(params, "dry_run"))
@@ -130,6 +148,9 @@ ROUTES: Mapping[tuple[str, str], Reader] = {
     ("POST", "/v1/block"): _block,
     ("POST", "/v1/allow"): _allow,
     ("POST", "/v1/clear"): _clear,
+    ("POST", "/v1/correct"): _correct,
+    ("POST", "/v1/restart"): _restart,
+    ("POST", "/v1/undo"): _without(UndoCommand()),
     ("POST", "/v1/reload"): _reload,
 }
 """The readers of all requests, by method and path."""

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from esimshaper.core import commands
 from esimshaper.core.model.identity import OTHERS
-from esimshaper.core.model.limits import EVERYONE, LimitState, OverrideKind, Subject, SubjectKind
+from esimshaper.core.model.limit_state import LimitState
+from esimshaper.core.model.limits import EVERYONE, OverrideKind, Subject, SubjectKind
 from esimshaper.core.model.state import State
 from esimshaper.core.report import documents
 from esimshaper.core.report import metrics as report_metrics

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution
 from esimshaper.core.model.identity import Account, ClientKey, Identity
+from esimshaper.core.model.limit_state import LimitState, Restart
 from esimshaper.core.model.limits import (
     EVERYONE,
     Coming,
     Grant,
     Level,
-    LimitState,
     Override,
     OverrideKind,
     Subject,
@@ -34,6 +34,7 @@ from esimshaper.core.model.state import Baseline, Booked, Booking, ClockSlice, Q
 from esimshaper.core.model.uplink import UplinkDrops
 from esimshaper.edge.history import schema as history_schema
 from esimshaper.edge.history.database import KEPT, History, HistoryError
+from tests.edge.history.acts import ACTS
 
 ALICE, BOB = ClientKey("02:00:00:00:00:10"), ClientKey("02:00:00:00:00:11")
 
@@ -43,6 +44,7 @@ def baseline_of(*, boottime: float, time: float = 0.0, trusted: bool = False, li
     return Baseline(Booked(boottime=boottime, **meter), clock, limits or LimitState())
 
 
+START = 1_800_000_000
 BASELINE = baseline_of(
     epoch=2**64 - 1,
     accounts={Account(0): Counters(), Account(2): Counters(2**40, 2, 3, 4)},
@@ -68,9 +70,10 @@ BASELINE = baseline_of(
             Coming(Subject(SubjectKind.CLIENT, ALICE), 2**32, None, 2**40),
             Coming(EVERYONE, 2**33, OverrideKind.BLOCK, until=2**33 + 1),
         ),
+        acts=ACTS,
+        restarts=(Restart("plan", 2**31, 2**32),),
     ),
 )
-START = 1_800_000_000
 SECONDS = {Resolution.FIVE_MINUTES: 300, Resolution.HOUR: 3600, Resolution.DAY: 86400, Resolution.MONTH: 30 * 86400}
 
 
@@ -125,6 +128,8 @@ def test_what_is_set_for_a_client_that_cannot_be_is_left_out(path, history, key)
         (*limits.overrides, Override(nobody, OverrideKind.BLOCK)),
         {**limits.levels, ClientKey(key): Level.BLOCKED},
         coming=(*limits.coming, Coming(nobody, 2**34, OverrideKind.BLOCK)),
+        acts=(*limits.acts, replace(limits.acts[0], subject=nobody)),
+        restarts=limits.restarts,
     )
     history.save(booking(baseline=replace(BASELINE, limits=odd)))
     history.close()

@@ -33,6 +33,9 @@ NOTICES = (
     Notice(NoticeKind.CLIENT_STATE, "02:… is blocked now", subject("02:00:00:00:00:20"), "plan", level=Level.BLOCKED),
     Notice(NoticeKind.GRANTED, "alice-phone got 1.00 GB more", subject(ALICE), "daily", 10**9),
     Notice(NoticeKind.REVOKED, "alice-phone has 1.00 GB of its grants no more", subject(ALICE), "daily", 10**9),
+    Notice(NoticeKind.CORRECTED, "everyone counts as having used 1.50 GB from now on", EVERYONE, "plan", 15 * 10**8),
+    Notice(NoticeKind.RESTARTED, "everyone begins anew with 10.0 GB", EVERYONE, "plan", 10**9),
+    Notice(NoticeKind.COUNTED_BACK, "266 MB that were used since 00:00 count in it", EVERYONE, "plan", 266 * 10**6),
 )
 
 

@@ -75,7 +75,7 @@ def test_each_notice_is_one_message_with_its_fields(journal):
     notices = [entry for entry in journal if "MESSAGE_ID" in entry]
     assert [entry["MESSAGE"] for entry in notices] == [notice.text for notice in journal_sender.NOTICES]
     assert [entry["MESSAGE_ID"] for entry in notices] == [MESSAGE_IDS[kind] for kind in NoticeKind]
-    assert [entry["PRIORITY"] for entry in notices] == ["5", "4", "6", "5", "5", "5"]
+    assert [entry["PRIORITY"] for entry in notices] == ["5", "4", "6", *["5"] * 6]
     assert [ours(entry) for entry in notices] == [
         {
             "ESIMSHAPER_SUBJECT": "client/alice-phone",
@@ -117,6 +117,15 @@ def test_each_notice_is_one_message_with_its_fields(journal):
             "ESIMSHAPER_BYTES": "1000000000",
             "ESIMSHAPER_INTERFACE": "wwan0",
         },
+        *(
+            {
+                "ESIMSHAPER_SUBJECT": "everyone",
+                "ESIMSHAPER_QUOTA": "plan",
+                "ESIMSHAPER_BYTES": size,
+                "ESIMSHAPER_INTERFACE": "wwan0",
+            }
+            for size in ("1500000000", "1000000000", "266000000")
+        ),
     ]
 
 

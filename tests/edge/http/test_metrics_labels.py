@@ -11,13 +11,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from esimshaper.core.model.counts import Counters, Event, Reason, sum_of
 from esimshaper.core.model.identity import OTHERS, ROUTER, UNATTRIBUTED, Account, ClientKey, Identity
+from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import (
     EVERYONE,
     Action,
     ActionKind,
     ClientState,
     Level,
-    LimitState,
     Period,
     PeriodUnit,
     Quota,

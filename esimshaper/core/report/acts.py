@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""State and DaemonFacts -> the answers to `correct`, `restart` and `undo`. Pure.
+
+The frame is as in documents.py, `state` and `quota` are as in quotas.py.
+
+    act       {"act": "block" | "allow" | "unblock" | "grant" | "revoke" | "correct" | "restart", "subject",
+               "quota": name or empty, "bytes": 0 of a revoke for all, "over_plan": bool,
+               "at" + "at_unix", "begins" + "begins_unix": null for at once, "until" + "until_unix"}
+    correct   {"quota": name, "subject", "quotas": [quota], "state", "held_by": as in the answer to `grant`}
+              for restart too, where `subject` may be "each-client"
+    undo      {"undone": act, "changed": false if nothing was left of it, "next": act or null,
+               "quotas": [quota] of the subject, "state", "held_by"}
+"""
+
+from esimshaper.core.model.limit_state import Act
+from esimshaper.core.model.limits import Quota, Subject, SubjectKind
+from esimshaper.core.model.state import State
+from esimshaper.core.report.frame import DaemonFacts, Document, moment, new_document
+from esimshaper.core.report.quotas import entries, held_by, state_entry, usages
+from esimshaper.core.report.subjects import subject_label
+
+
+def usage_document(state: State, facts: DaemonFacts, quota: Quota, subject: Subject | None) -> Document:
+    """The answer after a quota was corrected or restarted, for `subject` or (None) for all whom it is for."""
+    whose = subject or quota.subject
+    return new_document(facts.now) | {"quota": quota.name} | _standing(state, facts, whose, quota.name)
+
+
+def undo_document(state: State, facts: DaemonFacts, undone: Act, *, changed: bool) -> Document:
+    """The answer after the act `undone` was taken back."""
+    acts = state.limits.kept.acts
+    return new_document(facts.now) | {
+        "undone": _act_entry(state, facts, undone),
+        "changed": changed,
+        "next": _act_entry(state, facts, acts[-1]) if acts else None,
+        **_standing(state, facts, undone.subject, undone.quota),
+    }
+
+
+def _standing(state: State, facts: DaemonFacts, subject: Subject, quota: str) -> Document:
+    """How a subject stands, and its quotas, or the one that is named."""
+    each = subject.kind is SubjectKind.EACH_CLIENT
+    own = [
+        usage
+        for usage in usages(state, facts)
+        if (each or usage.tally.subject == subject) and quota in ("", usage.quota.name)
+    ]
+    return {
+        "subject": subject_label(state, subject, facts),
+        "quotas": entries(state, facts, own),
+        "state": state_entry(state, subject, facts.now.tzinfo),
+        "held_by": held_by(state, facts, subject),
+    }
+
+
+def _act_entry(state: State, facts: DaemonFacts, act: Act) -> Document:
+    zone = facts.now.tzinfo
+    return {
+        "act": act.kind.value,
+        "subject": subject_label(state, act.subject, facts),
+        "quota": act.quota,
+        "bytes": act.bytes,
+        "over_plan": act.over_plan,
+        **moment("at", act.at, zone),
+        **moment("begins", act.begins, zone),
+        **moment("until", act.until, zone),
+    }

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge, part of history: the tables of each version of the database. Pure: values only."""
+
+SCHEMAS = {
+    1: """
+CREATE TABLE history (
+    resolution TEXT NOT NULL,  -- 5min, hour, day, month
+    start INTEGER NOT NULL,    -- Unix time in seconds
+    client TEXT NOT NULL,
+    down_bytes INTEGER NOT NULL,
+    up_bytes INTEGER NOT NULL,
+    down_packets INTEGER NOT NULL,
+    up_packets INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,
+    PRIMARY KEY (resolution, start, client)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE baseline (
+    kind TEXT NOT NULL,        -- account, client, wan
+    name TEXT NOT NULL,
+    owner TEXT,                -- of an account
+    down_bytes INTEGER NOT NULL,
+    up_bytes INTEGER NOT NULL,
+    down_packets INTEGER NOT NULL,
+    up_packets INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE reading (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    epoch TEXT NOT NULL,       -- unsigned 64 bits do not fit an INTEGER
+    boottime REAL NOT NULL,
+    clean INTEGER NOT NULL
+) STRICT;
+CREATE TABLE clients (
+    key TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    hostname TEXT NOT NULL,
+    first_seen INTEGER,        -- start of the five minutes in which it first and last moved anything
+    last_seen INTEGER
+) STRICT, WITHOUT ROWID;
+""",
+    2: """
+CREATE TABLE clock (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    time REAL NOT NULL,        -- Unix time of the reading, in seconds
+    sure INTEGER NOT NULL
+) STRICT;
+CREATE TABLE budgets (
+    account INTEGER PRIMARY KEY,
+    both INTEGER NOT NULL,
+    download INTEGER NOT NULL,
+    upload INTEGER NOT NULL
+) STRICT;
+CREATE TABLE tallies (
+    quota TEXT NOT NULL,
+    kind TEXT NOT NULL,        -- of the subject: everyone, client, group
+    subject TEXT NOT NULL,
+    window_start INTEGER NOT NULL,
+    window_end INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    granted INTEGER NOT NULL,
+    allowed INTEGER NOT NULL,
+    warned INTEGER NOT NULL,
+    reached INTEGER NOT NULL,
+    other_start INTEGER NOT NULL,
+    other_used INTEGER NOT NULL,
+    PRIMARY KEY (quota, kind, subject)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE grants (
+    number INTEGER PRIMARY KEY,
+    quota TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    until INTEGER NOT NULL
+) STRICT;
+CREATE TABLE overrides (
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    manual TEXT NOT NULL,      -- block, allow
+    until INTEGER,
+    PRIMARY KEY (kind, subject)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE unsent (          -- of the tc classes of an account
+    account INTEGER PRIMARY KEY,
+    link INTEGER NOT NULL,     -- of what they had sent
+    bytes INTEGER NOT NULL,
+    packets INTEGER NOT NULL,
+    backlog INTEGER NOT NULL,
+    queued INTEGER NOT NULL,
+    surplus INTEGER,
+    dropped INTEGER NOT NULL,
+    unsent INTEGER NOT NULL
+) STRICT;
+CREATE TABLE levels (
+    client TEXT NOT NULL PRIMARY KEY,
+    level TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+""",
+    3: """
+CREATE TABLE uplink (          -- bytes that were charged, and did not leave the uplink
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    corrected INTEGER NOT NULL,
+    estimated INTEGER NOT NULL -- of these
+) STRICT;
+CREATE TABLE uplink_waiting (  -- bytes that are left out of the history, as they had not left yet
+    account INTEGER PRIMARY KEY,
+    bytes INTEGER NOT NULL
+) STRICT;
+""",
+    4: """
+CREATE TABLE coming (          -- what was set by hand for later
+    number INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    manual TEXT NOT NULL,      -- block, allow, grant
+    at INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    until INTEGER
+) STRICT;
+""",
+    5: """
+CREATE TABLE happenings (      -- what people look up afterwards
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,       -- Unix time in seconds
+    kind TEXT NOT NULL,
+    text TEXT NOT NULL,
+    subjects TEXT NOT NULL,    -- kind/id of each, one a line
+    quota TEXT NOT NULL
+) STRICT;
+""",
+    6: """
+CREATE TABLE acts (            -- the last ones by hand, to undo them
+    number INTEGER PRIMARY KEY,
+    act TEXT NOT NULL,         -- block, allow, unblock, grant, revoke, correct, restart
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    quota TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    until INTEGER,
+    over_plan INTEGER NOT NULL,
+    begins INTEGER,
+    before TEXT,               -- what was set on the subject: block, allow
+    before_until INTEGER,
+    moved_anchor INTEGER,      -- of the restart that was made, and of the one before it
+    moved_at INTEGER,
+    earlier_anchor INTEGER,
+    earlier_at INTEGER
+) STRICT;
+CREATE TABLE act_changes (     -- what an act added to a tally
+    act INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    quota TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    window_start INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    granted INTEGER NOT NULL,
+    until INTEGER,
+    PRIMARY KEY (act, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE act_dropped (     -- what was to come, and was taken back by an act
+    act INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    manual TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    until INTEGER,
+    PRIMARY KEY (act, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE restarts (        -- of the windows of a quota, by hand
+    quota TEXT NOT NULL PRIMARY KEY,
+    anchor INTEGER NOT NULL,   -- of the configuration, for which it holds
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+""",
+}
+"""The tables that each version of the format adds to the one before; adding them upgrades an older file.
+
+`warned` of tallies is in bytes. Older programs wrote how many warnings were announced, which is less than any
+warning in bytes. So the last warning of a window comes once more after such an upgrade.
+"""
+VERSION = max(SCHEMAS)
