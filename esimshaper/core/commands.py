@@ -4,13 +4,14 @@
 A command takes effect at the next tick, and is saved with it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import tzinfo
 from typing import NamedTuple
 
-from esimshaper.core.limits import acts, notices, tally
+from esimshaper.core.limits import acts, beginning, notices, tally
 from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.history import HistoryRow, RowRange
 from esimshaper.core.model.identity import Identity
 from esimshaper.core.model.limit_state import Act, ActKind, LimitState
 from esimshaper.core.model.limits import (
@@ -29,8 +30,10 @@ from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, LimitsSlice, MeterSlice, NamesSlice, SavingSlice, State
 from esimshaper.core.model.time_of_day import WallTime, next_moment
 from esimshaper.core.model.units import MAX_SECONDS
-from esimshaper.core.saving import booking, happenings
+from esimshaper.core.saving import booking, happenings, ledger
+from esimshaper.core.saving.past import row_ranges, used_since
 
+RowRanges = tuple[RowRange, RowRange, RowRange]
 _BY_HAND = (NoticeKind.GRANTED, NoticeKind.REVOKED, NoticeKind.CORRECTED, NoticeKind.RESTARTED)
 MAX_COMING = 64
 """So many acts by hand may wait for their beginning."""
@@ -140,6 +143,51 @@ def restart(state: State, rules: Rules, quota: Quota, subject: Subject | None) -
     before, begun = zip(*mine, strict=True)
     told = notices.restarted(quota, before, begun, _wording(state, rules))
     return _with_kept(state, acts.noted(kept, after, act), (told,))
+
+
+Saved = Mapping[str, Iterable[HistoryRow]]
+"""Rows of history by name of the quota that asks for them."""
+
+
+def wanted_history(state: State, rules: Rules, zone: tzinfo) -> Mapping[str, RowRanges]:
+    """The rows that say what new quotas of `rules` begin with; days begin at midnight in `zone`."""
+    if state.meter.booked is None:
+        return {}
+    kept, now = state.limits.kept, state.clock.time
+    new = beginning.new_quotas(kept, rules.quotas)
+    return {name: row_ranges(window.start, now, zone) for name, window in acts.windows(new, kept.restarts, now).items()}
+
+
+def begin_quotas(state: State, rules: Rules, saved: Saved, zone: tzinfo) -> State:
+    """`state` with new quotas of `rules` that begin with what was used in their windows: `saved`, and not saved yet.
+
+    `saved`: the rows of `wanted_history` that are in the database at this moment.
+    """
+    wanted, now = wanted_history(state, rules, zone), state.clock.time
+    wording = _wording(state, rules)
+    unsaved = ledger.rows(state.saving.pending, zone)
+    windows = acts.windows(rules.quotas, state.limits.kept.restarts, now)
+    tallies: list[Tally] = []
+    told: list[Notice] = []
+    for quota in rules.quotas:
+        if quota.name not in wanted:
+            continue
+        usage = used_since((*saved.get(quota.name, ()), *unsaved), wanted[quota.name])
+        begun = beginning.first_tallies(quota, windows[quota.name], usage, rules)
+        tallies += begun
+        told += [notices.counted_back(quota, begun, wording)] if begun else []
+    if not tallies:
+        return state
+    kept = state.limits.kept
+    return _with_kept(state, replace(kept, tallies=(*kept.tallies, *tallies)), tuple(told))
+
+
+def used_by_quota(state: State) -> Mapping[str, int]:
+    """The bytes that count as used of each quota, by all whom it is for."""
+    sums: dict[str, int] = {}
+    for each in state.limits.kept.tallies:
+        sums[each.quota] = sums.get(each.quota, 0) + max(0, each.used)
+    return sums
 
 
 class Undone(NamedTuple):

@@ -6,7 +6,7 @@ A tick hands out a booking -> it is saved -> the state hears of it -> its notice
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from esimshaper.core import commands, pipeline
@@ -14,7 +14,8 @@ from esimshaper.core.model.limits import Notice
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Booking, State
 from esimshaper.core.saving import booking as saving
-from esimshaper.daemon.configuration import Configuration
+from esimshaper.core.settings.values import Settings
+from esimshaper.daemon.configuration import Configuration, rules_of
 from esimshaper.daemon.observer import Observer
 from esimshaper.daemon.stopping import Stopping
 from esimshaper.daemon.storage import Storage
@@ -57,7 +58,10 @@ class Bookings:
         """The state that was saved last; None if the history cannot be opened now."""
         state = self._ticker.state
         saved = await self._storage.open()
-        return commands.resume(*saved, None if state == State() else state) if saved else None
+        if not saved:
+            return None
+        resumed = commands.resume(*saved, None if state == State() else state)
+        return commands.begin_quotas(resumed, self._rules, await self._rows(resumed, self._rules), self._rules.zone)
 
     async def take_over(self, state: State) -> State:
         """`state` and the last bytes of maps of other sizes, which are removed. The history must be open."""
@@ -93,6 +97,32 @@ class Bookings:
             self._ticker.tick()
         if self._saving:
             await asyncio.wait([self._saving], timeout=SAVE_PATIENCE)
+
+    async def change_settings(self, settings: Settings) -> None:
+        """Puts other settings in force; their new quotas begin with what history has. Raises NotNow."""
+        self._stopping.refuse()
+        async with self._storage.lock:  # what is saved and what is not are of one moment
+            saved = await self._rows(self._ticker.state, rules_of(settings))
+            self._stopping.refuse()
+            self._ticker.change_settings(settings, saved)
+
+    async def counted_back(self, settings: Settings) -> tuple[str, ...]:
+        """What new quotas of `settings` would begin with, as sentences."""
+        rules = rules_of(settings)
+        async with self._storage.lock:
+            state = self._ticker.state
+            saved = await self._rows(state, rules)
+            began = commands.begin_quotas(self._ticker.state, rules, saved, self._rules.zone)
+            told = began.saving.notices[len(self._ticker.state.saving.notices) :]
+            return tuple(f"quota {notice.quota}: {notice.text}" for notice in told)
+
+    @property
+    def used(self) -> Mapping[str, int]:
+        """The bytes that count as used of each quota."""
+        return commands.used_by_quota(self._ticker.state)
+
+    async def _rows(self, state: State, rules: Rules) -> commands.Saved:
+        return await self._storage.rows_of(commands.wanted_history(state, rules, self._rules.zone))
 
     async def finish(self) -> None:
         """Saves all that was counted until now. No tick may come after it."""

@@ -15,7 +15,6 @@ from esimshaper import __version__
 from esimshaper.core.model.metrics import Metric
 from esimshaper.core.report import metrics as report_metrics
 from esimshaper.core.report.frame import DaemonFacts
-from esimshaper.core.settings.values import Settings
 from esimshaper.daemon import startup
 from esimshaper.daemon.answers import Answers
 from esimshaper.daemon.chronicle import Chronicle
@@ -119,7 +118,7 @@ class Daemon:
     def _open_to_people(self, loop: asyncio.AbstractEventLoop) -> "asyncio.Task[None]":
         """Opens the control socket and the metrics once there is a state to show. The task that obeys SIGHUP."""
         parts = self._parts
-        reloader = Reloader(self._configuration, parts.observer, self._publisher, self._status, self._change_settings)
+        reloader = Reloader(self._configuration, parts.observer, self._publisher, self._status, parts.bookings)
         answers = Answers(
             loop,
             parts.storage,
@@ -155,10 +154,6 @@ class Daemon:
             ticks += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), clock.seconds_to_next(TICK_SECONDS))
-
-    def _change_settings(self, settings: Settings) -> None:
-        self._stopping.refuse()
-        self._parts.ticker.change_settings(settings)
 
     def _metrics(self) -> tuple[Metric, ...]:
         return report_metrics.metrics(self._parts.ticker.state, self._facts())

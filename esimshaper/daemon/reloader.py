@@ -10,7 +10,6 @@ half: a change that cannot be made at once (a modem that is not there yet) is ma
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from esimshaper.core.model.rules import Rules
 from esimshaper.core.settings.changes import changes, needs_restart
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.values import Settings
+from esimshaper.daemon.bookings import Bookings
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.observer import Observer
 from esimshaper.daemon.publisher import Publisher
@@ -43,7 +43,7 @@ class Plan:
 
 
 class Reloader:
-    """Runs on the loop's thread. `apply` puts settings in force at once."""
+    """Runs on the loop's thread."""
 
     def __init__(
         self,
@@ -51,13 +51,13 @@ class Reloader:
         observer: Observer,
         publisher: Publisher,
         status: ServiceStatus,
-        apply: Callable[[Settings], None],
+        bookings: Bookings,
     ) -> None:
         self._configuration = configuration
         self._observer = observer
         self._publisher = publisher
         self._status = status
-        self._apply = apply
+        self._bookings = bookings
         self._lock = asyncio.Lock()
 
     @property
@@ -97,7 +97,7 @@ class Reloader:
             self._refuse(error)
             raise
         try:
-            self._apply(plan.settings)
+            await self._bookings.change_settings(plan.settings)
         except BaseException:
             await _stop(plan.listener)
             raise
@@ -133,7 +133,8 @@ class Reloader:
         if problems:
             await _stop(listener)
             raise SettingsError(problems)
-        return Plan(new, changes(old.as_written, new.as_written), notes, listener)
+        changed = changes(old.as_written, new.as_written, self._bookings.used)
+        return Plan(new, (*changed, *await self._bookings.counted_back(new)), notes, listener)
 
 
 def _read(path: Path) -> tuple[Loaded, tuple[PlacedProblem, ...]]:

@@ -6,14 +6,14 @@ Each save tries a failing disk again. Until one works, everything stays in memor
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.happenings import Happening
-from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution
+from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution, RowRange
 from esimshaper.core.model.identity import ClientKey, Identity
 from esimshaper.core.model.state import Baseline, Booking
 from esimshaper.edge.history.database import History, HistoryError
@@ -86,6 +86,14 @@ class Storage:
     async def happenings(self, since: int) -> tuple[Happening, ...]:
         """All saved happenings since then; none while the database cannot be read."""
         return await self._ask(lambda history: history.happenings(since), ())
+
+    async def rows_of(self, wanted: Mapping[str, Iterable[RowRange]]) -> Mapping[str, tuple[HistoryRow, ...]]:
+        """The saved rows of some ranges, by the names that ask for them; none while the database cannot be read."""
+
+        def of(history: History) -> Mapping[str, tuple[HistoryRow, ...]]:
+            return {name: tuple(row for part in parts for row in history.rows(*part)) for name, parts in wanted.items()}
+
+        return await self._ask(of, {}) if wanted else {}
 
     async def close(self) -> None:
         if self._history:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from esimshaper.core import pipeline
+from esimshaper.core import commands, pipeline
 from esimshaper.core.model.happenings import Told
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.state import Booking, Outcome, State
@@ -106,10 +106,15 @@ class Ticker:
         self._enforcer.sweep()  # the shaping stands on a qdisc of the meter, so it goes first
         self._observer.sweep()
 
-    def change_settings(self, settings: Settings) -> None:
-        """Puts other settings in force at once; no packet is counted twice, or by settings of both kinds."""
+    def change_settings(self, settings: Settings, saved: commands.Saved) -> None:
+        """Puts other settings in force at once; no packet is counted twice, or by settings of both kinds.
+
+        `saved`: what history has for their new quotas.
+        """
         self.tick()  # books what has passed the interfaces that were wanted until now
+        zone = self._configuration.rules.zone
         self._configuration.take(self._observer.present(settings))
+        self.state = commands.begin_quotas(self.state, self._configuration.rules, saved, zone)
         self._put_in_force()
 
     def follow_uplink(self) -> None:

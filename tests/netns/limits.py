@@ -62,6 +62,16 @@ def download(client: Host, server: str, size: int, timeout: float = 10) -> int:
     return got
 
 
+def send_until_cut(client: Host, server: str, size: int) -> None:
+    """In datagrams that come to 1,228 bytes each."""
+
+    def send() -> None:
+        with contextlib.suppress(OSError):
+            traffic.udp_up(server, size, packet=1200, bits=8_000_000)
+
+    client.call(send)
+
+
 def passes(client: Host, server: str) -> bool:
     try:
         return client.call(traffic.ping, server, count=1).down > 0

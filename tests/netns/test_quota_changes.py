@@ -218,7 +218,8 @@ def test_what_was_used_survives_other_settings(make_router: Callable[..., Router
     lives_on(at_home(ALICE_2MB.replace("month", "week"), FAMILY_5MB))  # raised again, and another period
     assert state_of(router, "alice") == "open"
     assert row_of(router, "daily", "client/alice")["used_bytes"] == used
-    assert row_of(router, "family", "group/family")["used_bytes"] == 0  # it was removed for a while
+    assert row_of(router, "family", "group/family")["used_bytes"] == used  # it was not there, but history was
+    assert "MB that were used since" in router.log.read_text()
 
     lives_on(at_home(ALICE_2MB, FAMILY_5MB).replace("alice", "anna"))  # she marries
     assert row_of(router, "daily", "client/anna")["used_bytes"] == used
@@ -227,11 +228,12 @@ def test_what_was_used_survives_other_settings(make_router: Callable[..., Router
     lives_on(moved_out.replace("group: family", "group: others", 1))
     alice.call(traffic.tcp_down, server, 300_000)
     more = router.measure().totals["alice"].total_bytes - used
-    assert row_of(router, "family", "group/family")["used_bytes"] == 0
-    assert row_of(router, "others", "group/others")["used_bytes"] == more
+    assert row_of(router, "family", "group/family")["used_bytes"] == used
+    assert row_of(router, "others", "group/others")["used_bytes"] == used + more
 
     lives_on(at_home(ALICE_2MB.replace("daily", "other"), FAMILY_5MB))  # another name is another quota
-    assert row_of(router, "other", "client/alice")["used_bytes"] == 0
+    assert row_of(router, "other", "client/alice")["used_bytes"] == used + more
+    assert "other begins anew for client/alice: 2.00 MB of 2.00 MB left" in router.run("restart", "other").stdout
     bill = lab.carrier.settle()
     download(alice, server, 10_000_000)
     assert 1_900_000 <= arrived(lab.carrier.settle() - bill, server) <= 2_000_000 + IN_FLIGHT

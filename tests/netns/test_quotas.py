@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Quotas with the real daemon: a cut at the byte that holds whatever happens to the daemon, the link or the maps."""
 
-import contextlib
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.lab import Lab, WanKind, traffic
-from esimshaper.lab.namespaces import Host, wait_until
+from esimshaper.lab.namespaces import wait_until
 from tests.netns.limits import (
     ALICE_2MB,
     CLIENTS,
@@ -21,6 +20,7 @@ from tests.netns.limits import (
     quotas,
     reboot_in_order,
     row_of,
+    send_until_cut,
     state_of,
     timed,
 )
@@ -143,16 +143,6 @@ def test_grant_opens_a_cut_client_and_is_exact_again(make_router: Callable[..., 
     download(alice, lab.servers4[0], 10_000_000)
     again = (lab.carrier.settle() - bill).seen_by_router.total_bytes
     assert 1_500_000 <= again <= 2_000_000 + IN_FLIGHT
-
-
-def send_until_cut(client: Host, server: str, size: int) -> None:
-    """In datagrams that come to 1,228 bytes each."""
-
-    def send() -> None:
-        with contextlib.suppress(OSError):
-            traffic.udp_up(server, size, packet=1200, bits=8_000_000)
-
-    client.call(send)
 
 
 def test_block_and_allow_by_hand_are_over_the_quotas_and_an_allow_ends_at_the_byte_where_the_plan_does(

@@ -13,7 +13,7 @@ import pytest
 from esimshaper.edge import control_client
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
-from tests.netns.limits import ALICE_2MB, LINK, passes, quotas, row_of, state_of
+from tests.netns.limits import ALICE_2MB, LINK, passes, quotas, row_of, send_until_cut, state_of
 from tests.netns.router import PYTHON, Router, bytes_of
 
 ACCEPTED = "esimshaper_config_last_reload_successful"
@@ -95,6 +95,25 @@ def test_another_limit_counts_at_once_and_what_was_used_and_granted_stays(
     moved = (after.bill - before.bill).of(server)
     assert bytes_of(after.totals["anna"]) == bytes_of(before.totals["alice"] + moved)
     assert reload(router) == "no changes\n"
+
+    edit(router, "quotas:\n", "quotas:\n  - {name: plan, for: everyone, limit: 50MB, period: month, then: block}\n")
+    for options in (("--dry-run",), ()):
+        new, counted, _ = reload(router, *options).splitlines()
+        assert (new[:15], "that were used since" in counted) == ("quota plan: new", True)
+    billed = router.measure()
+    plan = row_of(router, "plan", "everyone")["used_bytes"]
+    assert plan == billed.sum.total_bytes, "all that was counted, though it was added only now"
+
+    assert "everyone counts as having used 49.9 MB" in router.run("correct", "plan", "49900KB").stdout
+    send_until_cut(alice, server, 300_000)
+    cut = (lab.carrier.settle() - billed.bill).total.total_bytes
+    assert 100_000 - 1228 < cut <= 100_000
+    assert router.stop() == 0
+    router.start()
+    assert not passes(alice, server)
+    assert "`correct plan 49900KB`" in router.run("undo").stdout
+    assert passes(alice, server)
+    assert row_of(router, "plan", "everyone")["used_bytes"] >= plan + cut
 
 
 def test_sighup_does_the_same_and_systemd_and_the_journal_are_told(

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.identity import ClientKey
@@ -49,6 +50,14 @@ class HistoryRow:
     client: ClientKey
     counters: Counters
     estimated: bool = False
+
+
+class RowRange(NamedTuple):
+    """Rows of history whose start lies in [since, until), in Unix seconds."""
+
+    resolution: Resolution
+    since: int
+    until: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,24 +11,27 @@ usage is stored too.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import Action, ActionKind, Period, Quota, Subject
+from esimshaper.core.model.limits import Action, ActionKind, Quota, Subject
 from esimshaper.core.model.time_of_day import Hours
-from esimshaper.core.model.units import format_endpoint, format_rate, format_size
+from esimshaper.core.model.units import format_endpoint, format_rate, format_size, write_size
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.values import Client, Listen, Settings, Tunnel
 
 _LISTS = ("clients", "quotas", "blocks")
 _NONE = "none"
+NOTHING: Mapping[str, int] = MappingProxyType({})
 Names = Mapping[ClientKey, str]
 
 
-def changes(old: Settings, new: Settings) -> tuple[str, ...]:
-    """A line for each value that differs in `new`."""
-    return (*_values("", old, new), *_clients(old.clients, new.clients), *_quotas(old, new), *_blocks(old, new))
+def changes(old: Settings, new: Settings, used: Mapping[str, int] = NOTHING) -> tuple[str, ...]:
+    """A line for each value that differs in `new`. `used`: bytes that count as used of each quota, by its name."""
+    of_quotas = _quotas(old, new, used)
+    return (*_values("", old, new), *_clients(old.clients, new.clients), *of_quotas, *_blocks(old, new))
 
 
 def needs_restart(old: Settings, new: Settings) -> tuple[Problem, ...]:
@@ -116,14 +119,14 @@ def _clients(old: Sequence[Client], new: Sequence[Client]) -> Iterator[str]:
             yield f"client {client.name}: removed; the device is counted under its address {client.key}"
 
 
-def _quotas(old: Settings, new: Settings) -> Iterator[str]:
+def _quotas(old: Settings, new: Settings, used: Mapping[str, int]) -> Iterator[str]:
     before, after = ({quota.name: quota for quota in settings.quotas} for settings in (old, new))
     earlier, names = ({client.key: client.name for client in settings.clients} for settings in (old, new))
     for quota in new.quotas:
         known = before.get(quota.name)
         if known is None:
             yield f"quota {quota.name}: new, {_in_short(quota, names)}"
-        elif known != quota and (said := list(_of_quota(known, quota, {**earlier, **names}))):
+        elif known != quota and (said := list(_of_quota(known, quota, {**earlier, **names}, used.get(quota.name, 0)))):
             yield f"quota {quota.name}: {', '.join(said)}"
     for quota in old.quotas:
         if quota.name not in after:
@@ -143,15 +146,15 @@ def _hours(hours: Hours | None) -> str:
 
 
 def _in_short(quota: Quota, names: Names) -> str:
-    period = f"{format_size(quota.limit)} per {_period(quota.period)} for {_subject(quota.subject, names)}"
+    period = f"{format_size(quota.limit)} per {_period(quota)} for {_subject(quota.subject, names)}"
     return f"{period}, then {_action(quota.action)}"
 
 
-def _of_quota(old: Quota, new: Quota, names: Names) -> Iterator[str]:
+def _of_quota(old: Quota, new: Quota, names: Names, used: int) -> Iterator[str]:
     pairs = {
         "for": (_subject(old.subject, names), _subject(new.subject, names)),
         "limit": _sizes((old.limit,), (new.limit,)),
-        "period": (_period(old.period), _period(new.period)),
+        "period": (_period(old), _period(new)),
         "timezone": (str(old.zone), str(new.zone)),
         "direction": (old.direction.value, new.direction.value),
         "warn_at": _sizes(old.warn_at, new.warn_at),
@@ -159,8 +162,11 @@ def _of_quota(old: Quota, new: Quota, names: Names) -> Iterator[str]:
         "hours": (_hours(old.hours), _hours(new.hours)),
     }
     yield from (f"{key} {before} -> {after}" for key, (before, after) in pairs.items() if before != after)
+    if old.period != new.period and used:
+        yield f"{format_size(used)} used so far stay (`esimshaper restart {new.name}` begins at nothing)"
     if old.used != new.used:
-        yield f"used {format_size(new.used)} has no effect, as the quota counts already"
+        correct = f"`esimshaper correct {new.name} {write_size(new.used)}` sets it"
+        yield f"used {format_size(new.used)} has no effect, as the quota counts already ({correct})"
 
 
 def _sizes(old: Sequence[int], new: Sequence[int]) -> tuple[str, str]:
@@ -175,10 +181,13 @@ def _subject(subject: Subject, names: Names) -> str:
     return subject.written(names.get(ClientKey(subject.id), subject.id))
 
 
-def _period(period: Period) -> str:
+def _period(quota: Quota) -> str:
+    """The period; where it counts from a moment, that is written as in the file, by the clock of the quota's zone."""
+    period = quota.period
     if period.anchor is None:
         return period.unit.value
-    return f"{period.count} {period.unit.value}s from {datetime.fromtimestamp(period.anchor, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    began = datetime.fromtimestamp(period.anchor, quota.zone)
+    return f"{period.count} {period.unit.value}s from {began:%Y-%m-%dT%H:%M:%S}"
 
 
 def _action(action: Action) -> str:

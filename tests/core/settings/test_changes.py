@@ -95,22 +95,28 @@ EDITS: dict[str, Callable[[Any], object]] = {
     "quota tvs: limit 500000000 B -> 500000001 B, warn_at 400000000 B -> 400000001 B": lambda tree: (
         tree["quotas"][1].update(limit="500000001B")
     ),
-    "quota tvs: period day -> 30 days from 2026-11-01T00:00:00Z": lambda tree: tree["quotas"][1].update(
+    "quota tvs: period day -> 30 days from 2026-11-01T09:00:00": lambda tree: tree["quotas"][1].update(
         period={"days": 30, "from": "2026-11-01T09:00:00"}
     ),
     "quota tvs: timezone Asia/Tokyo -> UTC": lambda tree: tree["quotas"][1].update(timezone="UTC"),
     "quota tvs: direction both -> upload": lambda tree: tree["quotas"][1].update(direction="upload"),
     "quota tvs: then throttle 256 kbit/s -> notify": lambda tree: tree["quotas"][1].update(then="notify"),
     "quota tvs: warn_at 400 MB -> none": lambda tree: tree["quotas"][1].update(warn_at=[]),
-    "quota tvs: used 1.00 MB has no effect, as the quota counts already": lambda tree: tree["quotas"][1].update(
-        used="1MB"
-    ),
+    "quota tvs: used 1.00 MB has no effect, as the quota counts already "
+    "(`esimshaper correct tvs 1MB` sets it)": lambda tree: tree["quotas"][1].update(used="1MB"),
 }
 
 
 @pytest.mark.parametrize("line", EDITS)
 def test_each_edit_is_one_line_and_nothing_else_changes(line: str) -> None:
     assert changes(settings(), settings(EDITS[line])) == (line,)
+
+
+def test_another_period_says_what_stays_used_and_how_it_begins_anew() -> None:
+    monthly = settings(lambda tree: tree["quotas"][1].update(period="month"))
+    stay = "2.41 GB used so far stay (`esimshaper restart tvs` begins at nothing)"
+    assert changes(settings(), monthly, {"tvs": 2_410_000_000}) == (f"quota tvs: period day -> month, {stay}",)
+    assert changes(settings(), monthly, {"tvs": 0}) == ("quota tvs: period day -> month",)
 
 
 def test_settings_that_say_the_same_change_nothing() -> None:
