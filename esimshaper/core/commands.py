@@ -6,7 +6,7 @@ A command takes effect at the next tick, and is saved with it.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from typing import NamedTuple
 
 from esimshaper.core.limits import acts, beginning, notices, tally
@@ -112,7 +112,11 @@ def override(
     others = (each for each in kept.overrides if each.subject != subject)
     new = (Override(subject, kind, until),) if kind else ()
     ahead = tuple(each for each in kept.coming if kind or each.kind is None or each.subject != subject)
-    return _with_kept(state, acts.noted(kept, replace(kept, overrides=(*others, *new), coming=ahead), act))
+    before = next((each.kind for each in kept.overrides if each.subject == subject), None)
+    who = notices.Wording({}, state.clock.time, UTC, state.names.identities).who(subject)
+    told = happenings.of_override(subject, who, (before, kind), until, state.clock.time)
+    changed = _with_kept(state, acts.noted(kept, replace(kept, overrides=(*others, *new), coming=ahead), act))
+    return replace(changed, saving=replace(changed.saving, happenings=(*changed.saving.happenings, *told)))
 
 
 def correct(state: State, rules: Rules, quota: Quota, subject: Subject | None, used: int) -> State:

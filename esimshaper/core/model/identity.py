@@ -76,6 +76,7 @@ class Identity:
     @property
     def called(self) -> str:
         """How people call it: without a configured name by its host name, with the end of its key, as two hosts may be
-        called `iPhone`.
+        called `iPhone`. Without characters that would write to a terminal.
         """
-        return self.label if self.name or not self.hostname else f"{self.hostname} ({self.key[-5:]})"
+        host = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in self.hostname)
+        return self.label if self.name or not host else f"{host} ({self.key[-5:]})"

@@ -8,13 +8,19 @@ from collections.abc import Iterable, Iterator
 
 from esimshaper.core.model.happenings import Happening, Told
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import Level, Notice, NoticeKind, Subject, SubjectKind
+from esimshaper.core.model.limits import Level, Notice, NoticeKind, OverrideKind, Subject, SubjectKind
 from esimshaper.core.model.tick import Tick
 from esimshaper.core.model.units import format_duration
 from esimshaper.core.saving import ledger
 
-GAP, LOST = "gap", "counters-lost"
+GAP, LOST, BY_HAND = "gap", "counters-lost", "by-hand"
 """Kinds of happenings that are neither a notice nor a message."""
+
+_SAID = {
+    OverrideKind.BLOCK: "blocked",
+    OverrideKind.ALLOW: "allowed",
+    OverrideKind.ALLOW_OVER_PLAN: "allowed over the plan",
+}
 
 _MOST_UNSAVED = 1000
 """While nothing can be saved, the newest so many are kept."""
@@ -31,6 +37,20 @@ def of_notices(notices: Iterable[Notice]) -> Iterator[Happening]:
         kind = notice.level.value if notice.level else notice.kind.value
         subjects = tuple(_client(key) for key in notice.clients) or (notice.subject,)
         yield Happening(notice.at, kind, notice.text, subjects, notice.quota)
+
+
+def of_override(
+    subject: Subject, who: str, kinds: tuple[OverrideKind | None, OverrideKind | None], until: int | None, now: float
+) -> Iterator[Happening]:
+    """An act by hand, from the first kind to the second. A device that is blocked or freed of a block has a notice."""
+    before, kind = kinds
+    if subject.kind is SubjectKind.CLIENT and (kind or before) is OverrideKind.BLOCK:
+        return
+    length = f" for {format_duration(until - now)}" if until else ""
+    if kind:
+        yield Happening(int(now), BY_HAND, f"{who} is {_SAID[kind]} by hand{length}", (subject,))
+    elif before:
+        yield Happening(int(now), BY_HAND, f"{who} is no longer {_SAID[before]} by hand", (subject,))
 
 
 def of_tick(tick: Tick) -> Iterator[Happening]:

@@ -9,12 +9,12 @@ from esimshaper.core.commands import override
 from esimshaper.core.limits.notices import NAMED, SUMMED_UP
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.happenings import Happening, Told
-from esimshaper.core.model.identity import Account, ClientKey
+from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limits import EVERYONE, OverrideKind, Subject, SubjectKind
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.pipeline import advance
 from esimshaper.core.saving.booking import chosen, note_not_saved, note_saved
-from tests.core.limits_router import ACCOUNTS, ALICE, DAY, OWNERS, TV, Router, client, plan, quota
+from tests.core.limits_router import ACCOUNTS, ALICE, BOB, DAY, OWNERS, TV, Router, client, plan, quota
 
 MORE = {Account(200 + number): ClientKey(f"02:00:00:00:01:{number:02x}") for number in range(9)}
 EVERYBODY = Account(1000)
@@ -119,3 +119,25 @@ def test_a_block_by_hand_is_on_record():
     router.state = override(router.state, client(ALICE), OverrideKind.BLOCK)
     assert [each.text for each in router.tick().booking.happenings] == ["alice is blocked now: blocked by hand"]
     assert router.reading.accounts[Account(2)] == Counters(1, 0, 1, 1)
+
+
+def test_what_is_set_by_hand_is_on_record_also_where_nobody_changes():
+    router = Router()
+    router.tick(A=1)
+    until = int(router.now) + 7200
+    router.state = override(router.state, client(ALICE), OverrideKind.ALLOW, until)
+    router.state = override(router.state, client(ALICE), None)
+    router.state = override(router.state, EVERYONE, OverrideKind.BLOCK)
+    router.state = override(router.state, EVERYONE, None)
+    told = [each for each in router.tick().booking.happenings if each.kind == "by-hand"]
+    assert [each.text for each in told] == [
+        "alice is allowed by hand for 2h 0m",
+        "alice is no longer allowed by hand",
+        "everyone is blocked by hand",
+        "everyone is no longer blocked by hand",
+    ]
+    assert [each.subjects for each in told] == [(client(ALICE),)] * 2 + [(EVERYONE,)] * 2
+
+
+def test_a_host_name_cannot_write_to_the_terminal_of_who_reads_the_journal():
+    assert Identity(BOB, "", "bobs\x1b-laptop").called == f"bobs\N{REPLACEMENT CHARACTER}-laptop ({BOB[-5:]})"
