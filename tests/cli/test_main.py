@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The command line as a person has it: a process, against a control server that is another process."""
 
+import codecs
+import contextlib
 import json
 import os
 import pty
@@ -27,8 +29,13 @@ ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-Z0-9])")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    path = tmp_path_factory.mktemp("run") / "control.sock"
-    command = [sys.executable, str(ROOT / "tests/synthetic_router.py"), str(path)]
+    with serving(tmp_path_factory.mktemp("run") / "control.sock") as path:
+        yield path
+
+
+@contextlib.contextmanager
+def serving(path: Path, more_clients: int = 0):
+    command = [sys.executable, str(ROOT / "tests/synthetic_router.py"), str(path), str(more_clients)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()) as process:
         assert process.stdout.readline() == b"ready\n"
         yield path
@@ -61,11 +68,12 @@ def on_terminal(
         os.environ |= environment(TERM="xterm-256color", COLUMNS=str(columns), LINES="30", PAGER=pager)
         os.execv(sys.executable, [sys.executable, "-m", "esimshaper", *map(str, arguments)])  # noqa: S606
     seen, typed, end = "", False, time.monotonic() + 30
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a read may end within a character
     while time.monotonic() < end:
         if not select.select([terminal], [], [], 0.2)[0]:
             continue
         try:
-            seen += os.read(terminal, 65536).decode(errors="replace")
+            seen += decoder.decode(os.read(terminal, 65536))
         except OSError:  # the other end is gone
             break
         if keys and not typed and until in seen:

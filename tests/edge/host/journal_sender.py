@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A daemon as systemd starts it, as far as its messages go: announces one Notice of each kind, and one of everyone.
+"""A daemon as systemd starts it, as far as its messages go: announces a Notice of each kind, of everyone, and of two.
 
 For test_systemd.py beside it, which runs it where a journal of its own listens; standard error is a stream to that
 journal if the argument `stream` is given. With `flapping` it has much more to say.
@@ -17,7 +17,7 @@ from esimshaper.daemon.log_limiter import LogLimiter
 from esimshaper.edge.host import systemd
 from esimshaper.edge.host.messages import Message, fields
 
-ALICE = ClientKey("02:00:00:00:00:10")
+ALICE, BOB = ClientKey("02:00:00:00:00:10"), ClientKey("02:00:00:00:00:11")
 TIMES = 500
 NAMES = {ALICE: "alice-phone"}
 
@@ -36,6 +36,14 @@ NOTICES = (
     Notice(NoticeKind.CORRECTED, "everyone counts as having used 1.50 GB from now on", EVERYONE, "plan", 15 * 10**8),
     Notice(NoticeKind.RESTARTED, "everyone begins anew with 10.0 GB", EVERYONE, "plan", 10**9),
     Notice(NoticeKind.COUNTED_BACK, "266 MB that were used since 00:00 count in it", EVERYONE, "plan", 266 * 10**6),
+    Notice(
+        NoticeKind.CLIENT_STATE,
+        "2 devices are blocked now",
+        Subject(SubjectKind.EACH_CLIENT),
+        "plan",
+        level=Level.BLOCKED,
+        clients=(ALICE, BOB),
+    ),
 )
 
 

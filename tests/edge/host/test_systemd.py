@@ -66,7 +66,7 @@ def journal(tmp_path_factory) -> list[dict]:
     return send(tmp_path_factory.mktemp("journal"), "stream", wanted=len(journal_sender.NOTICES))[0]
 
 
-def ours(entry: dict) -> dict[str, str]:
+def ours(entry: dict) -> dict[str, str | list[str]]:
     return {name: value for name, value in entry.items() if name.startswith("ESIMSHAPER_")}
 
 
@@ -74,8 +74,8 @@ def ours(entry: dict) -> dict[str, str]:
 def test_each_notice_is_one_message_with_its_fields(journal):
     notices = [entry for entry in journal if "MESSAGE_ID" in entry]
     assert [entry["MESSAGE"] for entry in notices] == [notice.text for notice in journal_sender.NOTICES]
-    assert [entry["MESSAGE_ID"] for entry in notices] == [MESSAGE_IDS[kind] for kind in NoticeKind]
-    assert [entry["PRIORITY"] for entry in notices] == ["5", "4", "6", *["5"] * 6]
+    assert [entry["MESSAGE_ID"] for entry in notices] == [*(MESSAGE_IDS[kind] for kind in NoticeKind), SUMMED_UP_ID]
+    assert [entry["PRIORITY"] for entry in notices] == ["5", "4", "6", *["5"] * 7]
     assert [ours(entry) for entry in notices] == [
         {
             "ESIMSHAPER_SUBJECT": "client/alice-phone",
@@ -126,6 +126,14 @@ def test_each_notice_is_one_message_with_its_fields(journal):
             }
             for size in ("1500000000", "1000000000", "266000000")
         ),
+        {
+            "ESIMSHAPER_SUBJECT": "each-client",
+            "ESIMSHAPER_CLIENT": ["alice-phone", "02:00:00:00:00:11"],
+            "ESIMSHAPER_CLIENTS": "2",
+            "ESIMSHAPER_QUOTA": "plan",
+            "ESIMSHAPER_STATE": "blocked",
+            "ESIMSHAPER_INTERFACE": "wwan0",
+        },
     ]
 
 
@@ -210,6 +218,7 @@ def test_what_is_filled_in_is_a_field_that_the_message_has():
     of_notices = {"SUBJECT", "CLIENT", "QUOTA", "BYTES", "STATE", "INTERFACE"}
     for number in MESSAGE_IDS.values():
         assert filled_in(entries[number]) <= {f"@ESIMSHAPER_{name}@" for name in of_notices}
+    assert filled_in(entries[SUMMED_UP_ID]) <= {"@ESIMSHAPER_CLIENTS@"}
 
 
 @pytest.fixture(scope="module")
