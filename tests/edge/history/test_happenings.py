@@ -11,6 +11,7 @@ import pytest
 from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import Resolution
 from esimshaper.core.model.identity import Identity
+from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import EVERYONE, Subject, SubjectKind
 from esimshaper.core.model.state import Booking
 from esimshaper.edge.history import happening_table
@@ -72,7 +73,8 @@ def test_a_file_of_version_3_is_brought_up_with_everything_in_it(tmp_path: Path)
     path = tmp_path / "history.db"
     with closing(sqlite3.connect(path)) as old:
         old.executescript(Path(__file__).with_name("history_v3.sql").read_text())
-    of_then = replace(BASELINE, limits=replace(BASELINE.limits, coming=()))
+    now = BASELINE.limits
+    of_then = replace(BASELINE, limits=LimitState(now.tallies, now.grants, now.overrides, now.levels))
     with closing(History(path)) as history:
         assert (history.notes, history.load()) == ("", of_then)
         assert history.identities() == (Identity(ALICE, "alice-phone", "pixel"),)

@@ -70,71 +70,75 @@ def ours(entry: dict) -> dict[str, str | list[str]]:
     return {name: value for name, value in entry.items() if name.startswith("ESIMSHAPER_")}
 
 
+FIELDS = [
+    {
+        "ESIMSHAPER_SUBJECT": "client/alice-phone",
+        "ESIMSHAPER_CLIENT": "alice-phone",
+        "ESIMSHAPER_QUOTA": "daily",
+        "ESIMSHAPER_BYTES": "400000000",
+        "ESIMSHAPER_INTERFACE": "wwan0",
+    },
+    {
+        "ESIMSHAPER_SUBJECT": "everyone",
+        "ESIMSHAPER_QUOTA": "plan",
+        "ESIMSHAPER_BYTES": "10000000000",
+        "ESIMSHAPER_INTERFACE": "wwan0",
+    },
+    {
+        "ESIMSHAPER_SUBJECT": "group/kids",
+        "ESIMSHAPER_QUOTA": "kids",
+        "ESIMSHAPER_BYTES": "1000000000",
+        "ESIMSHAPER_INTERFACE": "wwan0",
+    },
+    {
+        "ESIMSHAPER_SUBJECT": "client/02:00:00:00:00:20",
+        "ESIMSHAPER_CLIENT": "02:00:00:00:00:20",
+        "ESIMSHAPER_QUOTA": "plan",
+        "ESIMSHAPER_STATE": "blocked",
+        "ESIMSHAPER_INTERFACE": "wwan0",
+    },
+    {
+        "ESIMSHAPER_SUBJECT": "client/alice-phone",
+        "ESIMSHAPER_CLIENT": "alice-phone",
+        "ESIMSHAPER_QUOTA": "daily",
+        "ESIMSHAPER_BYTES": "1000000000",
+        "ESIMSHAPER_INTERFACE": "wwan0",
+    },
+    {
+        "ESIMSHAPER_SUBJECT": "client/alice-phone",
+        "ESIMSHAPER_CLIENT": "alice-phone",
+        "ESIMSHAPER_QUOTA": "daily",
+        "ESIMSHAPER_BYTES": "1000000000",
+        "ESIMSHAPER_INTERFACE": "wwan0",
+    },
+    *(
+        {
+            "ESIMSHAPER_SUBJECT": "everyone",
+            "ESIMSHAPER_QUOTA": "plan",
+            "ESIMSHAPER_BYTES": size,
+            "ESIMSHAPER_INTERFACE": "wwan0",
+        }
+        for size in ("1500000000", "1000000000", "266000000")
+    ),
+    {
+        "ESIMSHAPER_SUBJECT": "each-client",
+        "ESIMSHAPER_CLIENT": ["alice-phone", "02:00:00:00:00:11"],
+        "ESIMSHAPER_CLIENTS": "2",
+        "ESIMSHAPER_QUOTA": "plan",
+        "ESIMSHAPER_STATE": "blocked",
+        "ESIMSHAPER_INTERFACE": "wwan0",
+    },
+]
+"""Of each of the notices of journal_sender.py."""
+
+
 @needs_journal
 def test_each_notice_is_one_message_with_its_fields(journal):
     notices = [entry for entry in journal if "MESSAGE_ID" in entry]
     assert [entry["MESSAGE"] for entry in notices] == [notice.text for notice in journal_sender.NOTICES]
     assert [entry["MESSAGE_ID"] for entry in notices] == [*(MESSAGE_IDS[kind] for kind in NoticeKind), SUMMED_UP_ID]
     assert [entry["PRIORITY"] for entry in notices] == ["5", "4", "6", *["5"] * 7]
-    assert [ours(entry) for entry in notices] == [
-        {
-            "ESIMSHAPER_SUBJECT": "client/alice-phone",
-            "ESIMSHAPER_CLIENT": "alice-phone",
-            "ESIMSHAPER_QUOTA": "daily",
-            "ESIMSHAPER_BYTES": "400000000",
-            "ESIMSHAPER_INTERFACE": "wwan0",
-        },
-        {
-            "ESIMSHAPER_SUBJECT": "everyone",
-            "ESIMSHAPER_QUOTA": "plan",
-            "ESIMSHAPER_BYTES": "10000000000",
-            "ESIMSHAPER_INTERFACE": "wwan0",
-        },
-        {
-            "ESIMSHAPER_SUBJECT": "group/kids",
-            "ESIMSHAPER_QUOTA": "kids",
-            "ESIMSHAPER_BYTES": "1000000000",
-            "ESIMSHAPER_INTERFACE": "wwan0",
-        },
-        {
-            "ESIMSHAPER_SUBJECT": "client/02:00:00:00:00:20",
-            "ESIMSHAPER_CLIENT": "02:00:00:00:00:20",
-            "ESIMSHAPER_QUOTA": "plan",
-            "ESIMSHAPER_STATE": "blocked",
-            "ESIMSHAPER_INTERFACE": "wwan0",
-        },
-        {
-            "ESIMSHAPER_SUBJECT": "client/alice-phone",
-            "ESIMSHAPER_CLIENT": "alice-phone",
-            "ESIMSHAPER_QUOTA": "daily",
-            "ESIMSHAPER_BYTES": "1000000000",
-            "ESIMSHAPER_INTERFACE": "wwan0",
-        },
-        {
-            "ESIMSHAPER_SUBJECT": "client/alice-phone",
-            "ESIMSHAPER_CLIENT": "alice-phone",
-            "ESIMSHAPER_QUOTA": "daily",
-            "ESIMSHAPER_BYTES": "1000000000",
-            "ESIMSHAPER_INTERFACE": "wwan0",
-        },
-        *(
-            {
-                "ESIMSHAPER_SUBJECT": "everyone",
-                "ESIMSHAPER_QUOTA": "plan",
-                "ESIMSHAPER_BYTES": size,
-                "ESIMSHAPER_INTERFACE": "wwan0",
-            }
-            for size in ("1500000000", "1000000000", "266000000")
-        ),
-        {
-            "ESIMSHAPER_SUBJECT": "each-client",
-            "ESIMSHAPER_CLIENT": ["alice-phone", "02:00:00:00:00:11"],
-            "ESIMSHAPER_CLIENTS": "2",
-            "ESIMSHAPER_QUOTA": "plan",
-            "ESIMSHAPER_STATE": "blocked",
-            "ESIMSHAPER_INTERFACE": "wwan0",
-        },
-    ]
+    assert [ours(entry) for entry in notices] == FIELDS
 
 
 @needs_journal
