@@ -39,7 +39,7 @@ class Life:
 
     def hold_the_disk(self) -> None:
         """As while something is saved."""
-        asyncio.run_coroutine_threadsafe(self.storage.lock.acquire(), self.loop).result(5)
+        asyncio.run_coroutine_threadsafe(self.storage.lock.acquire(), self.loop).result(300)
 
     def end(self) -> None:
         if not self.loop.is_closed():
@@ -70,7 +70,7 @@ def test_a_request_under_way_when_the_loop_ends_gets_a_sentence(life: Life) -> N
             pass
         life.end()
         with pytest.raises(NotNow, match="the daemon is stopping"):
-            asked.result(10)
+            asked.result(300)
 
 
 def test_a_request_that_comes_after_the_loop_has_ended_gets_a_sentence(life: Life) -> None:
@@ -88,4 +88,4 @@ def test_a_request_that_waited_for_the_last_save_is_not_shown_its_bytes_twice(li
         life.stopping.begin()
         life.loop.call_soon_threadsafe(life.storage.lock.release)
         with pytest.raises(NotNow, match="the daemon is stopping"):
-            asked.result(10)
+            asked.result(300)

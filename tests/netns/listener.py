@@ -35,7 +35,7 @@ def listening(device: Host) -> Iterator[Heard]:
         yield heard
     finally:
         heard.ended.append(True)
-        running.result(10)
+        running.result(300)
 
 
 def _open(interface: str) -> socket.socket:

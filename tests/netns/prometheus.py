@@ -65,7 +65,7 @@ class Prometheus:
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(30)
+            self.process.wait(300)
 
     def ask(self, path: str, data: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
         """The body of an answer; from inside the host. Raises OSError with what is said."""

@@ -151,7 +151,7 @@ class Router(View):
     def stop(self, number: int = signal.SIGTERM) -> int:
         assert self.process
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def kill(self) -> None:
         self.stop(signal.SIGKILL)
@@ -159,7 +159,7 @@ class Router(View):
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """A verb of the command line, in the router."""
         command = self.lab.router.command([PYTHON, "-m", "esimshaper", *arguments])
-        return subprocess.run(command, env=self.environment, text=True, capture_output=True, timeout=60, check=False)
+        return subprocess.run(command, env=self.environment, text=True, capture_output=True, timeout=300, check=False)
 
     def json(self, *arguments: str) -> dict[str, Any]:
         done = self.run(*arguments, "--json")

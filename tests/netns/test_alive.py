@@ -56,7 +56,7 @@ def serving(host: Host, *servers: tuple[str, int]) -> Iterator[None]:
     finally:
         ended.append(True)
         for each in running:
-            each.result(timeout=2)
+            each.result(timeout=300)
 
 
 def is_answered(host: Host, server: str, port: int) -> bool:
@@ -102,7 +102,7 @@ def addresses_at_the_carrier(lab: Lab) -> Iterator[None]:
 
 def has_lease(lab: Lab) -> bool:
     command = ["udhcpc", "-i", "wan0", "-f", "-q", "-n", "-t", "3", "-T", "1", "-s", "/bin/true"]
-    done = subprocess.run(lab.router.command(command), capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(lab.router.command(command), capture_output=True, text=True, check=False, timeout=300)
     return done.returncode == 0 and OFFERED in done.stderr
 
 
@@ -275,7 +275,7 @@ def names_by_the_router(lab: Lab, upstream: str, place: Path) -> Iterator[None]:
         server.kill()
         server.wait()
         ended.append(True)
-        outside.result(timeout=2)
+        outside.result(timeout=300)
 
 
 def test_names_are_no_way_out_of_a_block(make_router: Callable[..., Router], lab: Lab, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def refused(router: Router, *prefix: str, **environment: str) -> str:
     """What `run` says on standard error when it cannot start, wrapped by a program that takes something away."""
     command = router.lab.router.command([*prefix, PYTHON, "-m", "esimshaper", "run", "--config", str(router.config)])
     done = subprocess.run(
-        command, env=router.environment | environment, text=True, capture_output=True, timeout=60, check=False
+        command, env=router.environment | environment, text=True, capture_output=True, timeout=300, check=False
     )
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
@@ -94,7 +94,7 @@ def test_a_daemon_that_may_not_build_needs_a_build_before_it(router: Router, lab
         return router.run("build", "--config", str(router.config)).stdout
 
     command = lab.router.command([PYTHON, "-m", "esimshaper", "run", "--no-build", "--config", str(router.config)])
-    done = subprocess.run(command, env=router.environment, text=True, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, env=router.environment, text=True, capture_output=True, timeout=300, check=False)
     assert done.returncode == 1
     assert "the kernel part was not built" in done.stderr
     assert "journalctl -u esimshaper-build" in done.stderr

@@ -106,7 +106,7 @@ def test_a_kill_in_a_flood_neither_charges_nor_credits_twice(make_router: Callab
         router.kill()
         router.start()
     assert not running.done()
-    running.result(30)
+    running.result(300)
     after, spent = measure(router, "plan", "everyone")
     moved = after - before
     assert charged(moved)[0] == charged(moved)[1]
@@ -141,6 +141,6 @@ def test_a_wan_that_returns_in_a_flood_credits_nothing_that_was_sent(
         router.await_tick()
         lab.recreate_wan(kind)
         wait_until("attaching again", lambda: router.get("/v1/status")["wan"]["attached"], timeout=10)
-    running.result(30)
+    running.result(300)
     up, bill = charged(router.measure() - before)
     assert bill <= up < bill + 5 * OFFERED, "charged are at most the moments around a return"

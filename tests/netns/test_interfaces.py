@@ -107,7 +107,7 @@ def test_other_names_work_everywhere_and_a_renamed_interface_goes_on(make_router
         assert f'esimshaper_wan_receive_bytes_total{{interface="{MODEM}"}}' in router.scrape()
         router.run("block", bob.mac)
         with pytest.raises(ConnectionRefusedError):
-            bob.call(traffic.tcp_up, lab.servers4[1], 1000, timeout=3)
+            bob.call(traffic.tcp_up, lab.servers4[1], 1000, timeout=30)
         router.run("block", "--clear", bob.mac)
         assert "is another name" not in router.run("doctor", "--config", str(router.config)).stdout
         lab.router.ip(f"link property del dev wan0 altname {MODEM}")
@@ -134,7 +134,7 @@ def test_other_names_work_everywhere_and_a_renamed_interface_goes_on(make_router
         router.kill()
         lab.recreate_wan()
         with pytest.raises(ConnectionRefusedError):
-            alice.call(traffic.tcp_up, lab.servers4[0], 1000, timeout=3)
+            alice.call(traffic.tcp_up, lab.servers4[0], 1000, timeout=30)
         lab.router.ip(f"link property add dev wan0 altname {MODEM}")
         router.start()
         counts_each_byte_once(router)

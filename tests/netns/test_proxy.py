@@ -37,7 +37,7 @@ def test_blocked_device_does_not_go_on_by_a_proxy_of_the_router(make_router: Cal
         assert router.run("block", "alice", "--socket", str(router.socket)).returncode == 0
         wait_until("the state", lambda: state_of(router, "alice") == "blocked", timeout=5)
         with pytest.raises(ConnectionResetError):
-            going.result(20)
+            going.result(300)
         with pytest.raises(OSError, match="No route to host"):
             alice.call(traffic.tcp_down, lab.servers4[0], 1000, timeout=3)
         bob.call(traffic.tcp_down, lab.servers4[0], 100_000)

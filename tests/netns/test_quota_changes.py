@@ -63,7 +63,7 @@ def test_grants_of_two_callers_at_once_all_count_once_and_are_saved_when_answere
         asked = [callers.submit(post, router, "grant", subject="alice", bytes=50_000) for _ in range(20)]
         asked += [callers.submit(post, router, "block" if n % 2 else "clear", subject="bob") for n in range(20)]
         for each in asked:
-            each.result(30)
+            each.result(300)
     post(router, "block", subject="bob")
     router.kill()
     router.start()

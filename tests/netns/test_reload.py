@@ -278,7 +278,7 @@ def test_an_uplink_that_is_not_there_yet_is_taken_and_told(make_router: Callable
 def test_reload_without_a_daemon_says_so(tmp_path: Path) -> None:
     done = subprocess.run(
         [PYTHON, "-m", "esimshaper", "reload", "--socket", str(tmp_path / "none")],
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (3, "")
     assert "the daemon is not running" in done.stderr

@@ -36,7 +36,7 @@ def test_killed_again_and_again_under_load_no_byte_is_lost_or_counted_twice(
             router.start()
             scraped.append(router.scrape())
         for each in at_once:
-            each.result(120)
+            each.result(300)
         after, saved = router.measure_with(router.history)
         moved = after - before
     assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
@@ -195,7 +195,7 @@ def test_programs_of_another_version_take_over_without_a_gap(make_router: Callab
             assert not set(filters(lab)) & set(labels)
             labels = filters(lab)
         for each in at_once:
-            each.result(120)
+            each.result(300)
         moved = router.measure() - before
     assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
 

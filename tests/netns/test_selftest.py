@@ -113,7 +113,7 @@ def test_all_of_it_ends_with_doctor_however_that_ends(number: signal.Signals) ->
         wait_until("traffic", lambda: any("esimshaper.lab.servers" in line for line in below(doctor.pid).values()), 60)
         processes = below(doctor.pid)
         doctor.send_signal(number)
-        _, errors = doctor.communicate(timeout=10)
+        _, errors = doctor.communicate(timeout=300)
         wait_until("the end of all", lambda: all(is_dead(pid) for pid in processes))
     assert b"Traceback" not in errors
     assert doctor.returncode == (1 if number is signal.SIGINT else -number)

@@ -117,7 +117,7 @@ def test_who_asks_during_a_slow_last_save_is_told_that_it_stops(router: Router) 
         with a_busy_disk(router.place):
             router.process.send_signal(signal.SIGTERM)
             wait_until("a sentence", lambda: [each for each in crowd.answers if each[1][0] != 200], timeout=20)
-        assert router.process.wait(20) == 0
+        assert router.process.wait(60) == 0
     assert_clear(router, crowd.answers)
     assert {target for target, (code, _) in crowd.answers if code == 503} == {target for _, target, _ in QUESTIONS}
 
@@ -131,7 +131,7 @@ def test_what_was_asked_before_it_stops_is_done_once(router: Router) -> None:
             answer = person.submit(ask, router.socket, "POST", "/v1/grant", grant)
             wait_until("the grant", lambda: _granted(router) == GRANTED)
             router.process.send_signal(signal.SIGTERM)
-        assert router.process.wait(20) == 0
+        assert router.process.wait(60) == 0
         assert_clear(router, [("/v1/grant", found)] if (found := answer.result()) else [])
     router.start()
     assert _granted(router) == GRANTED
@@ -147,7 +147,7 @@ def test_a_reload_by_signal_while_it_stops_is_no_fault(router: Router) -> None:
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGHUP):
             router.process.send_signal(number)
         wait_until("its end is near", lambda: ask(router.socket, "GET", "/v1/quotas", {}) != _quotas(router))
-    assert router.process.wait(20) == 0
+    assert router.process.wait(60) == 0
     assert_clear(router, [])
 
 
@@ -171,7 +171,7 @@ def test_a_scrape_while_it_stops_is_answered_or_refused(router: Router) -> None:
                 router.process.send_signal(signal.SIGTERM)
                 count = len(scraped)
                 wait_until("another", lambda: len(scraped) > count or not router.socket.exists(), timeout=20)
-            assert router.process.wait(20) == 0
+            assert router.process.wait(60) == 0
         finally:
             gone.set()
     assert_clear(router, [])

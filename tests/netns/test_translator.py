@@ -40,7 +40,7 @@ def check_that_each_pays_for_its_own(router: Router, clat: Clat) -> None:
     before = router.measure()
     both = [client.start(everything, client, clat.inside(lab.servers4[n])) for n, client in enumerate((alice, bob))]
     for each in both:
-        each.result(60)
+        each.result(300)
     lab.router.call(traffic.tcp_down, clat.inside(lab.servers4[2]), 100_000)
     bob.call(traffic.tcp_down, lab.servers6[3], 100_000)
     moved = router.measure() - before

@@ -80,7 +80,7 @@ def test_each_client_gets_what_its_tunnel_came_to_and_the_sum_is_the_bill(
             for number, client in enumerate((alice, bob))
         ]
         for each in both:
-            each.result(60)
+            each.result(300)
         bob.call(traffic.tcp_down, lab.servers4[2], 400_000)
         moved = measure(router) - before
     in_tunnels = [moved.bill.of(end) for end in ends]
@@ -260,7 +260,7 @@ def test_tunnel_that_vanishes_and_a_daemon_that_is_killed_lose_no_byte(
         router.kill()
         bob.call(traffic.tcp_down, lab.servers4[1], 300_000)
         router.start()
-        going.result(60)
+        going.result(300)
         middle = measure(router) - before
     bob.call(traffic.tcp_down, lab.servers4[0], 300_000)  # not by a tunnel any more
     after = measure(router) - before

@@ -210,7 +210,7 @@ def ppp(router: Debian) -> Iterator[None]:
     finally:
         set_uplink(router, NEAR, "wan0")
         near.terminate()
-        near.wait(30)
+        near.wait(300)
 
 
 def on_both_ends(lab: Lab) -> bool:

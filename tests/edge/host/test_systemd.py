@@ -55,7 +55,7 @@ def send(out: Path, *arguments: str, wanted: int) -> tuple[list[dict], str]:
     environment = {**os.environ, "JOURNALD": str(JOURNALD), "OUT": str(out), "WANTED": str(wanted)}
     environment.pop("JOURNAL_STREAM", None)
     command = ["unshare", "--mount", "--propagation", "private", "bash", "-c", SCRIPT, "bash", *sender]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     entries = [json.loads(line) for line in (out / "journal").read_text().splitlines()]
     return entries, (out / "errors").read_text()

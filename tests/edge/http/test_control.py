@@ -170,7 +170,7 @@ def test_a_slow_disk_is_said_and_asked_again(path, tmp_path, monkeypatch):
     with running_loop() as loop:
         asked = answers.Answers(loop, storage, None, None, State, router.facts, None, Stopping())
         running = control.serve(asked.answer, path)
-        asyncio.run_coroutine_threadsafe(storage.lock.acquire(), loop).result(5)  # as while a save is under way
+        asyncio.run_coroutine_threadsafe(storage.lock.acquire(), loop).result(300)  # as while a save is under way
         try:
             code, document = request(path, "GET /v1/history")
             assert (code, document["error"]) == (503, "the disk is slow, ask again")
@@ -179,7 +179,7 @@ def test_a_slow_disk_is_said_and_asked_again(path, tmp_path, monkeypatch):
             assert request(path, "GET /v1/history")[0] == 200
         finally:
             running.stop()
-            asyncio.run_coroutine_threadsafe(storage.close(), loop).result(5)
+            asyncio.run_coroutine_threadsafe(storage.close(), loop).result(300)
 
 
 def test_the_client_passes_on_the_servers_sentence(listener, path):
