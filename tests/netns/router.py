@@ -125,14 +125,15 @@ class Router(View):
         self, *, attached: bool = True, program: Sequence[str] = ("-m", "esimshaper"), patience: float = 60
     ) -> "Router":
         """With a kernel part that is there already, as after `esimshaper build`, and as new as one that is compiled."""
-        self._borrow()
+        self.borrow()
         command = [PYTHON, *program, "run", "--config", str(self.config)]
         with self.log.open("ab") as log:
             self.process = self.lab.router.popen(command, env=self.environment, stdout=log, stderr=log)
         wait_until("the daemon's start", lambda: self._answers(attached=attached), timeout=patience)
         return self
 
-    def _borrow(self) -> None:
+    def borrow(self) -> None:
+        """Has a kernel part that is as new, where there is none yet."""
         try:
             settings = settings_file.read_to_start(self.config).settings
         except settings_file.SettingsError:

@@ -84,6 +84,7 @@ def test_missing_clsact_is_said(router: Router) -> None:
         "real = Netlink.do\n"
         "Netlink.do = lambda kernel, request: real(kernel, request.replace(b'clsact', b'nosuch'))\n",
     )
+    router.borrow()
     said = refused(router, **environment)
     assert "clsact" in said
     assert "modprobe sch_ingress" in said
@@ -108,6 +109,7 @@ def test_a_daemon_that_may_not_build_needs_a_build_before_it(router: Router, lab
 
 
 def test_what_is_in_the_place_of_the_socket_is_left_there(router: Router) -> None:
+    router.borrow()
     router.socket.parent.mkdir()
     router.socket.write_text("precious")
     assert "is not a socket" in refused(router)

@@ -119,6 +119,7 @@ def test_closed_lets_not_one_packet_through_until_counting_works(
 
 def test_closed_holds_if_the_daemon_dies_while_it_starts(make: Callable[..., Router], lab: Lab) -> None:
     router = make(CLOSED)
+    router.borrow()
     command = lab.router.command([PYTHON, "-c", DIES, "run", "--config", str(router.config)])
     done = subprocess.run(command, env=router.environment, capture_output=True, timeout=300, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
