@@ -64,9 +64,9 @@ help:
 demo: root packages-demo
 	$(PYTHON) -m esimshaper demo $(ARGS)
 
-# All of them take half as long on two processors: they wait much.
+# They wait much, for ticks and for packets: two more at a time than there are processors keep these busy.
 test: root packages-test venv prometheus
-	$(PYTHON) -m pytest $(or $(ARGS),-n auto --dist loadfile)
+	$(PYTHON) -m pytest $(or $(ARGS),-n $(shell expr $$(nproc) + 2) --dist loadfile)
 
 test-fast: venv
 	@test -e .venv/pins # or nothing could be fetched, and `venv` has said so

@@ -19,6 +19,7 @@ from esimshaper.edge.tc.attachments import TrafficControl
 from esimshaper.lab import Lab, WanKind
 from esimshaper.lab.namespaces import wait_until
 from tests.bpf.packets import UDP, ethernet, ipv4, udp
+from tests.kernel_parts import kernel_parts
 
 HOOKS = (("br0", Hook.LAN_INGRESS), ("br0", Hook.LAN_EGRESS), ("wan0", Hook.WAN_EGRESS), ("wan0", Hook.WAN_INGRESS))
 
@@ -26,10 +27,12 @@ HOOKS = (("br0", Hook.LAN_INGRESS), ("br0", Hook.LAN_EGRESS), ("wan0", Hook.WAN_
 @pytest.fixture
 def meter(bpffs: Path) -> Iterator[Meter]:
     wanted = compiler.Build(str(bpffs / "pins"), 0xFF000000, 256, 1024)
-    compiler.build(wanted)
+    loan = kernel_parts.lend(wanted)
+    assert loan
     opened = Meter(wanted.generation, wanted.programs)
     yield opened
     opened.close()
+    kernel_parts.take_back(loan)
 
 
 def attach(lab: Lab, meter: Meter, markers: Path) -> None:
