@@ -123,7 +123,11 @@ enum policy_flag {
 	POLICY_WITH_EVERYONE = 8, /* beside POLICY_BLOCKED: only because everyone is blocked by an override */
 	POLICY_UNLISTED = 16, /* a device that is not listed: what passes in spite of a block, all these share */
 	POLICY_OVER_PLAN = 32, /* beside POLICY_EXEMPT: the quotas of everyone hold it neither */
+	POLICY_SWITCHES = 64, /* at least one switch is to come */
 };
+#define SWITCHES 2 /* of a policy: the beginning of a block, and its end */
+#define SWITCH_NEVER 0x7fffffffffffffffULL
+
 struct policy {
 	__u64 block_at[LIMITS_ON];
 	__u64 throttle_at[LIMITS_ON];
@@ -132,8 +136,11 @@ struct policy {
 	__u32 parent;      /* account of the group, or of everyone; 0 for none */
 	__u32 flags;       /* enum policy_flag */
 	__u32 classes[CLASSES]; /* tc class ids, by enum class_place; 0: no class of its own */
+	/* CLOCK_BOOTTIME, ns, rising: from each of them on, these flags hold instead of `flags`. */
+	__u64 switch_at[SWITCHES];
+	__u32 switch_flags[SWITCHES];
 };
-_Static_assert(sizeof(struct policy) == 10 * 8 + (2 + CLASSES) * 4, "struct policy");
+_Static_assert(sizeof(struct policy) == 10 * 8 + (2 + CLASSES) * 4 + SWITCHES * (8 + 4), "struct policy");
 
 /* Map `tunnelled`, indexed by account, written by the kernel only, never reset.
  *

@@ -61,6 +61,24 @@ ALWAYS_INLINE int hold_to_limit(struct comparison *it, u64 before, u64 limit, en
 	return 1;
 }
 
+/* The flags of a policy that hold now. Most have no switch, and need no look at the clock. The differences of times have
+ * no jump, as the verifier would walk all that follows once more for each. */
+ALWAYS_INLINE u32 flags_of(const struct policy *policy)
+{
+	u64 flags = policy->flags, now;
+
+	if (!(flags & POLICY_SWITCHES))
+		return flags;
+	now = bpf_ktime_get_boot_ns();
+#pragma unroll
+	for (int i = 0; i < SWITCHES; i++) {
+		u64 is_to_come = (now - policy->switch_at[i]) >> 63;
+
+		flags = flags * is_to_come + policy->switch_flags[i] * (1 - is_to_come);
+	}
+	return flags;
+}
+
 #define EXEMPTIONS (POLICY_EXEMPT | POLICY_OVER_PLAN)
 
 /* 1 if the limits of account `number` hold a packet, else 0; `exempt` are the EXEMPTIONS of the account and of those
@@ -73,22 +91,22 @@ ALWAYS_INLINE u32 is_held(u32 exempt, u32 number)
 	return 1 & ~(exempt / POLICY_OVER_PLAN | (exempt / POLICY_EXEMPT & is_other));
 }
 
-/* Whether an account is blocked by hand. An exemption below counts more. */
-ALWAYS_INLINE u32 is_blocked_by_override(const struct policy *policy, u32 exempt)
+/* Whether an account is blocked by hand or by hours. An exemption below counts more. */
+ALWAYS_INLINE u32 is_blocked_by_override(u32 flags, u32 exempt)
 {
-	return policy->flags & POLICY_BLOCKED & ~(exempt / POLICY_EXEMPT);
+	return flags & POLICY_BLOCKED & ~(exempt / POLICY_EXEMPT);
 }
 
 /* Compares a packet with all thresholds of one account. Returns its level, and sets `it->news`. `exempt` as above. */
-ALWAYS_INLINE u32 compare(struct comparison *it, enum direction direction, u32 exempt)
+ALWAYS_INLINE u32 compare(struct comparison *it, enum direction direction, u32 flags, u32 exempt)
 {
 	const struct policy *policy = it->policy;
 	const int on = direction == UP ? ON_UP : ON_DOWN;
 
-	if (is_blocked_by_override(policy, exempt))
+	if (is_blocked_by_override(flags, exempt))
 		return BLOCKED;
 	/* Most accounts have no threshold: one look instead of six. */
-	if (!(policy->flags & POLICY_LIMITED))
+	if (!(flags & POLICY_LIMITED))
 		return OPEN;
 	/* A block goes before a warning: of what is blocked, only that is announced. */
 	if (hold_to_limit(it, it->both, policy->block_at[ON_BOTH], direction) ||
@@ -105,7 +123,7 @@ ALWAYS_INLINE u32 compare(struct comparison *it, enum direction direction, u32 e
 /* Whether an account would block `bytes`, where its limits hold. Nothing is added, and nothing announced. */
 ALWAYS_INLINE int would_block(const struct policy *policy, const struct account *account, int on, u64 bytes, u32 exempt)
 {
-	return is_blocked_by_override(policy, exempt) || account->used[ON_BOTH] + bytes > policy->block_at[ON_BOTH] ||
+	return is_blocked_by_override(flags_of(policy), exempt) || account->used[ON_BOTH] + bytes > policy->block_at[ON_BOTH] ||
 	       account->used[on] + bytes > policy->block_at[on];
 }
 
@@ -117,9 +135,9 @@ ALWAYS_INLINE int is_blocked_below_everyone(u32 number, int on, u64 bytes)
 		const struct account *account = accounts.lookup(&number);
 		const struct policy *policy = policies.lookup(&number);
 
-		if (!account || !policy || number == ACCOUNT_EVERYONE || (policy->flags & POLICY_EXEMPT))
+		if (!account || !policy || number == ACCOUNT_EVERYONE || (flags_of(policy) & POLICY_EXEMPT))
 			break;
-		if (!(policy->flags & POLICY_WITH_EVERYONE) && would_block(policy, account, on, bytes, 0))
+		if (!(flags_of(policy) & POLICY_WITH_EVERYONE) && would_block(policy, account, on, bytes, 0))
 			return 1;
 		number = policy->parent;
 		if (!number)
@@ -140,7 +158,7 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 #pragma unroll
 	for (int i = 0; i < HIERARCHY; i++) {
 		struct comparison it = { .bytes = bytes };
-		u32 level;
+		u32 level, flags;
 
 		/* No policy has a parent that is not there; the verifier does not know that. */
 		it.account = accounts.lookup(&number);
@@ -162,8 +180,9 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 		verdict.charged[i] = it.account;
 		/* An exemption holds for all accounts above as well, for everyone's only if it is over the plan. They
 		 * are charged and announce their limits; only the packet is not held to them. */
-		exempt = hide_range(skb, exempt | (it.policy->flags & EXEMPTIONS));
-		level = compare(&it, direction, exempt);
+		flags = hide_range(skb, flags_of(it.policy));
+		exempt = hide_range(skb, exempt | (flags & EXEMPTIONS));
+		level = compare(&it, direction, flags, exempt);
 		if (it.news)
 			announce(it.news, number, 0);
 		/* While nobody is throttled, the class is that of the client. */

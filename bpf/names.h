@@ -91,12 +91,12 @@ ALWAYS_INLINE int is_beyond_share(u32 account, int on, u64 bytes)
 
 		if (!of || !policy)
 			break;
-		exempt |= policy->flags & EXEMPTIONS;
+		exempt |= flags_of(policy) & EXEMPTIONS;
 		if (!is_held(exempt, number)) {
 			/* Perhaps everyone holds it. */
 		} else if (would_block(policy, of, on, bytes, exempt)) {
 			is_blocked = 1;
-			by_everyone |= number == ACCOUNT_EVERYONE || (policy->flags & POLICY_WITH_EVERYONE);
+			by_everyone |= number == ACCOUNT_EVERYONE || (flags_of(policy) & POLICY_WITH_EVERYONE);
 		} else if (policy->police_rate && would_throttle(policy, of, on, bytes) &&
 			   !conforms(number, bytes * 1000000000ULL / policy->police_rate, POLICE_BURST_NS, 0)) {
 			return 1;

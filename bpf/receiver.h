@@ -182,9 +182,9 @@ ALWAYS_INLINE int is_blocked_by_hand(u32 number)
 	for (int i = 0; i < HIERARCHY; i++) {
 		const struct policy *policy = policies.lookup(&number);
 
-		if (!policy || (policy->flags & POLICY_EXEMPT))
+		if (!policy || (flags_of(policy) & POLICY_EXEMPT))
 			return 0;
-		if (policy->flags & POLICY_BLOCKED)
+		if (flags_of(policy) & POLICY_BLOCKED)
 			return 1;
 		number = policy->parent;
 		if (!number)

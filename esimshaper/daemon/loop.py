@@ -153,7 +153,8 @@ class Daemon:
             self._status.report_tick(ticker.state, self._facts(), self._parts.enforcer.problems, clock.monotonic())
             ticks += 1
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), clock.seconds_to_next(TICK_SECONDS))
+                wait = min(clock.seconds_to_next(TICK_SECONDS), ticker.seconds_to_switch())
+                await asyncio.wait_for(self._wake.wait(), wait)
 
     def _metrics(self) -> tuple[Metric, ...]:
         return report_metrics.metrics(self._parts.ticker.state, self._facts())

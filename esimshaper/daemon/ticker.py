@@ -2,6 +2,7 @@
 """The tick: observe -> advance -> (begin to save) -> enforce. Owns the State. On the loop's thread only."""
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 log = logging.getLogger(__name__)
+
+_NANOSECONDS = 1e9
+_AFTER = 0.06
+"""Seconds after which a tick surely finds that the moment of a switch is over: see OFFSET_SECONDS of limits."""
 
 
 class Ticker:
@@ -84,8 +89,13 @@ class Ticker:
         return replace(self.observe(), told=self.told())
 
     def advance(self, state: State, seen: Observation) -> tuple[State, Outcome]:
-        """The next state, by the rules and the time of now."""
-        return pipeline.advance(state, self._configuration.rules, clock.now(), seen)
+        """The next state, by the rules of now and the time of the reading."""
+        return pipeline.advance(state, self._configuration.rules, clock.wall_at(seen.reading.boottime), seen)
+
+    def seconds_to_switch(self) -> float:
+        """How long until something that was set for later begins or ends; endless if nothing is near."""
+        ahead = (frame.at / _NANOSECONDS - clock.boottime() for frame in self.state.limits.frames)
+        return next((seconds + _AFTER for seconds in ahead if seconds + _AFTER > 0), math.inf)
 
     def recover(self, state: State) -> State:
         """`state` with what an earlier daemon left in the kernel."""

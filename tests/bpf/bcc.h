@@ -51,3 +51,4 @@ int bpf_check_mtu(void *context, u32 ifindex, u32 *mtu_length, __s32 length_diff
 int bpf_skb_get_xfrm_state(void *skb, u32 index, void *state, u32 size, u64 flags);
 u64 bpf_ktime_get_ns(void);
 u64 bpf_ktime_get_coarse_ns(void);
+u64 bpf_ktime_get_boot_ns(void);

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.model.counts import UNATTRIBUTED_REASONS, Counters, Reason
+from esimshaper.core.model.hold import SWITCHES
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, ACCOUNT_UNATTRIBUTED, FIRST_CLIENT_ACCOUNT, ClientKey
 from esimshaper.core.model.limits import (
     CLASS_IN_GRANDPARENT,
@@ -38,6 +39,7 @@ FIELDS = {
         (
             *(f"{mark}[{on}]" for mark in ("block_at", "throttle_at", "warn_at") for on in range(3)),
             *("police_rate", "parent", "flags", *(f"classes[{n}]" for n in range(len(NO_CLASSES)))),
+            *(f"{each}[{n}]" for each in ("switch_at", "switch_flags") for n in range(SWITCHES)),
         ),
     ),
     "tunnelled": (
@@ -126,6 +128,7 @@ def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
     names = (
         *("ACCOUNT_UNATTRIBUTED", "ACCOUNT_ROUTER", "ACCOUNT_FIRST_CLIENT", "CLIENT_MAC", "CLIENT_IP", "GROUPS"),
         *("POLICY_BLOCKED", "POLICY_EXEMPT", "POLICY_LIMITED", "POLICY_WITH_EVERYONE", "POLICY_UNLISTED"),
+        *("POLICY_OVER_PLAN", "POLICY_SWITCHES", "SWITCHES"),
         *("ANNOUNCE_CLIENT", "ANNOUNCE_LIMIT", "ANNOUNCE_WARN"),
         *("CLASS_OPEN", "CLASS_SELF", "CLASS_IN_PARENT", "CLASS_IN_GRANDPARENT", "CLASSES"),
     )
@@ -141,6 +144,7 @@ def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
         ),
         *(layouts.POLICY_BLOCKED, layouts.POLICY_EXEMPT, layouts.POLICY_LIMITED),
         *(layouts.POLICY_WITH_EVERYONE, layouts.POLICY_UNLISTED),
+        *(layouts.POLICY_OVER_PLAN, layouts.POLICY_SWITCHES, SWITCHES),
         *(layouts.ANNOUNCE_CLIENT, layouts.ANNOUNCE_LIMIT, layouts.ANNOUNCE_WARN),
         *(CLASS_OPEN, CLASS_SELF, CLASS_IN_PARENT, CLASS_IN_GRANDPARENT, len(NO_CLASSES)),
     ]

@@ -3,11 +3,13 @@
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from esimshaper.core.model.counts import Budget, Counters, Reason
+from esimshaper.core.model.hold import Hold, Switch
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, Account
 from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.edge.bpf import layouts, libbpf
@@ -233,3 +235,65 @@ def test_download_that_begins_at_the_limit_is_announced_and_no_later_one(bench: 
     for _ in range(3):
         down(bench)
     assert consume() == [ALICE]
+
+
+NEVER_HELD = Hold()
+BLOCKED, ALLOWED = Hold(blocked=True), Hold(exempt=True)
+
+
+def soon(seconds: float) -> int:
+    """CLOCK_BOOTTIME, in nanoseconds, so many seconds from now."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) + round(seconds * 1e9)
+
+
+def with_switches(*switches: Switch, at_first: Hold = NEVER_HELD, **more: Thresholds) -> Policy:
+    return Policy(**at_first._asdict(), switches=switches, **more)
+
+
+def test_a_policy_switches_by_itself_and_back_again(bench: Bench) -> None:
+    def verdicts(policy: Policy) -> list[int]:
+        bench.meter.write_policies({ALICE: policy})
+        return [up(bench), down(bench)]
+
+    up(bench)
+    past, present, future = soon(-20), soon(-10), soon(3600)
+    assert verdicts(with_switches(Switch(future, BLOCKED))) == [PASS, PASS]
+    assert verdicts(with_switches(Switch(past, BLOCKED))) == [SHOT, SHOT]
+    assert verdicts(with_switches(Switch(past, BLOCKED), Switch(future, NEVER_HELD))) == [SHOT, SHOT]
+    assert verdicts(with_switches(Switch(past, BLOCKED), Switch(present, NEVER_HELD))) == [PASS, PASS]
+    assert verdicts(with_switches(Switch(past, NEVER_HELD), at_first=BLOCKED)) == [PASS, PASS]
+    assert verdicts(with_switches(Switch(past, NEVER_HELD), Switch(present, BLOCKED), at_first=BLOCKED)) == [SHOT, SHOT]
+
+
+def test_a_block_begins_and_ends_at_its_moments_while_packets_pass(bench: Bench) -> None:
+    """The kernel's clock decides, to the packet; nobody writes anything in between."""
+    begin, end = soon(0.3), soon(0.6)
+    bench.meter.write_policies({ALICE: with_switches(Switch(begin, BLOCKED), Switch(end, NEVER_HELD))})
+    seen = []
+    while not seen or seen[-1][0] < end + 100_000_000:
+        before, verdict, after = soon(0), up(bench), soon(0)
+        seen += [(before, verdict)] if not any(before <= each <= after for each in (begin, end)) else []
+    assert [verdict for _, verdict in seen] == [SHOT if begin < at < end else PASS for at, _ in seen]
+    assert {verdict for _, verdict in seen} == {PASS, SHOT}
+
+
+def test_limits_hold_under_a_switch_and_an_allow_that_ends_leaves_them(bench: Bench) -> None:
+    limit = Thresholds(both=2 * SIZE)
+    bench.meter.write_policies({ALICE: with_switches(Switch(soon(3600), BLOCKED), at_first=ALLOWED, block_at=limit)})
+    assert [up(bench) for _ in range(4)] == [PASS] * 4
+    bench.meter.write_policies({ALICE: with_switches(Switch(soon(-1), NEVER_HELD), at_first=ALLOWED, block_at=limit)})
+    assert up(bench) == SHOT
+    bench.meter.write_policies({ALICE: with_switches(Switch(soon(-1), ALLOWED), block_at=limit)})
+    assert up(bench) == PASS
+
+
+def test_a_policy_with_switches_is_read_as_it_was_written(bench: Bench) -> None:
+    policy = with_switches(
+        Switch(5, Hold(blocked=True, with_everyone=True)),
+        Switch(2**62, Hold(exempt=True, over_plan=True)),
+        at_first=BLOCKED,
+        warn_at=Thresholds(upload=5),
+    )
+    bench.meter.write_policies({ALICE: policy, BOB: with_switches(Switch(7, BLOCKED))})
+    assert bench.meter.policies()[ALICE] == policy
+    assert bench.meter.policies()[BOB].switches == (Switch(7, BLOCKED),)

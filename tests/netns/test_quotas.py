@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Quotas with the real daemon: a cut at the byte that holds whatever happens to the daemon, the link or the maps."""
 
+import math
+import re
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from esimshaper.lab import Lab, WanKind, traffic
-from esimshaper.lab.namespaces import wait_until
+from esimshaper.lab.namespaces import Host, wait_until
 from tests.netns.limits import (
     ALICE_2MB,
     CLIENTS,
@@ -66,6 +69,34 @@ def test_limit_holds_while_the_daemon_is_dead(make_router: Callable[..., Router]
     router.start()
     wait_until("the state", lambda: state_of(router, "alice") == "blocked", timeout=3)
     assert "reached" in router.log.read_text() or "used up" in router.log.read_text()
+
+
+def replies(client: Host, server: str, until: float) -> list[float]:
+    """When answers came to pings, twenty a second, in Unix seconds; to some time after `until`."""
+    seconds = max(1, math.ceil(until + 1 - time.time()))
+    said = client.run(["ping", "-D", "-n", "-i", "0.05", "-w", str(seconds), server])
+    return [float(each) for each in re.findall(r"^\[([0-9.]+)\] .*icmp_seq", said, re.MULTILINE)]
+
+
+def test_what_ends_at_a_moment_ends_then_by_the_kernel_though_the_daemon_is_dead(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    """First an allow, which cuts the device at its end; then a block, which lets it on."""
+    router = make_router(lab, quotas("name: own, for: client/alice, limit: 1KB, period: month, then: block")).start()
+    alice, server = lab.clients[0], lab.servers4[0]
+    alice.call(traffic.ping, server, count=20)
+    wait_until("the state", lambda: state_of(router, "alice") == "blocked", timeout=3)
+    allowed = router.json("allow", "alice", "--for", "4s")["until_unix"]
+    wait_until("the device to be let on", lambda: passes(alice, server), timeout=3)
+    router.kill()
+    seen = replies(alice, server, allowed)
+    assert allowed - 0.5 < max(seen) < allowed + 0.2
+    router.start()
+    assert router.json("grant", "alice", "1GB")["quotas"][0]["left_bytes"]
+    blocked = router.json("block", "alice", "--for", "3s")["until_unix"]
+    assert not passes(alice, server)
+    wait_until("the device to be let on", lambda: passes(alice, server), timeout=6)
+    assert blocked <= time.time() < blocked + 1
 
 
 def test_a_limit_that_only_the_last_reading_finds_is_told_by_unload(

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from esimshaper.core.limits import acts, coming, hierarchy, notices, policy, reserve, tally
+from esimshaper.core.limits.hold import outlook
 from esimshaper.core.limits.states import states_of
 from esimshaper.core.model.counts import UNUSED, Budget
 from esimshaper.core.model.identity import Account, ClientKey
@@ -37,6 +38,9 @@ from esimshaper.core.model.tick import Tick
 
 States = Mapping[Subject, ClientState]
 
+OFFSET_SECONDS = 0.05
+"""A clock that is slewed by so much has the moments in the kernel's policies written anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limited:
@@ -51,11 +55,13 @@ def advance(before: LimitsSlice, tick: Tick, booked: Booked, deltas: Mapping[Sub
     """The states, policies and notices of now. `deltas`: what was added to the budgets of each subject."""
     if not tick.rules.knows_quotas:
         return Limited(before, Outcome())
-    inputs = _inputs(before.kept, tick)
+    offset = _offset(before, tick)
+    before = before if offset == before.offset else replace(before, offset=offset)
+    inputs = _inputs(before, tick)
     turn = _turn(tick, booked, deltas)
     if inputs != before.inputs:
         limited = _all_anew(before, tick, booked, turn)
-        return replace(limited, state=_with_inputs(limited.state, before, _inputs(limited.state.kept, tick)))
+        return replace(limited, state=_with_inputs(limited.state, before, _inputs(limited.state, tick)))
     touched = {*deltas, *_newly_announced(tick)}
     if not touched:
         return Limited(before, before.outcome)
@@ -72,15 +78,22 @@ def _with_inputs(state: LimitsSlice, before: LimitsSlice, inputs: tuple[object, 
     return replace(state, inputs=None if ended else inputs)
 
 
-def _inputs(kept: LimitState, tick: Tick) -> tuple[object, ...]:
+def _offset(before: LimitsSlice, tick: Tick) -> float:
+    """Seconds by which the clock is ahead of CLOCK_BOOTTIME: as before, while that is nearly right."""
+    offset = tick.at.time - tick.reading.boottime
+    near = before.offset is not None and abs(offset - before.offset) <= OFFSET_SECONDS
+    return before.offset if near and before.offset is not None else offset
+
+
+def _inputs(state: LimitsSlice, tick: Tick) -> tuple[object, ...]:
     """Everything but usage that limits follow from. Texts say `tomorrow`, so the date is part of it."""
-    reading = tick.reading
+    reading, kept = tick.reading, state.kept
     ends = [*(each.until for each in kept.overrides), *(each.until for each in kept.grants)]
     ends += [each.at for each in kept.coming]
     ended = [until is not None and until <= tick.at.time for until in ends]
     date = datetime.fromtimestamp(tick.at.time, tick.rules.zone).date()
     here = (reading.epoch, reading.owners, reading.groups, reading.everyone, reading.free, reading.tunnels_account)
-    return (tick.rules, *here, tick.windows, tick.curfews, tick.resting, ended, date)
+    return (tick.rules, *here, tick.windows, tick.curfews, tick.resting, state.offset, ended, date)
 
 
 def _turn(tick: Tick, booked: Booked, deltas: Mapping[Subject, Budget]) -> tally.Turn:
@@ -114,7 +127,9 @@ def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn)
     states = states_of(hierarchies, held, set_on, now, rules.zone, tick.curfews)
     levels, changed = notices.levels(kept.levels, states, wording)
 
-    place = policy.Place(rules, reading, booked.budgets, held, set_on, tick.curfews)
+    waiting = coming.split(kept.coming, now)[1]
+    frames = outlook(replace(kept, overrides=overrides, coming=waiting), rules.curfews, now, before.offset or 0.0)
+    place = policy.Place(rules, reading, booked.budgets, held, set_on, tick.curfews, frames)
     policies = {**policy.policies(place, tick.subjects), **policy.policies_for_strangers(place)}
     everybody = {**tick.subjects, **dict.fromkeys(reading.free, STRANGER)}
     absent = {ClientKey(each.id) for each in hierarchies if each.kind is SubjectKind.CLIENT} | rules.names.keys()
@@ -126,9 +141,11 @@ def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn)
         policy.new_clients(place, absent.difference(reading.owners.values()), rules.names),
     )
     spared, outcome = _with_reserve(kept.reserve, outcome, tick, booked, turn, tallies)
-    ahead, restarts = coming.split(kept.coming, now)[1], acts.live_restarts(kept.restarts, rules.quotas)
-    after = LimitState(tallies, grants, overrides, levels, spared, ahead, kept.acts, restarts)
-    state = replace(before, kept=after, states=states, outcome=outcome, curfews=tick.curfews, resting=tick.resting)
+    restarts = acts.live_restarts(kept.restarts, rules.quotas)
+    after = LimitState(tallies, grants, overrides, levels, spared, waiting, kept.acts, restarts)
+    state = replace(
+        before, kept=after, states=states, outcome=outcome, curfews=tick.curfews, resting=tick.resting, frames=frames
+    )
     return Limited(state, outcome, (*renewed, *granted, *crossed, *changed))
 
 
@@ -162,7 +179,7 @@ def _touched_anew(
     levels, changed = notices.levels(kept.levels, states, wording)
 
     accounts = {account: subject for account, subject in tick.subjects.items() if subject in touched}
-    place = policy.Place(rules, tick.reading, booked.budgets, held, set_on, tick.curfews)
+    place = policy.Place(rules, tick.reading, booked.budgets, held, set_on, tick.curfews, before.frames)
     outcome = _outcome_with(
         before.outcome, accounts, policy.policies(place, accounts), policy.shaped_accounts(place, accounts)
     )

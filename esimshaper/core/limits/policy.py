@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from esimshaper.core.limits.hierarchy import override_for
+from esimshaper.core.limits.hold import hold, of_tunnels, switches
 from esimshaper.core.model.counts import UNUSED, Budget
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, PSEUDO_KEYS, Account, ClientKey
 from esimshaper.core.model.limits import (
@@ -27,8 +27,8 @@ from esimshaper.core.model.limits import (
     STRANGER,
     ActionKind,
     Direction,
+    Frame,
     Override,
-    OverrideKind,
     Policy,
     Quota,
     QuotaUsage,
@@ -38,7 +38,7 @@ from esimshaper.core.model.limits import (
     Thresholds,
 )
 from esimshaper.core.model.reading import Reading
-from esimshaper.core.model.rules import Hierarchy, Rules
+from esimshaper.core.model.rules import Rules
 
 Policies = Mapping[Account, Policy]
 Ends = Sequence[tuple[Direction, int]]
@@ -50,7 +50,7 @@ class Place:
     """The facts that policies follow from.
 
     budgets: as last booked. held: quotas and tallies of the subjects that are asked about. overrides: by the subject
-    that they are set on. curfews: whom the hours of the settings block now.
+    that they are set on. curfews: whom the hours of the settings block now. frames: what will be set, see hold.py.
     """
 
     rules: Rules
@@ -59,6 +59,7 @@ class Place:
     held: Mapping[Subject, Sequence[QuotaUsage]]
     overrides: Mapping[Subject, Override]
     curfews: Collection[Subject] = ()
+    frames: Sequence[Frame] = ()
 
 
 def policies(place: Place, accounts: Mapping[Account, Subject]) -> Policies:
@@ -118,28 +119,18 @@ def _policy(place: Place, ancestors: Mapping[Subject, Account], account: Account
     budget = place.budgets.get(account, UNUSED)
     held = place.held.get(subject, ())
     hierarchy = place.rules.hierarchy(subject)
-    override = override_for(hierarchy, place.overrides)
-    holders = _holders(hierarchy, override, place.curfews)
+    now = hold(hierarchy, place.overrides, place.curfews)
     rate = _rate(held)
     return Policy(
         parent=next((ancestors[each] for each in hierarchy[1:] if each in ancestors), ACCOUNT_UNATTRIBUTED),
         block_at=_thresholds(_limits(held, budget, ActionKind.BLOCK)),
         throttle_at=_thresholds(_limits(held, budget, ActionKind.THROTTLE)),
         warn_at=_thresholds([end for each in held for end in _warnings(each, budget)]),
-        blocked=bool(holders),
-        exempt=override is not None and override.kind.allows,
         police_rate=max(1, rate // 8) if rate else 0,
-        with_everyone=set(holders) == {EVERYONE},
         unlisted=subject.kind is SubjectKind.CLIENT and not _is_listed(ClientKey(subject.id), place.rules),
-        over_plan=override is not None and override.kind is OverrideKind.ALLOW_OVER_PLAN,
+        switches=switches(now, place.frames, lambda frame: hold(hierarchy, frame.overrides, frame.curfews)),
+        **now._asdict(),
     )
-
-
-def _holders(hierarchy: Hierarchy, override: Override | None, curfews: Collection[Subject]) -> Sequence[Subject]:
-    """Whose block holds for all of `hierarchy`: that by hand, or else those of the hours; none if it is allowed."""
-    if override is not None:
-        return (override.subject,) if override.kind is OverrideKind.BLOCK else ()
-    return [each for each in hierarchy if each in curfews] if curfews else ()
 
 
 def _is_listed(client: ClientKey, rules: Rules) -> bool:
@@ -157,17 +148,10 @@ def _accounts_with_quotas(place: Place) -> Mapping[Subject, Account]:
 
 
 def _tunnels_policy(place: Place, ancestors: Mapping[Subject, Account]) -> Policy:
-    """The policy of packets that carry tunnels: they are blocked if everyone is, and nobody is allowed by hand."""
-    # Clients in a tunnel are held to their own limits inside it.
-    kinds = {override.kind for override in place.overrides.values()}
-    blocked = bool(_holders((EVERYONE,), place.overrides.get(EVERYONE), place.curfews))
-    return Policy(
-        ancestors.get(EVERYONE, ACCOUNT_UNATTRIBUTED),
-        blocked=blocked,
-        exempt=any(kind.allows for kind in kinds),
-        with_everyone=blocked,
-        over_plan=OverrideKind.ALLOW_OVER_PLAN in kinds,
-    )
+    """The policy of packets that carry tunnels."""
+    now = of_tunnels(place.overrides, place.curfews)
+    ahead = switches(now, place.frames, lambda frame: of_tunnels(frame.overrides, frame.curfews))
+    return Policy(ancestors.get(EVERYONE, ACCOUNT_UNATTRIBUTED), switches=ahead, **now._asdict())
 
 
 def _limits(held: Iterable[QuotaUsage], budget: Budget, kind: ActionKind) -> Ends:

@@ -23,13 +23,14 @@ from esimshaper.core.model.limits import (
 )
 from esimshaper.core.model.tick import Tick
 
+_NANOSECONDS = 10**9
 _EACH = Subject(SubjectKind.EACH_CLIENT)
 _STRANGERS = Subject(SubjectKind.GROUP, UNKNOWN_GROUP)
 _PSEUDO = frozenset(Subject(SubjectKind.CLIENT, key) for key in PSEUDO_KEYS)
 
 
 def recover(tick: Tick, installed: Mapping[Account, Policy]) -> LimitState:
-    """Tallies as they were when the kernel's counts were zero, and overrides, whose ends nobody knows any more."""
+    """Tallies as they were when the kernel's counts were zero, and overrides, with an end where a policy has one."""
     tallies = (
         Tally(quota.name, subject, tick.windows[quota.name], used=quota.limit - end, allowed=quota.limit)
         for account, subject in tick.subjects.items()
@@ -43,18 +44,26 @@ def _overrides(tick: Tick, installed: Mapping[Account, Policy]) -> Iterator[Over
     # An override is copied to all descendants, so only the topmost account that has it holds the original. Accounts
     # that no client has yet have that of the group of unknown devices.
     accounts = {**dict.fromkeys(tick.reading.free[:1], _STRANGERS), **tick.subjects}
-    kinds = {subject: _override_of(installed.get(account, Policy())) for account, subject in accounts.items()}
-    for subject, kind in kinds.items():
-        above = next((kinds[each] for each in tick.rules.hierarchy(subject)[1:] if each in kinds), None)
-        by_hours = kind is OverrideKind.BLOCK and any(each in tick.curfews for each in tick.rules.hierarchy(subject))
+    found = {subject: _override_of(installed.get(account, Policy()), tick) for account, subject in accounts.items()}
+    for subject, (kind, until) in found.items():
+        hierarchy = tick.rules.hierarchy(subject)
+        above = next((found[each][0] for each in hierarchy[1:] if each in found), None)
+        # A block that ends may be one by hours, which the settings know.
+        by_hours = kind is OverrideKind.BLOCK and until and any(each in tick.curfews for each in hierarchy)
         if kind and kind is not above and not by_hours:
-            yield Override(subject, kind)
+            yield Override(subject, kind, until)
 
 
-def _override_of(policy: Policy) -> OverrideKind | None:
-    if policy.exempt:
-        return OverrideKind.ALLOW_OVER_PLAN if policy.over_plan else OverrideKind.ALLOW
-    return OverrideKind.BLOCK if policy.blocked else None
+def _override_of(policy: Policy, tick: Tick) -> tuple[OverrideKind | None, int | None]:
+    """What holds now by a policy, and until when (None: it says of no end)."""
+    now = round(tick.reading.boottime * _NANOSECONDS)
+    past = [each.hold for each in policy.switches if each.at <= now]
+    ahead = next((each.at for each in policy.switches if each.at > now), None)
+    until = None if ahead is None else round(tick.at.time + (ahead - now) / _NANOSECONDS)
+    hold = past[-1] if past else policy.hold
+    if hold.exempt:
+        return (OverrideKind.ALLOW_OVER_PLAN if hold.over_plan else OverrideKind.ALLOW), until
+    return (OverrideKind.BLOCK if hold.blocked else None), until
 
 
 def _ends(quotas: Iterable[Quota], subject: Subject, policy: Policy) -> Iterator[tuple[Quota, int]]:

@@ -7,6 +7,7 @@
 All times are Unix seconds, all amounts bytes, all rates bit/s.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from enum import Enum, StrEnum
@@ -14,6 +15,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
 from esimshaper.core.model.counts import Budget
+from esimshaper.core.model.hold import Hold, Switch
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.time_of_day import Hours
 
@@ -234,6 +236,14 @@ class Override:
     until: int | None = None
 
 
+class Frame(NamedTuple):
+    """What is set from `at` on (CLOCK_BOOTTIME, nanoseconds): overrides, and whom the hours of the settings block."""
+
+    at: int
+    overrides: Mapping[Subject, Override]
+    curfews: frozenset[Subject]
+
+
 @dataclass(frozen=True, slots=True)
 class Coming:
     """A person's decision that begins at `at`: an override of `kind` or, with None, a grant of so many `bytes`.
@@ -272,8 +282,9 @@ class Policy:
 
     classes: tc class ids, by CLASS_OPEN and so on; 0 for none of its own: then one that others share, or none at all.
     police_rate: bytes per second beyond a throttle limit where the account has no class, as in tunnels; 0: any rate.
-    with_everyone: blocked by hand, but only because everyone is. unlisted: it has no share of its own of what passes in
-    spite of a block. exempt: held by no limit but those of everyone; with over_plan, not by these either.
+    with_everyone: blocked, but only because everyone is. unlisted: it has no share of its own of what passes in spite
+    of a block. exempt: held by no limit but those of everyone; with over_plan, not by these either. switches: what
+    changes by itself, in its order.
     """
 
     parent: Account = ACCOUNT_UNATTRIBUTED  # none
@@ -287,6 +298,12 @@ class Policy:
     with_everyone: bool = False
     unlisted: bool = False
     over_plan: bool = False
+    switches: tuple[Switch, ...] = ()
+
+    @property
+    def hold(self) -> Hold:
+        """What holds before the first of `switches`."""
+        return Hold(self.blocked, self.exempt, self.over_plan, self.with_everyone)
 
 
 @dataclass(frozen=True, slots=True)

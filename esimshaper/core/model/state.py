@@ -13,7 +13,7 @@ from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending
 from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limit_state import LimitState
-from esimshaper.core.model.limits import ClientState, Notice, Override, Policy, Reserve, Shaped, Subject
+from esimshaper.core.model.limits import ClientState, Frame, Notice, Override, Policy, Reserve, Shaped, Subject
 from esimshaper.core.model.reading import Attachment, ClassCounters, Detour, Reading, Tunnels
 from esimshaper.core.model.uplink import UplinkDrops
 
@@ -156,6 +156,7 @@ class LimitsSlice:
 
     inputs: what all of this follows from, but for usage; None to work all of it out anew at the next tick.
     recovered: overrides that a start without a history found in the kernel's policies. curfews, resting: as in Tick.
+    frames: those to come. offset: what the kernel's moments follow from, in seconds.
     """
 
     kept: LimitState = field(default_factory=LimitState)
@@ -165,6 +166,8 @@ class LimitsSlice:
     recovered: tuple[Override, ...] = ()
     curfews: Mapping[Subject, int | None] = field(default_factory=dict)
     resting: frozenset[str] = frozenset()
+    frames: tuple[Frame, ...] = ()
+    offset: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

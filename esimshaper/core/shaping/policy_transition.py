@@ -9,7 +9,9 @@ instead of its own, say) must not slip through between two writes, also if the d
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 
+from esimshaper.core.model.hold import SWITCHES, Hold, Switch
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
 from esimshaper.core.model.limits import (
     CLASS_IN_PARENT,
@@ -45,6 +47,7 @@ def _stricter(old: Policy, new: Policy) -> Policy:
     | parent         | P or 0  | Q or 0  | Q, or P where new has none: the longer hierarchy         |
     | block_at, ...  | a       | b       | the smaller of each threshold: what ends first           |
     | by hand        | any     | any     | blocked if either is; exempt, over the plan only if both |
+    | switches       | any     | any     | from each moment on the same                             |
     | classes        | x or 0  | y or 0  | y, or x where new has none and it is in a group of new's |
 
     If `old` holds as much already, the policy in between is `old` itself: then there is one write, not two.
@@ -58,17 +61,35 @@ def _stricter(old: Policy, new: Policy) -> Policy:
         parent=new.parent or old.parent,
         block_at=_smaller(old.block_at, new.block_at),
         throttle_at=_smaller(old.throttle_at, new.throttle_at),
-        blocked=old.blocked or new.blocked,
-        exempt=old.exempt and new.exempt,
-        over_plan=old.over_plan and new.over_plan,
+        **_stricter_hold(old.hold, new.hold)._asdict(),
+        switches=_switches(old, new),
         classes=tuple(after or before for before, after in zip(usable, new.classes, strict=True)),
     )
     return old if _holds(between) == _holds(old) else between
 
 
+def _switches(old: Policy, new: Policy) -> tuple[Switch, ...]:
+    """The switches of the policy in between. Those that do not fit into it are left out: it is there for a moment."""
+    moments = sorted({each.at for each in (*old.switches, *new.switches)})
+    steps = [(at, _stricter_hold(_hold_at(old, at), _hold_at(new, at))) for at in moments]
+    before = (_stricter_hold(old.hold, new.hold), *(hold for _, hold in steps))
+    changed = (Switch(*step) for step, last in zip(steps, before, strict=False) if step[1] != last)
+    return tuple(islice(changed, SWITCHES))
+
+
+def _hold_at(policy: Policy, at: int) -> Hold:
+    return next((each.hold for each in reversed(policy.switches) if each.at <= at), policy.hold)
+
+
+def _stricter_hold(old: Hold, new: Hold) -> Hold:
+    return Hold(
+        old.blocked or new.blocked, old.exempt and new.exempt, old.over_plan and new.over_plan, new.with_everyone
+    )
+
+
 def _holds(policy: Policy) -> tuple[object, ...]:
     """The fields of a policy that decide about packets; the others are for announcements, and for the police rate."""
-    by_hand = (policy.blocked, policy.exempt, policy.over_plan)
+    by_hand = (policy.blocked, policy.exempt, policy.over_plan, policy.switches)
     return (policy.parent, policy.block_at, policy.throttle_at, by_hand, policy.classes)
 
 

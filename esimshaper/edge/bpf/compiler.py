@@ -22,11 +22,11 @@ from pathlib import Path
 from esimshaper.core.model.errors import FailedOperation, Operation
 from esimshaper.core.model.identity import FIRST_CLIENT_ACCOUNT
 from esimshaper.core.model.kernel import mark_shift
-from esimshaper.core.model.limits import NO_THRESHOLD
+from esimshaper.core.model.limits import Policy
 from esimshaper.core.model.packages import DEBIAN_PYTHON
-from esimshaper.edge.bpf import layouts, libbpf
+from esimshaper.edge.bpf import layouts, libbpf, policy_layout
 
-SCHEMA = 10
+SCHEMA = 11
 """Version of map layouts: part of the pins' path, so that maps of another layout are never taken for ours."""
 
 PROGRAMS = (
@@ -228,8 +228,9 @@ def initialise_maps(wanted: Build) -> None:
         return
     free = libbpf.Map(wanted.generation / "free_accounts", 0, layouts.NUMBER.size)
     policies = libbpf.Map(wanted.generation / "policies", layouts.NUMBER.size, layouts.POLICY.size)
+    no_limits = policy_layout.to_bytes(Policy())
     for number in range(policies.max_entries):  # a policy of zeros would block everything
-        policies.update(layouts.NUMBER.pack(number), layouts.POLICY.pack(*[NO_THRESHOLD] * 9, *[0] * 7))
+        policies.update(layouts.NUMBER.pack(number), no_limits)
     while free.pop() is not None:  # an earlier child was killed while it filled the queue
         pass
     for number in range(FIRST_CLIENT_ACCOUNT, wanted.accounts - 1):  # the last account is that of `others`

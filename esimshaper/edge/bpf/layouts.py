@@ -13,7 +13,7 @@ from esimshaper.core.model.tunnels import TunnelEnd
 
 META = struct.Struct("=QII")
 ACCOUNT = struct.Struct("=9Q")
-POLICY = struct.Struct("=10Q6I")
+POLICY = struct.Struct("=10Q6I2Q2I")
 TUNNELLED = struct.Struct("=6Q")
 MOVED = struct.Struct("=5Qq")
 LONG = struct.Struct("=Q")
@@ -88,7 +88,8 @@ GROUPS = 32
 ACCOUNT_TUNNELS."""
 
 POLICY_BLOCKED, POLICY_EXEMPT, POLICY_LIMITED, POLICY_WITH_EVERYONE, POLICY_UNLISTED = 1, 2, 4, 8, 16
-POLICY_OVER_PLAN = 32
+POLICY_OVER_PLAN, POLICY_SWITCHES = 32, 64
+SWITCH_NEVER = (1 << 63) - 1
 ANNOUNCE_CLIENT, ANNOUNCE_LIMIT, ANNOUNCE_WARN = 0, 1, 2
 
 

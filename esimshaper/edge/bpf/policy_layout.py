@@ -3,35 +3,61 @@
 
 from collections.abc import Sequence
 
+from esimshaper.core.model.hold import SWITCHES, Hold, Switch
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import NO_THRESHOLDS, Policy, Thresholds
 from esimshaper.edge.bpf import layouts
+
+_HOLD = (
+    layouts.POLICY_BLOCKED,
+    layouts.POLICY_EXEMPT,
+    layouts.POLICY_OVER_PLAN,
+    layouts.POLICY_WITH_EVERYONE,
+)
+"""The flag of each field of Hold."""
 
 
 def to_bytes(policy: Policy) -> bytes:
     """`struct policy`."""
     thresholds = (policy.block_at, policy.throttle_at, policy.warn_at)
-    flags = layouts.POLICY_BLOCKED * policy.blocked | layouts.POLICY_EXEMPT * policy.exempt
-    flags |= layouts.POLICY_WITH_EVERYONE * policy.with_everyone | layouts.POLICY_UNLISTED * policy.unlisted
-    flags |= layouts.POLICY_OVER_PLAN * policy.over_plan
-    flags |= layouts.POLICY_LIMITED * any(each != NO_THRESHOLDS for each in thresholds)
+    lasting = layouts.POLICY_UNLISTED * policy.unlisted | layouts.POLICY_SWITCHES * bool(policy.switches)
+    lasting |= layouts.POLICY_LIMITED * any(each != NO_THRESHOLDS for each in thresholds)
     numbers = [number for each in thresholds for number in (each.both, each.download, each.upload)]
-    return layouts.POLICY.pack(*numbers, policy.police_rate, policy.parent, flags, *policy.classes)
+    rest = SWITCHES - len(policy.switches)
+    moments = [*(each.at for each in policy.switches), *(layouts.SWITCH_NEVER,) * rest]
+    then = [*(lasting | _flags(each.hold) for each in policy.switches), *(0,) * rest]
+    flags = lasting | _flags(policy.hold)
+    return layouts.POLICY.pack(*numbers, policy.police_rate, policy.parent, flags, *policy.classes, *moments, *then)
 
 
 def from_fields(fields: Sequence[int]) -> Policy:
     """The Policy of the fields of layouts.POLICY."""
-    police_rate, parent, flags, *classes = fields[9:]
+    police_rate, parent, flags, *others = fields[9:]
+    classes, moments, then = others[: -2 * SWITCHES], others[-2 * SWITCHES : -SWITCHES], others[-SWITCHES:]
+    blocked, exempt, over_plan, with_everyone = _hold(flags)
     return Policy(
         parent=Account(parent),
         block_at=Thresholds(*fields[:3]),
         throttle_at=Thresholds(*fields[3:6]),
         warn_at=Thresholds(*fields[6:9]),
-        blocked=bool(flags & layouts.POLICY_BLOCKED),
-        exempt=bool(flags & layouts.POLICY_EXEMPT),
+        blocked=blocked,
+        exempt=exempt,
         classes=tuple(classes),
         police_rate=police_rate,
-        with_everyone=bool(flags & layouts.POLICY_WITH_EVERYONE),
+        with_everyone=with_everyone,
         unlisted=bool(flags & layouts.POLICY_UNLISTED),
-        over_plan=bool(flags & layouts.POLICY_OVER_PLAN),
+        over_plan=over_plan,
+        switches=tuple(
+            Switch(at, _hold(each))
+            for at, each in zip(moments, then, strict=True)
+            if flags & layouts.POLICY_SWITCHES and at != layouts.SWITCH_NEVER
+        ),
     )
+
+
+def _flags(hold: Hold) -> int:
+    return sum(flag for flag, is_set in zip(_HOLD, hold, strict=True) if is_set)
+
+
+def _hold(flags: int) -> Hold:
+    return Hold(*(bool(flags & flag) for flag in _HOLD))

@@ -39,6 +39,11 @@ def now() -> float:
     return time.time()
 
 
+def wall_at(moment: float) -> float:
+    """The time of day that it was at a `moment` of `boottime`, in Unix seconds, by the clock of now."""
+    return now() - (boottime() - moment)
+
+
 def local(zone: tzinfo) -> datetime:
     """The time of day in that zone."""
     return datetime.fromtimestamp(now(), zone)
