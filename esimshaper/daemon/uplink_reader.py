@@ -5,6 +5,7 @@ Owns the taps. A comparison begins when they are opened, and anew when the uplin
 """
 
 import contextlib
+import errno
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -56,7 +57,7 @@ class UplinkReader:
                 return self._look(reading, queues)
             last = self._last_look(reading, queues, missed=any(missed))
             begun = self._begin(queues)
-        except OSError:  # an interface went just now, or its number is that of another one
+        except OSError:  # an interface went or went down just now, or its number is that of another one
             self._end()
             return None
         return last or begun
@@ -84,10 +85,13 @@ class UplinkReader:
         if not queues:
             return None
         means = self._open_taps(queues) if _can_drop(queues) else Means.NOTHING
-        # First what left, then what was charged: bytes that move in between may be missed, and not taken for dropped.
-        sent = self._sent.read()
+        # First what left, then what was charged, then what was lost: bytes that move in between may be missed, and not
+        # taken for dropped. To open a tap takes a while, so what `queues` say of losses is too old.
+        sent, charged, now = self._sent.read(), self._meter.read(), self._read_queues(queues)
+        if now.keys() != queues.keys():
+            raise OSError(errno.ENETDOWN, "an uplink went down")
         began = self._base.began + 1
-        self._base = _absolute(UplinkCounters(began, means), self._meter.read(), queues, sent)
+        self._base = _absolute(UplinkCounters(began, means), charged, now, sent)
         self._last = UplinkCounters(began, means)
         self._compared, self._uplinks = _identity(queues), tuple(queues)
         return self._last
