@@ -45,12 +45,16 @@ ALWAYS_INLINE u32 believable_mark(const struct __sk_buff *skb)
 /* The sender of an upload that carries no account, or only in its mark. Few packets come here. */
 ALWAYS_INLINE u32 sender_by_tables(struct __sk_buff *skb, const struct packet *packet)
 {
-	u32 link = skb->ingress_ifindex, number = believable_mark(skb), *account = 0;
+	u32 link = skb->ingress_ifindex, number = believable_mark(skb), crossing = noted_crossing(skb), *account = 0;
 	enum reason reason = marked_sender(skb) ? REASON_MARK_FOREIGN : REASON_ACCOUNT_LOST;
 	struct flow *flow;
 
 	if (number)
 		return number;
+	/* It came from afar and goes back there: a loop, or the answer to somebody whose address a device has written. Who
+	 * was charged for it on its way in has made it. */
+	if (!(crossing & TC_INDEX_APART) && is_client(crossing & TC_INDEX_ACCOUNT))
+		return crossing & TC_INDEX_ACCOUNT;
 	if (!lan_links.lookup(&link))
 		return REASON_WAN_OUT_UNMARKED << SENDER_REASON_SHIFT | ACCOUNT_UNATTRIBUTED;
 	/* It came by a LAN, where each packet gets an account, so somebody took that away. */
@@ -198,6 +202,22 @@ ALWAYS_INLINE struct flow *flow_of_icmp_error(struct __sk_buff *skb, const struc
 	return flows.lookup(&inner.key);
 }
 
+/* The flow of an upload that comes back, since its address is of this side and nobody has it: the carrier returns it, this
+ * router sends it out again, and so on until its hops are used up. */
+ALWAYS_INLINE struct flow *flow_that_returns(const struct packet *packet)
+{
+	struct flow_key key = packet->key;
+
+	__builtin_memcpy(key.remote, packet->key.local, 16);
+	__builtin_memcpy(key.local, packet->key.remote, 16);
+	key.remote_port = ECHO_WE_ASK;
+	if (has_ports(packet->protocol)) {
+		key.remote_port = packet->key.local_port;
+		key.local_port = packet->key.remote_port;
+	}
+	return flows.lookup(&key);
+}
+
 /* Whether a download that no flow knows is of a tunnel of the router: where the ports of a tunnel are not mirrored
  * (VXLAN), or its far end begins. The peer is not looked at: nobody can prove who has sent such a packet. */
 ALWAYS_INLINE int carries_unasked_tunnel(const struct packet *packet)
@@ -231,6 +251,8 @@ ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct p
 		flow = flow_of_icmp_error(skb, packet);
 	} else {
 		flow = flows.lookup(&packet->key);
+		if (!flow)
+			flow = flow_that_returns(packet);
 	}
 	if (flow) {
 		charge_flow(flow, DOWN, size);

@@ -206,6 +206,17 @@ def test_native_ipv6_finds_its_client_before_any_upload(bench: Bench) -> None:
     assert bench.counters(ALICE).down_bytes == 60
 
 
+@pytest.mark.parametrize(
+    ("protocol", "payload"), [(UDP, udp(1, 2)), (ICMPV6, icmp(128, 7)), (47, bytes(8))], ids=["UDP", "ping", "GRE"]
+)
+def test_upload_that_comes_back_is_whose_it_was(bench: Bench, protocol: int, payload: bytes) -> None:
+    """To an address of the uplink's own network that nobody has: router and carrier send it to and fro."""
+    frame = ethernet(ipv6(CLIENT6, "2001:db8:64::99", protocol, payload), IPV6)
+    bench.up(frame, ALICE)
+    bench.down(frame)
+    assert bench.counters(ALICE) == Counters(48, 48, 1, 1)
+
+
 def test_link_local_address_of_a_client_is_not_learned(bench: Bench) -> None:
     bench.lan(ethernet(ipv6("fe80::1", SERVER6, UDP, udp(1, 2)), IPV6))
     bench.down(ethernet(ipv6("fe80::9", "fe80::1", UDP, udp(1, 2)), IPV6))

@@ -22,7 +22,7 @@ from tests.bpf.packets import CLIENT6, LAN_MAC, SERVER4, SERVER6, UDP, WAN4, eth
 
 ALICE, BOB = Account(2), Account(3)
 IPV6 = 0x86DD
-SENT, OTHERS = 0xA000, Account(63)
+SENT, CROSSED, OTHERS = 0xA000, 0x4000, Account(63)
 UPLOAD = ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53)))
 RACES, RACE_SECONDS = 5, 20
 
@@ -53,10 +53,15 @@ def test_account_is_in_tc_index_where_somebody_took_the_mark_away(bench: Bench) 
     assert bench.counters(ALICE).up_packets == 1
 
 
-@pytest.mark.parametrize("tc_index", [ALICE, 0x8000 | ALICE, 0x4000 | ALICE, 0x6000 | ALICE, SENT | 64])
+@pytest.mark.parametrize("tc_index", [ALICE, 0x8000 | ALICE, 0x5000 | ALICE, CROSSED | 64, CROSSED, SENT | 64])
 def test_tc_index_of_somebody_else_is_no_account(bench: Bench, tc_index: int) -> None:
     up_with(bench, tc_index)
     assert bench.packets_of(Reason.WAN_OUT_UNMARKED) == 1
+
+
+def test_what_comes_in_by_the_uplink_and_leaves_by_it_is_whose_it_was_on_its_way_in(bench: Bench) -> None:
+    up_with(bench, CROSSED | ALICE)
+    assert bench.counters(ALICE).up_packets == 1
 
 
 def test_tc_index_goes_before_the_mark(bench: Bench) -> None:
