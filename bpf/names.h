@@ -115,20 +115,32 @@ ALWAYS_INLINE int is_beyond_share(u32 account, int on, u64 bytes)
 					NAMES_ALL_BURST * NAMES_ALL_NS_PER_BYTE, 0);
 }
 
+/* Whether the headers of a packet stand too deep to be followed to its ports: behind more tags of VLANs, or more extension
+ * headers, than are walked. The kernel walks all of them. */
+ALWAYS_INLINE int is_too_deep(u16 type, const struct packet *packet)
+{
+	if (type == ETHERTYPE_VLAN || type == ETHERTYPE_QINQ)
+		return 1;
+	return type == ETHERTYPE_IPV6 && packet->fragment != FRAGMENT_LATER && is_extension(packet->protocol);
+}
+
 /* Whether a packet between a device and the router is DNS that the device may not have any more. Parts of a datagram say
- * nothing of its length, and no honest question comes in parts: of those who have a share, they are refused. */
+ * nothing of its length, and no honest question comes in parts, or too deep: of those who have a share, they are
+ * refused. */
 ALWAYS_INLINE int is_refused_for_names(struct __sk_buff *skb, u32 account, enum direction direction)
 {
 	const int on = direction == UP ? ON_UP : ON_DOWN;
 	struct packet packet = {};
 	u16 type = ethertype(skb, &packet.network);
+	u32 is_ip = type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6, is_deep;
 	u64 bytes = skb->len;
 
-	if ((type != ETHERTYPE_IPV4 && type != ETHERTYPE_IPV6) ||
-	    parse_headers(skb, type, direction, &packet) == HEADERS_CUT || !has_ports(packet.protocol) ||
-	    !is_names_port(packet.key.remote_port))
+	if (is_ip && parse_headers(skb, type, direction, &packet) == HEADERS_CUT)
 		return 0;
-	if (packet.fragment != FRAGMENT_NONE)
+	is_deep = hide_range(skb, is_too_deep(type, &packet));
+	if (!is_deep && (!is_ip || !has_ports(packet.protocol) || !is_names_port(packet.key.remote_port)))
+		return 0;
+	if (is_deep || packet.fragment != FRAGMENT_NONE)
 		bytes += NAMES_BURST;
 	if (!is_beyond_share(account, on, hide_range(skb, bytes)))
 		return 0;

@@ -28,6 +28,7 @@ from tests.bpf.packets import (
     ipv6,
     tcp,
     udp,
+    vlan,
 )
 from tests.bpf.verdicts import ALICE, BOB, PASS, SHOT, sent
 
@@ -228,12 +229,22 @@ def test_blocked_device_has_so_many_bytes_of_names_both_ways_and_no_more(blocked
         ethernet(ipv6(CLIENT6, "2001:db8:77::1", UDP, udp(4000, 53, bytes(972))), IPV6),
         ethernet(ipv6(CLIENT6, "2001:db8:77::1", 60, extension(UDP, 64) + udp(4000, 53, bytes(972))), IPV6),
         ethernet(ipv6(CLIENT6, "2001:db8:77::1", 44, fragment6(UDP, 0, 1, 9) + udp(4000, 53, bytes(972))), IPV6),
+        ethernet(ipv6(CLIENT6, "2001:db8:77::1", 60, extension(60) * 9 + extension(UDP) + udp(4000, 53)), IPV6),
+        ethernet(vlan(vlan(vlan(question()[14:], tag=0), 0x8100, 0), 0x8100, 0), 0x8100),
     ],
 )
 def test_no_form_of_a_question_gets_past_the_share(blocked: Bench, trick: bytes) -> None:
     while ask(blocked, question()) == PASS:
         pass
     assert ask(blocked, trick) == SHOT
+
+
+def test_headers_of_honest_services_are_deep_enough(blocked: Bench) -> None:
+    while ask(blocked, question()) == PASS:
+        pass
+    page = udp(4000, 443, bytes(100))
+    assert ask(blocked, ethernet(vlan(vlan(question(port=80)[14:], tag=0), 0x8100, 0), 0x8100)) == PASS
+    assert ask(blocked, ethernet(ipv6(CLIENT6, "2001:db8:77::1", 60, extension(UDP) + page), IPV6)) == PASS
 
 
 def test_parts_of_a_datagram_are_no_names(blocked: Bench) -> None:
