@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Binding: our two tables as nft reads them, see nft(8). Names and numbers go in, a script comes out. Pure.
 
-    esimshaper          rejects what blocked clients send, so that their programs need not wait for a timeout
+    esimshaper          rejects what blocked clients send, so that their programs need not wait for a timeout; drops
+                        what would make the router itself speak in their place
     esimshaper_closed   rejects, for everybody, whatever the WAN does not count (on_failure: closed)
 
 Only packets on their way through the router pass the chains `forward`. Packets to the router itself do not, so DNS,
@@ -42,12 +43,12 @@ class Blocked:
 
 
 def reject(
-    interfaces: Sequence[str], blocked: Blocked, wan: int, unbilled: Iterable[str] = (), *, proxies: bool = True
+    interfaces: Sequence[str], blocked: Blocked, wan: int, unbilled: Iterable[str] = (), *, whole: bool = True
 ) -> str:
     """The first table, anew: what `blocked` devices send and would leave by one of these `interfaces`.
 
     `wan`: number of the WAN's interface that has our program, NO_INTERFACE for none. `unbilled`: networks that are not
-    rejected. proxies: those packets too by which `blocked` devices reach a proxy of the router itself.
+    rejected. whole: those packets too by which `blocked` devices reach a proxy of the router, or its answers.
     """
     spared = [f"{'ip6' if ':' in each else 'ip'} daddr {each} return" for each in unbilled]
     jumps = [f'oifname "{each}" jump blocked' for each in interfaces]
@@ -63,7 +64,7 @@ table {REJECT} {{
     }}
     chain blocked {{
         {"; ".join(_jumps(blocked, "refuse"))}
-    }}{_proxied(blocked) if proxies else ""}
+    }}{_proxied(blocked) + _mirrored(interfaces, blocked) if whole else ""}
     chain refuse {{
         tcp flags & (syn | ack) == syn reject with tcp reset
         meta l4proto != tcp reject with icmpx admin-prohibited
@@ -103,6 +104,31 @@ def _proxied(blocked: Blocked) -> str:
     chain deny {{
         tcp flags & (syn | ack) != syn reject with tcp reset
         reject with icmpx admin-prohibited
+    }}"""
+
+
+def _mirrored(interfaces: Sequence[str], blocked: Blocked) -> str:
+    """Chains that drop packets whose source is on the other side: of `blocked` devices, and what begins beyond.
+
+    The router answers pings and whatever it cannot pass on, and its answer carries bytes of the question.
+    """
+    # To an address beyond, the answer would leave as the router's own; to one of the LAN, it would come to a device. Of
+    # what comes, answers are for who asked, and neighbour discovery is not tracked. A VPN that is also a LAN is none.
+    beyond = [each for each in interfaces if each not in blocked.lans]
+    lans = ", ".join(f'"{name}"' for name in blocked.lans)
+    come = [
+        f'iifname "{each}" {state} fib saddr oifname {{ {lans} }} drop'
+        for each in beyond
+        for state in ("ct direction original", "ct state invalid")
+    ]
+    leave = [f'fib saddr oifname "{each}" drop' for each in beyond]
+    return f"""
+    chain mirrored {{
+        type filter hook prerouting priority mangle - 5; policy accept;
+        {"; ".join((*_jumps(blocked, "mirror"), *(come if lans else ())))}
+    }}
+    chain mirror {{
+        {"; ".join(leave)}
     }}"""
 
 

@@ -46,7 +46,7 @@ class RejectTable:
         script = anew if wanted[0] else scripts.delete(REJECT)
         problem = _load(script)
         if problem and wanted[0]:  # a kernel without nft_fib or nft_ct
-            problem = _load(scripts.reject(self._interfaces, *wanted, self._unbilled, proxies=False))
+            problem = _load(scripts.reject(self._interfaces, *wanted, self._unbilled, whole=False))
         if problem:
             return f"programs of blocked clients run into timeouts, as their packets cannot be rejected: {problem}"
         self._installed, self._listed = wanted, _listed(REJECT)
