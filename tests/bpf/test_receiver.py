@@ -19,7 +19,21 @@ from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.bpf import compiler, libbpf
 from esimshaper.edge.bpf.meter import Meter
 from tests.bpf.conftest import CONTEXT, LOOPBACK, MARK_MASK, empty, skb
-from tests.bpf.packets import CLIENT6, LAN_MAC, SERVER4, SERVER6, UDP, WAN4, ethernet, ipv4, ipv6, mac, udp
+from tests.bpf.packets import (
+    CLIENT6,
+    ICMP,
+    LAN_MAC,
+    SERVER4,
+    SERVER6,
+    UDP,
+    WAN4,
+    ethernet,
+    icmp,
+    ipv4,
+    ipv6,
+    mac,
+    udp,
+)
 from tests.bpf.trees import looking_by_priority
 from tests.mounts import mounted_bpffs
 
@@ -219,6 +233,30 @@ def test_datagram_that_begins_as_of_bob_is_of_who_gets_its_last_first_fragment(b
     whole = ethernet(ipv4(SERVER4, "10.0.0.1", UDP, PAYLOAD), destination=LAN_MAC)
     assert bench.deliver(LAN_MAC, ALICE, FRAGMENT, whole) == PASS
     assert bench.read().budgets[ALICE].download == SIZE + 48
+    bench.deliver(BOB_MAC, BOB, FRAGMENT, mac(BOB_MAC) + whole[6:])
+    assert bench.read().budgets[BOB].download == SIZE, "no credit is left of what is not his any more"
+
+
+def test_fragments_whose_first_one_is_for_nobody_stay_with_their_client(bench: LanBench) -> None:
+    """NAT goes by the ports of that one, so nobody gets them; and the client asked for the datagram before it."""
+    bench.upload(BOB)
+    bench.download(FIRST)
+    bench.download(ethernet(ipv4(SERVER4, WAN4, UDP, udp(53, 1001), fragment=0x2000)))
+    reading = bench.read()
+    assert not reading.moves
+    assert charged(bench) == {BOB: 28, ACCOUNT_UNATTRIBUTED: 28}
+    assert reading.budgets[BOB].download == 28
+
+
+def test_ping_that_another_gets_is_moved_and_is_no_sign_of_a_stray(bench: LanBench) -> None:
+    """Two devices may choose the same identifier, which is all that tells pings of one server apart."""
+    bench.upload(ALICE)
+    bench.download()
+    answer = ethernet(ipv4(SERVER4, "10.0.0.1", ICMP, icmp(0, 7, bytes(SIZE - 28))), destination=BOB_MAC)
+    assert bench.deliver(BOB_MAC, ALICE, frame=answer) == PASS
+    reading = bench.read()
+    assert reading.moves[ALICE].given == reading.moves[BOB].got == Counters(SIZE, 0, 1, 0)
+    assert not reading.strayed
 
 
 def test_rest_of_a_datagram_that_nobody_remembers_counts_for_the_limit_and_is_not_billed_again(bench: LanBench) -> None:

@@ -30,6 +30,7 @@ TESTS = {
     "translator.h": ("test_translator",),
     "limits.h": ("test_limits", "test_police", "test_tunnel"),
     "receiver.h": ("test_receiver",),
+    "names.h": ("test_reserve",),
     "reset.h": ("test_reset", "test_limits"),
     "meter.c": (
         "test_receiver",

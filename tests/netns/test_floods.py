@@ -2,13 +2,16 @@
 """Upload floods with the real daemon: what our queues drop is charged to nobody, whatever happens meanwhile."""
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from esimshaper.lab import Lab, WanKind, traffic
-from esimshaper.lab.namespaces import wait_until
-from tests.netns.limits import quotas
+from esimshaper.lab.namespaces import Host, wait_until
+from tests.netns import tricks
+from tests.netns.limits import quotas, state_of
+from tests.netns.listener import listening
 from tests.netns.router import Measure, Router
 
 OFFERED = 5 * 1_000_000 // 8
@@ -129,6 +132,59 @@ def test_a_block_is_not_reached_by_what_was_dropped(make_router: Callable[..., R
         lab.clients[0].call(flood, lab.servers4[0], 3 * SECONDS)
     again = (router.measure() - before).bill.seen_by_router.up_bytes - moved.bill.seen_by_router.up_bytes
     assert left - 2000 <= again <= left, "and it is where it should be"
+
+
+def test_of_what_waits_in_our_queues_a_block_by_hand_lets_pass_few_uploads_and_no_download(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    router, alice, server = started(make_router(lab, quotas(SLOW))), lab.clients[0], lab.servers4[0]
+    with sending(alice, alice.ipv4, server):
+        wait_until("a full queue", lambda: drops(lab, "wan0") > 0)
+        block(router)
+        before = lab.carrier.bill().total.up_bytes
+        router.await_tick()
+    assert lab.carrier.settle().total.up_bytes - before <= A_CLASS_HOLDS
+
+    assert router.run("unblock", "alice").returncode == 0
+    alice.call(tricks.send_udp_to, alice.ipv4, server, tricks.PORT, 1)
+    with listening(alice) as heard, sending(lab.internet, server, lab.router.ipv4):
+        wait_until("a full queue", lambda: heard.bytes > 0 and drops(lab, "ifb-wan0") > 0)
+        block(router)
+        before = heard.bytes
+        router.await_tick()
+    assert heard.bytes - before <= ON_THE_WAY
+
+
+@contextlib.contextmanager
+def sending(host: Host, source: str, to: str) -> Iterator[None]:
+    """Datagrams of 1,000 bytes, far more than a class of 1 Mbit/s passes on."""
+    ended: list[bool] = []
+
+    def send() -> None:
+        while not ended:
+            tricks.send_udp_to(source, to, tricks.PORT, 100)
+
+    running = host.start(send)
+    try:
+        yield
+    finally:
+        ended.append(True)
+        running.result(10)
+
+
+A_CLASS_HOLDS = 1_000_000 // 8 // 10 + 2 * 1514
+"""Bytes of a tenth of a second, and what is on its way between two looks."""
+ON_THE_WAY = 2 * 1514
+
+
+def drops(lab: Lab, device: str) -> int:
+    queues = json.loads(lab.router.run(["tc", "-j", "-s", "qdisc", "show", "dev", device, "root"]))
+    return sum(int(queue.get("drops", 0)) for queue in queues)
+
+
+def block(router: Router) -> None:
+    assert router.run("block", "alice").returncode == 0
+    wait_until("the block", lambda: state_of(router, "alice") == "blocked", timeout=5)
 
 
 def test_a_wan_that_returns_in_a_flood_credits_nothing_that_was_sent(

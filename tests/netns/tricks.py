@@ -133,6 +133,44 @@ def tcp(source: str, to: str, sequence: int, data: bytes) -> bytes:
     return head[:16] + struct.pack("!H", checksum(pseudo + head + data)) + head[18:] + data
 
 
+def echo(source: str, to: str, size: int) -> bytes:
+    """The request of a ping, whole, with right checksums and `size` bytes of data."""
+    head = struct.pack("!BBHHH", 128 if ":" in source else 8, 0, 0, 7, 1) + bytes(size)
+    summed = head
+    if ":" in source:
+        pseudo = socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, to)
+        summed = pseudo + struct.pack("!II", len(head), socket.IPPROTO_ICMPV6) + head
+    body = head[:2] + struct.pack("!H", checksum(summed)) + head[4:]
+    return ip(source, to, socket.IPPROTO_ICMPV6 if ":" in source else socket.IPPROTO_ICMP, body)
+
+
+def send_frames(interface: str, frames: list[bytes], count: int) -> None:
+    """So many, by turns, and no faster than a queue takes them."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+        sock.bind((interface, 0))
+        for number in range(count):
+            sock.send(frames[number % len(frames)])
+            if number % 20 == 0:
+                time.sleep(0.002)
+
+
+CRC32C = 0x82F63B78
+SCTP = 132
+
+
+def sctp(ports: tuple[int, int], tag: int, chunk: int, size: int) -> bytes:
+    """A packet with one chunk that begins or answers an association (INIT, INIT ACK), RFC 9260; `tag` is both tags."""
+    filled = struct.pack("!HH", 0x8000, size) + bytes(size - 4)  # a parameter that is to be skipped if it is unknown
+    body = struct.pack("!BBHIIHHI", chunk, 0, 20 + size, 7, 65535, 1, 1, 1) + filled
+    head = struct.pack("!HHI", *ports, tag)
+    crc = 0xFFFFFFFF
+    for byte in head + bytes(4) + body:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (CRC32C if crc & 1 else 0)
+    return head + struct.pack("<I", crc ^ 0xFFFFFFFF) + body
+
+
 MRT_INIT, MRT_ADD_VIF, MRT_ADD_MFC = 200, 202, 204  # include/uapi/linux/mroute.h
 VIFF_USE_IFINDEX, VIFS = 8, 32
 
