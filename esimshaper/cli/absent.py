@@ -11,6 +11,8 @@ def advice() -> str:
     except ImportError:
         return ""
     try:
+        if not paths.CONFIG_FILE.exists():
+            return "there is no configuration yet: sudo esimshaper setup"
         settings_file.read_to_start(paths.CONFIG_FILE)
     except settings_file.SettingsError as error:
         first = error.problems[0]

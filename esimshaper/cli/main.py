@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return DONE if options.endless else FAILED
     except Unusable as problem:
-        return _complain(problem, at_home=not getattr(options, "socket", None))
+        return _complain(problem, at_home=not (getattr(options, "socket", None) or "RUNTIME_DIRECTORY" in os.environ))
     return status
 
 
@@ -217,7 +217,7 @@ def build_parser() -> Program:
     parser = Program(
         prog="esimshaper",
         description="Counts the bytes that a cellular carrier bills, per device behind this router, and holds them to "
-        "quotas.",
+        "quotas. To begin on a new router: sudo esimshaper setup",
         epilog="`esimshaper help VERB` says more of a verb. Exit status: 0 done, 1 failed, 2 wrong use or wrong "
         "configuration, 3 daemon not running.",
     )

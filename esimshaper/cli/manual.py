@@ -29,10 +29,10 @@ COMMON = 4
 """An option of at least so many verbs is explained once, for all of them."""
 
 DESCRIPTION = """
-The daemon runs as the service `esimshaper`, with the configuration `/etc/esimshaper/esimshaper.yaml`. Two lines of
-that are yours to fill in: the uplink, and where your devices are. `esimshaper check` says what is wrong with it,
-`esimshaper reload` puts an edited one in force without losing a packet or a count, `esimshaper doctor` whether this
-machine can count truthfully, and `esimshaper status` what is used.
+The daemon runs as the service `esimshaper`, with the configuration `/etc/esimshaper/esimshaper.yaml`.
+`esimshaper setup` finds the uplink and where your devices are, asks for the plan and writes it. `esimshaper check` says
+what is wrong with it, `esimshaper reload` puts an edited one in force without losing a packet or a count,
+`esimshaper doctor` whether this machine can count truthfully, and `esimshaper status` what is used.
 
 The kernel counts and limits also while the daemon is stopped, restarted or upgraded; `esimshaper unload` ends that.
 

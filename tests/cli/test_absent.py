@@ -10,6 +10,7 @@ GOOD = "wan: {interface: wwan0}\nlan: {interfaces: [br0]}\n"
 def test_a_refused_configuration_is_the_reason_and_is_named_with_its_first_mistake(monkeypatch, tmp_path):
     config = tmp_path / "esimshaper.yaml"
     monkeypatch.setattr(paths, "CONFIG_FILE", config)
+    assert absent.advice() == "there is no configuration yet: sudo esimshaper setup"
     config.write_text(GOOD)
     assert absent.advice() == ""
     config.write_text(GOOD + "\ttab: 1\n")
