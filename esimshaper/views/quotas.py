@@ -105,7 +105,7 @@ def by_hand_lines(document: Document) -> list[Line]:
     """One for each decision of a person; subjects that were blocked or allowed alike share it."""
     alike: dict[tuple[str, str], list[str]] = {}
     for each in document["by_hand"]:
-        alike.setdefault((each["setting"], _set(each, document["time"])), []).append(each["subject"])
+        alike.setdefault((each["setting"], _set(each, document["time"])), []).append(_called(each))
     return [
         Line(f"{format_names(subjects, NAMED_TOGETHER)}: {said}", Tone.BAD if setting == "block" else Tone.GOOD)
         for (setting, said), subjects in alike.items()
@@ -123,7 +123,7 @@ def _curfew_lines(document: Document) -> list[Line]:
     for each in document["curfews"]:
         end = f" until {when(each['until'], document['time'])}" if each["until"] else ""
         now = f", now{end}" if each["blocked"] else ""
-        lines.append(Line(f"{each['subject']}: blocked {each['hours']} (hours){now}", Tone.QUIET))
+        lines.append(Line(f"{_called(each)}: blocked {each['hours']} (hours){now}", Tone.QUIET))
     return lines
 
 
@@ -142,7 +142,7 @@ def _coming(each: Document, now: str) -> str:
     does = what or f"will get {format_size(each['bytes'])} more"
     until = f" until {_in_full(each['until'], now)}" if each["until"] else ""
     over = " over the plan" if each.get("over_plan") else ""
-    return f"{each['subject']} {does} by hand{over} from {_in_full(each['at'], now)}{until}"
+    return f"{_called(each)} {does} by hand{over} from {_in_full(each['at'], now)}{until}"
 
 
 def _in_full(moment: str, now: str) -> str:
@@ -156,7 +156,7 @@ def grant_page(document: Document) -> Page:
     if document["at"]:
         return [Line(_coming({**document, "setting": "grant"}, document["time"])), undo]
     end = f" until {_in_full(document['until'], document['time'])}" if document["until"] else ""
-    lines = _with_what_is_left(f"{subject} got {size} more{end}", document)
+    lines = _with_what_is_left(f"{_called(document)} got {size} more{end}", document)
     if any(document["bytes"] > row["limit_bytes"] - row["granted_bytes"] for row in document["quotas"]):
         lines.append(Line("That is more than the whole limit.", Tone.WARNING))
     return [*lines, *still_held(document), undo]
@@ -165,7 +165,7 @@ def grant_page(document: Document) -> Page:
 def revoke_page(document: Document) -> Page:
     """The answer to `esimshaper grant --clear`, or to a negative grant."""
     what = f"{format_size(document['bytes'])} of what" if document["bytes"] else "all that"
-    lines = _with_what_is_left(f"{what} was granted to {document['subject']} is taken back", document)
+    lines = _with_what_is_left(f"{what} was granted to {_called(document)} is taken back", document)
     return [*lines, *still_held(document)]
 
 
@@ -185,7 +185,7 @@ def still_held(document: Document) -> list[Line]:
     state, holder = document["state"], document["held_by"]
     if state["level"] == "open":
         return []
-    lines = [Line(f"{document['subject']} stays {state['level']}: {state['reason']}", TONES[state["level"]])]
+    lines = [Line(f"{_called(document)} stays {state['level']}: {state['reason']}", TONES[state["level"]])]
     if holder:
         lines.append(Line(f"  `esimshaper grant {_bare(holder)} SIZE` gives more there", Tone.QUIET))
     elif state["by_hours"]:
@@ -199,6 +199,11 @@ def _undo(command: str) -> Line:
     return Line(f"`esimshaper {command}` takes it back", Tone.QUIET)
 
 
+def _called(entry: Document) -> str:
+    """A subject as people call it."""
+    return str(entry.get("called") or entry["subject"])
+
+
 def _bare(subject: str) -> str:
     """The subject as a person would type it."""
     return shlex.quote(subject.removeprefix("client/"))
@@ -207,19 +212,20 @@ def _bare(subject: str) -> str:
 def by_hand_page(document: Document) -> Page:
     """The answer to `esimshaper block`, `allow`, or one of them with --clear."""
     subject, state, now = document["subject"], document["state"], document["time"]
+    who_is = _called(document)
     if document["at"]:
         return [Line(_coming(document, now)), _undo(f"unblock {_bare(subject)}")]
     if not document["setting"]:
         why = f": {state['reason']}" if state["reason"] else ""
-        return [Line(f"{subject} is no longer blocked or allowed by hand, and is {state['level']}{why}")]
+        return [Line(f"{who_is} is no longer blocked or allowed by hand, and is {state['level']}{why}")]
     allowed = document["setting"] == "allow"
     end = f" until {_in_full(document['until'], now)}" if document["until"] else ""
-    lines = [Line(f"{subject} is {_by_hand(document)}{end}{_lifted(document) if allowed else ''}")]
-    but = (f"But {each['subject']} is {_set(each, now)}, which counts more" for each in document["but"])
+    lines = [Line(f"{who_is} is {_by_hand(document)}{end}{_lifted(document) if allowed else ''}")]
+    but = (f"But {_called(each)} is {_set(each, now)}, which counts more" for each in document["but"])
     lines += [Line(text, Tone.WARNING) for text in but]
     if allowed and state["quota"]:
         bare = _bare(subject)
-        lines.append(Line(f"{subject} stays {state['level']}: {state['reason']}", TONES[state["level"]]))
+        lines.append(Line(f"{who_is} stays {state['level']}: {state['reason']}", TONES[state["level"]]))
         lines.append(Line(f"  `esimshaper allow {bare} --over-plan` lifts that too; `grant everyone SIZE` gives more"))
     return [*lines, _undo(f"unblock {_bare(subject)}")]
 

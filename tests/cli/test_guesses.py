@@ -54,6 +54,8 @@ SHOWN = {
     "version": "esimshaper ",
     "block tv": "esimshaper unblock tv",
     "unblock tv": "no longer blocked",
+    "block Pixel-7-of-somebody-with-a-long-name": "Pixel-7-of-somebody-with-a-long-name (00:1f) is blocked",
+    "clear 02:00:00:00:00:1f": "Pixel-7-of-somebody-with-a-long-name (00:1f) is no longer blocked",
     "clear tv": "no longer blocked",
     "allow tv": "until Monday 20:30; of all limits only what is for everyone still holds (plan)",
     "allow tv --for 30m": "until Monday 19:00",

@@ -26,6 +26,8 @@ The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 an
                "grants": [{"quota", "subject", "bytes", "until" + "until_unix"}]}  those that end before their period
               everyone first, then groups, then clients; each in the order of the configuration, of each-client the
               most used first
+    Beside a `subject` of these stands `called`: the host name of a device without a configured name, or null.
+
     grant     {"subject", "bytes", "at" + "at_unix": null for at once, "until" + "until_unix",
                "quotas": [quota] of the subject, "state": state,
                "held_by": subject whose quota is the reason of the state, if it is another, or null}
@@ -55,7 +57,7 @@ from esimshaper.core.model.limits import (
 )
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, names, new_document
-from esimshaper.core.report.subjects import subject_label, with_ancestors
+from esimshaper.core.report.subjects import subject_entry, subject_label, with_ancestors
 
 TOP_QUOTAS = 8
 _OTHERS = Subject(SubjectKind.CLIENT, OTHERS)
@@ -103,7 +105,7 @@ def grant_document(
     """
     own = [each for each in usages(state, facts) if each.tally.subject == subject]
     return new_document(facts.now) | {
-        "subject": subject_label(state, subject, facts),
+        **subject_entry(state, subject, facts),
         "bytes": size,
         **moment("at", at, facts.now.tzinfo),
         **moment("until", until, facts.now.tzinfo),
@@ -141,7 +143,7 @@ def override_document(state: State, facts: DaemonFacts, subject: Subject, at: in
         each for each in kept.overrides if each.subject != subject and subject in with_ancestors(each.subject, facts)
     ]
     return new_document(facts.now) | {
-        "subject": subject_label(state, subject, facts),
+        **subject_entry(state, subject, facts),
         "setting": _setting(kind) if kind else None,
         "over_plan": kind is OverrideKind.ALLOW_OVER_PLAN,
         **moment("at", ahead[0].at if ahead else None, facts.now.tzinfo),
@@ -218,7 +220,7 @@ def coming_entries(state: State, facts: DaemonFacts, chosen: frozenset[Subject] 
     """A `coming` of the module's docstring for each act by hand that has not begun, or for those of `chosen`."""
     return [
         {
-            "subject": subject_label(state, each.subject, facts),
+            **subject_entry(state, each.subject, facts),
             "setting": _setting(each.kind) if each.kind else "grant",
             "over_plan": each.kind is OverrideKind.ALLOW_OVER_PLAN,
             "bytes": each.bytes,
@@ -235,7 +237,7 @@ def curfew_entries(state: State, facts: DaemonFacts, chosen: frozenset[Subject] 
     ends = state.limits.curfews
     return [
         {
-            "subject": subject_label(state, each.subject, facts),
+            **subject_entry(state, each.subject, facts),
             "hours": each.hours.written,
             "blocked": each.subject in ends,
             **moment("until", ends.get(each.subject), facts.now.tzinfo),
@@ -299,7 +301,7 @@ def _entry(state: State, facts: DaemonFacts, each: QuotaUsage) -> Document:
 
 def _override_entry(state: State, facts: DaemonFacts, override: Override) -> Document:
     return {
-        "subject": subject_label(state, override.subject, facts),
+        **subject_entry(state, override.subject, facts),
         "setting": _setting(override.kind),
         "over_plan": override.kind is OverrideKind.ALLOW_OVER_PLAN,
         **moment("until", override.until, facts.now.tzinfo),

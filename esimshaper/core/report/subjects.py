@@ -42,6 +42,13 @@ def subject_label(state: State, subject: Subject, facts: DaemonFacts) -> str:
     return subject.written(identity(state, ClientKey(subject.id), facts).label if client else "")
 
 
+def subject_entry(state: State, subject: Subject, facts: DaemonFacts) -> Document:
+    """The subject as part of an entry: `subject` as in `for`; `called`, if people call it by a host name, else null."""
+    who = identity(state, ClientKey(subject.id), facts) if subject.kind is SubjectKind.CLIENT else None
+    called = who.called if who and who.called != who.label else None
+    return {"subject": subject_label(state, subject, facts), "called": called}
+
+
 def subjects_document(state: State, facts: DaemonFacts) -> Document:
     """Everyone whom a command can name; a shell completes it. See the module's docstring."""
     groups = sorted(f"group/{group}" for group in _groups(state, facts))
