@@ -60,8 +60,7 @@ def test_people_see_who_is_limited_and_why_where_they_look(server):
 def test_a_grant_says_what_is_left_with_it(server):
     phone = "Pixel-7-of-somebody-with-a-long-name"
     assert lines("grant", phone, "1.5GB", "--for", "1h30m", "--socket", server) == [
-        "client/02:00:00:00:00:1f got 1.50 GB more until Monday 20:00: 1.57 GB of 2.00 GB left "
-        "(daily, renews Tue 00:00)",
+        f"{phone} (00:1f) got 1.50 GB more until Monday 20:00: 1.57 GB of 2.00 GB left (daily, renews Tue 00:00)",
         "That is more than the whole limit.",
         "`esimshaper grant --clear 02:00:00:00:00:1f` takes it back",
     ]
