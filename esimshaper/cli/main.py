@@ -204,7 +204,7 @@ def _version(_options: argparse.Namespace) -> int:
 
 GROUPS = {
     "look at it": ("status", "clients", "top", "quotas", "history", "events", "flows", "explain"),
-    "decide by hand": ("grant", "block", "allow", "unblock", "name"),
+    "decide by hand": ("grant", "block", "allow", "unblock", "undo", "correct", "restart", "name"),
     "set it up": ("setup", "check", "reload", "doctor"),
     "the service": ("run", "build", "unload"),
     "more": ("demo", "completion", "help", "version"),
