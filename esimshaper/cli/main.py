@@ -173,7 +173,7 @@ def _doctor_bill(options: argparse.Namespace) -> int:
     if options.json:
         print_json(doctor.document(findings))
     else:
-        doctor.show(findings, "Where the two still differ, what the carrier says is what you pay.")
+        doctor.show(findings, "You pay what the carrier says: sudo esimshaper correct QUOTA SIZE takes its figure over.")
     return DONE
 
 
