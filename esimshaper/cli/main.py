@@ -173,7 +173,8 @@ def _doctor_bill(options: argparse.Namespace) -> int:
     if options.json:
         print_json(doctor.document(findings))
     else:
-        doctor.show(findings, "You pay what the carrier says: sudo esimshaper correct QUOTA SIZE takes its figure over.")
+        verdict = "You pay what the carrier says: sudo esimshaper correct QUOTA SIZE takes its figure over."
+        doctor.show(findings, verdict)
     return DONE
 
 
