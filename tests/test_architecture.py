@@ -76,6 +76,12 @@ HEADERS = (
     "names.h",
     "reset.h",
     "unbilled.h",
+    "frame.h",
+    "at_wan.h",
+    "at_tunnel.h",
+    "at_translator.h",
+    "at_lan.h",
+    "at_server.h",
     "meter.c",
 )
 """The kernel part from the bottom to the top: a file includes only what stands before it."""

@@ -32,17 +32,16 @@ TESTS = {
     "receiver.h": ("test_receiver",),
     "names.h": ("test_reserve",),
     "reset.h": ("test_reset", "test_limits"),
-    "meter.c": (
-        "test_receiver",
-        "test_count",
-        "test_attribute",
-        "test_limits",
-        "test_tunnel",
-        "test_lan",
-        "test_parse",
-        "test_police",
-        "test_reasons",
+    "frame.h": ("test_reasons", "test_count", "test_attribute", "test_robust"),
+    "at_wan.h": (
+        *("test_count", "test_attribute", "test_limits", "test_tunnel", "test_police", "test_reasons", "test_receiver"),
+        *("test_lan", "test_parse"),
     ),
+    "at_tunnel.h": ("test_tunnel", "test_limits", "test_receiver", "test_police"),
+    "at_translator.h": ("test_translator",),
+    "at_lan.h": ("test_receiver", "test_lan", "test_limits", "test_reasons"),
+    "at_server.h": ("test_tunnel", "test_receiver"),
+    "meter.c": ("test_count", "test_attribute"),
 }
 """Which tests of tests/bpf concern a file, those first that find most."""
 
