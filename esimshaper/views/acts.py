@@ -6,7 +6,7 @@ import shlex
 from esimshaper.core.model.units import format_size, write_duration, write_size
 from esimshaper.views.fit import Tone
 from esimshaper.views.page import Line, Page
-from esimshaper.views.quotas import still_held
+from esimshaper.views.quotas import now_lines, still_held
 from esimshaper.views.words import Document, count, when
 
 _UNDO = Line("`esimshaper undo` takes it back", Tone.QUIET)
@@ -45,10 +45,9 @@ def undo_page(document: Document) -> Page:
 
 def _standing(document: Document) -> Page:
     """How the subject of an undone act stands now."""
-    state, subject = document["state"], document["subject"]
+    subject = document["subject"]
     if document["undone"]["act"] in ("block", "allow", "unblock"):
-        why = f": {state['reason']}" if state["reason"] else ""
-        return [Line(f"{subject} is {state['level']}{why}")]
+        return now_lines(f"{subject} is", document)
     rows = document["quotas"][:1] if subject == "each-client" else document["quotas"]
     lines = [Line(f"{row['quota']} of {row['subject']}: {_left(row, document['time'])}") for row in rows]
     return [*lines, *still_held(document)]

@@ -186,13 +186,25 @@ def still_held(document: Document) -> list[Line]:
     if state["level"] == "open":
         return []
     lines = [Line(f"{_called(document)} stays {state['level']}: {state['reason']}", TONES[state["level"]])]
-    if holder:
+    if is_by_hand(state):
+        lines.append(_end_of_order(document))
+    elif holder:
         lines.append(Line(f"  `esimshaper grant {_bare(holder)} SIZE` gives more there", Tone.QUIET))
     elif state["by_hours"]:
         lines.append(Line(f"  `esimshaper allow {_bare(document['subject'])}` lifts that", Tone.QUIET))
-    elif is_by_hand(state):
-        lines.append(Line(f"  `esimshaper unblock {_bare(document['subject'])}` ends that", Tone.QUIET))
     return lines
+
+
+def _end_of_order(document: Document) -> Line:
+    """What ends the block or allow that holds for a subject: it may be set on its group, or on everyone."""
+    return Line(f"  `esimshaper unblock {_bare(document['held_by'] or document['subject'])}` ends that", Tone.QUIET)
+
+
+def now_lines(who_is: str, document: Document) -> list[Line]:
+    """`who_is` with the state of a subject, and what ends it if that is an order by hand for its group or everyone."""
+    state = document["state"]
+    lines = [Line(f"{who_is} {state['level']}" + (f": {state['reason']}" if state["reason"] else ""))]
+    return [*lines, _end_of_order(document)] if document["held_by"] and is_by_hand(state) else lines
 
 
 def _undo(command: str) -> Line:
@@ -216,8 +228,7 @@ def by_hand_page(document: Document) -> Page:
     if document["at"]:
         return [Line(_coming(document, now)), _undo(f"unblock {_bare(subject)}")]
     if not document["setting"]:
-        why = f": {state['reason']}" if state["reason"] else ""
-        return [Line(f"{who_is} is no longer blocked or allowed by hand, and is {state['level']}{why}")]
+        return now_lines(f"{who_is} is no longer blocked or allowed by hand, and is", document)
     allowed = document["setting"] == "allow"
     end = f" until {_in_full(document['until'], now)}" if document["until"] else ""
     lines = [Line(f"{who_is} is {_by_hand(document)}{end}{_lifted(document) if allowed else ''}")]

@@ -157,6 +157,18 @@ def test_a_grant_that_does_not_help_says_what_still_holds(server):
     assert not [line for line in lines("grant", "alice-phone", "--clear", *at) if "blocked" in line]
 
 
+def test_an_order_for_everyone_is_ended_where_it_was_given(server):
+    at = ("--socket", server)
+    ends = "  `esimshaper unblock everyone` ends that"
+    assert lines("block", "alice-phone", *at)
+    assert lines("block", "everyone", *at)
+    stays = "client/alice-phone is no longer blocked or allowed by hand, and is blocked: blocked by hand"
+    assert lines("unblock", "alice-phone", *at)[:2] == [stays, ends]
+    assert ends in lines("grant", "alice-phone", "1GB", *at)
+    assert lines("unblock", "everyone", *at)
+    assert lines("grant", "alice-phone", "--clear", *at)
+
+
 @pytest.mark.parametrize(("answer", "granted"), [("y", True), ("", False), ("\x04", False)])
 def test_a_terminal_asks_before_more_than_the_whole_limit_is_granted(server, answer, granted):
     words = ("grant", "group/living-room", "50GB", "--socket", server)

@@ -30,10 +30,11 @@ The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 an
 
     grant     {"subject", "bytes", "at" + "at_unix": null for at once, "until" + "until_unix",
                "quotas": [quota] of the subject, "state": state,
-               "held_by": subject whose quota is the reason of the state, if it is another, or null}
+               "held_by": subject whose quota or order by hand is the reason of the state, if it is another, or null}
     revoke    {"subject", "bytes" or null for all, "quotas", "state", "held_by": as in grant}
     block     {"subject", "setting": "block" | "allow" or null, "over_plan": bool, "at" + "at_unix": null for at once,
                "until" + "until_unix", "state": state, "plans": names of the quotas of everyone,
+               "held_by": as in grant,
                "but": [by_hand]}                             of those below, for whom the other setting holds
               for allow and clear too
 """
@@ -55,6 +56,7 @@ from esimshaper.core.model.limits import (
     Subject,
     SubjectKind,
 )
+from esimshaper.core.model.rules import hierarchy_of
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, names, new_document
 from esimshaper.core.report.subjects import subject_entry, subject_label, with_ancestors
@@ -116,9 +118,14 @@ def grant_document(
 
 
 def held_by(state: State, facts: DaemonFacts, subject: Subject) -> str | None:
-    """Whose quota throttles or blocks the subject, as in `for`; None if its own does, or none."""
-    at_fault = state_entry(state, subject, None)["quota"]
-    quota = next((each for each in facts.quotas if each.name == at_fault), None)
+    """Whose quota or order by hand throttles or blocks the subject, as in `for`; None if its own does, or none."""
+    standing = state_entry(state, subject, None)
+    if standing["reason"] and not standing["quota"] and not standing["by_hours"]:
+        ordered = {each.subject for each in state.limits.kept.overrides}
+        above = hierarchy_of(subject, facts.names, facts.groups)
+        nearest = next((each for each in above if each in ordered), subject)
+        return subject_label(state, nearest, facts) if nearest != subject else None
+    quota = next((each for each in facts.quotas if each.name == standing["quota"]), None)
     if quota is None or quota.subject.kind is SubjectKind.EACH_CLIENT or quota.subject == subject:
         return None
     return subject_label(state, quota.subject, facts)
@@ -149,6 +156,7 @@ def override_document(state: State, facts: DaemonFacts, subject: Subject, at: in
         **moment("at", ahead[0].at if ahead else None, facts.now.tzinfo),
         **moment("until", mine.until if mine else None, facts.now.tzinfo),
         "state": state_entry(state, subject, facts.now.tzinfo),
+        "held_by": held_by(state, facts, subject),
         "plans": [quota.name for quota in facts.quotas if quota.subject == EVERYONE],
         "but": [_override_entry(state, facts, each) for each in below if kind and each.kind.allows != kind.allows],
     }
