@@ -17,9 +17,13 @@ def parse_since(text: str, now: datetime) -> int:
     """
     lower = text.lower()
     words = " ".join((lower.replace("t", " ") if lower[:4].isdecimal() else lower).split())
-    found = _day(words, now) or _clock(words, now) or _date(words, now) or _ago(words, now)
+    found = (
+        _day(words, now) or _day_and_clock(words, now) or _clock(words, now) or _date(words, now) or _ago(words, now)
+    )
     if found is None:
-        known = "today, yesterday, monday, week, month, 18:00, 2h, 3d, 2026-11-20 or `2026-11-20 18:00`"
+        known = (
+            "today, yesterday, monday, week, month, 18:00, `yesterday 18:00`, 2h, 3d, 2026-11-20 or `2026-11-20 18:00`"
+        )
         raise ValueError(f"`{text}` is no moment that is understood; write {known}")
     if found > now:
         raise ValueError(f"`{text}` is still to come")
@@ -39,6 +43,13 @@ def _day(words: str, now: datetime) -> datetime | None:
     }
     days = back.get(words.removeprefix("this "))
     return None if days is None else _midnight(now - timedelta(days=days))
+
+
+def _day_and_clock(words: str, now: datetime) -> datetime | None:
+    """A time of day, of the day that stands before it: `yesterday 12:00`, `tue 07:00`."""
+    day, _, clock = words.rpartition(" ")
+    begin, there = _day(day.removesuffix(" at"), now), _read(clock, _CLOCK)
+    return begin.replace(hour=there.hour, minute=there.minute, second=there.second) if begin and there else None
 
 
 def _clock(words: str, now: datetime) -> datetime | None:

@@ -23,6 +23,9 @@ NOW = datetime(2025, 11, 26, 18, 30, 5, tzinfo=TOKYO)  # a Wednesday
         ("week", "2025-11-24 00:00"),
         ("this month", "2025-11-01 00:00"),
         ("year", "2025-01-01 00:00"),
+        ("yesterday 12:00", "2025-11-25 12:00"),
+        ("Yesterday at 12:00", "2025-11-25 12:00"),
+        ("tue 07:00", "2025-11-25 07:00"),
         ("18:00", "2025-11-26 18:00"),
         ("19:00", "2025-11-25 19:00"),
         ("18:30:05", "2025-11-26 18:30:05"),
@@ -39,7 +42,9 @@ def test_a_moment_is_the_one_that_a_person_means(text, moment):
     assert datetime.fromtimestamp(parse_since(text, NOW), TOKYO) == datetime.fromisoformat(moment).replace(tzinfo=TOKYO)
 
 
-@pytest.mark.parametrize("text", ["", "t", "soon", "25:00", "2025-13-01", "0h", "99999999d", "-1d", "2 bananas"])
+@pytest.mark.parametrize(
+    "text", ["", "t", "soon", "25:00", "2025-13-01", "0h", "99999999d", "-1d", "2 bananas", "2h 12:00", "noon 12"]
+)
 def test_what_is_no_moment_is_answered_with_what_may_stand_there(text):
     with pytest.raises(ValueError, match=r"is no moment that is understood; write today, yesterday"):
         parse_since(text, NOW)
@@ -48,6 +53,8 @@ def test_what_is_no_moment_is_answered_with_what_may_stand_there(text):
 def test_a_moment_to_come_is_none():
     with pytest.raises(ValueError, match="is still to come"):
         parse_since("2025-12-01", NOW)
+    with pytest.raises(ValueError, match="is still to come"):
+        parse_since("today 19:00", NOW)
 
 
 def test_days_are_those_of_the_zone_when_its_clocks_change():
