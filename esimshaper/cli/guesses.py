@@ -5,12 +5,15 @@ A word that only shows something is carried out. A word that changes something i
 that nobody is blocked by a guess.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 SAME: Mapping[str, str] = {
     **dict.fromkeys(("devices", "device", "list", "ls", "hosts", "users", "who", "people", "client"), "clients"),
+    **dict.fromkeys(("mac", "macs", "most", "biggest"), "clients"),
     **dict.fromkeys(("limits", "limit", "quota", "left", "remaining", "rest", "balance", "budget", "used"), "quotas"),
     **dict.fromkeys(("usage", "use", "days", "months", "stats", "statistics", "consumption"), "history"),
     **dict.fromkeys(("connections", "connection", "flow", "conversations", "sessions", "netstat"), "flows"),
@@ -23,8 +26,9 @@ SAME: Mapping[str, str] = {
     **dict.fromkeys(("rename", "alias", "label", "nickname"), "name"),
     **dict.fromkeys(("daemon", "serve"), "run"),
     **dict.fromkeys(("log", "logs", "event", "journal", "notifications", "alerts", "messages", "news"), "events"),
+    **dict.fromkeys(("alert", "warning", "notice"), "events"),
     **dict.fromkeys(("notices", "warnings", "happened", "what", "timeline"), "events"),
-    **dict.fromkeys(("clear", "unpause", "unban", "release", "resume"), "unblock"),
+    **dict.fromkeys(("clear", "unpause", "unban", "release", "resume", "unlock", "wake"), "unblock"),
 }
 """Each word means exactly what the verb does."""
 
@@ -37,9 +41,16 @@ class Advice:
     command: str
     words: str = ""
 
-    def for_words(self, written: str) -> str:
-        """The command to type."""
-        return f"{self.command} {written or self.words}" if self.words else self.command
+    def for_words(self, written: Iterable[str]) -> str:
+        """The command to type, with what the person wrote behind the word."""
+        kept = shlex.join(each for each in written if each.lower() not in _FILLERS)
+        return f"{self.command} {kept or self.words}" if self.words else self.command
+
+
+_FILLERS = frozenset(
+    ("a", "an", "the", "my", "is", "are", "was", "did", "does", "so", "to", "of", "slow", "blocked", "device")
+)
+"""Words of a sentence that no command takes."""
 
 
 _FILE = "sudo editor /etc/esimshaper/esimshaper.yaml && sudo esimshaper reload"
@@ -48,26 +59,88 @@ _UNLIMIT = Advice(
     "`allow` lifts the limits of a device, the plan's with --over-plan", "sudo esimshaper allow", "tv --for 2h"
 )
 _GRANT = Advice("`grant` adds bytes until the period ends", "sudo esimshaper grant", "alice-phone 300MB")
+_ADD = Advice("`grant` adds bytes, and `name` gives a new device a name", "sudo esimshaper grant", "alice-phone 300MB")
+_STRANGERS = Advice(
+    "`clients` lists every device; those that are not in the configuration are `group/unknown`", "esimshaper clients"
+)
 _WRITTEN = Advice("it is written in the configuration, and `reload` puts it in force", _FILE)
+_LIMIT = Advice("a limit is written in the configuration, under `quotas`", _FILE)
+_HOURS = Advice(
+    'every night is a line of the configuration, `blocks: [{for: client/tv, hours: "23:00-07:00"}]`; '
+    "one night is `block tv --at 23:00 --until 07:00`",
+    _FILE,
+)
+_ONLY = Advice("first `block everyone`, then `allow --always` whom you leave out", "sudo esimshaper block everyone")
 _RATE = Advice("a quota holds to a rate, `then: {throttle: 256kbit}` in the configuration", "man esimshaper.yaml")
 _UNDO = Advice("`undo` takes back what was last done by hand", "sudo esimshaper undo")
 _CORRECT = Advice("`correct` sets what is used to the carrier's figure", "sudo esimshaper correct", "plan 1.5GB")
 _RESTART = Advice("`restart` begins a quota anew, for a new SIM", "sudo esimshaper restart", "plan")
-_SERVICE = Advice("systemd starts and stops the service", "sudo systemctl restart esimshaper")
+_NEW = Advice("`restart` is for a new SIM; a new device is there by itself", "sudo esimshaper restart plan")
+_BILL = Advice(
+    "`doctor --bill` says why the carrier's figure differs, and `correct` takes it over", "esimshaper doctor --bill"
+)
+_LEFT = Advice("`quotas` says how much is left, and for how many days", "esimshaper quotas")
+_WHY = Advice("`quotas` says what holds a device", "esimshaper quotas", "alice-phone")
+_AVERAGE = Advice("`history` has each day, and `quotas` what is left for each", "esimshaper history --by day")
+_TODAY = Advice("`history` looks back", "esimshaper history --by hour --each --since today")
+_YESTERDAY = Advice("`history` looks back", "esimshaper history --by hour --each --since yesterday")
+_MONTH = Advice("`history` looks back", "esimshaper history --by month")
+_CAPTURE = Advice("`explain` says what a capture of tcpdump or Wireshark was for", "esimshaper explain", "phone.pcap")
+_SITES = Advice(
+    "`flows` lists conversations, and `explain` names those of a capture", "esimshaper flows", "alice-phone"
+)
+_NOTIFY = Advice(
+    "warnings are lines of the journal that a program can follow; or alerts of Prometheus", "man esimshaper"
+)
+_METRICS = Advice(
+    "Prometheus and Grafana show all of it, as in contrib/prometheus", "curl http://127.0.0.1:19473/metrics"
+)
+_UPLINK = Advice("the uplink of the configuration is counted; `status` says if another is used", "esimshaper status")
+_PROOF = Advice("`doctor --self-test` proves that it counts truthfully", "sudo esimshaper doctor --self-test")
+_FILES = Advice("history and configuration are files, which the manual lists", "man esimshaper")
+_START = Advice("systemd starts and stops the service", "sudo systemctl start esimshaper")
+_STOP = Advice(
+    "`block` stops a device, and `sudo systemctl stop esimshaper` the service", "sudo esimshaper block", "tv --for 2h"
+)
 _PACKAGE = Advice("esimshaper is a package", "sudo apt install ./esimshaper_*.deb")
+_REMOVE = Advice("esimshaper is a package; history and configuration stay", "sudo apt remove esimshaper")
 _EXPORT = Advice("every table is there for programs too", "esimshaper history --by day --json")
 
 MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("pause", "kick", "ban", "deny", "cut", "disable", "off", "drop", "suspend", "halt"), _BLOCK),
+    **dict.fromkeys(("disallow", "forbid", "prohibit", "lock", "mute", "restrict"), _BLOCK),
+    **dict.fromkeys(("schedule", "bedtime", "night", "sleep", "timer", "curfew", "hours", "parental"), _HOURS),
+    **dict.fromkeys(("only", "except", "lockdown"), _ONLY),
     **dict.fromkeys(("unlimit", "unlimited", "exempt", "whitelist", "permit", "enable", "on", "free"), _UNLIMIT),
-    **dict.fromkeys(("give", "more", "add", "topup", "top-up", "extend", "bonus", "boost"), _GRANT),
+    **dict.fromkeys(("give", "more", "topup", "top-up", "extend", "bonus", "boost"), _GRANT),
+    "add": _ADD,
+    **dict.fromkeys(("guest", "guests", "stranger", "strangers", "unknown"), _STRANGERS),
     **dict.fromkeys(("config", "configuration", "edit", "settings", "set", "plan"), _WRITTEN),
+    **dict.fromkeys(("group", "groups", "timezone", "zone", "clock", "where"), _WRITTEN),
+    **dict.fromkeys(("cap", "max", "maximum"), _LIMIT),
     **dict.fromkeys(("throttle", "slow", "shape", "pace", "ratelimit", "rate-limit", "speed"), _RATE),
-    **dict.fromkeys(("start", "stop"), _SERVICE),
+    "start": _START,
+    "stop": _STOP,
     **dict.fromkeys(("revert", "back", "oops", "rollback", "takeback", "undone"), _UNDO),
     **dict.fromkeys(("adjust", "fix", "sync", "calibrate", "set-used", "setused"), _CORRECT),
     **dict.fromkeys(("reset", "renew", "new-sim", "newsim", "sim", "new-plan", "zero"), _RESTART),
-    **dict.fromkeys(("install", "update", "upgrade", "uninstall", "remove", "purge"), _PACKAGE),
+    "new": _NEW,
+    **dict.fromkeys(("carrier", "bill", "billing", "invoice", "app", "difference", "mismatch"), _BILL),
+    **dict.fromkeys(("how", "how-much", "howmuch"), _LEFT),
+    **dict.fromkeys(("why", "reason", "because"), _WHY),
+    **dict.fromkeys(("average", "mean", "per", "daily", "per-day"), _AVERAGE),
+    **dict.fromkeys(("today", "day", "hour", "hourly"), _TODAY),
+    "yesterday": _YESTERDAY,
+    **dict.fromkeys(("month", "monthly", "week", "weekly"), _MONTH),
+    **dict.fromkeys(("pcap", "capture", "tcpdump", "wireshark", "record", "sniff"), _CAPTURE),
+    **dict.fromkeys(("apps", "sites", "websites", "domains", "traffic"), _SITES),
+    **dict.fromkeys(("notify", "notification", "email", "mail", "sms", "telegram", "push"), _NOTIFY),
+    **dict.fromkeys(("prometheus", "metrics", "grafana", "web", "gui", "browser", "api", "graph"), _METRICS),
+    **dict.fromkeys(("wifi", "wlan", "hotel", "uplink", "modem"), _UPLINK),
+    **dict.fromkeys(("test", "prove"), _PROOF),
+    **dict.fromkeys(("backup", "restore", "save", "files"), _FILES),
+    **dict.fromkeys(("install", "update", "upgrade"), _PACKAGE),
+    **dict.fromkeys(("uninstall", "remove", "purge"), _REMOVE),
     **dict.fromkeys(("export", "csv", "dump", "report"), _EXPORT),
 }
 """Words that no verb has; none of them is carried out."""
@@ -79,7 +152,45 @@ def understood(word: str, verbs: Iterable[str]) -> str:
     return lower if lower in verbs else SAME.get(lower, "")
 
 
-def answer(word: str, verbs: Iterable[str], others: str = "") -> tuple[str, str]:
+_HOURS_WRITTEN = re.compile(r"\d\d?(:\d\d)?-\d\d?(:\d\d)?")
+_ENDS = dict.fromkeys(("for", "until", "at", "from"), "`--for 2h`, `--until 07:00` and `--at 23:00` say when")
+_ONE = {"": "name one device, one group or everyone; `--for 2h` says how long"}
+_OF_ONE = {"": "`esimshaper clients` and `esimshaper quotas` take the name of a device"}
+_BACK = {
+    **dict.fromkeys(("today", "yesterday"), "`--since yesterday` looks back to a moment"),
+    **dict.fromkeys(("at", "from"), '`--since "yesterday 12:00"` looks back to a moment'),
+}
+BEHIND: Mapping[str, Mapping[str, str]] = {
+    "block": {
+        **dict.fromkeys(("except", "but", "without", "besides"), _ONLY.meaning),
+        **dict.fromkeys(("hours", "every", "daily", "nightly", "each", "night", "tonight"), _HOURS.meaning),
+        **_ENDS,
+        **_ONE,
+    },
+    "allow": {**_ENDS, **_ONE},
+    "history": {**_BACK, "csv": "`--json` is for programs"},
+    "events": _BACK,
+    "clients": {
+        **dict.fromkeys(("month", "sort", "since", "by"), "`esimshaper history --by month --each` looks back"),
+        "": "`esimshaper clients` alone begins with who used most today",
+    },
+    "status": _OF_ONE,
+    "top": _OF_ONE,
+    "quotas": {"": "a limit is set in the configuration, under `quotas`; `esimshaper grant` adds bytes"},
+    "restart": {"": "`--client` says whose"},
+}
+"""Verb -> a word or option that it does not take ("": any word) -> what to type in its place."""
+
+
+def behind(verb: str, word: str) -> str:
+    """What to type in place of `word`, which `verb` does not take; empty if nothing is known of it."""
+    known = BEHIND.get(verb, {})
+    if verb == "block" and _HOURS_WRITTEN.fullmatch(word):
+        return _HOURS.meaning
+    return known.get(word.lstrip("-").lower(), "" if word.startswith("-") else known.get("", ""))
+
+
+def answer(word: str, verbs: Iterable[str], others: Sequence[str] = ()) -> tuple[str, str]:
     """What is wrong with `word`, and the command to type; `others` are the words behind it."""
     wrong, lower = f"there is no verb `{word}`", word.lower()
     near = [lower] if lower in MEANT else _nearest(lower, verbs) or _nearest(lower, [*SAME, *MEANT])
@@ -89,7 +200,7 @@ def answer(word: str, verbs: Iterable[str], others: str = "") -> tuple[str, str]
         advice = MEANT[near[0]]
         return f"{wrong}: {advice.meaning}", advice.for_words(others)
     verb = SAME.get(near[0], near[0])
-    return f"{wrong}; did you mean `{verb}`?", f"esimshaper {verb} {others or '--help'}"
+    return f"{wrong}; did you mean `{verb}`?", f"esimshaper {verb} {shlex.join(others) or '--help'}"
 
 
 def _nearest(word: str, known: Iterable[str]) -> list[str]:

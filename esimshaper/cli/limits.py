@@ -133,7 +133,7 @@ def _agrees(question: str) -> bool:
 
 def _signed_size(options: argparse.Namespace) -> int | None:
     """The bytes to grant, below zero to take back; None to take back all."""
-    text = "".join(options.size)
+    text = " ".join(options.size)
     if bool(text) == options.clear:
         reject(options, "say how much (SIZE), or --clear; not both")
     if options.clear:

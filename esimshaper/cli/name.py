@@ -42,8 +42,10 @@ def _name(options: argparse.Namespace) -> int:
     from esimshaper.edge.settings_file.names_file import names_file, write_name
 
     new = composed(" ".join(options.new))
-    if bool(new) == options.clear:
+    if new and options.clear:
         reject(options, "say the name (NEW), or --clear; not both")
+    if not new and not options.clear:
+        reject(options, f"say how `{options.device}` is to be called (NEW); or --clear takes its name back")
     try:
         key = _key(options)
         old = write_name(options.config, key, new)

@@ -6,7 +6,6 @@ Together with syntax.py the only module that looks into argparse.
 
 import argparse
 import re
-import shlex
 import shutil
 import sys
 import textwrap
@@ -84,14 +83,17 @@ def _verb(parser: Parser, word: str, others: Sequence[str]) -> str:
     verbs = verbs_of(parser)
     known = guesses.understood(word, verbs)
     if not known:
-        wrong, command = guesses.answer(word, verbs, shlex.join(others))
+        wrong, command = guesses.answer(word, verbs, others)
         parser.exit(WRONG_USE, f"{parser.prog}: {wrong}\n  try: {command}\n")
     return known
 
 
 def _reject(verb: Parser, word: str) -> NoReturn:
     """Says of a word that the verb did not take what could have stood there."""
+    instead = guesses.behind(verb.prog.rpartition(" ")[2], word)
     if not word.startswith("-"):
-        verb.error(f"one word too many: `{word}`")
+        verb.error(f"one word too many: `{word}`" + (f"; {instead}" if instead else ""))
+    if instead:
+        verb.error(f"there is no option `{word}`; {instead}")
     near = get_close_matches(word.partition("=")[0], list(verb._option_string_actions), n=1)
     verb.error(f"there is no option `{word}`" + (f"; did you mean `{near[0]}`?" if near else ""))

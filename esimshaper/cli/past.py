@@ -12,7 +12,7 @@ CALENDAR_DAYS = 371
 """53 weeks."""
 LAST_EVENTS = 20
 """Enough for a look, and no more than a terminal of the usual height."""
-SINCE = "today, yesterday, monday, 18:00, 2h or 2026-11-20, in the time zone of the configuration"
+SINCE = 'today, yesterday, monday, 18:00, "yesterday 12:00", 2h or 2026-11-20, in the time zone of the configuration'
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -51,7 +51,13 @@ def add_verbs(verbs: Verbs) -> None:
         add_socket(parser)
 
 
+def _refuse_moment(options: argparse.Namespace, name: str | None) -> None:
+    if name in ("today", "yesterday"):
+        reject(options, f"a moment stands behind --since: `--since {name}`")
+
+
 def _history(options: argparse.Namespace) -> int:
+    _refuse_moment(options, options.name)
     if options.calendar:
         if options.each or options.since or options.last:
             reject(options, "--calendar is of a year and of all days: neither --each, --since nor --last goes with it")
@@ -64,6 +70,7 @@ def _history(options: argparse.Namespace) -> int:
 
 
 def _events(options: argparse.Namespace) -> int:
+    _refuse_moment(options, options.subject)
     last = options.last or (None if options.since else LAST_EVENTS)
     wanted = {"subject": options.subject, "since": options.since, "limit": str(last) if last else ""}
     params = {name: value for name, value in wanted.items() if value}

@@ -109,7 +109,7 @@ def test_programs_get_what_was_undone(server):
         (("restart", "esimshaper"), 1, "there is no quota `esimshaper`; there are plan, daily, tv-week, alice-trip"),
         (("restart", "daily", "--client", "tv"), 1, "the quota daily counts nothing for whom you name"),
         (("restart",), 2, "say which QUOTA; the service begins anew by `sudo systemctl restart esimshaper`"),
-        (("grant", "plan", "1GB"), 1, "`plan` is a quota; whose it is, is said by `everyone`"),
+        (("grant", "plan", "1GB"), 1, "`plan` is a quota, and no device; it is that of `everyone`"),
     ],
 )
 def test_what_makes_no_sense_is_said_with_a_way_on(server, arguments, status, error):

@@ -71,7 +71,7 @@ def test_a_host_name_is_enough_while_the_daemon_runs(config, name, server):
         ((MAC, "a/b"), 2, "`a/b` is not a name"),
         (("tv", "telly"), 1, "the name `tv` is written in {config}, line 4"),
         (("--clear", MAC), 1, "has no name that could be taken back"),
-        ((MAC,), 2, "say the name (NEW), or --clear; not both"),
+        ((MAC,), 2, f"say how `{MAC}` is to be called (NEW)"),
         (("--clear", MAC, "x"), 2, "say the name (NEW), or --clear; not both"),
         (("somebody", "x"), 3, "the daemon is not running"),
     ],

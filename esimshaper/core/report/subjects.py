@@ -18,6 +18,12 @@ from esimshaper.core.model.rules import hierarchy_of
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, known_clients, new_document
 
+_MEANT = {
+    **dict.fromkeys(("all", "any", "anyone", "anybody", "everybody", "everything"), EVERYONE.kind.value),
+    **dict.fromkeys(("unknown", "unnamed", "strangers", "guests", "others", "rest"), f"group/{UNKNOWN_GROUP}"),
+}
+"""What people say -> the subject that they probably mean."""
+
 
 def find_clients(state: State, text: str, facts: DaemonFacts) -> tuple[ClientKey, ...]:
     """The clients that a person means by `text`, with or without `client/`; empty if there is none.
@@ -76,7 +82,7 @@ def find_subject(state: State, text: str, facts: DaemonFacts) -> Subject:
     if len(found) > 1:
         raise ValueError(f"`{text}` may be {' or '.join(f'client/{key}' for key in found)}; name one of them")
     if not found and (named := _of_quota(state, text, facts)):
-        raise ValueError(f"`{text}` is a quota; whose it is, is said by `{named}`")
+        raise ValueError(f"`{text}` is a quota, and no device; it is that of `{named}`: write this instead")
     if not found:
         raise ValueError(f"there is no client, group or host `{text}`; {_advice(state, text, facts)}")
     if found[0] == UNATTRIBUTED:
@@ -151,7 +157,8 @@ def _advice(state: State, text: str, facts: DaemonFacts) -> str:
     """The subject that was perhaps meant, in a spelling that is understood."""
     words = {word.lower(): word for word in _words(state, facts)}
     short = {word.partition("/")[2]: right for word, right in words.items() if "/" in word}
-    near = get_close_matches(text.lower(), [*words, *short], n=1)
+    meant = [_MEANT[text.lower()]] if text.lower() in _MEANT else []
+    near = meant or get_close_matches(text.lower(), [*words, *short], n=1, cutoff=0.7)
     right = next((found[each] for each in near for found in (words, short) if each in found), "")
     return f"did you mean `{right}`?" if right else "`esimshaper clients` and `esimshaper quotas` show who there is"
 
