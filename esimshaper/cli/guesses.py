@@ -104,6 +104,7 @@ _STOP = Advice(
 )
 _PACKAGE = Advice("esimshaper is a package", "sudo apt install ./esimshaper_*.deb")
 _REMOVE = Advice("esimshaper is a package; history and configuration stay", "sudo apt remove esimshaper")
+_PURGE = Advice("esimshaper is a package; history and configuration go too", "sudo apt purge esimshaper")
 _EXPORT = Advice("every table is there for programs too", "esimshaper history --by day --json")
 
 MEANT: Mapping[str, Advice] = {
@@ -140,7 +141,8 @@ MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("test", "prove"), _PROOF),
     **dict.fromkeys(("backup", "restore", "save", "files"), _FILES),
     **dict.fromkeys(("install", "update", "upgrade"), _PACKAGE),
-    **dict.fromkeys(("uninstall", "remove", "purge"), _REMOVE),
+    **dict.fromkeys(("uninstall", "remove"), _REMOVE),
+    "purge": _PURGE,
     **dict.fromkeys(("export", "csv", "dump", "report"), _EXPORT),
 }
 """Words that no verb has; none of them is carried out."""
@@ -153,7 +155,10 @@ def understood(word: str, verbs: Iterable[str]) -> str:
 
 
 _HOURS_WRITTEN = re.compile(r"\d\d?(:\d\d)?-\d\d?(:\d\d)?")
-_ENDS = dict.fromkeys(("for", "until", "at", "from"), "`--for 2h`, `--until 07:00` and `--at 23:00` say when")
+_ENDS = {
+    **dict.fromkeys(("for", "until", "at", "from"), "`--for 2h`, `--until 07:00` and `--at 23:00` say when"),
+    "dry-run": "`esimshaper undo` takes it back",
+}
 _ONE = {"": "name one device, one group or everyone; `--for 2h` says how long"}
 _OF_ONE = {"": "`esimshaper clients` and `esimshaper quotas` take the name of a device"}
 _BACK = {
@@ -168,7 +173,7 @@ BEHIND: Mapping[str, Mapping[str, str]] = {
         **_ONE,
     },
     "allow": {**_ENDS, **_ONE},
-    "history": {**_BACK, "csv": "`--json` is for programs"},
+    "history": _BACK,
     "events": _BACK,
     "clients": {
         **dict.fromkeys(("month", "sort", "since", "by"), "`esimshaper history --by month --each` looks back"),
@@ -184,7 +189,7 @@ BEHIND: Mapping[str, Mapping[str, str]] = {
 
 def behind(verb: str, word: str) -> str:
     """What to type in place of `word`, which `verb` does not take; empty if nothing is known of it."""
-    known = BEHIND.get(verb, {})
+    known = {"csv": "`--json` is for programs", **BEHIND.get(verb, {})}
     if verb == "block" and _HOURS_WRITTEN.fullmatch(word):
         return _HOURS.meaning
     return known.get(word.lstrip("-").lower(), "" if word.startswith("-") else known.get("", ""))

@@ -113,7 +113,8 @@ def _text(file: Path) -> str:
         with file.open("rb") as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
-        hint = "Begin with the example: /usr/share/doc/esimshaper/esimshaper.yaml, or etc/ in the sources."
+        example = "/usr/share/doc/esimshaper/esimshaper.yaml, or etc/ in the sources"
+        hint = f"Begin with `sudo esimshaper setup`, or the example: {example}."
         raise _NotUnderstoodError(place, "there is no such file", hint) from None
     except OSError as error:
         hint = "Check the owner and mode of the file and of the folders above it."
