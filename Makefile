@@ -64,9 +64,9 @@ help:
 demo: root packages-demo
 	$(PYTHON) -m esimshaper demo $(ARGS)
 
-# They wait much, for ticks and for packets: two more at a time than there are processors keep these busy.
+# They wait much, for ticks and for packets: one more at a time than there are processors keeps these busy.
 test: root packages-test venv prometheus
-	$(PYTHON) -m pytest $(or $(ARGS),-n $(shell expr $$(nproc) + 2) --dist loadfile)
+	$(PYTHON) -m pytest $(or $(ARGS),-n $(shell expr $$(nproc) + 1) --dist loadfile)
 
 test-fast: venv
 	@test -e .venv/pins # or nothing could be fetched, and `venv` has said so

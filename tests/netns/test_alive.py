@@ -62,7 +62,7 @@ def serving(host: Host, *servers: tuple[str, int]) -> Iterator[None]:
 def is_answered(host: Host, server: str, port: int) -> bool:
     def ask() -> bool:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.settimeout(1)
+            sock.settimeout(3)
             sock.connect((server, port))
             try:
                 sock.send(bytes(48))

@@ -104,7 +104,8 @@ def test_the_status_tells_at_once_who_is_limited_and_what_is_not_counted(
     lab.clients[0].call(traffic.ping, lab.servers4[0], count=1)
     router.await_tick()
     assert router.run("block", lab.clients[0].mac).returncode == 0
-    assert manager.status("blocked").endswith(f"; blocked: {lab.clients[0].mac}")
+    called = f"alice-phone ({lab.clients[0].mac[-5:]})"
+    assert manager.status("blocked").endswith(f"; blocked: {called}")
     lab.carrier.stop()
     assert manager.status("not everything").startswith("wan0: not everything is counted: interface wan0 is not there; ")
     lab.recreate_wan()
