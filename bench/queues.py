@@ -18,6 +18,7 @@ from bench.daemon_lab import introduce, running
 from bench.place import Place
 from bench.rows import Row, exact, middling, must, number
 from esimshaper.edge.bpf import libbpf
+from esimshaper.edge.bpf.packet_sockets import PacketSockets
 from esimshaper.edge.bpf.sent import Tap
 from esimshaper.lab import Lab, WanKind, traffic
 from tests.netns.router import Router
@@ -128,12 +129,13 @@ def _tap(place: Place, lab: Lab) -> Row:
 
 def _with_and_without(pin: Path, rounds: int) -> list[tuple[float, float]]:
     program, volley = libbpf.open_pin(pin), Volley("192.0.2.2", [4000], 64)
-    found = []
+    sockets, found = PacketSockets(), []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         for _ in range(rounds):
             plain = measured(CORE, PACKETS, lambda: volley.send(sock, PACKETS)).nanoseconds
-            tap = Tap("tapped0", socket.if_nametoindex("tapped0"), program)
+            tap = Tap(sockets, "tapped0", socket.if_nametoindex("tapped0"), program)
             tapped = measured(CORE, PACKETS, lambda: volley.send(sock, PACKETS)).nanoseconds
             tap.close()
             found.append((plain, tapped))
+    sockets.close()
     return found

@@ -19,8 +19,9 @@ from esimshaper.daemon.strays import Strays
 from esimshaper.daemon.uplink_reader import UplinkReader
 from esimshaper.edge.bpf import compiler
 from esimshaper.edge.bpf.meter import Meter
+from esimshaper.edge.bpf.packet_sockets import PacketSockets
 from esimshaper.edge.bpf.pins import Pins
-from esimshaper.edge.host import clock
+from esimshaper.edge.host import clock, socket_store, systemd
 from esimshaper.edge.host.messages import Message, fields
 from esimshaper.edge.lan.leases import LeaseFiles
 from esimshaper.edge.lan.neighbours import Neighbours
@@ -52,7 +53,8 @@ class Observer:
         cleanup.callback(self.meter.close)
         self._control = TrafficControl(pins.markers)
         cleanup.callback(self._control.close)
-        self.uplinks = UplinkReader(self.meter, cleanup)
+        sockets = PacketSockets(systemd.take_sockets(socket_store.NAME))
+        self.uplinks = UplinkReader(self.meter, sockets, cleanup)
         self._neighbours = Neighbours()
         cleanup.callback(self._neighbours.close)
         self._routes = Routes()

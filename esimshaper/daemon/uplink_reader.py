@@ -14,7 +14,8 @@ from esimshaper.core.model.identity import Account
 from esimshaper.core.model.reading import Attachment, Hook, Reading
 from esimshaper.core.model.uplink import Means, Queues, UplinkCounters, lowest
 from esimshaper.edge.bpf.meter import Meter
-from esimshaper.edge.bpf.sent import Sent, SentMap, Tap, wait_for_packets_under_way
+from esimshaper.edge.bpf.packet_sockets import PacketSockets
+from esimshaper.edge.bpf.sent import Sent, SentMap, Tap
 from esimshaper.edge.tc.root_queue import RootQueues
 
 MOST_MISSED = 64_000
@@ -24,10 +25,11 @@ log = logging.getLogger(__name__)
 
 
 class UplinkReader:
-    """Raises OSError or ValueError when made."""
+    """Raises OSError or ValueError when made. It closes the `sockets`."""
 
-    def __init__(self, meter: Meter, cleanup: contextlib.ExitStack) -> None:
-        self._meter = meter
+    def __init__(self, meter: Meter, sockets: PacketSockets, cleanup: contextlib.ExitStack) -> None:
+        self._meter, self._sockets = meter, sockets
+        cleanup.callback(sockets.close)
         self._sent = SentMap(meter.generation)
         cleanup.callback(self._sent.close)
         self._roots = RootQueues()
@@ -100,10 +102,10 @@ class UplinkReader:
         program = self._meter.program("wan_tap").fd
         try:
             for index, queue in lowest(queues).items():
-                self._taps.append(Tap(queue.name, index, program))
+                self._taps.append(Tap(self._sockets, queue.name, index, program))
         except PermissionError as error:
             self._close_taps()
-            text = "what queues of the uplink drop is estimated, since they cannot be looked behind: %s (CAP_NET_RAW)"
+            text = "what queues of the uplink drop is estimated, since no packet socket looks behind them: %s"
             log.warning(text, error.strerror)
             return Means.COUNTERS
         return Means.TAP
@@ -113,9 +115,9 @@ class UplinkReader:
         if now.means is Means.TAP and _missing(now) > _missing(self._last):
             # More is missing than before. It may be on its way between two counters; so both are read once more, each
             # when all that was on its way before has arrived.
-            wait_for_packets_under_way()
+            self._sockets.wait_for_packets_under_way()
             queues = self._read_queues(queues)
-            wait_for_packets_under_way()
+            self._sockets.wait_for_packets_under_way()
             now = self._counters(reading, queues)
         self._last = self._with_all_that_entered(now)
         return self._last

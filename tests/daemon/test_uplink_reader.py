@@ -10,9 +10,10 @@ import pytest
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.reading import Attachment, Hook, Reading
-from esimshaper.core.model.uplink import UplinkQueue
+from esimshaper.core.model.uplink import Means, UplinkQueue
 from esimshaper.daemon import uplink_reader
 from esimshaper.daemon.uplink_reader import UplinkReader
+from esimshaper.edge.bpf.packet_sockets import PacketSockets
 from esimshaper.edge.bpf.sent import Sent
 
 ALICE, WAN = Account(2), 7
@@ -27,6 +28,7 @@ class World:
         self.charged = self.left = self.lost = self.moving = 0
         self.queue = UplinkQueue("wan0", "fq_codel")
         self.goes_down = False
+        self.has_sockets = True
 
     def shaped_uplink(self) -> int:
         return 0
@@ -47,6 +49,8 @@ class World:
     def open_tap(self, *_: object) -> "World":
         for name in ("charged", "left", "lost"):
             setattr(self, name, getattr(self, name) + self.moving)
+        if not self.has_sockets:
+            raise PermissionError(1, "Operation not permitted")
         if self.goes_down:
             self.queue = replace(self.queue, is_up=False)
         return self
@@ -75,7 +79,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 @pytest.fixture
 def reader(world: World) -> Iterator[UplinkReader]:
     with contextlib.ExitStack() as cleanup:
-        yield UplinkReader(world, cleanup)  # type: ignore[arg-type]
+        yield UplinkReader(world, PacketSockets(), cleanup)  # type: ignore[arg-type]
 
 
 def test_what_a_driver_lost_while_a_comparison_began_is_no_loss_of_it(world: World, reader: UplinkReader) -> None:
@@ -97,3 +101,15 @@ def test_an_uplink_that_goes_down_while_a_comparison_begins_is_not_compared(worl
     assert reader.read(world.read(), ATTACHED) is None  # type: ignore[arg-type]
     world.goes_down, world.queue = False, replace(world.queue, is_up=True)
     assert reader.read(world.read(), ATTACHED)  # type: ignore[arg-type]
+
+
+def test_without_a_packet_socket_it_says_so_once_and_estimates(
+    world: World, reader: UplinkReader, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.has_sockets = False
+    for _ in range(3):
+        now = reader.read(world.read(), ATTACHED)  # type: ignore[arg-type]
+        assert now
+        assert now.means is Means.COUNTERS
+    (told,) = caplog.messages
+    assert "estimated, since no packet socket looks behind them: Operation not permitted" in told

@@ -11,7 +11,7 @@ from esimshaper.core.report.frame import Document
 _WHY = {
     Means.TAP: "the driver says how many packets it dropped, and not how large they were",
     Means.NOTHING: "the driver says how many packets it dropped, and not how large they were",
-    Means.COUNTERS: "without CAP_NET_RAW only the number of dropped packets is known",
+    Means.COUNTERS: "nothing looks behind the queue, and only the number of dropped packets is known",
 }
 
 

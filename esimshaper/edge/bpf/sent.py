@@ -10,6 +10,7 @@ from typing import NamedTuple
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.kernel import ETH_P_ALL
 from esimshaper.edge.bpf import layouts, libbpf
+from esimshaper.edge.bpf.packet_sockets import PacketSockets
 
 _SO_ATTACH_BPF = 50  # include/uapi/asm-generic/socket.h
 
@@ -43,24 +44,27 @@ class SentMap:
 
 
 class Tap:
-    """Runs the filter `program` (a file descriptor) on all that leaves an interface. Raises OSError."""
+    """Runs the filter `program` (a file descriptor) on all that leaves an interface. Raises OSError.
+
+    PermissionError: there is no socket for it.
+    """
 
     # The kernel shows a packet socket what leaves behind the queue, in dev_queue_xmit_nit() of net/core/dev.c. It does
     # so from the IP header on if the socket is SOCK_DGRAM, so one program does for all kinds of links. The filter comes
-    # before the socket is bound to anything, and wants nothing, so the socket never has a packet.
+    # before the socket is bound to the interface, and wants nothing, so the socket never has a packet.
 
-    def __init__(self, name: str, index: int, program: int) -> None:
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, 0)
+    def __init__(self, sockets: PacketSockets, name: str, index: int, program: int) -> None:
+        self._sockets, self._socket = sockets, sockets.take()
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_BPF, program)
             self._socket.bind((name, ETH_P_ALL))
             _check(name, index)
         except OSError:
-            self._socket.close()
+            self.close()
             raise
 
     def close(self) -> None:
-        self._socket.close()
+        self._sockets.give_back(self._socket)
 
     def missed_something(self) -> bool:
         """Whether the interface was down, or went, since the last call: what left meanwhile was not seen."""
@@ -70,13 +74,3 @@ class Tap:
 def _check(name: str, index: int) -> None:
     if socket.if_nametoindex(name) != index:  # another interface has the name by now
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
-
-
-def wait_for_packets_under_way() -> None:
-    """Returns once each packet that is now between our program and a queue, or between a queue and a tap, is behind it.
-
-    It takes some 15 ms. Raises OSError.
-    """
-    # On its way a packet is not interrupted by other tasks, but its processor may be, by the host of a virtual machine.
-    # The kernel waits for all such packets (synchronize_net) in packet_release(), net/packet/af_packet.c.
-    socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, 0).close()

@@ -13,7 +13,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from systemd import journal
+from systemd import daemon, journal
 
 from esimshaper.core.model.happenings import Told
 from esimshaper.core.model.identity import ClientKey
@@ -101,6 +101,16 @@ def _notify(message: str) -> None:
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.settimeout(0)
         sock.sendto(message.encode(), f"\0{address[1:]}" if address.startswith("@") else address)
+
+
+def take_sockets(name: str) -> list[socket.socket]:
+    """The sockets of this name that systemd kept for us. It keeps them no more, so they end with this process."""
+    found = [socket.socket(fileno=number) for number, given in daemon.listen_fds_with_names().items() if given == name]
+    for variable in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):  # else cheroot would take the first for a listener
+        os.environ.pop(variable, None)
+    if found:
+        _notify(f"FDSTOREREMOVE=1\nFDNAME={name}")
+    return found
 
 
 def tell_manager_of_reload() -> None:

@@ -25,7 +25,7 @@ def dropped(corrected: int, estimated: int, means: Means | None) -> State:
         (0, 0, Means.TAP, None),
         (12_000_000, 0, None, "12.0 MB of uploads were dropped on their way out: not billed, so not counted"),
         (12_000_000, 2_000_000, Means.TAP, "; 2.00 MB of this is an estimate, since the driver says how many packets"),
-        (12_000_000, 12_000_000, Means.COUNTERS, "; this is an estimate, since without CAP_NET_RAW only the number"),
+        (12_000_000, 12_000_000, Means.COUNTERS, "; this is an estimate, since nothing looks behind the queue"),
     ],
 )
 def test_the_sentence_says_how_well_it_is_known(corrected, estimated, means, sentence):
