@@ -59,6 +59,9 @@ def esimshaper(*arguments: str, before: Sequence[str] = (), **changes) -> subpro
     return done
 
 
+CTRL_C = b"\x03"
+
+
 def on_terminal(
     *arguments: str, columns: int = 80, keys: bytes = b"", until: str = "", pager: str = ""
 ) -> tuple[str, int]:
@@ -71,6 +74,9 @@ def on_terminal(
     decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a read may end within a character
     while time.monotonic() < end:
         if not select.select([terminal], [], [], 0.2)[0]:
+            # Between its prompt and its read, Python only notes a Ctrl-C and waits for a line: people press it again.
+            if typed and keys == CTRL_C:
+                os.write(terminal, keys)
             continue
         try:
             seen += decoder.decode(os.read(terminal, 65536))
