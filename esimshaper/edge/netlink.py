@@ -7,6 +7,7 @@
 Positions in an answer are given as (start, end), since a copy of each value would cost more than all the rest.
 """
 
+import ipaddress
 import itertools
 import os
 import socket
@@ -17,9 +18,13 @@ REQUEST, ACK, REPLACE, EXCL, CREATE, DUMP = 0x1, 0x4, 0x100, 0x200, 0x400, 0x300
 ERROR, DONE = 2, 3
 RTMGRP_LINK, RTMGRP_TC = 1, 8
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Buffer = bytes | memoryview
 Place = tuple[int, int]
 """Start and end of something in a Buffer."""
+
+RTMSG, ROUTE_TYPE_AT = struct.Struct("=8BI"), 7
+"""struct rtmsg of include/uapi/linux/rtnetlink.h, and where an answer has its rtm_type."""
 
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
@@ -27,6 +32,7 @@ _NUMBER, _FLAGS = struct.Struct("=I"), struct.Struct("=H")
 _NUMBER_AT, _FLAGS_AT = 8, 6  # in the header
 _CODE = struct.Struct("=i")  # the negative errno of an ERROR or DONE
 _TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+_GETROUTE, _RTA_DST = 26, 1
 _SOL_NETLINK, _CAP_ACK, _EXT_ACK = 270, 10, 11
 _SENTENCE = 1  # NLMSGERR_ATTR_MSG: why, in the kernel's own words
 _BATCH = 100  # errors of so many fit into any receive buffer
@@ -40,6 +46,13 @@ def message(kind: int, flags: int, body: bytes) -> bytes:
 
 def attribute(kind: int, value: bytes) -> bytes:
     return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def route_request(far: Address, source_bits: int = 0, more: bytes = b"") -> bytes:
+    """Asks by which way a packet to `far` leaves (RTM_GETROUTE); `more`: further attributes of struct rtmsg."""
+    family = socket.AF_INET if far.version == 4 else socket.AF_INET6
+    head = RTMSG.pack(family, far.max_prefixlen, source_bits, 0, 0, 0, 0, 0, 0)
+    return message(_GETROUTE, 0, head + attribute(_RTA_DST, far.packed) + more)
 
 
 def messages(data: Buffer) -> Iterator[tuple[int, int, Place]]:

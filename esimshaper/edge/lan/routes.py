@@ -13,13 +13,12 @@ from collections.abc import Iterable, Iterator
 
 from esimshaper.core.model.identity import Neighbour
 from esimshaper.edge import netlink
-from esimshaper.edge.netlink import Netlink, attribute
+from esimshaper.edge.netlink import ROUTE_TYPE_AT, RTMSG, Netlink, attribute
 
-GETROUTE, GETRULE = 26, 34
-_ROUTE = struct.Struct("=8BI")  # struct rtmsg: family, lengths of the two addresses, and what an answer needs only
+GETRULE = 34
 _NUMBER = struct.Struct("=I")
-_TO, _FROM, _IN, _OUT, _MARK = 1, 2, 3, 4, 16  # RTA_DST, RTA_SRC, RTA_IIF, RTA_OIF, RTA_MARK
-_UNICAST, _TYPE_AT = 1, 7  # RTN_UNICAST, in struct rtmsg
+_FROM, _IN, _OUT, _MARK = 2, 3, 4, 16  # RTA_SRC, RTA_IIF, RTA_OIF, RTA_MARK
+_UNICAST = 1  # RTN_UNICAST
 _RULE_MARK, _RULE_FLAGS_AT, _INVERTED = 10, 8, 2  # FRA_FWMARK; struct fib_rule_hdr, FIB_RULE_INVERT
 _UNMARKED = 0
 MARKS = 16
@@ -65,11 +64,11 @@ class Routes:
 
     def _marks(self, version: int) -> tuple[int, ...]:
         """The marks by which rules of the routing choose a table."""
-        head = _ROUTE.pack(socket.AF_INET if version == 4 else socket.AF_INET6, *[0] * 8)
+        head = RTMSG.pack(socket.AF_INET if version == 4 else socket.AF_INET6, *[0] * 8)
         found: dict[int, None] = {}
         with contextlib.suppress(OSError):  # a kernel without rules
             for body in self._kernel.dump(netlink.message(GETRULE, netlink.DUMP, head)):
-                place = netlink.first_attribute(body, _RULE_MARK, _ROUTE.size, len(body))
+                place = netlink.first_attribute(body, _RULE_MARK, RTMSG.size, len(body))
                 (flags,) = _NUMBER.unpack_from(body, _RULE_FLAGS_AT)
                 if place and not flags & _INVERTED:
                     found[_NUMBER.unpack_from(body, place[0])[0]] = None
@@ -82,20 +81,17 @@ class Routes:
             body = self._kernel.get(_request(to, device, mark))
         except OSError:
             return 0
-        if mark and body[_TYPE_AT] != _UNICAST:  # to a program here, as tproxy does it
+        if mark and body[ROUTE_TYPE_AT] != _UNICAST:  # to a program here, as tproxy does it
             return 0
-        place = netlink.first_attribute(body, _OUT, _ROUTE.size, len(body))
+        place = netlink.first_attribute(body, _OUT, RTMSG.size, len(body))
         return int(_NUMBER.unpack_from(body, place[0])[0]) if place else 0
 
 
 def _request(to: str, device: Neighbour | None, mark: int) -> bytes:
-    far = ipaddress.ip_address(to)
-    family = socket.AF_INET if far.version == 4 else socket.AF_INET6
-    bits, sides = far.max_prefixlen, attribute(_TO, far.packed)
-    if mark:
-        sides += attribute(_MARK, _NUMBER.pack(mark))
-    if device:
-        number = socket.if_nametoindex(device.interface)
-        sides += attribute(_FROM, ipaddress.ip_address(device.address).packed)
-        sides += attribute(_IN, _NUMBER.pack(number))
-    return netlink.message(GETROUTE, 0, _ROUTE.pack(family, bits, bits if device else 0, 0, 0, 0, 0, 0, 0) + sides)
+    sides = attribute(_MARK, _NUMBER.pack(mark)) if mark else b""
+    if not device:
+        return netlink.route_request(ipaddress.ip_address(to), more=sides)
+    source = ipaddress.ip_address(device.address)
+    sides += attribute(_FROM, source.packed)
+    sides += attribute(_IN, _NUMBER.pack(socket.if_nametoindex(device.interface)))
+    return netlink.route_request(ipaddress.ip_address(to), source.max_prefixlen, sides)

@@ -7,8 +7,6 @@ Such a rule redirects, or changes the far end (dnat) to an address of the router
 import ipaddress
 import json
 import re
-import socket
-import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,9 +20,7 @@ Expression = Any
 OWN_HOOKS = frozenset({"input", "output"})
 """Chains there see packets to or from the router itself only."""
 
-
-GETROUTE, LOCAL = 26, 2  # include/uapi/linux/rtnetlink.h: RTM_GETROUTE, RTN_LOCAL
-_ROUTE, _TYPE_AT, _TO = struct.Struct("=8BI"), 7, 1  # struct rtmsg, its rtm_type, RTA_DST
+LOCAL = 2  # RTN_LOCAL of include/uapi/linux/rtnetlink.h
 
 _OPENS = re.compile(r"(table|chain) (.+?) \{")
 _HOOK = re.compile(r"type nat hook (\w+)")
@@ -50,10 +46,8 @@ def is_own(address: str) -> bool:
         kernel = netlink.Netlink()
     except (ValueError, OSError):
         return False
-    family = socket.AF_INET if far.version == 4 else socket.AF_INET6
-    request = _ROUTE.pack(family, far.max_prefixlen, 0, 0, 0, 0, 0, 0, 0) + netlink.attribute(_TO, far.packed)
     try:
-        return kernel.get(netlink.message(GETROUTE, 0, request))[_TYPE_AT] == LOCAL
+        return kernel.get(netlink.route_request(far))[netlink.ROUTE_TYPE_AT] == LOCAL
     except OSError:  # there is no way to it
         return False
     finally:
