@@ -108,39 +108,39 @@ class KernelVpn(Vpn):
         self._stack.callback(host.ip, f"link del {name}")
 
 
-class Vxlan(Vpn):
-    """A tunnel of the kernel itself, which needs no port in the configuration; over IPv4."""
+class KernelTunnel(Vpn):
+    """A tunnel of the kernel itself, which needs no port in the configuration: both ends know each other's address."""
 
     def _start(self, host: Host, name: str) -> str:
-        """Both ends know each other by their addresses."""
+        host.ip(f"link add {name} type {self._kind(host)}")
+        self._stack.callback(host.ip, f"link del {name}")
+        return ""
+
+    def _kind(self, host: Host) -> str:
+        """What `ip link` is to make at one end."""
+        raise NotImplementedError
+
+    def _join(self, near: str, far: str) -> None:
+        pass
+
+    @property
+    def setting(self) -> str:
+        return f"{{interface: {self.interface}}}"
+
+
+class Vxlan(KernelTunnel):
+    """Over IPv4."""
+
+    def _kind(self, host: Host) -> str:
         far = self.endpoint if host is self.lab.router else self.lab.router.ipv4
         source = f"local {self.endpoint} " if host is not self.lab.router else ""
-        host.ip(f"link add {name} type vxlan id 7 {source}remote {far} dstport {self.port} nolearning")
-        self._stack.callback(host.ip, f"link del {name}")
-        return ""
-
-    def _join(self, near: str, far: str) -> None:
-        pass
-
-    @property
-    def setting(self) -> str:
-        return f"{{interface: {self.interface}}}"
+        return f"vxlan id 7 {source}remote {far} dstport {self.port} nolearning"
 
 
-class FourInSix(Vpn):
-    """IPv4 in IPv6 by the kernel itself, as DS-Lite and MAP-E set it up; `endpoint` and `through` accordingly."""
+class FourInSix(KernelTunnel):
+    """IPv4 in IPv6, as DS-Lite and MAP-E set it up; `endpoint` and `through` accordingly."""
 
-    def _start(self, host: Host, name: str) -> str:
-        """Both ends know each other by their addresses."""
+    def _kind(self, host: Host) -> str:
         ends = (self.lab.router.ipv6, self.endpoint)
         local, remote = ends if host is self.lab.router else ends[::-1]
-        host.ip(f"link add {name} type ip6tnl mode ipip6 local {local} remote {remote} encaplimit none")
-        self._stack.callback(host.ip, f"link del {name}")
-        return ""
-
-    def _join(self, near: str, far: str) -> None:
-        pass
-
-    @property
-    def setting(self) -> str:
-        return f"{{interface: {self.interface}}}"
+        return f"ip6tnl mode ipip6 local {local} remote {remote} encaplimit none"
