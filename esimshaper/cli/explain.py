@@ -4,6 +4,7 @@
 
 import argparse
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,8 +49,9 @@ def _read(capture: Path) -> "Flows":
     from esimshaper.edge.settings_file.catalogue import CatalogueError, read_services
 
     try:
-        flows = Flows(catalogue_of(read_services()), Aes())
-        with capture.open("rb") as file, progress("reading") as step:
+        catalogue = catalogue_of(read_services())
+        with closing(Aes()) as aes, capture.open("rb") as file, progress("reading") as step:
+            flows = Flows(catalogue, aes)
             _give_up_rights()
             for number, (data, length) in enumerate(packets(file)):
                 if number % PACKETS_A_STEP == 0:

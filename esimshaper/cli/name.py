@@ -10,13 +10,11 @@ from typing import Any
 
 from esimshaper.cli.base import DONE, WRONG_USE, Verbs, add_json, add_socket, add_verb, command, fetch, print_json
 from esimshaper.cli.parser import reject
+from esimshaper.cli.reload import PATIENCE
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey, composed
 from esimshaper.edge.host.paths import CONFIG_FILE
-
-PATIENCE = 70
-"""Seconds for a reload, as in reload.py."""
 
 
 def add_verb_name(verbs: Verbs) -> None:

@@ -126,8 +126,7 @@ def correct(state: State, rules: Rules, quota: Quota, subject: Subject | None, u
     if whose.kind is SubjectKind.EACH_CLIENT:
         example = f"`esimshaper correct {quota.name} 300MB --client NAME`"
         raise Unusable(f"the quota {quota.name} is for each client: say whose is meant", f"For example {example}.")
-    after = acts.correct(kept, quota, whose, used)
-    before = next(each for each in kept.tallies if (each.quota, each.subject) == (quota.name, whose))
+    before, after = acts.tally_of(kept, quota, whose), acts.correct(kept, quota, whose, used)
     act = Act(ActKind.CORRECT, whose, int(state.clock.time), quota.name, used)
     wording = _wording(state, rules)
     return _with_kept(state, acts.noted(kept, after, act), (notices.corrected(before, used, wording),))

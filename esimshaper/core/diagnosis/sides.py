@@ -5,7 +5,7 @@ import ipaddress
 
 from esimshaper.core.model.box import BoxFacts, Finding, Findings, Interface
 from esimshaper.core.model.kernel import LINK_TYPES
-from esimshaper.core.model.links import PRIVATE
+from esimshaper.core.model.links import is_private
 from esimshaper.core.model.units import format_size
 
 _MASQUERADE = (
@@ -64,7 +64,7 @@ def _modem_page(facts: BoxFacts) -> Findings:
     unbilled = [ipaddress.ip_network(each) for each in facts.wanted.unbilled] if facts.wanted else []
     for text in facts.gateways or ():
         gateway = ipaddress.ip_address(text)
-        if not any(gateway in net for net in PRIVATE) or any(gateway in net for net in unbilled):
+        if not is_private(text) or any(gateway in net for net in unbilled):
             continue
         used = facts.daemon_status.remotes.get(text, 0) if facts.daemon_status else 0
         sentence = (

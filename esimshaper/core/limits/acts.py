@@ -96,7 +96,7 @@ def _not_to_come(kept: LimitState, last: Act) -> LimitState:
 
 def correct(kept: LimitState, quota: Quota, subject: Subject, used: int) -> LimitState:
     """`kept` with so much as the usage of `subject`. Raises Unusable if the quota has no tally of it."""
-    return _with_tallies(kept, [tallying.with_used(_tally_of(kept, quota, subject), quota, used)])
+    return _with_tallies(kept, [tallying.with_used(tally_of(kept, quota, subject), quota, used)])
 
 
 def restart(kept: LimitState, quota: Quota, subject: Subject | None, now: float) -> LimitState:
@@ -105,7 +105,7 @@ def restart(kept: LimitState, quota: Quota, subject: Subject | None, now: float)
     For all of them the window begins `now` as well, where the period counts from a moment of its own.
     """
     if subject is not None:
-        return _with_tallies(kept, [_anew(_tally_of(kept, quota, subject), quota, None)], quota.name)
+        return _with_tallies(kept, [_anew(tally_of(kept, quota, subject), quota, None)], quota.name)
     if quota.period.anchor is None:
         begun = None
     else:
@@ -139,7 +139,8 @@ def windows(quotas: Iterable[Quota], restarts: Iterable[Restart], now: float) ->
     return {quota.name: present(quota) for quota in quotas}
 
 
-def _tally_of(kept: LimitState, quota: Quota, subject: Subject) -> Tally:
+def tally_of(kept: LimitState, quota: Quota, subject: Subject) -> Tally:
+    """What a subject used of a quota. Raises Unusable if the quota counts nothing for it."""
     found = next((each for each in kept.tallies if (each.quota, each.subject) == (quota.name, subject)), None)
     if found is None:
         sentence = f"the quota {quota.name} counts nothing for whom you name"

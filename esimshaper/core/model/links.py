@@ -7,7 +7,7 @@ from dataclasses import dataclass
 MODEM_NAMES = ("ww", "usb", "ppp", "enx", "mhi", "rmnet", "qmimux")
 """How systemd and the kernel begin the names of modems, and of phones that share their link."""
 
-PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))  # RFC 1918
+_PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))  # RFC 1918
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +34,9 @@ class Link:
     def names(self) -> tuple[str, ...]:
         """All names by which people may call it."""
         return (self.name, *self.other_names)
+
+
+def is_private(address: str) -> bool:
+    """Whether an IPv4 address is one of those that nobody has on the Internet (RFC 1918)."""
+    number = ipaddress.ip_address(address)
+    return any(number in network for network in _PRIVATE)

@@ -20,12 +20,13 @@ HIDDEN = "hidden"
 BUILT_IN = frozenset({UNNAMED, OTHER, HIDDEN})
 """Services that no catalogue defines."""
 
-LANGUAGES = ("en", "zh", "ja")
+TCP, UDP = 6, 17
+"""Protocols of IP, by their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Ports of the far end, from `first` to `last`, of TCP (6) or UDP (17)."""
+    """Ports of the far end, from `first` to `last`, of TCP or UDP."""
 
     protocol: int
     first: int
@@ -47,7 +48,3 @@ class Service:
     domains: tuple[str, ...] = ()
     addresses: tuple[Network, ...] = ()
     ports: tuple[Ports, ...] = ()
-
-    def title(self, language: str = "en") -> str:
-        """The name that people know, in `language` if there is one."""
-        return self.titles.get(language) or self.titles.get("en") or self.name

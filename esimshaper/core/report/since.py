@@ -3,9 +3,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+from esimshaper.core.model.time_of_day import WEEKDAYS
 from esimshaper.core.model.units import parse_duration
 
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _CLOCK = ("%H:%M", "%H:%M:%S")
 _DATES = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m")
 
@@ -32,14 +32,14 @@ def parse_since(text: str, now: datetime) -> int:
 
 def _day(words: str, now: datetime) -> datetime | None:
     """The beginning of a day, or of the present week, month or year."""
-    whole = [day for day in _DAYS if len(words) >= 3 and day.startswith(words)]
+    whole = [day for day in WEEKDAYS if len(words) >= 3 and day.startswith(words)]
     back = {
         "today": 0,
         "yesterday": 1,
         "week": now.weekday(),
         "month": now.day - 1,
         "year": now.timetuple().tm_yday - 1,
-        **({words: (now.weekday() - _DAYS.index(whole[0])) % 7} if len(whole) == 1 else {}),
+        **({words: (now.weekday() - WEEKDAYS.index(whole[0])) % 7} if len(whole) == 1 else {}),
     }
     days = back.get(words.removeprefix("this "))
     return None if days is None else _midnight(now - timedelta(days=days))

@@ -9,9 +9,10 @@ all   what the first payload looks like
 from dataclasses import dataclass
 from enum import Enum
 
+from esimshaper.core.model.services import TCP, UDP
 from esimshaper.core.services.http import may_be_request, requested_host
 from esimshaper.core.services.octets import IncompleteError, MalformedError
-from esimshaper.core.services.patterns import TCP, UDP, Pattern, pattern_of
+from esimshaper.core.services.patterns import Pattern, pattern_of
 from esimshaper.core.services.quic import Cipher, Initials
 from esimshaper.core.services.stream import STREAM_BYTES, Stream
 from esimshaper.core.services.tls import hello_behind, hello_in_records

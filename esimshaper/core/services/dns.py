@@ -9,6 +9,7 @@ The question's name is what people mean; the owner of an address is often the na
 import ipaddress
 from dataclasses import dataclass
 
+from esimshaper.core.model.services import Address
 from esimshaper.core.services.octets import IncompleteError, MalformedError, Octets, UnreadableError
 from esimshaper.core.services.tls import host_name
 
@@ -19,8 +20,6 @@ NAME_BYTES = 255
 ALIASES = 16
 IPV4_HINT, IPV6_HINT = 4, 6  # RFC 9460 section 14.3.2
 _IS_ANSWER, _OPCODE_AND_CUT, _ERROR = 0x8000, 0x7A00, 0x000F
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True, slots=True)

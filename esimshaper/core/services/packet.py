@@ -7,15 +7,14 @@ The kernel part has a reader of its own, in bpf/parse.h; this one is for capture
 import ipaddress
 from dataclasses import dataclass
 
+from esimshaper.core.model.services import TCP, UDP, Address
 from esimshaper.core.services.octets import MalformedError, Octets
 
-TCP, UDP, DCCP, SCTP, UDPLITE = 6, 17, 33, 132, 136
+DCCP, SCTP, UDPLITE = 33, 132, 136
 FRAGMENT = 44
 EXTENSIONS = (0, 43, 51, 60, FRAGMENT)  # hop-by-hop, routing, authentication, destination options
 EXTENSIONS_MAX = 8
 SYN, ACK = 0x02, 0x10
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ has.
 
 from enum import Enum
 
-TCP, UDP = 6, 17
+from esimshaper.core.model.services import TCP, UDP
+
 STUN_COOKIE = b"\x21\x12\xa4\x42"  # RFC 8489 section 5
 BITTORRENT = b"\x13BitTorrent protocol"
 DISTRIBUTED_TABLE = (b"d1:ad2:id20:", b"d1:rd2:id20:")  # BEP 5

@@ -4,14 +4,13 @@
 Nothing of it is put in force: `esimshaper setup` shows it, and a person says yes or something else.
 """
 
-import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from esimshaper.core.model.box import Interface, LeaseFile
 from esimshaper.core.model.kernel import LINK_TYPES
-from esimshaper.core.model.links import MODEM_NAMES, PRIVATE
+from esimshaper.core.model.links import MODEM_NAMES, is_private
 from esimshaper.core.settings.uplink import TUNNELS
 
 DEFAULT_LEASES = "/var/lib/misc/dnsmasq.leases"
@@ -122,5 +121,4 @@ def _is_modem(look: Look, link: Interface) -> bool:
 
 
 def _is_private(look: Look, name: str) -> bool:
-    found = [ipaddress.ip_address(text) for text in look.addresses.get(name, ())]
-    return any(address in net for address in found for net in PRIVATE)
+    return any(map(is_private, look.addresses.get(name, ())))

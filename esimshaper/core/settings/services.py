@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from esimshaper.core.model.services import BUILT_IN, Network, Ports, Service
+from esimshaper.core.model.services import BUILT_IN, TCP, UDP, Network, Ports, Service
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.problem import Problem
 
-PROTOCOLS = {"tcp": 6, "udp": 17}
+PROTOCOLS = {"tcp": TCP, "udp": UDP}
 _PORTS = re.compile(r"(tcp|udp)/([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _DOMAIN = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*")
 NAME_LENGTH = 253

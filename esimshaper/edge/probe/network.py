@@ -4,7 +4,6 @@
 Reads only. It never uses /sys/class/net, which may show another namespace than that of the process.
 """
 
-import ipaddress
 from collections.abc import Iterator
 from socket import AF_INET, AF_INET6
 from typing import Any
@@ -13,7 +12,7 @@ from pyroute2 import IPRoute
 
 from esimshaper.core.model.box import Interface, MarkAccess, MarkUse, TcFilter, Wanted
 from esimshaper.core.model.kernel import EGRESS, INGRESS, OURS
-from esimshaper.core.model.links import PRIVATE
+from esimshaper.core.model.links import is_private
 from esimshaper.core.model.shaping import DEFAULT, QDISC
 from esimshaper.edge.bpf import syscall
 from esimshaper.edge.probe import ethtool, programs
@@ -153,11 +152,7 @@ def gateways(wanted: Wanted) -> tuple[str, ...]:
 def private_lans(wanted: Wanted) -> tuple[str, ...]:
     """Those of the LAN's interfaces that have a private IPv4 address."""
     known = addresses()
-    return tuple(
-        name
-        for name in wanted.lans
-        if any(ipaddress.ip_address(address) in net for address in known.get(name, ()) for net in PRIVATE)
-    )
+    return tuple(name for name in wanted.lans if any(map(is_private, known.get(name, ()))))
 
 
 def addresses() -> dict[str, tuple[str, ...]]:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The files of the catalogue: the owner's services.d and ours go in, Services or all mistakes with places come out."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from esimshaper.core.model.services import Service
 from esimshaper.core.settings.services import services_from
+from esimshaper.edge.settings_file import SettingsError
 from esimshaper.edge.settings_file.schema import judge
 from esimshaper.edge.settings_file.yaml_file import PlacedProblem, placed, read
 
@@ -14,12 +14,8 @@ OWNERS = Path("/etc/esimshaper/services.d")
 SCHEMA_FILE = OURS / "catalogue.schema.json"
 
 
-class CatalogueError(Exception):
-    """Files of the catalogue that cannot be used. `problems` has all mistakes, file by file."""
-
-    def __init__(self, problems: Iterable[PlacedProblem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
+class CatalogueError(SettingsError):
+    """The files of the catalogue cannot be used."""
 
 
 def read_services(folder: Path = OWNERS) -> tuple[Service, ...]:
