@@ -36,10 +36,15 @@ def lab() -> Iterator[Lab]:
         yield built
 
 
-def reply(address: str, port: int, size: int, ended: list[bool]) -> None:
+def bound(address: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((address, port))
+    return sock
+
+
+def reply(server: socket.socket, size: int, ended: list[bool]) -> None:
     """Answers each datagram with its first two bytes and `size` more."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((address, port))
+    with server as sock:
         sock.settimeout(0.2)
         while not ended:
             with contextlib.suppress(TimeoutError):
@@ -50,7 +55,9 @@ def reply(address: str, port: int, size: int, ended: list[bool]) -> None:
 @contextlib.contextmanager
 def serving(host: Host, *servers: tuple[str, int]) -> Iterator[None]:
     ended: list[bool] = []
-    running: list[Future[None]] = [host.start(reply, address, port, 48, ended) for address, port in servers]
+    # Bound before anybody asks: a closed port answers with an error, which is an answer too.
+    listening = [host.call(bound, address, port) for address, port in servers]
+    running: list[Future[None]] = [host.start(reply, sock, 48, ended) for sock in listening]
     try:
         yield
     finally:

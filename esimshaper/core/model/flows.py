@@ -6,6 +6,7 @@ from enum import IntEnum
 
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.services import UNNAMED, How
 
 
 class Protocol(IntEnum):
@@ -26,7 +27,7 @@ class Flow:
 
     `wan_address` and `wan_port` are ours as the carrier sees them; `client_address` and `client_port` are those behind
     the NAT, empty and 0 where nobody knows them. Ports are 0 for protocols without ports; for ping
-    `wan_port` is the echo identifier. Ages are in seconds.
+    `wan_port` is the echo identifier. Ages are in seconds. `name`: of the far end's host, empty where nobody knows it.
     """
 
     client: ClientKey
@@ -40,3 +41,6 @@ class Flow:
     idle: float
     client_address: str = ""
     client_port: int = 0
+    service: str = UNNAMED
+    name: str = ""
+    how: How = How.NONE

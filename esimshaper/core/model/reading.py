@@ -15,6 +15,7 @@ from esimshaper.core.model.identity import (
     Lease,
     Neighbour,
 )
+from esimshaper.core.model.services import Volume
 from esimshaper.core.model.uplink import UplinkCounters
 
 
@@ -75,6 +76,8 @@ class Reading:
     # tunnels_account   that of packets of tunnels       their billed bytes are tunnels.outer
     # reserve_account   no client's, and none of the map  its budget is what passed in spite of a block
     # moves             clients that got or gave any     what the LAN saw go elsewhere: in budgets, not in accounts
+    # services          clients                          by number of a service: its bytes on the WAN and claimed inside
+    #                                                    tunnels; empty where services are not counted
 
     epoch: int
     boottime: float
@@ -93,6 +96,8 @@ class Reading:
     tunnels_account: Account = ACCOUNT_UNATTRIBUTED
     moves: Mapping[Account, Moves] = field(default_factory=dict)
     reserve_account: Account = ACCOUNT_UNATTRIBUTED
+    services: Mapping[Account, Mapping[int, Volume]] = field(default_factory=dict)
+    service_names: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def strayed(self) -> Mapping[Account, int]:

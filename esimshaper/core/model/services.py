@@ -4,6 +4,7 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -22,6 +23,36 @@ BUILT_IN = frozenset({UNNAMED, OTHER, HIDDEN})
 
 TCP, UDP = 6, 17
 """Protocols of IP, by their numbers."""
+
+
+class How(Enum):
+    """How a name or a service is known, by the word of INTERFACES.md."""
+
+    SNI = "sni"
+    QUIC = "quic"
+    HTTP = "http"
+    DNS = "dns"
+    ADDRESS = "address"
+    PATTERN = "pattern"
+    HIDDEN = "hidden"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """IP-layer bytes in both directions: absolute counts, or the differences of two readings, which may be negative."""
+
+    down_bytes: int = 0
+    up_bytes: int = 0
+
+    def __add__(self, other: "Volume") -> "Volume":
+        return Volume(self.down_bytes + other.down_bytes, self.up_bytes + other.up_bytes)
+
+    def __sub__(self, other: "Volume") -> "Volume":
+        return Volume(self.down_bytes - other.down_bytes, self.up_bytes - other.up_bytes)
+
+    def __bool__(self) -> bool:
+        return bool(self.down_bytes or self.up_bytes)
 
 
 @dataclass(frozen=True, slots=True)

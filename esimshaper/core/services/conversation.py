@@ -7,9 +7,8 @@ all   what the first payload looks like
 """
 
 from dataclasses import dataclass
-from enum import Enum
 
-from esimshaper.core.model.services import TCP, UDP
+from esimshaper.core.model.services import TCP, UDP, How
 from esimshaper.core.services.http import may_be_request, requested_host
 from esimshaper.core.services.octets import IncompleteError, MalformedError
 from esimshaper.core.services.patterns import Pattern, pattern_of
@@ -19,19 +18,6 @@ from esimshaper.core.services.tls import hello_behind, hello_in_records
 
 PAYLOADS = 10
 """A conversation that has no name after so many payloads of the client gets none from them."""
-
-
-class How(Enum):
-    """How a name or a service is known, by the word of INTERFACES.md."""
-
-    SNI = "sni"
-    QUIC = "quic"
-    HTTP = "http"
-    DNS = "dns"
-    ADDRESS = "address"
-    PATTERN = "pattern"
-    HIDDEN = "hidden"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from esimshaper.core.model.services import HIDDEN, OTHER, TCP, UDP, UNNAMED, Address, Service
+from esimshaper.core.model.services import HIDDEN, OTHER, TCP, UDP, UNNAMED, Address, Service, How
 from esimshaper.core.services import dns
 from esimshaper.core.services.bindings import Bindings
 from esimshaper.core.services.catalogue import Catalogue
-from esimshaper.core.services.conversation import Conversation, How
+from esimshaper.core.services.conversation import Conversation
 from esimshaper.core.services.octets import UnreadableError
 from esimshaper.core.services.packet import ACK, SYN, Packet
 from esimshaper.core.services.patterns import Pattern

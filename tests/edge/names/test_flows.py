@@ -6,9 +6,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from esimshaper.core.model.services import Service
+from esimshaper.core.model.services import Service, How
 from esimshaper.core.services.catalogue import catalogue_of
-from esimshaper.core.services.conversation import PAYLOADS, How
+from esimshaper.core.services.conversation import PAYLOADS
 from esimshaper.core.services.dns import A
 from esimshaper.core.services.flows import Flow, Flows
 from esimshaper.core.services.packet import read_packet
