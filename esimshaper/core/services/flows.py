@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from esimshaper.core.model.services import HIDDEN, OTHER, TCP, UDP, UNNAMED, Address, Service, How
+from esimshaper.core.model.services import HIDDEN, OTHER, TCP, UDP, UNNAMED, Address, How, Service
 from esimshaper.core.services import dns
 from esimshaper.core.services.bindings import Bindings
 from esimshaper.core.services.catalogue import Catalogue

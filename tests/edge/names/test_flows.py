@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from esimshaper.core.model.services import Service, How
+from esimshaper.core.model.services import How, Service
 from esimshaper.core.services.catalogue import catalogue_of
 from esimshaper.core.services.conversation import PAYLOADS
 from esimshaper.core.services.dns import A
