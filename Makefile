@@ -43,7 +43,7 @@ pages := man/man5/esimshaper.yaml.5 man/man8/esimshaper.8 bash-completion/comple
 	zsh/vendor-completions/_esimshaper
 
 .NOTPARALLEL:
-.PHONY: help demo test test-fast test-zones test-kernel mutants soak bench lint venv prometheus deb install uninstall root \
+.PHONY: help demo test test-fast fuzz test-zones test-kernel mutants soak bench lint venv prometheus deb install uninstall root \
 	packages-run packages-demo packages-test packages-lint packages-kernel packages-deb
 
 help:
@@ -53,6 +53,7 @@ help:
 	@echo 'make test-zones      the tests of days and months, by the oldest and the newest rules of time zones'
 	@echo 'sudo make mutants    mistakes made on purpose, which the tests must find; hours; without root those of the core only;'
 	@echo '                     ARGS="core FILE" for one file'
+	@echo 'make fuzz            ten minutes of random bytes for each reader of what strangers send; ARGS="60" for a minute each'
 	@echo 'sudo make test-kernel  the package on the kernel of Debian 12, or with RELEASE=trixie 13, in a virtual machine; some minutes'
 	@echo 'sudo make soak       a day of a router, with every tick of it; a quarter of an hour'
 	@echo 'sudo make bench      the figures: truth of the bill, cost per packet, memory, start'
@@ -71,6 +72,10 @@ test: root packages-test venv prometheus
 test-fast: venv
 	@test -e .venv/pins # or nothing could be fetched, and `venv` has said so
 	.venv/bin/python -m pytest $(or $(ARGS),-q $(TESTS_FAST))
+
+fuzz: venv
+	@test -e .venv/pins # or nothing could be fetched, and `venv` has said so
+	.venv/bin/python -m tests.fuzz $(ARGS)
 
 # Not in `make test`, as what it fetches is another thing each day.
 test-zones: venv

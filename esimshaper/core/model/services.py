@@ -4,7 +4,8 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, IntEnum
+from typing import NamedTuple
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -20,6 +21,9 @@ HIDDEN = "hidden"
 
 BUILT_IN = frozenset({UNNAMED, OTHER, HIDDEN})
 """Services that no catalogue defines."""
+
+NUMBER_UNNAMED, NUMBER_HIDDEN, NUMBER_OTHER = 0, 1, 2
+"""Numbers of these in the kernel; those of the catalogue's services are given once in the life of its maps."""
 
 TCP, UDP = 6, 17
 """Protocols of IP, by their numbers."""
@@ -79,3 +83,56 @@ class Service:
     domains: tuple[str, ...] = ()
     addresses: tuple[Network, ...] = ()
     ports: tuple[Ports, ...] = ()
+
+
+class HeadKind(IntEnum):
+    """Where the kernel saw a packet that it copied: enum head_kind of bpf/contract.h."""
+
+    OUT = 0
+    """An upload of a conversation without a final name."""
+
+    ANSWER = 1
+    """An answer of a name server on the Internet."""
+
+    RESOLVED = 2
+    """An answer of a name server on this router."""
+
+
+class Head(NamedTuple):
+    """A packet that the kernel copied, since it may tell what its conversation is for, or what an address is called.
+
+    kind: a HeadKind. flow: the conversation, as the bytes of `struct flow_key`; zeros for RESOLVED. packet: the first
+    2,048 bytes from the IP header on, of `length`.
+    """
+
+    kind: int
+    account: int
+    flow: bytes
+    length: int
+    packet: bytes
+
+
+class Naming(NamedTuple):
+    """A conversation of an account is to be counted under the service `number`, and how people read of its far end.
+
+    final: the kernel is to copy no more of it.
+    """
+
+    flow: bytes
+    account: int
+    number: int
+    final: bool
+    name: str | None
+    how: How
+
+
+class Binding(NamedTuple):
+    """New conversations of an account with an address are to begin with the service `number`; None: with none.
+
+    shared: the address stands for other services as well.
+    """
+
+    address: Address
+    account: int
+    number: int | None
+    shared: bool = False

@@ -10,6 +10,9 @@
     stream.py      pieces in any order   -> bytes in order
     conversation.py  all of a flow's first payloads -> its name, and how it is known
     catalogue.py   a name                -> service and category
+    verdict.py     all of that           -> what the conversation was for
+    flows.py       the packets of a capture       -> its conversations
+    live.py        packets that the kernel copied -> what it shall count conversations as
 
 What strangers have written is read here. So every reader is bounded, and says one of three things: a result,
 `IncompleteError` (more bytes may help), or `MalformedError` (none will). Nothing else leaves a reader.

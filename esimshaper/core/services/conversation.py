@@ -37,12 +37,15 @@ class Conversation:
 
     def __init__(self, protocol: int, port: int, cipher: Cipher) -> None:
         self.identity: Identity | None = None
-        self._protocol, self._port = protocol, port
-        self._first: bytes | None = None
+        self.held = 0
+        """Bytes of payload that are kept."""
+        self._protocol, self._port, self._cipher = protocol, port, cipher
         self._payloads = 0
+        self._pattern = pattern_of(protocol, port, b"")
+        self._may_be_quic = False
         self._base: int | None = None
         self._segments: list[tuple[int, bytes]] = []
-        self._initials = Initials(cipher)
+        self._initials: Initials | None = None
         if protocol not in (TCP, UDP):
             self.identity = self._by_pattern()
 
@@ -54,34 +57,42 @@ class Conversation:
         """Adds a payload; its sequence number counts for TCP only. Once there is an identity, nothing changes it."""
         if self.identity or not payload:
             return
-        self._first = self._first or payload
+        if not self._payloads:
+            self._pattern = pattern_of(self._protocol, self._port, payload)
+            self._may_be_quic = bool(payload[0] & 0x40)
         self._payloads += 1
+        self.held += len(payload)
         try:
             self.identity = self._of_segment(sequence, payload) if self._protocol == TCP else self._of_datagram(payload)
         except IncompleteError:
-            if self._payloads >= PAYLOADS:
+            if self._is_enough():
                 self.identity = self._by_pattern()
         except MalformedError:
-            if self._payloads >= PAYLOADS or not self._may_become_more():
+            if self._is_enough() or not self._may_become_more():
                 self.identity = self._by_pattern()
+        if self.identity:
+            self._segments, self._initials, self.held = [], None, 0
 
     def so_far(self) -> Identity:
         """What is known if no more payloads come."""
         return self.identity or self._by_pattern()
+
+    def _is_enough(self) -> bool:
+        return self._payloads >= PAYLOADS or self.held >= STREAM_BYTES
 
     def _may_become_more(self) -> bool:
         """Whether payloads that make no sense alone may do so with others.
 
         Without a SYN, the first ones of TCP may come late. The first datagrams of QUIC may be no Initials.
         """
-        return self._base is None if self._protocol == TCP else bool(self._first and self._first[0] & 0x40)
+        return self._base is None if self._protocol == TCP else self._may_be_quic
 
     def _by_pattern(self) -> Identity:
-        pattern = pattern_of(self._protocol, self._port, self._first or b"")
-        how = How.HIDDEN if pattern is Pattern.HIDDEN else How.PATTERN if pattern else How.NONE
-        return Identity(how, pattern=pattern)
+        how = How.HIDDEN if self._pattern is Pattern.HIDDEN else How.PATTERN if self._pattern else How.NONE
+        return Identity(how, pattern=self._pattern)
 
     def _of_datagram(self, payload: bytes) -> Identity:
+        self._initials = self._initials or Initials(self._cipher)
         return self._named(How.QUIC, self._initials.take(payload).name)
 
     def _of_segment(self, sequence: int, payload: bytes) -> Identity:
@@ -105,7 +116,7 @@ class Conversation:
         return stream.front
 
     def _named(self, how: How, name: str | None) -> Identity:
-        pattern = None if name else pattern_of(self._protocol, self._port, self._first or b"")
+        pattern = None if name else self._pattern
         return Identity(how if name else How.PATTERN if pattern else How.NONE, name, pattern)
 
 

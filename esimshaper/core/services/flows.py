@@ -5,16 +5,16 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from esimshaper.core.model.services import HIDDEN, OTHER, TCP, UDP, UNNAMED, Address, How, Service
+from esimshaper.core.model.services import TCP, UDP, Address, How
 from esimshaper.core.services import dns
 from esimshaper.core.services.bindings import Bindings
 from esimshaper.core.services.catalogue import Catalogue
 from esimshaper.core.services.conversation import Conversation
 from esimshaper.core.services.octets import UnreadableError
 from esimshaper.core.services.packet import ACK, SYN, Packet
-from esimshaper.core.services.patterns import Pattern
 from esimshaper.core.services.quic import Cipher
 from esimshaper.core.services.stream import Stream
+from esimshaper.core.services.verdict import FarEnd, verdict_of
 
 FLOWS = 200_000
 DATAGRAMS = 4_096
@@ -62,7 +62,7 @@ class Flows:
         self._catalogue, self._cipher = catalogue, cipher
         self._talks: dict[Key, _Talk] = {}
         self._datagrams: OrderedDict[tuple[Address, Address, int, int], tuple[_Talk, bool]] = OrderedDict()
-        self._bindings = Bindings()
+        self._bindings = Bindings[Address]()
 
     def take(self, packet: Packet) -> None:
         """Adds one packet."""
@@ -123,37 +123,13 @@ class Flows:
 
     def _flow(self, talk: _Talk) -> Flow:
         protocol, (client, client_port), (remote, remote_port) = talk.key
-        name, how, service = self._named(talk)
-        if service is None:
-            label, category = (OTHER, None) if name else (UNNAMED, None)
-        else:
-            label, category = service.name, service.category
-        if how is How.HIDDEN:
-            label, category = (label if service else HIDDEN), HIDDEN
+        known = self._bindings.name_of(client, remote)
+        far_end = FarEnd(remote, protocol, remote_port)
+        found = verdict_of(self._catalogue, talk.payloads.so_far(), known, far_end)
         ends = (client, client_port, remote, remote_port)
-        return Flow(protocol, *ends, talk.down_bytes, talk.up_bytes, name, how, label, category)
-
-    def _named(self, talk: _Talk) -> tuple[str | None, How, Service | None]:
-        """Name, how it is known, and service: what a device says of a conversation goes before what it asked for."""
-        protocol, (client, _), (remote, port) = talk.key
-        identity = talk.payloads.identity or talk.payloads.so_far()
-        asked = self._bindings.name_of(client, remote)
-        name, how = (identity.name, identity.how) if identity.name else (asked, How.DNS)
-        service = self._catalogue.of_name(name) if name else None
-        if service and service.category == HIDDEN:
-            # The name that an encrypted hello shows is the same for all sites; the one that was asked for is not.
-            other = self._catalogue.of_name(asked) if asked else None
-            is_told = asked is not None and asked != name and not (other and other.category == HIDDEN)
-            return (asked, How.DNS, other) if is_told else (name, How.HIDDEN, service)
-        if name:
-            return name, how, service
-        if identity.pattern is Pattern.HIDDEN:
-            return None, How.HIDDEN, None
-        if found := self._catalogue.of_address(remote, protocol, port):
-            return None, How.ADDRESS, found
-        if identity.pattern:
-            return None, How.PATTERN, self._catalogue.services.get(identity.pattern.value)
-        return None, How.NONE, None
+        return Flow(
+            protocol, *ends, talk.down_bytes, talk.up_bytes, found.name, found.how, found.service, found.category
+        )
 
 
 def _is_answer(packet: Packet) -> bool:

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from esimshaper.core.model.services import Address
 from esimshaper.core.services.bindings import BINDINGS, Bindings
 from esimshaper.core.services.dns import AAAA, ALIASES, CNAME, HTTPS, A, Message, read_message, read_over_tcp
 from esimshaper.core.services.octets import MalformedError, UnreadableError
+from esimshaper.core.services.verdict import Known
 from tests.hellos import dns_answer, dns_name
 
 NAME, EDGE, CDN = "video.example", "edge.cdn.example", "a1.cdn.example"
@@ -93,35 +95,35 @@ def test_nothing_but_a_message_or_an_error_of_ours_leaves_the_reader(noise: byte
 
 
 def test_address_is_known_by_the_name_that_this_client_asked_for() -> None:
-    bindings = Bindings()
+    bindings = Bindings[Address]()
     bindings.learn(ALICE, read_message(CHAIN))
     bindings.learn(BOB, read_message(dns_answer("mail.example", [("mail.example", A, FOUR.packed)])))
-    assert bindings.name_of(ALICE, FOUR) == NAME
-    assert bindings.name_of(BOB, FOUR) == "mail.example"
+    assert bindings.name_of(ALICE, FOUR) == Known(NAME)
+    assert bindings.name_of(BOB, FOUR) == Known("mail.example")
     assert bindings.name_of(BOB, SIX) is None
 
 
 def test_question_for_an_alias_is_one_for_the_name_before_it() -> None:
-    bindings, later = Bindings(), ip_address("192.0.2.90")
+    bindings, later = Bindings[Address](), ip_address("192.0.2.90")
     bindings.learn(ALICE, read_message(CHAIN))
     for client in (ALICE, BOB):
         bindings.learn(client, read_message(dns_answer(CDN, [(CDN, A, later.packed)])))
-    assert bindings.name_of(ALICE, later) == NAME
-    assert bindings.name_of(BOB, later) == CDN
+    assert bindings.name_of(ALICE, later) == Known(NAME)
+    assert bindings.name_of(BOB, later) == Known(CDN)
 
 
 def test_answers_of_block_lists_bind_nothing() -> None:
-    bindings, zero = Bindings(), ip_address("0.0.0.0")
+    bindings, zero = Bindings[Address](), ip_address("0.0.0.0")
     bindings.learn(ALICE, Message(True, NAME, addresses=(zero, ip_address("::"), ip_address("127.0.0.1"))))
     assert bindings.name_of(ALICE, zero) is None
 
 
 def test_bindings_are_bounded_and_forget_what_is_used_least() -> None:
-    bindings = Bindings()
+    bindings = Bindings[Address]()
     addresses = [ip_address(0x0B000000 + number) for number in range(BINDINGS + 1)]
     for address in addresses[:-1]:
         bindings.learn(ALICE, Message(True, NAME, addresses=(address,)))
-    assert bindings.name_of(ALICE, addresses[0]) == NAME
+    assert bindings.name_of(ALICE, addresses[0]) == Known(NAME)
     bindings.learn(ALICE, Message(True, NAME, addresses=(addresses[-1],)))
-    assert bindings.name_of(ALICE, addresses[0]) == NAME
+    assert bindings.name_of(ALICE, addresses[0]) == Known(NAME)
     assert bindings.name_of(ALICE, addresses[1]) is None
