@@ -35,7 +35,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     tick = begin_tick(state, rules, now, observed)
 
     meter = metering.advance(tick)
-    per_second = rates.advance(state.rates, tick, meter.usage)
+    per_second = rates.advance(state.rates, tick, meter.usage, meter.services)
     names = identities.advance(state.names, tick, meter.booked.totals)
     limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas)
     # After a crash, the statistics of classes that were made anew must not be compared with saved ones.
@@ -44,6 +44,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
         tick,
         meter.usage,
         limits.new,
+        services=meter.services,
         urgent=meter.is_broken,
         guessed=meter.guessed,
         dropped=meter.dropped,
@@ -88,7 +89,8 @@ def begin_tick(state: State, rules: Rules, now: float, observed: Observation) ->
     windows = acts.windows(rules.quotas, state.limits.kept.restarts, at.time)
     blocked, resting = hours.in_force(rules.curfews, at.time), hours.resting(rules.quotas, at.time)
     step = Step.between(state.meter.booked, last, reading)
-    return Tick(rules, at, observed, step, subjects, windows, blocked, resting, state.names.identities)
+    who, behind = state.names.identities, state.meter.behind
+    return Tick(rules, at, observed, step, subjects, windows, blocked, resting, who, behind)
 
 
 def _who(reading: Reading) -> tuple[object, ...]:

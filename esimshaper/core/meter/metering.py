@@ -4,20 +4,22 @@
 counters, moves at LAN -> usage_between -+-> + shares of tunnels --> - queue drops --> usage, totals (billed)
 counters of tunnels ---> share_out ------+
 counters of budgets ---> budget_deltas --+-> + corrections of tunnels -> - queue drops --> deltas (limits)
+counters of services, usage --> attribute --> usage of each client by service
 
 Queue drops are those of our own classes (queue_drops), and those behind our program (uplink_drops).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from esimshaper.core.meter import moves, queue_drops, tunnels, uplink_drops
+from esimshaper.core.meter import moves, queue_drops, services, tunnels, uplink_drops
 from esimshaper.core.meter.usage import book_reading, budget_deltas, usage_between
 from esimshaper.core.model.counts import UNUSED, Budget, Usage
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.limits import Subject, SubjectKind
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.rules import Hierarchy, Rules
+from esimshaper.core.model.services import ServiceUsage
 from esimshaper.core.model.state import Booked, MeterSlice
 from esimshaper.core.model.tick import Tick
 from esimshaper.core.model.uplink import UplinkDrops
@@ -25,9 +27,10 @@ from esimshaper.core.model.uplink import UplinkDrops
 
 @dataclass(frozen=True, slots=True)
 class Metered:
-    """usage: as billed. deltas: what is held against limits. is_broken: a comparison of queues has ended.
+    """usage: as billed; services: the same by service. deltas: what is held against limits.
 
-    guessed: clients whose usage was corrected by an estimate. dropped: bytes that were taken off again for all.
+    is_broken: a comparison of queues has ended. guessed: clients whose usage was corrected by an estimate. dropped:
+    bytes that were taken off again for all.
     """
 
     state: MeterSlice
@@ -35,6 +38,7 @@ class Metered:
     usage: Usage
     deltas: Mapping[Subject, Budget]
     is_broken: bool
+    services: ServiceUsage = field(default_factory=dict)
     guessed: frozenset[ClientKey] = frozenset()
     dropped: int = 0
 
@@ -53,12 +57,37 @@ def advance(tick: Tick) -> Metered:
     known = step.booked.uplink if step.booked else UplinkDrops()
     compared = uplink_drops.compare(known, tick.observed.uplink)
     usage, uplink = _deduct_uplink(tick, usage, known, compared.drops, shares)
-    booked = replace(book_reading(settled, usage, tick.rules.wan), drops=drops, tunnels=shares.booked, uplink=uplink)
+    attributed = services.attribute(step, usage, _waiting(drops, uplink))
+    published = _published(tick, attributed.usage)
+    booked = replace(
+        book_reading(settled, usage, tick.rules.wan),
+        drops=drops,
+        tunnels=shares.booked,
+        uplink=uplink,
+        services=attributed.booked,
+        served=published.totals,
+    )
     deltas = _limit_deltas(tick, shares, queue_drops.new_drops(before, drops))
     deltas = uplink_drops.credit(deltas, known, uplink, tick.subjects, tick.rules.hierarchy)
     guessed = frozenset(reading.owners.get(account, UNATTRIBUTED) for account in compared.guessed)
-    state = MeterSlice(booked, reading, tick.observed.attachments, tick.subjects, tick.observed.detour)
-    return Metered(state, booked, usage, deltas, broken, guessed, uplink.corrected - known.corrected)
+    seen = tick.observed
+    state = MeterSlice(booked, reading, seen.attachments, tick.subjects, seen.detour, published.behind)
+    dropped = uplink.corrected - known.corrected
+    return Metered(state, booked, usage, deltas, broken, attributed.usage, guessed, dropped)
+
+
+def _waiting(drops: queue_drops.Drops, uplink: UplinkDrops) -> Mapping[Account, int]:
+    """Uploads of each account that are not billed, and may still leave."""
+    waiting = {account: each.unsent - each.dropped for account, each in drops.items() if each.unsent > each.dropped}
+    return {
+        account: waiting.get(account, 0) + uplink.waiting.get(account, 0) for account in {**waiting, **uplink.waiting}
+    }
+
+
+def _published(tick: Tick, usage: ServiceUsage) -> services.Published:
+    before = tick.step.before
+    known = services.Published(before.served, tick.behind) if before else services.Published()
+    return services.publish(known, usage)
 
 
 def _deduct_uplink(

@@ -14,9 +14,9 @@ The sum over all accounts stays what the WAN charged, which is what was billed.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from esimshaper.core.meter.proportion import in_proportion
 from esimshaper.core.model.counts import NOTHING
 from esimshaper.core.model.identity import Account
+from esimshaper.core.model.proportion import in_proportion
 from esimshaper.core.model.reading import NO_MOVES
 from esimshaper.core.model.tick import Step
 

@@ -28,10 +28,10 @@ An upload of 1,000 bytes into a class that can send 300 now and lets 100 wait:
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from esimshaper.core.meter.proportion import in_proportion
 from esimshaper.core.model.counts import NOTHING, UNUSED, Budget, Counters, Usage
 from esimshaper.core.model.identity import UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.limits import Subject, SubjectKind
+from esimshaper.core.model.proportion import in_proportion
 from esimshaper.core.model.reading import ClassCounters
 from esimshaper.core.model.rules import Hierarchy
 from esimshaper.core.model.state import Booked, QueueDrops

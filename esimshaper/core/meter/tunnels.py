@@ -16,10 +16,10 @@ Bytes wait unbooked for one reading at most, on both sides of the bill. So sums 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
-from esimshaper.core.meter.proportion import in_proportion
 from esimshaper.core.model.counts import NOTHING, UNUSED, Budget, Counters, Usage
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, ROUTER, Account, ClientKey
 from esimshaper.core.model.limits import EVERYONE, Subject
+from esimshaper.core.model.proportion import in_proportion
 from esimshaper.core.model.reading import Tunnels
 from esimshaper.core.model.rules import Hierarchy
 from esimshaper.core.model.tick import Step

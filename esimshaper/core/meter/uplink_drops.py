@@ -22,11 +22,11 @@ Usage without the bytes that did not leave.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from esimshaper.core.meter.proportion import in_proportion
 from esimshaper.core.meter.queue_drops import QueueMembers, charge, deduct
 from esimshaper.core.model.counts import NOTHING, UNUSED, Budget, Usage
 from esimshaper.core.model.identity import UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.limits import EVERYONE, Subject
+from esimshaper.core.model.proportion import in_proportion
 from esimshaper.core.model.rules import Hierarchy
 from esimshaper.core.model.uplink import UplinkCounters, UplinkDrops
 

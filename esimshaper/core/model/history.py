@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of history: rows, buckets and periods. Pure: values only."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-from esimshaper.core.model.counts import Counters
+from esimshaper.core.model.counts import Counters, Usage
 from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.services import ServiceUsage, Volume
 
 
 class Resolution(Enum):
@@ -43,6 +45,7 @@ class HistoryRow:
     """The usage of one client in one bucket of history. `start` is Unix time in seconds.
 
     `estimated`: some bytes may stand in the wrong bucket or be missing (a long time unread, or a power cut).
+    `services`: bytes by service, but `unnamed`, which is the rest. They may be below zero: a later name took them away.
     """
 
     resolution: Resolution
@@ -50,6 +53,7 @@ class HistoryRow:
     client: ClientKey
     counters: Counters
     estimated: bool = False
+    services: Mapping[str, Volume] = field(default_factory=dict)
 
 
 class RowRange(NamedTuple):
@@ -58,6 +62,14 @@ class RowRange(NamedTuple):
     resolution: Resolution
     since: int
     until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What clients used in some rows together: in all, and by service but `unnamed`, which is the rest."""
+
+    usage: Usage = field(default_factory=dict)
+    services: ServiceUsage = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +91,8 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The usage in one Bucket that is booked and not yet saved."""
+    """The usage in one Bucket that is booked and not yet saved; `services` as in HistoryRow."""
 
     counters: Counters
     estimated: bool = False
+    services: Mapping[str, Volume] = field(default_factory=dict)

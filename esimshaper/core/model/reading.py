@@ -15,7 +15,7 @@ from esimshaper.core.model.identity import (
     Lease,
     Neighbour,
 )
-from esimshaper.core.model.services import Volume
+from esimshaper.core.model.services import ServiceCounts
 from esimshaper.core.model.uplink import UplinkCounters
 
 
@@ -96,7 +96,7 @@ class Reading:
     tunnels_account: Account = ACCOUNT_UNATTRIBUTED
     moves: Mapping[Account, Moves] = field(default_factory=dict)
     reserve_account: Account = ACCOUNT_UNATTRIBUTED
-    services: Mapping[Account, Mapping[int, Volume]] = field(default_factory=dict)
+    services: ServiceCounts = field(default_factory=dict)
     service_names: Mapping[int, str] = field(default_factory=dict)
 
     @property

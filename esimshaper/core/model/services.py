@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
+from esimshaper.core.model.identity import Account, ClientKey
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -57,6 +59,24 @@ class Volume:
 
     def __bool__(self) -> bool:
         return bool(self.down_bytes or self.up_bytes)
+
+    @property
+    def total_bytes(self) -> int:
+        return self.down_bytes + self.up_bytes
+
+
+NO_VOLUME = Volume()
+
+ServiceCounts = Mapping[Account, Mapping[int, Volume]]
+"""Absolute counts of the kernel, by account and number of the service."""
+
+ServiceUsage = Mapping[ClientKey, Mapping[str, Volume]]
+"""Bytes by client and name of the service; what is not there is nothing."""
+
+
+def name_of_number(number: int, names: Mapping[int, str]) -> str:
+    """The name of a service that the kernel knows by `number`; `names` are those that were given."""
+    return {NUMBER_UNNAMED: UNNAMED, NUMBER_HIDDEN: HIDDEN}.get(number) or names.get(number) or OTHER
 
 
 @dataclass(frozen=True, slots=True)

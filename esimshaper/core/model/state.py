@@ -15,6 +15,7 @@ from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import ClientState, Frame, Notice, Override, Policy, Reserve, Shaped, Subject
 from esimshaper.core.model.reading import Attachment, ClassCounters, Detour, Reading, Tunnels
+from esimshaper.core.model.services import ServiceCounts, ServiceUsage
 from esimshaper.core.model.uplink import UplinkDrops
 
 
@@ -59,7 +60,7 @@ class Booked:
 
     totals (by client) and wan (by interface) are absolute within the epoch, and have the same sum. clean: the kernel
     part was unloaded in order after this reading. drops: of accounts with tc classes. uplink: behind our program at
-    other uplinks. tunnels: as far as booked.
+    other uplinks. tunnels, services: as far as booked. served: totals by service but `unnamed`, which is the rest.
     """
 
     epoch: int
@@ -73,6 +74,8 @@ class Booked:
     drops: Mapping[Account, QueueDrops] = field(default_factory=dict)
     tunnels: Tunnels = field(default_factory=Tunnels)
     uplink: UplinkDrops = field(default_factory=UplinkDrops)
+    services: ServiceCounts = field(default_factory=dict)
+    served: ServiceUsage = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ class MeterSlice:
     """booked: the latest reading as booked; Prometheus gets its totals. reading: the latest one as it was read.
 
     subjects: whose account each of `reading` is, groups and everyone included. detour: as observed last.
+    behind: by how much totals of services in `booked` are less than was booked of them; below zero: more. Not saved.
     """
 
     booked: Booked | None = None
@@ -111,15 +115,21 @@ class MeterSlice:
     attachments: tuple[Attachment, ...] = ()
     subjects: Mapping[Account, Subject] = field(default_factory=dict)
     detour: Detour = field(default_factory=Detour)
+    behind: ServiceUsage = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RatesSlice:
-    """by_client: bytes and packets per second, as of `taken_at` (CLOCK_BOOTTIME). since: what was used after that."""
+    """by_client: bytes and packets per second, as of `taken_at` (CLOCK_BOOTTIME). since: what was used after that.
+
+    by_service: bytes per second by client and service; served_since: what was used after that.
+    """
 
     by_client: Mapping[ClientKey, Counters] = field(default_factory=dict)
     taken_at: float = 0.0
     since: Mapping[ClientKey, Counters] = field(default_factory=dict)
+    by_service: ServiceUsage = field(default_factory=dict)
+    served_since: ServiceUsage = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limits import EVERYONE, Subject, SubjectKind, Window
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.services import ServiceUsage
 from esimshaper.core.model.state import Booked
 
 
@@ -70,7 +71,7 @@ class Tick:
     """subjects: whose account each is, groups and everyone included. windows: those of now, by name of the quota.
 
     curfews: whom the hours of the settings block now, and until when (None: for ever). resting: quotas that are not in
-    their hours. identities: of the tick before, for what people hear.
+    their hours. identities: of the tick before, for what people hear. behind: as in MeterSlice, of the tick before.
     """
 
     rules: Rules
@@ -82,6 +83,7 @@ class Tick:
     curfews: Mapping[Subject, int | None] = field(default_factory=dict)
     resting: frozenset[str] = frozenset()
     identities: Mapping[ClientKey, Identity] = field(default_factory=dict)
+    behind: ServiceUsage = field(default_factory=dict)
 
     @property
     def reading(self) -> Reading:

@@ -7,20 +7,21 @@ One Booking is under way at a time. After a crash all that was not saved is stil
 booked from there (R17).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.happenings import Happening
-from esimshaper.core.model.history import HistoryRow
+from esimshaper.core.model.history import HistoryRow, Resolution, RowRange, Sums
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Notice, Subject
 from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.services import ServiceUsage
 from esimshaper.core.model.state import Booking, SavingSlice, State
 from esimshaper.core.model.tick import Tick
-from esimshaper.core.saving import happenings, ledger
+from esimshaper.core.saving import happenings, ledger, past
 
 SAVE_SECONDS = 60
 SAVE_BYTES = 5_000_000
@@ -33,18 +34,19 @@ def collect(
     usage: Usage,
     notices: Iterable[Notice],
     *,
+    services: ServiceUsage,
     urgent: bool = False,
     guessed: Iterable[ClientKey] = (),
     dropped: int = 0,
 ) -> SavingSlice:
     """Adds the usage, the notices and the happenings of a tick to those that are not saved yet.
 
-    `urgent`: they are due at once. `guessed`: clients whose usage is an estimate. `dropped`: bytes that were charged
-    before, and taken off again by this tick.
+    `services`: that usage by service. `urgent`: they are due at once. `guessed`: clients whose usage is an estimate.
+    `dropped`: bytes that were charged before, and taken off again by this tick.
     """
     unread = tick.step.unread_seconds
     late = unread is None or unread > ledger.BUCKET_SECONDS
-    pending = ledger.book(before.pending, usage, tick.at.time, estimated=late)
+    pending = ledger.book(before.pending, usage, tick.at.time, services, estimated=late)
     pending = ledger.doubt(pending, (*tick.step.losers, *guessed), tick.at.time)
     saving = replace(before, happenings=(*before.happenings, *happenings.of_tick(tick)))
     return replace(
@@ -115,6 +117,23 @@ def _is_due(saving: SavingSlice, tick: Tick) -> bool:
 def unsaved_rows(state: State, zone: tzinfo) -> tuple[HistoryRow, ...]:
     """The rows that a save would write now; days and months begin at midnight in `zone`."""
     return ledger.rows(state.saving.pending, zone)
+
+
+def today(day: int) -> past.Past:
+    """All of the saved day that began then."""
+    return past.Past(day, (RowRange(Resolution.DAY, day, day + 1),))
+
+
+def past_since(since: int, now: float, zone: tzinfo) -> past.Past:
+    """The saved rows that say what was used since then."""
+    return past.past_since(since, now, zone)
+
+
+def used_since(
+    since: past.Past, saved: Sequence[Sums], state: State, clients: Collection[ClientKey] | None = None
+) -> Sums:
+    """What some clients, or all (None), used in all; `saved` are their sums of each part, in the order of these."""
+    return past.sums_since(since, saved, state.saving.pending, clients)
 
 
 def chosen(happened: Iterable[Happening], since: int, subjects: frozenset[Subject] | None) -> tuple[Happening, ...]:

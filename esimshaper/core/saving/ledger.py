@@ -8,11 +8,14 @@ where the gap was longer than a bucket the entry says `estimated`.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
+from types import MappingProxyType
 
-from esimshaper.core.model.counts import Counters, Usage
+from esimshaper.core.model.counts import NOTHING, Counters, Usage
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending, Resolution
 from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.services import NO_VOLUME, UNNAMED, ServiceUsage, Volume
 
 BUCKET_SECONDS = 300
 HOUR_SECONDS = 3600
@@ -24,10 +27,18 @@ HOURLY_BUCKETS = 48
 Book = Mapping[Bucket, Pending]
 
 
-def book(pending: Book, usage: Usage, now: float, *, estimated: bool = False) -> Book:
-    """`pending` with `usage` added at `now` (Unix seconds)."""
+def book(
+    pending: Book, usage: Usage, now: float, services: ServiceUsage = MappingProxyType({}), *, estimated: bool = False
+) -> Book:
+    """`pending` with `usage`, and what of it was for `services`, added at `now` (Unix seconds)."""
     start = bucket_start(now)
-    return _added(pending, ((Bucket(start, client), Pending(moved, estimated)) for client, moved in usage.items()))
+    return _added(
+        pending,
+        (
+            (Bucket(start, client), Pending(usage.get(client, NOTHING), estimated, _named(services.get(client, {}))))
+            for client in {**usage, **services}
+        ),
+    )
 
 
 def doubt(pending: Book, clients: Iterable[ClientKey], now: float) -> Book:
@@ -44,8 +55,9 @@ def take_off(pending: Book, saved: Iterable[HistoryRow]) -> Book:
             continue
         entry = left[bucket]
         rest = entry.counters - row.counters
-        if rest or entry.estimated != row.estimated:
-            left[bucket] = Pending(rest, entry.estimated)
+        services = _without(entry.services, row.services)
+        if rest or services or entry.estimated != row.estimated:
+            left[bucket] = Pending(rest, entry.estimated, services)
         else:
             del left[bucket]
     return left
@@ -60,7 +72,7 @@ def rows(pending: Book, zone: tzinfo) -> tuple[HistoryRow, ...]:
             key = (resolution, start, bucket.client)
             sums[key] = _sum(sums[key], entry) if key in sums else entry
     return tuple(
-        HistoryRow(resolution, start, client, entry.counters, entry.estimated)
+        HistoryRow(resolution, start, client, entry.counters, entry.estimated, entry.services)
         for (resolution, start, client), entry in sums.items()
     )
 
@@ -80,7 +92,7 @@ def thin_out(pending: Book, zone: tzinfo) -> Book:
     for bucket, entry in pending.items():
         start = moves.get(bucket.start, bucket.start)
         estimated = entry.estimated or start != bucket.start
-        entries.append((Bucket(start, bucket.client), Pending(entry.counters, estimated)))
+        entries.append((Bucket(start, bucket.client), replace(entry, estimated=estimated)))
     return _added({}, entries)
 
 
@@ -134,4 +146,22 @@ def _added(pending: Book, entries: Iterable[tuple[Bucket, Pending]]) -> Book:
 
 
 def _sum(one: Pending, other: Pending) -> Pending:
-    return Pending(one.counters + other.counters, one.estimated or other.estimated)
+    services = services_sum(one.services, other.services)
+    return Pending(one.counters + other.counters, one.estimated or other.estimated, services)
+
+
+def _named(services: Mapping[str, Volume]) -> Mapping[str, Volume]:
+    """Without `unnamed`: it is what the others leave, so no sum can be wrong."""
+    return {name: volume for name, volume in services.items() if name != UNNAMED}
+
+
+def services_sum(one: Mapping[str, Volume], other: Mapping[str, Volume]) -> Mapping[str, Volume]:
+    """Both together."""
+    if not one or not other:
+        return one or other
+    return {name: one.get(name, NO_VOLUME) + other.get(name, NO_VOLUME) for name in {**one, **other}}
+
+
+def _without(services: Mapping[str, Volume], saved: Mapping[str, Volume]) -> Mapping[str, Volume]:
+    rest = {name: services.get(name, NO_VOLUME) - saved.get(name, NO_VOLUME) for name in {**services, **saved}}
+    return {name: volume for name, volume in rest.items() if volume}

@@ -8,16 +8,17 @@ transaction (R17): whenever the process or the power goes, the two fit together.
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.happenings import Happening
-from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution
+from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution, RowRange, Sums
 from esimshaper.core.model.identity import ClientKey, Identity
+from esimshaper.core.model.services import Volume
 from esimshaper.core.model.state import Baseline, Booking
-from esimshaper.edge.history import happening_table
+from esimshaper.edge.history import happening_table, service_tables
 from esimshaper.edge.history.baseline import KEYS, baseline_from, tables
 from esimshaper.edge.history.rows import Rows, Values, numbers
 from esimshaper.edge.history.schema import DamagedError, HistoryError, connect, connect_anew, explain, merge_journal
@@ -46,6 +47,10 @@ PERIODS = """
 SELECT start, sum(down_bytes), sum(up_bytes), sum(down_packets), sum(up_packets), max(estimated) FROM history
 WHERE resolution = ? AND start >= ? AND start < ? {chosen} GROUP BY start ORDER BY start DESC LIMIT ?
 """
+TOTALS = """
+SELECT client, sum(down_bytes), sum(up_bytes), sum(down_packets), sum(up_packets) FROM history
+WHERE resolution = ? AND start >= ? AND start < ? {chosen} GROUP BY client
+"""
 OLDEST_KEPT = """
 WITH RECURSIVE newest_first(start, number) AS (
     SELECT (SELECT start FROM history WHERE resolution = :r AND start <= :newest ORDER BY start DESC LIMIT 1), 1
@@ -70,11 +75,13 @@ class Seen(NamedTuple):
 class Memory:
     """A copy of the rows that a save compares with, to write only the rows that change.
 
-    `baseline_is_exact`: this process has written the baseline. One that was read may have lost a bit to the card.
+    `numbers`: in the rows of services. `baseline_is_exact`: this process has written the baseline. One that was read
+    may have lost a bit to the card.
     """
 
     baseline: Baseline | None
     clients: Mapping[ClientKey, Seen]
+    numbers: service_tables.Numbers = field(default_factory=service_tables.Numbers)
     pruned_at: int | None = None
     baseline_is_exact: bool = False
 
@@ -116,18 +123,23 @@ class History:
         """Add the rows to those there are, and keep the baseline and the clients' names: all of it, or nothing."""
         with self._transaction() as connection:
             connection.executemany(ADD_ROW, map(_row_values, booking.rows))
+            numbers = service_tables.add(connection, booking.rows, self._memory.numbers)
             happening_table.add(connection, booking.happenings)
             self._save_baseline(connection, booking.baseline)
             clients = self._save_clients(connection, booking)
             newest = max((r.start for r in booking.rows if r.resolution is Resolution.FIVE_MINUTES), default=None)
             if newest is not None and newest != self._memory.pruned_at:
                 _prune(connection, newest)
-        self._memory = Memory(booking.baseline, clients, newest or self._memory.pruned_at, baseline_is_exact=True)
+        pruned_at = newest or self._memory.pruned_at
+        self._memory = Memory(booking.baseline, clients, numbers, pruned_at, baseline_is_exact=True)
 
     def rows(
         self, resolution: Resolution, since: int, until: int, clients: Iterable[ClientKey] | None = None
     ) -> tuple[HistoryRow, ...]:
-        """Rows of some clients, or of all (None), whose start lies in [since, until), in Unix seconds; oldest first."""
+        """Rows of some clients, or of all (None), whose start lies in [since, until), in Unix seconds; oldest first.
+
+        They come without services: `sums` and `service_periods` have these.
+        """
         query = "SELECT start, client, down_bytes, up_bytes, down_packets, up_packets, estimated FROM history"
         where = " WHERE resolution = ? AND start >= ? AND start < ? ORDER BY start, client"
         wanted = None if clients is None else frozenset(clients)
@@ -159,6 +171,25 @@ class History:
     def totals(self, resolution: Resolution, start: int) -> Mapping[ClientKey, Counters]:
         """The usage of each client in the bucket that begins at `start`."""
         return {row.client: row.counters for row in self.rows(resolution, start, start + 1)}
+
+    def sums(self, parts: Iterable[RowRange], clients: Collection[ClientKey] | None = None) -> tuple[Sums, ...]:
+        """What some clients, or all (None), used in the rows of each range."""
+        chosen = "" if clients is None else f"AND client IN ({', '.join('?' * len(clients))})"
+        found = []
+        with self._explained() as connection:
+            for part in parts:
+                values = (part.resolution.value, part.since, part.until, *(clients or ()))
+                counters = connection.execute(TOTALS.format(chosen=chosen), values).fetchall()
+                usage = {ClientKey(client): Counters(*counts) for client, *counts in counters}
+                found.append(Sums(usage, service_tables.sums(connection, part, self._memory.numbers, clients)))
+        return tuple(found)
+
+    def service_periods(
+        self, of: RowRange, clients: Collection[ClientKey] | None = None
+    ) -> Mapping[int, Mapping[str, Volume]]:
+        """What buckets were for, summed over some clients or all (None), by their start; without `unnamed`."""
+        with self._explained() as connection:
+            return service_tables.periods(connection, of, self._memory.numbers, clients)
 
     def happenings(self, since: int) -> tuple[Happening, ...]:
         """All that happened at `since` (Unix seconds) or later and is still kept, in its order."""
@@ -264,13 +295,14 @@ def _prune(connection: sqlite3.Connection, newest: int) -> None:
         (oldest,) = connection.execute(OLDEST_KEPT, values).fetchone() or (None,)
         if oldest is not None:
             connection.execute("DELETE FROM history WHERE resolution = ? AND start < ?", (resolution.value, oldest))
+            service_tables.prune(connection, resolution, oldest)
 
 
 def _remembered(connection: sqlite3.Connection) -> Memory:
     """Raises sqlite3.Error, ValueError."""
     found = connection.execute("SELECT key, name, hostname, last_seen FROM clients")
     clients = {ClientKey(key): Seen(name, hostname, last_seen) for key, name, hostname, last_seen in found}
-    return Memory(_baseline(connection), clients)
+    return Memory(_baseline(connection), clients, service_tables.numbers(connection))
 
 
 def _baseline(connection: sqlite3.Connection) -> Baseline | None:

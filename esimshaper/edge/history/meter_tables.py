@@ -6,6 +6,7 @@ from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.reading import ClassCounters, Tunnels
 from esimshaper.core.model.state import Booked, QueueDrops
 from esimshaper.core.model.uplink import UplinkDrops
+from esimshaper.edge.history import service_tables
 from esimshaper.edge.history.rows import Fetch, Keys, Rows, Tables, Values, numbers
 
 KEYS: Keys = {
@@ -15,6 +16,7 @@ KEYS: Keys = {
     "unsent": ("account",),
     "uplink": ("id",),
     "uplink_waiting": ("account",),
+    **service_tables.KEYS,
 }
 
 
@@ -27,6 +29,7 @@ def tables(meter: Booked) -> Tables:
         "unsent": {(account,): _drops_values(each) for account, each in meter.drops.items()},
         "uplink": {(1,): (meter.uplink.corrected, meter.uplink.estimated)},
         "uplink_waiting": {(account,): (size,) for account, size in meter.uplink.waiting.items()},
+        **service_tables.tables(meter),
     }
 
 
@@ -62,6 +65,8 @@ def meter_from(rows: Fetch) -> Booked | None:
             {Account(int(number)): counters for number, counters in kinds["inner"].items()},
         ),
         uplink=_uplink(rows),
+        services=service_tables.counts_from(rows),
+        served=service_tables.totals_from(rows),
     )
 
 

@@ -176,6 +176,39 @@ CREATE TABLE restarts (        -- of the windows of a quota, by hand
     at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 """,
+    7: """
+CREATE TABLE services (        -- numbers in service_history, each given once
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE service_clients (
+    number INTEGER PRIMARY KEY,
+    client TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE service_history ( -- of the bytes in history, what has a name; the rest is `unnamed`
+    resolution INTEGER NOT NULL,  -- 1 to 4: 5min, hour, day, month
+    start INTEGER NOT NULL,
+    client INTEGER NOT NULL,
+    service INTEGER NOT NULL,
+    down_bytes INTEGER NOT NULL,  -- below zero where a name took away bytes of an earlier bucket
+    up_bytes INTEGER NOT NULL,
+    PRIMARY KEY (resolution, start, client, service)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE service_counters ( -- of the kernel, as booked
+    account INTEGER NOT NULL,
+    number INTEGER NOT NULL,   -- of the service in the kernel
+    down_bytes INTEGER NOT NULL,
+    up_bytes INTEGER NOT NULL,
+    PRIMARY KEY (account, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE service_totals (  -- since the kernel's maps were made
+    client TEXT NOT NULL,
+    service TEXT NOT NULL,
+    down_bytes INTEGER NOT NULL,
+    up_bytes INTEGER NOT NULL,
+    PRIMARY KEY (client, service)
+) STRICT, WITHOUT ROWID;
+""",
 }
 """The tables that each version of the format adds to the one before; adding them upgrades an older file.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Whole numbers shared out in proportion, for queue drops and tunnels. Pure."""
+"""Whole numbers shared out in proportion. Pure."""
 
 from collections.abc import Mapping
 from typing import TypeVar
