@@ -10,7 +10,7 @@ _UNTIL = "(daily, until tomorrow 00:00)"
 def happenings(now: int, tv: Subject, alice: Subject) -> list[Happening]:
     """Oldest first; `now` in Unix seconds."""
     limit = "daily: 500 MB used of 500 MB, throttled to 256 kbit/s until tomorrow 00:00"
-    many = "5 devices are open now: alice-phone, tv, eva, kindle and 02:00:00:00:00:20"
+    many = "5 devices are no longer throttled: alice-phone, tv, eva, kindle and 02:00:00:00:00:20"
     told = (
         (100_000, "detour", "devices reach the Internet by wlan1, which is not counted", (), ""),
         (90_000, "started", "esimshaper 0.1.0 has started", (), ""),

@@ -21,7 +21,7 @@ from esimshaper.core.model.counts import Budget, Counters, Event, Reason
 from esimshaper.core.model.flows import Flow
 from esimshaper.core.model.history import HistoryRow, Resolution
 from esimshaper.core.model.identity import Account, ClientKey, Identity
-from esimshaper.core.model.limit_state import LimitState
+from esimshaper.core.model.limit_state import Act, LimitState
 from esimshaper.core.model.limits import (
     EVERYONE,
     Action,
@@ -267,9 +267,11 @@ class Router:
         self._began = time.monotonic()
         self._more_clients = more_clients
         self._limits = LIMITS
+        self._undone: tuple[Act, ...] = ()
 
     def now(self) -> State:
-        return state(self.seconds(), more_clients=self._more_clients, limits=self._limits)
+        now = state(self.seconds(), more_clients=self._more_clients, limits=self._limits)
+        return replace(now, limits=replace(now.limits, undone=self._undone))
 
     def seconds(self) -> float:
         return time.monotonic() - self._began
@@ -298,6 +300,7 @@ class Router:
                 return self._carry_out(current, request)
 
     def _carry_out(self, current: State, command: requests.Request) -> Document:
+        self._undone = ()  # `current` has them
         match command:
             case requests.GrantCommand(written, size, end, at):
                 subject, when = self._subject(written), _term(end, at)
@@ -319,10 +322,11 @@ class Router:
                 quota, whose = self._quota(written), self._subject(who) if who else None
                 self._limits = commands.restart(current, RULES, quota, whose).limits.kept
                 return report_acts.usage_document(self.now(), facts(), quota, whose)
-            case requests.UndoCommand():
-                undone = commands.undo(current, RULES)
-                self._limits = undone.state.limits.kept
-                return report_acts.undo_document(self.now(), facts(), undone.act, changed=undone.changed)
+            case requests.UndoCommand(redo):
+                undone = (commands.redo if redo else commands.undo)(current, RULES)
+                self._limits, self._undone = undone.state.limits.kept, undone.state.limits.undone
+                document = report_acts.redo_document if redo else report_acts.undo_document
+                return document(self.now(), facts(), undone.act, changed=undone.changed)
             case _:
                 raise RuntimeError("a fault of ours, raised on purpose")
 
@@ -337,7 +341,9 @@ class Router:
 
     def _history(self, query: requests.HistoryQuery) -> Document:
         keys = _chosen(query.client)
-        rows = history(query.by.resolution, keys[0] if keys else None, self._more_clients)
+        until = _since(query.until) if query.until else NOW.timestamp()
+        found = history(query.by.resolution, None, self._more_clients)
+        rows = [row for row in found if row.start < until and (keys is None or row.client in keys)]
         since = report_history.begin_of(query.by, _since(query.since), TOKYO) if query.since else 0
         whose = query.client or None
         document = report_history.history_document(NOW, query.by, rows, limit=query.limit, client=whose, since=since)
@@ -359,7 +365,7 @@ class Router:
 def _chosen(client: str) -> tuple[ClientKey, ...] | None:
     if not client:
         return None
-    found = report_subjects.find_clients(state(), client, facts())
+    found = report_subjects.find_many(state(), client, facts())
     if not found:
         raise BadParameter(f"no client is called {client!r}")
     return found

@@ -36,6 +36,7 @@ def add_verbs(verbs: Verbs) -> None:
         "takes back what was last done by hand (block, allow, grant, correct, restart); again, what was done before",
         "sudo esimshaper undo",
     )
+    undo.add_argument("--redo", action="store_true", help="do again what was undone last")
     for verb in (correct, restart):
         verb.add_argument("--client", metavar="NAME", help="of a quota for each client, only that of this one")
     for verb in (correct, restart, undo):
@@ -53,14 +54,15 @@ def _correct(options: argparse.Namespace) -> int:
 
 
 def _restart(options: argparse.Namespace) -> int:
-    if not options.quota:
+    if (options.quota or "esimshaper") in ("esimshaper", "service", "daemon"):
         reject(options, "say which QUOTA; the service begins anew by `sudo systemctl restart esimshaper`")
     body = {"quota": options.quota, **_client(options)}
     return show_document(options, "acts", "restart_page", command(options, "/v1/restart", body))
 
 
 def _undo(options: argparse.Namespace) -> int:
-    return show_document(options, "acts", "undo_page", command(options, "/v1/undo", {}))
+    verb = "redo" if options.redo else "undo"
+    return show_document(options, "acts", f"{verb}_page", command(options, f"/v1/{verb}", {}))
 
 
 def _client(options: argparse.Namespace) -> dict[str, str]:

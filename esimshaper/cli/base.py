@@ -51,6 +51,12 @@ def print_json(document: Mapping[str, Any]) -> None:
     print(json.dumps(document, indent=2))
 
 
+def agree(question: str, *, default: bool) -> bool:
+    """Whether a person says yes. Raises EOFError where the input ends."""
+    typed = input(f"{question} [{'Y/n' if default else 'y/N'}]: ").strip().lower()
+    return typed.startswith("y") if typed else default
+
+
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[str], None]]:
     """Shows the present step in one line of a terminal, which is gone at the end; shows nothing in a pipe."""
@@ -110,7 +116,7 @@ def add_json(parser: argparse.ArgumentParser, text: str = "print JSON, with byte
 
 
 def add_client(parser: argparse.ArgumentParser) -> None:
-    text = "only this client: its name, MAC, host name or address; router; unattributed"
+    text = "only this client: its name, MAC, host name or address; router; unattributed; or those of a group"
     parser.add_argument("name", metavar="NAME", nargs="?", help=text)
     parser.add_argument("--client", metavar="NAME", help="the same")
 

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 
 SAME: Mapping[str, str] = {
     **dict.fromkeys(("devices", "device", "list", "ls", "hosts", "users", "who", "people", "client"), "clients"),
-    **dict.fromkeys(("mac", "macs", "most", "biggest"), "clients"),
+    **dict.fromkeys(("mac", "macs", "most", "biggest", "online", "connected", "active", "leases", "arp"), "clients"),
     **dict.fromkeys(("limits", "limit", "quota", "left", "remaining", "rest", "balance", "budget", "used"), "quotas"),
     **dict.fromkeys(("usage", "use", "days", "months", "stats", "statistics", "consumption"), "history"),
     **dict.fromkeys(("connections", "connection", "flow", "conversations", "sessions", "netstat"), "flows"),
@@ -43,10 +43,13 @@ class Advice:
 
     def for_words(self, written: Iterable[str]) -> str:
         """The command to type, with what the person wrote behind the word."""
-        kept = shlex.join(each for each in written if each.lower() not in _FILLERS)
-        return f"{self.command} {kept or self.words}" if self.words else self.command
+        kept = [each for each in written if each.lower() not in _FILLERS]
+        if self is _GRANT and kept and all(_AMOUNT.fullmatch(each) for each in kept):
+            kept = ["everyone", *kept]  # what was bought is for all
+        return f"{self.command} {shlex.join(kept) or self.words}" if self.words else self.command
 
 
+_AMOUNT = re.compile(r"[0-9.,]+ ?[a-z]*|[kmgt]i?b", re.IGNORECASE)
 _FILLERS = frozenset(
     ("a", "an", "the", "my", "is", "are", "was", "did", "does", "so", "to", "of", "slow", "blocked", "device")
 )
@@ -81,7 +84,7 @@ _BILL = Advice(
 )
 _LEFT = Advice("`quotas` says how much is left, and for how many days", "esimshaper quotas")
 _WHY = Advice("`quotas` says what holds a device", "esimshaper quotas", "alice-phone")
-_AVERAGE = Advice("`history` has each day, and `quotas` what is left for each", "esimshaper history --by day")
+_AVERAGE = Advice("`history` has the average below, and `quotas` what is left a day", "esimshaper history --by day")
 _TODAY = Advice("`history` looks back", "esimshaper history --by hour --each --since today")
 _YESTERDAY = Advice("`history` looks back", "esimshaper history --by hour --each --since yesterday")
 _MONTH = Advice("`history` looks back", "esimshaper history --by month")
@@ -104,6 +107,13 @@ _STOP = Advice(
 )
 _PACKAGE = Advice("esimshaper is a package", "sudo apt install ./esimshaper_*.deb")
 _REMOVE = Advice("esimshaper is a package; history and configuration stay", "sudo apt remove esimshaper")
+_FORGET = Advice(
+    "what a device used stays on record, as it was billed; `name --clear` takes its name back, and "
+    "`sudo apt remove esimshaper` the program",
+    "sudo esimshaper name --clear",
+    "tv",
+)
+_REDO = Advice("`undo --redo` does again what was undone", "sudo esimshaper undo --redo")
 _PURGE = Advice("esimshaper is a package; history and configuration go too", "sudo apt purge esimshaper")
 _EXPORT = Advice("every table is there for programs too", "esimshaper history --by day --json")
 
@@ -127,7 +137,7 @@ MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("reset", "renew", "new-sim", "newsim", "sim", "new-plan", "zero"), _RESTART),
     "new": _NEW,
     **dict.fromkeys(("carrier", "bill", "billing", "invoice", "app", "difference", "mismatch"), _BILL),
-    **dict.fromkeys(("how", "how-much", "howmuch"), _LEFT),
+    **dict.fromkeys(("how", "how-much", "howmuch", "forecast", "predict", "estimate", "enough", "eta", "cost"), _LEFT),
     **dict.fromkeys(("why", "reason", "because"), _WHY),
     **dict.fromkeys(("average", "mean", "per", "daily", "per-day"), _AVERAGE),
     **dict.fromkeys(("today", "day", "hour", "hourly"), _TODAY),
@@ -141,7 +151,9 @@ MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("test", "prove"), _PROOF),
     **dict.fromkeys(("backup", "restore", "save", "files"), _FILES),
     **dict.fromkeys(("install", "update", "upgrade"), _PACKAGE),
-    **dict.fromkeys(("uninstall", "remove"), _REMOVE),
+    "uninstall": _REMOVE,
+    **dict.fromkeys(("forget", "remove", "delete", "del", "rm"), _FORGET),
+    **dict.fromkeys(("redo", "again", "repeat"), _REDO),
     "purge": _PURGE,
     **dict.fromkeys(("export", "csv", "dump", "report"), _EXPORT),
 }
@@ -197,10 +209,16 @@ def behind(verb: str, word: str) -> str:
 
 def answer(word: str, verbs: Iterable[str], others: Sequence[str] = ()) -> tuple[str, str]:
     """What is wrong with `word`, and the command to type; `others` are the words behind it."""
-    wrong, lower = f"there is no verb `{word}`", word.lower()
-    near = [lower] if lower in MEANT else _nearest(lower, verbs) or _nearest(lower, [*SAME, *MEANT])
+    verbs, wrong, lower = tuple(verbs), f"there is no verb `{word}`", word.lower()
+    near = [lower] if lower in MEANT else _nearest(lower, verbs)
+    if not near and (later := [each for each in others if understood(each, verbs) or each.lower() in MEANT]):
+        rest = [word, *(each for each in others if each != later[0])]
+        advice = MEANT.get(later[0].lower(), Advice("", f"esimshaper {understood(later[0], verbs)}", word))
+        return f"{wrong}; if it is a device, it stands behind the verb", advice.for_words(rest)
+    near = near or _nearest(lower, [*SAME, *MEANT])
     if not near:
-        return wrong, "esimshaper help"
+        device = f"{wrong}; if it is a device, it stands behind a verb"
+        return device, f"esimshaper quotas {shlex.quote(word)}, or esimshaper help"
     if near[0] in MEANT:
         advice = MEANT[near[0]]
         return f"{wrong}: {advice.meaning}", advice.for_words(others)

@@ -2,15 +2,18 @@
 """The command line, verbs of limits: `quotas` shows them; the others set something by hand."""
 
 import argparse
+import re
 import sys
 from typing import Any
 
-from esimshaper.cli.base import Verbs, add_json, add_socket, add_verb, command, fetch, show_document
+from esimshaper.cli.base import Verbs, add_json, add_socket, add_verb, agree, command, fetch, show_document
 from esimshaper.cli.parser import reject, take_negative
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.time_of_day import parse_wall_time
+from esimshaper.core.model.typed import typed_clock, typed_duration, typed_size
 from esimshaper.core.model.units import ALLOW_SECONDS, MAX_BYTES, MAX_SECONDS, format_size, parse_duration, parse_size
 
+_DURATION = re.compile("([0-9]+[dhms])+")
 _SUBJECT = "everyone, router, client/NAME or group/NAME; or the name, MAC or host name of a client alone"
 
 
@@ -48,7 +51,7 @@ def _add_grant(verbs: Verbs) -> None:
     end.add_argument(
         "--clear", action="store_true", help="take back all that was granted in the present periods, or for later"
     )
-    _add_at(grant)
+    _add_at(grant, "begin then, within a second, and not at once; written as for --until")
     grant.add_argument("--yes", action="store_true", help="do not ask, on a terminal, about more than the whole limit")
     add_json(grant)
     add_socket(grant)
@@ -88,7 +91,7 @@ def _add_override(
         action="store_true",
         help="take back a block or an allow, also one that is to come: only the quotas count again",
     )
-    _add_at(verb)
+    _add_at(verb, "begin then, to the second, and not at once; written as for --until")
     add_json(verb)
     add_socket(verb)
     return verb, end
@@ -120,15 +123,12 @@ def _ask_if_large(options: argparse.Namespace, size: int) -> None:
     if not exceeded:
         return
     limits = " and ".join(f"{row['quota']} ({format_size(row['limit_bytes'])})" for row in exceeded)
-    if not _agrees(f"{format_size(size)} is more than the whole limit of {limits}. Grant it?"):
-        raise Unusable("nothing was granted")
-
-
-def _agrees(question: str) -> bool:
     try:
-        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+        wanted = agree(f"{format_size(size)} is more than the whole limit of {limits}. Grant it?", default=False)
     except EOFError:
-        return False
+        wanted = False
+    if not wanted:
+        raise Unusable("nothing was granted")
 
 
 def _signed_size(options: argparse.Namespace) -> int | None:
@@ -180,12 +180,13 @@ def _add_ends(parser: argparse._ActionsContainer, text: str) -> None:
     )
 
 
-def _add_at(parser: argparse._ActionsContainer) -> None:
-    parser.add_argument("--at", metavar="TIME", type=_time, help="begin then, and not at once; written as for --until")
+def _add_at(parser: argparse._ActionsContainer, text: str) -> None:
+    parser.add_argument("--at", metavar="TIME", type=_time, help=text)
 
 
 def _time(text: str) -> str:
-    """The text itself, if it is a time: only the daemon knows the zone."""
+    """The text as times are written, if it is one: only the daemon knows the zone."""
+    text = typed_clock(text)
     try:
         parse_wall_time(text)
     except ValueError as error:
@@ -198,9 +199,11 @@ def size_from(text: str, least: int = 1) -> int:
     if text.isascii() and text.isdigit():
         raise argparse.ArgumentTypeError(f"`{text}` of what? `{text}MB`, or `{text}GB`")
     try:
-        size = parse_size(text)
+        size = parse_size(typed_size(text))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        is_time = _DURATION.fullmatch(typed_duration(text))
+        more = f"; `esimshaper allow NAME --for {typed_duration(text)}` lifts limits for a time" if is_time else ""
+        raise argparse.ArgumentTypeError(f"{error}{more}") from None
     if not least <= size <= MAX_BYTES:
         raise argparse.ArgumentTypeError(f"`{text}` is not between {least}B and {MAX_BYTES // 1000**4}TB")
     return size
@@ -208,7 +211,7 @@ def size_from(text: str, least: int = 1) -> int:
 
 def _seconds(text: str) -> int:
     try:
-        seconds = parse_duration(text)
+        seconds = parse_duration(typed_duration(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     if seconds > MAX_SECONDS:

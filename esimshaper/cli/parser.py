@@ -23,11 +23,12 @@ class Parser(argparse.ArgumentParser):
     """The parser of the program, or of one verb."""
 
     def error(self, message: str) -> NoReturn:
-        """Ends the program: the usage, what is wrong, and an example."""
-        lines = [self.format_usage().rstrip(), f"{self.prog}: {message}"]
+        """Ends the program: what is wrong, an example, and the usage."""
+        # In this order, as a usage alone may fill the screen of a phone.
+        lines = [f"{self.prog}: {message}"]
         if (self.epilog or "").startswith("example:"):
             lines.append(f"  {self.epilog}")
-        lines.append(f"  `{self.prog} --help` says more")
+        lines += [f"  `{self.prog} --help` says more", self.format_usage().rstrip()]
         self.exit(WRONG_USE, "\n".join((*lines, "")))
 
 

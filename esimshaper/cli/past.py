@@ -33,6 +33,7 @@ def add_verbs(verbs: Verbs) -> None:
         "--last", type=from_one, metavar="N", help="how many periods (default: 31 days, 12 weeks or months, else 24)"
     )
     history.add_argument("--since", metavar="WHEN", help=SINCE)
+    history.add_argument("--until", metavar="WHEN", help="only what began before then, written as for --since")
     events = add_verb(
         verbs,
         "events",
@@ -59,12 +60,13 @@ def _refuse_moment(options: argparse.Namespace, name: str | None) -> None:
 def _history(options: argparse.Namespace) -> int:
     _refuse_moment(options, options.name)
     if options.calendar:
-        if options.each or options.since or options.last:
-            reject(options, "--calendar is of a year and of all days: neither --each, --since nor --last goes with it")
+        if options.each or options.since or options.until or options.last:
+            reject(options, "--calendar is of a year: neither --each, --since, --until nor --last goes with it")
         params = {"by": "day", "limit": str(CALENDAR_DAYS), **whose(options)}
         return show_document(options, "calendar", "calendar_page", fetch(options, "/v1/history", params))
     last = options.last or (None if options.since else DEFAULT_ROWS[options.by])
-    wanted = {"since": options.since, "limit": str(last or ""), "each": "yes" if options.each else ""}
+    each = "yes" if options.each else ""
+    wanted = {"since": options.since, "until": options.until, "limit": str(last or ""), "each": each}
     params = {"by": options.by, **{name: value for name, value in wanted.items() if value}, **whose(options)}
     return show_document(options, "history", "history_page", fetch(options, "/v1/history", params), paged=True)
 

@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 
 from esimshaper.cli.parser import reject
 from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.typed import typed_size
 from esimshaper.core.model.units import parse_size
 from esimshaper.core.settings import proposal
-from esimshaper.core.settings.periods import parse_moment
+from esimshaper.core.settings.periods import parse_began
 from esimshaper.core.settings.plan_words import EXAMPLES, Terms, parse_terms
 from esimshaper.core.settings.proposal import Look
 from esimshaper.core.settings.written import Answers
@@ -39,11 +40,12 @@ def ask(options: argparse.Namespace, look: Look) -> Answers:
     leases = _names(options.leases) if options.leases else proposal.lease_files(look)
     zone = _zone(options, look)
     plan = _plan(options)
-    began = _began(options, zone) if plan and plan.count else ""
+    began = _began(options, zone, plan) if plan and plan.count else ""
     used = _used(options) if plan else ""
     each = _each(options)
-    began = began or (_began(options, zone) if each and each.count else "")
-    return Answers(wan, lans, look.zone, zone, tuple(leases), plan, began, used, each)
+    own = each is not None and each.count and (each.began or not began)
+    each_began = _began(options, zone, each) if own and each else began
+    return Answers(wan, lans, look.zone, zone, tuple(leases), plan, began, used, each, each_began)
 
 
 def _wan(options: argparse.Namespace, look: Look) -> str:
@@ -75,8 +77,10 @@ def _each(options: argparse.Namespace) -> Terms | None:
     return _settle(options, "each", "Each device", NONE, parse_terms)
 
 
-def _began(options: argparse.Namespace, zone: str) -> str:
-    _explain(options, options.began, "When did it begin? As in 2026-11-01T09:00, or now.")
+def _began(options: argparse.Namespace, zone: str, terms: Terms) -> str:
+    if terms.began and not options.began:
+        return _moment(terms.began, zone)
+    _explain(options, options.began, "When did it begin? As in 2026-11-01T09:00, the 15th, yesterday, or now.")
     return _settle(options, "began", "Began", NOW, lambda text: _moment(text, zone))
 
 
@@ -101,13 +105,6 @@ def _settle(options: argparse.Namespace, option: str, question: str, default: st
             return understand(typed or default)
         except ValueError as error:
             say(f"{str(error)[:1].upper()}{str(error)[1:]}.")
-
-
-def agree(options: argparse.Namespace, question: str, *, default: bool) -> bool:
-    if options.yes:
-        return True
-    typed = input(f"{question} [{'Y/n' if default else 'y/N'}]: ").strip().lower()
-    return typed.startswith("y") if typed else default
 
 
 # --- what an answer means
@@ -145,13 +142,12 @@ def _known_zone(text: str) -> str:
 
 def _moment(text: str, zone: str) -> str:
     place = ZoneInfo(zone)
-    unix = int(clock.now()) // 60 * 60 if text == NOW else parse_moment(text, place)
-    return datetime.fromtimestamp(unix, place).isoformat()
+    return datetime.fromtimestamp(parse_began(text, place, clock.now()), place).isoformat()
 
 
 def _size(text: str) -> str:
-    joined = "".join(text.split())
-    return joined if parse_size(joined) else ""
+    size = typed_size("".join(text.split()))
+    return size if parse_size(size) else ""
 
 
 # --- what is said

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from esimshaper.cli.base import DONE, FAILED, WRONG_USE, Verbs, add_verb
+from esimshaper.cli.base import DONE, FAILED, WRONG_USE, Verbs, add_verb, agree
 from esimshaper.core.model.errors import Unusable
 from esimshaper.edge.host.paths import CONFIG_FILE
 
@@ -53,7 +53,7 @@ def _setup(options: argparse.Namespace) -> int:
 
 def _talk(options: argparse.Namespace) -> int:
     from esimshaper import setup
-    from esimshaper.cli.questions import agree, ask, say
+    from esimshaper.cli.questions import ask, say
     from esimshaper.core.settings.written import configuration
 
     if not options.dry_run and not setup.may_write(options.config):
@@ -66,14 +66,14 @@ def _talk(options: argparse.Namespace) -> int:
     print(text)
     if options.dry_run:
         return DONE
-    if not agree(options, "Write it?", default=True):
+    if not options.yes and not agree("Write it?", default=True):
         say("Nothing was written.")
         return FAILED
     return _put_in_place(options.config, text)
 
 
 def _may_replace(options: argparse.Namespace, is_untouched: Callable[[Path], bool]) -> bool:
-    from esimshaper.cli.questions import agree, say
+    from esimshaper.cli.questions import say
 
     if not options.config.exists():
         return True
@@ -82,7 +82,7 @@ def _may_replace(options: argparse.Namespace, is_untouched: Callable[[Path], boo
     if options.yes and not options.replace:
         raise Unusable(f"{options.config} is there already", "--replace writes another one and keeps a copy of it")
     say(f"There is a configuration already: {options.config}. A copy of it is kept if you write another one.")
-    return options.yes or agree(options, "Go on?", default=False)
+    return options.yes or agree("Go on?", default=False)
 
 
 def _put_in_place(config: Path, text: str) -> int:

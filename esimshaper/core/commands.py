@@ -9,9 +9,9 @@ from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import NamedTuple
 
-from esimshaper.core.limits import acts, beginning, notices, tally
+from esimshaper.core.limits import acts, beginning, hours, notices, tally
 from esimshaper.core.model.errors import Unusable
-from esimshaper.core.model.history import HistoryRow, RowRange
+from esimshaper.core.model.history import HistoryRow
 from esimshaper.core.model.identity import Identity
 from esimshaper.core.model.limit_state import Act, ActKind, LimitState
 from esimshaper.core.model.limits import (
@@ -31,9 +31,8 @@ from esimshaper.core.model.state import Baseline, LimitsSlice, MeterSlice, Names
 from esimshaper.core.model.time_of_day import WallTime, next_moment
 from esimshaper.core.model.units import MAX_SECONDS
 from esimshaper.core.saving import booking, happenings, ledger
-from esimshaper.core.saving.past import row_ranges, used_since
+from esimshaper.core.saving.past import RowRanges, row_ranges, row_ranges_within, used_since
 
-RowRanges = tuple[RowRange, RowRange, RowRange]
 _BY_HAND = (NoticeKind.GRANTED, NoticeKind.REVOKED, NoticeKind.CORRECTED, NoticeKind.RESTARTED)
 MAX_COMING = 64
 """So many acts by hand may wait for their beginning."""
@@ -158,7 +157,15 @@ def wanted_history(state: State, rules: Rules, zone: tzinfo) -> Mapping[str, Row
         return {}
     kept, now = state.limits.kept, state.clock.time
     new = beginning.new_quotas(kept, rules.quotas)
-    return {name: row_ranges(window.start, now, zone) for name, window in acts.windows(new, kept.restarts, now).items()}
+    starts = {name: window.start for name, window in acts.windows(new, kept.restarts, now).items()}
+    return {quota.name: _rows_of(quota, starts[quota.name], now, zone) for quota in new}
+
+
+def _rows_of(quota: Quota, start: int, now: float, zone: tzinfo) -> RowRanges:
+    """The rows that say what counts of `quota` since `start`."""
+    if quota.hours is None:
+        return row_ranges(start, now, zone)
+    return row_ranges_within(hours.between(quota.hours, start, now + 1), zone)
 
 
 def begin_quotas(state: State, rules: Rules, saved: Saved, zone: tzinfo) -> State:
@@ -194,7 +201,7 @@ def used_by_quota(state: State) -> Mapping[str, int]:
 
 
 class Undone(NamedTuple):
-    """The State after an undo; the act that is undone, and whether anything was left of it."""
+    """The State after an undo or redo; the act that it is of, and whether anything was left of it."""
 
     state: State
     act: Act
@@ -208,7 +215,22 @@ def undo(state: State, rules: Rules) -> Undone:
     wording = _wording(state, rules)
     changes = acts.changes_between(kept, back)
     after = _with_kept(state, back, notices.undone(changes, back.tallies, wording))
+    after = replace(after, limits=replace(after.limits, undone=(*state.limits.undone, last)))
     return Undone(after, last, replace(back, acts=kept.acts) != kept)
+
+
+def redo(state: State, rules: Rules) -> Undone:
+    """The act that was undone last is done again, unless something else was done by hand since. Raises Unusable."""
+    kept, undone = _kept(state), state.limits.undone
+    if not undone:
+        sentence = "nothing was undone since the last act by hand, or since the daemon has started"
+        raise Unusable(sentence, "`esimshaper undo` undoes the last act.")
+    *earlier, act = undone
+    again = acts.redo(kept, act, rules.quotas, state.clock.time)
+    changes = acts.changes_between(kept, again)
+    after = _with_kept(state, again, notices.undone(changes, again.tallies, _wording(state, rules)))
+    after = replace(after, limits=replace(after.limits, undone=tuple(earlier)))
+    return Undone(after, act, again.acts != kept.acts)
 
 
 def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State | None = None) -> State:
@@ -230,7 +252,10 @@ def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State 
 
 
 def merge_overrides(saved: LimitState, given_up: LimitsSlice) -> LimitState:
-    """`saved`, with the overrides and grants that people set while it could not be opened: `given_up` has these."""
+    """`saved`, with the overrides and grants that people set while it could not be opened: `given_up` has these.
+
+    Each can be undone as before. What was corrected or restarted meanwhile is given up.
+    """
     new = given_up.kept
     # An override that was recovered from the kernel is in `saved` as well, and has its end there. But if somebody has
     # taken it back meanwhile, it is lifted.
@@ -245,8 +270,15 @@ def merge_overrides(saved: LimitState, given_up: LimitsSlice) -> LimitState:
     tallies = known | {key: _with_grant(lasting.get(key), each) for key, each in granted.items()}
     grants = (*(each for each in saved.grants if (each.quota, each.subject) not in over), *new.grants)
     ahead = tuple(dict.fromkeys((*saved.coming, *new.coming)))
-    overridden = tuple(overrides.values())
-    return replace(saved, tallies=tuple(tallies.values()), grants=grants, overrides=overridden, coming=ahead)
+    done = (each for each in new.acts if each.kind not in (ActKind.CORRECT, ActKind.RESTART))
+    return replace(
+        saved,
+        tallies=tuple(tallies.values()),
+        grants=grants,
+        overrides=tuple(overrides.values()),
+        coming=ahead,
+        acts=(*saved.acts, *done)[-acts.MAX_ACTS :],
+    )
 
 
 def _with_grant(saved: Tally | None, given_up: Tally) -> Tally:
@@ -283,4 +315,4 @@ def _with_coming(state: State, new: Coming, act: Act) -> State:
 def _with_kept(state: State, kept: LimitState, new: tuple[Notice, ...] = ()) -> State:
     """`state` with other limits, to be worked out and saved at the next tick."""
     unsaved = replace(booking.with_notices(state.saving, new), urgent=True)
-    return replace(state, limits=replace(state.limits, kept=kept, inputs=None), saving=unsaved)
+    return replace(state, limits=replace(state.limits, kept=kept, inputs=None, undone=()), saving=unsaved)

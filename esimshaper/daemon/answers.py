@@ -39,7 +39,7 @@ from esimshaper.core.report.frame import DaemonFacts, Document
 from esimshaper.core.report.history import begin_of, history_document, with_clients
 from esimshaper.core.report.since import parse_since
 from esimshaper.core.report.subjects import (
-    find_clients,
+    find_many,
     find_quota,
     find_subject,
     subjects_document,
@@ -126,7 +126,7 @@ class Answers:
             case RestartCommand():
                 return self._restart(command)
             case UndoCommand():
-                return self._undo()
+                return self._undo(command)
             case ReloadCommand():
                 return self._reload(command)
 
@@ -161,15 +161,16 @@ class Answers:
         self._on_loop(self._change(lambda state: commands.restart(state, self._reloader.rules, quota, client)))
         return report_acts.usage_document(self._state(), self._facts(), quota, client)
 
-    def _undo(self) -> Document:
+    def _undo(self, command: UndoCommand) -> Document:
         done: list[commands.Undone] = []
 
         def undo(state: State) -> State:
-            done.append(commands.undo(state, self._reloader.rules))
+            done.append((commands.redo if command.redo else commands.undo)(state, self._reloader.rules))
             return done[-1].state
 
         self._on_loop(self._change(undo))
-        return report_acts.undo_document(self._state(), self._facts(), done[-1].act, changed=done[-1].changed)
+        document = report_acts.redo_document if command.redo else report_acts.undo_document
+        return document(self._state(), self._facts(), done[-1].act, changed=done[-1].changed)
 
     def _reload(self, command: ReloadCommand) -> Document:
         reloading = self._reloader.plan() if command.dry_run else self._reloader.reload()
@@ -226,12 +227,13 @@ class Answers:
             now, zone = facts.now, facts.now.tzinfo or UTC
             chosen = self._chosen(self._state(), query.client)
             since = begin_of(span, self._since(query.since), zone) if query.since else 0
-            until, most = int(now.timestamp()) + 1, query.limit * span.buckets
+            until = self._since(query.until) if query.until else int(now.timestamp()) + 1
+            most = query.limit * span.buckets
             saved = await self._storage.periods(span.resolution, until, most, chosen, since)
             unsaved = [
                 row
                 for row in saving.unsaved_rows(self._state(), zone)
-                if row.resolution is span.resolution and (chosen is None or row.client in chosen)
+                if row.resolution is span.resolution and row.start < until and (chosen is None or row.client in chosen)
             ]
             rows: tuple[HistoryRow | HistoryPeriod, ...] = (*saved, *unsaved)
             document = history_document(now, span, rows, limit=query.limit, client=query.client or None, since=since)
@@ -259,9 +261,9 @@ class Answers:
         """The clients of that name; None for all, where no name was given."""
         if not wanted:
             return None
-        found = find_clients(state, wanted, self._facts())
+        found = find_many(state, wanted, self._facts())
         if not found:
-            raise BadParameter(f"there is no client {wanted!r}; `esimshaper clients` lists them")
+            raise BadParameter(f"there is no device or group {wanted!r}; `esimshaper clients` lists the devices")
         return found
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, T], seconds: float = ANSWER_SECONDS) -> T:

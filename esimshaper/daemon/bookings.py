@@ -122,7 +122,8 @@ class Bookings:
         return commands.used_by_quota(self._ticker.state)
 
     async def _rows(self, state: State, rules: Rules) -> commands.Saved:
-        return await self._storage.rows_of(commands.wanted_history(state, rules, self._rules.zone))
+        wanted = commands.wanted_history(state, rules, self._rules.zone)
+        return await self._storage.rows_of({name: ranges.all for name, ranges in wanted.items()})
 
     async def finish(self) -> None:
         """Saves all that was counted until now. No tick may come after it."""

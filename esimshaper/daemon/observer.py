@@ -15,7 +15,6 @@ from esimshaper.core.model.reading import Attachment, Detour, Hook, Observation,
 from esimshaper.core.settings import tunnels, uplink
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.values import Settings, Tunnel
-from esimshaper.daemon.strays import Strays
 from esimshaper.daemon.uplink_reader import UplinkReader
 from esimshaper.edge.bpf import compiler
 from esimshaper.edge.bpf.meter import Meter
@@ -67,7 +66,6 @@ class Observer:
         self._clients: frozenset[ClientKey] = frozenset()
         self._is_full = self._full_was_logged = False
         self._read_hardware_clock()
-        self._strays = Strays()
         self._neighbour_table: tuple[Neighbour, ...] = ()
         self._neighbours_of: frozenset[ClientKey] = frozenset()
         self.configure(settings)
@@ -129,7 +127,6 @@ class Observer:
     def observe(self) -> Observation:
         """The counters of this moment; all else is as of the last `look_around`."""
         reading = replace(self.meter.read(), tables=self._tables)
-        self._strays.tell(reading, {each.key: each.name for each in self._settings.clients})
         self._is_full = Reason.LAN_CLIENTS_FULL in reading.events
         self._clients = frozenset(reading.owners.values())
         return Observation(

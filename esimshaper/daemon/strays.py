@@ -4,7 +4,7 @@
 import logging
 from collections.abc import Mapping
 
-from esimshaper.core.model.identity import UNATTRIBUTED, Account, ClientKey
+from esimshaper.core.model.identity import UNATTRIBUTED, Account, ClientKey, Identity
 from esimshaper.core.model.reading import Reading
 from esimshaper.edge.host.messages import Message, fields
 
@@ -25,8 +25,8 @@ class Strays:
     def __init__(self) -> None:
         self._said: dict[Account, int] | None = None
 
-    def tell(self, reading: Reading, names: Mapping[ClientKey, str]) -> None:
-        """Logs each account of which another megabyte has gone astray. `names`: of devices that are listed."""
+    def tell(self, reading: Reading, identities: Mapping[ClientKey, Identity]) -> None:
+        """Logs each account of which another megabyte has gone astray."""
         if self._said is None:
             self._said = dict(reading.strayed)
         for account, size in reading.strayed.items():
@@ -34,5 +34,6 @@ class Strays:
                 continue
             self._said[account] = size
             keys = (reading.owners.get(each, UNATTRIBUTED) for each in (account, reading.moves[account].strayed_to))
-            asks, gets = (names.get(key, key) for key in keys)
-            log.warning(TEXT, {"asks": asks, "gets": gets}, extra=fields(Message.CLIENT_IMITATED, client=asks))
+            asks, gets = (identities.get(key, Identity(key)) for key in keys)
+            known = fields(Message.CLIENT_IMITATED, client=asks.label)
+            log.warning(TEXT, {"asks": asks.called, "gets": gets.called}, extra=known)

@@ -16,6 +16,7 @@ from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.enforcer import Enforcer
 from esimshaper.daemon.failsafe import Failsafe
 from esimshaper.daemon.observer import Observer
+from esimshaper.daemon.strays import Strays
 from esimshaper.edge.host import clock
 from esimshaper.edge.host.messages import Message, fields
 
@@ -54,6 +55,7 @@ class Ticker:
         self._enforcer = enforcer
         self._failsafe = failsafe
         self._hurry = hurry
+        self._strays = Strays()
         self.state = State()
         self.at: datetime | None = None
         self.seconds = 0.0
@@ -73,6 +75,7 @@ class Ticker:
         if outcome.booking:
             self.save(outcome.booking)
         self._enforcer.enforce(outcome, seen, self.state.limits.states, look_around=look_around)
+        self._strays.tell(seen.reading, self.state.names.identities)
         if look_around:
             self._failsafe.follow(self._configuration.settings, seen.attachments)
         if outcome.new_groups or outcome.new_clients:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Answers to `correct`, `restart` and `undo` (core/report/acts.py has their shapes) -> pages. Pure."""
+"""Answers to `correct`, `restart`, `undo` and `undo --redo` (core/report/acts.py has their shapes) -> pages. Pure."""
 
 import shlex
 
@@ -7,49 +7,66 @@ from esimshaper.core.model.units import format_size, write_duration, write_size
 from esimshaper.views.fit import Tone
 from esimshaper.views.page import Line, Page
 from esimshaper.views.quotas import now_lines, still_held
-from esimshaper.views.words import Document, count, when
+from esimshaper.views.words import Document, called, count, when, whose
 
 _UNDO = Line("`esimshaper undo` takes it back", Tone.QUIET)
 
 
 def correct_page(document: Document) -> Page:
     """The answer to `esimshaper correct`."""
-    who, now = document["subject"], document["time"]
+    now = document["time"]
     used = [(format_size(row["used_bytes"]), row["quota"], _left(row, now)) for row in document["quotas"]]
-    lines = [Line(f"{who} counts as having used {size} of {quota} from now on: {left}") for size, quota, left in used]
+    said = f"{called(document)} counts as having used"
+    lines = [Line(f"{said} {size} of {quota} from now on: {left}") for size, quota, left in used]
     return [*lines, *still_held(document), _UNDO]
 
 
 def restart_page(document: Document) -> Page:
     """The answer to `esimshaper restart`."""
     rows = document["quotas"]
-    whose = f"each of {count(len(rows), 'client')}" if document["subject"] == "each-client" else document["subject"]
-    lines = [Line(f"{document['quota']} begins anew for {whose}: {_left(row, document['time'])}") for row in rows[:1]]
+    all_of_them = f"each of {count(len(rows), 'client')}"
+    who_is = all_of_them if document["subject"] == "each-client" else called(document)
+    lines = [Line(f"{document['quota']} begins anew for {who_is}: {_left(row, document['time'])}") for row in rows[:1]]
     return [*lines, *still_held(document), _UNDO]
 
 
 def undo_page(document: Document) -> Page:
     """The answer to `esimshaper undo`."""
-    undone, now = document["undone"], document["time"]
-    of = f"`{_command(undone)}` of {when(undone['at'], now)}"
+    lines = _after(document, document["undone"], "is undone")
     if document["changed"]:
-        lines = [Line(f"{of} is undone"), *_standing(document)]
-        lines.append(Line(f"`esimshaper {_command(undone)}` does it again", Tone.QUIET))
-    else:
-        lines = [Line(f"{of} had ended by itself; nothing is changed")]
+        lines.append(Line("`esimshaper undo --redo` does it again", Tone.QUIET))
     if document["next"]:
-        earlier = f"`{_command(document['next'])}` of {when(document['next']['at'], now)}"
-        lines.append(Line(f"`esimshaper undo` once more undoes {earlier}", Tone.QUIET))
+        lines.append(Line(f"`esimshaper undo` once more undoes {_of(document['next'], document)}", Tone.QUIET))
     return lines
 
 
-def _standing(document: Document) -> Page:
-    """How the subject of an undone act stands now."""
-    subject = document["subject"]
-    if document["undone"]["act"] in ("block", "allow", "unblock"):
-        return now_lines(f"{subject} is", document)
-    rows = document["quotas"][:1] if subject == "each-client" else document["quotas"]
-    lines = [Line(f"{row['quota']} of {row['subject']}: {_left(row, document['time'])}") for row in rows]
+def redo_page(document: Document) -> Page:
+    """The answer to `esimshaper undo --redo`."""
+    lines = _after(document, document["redone"], "is done again")
+    if document["changed"]:
+        lines.append(_UNDO)
+    if document["next"]:
+        lines.append(Line(f"`esimshaper undo --redo` once more does {_of(document['next'], document)}", Tone.QUIET))
+    return lines
+
+
+def _after(document: Document, act: Document, done: str) -> list[Line]:
+    """What was done with an act, and how its subject stands now."""
+    if not document["changed"]:
+        return [Line(f"{_of(act, document)} had ended by itself; nothing is changed")]
+    return [Line(f"{_of(act, document)} {done}"), *_standing(document, act["act"])]
+
+
+def _of(act: Document, document: Document) -> str:
+    """An act by its command and its time."""
+    return f"`{_command(act)}` of {when(act['at'], document['time'])}"
+
+
+def _standing(document: Document, act: str) -> list[Line]:
+    if act in ("block", "allow", "unblock"):
+        return now_lines(document)
+    rows = document["quotas"][:1] if document["subject"] == "each-client" else document["quotas"]
+    lines = [Line(f"{row['quota']} of {whose(row)}: {_left(row, document['time'])}") for row in rows]
     return [*lines, *still_held(document)]
 
 
@@ -61,7 +78,7 @@ def _left(row: Document, now: str) -> str:
 
 def _command(act: Document) -> str:
     """The act as a person would type it; one that ended at a moment, with its length."""
-    kind, subject = act["act"], shlex.quote(act["subject"].removeprefix("client/"))
+    kind, subject = act["act"], shlex.quote(act["typed"])
     if kind in ("correct", "restart"):
         size = [write_size(act["bytes"])] if kind == "correct" else []
         client = ["--client", subject] if act["subject"].startswith("client/") else []

@@ -22,11 +22,13 @@ LEAST_TEXT = 12
 class Tone(Enum):
     """The meaning of a line or a column (good, bad, ...); the value is the style of rich."""
 
+    # Of the 16 colours, which each terminal shows in its own way: yellow and bright green cannot be read on white, nor
+    # blue on black.
     PLAIN = "none"
     TITLE = "bold"
     QUIET = "dim"
-    GOOD = "bold green"
-    WARNING = "yellow"
+    GOOD = "not bold green"
+    WARNING = "bold magenta"
     BAD = "bold red"
     DOWN = "green"
     UP = "cyan"

@@ -14,6 +14,9 @@ BAR_WIDTH = 24
 MOST_EMPTY = 24
 """At most so many periods without use have a row each; of more, one row says how many there were."""
 
+LEAST_FOR_AVERAGE = 2
+"""Of fewer periods there is no average."""
+
 MOST_CLIENTS = 8
 """With a row for each client: so many a period, and one for the rest of them."""
 
@@ -51,10 +54,22 @@ def history_page(document: Document) -> Page:
         sums = [format_size(sum(row[key] for row in rows)) for key in ("down_bytes", "up_bytes", "total_bytes")]
         cells.append([Cell(text, Tone.TITLE) for text in ("all together", *([""] if each else []), *sums, "")])
     table = Table((Column(by.upper(), whole=True), *([Column("CLIENT")] if each else []), *_COLUMNS), cells)
-    page: list[Line | Table] = [Line(f"Usage of {whose}", Tone.TITLE), table]
+    page: list[Line | Table] = [Line(f"Usage of {whose}", Tone.TITLE), table, *_average(document)]
     if any(row["estimated"] for row in rows):
         page.append(Line("* estimated: the meter was not read for a while, or power was cut", Tone.QUIET))
     return page
+
+
+def _average(document: Document) -> Iterator[Line]:
+    """What was used in a period, on average of all that are over, from the first one on."""
+    by, now = document["by"], datetime.fromisoformat(document["time"])
+    over = [row for row in document["rows"] if _later(datetime.fromisoformat(row["start"]), 1, by) <= now]
+    if by in _SECONDS or len(over) < LEAST_FOR_AVERAGE:
+        return
+    first, last = (datetime.fromisoformat(row["start"]) for row in (over[0], over[-1]))
+    number = 2 + _periods_between(first, last, by)
+    mean = sum(row["total_bytes"] for row in over) // number
+    yield Line(f"{format_size(mean)} a {_NOUNS[by]} on average, over {number} whole {_NOUNS[by]}s", Tone.QUIET)
 
 
 def _period(row: Document, by: str, largest: int) -> Iterator[Sequence[str | Cell]]:

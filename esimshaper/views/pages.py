@@ -126,7 +126,11 @@ def _kernel_lines(status: Document) -> list[Line | Table]:
         lines.append(Line("No room for more clients: further devices are counted and limited together,", Tone.BAD))
         lines.append(Line("  as one client called others (journalctl -x -u esimshaper)", Tone.BAD))
     lines += [
-        Line(f"Downloads that {each['client']} asked for went to {each['to']}: {format_size(each['bytes'])}", Tone.BAD)
+        Line(
+            f"Downloads that {each['client_called']} asked for went to {each['to_called']}: "
+            f"{format_size(each['bytes'])}",
+            Tone.BAD,
+        )
         for each in status["strays"]
         if each["bytes"] >= MANY_STRAYS
     ]

@@ -9,7 +9,7 @@ from datetime import datetime
 from esimshaper.core.model.units import format_in_full, format_names, format_rate, format_size
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table, bar
-from esimshaper.views.words import NAMED_TOGETHER, TONES, Document, count, is_by_hand, state_cell, when, who
+from esimshaper.views.words import NAMED_TOGETHER, TONES, Document, called, count, is_by_hand, state_cell, when, whose
 
 BAR_WIDTH = 6
 _DAY = 86400  # seconds
@@ -105,7 +105,7 @@ def by_hand_lines(document: Document) -> list[Line]:
     """One for each decision of a person; subjects that were blocked or allowed alike share it."""
     alike: dict[tuple[str, str], list[str]] = {}
     for each in document["by_hand"]:
-        alike.setdefault((each["setting"], _set(each, document["time"])), []).append(_called(each))
+        alike.setdefault((each["setting"], _set(each, document["time"])), []).append(called(each))
     return [
         Line(f"{format_names(subjects, NAMED_TOGETHER)}: {said}", Tone.BAD if setting == "block" else Tone.GOOD)
         for (setting, said), subjects in alike.items()
@@ -123,7 +123,7 @@ def _curfew_lines(document: Document) -> list[Line]:
     for each in document["curfews"]:
         end = f" until {when(each['until'], document['time'])}" if each["until"] else ""
         now = f", now{end}" if each["blocked"] else ""
-        lines.append(Line(f"{_called(each)}: blocked {each['hours']} (hours){now}", Tone.QUIET))
+        lines.append(Line(f"{called(each)}: blocked {each['hours']} (hours){now}", Tone.QUIET))
     return lines
 
 
@@ -142,7 +142,7 @@ def _coming(each: Document, now: str) -> str:
     does = what or f"will get {format_size(each['bytes'])} more"
     until = f" until {_in_full(each['until'], now)}" if each["until"] else ""
     over = " over the plan" if each.get("over_plan") else ""
-    return f"{_called(each)} {does} by hand{over} from {_in_full(each['at'], now)}{until}"
+    return f"{called(each)} {does} by hand{over} from {_in_full(each['at'], now)}{until}"
 
 
 def _in_full(moment: str, now: str) -> str:
@@ -151,12 +151,12 @@ def _in_full(moment: str, now: str) -> str:
 
 def grant_page(document: Document) -> Page:
     """The answer to `esimshaper grant`."""
-    size, subject = format_size(document["bytes"]), document["subject"]
-    undo = _undo(f"grant --clear {_bare(subject)}")
+    size = format_size(document["bytes"])
+    undo = _undo(f"grant --clear {_typed(document)}")
     if document["at"]:
         return [Line(_coming({**document, "setting": "grant"}, document["time"])), undo]
     end = f" until {_in_full(document['until'], document['time'])}" if document["until"] else ""
-    lines = _with_what_is_left(f"{_called(document)} got {size} more{end}", document)
+    lines = _with_what_is_left(f"{called(document)} got {size} more{end}", document)
     if any(document["bytes"] > row["limit_bytes"] - row["granted_bytes"] for row in document["quotas"]):
         lines.append(Line("That is more than the whole limit.", Tone.WARNING))
     return [*lines, *still_held(document), undo]
@@ -165,7 +165,7 @@ def grant_page(document: Document) -> Page:
 def revoke_page(document: Document) -> Page:
     """The answer to `esimshaper grant --clear`, or to a negative grant."""
     what = f"{format_size(document['bytes'])} of what" if document["bytes"] else "all that"
-    lines = _with_what_is_left(f"{what} was granted to {_called(document)} is taken back", document)
+    lines = _with_what_is_left(f"{what} was granted to {called(document)} is taken back", document)
     return [*lines, *still_held(document)]
 
 
@@ -185,25 +185,29 @@ def still_held(document: Document) -> list[Line]:
     state, holder = document["state"], document["held_by"]
     if state["level"] == "open":
         return []
-    lines = [Line(f"{_called(document)} stays {state['level']}: {state['reason']}", TONES[state["level"]])]
+    lines = [Line(f"{called(document)} stays {state['level']}: {state['reason']}", TONES[state["level"]])]
     if is_by_hand(state):
         lines.append(_end_of_order(document))
     elif holder:
         lines.append(Line(f"  `esimshaper grant {_bare(holder)} SIZE` gives more there", Tone.QUIET))
     elif state["by_hours"]:
-        lines.append(Line(f"  `esimshaper allow {_bare(document['subject'])}` lifts that", Tone.QUIET))
+        lines.append(Line(f"  `esimshaper allow {_typed(document)}` lifts that", Tone.QUIET))
     return lines
 
 
 def _end_of_order(document: Document) -> Line:
     """What ends the block or allow that holds for a subject: it may be set on its group, or on everyone."""
-    return Line(f"  `esimshaper unblock {_bare(document['held_by'] or document['subject'])}` ends that", Tone.QUIET)
+    whom = _bare(document["held_by"]) if document["held_by"] else _typed(document)
+    return Line(f"  `esimshaper unblock {whom}` ends that", Tone.QUIET)
 
 
-def now_lines(who_is: str, document: Document) -> list[Line]:
-    """`who_is` with the state of a subject, and what ends it if that is an order by hand for its group or everyone."""
+def now_lines(document: Document, lead: str = "") -> list[Line]:
+    """How a subject stands, behind what is said of it, and what ends an order for its group or everyone."""
     state = document["state"]
-    lines = [Line(f"{who_is} {state['level']}" + (f": {state['reason']}" if state["reason"] else ""))]
+    if state["level"] == "open" and not state["reason"]:
+        return [Line(f"{lead}nothing holds {'it' if lead else called(document)} back now")]
+    how = state["reason"] if state["level"] == "open" else f"{state['level']}: {state['reason']}"
+    lines = [Line(f"{lead}{'' if lead else called(document) + ' '}is {how}")]
     return [*lines, _end_of_order(document)] if document["held_by"] and is_by_hand(state) else lines
 
 
@@ -211,34 +215,34 @@ def _undo(command: str) -> Line:
     return Line(f"`esimshaper {command}` takes it back", Tone.QUIET)
 
 
-def _called(entry: Document) -> str:
-    """A subject as people call it."""
-    return str(entry.get("called") or entry["subject"])
-
-
 def _bare(subject: str) -> str:
     """The subject as a person would type it."""
     return shlex.quote(subject.removeprefix("client/"))
 
 
+def _typed(document: Document) -> str:
+    """The subject of an answer as a person would type it."""
+    return shlex.quote(document["typed"])
+
+
 def by_hand_page(document: Document) -> Page:
     """The answer to `esimshaper block`, `allow`, or one of them with --clear."""
-    subject, state, now = document["subject"], document["state"], document["time"]
-    who_is = _called(document)
+    state, now = document["state"], document["time"]
+    who_is = called(document)
     if document["at"]:
-        return [Line(_coming(document, now)), _undo(f"unblock {_bare(subject)}")]
+        return [Line(_coming(document, now)), _undo(f"unblock {_typed(document)}")]
     if not document["setting"]:
-        return now_lines(f"{who_is} is no longer blocked or allowed by hand, and is", document)
+        return now_lines(document, f"{who_is} is no longer blocked or allowed by hand, and ")
     allowed = document["setting"] == "allow"
     end = f" until {_in_full(document['until'], now)}" if document["until"] else ""
     lines = [Line(f"{who_is} is {_by_hand(document)}{end}{_lifted(document) if allowed else ''}")]
-    but = (f"But {_called(each)} is {_set(each, now)}, which counts more" for each in document["but"])
+    but = (f"But {called(each)} is {_set(each, now)}, which counts more" for each in document["but"])
     lines += [Line(text, Tone.WARNING) for text in but]
     if allowed and state["quota"]:
-        bare = _bare(subject)
         lines.append(Line(f"{who_is} stays {state['level']}: {state['reason']}", TONES[state["level"]]))
-        lines.append(Line(f"  `esimshaper allow {bare} --over-plan` lifts that too; `grant everyone SIZE` gives more"))
-    return [*lines, _undo(f"unblock {_bare(subject)}")]
+        over = f"`esimshaper allow {_typed(document)} --over-plan` lifts that too"
+        lines.append(Line(f"  {over}; `grant everyone SIZE` gives more"))
+    return [*lines, _undo(f"unblock {_typed(document)}")]
 
 
 def _lifted(document: Document) -> str:
@@ -267,7 +271,7 @@ def _granted_lines(document: Document) -> list[Line]:
         mine = [g for g in document["grants"] if (g["quota"], g["subject"]) == (row["quota"], row["subject"])]
         early = [f", {format_size(g['bytes'])} of it until {when(g['until'], document['time'])}" for g in mine]
         granted = f"{format_size(row['granted_bytes'])} of the limit of {row['quota']} is granted{''.join(early)}"
-        alike.setdefault(granted, []).append(row["subject"])
+        alike.setdefault(granted, []).append(whose(row))
     return [Line(f"{format_names(subjects, NAMED_TOGETHER)}: {said}", Tone.QUIET) for said, subjects in alike.items()]
 
 
@@ -277,7 +281,7 @@ def _row(row: Document, now: str) -> list[str | Cell]:
     direction = "" if row["direction"] == "both" else f" {row['direction']}"
     return [
         row["quota"],
-        who(row) if row["key"] else row["subject"],
+        whose(row),
         format_size(row["left_bytes"]),
         format_size(used),
         format_size(limit),

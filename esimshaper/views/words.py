@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from esimshaper.core.model.units import format_moment_short, format_names, format_rate
+from esimshaper.core.model.units import format_client, format_moment_short, format_names, format_rate
 from esimshaper.views.fit import Tone
 from esimshaper.views.page import Cell, Line
 
@@ -22,11 +22,18 @@ TONES = {"open": Tone.PLAIN, "throttled": Tone.WARNING, "blocked": Tone.BAD}
 
 
 def who(entry: Document) -> str:
-    """How a person would call a client: its configured name; else its host name with the end of its MAC, since hosts
-    choose their names and two may be called `iPhone`; else its MAC."""
-    if entry["client"] != entry["key"] or not entry["hostname"]:
-        return str(entry["client"])
-    return f"{entry['hostname']} ({entry['key'][-5:]})"
+    """How a person would call the client of an entry."""
+    return format_client(entry["client"], entry["key"], entry["hostname"])
+
+
+def whose(row: Document) -> str:
+    """How a person would call the subject of a quota's row."""
+    return who(row) if row["key"] else str(row["subject"])
+
+
+def called(entry: Document) -> str:
+    """How a person would call the subject of an entry that has `called` and `subject`."""
+    return str(entry.get("called") or entry["subject"].removeprefix("client/"))
 
 
 def rate(bits: int) -> str:

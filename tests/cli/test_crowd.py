@@ -21,7 +21,7 @@ CROWDED = {
     "quotas": ("LEFT", "plan ", "throttled", "爱丽丝"),
     "flows": ("20 of 250 flows", "203.0.113.2"),
     "history --each --last 2": ("(240 others)", "客人手机", "all together"),
-    "events": ("Today, Monday 23 November", "5 devices are open now"),
+    "events": ("Today, Monday 23 November", "5 devices are no longer throttled"),
 }
 
 

@@ -29,7 +29,7 @@ def test_quotas_has_a_row_for_each_quota_and_everybody_it_is_for(server):
     ]  # fmt: skip
     assert [row[-1] for row in rows[1:]] == ["open", "reached", "throttled", "warned", "blocked", "open"]
     assert "group/living-room: 100 MB of the limit of tv-week is granted, 100 MB of it until 19:30" in shown
-    assert f"client/{UNLISTED}: blocked by hand until 20:00" in shown
+    assert f"{UNLISTED}: blocked by hand until 20:00" in shown
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -62,7 +62,7 @@ def test_a_grant_says_what_is_left_with_it(server):
     assert lines("grant", phone, "1.5GB", "--for", "1h30m", "--socket", server) == [
         f"{phone} (00:1f) got 1.50 GB more until Monday 20:00: 1.57 GB of 2.00 GB left (daily, renews Tue 00:00)",
         "That is more than the whole limit.",
-        "`esimshaper grant --clear 02:00:00:00:00:1f` takes it back",
+        f"`esimshaper grant --clear {phone}` takes it back",
     ]
     document = json.loads(esimshaper("grant", "everyone", "1GB", "--json", "--socket", server).stdout)
     assert (document["bytes"], document["until"]) == (10**9, None)
@@ -82,15 +82,15 @@ def test_block_and_allow_hold_until_they_are_taken_back(server):
         "`esimshaper unblock group/living-room` takes it back",
     ]
     assert lines("allow", "--clear", "group/living-room", *at) == [
-        "group/living-room is no longer blocked or allowed by hand, and is open"
+        "group/living-room is no longer blocked or allowed by hand, and nothing holds it back now"
     ]
     assert not [line for line in lines("quotas", *at) if line.startswith("group/living-room: allowed")]
-    over = "client/alice-phone is allowed by hand over the plan until Monday 20:30"
+    over = "alice-phone is allowed by hand over the plan until Monday 20:30"
     lifted = "no limit holds there any more, that of the plan neither"
     assert lines("allow", "alice-phone", "--over-plan", *at)[0] == f"{over}; {lifted}"
     assert re.search(r"alice-phone +allowed ", "\n".join(lines("clients", *at)))
     (back,) = lines("block", "--clear", "alice-phone", *at)
-    now = "client/alice-phone is no longer blocked or allowed by hand, and is throttled: "
+    now = "alice-phone is no longer blocked or allowed by hand, and is throttled: "
     assert back.startswith(f"{now}daily: 512 MB used of 500 MB")
 
 
@@ -119,7 +119,7 @@ def test_an_act_ends_at_a_time_of_the_clock_and_the_answer_says_which(server):
 
 def test_an_act_may_wait_for_its_beginning_and_is_listed_until_then(server):
     at = ("--socket", server)
-    coming = "client/tv will be blocked by hand from Monday 23:00 until Tuesday 07:00"
+    coming = "tv will be blocked by hand from Monday 23:00 until Tuesday 07:00"
     assert lines("block", "tv", "--at", "23:00", "--until", "07:00", *at) == [
         coming,
         "`esimshaper unblock tv` takes it back",
@@ -142,7 +142,7 @@ def test_an_act_may_wait_for_its_beginning_and_is_listed_until_then(server):
 def test_blocks_by_hours_are_listed_with_what_holds_now(server):
     for verb in ("status", "quotas"):
         shown = lines(verb, "--socket", server)
-        assert "client/tv: blocked 18:00-07:00 (hours), now until Tue 07:00" in shown
+        assert "tv: blocked 18:00-07:00 (hours), now until Tue 07:00" in shown
         assert "group/living-room: blocked sat,sun 22:00-24:00 (hours)" in shown
     assert not [line for line in lines("quotas", "alice-phone", "--socket", server) if "(hours)" in line]
 
@@ -151,7 +151,7 @@ def test_a_grant_that_does_not_help_says_what_still_holds(server):
     at = ("--socket", server)
     assert lines("block", "alice-phone", *at)
     shown = lines("grant", "alice-phone", "1GB", *at)
-    assert "client/alice-phone stays blocked: blocked by hand" in shown
+    assert "alice-phone stays blocked: blocked by hand" in shown
     assert "  `esimshaper unblock alice-phone` ends that" in shown
     assert lines("unblock", "alice-phone", *at)
     assert not [line for line in lines("grant", "alice-phone", "--clear", *at) if "blocked" in line]
@@ -162,7 +162,7 @@ def test_an_order_for_everyone_is_ended_where_it_was_given(server):
     ends = "  `esimshaper unblock everyone` ends that"
     assert lines("block", "alice-phone", *at)
     assert lines("block", "everyone", *at)
-    stays = "client/alice-phone is no longer blocked or allowed by hand, and is blocked: blocked by hand"
+    stays = "alice-phone is no longer blocked or allowed by hand, and is blocked: blocked by hand"
     assert lines("unblock", "alice-phone", *at)[:2] == [stays, ends]
     assert ends in lines("grant", "alice-phone", "1GB", *at)
     assert lines("unblock", "everyone", *at)
@@ -184,10 +184,10 @@ def test_a_block_of_all_names_who_goes_on_and_an_allow_of_all_who_stays_blocked(
     assert lines("allow", "tv", "--for", "1h", *at)
     assert lines("block", "everyone", *at)[:2] == [
         "everyone is blocked by hand",
-        "But client/tv is allowed by hand until 19:30, which counts more",
+        "But tv is allowed by hand until 19:30, which counts more",
     ]
     allowed = lines("allow", "everyone", *at)
-    assert f"But client/{UNLISTED} is blocked by hand until 20:00, which counts more" in allowed
+    assert f"But {UNLISTED} is blocked by hand until 20:00, which counts more" in allowed
     assert "client/tv" not in "".join(allowed)
     for who in ("tv", "everyone"):
         assert lines("unblock", who, *at)
@@ -196,7 +196,7 @@ def test_a_block_of_all_names_who_goes_on_and_an_allow_of_all_who_stays_blocked(
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (("block", "alise-phone"), "did you mean `client/alice-phone`?"),
+        (("block", "alise-phone"), "did you mean `alice-phone`?"),
         (("allow", "each-client"), "only quotas are for each-client"),
         (("block", "unattributed"), "not a device"),
         (("grant", "tv", "1GB"), "there is no quota for tv\n  hint: `esimshaper quotas`"),
@@ -223,7 +223,7 @@ def test_what_the_daemon_refuses_is_said_with_a_way_on(server, arguments, error)
         (("block", "tv", "--at", "7:60"), "--at: `7:60`: there is no minute 60 (at `7:60`)"),
         (("block", "tv", "--until", "tomorow 07:00"), "is no time (at `tomorow`): write 07:00, tomorrow 07:00, tue"),
         (("block", "tv", "--until", "2026-02-30 07:00"), "this day is not in the calendar (at `2026-02-30`)"),
-        (("block", "tv", "--until", "7am"), "`7am` is no time: write 07:00"),
+        (("block", "tv", "--until", "7ish"), "`7ish` is no time: write 07:00"),
         (
             ("block", "tv", "--until", "2026-12-01"),
             'has no time of day; write it behind, in quotes: "2026-12-01 07:00"',

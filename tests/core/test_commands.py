@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from esimshaper.core.commands import grant, override, resume
+from esimshaper.core.commands import correct, grant, override, resume, undo
 from esimshaper.core.model.identity import Account
+from esimshaper.core.model.limit_state import ActKind
 from esimshaper.core.model.limits import (
     EVERYONE,
     Direction,
@@ -37,8 +38,28 @@ def test_what_was_set_by_hand_while_history_could_not_be_opened_is_kept():
     router.tick(A=130)
     assert (router.tally().used, router.tally().allowed) == (130, 550)
     assert router.state.limits.states[client(ALICE)].reason == "allowed by hand"
+    assert [each.kind for each in router.state.limits.kept.acts] == [ActKind.GRANT, ActKind.ALLOW]
     router.tick(60)
     assert router.tally().allowed == 500
+
+
+def test_it_can_be_undone_as_before_but_for_what_was_corrected():
+    router = Router(quota())
+    router.tick(A=100)
+    router.state = override(router.state, client(BOB), OverrideKind.BLOCK)
+    router.tick()
+    saved_before = router.disk
+    router.state = State()
+    router.tick(A=120)
+    router.state = grant(router.state, router.rules, client(ALICE), 50)
+    router.state = correct(router.state, router.rules, router.rules.quotas[0], client(ALICE), 7)
+    router.state = resume(saved_before, state=router.state)
+    router.tick(A=130)
+    assert (router.tally().used, router.tally().allowed) == (130, 550)
+    router.state = undo(router.state, router.rules).state
+    assert router.tally().granted == 0
+    router.state = undo(router.state, router.rules).state
+    assert router.state.limits.kept.overrides == ()
 
 
 def test_so_is_what_was_granted_to_somebody_or_in_a_window_that_is_not_in_it():

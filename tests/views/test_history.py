@@ -12,12 +12,13 @@ from esimshaper.views.history import BAR_WIDTH, MOST_CLIENTS, MOST_EMPTY, histor
 TOKYO = timezone(timedelta(hours=9))
 
 
-def lines(by: str, *starts: datetime) -> list[str]:
+def lines(by: str, *starts: datetime, now: datetime | None = None) -> list[str]:
     rows = [
         {"start": s.isoformat(), "down_bytes": 10**6, "up_bytes": 0, "total_bytes": 10**6, "estimated": False}
         for s in starts
     ]
-    return list(page.plain_lines(history_page({"by": by, "client": "tv", "rows": rows})))
+    document = {"by": by, "client": "tv", "rows": rows, "time": (now or starts[-1]).isoformat()}
+    return list(page.plain_lines(history_page(document)))
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,21 @@ def test_periods_without_use_have_rows_of_their_own(by, first, last, between):
     assert [line.split("  ")[0] for line in shown[3 : 3 + len(between)]] == between
     assert len(shown) == 2 + 2 + len(between) + 1
     assert shown[-1].split() == ["all", "together", "2.00", "MB", "0", "B", "2.00", "MB"]
+
+
+@pytest.mark.parametrize(
+    ("by", "starts", "said"),
+    [
+        ("day", [(2026, 11, 1), (2026, 11, 3), (2026, 11, 4)], "750 KB a day on average, over 4 whole days"),
+        ("week", [(2026, 10, 19), (2026, 10, 26), (2026, 11, 2)], "1.00 MB a week on average, over 2 whole weeks"),
+        ("month", [(2026, 8, 1), (2026, 10, 1), (2026, 11, 1)], "667 KB a month on average, over 3 whole months"),
+    ],
+)
+def test_an_average_is_of_the_periods_that_are_over(by, starts, said):
+    starts = [datetime(*each, tzinfo=TOKYO) for each in starts]
+    now = datetime(2026, 11, 5, 12, tzinfo=TOKYO)
+    assert said in lines(by, *starts, now=now)[-1]
+    assert "average" not in lines(by, starts[-1], now=now)[-1]
 
 
 def test_a_long_time_without_use_is_one_row():
@@ -69,7 +85,9 @@ def test_each_client_has_a_row_in_its_hour_and_the_rest_share_one():
     first = datetime(2026, 11, 23, 3, tzinfo=TOKYO)
     many = [10**6] * (MOST_CLIENTS + 2)
     rows = [of_each(first, 2 * 10**6), of_each(first + timedelta(hours=2), *many)]
-    shown = list(page.plain_lines(history_page({"by": "hour", "client": None, "rows": rows})))
+    shown = list(
+        page.plain_lines(history_page({"by": "hour", "client": None, "rows": rows, "time": first.isoformat()}))
+    )
     assert shown[1].split() == ["HOUR", "CLIENT", "DOWN", "UP", "TOTAL", "USE"]
     assert re.split(" {2,}", shown[2]) == ["Mon 23 Nov 03:00", "client-0", "2.00 MB", "0 B", "2.00 MB", "█" * BAR_WIDTH]
     assert re.split(" {2,}", shown[3])[:2] == ["Mon 23 Nov 04:00", "-"]

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Checks of `doctor` on interfaces, filters and leases. Pure; the rules are those of findings.py."""
 
-import re
-
 from esimshaper.core.diagnosis.tunnels import is_tunnel
 from esimshaper.core.model.box import BoxFacts, Finding, Findings, Flowtable, Interface, TcFilter, Wanted
 from esimshaper.core.model.kernel import ETHERNET, FILTER_PRIORITY, LINK_TYPES, OURS
-from esimshaper.core.model.links import MODEM_NAMES
+from esimshaper.core.model.links import MODEM_NAMES, bridge_owner
 from esimshaper.core.model.tunnels import TUNNEL_KINDS, VPN_KINDS
 
 TUNNELS = VPN_KINDS | {*TUNNEL_KINDS}
@@ -20,14 +18,6 @@ NEVER_A_MODEM = VIRTUAL_KINDS - {"veth", "dummy"}
 
 CLAT_PROGRAMS = ("clat_ingress", "clat_egress")
 """The two programs of NetworkManager's own 464XLAT (src/core/bpf/clat.bpf.c there), which is younger than Debian 13."""
-
-BRIDGES = {
-    r"docker\d|br-[0-9a-f]{12}$": "Docker",
-    r"(cni-)?podman\d|cni\d": "Podman",
-    r"lxc|lxd|incus": "LXC or Incus",
-    r"virbr\d": "libvirt",
-}
-"""How programs call the bridges of their containers and virtual machines."""
 
 LEASE_FORMATS = "dnsmasq, Kea, ISC dhcpd, systemd-networkd or odhcpd"
 
@@ -155,7 +145,7 @@ def _unnamed_interfaces(facts: BoxFacts, wanted: Wanted) -> Findings:
     bases = {link.base for link in facts.interfaces or () if link.kind != "veth"}  # the base of a veth is its other end
     for link in facts.interfaces or ():
         free = link.up and not link.master and link.name not in named and link.index not in bases
-        if free and link.kind == "bridge" and (whose := _owner(link.name)):
+        if free and link.kind == "bridge" and (whose := bridge_owner(link.name)):
             sentence = (
                 f"{link.name} is a bridge of {whose}: what its guests use is booked to `unattributed`, and only limits "
                 "for everyone hold it."
@@ -164,11 +154,6 @@ def _unnamed_interfaces(facts: BoxFacts, wanted: Wanted) -> Findings:
         elif free and link.type == ETHERNET and (link.kind == "bridge" or link.kind not in VIRTUAL_KINDS):
             sentence = f"{link.name} is neither WAN nor LAN: bytes of devices there are booked to `unattributed`."
             yield Finding.note("lan", sentence, f"if devices use it, add {link.name} to lan.interfaces")
-
-
-def _owner(bridge: str) -> str:
-    """The programs whose containers or machines are at a bridge of this name; empty if it is a name like any other."""
-    return next((whose for pattern, whose in BRIDGES.items() if re.match(pattern, bridge)), "")
 
 
 def _link(facts: BoxFacts, name: str) -> Interface | None:

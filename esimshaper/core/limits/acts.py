@@ -16,7 +16,7 @@ from esimshaper.core.limits import tally as tallying
 from esimshaper.core.limits.period import window
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.limit_state import Act, ActKind, Change, LimitState, Restart
-from esimshaper.core.model.limits import Grant, Override, OverrideKind, Quota, Subject, Tally, Window
+from esimshaper.core.model.limits import Coming, Grant, Override, OverrideKind, Quota, Subject, Tally, Window
 
 MAX_ACTS = 20
 """So many of the last acts can be undone, one after the other."""
@@ -80,10 +80,34 @@ def undo_last(kept: LimitState, quotas: Sequence[Quota], now: float) -> tuple[Li
     return replace(back, acts=tuple(acts), coming=tuple(sorted(ahead, key=lambda each: each.at))), last
 
 
+def redo(kept: LimitState, act: Act, quotas: Sequence[Quota], now: float) -> LimitState:
+    """`kept` with an undone act done once more, with the end that it had. Raises Unusable if its beginning is over."""
+    if act.begins is not None and act.begins <= now:
+        raise Unusable("the moment for which it was set is over", "Say it anew, with another --at.")
+    if act.moved:
+        kept, begun = _with_restart(kept, act.moved, [each for each in quotas if each.name == act.quota], now)
+        moved = (replace(each, window=begun) if begun and each.quota == act.quota else each for each in kept.tallies)
+        kept = replace(kept, tallies=tuple(moved))
+    again = _add(kept, act.changes, quotas, now)
+    kind = _kind_of(act)
+    ahead = [each for each in again.coming if each not in act.dropped]
+    if act.begins is not None:
+        ahead.append(Coming(act.subject, act.begins, kind, act.bytes, act.until))
+    elif not act.kind.is_about_usage:
+        again = _with_override(again, act.subject, Override(act.subject, kind, act.until) if kind else None, now)
+    again = replace(again, coming=tuple(sorted(ahead, key=lambda each: each.at)))
+    return again if again == kept and not act.moved else replace(again, acts=(*again.acts, act)[-MAX_ACTS:])
+
+
+def _kind_of(act: Act) -> OverrideKind | None:
+    """The override that an act makes; None for others."""
+    kind = {ActKind.BLOCK: OverrideKind.BLOCK, ActKind.ALLOW: OverrideKind.ALLOW}.get(act.kind)
+    return OverrideKind.ALLOW_OVER_PLAN if act.over_plan else kind
+
+
 def _not_to_come(kept: LimitState, last: Act) -> LimitState:
     """`kept` without what was set for later, or without what has come of it since."""
-    kind = {ActKind.BLOCK: OverrideKind.BLOCK, ActKind.ALLOW: OverrideKind.ALLOW}.get(last.kind)
-    kind = OverrideKind.ALLOW_OVER_PLAN if last.over_plan else kind
+    kind = _kind_of(last)
     waiting = [each for each in kept.coming if (each.subject, each.at, each.kind) == (last.subject, last.begins, kind)]
     if waiting:
         return replace(kept, coming=tuple(each for each in kept.coming if each not in waiting))
@@ -106,15 +130,20 @@ def restart(kept: LimitState, quota: Quota, subject: Subject | None, now: float)
     """
     if subject is not None:
         return _with_tallies(kept, [_anew(tally_of(kept, quota, subject), quota, None)], quota.name)
-    if quota.period.anchor is None:
-        begun = None
-    else:
-        moved = Restart(quota.name, quota.period.anchor, int(now))
-        kept = replace(kept, restarts=(*(each for each in kept.restarts if each.quota != quota.name), moved))
-        begun = windows([quota], kept.restarts, now)[quota.name]
+    begun = None
+    if quota.period.anchor is not None:
+        kept, begun = _with_restart(kept, Restart(quota.name, quota.period.anchor, int(now)), [quota], now)
     return _with_tallies(
         kept, [_anew(each, quota, begun) for each in kept.tallies if each.quota == quota.name], quota.name
     )
+
+
+def _with_restart(
+    kept: LimitState, moved: Restart, quotas: Iterable[Quota], now: float
+) -> tuple[LimitState, Window | None]:
+    """`kept` with windows of one of `quotas` that begin when `moved` says, and the present one of these."""
+    kept = replace(kept, restarts=(*(each for each in kept.restarts if each.quota != moved.quota), moved))
+    return kept, windows(quotas, kept.restarts, now).get(moved.quota)
 
 
 def _restart_of(kept: LimitState, quota: str) -> Restart | None:

@@ -11,12 +11,9 @@ from esimshaper.core.model.rules import Rules
 
 
 def new_quotas(kept: LimitState, quotas: Iterable[Quota]) -> tuple[Quota, ...]:
-    """Those that have counted nothing yet, and of which nobody has said what was used before.
-
-    A quota with hours of its own begins at nothing: history does not know when within an hour bytes moved.
-    """
+    """Those that have counted nothing yet, and of which nobody has said what was used before."""
     known = {tally.quota for tally in kept.tallies}
-    return tuple(quota for quota in quotas if quota.name not in known and not quota.used and quota.hours is None)
+    return tuple(quota for quota in quotas if quota.name not in known and not quota.used)
 
 
 def first_tallies(quota: Quota, window: Window, usage: Usage, rules: Rules) -> tuple[Tally, ...]:

@@ -47,6 +47,14 @@ def end_of(window: Window, now: float) -> int | None:
     return window.end if window.end < now + _LASTING else None
 
 
+def between(hours: Hours, start: int, end: float) -> Iterator[Window]:
+    """The parts of `hours` from `start` to `end`, in their order."""
+    at: float = start
+    while (window := next(windows(hours, at), None)) and window.start < end:
+        yield Window(max(window.start, start), min(window.end, int(end)))
+        at = window.end
+
+
 def windows(hours: Hours, now: float) -> Iterator[Window]:
     """The windows of `hours` that end after `now`, in their order, for a week at least."""
     day = datetime.fromtimestamp(now, hours.zone).date()

@@ -112,7 +112,7 @@ def levels(
     open_ones = [key for key, level in now.items() if level is Level.OPEN]
     for key in open_ones:
         del now[key]
-    drafts = [_state(key, changed[key], wording) for key in sorted(changed)]
+    drafts = [_state(key, before.get(key, Level.OPEN), changed[key], wording) for key in sorted(changed)]
     return (now if changed else before), _summed_up(drafts, wording)
 
 
@@ -196,12 +196,13 @@ def _notice(kind: NoticeKind, tally: Tally, text: str, size: int, wording: Wordi
     return Notice(kind, words, tally.subject, tally.quota, size, at=int(wording.now))
 
 
-def _state(key: ClientKey, state: ClientState, wording: Wording) -> _Draft:
+def _state(key: ClientKey, before: Level, state: ClientState, wording: Wording) -> _Draft:
     subject = Subject(SubjectKind.CLIENT, key)
-    why = f": {state.reason}" if state.reason else ""
-    text = f"{wording.who(subject)} is {state.level.value} now{why}"
+    # `open` is a word of tables and metrics; a person has heard `blocked` before.
+    now = f"no longer {before.value}" if state.level is Level.OPEN else f"{state.level.value} now"
+    text = f"{wording.who(subject)} is {now}" + (f": {state.reason}" if state.reason else "")
     notice = Notice(NoticeKind.CLIENT_STATE, text, subject, state.quota, level=state.level, at=int(wording.now))
-    return _Draft(notice, f"are {state.level.value} now" + (f" ({state.reason})" if state.reason else ""))
+    return _Draft(notice, f"are {now}" + (f" ({state.reason})" if state.reason else ""))
 
 
 def _summed_up(drafts: Sequence[_Draft], wording: Wording) -> tuple[Notice, ...]:

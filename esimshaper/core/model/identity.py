@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
 
+from esimshaper.core.model.units import format_client
+
 Account = NewType("Account", int)
 """Number of a slot of the kernel with counters (index of the map `accounts`)."""
 
@@ -75,8 +77,5 @@ class Identity:
 
     @property
     def called(self) -> str:
-        """How people call it: without a configured name by its host name, with the end of its key, as two hosts may be
-        called `iPhone`. Without characters that would write to a terminal.
-        """
-        host = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in self.hostname)
-        return self.label if self.name or not host else f"{host} ({self.key[-5:]})"
+        """How people call it."""
+        return format_client(self.label, self.key, self.hostname)

@@ -2,10 +2,21 @@
 """The vocabulary of network interfaces as the kernel lists them. Pure: values only."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 
 MODEM_NAMES = ("ww", "usb", "ppp", "enx", "mhi", "rmnet", "qmimux")
 """How systemd and the kernel begin the names of modems, and of phones that share their link."""
+
+_BRIDGES = {
+    r"docker\d|br-[0-9a-f]{12}$": "Docker",
+    r"(cni-)?podman\d|cni\d": "Podman",
+    r"lxc|lxd|incus": "LXC or Incus",
+    r"virbr\d": "libvirt",
+    r"vmnet\d": "VMware",
+    r"vboxnet\d": "VirtualBox",
+}
+"""How programs call the bridges of their containers and virtual machines."""
 
 _PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))  # RFC 1918
 
@@ -34,6 +45,11 @@ class Link:
     def names(self) -> tuple[str, ...]:
         """All names by which people may call it."""
         return (self.name, *self.other_names)
+
+
+def bridge_owner(name: str) -> str:
+    """The programs whose containers or machines are at a bridge of this name; empty if it is a name like any other."""
+    return next((whose for pattern, whose in _BRIDGES.items() if re.match(pattern, name)), "")
 
 
 def is_private(address: str) -> bool:

@@ -49,9 +49,9 @@ class FlowsQuery:
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
-    """The last `limit` periods, from the one with `since` on (empty: ever). `client`: empty for all clients.
+    """The last `limit` periods, from the one with `since` on (empty: ever), that begin before `until` (empty: now).
 
-    each: what each client used, beside the sum.
+    `client`: empty for all clients. each: what each client used, beside the sum.
     """
 
     by: Span
@@ -59,6 +59,7 @@ class HistoryQuery:
     client: str
     since: str = ""
     each: bool = False
+    until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,9 @@ class RestartCommand:
 
 @dataclass(frozen=True, slots=True)
 class UndoCommand:
-    """Takes back the last thing that was done by hand."""
+    """Takes back the last thing that was done by hand; `redo`: does again what was taken back last."""
+
+    redo: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending
 from esimshaper.core.model.identity import Account, ClientKey, Identity
-from esimshaper.core.model.limit_state import LimitState
+from esimshaper.core.model.limit_state import Act, LimitState
 from esimshaper.core.model.limits import ClientState, Frame, Notice, Override, Policy, Reserve, Shaped, Subject
 from esimshaper.core.model.reading import Attachment, ClassCounters, Detour, Reading, Tunnels
 from esimshaper.core.model.services import ServiceCounts, ServiceUsage
@@ -166,7 +166,8 @@ class LimitsSlice:
 
     inputs: what all of this follows from, but for usage; None to work all of it out anew at the next tick.
     recovered: overrides that a start without a history found in the kernel's policies. curfews, resting: as in Tick.
-    frames: those to come. offset: what the kernel's moments follow from, in seconds.
+    frames: those to come. offset: what the kernel's moments follow from, in seconds. undone: acts that can be done
+    again, the last one undone last; a restart forgets them.
     """
 
     kept: LimitState = field(default_factory=LimitState)
@@ -178,6 +179,7 @@ class LimitsSlice:
     resting: frozenset[str] = frozenset()
     frames: tuple[Frame, ...] = ()
     offset: float | None = None
+    undone: tuple[Act, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,14 @@ def format_endpoint(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+def format_client(label: str, key: str, hostname: str) -> str:
+    """How people call a client: without a configured name by its host name, with the end of its key, as two hosts may
+    be called `iPhone`. Without characters that would write to a terminal.
+    """
+    host = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in hostname)
+    return label if label != key or not host else f"{host} ({key[-5:]})"
+
+
 def format_names(names: Sequence[str], most: int) -> str:
     """All names, or the first `most` and the number of the rest. A rest of one name is written out: it is as short."""
     rest = len(names) - most

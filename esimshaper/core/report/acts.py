@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""State and DaemonFacts -> the answers to `correct`, `restart` and `undo`. Pure.
+"""State and DaemonFacts -> the answers to `correct`, `restart`, `undo` and `undo --redo`. Pure.
 
 The frame is as in documents.py, `state` and `quota` are as in quotas.py.
 
@@ -8,16 +8,20 @@ The frame is as in documents.py, `state` and `quota` are as in quotas.py.
                "at" + "at_unix", "begins" + "begins_unix": null for at once, "until" + "until_unix"}
     correct   {"quota": name, "subject", "quotas": [quota], "state", "held_by": as in the answer to `grant`}
               for restart too, where `subject` may be "each-client"
+    Beside `subject` stand `called` and `typed`, as in quotas.py.
     undo      {"undone": act, "changed": false if nothing was left of it, "next": act or null,
                "quotas": [quota] of the subject, "state", "held_by"}
+    redo      the same, with "redone" in the place of "undone"
 """
+
+from collections.abc import Sequence
 
 from esimshaper.core.model.limit_state import Act
 from esimshaper.core.model.limits import Quota, Subject, SubjectKind
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, moment, new_document
 from esimshaper.core.report.quotas import entries, held_by, state_entry, usages
-from esimshaper.core.report.subjects import subject_label
+from esimshaper.core.report.subjects import typed_entry
 
 
 def usage_document(state: State, facts: DaemonFacts, quota: Quota, subject: Subject | None) -> Document:
@@ -28,12 +32,21 @@ def usage_document(state: State, facts: DaemonFacts, quota: Quota, subject: Subj
 
 def undo_document(state: State, facts: DaemonFacts, undone: Act, *, changed: bool) -> Document:
     """The answer after the act `undone` was taken back."""
-    acts = state.limits.kept.acts
+    return _after(state, facts, "undone", undone, state.limits.kept.acts, changed=changed)
+
+
+def redo_document(state: State, facts: DaemonFacts, redone: Act, *, changed: bool) -> Document:
+    """The answer after the act `redone` was done again."""
+    return _after(state, facts, "redone", redone, state.limits.undone, changed=changed)
+
+
+def _after(state: State, facts: DaemonFacts, what: str, act: Act, others: Sequence[Act], *, changed: bool) -> Document:
+    """others: on the last of them the same can be done next."""
     return new_document(facts.now) | {
-        "undone": _act_entry(state, facts, undone),
+        what: _act_entry(state, facts, act),
         "changed": changed,
-        "next": _act_entry(state, facts, acts[-1]) if acts else None,
-        **_standing(state, facts, undone.subject, undone.quota),
+        "next": _act_entry(state, facts, others[-1]) if others else None,
+        **_standing(state, facts, act.subject, act.quota),
     }
 
 
@@ -46,7 +59,7 @@ def _standing(state: State, facts: DaemonFacts, subject: Subject, quota: str) ->
         if (each or usage.tally.subject == subject) and quota in ("", usage.quota.name)
     ]
     return {
-        "subject": subject_label(state, subject, facts),
+        **typed_entry(state, subject, facts),
         "quotas": entries(state, facts, own),
         "state": state_entry(state, subject, facts.now.tzinfo),
         "held_by": held_by(state, facts, subject),
@@ -57,7 +70,7 @@ def _act_entry(state: State, facts: DaemonFacts, act: Act) -> Document:
     zone = facts.now.tzinfo
     return {
         "act": act.kind.value,
-        "subject": subject_label(state, act.subject, facts),
+        **typed_entry(state, act.subject, facts),
         "quota": act.quota,
         "bytes": act.bytes,
         "over_plan": act.over_plan,

@@ -24,7 +24,8 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                            "problem": sentence or null},
                "uplink_drops": {"bytes": uploads that did not leave, not counted; "estimated_bytes": of these,
                                 "means": "tap", "counters", "nothing" or null, "sentence": sentence or null},
-               "strays": [{"client", "to", "bytes"}],     downloads that `client` asked for and another device got
+               "strays": [{"client", "client_called", "to", "to_called", "bytes"}],     downloads that `client` asked
+                                                         for and another device got; and how people call the two
                "now": rate, "today": usage, "month": usage, "total": usage,
                "clients": {"count": int, "top": [client]},           count: devices that have moved bytes
                "tables": [{"name", "entries", "max_entries"}],
@@ -256,11 +257,16 @@ def _strays(state: State) -> list[Document]:
     pairs = [(giver, moves) for giver, moves in reading.moves.items() if moves.strayed]
     return [
         {
-            "client": identity(state, reading.owners.get(giver, UNATTRIBUTED)).label,
-            "to": identity(state, reading.owners.get(moves.strayed_to, UNATTRIBUTED)).label,
+            "client": asks.label,
+            "client_called": asks.called,
+            "to": gets.label,
+            "to_called": gets.called,
             "bytes": moves.strayed,
         }
         for giver, moves in pairs
+        for asks, gets in [
+            [identity(state, reading.owners.get(each, UNATTRIBUTED)) for each in (giver, moves.strayed_to)]
+        ]
     ]
 
 

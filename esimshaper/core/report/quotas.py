@@ -26,7 +26,8 @@ The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 an
                "grants": [{"quota", "subject", "bytes", "until" + "until_unix"}]}  those that end before their period
               everyone first, then groups, then clients; each in the order of the configuration, of each-client the
               most used first
-    Beside a `subject` of these stands `called`: the host name of a device without a configured name, or null.
+    Beside a `subject` of these stands `called`: the host name of a device without a configured name, or null. Answers
+    to commands have `typed` as well: how a command can name it.
 
     grant     {"subject", "bytes", "at" + "at_unix": null for at once, "until" + "until_unix",
                "quotas": [quota] of the subject, "state": state,
@@ -59,7 +60,7 @@ from esimshaper.core.model.limits import (
 from esimshaper.core.model.rules import hierarchy_of
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, names, new_document
-from esimshaper.core.report.subjects import subject_entry, subject_label, with_ancestors
+from esimshaper.core.report.subjects import subject_entry, subject_label, typed_entry, with_ancestors
 
 TOP_QUOTAS = 8
 _OTHERS = Subject(SubjectKind.CLIENT, OTHERS)
@@ -107,7 +108,7 @@ def grant_document(
     """
     own = [each for each in usages(state, facts) if each.tally.subject == subject]
     return new_document(facts.now) | {
-        **subject_entry(state, subject, facts),
+        **typed_entry(state, subject, facts),
         "bytes": size,
         **moment("at", at, facts.now.tzinfo),
         **moment("until", until, facts.now.tzinfo),
@@ -150,7 +151,7 @@ def override_document(state: State, facts: DaemonFacts, subject: Subject, at: in
         each for each in kept.overrides if each.subject != subject and subject in with_ancestors(each.subject, facts)
     ]
     return new_document(facts.now) | {
-        **subject_entry(state, subject, facts),
+        **typed_entry(state, subject, facts),
         "setting": _setting(kind) if kind else None,
         "over_plan": kind is OverrideKind.ALLOW_OVER_PLAN,
         **moment("at", ahead[0].at if ahead else None, facts.now.tzinfo),

@@ -4,6 +4,7 @@
 from datetime import UTC, datetime, timedelta
 
 from esimshaper.core.model.time_of_day import WEEKDAYS
+from esimshaper.core.model.typed import typed_clock, typed_duration
 from esimshaper.core.model.units import parse_duration
 
 _CLOCK = ("%H:%M", "%H:%M:%S")
@@ -15,7 +16,7 @@ def parse_since(text: str, now: datetime) -> int:
 
     Raises ValueError, with one sentence, for anything else and for moments to come.
     """
-    lower = text.lower()
+    lower = typed_clock(text).lower()
     words = " ".join((lower.replace("t", " ") if lower[:4].isdecimal() else lower).split())
     found = (
         _day(words, now) or _day_and_clock(words, now) or _clock(words, now) or _date(words, now) or _ago(words, now)
@@ -68,7 +69,9 @@ def _date(words: str, now: datetime) -> datetime | None:
 
 def _ago(words: str, now: datetime) -> datetime | None:
     try:
-        return now.astimezone(UTC) - timedelta(seconds=parse_duration(words.removesuffix("ago").strip()))
+        return now.astimezone(UTC) - timedelta(
+            seconds=parse_duration(typed_duration(words.removesuffix("ago").strip()))
+        )
     except (ValueError, OverflowError):
         return None
 

@@ -9,10 +9,10 @@ place of a device by taking its name.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
-from esimshaper.core.model.identity import UNATTRIBUTED, ClientKey, composed
+from esimshaper.core.model.identity import BUILT_IN_CLIENTS, UNATTRIBUTED, ClientKey, Identity, composed
 from esimshaper.core.model.limits import EVERYONE, UNKNOWN_GROUP, Quota, Subject, SubjectKind
 from esimshaper.core.model.rules import hierarchy_of
 from esimshaper.core.model.state import State
@@ -42,6 +42,16 @@ def find_clients(state: State, text: str, facts: DaemonFacts) -> tuple[ClientKey
     return tuple(sorted(next((found for found in ways if found), []))) if wanted else ()
 
 
+def find_many(state: State, text: str, facts: DaemonFacts) -> tuple[ClientKey, ...]:
+    """As `find_clients`; or the members of the group that a person means."""
+    group = _group_meant(state, composed(text).strip(), facts)
+    if not group:
+        return find_clients(state, text, facts)
+    if group == UNKNOWN_GROUP:
+        return tuple(sorted(_limitable(state, facts) - facts.names.keys() - BUILT_IN_CLIENTS))
+    return tuple(sorted(key for key, of in facts.groups.items() if of == group))
+
+
 def subject_label(state: State, subject: Subject, facts: DaemonFacts) -> str:
     """The subject as in `for` of the configuration, and as the label of metrics: client/NAME, or client/MAC."""
     client = subject.kind is SubjectKind.CLIENT
@@ -55,6 +65,14 @@ def subject_entry(state: State, subject: Subject, facts: DaemonFacts) -> Documen
     return {"subject": subject_label(state, subject, facts), "called": called}
 
 
+def typed_entry(state: State, subject: Subject, facts: DaemonFacts) -> Document:
+    """The `subject_entry` and `typed`: the shortest way in which a command can name the subject alone."""
+    label = subject_label(state, subject, facts)
+    client = subject.kind is SubjectKind.CLIENT
+    typed = _speller(state, facts)(identity(state, ClientKey(subject.id), facts)) if client else label
+    return subject_entry(state, subject, facts) | {"typed": typed}
+
+
 def subjects_document(state: State, facts: DaemonFacts) -> Document:
     """Everyone whom a command can name; a shell completes it. See the module's docstring."""
     groups = sorted(f"group/{group}" for group in _groups(state, facts))
@@ -66,7 +84,7 @@ def subjects_document(state: State, facts: DaemonFacts) -> Document:
 
 
 def find_subject(state: State, text: str, facts: DaemonFacts) -> Subject:
-    """The one whom a person means by `text`: as in `for`, or a client's bare name, MAC, address or host name.
+    """The one whom a person means by `text`: as in `for`, or a bare name, or a client's MAC, address or host name.
 
     Raises ValueError with one sentence for a person if nobody is meant, or several are.
     """
@@ -75,9 +93,8 @@ def find_subject(state: State, text: str, facts: DaemonFacts) -> Subject:
         return EVERYONE
     if text == SubjectKind.EACH_CLIENT.value:
         raise ValueError("only quotas are for each-client; name everyone, one client or a group")
-    word, slash, rest = text.partition("/")
-    if slash and word == SubjectKind.GROUP.value and rest in _groups(state, facts):
-        return Subject(SubjectKind.GROUP, rest)
+    if group := _group_meant(state, text, facts):
+        return Subject(SubjectKind.GROUP, group)
     found = find_clients(state, text, facts)
     if len(found) > 1:
         raise ValueError(f"`{text}` may be {' or '.join(f'client/{key}' for key in found)}; name one of them")
@@ -88,6 +105,17 @@ def find_subject(state: State, text: str, facts: DaemonFacts) -> Subject:
     if found[0] == UNATTRIBUTED:
         raise ValueError(f"{found[0]} is not a device that can be limited")
     return Subject(SubjectKind.CLIENT, found[0])
+
+
+def _group_meant(state: State, text: str, facts: DaemonFacts) -> str:
+    """The group of that name, with or without `group/`; empty if there is none, or a client was given the name.
+
+    A host name is not looked at, since a stranger could take the name of a group by it.
+    """
+    prefix = f"{SubjectKind.GROUP.value}/"
+    name, bare = text.removeprefix(prefix), not text.startswith(prefix)
+    taken = bare and name.lower() in {each.lower() for each in facts.names.values()}
+    return name if name in _groups(state, facts) and not taken else ""
 
 
 def with_ancestors(subject: Subject, facts: DaemonFacts) -> frozenset[Subject]:
@@ -110,17 +138,26 @@ def find_quota(state: State, text: str, facts: DaemonFacts) -> Quota:
     """
     wanted = composed(text).strip().lower()
     named = [quota for quota in facts.quotas if quota.name.lower() == wanted]
-    own = [quota for quota in facts.quotas if subject_label(state, quota.subject, facts).lower() == wanted]
+    own = [quota for quota in facts.quotas if _means(state, text, quota.subject, facts)]
     found = named or own
-    if len(found) == 1:
+    shared = [each for each in facts.quotas if each.subject.kind is SubjectKind.EACH_CLIENT and not named]
+    if len(found) == 1 and (named or not shared or found[0].subject.kind is not SubjectKind.CLIENT):
         return found[0]
-    if own:
-        raise ValueError(f"`{text}` has several quotas; name one: {', '.join(quota.name for quota in own)}")
+    words = [*(quota.name for quota in own), *(f"{quota.name} --client {text}" for quota in shared)]
+    if own or (words and find_clients(state, text, facts)):
+        raise ValueError(f"`{text}` is no quota; say which one of it is meant: `{'`, or `'.join(words)}`")
     names = {quota.name.lower(): quota.name for quota in facts.quotas}
     near = get_close_matches(wanted, names, n=1)
     known = f"there are {', '.join(names.values())}" if names else "the configuration has room for some, under `quotas`"
     advice = f"did you mean `{names[near[0]]}`?" if near else known
     raise ValueError(f"there is no quota `{text}`; {advice}")
+
+
+def _means(state: State, text: str, subject: Subject, facts: DaemonFacts) -> bool:
+    """Whether a person means this subject of a quota by `text`."""
+    if subject.kind is SubjectKind.CLIENT:
+        return find_clients(state, text, facts) == (ClientKey(subject.id),)
+    return subject_label(state, subject, facts).lower() == composed(text).strip().lower()
 
 
 def _groups(state: State, facts: DaemonFacts) -> set[str]:
@@ -135,7 +172,13 @@ def _limitable(state: State, facts: DaemonFacts) -> set[ClientKey]:
 
 
 def _spellings(state: State, facts: DaemonFacts) -> set[str]:
-    """How a command can name each client: by its configured name, by a host name that means it alone, or by its key."""
+    """How a command can name each client."""
+    spelled = _speller(state, facts)
+    return {spelled(identity(state, key, facts)) for key in _limitable(state, facts)}
+
+
+def _speller(state: State, facts: DaemonFacts) -> Callable[[Identity], str]:
+    """How a command can name a client: by its configured name, by a host name that means it alone, or by its key."""
     known = [identity(state, key, facts) for key in _limitable(state, facts)]
     hosts = Counter(_plain(who.hostname) for who in known)
     words = (EVERYONE.kind.value, SubjectKind.EACH_CLIENT.value)
@@ -146,7 +189,7 @@ def _spellings(state: State, facts: DaemonFacts) -> set[str]:
             hosts[host] == 1 and not {host, host.replace("-", ":")} & taken and host == host.strip() and "/" not in host
         )
 
-    return {who.hostname if not who.name and is_sure(_plain(who.hostname)) else who.label for who in known}
+    return lambda who: who.hostname if not who.name and is_sure(_plain(who.hostname)) else who.label
 
 
 def _plain(text: str) -> str:
@@ -160,7 +203,14 @@ def _advice(state: State, text: str, facts: DaemonFacts) -> str:
     meant = [_MEANT[text.lower()]] if text.lower() in _MEANT else []
     near = meant or get_close_matches(text.lower(), [*words, *short], n=1, cutoff=0.7)
     right = next((found[each] for each in near for found in (words, short) if each in found), "")
-    return f"did you mean `{right}`?" if right else "`esimshaper clients` and `esimshaper quotas` show who there is"
+    if right:
+        return f"did you mean `{right.removeprefix('client/')}`?"
+    group = text.rpartition("/")[2]
+    return (
+        "`esimshaper clients` lists the devices (there are no sites or apps among them); a group is made in the "
+        "configuration, by `group: "
+        f"{group if group.isidentifier() else 'kids'}` beside the name of each of its devices"
+    )
 
 
 def _words(state: State, facts: DaemonFacts) -> Iterable[str]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The names of time zones -> their rules, and `period` of a quota -> its Period. Pure."""
 
+import re
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import date, datetime, timedelta, timezone, tzinfo
 
 from esimshaper.core.model.limits import Period, PeriodUnit
 from esimshaper.core.settings.block import Block
@@ -14,6 +15,8 @@ Zones = Callable[[str], tzinfo | None]
 YEARS = range(2000, 2101)
 """A date outside of these years is surely mistyped."""
 
+_DAYS_BACK = {"today": 0, "yesterday": 1}
+_DAY_OF_MONTH = re.compile("(?:the )?([0-9]{1,2})(?:st|nd|rd|th)?")
 _UNITS = {f"{unit.value}s": unit for unit in (PeriodUnit.HOUR, PeriodUnit.DAY, PeriodUnit.MONTH)}
 
 
@@ -67,6 +70,30 @@ def parse_moment(text: str, zone: tzinfo) -> int:
             meant = f"{first.isoformat()} or {second.isoformat()}"
             raise ValueError(f"the clock in {zone} shows `{text}` twice; it is {meant}")
     return int(moment.timestamp())
+
+
+def parse_began(text: str, zone: tzinfo, now: float) -> int:
+    """Unix seconds of a moment at which something began, as people say it: `now`, `yesterday`, `15th`, or a date.
+
+    A day of the month is the last such day up to `now`. Raises ValueError as parse_moment does.
+    """
+    here = datetime.fromtimestamp(now, zone)
+    words = " ".join(text.lower().split())
+    if words == "now":
+        return int(now) // 60 * 60
+    if words in _DAYS_BACK:
+        return _midnight(here.date() - timedelta(days=_DAYS_BACK[words]), zone)
+    if day := _DAY_OF_MONTH.fullmatch(words):
+        days = (here.date() - timedelta(days=back) for back in range(62))  # two months have each day but a 32nd
+        found = next((each for each in days if each.day == int(day[1])), None)
+        if found is None:
+            raise ValueError(f"`{text}` is no day of a month")
+        return _midnight(found, zone)
+    return parse_moment(text, zone)
+
+
+def _midnight(day: date, zone: tzinfo) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
 
 
 def _with_offset(moment: datetime) -> datetime:

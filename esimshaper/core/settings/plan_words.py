@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a person says that was bought -> the terms of a quota: `1 GB a day then 128 kbit/s`. Pure."""
+"""What a person says that was bought -> the terms of a quota: `1 GB a day then 128 kbit/s`. Pure.
+
+10 GB a month from the 15th, then stop  ->  limit 10GB, one month, began "15", then block
+"""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from esimshaper.core.model.typed import typed_size
 from esimshaper.core.model.units import MAX_BYTES, parse_rate, parse_size
 
 EXAMPLES = ("10 GB for 30 days", "1 GB a day then 128 kbit/s", "50 GB a month", "unlimited")
@@ -18,6 +22,14 @@ _TERMS = re.compile(
 )
 _EACH = re.compile(r" *,? *(?:an?|per|each|every|/) ?(?P<unit>hour|day|week|month)|(?P<ly>hourly|daily|weekly|monthly)")
 _FOR = re.compile(r" *,? *(?:for|in|over|valid|/|within)? *(?P<count>[0-9]{1,4}|an?) ?(?P<unit>hour|day|week|month)s?")
+_FROM = re.compile(
+    r"[,;]? *\b(?:and )?(?:from|since|start(?:s|ing|ed)|begin(?:s|ning)|began|renew(?:s|ing)|resets?)(?: on| from)? "
+    r"+(?:"
+    r"(?:the +)?(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?(?: +of +(?:the|each|every) +month)?|(?P<word>today|yesterday|now)|"
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?)"
+    r")(?: +on(?:wards?)?)?(?=[,;]|$| +then\b)",
+    re.IGNORECASE,
+)
 _RATE = re.compile(
     r"(?:(?:slow(?:ed)?|throttled?|at|with|to|down|only) +)*(?P<number>[0-9]+(?:[.][0-9]+)?) ?"
     r"(?P<unit>[kmg]?)b(?:it)?s?(?:ps|/s)?"
@@ -32,13 +44,14 @@ class Terms:
     """What was bought, as the configuration writes it.
 
     limit: `10GB`. unit: `day`. count: so many units from a moment of its own; 0 for each calendar day, month or so.
-    then: `block`, `notify`, or a rate such as `128kbit`.
+    then: `block`, `notify`, or a rate such as `128kbit`. began: as parse_began reads it; empty where nothing was said.
     """
 
     limit: str
     unit: str
     count: int = 0
     then: str = "block"
+    began: str = ""
 
     def period(self, began: str) -> str:
         """The value of `period`; `began`: when the first one began, in ISO 8601."""
@@ -55,20 +68,19 @@ def parse_terms(text: str) -> Terms | None:
     words = " ".join(text.split())
     if _NOTHING.fullmatch(words):
         return None
-    found = _TERMS.fullmatch(words)
+    since = _FROM.search(words)
+    began = since["day"] or (since["word"] or "").lower() or since["date"].upper() if since else ""
+    found = _TERMS.fullmatch(words[: since.start()] + words[since.end() :] if since else words)
     if found is None:
         raise ValueError(f"`{words}` does not begin with an amount of data, as in `{EXAMPLES[0]}`")
-    limit = found["number"] + _size_unit(found["unit"])
+    limit = typed_size(found["number"] + found["unit"])
     if not 1 <= parse_size(limit) <= MAX_BYTES:
         raise ValueError(f"`{limit}` is not between 1B and {MAX_BYTES // 1000**4}TB")
     unit, count = _period(found["period"].lower().strip(), words)
-    return Terms(limit, unit, count, _then((found["then"] or "block").lower().strip(". "), words))
-
-
-def _size_unit(written: str) -> str:
-    """`GB` from gb, g or Gb; `GiB` from gib."""
-    letters = written.rstrip("bB").upper()
-    return f"{letters[:1]}iB" if letters.endswith("I") else f"{letters}B"
+    then = _then((found["then"] or "block").lower().strip(". "), words)
+    if began and not count:  # no calendar day or month
+        unit, count = ("day", 7) if unit == "week" else (unit, 1)
+    return Terms(limit, unit, count, then, began)
 
 
 def _period(written: str, text: str) -> tuple[str, int]:

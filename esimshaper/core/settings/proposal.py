@@ -4,13 +4,12 @@
 Nothing of it is put in force: `esimshaper setup` shows it, and a person says yes or something else.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from esimshaper.core.model.box import Interface, LeaseFile
 from esimshaper.core.model.kernel import LINK_TYPES
-from esimshaper.core.model.links import MODEM_NAMES, is_private
+from esimshaper.core.model.links import MODEM_NAMES, bridge_owner, is_private
 from esimshaper.core.settings.uplink import TUNNELS
 
 DEFAULT_LEASES = "/var/lib/misc/dnsmasq.leases"
@@ -18,9 +17,6 @@ DEFAULT_LEASES = "/var/lib/misc/dnsmasq.leases"
 
 _MADE_HERE = frozenset({"bridge", "bond", "dummy", "ifb", "veth", "team", "vrf", "tun", "vlan"})
 """Kinds that are an uplink only where a default route says so."""
-
-_CONTAINERS = re.compile(r"docker|virbr|lxc|lxdbr|incusbr|podman|cni|br-[0-9a-f]{12}$|vmnet|vboxnet")
-"""Bridges of machines and containers within this box."""
 
 _ADAPTERS = ("usb", "enx")
 """So are named modems and phones, and adapters that make a port of the LAN."""
@@ -71,15 +67,14 @@ def lans(look: Look, uplink: str) -> tuple[str, ...]:
 
 def proposed_lans(look: Look, uplink: str) -> tuple[str, ...]:
     """Those of them that are the LAN: its bridges; without a bridge, whatever has a private address."""
-    likely = [name for name in lans(look, uplink) if not _CONTAINERS.match(name) and _is_private(look, name)]
+    likely = [name for name in lans(look, uplink) if not bridge_owner(name) and _is_private(look, name)]
     kinds = {link.name: link.kind for link in look.interfaces}
     bridges = [name for name in likely if kinds[name] == "bridge"]
     return tuple(bridges or likely)
 
 
 def _inner_worth(look: Look, link: Interface) -> tuple[bool, bool, bool, bool]:
-    contained = bool(_CONTAINERS.match(link.name))
-    return (contained, not _is_private(look, link.name), link.kind != "bridge", not link.up)
+    return (bool(bridge_owner(link.name)), not _is_private(look, link.name), link.kind != "bridge", not link.up)
 
 
 def lease_files(look: Look) -> tuple[str, ...]:

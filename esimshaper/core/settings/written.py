@@ -18,7 +18,8 @@ _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9/_.@+-]*")
 class Answers:
     """What `esimshaper setup` asks for. zone: empty for that of the box. leases: empty for the default.
 
-    began: the first moment of the plan's first period, in ISO 8601 with an offset. used: what was used of it before.
+    began: the first moment of the plan's first period, in ISO 8601 with an offset; each_began: that of the limit for
+    each device. used: what was used of the plan before.
     """
 
     wan: str
@@ -30,6 +31,7 @@ class Answers:
     began: str = ""
     used: str = ""
     each: Terms | None = None
+    each_began: str = ""
 
 
 def configuration(answers: Answers) -> str:
@@ -79,7 +81,7 @@ def _quotas(answers: Answers) -> Iterator[str]:
         if answers.used:
             yield f"    used: {answers.used}  # before this was written"
     if each:
-        yield from _quota("daily" if each.unit == "day" else "each", "each-client", each, answers.began)
+        yield from _quota("daily" if each.unit == "day" else "each", "each-client", each, answers.each_began)
 
 
 def _quota(name: str, subject: str, terms: Terms, began: str) -> Iterator[str]:

@@ -56,12 +56,12 @@ def _flows(params: Params) -> Request:
 
 
 def _history(params: Params) -> Request:
-    _only(params, "by", "limit", "client", "since", "each")
+    _only(params, "by", "limit", "client", "since", "until", "each")
     by = Span(_choice(params, "by", Span.DAY.value, (span.value for span in Span)))
     since = params.get("since", "")
     limit = _number(params, "limit", 1, MAX_ROWS, default=MAX_ROWS if since else 31)
     each = _choice(params, "each", "no", ("yes", "no")) == "yes"
-    return HistoryQuery(by, limit, params.get("client", ""), since, each)
+    return HistoryQuery(by, limit, params.get("client", ""), since, each, params.get("until", ""))
 
 
 def _events(params: Params) -> Request:
@@ -151,6 +151,7 @@ ROUTES: Mapping[tuple[str, str], Reader] = {
     ("POST", "/v1/correct"): _correct,
     ("POST", "/v1/restart"): _restart,
     ("POST", "/v1/undo"): _without(UndoCommand()),
+    ("POST", "/v1/redo"): _without(UndoCommand(redo=True)),
     ("POST", "/v1/reload"): _reload,
 }
 """The readers of all requests, by method and path."""

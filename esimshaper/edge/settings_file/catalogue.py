@@ -6,8 +6,8 @@ from pathlib import Path
 from esimshaper.core.model.services import Service
 from esimshaper.core.settings.services import services_from
 from esimshaper.edge.settings_file import SettingsError
-from esimshaper.edge.settings_file.schema import judge
-from esimshaper.edge.settings_file.yaml_file import PlacedProblem, placed, read
+from esimshaper.edge.settings_file.schema import judge, with_defaults
+from esimshaper.edge.settings_file.yaml_file import PlacedProblem, placed, read, read_ours
 
 OURS = Path(__file__).parent.parent.parent / "catalogue"
 OWNERS = Path("/etc/esimshaper/services.d")
@@ -22,13 +22,19 @@ def read_services(folder: Path = OWNERS) -> tuple[Service, ...]:
     """The services of `folder` (*.yaml, in the order of their names), then ours. Raises CatalogueError."""
     owners = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
     problems: list[PlacedProblem] = []
-    services = [each for file in (*owners, *sorted(OURS.glob("*.yaml"))) for each in _read_file(file, problems)]
+    services = [each for file in owners for each in read_file(file, problems)]
     if problems:
         raise CatalogueError(problems)
-    return tuple(services)
+    return (*services, *(each for file in sorted(OURS.glob("*.yaml")) for each in _read_ours(file)))
 
 
-def _read_file(file: Path, problems: list[PlacedProblem]) -> tuple[Service, ...]:
+def _read_ours(file: Path) -> tuple[Service, ...]:
+    # Its checks would take longer than all that `explain` does.
+    return services_from(with_defaults(read_ours(file), SCHEMA_FILE))[0]
+
+
+def read_file(file: Path, problems: list[PlacedProblem]) -> tuple[Service, ...]:
+    """The services of one file; `problems` gets what is wrong with it."""
     item = read(file, problems)
     if item is None:
         return ()

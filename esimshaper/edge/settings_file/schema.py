@@ -74,6 +74,11 @@ def judge(
     return _with_defaults(schema, _without(merged.plain(), bad)), problems
 
 
+def with_defaults(plain: Mapping[str, Any], schema_file: Path) -> dict[str, Any]:
+    """Values that are right, with the defaults of the schema."""
+    return _with_defaults(json.loads(schema_file.read_bytes()), plain)
+
+
 def _faults(schema: Mapping[str, Any], tree: Item) -> Iterator[_Fault]:
     for error in jsonschema.Draft202012Validator(schema).iter_errors(tree.plain()):
         broken = cast("Mapping[str, Any]", error.schema)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from esimshaper.core.commands import correct, grant, override, restart, revoke, undo
+from esimshaper.core.commands import correct, grant, override, redo, restart, revoke, undo
 from esimshaper.core.limits.acts import MAX_ACTS
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.limit_state import ActKind
@@ -154,6 +154,80 @@ def test_what_was_to_come_and_was_taken_back_is_to_come_again():
     assert router.state.limits.kept.coming == ()
     assert take_back(router) is ActKind.CLEAR
     assert router.state.limits.kept.coming == before
+
+
+# --- redo
+
+
+def do_again(router: Router) -> tuple[ActKind, bool]:
+    router.state, last, changed = redo(router.state, router.rules)
+    return last.kind, changed
+
+
+def test_what_was_undone_is_done_again_from_the_last_one_on():
+    router = Router(quota(), plan())
+    router.tick(A=500, WHOLE=500)
+    router.state = grant(router.state, router.rules, client(ALICE), 100)
+    router.state = override(router.state, client(TV), OverrideKind.BLOCK, int(router.now) + 600)
+    router.state = correct(router.state, router.rules, router.rules.quotas[1], None, 900)
+    router.state = revoke(router.state, router.rules, client(ALICE), 40)
+    router.tick()
+    done = router.state.limits.kept
+    for _ in range(4):
+        take_back(router)
+    router.tick()
+    assert (router.level(client(ALICE)), router.level(client(TV)), tally(router, "plan").used) == (
+        "blocked",
+        "open",
+        500,
+    )
+    redone = [do_again(router) for _ in range(4)]
+    assert redone == [(kind, True) for kind in (ActKind.GRANT, ActKind.BLOCK, ActKind.CORRECT, ActKind.REVOKE)]
+    router.tick()
+    assert replace(router.state.limits.kept, levels={}) == replace(done, levels={})
+    assert [take_back(router) for _ in range(2)] == [ActKind.REVOKE, ActKind.CORRECT], "and it can be undone again"
+
+
+def test_a_new_act_leaves_nothing_to_be_done_again():
+    router = Router(quota())
+    router.tick()
+    router.state = override(router.state, client(TV), OverrideKind.BLOCK)
+    take_back(router)
+    router.state = override(router.state, client(ALICE), OverrideKind.BLOCK)
+    with pytest.raises(Unusable, match="nothing was undone since"):
+        redo(router.state, router.rules)
+
+
+def test_what_would_have_ended_meanwhile_is_not_done_again():
+    router = Router(quota())
+    router.tick()
+    router.state = override(router.state, client(TV), OverrideKind.BLOCK, int(router.now) + 60)
+    take_back(router)
+    router.tick(120)
+    assert do_again(router) == (ActKind.BLOCK, False)
+    router.state = override(router.state, client(TV), OverrideKind.BLOCK, at=int(router.now) + 60)
+    take_back(router)
+    router.tick(30)
+    assert do_again(router) == (ActKind.BLOCK, True)
+    take_back(router)
+    router.tick(60)
+    with pytest.raises(Unusable, match="the moment for which it was set is over"):
+        redo(router.state, router.rules)
+
+
+def test_a_new_sim_that_was_undone_begins_again_where_it_began():
+    router = Router(trip())
+    router.tick(WHOLE=400)
+    began = tally(router, "trip").window.start
+    router.state = restart(router.state, router.rules, router.rules.quotas[0], None)
+    anew = int(router.now)
+    router.tick(WHOLE=450)
+    take_back(router)
+    router.tick(WHOLE=460)
+    assert (tally(router, "trip").used, tally(router, "trip").window.start) == (460, began)
+    assert do_again(router) == (ActKind.RESTART, True)
+    router.tick(WHOLE=461)
+    assert (tally(router, "trip").used, tally(router, "trip").window.start) == (61, anew)
 
 
 # --- the carrier's figure

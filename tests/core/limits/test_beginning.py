@@ -68,7 +68,6 @@ def test_only_its_direction_counts():
     "new",
     [
         plan(used=700),
-        plan(hours=Hours((parse_span("08:00-10:00"),), UTC, "")),
         quota("old"),
     ],
 )
@@ -106,6 +105,21 @@ def test_a_plan_that_begins_now_begins_at_nothing_and_one_since_then_with_its_pa
     begin(router, quota("new", EVERYONE, period=trip), quota("since", EVERYONE, period=since), saved=earlier)
     router.tick()
     assert (used(router)["new", ""], used(router)["since", ""]) == (0, 600)
+
+
+def test_a_quota_with_hours_begins_with_what_was_used_in_them():
+    router = Router()
+    router.tick()
+    night = Hours((parse_span("22:00-24:00"), parse_span("08:00-10:30")), UTC, "")
+    used_then = {-2: 1000, -1: 30, 7: 1000, 8: 200, 9: 4, 10: 50}  # hours from midnight on
+    earlier = [
+        HistoryRow(Resolution.HOUR, DAY + hour * 3600, ALICE, Counters(size)) for hour, size in used_then.items()
+    ]
+    earlier.append(HistoryRow(Resolution.FIVE_MINUTES, DAY + 10 * 3600 + 1800, ALICE, Counters(7)))
+    since = Period(PeriodUnit.DAY, 30, DAY - 3600)  # in the middle of the hours of the evening
+    begin(router, quota("nights", EVERYONE, period=since, hours=night, limit=5000), saved=earlier)
+    router.tick()
+    assert used(router)["nights", ""] == 30 + 200 + 4 + 50 - 7
 
 
 def test_before_the_first_reading_there_is_nothing_to_ask_for():

@@ -142,7 +142,7 @@ def test_a_device_is_blocked_in_its_hours_and_says_until_when():
         assert outcome.policies[T].blocked == (level == "blocked")
         assert not outcome.policies[A].blocked
     assert "tv is blocked now: blocked until tomorrow 07:00 (hours)" in it.announced
-    assert it.announced[-1] == "tv is open now"
+    assert it.announced[-1] == "tv is no longer blocked"
 
 
 def test_hours_of_a_group_and_of_everyone_hold_for_all_below():

@@ -52,7 +52,7 @@ def test_devices_that_change_alike_share_a_line_and_others_have_their_own(monkey
     router.tick(DAY)
     assert [text.split(" (")[0].split(":")[0] for text in router.announced[2:]] == [
         f"{len(MORE)} devices have 500 B again",
-        f"{len(MORE)} devices are open now",
+        f"{len(MORE)} devices are no longer blocked",
     ]
 
 

@@ -49,12 +49,12 @@ def test_a_life_in_notices():
         f"alice has used up 500 MB {until}",
         f"alice is throttled now: daily: 501 MB used of 500 MB, {slow}",
         f"alice got 200 MB more {until}",
-        "alice is open now",
+        "alice is no longer throttled",
         f"alice has used 680 MB of 700 MB {until}",
         f"alice has used up 700 MB {until}",
         f"alice is throttled now: daily: 700 MB used of 700 MB, {slow}",
         f"alice has 500 MB again {until}",
-        "alice is open now",
+        "alice is no longer throttled",
     ]
 
 
@@ -141,7 +141,7 @@ def test_a_quota_lifted_by_the_settings_is_told_after_the_restart():
     router.tick(A=500)
     router.restart(quotas=())
     router.tick()
-    assert router.announced[-1] == "alice is open now"
+    assert router.announced[-1] == "alice is no longer blocked"
 
 
 def test_notices_are_saved_before_they_go_out_and_then_forgotten():
@@ -214,7 +214,7 @@ def test_a_client_that_left_is_told_of_when_its_quota_is_lifted():
     router.restart(quotas=())
     router.reading = replace(router.reading, owners={Account(0): UNATTRIBUTED})
     router.tick()
-    assert router.announced[-1] == "alice is open now"
+    assert router.announced[-1] == "alice is no longer blocked"
 
 
 def test_the_router_and_nobody_are_not_told_about():
@@ -229,7 +229,10 @@ def test_a_client_that_left_blocked_is_told_of_when_its_window_ends():
     router.tick(A=500)
     router.reading = replace(router.reading, owners={Account(0): UNATTRIBUTED})
     router.tick(DAY)
-    assert router.announced[-2:] == ["alice has 500 B again (daily, until tomorrow 00:00)", "alice is open now"]
+    assert router.announced[-2:] == [
+        "alice has 500 B again (daily, until tomorrow 00:00)",
+        "alice is no longer blocked",
+    ]
     router.tick(DAY)
     assert router.state.baseline.limits.tallies == ()
     assert not router.state.baseline.limits.levels

@@ -167,7 +167,7 @@ def test_a_client_that_is_not_here_has_no_state_any_more_once_its_override_has_e
     router.state = override(router.state, gone, OverrideKind.BLOCK, int(router.now) + 60)
     router.tick()
     router.tick(60)
-    assert router.announced[-1] == f"{gone.id} is open now"
+    assert router.announced[-1] == f"{gone.id} is no longer blocked"
     router.tick()
     assert gone not in router.state.limits.states
     router.tick(WHOLE=1200)
@@ -182,7 +182,7 @@ def test_nor_has_one_that_left_while_everyone_was_blocked_once_that_is_over():
     router.tick()
     assert router.level(client(BOB)) == "blocked"
     router.tick(WHOLE=900)
-    assert f"{BOB} is open now" in router.announced
+    assert f"{BOB} is no longer blocked" in router.announced
     router.tick()
     assert client(BOB) not in router.state.limits.states
     told = len(router.announced)

@@ -29,6 +29,8 @@ STATE = router.state()
         (BARE, client(BARE)),
         ("tv", client(TV)),  # configured, and was never here
         ("group/living-room", Subject(SubjectKind.GROUP, "living-room")),
+        ("living-room", Subject(SubjectKind.GROUP, "living-room")),
+        ("unknown", Subject(SubjectKind.GROUP, "unknown")),
         ("group/unknown", Subject(SubjectKind.GROUP, "unknown")),
     ],
 )
@@ -39,15 +41,16 @@ def test_people_are_understood(text, subject):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("alise-phone", "did you mean `client/alice-phone`?"),
-        ("client/alise-phone", "did you mean `client/alice-phone`?"),
-        ("living-room", "did you mean `group/living-room`?"),
+        ("alise-phone", "did you mean `alice-phone`?"),
+        ("client/alise-phone", "did you mean `alice-phone`?"),
+        ("living-rom", "did you mean `group/living-room`?"),
         ("group/livingroom", "did you mean `group/living-room`?"),
         ("everybody", "did you mean `everyone`?"),
         ("all", "did you mean `everyone`?"),
         ("others", "did you mean `group/unknown`?"),
         ("zzz", "`esimshaper clients`"),
-        ("youtube", "`esimshaper clients`"),
+        ("youtube", "there are no sites or apps among them"),
+        ("kids", "by `group: kids` beside the name"),
         ("", "there is no client"),
         ("client/", "there is no client"),
         ("group/", "there is no client"),
@@ -84,6 +87,28 @@ def test_a_name_is_found_in_each_form_of_unicode():
     named = facts(names={TV: "caf\u00e9"}, groups={TV: "pi\u00f1a"})
     assert report_subjects.find_subject(STATE, "client/cafe\u0301", named) == client(TV)
     assert report_subjects.find_subject(STATE, "group/pin\u0303a", named) == Subject(SubjectKind.GROUP, "pi\u00f1a")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("living-room", (TV,)),
+        ("group/living-room", (TV,)),
+        ("group/unknown", (PIXEL, BARE)),
+        ("alice-phone", (ALICE,)),
+        ("nobody", ()),
+    ],
+)
+def test_a_group_is_all_of_its_devices(text, found):
+    assert report_subjects.find_many(STATE, text, facts()) == found
+
+
+def test_a_name_that_was_given_goes_before_that_of_a_group_and_a_host_name_behind_it():
+    named = facts(names={TV: "living-room"}, groups={TV: "living-room"})
+    assert report_subjects.find_subject(STATE, "living-room", named) == client(TV)
+    thief = Identity(ClientKey("02:00:00:00:00:66"), hostname="living-room")
+    state = replace(STATE, names=NamesSlice({**STATE.names.identities, thief.key: thief}))
+    assert report_subjects.find_subject(state, "living-room", facts()) == Subject(SubjectKind.GROUP, "living-room")
 
 
 def test_a_stranger_cannot_take_the_place_of_a_device_by_its_host_name():

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.history import Bucket, Pending, Resolution
 from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.limits import Window
 from esimshaper.core.saving import ledger
-from esimshaper.core.saving.past import row_ranges, used_since
+from esimshaper.core.saving.past import _is_in, row_ranges, row_ranges_within, used_since
 
 ALICE, BOB = ClientKey("02:00:00:00:00:10"), ClientKey("02:00:00:00:00:11")
 NOON = int(datetime(2026, 11, 30, 12, tzinfo=UTC).timestamp())
@@ -47,5 +48,24 @@ def test_everybody_has_a_sum_and_rows_of_a_clock_that_was_ahead_count_nothing():
 
 def test_the_beginning_of_a_day_asks_for_days_alone():
     midnight = NOON - 12 * HOUR
-    assert row_ranges(midnight, NOON, UTC)[0] == (Resolution.DAY, midnight, NOON + 1)
-    assert all(part.since == part.until for part in row_ranges(midnight, NOON, UTC)[1:])
+    of = row_ranges(midnight, NOON, UTC)
+    assert of.added == ((Resolution.DAY, midnight, NOON + 1),)
+    assert all(part.since == part.until for part in of.taken_off)
+
+
+parts = st.lists(st.tuples(st.integers(-200_000, 0), st.integers(1, 90_000)), max_size=4)
+
+
+@given(st.dictionaries(buckets, st.integers(1, 10**12)), parts, st.sampled_from(ZONES))
+def test_within_parts_of_time_each_five_minutes_that_they_touch_count_once(used, ends, zone):
+    within = [Window(NOON + start, NOON + start + length) for start, length in ends]
+    of = row_ranges_within(within, zone)
+    asked = [row for row in rows(used, zone) for part in of.all if _is_in(row, [part])]
+    touched = [size for at, size in used.items() if any(at < each.end and each.start < at + BUCKET for each in within)]
+    assert used_since(asked, of).get(ALICE, Counters()).down_bytes == sum(touched)
+
+
+def test_whole_hours_ask_for_no_five_minutes():
+    night = [Window(NOON + day * DAY - 13 * HOUR, NOON + day * DAY - 5 * HOUR) for day in (-1, 0)]
+    assert row_ranges_within(night, UTC).taken_off == ()
+    assert row_ranges_within(night, UTC).added == tuple((Resolution.HOUR, each.start, each.end) for each in night)

@@ -22,6 +22,12 @@ SAID = {
     "10 GB in 15 days and then slowed down to 1 Mbit": Terms("10GB", "day", 15, "1mbit"),
     "2 GB an hour then notify": Terms("2GB", "hour", then="notify"),
     "5 MB for 12 hours": Terms("5MB", "hour", 12),
+    "10 GB a month from the 15th": Terms("10GB", "month", 1, began="15"),
+    "50 GB a month, renews on the 3rd": Terms("50GB", "month", 1, began="3"),
+    "20 GB/month starting 1st then 128 kbit/s": Terms("20GB", "month", 1, "128kbit", "1"),
+    "10 GB for 30 days since yesterday": Terms("10GB", "day", 30, began="yesterday"),
+    "10 GB for 30 days from 2026-11-15T09:00": Terms("10GB", "day", 30, began="2026-11-15T09:00"),
+    "5 GB a week from the 7th, then block": Terms("5GB", "day", 7, began="7"),
 }
 
 

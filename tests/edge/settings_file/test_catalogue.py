@@ -10,7 +10,7 @@ import pytest
 from esimshaper.core.model.services import BUILT_IN
 from esimshaper.core.services.catalogue import catalogue_of
 from esimshaper.core.services.patterns import Pattern
-from esimshaper.edge.settings_file.catalogue import CatalogueError, read_services
+from esimshaper.edge.settings_file.catalogue import OURS, CatalogueError, read_file, read_services
 
 SHARED = (
     "googleapis.com",
@@ -37,6 +37,13 @@ def test_shipped_services_are_many_and_each_of_their_names_has_one(shipped):
         "p2p",
         "calls",
     ]
+
+
+def test_shipped_files_pass_every_check_of_an_owners_and_say_the_same_without_them(shipped):
+    problems = []
+    checked = [service for file in sorted(OURS.glob("*.yaml")) for service in read_file(file, problems)]
+    assert problems == []
+    assert tuple(checked) == shipped
 
 
 def test_services_that_are_known_by_how_they_look_are_there(shipped):
