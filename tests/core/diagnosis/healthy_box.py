@@ -16,11 +16,18 @@ from esimshaper.core.model.box import (
     Privileges,
     Service,
     Severity,
+    TcFilter,
     Wanted,
 )
 
 WAN = Interface(index=2, name="wwan0", type=519)
 LAN = Interface(index=3, name="br0", type=1, kind="bridge")
+
+MARKED = Wanted("wwan0", ("br0",), mark_mask=0xFF000000)
+
+LOOKS_AT_UPLOADS = TcFilter("br0", "ingress", 10, "bpf", "esimshaper lan_ingress_ethernet 00ff 11ee")
+LOOKS_AGAIN = TcFilter("br0", "egress", 10, "bpf", "esimshaper lan_egress_ethernet 00ff 11ee")
+REDIRECTS = TcFilter("wwan0", "ingress", 20, "u32", "esimshaper redirect")
 
 GOOD = BoxFacts(
     wanted=Wanted("wwan0", ("br0",), ("/var/lib/misc/dnsmasq.leases",)),
