@@ -13,7 +13,7 @@ control = $(shell awk '/^[^ ]/ { there = $$1 == "$(1):" } there && /^ [a-z]/ { p
 # else the tests need.
 PACKAGES_RUN := python3 $(call control,Depends)
 PACKAGES_DEB := $(filter-out debhelper-compat dh-sequence-%,$(call control,Build-Depends))
-PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-ping kmod mount util-linux
+PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-ping kmod mount openssl util-linux
 PACKAGES_TEST := $(PACKAGES_DEMO) $(PACKAGES_DEB) python3-pytest python3-pytest-xdist python3-hypothesis python3-venv \
 	python3-hatchling clang shellcheck yamllint lintian man-db mandoc zsh wireguard-go wireguard-tools mmdebstrap \
 	systemd-container

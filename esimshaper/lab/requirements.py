@@ -13,13 +13,15 @@ _PROGRAMS: Mapping[str, str] = {"ip": "iproute2", "tc": "iproute2", "nft": "nfta
 """Program and the Debian package that has it."""
 _MORE_PROGRAMS: Mapping[str, str] = {"ping": "iputils-ping", "dnsmasq": "dnsmasq-base", "udhcpc": "udhcpc"}
 """The programs that a lab needs beside these, unless it is bare."""
+_FOR_NAMES: Mapping[str, str] = {"openssl": "openssl"}
+"""One whose hosts have names."""
 
 
-def require(wan: WanKind, *, bare: bool = False) -> None:
+def require(wan: WanKind, *, bare: bool = False, named: bool = False) -> None:
     """Raise LabUnavailable with the first thing that is missing."""
     if os.geteuid():
         raise LabUnavailable("The lab needs root: it makes network namespaces.", "Run it with sudo.")
-    programs = _PROGRAMS if bare else {**_PROGRAMS, **_MORE_PROGRAMS}
+    programs = {**_PROGRAMS, **({} if bare else _MORE_PROGRAMS), **(_FOR_NAMES if named else {})}
     missing = {program: package for program, package in programs.items() if not shutil.which(program)}
     if missing:
         raise LabUnavailable(

@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The internet of the lab: TCP and UDP servers on every address. In: requests of traffic.py. Out: the bytes asked for.
 
-Run as `python3 -m esimshaper.lab.servers ADDRESS...`; prints "ready" once everything listens. Owns its sockets.
+Run as `python3 -m esimshaper.lab.servers [--tls CERTIFICATE KEY] ADDRESS...`; prints "ready" once everything listens.
+Owns its sockets.
 
 TCP: one request of 12 bytes, then as many payload bytes in the direction it names; the server closes after a download
-and answers one byte after an upload. UDP: the first byte of a datagram is the request; all amounts are exact.
+and answers one byte after an upload. With a certificate the same inside TLS, at a port of its own. UDP: the first byte of
+a datagram is the request; all amounts are exact.
 """
 
 import contextlib
 import errno
 import selectors
 import socket
+import ssl
 import struct
 import sys
 import threading
 
 TCP_PORT = 8000
+TLS_PORT = 443
 UDP_PORT = 9000
 QUIC_PORT = 443
 CLOSED_PORT = 9
@@ -82,10 +86,15 @@ def send_burst(
         count -= now
 
 
-def main(addresses: list[str]) -> None:
+def main(arguments: list[str]) -> None:
     """Entry point of the process."""
-    listener = socket.create_server(("::", TCP_PORT), family=socket.AF_INET6, backlog=256, dualstack_ipv6=True)
-    threading.Thread(target=_accept, args=(listener,), daemon=True).start()
+    addresses = arguments
+    _listen(TCP_PORT, None)
+    if arguments[0] == "--tls":
+        _, certificate, key, *addresses = arguments
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate, key)
+        _listen(TLS_PORT, tls)
     selector = selectors.DefaultSelector()
     for address in addresses:
         for port in (UDP_PORT, QUIC_PORT):
@@ -104,17 +113,25 @@ def main(addresses: list[str]) -> None:
                     _answer_udp(key.fileobj, sessions)
 
 
-def _accept(listener: socket.socket) -> None:
+def _listen(port: int, tls: ssl.SSLContext | None) -> None:
+    listener = socket.create_server(("::", port), family=socket.AF_INET6, backlog=256, dualstack_ipv6=True)
+    threading.Thread(target=_accept, args=(listener, tls), daemon=True).start()
+
+
+def _accept(listener: socket.socket, tls: ssl.SSLContext | None) -> None:
     while True:
         connection, _ = listener.accept()
-        threading.Thread(target=_answer_tcp, args=(connection,), daemon=True).start()
+        threading.Thread(target=_answer_tcp, args=(connection, tls), daemon=True).start()
 
 
-def _answer_tcp(connection: socket.socket) -> None:
-    with connection, contextlib.suppress(OSError):
-        request = connection.recv(TCP_REQUEST.size, socket.MSG_WAITALL)
-        if len(request) < TCP_REQUEST.size:
-            return
+def _answer_tcp(plain: socket.socket, tls: ssl.SSLContext | None) -> None:
+    with plain, contextlib.suppress(OSError), tls.wrap_socket(plain, server_side=True) if tls else plain as connection:
+        request = b""
+        while len(request) < TCP_REQUEST.size:
+            more = connection.recv(TCP_REQUEST.size - len(request))
+            if not more:
+                return
+            request += more
         what, size = TCP_REQUEST.unpack(request)
         if what == DOWN:
             send_exactly(connection, size)

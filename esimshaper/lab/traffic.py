@@ -11,6 +11,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -55,6 +56,26 @@ def tcp_up(server: str, size: int, *, timeout: float = TIMEOUT) -> Moved:
         if sock.recv(1) != b"!":
             raise ConnectionError("the server did not confirm the upload")
         sock.recv(1)
+    return Moved(TCP_REQUEST.size + size, 1)
+
+
+def tls_down(server: str, name: str, size: int, *, timeout: float = TIMEOUT) -> Moved:
+    """Download `size` bytes from the host of that name, inside TLS."""
+    with _tls(server, name, timeout) as sock:
+        sock.sendall(TCP_REQUEST.pack(servers.DOWN, size))
+        got = servers.receive_exactly(sock, size)
+        if got != size:
+            raise ConnectionError(f"{got} of {size} bytes came")
+    return Moved(TCP_REQUEST.size, got)
+
+
+def tls_up(server: str, name: str, size: int, *, timeout: float = TIMEOUT) -> Moved:
+    """Upload `size` bytes to the host of that name, inside TLS."""
+    with _tls(server, name, timeout) as sock:
+        sock.sendall(TCP_REQUEST.pack(servers.UP, size))
+        servers.send_exactly(sock, size)
+        if sock.recv(1) != b"!":
+            raise ConnectionError("the server did not confirm the upload")
     return Moved(TCP_REQUEST.size + size, 1)
 
 
@@ -198,6 +219,17 @@ def _counted(sock: socket.socket, session: int, expected: int) -> None:
 @contextmanager
 def _tcp(server: str, timeout: float) -> Iterator[socket.socket]:
     with socket.create_connection((server, servers.TCP_PORT), timeout=timeout) as sock:
+        yield sock
+
+
+@contextmanager
+def _tls(server: str, name: str, timeout: float) -> Iterator[socket.socket]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nobody has signed the lab's certificate
+    with (
+        socket.create_connection((server, servers.TLS_PORT), timeout=timeout) as plain,
+        context.wrap_socket(plain, server_hostname=name) as sock,
+    ):
         yield sock
 
 

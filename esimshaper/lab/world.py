@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from ipaddress import IPv6Address
@@ -30,6 +30,7 @@ from esimshaper.lab.carrier import GATEWAY_DEVICE, WAN_DEVICE, Carrier, Shape, W
 from esimshaper.lab.devices import set_gro
 from esimshaper.lab.namespaces import PREFIX, RUN_DIR, Host, LabUnavailable, wait_until
 from esimshaper.lab.requirements import require
+from esimshaper.lab.sites import dns_options, make_certificate
 
 LAN_DEVICE = "br0"
 LAN4, LAN6 = "192.168.77", "2001:db8:77::"
@@ -65,6 +66,7 @@ class Lab:
     gso: TUN and TAP hand over and take super-packets, those towards the router with gso_segs == 0 (SKB_GSO_DODGY).
     servers: how many addresses per family the internet host has.
     bare: clients get fixed addresses instead of DHCP and router advertisements, so that fewer programs are needed.
+    names: host names, and the number of the server that each is, from 0; the router has DNS for them, and they speak TLS.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Lab:
         servers: int = 8,
         shape: Shape | None = None,
         bare: bool = False,
+        names: Mapping[str, int] | None = None,
     ) -> None:
         self.name = f"{PREFIX}-{os.getpid()}-{next(_numbers)}"
         self.directory = RUN_DIR / self.name
@@ -91,7 +94,7 @@ class Lab:
             self._host(name, "eth0", f"02:00:00:00:00:{16 + number:02x}") for number, name in enumerate(clients)
         )
         self.carrier = Carrier(self.router.netns, self.internet.netns, gro=gro, gso=gso)
-        self._shape, self._bare = shape, bare
+        self._shape, self._bare, self._names = shape, bare, names or {}
         self._stack = ExitStack()
 
     def _host(self, name: str, interface: str, mac: str, ipv4: str = "", ipv6: str = "") -> Host:
@@ -106,7 +109,7 @@ class Lab:
         return next(client for client in self.clients if client.name == name)
 
     def __enter__(self) -> Self:
-        require(self.kind, bare=self._bare)
+        require(self.kind, bare=self._bare, named=bool(self._names))
         namespaces.sweep()
         self._catch_signals()
         try:
@@ -223,11 +226,12 @@ class Lab:
             self.router.ip(f"link del {WAN_DEVICE}")
 
     def _serve_addresses(self) -> "subprocess.Popen[bytes]":
-        """dnsmasq as at home: DHCP with a lease file, router advertisements, no DNS."""
+        """dnsmasq as at home: DHCP with a lease file, router advertisements, DNS for the names that there are."""
         return self.router.popen(
             [
                 "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root",
-                "--port=0", "--no-resolv", "--no-hosts", f"--interface={LAN_DEVICE}", "--bind-interfaces",
+                *dns_options(self._names, self.servers4, self.servers6),
+                "--no-resolv", "--no-hosts", f"--interface={LAN_DEVICE}", "--bind-interfaces",
                 f"--log-facility={self.directory / 'dnsmasq.log'}", f"--dhcp-leasefile={self.lease_file}",
                 "--dhcp-authoritative", "--no-ping", f"--dhcp-range={LAN4}.50,{LAN4}.199,12h",
                 "--enable-ra", f"--dhcp-range={LAN6},ra-only,64,12h",
@@ -235,8 +239,9 @@ class Lab:
         )  # fmt: skip
 
     def _serve_traffic(self) -> None:
+        tls = ["--tls", *map(str, make_certificate(self.directory))] if self._names else []
         process = self.internet.popen(
-            [sys.executable, "-m", "esimshaper.lab.servers", *self.servers4, *self.servers6],
+            [sys.executable, "-m", "esimshaper.lab.servers", *tls, *self.servers4, *self.servers6],
             env=python_environment(),
             stdout=subprocess.PIPE,
         )
