@@ -24,7 +24,7 @@ from esimshaper.demo.director import Director
 from esimshaper.demo.evidence import Evidence
 from esimshaper.demo.router_process import Places, RouterProcess
 from esimshaper.demo.screen import Play, Show
-from esimshaper.demo.story import CAST, Act, Story, Terms, acts, configuration
+from esimshaper.demo.story import CAST, SITES, Act, Story, Terms, acts, configuration
 from esimshaper.lab import BillIncomplete, Lab, LabUnavailable, Shape, WanKind
 from esimshaper.views.fit import Tone
 from esimshaper.views.page import Line, Page, show
@@ -67,7 +67,7 @@ def main(wan: str = "tun", seconds: int = SECONDS, *, keep: bool = False) -> int
 def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool) -> int:
     places = stack.enter_context(Places())
     delayed = kind is not WanKind.VETH
-    lab = Lab(kind, [member.hostname for member in CAST], shape=Shape(DELAY_MS) if delayed else None)
+    lab = Lab(kind, [member.hostname for member in CAST], shape=Shape(DELAY_MS) if delayed else None, names=SITES)
     with _step(f"router, {len(CAST)} devices with DHCP, carrier, servers"), _ctrl_c_is_not_for_children():
         stack.enter_context(lab)
     terms = Terms.of(seconds)

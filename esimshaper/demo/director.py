@@ -12,10 +12,10 @@ from esimshaper.core.model.units import format_size
 from esimshaper.demo.evidence import Sample
 from esimshaper.demo.router_process import RouterProcess
 from esimshaper.demo.screen import Play
-from esimshaper.demo.story import PHONE, THROTTLE_BITS, TV, UPDATE_BITS, Story, Terms
+from esimshaper.demo.story import FILM_BITS, PHONE, THROTTLE_BITS, TV, Story, Terms
 from esimshaper.views.fit import Tone
 
-_NEAR, _NEAR_BYTES = 0.3, int(UPDATE_BITS / 8)
+_NEAR, _NEAR_BYTES = 0.3, int(FILM_BITS / 8)
 """How much the TV has left when the daemon is killed: a part of its limit, but enough for a second."""
 _PAUSE = 0.08
 """The part of the whole time that lies between two events, for eyes to follow."""

@@ -25,13 +25,14 @@ class Cut(ConnectionResetError):  # noqa: N818 - reads as what happened
         self.moved = moved
 
 
-def steady_download(server: str, size: int, bits: float) -> Moved:
-    """Downloads `size` bytes over one connection, at `bits` per second. Raises Cut, or another OSError."""
+def steady_download(server: str, name: str, size: int, bits: float) -> Moved:
+    """Downloads `size` bytes over TLS, at `bits` per second, from the host `name`. Raises Cut, or another OSError."""
     got, due = 0, time.monotonic()
-    with socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_STREAM) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WINDOW)
-        sock.settimeout(_CONNECT_SECONDS)
-        sock.connect((server, servers.TCP_PORT))
+    with socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_STREAM) as plain:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WINDOW)
+        plain.settimeout(_CONNECT_SECONDS)
+        plain.connect((server, servers.TLS_PORT))
+        sock = traffic.tls_context().wrap_socket(plain, server_hostname=name)
         sock.settimeout(_STALL_SECONDS)
         try:
             sock.sendall(servers.TCP_REQUEST.pack(servers.DOWN, size))
@@ -47,13 +48,14 @@ def steady_download(server: str, size: int, bits: float) -> Moved:
 class Video:
     """Fetched in pieces; in smaller ones where they come slowly, as players do."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._piece = _LARGE
 
     def __call__(self, server: str) -> Moved:
         """The next piece."""
         began = time.monotonic()
-        moved = traffic.tcp_down(server, self._piece)
+        moved = traffic.tls_down(server, self._name, self._piece)
         seconds = time.monotonic() - began
         self._piece = _LARGE if moved.down * 8 / seconds > _SLOW_BITS else _SMALL
         return moved

@@ -17,6 +17,7 @@ from esimshaper.core.model.identity import ROUTER, ClientKey
 from esimshaper.demo.programs import Cut, Video, steady_download
 from esimshaper.lab import Bill, Host, Lab, traffic
 from esimshaper.lab.namespaces import wait_until
+from esimshaper.lab.sites import resolve
 from esimshaper.lab.traffic import Moved
 from esimshaper.lab.world import BEYOND4, LAN4
 
@@ -43,6 +44,14 @@ CAST = (
 """In the order of the lab's clients; BOX is the router itself. Members without a name are known by DHCP only."""
 
 
+VIDEOS, PHOTOS, FILMS = "rr3---sn-lab.googlevideo.com", "p42.icloud-content.com", "ipv6-c7.lab.nflxvideo.net"
+GAMES, CALLS = "match.lab.nintendo.net", "lab.zoom.us"
+SITES = {VIDEOS: PHONE, PHOTOS: BOX + 1, FILMS: TV, GAMES: CONSOLE, CALLS: BOX + 2}
+"""The hosts that have a name, and the number of the server that each is: one member alone goes there."""
+BESIDE_OWN = {LAPTOP: SITES[PHOTOS], TABLET: SITES[CALLS]}
+"""Servers of members who have one without a name as well."""
+
+
 @dataclass(frozen=True, slots=True)
 class Servers:
     """The server addresses that one member talks to."""
@@ -63,7 +72,8 @@ _CATCH_UP_SECONDS = 2.0
 class Act:
     """What one member does from `begin` to `end` (parts of the whole time): steps, at `bits` per second on average.
 
-    Where `end` is `begin` it does one step only; from 1 on it goes on until the story is stopped.
+    Where `end` is `begin` it does one step only; from 1 on it goes on until the story is stopped. host: one of SITES,
+    which it finds by DNS; without, it talks to its own servers.
     """
 
     who: int
@@ -72,6 +82,7 @@ class Act:
     end: float
     bits: float
     step: Step
+    host: str = ""
 
 
 def _call(servers: Servers) -> Moved:
@@ -103,7 +114,7 @@ def _both(steps: Iterable[Moved]) -> Moved:
     return Moved(sum(step.up for step in moved), sum(step.down for step in moved))
 
 
-VIDEO_BITS, UPDATE_BITS, THROTTLE_BITS = 16e6, 12e6, 2_000_000
+VIDEO_BITS, FILM_BITS, THROTTLE_BITS = 16e6, 12e6, 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +133,29 @@ class Terms:
 
 def acts(terms: Terms) -> tuple[Act, ...]:
     """All acts, in the order of their beginnings."""
-    video = Video()
+    video = Video(VIDEOS)
     return (
-        Act(PHONE, "alice-phone watches a video (TCP)", 0.0, 1.0, VIDEO_BITS, lambda s: video(s.ipv4)),
-        Act(LAPTOP, "bob-laptop uploads photos (TCP)", 0.06, 0.80, 8e6, lambda s: traffic.tcp_up(s.ipv4, 500_000)),
-        Act(TV, "smart-tv updates itself (IPv6)", 0.13, 1.0, 0, lambda s: _update(s, terms)),
-        Act(CONSOLE, "console is in a game (small UDP packets)", 0.18, 1.0, 2e5, lambda s: traffic.udp_echo(s.ipv4)),
-        Act(TABLET, "carol-tablet makes a video call (QUIC-like)", 0.22, 0.92, 4e6, _call),
+        Act(PHONE, "alice-phone watches a video (TLS)", 0.0, 1.0, VIDEO_BITS, lambda s: video(s.ipv4), VIDEOS),
+        Act(
+            LAPTOP,
+            "bob-laptop uploads photos (TLS)",
+            0.06,
+            0.80,
+            8e6,
+            lambda s: traffic.tls_up(s.ipv4, PHOTOS, 500_000),
+            PHOTOS,
+        ),
+        Act(TV, "smart-tv loads a film (TLS, IPv6)", 0.13, 1.0, 0, lambda s: _film(s, terms), FILMS),
+        Act(
+            CONSOLE,
+            "console is in a game (small UDP packets)",
+            0.18,
+            1.0,
+            2e5,
+            lambda s: traffic.udp_echo(s.ipv4),
+            GAMES,
+        ),
+        Act(TABLET, "carol-tablet makes a video call (UDP)", 0.22, 0.92, 4e6, _call, CALLS),
         Act(CONSOLE, "console asks DNS-sized questions", 0.66, 0.66, 0, _questions),
         Act(LAPTOP, "bob-laptop pings and traces: ICMP errors come back", 0.70, 0.70, 0, _errors),
         Act(TABLET, "carol-tablet sends 4,000-byte datagrams in fragments", 0.76, 0.76, 0, _fragments),
@@ -136,8 +163,8 @@ def acts(terms: Terms) -> tuple[Act, ...]:
     )
 
 
-def _update(servers: Servers, terms: Terms) -> Moved:
-    return steady_download(servers.ipv6, terms.tv * 3 // 2, UPDATE_BITS)
+def _film(servers: Servers, terms: Terms) -> Moved:
+    return steady_download(servers.ipv6, FILMS, terms.tv * 3 // 2, FILM_BITS)
 
 
 @dataclass(slots=True)
@@ -209,6 +236,8 @@ class Story:
     def _play(self, played: _Played, servers: Servers, until: float) -> int:
         """Returns payload bytes. A step may fail, as long as another one of the act works."""
         act, moved, due = played.act, 0, time.monotonic()
+        if act.host:
+            servers = Servers(resolve(act.host, f"{LAN4}.1"), resolve(act.host, f"{LAN4}.1", ipv6=True))
         while True:
             try:
                 step = act.step(servers)
@@ -233,8 +262,10 @@ class Story:
             ClientKey(host.mac): bill.of(servers.ipv4, servers.ipv6)
             for host, servers in zip(self._lab.clients, self._servers, strict=False)
         }
+        for who, at in BESIDE_OWN.items():
+            shares[self.key(who)] += bill.of(self._servers[at].ipv4, self._servers[at].ipv6)
         # Only the laptop sends packets beyond the servers; the carrier's side of the WAN answers them.
-        shares[ClientKey(self._lab.clients[LAPTOP].mac)] += bill.of(BEYOND4, self._lab.internet.ipv4)
+        shares[self.key(LAPTOP)] += bill.of(BEYOND4, self._lab.internet.ipv4)
         return shares | {ROUTER: bill.total - sum_of(shares.values())}
 
 

@@ -5,8 +5,8 @@ Run as `python3 -m esimshaper.lab.servers [--tls CERTIFICATE KEY] ADDRESS...`; p
 Owns its sockets.
 
 TCP: one request of 12 bytes, then as many payload bytes in the direction it names; the server closes after a download
-and answers one byte after an upload. With a certificate the same inside TLS, at a port of its own. UDP: the first byte of
-a datagram is the request; all amounts are exact.
+and answers one byte after an upload. With a certificate, the same inside TLS at a port of its own. UDP: the first byte
+of a datagram is the request; all amounts are exact.
 """
 
 import contextlib

@@ -79,6 +79,13 @@ def tls_up(server: str, name: str, size: int, *, timeout: float = TIMEOUT) -> Mo
     return Moved(TCP_REQUEST.size + size, 1)
 
 
+def tls_context() -> ssl.SSLContext:
+    """A client's, which believes any certificate: nobody has signed the lab's."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 def udp_up(
     server: str, size: int, *, packet: int = 1200, bits: float = 0, port: int = servers.UDP_PORT, gso: bool = False
 ) -> Moved:
@@ -224,11 +231,9 @@ def _tcp(server: str, timeout: float) -> Iterator[socket.socket]:
 
 @contextmanager
 def _tls(server: str, name: str, timeout: float) -> Iterator[socket.socket]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nobody has signed the lab's certificate
     with (
         socket.create_connection((server, servers.TLS_PORT), timeout=timeout) as plain,
-        context.wrap_socket(plain, server_hostname=name) as sock,
+        tls_context().wrap_socket(plain, server_hostname=name) as sock,
     ):
         yield sock
 

@@ -66,7 +66,7 @@ class Lab:
     gso: TUN and TAP hand over and take super-packets, those towards the router with gso_segs == 0 (SKB_GSO_DODGY).
     servers: how many addresses per family the internet host has.
     bare: clients get fixed addresses instead of DHCP and router advertisements, so that fewer programs are needed.
-    names: host names, and the number of the server that each is, from 0; the router has DNS for them, and they speak TLS.
+    names: host names, and the number of the server that each is, from 0; the router knows them, and they speak TLS.
     """
 
     def __init__(
