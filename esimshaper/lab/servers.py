@@ -91,9 +91,9 @@ def main(arguments: list[str]) -> None:
     addresses = arguments
     _listen(TCP_PORT, None)
     if arguments[0] == "--tls":
-        _, certificate, key, *addresses = arguments
+        _, certificate, private_key, *addresses = arguments
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(certificate, key)
+        tls.load_cert_chain(certificate, private_key)
         _listen(TLS_PORT, tls)
     selector = selectors.DefaultSelector()
     for address in addresses:
