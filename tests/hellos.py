@@ -65,14 +65,14 @@ def initial(frames: bytes, connection: bytes = b"\x83\x94\xc8\xf0\x3e\x51\x57\x0
     token, source = said.get("token", b""), said.get("source", b"\x01\x02")
     assert isinstance(token, bytes)
     assert isinstance(source, bytes)
-    keys = keys_of(VERSIONS[version], said.get("keys", connection))  # type: ignore[arg-type]
+    aes = Aes()
+    keys = keys_of(aes, VERSIONS[version], said.get("keys", connection))  # type: ignore[arg-type]
     payload = frames + bytes(max(0, 1150 - len(frames)))
     first = 0xC0 | VERSIONS[version].initial << 4 | 1
     header = bytes([first]) + version.to_bytes(4, "big") + bytes([len(connection)]) + connection
     header += bytes([len(source)]) + source + varint(len(token), 2) + token + varint(2 + len(payload) + TAG, 2)
     nonce = (int.from_bytes(keys.iv, "big") ^ int.from_bytes(number, "big")).to_bytes(12, "big")
     sealed = seal(keys.key, nonce, header + number, payload)
-    aes = Aes()
     mask = aes.mask(keys.protection, (number + sealed)[4:20])
     aes.close()
     hidden = bytes([first ^ mask[0] & 0x0F]) + header[1:] + bytes(a ^ b for a, b in zip(number, mask[1:], strict=False))

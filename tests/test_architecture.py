@@ -41,7 +41,8 @@ CORE_LIBRARY = {
 """What of Python itself a module of the core may import: nothing here asks the world anything."""
 
 DAEMON_KNOWS = {
-    "pipeline", "commands", "saving.booking", "log_limit", "diagnosis.explain", "shaping.plan", "shaping.tree",
+    "pipeline", "commands", "saving.booking", "log_limit", "diagnosis.explain", "services.compiled", "shaping.plan",
+    "shaping.tree",
 }  # fmt: skip
 """What the daemon uses of the core beside words, documents and settings; it executes, and decides nothing."""
 

@@ -117,11 +117,13 @@ def _build(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from esimshaper.edge.settings_file import SettingsError, read_settings
+    from esimshaper.edge.settings_file.catalogue import FOLDER, read_services
 
     problems: list[dict[str, Any]] = []
     try:
         loaded = read_settings(options.file)
         loaded.check_files()
+        read_services(options.file.parent / FOLDER)
     except SettingsError as error:
         if not options.json:
             print(error, file=sys.stderr)

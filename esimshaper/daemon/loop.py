@@ -118,7 +118,9 @@ class Daemon:
     def _open_to_people(self, loop: asyncio.AbstractEventLoop) -> "asyncio.Task[None]":
         """Opens the control socket and the metrics once there is a state to show. The task that obeys SIGHUP."""
         parts = self._parts
-        reloader = Reloader(self._configuration, parts.observer, self._publisher, self._status, parts.bookings)
+        reloader = Reloader(
+            self._configuration, parts.observer, self._publisher, self._status, parts.bookings, parts.catalogue
+        )
         answers = Answers(
             loop,
             parts.storage,

@@ -70,6 +70,11 @@ class Observer:
         self._neighbours_of: frozenset[ClientKey] = frozenset()
         self.configure(settings)
 
+    @property
+    def build(self) -> compiler.Build:
+        """What our maps and programs were made for."""
+        return self._build
+
     def configure(self, settings: Settings) -> None:
         """Takes other interfaces and files. `attach` and `sweep` then move our programs; the maps stay."""
         self._settings = settings

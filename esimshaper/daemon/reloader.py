@@ -15,10 +15,12 @@ from pathlib import Path
 
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.services import Service
 from esimshaper.core.settings.changes import changes, needs_restart
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.values import Settings
 from esimshaper.daemon.bookings import Bookings
+from esimshaper.daemon.catalogue import Catalogue
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.observer import Observer
 from esimshaper.daemon.publisher import Publisher
@@ -40,6 +42,7 @@ class Plan:
     changes: tuple[str, ...]
     notes: tuple[str, ...]
     listener: Listener | None
+    services: tuple[Service, ...]
 
 
 class Reloader:
@@ -52,12 +55,14 @@ class Reloader:
         publisher: Publisher,
         status: ServiceStatus,
         bookings: Bookings,
+        catalogue: Catalogue,
     ) -> None:
         self._configuration = configuration
         self._observer = observer
         self._publisher = publisher
         self._status = status
         self._bookings = bookings
+        self._catalogue = catalogue
         self._lock = asyncio.Lock()
 
     @property
@@ -101,6 +106,7 @@ class Reloader:
         except BaseException:
             await _stop(plan.listener)
             raise
+        self._catalogue.take(plan.services)
         before = self._publisher.take(plan.settings.metrics, plan.listener)
         said = "; ".join(plan.changes) or "no changes"
         log.info("the configuration was read again: %s", said, extra=self._fields(Message.CONFIG_APPLIED))
@@ -118,6 +124,7 @@ class Reloader:
     async def _read_plan(self) -> Plan:
         """Makes the plan. A thread reads the files: a large one takes a small box a second."""
         loaded, unusable = await asyncio.to_thread(_read, self._configuration.path)
+        services = await asyncio.to_thread(self._catalogue.read)
         new, old = self._observer.present(loaded.settings), self._configuration.settings
         obstacles, notes = self._observer.obstacles(new)
         problems = [loaded.placed(each) for each in (*needs_restart(old, new), *obstacles)]
@@ -134,7 +141,8 @@ class Reloader:
             await _stop(listener)
             raise SettingsError(problems)
         changed = changes(old.as_written, new.as_written, self._bookings.used)
-        return Plan(new, (*changed, *await self._bookings.counted_back(new)), notes, listener)
+        said = (*changed, *self._catalogue.changes(services), *await self._bookings.counted_back(new))
+        return Plan(new, said, notes, listener, services)
 
 
 def _read(path: Path) -> tuple[Loaded, tuple[PlacedProblem, ...]]:

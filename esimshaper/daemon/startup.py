@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from esimshaper.core.model.state import State
 from esimshaper.core.settings import uplink
 from esimshaper.daemon.bookings import Bookings
+from esimshaper.daemon.catalogue import Catalogue
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.enforcer import Enforcer
 from esimshaper.daemon.failsafe import Failsafe
@@ -32,6 +33,7 @@ class Parts:
     enforcer: Enforcer
     ticker: Ticker
     bookings: Bookings
+    catalogue: Catalogue
     resumed: State | None
 
 
@@ -60,7 +62,9 @@ async def start(
     ticker = Ticker(configuration, observer, enforcer, failsafe, hurry)
     bookings = Bookings(ticker, configuration, observer, storage, pins, stopping)
     resumed = await _attach(ticker, bookings, observer)
-    return Parts(storage, observer, enforcer, ticker, bookings, resumed)
+    catalogue = Catalogue(observer.meter, observer.build, configuration.path, state_directory())
+    catalogue.begin()
+    return Parts(storage, observer, enforcer, ticker, bookings, catalogue, resumed)
 
 
 async def _attach(ticker: Ticker, bookings: Bookings, observer: Observer) -> State | None:

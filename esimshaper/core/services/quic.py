@@ -7,8 +7,6 @@ Anybody on the way can read an Initial: its keys follow from the connection id t
 the hello into many frames over several datagrams, on purpose, so all of them are put together.
 """
 
-import hashlib
-import hmac
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -40,13 +38,16 @@ VERSIONS = {
 
 
 class Cipher(Protocol):
-    """AES-128 as QUIC uses it: of the world, since Python has none."""
+    """AES-128 and HMAC as QUIC uses them: of the world, since Python has no AES, and an HMAC that takes 1 MiB."""
 
     def mask(self, key: bytes, sample: bytes) -> bytes:
         """One block of 16 bytes in ECB."""
 
     def unseal(self, key: bytes, nonce: bytes, header: bytes, sealed: bytes) -> bytes | None:
         """The plain text of GCM, whose tag is the last 16 bytes of `sealed`; None if the tag is wrong."""
+
+    def digest(self, key: bytes, message: bytes) -> bytes:
+        """HMAC-SHA256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +59,19 @@ class Keys:
     protection: bytes
 
 
-def keys_of(version: Version, connection: bytes) -> Keys:
+def keys_of(cipher: Cipher, version: Version, connection: bytes) -> Keys:
     """The keys that follow from the connection id, RFC 9001 section 5.2."""
-    secret = hmac.digest(version.salt, connection, hashlib.sha256)
-    client = _expand(secret, "client in", 32)
+    secret = cipher.digest(version.salt, connection)
+    client = _expand(cipher, secret, "client in", 32)
     names = (f"{version.label} key", f"{version.label} iv", f"{version.label} hp")
-    return Keys(*(_expand(client, name, size) for name, size in zip(names, (16, 12, 16), strict=True)))
+    return Keys(*(_expand(cipher, client, name, size) for name, size in zip(names, (16, 12, 16), strict=True)))
 
 
-def _expand(secret: bytes, label: str, size: int) -> bytes:
+def _expand(cipher: Cipher, secret: bytes, label: str, size: int) -> bytes:
     """HKDF-Expand-Label of RFC 8446 section 7.1, for one block of SHA-256 at most."""
     name = f"tls13 {label}".encode()
     info = size.to_bytes(2, "big") + bytes([len(name)]) + name + b"\0"
-    return hmac.digest(secret, info + b"\x01", hashlib.sha256)[:size]
+    return cipher.digest(secret, info + b"\x01")[:size]
 
 
 @dataclass
@@ -120,7 +121,7 @@ class Initials:
         opened = (_decrypt(self.cipher, keys, data, place) for keys in self.keys)
         payload = next((each for each in opened if each is not None), None)
         if payload is None:
-            keys = keys_of(*own)
+            keys = keys_of(self.cipher, *own)
             payload = _decrypt(self.cipher, keys, data, place)
             self.keys = [keys, *self.keys][:KEYS_KEPT] if payload is not None else self.keys
         if payload is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: libcrypto (OpenSSL 3, EVP_EncryptInit(3ssl)). AES-128 for QUIC's Initials. Owns two contexts, for one thread.
+"""Edge: libcrypto (OpenSSL 3: EVP_EncryptInit(3ssl), HMAC(3ssl)) for Initials of QUIC. Owns contexts, for one thread.
 
 Python's `ssl` has mapped this library anyway; Debian 12 and 13 have the same one.
 """
@@ -8,6 +8,7 @@ import ctypes
 from functools import cache
 
 BLOCK = TAG = 16
+DIGEST = 32
 NONCE = 12
 SET_TAG = 0x11  # EVP_CTRL_AEAD_SET_TAG, openssl/evp.h
 
@@ -15,7 +16,7 @@ SET_TAG = 0x11  # EVP_CTRL_AEAD_SET_TAG, openssl/evp.h
 @cache
 def _library() -> ctypes.CDLL:
     library = ctypes.CDLL("libcrypto.so.3")
-    for name in ("EVP_CIPHER_CTX_new", "EVP_aes_128_ecb", "EVP_aes_128_gcm"):
+    for name in ("EVP_CIPHER_CTX_new", "EVP_aes_128_ecb", "EVP_aes_128_gcm", "EVP_sha256"):
         getattr(library, name).restype = ctypes.c_void_p
     return library
 
@@ -30,6 +31,12 @@ class Aes:
     def close(self) -> None:
         for context in (self._ecb, self._gcm):
             self._library.EVP_CIPHER_CTX_free(context)
+
+    def digest(self, key: bytes, message: bytes) -> bytes:
+        """HMAC-SHA256."""
+        out, kind = ctypes.create_string_buffer(DIGEST), ctypes.c_void_p(self._library.EVP_sha256())
+        self._library.HMAC(kind, key, len(key), message, ctypes.c_size_t(len(message)), out, None)
+        return out.raw
 
     def mask(self, key: bytes, sample: bytes) -> bytes:
         """One block, encrypted."""

@@ -10,7 +10,10 @@ from esimshaper.edge.settings_file.schema import judge, with_defaults
 from esimshaper.edge.settings_file.yaml_file import PlacedProblem, placed, read, read_ours
 
 OURS = Path(__file__).parent.parent.parent / "catalogue"
-OWNERS = Path("/etc/esimshaper/services.d")
+FOLDER = "services.d"
+"""Beside the configuration: the owner's own files."""
+
+OWNERS = Path("/etc/esimshaper") / FOLDER
 SCHEMA_FILE = OURS / "catalogue.schema.json"
 
 
@@ -18,9 +21,9 @@ class CatalogueError(SettingsError):
     """The files of the catalogue cannot be used."""
 
 
-def read_services(folder: Path = OWNERS) -> tuple[Service, ...]:
+def read_services(folder: Path | None = OWNERS) -> tuple[Service, ...]:
     """The services of `folder` (*.yaml, in the order of their names), then ours. Raises CatalogueError."""
-    owners = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
+    owners = sorted(folder.glob("*.yaml")) if folder and folder.is_dir() else []
     problems: list[PlacedProblem] = []
     services = [each for file in owners for each in read_file(file, problems)]
     if problems:

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The catalogue in force is that of the owner before ours, and is written for the process that names conversations."""
+
+import json
+import stat
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from esimshaper.daemon.catalogue import Catalogue
+from esimshaper.edge.bpf.compiler import Build
+from esimshaper.edge.bpf.meter import Meter
+from esimshaper.edge.names import catalogue_file
+from esimshaper.edge.settings_file.catalogue import CatalogueError
+
+BUILD = Build("/sys/fs/bpf/nowhere", 0, 8, 8)
+MINE = "services:\n  - {name: youtube, category: video, domains: [my.test]}\n  - {name: my-nas, domains: [nas.test]}\n"
+
+
+class Maps:
+    epoch = 77
+
+
+def catalogue(place: Path) -> Catalogue:
+    return Catalogue(cast("Meter", Maps()), BUILD, place / "esimshaper.yaml", place / "state")
+
+
+def owners(place: Path, text: str) -> None:
+    (place / "services.d").mkdir(exist_ok=True)
+    (place / "services.d" / "mine.yaml").write_text(text)
+
+
+def written(place: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(catalogue_file.place(place / "state").read_text())
+    return document
+
+
+def test_services_of_the_owner_go_before_ours_and_everybody_may_read_what_is_written(tmp_path: Path) -> None:
+    owners(tmp_path, MINE)
+    found = catalogue(tmp_path)
+    found.begin()
+    assert found.services["youtube"].domains == ("my.test",)
+    assert {"my-nas", "netflix"} < found.services.keys()
+    document = written(tmp_path)
+    assert [each["name"] for each in document["services"]][:2] == ["youtube", "my-nas"]
+    place = (document["generation"], document["programs"], document["epoch"])
+    assert place == (BUILD.generation.name, BUILD.programs.name, 77)
+    file = catalogue_file.place(tmp_path / "state")
+    assert (stat.S_IMODE(file.stat().st_mode), stat.S_IMODE(file.parent.stat().st_mode)) == (0o644, 0o755)
+
+
+def test_mistake_of_the_owner_costs_a_start_only_his_own_services(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    owners(tmp_path, "services:\n  - {name: my-nas, domains: ['https://nas']}\n")
+    found = catalogue(tmp_path)
+    found.begin()
+    assert "my-nas" not in found.services
+    assert "netflix" in found.services
+    assert "mine.yaml:2" in caplog.text
+    with pytest.raises(CatalogueError):
+        found.read()
+
+
+def test_what_an_edit_changes_is_told_and_in_force_when_it_is_taken(tmp_path: Path) -> None:
+    found = catalogue(tmp_path)
+    found.begin()
+    assert found.changes(found.read()) == ()
+    owners(tmp_path, MINE)
+    assert found.changes(found.read()) == ("services of the catalogue that change: youtube, my-nas",)
+    assert "my-nas" not in found.services
+    found.take(found.read())
+    assert written(tmp_path)["services"][1]["name"] == "my-nas"
+
+
+def test_disk_that_is_full_costs_names_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "state").write_text("no folder")
+    found = catalogue(tmp_path)
+    found.begin()
+    assert "netflix" in found.services
+    assert "cannot be written" in caplog.text
