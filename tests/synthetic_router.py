@@ -39,6 +39,7 @@ from esimshaper.core.model.limits import (
 )
 from esimshaper.core.model.reading import Attachment, Hook, Reading, Table
 from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.services import How
 from esimshaper.core.model.state import (
     Booked,
     ClockSlice,
@@ -55,6 +56,7 @@ from esimshaper.core.report import documents
 from esimshaper.core.report import events as report_events
 from esimshaper.core.report import history as report_history
 from esimshaper.core.report import quotas as report_quotas
+from esimshaper.core.report import services as report_services
 from esimshaper.core.report import subjects as report_subjects
 from esimshaper.core.report.frame import DaemonFacts, Document
 from esimshaper.core.report.since import parse_since
@@ -63,6 +65,7 @@ from esimshaper.edge.http import control
 from esimshaper.edge.http.routes import BadParameter
 from tests import synthetic_crowd as crowd
 from tests.synthetic_events import happenings
+from tests.synthetic_services import CATALOGUE, counted, sums_of, with_services
 
 TOKYO = timezone(timedelta(hours=9))
 NOW = datetime(2026, 11, 23, 18, 30, tzinfo=TOKYO)
@@ -141,6 +144,7 @@ def facts(**changes) -> DaemonFacts:
         "curfews": CURFEWS,
         "names": RULES.names,
         "groups": RULES.groups,
+        "catalogue": CATALOGUE,
     }
     return DaemonFacts(**(standard | changes))
 
@@ -214,32 +218,13 @@ def usage_today(of: State) -> dict[ClientKey, Counters]:
 
 def flows(seconds: float = 0) -> list[Flow]:
     moved = int(seconds * 1_500_000)
+    far, near = "2001:db8:ffff:1234:5678:9abc:def0:1", "2001:db8:8::31"
+    watched, talked = Counters(2_000_000_000 + moved, 30_000_000), Counters(1_000_000, 500_000_000 + moved // 5)
+    known = ("youtube", "rr3.googlevideo.com", How.SNI)
     video = Flow(
-        ALICE,
-        6,
-        "198.51.100.7",
-        443,
-        "100.64.0.2",
-        40001,
-        Counters(2_000_000_000 + moved, 30_000_000),
-        900.0 + seconds,
-        0.1,
-        "192.168.8.20",
-        51000,
+        ALICE, 6, "198.51.100.7", 443, "100.64.0.2", 40001, watched, 900.0 + seconds, 0.1, "192.168.8.20", 51000, *known
     )
-    call = Flow(
-        PIXEL,
-        17,
-        "2001:db8:ffff:1234:5678:9abc:def0:1",
-        3478,
-        "2001:db8:8::31",
-        51413,
-        Counters(1_000_000, 500_000_000 + moved // 5),
-        60.0 + seconds,
-        0.3,
-        "2001:db8:8::31",
-        51413,
-    )
+    call = Flow(PIXEL, 17, far, 3478, near, 51413, talked, 60.0 + seconds, 0.3, near, 51413)
     ping = Flow(ROUTER, 1, "9.9.9.9", 0, "100.64.0.2", 77, Counters(840, 840), 10.0, 2.0)
     tunnel = Flow(BARE, 99, "203.0.113.9", 0, "100.64.0.2", 0, Counters(500, 600), 4000.0, 80.0)
     return [ping, call, tunnel, video]
@@ -270,7 +255,7 @@ class Router:
         self._undone: tuple[Act, ...] = ()
 
     def now(self) -> State:
-        now = state(self.seconds(), more_clients=self._more_clients, limits=self._limits)
+        now = counted(state(self.seconds(), more_clients=self._more_clients, limits=self._limits))
         return replace(now, limits=replace(now.limits, undone=self._undone))
 
     def seconds(self) -> float:
@@ -280,16 +265,20 @@ class Router:
         current = self.now()
         match request:
             case requests.StatusQuery():
-                return documents.status_document(current, facts(), usage_today(current), usage_today(current))
+                usage = usage_today(current)
+                return documents.status_document(current, facts(), usage, usage, sums_of(usage).services)
             case requests.ClientsQuery(client):
                 usage = usage_today(current)
-                return documents.clients_document(current, facts(), usage, usage, _chosen(client))
+                services = sums_of(usage).services
+                return documents.clients_document(current, facts(), usage, usage, _chosen(client), services)
             case requests.QuotasQuery(written):
                 return report_quotas.quotas_document(current, facts(), self._subject(written) if written else None)
             case requests.SubjectsQuery():
                 return report_subjects.subjects_document(current, facts())
             case requests.FlowsQuery():
                 return self._flows(request)
+            case requests.ServicesQuery():
+                return self._services(current, request)
             case requests.HistoryQuery():
                 return self._history(request)
             case requests.EventsQuery(since, limit, written):
@@ -334,10 +323,19 @@ class Router:
         keys = _chosen(query.client)
         found = [flow for flow in self._all_flows() if keys is None or flow.client in keys]
         found.sort(key=lambda flow: flow.idle if query.recent_first else -flow.counters.total_bytes)
-        return documents.flows_document(self.now(), NOW, found[: query.limit], count=len(found))
+        return documents.flows_document(self.now(), facts(), found[: query.limit], count=len(found))
 
     def _all_flows(self) -> list[Flow]:
         return [*flows(self.seconds()), *crowd.flows(self._more_clients, self.seconds())]
+
+    def _services(self, current: State, query: requests.ServicesQuery) -> Document:
+        try:
+            choice = report_services.find_choice(current, facts(), query)
+        except ValueError as error:
+            raise BadParameter(str(error)) from None
+        today = usage_today(current)
+        used = sums_of({key: today[key] for key in choice.clients or today if key in today})
+        return report_services.services_document(current, facts(), _since(query.since or "today"), used, choice)
 
     def _history(self, query: requests.HistoryQuery) -> Document:
         keys = _chosen(query.client)
@@ -347,6 +345,8 @@ class Router:
         since = report_history.begin_of(query.by, _since(query.since), TOKYO) if query.since else 0
         whose = query.client or None
         document = report_history.history_document(NOW, query.by, rows, limit=query.limit, client=whose, since=since)
+        if query.by_service:
+            return report_history.with_services(document, query.by, TOKYO, {}, with_services(rows))
         return report_history.with_clients(document, self.now(), NOW, query.by, rows) if query.each else document
 
     def _subject(self, written: str) -> Subject:

@@ -10,13 +10,14 @@ import yaml
 
 from esimshaper.core.report import metrics as report_metrics
 from tests import synthetic_router, tools
+from tests.synthetic_services import counted
 
 FOLDER = tools.ROOT / "contrib" / "prometheus"
 RULES = yaml.safe_load((FOLDER / "esimshaper.rules.yml").read_text())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]
 TESTS = yaml.safe_load((FOLDER / "esimshaper.rules_test.yml").read_text())["tests"]
 DASHBOARD = FOLDER / "dashboard.json"
-METRICS = report_metrics.metrics(synthetic_router.state(), synthetic_router.facts())
+METRICS = report_metrics.metrics(counted(synthetic_router.state()), synthetic_router.facts())
 KINDS = ("alert_rule_test", "promql_expr_test")
 
 

@@ -70,9 +70,15 @@ def progress(what: str) -> Iterator[Callable[[str], None]]:
 
 
 def show_document(
-    options: argparse.Namespace, module: str, page_name: str, document: Mapping[str, Any], *, paged: bool = False
+    options: argparse.Namespace,
+    module: str,
+    page_name: str,
+    document: Mapping[str, Any],
+    *,
+    paged: bool = False,
+    **more: str,
 ) -> int:
-    """Prints a document as JSON, or as the page that `page_name` of esimshaper.views.`module` makes of it.
+    """Prints a document as JSON, or as the page that `page_name` of esimshaper.views.`module` makes of it and `more`.
 
     `paged`: a page that is longer than the terminal goes to the person's pager.
     """
@@ -83,7 +89,7 @@ def show_document(
 
     from esimshaper.views.page import show
 
-    show(getattr(import_module(f"esimshaper.views.{module}"), page_name)(document), paged=paged)
+    show(getattr(import_module(f"esimshaper.views.{module}"), page_name)(document, **more), paged=paged)
     return DONE
 
 

@@ -17,6 +17,8 @@ SAME: Mapping[str, str] = {
     **dict.fromkeys(("limits", "limit", "quota", "left", "remaining", "rest", "balance", "budget", "used"), "quotas"),
     **dict.fromkeys(("usage", "use", "days", "months", "stats", "statistics", "consumption"), "history"),
     **dict.fromkeys(("connections", "connection", "flow", "conversations", "sessions", "netstat"), "flows"),
+    **dict.fromkeys(("service", "apps", "app", "sites", "websites", "domains", "categories", "category"), "services"),
+    **dict.fromkeys(("purposes", "purpose", "names"), "services"),
     **dict.fromkeys(("live", "monitor", "watch", "htop", "iftop", "now"), "top"),
     **dict.fromkeys(("info", "state", "show", "summary", "overview", "dashboard"), "status"),
     **dict.fromkeys(("diagnose", "diagnostics", "diag", "health", "self-test", "selftest"), "doctor"),
@@ -89,9 +91,9 @@ _TODAY = Advice("`history` looks back", "esimshaper history --by hour --each --s
 _YESTERDAY = Advice("`history` looks back", "esimshaper history --by hour --each --since yesterday")
 _MONTH = Advice("`history` looks back", "esimshaper history --by month")
 _CAPTURE = Advice("`explain` says what a capture of tcpdump or Wireshark was for", "esimshaper explain", "phone.pcap")
-_SITES = Advice(
-    "`flows` lists conversations, and `explain` names those of a capture", "esimshaper flows", "alice-phone"
-)
+_SITES = Advice("`flows` lists conversations, and `services` what they were for", "esimshaper flows", "alice-phone")
+_SERVICE = Advice("`services` says what the bytes were for", "esimshaper services --since month")
+_CATEGORY = Advice("`services` says what the bytes were for, by kind too", "esimshaper services --category video")
 _NOTIFY = Advice(
     "warnings are lines of the journal that a program can follow; or alerts of Prometheus", "man esimshaper"
 )
@@ -136,7 +138,7 @@ MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("adjust", "fix", "sync", "calibrate", "set-used", "setused"), _CORRECT),
     **dict.fromkeys(("reset", "renew", "new-sim", "newsim", "sim", "new-plan", "zero"), _RESTART),
     "new": _NEW,
-    **dict.fromkeys(("carrier", "bill", "billing", "invoice", "app", "difference", "mismatch"), _BILL),
+    **dict.fromkeys(("carrier", "bill", "billing", "invoice", "difference", "mismatch"), _BILL),
     **dict.fromkeys(("how", "how-much", "howmuch", "forecast", "predict", "estimate", "enough", "eta", "cost"), _LEFT),
     **dict.fromkeys(("why", "reason", "because"), _WHY),
     **dict.fromkeys(("average", "mean", "per", "daily", "per-day"), _AVERAGE),
@@ -144,7 +146,9 @@ MEANT: Mapping[str, Advice] = {
     "yesterday": _YESTERDAY,
     **dict.fromkeys(("month", "monthly", "week", "weekly"), _MONTH),
     **dict.fromkeys(("pcap", "capture", "tcpdump", "wireshark", "record", "sniff"), _CAPTURE),
-    **dict.fromkeys(("apps", "sites", "websites", "domains", "traffic"), _SITES),
+    "traffic": _SITES,
+    **dict.fromkeys(("youtube", "netflix", "icloud", "facebook", "instagram", "whatsapp", "tiktok", "line"), _SERVICE),
+    **dict.fromkeys(("updates", "video", "videos", "ads", "games", "music"), _CATEGORY),
     **dict.fromkeys(("notify", "notification", "email", "mail", "sms", "telegram", "push"), _NOTIFY),
     **dict.fromkeys(("prometheus", "metrics", "grafana", "web", "gui", "browser", "api", "graph"), _METRICS),
     **dict.fromkeys(("wifi", "wlan", "hotel", "uplink", "modem"), _UPLINK),
@@ -185,7 +189,11 @@ BEHIND: Mapping[str, Mapping[str, str]] = {
         **_ONE,
     },
     "allow": {**_ENDS, **_ONE},
-    "history": _BACK,
+    "history": {
+        **_BACK,
+        **dict.fromkeys(("service", "services", "app", "apps"), "`--by-service` says what the bytes were for"),
+    },
+    "services": _BACK,
     "events": _BACK,
     "clients": {
         **dict.fromkeys(("month", "sort", "since", "by"), "`esimshaper history --by month --each` looks back"),

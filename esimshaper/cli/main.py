@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from esimshaper import __version__
-from esimshaper.cli import acts, ask, base, completion, explain, guesses, limits, name, past, reload, setup
+from esimshaper.cli import acts, ask, base, completion, explain, guesses, limits, name, past, reload, services, setup
 from esimshaper.cli.base import (
     DONE,
     FAILED,
@@ -206,7 +206,7 @@ def _version(_options: argparse.Namespace) -> int:
 # --- the parser
 
 GROUPS = {
-    "look at it": ("status", "clients", "top", "quotas", "history", "events", "flows", "explain"),
+    "look at it": ("status", "clients", "top", "quotas", "services", "history", "events", "flows", "explain"),
     "decide by hand": ("grant", "block", "allow", "unblock", "undo", "correct", "restart", "name"),
     "set it up": ("setup", "check", "reload", "doctor"),
     "the service": ("run", "build", "unload"),
@@ -230,6 +230,7 @@ def build_parser() -> Program:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
     _add_daemon_verbs(verbs)
     ask.add_verbs(verbs)
+    services.add_verb_services(verbs)
     past.add_verbs(verbs)
     limits.add_verbs(verbs)
     acts.add_verbs(verbs)

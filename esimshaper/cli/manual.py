@@ -70,7 +70,9 @@ ENVIRONMENT = {
 FILES = {
     "/etc/esimshaper/esimshaper.yaml": "The configuration; see `esimshaper.yaml`(5).",
     "/etc/esimshaper/conf.d/*.yaml": "More of it (`*.yml` too), read in the order of their names.",
-    "/var/lib/esimshaper/history.db": "What was used, and what is left of the quotas (SQLite).",
+    "/etc/esimshaper/services.d/*.yaml": "Services of your own, which go before those of the catalogue; "
+    "`esimshaper services import` makes such files.",
+    "/var/lib/esimshaper/history.db": "What was used, what for, and what is left of the quotas (SQLite).",
     "/run/esimshaper/control.sock": "The daemon answers here, by HTTP and JSON: "
     "`curl --unix-socket /run/esimshaper/control.sock http://localhost/v1/status`.",
     "/sys/fs/bpf/esimshaper": "The kernel part: programs and counters. They outlive the daemon, not a reboot.",

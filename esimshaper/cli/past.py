@@ -28,7 +28,9 @@ def add_verbs(verbs: Verbs) -> None:
     shape.add_argument("--by", choices=[span.value for span in Span], default="day", help="default: %(default)s")
     shape.add_argument("--calendar", action="store_true", help="the last year, a square for each day")
     add_client(history)
-    history.add_argument("--each", action="store_true", help="also what each client used, most first")
+    parts = history.add_mutually_exclusive_group()
+    parts.add_argument("--each", action="store_true", help="also what each client used, most first")
+    parts.add_argument("--by-service", action="store_true", help="also what the bytes were for, most first")
     history.add_argument(
         "--last", type=from_one, metavar="N", help="how many periods (default: 31 days, 12 weeks or months, else 24)"
     )
@@ -60,13 +62,19 @@ def _refuse_moment(options: argparse.Namespace, name: str | None) -> None:
 def _history(options: argparse.Namespace) -> int:
     _refuse_moment(options, options.name)
     if options.calendar:
-        if options.each or options.since or options.until or options.last:
-            reject(options, "--calendar is of a year: neither --each, --since, --until nor --last goes with it")
+        if options.each or options.by_service or options.since or options.until or options.last:
+            others = "neither --each, --by-service, --since, --until nor --last goes with it"
+            reject(options, f"--calendar is of a year: {others}")
         params = {"by": "day", "limit": str(CALENDAR_DAYS), **whose(options)}
         return show_document(options, "calendar", "calendar_page", fetch(options, "/v1/history", params))
     last = options.last or (None if options.since else DEFAULT_ROWS[options.by])
-    each = "yes" if options.each else ""
-    wanted = {"since": options.since, "until": options.until, "limit": str(last or ""), "each": each}
+    wanted = {
+        "since": options.since,
+        "until": options.until,
+        "limit": str(last or ""),
+        "each": "yes" if options.each else "",
+        "by_service": "yes" if options.by_service else "",
+    }
     params = {"by": options.by, **{name: value for name, value in wanted.items() if value}, **whose(options)}
     return show_document(options, "history", "history_page", fetch(options, "/v1/history", params), paged=True)
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from esimshaper.core import commands
 from esimshaper.core.model.counts import Usage
-from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution
+from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution, RowRange, Sums
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Quota, Subject
 from esimshaper.core.model.requests import (
@@ -26,6 +26,7 @@ from esimshaper.core.model.requests import (
     Request,
     RestartCommand,
     RevokeCommand,
+    ServicesQuery,
     StatusQuery,
     SubjectsQuery,
     UndoCommand,
@@ -36,7 +37,8 @@ from esimshaper.core.report import documents
 from esimshaper.core.report import quotas as report_quotas
 from esimshaper.core.report.events import events_document
 from esimshaper.core.report.frame import DaemonFacts, Document
-from esimshaper.core.report.history import begin_of, history_document, with_clients
+from esimshaper.core.report.history import begin_of, history_document, with_clients, with_services
+from esimshaper.core.report.services import Choice, find_choice, services_document
 from esimshaper.core.report.since import parse_since
 from esimshaper.core.report.subjects import (
     find_many,
@@ -95,10 +97,12 @@ class Answers:
         self._stopping.refuse()
         match request:
             case StatusQuery():
-                return documents.status_document(*self._now_and_used())
+                state, facts, today, month = self._now_and_used()
+                return documents.status_document(state, facts, today.usage, month, today.services)
             case ClientsQuery(client):
                 state, facts, today, month = self._now_and_used()
-                return documents.clients_document(state, facts, today, month, self._chosen(state, client))
+                chosen = self._chosen(state, client)
+                return documents.clients_document(state, facts, today.usage, month, chosen, today.services)
             case QuotasQuery(subject):
                 of = self._subject(subject) if subject else None
                 return report_quotas.quotas_document(self._state(), self._facts(), of)
@@ -106,6 +110,8 @@ class Answers:
                 return subjects_document(self._state(), self._facts())
             case FlowsQuery():
                 return self._flows(request)
+            case ServicesQuery():
+                return self._on_loop(self._services(request))
             case HistoryQuery():
                 return self._on_loop(self._history(request))
             case EventsQuery():
@@ -134,7 +140,7 @@ class Answers:
         state = self._state()
         chosen = self._chosen(state, query.client)
         count, flows = self._meter.flows(query.limit, chosen, recent_first=query.recent_first)
-        return documents.flows_document(state, self._facts().now, conntrack.behind_nat(flows), count=count)
+        return documents.flows_document(state, self._facts(), conntrack.behind_nat(flows), count=count)
 
     def _grant(self, command: GrantCommand) -> Document:
         subject, size, when = self._subject(command.subject), command.bytes, self._term(command)
@@ -202,23 +208,37 @@ class Answers:
         since = state.clock.time if state.baseline else now.timestamp()
         return commands.term(since, now.tzinfo or UTC, command.end, command.at)
 
-    def _now_and_used(self) -> tuple[State, DaemonFacts, Usage, Usage]:
+    def _now_and_used(self) -> tuple[State, DaemonFacts, Sums, Usage]:
         state, today, month = self._on_loop(self._usage())
         return state, self._facts(), today, month
 
-    async def _usage(self) -> tuple[State, Usage, Usage]:
+    async def _usage(self) -> tuple[State, Sums, Usage]:
         """The state with today's and this month's usage at one moment, saved and unsaved together."""
         async with self._storage.lock:
             self._stopping.refuse()  # a last save may have been made while this waited for the lock
             day, month = saving.day_and_month(self._facts().now)
-            saved_day = await self._storage.totals(Resolution.DAY, day)
+            today = saving.today(day)
+            saved_day = await self._storage.sums(today.parts)
             saved_month = await self._storage.totals(Resolution.MONTH, month)
-            pending = self._state().saving.pending
-            return (
-                self._state(),
-                documents.plus_pending(saved_day, pending, day),
-                documents.plus_pending(saved_month, pending, month),
-            )
+            state = self._state()
+            used_this_month = documents.plus_pending(saved_month, state.saving.pending, month)
+            return state, saving.used_since(today, saved_day, state), used_this_month
+
+    async def _services(self, query: ServicesQuery) -> Document:
+        async with self._storage.lock:
+            self._stopping.refuse()  # as above
+            facts = self._facts()
+            choice, zone = self._choice(query), facts.now.tzinfo or UTC
+            past = saving.past_since(self._since(query.since or "today"), facts.now.timestamp(), zone)
+            saved = await self._storage.sums(past.parts, choice.clients)
+            used = saving.used_since(past, saved, self._state(), choice.clients)
+            return services_document(self._state(), facts, past.begin, used, choice)
+
+    def _choice(self, query: ServicesQuery) -> Choice:
+        try:
+            return find_choice(self._state(), self._facts(), query)
+        except ValueError as error:
+            raise BadParameter(str(error)) from None
 
     async def _history(self, query: HistoryQuery) -> Document:
         async with self._storage.lock:
@@ -237,7 +257,13 @@ class Answers:
             ]
             rows: tuple[HistoryRow | HistoryPeriod, ...] = (*saved, *unsaved)
             document = history_document(now, span, rows, limit=query.limit, client=query.client or None, since=since)
-            if not query.each or not rows:
+            if not rows:
+                return document
+            if query.by_service:
+                span_of_rows = RowRange(span.resolution, min(row.start for row in rows), until)
+                services = await self._storage.service_periods(span_of_rows, chosen)
+                return with_services(document, span, now.tzinfo, services, unsaved)
+            if not query.each:
                 return document
             of_each = await self._storage.rows(span.resolution, min(row.start for row in rows), until, chosen)
             return with_clients(document, self._state(), now, span, (*of_each, *unsaved))

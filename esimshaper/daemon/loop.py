@@ -182,6 +182,7 @@ class Daemon:
             groups=rules.groups,
             wan_device=settings.device(rules.wan),
             stacked=tuple(str(each) for each in settings.wan.stacked),
+            catalogue=parts.catalogue.services,
         )
 
     def _stop(self) -> None:

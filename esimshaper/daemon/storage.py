@@ -13,8 +13,9 @@ from typing import TypeVar
 
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.happenings import Happening
-from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution, RowRange
+from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution, RowRange, Sums
 from esimshaper.core.model.identity import ClientKey, Identity
+from esimshaper.core.model.services import Volume
 from esimshaper.core.model.state import Baseline, Booking
 from esimshaper.edge.history.database import History, HistoryError
 from esimshaper.edge.host.messages import Message, fields
@@ -82,6 +83,16 @@ class Storage:
     ) -> tuple[HistoryRow, ...]:
         """The saved rows of [since, until), of some clients or of all; none while the database cannot be read."""
         return await self._ask(lambda history: history.rows(resolution, since, until, clients), ())
+
+    async def sums(self, parts: Iterable[RowRange], clients: Collection[ClientKey] | None = None) -> tuple[Sums, ...]:
+        """Saved sums of each range, of some clients or of all; none while the database cannot be read."""
+        return await self._ask(lambda history: history.sums(parts, clients), ())
+
+    async def service_periods(
+        self, of: RowRange, clients: Collection[ClientKey] | None
+    ) -> Mapping[int, Mapping[str, Volume]]:
+        """What saved buckets were for, of some clients or of all; none while the database cannot be read."""
+        return await self._ask(lambda history: history.service_periods(of, clients), {})
 
     async def happenings(self, since: int) -> tuple[Happening, ...]:
         """All saved happenings since then; none while the database cannot be read."""

@@ -6,7 +6,7 @@ from collections import Counter
 from esimshaper.core.model.units import format_size
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Line, Page, Table, bar
-from esimshaper.views.words import Document, count
+from esimshaper.views.words import HOW, Document, count
 
 _SERVICES = (
     Column("SERVICE", whole=True),
@@ -26,16 +26,6 @@ _FLOWS = (
     Column("REMOTE", rank=4, whole=True),
     Column("PROTOCOL", rank=5),
 )
-HOW = {
-    "sni": "TLS hello",
-    "quic": "QUIC hello",
-    "http": "HTTP request",
-    "dns": "DNS answer",
-    "address": "address, port",
-    "pattern": "how it looks",
-    "hidden": "hides itself",
-    "none": "-",
-}
 
 
 def explain_page(document: Document) -> Page:

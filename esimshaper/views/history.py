@@ -17,14 +17,15 @@ MOST_EMPTY = 24
 LEAST_FOR_AVERAGE = 2
 """Of fewer periods there is no average."""
 
-MOST_CLIENTS = 8
-"""With a row for each client: so many a period, and one for the rest of them."""
+MOST_PARTS = 8
+"""With a row for each client, or each service: so many a period, and one for the rest of them."""
 
 _FORMATS = {
     **dict.fromkeys(("5min", "hour"), "%a %d %b %H:%M"),
     **dict.fromkeys(("day", "week"), "%a %d %b %Y"),
     "month": "%B %Y",
 }
+_PARTS = {"clients": "CLIENT", "services": "SERVICE"}
 _NOUNS = {"5min": "five minutes", "hour": "hour", "day": "day", "week": "week", "month": "month"}
 _SECONDS = {"5min": 300, "hour": 3600}
 _COLUMNS = (
@@ -37,14 +38,14 @@ _COLUMNS = (
 
 def history_page(document: Document) -> Page:
     """`esimshaper history`: one row and one bar per period, oldest first, also for periods without use; with `--each`
-    also a row per client.
+    a row per client, with `--by-service` one per service.
     """
     rows, by = document["rows"], document["by"]
     whose = document["client"] or "all clients"
     if not rows:
         return [Line(f"Nothing is on record yet of {whose}.")]
-    each = "clients" in rows[0]
-    parts = [part for row in rows for part in (row["clients"] if each else [row])]
+    each = next((title for key, title in _PARTS.items() if key in rows[0]), "")
+    parts = [part for row in rows for part in _parts(row)]
     largest = max((part["total_bytes"] for part in parts), default=0)
     cells: list[Sequence[str | Cell]] = list(_period(rows[0], by, largest))
     for earlier, row in pairwise(rows):
@@ -53,7 +54,7 @@ def history_page(document: Document) -> Page:
     if len(rows) > 1:
         sums = [format_size(sum(row[key] for row in rows)) for key in ("down_bytes", "up_bytes", "total_bytes")]
         cells.append([Cell(text, Tone.TITLE) for text in ("all together", *([""] if each else []), *sums, "")])
-    table = Table((Column(by.upper(), whole=True), *([Column("CLIENT")] if each else []), *_COLUMNS), cells)
+    table = Table((Column(by.upper(), whole=True), *([Column(each)] if each else []), *_COLUMNS), cells)
     page: list[Line | Table] = [Line(f"Usage of {whose}", Tone.TITLE), table, *_average(document)]
     if any(row["estimated"] for row in rows):
         page.append(Line("* estimated: the meter was not read for a while, or power was cut", Tone.QUIET))
@@ -73,18 +74,24 @@ def _average(document: Document) -> Iterator[Line]:
 
 
 def _period(row: Document, by: str, largest: int) -> Iterator[Sequence[str | Cell]]:
-    """The rows of one period: its sum, or what each of its clients used."""
+    """The rows of one period: its sum, or what each of its clients used, or each service."""
     label = _label(datetime.fromisoformat(row["start"]), by) + (" *" if row["estimated"] else "")
-    if "clients" not in row:
+    parts = _parts(row)
+    if parts == [row]:
         yield _cells([label], row, largest)
         return
-    clients = row["clients"]
-    for number, client in enumerate(clients[:MOST_CLIENTS]):
-        yield _cells([label if number == 0 else "", who(client)], client, largest)
-    rest = clients[MOST_CLIENTS:]
+    for number, part in enumerate(parts[:MOST_PARTS]):
+        name = part["service"] if "service" in part else who(part)
+        yield _cells([label if number == 0 else "", name], part, largest)
+    rest = parts[MOST_PARTS:]
     if rest:
-        sums = {key: sum(client[key] for client in rest) for key in ("down_bytes", "up_bytes", "total_bytes")}
+        sums = {key: sum(part[key] for part in rest) for key in ("down_bytes", "up_bytes", "total_bytes")}
         yield _cells(["", f"({len(rest)} others)"], sums, largest)
+
+
+def _parts(row: Document) -> Sequence[Document]:
+    """What a period has rows for: its clients, its services, or itself."""
+    return next((row[key] for key in _PARTS if key in row), [row])
 
 
 def _cells(first: Sequence[str | Cell], usage: Document, largest: int) -> Sequence[str | Cell]:

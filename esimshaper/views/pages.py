@@ -8,13 +8,14 @@ from esimshaper.core.model.units import format_duration, format_endpoint, format
 from esimshaper.views import quotas
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table
-from esimshaper.views.words import Document, count, is_by_hand, rate, reason_lines, state_cell, who
+from esimshaper.views.words import HOW, Document, count, is_by_hand, rate, reason_lines, share, state_cell, who
 
 MANY_STRAYS = 1_000_000  # bytes; fewer may be of a device that has changed its address
 MOST_WASTING = 5
 """So many devices have a line of their own about what came after a block."""
 NEARLY_FULL = 0.8  # part of a kernel table that is in use: worth a warning
 
+_BUSIEST = Column("MOSTLY", rank=3)
 _CLIENT_COLUMNS = (
     Column("CLIENT"),
     Column("STATE"),
@@ -24,6 +25,7 @@ _CLIENT_COLUMNS = (
     Column("UP TODAY", right=True, tone=Tone.UP, rank=4),
     Column("TODAY", right=True),
     Column("MONTH", right=True),
+    _BUSIEST,
     Column("MAC", tone=Tone.QUIET, whole=True, rank=2),
     Column("ADDRESSES", tone=Tone.QUIET, rank=6),
 )
@@ -171,10 +173,19 @@ def clients_page(document: Document) -> Page:
         *reason_lines(entries, document["time"]),
         *quotas.coming_lines(document),
         *_wasted_lines(entries),
+        *_nameless_lines(entries),
     ]
     if any(entry["key"] == "unattributed" and entry["total"]["total_bytes"] for entry in entries):
         page.append(Line("unattributed: billed, and of no device; `esimshaper status` says what it was", Tone.QUIET))
     return page
+
+
+def _nameless_lines(entries: Sequence[Document]) -> list[Line]:
+    """How much of today nobody can say the service of."""
+    total = sum(entry["today"]["total_bytes"] for entry in entries)
+    sizes = {word: sum(entry["services"][f"{word}_bytes"] or 0 for entry in entries) for word in ("unnamed", "hidden")}
+    parts = [f"{word} {share(size, total)}" for word, size in sizes.items() if size]
+    return [Line(f"Of today: {', '.join(parts)}; `esimshaper services` has the rest", Tone.QUIET)] if parts else []
 
 
 def _wasted_lines(entries: Sequence[Document]) -> list[Line]:
@@ -191,6 +202,8 @@ def _wasted_lines(entries: Sequence[Document]) -> list[Line]:
 
 def clients_table(entries: Sequence[Document], *, in_all: bool = False) -> Table:
     """One row per client; `in_all`: and one for their sum."""
+    # Who has no services, since the settings say so, has no column of dashes for them.
+    served = any(entry["services"]["today"] for entry in entries)
     rows: list[list[str | Cell]] = [
         [
             who(entry),
@@ -201,21 +214,23 @@ def clients_table(entries: Sequence[Document], *, in_all: bool = False) -> Table
             format_size(entry["today"]["up_bytes"]),
             format_size(entry["today"]["total_bytes"]),
             format_size(entry["month"]["total_bytes"]),
+            *([entry["services"]["today"] or "-"] if served else []),
             entry["mac"],
             ", ".join(entry["addresses"]),
         ]
         for entry in entries
     ]
-    return Table(_CLIENT_COLUMNS, [*rows, *([_in_all(entries)] if in_all else [])])
+    columns = [each for each in _CLIENT_COLUMNS if served or each is not _BUSIEST]
+    return Table(tuple(columns), [*rows, *([_in_all(entries, served=served)] if in_all else [])])
 
 
-def _in_all(entries: Sequence[Document]) -> list[str | Cell]:
+def _in_all(entries: Sequence[Document], *, served: bool) -> list[str | Cell]:
     texts = [
         rate(sum(entry["now"][key] for entry in entries)) for key in ("down_bits_per_second", "up_bits_per_second")
     ]
     parts = (("today", "down_bytes"), ("today", "up_bytes"), ("today", "total_bytes"), ("month", "total_bytes"))
     texts += [format_size(sum(entry[when][key] for entry in entries)) for when, key in parts]
-    return [Cell(text, Tone.TITLE) for text in ("all together", "", *texts, "", "")]
+    return [Cell(text, Tone.TITLE) for text in ("all together", "", *texts, *([""] if served else []), "", "")]
 
 
 def flows_page(document: Document) -> Page:
@@ -227,6 +242,9 @@ def flows_page(document: Document) -> Page:
         [
             who(flow),
             flow["protocol"],
+            flow["service"],
+            flow["name"] or "-",
+            HOW[flow["how"]],
             remote(flow),
             format_size(flow["down_bytes"]),
             format_size(flow["up_bytes"]),
@@ -238,13 +256,16 @@ def flows_page(document: Document) -> Page:
     ]
     columns = (
         Column("CLIENT"),
-        Column("PROTO", rank=3),
+        Column("PROTO", rank=4),
+        Column("SERVICE", rank=1),
+        Column("NAME", rank=2),
+        Column("KNOWN BY", tone=Tone.QUIET, rank=6),
         Column("REMOTE", whole=True),
         Column("DOWN", right=True, tone=Tone.DOWN),
         Column("UP", right=True, tone=Tone.UP),
-        Column("AGE", right=True, rank=2),
-        Column("IDLE", right=True, rank=2),
-        Column("FROM", tone=Tone.QUIET, rank=4),
+        Column("AGE", right=True, rank=3),
+        Column("IDLE", right=True, rank=3),
+        Column("FROM", tone=Tone.QUIET, rank=5),
     )
     page: list[Line | Table] = [Table(columns, rows)]
     if document["count"] > len(flows):

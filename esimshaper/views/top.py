@@ -26,6 +26,7 @@ PLAIN_ROWS = 10
 # Columns of a live view must not jump from one second to the next, so their widths do not follow their texts.
 NAME_WIDTH = 24
 FLOW_WIDTH = 32
+SERVICE_WIDTH = 16
 RATE_WIDTH = len("99.9 Mbit/s")
 SIZE_WIDTH = len("999 MB") + 1
 FlowKey = tuple[Any, ...]
@@ -189,6 +190,7 @@ def _more(number: int, what: str) -> list[Line]:
 
 
 def _clients(entries: Sequence[Document], limit: int) -> Table:
+    served = any(entry["services"]["today"] for entry in entries)
     ranked = sorted(entries, key=lambda entry: (-_bits(entry), -entry["today"]["total_bytes"]))[:limit]
     largest = max((_bits(entry) for entry in ranked), default=0)
     rows = [
@@ -198,6 +200,7 @@ def _clients(entries: Sequence[Document], limit: int) -> Table:
             rate(entry["now"]["down_bits_per_second"]),
             rate(entry["now"]["up_bits_per_second"]),
             format_size(entry["today"]["total_bytes"]),
+            *([entry["services"]["now"] or "-"] if served else []),
             state_cell(entry["state"]),
             entry["state"]["reason"],
         ]
@@ -209,6 +212,7 @@ def _clients(entries: Sequence[Document], limit: int) -> Table:
         Column("DOWN", right=True, tone=Tone.DOWN, width=RATE_WIDTH),
         Column("UP", right=True, tone=Tone.UP, width=RATE_WIDTH, rank=1),
         Column("TODAY", right=True, width=SIZE_WIDTH),
+        *([Column("MOSTLY", width=SERVICE_WIDTH, rank=2)] if served else []),
         Column("STATE", whole=True, width=len("throttled")),
         Column("WHY", tone=Tone.QUIET, rank=3),
     )
@@ -226,7 +230,7 @@ def _flows(sample: Sample, limit: int) -> Table:
     moving.sort(key=lambda pair: (-sum(pair[1]), -pair[0]["total_bytes"]))
     rows = [
         [
-            f"{flow['protocol']} {remote(flow)}",
+            f"{flow['protocol']} {flow['name'] or remote(flow)}",
             who(flow),
             rate(down),
             rate(up),

@@ -18,6 +18,18 @@ NAMED_TOGETHER = 4
 SHARED_FROM = 2
 """More clients than this that one quota holds share a line."""
 
+HOW = {
+    "sni": "TLS hello",
+    "quic": "QUIC hello",
+    "http": "HTTP request",
+    "dns": "DNS answer",
+    "address": "address, port",
+    "pattern": "how it looks",
+    "hidden": "hides itself",
+    "none": "-",
+}
+"""How a name or a service is known: model.services.How, in words."""
+
 TONES = {"open": Tone.PLAIN, "throttled": Tone.WARNING, "blocked": Tone.BAD}
 
 
@@ -39,6 +51,14 @@ def called(entry: Document) -> str:
 def rate(bits: int) -> str:
     """A rate in a table; zero is a dash, so that the other rates catch the eye."""
     return format_rate(bits) if bits else "-"
+
+
+def share(part: int, of: int) -> str:
+    """`12%`; of less than ten also tenths, and anything above nothing is visible."""
+    percent = 100 * part / of if of else 0.0
+    if 0 < percent < 0.1:
+        return "<0.1%"
+    return f"{percent:.0f}%" if percent >= 10 or not percent else f"{percent:.1f}%"
 
 
 def count(number: int, noun: str) -> str:

@@ -162,7 +162,7 @@ ANSWERED = {
     "purge": "apt purge",
     "history --csv": "`--json`",
     "capture x.pcap": "esimshaper explain x.pcap",
-    "apps alice-phone": "esimshaper flows alice-phone",
+    "youtube": "esimshaper services",
     "notify": "man esimshaper",
     "grafana": "19473/metrics",
     "hotel": "esimshaper status",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from esimshaper.views import page
-from esimshaper.views.history import BAR_WIDTH, MOST_CLIENTS, MOST_EMPTY, history_page
+from esimshaper.views.history import BAR_WIDTH, MOST_EMPTY, MOST_PARTS, history_page
 
 TOKYO = timezone(timedelta(hours=9))
 
@@ -83,7 +83,7 @@ def of_each(start: datetime, *used: int):
 
 def test_each_client_has_a_row_in_its_hour_and_the_rest_share_one():
     first = datetime(2026, 11, 23, 3, tzinfo=TOKYO)
-    many = [10**6] * (MOST_CLIENTS + 2)
+    many = [10**6] * (MOST_PARTS + 2)
     rows = [of_each(first, 2 * 10**6), of_each(first + timedelta(hours=2), *many)]
     shown = list(
         page.plain_lines(history_page({"by": "hour", "client": None, "rows": rows, "time": first.isoformat()}))
@@ -93,5 +93,5 @@ def test_each_client_has_a_row_in_its_hour_and_the_rest_share_one():
     assert re.split(" {2,}", shown[3])[:2] == ["Mon 23 Nov 04:00", "-"]
     assert re.split(" {2,}", shown[4])[:2] == ["Mon 23 Nov 05:00", "client-0"]
     assert re.split(" {2,}", shown[5])[:3] == ["", "client-1", "1.00 MB"]
-    assert re.split(" {2,}", shown[4 + MOST_CLIENTS])[:3] == ["", "(2 others)", "2.00 MB"]
+    assert re.split(" {2,}", shown[4 + MOST_PARTS])[:3] == ["", "(2 others)", "2.00 MB"]
     assert re.split(" {2,}", shown[-1])[0] == "all together"

@@ -15,6 +15,7 @@ def test_a_host_name_cannot_write_to_the_terminal():
         "today": {"down_bytes": 0, "up_bytes": 0, "total_bytes": 0},
         "month": {"down_bytes": 0, "up_bytes": 0, "total_bytes": 0},
         "wasted_bytes": 0,
+        "services": dict.fromkeys(("now", "today", "unnamed_bytes", "hidden_bytes")),
         "state": {"level": "open", "reason": "", "quota": "", "by_hours": False},
     }
     document = {"clients": [entry], "quotas": [], "coming": [], "time": ""}

@@ -13,6 +13,16 @@ class MetricType(Enum):
     GAUGE = "gauge"
 
 
+class ServiceMetrics(Enum):
+    """Which metrics of services there are; the value is the word of the setting."""
+
+    EVERYONE = "everyone"
+    """Of each service, for all clients together."""
+
+    CLIENTS = "clients"
+    """Also of each client and service."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One metric family. `samples` maps the values of `labels`, in their order, to a number, so none appears twice."""

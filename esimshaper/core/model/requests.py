@@ -48,10 +48,20 @@ class FlowsQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class ServicesQuery:
+    """What bytes were for since then (empty: today). `client`, `category`, `service`: empty for all."""
+
+    client: str = ""
+    category: str = ""
+    service: str = ""
+    since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryQuery:
     """The last `limit` periods, from the one with `since` on (empty: ever), that begin before `until` (empty: now).
 
-    `client`: empty for all clients. each: what each client used, beside the sum.
+    `client`: empty for all clients. each: what each client used, beside the sum. by_service: what the bytes were for.
     """
 
     by: Span
@@ -60,6 +70,7 @@ class HistoryQuery:
     since: str = ""
     each: bool = False
     until: str = ""
+    by_service: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +143,8 @@ class ReloadCommand:
 
 Command = GrantCommand | RevokeCommand | OverrideCommand | CorrectCommand | RestartCommand | UndoCommand | ReloadCommand
 
-Query = StatusQuery | ClientsQuery | QuotasQuery | SubjectsQuery | FlowsQuery | HistoryQuery | EventsQuery
+Query = (
+    StatusQuery | ClientsQuery | QuotasQuery | SubjectsQuery | FlowsQuery | ServicesQuery | HistoryQuery | EventsQuery
+)
 
 Request = Query | Command

@@ -10,10 +10,13 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
     rate      {"down_bits_per_second": int, "up_bits_per_second": int}
     client    {"client": label, "key": str, "mac": str, "hostname": str, "addresses": [str],
                "now": rate, "today": usage, "month": usage, "total": usage,     total: since counting began
+               "services": {"now": name or null, "today": name or null,         the busiest ones
+                            "unnamed_bytes", "hidden_bytes"},                   of today; null if not counted
                "wasted_bytes": int, billed, then dropped by a block; "state": state as in quotas.py}
     flow      {"client", "key", "mac", "hostname", "protocol": "tcp", "protocol_number": 6,
                "remote_address", "remote_port", "client_address", "client_port", "wan_address", "wan_port",
-               "down_bytes", "up_bytes", "total_bytes", "down_packets", "up_packets", "age_seconds", "idle_seconds"}
+               "down_bytes", "up_bytes", "total_bytes", "down_packets", "up_packets", "age_seconds", "idle_seconds",
+               "name": host or null, "service", "category": str or null, "how": as of `explain`}
 
     status    {"program": {"version", "started", "started_unix", "uptime_seconds"},
                "wan": {"interface", "device": the kernel's name of it, "attached", "problems": [sentence],
@@ -47,6 +50,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
+from types import MappingProxyType
 
 from esimshaper.core.model.counts import (
     NOTHING,
@@ -63,6 +67,7 @@ from esimshaper.core.model.history import Bucket, Pending
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, UNATTRIBUTED, ClientKey, Identity
 from esimshaper.core.model.limits import Subject, SubjectKind
 from esimshaper.core.model.reading import Attachment, Detour, Hook, Reading, Tunnels
+from esimshaper.core.model.services import Service, ServiceUsage
 from esimshaper.core.model.state import State
 from esimshaper.core.model.units import format_size
 from esimshaper.core.report import uplink_drops
@@ -88,6 +93,7 @@ from esimshaper.core.report.quotas import (
     reserve_entry,
     state_entry,
 )
+from esimshaper.core.report.services import category_of, services_in_short
 
 TOP_CLIENTS = 5
 WAN_HOOKS = (Hook.WAN_INGRESS, Hook.WAN_EGRESS)
@@ -107,9 +113,11 @@ def plus_pending(saved: Usage, pending: Mapping[Bucket, Pending], since: int) ->
 # --- documents
 
 
-def status_document(state: State, facts: DaemonFacts, today: Usage, month: Usage) -> Document:
-    """See the module's docstring. `today` and `month` include what is pending."""
-    clients = _client_entries(state, facts.now, today, month)
+def status_document(
+    state: State, facts: DaemonFacts, today: Usage, month: Usage, services: ServiceUsage = MappingProxyType({})
+) -> Document:
+    """See the module's docstring. `today` and `month` include what is pending. `services`: as in clients_document."""
+    clients = _client_entries(state, facts.now, today, month, services)
     return new_document(facts.now) | {
         "program": {
             "version": facts.version,
@@ -176,10 +184,18 @@ def _configuration(facts: DaemonFacts) -> Document:
 
 
 def clients_document(
-    state: State, facts: DaemonFacts, today: Usage, month: Usage, chosen: Collection[ClientKey] | None = None
+    state: State,
+    facts: DaemonFacts,
+    today: Usage,
+    month: Usage,
+    chosen: Collection[ClientKey] | None = None,
+    services: ServiceUsage = MappingProxyType({}),
 ) -> Document:
-    """See the module's docstring. `today` and `month` include what is pending. `chosen`: these alone (None: all)."""
-    entries = _client_entries(state, facts.now, today, month)
+    """See the module's docstring. `today` and `month` include what is pending. `chosen`: these alone (None: all).
+
+    `services`: what today's bytes were for, but `unnamed`.
+    """
+    entries = _client_entries(state, facts.now, today, month, services)
     subjects = None if chosen is None else frozenset(Subject(SubjectKind.CLIENT, key) for key in chosen)
     return new_document(facts.now) | {
         "quotas": plan_entries(state, facts),
@@ -188,10 +204,10 @@ def clients_document(
     }
 
 
-def flows_document(state: State, now: datetime, flows: Iterable[Flow], *, count: int) -> Document:
+def flows_document(state: State, facts: DaemonFacts, flows: Iterable[Flow], *, count: int) -> Document:
     """The chosen flows, in their order. `count`: of all flows before the choice. See the module's docstring."""
-    entries = [_flow(identity(state, flow.client), flow) for flow in flows]
-    return new_document(now) | {"count": count, "flows": entries}
+    entries = [_flow(identity(state, flow.client), flow, facts.catalogue) for flow in flows]
+    return new_document(facts.now) | {"count": count, "flows": entries}
 
 
 def reload_document(facts: DaemonFacts, changes: Iterable[str], notes: Iterable[str], *, applied: bool) -> Document:
@@ -270,7 +286,7 @@ def _strays(state: State) -> list[Document]:
     ]
 
 
-def _client_entries(state: State, now: datetime, today: Usage, month: Usage) -> list[Document]:
+def _client_entries(state: State, now: datetime, today: Usage, month: Usage, services: ServiceUsage) -> list[Document]:
     lost = wasted_bytes(state)
     entries = []
     for key in known_clients(state) | today.keys() | month.keys():
@@ -284,6 +300,7 @@ def _client_entries(state: State, now: datetime, today: Usage, month: Usage) -> 
                 "today": usage_entry(today.get(key, NOTHING)),
                 "month": usage_entry(month.get(key, NOTHING)),
                 "total": usage_entry(state.totals.get(key, NOTHING)),
+                "services": services_in_short(state, key, today.get(key, NOTHING), services.get(key, {})),
                 "wasted_bytes": lost.get(key, 0),
             }
         )
@@ -296,7 +313,7 @@ def _has_moved(entry: Document) -> bool:
     return any(entry[when]["total_bytes"] for when in ("today", "month", "total"))
 
 
-def _flow(who: Identity, flow: Flow) -> Document:
+def _flow(who: Identity, flow: Flow, catalogue: Mapping[str, Service]) -> Document:
     return {
         **names(who),
         "protocol": protocol_name(flow.protocol),
@@ -310,6 +327,10 @@ def _flow(who: Identity, flow: Flow) -> Document:
         **usage_entry(flow.counters),
         "age_seconds": round(flow.age, 1),
         "idle_seconds": round(flow.idle, 1),
+        "name": flow.name or None,
+        "service": flow.service,
+        "category": category_of(flow.service, catalogue),
+        "how": flow.how.value,
     }
 
 

@@ -10,7 +10,9 @@ from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.identity import OTHERS, UNATTRIBUTED, Account, ClientKey, Identity
 from esimshaper.core.model.limits import Curfew, Quota
+from esimshaper.core.model.metrics import ServiceMetrics
 from esimshaper.core.model.reading import Reading
+from esimshaper.core.model.services import Service
 from esimshaper.core.model.state import State
 
 Document = dict[str, Any]
@@ -27,7 +29,7 @@ class DaemonFacts:
     metrics_problem: why Prometheus cannot read the metrics at the moment; empty if it can.
     quotas, names, groups: as in the settings, by key of a client.
     wan_device: the kernel's name of the uplink. stacked: interfaces that are counted at another one, and why, as
-    sentences.
+    sentences. catalogue: services by name.
     """
 
     now: datetime
@@ -47,6 +49,8 @@ class DaemonFacts:
     groups: Mapping[ClientKey, str] = field(default_factory=dict)
     wan_device: str = ""
     stacked: tuple[str, ...] = ()
+    catalogue: Mapping[str, Service] = field(default_factory=dict)
+    service_metrics: ServiceMetrics = ServiceMetrics.EVERYONE
 
 
 def new_document(now: datetime) -> Document:

@@ -4,16 +4,22 @@
 history   {"by": "5min" | "hour" | "day" | "week" | "month", "client": label or null for everyone,
            "rows": [usage + {"start", "start_unix", "estimated": bool}]}, oldest first
           with `each`, a row has "clients": [usage + the names of a client], most bytes first
+          with `by_service`, "services": [volume + {"service": name}], most bytes first, volume as in services.py
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
 
 from esimshaper.core.model.counts import Counters, sum_of
 from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Span
 from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.services import NO_VOLUME, Volume
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import Document, identity, iso, names, new_document, usage_entry
+from esimshaper.core.report.services import named, service_entries
+
+Services = Mapping[int, Mapping[str, Volume]]
+"""By start of a bucket, and name of a service."""
 
 
 def begin_of(span: Span, moment: int, zone: tzinfo | None) -> int:
@@ -71,6 +77,27 @@ def with_clients(document: Document, state: State, now: datetime, span: Span, ro
     return document | {
         "rows": [{**row, "clients": _client_entries(state, used[row["start_unix"]])} for row in document["rows"]]
     }
+
+
+def with_services(
+    document: Document, span: Span, zone: tzinfo | None, saved: Services, unsaved: Iterable[HistoryRow]
+) -> Document:
+    """The document, with what the bytes of each of its rows were for; the buckets of `saved` have no `unnamed`."""
+    used: dict[int, dict[str, Volume]] = {row["start_unix"]: {} for row in document["rows"]}
+    for bucket, volumes in (*saved.items(), *((row.start, row.services) for row in unsaved)):
+        start = _start(span, bucket, zone)
+        for name, volume in volumes.items() if start in used else ():
+            used[start][name] = used[start].get(name, NO_VOLUME) + volume
+    return document | {
+        "rows": [
+            {**row, "services": service_entries(named(_counters(row), used[row["start_unix"]]))}
+            for row in document["rows"]
+        ]
+    }
+
+
+def _counters(row: Document) -> Counters:
+    return Counters(row["down_bytes"], row["up_bytes"])
 
 
 def _client_entries(state: State, used: dict[ClientKey, list[Counters]]) -> list[Document]:

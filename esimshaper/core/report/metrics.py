@@ -11,11 +11,13 @@ from datetime import datetime
 from esimshaper.core.model.counts import NOTHING, Counters, Event, Reason
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import ClientState, Level, Subject, SubjectKind
-from esimshaper.core.model.metrics import Metric, MetricType
+from esimshaper.core.model.metrics import Metric, MetricType, ServiceMetrics
+from esimshaper.core.model.services import NO_VOLUME, ServiceUsage, Volume
 from esimshaper.core.model.state import State
 from esimshaper.core.report import uplink_drops
 from esimshaper.core.report.frame import DaemonFacts, identity, known_clients, mac_of, strayed_bytes, wasted_bytes
 from esimshaper.core.report.quotas import limit_of, usages, used_of
+from esimshaper.core.report.services import category_of, is_counted, with_unnamed
 from esimshaper.core.report.subjects import subject_label
 
 Samples = Mapping[tuple[str, ...], float]
@@ -25,6 +27,7 @@ def metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
     """All metric families, from one State."""
     return (
         *_traffic_metrics(state),
+        *_service_metrics(state, facts),
         *_limit_metrics(state, facts),
         *_kernel_metrics(state),
         *_self_metrics(state, facts),
@@ -46,6 +49,41 @@ def _traffic_metrics(state: State) -> tuple[Metric, ...]:
             uplink_drops.samples(state),
         ),
     )
+
+
+def _service_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
+    """Of all clients by service, and where the settings ask for it, of each client by service."""
+    everyone: dict[tuple[str, ...], Volume] = {}
+    clients: dict[tuple[str, ...], Volume] = {}
+    for key, volumes in _served(state).items():
+        label = identity(state, key).label
+        for service, volume in volumes.items():
+            labels = service, category_of(service, facts.catalogue) or ""
+            everyone[labels] = everyone.get(labels, NO_VOLUME) + volume
+            clients[label, service] = clients.get((label, service), NO_VOLUME) + volume
+    down = {labels: volume.down_bytes for labels, volume in everyone.items()}
+    up = {labels: volume.up_bytes for labels, volume in everyone.items()}
+    by_service = ("service", "category")
+    side = "of a service, all clients together: IP-layer bytes as the carrier bills them."
+    families = (
+        _counter("service_receive_bytes_total", f"Download {side}", by_service, down),
+        _counter("service_transmit_bytes_total", f"Upload {side}", by_service, up),
+    )
+    if facts.service_metrics is not ServiceMetrics.CLIENTS:
+        return families
+    ways = [("receive", labels, volume.down_bytes) for labels, volume in clients.items()]
+    ways += [("transmit", labels, volume.up_bytes) for labels, volume in clients.items()]
+    samples = {(*labels, way): size for way, labels, size in ways if size}
+    text = "Bytes of a client for a service; those that are zero are left out."
+    return (*families, _counter("client_service_bytes_total", text, ("client", "service", "direction"), samples))
+
+
+def _served(state: State) -> ServiceUsage:
+    """Totals by client and service, with `unnamed`: their sum is that of clients, and none ever falls."""
+    if not (state.meter.booked and is_counted(state)):
+        return {}
+    served = state.meter.booked.served
+    return {client: with_unnamed(counters, served.get(client, {})) for client, counters in state.totals.items()}
 
 
 def _both_ways(prefix: str, what: str, label: str, counters: Mapping[str, Counters]) -> tuple[Metric, Metric]:

@@ -38,7 +38,7 @@ def _service_from(block: Block) -> Service | None:
     name = block.name()
     if name is None:
         return None
-    domains = _each(block, "domains", _domain, "Write a host name, without https:// and without `*.`: example.org.")
+    domains = _each(block, "domains", host_name, "Write a host name, without https:// and without `*.`: example.org.")
     addresses = _each(block, "addresses", _network, 'Write a network such as "198.51.100.0/24".')
     ports = _each(block, "ports", _ports, "Write tcp/443, or udp/8801-8810.")
     return Service(
@@ -52,7 +52,8 @@ def _each(block: Block, key: str, parser: Any, hint: str) -> tuple[Any, ...]:  #
     return tuple(each for each in parsed if each is not None)
 
 
-def _domain(text: str) -> str:
+def host_name(text: str) -> str:
+    """`text` as DNS knows it. Raises ValueError for what is no host name."""
     try:
         name = text.strip().rstrip(".").lower().encode("idna").decode()
     except UnicodeError:

@@ -23,6 +23,7 @@ from esimshaper.core.model.requests import (
     Request,
     RestartCommand,
     RevokeCommand,
+    ServicesQuery,
     StatusQuery,
     SubjectsQuery,
     UndoCommand,
@@ -55,13 +56,20 @@ def _flows(params: Params) -> Request:
     return FlowsQuery(limit, order == "recent", params.get("client", ""))
 
 
+def _services(params: Params) -> Request:
+    _only(params, "client", "category", "service", "since")
+    return ServicesQuery(*(params.get(name, "") for name in ("client", "category", "service", "since")))
+
+
 def _history(params: Params) -> Request:
-    _only(params, "by", "limit", "client", "since", "until", "each")
+    _only(params, "by", "limit", "client", "since", "until", "each", "by_service")
     by = Span(_choice(params, "by", Span.DAY.value, (span.value for span in Span)))
     since = params.get("since", "")
     limit = _number(params, "limit", 1, MAX_ROWS, default=MAX_ROWS if since else 31)
-    each = _choice(params, "each", "no", ("yes", "no")) == "yes"
-    return HistoryQuery(by, limit, params.get("client", ""), since, each, params.get("until", ""))
+    each, by_service = (_choice(params, name, "no", ("yes", "no")) == "yes" for name in ("each", "by_service"))
+    if each and by_service:
+        raise BadParameter("each is by client and by_service by service; give one of them")
+    return HistoryQuery(by, limit, params.get("client", ""), since, each, params.get("until", ""), by_service)
 
 
 def _events(params: Params) -> Request:
@@ -139,6 +147,7 @@ ROUTES: Mapping[tuple[str, str], Reader] = {
     ("GET", "/v1/status"): _without(StatusQuery()),
     ("GET", "/v1/clients"): _clients,
     ("GET", "/v1/flows"): _flows,
+    ("GET", "/v1/services"): _services,
     ("GET", "/v1/history"): _history,
     ("GET", "/v1/events"): _events,
     ("GET", "/v1/quotas"): _quotas,

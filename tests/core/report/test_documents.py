@@ -32,7 +32,7 @@ def test_every_document_survives_json_unchanged():
     for document in (
         documents.status_document(state, facts(), today, today),
         documents.clients_document(state, facts(), today, today),
-        documents.flows_document(state, NOW, router.flows(), count=4),
+        documents.flows_document(state, facts(), router.flows(), count=4),
         history_document(NOW, Span.HOUR, router.history(Resolution.HOUR, None), limit=10),
     ):
         assert document["version"] == 1
@@ -90,7 +90,7 @@ def test_status_shows_storage_trouble_and_only_events_that_happened():
 
 
 def test_flows_carry_their_clients_names_in_the_order_given():
-    document = documents.flows_document(router.state(), NOW, router.flows(), count=70)
+    document = documents.flows_document(router.state(), facts(), router.flows(), count=70)
     assert document["count"] == 70
     named = [(f["client"], f["key"], f["hostname"], f["protocol"]) for f in document["flows"]]
     assert named == [

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line, verb `services`: what the bytes were for; and lists of names as services of the owner's own."""
+# ruff: noqa: PLC0415, T201 - as in main.py
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from esimshaper.cli.base import (
+    DONE,
+    FAILED,
+    Verbs,
+    add_client,
+    add_json,
+    add_socket,
+    add_verb,
+    fetch,
+    show_document,
+    whose,
+)
+from esimshaper.cli.parser import reject
+from esimshaper.cli.past import SINCE
+from esimshaper.core.model.errors import Unusable
+
+IMPORT = "import"
+LARGEST_BYTES = 1_000_000
+"""Of a list: at some 20 bytes a name, five times as many as are taken."""
+LANGUAGES = ("en", "zh", "ja")
+
+
+def add_verb_services(verbs: Verbs) -> None:
+    """`services`."""
+    services = add_verb(
+        verbs,
+        "services",
+        _services,
+        "says what the bytes were for: youtube, icloud, updates; import FILE makes a service of a list of names",
+        "esimshaper services alice-phone --since monday",
+    )
+    add_client(services)
+    services.add_argument(
+        "list", metavar="FILE", nargs="?", type=Path, help="after the word import: a list of host names"
+    )
+    services.add_argument("--category", metavar="CATEGORY", help="only this kind of services: video, updates, ads ...")
+    services.add_argument("--service", metavar="SERVICE", help="only this one, and who used it")
+    services.add_argument("--since", metavar="WHEN", help=f"{SINCE} (default: today)")
+    services.add_argument("--as", dest="called", metavar="SERVICE", help="with import: its name (default: of the FILE)")
+    add_json(services)
+    add_socket(services)
+
+
+def _services(options: argparse.Namespace) -> int:
+    if options.name == IMPORT and options.list:
+        return _import(options)
+    if options.list:
+        reject(options, f"one word too many: `{options.list}`; `services import FILE` reads a list of host names")
+    if options.name == IMPORT:
+        reject(options, "`import` needs a FILE, a list of host names; a device of this name is `--client import`")
+    if options.called:
+        reject(options, "--as goes with `import FILE`")
+    wanted = {"since": options.since, "category": options.category, "service": options.service}
+    params = {**{name: value for name, value in wanted.items() if value}, **whose(options)}
+    document = fetch(options, "/v1/services", params)
+    return show_document(options, "services", "services_page", document, paged=True, language=language(os.environ))
+
+
+def language(environment: os._Environ[str] | dict[str, str]) -> str:
+    """The language of a person's terminal, of those that services have names in; English for any other."""
+    spoken = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
+    return next((each for each in LANGUAGES if spoken.lower().startswith(each)), LANGUAGES[0])
+
+
+def _import(options: argparse.Namespace) -> int:
+    from esimshaper.core.settings.name_lists import service_of_list
+
+    file: Path = options.list
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise Unusable(f"{file}: {error.strerror}") from None
+    if len(content) > LARGEST_BYTES:
+        raise Unusable(f"{file} has more than {LARGEST_BYTES:,} bytes", "take a shorter list, or the part that matters")
+    made = service_of_list(content.decode(errors="replace"), options.called or file.stem, options.category)
+    for problem in (*made.problems, *made.left_out):
+        print(f"{file}:{problem.line}: {problem.message}" if problem.line else problem.message, file=sys.stderr)
+    if made.problems:
+        return FAILED
+    print(made.text, end="")
+    return DONE
