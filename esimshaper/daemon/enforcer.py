@@ -19,6 +19,7 @@ from esimshaper.core.shaping.plan import Plan, Report, Step
 from esimshaper.daemon.class_counters import ClassReader
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.host.messages import Message, fields
+from esimshaper.edge.nft.scripts import Blocked
 from esimshaper.edge.nft.tables import RejectTable
 from esimshaper.edge.tc.shaper import Shaper
 
@@ -38,6 +39,7 @@ class Enforcer:
         self.members = tree.members(self._installed)
         self.problems: tuple[str, ...] = ()
         self._reserve: Reserve | None = None
+        self._now = 0  # CLOCK_BOOTTIME of the last reading, in ns
         self._begin(settings)
         cleanup.callback(lambda: self._shaper.close())
 
@@ -90,6 +92,7 @@ class Enforcer:
             states,
             look_around,
         )
+        self._now = round(seen.reading.boottime * 1e9)
         if outcome.reserve and outcome.reserve != self._reserve:
             self._meter.write_reserve(outcome.reserve, self._reachable)
             self._reserve = outcome.reserve
@@ -127,11 +130,11 @@ class Enforcer:
             case plan.WritePolicies(policies):
                 self._write(policies)
             case plan.CheckRejects():
-                if self._rejects.notice_changes():
+                if self._rejects.notice_changes(self._now):
                     text = "somebody changed our table in nftables; it is as before again"
                     log.warning(text, extra=fields(Message.REFUSALS_RESTORED))
-            case plan.Reject(devices, but, wan):
-                problem = self._rejects.reject(devices, but, wan)
+            case plan.Reject(devices, but, wan, but_until):
+                problem = self._rejects.reject(Blocked(devices, but, but_until=but_until), wan, self._now)
                 return replace(report, failed=(*report.failed, *([problem] if problem else [])))
         return report
 

@@ -28,9 +28,10 @@ class PolicyIpsec:
         for host in (router, internet):
             ours, theirs = (up, down) if host is router else (down, up)
             leaving, coming = (out, back) if host is router else (back, out)
+            # No reqid on either side: a template takes the states of its own one only.
             host.ip(
-                f"xfrm state add {up} proto esp spi 0x100 reqid 1 {crypt}",
-                f"xfrm state add {down} proto esp spi 0x200 reqid 2 {crypt}",
+                f"xfrm state add {up} proto esp spi 0x100 {crypt}",
+                f"xfrm state add {down} proto esp spi 0x200 {crypt}",
                 f"xfrm policy add {leaving} dir out tmpl {ours} proto esp mode tunnel",
                 f"xfrm policy add {coming} dir in tmpl {theirs} proto esp mode tunnel",
                 f"xfrm policy add {coming} dir fwd tmpl {theirs} proto esp mode tunnel",

@@ -233,7 +233,7 @@ def test_what_was_used_survives_other_settings(make_router: Callable[..., Router
 
     lives_on(at_home(ALICE_2MB.replace("daily", "other"), FAMILY_5MB))  # another name is another quota
     assert row_of(router, "other", "client/alice")["used_bytes"] == used + more
-    assert "other begins anew for client/alice: 2.00 MB of 2.00 MB left" in router.run("restart", "other").stdout
+    assert "other begins anew for alice: 2.00 MB of 2.00 MB left" in router.run("restart", "other").stdout
     bill = lab.carrier.settle()
     download(alice, server, 10_000_000)
     assert 1_900_000 <= arrived(lab.carrier.settle() - bill, server) <= 2_000_000 + IN_FLIGHT

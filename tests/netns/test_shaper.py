@@ -2,6 +2,7 @@
 """Shaping of real traffic: rates, company, changes under load, and what others may do to our part of tc meanwhile."""
 
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -163,24 +164,34 @@ def test_the_link_is_shared_equally_whoever_has_more_connections(box: Box) -> No
 
 
 def test_changes_under_load_lose_no_packet(box: Box) -> None:
-    lab, shaper = box.lab, box.shaper
-    down, up = lab.clients
+    lab, shaper, ended = box.lab, box.shaper, threading.Event()
     box.shape(Shaped(ALICE, 20_000_000))
-    moved = [
-        down.start(traffic.udp_down, lab.servers4[0], 1_500_000, bits=4_000_000),
-        up.start(traffic.udp_up, lab.servers4[0], 1_500_000, bits=4_000_000),
+    moving = [
+        client.start(keep_moving, move, lab.servers4[0], ended)
+        for client, move in zip(lab.clients, (traffic.udp_down, traffic.udp_up), strict=True)
     ]
-    rounds = 0
-    while not all(each.done() for each in moved):
-        rounds += 1
-        rate, others = (10_000_000, 20) if rounds % 2 else (30_000_000, 0)
-        changes, problems = box.shape(Shaped(ALICE, rate), *(Shaped(Account(100 + n), 64_000) for n in range(others)))
-        assert len(changes) == 2 + 40
-        assert problems == ()
-    assert rounds > 20
-    assert moved[0].result().down == 1_500_000
+    try:
+        for number in range(24):
+            rate, others = (30_000_000, 0) if number % 2 else (10_000_000, 20)
+            more = (Shaped(Account(100 + n), 64_000) for n in range(others))
+            changes, problems = box.shape(Shaped(ALICE, rate), *more)
+            assert len(changes) == 2 + 40
+            assert problems == ()
+    finally:
+        ended.set()
+    (asked, came), (sent, _) = (each.result() for each in moving)
+    assert came == asked
     assert lab.upload_drops() == 0
-    assert shaper.read_stats()[ids(ALICE, EVERYONE)[1]].packets >= 1250
+    assert shaper.read_stats()[ids(ALICE, EVERYONE)[1]].packets >= sent
+
+
+def keep_moving(move: Callable[..., traffic.Moved], server: str, ended: threading.Event) -> tuple[int, int]:
+    """How many datagrams it moved until the end, one second of them at least, and how many of them came here."""
+    count = came = 0
+    while not ended.is_set() or count < 400:
+        came += move(server, 48_000, packet=1200, bits=4_000_000).down // 1200
+        count += 40
+    return count, came
 
 
 def test_what_left_a_class_in_a_flood_is_what_the_carrier_billed(box: Box) -> None:

@@ -283,7 +283,7 @@ def test_what_ipsec_unpacks_is_billed_once_and_is_whose_it_is(router: Debian, ki
     server = lab.servers4[3]
     with IPSEC[kind](lab, server):
         restart(router, "")
-        tv.call(traffic.ping, server, count=2)
+        assert tv.call(traffic.ping, server, count=2).down, "the tunnel itself"
         router.settle()
         before = router.measure()
         loading = alice.start(traffic.tcp_down, server, 1_000_000)

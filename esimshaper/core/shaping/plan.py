@@ -13,8 +13,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from esimshaper.core.model.counts import UNUSED
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, OTHERS, Account, ClientKey
-from esimshaper.core.model.limits import ClientState, Level, Policy, Subject, SubjectKind
+from esimshaper.core.model.limits import ClientState, Direction, Level, Policy, Subject, SubjectKind
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.shaping import Change, ChangeKind, Shaping, Side, Tree
 from esimshaper.core.model.state import Outcome
@@ -77,15 +78,17 @@ class CheckRejects:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Reject what these devices send, and nothing else.
+    """Reject what these devices send, each until the moment beside it (CLOCK_BOOTTIME, ns), and nothing else.
 
     but: where all devices without an account of their own are blocked, those that have one; None where not.
-    wan: number of the WAN's interface, 0 for none.
+    wan: number of the WAN's interface, 0 for none. but_until: as of `devices`.
     """
 
-    devices: frozenset[ClientKey]
+    # At such a moment the kernel lets a device on by itself, also while no daemon is there to mend the table.
+    devices: Mapping[ClientKey, int | None]
     but: frozenset[ClientKey] | None
     wan: int
+    but_until: int | None = None
 
 
 Step = (
@@ -276,7 +279,7 @@ def _sides(memory: Memory, classes: _Classes, report: Report) -> Collection[Side
 
 def _reject(memory: Memory, wish: Wish, report: Report) -> Plan:
     memory = replace(memory, states=wish.states, problems=(*memory.problems, *report.failed))
-    reject = rejected(wish.reading.owners, wish.states, wish.wan)
+    reject = rejected(wish)
     steps = (CheckRejects(), reject) if wish.look_around else (reject,)
     return Plan(memory, steps, partial(_end, memory))
 
@@ -285,16 +288,32 @@ def _end(memory: Memory, report: Report) -> Plan:
     return Plan(memory, problems=(*memory.problems, *report.failed))
 
 
-def rejected(owners: Mapping[Account, ClientKey], states: Mapping[Subject, ClientState], wan: int) -> Reject:
+def rejected(wish: Wish) -> Reject:
     """What blocked clients send, where it has come from a device."""
     blocked = {
         ClientKey(subject.id)
-        for subject, state in states.items()
+        for subject, state in wish.states.items()
         if state.level is Level.BLOCKED and subject.kind is SubjectKind.CLIENT
     }
-    seen = frozenset(owners.values()) if blocked else frozenset()
-    known = seen - BUILT_IN_CLIENTS
-    return Reject(known & blocked, known if OTHERS in seen & blocked else None, wan)
+    seen = {owner: account for account, owner in wish.reading.owners.items()} if blocked else {}
+    known = seen.keys() - BUILT_IN_CLIENTS
+    devices = {each: _let_on(wish, seen[each]) for each in known & blocked}
+    if OTHERS not in seen.keys() & blocked:
+        return Reject(devices, None, wish.wan)
+    return Reject(devices, frozenset(known), wish.wan, _let_on(wish, seen[OTHERS]))
+
+
+def _let_on(wish: Wish, account: Account) -> int | None:
+    """When the kernel itself lets an account on that is blocked by hand or by hours; None if that is not known."""
+    policies = wish.outcome.policies
+    own = policies.get(account, Policy())
+    ends = [switch.at for switch in own.switches if not switch.hold.blocked] if own.blocked else []
+    while ends and account:
+        policy, used = policies.get(account, Policy()), wish.reading.budgets.get(account, UNUSED)
+        if any(limit.of(policy.block_at) <= limit.of(used) for limit in Direction):
+            return None  # a quota goes on holding it
+        account = policy.parent
+    return ends[0] if ends else None
 
 
 def remade_classes(changes: Iterable[Change]) -> frozenset[int] | None:

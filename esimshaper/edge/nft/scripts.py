@@ -10,9 +10,10 @@ DHCP and its pages stay.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.tunnels import TunnelEnd
 
 REJECT = "inet esimshaper"
@@ -31,28 +32,44 @@ _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 class Blocked:
     """Whose packets are rejected: those of `devices`; and, unless `but` is None, of all others on `lans` but these.
 
-    Devices are MACs in lower case; on links without MACs IP addresses.
+    Devices are MACs in lower case; on links without MACs IP addresses. Beside a device stands when that ends by itself
+    (CLOCK_BOOTTIME, ns), or None; `but_until` is the same of all others.
     """
 
-    devices: frozenset[str]
-    but: frozenset[str] | None = None
+    devices: Mapping[ClientKey, int | None]
+    but: frozenset[ClientKey] | None = None
     lans: tuple[str, ...] = ()
+    but_until: int | None = None
 
     def __bool__(self) -> bool:
         return bool(self.devices) or self.but is not None
 
+    def changes_before(self, moment: int) -> bool:
+        """Whether any of it ends by itself until then."""
+        ends = (*self.devices.values(), self.but_until)
+        return any(end is not None and end < moment for end in ends)
+
 
 def reject(
-    interfaces: Sequence[str], blocked: Blocked, wan: int, unbilled: Iterable[str] = (), *, whole: bool = True
+    interfaces: Sequence[str],
+    blocked: Blocked,
+    wan: int,
+    unbilled: Iterable[str] = (),
+    *,
+    now: int = 0,
+    whole: bool = True,
 ) -> str:
     """The first table, anew: what `blocked` devices send and would leave by one of these `interfaces`.
 
     `wan`: number of the WAN's interface that has our program, NO_INTERFACE for none. `unbilled`: networks that are not
-    rejected. whole: those packets too by which `blocked` devices reach a proxy of the router, or its answers.
+    rejected. now: CLOCK_BOOTTIME, ns, or a little earlier. whole: those packets too by which `blocked` devices reach a
+    proxy of the router, or its answers.
     """
     spared = [f"{'ip6' if ':' in each else 'ip'} daddr {each} return" for each in unbilled]
     jumps = [f'oifname "{each}" jump blocked' for each in interfaces]
-    sets = [*_sets("blocked", blocked.devices), *(_sets("known", blocked.but) if blocked.but is not None else ())]
+    sets = [*_sets("blocked", {each: _timeout(until, now) for each, until in blocked.devices.items()})]
+    if blocked.but is not None:
+        sets += [*_sets("known", dict.fromkeys(blocked.but, "")), _lans(blocked, now)]
     # Live TCP connections pass to the WAN, where our program ends them on both sides. They do not pass to a WAN that
     # was made anew and has no program yet, nor into a tunnel; both have another number.
     return f"""{delete(REJECT)}
@@ -78,9 +95,8 @@ def _jumps(blocked: Blocked, chain: str) -> Iterator[str]:
     for name, match in _sources("blocked"):
         yield f"{match} @{name} jump {chain}"
     if blocked.but is not None:
-        lans = ", ".join(f'"{name}"' for name in blocked.lans)
         for name, match in _sources("known"):
-            yield f"iifname {{ {lans} }} {match} != @{name} jump {chain}"
+            yield f"iifname @lans {match} != @{name} jump {chain}"
 
 
 def _proxied(blocked: Blocked) -> str:
@@ -141,13 +157,31 @@ def _sources(name: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _sets(name: str, devices: Iterable[str]) -> Iterator[str]:
+def _sets(name: str, devices: Mapping[ClientKey, str]) -> Iterator[str]:
+    """`devices`: with what stands behind each in its set."""
     found: dict[str, list[str]] = {"ether_addr": [], "ipv4_addr": [], "ipv6_addr": []}
     for device in sorted(devices):
-        found["ether_addr" if _MAC.fullmatch(device) else "ipv6_addr" if ":" in device else "ipv4_addr"].append(device)
+        kind = "ether_addr" if _MAC.fullmatch(device) else "ipv6_addr" if ":" in device else "ipv4_addr"
+        found[kind].append(device + devices[device])
     for (label, _), (kind, members) in zip(_sources(name), found.items(), strict=True):
-        elements = f"elements = {{ {', '.join(members)} }};" if members else ""
-        yield f"set {label} {{ type {kind}; {elements} }}"
+        yield _set(label, kind, members)
+
+
+def _lans(blocked: Blocked, now: int) -> str:
+    """The interfaces by which unknown devices come, for as long as these are blocked."""
+    return _set("lans", "ifname", [f'"{name}"{_timeout(blocked.but_until, now)}' for name in blocked.lans])
+
+
+def _set(name: str, kind: str, members: Sequence[str]) -> str:
+    flags = " flags timeout;" if any(" timeout " in each for each in members) else ""
+    elements = f"elements = {{ {', '.join(members)} }};" if members else ""
+    return f"set {name} {{ type {kind};{flags} {elements} }}"
+
+
+def _timeout(until: int | None, now: int) -> str:
+    """What makes an element of a set vanish at a moment, or later by as much as `now` is earlier."""
+    # nftables counts without the time that a machine sleeps, so the element may go late, and never early.
+    return "" if until is None else f" timeout {max(1, -(-(until - now) // 10**6))}ms"
 
 
 def failsafe(names: Sequence[str], counted: Collection[int], tunnels: Iterable[TunnelEnd], uplink: str) -> str:

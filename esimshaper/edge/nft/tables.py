@@ -9,13 +9,16 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.nft import program, scripts
 from esimshaper.edge.nft.program import NftError
 from esimshaper.edge.nft.scripts import CLOSED, REJECT, Blocked
+
+MARGIN_NS = 2 * 10**9
+"""So much younger than `now` a listing may be."""
 
 
 class RejectTable:
@@ -33,28 +36,29 @@ class RejectTable:
         self._installed: tuple[Blocked, int] | None = None  # None: unknown, as after an earlier daemon
         self._listed = ""
 
-    def reject(self, devices: frozenset[ClientKey], but: frozenset[ClientKey] | None, wan: int) -> str:
-        """From now on packets of these devices, and unless `but` is None of all others on the LAN that are not in it.
+    def reject(self, blocked: Blocked, wan: int, now: int) -> str:
+        """From now on packets of these devices, on the LAN's interfaces; a sentence if that did not work, else empty.
 
-        A sentence if that did not work, else empty. `wan`: number of the WAN's interface that has our program,
-        NO_INTERFACE for none.
+        `wan`: number of the WAN's interface that has our program, NO_INTERFACE for none. `now`: of CLOCK_BOOTTIME, ns.
         """
-        wanted = Blocked(devices, but, self.lans), wan
+        wanted = replace(blocked, lans=self.lans), wan
         if wanted == self._installed or (self._installed and not wanted[0] and not self._installed[0]):
             return ""
-        anew = scripts.reject(self._interfaces, *wanted, self._unbilled)
+        anew = scripts.reject(self._interfaces, *wanted, self._unbilled, now=now)
         script = anew if wanted[0] else scripts.delete(REJECT)
         problem = _load(script)
         if problem and wanted[0]:  # a kernel without nft_fib or nft_ct
-            problem = _load(scripts.reject(self._interfaces, *wanted, self._unbilled, whole=False))
+            problem = _load(scripts.reject(self._interfaces, *wanted, self._unbilled, now=now, whole=False))
         if problem:
             return f"programs of blocked clients run into timeouts, as their packets cannot be rejected: {problem}"
         self._installed, self._listed = wanted, _listed(REJECT)
         return ""
 
-    def notice_changes(self) -> bool:
+    def notice_changes(self, now: int) -> bool:
         """Looks at the table. True if somebody else changed it: then the next `reject` makes it anew."""
-        if not self._installed or not self._installed[0] or _listed(REJECT) == self._listed:
+        if not self._installed or not self._installed[0] or self._installed[0].changes_before(now + MARGIN_NS):
+            return False
+        if _listed(REJECT) == self._listed:
             return False
         self._installed = None
         return True

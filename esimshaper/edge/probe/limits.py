@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from esimshaper.core.model.box import Feature
+from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.kernel import ETH_P_ALL, INGRESS
 from esimshaper.edge.nft import program, scripts
 from esimshaper.edge.nft.program import NftError
@@ -89,7 +90,7 @@ def _redirect(route: Any, lo: int) -> None:  # noqa: ANN401
     )
 
 
-_MAC = "02:00:00:00:00:01"
+_MAC = ClientKey("02:00:00:00:00:01")
 
 TRIALS: dict[Feature, Trial] = {
     Feature.HTB: _htb,
@@ -113,7 +114,7 @@ def _loadable(module: str) -> bool:
 
 def _rejects() -> bool:
     try:
-        program.run("-f", "-", script=scripts.reject(["lo"], scripts.Blocked(frozenset({_MAC})), NO_INTERFACE))
+        program.run("-f", "-", script=scripts.reject(["lo"], scripts.Blocked({_MAC: None}), NO_INTERFACE))
     except NftError:
         return False
     return True

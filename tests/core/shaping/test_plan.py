@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from esimshaper.core.model.counts import Budget
+from esimshaper.core.model.hold import Hold, Switch
 from esimshaper.core.model.identity import OTHERS, ROUTER, Account, ClientKey
-from esimshaper.core.model.limits import ClientState, Level, Policy, Shaped, Subject, SubjectKind
+from esimshaper.core.model.limits import ClientState, Level, Policy, Shaped, Subject, SubjectKind, Thresholds
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.shaping import DEFAULT, Change, ChangeKind, Redirect, Side, Tree, Wire
 from esimshaper.core.model.state import Outcome
@@ -80,7 +82,7 @@ def test_looking_around_changes_nothing_that_is_right() -> None:
         ChangeClasses(()),
         ShapeAt(WAN, WAN),
         CheckRejects(),
-        Reject(frozenset(), None, WAN),
+        Reject({}, None, WAN),
     ]
 
 
@@ -259,8 +261,8 @@ def test_new_accounts_come_first_and_the_rest_waits_for_policies_that_name_them(
 
 def test_who_is_blocked_is_rejected_last_and_that_alone_is_done_where_only_states_differ() -> None:
     hands = Hands()
-    assert hands.enforce(replace(WISH, states=BLOCKED))[-1] == Reject(frozenset({OWNERS[BOB]}), None, WAN)
-    assert hands.enforce(replace(WISH, states={})) == [Reject(frozenset(), None, WAN)]
+    assert hands.enforce(replace(WISH, states=BLOCKED))[-1] == Reject({OWNERS[BOB]: None}, None, WAN)
+    assert hands.enforce(replace(WISH, states={})) == [Reject({}, None, WAN)]
 
 
 def test_devices_without_an_account_are_told_by_those_that_have_one() -> None:
@@ -271,7 +273,35 @@ def test_devices_without_an_account_are_told_by_those_that_have_one() -> None:
         Subject(SubjectKind.CLIENT, ROUTER): ClientState(Level.BLOCKED),
     }
     rejected = Hands().enforce(replace(WISH, states=blocked, reading=reading))[-1]
-    assert rejected == Reject(frozenset({OWNERS[BOB]}), frozenset(OWNERS.values()), WAN)
+    assert rejected == Reject({OWNERS[BOB]: None}, frozenset(OWNERS.values()), WAN)
+
+
+def switching(*moments: tuple[int, bool]) -> tuple[Switch, ...]:
+    return tuple(Switch(at, Hold(blocked=blocked)) for at, blocked in moments)
+
+
+@pytest.mark.parametrize(
+    ("own", "group", "used", "until"),
+    [
+        (Policy(blocked=True, switches=switching((70, False), (90, True))), Policy(), 0, 70),
+        (Policy(blocked=True, switches=switching((50, True), (70, False))), Policy(), 0, 70),
+        (Policy(blocked=True), Policy(), 0, None),
+        (Policy(block_at=Thresholds(both=5), switches=switching((70, False))), Policy(), 5, None),
+        (Policy(blocked=True, switches=switching((70, False))), Policy(block_at=Thresholds(both=5)), 5, None),
+        (Policy(blocked=True, switches=switching((70, False))), Policy(block_at=Thresholds(upload=5)), 5, 70),
+    ],
+    ids=["once", "later", "never", "by a quota", "and by a quota of its group", "and a quota that is not used up"],
+)
+def test_a_reject_ends_when_the_kernel_lets_the_device_on_by_itself(
+    own: Policy, group: Policy, used: int, until: int | None
+) -> None:
+    other = Account(63)
+    policies = {BOB: replace(own, parent=GUESTS), other: replace(own, parent=GUESTS), GUESTS: group}
+    budgets = dict.fromkeys((BOB, other, GUESTS), Budget(both=used, download=used))
+    reading = replace(WISH.reading, owners={**OWNERS, other: OTHERS}, budgets=budgets)
+    states = BLOCKED | {Subject(SubjectKind.CLIENT, OTHERS): ClientState(Level.BLOCKED)}
+    wish = replace(WISH, states=states, reading=reading, outcome=replace(OUTCOME, policies=policies))
+    assert Hands().enforce(wish)[-1] == Reject({OWNERS[BOB]: until}, frozenset(OWNERS.values()), WAN, until)
 
 
 def test_upload_classes_that_count_anew_are_named_and_all_of_them_with_their_qdisc() -> None:
