@@ -174,6 +174,7 @@ install: $(if $(DESTDIR),,root packages-run)
 	install -D -m 644 -t '$(share)/esimshaper' esimshaper/esimshaper.schema.json
 	install -D -m 644 -t '$(share)/esimshaper/prometheus' contrib/prometheus/*
 	install -D -m 644 -t '$(share)/doc/esimshaper' README.md CHANGELOG.md LICENSE etc/esimshaper.yaml
+	install -D -m 644 -t '$(share)/doc/esimshaper/plans' etc/plans/*.yaml
 	test -e '$(config)/esimshaper.yaml' || install -m 644 etc/esimshaper.yaml '$(config)'
 	cd '$(share)' && install -d $(dir $(pages))
 	$(PYTHON) -B -m esimshaper.cli.manual 5 >'$(share)/$(word 1,$(pages))'

@@ -14,7 +14,6 @@ from pathlib import Path
 from esimshaper.core import commands
 from esimshaper.core.limits import acts, hierarchy, tally
 from esimshaper.core.limits.hours import in_force
-from esimshaper.core.limits.period import window
 from esimshaper.core.limits.states import states_of
 from esimshaper.core.model import requests
 from esimshaper.core.model.counts import Budget, Counters, Event, Reason
@@ -37,6 +36,7 @@ from esimshaper.core.model.limits import (
     SubjectKind,
     Tally,
 )
+from esimshaper.core.model.period import window
 from esimshaper.core.model.reading import Attachment, Hook, Reading, Table
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.services import How

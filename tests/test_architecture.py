@@ -34,9 +34,9 @@ CONDUCTORS = {f"esimshaper.core.{name}" for name in ("pipeline", "commands")}
 """What stands above the rooms of the core and knows all of them."""
 
 CORE_LIBRARY = {
-    "bisect", "collections", "collections.abc", "dataclasses", "datetime", "difflib", "enum", "errno", "fractions",
-    "functools", "hashlib", "heapq", "hmac", "ipaddress", "itertools", "math", "operator", "re", "string", "types",
-    "typing", "unicodedata", "zoneinfo",
+    "bisect", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "difflib", "enum", "errno",
+    "fractions", "functools", "hashlib", "heapq", "hmac", "ipaddress", "itertools", "math", "operator", "re", "string",
+    "types", "typing", "unicodedata", "zoneinfo",
 }  # fmt: skip
 """What of Python itself a module of the core may import: nothing here asks the world anything."""
 

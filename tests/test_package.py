@@ -66,7 +66,9 @@ def test_documentation_is_where_units_hints_and_pages_say(content):
     texts = [*(tools.ROOT / "systemd").iterdir(), *(tools.ROOT / "esimshaper").rglob("*.py")]
     texts += (tools.ROOT / "esimshaper").glob("*.json")
     named = {path for text in texts for path in re.findall(r"/usr/share/doc/[\w./-]+\w", text.read_text())}
-    assert named == {f"/usr/share/doc/esimshaper/{name}" for name in ("README.md", "esimshaper.yaml")}
+    assert named == {
+        f"/usr/share/doc/esimshaper/{name}" for name in ("README.md", "esimshaper.yaml", "plans/travel.yaml")
+    }
     assert all((content / path.lstrip("/")).is_file() for path in named)
 
 

@@ -94,6 +94,7 @@ _CAPTURE = Advice("`explain` says what a capture of tcpdump or Wireshark was for
 _SITES = Advice("`flows` lists conversations, and `services` what they were for", "esimshaper flows", "alice-phone")
 _SERVICE = Advice("`services` says what the bytes were for", "esimshaper services --since month")
 _CATEGORY = Advice("`services` says what the bytes were for, by kind too", "esimshaper services --category video")
+_TERMS = Advice("`plan check` says what the terms of a plan mean", "esimshaper plan check plans.yaml")
 _NOTIFY = Advice(
     "warnings are lines of the journal that a program can follow; or alerts of Prometheus", "man esimshaper"
 )
@@ -128,7 +129,7 @@ MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("give", "more", "topup", "top-up", "extend", "bonus", "boost"), _GRANT),
     "add": _ADD,
     **dict.fromkeys(("guest", "guests", "stranger", "strangers", "unknown"), _STRANGERS),
-    **dict.fromkeys(("config", "configuration", "edit", "settings", "set", "plan"), _WRITTEN),
+    **dict.fromkeys(("config", "configuration", "edit", "settings", "set"), _WRITTEN),
     **dict.fromkeys(("group", "groups", "timezone", "zone", "clock", "where"), _WRITTEN),
     **dict.fromkeys(("cap", "max", "maximum"), _LIMIT),
     **dict.fromkeys(("throttle", "slow", "shape", "pace", "ratelimit", "rate-limit", "speed"), _RATE),
@@ -145,6 +146,7 @@ MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("today", "day", "hour", "hourly"), _TODAY),
     "yesterday": _YESTERDAY,
     **dict.fromkeys(("month", "monthly", "week", "weekly"), _MONTH),
+    **dict.fromkeys(("tariff", "tariffs", "price", "prices", "terms", "contract"), _TERMS),
     **dict.fromkeys(("pcap", "capture", "tcpdump", "wireshark", "record", "sniff"), _CAPTURE),
     "traffic": _SITES,
     **dict.fromkeys(("youtube", "netflix", "icloud", "facebook", "instagram", "whatsapp", "tiktok", "line"), _SERVICE),

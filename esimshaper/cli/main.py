@@ -15,7 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from esimshaper import __version__
-from esimshaper.cli import acts, ask, base, completion, explain, guesses, limits, name, past, reload, services, setup
+from esimshaper.cli import (
+    acts,
+    ask,
+    base,
+    completion,
+    explain,
+    guesses,
+    limits,
+    name,
+    past,
+    plan,
+    reload,
+    services,
+    setup,
+)
 from esimshaper.cli.base import (
     DONE,
     FAILED,
@@ -207,6 +221,7 @@ def _version(_options: argparse.Namespace) -> int:
 
 GROUPS = {
     "look at it": ("status", "clients", "top", "quotas", "services", "history", "events", "flows", "explain"),
+    "what you buy": ("plan",),
     "decide by hand": ("grant", "block", "allow", "unblock", "undo", "correct", "restart", "name"),
     "set it up": ("setup", "check", "reload", "doctor"),
     "the service": ("run", "build", "unload"),
@@ -236,6 +251,7 @@ def build_parser() -> Program:
     acts.add_verbs(verbs)
     reload.add_verb_reload(verbs)
     explain.add_verb_explain(verbs)
+    plan.add_verb_plan(verbs)
     name.add_verb_name(verbs)
     setup.add_verb_setup(verbs)
     _add_other_verbs(verbs)

@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import NamedTuple
 
-from esimshaper.core.limits import acts, beginning, hours, notices, tally
+from esimshaper.core.limits import acts, beginning, notices, tally
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.history import HistoryRow
+from esimshaper.core.model.hours import between
 from esimshaper.core.model.identity import Identity
 from esimshaper.core.model.limit_state import Act, ActKind, LimitState
 from esimshaper.core.model.limits import (
@@ -165,7 +166,7 @@ def _rows_of(quota: Quota, start: int, now: float, zone: tzinfo) -> RowRanges:
     """The rows that say what counts of `quota` since `start`."""
     if quota.hours is None:
         return row_ranges(start, now, zone)
-    return row_ranges_within(hours.between(quota.hours, start, now + 1), zone)
+    return row_ranges_within(between(quota.hours, start, now + 1), zone)
 
 
 def begin_quotas(state: State, rules: Rules, saved: Saved, zone: tzinfo) -> State:

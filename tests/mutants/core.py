@@ -18,6 +18,8 @@ from typing import NamedTuple
 from tests.tools import ROOT
 
 ROOMS = ("limits", "meter", "saving", "shaping")
+WORDS = ("model/hours.py", "model/period.py")
+"""The words that decide something."""
 KILLERS = ("tests/core", "tests/replay")
 EQUIVALENT = Path(__file__).with_name("core.txt")
 PYTHON = ROOT / ".venv/mutants/bin/python"
@@ -67,7 +69,9 @@ def run(arguments: Sequence[str] = ()) -> bool:
 
 
 def of_rooms() -> list[Path]:
-    return [path for room in ROOMS for path in sorted((ROOT / "esimshaper/core" / room).glob("[!_]*.py"))]
+    core = ROOT / "esimshaper/core"
+    found = (path for room in ROOMS for path in sorted((core / room).glob("[!_]*.py")))
+    return [*found, *(core / word for word in WORDS)]
 
 
 def copy_tree(tree: Path) -> None:

@@ -2,7 +2,6 @@
 """Usage and quotas -> tallies, policies for the kernel, the state of each client, notices. Pure.
 
 limiting.py                the room as the pipeline calls it: tally -> notices -> states -> policy
-period.py                  the window of a quota that holds a moment
 tally.py, notices.py       what was used of each quota in its window; what people should hear of
 hierarchy.py, states.py    who is above whom; how each client stands, and why
 policy.py                  the thresholds that the kernel holds by itself

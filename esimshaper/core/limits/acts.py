@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from esimshaper.core.limits import tally as tallying
-from esimshaper.core.limits.period import window
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.limit_state import Act, ActKind, Change, LimitState, Restart
 from esimshaper.core.model.limits import Coming, Grant, Override, OverrideKind, Quota, Subject, Tally, Window
+from esimshaper.core.model.period import window
 
 MAX_ACTS = 20
 """So many of the last acts can be undone, one after the other."""

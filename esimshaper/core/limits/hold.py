@@ -10,8 +10,10 @@ The kernel carries out switches by itself, so they hold at the second, and while
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice, takewhile
 
-from esimshaper.core.limits import coming, hierarchy, hours
+from esimshaper.core.limits import coming, hierarchy
+from esimshaper.core.limits.hours import in_force
 from esimshaper.core.model.hold import SWITCHES, Hold, Switch
+from esimshaper.core.model.hours import windows
 from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import (
     EVERYONE,
@@ -35,7 +37,7 @@ def outlook(kept: LimitState, curfews: Sequence[Curfew], now: float, offset: flo
         Frame(
             max(0, round((each - offset) * 1e9)),
             hierarchy.by_subject(coming.overrides_in_force(kept, each)),
-            frozenset(hours.in_force(curfews, each)),
+            frozenset(in_force(curfews, each)),
         )
         for each in moments[:MAX_FRAMES]
     )
@@ -47,7 +49,7 @@ def _moments(kept: LimitState, curfews: Iterable[Curfew], now: float) -> Iterabl
     yield from (end for end in ends if end is not None)
     yield from (each.at for each in acts)
     for curfew in curfews:
-        for window in takewhile(lambda each: each.start <= now + AHEAD_SECONDS, hours.windows(curfew.hours, now)):
+        for window in takewhile(lambda each: each.start <= now + AHEAD_SECONDS, windows(curfew.hours, now)):
             yield from (window.start, window.end)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from esimshaper.core.limits import tally
-from esimshaper.core.limits.period import window
 from esimshaper.core.model.counts import Budget
 from esimshaper.core.model.identity import ROUTER
 from esimshaper.core.model.limits import (
@@ -25,6 +24,7 @@ from esimshaper.core.model.limits import (
     Tally,
     Window,
 )
+from esimshaper.core.model.period import window
 from esimshaper.core.model.rules import Rules
 
 _ABOVE_THE_ROUTER = (EVERYONE, Subject(SubjectKind.CLIENT, ROUTER))

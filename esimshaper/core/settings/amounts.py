@@ -9,10 +9,11 @@ _RATES = range(8_000, 10 * 1000**3 + 1)
 
 def rate_from(block: Block, key: str) -> int | None:
     """The rate at `key`, in bit/s."""
-    return block.parse(key, _rate, "Write it as 256kbit or 40mbit; the units are bits per second.")
+    return block.parse(key, parse_rate_within, "Write it as 256kbit or 40mbit; the units are bits per second.")
 
 
-def _rate(text: str) -> int:
+def parse_rate_within(text: str) -> int:
+    """The rate that `text` says, in bit/s. Raises ValueError, also for a rate that no link has."""
     rate = parse_rate(text)
     if rate not in _RATES:
         raise ValueError(f"`{text}` is not between 8kbit and 10gbit")

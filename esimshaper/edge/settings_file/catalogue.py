@@ -6,7 +6,7 @@ from pathlib import Path
 from esimshaper.core.model.services import Service
 from esimshaper.core.settings.services import services_from
 from esimshaper.edge.settings_file import SettingsError
-from esimshaper.edge.settings_file.schema import judge, with_defaults
+from esimshaper.edge.settings_file.schema import judge, read_schema, with_defaults
 from esimshaper.edge.settings_file.yaml_file import PlacedProblem, placed, read, read_ours
 
 OURS = Path(__file__).parent.parent.parent / "catalogue"
@@ -41,7 +41,7 @@ def read_file(file: Path, problems: list[PlacedProblem]) -> tuple[Service, ...]:
     item = read(file, problems)
     if item is None:
         return ()
-    plain, misshapen = judge([item], item, complete=True, schema_file=SCHEMA_FILE)
+    plain, misshapen = judge([item], item, complete=True, schema=read_schema(SCHEMA_FILE))
     problems += misshapen
     services, wrong = services_from(plain)
     problems += (placed(item.at(each.path).place, each.message, each.hint) for each in wrong)

@@ -47,15 +47,20 @@ class _Fault:
         return [key for key in absent if not difflib.get_close_matches(key, written)]
 
 
+def read_schema(file: Path) -> Mapping[str, Any]:
+    """The schema that a file of ours has."""
+    return cast("Mapping[str, Any]", json.loads(file.read_bytes()))
+
+
 def judge(
-    trees: Iterable[Item], merged: Item, *, complete: bool, schema_file: Path = SCHEMA_FILE
+    trees: Iterable[Item], merged: Item, *, complete: bool, schema: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, Any], list[PlacedProblem]]:
-    """Compares each file with the schema, and all files together with the keys that the schema requires.
+    """Compares each file with `schema` (None: that of the configuration), and all together with the keys it requires.
 
     Returns the plain values with defaults, and the problems. A wrong value is missing, or None in a list. `complete`:
     `trees` has all files, so that a key that is not in `merged` stands in none.
     """
-    schema = json.loads(schema_file.read_bytes())
+    schema = schema or read_schema(SCHEMA_FILE)
     problems = [
         problem
         for tree in trees
@@ -76,7 +81,7 @@ def judge(
 
 def with_defaults(plain: Mapping[str, Any], schema_file: Path) -> dict[str, Any]:
     """Values that are right, with the defaults of the schema."""
-    return _with_defaults(json.loads(schema_file.read_bytes()), plain)
+    return _with_defaults(read_schema(schema_file), plain)
 
 
 def _faults(schema: Mapping[str, Any], tree: Item) -> Iterator[_Fault]:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esimshaper.core.commands import grant, override
-from esimshaper.core.limits.hours import in_force, present, windows
+from esimshaper.core.limits.hours import in_force
+from esimshaper.core.model.hours import present, windows
 from esimshaper.core.model.limits import EVERYONE, STRANGER, UNKNOWN_GROUP, Curfew, OverrideKind, Subject, SubjectKind
 from esimshaper.core.model.time_of_day import Hours, parse_span
 from tests.core.limits_router import (

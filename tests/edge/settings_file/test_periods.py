@@ -9,7 +9,7 @@ from datetime import datetime
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from esimshaper.core.limits.period import window
+from esimshaper.core.model.period import window
 from esimshaper.core.model.units import format_moment
 from esimshaper.edge.settings_file import SettingsError, load
 from esimshaper.edge.settings_file.schema import SCHEMA_FILE

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from esimshaper.core.limits.period import window
 from esimshaper.core.model.limits import Period, PeriodUnit, Window
+from esimshaper.core.model.period import window
 
 ZONES = sorted(zoneinfo.available_timezones())
 ODD_ZONES = (

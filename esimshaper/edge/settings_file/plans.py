@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A file of plans: a path goes in, Plans or all mistakes with their places come out. No file stays open."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from esimshaper.core.model.plan import Plan
+from esimshaper.core.settings.plans import parse_plans
+from esimshaper.edge.settings_file import SettingsError
+from esimshaper.edge.settings_file.schema import SCHEMA_FILE, judge, read_schema
+from esimshaper.edge.settings_file.yaml_file import PlacedProblem, placed, read
+from esimshaper.edge.settings_file.zones import known, of_the_box, rules_or_utc
+
+
+def read_plans(file: Path, here: str = "") -> tuple[Plan, ...]:
+    """The plans of `file`. Its `local` is the zone `here`, without one that of this box. Raises SettingsError."""
+    problems: list[PlacedProblem] = []
+    item = read(file, problems)
+    if item is None:
+        raise SettingsError(problems)
+    plain, misshapen = judge([item], item, complete=True, schema=_schema())
+    here = here or of_the_box()
+    plans, wrong = parse_plans(plain, (here, rules_or_utc(here)), known)
+    problems += misshapen
+    problems += (placed(item.at(each.path).place, each.message, each.hint) for each in wrong)
+    if problems:
+        raise SettingsError(sorted(set(problems), key=lambda each: (each.line, each.column)))
+    return plans
+
+
+def _schema() -> Mapping[str, Any]:
+    whole = read_schema(SCHEMA_FILE)
+    return {
+        "title": "a list `plans`",
+        "description": "Write `plans:`, and a list of plans below it.",
+        "type": "object",
+        "required": ["plans"],
+        "additionalProperties": False,
+        "properties": {"plans": whole["$defs"]["plans"]},
+        "$defs": whole["$defs"],
+    }
