@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 
 from esimshaper.cli.base import WRONG_USE, Verbs, add_json, add_verb, print_json, show_document
+from esimshaper.cli.services import LANGUAGES, language
 from esimshaper.core.model.documents import DOCUMENT_VERSION
-
-LANGUAGES = ("en", "zh", "ja")
 
 
 def add_verb_plan(verbs: Verbs) -> None:
@@ -28,12 +27,6 @@ def add_verb_plan(verbs: Verbs) -> None:
     add_json(plan, "print JSON, with money as decimal strings")
 
 
-def language_of(chosen: str | None) -> str:
-    """The language of a person: the one chosen, else that of the environment as in locale(7), else English."""
-    named = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
-    return chosen or (named[:2] if named[:2] in LANGUAGES else "en")
-
-
 def _check(options: argparse.Namespace) -> int:
     from esimshaper.core.plan.terms import terms_of
     from esimshaper.edge.settings_file import SettingsError
@@ -41,7 +34,7 @@ def _check(options: argparse.Namespace) -> int:
     from esimshaper.views.plan_words import words_of
 
     document = {"version": DOCUMENT_VERSION, "file": str(options.file)}
-    language = language_of(options.language)
+    spoken = options.language or language(os.environ)
     try:
         terms = [terms_of(plan) for plan in read_plans(options.file)]
     except SettingsError as error:
@@ -50,6 +43,6 @@ def _check(options: argparse.Namespace) -> int:
         else:
             print(error, file=sys.stderr)
         return WRONG_USE
-    plans = [{**each, "words": words_of(each, language)} for each in terms]
-    document |= {"valid": True, "problems": [], "language": language, "plans": plans}
+    plans = [{**each, "words": words_of(each, spoken)} for each in terms]
+    document |= {"valid": True, "problems": [], "language": spoken, "plans": plans}
     return show_document(options, "plan_words", "plans_page", document, paged=True)
