@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 
 
 class MetricType(Enum):
@@ -13,7 +13,7 @@ class MetricType(Enum):
     GAUGE = "gauge"
 
 
-class ServiceMetrics(Enum):
+class ServiceMetrics(StrEnum):
     """Which metrics of services there are; the value is the word of the setting."""
 
     EVERYONE = "everyone"

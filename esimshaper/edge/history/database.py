@@ -8,7 +8,7 @@ transaction (R17): whenever the process or the power goes, the two fit together.
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -199,11 +199,15 @@ class History:
     def _save_baseline(self, connection: sqlite3.Connection, baseline: Baseline) -> None:
         """Writes only the rows that differ: most accounts are idle most of the time, and flash wears out."""
         exact = self._memory.baseline_is_exact
-        before, after = tables(self._memory.baseline if exact else None), tables(baseline)
-        for table, new in after.items():
+        known = self._memory.baseline if exact else None
+        if known:
+            old, new = service_tables.without_same(known.meter, baseline.meter)
+            known, baseline = replace(known, meter=old), replace(baseline, meter=new)
+        before, after = tables(known), tables(baseline)
+        for table, rows in after.items():
             if not exact:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name from KEYS
-            _save_rows(connection, table, before[table], new)
+            _save_rows(connection, table, before[table], rows)
 
     def _save_clients(self, connection: sqlite3.Connection, booking: Booking) -> Mapping[ClientKey, Seen]:
         """Writes only clients with a new name or in new five minutes. Returns all clients as saved then."""

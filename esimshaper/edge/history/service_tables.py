@@ -7,7 +7,7 @@ name, so a catalogue that changes renames nothing.
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from esimshaper.core.model.history import HistoryRow, Resolution, RowRange
 from esimshaper.core.model.identity import Account, ClientKey
@@ -57,6 +57,19 @@ def tables(meter: Booked) -> Tables:
             for service, volume in volumes.items()
         },
     }
+
+
+def without_same(before: Booked, after: Booked) -> tuple[Booked, Booked]:
+    """Both, without the services that are the same objects in both: in a crowd, those of nearly all."""
+    same = {a for a, rows in after.services.items() if before.services.get(a) is rows}
+    resting = {client for client, volumes in after.served.items() if before.served.get(client) is volumes}
+
+    def of_others(meter: Booked) -> Booked:
+        services = {account: rows for account, rows in meter.services.items() if account not in same}
+        served = {client: volumes for client, volumes in meter.served.items() if client not in resting}
+        return replace(meter, services=services, served=served)
+
+    return of_others(before), of_others(after)
 
 
 def counts_from(rows: Fetch) -> ServiceCounts:

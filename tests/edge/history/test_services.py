@@ -88,11 +88,12 @@ def test_the_counts_that_services_were_booked_from_come_back(path):
         served={ALICE: {"youtube": Volume(2**62, 1)}, BOB: {"other": Volume(0, 7)}},
     )
     fewer = replace(meter, services={Account(2): {3: Volume(2**62, 2)}}, served={ALICE: {"youtube": Volume(2**62, 2)}})
+    more = replace(meter, services={**meter.services, Account(4): {1: Volume(9)}})  # the others are the same objects
     with closing(History(path)) as history:
-        for each in (meter, fewer, meter):
+        for each in (meter, fewer, meter, more):
             history.save(booking(baseline=replace(BASELINE, meter=each)))
     with closing(History(path)) as again:
-        assert again.load().meter == meter
+        assert again.load().meter == more
 
 
 def test_a_database_of_today_is_brought_up_with_everything_in_it(path):
