@@ -367,7 +367,7 @@ def _chosen(client: str) -> tuple[ClientKey, ...] | None:
         return None
     found = report_subjects.find_many(state(), client, facts())
     if not found:
-        raise BadParameter(f"no client is called {client!r}")
+        raise BadParameter(report_subjects.nobody(state(), client, facts()))
     return found
 
 

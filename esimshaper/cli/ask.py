@@ -22,12 +22,12 @@ from esimshaper.cli.base import (
 def add_verbs(verbs: Verbs) -> None:
     """`status`, `clients`, `flows` and `top`."""
     status = add_verb(verbs, "status", _status, "shows the link and its clients at a glance", "esimshaper status")
-    status.add_argument("--verbose", action="store_true", help="also show what the kernel part has counted by reason")
+    status.add_argument("--verbose", "-v", action="store_true", help="also what the kernel part has counted by reason")
     clients = add_verb(verbs, "clients", _clients, "lists all clients, most bytes today first", "esimshaper clients tv")
     flows = add_verb(verbs, "flows", _flows, "lists conversations, the largest first", "esimshaper flows alice-phone")
     add_client(clients)
     add_client(flows)
-    flows.add_argument("--limit", type=from_one, metavar="N", default=20, help="how many (default: %(default)s)")
+    flows.add_argument("--limit", "-n", type=from_one, metavar="N", default=20, help="how many (default: %(default)s)")
     flows.add_argument(
         "--order",
         choices=("bytes", "recent"),
@@ -41,7 +41,7 @@ def add_verbs(verbs: Verbs) -> None:
         "shows who is busy, each second, until q or Ctrl-C",
         "esimshaper top --count 3 | tee busy.txt",
     )
-    top.add_argument("--count", type=from_one, metavar="N", help="stop after N times")
+    top.add_argument("--count", "-n", type=from_one, metavar="N", help="stop after N times")
     top.add_argument("--interval", type=_seconds, metavar="SECONDS", default=1.0, help="default: %(default)s")
     for parser in (status, clients, flows, top):
         add_json(parser)

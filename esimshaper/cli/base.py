@@ -137,6 +137,7 @@ def whose(options: argparse.Namespace) -> dict[str, str]:
 
 def from_one(text: str) -> int:
     """How many: the type of an option."""
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_ROWS):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_ROWS}")
-    return int(text)
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_ROWS:
+        return int(text)
+    since = f"; `--since {text}` looks back so long" if text[:1].isdigit() and text[-1:].isalpha() else ""
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_ROWS}{since}")

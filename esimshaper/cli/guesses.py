@@ -30,7 +30,7 @@ SAME: Mapping[str, str] = {
     **dict.fromkeys(("log", "logs", "event", "journal", "notifications", "alerts", "messages", "news"), "events"),
     **dict.fromkeys(("alert", "warning", "notice"), "events"),
     **dict.fromkeys(("notices", "warnings", "happened", "what", "timeline"), "events"),
-    **dict.fromkeys(("clear", "unpause", "unban", "release", "resume", "unlock", "wake"), "unblock"),
+    **dict.fromkeys(("clear", "unpause", "unban", "release", "resume", "unlock", "wake", "unallow"), "unblock"),
 }
 """Each word means exactly what the verb does."""
 
@@ -46,14 +46,21 @@ class Advice:
     def for_words(self, written: Iterable[str]) -> str:
         """The command to type, with what the person wrote behind the word."""
         kept = [each for each in written if each.lower() not in _FILLERS]
-        if self is _GRANT and kept and all(_AMOUNT.fullmatch(each) for each in kept):
-            kept = ["everyone", *kept]  # what was bought is for all
+        amounts = [each for each in kept if _AMOUNT.fullmatch(each)]
+        names = [each for each in kept if each not in amounts]
+        if self in (_GRANT, _ADD, _BOUGHT) and kept:  # what was bought is for all
+            kept = [*("everyone" if each == "plan" else each for each in names or ["everyone"]), *amounts]
+        elif self is _BACK_AGAIN and names and amounts:
+            return shlex.join(("sudo", "esimshaper", "grant", *names, f"-{''.join(amounts)}"))
         return f"{self.command} {shlex.join(kept) or self.words}" if self.words else self.command
 
 
 _AMOUNT = re.compile(r"[0-9.,]+ ?[a-z]*|[kmgt]i?b", re.IGNORECASE)
 _FILLERS = frozenset(
-    ("a", "an", "the", "my", "is", "are", "was", "did", "does", "so", "to", "of", "slow", "blocked", "device")
+    {
+        *("a", "an", "the", "my", "is", "are", "was", "did", "does", "so", "to", "of", "from", "device", "please"),
+        *("turn", "switch", "put", "make", "down", "up", "slow", "blocked", "using", "use", "used", "online", "here"),
+    }
 )
 """Words of a sentence that no command takes."""
 
@@ -65,18 +72,38 @@ _UNLIMIT = Advice(
 )
 _GRANT = Advice("`grant` adds bytes until the period ends", "sudo esimshaper grant", "alice-phone 300MB")
 _ADD = Advice("`grant` adds bytes, and `name` gives a new device a name", "sudo esimshaper grant", "alice-phone 300MB")
+_BOUGHT = Advice(
+    "`grant` adds what was bought to a plan, and `restart` begins one anew for a new SIM",
+    "sudo esimshaper grant",
+    "everyone 5GB",
+)
+_BACK_AGAIN = Advice("`grant --clear` takes back what was granted", "sudo esimshaper grant --clear", "alice-phone")
+_RATES = Advice("`top` shows who is busy now, and `clients` begins with who used most today", "esimshaper top")
+_MANUAL = Advice(
+    "`man esimshaper` is the manual, and `man esimshaper.yaml` that of the configuration", "man esimshaper"
+)
+_BOX = Advice("that is of the box and not of esimshaper", "sudo systemctl reboot")
+_VPN = Advice("a VPN of the router itself is a line of the configuration, `wan.tunnels`", "man esimshaper.yaml")
 _STRANGERS = Advice(
     "`clients` lists every device; those that are not in the configuration are `group/unknown`", "esimshaper clients"
 )
 _WRITTEN = Advice("it is written in the configuration, and `reload` puts it in force", _FILE)
-_LIMIT = Advice("a limit is written in the configuration, under `quotas`", _FILE)
+_LIMIT = Advice(
+    "a limit is a line of the configuration under `quotas`: "
+    "`- {name: eva, for: alice-phone, limit: 1GB, period: day, then: block}`",
+    _FILE,
+)
 _HOURS = Advice(
     'every night is a line of the configuration, `blocks: [{for: client/tv, hours: "23:00-07:00"}]`; '
     "one night is `block tv --at 23:00 --until 07:00`",
     _FILE,
 )
 _ONLY = Advice("first `block everyone`, then `allow --always` whom you leave out", "sudo esimshaper block everyone")
-_RATE = Advice("a quota holds to a rate, `then: {throttle: 256kbit}` in the configuration", "man esimshaper.yaml")
+_RATE = Advice(
+    "a quota holds to a rate; it is a line of the configuration under `quotas`: "
+    "`- {name: slow, for: tv, limit: 100MB, period: day, then: {throttle: 256kbit}}`",
+    _FILE,
+)
 _UNDO = Advice("`undo` takes back what was last done by hand", "sudo esimshaper undo")
 _CORRECT = Advice("`correct` sets what is used to the carrier's figure", "sudo esimshaper correct", "plan 1.5GB")
 _RESTART = Advice("`restart` begins a quota anew, for a new SIM", "sudo esimshaper restart", "plan")
@@ -122,7 +149,7 @@ _EXPORT = Advice("every table is there for programs too", "esimshaper history --
 
 MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("pause", "kick", "ban", "deny", "cut", "disable", "off", "drop", "suspend", "halt"), _BLOCK),
-    **dict.fromkeys(("disallow", "forbid", "prohibit", "lock", "mute", "restrict"), _BLOCK),
+    **dict.fromkeys(("disallow", "forbid", "prohibit", "lock", "mute", "restrict", "shut"), _BLOCK),
     **dict.fromkeys(("schedule", "bedtime", "night", "sleep", "timer", "curfew", "hours", "parental"), _HOURS),
     **dict.fromkeys(("only", "except", "lockdown"), _ONLY),
     **dict.fromkeys(("unlimit", "unlimited", "exempt", "whitelist", "permit", "enable", "on", "free"), _UNLIMIT),
@@ -141,6 +168,13 @@ MEANT: Mapping[str, Advice] = {
     "new": _NEW,
     **dict.fromkeys(("carrier", "bill", "billing", "invoice", "difference", "mismatch"), _BILL),
     **dict.fromkeys(("how", "how-much", "howmuch", "forecast", "predict", "estimate", "enough", "eta", "cost"), _LEFT),
+    **dict.fromkeys(("data", "gb", "mb", "gigabytes"), _LEFT),
+    **dict.fromkeys(("bought", "buy", "purchase", "purchased"), _BOUGHT),
+    **dict.fromkeys(("take", "revoke", "ungrant", "deduct", "subtract"), _BACK_AGAIN),
+    **dict.fromkeys(("bandwidth", "rates", "busy", "speedtest", "mbps", "fast"), _RATES),
+    **dict.fromkeys(("man", "manual", "docs", "guide", "documentation", "readme"), _MANUAL),
+    **dict.fromkeys(("reboot", "shutdown", "poweroff"), _BOX),
+    **dict.fromkeys(("vpn", "wireguard", "tunnel", "tailscale"), _VPN),
     **dict.fromkeys(("why", "reason", "because"), _WHY),
     **dict.fromkeys(("average", "mean", "per", "daily", "per-day"), _AVERAGE),
     **dict.fromkeys(("today", "day", "hour", "hourly"), _TODAY),
@@ -178,10 +212,10 @@ _ENDS = {
     "dry-run": "`esimshaper undo` takes it back",
 }
 _ONE = {"": "name one device, one group or everyone; `--for 2h` says how long"}
-_OF_ONE = {"": "`esimshaper clients` and `esimshaper quotas` take the name of a device"}
+_OF_ONE = {"": "`esimshaper clients {word}` and `esimshaper quotas {word}` are of one device"}
 _BACK = {
     **dict.fromkeys(("today", "yesterday"), "`--since yesterday` looks back to a moment"),
-    **dict.fromkeys(("at", "from"), '`--since "yesterday 12:00"` looks back to a moment'),
+    "at": '`--since "yesterday 12:00"` looks back to a moment',
 }
 BEHIND: Mapping[str, Mapping[str, str]] = {
     "block": {
@@ -196,15 +230,21 @@ BEHIND: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("service", "services", "app", "apps"), "`--by-service` says what the bytes were for"),
     },
     "services": _BACK,
-    "events": _BACK,
+    "events": {
+        **_BACK,
+        **dict.fromkeys(("f", "follow"), "`journalctl -f -u esimshaper` follows what is said"),
+        "me": _NOTIFY.meaning,
+    },
     "clients": {
         **dict.fromkeys(("month", "sort", "since", "by"), "`esimshaper history --by month --each` looks back"),
+        **dict.fromkeys(("top", "n", "limit", "last", "all"), "it lists all, with who used most today first"),
         "": "`esimshaper clients` alone begins with who used most today",
     },
     "status": _OF_ONE,
-    "top": _OF_ONE,
-    "quotas": {"": "a limit is set in the configuration, under `quotas`; `esimshaper grant` adds bytes"},
-    "restart": {"": "`--client` says whose"},
+    "top": {"limit": "`esimshaper clients` begins with who used most today", **_OF_ONE},
+    "quotas": {"": f"{_LIMIT.meaning}; `esimshaper grant` adds bytes"},
+    "reload": {"check": "`--dry-run` only says what would change"},
+    "restart": {"": "`--client {word}` says whose"},
 }
 """Verb -> a word or option that it does not take ("": any word) -> what to type in its place."""
 
@@ -212,14 +252,55 @@ BEHIND: Mapping[str, Mapping[str, str]] = {
 def behind(verb: str, word: str) -> str:
     """What to type in place of `word`, which `verb` does not take; empty if nothing is known of it."""
     known = {"csv": "`--json` is for programs", **BEHIND.get(verb, {})}
+    if verb == "top" and word.isdigit():
+        return "`esimshaper clients` begins with who used most today"
     if verb == "block" and _HOURS_WRITTEN.fullmatch(word):
         return _HOURS.meaning
-    return known.get(word.lstrip("-").lower(), "" if word.startswith("-") else known.get("", ""))
+    said = known.get(word.lstrip("-").lower(), "" if word.startswith("-") else known.get("", ""))
+    return said.replace("{word}", shlex.quote(word))
+
+
+_QUESTIONS = frozenset(
+    {
+        *("how", "will", "is", "are", "am", "was", "can", "could", "which", "when", "where", "does", "do", "did", "i"),
+        *("why", "what", "who", "whose", "show", "tell", "alert", "warn"),
+    }
+)
+_ASKED: Mapping[str, Advice] = {
+    **dict.fromkeys(("left", "last", "lasts", "enough", "remain", "remains", "long"), _LEFT),
+    **dict.fromkeys(("renew", "renews", "reset", "end", "ends", "expire", "expires"), _LEFT),
+    **dict.fromkeys(("slow", "blocked", "limited", "throttled", "offline", "stopped", "off"), _WHY),
+    **dict.fromkeys(("busy", "fast", "now", "currently", "using", "eating", "downloading"), _RATES),
+    **dict.fromkeys(("yesterday",), _YESTERDAY),
+    **dict.fromkeys(("used", "uses", "use", "usage", "today", "most", "up", "awake"), _TODAY),
+    **dict.fromkeys(("vpn", "tunnel"), _VPN),
+    **dict.fromkeys(("wifi", "hotel", "counted", "counting"), _UPLINK),
+    **dict.fromkeys(("online", "connected", "here", "devices"), Advice("`clients` lists them", "esimshaper clients")),
+    "me": _NOTIFY,
+    **dict.fromkeys(("happened", "happen"), Advice("`events` says what happened", "esimshaper events")),
+}
+"""A word of a question -> what answers it; the first one of these that stands in it counts."""
+
+
+_NO_NAMES = frozenset({"internet", "net", "connection", "data", "much", "have", "it", "we", "at", "plan", "anyone"})
+
+
+def question(words: Sequence[str]) -> tuple[str, str] | None:
+    """What answers a question that somebody has typed, and the command to type; None if `words` are none."""
+    lower = [each.lower().strip("?,.") for each in words]
+    if len(words) < 2 or lower[0] not in _QUESTIONS or any(each.startswith("-") for each in words):
+        return None
+    advice = next((advice for asked, advice in _ASKED.items() if asked in lower[1:]), None)
+    others = _QUESTIONS | _ASKED.keys() | _NO_NAMES
+    names = [word.strip("?,.") for word, each in zip(words, lower, strict=True) if each not in others]
+    return (advice.meaning, advice.for_words(names)) if advice else None
 
 
 def answer(word: str, verbs: Iterable[str], others: Sequence[str] = ()) -> tuple[str, str]:
     """What is wrong with `word`, and the command to type; `others` are the words behind it."""
     verbs, wrong, lower = tuple(verbs), f"there is no verb `{word}`", word.lower()
+    if lower == "stop" and others and others[0].lower().endswith("ing"):
+        return f"{wrong}: `unblock` ends a block or an allow", f"sudo esimshaper unblock {shlex.join(others[1:])}"
     near = [lower] if lower in MEANT else _nearest(lower, verbs)
     if not near and (later := [each for each in others if understood(each, verbs) or each.lower() in MEANT]):
         rest = [word, *(each for each in others if each != later[0])]
@@ -236,5 +317,9 @@ def answer(word: str, verbs: Iterable[str], others: Sequence[str] = ()) -> tuple
     return f"{wrong}; did you mean `{verb}`?", f"esimshaper {verb} {shlex.join(others) or '--help'}"
 
 
+_SHORT = 3
+
+
 def _nearest(word: str, known: Iterable[str]) -> list[str]:
-    return get_close_matches(word, list(known), n=1, cutoff=0.7)
+    # Of short words each is near to some other one.
+    return get_close_matches(word, list(known), n=1, cutoff=0.75) if len(word) > _SHORT else []

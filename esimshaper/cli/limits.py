@@ -2,18 +2,26 @@
 """The command line, verbs of limits: `quotas` shows them; the others set something by hand."""
 
 import argparse
-import re
+import shlex
 import sys
 from typing import Any
 
 from esimshaper.cli.base import Verbs, add_json, add_socket, add_verb, agree, command, fetch, show_document
 from esimshaper.cli.parser import reject, take_negative
+from esimshaper.cli.prose import is_size
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.time_of_day import parse_wall_time
 from esimshaper.core.model.typed import typed_clock, typed_duration, typed_size
-from esimshaper.core.model.units import ALLOW_SECONDS, MAX_BYTES, MAX_SECONDS, format_size, parse_duration, parse_size
+from esimshaper.core.model.units import (
+    ALLOW_SECONDS,
+    MAX_BYTES,
+    MAX_SECONDS,
+    format_size,
+    parse_duration,
+    parse_size,
+    write_duration,
+)
 
-_DURATION = re.compile("([0-9]+[dhms])+")
 _SUBJECT = "everyone, router, client/NAME or group/NAME; or the name, MAC or host name of a client alone"
 
 
@@ -134,6 +142,12 @@ def _ask_if_large(options: argparse.Namespace, size: int) -> None:
 def _signed_size(options: argparse.Namespace) -> int | None:
     """The bytes to grant, below zero to take back; None to take back all."""
     text = " ".join(options.size)
+    whom = shlex.quote(options.subject)
+    if not text and is_size(options.subject):
+        reject(options, f"say for whom: `grant everyone {whom}`")
+    if not text and options.seconds:
+        length = write_duration(options.seconds)
+        reject(options, f"say how much (SIZE); `esimshaper allow {whom} --for {length}` lifts limits for a time")
     if bool(text) == options.clear:
         reject(options, "say how much (SIZE), or --clear; not both")
     if options.clear:
@@ -201,9 +215,7 @@ def size_from(text: str, least: int = 1) -> int:
     try:
         size = parse_size(typed_size(text))
     except ValueError as error:
-        is_time = _DURATION.fullmatch(typed_duration(text))
-        more = f"; `esimshaper allow NAME --for {typed_duration(text)}` lifts limits for a time" if is_time else ""
-        raise argparse.ArgumentTypeError(f"{error}{more}") from None
+        raise argparse.ArgumentTypeError(str(error)) from None
     if not least <= size <= MAX_BYTES:
         raise argparse.ArgumentTypeError(f"`{text}` is not between {least}B and {MAX_BYTES // 1000**4}TB")
     return size

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import NoReturn
 
-from esimshaper.cli import guesses
+from esimshaper.cli import guesses, prose
 
 WRONG_USE = 2
 
@@ -57,6 +57,9 @@ def understand(parser: Parser, arguments: Sequence[str] | None) -> argparse.Name
     place = next((at for at, word in enumerate(words) if not word.startswith("-")), None)
     if place is not None:
         words[place] = _verb(parser, words[place], words[place + 1 :])
+        known = verbs_of(parser)[words[place]]._option_string_actions
+        valued = {flag for flag, action in known.items() if action.nargs != 0}
+        words[place + 1 :] = prose.options_of(words[place], words[place + 1 :], valued)
     options, left = parser.parse_known_args(words)
     if left:
         _reject(options.own_parser, left[0])
@@ -83,6 +86,9 @@ def reject(options: argparse.Namespace, message: str) -> NoReturn:
 def _verb(parser: Parser, word: str, others: Sequence[str]) -> str:
     verbs = verbs_of(parser)
     known = guesses.understood(word, verbs)
+    asked = guesses.question([word, *others])
+    if asked and word.lower() not in verbs:
+        parser.exit(WRONG_USE, f"{parser.prog}: {asked[0]}\n  try: {asked[1]}\n")
     if not known:
         wrong, command = guesses.answer(word, verbs, others)
         parser.exit(WRONG_USE, f"{parser.prog}: {wrong}\n  try: {command}\n")

@@ -32,7 +32,7 @@ def add_verbs(verbs: Verbs) -> None:
     parts.add_argument("--each", action="store_true", help="also what each client used, most first")
     parts.add_argument("--by-service", action="store_true", help="also what the bytes were for, most first")
     history.add_argument(
-        "--last", type=from_one, metavar="N", help="how many periods (default: 31 days, 12 weeks or months, else 24)"
+        "--last", "-n", type=from_one, metavar="N", help="how many periods (default: 31 days, 12 weeks or months, 24)"
     )
     history.add_argument("--since", metavar="WHEN", help=SINCE)
     history.add_argument("--until", metavar="WHEN", help="only what began before then, written as for --since")
@@ -47,20 +47,14 @@ def add_verbs(verbs: Verbs) -> None:
     events.add_argument("subject", metavar="SUBJECT", nargs="?", help=text)
     events.add_argument("--since", metavar="WHEN", help=SINCE)
     events.add_argument(
-        "--last", type=from_one, metavar="N", help=f"how many events (default: {LAST_EVENTS}, with --since all)"
+        "--last", "-n", type=from_one, metavar="N", help=f"how many events (default: {LAST_EVENTS}, with --since all)"
     )
     for parser in (history, events):
         add_json(parser)
         add_socket(parser)
 
 
-def _refuse_moment(options: argparse.Namespace, name: str | None) -> None:
-    if name in ("today", "yesterday"):
-        reject(options, f"a moment stands behind --since: `--since {name}`")
-
-
 def _history(options: argparse.Namespace) -> int:
-    _refuse_moment(options, options.name)
     if options.calendar:
         if options.each or options.by_service or options.since or options.until or options.last:
             others = "neither --each, --by-service, --since, --until nor --last goes with it"
@@ -80,7 +74,6 @@ def _history(options: argparse.Namespace) -> int:
 
 
 def _events(options: argparse.Namespace) -> int:
-    _refuse_moment(options, options.subject)
     last = options.last or (None if options.since else LAST_EVENTS)
     wanted = {"subject": options.subject, "since": options.since, "limit": str(last) if last else ""}
     params = {name: value for name, value in wanted.items() if value}

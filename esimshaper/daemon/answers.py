@@ -44,6 +44,7 @@ from esimshaper.core.report.subjects import (
     find_many,
     find_quota,
     find_subject,
+    nobody,
     subjects_document,
     with_ancestors,
 )
@@ -289,7 +290,7 @@ class Answers:
             return None
         found = find_many(state, wanted, self._facts())
         if not found:
-            raise BadParameter(f"there is no device or group {wanted!r}; `esimshaper clients` lists the devices")
+            raise BadParameter(nobody(state, wanted, self._facts()))
         return found
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, T], seconds: float = ANSWER_SECONDS) -> T:

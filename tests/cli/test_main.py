@@ -263,7 +263,8 @@ def _answer(listening: socket.socket, body: bytes) -> None:
 
 def test_what_the_daemon_refuses_is_passed_on(server):
     done = esimshaper("flows", "--client", "nobody", "--socket", server)
-    assert (done.returncode, done.stderr) == (1, "esimshaper: no client is called 'nobody'\n")
+    assert done.returncode == 1
+    assert done.stderr.startswith("esimshaper: there is no device or group `nobody`; `esimshaper clients` lists")
 
 
 @pytest.mark.parametrize(

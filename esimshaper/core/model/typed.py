@@ -20,7 +20,7 @@ _DURATION_UNITS = {
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "m"),
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
 }
-_PART = re.compile(r"(an? |[0-9]+ ?)([a-z]+)[ ,]*(?:and )?")
+_PART = re.compile(r"(an? |one |[0-9]+ ?)([a-z]+)[ ,]*(?:and )?")
 _HALF_DAY = re.compile(r"\b([0-9]{1,2})(?::([0-9]{2}))? ?([ap])\.?m\b\.?", re.IGNORECASE)
 _NAMED = re.compile(r"\b(noon|midday|midnight)\b", re.IGNORECASE)
 _CLOCKS = {"noon": "12:00", "midday": "12:00", "midnight": "00:00"}
@@ -42,7 +42,7 @@ def typed_duration(text: str) -> str:
     parts = _PART.findall(words)
     if not parts or _PART.sub("", words) or any(unit not in _DURATION_UNITS for _, unit in parts):
         return text
-    numbers = ("1" if number.startswith("a") else number.strip() for number, _ in parts)
+    numbers = (number.strip() if number[0].isdigit() else "1" for number, _ in parts)
     return "".join(number + _DURATION_UNITS[unit] for number, (_, unit) in zip(numbers, parts, strict=True))
 
 

@@ -28,7 +28,7 @@ from esimshaper.core.model.requests import ServicesQuery
 from esimshaper.core.model.services import BUILT_IN, HIDDEN, NO_VOLUME, UNNAMED, Service, ServiceUsage, Volume
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, names, new_document
-from esimshaper.core.report.subjects import find_clients
+from esimshaper.core.report.subjects import find_many
 
 MOST_CLIENTS = 5
 """So many are named of each service."""
@@ -82,7 +82,7 @@ def find_choice(state: State, facts: DaemonFacts, query: ServicesQuery) -> Choic
     service = _find(query.service, services, "service")
     if not query.client:
         return Choice(None, "", category, service)
-    if clients := find_clients(state, query.client, facts):
+    if clients := find_many(state, query.client, facts):
         return Choice(clients, query.client, category, service)
     word = _plain(query.client)
     if word not in {**services, **categories}:

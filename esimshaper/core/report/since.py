@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Moments in the past as people write them -> Unix seconds. Pure. In the zone of `now`, which is that of the plan."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from esimshaper.core.model.time_of_day import WEEKDAYS
 from esimshaper.core.model.typed import typed_clock, typed_duration
 from esimshaper.core.model.units import parse_duration
 
+_HYPHEN = re.compile("^(last|this)-")
+_EVENING = 18
+"""The hour at which a night begins."""
 _CLOCK = ("%H:%M", "%H:%M:%S")
 _DATES = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m")
 
@@ -17,13 +21,15 @@ def parse_since(text: str, now: datetime) -> int:
     Raises ValueError, with one sentence, for anything else and for moments to come.
     """
     lower = typed_clock(text).lower()
+    lower = _HYPHEN.sub(r"\1 ", lower)
     words = " ".join((lower.replace("t", " ") if lower[:4].isdecimal() else lower).split())
     found = (
         _day(words, now) or _day_and_clock(words, now) or _clock(words, now) or _date(words, now) or _ago(words, now)
     )
     if found is None:
         known = (
-            "today, yesterday, monday, week, month, 18:00, `yesterday 18:00`, 2h, 3d, 2026-11-20 or `2026-11-20 18:00`"
+            "today, yesterday, monday, week, `last month`, 18:00, `yesterday 18:00`, 2h, 3d, 2026-11-20 or "
+            "`2026-11-20 18:00`"
         )
         raise ValueError(f"`{text}` is no moment that is understood; write {known}")
     if found > now:
@@ -32,7 +38,7 @@ def parse_since(text: str, now: datetime) -> int:
 
 
 def _day(words: str, now: datetime) -> datetime | None:
-    """The beginning of a day, or of the present week, month or year."""
+    """The beginning of a day, or of the present or last week, month or year."""
     whole = [day for day in WEEKDAYS if len(words) >= 3 and day.startswith(words)]
     back = {
         "today": 0,
@@ -42,8 +48,14 @@ def _day(words: str, now: datetime) -> datetime | None:
         "year": now.timetuple().tm_yday - 1,
         **({words: (now.weekday() - WEEKDAYS.index(whole[0])) % 7} if len(whole) == 1 else {}),
     }
+    before = {
+        "last week": _midnight(now - timedelta(days=now.weekday() + 7)),
+        "last month": _midnight((now.replace(day=1) - timedelta(days=1)).replace(day=1)),
+        "last year": _midnight(now.replace(year=now.year - 1, month=1, day=1)),
+        "last night": _midnight(now - timedelta(days=1)).replace(hour=_EVENING),
+    }
     days = back.get(words.removeprefix("this "))
-    return None if days is None else _midnight(now - timedelta(days=days))
+    return before.get(words) if days is None else _midnight(now - timedelta(days=days))
 
 
 def _day_and_clock(words: str, now: datetime) -> datetime | None:
@@ -69,9 +81,8 @@ def _date(words: str, now: datetime) -> datetime | None:
 
 def _ago(words: str, now: datetime) -> datetime | None:
     try:
-        return now.astimezone(UTC) - timedelta(
-            seconds=parse_duration(typed_duration(words.removesuffix("ago").strip()))
-        )
+        length = typed_duration(words.removesuffix("ago").removeprefix("the ").removeprefix("last ").strip())
+        return now.astimezone(UTC) - timedelta(seconds=parse_duration(length))
     except (ValueError, OverflowError):
         return None
 

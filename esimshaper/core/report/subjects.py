@@ -8,6 +8,7 @@ place of a device by taking its name.
               the frame is as in documents.py
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -18,6 +19,7 @@ from esimshaper.core.model.rules import hierarchy_of
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, known_clients, new_document
 
+_ADDRESS = re.compile("[0-9a-f]{2}([:-][0-9a-f]{2}){5}|[0-9]+(\\.[0-9]+){3}|[0-9a-f]*:[0-9a-f:]+")
 _MEANT = {
     **dict.fromkeys(("all", "any", "anyone", "anybody", "everybody", "everything"), EVERYONE.kind.value),
     **dict.fromkeys(("unknown", "unnamed", "strangers", "guests", "others", "rest"), f"group/{UNKNOWN_GROUP}"),
@@ -101,7 +103,7 @@ def find_subject(state: State, text: str, facts: DaemonFacts) -> Subject:
     if not found and (named := _of_quota(state, text, facts)):
         raise ValueError(f"`{text}` is a quota, and no device; it is that of `{named}`: write this instead")
     if not found:
-        raise ValueError(f"there is no client, group or host `{text}`; {_advice(state, text, facts)}")
+        raise ValueError(nobody(state, text, facts))
     if found[0] == UNATTRIBUTED:
         raise ValueError(f"{found[0]} is not a device that can be limited")
     return Subject(SubjectKind.CLIENT, found[0])
@@ -198,6 +200,8 @@ def _plain(text: str) -> str:
 
 def _advice(state: State, text: str, facts: DaemonFacts) -> str:
     """The subject that was perhaps meant, in a spelling that is understood."""
+    if _ADDRESS.fullmatch(text.lower().removeprefix("client/")):  # none of a neighbour's: one digit is another device
+        return "none with that address has moved a byte yet; `sudo esimshaper name MAC NAME` lists one before it comes"
     words = {word.lower(): word for word in _words(state, facts)}
     short = {word.partition("/")[2]: right for word, right in words.items() if "/" in word}
     meant = [_MEANT[text.lower()]] if text.lower() in _MEANT else []
@@ -205,12 +209,15 @@ def _advice(state: State, text: str, facts: DaemonFacts) -> str:
     right = next((found[each] for each in near for found in (words, short) if each in found), "")
     if right:
         return f"did you mean `{right.removeprefix('client/')}`?"
-    group = text.rpartition("/")[2]
     return (
-        "`esimshaper clients` lists the devices (there are no sites or apps among them); a group is made in the "
-        "configuration, by `group: "
-        f"{group if group.isidentifier() else 'kids'}` beside the name of each of its devices"
+        "`esimshaper clients` lists the devices, and `group: kids` beside the name of each makes a group in the "
+        "configuration; sites and apps are in `esimshaper services` only"
     )
+
+
+def nobody(state: State, text: str, facts: DaemonFacts) -> str:
+    """One sentence for a person who named nobody that is here."""
+    return f"there is no device or group `{text}`; {_advice(state, text, facts)}"
 
 
 def _words(state: State, facts: DaemonFacts) -> Iterable[str]:

@@ -183,7 +183,7 @@ def test_a_slow_disk_is_said_and_asked_again(path, tmp_path, monkeypatch):
 
 
 def test_the_client_passes_on_the_servers_sentence(listener, path):
-    with pytest.raises(control_client.ControlError, match="no client is called 'nobody'"):
+    with pytest.raises(control_client.ControlError, match="there is no device or group `nobody`"):
         control_client.get(path, "/v1/flows", {"client": "nobody"})
 
 
