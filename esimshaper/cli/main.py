@@ -26,6 +26,7 @@ from esimshaper.cli import (
     name,
     past,
     plan,
+    recommend,
     reload,
     services,
     setup,
@@ -221,7 +222,7 @@ def _version(_options: argparse.Namespace) -> int:
 
 GROUPS = {
     "look at it": ("status", "clients", "top", "quotas", "services", "history", "events", "flows", "explain"),
-    "what you buy": ("plan",),
+    "what you buy": ("plan", "recommend"),
     "decide by hand": ("grant", "block", "allow", "unblock", "undo", "correct", "restart", "name"),
     "set it up": ("setup", "check", "reload", "doctor"),
     "the service": ("run", "build", "unload"),
@@ -252,6 +253,7 @@ def build_parser() -> Program:
     reload.add_verb_reload(verbs)
     explain.add_verb_explain(verbs)
     plan.add_verb_plan(verbs)
+    recommend.add_verb_recommend(verbs)
     name.add_verb_name(verbs)
     setup.add_verb_setup(verbs)
     _add_other_verbs(verbs)

@@ -4,5 +4,6 @@
 spans.py      where lengths end, and the windows of a meter's cycle
 count.py      one meter: what its window used, has left and costs
 course.py     a whole plan: lifetimes, meters, lots, rounding, free bytes
-terms.py      the terms as a document
+recommend.py  use against a list of plans: the best one, the best two
+terms.py, advice.py    the terms, and what to buy, as documents
 """

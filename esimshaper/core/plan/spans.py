@@ -6,6 +6,7 @@ here: ends at midnight, and the last days.
 """
 
 from datetime import date, datetime, tzinfo
+from functools import lru_cache
 
 from esimshaper.core.model.limits import Period, PeriodUnit, Window
 from esimshaper.core.model.period import window
@@ -34,6 +35,7 @@ def end_of(length: Length, start: int, zone: tzinfo) -> int:
     return window(_period(length, begin), zone, begin).end
 
 
+@lru_cache(maxsize=4096)
 def midnight(day: int, zone: tzinfo) -> int:
     """When a day begins; days are counted from 1 January of the year 1, as by `day_of`."""
     return moments_of(date.fromordinal(day), 0, zone)[0]
