@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.place import Place
+from bench.renames import Renaming, names_of
 from bench.rows import Row, Verdict, exact, must, number
 from esimshaper.core.model.counts import UNATTRIBUTED_REASONS, Counters, Event
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, ClientKey
@@ -24,6 +25,7 @@ from esimshaper.edge.tc.attachments import TrafficControl
 from esimshaper.lab import Bill, Lab, WanKind, traffic
 from esimshaper.lab.world import BEYOND4, BEYOND6
 from tests.bpf import packets
+from tests.rows import apart
 
 HOOKS = (("br0", Hook.LAN_INGRESS), ("br0", Hook.LAN_EGRESS), ("wan0", Hook.WAN_EGRESS), ("wan0", Hook.WAN_INGRESS))
 SEND_BUFFER = 262_144  # the most that TCP lets one connection have in flight, in bytes
@@ -100,8 +102,13 @@ class Trial:
 
     def rows(self) -> Iterator[Row]:
         lab = Lab(self.variant.kind, gro=self.variant.gro, gso=self.variant.gso)
-        with lab, self.place.meter("bill") as (meter, markers):
-            self.lab, self.meter = lab, meter
+        with (
+            lab,
+            self.place.meter("bill") as (meter, markers),
+            contextlib.closing(names_of(meter)) as names,
+            contextlib.closing(Renaming(meter, names)) as renaming,
+        ):
+            self.lab, self.meter, self.renaming = lab, meter, renaming
             lab.router.call(attach, meter, markers)
             for host in (*lab.clients, lab.internet):
                 host.call(limit_send_buffers)
@@ -115,6 +122,7 @@ class Trial:
             self.send_unasked()
             after = self.moment()
             yield self.bill_row(before, after, payload)
+            yield self.services_row(after)
             yield from self.load_rows(samples)
             yield self.attribution_row(before, mixed)
             yield self.errors_row(mixed, provoked, errors)
@@ -145,6 +153,7 @@ class Trial:
             bill = self.lab.carrier.bill().total
             last = total(self.meter.read())
             samples.append(Sample(first - counted, bill - billed, last - counted))
+            self.renaming.turn()
             time.sleep(0.01)
         return samples
 
@@ -176,6 +185,16 @@ class Trial:
             detail += "; difference " + ", ".join(f"{name} {value:+,}" for name, value in parts.items())
         off = sum(abs(value) for value in parts.values())
         return exact(f"{self.variant}: bill against clients", off, "bytes + packets", detail, parts)
+
+    def services_row(self, after: Moment) -> Row:
+        """What each client used by service is what it used, though all flows got other names while packets passed."""
+        off = [is_ - wanted for is_, wanted in apart(after.reading).values()]
+        figure = sum(abs(each.down_bytes) + abs(each.up_bytes) for each in off)
+        services = {number_ for rows in after.reading.services.values() for number_, row in rows.items() if row}
+        detail = f"{number(self.renaming.done)} renames under load, {len(services)} services"
+        if not self.renaming.done:
+            return Row(f"{self.variant}: services", 0, "bytes", "> 0", Verdict.FAIL, "nothing was renamed")
+        return exact(f"{self.variant}: services against clients", figure, "bytes", detail)
 
     def load_rows(self, samples: list[Sample]) -> Iterator[Row]:
         """On TUN and TAP every packet passes the carrier's own process, so it is known which side comes first. On veth

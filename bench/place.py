@@ -39,11 +39,16 @@ class Place:
 
     @contextlib.contextmanager
     def meter(
-        self, name: str, *, accounts: int = 1024 + len(BUILT_IN_CLIENTS), flows: int = 65536
+        self,
+        name: str,
+        *,
+        accounts: int = 1024 + len(BUILT_IN_CLIENTS),
+        flows: int = 65536,
+        services: bool = True,
     ) -> Iterator[tuple[Meter, Path]]:
         """New maps, and the folder in which traffic control may note its qdiscs."""
         root = self.bpffs / name
-        wanted = compiler.Build(str(root), MARK_MASK, accounts, flows)
+        wanted = compiler.Build(str(root), MARK_MASK, accounts, flows, services)
         compiler.build(wanted)
         meter = Meter(wanted.generation, wanted.programs)
         try:

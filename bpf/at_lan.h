@@ -64,7 +64,7 @@ ALWAYS_INLINE struct size new_to_receiver(struct __sk_buff *skb, u32 crossing, u
 	news = hide_size(skb, receiver != charged ? size : rest);
 	/* Of a tunnel, both claim, and user space shares out. A claim is never taken back. */
 	if (crossing & TC_INDEX_APART)
-		claim(receiver, DOWN, news);
+		claim_unnamed(receiver, DOWN, news);
 	else
 		move(skb, charged, receiver, size, rest, is_client && !is_fragment && has_own_flow(packet));
 	return news;
@@ -123,7 +123,7 @@ ALWAYS_INLINE int lan_egress_by_mac(struct __sk_buff *skb)
 	if (bpf_skb_load_bytes_relative(skb, 0, client.address, 6, BPF_HDR_START_MAC) < 0)
 		return TC_ACT_UNSPEC;
 	if (!crossing)
-		return is_refused_answer(skb, &client) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+		return is_refused_answer(skb, (struct link){ .l2 = 14 }, &client) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 	return lan_egress(skb, (struct link){ .l2 = 14 }, crossing, &client);
 }
 
@@ -136,6 +136,6 @@ ALWAYS_INLINE int lan_egress_by_address(struct __sk_buff *skb)
 	parse_ip(skb, 0, DOWN, &packet);
 	__builtin_memcpy(client.address, packet.key.local, 16);
 	if (!crossing)
-		return is_refused_answer(skb, &client) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+		return is_refused_answer(skb, (struct link){ .l2 = 0 }, &client) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 	return lan_egress(skb, (struct link){ .l2 = 0 }, crossing, &client);
 }

@@ -63,7 +63,7 @@ ALWAYS_INLINE int server_ingress(struct __sk_buff *skb, struct link link)
 	account = hide_range(skb, account);
 	name_sender(skb, account);
 	/* First claim, then judge: as in tunnel_ingress. */
-	claim(account, DOWN, size);
+	claim_unnamed(account, DOWN, size);
 	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL);
 	verdict.class = 0;
 	if (verdict.level == BLOCKED) {
@@ -98,6 +98,6 @@ ALWAYS_INLINE int server_egress(struct __sk_buff *skb, struct link link)
 	}
 	if (police(&verdict, UP, size) == DROPPED)
 		return TC_ACT_SHOT;
-	claim(account, UP, size);
+	claim_unnamed(account, UP, size);
 	return TC_ACT_UNSPEC;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "frame.h"
+#include "heads.h"
 #include "receiver.h"
 #include "reserve.h"
 #include "reset.h"
@@ -15,7 +16,7 @@ ALWAYS_INLINE int tunnel_egress(struct __sk_buff *skb, struct link link)
 	struct size inside, size;
 	u16 type = find_ip_header(skb, &packet);
 	enum headers headers;
-	u32 from, account, upkeep = NO_UPKEEP;
+	u32 from, account, upkeep = NO_UPKEEP, tag = 0;
 
 	if (!type)
 		return TC_ACT_UNSPEC;
@@ -39,7 +40,9 @@ ALWAYS_INLINE int tunnel_egress(struct __sk_buff *skb, struct link link)
 		return TC_ACT_SHOT;
 	claim(account, UP, size);
 	if (headers == HEADERS_WHOLE && has_flow(&packet))
-		learn_flow(&packet.key, account, size, upkeep);
+		tag = hide_tag(skb, learn_flow(&packet.key, account, size, upkeep));
+	add_usage(account, tag, UP, size.bytes);
+	show_upload(skb, link, &packet, account, tag);
 	return TC_ACT_UNSPEC;
 }
 
@@ -67,6 +70,8 @@ ALWAYS_INLINE int tunnel_ingress(struct __sk_buff *skb, struct link link)
 	account = hide_range(skb, adopt_unattributed(to.account, size));
 	if (packet.fragment != FRAGMENT_NONE)
 		credit_fragment(account, size.bytes);
+	add_usage(account, to.tag, DOWN, size.bytes);
+	show_answer(skb, link, &packet, account, to.tag);
 	note_crossing(skb, &packet, account, TC_INDEX_APART);
 	account = hide_range(skb, account);
 	packet.fragment = hide_range(skb, packet.fragment);

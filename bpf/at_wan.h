@@ -3,6 +3,7 @@
 #pragma once
 
 #include "frame.h"
+#include "heads.h"
 #include "receiver.h"
 #include "reserve.h"
 #include "reset.h"
@@ -32,7 +33,7 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	enum headers headers;
 	u32 from, account;
 	int is_shaped;
-	u32 upkeep = NO_UPKEEP;
+	u32 upkeep = NO_UPKEEP, tag = 0;
 	u16 type;
 
 	if (was_counted(skb, UP))
@@ -76,7 +77,9 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	if (headers == HEADERS_CUT)
 		count(REASON_WAN_OUT_TRUNCATED, size);
 	else if (account != ACCOUNT_UNATTRIBUTED && has_flow(&packet))
-		learn_flow(&packet.key, account, size, upkeep);
+		tag = hide_tag(skb, learn_flow(&packet.key, account, size, upkeep));
+	add_usage(account, tag, UP, size.bytes);
+	show_upload(skb, link, &packet, account, tag);
 	return TC_ACT_UNSPEC;
 }
 
@@ -115,6 +118,9 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 		note_crossing(skb, &packet, to.account, 0);
 	if (to.earlier.bytes)
 		move_earlier(skb, &to);
+	/* Here, and not behind the verdict, of which there are many kinds: the verifier would walk this once for each. */
+	add_usage(to.account, to.tag, DOWN, size.bytes);
+	show_answer(skb, link, &packet, to.account, to.tag);
 	verdict = judge(skb, to.account, DOWN, size.bytes, ON_WAN);
 	/* The packet has crossed the link and is billed, whatever becomes of it. */
 	charge(&verdict, DOWN, size);

@@ -9,6 +9,7 @@
 
 #include "carried.h"
 #include "ipsec.h"
+#include "services.h"
 #include "size.h"
 
 /* Who sent an upload, in one number, which costs the verifier one state and not two: the account, and above it the
@@ -99,40 +100,53 @@ ALWAYS_INLINE void count_lost_sender(u32 from, struct size size)
 		count(from >> SENDER_REASON_SHIFT, size);
 }
 
-ALWAYS_INLINE void charge_flow(struct flow *flow, enum direction direction, struct size size)
+/* Returns the tag under which the bytes were added. */
+ALWAYS_INLINE u32 charge_flow(struct flow *flow, enum direction direction, struct size size)
 {
-	add(&flow->counted, direction, size);
 	flow->last_seen = bpf_ktime_get_coarse_ns();
+	return add(&flow->counted, direction, size) >> WORD_SHIFT;
 }
 
-/* Stores the flow of an upload, by which its answers find their account; and whether a block let it pass, and why. */
-ALWAYS_INLINE void learn_flow(struct flow_key *key, u32 account, struct size size, u8 upkeep)
+/* Stores the flow of an upload, by which its answers find their account; and whether a block let it pass, and why.
+ * Returns the tag under which its bytes were added, and beside it whether user space is to see the packet. */
+ALWAYS_INLINE u32 learn_flow(struct flow_key *key, u32 account, struct size size, u8 upkeep)
 {
 	struct flow *known = flows.lookup(key);
+	u32 tag;
 
 	/* NAT may give a port to another client: that is a new flow, which begins at 0. */
 	if (known && known->account == account) {
-		charge_flow(known, UP, size);
 		known->upkeep = upkeep;
+		tag = charge_flow(known, UP, size);
+		tag |= wants_head(tag, known->counted.up_packets);
 	} else {
-		u64 now = bpf_ktime_get_coarse_ns();
+		u64 now = bpf_ktime_get_coarse_ns(), word;
 		struct flow flow = {
 			.account = account,
 			.resets = RESETS,
 			.upkeep = upkeep,
-			.counted = { .up_bytes = size.bytes, .up_packets = size.packets },
+			.counted = { .up_packets = size.packets },
 			.first_seen = now,
 			.last_seen = now,
 		};
 
-		if (flows.update(key, &flow) < 0)
+		tag = bound_service(key, account);
+		word = (u64)tag << WORD_SHIFT;
+		flow.counted.down_bytes = word;
+		flow.counted.up_bytes = word | size.bytes;
+		tag |= wants_head(tag, 0);
+		if (flows.update(key, &flow) < 0) {
 			count(REASON_FLOW_NOT_STORED, size);
+			tag = SERVICE_UNNAMED;
+		}
 	}
+	return tag;
 }
 
 struct receiver {
 	u32 account;
 	enum reason reason; /* why no client was found, if account is ACCOUNT_UNATTRIBUTED */
+	u32 tag;            /* of its flow, with TAG_OF_FLOW; 0 without a flow */
 	u32 earlier_account;  /* to which the fragments were charged that came before the first one of their datagram */
 	struct size earlier;  /* what they came to, if that is another account; else zeros */
 };
@@ -255,7 +269,7 @@ ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct p
 			flow = flow_that_returns(packet);
 	}
 	if (flow) {
-		charge_flow(flow, DOWN, size);
+		found.tag = charge_flow(flow, DOWN, size) | TAG_OF_FLOW;
 		account = &flow->account;
 	}
 	/* IPv6 has no NAT: the address tells whose it is where the flow is forgotten, or was begun from outside. */
@@ -269,12 +283,13 @@ ALWAYS_INLINE struct receiver attribute_download(struct __sk_buff *skb, struct p
 	else if (!is_for_router(packet))
 		found = nobody;
 	/* The flow is that of whoever sent last through the same tunnel. */
-	if (comes_by_ipsec(packet)) {
+	if (comes_by_ipsec(&packet->key)) {
 		found.account = ACCOUNT_TUNNELS;
 		found.reason = 0;
 	}
 	found.account = hide_range(skb, found.account);
 	found.reason = hide_range(skb, found.reason);
+	found.tag = hide_tag(skb, found.tag);
 	if (packet->fragment == FRAGMENT_FIRST)
 		fill_fragment_key(packet, &fragment);
 	if (packet->fragment != FRAGMENT_NONE)

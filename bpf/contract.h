@@ -47,7 +47,9 @@
 	X(MARK_FOREIGN)            /* the same, with bits of somebody else where the mark is ours: of `others` */             \
 	X(SPARED)                  /* passed though a limit blocks it: upkeep of the router, or a listed address */    \
 	X(NAMES_REFUSED)           /* DNS of the router for a device that is blocked or throttled: beyond its share */  \
-	X(WAN_IN_AGAIN)            /* a download that was billed when it came in, as ESP or at another uplink */
+	X(WAN_IN_AGAIN)            /* a download that was billed when it came in, as ESP or at another uplink */       \
+	X(HEAD_LOST)               /* the ring of heads was full: what its flow is for is perhaps never known */      \
+	X(HEAD_LEFT_OUT)           /* the same, since its account had its share of a ring that fills up */
 
 enum reason {
 #define REASON_ENUM(name) REASON_##name,
@@ -273,6 +275,14 @@ _Static_assert(sizeof(struct flow_key) == 16 + 16 + 2 + 2 + 1 + 3, "struct flow_
 
 #define RESETS 8 /* of a new flow: see reset.h */
 
+/* The bits of a word of `counted` from 48 on are no count. Those of a word of bytes are its tag: which service its bytes
+ * were added to in `usage`. So one atomic addition counts a packet and says for what, and a rename moves exactly what
+ * stands there. Those of `up_packets` count the heads that user space was shown. */
+#define WORD_SHIFT 48
+#define WORD_COUNT ((1ULL << WORD_SHIFT) - 1)
+#define TAG_NUMBER (SERVICES - 1)
+#define TAG_FINAL 0x8000 /* nothing more will be known of this flow, so nobody looks at its packets */
+
 struct flow {
 	struct counters counted;
 	__u64 first_seen; /* CLOCK_MONOTONIC_COARSE, ns */
@@ -322,6 +332,74 @@ struct group_key {
 	char name[32];
 };
 _Static_assert(sizeof(struct group_key) == 32, "struct group_key");
+
+/* Services: what bytes were for. All of these maps are there only if the loader defines NAMES as 1. */
+#define SERVICES 256 /* numbers of services; a power of two */
+#define SERVICE_UNNAMED 0
+#define SERVICE_HIDDEN 1
+#define SERVICE_OTHER 2 /* the name is known, and in no catalogue, or there was no number left for its service */
+#define SERVICE_FIRST 3
+
+/* Map `service_numbers`, written by user space only, which adds entries and never changes one: name, padded with zeros
+ * -> number, from SERVICE_FIRST on. */
+struct service_name {
+	char name[32];
+};
+_Static_assert(sizeof(struct service_name) == 32, "struct service_name");
+
+/* Map `usage`, indexed by account of a client * SERVICES + number, written by the kernel only: what the WAN charged to
+ * the account, and what it claimed inside tunnels. At rest the sum of its rows is just that, in both directions. A row
+ * falls when bytes get another name; while packets pass it may be below 0 for a moment. */
+struct usage {
+	__s64 down_bytes;
+	__s64 up_bytes;
+};
+_Static_assert(sizeof(struct usage) == 2 * 8, "struct usage");
+
+/* What the program `name_flows` is given, behind a link header of zeros: up to RENAMES of these. */
+#define RENAMES 32
+struct rename {
+	struct flow_key key;
+	__u32 account; /* a flow that another one has by now is left */
+	__u16 tag;     /* number of the service, perhaps with TAG_FINAL */
+	__u16 pad;
+};
+_Static_assert(sizeof(struct rename) == 40 + 4 + 2 + 2, "struct rename");
+
+/* Map `bindings` (LRU), written by user space only: which service a client means by an address, as DNS and hellos said
+ * -> number, perhaps with BINDING_SHARED. New flows begin with it; no flow is final by it. */
+#define BINDING_SHARED 0x10000 /* other services have the address as well: enough for a name, not for a limit */
+struct binding_key {
+	__u8 address[16]; /* of the far end */
+	__u32 account;
+};
+_Static_assert(sizeof(struct binding_key) == 16 + 4, "struct binding_key");
+
+/* Map `flow_names` (LRU), written and read by user space only: key of a flow -> the name of its far end, for people. */
+struct flow_name {
+	__u32 account;
+	__u8 how;       /* place in `How` of esimshaper/core/model/services.py */
+	char name[123]; /* UTF-8, padded with zeros */
+};
+_Static_assert(sizeof(struct flow_name) == 4 + 1 + 123, "struct flow_name");
+
+/* Ring `heads`: packets that may tell what a flow is for. */
+enum head_kind {
+	HEAD_OUT = 0,      /* an upload, one of the first HEADS with payload of a flow whose tag is not final */
+	HEAD_ANSWER = 1,   /* at the uplink or out of a tunnel: DNS that a known flow has asked for */
+	HEAD_RESOLVED = 2, /* at the LAN: DNS for a client by a resolver on this router */
+};
+#define HEADS 10
+#define HEAD_BYTES 2048
+struct head {
+	struct flow_key key; /* zeros for HEAD_RESOLVED */
+	__u32 account;
+	__u32 length;        /* bytes of the packet from its IP header on, without padding; of a merged one as it is */
+	__u8 kind;           /* enum head_kind */
+	__u8 pad[3];
+	__u8 bytes[HEAD_BYTES]; /* the packet; a record ends with `length` or HEAD_BYTES of them */
+};
+_Static_assert(sizeof(struct head) == 40 + 4 + 4 + 1 + 3 + HEAD_BYTES, "struct head");
 
 /* Ring `announcements`: what the daemon should hear of at once, and not only at its next reading. */
 enum announcement_kind {

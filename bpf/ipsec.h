@@ -44,13 +44,11 @@ ALWAYS_INLINE void note_unpacked(struct __sk_buff *skb)
 #endif
 }
 
-/* Whether a packet comes from such a peer, in ESP, AH, or ESP in UDP. */
-ALWAYS_INLINE int comes_by_ipsec(const struct packet *packet)
+/* Whether packets of a flow come from such a peer, in ESP, AH, or ESP in UDP. */
+ALWAYS_INLINE int comes_by_ipsec(const struct flow_key *key)
 {
-	const struct flow_key *key = &packet->key;
-
-	if (packet->protocol != IP_PROTOCOL_ESP && packet->protocol != IP_PROTOCOL_AH &&
-	    (packet->protocol != IP_PROTOCOL_UDP || (key->remote_port != bpf_htons(PORT_NAT_TRAVERSAL) &&
+	if (key->protocol != IP_PROTOCOL_ESP && key->protocol != IP_PROTOCOL_AH &&
+	    (key->protocol != IP_PROTOCOL_UDP || (key->remote_port != bpf_htons(PORT_NAT_TRAVERSAL) &&
 						     key->local_port != bpf_htons(PORT_NAT_TRAVERSAL))))
 		return 0;
 	return ipsec_peers.lookup((struct address_key *)key->remote) != 0;

@@ -17,9 +17,12 @@
 #define TUNNEL_LINKS 16
 #define TRANSLATED 8192
 #define LAN_LINKS 256
+#define BINDINGS 16384
+#define FLOW_NAMES 8192
+#define HEADS_RING_BYTES 1048576
 
 BPF_TABLE_PINNED("array", u32, struct meta, meta, 1, PIN "/meta");
-BPF_TABLE_PINNED("array", u32, struct account, accounts, ACCOUNTS_ALL, PIN "/accounts");
+BPF_TABLE_PINNED("array", u32, struct account, accounts, ACCOUNTS_ALL, PIN "/accounts", BPF_F_MMAPABLE);
 BPF_TABLE_PINNED("array", u32, struct policy, policies, ACCOUNTS_ALL, PIN "/policies");
 BPF_TABLE_PINNED("hash", struct group_key, u32, groups, GROUPS, PIN "/groups");
 BPF_TABLE_PINNED("array", u32, struct tunnelled, tunnelled, ACCOUNTS_ALL, PIN "/tunnelled");
@@ -64,6 +67,31 @@ struct announcements_table_t {
 };
 __attribute__((section("maps/ringbuf:" PIN "/announcements")))
 struct announcements_table_t announcements = { .max_entries = RING_BYTES };
+
+#if NAMES
+BPF_TABLE_PINNED("array", u32, struct usage, usage, ACCOUNTS * SERVICES, PIN "/usage", BPF_F_MMAPABLE);
+/* By account: how often bytes of it got another name. User space reads again the rows of accounts whose count rose. */
+BPF_TABLE_PINNED("array", u32, u64, renamed, ACCOUNTS, PIN "/renamed", BPF_F_MMAPABLE);
+BPF_TABLE_PINNED("hash", struct service_name, u32, service_numbers, SERVICES, PIN "/service_numbers");
+BPF_TABLE_PINNED("lru_hash", struct binding_key, u32, bindings, BINDINGS, PIN "/bindings");
+BPF_TABLE_PINNED("lru_hash", struct flow_key, struct flow_name, flow_names, FLOW_NAMES, PIN "/flow_names");
+/* By account: CLOCK_MONOTONIC_COARSE, ns, when all its heads are paid for (heads.h). */
+BPF_TABLE_PINNED("array", u32, u64, heads_due, ACCOUNTS, PIN "/heads_due");
+/* Where a head is put together, which is larger than a stack. It holds nothing from one packet to the next. */
+BPF_TABLE("percpu_array", u32, struct head, head_room, 1);
+struct heads_table_t {
+	int key;
+	u32 leaf;
+	int (*ringbuf_output)(void *, u64, u64);
+	u64 (*ringbuf_reserve)(u64);
+	u32 max_entries;
+};
+/* bcc knows of no way to ask a ring how much waits in it. It writes the number of the map into this call, which nobody
+ * else makes, and compiles what comes of that once more. */
+#define bpf_ringbuf_reserve(ring, what, flags) bpf_ringbuf_query(ring, what)
+__attribute__((section("maps/ringbuf:" PIN "/heads")))
+struct heads_table_t heads = { .max_entries = HEADS_RING_BYTES };
+#endif
 
 /* The size of a packet on the wire. */
 struct size {

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "heads.h"
 #include "limits.h"
 #include "reserve.h"
 
@@ -127,7 +128,7 @@ ALWAYS_INLINE int is_too_deep(u16 type, const struct packet *packet)
 /* Whether a packet between a device and the router is DNS that the device may not have any more. Parts of a datagram say
  * nothing of its length, and no honest question comes in parts, or too deep: of those who have a share, they are
  * refused. */
-ALWAYS_INLINE int is_refused_for_names(struct __sk_buff *skb, u32 account, enum direction direction)
+ALWAYS_INLINE int is_refused_for_names(struct __sk_buff *skb, struct link link, u32 account, enum direction direction)
 {
 	const int on = direction == UP ? ON_UP : ON_DOWN;
 	struct packet packet = {};
@@ -142,8 +143,11 @@ ALWAYS_INLINE int is_refused_for_names(struct __sk_buff *skb, u32 account, enum 
 		return 0;
 	if (is_deep || packet.fragment != FRAGMENT_NONE)
 		bytes += NAMES_BURST;
-	if (!is_beyond_share(account, on, hide_range(skb, bytes)))
+	if (!is_beyond_share(account, on, hide_range(skb, bytes))) {
+		if (direction == DOWN)
+			show_resolved(skb, link, &packet, account);
 		return 0;
+	}
 	count_frame(REASON_NAMES_REFUSED, skb);
 	return 1;
 }
@@ -151,13 +155,13 @@ ALWAYS_INLINE int is_refused_for_names(struct __sk_buff *skb, u32 account, enum 
 /* Whether an upload at the LAN is a question that its device may not ask. */
 ALWAYS_INLINE int is_refused_question(struct __sk_buff *skb, u32 account)
 {
-	return may_be_for_names(skb) && is_refused_for_names(skb, account, UP);
+	return may_be_for_names(skb) && is_refused_for_names(skb, (struct link){}, account, UP);
 }
 
 /* Whether a packet to a device, which has not crossed the WAN as it is, is an answer that the device may not have. */
-ALWAYS_INLINE int is_refused_answer(struct __sk_buff *skb, struct client_key *client)
+ALWAYS_INLINE int is_refused_answer(struct __sk_buff *skb, struct link link, struct client_key *client)
 {
 	u32 *known = clients.lookup(client);
 
-	return is_refused_for_names(skb, known ? *known : ACCOUNT_OTHERS, DOWN);
+	return is_refused_for_names(skb, link, known ? *known : ACCOUNT_OTHERS, DOWN);
 }

@@ -13,23 +13,27 @@ ALWAYS_INLINE struct size hide_size(struct __sk_buff *skb, struct size size)
 	return size;
 }
 
+/* Bytes of a packet as it is here, from its IP header on. Ethernet pads short frames, so the length in the IP header counts
+ * where the frame is longer. A header that states more than the frame holds is not believed. Of a merged packet that header
+ * says nothing, since it is that of its first segment. */
+ALWAYS_INLINE u32 length_here(struct __sk_buff *skb, struct link link, const struct packet *packet)
+{
+	u32 overhead = link.l2 + packet->network, length = skb->len > overhead ? skb->len - overhead : 0;
+
+	return !skb->gso_size && packet->length && packet->length < length ? packet->length : length;
+}
+
 /* What the carrier bills for one skb. Sets `repeated` of the packet. */
 ALWAYS_INLINE struct size measure(struct __sk_buff *skb, struct link link, struct packet *packet)
 {
 	u32 segment_size = skb->gso_size;
 	u32 segments = skb->gso_segs;
-	u32 overhead = link.l2 + packet->network;
-	u32 length = skb->len > overhead ? skb->len - overhead : 0;
+	u32 length = length_here(skb, link, packet);
 	struct size size = { .bytes = length, .packets = 1 };
 	u32 data, jumbo;
 
-	/* A single packet. Ethernet pads short frames, so the length in the IP header counts where the frame is longer.
-	 * A header that states more than the frame holds is not believed. */
-	if (!segment_size) {
-		if (packet->length && packet->length < length)
-			size.bytes = packet->length;
+	if (!segment_size)
 		return size;
-	}
 	/* GRO and GSO merge segments into one skb with one set of headers; on the wire each segment has its own. Of
 	 * unknown protocols at least the IP header is repeated. */
 	data = hide_range(skb, find_data(skb, packet, skb->len - link.l2));
@@ -50,14 +54,13 @@ ALWAYS_INLINE struct size measure(struct __sk_buff *skb, struct link link, struc
 	return size;
 }
 
-/* Several CPUs may add to the same counters at once. */
-ALWAYS_INLINE void add(struct counters *counters, enum direction direction, struct size size)
+/* Several CPUs may add to the same counters at once. Returns what stood in the word of bytes before. */
+ALWAYS_INLINE u64 add(struct counters *counters, enum direction direction, struct size size)
 {
 	if (direction == UP) {
-		__sync_fetch_and_add(&counters->up_bytes, size.bytes);
 		__sync_fetch_and_add(&counters->up_packets, size.packets);
-	} else {
-		__sync_fetch_and_add(&counters->down_bytes, size.bytes);
-		__sync_fetch_and_add(&counters->down_packets, size.packets);
+		return __sync_fetch_and_add(&counters->up_bytes, size.bytes);
 	}
+	__sync_fetch_and_add(&counters->down_packets, size.packets);
+	return __sync_fetch_and_add(&counters->down_bytes, size.bytes);
 }

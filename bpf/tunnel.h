@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "services.h"
 #include "size.h"
 
 #define TUNNEL_PADDING 16
@@ -92,6 +93,13 @@ ALWAYS_INLINE void claim(u32 account, enum direction direction, struct size size
 
 	if (claims)
 		add(&claims->claimed, direction, size);
+}
+
+/* The same for what has no flow here. */
+ALWAYS_INLINE void claim_unnamed(u32 account, enum direction direction, struct size size)
+{
+	claim(account, direction, size);
+	add_usage(account, SERVICE_UNNAMED, direction, size.bytes);
 }
 
 /* Charges a packet inside a tunnel that belongs to no client to the router: on the WAN the tunnel's packets are the

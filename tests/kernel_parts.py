@@ -79,7 +79,10 @@ def pin_again(folder: Path, other: Path) -> None:
 
 def empty(wanted: compiler.Build) -> None:
     """All maps as the compiler leaves them, before they are initialised."""
+    without = () if wanted.services else layouts.OF_SERVICES
     for name, (key, value) in layouts.LAYOUTS.items():
+        if name in without:
+            continue
         with contextlib.closing(libbpf.Map(wanted.generation / name, key.size, value.size)) as each:
             for entry in list(each.keys()):
                 try:
@@ -88,8 +91,9 @@ def empty(wanted: compiler.Build) -> None:
                     if error.errno != errno.EINVAL:  # of an array, whose entries cannot go
                         raise
                     each.update(entry, bytes(value.size))
-    with contextlib.closing(libbpf.Ring(wanted.generation / "announcements", lambda _: None)) as ring:
-        ring.consume()
+    for name in ("announcements", "heads") if wanted.services else ("announcements",):
+        with contextlib.closing(libbpf.Ring(wanted.generation / name, lambda _: None)) as ring:
+            ring.consume()
 
 
 kernel_parts = KernelParts()

@@ -260,7 +260,8 @@ def _path(settings: Settings, interface: str) -> tuple[str | int, ...]:
 
 def build_for(settings: Settings, pins: Path) -> compiler.Build:
     """The kernel part that these settings need."""
-    return compiler.Build(str(pins), settings.lan.mark_mask, settings.meter.max_accounts, settings.meter.max_flows)
+    room, names = settings.meter, settings.services.names
+    return compiler.Build(str(pins), settings.lan.mark_mask, room.max_accounts, room.max_flows, names)
 
 
 def open_meter(build: compiler.Build, *, may_build: bool = True) -> Meter:

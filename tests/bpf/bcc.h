@@ -10,6 +10,7 @@
 #define ACCOUNTS 256
 #define FLOWS 65536
 #define XFRM 1
+#define NAMES 1
 #define MARK_MASK 0xfff00000U
 #define MARK_SHIFT 20
 #define PIN "/sys/fs/bpf/esimshaper"
@@ -33,6 +34,7 @@ typedef __u64 u64;
 	};                                                                                                             \
 	extern struct name##_table_t name;                                                                             \
 	_Static_assert(entries > 0 && sizeof(kind pin) > 0, #name)
+#define BPF_TABLE(kind, key_type, value_type, name, entries) BPF_TABLE_PINNED(kind, key_type, value_type, name, entries, "")
 #define BPF_QUEUESTACK_PINNED(kind, name, value_type, entries, flags, pin)                                             \
 	struct name##_table_t {                                                                                        \
 		int (*pop)(value_type *);                                                                              \
@@ -41,6 +43,7 @@ typedef __u64 u64;
 	extern struct name##_table_t name;                                                                             \
 	_Static_assert(entries > 0 && flags == 0 && sizeof(kind pin) > 0, #name)
 
+int bpf_skb_load_bytes(const void *skb, u32 offset, void *to, u32 length);
 int bpf_skb_load_bytes_relative(const void *skb, u32 offset, void *to, u32 length, u32 start_header);
 int bpf_skb_store_bytes(struct __sk_buff *skb, u32 offset, const void *from, u32 length, u64 flags);
 int bpf_skb_change_tail(struct __sk_buff *skb, u32 length, u64 flags);

@@ -15,6 +15,7 @@ from esimshaper.edge.bpf import compiler, layouts, libbpf
 from esimshaper.edge.bpf.meter import Meter
 from tests.kernel_parts import Loan, empty, kernel_parts
 from tests.mounts import mounted_bpffs
+from tests.rows import apart
 
 MARK_MASK = 0xFFF00000
 SMALL, LARGE = {"accounts": 5, "flows": 64}, {"accounts": 4096, "flows": 8192}
@@ -60,7 +61,9 @@ class Bench:
         return result.context
 
     def read(self) -> Reading:
-        return self.meter.read()
+        reading = self.meter.read()
+        assert not apart(reading), "rows of an account by service are all that it was charged"
+        return reading
 
     def counters(self, account: int) -> Counters:
         return self.read().accounts.get(Account(account), Counters())

@@ -19,11 +19,15 @@ from esimshaper.core.model.limits import (
     CLASS_SELF,
     NO_CLASSES,
 )
+from esimshaper.core.model.services import HIDDEN, OTHER, UNNAMED
 from esimshaper.edge.bpf import compiler, layouts
+from esimshaper.edge.bpf.names import ANSWER, OUT, RESOLVED
+from esimshaper.edge.bpf.usage import BUILT_IN
 
 BPF = Path(__file__).parents[2] / "bpf"
 HEADER = (BPF / "contract.h").read_text()
 
+NUMBERS = {name: number for number, name in BUILT_IN.items()}
 COUNTERS = tuple(field.name for field in dataclasses.fields(Counters))
 FIELDS = {
     "meta": (layouts.META, ("epoch", "schema", "mark_mask")),
@@ -78,6 +82,11 @@ FIELDS = {
     "fragment_key": (layouts.FRAGMENT_KEY, ("remote", "local", "id", "protocol")),
     "address_key": (layouts.ADDRESS_KEY, ("address",)),
     "network": (layouts.NETWORK, ("length", "address")),
+    "service_name": (layouts.SERVICE_NAME, ("name",)),
+    "usage": (layouts.USAGE, ("down_bytes", "up_bytes")),
+    "rename": (layouts.RENAME, ("key", "account", "tag")),
+    "binding_key": (layouts.BINDING_KEY, ("address", "account")),
+    "flow_name": (layouts.FLOW_NAME, ("account", "how", "name")),
     "announcement": (layouts.ANNOUNCEMENT, ("client.address", "client.kind", "account", "kind")),
 }
 
@@ -112,6 +121,14 @@ def prefixes(format_: str) -> list[str]:
     return ["".join(parts[:number]) for number in fields]
 
 
+def test_head_is_its_layout_and_behind_it_the_packet(tmp_path: Path) -> None:
+    fields = ("key", "account", "length", "kind", "bytes")
+    printed = compiled(tmp_path, "\n".join(f'printf("%zu\\n", offsetof(struct head, {field}));' for field in fields))
+    *offsets, size = map(int, printed.split())
+    assert offsets == [struct.calcsize(part) for part in ("=", "=40s", "=40sI", "=40sII")]
+    assert layouts.HEAD.size == size
+
+
 def test_reasons_are_the_same_in_c_and_python(tmp_path: Path) -> None:
     printed = compiled(tmp_path, '#define SAY(name) puts(#name);\nREASONS(SAY)\nprintf("%d", REASON_COUNT);')
     *names, count = printed.split()
@@ -131,6 +148,8 @@ def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
         *("POLICY_OVER_PLAN", "POLICY_SWITCHES", "SWITCHES"),
         *("ANNOUNCE_CLIENT", "ANNOUNCE_LIMIT", "ANNOUNCE_WARN"),
         *("CLASS_OPEN", "CLASS_SELF", "CLASS_IN_PARENT", "CLASS_IN_GRANDPARENT", "CLASSES"),
+        *("SERVICES", "SERVICE_FIRST", "WORD_SHIFT", "TAG_FINAL", "BINDING_SHARED", "RENAMES", "HEAD_BYTES"),
+        *("SERVICE_UNNAMED", "SERVICE_HIDDEN", "SERVICE_OTHER", "HEAD_OUT", "HEAD_ANSWER", "HEAD_RESOLVED"),
     )
     printed = compiled(tmp_path, "\n".join(f'printf("%d\\n", {name});' for name in names))
     ours = [
@@ -147,6 +166,10 @@ def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
         *(layouts.POLICY_OVER_PLAN, layouts.POLICY_SWITCHES, SWITCHES),
         *(layouts.ANNOUNCE_CLIENT, layouts.ANNOUNCE_LIMIT, layouts.ANNOUNCE_WARN),
         *(CLASS_OPEN, CLASS_SELF, CLASS_IN_PARENT, CLASS_IN_GRANDPARENT, len(NO_CLASSES)),
+        *(layouts.SERVICES, layouts.SERVICE_FIRST, layouts.WORD_SHIFT, layouts.TAG_FINAL, layouts.BINDING_SHARED),
+        *(layouts.RENAMES, layouts.HEAD_BYTES),
+        *(NUMBERS[name] for name in (UNNAMED, HIDDEN, OTHER)),
+        *(OUT, ANSWER, RESOLVED),
     ]
     assert [int(line) for line in printed.split()] == ours
 

@@ -283,8 +283,12 @@ PROVOCATIONS: dict[Reason, Callable[[Bench], None]] = {
 }
 
 
-ELSEWHERE = {Reason.LAN_MOVED, Reason.LAN_BLOCKED, Reason.SPARED, Reason.NAMES_REFUSED}
-"""Those of packets that one hook hands to another (test_receiver.py), and of what passes a block (test_reserve.py)."""
+ELSEWHERE = {
+    *(Reason.LAN_MOVED, Reason.LAN_BLOCKED, Reason.SPARED, Reason.NAMES_REFUSED),
+    *(Reason.HEAD_LOST, Reason.HEAD_LEFT_OUT),
+}
+"""Those of packets that one hook hands to another (test_receiver.py), of what passes a block (test_reserve.py), and of
+what user space is shown (test_heads.py)."""
 
 
 def test_no_reason_is_forgotten() -> None:

@@ -7,18 +7,23 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from esimshaper.core.model.counts import Counters
+from esimshaper.core.model.identity import Account
+from esimshaper.core.model.services import Volume
 from esimshaper.daemon.observer import build_for
 from esimshaper.edge import control_client, settings_file
+from esimshaper.edge.bpf.compiler import Build
+from esimshaper.edge.bpf.meter import Meter
 from esimshaper.lab import Bill, Lab
 from esimshaper.lab.carrier import python_environment
 from esimshaper.lab.namespaces import wait_until
 from tests.kernel_parts import Loan, kernel_parts
+from tests.rows import apart
 
 PYTHON = sys.executable
 T = TypeVar("T")
@@ -66,9 +71,10 @@ class View:
         while True:
             bill = self.lab.carrier.settle()
             self.await_tick()
-            totals, seen = self._totals(), look()
+            totals, seen, rows_apart = self._totals(), look(), self._rows_apart()
             # Else a packet that the lab or the kernel sends by itself came in between, or is on its way.
             if self.lab.carrier.settle(quiet=0.02).total == bill.total:
+                assert not rows_apart, "the rows of an account by service are its bill"
                 return Measure(totals, bill), seen
 
     def history(self) -> Counters:
@@ -83,6 +89,10 @@ class View:
     def _totals(self) -> dict[str, Counters]:
         clients = self.get("/v1/clients")["clients"]
         return {c["client"]: Counters(c["total"]["down_bytes"], c["total"]["up_bytes"]) for c in clients}
+
+    def _rows_apart(self) -> Mapping[Account, tuple[Volume, Volume]]:
+        """Accounts whose rows by service are another sum than they were charged, where this can look into the maps."""
+        return {}
 
     def settle(self) -> None:
         """Waits until the carrier is quiet and the daemon has read its counters since."""
@@ -105,6 +115,7 @@ class Router(View):
         self.config = place / "esimshaper.yaml"
         self.log = place / "log"
         self._pins, self._loans = pins, list[Loan]()
+        self._build: Build | None = None
         self.environment = python_environment() | {
             "STATE_DIRECTORY": str(place / "state"),
             "RUNTIME_DIRECTORY": str(place / "run"),
@@ -138,8 +149,15 @@ class Router(View):
             settings = settings_file.read_to_start(self.config).settings
         except settings_file.SettingsError:
             return  # which the daemon is to say
-        if loan := kernel_parts.lend(build_for(settings, self._pins)):
+        self._build = build_for(settings, self._pins)
+        if loan := kernel_parts.lend(self._build):
             self._loans.append(loan)
+
+    def _rows_apart(self) -> Mapping[Account, tuple[Volume, Volume]]:
+        if self._build is None:
+            return {}
+        with contextlib.closing(Meter(self._build.generation)) as meter:
+            return apart(meter.read())
 
     def _answers(self, *, attached: bool) -> bool:
         assert self.process

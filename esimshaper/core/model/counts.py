@@ -46,6 +46,8 @@ class Reason(IntEnum):
     SPARED = 28
     NAMES_REFUSED = 29
     WAN_IN_AGAIN = 30
+    HEAD_LOST = 31
+    HEAD_LEFT_OUT = 32
 
     @property
     def label(self) -> str:

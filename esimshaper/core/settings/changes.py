@@ -42,6 +42,7 @@ def needs_restart(old: Settings, new: Settings) -> tuple[Problem, ...]:
         (("lan", "mark_mask"), _mask(old.lan.mark_mask), _mask(new.lan.mark_mask)),
         (("meter", "max_clients"), old.meter.max_clients, new.meter.max_clients),
         (("meter", "max_flows"), old.meter.max_flows, new.meter.max_flows),
+        (("services", "names"), _switch(old.services.names), _switch(new.services.names)),
     )
     follows = old.lan.mark_mask != new.lan.mark_mask  # without max_clients in the file, its default depends on the mask
     return tuple(
@@ -78,7 +79,7 @@ def _written(name: str, value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(_written(name, each) for each in value)
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _switch(value) if name == "services.names" else "yes" if value else "no"
     if isinstance(value, int):
         return {
             "lan.mark_mask": _mask(value),
@@ -97,6 +98,10 @@ def _tunnel(tunnel: Tunnel) -> str:
 
 def _mask(mask: int) -> str:
     return f"{mask:#010x}" if mask else _NONE
+
+
+def _switch(on: bool) -> str:  # noqa: FBT001 - the value of a setting
+    return "on" if on else "off"
 
 
 def _back_to(value: object) -> str:

@@ -20,7 +20,7 @@ from esimshaper.core.settings.quotas import check_number, quotas_from
 from esimshaper.core.settings.router import router_from
 from esimshaper.core.settings.sides import check_sides
 from esimshaper.core.settings.subjects import known_from
-from esimshaper.core.settings.values import OnFailure, Settings
+from esimshaper.core.settings.values import OnFailure, ServiceSettings, Settings
 from esimshaper.core.settings.wan import wan_from
 
 
@@ -52,4 +52,6 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     if problems or wan is None or lan is None or meter is None or metrics is None or zone is None or router is None:
         return Parsed(None, tuple(problems))
     on_failure = OnFailure(top.get("on_failure", OnFailure.OPEN))
-    return Parsed(Settings(wan, lan, str(zone), clients, metrics, meter, quotas, on_failure, router, curfews), ())
+    services = ServiceSettings(top.block("services").get("names", "on") == "on")
+    parsed = Settings(wan, lan, str(zone), clients, metrics, meter, quotas, on_failure, router, curfews, services)
+    return Parsed(parsed, ())

@@ -150,6 +150,16 @@ DEFAULT_UPKEEP = Upkeep(5_000_000)
 """As in the schema."""
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """Whether the kernel part counts bytes by service; without `names` it neither does nor looks what packets hold."""
+
+    names: bool = True
+
+
+NAMED = ServiceSettings()
+
+
 class OnFailure(StrEnum):
     """The fate of forwarded traffic while nothing counts it: OPEN lets it pass, CLOSED refuses it."""
 
@@ -174,6 +184,7 @@ class Settings:
     on_failure: OnFailure = OnFailure.OPEN
     router: Upkeep = DEFAULT_UPKEEP
     blocks: tuple[Curfew, ...] = ()
+    services: ServiceSettings = NAMED
     devices: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -26,7 +26,7 @@ from esimshaper.core.model.limits import Policy
 from esimshaper.core.model.packages import DEBIAN_PYTHON
 from esimshaper.edge.bpf import layouts, libbpf, policy_layout
 
-SCHEMA = 11
+SCHEMA = 12
 """Version of map layouts: part of the pins' path, so that maps of another layout are never taken for ours."""
 
 PROGRAMS = (
@@ -34,6 +34,7 @@ PROGRAMS = (
     "lan_egress_raw",
     "lan_ingress_ethernet",
     "lan_ingress_raw",
+    "name_flows",
     "server_egress_ethernet",
     "server_egress_raw",
     "server_ingress_ethernet",
@@ -54,6 +55,8 @@ PROGRAMS = (
 )
 SOCKET_FILTERS = {"wan_tap"}
 """Programs for packet sockets; all others are for tc."""
+FOR_NAMES = {"name_flows"}
+"""Programs that are not there where bytes have no services."""
 INCLUDE = re.compile(r'#include "(\w+\.h)"')
 XFRM = Path("/proc/sys/net/core/xfrm_acq_expires")
 """Is there where the kernel has IPsec, and so the helper that tells a packet which it has unpacked."""
@@ -71,18 +74,20 @@ _VERIFIER_PLACE = re.compile(r"^;.* @ (\S+:\d+)$", re.MULTILINE)
 class Build:
     """What a build depends on: folder of the pins, bits of the mark (0 for none), sizes of the tables.
 
-    The bits have room for all accounts.
+    The bits have room for all accounts. services: bytes are counted by what they were for, which has maps of its own.
     """
 
     pins: str
     mark_mask: int
     accounts: int
     flows: int
+    services: bool = True
 
     @property
     def generation(self) -> Path:
         """Folder of the maps. Other sizes or another mask are other maps. (bpffs refuses names with a dot.)"""
-        return Path(self.pins) / f"v{SCHEMA}-{self.mark_mask:08x}-{self.accounts}-{self.flows}"
+        services = layouts.SERVICES if self.services else 0
+        return Path(self.pins) / f"v{SCHEMA}-{self.mark_mask:08x}-{self.accounts}-{self.flows}-{services}"
 
     @property
     def programs(self) -> Path:
@@ -91,6 +96,11 @@ class Build:
         for path in sorted(source_folder().rglob("*.[ch]")):
             digest.update(path.read_bytes())
         return self.generation / f"programs-{digest.hexdigest()[:12]}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the programs."""
+        return tuple(name for name in PROGRAMS if self.services or name not in FOR_NAMES)
 
 
 def source_folder() -> Path:
@@ -166,6 +176,7 @@ def _load(wanted: Build) -> None:
         "ACCOUNTS": wanted.accounts,
         "FLOWS": wanted.flows,
         "XFRM": int(XFRM.exists()),
+        "NAMES": int(wanted.services),
         "PIN": f'"{fresh}"',
     }
     flags = [f"-D{name}={value}" for name, value in defines.items()]
@@ -173,7 +184,7 @@ def _load(wanted: Build) -> None:
     _settle(fresh, lambda name: lib.bpf_table_fd(module.module, os.fsencode(name)))
     unfinished = wanted.generation / f"unfinished-{wanted.programs.name}"
     unfinished.mkdir(mode=0o700, exist_ok=True)
-    for name in PROGRAMS:
+    for name in wanted.names:
         pin = unfinished / name
         pin.unlink(missing_ok=True)
         program = module.load_func(name, BPF.SOCKET_FILTER if name in SOCKET_FILTERS else BPF.SCHED_CLS)

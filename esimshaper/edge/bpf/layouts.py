@@ -6,7 +6,7 @@ tests/bpf/test_contract.py compares both.
 
 import ipaddress
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.tunnels import TunnelEnd
@@ -34,6 +34,12 @@ FRAGMENT_KEY = struct.Struct("=16s16sII")
 ADDRESS_KEY = struct.Struct("=16s")
 NETWORK = struct.Struct("=I16s")
 ANNOUNCEMENT = struct.Struct("=16sIII")
+SERVICE_NAME = struct.Struct("=32s")
+USAGE = struct.Struct("=2q")
+RENAME = struct.Struct("=40sIH2x")
+BINDING_KEY = struct.Struct("=16sI")
+FLOW_NAME = struct.Struct("=IB123s")
+HEAD = struct.Struct("=40sIIB3x")  # and behind it the packet
 
 LAYOUTS = {
     "meta": (NUMBER, META),
@@ -64,8 +70,17 @@ LAYOUTS = {
     "fragments": (FRAGMENT_KEY, FRAGMENT),
     "addresses": (ADDRESS_KEY, NUMBER),
     "ipsec_peers": (ADDRESS_KEY, NUMBER),
+    "usage": (NUMBER, USAGE),
+    "renamed": (NUMBER, LONG),
+    "service_numbers": (SERVICE_NAME, NUMBER),
+    "bindings": (BINDING_KEY, NUMBER),
+    "flow_names": (FLOW_KEY, FLOW_NAME),
+    "heads_due": (NUMBER, LONG),
 }
-"""Key and value of each map; the queue `free_accounts` (NUMBER) and the ring (ANNOUNCEMENT) are apart."""
+"""Key and value of each map; the queue `free_accounts` (NUMBER) and the rings (ANNOUNCEMENT, HEAD) are apart."""
+
+OF_SERVICES = ("usage", "renamed", "service_numbers", "bindings", "flow_names", "heads_due")
+"""Maps that are not there where bytes have no services."""
 
 NEWER = (
     *("fragments", "moved", "sent", "strayed_to", "surplus", "resets_due", "unbilled_in_use", "unbilled"),
@@ -83,6 +98,19 @@ DOWN, UP = 0, 1
 PEER_ANY, PEER_LISTED, PEER_UNASKED = 1, 2, 4
 """enum tunnel_peer."""
 
+SERVICES = 256
+"""Numbers of services."""
+
+SERVICE_FIRST = 3
+"""The first number that is given to a service by its name; those before it are built in."""
+
+TAG_FINAL, BINDING_SHARED = 0x8000, 0x10000
+
+RENAMES, LINK_HEADER = 32, 14
+"""What `name_flows` takes at once, behind so many zeros."""
+
+HEAD_BYTES = 2048
+
 GROUPS = 32
 """The most groups that have an account. Accounts of clients come first, then everyone, then groups, then
 ACCOUNT_TUNNELS."""
@@ -93,19 +121,33 @@ SWITCH_NEVER = (1 << 63) - 1
 ANNOUNCE_CLIENT, ANNOUNCE_LIMIT, ANNOUNCE_WARN = 0, 1, 2
 
 
+WORD_SHIFT = 48
+_COUNT = (1 << WORD_SHIFT) - 1
+
+
+def flow_counts(words: Sequence[int]) -> list[int]:
+    """The counts in the first words of FLOW, without what stands above them."""
+    return [word & _COUNT for word in words[:4]]
+
+
+def service_of(word: int) -> int:
+    """The number of the service in the tag of a word of bytes."""
+    return word >> WORD_SHIFT & (SERVICES - 1)
+
+
 def tunnel_ends(ends: Iterable[TunnelEnd]) -> dict[bytes, int]:
     """The entries of the map `tunnel_ends`: for each protocol and port one, and one for each peer that is named."""
     entries: dict[bytes, int] = {}
     for end in ends:
         for_all = TUNNEL_END.pack(bytes(16), end.port, end.protocol)
         if end.peer:
-            entries[TUNNEL_END.pack(_mapped(end.peer), end.port, end.protocol)] = PEER_ANY
+            entries[TUNNEL_END.pack(address_bytes(end.peer), end.port, end.protocol)] = PEER_ANY
         whose = (PEER_LISTED if end.peer else PEER_ANY) | PEER_UNASKED * end.unasked
         entries[for_all] = entries.get(for_all, 0) | whose
     return entries
 
 
-def _mapped(address: str) -> bytes:
+def address_bytes(address: str) -> bytes:
     """An IP address as 16 bytes, IPv4 mapped into IPv6."""
     ip = ipaddress.ip_address(address)
     return (ipaddress.IPv6Address(f"::ffff:{ip}") if ip.version == 4 else ip).packed
@@ -115,7 +157,7 @@ def client_bytes(client: ClientKey) -> bytes:
     """A ClientKey as `struct client_key`."""
     if "::" not in client and client.count(":") == 5:  # other IPv6 addresses have 7
         return CLIENT_KEY.pack(bytes.fromhex(client.replace(":", "")), MAC)
-    return CLIENT_KEY.pack(_mapped(client), IP)
+    return CLIENT_KEY.pack(address_bytes(client), IP)
 
 
 def client_key(address: bytes, kind: int) -> ClientKey:

@@ -30,6 +30,7 @@ from esimshaper.edge.bpf import layouts, libbpf, policy_layout
 from esimshaper.edge.bpf.accounts import AccountReader
 from esimshaper.edge.bpf.flow_table import choose_flows
 from esimshaper.edge.bpf.moves import as_charged, read_moves
+from esimshaper.edge.bpf.usage import BUILT_IN, UsageReader
 from esimshaper.edge.host import clock
 
 COUNTED = ("flows", "fragments", "addresses")
@@ -56,7 +57,8 @@ class Meter:
 
     def __init__(self, generation: Path, programs: Path | None = None) -> None:
         self.generation = generation
-        self._maps = _opened(generation, may_be_older=programs is None)
+        self._programs = {pin.name: libbpf.open_pin(pin) for pin in programs.iterdir()} if programs else {}
+        self._maps = _opened(generation, self._programs)
         meta = self._maps["meta"].lookup(layouts.NUMBER.pack(0)) or b""  # which an array always has
         self.epoch: int = layouts.META.unpack(meta)[0]
         if not self.epoch:
@@ -69,7 +71,7 @@ class Meter:
         self._accounts = AccountReader(self._maps["accounts"], self.everyone, self.tunnels_account)
         self._built_in = {**PSEUDO_CLIENTS, Account(self.everyone - 1): OTHERS}
         self._has_tunnels = bool(self._has_ends() or self._inner())  # else there is nothing to read
-        self._programs = {pin.name: libbpf.open_pin(pin) for pin in programs.iterdir()} if programs else {}
+        self._usage = UsageReader(self._maps, self.everyone) if "usage" in self._maps else None
         self._digest = programs.name.removeprefix("programs-") if programs else ""
 
     def program(self, name: str) -> Program:
@@ -91,6 +93,8 @@ class Meter:
         # Owners are read before the counters and again after them. So an account whose client came in between has its
         # owner, and counters that are read after their owner was known belong to that owner.
         owners = self._owners()
+        # Before the accounts: so what has a name is not more than the account has.
+        services = self._usage.read() if self._usage else {}
         given, counted = read_moves(self._maps), self._accounts.read()
         accounts, moves = as_charged(counted.counters, given, self._maps)
         # Claims are read after the counters: a claim is written before its bytes are counted, so no counted byte lacks
@@ -117,7 +121,16 @@ class Meter:
             tunnels_account=self.tunnels_account,
             moves=moves,
             reserve_account=self.reserve_account,
+            services=services,
+            service_names=self._usage.names if self._usage else {},
         )
+
+    def number_services(self, names: Iterable[str]) -> bool:
+        """Gives each service a number for the life of the maps. Returns whether any got one.
+
+        Beyond 253 services the others have none: their bytes are `other`. Without services this does nothing.
+        """
+        return self._usage.add(names) if self._usage else False
 
     def carry_tunnels(self, ends: Iterable[TunnelEnd], added: Mapping[int, int] = MappingProxyType({})) -> None:
         """Sets what of the router's own packets carries a tunnel.
@@ -222,9 +235,12 @@ class Meter:
     ) -> tuple[int, list[Flow]]:
         """How many flows some clients have (None: all), and `limit` of them, the largest or most recent first."""
         owners = self._owners() | {self.tunnels_account: ROUTER}
-        return choose_flows(self._maps["flows"], owners, limit, clients, recent_first=recent_first)
+        names = self._usage.names if self._usage else BUILT_IN
+        return choose_flows(self._maps, owners, names, limit, clients, recent_first=recent_first)
 
     def close(self) -> None:
+        if self._usage:
+            self._usage.close()
         for map_ in self._maps.values():
             map_.close()
         for program in self._programs.values():
@@ -274,14 +290,16 @@ class Meter:
         return self._owners_known
 
 
-def _opened(generation: Path, *, may_be_older: bool) -> dict[str, libbpf.Map]:
-    """`may_be_older`: a map that an earlier version had not, or otherwise, is left out if a reading needs it not."""
-    maps = {}
+def _opened(generation: Path, programs: Collection[str]) -> dict[str, libbpf.Map]:
+    """Without programs, a map that an earlier version had not, or otherwise, is left out if a reading needs it not."""
+    maps, may_miss = {}, set() if "name_flows" in programs else set(layouts.OF_SERVICES)
+    if not programs:
+        may_miss.update(layouts.NEWER)
     for name, (key, value) in layouts.LAYOUTS.items():
         try:
             maps[name] = libbpf.Map(generation / name, key.size, value.size)
         except (OSError, ValueError):
-            if not may_be_older or name not in layouts.NEWER:
+            if name not in may_miss:
                 raise
     return maps
 
