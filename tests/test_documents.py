@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from esimshaper.cli import guesses
 from esimshaper.edge import settings_file
 
 ROOT = Path(__file__).parents[1]
@@ -69,6 +70,24 @@ def test_each_rule_that_is_named_exists(path):
 def test_each_file_of_design_is_in_the_index():
     index = (ROOT / "DESIGN.md").read_text()
     assert [path.name for path in (ROOT / "design").glob("*.md") if f"design/{path.name}" not in index] == []
+
+
+def test_lines_of_a_configuration_within_sentences_are_good(tmp_path):
+    texts = [
+        (ROOT / "README.md").read_text(),
+        *(each for advice in guesses.MEANT.values() for each in [advice.meaning]),
+    ]
+    lines = {line for text in texts for line in re.findall(r"`((?:blocks|quotas|router): [\[{][^`]*[\]}])`", text)}
+    lines |= {f"quotas: [{line}]" for text in texts for line in re.findall(r"`- ({name: [^`]*})`", text)}
+    assert len(lines) >= 4
+    for line in lines:
+        path = tmp_path / "esimshaper.yaml"
+        path.write_text(f"{SIDES}{DEVICES}{line}\n")
+        settings_file.load(path)
+
+
+SIDES = "wan: {interface: wwan0}\nlan: {interfaces: [br0]}\n"
+DEVICES = 'clients: [{name: tv, mac: "02:00:00:00:00:11"}, {name: alice-phone, mac: "02:00:00:00:00:10"}]\n'
 
 
 def test_configurations_in_the_readme_are_good(tmp_path):

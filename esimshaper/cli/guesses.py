@@ -94,7 +94,7 @@ _LIMIT = Advice(
     _FILE,
 )
 _HOURS = Advice(
-    'every night is a line of the configuration, `blocks: [{for: client/tv, hours: "23:00-07:00"}]`; '
+    'every night is a line of the configuration, `blocks: [{for: tv, hours: "23:00-07:00"}]`; '
     "one night is `block tv --at 23:00 --until 07:00`",
     _FILE,
 )

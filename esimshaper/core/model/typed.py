@@ -14,6 +14,8 @@ _SIZE = re.compile(
     r"(?:(?P<power>[kmgt])(?:ilo|ega|iga|era)?(?P<binary>i?)b?|b)(?:yte|ig)?s?",
     re.IGNORECASE,
 )
+# Without kbps, which is kilobytes to some (tc) and kilobits to others.
+_RATE = re.compile(r"(?P<number>[0-9]+(?:[.][0-9]+)?) ?(?P<power>[kmg])(?:bits?(?:/s)?)?", re.IGNORECASE)
 _DURATION_UNITS = {
     **dict.fromkeys(("d", "day", "days"), "d"),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "h"),
@@ -34,6 +36,12 @@ def typed_size(text: str) -> str:
     decimals = found["point"] or found["comma"]
     unit = f"{(found['power'] or '').upper()}{(found['binary'] or '').lower()}B"
     return found["whole"] + (f".{decimals}" if decimals else "") + unit
+
+
+def typed_rate(text: str) -> str:
+    """A rate with its unit, as parse_rate reads it."""
+    found = _RATE.fullmatch(text.strip())
+    return f"{found['number']}{found['power'].lower()}bit" if found else text
 
 
 def typed_duration(text: str) -> str:

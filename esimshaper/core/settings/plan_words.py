@@ -15,12 +15,23 @@ EXAMPLES = ("10 GB for 30 days", "1 GB a day then 128 kbit/s", "50 GB a month", 
 
 _NOTHING = re.compile(r"(un|not? )limit(ed|s)?|no(ne|thing)?|flat(rate)?|-", re.IGNORECASE)
 _TERMS = re.compile(
-    r"(?P<number>[0-9]+(?:[.][0-9]+)?) ?(?P<unit>[kmgt]?i?b|[kmgt])(?:igs?|ytes?|(?:iga|ega|era|ilo)bytes?)?\b"
+    r"(?P<number>[0-9]+(?:[.][0-9]+|,[0-9]{1,2})?) ?"
+    r"(?P<unit>[kmgt]?i?b|[kmgt])(?:igs?|ytes?|(?:iga|ega|era|ilo)bytes?)?\b"
     r"(?P<period>.*?)"
     r"(?:[,;]? *\b(?:and )?(?:then|after(?: that|wards)?)\b[,:]? *(?P<then>.+))?",
     re.IGNORECASE,
 )
-_EACH = re.compile(r" *,? *(?:an?|per|each|every|/) ?(?P<unit>hour|day|week|month)|(?P<ly>hourly|daily|weekly|monthly)")
+_EACH = re.compile(
+    r" *,? *(?:(?:an?|per|each|every|/) ?(?P<unit>hour|day|week|month)|(?P<ly>hourly|daily|weekly|monthly))"
+    r"(?: *,? *for [0-9]+ (?:day|week|month)s?)?"  # a limit for each day says all
+)
+_NEEDLESS = re.compile(
+    r" *\b(?:(?:of )?(?:data|internet|traffic)|plan|package|bundle|fair[ -]use|prepaid|valid)\b", re.IGNORECASE
+)
+_TIME_FIRST = re.compile(
+    r"(?P<time>(?:for )?(?:an?|[0-9]+) (?:hour|day|week|month)s?)[ ,:]+(?P<amount>[0-9][0-9.,]* ?[a-z]+)(?P<rest>.*)",
+    re.IGNORECASE,
+)
 _FOR = re.compile(r" *,? *(?:for|in|over|valid|/|within)? *(?P<count>[0-9]{1,4}|an?) ?(?P<unit>hour|day|week|month)s?")
 _FROM = re.compile(
     r"[,;]? *\b(?:and )?(?:from|since|start(?:s|ing|ed)|begin(?:s|ning)|began|renew(?:s|ing)|resets?)(?: on| from)? "
@@ -32,7 +43,7 @@ _FROM = re.compile(
 )
 _RATE = re.compile(
     r"(?:(?:slow(?:ed)?|throttled?|at|with|to|down|only) +)*(?P<number>[0-9]+(?:[.][0-9]+)?) ?"
-    r"(?P<unit>[kmg]?)b(?:it)?s?(?:ps|/s)?"
+    r"(?P<unit>[kmg]?)(?:b(?:it)?s?(?:ps|/s)?|(?<=[kmg]))"
 )
 _BLOCK = re.compile(r"block(ed)?|stop|cut( off)?|off|nothing|end")
 _NOTIFY = re.compile(r"notify|message|tell me|(just )?go(es)? on|nothing happens")
@@ -66,17 +77,21 @@ class Terms:
 def parse_terms(text: str) -> Terms | None:
     """The terms that `text` says; None if nothing is limited. Raises ValueError with what to write instead."""
     words = " ".join(text.split())
+    terms = _NEEDLESS.sub("", words).strip()
+    if first := _TIME_FIRST.fullmatch(terms):
+        terms = f"{first['amount']} {first['time']}{first['rest']}"
     if _NOTHING.fullmatch(words):
         return None
-    since = _FROM.search(words)
+    since = _FROM.search(terms)
     began = since["day"] or (since["word"] or "").lower() or since["date"].upper() if since else ""
-    found = _TERMS.fullmatch(words[: since.start()] + words[since.end() :] if since else words)
+    found = _TERMS.fullmatch(terms[: since.start()] + terms[since.end() :] if since else terms)
     if found is None:
         raise ValueError(f"`{words}` does not begin with an amount of data, as in `{EXAMPLES[0]}`")
     limit = typed_size(found["number"] + found["unit"])
     if not 1 <= parse_size(limit) <= MAX_BYTES:
         raise ValueError(f"`{limit}` is not between 1B and {MAX_BYTES // 1000**4}TB")
-    unit, count = _period(found["period"].lower().strip(), words)
+    monthly = "monthly" if began.isdigit() else ""  # a day of the month
+    unit, count = _period(found["period"].lower().strip() or monthly, words)
     then = _then((found["then"] or "block").lower().strip(". "), words)
     if began and not count:  # no calendar day or month
         unit, count = ("day", 7) if unit == "week" else (unit, 1)

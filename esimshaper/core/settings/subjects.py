@@ -10,6 +10,13 @@ from esimshaper.core.model.limits import UNKNOWN_GROUP, Subject, SubjectKind
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.values import Client
 
+_MEANT = {
+    **dict.fromkeys(("all", "anyone", "everybody"), SubjectKind.EVERYONE.value),
+    **dict.fromkeys(("each", "every client", "each device"), SubjectKind.EACH_CLIENT.value),
+    **dict.fromkeys(("guests", "strangers", "unlisted", "unnamed", "others"), f"group/{UNKNOWN_GROUP}"),
+}
+"""What people write -> the subject that they probably mean."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -43,7 +50,11 @@ def subject_from(quota: Block, known: Known | None) -> Subject | None:
 
 def _hint(text: str, known: Known) -> str:
     """The spelling that was perhaps meant by `text`, or what can stand there."""
-    words = {**{name.lower(): name for name in known.macs}, **{each.lower(): f"group/{each}" for each in known.groups}}
+    words = {
+        **_MEANT,
+        **{name.lower(): name for name in known.macs},
+        **{each.lower(): f"group/{each}" for each in known.groups},
+    }
     near = get_close_matches(composed(text).rpartition("/")[2].lower(), list(words), n=1)
     meant = f"Did you mean `{words[near[0]]}`? " if near else ""
     return (
@@ -55,7 +66,8 @@ def _hint(text: str, known: Known) -> str:
 def parse_subject(text: str, known: Known) -> Subject:
     """The subject that `everyone`, `each-client`, `router`, `NAME`, `client/NAME` or `group/NAME` means.
 
-    Raises ValueError for other texts, and for a NAME that is not in `known`. The group `unknown` needs no client.
+    A bare NAME is that of a client, or else of a group. Raises ValueError for other texts, and for a NAME that is not
+    in `known`. The group `unknown` needs no client.
     """
     word, slash, name = composed(text).partition("/")
     if text in (SubjectKind.EVERYONE.value, SubjectKind.EACH_CLIENT.value):
@@ -63,13 +75,14 @@ def parse_subject(text: str, known: Known) -> Subject:
     if text in (ROUTER, f"{SubjectKind.CLIENT.value}/{ROUTER}"):
         return Subject(SubjectKind.CLIENT, ROUTER)
     if not slash:
-        word, name = SubjectKind.CLIENT.value, word
+        is_group = word not in known.macs and word in known.groups
+        word, name = (SubjectKind.GROUP if is_group else SubjectKind.CLIENT).value, word
     if word not in (SubjectKind.CLIENT.value, SubjectKind.GROUP.value):
-        raise ValueError(f"`{text}` is not everyone, each-client, the name of a client, group/NAME or router")
+        raise ValueError(f"`{text}` is not everyone, each-client, the name of a client or of a group, or router")
     if word == SubjectKind.GROUP.value:
         if name != UNKNOWN_GROUP and name not in known.groups:
             raise ValueError(f"no client is in the group `{name}`")
         return Subject(SubjectKind.GROUP, name)
     if name not in known.macs:
-        raise ValueError(f"no client is named `{name}`")
+        raise ValueError(f"no client is named `{name}`" + ("" if slash else ", and no group"))
     return Subject(SubjectKind.CLIENT, known.macs[name])

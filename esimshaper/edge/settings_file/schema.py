@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import jsonschema
 
+from esimshaper.core.model.typed import typed_rate, typed_size
 from esimshaper.core.settings.problem import Path as KeyPath
 from esimshaper.edge.settings_file.yaml_file import INTEGER, Item, PlacedProblem, Position, placed
 
@@ -125,6 +126,9 @@ def _hint(schema: Mapping[str, Any], item: Item) -> str:
     units = [example.lstrip("0123456789.") for example in schema.get("examples", ())]
     if scalar and units and _BARE_NUMBER.fullmatch(item.text):
         return f"Write the unit too: {' or '.join(item.text + unit for unit in units)}."
+    usual = {typed_size(item.text), typed_rate(item.text)} - {item.text}
+    if scalar and (meant := [each for each in usual if re.search(schema.get("pattern", "$^"), each)]):
+        return f"Write {meant[0]}."
     if scalar and "interface" in schema["title"] and "@" in item.text:
         return f"`ip link` shows a lower interface behind the @; write {item.text.partition('@')[0]}."
     if "string" in schema["type"] and scalar and not is_text and re.search(schema.get("pattern", ""), item.text):

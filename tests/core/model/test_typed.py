@@ -3,7 +3,7 @@
 
 import pytest
 
-from esimshaper.core.model.typed import typed_clock, typed_duration, typed_size
+from esimshaper.core.model.typed import typed_clock, typed_duration, typed_rate, typed_size
 from esimshaper.core.model.units import parse_duration, parse_size
 
 
@@ -25,6 +25,13 @@ from esimshaper.core.model.units import parse_duration, parse_size
 )
 def test_a_size_is_understood_in_any_usual_spelling(text, size):
     assert parse_size(typed_size(text)) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"), [("256k", "256kbit"), ("5 Mbps", "5mbit"), ("1.5mbit/s", "1.5mbit"), ("x", "x")]
+)
+def test_a_rate_is_understood_in_any_usual_spelling(text, rate):
+    assert typed_rate(text) == rate
 
 
 @pytest.mark.parametrize("text", ["300", "1,500MB", "ten MB", "5mbit", "256kbit", "MB", "300MB today", "-300MB", ""])

@@ -34,7 +34,7 @@ def test_a_block_is_for_somebody_at_hours_of_a_zone():
     )
 
 
-@pytest.mark.parametrize("who", ["everyone", "router", "client/alice", f"group/{UNKNOWN_GROUP}"])
+@pytest.mark.parametrize("who", ["everyone", "router", "client/alice", "alice", f"group/{UNKNOWN_GROUP}"])
 def test_anybody_may_be_blocked(who):
     assert len(settings({"for": who, "hours": "23:00-07:00"}).blocks) == 1
 

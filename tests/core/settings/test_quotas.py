@@ -83,6 +83,7 @@ def test_client_is_kept_by_its_address_so_that_a_new_name_keeps_what_was_used():
         ("client/tv", Subject(SubjectKind.CLIENT, "02:00:00:00:00:0a")),
         ("tv", Subject(SubjectKind.CLIENT, "02:00:00:00:00:0a")),
         ("group/kids", Subject(SubjectKind.GROUP, "kids")),
+        ("kids", Subject(SubjectKind.GROUP, "kids")),
         ("group/unknown", Subject(SubjectKind.GROUP, "unknown")),
     ],
 )
@@ -90,9 +91,7 @@ def test_subject_is_read_as_it_is_written_in_for(text, subject):
     assert parse_subject(text, Known({"tv": "02:00:00:00:00:0a"}, {"kids"})) == subject
 
 
-@pytest.mark.parametrize(
-    "text", ["", "kids", "client", "group", "client/", "group/tv", "client/kids", "everyone/", "x/tv"]
-)
+@pytest.mark.parametrize("text", ["", "client", "group", "client/", "group/tv", "client/kids", "everyone/", "x/tv"])
 def test_other_texts_are_no_subject(text):
     with pytest.raises(ValueError, match="`"):
         parse_subject(text, Known({"tv": "02:00:00:00:00:0a"}, {"kids"}))
@@ -156,6 +155,7 @@ DAYS = {"days": 30}
     ("change", "where", "message"),
     [
         ({"name": "a\u200bb"}, ("name",), "invisible"),
+        ({"for": "nobody"}, ("for",), "no client is named `nobody`, and no group"),
         ({"for": "client/alic"}, ("for",), "no client is named `alic`"),
         ({"for": "client/unattributed"}, ("for",), "no client is named `unattributed`"),
         ({"for": "group/kids"}, ("for",), "no client is in the group `kids`"),
