@@ -70,12 +70,14 @@ def on_terminal(
     if pid == 0:
         os.environ |= environment(TERM="xterm-256color", COLUMNS=str(columns), LINES="30", PAGER=pager)
         os.execv(sys.executable, [sys.executable, "-m", "esimshaper", *map(str, arguments)])  # noqa: S606
-    seen, typed, end = "", False, time.monotonic() + 30
+    seen, typed, quiet, end = "", 0, 0, time.monotonic() + 30
     decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a read may end within a character
     while time.monotonic() < end:
         if not select.select([terminal], [], [], 0.2)[0]:
             # Between its prompt and its read, Python only notes a Ctrl-C and waits for a line: people press it again.
-            if typed and keys == CTRL_C:
+            # Not while the program ends, which may take a busy machine a while.
+            quiet += 1
+            if typed and keys == CTRL_C and quiet % 5 == 0 and "\n" not in seen[typed:]:
                 os.write(terminal, keys)
             continue
         try:
@@ -84,7 +86,7 @@ def on_terminal(
             break
         if keys and not typed and until in seen:
             os.write(terminal, keys)
-            typed = True
+            typed, quiet = len(seen), 0
     else:
         os.kill(pid, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

@@ -28,7 +28,8 @@ def test_a_size_is_understood_in_any_usual_spelling(text, size):
 
 
 @pytest.mark.parametrize(
-    ("text", "rate"), [("256k", "256kbit"), ("5 Mbps", "5mbit"), ("1.5mbit/s", "1.5mbit"), ("x", "x")]
+    ("text", "rate"),
+    [("256k", "256kbit"), ("5 Mbits", "5mbit"), ("256kbps", "256kbps"), ("1.5mbit/s", "1.5mbit"), ("x", "x")],
 )
 def test_a_rate_is_understood_in_any_usual_spelling(text, rate):
     assert typed_rate(text) == rate

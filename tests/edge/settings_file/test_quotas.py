@@ -52,7 +52,7 @@ MISTAKES = {
     "with decimals": ({"limit": "1.5"}, 7, 10, "`1.5` is not an amount of data with its unit", "1.5MB or 1.5GB."),
     "megabits": ({"limit": "500Mb"}, 7, 10, "`500Mb` is not an amount of data with its unit", "Write 500MB."),
     "small letters": ({"limit": "10gb"}, 7, 10, "`10gb` is not an amount of data with its unit", "Write 10GB."),
-    "no letter": ({"then": "{throttle: 256k}"}, 9, 20, "`256k` is not a rate with its unit", "Write 256kbit."),
+    "no letter": ({"then": "{throttle: 256k}"}, 9, 21, "`256k` is not a rate with its unit", "Write 256kbit."),
     "no limit": ({"limit": None}, 5, 3, "`quotas.limit` is missing", "How much data there is"),
     "empty": ({"limit": ""}, 7, 9, "nothing is not an amount of data", "B, KB, MB"),
     "too much": ({"limit": "1001TB"}, 7, 10, "`1001TB` is not between 1B and 1000TB", "unit"),
