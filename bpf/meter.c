@@ -9,7 +9,8 @@
  *   CLAT    translator_egress and translator_ingress, on the interface of a translator of the router (translator.h)
  *
  * Every hook returns TC_ACT_UNSPEC, so that filters after ours still run, or TC_ACT_SHOT to drop a packet (R6).
- * esimshaper/edge/bpf/compiler.py compiles this file by bcc, and defines the sizes and the bits of the mark.
+ * esimshaper/edge/bpf/compiler.py compiles this file by bcc, and defines the sizes, the bits of the mark, and PART: which of
+ * the programs, as a set of bits, so that several processors can compile at the same time.
  */
 #include "at_lan.h"
 #include "at_server.h"
@@ -18,6 +19,7 @@
 #include "at_wan.h"
 #include "rename.h"
 
+#if PART & 1
 int wan_egress_ethernet(struct __sk_buff *skb)
 {
 	return wan_egress(skb, (struct link){ .l2 = 14 });
@@ -66,6 +68,9 @@ int lan_egress_raw(struct __sk_buff *skb)
 	return lan_egress_by_address(skb);
 }
 
+#endif
+
+#if PART & 2
 int tunnel_egress_ethernet(struct __sk_buff *skb)
 {
 	return tunnel_egress(skb, (struct link){ .l2 = 14 });
@@ -132,4 +137,5 @@ int name_flows(struct __sk_buff *skb)
 {
 	return name_all(skb);
 }
+#endif
 #endif

@@ -67,7 +67,7 @@ def test_files_in_the_working_directory_are_not_compiled_in(
     monkeypatch.chdir(tmp_path)
     wanted = compiler.Build(str(bpffs / "pins"), MARK_MASK, ACCOUNTS, 256)
     compiler.build(wanted)
-    assert {pin.name for pin in wanted.programs.iterdir()} == set(wanted.names)
+    assert {pin.name for pin in wanted.programs.iterdir()} == set(wanted.names())
 
 
 @pytest.mark.parametrize("steps", [0, 1, 5, 9, 14])

@@ -5,6 +5,7 @@ bcc and LLVM would stay in memory with some 90 MB, so the daemon never imports t
 finished by the next one (R25). Maps that are pinned already are used again, with all their counts.
 """
 
+import contextlib
 import ctypes as ct
 import errno
 import fcntl
@@ -15,7 +16,7 @@ import re
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,11 +30,18 @@ from esimshaper.edge.bpf import layouts, libbpf, policy_layout
 SCHEMA = 12
 """Version of map layouts: part of the pins' path, so that maps of another layout are never taken for ours."""
 
-PROGRAMS = (
+AT_LINKS = (
     "lan_egress_ethernet",
     "lan_egress_raw",
     "lan_ingress_ethernet",
     "lan_ingress_raw",
+    "wan_egress_ethernet",
+    "wan_egress_raw",
+    "wan_ingress_ethernet",
+    "wan_ingress_raw",
+    "wan_tap",
+)
+BESIDE_LINKS = (
     "name_flows",
     "server_egress_ethernet",
     "server_egress_raw",
@@ -47,12 +55,11 @@ PROGRAMS = (
     "tunnel_egress_raw",
     "tunnel_ingress_ethernet",
     "tunnel_ingress_raw",
-    "wan_egress_ethernet",
-    "wan_egress_raw",
-    "wan_ingress_ethernet",
-    "wan_ingress_raw",
-    "wan_tap",
 )
+PROGRAMS = (*AT_LINKS, *BESIDE_LINKS)
+PARTS = {1: AT_LINKS, 2: BESIDE_LINKS}
+"""Halves of the work, which two processors do at the same time; the numbers are bits of PART in meter.c."""
+ALL = sum(PARTS)
 SOCKET_FILTERS = {"wan_tap"}
 """Programs for packet sockets; all others are for tc."""
 FOR_NAMES = {"name_flows"}
@@ -61,6 +68,8 @@ INCLUDE = re.compile(r'#include "(\w+\.h)"')
 XFRM = Path("/proc/sys/net/core/xfrm_acq_expires")
 """Is there where the kernel has IPsec, and so the helper that tells a packet which it has unpacked."""
 COMPILE_SECONDS = 120
+MODULE = "esimshaper.edge.bpf.compiler"
+"""The name of this one, also where it is `__main__`."""
 
 _SOURCE_ERROR = re.compile(r"^\S+:\d+:\d+: (?:fatal )?error: .+$", re.MULTILINE)
 """The first error that clang reports: `file:line:column: error: message`."""
@@ -98,9 +107,14 @@ class Build:
         return self.generation / f"programs-{digest.hexdigest()[:12]}"
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the programs."""
-        return tuple(name for name in PROGRAMS if self.services or name not in FOR_NAMES)
+    def unfinished(self) -> Path:
+        """Folder of the programs until all of them are there."""
+        return self.generation / f"unfinished-{self.programs.name}"
+
+    def names(self, part: int = ALL) -> tuple[str, ...]:
+        """The names of the programs, or of those in some of PARTS."""
+        of_part = (name for number, names in PARTS.items() if number & part for name in names)
+        return tuple(name for name in of_part if self.services or name not in FOR_NAMES)
 
 
 def source_folder() -> Path:
@@ -111,11 +125,10 @@ def source_folder() -> Path:
 
 def build(wanted: Build) -> None:
     """Compiles, loads and pins in a child process. Raises FailedOperation."""
-    child = [_interpreter(), "-m", __name__, json.dumps(asdict(wanted))]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     try:
         done = subprocess.run(
-            child,
+            _child(wanted),
             check=False,
             capture_output=True,
             text=True,
@@ -127,6 +140,10 @@ def build(wanted: Build) -> None:
         raise FailedOperation(Operation.COMPILER, 0, f"it took more than {COMPILE_SECONDS} s") from None
     if done.returncode:
         raise _failure(done.returncode, done.stderr)
+
+
+def _child(wanted: Build, *part: str) -> list[str]:
+    return [_interpreter(), "-m", MODULE, json.dumps(asdict(wanted)), *part]
 
 
 def _interpreter() -> str:
@@ -150,25 +167,41 @@ def _failure(code: int, errors: str) -> FailedOperation:
     return FailedOperation(Operation.LOAD, 0, (errors.strip().splitlines() or [f"exit status {code}"])[-1])
 
 
-def main() -> None:
-    """The child: standard error explains a failure, the exit status says whether there was one."""
-    wanted = Build(**json.loads(sys.argv[1]))
+def main(description: str, part: int = 0) -> None:
+    """The child, or one of its own for a part: standard error explains a failure, and the exit status says that."""
+    wanted = Build(**json.loads(description))
+    if part:
+        _load(wanted, part)
+        return
     wanted.generation.mkdir(mode=0o700, parents=True, exist_ok=True)
     # The child of a daemon that was killed may still be at work: two children would hand out account numbers twice.
-    fcntl.flock(os.open(wanted.generation, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_EX)
-    if not wanted.programs.is_dir():
-        _load(wanted)
-    initialise_maps(wanted)
+    with _locked(wanted.generation) as lock:
+        if not wanted.programs.is_dir():
+            _load_all(wanted, lock)
+        initialise_maps(wanted)
 
 
-def _load(wanted: Build) -> None:
-    """Maps that are pinned already stay, the others are made; all programs appear under their final name at once."""
+def _load_all(wanted: Build, lock: int) -> None:
+    """All programs appear under their final name at once. The processes for parts hold the lock as well."""
+    wanted.unfinished.mkdir(mode=0o700, exist_ok=True)
+    for left in wanted.generation.glob("fresh-*"):  # an earlier child was killed
+        _remove(left)
+    if len(os.sched_getaffinity(0)) == 1:
+        _load(wanted, ALL)  # at the same time, parts would only take more memory
+    else:
+        parts = [subprocess.Popen(_child(wanted, str(part)), pass_fds=[lock]) for part in PARTS]
+        codes = [part.wait() for part in parts]
+        if any(codes):
+            sys.exit(1)
+    wanted.unfinished.rename(wanted.programs)
+
+
+def _load(wanted: Build, part: int) -> None:
+    """Maps that are pinned already stay, the others are made. Programs are pinned in `unfinished`."""
     os.environ["BCC_KERNEL_SOURCE"] = str(source_folder() / "shim")
     from bcc import BPF, lib  # noqa: PLC0415  only in the child
 
-    fresh = wanted.generation / "fresh"
-    if fresh.is_dir():  # an earlier child was killed
-        _remove(fresh)
+    fresh = wanted.generation / f"fresh-{part}"
     fresh.mkdir(mode=0o700)
     defines = {
         "MARK_MASK": f"{wanted.mark_mask:#x}U",
@@ -177,38 +210,47 @@ def _load(wanted: Build) -> None:
         "FLOWS": wanted.flows,
         "XFRM": int(XFRM.exists()),
         "NAMES": int(wanted.services),
+        "PART": part,
         "PIN": f'"{fresh}"',
     }
     flags = [f"-D{name}={value}" for name, value in defines.items()]
     module = BPF(text=flatten(source_folder() / "meter.c"), cflags=flags)
-    _settle(fresh, lambda name: lib.bpf_table_fd(module.module, os.fsencode(name)))
-    unfinished = wanted.generation / f"unfinished-{wanted.programs.name}"
-    unfinished.mkdir(mode=0o700, exist_ok=True)
-    for name in wanted.names:
-        pin = unfinished / name
+    _settle(wanted, fresh, lambda name: lib.bpf_table_fd(module.module, os.fsencode(name)))
+    for name in wanted.names(part):
+        pin = wanted.unfinished / name
         pin.unlink(missing_ok=True)
         program = module.load_func(name, BPF.SOCKET_FILTER if name in SOCKET_FILTERS else BPF.SCHED_CLS)
         if lib.bpf_obj_pin(program.fd, os.fsencode(pin)) < 0:
             number = ct.get_errno()
             raise OSError(number, f"cannot pin {pin}: {os.strerror(number)}")
-    unfinished.rename(wanted.programs)
 
 
-def _settle(fresh: Path, descriptor: Callable[[str], int]) -> None:
+def _settle(wanted: Build, fresh: Path, descriptor: Callable[[str], int]) -> None:
     """Puts the maps that were there before in the place of those that bcc has just made; the others stay.
 
     bcc itself would open a pinned map by its number, which only CAP_SYS_ADMIN may. Programs refer to maps by
     `descriptor` until they are loaded.
     """
-    for pin in list(fresh.iterdir()):
-        settled = fresh.with_name(pin.name)
-        if settled.exists():
-            before = libbpf.open_pin(settled)
-            os.dup2(before, descriptor(pin.name))
-            os.close(before)
-        else:
-            pin.rename(settled)
-    _remove(fresh)
+    with _locked(wanted.unfinished):  # another part finds the maps of this one, or the other way round
+        for pin in list(fresh.iterdir()):
+            settled = fresh.with_name(pin.name)
+            if settled.exists():
+                before = libbpf.open_pin(settled)
+                os.dup2(before, descriptor(pin.name))
+                os.close(before)
+            else:
+                pin.rename(settled)
+        _remove(fresh)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _remove(folder: Path) -> None:
@@ -250,4 +292,4 @@ def initialise_maps(wanted: Build) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1], *map(int, sys.argv[2:]))
