@@ -54,11 +54,24 @@ def pip() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         if not any(WHEELS.glob("pip-*.whl")):
-            # Downloading needs no root, installing would.
-            subprocess.run(["apt-get", "-qq", "download", "python3-pip-whl"], cwd=here, check=True)
+            _download(here)
             (package,) = here.glob("*.deb")
             subprocess.run(["dpkg-deb", "-x", package, here], check=True)
         yield next(path for place in (WHEELS, here / WHEELS.relative_to("/")) for path in place.glob("pip-*.whl"))
+
+
+def _download(here: Path) -> None:
+    """Fetches Debian's package with pip: downloading needs no root, installing would."""
+    download = ["download", "python3-pip-whl"]
+    if subprocess.run(["apt-get", "-qq", *download], cwd=here, check=False, stderr=subprocess.DEVNULL).returncode == 0:
+        return
+    # A fresh container has no lists of packages, and only root could fetch them where they belong.
+    for folder in ("lists/partial", "cache/archives/partial"):
+        (here / folder).mkdir(parents=True)
+    places = {"Dir::State::Lists": here / "lists", "Dir::Cache": here / "cache", "Debug::NoLocking": "1"}
+    own = ["apt-get", "-qq", *(f"-o{name}={value}" for name, value in places.items())]
+    for command in (["update"], download):
+        subprocess.run([*own, *command], cwd=here, check=True)
 
 
 def install(place: Path, pip_program: str, *what: str) -> None:

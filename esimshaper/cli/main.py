@@ -43,7 +43,7 @@ from esimshaper.cli.base import (
     add_verb,
     print_json,
 )
-from esimshaper.cli.parser import Parser, Program, understand, verbs_of
+from esimshaper.cli.parser import Parser, Program, folded, understand, verbs_of
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
 from esimshaper.edge.host.paths import CONFIG_FILE
@@ -97,7 +97,7 @@ def _complain(problem: Unusable, *, at_home: bool = False) -> int:
         from esimshaper.cli.absent import advice
 
         hint = advice() or hint
-    print(f"esimshaper: {problem.message}", file=sys.stderr)
+    print(folded(f"esimshaper: {problem.message}"), file=sys.stderr)
     if hint:
         print(f"  hint: {hint}", file=sys.stderr)
     return NOT_RUNNING if absent else FAILED

@@ -25,7 +25,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Ends the program: what is wrong, an example, and the usage."""
         # In this order, as a usage alone may fill the screen of a phone.
-        lines = [f"{self.prog}: {message}"]
+        lines = [folded(f"{self.prog}: {message}")]
         if (self.epilog or "").startswith("example:"):
             lines.append(f"  {self.epilog}")
         lines += [f"  `{self.prog} --help` says more", self.format_usage().rstrip()]
@@ -47,6 +47,14 @@ class Program(Parser):
             lines = (textwrap.fill(f"  {name:<12}{does[name]}", width, subsequent_indent=" " * 14) for name in names)
             parts.append("\n".join((f"{title}:", *lines)))
         return "\n\n".join((*parts, textwrap.fill(self.epilog or "", width), ""))
+
+
+def folded(sentence: str) -> str:
+    """A sentence for stderr, broken at words where that is a terminal. (A command is not: somebody may copy it.)"""
+    if not sys.stderr.isatty():
+        return sentence
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(sentence, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def understand(parser: Parser, arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -88,10 +96,10 @@ def _verb(parser: Parser, word: str, others: Sequence[str]) -> str:
     known = guesses.understood(word, verbs)
     asked = guesses.question([word, *others])
     if asked and word.lower() not in verbs:
-        parser.exit(WRONG_USE, f"{parser.prog}: {asked[0]}\n  try: {asked[1]}\n")
+        parser.exit(WRONG_USE, f"{folded(f'{parser.prog}: {asked[0]}')}\n  try: {asked[1]}\n")
     if not known:
         wrong, command = guesses.answer(word, verbs, others)
-        parser.exit(WRONG_USE, f"{parser.prog}: {wrong}\n  try: {command}\n")
+        parser.exit(WRONG_USE, f"{folded(f'{parser.prog}: {wrong}')}\n  try: {command}\n")
     return known
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What people type before they have read anything: it does what was meant, or the answer says the right command."""
 
+import re
 import shlex
 
 import pytest
@@ -267,3 +268,12 @@ def test_a_guess_never_blocks_or_grants_anything():
 
 def test_no_word_hides_a_verb():
     assert not {*guesses.SAME, *guesses.MEANT} & {*verbs_of(cli.build_parser())}
+
+
+@pytest.mark.parametrize("line", ["bedtime", "block", "block youtube"])
+def test_on_a_phone_the_sentence_comes_first_and_breaks_at_words(server, line):
+    shown, status = test_cli.on_terminal(*line.split(), *(["--socket", server] if " " in line else []), columns=48)
+    assert status in (1, 2)
+    sentence = re.split(r"\n  (?:try|example|hint): ", shown)[0].splitlines()
+    assert sentence[0].startswith("esimshaper")
+    assert max(map(len, sentence)) <= 48
