@@ -30,7 +30,7 @@ BINDINGS = {
 }
 """They stand for a library, the C header or a kind of file and decide nothing, so that several edges may share them."""
 
-CONDUCTORS = {f"esimshaper.core.{name}" for name in ("pipeline", "commands")}
+CONDUCTORS = {f"esimshaper.core.{name}" for name in ("pipeline", "commands", "replay")}
 """What stands above the rooms of the core and knows all of them."""
 
 CORE_LIBRARY = {

@@ -122,6 +122,7 @@ _SITES = Advice("`flows` lists conversations, and `services` what they were for"
 _SERVICE = Advice("`services` says what the bytes were for", "esimshaper services --since month")
 _CATEGORY = Advice("`services` says what the bytes were for, by kind too", "esimshaper services --category video")
 _TERMS = Advice("`plan check` says what the terms of a plan mean", "esimshaper plan check plans.yaml")
+_TRIAL = Advice("`replay` says what a configuration would have done", "esimshaper replay usage.csv --config trial.yaml")
 _BUY = Advice("`recommend` says which plan of a price list to buy", "esimshaper recommend --prices plans.yaml")
 _NOTIFY = Advice(
     "warnings are lines of the journal that a program can follow; or alerts of Prometheus", "man esimshaper"
@@ -181,6 +182,7 @@ MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("today", "day", "hour", "hourly"), _TODAY),
     "yesterday": _YESTERDAY,
     **dict.fromkeys(("month", "monthly", "week", "weekly"), _MONTH),
+    **dict.fromkeys(("simulate", "what-if", "whatif", "trial", "backtest"), _TRIAL),
     **dict.fromkeys(("buy", "compare", "cheapest", "suggest", "advise"), _BUY),
     **dict.fromkeys(("tariff", "tariffs", "price", "prices", "terms", "contract"), _TERMS),
     **dict.fromkeys(("pcap", "capture", "tcpdump", "wireshark", "record", "sniff"), _CAPTURE),

@@ -28,6 +28,7 @@ from esimshaper.cli import (
     plan,
     recommend,
     reload,
+    replay,
     services,
     setup,
 )
@@ -222,7 +223,7 @@ def _version(_options: argparse.Namespace) -> int:
 
 GROUPS = {
     "look at it": ("status", "clients", "top", "quotas", "services", "history", "events", "flows", "explain"),
-    "what you buy": ("plan", "recommend"),
+    "what you buy": ("plan", "recommend", "replay"),
     "decide by hand": ("grant", "block", "allow", "unblock", "undo", "correct", "restart", "name"),
     "set it up": ("setup", "check", "reload", "doctor"),
     "the service": ("run", "build", "unload"),
@@ -254,6 +255,7 @@ def build_parser() -> Program:
     explain.add_verb_explain(verbs)
     plan.add_verb_plan(verbs)
     recommend.add_verb_recommend(verbs)
+    replay.add_verb_replay(verbs)
     name.add_verb_name(verbs)
     setup.add_verb_setup(verbs)
     _add_other_verbs(verbs)

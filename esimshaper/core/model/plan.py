@@ -165,6 +165,16 @@ class Meter:
         limits = (step.above for step in self.steps if step.limits)
         return min(limits, default=None)
 
+    @property
+    def label(self) -> str:
+        """What it counts, and in which windows: `all/month`, `roaming/24 hours`, `all/last 3 days`."""
+        cycle = self.cycle
+        if cycle.kind is CycleKind.LAST:
+            return f"{self.counts}/last {cycle.days} days"
+        if cycle.kind in (CycleKind.BLOCKS, CycleKind.EACH_USE):
+            return f"{self.counts}/{cycle.length.count} {cycle.length.unit}"
+        return f"{self.counts}/{cycle.unit.value if cycle.kind is CycleKind.CALENDAR else cycle.kind.value}"
+
     def price(self, used: int) -> Decimal:
         """The price of a window in which so many bytes were used. It never falls as they rise."""
         base, added = Decimal(0), Decimal(0)

@@ -68,7 +68,7 @@ class Course:
     @property
     def price(self) -> Decimal:
         """What has been paid until now."""
-        self._settle()
+        self.settle()
         return self.paid + sum((count.price() for count in self.counts), Decimal(0))
 
     @property
@@ -79,7 +79,7 @@ class Course:
     @property
     def left(self) -> int | None:
         """What can be used before it gets slower, dearer by the byte, or stops; None for as much as you like."""
-        self._settle()
+        self.settle()
         if any(lot.left is None for lot in self.lots):
             return None
         own = [count.left for count in self._counting(roaming=False) if count.left is not None]
@@ -91,7 +91,7 @@ class Course:
     def rate(self, at: int, *, roaming: bool = False, service: str = "") -> int:
         """The rate of the next byte."""
         self.reach(at)
-        self._settle()
+        self.settle()
         if self.is_over or (self.life and at < self.life.start):
             return STOP
         return FULL if self._is_free(at, service) else self._terms_of(at, roaming=roaming).rate
@@ -102,7 +102,7 @@ class Course:
         """Time passes until `at`: windows and lifetimes end and begin."""
         if at < self._quiet:
             return
-        self._settle()
+        self.settle()
         self._quiet = 0
         self._begin_by_deadline(at)
         while self.life and not self.is_over:
@@ -125,7 +125,7 @@ class Course:
             self._room -= size
             return _passed(self._terms.rate, size)
         self.reach(at)
-        self._settle()
+        self.settle()
         self._quiet = 0
         if self.life is None:
             self.moments[Event.FIRST_USE] = at
@@ -147,7 +147,7 @@ class Course:
     def buy(self, at: int) -> None:
         """Somebody buys the plan's top-up."""
         self.reach(at)
-        self._settle()
+        self.settle()
         self._quiet = 0
         top_up = self.plan.top_up
         if top_up is None:
@@ -272,7 +272,7 @@ class Course:
 
     # --- the short way
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Hands the bytes of the short way to the meters that count them."""
         if self._pending and self._terms.rate != STOP:
             for count in self._terms.counted:

@@ -96,12 +96,12 @@ def _meter(meter: Meter, plan: Plan) -> Document:
         "window": _cycle(meter.cycle, plan),
         "rollover": meter.rollover,
         "at_most": _money(meter.at_most, plan),
-        "then": None if meter.beyond is None else _rate(meter.beyond),
+        "then": None if meter.beyond is None else rate_of(meter.beyond),
         "steps": [_step(step, plan) for step in meter.steps],
     }
 
 
-def _rate(rate: int) -> str | int:
+def rate_of(rate: int) -> str | int:
     """`full`, `stop`, or bit/s."""
     return "full" if rate >= FULL else rate or "stop"
 
@@ -110,7 +110,7 @@ def _step(step: PlanStep, plan: Plan) -> Document:
     return {
         "from_bytes": step.above,
         "price": _money(step.price, plan),
-        "rate": None if step.rate is None else _rate(step.rate),
+        "rate": None if step.rate is None else rate_of(step.rate),
         "per_bytes": step.per or None,
         "adds": _money(step.adds, plan) if step.per else None,
         "hours": step.hours.written if step.hours else None,

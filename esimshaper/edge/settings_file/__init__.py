@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from esimshaper.core.model.plan import Plan
 from esimshaper.core.settings.periods import Zones
+from esimshaper.core.settings.plans import parse_plans
 from esimshaper.core.settings.problem import Path as KeyPath
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.tree import parse_settings
@@ -35,7 +37,7 @@ __all__ = [
 _ENDINGS = (".yaml", ".yml")
 """The endings of the files in conf.d that are read, in letters of any size."""
 
-_JOINED = (("clients",), ("quotas",), ("blocks",))
+_JOINED = (("clients",), ("quotas",), ("blocks",), ("plans",))
 """The lists that are joined from all files."""
 
 
@@ -61,6 +63,7 @@ class Loaded:
 
     settings: Settings
     merged: Item
+    plans: tuple[Plan, ...] = ()
     stand_ins: Mapping[str, str] = field(default_factory=dict)
 
     def placed(self, problem: Problem) -> PlacedProblem:
@@ -118,11 +121,13 @@ def read_settings(path: Path, zones: Zones = known) -> Loaded:
     problems += misshapen
     plain.setdefault("timezone", of_the_box())
     parsed = parse_settings(plain, zones)
-    problems += (placed(merged.at(each.path).place, each.message, each.hint) for each in parsed.problems)
+    plans, wrong = parse_plans(plain, (plain["timezone"], rules_or_utc(plain["timezone"])), zones)
+    of_values = (*parsed.problems, *wrong)
+    problems += (placed(merged.at(each.path).place, each.message, each.hint) for each in of_values)
     if problems or parsed.settings is None:
         order = {file: number for number, file in enumerate((folder, *files))}
         raise SettingsError(sorted(set(problems), key=lambda each: (order[each.file], each.line, each.column)))
-    return Loaded(parsed.settings, merged)
+    return Loaded(parsed.settings, merged, plans)
 
 
 def drop_ins(path: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 """A file of plans: a path goes in, Plans or all mistakes with their places come out. No file stays open."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from esimshaper.core.model.plan import Plan
 from esimshaper.core.settings.plans import parse_plans
 from esimshaper.edge.settings_file import SettingsError
 from esimshaper.edge.settings_file.schema import SCHEMA_FILE, judge, read_schema
-from esimshaper.edge.settings_file.yaml_file import PlacedProblem, placed, read
+from esimshaper.edge.settings_file.yaml_file import Item, PlacedProblem, placed, read
 from esimshaper.edge.settings_file.zones import known, of_the_box, rules_or_utc
 
 
@@ -19,6 +20,7 @@ def read_plans(file: Path, here: str = "") -> tuple[Plan, ...]:
     item = read(file, problems)
     if item is None:
         raise SettingsError(problems)
+    item = _without_settings(item)
     plain, misshapen = judge([item], item, complete=True, schema=_schema())
     here = here or of_the_box()
     plans, wrong = parse_plans(plain, (here, rules_or_utc(here)), known)
@@ -29,6 +31,14 @@ def read_plans(file: Path, here: str = "") -> tuple[Plan, ...]:
     return plans
 
 
+def _without_settings(item: Item) -> Item:
+    """A whole configuration may be named too: then only its plans are looked at."""
+    if not isinstance(item.content, dict):
+        return item
+    others = read_schema(SCHEMA_FILE)["properties"].keys() - {"plans"}
+    return replace(item, content={key: value for key, value in item.content.items() if key not in others})
+
+
 def _schema() -> Mapping[str, Any]:
     whole = read_schema(SCHEMA_FILE)
     return {
@@ -37,6 +47,6 @@ def _schema() -> Mapping[str, Any]:
         "type": "object",
         "required": ["plans"],
         "additionalProperties": False,
-        "properties": {"plans": whole["$defs"]["plans"]},
+        "properties": {"plans": whole["properties"]["plans"]},
         "$defs": whole["$defs"],
     }

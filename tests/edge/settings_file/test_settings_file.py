@@ -27,7 +27,7 @@ def test_example_loads():
 
 def with_commented_settings():
     """The example with the settings that a reader would take the # from, but without the quotas and blocks."""
-    text = re.sub(r"^# (quotas|blocks):\n(#.*\n)+", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^# (quotas|blocks|plans):\n(#.*\n)+", "", EXAMPLE.read_text(), flags=re.MULTILINE)
     text = re.sub(
         r"^# (clients:\n)((#.*\n)+)", lambda found: found[1] + uncommented(found[2]), text, flags=re.MULTILINE
     )
@@ -40,12 +40,12 @@ def uncommented(text):
 
 def with_commented_quotas():
     """The example with `# ` taken from the lines of its quotas and blocks, as it says there."""
-    section = r"^# (clients|quotas|blocks):\n(#.*\n)+"
+    section = r"^# (clients|quotas|blocks|plans):\n(#.*\n)+"
     return re.sub(section, lambda found: uncommented(found[0]), EXAMPLE.read_text(), flags=re.MULTILINE)
 
 
 def test_example_shows_every_key():
-    text = with_commented_settings() + "quotas:\nblocks:"
+    text = with_commented_settings() + "quotas:\nblocks:\nplans:"
     for key, block in json.loads(SCHEMA_FILE.read_text())["properties"].items():
         for name in (key, *block.get("properties", {})):
             assert re.search(rf"^ *{name}:", text, flags=re.MULTILINE), name
@@ -77,6 +77,8 @@ def test_commented_quotas_of_the_example_are_right_and_show_everything(main):
     assert {each.action.kind for each in loaded.quotas} == set(ActionKind)
     assert {each.period.unit for each in loaded.quotas} == set(PeriodUnit)
     assert (loaded.quotas[0].used, loaded.quotas[0].warn_at) == (1_200_000_000, (5 * 10**9, 8 * 10**9, 95 * 10**8))
+    (trip,) = read_settings(main).plans
+    assert (trip.name, trip.price, trip.zone_name) == ("trip", 990, "Asia/Tokyo")
     quota = json.loads(SCHEMA_FILE.read_text())["properties"]["quotas"]["items"]
     for name in quota["properties"]:
         assert re.search(rf"[ {{]{name}:", with_commented_quotas()), name
