@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Amounts of money: codes of currencies (ISO 4217), decimals, and how amounts are written. Pure; never a float."""
+"""Amounts of money: codes of currencies (ISO 4217), their decimals, exact amounts as texts. Pure; never a float."""
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 _CODES = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLF CLP
@@ -29,13 +29,3 @@ def write_money(amount: Decimal, currency: str) -> str:
     whole, _, decimals = written.partition(".")
     decimals = decimals.ljust(least, "0")
     return f"{whole}.{decimals}" if decimals else whole
-
-
-def format_money(amount: Decimal, currency: str) -> str:
-    """An amount for people: `JPY 1,100`, `USD 12.50`. Rounded to the decimals of the currency, half of one up.
-
-    A price of less than one such unit keeps all of its decimals: `JPY 0.32`.
-    """
-    step = Decimal(1).scaleb(-digits_of(currency))
-    shown = amount if 0 < abs(amount) < step else amount.quantize(step, ROUND_HALF_UP)
-    return f"{currency} {shown:,f}"

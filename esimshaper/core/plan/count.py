@@ -9,7 +9,7 @@ from functools import lru_cache
 from esimshaper.core.model.hours import windows
 from esimshaper.core.model.limits import Window
 from esimshaper.core.model.plan import FULL, Counts, CycleKind, Meter, PlanStep
-from esimshaper.core.plan.spans import FOREVER, day_of, end_of, window_of
+from esimshaper.core.plan.spans import FOREVER, day_of, end_of, midnight, window_of
 
 _MOST = 1 << 60
 _NO_WINDOW = Window(0, 0)
@@ -73,6 +73,8 @@ class Count:
         if self.meter.rollover and allowance is not None and self.used < allowance:
             self.carried.append([allowance - self.used, self.meter.rollover - 1])
         self.used = 0
+        if not self._is_last:
+            self._days = {}
 
     def stop(self) -> None:
         """The plan is over: what the window of its lifetime counted stays, and others end."""
@@ -88,6 +90,8 @@ class Count:
     def changes_at(self, at: int) -> int:
         """The next moment at which the rate may change though nothing is used."""
         ends = [self.window.end if self.is_running else FOREVER]
+        if self._decides_by_day:
+            ends.append(midnight(day_of(at, self._zone) + 1, self._zone))
         for step in self.meter.steps:
             if step.hours:
                 ahead = next(windows(step.hours, at), None)
@@ -143,14 +147,23 @@ class Count:
             self.carried = [each for each in self.carried if each[0]]
         else:
             self.used += size
+            if self._decides_by_day:
+                day = day_of(at, self._zone)
+                self._days[day] = self._days.get(day, 0) + size
 
     @property
     def _is_last(self) -> bool:
         return self.meter.cycle.kind is CycleKind.LAST
 
+    @property
+    def _decides_by_day(self) -> bool:
+        return any(step.next_day for step in self.meter.steps)
+
     def sum_of_days(self, at: int, *, before: bool = False) -> int:
-        """The bytes of the last days: with today, or with yesterday as the last one."""
+        """The bytes of the last days, or of the days of this window: with today, or with yesterday as the last one."""
         last = day_of(at, self._zone) - before
+        if not self._is_last:
+            return sum(size for day, size in self._days.items() if day <= last)
         return sum(size for day, size in self._days.items() if last - self.meter.cycle.days < day <= last)
 
     # --- what holds
@@ -174,7 +187,9 @@ class Count:
             span = next(windows(step.hours, at), None)
             if span is None or span.start > at:
                 return False
-            begun = span.start  # hours over midnight belong to the day on which they begin
+            # Hours over midnight belong to the day on which they begin. What goes on for days belongs to each of them.
+            yesterday = midnight(day_of(at, self._zone) - 1, self._zone)
+            begun = span.start if span.start >= yesterday else at
         if step.next_day:
             return self.sum_of_days(begun, before=True) > step.above
         return (self.sum_of_days(at) if self._is_last else self.used) >= step.above

@@ -119,9 +119,6 @@ def _check_of_last(block: Block, where: tuple[str, int], meter: Meter, step: Pla
     if last and (step.price is not None or step.per):
         key = "per" if step.price is None else "price"
         block.refuse((*where, key), _NO_WINDOWS, "Put it on a meter of its own.")
-    if step.next_day and not last:
-        hint = "Write `window: {last: {days: 1}}`: then each day is decided by the day before."
-        block.refuse((*where, "next"), "`next: day` needs a window of the last days", hint)
 
 
 def _check_beyond(block: Block, meter: Meter) -> None:

@@ -205,6 +205,8 @@ class Life:
         if meter.terms.rollover and meter.allowance is not None and meter.used < meter.allowance:
             meter.carried.append((meter.allowance - meter.used, meter.terms.rollover - 1))
         meter.used = 0
+        if meter.terms.cycle.kind is not CycleKind.LAST:
+            meter.days = {}
 
     # bytes
 
@@ -262,7 +264,8 @@ class Life:
                     continue
             last = meter.terms.cycle.days
             if step.next_day:
-                holds = sum(meter.days.get(begun - 1 - back, 0) for back in range(last)) > step.above
+                days = range(begun - last, begun) if last else [day for day in meter.days if day < begun]
+                holds = sum(meter.days.get(day, 0) for day in days) > step.above
             elif meter.terms.cycle.kind is CycleKind.LAST:
                 holds = sum(meter.days.get(today - back, 0) for back in range(last)) + 1 > step.above
             else:
@@ -355,6 +358,8 @@ class Life:
                 each.carried = [*([(size - 1, more)] if size > 1 else []), *rest]
             else:
                 each.used += 1
+                today = self.table[number][1]
+                each.days[today] = each.days.get(today, 0) + 1
 
     def buy(self, number):
         top_up, life = self.plan.top_up, self.plan.lifetime.length

@@ -79,7 +79,7 @@ def meters(draw, zone):
         kind = draw(st.sampled_from(["rate", "stop"] if last else ["rate", "price", "adds", "stop"]))
         if kind == "rate":
             hours = draw(st.sampled_from([None, None, *hours_in(zone)]))
-            steps.append(PlanStep(start, rate=rates[number], hours=hours, next_day=last and draw(st.booleans())))
+            steps.append(PlanStep(start, rate=rates[number], hours=hours, next_day=draw(st.booleans())))
         elif kind == "price":
             price += draw(st.integers(50, 90))  # more than parts before it can add up to
             steps.append(PlanStep(start, price))

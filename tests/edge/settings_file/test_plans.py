@@ -64,7 +64,7 @@ def test_all_of_the_schema(tmp_path):
   started: {purchase: 2026-11-01T09:00:00}, units: decimal, round: {to: 1KB, per: session},
   free: [{hours: "01:00-06:00"}, {service: line}],
   meters: [{counts: all, window: month, rollover: 1, at_most: 1500, then: stop, steps: [
-    {from: 0, price: 990}, {from: 3GB, rate: 300kbit}, {from: 15GB, rate: 128kbit, hours: "18:00-02:00"}]},
+    {from: 0, price: 990}, {from: 3GB, rate: 300kbit}, {from: 15GB, rate: 128kbit, hours: "18:00-02:00", next: day}]},
     {window: {last: {days: 3}}, steps: [{from: 10GB, rate: 1mbit, hours: "18:00-02:00", next: day}]},
     {window: {hours: 24, from: each-use}, steps: [{from: 0, price: 2}]}],
   top_up: {lot: 1GB, price: 500, days: 31, to: midnight, auto: false}}""",
@@ -101,7 +101,6 @@ WRONG = {
     "no step": ("{name: p, meters: [{window: month}]}", "a meter without steps does nothing"),
     "parts without a price": (meter("{from: 1GB, per: 1MB}"), "`per` needs `adds`"),
     "hours of no rate": (meter('{from: 1GB, price: 1, hours: "01:00-02:00"}'), "`hours` is of a rate"),
-    "next day of a month": (meter("{from: 1GB, rate: 1mbit, next: day}"), "needs a window of the last days"),
     "a price of the last days": (
         "{name: p, currency: JPY, meters: [{window: {last: {days: 3}}, steps: [{from: 0, price: 1}]}]}",
         "the last days have no end at which a price would be due",
