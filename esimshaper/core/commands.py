@@ -112,11 +112,8 @@ def override(
     others = (each for each in kept.overrides if each.subject != subject)
     new = (Override(subject, kind, until),) if kind else ()
     ahead = tuple(each for each in kept.coming if kind or each.kind is None or each.subject != subject)
-    before = next((each.kind for each in kept.overrides if each.subject == subject), None)
-    who = notices.Wording({}, state.clock.time, UTC, state.names.identities).who(subject)
-    told = happenings.of_override(subject, who, (before, kind), until, state.clock.time)
     changed = _with_kept(state, acts.noted(kept, replace(kept, overrides=(*others, *new), coming=ahead), act))
-    return replace(changed, saving=replace(changed.saving, happenings=(*changed.saving.happenings, *told)))
+    return _with_told(changed, kept, subject)
 
 
 def correct(state: State, rules: Rules, quota: Quota, subject: Subject | None, used: int) -> State:
@@ -217,7 +214,7 @@ def undo(state: State, rules: Rules) -> Undone:
     changes = acts.changes_between(kept, back)
     after = _with_kept(state, back, notices.undone(changes, back.tallies, wording))
     after = replace(after, limits=replace(after.limits, undone=(*state.limits.undone, last)))
-    return Undone(after, last, replace(back, acts=kept.acts) != kept)
+    return Undone(_with_told(after, kept, last.subject), last, replace(back, acts=kept.acts) != kept)
 
 
 def redo(state: State, rules: Rules) -> Undone:
@@ -231,7 +228,7 @@ def redo(state: State, rules: Rules) -> Undone:
     changes = acts.changes_between(kept, again)
     after = _with_kept(state, again, notices.undone(changes, again.tallies, _wording(state, rules)))
     after = replace(after, limits=replace(after.limits, undone=tuple(earlier)))
-    return Undone(after, act, again.acts != kept.acts)
+    return Undone(_with_told(after, kept, act.subject), act, again.acts != kept.acts)
 
 
 def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State | None = None) -> State:
@@ -311,6 +308,18 @@ def _with_coming(state: State, new: Coming, act: Act) -> State:
         raise Unusable(f"{MAX_COMING} settings by hand are to come already", "`esimshaper quotas` shows them.")
     after = replace(kept, coming=tuple(sorted((*others, new), key=lambda each: each.at)))
     return _with_kept(state, acts.noted(kept, after, act))
+
+
+def _with_told(after: State, before: LimitState, subject: Subject) -> State:
+    """`after`, in which people can look up that the override of a subject is another than `before`."""
+    both = (before.overrides, after.limits.kept.overrides)
+    was, now = (next((each for each in overrides if each.subject == subject), None) for overrides in both)
+    if was == now:
+        return after
+    who = notices.Wording({}, after.clock.time, UTC, after.names.identities).who(subject)
+    kinds = (was.kind if was else None, now.kind if now else None)
+    told = happenings.of_override(subject, who, kinds, now.until if now else None, after.clock.time)
+    return replace(after, saving=replace(after.saving, happenings=(*after.saving.happenings, *told)))
 
 
 def _with_kept(state: State, kept: LimitState, new: tuple[Notice, ...] = ()) -> State:

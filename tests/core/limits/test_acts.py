@@ -188,6 +188,20 @@ def test_what_was_undone_is_done_again_from_the_last_one_on():
     assert [take_back(router) for _ in range(2)] == [ActKind.REVOKE, ActKind.CORRECT], "and it can be undone again"
 
 
+def test_it_can_be_looked_up_that_a_block_of_all_was_undone_and_done_again():
+    router = Router(quota())
+    router.tick()
+    router.state = override(router.state, EVERYONE, OverrideKind.BLOCK)
+    router.state = undo(router.state, router.rules).state
+    router.state = redo(router.state, router.rules).state
+    told = [each.text for each in router.state.saving.happenings]
+    assert told == [
+        "everyone is blocked by hand",
+        "everyone is no longer blocked by hand",
+        "everyone is blocked by hand",
+    ]
+
+
 def test_a_new_act_leaves_nothing_to_be_done_again():
     router = Router(quota())
     router.tick()
