@@ -6,6 +6,7 @@ import argparse
 from esimshaper.cli.base import Verbs, add_json, add_socket, add_verb, command, show_document
 from esimshaper.cli.limits import size_from
 from esimshaper.cli.parser import reject
+from esimshaper.cli.prose import is_size
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -45,6 +46,8 @@ def add_verbs(verbs: Verbs) -> None:
 
 
 def _correct(options: argparse.Namespace) -> int:
+    if is_size(f"{options.quota}{''.join(options.size)}"):
+        reject(options, f"say which quota: `correct plan {options.quota}{''.join(options.size)}`")
     try:
         size = size_from("".join(options.size), least=0)
     except argparse.ArgumentTypeError as error:

@@ -14,7 +14,9 @@ from difflib import get_close_matches
 SAME: Mapping[str, str] = {
     **dict.fromkeys(("devices", "device", "list", "ls", "hosts", "users", "who", "people", "client"), "clients"),
     **dict.fromkeys(("mac", "macs", "most", "biggest", "online", "connected", "active", "leases", "arp"), "clients"),
+    **dict.fromkeys(("find", "search", "lookup", "whois"), "clients"),
     **dict.fromkeys(("limits", "limit", "quota", "left", "remaining", "rest", "balance", "budget", "used"), "quotas"),
+    **dict.fromkeys(("spent", "spend"), "quotas"),
     **dict.fromkeys(("usage", "use", "days", "months", "stats", "statistics", "consumption"), "history"),
     **dict.fromkeys(("connections", "connection", "flow", "conversations", "sessions", "netstat"), "flows"),
     **dict.fromkeys(("service", "apps", "app", "sites", "websites", "domains", "categories", "category"), "services"),
@@ -49,7 +51,8 @@ class Advice:
         amounts = [each for each in kept if _AMOUNT.fullmatch(each)]
         names = [each for each in kept if each not in amounts]
         if self in (_GRANT, _ADD, _BOUGHT) and kept:  # what was bought is for all
-            kept = [*("everyone" if each == "plan" else each for each in names or ["everyone"]), *amounts]
+            kept = ["everyone" if each == "plan" else each for each in kept]
+            kept = kept if names else ["everyone", *kept]
         elif self is _BACK_AGAIN and names and amounts:
             return shlex.join(("sudo", "esimshaper", "grant", *names, f"-{''.join(amounts)}"))
         return f"{self.command} {shlex.join(kept) or self.words}" if self.words else self.command
@@ -60,6 +63,7 @@ _FILLERS = frozenset(
     {
         *("a", "an", "the", "my", "is", "are", "was", "did", "does", "so", "to", "of", "from", "device", "please"),
         *("turn", "switch", "put", "make", "down", "up", "slow", "blocked", "using", "use", "used", "online", "here"),
+        *("more", "extra", "another", "changed", "change", "swap", "new", "sim"),
     }
 )
 """Words of a sentence that no command takes."""
@@ -164,7 +168,7 @@ MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("throttle", "slow", "shape", "pace", "ratelimit", "rate-limit", "speed"), _RATE),
     "start": _START,
     "stop": _STOP,
-    **dict.fromkeys(("revert", "back", "oops", "rollback", "takeback", "undone"), _UNDO),
+    **dict.fromkeys(("revert", "back", "oops", "rollback", "takeback", "undone", "cancel"), _UNDO),
     **dict.fromkeys(("adjust", "fix", "sync", "calibrate", "set-used", "setused"), _CORRECT),
     **dict.fromkeys(("reset", "renew", "new-sim", "newsim", "sim", "new-plan", "zero"), _RESTART),
     "new": _NEW,
@@ -223,6 +227,7 @@ _BACK = {
 }
 BEHIND: Mapping[str, Mapping[str, str]] = {
     "block": {
+        "on": "a device is blocked as a whole, and not a site or an app on it",
         **dict.fromkeys(("except", "but", "without", "besides"), _ONLY.meaning),
         **dict.fromkeys(("hours", "every", "daily", "nightly", "each", "night", "tonight"), _HOURS.meaning),
         **_ENDS,
@@ -247,6 +252,7 @@ BEHIND: Mapping[str, Mapping[str, str]] = {
     "status": _OF_ONE,
     "top": {"limit": "`esimshaper clients` begins with who used most today", **_OF_ONE},
     "quotas": {"": f"{_LIMIT.meaning}; `esimshaper grant` adds bytes"},
+    "undo": {"": "it undoes one act at a time; type it once more for the one before"},
     "reload": {"check": "`--dry-run` only says what would change"},
     "restart": {"": "`--client {word}` says whose"},
 }
@@ -286,7 +292,12 @@ _ASKED: Mapping[str, Advice] = {
 """A word of a question -> what answers it; the first one of these that stands in it counts."""
 
 
-_NO_NAMES = frozenset({"internet", "net", "connection", "data", "much", "have", "it", "we", "at", "plan", "anyone"})
+_NO_NAMES = frozenset(
+    {
+        *("internet", "net", "connection", "data", "much", "have", "it", "we", "at", "plan", "anyone", "everything"),
+        *("the", "my", "this", "that", "there", "all", "everyone", "so", "a", "an", "on", "in", "of", "device"),
+    }
+)
 
 
 def question(words: Sequence[str]) -> tuple[str, str] | None:
@@ -297,6 +308,10 @@ def question(words: Sequence[str]) -> tuple[str, str] | None:
     advice = next((advice for asked, advice in _ASKED.items() if asked in lower[1:]), None)
     others = _QUESTIONS | _ASKED.keys() | _NO_NAMES
     names = [word.strip("?,.") for word, each in zip(words, lower, strict=True) if each not in others]
+    if advice is _WHY and not names:
+        return advice.meaning, "esimshaper quotas"
+    if advice is None and len(names) == 1:
+        return "`clients` has the names and addresses of a device", f"esimshaper clients {shlex.quote(names[0])}"
     return (advice.meaning, advice.for_words(names)) if advice else None
 
 
@@ -309,7 +324,8 @@ def answer(word: str, verbs: Iterable[str], others: Sequence[str] = ()) -> tuple
     if not near and (later := [each for each in others if understood(each, verbs) or each.lower() in MEANT]):
         rest = [word, *(each for each in others if each != later[0])]
         advice = MEANT.get(later[0].lower(), Advice("", f"esimshaper {understood(later[0], verbs)}", word))
-        return f"{wrong}; if it is a device, it stands behind the verb", advice.for_words(rest)
+        why = f": {advice.meaning}" if lower in _FILLERS and advice.meaning else ""
+        return f"{wrong}{why or '; if it is a device, it stands behind the verb'}", advice.for_words(rest)
     near = near or _nearest(lower, [*SAME, *MEANT])
     if not near:
         device = f"{wrong}; if it is a device, it stands behind a verb"
@@ -326,4 +342,4 @@ _SHORT = 3
 
 def _nearest(word: str, known: Iterable[str]) -> list[str]:
     # Of short words each is near to some other one.
-    return get_close_matches(word, list(known), n=1, cutoff=0.75) if len(word) > _SHORT else []
+    return get_close_matches(word, list(known), n=1, cutoff=0.78) if len(word) > _SHORT else []

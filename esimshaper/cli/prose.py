@@ -8,9 +8,10 @@ Only what can mean one thing is written anew. All else stays, and the parser say
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from esimshaper.core.model.history import Span
 from esimshaper.core.model.time_of_day import parse_wall_time
 from esimshaper.core.model.typed import typed_clock, typed_duration, typed_size
 from esimshaper.core.model.units import parse_duration, parse_size
@@ -40,11 +41,15 @@ is_size = _is(lambda text: parse_size(typed_size(text)))
 
 @dataclass(frozen=True, slots=True)
 class _Grammar:
-    """keywords: a word -> the option that it stands for, and what may follow. bare: the same without any word."""
+    """keywords: a word -> the option that it stands for, and what may follow. bare: the same without any word.
+
+    flags: a word -> what it stands for by itself. fillers: words that say nothing, where another one follows.
+    """
 
     keywords: Mapping[str, tuple[str, _Understood]]
     bare: tuple[str, _Understood]
     fillers: Collection[str] = field(default=())
+    flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 _TERM = _Grammar(
@@ -54,27 +59,43 @@ _TERM = _Grammar(
         **dict.fromkeys(("at", "from"), ("--at", _is_time)),
     },
     ("--for", _is_length),
+    flags={"today": ("--until", "24:00"), "forever": (), "now": ()},
 )
+_ALLOW = replace(_TERM, flags={**_TERM.flags, **dict.fromkeys(("forever", "always"), ("--always",))})
 _PAST = _Grammar(
     {
         **dict.fromkeys(("since", "from"), ("--since", _is_moment)),
         **dict.fromkeys(("until", "till"), ("--until", _is_moment)),
+        "by": ("--by", {each.value for each in Span}.__contains__),
     },
     ("--since", _is_moment),
     ("of", "for", "in", "the"),
+    {"each": ("--each",), "calendar": ("--calendar",), "all": ()},
 )
 _EVENTS = _Grammar({"since": ("--since", _is_moment), "from": ("--since", _is_moment)}, _PAST.bare, _PAST.fillers)
 _GRAMMARS = {
-    **dict.fromkeys(("block", "allow"), _TERM),
+    "block": _TERM,
+    "allow": _ALLOW,
     "grant": _Grammar(_TERM.keywords, ("--for", lambda text: _is_length(text) and not is_size(text))),  # 300M is data
     "history": _PAST,
     **dict.fromkeys(("events", "services"), _EVENTS),
 }
 
 
+_NEEDLESS = {
+    "correct": ("to", "is", "at"),
+    **dict.fromkeys(("clients", "quotas", "flows", "status", "top", "unblock", "services"), ("now", "please")),
+}
+_TODAY_ANYWAY = ("clients", "quotas", "status", "top")
+
+
 def options_of(verb: str, words: Sequence[str], valued: Collection[str]) -> list[str]:
     """`words` as the parser of `verb` takes them; `valued`: its options that a value follows."""
-    ordered = _size_last(words) if verb in ("grant", "correct") else list(words)
+    needless = (*_NEEDLESS.get(verb, ()), *(("today",) if verb in _TODAY_ANYWAY else ()))
+    words = [word for word in words if word.lower() not in needless]
+    if verb == "name" and len(words) > 2 and words[1].lower() in ("to", "as"):
+        del words[1]
+    ordered = _size_last(words) if verb in ("grant", "correct") else words
     grammar = _GRAMMARS.get(verb)
     return _with_options(ordered, grammar, valued) if grammar else ordered
 
@@ -94,6 +115,9 @@ def _with_options(words: Sequence[str], grammar: _Grammar, valued: Collection[st
         elif option in valued:
             found += [option, *rest[:1]]
             at += 2
+        elif word.lower() in grammar.flags:
+            found += grammar.flags[word.lower()]
+            at += 1
         elif bare:
             found += [grammar.bare[0], " ".join(words[at : at + bare])]
             at += bare

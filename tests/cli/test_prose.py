@@ -45,6 +45,16 @@ VALUED = ("--for", "--until", "--at", "--since", "--client", "--socket", "--by",
         ("events tv last night", ["tv", "--since", "last night"]),
         ("events 2h", ["--since", "2h"]),
         ("status for 2h", ["for", "2h"]),
+        ("allow tv forever", ["tv", "--always"]),
+        ("block tv forever", ["tv"]),
+        ("block tv today", ["tv", "--until", "24:00"]),
+        ("unblock tv now", ["tv"]),
+        ("clients today", []),
+        ("history tv by hour each since monday", ["tv", "--by", "hour", "--each", "--since", "monday"]),
+        ("history by fortnight", ["--by", "fortnight"]),
+        ("correct plan to 3.2 GB", ["plan", "3.2", "GB"]),
+        ("name alice-phone to Eva's phone", ["alice-phone", "Eva's", "phone"]),
+        ("name alice-phone To", ["alice-phone", "To"]),
     ],
 )
 def test_a_sentence_is_read_as_options(typed, meant):
@@ -66,12 +76,14 @@ def test_a_sentence_is_read_as_options(typed, meant):
         ("which devices are online", "esimshaper clients"),
         ("what happened", "esimshaper events"),
         ("alert me at 80%", "man esimshaper"),
+        ("who is alice-phone", "esimshaper clients alice-phone"),
+        ("why is everything slow", "esimshaper quotas"),
     ],
 )
 def test_a_question_is_answered_with_a_command(asked, command):
     assert question(asked.split())[1] == command
 
 
-@pytest.mark.parametrize("asked", ["who", "show", "who tv", "block tv", "who --json now", "what now-tv"])
+@pytest.mark.parametrize("asked", ["who", "show", "block tv", "who --json now", "what are tv and kindle"])
 def test_what_is_no_question_is_none(asked):
     assert question(asked.split()) is None
