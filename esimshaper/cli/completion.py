@@ -68,7 +68,9 @@ _esimshaper() {
             compopt -o default
             return
             ;;
-        subjects | clients | quotas) mapfile -t words < <("$1" completion "$expects" 2>/dev/null) ;;
+        subjects | clients | quotas | services | categories)
+            mapfile -t words < <("$1" completion "$expects" 2>/dev/null)
+            ;;
         *) read -ra words <<<"$expects" ;;
     esac
     # Names may have spaces and signs of the shell: they are compared as they are, and written as the shell takes them.
@@ -105,11 +107,7 @@ _esimshaper_clients() {
     compadd "$@" -a found
 }
 
-_esimshaper_quotas() {
-    local -a found=(${(f)"$(_call_program quotas esimshaper completion quotas 2>/dev/null)"})
-    compadd "$@" -a found
-}
-
+@LISTS@
 _esimshaper_verbs() {
     local -a verbs=(
 @VERBS@
@@ -138,6 +136,16 @@ fi
 """
 
 
+ZSH_LIST = r"""_esimshaper_@LIST@() {
+    local -a found=(${(f)"$(_call_program @LIST@ esimshaper completion @LIST@ 2>/dev/null)"})
+    compadd "$@" -a found
+}
+"""
+
+LISTS = tuple(each.value for each in (Expects.QUOTA, Expects.SERVICE, Expects.CATEGORY))
+"""Names that the daemon has as a list of its own."""
+
+
 def add_verbs(verbs: Verbs) -> None:
     """`completion`."""
     completion = add_verb(
@@ -148,14 +156,14 @@ def add_verbs(verbs: Verbs) -> None:
         "source <(esimshaper completion bash)",
     )
     completion.add_argument(
-        "what", choices=("bash", "zsh", "subjects", "clients", "quotas"), help="a shell, or what the daemon knows"
+        "what", choices=("bash", "zsh", "subjects", "clients", *LISTS), help="a shell, or what the daemon knows"
     )
     add_socket(completion)
 
 
 def _completion(options: argparse.Namespace) -> int:
-    if options.what == "quotas":
-        print("\n".join(fetch(options, "/v1/subjects")["quotas"]))
+    if options.what in LISTS:
+        print("\n".join(fetch(options, "/v1/subjects")[options.what]))
         return DONE
     if options.what in ("subjects", "clients"):
         subjects: list[str] = fetch(options, "/v1/subjects")["subjects"]
@@ -191,7 +199,13 @@ def zsh(before: Command, verbs: tuple[Command, ...]) -> str:
     """The script for zsh: `_esimshaper` on its fpath, or sourced after compinit."""
     lines = (f"        {_quoted(f'{verb.name}:{verb.summary}')}" for verb in verbs)
     cases = (f"        {verb.name}) _arguments \\\n{_zsh_arguments(verb)} ;;" for verb in verbs)
-    parts = {"@VERBS@": "\n".join(lines), "@BEFORE@": _zsh_arguments(before), "@ARGUMENTS@": "\n".join(cases)}
+    lists = "\n".join(ZSH_LIST.replace("@LIST@", name) for name in LISTS)
+    parts = {
+        "@LISTS@": lists,
+        "@VERBS@": "\n".join(lines),
+        "@BEFORE@": _zsh_arguments(before),
+        "@ARGUMENTS@": "\n".join(cases),
+    }
     script = ZSH
     for mark, text in parts.items():
         script = script.replace(mark, text)
@@ -217,7 +231,7 @@ def _zsh_value(argument: Argument) -> str:
         Expects.FILE: "_files",
         Expects.SUBJECT: "_esimshaper_subjects",
         Expects.CLIENT: "_esimshaper_clients",
-        Expects.QUOTA: "_esimshaper_quotas",
+        **{each: f"_esimshaper_{each.value}" for each in Expects if each.value in LISTS},
     }
     return f"{_zsh_text(argument.value)}:{actions.get(argument.expects, ' ')}"
 

@@ -45,7 +45,7 @@ def add_verb_services(verbs: Verbs) -> None:
     services.add_argument("--category", metavar="CATEGORY", help="only this kind of services: video, updates, ads ...")
     services.add_argument("--service", metavar="SERVICE", help="only this one, and who used it")
     services.add_argument("--since", metavar="WHEN", help=f"{SINCE} (default: today)")
-    services.add_argument("--as", dest="called", metavar="SERVICE", help="with import: its name (default: of the FILE)")
+    services.add_argument("--as", dest="called", metavar="WORD", help="with import: its name (default: of the FILE)")
     add_json(services)
     add_socket(services)
 

@@ -20,6 +20,8 @@ class Expects(Enum):
     SUBJECT = "subjects"
     CLIENT = "clients"
     QUOTA = "quotas"
+    SERVICE = "services"
+    CATEGORY = "categories"
 
 
 _METAVARS = {
@@ -27,6 +29,8 @@ _METAVARS = {
     **dict.fromkeys(("NAME", "DEVICE"), Expects.CLIENT),
     "SUBJECT": Expects.SUBJECT,
     "QUOTA": Expects.QUOTA,
+    "SERVICE": Expects.SERVICE,
+    "CATEGORY": Expects.CATEGORY,
 }
 
 

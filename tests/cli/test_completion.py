@@ -40,6 +40,8 @@ TYPED = {
     "block client/02:00:00:00:00:2": "client/02:00:00:00:00:20 ",
     "allow al": "alice-phone ",
     "flows --client ro": "router ",
+    "services --category cl": "cloud-sync ",
+    "services --service=my": "=my-bank ",
     "flows --client=unat": "=unattributed ",
 }
 

@@ -76,6 +76,9 @@ def test_history_says_what_each_day_was_for(server):
 
 def test_clients_and_flows_name_services(server):
     assert "MOSTLY" in esimshaper("clients", "--socket", server).stdout
+    top = esimshaper("top", "--count", "1", "--socket", server).stdout
+    assert "MOSTLY" in top
+    assert "tcp rr3.googlevideo.com" in top
     flows = esimshaper("flows", "--socket", server).stdout
     assert "rr3.googlevideo.com" in flows
     assert "TLS hello" in flows

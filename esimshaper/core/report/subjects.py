@@ -5,7 +5,7 @@ A device chooses its host name itself. So a configured name counts more than a h
 place of a device by taking its name.
 
     subjects  {"subjects": ["everyone", "group/NAME" ..., "client/NAME" ...], "quotas": [name]}
-              the frame is as in documents.py
+              also "services" and "categories": [name] of the catalogue; the frame is as in documents.py
 """
 
 import re
@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, UNATTRIBUTED, ClientKey, Identity, composed
 from esimshaper.core.model.limits import EVERYONE, UNKNOWN_GROUP, Quota, Subject, SubjectKind
 from esimshaper.core.model.rules import hierarchy_of
+from esimshaper.core.model.services import BUILT_IN, HIDDEN
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, known_clients, new_document
 
@@ -82,6 +83,8 @@ def subjects_document(state: State, facts: DaemonFacts) -> Document:
     return new_document(facts.now) | {
         "subjects": [EVERYONE.kind.value, *groups, *sorted(f"client/{client}" for client in clients)],
         "quotas": [quota.name for quota in facts.quotas],
+        "services": sorted({*facts.catalogue, *BUILT_IN}),
+        "categories": sorted({HIDDEN, *(each.category for each in facts.catalogue.values() if each.category)}),
     }
 
 
