@@ -183,6 +183,7 @@ class Daemon:
             wan_device=settings.device(rules.wan),
             stacked=tuple(str(each) for each in settings.wan.stacked),
             catalogue=parts.catalogue.services,
+            service_metrics=settings.services.metrics,
         )
 
     def _stop(self) -> None:

@@ -8,6 +8,7 @@ the schema cannot say is decided here: what a text means, and what one value mea
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from esimshaper.core.model.metrics import ServiceMetrics
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.clients import clients_from
 from esimshaper.core.settings.hours import curfews_from
@@ -52,6 +53,12 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     if problems or wan is None or lan is None or meter is None or metrics is None or zone is None or router is None:
         return Parsed(None, tuple(problems))
     on_failure = OnFailure(top.get("on_failure", OnFailure.OPEN))
-    services = ServiceSettings(top.block("services").get("names", "on") == "on")
+    services = _services(top.block("services"))
     parsed = Settings(wan, lan, str(zone), clients, metrics, meter, quotas, on_failure, router, curfews, services)
     return Parsed(parsed, ())
+
+
+def _services(block: Block) -> ServiceSettings:
+    return ServiceSettings(
+        block.get("names", "on") == "on", ServiceMetrics(block.get("metrics", ServiceMetrics.EVERYONE))
+    )

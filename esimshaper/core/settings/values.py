@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey
 from esimshaper.core.model.limits import Curfew, Network, Quota
+from esimshaper.core.model.metrics import ServiceMetrics
 
 LONGEST_NAME = 15
 """Bytes of the kernel's own name of an interface (IFNAMSIZ without the zero); alternative names may be longer."""
@@ -152,9 +153,13 @@ DEFAULT_UPKEEP = Upkeep(5_000_000)
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
-    """Whether the kernel part counts bytes by service; without `names` it neither does nor looks what packets hold."""
+    """Whether the kernel part counts bytes by service; without `names` it neither does nor looks what packets hold.
+
+    metrics: which of them Prometheus finds.
+    """
 
     names: bool = True
+    metrics: ServiceMetrics = ServiceMetrics.EVERYONE
 
 
 NAMED = ServiceSettings()

@@ -32,6 +32,7 @@ TREE = {
     "metrics": {"listen": "127.0.0.1:19473"},
     "meter": {"max_flows": 65536},
     "router": {"reserve": "5MB", "reachable": []},
+    "services": {"names": "on", "metrics": "everyone"},
     "on_failure": "open",
     "quotas": [DAILY, {**DAILY, "name": "tvs", "for": "client/tv"}],
 }
@@ -48,6 +49,7 @@ EDITS: dict[str, Callable[[Any], object]] = {
     "wan.interface: wwan0 -> wwan1": lambda tree: tree["wan"].update(interface="wwan1"),
     "wan.upload: 10.0 Mbit/s -> none": lambda tree: tree["wan"].pop("upload"),
     "wan.download: none -> 40.0 Mbit/s": lambda tree: tree["wan"].update(download="40mbit"),
+    "services.metrics: everyone -> clients": lambda tree: tree["services"].update(metrics="clients"),
     "wan.replace_qdisc: no -> yes": lambda tree: tree["wan"].update(replace_qdisc=True),
     "wan.tunnels: none -> wg0 with port 51820": lambda tree: tree["wan"].update(
         tunnels=[{"interface": "wg0", "port": 51820}]
@@ -134,9 +136,14 @@ def test_every_change_of_the_settings_is_listed() -> None:
 
 @pytest.mark.parametrize(
     ("block", "key", "value"),
-    [("lan", "mark_mask", 0x0000FF00), ("meter", "max_flows", 1024), ("meter", "max_clients", 100)],
+    [
+        ("lan", "mark_mask", 0x0000FF00),
+        ("meter", "max_flows", 1024),
+        ("meter", "max_clients", 100),
+        ("services", "names", "off"),
+    ],
 )
-def test_what_the_maps_were_made_for_needs_a_restart(block: str, key: str, value: int) -> None:
+def test_what_the_maps_were_made_for_needs_a_restart(block: str, key: str, value: int | str) -> None:
     (problem,) = needs_restart(settings(), settings(lambda tree: tree[block].update({key: value})))
     assert problem.path == (block, key)
     assert f"{block}.{key} cannot change while the daemon runs" in problem.message
