@@ -60,7 +60,7 @@ help:
 	@echo 'make lint            ruff, mypy, shellcheck, yamllint, clang, and the shape of the code'
 	@echo 'sudo make deb        dist/esimshaper_VERSION_all.deb, for Debian 12 and 13'
 	@echo 'sudo make install    on this machine, with a systemd service that is not started'
-	@echo 'sudo make uninstall  all of that, but for the configuration, the history and the user'
+	@echo 'sudo make uninstall  all of that, but for the configuration, the history and the users'
 
 demo: root packages-demo
 	$(PYTHON) -m esimshaper demo $(ARGS)
@@ -198,4 +198,4 @@ uninstall: root
 		/usr/lib/systemd/system/esimshaper*.service /usr/lib/sysusers.d/esimshaper.conf
 	cd /usr/share && rm -f $(pages)
 	test ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
-	@echo 'The configuration (/etc/esimshaper), the history (/var/lib/esimshaper) and the user and group esimshaper are still there.'
+	@echo 'The configuration (/etc/esimshaper), the history (/var/lib/esimshaper) and the users and groups esimshaper and esimshaper-names are still there.'

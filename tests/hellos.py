@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What clients send to servers, made by hand: TLS hellos, QUIC Initials, DNS answers, packets, captures."""
 
-import ctypes
 import itertools
 import random
 import struct
@@ -72,9 +71,8 @@ def initial(frames: bytes, connection: bytes = b"\x83\x94\xc8\xf0\x3e\x51\x57\x0
     header = bytes([first]) + version.to_bytes(4, "big") + bytes([len(connection)]) + connection
     header += bytes([len(source)]) + source + varint(len(token), 2) + token + varint(2 + len(payload) + TAG, 2)
     nonce = (int.from_bytes(keys.iv, "big") ^ int.from_bytes(number, "big")).to_bytes(12, "big")
-    sealed = seal(keys.key, nonce, header + number, payload)
+    sealed = aes.seal(keys.key, nonce, header + number, payload)
     mask = aes.mask(keys.protection, (number + sealed)[4:20])
-    aes.close()
     hidden = bytes([first ^ mask[0] & 0x0F]) + header[1:] + bytes(a ^ b for a, b in zip(number, mask[1:], strict=False))
     return hidden + sealed
 
@@ -85,22 +83,6 @@ def other_packet(version: Version, kind: int, connection: bytes) -> bytes:
     number = next(each for each, known in VERSIONS.items() if known is version)
     header = bytes([first]) + number.to_bytes(4, "big") + bytes([len(connection)]) + connection + b"\x00"
     return header + varint(40, 2) + bytes(40)
-
-
-def seal(key: bytes, nonce: bytes, header: bytes, plain: bytes) -> bytes:
-    """AES-128-GCM of libcrypto."""
-    library = ctypes.CDLL("libcrypto.so.3")
-    for name in ("EVP_CIPHER_CTX_new", "EVP_aes_128_gcm"):
-        getattr(library, name).restype = ctypes.c_void_p
-    context, size = ctypes.c_void_p(library.EVP_CIPHER_CTX_new()), ctypes.c_int()
-    out, tag = ctypes.create_string_buffer(len(plain) + 16), ctypes.create_string_buffer(TAG)
-    library.EVP_EncryptInit_ex(context, ctypes.c_void_p(library.EVP_aes_128_gcm()), None, key, nonce)
-    library.EVP_EncryptUpdate(context, None, ctypes.byref(size), header, len(header))
-    library.EVP_EncryptUpdate(context, out, ctypes.byref(size), plain, len(plain))
-    library.EVP_EncryptFinal_ex(context, out, ctypes.byref(size))
-    library.EVP_CIPHER_CTX_ctrl(context, 0x10, TAG, tag)
-    library.EVP_CIPHER_CTX_free(context)
-    return out.raw[: len(plain)] + tag.raw
 
 
 def in_pieces(message: bytes, chance: random.Random) -> list[bytes]:

@@ -258,6 +258,14 @@ def test_one_module_asks_for_the_time(module):
             assert node.value.id not in {"datetime", "date"}, f"line {node.lineno} asks for the time: use {CLOCK}"
 
 
+@pytest.mark.parametrize("module", within("names"))
+def test_who_reads_what_strangers_send_knows_little(module):
+    edges = [
+        f"edge.{name}" for name in ("bpf.libbpf", "bpf.names", "host.clock", "host.paths", "host.resident", "names")
+    ]
+    assert ours(imports(module)) <= {"esimshaper", *within("core.model", "core.services", "names", *edges)}
+
+
 @pytest.mark.parametrize("module", within("lab"))
 def test_lab_knows_the_words_but_not_the_program(module):
     assert third_party(imports(module)) <= {"pyroute2"}

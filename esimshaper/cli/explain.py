@@ -4,7 +4,6 @@
 
 import argparse
 import os
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,8 +49,8 @@ def _read(capture: Path) -> "Flows":
 
     try:
         catalogue = catalogue_of(read_services())
-        with closing(Aes()) as aes, capture.open("rb") as file, progress("reading") as step:
-            flows = Flows(catalogue, aes)
+        with capture.open("rb") as file, progress("reading") as step:
+            flows = Flows(catalogue, Aes())
             _give_up_rights()
             for number, (data, length) in enumerate(packets(file)):
                 if number % PACKETS_A_STEP == 0:

@@ -61,6 +61,19 @@ MESSAGE_ID that never changes, and fields: ESIMSHAPER_CLIENT, ESIMSHAPER_QUOTA, 
 ESIMSHAPER_INTERFACE. `journalctl -x -u esimshaper` explains each; `journalctl -f -o json MESSAGE_ID=...` follows one.
 """
 
+SERVICES = """
+What bytes were for is read from what devices say first: answers of DNS, hellos of TLS and QUIC, requests of HTTP. The
+kernel copies these few packets, and `esimshaper-names.service` reads them: a process with a user of its own, without
+any capability or network. It is started and stopped with the daemon. While it is dead, everything is counted and
+limited as ever, and what is new is `unnamed`.
+
+Names of hosts stay in memory: `esimshaper flows` shows them, and nothing saves them. `services: {names: off}` in the
+configuration ends all of it.
+
+Beside a daemon that was started by hand, as by `sudo esimshaper run`, it is started by hand as well:
+`sudo PYTHONPATH=/usr/lib/esimshaper python3 -S -P -m esimshaper.names`.
+"""
+
 ENVIRONMENT = {
     "RUNTIME_DIRECTORY": "Where the daemon's control socket is, `/run/esimshaper` if it is not set. systemd sets it.",
     "STATE_DIRECTORY": "Where the history is, `/var/lib/esimshaper` if it is not set. systemd sets it.",
@@ -73,6 +86,8 @@ FILES = {
     "/etc/esimshaper/services.d/*.yaml": "Services of your own, which go before those of the catalogue; "
     "`esimshaper services import` makes such files.",
     "/var/lib/esimshaper/history.db": "What was used, what for, and what is left of the quotas (SQLite).",
+    "/var/lib/esimshaper/services/catalogue.json": "All services, as `esimshaper-names.service` reads them.",
+    "/run/esimshaper-names/report.json": "How much that service has seen, in numbers, for `esimshaper doctor`.",
     "/run/esimshaper/control.sock": "The daemon answers here, by HTTP and JSON: "
     "`curl --unix-socket /run/esimshaper/control.sock http://localhost/v1/status`.",
     "/sys/fs/bpf/esimshaper": "The kernel part: programs and counters. They outlive the daemon, not a reboot.",
@@ -112,6 +127,7 @@ def command_page(day: date) -> str:
         "VERBS": [line for verb in verbs for line in _verb(verb, common)],
         "OPTIONS": [line for option in dict.fromkeys((*before.options, *common)) for line in _argument(option)],
         "WHY THE CARRIER SAYS SOMETHING ELSE": _paragraphs(BILL),
+        "WHAT BYTES WERE FOR": _paragraphs(SERVICES),
         "MESSAGES": [*_paragraphs(MESSAGES), *_messages()],
         "EXIT STATUS": list(_exit_statuses(before.epilog)),
         "ENVIRONMENT": list(_table(ENVIRONMENT)),

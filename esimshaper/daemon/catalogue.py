@@ -52,6 +52,10 @@ class Catalogue:
         """Puts services in force. If the file cannot be written, names go on by the one before."""
         self.services = _by_name(services)
         try:
+            if not self._build.services:
+                catalogue_file.remove(self._file)
+                return
+            self._meter.number_services(self.services)
             catalogue_file.write(self._file, compiled(services) | self._place())
         except OSError as error:
             log.warning("the compiled catalogue cannot be written, so bytes may stay unnamed: %s", error)

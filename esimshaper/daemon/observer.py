@@ -16,7 +16,7 @@ from esimshaper.core.settings import tunnels, uplink
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.values import Settings, Tunnel
 from esimshaper.daemon.uplink_reader import UplinkReader
-from esimshaper.edge.bpf import compiler
+from esimshaper.edge.bpf import compiler, pin_access
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.bpf.packet_sockets import PacketSockets
 from esimshaper.edge.bpf.pins import Pins
@@ -267,11 +267,15 @@ def build_for(settings: Settings, pins: Path) -> compiler.Build:
 def open_meter(build: compiler.Build, *, may_build: bool = True) -> Meter:
     """Opens the maps and programs of an earlier daemon or `build`; without any, builds them. Raises FailedOperation."""
     try:
+        pin_access.share(
+            build.generation, build.programs
+        )  # each time, as the unit gives all pins back to the daemon's user
         return Meter(build.generation, build.programs)
     except (OSError, ValueError) as error:
         if not may_build:
             raise FailedOperation(Operation.BUILD, 0, str(error)) from None
     compiler.build(build)
+    pin_access.share(build.generation, build.programs)
     try:
         return Meter(build.generation, build.programs)
     except (OSError, ValueError) as error:  # somebody removed some of the pins, or the pins are not ours

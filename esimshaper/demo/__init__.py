@@ -73,7 +73,7 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
     terms = Terms.of(seconds)
     places.config.write_text(configuration(lab, terms), encoding="utf-8")
     router = RouterProcess(lab, places)
-    stack.callback(router.kill)
+    stack.callback(router.end)
     with _step("meter, compiled and loaded into the kernel; daemon"):
         router.start()
         router.wait()

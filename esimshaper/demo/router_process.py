@@ -80,9 +80,17 @@ class RouterProcess:
     def __init__(self, lab: Lab, places: Places) -> None:
         self._lab, self._places = lab, places
         self._process: subprocess.Popen[bytes] | None = None
+        self._namer: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, without waiting until it answers."""
+        """Start it, without waiting until it answers; and beside it, once, the process that names conversations."""
+        self._process = self._run("esimshaper", "run", *self._options())
+        self._namer = self._namer or self._run("esimshaper.names")
+
+    def _options(self) -> list[str]:
+        return ["--config", str(self._places.config), "--socket", str(self._places.socket)]
+
+    def _run(self, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
         places = self._places
         environment = {name: value for name, value in python_environment().items() if name != "JOURNAL_STREAM"}
         environment |= {
@@ -90,11 +98,9 @@ class RouterProcess:
             "RUNTIME_DIRECTORY": str(places.root),
             "ESIMSHAPER_PINS": str(places.pins),
         }
-        command = [sys.executable, "-m", "esimshaper", "run"]
-        command += ["--config", str(places.config), "--socket", str(places.socket)]
         with places.log.open("ab") as log:
-            self._process = self._lab.router.popen(
-                command,
+            return self._lab.router.popen(
+                [sys.executable, "-m", module, *arguments],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -112,6 +118,14 @@ class RouterProcess:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def end(self) -> None:
+        """Kills both processes."""
+        self.kill()
+        if self._namer:
+            self._namer.kill()
+            self._namer.wait()
+            self._namer = None
 
     def revive(self) -> None:
         """Start it if it is dead."""

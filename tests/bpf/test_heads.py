@@ -9,8 +9,9 @@ import pytest
 from esimshaper.core.model.counts import Reason
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import Policy
+from esimshaper.core.model.services import Head, HeadKind
 from esimshaper.edge.bpf import layouts, libbpf
-from esimshaper.edge.bpf.names import ANSWER, OUT, RESOLVED, Head, NamesMaps
+from esimshaper.edge.bpf.names import NamesMaps
 from tests.bpf.conftest import LOOPBACK, Bench, skb
 from tests.bpf.packets import (
     CLIENT6,
@@ -75,7 +76,7 @@ def test_first_ten_packets_with_payload_are_shown_as_they_are_on_the_link(bench:
     for _ in range(12):
         bench.up(empty, ALICE)
         bench.up(ethernet(hello, pad=4), ALICE)
-    assert shown.take() == [Head(OUT, ALICE, key(protocol=TCP), len(hello), hello)] * 10
+    assert shown.take() == [Head(HeadKind.OUT, ALICE, key(protocol=TCP), len(hello), hello)] * 10
     assert bench.counters(ALICE).up_packets == 24
     assert bench.meter.flows(1)[1][0].counters.up_packets == 24
 
@@ -124,7 +125,7 @@ def test_answer_is_shown_if_a_flow_has_asked_for_it(bench: Bench, shown: Shown) 
     bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53))), ALICE)
     for _ in range(12):
         bench.down(ethernet(ANSWERED, pad=9))
-    assert shown.take() == [Head(ANSWER, ALICE, key(remote_port=53), len(ANSWERED), ANSWERED)] * 12
+    assert shown.take() == [Head(HeadKind.ANSWER, ALICE, key(remote_port=53), len(ANSWERED), ANSWERED)] * 12
 
 
 def test_other_downloads_are_not_shown(bench: Bench, shown: Shown) -> None:
@@ -139,8 +140,8 @@ def test_inside_a_tunnel_both_are_shown(bench: Bench, shown: Shown) -> None:
         libbpf.dry_run(bench.meter.program(program).fd, ethernet(packet), skb(ALICE << 20, LOOPBACK))
     bench.meter._has_tunnels = True
     assert [(head.kind, head.account, head.packet) for head in shown.take()] == [
-        (OUT, ALICE, asked),
-        (ANSWER, ALICE, ANSWERED),
+        (HeadKind.OUT, ALICE, asked),
+        (HeadKind.ANSWER, ALICE, ANSWERED),
     ]
 
 
@@ -149,7 +150,7 @@ def test_answer_of_a_resolver_on_the_router_is_shown_as_of_who_gets_it(bench: Be
     container = 77
     resolved(bench)
     resolved(bench, link=container)
-    assert shown.take() == [Head(RESOLVED, alice, bytes(40), len(RESOLVED_FOR), RESOLVED_FOR)] * 2
+    assert shown.take() == [Head(HeadKind.RESOLVED, alice, bytes(40), len(RESOLVED_FOR), RESOLVED_FOR)] * 2
 
 
 def test_what_another_device_says_is_no_resolvers_word(bench: Bench, shown: Shown) -> None:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The catalogue in force is that of the owner before ours, and is written for the process that names conversations."""
 
+import dataclasses
 import json
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,9 +23,16 @@ MINE = "services:\n  - {name: youtube, category: video, domains: [my.test]}\n  -
 class Maps:
     epoch = 77
 
+    def __init__(self) -> None:
+        self.numbered: list[str] = []
 
-def catalogue(place: Path) -> Catalogue:
-    return Catalogue(cast("Meter", Maps()), BUILD, place / "esimshaper.yaml", place / "state")
+    def number_services(self, names: Iterable[str]) -> bool:
+        self.numbered += names
+        return True
+
+
+def catalogue(place: Path, maps: Maps | None = None, build: Build = BUILD) -> Catalogue:
+    return Catalogue(cast("Meter", maps or Maps()), build, place / "esimshaper.yaml", place / "state")
 
 
 def owners(place: Path, text: str) -> None:
@@ -38,8 +47,10 @@ def written(place: Path) -> dict[str, Any]:
 
 def test_services_of_the_owner_go_before_ours_and_everybody_may_read_what_is_written(tmp_path: Path) -> None:
     owners(tmp_path, MINE)
-    found = catalogue(tmp_path)
+    maps = Maps()
+    found = catalogue(tmp_path, maps)
     found.begin()
+    assert {"youtube", "my-nas", "netflix"} < set(maps.numbered)
     assert found.services["youtube"].domains == ("my.test",)
     assert {"my-nas", "netflix"} < found.services.keys()
     document = written(tmp_path)
@@ -72,6 +83,14 @@ def test_what_an_edit_changes_is_told_and_in_force_when_it_is_taken(tmp_path: Pa
     assert "my-nas" not in found.services
     found.take(found.read())
     assert written(tmp_path)["services"][1]["name"] == "my-nas"
+
+
+def test_where_names_are_off_nothing_is_compiled(tmp_path: Path) -> None:
+    catalogue(tmp_path).begin()
+    maps = Maps()
+    catalogue(tmp_path, maps, dataclasses.replace(BUILD, services=False)).begin()
+    assert maps.numbered == []
+    assert not catalogue_file.place(tmp_path / "state").exists()
 
 
 def test_disk_that_is_full_costs_names_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

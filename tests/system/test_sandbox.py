@@ -2,6 +2,7 @@
 """The service in the sandbox that systemd really makes: what it can and cannot do there, and that it comes back."""
 
 import contextlib
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -11,12 +12,14 @@ import pytest
 from esimshaper.edge.host.messages import Message
 from esimshaper.lab import traffic
 from esimshaper.lab.namespaces import wait_until
+from tests.heads import whole_quic_hello
 from tests.netns.router import bytes_of
 from tests.system.debian import SERVICE, Debian
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to boot a system")
 
 PINS = "/sys/fs/bpf/esimshaper"
+NAMES = "esimshaper-names.service"
 NET_ADMIN = 1 << 12
 
 # Runs where the daemon does. Each line: whether that works.
@@ -110,6 +113,41 @@ def test_it_runs_as_its_own_user_with_one_capability(router: Debian) -> None:
     sets = {int(fields[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}
     assert sets == {NET_ADMIN}
     assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
+
+
+def test_who_reads_what_devices_send_may_do_nothing_else_and_names_what_passes_also_after_it_was_killed(
+    router: Debian,
+) -> None:
+    def process() -> str:
+        return router.run("systemctl", "show", NAMES, "--value", "--property=MainPID").strip()
+
+    def named(host: str) -> bool:
+        """Whether one more hello to that host is named: the process may not be there yet."""
+        hello = whole_quic_hello(host)
+        router.lab.clients[0].call(_send, hello, router.lab.servers4[2])
+        flows = json.loads(router.run("esimshaper", "flows", "--json", "--limit", "1000"))["flows"]
+        return any((flow["name"], flow["service"]) == (host, "youtube") for flow in flows)
+
+    wait_until("a name", lambda: named("r1.googlevideo.com"))
+    fields = dict(
+        line.split(":\t", 1)
+        for line in router.path(f"/proc/{process()}/status").read_text().splitlines()
+        if ":\t" in line
+    )
+    assert fields["Uid"].split() == [router.run("id", "-u", "esimshaper-names").strip()] * 4
+    assert {int(fields[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+    assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
+    assert int(fields["VmRSS"].split()[0]) <= 16 * 1024
+    for breaks in (("kill", "--signal=KILL", NAMES), ("restart", SERVICE)):
+        before = process()
+        router.run("systemctl", *breaks)
+        wait_until("another process", lambda before=before: process() not in ("0", before), timeout=40)
+        wait_until("a name", lambda breaks=breaks: named(f"{breaks[0]}.googlevideo.com"), timeout=40)
+
+
+def _send(datagram: bytes, server: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(datagram, (server, 443))
 
 
 def test_killed_it_comes_back_without_compiling_and_no_byte_is_missing_also_behind_a_queue_of_somebody_else(

@@ -142,8 +142,8 @@ class Naming(NamedTuple):
     account: int
     number: int
     final: bool
-    name: str | None
-    how: How
+    name: str | None = None
+    how: How = How.NONE
 
 
 class Binding(NamedTuple):

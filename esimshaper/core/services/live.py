@@ -9,7 +9,7 @@ Time is given, in seconds of any clock that only rises. Nothing that strangers w
 """
 
 import ipaddress
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -45,15 +45,19 @@ TALK_SECONDS = 10.0
 HELD_BYTES = 4 * 1_048_576
 """So many bytes of payload are kept of all conversations together."""
 
-ENDED = 4_096
+ENDED = 512
 """So many conversations that got their final name last are remembered: more of them may be on its way already."""
 
-ADDRESSES = 8_192
-ANSWERS = 64
+ADDRESSES = 4_096
+STREAMS = 64
 """So many answers of DNS over TCP are put together at a time."""
 
 NUMBERS = {UNNAMED: NUMBER_UNNAMED, HIDDEN: NUMBER_HIDDEN, OTHER: NUMBER_OTHER}
-DNS_PORT = 53
+DNS_PORT, DNS_OVER_TLS_PORT = 53, 853
+ENCRYPTED_DNS = "encrypted-dns"
+"""The service of the catalogue that is DNS inside something else; so many conversations were, in `tally`."""
+ANSWERS = "answers"
+
 TOLD_BY = {How.SNI, How.QUIC, How.HTTP}
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052 section 2.1
 
@@ -79,12 +83,14 @@ class _Answer:
 class LiveNames:
     """The names of what passes now. `namings` and `bindings` fill up until the caller takes them.
 
-    numbers: of services, by name; a service without one is counted as `other`.
+    numbers: of services, by name; a service without one is counted as `other`. tally: conversations that got their
+    final name, by the value of How; ANSWERS of DNS; and those that were ENCRYPTED_DNS.
     """
 
     def __init__(self, catalogue: Catalogue, numbers: Mapping[str, int], cipher: Cipher) -> None:
         self.namings: list[Naming] = []
         self.bindings: list[Binding] = []
+        self.tally = Counter[str]()
         self._catalogue, self._numbers, self._cipher = catalogue, {**numbers, **NUMBERS}, cipher
         self._talks: OrderedDict[tuple[bytes, int], _Talk] = OrderedDict()
         self._ended: OrderedDict[tuple[bytes, int], float] = OrderedDict()
@@ -168,6 +174,8 @@ class LiveNames:
         if known and known.how is not How.DNS and self._sharing.of(talk.far_end.address, now) is not Tenancy.ONE:
             known = None
         verdict = self._judge(talk, known)
+        self.tally[verdict.how.value] += 1
+        self.tally[ENCRYPTED_DNS] += verdict.service == ENCRYPTED_DNS or talk.far_end.port == DNS_OVER_TLS_PORT
         self._name(key, verdict, final=True)
         if verdict.name and verdict.how in TOLD_BY:
             told = Known(verdict.name, verdict.how, talk.far_end.protocol, talk.far_end.port)
@@ -199,12 +207,13 @@ class LiveNames:
         elif packet.payload:
             key = (account, packet.source, packet.target, packet.target_port)
             answer = self._answers.get(key) or _Answer(packet.sequence)
-            keep(self._answers, key, answer, ANSWERS)
+            keep(self._answers, key, answer, STREAMS)
             answer.stream.put((packet.sequence - answer.base) % 2**32, packet.payload)
             for message in dns.read_over_tcp(answer.stream.front):
                 self._learn(account, message, now)
 
     def _learn(self, account: int, answer: dns.Message, now: float) -> None:
+        self.tally[ANSWERS] += 1
         known, addresses = self._known.learn(account, answer)
         for address in addresses:
             self._bound(account, address, known, now)

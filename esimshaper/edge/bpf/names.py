@@ -11,29 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from esimshaper.core.model.services import How
+from esimshaper.core.model.services import Head, How
 from esimshaper.edge.bpf import layouts, libbpf
 from esimshaper.edge.bpf.usage import service_numbers
 
-OUT, ANSWER, RESOLVED = 0, 1, 2
-"""Kinds of heads, `enum head_kind` of bpf/contract.h: an upload, DNS from outside, DNS of a resolver on this router."""
-
 _HOWS = tuple(How)
 _NAME_BYTES = 123
-
-
-class Head(NamedTuple):
-    """One packet that may tell what its flow is for, or what an address is called.
-
-    flow: its `struct flow_key` as bytes, zeros for RESOLVED. packet: the first 2,048 bytes from the IP header on, of
-    `length`.
-    """
-
-    kind: int
-    account: int
-    flow: bytes
-    length: int
-    packet: bytes
 
 
 class Rename(NamedTuple):

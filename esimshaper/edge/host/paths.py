@@ -10,6 +10,9 @@ from pathlib import Path
 CONFIG_FILE = Path("/etc/esimshaper/esimshaper.yaml")
 """The configuration, unless the command line names another."""
 
+NAMES_REPORT = Path("/run/esimshaper-names/report.json")
+"""Where the process that names conversations says how much it has seen."""
+
 
 def state_directory() -> Path:
     """The directory of the history."""

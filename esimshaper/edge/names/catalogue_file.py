@@ -22,6 +22,11 @@ def write(file: Path, document: dict[str, Any]) -> None:
     """Writes the file, so that whoever reads it finds the one before or this one. Raises OSError."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.parent.chmod(READABLE_FOLDER)  # whatever the umask is
+    replace(file, document)
+
+
+def replace(file: Path, document: dict[str, Any]) -> None:
+    """Writes a file that everybody may read, in the place of the one before. Raises OSError."""
     fresh = file.with_suffix(".new")
     fresh.write_text(json.dumps(document, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
     fresh.chmod(READABLE)
@@ -34,20 +39,20 @@ def remove(file: Path) -> None:
 
 
 class CatalogueFile:
-    """The file as it was at the last look. `document` is None where there is none that can be read."""
+    """The file, which is read once each time that it is another."""
 
     def __init__(self, file: Path) -> None:
-        self.document: dict[str, Any] | None = None
         self._file = file
         self._seen: tuple[int, ...] | None = None
 
     def has_changed(self) -> bool:
-        """Looks at the file, and reads it if it is another one than at the last look."""
-        seen = self._look()
-        if seen == self._seen:
-            return False
-        self._seen, self.document = seen, self._read() if seen else None
-        return True
+        """Whether it is another file than the one that was read last, or gone since."""
+        return self._look() != self._seen
+
+    def read(self) -> dict[str, Any] | None:
+        """What it says; None where there is none that can be read."""
+        self._seen = self._look()
+        return self._read() if self._seen else None
 
     def _look(self) -> tuple[int, ...] | None:
         try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Conversations of a capture get the name, the service and the bytes that they have."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from ipaddress import ip_address
 
 import pytest
@@ -24,10 +24,8 @@ SYN, SYN_ACK = 0x02, 0x12
 
 
 @pytest.fixture(scope="module")
-def aes() -> Iterator[Aes]:
-    cipher = Aes()
-    yield cipher
-    cipher.close()
+def aes() -> Aes:
+    return Aes()
 
 
 def flows_of(aes: Aes, packets: Iterable[bytes]) -> list[Flow]:

@@ -4,7 +4,7 @@
 import itertools
 import random
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 
 import pytest
@@ -33,10 +33,8 @@ IP = ip_address(SERVER)
 
 
 @pytest.fixture(scope="module")
-def aes() -> Iterator[Aes]:
-    cipher = Aes()
-    yield cipher
-    cipher.close()
+def aes() -> Aes:
+    return Aes()
 
 
 @pytest.fixture
@@ -259,7 +257,7 @@ def test_tables_of_addresses_and_answers_are_bounded(names: LiveNames) -> None:
         names.take(Head(HeadKind.ANSWER, ALICE, bytes(40), len(packet), packet), 0.0)
         names.bindings = []
     assert len(list(names._known.all())) == live.ADDRESSES
-    assert len(names._answers) == live.ANSWERS
+    assert len(names._answers) == live.STREAMS
 
 
 def _noise() -> st.SearchStrategy[bytes]:

@@ -3,7 +3,6 @@
 
 import contextlib
 import random
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -21,10 +20,8 @@ LARGE = hello(NAME, 1_900)
 
 
 @pytest.fixture(scope="module")
-def aes() -> Iterator[Aes]:
-    cipher = Aes()
-    yield cipher
-    cipher.close()
+def aes() -> Aes:
+    return Aes()
 
 
 @pytest.mark.parametrize(
@@ -121,4 +118,3 @@ def test_nothing_but_a_hello_or_an_error_of_ours_leaves_the_reader(data: st.Data
         datagram[data.draw(st.integers(0, 60))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(UnreadableError):
         assert isinstance(Initials(cipher).take(bytes(datagram[: data.draw(st.integers(0, 1300))])), Hello)
-    cipher.close()
