@@ -60,7 +60,9 @@ def examine(config: Path | None = None, *, state: Path | None = None) -> list[Fi
     """
     wanted, findings = _wanted(config or paths.CONFIG_FILE, asked=config is not None)
     control = control_client.default_socket()
-    facts = probe.gather(wanted, state or paths.state_directory(), control, _daemon_status(control), __version__)
+    facts = probe.gather(
+        wanted, state or paths.state_directory(), control, _daemon_status(control), __version__, paths.NAMES_REPORT
+    )
     return list(in_order([*findings, *diagnose(facts)]))
 
 
@@ -120,6 +122,7 @@ def _wanted_by(settings: Settings, files: Iterable[Path]) -> Wanted:
             if each.port in SHARED_PORTS and not (each.protocol and each.peer)
         ),
         files=tuple(map(str, files)),
+        names=settings.services.names,
         certificates=tuple(filter(None, (tls.certificate, tls.key, tls.client_ca))) if tls else (),
         written={device: name for name, device in settings.devices.items()},
         other_uplinks=wan.others,
@@ -159,9 +162,18 @@ def _daemon_status(control: Path) -> DaemonStatus | None:
             {event["reason"]: event["bytes"] for event in status["events"]},
             _remotes(control),
             accepted=status["configuration"]["accepted"],
+            services=_services(control),
         )
     except (Unusable, KeyError, TypeError):  # KeyError, TypeError: the document of another version
         return None
+
+
+def _services(control: Path) -> tuple[int, int, int] | None:
+    """Bytes of today: all, those without a name, and those that are hidden. Raises Unusable."""
+    clients = control_client.get(control, "/v1/clients")["clients"]
+    each = [(one["today"]["total_bytes"], one["services"]) for one in clients if one.get("services")]
+    parts = [(used, of["unnamed_bytes"], of["hidden_bytes"]) for used, of in each if of["unnamed_bytes"] is not None]
+    return (sum(p[0] for p in parts), sum(p[1] for p in parts), sum(p[2] for p in parts)) if parts else None
 
 
 def _remotes(control: Path) -> dict[str, int]:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from esimshaper.core.model.box import Exchange, LimitTrial, SelfTest
+from esimshaper.core.model.box import Exchange, LimitTrial, NameTrial, SelfTest
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.errors import Failure, Operation
 from esimshaper.lab.carrier import python_environment
@@ -72,6 +72,7 @@ def result_from(raw: Mapping[str, Any]) -> SelfTest:
     return SelfTest(
         tuple(_exchange(each) for each in raw["exchanges"]),
         tuple(LimitTrial(**each) for each in raw["limit_trials"]),
+        tuple(NameTrial(**each) for each in raw["name_trials"]),
         failure and Failure(Operation(failure["operation"]), failure["errno"], failure["detail"]),
         trouble and (trouble[0], trouble[1]),
     )

@@ -14,12 +14,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from esimshaper.core.model.box import Exchange, LimitTrial, SelfTest
+from esimshaper.core.model.box import Exchange, LimitTrial, NameTrial, SelfTest
 from esimshaper.core.model.errors import FailedOperation
 from esimshaper.edge.bpf import compiler
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.lab import BillIncomplete, Lab, LabUnavailable, WanKind
 from esimshaper.lab.requirements import require
+from esimshaper.selftest.names import names_service
 from esimshaper.selftest.rig import KINDS, Rig
 
 
@@ -38,6 +39,7 @@ A veth would not do: before Linux 6.16 its short ring drops packets of a burst."
 
 ACCOUNTS, FLOWS = 4, 1024
 BPFFS = Path("/run/esimshaper-selftest")
+CATALOGUE = Path("/run/catalogue.json")
 
 _CLONE_NEWNS, _MS_REC, _MS_PRIVATE = 0x00020000, 0x4000, 0x40000  # linux/sched.h, linux/mount.h
 
@@ -46,17 +48,18 @@ def main(mark_mask: int) -> None:
     """Entry point of the process."""
     exchanges: list[Exchange] = []
     limit_trials: list[LimitTrial] = []
+    name_trials: list[NameTrial] = []
     failure, trouble = None, None
     try:
         _make_places()
-        _test(mark_mask, exchanges, limit_trials)
+        _test(mark_mask, exchanges, limit_trials, name_trials)
     except FailedOperation as problem:
         failure = problem.failure
     except LabUnavailable as problem:
         trouble = (problem.reason, problem.hint)
     except (OSError, RuntimeError, ValueError, subprocess.SubprocessError, BillIncomplete) as problem:
         trouble = (" ".join(str(problem).split()) or type(problem).__name__, "")
-    _say(result=asdict(SelfTest(tuple(exchanges), tuple(limit_trials), failure, trouble)))
+    _say(result=asdict(SelfTest(tuple(exchanges), tuple(limit_trials), tuple(name_trials), failure, trouble)))
 
 
 def _say(**words: Any) -> None:  # noqa: ANN401 - JSON
@@ -78,16 +81,24 @@ def _make_places() -> None:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def _test(mark_mask: int, exchanges: list[Exchange], limit_trials: list[LimitTrial]) -> None:
-    """Fills the two lists. Raises FailedOperation, LabUnavailable, or the errors of sockets and subprocesses."""
+def _test(
+    mark_mask: int, exchanges: list[Exchange], limit_trials: list[LimitTrial], name_trials: list[NameTrial]
+) -> None:
+    """Fills the lists. Raises FailedOperation, LabUnavailable, or the errors of sockets and subprocesses."""
     require(WanKind.TUN, bare=True)  # said before the step that takes longest
     _say(step="compiling")
     build = compiler.Build(str(BPFFS / "pins"), mark_mask, ACCOUNTS, FLOWS)
     compiler.build(build)
-    with contextlib.closing(Meter(build.generation, build.programs)) as meter:
+    with (
+        contextlib.closing(Meter(build.generation, build.programs)) as meter,
+        contextlib.closing(names_service(meter, build, CATALOGUE)) as service,
+    ):
         for wan in WANS:
             with Lab(wan.kind, ("client",), gro=wan.gro, gso=wan.gso, servers=1, bare=True) as lab:
-                _measure(wan.name, Rig(lab, meter, BPFFS / "pins" / "qdiscs"), exchanges, limit_trials)
+                rig = Rig(lab, meter, BPFFS / "pins" / "qdiscs")
+                _measure(wan.name, rig, exchanges, limit_trials)
+                _say(step=f"{wan.name}: names")
+                name_trials += rig.try_names(wan.name, service)
 
 
 def _measure(link: str, rig: Rig, exchanges: list[Exchange], limit_trials: list[LimitTrial]) -> None:

@@ -11,17 +11,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from esimshaper.core.model.box import Exchange, LimitTrial
+from esimshaper.core.model.box import Exchange, LimitTrial, NameTrial
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
 from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.core.model.reading import Hook
+from esimshaper.core.model.services import NO_VOLUME
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.tc.attachments import TrafficControl
 from esimshaper.lab import Lab, servers, traffic
+from esimshaper.names.service import NamesService
+from esimshaper.selftest.names import HELLOS, SERVICE
 
 QUIET_SECONDS = 0.1
 """Longer than a TCP acknowledgement may wait (TCP_DELACK_MIN: 40 ms)."""
+
+ROUNDS = 50
+"""So often the process that names is waited for, QUIET_SECONDS each: it needs one."""
 
 PAYLOAD = 1200
 IP_UDP = {4: 28, 6: 48}
@@ -135,6 +141,30 @@ class Rig:
         with self._limited(version, upload=False) as limit:
             arrived = self._client.call(_ask_and_count, self._server(version), self._lab.carrier.settle)
         return LimitTrial(link, f"download over IPv{version}", limit, packet, arrived * packet)
+
+    def try_names(self, link: str, service: NamesService) -> list[NameTrial]:
+        """Has the client say hello in two parts; the counters by service say what became of it."""
+        trials = []
+        for version in (4, 6):
+            for what, speak in HELLOS.items():
+                used, named = self._used_and_named()
+                self._client.call(speak, self._server(version))
+                now = self._used_and_named()
+                for _ in range(ROUNDS):
+                    if now[1] - named == now[0] - used:
+                        break
+                    service.step(QUIET_SECONDS)
+                    now = self._used_and_named()
+                trials.append(NameTrial(link, f"{what} over IPv{version}", now[0] - used, now[1] - named))
+        self._last = self._snapshot()
+        return trials
+
+    def _used_and_named(self) -> tuple[int, int]:
+        """Bytes of the client, and those of them that have the name of the hellos."""
+        self._last, reading = self._snapshot(), self._meter.read()
+        number = next((number for number, name in reading.service_names.items() if name == SERVICE), -1)
+        named = reading.services.get(self._account(), {}).get(number, NO_VOLUME)
+        return self._last.client.total_bytes, named.down_bytes + named.up_bytes
 
     @contextlib.contextmanager
     def _limited(self, version: int, *, upload: bool) -> Iterator[int]:

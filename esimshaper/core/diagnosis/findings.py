@@ -7,7 +7,19 @@ sentence of a finding names the consequence for the person, its hint an exact co
 
 from collections.abc import Iterable
 
-from esimshaper.core.diagnosis import box, ipsec, limits, marks, network, receivers, service, shapers, sides, tunnels
+from esimshaper.core.diagnosis import (
+    box,
+    ipsec,
+    limits,
+    marks,
+    network,
+    receivers,
+    service,
+    services,
+    shapers,
+    sides,
+    tunnels,
+)
 from esimshaper.core.model.box import BoxFacts, Finding, Findings, Severity
 
 CHECKS = (
@@ -21,6 +33,7 @@ CHECKS = (
     *tunnels.CHECKS,
     *ipsec.CHECKS,
     *service.CHECKS,
+    *services.CHECKS,
 )
 """In the order in which a person would repair things."""
 

@@ -5,7 +5,7 @@ Billed bytes are compared with counted ones, and limits with the bytes that got 
 """
 
 from esimshaper.core.diagnosis.explain import as_sentence, finding_of
-from esimshaper.core.model.box import Exchange, Finding, Findings, LimitTrial, SelfTest
+from esimshaper.core.model.box import Exchange, Finding, Findings, LimitTrial, NameTrial, SelfTest
 
 CHECK = "self-test"
 
@@ -13,6 +13,7 @@ _REPORT = (
     "do not rely on limits with this kernel; use Debian's own, and report the output of: esimshaper doctor --self-test "
     "--json"
 )
+_REPORT_NAMES = "try again while the box is less busy; else report the output of: esimshaper doctor --self-test --json"
 _AGAIN = "try again while the box is less busy"
 
 
@@ -21,6 +22,7 @@ def diagnose(test: SelfTest) -> Findings:
     faults = [
         *(fault for exchange in test.exchanges for fault in _exchange_faults(exchange)),
         *(fault for trial in test.limit_trials for fault in _limit_faults(trial)),
+        *(fault for trial in test.name_trials for fault in _name_faults(trial)),
     ]
     yield from faults
     if test.failure:
@@ -36,8 +38,9 @@ def _success(test: SelfTest) -> str:
     links = " and ".join(dict.fromkeys(exchange.link for exchange in test.exchanges))
     billed = sum(exchange.billed.total_bytes for exchange in test.exchanges)
     return (
-        f"{billed:,} bytes over {links} (UDP, TCP, IPv4, IPv6, merged packets, fragments) were counted exactly, and "
-        f"{len(test.limit_trials)} limits cut at the byte."
+        f"{billed:,} bytes over {links} (UDP, TCP, IPv4, IPv6, merged packets, fragments) were counted exactly, "
+        f"{len(test.limit_trials)} limits cut at the byte, and {len(test.name_trials)} hellos in two parts gave all "
+        "bytes of their conversations the right name."
     )
 
 
@@ -72,6 +75,15 @@ def _meaning(difference: int, unattributed: int) -> str:
     if unattributed:
         return f"{-difference:,} too few, of which {unattributed:,} were booked to `unattributed` instead of the client"
     return f"{-difference:,} too few, so that much would be used and billed, and not be shown"
+
+
+def _name_faults(trial: NameTrial) -> Findings:
+    if trial.named != trial.used:
+        sentence = (
+            f"{trial.link}, {trial.what}: of {trial.used:,} bytes {trial.named:,} were counted as what the hello said: "
+            "what bytes were for is not to be relied on here; totals and limits are."
+        )
+        yield Finding.warning(CHECK, sentence, _REPORT_NAMES)
 
 
 def _limit_faults(trial: LimitTrial) -> Findings:

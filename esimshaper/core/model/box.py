@@ -156,7 +156,7 @@ class Wanted:
 
     shapes: some quota throttles, or the link has a rate. blocks: some quota blocks.
     shared_ports: tunnels by a port that other programs use, and that port, where no protocol and peer are named.
-    replaces_qdisc: wan.replace_qdisc. certificates: the files of metrics.tls.
+    replaces_qdisc: wan.replace_qdisc. certificates: the files of metrics.tls. names: services.names.
     Interfaces have the kernel's names here. written: how the configuration calls one, where that is another name.
     other_uplinks: those beside `wan` that fit its pattern. stacked: those that do and are counted at another: where,
     and why. unbilled: wan.unbilled. detour: the sentence of a Detour.
@@ -173,6 +173,7 @@ class Wanted:
     tunnels: tuple[str, ...] = ()
     shared_ports: tuple[tuple[str, int], ...] = ()
     certificates: tuple[str, ...] = ()
+    names: bool = False
     written: Mapping[str, str] = field(default_factory=dict)
     other_uplinks: tuple[str, ...] = ()
     stacked: Mapping[str, str] = field(default_factory=dict)
@@ -216,6 +217,7 @@ class DaemonStatus:
     """What the daemon reports of itself. `detached` and `problems`: sentences. `events`: bytes by name of a Reason.
 
     remotes: bytes of its largest flows, by the address of the far end. accepted: false after a refused reload.
+    services: of today all bytes, those without a name and those that are hidden; None where nobody asks.
     """
 
     version: str
@@ -224,6 +226,18 @@ class DaemonStatus:
     events: Mapping[str, int] = field(default_factory=dict)
     remotes: Mapping[str, int] = field(default_factory=dict)
     accepted: bool = True
+    services: tuple[int, int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamesReport:
+    """What the process that names has seen in `seconds`, written `age` seconds ago. conversations: by value of How."""
+
+    seconds: float
+    age: float
+    answers: int
+    encrypted_dns: int
+    conversations: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +279,7 @@ class BoxFacts:
     proxies: tuple[str, ...] | None = None  # rules that turn connections of devices round to a program here
     proxy_programs: tuple[str, ...] | None = None  # programs that are known as proxies, and run here
     rules: tuple[MarkUse, ...] | None = None  # rules of `ip rule`
+    names: NamesReport | None = None  # None where no process names what bytes are for
     leases: tuple[LeaseFile, ...] | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)  # why a fact is None, by the name of its check
 
@@ -297,11 +312,22 @@ class LimitTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class NameTrial:
+    """A conversation in the self-test whose hello names a service: bytes that it used, and those under that name."""
+
+    link: str
+    what: str
+    used: int
+    named: int
+
+
+@dataclass(frozen=True, slots=True)
 class SelfTest:
     """The results of a self-test. `trouble` is a sentence and a hint if it could not be completed."""
 
     exchanges: tuple[Exchange, ...] = ()
     limit_trials: tuple[LimitTrial, ...] = ()
+    name_trials: tuple[NameTrial, ...] = ()
     failure: Failure | None = None
     trouble: tuple[str, str] | None = None
 

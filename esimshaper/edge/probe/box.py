@@ -32,7 +32,7 @@ from esimshaper.edge.bpf.libbpf import SONAME
 from esimshaper.edge.host import clock
 from esimshaper.edge.lan import leases
 from esimshaper.edge.nft import proxies
-from esimshaper.edge.probe import bpf, child, ipsec, iptables, limits, nft, programs, service
+from esimshaper.edge.probe import bpf, child, ipsec, iptables, limits, names, nft, programs, service
 
 T = TypeVar("T")
 
@@ -47,12 +47,17 @@ _IMPORT_BCC = "import bcc, json; bcc.BPF.load_func; print(json.dumps(getattr(bcc
 
 
 def gather(
-    wanted: Wanted | None, state: Path, control: Path, status: DaemonStatus | None = None, version: str = ""
+    wanted: Wanted | None,
+    state: Path,
+    control: Path,
+    status: DaemonStatus | None = None,
+    version: str = "",
+    report: Path | None = None,
 ) -> BoxFacts:
     """The results of all probes.
 
     `state` is the state directory, `control` the control socket of the daemon, `status` what the daemon reported there,
-    `version` that of this program.
+    `version` that of this program, `report` where the process that names leaves its report.
     """
     unknown: dict[str, str] = {}
     box = BoxFacts(
@@ -82,6 +87,7 @@ def gather(
         source_nat=_try(unknown, "nat", lambda: nft.source_nat() or iptables.source_nat()),
         proxies=_try(unknown, "proxies", lambda: (*proxies.rules(), *iptables.proxies())),
         proxy_programs=_try(unknown, "proxies", programs.proxies),
+        names=_try(unknown, "services", lambda: names.report(report) if report else None),
         translator_modules=_try(unknown, "tunnels", programs.translator_modules),
         unknown=unknown,
     )

@@ -6,17 +6,18 @@ from dataclasses import replace
 import pytest
 
 from esimshaper.core.diagnosis import selftest
-from esimshaper.core.model.box import Exchange, Finding, LimitTrial, SelfTest, Severity
+from esimshaper.core.model.box import Exchange, Finding, LimitTrial, NameTrial, SelfTest, Severity
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.errors import Failure, Operation
 
 MOVED = Counters(2_074_793, 2_074_868, 1438, 1439)
 EXCHANGE = Exchange("Ethernet", "TCP over IPv4", Counters(2_000_000, 2_000_000), MOVED, MOVED)
+NAME_TRIAL = NameTrial("raw IP", "a TLS hello in two segments over IPv4", 1_900, 1_900)
 LIMIT_TRIAL = LimitTrial("raw IP", "upload over IPv4", 25_174, 1228, 24_560)
 
 
 def findings(**changes) -> list[Finding]:
-    return list(selftest.diagnose(replace(SelfTest((EXCHANGE,), (LIMIT_TRIAL,)), **changes)))
+    return list(selftest.diagnose(replace(SelfTest((EXCHANGE,), (LIMIT_TRIAL,), (NAME_TRIAL,)), **changes)))
 
 
 def test_a_self_test_that_passed_says_how_much_was_compared() -> None:
@@ -24,6 +25,12 @@ def test_a_self_test_that_passed_says_how_much_was_compared() -> None:
     assert finding.severity is Severity.OK
     assert "4,149,661 bytes over Ethernet" in finding.sentence
     assert "1 limits" in finding.sentence
+
+
+def test_hello_that_did_not_name_its_bytes_is_told_and_no_reason_to_distrust_the_bill() -> None:
+    (finding,) = findings(name_trials=(replace(NAME_TRIAL, named=0),))
+    assert finding.severity is Severity.WARNING
+    assert "of 1,900 bytes 0 were counted as what the hello said" in finding.sentence
 
 
 @pytest.mark.parametrize(
