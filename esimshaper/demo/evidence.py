@@ -94,6 +94,16 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Purpose:
+    """What one client's bytes were for, in bytes: as the carrier billed those hosts, and as the kernel counted."""
+
+    label: str
+    service: str
+    billed: int
+    counted: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """All counts, from the baseline to the quiet after the traffic."""
 
@@ -103,6 +113,12 @@ class Outcome:
     """The daemon's own total. Bytes only."""
     unattributed: Counters
     limits: tuple[Limit, ...] = ()
+    purposes: tuple[Purpose, ...] = ()
+
+    @property
+    def named(self) -> bool:
+        """Whether the bytes of each host that has a name were counted as what it is for."""
+        return all(each.billed == each.counted for each in self.purposes)
 
     @property
     def held(self) -> bool:
@@ -166,8 +182,26 @@ class Evidence:
         ]
         total = Share("everyone", billed.total, sum_of(counted.values()))
         return Outcome(
-            total, tuple(shares), sum_of(daemon.values()), unattributed, self._limits(theirs, story.received)
+            total,
+            tuple(shares),
+            sum_of(daemon.values()),
+            unattributed,
+            self._limits(theirs, story.received),
+            self._purposes(story.by_service(billed)),
         )
+
+    def _purposes(self, billed: Mapping[tuple[ClientKey, str], int]) -> tuple[Purpose, ...]:
+        """Waits until the last name is there."""
+        deadline = time.monotonic() + _DAEMON_SECONDS
+        while True:
+            counted = _by_service(self._meter.read())
+            found = tuple(
+                Purpose(label(key, self._documents), service, size, counted.get((key, service), 0))
+                for (key, service), size in billed.items()
+            )
+            if all(each.billed == each.counted for each in found) or time.monotonic() > deadline:
+                return found
+            time.sleep(0.05)
 
     def _limits(self, billed: Usage, received: Callable[[ClientKey], int]) -> tuple[Limit, ...]:
         reading = self._meter.read()
@@ -225,6 +259,14 @@ class Evidence:
 
 def _usage(reading: Reading) -> Usage:
     return {_owner(reading, account): each for account, each in reading.accounts.items()}
+
+
+def _by_service(reading: Reading) -> Mapping[tuple[ClientKey, str], int]:
+    return {
+        (_owner(reading, account), reading.service_names[number]): volume.down_bytes + volume.up_bytes
+        for account, rows in reading.services.items()
+        for number, volume in rows.items()
+    }
 
 
 def _used(reading: Reading) -> Mapping[ClientKey, int]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from esimshaper.core.model.counts import Counters, sum_of
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, ClientKey
 from esimshaper.core.model.units import format_rate, format_size
-from esimshaper.demo.evidence import Document, Limit, Outcome, Sample, Share, label
+from esimshaper.demo.evidence import Document, Limit, Outcome, Purpose, Sample, Share, label
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table, bar, print_plain, renderable
 from esimshaper.views.words import TONES
@@ -170,11 +170,18 @@ def outcome_page(outcome: Outcome) -> Page:
         if outcome.held
         else Line("A LIMIT WAS NOT HELD: this should not be. Please report it, with this screen.", Tone.BAD),
     ]
+    verdicts.append(
+        Line("What the bytes were for is what the hosts were, to the byte.", Tone.GOOD)
+        if outcome.named
+        else Line("SOME BYTES HAVE ANOTHER NAME than their host. Please report it, with this screen.", Tone.BAD)
+    )
     nobody = Share("unattributed", Counters(), outcome.unattributed)
     return [
         _bill_table(outcome),
         Line(),
         _share_table([*outcome.shares, *([nobody] if outcome.unattributed else [])]),
+        Line(),
+        _purpose_table(outcome.purposes),
         Line(),
         _limit_table(outcome.limits),
         *verdicts,
@@ -201,6 +208,21 @@ def _compared(what: str, billed: int, counted: int, daemon: int | None = None) -
     ours = max(counted, counted if daemon is None else daemon, key=lambda number: abs(number - billed))
     unit = " B" if daemon is not None else ""
     return [what.ljust(15), f"{billed:,}".rjust(14), f"{ours:,}".rjust(14), f"{ours - billed:,}{unit}"]
+
+
+def _purpose_table(purposes: Sequence[Purpose]) -> Table:
+    rows = [
+        [
+            each.label.ljust(15),
+            each.service,
+            format_size(each.billed),
+            format_size(each.counted),
+            f"{each.counted - each.billed:,} B",
+        ]
+        for each in purposes
+    ]
+    titles = ("WHO", "WHAT FOR", "BILLED BY HOST", "OURS BY NAME", "DIFFERENCE")
+    return Table(tuple(Column(title, right=at > 1) for at, title in enumerate(titles)), rows)
 
 
 def _share_table(shares: Sequence[Share]) -> Table:

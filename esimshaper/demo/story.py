@@ -48,6 +48,8 @@ VIDEOS, PHOTOS, FILMS = "rr3---sn-lab.googlevideo.com", "p42.icloud-content.com"
 GAMES, CALLS = "match.lab.nintendo.net", "lab.zoom.us"
 SITES = {VIDEOS: PHONE, PHOTOS: BOX + 1, FILMS: TV, GAMES: CONSOLE, CALLS: BOX + 2}
 """The hosts that have a name, and the number of the server that each is: one member alone goes there."""
+SERVICES = {VIDEOS: "youtube", PHOTOS: "icloud", FILMS: "netflix", GAMES: "nintendo", CALLS: "zoom"}
+"""What each of them is for."""
 BESIDE_OWN = {LAPTOP: SITES[PHOTOS], TABLET: SITES[CALLS]}
 """Servers of members who have one without a name as well."""
 
@@ -267,6 +269,18 @@ class Story:
         # Only the laptop sends packets beyond the servers; the carrier's side of the WAN answers them.
         shares[self.key(LAPTOP)] += bill.of(BEYOND4, self._lab.internet.ipv4)
         return shares | {ROUTER: bill.total - sum_of(shares.values())}
+
+    def by_service(self, bill: Bill) -> Mapping[tuple[ClientKey, str], int]:
+        """The bill of the hosts that have names: bytes by the member who found them by DNS, and what they are for."""
+        hosts = {played.act.host: played.act.who for played in self._played if played.act.host}
+        at = {host: self._servers_of(host) for host in hosts}
+        return {
+            (self.key(who), SERVICES[host]): bill.of(at[host].ipv4, at[host].ipv6).total_bytes
+            for host, who in hosts.items()
+        }
+
+    def _servers_of(self, host: str) -> Servers:
+        return Servers(self._lab.servers4[SITES[host]], self._lab.servers6[SITES[host]])
 
 
 def configuration(lab: Lab, terms: Terms) -> str:
