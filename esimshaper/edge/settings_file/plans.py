@@ -10,12 +10,16 @@ from esimshaper.core.model.plan import Plan
 from esimshaper.core.settings.plans import parse_plans
 from esimshaper.edge.settings_file import SettingsError
 from esimshaper.edge.settings_file.schema import SCHEMA_FILE, judge, read_schema
-from esimshaper.edge.settings_file.yaml_file import Item, PlacedProblem, placed, read
+from esimshaper.edge.settings_file.yaml_file import Item, PlacedProblem, Position, placed, read
 from esimshaper.edge.settings_file.zones import known, of_the_box, rules_or_utc
+
+EXAMPLE = "/usr/share/doc/esimshaper/plans/travel.yaml, or etc/plans in the sources"
 
 
 def read_plans(file: Path, here: str = "") -> tuple[Plan, ...]:
     """The plans of `file`. Its `local` is the zone `here`, without one that of this box. Raises SettingsError."""
+    if not file.exists():
+        raise SettingsError([placed(Position(file), "there is no such file", f"An example is {EXAMPLE}.")])
     problems: list[PlacedProblem] = []
     item = read(file, problems)
     if item is None:

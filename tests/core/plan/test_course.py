@@ -75,6 +75,16 @@ def test_iijmio_uses_the_data_of_last_month_first_and_loses_it_at_the_end_of_thi
     assert course.price == 3 * 850
 
 
+def test_what_is_left_lives_three_renewals_and_not_four():
+    course = Course(shipped("Vodafone GH"), moment("2015-11-01 00:00", "UTC"))
+    left = []
+    for number in range(6):
+        course.reach(moment("2015-11-01 00:00", "UTC") + number * 30 * 86400)
+        left.append(course.left)
+    assert left == [2 * GB, 4 * GB, 6 * GB, 8 * GB, 8 * GB, 8 * GB]
+    assert course.price == 6 * 20
+
+
 def test_rakuten_abroad_takes_a_lot_after_its_own_data_and_does_not_count_it_for_the_price():
     course = Course(shipped("Rakuten"), moment("2015-11-01 00:00"))
     at = moment("2015-11-10 12:00")

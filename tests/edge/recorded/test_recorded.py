@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Files of recorded use: what they say, and each mistake with its line, what is wrong, and what to do."""
 
+import contextlib
 import tracemalloc
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.recorded import Recorded
@@ -74,6 +77,14 @@ def test_mistakes_have_a_line_and_advice(tmp_path, name):
 def test_what_is_not_there_is_said(tmp_path):
     with pytest.raises(Unusable, match="No such file"):
         list(read_recorded(tmp_path / "usage.csv"))
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
+@settings(max_examples=200, deadline=None)
+def test_whatever_stands_there_is_a_record_or_a_mistake(tmp_path_factory, content):
+    file = write(tmp_path_factory.mktemp("usage"), HEAD.encode() + content)
+    with contextlib.suppress(Unusable):
+        assert all(record.client for record in read_recorded(file))
 
 
 def test_any_length_takes_the_same_memory(tmp_path):

@@ -183,6 +183,11 @@ def test_two_plans_of_one_name_and_a_file_of_something_else(tmp_path):
         read_plans(file)
 
 
+def test_a_file_that_is_not_there_is_answered_with_an_example(tmp_path):
+    with pytest.raises(SettingsError, match=r"there is no such file\n    An example is .*plans/travel.yaml"):
+        read_plans(tmp_path / "plans.yaml")
+
+
 WORDS = """name meters steps from rate price per adds window counts last days hours months once to lasts by renews free
 service round top_up lot extends adds_days currency zone units rollover at_most then next"""
 VALUES = ("1GB", 0, -1, 1.5, "stop", "full", None, True, "2mbit", "day", "month", "midnight", "purchase", "JPY", "x")
