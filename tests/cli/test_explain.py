@@ -3,16 +3,16 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
-from esimshaper.core.model.packages import DEBIAN_PYTHON
 from tests.hellos import CLIENT, SERVER, hello, ipv4, pcap, records, tcp
 
 NAME = "www.youtube.com"
 
 
 def explain(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [DEBIAN_PYTHON, "-m", "esimshaper", "explain", *map(str, words)]
+    command = [sys.executable, "-m", "esimshaper", "explain", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
 
 

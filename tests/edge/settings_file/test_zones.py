@@ -2,6 +2,7 @@
 """Time zones that an upgrade of the box took away: a start goes on without them, an edit is refused."""
 
 import shutil
+import sys
 import zoneinfo
 from datetime import UTC
 
@@ -27,6 +28,7 @@ def few_zones(tmp_path, monkeypatch):
     for name in ("Los_Angeles", "New_York"):
         shutil.copy(f"/usr/share/zoneinfo/America/{name}", known)
     zoneinfo.reset_tzpath(to=[str(known.parent)])
+    monkeypatch.setitem(sys.modules, "tzdata", None)  # PyPI's, which Python looks into as well
     monkeypatch.setattr(zones, "ZoneInfo", zoneinfo.ZoneInfo.no_cache)
     yield
     zoneinfo.reset_tzpath()
