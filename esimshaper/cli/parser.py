@@ -17,6 +17,7 @@ from typing import NoReturn
 from esimshaper.cli import guesses, prose
 
 WRONG_USE = 2
+_CHOICE = re.compile(r"argument (.*?): invalid choice: '(.*)' \(choose from (.*)\)")
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,6 +26,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Ends the program: what is wrong, an example, and the usage."""
         # In this order, as a usage alone may fill the screen of a phone.
+        if choice := _CHOICE.fullmatch(message):
+            message = f"{choice[1]}: `{choice[2]}` is not one of {choice[3].replace(chr(39), '')}"
         lines = [folded(f"{self.prog}: {message}")]
         if (self.epilog or "").startswith("example:"):
             lines.append(f"  {self.epilog}")

@@ -211,6 +211,7 @@ ANSWERED = {
     "switch sim": "for a new SIM",
     "sim changed": "sudo esimshaper restart plan\n",
     "cancel": "sudo esimshaper undo\n",
+    "history --by year": "`year` is not one of 5min, hour, day, week, month",
     "undo 2": "one act at a time",
     "block netflix on tv": "not a site or an app",
     "topup 5GB": "sudo esimshaper grant everyone 5GB\n",
