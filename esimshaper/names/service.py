@@ -117,6 +117,7 @@ class NamesService:
                 names = LiveNames(catalogue, maps.numbers(), self._cipher)
                 self._work = _Work(place, maps, maps.heads(self._take), names)
                 _say(f"naming conversations by {generation.name}")
+                self._write_report(self._work)  # `doctor` may ask within the first minute
         except (OSError, ValueError, KeyError, TypeError) as error:
             self._tell("conversations are not named for now", error)
             self.close()

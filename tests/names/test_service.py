@@ -261,6 +261,7 @@ def test_report_for_doctor_has_numbers_and_no_names(tmp_path: Path, naming_servi
     try:
         reporting = NamesService(tmp_path / "pins", file, Aes(), report)
         reporting.step(0)
+        assert json.loads(report.read_text())["tally"] == {}
         latest().ring.put(answer(ALICE, NAME, SERVER), Call().segment(records(hello("dns.google"))))
         reporting.step(0)
     finally:
