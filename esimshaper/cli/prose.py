@@ -80,8 +80,6 @@ _GRAMMARS = {
     "history": _PAST,
     **dict.fromkeys(("events", "services"), _EVENTS),
 }
-
-
 _NEEDLESS = {
     "correct": ("to", "is", "at"),
     **dict.fromkeys(("clients", "quotas", "flows", "status", "top", "unblock", "services"), ("now", "please")),
@@ -92,7 +90,8 @@ _TODAY_ANYWAY = ("clients", "quotas", "status", "top")
 def options_of(verb: str, words: Sequence[str], valued: Collection[str]) -> list[str]:
     """`words` as the parser of `verb` takes them; `valued`: its options that a value follows."""
     needless = (*_NEEDLESS.get(verb, ()), *(("today",) if verb in _TODAY_ANYWAY else ()))
-    words = [word for word in words if word.lower() not in needless]
+    said = zip(["", *words], words, strict=False)  # each with the word before it: a value of an option stays
+    words = [word for before, word in said if before in valued or word.lower() not in needless]
     if verb == "name" and len(words) > 2 and words[1].lower() in ("to", "as"):
         del words[1]
     ordered = _size_last(words) if verb in ("grant", "correct") else words
