@@ -60,7 +60,11 @@ class View:
         """Every sample of the metrics, by name and labels as written. Raises OSError or HTTPException."""
         text = self.lab.router.call(_fetch)
         lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
-        return {name: float(value) for name, _, value in lines}
+        samples = {name: float(value) for name, _, value in lines}
+        for way in ("receive", "transmit"):
+            wan, services = (_sum(samples, f"esimshaper_{what}_{way}_bytes_total{{") for what in ("wan", "service"))
+            assert services in (wan, None), "the services sum up to the bill, at every scrape"
+        return samples
 
     def measure(self) -> "Measure":
         """The daemon's totals and the carrier's bill of one quiet moment."""
@@ -79,7 +83,10 @@ class View:
 
     def history(self) -> Counters:
         """What all rows of the history have, those not yet saved as well."""
-        rows = self.get("/v1/history", by="day")["rows"]
+        rows = self.get("/v1/history", by="day", by_service="yes")["rows"]
+        for row in rows:
+            for way in ("down_bytes", "up_bytes"):
+                assert sum(service[way] for service in row["services"]) == row[way]
         return Counters(sum(row["down_bytes"] for row in rows), sum(row["up_bytes"] for row in rows))
 
     def totals(self) -> dict[str, Counters]:
@@ -104,6 +111,12 @@ class View:
         name = "esimshaper_last_tick_timestamp_seconds"
         before = self.scrape()[name]
         wait_until("a tick", lambda: self.scrape()[name] != before, timeout=10)
+
+
+def _sum(samples: Mapping[str, float], begin: str) -> float | None:
+    """Of all samples of a metric; None where there are none."""
+    found = [value for name, value in samples.items() if name.startswith(begin)]
+    return sum(found) if found else None
 
 
 class Router(View):
