@@ -40,6 +40,7 @@ def status_page(status: Document) -> Page:
         *_wan_lines(status),
         Line(),
         _totals_table(status),
+        *_nameless_lines(status["today"]["total_bytes"], [status["services"]]),
         *quotas.glance(status),
         Line(),
     ]
@@ -173,19 +174,20 @@ def clients_page(document: Document) -> Page:
         *reason_lines(entries, document["time"]),
         *quotas.coming_lines(document),
         *_wasted_lines(entries),
-        *_nameless_lines(entries),
+        *_nameless_lines(
+            sum(entry["today"]["total_bytes"] for entry in entries), [entry["services"] for entry in entries]
+        ),
     ]
     if any(entry["key"] == "unattributed" and entry["total"]["total_bytes"] for entry in entries):
         page.append(Line("unattributed: billed, and of no device; `esimshaper status` says what it was", Tone.QUIET))
     return page
 
 
-def _nameless_lines(entries: Sequence[Document]) -> list[Line]:
-    """How much of today nobody can say the service of."""
-    total = sum(entry["today"]["total_bytes"] for entry in entries)
-    sizes = {word: sum(entry["services"][f"{word}_bytes"] or 0 for entry in entries) for word in ("unnamed", "hidden")}
-    parts = [f"{word} {share(size, total)}" for word, size in sizes.items() if size]
-    return [Line(f"Of today: {', '.join(parts)}; `esimshaper services` has the rest", Tone.QUIET)] if parts else []
+def _nameless_lines(today: int, services: Sequence[Document]) -> list[Line]:
+    """How much of `today` nobody can say the service of; `services` as of clients, or of all."""
+    sizes = {word: sum(entry[f"{word}_bytes"] or 0 for entry in services) for word in ("unnamed", "hidden")}
+    parts = [f"{word} {share(size, today)}" for word, size in sizes.items() if size]
+    return [Line(f"Of today: {', '.join(parts)} (esimshaper services)", Tone.QUIET)] if parts else []
 
 
 def _wasted_lines(entries: Sequence[Document]) -> list[Line]:

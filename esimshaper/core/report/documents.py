@@ -30,6 +30,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "strays": [{"client", "client_called", "to", "to_called", "bytes"}],     downloads that `client` asked
                                                          for and another device got; and how people call the two
                "now": rate, "today": usage, "month": usage, "total": usage,
+               "services": {"unnamed_bytes", "hidden_bytes"},    of today; null if services are not counted
                "clients": {"count": int, "top": [client]},           count: devices that have moved bytes
                "tables": [{"name", "entries", "max_entries"}],
                "events": [{"reason", "packets", "bytes", "unattributed": bool,
@@ -93,7 +94,7 @@ from esimshaper.core.report.quotas import (
     reserve_entry,
     state_entry,
 )
-from esimshaper.core.report.services import category_of, services_in_short
+from esimshaper.core.report.services import category_of, nameless, services_in_short
 
 TOP_CLIENTS = 5
 WAN_HOOKS = (Hook.WAN_INGRESS, Hook.WAN_EGRESS)
@@ -137,6 +138,7 @@ def status_document(
         "today": usage_entry(sum_of(today.values())),
         "month": usage_entry(sum_of(month.values())),
         "total": usage_entry(sum_of(state.totals.values())),
+        "services": nameless(entry["services"] for entry in clients),
         "clients": {
             "count": sum(entry["key"] not in BUILT_IN_CLIENTS for entry in clients if _has_moved(entry)),
             "top": [entry for entry in clients if entry["today"]["total_bytes"]][:TOP_CLIENTS],

@@ -16,7 +16,7 @@ services  {"counted": bool, false where the settings or an old kernel part leave
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -32,6 +32,8 @@ from esimshaper.core.report.subjects import find_many
 
 MOST_CLIENTS = 5
 """So many are named of each service."""
+
+_NAMELESS = ("unnamed_bytes", "hidden_bytes")
 
 Volumes = Mapping[str, Volume]
 
@@ -138,7 +140,7 @@ def with_unnamed(counters: Counters, services: Volumes) -> dict[str, Volume]:
 def services_in_short(state: State, key: ClientKey, today: Counters, services: Volumes) -> Document:
     """The busiest services of a client, and what of today has none; all null where services are not counted."""
     if not is_counted(state):
-        return dict.fromkeys(("now", "today", "unnamed_bytes", "hidden_bytes"))
+        return dict.fromkeys(("now", "today", *_NAMELESS))
     volumes = named(today, services)
     return {
         "now": _busiest(state.rates.by_service.get(key, {})),
@@ -146,6 +148,13 @@ def services_in_short(state: State, key: ClientKey, today: Counters, services: V
         "unnamed_bytes": volumes.get(UNNAMED, NO_VOLUME).total_bytes,
         "hidden_bytes": volumes.get(HIDDEN, NO_VOLUME).total_bytes,
     }
+
+
+def nameless(clients: Iterable[Document]) -> Document:
+    """What has no service, of several services_in_short together."""
+    entries = list(clients)
+    sums = {key: [entry[key] for entry in entries if entry[key] is not None] for key in _NAMELESS}
+    return {key: sum(sizes) if sizes else None for key, sizes in sums.items()}
 
 
 def _busiest(volumes: Volumes) -> str | None:

@@ -118,6 +118,7 @@ def test_where_services_are_not_counted_that_is_said_and_clients_have_none():
     assert services_document(state, facts(), MIDNIGHT, Sums(USED), Choice())["counted"] is False
     entries = documents.clients_document(state, facts(), USED, USED)["clients"]
     assert all(set(entry["services"].values()) == {None} for entry in entries)
+    assert set(documents.status_document(state, facts(), USED, USED)["services"].values()) == {None}
     assert [family for family in metrics(state, facts()) if "_service_" in family.name and family.samples] == []
 
 
@@ -131,6 +132,10 @@ def test_clients_have_their_busiest_service_and_what_has_none():
         "today": "youtube",
         "unnamed_bytes": 1_010_000 - sum(volume.total_bytes for volume in of_alice.values()),
         "hidden_bytes": 80_800,
+    }
+    status = documents.status_document(state, facts(), USED, USED, sums_of(USED).services)
+    assert status["services"] == {
+        key: sum(each["services"][key] for each in shown) for key in ("unnamed_bytes", "hidden_bytes")
     }
     assert bare["services"] == {"now": None, "today": None, "unnamed_bytes": 0, "hidden_bytes": 0}
 
