@@ -75,6 +75,26 @@ def test_iijmio_uses_the_data_of_last_month_first_and_loses_it_at_the_end_of_thi
     assert course.price == 3 * 850
 
 
+def test_bytes_go_over_from_old_data_to_new_data_to_a_lot_and_to_the_slow_rate():
+    course = Course(shipped("IIJmio"), moment("2015-11-01 00:00"))
+    at = moment("2015-12-05 00:00")
+    course.buy(at)
+    assert course.left == 5 * GB
+    assert course.use(at, 6 * GB) == Passed(5 * GB, GB, 0)
+    assert (course.left, course.rate(at)) == (0, 300_000)
+
+
+def test_an_unlimited_lot_is_used_before_all_others_while_it_lasts(tmp_path):
+    steps = "meters: [{window: lifetime, steps: [{from: 1GB, rate: 128kbit}]}]"
+    course = Course(
+        written(tmp_path, f"{steps}, top_up: {{lot: unlimited, price: 110, hours: 1}}"), moment("2015-11-01 09:00")
+    )
+    course.buy(moment("2015-11-01 10:00"))
+    assert course.left is None
+    assert course.use(moment("2015-11-01 10:30"), 9 * GB) == Passed(9 * GB, 0, 0)
+    assert course.use(moment("2015-11-01 11:00"), 2 * GB) == Passed(GB, GB, 0)
+
+
 def test_what_is_left_lives_three_renewals_and_not_four():
     course = Course(shipped("Vodafone GH"), moment("2015-11-01 00:00", "UTC"))
     left = []
