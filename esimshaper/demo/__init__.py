@@ -130,7 +130,7 @@ def _keep(stack: contextlib.ExitStack, lab: Lab, terms: Terms, socket: Path) -> 
         if act.end > act.begin:
             story.begin(act, float("inf"))
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
-    commands = [_command(words, socket) for words in ("top", "quotas", "flows", "grant smart-tv 50MB")]
+    commands = [_command(words, socket) for words in ("top", "services", "flows", "grant smart-tv 50MB")]
     show(
         [
             Line("The router goes on. Look around from another terminal in this directory:"),
