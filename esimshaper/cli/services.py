@@ -25,7 +25,7 @@ from esimshaper.core.model.errors import Unusable
 
 IMPORT = "import"
 LARGEST_BYTES = 1_000_000
-"""Of a list: at some 20 bytes a name, five times as many as are taken."""
+"""Of a list: at some 20 bytes a name, ten times as many as are taken, since lists hold names that others cover."""
 LANGUAGES = ("en", "zh", "ja")
 
 

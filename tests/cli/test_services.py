@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.cli.services import LARGEST_BYTES, language
+from esimshaper.core.settings.name_lists import MOST_NAMES
 from esimshaper.edge.settings_file.catalogue import read_services
 from tests.cli.test_main import esimshaper, serving
 
@@ -94,6 +95,15 @@ def test_a_list_becomes_a_service_that_the_catalogue_takes(tmp_path):
     (tmp_path / "own.yaml").write_text(done.stdout)
     own = next(each for each in read_services(tmp_path) if each.name == "ad-servers")
     assert (own.category, own.domains) == ("ads", ("ads.example.com", "tracker.example.org"))
+
+
+def test_the_longest_list_is_one_that_the_catalogue_reads(tmp_path):
+    lists = tmp_path / "list"
+    lists.write_text("".join(f"tracker-{number}.some-server.example\n" for number in range(MOST_NAMES)))
+    done = esimshaper("services", "import", lists, "--as", "mine")
+    assert done.returncode == 0
+    (tmp_path / "own.yaml").write_text(done.stdout)
+    assert len(next(each for each in read_services(tmp_path) if each.name == "mine").domains) == MOST_NAMES
 
 
 def test_a_list_with_a_mistake_is_refused_by_line(tmp_path):

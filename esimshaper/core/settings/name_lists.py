@@ -15,8 +15,10 @@ from dataclasses import dataclass
 
 from esimshaper.core.settings.services import host_name
 
-MOST_NAMES = 10_000
-"""The process that names conversations has all of them in its memory, of which it gets little."""
+MOST_NAMES = 5_000
+MOST_CHARACTERS = 250_000
+"""Of the file that is made: larger ones are not read. The daemon reads such a file in half a second, and the process
+that names conversations has all names in its memory, of which it gets little."""
 MOST_PROBLEMS = 20
 """A file of another kind has a problem in each line."""
 
@@ -66,12 +68,13 @@ def service_of_list(text: str, service: str, category: str | None) -> Made:
     kept = _without_covered(names)
     if not kept and not problems:
         problems.append(LineProblem(0, "no host name is in this list"))
-    if len(kept) > MOST_NAMES:
-        text = f"{len(kept):,} names are too many for a service, which has {MOST_NAMES:,} at most: take a shorter list"
-        problems.append(LineProblem(0, text))
+    made = _written(service, category, kept)
+    if len(kept) > MOST_NAMES or len(made) > MOST_CHARACTERS:
+        most = f"a file of services has {MOST_NAMES:,} names at most, and {MOST_CHARACTERS:,} characters"
+        problems.append(LineProblem(0, f"{len(kept):,} names are too many ({most}): take a shorter list"))
     if problems:
         return Made(problems=tuple(_first(problems)))
-    return Made(_written(service, category, kept), left_out=tuple(_first(left_out)))
+    return Made(made, left_out=tuple(_first(left_out)))
 
 
 class NotInACatalogueError(Exception):

@@ -87,6 +87,8 @@ def test_too_many_names_are_refused_and_covered_ones_do_not_count():
     many = "\n".join(f"n{number}.example" for number in range(MOST_NAMES + 1))
     assert "too many" in service_of_list(many, "mine", None).problems[0].message
     assert domains(many + "\nexample\n") == ["example"]
+    long = "\n".join(f"{'n' * 60}.{number}.example" for number in range(MOST_NAMES * 4 // 5))
+    assert "too many" in service_of_list(long, "mine", None).problems[0].message
 
 
 def test_a_file_of_another_kind_says_no_more_than_a_screen():
