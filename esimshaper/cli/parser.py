@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import NoReturn
 
-from esimshaper.cli import guesses, prose
+from esimshaper.cli import asked, guesses, prose
 
 WRONG_USE = 2
 _CHOICE = re.compile(r"argument (.*?): invalid choice: '(.*)' \(choose from (.*)\)")
@@ -97,9 +97,9 @@ def reject(options: argparse.Namespace, message: str) -> NoReturn:
 def _verb(parser: Parser, word: str, others: Sequence[str]) -> str:
     verbs = verbs_of(parser)
     known = guesses.understood(word, verbs)
-    asked = guesses.question([word, *others])
-    if asked and word.lower() not in verbs:
-        parser.exit(WRONG_USE, f"{folded(f'{parser.prog}: {asked[0]}')}\n  try: {asked[1]}\n")
+    answered = asked.question([word, *others])
+    if answered and word.lower() not in verbs:
+        parser.exit(WRONG_USE, f"{folded(f'{parser.prog}: {answered[0]}')}\n  try: {answered[1]}\n")
     if not known:
         wrong, command = guesses.answer(word, verbs, others)
         parser.exit(WRONG_USE, f"{folded(f'{parser.prog}: {wrong}')}\n  try: {command}\n")

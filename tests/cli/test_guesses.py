@@ -212,6 +212,8 @@ ANSWERED = {
     "sim changed": "sudo esimshaper restart plan\n",
     "cancel": "sudo esimshaper undo\n",
     "history --by year": "`year` is not one of 5min, hour, day, week, month",
+    "history Evas phone": "a name with spaces stands in quotes",
+    "block Evas phone": "in quotes if it has spaces",
     "undo 2": "one act at a time",
     "block netflix on tv": "not a site or an app",
     "topup 5GB": "sudo esimshaper grant everyone 5GB\n",

@@ -3,7 +3,7 @@
 
 import pytest
 
-from esimshaper.cli.guesses import question
+from esimshaper.cli.asked import question
 from esimshaper.cli.prose import options_of
 
 VALUED = ("--for", "--until", "--at", "--since", "--client", "--socket", "--by", "--last")
@@ -76,6 +76,7 @@ def test_a_sentence_is_read_as_options(typed, meant):
         ("is vpn counted", "man esimshaper.yaml"),
         ("which devices are online", "esimshaper clients"),
         ("what happened", "esimshaper events"),
+        ("what does tv watch", "esimshaper services tv"),
         ("alert me at 80%", "man esimshaper"),
         ("who is alice-phone", "esimshaper clients alice-phone"),
         ("why is everything slow", "esimshaper quotas"),
