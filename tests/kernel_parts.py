@@ -93,7 +93,8 @@ def empty(wanted: compiler.Build) -> None:
                     each.update(entry, bytes(value.size))
     for name in ("announcements", "heads") if wanted.services else ("announcements",):
         with contextlib.closing(libbpf.Ring(wanted.generation / name, lambda _: None)) as ring:
-            ring.consume()
+            while ring.consume():
+                pass
 
 
 kernel_parts = KernelParts()

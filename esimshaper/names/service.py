@@ -132,9 +132,8 @@ class NamesService:
             work.names.take(head, clock.monotonic())
         except Exception as error:  # noqa: BLE001 - a mistake of ours costs one name, and not all of them
             self._tell("a packet could not be read", error)
-        if len(work.names.namings) >= AT_ONCE:
-            self._come_round()  # the ring may never be empty
-            self._hand_over(work)
+        if max(len(work.names.namings), len(work.names.bindings)) >= AT_ONCE:
+            self._hand_over(work)  # what is held back meanwhile has no bound
 
     def _come_round(self) -> None:
         if self._is_alone:

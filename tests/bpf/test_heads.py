@@ -50,9 +50,13 @@ class Shown:
         self._ring = self.maps.heads(self._heads.append)
 
     def take(self) -> list[Head]:
-        self._ring.consume()
+        while self.consume():
+            pass
         heads, self._heads[:] = list(self._heads), []
         return heads
+
+    def consume(self) -> int:
+        return self._ring.consume()
 
     def close(self) -> None:
         self._ring.close()
@@ -190,3 +194,11 @@ def test_full_ring_is_counted_and_stalls_nothing(bench: Bench, shown: Shown) -> 
     assert heads < 18 * BURST
     assert bench.packets_of(Reason.HEAD_LOST) == 18 * BURST - heads
     assert sum(each.up_packets for each in bench.read().accounts.values()) == 18 * BURST
+
+
+def test_ring_that_is_full_of_heads_keeps_its_reader_for_a_while_only(bench: Bench, shown: Shown) -> None:
+    number = libbpf.RECORDS_AT_ONCE + 5
+    for port in range(1, number + 1):
+        bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(port, 443, HELLO))), ALICE)
+    assert (shown.consume(), shown.consume(), shown.consume()) == (libbpf.RECORDS_AT_ONCE, 5, 0)
+    assert [head.flow for head in shown.take()] == [key(port=port) for port in range(1, number + 1)]

@@ -146,6 +146,15 @@ def test_many_conversations_are_named_in_few_calls(naming_service: NamesService)
     assert [len(each) - 1 for each in latest().said if each[0] == "name"] == [AT_ONCE, AT_ONCE, 5]
 
 
+def test_flood_of_answers_holds_nothing_back(naming_service: NamesService, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting: list[int] = []
+    monkeypatch.setattr(Maps, "bind", lambda maps, *_, **__: waiting.append(len(maps.ring.waiting)))
+    naming_service.step(0)
+    latest().ring.put(*(answer(ALICE, NAME, f"198.51.100.{number}") for number in range(3 * AT_ONCE)))
+    naming_service.step(0)
+    assert (waiting[0], len(waiting)) == (2 * AT_ONCE, 3 * AT_ONCE)
+
+
 def test_conversation_that_another_processor_counts_at_is_tried_again(naming_service: NamesService) -> None:
     naming_service.step(0)
     latest().left = 1

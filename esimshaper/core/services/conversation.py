@@ -13,7 +13,7 @@ from esimshaper.core.services.http import may_be_request, requested_host
 from esimshaper.core.services.octets import IncompleteError, MalformedError
 from esimshaper.core.services.patterns import Pattern, pattern_of
 from esimshaper.core.services.quic import Cipher, Initials
-from esimshaper.core.services.stream import STREAM_BYTES, Stream
+from esimshaper.core.services.stream import STREAM_BYTES, Stream, distance
 from esimshaper.core.services.tls import hello_behind, hello_in_records
 
 PAYLOADS = 10
@@ -107,7 +107,7 @@ class Conversation:
     def _front(self) -> bytes:
         """The bytes from the first one on. Without a SYN, the lowest sequence number that was seen is the first."""
         anchor = self._segments[0][0] if self._base is None else self._base
-        placed = [(_distance(anchor, sequence), payload) for sequence, payload in self._segments]
+        placed = [(distance(anchor, sequence), payload) for sequence, payload in self._segments]
         near = [(offset, payload) for offset, payload in placed if abs(offset) <= STREAM_BYTES]
         lowest = min((offset for offset, _ in near), default=0) if self._base is None else 0
         stream = Stream()
@@ -118,8 +118,3 @@ class Conversation:
     def _named(self, how: How, name: str | None) -> Identity:
         pattern = None if name else self._pattern
         return Identity(how if name else How.PATTERN if pattern else How.NONE, name, pattern)
-
-
-def _distance(of: int, to: int) -> int:
-    """How far one sequence number is behind another, RFC 9293 section 3.4: numbers begin again at 2^32."""
-    return (to - of + 2**31) % 2**32 - 2**31

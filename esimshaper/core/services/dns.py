@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from esimshaper.core.model.services import Address
 from esimshaper.core.services.octets import IncompleteError, MalformedError, Octets, UnreadableError
+from esimshaper.core.services.stream import Stream, distance
 from esimshaper.core.services.tls import host_name
 
 A, CNAME, AAAA, SVCB, HTTPS = 1, 5, 28, 64, 65
@@ -18,6 +19,9 @@ INTERNET = 1
 RECORDS, POINTERS = 100, 32
 NAME_BYTES = 255
 ALIASES = 16
+ADDRESSES = 32
+"""So many of an answer are read: a longer one costs more than all that it may name."""
+
 IPV4_HINT, IPV6_HINT = 4, 6  # RFC 9460 section 14.3.2
 _IS_ANSWER, _OPCODE_AND_CUT, _ERROR = 0x8000, 0x7A00, 0x000F
 
@@ -49,21 +53,47 @@ def read_message(message: bytes) -> Message:
     owners, addresses = [name], dict[Address, None]()
     try:
         for _ in range(min(answers, RECORDS)):
-            _read_record(reader, owners, addresses)
+            if len(addresses) < ADDRESSES:
+                _read_record(reader, owners, addresses)
     except UnreadableError:
         pass  # what stands before it was right
-    return Message(is_answer=True, name=name, aliases=tuple(owners[1:]), addresses=tuple(addresses))
+    return Message(is_answer=True, name=name, aliases=tuple(owners[1:]), addresses=tuple(addresses)[:ADDRESSES])
 
 
-def read_over_tcp(stream: bytes) -> list[Message]:
-    """The whole messages at the beginning of a TCP stream, each with its length before it."""
-    messages, reader = list[Message](), Octets(stream)
+class OverTcp:
+    """What a name server sends by TCP, in any order -> each message once. `base`: the number of its first byte."""
+
+    def __init__(self, base: int) -> None:
+        self._base, self._stream = base, Stream()
+
+    def take(self, sequence: int, data: bytes) -> list[Message]:
+        """Adds a segment. Returns the messages that are whole now, but those that cannot be read."""
+        self._stream.put(distance(self._base, sequence), data)
+        messages, size = read_over_tcp(self._stream.front)
+        # What was read is let go: else each segment would cost as much as all that came before it.
+        self._stream.drop(size)
+        self._base = (self._base + size) % 2**32
+        return messages
+
+
+def read_over_tcp(stream: bytes) -> tuple[list[Message], int]:
+    """The messages at the beginning of a TCP stream, each with its length before it; and how many bytes they take."""
+    messages, size, reader = list[Message](), 0, Octets(stream)
     try:
         while reader.left and len(messages) < RECORDS:
-            messages.append(read_message(reader.take(reader.number(2))))
-    except UnreadableError:
+            message = reader.take(reader.number(2))
+            size = reader.at
+            messages += _readable(message)
+    except IncompleteError:
         pass
-    return messages
+    return messages, size
+
+
+def _readable(message: bytes) -> list[Message]:
+    try:
+        return [read_message(message)]
+    except UnreadableError:
+        return []
 
 
 def _read_record(reader: Octets, owners: list[str], addresses: dict[Address, None]) -> None:

@@ -3,7 +3,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from esimshaper.core.model.services import TCP, UDP, Address, How
 from esimshaper.core.services import dns
@@ -13,7 +13,6 @@ from esimshaper.core.services.conversation import Conversation
 from esimshaper.core.services.octets import UnreadableError
 from esimshaper.core.services.packet import ACK, SYN, Packet
 from esimshaper.core.services.quic import Cipher
-from esimshaper.core.services.stream import Stream
 from esimshaper.core.services.verdict import FarEnd, verdict_of
 
 FLOWS = 200_000
@@ -44,14 +43,13 @@ class Flow:
 
 @dataclass
 class _Talk:
-    """A conversation while its packets come. answers: what a server sends by DNS over TCP, from `base` on."""
+    """A conversation while its packets come. answers: what a server sends by DNS over TCP."""
 
     key: Key
     payloads: Conversation
     up_bytes: int = 0
     down_bytes: int = 0
-    base: int | None = None
-    answers: Stream = field(default_factory=Stream)
+    answers: dns.OverTcp | None = None
 
 
 class Flows:
@@ -114,11 +112,10 @@ class Flows:
             except UnreadableError:
                 return
         elif protocol == TCP and packet.flags & SYN:
-            talk.base = (packet.sequence + 1) % 2**32
+            talk.answers = dns.OverTcp((packet.sequence + 1) % 2**32)
         elif protocol == TCP and packet.payload:
-            talk.base = packet.sequence if talk.base is None else talk.base
-            talk.answers.put((packet.sequence - talk.base) % 2**32, packet.payload)
-            for answer in dns.read_over_tcp(talk.answers.front):
+            talk.answers = talk.answers or dns.OverTcp(packet.sequence)
+            for answer in talk.answers.take(packet.sequence, packet.payload):
                 self._bindings.learn(client, answer)
 
     def _flow(self, talk: _Talk) -> Flow:

@@ -11,7 +11,7 @@ Time is given, in seconds of any clock that only rises. Nothing that strangers w
 import ipaddress
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from esimshaper.core.model.services import (
     HIDDEN,
@@ -36,8 +36,7 @@ from esimshaper.core.services.conversation import Conversation
 from esimshaper.core.services.octets import UnreadableError
 from esimshaper.core.services.packet import SYN, Packet, read_packet
 from esimshaper.core.services.quic import Cipher
-from esimshaper.core.services.sharing import Sharing, Tenancy
-from esimshaper.core.services.stream import Stream
+from esimshaper.core.services.sharing import DISTRUST_SECONDS, Sharing, Tenancy
 from esimshaper.core.services.verdict import FarEnd, Known, Verdict, hides, label_of, verdict_of
 
 TALKS = 2_048
@@ -72,14 +71,6 @@ class _Talk:
     is_told: bool = False
 
 
-@dataclass
-class _Answer:
-    """What a name server sends by TCP, from `base` on."""
-
-    base: int
-    stream: Stream = field(default_factory=Stream)
-
-
 class LiveNames:
     """The names of what passes now. `namings` and `bindings` fill up until the caller takes them.
 
@@ -96,7 +87,7 @@ class LiveNames:
         self._ended: OrderedDict[tuple[bytes, int], float] = OrderedDict()
         self._held = 0
         self._is_translated = False  # conversations with IPv4 addresses leave as IPv6 here (464XLAT)
-        self._answers: OrderedDict[tuple[object, ...], _Answer] = OrderedDict()
+        self._answers: OrderedDict[tuple[object, ...], dns.OverTcp] = OrderedDict()
         self._known = Bindings[int](ADDRESSES)
         self._sharing = Sharing(ADDRESSES)
 
@@ -130,7 +121,8 @@ class LiveNames:
         self._catalogue, self._numbers = catalogue, {**numbers, **NUMBERS}
         self._sharing = Sharing(ADDRESSES)
         for account, address, known in list(self._known.all()):
-            self._sharing.note(address, label_of(catalogue, known.name), 0.0)
+            # They come all at once, which makes no portal of an address: that would have been seen before.
+            self._sharing.note(address, label_of(catalogue, known.name), -DISTRUST_SECONDS)
             self._tell(account, address, known, Tenancy.ONE)
         for account, address, known in self._known.all():
             if self._sharing.of(address, 0.0) is Tenancy.SHARED:
@@ -206,10 +198,9 @@ class LiveNames:
                 return
         elif packet.payload:
             key = (account, packet.source, packet.target, packet.target_port)
-            answer = self._answers.get(key) or _Answer(packet.sequence)
-            keep(self._answers, key, answer, STREAMS)
-            answer.stream.put((packet.sequence - answer.base) % 2**32, packet.payload)
-            for message in dns.read_over_tcp(answer.stream.front):
+            answers = self._answers.get(key) or dns.OverTcp(packet.sequence)
+            keep(self._answers, key, answers, STREAMS)
+            for message in answers.take(packet.sequence, packet.payload):
                 self._learn(account, message, now)
 
     def _learn(self, account: int, answer: dns.Message, now: float) -> None:

@@ -20,6 +20,8 @@ KEYS_KEPT = 3
 
 PADDING, PING, ACK, ACK_ECN, CRYPTO = 0x00, 0x01, 0x02, 0x03, 0x06
 ACK_RANGES = 256
+PACKETS = 8
+"""So many packets of a datagram are read: each may cost some keys. Browsers send one or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,9 @@ class Initials:
         found = False
         try:
             reader = Octets(datagram)
-            while reader.left:
-                found |= self._take_packet(reader)
+            for _ in range(PACKETS):
+                if reader.left:
+                    found |= self._take_packet(reader)
         except UnreadableError:
             if not found and not self.decrypted:
                 raise MalformedError from None

@@ -4,7 +4,7 @@
 STREAM_BYTES = 16_384
 """What is behind this is dropped. The longest ClientHello known has 11,418 bytes (nDPI, tls_with_huge_ch.pcapng)."""
 
-PIECES = 256
+PIECES = 64
 """So many pieces with gaps between them are kept. Chrome cuts a hello into some twenty."""
 
 
@@ -32,7 +32,19 @@ class Stream:
         joined.append((offset, data))
         self._pieces = sorted(joined)
 
+    def drop(self, size: int) -> None:
+        """Drops the first `size` bytes, which have been read: the stream begins behind them."""
+        pieces, self._pieces = self._pieces, []
+        for start, known in pieces:
+            if start + len(known) > size:
+                self._pieces.append((max(0, start - size), known[max(0, size - start) :]))
+
     @property
     def front(self) -> bytes:
         """The bytes from the first one to the first gap."""
         return self._pieces[0][1] if self._pieces and self._pieces[0][0] == 0 else b""
+
+
+def distance(of: int, to: int) -> int:
+    """How far one sequence number is behind another, RFC 9293 section 3.4: numbers begin again at 2^32."""
+    return (to - of + 2**31) % 2**32 - 2**31

@@ -7,12 +7,14 @@ The hello is read only as far as its name: it may be cut into any number of segm
 one the name may be there already.
 """
 
+import itertools
 import re
 from dataclasses import dataclass
 
 from esimshaper.core.services.octets import IncompleteError, MalformedError, Octets
 
 HANDSHAKE, CLIENT_HELLO = 22, 1
+CLIENT_HELLO_BYTE = bytes([CLIENT_HELLO])
 RECORD_BYTES = 16_384 + 256
 HELLO_BYTES = 65_536
 SERVER_NAME = 0  # RFC 6066 section 3
@@ -22,6 +24,9 @@ NAME_LENGTH = 253
 
 SEARCHED = 2048
 """A hello behind something else (STARTTLS, SOCKS, CONNECT) begins within so many bytes."""
+
+BEGINNINGS = 8
+"""So many places in them that look like the beginning of a hello are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +45,26 @@ def host_name(text: str) -> str | None:
 
 def hello_in_records(stream: bytes) -> Hello:
     """The hello at the beginning of a TCP stream. Raises IncompleteError or MalformedError."""
-    handshake, at = bytearray(), 0
-    while at < len(stream):
+    handshake, at, is_broken = bytearray(), 0, False
+    while at < len(stream) and not is_broken:
         head = stream[at : at + 5]
-        if not b"\x16\x03".startswith(head[:2]) or head[2:3] > b"\x04":
-            raise MalformedError
         length = int.from_bytes(head[3:5], "big") if len(head) == 5 else 1
-        if not 0 < length <= RECORD_BYTES:
-            raise MalformedError
-        handshake += stream[at + 5 : at + 5 + length]
+        is_record = b"\x16\x03".startswith(head[:2]) and head[2:3] <= b"\x04" and 0 < length <= RECORD_BYTES
+        is_broken = not is_record or handshake[:1] not in (b"", CLIENT_HELLO_BYTE)
+        handshake += b"" if is_broken else stream[at + 5 : at + 5 + length]
         at += 5 + length
-        # The name is often in the first record of several.
-        try:
-            return read_hello(bytes(handshake))
-        except IncompleteError:
-            continue
-    raise IncompleteError
+    # Once, and not with each record: a device may send thousands of them, of a byte each.
+    try:
+        return read_hello(bytes(handshake))
+    except IncompleteError:
+        if is_broken:
+            raise MalformedError from None
+        raise
 
 
 def hello_behind(stream: bytes) -> Hello:
     """The first hello in a stream that begins with something else. Raises IncompleteError or MalformedError."""
-    for found in _RECORD.finditer(stream[:SEARCHED]):
+    for found in itertools.islice(_RECORD.finditer(stream[:SEARCHED]), BEGINNINGS):
         try:
             return hello_in_records(stream[found.start() :])
         except MalformedError:

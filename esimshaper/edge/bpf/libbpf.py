@@ -216,14 +216,19 @@ class Map:
         return sum(number for _, _, number in self.chunks())
 
 
+RECORDS_AT_ONCE = 256
+
+
 class Ring:
-    """A ring buffer's reader. `fd` becomes readable; `consume` hands each record to the callback."""
+    """A ring buffer's reader. `fd` becomes readable; `consume` hands records to the callback."""
 
     def __init__(self, path: Path, callback: Callable[[bytes], None]) -> None:
         def receive(_context: object, data: "ct._Pointer[ct.c_ubyte]", size: int) -> int:
+            self._taken += 1
             callback(ct.string_at(data, size))
-            return 0
+            return -errno.ENOBUFS if self._taken == RECORDS_AT_ONCE else 0  # libbpf ends with that; nothing is lost
 
+        self._taken = 0
         self._map = open_pin(path)
         self._receive = _SAMPLE(receive)  # libbpf keeps the pointer: it must live as long as the ring
         self._ring = library().ring_buffer__new(self._map, self._receive, None, None)
@@ -234,8 +239,13 @@ class Ring:
         self.fd = int(library().ring_buffer__epoll_fd(self._ring))
 
     def consume(self) -> int:
-        """Hands all records to the callback; returns how many there were."""
-        return _check(library().ring_buffer__consume(self._ring), "ring buffer")
+        """Hands records to the callback, RECORDS_AT_ONCE at most, and returns how many; `fd` tells if there are more.
+
+        A ring that is filled as fast as it is read would keep its reader from all else.
+        """
+        self._taken = 0
+        result = library().ring_buffer__consume(self._ring)
+        return self._taken if self._taken == RECORDS_AT_ONCE else _check(result, "ring buffer")
 
     def close(self) -> None:
         library().ring_buffer__free(self._ring)

@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 
 from esimshaper.core.model.services import Address
 from esimshaper.core.services.bindings import BINDINGS, Bindings
-from esimshaper.core.services.dns import AAAA, ALIASES, CNAME, HTTPS, A, Message, read_message, read_over_tcp
+from esimshaper.core.services.dns import (
+    AAAA,
+    ADDRESSES,
+    ALIASES,
+    CNAME,
+    HTTPS,
+    A,
+    Message,
+    OverTcp,
+    read_message,
+    read_over_tcp,
+)
 from esimshaper.core.services.octets import MalformedError, UnreadableError
 from esimshaper.core.services.verdict import Known
 from tests.hellos import dns_answer, dns_name
@@ -77,8 +88,27 @@ def test_aliases_are_bounded() -> None:
 
 def test_messages_over_tcp_are_read_as_far_as_they_are_there() -> None:
     framed = struct.pack("!H", len(CHAIN)) + CHAIN
-    assert [each.name for each in read_over_tcp(framed * 2 + framed[:20])] == [NAME, NAME]
-    assert read_over_tcp(b"\xff\xff") == []
+    messages, size = read_over_tcp(framed * 2 + framed[:20])
+    assert ([each.name for each in messages], size) == ([NAME, NAME], 2 * len(framed))
+    assert read_over_tcp(b"\xff\xff") == ([], 0)
+
+
+def test_messages_over_tcp_come_once_each_however_long_the_stream_is() -> None:
+    framed = struct.pack("!H", len(CHAIN)) + CHAIN
+    unreadable = b"\0\0"
+    stream, base = (framed + unreadable) * 400, 2**32 - 100
+    answers, found = OverTcp(base), 0
+    for at in range(0, len(stream), 1_000):
+        found += len(answers.take((base + at) % 2**32, stream[at : at + 1_000]))
+        assert answers.take((base + at) % 2**32, stream[at : at + 1_000]) == [], "sent once more"
+    assert found == 400
+
+
+def test_addresses_of_an_answer_are_bounded() -> None:
+    many = [(NAME, A, (0x08000000 + number).to_bytes(4, "big")) for number in range(2 * ADDRESSES)]
+    hints = struct.pack("!H", 1) + b"\0" + struct.pack("!HH", 4, 256) + b"".join(each[2] for each in many)
+    assert len(read_message(dns_answer(NAME, many)).addresses) == ADDRESSES
+    assert len(read_message(dns_answer(NAME, [(NAME, HTTPS, hints)])).addresses) == ADDRESSES
 
 
 def test_several_questions_are_malformed() -> None:

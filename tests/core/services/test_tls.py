@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from esimshaper.core.services import tls
 from esimshaper.core.services.octets import IncompleteError, MalformedError, UnreadableError
 from esimshaper.core.services.stream import PIECES, STREAM_BYTES, Stream
-from esimshaper.core.services.tls import Hello, hello_behind, hello_in_records, host_name, read_hello
+from esimshaper.core.services.tls import BEGINNINGS, Hello, hello_behind, hello_in_records, host_name, read_hello
 from tests.hellos import hello, records
 
 NAME = "www.example.org"
@@ -47,6 +48,23 @@ def test_hello_may_be_cut_into_records_anywhere() -> None:
     for cut in range(1, len(message)):
         assert hello_in_records(records(message, cut)) == Hello(NAME)
     assert hello_in_records(records(message, *range(1, len(message), 7))) == Hello(NAME)
+
+
+def test_stream_of_thousands_of_records_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    beginning = b"\x01\x00\x0a\x00\x03"  # of a hello that its own lengths lead out of, after 2,560 bytes
+    stream = b"".join(records(beginning[at % 5 : at % 5 + 1]) for at in range(2_700))
+    read: list[int] = []
+
+    def counted(handshake: bytes) -> Hello:
+        read.append(len(handshake))
+        return read_hello(handshake)
+
+    monkeypatch.setattr(tls, "read_hello", counted)
+    with pytest.raises(MalformedError):
+        hello_in_records(stream)
+    with pytest.raises(UnreadableError):
+        hello_behind(b"Q" + stream)
+    assert len(read) <= 1 + BEGINNINGS
 
 
 def test_hello_may_come_in_two_or_three_segments_in_any_order() -> None:

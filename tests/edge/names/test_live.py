@@ -17,11 +17,11 @@ from esimshaper.core.services.catalogue import catalogue_of
 from esimshaper.core.services.conversation import PAYLOADS
 from esimshaper.core.services.dns import CNAME, A
 from esimshaper.core.services.live import HELD_BYTES, TALK_SECONDS, TALKS, LiveNames
-from esimshaper.core.services.sharing import PORTAL_SERVICES
+from esimshaper.core.services.sharing import PORTAL_SECONDS, PORTAL_SERVICES
 from esimshaper.core.services.stream import STREAM_BYTES
 from esimshaper.edge.names.aes import Aes
 from esimshaper.edge.settings_file.catalogue import read_services
-from tests.heads import ALICE, BOB, SERVER, Call, answer, cuts, quic_hello, whole_quic_hello
+from tests.heads import ALICE, BOB, RESOLVER, SERVER, WAN, Call, answer, cuts, quic_hello, whole_quic_hello
 from tests.hellos import dns_answer, dns_name, hello, ipv4, records, tcp
 
 NAME = "r3.sn-abc.googlevideo.com"
@@ -232,6 +232,28 @@ def test_another_catalogue_binds_anew_and_names_from_then_on(names: LiveNames) -
     assert only(taken(names, [Call().segment(records(hello("www.unknown.test")))]))[0] == 40
 
 
+def test_address_of_many_services_stays_shared_when_the_catalogue_changes(names: LiveNames) -> None:
+    many = [Service(f"s{number}", domains=(f"s{number}.test",)) for number in range(PORTAL_SERVICES + 2)]
+    known = NUMBERS | {each.name: 50 + at for at, each in enumerate(many)}
+    names.change(catalogue_of(many), known)
+    for at, each in enumerate(many):
+        names.take(answer(10 + at, f"www.{each.name}.test", SERVER), at * PORTAL_SECONDS)
+    names.bindings = []
+    names.change(catalogue_of(many), known)
+    assert bound(names) == {(10 + at, SERVER): (50 + at, True) for at in range(len(many))}
+    names.take(answer(ALICE, "www.s1.test", SERVER), 100.0)
+    assert bound(names)[ALICE, SERVER] == (51, True), "it is no portal soon after the router has begun"
+
+
+def test_answers_over_tcp_are_learned_once(names: LiveNames) -> None:
+    message = dns_answer(NAME, [(NAME, A, ip_address(SERVER).packed)])
+    framed = struct.pack("!H", len(message)) + message
+    for at in range(5):
+        packet = ipv4(RESOLVER, WAN, 6, tcp((53, 4_000), 1 + at * len(framed), framed))
+        names.take(Head(HeadKind.ANSWER, ALICE, bytes(40), len(packet), packet), 0.0)
+    assert names.tally["answers"] == len(names.bindings) == 5
+
+
 def test_conversations_in_work_are_bounded_and_the_oldest_ends(names: LiveNames) -> None:
     calls = [Call() for _ in range(TALKS + 5)]
     said = taken(names, [call.segment(b"\x16\x03\x01") for call in calls])
@@ -250,8 +272,8 @@ def test_bytes_in_work_are_bounded(names: LiveNames) -> None:
 
 
 def test_tables_of_addresses_and_answers_are_bounded(names: LiveNames) -> None:
-    for number in range(0, live.ADDRESSES + 200, 50):
-        many = [str(ip_address(0x0B000000 + number + each)) for each in range(50)]
+    for number in range(0, live.ADDRESSES + 200, 25):
+        many = [str(ip_address(0x0B000000 + number + each)) for each in range(25)]
         names.take(answer(ALICE, f"n{number}.test", *many), 0.0)
         packet = ipv4("198.51.100.53", "203.0.113.5", 6, tcp((53, 1 + number), 1, b"\xff\xff"))
         names.take(Head(HeadKind.ANSWER, ALICE, bytes(40), len(packet), packet), 0.0)

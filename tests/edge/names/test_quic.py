@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esimshaper.core.services.octets import IncompleteError, MalformedError, UnreadableError
-from esimshaper.core.services.quic import KEYS_KEPT, VERSIONS, Initials, keys_of
+from esimshaper.core.services.quic import KEYS_KEPT, PACKETS, VERSIONS, Initials, keys_of
 from esimshaper.core.services.tls import Hello
 from esimshaper.edge.names.aes import Aes
 from tests.hellos import V1, V2, crypto, hello, in_pieces, initial, other_packet
@@ -97,6 +97,18 @@ def test_other_packets_in_the_datagram_and_before_it(aes: Aes) -> None:
     with pytest.raises(IncompleteError):
         initials.take(early)
     assert initials.take(initial(crypto(message, 0, len(message))) + b"\x40 short header") == Hello(NAME)
+
+
+def test_datagram_of_very_many_packets_costs_few_keys(aes: Aes, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[bytes] = []
+    digest = Aes.digest
+    monkeypatch.setattr(Aes, "digest", lambda self, key, message: made.append(key) or digest(self, key, message))
+    keys_of(aes, VERSIONS[V1], b"")
+    of_one = len(made)
+    small = b"\xc0" + V1.to_bytes(4, "big") + b"\0\0\0\x40\x18" + bytes(24)
+    with pytest.raises(IncompleteError):
+        Initials(aes).take(small * 50)
+    assert len(made) == (1 + PACKETS) * of_one
 
 
 @pytest.mark.parametrize(
