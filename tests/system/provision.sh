@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Makes a Debian 12 or 13 what it is to be. The system tests and the Vagrantfile use the same steps.
 #   provision.sh router WAN              forwards, with NAT
-#   provision.sh install DEB WAN LAN     what the README tells people to do: install, edit one file, enable
+#   provision.sh install DEB WAN LAN     what the README tells people to do: install, setup, enable
 #   provision.sh client ROUTER           goes out by that address
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -30,8 +30,10 @@ router)
 install)
 	deb=$1 wan=$2 lan=$3
 	apt-get -qy install --no-install-recommends "$deb"
-	sed -i "s/^  interface: .*/  interface: $wan/; s/^  interfaces: .*/  interfaces: [$lan]/
-		s/^# \(clients:\)/\1/; s/^# \(  - {name: alice-phone,\)/\1/; s/^# \(  - {name: tv,\)/\1/" /etc/esimshaper/esimshaper.yaml
+	# While a disk is made, what doctor looks at is another box.
+	esimshaper setup --yes --wan "$wan" --lan "$lan" || test ! -d /run/systemd/system
+	esimshaper name 02:00:00:00:00:10 alice-phone
+	esimshaper name 02:00:00:00:00:11 tv
 	systemctl enable esimshaper
 	test ! -d /run/systemd/system || systemctl start esimshaper # there is none while a disk is made
 	;;

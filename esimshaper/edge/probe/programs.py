@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge: /proc. Which program is behind an interface of the kernel's TUN driver. Reads only; root sees all of them."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,31 +30,26 @@ PROXIES = frozenset(
 
 def behind_interfaces() -> dict[str, str]:
     """The name of the program, as the kernel cuts it to 15 letters, by interface; in this network namespace only."""
-    here = (PROC / "self/ns/net").readlink()
     found: dict[str, str] = {}
-    for process in PROC.iterdir():
-        if process.name.isdigit():
-            try:
-                if (process / "ns/net").readlink() == here:
-                    name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
-                    found |= dict.fromkeys(_interfaces(process), name)
-            except OSError:  # it has ended, or is another user's
-                continue
+    for process, name in _processes():
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            found |= dict.fromkeys(_interfaces(process), name)
     return found
 
 
 def proxies() -> tuple[str, ...]:
     """The programs of this network namespace whose names are those of proxies."""
-    here = (PROC / "self/ns/net").readlink()
-    found = set()
-    for process in PROC.iterdir():
-        try:
-            name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
-            if process.name.isdigit() and name in PROXIES and (process / "ns/net").readlink() == here:
-                found.add(name)
-        except OSError:  # it is no process, has ended, or is another user's
-            continue
-    return tuple(sorted(found))
+    return tuple(sorted({name for _, name in _processes() if name in PROXIES}))
+
+
+def _processes() -> Iterator[tuple[Path, str]]:
+    """The processes of this network namespace, with the names of their programs."""
+    with contextlib.suppress(OSError):  # in a tree from which a disk is made, nothing is mounted there
+        here = (PROC / "self/ns/net").readlink()
+        for process in PROC.iterdir():
+            with contextlib.suppress(OSError):  # it is no process, has ended, or is another user's
+                if process.name.isdigit() and (process / "ns/net").readlink() == here:
+                    yield process, (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
 
 
 def translator_modules() -> tuple[str, ...]:
