@@ -19,9 +19,11 @@ from esimshaper.core.shaping.plan import Plan, Report, Step
 from esimshaper.daemon.class_counters import ClassReader
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.host.messages import Message, fields
-from esimshaper.edge.nft.scripts import Blocked
+from esimshaper.edge.nft.scripts import NO_INTERFACE, Blocked, Known
 from esimshaper.edge.nft.tables import RejectTable
 from esimshaper.edge.tc.shaper import Shaper
+
+LOOKS = frozenset({Hook.LAN_INGRESS, Hook.LAN_EGRESS, Hook.SERVER_INGRESS, Hook.SERVER_EGRESS})
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +93,7 @@ class Enforcer:
             _metered_link(seen.attachments, self._wan.interface),
             states,
             look_around,
+            _looked_at(seen.attachments, self._devices),
         )
         self._now = round(seen.reading.boottime * 1e9)
         if outcome.reserve and outcome.reserve != self._reserve:
@@ -133,8 +136,8 @@ class Enforcer:
                 if self._rejects.notice_changes(self._now):
                     text = "somebody changed our table in nftables; it is as before again"
                     log.warning(text, extra=fields(Message.REFUSALS_RESTORED))
-            case plan.Reject(devices, but, wan, but_until):
-                problem = self._rejects.reject(Blocked(devices, but, but_until=but_until), wan, self._now)
+            case plan.Reject(devices, but, wan, but_until, lans):
+                problem = self._rejects.reject(Blocked(devices, but, but_until=but_until), Known(wan, lans), self._now)
                 return replace(report, failed=(*report.failed, *([problem] if problem else [])))
         return report
 
@@ -164,3 +167,14 @@ def _metered_link(attachments: Iterable[Attachment], wan: str) -> int:
     """The number of the WAN's interface, if uploads pass our program there; else 0."""
     there = (each for each in attachments if each.attached and each.interface == wan)
     return next((each.index for each in there if each.hook is Hook.WAN_EGRESS), 0)
+
+
+def _looked_at(attachments: Iterable[Attachment], devices: Mapping[str, str]) -> Mapping[str, int]:
+    """The interfaces of the LAN at which our programs see both ways, with their numbers; 0 for one that is away."""
+    found: dict[str, set[int]] = {}
+    for each in attachments:
+        if each.hook in LOOKS:
+            index = each.index if each.attached else NO_INTERFACE
+            found.setdefault(devices.get(each.interface, each.interface), set()).add(index)
+    # One that refuses one of the two is left alone: what is begun beyond goes there without a look.
+    return {name: min(numbers) for name, numbers in found.items() if len(numbers) == 1}

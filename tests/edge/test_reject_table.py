@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.edge.nft.scripts import Blocked
+from esimshaper.edge.nft.scripts import Blocked, Known
 from esimshaper.edge.nft.tables import RejectTable
 from esimshaper.lab import Host, namespaces
 from esimshaper.lab.namespaces import PREFIX, wait_until
@@ -37,7 +37,9 @@ def listed(box: Host) -> str:
 def test_what_ends_by_itself_ends_without_a_daemon_and_is_nobodys_doing(box: Host) -> None:
     table, begun = RejectTable(["wan0"], ["br0"]), now()
     end = begun + SECOND
-    assert box.call(table.reject, Blocked({TV: end, PHONE: None}, frozenset({PHONE}), but_until=end), 0, begun) == ""
+    assert (
+        box.call(table.reject, Blocked({TV: end, PHONE: None}, frozenset({PHONE}), but_until=end), Known(), begun) == ""
+    )
     assert TV in listed(box)
     assert '"br0" timeout' in listed(box)
     wait_until("the end", lambda: TV not in listed(box) and '"br0" timeout' not in listed(box))
@@ -49,7 +51,7 @@ def test_what_ends_by_itself_ends_without_a_daemon_and_is_nobodys_doing(box: Hos
 @needs_root
 def test_what_somebody_else_takes_out_before_its_end_is_noticed(box: Host) -> None:
     table, begun = RejectTable(["wan0"], ["br0"]), now()
-    assert box.call(table.reject, Blocked({TV: begun + 60 * SECOND}), 0, begun) == ""
+    assert box.call(table.reject, Blocked({TV: begun + 60 * SECOND}), Known(), begun) == ""
     assert not box.call(table.notice_changes, begun)
     box.run(["nft", "delete", "element", "inet", "esimshaper", "blocked_macs", "{", TV, "}"])
     assert box.call(table.notice_changes, begun)

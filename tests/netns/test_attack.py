@@ -15,6 +15,9 @@ from esimshaper.edge.bpf import layouts, libbpf
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
 from tests.bpf.packets import UDP, ipv4, ipv6, mac, udp
+from tests.netns import tricks
+from tests.netns.limits import passes
+from tests.netns.listener import listening
 from tests.netns.router import Router, bytes_of
 
 ETH_P_ALL = 3
@@ -204,3 +207,50 @@ def test_a_class_that_somebody_gives_to_guests_books_nothing_to_a_client(make_ro
         moved = router.measure() - before
         assert bytes_of(moved.totals["alice"]) == (0, 0)
         assert bytes_of(moved.totals["unattributed"]) == bytes_of(moved.bill.of(lab.servers4[5]))
+
+
+def test_lan_made_anew_while_the_daemon_is_dead_lets_no_packet_of_a_blocked_client_pass(
+    make_router: Callable[..., Router],
+) -> None:
+    """It has no program then. Segments of no connection, and a forwarded port: the rest is refused in any case."""
+    with Lab(WanKind.TUN, bare=True) as lab:
+        router = make_router(lab, ROW).start()
+        alice, (far, *servers) = lab.clients[0], lab.servers4[:3]
+        assert all(passes(client, far) for client in lab.clients)
+        tricks.forward_port(lab, alice)
+        assert heard_by(alice, lab, far) > 100_000
+        for subject in ("alice", "group/unknown"):
+            assert router.run("block", subject).returncode == 0
+        router.kill()
+        make_lan_anew(lab)
+        before = lab.carrier.settle()
+        for client, server in zip(lab.clients, servers, strict=True):
+            client.call(send_segments, client.ipv4, server, 50)
+        assert heard_by(alice, lab, far) == 0
+        bill = lab.carrier.settle() - before
+        assert bill.of(servers[0]).up_bytes == 0, "of alice"
+        assert bill.of(servers[1]).up_bytes >= 50_000, "nobody has blocked bob"
+
+
+def make_lan_anew(lab: Lab) -> None:
+    lan, ports = lab.lan_interface, [f"lan{number}" for number in range(len(lab.clients))]
+    lab.router.ip(
+        f"link del {lan}",
+        f"link add {lan} type bridge forward_delay 0 mcast_snooping 0",
+        f"addr add 192.168.77.1/24 dev {lan}",
+        f"link set {lan} up",
+        *(f"link set {port} master {lan} up" for port in ports),
+    )
+
+
+def heard_by(device: Host, lab: Lab, server: str) -> int:
+    with listening(device) as heard:
+        lab.internet.call(tricks.send_udp, server, lab.router.ipv4, 110)
+    return heard.bytes
+
+
+def send_segments(source: str, to: str, count: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        for number in range(count):
+            segment = tricks.tcp(source, to, number * 1000, bytes(1000))
+            raw.sendto(tricks.ip(source, to, socket.IPPROTO_TCP, segment, number), (to, 0))

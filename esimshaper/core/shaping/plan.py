@@ -81,7 +81,7 @@ class Reject:
     """Reject what these devices send, each until the moment beside it (CLOCK_BOOTTIME, ns), and nothing else.
 
     but: where all devices without an account of their own are blocked, those that have one; None where not.
-    wan: number of the WAN's interface, 0 for none. but_until: as of `devices`.
+    wan: number of the WAN's interface, 0 for none. but_until: as of `devices`. lans: as of a Wish.
     """
 
     # At such a moment the kernel lets a device on by itself, also while no daemon is there to mend the table.
@@ -89,6 +89,7 @@ class Reject:
     but: frozenset[ClientKey] | None
     wan: int
     but_until: int | None = None
+    lans: Mapping[str, int] = field(default_factory=dict)
 
 
 Step = (
@@ -122,7 +123,8 @@ class Wish:
 
     reading: the one that `outcome` was made from. wan: number of the WAN's interface if uploads pass our program there,
     else 0. states: of clients. look_around: compare with the kernel and tc though nothing is new, as somebody else may
-    have changed them.
+    have changed them. lans: interfaces of the LAN where our programs see both ways, with their numbers; 0 for one that
+    is not there.
     """
 
     outcome: Outcome
@@ -131,12 +133,13 @@ class Wish:
     wan: int
     states: Mapping[Subject, ClientState] = field(default_factory=dict)
     look_around: bool = False
+    lans: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def cause(self) -> tuple[object, ...]:
-        """All but policies that decides which accounts, classes and policies there shall be."""
+        """All but policies and states that decides what there shall be."""
         outcome = self.outcome
-        return self.wan, outcome.new_clients, outcome.new_groups, outcome.shaped, self.reading.owners
+        return self.wan, self.lans, outcome.new_clients, outcome.new_groups, outcome.shaped, self.reading.owners
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,8 +302,8 @@ def rejected(wish: Wish) -> Reject:
     known = seen.keys() - BUILT_IN_CLIENTS
     devices = {each: _let_on(wish, seen[each]) for each in known & blocked}
     if OTHERS not in seen.keys() & blocked:
-        return Reject(devices, None, wish.wan)
-    return Reject(devices, frozenset(known), wish.wan, _let_on(wish, seen[OTHERS]))
+        return Reject(devices, None, wish.wan, lans=wish.lans)
+    return Reject(devices, frozenset(known), wish.wan, _let_on(wish, seen[OTHERS]), wish.lans)
 
 
 def _let_on(wish: Wish, account: Account) -> int | None:

@@ -11,7 +11,7 @@ DHCP and its pages stay.
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.tunnels import TunnelEnd
@@ -50,10 +50,18 @@ class Blocked:
         return any(end is not None and end < moment for end in ends)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Numbers of the interfaces that have our programs, or NO_INTERFACE: of the WAN; of those of the LAN, by name."""
+
+    wan: int = NO_INTERFACE
+    lans: Mapping[str, int] = field(default_factory=dict)
+
+
 def reject(
     interfaces: Sequence[str],
     blocked: Blocked,
-    wan: int,
+    known: Known,
     unbilled: Iterable[str] = (),
     *,
     now: int = 0,
@@ -61,9 +69,8 @@ def reject(
 ) -> str:
     """The first table, anew: what `blocked` devices send and would leave by one of these `interfaces`.
 
-    `wan`: number of the WAN's interface that has our program, NO_INTERFACE for none. `unbilled`: networks that are not
-    rejected. now: CLOCK_BOOTTIME, ns, or a little earlier. whole: those packets too by which `blocked` devices reach a
-    proxy of the router, or its answers.
+    `unbilled`: networks that are not rejected. now: CLOCK_BOOTTIME, ns, or a little earlier. whole: also those packets
+    by which `blocked` devices reach a proxy of the router, or its answers.
     """
     spared = [f"{'ip6' if ':' in each else 'ip'} daddr {each} return" for each in unbilled]
     jumps = [f'oifname "{each}" jump blocked' for each in interfaces]
@@ -71,13 +78,21 @@ def reject(
     if blocked.but is not None:
         sets += [*_sets("known", dict.fromkeys(blocked.but, "")), _lans(blocked, now)]
     # Live TCP connections pass to the WAN, where our program ends them on both sides. They do not pass to a WAN that
-    # was made anew and has no program yet, nor into a tunnel; both have another number.
+    # was made anew and has no program yet, nor into a tunnel; both have another number. From a LAN that was made anew,
+    # nobody knows at the WAN whose a packet is; and nobody sees who gets what somebody beyond has begun.
+    anew = [f'iifname "{name}" meta iif != {number}' for name, number in known.lans.items()]
+    begun = [
+        f'iifname "{each}" oifname "{name}" meta oif != {number} ct direction original drop'
+        for each in interfaces
+        if each not in blocked.lans
+        for name, number in known.lans.items()
+    ]
     return f"""{delete(REJECT)}
 table {REJECT} {{
     {"; ".join(sets)}
     chain forward {{
         type filter hook forward priority filter - 5; policy accept;
-        {"; ".join((*spared, *jumps))}
+        {"; ".join((*spared, *(begun if whole else ()), *jumps))}
     }}
     chain blocked {{
         {"; ".join(_jumps(blocked, "refuse"))}
@@ -85,7 +100,8 @@ table {REJECT} {{
     chain refuse {{
         tcp flags & (syn | ack) == syn reject with tcp reset
         meta l4proto != tcp reject with icmpx admin-prohibited
-        meta oif != {wan} meta l4proto tcp reject with tcp reset
+        meta oif != {known.wan} meta l4proto tcp reject with tcp reset
+        {"; ".join(f"{each} meta l4proto tcp reject with tcp reset" for each in anew)}
     }}
 }}
 """

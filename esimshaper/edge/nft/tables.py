@@ -15,7 +15,7 @@ from pathlib import Path
 from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.nft import program, scripts
 from esimshaper.edge.nft.program import NftError
-from esimshaper.edge.nft.scripts import CLOSED, REJECT, Blocked
+from esimshaper.edge.nft.scripts import CLOSED, REJECT, Blocked, Known
 
 MARGIN_NS = 2 * 10**9
 """So much younger than `now` a listing may be."""
@@ -33,15 +33,15 @@ class RejectTable:
         self._interfaces = interfaces
         self._unbilled = unbilled
         self.lans = tuple(lans)
-        self._installed: tuple[Blocked, int] | None = None  # None: unknown, as after an earlier daemon
+        self._installed: tuple[Blocked, Known] | None = None  # None: unknown, as after an earlier daemon
         self._listed = ""
 
-    def reject(self, blocked: Blocked, wan: int, now: int) -> str:
+    def reject(self, blocked: Blocked, known: Known, now: int) -> str:
         """From now on packets of these devices, on the LAN's interfaces; a sentence if that did not work, else empty.
 
-        `wan`: number of the WAN's interface that has our program, NO_INTERFACE for none. `now`: of CLOCK_BOOTTIME, ns.
+        `known`: where our programs are. `now`: of CLOCK_BOOTTIME, ns.
         """
-        wanted = replace(blocked, lans=self.lans), wan
+        wanted = replace(blocked, lans=self.lans), known
         if wanted == self._installed or (self._installed and not wanted[0] and not self._installed[0]):
             return ""
         anew = scripts.reject(self._interfaces, *wanted, self._unbilled, now=now)

@@ -18,7 +18,7 @@ from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.kernel import ETH_P_ALL, INGRESS
 from esimshaper.edge.nft import program, scripts
 from esimshaper.edge.nft.program import NftError
-from esimshaper.edge.nft.scripts import NO_INTERFACE
+from esimshaper.edge.nft.scripts import Known
 from esimshaper.edge.probe import child
 from esimshaper.edge.probe.child import CLONE_NEWNET
 
@@ -114,7 +114,7 @@ def _loadable(module: str) -> bool:
 
 def _rejects() -> bool:
     try:
-        program.run("-f", "-", script=scripts.reject(["lo"], scripts.Blocked({_MAC: None}), NO_INTERFACE))
+        program.run("-f", "-", script=scripts.reject(["lo"], scripts.Blocked({_MAC: None}), Known()))
     except NftError:
         return False
     return True

@@ -276,6 +276,13 @@ def test_devices_without_an_account_are_told_by_those_that_have_one() -> None:
     assert rejected == Reject({OWNERS[BOB]: None}, frozenset(OWNERS.values()), WAN)
 
 
+def test_a_lan_that_is_made_anew_makes_the_table_anew() -> None:
+    hands = Hands()
+    hands.enforce(replace(WISH, states=BLOCKED, lans={"br0": 3}))
+    rejected = hands.enforce(replace(WISH, states=BLOCKED, lans={"br0": 4}))[-1]
+    assert rejected == Reject({OWNERS[BOB]: None}, None, WAN, lans={"br0": 4})
+
+
 def switching(*moments: tuple[int, bool]) -> tuple[Switch, ...]:
     return tuple(Switch(at, Hold(blocked=blocked)) for at, blocked in moments)
 

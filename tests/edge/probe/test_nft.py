@@ -119,7 +119,7 @@ def test_rules_of_iptables_that_turn_connections_round_are_proxies() -> None:
 @needs_root
 def test_our_own_tables_are_no_program_of_somebody_else() -> None:
     closed = scripts.failsafe(["wwan0"], [3], [TunnelEnd(17, 51820)], "wwan0")
-    ours = scripts.reject(["wwan0"], scripts.Blocked({ClientKey("02:00:00:00:00:01"): None}), 0) + closed
+    ours = scripts.reject(["wwan0"], scripts.Blocked({ClientKey("02:00:00:00:00:01"): None}), scripts.Known()) + closed
     assert on_a_box("probe_nft.mark_uses()", f"nft -f - <<'END'\n{ours}END") == ()
 
 
