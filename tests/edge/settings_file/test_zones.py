@@ -28,6 +28,8 @@ def few_zones(tmp_path, monkeypatch):
     for name in ("Los_Angeles", "New_York"):
         shutil.copy(f"/usr/share/zoneinfo/America/{name}", known)
     zoneinfo.reset_tzpath(to=[str(known.parent)])
+    for module in [name for name in sys.modules if name.partition(".")[0] == "tzdata"]:
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "tzdata", None)  # PyPI's, which Python looks into as well
     monkeypatch.setattr(zones, "ZoneInfo", zoneinfo.ZoneInfo.no_cache)
     yield
