@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`python3 -m esimshaper.names`: runs until it is killed, by $ESIMSHAPER_PINS and $STATE_DIRECTORY of the daemon.
 
-With a $RUNTIME_DIRECTORY it leaves a report there, which `doctor` reads.
+It leaves a report in $RUNTIME_DIRECTORY, which `doctor` reads.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from esimshaper.names.service import NamesService
 
 def main() -> None:
     """Names conversations for as long as the process lives."""
-    folder = os.environ.get("RUNTIME_DIRECTORY")
-    report = Path(folder) / NAMES_REPORT.name if folder else None
+    folder = Path(os.environ.get("RUNTIME_DIRECTORY", NAMES_REPORT.parent))
+    with contextlib.suppress(OSError):  # the first report says so
+        folder.mkdir(exist_ok=True)
+    report = folder / NAMES_REPORT.name
     NamesService(pins_root(), catalogue_file.place(state_directory()), Aes(), report).run()
 
 
