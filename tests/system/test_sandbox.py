@@ -128,7 +128,12 @@ def test_who_reads_what_devices_send_may_do_nothing_else_and_names_what_passes_a
         flows = json.loads(router.run("esimshaper", "flows", "--json", "--limit", "1000"))["flows"]
         return any((flow["name"], flow["service"]) == (host, "youtube") for flow in flows)
 
-    wait_until("a name", lambda: named("r1.googlevideo.com"))
+    try:
+        wait_until("a name", lambda: named("r1.googlevideo.com"))
+    except TimeoutError as problem:
+        problem.add_note(router.journalctl("--no-pager", "--lines=30", "-u", NAMES))
+        problem.add_note(router.run("find", PINS, "/var/lib/esimshaper", "-ls"))
+        raise
     fields = dict(
         line.split(":\t", 1)
         for line in router.path(f"/proc/{process()}/status").read_text().splitlines()
