@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.place import Place
-from bench.renames import Renaming, names_of
+from bench.renames import programs_of
 from bench.rows import Row, Verdict, exact, must, number
 from esimshaper.core.model.counts import UNATTRIBUTED_REASONS, Counters, Event
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, ClientKey
@@ -25,6 +25,7 @@ from esimshaper.edge.tc.attachments import TrafficControl
 from esimshaper.lab import Bill, Lab, WanKind, traffic
 from esimshaper.lab.world import BEYOND4, BEYOND6
 from tests.bpf import packets
+from tests.renames import Renaming
 from tests.rows import apart
 
 HOOKS = (("br0", Hook.LAN_INGRESS), ("br0", Hook.LAN_EGRESS), ("wan0", Hook.WAN_EGRESS), ("wan0", Hook.WAN_INGRESS))
@@ -105,8 +106,7 @@ class Trial:
         with (
             lab,
             self.place.meter("bill") as (meter, markers),
-            contextlib.closing(names_of(meter)) as names,
-            contextlib.closing(Renaming(meter, names)) as renaming,
+            contextlib.closing(Renaming(meter.generation, programs_of(meter))) as renaming,
         ):
             self.lab, self.meter, self.renaming = lab, meter, renaming
             lab.router.call(attach, meter, markers)

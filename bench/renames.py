@@ -1,27 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What counting by service costs, by BPF_PROG_TEST_RUN; and renames, for rows under load. In: a Place. Out: Rows.
+"""What counting by service costs, by BPF_PROG_TEST_RUN. In: a Place. Out: Rows.
 
 Programs that name and programs that do not are run in turn, so whatever slows the machine down slows both.
 """
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterator
-from statistics import median
+from pathlib import Path
+from statistics import median, quantiles
 from typing import NamedTuple
 
 from bench.place import Place
 from bench.population import run
 from bench.rows import Row, Verdict, number, spread
 from esimshaper.core.model.identity import FIRST_CLIENT_ACCOUNT
-from esimshaper.edge.bpf import layouts, libbpf
+from esimshaper.edge.bpf import layouts
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.bpf.names import NamesMaps, Rename
 from tests.bpf import packets
 
-REPEAT, ROUNDS = 50_000, 31
+REPEAT, ROUNDS = 20_000, 101
 FLOWS, HEADS, HELLO = 300, 10, 1200
 """Of so many new flows the first ten packets, with so many bytes of payload."""
+TOGETHER = 15
+"""So many flows are shown before somebody reads: less than a quarter of the ring, so none is left out."""
 AT_MOST, AT_MOST_EACH = 1.03, 500
 """What a packet of a named flow may take, against the same without names; ns that a first packet may take more."""
 
@@ -36,43 +38,21 @@ class Pair(NamedTuple):
     names: NamesMaps
 
 
-class Renaming:
-    """Gives all flows of a meter one name after the other, as often as it is asked to."""
-
-    def __init__(self, meter: Meter, names: NamesMaps) -> None:
-        self._flows = libbpf.Map(meter.generation / "flows", layouts.FLOW_KEY.size, layouts.FLOW.size)
-        self._names, self._numbers = names, itertools.cycle(range(layouts.SERVICES))
-        self.done = 0
-
-    def turn(self) -> None:
-        """Another name for all flows that are there."""
-        service = next(self._numbers)
-        wanted = [Rename(flow, account, service, final=False) for flow, account in self._all()]
-        self.done += len(wanted) - self._names.name(wanted)
-
-    def _all(self) -> Iterator[tuple[bytes, int]]:
-        for keys, values, found in self._flows.chunks():
-            size = layouts.FLOW_KEY.size
-            for at, fields in enumerate(layouts.FLOW.iter_unpack(values[: found * layouts.FLOW.size])):
-                yield bytes(keys[at * size : (at + 1) * size]), fields[6]
-
-    def close(self) -> None:
-        self._flows.close()
-
-
 def rows(place: Place, mark: int, floor: float, limit: Callable[[Meter], None]) -> Iterator[Row]:
     """`mark` is that of the client, `floor` what an empty program takes; `limit` sets limits that are far."""
     rounds = 5 if place.quick else ROUNDS
     without, named = place.meter("without-names", services=False), place.meter("names")
     with without as (first, _), named as (second, _), contextlib.closing(names_of(second)) as names:
         pair = Pair(first, second, names)
+        for meter in (first, second):
+            run(meter, "lan_ingress_ethernet", datagram(4000, 36, up=True))  # so that there is a client
         for limits in ("", ", limits of client, group and all"):
             if limits:
                 for meter in (first, second):
                     limit(meter)
             for program in (EGRESS, INGRESS):
                 yield named_row(pair, program, mark, floor, rounds, limits)
-        yield first_packets_row(pair, mark, 30 if place.quick else FLOWS)
+        yield from first_packets_rows(pair, mark, 30 if place.quick else FLOWS)
 
 
 def named_row(pair: Pair, program: str, mark: int, floor: float, rounds: int, limits: str) -> Row:
@@ -85,32 +65,47 @@ def named_row(pair: Pair, program: str, mark: int, floor: float, rounds: int, li
     for _ in range(rounds):
         for figures, meter in zip(taken, (pair.without, pair.named), strict=True):
             figures.append(run(meter, program, packet, mark, REPEAT).nanoseconds - floor)
-    ratio = median(taken[1]) / median(taken[0])
+    # What comes in between only adds: of many short runs the fastest quarter is next to the truth.
+    least = [quantiles(figures, n=4)[0] for figures in taken]
+    ratio = least[1] / least[0]
     verdict = Verdict.PASS if ratio <= AT_MOST else Verdict.MISS
-    detail = f"{number(median(taken[0]))} ns without, {spread(taken[1])} ns with"
+    detail = f"{number(least[0])} ns without, {number(least[1])} with: the fastest quarter of {rounds} runs each"
     return Row(f"{program}, named flow{limits}: with names", ratio, "times", f"<= {AT_MOST}", verdict, detail)
 
 
-def first_packets_row(pair: Pair, mark: int, flows: int) -> Row:
-    """The first packets of flows that have no name yet, each of which is copied."""
-    ring = pair.names.heads(lambda _: None)
-    more = []
-    for port in range(10_000, 10_000 + flows):
-        packet = datagram(port, HELLO, up=True)
-        taken = [run(meter, EGRESS, packet, mark, HEADS).nanoseconds for meter in (pair.without, pair.named)]
-        more.append(taken[1] - taken[0])
-        ring.consume()
-    ring.close()
-    figure = median(more)
+def first_packets_rows(pair: Pair, mark: int, flows: int) -> Iterator[Row]:
+    """The first packets of flows that have no name yet, each of which is copied; and what waking a reader takes."""
+    together, alone = (_more_each(pair, mark, flows, at_once) for at_once in (TOGETHER, 1))
+    figure = median(together)
     verdict = Verdict.PASS if figure <= AT_MOST_EACH else Verdict.MISS
     what = "first ten packets of a flow, each: more with names"
-    return Row(what, figure, "ns", f"<= {AT_MOST_EACH}", verdict, spread(more))
+    yield Row(what, figure, "ns", f"<= {AT_MOST_EACH}", verdict, spread(together))
+    yield Row("waking who reads them, once for all that waits", (median(alone) - figure) * HEADS, "ns")
+
+
+def _more_each(pair: Pair, mark: int, flows: int, at_once: int) -> list[float]:
+    """Nanoseconds for each packet of a flow, where somebody reads after `at_once` flows."""
+    ring = pair.names.heads(lambda _: None)
+    more: list[float] = []
+    for number_ in range(flows):
+        packet = datagram(10_000 + flows * at_once + number_, HELLO, up=True)
+        without, named = (run(meter, EGRESS, packet, mark, HEADS).nanoseconds for meter in (pair.without, pair.named))
+        more.append(named - without)
+        if number_ % at_once == 0:
+            ring.consume()
+    ring.close()
+    return more
 
 
 def names_of(meter: Meter) -> NamesMaps:
     """For the programs of this meter."""
+    return NamesMaps(meter.generation, programs_of(meter))
+
+
+def programs_of(meter: Meter) -> Path:
+    """The folder of its programs."""
     (programs,) = meter.generation.glob("programs-*")
-    return NamesMaps(meter.generation, programs)
+    return programs
 
 
 def datagram(port: int, payload: int, *, up: bool) -> bytes:

@@ -9,6 +9,7 @@ import itertools
 import random
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,7 @@ from esimshaper.core.model.counts import Counters, Reason
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import Policy
 from esimshaper.core.model.services import How, Volume
-from esimshaper.edge.bpf import layouts, libbpf
+from esimshaper.edge.bpf import compiler, layouts, libbpf
 from esimshaper.edge.bpf.names import NamesMaps, Rename
 from tests.bpf.conftest import LOOPBACK, SMALL, Bench, skb
 from tests.bpf.packets import (
@@ -282,3 +283,18 @@ def test_refused_packets_are_in_no_row_and_resets_are(bench: Bench, names: Names
         libbpf.dry_run(bench.meter.program("wan_egress_ethernet").fd, frame, skb(ALICE << 20, LOOPBACK))
     assert (bench.packets_of(Reason.UPLOAD_BLOCKED), bench.packets_of(Reason.FLOW_RESET)) == (1, 1)
     assert rows(bench) == {YOUTUBE: Volume(0, 80)}
+
+
+def test_without_names_there_is_nothing_of_all_this_and_bytes_are_the_same(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(services=False)
+    bench.up(UP, ALICE)
+    bench.down(DOWN)
+    reading = bench.read()
+    assert reading.accounts[ALICE] == Counters(200, 100, 1, 1)
+    assert (reading.services, reading.service_names) == ({}, {})
+    assert not bench.meter.number_services(["youtube"])
+    (flow,) = bench.meter.flows(10)[1]
+    assert (flow.service, flow.name, flow.how) == ("unnamed", "", How.NONE)
+    pinned = {pin.name for pin in (*bench.wanted.generation.iterdir(), *bench.wanted.programs.iterdir())}
+    assert not pinned & {*layouts.OF_SERVICES, "heads", *compiler.FOR_NAMES}
+    assert bench.wanted.generation.name != replace(bench.wanted, services=True).generation.name

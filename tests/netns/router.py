@@ -23,6 +23,7 @@ from esimshaper.lab import Bill, Lab
 from esimshaper.lab.carrier import python_environment
 from esimshaper.lab.namespaces import wait_until
 from tests.kernel_parts import Loan, kernel_parts
+from tests.renames import Renaming, all_the_while
 from tests.rows import apart
 
 PYTHON = sys.executable
@@ -171,6 +172,11 @@ class Router(View):
             return {}
         with contextlib.closing(Meter(self._build.generation)) as meter:
             return apart(meter.read())
+
+    def renaming(self) -> contextlib.AbstractContextManager[Renaming]:
+        """All flows get other names until the block ends."""
+        assert self._build
+        return all_the_while(self._build.generation, self._build.programs)
 
     def _answers(self, *, attached: bool) -> bool:
         assert self.process
