@@ -73,6 +73,7 @@ def language(environment: os._Environ[str] | dict[str, str]) -> str:
 
 def _import(options: argparse.Namespace) -> int:
     from esimshaper.core.settings.name_lists import service_of_list
+    from esimshaper.views.page import printable
 
     file: Path = options.list
     try:
@@ -84,7 +85,8 @@ def _import(options: argparse.Namespace) -> int:
         raise Unusable(f"{file} has more than {LARGEST_BYTES:,} bytes", "take a shorter list, or the part that matters")
     made = service_of_list(content.decode(errors="replace"), options.called or file.stem, options.category)
     for problem in (*made.problems, *made.left_out):
-        print(f"{file}:{problem.line}: {problem.message}" if problem.line else problem.message, file=sys.stderr)
+        message = printable(problem.message)  # of strangers, who may write to a terminal more than text
+        print(f"{file}:{problem.line}: {message}" if problem.line else message, file=sys.stderr)
     if made.problems:
         return FAILED
     print(made.text, end="")

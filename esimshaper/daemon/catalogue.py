@@ -19,6 +19,9 @@ from esimshaper.edge.settings_file.catalogue import CatalogueError
 
 log = logging.getLogger(__name__)
 
+MOST_TOLD = 5
+"""So many services without a number are named."""
+
 
 class Catalogue:
     """The services by name, of two with one name that of the owner. config: of the settings; state: of the history."""
@@ -55,7 +58,13 @@ class Catalogue:
             if not self._build.services:
                 catalogue_file.remove(self._file)
                 return
-            self._meter.number_services(self.services)
+            if nameless := self._meter.number_services(self.services):
+                log.warning(
+                    "bytes of %d services are counted as `other`, since more are in use, or were since the router was "
+                    "started, than can be counted apart: %s",
+                    len(nameless),
+                    ", ".join([*nameless[:MOST_TOLD], *(["..."] if len(nameless) > MOST_TOLD else [])]),
+                )
             catalogue_file.write(self._file, compiled(services) | self._place())
         except OSError as error:
             log.warning("the compiled catalogue cannot be written, so bytes may stay unnamed: %s", error)

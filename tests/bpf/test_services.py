@@ -186,16 +186,16 @@ def test_bytes_inside_a_tunnel_are_named_as_they_are_claimed(bench: Bench, names
 
 def test_services_get_numbers_that_stay_and_what_has_none_left_is_other(bench: Bench, names: NamesMaps) -> None:
     meter = bench.meter
-    assert meter.number_services(["youtube", "icloud"])
+    assert not meter.number_services(["youtube", "icloud"])
     assert not meter.number_services(["icloud", "unnamed"])
-    assert meter.number_services(["zoom", "youtube"])
+    assert not meter.number_services(["zoom", "youtube"])
     numbers = {"youtube": 3, "icloud": 4, "zoom": 5}
     assert names.numbers() == numbers
     built_in = {0: "unnamed", 1: "hidden", 2: "other"}
     assert meter.read().service_names == built_in | {n: name for name, n in numbers.items()}
-    meter.number_services([f"s{number}" for number in range(300)])
+    assert meter.number_services([f"s{number}" for number in range(300)]) == [f"s{n}" for n in range(250, 300)]
     assert max(meter.read().service_names) == layouts.SERVICES - 1
-    assert not meter.number_services(["one-more"])
+    assert meter.number_services(["one-more", "zoom"]) == ["one-more"]
     with contextlib.closing(type(meter)(meter.generation)) as again:
         assert again.read().service_names == meter.read().service_names
 

@@ -114,6 +114,14 @@ def test_a_list_with_a_mistake_is_refused_by_line(tmp_path):
     assert f"{lists}:2: " in done.stderr
 
 
+def test_a_list_of_strangers_writes_nothing_but_text_to_the_terminal(tmp_path):
+    lists = tmp_path / "list"
+    lists.write_text("keyword:\x1b]0;title\x07\nexample.org \x1b[31mred\n\x1b[2Jexample.org\n")
+    done = esimshaper("services", "import", lists)
+    assert done.stderr.count("\n") == done.stderr.count(f"{lists}:") == 2
+    assert all(each.isprintable() for each in done.stderr if each != "\n")
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [

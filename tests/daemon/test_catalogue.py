@@ -26,9 +26,9 @@ class Maps:
     def __init__(self) -> None:
         self.numbered: list[str] = []
 
-    def number_services(self, names: Iterable[str]) -> bool:
+    def number_services(self, names: Iterable[str]) -> list[str]:
         self.numbered += names
-        return True
+        return self.numbered[253:]
 
 
 def catalogue(place: Path, maps: Maps | None = None, build: Build = BUILD) -> Catalogue:
@@ -83,6 +83,17 @@ def test_what_an_edit_changes_is_told_and_in_force_when_it_is_taken(tmp_path: Pa
     assert "my-nas" not in found.services
     found.take(found.read())
     assert written(tmp_path)["services"][1]["name"] == "my-nas"
+
+
+def test_services_for_which_no_number_is_left_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    catalogue(tmp_path).begin()
+    assert not caplog.text
+    many = "".join(f"  - {{name: s{number}, domains: [s{number}.test]}}\n" for number in range(300))
+    owners(tmp_path, f"services:\n{many}")
+    found = catalogue(tmp_path)
+    found.begin()
+    assert f"bytes of {len(found.services) - 253} services are counted as `other`" in caplog.text
+    assert "s1, s0" not in caplog.text, "only some are told"
 
 
 def test_where_names_are_off_nothing_is_compiled(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ Counters are written by the kernel only; bpf/contract.h names the writer of each
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -125,12 +125,12 @@ class Meter:
             service_names=self._usage.names if self._usage else {},
         )
 
-    def number_services(self, names: Iterable[str]) -> bool:
-        """Gives each service a number for the life of the maps. Returns whether any got one.
+    def number_services(self, names: Iterable[str]) -> Sequence[str]:
+        """Gives each service a number for the life of the maps. Returns those for which none was left.
 
-        Beyond 253 services the others have none: their bytes are `other`. Without services this does nothing.
+        There are 253; bytes of the others are `other`. Without services this does nothing.
         """
-        return self._usage.add(names) if self._usage else False
+        return self._usage.add(names) if self._usage else ()
 
     def carry_tunnels(self, ends: Iterable[TunnelEnd], added: Mapping[int, int] = MappingProxyType({})) -> None:
         """Sets what of the router's own packets carries a tunnel.

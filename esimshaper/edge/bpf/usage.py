@@ -5,7 +5,7 @@ The map has 256 rows for each account, so only rows of accounts that moved are l
 """
 
 import mmap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from esimshaper.core.model.identity import Account
@@ -53,15 +53,15 @@ class UsageReader:
             self._rows = {**self._rows, **changed}
         return self._rows
 
-    def add(self, names: Iterable[str]) -> bool:
-        """Gives a number to each service that has none, while there are any. Returns whether any got one."""
+    def add(self, names: Iterable[str]) -> Sequence[str]:
+        """Gives a number to each service that has none, while there are any. Returns those that got none."""
         known = set(self.names.values())
         new = [name for name in names if name not in known]
         given = dict(zip(range(max(self.names) + 1, layouts.SERVICES), new, strict=False))
         for number, name in given.items():
             self._numbers.update(layouts.SERVICE_NAME.pack(name.encode()), layouts.NUMBER.pack(number))
         self.names = {**self.names, **given}
-        return bool(given)
+        return new[len(given) :]
 
     def _changed(self, numbers: Iterable[int]) -> Iterator[tuple[Account, Mapping[int, Volume]]]:
         size = layouts.SERVICES * layouts.USAGE.size
