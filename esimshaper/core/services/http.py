@@ -9,7 +9,7 @@ from esimshaper.core.services.tls import host_name
 HEAD_BYTES = 16_384
 _METHOD = re.compile(rb"[A-Z][A-Z-]{2,15} ")
 _LINE = re.compile(rb"([A-Z][A-Z-]{2,15}) (\S+) HTTP/1\.[01]\r?\n")
-_HOST = re.compile(rb"^host:[ \t]*([^\r\n]*?)[ \t]*\r?\n", re.IGNORECASE | re.MULTILINE)
+_HOST = re.compile(rb"^host:([^\r\n]*)\r?\n", re.IGNORECASE | re.MULTILINE)
 _AUTHORITY = re.compile(rb"(?:[a-z]+://)?(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]*)", re.IGNORECASE)
 _END = re.compile(rb"\r?\n\r?\n")
 
@@ -36,7 +36,7 @@ def requested_host(stream: bytes) -> str | None:
     host = _HOST.search(head, line.end() - 1)
     end = _END.search(head, line.end() - 2)
     if host and not (end and end.start() < host.start()):
-        return _name(host[1])
+        return _name(host[1].strip())  # the blanks left to the pattern, a line of them would take hours
     if end or len(head) == HEAD_BYTES:
         raise MalformedError
     raise IncompleteError

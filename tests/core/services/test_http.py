@@ -2,6 +2,8 @@
 """The host of a request is found in any pieces of its head."""
 
 import contextlib
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from esimshaper.core.services.http import HEAD_BYTES, may_be_request, requested_host
 from esimshaper.core.services.octets import IncompleteError, MalformedError, UnreadableError
+from tests.tools import ROOT
 
 REQUEST = (
     b"GET /a?host:%20b HTTP/1.1\r\nAccept: */*\r\nHost:  WWW.Example.org:8080 \r\nX: y\r\n\r\nHost: other.example\r\n"
@@ -48,6 +51,28 @@ def test_each_beginning_is_incomplete_until_the_host_is_there() -> None:
 def test_what_has_no_host_is_malformed(stream: bytes) -> None:
     with pytest.raises(MalformedError):
         requested_host(stream)
+
+
+HOSTILE = """
+from esimshaper.core.services.http import HEAD_BYTES, requested_host
+from esimshaper.core.services.octets import UnreadableError
+HEADS = (
+    "GET / HTTP/1.1\\r\\nhost:" + " " * HEAD_BYTES,
+    "CONNECT " + "a:/@[" * HEAD_BYTES,
+    "GET / HTTP/1.1\\n" + "host:\\r" * HEAD_BYTES,
+)
+for head in HEADS:
+    for end in ("", "x", "\\r", "\\n", " HTTP/1.1\\r\\n"):
+        try:
+            requested_host((head[:HEAD_BYTES - 20] + end).encode())
+        except UnreadableError:
+            pass
+"""
+
+
+def test_no_head_takes_long() -> None:
+    """In a process of its own: one that goes back and forth in it would take hours, and cannot be interrupted."""
+    subprocess.run([sys.executable, "-c", HOSTILE], cwd=ROOT, timeout=20, check=True)
 
 
 @given(st.binary(max_size=200))
