@@ -134,20 +134,21 @@ def test_who_reads_what_devices_send_may_do_nothing_else_and_names_what_passes_a
         problem.add_note(router.journalctl("--no-pager", "--lines=30", "-u", NAMES))
         problem.add_note(router.run("find", PINS, "/var/lib/esimshaper", "-ls"))
         raise
-    fields = dict(
-        line.split(":\t", 1)
-        for line in router.path(f"/proc/{process()}/status").read_text().splitlines()
-        if ":\t" in line
-    )
+    fields = _status(router, process())
     assert fields["Uid"].split() == [router.run("id", "-u", "esimshaper-names").strip()] * 4
     assert {int(fields[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
     assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
-    assert int(fields["VmRSS"].split()[0]) <= 16 * 1024
+    wait_until("rest, and less memory", lambda: int(_status(router, process())["VmRSS"].split()[0]) <= 16 * 1024)
     for breaks in (("kill", "--signal=KILL", NAMES), ("restart", SERVICE)):
         before = process()
         router.run("systemctl", *breaks)
         wait_until("another process", lambda before=before: process() not in ("0", before), timeout=40)
         wait_until("a name", lambda breaks=breaks: named(f"{breaks[0]}.googlevideo.com"), timeout=40)
+
+
+def _status(router: Debian, process: str) -> dict[str, str]:
+    lines = router.path(f"/proc/{process}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
 def _send(datagram: bytes, server: str) -> None:
