@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What passes in spite of a block: upkeep of the router, listed addresses, and names; and nothing of a guest's own."""
 
+import contextlib
 import struct
+import time
 from ipaddress import ip_network
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from esimshaper.core.model.counts import UNUSED, Reason
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, ACCOUNT_UNATTRIBUTED, Account
 from esimshaper.core.model.limits import Policy, Reserve, Thresholds
+from esimshaper.edge.bpf import layouts, libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
 from tests.bpf.packets import (
     CLIENT6,
@@ -217,6 +220,27 @@ def test_blocked_device_has_so_many_bytes_of_names_both_ways_and_no_more(blocked
     assert passed == 32768 // 1014
     assert blocked.packets_of(Reason.NAMES_REFUSED) == 80 - passed
     assert ask(blocked, question(port=80)) == PASS, "other services of the router stay"
+
+
+def test_answer_that_is_too_large_is_a_debt(blocked: Bench) -> None:
+    while ask(blocked, question()) == PASS:
+        pass
+    assert ask(blocked, question(100)) == PASS, "there was room for less"
+    assert answer(blocked) == SHOT
+    assert ask(blocked, question(20)) == SHOT, "there would be room for as much"
+
+
+def test_share_comes_back_by_eight_bytes_a_second(blocked: Bench) -> None:
+    assert ask(blocked, question()) == PASS
+    path = blocked.wanted.generation / "leeway"
+    with contextlib.closing(libbpf.Map(path, layouts.NUMBER.size, layouts.LEEWAY.size)) as table:
+        _, _, due = layouts.LEEWAY.unpack(table.lookup(layouts.NUMBER.pack(ALICE)) or b"")
+    assert 0.9 < (due - time.monotonic_ns()) / 1e9 / (1014 / 8) <= 1
+
+
+def test_device_that_is_allowed_by_hand_asks_as_it_likes(blocked: Bench) -> None:
+    blocked.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=0), exempt=True)})
+    assert all(ask(blocked, question()) == PASS for _ in range(40))
 
 
 @pytest.mark.parametrize(
