@@ -19,9 +19,8 @@ from esimshaper.core.model.limits import (
     CLASS_SELF,
     NO_CLASSES,
 )
-from esimshaper.core.model.services import HIDDEN, OTHER, UNNAMED
+from esimshaper.core.model.services import HIDDEN, OTHER, UNNAMED, HeadKind
 from esimshaper.edge.bpf import compiler, layouts
-from esimshaper.edge.bpf.names import ANSWER, OUT, RESOLVED
 from esimshaper.edge.bpf.usage import BUILT_IN
 
 BPF = Path(__file__).parents[2] / "bpf"
@@ -169,7 +168,7 @@ def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
         *(layouts.SERVICES, layouts.SERVICE_FIRST, layouts.WORD_SHIFT, layouts.TAG_FINAL, layouts.BINDING_SHARED),
         *(layouts.RENAMES, layouts.HEAD_BYTES),
         *(NUMBERS[name] for name in (UNNAMED, HIDDEN, OTHER)),
-        *(OUT, ANSWER, RESOLVED),
+        *HeadKind,
     ]
     assert [int(line) for line in printed.split()] == ours
 

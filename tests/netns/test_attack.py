@@ -71,6 +71,7 @@ def test_wan_that_returns_is_counted_also_without_a_place_for_pins(
         subprocess.run(["mount", "-o", "remount,ro", bpffs], check=True)
         lab.recreate_wan(WanKind.TAP)
         wait_until("attaching again", lambda: router.get("/v1/status")["wan"]["attached"], timeout=3)
+        subprocess.run(["mount", "-o", "remount,rw", bpffs], check=True)  # for the test's own look at the maps
         before = router.measure()
         lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 100_000)
         moved = router.measure() - before

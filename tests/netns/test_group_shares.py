@@ -90,13 +90,16 @@ def test_who_has_just_come_is_in_the_queue_of_the_others_and_charged_what_was_bi
 ) -> None:
     router = make_router(lab, quotas(throttled("everyone"), clients="")).start()
     before = router.measure()
-    running = lab.clients[0].start(flood, lab.servers4[0])
-    router.await_tick()
     leaf = f"7a00:{ids(EVERYONE)[1] & 0xFFFF:x}"  # of everyone, for who has none of its own
-    shown = lab.router.run(["tc", "-s", "class", "show", "dev", "wan0"]).split(f"class htb {leaf} ")[1]
+
+    def has_sent() -> bool:
+        shown = lab.router.run(["tc", "-s", "class", "show", "dev", "wan0"]).split(f"class htb {leaf} ")[1]
+        return not shown.split("Sent ")[1].startswith("0 bytes")
+
+    running = lab.clients[0].start(flood, lab.servers4[0])
+    wait_until("the queue of everyone", has_sent)
     running.result(300)
     moved = router.measure() - before
-    assert not shown.split("Sent ")[1].startswith("0 bytes")
     assert max(each.up_bytes for each in moved.totals.values()) == moved.bill.of(lab.servers4[0]).up_bytes
     assert moved.sum.up_bytes == moved.bill.seen_by_router.up_bytes
 

@@ -258,11 +258,11 @@ def test_delay_loss_rate_and_cap_act_and_lost_packets_are_told():
 
 def test_tells_uploads_that_never_reached_the_carrier():
     with Lab(WanKind.TUN, clients=("alice-phone",)) as lab:
-        assert lab.upload_drops() == 0
+        before = lab.upload_drops()  # a report of multicast groups, while the link came up
         lab.router.run(["tc", "qdisc", "replace", "dev", "wan0", "root", "pfifo", "limit", "0"])
         moved, bill = billed(lab, lab.clients[0], traffic.ping, lab.servers4[0], count=3)
         assert (moved.down, bill.of(lab.servers4[0])) == (0, Counters())
-        assert lab.upload_drops() >= 3
+        assert lab.upload_drops() >= before + 3
 
 
 def test_recreated_wan_works_and_the_bill_goes_on():

@@ -125,6 +125,7 @@ def source_folder() -> Path:
 
 def build(wanted: Build) -> None:
     """Compiles, loads and pins in a child process. Raises FailedOperation."""
+    libbpf.library()  # the child needs it, too, and could not say so as well
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     try:
         done = subprocess.run(
