@@ -38,7 +38,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(wan: str = "tun", seconds: int = SECONDS, *, keep: bool = False) -> int:
-    """Runs the demo with `seconds` of traffic; 0 only if bill and totals are equal and all limits held.
+    """Runs the demo with `seconds` of traffic; 0 only if bill, totals and services are equal and all limits held.
 
     wan: link type of the modem, see WanKind. keep: afterwards the router goes on, with traffic, until Ctrl-C.
     Raises Unusable where this machine cannot run it.
@@ -101,7 +101,7 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
         _keep(stack, lab, terms, places.socket)
     else:
         show(_next_steps())
-    return 0 if outcome.true and outcome.held and not failures else 1
+    return 0 if outcome.true and outcome.held and outcome.named and not failures else 1
 
 
 def _perform(

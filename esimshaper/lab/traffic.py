@@ -141,7 +141,10 @@ def fragments(server: str, *, count: int = 5, size: int = 4000) -> Moved:
 
 
 def ping(server: str, *, count: int = 10, size: int = 56) -> Moved:
-    """Echo requests with `size` bytes after the ICMP header: size + 28 bytes each in IPv4, + 48 in IPv6."""
+    """Echo requests with `size` bytes after the ICMP header: size + 28 bytes each in IPv4, + 48 in IPv6.
+
+    `down` is 0 where nothing comes back; OSError says only that `ping` could not send.
+    """
     command = ["ping", "-n", "-q", "-c", str(count), "-s", str(size), "-i", "0.01", "-W", "2", server]
     report = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT + count)
     answered = re.search(r"(\d+) received", report.stdout)
