@@ -40,7 +40,7 @@ def test_forwarded_port_of_a_device_is_its_own_and_ends_with_its_block(make_rout
         alice, server = lab.clients[0], lab.servers4[0]
         tricks.forward_port(lab, alice)
         before = router.measure()
-        listening = alice.start(tricks.drain, tricks.PORT)
+        listening = alice.start(tricks.drain_from, alice.call(tricks.listener, tricks.PORT))
         lab.internet.call(tricks.send_udp, server, lab.router.ipv4, 1000)
         assert listening.result() == 1_000_000
         moved = settled(router, before)
@@ -48,7 +48,7 @@ def test_forwarded_port_of_a_device_is_its_own_and_ends_with_its_block(make_rout
         assert moved.totals.get("unattributed", moved.totals["alice"]).down_bytes in (0, 1_028_000)
 
         blocked(router, alice, "alice")
-        listening = alice.start(tricks.drain, tricks.PORT)
+        listening = alice.start(tricks.drain_from, alice.call(tricks.listener, tricks.PORT))
         lab.internet.call(tricks.send_udp, server, lab.router.ipv4, 1000)
         assert listening.result() == 0
         assert settled(router, before).totals["alice"].down_bytes >= 2 * 1_028_000
@@ -61,7 +61,7 @@ def test_forwarded_port_counts_for_the_quota(make_router: Callable[..., Router])
         alice, server = lab.clients[0], lab.servers4[0]
         tricks.forward_port(lab, alice)
         before = router.measure()
-        listening = alice.start(tricks.drain, tricks.PORT)
+        listening = alice.start(tricks.drain_from, alice.call(tricks.listener, tricks.PORT))
         lab.internet.call(tricks.send_udp, server, lab.router.ipv4, 3000)
         assert 900_000 <= listening.result() <= 1_000_000
         settled(router, before)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from esimshaper.lab import Lab, namespaces
 from esimshaper.lab.namespaces import Host
+from esimshaper.lab.servers import make_room
 
 PORT = 7777
 
@@ -66,12 +67,23 @@ def send_udp_to(source: str, to: str, port: int, count: int, size: int = 1000) -
                 time.sleep(0.002)
 
 
+def listener(port: int) -> socket.socket:
+    """A UDP port with room for all that comes before somebody takes it."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    make_room(sock)
+    sock.bind(("", port))
+    return sock
+
+
 def drain(port: int, ask: str = "", seconds: float = 1.5) -> int:
     """Payload bytes that come for a UDP port until nothing does; `ask` is a server to be asked once before."""
+    return drain_from(listener(port), ask, seconds)
+
+
+def drain_from(listening: socket.socket, ask: str = "", seconds: float = 1.5) -> int:
+    """The same of a port that is open already."""
     got = 0
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 23)
-        sock.bind(("", port))
+    with listening as sock:
         if ask:
             sock.sendto(b"please", (ask, PORT))
         sock.settimeout(seconds)

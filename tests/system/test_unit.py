@@ -80,10 +80,11 @@ def test_the_capabilities_of_the_unit_load_the_same_programs_as_root_also_for_ma
     first = machine_code(bpffs / "pins", as_the_unit())
     assert first == machine_code(bpffs / "root")
     maps = {pin.name: pin.stat().st_ino for pin in wanted.generation.iterdir() if pin.is_file()}
-    wanted.programs.rename(wanted.programs.with_name("programs-earlier"))
+    programs_earlier = wanted.programs.rename(wanted.programs.with_name("programs-earlier"))
     assert machine_code(bpffs / "pins", as_the_unit()) == first
     assert {pin.name: pin.stat().st_ino for pin in wanted.generation.iterdir() if pin.is_file()} == maps
-    assert maps_of(wanted.programs / "wan_egress_raw") == maps_of(wanted.generation / "programs-earlier/wan_egress_raw")
+    now, earlier = (maps_of(each / "wan_egress_raw") for each in (wanted.programs, programs_earlier))
+    assert len(now - earlier) == len(earlier - now) == 1, "but for the room in which each load of programs makes heads"
 
 
 @pytest.mark.parametrize(
