@@ -13,6 +13,7 @@ from esimshaper.core.model.services import Service
 from esimshaper.core.services.compiled import compiled
 from esimshaper.edge.bpf.compiler import Build
 from esimshaper.edge.bpf.meter import Meter
+from esimshaper.edge.host import resident
 from esimshaper.edge.names import catalogue_file
 from esimshaper.edge.settings_file import catalogue
 from esimshaper.edge.settings_file.catalogue import CatalogueError
@@ -40,6 +41,7 @@ class Catalogue:
             log.error("%s is left out until it is right:\n%s", self._owners, error)  # noqa: TRY400 - no fault of ours
             found = catalogue.read_services(None)
         self.take(found)
+        resident.give_back()  # reading YAML takes some MiB, once
 
     def read(self) -> tuple[Service, ...]:
         """What the files say. Raises CatalogueError."""
