@@ -4,8 +4,7 @@
 import subprocess
 from pathlib import Path
 
-NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-
+from esimshaper.lab.sites import NEW_KEY
 
 # What Python 3.13 asks for: it checks by the strict rules of RFC 5280.
 OF_AUTHORITY = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")

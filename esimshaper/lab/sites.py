@@ -21,6 +21,8 @@ RECORD = struct.Struct("!2HIH")
 """Type, class, time to live, and length of the data (section 4.1.3)."""
 RECURSION_DESIRED = 0x0100
 POINTER = 0xC0
+NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+"""Options of openssl."""
 
 
 def dns_options(names: Mapping[str, int], servers4: Sequence[str], servers6: Sequence[str]) -> list[str]:
@@ -34,9 +36,8 @@ def dns_options(names: Mapping[str, int], servers4: Sequence[str], servers6: Seq
 def make_certificate(directory: Path) -> tuple[Path, Path]:
     """A certificate that nobody has signed, and its key. Raises CalledProcessError."""
     certificate, key = directory / "site.crt", directory / "site.key"
-    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     files = ["-keyout", str(key), "-out", str(certificate)]
-    command = ["openssl", "req", "-x509", *new_key, "-days", "2", "-subj", "/CN=lab", *files]
+    command = ["openssl", "req", "-x509", *NEW_KEY, "-days", "2", "-subj", "/CN=lab", *files]
     subprocess.run(command, check=True, capture_output=True, text=True)
     return certificate, key
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from esimshaper.core.model.services import Address, Binding, Head, Naming
+from esimshaper.core.model.services import Binding, Head, Naming
 from esimshaper.core.services.catalogue import catalogue_of
 from esimshaper.core.services.compiled import services_of
 from esimshaper.core.services.live import LiveNames
@@ -178,15 +178,10 @@ def _name(maps: NamesMaps, namings: list[Naming]) -> None:
 
 
 def _bind(maps: NamesMaps, binding: Binding) -> None:
-    address = _packed(binding.address)
     if binding.number is None:
-        maps.unbind(address, binding.account)
+        maps.unbind(binding.address, binding.account)
     else:
-        maps.bind(address, binding.account, binding.number, shared=binding.shared)
-
-
-def _packed(address: Address) -> bytes:
-    return bytes(10) + b"\xff\xff" + address.packed if address.version == 4 else address.packed
+        maps.bind(binding.address, binding.account, binding.number, shared=binding.shared)
 
 
 def _say(text: str) -> None:

@@ -3,6 +3,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 import pytest
 
@@ -107,7 +108,7 @@ def test_head_of_any_length_is_whole_up_to_two_kilobytes(bench: Bench, shown: Sh
 
 
 def test_flow_with_a_final_name_shows_nothing_and_one_with_a_first_guess_does(bench: Bench, shown: Shown) -> None:
-    shown.maps.bind(layouts.address_bytes(SERVER4), ALICE, 3, shared=False)
+    shown.maps.bind(ip_address(SERVER4), ALICE, 3, shared=False)
     bench.up(ethernet(HELLO_OUT), ALICE)
     assert len(shown.take()) == 1
     shown.maps.name(named(ALICE, 3))

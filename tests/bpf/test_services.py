@@ -10,6 +10,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 
@@ -162,14 +163,14 @@ def test_scan_is_in_the_rows_of_nobody(bench: Bench) -> None:
 
 
 def test_new_flow_begins_with_what_its_client_means_by_the_address(bench: Bench, names: NamesMaps) -> None:
-    names.bind(layouts.address_bytes(SERVER4), ALICE, YOUTUBE, shared=True)
+    names.bind(ip_address(SERVER4), ALICE, YOUTUBE, shared=True)
     bench.up(UP, ALICE)
     bench.down(DOWN)
     assert rows(bench) == {YOUTUBE: Volume(200, 100)}
     bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1001, 443))), BOB)
     assert rows(bench, BOB) == {0: Volume(0, 28)}
-    names.unbind(layouts.address_bytes(SERVER4), ALICE)
-    names.unbind(layouts.address_bytes(SERVER4), ALICE)
+    names.unbind(ip_address(SERVER4), ALICE)
+    names.unbind(ip_address(SERVER4), ALICE)
     bench.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1002, 443))), ALICE)
     assert rows(bench) == {YOUTUBE: Volume(200, 100), 0: Volume(0, 28)}
 

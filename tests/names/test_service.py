@@ -15,8 +15,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from esimshaper.core.model.services import Head, How, Service
+from esimshaper.core.model.services import Address, Head, How, Service
 from esimshaper.core.services.compiled import compiled
+from esimshaper.edge.bpf import layouts
 from esimshaper.edge.bpf.names import Rename
 from esimshaper.edge.names import catalogue_file
 from esimshaper.edge.names.aes import Aes
@@ -85,11 +86,11 @@ class Maps:
         self.said.append(("name", *((each.flow, each.number, each.final) for each in renames)))
         return self.left
 
-    def bind(self, address: bytes, account: int, number: int, *, shared: bool) -> None:
-        self.said.append(("bind", address, account, number, shared))
+    def bind(self, address: Address, account: int, number: int, *, shared: bool) -> None:
+        self.said.append(("bind", layouts.packed(address), account, number, shared))
 
-    def unbind(self, address: bytes, account: int) -> None:
-        self.said.append(("unbind", address, account))
+    def unbind(self, address: Address, account: int) -> None:
+        self.said.append(("unbind", layouts.packed(address), account))
 
     def note(self, flow: bytes, account: int, how: How, name: str) -> None:
         self.said.append(("note", flow, account, how, name))

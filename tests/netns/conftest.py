@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.lab import Lab, WanKind
+from tests.netns.namer import Namer
 from tests.netns.router import Router
 
 
@@ -29,3 +30,17 @@ def make_router(tmp_path: Path, bpffs: Path) -> Iterator[Callable[..., Router]]:
     yield make
     for router in made:
         router.close()
+
+
+@pytest.fixture
+def router(lab: Lab, make_router: Callable[..., Router]) -> Router:
+    """One that runs."""
+    return make_router(lab).start()
+
+
+@pytest.fixture
+def namer(router: Router) -> Iterator[Namer]:
+    """The process that names conversations, beside the daemon of `router`."""
+    namer = Namer(router).start()
+    yield namer
+    namer.kill()

@@ -4,7 +4,7 @@
 import base64
 import hashlib
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,18 +49,6 @@ def hash_of_key(certificate: Path) -> str:
     ).stdout
     body = "".join(der.splitlines()[1:-1])
     return base64.b64encode(hashlib.sha256(base64.b64decode(body)).digest()).decode()
-
-
-@pytest.fixture
-def router(lab: Lab, make_router: Callable[..., Router]) -> Router:
-    return make_router(lab).start()
-
-
-@pytest.fixture
-def namer(router: Router) -> Iterator[Namer]:
-    namer = Namer(router).start()
-    yield namer
-    namer.kill()
 
 
 def browse(lab: Lab, place: Path, key: str, host: str, *options: str) -> str:

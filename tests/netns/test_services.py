@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -37,18 +37,6 @@ CLIENT = "alice-phone"
 def lab() -> Iterator[Lab]:
     with Lab(names=NAMES) as built:
         yield built
-
-
-@pytest.fixture
-def router(lab: Lab, make_router: Callable[..., Router]) -> Router:
-    return make_router(lab).start()
-
-
-@pytest.fixture
-def namer(router: Router) -> Iterator[Namer]:
-    namer = Namer(router).start()
-    yield namer
-    namer.kill()
 
 
 def ask(lab: Lab, name: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from esimshaper.core.model.counts import NOTHING, Counters, Usage
-from esimshaper.core.model.services import NO_VOLUME, ServiceUsage, Volume
+from esimshaper.core.model.services import ServiceUsage, Volume, services_sum
 from esimshaper.core.model.state import RatesSlice
 from esimshaper.core.model.tick import Tick
 
@@ -33,8 +33,7 @@ def advance(rates: RatesSlice, tick: Tick, usage: Usage, services: ServiceUsage 
 def _added(before: ServiceUsage, more: ServiceUsage) -> ServiceUsage:
     following = {**before, **more}
     for client in before.keys() & more.keys():
-        known, new = before[client], more[client]
-        following[client] = {name: known.get(name, NO_VOLUME) + new.get(name, NO_VOLUME) for name in {**known, **new}}
+        following[client] = services_sum(before[client], more[client])
     return following
 
 

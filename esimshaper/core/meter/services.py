@@ -26,6 +26,7 @@ from esimshaper.core.model.services import (
     ServiceUsage,
     Volume,
     name_of_number,
+    services_sum,
 )
 from esimshaper.core.model.tick import Step
 
@@ -174,7 +175,7 @@ def publish(before: Published, usage: ServiceUsage) -> Published:
     totals, behind = dict(before.totals), dict(before.behind)
     for client, volumes in usage.items():
         late = behind.pop(client, {})
-        wanted = {name: late.get(name, NO_VOLUME) + volumes.get(name, NO_VOLUME) for name in {**late, **volumes}}
+        wanted = services_sum(late, volumes)
         new = _new_totals(wanted)
         known = totals.get(client, {})
         risen = {name: more for name, more in new.items() if name != UNNAMED and more}

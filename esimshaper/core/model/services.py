@@ -74,6 +74,13 @@ ServiceUsage = Mapping[ClientKey, Mapping[str, Volume]]
 """Bytes by client and name of the service; what is not there is nothing."""
 
 
+def services_sum(one: Mapping[str, Volume], other: Mapping[str, Volume]) -> Mapping[str, Volume]:
+    """Both together."""
+    if not one or not other:
+        return one or other
+    return {name: one.get(name, NO_VOLUME) + other.get(name, NO_VOLUME) for name in {**one, **other}}
+
+
 def name_of_number(number: int, names: Mapping[int, str]) -> str:
     """The name of a service that the kernel knows by `number`; `names` are those that were given."""
     return {NUMBER_UNNAMED: UNNAMED, NUMBER_HIDDEN: HIDDEN}.get(number) or names.get(number) or OTHER

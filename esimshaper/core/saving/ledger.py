@@ -15,7 +15,7 @@ from types import MappingProxyType
 from esimshaper.core.model.counts import NOTHING, Counters, Usage
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending, Resolution
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.services import NO_VOLUME, UNNAMED, ServiceUsage, Volume
+from esimshaper.core.model.services import NO_VOLUME, UNNAMED, ServiceUsage, Volume, services_sum
 
 BUCKET_SECONDS = 300
 HOUR_SECONDS = 3600
@@ -153,13 +153,6 @@ def _sum(one: Pending, other: Pending) -> Pending:
 def _named(services: Mapping[str, Volume]) -> Mapping[str, Volume]:
     """Without `unnamed`: it is what the others leave, so no sum can be wrong."""
     return {name: volume for name, volume in services.items() if name != UNNAMED}
-
-
-def services_sum(one: Mapping[str, Volume], other: Mapping[str, Volume]) -> Mapping[str, Volume]:
-    """Both together."""
-    if not one or not other:
-        return one or other
-    return {name: one.get(name, NO_VOLUME) + other.get(name, NO_VOLUME) for name in {**one, **other}}
 
 
 def _without(services: Mapping[str, Volume], saved: Mapping[str, Volume]) -> Mapping[str, Volume]:

@@ -17,7 +17,7 @@ from esimshaper.core.model.counts import NOTHING, Counters, Usage
 from esimshaper.core.model.history import HistoryRow, Resolution, RowRange, Sums
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Window
-from esimshaper.core.model.services import Volume
+from esimshaper.core.model.services import Volume, services_sum
 from esimshaper.core.saving import ledger
 
 MONTHS_FROM_SECONDS = 390 * 86400
@@ -57,7 +57,7 @@ def sums_since(
     for bucket, entry in pending.items():
         if bucket.start >= past.begin and (clients is None or bucket.client in clients):
             usage[bucket.client] = usage.get(bucket.client, NOTHING) + entry.counters
-            services[bucket.client] = dict(ledger.services_sum(services.get(bucket.client, {}), entry.services))
+            services[bucket.client] = dict(services_sum(services.get(bucket.client, {}), entry.services))
     return Sums(
         {client: counters for client, counters in usage.items() if counters},
         {client: own for client, volumes in services.items() if (own := {n: v for n, v in volumes.items() if v})},

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterable, Sequence
 
 from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.services import Address
 from esimshaper.core.model.tunnels import TunnelEnd
 
 META = struct.Struct("=QII")
@@ -149,8 +150,12 @@ def tunnel_ends(ends: Iterable[TunnelEnd]) -> dict[bytes, int]:
 
 def address_bytes(address: str) -> bytes:
     """An IP address as 16 bytes, IPv4 mapped into IPv6."""
-    ip = ipaddress.ip_address(address)
-    return (ipaddress.IPv6Address(f"::ffff:{ip}") if ip.version == 4 else ip).packed
+    return packed(ipaddress.ip_address(address))
+
+
+def packed(address: Address) -> bytes:
+    """The same of an address that is read already."""
+    return bytes(10) + b"\xff\xff" + address.packed if address.version == 4 else address.packed
 
 
 def client_bytes(client: ClientKey) -> bytes:
@@ -176,8 +181,7 @@ def is_client_key(text: str) -> bool:
 def network_bytes(network: str) -> bytes:
     """`192.168.8.0/24` or `fe80::/10` as `struct network`."""
     net = ipaddress.ip_network(network)
-    mapped = ipaddress.IPv6Address(f"::ffff:{net.network_address}") if net.version == 4 else net.network_address
-    return NETWORK.pack(net.prefixlen + (96 if net.version == 4 else 0), mapped.packed)
+    return NETWORK.pack(net.prefixlen + (96 if net.version == 4 else 0), packed(net.network_address))
 
 
 def address_text(address: bytes) -> str:

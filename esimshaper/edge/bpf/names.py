@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from esimshaper.core.model.services import Head, How
+from esimshaper.core.model.services import Address, Head, How
 from esimshaper.edge.bpf import layouts, libbpf
 from esimshaper.edge.bpf.usage import service_numbers
 
@@ -74,17 +74,17 @@ class NamesMaps:
             failed += libbpf.dry_run(self._program, bytes(layouts.LINK_HEADER) + entries).retval
         return failed
 
-    def bind(self, address: bytes, account: int, number: int, *, shared: bool) -> None:
-        """New flows of an account to `address` (16 bytes, IPv4 mapped into IPv6) begin with that service.
+    def bind(self, address: Address, account: int, number: int, *, shared: bool) -> None:
+        """New flows of an account to `address` begin with that service.
 
         shared: other services have the address as well.
         """
-        key = layouts.BINDING_KEY.pack(address, account)
+        key = layouts.BINDING_KEY.pack(layouts.packed(address), account)
         self._maps["bindings"].update(key, layouts.NUMBER.pack(number | layouts.BINDING_SHARED * shared))
 
-    def unbind(self, address: bytes, account: int) -> None:
+    def unbind(self, address: Address, account: int) -> None:
         """Takes a binding back, if it is there still."""
-        key = layouts.BINDING_KEY.pack(address, account)
+        key = layouts.BINDING_KEY.pack(layouts.packed(address), account)
         with contextlib.suppress(FileNotFoundError):
             self._maps["bindings"].delete(key)
 
