@@ -15,6 +15,7 @@ from esimshaper.core.model.identity import (
     Lease,
     Neighbour,
 )
+from esimshaper.core.model.modems import Modem
 from esimshaper.core.model.services import ServiceCounts
 from esimshaper.core.model.uplink import UplinkCounters
 
@@ -173,7 +174,7 @@ class Observation:
     sent: read after the reading, of accounts whose set of classes has not changed since the last tick; None if unknown.
     members: by account of a group, or of everyone, the clients with a class of their own in it since the last tick.
     uplink: of uplinks without classes of ours, read after the reading; None while nothing can be compared there.
-    told: messages of the daemon since the last tick.
+    told: messages of the daemon since the last tick. modems: those that ModemManager has; empty without it.
     """
 
     reading: Reading
@@ -187,3 +188,4 @@ class Observation:
     hardware_clock: float | None = None
     detour: Detour = field(default_factory=Detour)
     told: tuple[Told, ...] = ()
+    modems: tuple[Modem, ...] = ()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from decimal import Decimal
 
+from esimshaper.core.model.modems import iccid_in_pairs, iccid_of
 from esimshaper.core.model.money import CURRENCIES, digits_of
 from esimshaper.core.model.plan import FULL, STOP, Ending, Event, Length, LengthUnit
 from esimshaper.core.model.units import MAX_BYTES, parse_size
@@ -15,8 +16,6 @@ from esimshaper.core.settings.periods import parse_moment
 
 _WORDS = {"full": FULL, "stop": STOP}
 _DECIMAL_UNITS = re.compile(r"([kKMGT])B$")
-_FILLERS = re.compile(r"[ -]|[fF]+$")
-_ICCID_DIGITS = range(18, 21)
 _MOMENT_HINT = "Write a date and time as 2026-11-01T09:00:00, or install, purchase or first-use."
 
 
@@ -109,14 +108,12 @@ def currency_from(plan: Block) -> str:
 def iccid_from(plan: Block) -> str:
     """The digits of the SIM's number; empty where there is none, or where it cannot be one."""
     written: str = plan.get("iccid", "")
-    digits = _FILLERS.sub("", written)
     if not written:
         return ""
-    if digits.isascii() and digits.isdigit() and len(digits) in _ICCID_DIGITS and digits.startswith("89"):
+    if digits := iccid_of(written):
         return digits
-    swapped = "".join(digits[at : at + 2][::-1] for at in range(0, len(digits), 2))
     hint = "It has 18 to 20 digits and begins with 89: `mmcli -i 0`, or the settings of a phone, show it."
-    if swapped.startswith("89"):
-        hint = f"Its digits are swapped in pairs, as on the card; write {_FILLERS.sub('', swapped)}."
+    if swapped := iccid_in_pairs(written):
+        hint = f"Its digits are swapped in pairs, as on the card; write {swapped}."
     plan.refuse("iccid", f"`{written}` is not the number of a SIM (ICCID)", hint)
     return ""
