@@ -149,6 +149,8 @@ class Outcome:
     policies: of each account; their classes are still 0. shaped: the accounts that need classes.
     new_groups, new_clients: give them an account in the kernel; their policies follow at the next tick.
     idle_groups: they have an account and no quota, so a new group may have it. reserve: None leaves it as it is.
+    plan_rates: what the terms of the plan in force give each uplink now, by its name, in bit/s (0: nothing passes);
+    uplinks that no terms hold back are left out.
     """
 
     booking: Booking | None = None
@@ -158,6 +160,7 @@ class Outcome:
     idle_groups: tuple[str, ...] = ()
     new_clients: tuple[ClientKey, ...] = ()
     reserve: Reserve | None = None
+    plan_rates: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
