@@ -123,8 +123,8 @@ def add_json(parser: argparse.ArgumentParser, text: str = "print JSON, with byte
 
 def add_client(parser: argparse.ArgumentParser) -> None:
     text = "only this client: its name, MAC, host name or address; router; unattributed; or those of a group"
-    parser.add_argument("name", metavar="NAME", nargs="?", help=text)
-    parser.add_argument("--client", metavar="NAME", help="the same")
+    parser.add_argument("name", metavar="WHO", nargs="?", help=text)
+    parser.add_argument("--client", metavar="WHO", help="the same")
 
 
 def whose(options: argparse.Namespace) -> dict[str, str]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The command line, completion: `completion` prints a script for bash or zsh, made from the argument parser.
 
-The scripts ask `esimshaper completion subjects` (or `clients`) for the names that the daemon knows, if it runs.
+The scripts ask `esimshaper completion subjects` (or `clients`, ...) for the names that the daemon knows, if it runs.
 """
 # ruff: noqa: T201 - prints a script
 
@@ -68,7 +68,7 @@ _esimshaper() {
             compopt -o default
             return
             ;;
-        subjects | clients | quotas | services | categories)
+        subjects | clients | members | quotas | services | categories)
             mapfile -t words < <("$1" completion "$expects" 2>/dev/null)
             ;;
         *) read -ra words <<<"$expects" ;;
@@ -81,8 +81,8 @@ _esimshaper() {
             continue
         elif [[ $piece == "$word"* ]]; then
             COMPREPLY+=("$piece")
-        elif [[ $word && $piece == "client/$word"* ]]; then
-            COMPREPLY+=("${piece#client/}")
+        elif [[ $word && $piece == @(client|group)/"$word"* ]]; then
+            COMPREPLY+=("${piece#*/}")
         fi
     done
     COMPREPLY=("${COMPREPLY[@]#"${word%"${word##*[=:]}"}"}")
@@ -96,16 +96,6 @@ complete -F _esimshaper esimshaper
 
 ZSH = r"""#compdef esimshaper
 # zsh completion for esimshaper, printed by `esimshaper completion zsh`
-
-_esimshaper_subjects() {
-    local -a found=(${(f)"$(_call_program subjects esimshaper completion subjects 2>/dev/null)"})
-    compadd "$@" -a found || compadd "$@" -- ${${(M)found:#client/*}#client/}
-}
-
-_esimshaper_clients() {
-    local -a found=(${(f)"$(_call_program clients esimshaper completion clients 2>/dev/null)"})
-    compadd "$@" -a found
-}
 
 @LISTS@
 _esimshaper_verbs() {
@@ -138,12 +128,15 @@ fi
 
 ZSH_LIST = r"""_esimshaper_@LIST@() {
     local -a found=(${(f)"$(_call_program @LIST@ esimshaper completion @LIST@ 2>/dev/null)"})
-    compadd "$@" -a found
+    compadd "$@" -a found || compadd "$@" -- ${${(M)found:#(client|group)/*}#*/}
 }
 """
 
 LISTS = tuple(each.value for each in (Expects.QUOTA, Expects.SERVICE, Expects.CATEGORY))
 """Names that the daemon has as a list of its own."""
+
+PEOPLE = tuple(each.value for each in (Expects.SUBJECT, Expects.CLIENT, Expects.MEMBERS))
+"""Names of subjects: all; clients; clients, and groups as a word for their members."""
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -155,9 +148,7 @@ def add_verbs(verbs: Verbs) -> None:
         "prints what makes a shell complete these commands, or the names that it offers",
         "source <(esimshaper completion bash)",
     )
-    completion.add_argument(
-        "what", choices=("bash", "zsh", "subjects", "clients", *LISTS), help="a shell, or what the daemon knows"
-    )
+    completion.add_argument("what", choices=("bash", "zsh", *PEOPLE, *LISTS), help="a shell, or what the daemon knows")
     add_socket(completion)
 
 
@@ -165,15 +156,20 @@ def _completion(options: argparse.Namespace) -> int:
     if options.what in LISTS:
         print("\n".join(fetch(options, "/v1/subjects")[options.what]))
         return DONE
-    if options.what in ("subjects", "clients"):
-        subjects: list[str] = fetch(options, "/v1/subjects")["subjects"]
-        clients = [subject.removeprefix("client/") for subject in subjects if subject.startswith("client/")]
-        names = subjects if options.what == "subjects" else [*clients, *PSEUDO_CLIENTS.values()]
-        print("\n".join(names))
+    if options.what in PEOPLE:
+        print("\n".join(_names(options.what, fetch(options, "/v1/subjects")["subjects"])))
         return DONE
     before, all_verbs = read(options.parser)
     print((bash if options.what == "bash" else zsh)(before, all_verbs), end="")
     return DONE
+
+
+def _names(what: str, subjects: list[str]) -> list[str]:
+    if what == Expects.SUBJECT.value:
+        return subjects
+    clients = [subject.removeprefix("client/") for subject in subjects if subject.startswith("client/")]
+    groups = [subject for subject in subjects if subject.startswith("group/")]
+    return [*clients, *PSEUDO_CLIENTS.values(), *(groups if what == Expects.MEMBERS.value else [])]
 
 
 def bash(before: Command, verbs: tuple[Command, ...]) -> str:
@@ -199,7 +195,7 @@ def zsh(before: Command, verbs: tuple[Command, ...]) -> str:
     """The script for zsh: `_esimshaper` on its fpath, or sourced after compinit."""
     lines = (f"        {_quoted(f'{verb.name}:{verb.summary}')}" for verb in verbs)
     cases = (f"        {verb.name}) _arguments \\\n{_zsh_arguments(verb)} ;;" for verb in verbs)
-    lists = "\n".join(ZSH_LIST.replace("@LIST@", name) for name in LISTS)
+    lists = "\n".join(ZSH_LIST.replace("@LIST@", name) for name in (*PEOPLE, *LISTS))
     parts = {
         "@LISTS@": lists,
         "@VERBS@": "\n".join(lines),
@@ -229,9 +225,7 @@ def _zsh_value(argument: Argument) -> str:
     actions = {
         Expects.WORD: f"({' '.join(argument.words)})",
         Expects.FILE: "_files",
-        Expects.SUBJECT: "_esimshaper_subjects",
-        Expects.CLIENT: "_esimshaper_clients",
-        **{each: f"_esimshaper_{each.value}" for each in Expects if each.value in LISTS},
+        **{each: f"_esimshaper_{each.value}" for each in Expects if each.value in (*PEOPLE, *LISTS)},
     }
     return f"{_zsh_text(argument.value)}:{actions.get(argument.expects, ' ')}"
 

@@ -19,6 +19,7 @@ class Expects(Enum):
     WORD = "word"
     SUBJECT = "subjects"
     CLIENT = "clients"
+    MEMBERS = "members"
     QUOTA = "quotas"
     SERVICE = "services"
     CATEGORY = "categories"
@@ -28,6 +29,7 @@ _METAVARS = {
     **dict.fromkeys(("FILE", "PATH"), Expects.FILE),
     **dict.fromkeys(("NAME", "DEVICE"), Expects.CLIENT),
     "SUBJECT": Expects.SUBJECT,
+    "WHO": Expects.MEMBERS,
     "QUOTA": Expects.QUOTA,
     "SERVICE": Expects.SERVICE,
     "CATEGORY": Expects.CATEGORY,

@@ -39,7 +39,11 @@ TYPED = {
     "block --for 2h client/al": "client/alice-phone ",
     "block client/02:00:00:00:00:2": "client/02:00:00:00:00:20 ",
     "allow al": "alice-phone ",
+    "grant li": "living-room ",
     "flows --client ro": "router ",
+    "history group/l": "group/living-room ",
+    "clients li": "living-room ",
+    "history --client li": "living-room ",
     "services --category cl": "cloud-sync ",
     "services --service=my": "=my-bank ",
     "flows --client=unat": "=unattributed ",
@@ -139,6 +143,8 @@ def test_names_are_those_of_the_daemon(server):
     clients = esimshaper("completion", "clients", "--socket", server).stdout.split()
     assert {"everyone", "group/unknown", "client/alice-phone"} <= {*subjects}
     assert {"alice-phone", "router", "unattributed"} <= {*clients}
+    members = esimshaper("completion", "members", "--socket", server).stdout.split()
+    assert {*members} == {*clients} | {one for one in subjects if one.startswith("group/")}
 
 
 def test_the_scripts_have_no_lint(tmp_path):
