@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from esimshaper.core.limits import acts, hours, limiting, recovery
 from esimshaper.core.meter import clock, identities, metering, rates
+from esimshaper.core.model.history import ONE_UPLINK
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import Policy
@@ -42,7 +43,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     unsaved = booking.collect(
         state.saving,
         tick,
-        meter.usage,
+        {ONE_UPLINK: meter.usage},
         limits.new,
         services=meter.services,
         urgent=meter.is_broken,

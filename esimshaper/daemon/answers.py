@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from esimshaper.core import commands
 from esimshaper.core.model.counts import Usage
-from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution, RowRange, Sums
+from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution, RowChoice, RowRange, Sums
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Quota, Subject
 from esimshaper.core.model.requests import (
@@ -231,7 +231,7 @@ class Answers:
             facts = self._facts()
             choice, zone = self._choice(query), facts.now.tzinfo or UTC
             past = saving.past_since(self._since(query.since or "today"), facts.now.timestamp(), zone)
-            saved = await self._storage.sums(past.parts, choice.clients)
+            saved = await self._storage.sums(past.parts, RowChoice(choice.clients))
             used = saving.used_since(past, saved, self._state(), choice.clients)
             return services_document(self._state(), facts, past.begin, used, choice)
 
@@ -250,7 +250,8 @@ class Answers:
             since = begin_of(span, self._since(query.since), zone) if query.since else 0
             until = self._since(query.until) if query.until else int(now.timestamp()) + 1
             most = query.limit * span.buckets
-            saved = await self._storage.periods(span.resolution, until, most, chosen, since)
+            of, choice = RowRange(span.resolution, since, until), RowChoice(chosen)
+            saved = await self._storage.periods(of, most, choice)
             unsaved = [
                 row
                 for row in saving.unsaved_rows(self._state(), zone)
@@ -262,7 +263,7 @@ class Answers:
                 return document
             if query.by_service:
                 span_of_rows = RowRange(span.resolution, min(row.start for row in rows), until)
-                services = await self._storage.service_periods(span_of_rows, chosen)
+                services = await self._storage.service_periods(span_of_rows, choice)
                 return with_services(document, span, now.tzinfo, services, unsaved)
             if not query.each:
                 return document

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.happenings import Happening
-from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution, RowRange, Sums
+from esimshaper.core.model.history import ALL_ROWS, HistoryPeriod, HistoryRow, Resolution, RowChoice, RowRange, Sums
 from esimshaper.core.model.identity import ClientKey, Identity
 from esimshaper.core.model.services import Volume
 from esimshaper.core.model.state import Baseline, Booking
@@ -72,11 +72,9 @@ class Storage:
         """Saved usage by client in one bucket; none while the database cannot be read."""
         return await self._ask(lambda history: history.totals(resolution, start), {})
 
-    async def periods(
-        self, resolution: Resolution, until: int, limit: int, clients: Collection[ClientKey] | None, since: int = 0
-    ) -> tuple[HistoryPeriod, ...]:
-        """The last saved buckets of some clients, or of all (None); none while the database cannot be read."""
-        return await self._ask(lambda history: history.periods(resolution, until, limit, clients, since), ())
+    async def periods(self, of: RowRange, limit: int, choice: RowChoice) -> tuple[HistoryPeriod, ...]:
+        """The last saved buckets of a range; none while the database cannot be read."""
+        return await self._ask(lambda history: history.periods(of, limit, choice), ())
 
     async def rows(
         self, resolution: Resolution, since: int, until: int, clients: Collection[ClientKey] | None
@@ -84,15 +82,13 @@ class Storage:
         """The saved rows of [since, until), of some clients or of all; none while the database cannot be read."""
         return await self._ask(lambda history: history.rows(resolution, since, until, clients), ())
 
-    async def sums(self, parts: Iterable[RowRange], clients: Collection[ClientKey] | None = None) -> tuple[Sums, ...]:
-        """Saved sums of each range, of some clients or of all; none while the database cannot be read."""
-        return await self._ask(lambda history: history.sums(parts, clients), ())
+    async def sums(self, parts: Iterable[RowRange], choice: RowChoice = ALL_ROWS) -> tuple[Sums, ...]:
+        """Saved sums of each range; none while the database cannot be read."""
+        return await self._ask(lambda history: history.sums(parts, choice), ())
 
-    async def service_periods(
-        self, of: RowRange, clients: Collection[ClientKey] | None
-    ) -> Mapping[int, Mapping[str, Volume]]:
-        """What saved buckets were for, of some clients or of all; none while the database cannot be read."""
-        return await self._ask(lambda history: history.service_periods(of, clients), {})
+    async def service_periods(self, of: RowRange, choice: RowChoice) -> Mapping[int, Mapping[str, Volume]]:
+        """What saved buckets were for; none while the database cannot be read."""
+        return await self._ask(lambda history: history.service_periods(of, choice), {})
 
     async def happenings(self, since: int) -> tuple[Happening, ...]:
         """All saved happenings since then; none while the database cannot be read."""

@@ -15,7 +15,7 @@ from esimshaper.core import pipeline
 from esimshaper.core.commands import override
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.happenings import Told
-from esimshaper.core.model.history import Resolution
+from esimshaper.core.model.history import Resolution, RowRange
 from esimshaper.core.model.limits import OverrideKind, Subject, SubjectKind
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.state import Booking, Outcome, State
@@ -99,7 +99,7 @@ class Life:
 
 
 def _month(history: History) -> int:
-    (period,) = {each.start for each in history.periods(Resolution.MONTH, 2**40, 10, None)}
+    (period,) = {each.start for each in history.periods(RowRange(Resolution.MONTH, 0, 2**40), 10)}
     return period
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of history: rows, buckets and periods. Pure: values only."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
@@ -9,6 +9,12 @@ from typing import NamedTuple
 from esimshaper.core.model.counts import Counters, Usage
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.services import ServiceUsage, Volume
+
+ONE_UPLINK = "wan"
+"""The name of the uplink where the settings give none."""
+
+UNKNOWN_UPLINK = ""
+"""The uplink of rows that were saved before rows had one."""
 
 
 class Resolution(Enum):
@@ -42,7 +48,7 @@ class Span(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """The usage of one client in one bucket of history. `start` is Unix time in seconds.
+    """The usage of one client by one uplink in one bucket of history. `start` is Unix time in seconds.
 
     `estimated`: some bytes may stand in the wrong bucket or be missing (a long time unread, or a power cut).
     `services`: bytes by service, but `unnamed`, which is the rest. They may be below zero: a later name took them away.
@@ -54,6 +60,7 @@ class HistoryRow:
     counters: Counters
     estimated: bool = False
     services: Mapping[str, Volume] = field(default_factory=dict)
+    uplink: str = UNKNOWN_UPLINK
 
 
 class RowRange(NamedTuple):
@@ -62,6 +69,16 @@ class RowRange(NamedTuple):
     resolution: Resolution
     since: int
     until: int
+
+
+class RowChoice(NamedTuple):
+    """Rows of some clients, or of all (None), by some uplinks, or by all (None)."""
+
+    clients: Collection[ClientKey] | None = None
+    uplinks: Collection[str] | None = None
+
+
+ALL_ROWS = RowChoice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +100,11 @@ class HistoryPeriod:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Five minutes of one client, the key of Pending. `start` is Unix time in seconds."""
+    """Five minutes of one client by one uplink, the key of Pending. `start` is Unix time in seconds."""
 
     start: int
     client: ClientKey
+    uplink: str = UNKNOWN_UPLINK
 
 
 @dataclass(frozen=True, slots=True)

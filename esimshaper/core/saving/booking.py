@@ -7,7 +7,7 @@ One Booking is under way at a time. After a crash all that was not saved is stil
 booked from there (R17).
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 
@@ -31,7 +31,7 @@ SAVE_BYTES = 5_000_000
 def collect(
     before: SavingSlice,
     tick: Tick,
-    usage: Usage,
+    by_uplink: Mapping[str, Usage],
     notices: Iterable[Notice],
     *,
     services: ServiceUsage,
@@ -39,21 +39,25 @@ def collect(
     guessed: Iterable[ClientKey] = (),
     dropped: int = 0,
 ) -> SavingSlice:
-    """Adds the usage, the notices and the happenings of a tick to those that are not saved yet.
+    """Adds the usage by uplink, the notices and the happenings of a tick to those that are not saved yet.
 
     `services`: that usage by service. `urgent`: they are due at once. `guessed`: clients whose usage is an estimate.
     `dropped`: bytes that were charged before, and taken off again by this tick.
     """
     unread = tick.step.unread_seconds
     late = unread is None or unread > ledger.BUCKET_SECONDS
-    pending = ledger.book(before.pending, usage, tick.at.time, services, estimated=late)
-    pending = ledger.doubt(pending, (*tick.step.losers, *guessed), tick.at.time)
+    pending, now = before.pending, tick.at.time
+    shares = ledger.share_services(services, by_uplink)
+    for uplink, usage in by_uplink.items():
+        pending = ledger.book(pending, usage, now, shares[uplink], uplink=uplink, estimated=late)
+        pending = ledger.doubt(pending, (*tick.step.losers, *guessed), now, uplink)
+    moved = sum(ledger.sum_bytes(usage.values()) for usage in by_uplink.values())
     saving = replace(before, happenings=(*before.happenings, *happenings.of_tick(tick)))
     return replace(
         with_notices(saving, notices),
         pending=pending,
         # A crash would charge dropped bytes again, which a flood has more of than of any others.
-        unsaved_bytes=before.unsaved_bytes + ledger.sum_bytes(usage.values()) + dropped,
+        unsaved_bytes=before.unsaved_bytes + moved + dropped,
         urgent=before.urgent or urgent,
     )
 

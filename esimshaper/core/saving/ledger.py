@@ -13,8 +13,9 @@ from datetime import UTC, datetime, tzinfo
 from types import MappingProxyType
 
 from esimshaper.core.model.counts import NOTHING, Counters, Usage
-from esimshaper.core.model.history import Bucket, HistoryRow, Pending, Resolution
+from esimshaper.core.model.history import UNKNOWN_UPLINK, Bucket, HistoryRow, Pending, Resolution
 from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.proportion import in_proportion
 from esimshaper.core.model.services import NO_VOLUME, UNNAMED, ServiceUsage, Volume, services_sum
 
 BUCKET_SECONDS = 300
@@ -28,29 +29,62 @@ Book = Mapping[Bucket, Pending]
 
 
 def book(
-    pending: Book, usage: Usage, now: float, services: ServiceUsage = MappingProxyType({}), *, estimated: bool = False
+    pending: Book,
+    usage: Usage,
+    now: float,
+    services: ServiceUsage = MappingProxyType({}),
+    *,
+    uplink: str = UNKNOWN_UPLINK,
+    estimated: bool = False,
 ) -> Book:
-    """`pending` with `usage`, and what of it was for `services`, added at `now` (Unix seconds)."""
+    """`pending` with `usage` of an uplink, and what of it was for `services`, added at `now` (Unix seconds)."""
     start = bucket_start(now)
-    return _added(
-        pending,
-        (
-            (Bucket(start, client), Pending(usage.get(client, NOTHING), estimated, _named(services.get(client, {}))))
-            for client in {**usage, **services}
-        ),
-    )
+    entries = []
+    for client in {**usage, **services}:
+        entry = Pending(usage.get(client, NOTHING), estimated, _named(services.get(client, {})))
+        entries.append((Bucket(start, client, uplink), entry))
+    return _added(pending, entries)
 
 
-def doubt(pending: Book, clients: Iterable[ClientKey], now: float) -> Book:
+def share_services(services: ServiceUsage, by_uplink: Mapping[str, Usage]) -> Mapping[str, ServiceUsage]:
+    """`services` by uplink: those of a client in proportion to what each uplink carried for it, to the byte.
+
+    Where none carried anything, as names come late, they are those of the first one.
+    """
+    if len(by_uplink) == 1:
+        return dict.fromkeys(by_uplink, services)
+    shared: dict[str, dict[ClientKey, Mapping[str, Volume]]] = {uplink: {} for uplink in by_uplink}
+    for client, volumes in services.items():
+        used = {uplink: moved for uplink, usage in by_uplink.items() if (moved := usage.get(client, NOTHING))}
+        if len(used) < 2:
+            shared[next(iter(used or by_uplink))][client] = volumes
+            continue
+        parts = {name: _shared(volume, used) for name, volume in volumes.items()}
+        for uplink in used:
+            shared[uplink][client] = {name: part[uplink] for name, part in parts.items() if part[uplink]}
+    return shared
+
+
+def _shared(volume: Volume, used: Mapping[str, Counters]) -> Mapping[str, Volume]:
+    """The share of each uplink; a direction in which none carried anything goes by both together."""
+    total = {uplink: moved.total_bytes for uplink, moved in used.items()}
+    down = {uplink: moved.down_bytes for uplink, moved in used.items()}
+    up = {uplink: moved.up_bytes for uplink, moved in used.items()}
+    downs = in_proportion(volume.down_bytes, down if any(down.values()) else total)
+    ups = in_proportion(volume.up_bytes, up if any(up.values()) else total)
+    return {uplink: Volume(downs[uplink], ups[uplink]) for uplink in used}
+
+
+def doubt(pending: Book, clients: Iterable[ClientKey], now: float, uplink: str = UNKNOWN_UPLINK) -> Book:
     """`pending` with a note at `now` that bytes of `clients` may be missing, though none are at hand."""
-    return book(pending, {client: Counters() for client in clients}, now, estimated=True)
+    return book(pending, {client: Counters() for client in clients}, now, uplink=uplink, estimated=True)
 
 
 def take_off(pending: Book, saved: Iterable[HistoryRow]) -> Book:
     """The rest of `pending` once `saved`, rows that were made from an earlier state of it, are safe."""
     left = dict(pending)
     for row in saved:
-        bucket = Bucket(row.start, row.client)
+        bucket = Bucket(row.start, row.client, row.uplink)
         if row.resolution is not Resolution.FIVE_MINUTES or bucket not in left:
             continue
         entry = left[bucket]
@@ -65,15 +99,15 @@ def take_off(pending: Book, saved: Iterable[HistoryRow]) -> Book:
 
 def rows(pending: Book, zone: tzinfo) -> tuple[HistoryRow, ...]:
     """Each entry in its five minutes, hour, day and month; days and months begin at midnight in `zone`."""
-    sums: dict[tuple[Resolution, int, ClientKey], Pending] = {}
+    sums: dict[tuple[Resolution, int, ClientKey, str], Pending] = {}
     starts = {start: _starts(start, zone) for start in {bucket.start for bucket in pending}}
     for bucket, entry in pending.items():
         for resolution, start in starts[bucket.start].items():
-            key = (resolution, start, bucket.client)
+            key = (resolution, start, bucket.client, bucket.uplink)
             sums[key] = _sum(sums[key], entry) if key in sums else entry
     return tuple(
-        HistoryRow(resolution, start, client, entry.counters, entry.estimated, entry.services)
-        for (resolution, start, client), entry in sums.items()
+        HistoryRow(resolution, start, client, entry.counters, entry.estimated, entry.services, uplink)
+        for (resolution, start, client, uplink), entry in sums.items()
     )
 
 
@@ -92,7 +126,7 @@ def thin_out(pending: Book, zone: tzinfo) -> Book:
     for bucket, entry in pending.items():
         start = moves.get(bucket.start, bucket.start)
         estimated = entry.estimated or start != bucket.start
-        entries.append((Bucket(start, bucket.client), replace(entry, estimated=estimated)))
+        entries.append((replace(bucket, start=start), replace(entry, estimated=estimated)))
     return _added({}, entries)
 
 

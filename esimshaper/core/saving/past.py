@@ -5,7 +5,7 @@
     in hours     hours that have a part of them       -  five minutes of these hours that have none
 
 What is no longer kept so finely is not taken off: a part of an hour may count too much. Too little counts only of what
-is kept no more in any form: hours of a month ago.
+is kept no more in any form: hours of a hundred days ago.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -20,8 +20,8 @@ from esimshaper.core.model.limits import Window
 from esimshaper.core.model.services import Volume, services_sum
 from esimshaper.core.saving import ledger
 
-MONTHS_FROM_SECONDS = 390 * 86400
-"""What is older than this is in months only: of days, 400 of use are kept (edge/history/database.py)."""
+MONTHS_FROM_SECONDS = 1800 * 86400
+"""What is older than this is in months only: of days, five years of use are kept (edge/history/usage_tables.py)."""
 
 
 class Past(NamedTuple):

@@ -14,52 +14,22 @@ from typing import NamedTuple
 
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.happenings import Happening
-from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution, RowRange, Sums
+from esimshaper.core.model.history import ALL_ROWS, HistoryPeriod, HistoryRow, Resolution, RowChoice, RowRange, Sums
 from esimshaper.core.model.identity import ClientKey, Identity
 from esimshaper.core.model.services import Volume
 from esimshaper.core.model.state import Baseline, Booking
-from esimshaper.edge.history import happening_table, service_tables
+from esimshaper.edge.history import happening_table, row_numbers, service_tables, usage_tables
 from esimshaper.edge.history.baseline import KEYS, baseline_from, tables
-from esimshaper.edge.history.rows import Rows, Values, numbers
+from esimshaper.edge.history.row_numbers import COUNTED_HERE, Numbers
+from esimshaper.edge.history.rows import Rows, Values
 from esimshaper.edge.history.schema import DamagedError, HistoryError, connect, connect_anew, explain, merge_journal
+from esimshaper.edge.history.usage_tables import KEPT
 
 __all__ = ["KEPT", "History", "HistoryError"]
-
-KEPT: Mapping[Resolution, int] = {Resolution.FIVE_MINUTES: 576, Resolution.HOUR: 744, Resolution.DAY: 400}
-"""How many buckets are kept: 48 hours, 31 days, 400 days of use; months for ever.
-
-Buckets that exist are counted, not time. A clock that was once ahead (no battery, first minutes after power-on) then
-pushes out as many buckets as it made wrongly, and not all of them, as happened to vnStat.
-"""
-
-ADD_ROW = """
-INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-    down_bytes = down_bytes + excluded.down_bytes, up_bytes = up_bytes + excluded.up_bytes,
-    down_packets = down_packets + excluded.down_packets, up_packets = up_packets + excluded.up_packets,
-    estimated = estimated OR excluded.estimated
-"""
 SEE_CLIENT = """
 INSERT INTO clients VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     name = excluded.name, hostname = excluded.hostname,
     first_seen = coalesce(first_seen, excluded.first_seen), last_seen = coalesce(excluded.last_seen, last_seen)
-"""
-PERIODS = """
-SELECT start, sum(down_bytes), sum(up_bytes), sum(down_packets), sum(up_packets), max(estimated) FROM history
-WHERE resolution = ? AND start >= ? AND start < ? {chosen} GROUP BY start ORDER BY start DESC LIMIT ?
-"""
-TOTALS = """
-SELECT client, sum(down_bytes), sum(up_bytes), sum(down_packets), sum(up_packets) FROM history
-WHERE resolution = ? AND start >= ? AND start < ? {chosen} GROUP BY client
-"""
-OLDEST_KEPT = """
-WITH RECURSIVE newest_first(start, number) AS (
-    SELECT (SELECT start FROM history WHERE resolution = :r AND start <= :newest ORDER BY start DESC LIMIT 1), 1
-    UNION ALL
-    SELECT (SELECT h.start FROM history h WHERE h.resolution = :r AND h.start < n.start ORDER BY h.start DESC LIMIT 1),
-        n.number + 1
-    FROM newest_first n WHERE n.number < :kept AND n.start IS NOT NULL
-)
-SELECT start FROM newest_first WHERE number = :kept
 """
 
 
@@ -75,13 +45,13 @@ class Seen(NamedTuple):
 class Memory:
     """A copy of the rows that a save compares with, to write only the rows that change.
 
-    `numbers`: in the rows of services. `baseline_is_exact`: this process has written the baseline. One that was read
+    `numbers`: those in rows of usage. `baseline_is_exact`: this process has written the baseline. One that was read
     may have lost a bit to the card.
     """
 
     baseline: Baseline | None
     clients: Mapping[ClientKey, Seen]
-    numbers: service_tables.Numbers = field(default_factory=service_tables.Numbers)
+    numbers: Numbers = field(default_factory=Numbers)
     pruned_at: int | None = None
     baseline_is_exact: bool = False
 
@@ -122,74 +92,46 @@ class History:
     def save(self, booking: Booking) -> None:
         """Add the rows to those there are, and keep the baseline and the clients' names: all of it, or nothing."""
         with self._transaction() as connection:
-            connection.executemany(ADD_ROW, map(_row_values, booking.rows))
-            numbers = service_tables.add(connection, booking.rows, self._memory.numbers)
+            numbers = row_numbers.give(connection, booking.rows, self._memory.numbers, COUNTED_HERE)
+            usage_tables.add(connection, booking.rows, numbers, COUNTED_HERE)
             happening_table.add(connection, booking.happenings)
             self._save_baseline(connection, booking.baseline)
             clients = self._save_clients(connection, booking)
             newest = max((r.start for r in booking.rows if r.resolution is Resolution.FIVE_MINUTES), default=None)
             if newest is not None and newest != self._memory.pruned_at:
-                _prune(connection, newest)
+                usage_tables.prune(connection, newest)
         pruned_at = newest or self._memory.pruned_at
         self._memory = Memory(booking.baseline, clients, numbers, pruned_at, baseline_is_exact=True)
 
     def rows(
-        self, resolution: Resolution, since: int, until: int, clients: Iterable[ClientKey] | None = None
+        self, resolution: Resolution, since: int, until: int, clients: Collection[ClientKey] | None = None
     ) -> tuple[HistoryRow, ...]:
         """Rows of some clients, or of all (None), whose start lies in [since, until), in Unix seconds; oldest first.
 
-        They come without services: `sums` and `service_periods` have these.
+        They come by uplink and without services: `sums` and `service_periods` have these.
         """
-        query = "SELECT start, client, down_bytes, up_bytes, down_packets, up_packets, estimated FROM history"
-        where = " WHERE resolution = ? AND start >= ? AND start < ? ORDER BY start, client"
-        wanted = None if clients is None else frozenset(clients)
+        of = RowRange(resolution, since, until)
         with self._explained() as connection:
-            found = connection.execute(query + where, (resolution.value, since, until)).fetchall()
-        return tuple(
-            HistoryRow(resolution, start, ClientKey(client), Counters(*counters), bool(estimated))
-            for start, client, *counters, estimated in found
-            if wanted is None or client in wanted
-        )
+            return tuple(usage_tables.rows(connection, of, self._memory.numbers, RowChoice(clients)))
 
-    def periods(
-        self,
-        resolution: Resolution,
-        until: int,
-        limit: int,
-        clients: Collection[ClientKey] | None = None,
-        since: int = 0,
-    ) -> tuple[HistoryPeriod, ...]:
-        """The last `limit` buckets of [since, until), summed over some clients or all (None); newest first."""
-        chosen = "" if clients is None else f"AND client IN ({', '.join('?' * len(clients))})"
+    def periods(self, of: RowRange, limit: int, choice: RowChoice = ALL_ROWS) -> tuple[HistoryPeriod, ...]:
+        """The last `limit` buckets of a range, summed; newest first."""
         with self._explained() as connection:
-            values = (resolution.value, since, until, *(clients or ()), limit)
-            found = connection.execute(PERIODS.format(chosen=chosen), values).fetchall()
-        return tuple(
-            HistoryPeriod(start, Counters(*counters), bool(estimated)) for start, *counters, estimated in found
-        )
+            return usage_tables.periods(connection, of, limit, self._memory.numbers, choice)
 
     def totals(self, resolution: Resolution, start: int) -> Mapping[ClientKey, Counters]:
         """The usage of each client in the bucket that begins at `start`."""
-        return {row.client: row.counters for row in self.rows(resolution, start, start + 1)}
+        return self.sums([RowRange(resolution, start, start + 1)])[0].usage
 
-    def sums(self, parts: Iterable[RowRange], clients: Collection[ClientKey] | None = None) -> tuple[Sums, ...]:
-        """What some clients, or all (None), used in the rows of each range."""
-        chosen = "" if clients is None else f"AND client IN ({', '.join('?' * len(clients))})"
-        found = []
+    def sums(self, parts: Iterable[RowRange], choice: RowChoice = ALL_ROWS) -> tuple[Sums, ...]:
+        """What was used in the rows of each range."""
         with self._explained() as connection:
-            for part in parts:
-                values = (part.resolution.value, part.since, part.until, *(clients or ()))
-                counters = connection.execute(TOTALS.format(chosen=chosen), values).fetchall()
-                usage = {ClientKey(client): Counters(*counts) for client, *counts in counters}
-                found.append(Sums(usage, service_tables.sums(connection, part, self._memory.numbers, clients)))
-        return tuple(found)
+            return tuple(usage_tables.sums(connection, part, self._memory.numbers, choice) for part in parts)
 
-    def service_periods(
-        self, of: RowRange, clients: Collection[ClientKey] | None = None
-    ) -> Mapping[int, Mapping[str, Volume]]:
-        """What buckets were for, summed over some clients or all (None), by their start; without `unnamed`."""
+    def service_periods(self, of: RowRange, choice: RowChoice = ALL_ROWS) -> Mapping[int, Mapping[str, Volume]]:
+        """What buckets were for, summed, by their start; without `unnamed`."""
         with self._explained() as connection:
-            return service_tables.periods(connection, of, self._memory.numbers, clients)
+            return usage_tables.service_periods(connection, of, self._memory.numbers, choice)
 
     def happenings(self, since: int) -> tuple[Happening, ...]:
         """All that happened at `since` (Unix seconds) or later and is still kept, in its order."""
@@ -280,11 +222,6 @@ class History:
             self._connection, self._opened = connection, _inode(self._path)
 
 
-def _row_values(row: HistoryRow) -> Values:
-    """A row of the table `history`."""
-    return row.resolution.value, row.start, row.client, *numbers(row.counters), row.estimated
-
-
 def _inode(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
@@ -293,20 +230,11 @@ def _inode(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _prune(connection: sqlite3.Connection, newest: int) -> None:
-    for resolution, kept in KEPT.items():
-        values = {"r": resolution.value, "newest": newest, "kept": kept}
-        (oldest,) = connection.execute(OLDEST_KEPT, values).fetchone() or (None,)
-        if oldest is not None:
-            connection.execute("DELETE FROM history WHERE resolution = ? AND start < ?", (resolution.value, oldest))
-            service_tables.prune(connection, resolution, oldest)
-
-
 def _remembered(connection: sqlite3.Connection) -> Memory:
     """Raises sqlite3.Error, ValueError."""
     found = connection.execute("SELECT key, name, hostname, last_seen FROM clients")
     clients = {ClientKey(key): Seen(name, hostname, last_seen) for key, name, hostname, last_seen in found}
-    return Memory(_baseline(connection), clients, service_tables.numbers(connection))
+    return Memory(_baseline(connection), clients, row_numbers.load(connection))
 
 
 def _baseline(connection: sqlite3.Connection) -> Baseline | None:

@@ -209,8 +209,62 @@ CREATE TABLE service_totals (  -- since the kernel's maps were made
     PRIMARY KEY (client, service)
 ) STRICT, WITHOUT ROWID;
 """,
+    8: """
+CREATE TABLE usage_clients (   -- numbers in the tables of usage, each given once
+    number INTEGER PRIMARY KEY,
+    client TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE uplinks (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,        -- empty: not known
+    source TEXT NOT NULL,      -- what was read in with `import` is of its own; empty: counted here
+    UNIQUE (name, source)
+) STRICT;
+CREATE TABLE usage (
+    resolution INTEGER NOT NULL,  -- 1 to 4: 5min, hour, day, month
+    start INTEGER NOT NULL,
+    client INTEGER NOT NULL,
+    uplink INTEGER NOT NULL,
+    down_bytes INTEGER NOT NULL,
+    up_bytes INTEGER NOT NULL,
+    down_packets INTEGER NOT NULL,
+    up_packets INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,
+    PRIMARY KEY (resolution, start, client, uplink)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE service_usage (   -- of the bytes in usage, what has a name; the rest is `unnamed`
+    resolution INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    client INTEGER NOT NULL,
+    uplink INTEGER NOT NULL,
+    service INTEGER NOT NULL,
+    down_bytes INTEGER NOT NULL,  -- below zero where a name took away bytes of an earlier bucket
+    up_bytes INTEGER NOT NULL,
+    PRIMARY KEY (resolution, start, client, uplink, service)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE plan_intervals (  -- which plan an uplink had
+    plan TEXT NOT NULL,
+    uplink TEXT NOT NULL,
+    began INTEGER NOT NULL,    -- Unix time in seconds
+    ended INTEGER,             -- empty: it is the plan of now
+    PRIMARY KEY (plan, uplink, began)
+) STRICT, WITHOUT ROWID;
+INSERT INTO usage_clients SELECT number, client FROM service_clients;
+INSERT OR IGNORE INTO usage_clients (client) SELECT DISTINCT client FROM history;
+INSERT INTO uplinks VALUES (1, '', '');
+INSERT INTO usage
+    SELECT CASE resolution WHEN '5min' THEN 1 WHEN 'hour' THEN 2 WHEN 'day' THEN 3 ELSE 4 END, start, number, 1,
+        down_bytes, up_bytes, down_packets, up_packets, estimated
+    FROM history JOIN usage_clients USING (client) WHERE resolution IN ('5min', 'hour', 'day', 'month')
+    ORDER BY 1, 2, 3;
+INSERT INTO service_usage
+    SELECT resolution, start, client, 1, service, down_bytes, up_bytes FROM service_history;
+DROP TABLE service_history;
+DROP TABLE service_clients;
+DROP TABLE history;
+""",
 }
-"""The tables that each version of the format adds to the one before; adding them upgrades an older file.
+"""What each version of the format adds to the one before, or has in its place; doing so upgrades an older file.
 
 `warned` of tallies is in bytes. Older programs wrote how many warnings were announced, which is less than any
 warning in bytes. So the last warning of a window comes once more after such an upgrade.

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending, Resolution
 from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.services import Volume
 from esimshaper.core.saving import ledger
 
 ALICE = ClientKey("02:00:00:00:00:10")
@@ -23,7 +24,12 @@ ZONES = ["UTC", "Asia/Tokyo", "Asia/Kolkata", "Asia/Kathmandu", "Europe/Berlin",
 
 zones = st.sampled_from(ZONES).map(ZoneInfo)
 times = st.integers(946_684_800, 2_240_000_000)  # 2000 to 2040
-buckets = st.builds(Bucket, times.map(ledger.bucket_start), st.sampled_from([ALICE, BOB, ClientKey("router")]))
+buckets = st.builds(
+    Bucket,
+    times.map(ledger.bucket_start),
+    st.sampled_from([ALICE, BOB, ClientKey("router")]),
+    st.sampled_from(["", "cellular"]),
+)
 entries = st.builds(Pending, st.builds(Counters, *(st.integers(0, 2**40) for _ in range(4))), st.booleans())
 books = st.dictionaries(buckets, entries, max_size=30)
 
@@ -115,7 +121,7 @@ def test_every_resolution_holds_every_byte_in_one_row_each(pending, zone):
     rows = ledger.rows(pending, zone)
     expected = sum((entry.counters for entry in pending.values()), Counters())
     assert {total(rows, resolution) for resolution in Resolution} == {expected}
-    assert max(Counter((r.resolution, r.start, r.client) for r in rows).values(), default=1) == 1
+    assert max(Counter((r.resolution, r.start, r.client, r.uplink) for r in rows).values(), default=1) == 1
 
 
 def test_doubt_is_kept_without_any_bytes():
@@ -153,12 +159,44 @@ def test_what_comes_while_the_first_five_minutes_of_an_hour_are_saved_is_all_tha
     assert ledger.take_off(before, handed_out) == {}
 
 
+volumes = st.builds(Volume, st.integers(-(2**40), 2**40), st.integers(-(2**40), 2**40))
+of_services = st.dictionaries(
+    st.sampled_from([ALICE, BOB]), st.dictionaries(st.sampled_from(["youtube", "line", "hidden"]), volumes), max_size=2
+)
+of_uplinks = st.dictionaries(
+    st.sampled_from(["cellular", "hotel", "cable"]),
+    st.dictionaries(st.sampled_from([ALICE, BOB]), st.builds(Counters, *[st.integers(0, 2**40)] * 2)),
+    min_size=1,
+)
+
+
+@given(of_services, of_uplinks)
+def test_services_are_shared_by_uplink_to_the_byte(services, used):
+    shares = ledger.share_services(services, used)
+    assert shares.keys() == used.keys()
+    for client, wanted in services.items():
+        for name, volume in wanted.items():
+            parts = {uplink: share[client].get(name, Volume()) for uplink, share in shares.items() if client in share}
+            assert sum(parts.values(), Volume()) == volume
+            idle = {uplink for uplink in parts if not used[uplink].get(client)}
+            assert not idle or len(parts) == 1, "an uplink that carried nothing of a client has no services of it"
+
+
+def test_services_go_by_the_direction_that_an_uplink_carried():
+    used = {"cellular": {ALICE: Counters(300, 0)}, "hotel": {ALICE: Counters(100, 50)}}
+    shares = ledger.share_services({ALICE: {"line": Volume(200, 40), "youtube": Volume(-4)}}, used)
+    assert shares["cellular"][ALICE] == {"line": Volume(150, 0), "youtube": Volume(-3)}
+    assert shares["hotel"][ALICE] == {"line": Volume(50, 40), "youtube": Volume(-1)}
+
+
 @given(books, zones)
 def test_thinning_loses_no_byte_and_no_day(pending, zone):
     thin = ledger.thin_out(pending, zone)
     for resolution in (Resolution.DAY, Resolution.MONTH):
-        was = {(r.start, r.client): r.counters for r in ledger.rows(pending, zone) if r.resolution is resolution}
-        now = {(r.start, r.client): r.counters for r in ledger.rows(thin, zone) if r.resolution is resolution}
+        was = {
+            (r.start, r.client, r.uplink): r.counters for r in ledger.rows(pending, zone) if r.resolution is resolution
+        }
+        now = {(r.start, r.client, r.uplink): r.counters for r in ledger.rows(thin, zone) if r.resolution is resolution}
         assert now == was
 
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from esimshaper.core.model.counts import Budget, Counters
-from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution
+from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution, RowChoice, RowRange
 from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limit_state import LimitState, Restart
 from esimshaper.core.model.limits import (
@@ -33,7 +33,7 @@ from esimshaper.core.model.reading import ClassCounters
 from esimshaper.core.model.state import Baseline, Booked, Booking, ClockSlice, QueueDrops
 from esimshaper.core.model.uplink import UplinkDrops
 from esimshaper.edge.history import schema as history_schema
-from esimshaper.edge.history.database import KEPT, History, HistoryError
+from esimshaper.edge.history.database import History, HistoryError
 from tests.edge.history.acts import ACTS
 
 ALICE, BOB = ClientKey("02:00:00:00:00:10"), ClientKey("02:00:00:00:00:11")
@@ -149,7 +149,7 @@ def test_rows_are_found_by_time_and_client(history):
     history.save(booking(*(row(START + n * 300, client) for n in range(4) for client in (BOB, ALICE))))
     five = Resolution.FIVE_MINUTES
     assert [r.start - START for r in history.rows(five, START + 300, START + 900, [ALICE])] == [300, 600]
-    assert [r.client for r in history.rows(five, START, START + 1)] == [ALICE, BOB]
+    assert {r.client for r in history.rows(five, START, START + 1)} == {ALICE, BOB}
     assert history.rows(five, START, START + 900, []) == ()
     assert history.totals(five, START + 300) == {ALICE: Counters(1, 2, 3, 4), BOB: Counters(1, 2, 3, 4)}
     assert history.totals(five, START + 1) == {}
@@ -160,13 +160,13 @@ def test_periods_are_the_last_ones_summed_over_the_clients_asked_for(history):
     history.save(booking(row(START + 600, BOB, estimated=True), row(START + 600, resolution=Resolution.HOUR)))
     five, both, one = Resolution.FIVE_MINUTES, Counters(2, 4, 6, 8), Counters(1, 2, 3, 4)
     three = Counters(3, 6, 9, 12)
-    assert history.periods(five, START + 900, 2) == (
+    assert history.periods(RowRange(five, 0, START + 900), 2) == (
         HistoryPeriod(START + 600, three, True),
         HistoryPeriod(START + 300, both),
     )
-    assert history.periods(five, START + 601, 1, [ALICE]) == (HistoryPeriod(START + 600, one),)
-    assert len(history.periods(five, 2**40, 100, (ALICE, BOB))) == 4
-    assert history.periods(five, 2**40, 100, []) == ()
+    assert history.periods(RowRange(five, 0, START + 601), 1, RowChoice([ALICE])) == (HistoryPeriod(START + 600, one),)
+    assert len(history.periods(RowRange(five, 0, 2**40), 100, RowChoice((ALICE, BOB)))) == 4
+    assert history.periods(RowRange(five, 0, 2**40), 100, RowChoice([])) == ()
 
 
 owned = st.dictionaries(
@@ -295,37 +295,6 @@ def test_a_name_stays_until_there_is_a_new_one(path, history):
     history.close()
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("SELECT * FROM clients").fetchall() == [(ALICE, "alice", "pixel", START, START + 600)]
-
-
-@pytest.mark.parametrize("resolution", KEPT)
-def test_old_buckets_go_and_months_stay(history, resolution):
-    kept, step = KEPT[resolution], SECONDS[resolution]
-    starts = [START + number * step for number in range(kept + 3)]
-    rows = [row(start, resolution=r) for start in starts for r in (resolution, Resolution.MONTH)]
-    history.save(booking(*rows))
-    newest = starts[-1] + step
-    history.save(booking(row(newest, BOB), row(newest, resolution=resolution)))
-    assert everything(history, resolution)[0].start == newest - (kept - 1) * step
-    assert len(everything(history, Resolution.MONTH)) == kept + 3
-
-
-def test_a_clock_that_was_ahead_does_not_cost_the_history(history):
-    """vnStat's trouble: one bucket from 2036 made all others look old, and what came then was refused."""
-    real = [row(START + number * 300) for number in range(100)]
-    history.save(booking(*real))
-    history.save(booking(row(START + 315_360_000)))
-    after = [row(START + number * 300) for number in range(100, 700)]
-    for each in after:
-        history.save(booking(each))
-    starts = [r.start for r in everything(history)]
-    kept = KEPT[Resolution.FIVE_MINUTES]
-    assert starts == [*(START + number * 300 for number in range(700 - kept, 700)), START + 315_360_000]
-
-
-def test_a_clock_that_was_behind_costs_nothing(history):
-    history.save(booking(*(row(START + number * 300) for number in range(600))))
-    history.save(booking(row(300)))
-    assert len(everything(history)) >= KEPT[Resolution.FIVE_MINUTES]
 
 
 def test_a_worker_thread_may_use_what_the_main_thread_opened(history):

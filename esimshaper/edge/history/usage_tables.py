@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edge, part of history: the tables of used bytes, by bucket, client and uplink, and what of them was for a service.
+
+Each function works within the transaction of its caller, and may raise sqlite3.Error.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from esimshaper.core.model.counts import Counters
+from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution, RowChoice, RowRange, Sums
+from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.services import Volume
+from esimshaper.edge.history.row_numbers import RESOLUTIONS, Numbers
+from esimshaper.edge.history.rows import Values, numbers
+
+KEPT: Mapping[Resolution, int] = {Resolution.FIVE_MINUTES: 14 * 288, Resolution.HOUR: 2400, Resolution.DAY: 1826}
+"""How many buckets are kept: 14 days, 100 days, 5 years of use; months for ever.
+
+Buckets that exist are counted, not time. A clock that was once ahead (no battery, first minutes after power-on) then
+pushes out as many buckets as it made wrongly, and not all of them, as happened to vnStat.
+"""
+
+ADD_ROW = """
+INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+    down_bytes = down_bytes + excluded.down_bytes, up_bytes = up_bytes + excluded.up_bytes,
+    down_packets = down_packets + excluded.down_packets, up_packets = up_packets + excluded.up_packets,
+    estimated = estimated OR excluded.estimated
+"""
+ADD_SERVICE = """
+INSERT INTO service_usage VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+    down_bytes = down_bytes + excluded.down_bytes, up_bytes = up_bytes + excluded.up_bytes
+"""
+ROWS = """
+SELECT start, client, uplink, down_bytes, up_bytes, down_packets, up_packets, estimated FROM usage
+WHERE resolution = ? AND start >= ? AND start < ?
+"""
+PERIODS = """
+SELECT start, sum(down_bytes), sum(up_bytes), sum(down_packets), sum(up_packets), max(estimated) FROM usage
+WHERE resolution = ? AND start >= ? AND start < ? {chosen} GROUP BY start ORDER BY start DESC LIMIT ?
+"""
+TOTALS = """
+SELECT client, sum(down_bytes), sum(up_bytes), sum(down_packets), sum(up_packets) FROM usage
+WHERE resolution = ? AND start >= ? AND start < ? {chosen} GROUP BY client
+"""
+SERVICES = """
+SELECT {by}, service, sum(down_bytes), sum(up_bytes) FROM service_usage
+WHERE resolution = ? AND start >= ? AND start < ? {chosen} GROUP BY {by}, service
+"""
+OLDEST_KEPT = """
+WITH RECURSIVE newest_first(start, number) AS (
+    SELECT (SELECT start FROM usage WHERE resolution = :r AND start <= :newest ORDER BY start DESC LIMIT 1), 1
+    UNION ALL
+    SELECT (SELECT u.start FROM usage u WHERE u.resolution = :r AND u.start < n.start ORDER BY u.start DESC LIMIT 1),
+        n.number + 1
+    FROM newest_first n WHERE n.number < :kept AND n.start IS NOT NULL
+)
+SELECT start FROM newest_first WHERE number = :kept
+"""
+
+
+def add(connection: sqlite3.Connection, rows: Collection[HistoryRow], known: Numbers, source: str) -> None:
+    """Adds rows that `source` has counted to those there are; all that they name has its number."""
+    connection.executemany(ADD_ROW, (_row_values(row, known, source) for row in rows))
+    connection.executemany(ADD_SERVICE, (values for row in rows for values in _service_values(row, known, source)))
+
+
+def rows(connection: sqlite3.Connection, of: RowRange, known: Numbers, choice: RowChoice) -> Iterator[HistoryRow]:
+    """Rows by client and uplink, the oldest first, without services; those of several sources one after another."""
+    chosen, wanted = _condition(choice, known)
+    found = connection.execute(f"{ROWS} {chosen} ORDER BY start", (*_values(of), *wanted))
+    for start, client, uplink, *counters, estimated in found:
+        who, where = known.client(client), known.uplink(uplink)
+        yield HistoryRow(of.resolution, start, who, Counters(*counters), bool(estimated), uplink=where)
+
+
+def periods(
+    connection: sqlite3.Connection, of: RowRange, limit: int, known: Numbers, choice: RowChoice
+) -> tuple[HistoryPeriod, ...]:
+    """The last `limit` buckets, the newest first."""
+    chosen, wanted = _condition(choice, known)
+    found = connection.execute(PERIODS.format(chosen=chosen), (*_values(of), *wanted, limit)).fetchall()
+    return tuple(HistoryPeriod(start, Counters(*counters), bool(estimated)) for start, *counters, estimated in found)
+
+
+def sums(connection: sqlite3.Connection, of: RowRange, known: Numbers, choice: RowChoice) -> Sums:
+    """What was used in these rows, by client, and by client and service."""
+    chosen, wanted = _condition(choice, known)
+    found = connection.execute(TOTALS.format(chosen=chosen), (*_values(of), *wanted)).fetchall()
+    usage: dict[ClientKey, Counters] = {}
+    for client, *counters in found:
+        key = known.client(client)
+        usage[key] = usage.get(key, Counters()) + Counters(*counters)
+    services: dict[ClientKey, dict[str, Volume]] = {}
+    for client, service, volume in _services(connection, "client", of, known, choice):
+        services.setdefault(known.client(client), {})[service] = volume
+    return Sums(usage, services)
+
+
+def service_periods(
+    connection: sqlite3.Connection, of: RowRange, known: Numbers, choice: RowChoice
+) -> Mapping[int, Mapping[str, Volume]]:
+    """What buckets were for, by their start and service."""
+    found: dict[int, dict[str, Volume]] = {}
+    for start, service, volume in _services(connection, "start", of, known, choice):
+        found.setdefault(start, {})[service] = volume
+    return found
+
+
+def prune(connection: sqlite3.Connection, newest: int) -> None:
+    """Removes what is kept no longer once `newest`, the start of five minutes, is there."""
+    for resolution, kept in KEPT.items():
+        number = RESOLUTIONS[resolution]
+        values = {"r": number, "newest": newest, "kept": kept}
+        (oldest,) = connection.execute(OLDEST_KEPT, values).fetchone() or (None,)
+        if oldest is not None:
+            for table in ("usage", "service_usage"):
+                connection.execute(f"DELETE FROM {table} WHERE resolution = ? AND start < ?", (number, oldest))  # noqa: S608
+
+
+def _condition(choice: RowChoice, known: Numbers) -> tuple[str, list[int]]:
+    """The part of a WHERE clause, and its values."""
+    clients = (
+        None if choice.clients is None else [known.clients[each] for each in choice.clients if each in known.clients]
+    )
+    uplinks = None if choice.uplinks is None else known.of_uplinks(choice.uplinks)
+    wanted = {"client": clients, "uplink": uplinks}
+    parts = [f"AND {name} IN ({', '.join('?' * len(of))})" for name, of in wanted.items() if of is not None]
+    return " ".join(parts), [*(clients or ()), *(uplinks or ())]
+
+
+def _values(of: RowRange) -> tuple[int, int, int]:
+    return RESOLUTIONS[of.resolution], of.since, of.until
+
+
+def _row_values(row: HistoryRow, known: Numbers, source: str) -> Values:
+    client, uplink = known.clients[row.client], known.uplinks[row.uplink, source]
+    return RESOLUTIONS[row.resolution], row.start, client, uplink, *numbers(row.counters), row.estimated
+
+
+def _service_values(row: HistoryRow, known: Numbers, source: str) -> Iterable[Values]:
+    first = RESOLUTIONS[row.resolution], row.start, known.clients[row.client], known.uplinks[row.uplink, source]
+    return ((*first, known.services[name], each.down_bytes, each.up_bytes) for name, each in row.services.items())
+
+
+def _services(
+    connection: sqlite3.Connection, by: str, of: RowRange, known: Numbers, choice: RowChoice
+) -> Iterator[tuple[int, str, Volume]]:
+    """The column `by`, a service and its bytes. A number that nobody was given is left out: its bytes are `unnamed`."""
+    chosen, wanted = _condition(choice, known)
+    found = connection.execute(SERVICES.format(by=by, chosen=chosen), (*_values(of), *wanted)).fetchall()
+    for each, service, down, up in found:
+        if service in known.service_of:
+            yield each, known.service_of[service], Volume(down, up)
