@@ -44,6 +44,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         tree.remove_shared()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def gives_maps_and_programs_back() -> Iterator[None]:
+    """A worker lives through thousands of tests, and a daemon through months: what opens a map closes it."""
+    before = opened_of_bpf()
+    yield
+    assert opened_of_bpf() <= before, "maps or programs were left open"
+
+
+def opened_of_bpf() -> int:
+    """How many descriptors of maps and programs this process has."""
+    opened = (each for each in Path("/proc/self/fd").iterdir() if each.is_symlink())  # not that of this listing
+    return sum(str(each.readlink()).startswith("anon_inode:bpf") for each in opened)
+
+
 @pytest.fixture
 def bpffs() -> Iterator[Path]:
     with mounts.mounted_bpffs() as place:

@@ -8,6 +8,7 @@
 No logging and no asyncio: each would be some MiB that a process has for its whole life.
 """
 
+import contextlib
 import select
 import signal
 import sys
@@ -113,9 +114,12 @@ class NamesService:
                 # Account numbers are others in other maps, so nothing that was learned is of use there.
                 self.close()
                 generation = self._pins / place[0]
-                maps = NamesMaps(generation, generation / place[1])
-                names = LiveNames(catalogue, maps.numbers(), self._cipher)
-                self._work = _Work(place, maps, maps.heads(self._take), names)
+                with contextlib.ExitStack() as opened:
+                    maps = NamesMaps(generation, generation / place[1])
+                    opened.callback(maps.close)
+                    names = LiveNames(catalogue, maps.numbers(), self._cipher)
+                    self._work = _Work(place, maps, maps.heads(self._take), names)
+                    opened.pop_all()
                 _say(f"naming conversations by {generation.name}")
                 self._write_report(self._work)  # `doctor` may ask within the first minute
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Limits in the kernel: a cut is exact, on one CPU and on two, and says so once."""
 
+import contextlib
 import os
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.edge.bpf import layouts, libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
 from tests.bpf.packets import SERVER4, UDP, WAN4, ethernet, ipv4, udp
-from tests.bpf.verdicts import ALICE, BOB, PASS, SHOT, SIZE, UPLOAD, down, heard, priority, up
+from tests.bpf.verdicts import ALICE, BOB, PASS, SHOT, SIZE, UPLOAD, down, priority, up
 
 
 def test_upload_ends_at_the_byte_and_a_dropped_packet_is_not_billed(bench: Bench) -> None:
@@ -156,8 +158,23 @@ def test_member_has_a_class_of_its_own_in_a_throttled_account_above_or_shares_th
     }
 
 
-def test_crossing_a_limit_or_a_warn_threshold_is_announced_once(bench: Bench) -> None:
-    consume = heard(bench)
+@pytest.fixture
+def consume(bench: Bench) -> Iterator[Callable[[], list[Account]]]:
+    """Gives all accounts that were announced so far."""
+    said: list[Account] = []
+    ring = bench.meter.announcements(lambda announcement: said.append(announcement.account))
+    with contextlib.closing(ring):
+
+        def consumed() -> list[Account]:
+            ring.consume()
+            return list(said)
+
+        yield consumed
+
+
+def test_crossing_a_limit_or_a_warn_threshold_is_announced_once(
+    bench: Bench, consume: Callable[[], list[Account]]
+) -> None:
     bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(both=4 * SIZE), warn_at=Thresholds(both=2 * SIZE))})
     for _ in range(2):
         up(bench)
@@ -225,9 +242,10 @@ def test_new_maps_have_no_limits(bench: Bench, bpffs: Path) -> None:
     assert up(bench) == PASS
 
 
-def test_download_that_begins_at_the_limit_is_announced_and_no_later_one(bench: Bench) -> None:
+def test_download_that_begins_at_the_limit_is_announced_and_no_later_one(
+    bench: Bench, consume: Callable[[], list[Account]]
+) -> None:
     up(bench)
-    consume = heard(bench)
     bench.meter.write_policies({ALICE: Policy(block_at=Thresholds(download=2 * SIZE))})
     for _ in range(2):
         down(bench)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Each named reason of the kernel part goes up where it should, and only there: one provocation for each of them."""
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -102,6 +103,7 @@ def pin_map(path: Path, type_: int, key: int, value: int, entries: int) -> None:
     fd = libbpf.library().bpf_map_create(type_, path.name.encode(), key, value, entries, None)
     assert fd >= 0
     assert libbpf.library().bpf_obj_pin(fd, str(path).encode()) == 0
+    os.close(fd)
 
 
 @pytest.fixture

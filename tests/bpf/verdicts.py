@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What becomes of one packet of Alice on the WAN: let through or dropped, and with which priority."""
 
-from collections.abc import Callable
-
 from esimshaper.core.model.identity import Account
 from esimshaper.edge.bpf import libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
@@ -28,17 +26,6 @@ def priority(bench: Bench, account: int = ALICE) -> int:
     context = skb(account << 20, LOOPBACK)
     after = libbpf.dry_run(bench.meter.program("wan_egress_ethernet").fd, UPLOAD, context).context
     return int.from_bytes(after[32:36], "little")
-
-
-def heard(bench: Bench) -> Callable[[], list[Account]]:
-    said: list[Account] = []
-    ring = bench.meter.announcements(lambda announcement: said.append(announcement.account))
-
-    def consume() -> list[Account]:
-        ring.consume()
-        return list(said)
-
-    return consume
 
 
 def sent(bench: Bench, program: str, frame: bytes, context: bytes) -> tuple[int, bytes]:

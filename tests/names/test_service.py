@@ -62,6 +62,7 @@ class Maps:
 
     opened: ClassVar["list[Maps]"] = []
     missing: ClassVar[set[str]] = set()
+    without_ring: ClassVar[set[str]] = set()
 
     def __init__(self, generation: Path, programs: Path) -> None:
         if generation.name in self.missing:
@@ -73,6 +74,8 @@ class Maps:
         self.opened.append(self)
 
     def heads(self, callback: Callable[[Head], None]) -> Ring:
+        if self.place[0].name in self.without_ring:
+            raise PermissionError("heads")
         self.ring = Ring(callback)
         return self.ring
 
@@ -109,6 +112,7 @@ def naming_service(tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(service, "NamesMaps", Maps)
     monkeypatch.setattr(Maps, "opened", [])
     monkeypatch.setattr(Maps, "missing", set())
+    monkeypatch.setattr(Maps, "without_ring", set())
     write(file)
     found = NamesService(tmp_path / "pins", file, Aes())
     yield found
@@ -222,6 +226,18 @@ def test_damaged_catalogue_ends_the_naming_until_there_is_a_good_one(
     write(file)
     naming_service.step(0)
     assert not latest().is_closed
+
+
+def test_maps_without_a_ring_for_this_user_are_closed_before_they_are_tried_again(
+    naming_service: NamesService,
+) -> None:
+    Maps.without_ring.add("v12")
+    naming_service.step(0)
+    naming_service.step(0)
+    assert [each.is_closed for each in Maps.opened] == [True, True], "else each try leaves descriptors open"
+    Maps.without_ring.clear()
+    naming_service.step(0)
+    assert [each.is_closed for each in Maps.opened] == [True, True, False]
 
 
 def test_maps_that_are_not_there_yet_are_waited_for(naming_service: NamesService, capfd: Any) -> None:

@@ -276,20 +276,27 @@ def flatten(path: Path, seen: set[Path] | None = None) -> str:
 
 def initialise_maps(wanted: Build) -> None:
     """Gives new maps policies without limits, their free account numbers and, as the very last step, their epoch."""
-    meta = libbpf.Map(wanted.generation / "meta", layouts.NUMBER.size, layouts.META.size)
-    only = layouts.NUMBER.pack(0)
-    if layouts.META.unpack(meta.lookup(only) or b"")[0]:
-        return
-    free = libbpf.Map(wanted.generation / "free_accounts", 0, layouts.NUMBER.size)
-    policies = libbpf.Map(wanted.generation / "policies", layouts.NUMBER.size, layouts.POLICY.size)
-    no_limits = policy_layout.to_bytes(Policy())
-    for number in range(policies.max_entries):  # a policy of zeros would block everything
-        policies.update(layouts.NUMBER.pack(number), no_limits)
-    while free.pop() is not None:  # an earlier child was killed while it filled the queue
-        pass
-    for number in range(FIRST_CLIENT_ACCOUNT, wanted.accounts - 1):  # the last account is that of `others`
-        free.update(b"", layouts.NUMBER.pack(number))
-    meta.update(only, layouts.META.pack(secrets.randbits(63) | 1, SCHEMA, wanted.mark_mask))
+    with contextlib.ExitStack() as opened:
+
+        def open_map(name: str, key_size: int, value_size: int) -> libbpf.Map:
+            found = libbpf.Map(wanted.generation / name, key_size, value_size)
+            opened.callback(found.close)
+            return found
+
+        meta = open_map("meta", layouts.NUMBER.size, layouts.META.size)
+        only = layouts.NUMBER.pack(0)
+        if layouts.META.unpack(meta.lookup(only) or b"")[0]:
+            return
+        policies = open_map("policies", layouts.NUMBER.size, layouts.POLICY.size)
+        no_limits = policy_layout.to_bytes(Policy())
+        for number in range(policies.max_entries):  # a policy of zeros would block everything
+            policies.update(layouts.NUMBER.pack(number), no_limits)
+        free = open_map("free_accounts", 0, layouts.NUMBER.size)
+        while free.pop() is not None:  # an earlier child was killed while it filled the queue
+            pass
+        for number in range(FIRST_CLIENT_ACCOUNT, wanted.accounts - 1):  # the last account is that of `others`
+            free.update(b"", layouts.NUMBER.pack(number))
+        meta.update(only, layouts.META.pack(secrets.randbits(63) | 1, SCHEMA, wanted.mark_mask))
 
 
 if __name__ == "__main__":

@@ -57,12 +57,14 @@ class Meter:
 
     def __init__(self, generation: Path, programs: Path | None = None) -> None:
         self.generation = generation
-        self._programs = {pin.name: libbpf.open_pin(pin) for pin in programs.iterdir()} if programs else {}
-        self._maps = _opened(generation, self._programs)
-        meta = self._maps["meta"].lookup(layouts.NUMBER.pack(0)) or b""  # which an array always has
-        self.epoch: int = layouts.META.unpack(meta)[0]
-        if not self.epoch:
-            raise ValueError(f"{generation} was not finished")
+        with contextlib.ExitStack() as opened:
+            self._programs = _opened_programs(opened, programs)
+            self._maps = _opened_maps(opened, generation, self._programs)
+            meta = self._maps["meta"].lookup(layouts.NUMBER.pack(0)) or b""  # which an array always has
+            self.epoch: int = layouts.META.unpack(meta)[0]
+            if not self.epoch:
+                raise ValueError(f"{generation} was not finished")
+            self._opened = opened.pop_all()
         self._owners_from: list[tuple[bytes, bytes]] | None = None
         self._owners_known: dict[Account, ClientKey] = {}
         self.tunnels_account = Account(self._maps["accounts"].max_entries - 1)
@@ -72,6 +74,8 @@ class Meter:
         self._built_in = {**PSEUDO_CLIENTS, Account(self.everyone - 1): OTHERS}
         self._has_tunnels = bool(self._has_ends() or self._inner())  # else there is nothing to read
         self._usage = UsageReader(self._maps, self.everyone) if "usage" in self._maps else None
+        if self._usage:
+            self._opened.callback(self._usage.close)
         self._digest = programs.name.removeprefix("programs-") if programs else ""
 
     def program(self, name: str) -> Program:
@@ -239,12 +243,7 @@ class Meter:
         return choose_flows(self._maps, owners, names, limit, clients, recent_first=recent_first)
 
     def close(self) -> None:
-        if self._usage:
-            self._usage.close()
-        for map_ in self._maps.values():
-            map_.close()
-        for program in self._programs.values():
-            os.close(program)
+        self._opened.close()
 
     def _has_ends(self) -> bool:
         return "tunnel_ends" in self._maps and self._maps["tunnel_ends"].count() > 0
@@ -290,8 +289,20 @@ class Meter:
         return self._owners_known
 
 
-def _opened(generation: Path, programs: Collection[str]) -> dict[str, libbpf.Map]:
-    """Without programs, a map that an earlier version had not, or otherwise, is left out if a reading needs it not."""
+def _opened_programs(opened: contextlib.ExitStack, programs: Path | None) -> dict[str, int]:
+    """Those of a folder, by name; `opened` closes them."""
+    found = {}
+    for pin in programs.iterdir() if programs else ():
+        found[pin.name] = libbpf.open_pin(pin)
+        opened.callback(os.close, found[pin.name])
+    return found
+
+
+def _opened_maps(opened: contextlib.ExitStack, generation: Path, programs: Collection[str]) -> dict[str, libbpf.Map]:
+    """By name; `opened` closes them.
+
+    Without programs, a map that an earlier version had not, or otherwise, is left out if a reading needs it not.
+    """
     maps, may_miss = {}, set() if "name_flows" in programs else set(layouts.OF_SERVICES)
     if not programs:
         may_miss.update(layouts.NEWER)
@@ -301,6 +312,8 @@ def _opened(generation: Path, programs: Collection[str]) -> dict[str, libbpf.Map
         except (OSError, ValueError):
             if name not in may_miss:
                 raise
+        else:
+            opened.callback(maps[name].close)
     return maps
 
 

@@ -33,17 +33,19 @@ class NamesMaps:
 
     def __init__(self, generation: Path, programs: Path) -> None:
         self._generation = generation
-        self._maps = {
-            name: libbpf.Map(generation / name, *(part.size for part in layouts.LAYOUTS[name]))
-            for name in ("bindings", "flow_names", "service_numbers")
-        }
-        self._program = libbpf.open_pin(programs / "name_flows")
+        with contextlib.ExitStack() as opened:
+            self._maps: dict[str, libbpf.Map] = {}
+            for name in ("bindings", "flow_names", "service_numbers"):
+                found = libbpf.Map(generation / name, *(part.size for part in layouts.LAYOUTS[name]))
+                opened.callback(found.close)
+                self._maps[name] = found
+            self._program = libbpf.open_pin(programs / "name_flows")
+            opened.callback(os.close, self._program)
+            self._opened = opened.pop_all()
 
     def close(self) -> None:
         """Closes all but the rings that `heads` has returned."""
-        for map_ in self._maps.values():
-            map_.close()
-        os.close(self._program)
+        self._opened.close()
 
     def heads(self, callback: Callable[[Head], None]) -> libbpf.Ring:
         """The ring: its `fd` becomes readable, `consume` hands each head to `callback`, in the order of the kernel."""
