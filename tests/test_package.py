@@ -48,7 +48,7 @@ def test_it_has_the_version_of_the_program_and_is_for_every_machine(package):
 
 def test_it_needs_the_libraries_that_the_program_imports(package):
     needed = {each.split()[0] for each in field(package, "Depends").split(", ")}
-    assert {library.package for library in LIBRARIES} <= needed
+    assert {library.package for library in LIBRARIES} <= needed  # also what it does without for a while
 
 
 def test_it_has_all_of_the_program_and_no_bytecode(content):

@@ -80,6 +80,16 @@ ENVIRONMENT = {
     "NO_COLOR": "Anything in it: no colours.",
 }
 
+MODEMS = """
+Which SIM, or which profile of an eSIM, is in use is read from ModemManager on D-Bus, by `esimshaper-modems.service`: a
+process with a user of its own, without any capability or network. It follows ModemManager and never drives a modem.
+Numbers of SIMs are shown by their last four digits. Without ModemManager, or while that process is dead, all is counted
+and limited as ever, and no SIM is known.
+
+Beside a daemon that was started by hand it is started by hand as well:
+`sudo PYTHONPATH=/usr/lib/esimshaper python3 -P -m esimshaper.modems`.
+"""
+
 FILES = {
     "/etc/esimshaper/esimshaper.yaml": "The configuration; see `esimshaper.yaml`(5).",
     "/etc/esimshaper/conf.d/*.yaml": "More of it (`*.yml` too), read in the order of their names.",
@@ -88,6 +98,7 @@ FILES = {
     "/var/lib/esimshaper/history.db": "What was used, what for, and what is left of the quotas (SQLite).",
     "/var/lib/esimshaper/services/catalogue.json": "All services, as `esimshaper-names.service` reads them.",
     "/run/esimshaper-names/report.json": "How much that service has seen, in numbers, for `esimshaper doctor`.",
+    "/run/esimshaper-modems/modems.json": "Modems and SIMs, as that service sees them; written each 10 seconds.",
     "/run/esimshaper/control.sock": "The daemon answers here, by HTTP and JSON: "
     "`curl --unix-socket /run/esimshaper/control.sock http://localhost/v1/status`.",
     "/sys/fs/bpf/esimshaper": "The kernel part: programs and counters. They outlive the daemon, not a reboot.",
@@ -128,6 +139,7 @@ def command_page(day: date) -> str:
         "OPTIONS": [line for option in dict.fromkeys((*before.options, *common)) for line in _argument(option)],
         "WHY THE CARRIER SAYS SOMETHING ELSE": _paragraphs(BILL),
         "WHAT BYTES WERE FOR": _paragraphs(SERVICES),
+        "MODEMS AND SIMS": _paragraphs(MODEMS),
         "MESSAGES": [*_paragraphs(MESSAGES), *_messages()],
         "EXIT STATUS": list(_exit_statuses(before.epilog)),
         "ENVIRONMENT": list(_table(ENVIRONMENT)),

@@ -184,6 +184,7 @@ class Daemon:
             stacked=tuple(str(each) for each in settings.wan.stacked),
             catalogue=parts.catalogue.services,
             service_metrics=settings.services.metrics,
+            modems=parts.observer.modems,
         )
 
     def _stop(self) -> None:

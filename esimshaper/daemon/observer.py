@@ -11,6 +11,7 @@ from esimshaper.core.diagnosis.explain import explain
 from esimshaper.core.model.counts import Reason
 from esimshaper.core.model.errors import FailedOperation, Operation
 from esimshaper.core.model.identity import ClientKey, Neighbour
+from esimshaper.core.model.modems import Modem
 from esimshaper.core.model.reading import Attachment, Detour, Hook, Observation, Reading, Table
 from esimshaper.core.settings import tunnels, uplink
 from esimshaper.core.settings.problem import Problem
@@ -22,9 +23,11 @@ from esimshaper.edge.bpf.packet_sockets import PacketSockets
 from esimshaper.edge.bpf.pins import Pins
 from esimshaper.edge.host import clock, socket_store, systemd
 from esimshaper.edge.host.messages import Message, fields
+from esimshaper.edge.host.paths import modems_report
 from esimshaper.edge.lan.leases import LeaseFiles
 from esimshaper.edge.lan.neighbours import Neighbours
 from esimshaper.edge.lan.routes import Routes
+from esimshaper.edge.modems.report_file import ReportFile
 from esimshaper.edge.nft import proxies
 from esimshaper.edge.nft.program import NftError
 from esimshaper.edge.tc import tunnel_links
@@ -58,6 +61,8 @@ class Observer:
         cleanup.callback(self._neighbours.close)
         self._routes = Routes()
         cleanup.callback(self._routes.close)
+        self._modems_file = ReportFile(modems_report())
+        self.modems: tuple[Modem, ...] = ()
         self._detour = Detour()
         self._proxies: tuple[str, ...] = ()
         self._proxies_due = 0.0  # CLOCK_MONOTONIC
@@ -134,6 +139,8 @@ class Observer:
         reading = replace(self.meter.read(), tables=self._tables)
         self._is_full = Reason.LAN_CLIENTS_FULL in reading.events
         self._clients = frozenset(reading.owners.values())
+        said = self._modems_file.read()
+        self.modems = said.modems if said else ()
         return Observation(
             reading,
             self._attachments,
@@ -143,6 +150,7 @@ class Observer:
             hardware_clock=self._hardware(reading.boottime),
             uplink=self.uplinks.read(reading, self._attachments, self._ports),
             detour=self._detour,
+            modems=self.modems,
         )
 
     def _hardware(self, boottime: float) -> float | None:

@@ -63,7 +63,7 @@ def verbose_status_page(status: Document) -> Page:
 
 def _wan_lines(status: Document) -> list[Line]:
     wan = status["wan"]
-    lines = [_uplink_line(status)]
+    lines = [_uplink_line(status), *map(_modem_line, status["modems"])]
     lines += [Line(f"  {said}.", Tone.QUIET) for said in wan["stacked"]]
     if wan["detour"]["problem"]:
         lines.append(Line(f"  {_sentence(wan['detour']['problem'])}", Tone.WARNING))
@@ -97,6 +97,15 @@ def _uplink_line(status: Document) -> Line:
     if others:
         return Line(f"WAN {called}: metering, but devices go out by {', '.join(others)}", Tone.WARNING)
     return Line(f"WAN {called}: metering", Tone.GOOD)
+
+
+def _modem_line(modem: Document) -> Line:
+    """Which SIM is in use, and where: `  SIM ...8905 at wwan0, roaming at SoftBank`."""
+    sim = f"SIM ...{modem['sim_end']}" if modem["sim_end"] else "a SIM that the modem does not tell yet"
+    at = f" at {modem['interface']}" if modem["interface"] else ""
+    network = modem["operator"] or modem["operator_code"]
+    where = {"home": ", at home", "roaming": ", roaming", "none": ", in no network"}.get(modem["registration"], "")
+    return Line(f"  {sim}{at}{where}{f' at {network}' if network and where else ''}", Tone.QUIET)
 
 
 def _sentence(words: str) -> str:

@@ -88,7 +88,13 @@ def test_the_capabilities_of_the_unit_load_the_same_programs_as_root_also_for_ma
 
 
 @pytest.mark.parametrize(
-    ("unit", "most"), [("esimshaper.service", 20), ("esimshaper-build.service", 20), ("esimshaper-names.service", 15)]
+    ("unit", "most"),
+    [
+        ("esimshaper.service", 20),
+        ("esimshaper-build.service", 20),
+        ("esimshaper-names.service", 15),
+        ("esimshaper-modems.service", 15),
+    ],
 )
 def test_the_units_allow_little(unit: str, most: int) -> None:
     """At most 2.0 of 10 where systemd adds up what a service could do to a machine; timesyncd has 2.3, chrony 3.7."""

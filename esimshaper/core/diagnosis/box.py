@@ -111,7 +111,8 @@ def _libraries(facts: BoxFacts) -> Findings:
     elif facts.libbpf is not None:
         yield Finding.ok("libbpf", f"libbpf {facts.libbpf} is installed and loads.")
     libraries = facts.libraries or {}
-    missing = [name for name, version in libraries.items() if not version]
+    needed = {library.distribution for library in LIBRARIES if library.needed}
+    missing = [name for name, version in libraries.items() if name in needed and not version]
     if missing:
         packages = " ".join(library.package for library in LIBRARIES if library.distribution in missing)
         yield Finding.problem(
@@ -121,7 +122,8 @@ def _libraries(facts: BoxFacts) -> Findings:
         )
     elif libraries:
         yield Finding.ok(
-            "libraries", "Installed: " + ", ".join(f"{name} {version}" for name, version in libraries.items()) + "."
+            "libraries",
+            "Installed: " + ", ".join(f"{name} {version}" for name, version in libraries.items() if version) + ".",
         )
 
 

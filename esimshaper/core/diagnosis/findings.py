@@ -12,6 +12,7 @@ from esimshaper.core.diagnosis import (
     ipsec,
     limits,
     marks,
+    modems,
     network,
     receivers,
     service,
@@ -34,6 +35,7 @@ CHECKS = (
     *ipsec.CHECKS,
     *service.CHECKS,
     *services.CHECKS,
+    *modems.CHECKS,
 )
 """In the order in which a person would repair things."""
 

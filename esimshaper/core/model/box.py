@@ -11,6 +11,7 @@ from enum import Enum
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.errors import Failure
 from esimshaper.core.model.kernel import NO_MARK
+from esimshaper.core.model.modems import ModemsReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +281,7 @@ class BoxFacts:
     proxy_programs: tuple[str, ...] | None = None  # programs that are known as proxies, and run here
     rules: tuple[MarkUse, ...] | None = None  # rules of `ip rule`
     names: NamesReport | None = None  # None where no process names what bytes are for
+    modems: ModemsReport | None = None  # None where no process watches modems
     leases: tuple[LeaseFile, ...] | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)  # why a fact is None, by the name of its check
 

@@ -62,6 +62,17 @@ class Modem:
         return self.sim[-4:]
 
 
+@dataclass(frozen=True, slots=True)
+class ModemsReport:
+    """What the process that watches modems knows. manager: ModemManager is there. problem: why nothing is known, as a
+    sentence for people; empty where something is.
+    """
+
+    modems: tuple[Modem, ...] = ()
+    manager: bool = False
+    problem: str = ""
+
+
 def iccid_of(written: str) -> str:
     """The digits of an ICCID without fillers, spaces and hyphens; empty if it cannot be one (ITU-T E.118).
 

@@ -8,15 +8,20 @@ DEBIAN_PYTHON = "/usr/bin/python3"
 
 
 class Library(NamedTuple):
-    """A library by three names: Python's module, PyPI's distribution, Debian's package."""
+    """A library by three names: Python's module, PyPI's distribution, Debian's package.
+
+    needed: the daemon cannot start without it.
+    """
 
     module: str
     distribution: str
     package: str
+    needed: bool = True
 
 
 LIBRARIES = (
     Library("cheroot", "cheroot", "python3-cheroot"),
+    Library("jeepney", "jeepney", "python3-jeepney", needed=False),
     Library("jsonschema", "jsonschema", "python3-jsonschema"),
     Library("prometheus_client", "prometheus-client", "python3-prometheus-client"),
     Library("pyroute2", "pyroute2", "python3-pyroute2"),

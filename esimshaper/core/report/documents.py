@@ -22,6 +22,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "wan": {"interface", "device": the kernel's name of it, "attached", "problems": [sentence],
                        "stacked": [sentence], on interfaces that are counted at another one
                        "detour": {"interfaces": [name], "problem": sentence or null}},  ways out that are not counted
+               "modems": [modem], as in modems.py
                "programs": [{"interface", "hook", "attached", "problem"}],
                "tunnels": {"inside_bytes": claimed by clients, "outside_bytes": seen on the WAN,
                            "problem": sentence or null},
@@ -71,7 +72,7 @@ from esimshaper.core.model.reading import Attachment, Detour, Hook, Reading, Tun
 from esimshaper.core.model.services import Service, ServiceUsage
 from esimshaper.core.model.state import State
 from esimshaper.core.model.units import format_size
-from esimshaper.core.report import uplink_drops
+from esimshaper.core.report import modems, uplink_drops
 from esimshaper.core.report.frame import (
     DaemonFacts,
     Document,
@@ -127,6 +128,7 @@ def status_document(
             "uptime_seconds": max(0, int((facts.now - facts.started).total_seconds())),
         },
         "wan": _wan(facts, state.meter.attachments, state.meter.detour),
+        "modems": modems.entries(facts.modems),
         "programs": [
             {"interface": a.interface, "hook": a.hook.value, "attached": a.attached, "problem": a.problem}
             for a in state.meter.attachments

@@ -13,6 +13,8 @@ CONFIG_FILE = Path("/etc/esimshaper/esimshaper.yaml")
 NAMES_REPORT = Path("/run/esimshaper-names/report.json")
 """Where the process that names conversations says how much it has seen."""
 
+_MODEMS_REPORT = "/run/esimshaper-modems/modems.json"
+
 
 def state_directory() -> Path:
     """The directory of the history."""
@@ -22,3 +24,8 @@ def state_directory() -> Path:
 def pins_root() -> Path:
     """Where maps and programs are pinned; $ESIMSHAPER_PINS is for labs with several routers on one machine."""
     return Path(os.environ.get("ESIMSHAPER_PINS", "/sys/fs/bpf/esimshaper"))
+
+
+def modems_report() -> Path:
+    """Where the process that watches modems says what it has found; $ESIMSHAPER_MODEMS is for labs as well."""
+    return Path(os.environ.get("ESIMSHAPER_MODEMS", _MODEMS_REPORT))

@@ -31,6 +31,7 @@ from esimshaper.core.model.packages import DEBIAN_PYTHON, LIBRARIES
 from esimshaper.edge.bpf.libbpf import SONAME
 from esimshaper.edge.host import clock
 from esimshaper.edge.lan import leases
+from esimshaper.edge.modems import report_file
 from esimshaper.edge.nft import proxies
 from esimshaper.edge.probe import bpf, child, ipsec, iptables, limits, names, nft, programs, service
 
@@ -53,11 +54,13 @@ def gather(
     status: DaemonStatus | None = None,
     version: str = "",
     report: Path | None = None,
+    modems: Path | None = None,
 ) -> BoxFacts:
     """The results of all probes.
 
     `state` is the state directory, `control` the control socket of the daemon, `status` what the daemon reported there,
-    `version` that of this program, `report` where the process that names leaves its report.
+    `version` that of this program, `report` where the process that names leaves its report, `modems` where that which
+    watches modems does.
     """
     unknown: dict[str, str] = {}
     box = BoxFacts(
@@ -88,6 +91,7 @@ def gather(
         proxies=_try(unknown, "proxies", lambda: (*proxies.rules(), *iptables.proxies())),
         proxy_programs=_try(unknown, "proxies", programs.proxies),
         names=_try(unknown, "services", lambda: names.report(report) if report else None),
+        modems=_try(unknown, "modem", lambda: report_file.ReportFile(modems).read() if modems else None),
         translator_modules=_try(unknown, "tunnels", programs.translator_modules),
         unknown=unknown,
     )

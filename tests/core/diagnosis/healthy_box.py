@@ -19,6 +19,7 @@ from esimshaper.core.model.box import (
     TcFilter,
     Wanted,
 )
+from esimshaper.core.model.modems import Modem, ModemsReport
 
 WAN = Interface(index=2, name="wwan0", type=519)
 LAN = Interface(index=3, name="br0", type=1, kind="bridge")
@@ -57,6 +58,7 @@ GOOD = BoxFacts(
     mark_uses=(),
     legacy_mark_uses=(),
     rules=(),
+    modems=ModemsReport((Modem(iccid="8981100012345678905", interface="wwan0"),), manager=True),
     leases=(LeaseFile("/var/lib/misc/dnsmasq.leases", size=80, format="dnsmasq", leases=1),),
 )
 
