@@ -211,7 +211,7 @@ def _block(schema: Schema, name: str, part: Schema) -> Iterator[str]:
 
 def _parts(schema: Schema, whole: Schema, before: str) -> Iterator[str]:
     """The settings in a block, or in each block of a list; `before` is the path to them."""
-    block = whole.get("items", whole)
+    block = whole if "properties" in whole else whole.get("items", whole)
     for name, part in block.get("properties", {}).items():
         referred = schema["$defs"][part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else {}
         setting = {**referred, **part}

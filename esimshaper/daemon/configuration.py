@@ -18,7 +18,9 @@ def rules_of(settings: Settings) -> Rules:
     groups = {client.key: client.group for client in settings.clients if client.group}
     zone = rules_or_utc(settings.timezone)
     quotas, reserve = settings.quotas, settings.router.reserve
-    return Rules(settings.wan.interface, zone, names, groups, quotas, reserve=reserve, curfews=settings.blocks)
+    curfews, uplinks = settings.blocks, settings.uplinks
+    wan = settings.wan.interface
+    return Rules(wan, zone, names, groups, quotas, reserve=reserve, curfews=curfews, uplinks=uplinks)
 
 
 class Configuration:

@@ -67,7 +67,7 @@ def settings(schema: manual.Schema) -> set[tuple[str, str]]:
     found = set()
     for name, part in schema.get("properties", {}).items():
         found |= {(name, part["description"])} | settings(part)
-    return found | (settings(schema["items"]) if "items" in schema else set())
+    return found | (settings(schema["items"]) if "items" in schema and not found else set())
 
 
 def test_the_page_of_the_configuration_has_every_setting():

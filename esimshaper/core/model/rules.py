@@ -7,6 +7,7 @@ from datetime import tzinfo
 
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
 from esimshaper.core.model.limits import EVERYONE, STRANGER, UNKNOWN_GROUP, Curfew, Quota, Subject, SubjectKind
+from esimshaper.core.model.uplinks import ALONE, Uplink
 
 Hierarchy = tuple[Subject, ...]
 """A subject, then its ancestors from the nearest to the farthest."""
@@ -18,7 +19,7 @@ class Rules:
 
     zone: the days and months of history begin at its midnight. names: of all clients that are listed; groups: of those
     that have one. knows_quotas: False if the settings cannot be read; then all limits stay as they are. reserve: bytes
-    for the upkeep of a blocked router, in each window.
+    for the upkeep of a blocked router, in each window. uplinks: in the order of the file, at least one.
     """
 
     wan: str
@@ -29,6 +30,7 @@ class Rules:
     knows_quotas: bool = True
     reserve: int = 0
     curfews: tuple[Curfew, ...] = ()
+    uplinks: tuple[Uplink, ...] = ALONE
 
     def hierarchy(self, subject: Subject) -> Hierarchy:
         """`subject` and its ancestors by these settings."""

@@ -10,7 +10,7 @@ usage is stored too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -19,11 +19,13 @@ from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Action, ActionKind, Quota, Subject
 from esimshaper.core.model.time_of_day import Hours
 from esimshaper.core.model.units import format_endpoint, format_rate, format_size, write_size
+from esimshaper.core.model.uplinks import Uplink
 from esimshaper.core.settings.problem import Problem
-from esimshaper.core.settings.values import Client, Listen, Settings, Tunnel
+from esimshaper.core.settings.values import Client, Listen, Settings, Tunnel, Wan, shaped_at
 
-_LISTS = ("clients", "quotas", "blocks")
+_LISTS = ("clients", "quotas", "blocks", "wan")
 _NONE = "none"
+_NO_UPLINK = Uplink("", "")
 NOTHING: Mapping[str, int] = MappingProxyType({})
 Names = Mapping[ClientKey, str]
 
@@ -31,7 +33,13 @@ Names = Mapping[ClientKey, str]
 def changes(old: Settings, new: Settings, used: Mapping[str, int] = NOTHING) -> tuple[str, ...]:
     """A line for each value that differs in `new`. `used`: bytes that count as used of each quota, by its name."""
     of_quotas = _quotas(old, new, used)
-    return (*_values("", old, new), *_clients(old.clients, new.clients), *of_quotas, *_blocks(old, new))
+    return (
+        *_values("", old, new),
+        *_wan(old.wan, new.wan),
+        *_clients(old.clients, new.clients),
+        *of_quotas,
+        *_blocks(old, new),
+    )
 
 
 def needs_restart(old: Settings, new: Settings) -> tuple[Problem, ...]:
@@ -69,6 +77,21 @@ def _values(where: str, old: Any, new: Any) -> Iterator[str]:  # noqa: ANN401 - 
             yield f"{name}: {_written(name, before)} -> {_written(name, after)}"
 
 
+def _wan(old: Wan, new: Wan) -> Iterator[str]:
+    """What differs of the one uplink; of a list, each uplink by its name."""
+    if not old.listed and not new.listed:
+        yield from _values("wan.", old, new)
+        return
+    yield from _values("wan.", *(replace(shaped_at(each, _NO_UPLINK), name="", listed=()) for each in (old, new)))
+    before, after = ({each.name: each for each in wan.uplinks} for wan in (old, new))
+    for name, each in after.items():
+        if name in before:
+            yield from _values(f"uplink {name}: ", replace(before[name], interfaces=()), replace(each, interfaces=()))
+        else:
+            yield f"uplink {name}: new ({each.interface})"
+    yield from (f"uplink {name}: removed" for name in before if name not in after)
+
+
 def _written(name: str, value: object) -> str:
     if value is None or value in ((), ""):
         return _NONE
@@ -81,12 +104,9 @@ def _written(name: str, value: object) -> str:
     if isinstance(value, bool):
         return _switch(value) if name == "services.names" else "yes" if value else "no"
     if isinstance(value, int):
-        return {
-            "lan.mark_mask": _mask(value),
-            "wan.download": format_rate(value),
-            "wan.upload": format_rate(value),
-            "router.reserve": format_size(value),
-        }.get(name, str(value))
+        if name.endswith(("download", "upload")):
+            return format_rate(value)
+        return {"lan.mark_mask": _mask(value), "router.reserve": format_size(value)}.get(name, str(value))
     return str(value)
 
 

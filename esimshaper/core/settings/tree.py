@@ -40,7 +40,7 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     """
     problems: list[Problem] = []
     top = Block(tree, problems)
-    wan, lan, meter = wan_from(top.block("wan")), lan_from(top.block("lan")), meter_from(top)
+    wan, lan, meter = wan_from(top), lan_from(top.block("lan")), meter_from(top)
     check_sides(top)
     metrics = metrics_from(top.block("metrics"))
     clients = clients_from(top)

@@ -15,7 +15,8 @@ from dataclasses import replace
 from esimshaper.core.model.links import Link
 from esimshaper.core.model.reading import Detour
 from esimshaper.core.model.tunnels import TUNNEL_KINDS, VPN_KINDS
-from esimshaper.core.settings.values import Settings, Stacked
+from esimshaper.core.model.uplinks import Uplink
+from esimshaper.core.settings.values import Settings, Stacked, Wan, shaped_at
 
 TUNNELS = VPN_KINDS | {*TUNNEL_KINDS}
 
@@ -38,15 +39,17 @@ def present(settings: Settings, links: Sequence[Link], known: Mapping[str, int] 
     # What was renamed to a name of the settings is meant by that name, and by its old one no more.
     named = {link.index for link in links if set(link.names) & {*_names(settings)}}
     before = {name: index for name, index in (known or {}).items() if index not in named}
-    settings = _with_uplink(settings, links, before) if settings.wan.pattern else settings
+    settings = _with_uplinks(settings, links, before)
     found = {name: find(name, links, before) for name in _names(settings)}
     devices = {name: link.name for name, link in found.items() if link and link.name != name}
     return settings if devices == settings.devices else replace(settings, devices=devices)
 
 
 def _names(settings: Settings) -> tuple[str, ...]:
-    tunnels = (tunnel.interface for tunnel in settings.wan.tunnels)
-    return (settings.wan.interface, *settings.lan.interfaces, *tunnels)
+    wan = settings.wan
+    uplinks = (name for each in wan.listed for name in (each.interfaces or (each.interface,)))
+    tunnels = (tunnel.interface for tunnel in wan.tunnels)
+    return tuple(dict.fromkeys((wan.interface, *uplinks, *settings.lan.interfaces, *tunnels)))
 
 
 def find(name: str, links: Iterable[Link], known: Mapping[str, int] | None = None) -> Link | None:
@@ -59,28 +62,55 @@ def find(name: str, links: Iterable[Link], known: Mapping[str, int] | None = Non
     return next(by_name, None) or next(by_other, None) or next(by_number, None)
 
 
-def _with_uplink(settings: Settings, links: Sequence[Link], known: Mapping[str, int]) -> Settings:
+def _with_uplinks(settings: Settings, links: Sequence[Link], known: Mapping[str, int]) -> Settings:
+    """`settings` with the interfaces of each uplink: that of its name, or all that fit its pattern."""
     wan = settings.wan
+    named = {
+        each.name: link
+        for each in wan.uplinks
+        if not each.pattern and (link := find(each.interface, links, known)) is not None
+    }
     inner = {*settings.lan.interfaces, *(tunnel.interface for tunnel in wan.tunnels)}
     taken = {link.index for name in inner if (link := find(name, links, known))}
-    fitting = [
-        link
-        for link in links
-        if any(fits(name, wan.pattern) for name in link.names)
-        and link.kind not in NEVER_AN_UPLINK
-        and link.index not in taken
+    taken |= {link.index for link in named.values()}
+    free = [link for link in links if link.index not in taken and link.kind not in NEVER_AN_UPLINK]
+    fitting = {each.name: _fitting(each, free) for each in wan.uplinks if each.pattern}
+    stacked = {name: found for of_one in fitting.values() for name, found in stacks(of_one).items()}
+    uplinks = [
+        replace(each, interfaces=_best_first(each, fitting[each.name], stacked)) if each.pattern else _as_named(each)
+        for each in wan.uplinks
     ]
-    stacked = stacks(fitting)
+    up = {name for link in links if link.up for name in link.names} | {
+        each.interface for each in wan.uplinks if each.name in named and named[each.name].up
+    }
+    found = _shaped_where_up(wan, uplinks, up)
+    found = replace(found, stacked=tuple(stacked[name] for name in sorted(stacked)))
+    return settings if found == wan else replace(settings, wan=found)
+
+
+def _as_named(uplink: Uplink) -> Uplink:
+    return replace(uplink, interfaces=(uplink.interface,))
+
+
+def _fitting(uplink: Uplink, links: Iterable[Link]) -> list[Link]:
+    return [link for link in links if any(fits(name, uplink.pattern) for name in link.names)]
+
+
+def _best_first(uplink: Uplink, fitting: Iterable[Link], stacked: Collection[str]) -> tuple[str, ...]:
+    """The names of those that fit; while none does, the name of the last one that did."""
     # A modem that came back is newer than its predecessor.
     best = sorted((each for each in fitting if each.name not in stacked), key=lambda each: (each.up, each.index))
     names = [link.name for link in reversed(best)]
-    found = replace(
-        wan,
-        interface=names[0] if names else wan.interface,
-        others=tuple(sorted(names[1:])),
-        stacked=tuple(stacked[name] for name in sorted(stacked)),
-    )
-    return settings if found == wan else replace(settings, wan=found)
+    return (*names[:1], *sorted(names[1:])) or uplink.interfaces[:1] or (uplink.interface,)
+
+
+def _shaped_where_up(wan: Wan, uplinks: Sequence[Uplink], up: Collection[str]) -> Wan:
+    """`wan` with its uplinks as they are now: traffic is shaped at the first one that is up."""
+    shaped = next((each for each in uplinks if each.interfaces[0] in up), uplinks[0])
+    found = shaped_at(wan, shaped)
+    others = (name for each in (shaped, *uplinks) for name in each.interfaces if name != found.interface)
+    listed = tuple(uplinks) if wan.listed else ()
+    return replace(found, others=tuple(dict.fromkeys(others)), listed=listed)
 
 
 def stacks(links: Collection[Link]) -> dict[str, Stacked]:
@@ -164,7 +194,7 @@ def _uncounted(settings: Settings, links: Sequence[Link], routes: Iterable[str])
     """Those of `routes` whose packets no program of ours sees."""
     by_name, by_index = ({link.name: link for link in links}, {link.index: link for link in links})
     wan = settings.wan
-    counted = {settings.device(wan.interface), *wan.others, *(each.interface for each in wan.stacked)}
+    counted = {*map(settings.device, (wan.interface, *wan.others)), *(each.interface for each in wan.stacked)}
     counted |= {settings.device(tunnel.interface) for tunnel in wan.tunnels}
 
     def is_counted(name: str) -> bool:

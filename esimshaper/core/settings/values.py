@@ -9,6 +9,7 @@ from enum import StrEnum
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey
 from esimshaper.core.model.limits import Curfew, Network, Quota
 from esimshaper.core.model.metrics import ServiceMetrics
+from esimshaper.core.model.uplinks import ONLY_UPLINK, Uplink
 
 LONGEST_NAME = 15
 """Bytes of the kernel's own name of an interface (IFNAMSIZ without the zero); alternative names may be longer."""
@@ -44,12 +45,14 @@ class Stacked:
 
 @dataclass(frozen=True, slots=True)
 class Wan:
-    """The uplink. `interface` need not exist yet; `download` and `upload` are what the link carries in bit/s, or None.
+    """The side of the carrier. `interface` need not exist yet; `download`, `upload`: what it carries in bit/s, or None.
 
     pattern: `wan.interface` of the file if it ends in `*`, else empty. others: all interfaces but `interface` that fit
     the pattern now, and are counted too, but for those of a stack that are counted at another one, `stacked`.
     replace_qdisc: a root qdisc that another program put on the uplink may be replaced.
     unbilled: networks that end in the modem, written as 192.168.8.0/24; the carrier bills nothing of them.
+    name: of the only uplink. listed: where the file has a list, all of it; interface, rates and replace_qdisc are then
+    those of the one where traffic is shaped, and others has all further interfaces of all of them.
     """
 
     interface: str  # where there is a pattern: the interface that fits best now, or fitted last; at first the pattern
@@ -61,11 +64,19 @@ class Wan:
     others: tuple[str, ...] = ()
     unbilled: tuple[str, ...] = ()
     stacked: tuple[Stacked, ...] = ()
+    name: str = ONLY_UPLINK
+    listed: tuple[Uplink, ...] = ()
 
     @property
     def written(self) -> str:
-        """The uplink as the file names it; nft understands that form too."""
-        return self.pattern or self.interface
+        """The interface as the file names it; of a list, all of them."""
+        return " ".join(each.interface for each in self.listed) or self.pattern or self.interface
+
+    @property
+    def uplinks(self) -> tuple[Uplink, ...]:
+        """Each of them, in the order of the file."""
+        only = (self.name, self.written, True, self.download, self.upload, self.replace_qdisc)
+        return self.listed or (Uplink(*only, (self.interface, *self.others)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +207,15 @@ class Settings:
     def as_written(self) -> "Settings":
         """The settings as the files have them, without the interfaces that were found for the names."""
         wan = replace(self.wan, interface=self.wan.written, pattern="", others=(), stacked=())
+        if wan.listed:
+            listed = tuple(replace(each, interfaces=()) for each in wan.listed)
+            wan = replace(shaped_at(wan, listed[0]), listed=listed)
         return replace(self, wan=wan, devices={})
+
+    @property
+    def uplinks(self) -> tuple[Uplink, ...]:
+        """Each way to the Internet, in the order of the file."""
+        return self.wan.uplinks
 
     @property
     def in_short(self) -> str:
@@ -207,9 +226,11 @@ class Settings:
 
     @property
     def uplink_names(self) -> tuple[str, ...]:
-        """The names under which packets leave by the uplink: those that the kernel may have, and nft understands."""
-        written, device = self.wan.written, self.device(self.wan.interface)
-        names = (written,) if written.endswith("*") and device.startswith(written[:-1]) else (written, device)
+        """The names under which packets leave by an uplink: those that the kernel may have, and nft understands."""
+        names: list[str] = []
+        for each in self.uplinks:
+            names.append(each.interface)
+            names += (one for one in map(self.device, each.interfaces[:1]) if not _begins_as(each.pattern, one))
         return _as_in_the_kernel(names)
 
     def devices_of(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -219,6 +240,17 @@ class Settings:
     def device(self, name: str) -> str:
         """The kernel's name of the interface that these settings call `name`."""
         return self.devices.get(name, name)
+
+
+def shaped_at(wan: Wan, uplink: Uplink) -> Wan:
+    """`wan`, where traffic is shaped at the best interface of one of its uplinks."""
+    interface = next(iter(uplink.interfaces), uplink.interface)
+    rates = replace(wan, download=uplink.download, upload=uplink.upload)
+    return replace(rates, interface=interface, replace_qdisc=uplink.replace_qdisc)
+
+
+def _begins_as(pattern: str, name: str) -> bool:
+    return bool(pattern) and name.startswith(pattern[:-1])
 
 
 def _as_in_the_kernel(names: Iterable[str]) -> tuple[str, ...]:

@@ -1,27 +1,58 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The block `wan` -> the uplink, its rates and its tunnels. Pure."""
+"""The block `wan`, or a list of such blocks -> the uplinks, their rates and tunnels. Pure."""
 
 import ipaddress
+from collections.abc import Sequence
+from dataclasses import replace
 
+from esimshaper.core.model.uplinks import ONLY_UPLINK, Uplink
 from esimshaper.core.settings.amounts import rate_from
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.unbilled import unbilled_from
-from esimshaper.core.settings.values import Tunnel, Wan
+from esimshaper.core.settings.values import Tunnel, Wan, shaped_at
+
+_HINT = "A `*` may stand at the end only: wwan* for wwan0, wwan1 ..."
 
 
-def wan_from(wan: Block) -> Wan | None:
-    """The uplink; None without an interface."""
-    interface = wan.parse("interface", _uplink, "A `*` may stand at the end only: wwan* for wwan0, wwan1 ...")
-    download, upload = (rate_from(wan, key) for key in ("download", "upload"))
-    tunnels = tuple(filter(None, map(_tunnel, wan.blocks("tunnels"))))
-    unbilled = unbilled_from(wan)
-    if interface is None:
+def wan_blocks(tree: Block) -> Sequence[Block]:
+    """The block of each uplink: one, or those of a list."""
+    return tree.blocks("wan") if isinstance(tree.get("wan"), list) else (tree.block("wan"),)
+
+
+def wan_from(tree: Block) -> Wan | None:
+    """All uplinks as one side; None if one of them has no interface."""
+    blocks = wan_blocks(tree)
+    is_list = isinstance(tree.get("wan"), list)
+    names: set[str] = set()
+    uplinks = [_uplink(block, names, ONLY_UPLINK if not is_list else None) for block in blocks]
+    tunnels = tuple(tunnel for block in blocks for each in block.blocks("tunnels") if (tunnel := _tunnel(each)))
+    unbilled = tuple(dict.fromkeys(network for block in blocks for network in unbilled_from(block)))
+    found = tuple(filter(None, uplinks))
+    if len(found) < len(uplinks) or not found:
         return None
-    pattern = interface if interface.endswith("*") else ""
-    return Wan(interface, download, upload, wan.get("replace_qdisc", False), tunnels, pattern, unbilled=unbilled)
+    first = found[0]
+    wan = Wan(first.interface, tunnels=tunnels, unbilled=unbilled)
+    if not is_list:
+        return replace(shaped_at(wan, first), name=first.name, pattern=first.pattern)
+    return replace(shaped_at(wan, first), listed=found)
 
 
-def _uplink(name: str) -> str:
+def _uplink(block: Block, names: set[str], default: str | None) -> Uplink | None:
+    """The uplink, whose name is added to `names`. A wrong name, or one of `names`, adds a problem."""
+    interface = block.parse("interface", _interface, _HINT)
+    download, upload = (rate_from(block, key) for key in ("download", "upload"))
+    name = block.name() or default
+    if name in names:
+        block.refuse("name", f"the name `{name}` is used twice", "Give each uplink a name of its own.")
+    if name is None or interface is None:
+        return None
+    if not name.isprintable():
+        block.refuse("name", "the name has invisible characters", "Choose another name, for example cellular.")
+    names.add(name)
+    return Uplink(name, interface, download=download, upload=upload, replace_qdisc=block.get("replace_qdisc", False))
+
+
+def _interface(name: str) -> str:
     if "*" in name[:-1] or name == "*":
         raise ValueError(f"`{name}` does not name an uplink")
     return name

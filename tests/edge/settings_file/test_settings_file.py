@@ -27,7 +27,7 @@ def test_example_loads():
 
 def with_commented_settings():
     """The example with the settings that a reader would take the # from, but without the quotas and blocks."""
-    text = re.sub(r"^# (quotas|blocks|plans):\n(#.*\n)+", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^# (quotas|blocks|plans|wan):\n(#.*\n)+", "", EXAMPLE.read_text(), flags=re.MULTILINE)
     text = re.sub(
         r"^# (clients:\n)((#.*\n)+)", lambda found: found[1] + uncommented(found[2]), text, flags=re.MULTILINE
     )
@@ -266,3 +266,16 @@ def test_each_part_of_the_schema_has_the_words_that_messages_need():
         assert "$ref" in part or {"title", "description", "type"} <= set(part), part
         assert "object" not in part.get("type", ()) or part["additionalProperties"] is False, part
         assert part.get("description", ".").endswith("."), part
+
+
+def test_a_list_of_uplinks_has_names_and_its_mistakes_have_their_places(main):
+    both = (
+        "lan: {interfaces: [br0]}\nwan:\n  - {name: cellular, interface: wwan0}\n  - {name: hotel, interface: wlan1}\n"
+    )
+    assert [each.name for each in accepted(main, both).uplinks] == ["cellular", "hotel"]
+    assert refused(main, "lan: {interfaces: [br0]}\nwan:\n  - {interface: wwan0}\n") == [
+        (3, 5, "`wan.name` is missing", "Each uplink of a list has a name of its own, for example cellular.")
+    ]
+    assert [each[2] for each in refused(main, both.replace("hotel", "a/b"))] == ["`a/b` is not a name for an uplink"]
+    empty = refused(main, "lan: {interfaces: [br0]}\nwan: []\n")
+    assert empty[0][:3] == (2, 6, "an empty list is not a block with the setting `interface`, or a list of such blocks")
