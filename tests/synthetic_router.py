@@ -248,7 +248,8 @@ HAPPENINGS = happenings(int(NOW.timestamp()), client(TV), client(ALICE))
 class Router:
     """Answers requests as the daemon does, from the synthetic state as it is at the moment of the request."""
 
-    def __init__(self, more_clients: int = 0) -> None:
+    def __init__(self, more_clients: int = 0, place: Path | None = None) -> None:
+        self._place = place
         self._began = time.monotonic()
         self._more_clients = more_clients
         self._limits = LIMITS
@@ -316,6 +317,10 @@ class Router:
                 self._limits, self._undone = undone.state.limits.kept, undone.state.limits.undone
                 document = report_acts.redo_document if redo else report_acts.undo_document
                 return document(self.now(), facts(), undone.act, changed=undone.changed)
+            case requests.ReportQuery():
+                from tests import synthetic_past
+
+                return synthetic_past.answer(self._place)(command)
             case _:
                 raise RuntimeError("a fault of ours, raised on purpose")
 
@@ -383,6 +388,7 @@ def _term(end: requests.End, at: WallTime | None) -> commands.Term:
 
 
 if __name__ == "__main__":
-    control.serve(Router(int(sys.argv[2]) if len(sys.argv) > 2 else 0).answer, Path(sys.argv[1]))
+    place = Path(sys.argv[1])
+    control.serve(Router(int(sys.argv[2]) if len(sys.argv) > 2 else 0, place.parent).answer, place)
     print("ready", flush=True)  # noqa: T201
     threading.Event().wait()

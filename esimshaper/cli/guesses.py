@@ -17,6 +17,7 @@ SAME: Mapping[str, str] = {
     **dict.fromkeys(("find", "search", "lookup", "whois"), "clients"),
     **dict.fromkeys(("limits", "limit", "quota", "left", "remaining", "rest", "balance", "budget", "used"), "quotas"),
     **dict.fromkeys(("spent", "spend"), "quotas"),
+    **dict.fromkeys(("reports", "accounting", "breakdown"), "report"),
     **dict.fromkeys(("usage", "use", "days", "months", "stats", "statistics", "consumption"), "history"),
     **dict.fromkeys(("connections", "connection", "flow", "conversations", "sessions", "netstat"), "flows"),
     **dict.fromkeys(("service", "apps", "app", "sites", "websites", "domains", "categories", "category"), "services"),
@@ -203,7 +204,7 @@ MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("forget", "remove", "delete", "del", "rm"), _FORGET),
     **dict.fromkeys(("redo", "again", "repeat"), _REDO),
     "purge": _PURGE,
-    **dict.fromkeys(("export", "csv", "dump", "report"), _EXPORT),
+    **dict.fromkeys(("export", "csv", "dump"), _EXPORT),
 }
 """Words that no verb has; none of them is carried out."""
 

@@ -29,6 +29,7 @@ from esimshaper.cli import (
     recommend,
     reload,
     replay,
+    report,
     services,
     setup,
 )
@@ -222,7 +223,7 @@ def _version(_options: argparse.Namespace) -> int:
 # --- the parser
 
 GROUPS = {
-    "look at it": ("status", "clients", "top", "quotas", "services", "history", "events", "flows", "explain"),
+    "look at it": ("status", "clients", "top", "quotas", "services", "history", "report", "events", "flows", "explain"),
     "what you buy": ("plan", "recommend", "replay"),
     "decide by hand": ("grant", "block", "allow", "unblock", "undo", "correct", "restart", "name"),
     "set it up": ("setup", "check", "reload", "doctor"),
@@ -249,6 +250,7 @@ def build_parser() -> Program:
     ask.add_verbs(verbs)
     services.add_verb_services(verbs)
     past.add_verbs(verbs)
+    report.add_verb_report(verbs)
     limits.add_verbs(verbs)
     acts.add_verbs(verbs)
     reload.add_verb_reload(verbs)

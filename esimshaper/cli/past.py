@@ -15,6 +15,9 @@ LAST_EVENTS = 20
 SINCE = 'today, yesterday, monday, 18:00, "yesterday 12:00", 2h or 2026-11-20, in the time zone of the configuration'
 
 
+ZONE = "days, hours and moments of this time zone, such as Asia/Tokyo (default: that of the configuration)"
+
+
 def add_verbs(verbs: Verbs) -> None:
     """`history` and `events`."""
     history = add_verb(
@@ -36,6 +39,7 @@ def add_verbs(verbs: Verbs) -> None:
     )
     history.add_argument("--since", metavar="WHEN", help=SINCE)
     history.add_argument("--until", metavar="WHEN", help="only what began before then, written as for --since")
+    add_ways(history)
     events = add_verb(
         verbs,
         "events",
@@ -54,12 +58,24 @@ def add_verbs(verbs: Verbs) -> None:
         add_socket(parser)
 
 
+def add_ways(parser: argparse.ArgumentParser) -> None:
+    """The options --uplink, --plan and --zone."""
+    parser.add_argument("--uplink", metavar="NAME", help="only what passed this way to the Internet, by its name")
+    parser.add_argument("--plan", metavar="NAME", help="only what was used while an uplink had this plan")
+    parser.add_argument("--zone", metavar="ZONE", help=ZONE)
+
+
+def ways(options: argparse.Namespace) -> dict[str, str]:
+    """These options as parameters."""
+    return {name: value for name in ("uplink", "plan", "zone") if (value := getattr(options, name))}
+
+
 def _history(options: argparse.Namespace) -> int:
     if options.calendar:
         if options.each or options.by_service or options.since or options.until or options.last:
             others = "neither --each, --by-service, --since, --until nor --last goes with it"
             reject(options, f"--calendar is of a year: {others}")
-        params = {"by": "day", "limit": str(CALENDAR_DAYS), **whose(options)}
+        params = {"by": "day", "limit": str(CALENDAR_DAYS), **ways(options), **whose(options)}
         return show_document(options, "calendar", "calendar_page", fetch(options, "/v1/history", params))
     last = options.last or (None if options.since else DEFAULT_ROWS[options.by])
     wanted = {
@@ -69,7 +85,8 @@ def _history(options: argparse.Namespace) -> int:
         "each": "yes" if options.each else "",
         "by_service": "yes" if options.by_service else "",
     }
-    params = {"by": options.by, **{name: value for name, value in wanted.items() if value}, **whose(options)}
+    chosen = {name: value for name, value in wanted.items() if value}
+    params = {"by": options.by, **chosen, **ways(options), **whose(options)}
     return show_document(options, "history", "history_page", fetch(options, "/v1/history", params), paged=True)
 
 

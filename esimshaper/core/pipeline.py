@@ -17,7 +17,6 @@ from dataclasses import replace
 
 from esimshaper.core.limits import acts, hours, limiting, recovery
 from esimshaper.core.meter import clock, identities, metering, rates
-from esimshaper.core.model.history import ONE_UPLINK
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import Policy
@@ -43,7 +42,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     unsaved = booking.collect(
         state.saving,
         tick,
-        {ONE_UPLINK: meter.usage},
+        {rules.uplinks[0].name: meter.usage},
         limits.new,
         services=meter.services,
         urgent=meter.is_broken,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from esimshaper.core import commands
 from esimshaper.core.model.counts import Usage
-from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution, RowChoice, RowRange, Sums
+from esimshaper.core.model.history import Resolution, RowChoice, Sums
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Quota, Subject
 from esimshaper.core.model.requests import (
@@ -23,6 +23,7 @@ from esimshaper.core.model.requests import (
     OverrideCommand,
     QuotasQuery,
     ReloadCommand,
+    ReportQuery,
     Request,
     RestartCommand,
     RevokeCommand,
@@ -37,7 +38,6 @@ from esimshaper.core.report import documents
 from esimshaper.core.report import quotas as report_quotas
 from esimshaper.core.report.events import events_document
 from esimshaper.core.report.frame import DaemonFacts, Document
-from esimshaper.core.report.history import begin_of, history_document, with_clients, with_services
 from esimshaper.core.report.services import Choice, find_choice, services_document
 from esimshaper.core.report.since import parse_since
 from esimshaper.core.report.subjects import (
@@ -50,6 +50,7 @@ from esimshaper.core.report.subjects import (
 )
 from esimshaper.core.saving import booking as saving
 from esimshaper.daemon.reloader import Reloader
+from esimshaper.daemon.reports import Reports
 from esimshaper.daemon.stopping import Stopping
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge.bpf.meter import Meter
@@ -92,6 +93,7 @@ class Answers:
         self._facts = facts
         self._change = change
         self._stopping = stopping
+        self._reports = Reports(storage, state, facts, self._chosen, self._on_loop, stopping)
 
     def answer(self, request: Request) -> Document:
         """The document for a request, once a command is carried out. Raises what control.Answer may raise."""
@@ -114,7 +116,9 @@ class Answers:
             case ServicesQuery():
                 return self._on_loop(self._services(request))
             case HistoryQuery():
-                return self._on_loop(self._history(request))
+                return self._reports.history(request)
+            case ReportQuery():
+                return self._reports.report(request)
             case EventsQuery():
                 return self._on_loop(self._events(request))
             case _:
@@ -240,35 +244,6 @@ class Answers:
             return find_choice(self._state(), self._facts(), query)
         except ValueError as error:
             raise BadParameter(str(error)) from None
-
-    async def _history(self, query: HistoryQuery) -> Document:
-        async with self._storage.lock:
-            self._stopping.refuse()  # as above
-            facts, span = self._facts(), query.by
-            now, zone = facts.now, facts.now.tzinfo or UTC
-            chosen = self._chosen(self._state(), query.client)
-            since = begin_of(span, self._since(query.since), zone) if query.since else 0
-            until = self._since(query.until) if query.until else int(now.timestamp()) + 1
-            most = query.limit * span.buckets
-            of, choice = RowRange(span.resolution, since, until), RowChoice(chosen)
-            saved = await self._storage.periods(of, most, choice)
-            unsaved = [
-                row
-                for row in saving.unsaved_rows(self._state(), zone)
-                if row.resolution is span.resolution and row.start < until and (chosen is None or row.client in chosen)
-            ]
-            rows: tuple[HistoryRow | HistoryPeriod, ...] = (*saved, *unsaved)
-            document = history_document(now, span, rows, limit=query.limit, client=query.client or None, since=since)
-            if not rows:
-                return document
-            if query.by_service:
-                span_of_rows = RowRange(span.resolution, min(row.start for row in rows), until)
-                services = await self._storage.service_periods(span_of_rows, choice)
-                return with_services(document, span, now.tzinfo, services, unsaved)
-            if not query.each:
-                return document
-            of_each = await self._storage.rows(span.resolution, min(row.start for row in rows), until, chosen)
-            return with_clients(document, self._state(), now, span, (*of_each, *unsaved))
 
     def _since(self, written: str) -> int:
         try:

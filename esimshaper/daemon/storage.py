@@ -6,15 +6,24 @@ Each save tries a failing disk again. Until one works, everything stays in memor
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from esimshaper.core.model.counts import Usage
+from esimshaper.core.model.counts import Counters, Usage
 from esimshaper.core.model.happenings import Happening
-from esimshaper.core.model.history import ALL_ROWS, HistoryPeriod, HistoryRow, Resolution, RowChoice, RowRange, Sums
-from esimshaper.core.model.identity import ClientKey, Identity
+from esimshaper.core.model.history import (
+    ALL_ROWS,
+    HistoryPeriod,
+    HistoryRow,
+    PlanInterval,
+    Resolution,
+    RowChoice,
+    RowRange,
+    Sums,
+)
+from esimshaper.core.model.identity import Identity
 from esimshaper.core.model.services import Volume
 from esimshaper.core.model.state import Baseline, Booking
 from esimshaper.edge.history.database import History, HistoryError
@@ -76,19 +85,35 @@ class Storage:
         """The last saved buckets of a range; none while the database cannot be read."""
         return await self._ask(lambda history: history.periods(of, limit, choice), ())
 
-    async def rows(
-        self, resolution: Resolution, since: int, until: int, clients: Collection[ClientKey] | None
-    ) -> tuple[HistoryRow, ...]:
-        """The saved rows of [since, until), of some clients or of all; none while the database cannot be read."""
-        return await self._ask(lambda history: history.rows(resolution, since, until, clients), ())
+    async def all_periods(self, ranges: Iterable[RowRange], choice: RowChoice) -> tuple[HistoryPeriod, ...]:
+        """All saved buckets of some ranges; none while the database cannot be read."""
+        return await self._ask(lambda history: history.all_periods(ranges, choice), ())
+
+    async def some_rows(self, ranges: Iterable[RowRange], choice: RowChoice, limit: int) -> tuple[HistoryRow, ...]:
+        """The first `limit` saved rows of some ranges; none while the database cannot be read."""
+        return await self._ask(lambda history: history.some_rows(ranges, choice, limit), ())
+
+    async def by_uplink(self, parts: Iterable[RowRange], choice: RowChoice) -> tuple[Mapping[str, Counters], ...]:
+        """Saved sums of each range by uplink; none while the database cannot be read."""
+        return await self._ask(lambda history: history.by_uplink(parts, choice), ())
+
+    async def kept(self) -> tuple[Mapping[Resolution, int], tuple[PlanInterval, ...]]:
+        """When the oldest row of each resolution begins, and which plans the uplinks had; nothing as above."""
+        return await self._ask(lambda history: history.kept(), ({}, ()))
 
     async def sums(self, parts: Iterable[RowRange], choice: RowChoice = ALL_ROWS) -> tuple[Sums, ...]:
         """Saved sums of each range; none while the database cannot be read."""
         return await self._ask(lambda history: history.sums(parts, choice), ())
 
-    async def service_periods(self, of: RowRange, choice: RowChoice) -> Mapping[int, Mapping[str, Volume]]:
+    async def service_periods(
+        self, ranges: Iterable[RowRange], choice: RowChoice
+    ) -> Mapping[int, Mapping[str, Volume]]:
         """What saved buckets were for; none while the database cannot be read."""
-        return await self._ask(lambda history: history.service_periods(of, choice), {})
+
+        def ask(history: History) -> Mapping[int, Mapping[str, Volume]]:
+            return {start: found for of in ranges for start, found in history.service_periods(of, choice).items()}
+
+        return await self._ask(ask, {})
 
     async def happenings(self, since: int) -> tuple[Happening, ...]:
         """All saved happenings since then; none while the database cannot be read."""

@@ -41,7 +41,7 @@ def history_page(document: Document) -> Page:
     a row per client, with `--by-service` one per service.
     """
     rows, by = document["rows"], document["by"]
-    whose = document["client"] or "all clients"
+    whose = whose_of(document)
     if not rows:
         return [Line(f"Nothing is on record yet of {whose}.")]
     each = next((title for key, title in _PARTS.items() if key in rows[0]), "")
@@ -61,21 +61,28 @@ def history_page(document: Document) -> Page:
     return page
 
 
+def whose_of(document: Document) -> str:
+    """Whose bytes a document is about: of a client or all, by an uplink, with a plan."""
+    parts = [document["client"] or "all clients"]
+    parts += [f"by {document['uplink']}"] if document.get("uplink") else []
+    return " ".join([*parts, *([f"with plan {document['plan']}"] if document.get("plan") else [])])
+
+
 def _average(document: Document) -> Iterator[Line]:
     """What was used in a period, on average of all that are over, from the first one on."""
     by, now = document["by"], datetime.fromisoformat(document["time"])
-    over = [row for row in document["rows"] if _later(datetime.fromisoformat(row["start"]), 1, by) <= now]
+    over = [row for row in document["rows"] if later(datetime.fromisoformat(row["start"]), 1, by) <= now]
     if by in _SECONDS or len(over) < LEAST_FOR_AVERAGE:
         return
     first, last = (datetime.fromisoformat(row["start"]) for row in (over[0], over[-1]))
-    number = 2 + _periods_between(first, last, by)
+    number = 2 + periods_between(first, last, by)
     mean = sum(row["total_bytes"] for row in over) // number
     yield Line(f"{format_size(mean)} a {_NOUNS[by]} on average, over {number} whole {_NOUNS[by]}s", Tone.QUIET)
 
 
 def _period(row: Document, by: str, largest: int) -> Iterator[Sequence[str | Cell]]:
     """The rows of one period: its sum, or what each of its clients used, or each service."""
-    label = _label(datetime.fromisoformat(row["start"]), by) + (" *" if row["estimated"] else "")
+    label = label_of(datetime.fromisoformat(row["start"]), by) + (" *" if row["estimated"] else "")
     parts = _parts(row)
     if parts == [row]:
         yield _cells([label], row, largest)
@@ -104,22 +111,24 @@ def _cells(first: Sequence[str | Cell], usage: Document, largest: int) -> Sequen
     ]
 
 
-def _label(start: datetime, by: str) -> str:
+def label_of(start: datetime, by: str) -> str:
+    """A period in words, by its beginning."""
     return start.strftime(_FORMATS[by])
 
 
-def _empty(earlier: Document, later: Document, by: str, more: Sequence[str]) -> Iterator[Sequence[str | Cell]]:
+def _empty(before: Document, after: Document, by: str, more: Sequence[str]) -> Iterator[Sequence[str | Cell]]:
     """Rows for the periods between two that have use: the chart of a day must not hide its quiet hours."""
-    first, last = (datetime.fromisoformat(each["start"]) for each in (earlier, later))
-    number = _periods_between(first, last, by)
+    first, last = (datetime.fromisoformat(each["start"]) for each in (before, after))
+    number = periods_between(first, last, by)
     if number > MOST_EMPTY:
         yield [Cell(f"({count(number, _NOUNS[by])} without use)", Tone.QUIET), *more, "", "", "", ""]
         return
     for step in range(1, number + 1):
-        yield [Cell(_label(_later(first, step, by), by), Tone.QUIET), *more, "-", "-", "-", ""]
+        yield [Cell(label_of(later(first, step, by), by), Tone.QUIET), *more, "-", "-", "-", ""]
 
 
-def _periods_between(first: datetime, last: datetime, by: str) -> int:
+def periods_between(first: datetime, last: datetime, by: str) -> int:
+    """How many periods lie between two; none if they follow each other."""
     if by in _SECONDS:
         return round((last - first).total_seconds()) // _SECONDS[by] - 1
     if by == "day":
@@ -129,7 +138,8 @@ def _periods_between(first: datetime, last: datetime, by: str) -> int:
     return (last.year - first.year) * 12 + last.month - first.month - 1
 
 
-def _later(first: datetime, step: int, by: str) -> datetime:
+def later(first: datetime, step: int, by: str) -> datetime:
+    """The beginning of the period so many steps later."""
     if by in _SECONDS:
         return first + timedelta(seconds=step * _SECONDS[by])
     if by in ("day", "week"):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of history: rows, buckets and periods. Pure: values only."""
 
+from bisect import bisect_right
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -9,9 +10,6 @@ from typing import NamedTuple
 from esimshaper.core.model.counts import Counters, Usage
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.services import ServiceUsage, Volume
-
-ONE_UPLINK = "wan"
-"""The name of the uplink where the settings give none."""
 
 UNKNOWN_UPLINK = ""
 """The uplink of rows that were saved before rows had one."""
@@ -44,6 +42,35 @@ class Span(Enum):
     def buckets(self) -> int:
         """How many of these a period has at most."""
         return 7 if self is Span.WEEK else 1
+
+
+class Grouping(Enum):
+    """By what a report adds up; the value is the word of the API and the command line."""
+
+    CLIENT = "client"
+    GROUP = "group"
+    SERVICE = "service"
+    CATEGORY = "category"
+    UPLINK = "uplink"
+    PLAN = "plan"
+    TRIP = "trip"
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+
+    @property
+    def span(self) -> Span | None:
+        """The period of each row; None where rows are no periods."""
+        return Span(self.value) if self in (Grouping.HOUR, Grouping.DAY, Grouping.MONTH) else None
+
+
+class PlanInterval(NamedTuple):
+    """An uplink had a plan in [began, ended), in Unix seconds; `ended` None: it still has."""
+
+    plan: str
+    uplink: str
+    began: int
+    ended: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +106,23 @@ class RowChoice(NamedTuple):
 
 
 ALL_ROWS = RowChoice()
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Parts of time in rows: they are between `edges`, which stand for those that were `asked` for.
+
+    `ranges`: the rows of all parts, none of them twice.
+    """
+
+    edges: tuple[int, ...]
+    asked: tuple[int, ...]
+    ranges: tuple[RowRange, ...]
+
+    def part_of(self, moment: int) -> int | None:
+        """The beginning, as asked, of the part that a moment lies in; None if it lies in none."""
+        at = bisect_right(self.edges, moment)
+        return self.asked[at - 1] if 0 < at < len(self.edges) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Pure: values only. A `client` or `subject` is as the person wrote it; who that i
 
 from dataclasses import dataclass
 
-from esimshaper.core.model.history import Span
+from esimshaper.core.model.history import Grouping, Span
 from esimshaper.core.model.limits import OverrideKind
 from esimshaper.core.model.time_of_day import WallTime
 
@@ -61,7 +61,8 @@ class ServicesQuery:
 class HistoryQuery:
     """The last `limit` periods, from the one with `since` on (empty: ever), that begin before `until` (empty: now).
 
-    `client`: empty for all clients. each: what each client used, beside the sum. by_service: what the bytes were for.
+    `client`, `uplink`, `plan`: empty for all. `zone`: of days and hours, empty for that of the settings.
+    each: what each client used, beside the sum. by_service: what the bytes were for.
     """
 
     by: Span
@@ -71,6 +72,25 @@ class HistoryQuery:
     each: bool = False
     until: str = ""
     by_service: bool = False
+    uplink: str = ""
+    plan: str = ""
+    zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportQuery:
+    """What was used from `since` (empty: the last 30 days) to `until` (empty: now), added up.
+
+    `client`, `uplink`, `plan`: empty for all. `zone`: as in HistoryQuery.
+    """
+
+    by: Grouping
+    since: str = ""
+    until: str = ""
+    zone: str = ""
+    client: str = ""
+    uplink: str = ""
+    plan: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +164,15 @@ class ReloadCommand:
 Command = GrantCommand | RevokeCommand | OverrideCommand | CorrectCommand | RestartCommand | UndoCommand | ReloadCommand
 
 Query = (
-    StatusQuery | ClientsQuery | QuotasQuery | SubjectsQuery | FlowsQuery | ServicesQuery | HistoryQuery | EventsQuery
+    StatusQuery
+    | ClientsQuery
+    | QuotasQuery
+    | SubjectsQuery
+    | FlowsQuery
+    | ServicesQuery
+    | HistoryQuery
+    | ReportQuery
+    | EventsQuery
 )
 
 Request = Query | Command

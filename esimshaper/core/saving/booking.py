@@ -14,14 +14,14 @@ from datetime import UTC, datetime, tzinfo
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.happenings import Happening
-from esimshaper.core.model.history import HistoryRow, Resolution, RowRange, Sums
+from esimshaper.core.model.history import HistoryRow, Resolution, RowRange, Sums, Tiles
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Notice, Subject
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.services import ServiceUsage
 from esimshaper.core.model.state import Booking, SavingSlice, State
 from esimshaper.core.model.tick import Tick
-from esimshaper.core.saving import happenings, ledger, past
+from esimshaper.core.saving import happenings, ledger, past, tiles
 
 SAVE_SECONDS = 60
 SAVE_BYTES = 5_000_000
@@ -131,6 +131,11 @@ def today(day: int) -> past.Past:
 def past_since(since: int, now: float, zone: tzinfo) -> past.Past:
     """The saved rows that say what was used since then."""
     return past.past_since(since, now, zone)
+
+
+def tiles_of(edges: Sequence[int], zone: tzinfo, oldest: tiles.Oldest) -> Tiles:
+    """The saved rows that say what was used between each of `edges`; `zone` is that of the days of the rows."""
+    return tiles.tiles(edges, zone, oldest)
 
 
 def used_since(

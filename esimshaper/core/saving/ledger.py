@@ -100,9 +100,9 @@ def take_off(pending: Book, saved: Iterable[HistoryRow]) -> Book:
 def rows(pending: Book, zone: tzinfo) -> tuple[HistoryRow, ...]:
     """Each entry in its five minutes, hour, day and month; days and months begin at midnight in `zone`."""
     sums: dict[tuple[Resolution, int, ClientKey, str], Pending] = {}
-    starts = {start: _starts(start, zone) for start in {bucket.start for bucket in pending}}
+    begins = {start: starts(start, zone) for start in {bucket.start for bucket in pending}}
     for bucket, entry in pending.items():
-        for resolution, start in starts[bucket.start].items():
+        for resolution, start in begins[bucket.start].items():
             key = (resolution, start, bucket.client, bucket.uplink)
             sums[key] = _sum(sums[key], entry) if key in sums else entry
     return tuple(
@@ -159,9 +159,10 @@ def month_start(start: int, zone: tzinfo) -> int:
     return _unix(datetime(here.year, here.month, 1, tzinfo=zone))
 
 
-def _starts(start: int, zone: tzinfo) -> Mapping[Resolution, int]:
+def starts(start: int, zone: tzinfo) -> Mapping[Resolution, int]:
+    """The beginnings of the five minutes, hour, day and month that `start` lies in."""
     return {
-        Resolution.FIVE_MINUTES: start,
+        Resolution.FIVE_MINUTES: bucket_start(start),
         Resolution.HOUR: hour_start(start, zone),
         Resolution.DAY: day_start(start, zone),
         Resolution.MONTH: month_start(start, zone),

@@ -9,12 +9,22 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.happenings import Happening
-from esimshaper.core.model.history import ALL_ROWS, HistoryPeriod, HistoryRow, Resolution, RowChoice, RowRange, Sums
+from esimshaper.core.model.history import (
+    ALL_ROWS,
+    HistoryPeriod,
+    HistoryRow,
+    PlanInterval,
+    Resolution,
+    RowChoice,
+    RowRange,
+    Sums,
+)
 from esimshaper.core.model.identity import ClientKey, Identity
 from esimshaper.core.model.services import Volume
 from esimshaper.core.model.state import Baseline, Booking
@@ -23,7 +33,7 @@ from esimshaper.edge.history.baseline import KEYS, baseline_from, tables
 from esimshaper.edge.history.row_numbers import COUNTED_HERE, Numbers
 from esimshaper.edge.history.rows import Rows, Values
 from esimshaper.edge.history.schema import DamagedError, HistoryError, connect, connect_anew, explain, merge_journal
-from esimshaper.edge.history.usage_tables import KEPT
+from esimshaper.edge.history.usage_tables import ALL, KEPT
 
 __all__ = ["KEPT", "History", "HistoryError"]
 SEE_CLIENT = """
@@ -119,6 +129,19 @@ class History:
         with self._explained() as connection:
             return usage_tables.periods(connection, of, limit, self._memory.numbers, choice)
 
+    def all_periods(self, ranges: Iterable[RowRange], choice: RowChoice = ALL_ROWS) -> tuple[HistoryPeriod, ...]:
+        """All buckets of some ranges, summed."""
+        with self._explained() as connection:
+            numbers = self._memory.numbers
+            return tuple(each for of in ranges for each in usage_tables.periods(connection, of, ALL, numbers, choice))
+
+    def some_rows(self, ranges: Iterable[RowRange], choice: RowChoice, limit: int) -> tuple[HistoryRow, ...]:
+        """The first `limit` rows of some ranges."""
+        with self._explained() as connection:
+            numbers = self._memory.numbers
+            found = (row for of in ranges for row in usage_tables.rows(connection, of, numbers, choice))
+            return tuple(islice(found, limit))
+
     def totals(self, resolution: Resolution, start: int) -> Mapping[ClientKey, Counters]:
         """The usage of each client in the bucket that begins at `start`."""
         return self.sums([RowRange(resolution, start, start + 1)])[0].usage
@@ -132,6 +155,16 @@ class History:
         """What buckets were for, summed, by their start; without `unnamed`."""
         with self._explained() as connection:
             return usage_tables.service_periods(connection, of, self._memory.numbers, choice)
+
+    def by_uplink(self, parts: Iterable[RowRange], choice: RowChoice = ALL_ROWS) -> tuple[Mapping[str, Counters], ...]:
+        """What was used in the rows of each range, by uplink; empty for those that are not known."""
+        with self._explained() as connection:
+            return tuple(usage_tables.by_uplink(connection, part, self._memory.numbers, choice) for part in parts)
+
+    def kept(self) -> tuple[Mapping[Resolution, int], tuple[PlanInterval, ...]]:
+        """When the oldest row of each resolution begins; and which plans the uplinks had."""
+        with self._explained() as connection:
+            return usage_tables.oldest(connection), usage_tables.plan_intervals(connection)
 
     def happenings(self, since: int) -> tuple[Happening, ...]:
         """All that happened at `since` (Unix seconds) or later and is still kept, in its order."""

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from esimshaper.core.model.counts import Counters
-from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution, RowChoice, RowRange, Sums
+from esimshaper.core.model.history import HistoryPeriod, HistoryRow, PlanInterval, Resolution, RowChoice, RowRange, Sums
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.services import Volume
 from esimshaper.edge.history.row_numbers import RESOLUTIONS, Numbers
@@ -20,6 +20,9 @@ KEPT: Mapping[Resolution, int] = {Resolution.FIVE_MINUTES: 14 * 288, Resolution.
 Buckets that exist are counted, not time. A clock that was once ahead (no battery, first minutes after power-on) then
 pushes out as many buckets as it made wrongly, and not all of them, as happened to vnStat.
 """
+
+ALL = -1
+"""The limit of a query that wants all rows."""
 
 ADD_ROW = """
 INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
@@ -43,6 +46,11 @@ TOTALS = """
 SELECT client, sum(down_bytes), sum(up_bytes), sum(down_packets), sum(up_packets) FROM usage
 WHERE resolution = ? AND start >= ? AND start < ? {chosen} GROUP BY client
 """
+BY_UPLINK = """
+SELECT uplink, sum(down_bytes), sum(up_bytes), sum(down_packets), sum(up_packets) FROM usage
+WHERE resolution = ? AND start >= ? AND start < ? {chosen} GROUP BY uplink
+"""
+OLDEST = "SELECT start FROM usage WHERE resolution = ? ORDER BY start LIMIT 1"
 SERVICES = """
 SELECT {by}, service, sum(down_bytes), sum(up_bytes) FROM service_usage
 WHERE resolution = ? AND start >= ? AND start < ? {chosen} GROUP BY {by}, service
@@ -95,6 +103,30 @@ def sums(connection: sqlite3.Connection, of: RowRange, known: Numbers, choice: R
     for client, service, volume in _services(connection, "client", of, known, choice):
         services.setdefault(known.client(client), {})[service] = volume
     return Sums(usage, services)
+
+
+def by_uplink(
+    connection: sqlite3.Connection, of: RowRange, known: Numbers, choice: RowChoice
+) -> Mapping[str, Counters]:
+    """What was used in these rows, by uplink; empty for those that are not known."""
+    chosen, wanted = _condition(choice, known)
+    used: dict[str, Counters] = {}
+    for uplink, *counters in connection.execute(BY_UPLINK.format(chosen=chosen), (*_values(of), *wanted)).fetchall():
+        name = known.uplink(uplink)
+        used[name] = used.get(name, Counters()) + Counters(*counters)
+    return used
+
+
+def oldest(connection: sqlite3.Connection) -> Mapping[Resolution, int]:
+    """When the oldest row of each resolution that has any begins."""
+    found = {each: connection.execute(OLDEST, (number,)).fetchone() for each, number in RESOLUTIONS.items()}
+    return {each: row[0] for each, row in found.items() if row}
+
+
+def plan_intervals(connection: sqlite3.Connection) -> tuple[PlanInterval, ...]:
+    """Which plan each uplink had, the oldest first."""
+    found = connection.execute("SELECT plan, uplink, began, ended FROM plan_intervals ORDER BY began, uplink, plan")
+    return tuple(PlanInterval(*each) for each in found)
 
 
 def service_periods(

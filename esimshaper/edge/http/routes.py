@@ -7,7 +7,7 @@ What comes from outside gets its type here and nowhere else; nothing behind this
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from esimshaper.core.model.history import Span
+from esimshaper.core.model.history import Grouping, Span
 from esimshaper.core.model.limits import OverrideKind
 from esimshaper.core.model.requests import (
     ClientsQuery,
@@ -20,6 +20,7 @@ from esimshaper.core.model.requests import (
     OverrideCommand,
     QuotasQuery,
     ReloadCommand,
+    ReportQuery,
     Request,
     RestartCommand,
     RevokeCommand,
@@ -62,14 +63,30 @@ def _services(params: Params) -> Request:
 
 
 def _history(params: Params) -> Request:
-    _only(params, "by", "limit", "client", "since", "until", "each", "by_service")
+    _only(params, "by", "limit", "client", "since", "until", "each", "by_service", "uplink", "plan", "zone")
     by = Span(_choice(params, "by", Span.DAY.value, (span.value for span in Span)))
     since = params.get("since", "")
     limit = _number(params, "limit", 1, MAX_ROWS, default=MAX_ROWS if since else 31)
     each, by_service = (_choice(params, name, "no", ("yes", "no")) == "yes" for name in ("each", "by_service"))
     if each and by_service:
         raise BadParameter("each is by client and by_service by service; give one of them")
-    return HistoryQuery(by, limit, params.get("client", ""), since, each, params.get("until", ""), by_service)
+    return HistoryQuery(
+        by,
+        limit,
+        params.get("client", ""),
+        since,
+        each,
+        params.get("until", ""),
+        by_service,
+        *(params.get(name, "") for name in ("uplink", "plan", "zone")),
+    )
+
+
+def _report(params: Params) -> Request:
+    names = ("since", "until", "zone", "client", "uplink", "plan")
+    _only(params, "by", *names)
+    by = Grouping(_choice(params, "by", Grouping.CLIENT.value, (each.value for each in Grouping)))
+    return ReportQuery(by, *(params.get(name, "") for name in names))
 
 
 def _events(params: Params) -> Request:
@@ -149,6 +166,7 @@ ROUTES: Mapping[tuple[str, str], Reader] = {
     ("GET", "/v1/flows"): _flows,
     ("GET", "/v1/services"): _services,
     ("GET", "/v1/history"): _history,
+    ("GET", "/v1/report"): _report,
     ("GET", "/v1/events"): _events,
     ("GET", "/v1/quotas"): _quotas,
     ("GET", "/v1/subjects"): _without(SubjectsQuery()),

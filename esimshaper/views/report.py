@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Documents of reports (core/report/usage_report.py has their shape) -> pages for a terminal. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from esimshaper.core.model.units import format_size
+from esimshaper.views.fit import Column, Tone
+from esimshaper.views.history import label_of, later, periods_between, whose_of
+from esimshaper.views.page import Cell, Line, Page, Picture, Table, bar
+from esimshaper.views.services import title_of
+from esimshaper.views.words import Document, share, who
+
+BY_TIME = ("hour", "day", "month")
+MOST_IN_OVERVIEW = 8
+"""Rows of each table of an overview; one more says how much the others had."""
+
+TITLES: Mapping[str, str] = {
+    "client": "Devices",
+    "group": "Groups",
+    "service": "What for",
+    "category": "Kinds of services",
+    "uplink": "Ways to the Internet",
+    "plan": "Plans",
+    "trip": "Trips",
+    "hour": "Hour by hour",
+    "day": "Day by day",
+    "month": "Month by month",
+}
+_NAMELESS = {
+    "group": "(no group)",
+    "category": "(no kind)",
+    "uplink": "(not known)",
+    "plan": "(no plan)",
+}
+_SIZES = ("down_bytes", "up_bytes", "total_bytes")
+_COLUMNS = (
+    Column("DOWN", right=True, tone=Tone.DOWN, rank=2),
+    Column("UP", right=True, tone=Tone.UP, rank=2),
+    Column("TOTAL", right=True),
+    Column("SHARE", right=True, rank=3),
+    Column("", tone=Tone.DOWN, bar=True, rank=1),
+)
+_BUDGET = Column("LEFT OF BUDGET", right=True, rank=1)
+_BAR_WIDTH, _CHART_HEIGHT, _SCALE_WIDTH = 20, 6, 9
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
+
+
+def report_page(document: Document, language: str = "en") -> Page:
+    """`esimshaper report --by ...`: a row for each part, most bytes first, or each period, oldest first."""
+    rows = document["rows"]
+    if not rows:
+        return [Line(f"Nothing is on record of {whose_of(document)} {span_of(document)}."), *_notes(document)]
+    page: list[Line | Table | Picture] = [Line(_title(document), Tone.TITLE)]
+    if document["by"] in BY_TIME:
+        page.append(_chart(document))
+    return [*page, _table(document, language, len(rows)), *_notes(document)]
+
+
+def overview_page(documents: Mapping[str, Document], language: str = "en") -> Page:
+    """`esimshaper report`: a chart over time, and the first rows of what else there is to tell."""
+    first = next(iter(documents.values()))
+    if not first["total"]["total_bytes"]:
+        return [Line(f"Nothing is on record of {whose_of(first)} {span_of(first)}."), *_notes(first)]
+    page: list[Line | Table | Picture] = [Line(_title(first), Tone.TITLE)]
+    for by, document in documents.items():
+        if by in BY_TIME:
+            page += [_chart(document)]
+        elif document["rows"]:
+            page += [Line(), Line(TITLES[by], Tone.TITLE), _table(document, language, MOST_IN_OVERVIEW)]
+    estimated = any(document["estimated"] for document in documents.values())
+    return [*page, *_notes({**first, "estimated": estimated})]
+
+
+def name_of(by: str, row: Document, language: str = "en") -> str:
+    """How a person calls what a row is about."""
+    if by in BY_TIME:
+        return label_of(datetime.fromisoformat(row["start"]), by)
+    if by == "client":
+        return who(row)
+    if by == "service":
+        return title_of(row, language)
+    return str(row[by]) if row[by] is not None else _NAMELESS[by]
+
+
+def series(document: Document) -> list[tuple[datetime, int]]:
+    """The bytes of each period of a document by time, with those in which nothing was used."""
+    by = document["by"]
+    found: list[tuple[datetime, int]] = []
+    for row in document["rows"]:
+        start = datetime.fromisoformat(row["start"])
+        if found:
+            missing = periods_between(found[-1][0], start, by)
+            found += [(later(found[-1][0], 1, by), 0) for _ in range(missing)]
+        found.append((start, row["total_bytes"]))
+    return found
+
+
+def _table(document: Document, language: str, most: int) -> Table:
+    by, rows = document["by"], document["rows"]
+    total, largest = document["total"]["total_bytes"], max(row["total_bytes"] for row in rows)
+    budgets = any(row.get("budget_bytes") for row in rows)
+    cells: list[Sequence[str | Cell]] = []
+    for row in rows[:most]:
+        name = name_of(by, row, language) + (" *" if row.get("estimated") else "")
+        cells.append([name, *_numbers(row, total), bar(row["total_bytes"], largest, _BAR_WIDTH), *_left(row, budgets)])
+        cells += _plans_of(row, total, largest, budgets)
+    more = [""] * budgets
+    if rows[most:]:
+        sums = {key: sum(row[key] for row in rows[most:]) for key in _SIZES}
+        cells.append([Cell(f"({len(rows[most:])} others)", Tone.QUIET), *_numbers(sums, total), "", *more])
+    if len(rows) > 1 and by != "trip":
+        texts = ("all together", *(format_size(document["total"][key]) for key in _SIZES), "", "", *more)
+        cells.append([Cell(text, Tone.TITLE) for text in texts])
+    whole = by in BY_TIME
+    return Table((Column(by.upper(), whole=whole), *_COLUMNS, *([_BUDGET] if budgets else [])), cells)
+
+
+def _plans_of(row: Document, total: int, largest: int, budgets: bool) -> Iterator[Sequence[str | Cell]]:  # noqa: FBT001
+    for plan in row.get("plans", ()):
+        name = Cell(f"  {name_of('plan', plan)}", Tone.QUIET)
+        yield [name, *_numbers(plan, total), bar(plan["total_bytes"], largest, _BAR_WIDTH), *([""] * budgets)]
+
+
+def _left(row: Document, budgets: bool) -> list[str | Cell]:  # noqa: FBT001
+    if not budgets:
+        return []
+    budget = row["budget_bytes"]
+    if budget is None:
+        return ["-"]
+    left = budget - row["total_bytes"]
+    if left < 0:
+        return [Cell(f"{format_size(-left)} over {format_size(budget)}", Tone.BAD)]
+    return [f"{format_size(left)} of {format_size(budget)}"]
+
+
+def _numbers(row: Document, total: int) -> list[str]:
+    return [*(format_size(row[key]) for key in _SIZES), share(row["total_bytes"], total)]
+
+
+def _title(document: Document) -> str:
+    return f"{whose_of(document)[:1].upper()}{whose_of(document)[1:]} {span_of(document)}: {_all(document)}"
+
+
+def _all(document: Document) -> str:
+    down, up, total = (format_size(document["total"][key]) for key in _SIZES)
+    return f"{total}, {down} down and {up} up"
+
+
+def span_of(document: Document) -> str:
+    """From when to when, in words."""
+    since, until = (datetime.fromisoformat(document[name]) for name in ("since", "until"))
+    return f"from {_moment(since)} to {_moment(until)}"
+
+
+def _moment(moment: datetime) -> str:
+    """A day, with its time where that is not midnight."""
+    day = f"{moment:%d %b %Y}"
+    return day if moment == moment.replace(hour=0, minute=0, second=0) else f"{day} {moment:%H:%M}"
+
+
+def _notes(document: Document) -> Iterator[Line]:
+    if document["estimated"]:
+        yield Line("* estimated: the meter was not read for a while, or power was cut", Tone.QUIET)
+    for note in document["notes"]:
+        yield Line(note, Tone.QUIET)
+
+
+def _chart(document: Document) -> Picture:
+    points = series(document)
+    return Picture(lambda width: _drawn(points, document["by"], width))
+
+
+def _drawn(points: Sequence[tuple[datetime, int]], by: str, width: int) -> Sequence[Line]:
+    """Columns over time, as many periods in each as the width needs."""
+    if len(points) < 2:
+        return ()
+    room = max(8, width - _SCALE_WIDTH)
+    each = -(-len(points) // room)
+    wide = max(1, min(4, room // -(-len(points) // each)))
+    sums = [sum(size for _, size in points[at : at + each]) for at in range(0, len(points), each)]
+    scale = f"{format_size(max(sums))} "
+    rows = [_level(sums, height) for height in reversed(range(_CHART_HEIGHT))]
+    margin = " " * len(scale)
+    drawn = [
+        Line("".join(mark * wide for mark in row).rstrip(), Tone.DOWN, Cell(scale if at == 0 else margin, Tone.QUIET))
+        for at, row in enumerate(rows)
+    ]
+    first, last = label_of(points[0][0], by), label_of(points[-1][0], by)
+    gap = max(2, len(sums) * wide - len(first) - len(last))
+    together = f"; each column is {each} {by}s" if each > 1 else ""
+    return [*drawn, Line(f"{margin}{first}{' ' * gap}{last}{together}", Tone.QUIET), Line()]
+
+
+def _level(sums: Sequence[int], height: int) -> Iterator[str]:
+    """The marks of one line of the chart, `height` lines above its ground; anything above zero is visible."""
+    largest = max(sums) or 1
+    for size in sums:
+        eighths = max(1, size * _CHART_HEIGHT * 8 // largest) if size else 0
+        yield _EIGHTHS[min(8, max(0, eighths - height * 8))]

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Documents of reports -> one HTML file, with nothing in it from anywhere else: it is shown, printed and sent. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from html import escape
+
+from esimshaper.core.model.units import format_size
+from esimshaper.views import svg
+from esimshaper.views.history import label_of, whose_of
+from esimshaper.views.page import printable
+from esimshaper.views.report import BY_TIME, TITLES, name_of, series, span_of
+from esimshaper.views.words import Document, share
+
+MOST_DAYS_OF_HOURS = 35
+_LABELS = {"hour": "%a %H:%M", "day": "%d %b", "month": "%b %Y"}
+_STYLE = """
+:root { color-scheme: light dark;
+  --text: #1b1f23; --quiet: #57606a; --line: #d0d7de; --paper: #ffffff; --bar: #1f6f54; }
+@media (prefers-color-scheme: dark) {
+  :root { --text: #e6edf3; --quiet: #9da7b1; --line: #3d444d; --paper: #0d1117; --bar: #5cc49a; }
+}
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 60rem; color: var(--text); background: var(--paper);
+  font: 1rem/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .25rem; }
+h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
+p { margin: .25rem 0; }
+.total { font-size: 2.4rem; font-weight: 700; line-height: 1.2; margin: 1rem 0 0; }
+.quiet { color: var(--quiet); }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: middle; }
+th.number, td.number { text-align: right; white-space: nowrap; }
+tbody th { font-weight: 400; overflow-wrap: anywhere; }
+tbody tr.part th { padding-left: 1.2rem; color: var(--quiet); }
+tfoot th, tfoot td { font-weight: 700; border-bottom: 0; }
+svg { display: block; }
+svg.picture { max-width: 100%; height: auto; }
+svg.inline { width: 120px; }
+footer { margin-top: 2rem; }
+svg text { font: 12px system-ui, sans-serif; fill: var(--quiet); }
+svg text.end { text-anchor: end; }
+.bar { fill: var(--bar); }
+.grid { stroke: var(--line); }
+.none { fill: var(--line); }
+@media (max-width: 40rem) { .more { display: none; } }
+@media print {
+  :root { --text: #000; --quiet: #333; --line: #bbb; --paper: #fff; --bar: #444; }
+  @page { margin: 15mm; }
+  body { max-width: none; padding: 0; font-size: 10pt; }
+  section, tr, svg { break-inside: avoid; }
+  thead { display: table-header-group; }
+  .bar, .none { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
+"""
+
+
+def html_page(documents: Mapping[str, Document], language: str = "en") -> str:
+    """The page of some reports, by what each is added up by; the one over time is the first."""
+    first = next(iter(documents.values()))
+    title = f"Internet use of {whose_of(first)}"
+    body = "\n".join(
+        [
+            f"<header><h1>{_text(title)}</h1>",
+            f'<p class="quiet">{_text(span_of(first))}, time zone {_text(first["zone"])}</p>',
+            _total(first),
+            "</header>\n<main>",
+            *(part for by, document in documents.items() for part in _section(by, document, language)),
+            "</main>",
+            _footer(documents),
+        ]
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="generator" content="esimshaper">\n'
+        f"<title>{_text(title)}, {_text(span_of(first))}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _total(document: Document) -> str:
+    down, up, total = (format_size(document["total"][key]) for key in ("down_bytes", "up_bytes", "total_bytes"))
+    return f'<p class="total">{total}</p>\n<p>{down} down, {up} up</p>'
+
+
+def _section(by: str, document: Document, language: str) -> Iterator[str]:
+    if not document["rows"]:
+        return
+    if by not in BY_TIME:
+        yield f"<section><h2>{_text(TITLES[by])}</h2>{_table(document, language)}</section>"
+        return
+    points = series(document)
+    labels = [start.strftime(_LABELS[by]) for start, _ in points]
+    days = {start.date() for start, _ in points}
+    if by != "hour" or len(days) <= 3:
+        picture = svg.columns(points, labels, _described(points, by))
+        yield f'<section><h2>{_text(TITLES[by])}</h2><div class="wide">{picture}</div></section>'
+    if by == "hour" and len(days) <= MOST_DAYS_OF_HOURS:
+        words = "The larger a square, the more was used in that hour."
+        picture = svg.hours_of_days(points, _described(points, by))
+        yield f'<section><h2>At which hour</h2><p class="quiet">{words}</p><div class="wide">{picture}</div></section>'
+
+
+def _described(points: Sequence[tuple[datetime, int]], by: str) -> str:
+    """A picture in a sentence, for those who do not see it."""
+    start, size = max(points, key=lambda point: point[1])
+    return f"Bytes by {by}: most on {label_of(start, by)}, {format_size(size)}; {len(points)} {by}s in all"
+
+
+def _table(document: Document, language: str) -> str:
+    by, rows, total = document["by"], document["rows"], document["total"]
+    largest = max(row["total_bytes"] for row in rows)
+    budgets = any(row.get("budget_bytes") is not None for row in rows)
+    head = "".join(
+        [
+            f'<th scope="col">{_text(by.capitalize())}</th>',
+            *(f'<th scope="col" class="number more">{word}</th>' for word in ("Down", "Up")),
+            *(f'<th scope="col" class="number">{word}</th>' for word in ("Total", "Share")),
+            *(['<th scope="col" class="number">Budget left</th>'] if budgets else []),
+            '<th scope="col" class="more"><span aria-hidden="true">&nbsp;</span></th>',
+        ]
+    )
+    body = []
+    for row in rows:
+        body.append(_row(name_of(by, row, language), row, total, largest, budgets))
+        body += [_row(name_of("plan", plan), plan, total, largest, budgets, part=True) for plan in row.get("plans", ())]
+    foot = "" if by == "trip" or len(rows) < 2 else f"<tfoot>{_row('All together', total, total, 0, budgets)}</tfoot>"
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody>{foot}</table></div>'
+
+
+def _row(name: str, row: Document, total: Document, largest: int, budgets: bool, *, part: bool = False) -> str:  # noqa: FBT001
+    down, up, both = (format_size(row[key]) for key in ("down_bytes", "up_bytes", "total_bytes"))
+    left = row.get("left_bytes")
+    budget = "" if left is None else format_size(left) if left >= 0 else f"{format_size(-left)} over"
+    return "".join(
+        [
+            '<tr class="part">' if part else "<tr>",
+            f'<th scope="row">{_text(name)}</th>',
+            f'<td class="number more">{down}</td><td class="number more">{up}</td>',
+            f'<td class="number">{both}</td>',
+            f'<td class="number">{_text(share(row["total_bytes"], total["total_bytes"]))}</td>',
+            f'<td class="number">{_text(budget)}</td>' if budgets else "",
+            f'<td class="more">{svg.bar(row["total_bytes"], largest)}</td></tr>',
+        ]
+    )
+
+
+def _footer(documents: Mapping[str, Document]) -> str:
+    notes = list(dict.fromkeys(note for document in documents.values() for note in document["notes"]))
+    if any(document["estimated"] for document in documents.values()):
+        notes.append("Some of it is estimated: the meter was not read for a while, or power was cut.")
+    made = datetime.fromisoformat(next(iter(documents.values()))["time"])
+    notes.append(f"Made by esimshaper on {made:%d %B %Y at %H:%M}. Bytes are those of IP packets: what carriers bill.")
+    return '<footer class="quiet">' + "".join(f"<p>{_text(note)}</p>" for note in notes) + "</footer>"
+
+
+def _text(text: str) -> str:
+    """Host names come from strangers."""
+    return escape(printable(text))
