@@ -55,6 +55,7 @@ IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__", "now", "
 SLICES = {
     "limits": {"LimitsSlice"},
     "meter": {"ClockSlice", "MeterSlice", "NamesSlice", "RatesSlice"},
+    "plan": {"PlansSlice"},
     "shaping": set(),
 }
 """The parts of the State that a room writes. It is handed no other, and never the State: conductors join them."""

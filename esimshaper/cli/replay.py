@@ -46,7 +46,7 @@ def _replay(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return WRONG_USE
     records = read_recorded(options.usage)
-    events = replayed(rules_of(loaded.settings), loaded.plans, records, roaming=options.abroad)
+    events = replayed(rules_of(loaded.settings), loaded.settings.plans, records, roaming=options.abroad)
     told = _print_json(events) if options.json else _show(events)
     if not told:
         raise Unusable(f"{options.usage} has no record", "write a line for each time and client below the first line")

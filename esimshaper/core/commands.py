@@ -26,6 +26,7 @@ from esimshaper.core.model.limits import (
     SubjectKind,
     Tally,
 )
+from esimshaper.core.model.plan_state import PlansSlice
 from esimshaper.core.model.requests import End
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, LimitsSlice, MeterSlice, NamesSlice, SavingSlice, State
@@ -246,7 +247,9 @@ def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State 
     if saved is None:
         return State(names=identities, saving=unsaved)
     kept = merge_overrides(saved.limits, state.limits) if state and state.meter.booked else saved.limits
-    return State(saved.clock, MeterSlice(saved.meter), names=identities, limits=LimitsSlice(kept), saving=unsaved)
+    plans = PlansSlice(saved.plans)
+    limits = LimitsSlice(kept)
+    return State(saved.clock, MeterSlice(saved.meter), names=identities, limits=limits, saving=unsaved, plans=plans)
 
 
 def merge_overrides(saved: LimitState, given_up: LimitsSlice) -> LimitState:

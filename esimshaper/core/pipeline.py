@@ -24,6 +24,7 @@ from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Booked, Booking, LimitsSlice, MeterSlice, Outcome, State
 from esimshaper.core.model.tick import Step, Tick, subjects_of
+from esimshaper.core.plan import ticking as planning
 from esimshaper.core.saving import booking
 
 
@@ -37,13 +38,15 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     meter = metering.advance(tick)
     per_second = rates.advance(state.rates, tick, meter.usage, meter.services)
     names = identities.advance(state.names, tick, meter.booked.totals)
+    by_uplink = {tick.rules.uplinks[0].name: meter.usage}
+    plans = planning.advance(state.plans, tick, planning.passing_of(tick, by_uplink, meter.services))
     limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas)
     # After a crash, the statistics of classes that were made anew must not be compared with saved ones.
     unsaved = booking.collect(
         state.saving,
         tick,
-        {rules.uplinks[0].name: meter.usage},
-        limits.new,
+        by_uplink,
+        (*plans.new, *limits.new),
         services=meter.services,
         urgent=meter.is_broken,
         guessed=meter.guessed,
@@ -52,9 +55,10 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
 
     sure, hardware = observed.clock_trusted, observed.hardware_clock
     time = clock.following(state.clock, tick.at, tick.reading.boottime, trusted=sure, hardware=hardware)
-    following = State(time, meter.state, per_second, names, limits.state, unsaved)
+    following = State(time, meter.state, per_second, names, limits.state, unsaved, plans)
     following, due = booking.hand_out(following, tick)
-    return following, replace(limits.outcome, booking=due) if due else limits.outcome
+    outcome = replace(limits.outcome, plan_rates=plans.rates) if plans.rates else limits.outcome
+    return following, replace(outcome, booking=due) if due else outcome
 
 
 def drain(state: State, rules: Rules, now: float, observed: Observation) -> tuple[State, Booking | None]:

@@ -18,9 +18,9 @@ def rules_of(settings: Settings) -> Rules:
     groups = {client.key: client.group for client in settings.clients if client.group}
     zone = rules_or_utc(settings.timezone)
     quotas, reserve = settings.quotas, settings.router.reserve
-    curfews, uplinks = settings.blocks, settings.uplinks
+    curfews, uplinks, plans = settings.blocks, settings.uplinks, settings.plans
     wan = settings.wan.interface
-    return Rules(wan, zone, names, groups, quotas, reserve=reserve, curfews=curfews, uplinks=uplinks)
+    return Rules(wan, zone, names, groups, quotas, reserve=reserve, curfews=curfews, uplinks=uplinks, plans=plans)
 
 
 class Configuration:

@@ -337,6 +337,18 @@ class NoticeKind(Enum):
     CORRECTED = "corrected"
     RESTARTED = "restarted"
     COUNTED_BACK = "counted-back"
+    PLAN_BEGUN = "plan-begun"
+    PLAN_LOW = "plan-low"
+    PLAN_OUT = "plan-out"
+    PLAN_PRICE = "plan-price"
+    PLAN_PAYS = "plan-pays"
+    PLAN_TOPPED_UP = "plan-topped-up"
+    PLAN_EXPIRES = "plan-expires"
+    PLAN_EXPIRED = "plan-expired"
+    PLAN_SWITCHED = "plan-switched"
+    PLAN_BY_HAND = "plan-by-hand"
+    PLAN_UNSURE = "plan-unsure"
+    SIM_UNKNOWN = "sim-unknown"
 
 
 @dataclass(frozen=True, slots=True)

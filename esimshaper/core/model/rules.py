@@ -7,6 +7,7 @@ from datetime import tzinfo
 
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
 from esimshaper.core.model.limits import EVERYONE, STRANGER, UNKNOWN_GROUP, Curfew, Quota, Subject, SubjectKind
+from esimshaper.core.model.plan import Plan
 from esimshaper.core.model.uplinks import ALONE, Uplink
 
 Hierarchy = tuple[Subject, ...]
@@ -19,7 +20,8 @@ class Rules:
 
     zone: the days and months of history begin at its midnight. names: of all clients that are listed; groups: of those
     that have one. knows_quotas: False if the settings cannot be read; then all limits stay as they are. reserve: bytes
-    for the upkeep of a blocked router, in each window. uplinks: in the order of the file, at least one.
+    for the upkeep of a blocked router, in each window. uplinks: in the order of the file, at least one. plans: what
+    carriers have sold.
     """
 
     wan: str
@@ -31,6 +33,7 @@ class Rules:
     reserve: int = 0
     curfews: tuple[Curfew, ...] = ()
     uplinks: tuple[Uplink, ...] = ALONE
+    plans: tuple[Plan, ...] = ()
 
     def hierarchy(self, subject: Subject) -> Hierarchy:
         """`subject` and its ancestors by these settings."""

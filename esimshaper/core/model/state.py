@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of what is kept between ticks, room by room, and what of it is saved. Pure: values only.
 
-State     clock  meter  rates  names  limits  saving     each is written by its room alone
-Baseline  clock  meter                limits             the half of it that a restart needs
+State     clock  meter  rates  names  plans  limits  saving     each is written by its room alone
+Baseline  clock  meter                plans  limits             the half of it that a restart needs
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from esimshaper.core.model.history import Bucket, HistoryRow, Pending
 from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limit_state import Act, LimitState
 from esimshaper.core.model.limits import ClientState, Frame, Notice, Override, Policy, Reserve, Shaped, Subject
+from esimshaper.core.model.plan_state import PlansSlice, PlanState
 from esimshaper.core.model.reading import Attachment, ClassCounters, Detour, Reading, Tunnels
 from esimshaper.core.model.services import ServiceCounts, ServiceUsage
 from esimshaper.core.model.uplink import UplinkDrops
@@ -85,6 +86,7 @@ class Baseline:
     meter: Booked
     clock: ClockSlice = field(default_factory=ClockSlice)
     limits: LimitState = field(default_factory=LimitState)
+    plans: PlanState = field(default_factory=PlanState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +216,12 @@ class State:
     names: NamesSlice = field(default_factory=NamesSlice)
     limits: LimitsSlice = field(default_factory=LimitsSlice)
     saving: SavingSlice = field(default_factory=SavingSlice)
+    plans: PlansSlice = field(default_factory=PlansSlice)
 
     @property
     def baseline(self) -> Baseline | None:
         """The saved half of all slices; None before the first reading."""
-        return Baseline(self.meter.booked, self.clock, self.limits.kept) if self.meter.booked else None
+        return Baseline(self.meter.booked, self.clock, self.limits.kept, self.plans.kept) if self.meter.booked else None
 
     @property
     def totals(self) -> Mapping[ClientKey, Counters]:

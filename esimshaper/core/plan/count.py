@@ -12,7 +12,7 @@ from esimshaper.core.model.plan import FULL, Counts, CycleKind, Meter, PlanStep
 from esimshaper.core.plan.spans import FOREVER, day_of, end_of, midnight, window_of
 
 _MOST = 1 << 60
-_NO_WINDOW = Window(0, 0)
+NO_WINDOW = Window(0, 0)
 
 
 class Count:
@@ -20,24 +20,24 @@ class Count:
 
     window: the present one; it is empty while there is none. used: what it counted. carried: data that was left in
     earlier windows, the oldest first, each with the number of windows after this one in which it can be used. closed:
-    the price of the windows before.
+    the price of the windows before. days: bytes by day, where a step asks for them.
     """
 
     def __init__(self, meter: Meter, zone: tzinfo) -> None:
         self.meter, self._zone = meter, zone
-        self.window = _NO_WINDOW
+        self.window = NO_WINDOW
         self.anchor: int | None = None
         self.used = 0
         self.carried: list[list[int]] = []
         self.closed = Decimal(0)
         self.is_over = False
-        self._days: dict[int, int] = {}
+        self.days: dict[int, int] = {}
 
     # --- time
 
     @property
     def is_running(self) -> bool:
-        return self.window is not _NO_WINDOW
+        return self.window is not NO_WINDOW
 
     def begin(self, at: int, life: Window) -> None:
         """The first window, or the first of another lifetime."""
@@ -55,13 +55,13 @@ class Count:
         kind, end = self.meter.cycle.kind, self.window.end
         if self.meter.cycle.once or kind is CycleKind.EACH_USE:
             self.is_over = self.meter.cycle.once
-            self.window = _NO_WINDOW
+            self.window = NO_WINDOW
         else:
             self.begin(end, life)
         if kind is CycleKind.LAST:
             # Hours after midnight are of the day before, and may ask for the days before that one.
             first = day_of(end, self._zone) - self.meter.cycle.days - 1
-            self._days = {day: size for day, size in self._days.items() if day >= first}
+            self.days = {day: size for day, size in self.days.items() if day >= first}
 
     def close(self) -> None:
         """Books the price of the window, and carries what is left of it."""
@@ -73,14 +73,14 @@ class Count:
         if self.meter.rollover and allowance is not None and self.used < allowance:
             self.carried.append([allowance - self.used, self.meter.rollover - 1])
         self.used = 0
-        if not self._is_last:
-            self._days = {}
+        if not self.is_last:
+            self.days = {}
 
     def stop(self) -> None:
         """The plan is over: what the window of its lifetime counted stays, and others end."""
         if self.meter.cycle.kind is not CycleKind.LIFETIME:
             self.close()
-            self.window = _NO_WINDOW
+            self.window = NO_WINDOW
 
     def stretch(self, life: Window) -> None:
         """The end of the plan has moved."""
@@ -90,7 +90,7 @@ class Count:
     def changes_at(self, at: int) -> int:
         """The next moment at which the rate may change though nothing is used."""
         ends = [self.window.end if self.is_running else FOREVER]
-        if self._decides_by_day:
+        if self.decides_by_day:
             ends.append(midnight(day_of(at, self._zone) + 1, self._zone))
         for step in self.meter.steps:
             if step.hours:
@@ -127,7 +127,7 @@ class Count:
         """How many bytes can be added until a step is reached, or data of another window."""
         if self.carried:
             return self.carried[0][0]
-        used = self.sum_of_days(at) if self._is_last else self.used
+        used = self.sum_of_days(at) if self.is_last else self.used
         ahead = [above for above in self.thresholds if above > used]
         return min(ahead, default=_MOST) - used
 
@@ -139,32 +139,34 @@ class Count:
 
     def add(self, at: int, size: int) -> None:
         """Counts bytes: at most `room` of them."""
-        if self._is_last:
+        if self.is_last:
             day = day_of(at, self._zone)
-            self._days[day] = self._days.get(day, 0) + size
+            self.days[day] = self.days.get(day, 0) + size
         elif self.carried:
             self.carried[0][0] -= size
             self.carried = [each for each in self.carried if each[0]]
         else:
             self.used += size
-            if self._decides_by_day:
+            if self.decides_by_day:
                 day = day_of(at, self._zone)
-                self._days[day] = self._days.get(day, 0) + size
+                self.days[day] = self.days.get(day, 0) + size
 
     @property
-    def _is_last(self) -> bool:
+    def is_last(self) -> bool:
+        """Whether it counts the last days."""
         return self.meter.cycle.kind is CycleKind.LAST
 
     @property
-    def _decides_by_day(self) -> bool:
+    def decides_by_day(self) -> bool:
+        """Whether some step asks what was used on earlier days of the window."""
         return any(step.next_day for step in self.meter.steps)
 
     def sum_of_days(self, at: int, *, before: bool = False) -> int:
         """The bytes of the last days, or of the days of this window: with today, or with yesterday as the last one."""
         last = day_of(at, self._zone) - before
-        if not self._is_last:
-            return sum(size for day, size in self._days.items() if day <= last)
-        return sum(size for day, size in self._days.items() if last - self.meter.cycle.days < day <= last)
+        if not self.is_last:
+            return sum(size for day, size in self.days.items() if day <= last)
+        return sum(size for day, size in self.days.items() if last - self.meter.cycle.days < day <= last)
 
     # --- what holds
 
@@ -192,7 +194,7 @@ class Count:
             begun = span.start if span.start >= yesterday else at
         if step.next_day:
             return self.sum_of_days(begun, before=True) > step.above
-        return (self.sum_of_days(at) if self._is_last else self.used) >= step.above
+        return (self.sum_of_days(at) if self.is_last else self.used) >= step.above
 
 
 @lru_cache(maxsize=1024)

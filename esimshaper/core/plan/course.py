@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from esimshaper.core.model.hours import present
+from esimshaper.core.model.hours import present, windows
 from esimshaper.core.model.limits import Window
-from esimshaper.core.model.plan import FULL, STOP, Counts, CycleKind, Event, Length, LengthUnit, Plan
+from esimshaper.core.model.plan import FULL, STOP, Counts, CycleKind, Event, Length, LengthUnit, Plan, TopUp
 from esimshaper.core.plan.count import Count
 from esimshaper.core.plan.lots import Lot, end_with, lot_of, next_lot
 from esimshaper.core.plan.rounding import Rounder
@@ -38,10 +38,20 @@ class _Terms(NamedTuple):
     counted: list[Count]
 
 
+class Foreseen(NamedTuple):
+    """Before `until`, and for less than `room` bytes more, the rate and the meters that count are these."""
+
+    until: int
+    room: int
+    rate: int
+    counted: list[Count]
+
+
 class Course:
     """A plan from its purchase on. `moments`: events that are known; `bought` stands for others, but the first use.
 
-    life: the present lifetime; None before the first use. is_over: it has ended for good.
+    life: the present lifetime; None before the first use. is_over: it has ended for good. lapsed: so the plan's own
+    data is lost, too.
     """
 
     def __init__(self, plan: Plan, bought: int, moments: Mapping[Event, int] | None = None) -> None:
@@ -52,8 +62,8 @@ class Course:
         self.life: Window | None = None
         self.paid = plan.price
         self.is_over = False
-        self._lapsed = False
-        self._rounder = Rounder(plan.rounding, plan.zone)
+        self.lapsed = False
+        self.rounder = Rounder(plan.rounding, plan.zone)
         # The short way: before `_quiet`, and until `_room` bytes of one kind have passed, only `_pending` changes.
         self._quiet = self._room = self._pending = self._pending_at = 0
         self._kind = (False, "")
@@ -67,7 +77,7 @@ class Course:
 
     @property
     def price(self) -> Decimal:
-        """What has been paid until now."""
+        """What has been paid, and is owed, until now."""
         self.settle()
         return self.paid + sum((count.price() for count in self.counts), Decimal(0))
 
@@ -82,9 +92,9 @@ class Course:
         self.settle()
         if any(lot.left is None for lot in self.lots):
             return None
-        own = [count.left for count in self._counting(roaming=False) if count.left is not None]
+        own = [count.left for count in self.counting(roaming=False) if count.left is not None]
         lots = sum(lot.left or 0 for lot in self.lots)
-        if self.is_over or self._lapsed:
+        if self.is_over or self.lapsed:
             return lots
         return min(own) + lots if own else None
 
@@ -94,7 +104,18 @@ class Course:
         self.settle()
         if self.is_over or (self.life and at < self.life.start):
             return STOP
-        return FULL if self._is_free(at, service) else self._terms_of(at, roaming=roaming).rate
+        return FULL if self.is_free(at, service) else self._terms_of(at, roaming=roaming).rate
+
+    def free_changes_at(self, at: int) -> int:
+        """When free hours begin or end next."""
+        ahead = [next(windows(free.hours, at), None) for free in self.plan.free if free.hours]
+        return min((each.start if each.start > at else each.end for each in ahead if each), default=FOREVER)
+
+    @property
+    def deadline(self) -> int:
+        """When the plan begins though nobody has used it."""
+        by = self.plan.lifetime.by
+        return later(self.moments[by.event], by.days) if by and self.life is None else FOREVER
 
     # --- what happens
 
@@ -132,9 +153,9 @@ class Course:
             self._live(at)
         if self.is_over or self.life is None or at < self.life.start:
             return Passed(refused=size)
-        if self._is_free(at, service):
+        if self.is_free(at, service):
             return Passed()
-        left = self._rounder.billed(at, size, self.life.start)
+        left = self.rounder.billed(at, size, self.life.start)
         self._open_windows(at, self.life, roaming=roaming)
         full = slow = refused = 0
         while left:
@@ -154,6 +175,17 @@ class Course:
             return
         self.paid += top_up.price
         self.lots.append(lot_of(top_up, at, self.plan.zone))
+        self._move_end(top_up, at)
+
+    def add(self, at: int, lot: Lot) -> None:
+        """Somebody has bought data that the terms do not name; the end of the plan stays where it is."""
+        self.reach(at)
+        self.settle()
+        self._quiet = 0
+        self.paid += lot.price
+        self.lots.append(lot)
+
+    def _move_end(self, top_up: TopUp, at: int) -> None:
         if self.life and self.life.end < FOREVER:
             end = end_with(top_up, self.plan.lifetime, self.life.end, at, self.plan.zone)
             self.is_over = end <= at
@@ -166,11 +198,11 @@ class Course:
     def _present_start(self, first: int) -> int:
         """The start of the lifetime that holds the purchase: those before it were paid long ago."""
         lasts = self.plan.lifetime
-        while lasts.renews and lasts.length and (end := self._end_from(lasts.length, first)) <= self.bought:
+        while lasts.renews and lasts.length and (end := self.end_from(lasts.length, first)) <= self.bought:
             first = end
         return first
 
-    def _end_from(self, length: Length, start: int) -> int:
+    def end_from(self, length: Length, start: int) -> int:
         """The end of a lifetime that begins at `start`."""
         first = self.plan.lifetime.start
         if length.unit is LengthUnit.MONTHS and not isinstance(first, Event):
@@ -179,33 +211,36 @@ class Course:
 
     def _live(self, start: int) -> None:
         length = self.plan.lifetime.length
-        self.life = Window(start, FOREVER if length is None else self._end_from(length, start))
+        self.life = Window(start, FOREVER if length is None else self.end_from(length, start))
         for count in self.counts:
-            cycle = count.meter.cycle
-            if cycle.kind is CycleKind.BLOCKS:
-                count.anchor = self.moments.get(cycle.start) if isinstance(cycle.start, Event) else cycle.start
-                if cycle.start is Event.FIRST_USE and count.meter.counts not in (Counts.ALL, Counts.TETHER):
-                    count.anchor = None  # the first use is that of the bytes which it counts
-                if count.anchor is None:
-                    continue
-            if cycle.kind is not CycleKind.EACH_USE:
-                count.begin(max(start, self.bought), self.life)
+            self.begin_count(count, max(start, self.bought), self.life)
+
+    def begin_count(self, count: Count, at: int, life: Window) -> None:
+        """A meter begins to count at `at`, unless it waits for a byte."""
+        cycle = count.meter.cycle
+        if cycle.kind is CycleKind.BLOCKS:
+            count.anchor = self.moments.get(cycle.start) if isinstance(cycle.start, Event) else cycle.start
+            if cycle.start is Event.FIRST_USE and count.meter.counts not in (Counts.ALL, Counts.TETHER):
+                count.anchor = None  # the first use is that of the bytes which it counts
+            if count.anchor is None:
+                return
+        if cycle.kind is not CycleKind.EACH_USE:
+            count.begin(at, life)
 
     def _begin_by_deadline(self, at: int) -> None:
-        by = self.plan.lifetime.by
-        if self.life is None and by and later(self.moments[by.event], by.days) <= at:
-            self.moments[Event.FIRST_USE] = later(self.moments[by.event], by.days)
+        if self.deadline <= at:
+            self.moments[Event.FIRST_USE] = self.deadline
             self._live(self.moments[Event.FIRST_USE])
 
     def _renew(self, end: int) -> None:
         lasts = self.plan.lifetime
         if not lasts.renews or lasts.length is None:
-            self.is_over = self._lapsed = True
+            self.is_over = self.lapsed = True
             for count in self.counts:
                 count.stop()
             return
         self.paid += self.plan.price
-        self.life = Window(end, self._end_from(lasts.length, end))
+        self.life = Window(end, self.end_from(lasts.length, end))
         for count in self.counts:
             if count.meter.cycle.kind is CycleKind.LIFETIME:
                 count.close()
@@ -213,13 +248,14 @@ class Course:
 
     # --- bytes
 
-    def _is_free(self, at: int, service: str) -> bool:
+    def is_free(self, at: int, service: str = "") -> bool:
+        """Whether no meter counts bytes of a service now."""
         return any(
             (free.hours and present(free.hours, at)) or (free.service and free.service == service)
             for free in self.plan.free
         )
 
-    def _counting(self, *, roaming: bool) -> list[Count]:
+    def counting(self, *, roaming: bool) -> list[Count]:
         wanted = (Counts.ALL, Counts.TETHER, Counts.ROAMING) if roaming else (Counts.ALL, Counts.TETHER)
         return [count for count in self.counts if count.meter.counts in wanted]
 
@@ -228,19 +264,19 @@ class Course:
 
     def _open_windows(self, at: int, life: Window, *, roaming: bool) -> None:
         """Begins the windows that wait for a byte."""
-        for count in (*self._counting(roaming=roaming), *self._throttled()):
+        for count in (*self.counting(roaming=roaming), *self._throttled()):
             if not count.is_running and not count.is_over:
                 count.anchor = at if count.anchor is None else count.anchor
                 count.begin(at, life)
 
     def _terms_of(self, at: int, *, roaming: bool) -> _Terms:
-        counted = self._counting(roaming=roaming)
+        counted = self.counting(roaming=roaming)
         life = self.life or Window(at, FOREVER)
         limited = [count for count in counted if count.left is not None and count.is_lifted]
-        lot = next_lot(self.lots, at, life, limited, lapsed=self._lapsed) if self.lots else None
+        lot = next_lot(self.lots, at, life, limited, lapsed=self.lapsed) if self.lots else None
         if lot:
             counted = [count for count in counted if not count.is_lifted]
-        elif self._lapsed:
+        elif self.lapsed:
             return _Terms(STOP, None, [])
         rate = min((count.rate(at) for count in counted), default=FULL)
         if STOP < rate < FULL:
@@ -267,7 +303,7 @@ class Course:
 
     def _buys_itself(self, *, roaming: bool) -> bool:
         top_up = self.plan.top_up
-        used_up = any(count.left == 0 and count.is_lifted for count in self._counting(roaming=roaming))
+        used_up = any(count.left == 0 and count.is_lifted for count in self.counting(roaming=roaming))
         return bool(top_up and top_up.auto and used_up)
 
     # --- the short way
@@ -280,16 +316,25 @@ class Course:
         self._pending = 0
 
     def _foresee(self, at: int, *, roaming: bool, service: str) -> None:
-        """Until when, and for how many bytes, nothing changes: then the next ones need not be looked at."""
+        """The next bytes need not be looked at, if it is known until when nothing changes."""
+        found = self.foresee(at, roaming=roaming)
+        if found:
+            self._quiet, self._terms, self._room = found.until, _Terms(found.rate, None, found.counted), found.room
+            self._kind, self._pending_at = (roaming, service), at
+
+    def foresee(self, at: int, *, roaming: bool) -> Foreseen | None:
+        """Until when, and for how many bytes, nothing changes but what meters count; None where that is not known."""
         plain = not (self.plan.rounding or self.plan.free or self.lots)
-        if self.life is None or self.is_over or not plain:
-            return
+        if self.life is None or self.is_over or at < self.life.start or not plain:
+            return None
+        waiting = (each for each in (*self.counting(roaming=roaming), *self._throttled()) if not each.is_running)
         terms = self._terms_of(at, roaming=roaming)
-        if terms.rate < FULL and self._buys_itself(roaming=roaming):
-            return
+        buys = terms.rate < FULL and self._buys_itself(roaming=roaming)
+        if buys or not all(each.is_over for each in waiting):
+            return None
         room = FULL if terms.rate == STOP else min((count.room(at) for count in terms.counted), default=FULL)
-        self._quiet = min([self.life.end, *(count.changes_at(at) for count in self.counts)])
-        self._terms, self._room, self._kind, self._pending_at = terms, room, (roaming, service), at
+        until = min([self.life.end, *(count.changes_at(at) for count in self.counts)])
+        return Foreseen(until, room, terms.rate, terms.counted)
 
 
 def _passed(rate: int, size: int) -> Passed:

@@ -4,6 +4,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import tzinfo
+from decimal import Decimal
 
 from esimshaper.core.model.limits import Window
 from esimshaper.core.model.plan import Ending, Extends, Lifetime, TopUp
@@ -13,10 +14,13 @@ from esimshaper.core.plan.spans import day_of, end_of, later, midnight, midnight
 
 @dataclass(slots=True)
 class Lot:
-    """What is left (None: unlimited), and until when; None: as long as the plan."""
+    """What is left (None: unlimited), and until when; None: as long as the plan. size, price, at: as it was bought."""
 
     left: int | None
     until: int | None
+    size: int | None = None
+    price: Decimal = Decimal(0)
+    at: int = 0
 
     def ends(self, life: Window) -> int:
         return life.end if self.until is None else self.until
@@ -24,7 +28,8 @@ class Lot:
 
 def lot_of(top_up: TopUp, at: int, zone: tzinfo) -> Lot:
     """The lot that a top-up gives which is bought at `at`."""
-    return Lot(top_up.size, _own_end(top_up, at, zone) if top_up.extends is Extends.OWN else None)
+    until = _own_end(top_up, at, zone) if top_up.extends is Extends.OWN else None
+    return Lot(top_up.size, until, top_up.size, top_up.price, at)
 
 
 def next_lot(lots: Iterable[Lot], at: int, life: Window, limited: Iterable[Count], *, lapsed: bool) -> Lot | None:

@@ -4,6 +4,7 @@
 from datetime import tzinfo
 
 from esimshaper.core.model.plan import Rounding, RoundingUnit
+from esimshaper.core.model.plan_state import NOT_ROUNDED, RoundedPart
 from esimshaper.core.plan.spans import day_of
 
 SESSION_GAP, SESSION_LONGEST = 3600, 86400
@@ -11,19 +12,19 @@ SESSION_GAP, SESSION_LONGEST = 3600, 86400
 
 
 class Rounder:
-    """Rounds up each session, each day or the whole, as `rounding` says."""
+    """Rounds up each session, each day or the whole, as `rounding` says. part: the one that is under way."""
 
     def __init__(self, rounding: Rounding | None, zone: tzinfo) -> None:
         self._rounding, self._zone = rounding, zone
-        self._unit = self._last = self._used = 0
+        self.part = NOT_ROUNDED
 
     def billed(self, at: int, size: int, life: int) -> int:
         """What `size` bytes at `at` add to the bill; `life`: the beginning of the plan's lifetime."""
         if self._rounding is None:
             return size
         unit = self._unit_of(self._rounding, at, life)
-        used = self._used if unit == self._unit else 0
-        self._unit, self._last, self._used = unit, at, used + size
+        used = self.part.used if unit == self.part.unit else 0
+        self.part = RoundedPart(unit, at, used + size)
         return _up(used + size, self._rounding.to) - _up(used, self._rounding.to)
 
     def _unit_of(self, rounding: Rounding, at: int, life: int) -> int:
@@ -32,8 +33,9 @@ class Rounder:
             return life
         if rounding.per is RoundingUnit.DAY:
             return day_of(at, self._zone)
-        goes_on = self._used and at - self._last < SESSION_GAP and at - self._unit < SESSION_LONGEST
-        return self._unit if goes_on else at
+        part = self.part
+        goes_on = part.used and at - part.last < SESSION_GAP and at - part.unit < SESSION_LONGEST
+        return part.unit if goes_on else at
 
 
 def _up(size: int, to: int) -> int:

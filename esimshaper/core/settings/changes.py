@@ -17,13 +17,14 @@ from typing import Any
 
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Action, ActionKind, Quota, Subject
+from esimshaper.core.model.plan import Plan
 from esimshaper.core.model.time_of_day import Hours
 from esimshaper.core.model.units import format_endpoint, format_rate, format_size, write_size
 from esimshaper.core.model.uplinks import Uplink
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.values import Client, Listen, Settings, Tunnel, Wan, shaped_at
 
-_LISTS = ("clients", "quotas", "blocks", "wan")
+_LISTS = ("clients", "quotas", "blocks", "wan", "plans")
 _NONE = "none"
 _NO_UPLINK = Uplink("", "")
 NOTHING: Mapping[str, int] = MappingProxyType({})
@@ -39,6 +40,7 @@ def changes(old: Settings, new: Settings, used: Mapping[str, int] = NOTHING) -> 
         *_clients(old.clients, new.clients),
         *of_quotas,
         *_blocks(old, new),
+        *_plans(old.plans, new.plans),
     )
 
 
@@ -164,6 +166,22 @@ def _blocks(old: Settings, new: Settings) -> Iterator[str]:
         for each in there:
             if each not in kept:
                 yield f"block of {_subject(each.subject, names)} at {_hours(each.hours)}: {word}"
+
+
+def _plans(old: Sequence[Plan], new: Sequence[Plan]) -> Iterator[str]:
+    before, after = ({plan.name: plan for plan in plans} for plans in (old, new))
+    for plan in new:
+        known = before.get(plan.name)
+        if known is None:
+            yield f"plan {plan.name}: new"
+        elif known != plan:
+            names = ", ".join(
+                field.name for field in fields(plan) if getattr(known, field.name) != getattr(plan, field.name)
+            )
+            yield f"plan {plan.name}: other terms ({names}); what was counted stays"
+    for plan in old:
+        if plan.name not in after:
+            yield f"plan {plan.name}: removed, with what it counted"
 
 
 def _hours(hours: Hours | None) -> str:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey
 from esimshaper.core.model.limits import Curfew, Network, Quota
 from esimshaper.core.model.metrics import ServiceMetrics
+from esimshaper.core.model.plan import Plan
 from esimshaper.core.model.uplinks import ONLY_UPLINK, Uplink
 
 LONGEST_NAME = 15
@@ -188,6 +189,7 @@ class Settings:
     """All of /etc/esimshaper/esimshaper.yaml and its conf.d. `timezone` is an IANA name that this box knows.
 
     devices: the kernel's name of an interface, by the name that these settings call it, where the two differ.
+    plans: what carriers have sold.
     """
 
     wan: Wan
@@ -202,6 +204,7 @@ class Settings:
     blocks: tuple[Curfew, ...] = ()
     services: ServiceSettings = NAMED
     devices: Mapping[str, str] = field(default_factory=dict)
+    plans: tuple[Plan, ...] = ()
 
     @property
     def as_written(self) -> "Settings":
@@ -221,6 +224,7 @@ class Settings:
     def in_short(self) -> str:
         """How much of each kind there is: a file or a part that was left out by mistake shows in it."""
         counted = ((len(self.clients), "named client"), (len(self.quotas), "quota"), (len(self.blocks), "block"))
+        counted = (*counted, *(((len(self.plans), "plan"),) if self.plans else ()))
         kinds = (f"{number} {what}{'s' * (number != 1)}" for number, what in counted if number or what != "block")
         return ", ".join((f"WAN {self.wan.written}", f"LAN {' '.join(self.lan.interfaces)}", *kinds))
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge, part of history: the tables of each version of the database. Pure: values only."""
 
+from esimshaper.edge.history.plan_schema import PLANS
+
 SCHEMAS = {
     1: """
 CREATE TABLE history (
@@ -263,6 +265,7 @@ DROP TABLE service_history;
 DROP TABLE service_clients;
 DROP TABLE history;
 """,
+    9: PLANS,
 }
 """What each version of the format adds to the one before, or has in its place; doing so upgrades an older file.
 

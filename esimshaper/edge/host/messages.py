@@ -19,6 +19,18 @@ MESSAGE_IDS: Mapping[NoticeKind, str] = {
     NoticeKind.CORRECTED: "6948c3c82513408ba664707be115dfc4",
     NoticeKind.RESTARTED: "9b6f4670cd5b4effb6a38d99a874cad1",
     NoticeKind.COUNTED_BACK: "7c46e910e692439aa8e5acd0bfe0f1bf",
+    NoticeKind.PLAN_BEGUN: "6965e52c33c948918ba036126245c4a3",
+    NoticeKind.PLAN_LOW: "de01bcf21503451b960790d39f43e254",
+    NoticeKind.PLAN_OUT: "126734a98d1e4894a51d792eab8cb7e3",
+    NoticeKind.PLAN_PRICE: "8abd1035f3164e2981c4e6211895ca7c",
+    NoticeKind.PLAN_PAYS: "30a06fec210248678e15e78fe9a2376e",
+    NoticeKind.PLAN_TOPPED_UP: "c9a55409328b49f3976d40c428ac6d2d",
+    NoticeKind.PLAN_EXPIRES: "0daa5c54ddef4895bce7be01543aefc5",
+    NoticeKind.PLAN_EXPIRED: "af6e130a727f406a8a20fb880c89092c",
+    NoticeKind.PLAN_SWITCHED: "4454bc06e5844c9d8535861aaabf0eac",
+    NoticeKind.PLAN_BY_HAND: "a8143c88059f4ec4bc7377d737f4e2d9",
+    NoticeKind.PLAN_UNSURE: "a75a7e5f5a0d4e8aaa6789f34cc7e218",
+    NoticeKind.SIM_UNKNOWN: "0042c0f2052545f5985a13bb21abff2f",
 }
 """MESSAGE_IDs never change: people and programs search for them."""
 

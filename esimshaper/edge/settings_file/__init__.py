@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from esimshaper.core.model.plan import Plan
 from esimshaper.core.settings.periods import Zones
 from esimshaper.core.settings.plans import parse_plans
 from esimshaper.core.settings.problem import Path as KeyPath
@@ -63,7 +62,6 @@ class Loaded:
 
     settings: Settings
     merged: Item
-    plans: tuple[Plan, ...] = ()
     stand_ins: Mapping[str, str] = field(default_factory=dict)
 
     def placed(self, problem: Problem) -> PlacedProblem:
@@ -127,7 +125,7 @@ def read_settings(path: Path, zones: Zones = known) -> Loaded:
     if problems or parsed.settings is None:
         order = {file: number for number, file in enumerate((folder, *files))}
         raise SettingsError(sorted(set(problems), key=lambda each: (order[each.file], each.line, each.column)))
-    return Loaded(parsed.settings, merged, plans)
+    return Loaded(replace(parsed.settings, plans=plans), merged)
 
 
 def drop_ins(path: Path) -> list[Path]:

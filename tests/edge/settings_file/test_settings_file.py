@@ -77,7 +77,7 @@ def test_commented_quotas_of_the_example_are_right_and_show_everything(main):
     assert {each.action.kind for each in loaded.quotas} == set(ActionKind)
     assert {each.period.unit for each in loaded.quotas} == set(PeriodUnit)
     assert (loaded.quotas[0].used, loaded.quotas[0].warn_at) == (1_200_000_000, (5 * 10**9, 8 * 10**9, 95 * 10**8))
-    (trip,) = read_settings(main).plans
+    (trip,) = read_settings(main).settings.plans
     assert (trip.name, trip.price, trip.zone_name) == ("trip", 990, "Asia/Tokyo")
     quota = json.loads(SCHEMA_FILE.read_text())["properties"]["quotas"]["items"]
     for name in quota["properties"]:

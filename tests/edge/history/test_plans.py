@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is remembered of plans comes back from the database as it was."""
+
+from decimal import Decimal
+
+from esimshaper.core.model.limits import Window
+from esimshaper.core.model.plan import Event
+from esimshaper.core.model.plan_state import (
+    Correction,
+    Interval,
+    KeptCount,
+    KeptCourse,
+    KeptLot,
+    PlanState,
+    PlanTally,
+    RoundedPart,
+    UplinkPlan,
+    Waiting,
+)
+from esimshaper.core.model.state import Baseline, Booked, Booking
+from esimshaper.edge.history.database import History
+
+COUNTS = (
+    KeptCount("all/month", Window(5, 9), 5, 7, ((30, 1), (20, 0)), Decimal("12.50"), is_over=False, days=((3, 4),)),
+    KeptCount("roaming/24 hours", is_over=True),
+)
+LOTS = (KeptLot(5, 90, 10, Decimal(500), 3), KeptLot(None, None))
+MOMENTS = {Event.PURCHASE: 1, Event.FIRST_USE: 2}
+COURSE = KeptCourse(
+    1, MOMENTS, Window(2, 1 << 62), Decimal("0.004"), Decimal(1), "forever", rounded=RoundedPart(1, 2, 3)
+)
+FULL = PlanTally(
+    "trip",
+    KeptCourse(1, MOMENTS, Window(2, 1 << 62), Decimal("0.004"), Decimal(1), "x", counts=COUNTS, lots=LOTS),
+    counted=9,
+    credit=2,
+    began=3.5,
+    unsure=True,
+    by_day={740_000: 8},
+    corrections=(Correction(1, 2, 3, 4, 5, 6, 7, 8, 9),),
+    told=("low:1", "ends:2"),
+)
+STATE = PlanState(
+    {"trip": FULL, "home": PlanTally("home", COURSE)},
+    {"wan": UplinkPlan("trip", "8981", by_hand=True, waiting=Waiting(1, 2, 3, 4.5), lost=6)},
+    (Interval("home", "wan", 1, 5), Interval("trip", "wan", 5)),
+)
+
+
+def test_plans_come_back_as_they_were(tmp_path):
+    path = tmp_path / "history.db"
+    history = History(path)
+    history.save(Booking((), Baseline(Booked(7, {}, {}), plans=STATE)))
+    history.close()
+    assert History(path).load().plans == STATE
