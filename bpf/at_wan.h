@@ -10,6 +10,7 @@
 #include "sent.h"
 #include "tunnel.h"
 #include "unbilled.h"
+#include "urgent.h"
 
 /* A packet to the modem itself is counted by its reason only. A device that is blocked does not get there, but a plan of
  * everyone that is used up does not count: the page of the modem is where people buy more. Of the router nothing is held,
@@ -66,6 +67,7 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	if (police(&verdict, UP, size) == DROPPED)
 		return TC_ACT_SHOT;
 	/* From here on the packet leaves, and is billed unless a queue behind this hook drops it. */
+	prefer_urgent(skb, &verdict, &packet, size);
 	classify(skb, &verdict);
 	count_queued(&verdict, size.bytes);
 	if (is_shaped)
@@ -137,6 +139,7 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 	keep_class_of_link(skb, &verdict, DOWN);
 	if (police(&verdict, DOWN, size) == DROPPED)
 		return TC_ACT_SHOT;
+	prefer_urgent(skb, &verdict, &packet, size);
 	classify(skb, &verdict);
 	return TC_ACT_UNSPEC;
 }

@@ -112,7 +112,9 @@ enum class_place {
 	CLASS_SELF = 1,           /* the account itself is the outermost throttled one */
 	CLASS_IN_PARENT = 2,      /* its parent is: a class of this client within that account's rate */
 	CLASS_IN_GRANDPARENT = 3, /* its parent's parent is: likewise */
-	CLASSES = 1 + HIERARCHY,
+	/* No account is throttled, the link is slow, and the packet is urgent (urgent.h). */
+	CLASS_URGENT = 1 + HIERARCHY,
+	CLASSES,
 };
 
 /* Map `policies`, indexed by account, written by user space only. Limits are absolute values of `used`, and are
@@ -138,11 +140,12 @@ struct policy {
 	__u32 parent;      /* account of the group, or of everyone; 0 for none */
 	__u32 flags;       /* enum policy_flag */
 	__u32 classes[CLASSES]; /* tc class ids, by enum class_place; 0: no class of its own */
+	__u32 pad;
 	/* CLOCK_BOOTTIME, ns, rising: from each of them on, these flags hold instead of `flags`. */
 	__u64 switch_at[SWITCHES];
 	__u32 switch_flags[SWITCHES];
 };
-_Static_assert(sizeof(struct policy) == 10 * 8 + (2 + CLASSES) * 4 + SWITCHES * (8 + 4), "struct policy");
+_Static_assert(sizeof(struct policy) == 10 * 8 + (2 + CLASSES + 1) * 4 + SWITCHES * (8 + 4), "struct policy");
 
 /* Map `tunnelled`, indexed by account, written by the kernel only, never reset.
  *

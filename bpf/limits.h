@@ -21,6 +21,7 @@ enum vantage { ON_WAN, IN_TUNNEL, ON_LAN };
 struct verdict {
 	u32 level;                          /* enum level, the worst of the hierarchy */
 	u32 class;                          /* tc class id, 0 to leave the packet's priority as it is */
+	u32 urgent;                         /* the class instead, if the packet is urgent; 0 for none */
 	struct account *owner;              /* whose class it is */
 	struct account *charged[HIERARCHY]; /* accounts it was added to, the client's first; 0 behind the last */
 	u32 throttled[HIERARCHY];           /* numbers of those that are throttled, 0 for the others */
@@ -189,6 +190,7 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 		if (!i) {
 			own = it.policy;
 			verdict.class = own->classes[CLASS_OPEN];
+			verdict.urgent = own->classes[CLASS_URGENT];
 			verdict.owner = it.account;
 		}
 		level = hide_range(skb, level * is_held(exempt, number));
@@ -198,6 +200,7 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 		if (level == THROTTLED) {
 			verdict.throttled[i] = verdict.outermost = number;
 			verdict.class = own->classes[CLASS_SELF + i];
+			verdict.urgent = 0; /* or small packets would pass by the rate */
 			verdict.owner = verdict.charged[0];
 			if (!verdict.class) {
 				verdict.class = it.policy->classes[CLASS_SELF];
@@ -258,7 +261,7 @@ ALWAYS_INLINE int keep_class_of_link(struct __sk_buff *skb, struct verdict *verd
 
 	if (link && *link == skb->ifindex)
 		return 1;
-	verdict->class = 0;
+	verdict->class = verdict->urgent = 0;
 	return 0;
 }
 

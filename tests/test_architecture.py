@@ -80,6 +80,7 @@ HEADERS = (
     "names.h",
     "reset.h",
     "unbilled.h",
+    "urgent.h",
     "frame.h",
     "rename.h",
     "at_wan.h",

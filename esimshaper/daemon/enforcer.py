@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from esimshaper.core.model.identity import Account
+from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.limits import ClientState, Policy, Reserve, Subject
 from esimshaper.core.model.reading import Attachment, ClassCounters, Hook, Observation, Reading
 from esimshaper.core.model.state import Outcome
@@ -47,6 +47,7 @@ class Enforcer:
 
     def _begin(self, settings: Settings) -> None:
         self._wan, self._devices = settings.wan, settings.devices
+        self._first = _goes_first(settings)
         self._shaper = Shaper(settings.device(settings.wan.interface), replace_foreign=settings.wan.replace_qdisc)
         self._class_reader = ClassReader(self._shaper, self._installed)
         self._reach(settings)
@@ -68,6 +69,7 @@ class Enforcer:
         if settings.router.reachable != self._reachable:
             self._reach(settings)
         self._wan = settings.wan
+        self._first = _goes_first(settings)
         self._rejects.lans = settings.devices_of(settings.lan.interfaces)
         self._memory = replace(self._memory, cause=None, classes_for=None)
 
@@ -89,11 +91,12 @@ class Enforcer:
         wish = plan.Wish(
             outcome,
             seen.reading,
-            tree.Link(self._wan.download, self._wan.upload),
+            tree.Link(self._wan.download, self._wan.upload).held_below(outcome.plan_rates.get(self._wan.shaped)),
             _metered_link(seen.attachments, self._wan.interface),
             states,
             look_around,
             _looked_at(seen.attachments, self._devices),
+            self._first,
         )
         self._now = round(seen.reading.boottime * 1e9)
         if outcome.reserve and outcome.reserve != self._reserve:
@@ -161,6 +164,10 @@ class Enforcer:
 
 def _without_rates(wan: Wan) -> Wan:
     return replace(wan, download=None, upload=None)
+
+
+def _goes_first(settings: Settings) -> frozenset[ClientKey]:
+    return frozenset(client.key for client in settings.clients if client.first)
 
 
 def _metered_link(attachments: Iterable[Attachment], wan: str) -> int:

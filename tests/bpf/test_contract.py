@@ -17,6 +17,7 @@ from esimshaper.core.model.limits import (
     CLASS_IN_PARENT,
     CLASS_OPEN,
     CLASS_SELF,
+    CLASS_URGENT,
     NO_CLASSES,
 )
 from esimshaper.core.model.services import HIDDEN, OTHER, UNNAMED, HeadKind
@@ -146,7 +147,7 @@ def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
         *("POLICY_BLOCKED", "POLICY_EXEMPT", "POLICY_LIMITED", "POLICY_WITH_EVERYONE", "POLICY_UNLISTED"),
         *("POLICY_OVER_PLAN", "POLICY_SWITCHES", "SWITCHES"),
         *("ANNOUNCE_CLIENT", "ANNOUNCE_LIMIT", "ANNOUNCE_WARN"),
-        *("CLASS_OPEN", "CLASS_SELF", "CLASS_IN_PARENT", "CLASS_IN_GRANDPARENT", "CLASSES"),
+        *("CLASS_OPEN", "CLASS_SELF", "CLASS_IN_PARENT", "CLASS_IN_GRANDPARENT", "CLASS_URGENT", "CLASSES"),
         *("SERVICES", "SERVICE_FIRST", "WORD_SHIFT", "TAG_FINAL", "BINDING_SHARED", "RENAMES", "HEAD_BYTES"),
         *("SERVICE_UNNAMED", "SERVICE_HIDDEN", "SERVICE_OTHER", "HEAD_OUT", "HEAD_ANSWER", "HEAD_RESOLVED"),
     )
@@ -164,7 +165,7 @@ def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
         *(layouts.POLICY_WITH_EVERYONE, layouts.POLICY_UNLISTED),
         *(layouts.POLICY_OVER_PLAN, layouts.POLICY_SWITCHES, SWITCHES),
         *(layouts.ANNOUNCE_CLIENT, layouts.ANNOUNCE_LIMIT, layouts.ANNOUNCE_WARN),
-        *(CLASS_OPEN, CLASS_SELF, CLASS_IN_PARENT, CLASS_IN_GRANDPARENT, len(NO_CLASSES)),
+        *(CLASS_OPEN, CLASS_SELF, CLASS_IN_PARENT, CLASS_IN_GRANDPARENT, CLASS_URGENT, len(NO_CLASSES)),
         *(layouts.SERVICES, layouts.SERVICE_FIRST, layouts.WORD_SHIFT, layouts.TAG_FINAL, layouts.BINDING_SHARED),
         *(layouts.RENAMES, layouts.HEAD_BYTES),
         *(NUMBERS[name] for name in (UNNAMED, HIDDEN, OTHER)),

@@ -118,8 +118,10 @@ def test_class_is_the_open_one_below_the_limit_and_that_of_the_outermost_throttl
     everyone = bench.read().everyone
     bench.meter.write_policies(
         {
-            ALICE: Policy(parent=everyone, throttle_at=Thresholds(both=SIZE), classes=(0x7A000010, 0x7A000011, 0, 0)),
-            everyone: Policy(throttle_at=Thresholds(both=2 * SIZE), classes=(0, 0x7A000003, 0, 0)),
+            ALICE: Policy(
+                parent=everyone, throttle_at=Thresholds(both=SIZE), classes=(0x7A000010, 0x7A000011, 0, 0, 0)
+            ),
+            everyone: Policy(throttle_at=Thresholds(both=2 * SIZE), classes=(0, 0x7A000003, 0, 0, 0)),
         }
     )
     bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
@@ -137,17 +139,17 @@ def test_member_has_a_class_of_its_own_in_a_throttled_account_above_or_shares_th
     bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
     bench.meter.write_policies(
         {
-            ALICE: Policy(parent=family, throttle_at=Thresholds(both=SIZE), classes=(1, 2, 3, 4)),
-            BOB: Policy(parent=everyone, classes=(0, 0, 5, 0)),
-            family: Policy(parent=everyone, throttle_at=Thresholds(both=2 * SIZE), classes=(0, 6, 0, 0)),
-            everyone: Policy(throttle_at=Thresholds(both=3 * SIZE), classes=(0, 7, 0, 0)),
+            ALICE: Policy(parent=family, throttle_at=Thresholds(both=SIZE), classes=(1, 2, 3, 4, 0)),
+            BOB: Policy(parent=everyone, classes=(0, 0, 5, 0, 0)),
+            family: Policy(parent=everyone, throttle_at=Thresholds(both=2 * SIZE), classes=(0, 6, 0, 0, 0)),
+            everyone: Policy(throttle_at=Thresholds(both=3 * SIZE), classes=(0, 7, 0, 0, 0)),
         }
     )
     assert [priority(bench) for _ in range(4)] == [1, 2, 3, 4]
     assert priority(bench, BOB) == 5
-    bench.meter.write_policies({ALICE: Policy(parent=family, classes=(1, 2, 3, 0)), BOB: Policy(parent=everyone)})
+    bench.meter.write_policies({ALICE: Policy(parent=family, classes=(1, 2, 3, 0, 0)), BOB: Policy(parent=everyone)})
     assert [priority(bench), priority(bench, BOB)] == [7, 7]
-    bench.meter.write_policies({everyone: Policy(), ALICE: Policy(parent=family, classes=(1, 2, 0, 4))})
+    bench.meter.write_policies({everyone: Policy(), ALICE: Policy(parent=family, classes=(1, 2, 0, 4, 0))})
     assert priority(bench) == 6
     queued = bench.read().queued
     assert {each: queued[each] // SIZE for each in (ALICE, BOB, family, everyone)} == {

@@ -13,7 +13,7 @@ from tests.bpf.verdicts import ALICE, BOB, DOWNLOAD, PASS, SHOT, SIZE, UPLOAD, d
 def test_throttled_client_without_classes_is_held_to_the_police_rate(bench: Bench) -> None:
     rate = 1  # one byte a second: a first packet passes, and none after it in the time of this test
     bench.meter.write_policies(
-        {ALICE: Policy(throttle_at=Thresholds(both=0), classes=(0, 0x7A000011, 0, 0), police_rate=rate)}
+        {ALICE: Policy(throttle_at=Thresholds(both=0), classes=(0, 0x7A000011, 0, 0, 0), police_rate=rate)}
     )
     assert [up(bench) for _ in range(3)] == [PASS, SHOT, SHOT]
     assert bench.read().budgets[ALICE].both == SIZE, "what is dropped before it is sent is not charged"
@@ -28,10 +28,10 @@ def test_throttled_client_in_a_class_that_others_share_is_policed_as_well(bench:
     bench.meter.write_policies(
         {
             ALICE: Policy(
-                parent=everyone, throttle_at=Thresholds(both=0), classes=(0, 0x7A000011, 0, 0), police_rate=1
+                parent=everyone, throttle_at=Thresholds(both=0), classes=(0, 0x7A000011, 0, 0, 0), police_rate=1
             ),
-            BOB: Policy(parent=everyone, classes=(0, 0x7A000015, 0, 0), police_rate=1),
-            everyone: Policy(throttle_at=Thresholds(both=SIZE), classes=(0, 0x7A000003, 0, 0), police_rate=1),
+            BOB: Policy(parent=everyone, classes=(0, 0x7A000015, 0, 0, 0), police_rate=1),
+            everyone: Policy(throttle_at=Thresholds(both=SIZE), classes=(0, 0x7A000003, 0, 0, 0), police_rate=1),
         }
     )
     bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
@@ -65,9 +65,9 @@ def test_exempt_client_is_not_policed(bench: Bench) -> None:
 def test_exempt_client_is_in_the_class_of_a_plan_that_throttles_unless_it_is_over_the_plan(bench: Bench) -> None:
     everyone = bench.read().everyone
     bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
-    alice = Policy(parent=everyone, exempt=True, classes=(0x7A000010, 0x7A000011, 0x7A000012, 0))
+    alice = Policy(parent=everyone, exempt=True, classes=(0x7A000010, 0x7A000011, 0x7A000012, 0, 0))
     bench.meter.write_policies(
-        {ALICE: alice, everyone: Policy(throttle_at=Thresholds(both=0), classes=(0, 0x7A000003, 0, 0))}
+        {ALICE: alice, everyone: Policy(throttle_at=Thresholds(both=0), classes=(0, 0x7A000003, 0, 0, 0))}
     )
     assert priority(bench) == 0x7A000012
     bench.meter.write_policies({ALICE: replace(alice, over_plan=True)})
@@ -84,7 +84,7 @@ def test_a_limit_of_one_direction_throttles_that_direction(bench: Bench) -> None
 def test_classes_of_uploads_and_downloads_are_at_links_of_their_own(bench: Bench) -> None:
     up(bench)
     bench.meter.write_policies(
-        {ALICE: Policy(throttle_at=Thresholds(both=0), classes=(0, 0x7A000011, 0, 0), police_rate=1)}
+        {ALICE: Policy(throttle_at=Thresholds(both=0), classes=(0, 0x7A000011, 0, 0, 0), police_rate=1)}
     )
     bench.meter.give_classes_at(LOOPBACK, 0)
     assert [up(bench) for _ in range(3)] == [PASS] * 3
@@ -96,7 +96,7 @@ def test_classes_of_uploads_and_downloads_are_at_links_of_their_own(bench: Bench
 
 def test_download_is_in_the_class_as_well(bench: Bench) -> None:
     up(bench)
-    bench.meter.write_policies({ALICE: Policy(classes=(0x7A000010, 0, 0, 0))})
+    bench.meter.write_policies({ALICE: Policy(classes=(0x7A000010, 0, 0, 0, 0))})
     bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
     assert priority_of_download(bench) == 0x7A000010
     assert ALICE not in bench.read().queued, "only queues of uploads are watched"

@@ -228,7 +228,7 @@ def test_client_with_a_class_on_the_wan_is_policed_inside(tunnel: Bench) -> None
     inside(tunnel)
     tunnel.meter.give_classes_at(LOOPBACK, LOOPBACK)
     tunnel.meter.write_policies(
-        {ALICE: Policy(throttle_at=Thresholds(both=0), classes=(0, 0x7A000011, 0, 0), police_rate=1)}
+        {ALICE: Policy(throttle_at=Thresholds(both=0), classes=(0, 0x7A000011, 0, 0, 0), police_rate=1)}
     )
     assert [inside(tunnel), inside(tunnel)] == [PASS, SHOT]
     assert [inside(tunnel, DOWNLOAD, up=False) for _ in range(2)] == [PASS, SHOT]

@@ -108,7 +108,7 @@ class Router:
     def with_classes(self, outcome: Outcome) -> Mapping[Account, Policy]:
         """The policies that are written after a tick."""
         clients = self.reading.clients
-        demand = tree.demand_of(WHOLE, outcome.shaped, clients, outcome.policies, shares=False)
+        demand = tree.demand_of(WHOLE, outcome.shaped, clients, outcome.policies, tree.Link())
         return tree.with_classes(outcome.policies, tree.class_ids(demand))
 
     def restart(self, **rules) -> None:

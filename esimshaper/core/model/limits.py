@@ -270,10 +270,11 @@ class ClientState:
     by_hours: bool = False
 
 
-CLASS_OPEN, CLASS_SELF, CLASS_IN_PARENT, CLASS_IN_GRANDPARENT = range(4)
+CLASS_OPEN, CLASS_SELF, CLASS_IN_PARENT, CLASS_IN_GRANDPARENT, CLASS_URGENT = range(5)
 """Places in `Policy.classes`, as in enum class_place of bpf/contract.h: the class while no account of the hierarchy is
-throttled; while the outermost throttled account is this one; its parent (a group, or everyone); its grandparent."""
-NO_CLASSES = (0, 0, 0, 0)
+throttled; while the outermost throttled account is this one; its parent (a group, or everyone); its grandparent; and in
+place of the first for urgent packets on a slow link."""
+NO_CLASSES = (0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)

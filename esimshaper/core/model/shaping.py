@@ -35,7 +35,10 @@ class Leaf(NamedTuple):
 
 
 class Class(NamedTuple):
-    """An HTB class. `parent` is a class or QDISC; without `leaf` it is a parent itself and holds no packets."""
+    """An HTB class. `parent` is a class or QDISC; without `leaf` it is a parent itself and holds no packets.
+
+    order: of leaves that borrow from the same parent, the lower go first.
+    """
 
     # A tuple: thousands are compared every ten seconds, and a dataclass takes ten times as long for it.
 
@@ -44,6 +47,7 @@ class Class(NamedTuple):
     rate: int
     ceil: int
     leaf: Leaf | None = None
+    order: int = 0
 
 
 Classes = Mapping[int, Class]

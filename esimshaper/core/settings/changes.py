@@ -141,6 +141,8 @@ def _clients(old: Sequence[Client], new: Sequence[Client]) -> Iterator[str]:
             yield f"client {known.name}: renamed to {client.name}"
         if known.group != client.group:
             yield f"client {client.name}: group {known.group or _NONE} -> {client.group or _NONE}"
+        if known.first != client.first:
+            yield f"client {client.name}: {'goes first now' if client.first else 'goes first no more'}"
     for client in old:
         if client.key not in after:
             yield f"client {client.name}: removed; the device is counted under its address {client.key}"

@@ -26,7 +26,7 @@ def clients_from(tree: Block) -> tuple[Client, ...]:
     for client in tree.blocks("clients"):
         name, key, group = _name(client, names), _key(client, owners), _group(client, groups)
         if name is not None and key is not None:
-            clients.append(Client(name, key, group))
+            clients.append(Client(name, key, group, client.get("priority") == "first"))
     return tuple(clients)
 
 

@@ -79,6 +79,11 @@ class Wan:
         only = (self.name, self.written, True, self.download, self.upload, self.replace_qdisc)
         return self.listed or (Uplink(*only, (self.interface, *self.others)),)
 
+    @property
+    def shaped(self) -> str:
+        """The name of the uplink where traffic is shaped."""
+        return next((each.name for each in self.uplinks if self.interface in each.interfaces), self.uplinks[0].name)
+
 
 @dataclass(frozen=True, slots=True)
 class Lan:
@@ -95,11 +100,15 @@ class Lan:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A name for people. `key`: a MAC address in lower case with colons, or an IP address. `group`: empty for none."""
+    """A name for people. `key`: a MAC address in lower case with colons, or an IP address. `group`: empty for none.
+
+    first: it goes before others where the link is full.
+    """
 
     name: str
     key: ClientKey
     group: str = ""
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

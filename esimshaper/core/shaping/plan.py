@@ -124,7 +124,7 @@ class Wish:
     reading: the one that `outcome` was made from. wan: number of the WAN's interface if uploads pass our program there,
     else 0. states: of clients. look_around: compare with the kernel and tc though nothing is new, as somebody else may
     have changed them. lans: interfaces of the LAN where our programs see both ways, with their numbers; 0 for one that
-    is not there.
+    is not there. first: clients that go before others.
     """
 
     outcome: Outcome
@@ -134,27 +134,29 @@ class Wish:
     states: Mapping[Subject, ClientState] = field(default_factory=dict)
     look_around: bool = False
     lans: Mapping[str, int] = field(default_factory=dict)
+    first: frozenset[ClientKey] = frozenset()
 
     @property
     def cause(self) -> tuple[object, ...]:
         """All but policies and states that decides what there shall be."""
         outcome = self.outcome
-        return self.wan, self.lans, outcome.new_clients, outcome.new_groups, outcome.shaped, self.reading.owners
+        new = outcome.new_clients, outcome.new_groups
+        return self.wan, self.lans, self.rates, self.first, new, outcome.shaped, self.reading.owners
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """The memory from one tick to the next. Memory() knows nothing: then all is compared with kernel and tc.
 
-    cause, policies, states: of the last Wish that was carried out. classes_for: interface and Demand that the classes
-    are for; None if the next tick must look. class_ids: those that policies name. sides: those whose classes are all
-    there. drawn: the last wanted tree, with its link and Demand. problems: sentences on classes.
+    cause, policies, states: of the last Wish that was carried out. classes_for: interface, rates and Demand that the
+    classes are for; None if the next tick must look. class_ids: those that policies name. sides: those whose classes
+    are all there. drawn: the last wanted tree, with its link and Demand. problems: sentences on classes.
     """
 
     cause: tuple[object, ...] | None = None
     policies: Policies = field(default_factory=dict)
     states: Mapping[Subject, ClientState] | None = None
-    classes_for: tuple[int, tree.Demand] | None = None
+    classes_for: tuple[int, tree.Link, tree.Demand] | None = None
     class_ids: Mapping[Account, tuple[int, ...]] = field(default_factory=dict)
     sides: Collection[Side] = ()
     drawn: tuple[tree.Link, tree.Demand, Tree] | None = None
@@ -201,10 +203,12 @@ def _look(memory: Memory, installed: Policies, wish: Wish, report: Report) -> Pl
     if report.groups_added:  # policies that name the new accounts come with the next tick, which follows at once
         return Plan(memory)
     memory = replace(memory, cause=wish.cause, policies=wish.outcome.policies)
-    shares = bool(wish.rates.download or wish.rates.upload)
     reading, outcome = wish.reading, wish.outcome
-    demand = tree.demand_of(reading.everyone, outcome.shaped, reading.clients, outcome.policies, shares=shares)
-    if not wish.look_around and memory.classes_for == (wish.wan, demand):
+    first = frozenset(account for account, owner in reading.owners.items() if owner in wish.first)
+    demand = tree.demand_of(
+        reading.everyone, outcome.shaped, reading.clients, outcome.policies, wish.rates, first=first
+    )
+    if not wish.look_around and memory.classes_for == (wish.wan, wish.rates, demand):
         return _name(memory, installed, wish, _Classes(), Report())
     return Plan(memory, (LookAtClasses(),), partial(_make, memory, installed, wish, demand))
 
@@ -229,7 +233,7 @@ def _make(memory: Memory, installed: Policies, wish: Wish, demand: tree.Demand, 
     if found is None:  # classes of earlier ticks, or of an earlier daemon, are gone with their interface
         memory = replace(memory, classes_for=None, class_ids=tree.class_ids(demand))
         return _name(memory, installed, wish, _Classes(looked=False), Report())
-    again = memory.classes_for == (wish.wan, demand)
+    again = memory.classes_for == (wish.wan, wish.rates, demand)
     link = replace(wish.rates, wire=found.wire)
     drawn = memory.drawn
     if drawn is None or drawn[:2] != (link, demand):
@@ -242,7 +246,8 @@ def _make(memory: Memory, installed: Policies, wish: Wish, demand: tree.Demand, 
         changes = [each for each in changes if each.kind is not ChangeKind.ADD_REDIRECT]
     memory = replace(
         memory,
-        classes_for=None if moving else (wish.wan, demand),  # the next tick makes classes anew that need another parent
+        # The next tick makes classes anew that need another parent.
+        classes_for=None if moving else (wish.wan, wish.rates, demand),
         class_ids=memory.class_ids if again and not moving else tree.class_ids(demand, moving),
         drawn=drawn,
     )

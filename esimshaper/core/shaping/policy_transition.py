@@ -14,8 +14,8 @@ from itertools import islice
 from esimshaper.core.model.hold import SWITCHES, Hold, Switch
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
 from esimshaper.core.model.limits import (
+    CLASS_IN_GRANDPARENT,
     CLASS_IN_PARENT,
-    NO_CLASSES,
     Policy,
     Thresholds,
 )
@@ -55,7 +55,8 @@ def _stricter(old: Policy, new: Policy) -> Policy:
     # A class that only `old` names is there until all policies are written; but one in a group that is the parent no
     # more has the rate of that group, which is not this client's any longer.
     same_group = new.parent in (ACCOUNT_UNATTRIBUTED, old.parent)
-    usable = old.classes if same_group else (*old.classes[:CLASS_IN_PARENT], *NO_CLASSES[CLASS_IN_PARENT:])
+    in_group = (CLASS_IN_PARENT, CLASS_IN_GRANDPARENT)
+    usable = tuple(0 if place in in_group and not same_group else each for place, each in enumerate(old.classes))
     between = replace(
         new,
         parent=new.parent or old.parent,

@@ -2,6 +2,7 @@
 """Accounts with a rate -> the wanted classes of tc, and the class ids of each policy. Pure.
 
     QDISC -- root 1 (rate of the link)
+              |- urgent 3        on a slow link: a leaf of each client, and of the router, for small packets and DNS
               |- default 2       packets that no account's class is for
               |- open            of each client, if the link has a rate, either way: equal shares of it
               |- throttled       of each client with a throttle rate
@@ -11,25 +12,29 @@
 
 A leaf has next to no rate of its own. It borrows the rest from above, up to its ceiling, in turns with its siblings. So
 shares are equal whoever comes and goes, and throttled clients can neither starve the others nor overrun the link.
+
+Urgent packets have a part of the link by themselves, so they need not wait until a full packet is paid for; with all of
+it they could starve the rest. Then come clients that the settings name first, then all others.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
+from esimshaper.core.model.identity import ACCOUNT_ROUTER, ACCOUNT_UNATTRIBUTED, Account
 from esimshaper.core.model.limits import (
     CLASS_IN_GRANDPARENT,
     CLASS_IN_PARENT,
     CLASS_OPEN,
     CLASS_SELF,
+    CLASS_URGENT,
     NO_CLASSES,
     Policy,
     Shaped,
 )
 from esimshaper.core.model.shaping import DEFAULT, QDISC, Class, Classes, Leaf, Redirect, Side, Tree, Wire
 
-ROOT = QDISC | 1
+ROOT, URGENT = QDISC | 1, QDISC | 3
 
 UNLIMITED = 32_000_000_000
 """bit/s of a link whose rate is not configured: below what a 32-bit number of bytes per second holds."""
@@ -41,6 +46,8 @@ _FRAME = 1514  # bytes
 
 _GROUP_IDS, _CLIENT_IDS = 0x10, 0x60
 """Where minor numbers of groups and everyone begin, two each, and those of clients, four each."""
+_URGENT_IDS, _URGENT_END = 0x7A01, 0x8000
+"""Where those of urgent leaves begin, one each, and where they end: the kernel itself gives numbers from there on."""
 MAX_ACCOUNT = ((QDISC >> 16) - _CLIENT_IDS) // 4 - 1
 """The last account that has class ids; a client beyond it is held to a rate by drops.
 
@@ -57,6 +64,17 @@ _SPLIT_BELOW = 50_000_000
 """bit/s. A GSO packet of 64 KB takes 10 ms at this rate, and 4 s at 128 kbit/s; HTB itself never splits one."""
 _NEVER_SPLIT = 1 << 20
 
+SLOW = 2_000_000
+"""bit/s below which a link has urgent classes: there a full packet takes 6 ms and more, and some wait in each queue."""
+_HELD_PERCENT = 95
+"""Percent of what the carrier gives that a link is held to."""
+_URGENT_RATE, _URGENT_CEIL = (1, 3), (3, 4)
+"""The part of the link that urgent packets have by themselves, and the most of it."""
+_URGENT_FRAMES = 2
+_FOR_THE_OTHERS = 5
+"""Beside clients that go first, the others have one in so many bytes of the link by themselves."""
+_ORDER_URGENT, _ORDER_FIRST, _ORDER = range(3)
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -69,19 +87,40 @@ class Link:
     def rate(self, side: Side) -> int | None:
         return self.upload if side is Side.UPLOAD else self.download
 
+    def held_below(self, carrier: int | None) -> "Link":
+        """These rates, held a little below what the carrier gives in bit/s.
+
+        None: nobody knows. 0: nothing passes, so there is nothing to hold.
+        """
+        # A carrier that slows a plan down has a queue for it, often of seconds, and one for all. What it gives beyond
+        # our rate empties that queue (of 128 kbit/s 800 bytes a second), so packets wait here instead: each client's in
+        # a short queue of its own, and small ones in front.
+        if not carrier:
+            return self
+        most = carrier * _HELD_PERCENT // 100
+        return replace(self, download=min(self.download or most, most), upload=min(self.upload or most, most))
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a full packet is in the way of others for long, either way."""
+        return any(rate is not None and rate < SLOW for rate in (self.download, self.upload))
+
 
 @dataclass(frozen=True, slots=True)
 class Demand:
     """The accounts that need classes. `everyone` is the account of everyone; those of groups have greater numbers.
 
     shaped: accounts with a throttle limit. sharing: clients that get a fair share of a link with a rate. above: the
-    accounts above a client, the nearest first, if one of them is among `shaped`.
+    accounts above a client, the nearest first, if one of them is among `shaped`. urgent: accounts with a class for
+    urgent packets. first: clients that borrow from the link before others.
     """
 
     everyone: Account
     shaped: tuple[Shaped, ...] = ()
     sharing: tuple[Account, ...] = ()
     above: Mapping[Account, tuple[Account, ...]] = field(default_factory=dict)
+    urgent: tuple[Account, ...] = ()
+    first: frozenset[Account] = frozenset()
 
     def is_group(self, account: Account) -> bool:
         """Whether it is one of a group, or that of everyone."""
@@ -93,16 +132,20 @@ def demand_of(
     shaped: tuple[Shaped, ...],
     clients: Iterable[Account],
     policies: Mapping[Account, Policy],
+    link: Link,
     *,
-    shares: bool,
+    first: frozenset[Account] = frozenset(),
 ) -> Demand:
-    """The Demand of these clients. `shares`: the link has a rate, either way."""
+    """The Demand of these clients at a link with these rates."""
     with_ids = tuple(sorted(account for account in clients if account <= MAX_ACCOUNT))
     fit = tuple(each for each in shaped if each.account <= MAX_ACCOUNT or each.account >= everyone)
     groups = {each.account for each in fit if each.account >= everyone}
     chains = ((client, tuple(_above(client, policies))) for client in (with_ids if groups else ()))
     above = {client: chain for client, chain in chains if groups.intersection(chain)}
-    return Demand(everyone, fit, with_ids if shares else (), above)
+    sharing = with_ids if link.download or link.upload else ()
+    # The router asks for names on behalf of all. It has no open class: what else it sends is in the default one.
+    urgent = (ACCOUNT_ROUTER, *sharing) if link.is_slow else ()
+    return Demand(everyone, fit, sharing, above, tuple(filter(_has_urgent_id, urgent)), first.intersection(sharing))
 
 
 def _above(account: Account, policies: Mapping[Account, Policy]) -> Iterator[Account]:
@@ -115,17 +158,19 @@ def _above(account: Account, policies: Mapping[Account, Policy]) -> Iterator[Acc
 
 @dataclass(frozen=True, slots=True)
 class _Assignment:
-    """A class that the policy of `account` names, at `place` (CLASS_OPEN, ...). `rate`: None for that of the link."""
+    """A class that the policy of `account` names, at `place` (CLASS_OPEN, ...). `rate`: of the throttle, 0 for none."""
 
     account: Account
     place: int
     id: int
     parent: int
-    rate: int | None = None
+    rate: int = 0
 
 
 def _class_assignments(demand: Demand) -> Iterator[_Assignment]:
     rates = {each.account: each.rate for each in demand.shaped}
+    for account in demand.urgent:
+        yield _Assignment(account, CLASS_URGENT, QDISC | _URGENT_IDS + account, URGENT)
     for account in demand.sharing:
         yield _Assignment(account, CLASS_OPEN, _client_id(account, 0), ROOT)
     for account, rate in rates.items():
@@ -160,6 +205,10 @@ def _memberships(demand: Demand) -> Iterator[tuple[Account, int, Account]]:
 def _client_id(account: Account, number: int) -> int:
     """`number`: 0 open, 1 throttled, 2 as a member of its group, 3 of everyone."""
     return QDISC | _CLIENT_IDS + 4 * account + number
+
+
+def _has_urgent_id(account: Account) -> bool:
+    return _URGENT_IDS + account < _URGENT_END
 
 
 def _group_id(account: Account, everyone: Account) -> int:
@@ -210,15 +259,34 @@ def wanted(link: Link, demand: Demand) -> Tree:
 def _tree(rate: int | None, wire: Wire, demand: Demand, assignments: Iterable[_Assignment]) -> Classes:
     most = to_frame_rate(rate, wire) if rate else UNLIMITED
     ceilings = {each.rate: min(to_frame_rate(each.rate, wire), most) for each in demand.shaped}
-    found = [Class(ROOT, QDISC, most, most), _leaf(DEFAULT, ROOT, most, wire)]
+    least = _least_of_the_others(most, demand)
+    found = [Class(ROOT, QDISC, most, most), _leaf(DEFAULT, ROOT, most, wire, least)]
+    if demand.urgent:
+        found.append(Class(URGENT, ROOT, _part(most, _URGENT_RATE), _part(most, _URGENT_CEIL)))
     for each in demand.shaped:
         if demand.is_group(each.account):
             ceil = ceilings[each.rate]
             found.append(Class(_group_id(each.account, demand.everyone), ROOT, min(LEAST_RATE, ceil), ceil))
-    found += [
-        _leaf(each.id, each.parent, most if each.rate is None else ceilings[each.rate], wire) for each in assignments
-    ]
+    for one in assignments:
+        if one.place == CLASS_URGENT:
+            found.append(_urgent_leaf(one.id, _part(most, _URGENT_CEIL), wire))
+        elif one.place == CLASS_OPEN:
+            goes_first = one.account in demand.first
+            by_itself, order = (LEAST_RATE, _ORDER_FIRST) if goes_first else (least, _ORDER)
+            found.append(_leaf(one.id, ROOT, most, wire, by_itself, order))
+        else:
+            found.append(_leaf(one.id, one.parent, ceilings[one.rate], wire))
     return {each.id: each for each in found}
+
+
+def _part(rate: int, part: tuple[int, int]) -> int:
+    return max(8, rate * part[0] // (8 * part[1]) * 8)
+
+
+def _least_of_the_others(most: int, demand: Demand) -> int:
+    """What each client that does not go first has by itself, and all that have no class."""
+    others = len(demand.sharing) - len(demand.first) + 1
+    return max(LEAST_RATE, _part(most, (1, _FOR_THE_OTHERS * others))) if demand.first else LEAST_RATE
 
 
 def to_frame_rate(rate: int, wire: Wire) -> int:
@@ -230,13 +298,17 @@ def to_frame_rate(rate: int, wire: Wire) -> int:
     return max(1, rate * wire.frame // (8 * wire.mtu)) * 8
 
 
-def _leaf(class_id: int, parent: int, ceil: int, wire: Wire) -> Class:
-    return Class(class_id, parent, min(LEAST_RATE, ceil), ceil, _queue(ceil, wire))
+def _leaf(class_id: int, parent: int, ceil: int, wire: Wire, least: int = LEAST_RATE, order: int = _ORDER) -> Class:
+    return Class(class_id, parent, min(least, ceil), ceil, _queue(ceil, wire), order)
+
+
+def _urgent_leaf(class_id: int, ceil: int, wire: Wire) -> Class:
+    return Class(class_id, URGENT, min(LEAST_RATE, ceil), ceil, _queue(ceil, wire, _URGENT_FRAMES), _ORDER_URGENT)
 
 
 @lru_cache(64)
-def _queue(ceil: int, wire: Wire) -> Leaf:
-    frames = min(max(ceil * _DELAY_MS // 8000, _LEAST_FRAMES * wire.frame), _MOST_BYTES) // wire.frame
+def _queue(ceil: int, wire: Wire, least_frames: int = _LEAST_FRAMES) -> Leaf:
+    frames = min(max(ceil * _DELAY_MS // 8000, least_frames * wire.frame), _MOST_BYTES) // wire.frame
     limit = frames * wire.frame + wire.frame // 2  # full packets leave half a frame over, so a ping always finds room
     largest = wire.frame * 3 // 2 if ceil < _SPLIT_BELOW else _NEVER_SPLIT
     return Leaf(limit, largest)

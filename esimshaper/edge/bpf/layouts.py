@@ -14,7 +14,7 @@ from esimshaper.core.model.tunnels import TunnelEnd
 
 META = struct.Struct("=QII")
 ACCOUNT = struct.Struct("=9Q")
-POLICY = struct.Struct("=10Q6I2Q2I")
+POLICY = struct.Struct("=10Q7I4x2Q2I")
 TUNNELLED = struct.Struct("=6Q")
 MOVED = struct.Struct("=5Qq")
 LONG = struct.Struct("=Q")
@@ -86,7 +86,7 @@ OF_SERVICES = ("usage", "renamed", "service_numbers", "bindings", "flow_names", 
 NEWER = (
     *("fragments", "moved", "sent", "strayed_to", "surplus", "resets_due", "unbilled_in_use", "unbilled"),
     *("tunnel_ends", "tunnel_links", "translated", "lan_links", "owners"),
-    *("reserve", "reachable", "leeway", "ipsec_peers"),
+    *("reserve", "reachable", "leeway", "ipsec_peers", "policies"),
 )
 """Maps that were not there, or had another layout, in SCHEMA 8 or 9, whose counters are read for a last time."""
 

@@ -80,14 +80,15 @@ def remove_qdisc(index: int) -> bytes:
 def set_class(index: int, item: Class, wire: Wire, *, add: bool) -> bytes:
     """A new class, or new rates of one that is there, which keeps what waits in it."""
     flags = CREATE | EXCL if add else 0
-    return message(NEWTCLASS, flags, index, item.id, item.parent, _htb_class(item.rate, item.ceil, wire.frame))
+    parms = _htb_class(item.rate, item.ceil, wire.frame, item.order)
+    return message(NEWTCLASS, flags, index, item.id, item.parent, parms)
 
 
 # The parameters of a class or leaf depend on a few figures that a crowd has in common, so they are put together once.
 @lru_cache(2048)
-def _htb_class(rate: int, ceil: int, frame: int) -> bytes:
+def _htb_class(rate: int, ceil: int, frame: int, order: int) -> bytes:
     quantum = frame  # one frame of each class in turn
-    parms = _HTB_PARMS.pack(*_rate(rate // 8), *_rate(ceil // 8), _BURST, _BURST, quantum, 0, 0)
+    parms = _HTB_PARMS.pack(*_rate(rate // 8), *_rate(ceil // 8), _BURST, _BURST, quantum, 0, order)
     return named("htb", attribute(_HTB_PARMS_ID, parms))
 
 
@@ -136,8 +137,11 @@ def _fq_codel(ceil: int, limit: int, frame: int, *, add: bool) -> bytes:
 def read_class(body: memoryview, leaves: Mapping[int, Leaf]) -> Class | None:
     """A class of our HTB, with its leaf out of `leaves` (by class id); None for other answers."""
     _, handle, parent = IDS.unpack_from(body, IDS_AT)
-    rates = _htb_rates(_made_with(body)) if handle & 0xFFFF_0000 == QDISC else None
-    return Class(handle, QDISC if parent == ROOT else parent, *rates, leaves.get(handle)) if rates else None
+    found = _htb_rates(_made_with(body)) if handle & 0xFFFF_0000 == QDISC else None
+    if found is None:
+        return None
+    rate, ceil, order = found
+    return Class(handle, QDISC if parent == ROOT else parent, rate, ceil, leaves.get(handle), order)
 
 
 def read_leaf(body: memoryview) -> tuple[int, Leaf] | None:
@@ -162,10 +166,10 @@ def _made_with(body: memoryview) -> bytes:
 # A crowd has thousands of classes and leaves of a few kinds. So each kind is read once, and after that looked up by its
 # bytes: that takes a tenth of the time.
 @lru_cache(2048)
-def _htb_rates(made_with: bytes) -> tuple[int, int] | None:
-    """Rate and ceiling in bit/s."""
+def _htb_rates(made_with: bytes) -> tuple[int, int, int] | None:
+    """Rate and ceiling in bit/s, and the order."""
     found = _parms(made_with, "htb", _HTB_PARMS_ID, _HTB_PARMS)
-    return (found[5] * 8, found[11] * 8) if found else None
+    return (found[5] * 8, found[11] * 8, found[16]) if found else None
 
 
 @lru_cache(2048)

@@ -19,7 +19,8 @@ def ids(account: Account, everyone: Account = EVERYONE) -> tuple[int, ...]:
     """Of every class that an account may have. A client is in a group here."""
     above = () if account >= everyone else (Account(everyone + 1), everyone)
     shaped = tuple(Shaped(each, 1_000_000) for each in (account, *above))
-    demand = Demand(everyone, shaped, (account,) if above else (), {account: above})
+    urgent = (account,) if above and account < 0x5FF else ()
+    demand = Demand(everyone, shaped, (account,) if above else (), {account: above}, urgent)
     return class_ids(demand)[account]
 
 

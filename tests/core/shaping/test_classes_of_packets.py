@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
-from esimshaper.core.model.limits import NO_THRESHOLDS, Policy, Shaped, Thresholds
+from esimshaper.core.model.limits import CLASS_URGENT, NO_THRESHOLDS, Policy, Shaped, Thresholds
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.shaping import QDISC, Change, Class, Side
 from esimshaper.core.model.state import Outcome
@@ -47,13 +47,14 @@ def worlds(draw: st.DrawFn) -> World:
         )
         for each in ALL
     }
-    shares = draw(st.booleans())
-    link = Link(50_000_000, 50_000_000) if shares else Link()
+    link = draw(st.sampled_from((Link(), Link(50_000_000, 50_000_000), Link(122_000, 122_000))))
     shaped = tuple(Shaped(account, rate) for account, rate in sorted(rates.items()))
     there = [each for each in CLIENTS if draw(st.booleans())]
     reading = Reading(1, 0.0, {}, {each: ClientKey(f"client {each}") for each in there}, everyone=EVERYONE)
-    wish = Wish(Outcome(policies=policies, shaped=shaped), reading, link, wan=7)
-    return World(link, policies, tree.demand_of(EVERYONE, shaped, there, policies, shares=shares), wish)
+    first = frozenset(each for each in reading.owners.values() if draw(st.booleans()))
+    wish = Wish(Outcome(policies=policies, shaped=shaped), reading, link, wan=7, first=first)
+    accounts = frozenset(account for account, owner in reading.owners.items() if owner in first)
+    return World(link, policies, tree.demand_of(EVERYONE, shaped, there, policies, link, first=accounts), wish)
 
 
 class Killed(Exception):  # noqa: N818 - it is no error
@@ -99,6 +100,9 @@ class Router(Hands):
                     assert number in classes, "packets of nobody's class run free"
                     assert classes[number].leaf
                     assert outermost in (None, self.owner(classes, classes[number]))
+                urgent = self.installed[client].classes[CLASS_URGENT]
+                if urgent and outermost is None and classes is not None:
+                    assert urgent in classes, "urgent packets run free"
 
     def judged(self, client: Account) -> tuple[int, Account | None]:
         """As in bpf/limits.h: the class of a client's packets, and the outermost account that is throttled."""

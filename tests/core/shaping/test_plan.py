@@ -9,7 +9,16 @@ import pytest
 from esimshaper.core.model.counts import Budget
 from esimshaper.core.model.hold import Hold, Switch
 from esimshaper.core.model.identity import OTHERS, ROUTER, Account, ClientKey
-from esimshaper.core.model.limits import ClientState, Level, Policy, Shaped, Subject, SubjectKind, Thresholds
+from esimshaper.core.model.limits import (
+    CLASS_URGENT,
+    ClientState,
+    Level,
+    Policy,
+    Shaped,
+    Subject,
+    SubjectKind,
+    Thresholds,
+)
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.shaping import DEFAULT, Change, ChangeKind, Redirect, Side, Tree, Wire
 from esimshaper.core.model.state import Outcome
@@ -52,9 +61,7 @@ def test_classes_are_there_before_policies_name_them_and_go_when_none_does() -> 
     first = hands.enforce(WISH)
     assert kinds(first) == [LookAtClasses, ChangeClasses, ShapeAt, WritePolicies, Reject]
     assert first[2] == ShapeAt(WAN, WAN)
-    assert hands.kernel.tree == wanted(
-        Link(), demand_of(EVERYONE, SHAPED, [ALICE, BOB], OUTCOME.policies, shares=False)
-    )
+    assert hands.kernel.tree == wanted(Link(), demand_of(EVERYONE, SHAPED, [ALICE, BOB], OUTCOME.policies, Link()))
     then = hands.enforce(replace(WISH, outcome=replace(OUTCOME, policies=dict(OUTCOME.policies), shaped=SHAPED[1:])))
     assert kinds(then) == [LookAtClasses, ChangeClasses, ShapeAt, WritePolicies, ChangeClasses, Reject]
     made, gone = (step.changes for step in then if isinstance(step, ChangeClasses))
@@ -104,10 +111,38 @@ def test_a_link_with_a_rate_either_way_gives_each_client_a_class_while_it_is_ope
     assert not any(hands.installed[client].classes[0] for client in OWNERS)
 
 
+def test_a_plan_that_gets_slow_and_fast_again_makes_classes_and_takes_them_away_again() -> None:
+    hands = Hands()
+    hands.enforce(WISH)
+    before = hands.kernel.tree
+    slow = replace(WISH, rates=WISH.rates.held_below(128_000))
+    made = hands.enforce(slow)
+    assert kinds(made) == [LookAtClasses, ChangeClasses, ShapeAt, WritePolicies, Reject]
+    assert [bool(hands.installed[client].classes[CLASS_URGENT]) for client in OWNERS] == [True, True]
+    assert hands.enforce(slow) == []
+    slower = hands.enforce(replace(WISH, rates=WISH.rates.held_below(64_000)))
+    assert NoteRestored not in kinds(slower), "it was no stranger"
+    assert {change.kind for step in slower if isinstance(step, ChangeClasses) for change in step.changes} == {
+        ChangeKind.CHANGE_CLASS
+    }
+    gone = hands.enforce(WISH)
+    assert kinds(gone) == [LookAtClasses, ChangeClasses, ShapeAt, WritePolicies, ChangeClasses, Reject]
+    assert hands.kernel.tree == before
+
+
+def test_who_goes_first_does_from_the_tick_on_in_which_the_settings_say_so() -> None:
+    hands = Hands()
+    wish = replace(WISH, rates=Link(122_000, 122_000))
+    hands.enforce(wish)
+    hands.enforce(replace(wish, first=frozenset({OWNERS[ALICE]})))
+    classes = hands.kernel.tree.upload or {}
+    assert classes[ids(ALICE)[0]].order < classes[ids(BOB)[0]].order
+
+
 @pytest.mark.parametrize("group", [FAMILY, GUESTS], ids=["stays", "moves"])
 def test_where_a_class_could_not_be_made_none_is_given_to_packets(group: Account) -> None:
     """Also in the tick in which somebody else changes its group: both run into each other at a reload."""
-    hands = Hands(wanted(Link(), demand_of(EVERYONE, SHAPED, [ALICE], HOME, shares=False)))
+    hands = Hands(wanted(Link(), demand_of(EVERYONE, SHAPED, [ALICE], HOME, Link())))
     hands.failing = ("a class could not be made",)
     policies = HOME | {ALICE: Policy(parent=group), BOB: Policy(parent=GUESTS)}
     steps = hands.enforce(replace(WISH, outcome=Outcome(policies=policies, shaped=SHAPED)))
@@ -211,7 +246,7 @@ def test_classes_are_for_the_packets_of_the_interface_that_is_there() -> None:
     hands = Hands()
     hands.wire = Wire(1400, 26)
     hands.enforce(WISH)
-    demand = demand_of(EVERYONE, SHAPED, [ALICE, BOB], OUTCOME.policies, shares=False)
+    demand = demand_of(EVERYONE, SHAPED, [ALICE, BOB], OUTCOME.policies, Link())
     assert hands.kernel.tree == wanted(Link(wire=hands.wire), demand) != wanted(Link(), demand)
 
 
@@ -312,7 +347,7 @@ def test_a_reject_ends_when_the_kernel_lets_the_device_on_by_itself(
 
 
 def test_upload_classes_that_count_anew_are_named_and_all_of_them_with_their_qdisc() -> None:
-    tree = wanted(Link(), demand_of(EVERYONE, SHAPED, [ALICE], HOME, shares=False))
+    tree = wanted(Link(), demand_of(EVERYONE, SHAPED, [ALICE], HOME, Link()))
     leaf = (tree.upload or {})[ids(ALICE)[2]]
     changes = [Change(kind, side, leaf) for kind in (ChangeKind.ADD_CLASS, ChangeKind.REMOVE_CLASS) for side in Side]
     assert remade_classes(changes) == {leaf.id}

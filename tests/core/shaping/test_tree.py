@@ -5,13 +5,14 @@ from collections.abc import Mapping
 
 import pytest
 
-from esimshaper.core.model.identity import Account
-from esimshaper.core.model.limits import Policy, Shaped
+from esimshaper.core.model.identity import ACCOUNT_ROUTER, Account
+from esimshaper.core.model.limits import CLASS_OPEN, CLASS_URGENT, Policy, Shaped
 from esimshaper.core.model.shaping import DEFAULT, QDISC, Leaf, Redirect, Side, Tree, Wire
 from esimshaper.core.shaping.tree import (
     LEAST_RATE,
     MAX_ACCOUNT,
     ROOT,
+    SLOW,
     UNLIMITED,
     Demand,
     Link,
@@ -102,15 +103,15 @@ def test_clients_have_classes_in_what_is_throttled_above_them_only() -> None:
 
     def above(*shaped: Account) -> Mapping[Account, tuple[Account, ...]]:
         rates = tuple(Shaped(account, 64_000) for account in shaped)
-        return demand_of(EVERYONE, rates, (ALICE, BOB, TV), policies, shares=False).above
+        return demand_of(EVERYONE, rates, (ALICE, BOB, TV), policies, Link()).above
 
     assert above() == above(ALICE, TV) == {}
-    strange = demand_of(EVERYONE, (Shaped(EVERYONE, 64_000),), (Account(9),), policies, shares=False)
+    strange = demand_of(EVERYONE, (Shaped(EVERYONE, 64_000),), (Account(9),), policies, Link())
     assert strange.above == {}, "a client that has no policy yet"
     assert above(GUESTS) == {BOB: (GUESTS,)}
     assert above(EVERYONE) == {ALICE: (FAMILY, EVERYONE)}
     demand = Demand(EVERYONE, (Shaped(EVERYONE, 64_000),), above=above(EVERYONE))
-    assert class_ids(demand)[ALICE] == (0, 0, 0, ids(ALICE)[3])
+    assert class_ids(demand)[ALICE] == (0, 0, 0, ids(ALICE)[3], 0)
     assert BOB not in class_ids(demand)
 
 
@@ -135,12 +136,13 @@ def test_class_ids_are_all_different_and_fit() -> None:
     assert len(parents) == len(groups)
     used = [number for each in accounts for number in ids(each, everyone) if number] + sorted(parents)
     assert len(set(used)) == len(used) > 4 * (MAX_ACCOUNT - 1)
+    assert not {0x7A00} & {number & 0xFFFF for number in used}, "the leaf of a class has its number for a handle"
     assert not {ROOT, DEFAULT, QDISC} & set(used)
-    assert all(QDISC < number < QDISC + 0x7A00 for number in used)
+    assert all(QDISC < number < QDISC + 0x8000 for number in used)
 
 
 def test_class_ids_are_those_of_earlier_versions_which_may_be_installed() -> None:
-    assert ids(ALICE) == (QDISC | 0x68, QDISC | 0x69, QDISC | 0x6A, QDISC | 0x6B)
+    assert ids(ALICE) == (QDISC | 0x68, QDISC | 0x69, QDISC | 0x6A, QDISC | 0x6B, QDISC | 0x7A03)
     assert [ids(group)[1] for group in (EVERYONE, FAMILY)] == [QDISC | 0x11, QDISC | 0x13]
 
 
@@ -148,7 +150,58 @@ def test_clients_that_no_ids_are_left_for_have_no_classes() -> None:
     everyone, beyond = Account(60_000), Account(MAX_ACCOUNT + 1)
     policies = {MAX: Policy(everyone), beyond: Policy(everyone), everyone: Policy()}
     rates = tuple(Shaped(account, 64_000) for account in policies)
-    demand = demand_of(everyone, rates, (MAX, beyond), policies, shares=True)
+    demand = demand_of(everyone, rates, (MAX, beyond), policies, Link(64_000))
     named = class_ids(demand)
-    assert named.keys() == {MAX, everyone}
-    assert named[MAX] == (ids(MAX, everyone)[0], ids(MAX, everyone)[1], ids(MAX, everyone)[3], 0)
+    assert named.keys() == {MAX, everyone, ACCOUNT_ROUTER}
+    assert named[MAX] == (ids(MAX, everyone)[0], ids(MAX, everyone)[1], ids(MAX, everyone)[3], 0, 0)
+
+
+def test_on_a_slow_link_urgent_packets_have_a_part_by_themselves_and_the_rest_keeps_a_part() -> None:
+    link = Link(122_000, 122_000)
+    demand = demand_of(EVERYONE, (), (ALICE, BOB), {}, link)
+    there = wanted(link, demand).download or {}
+    urgent = [there[ids(client)[CLASS_URGENT]] for client in (ALICE, BOB)]
+    (parent,) = {each.parent for each in urgent}
+    assert (there[parent].parent, there[parent].leaf) == (ROOT, None)
+    assert 3 * there[parent].rate <= there[ROOT].rate
+    assert 4 * there[parent].ceil <= 3 * there[ROOT].rate
+    assert class_ids(demand)[ACCOUNT_ROUTER][CLASS_URGENT], "it asks for names on behalf of all"
+    assert not class_ids(demand)[ACCOUNT_ROUTER][CLASS_OPEN]
+    of_the_rest = [there[number] for number in (DEFAULT, ids(ALICE)[CLASS_OPEN], ids(BOB)[CLASS_OPEN])]
+    assert max(each.order for each in urgent) < min(each.order for each in of_the_rest)
+    waits = max(each.leaf.limit for each in urgent if each.leaf)
+    assert waits * 8 / there[parent].ceil < 0.4, "seconds, also behind a flood of its own"
+
+
+def test_a_link_that_is_fast_or_without_a_rate_has_nothing_for_urgent_packets() -> None:
+    for link in (Link(), Link(SLOW, SLOW), Link(upload=SLOW)):
+        assert demand_of(EVERYONE, (Shaped(ALICE, 64_000),), (ALICE, BOB), {}, link).urgent == ()
+    assert demand_of(EVERYONE, (), (ALICE,), {}, Link(40_000_000, SLOW - 1)).urgent == (ACCOUNT_ROUTER, ALICE)
+
+
+@pytest.mark.parametrize("link", [Link(122_000, 122_000), Link(50_000_000, 10_000_000)], ids=["slow", "fast"])
+def test_who_goes_first_borrows_first_and_the_others_keep_a_fifth(link: Link) -> None:
+    demand = demand_of(EVERYONE, (), (ALICE, BOB, TV), {}, link, first=frozenset({ALICE}))
+    there = wanted(link, demand).upload or {}
+    first, *others = (there[number] for number in (*(ids(client)[CLASS_OPEN] for client in (ALICE, BOB, TV)), DEFAULT))
+    assert all(first.order < each.order for each in others)
+    assert {each.rate for each in others} == {others[0].rate}
+    assert 0.19 < sum(each.rate for each in others) / there[ROOT].rate <= 0.2
+    assert {each.ceil for each in (first, *others)} == {there[ROOT].ceil}
+
+
+@pytest.mark.parametrize(
+    ("rates", "carrier", "expected"),
+    [
+        (Link(), 128_000, Link(121_600, 121_600)),
+        (Link(40_000_000, 10_000_000), 1_000_000, Link(950_000, 950_000)),
+        (Link(100_000, None), 128_000, Link(100_000, 121_600)),
+        (Link(40_000_000), None, Link(40_000_000)),
+        (Link(40_000_000), 0, Link(40_000_000)),
+    ],
+    ids=["no rate", "slower than the link", "the link is slower", "full speed", "nothing passes"],
+)
+def test_the_link_is_held_a_little_below_what_the_carrier_gives(
+    rates: Link, carrier: int | None, expected: Link
+) -> None:
+    assert rates.held_below(carrier) == expected

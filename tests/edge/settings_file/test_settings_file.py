@@ -58,7 +58,7 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
     assert loaded.metrics.tls == Tls(f"{folder}/router.crt", f"{folder}/router.key", f"{folder}/clients-ca.crt")
     assert len(loaded.router.reachable) == 2
     assert loaded.timezone == "Asia/Tokyo"
-    assert [each.name for each in loaded.clients] == ["alice-phone", "tv", "phone-abroad"]
+    assert [each.name for each in loaded.clients] == ["alice-phone", "tv", "phone-abroad", "work-laptop"]
     plain = {
         "timezone": of_the_box(),
         "clients": (),
