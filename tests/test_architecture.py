@@ -30,7 +30,7 @@ BINDINGS = {
 }
 """They stand for a library, the C header or a kind of file and decide nothing, so that several edges may share them."""
 
-CONDUCTORS = {f"esimshaper.core.{name}" for name in ("pipeline", "commands", "replay")}
+CONDUCTORS = {f"esimshaper.core.{name}" for name in ("pipeline", "commands", "plan_commands", "replay")}
 """What stands above the rooms of the core and knows all of them."""
 
 CORE_LIBRARY = {
@@ -41,8 +41,8 @@ CORE_LIBRARY = {
 """What of Python itself a module of the core may import: nothing here asks the world anything."""
 
 DAEMON_KNOWS = {
-    "pipeline", "commands", "saving.booking", "log_limit", "diagnosis.explain", "services.compiled", "shaping.plan",
-    "shaping.tree",
+    "pipeline", "commands", "plan_commands", "saving.booking", "log_limit", "diagnosis.explain", "services.compiled",
+    "shaping.plan", "shaping.tree",
 }  # fmt: skip
 """What the daemon uses of the core beside words, documents and settings; it executes, and decides nothing."""
 

@@ -72,6 +72,9 @@ def understand(parser: Parser, arguments: Sequence[str] | None) -> argparse.Name
         valued = {flag for flag, action in known.items() if action.nargs != 0}
         words[place + 1 :] = prose.options_of(words[place], words[place + 1 :], valued)
     options, left = parser.parse_known_args(words)
+    if isinstance(getattr(options, "what", None), list) and not any(word.startswith("-") for word in left):
+        # argparse ends a list of words at the first option; those behind it are of the list, too.
+        options.what, left = [*options.what, *left], []
     if left:
         _reject(options.own_parser, left[0])
     return options

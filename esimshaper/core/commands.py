@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import NamedTuple
 
+from esimshaper.core import plan_commands
 from esimshaper.core.limits import acts, beginning, notices, tally
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.history import HistoryRow
@@ -210,6 +211,8 @@ class Undone(NamedTuple):
 def undo(state: State, rules: Rules) -> Undone:
     """The last act by hand is taken back. What was used since counts on. Raises Unusable."""
     kept = _kept(state)
+    if of_plan := plan_commands.undo(state, rules):
+        return Undone(*of_plan, changed=True)
     back, last = acts.undo_last(kept, rules.quotas, state.clock.time)
     wording = _wording(state, rules)
     changes = acts.changes_between(kept, back)
@@ -221,6 +224,8 @@ def undo(state: State, rules: Rules) -> Undone:
 def redo(state: State, rules: Rules) -> Undone:
     """The act that was undone last is done again, unless something else was done by hand since. Raises Unusable."""
     kept, undone = _kept(state), state.limits.undone
+    if of_plan := plan_commands.redo(state, rules):
+        return Undone(*of_plan, changed=True)
     if not undone:
         sentence = "nothing was undone since the last act by hand, or since the daemon has started"
         raise Unusable(sentence, "`esimshaper undo` undoes the last act.")
@@ -248,7 +253,8 @@ def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State 
         return State(names=identities, saving=unsaved)
     kept = merge_overrides(saved.limits, state.limits) if state and state.meter.booked else saved.limits
     plans = PlansSlice(saved.plans)
-    limits = LimitsSlice(kept)
+    # What it takes to undo an act on a plan ends with the process.
+    limits = LimitsSlice(replace(kept, acts=tuple(act for act in kept.acts if act.kind is not ActKind.PLAN)))
     return State(saved.clock, MeterSlice(saved.meter), names=identities, limits=limits, saving=unsaved, plans=plans)
 
 

@@ -21,6 +21,7 @@ from esimshaper.core.model.requests import (
     GrantCommand,
     HistoryQuery,
     OverrideCommand,
+    PlanQuery,
     QuotasQuery,
     ReloadCommand,
     ReportQuery,
@@ -49,6 +50,7 @@ from esimshaper.core.report.subjects import (
     with_ancestors,
 )
 from esimshaper.core.saving import booking as saving
+from esimshaper.daemon.plan_answers import PlanAnswers
 from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.reports import Reports
 from esimshaper.daemon.stopping import Stopping
@@ -93,6 +95,7 @@ class Answers:
         self._facts = facts
         self._change = change
         self._stopping = stopping
+        self._plans = PlanAnswers(storage, reloader, state, facts, change, self._on_loop, stopping)
         self._reports = Reports(storage, state, facts, self._chosen, self._on_loop, stopping)
 
     def answer(self, request: Request) -> Document:
@@ -119,6 +122,9 @@ class Answers:
                 return self._reports.history(request)
             case ReportQuery():
                 return self._reports.report(request)
+            case PlanQuery():
+                _, _, today, _ = self._now_and_used()
+                return self._plans.standing(today.usage)
             case EventsQuery():
                 return self._on_loop(self._events(request))
             case _:
@@ -140,6 +146,8 @@ class Answers:
                 return self._undo(command)
             case ReloadCommand():
                 return self._reload(command)
+            case _:
+                return self._plans.carry_out(command)
 
     def _flows(self, query: FlowsQuery) -> Document:
         state = self._state()

@@ -185,6 +185,7 @@ class Daemon:
             catalogue=parts.catalogue.services,
             service_metrics=settings.services.metrics,
             modems=parts.observer.modems,
+            plans=rules.plans,
         )
 
     def _stop(self) -> None:

@@ -63,6 +63,8 @@ def _of(act: Document, document: Document) -> str:
 
 
 def _standing(document: Document, act: str) -> list[Line]:
+    if act == "plan":
+        return [Line("`esimshaper plan` shows how it stands now")]
     if act in ("block", "allow", "unblock"):
         return now_lines(document)
     rows = document["quotas"][:1] if document["subject"] == "each-client" else document["quotas"]
@@ -79,6 +81,8 @@ def _left(row: Document, now: str) -> str:
 def _command(act: Document) -> str:
     """The act as a person would type it; one that ended at a moment, with its length."""
     kind, subject = act["act"], shlex.quote(act["typed"])
+    if kind == "plan":
+        return f"plan ... {shlex.quote(act['quota'])}"
     if kind in ("correct", "restart"):
         size = [write_size(act["bytes"])] if kind == "correct" else []
         client = ["--client", subject] if act["subject"].startswith("client/") else []

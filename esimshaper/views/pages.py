@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from esimshaper.core.model.units import format_duration, format_endpoint, format_rate, format_size
-from esimshaper.views import quotas
+from esimshaper.views import plans, quotas
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table
 from esimshaper.views.words import HOW, Document, count, is_by_hand, rate, reason_lines, share, state_cell, who
@@ -41,6 +41,7 @@ def status_page(status: Document) -> Page:
         Line(),
         _totals_table(status),
         *_nameless_lines(status["today"]["total_bytes"], [status["services"]]),
+        *plans.glance(status["plans"], status["time"]),
         *quotas.glance(status),
         Line(),
     ]

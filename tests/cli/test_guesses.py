@@ -116,7 +116,6 @@ ANSWERED = {
     "topup": "esimshaper grant",
     "config": "esimshaper.yaml",
     "set plan 10GB": "esimshaper.yaml",
-    "plan": "esimshaper plan check /usr/share/doc/esimshaper/plans/travel.yaml",
     "tariff": "esimshaper plan check plans.yaml",
     "throttle tv 1mbit": "throttle:",
     "slow tv": "throttle:",

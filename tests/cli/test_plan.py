@@ -81,3 +81,27 @@ def test_shipped_plans_are_good(capsys):
     for path in TRAVEL.parent.glob("*.yaml"):
         assert main(["plan", "check", str(path)]) == 0
     assert "look at your own contract" in capsys.readouterr().out
+
+
+def refused(capsys, *words):
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", *words])
+    return ended.value.code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["correct", "3.2"], "with its unit: `esimshaper plan correct 3.2GB`"),
+        (["correct", "much"], "with its unit"),
+        (["add", "1"], "`1` of what? `1MB`, or `1GB`"),
+        (["switch"], "say which plan"),
+        (["switch", "one", "two"], "one plan at a time"),
+        (["reset", "--price", "5"], "--price does not go with `plan reset`"),
+        (["check"], "name one file"),
+    ],
+)
+def test_what_makes_no_sense_is_said_with_what_does(capsys, words, said):
+    code, error = refused(capsys, *words)
+    assert code == 2
+    assert said in " ".join(error.split())

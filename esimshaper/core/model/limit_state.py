@@ -22,6 +22,7 @@ class ActKind(Enum):
     REVOKE = "revoke"
     CORRECT = "correct"
     RESTART = "restart"
+    PLAN = "plan"
 
     @property
     def is_about_usage(self) -> bool:
@@ -52,7 +53,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One thing that a person did by hand `at` a moment, and all that it takes to undo it.
+    """One thing that a person did by hand `at` a moment, and all that it takes to undo it; of PLAN the plans have that.
 
     quota, bytes, until, over_plan: as the person said; begins: if it was set for later. before: the override that the
     subject had. dropped: what was to come, and was taken back with it. moved: the restart of the quota's windows that

@@ -276,3 +276,18 @@ class Plan:
     interface: str = ""
     seen: str = ""
     note: str = ""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the meters, in their order; a second one of the same label has a number behind it."""
+        plain = [meter.label for meter in self.meters]
+        earlier = [plain[:at].count(label) for at, label in enumerate(plain)]
+        return tuple(f"{label} {number + 1}" if number else label for label, number in zip(plain, earlier, strict=True))
+
+    @property
+    def main_meter(self) -> int | None:
+        """The number of the meter that stands for the plan: the first of all bytes, else the first one at all."""
+        numbers = range(len(self.meters))
+        whole = (at for at in numbers if self.meters[at].counts in (Counts.ALL, Counts.TETHER))
+        lasting = [at for at in whole if self.meters[at].cycle.kind is not CycleKind.LAST]
+        return next(iter(lasting), 0 if self.meters else None)

@@ -200,13 +200,18 @@ class UplinkPlan:
 
 @dataclass(frozen=True, slots=True)
 class PlanActed:
-    """What a person did by hand to a plan, in words, and how all stood before, to undo it."""
+    """What a person did by hand to plans, to undo it.
+
+    before: the tallies that were changed, as they were (None: there was none). uplinks: as they were. counted: what
+    each of them had counted right after the act, in all and abroad. to: the plan that gets the bytes since, if it is
+    undone.
+    """
 
     text: str
-    at: int
-    before: PlanTally | None
+    before: Mapping[str, PlanTally | None]
     uplinks: Mapping[str, UplinkPlan]
-    plan: str
+    counted: Mapping[str, tuple[int, int]]
+    to: str
 
 
 class Interval(NamedTuple):
@@ -229,8 +234,13 @@ class PlanState:
 
 @dataclass(frozen=True, slots=True)
 class PlansSlice:
-    """kept: what is saved. rates: what the terms give each uplink now. new: notices of this tick."""
+    """kept: what is saved. rates: what the terms give each uplink now. new: notices of this tick.
+
+    acted: what was done by hand, the last one last, each beside its Act of the limits; undone: what can be done again.
+    """
 
     kept: PlanState = field(default_factory=PlanState)
     rates: Mapping[str, int] = field(default_factory=dict)
     new: tuple[Notice, ...] = ()
+    acted: tuple[PlanActed, ...] = ()
+    undone: tuple[PlanActed, ...] = ()

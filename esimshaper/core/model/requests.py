@@ -5,9 +5,12 @@ Pure: values only. A `client` or `subject` is as the person wrote it; who that i
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
 
 from esimshaper.core.model.history import Grouping, Span
 from esimshaper.core.model.limits import OverrideKind
+from esimshaper.core.model.plan import Event
 from esimshaper.core.model.time_of_day import WallTime
 
 End = int | WallTime | None
@@ -147,6 +150,78 @@ class RestartCommand:
     client: str
 
 
+class Figure(NamedTuple):
+    """An amount of data as a carrier shows it: `3.2` of `GB`. exponent: that of its last decimal, -1 here."""
+
+    amount: Decimal
+    unit: str
+
+    def bytes(self, *, binary: bool) -> int:
+        """So many bytes; binary: the carrier's GB are GiB."""
+        return int(self.amount * self._unit(binary=binary))
+
+    def unit_bytes(self, *, binary: bool) -> int:
+        """The bytes of one in its last decimal: 0.1 GB here."""
+        exponent = self.amount.as_tuple().exponent
+        return int(Decimal(10) ** min(int(exponent), 0) * self._unit(binary=binary))
+
+    def _unit(self, *, binary: bool) -> int:
+        base = 1024 if binary or self.unit.endswith("iB") else 1000
+        return int(base ** " KMGT".index(self.unit[0]) if self.unit != "B" else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanQuery:
+    """How the plans stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStartCommand:
+    """A plan (empty: the one of now) was bought `at` (empty: now); with `event` that is when it was."""
+
+    plan: str
+    at: str = ""
+    event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanAddCommand:
+    """Data was bought on top; bytes None: what the terms sell. ends: as of an override; price None: as in the terms."""
+
+    plan: str
+    bytes: int | None = None
+    price: Decimal | None = None
+    ends: WallTime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSwitchCommand:
+    """An uplink (empty: the only one, or the plan's own) has this plan from now on."""
+
+    plan: str
+    uplink: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanResetCommand:
+    """The carrier has given the fast data of a plan anew."""
+
+    plan: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCorrectCommand:
+    """The carrier says so much of a plan was used `at` (empty: now). lower: less than we count may count, too."""
+
+    plan: str
+    figure: Figure
+    at: str = ""
+    lower: bool = False
+
+
+PlanCommand = PlanStartCommand | PlanAddCommand | PlanSwitchCommand | PlanResetCommand | PlanCorrectCommand
+
+
 @dataclass(frozen=True, slots=True)
 class UndoCommand:
     """Takes back the last thing that was done by hand; `redo`: does again what was taken back last."""
@@ -161,7 +236,20 @@ class ReloadCommand:
     dry_run: bool
 
 
-Command = GrantCommand | RevokeCommand | OverrideCommand | CorrectCommand | RestartCommand | UndoCommand | ReloadCommand
+Command = (
+    GrantCommand
+    | RevokeCommand
+    | OverrideCommand
+    | CorrectCommand
+    | RestartCommand
+    | UndoCommand
+    | ReloadCommand
+    | PlanStartCommand
+    | PlanAddCommand
+    | PlanSwitchCommand
+    | PlanResetCommand
+    | PlanCorrectCommand
+)
 
 Query = (
     StatusQuery
@@ -173,6 +261,7 @@ Query = (
     | HistoryQuery
     | ReportQuery
     | EventsQuery
+    | PlanQuery
 )
 
 Request = Query | Command

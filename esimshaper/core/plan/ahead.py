@@ -7,7 +7,6 @@ from esimshaper.core.model.plan import CycleKind, PlanStep
 from esimshaper.core.model.plan_state import Ahead
 from esimshaper.core.plan.count import Count, cap_of
 from esimshaper.core.plan.course import Course
-from esimshaper.core.plan.kept import labels_of
 
 
 def steps_ahead(course: Course, at: int, *, roaming: bool) -> tuple[Ahead, ...]:
@@ -16,7 +15,7 @@ def steps_ahead(course: Course, at: int, *, roaming: bool) -> tuple[Ahead, ...]:
     if course.is_over:
         return ()
     counting = course.counting(roaming=roaming)
-    named = zip(course.counts, labels_of(course.plan), strict=True)
+    named = zip(course.counts, course.plan.labels, strict=True)
     found = (each for count, label in named if count in counting for each in _of_meter(course, count, label, at))
     return tuple(sorted(found, key=lambda each: each.room))
 

@@ -29,7 +29,7 @@ def kept_of(course: Course) -> KeptCourse:
         course.is_over,
         course.lapsed,
         course.rounder.part,
-        tuple(_kept_count(count, label) for count, label in zip(course.counts, labels_of(course.plan), strict=True)),
+        tuple(_kept_count(count, label) for count, label in zip(course.counts, course.plan.labels, strict=True)),
         tuple(KeptLot(lot.left, lot.until, lot.size, lot.price, lot.at) for lot in course.lots),
     )
 
@@ -49,7 +49,7 @@ def resumed(plan: Plan, kept: KeptCourse, at: int) -> Course:
         begin = kept.life.start if moved is None or plan.lifetime.renews else moved
         course.life = Window(begin, FOREVER if length is None else course.end_from(length, begin))
     known = {each.label: each for each in kept.counts}
-    for count, label in zip(course.counts, labels_of(plan), strict=True):
+    for count, label in zip(course.counts, plan.labels, strict=True):
         if label in known:
             _resume(count, known[label])
         elif course.life:
@@ -58,13 +58,6 @@ def resumed(plan: Plan, kept: KeptCourse, at: int) -> Course:
         if course.life:
             count.stretch(course.life)
     return course
-
-
-def labels_of(plan: Plan) -> list[str]:
-    """The labels of the plan's meters, in their order; a second one of the same label has a number behind it."""
-    plain = [meter.label for meter in plan.meters]
-    earlier = [plain[:at].count(label) for at, label in enumerate(plain)]
-    return [f"{label} {number + 1}" if number else label for label, number in zip(plain, earlier, strict=True)]
 
 
 def lifetime_of(plan: Plan) -> str:

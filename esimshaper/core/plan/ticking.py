@@ -53,7 +53,7 @@ def advance(before: PlansSlice, tick: Tick, passing: Sequence[Passing]) -> Plans
     told, new = notices.of_tick(kept, turn.tallies, turn.uplinks, tick)
     uplinks = {**kept.uplinks, **turn.uplinks}
     state = PlanState(told, uplinks, _intervals(kept.intervals, uplinks, int(tick.at.time)))
-    return PlansSlice(kept if state == kept else state, turn.rates, new)
+    return replace(before, kept=kept if state == kept else state, rates=turn.rates, new=new)
 
 
 def passing_of(tick: Tick, by_uplink: Mapping[str, Usage], services: ServiceUsage) -> tuple[Passing, ...]:

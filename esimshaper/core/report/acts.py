@@ -3,8 +3,8 @@
 
 The frame is as in documents.py, `state` and `quota` are as in quotas.py.
 
-    act       {"act": "block" | "allow" | "unblock" | "grant" | "revoke" | "correct" | "restart", "subject",
-               "quota": name or empty, "bytes": 0 of a revoke for all, "over_plan": bool,
+    act       {"act": "block" | "allow" | "unblock" | "grant" | "revoke" | "correct" | "restart" | "plan", "subject",
+               "quota": name or empty; of "plan" that of the plan, "bytes": 0 of a revoke for all, "over_plan": bool,
                "at" + "at_unix", "begins" + "begins_unix": null for at once, "until" + "until_unix"}
     correct   {"quota": name, "subject", "quotas": [quota], "state", "held_by": as in the answer to `grant`}
               for restart too, where `subject` may be "each-client"

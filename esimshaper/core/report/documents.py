@@ -37,6 +37,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "events": [{"reason", "packets", "bytes", "unattributed": bool,
                            "words": what stands behind the bytes if so, else null}],    only those that are not zero
                "quotas": {"count": int, "top": [quota]},    the shared ones, and clients that were warned or are out
+               "plans": [plan], those in use, as in plans.py
                "by_hand": [by_hand], "coming": [coming], "curfews": [curfew], "reserve": reserve,
                                                                    these and quota as in quotas.py
                "configuration": {"accepted": bool, "loaded", "loaded_unix"},    accepted: false after a refused reload
@@ -72,7 +73,7 @@ from esimshaper.core.model.reading import Attachment, Detour, Hook, Reading, Tun
 from esimshaper.core.model.services import Service, ServiceUsage
 from esimshaper.core.model.state import State
 from esimshaper.core.model.units import format_size
-from esimshaper.core.report import modems, uplink_drops
+from esimshaper.core.report import modems, plans, uplink_drops
 from esimshaper.core.report.frame import (
     DaemonFacts,
     Document,
@@ -161,6 +162,7 @@ def status_document(
             if event.packets
         ],
         "quotas": glance(state, facts),
+        "plans": plans.in_short(state, facts),
         "by_hand": override_entries(state, facts),
         "coming": coming_entries(state, facts),
         "curfews": curfew_entries(state, facts),

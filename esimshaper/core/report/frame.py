@@ -12,6 +12,7 @@ from esimshaper.core.model.identity import OTHERS, UNATTRIBUTED, Account, Client
 from esimshaper.core.model.limits import Curfew, Quota
 from esimshaper.core.model.metrics import ServiceMetrics
 from esimshaper.core.model.modems import Modem
+from esimshaper.core.model.plan import Plan
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.services import Service
 from esimshaper.core.model.state import State
@@ -30,7 +31,7 @@ class DaemonFacts:
     metrics_problem: why Prometheus cannot read the metrics at the moment; empty if it can.
     quotas, names, groups: as in the settings, by key of a client.
     wan_device: the kernel's name of the uplink. stacked: interfaces that are counted at another one, and why, as
-    sentences. catalogue: services by name. modems: as the last tick saw them.
+    sentences. catalogue: services by name. modems: as the last tick saw them. plans: of the settings.
     """
 
     now: datetime
@@ -53,6 +54,7 @@ class DaemonFacts:
     catalogue: Mapping[str, Service] = field(default_factory=dict)
     service_metrics: ServiceMetrics = ServiceMetrics.EVERYONE
     modems: tuple[Modem, ...] = ()
+    plans: tuple[Plan, ...] = ()
 
 
 def new_document(now: datetime) -> Document:

@@ -5,19 +5,28 @@ What comes from outside gets its type here and nowhere else; nothing behind this
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from esimshaper.core.model.history import Grouping, Span
 from esimshaper.core.model.limits import OverrideKind
+from esimshaper.core.model.plan import Event
 from esimshaper.core.model.requests import (
     ClientsQuery,
     CorrectCommand,
     End,
     EventsQuery,
+    Figure,
     FlowsQuery,
     GrantCommand,
     HistoryQuery,
     OverrideCommand,
+    PlanAddCommand,
+    PlanCorrectCommand,
+    PlanQuery,
+    PlanResetCommand,
+    PlanStartCommand,
+    PlanSwitchCommand,
     QuotasQuery,
     ReloadCommand,
     ReportQuery,
@@ -31,6 +40,9 @@ from esimshaper.core.model.requests import (
 )
 from esimshaper.core.model.time_of_day import WallTime, parse_wall_time
 from esimshaper.core.model.units import ALLOW_SECONDS, MAX_BYTES, MAX_ROWS, MAX_SECONDS
+
+UNITS = ("B", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
+"""Of a carrier's figure."""
 
 Params = Mapping[str, Any]
 """The query of a GET, all of it text; or the JSON object that is the body of a POST."""
@@ -137,6 +149,53 @@ def _restart(params: Params) -> Request:
     return RestartCommand(_text(params, "quota"), _client(params))
 
 
+def _plan_start(params: Params) -> Request:
+    _only(params, "plan", "at", "event")
+    event = _choice(params, "event", "", ("", *(event.value for event in Event)))
+    return PlanStartCommand(_optional(params, "plan"), _optional(params, "at"), Event(event) if event else None)
+
+
+def _plan_add(params: Params) -> Request:
+    _only(params, "plan", "bytes", "price", "ends")
+    size = _number(params, "bytes", 1, MAX_BYTES) if "bytes" in params else None
+    ends = _wall_time(params, "ends") if "ends" in params else None
+    price = _decimal(params, "price") if "price" in params else None
+    return PlanAddCommand(_optional(params, "plan"), size, price, ends)
+
+
+def _plan_switch(params: Params) -> Request:
+    _only(params, "plan", "uplink")
+    return PlanSwitchCommand(_text(params, "plan"), _optional(params, "uplink"))
+
+
+def _plan_reset(params: Params) -> Request:
+    _only(params, "plan")
+    return PlanResetCommand(_optional(params, "plan"))
+
+
+def _plan_correct(params: Params) -> Request:
+    _only(params, "plan", "figure", "unit", "at", "lower")
+    unit = _text(params, "unit")
+    if unit not in UNITS:
+        raise BadParameter(f"unit must be one of {', '.join(UNITS)}, not {unit!r}")
+    figure = Figure(_decimal(params, "figure"), unit)
+    if figure.bytes(binary=True) > MAX_BYTES:
+        raise BadParameter(f"that is more than {MAX_BYTES // 1000**4} TB")
+    return PlanCorrectCommand(_optional(params, "plan"), figure, _optional(params, "at"), _flag(params, "lower"))
+
+
+def _decimal(params: Params, name: str) -> Decimal:
+    """An amount that is not below zero, as a text: a number of JSON would be a float."""
+    value = _text(params, name)
+    if not (value.isascii() and value.replace(".", "", 1).isdigit() and len(value) < 20):
+        raise BadParameter(f'{name} must be a decimal number in quotes, such as "12.50", not {value!r}')
+    return Decimal(value)
+
+
+def _optional(params: Params, name: str) -> str:
+    return _text(params, name) if name in params else ""
+
+
 def _client(params: Params) -> str:
     """One of those whom a quota is for; empty if none is named."""
     return _text(params, "client") if "client" in params else ""
@@ -180,6 +239,12 @@ ROUTES: Mapping[tuple[str, str], Reader] = {
     ("POST", "/v1/undo"): _without(UndoCommand()),
     ("POST", "/v1/redo"): _without(UndoCommand(redo=True)),
     ("POST", "/v1/reload"): _reload,
+    ("GET", "/v1/plan"): _without(PlanQuery()),
+    ("POST", "/v1/plan/start"): _plan_start,
+    ("POST", "/v1/plan/add"): _plan_add,
+    ("POST", "/v1/plan/switch"): _plan_switch,
+    ("POST", "/v1/plan/reset"): _plan_reset,
+    ("POST", "/v1/plan/correct"): _plan_correct,
 }
 """The readers of all requests, by method and path."""
 
