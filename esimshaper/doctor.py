@@ -32,11 +32,11 @@ from esimshaper.core.model.limits import ActionKind
 from esimshaper.core.model.reading import Hook
 from esimshaper.core.settings.uplink import detour_of, present
 from esimshaper.core.settings.values import Settings
+from esimshaper.daemon.ways import WaysOut
 from esimshaper.edge import control_client
 from esimshaper.edge.bpf.pins import MARKERS
 from esimshaper.edge.host import paths
 from esimshaper.edge.lan.neighbours import Neighbours
-from esimshaper.edge.lan.routes import Routes
 from esimshaper.edge.probe import box as probe
 from esimshaper.edge.tc.attachments import TrafficControl
 from esimshaper.views import page as view
@@ -135,6 +135,7 @@ def _wanted_by(settings: Settings, files: Iterable[Path]) -> Wanted:
         stacked={each.interface: f"{each.at}, {each.why}" for each in wan.stacked},
         unbilled=wan.unbilled,
         detour=detour,
+        found_by=wan.found_by,
     )
 
 
@@ -142,13 +143,14 @@ def _look_around(settings: Settings) -> tuple[Settings, str]:
     """The settings for the interfaces of now, and the sentence on a way past them."""
     try:
         with contextlib.ExitStack() as opened:
-            control, neighbours, routes = TrafficControl(paths.pins_root() / MARKERS), Neighbours(), Routes()
-            for each in (control, neighbours, routes):
+            control, neighbours, ways = TrafficControl(paths.pins_root() / MARKERS), Neighbours(), WaysOut()
+            for each in (control, neighbours, ways):
                 opened.callback(each.close)
             there = control.links()
-            settings = present(settings, there, control.known())
+            ways.look()
+            settings = present(settings, there, control.known(), ways.read(settings))
             devices = neighbours.read(tuple(map(settings.device, settings.lan.interfaces)))
-            return settings, detour_of(settings, there, routes.read(devices)).sentence
+            return settings, detour_of(settings, there, ways.routes(devices)).sentence
     except OSError:
         return settings, ""  # the probes of interfaces say why
 

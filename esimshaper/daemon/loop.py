@@ -146,7 +146,7 @@ class Daemon:
         ticker, ticks = self._parts.ticker, 0
         while not self._stopping:
             self._wake.clear()
-            if ticks % SLOW_TICKS == 0:
+            if ticks % SLOW_TICKS == 0 or self._parts.observer.is_uplink_unsure:
                 ticker.look_around = True
             if ticker.look_around:
                 ticker.follow_uplink()
@@ -184,8 +184,9 @@ class Daemon:
             stacked=tuple(str(each) for each in settings.wan.stacked),
             catalogue=parts.catalogue.services,
             service_metrics=settings.services.metrics,
-            modems=parts.observer.modems,
+            modems=parts.observer.ways.modems,
             plans=rules.plans,
+            wan_found_by=settings.wan.found_by,
         )
 
     def _stop(self) -> None:

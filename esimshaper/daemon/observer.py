@@ -11,23 +11,21 @@ from esimshaper.core.diagnosis.explain import explain
 from esimshaper.core.model.counts import Reason
 from esimshaper.core.model.errors import FailedOperation, Operation
 from esimshaper.core.model.identity import ClientKey, Neighbour
-from esimshaper.core.model.modems import Modem
 from esimshaper.core.model.reading import Attachment, Detour, Hook, Observation, Reading, Table
+from esimshaper.core.model.uplinks import AUTO
 from esimshaper.core.settings import tunnels, uplink
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.values import Settings, Tunnel
 from esimshaper.daemon.uplink_reader import UplinkReader
+from esimshaper.daemon.ways import WaysOut
 from esimshaper.edge.bpf import compiler, pin_access
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.bpf.packet_sockets import PacketSockets
 from esimshaper.edge.bpf.pins import Pins
 from esimshaper.edge.host import clock, socket_store, systemd
 from esimshaper.edge.host.messages import Message, fields
-from esimshaper.edge.host.paths import modems_report
 from esimshaper.edge.lan.leases import LeaseFiles
 from esimshaper.edge.lan.neighbours import Neighbours
-from esimshaper.edge.lan.routes import Routes
-from esimshaper.edge.modems.report_file import ReportFile
 from esimshaper.edge.nft import proxies
 from esimshaper.edge.nft.program import NftError
 from esimshaper.edge.tc import tunnel_links
@@ -59,10 +57,8 @@ class Observer:
         self.uplinks = UplinkReader(self.meter, sockets, cleanup)
         self._neighbours = Neighbours()
         cleanup.callback(self._neighbours.close)
-        self._routes = Routes()
-        cleanup.callback(self._routes.close)
-        self._modems_file = ReportFile(modems_report())
-        self.modems: tuple[Modem, ...] = ()
+        self.ways = WaysOut()
+        cleanup.callback(self.ways.close)
         self._detour = Detour()
         self._proxies: tuple[str, ...] = ()
         self._proxies_due = 0.0  # CLOCK_MONOTONIC
@@ -117,7 +113,14 @@ class Observer:
     def present(self, settings: Settings) -> Settings:
         """The settings for the interfaces that their names mean now, also for those that were renamed."""
         known = {each.interface: each.index for each in self._attachments if each.index}
-        return uplink.present(settings, self._control.links(), self._control.known() | known)
+        ways = self.ways.read(settings, self._neighbour_table)
+        return uplink.present(settings, self._control.links(), self._control.known() | known, ways)
+
+    @property
+    def is_uplink_unsure(self) -> bool:
+        """Whether no uplink was found yet, or a modem has another interface than when uplinks were looked for."""
+        unknown = any(each.interfaces[:1] == (AUTO,) for each in self._settings.uplinks)
+        return unknown or self.ways.has_news
 
     def sweep(self) -> None:
         """Removes our programs from interfaces that the settings do not name."""
@@ -139,8 +142,6 @@ class Observer:
         reading = replace(self.meter.read(), tables=self._tables)
         self._is_full = Reason.LAN_CLIENTS_FULL in reading.events
         self._clients = frozenset(reading.owners.values())
-        said = self._modems_file.read()
-        self.modems = said.modems if said else ()
         return Observation(
             reading,
             self._attachments,
@@ -150,7 +151,7 @@ class Observer:
             hardware_clock=self._hardware(reading.boottime),
             uplink=self.uplinks.read(reading, self._attachments, self._ports),
             detour=self._detour,
-            modems=self.modems,
+            modems=self.ways.look(),
         )
 
     def _hardware(self, boottime: float) -> float | None:
@@ -181,7 +182,7 @@ class Observer:
             log.warning(text, extra=fields(Message.CLIENTS_FULL))
 
     def _look_for_detours(self) -> None:
-        routes = self._routes.read(self._neighbour_table)
+        routes = self.ways.routes(self._neighbour_table)
         if clock.monotonic() >= self._proxies_due:
             self._proxies_due = clock.monotonic() + CENSUS_SECONDS
             with contextlib.suppress(NftError, ValueError):  # without nft there is no rule of it either

@@ -19,6 +19,7 @@ from esimshaper.daemon.observer import Observer
 from esimshaper.daemon.stopping import Stopping
 from esimshaper.daemon.storage import Storage
 from esimshaper.daemon.ticker import Ticker
+from esimshaper.daemon.ways import WaysOut
 from esimshaper.edge.bpf.pins import Pins
 from esimshaper.edge.host.paths import pins_root, state_directory
 from esimshaper.edge.tc.attachments import TrafficControl
@@ -52,8 +53,10 @@ async def start(
     """
     pins = Pins(pins_root())
     cleanup.callback(pins.close)
-    with contextlib.closing(TrafficControl(pins.markers)) as control:
-        configuration.follow(uplink.present(configuration.settings, control.links(), control.known()))
+    with contextlib.closing(TrafficControl(pins.markers)) as control, contextlib.closing(WaysOut()) as ways:
+        ways.look()
+        written = configuration.settings
+        configuration.follow(uplink.present(written, control.links(), control.known(), ways.read(written)))
     settings = configuration.settings
     failsafe.begin(settings, pins.markers)
     storage = Storage(state_directory() / "history.db")

@@ -89,7 +89,9 @@ def _wan_lines(status: Document) -> list[Line]:
 
 def _uplink_line(status: Document) -> Line:
     wan = status["wan"]
-    called = wan["interface"] + (f" ({wan['device']})" if wan["device"] != wan["interface"] else "")
+    notes = [wan["device"]] if wan["device"] != wan["interface"] else []
+    notes += [f"by {wan['found_by']}"] if wan["found_by"] else []
+    called = wan["interface"] + (f" ({', '.join(notes)})" if notes else "")
     if not wan["attached"]:
         return Line(f"WAN {called}: NOT METERING", Tone.BAD)
     if any(each["problem"] for each in status["programs"] if each["interface"] == wan["interface"]):

@@ -3,11 +3,14 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from esimshaper.core.model.counts import Counters
+from esimshaper.core.model.modems import Modem, ModemsReport
+from esimshaper.edge.modems import report_file
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
 from tests.netns.router import Router, bytes_of
@@ -67,6 +70,48 @@ def test_modem_that_comes_back_under_another_name_is_counted_limited_and_shaped_
     assert all(samples[name] > 0 for name in names)
     clients = sum(v for k, v in samples.items() if k.startswith("esimshaper_client_transmit_bytes_total"))
     assert clients == sum(v for k, v in samples.items() if k.startswith("esimshaper_wan_transmit_bytes_total"))
+
+
+def test_an_uplink_that_the_settings_do_not_name_is_that_of_the_route_and_then_the_modems(
+    make_router: Callable[..., Router], tmp_path: Path
+) -> None:
+    with Lab(WanKind.VETH) as lab:
+        _follow_ways(make_router(lab, ROW), tmp_path)
+
+
+def _follow_ways(router: Router, tmp_path: Path) -> None:
+    lab = router.lab
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "wan.yaml").write_text("wan: {interface: auto, upload: 40mbit}\n")
+    router.environment["ESIMSHAPER_MODEMS"] = str(tmp_path / "modems.json")
+
+    def uplink() -> tuple[str, str]:
+        wan = router.get("/v1/status")["wan"]
+        return wan["interface"], wan["found_by"]
+
+    before = router.start().measure()
+    assert uplink() == ("wan0", "the default route")
+    lab.clients[0].call(traffic.tcp_down, lab.servers4[0], 200_000)
+    moved = router.measure() - before
+    assert bytes_of(moved.totals["alice"]) == bytes_of(moved.bill.of(lab.servers4[0]))
+
+    lab.router.ip("link add wwan9 type veth peer name wwan9p")
+    modem = Modem(iccid="8981100012345678905", interface="wwan9", connected=True)
+    report_file.write(tmp_path / "modems.json", ModemsReport((modem,), manager=True))
+    wait_until("the modem's interface", lambda: uplink() == ("wwan9", "ModemManager"))
+    status = router.run("status").stdout
+    assert "WAN wwan9 (by ModemManager): metering, but devices go out by wan0" in status
+    assert "SIM ...8905 at wwan9" in status
+    (tmp_path / "modems.json").unlink()
+    router.await_tick()
+    assert uplink() == ("wwan9", "ModemManager"), "a route does not get what was a modem's"
+
+    report_file.write(tmp_path / "modems.json", ModemsReport((replace(modem, interface="wan0"),), manager=True))
+    wait_until("the modem's other interface", lambda: uplink() == ("wan0", "ModemManager"))
+    before = router.measure()
+    lab.clients[0].call(traffic.tcp_up, lab.servers4[0], 200_000)
+    moved = router.measure() - before
+    assert bytes_of(moved.totals["alice"]) == bytes_of(moved.bill.of(lab.servers4[0]))
 
 
 def test_ppp_is_counted_by_its_link_type_in_both_families(make_router: Callable[..., Router]) -> None:

@@ -6,6 +6,7 @@ from esimshaper.core.model.box import BoxFacts, Finding, Findings, Flowtable, In
 from esimshaper.core.model.kernel import ETHERNET, FILTER_PRIORITY, LINK_TYPES, OURS
 from esimshaper.core.model.links import MODEM_NAMES, bridge_owner
 from esimshaper.core.model.tunnels import TUNNEL_KINDS, VPN_KINDS
+from esimshaper.core.model.uplinks import AUTO, NO_UPLINK
 
 TUNNELS = VPN_KINDS | {*TUNNEL_KINDS}
 """A tunnel is the wrong uplink: the carrier bills the outer packet, which is longer than the inner one."""
@@ -27,6 +28,12 @@ def _wan(facts: BoxFacts) -> Findings:
         return
     name = facts.wanted.wan
     link = _link(facts, name)
+    if name == AUTO:
+        inside = sorted({*(facts.default_routes or ())} & {*facts.wanted.lans})
+        swapped = f" The default route leaves by {inside[0]}, which is named under lan." if inside else ""
+        sentence = f"{NO_UPLINK[:1].upper()}{NO_UPLINK[1:]}. Nothing is counted until one does.{swapped}"
+        yield Finding.warning("wan", sentence, _modem_hint(facts, facts.wanted))
+        return
     if link is None:
         sentence = (
             f"The interface {name} (wan.interface) does not exist now: nothing is counted there until it appears."
@@ -47,7 +54,8 @@ def _wan(facts: BoxFacts) -> Findings:
         )
         yield Finding.warning("wan", sentence, "name the modem's own interface under wan.interface")
     else:
-        yield Finding.ok("wan", f"{facts.wanted.called(name)} can be metered ({LINK_TYPES[link.type]}).")
+        by = f", which {facts.wanted.found_by} names," if facts.wanted.found_by else ""
+        yield Finding.ok("wan", f"{facts.wanted.called(name)}{by} can be metered ({LINK_TYPES[link.type]}).")
     for other, where in facts.wanted.stacked.items():
         yield Finding.ok("wan", f"{other} is counted at {where}.")
     yield from _wan_as_lan(facts, facts.wanted, link)

@@ -161,6 +161,7 @@ class Wanted:
     Interfaces have the kernel's names here. written: how the configuration calls one, where that is another name.
     other_uplinks: those beside `wan` that fit its pattern. stacked: those that do and are counted at another: where,
     and why. unbilled: wan.unbilled. detour: the sentence of a Detour.
+    found_by: who has named `wan`, where the configuration does not.
     """
 
     wan: str
@@ -180,6 +181,7 @@ class Wanted:
     stacked: Mapping[str, str] = field(default_factory=dict)
     unbilled: tuple[str, ...] = ()
     detour: str = ""
+    found_by: str = ""
 
     def called(self, name: str) -> str:
         """An interface by the kernel's name, and by that of the configuration beside it."""

@@ -3,6 +3,14 @@
 
 from dataclasses import dataclass
 
+AUTO = "auto"
+"""In the place of an interface: the one that ModemManager names, else the one of the default route."""
+
+BY_MODEM, BY_ROUTE = "ModemManager", "the default route"
+"""Who has named the interface of such an uplink."""
+
+NO_UPLINK = "no uplink is found yet: ModemManager names no interface, and no default route leads out"
+
 ONLY_UPLINK = "wan"
 """The name of the one uplink of a configuration that gives it none."""
 
@@ -11,8 +19,9 @@ ONLY_UPLINK = "wan"
 class Uplink:
     """One way to the Internet; what differs between several of them. Rates in bit/s, None if the file has none.
 
-    interface: as the file names it, with `*` at its end for all that begin so. interfaces: those that it means now, as
-    the settings call them, the one that fits best first. metered: quotas that name no uplink count what passes it.
+    interface: as the file names it, with `*` at its end for all that begin so, or AUTO. interfaces: those that it means
+    now, as the settings call them, the one that fits best first. found_by: with AUTO, who has named it; empty while
+    nobody has. metered: quotas that name no uplink count what passes it.
     """
 
     name: str
@@ -22,11 +31,20 @@ class Uplink:
     upload: int | None = None
     replace_qdisc: bool = False
     interfaces: tuple[str, ...] = ()
+    found_by: str = ""
 
     @property
     def pattern(self) -> str:
-        """`interface` if it is a pattern, else empty."""
-        return self.interface if self.interface.endswith("*") else ""
+        """`interface` if it means others than itself, else empty."""
+        return self.interface if self.interface.endswith("*") or self.interface == AUTO else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The interfaces that lead out, the best first: by ModemManager, and by the routing of the box."""
+
+    modems: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
 
 
 ALONE = (Uplink(ONLY_UPLINK, ""),)

@@ -20,6 +20,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
 
     status    {"program": {"version", "started", "started_unix", "uptime_seconds"},
                "wan": {"interface", "device": the kernel's name of it, "attached", "problems": [sentence],
+                       "found_by": who has named it, null if the settings do,
                        "stacked": [sentence], on interfaces that are counted at another one
                        "detour": {"interfaces": [name], "problem": sentence or null}},  ways out that are not counted
                "modems": [modem], as in modems.py
@@ -228,6 +229,7 @@ def _wan(facts: DaemonFacts, attachments: Sequence[Attachment], detour: Detour) 
         "interface": interface,
         "device": facts.wan_device or interface,
         "attached": all(hook in ours for hook in WAN_HOOKS),
+        "found_by": facts.wan_found_by or None,
         "problems": list(dict.fromkeys(_sentence(a, attachments) for a in attachments if a.problem)),
         "stacked": list(facts.stacked),
         "detour": {"interfaces": list(detour.interfaces), "problem": detour.sentence or None},

@@ -32,6 +32,7 @@ class DaemonFacts:
     quotas, names, groups: as in the settings, by key of a client.
     wan_device: the kernel's name of the uplink. stacked: interfaces that are counted at another one, and why, as
     sentences. catalogue: services by name. modems: as the last tick saw them. plans: of the settings.
+    wan_found_by: who has named the uplink, where the settings do not.
     """
 
     now: datetime
@@ -55,6 +56,7 @@ class DaemonFacts:
     service_metrics: ServiceMetrics = ServiceMetrics.EVERYONE
     modems: tuple[Modem, ...] = ()
     plans: tuple[Plan, ...] = ()
+    wan_found_by: str = ""
 
 
 def new_document(now: datetime) -> Document:

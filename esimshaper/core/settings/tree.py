@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from esimshaper.core.model.metrics import ServiceMetrics
+from esimshaper.core.model.uplinks import AUTO
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.clients import clients_from
 from esimshaper.core.settings.hours import curfews_from
@@ -42,6 +43,10 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     top = Block(tree, problems)
     wan, lan, meter = wan_from(top), lan_from(top.block("lan")), meter_from(top)
     check_sides(top)
+    on_failure = OnFailure(top.get("on_failure", OnFailure.OPEN))
+    if wan is not None and on_failure is OnFailure.CLOSED and any(each.interface == AUTO for each in wan.uplinks):
+        message = "with an uplink that is found by itself, `closed` has nothing to hold until it is found"
+        top.refuse("on_failure", message, "Write the interface under wan, for example wwan0 or wwan*, or `open` here.")
     metrics = metrics_from(top.block("metrics"))
     clients = clients_from(top)
     zone = zone_from(top, "timezone", zones)
@@ -52,7 +57,6 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
         check_number(top, meter.max_clients)
     if problems or wan is None or lan is None or meter is None or metrics is None or zone is None or router is None:
         return Parsed(None, tuple(problems))
-    on_failure = OnFailure(top.get("on_failure", OnFailure.OPEN))
     services = _services(top.block("services"))
     parsed = Settings(wan, lan, str(zone), clients, metrics, meter, quotas, on_failure, router, curfews, services)
     return Parsed(parsed, ())

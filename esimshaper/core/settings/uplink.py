@@ -15,8 +15,10 @@ from dataclasses import replace
 from esimshaper.core.model.links import Link
 from esimshaper.core.model.reading import Detour
 from esimshaper.core.model.tunnels import TUNNEL_KINDS, VPN_KINDS
-from esimshaper.core.model.uplinks import Uplink
+from esimshaper.core.model.uplinks import AUTO, BY_MODEM, BY_ROUTE, Uplink, Ways
 from esimshaper.core.settings.values import Settings, Stacked, Wan, shaped_at
+
+NO_WAYS = Ways()
 
 TUNNELS = VPN_KINDS | {*TUNNEL_KINDS}
 
@@ -30,16 +32,18 @@ JOINTS = frozenset({"bridge", "bond", "team"})
 """Kinds that have the IP traffic of their ports."""
 
 
-def present(settings: Settings, links: Sequence[Link], known: Mapping[str, int] | None = None) -> Settings:
+def present(
+    settings: Settings, links: Sequence[Link], known: Mapping[str, int] | None = None, ways: Ways = NO_WAYS
+) -> Settings:
     """`settings` for the interfaces that are there now; the same object if nothing is different.
 
     `known`: the number of the interface where our programs are, by the name that it had when they were put there, or
-    that the settings call it; so one that was renamed is found.
+    that the settings call it; so one that was renamed is found. `ways`: for an uplink whose interface is AUTO.
     """
     # What was renamed to a name of the settings is meant by that name, and by its old one no more.
     named = {link.index for link in links if set(link.names) & {*_names(settings)}}
     before = {name: index for name, index in (known or {}).items() if index not in named}
-    settings = _with_uplinks(settings, links, before)
+    settings = _with_uplinks(settings, links, before, ways)
     found = {name: find(name, links, before) for name in _names(settings)}
     devices = {name: link.name for name, link in found.items() if link and link.name != name}
     return settings if devices == settings.devices else replace(settings, devices=devices)
@@ -62,7 +66,7 @@ def find(name: str, links: Iterable[Link], known: Mapping[str, int] | None = Non
     return next(by_name, None) or next(by_other, None) or next(by_number, None)
 
 
-def _with_uplinks(settings: Settings, links: Sequence[Link], known: Mapping[str, int]) -> Settings:
+def _with_uplinks(settings: Settings, links: Sequence[Link], known: Mapping[str, int], ways: Ways) -> Settings:
     """`settings` with the interfaces of each uplink: that of its name, or all that fit its pattern."""
     wan = settings.wan
     named = {
@@ -74,10 +78,12 @@ def _with_uplinks(settings: Settings, links: Sequence[Link], known: Mapping[str,
     taken = {link.index for name in inner if (link := find(name, links, known))}
     taken |= {link.index for link in named.values()}
     free = [link for link in links if link.index not in taken and link.kind not in NEVER_AN_UPLINK]
-    fitting = {each.name: _fitting(each, free) for each in wan.uplinks if each.pattern}
+    guessed = {each.name: _guessed(each, free, known, ways) for each in wan.uplinks if each.interface == AUTO}
+    fitting = {each.name: _fitting(each, free) for each in wan.uplinks if each.pattern and each.name not in guessed}
     stacked = {name: found for of_one in fitting.values() for name, found in stacks(of_one).items()}
     uplinks = [
-        replace(each, interfaces=_best_first(each, fitting[each.name], stacked)) if each.pattern else _as_named(each)
+        guessed.get(each.name)
+        or replace(each, interfaces=_best_first(each, fitting[each.name], stacked) if each.pattern else _as_named(each))
         for each in wan.uplinks
     ]
     up = {name for link in links if link.up for name in link.names} | {
@@ -88,8 +94,26 @@ def _with_uplinks(settings: Settings, links: Sequence[Link], known: Mapping[str,
     return settings if found == wan else replace(settings, wan=found)
 
 
-def _as_named(uplink: Uplink) -> Uplink:
-    return replace(uplink, interfaces=(uplink.interface,))
+def _as_named(uplink: Uplink) -> tuple[str, ...]:
+    return (uplink.interface,)
+
+
+def _guessed(uplink: Uplink, free: Iterable[Link], known: Mapping[str, int], ways: Ways) -> Uplink:
+    """The uplink at the interface that leads out now; while none does, at the one that did last."""
+    # What has been a modem's is never handed over to a mere route: the modem resets, the route goes by hotel Wi-Fi
+    # meanwhile, and its bytes would be those of the plan. After a start, the interface of our programs is the last one.
+    there = {name: link for link in free for name in link.names}
+    sources = [(BY_MODEM, ways.modems)]
+    if uplink.found_by != BY_MODEM:
+        no_vpn = tuple(name for name in ways.routes if name in there and there[name].kind != "tun")
+        sources += [(BY_ROUTE, no_vpn)]
+    if not uplink.found_by:
+        sources += [("", tuple(name for name, link in there.items() if link.index in known.values()))]
+    for by, names in sources:
+        found = next((there[name].name for name in names if name in there), "")
+        if found:
+            return replace(uplink, interfaces=(found,), found_by=by)
+    return replace(uplink, interfaces=uplink.interfaces[:1] or (uplink.interface,))
 
 
 def _fitting(uplink: Uplink, links: Iterable[Link]) -> list[Link]:

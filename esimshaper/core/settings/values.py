@@ -48,8 +48,9 @@ class Stacked:
 class Wan:
     """The side of the carrier. `interface` need not exist yet; `download`, `upload`: what it carries in bit/s, or None.
 
-    pattern: `wan.interface` of the file if it ends in `*`, else empty. others: all interfaces but `interface` that fit
-    the pattern now, and are counted too, but for those of a stack that are counted at another one, `stacked`.
+    pattern: `wan.interface` of the file if it ends in `*` or is AUTO, else empty. found_by: as of Uplink. others: all
+    interfaces but `interface` that fit the pattern now, and are counted too, but for those of a stack that are counted
+    at another one, `stacked`.
     replace_qdisc: a root qdisc that another program put on the uplink may be replaced.
     unbilled: networks that end in the modem, written as 192.168.8.0/24; the carrier bills nothing of them.
     name: of the only uplink. listed: where the file has a list, all of it; interface, rates and replace_qdisc are then
@@ -66,6 +67,7 @@ class Wan:
     unbilled: tuple[str, ...] = ()
     stacked: tuple[Stacked, ...] = ()
     name: str = ONLY_UPLINK
+    found_by: str = ""
     listed: tuple[Uplink, ...] = ()
 
     @property
@@ -77,7 +79,7 @@ class Wan:
     def uplinks(self) -> tuple[Uplink, ...]:
         """Each of them, in the order of the file."""
         only = (self.name, self.written, True, self.download, self.upload, self.replace_qdisc)
-        return self.listed or (Uplink(*only, (self.interface, *self.others)),)
+        return self.listed or (Uplink(*only, (self.interface, *self.others), self.found_by),)
 
     @property
     def shaped(self) -> str:
@@ -218,9 +220,9 @@ class Settings:
     @property
     def as_written(self) -> "Settings":
         """The settings as the files have them, without the interfaces that were found for the names."""
-        wan = replace(self.wan, interface=self.wan.written, pattern="", others=(), stacked=())
+        wan = replace(self.wan, interface=self.wan.written, pattern="", others=(), stacked=(), found_by="")
         if wan.listed:
-            listed = tuple(replace(each, interfaces=()) for each in wan.listed)
+            listed = tuple(replace(each, interfaces=(), found_by="") for each in wan.listed)
             wan = replace(shaped_at(wan, listed[0]), listed=listed)
         return replace(self, wan=wan, devices={})
 
@@ -259,11 +261,11 @@ def shaped_at(wan: Wan, uplink: Uplink) -> Wan:
     """`wan`, where traffic is shaped at the best interface of one of its uplinks."""
     interface = next(iter(uplink.interfaces), uplink.interface)
     rates = replace(wan, download=uplink.download, upload=uplink.upload)
-    return replace(rates, interface=interface, replace_qdisc=uplink.replace_qdisc)
+    return replace(rates, interface=interface, replace_qdisc=uplink.replace_qdisc, found_by=uplink.found_by)
 
 
 def _begins_as(pattern: str, name: str) -> bool:
-    return bool(pattern) and name.startswith(pattern[:-1])
+    return pattern.endswith("*") and name.startswith(pattern[:-1])
 
 
 def _as_in_the_kernel(names: Iterable[str]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import replace
 
-from esimshaper.core.model.uplinks import ONLY_UPLINK, Uplink
+from esimshaper.core.model.uplinks import AUTO, ONLY_UPLINK, Uplink
 from esimshaper.core.settings.amounts import rate_from
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.unbilled import unbilled_from
@@ -20,11 +20,12 @@ def wan_blocks(tree: Block) -> Sequence[Block]:
 
 
 def wan_from(tree: Block) -> Wan | None:
-    """All uplinks as one side; None if one of them has no interface."""
+    """All uplinks as one side; None if one of them is wrong. The interface of one that is alone may be left out."""
     blocks = wan_blocks(tree)
     is_list = isinstance(tree.get("wan"), list)
     names: set[str] = set()
-    uplinks = [_uplink(block, names, ONLY_UPLINK if not is_list else None) for block in blocks]
+    alone = None if is_list else ONLY_UPLINK
+    uplinks = [_uplink(block, names, alone) for block in blocks]
     tunnels = tuple(tunnel for block in blocks for each in block.blocks("tunnels") if (tunnel := _tunnel(each)))
     unbilled = tuple(dict.fromkeys(network for block in blocks for network in unbilled_from(block)))
     found = tuple(filter(None, uplinks))
@@ -39,7 +40,7 @@ def wan_from(tree: Block) -> Wan | None:
 
 def _uplink(block: Block, names: set[str], default: str | None) -> Uplink | None:
     """The uplink, whose name is added to `names`. A wrong name, or one of `names`, adds a problem."""
-    interface = block.parse("interface", _interface, _HINT)
+    interface = block.parse("interface", _interface, _HINT) if block.has("interface") or default is None else AUTO
     download, upload = (rate_from(block, key) for key in ("download", "upload"))
     name = block.name() or default
     if name in names:

@@ -22,6 +22,7 @@ from esimshaper.core.model.kernel import (
 )
 from esimshaper.core.model.links import Link
 from esimshaper.core.model.reading import Attachment, Hook
+from esimshaper.core.model.uplinks import AUTO, NO_UPLINK
 from esimshaper.edge.bpf import syscall
 from esimshaper.edge.netlink import Netlink
 from esimshaper.edge.tc import filters, links, tcmsg
@@ -117,7 +118,8 @@ class TrafficControl:
         self, link: Link | None, name: str, hook: Hook, program: Callable[[str], LabelledProgram]
     ) -> Attachment:
         if link is None:
-            return Attachment(name, hook, attached=False, problem=f"interface {name} is not there")
+            problem = NO_UPLINK if name == AUTO else f"interface {name} is not there"
+            return Attachment(name, hook, attached=False, problem=problem)
         if _layer(link) is None:
             return Attachment(name, hook, attached=False, problem=_not_understood(link))
         wanted, known = program(f"{hook.value}_{_layer(link)}"), (link.index, name, hook)

@@ -45,7 +45,7 @@ def test_documents_and_metrics_exist_before_the_first_reading():
     status = documents.status_document(nothing, facts(), {}, {})
     nowhere = {"interfaces": [], "problem": None}
     link = {"interface": "wwan0", "device": "wwan0", "attached": False, "problems": [], "stacked": []}
-    assert status["wan"] == link | {"detour": nowhere}
+    assert status["wan"] == link | {"detour": nowhere, "found_by": None}
     assert status["clients"] == {"count": 0, "top": []}
     assert documents.clients_document(nothing, facts(), {}, {})["clients"] == []
     assert samples(report_metrics.metrics(nothing, facts(tick_at=None)), "last_tick_timestamp_seconds") == {}

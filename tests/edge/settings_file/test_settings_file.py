@@ -193,7 +193,7 @@ def test_each_mistake_is_named_with_its_place_and_a_hint(main, text, line, colum
     [
         ("", {(1, 1, "`wan` is missing"), (1, 1, "`lan` is missing")}),
         ("# nothing yet\n", {(1, 1, "`wan` is missing"), (1, 1, "`lan` is missing")}),
-        ("lan: {interfaces: [br0]}\nwan: {}\n", {(2, 1, "`wan.interface` is missing")}),
+        ("lan: {interfaces: [br0]}\nwan: [{name: a}]\n", {(2, 7, "`wan.interface` is missing")}),
         ("wan: {interface: w}\nlan:\n  leases: []\n", {(2, 1, "`lan.interfaces` is missing")}),
         ("wan: {interface: w}\nlan: {interfaces: []}\n", {(2, 19, "an empty list is not a list with at least one")}),
         ("5\n", {(1, 1, "`5` is not a block of settings"), (1, 1, "`wan` is missing"), (1, 1, "`lan` is missing")}),
