@@ -178,7 +178,7 @@ install: $(if $(DESTDIR),,root packages-run)
 	printf '#!/bin/sh\nPYTHONSAFEPATH=1 PYTHONPATH=/usr/lib/esimshaper exec $(PYTHON) -m esimshaper "$$@"\n' \
 		>'$(DESTDIR)/usr/bin/esimshaper'
 	chmod 755 '$(DESTDIR)/usr/bin/esimshaper'
-	install -D -m 644 -t '$(share)/esimshaper' esimshaper/esimshaper.schema.json
+	install -D -m 644 -t '$(share)/esimshaper' esimshaper/esimshaper.schema.json etc/esimshaper.yaml
 	install -D -m 644 -t '$(share)/esimshaper/prometheus' contrib/prometheus/*
 	install -D -m 644 -t '$(share)/doc/esimshaper' README.md CHANGELOG.md LICENSE etc/esimshaper.yaml
 	install -D -m 644 -t '$(share)/doc/esimshaper/plans' etc/plans/*.yaml

@@ -27,7 +27,7 @@ LEASE_FILES = (
 )
 """Where DHCP servers note their leases; {} is an interface."""
 
-EXAMPLE = Path("/usr/share/doc/esimshaper/esimshaper.yaml")
+EXAMPLE = Path("/usr/share/esimshaper/esimshaper.yaml")  # small images leave out /usr/share/doc
 IN_SOURCES = Path(__file__).parent.parent / "etc/esimshaper.yaml"
 
 

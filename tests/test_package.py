@@ -9,6 +9,7 @@ import pytest
 
 import esimshaper
 from esimshaper.core.model.packages import LIBRARIES
+from esimshaper.setup import EXAMPLE
 from tests import tools
 from tests.test_wheel import files
 
@@ -70,6 +71,12 @@ def test_documentation_is_where_units_hints_and_pages_say(content):
         f"/usr/share/doc/esimshaper/{name}" for name in ("README.md", "esimshaper.yaml", "plans/travel.yaml")
     }
     assert all((content / path.lstrip("/")).is_file() for path in named)
+
+
+def test_what_setup_compares_with_is_there_where_documentation_is_left_out(content):
+    assert EXAMPLE.parts[3] != "doc"
+    edited = content / "etc/esimshaper/esimshaper.yaml"
+    assert (content / str(EXAMPLE).lstrip("/")).read_bytes() == edited.read_bytes()
 
 
 def test_it_brings_units_catalogs_pages_and_completion(content):

@@ -32,6 +32,7 @@ install)
 	apt-get -qy install --no-install-recommends "$deb"
 	# While a disk is made, what doctor looks at is another box.
 	esimshaper setup --yes --wan "$wan" --lan "$lan" || test ! -d /run/systemd/system
+	grep -q "interface: $wan\$" /etc/esimshaper/esimshaper.yaml # it was written
 	esimshaper name 02:00:00:00:00:10 alice-phone
 	esimshaper name 02:00:00:00:00:11 tv
 	systemctl enable esimshaper
