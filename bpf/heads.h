@@ -16,7 +16,7 @@
 
 /* While user space keeps up, each head goes into the ring. Once a part of it waits there, an account adds no more than its
  * share, so that the others have the rest. */
-#define HEADS_WAITING (HEADS_RING_BYTES / 4)
+#define HEADS_WAITING (HEADS_RING_BYTES / 2)
 #define HEADS_BURST 64
 #define HEADS_A_SECOND 64
 #define HEAD_NS (1000000000ULL / HEADS_A_SECOND)

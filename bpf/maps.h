@@ -19,7 +19,7 @@
 #define LAN_LINKS 256
 #define BINDINGS 16384
 #define FLOW_NAMES 8192
-#define HEADS_RING_BYTES 1048576
+#define HEADS_RING_BYTES 524288
 
 BPF_TABLE_PINNED("array", u32, struct meta, meta, 1, PIN "/meta");
 BPF_TABLE_PINNED("array", u32, struct account, accounts, ACCOUNTS_ALL, PIN "/accounts", BPF_F_MMAPABLE);

@@ -70,6 +70,7 @@ class NamesService:
     def run(self) -> None:
         """Runs until the process is killed, by the kernel too if it hangs."""
         self._is_alone = True
+        resident.give_back()
         while True:
             self._come_round()
             self.step(IDLE_SECONDS)
@@ -126,7 +127,7 @@ class NamesService:
             self._tell("conversations are not named for now", error)
             self.close()
             self._is_to_follow = True
-        self._is_rested = False
+        resident.give_back()
 
     def _take(self, head: Head) -> None:
         work = self._work

@@ -179,6 +179,7 @@ def test_thousand_conversations_a_second_lose_no_name(lab: Lab, router: Router, 
             time.sleep(max(0.0, began + at / 1_000 - time.monotonic()))
 
     lab.client(CLIENT).call(flood)
+    assert namer.resident() <= 17, "right after a start, too"
     size = number * (28 + len(hello))
     router.settle()
     wait_until("all names", lambda: rows(router, CLIENT)["youtube"].up_bytes == size)
