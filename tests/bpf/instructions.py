@@ -62,6 +62,15 @@ def writing(fields: Mapping[int, int]) -> bytes:
     )
 
 
+def leaving(tc_index: int) -> bytes:
+    """Writes `tc_index`. If the same packet runs once more, its priority is what the hook has left there."""
+    shown = instruction(LOAD_32, 2, 6, TC_INDEX) + instruction(STORE_32, 6, 2, PRIORITY)
+    again = shown + instruction(MOVE, value=NO_HOOK) + instruction(EXIT)
+    return (
+        instruction(LOAD_32, 1, 6, PRIORITY) + skipped(IF_EQUAL, 1, again) + writing({PRIORITY: 1, TC_INDEX: tc_index})
+    )
+
+
 def forgetting(mac: bytes, clients: int, free: int) -> bytes:
     """Once in so many runs, forgets the client of that MAC, whose number is free again then.
 

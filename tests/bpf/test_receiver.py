@@ -327,9 +327,11 @@ def test_block_by_hand_holds_for_what_waited_in_a_queue_of_ours(bench: LanBench)
     bench.meter.give_classes_at(0, 7)
     assert bench.deliver(LAN_MAC, ALICE) == SHOT
     assert bench.read().wasted[ALICE] == SIZE
+    bench.meter.write_policies({bench.meter.everyone: Policy()})
     bench.meter.write_policies({ALICE: Policy(exempt=True, parent=bench.meter.everyone)})
-    bench.meter.write_policies({bench.meter.everyone: Policy(blocked=True)})
-    assert bench.deliver(LAN_MAC, ALICE) == PASS
+    bench.download()
+    bench.meter.write_policies({bench.meter.everyone: Policy(blocked=True, block_at=Thresholds(both=1))})
+    assert bench.deliver(LAN_MAC, ALICE) == PASS, "it was let pass by hand, and is not held to the plan once more"
     bench.meter.write_policies({ALICE: Policy(parent=bench.meter.everyone)})
     assert bench.deliver(LAN_MAC, ALICE) == SHOT
 

@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A blocked TCP flow is ended by resets, of which each is billed, and only a handful leaves."""
 
+import struct
 from collections.abc import Callable
 
 import pytest
 
 from esimshaper.core.model.counts import Reason
 from esimshaper.core.model.limits import Policy, Thresholds
+from esimshaper.edge.bpf import libbpf
 from tests.bpf.conftest import LARGE, LOOPBACK, Bench, skb
+from tests.bpf.instructions import PRIORITY, before, leaving
 from tests.bpf.packets import CLIENT6, SERVER4, SERVER6, TCP, WAN4, ethernet, ipv4, ipv6, tcp
 from tests.bpf.verdicts import ALICE, PASS, SHOT, sent, up
 
 TCP_FIN, TCP_SYN, TCP_RST, TCP_ACK = 0x01, 0x02, 0x04, 0x10
+CROSSED = 0x4000
 
 
 def blocked_flow(bench: Bench) -> None:
@@ -73,6 +77,20 @@ def test_blocked_data_is_dropped_and_downwards_the_first_segment_is_a_reset_and_
         assert int.from_bytes(frame[16:18], "big") == 40
     assert [sent(bench, "wan_ingress_ethernet", answer, skb(0, LOOPBACK))[0] for _ in range(60)] == [SHOT] * 60
     assert bench.read().wasted[ALICE] == 62 * 141
+
+
+def test_reset_for_a_blocked_device_is_looked_at_no_more_where_it_leaves_for_the_lan(bench: Bench) -> None:
+    blocked_flow(bench)
+    answer = with_checksum(ethernet(ipv4(SERVER4, WAN4, TCP, tcp(80, 1000, bytes(101)))))
+
+    def left_beside() -> int:
+        with before(bench.meter.program("wan_ingress_ethernet").fd, leaving(0)) as program:
+            after = libbpf.dry_run(program, answer, skb(0, LOOPBACK), repeat=2)
+        return int(struct.unpack_from("=I", after.context, PRIORITY)[0])
+
+    assert left_beside() == 0
+    bench.meter.write_policies({ALICE: Policy()})
+    assert left_beside() == CROSSED | ALICE
 
 
 def with_checksum(frame: bytes) -> bytes:

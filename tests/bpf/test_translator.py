@@ -8,6 +8,7 @@ import pytest
 from esimshaper.core.model.counts import Reason
 from esimshaper.edge.bpf import libbpf
 from tests.bpf.conftest import LOOPBACK, MARK, Bench, skb
+from tests.bpf.instructions import PRIORITY, TC_INDEX, before, leaving, writing
 from tests.bpf.packets import (
     CLIENT6,
     ICMP,
@@ -27,6 +28,7 @@ NEAR4, NEAR6 = "192.0.0.1", "2001:db8:c1a7::1"
 FAR6 = f"64:ff9b::{SERVER4}"
 OTHER6 = "64:ff9b::203.0.113.99"
 FRAGMENT, ICMPV6, IPV6 = 44, 58, 0x86DD
+CROSSED = 0x4000
 PORTS = udp(1000, 53, b"12345678")
 
 
@@ -73,6 +75,13 @@ def out(bench: Bench, frame: bytes) -> int:
     return int(struct.unpack_from("=I", after.context, MARK)[0]) >> 20
 
 
+def left_beside(bench: Bench, frame: bytes, tc_index: int = 0) -> int:
+    """tc_index of a packet that has come out, and had another one there."""
+    with before(bench.meter.program("translator_ingress_raw").fd, leaving(tc_index)) as program:
+        after = libbpf.dry_run(program, frame, skb(0, LOOPBACK), repeat=2)
+    return int(struct.unpack_from("=I", after.context, PRIORITY)[0])
+
+
 @pytest.mark.parametrize("kind", PAIRS)
 @pytest.mark.parametrize("turned", [False, True], ids=["464XLAT", "NAT64"])
 def test_packet_that_was_made_anew_is_still_its_clients(bench: Bench, kind: str, turned: bool) -> None:
@@ -108,3 +117,18 @@ def test_what_the_router_itself_sends_by_a_translator_is_nobody_elses(bench: Ben
     into(bench, PAIRS["UDP"][0], 0, ingress=0)
     assert out(bench, PAIRS["UDP"][1]) == 0
     assert Reason.TRANSLATED_UNKNOWN not in bench.read().events
+
+
+def test_download_has_again_what_the_wan_wrote_beside_it(bench: Bench) -> None:
+    alice = account_of(bench, 1)
+    written = writing({TC_INDEX: CROSSED | alice})
+    with before(bench.meter.program("translator_egress_raw").fd, written) as program:
+        libbpf.dry_run(program, ethernet(ipv6(FAR6, NEAR6, UDP, udp(53, 1000)), IPV6), skb(0, LOOPBACK))
+    made = ethernet(ipv4(SERVER4, NEAR4, UDP, udp(53, 1000)))
+    assert left_beside(bench, made) == CROSSED | alice
+    assert Reason.TRANSLATED_UNKNOWN not in bench.read().events
+
+
+def test_packet_that_the_kernel_itself_translates_carries_nothing_of_before(bench: Bench) -> None:
+    into(bench, PAIRS["UDP"][0], 0)
+    assert left_beside(bench, PAIRS["UDP"][1], CROSSED | account_of(bench, 1)) == 0

@@ -13,13 +13,15 @@ from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.core.model.tunnels import GRE, TunnelEnd
 from esimshaper.edge.bpf import libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
-from tests.bpf.instructions import map_number, maps_in_order
+from tests.bpf.instructions import TC_INDEX, before, map_number, maps_in_order, writing
 from tests.bpf.packets import ICMP, SERVER4, SERVER6, TCP, UDP, WAN4, WAN6, ethernet, icmp, ipv4, ipv6, tcp, udp
 
 ALICE = Account(2)
 PORT, IPV6 = 51820, 0x86DD
 NEAR, FAR = "10.99.0.2", "10.99.0.1"
+NEAR6, FAR6 = "2001:db8:99::2", "2001:db8:99::1"
 PASS, SHOT = 0xFFFFFFFF, 2
+SENT, CROSSED = 0xA000, 0x4000
 SIZE = 101
 CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h
 CLAIM = 112 + 60
@@ -161,17 +163,64 @@ def test_tunnel_of_the_kernel_is_known_by_its_protocol_and_claims_what_it_adds(b
     assert bench.read().tunnels.inner == {ALICE: Counters(SIZE + 24, SIZE + 24, 1, 1)}
 
 
-def test_device_behind_a_vpn_of_the_router_pays_for_what_goes_in_and_out(tunnel: Bench) -> None:
-    def pass_by(program: str, frame: bytes) -> int:
-        return libbpf.dry_run(tunnel.meter.program(program).fd, frame, skb(0, LOOPBACK)).retval
+def far_away(bench: Bench, frame: bytes, *, up: bool = True) -> int:
+    """A device behind a VPN of the router sends, or is sent something."""
+    program = bench.meter.program("server_ingress_raw" if up else "server_egress_raw")
+    return libbpf.dry_run(program.fd, frame, skb(0, LOOPBACK)).retval
 
-    assert pass_by("server_ingress_raw", UPLOAD) == pass_by("server_egress_raw", DOWNLOAD) == PASS
-    reading = tunnel.read()
-    (account,) = [account for account, owner in reading.owners.items() if owner == NEAR]
-    assert reading.tunnels.inner == {account: Counters(CLAIM, CLAIM, 1, 1)}
+
+def account_of(bench: Bench, owner: str) -> Account:
+    (account,) = [account for account, each in bench.read().owners.items() if each == owner]
+    return account
+
+
+def test_device_behind_a_vpn_of_the_router_pays_for_what_goes_in_and_out(tunnel: Bench) -> None:
+    assert far_away(tunnel, UPLOAD) == far_away(tunnel, DOWNLOAD, up=False) == PASS
+    account = account_of(tunnel, NEAR)
+    assert tunnel.read().tunnels.inner == {account: Counters(CLAIM, CLAIM, 1, 1)}
     tunnel.meter.write_policies({account: Policy(blocked=True)})
-    assert pass_by("server_ingress_raw", UPLOAD) == pass_by("server_egress_raw", DOWNLOAD) == SHOT
-    assert tunnel.read().tunnels.inner == {account: Counters(2 * CLAIM, CLAIM, 2, 1)}
+    assert far_away(tunnel, UPLOAD) == far_away(tunnel, DOWNLOAD, up=False) == SHOT
+    reading = tunnel.read()
+    assert reading.tunnels.inner == {account: Counters(2 * CLAIM, CLAIM, 2, 1)}
+    assert reading.budgets[account] == Budget(3 * CLAIM, 2 * CLAIM, CLAIM), "what was refused never left"
+
+
+def test_device_behind_a_vpn_of_the_router_is_its_own_address_in_both_families(tunnel: Bench) -> None:
+    upload, download = (ipv6(*pair, UDP, udp(1, 2, bytes(80))) for pair in ((NEAR6, FAR6), (FAR6, NEAR6)))
+    assert far_away(tunnel, ethernet(upload, IPV6)) == far_away(tunnel, ethernet(download, IPV6), up=False) == PASS
+    claims = tunnel.read().tunnels.inner
+    assert claims == {account_of(tunnel, NEAR6): Counters(128 + 60, 128 + 60, 1, 1)}
+
+
+def test_device_behind_a_vpn_of_the_router_is_held_to_its_rate_both_ways(tunnel: Bench) -> None:
+    far_away(tunnel, UPLOAD)
+    account = account_of(tunnel, NEAR)
+    tunnel.meter.write_policies({account: Policy(throttle_at=Thresholds(both=0), police_rate=1)})
+    assert [far_away(tunnel, UPLOAD), far_away(tunnel, UPLOAD)] == [PASS, SHOT]
+    assert [far_away(tunnel, DOWNLOAD, up=False) for _ in range(2)] == [PASS, SHOT]
+    assert tunnel.read().tunnels.inner[account] == Counters(3 * CLAIM, CLAIM, 3, 1), "a dropped upload claims nothing"
+
+
+def sent_on(bench: Bench, tc_index: int) -> int:
+    """A packet goes to the device far away, and has that beside it."""
+    with before(bench.meter.program("server_egress_raw").fd, writing({TC_INDEX: tc_index})) as program:
+        return libbpf.dry_run(program, DOWNLOAD, skb(0, LOOPBACK)).retval
+
+
+def test_who_sends_to_a_peer_that_is_no_client_pays(tunnel: Bench) -> None:
+    assert sent_on(tunnel, SENT | ALICE) == PASS
+    assert tunnel.read().tunnels.inner == {ALICE: Counters(0, CLAIM, 0, 1)}
+
+
+def test_download_that_goes_on_to_a_device_behind_a_vpn_is_that_devices(tunnel: Bench) -> None:
+    far_away(tunnel, UPLOAD)
+    account = account_of(tunnel, NEAR)
+    other = Account(account + 1)
+    tunnel.up(ethernet(ipv4(WAN4, SERVER4, UDP, udp(1000, 53))), other)
+    tunnel.down(ethernet(ipv4(SERVER4, WAN4, UDP, udp(53, 1000, bytes(500)))))
+    assert sent_on(tunnel, CROSSED | other) == PASS
+    moves = tunnel.read().moves
+    assert moves[other].given == moves[account].got != Counters()
 
 
 def test_protocol_without_ports_carries_no_tunnel(tunnel: Bench) -> None:

@@ -43,7 +43,7 @@ TESTS = {
     ),
     "at_tunnel.h": ("test_tunnel", "test_limits", "test_receiver", "test_police"),
     "at_translator.h": ("test_translator",),
-    "at_lan.h": ("test_receiver", "test_lan", "test_limits", "test_reasons"),
+    "at_lan.h": ("test_receiver", "test_lan", "test_limits", "test_reasons", "test_attribute"),
     "at_server.h": ("test_tunnel", "test_receiver"),
     "meter.c": ("test_count", "test_attribute"),
 }
