@@ -45,6 +45,8 @@ class Life:
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
+        if self.storage.is_open:
+            asyncio.run(self.storage.close())
 
 
 @pytest.fixture
