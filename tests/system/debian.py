@@ -2,12 +2,14 @@
 """A Debian that is the router of a lab, and esimshaper in it as its owner meets it: apt, systemctl, journalctl."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any, Self
 
 from esimshaper.edge import control_client
 from esimshaper.lab import Lab
 from esimshaper.lab.namespaces import wait_until
+from tests.heads import whole_quic_hello
 from tests.netns.router import View
 from tests.system.tree import System
 
@@ -47,6 +49,12 @@ class Debian(System, View):
         except control_client.DaemonNotRunning:
             return False
 
+    def is_named(self, host: str) -> bool:
+        """Whether one more hello to that host of YouTube has its name: who names may not be there yet."""
+        self.lab.clients[0].call(_send, whole_quic_hello(host), self.lab.servers4[2])
+        flows = json.loads(self.run("esimshaper", "flows", "--json", "--limit", "1000"))["flows"]
+        return any((flow["name"], flow["service"]) == (host, "youtube") for flow in flows)
+
     def configure(self, extra: str) -> None:
         """Writes a file beside the configuration, in place of the last one; it holds from the next reload on."""
         self.path(CHANGES).write_text(extra)
@@ -71,3 +79,8 @@ class Debian(System, View):
         shown = [self.run("tc", "-j", "filter", "show", "dev", self.lab.wan_interface, way) for way in ways]
         names = (one.get("options", {}).get("bpf_name", "") for said in shown for one in json.loads(said or "[]"))
         return {name for name in names if name.startswith("esimshaper")}
+
+
+def _send(datagram: bytes, server: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(datagram, (server, 443))

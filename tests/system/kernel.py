@@ -14,16 +14,29 @@ import subprocess
 import sys
 from pathlib import Path
 
+from esimshaper.core.model.packages import DEBIAN_PYTHON
 from tests import tools
 from tests.system import tree
 
 RELEASE = os.environ.get("RELEASE", tree.RELEASES[0])
 MEMORY, DISK = "3G", "1500M"
 DISK_IN_GUEST = Path("/run/tree")
+PATIENCE = 900
+"""Seconds for the kernel part; a processor that is emulated compiles slowly."""
+
+_SLOWLY = f"""\
+[Service]
+TimeoutStartSec=infinity
+Environment=PYTHONPATH=/usr/lib/esimshaper
+ExecStart=
+ExecStart={DEBIAN_PYTHON} -P -c 'from esimshaper.edge.bpf import compiler; compiler.COMPILE_SECONDS = {PATIENCE}; \\
+    from esimshaper.cli.main import main; main()' build --config /etc/esimshaper/esimshaper.yaml
+"""
 
 _INSTALL = """
 set -e
 cp {package} {provision} "$1/tmp"
+install -D -m 644 {slowly} "$1"/etc/systemd/system/esimshaper-build.service.d/slowly.conf
 chroot "$1" sh /tmp/provision.sh install /tmp/{package.name} wan0 br0
 chroot "$1" sh -c 'cd /tmp && apt-get -qq -o APT::Sandbox::User=root download $(
     apt-cache depends linux-image-$(dpkg --print-architecture) | sed -n "s/.*Depends: //p")'
@@ -58,7 +71,10 @@ def _prepare(place: Path) -> None:
     """`place` gets the kernel and the disk."""
     subprocess.run(["make", "deb", f"dist={place}"], cwd=tools.ROOT, check=True, stdout=subprocess.DEVNULL)
     (package,) = place.glob("*.deb")
-    hook = _INSTALL.format(package=package, provision=Path(__file__).with_name("provision.sh"), kernel=place / "kernel")
+    slowly = place / "slowly.conf"
+    slowly.write_text(_SLOWLY)
+    provision = Path(__file__).with_name("provision.sh")
+    hook = _INSTALL.format(package=package, provision=provision, slowly=slowly, kernel=place / "kernel")
     wanted = (*tree.ANY_DEBIAN, *tree.dependencies(package))
     making = tree.make(RELEASE, place / "tree", wanted, hook)
     said, _ = making.communicate()

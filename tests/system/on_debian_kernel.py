@@ -21,9 +21,7 @@ from tests.netns.router import Measure, bytes_of
 from tests.netns.strongswan import StrongSwan
 from tests.netns.vpn import FourInSix, KernelVpn, Vpn
 from tests.system.debian import CONFIG, SERVICE, Debian
-from tests.system.kernel import DISK_IN_GUEST
-
-PATIENCE = 240  # seconds; a processor that is emulated compiles slowly
+from tests.system.kernel import DISK_IN_GUEST, PATIENCE
 
 FLOWTABLE = """table inet fast {
     flowtable known { hook ingress priority 0; devices = { br0, wan0 }; }
@@ -67,6 +65,10 @@ def test_the_service_starts_with_the_system_and_the_bill_is_right(router: Debian
     assert moved.totals["unattributed"] == Counters()
     for number, name in enumerate(("alice-phone", "tv")):
         assert bytes_of(moved.totals[name]) == bytes_of(moved.bill.of(lab.servers4[number], lab.servers6[number]))
+
+
+def test_what_bytes_were_for_has_its_name(router: Debian):
+    wait_until("a name", lambda: router.is_named("r1.googlevideo.com"), timeout=60)
 
 
 def offloaded() -> bool:

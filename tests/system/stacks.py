@@ -13,8 +13,8 @@ from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
 from tests.mounts import mounted_bpffs
 from tests.netns.router import Router, bytes_of
+from tests.system.kernel import PATIENCE
 
-PATIENCE = 600  # seconds; a processor that is emulated compiles slowly
 COMPILES_SLOWLY = f"""\
 from esimshaper.cli.main import main
 from esimshaper.edge.bpf import compiler

@@ -2,7 +2,6 @@
 """The service in the sandbox that systemd really makes: what it can and cannot do there, and that it comes back."""
 
 import contextlib
-import json
 import os
 import socket
 from collections.abc import Iterator
@@ -12,7 +11,6 @@ import pytest
 from esimshaper.edge.host.messages import Message
 from esimshaper.lab import traffic
 from esimshaper.lab.namespaces import wait_until
-from tests.heads import whole_quic_hello
 from tests.netns.router import bytes_of
 from tests.system.debian import SERVICE, Debian
 
@@ -121,15 +119,8 @@ def test_who_reads_what_devices_send_may_do_nothing_else_and_names_what_passes_a
     def process() -> str:
         return router.run("systemctl", "show", NAMES, "--value", "--property=MainPID").strip()
 
-    def named(host: str) -> bool:
-        """Whether one more hello to that host is named: the process may not be there yet."""
-        hello = whole_quic_hello(host)
-        router.lab.clients[0].call(_send, hello, router.lab.servers4[2])
-        flows = json.loads(router.run("esimshaper", "flows", "--json", "--limit", "1000"))["flows"]
-        return any((flow["name"], flow["service"]) == (host, "youtube") for flow in flows)
-
     try:
-        wait_until("a name", lambda: named("r1.googlevideo.com"))
+        wait_until("a name", lambda: router.is_named("r1.googlevideo.com"))
     except TimeoutError as problem:
         problem.add_note(router.journalctl("--no-pager", "--lines=30", "-u", NAMES))
         problem.add_note(router.run("find", PINS, "/var/lib/esimshaper", "-ls"))
@@ -143,17 +134,12 @@ def test_who_reads_what_devices_send_may_do_nothing_else_and_names_what_passes_a
         before = process()
         router.run("systemctl", *breaks)
         wait_until("another process", lambda before=before: process() not in ("0", before), timeout=40)
-        wait_until("a name", lambda breaks=breaks: named(f"{breaks[0]}.googlevideo.com"), timeout=40)
+        wait_until("a name", lambda breaks=breaks: router.is_named(f"{breaks[0]}.googlevideo.com"), timeout=40)
 
 
 def _status(router: Debian, process: str) -> dict[str, str]:
     lines = router.path(f"/proc/{process}/status").read_text().splitlines()
     return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
-
-
-def _send(datagram: bytes, server: str) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.sendto(datagram, (server, 443))
 
 
 def test_killed_it_comes_back_without_compiling_and_no_byte_is_missing_also_behind_a_queue_of_somebody_else(
