@@ -190,9 +190,11 @@ def _load_all(wanted: Build, lock: int) -> None:
     if len(os.sched_getaffinity(0)) == 1:
         _load(wanted, ALL)  # at the same time, parts would only take more memory
     else:
-        parts = [subprocess.Popen(_child(wanted, str(part)), pass_fds=[lock]) for part in PARTS]
-        codes = [part.wait() for part in parts]
-        if any(codes):
+        commands = [_child(wanted, str(part)) for part in PARTS]
+        parts = [subprocess.Popen(each, pass_fds=[lock], stderr=subprocess.PIPE) for each in commands]
+        for part in parts:  # one after the other: what both say at once would be a line of both
+            sys.stderr.write(part.communicate()[1].decode(errors="replace"))
+        if any(part.returncode for part in parts):
             sys.exit(1)
     wanted.unfinished.rename(wanted.programs)
 
