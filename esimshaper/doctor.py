@@ -25,7 +25,7 @@ from esimshaper import __version__
 from esimshaper.core.diagnosis import selftest as selftest_diagnosis
 from esimshaper.core.diagnosis.findings import NOT_SEEN, diagnose, in_order
 from esimshaper.core.diagnosis.tunnels import SHARED_PORTS
-from esimshaper.core.model.box import DaemonStatus, Finding, Severity, Wanted
+from esimshaper.core.model.box import DaemonStatus, Finding, Severity, SimStatus, Wanted
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.limits import ActionKind
@@ -171,9 +171,15 @@ def _daemon_status(control: Path) -> DaemonStatus | None:
             _remotes(control),
             accepted=status["configuration"]["accepted"],
             services=_services(control),
+            sims={each["interface"]: _sim(each) for each in status["modems"] if each["interface"]},
         )
     except (Unusable, KeyError, TypeError):  # KeyError, TypeError: the document of another version
         return None
+
+
+def _sim(modem: dict[str, Any]) -> SimStatus:
+    counted = modem["counted"]
+    return SimStatus(modem["plan"] or "", (counted["modem_bytes"], counted["router_bytes"]) if counted else None)
 
 
 def _services(control: Path) -> tuple[int, int, int] | None:

@@ -42,7 +42,7 @@ CORE_LIBRARY = {
 
 DAEMON_KNOWS = {
     "pipeline", "commands", "plan_commands", "saving.booking", "log_limit", "diagnosis.explain", "services.compiled",
-    "shaping.plan", "shaping.tree",
+    "modems.own_counts", "shaping.plan", "shaping.tree",
 }  # fmt: skip
 """What the daemon uses of the core beside words, documents and settings; it executes, and decides nothing."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from esimshaper import __version__
 from esimshaper.core.model.metrics import Metric
+from esimshaper.core.modems import own_counts
 from esimshaper.core.report import metrics as report_metrics
 from esimshaper.core.report.frame import DaemonFacts
 from esimshaper.daemon import startup
@@ -66,6 +67,7 @@ class Daemon:
         self._publisher = Publisher(self._metrics)
         self._status = ServiceStatus()
         self._listeners = contextlib.ExitStack()
+        self._compared: own_counts.Comparisons = {}
 
     async def serve(self) -> None:
         """Runs until SIGTERM or SIGINT; SIGHUP reloads. Raises FailedOperation or Unusable if it cannot start."""
@@ -152,11 +154,19 @@ class Daemon:
                 ticker.follow_uplink()
                 self._publisher.begin(self._configuration.settings.metrics)
             ticker.tick()
+            self._hear_own_counts()
             self._status.report_tick(ticker.state, self._facts(), self._parts.enforcer.problems, clock.monotonic())
             ticks += 1
             with contextlib.suppress(TimeoutError):
                 wait = min(clock.seconds_to_next(TICK_SECONDS), ticker.seconds_to_switch())
                 await asyncio.wait_for(self._wake.wait(), wait)
+
+    def _hear_own_counts(self) -> None:
+        """Compares what modems have counted with what we have, where all of it passed one uplink."""
+        booked, uplinks = self._parts.ticker.state.meter.booked, self._configuration.settings.uplinks
+        total = sum(each.total_bytes for each in booked.wan.values()) if booked and len(uplinks) == 1 else None
+        ours = {} if total is None else dict.fromkeys(uplinks[0].interfaces, total)
+        self._compared = own_counts.compare(self._compared, self._parts.observer.ways.modems, ours, clock.now())
 
     def _metrics(self) -> tuple[Metric, ...]:
         return report_metrics.metrics(self._parts.ticker.state, self._facts())
@@ -187,6 +197,7 @@ class Daemon:
             modems=parts.observer.ways.modems,
             plans=rules.plans,
             wan_found_by=settings.wan.found_by,
+            own_counts=own_counts.latest(self._compared),
         )
 
     def _stop(self) -> None:

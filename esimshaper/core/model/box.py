@@ -216,11 +216,20 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class SimStatus:
+    """The plan of a SIM, empty for none; bytes by the modem's own count, and by ours, of the same time."""
+
+    plan: str = ""
+    counted: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonStatus:
     """What the daemon reports of itself. `detached` and `problems`: sentences. `events`: bytes by name of a Reason.
 
     remotes: bytes of its largest flows, by the address of the far end. accepted: false after a refused reload.
     services: of today all bytes, those without a name and those that are hidden; None where nobody asks.
+    sims: what it says of the SIM in a modem, by the modem's interface.
     """
 
     version: str
@@ -230,6 +239,7 @@ class DaemonStatus:
     remotes: Mapping[str, int] = field(default_factory=dict)
     accepted: bool = True
     services: tuple[int, int, int] | None = None
+    sims: Mapping[str, SimStatus] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

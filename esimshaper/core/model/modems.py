@@ -73,6 +73,15 @@ class ModemsReport:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class OwnCount:
+    """Bytes at a modem by its own count, and by ours, between the same moments; since: the first, in Unix seconds."""
+
+    since: int
+    modem: int
+    router: int
+
+
 def iccid_of(written: str) -> str:
     """The digits of an ICCID without fillers, spaces and hyphens; empty if it cannot be one (ITU-T E.118).
 

@@ -130,7 +130,7 @@ def status_document(
             "uptime_seconds": max(0, int((facts.now - facts.started).total_seconds())),
         },
         "wan": _wan(facts, state.meter.attachments, state.meter.detour),
-        "modems": modems.entries(facts.modems),
+        "modems": modems.entries(state, facts),
         "programs": [
             {"interface": a.interface, "hook": a.hook.value, "attached": a.attached, "problem": a.problem}
             for a in state.meter.attachments

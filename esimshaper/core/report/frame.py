@@ -11,7 +11,7 @@ from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.identity import OTHERS, UNATTRIBUTED, Account, ClientKey, Identity
 from esimshaper.core.model.limits import Curfew, Quota
 from esimshaper.core.model.metrics import ServiceMetrics
-from esimshaper.core.model.modems import Modem
+from esimshaper.core.model.modems import Modem, OwnCount
 from esimshaper.core.model.plan import Plan
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.services import Service
@@ -32,7 +32,7 @@ class DaemonFacts:
     quotas, names, groups: as in the settings, by key of a client.
     wan_device: the kernel's name of the uplink. stacked: interfaces that are counted at another one, and why, as
     sentences. catalogue: services by name. modems: as the last tick saw them. plans: of the settings.
-    wan_found_by: who has named the uplink, where the settings do not.
+    wan_found_by: who has named the uplink, where the settings do not. own_counts: by a modem's interface.
     """
 
     now: datetime
@@ -57,6 +57,7 @@ class DaemonFacts:
     modems: tuple[Modem, ...] = ()
     plans: tuple[Plan, ...] = ()
     wan_found_by: str = ""
+    own_counts: Mapping[str, OwnCount] = field(default_factory=dict)
 
 
 def new_document(now: datetime) -> Document:

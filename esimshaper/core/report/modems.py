@@ -3,17 +3,21 @@
 
 modem     {"interface": str or null, "sim_end": the last 4 digits of the ICCID or IMSI, null while neither is known,
            "registration": "home", "roaming", "none" or "unknown", "operator", "operator_code": str or null,
-           "connected": bool, "connects": int, "state": ModemManager's word}
+           "connected": bool, "connects": int, "state": ModemManager's word, "plan": name or null,
+           "counted": {"since", "since_unix", "modem_bytes", "router_bytes"} or null}       by the modem itself, and by
+                                                                                            us in the same time
 """
 
-from collections.abc import Iterable
+from datetime import tzinfo
 
-from esimshaper.core.model.modems import Modem
-from esimshaper.core.report.frame import Document
+from esimshaper.core.model.modems import OwnCount
+from esimshaper.core.model.state import State
+from esimshaper.core.report.frame import DaemonFacts, Document, moment
 
 
-def entries(modems: Iterable[Modem]) -> list[Document]:
+def entries(state: State, facts: DaemonFacts) -> list[Document]:
     """One for each modem. No number of a SIM is whole: documents end in journals and on screens."""
+    plans = {each.iccid: each.plan for each in state.plans.kept.uplinks.values() if each.iccid}
     return [
         {
             "interface": modem.interface or None,
@@ -24,6 +28,14 @@ def entries(modems: Iterable[Modem]) -> list[Document]:
             "connected": modem.connected,
             "connects": modem.connects,
             "state": modem.state,
+            "plan": plans.get(modem.sim) or None,
+            "counted": _counted(facts.own_counts.get(modem.interface), facts.now.tzinfo),
         }
-        for modem in modems
+        for modem in facts.modems
     ]
+
+
+def _counted(own_count: OwnCount | None, zone: tzinfo | None) -> Document | None:
+    if own_count is None:
+        return None
+    return moment("since", own_count.since, zone) | {"modem_bytes": own_count.modem, "router_bytes": own_count.router}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from esimshaper.core.diagnosis.modems import CHECKS
-from esimshaper.core.model.box import BoxFacts, Finding, Severity, Wanted
+from esimshaper.core.model.box import BoxFacts, DaemonStatus, Finding, Severity, SimStatus, Wanted
 from esimshaper.core.model.modems import Modem, ModemsReport, Registration
 
 MODEM = Modem(
@@ -37,6 +37,23 @@ def test_a_sim_without_a_readable_number_is_told_by_its_subscriber() -> None:
     said = finding(replace(FACTS, modems=ModemsReport((replace(MODEM, iccid=""),), manager=True)))
     assert "(IMSI) ...6789" in said.sentence
     assert MODEM.imsi not in said.sentence
+
+
+@pytest.mark.parametrize(
+    ("modem", "router", "severity", "words"),
+    [
+        (100_000_000, 100_800_000, Severity.OK, "100 MB itself, and this router 101 MB: 0.8 % more."),
+        (100_000_000, 90_000_000, Severity.WARNING, "10.0 % less."),
+        (9_000, 1_000, Severity.OK, "88.9 % less."),
+        (5_000, 5_000, Severity.OK, "the same."),
+    ],
+)
+def test_the_plan_and_the_modems_own_count_are_told_by_the_daemon(modem, router, severity, words) -> None:
+    status = DaemonStatus("0.1.0", sims={"wwan0": SimStatus("trip", (modem, router))})
+    first, own_count = (each for check in CHECKS for each in check(replace(FACTS, daemon_status=status)))
+    assert first.sentence.endswith("It belongs to the plan trip.")
+    assert own_count.severity is severity
+    assert own_count.sentence.endswith(words)
 
 
 def test_a_modem_without_a_sim_is_a_warning() -> None:
