@@ -29,6 +29,7 @@ from esimshaper.core.model.box import DaemonStatus, Finding, Severity, SimStatus
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.limits import ActionKind
+from esimshaper.core.model.plan import FULL, Plan
 from esimshaper.core.model.reading import Hook
 from esimshaper.core.settings.uplink import detour_of, present
 from esimshaper.core.settings.values import Settings
@@ -108,6 +109,10 @@ def _wanted(config: Path, *, asked: bool) -> tuple[Wanted | None, list[Finding]]
     return _wanted_by(loaded.settings, (config, *settings_file.drop_ins(config))), findings
 
 
+def _gets_slow(plans: Iterable[Plan]) -> bool:
+    return any(step.rate and step.rate < FULL for plan in plans for meter in plan.meters for step in meter.steps)
+
+
 def _wanted_by(settings: Settings, files: Iterable[Path]) -> Wanted:
     """What the box has to fit, with the interfaces that its names mean now. `files`: those of the configuration."""
     settings, detour = _look_around(settings)
@@ -118,7 +123,7 @@ def _wanted_by(settings: Settings, files: Iterable[Path]) -> Wanted:
         tuple(map(settings.device, lan.interfaces)),
         lan.leases,
         lan.mark_mask,
-        shapes=ActionKind.THROTTLE in actions or bool(wan.download or wan.upload),
+        shapes=ActionKind.THROTTLE in actions or bool(wan.download or wan.upload) or _gets_slow(settings.plans),
         blocks=ActionKind.BLOCK in actions or bool(settings.blocks),
         replaces_qdisc=wan.replace_qdisc,
         tunnels=tuple(settings.device(tunnel.interface) for tunnel in wan.tunnels),

@@ -13,6 +13,7 @@ from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.limits import ClientState, Policy, Reserve, Subject
 from esimshaper.core.model.reading import Attachment, ClassCounters, Hook, Observation, Reading
 from esimshaper.core.model.state import Outcome
+from esimshaper.core.model.units import format_rate
 from esimshaper.core.settings.values import Settings, Wan
 from esimshaper.core.shaping import plan, tree
 from esimshaper.core.shaping.plan import Plan, Report, Step
@@ -20,7 +21,7 @@ from esimshaper.daemon.class_counters import ClassReader
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.host.messages import Message, fields
 from esimshaper.edge.nft.scripts import NO_INTERFACE, Blocked, Known
-from esimshaper.edge.nft.tables import RejectTable
+from esimshaper.edge.nft.tables import RejectTable, SegmentTable
 from esimshaper.edge.tc.shaper import Shaper
 
 LOOKS = frozenset({Hook.LAN_INGRESS, Hook.LAN_EGRESS, Hook.SERVER_INGRESS, Hook.SERVER_EGRESS})
@@ -41,6 +42,7 @@ class Enforcer:
         self.members = tree.members(self._installed)
         self.problems: tuple[str, ...] = ()
         self._reserve: Reserve | None = None
+        self._held: tree.Link | None = None
         self._now = 0  # CLOCK_BOOTTIME of the last reading, in ns
         self._begin(settings)
         cleanup.callback(lambda: self._shaper.close())
@@ -59,6 +61,7 @@ class Enforcer:
         tunnels = settings.devices_of(tunnel.interface for tunnel in settings.wan.tunnels)
         lans = settings.devices_of(settings.lan.interfaces)
         self._rejects = RejectTable((*settings.uplink_names, *tunnels), lans, left_alone)
+        self._segments = SegmentTable(settings.uplink_names)
         self._reserve = None  # to be written anew, with these addresses
 
     def configure(self, settings: Settings) -> None:
@@ -88,10 +91,11 @@ class Enforcer:
 
         `look_around`: compares with what is installed though nothing is new; somebody else may have changed it.
         """
+        link = tree.Link(self._wan.download, self._wan.upload).held_below(outcome.plan_rates.get(self._wan.shaped))
         wish = plan.Wish(
             outcome,
             seen.reading,
-            tree.Link(self._wan.download, self._wan.upload).held_below(outcome.plan_rates.get(self._wan.shaped)),
+            link,
             _metered_link(seen.attachments, self._wan.interface),
             states,
             look_around,
@@ -102,6 +106,9 @@ class Enforcer:
         if outcome.reserve and outcome.reserve != self._reserve:
             self._meter.write_reserve(outcome.reserve, self._reachable)
             self._reserve = outcome.reserve
+        self._tell_of(link)
+        if problem := self._segments.limit(link.segment):
+            log.warning("%s", problem, extra=fields(Message.LIMITS_FAILING, interface=self._wan.interface))
         now: Plan | None = plan.begin(self._memory, self._installed, wish)
         while now:
             report = self._carry_out(now.steps)
@@ -149,6 +156,20 @@ class Enforcer:
         self._installed = {**self._installed, **policies}  # at once: a later step may raise
         self.members = tree.members(self._installed)
         self._class_reader.note_policies(policies)
+
+    def _tell_of(self, link: tree.Link) -> None:
+        """Says so when the link gets other rates; not those of the settings, which a reload says."""
+        written = tree.Link(self._wan.download, self._wan.upload)
+        before, self._held = self._held, None if link == written else link
+        if self._held == before:
+            return
+        extra = fields(Message.LINK_HELD, interface=self._wan.interface)
+        if self._held is None:
+            log.info("the plan is fast again: the link at %s is held no more", self._wan.interface, extra=extra)
+        else:
+            down, up = (format_rate(rate or 0) for rate in (link.download, link.upload))
+            text = "the plan is slow: the link at %s is held to %s down and %s up, so that packets wait here"
+            log.info(text, self._wan.interface, down, up, extra=extra)
 
     def _say(self, problems: tuple[str, ...] | None) -> None:
         if problems is None:

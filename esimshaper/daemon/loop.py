@@ -13,6 +13,7 @@ from pathlib import Path
 
 from esimshaper import __version__
 from esimshaper.core.model.metrics import Metric
+from esimshaper.core.model.shaping import Side
 from esimshaper.core.modems import own_counts
 from esimshaper.core.report import metrics as report_metrics
 from esimshaper.core.report.frame import DaemonFacts
@@ -198,6 +199,8 @@ class Daemon:
             plans=rules.plans,
             wan_found_by=settings.wan.found_by,
             own_counts=own_counts.latest(self._compared),
+            shaped=settings.wan.shaped,
+            link={Side.DOWNLOAD: settings.wan.download, Side.UPLOAD: settings.wan.upload},
         )
 
     def _stop(self) -> None:

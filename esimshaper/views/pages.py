@@ -65,6 +65,7 @@ def verbose_status_page(status: Document) -> Page:
 def _wan_lines(status: Document) -> list[Line]:
     wan = status["wan"]
     lines = [_uplink_line(status), *map(_modem_line, status["modems"])]
+    lines += [Line(f"  {_sentence(each['sentence'])}", Tone.WARNING) for each in status["slow"]]
     lines += [Line(f"  {said}.", Tone.QUIET) for said in wan["stacked"]]
     if wan["detour"]["problem"]:
         lines.append(Line(f"  {_sentence(wan['detour']['problem'])}", Tone.WARNING))

@@ -155,7 +155,7 @@ class LeaseFile:
 class Wanted:
     """The part of the configuration that the box has to fit. `files` are those of the configuration itself.
 
-    shapes: some quota throttles, or the link has a rate. blocks: some quota blocks.
+    shapes: some quota throttles, the link has a rate, or a plan gets slow. blocks: some quota blocks.
     shared_ports: tunnels by a port that other programs use, and that port, where no protocol and peer are named.
     replaces_qdisc: wan.replace_qdisc. certificates: the files of metrics.tls. names: services.names.
     Interfaces have the kernel's names here. written: how the configuration calls one, where that is another name.

@@ -27,6 +27,20 @@ class Side(Enum):
     DOWNLOAD = "download"
 
 
+HELD_PERCENT = {Side.UPLOAD: 95, Side.DOWNLOAD: 90}
+"""Percent of what the carrier gives a plan that the link is held to."""
+
+
+def held(rate: int | None, carrier: int, side: Side) -> int:
+    """The rate of a link that carries `rate` (None: nobody says) and is given so much by its carrier, in bit/s."""
+    # A carrier that slows a plan down has a queue for it, often of seconds, and one for all. What it gives beyond our
+    # rate empties that queue, so packets wait here instead: each client's in a short queue of its own, and small ones
+    # in front. Uploads never fill the carrier's. Downloads do whenever a sender tries how fast it can be, and the more
+    # is left the sooner such a sender finds our queue full: at 95 % after 10 s, and then seconds wait at the carrier.
+    most = carrier * HELD_PERCENT[side] // 100
+    return min(rate or most, most)
+
+
 class Leaf(NamedTuple):
     """The queue of a class, in bytes: how much may wait, and from which size on GSO packets are split on the way in."""
 

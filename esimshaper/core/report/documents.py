@@ -23,7 +23,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                        "found_by": who has named it, null if the settings do,
                        "stacked": [sentence], on interfaces that are counted at another one
                        "detour": {"interfaces": [name], "problem": sentence or null}},  ways out that are not counted
-               "modems": [modem], as in modems.py
+               "modems": [modem], as in modems.py; "slow": [slow], as in slow.py
                "programs": [{"interface", "hook", "attached", "problem"}],
                "tunnels": {"inside_bytes": claimed by clients, "outside_bytes": seen on the WAN,
                            "problem": sentence or null},
@@ -74,7 +74,7 @@ from esimshaper.core.model.reading import Attachment, Detour, Hook, Reading, Tun
 from esimshaper.core.model.services import Service, ServiceUsage
 from esimshaper.core.model.state import State
 from esimshaper.core.model.units import format_size
-from esimshaper.core.report import modems, plans, uplink_drops
+from esimshaper.core.report import modems, plans, slow, uplink_drops
 from esimshaper.core.report.frame import (
     DaemonFacts,
     Document,
@@ -131,6 +131,7 @@ def status_document(
         },
         "wan": _wan(facts, state.meter.attachments, state.meter.detour),
         "modems": modems.entries(state, facts),
+        "slow": slow.entries(state, facts),
         "programs": [
             {"interface": a.interface, "hook": a.hook.value, "attached": a.attached, "problem": a.problem}
             for a in state.meter.attachments
@@ -147,10 +148,7 @@ def status_document(
             "count": sum(entry["key"] not in BUILT_IN_CLIENTS for entry in clients if _has_moved(entry)),
             "top": [entry for entry in clients if entry["today"]["total_bytes"]][:TOP_CLIENTS],
         },
-        "tables": [
-            {"name": t.name, "entries": t.entries, "max_entries": t.max_entries}
-            for t in (state.meter.reading.tables if state.meter.reading else ())
-        ],
+        "tables": _tables(state.meter.reading),
         "events": [
             {
                 "reason": reason.label,
@@ -220,6 +218,11 @@ def flows_document(state: State, facts: DaemonFacts, flows: Iterable[Flow], *, c
 def reload_document(facts: DaemonFacts, changes: Iterable[str], notes: Iterable[str], *, applied: bool) -> Document:
     """See the module's docstring."""
     return new_document(facts.now) | {"applied": applied, "changes": list(changes), "notes": list(notes)}
+
+
+def _tables(reading: Reading | None) -> list[Document]:
+    tables = reading.tables if reading else ()
+    return [{"name": each.name, "entries": each.entries, "max_entries": each.max_entries} for each in tables]
 
 
 def _wan(facts: DaemonFacts, attachments: Sequence[Attachment], detour: Detour) -> Document:

@@ -15,6 +15,7 @@ from esimshaper.core.model.modems import Modem, OwnCount
 from esimshaper.core.model.plan import Plan
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.services import Service
+from esimshaper.core.model.shaping import Side
 from esimshaper.core.model.state import State
 
 Document = dict[str, Any]
@@ -33,6 +34,7 @@ class DaemonFacts:
     wan_device: the kernel's name of the uplink. stacked: interfaces that are counted at another one, and why, as
     sentences. catalogue: services by name. modems: as the last tick saw them. plans: of the settings.
     wan_found_by: who has named the uplink, where the settings do not. own_counts: by a modem's interface.
+    shaped: the uplink that has our classes; link: its rates in the settings.
     """
 
     now: datetime
@@ -58,6 +60,8 @@ class DaemonFacts:
     plans: tuple[Plan, ...] = ()
     wan_found_by: str = ""
     own_counts: Mapping[str, OwnCount] = field(default_factory=dict)
+    shaped: str = ""
+    link: Mapping[Side, int | None] = field(default_factory=lambda: dict.fromkeys(Side))
 
 
 def new_document(now: datetime) -> Document:

@@ -14,7 +14,7 @@ from esimshaper.core.model.limits import ClientState, Level, Subject, SubjectKin
 from esimshaper.core.model.metrics import Metric, MetricType, ServiceMetrics
 from esimshaper.core.model.services import NO_VOLUME, ServiceUsage, Volume
 from esimshaper.core.model.state import State
-from esimshaper.core.report import uplink_drops
+from esimshaper.core.report import slow, uplink_drops
 from esimshaper.core.report.frame import DaemonFacts, identity, known_clients, mac_of, strayed_bytes, wasted_bytes
 from esimshaper.core.report.quotas import limit_of, usages, used_of
 from esimshaper.core.report.services import category_of, is_counted, with_unnamed
@@ -26,7 +26,7 @@ Samples = Mapping[tuple[str, ...], float]
 def metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
     """All metric families, from one State."""
     return (
-        *_traffic_metrics(state),
+        *_traffic_metrics(state, facts),
         *_service_metrics(state, facts),
         *_limit_metrics(state, facts),
         *_kernel_metrics(state),
@@ -34,7 +34,7 @@ def metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
     )
 
 
-def _traffic_metrics(state: State) -> tuple[Metric, ...]:
+def _traffic_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
     wan = state.meter.booked.wan if state.meter.booked else {}
     infos = (identity(state, key) for key in known_clients(state))
     who: Samples = {(i.label, mac_of(i.key), i.hostname): 1 for i in infos}
@@ -42,6 +42,12 @@ def _traffic_metrics(state: State) -> tuple[Metric, ...]:
         *_both_ways("wan", "through the WAN", "interface", wan),
         *_both_ways("client", "of a client", "client", by_label(state)),
         _gauge("client_info", "Who a client is; always 1.", ("client", "mac", "hostname"), who),
+        _gauge(
+            "link_held_bits_per_second",
+            "What the link is held to while the plan in force is slow; without samples while it is not.",
+            ("uplink", "direction"),
+            slow.held_rates(state, facts),
+        ),
         _counter(
             "uplink_dropped_bytes_total",
             "Uploads that a queue or a driver of the uplink dropped: not billed, so in no other count.",

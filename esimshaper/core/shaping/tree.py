@@ -32,7 +32,7 @@ from esimshaper.core.model.limits import (
     Policy,
     Shaped,
 )
-from esimshaper.core.model.shaping import DEFAULT, QDISC, Class, Classes, Leaf, Redirect, Side, Tree, Wire
+from esimshaper.core.model.shaping import DEFAULT, QDISC, Class, Classes, Leaf, Redirect, Side, Tree, Wire, held
 
 ROOT, URGENT = QDISC | 1, QDISC | 3
 
@@ -66,11 +66,13 @@ _NEVER_SPLIT = 1 << 20
 
 SLOW = 2_000_000
 """bit/s below which a link has urgent classes: there a full packet takes 6 ms and more, and some wait in each queue."""
-_HELD_PERCENT = 95
-"""Percent of what the carrier gives that a link is held to."""
+_PACKET_MS = 38
+_TCP_HEADERS, _LEAST_SEGMENT, _FULL_SEGMENT = 52, 536, 1400
+"""Bytes: with its usual options; what every host takes (RFC 9293, 3.7.1); from there on nothing is gained."""
 _URGENT_RATE, _URGENT_CEIL = (1, 3), (3, 4)
 """The part of the link that urgent packets have by themselves, and the most of it."""
-_URGENT_FRAMES = 2
+_URGENT_FRAMES, _OPEN_FRAMES = 2, 3
+"""Frames that may always wait in an urgent leaf, and in an open one: enough for TCP where packets are short."""
 _FOR_THE_OTHERS = 5
 """Beside clients that go first, the others have one in so many bytes of the link by themselves."""
 _ORDER_URGENT, _ORDER_FIRST, _ORDER = range(3)
@@ -92,13 +94,22 @@ class Link:
 
         None: nobody knows. 0: nothing passes, so there is nothing to hold.
         """
-        # A carrier that slows a plan down has a queue for it, often of seconds, and one for all. What it gives beyond
-        # our rate empties that queue (of 128 kbit/s 800 bytes a second), so packets wait here instead: each client's in
-        # a short queue of its own, and small ones in front.
         if not carrier:
             return self
-        most = carrier * _HELD_PERCENT // 100
-        return replace(self, download=min(self.download or most, most), upload=min(self.upload or most, most))
+        down, up = held(self.download, carrier, Side.DOWNLOAD), held(self.upload, carrier, Side.UPLOAD)
+        return replace(self, download=down, upload=up)
+
+    @property
+    def segment(self) -> int | None:
+        """The most bytes of data in a packet of TCP that is no longer than it should be in others' way; None for any.
+
+        Beside a download two of them are on their way at once, and what comes behind waits for both.
+        """
+        slowest = min((rate for rate in (self.download, self.upload) if rate), default=None)
+        if slowest is None:
+            return None
+        fits = slowest * _PACKET_MS // 8000 - _TCP_HEADERS
+        return None if fits >= _FULL_SEGMENT else max(fits, _LEAST_SEGMENT)
 
     @property
     def is_slow(self) -> bool:
@@ -259,8 +270,9 @@ def wanted(link: Link, demand: Demand) -> Tree:
 def _tree(rate: int | None, wire: Wire, demand: Demand, assignments: Iterable[_Assignment]) -> Classes:
     most = to_frame_rate(rate, wire) if rate else UNLIMITED
     ceilings = {each.rate: min(to_frame_rate(each.rate, wire), most) for each in demand.shaped}
-    least = _least_of_the_others(most, demand)
-    found = [Class(ROOT, QDISC, most, most), _leaf(DEFAULT, ROOT, most, wire, least)]
+    part = _part_of_the_others(most, demand)
+    frames = _OPEN_FRAMES if demand.urgent else _LEAST_FRAMES
+    found = [Class(ROOT, QDISC, most, most), _leaf(DEFAULT, ROOT, most, _queue(most, wire, frames), part)]
     if demand.urgent:
         found.append(Class(URGENT, ROOT, _part(most, _URGENT_RATE), _part(most, _URGENT_CEIL)))
     for each in demand.shaped:
@@ -269,13 +281,14 @@ def _tree(rate: int | None, wire: Wire, demand: Demand, assignments: Iterable[_A
             found.append(Class(_group_id(each.account, demand.everyone), ROOT, min(LEAST_RATE, ceil), ceil))
     for one in assignments:
         if one.place == CLASS_URGENT:
-            found.append(_urgent_leaf(one.id, _part(most, _URGENT_CEIL), wire))
+            ceil = _part(most, _URGENT_CEIL)
+            found.append(_leaf(one.id, URGENT, ceil, _queue(ceil, wire, _URGENT_FRAMES), order=_ORDER_URGENT))
         elif one.place == CLASS_OPEN:
-            goes_first = one.account in demand.first
-            by_itself, order = (LEAST_RATE, _ORDER_FIRST) if goes_first else (least, _ORDER)
-            found.append(_leaf(one.id, ROOT, most, wire, by_itself, order))
+            by_itself, order = (LEAST_RATE, _ORDER_FIRST) if one.account in demand.first else (part, _ORDER)
+            found.append(_leaf(one.id, ROOT, most, _queue(most, wire, frames), by_itself, order))
         else:
-            found.append(_leaf(one.id, one.parent, ceilings[one.rate], wire))
+            ceil = ceilings[one.rate]
+            found.append(_leaf(one.id, one.parent, ceil, _queue(ceil, wire)))
     return {each.id: each for each in found}
 
 
@@ -283,7 +296,7 @@ def _part(rate: int, part: tuple[int, int]) -> int:
     return max(8, rate * part[0] // (8 * part[1]) * 8)
 
 
-def _least_of_the_others(most: int, demand: Demand) -> int:
+def _part_of_the_others(most: int, demand: Demand) -> int:
     """What each client that does not go first has by itself, and all that have no class."""
     others = len(demand.sharing) - len(demand.first) + 1
     return max(LEAST_RATE, _part(most, (1, _FOR_THE_OTHERS * others))) if demand.first else LEAST_RATE
@@ -298,12 +311,8 @@ def to_frame_rate(rate: int, wire: Wire) -> int:
     return max(1, rate * wire.frame // (8 * wire.mtu)) * 8
 
 
-def _leaf(class_id: int, parent: int, ceil: int, wire: Wire, least: int = LEAST_RATE, order: int = _ORDER) -> Class:
-    return Class(class_id, parent, min(least, ceil), ceil, _queue(ceil, wire), order)
-
-
-def _urgent_leaf(class_id: int, ceil: int, wire: Wire) -> Class:
-    return Class(class_id, URGENT, min(LEAST_RATE, ceil), ceil, _queue(ceil, wire, _URGENT_FRAMES), _ORDER_URGENT)
+def _leaf(class_id: int, parent: int, ceil: int, leaf: Leaf, least: int = LEAST_RATE, order: int = _ORDER) -> Class:
+    return Class(class_id, parent, min(least, ceil), ceil, leaf, order)
 
 
 @lru_cache(64)

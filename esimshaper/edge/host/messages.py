@@ -49,6 +49,7 @@ class Message(Enum):
     REFUSALS_RESTORED = ("4fb0feda887249bea166b22db67139b6", "refusals")
     LIMITS_FAILING = ("576825f0afca4de5b325e3521e9b66d5", "limits")
     LIMITS_WORKING = ("a07824b5c9954757bac7b3b334d24d90", "limits")
+    LINK_HELD = ("eeeed410ed904394951ce9ab934c8810", "link")
     HISTORY_FAILING = ("065cbab2f5214c568b2b33c60b0de39a", "history")
     HISTORY_WORKING = ("fbc8d4596ce845e28e454ee28f438f81", "history")
     HISTORY_ANEW = ("dee2f0a03e6248f5b4308c4a81761135", "history anew")

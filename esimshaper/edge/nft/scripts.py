@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Binding: our two tables as nft reads them, see nft(8). Names and numbers go in, a script comes out. Pure.
+"""Binding: our three tables as nft reads them, see nft(8). Names and numbers go in, a script comes out. Pure.
 
     esimshaper          rejects what blocked clients send, so that their programs need not wait for a timeout; drops
                         what would make the router itself speak in their place
     esimshaper_closed   rejects, for everybody, whatever the WAN does not count (on_failure: closed)
+    esimshaper_slow     has new connections make short packets, while the link is slow
 
 Only packets on their way through the router pass the chains `forward`. Packets to the router itself do not, so DNS,
 DHCP and its pages stay.
@@ -18,7 +19,9 @@ from esimshaper.core.model.tunnels import TunnelEnd
 
 REJECT = "inet esimshaper"
 CLOSED = "inet esimshaper_closed"
+SLOW = "inet esimshaper_slow"
 _REMARK = "# uplink "
+WAYS = ("oifname", "iifname")
 NO_INTERFACE = 0
 """The kernel gives this number to no interface."""
 
@@ -249,6 +252,23 @@ def remembered_names(script: str, uplink: str) -> tuple[str, ...]:
 def _numbers(counted: Collection[int]) -> str:
     numbers = sorted(counted) or [NO_INTERFACE]
     return str(numbers[0]) if len(numbers) == 1 else f"{{ {', '.join(map(str, numbers))} }}"
+
+
+def segments(interfaces: Sequence[str], most: int) -> str:
+    """The third table, anew: TCP connections that begin by one of these `interfaces` get segments of `most` bytes.
+
+    The kernel makes none longer by it that asks for less.
+    """
+    rules = [f'{way} "{each}" tcp flags syn tcp option maxseg size set {most}' for each in interfaces for way in WAYS]
+    lines = "\n        ".join(rules)
+    return f"""{delete(SLOW)}
+table {SLOW} {{
+    chain forward {{
+        type filter hook forward priority mangle; policy accept;
+        {lines}
+    }}
+}}
+"""
 
 
 def delete(table: str) -> str:

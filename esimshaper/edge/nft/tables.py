@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Edge: two tables of our own in nftables, by `nft`. Devices, interfaces and ports go in; what fails comes out.
+"""Edge: three tables of our own in nftables, by `nft`. Devices, interfaces and ports go in; what fails comes out.
 
-Both tables name the WAN by its number. So they hold, in the kernel, for a WAN that is made anew, also while no daemon
+The first two name the WAN by its number. So they hold, in the kernel, for a WAN that is made anew, also while no daemon
 is there to see that.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.nft import program, scripts
 from esimshaper.edge.nft.program import NftError
-from esimshaper.edge.nft.scripts import CLOSED, REJECT, Blocked, Known
+from esimshaper.edge.nft.scripts import CLOSED, REJECT, SLOW, Blocked, Known
 
 MARGIN_NS = 2 * 10**9
 """So much younger than `now` a listing may be."""
@@ -62,6 +62,29 @@ class RejectTable:
             return False
         self._installed = None
         return True
+
+
+class SegmentTable:
+    """Owns the table that shortens segments. Without `nft` they stay as long as they are."""
+
+    def __init__(self, interfaces: Sequence[str]) -> None:
+        self._interfaces = interfaces
+        self._installed: int | None = -1  # unknown, as after an earlier daemon
+
+    def limit(self, most: int | None) -> str:
+        """From now on new connections have segments of `most` bytes; a sentence if that did not work, else empty.
+
+        None: as long as they like. It is tried once.
+        """
+        if most == self._installed:
+            return ""
+        self._installed = most
+        problem = _load(scripts.segments(self._interfaces, most) if most else scripts.delete(SLOW))
+        return (
+            f"downloads wait longer than they need at this rate, as nft refuses shorter segments: {problem}"
+            if problem and most
+            else ""
+        )
 
 
 class FailsafeTable:
@@ -128,7 +151,7 @@ def remove() -> list[str]:
         return []
     return [
         f"nftables table {name}"
-        for name in (REJECT, CLOSED)
+        for name in (REJECT, CLOSED, SLOW)
         if f"table {name}" in there and not _load(scripts.delete(name))
     ]
 

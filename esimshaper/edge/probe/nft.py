@@ -12,7 +12,7 @@ from typing import Any
 
 from esimshaper.core.model.box import Flowtable, MarkAccess, MarkUse
 from esimshaper.edge.nft import program
-from esimshaper.edge.nft.scripts import CLOSED, REJECT
+from esimshaper.edge.nft.scripts import CLOSED, REJECT, SLOW
 
 Expression = Any
 """Part of a rule in nft's JSON: a number, a word, a list, or a mapping with its kind as the only key."""
@@ -22,7 +22,7 @@ ALL_BITS = 0xFFFFFFFF
 SOURCE_NAT = frozenset({"MASQUERADE", "SNAT", "NETMAP"})
 """The targets of iptables that do it."""
 
-OUR_TABLES = frozenset({REJECT, CLOSED})
+OUR_TABLES = frozenset({REJECT, CLOSED, SLOW})
 
 # Chains on these hooks see only packets of the router itself, which carry no client in their mark.
 OWN_HOOKS = frozenset({"input", "output"})

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the plans in force give their uplinks -> what is done about it, in words and as numbers. Pure.
+
+slow      {"uplink": name, "plan": name or null, "bits_per_second": what the carrier gives by the terms,
+           "held_down_bits_per_second", "held_up_bits_per_second": what the link is held to; null if it is not,
+           "until", "until_unix": when the window ends that is used up; null if nobody knows,
+           "sentence": all of this for people}
+"""
+
+from collections.abc import Mapping
+
+from esimshaper.core.model.shaping import Side, held
+from esimshaper.core.model.state import State
+from esimshaper.core.model.units import format_moment, format_rate
+from esimshaper.core.report.frame import DaemonFacts, Document, moment
+
+_ENDLESS = 10 * 366 * 86_400
+"""Seconds: what ends later than that never does."""
+
+
+def entries(state: State, facts: DaemonFacts) -> list[Document]:
+    """One for each uplink that a plan has made slow. Where nothing passes at all, the plan itself says so."""
+    return [_entry(state, facts, name, rate) for name, rate in sorted(state.plans.rates.items()) if rate]
+
+
+def held_rates(state: State, facts: DaemonFacts) -> Mapping[tuple[str, ...], float]:
+    """What the link is held to, by uplink and direction."""
+    return {
+        (name, side.value): held(facts.link[side], rate, side)
+        for name, rate in state.plans.rates.items()
+        if rate and name == facts.shaped
+        for side in facts.link
+    }
+
+
+def _entry(state: State, facts: DaemonFacts, name: str, rate: int) -> Document:
+    uplink = state.plans.kept.uplinks.get(name)
+    plan = uplink.plan if uplink else ""
+    until = _until(state, plan, facts.now.timestamp())
+    rates = {side: held(facts.link[side], rate, side) for side in facts.link} if name == facts.shaped else {}
+    down, up = rates.get(Side.DOWNLOAD), rates.get(Side.UPLOAD)
+    return {
+        "uplink": name,
+        "plan": plan or None,
+        "bits_per_second": rate,
+        "held_down_bits_per_second": down,
+        "held_up_bits_per_second": up,
+        **moment("until", until, facts.now.tzinfo),
+        "sentence": _sentence(facts, plan, name, rate, until, down, up),
+    }
+
+
+def _until(state: State, plan: str, now: float) -> int | None:
+    """The end of the window that ends first, if all of them do."""
+    tally = state.plans.kept.tallies.get(plan)
+    ends = [count.window.end for count in tally.course.counts if count.window] if tally else []
+    return min(ends) if ends and max(ends) < now + _ENDLESS else None
+
+
+def _sentence(
+    facts: DaemonFacts, plan: str, name: str, rate: int, until: int | None, down: int | None, up: int | None
+) -> str:
+    what = f"plan {plan}" if plan else f"the plan of {name}, which is not known,"
+    zone = facts.now.tzinfo
+    when = f" until {format_moment(until, facts.now.timestamp(), zone)}" if until is not None and zone else ""
+    begin = f"{what} is slow{when}: the carrier gives {format_rate(rate)}"
+    if down is None or up is None:
+        return f"{begin}. Traffic is shaped at {facts.shaped} only, so packets of {name} wait at the carrier"
+    to = f"{format_rate(down)} down and {format_rate(up)} up"
+    return (
+        f"{begin}. The link is held to {to}, so that packets wait here: devices get equal shares, and DNS and small "
+        "packets go first"
+    )

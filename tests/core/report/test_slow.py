@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What people are told while a plan is slow."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from esimshaper.core.model.limits import Window
+from esimshaper.core.model.plan_state import KeptCount, KeptCourse, PlansSlice, PlanState, PlanTally, UplinkPlan
+from esimshaper.core.model.shaping import Side
+from esimshaper.core.model.state import State
+from esimshaper.core.report import slow
+from esimshaper.core.report.frame import DaemonFacts
+from esimshaper.core.report.metrics import metrics
+
+HOUR = 3600
+AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
+NOW = int(AT.timestamp())
+LINK = {Side.DOWNLOAD: 40_000_000, Side.UPLOAD: None}
+SHAPED = DaemonFacts(AT, "1", "wwan0", AT, shaped="modem", link=LINK)
+
+
+def slowed(*ends: int, rate: int = 128_000, plan: str = "trip") -> State:
+    counts = tuple(KeptCount(str(number), Window(0, end)) for number, end in enumerate(ends))
+    kept = PlanState({"trip": PlanTally("trip", KeptCourse(0, counts=counts))}, {"modem": UplinkPlan(plan)})
+    return State(plans=PlansSlice(kept, {"modem": rate}))
+
+
+def test_the_sentence_says_until_when_what_is_done_and_what_for() -> None:
+    (entry,) = slow.entries(slowed(NOW + 5 * HOUR, NOW + HOUR), SHAPED)
+    assert (entry["held_down_bits_per_second"], entry["held_up_bits_per_second"]) == (115_200, 121_600)
+    assert entry["until_unix"] == NOW + HOUR
+    for part in ("plan trip is slow until", "128 kbit/s", "held to 115 kbit/s down and 122 kbit/s up", "equal shares"):
+        assert part in entry["sentence"]
+
+
+def test_nothing_is_said_of_an_end_that_never_comes_or_of_a_plan_that_nobody_knows() -> None:
+    (forever,) = slow.entries(slowed(NOW + HOUR, 1 << 40), SHAPED)
+    assert forever["until"] is None
+    assert "until" not in forever["sentence"]
+    (unknown,) = slow.entries(slowed(NOW + HOUR, plan=""), SHAPED)
+    assert unknown["plan"] is None
+    assert "the plan of modem, which is not known, is slow" in unknown["sentence"]
+
+
+def test_an_uplink_without_our_classes_is_not_said_to_be_held() -> None:
+    other = replace(SHAPED, shaped="hotel")
+    (entry,) = slow.entries(slowed(NOW + HOUR), other)
+    assert entry["held_down_bits_per_second"] is None
+    assert "Traffic is shaped at hotel only" in entry["sentence"]
+    assert slow.held_rates(slowed(NOW + HOUR), other) == {}
+
+
+def test_a_plan_that_lets_nothing_pass_is_not_called_slow() -> None:
+    assert slow.entries(slowed(NOW + HOUR, rate=0), SHAPED) == []
+    assert slow.entries(State(), SHAPED) == []
+
+
+def test_the_metric_is_there_while_the_link_is_held() -> None:
+    def samples(state: State) -> dict[tuple[str, ...], float]:
+        return dict(next(m.samples for m in metrics(state, SHAPED) if m.name.endswith("link_held_bits_per_second")))
+
+    assert samples(slowed(NOW + HOUR)) == {("modem", "download"): 115_200, ("modem", "upload"): 121_600}
+    assert samples(State()) == {}

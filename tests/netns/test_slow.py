@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A plan that its carrier has made slow: the daemon holds the link below that, and packets wait here, in order."""
+
+from collections.abc import Callable, Iterator
+from statistics import median
+
+import pytest
+
+from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab.namespaces import wait_until
+from tests.netns.limits import CLIENTS
+from tests.netns.router import Router
+from tests.netns.test_reload import post, write
+from tests.netns.test_shaper import pings, seconds
+
+PLAN = (
+    "plans: [{name: trip, uplink: wan, zone: UTC, currency: JPY, price: 1, lasts: {days: 30, from: first-use},"
+    " meters: [{window: lifetime, steps: [{from: 1KB, rate: 128kbit}]}]}]\n"
+)
+SIZE = 40_000
+"""Bytes of each of two uploads: five seconds."""
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with Lab(WanKind.TUN) as built:
+        yield built
+
+
+def test_while_a_plan_is_slow_pings_pass_uploads_shares_are_equal_and_the_bill_is_right(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    router = make_router(lab, CLIENTS + PLAN).start()
+    alice, bob = lab.clients
+    pings(alice, lab.servers4[0], 8).result()  # more than 1 KB: from here on it is slow
+    wait_until("a slow plan", lambda: router.get("/v1/status")["slow"], timeout=10)
+    router.await_tick()
+    begun = router.measure()
+    uploads = [
+        seconds(client, traffic.tcp_up, server, SIZE) for client, server in zip(lab.clients, lab.servers4, strict=False)
+    ]
+    while_busy = [pings(client, lab.servers4[2], 16) for client in (alice, bob)]
+    waited = [time for each in while_busy for time in each.result()]
+    took = [each.result() for each in uploads]
+    moved = router.measure() - begun
+    assert median(waited) < 100, "ms; five full packets of one's own take 490"
+    assert min(took) > 0.75 * 2 * SIZE * 8 / 121_600, "it is the rate of both together"
+    assert max(took) < 1.3 * min(took), "equal shares"
+    assert moved.sum.up_bytes == moved.bill.seen_by_router.up_bytes
+    assert router.scrape()['esimshaper_link_held_bits_per_second{direction="upload",uplink="wan"}'] == 121_600
+    assert "is slow" in router.run("status").stdout
+    assert "536" in lab.router.run(["nft", "list", "table", "inet", "esimshaper_slow"])
+
+    write(router, router.config.read_text().replace(PLAN, ""))
+    post(router)
+    router.await_tick()
+    assert router.get("/v1/status")["slow"] == []
+    assert "htb" not in lab.router.run(["tc", "qdisc", "show", "dev", "wan0"])
+    assert "esimshaper_slow" not in lab.router.run(["nft", "list", "tables"])
+    assert "held no more" in router.log.read_text()
