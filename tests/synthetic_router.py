@@ -317,7 +317,7 @@ class Router:
                 self._limits, self._undone = undone.state.limits.kept, undone.state.limits.undone
                 document = report_acts.redo_document if redo else report_acts.undo_document
                 return document(self.now(), facts(), undone.act, changed=undone.changed)
-            case requests.ReportQuery():
+            case requests.ReportQuery() | requests.ExportQuery() | requests.ImportCommand():
                 from tests import synthetic_past
 
                 return synthetic_past.answer(self._place)(command)

@@ -152,7 +152,7 @@ _FORGET = Advice(
 )
 _REDO = Advice("`undo --redo` does again what was undone", "sudo esimshaper undo --redo")
 _PURGE = Advice("esimshaper is a package; history and configuration go too", "sudo apt purge esimshaper")
-_EXPORT = Advice("every table is there for programs too", "esimshaper history --by day --json")
+_EXPORT = Advice("every row is there for programs too", "esimshaper export >usage.csv")
 
 MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("pause", "kick", "ban", "deny", "cut", "disable", "off", "drop", "suspend", "halt"), _BLOCK),
@@ -204,7 +204,7 @@ MEANT: Mapping[str, Advice] = {
     **dict.fromkeys(("forget", "remove", "delete", "del", "rm"), _FORGET),
     **dict.fromkeys(("redo", "again", "repeat"), _REDO),
     "purge": _PURGE,
-    **dict.fromkeys(("export", "csv", "dump"), _EXPORT),
+    **dict.fromkeys(("csv", "dump", "download"), _EXPORT),
 }
 """Words that no verb has; none of them is carried out."""
 

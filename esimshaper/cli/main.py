@@ -32,6 +32,7 @@ from esimshaper.cli import (
     report,
     services,
     setup,
+    transfer,
 )
 from esimshaper.cli.base import (
     DONE,
@@ -226,6 +227,7 @@ GROUPS = {
     "look at it": ("status", "clients", "top", "quotas", "services", "history", "report", "events", "flows", "explain"),
     "what you buy": ("plan", "recommend", "replay"),
     "decide by hand": ("grant", "block", "allow", "unblock", "undo", "correct", "restart", "name"),
+    "take along": ("export", "import"),
     "set it up": ("setup", "check", "reload", "doctor"),
     "the service": ("run", "build", "unload"),
     "more": ("demo", "completion", "help", "version"),
@@ -251,6 +253,7 @@ def build_parser() -> Program:
     services.add_verb_services(verbs)
     past.add_verbs(verbs)
     report.add_verb_report(verbs)
+    transfer.add_verbs(verbs)
     limits.add_verbs(verbs)
     acts.add_verbs(verbs)
     reload.add_verb_reload(verbs)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from esimshaper.core import commands
 from esimshaper.core.model.counts import Usage
-from esimshaper.core.model.history import Resolution, RowChoice, Sums
+from esimshaper.core.model.history import COUNTED_ROWS, Resolution, RowChoice, Sums
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Quota, Subject
 from esimshaper.core.model.requests import (
@@ -17,9 +17,11 @@ from esimshaper.core.model.requests import (
     Command,
     CorrectCommand,
     EventsQuery,
+    ExportQuery,
     FlowsQuery,
     GrantCommand,
     HistoryQuery,
+    ImportCommand,
     OverrideCommand,
     PlanQuery,
     QuotasQuery,
@@ -125,6 +127,8 @@ class Answers:
             case PlanQuery():
                 _, _, today, _ = self._now_and_used()
                 return self._plans.standing(today.usage)
+            case ExportQuery():
+                return self._reports.export(request)
             case EventsQuery():
                 return self._on_loop(self._events(request))
             case _:
@@ -146,6 +150,8 @@ class Answers:
                 return self._undo(command)
             case ReloadCommand():
                 return self._reload(command)
+            case ImportCommand():
+                return self._reports.take_in(command)
             case _:
                 return self._plans.carry_out(command)
 
@@ -231,7 +237,7 @@ class Answers:
             self._stopping.refuse()  # a last save may have been made while this waited for the lock
             day, month = saving.day_and_month(self._facts().now)
             today = saving.today(day)
-            saved_day = await self._storage.sums(today.parts)
+            saved_day = await self._storage.sums(today.parts, COUNTED_ROWS)
             saved_month = await self._storage.totals(Resolution.MONTH, month)
             state = self._state()
             used_this_month = documents.plus_pending(saved_month, state.saving.pending, month)

@@ -10,15 +10,17 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol, TypeVar
 
 from esimshaper.core.model.history import Grouping, HistoryRow, Resolution, RowChoice, RowRange, Span, Tiles
-from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.requests import HistoryQuery, ReportQuery
+from esimshaper.core.model.identity import UNATTRIBUTED, ClientKey
+from esimshaper.core.model.requests import ExportQuery, HistoryQuery, ImportCommand, ReportQuery
 from esimshaper.core.model.state import State
+from esimshaper.core.model.transfer import Cursor, Page, Transferred
 from esimshaper.core.report.asked import AT_MOST, Part, asked, edges_of, known_plan, parts_of_plan
 from esimshaper.core.report.found import OF_UPLINKS, Saved, chosen, found
-from esimshaper.core.report.frame import DaemonFacts, Document
+from esimshaper.core.report.frame import DaemonFacts, Document, new_document
 from esimshaper.core.report.history import begin_of
 from esimshaper.core.report.recorded import Place, Recorded, Services, is_chosen, recorded_document
 from esimshaper.core.report.since import parse_since
+from esimshaper.core.report.transfer import page_document
 from esimshaper.core.report.usage_report import report_document
 from esimshaper.core.saving import booking as saving
 from esimshaper.daemon.stopping import Stopping
@@ -28,6 +30,7 @@ from esimshaper.edge.settings_file.zones import known
 
 MOST_ROWS = 100_000
 """Of clients, in one answer: some 20 MB of JSON."""
+FOR_EVER = 2**62
 TOO_MANY = (
     "that is more than 100,000 rows; ask for less time, for one device or without each; `esimshaper export` has all"
 )
@@ -81,6 +84,42 @@ class Reports:
             for each, place, choice, rows in zip(tiles, places, choices, saved, strict=True)
         ]
         return report_document(state, facts, query, about, results)
+
+    def export(self, query: ExportQuery) -> Document:
+        """A page of an export. Raises BadParameter, NotNow, or Unusable while the history cannot be read."""
+        facts = self._facts()
+        place, since, until = query.after or (None, *self._ends(query, facts))
+        uplinks = (query.uplink,) if query.uplink else None
+        choice = RowChoice(self._whom(self._state(), query.client), uplinks)
+        return page_document(facts, self._on_loop(self._page(place, since, until, choice)), since, until)
+
+    async def _page(self, place: Cursor | None, since: int, until: int, choice: RowChoice) -> Page:
+        async with self._storage.lock:
+            self._stopping.refuse()  # as above
+            return await self._storage.page(place, since, until, choice)
+
+    def _ends(self, query: ExportQuery, facts: DaemonFacts) -> tuple[int, int]:
+        try:
+            since = parse_since(query.since, facts.now) if query.since else 0
+            return since, parse_since(query.until, facts.now) if query.until else FOR_EVER
+        except ValueError as error:
+            raise BadParameter(str(error)) from None
+
+    def take_in(self, command: ImportCommand) -> Document:
+        """Takes rows in. Raises BadParameter, NotNow, or Unusable if the history cannot be written; then none is in."""
+        rows = command.rows
+        if command.client:
+            found = self._whom(self._state(), command.client) or ()
+            if len(found) != 1:
+                raise BadParameter(f"`{command.client}` is not one device; write its name or MAC")
+            rows = tuple(row._replace(client=found[0]) if row.client == UNATTRIBUTED else row for row in rows)
+        self._on_loop(self._put(rows))
+        return new_document(self._facts().now) | {"rows": len(rows)}
+
+    async def _put(self, rows: Sequence[Transferred]) -> None:
+        async with self._storage.lock:
+            self._stopping.refuse()  # as above
+            await self._storage.put(rows)
 
     async def _saved(
         self, by: Grouping, parts: Sequence[tuple[Sequence[RowRange], RowChoice]]

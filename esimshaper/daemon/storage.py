@@ -6,7 +6,7 @@ Each save tries a failing disk again. Until one works, everything stays in memor
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +26,7 @@ from esimshaper.core.model.history import (
 from esimshaper.core.model.identity import Identity
 from esimshaper.core.model.services import Volume
 from esimshaper.core.model.state import Baseline, Booking
+from esimshaper.core.model.transfer import Cursor, Page, Transferred
 from esimshaper.edge.history.database import History, HistoryError
 from esimshaper.edge.host.messages import Message, fields
 
@@ -115,6 +116,14 @@ class Storage:
 
         return await self._ask(ask, {})
 
+    async def page(self, after: Cursor | None, since: int, until: int, choice: RowChoice) -> Page:
+        """Some saved rows for an export. Raises HistoryError while the database cannot be read."""
+        return await self._must(lambda history: history.page(after, since, until, choice))
+
+    async def put(self, rows: Collection[Transferred]) -> None:
+        """Takes in rows of an import. Raises HistoryError if they cannot be saved: then none is."""
+        await self._must(lambda history: history.put(rows))
+
     async def happenings(self, since: int) -> tuple[Happening, ...]:
         """All saved happenings since then; none while the database cannot be read."""
         return await self._ask(lambda history: history.happenings(since), ())
@@ -141,6 +150,12 @@ class Storage:
         except HistoryError as error:
             self.fail(error)
             return otherwise
+
+    async def _must(self, work: Callable[[History], T]) -> T:
+        history = self._history
+        if history is None:
+            raise HistoryError("The history cannot be opened.", self.problem)
+        return await self._do(lambda: work(history))
 
     async def _do(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)

@@ -99,13 +99,18 @@ class RowRange(NamedTuple):
 
 
 class RowChoice(NamedTuple):
-    """Rows of some clients, or of all (None), by some uplinks, or by all (None)."""
+    """Rows of some clients, or of all (None), by some uplinks, or by all (None).
+
+    `counted_here`: without what was imported.
+    """
 
     clients: Collection[ClientKey] | None = None
     uplinks: Collection[str] | None = None
+    counted_here: bool = False
 
 
 ALL_ROWS = RowChoice()
+COUNTED_ROWS = RowChoice(counted_here=True)
 
 
 @dataclass(frozen=True, slots=True)

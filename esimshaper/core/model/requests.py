@@ -12,6 +12,7 @@ from esimshaper.core.model.history import Grouping, Span
 from esimshaper.core.model.limits import OverrideKind
 from esimshaper.core.model.plan import Event
 from esimshaper.core.model.time_of_day import WallTime
+from esimshaper.core.model.transfer import Cursor, Transferred
 
 End = int | WallTime | None
 """After so many seconds, at a time in the zone of the settings, or (None) not by itself."""
@@ -94,6 +95,28 @@ class ReportQuery:
     client: str = ""
     uplink: str = ""
     plan: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportQuery:
+    """Rows of the history from `since` (empty: ever) to `until` (empty: now), of a client and an uplink; empty: all.
+
+    `after`: where the page before ended; it has its own `since` and `until`, in Unix seconds.
+    """
+
+    since: str = ""
+    until: str = ""
+    client: str = ""
+    uplink: str = ""
+    after: tuple[Cursor, int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCommand:
+    """Takes rows into the history. `client`: whose they are that name nobody, as the person wrote it."""
+
+    rows: tuple[Transferred, ...]
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +272,7 @@ Command = (
     | PlanSwitchCommand
     | PlanResetCommand
     | PlanCorrectCommand
+    | ImportCommand
 )
 
 Query = (
@@ -260,6 +284,7 @@ Query = (
     | ServicesQuery
     | HistoryQuery
     | ReportQuery
+    | ExportQuery
     | EventsQuery
     | PlanQuery
 )

@@ -57,7 +57,7 @@ class Recorded(NamedTuple):
 
 def is_chosen(row: HistoryRow, choice: RowChoice) -> bool:
     """Whether a row is one of those that were chosen."""
-    clients, uplinks = choice
+    clients, uplinks = choice.clients, choice.uplinks
     return (clients is None or row.client in clients) and (uplinks is None or row.uplink in uplinks)
 
 

@@ -17,6 +17,7 @@ from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import (
     ALL_ROWS,
+    COUNTED_ROWS,
     HistoryPeriod,
     HistoryRow,
     PlanInterval,
@@ -28,9 +29,10 @@ from esimshaper.core.model.history import (
 from esimshaper.core.model.identity import ClientKey, Identity
 from esimshaper.core.model.services import Volume
 from esimshaper.core.model.state import Baseline, Booking
-from esimshaper.edge.history import happening_table, row_numbers, service_tables, usage_tables
+from esimshaper.core.model.transfer import Cursor, Page, Transferred
+from esimshaper.edge.history import happening_table, row_numbers, service_tables, transfer_tables, usage_tables
 from esimshaper.edge.history.baseline import KEYS, baseline_from, tables
-from esimshaper.edge.history.row_numbers import COUNTED_HERE, Numbers
+from esimshaper.edge.history.row_numbers import Numbers
 from esimshaper.edge.history.rows import Rows, Values
 from esimshaper.edge.history.schema import DamagedError, HistoryError, connect, connect_anew, explain, merge_journal
 from esimshaper.edge.history.usage_tables import ALL, KEPT
@@ -55,13 +57,14 @@ class Seen(NamedTuple):
 class Memory:
     """A copy of the rows that a save compares with, to write only the rows that change.
 
-    `numbers`: those in rows of usage. `baseline_is_exact`: this process has written the baseline. One that was read
-    may have lost a bit to the card.
+    `numbers`: those in rows of usage. `name`: of this history. `baseline_is_exact`: this process has written the
+    baseline. One that was read may have lost a bit to the card.
     """
 
     baseline: Baseline | None
     clients: Mapping[ClientKey, Seen]
     numbers: Numbers = field(default_factory=Numbers)
+    name: str = ""
     pruned_at: int | None = None
     baseline_is_exact: bool = False
 
@@ -102,8 +105,8 @@ class History:
     def save(self, booking: Booking) -> None:
         """Add the rows to those there are, and keep the baseline and the clients' names: all of it, or nothing."""
         with self._transaction() as connection:
-            numbers = row_numbers.give(connection, booking.rows, self._memory.numbers, COUNTED_HERE)
-            usage_tables.add(connection, booking.rows, numbers, COUNTED_HERE)
+            numbers = usage_tables.give_numbers(connection, booking.rows, self._memory.numbers)
+            usage_tables.add(connection, booking.rows, numbers)
             happening_table.add(connection, booking.happenings)
             self._save_baseline(connection, booking.baseline)
             clients = self._save_clients(connection, booking)
@@ -111,18 +114,18 @@ class History:
             if newest is not None and newest != self._memory.pruned_at:
                 usage_tables.prune(connection, newest)
         pruned_at = newest or self._memory.pruned_at
-        self._memory = Memory(booking.baseline, clients, numbers, pruned_at, baseline_is_exact=True)
+        self._memory = Memory(booking.baseline, clients, numbers, self._memory.name, pruned_at, baseline_is_exact=True)
 
     def rows(
         self, resolution: Resolution, since: int, until: int, clients: Collection[ClientKey] | None = None
     ) -> tuple[HistoryRow, ...]:
-        """Rows of some clients, or of all (None), whose start lies in [since, until), in Unix seconds; oldest first.
+        """Rows that were counted here, of some clients or of all (None), whose start lies in [since, until).
 
-        They come by uplink and without services: `sums` and `service_periods` have these.
+        They come by uplink, the oldest first, and without services: `sums` and `service_periods` have these.
         """
         of = RowRange(resolution, since, until)
         with self._explained() as connection:
-            return tuple(usage_tables.rows(connection, of, self._memory.numbers, RowChoice(clients)))
+            return tuple(usage_tables.rows(connection, of, self._memory.numbers, RowChoice(clients, counted_here=True)))
 
     def periods(self, of: RowRange, limit: int, choice: RowChoice = ALL_ROWS) -> tuple[HistoryPeriod, ...]:
         """The last `limit` buckets of a range, summed; newest first."""
@@ -143,8 +146,8 @@ class History:
             return tuple(islice(found, limit))
 
     def totals(self, resolution: Resolution, start: int) -> Mapping[ClientKey, Counters]:
-        """The usage of each client in the bucket that begins at `start`."""
-        return self.sums([RowRange(resolution, start, start + 1)])[0].usage
+        """The usage of each client in the bucket that begins at `start`, as counted here."""
+        return self.sums([RowRange(resolution, start, start + 1)], COUNTED_ROWS)[0].usage
 
     def sums(self, parts: Iterable[RowRange], choice: RowChoice = ALL_ROWS) -> tuple[Sums, ...]:
         """What was used in the rows of each range."""
@@ -165,6 +168,19 @@ class History:
         """When the oldest row of each resolution begins; and which plans the uplinks had."""
         with self._explained() as connection:
             return usage_tables.oldest(connection), usage_tables.plan_intervals(connection)
+
+    def page(self, after: Cursor | None, since: int, until: int, choice: RowChoice) -> Page:
+        """Some rows whose start lies in [since, until), after a place (None: the first ones), for an export."""
+        with self._explained() as connection:
+            numbers, name = self._memory.numbers, self._memory.name
+            begin = after or transfer_tables.BEGIN
+            return transfer_tables.page(connection, numbers, name, begin, since, until, choice)
+
+    def put(self, rows: Collection[Transferred]) -> None:
+        """Takes in rows of an import: all of them, or nothing; a row that is there already stays, or is replaced."""
+        with self._transaction() as connection:
+            numbers = transfer_tables.put(connection, rows, self._memory.numbers, self._memory.name)
+        self._memory = replace(self._memory, numbers=numbers)
 
     def happenings(self, since: int) -> tuple[Happening, ...]:
         """All that happened at `since` (Unix seconds) or later and is still kept, in its order."""
@@ -267,7 +283,7 @@ def _remembered(connection: sqlite3.Connection) -> Memory:
     """Raises sqlite3.Error, ValueError."""
     found = connection.execute("SELECT key, name, hostname, last_seen FROM clients")
     clients = {ClientKey(key): Seen(name, hostname, last_seen) for key, name, hostname, last_seen in found}
-    return Memory(_baseline(connection), clients, row_numbers.load(connection))
+    return Memory(_baseline(connection), clients, row_numbers.load(connection), transfer_tables.name(connection))
 
 
 def _baseline(connection: sqlite3.Connection) -> Baseline | None:

@@ -6,10 +6,10 @@ then on, and what was saved keeps its name.
 """
 
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from esimshaper.core.model.history import HistoryRow, Resolution
+from esimshaper.core.model.history import Resolution
 from esimshaper.core.model.identity import UNATTRIBUTED, ClientKey
 
 RESOLUTIONS: Mapping[Resolution, int] = {
@@ -50,6 +50,11 @@ class Numbers:
         """The numbers of all uplinks of these names, whoever has counted them."""
         return [number for (name, _), number in self.uplinks.items() if name in names]
 
+    @property
+    def imported(self) -> list[int]:
+        """The numbers of all uplinks that others have counted."""
+        return [number for (_, source), number in self.uplinks.items() if source != COUNTED_HERE]
+
 
 def load(connection: sqlite3.Connection) -> Numbers:
     """All that were given. Raises sqlite3.Error."""
@@ -59,20 +64,26 @@ def load(connection: sqlite3.Connection) -> Numbers:
     return _numbers(clients, services, {(name, source): number for name, source, number in found})
 
 
-def give(connection: sqlite3.Connection, rows: Collection[HistoryRow], known: Numbers, source: str) -> Numbers:
-    """`known` and numbers for all that `rows` name for the first time. Raises sqlite3.Error."""
-    clients = {(row.client,): None for row in rows if row.client not in known.clients}
-    services = {(name,): None for row in rows for name in row.services if name not in known.services}
-    uplinks = {(row.uplink, source): None for row in rows if (row.uplink, source) not in known.uplinks}
-    if not (clients or services or uplinks):
+def give(
+    connection: sqlite3.Connection,
+    clients: Iterable[ClientKey],
+    services: Iterable[str],
+    uplinks: Iterable[Uplink],
+    known: Numbers,
+) -> Numbers:
+    """`known`, and numbers for all of these that have none yet. Raises sqlite3.Error."""
+    new_clients = {each: 0 for each in clients if each not in known.clients}
+    new_services = {each: 0 for each in services if each not in known.services}
+    new_uplinks = {each: 0 for each in uplinks if each not in known.uplinks}
+    if not (new_clients or new_services or new_uplinks):
         return known
     add_client = "INSERT INTO usage_clients (client) VALUES (?)"
     add_service = "INSERT INTO services (name) VALUES (?)"
     add_uplink = "INSERT INTO uplinks (name, source) VALUES (?, ?)"
     return _numbers(
-        {**known.clients, **{client: _insert(connection, add_client, (client,)) for (client,) in clients}},
-        {**known.services, **{name: _insert(connection, add_service, (name,)) for (name,) in services}},
-        {**known.uplinks, **{each: _insert(connection, add_uplink, each) for each in uplinks}},
+        {**known.clients, **{client: _insert(connection, add_client, (client,)) for client in new_clients}},
+        {**known.services, **{name: _insert(connection, add_service, (name,)) for name in new_services}},
+        {**known.uplinks, **{each: _insert(connection, add_uplink, each) for each in new_uplinks}},
     )
 
 

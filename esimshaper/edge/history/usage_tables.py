@@ -11,7 +11,8 @@ from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.history import HistoryPeriod, HistoryRow, PlanInterval, Resolution, RowChoice, RowRange, Sums
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.services import Volume
-from esimshaper.edge.history.row_numbers import RESOLUTIONS, Numbers
+from esimshaper.edge.history import row_numbers
+from esimshaper.edge.history.row_numbers import COUNTED_HERE, RESOLUTIONS, Numbers
 from esimshaper.edge.history.rows import Values, numbers
 
 KEPT: Mapping[Resolution, int] = {Resolution.FIVE_MINUTES: 14 * 288, Resolution.HOUR: 2400, Resolution.DAY: 1826}
@@ -67,15 +68,22 @@ SELECT start FROM newest_first WHERE number = :kept
 """
 
 
-def add(connection: sqlite3.Connection, rows: Collection[HistoryRow], known: Numbers, source: str) -> None:
-    """Adds rows that `source` has counted to those there are; all that they name has its number."""
-    connection.executemany(ADD_ROW, (_row_values(row, known, source) for row in rows))
-    connection.executemany(ADD_SERVICE, (values for row in rows for values in _service_values(row, known, source)))
+def give_numbers(connection: sqlite3.Connection, rows: Collection[HistoryRow], known: Numbers) -> Numbers:
+    """`known`, and numbers for all that `rows` name for the first time."""
+    services = (name for row in rows for name in row.services)
+    uplinks = ((row.uplink, COUNTED_HERE) for row in rows)
+    return row_numbers.give(connection, (row.client for row in rows), services, uplinks, known)
+
+
+def add(connection: sqlite3.Connection, rows: Collection[HistoryRow], known: Numbers) -> None:
+    """Adds rows to those there are; all that they name has its number."""
+    connection.executemany(ADD_ROW, (_row_values(row, known) for row in rows))
+    connection.executemany(ADD_SERVICE, (values for row in rows for values in _service_values(row, known)))
 
 
 def rows(connection: sqlite3.Connection, of: RowRange, known: Numbers, choice: RowChoice) -> Iterator[HistoryRow]:
     """Rows by client and uplink, the oldest first, without services; those of several sources one after another."""
-    chosen, wanted = _condition(choice, known)
+    chosen, wanted = condition(choice, known)
     found = connection.execute(f"{ROWS} {chosen} ORDER BY start", (*_values(of), *wanted))
     for start, client, uplink, *counters, estimated in found:
         who, where = known.client(client), known.uplink(uplink)
@@ -86,14 +94,14 @@ def periods(
     connection: sqlite3.Connection, of: RowRange, limit: int, known: Numbers, choice: RowChoice
 ) -> tuple[HistoryPeriod, ...]:
     """The last `limit` buckets, the newest first."""
-    chosen, wanted = _condition(choice, known)
+    chosen, wanted = condition(choice, known)
     found = connection.execute(PERIODS.format(chosen=chosen), (*_values(of), *wanted, limit)).fetchall()
     return tuple(HistoryPeriod(start, Counters(*counters), bool(estimated)) for start, *counters, estimated in found)
 
 
 def sums(connection: sqlite3.Connection, of: RowRange, known: Numbers, choice: RowChoice) -> Sums:
     """What was used in these rows, by client, and by client and service."""
-    chosen, wanted = _condition(choice, known)
+    chosen, wanted = condition(choice, known)
     found = connection.execute(TOTALS.format(chosen=chosen), (*_values(of), *wanted)).fetchall()
     usage: dict[ClientKey, Counters] = {}
     for client, *counters in found:
@@ -109,7 +117,7 @@ def by_uplink(
     connection: sqlite3.Connection, of: RowRange, known: Numbers, choice: RowChoice
 ) -> Mapping[str, Counters]:
     """What was used in these rows, by uplink; empty for those that are not known."""
-    chosen, wanted = _condition(choice, known)
+    chosen, wanted = condition(choice, known)
     used: dict[str, Counters] = {}
     for uplink, *counters in connection.execute(BY_UPLINK.format(chosen=chosen), (*_values(of), *wanted)).fetchall():
         name = known.uplink(uplink)
@@ -150,28 +158,28 @@ def prune(connection: sqlite3.Connection, newest: int) -> None:
                 connection.execute(f"DELETE FROM {table} WHERE resolution = ? AND start < ?", (number, oldest))  # noqa: S608
 
 
-def _condition(choice: RowChoice, known: Numbers) -> tuple[str, list[int]]:
+def condition(choice: RowChoice, known: Numbers) -> tuple[str, list[int]]:
     """The part of a WHERE clause, and its values."""
-    clients = (
-        None if choice.clients is None else [known.clients[each] for each in choice.clients if each in known.clients]
-    )
+    clients = None if choice.clients is None else [known.clients[key] for key in choice.clients if key in known.clients]
     uplinks = None if choice.uplinks is None else known.of_uplinks(choice.uplinks)
-    wanted = {"client": clients, "uplink": uplinks}
-    parts = [f"AND {name} IN ({', '.join('?' * len(of))})" for name, of in wanted.items() if of is not None]
-    return " ".join(parts), [*(clients or ()), *(uplinks or ())]
+    # A number that is lost on the card was given here, more likely than not: so those are named that are left out.
+    imported = known.imported if choice.counted_here else ()
+    parts = {"client IN": clients, "uplink IN": uplinks, "uplink NOT IN": imported or None}
+    texts = [f"AND {name} ({', '.join('?' * len(of))})" for name, of in parts.items() if of is not None]
+    return " ".join(texts), [*(clients or ()), *(uplinks or ()), *imported]
 
 
 def _values(of: RowRange) -> tuple[int, int, int]:
     return RESOLUTIONS[of.resolution], of.since, of.until
 
 
-def _row_values(row: HistoryRow, known: Numbers, source: str) -> Values:
-    client, uplink = known.clients[row.client], known.uplinks[row.uplink, source]
+def _row_values(row: HistoryRow, known: Numbers) -> Values:
+    client, uplink = known.clients[row.client], known.uplinks[row.uplink, COUNTED_HERE]
     return RESOLUTIONS[row.resolution], row.start, client, uplink, *numbers(row.counters), row.estimated
 
 
-def _service_values(row: HistoryRow, known: Numbers, source: str) -> Iterable[Values]:
-    first = RESOLUTIONS[row.resolution], row.start, known.clients[row.client], known.uplinks[row.uplink, source]
+def _service_values(row: HistoryRow, known: Numbers) -> Iterable[Values]:
+    first = RESOLUTIONS[row.resolution], row.start, known.clients[row.client], known.uplinks[row.uplink, COUNTED_HERE]
     return ((*first, known.services[name], each.down_bytes, each.up_bytes) for name, each in row.services.items())
 
 
@@ -179,7 +187,7 @@ def _services(
     connection: sqlite3.Connection, by: str, of: RowRange, known: Numbers, choice: RowChoice
 ) -> Iterator[tuple[int, str, Volume]]:
     """The column `by`, a service and its bytes. A number that nobody was given is left out: its bytes are `unnamed`."""
-    chosen, wanted = _condition(choice, known)
+    chosen, wanted = condition(choice, known)
     found = connection.execute(SERVICES.format(by=by, chosen=chosen), (*_values(of), *wanted)).fetchall()
     for each, service, down, up in found:
         if service in known.service_of:

@@ -266,6 +266,13 @@ DROP TABLE service_clients;
 DROP TABLE history;
 """,
     9: PLANS,
+    10: """
+CREATE TABLE identity (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    name TEXT NOT NULL         -- of this history, in exports
+) STRICT;
+INSERT INTO identity VALUES (1, lower(hex(randomblob(8))));
+""",
 }
 """What each version of the format adds to the one before, or has in its place; doing so upgrades an older file.
 

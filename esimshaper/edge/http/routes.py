@@ -16,10 +16,12 @@ from esimshaper.core.model.requests import (
     CorrectCommand,
     End,
     EventsQuery,
+    ExportQuery,
     Figure,
     FlowsQuery,
     GrantCommand,
     HistoryQuery,
+    ImportCommand,
     OverrideCommand,
     PlanAddCommand,
     PlanCorrectCommand,
@@ -40,16 +42,16 @@ from esimshaper.core.model.requests import (
 )
 from esimshaper.core.model.time_of_day import WallTime, parse_wall_time
 from esimshaper.core.model.units import ALLOW_SECONDS, MAX_BYTES, MAX_ROWS, MAX_SECONDS
+from esimshaper.edge.http import transfer
+from esimshaper.edge.http.transfer import BadParameter
+
+__all__ = ["ROUTES", "BadParameter", "Params"]
 
 UNITS = ("B", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
 """Of a carrier's figure."""
 
 Params = Mapping[str, Any]
 """The query of a GET, all of it text; or the JSON object that is the body of a POST."""
-
-
-class BadParameter(Exception):  # noqa: N818 - it is answered, not a fault
-    """The parameters make no sense; the text is one sentence for the person who asked."""
 
 
 def _clients(params: Params) -> Request:
@@ -99,6 +101,20 @@ def _report(params: Params) -> Request:
     _only(params, "by", *names)
     by = Grouping(_choice(params, "by", Grouping.CLIENT.value, (each.value for each in Grouping)))
     return ReportQuery(by, *(params.get(name, "") for name in names))
+
+
+def _export(params: Params) -> Request:
+    _only(params, "since", "until", "client", "uplink", "after")
+    since, until, client, uplink = (params.get(name, "") for name in ("since", "until", "client", "uplink"))
+    return ExportQuery(since, until, client, uplink, transfer.place(params["after"]) if "after" in params else None)
+
+
+def _import(params: Params) -> Request:
+    _only(params, "rows", "client")
+    rows = params.get("rows")
+    if not isinstance(rows, list):
+        raise BadParameter("rows must be a list")
+    return ImportCommand(transfer.rows(rows), _client(params))
 
 
 def _events(params: Params) -> Request:
@@ -226,6 +242,7 @@ ROUTES: Mapping[tuple[str, str], Reader] = {
     ("GET", "/v1/services"): _services,
     ("GET", "/v1/history"): _history,
     ("GET", "/v1/report"): _report,
+    ("GET", "/v1/export"): _export,
     ("GET", "/v1/events"): _events,
     ("GET", "/v1/quotas"): _quotas,
     ("GET", "/v1/subjects"): _without(SubjectsQuery()),
@@ -245,6 +262,7 @@ ROUTES: Mapping[tuple[str, str], Reader] = {
     ("POST", "/v1/plan/switch"): _plan_switch,
     ("POST", "/v1/plan/reset"): _plan_reset,
     ("POST", "/v1/plan/correct"): _plan_correct,
+    ("POST", "/v1/import"): _import,
 }
 """The readers of all requests, by method and path."""
 

@@ -44,7 +44,7 @@ DEADLINE = 5  # seconds that a worker waits for one client
 HURRIED = 1  # the same while other connections wait
 STEP = 0.1  # seconds after which a worker looks whether others wait
 MAX_HEADER = 16 * 1024
-MAX_BODY = 16 * 1024
+MAX_BODY = 256 * 1024  # of an import, whose rows come by the thousand
 
 log = logging.getLogger(__name__)
 
