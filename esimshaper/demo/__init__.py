@@ -38,7 +38,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(wan: str = "tun", seconds: int = SECONDS, *, keep: bool = False) -> int:
-    """Runs the demo with `seconds` of traffic; 0 only if bill, totals and services are equal and all limits held.
+    """Runs the demo with `seconds` of traffic; 0 only if bill, totals, services and plans agree and all limits held.
 
     wan: link type of the modem, see WanKind. keep: afterwards the router goes on, with traffic, until Ctrl-C.
     Raises Unusable where this machine cannot run it.
@@ -92,7 +92,7 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
     story.stop()
     router.revive()
     failures = [*(f"it never happened that {what}" for what in director.waits_for), *story.failures(timeout=60)]
-    outcome = evidence.conclude(story)
+    outcome = evidence.conclude(story, terms.step)
     remarks = [Line(f"But: {failure}", Tone.BAD) for failure in failures]
     if outcome.true and director.missed:
         remarks.insert(0, Line(director.missed))
@@ -101,7 +101,8 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
         _keep(stack, lab, terms, places.socket)
     else:
         show(_next_steps())
-    return 0 if outcome.true and outcome.held and outcome.named and not failures else 1
+    right = outcome.true and outcome.held and outcome.named and outcome.paid
+    return 0 if right and not failures else 1
 
 
 def _perform(
@@ -130,7 +131,7 @@ def _keep(stack: contextlib.ExitStack, lab: Lab, terms: Terms, socket: Path) -> 
         if act.end > act.begin:
             story.begin(act, float("inf"))
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
-    commands = [_command(words, socket) for words in ("top", "services", "flows", "grant smart-tv 50MB")]
+    commands = [_command(words, socket) for words in ("top", "plan", "services", "flows", "grant smart-tv 50MB")]
     show(
         [
             Line("The router goes on. Look around from another terminal in this directory:"),

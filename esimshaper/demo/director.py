@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from esimshaper.core.model.counts import Counters, sum_of
 from esimshaper.core.model.units import format_size
 from esimshaper.demo.evidence import Sample
+from esimshaper.demo.plans import CURRENCY, FIRST, HIGH, LOW, SECOND
 from esimshaper.demo.router_process import RouterProcess
 from esimshaper.demo.screen import Play
 from esimshaper.demo.story import FILM_BITS, PHONE, THROTTLE_BITS, TV, Story, Terms
@@ -17,6 +18,8 @@ from esimshaper.views.fit import Tone
 
 _NEAR, _NEAR_BYTES = 0.3, int(FILM_BITS / 8)
 """How much the TV has left when the daemon is killed: a part of its limit, but enough for a second."""
+_SWITCH = 0.6
+"""The part of the whole time after which the eSIM is changed."""
 _PAUSE = 0.08
 """The part of the whole time that lies between two events, for eyes to follow."""
 
@@ -32,7 +35,7 @@ class Wait:
 
 
 class Director:
-    """Two scripts of events; each goes on when the event that it waits for has come."""
+    """Scripts of events; each goes on when the event that it waits for has come."""
 
     def __init__(self, router: RouterProcess, play: Play, story: Story, terms: Terms) -> None:
         self._router, self._play, self._story, self._terms = router, play, story, terms
@@ -40,7 +43,8 @@ class Director:
         self.missed = ""
         """The sentence on the daemon's death, for the case that bill and totals are equal."""
         self._sample: Sample | None = None
-        self._scripts = [(script, next(script)) for script in (self._of_phone(), self._of_tv())]
+        scripts = (self._of_plan(), self._of_phone(), self._of_tv())  # an order is given before the daemon is killed
+        self._scripts = [(script, next(script)) for script in scripts]
 
     @property
     def waits_for(self) -> list[str]:
@@ -56,6 +60,14 @@ class Director:
             if following:
                 going_on.append((script, following))
         self._scripts = going_on
+
+    def _of_plan(self) -> Iterator[Wait]:
+        step = self._terms.step
+        yield Wait("the plan came to its step", lambda s: s.plans.get(FIRST, {}).get("counted_bytes", 0) > step)
+        self._play.say(f"past its {megabytes(step)} the plan {FIRST} costs {HIGH} {CURRENCY}, not {LOW}", Tone.WARNING)
+        yield Wait("it was time for another eSIM", lambda s: s.alive and self._play.now >= _SWITCH * self._play.seconds)
+        self._router.order("/v1/plan/switch", {"plan": SECOND})
+        self._play.say(f"another eSIM, by hand: esimshaper plan switch {SECOND}", Tone.GOOD)
 
     def _of_phone(self) -> Iterator[Wait]:
         yield Wait("alice-phone reached its limit", lambda s: s.used.get(self._phone, 0) > self._terms.phone)

@@ -13,6 +13,7 @@ from typing import Any
 from esimshaper.core.model.counts import Counters, Usage, sum_of
 from esimshaper.core.model.identity import UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.reading import Reading
+from esimshaper.demo.plans import Spent, by_name, spent
 from esimshaper.demo.router_process import RouterProcess
 from esimshaper.demo.story import Story
 from esimshaper.edge.bpf.meter import Meter
@@ -28,7 +29,7 @@ _RATE_SECONDS = 1.0  # seconds that a rate is the average of
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look. `daemon` has bytes only. `documents` and `quotas` are the daemon's last answers, by client.
+    """One look. `daemon` has bytes only. `documents`, `quotas`: the daemon's last answers, by client; `plans`: by name.
 
     rates: bit/s down and up, by the kernel's counters, so they go on while the daemon is dead. used: what the kernel
     compares with limits. late: bytes that were billed and then dropped by a limit.
@@ -43,6 +44,7 @@ class Sample:
     used: Mapping[ClientKey, int] = field(default_factory=dict)
     late: Mapping[ClientKey, int] = field(default_factory=dict)
     quotas: Mapping[ClientKey, Document] = field(default_factory=dict)
+    plans: Mapping[str, Document] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,12 @@ class Outcome:
     unattributed: Counters
     limits: tuple[Limit, ...] = ()
     purposes: tuple[Purpose, ...] = ()
+    spent: Spent | None = None
+
+    @property
+    def paid(self) -> bool:
+        """Whether the plans have all bytes of the bill, and cost what their terms say."""
+        return self.spent is None or self.spent.true
 
     @property
     def named(self) -> bool:
@@ -142,6 +150,8 @@ class Evidence:
         self._daemon: Usage = {}
         self._documents: Mapping[ClientKey, Document] = {}
         self._quotas: Mapping[ClientKey, Document] = {}
+        self._plans: Mapping[str, Document] = {}
+        self._plans_before: Mapping[str, Document] = {}
         self._recent: deque[tuple[float, Usage]] = deque()
 
     def begin(self) -> None:
@@ -149,6 +159,7 @@ class Evidence:
         self._bill, self._kernel = self._quiet()
         self._await_daemon(self._kernel)
         self._daemon = self._ask() or {}
+        self._plans_before = self._plans
 
     def sample(self) -> Sample:
         """All three counts now. While the daemon is dead, its last answers stand."""
@@ -165,10 +176,11 @@ class Evidence:
             _used(reading),
             _late(reading),
             self._quotas,
+            self._plans,
         )
 
-    def conclude(self, story: Story) -> Outcome:
-        """The Outcome, once the link is quiet and the daemon has read the last byte."""
+    def conclude(self, story: Story, step: int) -> Outcome:
+        """The Outcome, once the link is quiet and the daemon has read the last byte. step: that of the first plan."""
         bill, kernel = self._quiet()
         self._await_daemon(kernel)
         billed, counted = bill - self._bill, _since(self._kernel, kernel)
@@ -188,6 +200,7 @@ class Evidence:
             unattributed,
             self._limits(theirs, story.received),
             self._purposes(story.by_service(billed)),
+            spent(self._plans_before, self._plans, billed.total.total_bytes, step),
         )
 
     def _purposes(self, billed: Mapping[tuple[ClientKey, str], int]) -> tuple[Purpose, ...]:
@@ -247,11 +260,13 @@ class Evidence:
             time.sleep(0.05)
 
     def _ask(self) -> Usage | None:
-        """Asks for clients before quotas, so the quotas are at least as new."""
+        """Asks for clients first, so quotas and plans are at least as new."""
         clients = self._router.ask("/v1/clients")
         quotas = clients and self._router.ask("/v1/quotas")
-        if clients is None or quotas is None:
+        plans = quotas and self._router.ask("/v1/plan")
+        if clients is None or quotas is None or plans is None:
             return None
+        self._plans = by_name(plans)
         self._documents = {ClientKey(client["key"]): client for client in clients["clients"]}
         self._quotas = {ClientKey(quota["key"]): quota for quota in quotas["quotas"]}
         return _totals(self._documents)

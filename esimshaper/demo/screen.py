@@ -15,6 +15,7 @@ from esimshaper.core.model.counts import Counters, sum_of
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, ClientKey
 from esimshaper.core.model.units import format_rate, format_size
 from esimshaper.demo.evidence import Document, Limit, Outcome, Purpose, Sample, Share, label
+from esimshaper.demo.plans import glance, spent_page
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table, bar, print_plain, renderable
 from esimshaper.views.words import TONES
@@ -31,8 +32,9 @@ WELCOME = """\
 A traveller's router, simulated: five devices behind it, a modem link, and a
 carrier that bills each byte. The router runs the real thing: esimshaper's eBPF
 meter in the kernel, and its daemon. Two devices have a quota of today: past it
-the phone is throttled, the TV is blocked. The carrier's bill is added up by
-another process, on the far side of the link. It must be equal to the byte.
+the phone is throttled, the TV is blocked. The eSIM is changed in the middle.
+The carrier's bill is added up by another process, on the far side of the link.
+It must be equal to the byte.
 """
 
 
@@ -64,7 +66,7 @@ def live_page(sample: Sample, play: Play, columns: int = NARROW, lines: int = SH
         _clients(sample, max(8, min(14, (columns - _FIXED_COLUMNS) // 2))),
         Line(),
         _counts(sample, play),
-        Line(),
+        glance(sample.plans),
         *_events(play, room),
         Line(),
         Line("Look at it yourself, from another terminal in this directory:", Tone.QUIET),
@@ -183,6 +185,7 @@ def outcome_page(outcome: Outcome) -> Page:
         Line(),
         _purpose_table(outcome.purposes),
         Line(),
+        *([*spent_page(outcome.spent), Line()] if outcome.spent else []),
         _limit_table(outcome.limits),
         *verdicts,
     ]

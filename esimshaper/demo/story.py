@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from esimshaper.core.model.counts import Counters, sum_of
 from esimshaper.core.model.identity import ROUTER, ClientKey
+from esimshaper.demo import plans
 from esimshaper.demo.programs import Cut, Video, steady_download
 from esimshaper.lab import Bill, Host, Lab, traffic
 from esimshaper.lab.namespaces import wait_until
@@ -121,16 +122,20 @@ VIDEO_BITS, FILM_BITS, THROTTLE_BITS = 16e6, 12e6, 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Bytes that are allowed in a day: the phone is throttled beyond, the TV is blocked and then granted more."""
+    """Bytes that are allowed in a day: the phone is throttled beyond, the TV is blocked and then granted more.
+
+    step: the bytes after which the first plan costs more.
+    """
 
     phone: int
     tv: int
     grant: int
+    step: int
 
     @classmethod
     def of(cls, seconds: int) -> "Terms":
         """Amounts that are used up at the right moments of a story of that length."""
-        return cls(*(part * seconds // 24 * 1000 for part in (12_000, 10_000, 5_000)))
+        return cls(*(part * seconds // 24 * 1000 for part in (12_000, 10_000, 5_000, 20_000)))
 
 
 def acts(terms: Terms) -> tuple[Act, ...]:
@@ -302,6 +307,7 @@ def configuration(lab: Lab, terms: Terms) -> str:
             "quotas:",
             f"  - {{name: phone, for: client/{phone}, limit: {terms.phone}B, period: day, then: {throttle}}}",
             f"  - {{name: tv, for: client/{tv}, limit: {terms.tv}B, period: day, then: block}}",
+            *plans.settings(terms.step),
             "metrics: {listen: 127.0.0.1:19473}",
             "",
         ]

@@ -16,6 +16,7 @@ import pytest
 
 from esimshaper.core.model.counts import Counters
 from esimshaper.daemon.observer import build_for
+from esimshaper.demo import plans
 from esimshaper.demo import router_process as box
 from esimshaper.demo.evidence import Limit, Outcome, Share
 from esimshaper.demo.story import Terms
@@ -260,6 +261,25 @@ def test_one_byte_past_a_limit_or_apart_is_not_held(wrong):
     assert not wrong.held
     nothing = Share("everyone", Counters(), Counters())
     assert not Outcome(nothing, (), Counters(), Counters(), (KEPT, wrong)).held
+
+
+PLANS = {"asia": {"counted_bytes": 700, "cost": "480"}, "japan": {"counted_bytes": 300, "cost": "700"}}
+
+
+@pytest.mark.parametrize(
+    ("before", "billed", "step", "true"),
+    [
+        ({}, 1000, 700, True),
+        ({"asia": {"counted_bytes": 100}}, 900, 700, True),  # what was used before the baseline is not of the bill
+        ({}, 999, 700, False),
+        ({}, 1000, 699, False),  # one byte past the step the plan costs more, and the daemon has not said so
+    ],
+)
+def test_plans_have_each_billed_byte_and_cost_what_their_terms_say(before, billed, step, true):
+    found = plans.spent(before, PLANS, billed, step)
+    assert found.true is true
+    nothing = Share("everyone", Counters(), Counters())
+    assert Outcome(nothing, (), Counters(), Counters(), spent=found).paid is true
 
 
 # Coming and going
