@@ -141,6 +141,8 @@ def _wanted_by(settings: Settings, files: Iterable[Path]) -> Wanted:
         unbilled=wan.unbilled,
         detour=detour,
         found_by=wan.found_by,
+        uplinks=tuple(uplink.name for uplink in settings.uplinks),
+        plans=settings.plans,
     )
 
 

@@ -59,6 +59,7 @@ from esimshaper.core.report import quotas as report_quotas
 from esimshaper.core.report import services as report_services
 from esimshaper.core.report import subjects as report_subjects
 from esimshaper.core.report.frame import DaemonFacts, Document
+from esimshaper.core.report.plans import plans_document
 from esimshaper.core.report.since import parse_since
 from esimshaper.core.saving import booking
 from esimshaper.edge.http import control
@@ -282,6 +283,8 @@ class Router:
                 return self._services(current, request)
             case requests.HistoryQuery():
                 return self._history(request)
+            case requests.PlanQuery():
+                return plans_document(current, facts(), 3)
             case requests.EventsQuery(since, limit, written):
                 subjects = report_subjects.with_ancestors(self._subject(written), facts()) if written else None
                 chosen = booking.chosen(HAPPENINGS, _since(since), subjects)

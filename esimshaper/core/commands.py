@@ -121,6 +121,7 @@ def override(
 def correct(state: State, rules: Rules, quota: Quota, subject: Subject | None, used: int) -> State:
     """`used` bytes count as used of a quota from now on, by `subject` where it is for each client. Raises Unusable."""
     kept = _kept(state)
+    _refuse_followed(quota, "correct")
     whose = subject or quota.subject
     if whose.kind is SubjectKind.EACH_CLIENT:
         example = f"`esimshaper correct {quota.name} 300MB --client NAME`"
@@ -137,6 +138,7 @@ def restart(state: State, rules: Rules, quota: Quota, subject: Subject | None) -
     Its window begins now, where its period counts from a moment of its own.
     """
     kept, now = _kept(state), state.clock.time
+    _refuse_followed(quota, "start")
     after = acts.restart(kept, quota, subject, now)
     mine = [(old, new) for old, new in zip(kept.tallies, after.tallies, strict=True) if old is not new]
     if not mine:
@@ -145,6 +147,12 @@ def restart(state: State, rules: Rules, quota: Quota, subject: Subject | None) -
     before, begun = zip(*mine, strict=True)
     told = notices.restarted(quota, before, begun, _wording(state, rules))
     return _with_kept(state, acts.noted(kept, after, act), (told,))
+
+
+def _refuse_followed(quota: Quota, verb: str) -> None:
+    if quota.follow:
+        sentence = f"the quota {quota.name} follows a plan, and counts what that does"
+        raise Unusable(sentence, f"`esimshaper plan {verb}` is for the plan.")
 
 
 Saved = Mapping[str, Iterable[HistoryRow]]
@@ -156,7 +164,7 @@ def wanted_history(state: State, rules: Rules, zone: tzinfo) -> Mapping[str, Row
     if state.meter.booked is None:
         return {}
     kept, now = state.limits.kept, state.clock.time
-    new = beginning.new_quotas(kept, rules.quotas)
+    new = beginning.new_quotas(kept, [quota for quota in rules.quotas if not quota.follow])
     starts = {name: window.start for name, window in acts.windows(new, kept.restarts, now).items()}
     return {quota.name: _rows_of(quota, starts[quota.name], now, zone) for quota in new}
 
@@ -213,7 +221,7 @@ def undo(state: State, rules: Rules) -> Undone:
     kept = _kept(state)
     if of_plan := plan_commands.undo(state, rules):
         return Undone(*of_plan, changed=True)
-    back, last = acts.undo_last(kept, rules.quotas, state.clock.time)
+    back, last = acts.undo_last(kept, state.plans.quotas(rules.quotas), state.clock.time)
     wording = _wording(state, rules)
     changes = acts.changes_between(kept, back)
     after = _with_kept(state, back, notices.undone(changes, back.tallies, wording))
@@ -230,7 +238,7 @@ def redo(state: State, rules: Rules) -> Undone:
         sentence = "nothing was undone since the last act by hand, or since the daemon has started"
         raise Unusable(sentence, "`esimshaper undo` undoes the last act.")
     *earlier, act = undone
-    again = acts.redo(kept, act, rules.quotas, state.clock.time)
+    again = acts.redo(kept, act, state.plans.quotas(rules.quotas), state.clock.time)
     changes = acts.changes_between(kept, again)
     after = _with_kept(state, again, notices.undone(changes, again.tallies, _wording(state, rules)))
     after = replace(after, limits=replace(after.limits, undone=tuple(earlier)))

@@ -25,6 +25,7 @@ from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Booked, Booking, LimitsSlice, MeterSlice, Outcome, State
 from esimshaper.core.model.tick import Step, Tick, subjects_of
 from esimshaper.core.plan import ticking as planning
+from esimshaper.core.plan.following import follow, with_followed
 from esimshaper.core.saving import booking
 
 
@@ -40,6 +41,8 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     names = identities.advance(state.names, tick, meter.booked.totals)
     by_uplink = {tick.rules.uplinks[0].name: meter.usage}
     plans = planning.advance(state.plans, tick, planning.passing_of(tick, by_uplink, meter.services))
+    plans = follow(plans, tick, meter.booked)
+    tick = with_followed(tick, plans)
     limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas)
     # After a crash, the statistics of classes that were made anew must not be compared with saved ones.
     unsaved = booking.collect(
@@ -76,7 +79,8 @@ def recover_from_kernel(
     # All counts of the maps are to be booked. How much of them belongs to the windows of now, only the policies say.
     if state.meter.booked is not None:
         return state
-    found = recovery.recover(begin_tick(state, rules, now, observed), installed)
+    own = replace(rules, quotas=tuple(quota for quota in rules.quotas if not quota.follow))
+    found = recovery.recover(begin_tick(state, own, now, observed), installed)
     if found == LimitState():
         return state
     empty = MeterSlice(Booked(observed.reading.epoch, {}, {}))

@@ -91,7 +91,10 @@ def undo(state: State, rules: Rules) -> tuple[State, Act] | None:
     kept, back = _taken_back(state, rules, acted[-1])
     plans = replace(state.plans, kept=kept, acted=acted[:-1], undone=(*state.plans.undone, back))
     limits = replace(
-        state.limits, kept=replace(state.limits.kept, acts=acts[:-1]), undone=(*state.limits.undone, acts[-1])
+        state.limits,
+        kept=replace(state.limits.kept, acts=acts[:-1]),
+        undone=(*state.limits.undone, acts[-1]),
+        inputs=None,
     )
     return _told(replace(state, plans=plans, limits=limits), f"taken back: {back.text}"), acts[-1]
 
@@ -104,7 +107,7 @@ def redo(state: State, rules: Rules) -> tuple[State, Act] | None:
     kept, back = _taken_back(state, rules, undone[-1])
     plans = replace(state.plans, kept=kept, acted=(*state.plans.acted, back), undone=undone[:-1])
     done = replace(state.limits.kept, acts=(*state.limits.kept.acts, acts[-1])[-MAX_ACTS:])
-    limits = replace(state.limits, kept=done, undone=acts[:-1])
+    limits = replace(state.limits, kept=done, undone=acts[:-1], inputs=None)
     return _told(replace(state, plans=plans, limits=limits), f"done again: {back.text}"), acts[-1]
 
 
@@ -122,7 +125,8 @@ def _done(state: State, after: PlanState, text: str, plan: Plan) -> State:
     acts = (*state.limits.kept.acts, act)[-MAX_ACTS:]
     acted = (*state.plans.acted, acting.acted(text, state.plans.kept, after))[-MAX_ACTS:]
     plans = replace(state.plans, kept=after, acted=acted, undone=())
-    limits = replace(state.limits, kept=replace(state.limits.kept, acts=acts), undone=())
+    # Quotas that follow the plan hold to it at the next tick, also if nothing is used until then.
+    limits = replace(state.limits, kept=replace(state.limits.kept, acts=acts), undone=(), inputs=None)
     return _told(replace(state, plans=plans, limits=limits), text)
 
 

@@ -208,7 +208,7 @@ class Replay:
 
     def _usages(self) -> list[QuotaUsage]:
         """What is used of each quota, by those who were in the records."""
-        quotas = {quota.name: quota for quota in self._rules.quotas}
+        quotas = {quota.name: quota for quota in self._state.plans.quotas(self._rules.quotas)}
         tallies = self._state.limits.kept.tallies
         here = [
             each for each in tallies if each.subject.kind is not SubjectKind.CLIENT or each.subject.id in self._recorded

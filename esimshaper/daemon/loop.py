@@ -187,7 +187,7 @@ class Daemon:
             storage_problem=parts.storage.problem,
             storage_failures=parts.storage.failures,
             metrics_problem=self._publisher.problem,
-            quotas=rules.quotas,
+            quotas=parts.ticker.state.plans.quotas(rules.quotas),
             curfews=rules.curfews,
             names=rules.names,
             groups=rules.groups,

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from esimshaper.core import plan_commands
 from esimshaper.core.model.requests import PlanAddCommand
+from esimshaper.core.report.metrics import metrics
 from esimshaper.core.report.plans import plans_document
 from esimshaper.views.page import plain_lines, renderable
 from esimshaper.views.plans import glance, plan_page
@@ -84,6 +85,19 @@ def test_slow_and_unknown_are_said(router):
 def test_without_a_plan_it_says_how_to_have_one(router):
     router.rules = replace(router.rules, plans=())
     assert "write `plans:`" in lines(document(router))[0]
+
+
+def test_prometheus_has_the_same_figures(router):
+    router.tick(20 * MB)
+    now = datetime.fromtimestamp(router.now, ZoneInfo("Asia/Tokyo"))
+    found = metrics(router.state, synthetic_router.facts(now=now, plans=router.rules.plans, quotas=()))
+    (plan,) = (each for each in document(router)["plans"] if each["name"] == "one")
+    assert {each.name: each.samples[("one",)] for each in found if each.name.startswith("esimshaper_plan_")} == {
+        "esimshaper_plan_used_bytes": 20 * MB,
+        "esimshaper_plan_left_bytes": 80 * MB,
+        "esimshaper_plan_cost": 990,
+        "esimshaper_plan_end_timestamp_seconds": plan["ends_unix"],
+    }
 
 
 @pytest.mark.parametrize("width", [48, 80])

@@ -14,6 +14,7 @@ from esimshaper.core.diagnosis import (
     marks,
     modems,
     network,
+    plans,
     receivers,
     service,
     services,
@@ -36,6 +37,7 @@ CHECKS = (
     *service.CHECKS,
     *services.CHECKS,
     *modems.CHECKS,
+    *plans.CHECKS,
 )
 """In the order in which a person would repair things."""
 

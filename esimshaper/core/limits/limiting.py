@@ -99,7 +99,7 @@ def _inputs(state: LimitsSlice, tick: Tick) -> tuple[object, ...]:
 def _turn(tick: Tick, booked: Booked, deltas: Mapping[Subject, Budget]) -> tally.Turn:
     announced = tally.announced_by_subject(tick.reading.announced, tick.subjects, booked.budgets)
     at, clients = tick.at, tick.reading.owners.values()
-    return tally.Turn(at.time, tick.windows, deltas, clients, at.was_trusted, announced, tick.resting)
+    return tally.Turn(at.time, tick.windows, deltas, clients, at.was_trusted, announced, tick.resting, tick.followed)
 
 
 def _newly_announced(tick: Tick) -> Iterable[Subject]:

@@ -40,7 +40,7 @@ class Turn:
 
     resting: quotas that are not in their hours. was_trusted: earlier windows were those of a trusted clock (see
     meter/clock.py). announced: the count at which the
-    kernel last announced that a packet went past a limit, and the budget of now.
+    kernel last announced that a packet went past a limit, and the budget of now. followed: as in Tick.
     """
 
     now: float
@@ -50,6 +50,7 @@ class Turn:
     was_trusted: bool = True
     announced: Mapping[Subject, tuple[int, Budget]] = field(default_factory=dict)
     resting: frozenset[str] = frozenset()
+    followed: Mapping[str, int] = field(default_factory=dict)
 
 
 def announced_by_subject(
@@ -196,6 +197,8 @@ def _subjects(quota: Quota, clients: frozenset[ClientKey], known: Mapping[Key, T
 
 def next_tally(before: Tally | None, quota: Quota, subject: Subject, turn: Turn) -> Tally:
     """The tally of now; `before` itself where nothing changed. Without `before` it is the subject's first tally."""
+    if quota.name in turn.followed:
+        return _followed(before, quota, subject, turn)
     window = turn.windows[quota.name]
     counts = subject in turn.deltas and quota.name not in turn.resting
     delta = quota.direction.of(turn.deltas[subject]) if counts else 0
@@ -212,6 +215,15 @@ def next_tally(before: Tally | None, quota: Quota, subject: Subject, turn: Turn)
         before = replace(before, window=window, used=before.used + delta, other_used=before.other_used + ahead)
     tally = _with_limit(before, quota)
     return _reassess(tally, quota, turn) if tally.used < used else tally
+
+
+def _followed(before: Tally | None, quota: Quota, subject: Subject, turn: Turn) -> Tally:
+    """The tally of a quota that follows a plan: its window and its usage are those of the plan."""
+    window, used = turn.windows[quota.name], turn.followed[quota.name]
+    if before is None or before.window != window:
+        return Tally(quota.name, subject, window, used=used, allowed=quota.limit)
+    tally = _with_limit(before if used == before.used else replace(before, used=used), quota)
+    return _reassess(tally, quota, turn) if used < before.used else tally
 
 
 # A trusted clock may step, and step again. The tally of the window it left is kept as other_start and other_used, where

@@ -12,6 +12,7 @@ from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.errors import Failure
 from esimshaper.core.model.kernel import NO_MARK
 from esimshaper.core.model.modems import ModemsReport
+from esimshaper.core.model.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ class Wanted:
     replaces_qdisc: wan.replace_qdisc. certificates: the files of metrics.tls. names: services.names.
     Interfaces have the kernel's names here. written: how the configuration calls one, where that is another name.
     other_uplinks: those beside `wan` that fit its pattern. stacked: those that do and are counted at another: where,
-    and why. unbilled: wan.unbilled. detour: the sentence of a Detour.
+    and why. unbilled: wan.unbilled. detour: the sentence of a Detour. uplinks: their names.
     found_by: who has named `wan`, where the configuration does not.
     """
 
@@ -182,6 +183,8 @@ class Wanted:
     unbilled: tuple[str, ...] = ()
     detour: str = ""
     found_by: str = ""
+    uplinks: tuple[str, ...] = ()
+    plans: tuple[Plan, ...] = ()
 
     def called(self, name: str) -> str:
         """An interface by the kernel's name, and by that of the configuration beside it."""

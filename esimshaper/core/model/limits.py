@@ -130,11 +130,29 @@ class Window:
     end: int
 
 
+class StepKind(StrEnum):
+    """The steps of a plan that end a quota; the value is the word of the configuration."""
+
+    ANY = "any"
+    PRICE = "price"
+    RATE = "rate"
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """A quota's limit and window are those of a plan (empty: of the one in use): so many bytes before its next step."""
+
+    plan: str = ""
+    before: int = 0
+    step: StepKind = StepKind.ANY
+
+
 @dataclass(frozen=True, slots=True)
 class Quota:
     """A limit of the configuration. Bytes: `limit`, `warn_at` (rising), `used` (the first window begins with it).
 
-    It counts and limits in its `hours` only; None for always.
+    It counts and limits in its `hours` only; None for always. follow: `limit` and `period` say nothing then; in a tick
+    `limit` is that of now.
     """
 
     name: str
@@ -147,6 +165,7 @@ class Quota:
     warn_at: tuple[int, ...] = ()
     used: int = 0
     hours: Hours | None = None
+    follow: Follow | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ All times are Unix seconds, all amounts bytes; money is a Decimal of the plan's 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import NamedTuple
 
-from esimshaper.core.model.limits import Notice, Window
+from esimshaper.core.model.limits import Notice, Quota, Window
 from esimshaper.core.model.plan import FULL, Event
 
 NO_MONEY = Decimal(0)
@@ -50,7 +50,8 @@ class KeptLot:
 
 class Ahead(NamedTuple):
     """The next change of a meter: so many bytes until it, at `above` of `used`; what the window costs beyond, or what
-    each `per` bytes more do; the rate beyond (None: as now). label: of the meter; start, end: of its window."""
+    each `per` bytes more do; the rate beyond (None: as before), which is lower if it `slows`. With room 0 the next byte
+    is the first one beyond. label: of the meter; start, end: of its window."""
 
     label: str
     room: int
@@ -61,6 +62,7 @@ class Ahead(NamedTuple):
     price: Decimal | None = None
     per: int = 0
     adds: Decimal = NO_MONEY
+    slows: bool = False
 
 
 class RoundedPart(NamedTuple):
@@ -232,11 +234,24 @@ class PlanState:
     intervals: tuple[Interval, ...] = ()
 
 
+class Followed(NamedTuple):
+    """What a quota has from the plan that it follows: the limit and the usage of a window.
+
+    step: the one it leads up to, and all that was bought on top; while that is the same, the limit stays.
+    """
+
+    limit: int
+    used: int
+    window: Window
+    step: tuple[str, str, int, int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class PlansSlice:
     """kept: what is saved. rates: what the terms give each uplink now. new: notices of this tick.
 
     acted: what was done by hand, the last one last, each beside its Act of the limits; undone: what can be done again.
+    followed: what quotas have from plans, by name of the quota.
     """
 
     kept: PlanState = field(default_factory=PlanState)
@@ -244,3 +259,14 @@ class PlansSlice:
     new: tuple[Notice, ...] = ()
     acted: tuple[PlanActed, ...] = ()
     undone: tuple[PlanActed, ...] = ()
+    followed: Mapping[str, Followed] = field(default_factory=dict)
+
+    def quotas(self, written: tuple[Quota, ...]) -> tuple[Quota, ...]:
+        """The quotas of the settings as they are now: those that follow a plan have its limit, or are left out."""
+        if not any(quota.follow for quota in written):
+            return written
+        return tuple(
+            replace(quota, limit=self.followed[quota.name].limit) if quota.follow else quota
+            for quota in written
+            if not quota.follow or quota.name in self.followed
+        )

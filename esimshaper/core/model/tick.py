@@ -72,6 +72,7 @@ class Tick:
 
     curfews: whom the hours of the settings block now, and until when (None: for ever). resting: quotas that are not in
     their hours. identities: of the tick before, for what people hear. behind: as in MeterSlice, of the tick before.
+    followed: what counts as used of quotas that follow a plan, by name.
     """
 
     rules: Rules
@@ -84,6 +85,7 @@ class Tick:
     resting: frozenset[str] = frozenset()
     identities: Mapping[ClientKey, Identity] = field(default_factory=dict)
     behind: ServiceUsage = field(default_factory=dict)
+    followed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def reading(self) -> Reading:

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from esimshaper.core.model.plan import CycleKind, PlanStep
+from esimshaper.core.model.plan import FULL, CycleKind, PlanStep
 from esimshaper.core.model.plan_state import Ahead
 from esimshaper.core.plan.count import Count, cap_of
 from esimshaper.core.plan.course import Course
@@ -22,7 +22,7 @@ def steps_ahead(course: Course, at: int, *, roaming: bool) -> tuple[Ahead, ...]:
 
 def _of_meter(course: Course, count: Count, label: str, at: int) -> Iterator[Ahead]:
     used = count.sum_of_days(at) if count.meter.cycle.kind is CycleKind.LAST else count.used
-    ahead = [step for step in count.meter.steps if step.above > used and not step.next_day]
+    ahead = [step for step in count.meter.steps if step.above >= max(used, 1) and not step.next_day]
     carried = sum(left for left, _ in count.carried)
     start, end = (count.window.start, count.window.end) if count.is_running else (at, at)
     if ahead:
@@ -31,9 +31,13 @@ def _of_meter(course: Course, count: Count, label: str, at: int) -> Iterator[Ahe
         if lots is not None:
             room = step.above - used + carried + lots
             price = step.price if step.price is not None else None
-            yield Ahead(label, room, step.above, start, end, _rate(step), price, step.per, step.adds)
-    if count.meter.at_most is not None and count.meter.beyond is not None and (cap := cap_of(count.meter)) > used:
-        yield Ahead(label, cap - used + carried, cap, start, end, count.meter.beyond, count.meter.at_most)
+            rate = _rate(step)
+            before = [each.rate for each in count.meter.steps if each.above < step.above and each.rate is not None]
+            slows = rate is not None and rate < min(before, default=FULL)
+            yield Ahead(label, room, step.above, start, end, rate, price, step.per, step.adds, slows)
+    if count.meter.at_most is not None and count.meter.beyond is not None and (cap := cap_of(count.meter)) >= used:
+        rate, most = count.meter.beyond, count.meter.at_most
+        yield Ahead(label, cap - used + carried, cap, start, end, rate, most, slows=rate < FULL)
 
 
 def _rate(step: PlanStep) -> int | None:

@@ -16,6 +16,7 @@ from esimshaper.core.model.services import NO_VOLUME, ServiceUsage, Volume
 from esimshaper.core.model.state import State
 from esimshaper.core.report import slow, uplink_drops
 from esimshaper.core.report.frame import DaemonFacts, identity, known_clients, mac_of, strayed_bytes, wasted_bytes
+from esimshaper.core.report.plans import cost_of, end_of, main_count
 from esimshaper.core.report.quotas import limit_of, usages, used_of
 from esimshaper.core.report.services import category_of, is_counted, with_unnamed
 from esimshaper.core.report.subjects import subject_label
@@ -29,6 +30,7 @@ def metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
         *_traffic_metrics(state, facts),
         *_service_metrics(state, facts),
         *_limit_metrics(state, facts),
+        *_plan_metrics(state, facts),
         *_kernel_metrics(state),
         *_self_metrics(state, facts),
     )
@@ -125,6 +127,22 @@ def _limit_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
         _gauge("quota_used_bytes", "Used of it in this period.", subject, used),
         _gauge("quota_start_timestamp_seconds", "When this period began.", subject, start),
         _gauge("quota_reset_timestamp_seconds", "When the next period begins.", subject, reset),
+    )
+
+
+def _plan_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
+    kept = state.plans.kept.tallies
+    known = [(plan, kept[plan.name]) for plan in facts.plans if plan.name in kept]
+    counts = ((plan.name, tally, main_count(plan, tally)) for plan, tally in known)
+    used: Samples = {(name,): count.used if count else tally.counted for name, tally, count in counts}
+    left: Samples = {(plan.name,): tally.left for plan, tally in known if tally.left is not None}
+    cost: Samples = {(plan.name,): float(cost_of(plan, tally)) for plan, tally in known}
+    ends: Samples = {(plan.name,): end for plan, tally in known if (end := end_of(tally)) is not None}
+    return (
+        _gauge("plan_used_bytes", "Used of the plan in the present window of its main meter.", ("plan",), used),
+        _gauge("plan_left_bytes", "Left before it gets slower, stops or costs by the byte.", ("plan",), left),
+        _gauge("plan_cost", "Paid and owed until now, in the currency of the plan.", ("plan",), cost),
+        _gauge("plan_end_timestamp_seconds", "When the plan ends or renews itself.", ("plan",), ends),
     )
 
 

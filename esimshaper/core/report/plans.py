@@ -77,10 +77,16 @@ def main_count(plan: Plan, tally: PlanTally) -> KeptCount | None:
     return next((count for count in tally.course.counts if count.label == label), None)
 
 
+def end_of(tally: PlanTally) -> int | None:
+    """When the plan ends or renews itself; None if it does not, or has not begun."""
+    life = tally.course.life
+    return life.end if life and life.end < _FOREVER else None
+
+
 def _entry(plan: Plan, tally: PlanTally, kept: PlanState, facts: DaemonFacts, clients: int) -> Document:
     course, zone, now = tally.course, plan.zone, facts.now.timestamp()
     main = main_count(plan, tally)
-    end = course.life.end if course.life and course.life.end < _FOREVER else None
+    end = end_of(tally)
     factor = factor_of(tally.corrections)
     return {
         "name": plan.name,
@@ -109,7 +115,7 @@ def _entry(plan: Plan, tally: PlanTally, kept: PlanState, facts: DaemonFacts, cl
             }
             for lot in course.lots
         ],
-        "next": [_next(plan, tally, each, now) for each in tally.ahead],
+        "next": [_next(plan, tally, each, now) for each in tally.ahead if each.room or each.rate != tally.rate],
         "forecast": _forecast(plan, tally, now),
         "today": _today(plan, tally, now, clients),
         "count": {

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import Action, ActionKind, Quota, Subject
+from esimshaper.core.model.limits import Action, ActionKind, Follow, Quota, StepKind, Subject
 from esimshaper.core.model.plan import Plan
 from esimshaper.core.model.time_of_day import Hours
 from esimshaper.core.model.units import format_endpoint, format_rate, format_size, write_size
@@ -191,6 +191,8 @@ def _hours(hours: Hours | None) -> str:
 
 
 def _in_short(quota: Quota, names: Names) -> str:
+    if quota.follow:
+        return f"{_followed(quota.follow)}, then {_action(quota.action)}"
     period = f"{format_size(quota.limit)} per {_period(quota)} for {_subject(quota.subject, names)}"
     return f"{period}, then {_action(quota.action)}"
 
@@ -205,6 +207,7 @@ def _of_quota(old: Quota, new: Quota, names: Names, used: int) -> Iterator[str]:
         "warn_at": _sizes(old.warn_at, new.warn_at),
         "then": (_action(old.action), _action(new.action)),
         "hours": (_hours(old.hours), _hours(new.hours)),
+        "follow": (_followed(old.follow), _followed(new.follow)),
     }
     yield from (f"{key} {before} -> {after}" for key, (before, after) in pairs.items() if before != after)
     if old.period != new.period and used:
@@ -233,6 +236,13 @@ def _period(quota: Quota) -> str:
         return period.unit.value
     began = datetime.fromtimestamp(period.anchor, quota.zone)
     return f"{period.count} {period.unit.value}s from {began:%Y-%m-%dT%H:%M:%S}"
+
+
+def _followed(follow: Follow | None) -> str:
+    if follow is None:
+        return _NONE
+    steps = {StepKind.ANY: "the next step"}.get(follow.step, f"the next step of {follow.step}")
+    return f"{format_size(follow.before)} before {steps} of {follow.plan or 'the plan'}"
 
 
 def _action(action: Action) -> str:

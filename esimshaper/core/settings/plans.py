@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """`plans` of a file: a tree of plain values goes in, Plans and all Problems with them come out. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import tzinfo
 from decimal import Decimal
 from itertools import pairwise
@@ -54,6 +54,20 @@ def parse_plans(tree: Mapping[str, Any], here: tuple[str, tzinfo], zones: Zones)
         elif plan and len(problems) == before:
             found[plan.name] = plan
     return ParsedPlans(tuple(found.values()), tuple(problems))
+
+
+def unknown_plans(tree: Mapping[str, Any], plans: Collection[Plan]) -> list[Problem]:
+    """The quotas that follow a plan which is not there."""
+    problems: list[Problem] = []
+    written = [plan.get("name") for plan in tree.get("plans", ()) if plan]
+    known = {*written, *(plan.name for plan in plans)}
+    for quota in Block(tree, problems).blocks("quotas"):
+        if quota.has("plan") and quota.get("plan") not in known:
+            hint = f"These are there: {', '.join(map(str, written))}." if written else "Write it under `plans`."
+            quota.refuse("plan", f"no plan is called `{quota.get('plan')}`", hint)
+        elif quota.has("follow") and not known:
+            quota.refuse("follow", "there is no plan to follow", "Write `plans:`, or a `limit` and a `period`.")
+    return problems
 
 
 def _plan(block: Block, here: tuple[str, tzinfo], zones: Zones) -> Plan | None:

@@ -3,8 +3,19 @@
 
 from datetime import tzinfo
 
-from esimshaper.core.model.limits import Action, ActionKind, Direction, Quota, SubjectKind
-from esimshaper.core.model.units import format_size, parse_size
+from esimshaper.core.model.limits import (
+    EVERYONE,
+    Action,
+    ActionKind,
+    Direction,
+    Follow,
+    Period,
+    PeriodUnit,
+    Quota,
+    StepKind,
+    SubjectKind,
+)
+from esimshaper.core.model.units import MAX_BYTES, format_size, parse_size
 from esimshaper.core.settings.amounts import rate_from, size_from
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.hours import hours_from
@@ -49,6 +60,11 @@ def check_number(tree: Block, max_clients: int) -> None:
 
 
 def _quota(quota: Block, name: str | None, zone: tzinfo | None, known: Known | None) -> Quota | None:
+    if quota.has("follow"):
+        return _following(quota, name, zone, known)
+    for key in ("plan", "before", "step"):
+        if quota.has(key):
+            quota.refuse(key, f"`{key}` goes with `follow: plan` only", "Write `follow: plan`, or remove it.")
     subject, period, action = subject_from(quota, known), period_from(quota, zone), _action(quota)
     limit, used = size_from(quota, "limit", 1), size_from(quota, "used", 0)
     warnings = _warnings(quota, limit) if limit is not None else ()
@@ -57,6 +73,23 @@ def _quota(quota: Block, name: str | None, zone: tzinfo | None, known: Known | N
     direction = Direction(quota.get("direction", Direction.BOTH))
     hours = hours_from(quota, zone)
     return Quota(name, subject, limit, period, zone, action, direction, warnings, used or 0, hours)
+
+
+def _following(quota: Block, name: str | None, zone: tzinfo | None, known: Known | None) -> Quota | None:
+    """A quota that has its limit and its windows from a plan."""
+    subject, action, before = subject_from(quota, known), _action(quota), size_from(quota, "before", 0)
+    said = [key for key in ("limit", "period", "hours", "warn_at") if quota.get(key)]
+    said += ["used"] if size_from(quota, "used", 0) else []
+    said += ["direction"] if quota.get("direction", Direction.BOTH) != Direction.BOTH else []
+    for key in said:
+        quota.refuse(key, f"`{key}` does not go with `follow: plan`", "The plan says it: remove this line.")
+    if subject is not None and subject != EVERYONE:
+        message = "a plan is shared by all, so a quota that follows it is for everyone"
+        quota.refuse("for", message, "Write `for: everyone`; limits of devices are quotas of their own.")
+    if name is None or subject is None or zone is None or action is None:
+        return None
+    follow = Follow(quota.get("plan", ""), before or 0, StepKind(quota.get("step", StepKind.ANY)))
+    return Quota(name, subject, MAX_BYTES, Period(PeriodUnit.MONTH), zone, action, follow=follow)
 
 
 def _name(quota: Block, names: set[str]) -> str | None:

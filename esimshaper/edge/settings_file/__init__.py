@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from esimshaper.core.settings.periods import Zones
-from esimshaper.core.settings.plans import parse_plans
+from esimshaper.core.settings.plans import parse_plans, unknown_plans
 from esimshaper.core.settings.problem import Path as KeyPath
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.tree import parse_settings
@@ -120,7 +120,7 @@ def read_settings(path: Path, zones: Zones = known) -> Loaded:
     plain.setdefault("timezone", of_the_box())
     parsed = parse_settings(plain, zones)
     plans, wrong = parse_plans(plain, (plain["timezone"], rules_or_utc(plain["timezone"])), zones)
-    of_values = (*parsed.problems, *wrong)
+    of_values = (*parsed.problems, *wrong, *unknown_plans(plain, plans))
     problems += (placed(merged.at(each.path).place, each.message, each.hint) for each in of_values)
     if problems or parsed.settings is None:
         order = {file: number for number, file in enumerate((folder, *files))}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esimshaper.core.model.limits import Action, ActionKind, Direction, Subject, SubjectKind
+from esimshaper.core.model.limits import Action, ActionKind, Direction, Follow, StepKind, Subject, SubjectKind
 from esimshaper.core.model.units import parse_rate, parse_size
 from esimshaper.edge.settings_file import SettingsError, load, of_the_box
 from esimshaper.edge.settings_file.schema import SCHEMA_FILE
@@ -204,3 +204,34 @@ def test_schema_lets_through_what_can_be_read_and_nothing_else(name, parse):
         assert readable == bool(re.search(pattern, text))
 
     same()
+
+
+PLAN = "plans:\n- {name: trip, meters: [{window: day, steps: [{from: 1GB, rate: stop}]}]}\n"
+FOLLOWING = "quotas:\n- {name: carrier, for: everyone, follow: plan, then: block"
+
+
+def test_a_quota_follows_a_plan(main):
+    (quota,) = accepted(main, FOLLOWING + ", before: 10MB, step: rate, plan: trip}\n" + PLAN).quotas
+    assert quota.follow == Follow("trip", 10_000_000, StepKind.RATE)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (", limit: 5GB", "`limit` does not go with `follow: plan`"),
+        (", plan: home", "no plan is called `home`"),
+        (", step: day", "`day` is not a kind of step"),
+        (", before: 5", "`5` is not an amount of data"),
+    ],
+)
+def test_what_does_not_go_with_a_plan_is_said(main, more, message):
+    ((_, _, said, _),) = refused(main, FOLLOWING + more + "}\n" + PLAN)
+    assert message in said
+
+
+def test_a_quota_that_follows_needs_a_plan_and_is_for_everyone(main):
+    assert "there is no plan to follow" in refused(main, FOLLOWING + "}\n")[0][2]
+    each = FOLLOWING.replace("everyone", "each-client") + "}\n"
+    assert "for everyone" in refused(main, each + PLAN)[0][2]
+    only = block(before="10MB")
+    assert "goes with `follow: plan` only" in refused(main, only)[0][2]
