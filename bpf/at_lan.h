@@ -51,7 +51,7 @@ ALWAYS_INLINE int lan_ingress_by_address(struct __sk_buff *skb)
 
 /* What a download adds to the limits of its receiver, to which it is moved. */
 ALWAYS_INLINE struct size new_to_receiver(struct __sk_buff *skb, u32 crossing, u32 receiver, const struct packet *packet,
-					  struct size size)
+					  struct size size, struct at_uplink at)
 {
 	u32 charged = crossing & TC_INDEX_ACCOUNT, is_fragment = crossing & TC_INDEX_FRAGMENT;
 	int is_client = charged >= ACCOUNT_FIRST_CLIENT && charged != ACCOUNT_OTHERS;
@@ -66,7 +66,7 @@ ALWAYS_INLINE struct size new_to_receiver(struct __sk_buff *skb, u32 crossing, u
 	if (crossing & TC_INDEX_APART)
 		claim_unnamed(receiver, DOWN, news);
 	else
-		move(skb, charged, receiver, size, rest, is_client && !is_fragment && has_own_flow(packet));
+		move(skb, charged, receiver, size, rest, is_client && !is_fragment && has_own_flow(packet), at);
 	return news;
 }
 
@@ -83,11 +83,14 @@ ALWAYS_INLINE int lan_egress(struct __sk_buff *skb, struct link link, u32 crossi
 	struct size size, news = {};
 	struct packet packet = {};
 	struct verdict verdict;
+	struct at_uplink at;
 	u16 type;
 
 	/* Anybody far away may write the address of the modem into what he sends. */
 	if ((crossing & ~TC_INDEX_FRAGMENT) == (TC_INDEX_CROSSED | TC_INDEX_APART))
-		return is_blocked_below_everyone(receiver, ON_DOWN, 1) ? drop_unbilled(skb) : TC_ACT_UNSPEC;
+		return is_blocked_below_everyone(receiver, ON_DOWN, 1, uplink_at(skb, skb->ingress_ifindex))
+			       ? drop_unbilled(skb)
+			       : TC_ACT_UNSPEC;
 	/* The WAN was right, or knew better: tunnels of the router are shared out by user space. */
 	if ((is_known && !is_blocked_by_hand(receiver)) || charged >= ACCOUNTS)
 		return TC_ACT_UNSPEC;
@@ -98,12 +101,17 @@ ALWAYS_INLINE int lan_egress(struct __sk_buff *skb, struct link link, u32 crossi
 	hide_packet(skb, &packet);
 	size = hide_size(skb, measure(skb, link, &packet));
 	packet.repeated = hide_range(skb, packet.repeated);
+	/* What is out of a tunnel came in by that; all else by its uplink. */
+	if (crossing & TC_INDEX_APART)
+		at = uplink_of_own(skb, OWN_TUNNELS);
+	else
+		at = uplink_at(skb, skb->ingress_ifindex);
 	if (!is_known) {
-		news = new_to_receiver(skb, crossing, receiver, &packet, size);
+		news = new_to_receiver(skb, crossing, receiver, &packet, size, at);
 		if (!news.bytes)
 			return TC_ACT_UNSPEC;
 	}
-	verdict = judge(skb, receiver, DOWN, news.bytes, ON_LAN);
+	verdict = judge(skb, receiver, DOWN, news.bytes, ON_LAN, at);
 	if (verdict.level == BLOCKED) {
 		waste(&verdict, size.bytes);
 		count(REASON_LAN_BLOCKED, size);

@@ -64,7 +64,7 @@ ALWAYS_INLINE int server_ingress(struct __sk_buff *skb, struct link link)
 	name_sender(skb, account);
 	/* First claim, then judge: as in tunnel_ingress. */
 	claim_unnamed(account, DOWN, size);
-	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL);
+	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL, uplink_of_own(skb, OWN_TUNNELS));
 	verdict.class = 0;
 	if (verdict.level == BLOCKED) {
 		waste(&verdict, size.bytes);
@@ -89,10 +89,10 @@ ALWAYS_INLINE int server_egress(struct __sk_buff *skb, struct link link)
 	known = clients.lookup(&client);
 	account = known ? *known : noted_sender(skb);
 	account = hide_range(skb, account ? account : ACCOUNT_ROUTER);
-	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL);
+	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL, uplink_of_own(skb, OWN_TUNNELS));
 	verdict.class = 0;
 	if (verdict.level == BLOCKED) {
-		refund(&verdict, size.bytes);
+		refund(&verdict);
 		count(REASON_UPLOAD_BLOCKED, size);
 		return TC_ACT_SHOT;
 	}

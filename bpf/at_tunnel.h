@@ -27,7 +27,7 @@ ALWAYS_INLINE int tunnel_egress(struct __sk_buff *skb, struct link link)
 	size = tunnel_size(skb, &packet, inside);
 	account = hide_range(skb, adopt_unattributed(from & SENDER_ACCOUNT, size));
 	count_lost_sender(from, size);
-	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL);
+	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL, uplink_of_own(skb, OWN_TUNNELS));
 	if (verdict.level == BLOCKED) {
 		upkeep = hide_range(skb, spare_upload(skb, &packet, headers, account, size, IN_TUNNEL));
 		if (!upkeep &&
@@ -78,7 +78,7 @@ ALWAYS_INLINE int tunnel_ingress(struct __sk_buff *skb, struct link link)
 	/* First claim, then judge, which adds to `used`. User space subtracts the claims from `used` to get the bytes
 	 * on the WAN, so `used` must never hold bytes that are not claimed yet. */
 	claim(account, DOWN, size);
-	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL);
+	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL, uplink_of_own(skb, OWN_TUNNELS));
 	if (verdict.level == BLOCKED && !is_spared_download(skb, &packet, headers, account, size, IN_TUNNEL)) {
 		if (reset_or_drop_download(skb, link, &packet, headers, account, &verdict, size) == DROPPED)
 			return TC_ACT_SHOT;

@@ -15,9 +15,9 @@
 /* A packet to the modem itself is counted by its reason only. A device that is blocked does not get there, but a plan of
  * everyone that is used up does not count: the page of the modem is where people buy more. Of the router nothing is held,
  * as it may lose its address. */
-ALWAYS_INLINE int pass_unbilled_upload(struct __sk_buff *skb, u32 account, struct size size)
+ALWAYS_INLINE int pass_unbilled_upload(struct __sk_buff *skb, u32 account, struct size size, struct at_uplink at)
 {
-	if (account != ACCOUNT_ROUTER && is_blocked_below_everyone(account, ON_UP, 1)) {
+	if (account != ACCOUNT_ROUTER && is_blocked_below_everyone(account, ON_UP, 1, at)) {
 		count(REASON_UPLOAD_BLOCKED, size);
 		return TC_ACT_SHOT;
 	}
@@ -30,6 +30,7 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 {
 	struct packet packet = {};
 	struct verdict verdict;
+	struct at_uplink at;
 	struct size size;
 	enum headers headers;
 	u32 from, account;
@@ -48,16 +49,20 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	from = hide_range(skb, from);
 	packet.fragment = hide_range(skb, packet.fragment);
 	account = from & SENDER_ACCOUNT;
+	at = uplink_at(skb, skb->ifindex);
 	if (is_unbilled(packet.key.remote))
-		return pass_unbilled_upload(skb, account, size);
+		return pass_unbilled_upload(skb, account, size, at);
 	/* Packets that carry a tunnel have an account of their own: user space shares their bytes out. */
 	if (account == ACCOUNT_ROUTER && carries_tunnel(&packet)) {
 		note_tunnel_headers(&packet);
+		note_own_uplink(OWN_TUNNELS, skb->ifindex);
 		account = ACCOUNT_TUNNELS;
+	} else if (account == ACCOUNT_ROUTER) {
+		note_own_uplink(OWN_PACKETS, skb->ifindex);
 	}
 	account = hide_range(skb, account);
 	count_lost_sender(from, size);
-	verdict = judge(skb, account, UP, size.bytes, ON_WAN);
+	verdict = judge(skb, account, UP, size.bytes, ON_WAN, at);
 	if (verdict.level == BLOCKED) {
 		upkeep = hide_range(skb, spare_upload(skb, &packet, headers, account, size, ON_WAN));
 		if (!upkeep && reset_or_drop_upload(skb, link, &packet, headers, account, &verdict, size, size.bytes) == DROPPED)
@@ -70,10 +75,12 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	prefer_urgent(skb, &verdict, &packet, size);
 	classify(skb, &verdict);
 	count_queued(&verdict, size.bytes);
-	if (is_shaped)
+	if (is_shaped | (int)(at.is_free & 1))
 		count_shaped(account, size.bytes);
-	charge(&verdict, UP, size);
-	note_counted_upload(skb, account, !is_shaped);
+	else
+		count_queue_of_uplink(at, size.bytes, 0);
+	charge(account, &verdict, UP, size, at);
+	note_counted_upload(skb, account, !(is_shaped | (int)(at.is_free & 1)));
 	if (account == ACCOUNT_UNATTRIBUTED)
 		count(REASON_WAN_OUT_UNMARKED, size);
 	if (headers == HEADERS_CUT)
@@ -90,6 +97,7 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 	struct receiver to;
 	struct packet packet = {};
 	struct verdict verdict;
+	struct at_uplink at;
 	struct size size;
 	enum headers headers;
 	u16 type;
@@ -118,14 +126,15 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 		put_crossing(skb, TC_INDEX_CROSSED | TC_INDEX_APART | ACCOUNT_ROUTER);
 	else
 		note_crossing(skb, &packet, to.account, 0);
+	at = uplink_at(skb, skb->ifindex);
 	if (to.earlier.bytes)
-		move_earlier(skb, &to);
+		move_earlier(skb, &to, at);
 	/* Here, and not behind the verdict, of which there are many kinds: the verifier would walk this once for each. */
 	add_usage(to.account, to.tag, DOWN, size.bytes);
 	show_answer(skb, link, &packet, to.account, to.tag);
-	verdict = judge(skb, to.account, DOWN, size.bytes, ON_WAN);
+	verdict = judge(skb, to.account, DOWN, size.bytes, ON_WAN, at);
 	/* The packet has crossed the link and is billed, whatever becomes of it. */
-	charge(&verdict, DOWN, size);
+	charge(to.account, &verdict, DOWN, size, at);
 	if (to.account == ACCOUNT_UNATTRIBUTED)
 		count(to.reason, size);
 	else if (packet.fragment != FRAGMENT_NONE)

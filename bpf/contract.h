@@ -205,6 +205,37 @@ struct sent {
 };
 _Static_assert(sizeof(struct sent) == 3 * 8, "struct sent");
 
+/* Several uplinks. All of these maps are there only if the loader defines UPLINKS, their number. Each uplink has a slot
+ * for the life of the maps: its place in the map `uplink_names`, which the loader writes.
+ *
+ * Map `uplinks`, written by user space only: number of an interface -> the uplink that it belongs to. */
+#define UPLINK_METERED 1 /* quotas count what passes it */
+
+struct uplink {
+	__u32 slot;
+	__u32 flags;
+};
+_Static_assert(sizeof(struct uplink) == 2 * 4, "struct uplink");
+
+struct uplink_name {
+	char name[128]; /* UTF-8, padded with zeros */
+};
+_Static_assert(sizeof(struct uplink_name) == 128, "struct uplink_name");
+
+/* Map `by_uplink`, indexed by slot * ACCOUNTS_ALL + account, written by the kernel only, never reset: struct counters, of
+ * what was billed at that uplink. The sum over all slots is what the WAN charged to the account.
+ *
+ * Map `uplink_queues`, indexed by slot, written by the kernel only, never reset: uploads of all accounts that were given
+ * to an uplink without tc classes of ours, and what the tap saw leave there. */
+struct uplink_queue {
+	__u64 entered;
+	__u64 left;
+};
+_Static_assert(sizeof(struct uplink_queue) == 2 * 8, "struct uplink_queue");
+
+/* Map `own_uplinks`, written by the kernel only: number of the interface by which these packets of the router left last. */
+enum own_packets { OWN_PACKETS = 0, OWN_TUNNELS = 1, OWN_KINDS = 2 };
+
 /* Map `tunnel_ends`, written by user space only: packets of the router of this protocol, and with this port on either
  * side, carry a tunnel. Its value is of enum tunnel_peer. */
 struct tunnel_end {

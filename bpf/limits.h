@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "size.h"
+#include "uplink.h"
 
 enum level { OPEN = 0, THROTTLED = 1, BLOCKED = 2 };
 
@@ -26,6 +26,7 @@ struct verdict {
 	struct account *charged[HIERARCHY]; /* accounts it was added to, the client's first; 0 behind the last */
 	u32 throttled[HIERARCHY];           /* numbers of those that are throttled, 0 for the others */
 	u32 outermost;                      /* the last one of `throttled` */
+	u64 added;                          /* bytes that each of `charged` has of it: none at an uplink that is free */
 };
 
 /* One packet and one account. */
@@ -122,14 +123,16 @@ ALWAYS_INLINE u32 compare(struct comparison *it, enum direction direction, u32 f
 }
 
 /* Whether an account would block `bytes`, where its limits hold. Nothing is added, and nothing announced. */
-ALWAYS_INLINE int would_block(const struct policy *policy, const struct account *account, int on, u64 bytes, u32 exempt)
+ALWAYS_INLINE int would_block(const struct policy *policy, const struct account *account, int on, u64 bytes, u32 exempt,
+			      struct at_uplink at)
 {
-	return is_blocked_by_override(flags_of(policy), exempt) || account->used[ON_BOTH] + bytes > policy->block_at[ON_BOTH] ||
-	       account->used[on] + bytes > policy->block_at[on];
+	return is_blocked_by_override(flags_of(policy), exempt) ||
+	       account->used[ON_BOTH] + bytes > (policy->block_at[ON_BOTH] | at.is_free) ||
+	       account->used[on] + bytes > (policy->block_at[on] | at.is_free);
 }
 
 /* Whether an account or its group would block `bytes`: a block of everyone alone does not count. */
-ALWAYS_INLINE int is_blocked_below_everyone(u32 number, int on, u64 bytes)
+ALWAYS_INLINE int is_blocked_below_everyone(u32 number, int on, u64 bytes, struct at_uplink at)
 {
 #pragma unroll
 	for (int i = 0; i < HIERARCHY - 1; i++) {
@@ -138,7 +141,7 @@ ALWAYS_INLINE int is_blocked_below_everyone(u32 number, int on, u64 bytes)
 
 		if (!account || !policy || number == ACCOUNT_EVERYONE || (flags_of(policy) & POLICY_EXEMPT))
 			break;
-		if (!(flags_of(policy) & POLICY_WITH_EVERYONE) && would_block(policy, account, on, bytes, 0))
+		if (!(flags_of(policy) & POLICY_WITH_EVERYONE) && would_block(policy, account, on, bytes, 0, at))
 			return 1;
 		number = policy->parent;
 		if (!number)
@@ -147,13 +150,14 @@ ALWAYS_INLINE int is_blocked_below_everyone(u32 number, int on, u64 bytes)
 	return 0;
 }
 
-/* Adds `bytes` to `used` of account `number` and of those above it, and returns the verdict of their limits. */
+/* Adds `bytes` to `used` of account `number` and of those above it, and returns the verdict of their limits. At an uplink
+ * that is free nothing is added, and no threshold compared. */
 ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direction direction, u64 bytes,
-				   enum vantage vantage)
+				   enum vantage vantage, struct at_uplink at)
 {
 	const int on = direction == UP ? ON_UP : ON_DOWN;
 	const struct policy *own = 0;
-	struct verdict verdict = {};
+	struct verdict verdict = { .added = bytes & ~at.uncounted };
 	u32 exempt = 0;
 
 #pragma unroll
@@ -171,17 +175,17 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 		 * At the LAN, everyone has been charged already. */
 		if (vantage != ON_WAN && number == ACCOUNT_EVERYONE) {
 			if (!(exempt & POLICY_OVER_PLAN) &&
-			    would_block(it.policy, it.account, on, vantage == IN_TUNNEL ? bytes : 0, exempt))
+			    would_block(it.policy, it.account, on, vantage == IN_TUNNEL ? bytes : 0, exempt, at))
 				verdict.level = BLOCKED;
 			break;
 		}
 		/* First add, then compare: of two CPUs at the limit, the second finds what the first has added. */
-		it.both = __sync_fetch_and_add(&it.account->used[ON_BOTH], bytes);
-		it.one = __sync_fetch_and_add(&it.account->used[on], bytes);
+		it.both = __sync_fetch_and_add(&it.account->used[ON_BOTH], verdict.added);
+		it.one = __sync_fetch_and_add(&it.account->used[on], verdict.added);
 		verdict.charged[i] = it.account;
 		/* An exemption holds for all accounts above as well, for everyone's only if it is over the plan. They
 		 * are charged and announce their limits; only the packet is not held to them. */
-		flags = hide_range(skb, flags_of(it.policy));
+		flags = hide_range(skb, flags_of(it.policy) & ~(POLICY_LIMITED & at.is_free));
 		exempt = hide_range(skb, exempt | (flags & EXEMPTIONS));
 		level = compare(&it, direction, flags, exempt);
 		if (it.news)
@@ -217,7 +221,7 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 }
 
 /* Takes a dropped upload off `used` of all accounts that it was added to: it never left. */
-ALWAYS_INLINE void refund(const struct verdict *verdict, u64 bytes)
+ALWAYS_INLINE void refund(const struct verdict *verdict)
 {
 #pragma unroll
 	for (int i = 0; i < HIERARCHY; i++) {
@@ -225,16 +229,18 @@ ALWAYS_INLINE void refund(const struct verdict *verdict, u64 bytes)
 
 		if (!account)
 			break;
-		__sync_fetch_and_sub(&account->used[ON_BOTH], bytes);
-		__sync_fetch_and_sub(&account->used[ON_UP], bytes);
+		__sync_fetch_and_sub(&account->used[ON_BOTH], verdict->added);
+		__sync_fetch_and_sub(&account->used[ON_UP], verdict->added);
 	}
 }
 
-/* Charges a judged packet to the account of its client. Billed bytes meet an account nowhere else (R5). */
-ALWAYS_INLINE void charge(const struct verdict *verdict, enum direction direction, struct size size)
+/* Charges a judged packet to the account `number` of its client. Billed bytes meet an account nowhere else (R5). */
+ALWAYS_INLINE void charge(u32 number, const struct verdict *verdict, enum direction direction, struct size size,
+			  struct at_uplink at)
 {
 	struct account *account = verdict->charged[0];
 
+	count_at_uplink(at, number, direction, size);
 	if (!account)
 		return;
 	/* The bytes of a download are in used[ON_DOWN] already. */
@@ -318,7 +324,7 @@ ALWAYS_INLINE enum fate police(const struct verdict *verdict, enum direction dir
 dropped:
 	/* A dropped upload was never sent; a download was billed, whatever comes of it. */
 	if (direction == UP)
-		refund(verdict, size.bytes);
+		refund(verdict);
 	count(REASON_POLICED, size);
 	return DROPPED;
 }

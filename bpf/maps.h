@@ -17,6 +17,7 @@
 #define TUNNEL_LINKS 16
 #define TRANSLATED 8192
 #define LAN_LINKS 256
+#define UPLINK_LINKS 256
 #define BINDINGS 16384
 #define FLOW_NAMES 8192
 #define HEADS_RING_BYTES 524288
@@ -46,6 +47,13 @@ BPF_TABLE_PINNED("array", u32, u32, tunnel_headers, 1, PIN "/tunnel_headers");
 BPF_TABLE_PINNED("array", u32, u32, shaped_links, 2, PIN "/shaped_links");
 BPF_TABLE_PINNED("array", u32, u32, unbilled_in_use, 1, PIN "/unbilled_in_use");
 BPF_TABLE_PINNED("lpm_trie", struct network, u32, unbilled, UNBILLED, PIN "/unbilled", BPF_F_NO_PREALLOC);
+#if UPLINKS
+BPF_TABLE_PINNED("hash", u32, struct uplink, uplinks, UPLINK_LINKS, PIN "/uplinks");
+BPF_TABLE_PINNED("hash", struct uplink_name, u32, uplink_names, UPLINKS, PIN "/uplink_names");
+BPF_TABLE_PINNED("array", u32, struct counters, by_uplink, UPLINKS * ACCOUNTS_ALL, PIN "/by_uplink", BPF_F_MMAPABLE);
+BPF_TABLE_PINNED("array", u32, struct uplink_queue, uplink_queues, UPLINKS, PIN "/uplink_queues");
+BPF_TABLE_PINNED("array", u32, u32, own_uplinks, OWN_KINDS, PIN "/own_uplinks");
+#endif
 BPF_TABLE_PINNED("array", u32, struct event, events, REASON_COUNT, PIN "/events");
 BPF_TABLE_PINNED("hash", struct client_key, u32, clients, ACCOUNTS, PIN "/clients");
 /* By account: the client that has it; zeros for none, as no client has. */

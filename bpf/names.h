@@ -74,14 +74,15 @@ ALWAYS_INLINE int conforms(u32 number, u64 cost, u64 burst, int is_paid)
 }
 
 /* Whether an account is past its throttle limit with `bytes` more. Nothing is added. */
-ALWAYS_INLINE int would_throttle(const struct policy *policy, const struct account *account, int on, u64 bytes)
+ALWAYS_INLINE int would_throttle(const struct policy *policy, const struct account *account, int on, u64 bytes,
+				 struct at_uplink at)
 {
-	return account->used[ON_BOTH] + bytes > policy->throttle_at[ON_BOTH] ||
-	       account->used[on] + bytes > policy->throttle_at[on];
+	return account->used[ON_BOTH] + bytes > (policy->throttle_at[ON_BOTH] | at.is_free) ||
+	       account->used[on] + bytes > (policy->throttle_at[on] | at.is_free);
 }
 
 /* Whether DNS of `bytes` is more than the limits of an account leave to it. */
-ALWAYS_INLINE int is_beyond_share(u32 account, int on, u64 bytes)
+ALWAYS_INLINE int is_beyond_share(u32 account, int on, u64 bytes, struct at_uplink at)
 {
 	u32 number = account, is_blocked = 0, by_everyone = 0, exempt = 0;
 
@@ -95,10 +96,10 @@ ALWAYS_INLINE int is_beyond_share(u32 account, int on, u64 bytes)
 		exempt |= flags_of(policy) & EXEMPTIONS;
 		if (!is_held(exempt, number)) {
 			/* Perhaps everyone holds it. */
-		} else if (would_block(policy, of, on, bytes, exempt)) {
+		} else if (would_block(policy, of, on, bytes, exempt, at)) {
 			is_blocked = 1;
 			by_everyone |= number == ACCOUNT_EVERYONE || (flags_of(policy) & POLICY_WITH_EVERYONE);
-		} else if (policy->police_rate && would_throttle(policy, of, on, bytes) &&
+		} else if (policy->police_rate && would_throttle(policy, of, on, bytes, at) &&
 			   !conforms(number, bytes * 1000000000ULL / policy->police_rate, POLICE_BURST_NS, 0)) {
 			return 1;
 		}
@@ -143,7 +144,7 @@ ALWAYS_INLINE int is_refused_for_names(struct __sk_buff *skb, struct link link, 
 		return 0;
 	if (is_deep || packet.fragment != FRAGMENT_NONE)
 		bytes += NAMES_BURST;
-	if (!is_beyond_share(account, on, hide_range(skb, bytes))) {
+	if (!is_beyond_share(account, on, hide_range(skb, bytes), uplink_of_own(skb, OWN_PACKETS))) {
 		if (direction == DOWN)
 			show_resolved(skb, link, &packet, account);
 		return 0;

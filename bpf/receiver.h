@@ -97,7 +97,7 @@ ALWAYS_INLINE void add_on(u32 number, u64 bytes)
 
 /* Moves bytes of a download from one account to another, but for `used` of the latter. Returns whether they were
  * moved. */
-ALWAYS_INLINE int move_between(u32 from, u32 to, struct size size, int strayed)
+ALWAYS_INLINE int move_between(u32 from, u32 to, struct size size, int strayed, struct at_uplink at)
 {
 	struct moved *given = moved.lookup(&from), *got = moved.lookup(&to);
 
@@ -105,7 +105,7 @@ ALWAYS_INLINE int move_between(u32 from, u32 to, struct size size, int strayed)
 		return 0;
 	/* User space reads out_bytes, then accounts, then in_bytes. In the order here it never finds more than the WAN
 	 * has charged, and a move that it sees half of is late, not lost. */
-	if (!take_off(from, size.bytes))
+	if (!take_off(from, size.bytes & ~at.uncounted))
 		return 0;
 	__sync_fetch_and_add(&given->out_bytes, size.bytes);
 	__sync_fetch_and_add(&given->out_packets, size.packets);
@@ -128,15 +128,15 @@ ALWAYS_INLINE int has_own_flow(const struct packet *packet)
 }
 
 /* Moves fragments that came before the first one of their datagram to the account of that, as the WAN sees it. */
-ALWAYS_INLINE void move_earlier(struct __sk_buff *skb, const struct receiver *to)
+ALWAYS_INLINE void move_earlier(struct __sk_buff *skb, const struct receiver *to, struct at_uplink at)
 {
 	struct moved *gives = moved.lookup((u32 *)&to->earlier_account);
 
 	if (to->account == ACCOUNT_UNATTRIBUTED || to->account >= ACCOUNTS || !gives)
 		return;
-	if (!move_between(to->earlier_account, to->account, hide_size(skb, to->earlier), 0))
+	if (!move_between(to->earlier_account, to->account, hide_size(skb, to->earlier), 0, at))
 		return;
-	add_on(to->account, to->earlier.bytes);
+	add_on(to->account, to->earlier.bytes & ~at.uncounted);
 	if (to->earlier_account != ACCOUNT_UNATTRIBUTED)
 		__sync_fetch_and_add(&gives->fragment_credit, -to->earlier.bytes);
 	credit_fragment(to->account, to->earlier.bytes);
@@ -152,23 +152,24 @@ ALWAYS_INLINE struct size orphans(struct __sk_buff *skb, u32 charged, struct siz
 }
 
 /* Moves bytes to their receiver. If the other account has not as many, the limits of the receiver hold all the same. */
-ALWAYS_INLINE void move_or_note(u32 from, u32 to, struct size size, int strayed)
+ALWAYS_INLINE void move_or_note(u32 from, u32 to, struct size size, int strayed, struct at_uplink at)
 {
 	u64 *more = surplus.lookup(&to);
 
-	if (!move_between(from, to, size, strayed) && more)
+	if (!move_between(from, to, size, strayed, at) && more)
 		__sync_fetch_and_add(more, size.bytes);
 }
 
 /* Moves a download to its receiver. `rest` is what nobody was charged with. */
-ALWAYS_INLINE void move(struct __sk_buff *skb, u32 charged, u32 receiver, struct size size, struct size rest, int strayed)
+ALWAYS_INLINE void move(struct __sk_buff *skb, u32 charged, u32 receiver, struct size size, struct size rest, int strayed,
+			struct at_uplink at)
 {
 	struct size part = { .bytes = size.bytes - rest.bytes, .packets = size.packets - rest.packets };
 
 	if (receiver != charged && part.bytes)
-		move_or_note(charged, receiver, hide_size(skb, part), strayed);
+		move_or_note(charged, receiver, hide_size(skb, part), strayed, at);
 	if (rest.bytes)
-		move_or_note(ACCOUNT_UNATTRIBUTED, receiver, hide_size(skb, rest), 0);
+		move_or_note(ACCOUNT_UNATTRIBUTED, receiver, hide_size(skb, rest), 0, at);
 }
 
 /* Whether a block by hand is in force for what was charged before, and has waited in our queue since. */

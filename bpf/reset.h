@@ -206,7 +206,7 @@ ALWAYS_INLINE enum fate reset_or_drop_upload(struct __sk_buff *skb, struct link 
 		count(REASON_FLOW_RESET, size);
 		return PASSED;
 	}
-	refund(verdict, size.bytes);
+	refund(verdict);
 	count(REASON_UPLOAD_BLOCKED, size);
 	return DROPPED;
 }

@@ -67,4 +67,5 @@ ALWAYS_INLINE void count_sent(struct __sk_buff *skb)
 		return;
 	__sync_fetch_and_add(&entry->bytes, size.bytes);
 	__sync_fetch_and_add(&entry->frames, 1);
+	count_queue_of_uplink(uplink_at(skb, skb->ifindex), 0, size.bytes);
 }

@@ -80,7 +80,7 @@ def pin_again(folder: Path, other: Path) -> None:
 
 def empty(wanted: compiler.Build) -> None:
     """All maps as the compiler leaves them, before they are initialised."""
-    without = () if wanted.services else layouts.OF_SERVICES
+    without = (*(() if wanted.services else layouts.OF_SERVICES), *(() if wanted.uplinks else layouts.OF_UPLINKS))
     for name, (key, value) in layouts.LAYOUTS.items():
         if name in without:
             continue

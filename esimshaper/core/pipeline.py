@@ -39,8 +39,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     meter = metering.advance(tick)
     per_second = rates.advance(state.rates, tick, meter.usage, meter.services)
     names = identities.advance(state.names, tick, meter.booked.totals)
-    by_uplink = {tick.rules.uplinks[0].name: meter.usage}
-    plans = planning.advance(state.plans, tick, planning.passing_of(tick, by_uplink, meter.services))
+    plans = planning.advance(state.plans, tick, planning.passing_of(tick, meter.by_uplink, meter.services))
     plans = follow(plans, tick, meter.booked)
     tick = with_followed(tick, plans)
     limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas)
@@ -48,7 +47,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     unsaved = booking.collect(
         state.saving,
         tick,
-        by_uplink,
+        meter.by_uplink,
         (*plans.new, *limits.new),
         services=meter.services,
         urgent=meter.is_broken,

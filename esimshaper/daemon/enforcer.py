@@ -43,6 +43,7 @@ class Enforcer:
         self.problems: tuple[str, ...] = ()
         self._reserve: Reserve | None = None
         self._held: tree.Link | None = None
+        self._uplinks: frozenset[int] = frozenset()
         self._now = 0  # CLOCK_BOOTTIME of the last reading, in ns
         self._begin(settings)
         cleanup.callback(lambda: self._shaper.close())
@@ -58,9 +59,11 @@ class Enforcer:
     def _reach(self, settings: Settings) -> None:
         self._reachable = settings.router.reachable
         left_alone = (*settings.wan.unbilled, *map(str, self._reachable))
-        tunnels = settings.devices_of(tunnel.interface for tunnel in settings.wan.tunnels)
+        # Nobody knows whether a packet in a tunnel will leave by an uplink that quotas look at: our programs hold it.
+        has_free = any(not each.metered for each in settings.uplinks)
+        tunnels = settings.devices_of(tunnel.interface for tunnel in settings.wan.tunnels if not has_free)
         lans = settings.devices_of(settings.lan.interfaces)
-        self._rejects = RejectTable((*settings.uplink_names, *tunnels), lans, left_alone)
+        self._rejects = RejectTable((*settings.metered_names, *tunnels), lans, left_alone)
         self._segments = SegmentTable(settings.uplink_names)
         self._reserve = None  # to be written anew, with these addresses
 
@@ -102,6 +105,7 @@ class Enforcer:
             _looked_at(seen.attachments, self._devices),
             self._first,
         )
+        self._uplinks = _numbers_of_uplinks(seen.attachments)
         self._now = round(seen.reading.boottime * 1e9)
         if outcome.reserve and outcome.reserve != self._reserve:
             self._meter.write_reserve(outcome.reserve, self._reachable)
@@ -146,8 +150,10 @@ class Enforcer:
                 if self._rejects.notice_changes(self._now):
                     text = "somebody changed our table in nftables; it is as before again"
                     log.warning(text, extra=fields(Message.REFUSALS_RESTORED))
-            case plan.Reject(devices, but, wan, but_until, lans):
-                problem = self._rejects.reject(Blocked(devices, but, but_until=but_until), Known(wan, lans), self._now)
+            case plan.Reject(devices, but, _, but_until, lans):
+                problem = self._rejects.reject(
+                    Blocked(devices, but, but_until=but_until), Known(self._uplinks, lans), self._now
+                )
                 return replace(report, failed=(*report.failed, *([problem] if problem else [])))
         return report
 
@@ -195,6 +201,10 @@ def _metered_link(attachments: Iterable[Attachment], wan: str) -> int:
     """The number of the WAN's interface, if uploads pass our program there; else 0."""
     there = (each for each in attachments if each.attached and each.interface == wan)
     return next((each.index for each in there if each.hook is Hook.WAN_EGRESS), 0)
+
+
+def _numbers_of_uplinks(attachments: Iterable[Attachment]) -> frozenset[int]:
+    return frozenset(each.index for each in attachments if each.attached and each.hook is Hook.WAN_EGRESS)
 
 
 def _looked_at(attachments: Iterable[Attachment], devices: Mapping[str, str]) -> Mapping[str, int]:

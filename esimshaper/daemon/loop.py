@@ -201,6 +201,7 @@ class Daemon:
             own_counts=own_counts.latest(self._compared),
             shaped=settings.wan.shaped,
             link={Side.DOWNLOAD: settings.wan.download, Side.UPLOAD: settings.wan.upload},
+            uplinks=rules.uplinks,
         )
 
     def _stop(self) -> None:

@@ -53,6 +53,7 @@ class Observer:
         cleanup.callback(self.meter.close)
         self._control = TrafficControl(pins.markers)
         cleanup.callback(self._control.close)
+        self._control.before = self._assign
         sockets = PacketSockets(systemd.take_sockets(socket_store.NAME))
         self.uplinks = UplinkReader(self.meter, sockets, cleanup)
         self._neighbours = Neighbours()
@@ -129,6 +130,9 @@ class Observer:
     def attach(self) -> None:
         """Attaches our programs to all interfaces of the settings. Raises FailedOperation if this machine cannot."""
         self._look_at_tunnels()
+        if self.meter.uplinks:
+            free = {each.name for each in self._settings.uplinks if not each.metered}
+            self.meter.uplinks.assign(uplink.belonging(self._settings, self._control.links()), free)
         attachments = self._control.ensure(self._hooks, self.meter.program)
         for name, hook in self._control.mended:
             known = fields(Message.PROGRAM_RESTORED, interface=name)
@@ -136,6 +140,13 @@ class Observer:
         lans = [each for each in attachments if each.hook is Hook.LAN_INGRESS and each.attached]
         self.meter.note_lans(each.index for each in lans)
         self._take(attachments)
+
+    def _assign(self, name: str, index: int) -> None:
+        """Says which uplink an interface is of that came a moment ago, before its first packet is counted."""
+        if self.meter.uplinks:
+            whose = [each for each in self._settings.uplinks if name in each.interfaces]
+            for each in whose:
+                self.meter.uplinks.add(index, each.name, metered=each.metered)
 
     def observe(self) -> Observation:
         """The counters of this moment; all else is as of the last `look_around`."""
@@ -270,7 +281,8 @@ def _path(settings: Settings, interface: str) -> tuple[str | int, ...]:
 def build_for(settings: Settings, pins: Path) -> compiler.Build:
     """The kernel part that these settings need."""
     room, names = settings.meter, settings.services.names
-    return compiler.Build(str(pins), settings.lan.mark_mask, room.max_accounts, room.max_flows, names)
+    uplinks = settings.wan.counted_apart
+    return compiler.Build(str(pins), settings.lan.mark_mask, room.max_accounts, room.max_flows, names, uplinks)
 
 
 def open_meter(build: compiler.Build, *, may_build: bool = True) -> Meter:

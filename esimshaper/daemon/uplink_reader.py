@@ -9,6 +9,7 @@ import errno
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.reading import Attachment, Hook, Reading
@@ -22,6 +23,7 @@ MOST_MISSED = 64_000
 """Bytes that may have left an uplink unseen while it came up."""
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class UplinkReader:
@@ -39,6 +41,7 @@ class UplinkReader:
         self._compared: tuple[object, ...] = ()
         self._uplinks: tuple[int, ...] = ()
         self._base = self._last = UplinkCounters(0, Means.NOTHING)
+        self._held_base: Mapping[str, int] = {}
 
     def read(
         self, reading: Reading, attachments: Iterable[Attachment], ports: Iterable[int] = ()
@@ -94,7 +97,7 @@ class UplinkReader:
             raise OSError(errno.ENETDOWN, "an uplink went down")
         began = self._base.began + 1
         self._base = _absolute(UplinkCounters(began, means), charged, now, sent)
-        self._last = UplinkCounters(began, means)
+        self._last, self._held_base = UplinkCounters(began, means), self._in_queues()
         self._compared, self._uplinks = _identity(queues), tuple(queues)
         return self._last
 
@@ -150,7 +153,11 @@ class UplinkReader:
             unknown=now.unknown - base.unknown,
             frames=now.frames - base.frames,
             lost=now.lost - base.lost,
+            held=_difference(self._in_queues(), self._held_base) if now.means is Means.TAP else {},
         )
+
+    def _in_queues(self) -> Mapping[str, int]:
+        return self._meter.uplinks.in_queues() if self._meter.uplinks else {}
 
     def _close_taps(self) -> None:
         for tap in self._taps:
@@ -194,7 +201,7 @@ def _absolute(
     return replace(comparison, entered=entered, sent=entered, frames=packets, lost=lost)
 
 
-def _difference(now: Mapping[Account, int], before: Mapping[Account, int]) -> Mapping[Account, int]:
+def _difference(now: Mapping[T, int], before: Mapping[T, int]) -> dict[T, int]:
     found = {account: size - before.get(account, 0) for account, size in now.items()}
     return {account: size for account, size in found.items() if size}
 

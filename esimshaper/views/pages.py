@@ -64,7 +64,7 @@ def verbose_status_page(status: Document) -> Page:
 
 def _wan_lines(status: Document) -> list[Line]:
     wan = status["wan"]
-    lines = [_uplink_line(status), *map(_modem_line, status["modems"])]
+    lines = [_uplink_line(status), *_other_uplinks(status["uplinks"]), *map(_modem_line, status["modems"])]
     lines += [Line(f"  {_sentence(each['sentence'])}", Tone.WARNING) for each in status["slow"]]
     lines += [Line(f"  {said}.", Tone.QUIET) for said in wan["stacked"]]
     if wan["detour"]["problem"]:
@@ -101,6 +101,21 @@ def _uplink_line(status: Document) -> Line:
     if others:
         return Line(f"WAN {called}: metering, but devices go out by {', '.join(others)}", Tone.WARNING)
     return Line(f"WAN {called}: metering", Tone.GOOD)
+
+
+def _other_uplinks(uplinks: Sequence[Document]) -> list[Line]:
+    """Of several, what each carried: `  hotel (wlan1), which no quota looks at: 1.20 GB since counting began`."""
+    if len(uplinks) == 1:
+        return []
+    lines = []
+    for each in uplinks:
+        free = "" if each["metered"] else ", which no quota looks at"
+        here = "" if each["attached"] else ", not here now"
+        carried = format_size(each["total"]["total_bytes"])
+        lines.append(
+            Line(f"  {each['name']} ({each['interface']}){free}{here}: {carried} since counting began", Tone.QUIET)
+        )
+    return lines
 
 
 def _modem_line(modem: Document) -> Line:

@@ -11,6 +11,7 @@
 #define FLOWS 65536
 #define XFRM 1
 #define NAMES 1
+#define UPLINKS 2
 #define PART 3
 #define MARK_MASK 0xfff00000U
 #define MARK_SHIFT 20

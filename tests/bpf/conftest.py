@@ -86,8 +86,8 @@ def make_bench(bpffs: Path) -> Iterator[Callable[..., Bench]]:
     loans: list[Loan] = []
     made: list[Bench] = []
 
-    def make(accounts: int = 64, flows: int = 256, *, services: bool = True) -> Bench:
-        wanted = compiler.Build(str(bpffs / f"{len(made)}"), MARK_MASK, accounts, flows, services)
+    def make(accounts: int = 64, flows: int = 256, *, services: bool = True, uplinks: tuple[str, ...] = ()) -> Bench:
+        wanted = compiler.Build(str(bpffs / f"{len(made)}"), MARK_MASK, accounts, flows, services, uplinks)
         loan = kernel_parts.lend(wanted)
         assert loan
         loans.append(loan)

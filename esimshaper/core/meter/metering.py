@@ -12,7 +12,7 @@ Queue drops are those of our own classes (queue_drops), and those behind our pro
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from esimshaper.core.meter import moves, queue_drops, services, tunnels, uplink_drops
+from esimshaper.core.meter import carried, moves, queue_drops, services, tunnels, uplink_drops
 from esimshaper.core.meter.usage import book_reading, budget_deltas, usage_between
 from esimshaper.core.model.counts import UNUSED, Budget, Usage
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey
@@ -27,7 +27,7 @@ from esimshaper.core.model.uplink import UplinkDrops
 
 @dataclass(frozen=True, slots=True)
 class Metered:
-    """usage: as billed; services: the same by service. deltas: what is held against limits.
+    """usage: as billed; services, by_uplink: the same by service, by uplink. deltas: what is held against limits.
 
     is_broken: a comparison of queues has ended. guessed: clients whose usage was corrected by an estimate. dropped:
     bytes that were taken off again for all.
@@ -41,6 +41,7 @@ class Metered:
     services: ServiceUsage = field(default_factory=dict)
     guessed: frozenset[ClientKey] = frozenset()
     dropped: int = 0
+    by_uplink: Mapping[str, Usage] = field(default_factory=dict)
 
 
 def advance(tick: Tick) -> Metered:
@@ -53,10 +54,14 @@ def advance(tick: Tick) -> Metered:
     settled = moves.settle_moves(step)
     usage = tunnels.add_shares(usage_between(settled), shares.given, reading.owners)
     queues = _queue_members(tick, drops, shares)
+    offered = _uploads(usage)
     usage, drops = queue_drops.deduct_drops(usage, step.booked, drops, queues)
+    queued = _uploads(usage)
     known = step.booked.uplink if step.booked else UplinkDrops()
     compared = uplink_drops.compare(known, tick.observed.uplink)
     usage, uplink = _deduct_uplink(tick, usage, known, compared.drops, shares)
+    unsent = carried.LeftOut(offered - queued, queued - _uploads(usage))
+    shared = carried.share_out(tick, usage, unsent)
     attributed = services.attribute(step, usage, _waiting(drops, uplink))
     published = _published(tick, attributed.usage)
     booked = replace(
@@ -66,14 +71,21 @@ def advance(tick: Tick) -> Metered:
         uplink=uplink,
         services=attributed.booked,
         served=published.totals,
+        carried=shared.booked,
     )
-    deltas = _limit_deltas(tick, shares, queue_drops.new_drops(before, drops))
+    # What our classes drop at an uplink that no quota looks at was in no budget.
+    shaped = queue_drops.new_drops(before, drops) if carried.shaped_uplink(tick).metered else {}
+    deltas = _limit_deltas(tick, shares, shaped)
     deltas = uplink_drops.credit(deltas, known, uplink, tick.subjects, tick.rules.hierarchy)
     guessed = frozenset(reading.owners.get(account, UNATTRIBUTED) for account in compared.guessed)
     seen = tick.observed
     state = MeterSlice(booked, reading, seen.attachments, tick.subjects, seen.detour, published.behind)
     dropped = uplink.corrected - known.corrected
-    return Metered(state, booked, usage, deltas, broken, attributed.usage, guessed, dropped)
+    return Metered(state, booked, usage, deltas, broken, attributed.usage, guessed, dropped, shared.usage)
+
+
+def _uploads(usage: Usage) -> int:
+    return sum(counters.up_bytes for counters in usage.values())
 
 
 def _waiting(drops: queue_drops.Drops, uplink: UplinkDrops) -> Mapping[Account, int]:
@@ -103,7 +115,8 @@ def _deduct_uplink(
 def _limit_deltas(tick: Tick, shares: tunnels.Shares, drops: Mapping[Account, int]) -> Mapping[Subject, Budget]:
     """budget deltas + corrections of tunnels - queue drops, by subject."""
     deltas = sum_by_subject(budget_deltas(tick.step), tick.subjects)
-    corrections = sum_by_subject(shares.corrections, tick.subjects)
+    share = carried.metered_share(tick.step, tick.rules.uplinks)
+    corrections = sum_by_subject(tunnels.corrections_of(shares, share), tick.subjects)
     named = {tick.subjects[account]: size for account, size in drops.items() if account in tick.subjects}
     hierarchies = {subject: tick.rules.hierarchy(subject) for subject in (*corrections, *named)}
     return queue_drops.credit(tunnels.correct(deltas, corrections, hierarchies), named, hierarchies)

@@ -71,6 +71,18 @@ def share_out(step: Step) -> Shares:
     )
 
 
+def corrections_of(shares: Shares, metered: tuple[int, int]) -> Mapping[Account, Budget]:
+    """The corrections, if quotas look at so many of so many bytes of the tunnels on the WAN."""
+    part, whole = metered
+    if part == whole:
+        return shares.corrections
+    found = dict(shares.corrections)
+    for account, given in shares.given.items():
+        free = Counters(*(getattr(given, name) * (whole - part) // whole for name in COUNTS))
+        found[account] = found.get(account, UNUSED) - Budget(free.total_bytes, free.down_bytes, free.up_bytes)
+    return found
+
+
 def add_shares(usage: Usage, given: Mapping[Account, Counters], owners: Mapping[Account, ClientKey]) -> Usage:
     """`usage` with the shares that accounts were given."""
     following = dict(usage)

@@ -57,6 +57,9 @@ class Moves:
 
 NO_MOVES = Moves()
 
+ByUplink = Mapping[str, Mapping[Account, Counters]]
+"""By name of the uplink."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -79,6 +82,8 @@ class Reading:
     # moves             clients that got or gave any     what the LAN saw go elsewhere: in budgets, not in accounts
     # services          clients                          by number of a service: its bytes on the WAN and claimed inside
     #                                                    tunnels; empty where services are not counted
+    # by_uplink         clients, and tunnels_account     billed bytes at each of several uplinks, as charged: the sum
+    #                                                    is accounts, and tunnels.outer; empty where there is one
 
     epoch: int
     boottime: float
@@ -99,6 +104,7 @@ class Reading:
     reserve_account: Account = ACCOUNT_UNATTRIBUTED
     services: ServiceCounts = field(default_factory=dict)
     service_names: Mapping[int, str] = field(default_factory=dict)
+    by_uplink: ByUplink = field(default_factory=dict)
 
     @property
     def strayed(self) -> Mapping[Account, int]:

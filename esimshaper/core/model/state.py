@@ -15,7 +15,7 @@ from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limit_state import Act, LimitState
 from esimshaper.core.model.limits import ClientState, Frame, Notice, Override, Policy, Reserve, Shaped, Subject
 from esimshaper.core.model.plan_state import PlansSlice, PlanState
-from esimshaper.core.model.reading import Attachment, ClassCounters, Detour, Reading, Tunnels
+from esimshaper.core.model.reading import Attachment, ByUplink, ClassCounters, Detour, Reading, Tunnels
 from esimshaper.core.model.services import ServiceCounts, ServiceUsage
 from esimshaper.core.model.uplink import UplinkDrops
 
@@ -56,12 +56,28 @@ class QueueDrops:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """What each of several uplinks carried, as far as booked; by name. Empty where there is one.
+
+    seen: as read last. totals: of all clients. waiting: charged there and not booked yet; below zero: booked a reading
+    early. missing: uploads that its queue holds or dropped, in the comparison of that number; these are not saved.
+    """
+
+    seen: ByUplink = field(default_factory=dict)
+    totals: Mapping[str, Counters] = field(default_factory=dict)
+    waiting: Mapping[str, Counters] = field(default_factory=dict)
+    missing: Mapping[str, int] = field(default_factory=dict)
+    compared: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Booked:
     """The last reading that was booked, and the totals that it led to: what the meter saves.
 
     totals (by client) and wan (by interface) are absolute within the epoch, and have the same sum. clean: the kernel
     part was unloaded in order after this reading. drops: of accounts with tc classes. uplink: behind our program at
     other uplinks. tunnels, services: as far as booked. served: totals by service but `unnamed`, which is the rest.
+    carried: the same totals by uplink, where there are several.
     """
 
     epoch: int
@@ -77,6 +93,7 @@ class Booked:
     uplink: UplinkDrops = field(default_factory=UplinkDrops)
     services: ServiceCounts = field(default_factory=dict)
     served: ServiceUsage = field(default_factory=dict)
+    carried: Carried = field(default_factory=Carried)
 
 
 @dataclass(frozen=True, slots=True)

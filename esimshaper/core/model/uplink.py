@@ -66,6 +66,7 @@ class UplinkCounters:
 
     began: the number of the comparison. entered: charged by our program. sent: seen by the tap. unknown: seen by it
     without an account. frames: how many packets it saw. waiting: in the queues. lost: packets that drivers dropped.
+    held: of several uplinks with taps, what entered each and has not left it, by name.
     """
 
     # Read in this order: entered, waiting and lost, sent (R8). Without a tap, `sent` is what entered, and `lost` has
@@ -78,6 +79,7 @@ class UplinkCounters:
     frames: int = 0
     waiting: int = 0
     lost: int = 0
+    held: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                        "found_by": who has named it, null if the settings do,
                        "stacked": [sentence], on interfaces that are counted at another one
                        "detour": {"interfaces": [name], "problem": sentence or null}},  ways out that are not counted
+               "uplinks": [{"name", "interface", "metered": bool, "attached", "total": usage}],
                "modems": [modem], as in modems.py; "slow": [slow], as in slow.py
                "programs": [{"interface", "hook", "attached", "problem"}],
                "tunnels": {"inside_bytes": claimed by clients, "outside_bytes": seen on the WAN,
@@ -98,6 +99,7 @@ from esimshaper.core.report.quotas import (
     state_entry,
 )
 from esimshaper.core.report.services import category_of, nameless, services_in_short
+from esimshaper.core.report.uplinks import uplink_entries
 
 TOP_CLIENTS = 5
 WAN_HOOKS = (Hook.WAN_INGRESS, Hook.WAN_EGRESS)
@@ -130,6 +132,7 @@ def status_document(
             "uptime_seconds": max(0, int((facts.now - facts.started).total_seconds())),
         },
         "wan": _wan(facts, state.meter.attachments, state.meter.detour),
+        "uplinks": uplink_entries(state, facts),
         "modems": modems.entries(state, facts),
         "slow": slow.entries(state, facts),
         "programs": [
@@ -149,17 +152,7 @@ def status_document(
             "top": [entry for entry in clients if entry["today"]["total_bytes"]][:TOP_CLIENTS],
         },
         "tables": _tables(state.meter.reading),
-        "events": [
-            {
-                "reason": reason.label,
-                "packets": event.packets,
-                "bytes": event.bytes,
-                "unattributed": reason in UNATTRIBUTED_REASONS,
-                "words": UNATTRIBUTED_IN_WORDS.get(reason.label),
-            }
-            for reason, event in events(state).items()
-            if event.packets
-        ],
+        "events": _events(state),
         "quotas": glance(state, facts),
         "plans": plans.in_short(state, facts),
         "by_hand": override_entries(state, facts),
@@ -171,6 +164,20 @@ def status_document(
         "storage": {"problem": facts.storage_problem or None, "unsaved_bytes": state.saving.unsaved_bytes},
         "metrics": {"problem": facts.metrics_problem or None},
     }
+
+
+def _events(state: State) -> list[Document]:
+    return [
+        {
+            "reason": reason.label,
+            "packets": event.packets,
+            "bytes": event.bytes,
+            "unattributed": reason in UNATTRIBUTED_REASONS,
+            "words": UNATTRIBUTED_IN_WORDS.get(reason.label),
+        }
+        for reason, event in events(state).items()
+        if event.packets
+    ]
 
 
 def _clock_problem(state: State, zone: tzinfo | None) -> str | None:

@@ -17,6 +17,7 @@ from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.services import Service
 from esimshaper.core.model.shaping import Side
 from esimshaper.core.model.state import State
+from esimshaper.core.model.uplinks import ALONE, Uplink
 
 Document = dict[str, Any]
 """A dict that json.dumps takes."""
@@ -34,7 +35,8 @@ class DaemonFacts:
     wan_device: the kernel's name of the uplink. stacked: interfaces that are counted at another one, and why, as
     sentences. catalogue: services by name. modems: as the last tick saw them. plans: of the settings.
     wan_found_by: who has named the uplink, where the settings do not. own_counts: by a modem's interface.
-    shaped: the uplink that has our classes; link: its rates in the settings.
+    shaped: the uplink that has our classes; link: its rates in the settings. uplinks: with their interfaces
+    of now.
     """
 
     now: datetime
@@ -62,6 +64,7 @@ class DaemonFacts:
     own_counts: Mapping[str, OwnCount] = field(default_factory=dict)
     shaped: str = ""
     link: Mapping[Side, int | None] = field(default_factory=lambda: dict.fromkeys(Side))
+    uplinks: tuple[Uplink, ...] = ALONE
 
 
 def new_document(now: datetime) -> Document:

@@ -14,7 +14,7 @@ from esimshaper.core.model.limits import ClientState, Level, Subject, SubjectKin
 from esimshaper.core.model.metrics import Metric, MetricType, ServiceMetrics
 from esimshaper.core.model.services import NO_VOLUME, ServiceUsage, Volume
 from esimshaper.core.model.state import State
-from esimshaper.core.report import slow, uplink_drops
+from esimshaper.core.report import slow, uplink_drops, uplinks
 from esimshaper.core.report.frame import DaemonFacts, identity, known_clients, mac_of, strayed_bytes, wasted_bytes
 from esimshaper.core.report.plans import cost_of, end_of, main_count
 from esimshaper.core.report.quotas import limit_of, usages, used_of
@@ -36,12 +36,27 @@ def metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
     )
 
 
+def _wan_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
+    """Of one uplink by its interface; of several each by its own."""
+    booked = state.meter.booked
+    if len(facts.uplinks) == 1 or not booked:
+        return _both_ways("wan", "through the WAN", "interface", booked.wan if booked else {})
+    totals = uplinks.totals(state, facts)
+    labels = {each.name: (each.interfaces[0], each.name) for each in facts.uplinks}
+    down: Samples = {labels[name]: counters.down_bytes for name, counters in totals.items()}
+    up: Samples = {labels[name]: counters.up_bytes for name, counters in totals.items()}
+    side = "through the WAN: IP-layer bytes as the carrier bills them."
+    return (
+        _counter("wan_receive_bytes_total", f"Download {side}", ("interface", "uplink"), down),
+        _counter("wan_transmit_bytes_total", f"Upload {side}", ("interface", "uplink"), up),
+    )
+
+
 def _traffic_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
-    wan = state.meter.booked.wan if state.meter.booked else {}
     infos = (identity(state, key) for key in known_clients(state))
     who: Samples = {(i.label, mac_of(i.key), i.hostname): 1 for i in infos}
     return (
-        *_both_ways("wan", "through the WAN", "interface", wan),
+        *_wan_metrics(state, facts),
         *_both_ways("client", "of a client", "client", by_label(state)),
         _gauge("client_info", "Who a client is; always 1.", ("client", "mac", "hostname"), who),
         _gauge(

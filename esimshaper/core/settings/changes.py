@@ -52,6 +52,7 @@ def needs_restart(old: Settings, new: Settings) -> tuple[Problem, ...]:
         (("lan", "mark_mask"), _mask(old.lan.mark_mask), _mask(new.lan.mark_mask)),
         (("meter", "max_clients"), old.meter.max_clients, new.meter.max_clients),
         (("meter", "max_flows"), old.meter.max_flows, new.meter.max_flows),
+        (("wan",), _apart(old), _apart(new)),
         (("services", "names"), _switch(old.services.names), _switch(new.services.names)),
     )
     follows = old.lan.mark_mask != new.lan.mark_mask  # without max_clients in the file, its default depends on the mask
@@ -62,7 +63,7 @@ def needs_restart(old: Settings, new: Settings) -> tuple[Problem, ...]:
             f"This needs `systemctl restart esimshaper`, which loses nothing; or {_back_to(before)}, and reload.",
         )
         for path, before, after in made_for
-        if before != after and not (follows and path[1] == "max_clients")
+        if before != after and not (follows and path[-1] == "max_clients")
     )
 
 
@@ -120,6 +121,10 @@ def _tunnel(tunnel: Tunnel) -> str:
 
 def _mask(mask: int) -> str:
     return f"{mask:#010x}" if mask else _NONE
+
+
+def _apart(settings: Settings) -> str:
+    return ", ".join(settings.wan.counted_apart) or "one uplink"
 
 
 def _switch(on: bool) -> str:  # noqa: FBT001 - the value of a setting

@@ -184,6 +184,18 @@ def fits(name: str, written: str) -> bool:
     return name.startswith(written[:-1]) if written.endswith("*") else name == written
 
 
+def belonging(settings: Settings, links: Sequence[Link]) -> Mapping[int, str]:
+    """The name of the uplink that each interface belongs to, by its number; also where it is counted at another one."""
+    named = {name: each.name for each in settings.uplinks for name in each.interfaces}
+    found = {
+        link.index: uplink for name, uplink in named.items() if (link := find(settings.device(name), links)) is not None
+    }
+    stacked = {
+        index: named[each.at] for each in settings.wan.stacked if each.at in named for index in (each.index, each.port)
+    }
+    return found | {index: uplink for index, uplink in stacked.items() if index}
+
+
 def detour_of(settings: Settings, links: Sequence[Link], routes: Sequence[str], proxies: Sequence[str] = ()) -> Detour:
     """The detour that devices make, if `routes` are the interfaces by which they reach the Internet.
 

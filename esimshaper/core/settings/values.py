@@ -76,6 +76,12 @@ class Wan:
         return " ".join(each.interface for each in self.listed) or self.pattern or self.interface
 
     @property
+    def counted_apart(self) -> tuple[str, ...]:
+        """The names of the uplinks, sorted, if the kernel part has to tell one from another; else none."""
+        needed = len(self.listed) > 1 or any(not each.metered for each in self.listed)
+        return tuple(sorted(each.name for each in self.listed)) if needed else ()
+
+    @property
     def uplinks(self) -> tuple[Uplink, ...]:
         """Each of them, in the order of the file."""
         only = (self.name, self.written, True, self.download, self.upload, self.replace_qdisc)
@@ -242,8 +248,16 @@ class Settings:
     @property
     def uplink_names(self) -> tuple[str, ...]:
         """The names under which packets leave by an uplink: those that the kernel may have, and nft understands."""
+        return self._names_of(self.uplinks)
+
+    @property
+    def metered_names(self) -> tuple[str, ...]:
+        """The same of those that quotas look at."""
+        return self._names_of(each for each in self.uplinks if each.metered)
+
+    def _names_of(self, uplinks: Iterable[Uplink]) -> tuple[str, ...]:
         names: list[str] = []
-        for each in self.uplinks:
+        for each in uplinks:
             names.append(each.interface)
             names += (one for one in map(self.device, each.interfaces[:1]) if not _begins_as(each.pattern, one))
         return _as_in_the_kernel(names)

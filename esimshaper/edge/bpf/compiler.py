@@ -84,6 +84,7 @@ class Build:
     """What a build depends on: folder of the pins, bits of the mark (0 for none), sizes of the tables.
 
     The bits have room for all accounts. services: bytes are counted by what they were for, which has maps of its own.
+    uplinks: the names of several, in the order of their slots; none where there is one, which needs no maps for that.
     """
 
     pins: str
@@ -91,12 +92,16 @@ class Build:
     accounts: int
     flows: int
     services: bool = True
+    uplinks: tuple[str, ...] = ()
 
     @property
     def generation(self) -> Path:
         """Folder of the maps. Other sizes or another mask are other maps. (bpffs refuses names with a dot.)"""
         services = layouts.SERVICES if self.services else 0
-        return Path(self.pins) / f"v{SCHEMA}-{self.mark_mask:08x}-{self.accounts}-{self.flows}-{services}"
+        name = f"v{SCHEMA}-{self.mark_mask:08x}-{self.accounts}-{self.flows}-{services}"
+        # Slots have the same names for the life of the maps.
+        names = hashlib.sha256("\0".join(self.uplinks).encode()).hexdigest()[:8]
+        return Path(self.pins) / (f"{name}-{names}" if self.uplinks else name)
 
     @property
     def programs(self) -> Path:
@@ -170,7 +175,8 @@ def _failure(code: int, errors: str) -> FailedOperation:
 
 def main(description: str, part: int = 0) -> None:
     """The child, or one of its own for a part: standard error explains a failure, and the exit status says that."""
-    wanted = Build(**json.loads(description))
+    said = json.loads(description)
+    wanted = Build(**{**said, "uplinks": tuple(said["uplinks"])})
     if part:
         _load(wanted, part)
         return
@@ -213,6 +219,7 @@ def _load(wanted: Build, part: int) -> None:
         "FLOWS": wanted.flows,
         "XFRM": int(XFRM.exists()),
         "NAMES": int(wanted.services),
+        "UPLINKS": len(wanted.uplinks),
         "PART": part,
         "PIN": f'"{fresh}"',
     }
@@ -298,6 +305,10 @@ def initialise_maps(wanted: Build) -> None:
             pass
         for number in range(FIRST_CLIENT_ACCOUNT, wanted.accounts - 1):  # the last account is that of `others`
             free.update(b"", layouts.NUMBER.pack(number))
+        if wanted.uplinks:
+            names = open_map("uplink_names", layouts.UPLINK_NAME.size, layouts.NUMBER.size)
+            for slot, name in enumerate(wanted.uplinks):
+                names.update(layouts.UPLINK_NAME.pack(name.encode()), layouts.NUMBER.pack(slot))
         meta.update(only, layouts.META.pack(secrets.randbits(63) | 1, SCHEMA, wanted.mark_mask))
 
 

@@ -18,6 +18,10 @@ POLICY = struct.Struct("=10Q7I4x2Q2I")
 TUNNELLED = struct.Struct("=6Q")
 MOVED = struct.Struct("=5Qq")
 LONG = struct.Struct("=Q")
+UPLINK = struct.Struct("=2I")
+UPLINK_NAME = struct.Struct("=128s")
+COUNTERS = struct.Struct("=4Q")
+UPLINK_QUEUE = struct.Struct("=2Q")
 TUNNEL_END = struct.Struct("!16sHBx")
 TRANSLATED_KEY = struct.Struct("!4sIHH3Bx")
 SENT = struct.Struct("=3Q")
@@ -77,11 +81,21 @@ LAYOUTS = {
     "bindings": (BINDING_KEY, NUMBER),
     "flow_names": (FLOW_KEY, FLOW_NAME),
     "heads_due": (NUMBER, LONG),
+    "uplinks": (LINK, UPLINK),
+    "uplink_names": (UPLINK_NAME, NUMBER),
+    "by_uplink": (NUMBER, COUNTERS),
+    "uplink_queues": (NUMBER, UPLINK_QUEUE),
+    "own_uplinks": (NUMBER, NUMBER),
 }
 """Key and value of each map; the queue `free_accounts` (NUMBER) and the rings (ANNOUNCEMENT, HEAD) are apart."""
 
 OF_SERVICES = ("usage", "renamed", "service_numbers", "bindings", "flow_names", "heads_due")
 """Maps that are not there where bytes have no services."""
+
+OF_UPLINKS = ("uplinks", "uplink_names", "by_uplink", "uplink_queues", "own_uplinks")
+"""Maps that are there only where there are several uplinks."""
+
+UPLINK_METERED = 1
 
 NEWER = (
     *("fragments", "moved", "sent", "strayed_to", "surplus", "resets_due", "unbilled_in_use", "unbilled"),

@@ -24,12 +24,13 @@ from esimshaper.core.model.identity import (
 )
 from esimshaper.core.model.kernel import OURS
 from esimshaper.core.model.limits import Network, Policy, Reserve
-from esimshaper.core.model.reading import Reading, Table, Tunnels
+from esimshaper.core.model.reading import ByUplink, Reading, Table, Tunnels
 from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.bpf import layouts, libbpf, policy_layout
 from esimshaper.edge.bpf.accounts import AccountReader
 from esimshaper.edge.bpf.flow_table import choose_flows
 from esimshaper.edge.bpf.moves import as_charged, read_moves
+from esimshaper.edge.bpf.uplink_maps import UplinkMaps
 from esimshaper.edge.bpf.usage import BUILT_IN, UsageReader
 from esimshaper.edge.host import clock
 
@@ -73,6 +74,7 @@ class Meter:
         self._accounts = AccountReader(self._maps["accounts"], self.everyone, self.tunnels_account)
         self._built_in = {**PSEUDO_CLIENTS, Account(self.everyone - 1): OTHERS}
         self._has_tunnels = bool(self._has_ends() or self._inner())  # else there is nothing to read
+        self.uplinks = UplinkMaps(self._maps, self.tunnels_account) if "by_uplink" in self._maps else None
         self._usage = UsageReader(self._maps, self.everyone) if "usage" in self._maps else None
         if self._usage:
             self._opened.callback(self._usage.close)
@@ -100,12 +102,20 @@ class Meter:
         # Before the accounts: so what has a name is not more than the account has.
         services = self._usage.read() if self._usage else {}
         given, counted = read_moves(self._maps), self._accounts.read()
-        accounts, moves = as_charged(counted.counters, given, self._maps)
+        if self.uplinks is None:
+            by_uplink: ByUplink = {}
+            accounts, moves = as_charged(counted.counters, given, self._maps)
+            outer = counted.outer
+        else:
+            by_uplink = self.uplinks.read()
+            accounts, outer = self.uplinks.sums(by_uplink, counted.counters)
+            moves = read_moves(self._maps)
         # Claims are read after the counters: a claim is written before its bytes are counted, so no counted byte lacks
         # its claim. An account whose first packet came in between claims at the next reading.
         claims = self._inner() if self._has_tunnels else {}
         inner = {account: claimed for account, claimed in claims.items() if account in accounts}
-        accounts |= _without(accounts, inner)
+        if self.uplinks is None:  # else the counts of uplinks have no claims among them
+            accounts |= _without(accounts, inner)
         if (later := self._owners()) is not owners:
             owners = owners | later
         return Reading(
@@ -121,12 +131,13 @@ class Meter:
             self._events(),
             announced=counted.announced,
             queued=counted.queued,
-            tunnels=Tunnels(counted.outer, inner),
+            tunnels=Tunnels(outer, inner),
             tunnels_account=self.tunnels_account,
             moves=moves,
             reserve_account=self.reserve_account,
             services=services,
             service_names=self._usage.names if self._usage else {},
+            by_uplink=by_uplink,
         )
 
     def number_services(self, names: Iterable[str]) -> Sequence[str]:
@@ -304,6 +315,8 @@ def _opened_maps(opened: contextlib.ExitStack, generation: Path, programs: Colle
     Without programs, a map that an earlier version had not, or otherwise, is left out if a reading needs it not.
     """
     maps, may_miss = {}, set() if "name_flows" in programs else set(layouts.OF_SERVICES)
+    if not (generation / layouts.OF_UPLINKS[0]).exists():
+        may_miss.update(layouts.OF_UPLINKS)
     if not programs:
         may_miss.update(layouts.NEWER)
     for name, (key, value) in layouts.LAYOUTS.items():

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge, part of history: the tables of the meter. Pure."""
 
+from collections.abc import Mapping
+
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.reading import ClassCounters, Tunnels
-from esimshaper.core.model.state import Booked, QueueDrops
+from esimshaper.core.model.state import Booked, Carried, QueueDrops
 from esimshaper.core.model.uplink import UplinkDrops
 from esimshaper.edge.history import service_tables
 from esimshaper.edge.history.rows import Fetch, Keys, Rows, Tables, Values, numbers
+
+CARRIED = ("uplink", "waiting", "carried")
+"""Kinds of counters of several uplinks: booked, not booked yet, and as read, by account and uplink."""
 
 KEYS: Keys = {
     "reading": ("id",),
@@ -40,6 +45,7 @@ def meter_from(rows: Fetch) -> Booked | None:
         return None
     _, epoch, boottime, clean = reading
     kinds: dict[str, dict[str, Counters]] = {"account": {}, "client": {}, "wan": {}, "inner": {}, "outer": {}}
+    kinds.update({kind: {} for kind in CARRIED})
     owners: dict[Account, ClientKey] = {}
     for kind, name, owner, *counters in rows("baseline"):
         if kind not in kinds:
@@ -67,7 +73,16 @@ def meter_from(rows: Fetch) -> Booked | None:
         uplink=_uplink(rows),
         services=service_tables.counts_from(rows),
         served=service_tables.totals_from(rows),
+        carried=_carried(kinds),
     )
+
+
+def _carried(kinds: Mapping[str, Mapping[str, Counters]]) -> Carried:
+    seen: dict[str, dict[Account, Counters]] = {}
+    for name, counters in kinds["carried"].items():
+        account, _, uplink = name.partition("/")
+        seen.setdefault(uplink, {})[Account(int(account))] = counters
+    return Carried(seen, kinds["uplink"], kinds["waiting"])
 
 
 def _uplink(rows: Fetch) -> UplinkDrops:
@@ -85,6 +100,13 @@ def _counters(meter: Booked) -> Rows:
         **{("wan", interface): (None, *numbers(counters)) for interface, counters in meter.wan.items()},
         **{("inner", str(a)): (None, *numbers(counters)) for a, counters in meter.tunnels.inner.items()},
         **({("outer", ""): (None, *numbers(meter.tunnels.outer))} if meter.tunnels.outer else {}),
+        **{("uplink", name): (None, *numbers(counters)) for name, counters in meter.carried.totals.items()},
+        **{("waiting", name): (None, *numbers(counters)) for name, counters in meter.carried.waiting.items()},
+        **{
+            ("carried", f"{account}/{name}"): (None, *numbers(counters))
+            for name, accounts in meter.carried.seen.items()
+            for account, counters in accounts.items()
+        },
     }
 
 

@@ -55,9 +55,9 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Numbers of the interfaces that have our programs, or NO_INTERFACE: of the WAN; of those of the LAN, by name."""
+    """Numbers of the interfaces that have our programs: of uplinks; of those of the LAN, by name, or NO_INTERFACE."""
 
-    wan: int = NO_INTERFACE
+    uplinks: frozenset[int] = frozenset()
     lans: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -103,7 +103,7 @@ table {REJECT} {{
     chain refuse {{
         tcp flags & (syn | ack) == syn reject with tcp reset
         meta l4proto != tcp reject with icmpx admin-prohibited
-        meta oif != {known.wan} meta l4proto tcp reject with tcp reset
+        meta oif != {_numbers(known.uplinks)} meta l4proto tcp reject with tcp reset
         {"; ".join(f"{each} meta l4proto tcp reject with tcp reset" for each in anew)}
     }}
 }}

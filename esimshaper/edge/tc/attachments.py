@@ -65,6 +65,7 @@ class TrafficControl:
         self._netlink = Netlink()
         self._attached: set[tuple[int, str, Hook]] = set()
         self.devices: Mapping[str, str] = {}
+        self.before: Callable[[str, int], object] = lambda _name, _index: None
         self._wanted: frozenset[str] = frozenset()
         self._numbers: dict[str, int] = {}  # of interfaces with a program of ours, by the name that the callers use
         self.mended: tuple[tuple[str, Hook], ...] = ()
@@ -109,6 +110,8 @@ class TrafficControl:
     ) -> tuple[Attachment, ...]:
         """Attaches to each wanted hook the program for its link type; a filter that is right already is left alone.
 
+        `before` is called first with the name and number of an interface that gets a program.
+
         Raises FailedOperation if this kernel or this process can attach to no interface at all.
         """
         self.mended, self._wanted = (), frozenset(name for name, _ in wanted)
@@ -126,6 +129,7 @@ class TrafficControl:
         try:
             there = self._at_our_place(link, SIDES[hook])
             if there is None or there.label != wanted.label:
+                self.before(name, link.index)
                 self._attach(link, SIDES[hook], wanted)
                 if known in self._attached:
                     self.mended = (*self.mended, (name, hook))

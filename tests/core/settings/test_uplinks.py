@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from esimshaper.core.model.links import Link
-from esimshaper.core.settings.changes import changes
-from esimshaper.core.settings.uplink import present
+from esimshaper.core.settings.changes import changes, needs_restart
+from esimshaper.core.settings.uplink import belonging, present
 from tests.core.settings.parsing import messages_of, settings_of
 from tests.core.settings.test_tree import tree_with
 
@@ -89,3 +89,35 @@ def test_changes_of_a_list_are_said_by_the_name_of_the_uplink():
     assert changes(one.as_written, before.as_written) == ("uplink hotel: new (wlan1)",)
     found = present(before, [Link(1, "wwan0", up=True)])
     assert changes(before.as_written, replace(found).as_written) == ()
+
+
+def test_whether_an_uplink_is_metered_and_what_needs_a_restart():
+    before = settings()
+    free = settings(CELLULAR, {**HOTEL, "metered": "no"})
+    assert changes(before, free) == ("uplink hotel: metered: yes -> no",)
+    assert free.uplink_names == ("wwan*", "wlan1")
+    assert free.metered_names == ("wwan*",)
+    assert needs_restart(before, free) == ()
+    assert needs_restart(before, settings(HOTEL, CELLULAR)) == (), "another order is no other list"
+    one = settings_of(tree_with(("wan",), {"interface": "wwan*", "name": "cellular"}))
+    (problem,) = needs_restart(one, before)
+    assert problem.message == "wan cannot change while the daemon runs (one uplink -> cellular, hotel)"
+    alone = settings_of(tree_with(("wan",), {"interface": "wlan1", "metered": "no"}))
+    assert [(each.name, each.metered) for each in alone.uplinks] == [("wan", False)]
+    assert alone.wan.counted_apart == ("wan",)
+
+
+def test_each_interface_belongs_to_its_uplink_by_number_also_where_it_is_counted_at_another():
+    box = [
+        Link(1, "wwan0", up=True),
+        Link(2, "wwan0.5", up=True, kind="vlan", base=1),
+        Link(3, "wlan1", up=True),
+        Link(4, "eth0", up=True),
+    ]
+    found = present(settings(), box)
+    assert belonging(found, box) == {1: "cellular", 2: "cellular", 3: "hotel"}
+
+
+def test_an_uplink_that_is_not_metered_names_its_interface():
+    message = "an uplink that is not metered needs its interface"
+    assert messages_of(tree_with(("wan",), {"metered": "no"})) == [(("wan", "metered"), message)]

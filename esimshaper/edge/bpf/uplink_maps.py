@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The maps of several uplinks: which interface belongs to which, what each carried, and what its queue was given.
+
+Owns nothing; the Meter closes the maps.
+"""
+
+from collections.abc import Collection, Mapping
+
+from esimshaper.core.model.counts import NOTHING, Counters, sum_of
+from esimshaper.core.model.identity import Account
+from esimshaper.core.model.reading import ByUplink
+from esimshaper.edge.bpf import layouts, libbpf
+
+
+class UplinkMaps:
+    """Knows the names of the slots, which stay the same for the life of the maps. Raises OSError."""
+
+    def __init__(self, maps: Mapping[str, libbpf.Map], tunnels: Account) -> None:
+        self._maps = maps
+        self._rows = tunnels + 1
+        names = ((key, maps["uplink_names"].lookup(key) or bytes(4)) for key in list(maps["uplink_names"].keys()))
+        self._slots = {key.rstrip(b"\0").decode(): int(layouts.NUMBER.unpack(slot)[0]) for key, slot in names}
+        self._names = {slot: name for name, slot in self._slots.items()}
+        self._tunnels = tunnels
+        self._parsed: dict[tuple[int, int], tuple[tuple[int, ...], Counters]] = {}
+        self._sums: dict[Account, tuple[tuple[Counters, ...], Counters]] = {}
+
+    def read(self) -> ByUplink:
+        """What each uplink carried for each account, without empty ones; of tunnels as their own account."""
+        found: dict[str, dict[Account, Counters]] = {name: {} for name in self._slots}
+        for row, fields in self._maps["by_uplink"].used(layouts.COUNTERS):
+            slot, number = divmod(row, self._rows)
+            known = self._parsed.get((slot, number))
+            if known is None or known[0] != fields:
+                known = self._parsed[slot, number] = (fields, Counters(*fields))
+            found[self._names[slot]][Account(number)] = known[1]
+        return found
+
+    def sums(self, by_uplink: ByUplink, accounts: Collection[Account]) -> tuple[dict[Account, Counters], Counters]:
+        """What all uplinks carried for each account, and for tunnels. Each of `accounts` has an entry."""
+        found = dict.fromkeys(accounts, NOTHING)
+        for account in {account for carried in by_uplink.values() for account in carried}:
+            parts = tuple(carried[account] for carried in by_uplink.values() if account in carried)
+            known = self._sums.get(account)
+            if known is None or known[0] != parts:  # as most of a crowd are, each second
+                known = self._sums[account] = (parts, parts[0] if len(parts) == 1 else sum_of(parts))
+            found[account] = known[1]
+        return found, found.pop(self._tunnels, NOTHING)
+
+    def in_queues(self) -> Mapping[str, int]:
+        """Bytes that were given to each uplink without classes of ours, and that its tap has not seen leave, so far."""
+        queues = dict(self._maps["uplink_queues"].used(layouts.UPLINK_QUEUE))
+        return {self._names[slot]: entered - left for slot, (entered, left) in queues.items()}
+
+    def assign(self, links: Mapping[int, str], free: Collection[str]) -> None:
+        """Sets which interface, by its number, belongs to which uplink. `free`: uplinks that no quota looks at."""
+        map_ = self._maps["uplinks"]
+        for link, name in links.items():
+            self.add(link, name, metered=name not in free)
+        for key in set(map_.keys()) - {layouts.LINK.pack(link) for link in links}:
+            map_.delete(key)
+
+    def add(self, link: int, name: str, *, metered: bool) -> None:
+        """The same for one interface."""
+        if name in self._slots:
+            value = layouts.UPLINK.pack(self._slots[name], layouts.UPLINK_METERED if metered else 0)
+            self._maps["uplinks"].update(layouts.LINK.pack(link), value)

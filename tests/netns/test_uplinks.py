@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Several uplinks of the real daemon: each one's bill, to the byte; limits over all that are metered."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab.namespaces import wait_until
+from tests.netns.limits import passes, quotas, row_of, send_until_cut, state_of
+from tests.netns.router import Router
+from tests.netns.test_second_uplink import SecondUplink
+
+LIMIT = 3_000_000
+HOME = "".join(
+    f'{line}  - {{name: {name}, mac: "02:00:00:00:00:{mac}", group: home}}\n'
+    for line, name, mac in (("clients:\n", "alice", 10), ("", "bob", 11))
+)
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with Lab(WanKind.TUN) as built:
+        yield built
+
+
+class Two:
+    """A router with two uplinks; server 5 is reached by the second one, all others by the first."""
+
+    def __init__(self, router: Router, *, metered: bool = True, extra: str = "") -> None:
+        self.router, self.lab = router, router.lab
+        self.other = SecondUplink(self.lab)
+        self.first_server, self.other_server = self.lab.servers4[0], self.lab.servers4[5]
+        self.route()
+        free = "" if metered else ", metered: no"
+        text = router.config.read_text().replace(
+            "wan: {interface: wan0}",
+            f"wan: [{{name: cellular, interface: wan0}}, {{name: hotel, interface: wan1{free}}}]",
+        )
+        router.config.write_text(text + extra)
+
+    def route(self) -> None:
+        self.lab.router.ip(f"route replace {self.other_server} via 100.65.0.1 dev wan1")
+
+    def counted(self) -> dict[str, tuple[int, int]]:
+        """By uplink, as the metrics say it."""
+        found: dict[str, tuple[int, int]] = {}
+        scraped = self.router.scrape()
+        for device, name in (("wan0", "cellular"), ("wan1", "hotel")):
+            labels = f'{{interface="{device}",uplink="{name}"}}'
+            down, up = (scraped[f"esimshaper_wan_{way}_bytes_total{labels}"] for way in ("receive", "transmit"))
+            found[name] = (int(down), int(up))
+        return found
+
+    def billed(self) -> dict[str, tuple[int, int]]:
+        bill = self.lab.carrier.settle().total
+        return {"cellular": (bill.down_bytes, bill.up_bytes), "hotel": self.other.bytes()}
+
+    def start(self) -> "Two":
+        """From now on both are compared: before that, nobody counted."""
+        self.router.start()
+        self.router.settle()
+        self.compare()
+        return self
+
+    def compare(self) -> None:
+        self.before = self.billed(), self.counted()
+
+    def apart(self) -> dict[str, tuple[int, int]]:
+        """By uplink, how much more was counted since the start than was billed."""
+        billed, counted = self.billed(), self.counted()
+        return {
+            name: (
+                counted[name][0] - self.before[1][name][0] - billed[name][0] + self.before[0][name][0],
+                counted[name][1] - self.before[1][name][1] - billed[name][1] + self.before[0][name][1],
+            )
+            for name in billed
+        }
+
+    def agree(self) -> None:
+        """Each uplink carried what its carrier billed since the start, and all clients together the same."""
+        with contextlib.suppress(TimeoutError):
+            wait_until("each uplink's own bill", lambda: not any(map(any, self.apart().values())), timeout=3)
+        assert self.apart() == {"cellular": (0, 0), "hotel": (0, 0)}
+        clients = self.router.get("/v1/clients")["clients"]
+        sums = [sum(each["total"][way] for each in clients) for way in ("down_bytes", "up_bytes")]
+        carried = self.router.get("/v1/status")["uplinks"]
+        assert sums == [sum(each["total"][way] for each in carried) for way in ("down_bytes", "up_bytes")]
+        rows = self.router.get("/v1/history", by="day")["rows"]
+        assert sums == [sum(row[way] for row in rows) for way in ("down_bytes", "up_bytes")]
+
+
+def both_at_once(two: Two, size: int) -> None:
+    """alice by the one, bob by the other, down and up at the same time, until done or cut."""
+    (alice, bob) = two.lab.clients
+
+    def move(client, server) -> None:  # type: ignore[no-untyped-def]
+        with contextlib.suppress(OSError):
+            client.call(traffic.tcp_down, server, size, timeout=20)
+            client.call(traffic.tcp_up, server, size // 4, timeout=20)
+
+    threads = [
+        threading.Thread(target=move, args=each) for each in ((alice, two.first_server), (bob, two.other_server))
+    ]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+
+def flood(two: Two) -> None:
+    """Both send as fast as they can at the same time, each by an uplink of its own, until they are cut."""
+    servers = two.first_server, two.other_server
+    threads = [
+        threading.Thread(target=send_until_cut, args=(*each, 2 * LIMIT))
+        for each in zip(two.lab.clients, servers, strict=True)
+    ]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+
+def test_each_uplink_has_its_own_bill_and_a_limit_over_both_lets_no_byte_beyond(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    row = f"name: home, for: group/home, limit: {LIMIT}B, direction: upload, period: month, then: block"
+    two = Two(make_router(lab, quotas(row, clients=HOME)))
+    router = two.start().router
+    both_at_once(two, 500_000)
+    two.agree()
+    router.kill()
+    both_at_once(two, 100_000)
+    router.start()
+    two.agree()
+
+    lab.router.ip("link del wan1")
+    alice, bob = lab.clients
+    assert passes(alice, two.first_server)
+    before = two.counted()["hotel"]
+    two.other = SecondUplink(lab)
+    two.route()
+    wait_until("wan1 is counted again", lambda: router.get("/v1/status")["uplinks"][1]["attached"], timeout=20)
+    assert passes(bob, two.other_server)
+    again = two.other.bytes()
+    wait_until("what passed", lambda: two.counted()["hotel"] == (before[0] + again[0], before[1] + again[1]), 20)
+
+    two.compare()
+    flood(two)
+    two.agree()
+    used = row_of(router, "home", "group/home")["used_bytes"]
+    assert LIMIT - 1_228 < used <= LIMIT
+    clients = router.get("/v1/clients")["clients"]
+    assert sum(each["total"]["up_bytes"] for each in clients if each["client"] in ("alice", "bob")) == used
+    assert not passes(alice, two.first_server)
+    assert not passes(bob, two.other_server)
+
+
+def test_uplink_without_a_bill_is_counted_and_no_quota_looks_at_it(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    rows = ("name: daily, for: each-client, limit: 1MB, period: month, then: block",)
+    two = Two(make_router(lab, quotas(*rows)), metered=False)
+    router = two.start().router
+    alice, bob = lab.clients
+    alice.call(traffic.tcp_down, two.other_server, 2_000_000)
+    alice.call(traffic.tcp_up, two.other_server, 500_000)
+    two.agree()
+    assert row_of(router, "daily", "client/alice")["used_bytes"] == 0
+    with pytest.raises(OSError):
+        alice.call(traffic.tcp_down, two.first_server, 5_000_000, timeout=5)
+    wait_until("the block", lambda: state_of(router, "alice") == "blocked", timeout=5)
+    assert not passes(alice, two.first_server)
+    assert passes(alice, two.other_server), "a block of a quota ends at the uplink that has a bill"
+    assert passes(bob, two.first_server)
+    two.agree()
+    router.run("block", "alice")
+    wait_until("the block by hand", lambda: not passes(alice, two.other_server), timeout=10)
