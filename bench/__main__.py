@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import bill, cost, crowd, flood, forwarding, overshoot, queues, reading, resident, shaping
+from bench import bill, cost, crowd, flood, forwarding, overshoot, queues, reading, resident, shaping, slow
 from bench.place import Place, machine, private_place
 from bench.rows import Row, Verdict, show, write_json
 from esimshaper.core.model.errors import Unusable
@@ -39,6 +39,7 @@ SECTIONS = (
     Section("forwarding", "Forwarding", forwarding.rows),
     Section("overshoot", "How exact is a cut", overshoot.rows),
     Section("shaping", "Shaping", shaping.rows),
+    Section("slow", "A slow plan", slow.rows),
     Section("crowd", "A throttled crowd", crowd.rows),
     Section("flood", "A flood", flood.rows),
     Section("queues", "Queues of others", queues.rows),
