@@ -195,6 +195,7 @@ class Daemon:
             stacked=tuple(str(each) for each in settings.wan.stacked),
             catalogue=parts.catalogue.services,
             service_metrics=settings.services.metrics,
+            trips=settings.trips,
             modems=parts.observer.ways.modems,
             plans=rules.plans,
             wan_found_by=settings.wan.found_by,

@@ -17,6 +17,7 @@ from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.requests import HistoryQuery, ReportQuery, Request
 from esimshaper.core.model.services import Volume
 from esimshaper.core.model.state import Booking
+from esimshaper.core.model.trips import Trip
 from esimshaper.core.report.frame import Document
 from esimshaper.core.saving import ledger
 from esimshaper.daemon.answers import Answers
@@ -54,13 +55,20 @@ PLANS = [
 ]
 
 
+TRIPS = (
+    Trip("japan", at(days=10), at(days=-5), 150_000),
+    Trip("lobby", at(days=2, minutes=30), at(days=1), 5_000),
+    Trip("next year", at(days=-300), at(days=-310)),
+)
+
+
 @pytest.fixture
 def ask(tmp_path: Path) -> Iterator[Ask]:
     life = Life(tmp_path)
     state = synthetic_router.state()
     state = replace(state, saving=replace(state.saving, pending=UNSAVED))
-    facts = synthetic_router.facts
-    life.answers = Answers(life.loop, life.storage, None, None, lambda: state, facts, None, life.stopping)  # type: ignore[arg-type]
+    facts = replace(synthetic_router.facts(), trips=TRIPS)
+    life.answers = Answers(life.loop, life.storage, None, None, lambda: state, lambda: facts, None, life.stopping)  # type: ignore[arg-type]
 
     async def save() -> None:
         await life.storage.open()
@@ -106,6 +114,17 @@ def test_a_report_adds_up_saved_and_unsaved_bytes(ask, query, name, found):
     document = ask(query)
     assert down(document, name) == found
     assert document["total"]["down_bytes"] == sum(found.values())
+
+
+def test_a_trip_has_what_is_left_of_its_budget_and_the_plans_that_it_was_used_of(ask):
+    japan, lobby = ask(ReportQuery(Grouping.TRIP))["rows"]
+    assert (japan["trip"], japan["down_bytes"]) == ("japan", 153_530)
+    assert japan["left_bytes"] == 150_000 - japan["total_bytes"] < 0
+    parts = {each["plan"]: each["down_bytes"] for each in japan["plans"]}
+    assert parts == {"old": 100_000, None: 40_000, "lobby": 10_020, "new": 3510}
+    assert {each["plan"]: each["down_bytes"] for each in lobby["plans"]} == {"lobby": 10_000, "new": 3000}
+    (short,) = ask(ReportQuery(Grouping.TRIP, "1d", uplink=CELL))["rows"]
+    assert (short["trip"], short["down_bytes"]) == ("japan", 510)
 
 
 def test_services_of_a_report_sum_up_to_its_clients(ask):
@@ -160,6 +179,7 @@ def test_history_by_uplink_and_zone_with_clients_and_services(ask):
         (ReportQuery(Grouping.CLIENT, plan="newest"), "there is no plan `newest`; those on record are old, new, lobby"),
         (ReportQuery(Grouping.CLIENT, "yesterday", "2026-01-01"), "nothing is between"),
         (ReportQuery(Grouping.HOUR, "2020-01-01"), "more than 10,000 rows"),
+        (ReportQuery(Grouping.TRIP, plan="new"), "a trip shows its plans by itself"),
         (HistoryQuery(Span.DAY, 31, "", plan="x"), "there is no plan"),
         (HistoryQuery(Span.DAY, 31, "", zone="Mars"), "not a time zone"),
     ],

@@ -6,11 +6,12 @@ A part is of one uplink or of all, and has edges: its beginning, its end, and be
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
 from esimshaper.core.model.history import Grouping, PlanInterval, Span
 from esimshaper.core.model.requests import ReportQuery
+from esimshaper.core.model.trips import Trip
 from esimshaper.core.report.frame import DaemonFacts
 from esimshaper.core.report.history import begin_of
 from esimshaper.core.report.since import parse_since
@@ -26,11 +27,12 @@ AT_MOST = {Span.FIVE_MINUTES: 300, Span.HOUR: 3600, Span.DAY: 26 * 3600, Span.WE
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`label`: of the plan or trip; empty for all. `uplinks`: None for all."""
+    """`label`: of the plan or trip; empty for all. `uplinks`: None for all. `trip`: that of which a plan is a part."""
 
     edges: tuple[int, ...]
     uplinks: tuple[str, ...] | None = None
     label: str = ""
+    trip: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,12 @@ def asked(query: ReportQuery, facts: DaemonFacts, zone: tzinfo, intervals: Seque
     edges = edges_of(span, since, until, now) if span else (since, end_of(until, now))
     uplinks = (query.uplink,) if query.uplink else None
     whole = Part(edges, uplinks)
+    if query.plan and query.by is Grouping.TRIP:
+        raise ValueError("a trip shows its plans by itself; leave the plan out")
     if query.plan:
         parts = parts_of_plan(known_plan(query.plan, intervals), intervals, whole)
+    elif query.by is Grouping.TRIP:
+        parts = tuple(part for trip in facts.trips for part in parts_of_trip(trip, intervals, whole, query.since))
     elif query.by is Grouping.PLAN:
         parts = tuple(part for plan in plans_of(intervals) for part in parts_of_plan(plan, intervals, whole))
     else:
@@ -109,6 +115,16 @@ def parts_of_plan(plan: str, intervals: Iterable[PlanInterval], whole: Part) -> 
         if each.plan == plan and (whole.uplinks is None or each.uplink in whole.uplinks)
     )
     return tuple(part for part in parts if part)
+
+
+def parts_of_trip(trip: Trip, intervals: Iterable[PlanInterval], whole: Part, since: str) -> tuple[Part, ...]:
+    """All of the trip, labelled by it, then its parts by plan; a trip has its own time, as far as `since` is open."""
+    begin = max(whole.edges[0], trip.began) if since else trip.began
+    if begin >= (end := min(whole.edges[-1], trip.ended)):
+        return ()
+    of = Part((begin, end), whole.uplinks, trip.name)
+    parts = (part for plan in plans_of(intervals) for part in parts_of_plan(plan, intervals, of))
+    return (of, *(replace(part, trip=trip.name) for part in parts))
 
 
 def _within(edges: Sequence[int], interval: PlanInterval) -> Part | None:

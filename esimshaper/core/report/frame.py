@@ -17,6 +17,7 @@ from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.services import Service
 from esimshaper.core.model.shaping import Side
 from esimshaper.core.model.state import State
+from esimshaper.core.model.trips import Trip
 from esimshaper.core.model.uplinks import ALONE, Uplink
 
 Document = dict[str, Any]
@@ -31,7 +32,7 @@ class DaemonFacts:
     config_ok, config_loaded: whether the last (re)load was accepted, and when one was last accepted.
     storage_problem: why history cannot be saved at the moment, for people; empty if it can.
     metrics_problem: why Prometheus cannot read the metrics at the moment; empty if it can.
-    quotas, names, groups: as in the settings, by key of a client.
+    quotas, trips, names, groups: as in the settings, by key of a client.
     wan_device: the kernel's name of the uplink. stacked: interfaces that are counted at another one, and why, as
     sentences. catalogue: services by name. modems: as the last tick saw them. plans: of the settings.
     wan_found_by: who has named the uplink, where the settings do not. own_counts: by a modem's interface.
@@ -58,6 +59,7 @@ class DaemonFacts:
     stacked: tuple[str, ...] = ()
     catalogue: Mapping[str, Service] = field(default_factory=dict)
     service_metrics: ServiceMetrics = ServiceMetrics.EVERYONE
+    trips: tuple[Trip, ...] = ()
     modems: tuple[Modem, ...] = ()
     plans: tuple[Plan, ...] = ()
     wan_found_by: str = ""

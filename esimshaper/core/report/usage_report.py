@@ -23,6 +23,7 @@ from esimshaper.core.model.limits import UNKNOWN_GROUP
 from esimshaper.core.model.requests import ReportQuery
 from esimshaper.core.model.services import NO_VOLUME, Service, Volume, services_sum
 from esimshaper.core.model.state import State
+from esimshaper.core.model.trips import Trip
 from esimshaper.core.report.asked import Asked
 from esimshaper.core.report.found import Found
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, names, new_document, usage_entry
@@ -34,7 +35,7 @@ def report_document(
 ) -> Document:
     """See the module's docstring. `found` is of each part of `asked`; by plan, the last one is of the whole."""
     rows = _rows(state, facts, asked, found)
-    parts = found[-1:] if asked.by is Grouping.PLAN else found
+    parts = found[-1:] if asked.by is Grouping.PLAN else _wholes(asked, found)
     total = _sum(_total(part) for part in parts)
     now = facts.now.astimezone(asked.zone)
     until = int(now.timestamp()) if asked.until is None else asked.until
@@ -54,6 +55,11 @@ def report_document(
     }
 
 
+def _wholes(asked: Asked, found: Sequence[Found]) -> list[Found]:
+    """Without the parts of trips by plan, whose bytes are those of the trips."""
+    return [each for part, each in zip(asked.parts, found, strict=False) if not part.trip]
+
+
 def _rows(state: State, facts: DaemonFacts, asked: Asked, found: Sequence[Found]) -> list[Document]:
     match asked.by:
         case Grouping.CLIENT | Grouping.GROUP:
@@ -66,6 +72,9 @@ def _rows(state: State, facts: DaemonFacts, asked: Asked, found: Sequence[Found]
             return _ranked({"uplink": name or None, **usage_entry(used)} for name, used in _uplinks(found).items())
         case Grouping.PLAN:
             return plan_rows([part.label for part in asked.parts], found)
+        case Grouping.TRIP:
+            there = {part.label for part in asked.parts if not part.trip}
+            return [_trip_row(trip, asked, found) for trip in facts.trips if trip.name in there]
         case _:
             return _by_time(asked, found)
 
@@ -79,6 +88,22 @@ def plan_rows(labels: Sequence[str], found: Sequence[Found]) -> list[Document]:
     if rest.total_bytes > 0:
         used[None] = rest
     return _ranked({"plan": plan, **usage_entry(each)} for plan, each in used.items())
+
+
+def _trip_row(trip: Trip, asked: Asked, found: Sequence[Found]) -> Document:
+    both = list(zip(asked.parts, found, strict=True))
+    whole = next(each for part, each in both if part.label == trip.name and not part.trip)
+    plans = [(part.label, each) for part, each in both if part.trip == trip.name]
+    used = _total(whole)
+    return {
+        "trip": trip.name,
+        **moment("from", trip.began, asked.zone),
+        **moment("to", trip.ended, asked.zone),
+        "budget_bytes": trip.budget,
+        "left_bytes": None if trip.budget is None else trip.budget - used.total_bytes,
+        "plans": plan_rows([label for label, _ in plans], [*(each for _, each in plans), whole]) if plans else [],
+        **usage_entry(used),
+    }
 
 
 def _by_client(state: State, facts: DaemonFacts, usage: Usage) -> list[Document]:
@@ -177,7 +202,7 @@ def _sum(counters: Iterable[Counters]) -> Counters:
 
 def _notes(facts: DaemonFacts, asked: Asked, begin: int) -> Iterable[str]:
     """What the rows cannot tell."""
-    if begin < asked.since and not asked.by.span:
+    if begin < asked.since and not asked.by.span and asked.by is not Grouping.TRIP:
         yield (
             f"What was used before {_said(asked.since, asked.zone)} is no more kept so finely: it is counted from "
             f"{_said(begin, asked.zone)} on."

@@ -19,12 +19,13 @@ from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Action, ActionKind, Follow, Quota, StepKind, Subject
 from esimshaper.core.model.plan import Plan
 from esimshaper.core.model.time_of_day import Hours
+from esimshaper.core.model.trips import Trip
 from esimshaper.core.model.units import format_endpoint, format_rate, format_size, write_size
 from esimshaper.core.model.uplinks import Uplink
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.values import Client, Listen, Settings, Tunnel, Wan, shaped_at
 
-_LISTS = ("clients", "quotas", "blocks", "wan", "plans")
+_LISTS = ("clients", "quotas", "blocks", "wan", "plans", "trips")
 _NONE = "none"
 _NO_UPLINK = Uplink("", "")
 NOTHING: Mapping[str, int] = MappingProxyType({})
@@ -41,6 +42,7 @@ def changes(old: Settings, new: Settings, used: Mapping[str, int] = NOTHING) -> 
         *of_quotas,
         *_blocks(old, new),
         *_plans(old.plans, new.plans),
+        *_trips(old.trips, new.trips),
     )
 
 
@@ -189,6 +191,13 @@ def _plans(old: Sequence[Plan], new: Sequence[Plan]) -> Iterator[str]:
     for plan in old:
         if plan.name not in after:
             yield f"plan {plan.name}: removed, with what it counted"
+
+
+def _trips(old: Sequence[Trip], new: Sequence[Trip]) -> Iterator[str]:
+    before, after = {trip.name: trip for trip in old}, {trip.name: trip for trip in new}
+    for name in {**before, **after}:
+        if before.get(name) != after.get(name):
+            yield f"trip {name}: {'removed' if name not in after else 'changed' if name in before else 'new'}"
 
 
 def _hours(hours: Hours | None) -> str:

@@ -6,6 +6,7 @@ the schema cannot say is decided here: what a text means, and what one value mea
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from esimshaper.core.model.metrics import ServiceMetrics
@@ -22,6 +23,7 @@ from esimshaper.core.settings.quotas import check_number, quotas_from
 from esimshaper.core.settings.router import router_from
 from esimshaper.core.settings.sides import check_sides
 from esimshaper.core.settings.subjects import known_from
+from esimshaper.core.settings.trips import trips_from
 from esimshaper.core.settings.values import OnFailure, ServiceSettings, Settings
 from esimshaper.core.settings.wan import wan_from
 
@@ -53,13 +55,14 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     router = router_from(top.block("router"))
     known = known_from(top, clients)
     quotas, curfews = quotas_from(top, known, zone, zones), curfews_from(top, known, zone, zones)
+    trips = trips_from(top, zone)
     if meter is not None:
         check_number(top, meter.max_clients)
     if problems or wan is None or lan is None or meter is None or metrics is None or zone is None or router is None:
         return Parsed(None, tuple(problems))
     services = _services(top.block("services"))
     parsed = Settings(wan, lan, str(zone), clients, metrics, meter, quotas, on_failure, router, curfews, services)
-    return Parsed(parsed, ())
+    return Parsed(replace(parsed, trips=trips), ())
 
 
 def _services(block: Block) -> ServiceSettings:

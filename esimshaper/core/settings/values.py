@@ -10,6 +10,7 @@ from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey
 from esimshaper.core.model.limits import Curfew, Network, Quota
 from esimshaper.core.model.metrics import ServiceMetrics
 from esimshaper.core.model.plan import Plan
+from esimshaper.core.model.trips import Trip
 from esimshaper.core.model.uplinks import ONLY_UPLINK, Uplink
 
 LONGEST_NAME = 15
@@ -206,7 +207,7 @@ class Settings:
     """All of /etc/esimshaper/esimshaper.yaml and its conf.d. `timezone` is an IANA name that this box knows.
 
     devices: the kernel's name of an interface, by the name that these settings call it, where the two differ.
-    plans: what carriers have sold.
+    plans: what carriers have sold. trips: days with a name, for reports.
     """
 
     wan: Wan
@@ -222,6 +223,7 @@ class Settings:
     services: ServiceSettings = NAMED
     devices: Mapping[str, str] = field(default_factory=dict)
     plans: tuple[Plan, ...] = ()
+    trips: tuple[Trip, ...] = ()
 
     @property
     def as_written(self) -> "Settings":

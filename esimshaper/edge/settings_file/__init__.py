@@ -36,7 +36,7 @@ __all__ = [
 _ENDINGS = (".yaml", ".yml")
 """The endings of the files in conf.d that are read, in letters of any size."""
 
-_JOINED = (("clients",), ("quotas",), ("blocks",), ("plans",))
+_JOINED = (("clients",), ("quotas",), ("blocks",), ("plans",), ("trips",))
 """The lists that are joined from all files."""
 
 

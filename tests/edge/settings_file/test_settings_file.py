@@ -27,7 +27,7 @@ def test_example_loads():
 
 def with_commented_settings():
     """The example with the settings that a reader would take the # from, but without the quotas and blocks."""
-    text = re.sub(r"^# (quotas|blocks|plans|wan):\n(#.*\n)+", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^# (quotas|blocks|plans|trips|wan):\n(#.*\n)+", "", EXAMPLE.read_text(), flags=re.MULTILINE)
     text = re.sub(
         r"^# (clients:\n)((#.*\n)+)", lambda found: found[1] + uncommented(found[2]), text, flags=re.MULTILINE
     )
@@ -40,12 +40,12 @@ def uncommented(text):
 
 def with_commented_quotas():
     """The example with `# ` taken from the lines of its quotas and blocks, as it says there."""
-    section = r"^# (clients|quotas|blocks|plans):\n(#.*\n)+"
+    section = r"^# (clients|quotas|blocks|plans|trips):\n(#.*\n)+"
     return re.sub(section, lambda found: uncommented(found[0]), EXAMPLE.read_text(), flags=re.MULTILINE)
 
 
 def test_example_shows_every_key():
-    text = with_commented_settings() + "quotas:\nblocks:\nplans:"
+    text = with_commented_settings() + "quotas:\nblocks:\nplans:\ntrips:"
     for key, block in json.loads(SCHEMA_FILE.read_text())["properties"].items():
         for name in (key, *block.get("properties", {})):
             assert re.search(rf"^ *{name}:", text, flags=re.MULTILINE), name
