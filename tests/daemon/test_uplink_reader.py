@@ -29,6 +29,11 @@ class World:
         self.queue = UplinkQueue("wan0", "fq_codel")
         self.goes_down = False
         self.has_sockets = True
+        self.uplinks: World | None = None
+        self.holds: dict[str, int] = {}
+
+    def in_queues(self) -> dict[str, int]:
+        return dict(self.holds)
 
     def shaped_uplink(self) -> int:
         return 0
@@ -113,3 +118,16 @@ def test_without_a_packet_socket_it_says_so_once_and_estimates(
         assert now.means is Means.COUNTERS
     (told,) = caplog.messages
     assert "estimated, since no packet socket looks behind them: Operation not permitted" in told
+
+
+def test_of_several_uplinks_it_says_what_each_holds_since_the_comparison_began(
+    world: World, reader: UplinkReader
+) -> None:
+    world.uplinks, world.holds = world, {"cellular": 700, "hotel": 5}
+    began = reader.read(world.read(), ATTACHED)  # type: ignore[arg-type]
+    assert began
+    assert not began.held
+    world.holds = {"cellular": 900, "hotel": 5}
+    now = reader.read(world.read(), ATTACHED)  # type: ignore[arg-type]
+    assert now
+    assert now.held == {"cellular": 200}
