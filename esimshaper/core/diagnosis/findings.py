@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from esimshaper.core.diagnosis import (
     box,
+    hints,
     ipsec,
     limits,
     marks,
@@ -38,6 +39,7 @@ CHECKS = (
     *services.CHECKS,
     *modems.CHECKS,
     *plans.CHECKS,
+    *hints.CHECKS,
 )
 """In the order in which a person would repair things."""
 

@@ -297,6 +297,7 @@ class BoxFacts:
     rules: tuple[MarkUse, ...] | None = None  # rules of `ip rule`
     names: NamesReport | None = None  # None where no process names what bytes are for
     modems: ModemsReport | None = None  # None where no process watches modems
+    metered_hints: tuple[str, ...] | None = None  # configurations by which DHCP calls the link metered
     leases: tuple[LeaseFile, ...] | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)  # why a fact is None, by the name of its check
 

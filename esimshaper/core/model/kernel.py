@@ -43,3 +43,7 @@ def mark_shift(mask: int) -> int:
     0 where no bit is ours.
     """
     return max(0, (mask & -mask).bit_length() - 1)
+
+
+METERED_HINT = "ANDROID_METERED"
+"""What DHCP option 43 says of a metered link (AOSP DhcpResults; NetworkManager and ChromeOS read it as well)."""

@@ -33,7 +33,7 @@ from esimshaper.edge.host import clock
 from esimshaper.edge.lan import leases
 from esimshaper.edge.modems import report_file
 from esimshaper.edge.nft import proxies
-from esimshaper.edge.probe import bpf, child, ipsec, iptables, limits, names, nft, programs, service
+from esimshaper.edge.probe import bpf, child, hints, ipsec, iptables, limits, names, nft, programs, service
 
 T = TypeVar("T")
 
@@ -92,6 +92,7 @@ def gather(
         proxy_programs=_try(unknown, "proxies", programs.proxies),
         names=_try(unknown, "services", lambda: names.report(report) if report else None),
         modems=_try(unknown, "modem", lambda: report_file.ReportFile(modems).read() if modems else None),
+        metered_hints=_try(unknown, "metered", hints.metered_hints),
         translator_modules=_try(unknown, "tunnels", programs.translator_modules),
         unknown=unknown,
     )

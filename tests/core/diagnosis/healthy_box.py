@@ -58,6 +58,7 @@ GOOD = BoxFacts(
     mark_uses=(),
     legacy_mark_uses=(),
     rules=(),
+    metered_hints=("/etc/dnsmasq.d/metered.conf",),
     modems=ModemsReport((Modem(iccid="8981100012345678905", interface="wwan0"),), manager=True),
     leases=(LeaseFile("/var/lib/misc/dnsmasq.leases", size=80, format="dnsmasq", leases=1),),
 )

@@ -30,7 +30,7 @@ def test_a_good_box_gets_no_complaint_and_each_check_says_so() -> None:
     assert {finding.severity for finding in findings} == {Severity.OK}
     assert {finding.check for finding in findings} == {
         "privileges", "kernel", "bpffs", "compiler", "libbpf", "libraries", "clock", "state", "limits", "modem",
-        "wan", "lan", "marks", "leases", "service", "daemon",
+        "metered", "wan", "lan", "marks", "leases", "service", "daemon",
     }  # fmt: skip
 
 
