@@ -83,7 +83,8 @@ ENVIRONMENT = {
 MODEMS = """
 Which SIM, or which profile of an eSIM, is in use is read from ModemManager on D-Bus, by `esimshaper-modems.service`: a
 process with a user of its own, without any capability or network. It follows ModemManager and never drives a modem.
-Numbers of SIMs are shown by their last four digits. Without ModemManager, or while that process is dead, all is counted
+Of NetworkManager it reads which interfaces are metered. Numbers of SIMs are shown by their last four digits. Without
+ModemManager, or while that process is dead, all is counted
 and limited as ever, and no SIM is known.
 
 Beside a daemon that was started by hand it is started by hand as well:

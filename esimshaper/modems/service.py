@@ -3,6 +3,7 @@
 
     signals of ModemManager, or a minute without any  ->  look: all modems, their SIMs and connections
                                                           -> Modem -> report (each 10 s, and when it changes)
+    signals of NetworkManager's devices               ->  the same look: which of them it takes for metered
 
 A signal says only that something has changed: what it is now is asked for. So nothing that was missed stays wrong.
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from esimshaper.core.model.modems import ModemsReport
+from esimshaper.core.modems import links
 from esimshaper.core.modems.connects import Connects, Found, follow
 from esimshaper.core.modems.properties import BEARER, MODEM, NAME, SIM, Properties, modem_of
 from esimshaper.edge.host import clock
@@ -29,9 +31,10 @@ from esimshaper.edge.modems.bus import (
     RefusedError,
     Signal,
 )
-from esimshaper.edge.modems.report_file import MOST_MODEMS
+from esimshaper.edge.modems.report_file import MOST_LINKS, MOST_MODEMS
 
 ROOT = "/org/freedesktop/ModemManager1"
+LINKS_ROOT = "/org/freedesktop/NetworkManager"
 MOST_BEARERS = 16
 """Of one modem, which has one or two."""
 
@@ -56,7 +59,7 @@ class ModemsService:
         self._dropped: set[str] = set()
         self._known, self._told = ModemsReport(), ModemsReport(problem="nothing was asked yet")
         self._reported = self._looked = self._retry_at = float("-inf")
-        self._is_due = True
+        self._is_due, self._has_links = True, False
 
     def run(self) -> None:
         """Runs until the process is killed."""
@@ -99,12 +102,14 @@ class ModemsService:
     def _open(self) -> Bus:
         self._bus = bus = Bus(self._address)
         bus.watch(NAME, {"path_namespace": ROOT})
+        bus.watch(links.NAME, {"interface": PROPERTIES, "arg0": links.DEVICE})
         self._start_over(bus)
         return bus
 
     def _start_over(self, bus: Bus) -> None:
         """ModemManager has come, gone or was started again: the numbers of its objects begin anew."""
         is_there = bus.find_owner(NAME)
+        self._has_links = bus.find_owner(links.NAME)
         self._connects = Connects(self._connects.counts)
         self._known = ModemsReport(manager=is_there)
         self._is_due = True
@@ -112,16 +117,18 @@ class ModemsService:
     def _hear(self, bus: Bus, signals: list[Signal]) -> None:
         if any(each.sender == BUS and each.member == "NameOwnerChanged" for each in signals):
             self._start_over(bus)
-        self._is_due |= any(each.sender == NAME for each in signals) or len(signals) == MOST_SIGNALS
+        self._is_due |= any(each.sender in (NAME, links.NAME) for each in signals) or len(signals) == MOST_SIGNALS
         self._dropped.update(each.path for each in signals if _is_drop(each))
 
     def _look(self, bus: Bus) -> None:
         self._looked, self._is_due = clock.monotonic(), False
+        metered = _metered(bus) if self._has_links else {}
         if not self._known.manager:
+            self._known = ModemsReport(metered=metered)
             return
         dropped, self._dropped = self._dropped, set()
         self._connects, modems = follow(self._connects, _found(bus), dropped)
-        self._known = ModemsReport(tuple(modems), manager=True)
+        self._known = ModemsReport(tuple(modems), manager=True, metered=metered)
 
     def _report(self) -> None:
         """Writes what is known where it is news, or the last report grows old."""
@@ -155,21 +162,30 @@ def _found(bus: Bus) -> Iterator[Found]:
 
 def _one(bus: Bus, interfaces: Mapping[str, Properties]) -> Found:
     modem = interfaces[MODEM]
-    sim = next(iter(_read(bus, [modem.get("Sim")], SIM).values()), {})
-    bearers = _read(bus, modem.get("Bearers"), BEARER)
+    sim = next(iter(_read(bus, NAME, [modem.get("Sim")], SIM).values()), {})
+    bearers = _read(bus, NAME, modem.get("Bearers"), BEARER)
     up = frozenset(path for path, each in bearers.items() if each.get("Connected") is True)
     return Found(modem_of(interfaces, sim, bearers.values()), up)
 
 
-def _read(bus: Bus, paths: Any, interface: str) -> dict[str, Properties]:  # noqa: ANN401 - whatever the peer sent
+def _metered(bus: Bus) -> dict[str, bool]:
+    """What NetworkManager takes for metered; nothing where it does not say. No SIM is given up for that."""
+    try:
+        (paths,) = bus.call(links.NAME, LINKS_ROOT, links.NAME, "GetDevices")
+        return links.metered_of(_read(bus, links.NAME, paths, links.DEVICE, MOST_LINKS).values())
+    except (NotAnsweredError, RefusedError):
+        return {}
+
+
+def _read(bus: Bus, name: str, paths: Any, interface: str, most: int = MOST_BEARERS) -> dict[str, Properties]:  # noqa: ANN401 - whatever the peer sent
     """The properties of objects, by path. One that has just gone is left out."""
-    wanted: Iterable[object] = paths[:MOST_BEARERS] if isinstance(paths, list) else ()
+    wanted: Iterable[object] = paths[:most] if isinstance(paths, list) else ()
     found: dict[str, Properties] = {}
     for path in wanted:
         if not isinstance(path, str) or path == "/":  # D-Bus' way to say that there is none
             continue
         try:
-            (found[path],) = bus.call(NAME, path, PROPERTIES, "GetAll", "s", (interface,))
+            (found[path],) = bus.call(name, path, PROPERTIES, "GetAll", "s", (interface,))
         except RefusedError:
             continue
     return found

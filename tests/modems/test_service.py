@@ -157,6 +157,24 @@ def test_a_manager_that_hangs_is_said_and_leaves_no_old_sim_in_force(world, monk
     world.await_sim(SECOND)
 
 
+def test_what_networkmanager_takes_for_metered_is_followed(world):
+    name, root = "org.freedesktop.NetworkManager", "/org/freedesktop/NetworkManager"
+    world.bus.start([sys.executable, "-W", "ignore", "-m", "dbusmock", "--system", name, root, name])
+    watch_until(lambda _: None, "NetworkManager is there", lambda: world.hand.find_owner(name))
+    device = f"{root}/Devices/1"
+    known = {"Interface": ("s", "cdc-wdm0"), "IpInterface": ("s", "wwan0"), "Metered": ("u", 3)}
+    world.hand.call(name, root, MOCK, "AddObject", "ssa{sv}a(ssss)", (device, f"{name}.Device", known, []))
+    answer = f"ret = [dbus.ObjectPath('{device}')]"
+    world.hand.call(name, root, MOCK, "AddMethod", "sssss", (name, "GetDevices", "", "ao", answer))
+    world.plug()
+    world.await_sim(FIRST)
+    assert world.report.metered == {"wwan0": True}
+    changed = {"Metered": ("u", 2)}
+    world.hand.call(name, device, MOCK, "UpdateProperties", "sa{sv}", (f"{name}.Device", changed))
+    watch_until(world.service.step, "not metered", lambda: world.report.metered == {"wwan0": False})
+    assert world.modem().iccid == FIRST
+
+
 def test_without_a_bus_and_without_a_manager_nothing_is_known_and_the_service_waits(tmp_path, monkeypatch):
     monkeypatch.setattr(service, "RETRY_SECONDS", 0.1)
     bus = PrivateBus(tmp_path)

@@ -19,6 +19,7 @@ _BY_NETWORK_MANAGER = "sudo nmcli connection modify UPLINK connection.metered ye
 def _metered(facts: BoxFacts) -> Findings:
     """Android, ChromeOS and Linux hold back backups and updates on a link that DHCP calls metered; others do not."""
     files = facts.metered_hints
+    yield from _of_this_box(facts)
     servers = {file.format: file.path for file in facts.leases or () if file.format in _BY_SERVER}
     if facts.wanted is None or files is None:
         return
@@ -31,6 +32,17 @@ def _metered(facts: BoxFacts) -> Findings:
             "Devices are not told that the link is metered. Told by DHCP, Android, ChromeOS and Linux hold back "
             "backups and updates by themselves, from when they renew their leases."
         )
+        yield Finding.note(_CHECK, sentence, hint)
+
+
+def _of_this_box(facts: BoxFacts) -> Findings:
+    """What programs of the router itself ask before they fetch updates (GNetworkMonitor, PackageKit)."""
+    wan = facts.wanted.wan if facts.wanted else ""
+    if facts.modems and facts.modems.metered.get(wan) is False:
+        sentence = (
+            f"NetworkManager takes {wan} for a link that is not metered, so this box fetches updates when it likes."
+        )
+        hint = f'nmcli connection modify "$(nmcli -g GENERAL.CONNECTION device show {wan})" connection.metered yes'
         yield Finding.note(_CHECK, sentence, hint)
 
 

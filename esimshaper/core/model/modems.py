@@ -2,7 +2,8 @@
 """The vocabulary of modems and their SIMs, as ModemManager tells of them. Pure: values only."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 ICCID_LENGTHS = range(18, 21)
@@ -65,12 +66,13 @@ class Modem:
 @dataclass(frozen=True, slots=True)
 class ModemsReport:
     """What the process that watches modems knows. manager: ModemManager is there. problem: why nothing is known, as a
-    sentence for people; empty where something is.
+    sentence for people; empty where something is. metered: interfaces of which NetworkManager thinks so, or not so.
     """
 
     modems: tuple[Modem, ...] = ()
     manager: bool = False
     problem: str = ""
+    metered: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

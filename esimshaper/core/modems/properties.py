@@ -51,7 +51,7 @@ def modem_of(interfaces: Mapping[str, Properties], sim: Properties, bearers: Ite
     return Modem(
         iccid=_iccid(_text(sim.get("SimIdentifier"))),
         imsi=_digits(sim.get("Imsi")),
-        interface=_interface(up.get("Interface")) or _network_port(modem.get("Ports")),
+        interface=interface_of(up.get("Interface")) or _network_port(modem.get("Ports")),
         registration=_REGISTRATIONS.get(_number(network.get("RegistrationState"), -1), Registration.UNKNOWN),
         operator_code=_digits(network.get("OperatorCode")),
         operator=_text(network.get("OperatorName")),
@@ -81,7 +81,8 @@ def _number(value: object, otherwise: int) -> int:
     return value if isinstance(value, int) else otherwise
 
 
-def _interface(value: object) -> str:
+def interface_of(value: object) -> str:
+    """The name of an interface; empty for what cannot be one."""
     text = _text(value)
     return text if len(text) <= MOST_INTERFACE and not {*text} & {*"/ \t"} else ""
 
@@ -89,7 +90,7 @@ def _interface(value: object) -> str:
 def _network_port(ports: object) -> str:
     """The interface that the modem has even while it is not connected; empty where it has several, or none yet."""
     pairs = [each for each in ports if isinstance(each, tuple) and len(each) == 2] if isinstance(ports, list) else []
-    found = [name for port, kind in pairs if kind == NETWORK_PORT and (name := _interface(port))]
+    found = [name for port, kind in pairs if kind == NETWORK_PORT and (name := interface_of(port))]
     return found[0] if len(found) == 1 else ""
 
 

@@ -19,6 +19,7 @@ from esimshaper.edge.host import clock
 VERSION = 1
 MOST_BYTES = 65_536
 MOST_MODEMS = 16
+MOST_LINKS = 64
 MOST_CHARACTERS = 64
 
 STALE_SECONDS = 30.0
@@ -32,6 +33,7 @@ def write(file: Path, report: ModemsReport) -> None:
         "boottime": clock.boottime(),
         "manager": report.manager,
         "problem": report.problem,
+        "metered": dict(list(report.metered.items())[:MOST_LINKS]),
         "modems": [_document(each) for each in report.modems[:MOST_MODEMS]],
     }
     fresh = file.with_suffix(".new")
@@ -99,9 +101,15 @@ def _read(file: Path) -> tuple[ModemsReport | None, float]:
         tuple(map(_modem, modems[:MOST_MODEMS])),
         manager=document.get("manager") is True,
         problem=_text(document, "problem", 4 * MOST_CHARACTERS),
+        metered=_metered(document.get("metered")),
     )
     at = document.get("boottime")
     return said, at if isinstance(at, float) else 0.0
+
+
+def _metered(found: object) -> dict[str, bool]:
+    pairs = list(found.items())[:MOST_LINKS] if isinstance(found, dict) else []
+    return {name: flag for name, flag in pairs if isinstance(flag, bool) and len(name) <= 15 and name.isprintable()}
 
 
 def _modem(document: Mapping[str, Any]) -> Modem:

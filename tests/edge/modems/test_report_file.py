@@ -30,6 +30,7 @@ FULL = ModemsReport(
     ),
     manager=True,
     problem="",
+    metered={"wwan0": True, "wlan1": False},
 )
 
 
@@ -77,7 +78,13 @@ def test_what_is_no_report_is_none(file, text):
 def test_values_without_sense_are_unknown(file):
     modem = {"iccid": "1", "imsi": "x", "interface": "x" * 16, "registration": [], "operator": "\x1b[2J",
              "connects": -1, "received": True, "sent": 1, "utc_offset": 1 << 70, "connected": 1}  # fmt: skip
-    document = {"version": 1, "boottime": clock.boottime(), "manager": 1, "modems": [modem, "x"] * 100}
+    document = {
+        "version": 1,
+        "boottime": clock.boottime(),
+        "manager": 1,
+        "modems": [modem, "x"] * 100,
+        "metered": {"x": 1, "\x1b": True, "y" * 16: True},
+    }
     file.write_text(json.dumps(document))
     assert ReportFile(file).read() == ModemsReport((Modem(),) * 16)
 
