@@ -2,6 +2,7 @@
 """The service in the sandbox that systemd really makes: what it can and cannot do there, and that it comes back."""
 
 import contextlib
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to boot a 
 
 PINS = "/sys/fs/bpf/esimshaper"
 NAMES = "esimshaper-names.service"
+MODEMS = "esimshaper-modems.service"
 NET_ADMIN = 1 << 12
 
 # Runs where the daemon does. Each line: whether that works.
@@ -135,6 +137,29 @@ def test_who_reads_what_devices_send_may_do_nothing_else_and_names_what_passes_a
         router.run("systemctl", *breaks)
         wait_until("another process", lambda before=before: process() not in ("0", before), timeout=40)
         wait_until("a name", lambda breaks=breaks: router.is_named(f"{breaks[0]}.googlevideo.com"), timeout=40)
+
+
+def test_who_watches_modems_reaches_the_bus_and_may_do_nothing_else(router: Debian) -> None:
+    report = router.path("/run/esimshaper-modems/modems.json")
+
+    def said() -> dict[str, object]:
+        return json.loads(report.read_text()) if report.exists() else {}
+
+    assert router.run("systemctl", "show", MODEMS, "--value", "--property=ConditionResult").strip() == "no"
+    router.path("/usr/sbin/ModemManager").touch()  # without it, nothing is to be watched
+    try:
+        router.run("systemctl", "restart", SERVICE)
+        wait_until("a report", lambda: "modems" in said(), timeout=40)
+        assert (said()["problem"], said()["manager"]) == ("", False), "the bus has answered"
+        fields = _status(router, router.run("systemctl", "show", MODEMS, "--value", "--property=MainPID").strip())
+        assert fields["Uid"].split() == [router.run("id", "-u", "esimshaper-modems").strip()] * 4
+        assert {int(fields[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+        assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
+        assert int(fields["VmRSS"].split()[0]) <= 32 * 1024
+        assert "ModemManager does not run" in router.try_run("esimshaper", "doctor").stdout
+    finally:
+        router.path("/usr/sbin/ModemManager").unlink()
+        router.run("systemctl", "stop", MODEMS)
 
 
 def _status(router: Debian, process: str) -> dict[str, str]:
