@@ -9,6 +9,7 @@ import pytest
 
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
+from tests.netns import tricks
 from tests.netns.limits import passes, quotas, row_of, send_until_cut, state_of
 from tests.netns.router import Router
 from tests.netns.test_second_uplink import SecondUplink
@@ -29,17 +30,18 @@ def lab() -> Iterator[Lab]:
 class Two:
     """A router with two uplinks; server 5 is reached by the second one, all others by the first."""
 
-    def __init__(self, router: Router, *, metered: bool = True, extra: str = "") -> None:
+    def __init__(self, router: Router, free: str = "") -> None:
         self.router, self.lab = router, router.lab
         self.other = SecondUplink(self.lab)
         self.first_server, self.other_server = self.lab.servers4[0], self.lab.servers4[5]
         self.route()
-        free = "" if metered else ", metered: no"
-        text = router.config.read_text().replace(
-            "wan: {interface: wan0}",
-            f"wan: [{{name: cellular, interface: wan0}}, {{name: hotel, interface: wan1{free}}}]",
+        names = {"cellular": "wan0", "hotel": "wan1"}
+        rows = (
+            f"{{name: {name}, interface: {device}{', metered: no' if name == free else ''}}}"
+            for name, device in names.items()
         )
-        router.config.write_text(text + extra)
+        text = router.config.read_text()
+        router.config.write_text(text.replace("wan: {interface: wan0}", f"wan: [{', '.join(rows)}]"))
 
     def route(self) -> None:
         self.lab.router.ip(f"route replace {self.other_server} via 100.65.0.1 dev wan1")
@@ -162,7 +164,7 @@ def test_uplink_without_a_bill_is_counted_and_no_quota_looks_at_it(
     make_router: Callable[..., Router], lab: Lab
 ) -> None:
     rows = ("name: daily, for: each-client, limit: 1MB, period: month, then: block",)
-    two = Two(make_router(lab, quotas(*rows)), metered=False)
+    two = Two(make_router(lab, quotas(*rows)), free="hotel")
     router = two.start().router
     alice, bob = lab.clients
     alice.call(traffic.tcp_down, two.other_server, 2_000_000)
@@ -178,3 +180,21 @@ def test_uplink_without_a_bill_is_counted_and_no_quota_looks_at_it(
     two.agree()
     router.run("block", "alice")
     wait_until("the block by hand", lambda: not passes(alice, two.other_server), timeout=10)
+
+
+def test_what_moves_at_the_lan_counts_for_no_quota_if_its_uplink_has_no_bill(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    """A forwarded port: the WAN charges nobody, and the LAN sees who gets it."""
+    row = "name: daily, for: each-client, limit: 1MB, period: day, then: block"
+    two = Two(make_router(lab, quotas(row)), free="cellular")
+    router, alice = two.start().router, lab.clients[0]
+    tricks.forward_port(lab, alice)
+    listening = alice.start(tricks.drain_from, alice.call(tricks.listener, tricks.PORT))
+    lab.internet.call(tricks.send_udp, two.first_server, lab.router.ipv4, 2000)
+    assert listening.result() == 2_000_000
+    two.agree()
+    clients = {each["client"]: each["total"] for each in router.get("/v1/clients")["clients"]}
+    assert clients["alice"]["down_bytes"] >= 2000 * 1028
+    assert row_of(router, "daily", "client/alice")["used_bytes"] == 0
+    assert passes(alice, two.other_server), "its budget at the uplink with a bill is whole"
