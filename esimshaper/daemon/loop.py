@@ -16,6 +16,7 @@ from esimshaper.core.model.metrics import Metric
 from esimshaper.core.model.shaping import Side
 from esimshaper.core.modems import own_counts
 from esimshaper.core.report import metrics as report_metrics
+from esimshaper.core.report import uplinks
 from esimshaper.core.report.frame import DaemonFacts
 from esimshaper.daemon import startup
 from esimshaper.daemon.answers import Answers
@@ -163,11 +164,12 @@ class Daemon:
                 await asyncio.wait_for(self._wake.wait(), wait)
 
     def _hear_own_counts(self) -> None:
-        """Compares what modems have counted with what we have, where all of it passed one uplink."""
-        booked, uplinks = self._parts.ticker.state.meter.booked, self._configuration.settings.uplinks
-        total = sum(each.total_bytes for each in booked.wan.values()) if booked and len(uplinks) == 1 else None
-        ours = {} if total is None else dict.fromkeys(uplinks[0].interfaces, total)
-        self._compared = own_counts.compare(self._compared, self._parts.observer.ways.modems, ours, clock.now())
+        """Compares what modems have counted with what we have at the same uplink, where that has one interface."""
+        facts, device = self._facts(), self._configuration.settings.device
+        carried = uplinks.totals(self._parts.ticker.state, facts)
+        alone = [each for each in facts.uplinks if each.name in carried and len(each.interfaces) == 1]
+        ours = {device(each.interfaces[0]): carried[each.name].total_bytes for each in alone}
+        self._compared = own_counts.compare(self._compared, facts.modems, ours, clock.now())
 
     def _metrics(self) -> tuple[Metric, ...]:
         return report_metrics.metrics(self._parts.ticker.state, self._facts())

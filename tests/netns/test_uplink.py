@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.model.counts import Counters
-from esimshaper.core.model.modems import Modem, ModemsReport
+from esimshaper.core.model.modems import Modem, ModemBytes, ModemsReport
 from esimshaper.edge.modems import report_file
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import Host, wait_until
 from tests.netns.router import Router, bytes_of
 
+SIM = "8981100012345678905"
 ROW = 'clients: [{name: alice, mac: "02:00:00:00:00:10"}, {name: bob, mac: "02:00:00:00:00:11"}]\n'
 
 
@@ -96,7 +97,7 @@ def _follow_ways(router: Router, tmp_path: Path) -> None:
     assert bytes_of(moved.totals["alice"]) == bytes_of(moved.bill.of(lab.servers4[0]))
 
     lab.router.ip("link add wwan9 type veth peer name wwan9p")
-    modem = Modem(iccid="8981100012345678905", interface="wwan9", connected=True)
+    modem = Modem(iccid=SIM, interface="wwan9", connected=True)
     report_file.write(tmp_path / "modems.json", ModemsReport((modem,), manager=True))
     wait_until("the modem's interface", lambda: uplink() == ("wwan9", "ModemManager"))
     status = router.run("status").stdout
@@ -108,10 +109,28 @@ def _follow_ways(router: Router, tmp_path: Path) -> None:
 
     report_file.write(tmp_path / "modems.json", ModemsReport((replace(modem, interface="wan0"),), manager=True))
     wait_until("the modem's other interface", lambda: uplink() == ("wan0", "ModemManager"))
+    begun = _tell_own_count(router, tmp_path, 1_000)
     before = router.measure()
     lab.clients[0].call(traffic.tcp_up, lab.servers4[0], 200_000)
     moved = router.measure() - before
     assert bytes_of(moved.totals["alice"]) == bytes_of(moved.bill.of(lab.servers4[0]))
+    assert begun is None, "a first count is of no known time"
+    _tell_own_count(router, tmp_path, 2_000)
+    lab.clients[0].call(traffic.tcp_up, lab.servers4[0], 200_000)
+    router.settle()
+    counted = _tell_own_count(router, tmp_path, 250_000)
+    assert counted["modem_bytes"] == 248_000
+    assert 200_000 < counted["router_bytes"] < 300_000
+
+
+def _tell_own_count(router: Router, tmp_path: Path, received: int) -> dict[str, int] | None:
+    """The modem says what it has counted; what the daemon makes of it."""
+    modem = Modem(iccid=SIM, interface="wan0", connected=True, bytes=ModemBytes(received, 0))
+    report_file.write(tmp_path / "modems.json", ModemsReport((modem,), manager=True))
+    router.await_tick()
+    router.await_tick()
+    counted: dict[str, int] | None = router.get("/v1/status")["modems"][0]["counted"]
+    return counted
 
 
 def test_ppp_is_counted_by_its_link_type_in_both_families(make_router: Callable[..., Router]) -> None:
