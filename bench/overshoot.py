@@ -95,7 +95,7 @@ def rows(place: Place) -> Iterator[Row]:
 def ours(place: Place) -> Iterator[Row]:
     rounds = 1 if place.quick else 3
     single = (SINGLE[0], SINGLE[3]) if place.quick else SINGLE
-    plan = [case for case in (STRANGERS, *single, *TOGETHER) for _ in range(rounds)] + [DEAF]
+    plan = [case for case in (STRANGERS, *single, *TOGETHER, DEAF) for _ in range(rounds)]
     names = [f"c{number}" for number in range(sum(len(case.moves) for case in plan))]
     done: dict[Case, list[Cut]] = {}
     with lab_of(names) as lab, running(place, lab, settings(plan, names)) as router:
@@ -109,7 +109,9 @@ def ours(place: Place) -> Iterator[Row]:
             first += len(case.moves)
     for case, cuts in done.items():
         if case is DEAF:
-            yield Row(f"{case.name}: billed beyond it", billed(cuts), "bytes", detail="what the resets spare")
+            yield Row(
+                f"{case.name}: billed beyond it", billed(cuts), "bytes", detail=f"what the resets spare; {of(cuts)}"
+            )
             continue
         yield forwarded_row(case, cuts)
         if "flood" not in case.moves:  # a flood of UDP is not asked whether it arrives, but none of it leaves

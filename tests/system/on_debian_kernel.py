@@ -271,7 +271,11 @@ def settled(router: Debian, before: Measure) -> Measure:
         found.append(router.measure() - before)
         return bytes_of(found[-1].sum) == bytes_of(found[-1].bill.total)
 
-    wait_until("the sum", is_whole, timeout=60)
+    try:
+        wait_until("the sum", is_whole, timeout=60)
+    except TimeoutError as problem:
+        problem.add_note(f"{found[-1]}\n{router.get('/v1/status')}")
+        raise
     return found[-1]
 
 

@@ -64,6 +64,7 @@ def test_what_the_readme_says_is_enough_and_the_bill_is_right(router: Debian):
         assert bytes_of(moved.totals[name]) == bytes_of(moved.bill.of(*servers))
     assert "alice-phone" in router.run("esimshaper", "status")
     assert router.show("StatusText")
+    wait_until("a name", lambda: router.is_named("r1.googlevideo.com"))
     assert router.journal("PRIORITY=4") == []
 
 
