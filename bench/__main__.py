@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import bill, cost, crowd, flood, forwarding, overshoot, queues, reading, resident, shaping, slow
+from bench import bill, cost, crowd, flood, forwarding, overshoot, past, queues, reading, resident, shaping, slow
 from bench.place import Place, machine, private_place
 from bench.rows import Row, Verdict, show, write_json
 from esimshaper.core.model.errors import Unusable
@@ -47,6 +47,7 @@ SECTIONS = (
     Section("daemon", "The running daemon", resident.memory_and_processor),
     Section("start", "Start", resident.starts),
     Section("flash", "Flash", resident.flash),
+    Section("past", "Years of history", past.rows),
 )
 
 

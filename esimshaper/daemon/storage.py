@@ -107,12 +107,14 @@ class Storage:
         return await self._ask(lambda history: history.sums(parts, choice), ())
 
     async def service_periods(
-        self, ranges: Iterable[RowRange], choice: RowChoice
+        self, ranges: Iterable[RowRange], choice: RowChoice, limit: int
     ) -> Mapping[int, Mapping[str, Volume]]:
-        """What saved buckets were for; none while the database cannot be read."""
+        """What saved buckets were for, of each range the first `limit` sums; none while the database cannot be read."""
 
         def ask(history: History) -> Mapping[int, Mapping[str, Volume]]:
-            return {start: found for of in ranges for start, found in history.service_periods(of, choice).items()}
+            return {
+                start: found for of in ranges for start, found in history.service_periods(of, choice, limit).items()
+            }
 
         return await self._ask(ask, {})
 

@@ -194,3 +194,5 @@ def test_too_many_rows_are_refused_and_not_held_in_memory(ask, monkeypatch):
     monkeypatch.setattr("esimshaper.daemon.reports.MOST_ROWS", 3)
     with pytest.raises(BadParameter, match="`esimshaper export` has all"):
         ask(HistoryQuery(Span.DAY, 31, "", each=True))
+    with pytest.raises(BadParameter, match="more than 20,000 rows"):
+        ask(HistoryQuery(Span.DAY, 31, "", by_service=True))

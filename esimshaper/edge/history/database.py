@@ -154,10 +154,12 @@ class History:
         with self._explained() as connection:
             return tuple(usage_tables.sums(connection, part, self._memory.numbers, choice) for part in parts)
 
-    def service_periods(self, of: RowRange, choice: RowChoice = ALL_ROWS) -> Mapping[int, Mapping[str, Volume]]:
-        """What buckets were for, summed, by their start; without `unnamed`."""
+    def service_periods(
+        self, of: RowRange, choice: RowChoice = ALL_ROWS, limit: int = ALL
+    ) -> Mapping[int, Mapping[str, Volume]]:
+        """What buckets were for, summed, by their start; without `unnamed`. At most the first `limit` sums."""
         with self._explained() as connection:
-            return usage_tables.service_periods(connection, of, self._memory.numbers, choice)
+            return usage_tables.service_periods(connection, of, self._memory.numbers, choice, limit)
 
     def by_uplink(self, parts: Iterable[RowRange], choice: RowChoice = ALL_ROWS) -> tuple[Mapping[str, Counters], ...]:
         """What was used in the rows of each range, by uplink; empty for those that are not known."""

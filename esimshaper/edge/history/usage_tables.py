@@ -54,7 +54,7 @@ WHERE resolution = ? AND start >= ? AND start < ? {chosen} GROUP BY uplink
 OLDEST = "SELECT start FROM usage WHERE resolution = ? ORDER BY start LIMIT 1"
 SERVICES = """
 SELECT {by}, service, sum(down_bytes), sum(up_bytes) FROM service_usage
-WHERE resolution = ? AND start >= ? AND start < ? {chosen} GROUP BY {by}, service
+WHERE resolution = ? AND start >= ? AND start < ? {chosen} GROUP BY {by}, service LIMIT ?
 """
 OLDEST_KEPT = """
 WITH RECURSIVE newest_first(start, number) AS (
@@ -138,11 +138,11 @@ def plan_intervals(connection: sqlite3.Connection) -> tuple[PlanInterval, ...]:
 
 
 def service_periods(
-    connection: sqlite3.Connection, of: RowRange, known: Numbers, choice: RowChoice
+    connection: sqlite3.Connection, of: RowRange, known: Numbers, choice: RowChoice, limit: int
 ) -> Mapping[int, Mapping[str, Volume]]:
-    """What buckets were for, by their start and service."""
+    """What buckets were for, by their start and service; at most the first `limit` sums."""
     found: dict[int, dict[str, Volume]] = {}
-    for start, service, volume in _services(connection, "start", of, known, choice):
+    for start, service, volume in _services(connection, "start", of, known, choice, limit):
         found.setdefault(start, {})[service] = volume
     return found
 
@@ -184,11 +184,11 @@ def _service_values(row: HistoryRow, known: Numbers) -> Iterable[Values]:
 
 
 def _services(
-    connection: sqlite3.Connection, by: str, of: RowRange, known: Numbers, choice: RowChoice
+    connection: sqlite3.Connection, by: str, of: RowRange, known: Numbers, choice: RowChoice, limit: int = ALL
 ) -> Iterator[tuple[int, str, Volume]]:
     """The column `by`, a service and its bytes. A number that nobody was given is left out: its bytes are `unnamed`."""
     chosen, wanted = condition(choice, known)
-    found = connection.execute(SERVICES.format(by=by, chosen=chosen), (*_values(of), *wanted)).fetchall()
+    found = connection.execute(SERVICES.format(by=by, chosen=chosen), (*_values(of), *wanted, limit)).fetchall()
     for each, service, down, up in found:
         if service in known.service_of:
             yield each, known.service_of[service], Volume(down, up)

@@ -17,6 +17,7 @@ from esimshaper.core.model.services import Volume
 from esimshaper.core.model.state import Baseline, Booked, Booking
 from esimshaper.edge.history.database import KEPT, History, HistoryError
 from tests.edge.history.test_database import ALICE, BASELINE, BOB, SECONDS, START, _written
+from tests.five_years import write_five_years
 
 FIVE = Resolution.FIVE_MINUTES
 ALL = RowRange(FIVE, 0, 2**40)
@@ -137,41 +138,6 @@ def test_a_lost_number_makes_bytes_unnamed_and_nothing_else(path):
     with closing(History(path)) as again:
         assert again.sums([ALL])[0] == Sums({ALICE: Counters(1000, 100, 2, 1)}, {ALICE: {"youtube": Volume(900, 10)}})
         assert again.service_periods(ALL) == {START: {"youtube": Volume(900, 10)}}
-
-
-FIVE_YEARS = """
-WITH RECURSIVE
-    bucket(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM bucket WHERE n + 1 < :buckets),
-    client(c) AS (SELECT 1 UNION ALL SELECT c + 1 FROM client WHERE c < :clients),
-    uplink(u) AS (SELECT 1 UNION ALL SELECT u + 1 FROM uplink WHERE u < 3)
-"""
-SERVICES_OF_FIVE_YEARS = f"""
-{FIVE_YEARS}, service(s) AS (SELECT 1 UNION ALL SELECT s + 1 FROM service WHERE s < 15)
-INSERT INTO service_usage
-SELECT :r, :start + n * :step, c, u, (c * 7 + s * 3) % 80 + 1, n * 1000003 % 9999991, s * 100003
-FROM bucket, client, uplink, service WHERE true ON CONFLICT DO NOTHING
-"""  # noqa: S608 - no words of others
-BYTES_OF_FIVE_YEARS = f"""
-{FIVE_YEARS} INSERT INTO usage SELECT :r, :start + n * :step, c, u, 300000000, 4000000, 9, 9, 0
-FROM bucket, client, uplink
-"""  # noqa: S608
-
-
-def write_five_years(path: Path, clients: int) -> None:
-    """So many clients that use each of 3 uplinks for 15 services, all the time: all that is kept of five years."""
-    with closing(History(path)):
-        pass
-    with closing(sqlite3.connect(path)) as raw:
-        raw.executemany("INSERT INTO services VALUES (?, ?)", [(n, f"service-{n}") for n in range(1, 81)])
-        keys = [(n, f"02:00:00:00:00:{n:02x}") for n in range(1, clients + 1)]
-        raw.executemany("INSERT INTO usage_clients VALUES (?, ?)", keys)
-        raw.executemany("INSERT INTO uplinks VALUES (?, ?, '')", [(2, "cellular"), (3, "hotel")])
-        for number, resolution in enumerate(Resolution, 1):
-            kept, step = KEPT.get(resolution, 60), SECONDS[resolution]
-            values = {"r": number, "buckets": kept, "start": START, "step": step, "clients": clients}
-            raw.execute(SERVICES_OF_FIVE_YEARS, values)
-            raw.execute(BYTES_OF_FIVE_YEARS, values)
-        raw.commit()
 
 
 def test_five_years_of_twenty_clients_are_small_and_a_year_is_asked_for_in_a_second(path):

@@ -347,3 +347,15 @@ def test_a_reader_that_stops_reading_is_dropped(path, monkeypatch):
     finally:
         running.stop()
     gc.collect()  # from Python 3.13 on, what fails in there is a line on standard error, and an error here
+
+
+@pytest.mark.parametrize("number", [0, 1, control.PIECE, control.PIECE + 1, 5 * control.PIECE])
+def test_a_long_list_is_written_in_pieces_and_reads_the_same(number):
+    document = {
+        "version": 1,
+        "a": [],
+        "rows": [{"n": n, "name": "\u00e4,]}"} for n in range(number)],
+        "b": {"c": [1, 2]},
+    }
+    assert json.loads(b"".join(control._encoded(document))) == document
+    assert max(map(len, control._encoded(document))) < 60 * control.PIECE
