@@ -133,6 +133,7 @@ PHRASES: Mapping[str, tuple[str, str, str]] = {
     ),
     "beyond": ("beyond that: {what}", "超过以后：{what}", "それを超えると：{what}"),
     "after": ("after that window: {what}", "该周期过后：{what}", "その期間の後：{what}"),
+    "first": ("in the first window: {what}", "第一个周期：{what}", "最初の期間：{what}"),
     "rollover": (
         "what is left over can be used for one window more|what is left over can be used for {n} windows more",
         "剩余流量可再用 {n} 个周期",
@@ -159,9 +160,10 @@ PHRASES: Mapping[str, tuple[str, str, str]] = {
         "プランの期間は最初から数え直されます。",
     ),
     "adds-days": (
-        "The plan then lasts one day longer.|The plan then lasts {n} days longer.",
-        "套餐延长 {n} 天。",
-        "プランは {n} 日延びます。",
+        "The plan then lasts one day longer; if it is over already, to the end of that day.|"
+        "The plan then lasts {n} days longer; if it is over already, to the end of that day.",
+        "套餐延长 {n} 天；若已到期，则到当天结束为止。",
+        "プランは {n} 日延びます。すでに終わっていれば、その日の終わりまでです。",
     ),
     "auto": (
         "It is bought by itself as soon as nothing is left.",

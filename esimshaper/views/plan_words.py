@@ -131,6 +131,8 @@ class _Words:
                 yield f"  {self.say('beyond', what=then)}"
         if window["once"] and then:
             yield f"  {self.say('after', what=then)}"
+        if meter["first"]:
+            yield f"  {self.say('first', what=self._first(meter['first']))}"
         if meter["rollover"]:
             yield f"  {self.say('rollover', meter['rollover'])}"
 
@@ -149,13 +151,18 @@ class _Words:
         """A line for each range between two steps, with all that holds in it."""
         begins = [step["from_bytes"] for step in steps]
         bounds = [*([] if 0 in begins else [0]), *begins, _ENDLESS]
-        holds: dict[str, Any] = {"price": None, "per_bytes": None, "adds": None, "rate": "full"}
+        holds: dict[str, Any] = {"price": None, "per_bytes": None, "adds": None, "rate": "full", "note": None}
         for start, end in pairwise(bounds):
             step = next((each for each in steps if each["from_bytes"] == start), {})
             if step.get("price") is not None:
                 holds["per_bytes"] = None
             holds.update({key: step[key] for key in holds if step.get(key) is not None})
             yield self._line(start, end, self._holds(holds))
+
+    def _first(self, first: Document) -> str:
+        data, price = first["data_bytes"], first["price"]
+        parts = [self.say("up-to", end=self.size(data))] if data is not None else []
+        return self.join([*parts, *([self.money(price)] if price is not None else [])])
 
     def _line(self, start: int, end: int | None, what: str) -> str:
         return self.say("line", range=self._range(start, end), what=what)
@@ -171,7 +178,7 @@ class _Words:
             parts.append(self.say("window-price", money=self.money(holds["price"])))
         if holds["per_bytes"]:
             parts.append(self.say("adds", money=self.money(holds["adds"]), size=self.size(holds["per_bytes"])))
-        return self.join([*parts, self.rate(holds["rate"])])
+        return self.join([*parts, self.rate(holds["rate"]), *([holds["note"]] if holds["note"] else [])])
 
     def _conditional(self, step: Document) -> str:
         what = self.rate(step["rate"])

@@ -12,10 +12,11 @@ All times are Unix seconds, all amounts bytes, all rates bit/s. Money is a Decim
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from decimal import Decimal
 from enum import Enum, StrEnum
+from typing import NamedTuple
 
 from esimshaper.core.model.limits import PeriodUnit
 from esimshaper.core.model.time_of_day import Hours
@@ -121,7 +122,7 @@ class PlanStep:
 
     price: of the window, from here on. rate: FULL, STOP or bit/s. per, adds: each `per` bytes begun above add so much.
     hours: the rate holds in these only. next_day: it is decided at the end of a day, for the following one. None, or 0
-    of `per`: as the step before has it.
+    of `per`: as the step before has it. note: what else a person should know from here on.
     """
 
     above: int
@@ -131,6 +132,12 @@ class PlanStep:
     adds: Decimal = Decimal(0)
     hours: Hours | None = None
     next_day: bool = False
+    note: str = ""
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is other from here on, or there is only a note."""
+        return self.price is not None or self.rate is not None or bool(self.per)
 
     @property
     def limits(self) -> bool:
@@ -139,12 +146,19 @@ class PlanStep:
         return bool(self.per) or (slower and not self.hours and not self.next_day)
 
 
+class First(NamedTuple):
+    """What is other in the first window, which is rarely a whole one: its data, and its price; None: as in others."""
+
+    data: int | None = None
+    price: Decimal | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Meter:
     """What the carrier counts. rollover: so many windows more in which data that was left over can be used.
 
     at_most: the highest price of a window. beyond: the rate beyond it, or after the only window of a cycle; None: as
-    before.
+    before. first: of the first window, None where that is like others.
     """
 
     counts: Counts
@@ -153,6 +167,24 @@ class Meter:
     rollover: int = 0
     at_most: Decimal | None = None
     beyond: int | None = None
+    first: First | None = None
+
+    @property
+    def in_first_window(self) -> "Meter":
+        """What holds in the first window."""
+        if self.first is None:
+            return self
+        data, price = self.first
+        allowance = self.allowance if data is not None else None
+        steps = (
+            replace(
+                step,
+                above=data if data is not None and step.above == allowance else step.above,
+                price=price if price is not None and step.above == 0 else step.price,
+            )
+            for step in self.steps
+        )
+        return replace(self, steps=tuple(steps), first=None)
 
     @property
     def allowance(self) -> int | None:

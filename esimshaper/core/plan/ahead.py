@@ -22,7 +22,7 @@ def steps_ahead(course: Course, at: int, *, roaming: bool) -> tuple[Ahead, ...]:
 
 def _of_meter(course: Course, count: Count, label: str, at: int) -> Iterator[Ahead]:
     used = count.sum_of_days(at) if count.meter.cycle.kind is CycleKind.LAST else count.used
-    ahead = [step for step in count.meter.steps if step.above >= max(used, 1) and not step.next_day]
+    ahead = [step for step in count.meter.steps if step.above >= max(used, 1) and step.changes and not step.next_day]
     carried = sum(left for left, _ in count.carried)
     start, end = (count.window.start, count.window.end) if count.is_running else (at, at)
     if ahead:

@@ -20,11 +20,14 @@ class Count:
 
     window: the present one; it is empty while there is none. used: what it counted. carried: data that was left in
     earlier windows, the oldest first, each with the number of windows after this one in which it can be used. closed:
-    the price of the windows before. days: bytes by day, where a step asks for them.
+    the price of the windows before. days: bytes by day, where a step asks for them. meter: what holds in the present
+    window. first_at: a moment in the first one.
     """
 
     def __init__(self, meter: Meter, zone: tzinfo) -> None:
         self.meter, self._zone = meter, zone
+        self._meters = meter, meter.in_first_window
+        self.first_at: int | None = None
         self.window = NO_WINDOW
         self.anchor: int | None = None
         self.used = 0
@@ -48,6 +51,13 @@ class Count:
             self.window = Window(at, end_of(self.meter.cycle.length, at, self._zone))
             return
         self.window = window_of(self.meter.cycle, self._zone, at if self.anchor is None else self.anchor, life, at)
+        self.choose()
+
+    def choose(self) -> None:
+        """Takes what holds in the window."""
+        usual, first = self._meters
+        is_first = self.first_at is not None and self.window.start <= self.first_at < self.window.end
+        self.meter = first if is_first else usual
 
     def roll(self, life: Window) -> None:
         """The present window is over: what is left of it is carried, and the next one begins."""

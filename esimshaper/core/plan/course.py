@@ -225,7 +225,14 @@ class Course:
             if count.anchor is None:
                 return
         if cycle.kind is not CycleKind.EACH_USE:
+            count.first_at = self.first_of(count)
             count.begin(at, life)
+
+    def first_of(self, count: Count) -> int | None:
+        """A moment in the first window of a meter; None before there is one."""
+        start = self.plan.lifetime.start
+        begun = self.moments.get(start) if isinstance(start, Event) else start
+        return None if begun is None else max(begun, count.anchor or begun)
 
     def _begin_by_deadline(self, at: int) -> None:
         if self.deadline <= at:
@@ -267,6 +274,7 @@ class Course:
         for count in (*self.counting(roaming=roaming), *self._throttled()):
             if not count.is_running and not count.is_over:
                 count.anchor = at if count.anchor is None else count.anchor
+                count.first_at = self.first_of(count)
                 count.begin(at, life)
 
     def _terms_of(self, at: int, *, roaming: bool) -> _Terms:

@@ -52,6 +52,8 @@ def resumed(plan: Plan, kept: KeptCourse, at: int) -> Course:
     for count, label in zip(course.counts, plan.labels, strict=True):
         if label in known:
             _resume(count, known[label])
+            count.first_at = course.first_of(count)
+            count.choose()
         elif course.life:
             count.window, count.anchor = NO_WINDOW, None
             course.begin_count(count, max(at, course.life.start), course.life)

@@ -95,6 +95,7 @@ def _meter(meter: Meter, plan: Plan) -> Document:
         "counts": meter.counts.value,
         "window": _cycle(meter.cycle, plan),
         "rollover": meter.rollover,
+        "first": {"data_bytes": meter.first.data, "price": _money(meter.first.price, plan)} if meter.first else None,
         "at_most": _money(meter.at_most, plan),
         "then": None if meter.beyond is None else rate_of(meter.beyond),
         "steps": [_step(step, plan) for step in meter.steps],
@@ -115,6 +116,7 @@ def _step(step: PlanStep, plan: Plan) -> Document:
         "adds": _money(step.adds, plan) if step.per else None,
         "hours": step.hours.written if step.hours else None,
         "next_day": step.next_day,
+        "note": step.note or None,
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from esimshaper.core.model.limits import PeriodUnit
-from esimshaper.core.model.plan import FULL, STOP, Counts, Cycle, CycleKind, Meter, PlanStep
+from esimshaper.core.model.plan import FULL, STOP, Counts, Cycle, CycleKind, First, Meter, PlanStep
 from esimshaper.core.model.units import format_rate
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.hours import hours_from
@@ -29,13 +29,22 @@ def _meter(meter: PlanBlock) -> Meter | None:
     if cycle is None:
         return None
     rollover = int(block.get("rollover", 0))
-    found = Meter(
-        Counts(block.get("counts", Counts.ALL)), cycle, steps, rollover, meter.money("at_most"), meter.rate("then")
-    )
+    counts, first = Counts(block.get("counts", Counts.ALL)), _first(meter)
+    found = Meter(counts, cycle, steps, rollover, meter.money("at_most"), meter.rate("then"), first)
     _check_steps(block, found)
     _check_beyond(block, found)
     _check_rollover(block, found)
+    _check_first(block, found)
     return found
+
+
+def _first(meter: PlanBlock) -> First | None:
+    if not meter.block.has("first"):
+        return None
+    first = meter.inner(meter.block.block("first"))
+    if not (first.block.has("data") or first.block.has("price")):
+        first.block.refuse((), "nothing is other in the first window", "Write its data, its price or both.")
+    return First(first.size("data") if first.block.has("data") else None, first.money("price"))
 
 
 def _cycle(written: object, meter: PlanBlock) -> Cycle | None:
@@ -75,8 +84,8 @@ def _steps(meter: PlanBlock) -> Iterator[PlanStep]:
         above = 0 if block.get("from") == 0 else step.size("from", 0)
         price, rate = step.money("price"), step.rate("rate")
         per, adds = step.size("per") if block.has("per") else None, step.money("adds", fraction=True)
-        if block.values and not any(block.has(key) for key in ("price", "rate", "per", "adds")):
-            block.refuse((), "nothing changes at this step", "Write a price, a rate, or `per` and `adds`.")
+        if block.values and not any(block.has(key) for key in ("price", "rate", "per", "adds", "note")):
+            block.refuse((), "nothing changes at this step", "Write a price, a rate, `per` and `adds`, or a note.")
         if block.has("per") != block.has("adds"):
             there, other = ("per", "adds") if block.has("per") else ("adds", "per")
             block.refuse(there, f"`{there}` needs `{other}`", "Write {from: 1GB, per: 1MB, adds: 5}.")
@@ -85,7 +94,9 @@ def _steps(meter: PlanBlock) -> Iterator[PlanStep]:
                 block.refuse(key, f"`{key}` is of a rate, and this step has none", "Write the rate that holds then.")
         hours = hours_from(block, meter.zone)
         if above is not None:
-            yield PlanStep(above, price, rate, per or 0, adds or Decimal(0), hours, block.has("next"))
+            yield PlanStep(
+                above, price, rate, per or 0, adds or Decimal(0), hours, block.has("next"), block.get("note", "")
+            )
 
 
 def _check_steps(block: Block, meter: Meter) -> None:
@@ -143,6 +154,25 @@ def _check_rollover(block: Block, meter: Meter) -> None:
         block.refuse("rollover", "no window follows in which data that is left could be used", "Remove `rollover`.")
     elif meter.allowance is None:
         block.refuse("rollover", "no step says how much data there is", "Write a step with a rate.")
+
+
+def _check_first(block: Block, meter: Meter) -> None:
+    """Its data is less than that of others, with no step in between; its price replaces that of the first step."""
+    if meter.first is None:
+        return
+    data, price = meter.first
+    if meter.cycle.kind not in (CycleKind.CALENDAR, CycleKind.BLOCKS) or meter.cycle.once:
+        block.refuse("first", "no other window follows the first one", "Remove `first`.")
+    allowance = meter.allowance
+    if data is not None and (allowance is None or data >= allowance):
+        hint = "Write the data of the first window, which is less than where the link gets slow or dear."
+        block.refuse(("first", "data"), "this is not less than what a whole window has", hint)
+    elif data is not None and any(data <= step.above < (allowance or 0) for step in meter.steps if step.above):
+        block.refuse(("first", "data"), "a step is between this and the data of a whole window", "Check the steps.")
+    usual = next((step.price for step in meter.steps if step.above == 0), None)
+    if price is not None and (usual is None or price > usual):
+        hint = "Write {from: 0, price: ...} for whole windows, and here what the first one costs."
+        block.refuse(("first", "price"), "this is not at most the price of a whole window", hint)
 
 
 def shown_rate(rate: int) -> str:

@@ -5,6 +5,7 @@ It shares the words with the program and none of its arithmetic: no windows, no 
 ahead. It is slow, and right as far as one can see by reading it.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -35,7 +36,7 @@ class Meter:
     """What one meter has counted."""
 
     def __init__(self, terms):
-        self.terms = terms
+        self.usual, self.terms = terms, in_part(terms) if terms.first else terms
         self.window = self.anchor = None
         self.used, self.carried, self.paid, self.over = 0, [], Decimal(0), False
         self.days = {}
@@ -78,6 +79,18 @@ class Meter:
                 added += tariff.adds
             price = base + added
         return price if self.terms.at_most is None else min(price, self.terms.at_most)
+
+
+def in_part(terms):
+    """The terms of a first window that is not a whole one."""
+    data, price = terms.first
+    steps, is_found = [], data is None
+    for step in terms.steps:
+        slows = step.per or (step.rate is not None and step.rate < FULL and not step.hours and not step.next_day)
+        here = replace(step, above=data) if slows and not is_found else step
+        is_found = is_found or bool(slows)
+        steps.append(replace(here, price=price) if step.above == 0 and price is not None else here)
+    return replace(terms, steps=tuple(steps), first=None)
 
 
 class Life:
@@ -204,7 +217,7 @@ class Life:
         meter.carried = [(size, more - 1) for size, more in meter.carried if more > 0]
         if meter.terms.rollover and meter.allowance is not None and meter.used < meter.allowance:
             meter.carried.append((meter.allowance - meter.used, meter.terms.rollover - 1))
-        meter.used = 0
+        meter.used, meter.terms = 0, meter.usual
         if meter.terms.cycle.kind is not CycleKind.LAST:
             meter.days = {}
 

@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 
 from esimshaper.core.model.money import write_money
 from esimshaper.core.model.plan import FULL, STOP, Counts, Cycle, CycleKind, Event, Meter, PlanStep
+from esimshaper.core.plan.ahead import steps_ahead
 from esimshaper.core.plan.course import Course, Passed
+from esimshaper.core.plan.kept import kept_of, resumed
+from esimshaper.core.plan.terms import terms_of
 from esimshaper.edge.settings_file.plans import read_plans
+from esimshaper.views.plan_words import words_of
 
 GB, MB = 1000**3, 1000**2
 ROOT = Path(__file__).parents[3]
@@ -237,3 +241,41 @@ def test_sums_of_many_small_prices_are_exact():
 def test_money_is_written_exactly_with_the_digits_of_its_currency():
     written_as = {("990", "JPY"): "990", ("12.5", "USD"): "12.50", ("1E+3", "JPY"): "1000", ("0.0036", "GBP"): "0.0036"}
     assert {(text, code): write_money(Decimal(text), code) for text, code in written_as} == written_as
+
+
+def test_a_first_month_that_is_paid_in_part_has_a_part_of_the_data_and_no_other_month_does(tmp_path):
+    steps = "steps: [{from: 0, price: 850}, {from: 2GB, rate: 300kbit}]"
+    plan = written(tmp_path, f"meters: [{{window: month, rollover: 1, first: {{data: 0.77GB, price: 383}}, {steps}}}]")
+    course = Course(plan, moment("2015-11-20 09:00"))
+    assert (course.left, course.price) == (770 * MB, 383)
+    course.use(moment("2015-11-25 12:00"), 700 * MB)
+    assert course.use(moment("2015-11-26 12:00"), 100 * MB) == (70 * MB, 30 * MB, 0)
+    course.reach(moment("2015-12-01 00:00"))
+    assert (course.left, course.price) == (2 * GB, 383 + 850), "nothing was left of November"
+
+
+def test_a_first_month_is_over_though_the_daemon_begins_later(tmp_path):
+    steps = "steps: [{from: 0, price: 850}, {from: 2GB, rate: 300kbit}]"
+    month = f"meters: [{{window: month, first: {{data: 0.77GB, price: 383}}, {steps}}}]"
+    plan = written(tmp_path, f"started: {{purchase: 2015-09-20T09:00:00}}, {month}")
+    course = Course(plan, moment("2015-11-20 09:00"))
+    assert (course.left, course.price) == (2 * GB, 850)
+
+
+def test_a_note_of_a_step_changes_nothing(tmp_path):
+    plan = written(tmp_path, "meters: [{window: month, steps: [{from: 1GB, note: others go first}]}]")
+    course = Course(plan, moment("2015-11-20 09:00"))
+    assert course.use(moment("2015-11-20 10:00"), 2 * GB) == (2 * GB, 0, 0)
+    assert steps_ahead(Course(plan, moment("2015-11-20 09:00")), moment("2015-11-20 10:00"), roaming=False) == ()
+    assert "above 1 GB: full speed, others go first" in "\n".join(words_of(terms_of(plan), "en"))
+
+
+def test_the_first_month_goes_on_after_a_restart(tmp_path):
+    steps = "steps: [{from: 0, price: 850}, {from: 2GB, rate: 300kbit}]"
+    plan = written(tmp_path, f"meters: [{{window: month, first: {{data: 0.77GB, price: 383}}, {steps}}}]")
+    course = Course(plan, moment("2015-11-20 09:00"))
+    course.use(moment("2015-11-25 12:00"), 700 * MB)
+    again = resumed(plan, kept_of(course), moment("2015-11-26 00:00"))
+    assert (again.left, again.price) == (70 * MB, 383)
+    again.reach(moment("2015-12-01 00:00"))
+    assert (again.left, again.price) == (2 * GB, 383 + 850)

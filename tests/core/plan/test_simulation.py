@@ -17,6 +17,7 @@ from esimshaper.core.model.plan import (
     Ending,
     Event,
     Extends,
+    First,
     Free,
     Length,
     LengthUnit,
@@ -93,7 +94,18 @@ def meters(draw, zone):
     meter = Meter(counts, cycle, tuple(steps), 0, at_most, beyond)
     rolls = meter.allowance is not None and cycle.kind in (CycleKind.CALENDAR, CycleKind.BLOCKS) and not cycle.once
     rollover = draw(st.integers(0, 2)) if rolls else 0
-    return Meter(counts, cycle, tuple(steps), rollover, at_most, beyond)
+    first = draw(firsts(meter)) if cycle.kind in (CycleKind.CALENDAR, CycleKind.BLOCKS) and not cycle.once else None
+    return Meter(counts, cycle, tuple(steps), rollover, at_most, beyond, first)
+
+
+@st.composite
+def firsts(draw, meter):
+    """A part of the data, with no step between that and all of it, and a part of the price."""
+    least = max((step.above for step in meter.steps if step.above < (meter.allowance or 0)), default=-1) + 1
+    data = draw(st.integers(least, meter.allowance)) if meter.allowance and draw(st.booleans()) else None
+    usual = next((step.price for step in meter.steps if step.above == 0), None)
+    price = Decimal(draw(st.integers(0, int(usual)))) if usual is not None and draw(st.booleans()) else None
+    return First(data, price) if data is not None or price is not None else None
 
 
 def hours_in(zone):

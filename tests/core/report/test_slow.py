@@ -27,9 +27,9 @@ def slowed(*ends: int, rate: int = 128_000, plan: str = "trip") -> State:
 
 def test_the_sentence_says_until_when_what_is_done_and_what_for() -> None:
     (entry,) = slow.entries(slowed(NOW + 5 * HOUR, NOW + HOUR), SHAPED)
-    assert (entry["held_down_bits_per_second"], entry["held_up_bits_per_second"]) == (115_200, 121_600)
+    assert (entry["held_down_bits_per_second"], entry["held_up_bits_per_second"]) == (108_800, 121_600)
     assert entry["until_unix"] == NOW + HOUR
-    for part in ("plan trip is slow until", "128 kbit/s", "held to 115 kbit/s down and 122 kbit/s up", "equal shares"):
+    for part in ("plan trip is slow until", "128 kbit/s", "held to 109 kbit/s down and 122 kbit/s up", "equal shares"):
         assert part in entry["sentence"]
 
 
@@ -59,5 +59,5 @@ def test_the_metric_is_there_while_the_link_is_held() -> None:
     def samples(state: State) -> dict[tuple[str, ...], float]:
         return dict(next(m.samples for m in metrics(state, SHAPED) if m.name.endswith("link_held_bits_per_second")))
 
-    assert samples(slowed(NOW + HOUR)) == {("modem", "download"): 115_200, ("modem", "upload"): 121_600}
+    assert samples(slowed(NOW + HOUR)) == {("modem", "download"): 108_800, ("modem", "upload"): 121_600}
     assert samples(State()) == {}

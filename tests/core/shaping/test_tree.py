@@ -193,8 +193,8 @@ def test_who_goes_first_borrows_first_and_the_others_keep_a_fifth(link: Link) ->
 @pytest.mark.parametrize(
     ("rates", "carrier", "expected"),
     [
-        (Link(), 128_000, Link(115_200, 121_600)),
-        (Link(40_000_000, 10_000_000), 1_000_000, Link(900_000, 950_000)),
+        (Link(), 128_000, Link(108_800, 121_600)),
+        (Link(40_000_000, 10_000_000), 1_000_000, Link(850_000, 950_000)),
         (Link(100_000, None), 128_000, Link(100_000, 121_600)),
         (Link(40_000_000), None, Link(40_000_000)),
         (Link(40_000_000), 0, Link(40_000_000)),
@@ -209,7 +209,7 @@ def test_the_link_is_held_a_little_below_what_the_carrier_gives(
 
 def test_segments_are_short_where_a_full_one_takes_long() -> None:
     assert Link().segment is None
-    assert Link(115_200, 121_600).segment == 536
+    assert Link(108_800, 121_600).segment == 536
     assert Link(40_000_000, 121_600).segment == 536, "what is acknowledged with data goes up"
     assert 536 < (Link(200_000, 200_000).segment or 0) < 1400
     assert Link(400_000, 400_000).segment is None

@@ -109,6 +109,22 @@ WRONG = {
     "a cap below the price": (meter("{from: 0, price: 9}", "at_most: 5, "), "is below that of the first step"),
     "then without a cap": (meter("{from: 1GB, rate: stop}", "then: stop, "), "beyond `at_most`"),
     "rollover of nothing": (meter("{from: 0, price: 9}", "rollover: 1, "), "no step says how much data there is"),
+    "no first window": (
+        "{name: p, meters: [{window: lifetime, first: {data: 1MB}, steps: [{from: 1GB, rate: stop}]}]}",
+        "no other window follows the first one",
+    ),
+    "nothing first": (meter("{from: 1GB, rate: stop}", "first: {}, "), "nothing is other in the first window"),
+    "more data first": (meter("{from: 1GB, rate: stop}", "first: {data: 1GB}, "), "not less than what a whole window"),
+    "data of no limit": (meter("{from: 0, price: 9}", "first: {data: 1GB}, "), "not less than what a whole window has"),
+    "a step in between": (
+        meter("{from: 0, price: 9}, {from: 2GB, price: 20}, {from: 3GB, rate: stop}", "first: {data: 1GB}, "),
+        "a step is between this and the data of a whole window",
+    ),
+    "a higher price first": (meter("{from: 0, price: 9}", "first: {price: 10}, "), "not at most the price of a whole"),
+    "a price of no price": (
+        meter("{from: 1GB, rate: stop}", "first: {price: 1}, "),
+        "not at most the price of a whole",
+    ),
     "an unknown zone": ("{name: p, zone: Asia/Tokio, meters: []}", "`Asia/Tokio` is not a time zone"),
     "an unknown currency": ("{name: p, currency: YEN, meters: []}", "`YEN` is not a currency"),
     "no currency": ("{name: p, price: 5, meters: []}", "there is a price but no currency"),
@@ -189,7 +205,8 @@ def test_a_file_that_is_not_there_is_answered_with_an_example(tmp_path):
 
 
 WORDS = """name meters steps from rate price per adds window counts last days hours months once to lasts by renews free
-service round top_up lot extends adds_days currency zone units rollover at_most then next"""
+service round top_up lot extends adds_days currency zone units rollover at_most then next
+first data note"""
 VALUES = ("1GB", 0, -1, 1.5, "stop", "full", None, True, "2mbit", "day", "month", "midnight", "purchase", "JPY", "x")
 
 
