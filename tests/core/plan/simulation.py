@@ -8,28 +8,9 @@ ahead. It is slow, and right as far as one can see by reading it.
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from esimshaper.core.model.plan import FULL, STOP, Counts, CycleKind, Ending, Event, Extends, LengthUnit, RoundingUnit
-
-MINUTE = 60
-
-
-@lru_cache(maxsize=32)
-def clock(zone, start, minutes):
-    """For each minute what the clock shows, and the number of its day, month and hour.
-
-    A clock that is put back stands still in day and month. An hour ends at a full one, or where the clock moves.
-    """
-    table, day, month, hour, before = [], 0, 0, 0, None
-    for number in range(minutes):
-        local = datetime.fromtimestamp(start + number * MINUTE, ZoneInfo(zone))
-        day, month = max(day, local.toordinal()), max(month, local.year * 12 + local.month)
-        part = local.utcoffset() % timedelta(hours=1)
-        hour, before = hour + (local.minute == 0 or before not in (None, part)), part
-        table.append((local.replace(tzinfo=None, fold=0), day, month, hour))
-    return table
+from tests.core.plan.minutes import clock
 
 
 class Meter:
@@ -83,13 +64,13 @@ class Meter:
 
 def in_part(terms):
     """The terms of a first window that is not a whole one."""
-    data, price = terms.first
-    steps, is_found = [], data is None
-    for step in terms.steps:
-        slows = step.per or (step.rate is not None and step.rate < FULL and not step.hours and not step.next_day)
-        here = replace(step, above=data) if slows and not is_found else step
-        is_found = is_found or bool(slows)
-        steps.append(replace(here, price=price) if step.above == 0 and price is not None else here)
+    (data, price), steps = terms.first, list(terms.steps)
+    slow = Meter(replace(terms, first=None)).allowance
+    for at, step in enumerate(terms.steps):
+        if data is not None and step.above == slow:
+            steps[at] = replace(step, above=data)
+        if price is not None and step.above == 0:
+            steps[at] = replace(steps[at], price=price)
     return replace(terms, steps=tuple(steps), first=None)
 
 

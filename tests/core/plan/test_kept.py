@@ -27,7 +27,7 @@ from esimshaper.core.plan.counting import Bytes, begun, counted
 from esimshaper.core.plan.course import Course
 from esimshaper.core.plan.kept import kept_of, resumed
 from esimshaper.edge.history import plan_tables
-from tests.core.plan.simulation import MINUTE
+from tests.core.plan.minutes import MINUTE
 from tests.core.plan.test_course import GB, moment, shipped
 from tests.core.plan.test_simulation import stories
 

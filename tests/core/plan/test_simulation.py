@@ -31,7 +31,8 @@ from esimshaper.core.model.plan import (
 )
 from esimshaper.core.model.time_of_day import Hours, parse_span
 from esimshaper.core.plan.course import Course
-from tests.core.plan.simulation import MINUTE, Life
+from tests.core.plan.minutes import MINUTE
+from tests.core.plan.simulation import Life
 
 # The past only: governments change the rules of the future. Each is near a change of the clock, or the end of a month.
 PLACES = (
