@@ -123,6 +123,8 @@ def _import(options: argparse.Namespace) -> int:
             done += len(batch)
             say(f"{done * 100 // count} %")
     print(f"{said}: imported. Quotas and the counts of today are as they were.")
+    if typed or kind in imports.FOREIGN:
+        print("In reports it is added to what this router has counted of the same time itself.")
     return DONE
 
 

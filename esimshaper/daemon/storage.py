@@ -17,13 +17,13 @@ from esimshaper.core.model.history import (
     ALL_ROWS,
     HistoryPeriod,
     HistoryRow,
-    PlanInterval,
     Resolution,
     RowChoice,
     RowRange,
     Sums,
 )
 from esimshaper.core.model.identity import Identity
+from esimshaper.core.model.plan_state import Interval
 from esimshaper.core.model.services import Volume
 from esimshaper.core.model.state import Baseline, Booking
 from esimshaper.core.model.transfer import Cursor, Page, Transferred
@@ -98,7 +98,7 @@ class Storage:
         """Saved sums of each range by uplink; none while the database cannot be read."""
         return await self._ask(lambda history: history.by_uplink(parts, choice), ())
 
-    async def kept(self) -> tuple[Mapping[Resolution, int], tuple[PlanInterval, ...]]:
+    async def kept(self) -> tuple[Mapping[Resolution, int], tuple[Interval, ...]]:
         """When the oldest row of each resolution begins, and which plans the uplinks had; nothing as above."""
         return await self._ask(lambda history: history.kept(), ({}, ()))
 

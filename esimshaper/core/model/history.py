@@ -64,15 +64,6 @@ class Grouping(Enum):
         return Span(self.value) if self in (Grouping.HOUR, Grouping.DAY, Grouping.MONTH) else None
 
 
-class PlanInterval(NamedTuple):
-    """An uplink had a plan in [began, ended), in Unix seconds; `ended` None: it still has."""
-
-    plan: str
-    uplink: str
-    began: int
-    ended: int | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
     """The usage of one client by one uplink in one bucket of history. `start` is Unix time in seconds.

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
-from esimshaper.core.model.history import Grouping, PlanInterval, Span
+from esimshaper.core.model.history import Grouping, Span
+from esimshaper.core.model.plan_state import Interval
 from esimshaper.core.model.requests import ReportQuery
 from esimshaper.core.model.trips import Trip
 from esimshaper.core.report.frame import DaemonFacts
@@ -47,7 +48,7 @@ class Asked:
     parts: tuple[Part, ...]
 
 
-def asked(query: ReportQuery, facts: DaemonFacts, zone: tzinfo, intervals: Sequence[PlanInterval]) -> Asked:
+def asked(query: ReportQuery, facts: DaemonFacts, zone: tzinfo, intervals: Sequence[Interval]) -> Asked:
     """What `query` is about, with moments in `zone`. Raises ValueError, with one sentence."""
     now = facts.now.astimezone(zone)
     span = query.by.span
@@ -93,7 +94,7 @@ def next_begin(span: Span, moment: int, zone: tzinfo | None) -> int:
     return begin_of(span, begin_of(span, moment, zone) + AT_MOST[span], zone)
 
 
-def known_plan(written: str, intervals: Iterable[PlanInterval]) -> str:
+def known_plan(written: str, intervals: Iterable[Interval]) -> str:
     """The plan of that name. Raises ValueError."""
     plans = plans_of(intervals)
     if written not in plans:
@@ -102,12 +103,12 @@ def known_plan(written: str, intervals: Iterable[PlanInterval]) -> str:
     return written
 
 
-def plans_of(intervals: Iterable[PlanInterval]) -> list[str]:
+def plans_of(intervals: Iterable[Interval]) -> list[str]:
     """The names of all plans, in the order in which they began."""
     return list(dict.fromkeys(each.plan for each in intervals))
 
 
-def parts_of_plan(plan: str, intervals: Iterable[PlanInterval], whole: Part) -> tuple[Part, ...]:
+def parts_of_plan(plan: str, intervals: Iterable[Interval], whole: Part) -> tuple[Part, ...]:
     """The parts of `whole` in which an uplink of it had the plan."""
     parts = (
         _within(whole.edges, each)
@@ -117,7 +118,7 @@ def parts_of_plan(plan: str, intervals: Iterable[PlanInterval], whole: Part) -> 
     return tuple(part for part in parts if part)
 
 
-def parts_of_trip(trip: Trip, intervals: Iterable[PlanInterval], whole: Part, since: str) -> tuple[Part, ...]:
+def parts_of_trip(trip: Trip, intervals: Iterable[Interval], whole: Part, since: str) -> tuple[Part, ...]:
     """All of the trip, labelled by it, then its parts by plan; a trip has its own time, as far as `since` is open."""
     begin = max(whole.edges[0], trip.began) if since else trip.began
     if begin >= (end := min(whole.edges[-1], trip.ended)):
@@ -127,7 +128,7 @@ def parts_of_trip(trip: Trip, intervals: Iterable[PlanInterval], whole: Part, si
     return (of, *(replace(part, trip=trip.name) for part in parts))
 
 
-def _within(edges: Sequence[int], interval: PlanInterval) -> Part | None:
+def _within(edges: Sequence[int], interval: Interval) -> Part | None:
     begin = max(edges[0], interval.began)
     end = edges[-1] if interval.ended is None else min(edges[-1], interval.ended)
     if begin >= end:

@@ -20,13 +20,13 @@ from esimshaper.core.model.history import (
     COUNTED_ROWS,
     HistoryPeriod,
     HistoryRow,
-    PlanInterval,
     Resolution,
     RowChoice,
     RowRange,
     Sums,
 )
 from esimshaper.core.model.identity import ClientKey, Identity
+from esimshaper.core.model.plan_state import Interval
 from esimshaper.core.model.services import Volume
 from esimshaper.core.model.state import Baseline, Booking
 from esimshaper.core.model.transfer import Cursor, Page, Transferred
@@ -166,7 +166,7 @@ class History:
         with self._explained() as connection:
             return tuple(usage_tables.by_uplink(connection, part, self._memory.numbers, choice) for part in parts)
 
-    def kept(self) -> tuple[Mapping[Resolution, int], tuple[PlanInterval, ...]]:
+    def kept(self) -> tuple[Mapping[Resolution, int], tuple[Interval, ...]]:
         """When the oldest row of each resolution begins; and which plans the uplinks had."""
         with self._explained() as connection:
             return usage_tables.oldest(connection), usage_tables.plan_intervals(connection)

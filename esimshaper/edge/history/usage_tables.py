@@ -8,8 +8,9 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from esimshaper.core.model.counts import Counters
-from esimshaper.core.model.history import HistoryPeriod, HistoryRow, PlanInterval, Resolution, RowChoice, RowRange, Sums
+from esimshaper.core.model.history import HistoryPeriod, HistoryRow, Resolution, RowChoice, RowRange, Sums
 from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.plan_state import Interval
 from esimshaper.core.model.services import Volume
 from esimshaper.edge.history import row_numbers
 from esimshaper.edge.history.row_numbers import COUNTED_HERE, RESOLUTIONS, Numbers
@@ -131,10 +132,10 @@ def oldest(connection: sqlite3.Connection) -> Mapping[Resolution, int]:
     return {each: row[0] for each, row in found.items() if row}
 
 
-def plan_intervals(connection: sqlite3.Connection) -> tuple[PlanInterval, ...]:
+def plan_intervals(connection: sqlite3.Connection) -> tuple[Interval, ...]:
     """Which plan each uplink had, the oldest first."""
     found = connection.execute("SELECT plan, uplink, began, ended FROM plan_intervals ORDER BY began, uplink, plan")
-    return tuple(PlanInterval(*each) for each in found)
+    return tuple(Interval(*each) for each in found)
 
 
 def service_periods(

@@ -76,7 +76,8 @@ def _json_format(path: Path, first: str) -> str:
             return "our own JSON lines"
     except (ValueError, RecursionError):
         pass
-    start = path.read_bytes()[:4096] if path.stat().st_size < 10**8 else b""
+    with path.open("rb") as file:
+        start = file.read(4096)
     if b'"vnstatversion"' in start:
         return "vnStat JSON"
     if b'"columns"' in start:
