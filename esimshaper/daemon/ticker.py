@@ -143,6 +143,11 @@ class Ticker:
         if device != before.device(before.wan.interface):
             also = f" ({device})" if device != name else ""
             log.info("the uplink is %s now", f"{name}{also}", extra=fields(Message.UPLINK_RENAMED, interface=name))
+        told = {each.name: each.metered for each in before.uplinks}
+        for each in settings.uplinks:
+            if told.get(each.name, each.metered) != each.metered:
+                now = "metered" if each.metered else "not metered, so no limit looks at it"
+                log.info("uplink %s is %s, as NetworkManager says", each.name, now)
         self._put_in_force()
 
     def _put_in_force(self) -> None:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What tells the daemon of ways to the Internet: the report on modems, and the routing of the box. Owns a socket."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from esimshaper.core.model.identity import Neighbour
 from esimshaper.core.model.modems import Modem
 from esimshaper.core.model.uplinks import AUTO, Ways
-from esimshaper.core.settings.uplink import NO_WAYS
 from esimshaper.core.settings.values import Settings
 from esimshaper.edge.host.paths import modems_report
 from esimshaper.edge.lan.routes import Routes
@@ -19,7 +19,8 @@ class WaysOut:
     def __init__(self) -> None:
         self._report = ReportFile(modems_report())
         self._routes = Routes()
-        self._answered: tuple[str, ...] = ()
+        self._metered: Mapping[str, bool] = {}
+        self._answered = Ways()
         self.modems: tuple[Modem, ...] = ()
 
     def close(self) -> None:
@@ -29,24 +30,25 @@ class WaysOut:
         """The modems of now; costs a stat(2)."""
         said = self._report.read()
         self.modems = said.modems if said else ()
+        self._metered = said.metered if said else {}
         return self.modems
 
     @property
     def has_news(self) -> bool:
-        """Whether modems are elsewhere than at the last answer of `read`."""
-        return self._by_modem() != self._answered
+        """Whether modems are elsewhere than at the last answer of `read`, or something is metered that was not."""
+        return self._told() != self._answered
 
     def read(self, settings: Settings, devices: Iterable[Neighbour] = ()) -> Ways:
-        """The ways of `devices`, or of the router itself; none where `settings` name each interface."""
-        self._answered = self._by_modem()
-        if all(each.interface != AUTO for each in settings.uplinks):
-            return NO_WAYS
-        return Ways(self._answered, self.routes(devices))
+        """The ways of `devices`, or of the router itself; routes only where `settings` name no interface."""
+        self._answered = self._told()
+        if any(each.interface == AUTO for each in settings.uplinks):
+            return replace(self._answered, routes=self.routes(devices))
+        return self._answered
 
     def routes(self, devices: Iterable[Neighbour]) -> tuple[str, ...]:
         """The interfaces by which `devices` reach the Internet."""
         return self._routes.read(devices)
 
-    def _by_modem(self) -> tuple[str, ...]:
+    def _told(self) -> Ways:
         best = sorted(self.modems, key=lambda each: not each.connected)
-        return tuple(each.interface for each in best if each.interface)
+        return Ways(tuple(each.interface for each in best if each.interface), metered=self._metered)

@@ -4,9 +4,12 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from esimshaper.core.model.modems import ModemsReport
+from esimshaper.edge.modems import report_file
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
 from tests.netns import tricks
@@ -30,14 +33,14 @@ def lab() -> Iterator[Lab]:
 class Two:
     """A router with two uplinks; server 5 is reached by the second one, all others by the first."""
 
-    def __init__(self, router: Router, free: str = "") -> None:
+    def __init__(self, router: Router, free: str = "", metered: str = "no") -> None:
         self.router, self.lab = router, router.lab
         self.other = SecondUplink(self.lab)
         self.first_server, self.other_server = self.lab.servers4[0], self.lab.servers4[5]
         self.route()
         names = {"cellular": "wan0", "hotel": "wan1"}
         rows = (
-            f"{{name: {name}, interface: {device}{', metered: no' if name == free else ''}}}"
+            f"{{name: {name}, interface: {device}{f', metered: {metered}' if name == free else ''}}}"
             for name, device in names.items()
         )
         text = router.config.read_text()
@@ -180,6 +183,32 @@ def test_uplink_without_a_bill_is_counted_and_no_quota_looks_at_it(
     two.agree()
     router.run("block", "alice")
     wait_until("the block by hand", lambda: not passes(alice, two.other_server), timeout=10)
+
+
+def test_an_uplink_that_asks_counts_for_quotas_while_networkmanager_calls_it_metered(
+    make_router: Callable[..., Router], tmp_path: Path, lab: Lab
+) -> None:
+    row = "name: daily, for: each-client, limit: 5MB, period: month, then: block"
+    two = Two(make_router(lab, quotas(row)), free="hotel", metered="auto")
+    two.router.environment["ESIMSHAPER_MODEMS"] = str(tmp_path / "modems.json")
+    router, alice = two.start().router, lab.clients[0]
+
+    def used_by(size: int) -> int:
+        before = row_of(router, "daily", "client/alice")["used_bytes"]
+        alice.call(traffic.tcp_down, two.other_server, size)
+        two.agree()
+        return int(row_of(router, "daily", "client/alice")["used_bytes"]) - before
+
+    def is_metered() -> bool:
+        return bool(router.get("/v1/status")["uplinks"][1]["metered"])
+
+    assert is_metered(), "nobody says anything else"
+    assert used_by(500_000) > 500_000
+    for metered in (False, True):
+        report_file.write(tmp_path / "modems.json", ModemsReport(metered={"wan1": metered}))
+        wait_until("the flag", lambda metered=metered: is_metered() is metered)
+        used = used_by(500_000)
+        assert used > 500_000 if metered else used == 0
 
 
 def test_what_moves_at_the_lan_counts_for_no_quota_if_its_uplink_has_no_bill(

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of the ways to the Internet: each uplink is metered for itself. Pure: values only."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 AUTO = "auto"
 """In the place of an interface: the one that ModemManager names, else the one of the default route."""
@@ -21,7 +22,8 @@ class Uplink:
 
     interface: as the file names it, with `*` at its end for all that begin so, or AUTO. interfaces: those that it means
     now, as the settings call them, the one that fits best first. found_by: with AUTO, who has named it; empty while
-    nobody has. metered: quotas that name no uplink count what passes it.
+    nobody has. metered: quotas that name no uplink count what passes it. asks: metered is what NetworkManager says
+    (`metered: auto`), and true while it says nothing.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Uplink:
     replace_qdisc: bool = False
     interfaces: tuple[str, ...] = ()
     found_by: str = ""
+    asks: bool = False
 
     @property
     def pattern(self) -> str:
@@ -41,10 +44,14 @@ class Uplink:
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """The interfaces that lead out, the best first: by ModemManager, and by the routing of the box."""
+    """The interfaces that lead out, the best first: by ModemManager, and by the routing of the box.
+
+    metered: interfaces of which NetworkManager says so, or that they are not.
+    """
 
     modems: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
+    metered: Mapping[str, bool] = field(default_factory=dict)
 
 
 ALONE = (Uplink(ONLY_UPLINK, ""),)

@@ -91,10 +91,20 @@ def _wan(old: Wan, new: Wan) -> Iterator[str]:
     before, after = ({each.name: each for each in wan.uplinks} for wan in (old, new))
     for name, each in after.items():
         if name in before:
-            yield from _values(f"uplink {name}: ", replace(before[name], interfaces=()), replace(each, interfaces=()))
+            yield from _values(f"uplink {name}: ", _comparable(before[name]), _comparable(each))
+            if _metered(before[name]) != _metered(each):
+                yield f"uplink {name}: metered: {_metered(before[name])} -> {_metered(each)}"
         else:
             yield f"uplink {name}: new ({each.interface})"
     yield from (f"uplink {name}: removed" for name in before if name not in after)
+
+
+def _comparable(uplink: Uplink) -> Uplink:
+    return replace(uplink, interfaces=(), found_by="", metered=True, asks=False)
+
+
+def _metered(uplink: Uplink) -> str:
+    return "auto" if uplink.asks else "yes" if uplink.metered else "no"
 
 
 def _written(name: str, value: object) -> str:

@@ -86,12 +86,20 @@ def _with_uplinks(settings: Settings, links: Sequence[Link], known: Mapping[str,
         or replace(each, interfaces=_best_first(each, fitting[each.name], stacked) if each.pattern else _as_named(each))
         for each in wan.uplinks
     ]
+    uplinks = [_asked(each, links, known, ways) if each.asks else each for each in uplinks]
     up = {name for link in links if link.up for name in link.names} | {
         each.interface for each in wan.uplinks if each.name in named and named[each.name].up
     }
     found = _shaped_where_up(wan, uplinks, up)
     found = replace(found, stacked=tuple(stacked[name] for name in sorted(stacked)))
     return settings if found == wan else replace(settings, wan=found)
+
+
+def _asked(uplink: Uplink, links: Sequence[Link], known: Mapping[str, int], ways: Ways) -> Uplink:
+    """The uplink as NetworkManager takes it: metered, if one of its interfaces is, or nothing is known of it."""
+    there = [link.name for name in uplink.interfaces if (link := find(name, links, known))]
+    said = [ways.metered.get(name, True) for name in there]
+    return replace(uplink, metered=any(said) or not said)
 
 
 def _as_named(uplink: Uplink) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ class Wan:
     @property
     def counted_apart(self) -> tuple[str, ...]:
         """The names of the uplinks, sorted, if the kernel part has to tell one from another; else none."""
-        needed = len(self.listed) > 1 or any(not each.metered for each in self.listed)
+        needed = len(self.listed) > 1 or any(each.asks or not each.metered for each in self.listed)
         return tuple(sorted(each.name for each in self.listed)) if needed else ()
 
     @property
@@ -230,7 +230,9 @@ class Settings:
         """The settings as the files have them, without the interfaces that were found for the names."""
         wan = replace(self.wan, interface=self.wan.written, pattern="", others=(), stacked=(), found_by="")
         if wan.listed:
-            listed = tuple(replace(each, interfaces=(), found_by="") for each in wan.listed)
+            listed = tuple(
+                replace(each, interfaces=(), found_by="", metered=each.metered or each.asks) for each in wan.listed
+            )
             wan = replace(shaped_at(wan, listed[0]), listed=listed)
         return replace(self, wan=wan, devices={})
 

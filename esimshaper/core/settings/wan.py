@@ -33,7 +33,7 @@ def wan_from(tree: Block) -> Wan | None:
         return None
     first = found[0]
     wan = Wan(first.interface, tunnels=tunnels, unbilled=unbilled)
-    if not is_list and first.metered:
+    if not is_list and first.metered and not first.asks:
         return replace(shaped_at(wan, first), name=first.name, pattern=first.pattern)
     return replace(shaped_at(wan, first), listed=found)
 
@@ -42,23 +42,26 @@ def _uplink(block: Block, names: set[str], default: str | None) -> Uplink | None
     """The uplink, whose name is added to `names`. A wrong name, or one of `names`, adds a problem."""
     interface = block.parse("interface", _interface, _HINT) if block.has("interface") or default is None else AUTO
     download, upload = (rate_from(block, key) for key in ("download", "upload"))
-    name, is_metered = block.name() or default, block.get("metered", "yes") == "yes"
+    name, metered = block.name() or default, block.get("metered", "yes")
     if name in names:
         block.refuse("name", f"the name `{name}` is used twice", "Give each uplink a name of its own.")
     if name is None or interface is None:
         return None
-    if interface == AUTO and not is_metered:
-        block.refuse("metered", "an uplink that is not metered needs its interface", "Write `interface` as well.")
+    if interface == AUTO and metered != "yes":
+        block.refuse(
+            "metered", "an uplink that is not always metered needs its interface", "Write `interface` as well."
+        )
     if not name.isprintable():
         block.refuse("name", "the name has invisible characters", "Choose another name, for example cellular.")
     names.add(name)
     return Uplink(
         name,
         interface,
-        is_metered,
+        metered != "no",
         download=download,
         upload=upload,
         replace_qdisc=block.get("replace_qdisc", False),
+        asks=metered == "auto",
     )
 
 

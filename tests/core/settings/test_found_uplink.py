@@ -5,6 +5,7 @@ import pytest
 
 from esimshaper.core.model.links import Link
 from esimshaper.core.model.uplinks import AUTO, BY_MODEM, BY_ROUTE, Ways
+from esimshaper.core.settings.changes import changes
 from esimshaper.core.settings.uplink import present
 from tests.core.settings.parsing import messages_of, settings_of
 from tests.core.settings.test_tree import GOOD, tree_with
@@ -84,3 +85,35 @@ def test_closed_needs_a_name():
     ((path, message),) = messages_of(tree)
     assert path == ("on_failure",)
     assert "nothing to hold" in message
+
+
+HOTEL = [{"name": "sim", "interface": "wwan0"}, {"name": "hotel", "interface": "wlan1", "metered": "auto"}]
+
+
+@pytest.mark.parametrize(
+    ("said", "metered"), [({}, True), ({"wlan1": True}, True), ({"wlan1": False}, False), ({"wwan0": False}, True)]
+)
+def test_an_uplink_is_metered_as_networkmanager_says_and_while_it_says_nothing(said, metered):
+    written = settings_of(tree_with(("wan",), HOTEL))
+    found = present(written, BOX, None, Ways(metered=said))
+    assert [each.metered for each in found.uplinks] == [True, metered]
+    assert found.as_written == written.as_written
+    assert present(found, BOX, None, Ways()).uplinks[1].metered, "it does not say any more"
+    assert found.wan.counted_apart == ("hotel", "sim")
+
+
+def test_one_uplink_that_asks_is_counted_apart_from_the_start():
+    alone = settings_of(tree_with(("wan",), {"interface": "wlan1", "metered": "auto"}))
+    assert alone.wan.counted_apart == ("wan",)
+    assert not present(alone, BOX, None, Ways(metered={"wlan1": False})).uplinks[0].metered
+
+
+def test_a_change_of_it_is_said_in_the_words_of_the_file():
+    before, after = (settings_of(tree_with(("wan",), [HOTEL[0], HOTEL[1] | {"metered": to}])) for to in ("no", "auto"))
+    assert changes(before, after) == ("uplink hotel: metered: no -> auto",)
+
+
+def test_what_is_found_by_itself_cannot_ask_as_well():
+    assert messages_of(tree_with(("wan",), {"metered": "auto"})) == [
+        (("wan", "metered"), "an uplink that is not always metered needs its interface")
+    ]

@@ -119,5 +119,5 @@ def test_each_interface_belongs_to_its_uplink_by_number_also_where_it_is_counted
 
 
 def test_an_uplink_that_is_not_metered_names_its_interface():
-    message = "an uplink that is not metered needs its interface"
+    message = "an uplink that is not always metered needs its interface"
     assert messages_of(tree_with(("wan",), {"metered": "no"})) == [(("wan", "metered"), message)]
