@@ -25,9 +25,7 @@ def _plans(facts: BoxFacts) -> Findings:
     by_place = any(not plan.iccid and (plan.uplink or plan.interface) for plan in plans)
     for modem in facts.modems.modems if facts.modems else ():
         found = [plan.name for plan in plans if plan.iccid and is_same_iccid(plan.iccid, modem.iccid)]
-        if found:
-            yield Finding.ok(_CHECK, f"The SIM ...{modem.sim_end} is that of plan {found[0]}.")
-        elif modem.sim and not by_place:
+        if modem.sim and not found and not by_place:
             sentence = f"The SIM ...{modem.sim_end} is of no plan: its bytes wait until you say of which."
             hint = "Write its number (mmcli -i any) as `iccid` of a plan, or: sudo esimshaper plan switch NAME"
             yield Finding.warning(_CHECK, sentence, hint)

@@ -21,7 +21,6 @@ def said(folder, more="", sim=ONE):
 @pytest.mark.parametrize(
     ("more", "sim", "sentence"),
     [
-        ("interface: eth0", ONE, "The SIM ...0018 is that of plan one."),
         ("note: x", ODD, "The SIM ...0034 is of no plan"),
         ("note: x", ONE, "The plan cable names no iccid, uplink or interface"),
         ("uplink: hotel", ONE, "The plan cable is of an uplink hotel, which is not there"),
@@ -29,3 +28,7 @@ def said(folder, more="", sim=ONE):
 )
 def test_each_plan_is_found_by_what_it_names_or_said(tmp_path, more, sim, sentence):
     assert any(sentence in each for each in said(tmp_path, more, sim))
+
+
+def test_nothing_is_said_of_plans_that_are_found(tmp_path):
+    assert said(tmp_path, "interface: eth0") == []

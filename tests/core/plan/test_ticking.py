@@ -11,16 +11,20 @@ from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.modems import Modem, Registration
 from esimshaper.core.model.plan import Event
+from esimshaper.core.model.plan_state import PlansSlice
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.services import Volume
 from esimshaper.core.model.state import State
-from esimshaper.core.pipeline import advance
+from esimshaper.core.model.uplinks import Uplink
+from esimshaper.core.pipeline import advance, begin_tick
+from esimshaper.core.plan import ticking
 from esimshaper.core.plan.counting import Bytes, counted
 from esimshaper.core.saving.booking import note_saved
 from esimshaper.edge.settings_file.plans import read_plans
 
-A = Account(2)
-OWNERS = {Account(0): UNATTRIBUTED, Account(1): ROUTER, A: ClientKey("02:00:00:00:00:10")}
+A, ALICE = Account(2), ClientKey("02:00:00:00:00:10")
+OWNERS = {Account(0): UNATTRIBUTED, Account(1): ROUTER, A: ALICE}
 MB, GB = 10**6, 10**9
 NOW = 1_800_000_000.0
 ONE, TWO, ODD = "8981100000000000018", "8981100000000000026", "8981100000000000034"
@@ -283,3 +287,19 @@ def test_the_state_of_a_plan_does_not_grow(router):
         sizes.append(len(repr(tally)))
     assert sizes[2] <= sizes[1] + 200
     assert datetime.fromtimestamp(tally.seen, UTC)
+
+
+def test_each_uplink_has_its_plan_and_free_bytes_are_those_that_took_no_other_way(tmp_path):
+    text = TEXT.replace("  price: 990\n", "  price: 990\n  free: [{service: line}]\n", 1)
+    router = Router(tmp_path, text)
+    router.sim(ONE)
+    ways = (Uplink("cellular", "wwan0", interfaces=("wwan0",)), Uplink("dsl", "eth0", interfaces=("eth0",)))
+    rules = replace(router.rules, uplinks=ways)
+    reading = Reading(7, 1000.0, {}, OWNERS)
+    tick = begin_tick(State(), rules, NOW, Observation(reading, modems=router.modems))
+    usage = {"cellular": {ALICE: Counters(9 * MB)}, "dsl": {ALICE: Counters(4 * MB)}}
+    passing = ticking.passing_of(tick, usage, {ALICE: {"line": Volume(6 * MB)}})
+    plans = ticking.advance(ticking.advance(PlansSlice(), tick, passing), tick, ())
+    counted_by = {name: (tally.counted, tally.free) for name, tally in plans.kept.tallies.items()}
+    assert counted_by == {"one": (7 * MB, 2 * MB), "cable": (4 * MB, 0)}
+    assert {name: uplink.plan for name, uplink in plans.kept.uplinks.items()} == {"cellular": "one", "dsl": "cable"}
