@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from esimshaper.core import plan_commands
+from esimshaper.core.model.plan import First
 from esimshaper.core.model.requests import PlanAddCommand
 from esimshaper.core.report.metrics import metrics
 from esimshaper.core.report.plans import plans_document
@@ -57,6 +58,17 @@ def test_it_says_what_was_bought_left_and_spent_and_what_comes_next(router):
     assert two["today"]["each_bytes"] == two["today"]["safe_bytes"] // 3
     assert two["next"][0]["in_bytes"] == 220 * MB
     assert "Spent in all: 1,980 JPY" in text
+
+
+def test_a_first_window_costs_what_it_says(router):
+    (plan,) = (plan for plan in router.rules.plans if plan.name == "two")
+    first = replace(plan.meters[0], first=First(100 * MB, Decimal(383)))
+    router.rules = replace(router.rules, plans=(replace(plan, meters=(first, plan.meters[1])),))
+    router.sim(TWO)
+    router.tick(20 * MB)
+    assert document(router)["plans"][0]["cost"] == "383"
+    router.tick(0, 32 * DAY)
+    assert document(router)["plans"][0]["cost"] == "1373"
 
 
 def test_lots_are_shown_with_what_is_left_and_when_they_lapse(router):

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from esimshaper.core.model.limits import Notice, Quota, Window
-from esimshaper.core.model.plan import FULL, Event
+from esimshaper.core.model.plan import FULL, Event, Meter
 
 NO_MONEY = Decimal(0)
 
@@ -24,7 +24,8 @@ class KeptCount:
     """One meter of a course. label: that of the meter, by which it is found again when the plan was edited.
 
     carried: what earlier windows left, with the windows in which it can still be used. closed: what these cost. days:
-    bytes by day, where a step asks for them.
+    bytes by day, where a step asks for them. is_first: the window is the first one, which has terms of its own; found
+    out anew at a start.
     """
 
     label: str
@@ -35,6 +36,11 @@ class KeptCount:
     closed: Decimal = NO_MONEY
     is_over: bool = False
     days: tuple[tuple[int, int], ...] = ()
+    is_first: bool = False
+
+    def terms(self, meter: Meter) -> Meter:
+        """What holds of its meter in the present window."""
+        return meter.in_first_window if self.is_first else meter
 
 
 @dataclass(frozen=True, slots=True)

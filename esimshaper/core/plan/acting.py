@@ -107,7 +107,7 @@ def reset(kept: PlanState, plan: Plan) -> PlanState:
 
 def _price(plan: Plan, count: KeptCount) -> Decimal:
     meters = dict(zip(plan.labels, plan.meters, strict=True))
-    per = meters[count.label]
+    per = count.terms(meters[count.label])
     return per.price(count.used) - per.price(0)
 
 

@@ -59,6 +59,12 @@ class Count:
         is_first = self.first_at is not None and self.window.start <= self.first_at < self.window.end
         self.meter = first if is_first else usual
 
+    @property
+    def is_first(self) -> bool:
+        """Whether the present window is the first one, and has terms of its own."""
+        usual, first = self._meters
+        return first is not usual and self.meter is first
+
     def roll(self, life: Window) -> None:
         """The present window is over: what is left of it is carried, and the next one begins."""
         self.close()

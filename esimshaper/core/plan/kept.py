@@ -81,6 +81,7 @@ def _kept_count(count: Count, label: str) -> KeptCount:
         count.closed,
         count.is_over,
         tuple(sorted(count.days.items())),
+        count.is_first,
     )
 
 

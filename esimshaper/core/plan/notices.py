@@ -98,7 +98,7 @@ class _Said:
             text = f"has used up its fast data: the carrier holds it to {format_rate(rate)}{until}"
             yield self._notice(NoticeKind.PLAN_OUT, f"out:{where}:{rate}", text)
         for meter, count in zip(self._plan.meters, self._tally.course.counts, strict=True):
-            paid = [step for step in meter.steps if step.per and count.used > step.above]
+            paid = [step for step in count.terms(meter).steps if step.per and count.used > step.above]
             if paid and count.window:
                 text = f"has used up its data: {self._each(paid[-1].adds, paid[-1].per)}{until}"
                 yield self._notice(NoticeKind.PLAN_PAYS, f"pays:{count.label}:{count.window.start}", text)
@@ -136,7 +136,8 @@ class _Said:
     def _price(self, label: str) -> Decimal:
         """What the present window of a meter costs now."""
         pairs = zip(self._plan.meters, self._tally.course.counts, strict=True)
-        return sum((meter.price(count.used) for meter, count in pairs if count.label == label), Decimal(0))
+        prices = (count.terms(meter).price(count.used) for meter, count in pairs if count.label == label)
+        return sum(prices, Decimal(0))
 
     def _ends(self, windows: Iterable[Window]) -> bool:
         return all(each.end < FOREVER for each in windows)

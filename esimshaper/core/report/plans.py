@@ -64,7 +64,8 @@ def cost_of(plan: Plan, tally: PlanTally) -> Decimal:
     pairs = zip(plan.meters, plan.labels, strict=True)
     counts = {count.label: count for count in tally.course.counts}
     windows = (
-        (meter.price(counts[label].used) if counts[label].window else Decimal(0)) + counts[label].closed
+        (counts[label].terms(meter).price(counts[label].used) if counts[label].window else Decimal(0))
+        + counts[label].closed
         for meter, label in pairs
         if label in counts
     )
@@ -159,7 +160,8 @@ def _meter(plan: Plan, number: int, tally: PlanTally) -> Document:
     label, zone = plan.labels[number], plan.zone
     count = next((each for each in tally.course.counts if each.label == label), KeptCount(label))
     window = count.window
-    price = count.closed + (plan.meters[number].price(count.used) if window else Decimal(0))
+    terms = count.terms(plan.meters[number])
+    price = count.closed + (terms.price(count.used) if window else Decimal(0))
     return {
         "meter": label,
         "used_bytes": count.used,
@@ -172,8 +174,8 @@ def _meter(plan: Plan, number: int, tally: PlanTally) -> Document:
 
 def _next(plan: Plan, tally: PlanTally, ahead: Ahead, now: float) -> Document:
     meters = dict(zip(plan.labels, plan.meters, strict=True))
-    used = next((count.used for count in tally.course.counts if count.label == ahead.label), 0)
-    more = None if ahead.price is None else ahead.price - meters[ahead.label].price(used)
+    count = next((each for each in tally.course.counts if each.label == ahead.label), KeptCount(ahead.label))
+    more = None if ahead.price is None else ahead.price - count.terms(meters[ahead.label]).price(count.used)
     pace = _pace(plan, tally, now)
     end = ahead.end if ahead.end < _FOREVER else None
     expected = int(now + ahead.room / pace[0] * DAY) if pace and pace[0] > 0 else None
@@ -221,7 +223,8 @@ def _forecast(plan: Plan, tally: PlanTally, now: float) -> Document | None:
     used = main.used + int(mean * ahead)
     # The days to come vary as those before did, and the mean of few days is not sure itself.
     error = int(spread * sqrt(ahead + ahead * ahead / number))
-    more = plan.meters[plan.main_meter].price(used) - plan.meters[plan.main_meter].price(main.used)
+    terms = main.terms(plan.meters[plan.main_meter])
+    more = terms.price(used) - terms.price(main.used)
     return {
         **moment("until", end, plan.zone),
         "bytes": used,
