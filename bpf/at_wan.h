@@ -75,10 +75,10 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	prefer_urgent(skb, &verdict, &packet, size);
 	classify(skb, &verdict);
 	count_queued(&verdict, size.bytes);
-	if (is_shaped | (int)(at.is_free & 1))
+	if (is_shaped | (int)(at.is_free & 1)) {
 		count_shaped(account, size.bytes);
-	else
 		count_queue_of_uplink(at, size.bytes, 0);
+	}
 	charge(account, &verdict, UP, size, at);
 	note_counted_upload(skb, account, !(is_shaped | (int)(at.is_free & 1)));
 	if (account == ACCOUNT_UNATTRIBUTED)

@@ -225,10 +225,10 @@ _Static_assert(sizeof(struct uplink_name) == 128, "struct uplink_name");
 /* Map `by_uplink`, indexed by slot * ACCOUNTS_ALL + account, written by the kernel only, never reset: struct counters, of
  * what was billed at that uplink. The sum over all slots is what the WAN charged to the account.
  *
- * Map `uplink_queues`, indexed by slot, written by the kernel only, never reset: uploads of all accounts that were given
- * to an uplink without tc classes of ours, and what the tap saw leave there. */
+ * Map `uplink_queues`, indexed by slot, written by the kernel only, never reset: uploads of all accounts that no tap
+ * compares (those at our tc classes, and at uplinks that are not metered), and what the tap saw leave of the others. */
 struct uplink_queue {
-	__u64 entered;
+	__u64 shaped;
 	__u64 left;
 };
 _Static_assert(sizeof(struct uplink_queue) == 2 * 8, "struct uplink_queue");

@@ -78,16 +78,16 @@ ALWAYS_INLINE void count_at_uplink(struct at_uplink at, u32 account, enum direct
 #endif
 }
 
-/* Adds an upload to what went into the queue of an uplink, or, by the tap, to what left it. */
-ALWAYS_INLINE void count_queue_of_uplink(struct at_uplink at, u64 entered, u64 left)
+/* Adds an upload to those of an uplink that no tap compares, before it is charged, or, by the tap, to what left it. */
+ALWAYS_INLINE void count_queue_of_uplink(struct at_uplink at, u64 shaped, u64 left)
 {
 #if UPLINKS
 	struct uplink_queue *queue = uplink_queues.lookup(&at.slot);
 
 	if (!queue)
 		return;
-	if (entered)
-		__sync_fetch_and_add(&queue->entered, entered);
+	if (shaped)
+		__sync_fetch_and_add(&queue->shaped, shaped);
 	if (left)
 		__sync_fetch_and_add(&queue->left, left);
 #endif

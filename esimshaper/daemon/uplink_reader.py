@@ -92,12 +92,12 @@ class UplinkReader:
         means = self._open_taps(queues) if _can_drop(queues) else Means.NOTHING
         # First what left, then what was charged, then what was lost: bytes that move in between may be missed, and not
         # taken for dropped. To open a tap takes a while, so what `queues` say of losses is too old.
-        sent, charged, now = self._sent.read(), self._meter.read(), self._read_queues(queues)
+        gone, sent, charged, now = self._gone(), self._sent.read(), self._meter.read(), self._read_queues(queues)
         if now.keys() != queues.keys():
             raise OSError(errno.ENETDOWN, "an uplink went down")
         began = self._base.began + 1
         self._base = _absolute(UplinkCounters(began, means), charged, now, sent)
-        self._last, self._held_base = UplinkCounters(began, means), self._in_queues()
+        self._last, self._held_base = UplinkCounters(began, means), _held(charged, gone)
         self._compared, self._uplinks = _identity(queues), tuple(queues)
         return self._last
 
@@ -153,11 +153,11 @@ class UplinkReader:
             unknown=now.unknown - base.unknown,
             frames=now.frames - base.frames,
             lost=now.lost - base.lost,
-            held=_difference(self._in_queues(), self._held_base) if now.means is Means.TAP else {},
+            held=_difference(_held(reading, self._gone()), self._held_base) if now.means is Means.TAP else {},
         )
 
-    def _in_queues(self) -> Mapping[str, int]:
-        return self._meter.uplinks.in_queues() if self._meter.uplinks else {}
+    def _gone(self) -> Mapping[str, int]:
+        return self._meter.uplinks.gone() if self._meter.uplinks else {}
 
     def _close_taps(self) -> None:
         for tap in self._taps:
@@ -199,6 +199,12 @@ def _absolute(
     packets = sum(each.up_packets for each in reading.accounts.values()) + reading.tunnels.outer.up_packets
     lost += sum(queue.dropped for queue in queues.values())
     return replace(comparison, entered=entered, sent=entered, frames=packets, lost=lost)
+
+
+def _held(reading: Reading, gone: Mapping[str, int]) -> Mapping[str, int]:
+    """Of the uploads that `reading` has at each uplink, those that are not `gone` by now."""
+    charged = {name: sum(each.up_bytes for each in accounts.values()) for name, accounts in reading.by_uplink.items()}
+    return {name: size - gone.get(name, 0) for name, size in charged.items()}
 
 
 def _difference(now: Mapping[T, int], before: Mapping[T, int]) -> dict[T, int]:

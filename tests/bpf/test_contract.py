@@ -77,7 +77,7 @@ FIELDS = {
     ),
     "uplink": (layouts.UPLINK, ("slot", "flags")),
     "uplink_name": (layouts.UPLINK_NAME, ("name",)),
-    "uplink_queue": (layouts.UPLINK_QUEUE, ("entered", "left")),
+    "uplink_queue": (layouts.UPLINK_QUEUE, ("shaped", "left")),
     "counters": (layouts.COUNTERS, COUNTERS),
     "sent": (layouts.SENT, ("bytes", "frames", "shaped_bytes")),
     "fragment": (layouts.FRAGMENT, ("began", "account", "got", "total", "bytes", "packets")),

@@ -88,13 +88,17 @@ def test_an_interface_that_is_not_listed_is_metered(bench: Bench) -> None:
     assert carried(bench)["cellular"] == {ALICE: Counters(0, SIZE, 0, 1)}
 
 
-def test_uploads_that_entered_a_queue_are_counted_by_uplink_where_its_drops_are_taken_off(bench: Bench) -> None:
+def test_uploads_that_no_tap_compares_are_known_by_uplink(bench: Bench) -> None:
     assert bench.meter.uplinks
     at(bench, "cellular")
     up(bench)
     at(bench, "hotel")
     up(bench)
-    assert bench.meter.uplinks.in_queues() == {"cellular": SIZE}
+    assert bench.meter.uplinks.gone() == {"cellular": 0, "hotel": SIZE}
+    bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
+    at(bench, "cellular")
+    up(bench)
+    assert bench.meter.uplinks.gone() == {"cellular": SIZE, "hotel": SIZE}
 
 
 def test_claims_inside_a_tunnel_go_by_the_uplink_that_carried_its_last_packet(bench: Bench) -> None:

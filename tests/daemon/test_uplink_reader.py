@@ -30,10 +30,10 @@ class World:
         self.goes_down = False
         self.has_sockets = True
         self.uplinks: World | None = None
-        self.holds: dict[str, int] = {}
+        self.gone_by_now: dict[str, int] = {}
 
-    def in_queues(self) -> dict[str, int]:
-        return dict(self.holds)
+    def gone(self) -> dict[str, int]:
+        return dict(self.gone_by_now)
 
     def shaped_uplink(self) -> int:
         return 0
@@ -46,7 +46,9 @@ class World:
     def read(self, index: int = 0) -> object:
         if index:
             return replace(self.queue, lost=self.lost)
-        return Reading(1, 0.0, {ALICE: Counters(0, self.charged * SIZE, 0, self.charged)}, {}, everyone=Account(9))
+        charged = {ALICE: Counters(0, self.charged * SIZE, 0, self.charged)}
+        by_uplink = {"cellular": charged} if self.uplinks else {}
+        return Reading(1, 0.0, charged, {}, everyone=Account(9), by_uplink=by_uplink)
 
     def sent(self) -> dict[Account, Sent]:
         return {ALICE: Sent(self.left * SIZE, self.left, 0)}
@@ -123,11 +125,15 @@ def test_without_a_packet_socket_it_says_so_once_and_estimates(
 def test_of_several_uplinks_it_says_what_each_holds_since_the_comparison_began(
     world: World, reader: UplinkReader
 ) -> None:
-    world.uplinks, world.holds = world, {"cellular": 700, "hotel": 5}
+    """Of what is in the reading: what entered after it is no part of it."""
+    world.uplinks, world.gone_by_now, world.charged = world, {"cellular": 7}, 1
+    world.queue = replace(world.queue, waiting=9 * SIZE)
     began = reader.read(world.read(), ATTACHED)  # type: ignore[arg-type]
     assert began
     assert not began.held
-    world.holds = {"cellular": 900, "hotel": 5}
-    now = reader.read(world.read(), ATTACHED)  # type: ignore[arg-type]
+    world.charged = 4
+    reading = world.read()
+    world.charged, world.gone_by_now = 5, {"cellular": 7 + SIZE}
+    now = reader.read(reading, ATTACHED)  # type: ignore[arg-type]
     assert now
-    assert now.held == {"cellular": 200}
+    assert now.held == {"cellular": 2 * SIZE}

@@ -47,10 +47,10 @@ class UplinkMaps:
             found[account] = known[1]
         return found, found.pop(self._tunnels, NOTHING)
 
-    def in_queues(self) -> Mapping[str, int]:
-        """Bytes that were given to each uplink without classes of ours, and that its tap has not seen leave, so far."""
+    def gone(self) -> Mapping[str, int]:
+        """Of the uploads at each uplink, those that a tap saw leave, and those that none compares, so far."""
         queues = dict(self._maps["uplink_queues"].used(layouts.UPLINK_QUEUE))
-        return {self._names[slot]: entered - left for slot, (entered, left) in queues.items()}
+        return {name: sum(queues.get(slot, ())) for slot, name in self._names.items()}
 
     def assign(self, links: Mapping[int, str], free: Collection[str]) -> None:
         """Sets which interface, by its number, belongs to which uplink. `free`: uplinks that no quota looks at."""
