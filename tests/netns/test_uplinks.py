@@ -227,3 +227,19 @@ def test_what_moves_at_the_lan_counts_for_no_quota_if_its_uplink_has_no_bill(
     assert clients["alice"]["down_bytes"] >= 2000 * 1028
     assert row_of(router, "daily", "client/alice")["used_bytes"] == 0
     assert passes(alice, two.other_server), "its budget at the uplink with a bill is whole"
+
+
+def test_what_queues_of_two_uplinks_drop_at_once_is_taken_off_the_bill_of_each(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    """Our own classes at the first one, a queue of somebody else at the other."""
+    two = Two(make_router(lab))
+    text = two.router.config.read_text()
+    two.router.config.write_text(text.replace("interface: wan0}", "interface: wan0, upload: 3mbit, download: 20mbit}"))
+    lab.router.run(
+        ["tc", "qdisc", "add", "dev", "wan1", "root", *["tbf", "rate", "4mbit", "burst", "10k", "limit", "30k"]]
+    )
+    two.start()
+    flood(two)
+    two.agree()
+    assert two.router.get("/v1/status")["uplink_drops"]["bytes"] > 100_000
