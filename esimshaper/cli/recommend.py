@@ -41,7 +41,7 @@ def add_verb_recommend(verbs: Verbs) -> None:
         "says which plan of a price list to buy, by the use on record, of a CSV file, or as typed",
         "esimshaper recommend --prices plans.yaml --use 800MB/day --trip 12d",
     )
-    text = "recorded use as CSV: time,client,down_bytes,up_bytes (default: the history of the daemon)"
+    text = "recorded use as CSV: an export, or time,client,down_bytes,up_bytes (default: the history of the daemon)"
     recommend.add_argument("usage", type=Path, metavar="FILE", nargs="?", help=text)
     recommend.add_argument("--prices", type=Path, metavar="FILE", required=True, help="a file with a list of plans")
     recommend.add_argument("--use", type=_use, metavar="AMOUNT", help="how much: 800MB/day, 5GB/week, 20GB/month")

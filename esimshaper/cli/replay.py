@@ -26,7 +26,7 @@ def add_verb_replay(verbs: Verbs) -> None:
         "says what a configuration would have done with recorded use: who is blocked when, notices, money",
         "esimshaper replay usage.csv --config trial.yaml",
     )
-    text = "recorded use as CSV: time,client,down_bytes,up_bytes, and service,uplink if you like"
+    text = "recorded use as CSV: an export, or time,client,down_bytes,up_bytes, and service,uplink if you like"
     replay.add_argument("usage", type=Path, metavar="FILE", help=text)
     shown = f"the configuration with quotas, blocks and plans (default: {CONFIG_FILE})"
     replay.add_argument("--config", type=Path, metavar="FILE", default=CONFIG_FILE, help=shown)

@@ -2,7 +2,7 @@
 """A file of recorded use (CSV) -> its records, one by one, in constant memory; or the place of a mistake, and advice.
 
 The header is `time,client,down_bytes,up_bytes`, in any order, and may have `service` and `uplink`. `time` is Unix
-seconds or ISO 8601 with an offset. Owns the open file while it is read.
+seconds or ISO 8601 with an offset. A file of `esimshaper export` is read as well. Owns the open file while it is read.
 """
 
 import csv
@@ -13,6 +13,7 @@ from typing import BinaryIO, NoReturn
 
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.recorded import Recorded
+from esimshaper.edge.recorded import exported
 
 NEEDED = ("time", "client", "down_bytes", "up_bytes")
 EXTRA = ("service", "uplink")
@@ -20,6 +21,7 @@ LONGEST_LINE = 4096
 MOST_NAMES = 65_536
 """Of clients, each with its services and uplinks."""
 MOST_BYTES = 10**15
+_SIZES = ("down_bytes", "up_bytes")
 _YEARS = range(2000, 2101)
 _FIRST, _LAST = 946_684_800, 4_133_980_800
 """The seconds of these years."""
@@ -29,9 +31,19 @@ def read_recorded(path: Path) -> Iterator[Recorded]:
     """The records of the file, in its order. Raises Unusable at the first mistake: nothing after it can be trusted."""
     try:
         with path.open("rb") as file:
-            yield from _Reader(path, file).records()
+            is_export = _Reader(path, file).is_export()
+            file.seek(0)
+            if is_export:
+                yield from exported.records_of(lambda: _export_rows(path, file))
+            else:
+                yield from _Reader(path, file).records()
     except OSError as error:
         raise Unusable(f"{path}: {error.strerror}", "name a CSV file with recorded use") from None
+
+
+def _export_rows(path: Path, file: BinaryIO) -> Iterator[exported.Row]:
+    file.seek(0)
+    return _Reader(path, file).rows_of_export()
 
 
 class _Reader:
@@ -50,6 +62,28 @@ class _Reader:
                     record = self._record(dict(zip(columns, fields, strict=False)), fields, columns)
                     last = self._check_order(record, last)
                     yield record
+        except csv.Error as error:
+            self._refuse("", f"this is not CSV: {error}", "check the quotes of this line")
+
+    def is_export(self) -> bool:
+        """Whether the first line is that of an export."""
+        names = [name.strip().lower() for name in next(csv.reader(self._lines()), [])]
+        return set(exported.NEEDED) <= set(names)
+
+    def rows_of_export(self) -> Iterator[exported.Row]:
+        """The rows of an export whose time is known to the day at least."""
+        lines = csv.reader(self._lines(), strict=True)
+        try:
+            columns = [name.strip().lower() for name in next(lines)]
+            for fields in lines:
+                values = dict(zip(columns, fields, strict=False))
+                if fields and len(fields) != len(columns):
+                    said = f"{len(fields)} fields, but the first line has {len(columns)}"
+                    self._refuse("", said, "export it again")
+                if fields and values["resolution"] in exported.LENGTHS:
+                    whose = values["client"], values["uplink"], values["service"]
+                    sizes = (self._bytes(name, values[name].lstrip("-")) * _sign(values[name]) for name in _SIZES)
+                    yield exported.Row(values["resolution"], self._time(values["start"]), *whose, *sizes)
         except csv.Error as error:
             self._refuse("", f"this is not CSV: {error}", "check the quotes of this line")
 
@@ -143,6 +177,10 @@ class _Reader:
     def _refuse(self, place: str, message: str, hint: str) -> NoReturn:
         where = f":{place}" if place else ""
         raise Unusable(f"{self._path}:{self._line}{where}: {message}", hint)
+
+
+def _sign(number: str) -> int:
+    return -1 if number.startswith("-") else 1
 
 
 def _encoding(data: bytes) -> str:
