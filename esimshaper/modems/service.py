@@ -104,19 +104,22 @@ class ModemsService:
         bus.watch(NAME, {"path_namespace": ROOT})
         bus.watch(links.NAME, {"interface": PROPERTIES, "arg0": links.DEVICE})
         self._start_over(bus)
+        self._has_links = bus.find_owner(links.NAME)
         return bus
 
     def _start_over(self, bus: Bus) -> None:
         """ModemManager has come, gone or was started again: the numbers of its objects begin anew."""
         is_there = bus.find_owner(NAME)
-        self._has_links = bus.find_owner(links.NAME)
         self._connects = Connects(self._connects.counts)
         self._known = ModemsReport(manager=is_there)
         self._is_due = True
 
     def _hear(self, bus: Bus, signals: list[Signal]) -> None:
-        if any(each.sender == BUS and each.member == "NameOwnerChanged" for each in signals):
+        moved = {each.body[0] for each in signals if each.sender == BUS and each.member == "NameOwnerChanged"}
+        if NAME in moved:
             self._start_over(bus)
+        if links.NAME in moved:
+            self._has_links, self._is_due = bus.find_owner(links.NAME), True
         self._is_due |= any(each.sender in (NAME, links.NAME) for each in signals) or len(signals) == MOST_SIGNALS
         self._dropped.update(each.path for each in signals if _is_drop(each))
 

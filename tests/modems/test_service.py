@@ -158,6 +158,8 @@ def test_a_manager_that_hangs_is_said_and_leaves_no_old_sim_in_force(world, monk
 
 
 def test_what_networkmanager_takes_for_metered_is_followed(world):
+    world.plug()
+    world.await_sim(FIRST)
     name, root = "org.freedesktop.NetworkManager", "/org/freedesktop/NetworkManager"
     world.bus.start([sys.executable, "-W", "ignore", "-m", "dbusmock", "--system", name, root, name])
     watch_until(lambda _: None, "NetworkManager is there", lambda: world.hand.find_owner(name))
@@ -166,9 +168,9 @@ def test_what_networkmanager_takes_for_metered_is_followed(world):
     world.hand.call(name, root, MOCK, "AddObject", "ssa{sv}a(ssss)", (device, f"{name}.Device", known, []))
     answer = f"ret = [dbus.ObjectPath('{device}')]"
     world.hand.call(name, root, MOCK, "AddMethod", "sssss", (name, "GetDevices", "", "ao", answer))
-    world.plug()
-    world.await_sim(FIRST)
-    assert world.report.metered == {"wwan0": True}
+    world.hand.call(name, device, MOCK, "UpdateProperties", "sa{sv}", (f"{name}.Device", {"Metered": ("u", 1)}))
+    watch_until(world.service.step, "metered", lambda: world.report.metered == {"wwan0": True})
+    assert world.modem().connects == 1, "of a NetworkManager that comes no connection is another one"
     changed = {"Metered": ("u", 2)}
     world.hand.call(name, device, MOCK, "UpdateProperties", "sa{sv}", (f"{name}.Device", changed))
     watch_until(world.service.step, "not metered", lambda: world.report.metered == {"wwan0": False})
