@@ -11,7 +11,7 @@ from esimshaper.core.model.counts import Budget, Counters, Reason
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, Account
 from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.core.model.tunnels import GRE, TunnelEnd
-from esimshaper.edge.bpf import libbpf
+from esimshaper.edge.bpf import layouts, libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
 from tests.bpf.instructions import TC_INDEX, before, map_number, maps_in_order, writing
 from tests.bpf.packets import ICMP, SERVER4, SERVER6, TCP, UDP, WAN4, WAN6, ethernet, icmp, ipv4, ipv6, tcp, udp
@@ -93,6 +93,17 @@ def test_first_packet_that_comes_between_two_maps_claims_at_the_next_reading(
         patch.setattr(tunnel.meter, "_inner", with_a_packet_before)
         assert tunnel.read().tunnels.inner == {}
     assert tunnel.read().tunnels.inner == {ALICE: Counters(0, CLAIM, 0, 1)}
+
+
+def test_claims_are_read_once_the_kernel_has_found_a_tunnel_that_nobody_named(bench: Bench) -> None:
+    """As IPsec by policy, which begins while the daemon runs and has no setting."""
+    bench.meter._replace("tunnel_ends", layouts.tunnel_ends([TunnelEnd(UDP, PORT)]))
+    assert bench.read().tunnels.inner == {}
+    bench.up_from_router(OUTER4)
+    inside(bench)
+    reading = bench.read()
+    assert reading.tunnels.inner == {ALICE: Counters(0, CLAIM, 0, 1)}
+    assert ALICE not in reading.accounts or not reading.accounts[ALICE].total_bytes, "not billed a second time"
 
 
 def test_limits_of_a_client_are_exact_inside(tunnel: Bench) -> None:

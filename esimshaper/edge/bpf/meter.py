@@ -112,6 +112,8 @@ class Meter:
             moves = read_moves(self._maps)
         # Claims are read after the counters: a claim is written before its bytes are counted, so no counted byte lacks
         # its claim. An account whose first packet came in between claims at the next reading.
+        # Nobody names IPsec by policy: it is there as soon as the kernel has found a packet of it.
+        self._has_tunnels = self._has_tunnels or bool(outer.total_bytes)
         claims = self._inner() if self._has_tunnels else {}
         inner = {account: claimed for account, claimed in claims.items() if account in accounts}
         if self.uplinks is None:  # else the counts of uplinks have no claims among them
