@@ -160,6 +160,8 @@ def _lot(lot: Document, plan: Document, now: str) -> list[str | Cell]:
 
 
 def _uplinks(document: Document) -> Iterator[Line]:
+    for each in document["slow"]:
+        yield Line(f"{each['sentence'][:1].upper()}{each['sentence'][1:]}.", Tone.WARNING)
     for each in document["uplinks"]:
         if each["unknown_sim_end"]:
             text = f"The eSIM ...{each['unknown_sim_end']} at {each['uplink']} is of no plan: "

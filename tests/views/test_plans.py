@@ -122,3 +122,8 @@ def test_nothing_is_wider_than_the_terminal(router, width):
     assert max(len(line) for line in shown.get().splitlines()) <= width
     for wanted in ("two at wan", "so far", "1,100 JPY"):
         assert wanted in " ".join(shown.get().split())
+
+
+def test_while_a_plan_is_slow_the_screen_says_what_is_done_about_it(router):
+    found = document(router) | {"slow": [{"sentence": "plan trip is slow: the link is held to 109 kbit/s down"}]}
+    assert "Plan trip is slow: the link is held to 109 kbit/s down." in lines(found)

@@ -16,7 +16,8 @@ The frame is as in documents.py. Money is a decimal string; a moment has its nam
                "count": {"factor", "error", "corrections", "sentence"},
                "corrections": [{"at", "figure_bytes", "ours_bytes", "added_bytes"}], the last ones}
     uplink    {"uplink", "plan": name or null, "by_hand", "sim_end", "unknown_sim_end", "waiting_bytes", "lost_bytes"}
-    plans     {"plans": [plan], those in use first; "uplinks": [uplink], "spent": {currency: amount}}
+    plans     {"plans": [plan], those in use first; "uplinks": [uplink], "spent": {currency: amount},
+               "slow": [slow], as in slow.py}
 """
 
 from datetime import date, datetime, tzinfo
@@ -27,6 +28,7 @@ from esimshaper.core.model.money import write_money
 from esimshaper.core.model.plan import FULL, Plan
 from esimshaper.core.model.plan_state import Ahead, KeptCount, PlanState, PlanTally
 from esimshaper.core.model.state import State
+from esimshaper.core.report import slow
 from esimshaper.core.report.drift import factor_of, sentence_of
 from esimshaper.core.report.frame import DaemonFacts, Document, moment, new_document
 
@@ -49,6 +51,7 @@ def plans_document(state: State, facts: DaemonFacts, clients: int) -> Document:
         "plans": [_entry(plan, tally, kept, facts, clients) for plan, tally in in_order],
         "configured": len(facts.plans),
         "uplinks": _uplinks(kept),
+        "slow": slow.entries(state, facts),
         "spent": {currency: write_money(amount, currency) for currency, amount in spent.items() if amount},
     }
 
