@@ -67,6 +67,7 @@ HEADERS = (
     "maps.h",
     "services.h",
     "size.h",
+    "uplink.h",
     "carried.h",
     "ipsec.h",
     "attribution.h",
