@@ -54,7 +54,7 @@ def add_verb_plan(verbs: Verbs) -> None:
     plan.add_argument("action", metavar="ACTION", nargs="?", choices=ACTIONS, help=", ".join(ACTIONS))
     what = "check: a file with plans; start, switch, reset: the plan; add: how much; correct: the figure, with its unit"
     plan.add_argument("what", metavar="WHAT", nargs="*", help=what)
-    plan.add_argument("--plan", metavar="NAME", help="of add and correct: the plan, where it is not the one in use")
+    plan.add_argument("--plan", metavar="PLAN", help="of add and correct: the plan, where it is not the one in use")
     at = "of start: when it was bought; of correct: when the figure was right: 18:00, yesterday or 2026-11-20"
     plan.add_argument("--at", metavar="TIME", help=at)
     events = [event.value for event in Event]
@@ -62,7 +62,7 @@ def add_verb_plan(verbs: Verbs) -> None:
     plan.add_argument("--price", metavar="AMOUNT", help="of add: what it cost, in the currency of the plan")
     ends = 'of add: when it lapses: "2026-12-31 23:59", "fri 18:00"; without, as in the terms, or with the plan'
     plan.add_argument("--ends", metavar="TIME", help=ends)
-    plan.add_argument("--uplink", metavar="NAME", help="of switch: which uplink has it now")
+    plan.add_argument("--uplink", metavar="UPLINK", help="of switch: which uplink has it now")
     plan.add_argument("--lower", action="store_true", help="of correct: count less, too, if the carrier says less")
     plan.add_argument("--language", choices=LANGUAGES, help="of check: that of the words (default: of the terminal)")
     add_json(plan, "print JSON, with money as decimal strings")

@@ -26,7 +26,7 @@ class Expects(Enum):
 
 
 _METAVARS = {
-    **dict.fromkeys(("FILE", "PATH"), Expects.FILE),
+    **dict.fromkeys(("FILE", "PATH", "WHAT"), Expects.FILE),
     **dict.fromkeys(("NAME", "DEVICE"), Expects.CLIENT),
     "SUBJECT": Expects.SUBJECT,
     "WHO": Expects.MEMBERS,
