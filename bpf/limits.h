@@ -164,6 +164,7 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 	for (int i = 0; i < HIERARCHY; i++) {
 		struct comparison it = { .bytes = bytes };
 		u32 level, flags;
+		u64 apart;
 
 		/* No policy has a parent that is not there; the verifier does not know that. */
 		it.account = accounts.lookup(&number);
@@ -198,13 +199,15 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 			verdict.owner = it.account;
 		}
 		level = hide_range(skb, level * is_held(exempt, number));
+		/* Small packets of a throttled account would pass by its rate. Without a jump, as in keep_class_of_link(). */
+		apart = level ^ THROTTLED;
+		verdict.urgent &= -(u32)((apart | -apart) >> 63);
 		/* The outermost throttled account has the last word, as its rate holds for all accounts below it. The
 		 * packet gets the class that this client has within that account. A client without one shares the
 		 * account's own class. */
 		if (level == THROTTLED) {
 			verdict.throttled[i] = verdict.outermost = number;
 			verdict.class = own->classes[CLASS_SELF + i];
-			verdict.urgent = 0; /* or small packets would pass by the rate */
 			verdict.owner = verdict.charged[0];
 			if (!verdict.class) {
 				verdict.class = it.policy->classes[CLASS_SELF];
@@ -264,11 +267,13 @@ ALWAYS_INLINE int keep_class_of_link(struct __sk_buff *skb, struct verdict *verd
 {
 	u32 number = direction;
 	u32 *link = shaped_links.lookup(&number);
+	u32 is_here = link && *link == skb->ifindex;
 
-	if (link && *link == skb->ifindex)
-		return 1;
-	verdict->class = verdict->urgent = 0;
-	return 0;
+	/* Without a jump: the verifier would walk all that follows once more for packets without a class. */
+	is_here = hide_range(skb, is_here);
+	verdict->class &= -is_here;
+	verdict->urgent &= -is_here;
+	return is_here;
 }
 
 /* Gives the packet to the class of the verdict. Without one it keeps its priority. */

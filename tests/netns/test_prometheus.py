@@ -19,6 +19,9 @@ CONFIG = """clients: [{name: alice, mac: "02:00:00:00:00:10"}]
 quotas:
   - {name: tiny, for: client/alice, limit: 300KB, period: month, then: block}
   - {name: plan, for: everyone, limit: 10GB, period: {days: 3650, from: 2025-01-01}, then: block}
+plans:
+  - {name: trip, uplink: wan, currency: JPY, price: 990, lasts: {days: 30, from: first-use},
+     meters: [{window: lifetime, steps: [{from: 5GB, rate: stop}]}]}
 """
 DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text())
 VARIABLES = {"$job": "esimshaper", "$instance": "router", "$client": ".*", "$__rate_interval": "10s", "$__range": "1m"}

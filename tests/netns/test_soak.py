@@ -31,7 +31,7 @@ STEP = float(os.environ.get("SOAK_STEP", "90"))
 
 CLIENTS, NEW_EACH_HOUR = 256, 8
 ROUND = 900  # seconds; each client moves something in each
-WARM = 8  # hours; by then all tables, caches and pools are as they stay
+WARM = 12  # hours; by then all tables, caches and pools are as they stay
 
 CONFIG = """lan: {{interfaces: [br0], leases: ["{leases}"], mark_mask: 0xff800000}}
 clients:

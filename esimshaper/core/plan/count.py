@@ -63,7 +63,7 @@ class Count:
     def is_first(self) -> bool:
         """Whether the present window is the first one, and has terms of its own."""
         usual, first = self._meters
-        return first is not usual and self.meter is first
+        return self.is_running and first is not usual and self.meter is first
 
     def roll(self, life: Window) -> None:
         """The present window is over: what is left of it is carried, and the next one begins."""
