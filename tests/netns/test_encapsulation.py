@@ -134,11 +134,12 @@ def allow_big(device: str) -> None:
     assert error == 0
 
 
-def largest(device: str, ending: threading.Event) -> dict[int, int]:
-    """Bytes of the largest packet that a device takes until the end, by EtherType."""
+def largest(device: str, watches: threading.Event, ending: threading.Event) -> dict[int, int]:
+    """Bytes of the largest packet that a device takes until the end, by EtherType. `watches` is set once it looks."""
     found: dict[int, int] = {}
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)) as sock:
         sock.bind((device, ETH_P_ALL))
+        watches.set()
         sock.settimeout(0.1)
         while not ending.is_set():
             with contextlib.suppress(TimeoutError):
@@ -153,8 +154,9 @@ def test_packets_beyond_64_kib_that_linux_makes(make_router: Callable[..., Route
         alice, meter = lab.clients[0], make_router(lab, ROW).start()
         for host, device in ((alice, "eth0"), (lab.internet, "gw0"), (lab.router, "wan0"), (lab.router, "lan0")):
             host.call(allow_big, device)
-        before, ending = meter.measure(), threading.Event()
-        watching = lab.router.start(largest, "wan0", ending)
+        before, watches, ending = meter.measure(), threading.Event(), threading.Event()
+        watching = lab.router.start(largest, "wan0", watches, ending)
+        assert watches.wait(30)
         for server in (lab.servers4[0], lab.servers6[0]):
             alice.call(traffic.tcp_down, server, 5_000_000)
             alice.call(traffic.tcp_up, server, 5_000_000)
