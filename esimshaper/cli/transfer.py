@@ -180,23 +180,24 @@ def _looked_at(rows: "Iterable[Transferred]", say: Callable[[str], None]) -> tup
     return count, size
 
 
-def _batches(rows: "Iterable[Transferred]") -> Iterator[list[str]]:
-    """The rows as JSON, as many at a time as the daemon takes."""
-    batch: list[str] = []
+def _batches(rows: "Iterable[Transferred]") -> Iterator[list[list[Any]]]:
+    """The rows as they are sent, as many at a time as the daemon takes."""
+    batch: list[list[Any]] = []
     length = 0
     for row in rows:
-        text = json.dumps([row.resolution.value, *row[1:]], separators=(",", ":"))
-        if batch and (len(batch) == ROWS_AT_ONCE or length + len(text) > LARGEST_BODY):
+        values = [row.resolution.value, *row[1:]]
+        size = len(json.dumps(values, separators=(",", ":")))
+        if batch and (len(batch) == ROWS_AT_ONCE or length + size > LARGEST_BODY):
             yield batch
             batch, length = [], 0
-        batch.append(text)
-        length += len(text) + 1
+        batch.append(values)
+        length += size + 1
     if batch:
         yield batch
 
 
-def _send(options: argparse.Namespace, batch: list[str], done: int, path: Path) -> None:
-    body = {"rows": [json.loads(text) for text in batch], **({"client": options.client} if options.client else {})}
+def _send(options: argparse.Namespace, batch: list[list[Any]], done: int, path: Path) -> None:
+    body = {"rows": batch, **({"client": options.client} if options.client else {})}
     try:
         command(options, "/v1/import", body)
     except Unusable as error:

@@ -156,16 +156,17 @@ class Daemon:
                 ticker.follow_uplink()
                 self._publisher.begin(self._configuration.settings.metrics)
             ticker.tick()
-            self._hear_own_counts()
-            self._status.report_tick(ticker.state, self._facts(), self._parts.enforcer.problems, clock.monotonic())
+            facts = self._facts()
+            self._hear_own_counts(facts)
+            self._status.report_tick(ticker.state, facts, self._parts.enforcer.problems, clock.monotonic())
             ticks += 1
             with contextlib.suppress(TimeoutError):
                 wait = min(clock.seconds_to_next(TICK_SECONDS), ticker.seconds_to_switch())
                 await asyncio.wait_for(self._wake.wait(), wait)
 
-    def _hear_own_counts(self) -> None:
+    def _hear_own_counts(self, facts: DaemonFacts) -> None:
         """Compares what modems have counted with what we have at the same uplink, where that has one interface."""
-        facts, device = self._facts(), self._configuration.settings.device
+        device = self._configuration.settings.device
         carried = uplinks.totals(self._parts.ticker.state, facts)
         alone = [each for each in facts.uplinks if each.name in carried and len(each.interfaces) == 1]
         ours = {device(each.interfaces[0]): carried[each.name].total_bytes for each in alone}

@@ -18,7 +18,7 @@ from esimshaper.core.report.asked import AT_MOST, Part, asked, edges_of, known_p
 from esimshaper.core.report.found import OF_UPLINKS, Saved, chosen, found
 from esimshaper.core.report.frame import DaemonFacts, Document, new_document
 from esimshaper.core.report.history import begin_of
-from esimshaper.core.report.recorded import Place, Recorded, Services, is_chosen, recorded_document
+from esimshaper.core.report.recorded import Place, Recorded, Services, recorded_document
 from esimshaper.core.report.since import parse_since
 from esimshaper.core.report.transfer import page_document
 from esimshaper.core.report.usage_report import report_document
@@ -164,7 +164,7 @@ class Reports:
             unsaved = tuple(
                 row
                 for row in saving.unsaved_rows(state, zone)
-                if row.resolution is of.resolution and row.start < of.until and is_chosen(row, choice)
+                if row.resolution is of.resolution and row.start < of.until and choice.has(row.client, row.uplink)
             )
             if not (periods or unsaved):
                 return state, Recorded()
@@ -202,7 +202,7 @@ class Reports:
             found = []
             for tiles, choice in parts:
                 periods = await self._storage.all_periods(tiles.ranges, choice)
-                unsaved = tuple(row for row in late if is_chosen(row, choice))
+                unsaved = tuple(row for row in late if choice.has(row.client, row.uplink))
                 found.append(Recorded(periods, unsaved, *await self._detail(query, tiles.ranges, choice)))
             return state, found
 

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 
+from esimshaper.core.model.money import format_money
 from esimshaper.core.model.units import format_rate, format_size
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table, bar
@@ -47,8 +48,7 @@ def glance(plans: list[Document], now: str) -> list[Line]:
 
 def money(amount: str, currency: str | None) -> str:
     """`1,100 JPY`."""
-    whole, dot, decimals = amount.partition(".")
-    return f"{int(whole):,}{dot}{decimals} {currency or ''}".strip()
+    return format_money(amount, currency or "")
 
 
 def _nothing(document: Document) -> list[Line]:

@@ -99,6 +99,10 @@ class RowChoice(NamedTuple):
     uplinks: Collection[str] | None = None
     counted_here: bool = False
 
+    def has(self, client: ClientKey, uplink: str) -> bool:
+        """Whether what this client used by this uplink is chosen, if it was counted here."""
+        return (self.clients is None or client in self.clients) and (self.uplinks is None or uplink in self.uplinks)
+
 
 ALL_ROWS = RowChoice()
 COUNTED_ROWS = RowChoice(counted_here=True)

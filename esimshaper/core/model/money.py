@@ -29,3 +29,9 @@ def write_money(amount: Decimal, currency: str) -> str:
     whole, _, decimals = written.partition(".")
     decimals = decimals.ljust(least, "0")
     return f"{whole}.{decimals}" if decimals else whole
+
+
+def format_money(written: str, currency: str) -> str:
+    """What `write_money` has written, for people: `1,100 JPY`."""
+    whole, dot, decimals = written.partition(".")
+    return f"{int(whole):,}{dot}{decimals} {currency}".strip()

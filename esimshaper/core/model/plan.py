@@ -25,6 +25,8 @@ FULL = 1 << 62
 """The rate of a link that nothing holds back: more than any other."""
 STOP = 0
 """The rate at which nothing passes."""
+FOREVER = 1 << 62
+"""The end of what has no end."""
 
 
 class Event(StrEnum):

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from esimshaper.core.model.limits import Notice, Quota, Window
-from esimshaper.core.model.plan import FULL, Event, Meter
+from esimshaper.core.model.plan import FULL, Event, Meter, Plan
 
 NO_MONEY = Decimal(0)
 
@@ -166,6 +166,14 @@ class PlanTally:
     ahead: tuple[Ahead, ...] = ()
     quiet: int = 0
     quick: Quick | None = None
+
+    def count_of(self, label: str) -> KeptCount | None:
+        """The meter of that label."""
+        return next((count for count in self.course.counts if count.label == label), None)
+
+    def main_count(self, plan: Plan) -> KeptCount | None:
+        """The meter that stands for the plan."""
+        return None if plan.main_meter is None else self.count_of(plan.labels[plan.main_meter])
 
 
 class Waiting(NamedTuple):

@@ -55,3 +55,8 @@ class Ways:
 
 
 ALONE = (Uplink(ONLY_UPLINK, ""),)
+
+
+def fits(name: str, written: str) -> bool:
+    """Whether the interface `name` is meant by `written`: a whole name, or the beginning of names and `*`."""
+    return name.startswith(written[:-1]) if written.endswith("*") else name == written

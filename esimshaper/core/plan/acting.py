@@ -119,8 +119,7 @@ def corrected(
     since: our own bytes since then (`at`), and in the two hours before it (`before`). The history stays as it is.
     """
     tally = _tally(kept, plan)
-    label = None if plan.main_meter is None else plan.labels[plan.main_meter]
-    main = next((each for each in tally.course.counts if each.label == label), None)
+    main = tally.main_count(plan)
     if main is None or main.window is None:
         raise Unusable(f"{plan.name} has no period yet that a figure could be of", "Tell it after the first byte.")
     if plan.meters[plan.main_meter or 0].cycle.kind is CycleKind.LAST or at < main.window.start:
@@ -142,7 +141,7 @@ def corrected(
         changed = replace(changed, course=kept_of(course))
     elif applied < 0:
         counts = tuple(
-            replace(each, used=max(0, each.used + applied)) if each.label == label else each
+            replace(each, used=max(0, each.used + applied)) if each.label == main.label else each
             for each in changed.course.counts
         )
         changed = replace(changed, course=replace(changed.course, counts=counts))

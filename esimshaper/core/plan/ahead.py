@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from esimshaper.core.model.plan import FULL, CycleKind, PlanStep
+from esimshaper.core.model.plan import FULL, PlanStep
 from esimshaper.core.model.plan_state import Ahead
 from esimshaper.core.plan.count import Count, cap_of
 from esimshaper.core.plan.course import Course
@@ -21,7 +21,7 @@ def steps_ahead(course: Course, at: int, *, roaming: bool) -> tuple[Ahead, ...]:
 
 
 def _of_meter(course: Course, count: Count, label: str, at: int) -> Iterator[Ahead]:
-    used = count.sum_of_days(at) if count.meter.cycle.kind is CycleKind.LAST else count.used
+    used = count.sum_of_days(at) if count.is_last else count.used
     ahead = [step for step in count.meter.steps if step.above >= max(used, 1) and step.changes and not step.next_day]
     carried = sum(left for left, _ in count.carried)
     start, end = (count.window.start, count.window.end) if count.is_running else (at, at)
@@ -30,11 +30,10 @@ def _of_meter(course: Course, count: Count, label: str, at: int) -> Iterator[Ahe
         lots = _lots(course) if step.limits and count.is_lifted else 0
         if lots is not None:
             room = step.above - used + carried + lots
-            price = step.price if step.price is not None else None
             rate = _rate(step)
             before = [each.rate for each in count.meter.steps if each.above < step.above and each.rate is not None]
             slows = rate is not None and rate < min(before, default=FULL)
-            yield Ahead(label, room, step.above, start, end, rate, price, step.per, step.adds, slows)
+            yield Ahead(label, room, step.above, start, end, rate, step.price, step.per, step.adds, slows)
     if count.meter.at_most is not None and count.meter.beyond is not None and (cap := cap_of(count.meter)) >= used:
         rate, most = count.meter.beyond, count.meter.at_most
         yield Ahead(label, cap - used + carried, cap, start, end, rate, most, slows=rate < FULL)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from esimshaper.core.model.modems import Modem, is_same_iccid
 from esimshaper.core.model.plan import Plan
 from esimshaper.core.model.plan_state import UplinkPlan
+from esimshaper.core.model.uplinks import fits
 
 
 class Way(NamedTuple):
@@ -63,12 +64,8 @@ def is_same_sim(one: str, other: str) -> bool:
 
 
 def _may_be_of(plan: Plan, way: Way) -> bool:
-    here = not plan.interface or any(_is_called(name, plan.interface) for name in way.interfaces)
+    here = not plan.interface or any(fits(name, plan.interface) for name in way.interfaces)
     return here and plan.uplink in ("", way.name) and bool(plan.uplink or plan.interface or plan.iccid)
-
-
-def _is_called(name: str, written: str) -> bool:
-    return name.startswith(written[:-1]) if written.endswith("*") else name == written
 
 
 def _asks_for_sim(plans: Iterable[Plan], way: Way) -> bool:

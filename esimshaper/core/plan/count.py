@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from esimshaper.core.model.hours import windows
 from esimshaper.core.model.limits import Window
-from esimshaper.core.model.plan import FULL, Counts, CycleKind, Meter, PlanStep
-from esimshaper.core.plan.spans import FOREVER, day_of, end_of, midnight, window_of
+from esimshaper.core.model.plan import FOREVER, FULL, Counts, CycleKind, Meter, PlanStep
+from esimshaper.core.plan.spans import day_of, end_of, midnight, window_of
 
 _MOST = 1 << 60
 NO_WINDOW = Window(0, 0)

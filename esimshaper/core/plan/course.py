@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from esimshaper.core.model.hours import present, windows
 from esimshaper.core.model.limits import Window
-from esimshaper.core.model.plan import FULL, STOP, Counts, CycleKind, Event, Length, LengthUnit, Plan, TopUp
+from esimshaper.core.model.plan import FOREVER, FULL, STOP, Counts, CycleKind, Event, Length, LengthUnit, Plan, TopUp
 from esimshaper.core.plan.count import Count
 from esimshaper.core.plan.lots import Lot, end_with, lot_of, next_lot
 from esimshaper.core.plan.rounding import Rounder
-from esimshaper.core.plan.spans import FOREVER, end_of, later
+from esimshaper.core.plan.spans import end_of, later
 
 
 class Passed(NamedTuple):

@@ -79,7 +79,8 @@ def _steps(follow: Follow, tally: PlanTally) -> list[Ahead]:
 def _followed(follow: Follow, tally: PlanTally, ahead: Ahead, before: Followed | None, waiting: int) -> Followed:
     bought = sum(lot.size or 0 for lot in tally.course.lots)
     step = (tally.plan, ahead.label, ahead.start, ahead.above, bought)
-    used = next((count.used for count in tally.course.counts if count.label == ahead.label), 0)
+    count = tally.count_of(ahead.label)
+    used = count.used if count else 0
     same = before is not None and before.step == step
     limit = before.limit if before is not None and same else used + max(0, ahead.room - follow.before)
     return Followed(limit, limit + follow.before - ahead.room + waiting, Window(ahead.start, ahead.end), step)

@@ -8,12 +8,11 @@ new ones begin at nothing, the lifetime has the end that its new length gives it
 """
 
 from esimshaper.core.model.limits import Window
-from esimshaper.core.model.plan import Event, Plan
+from esimshaper.core.model.plan import FOREVER, Event, Plan
 from esimshaper.core.model.plan_state import KeptCount, KeptCourse, KeptLot
 from esimshaper.core.plan.count import NO_WINDOW, Count
 from esimshaper.core.plan.course import Course
 from esimshaper.core.plan.lots import Lot
-from esimshaper.core.plan.spans import FOREVER
 
 
 def kept_of(course: Course) -> KeptCourse:

@@ -10,12 +10,11 @@ from dataclasses import replace
 from decimal import Decimal
 
 from esimshaper.core.model.limits import EVERYONE, Notice, NoticeKind, Window
-from esimshaper.core.model.money import write_money
-from esimshaper.core.model.plan import FULL, STOP, Plan
+from esimshaper.core.model.money import format_money, write_money
+from esimshaper.core.model.plan import FOREVER, FULL, STOP, Plan
 from esimshaper.core.model.plan_state import Ahead, PlanState, PlanTally, UplinkPlan
 from esimshaper.core.model.tick import Tick
 from esimshaper.core.model.units import format_moment, format_rate, format_size
-from esimshaper.core.plan.spans import FOREVER
 
 LOW_PERCENT = 10
 """Of what the window, or the plan, has: from here on little is left."""
@@ -47,8 +46,7 @@ def of_tick(
 
 def money(amount: Decimal, plan: Plan) -> str:
     """An amount with its currency, for people: `1,100 JPY`."""
-    whole, dot, decimals = write_money(amount, plan.currency).partition(".")
-    return f"{int(whole):,}{dot}{decimals} {plan.currency}".strip()
+    return format_money(write_money(amount, plan.currency), plan.currency)
 
 
 class _Said:

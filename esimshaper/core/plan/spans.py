@@ -13,8 +13,6 @@ from esimshaper.core.model.period import window
 from esimshaper.core.model.plan import Cycle, CycleKind, Ending, Length, LengthUnit
 from esimshaper.core.model.time_of_day import moments_of
 
-FOREVER = 1 << 62
-"""The end of what has no end."""
 _UNITS = {
     LengthUnit.HOURS: PeriodUnit.HOUR,
     LengthUnit.DAYS: PeriodUnit.DAY,

@@ -99,10 +99,9 @@ from esimshaper.core.report.quotas import (
     state_entry,
 )
 from esimshaper.core.report.services import category_of, nameless, services_in_short
-from esimshaper.core.report.uplinks import uplink_entries
+from esimshaper.core.report.uplinks import is_attached, uplink_entries
 
 TOP_CLIENTS = 5
-WAN_HOOKS = (Hook.WAN_INGRESS, Hook.WAN_EGRESS)
 LEAST_ASTRAY = 1_000_000
 """Bytes inside tunnels from which on a wrong port is suspected; a tunnel that does not answer yet takes less."""
 
@@ -234,11 +233,10 @@ def _tables(reading: Reading | None) -> list[Document]:
 
 def _wan(facts: DaemonFacts, attachments: Sequence[Attachment], detour: Detour) -> Document:
     interface = facts.wan_interface
-    ours = {a.hook for a in attachments if a.interface == interface and a.attached}
     return {
         "interface": interface,
         "device": facts.wan_device or interface,
-        "attached": all(hook in ours for hook in WAN_HOOKS),
+        "attached": is_attached(interface, attachments),
         "found_by": facts.wan_found_by or None,
         "problems": list(dict.fromkeys(_sentence(a, attachments) for a in attachments if a.problem)),
         "stacked": list(facts.stacked),

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Saved sums of a part of time, and what is not saved yet -> what was used in it. Pure."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from esimshaper.core.model.counts import NOTHING, Counters
 from esimshaper.core.model.history import Bucket, Grouping, HistoryPeriod, Pending, RowChoice, Sums
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.services import Volume, services_sum
+
+T = TypeVar("T")
 
 OF_UPLINKS = (Grouping.UPLINK, Grouping.PLAN, Grouping.TRIP)
 """What is added up by uplink; other reports by client and service, or by time."""
@@ -43,13 +45,10 @@ def found(
         late = (HistoryPeriod(bucket.start, entry.counters, entry.estimated) for bucket, entry in unsaved.items())
         return Found(begin, periods=tuple(_in_periods((*saved.periods, *late), part_of)))
     if by in OF_UPLINKS:
-        used: dict[str, Counters] = {}
-        for each in (*saved.by_uplink, *({bucket.uplink: entry.counters} for bucket, entry in unsaved.items())):
-            for name, counters in each.items():
-                used[name] = used.get(name, NOTHING) + counters
-        return Found(begin, by_uplink=used)
+        late_by_uplink = ({bucket.uplink: entry.counters} for bucket, entry in unsaved.items())
+        return Found(begin, by_uplink=counters_sum((*saved.by_uplink, *late_by_uplink)))
     own = (Sums({at.client: each.counters}, {at.client: each.services}) for at, each in unsaved.items())
-    return Found(begin, sums=_together((*saved.sums, *own)))
+    return Found(begin, sums=together((*saved.sums, *own)))
 
 
 def chosen(
@@ -59,14 +58,8 @@ def chosen(
     return {
         bucket: entry
         for bucket, entry in pending.items()
-        if part_of(bucket.start) is not None
-        and _is_among(bucket.client, choice.clients)
-        and _is_among(bucket.uplink, choice.uplinks)
+        if part_of(bucket.start) is not None and choice.has(bucket.client, bucket.uplink)
     }
-
-
-def _is_among(each: str, chosen: Collection[str] | None) -> bool:
-    return chosen is None or each in chosen
 
 
 def _in_periods(rows: Iterable[HistoryPeriod], part_of: Callable[[int], int | None]) -> Iterable[HistoryPeriod]:
@@ -76,12 +69,20 @@ def _in_periods(rows: Iterable[HistoryPeriod], part_of: Callable[[int], int | No
             yield HistoryPeriod(start, row.counters, row.estimated)
 
 
-def _together(parts: Iterable[Sums]) -> Sums:
-    usage: dict[ClientKey, Counters] = {}
+def together(parts: Iterable[Sums]) -> Sums:
+    """What was used in all of them."""
+    all_of = tuple(parts)
     services: dict[ClientKey, Mapping[str, Volume]] = {}
-    for part in parts:
-        for client, counters in part.usage.items():
-            usage[client] = usage.get(client, NOTHING) + counters
+    for part in all_of:
         for client, volumes in part.services.items():
             services[client] = services_sum(services.get(client, {}), volumes)
-    return Sums(usage, services)
+    return Sums(counters_sum(part.usage for part in all_of), services)
+
+
+def counters_sum(parts: Iterable[Mapping[T, Counters]]) -> dict[T, Counters]:
+    """The counters of each key, added up."""
+    used: dict[T, Counters] = {}
+    for part in parts:
+        for key, counters in part.items():
+            used[key] = used.get(key, NOTHING) + counters
+    return used

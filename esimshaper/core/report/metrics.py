@@ -16,7 +16,7 @@ from esimshaper.core.model.services import NO_VOLUME, ServiceUsage, Volume
 from esimshaper.core.model.state import State
 from esimshaper.core.report import slow, uplink_drops, uplinks
 from esimshaper.core.report.frame import DaemonFacts, identity, known_clients, mac_of, strayed_bytes, wasted_bytes
-from esimshaper.core.report.plans import cost_of, end_of, main_count
+from esimshaper.core.report.plans import cost_of, end_of
 from esimshaper.core.report.quotas import limit_of, usages, used_of
 from esimshaper.core.report.services import category_of, is_counted, with_unnamed
 from esimshaper.core.report.subjects import subject_label
@@ -41,15 +41,10 @@ def _wan_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
     booked = state.meter.booked
     if len(facts.uplinks) == 1 or not booked:
         return _both_ways("wan", "through the WAN", "interface", booked.wan if booked else {})
+    interfaces = {each.name: each.interfaces[0] for each in facts.uplinks}
     totals = uplinks.totals(state, facts)
-    labels = {each.name: (each.interfaces[0], each.name) for each in facts.uplinks}
-    down: Samples = {labels[name]: counters.down_bytes for name, counters in totals.items()}
-    up: Samples = {labels[name]: counters.up_bytes for name, counters in totals.items()}
-    side = "through the WAN: IP-layer bytes as the carrier bills them."
-    return (
-        _counter("wan_receive_bytes_total", f"Download {side}", ("interface", "uplink"), down),
-        _counter("wan_transmit_bytes_total", f"Upload {side}", ("interface", "uplink"), up),
-    )
+    carried: dict[tuple[str, ...], Counters] = {(interfaces[name], name): each for name, each in totals.items()}
+    return _ways_of("wan", "through the WAN", ("interface", "uplink"), carried)
 
 
 def _traffic_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
@@ -110,12 +105,18 @@ def _served(state: State) -> ServiceUsage:
 
 
 def _both_ways(prefix: str, what: str, label: str, counters: Mapping[str, Counters]) -> tuple[Metric, Metric]:
-    down: Samples = {(value,): c.down_bytes for value, c in counters.items()}
-    up: Samples = {(value,): c.up_bytes for value, c in counters.items()}
+    return _ways_of(prefix, what, (label,), {(value,): each for value, each in counters.items()})
+
+
+def _ways_of(
+    prefix: str, what: str, labels: tuple[str, ...], counters: Mapping[tuple[str, ...], Counters]
+) -> tuple[Metric, Metric]:
+    down: Samples = {values: each.down_bytes for values, each in counters.items()}
+    up: Samples = {values: each.up_bytes for values, each in counters.items()}
     side = f"{what}: IP-layer bytes as the carrier bills them."
     return (
-        _counter(f"{prefix}_receive_bytes_total", f"Download {side}", (label,), down),
-        _counter(f"{prefix}_transmit_bytes_total", f"Upload {side}", (label,), up),
+        _counter(f"{prefix}_receive_bytes_total", f"Download {side}", labels, down),
+        _counter(f"{prefix}_transmit_bytes_total", f"Upload {side}", labels, up),
     )
 
 
@@ -148,7 +149,7 @@ def _limit_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
 def _plan_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
     kept = state.plans.kept.tallies
     known = [(plan, kept[plan.name]) for plan in facts.plans if plan.name in kept]
-    counts = ((plan.name, tally, main_count(plan, tally)) for plan, tally in known)
+    counts = ((plan.name, tally, tally.main_count(plan)) for plan, tally in known)
     used: Samples = {(name,): count.used if count else tally.counted for name, tally, count in counts}
     left: Samples = {(plan.name,): tally.left for plan, tally in known if tally.left is not None}
     cost: Samples = {(plan.name,): float(cost_of(plan, tally)) for plan, tally in known}

@@ -25,7 +25,7 @@ from decimal import Decimal
 from math import sqrt
 
 from esimshaper.core.model.money import write_money
-from esimshaper.core.model.plan import FULL, Plan
+from esimshaper.core.model.plan import FOREVER, FULL, Plan
 from esimshaper.core.model.plan_state import Ahead, KeptCount, PlanState, PlanTally
 from esimshaper.core.model.state import State
 from esimshaper.core.report import slow
@@ -33,7 +33,6 @@ from esimshaper.core.report.drift import factor_of, sentence_of
 from esimshaper.core.report.frame import DaemonFacts, Document, moment, new_document
 
 DAY = 86400
-_FOREVER = 1 << 60
 _SHOWN = 5
 """The last so many corrections."""
 
@@ -41,14 +40,12 @@ _SHOWN = 5
 def plans_document(state: State, facts: DaemonFacts, clients: int) -> Document:
     """The answer to `plan`. `clients`: how many devices used something today."""
     kept = state.plans.kept
-    known = [(plan, kept.tallies[plan.name]) for plan in facts.plans if plan.name in kept.tallies]
-    used = {uplink.plan for uplink in kept.uplinks.values()}
-    in_order = sorted(known, key=lambda pair: (pair[0].name not in used, pair[1].course.is_over))
+    known = _known(kept, facts)
     spent: dict[str, Decimal] = {}
     for plan, tally in known:
         spent[plan.currency] = spent.get(plan.currency, Decimal(0)) + cost_of(plan, tally)
     return new_document(facts.now) | {
-        "plans": [_entry(plan, tally, kept, facts, clients) for plan, tally in in_order],
+        "plans": [_entry(plan, tally, kept, facts, clients) for plan, tally in known],
         "configured": len(facts.plans),
         "uplinks": _uplinks(kept),
         "slow": slow.entries(state, facts),
@@ -58,8 +55,19 @@ def plans_document(state: State, facts: DaemonFacts, clients: int) -> Document:
 
 def in_short(state: State, facts: DaemonFacts) -> list[Document]:
     """The plans in use, for `status`."""
-    document = plans_document(state, facts, 1)
-    return [plan for plan in document["plans"] if plan["uplinks"]]
+    kept = state.plans.kept
+    return [_entry(plan, tally, kept, facts, 1) for plan, tally in _known(kept, facts) if _uplinks_of(plan, kept)]
+
+
+def _known(kept: PlanState, facts: DaemonFacts) -> list[tuple[Plan, PlanTally]]:
+    """The plans that were counted, those in use first, and those that are over last."""
+    known = [(plan, kept.tallies[plan.name]) for plan in facts.plans if plan.name in kept.tallies]
+    used = {uplink.plan for uplink in kept.uplinks.values()}
+    return sorted(known, key=lambda pair: (pair[0].name not in used, pair[1].course.is_over))
+
+
+def _uplinks_of(plan: Plan, kept: PlanState) -> list[str]:
+    return [name for name, uplink in kept.uplinks.items() if uplink.plan == plan.name and not uplink.unknown]
 
 
 def cost_of(plan: Plan, tally: PlanTally) -> Decimal:
@@ -75,26 +83,20 @@ def cost_of(plan: Plan, tally: PlanTally) -> Decimal:
     return tally.course.paid + sum(windows, Decimal(0))
 
 
-def main_count(plan: Plan, tally: PlanTally) -> KeptCount | None:
-    """The meter that stands for the plan."""
-    label = None if plan.main_meter is None else plan.labels[plan.main_meter]
-    return next((count for count in tally.course.counts if count.label == label), None)
-
-
 def end_of(tally: PlanTally) -> int | None:
     """When the plan ends or renews itself; None if it does not, or has not begun."""
     life = tally.course.life
-    return life.end if life and life.end < _FOREVER else None
+    return life.end if life and life.end < FOREVER else None
 
 
 def _entry(plan: Plan, tally: PlanTally, kept: PlanState, facts: DaemonFacts, clients: int) -> Document:
     course, zone, now = tally.course, plan.zone, facts.now.timestamp()
-    main = main_count(plan, tally)
+    main = tally.main_count(plan)
     end = end_of(tally)
     factor = factor_of(tally.corrections)
     return {
         "name": plan.name,
-        "uplinks": [name for name, uplink in kept.uplinks.items() if uplink.plan == plan.name and not uplink.unknown],
+        "uplinks": _uplinks_of(plan, kept),
         "begun": course.life is not None,
         "is_over": course.is_over,
         "renews": plan.lifetime.renews,
@@ -161,7 +163,7 @@ def _rate(rate: int) -> str | int:
 
 def _meter(plan: Plan, number: int, tally: PlanTally) -> Document:
     label, zone = plan.labels[number], plan.zone
-    count = next((each for each in tally.course.counts if each.label == label), KeptCount(label))
+    count = tally.count_of(label) or KeptCount(label)
     window = count.window
     terms = count.terms(plan.meters[number])
     price = count.closed + (terms.price(count.used) if window else Decimal(0))
@@ -169,7 +171,7 @@ def _meter(plan: Plan, number: int, tally: PlanTally) -> Document:
         "meter": label,
         "used_bytes": count.used,
         **moment("began", window.start if window else None, zone),
-        **moment("ends", window.end if window and window.end < _FOREVER else None, zone),
+        **moment("ends", window.end if window and window.end < FOREVER else None, zone),
         "cost": write_money(price, plan.currency),
         "carried_bytes": sum(left for left, _ in count.carried),
     }
@@ -177,10 +179,10 @@ def _meter(plan: Plan, number: int, tally: PlanTally) -> Document:
 
 def _next(plan: Plan, tally: PlanTally, ahead: Ahead, now: float) -> Document:
     meters = dict(zip(plan.labels, plan.meters, strict=True))
-    count = next((each for each in tally.course.counts if each.label == ahead.label), KeptCount(ahead.label))
+    count = tally.count_of(ahead.label) or KeptCount(ahead.label)
     more = None if ahead.price is None else ahead.price - count.terms(meters[ahead.label]).price(count.used)
     pace = _pace(plan, tally, now)
-    end = ahead.end if ahead.end < _FOREVER else None
+    end = ahead.end if ahead.end < FOREVER else None
     expected = int(now + ahead.room / pace[0] * DAY) if pace and pace[0] > 0 else None
     return {
         "meter": ahead.label,
@@ -215,11 +217,11 @@ def _pace(plan: Plan, tally: PlanTally, now: float) -> tuple[float, float, int] 
 
 def _forecast(plan: Plan, tally: PlanTally, now: float) -> Document | None:
     """What will be used at the end of the window, at the pace of the last days, and how far off that may well be."""
-    pace, main = _pace(plan, tally, now), main_count(plan, tally)
+    pace, main = _pace(plan, tally, now), tally.main_count(plan)
     if pace is None or main is None or main.window is None or plan.main_meter is None or tally.course.is_over:
         return None
     end = min(main.window.end, tally.course.life.end if tally.course.life else main.window.end)
-    if end >= _FOREVER:
+    if end >= FOREVER:
         return None
     mean, spread, number = pace
     ahead = (end - now) / DAY
@@ -238,7 +240,7 @@ def _forecast(plan: Plan, tally: PlanTally, now: float) -> Document | None:
 
 def _today(plan: Plan, tally: PlanTally, now: float, clients: int) -> Document | None:
     """What may be used today so that the same is there for each day until the end; null where nothing is limited."""
-    if not tally.ahead or tally.course.is_over or tally.ahead[0].end >= _FOREVER:
+    if not tally.ahead or tally.course.is_over or tally.ahead[0].end >= FOREVER:
         return None
     today = _day(now, plan.zone)
     midnight = datetime.combine(date.fromordinal(today), datetime.min.time(), plan.zone).timestamp()

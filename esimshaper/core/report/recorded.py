@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
-from esimshaper.core.model.history import HistoryPeriod, HistoryRow, RowChoice
+from esimshaper.core.model.history import HistoryPeriod, HistoryRow
 from esimshaper.core.model.requests import HistoryQuery
 from esimshaper.core.model.services import Volume, services_sum
 from esimshaper.core.model.state import State
@@ -53,12 +53,6 @@ class Recorded(NamedTuple):
         return Recorded(
             (*self.periods, *other.periods), (*self.unsaved, *other.unsaved), (*self.rows, *other.rows), services
         )
-
-
-def is_chosen(row: HistoryRow, choice: RowChoice) -> bool:
-    """Whether a row is one of those that were chosen."""
-    clients, uplinks = choice.clients, choice.uplinks
-    return (clients is None or row.client in clients) and (uplinks is None or row.uplink in uplinks)
 
 
 def recorded_document(state: State, query: HistoryQuery, now: datetime, since: int, found: Recorded) -> Document:

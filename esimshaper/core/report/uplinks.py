@@ -8,7 +8,7 @@ from esimshaper.core.model.reading import Attachment, Hook
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, usage_entry
 
-HOOKS = {Hook.WAN_INGRESS, Hook.WAN_EGRESS}
+WAN_HOOKS = {Hook.WAN_INGRESS, Hook.WAN_EGRESS}
 
 
 def totals(state: State, facts: DaemonFacts) -> Mapping[str, Counters]:
@@ -29,12 +29,13 @@ def uplink_entries(state: State, facts: DaemonFacts) -> list[Document]:
             "name": each.name,
             "interface": each.interfaces[0] if each.interfaces else each.interface,
             "metered": each.metered,
-            "attached": any(_is_attached(name, state.meter.attachments) for name in each.interfaces),
+            "attached": any(is_attached(name, state.meter.attachments) for name in each.interfaces),
             "total": usage_entry(sums.get(each.name, NOTHING)),
         }
         for each in facts.uplinks
     ]
 
 
-def _is_attached(interface: str, attachments: Sequence[Attachment]) -> bool:
-    return {each.hook for each in attachments if each.interface == interface and each.attached} >= HOOKS
+def is_attached(interface: str, attachments: Sequence[Attachment]) -> bool:
+    """Whether both of our programs are there."""
+    return {each.hook for each in attachments if each.interface == interface and each.attached} >= WAN_HOOKS

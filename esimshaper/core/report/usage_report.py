@@ -16,16 +16,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
-from esimshaper.core.model.counts import NOTHING, Counters, Usage
+from esimshaper.core.model.counts import NOTHING, Counters, Usage, sum_of
 from esimshaper.core.model.history import Grouping, Sums
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
 from esimshaper.core.model.limits import UNKNOWN_GROUP
 from esimshaper.core.model.requests import ReportQuery
-from esimshaper.core.model.services import NO_VOLUME, Service, Volume, services_sum
+from esimshaper.core.model.services import NO_VOLUME, Service, Volume
 from esimshaper.core.model.state import State
 from esimshaper.core.model.trips import Trip
 from esimshaper.core.report.asked import Asked
-from esimshaper.core.report.found import Found
+from esimshaper.core.report.found import Found, counters_sum, together
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, names, new_document, usage_entry
 from esimshaper.core.report.services import category_of, services_by_client, volume_entry
 
@@ -36,7 +36,7 @@ def report_document(
     """See the module's docstring. `found` is of each part of `asked`; by plan, the last one is of the whole."""
     rows = _rows(state, facts, asked, found)
     parts = found[-1:] if asked.by is Grouping.PLAN else _wholes(asked, found)
-    total = _sum(_total(part) for part in parts)
+    total = sum_of(_total(part) for part in parts)
     now = facts.now.astimezone(asked.zone)
     until = int(now.timestamp()) if asked.until is None else asked.until
     begin = min((part.begin for part in found), default=asked.since)
@@ -63,13 +63,14 @@ def _wholes(asked: Asked, found: Sequence[Found]) -> list[Found]:
 def _rows(state: State, facts: DaemonFacts, asked: Asked, found: Sequence[Found]) -> list[Document]:
     match asked.by:
         case Grouping.CLIENT | Grouping.GROUP:
-            usage = _usage(found)
+            usage = together(part.sums for part in found).usage
             return _by_client(state, facts, usage) if asked.by is Grouping.CLIENT else _by_group(facts, usage)
         case Grouping.SERVICE | Grouping.CATEGORY:
-            services = _services(found)
+            services = _services(together(part.sums for part in found))
             return _by_service(facts, services) if asked.by is Grouping.SERVICE else _by_category(facts, services)
         case Grouping.UPLINK:
-            return _ranked({"uplink": name or None, **usage_entry(used)} for name, used in _uplinks(found).items())
+            uplinks = counters_sum(part.by_uplink for part in found)
+            return _ranked({"uplink": name or None, **usage_entry(used)} for name, used in uplinks.items())
         case Grouping.PLAN:
             return plan_rows([part.label for part in asked.parts], found)
         case Grouping.TRIP:
@@ -84,7 +85,7 @@ def plan_rows(labels: Sequence[str], found: Sequence[Found]) -> list[Document]:
     used: defaultdict[str | None, Counters] = defaultdict(Counters)
     for label, part in zip(labels, found, strict=False):
         used[label] += _total(part)
-    rest = _total(found[-1]) - _sum(used.values())
+    rest = _total(found[-1]) - sum_of(used.values())
     if rest.total_bytes > 0:
         used[None] = rest
     return _ranked({"plan": plan, **usage_entry(each)} for plan, each in used.items())
@@ -161,43 +162,19 @@ def _ranked(rows: Iterable[Document]) -> list[Document]:
     return sorted(used, key=lambda row: (-row["total_bytes"], str(next(iter(row.values())))))
 
 
-def _usage(found: Iterable[Found]) -> Usage:
-    usage: defaultdict[ClientKey, Counters] = defaultdict(Counters)
-    for part in found:
-        for key, used in part.sums.usage.items():
-            usage[key] += used
-    return usage
-
-
-def _services(found: Sequence[Found]) -> Mapping[str, Volume]:
+def _services(used: Sums) -> Mapping[str, Volume]:
     """All clients together, with `unnamed`."""
-    by_client: dict[ClientKey, Mapping[str, Volume]] = {}
-    for part in found:
-        for key, volumes in part.sums.services.items():
-            by_client[key] = services_sum(by_client.get(key, {}), volumes)
     sums: dict[str, Volume] = {}
-    for volumes in services_by_client(Sums(_usage(found), by_client)).values():
+    for volumes in services_by_client(used).values():
         for name, volume in volumes.items():
             sums[name] = sums.get(name, NO_VOLUME) + volume
     return sums
 
 
-def _uplinks(found: Iterable[Found]) -> Mapping[str, Counters]:
-    used: defaultdict[str, Counters] = defaultdict(Counters)
-    for part in found:
-        for name, counters in part.by_uplink.items():
-            used[name] += counters
-    return used
-
-
 def _total(part: Found) -> Counters:
     """Of a part, whatever it was added up by."""
     parts: Iterable[Any] = (*part.sums.usage.values(), *part.by_uplink.values(), *(p.counters for p in part.periods))
-    return _sum(parts)
-
-
-def _sum(counters: Iterable[Counters]) -> Counters:
-    return sum(counters, Counters())
+    return sum_of(parts)
 
 
 def _notes(facts: DaemonFacts, asked: Asked, begin: int) -> Iterable[str]:

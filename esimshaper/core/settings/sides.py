@@ -3,9 +3,9 @@
 
 from collections.abc import Collection, Iterator
 
+from esimshaper.core.model.uplinks import fits
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.problem import Path
-from esimshaper.core.settings.uplink import fits
 from esimshaper.core.settings.wan import wan_blocks
 
 

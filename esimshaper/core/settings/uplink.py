@@ -15,7 +15,7 @@ from dataclasses import replace
 from esimshaper.core.model.links import Link
 from esimshaper.core.model.reading import Detour
 from esimshaper.core.model.tunnels import TUNNEL_KINDS, VPN_KINDS
-from esimshaper.core.model.uplinks import AUTO, BY_MODEM, BY_ROUTE, Uplink, Ways
+from esimshaper.core.model.uplinks import AUTO, BY_MODEM, BY_ROUTE, Uplink, Ways, fits
 from esimshaper.core.settings.values import Settings, Stacked, Wan, shaped_at
 
 NO_WAYS = Ways()
@@ -185,11 +185,6 @@ def _bases_that_see(link: Link, links: Mapping[int, Link]) -> Iterator[Link]:
         yield base
         seen.add(base.index)
         link = base
-
-
-def fits(name: str, written: str) -> bool:
-    """Whether the interface `name` is meant by `written`: a whole name, or the beginning of names and `*`."""
-    return name.startswith(written[:-1]) if written.endswith("*") else name == written
 
 
 def belonging(settings: Settings, links: Sequence[Link]) -> Mapping[int, str]:
