@@ -285,7 +285,7 @@ def test_lab_knows_the_words_but_not_the_program(module):
 def test_views_know_documents_and_neither_core_nor_edge(module):
     assert ours(imports(module)) <= {
         "esimshaper",
-        *(f"esimshaper.core.model.{name}" for name in ("units", "documents")),
+        *(f"esimshaper.core.model.{name}" for name in ("units", "money", "documents")),
         *within("views"),
     }
 

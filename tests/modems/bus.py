@@ -72,11 +72,11 @@ def private_bus(folder: Path) -> Iterator[PrivateBus]:
 
 
 def watch_until(step: Callable[[float], None], what: str, is_so: Callable[[], bool]) -> None:
-    """Steps until something is so."""
+    """Steps until something is so. A ModemManager beside other work takes long to look at a modem."""
 
     def look() -> bool:
         if not is_so():
             step(0.05)
         return is_so()
 
-    wait_until(what, look)
+    wait_until(what, look, timeout=40)

@@ -68,6 +68,7 @@ class _Said:
             return
         yield from self._bought(earlier)
         yield from self._used_up()
+        yield from self._dearer(earlier)
         for ahead in self._tally.ahead:
             yield from self._step(ahead)
         yield from self._ending(life)
@@ -120,6 +121,23 @@ class _Said:
         elif near and ahead.per:
             text = f"has {room} left; then {self._each(ahead.adds, ahead.per)} {until}"
             yield self._notice(NoticeKind.PLAN_PRICE, f"price:{where}", text, ahead.room)
+
+    def _dearer(self, earlier: PlanTally | None) -> Iterator[tuple[str, Notice]]:
+        """Steps of price that usage has passed before anybody was told that they come, as a fast download may."""
+        if earlier is None:
+            return
+        rows = zip(self._plan.meters, earlier.course.counts, self._tally.course.counts, strict=True)
+        for meter, before, count in rows:
+            if not count.window or before.window != count.window:
+                continue
+            terms = count.terms(meter)
+            passed = [step for step in terms.steps if step.price is not None and before.used <= step.above < count.used]
+            said = f"price:{count.label}:{count.window.start}:{passed[-1].above}" if passed else ""
+            price, more = terms.price(count.used), terms.price(count.used) - terms.price(before.used)
+            if passed and more > 0 and said not in self._tally.told:
+                text = f"costs {money(price, self._plan)} now, {money(more, self._plan)} more than a moment ago"
+                text += f": beyond {format_size(passed[-1].above)} its price has a step"
+                yield self._notice(NoticeKind.PLAN_PRICE, said, text, count.used)
 
     def _ending(self, life: Window) -> Iterator[tuple[str, Notice]]:
         if self._plan.lifetime.length is None or self._plan.lifetime.renews:

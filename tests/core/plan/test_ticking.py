@@ -232,6 +232,22 @@ def test_people_hear_before_a_step_of_price(router):
     assert any("the byte after that costs 1,100 JPY, from 990 JPY to 2,090 JPY" in text for text in router.heard)
 
 
+def test_people_hear_of_a_step_of_price_that_came_too_fast_to_warn(router):
+    router.sim(TWO)
+    router.tick(10 * MB)
+    router.tick(300 * MB)
+    router.tick(300 * MB)
+    said = "plan two costs 2,090 JPY now, 1,100 JPY more than a moment ago: beyond 300 MB its price has a step"
+    assert [text for text in router.heard if "JPY" in text] == [said]
+
+
+def test_a_step_of_price_that_was_told_before_is_told_once(router):
+    router.sim(TWO)
+    router.tick(290 * MB)
+    router.tick(20 * MB)
+    assert len([text for text in router.heard if "JPY" in text]) == 1
+
+
 def test_what_a_wrong_clock_counted_moves_to_the_right_time(tmp_path):
     router = Router(tmp_path)
     router.trusted, router.now = False, 1000.0
