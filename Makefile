@@ -9,9 +9,9 @@ PYTHON := /usr/bin/python3
 # The packages in a field of debian/control, which has one on each line, without versions.
 control = $(shell awk '/^[^ ]/ { there = $$1 == "$(1):" } there && /^ [a-z]/ { print $$1 }' debian/control | tr -d ,)
 
-# What the program itself needs; what builds its package; what else the simulated router needs, also for the benchmark; what
-# else the tests need.
-PACKAGES_RUN := python3 $(call control,Depends)
+# What the program itself needs, and what makes its catalogs; what builds its package; what else the simulated router needs,
+# also for the benchmark; what else the tests need.
+PACKAGES_RUN := python3 gettext $(call control,Depends)
 PACKAGES_DEB := $(filter-out debhelper-compat dh-sequence-%,$(call control,Build-Depends))
 PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-ping kmod mount openssl util-linux
 PACKAGES_TEST := $(PACKAGES_DEMO) $(PACKAGES_DEB) python3-pytest python3-pytest-xdist python3-hypothesis python3-venv \
@@ -37,6 +37,8 @@ TESTS_FAST := tests/core tests/replay tests/cli tests/edge/history tests/edge/ht
 PACKAGES_KERNEL := $(PACKAGES_TEST) qemu-system-x86 busybox-static e2fsprogs ppp charon-systemd strongswan-swanctl
 VIRTME := virtme-ng==1.42
 
+catalogs := $(patsubst po/%.po,esimshaper/languages/%.mo,$(wildcard po/*.po))
+
 # Where `make deb` puts the package, and `make install` things; with DESTDIR, below another folder, for a package.
 dist ?= dist
 program := $(DESTDIR)/usr/lib/esimshaper
@@ -46,8 +48,8 @@ pages := man/man5/esimshaper.yaml.5 man/man8/esimshaper.8 bash-completion/comple
 	zsh/vendor-completions/_esimshaper
 
 .NOTPARALLEL:
-.PHONY: help demo test test-fast fuzz quic test-zones test-kernel mutants soak bench lint venv prometheus deb install uninstall root \
-	packages-run packages-demo packages-test packages-lint packages-kernel packages-deb
+.PHONY: help demo test test-fast fuzz quic test-zones test-kernel mutants soak bench lint venv prometheus catalogs messages deb \
+	install uninstall root packages-run packages-demo packages-test packages-lint packages-kernel packages-deb
 
 help:
 	@echo 'sudo make demo       a simulated travel router with a real kernel meter and traffic, live'
@@ -61,15 +63,17 @@ help:
 	@echo 'sudo make soak       a day of a router, with every tick of it; a quarter of an hour'
 	@echo 'sudo make bench      the figures: truth of the bill, cost per packet, memory, start'
 	@echo 'make lint            ruff, mypy, shellcheck, yamllint, clang, and the shape of the code'
+	@echo 'make catalogs        Chinese and Japanese, compiled for a checkout; all of the above do so by themselves'
+	@echo 'make messages        the texts of the sources, collected into po/*.po for translators'
 	@echo 'sudo make deb        dist/esimshaper_VERSION_all.deb, for Debian 12 and 13'
 	@echo 'sudo make install    on this machine, with a systemd service that is not started'
 	@echo 'sudo make uninstall  all of that, but for the configuration, the history and the users'
 
-demo: root packages-demo
+demo: root packages-demo catalogs
 	$(PYTHON) -m esimshaper demo $(ARGS)
 
 # They wait much, for ticks and for packets: one more at a time than there are processors keeps these busy.
-test: root packages-test venv prometheus quic
+test: root packages-test catalogs venv prometheus quic
 	$(PYTHON) -m pytest $(or $(ARGS),-n $(shell expr $$(nproc) + 1) --dist loadfile)
 
 test-fast: venv
@@ -104,6 +108,15 @@ mutants: venv
 lint: $(if $(filter 0,$(shell id -u)),packages-lint) venv
 	@test -e .venv/pins # or nothing could be fetched, and `venv` has said so
 	.venv/bin/python -m pytest -q tests/test_linters.py tests/test_architecture.py
+
+# msgfmt refuses a text whose places in braces differ from those of the English one.
+catalogs: $(catalogs)
+
+esimshaper/languages/%.mo: po/%.po
+	@msgfmt --check --output-file=$@ $<
+
+messages:
+	$(PYTHON) -m tests.messages
 
 root:
 	@test "$$(id -u)" = 0 || { echo 'This needs root: sudo make $(MAKECMDGOALS)' >&2; exit 1; }
@@ -160,7 +173,7 @@ prometheus:
 deb: packages-deb
 	@place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; set -e; \
 	mkdir "$$place/source"; \
-	tar -cf - --exclude=__pycache__ Makefile README.md CHANGELOG.md LICENSE bpf contrib debian esimshaper etc systemd \
+	tar -cf - --exclude=__pycache__ Makefile README.md CHANGELOG.md LICENSE bpf contrib debian esimshaper etc po systemd \
 		| tar -xf - -C "$$place/source"; \
 	$(PYTHON) debian/changelog.py >"$$place/source/debian/changelog"; \
 	(cd "$$place/source" && dpkg-buildpackage -d --build=binary --no-sign) >"$$place/said" 2>&1 \
@@ -169,7 +182,7 @@ deb: packages-deb
 
 # The modules and bpf/ lie beside each other as in a checkout. PYTHONSAFEPATH: a root shell in a folder of somebody else must
 # not run the bcc.py that lies there.
-install: $(if $(DESTDIR),,root packages-run)
+install: $(if $(DESTDIR),,root packages-run) catalogs
 	install -d '$(program)' '$(config)/conf.d' '$(DESTDIR)/usr/bin'
 	rm -rf '$(program)/esimshaper' '$(program)/bpf'
 	cp -R esimshaper bpf '$(program)'

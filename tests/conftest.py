@@ -2,20 +2,26 @@
 """What tests of several levels share."""
 
 import os
+import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests import mounts
+from tests import mounts, tools
 from tests.kernel_parts import kernel_parts
 from tests.system import tree
 
 # How long an example takes says more of the machine than of the code: no test fails for it.
 settings.register_profile("esimshaper", deadline=None)
 settings.load_profile("esimshaper")
+
+# What tests read is English, whoever runs them.
+os.environ.pop("LANGUAGE", None)
+os.environ["LC_ALL"] = "C.UTF-8"
 
 # A shell that starts us in the background has Ctrl-C ignored, also in all that we start; some tests press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -34,8 +40,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput") and os.geteuid() == 0:
+    if hasattr(config, "workerinput"):
+        return
+    if os.geteuid() == 0:
         mounts.sweep()
+    if shutil.which("msgfmt"):
+        subprocess.run(["make", "--silent", "catalogs"], cwd=tools.ROOT, check=True)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -188,9 +188,10 @@ def room(module: str) -> str:
     return ".".join(module.split(".")[:3])
 
 
-@pytest.mark.parametrize("module", within("core.model"))
-def test_the_words_need_nothing_but_words(module):
-    assert ours(imports(module)) <= set(within("core.model"))
+@pytest.mark.parametrize("room_of_all", ["core.model", "languages"])
+def test_what_all_may_import_needs_nothing_but_itself(room_of_all):
+    for module in within(room_of_all):
+        assert ours(imports(module)) <= {"esimshaper", *within(room_of_all)}
 
 
 @pytest.mark.parametrize("module", within("core"))
@@ -286,7 +287,7 @@ def test_views_know_documents_and_neither_core_nor_edge(module):
     assert ours(imports(module)) <= {
         "esimshaper",
         *(f"esimshaper.core.model.{name}" for name in ("units", "money", "documents")),
-        *within("views"),
+        *within("languages", "views"),
     }
 
 

@@ -50,10 +50,12 @@ from esimshaper.cli.parser import Parser, Program, folded, understand, verbs_of
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
 from esimshaper.edge.host.paths import CONFIG_FILE
+from esimshaper.languages import choice, texts
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb and gives its exit status. Expected failures become one line and a hint on stderr."""
+    texts.speak(choice.for_terminal(os.environ))
     options = understand(build_parser(), arguments)
     verb: Verb = options.verb
     try:

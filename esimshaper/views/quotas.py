@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from esimshaper.core.model.units import format_in_full, format_names, format_rate, format_size
+from esimshaper.languages.texts import _, ngettext
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table, bar
 from esimshaper.views.words import NAMED_TOGETHER, TONES, Document, called, count, is_by_hand, state_cell, when, whose
@@ -55,9 +56,12 @@ def glance(status: Document) -> list[Line | Table]:
     quotas = status["quotas"]
     page: list[Line | Table] = []
     if quotas["count"]:
-        title = (
-            "Quotas" if quotas["top"] else f"{count(quotas['count'], 'quota')} of clients, none of them near its limit"
+        far = ngettext(
+            "{n} quota of clients, none of them near its limit",
+            "{n} quotas of clients, none of them near its limit",
+            quotas["count"],
         )
+        title = _("Quotas") if quotas["top"] else far
         page += [Line(), Line(title, Tone.TITLE if quotas["top"] else Tone.PLAIN)]
     if quotas["top"]:
         page.append(quotas_table(quotas["top"], status["time"]))
