@@ -10,7 +10,7 @@ from esimshaper.core.model.units import format_in_full, format_names, format_rat
 from esimshaper.languages.texts import _, ngettext
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table, bar
-from esimshaper.views.words import NAMED_TOGETHER, TONES, Document, called, count, is_by_hand, state_cell, when, whose
+from esimshaper.views.words import NAMED_TOGETHER, TONES, Document, called, is_by_hand, state_cell, when, whose
 
 BAR_WIDTH = 6
 _DAY = 86400  # seconds
