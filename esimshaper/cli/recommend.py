@@ -86,41 +86,30 @@ def _recommend(options: argparse.Namespace) -> int:
     from esimshaper.core.plan.advice import advice_document
     from esimshaper.core.plan.recommend import advise
     from esimshaper.edge.settings_file import SettingsError
+    from esimshaper.edge.settings_file.plans import read_prices
 
     if options.use and options.usage:
         reject(options, "use is either typed (--use) or read from a file")
     if options.use and not options.days:
         reject(options, "--use needs --days or --trip: for how long?")
     try:
-        plans = _plans(options)
+        listed = read_prices(options.prices, (options.currency or "").upper())
     except SettingsError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
+    plans, free = ([plan for plan in listed if bool(plan.currency) is priced] for priced in (True, False))
+    if not plans:
+        in_what = f" in {options.currency.upper()}" if options.currency else ""
+        raise Unusable(f"no plan of {options.prices} has a price{in_what}", "write one, or change --currency")
     use, source, assumed = _use_of(options)
     if not any(hour.size for hour in use):
         raise Unusable("nothing was used in that time", "type it: --use 800MB/day --trip 12d")
     with progress("comparing"):
-        advice = advise(plans, use, roaming=options.abroad)
+        advice = advise(plans, use, roaming=options.abroad, free=free)
     hours = options.days or (use[-1].at - use[0].at) // 3600 + 1
     taken = {"bytes": sum(hour.size for hour in use), "hours": hours, "from": source}
     document = advice_document(advice, taken, [*assumed, *_assumptions(options, plans)])
     return show_document(options, "recommend", "recommend_page", document, paged=True)
-
-
-def _plans(options: argparse.Namespace) -> "Sequence[Plan]":
-    """The plans of one currency: amounts of several cannot be compared."""
-    from esimshaper.edge.settings_file.plans import read_plans
-
-    plans = read_plans(options.prices)
-    wanted = (options.currency or "").upper()
-    chosen = [plan for plan in plans if not wanted or plan.currency in (wanted, "")]
-    codes = sorted({plan.currency for plan in chosen if plan.currency})
-    if not chosen:
-        raise Unusable(f"no plan of {options.prices} has a price in {wanted}", "leave --currency out, or change it")
-    if len(codes) > 1:
-        said = f"the prices are in {', '.join(codes)}, and tomorrow's rate of exchange is not known"
-        raise Unusable(said, f"compare one of them: --currency {codes[0]}")
-    return chosen
 
 
 def _use_of(options: argparse.Namespace) -> "tuple[Sequence[Use], str, list[str]]":

@@ -26,6 +26,9 @@ def recommend_page(document: Document) -> Page:
     ]
     page += [Line(_advice(document), Tone.GOOD if plans[0]["fits"] else Tone.WARNING), *_pair(document), Line()]
     page.append(Table(_COLUMNS, [_row(plan) for plan in plans]))
+    if document["free"]:
+        page += [Line(), Line("Without a price, where it is to be had", Tone.TITLE)]
+        page += [Line(f"- {_free(each)}") for each in document["free"]]
     page += [Line(), Line("What is assumed", Tone.TITLE), *(Line(f"- {each}") for each in document["assumes"])]
     return page
 
@@ -50,6 +53,13 @@ def _pair(document: Document) -> list[Line]:
         return []
     text = f"{pair['first']}, then from {pair['at'][:16].replace('T', ' ')} {pair['second']}: {_cost(pair)} together"
     return [Line(f"Of two plans, one after the other, the cheapest that fit: {text}.")]
+
+
+def _free(plan: Document) -> str:
+    if plan["fits"]:
+        return f"{plan['name']}: it would have been enough"
+    slow, cut = (count(plan[key], "hour") for key in ("slow_hours", "cut_hours"))
+    return f"{plan['name']}: {slow} slow, {cut} without"
 
 
 def _cost(priced: Document) -> str:

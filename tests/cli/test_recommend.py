@@ -116,10 +116,34 @@ def test_wrong_use_is_answered(prices, capsys, words, status, said):
 def test_prices_of_two_currencies_are_not_compared(prices, capsys, tmp_path):
     (tmp_path / "prices.yaml").write_text(PRICES + "- {name: euro, currency: EUR, price: 3, meters: []}\n")
     words = ["recommend", "--prices", prices, "--use", "1GB/day", "--days", "3"]
-    assert main(words) == 1
-    assert "the prices are in EUR, USD" in capsys.readouterr().err
-    assert main([*words, "--currency", "eur"]) == 0
-    assert "Buy euro: EUR 3.00" in capsys.readouterr().out
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert f"{prices}:8:3: `euro` has its price in EUR, and `small` in line 2 in USD" in said
+    assert "--currency EUR or --currency USD" in said
+    assert document(capsys, *words[1:], "--currency", "eur")["best"] == "euro"
+
+
+def test_what_has_no_price_is_shown_apart_and_never_the_best(prices, capsys, tmp_path):
+    hotel, cafe = "- {name: Hotel Wi-Fi, meters: []}\n", "meters: [{window: day, steps: [{from: 50MB, rate: stop}]}]}\n"
+    (tmp_path / "prices.yaml").write_text(PRICES + hotel + "- {name: Cafe, " + cafe)
+    words = ["--prices", prices, "--use", "100MB/day", "--days", "12"]
+    found = document(capsys, *words)
+    assert found["best"] == "large"
+    assert {plan["name"] for plan in found["plans"]} == {"small", "large", "day"}
+    assert [(plan["name"], plan["fits"]) for plan in found["free"]] == [("Hotel Wi-Fi", True), ("Cafe", False)]
+    assert "Wi-Fi" not in json.dumps(found["pair"])
+    assert main(["recommend", *words]) == 0
+    shown = capsys.readouterr().out
+    assert "Without a price, where it is to be had" in shown
+    assert "- Hotel Wi-Fi: it would have been enough" in shown
+    assert f"- Cafe: 0 hours slow, {found['free'][1]['cut_hours']} hours without" in shown
+
+
+def test_a_list_without_a_price_is_no_price_list(capsys, tmp_path):
+    file = tmp_path / "prices.yaml"
+    file.write_text("plans:\n- {name: Hotel Wi-Fi, meters: []}\n")
+    assert main(["recommend", "--prices", str(file), "--use", "1GB/day", "--days", "3"]) == 1
+    assert f"no plan of {file} has a price" in capsys.readouterr().err
 
 
 def test_a_price_list_with_mistakes_is_refused_with_their_places(prices, capsys, tmp_path):

@@ -19,6 +19,7 @@ def advice_document(advice: Advice, use: Mapping[str, Any], assumes: Sequence[st
         "best": advice.outcomes[0].plan.name,
         "plans": [_outcome(each, advice.trials.get(each.plan.name)) for each in advice.outcomes],
         "pair": _pair(advice.pair) if advice.pair else None,
+        "free": [_outcome(each, None) for each in advice.free],
         "use": dict(use),
         "assumes": list(assumes),
     }

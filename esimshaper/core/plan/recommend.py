@@ -59,20 +59,26 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """outcomes: the best first. pair: the cheapest two that fit. trials: how many of VARIANTS fit, by name."""
+    """outcomes: the best first. pair: the cheapest two that fit. trials: how many of VARIANTS fit, by name.
+
+    free: what has no price, such as hotel Wi-Fi.
+    """
 
     outcomes: tuple[Outcome, ...]
     pair: Pair | None
     trials: Mapping[str, int]
+    free: tuple[Outcome, ...] = ()
 
 
-def advise(plans: Iterable[Plan], use: Sequence[Use], *, roaming: bool = False) -> Advice:
+def advise(plans: Iterable[Plan], use: Sequence[Use], *, roaming: bool = False, free: Iterable[Plan] = ()) -> Advice:
     """What to buy for the hours of `use`, which are in the order of time and not empty."""
+    # What costs nothing is not for sale, and is there in some places only: it must not be the best of a price list.
     trip = [hour for hour in use if hour.size]
+    beside = sorted((live(plan, trip, roaming=roaming) for plan in free), key=lambda each: each.rank)
     outcomes = sorted((live(plan, trip, roaming=roaming) for plan in plans), key=lambda each: each.rank)
     sure = [each.plan for each in outcomes if each.fits][:MOST_TRIED]
     trials = {plan.name: _trials(plan, trip, roaming=roaming) for plan in sure}
-    return Advice(tuple(outcomes), _best_pair(outcomes, trip, roaming=roaming), trials)
+    return Advice(tuple(outcomes), _best_pair(outcomes, trip, roaming=roaming), trials, tuple(beside))
 
 
 def live(plan: Plan, trip: Sequence[Use], *, roaming: bool = False) -> Outcome:

@@ -18,6 +18,30 @@ EXAMPLE = "/usr/share/doc/esimshaper/plans/travel.yaml, or etc/plans in the sour
 
 def read_plans(file: Path, here: str = "") -> tuple[Plan, ...]:
     """The plans of `file`. Its `local` is the zone `here`, without one that of this box. Raises SettingsError."""
+    return _read(file, here)[0]
+
+
+def read_prices(file: Path, currency: str = "") -> tuple[Plan, ...]:
+    """The plans of a price list with a price in `currency`, or in the only one there is, and those without a price.
+
+    Raises SettingsError, also where prices of several currencies would have to be compared.
+    """
+    plans, item = _read(file)
+    priced = {plan.currency: plan for plan in reversed(plans) if plan.currency}
+    first = next((plan for plan in plans if plan.currency), None)
+    if first and len(priced) > 1 and not currency:
+        other = next(plan for plan in plans if plan.currency not in ("", first.currency))
+        lines = {plan.name: item.at(("plans", number)).place for number, plan in enumerate(plans)}
+        said = (
+            f"`{other.name}` has its price in {other.currency}, and `{first.name}` in line {lines[first.name].line} in"
+        )
+        text = f"{said} {first.currency}: tomorrow's rate of exchange is not known"
+        hint = f"Compare one of them: {' or '.join(f'--currency {code}' for code in sorted(priced))}."
+        raise SettingsError([placed(lines[other.name], text, hint)])
+    return tuple(plan for plan in plans if plan.currency in (currency or plan.currency, ""))
+
+
+def _read(file: Path, here: str = "") -> tuple[tuple[Plan, ...], Item]:
     if not file.exists():
         raise SettingsError([placed(Position(file), "there is no such file", f"An example is {EXAMPLE}.")])
     problems: list[PlacedProblem] = []
@@ -32,7 +56,7 @@ def read_plans(file: Path, here: str = "") -> tuple[Plan, ...]:
     problems += (placed(item.at(each.path).place, each.message, each.hint) for each in wrong)
     if problems:
         raise SettingsError(sorted(set(problems), key=lambda each: (each.line, each.column)))
-    return plans
+    return plans, item
 
 
 def _without_settings(item: Item) -> Item:
