@@ -17,7 +17,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import bill, cost, crowd, flood, forwarding, overshoot, past, queues, reading, resident, shaping, slow
+from bench import (
+    bill,
+    cost,
+    crowd,
+    flood,
+    forwarding,
+    naming,
+    overshoot,
+    past,
+    queues,
+    reading,
+    resident,
+    shaping,
+    slow,
+)
 from bench.place import Place, machine, private_place
 from bench.rows import Row, Verdict, show, write_json
 from esimshaper.core.model.errors import Unusable
@@ -42,6 +56,7 @@ SECTIONS = (
     Section("slow", "A slow plan", slow.rows),
     Section("crowd", "A throttled crowd", crowd.rows),
     Section("flood", "A flood", flood.rows),
+    Section("naming", "Names of conversations", naming.rows),
     Section("queues", "Queues of others", queues.rows),
     Section("reading", "Reading", reading.rows),
     Section("daemon", "The running daemon", resident.memory_and_processor),

@@ -73,9 +73,13 @@ def udp(source: int, destination: int, payload: bytes = b"") -> bytes:
     return struct.pack("!HHHH", source, destination, 8 + len(payload), 0) + payload
 
 
-def tcp(source: int, destination: int, payload: bytes = b"", options: bytes = b"", flags: int = 0x10) -> bytes:
+def tcp(
+    source: int, destination: int, payload: bytes = b"", options: bytes = b"", flags: int = 0x10, sequence: int = 1
+) -> bytes:
     words = (20 + len(options)) // 4
-    return struct.pack("!HHIIBBHHH", source, destination, 1, 1, words << 4, flags, 1000, 0, 0) + options + payload
+    return (
+        struct.pack("!HHIIBBHHH", source, destination, sequence, 1, words << 4, flags, 1000, 0, 0) + options + payload
+    )
 
 
 def icmp(type_: int, identifier: int = 0, payload: bytes = b"", code: int = 0) -> bytes:
