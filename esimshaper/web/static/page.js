@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Refreshes numbers while somebody looks. The page works without this: it reads all by itself, and acts by forms.
+"use strict";
+(() => {
+  const EVERY = 2000, OLD_AFTER = 10000;
+  const url = location.pathname + "?json";
+  let tag = "", answered = Date.now(), busy = false;
+
+  const main = () => document.getElementById("main");
+  const writing = () => [...main().querySelectorAll("input:not([type=hidden])")].some((field) => field.value !== field.defaultValue)
+    || ["INPUT", "SELECT"].includes(document.activeElement.tagName);
+
+  function show(values) {
+    for (const [name, text] of Object.entries(values.live))
+      for (const place of main().querySelectorAll(`[data-live="${name}"]`))
+        if (place.textContent !== text) place.textContent = text;
+    for (const [name, value] of Object.entries(values.meters))
+      for (const place of main().querySelectorAll(`[data-meter="${name}"]`)) place.value = value;
+  }
+
+  // More than numbers has changed: the page is fetched anew, and what was unfolded stays so.
+  async function replace() {
+    const answer = await fetch(location.href, { cache: "no-store" });
+    if (!answer.ok || writing()) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const open = [...main().querySelectorAll("details[open]")].map((each) => each.id);
+    document.title = fresh.title;
+    main().replaceWith(document.adoptNode(fresh.getElementById("main")));
+    for (const id of open) if (document.getElementById(id)) document.getElementById(id).open = true;
+  }
+
+  function mark(old) {
+    document.body.classList.toggle("stale", old);
+    document.getElementById("stale").hidden = !old;
+  }
+
+  async function look() {
+    if (busy || document.hidden) return;
+    busy = true;
+    try {
+      const answer = await fetch(url, { cache: "no-store", headers: tag ? { "If-None-Match": tag } : {} });
+      if (answer.ok) {
+        const values = await answer.json();
+        tag = answer.headers.get("ETag") || "";
+        show(values);
+        if (values.shape !== main().dataset.shape && !writing()) await replace();
+      }
+      if (answer.ok || answer.status === 304) answered = Date.now();
+    } catch { /* asked again below */ }
+    busy = false;
+    mark(Date.now() - answered > OLD_AFTER);
+  }
+
+  if (!main().dataset.shape) return;
+  setInterval(look, EVERY);
+  document.addEventListener("visibilitychange", look);
+})();
