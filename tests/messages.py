@@ -40,6 +40,7 @@ def collected(folder: Path) -> Path:
     _run("xgettext", *read, *keywords, *_BRIEF, "--output", modules, *sources)
     modules.write_text(modules.read_text().replace("charset=CHARSET", "charset=UTF-8"))
     pages.write_text(_HEAD + "\n".join(_of_templates()))
+    _run("msguniq", "--use-first", *_BRIEF, "--output-file", pages, pages)  # msgcat refuses a text that stands twice
     _run("msgcat", "--use-first", *_BRIEF, "--output-file", both, modules, pages)
     return both
 
