@@ -25,7 +25,7 @@ BINDINGS = {
     f"esimshaper.edge.{name}"
     for name in (
         *("bpf.libbpf", "bpf.layouts", "bpf.syscall", "netlink", "nft.program", "nft.proxies", "nft.scripts"),
-        *("http.server", "http.tls", "host.clock", "lan.leases", "modems.report_file"),
+        *("http.server", "http.inherited", "http.tls", "host.clock", "lan.leases", "modems.report_file"),
     )
 }
 """They stand for a library, the C header or a kind of file and decide nothing, so that several edges may share them."""
@@ -274,6 +274,13 @@ def test_who_reads_what_strangers_send_knows_little(module):
 def test_who_reads_what_anybody_may_send_on_the_bus_knows_little(module):
     edges = [f"edge.{name}" for name in ("host.clock", "host.paths", "modems")]
     assert ours(imports(module)) <= {"esimshaper", *within("core.model", "core.modems", "modems", *edges)}
+
+
+@pytest.mark.parametrize("module", within("web"))
+def test_who_answers_everybody_in_the_wi_fi_knows_little(module):
+    words = [f"core.model.{name}" for name in ("units", "documents", "money", "errors")]
+    edges = [f"edge.{name}" for name in ("http.server", "http.inherited", "http.tls", "host", "control_client")]
+    assert ours(imports(module)) <= {"esimshaper", *within("web", "languages", *words, *edges)}
 
 
 @pytest.mark.parametrize("module", within("lab"))

@@ -55,7 +55,7 @@ def _ask(
     socket_path: Path, method: str, target: str, body: bytes | None = None, patience: float = TIMEOUT
 ) -> dict[str, Any]:
     try:
-        status, answer = _request(socket_path, method, target, body, patience)
+        status, answer = exchange(socket_path, method, target, body, patience)
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise DaemonNotRunning(
             f"the daemon is not running (nobody listens on {socket_path})",
@@ -73,13 +73,24 @@ def _ask(
     return _document(status, answer, socket_path)
 
 
-def _request(socket_path: Path, method: str, target: str, body: bytes | None, patience: float) -> tuple[int, bytes]:
+def exchange(
+    socket_path: Path,
+    method: str,
+    target: str,
+    body: bytes | None,
+    patience: float,
+    most: int = MAX_DOCUMENT,
+    headers: Mapping[str, str] | None = None,
+) -> tuple[int, bytes]:
+    """One request, and its answer with its status. Raises OSError or HTTPException; also if there are more bytes than
+    `most`.
+    """
     connection = _UnixConnection(socket_path, patience)
-    headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body is not None else {})
+    given = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body is not None else {})
     try:
-        connection.request(method, target, body, headers)
+        connection.request(method, target, body, given | dict(headers or {}))
         response = connection.getresponse()
-        answer = response.read(MAX_DOCUMENT)
+        answer = response.read(most)
         if response.length:  # read with a bound does not raise it
             raise http.client.IncompleteRead(answer, response.length)
         return response.status, answer

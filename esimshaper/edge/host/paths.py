@@ -15,6 +15,8 @@ NAMES_REPORT = Path("/run/esimshaper-names/report.json")
 
 _MODEMS_REPORT = "/run/esimshaper-modems/modems.json"
 
+_WEB_SOCKET = "/run/esimshaper/web.sock"
+
 
 def state_directory() -> Path:
     """The directory of the history."""
@@ -29,3 +31,8 @@ def pins_root() -> Path:
 def modems_report() -> Path:
     """Where the process that watches modems says what it has found; $ESIMSHAPER_MODEMS is for labs as well."""
     return Path(os.environ.get("ESIMSHAPER_MODEMS", _MODEMS_REPORT))
+
+
+def web_socket() -> Path:
+    """Where the daemon answers the page; $ESIMSHAPER_WEB is for labs as well."""
+    return Path(os.environ.get("ESIMSHAPER_WEB", _WEB_SOCKET))

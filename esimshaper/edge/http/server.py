@@ -260,10 +260,14 @@ class _Connection(cheroot_server.HTTPConnection):  # type: ignore[misc,unused-ig
     def communicate(self) -> bool:
         """One request. A peer that is gone or too slow must not end the worker thread, here and in close()."""
         with suppress(OSError, ValueError, UnusableFileError):  # ValueError: the file was closed under us by stop()
-            if self.server.certificates:
-                self._encrypt(self.server.certificates.context())
+            self._begin()
             return bool(super().communicate())  # type: ignore[no-untyped-call]
         return False
+
+    def _begin(self) -> None:
+        """What comes before the request."""
+        if self.server.certificates:
+            self._encrypt(self.server.certificates.context())
 
     def _encrypt(self, context: ssl.SSLContext) -> None:
         context.sslsocket_class = _TlsSocket
@@ -292,6 +296,7 @@ class _Server(wsgi.Server):  # type: ignore[misc,unused-ignore]
 
     ConnectionClass = _Connection
     keep_alive_conn_limit = 0
+    waiting = WAITING
     max_request_header_size = MAX_HEADER
     max_request_body_size = MAX_BODY
 
@@ -306,10 +311,10 @@ class _Server(wsgi.Server):  # type: ignore[misc,unused-ignore]
             numthreads=WORKERS,
             max=WORKERS,
             server_name="esimshaper",
-            request_queue_size=WAITING,
+            request_queue_size=self.waiting,
             timeout=DEADLINE,
             shutdown_timeout=1,
-            accepted_queue_size=WAITING,
+            accepted_queue_size=self.waiting,
             accepted_queue_timeout=1,
         )
 

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What people can do on the page: fields of a form -> a command of web.sock, and a sentence of what was done. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from esimshaper.core.model.units import format_size, parse_size
+from esimshaper.web.asked import Fields
+from esimshaper.web.words import Words, printable
+
+MAX_TEXT = 140
+"""Characters of a question of a device, as the daemon takes them."""
+
+MAX_NAME = 64
+
+
+class BadField(Exception):  # noqa: N818 - it is answered, not a fault
+    """A form lacks something, or has something that no page of ours sends."""
+
+
+Body = dict[str, Any]
+Said = Callable[[Words, Fields, Mapping[str, Any]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """`target` is the path on web.sock, whose {id} is a field; `body` raises BadField."""
+
+    target: str
+    body: Callable[[Fields], Body]
+    said: Said
+    owner: bool = True
+
+
+def _ask(fields: Fields) -> Body:
+    return {"bytes": _bytes(fields), "text": fields.get("text", "").strip()[:MAX_TEXT]}
+
+
+def _grant(fields: Fields) -> Body:
+    return {"subject": _needed(fields, "subject"), "bytes": _bytes(fields), **_seconds(fields)}
+
+
+def _override(fields: Fields) -> Body:
+    return {"subject": _needed(fields, "subject"), **_seconds(fields)}
+
+
+def _nothing(fields: Fields) -> Body:  # noqa: ARG001 - as all readers
+    return {}
+
+
+def _name(fields: Fields) -> Body:
+    return {"client": _needed(fields, "client"), "name": fields.get("name", "").strip()[:MAX_NAME]}
+
+
+def _answer(fields: Fields) -> Body:
+    return {"bytes": _whole(fields, "bytes")}
+
+
+def _correct(fields: Fields) -> Body:
+    _figure(fields)
+    named = {"plan": fields["plan"]} if fields.get("plan") else {}
+    return {**named, "figure": _decimal(fields, "figure"), "unit": _needed(fields, "unit")}
+
+
+def _add(fields: Fields) -> Body:
+    body: Body = {"plan": fields["plan"]} if fields.get("plan") else {}
+    if fields.get("figure"):
+        body["bytes"] = _figure(fields)
+    if fields.get("price"):
+        body["price"] = _decimal(fields, "price")
+    return body
+
+
+def _switch(fields: Fields) -> Body:
+    named = {"uplink": fields["uplink"]} if fields.get("uplink") else {}
+    return {"plan": _needed(fields, "plan"), **named}
+
+
+def _needed(fields: Fields, name: str) -> str:
+    value = fields.get(name, "").strip()
+    if not value:
+        raise BadField(name)
+    return value
+
+
+def _whole(fields: Fields, name: str) -> int:
+    value = fields.get(name, "").strip()
+    if not (value.isascii() and value.isdigit() and len(value) < 19):
+        raise BadField(name)
+    return int(value)
+
+
+def _bytes(fields: Fields) -> int:
+    if not (size := _whole(fields, "bytes")):
+        raise BadField("bytes")
+    return size
+
+
+def _seconds(fields: Fields) -> Body:
+    return {"seconds": _whole(fields, "seconds")} if fields.get("seconds") else {}
+
+
+def _decimal(fields: Fields, name: str) -> str:
+    """As the control socket takes an amount; a comma is a point, as half of the world writes it."""
+    value = _needed(fields, name).replace(",", ".")
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise BadField(name) from None
+    if not number.is_finite() or number < 0 or len(value) > 18 or not value.replace(".", "", 1).isdigit():
+        raise BadField(name)
+    return value
+
+
+def _figure(fields: Fields) -> int:
+    try:
+        return parse_size(f"{_decimal(fields, 'figure')}{_needed(fields, 'unit')}")
+    except ValueError:
+        raise BadField("figure") from None
+
+
+def _asked(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001 - as all of these
+    size = format_size(int(fields["bytes"]))
+    return words.gettext("You have asked for %(size)s. The owner sees it now.", size=size)
+
+
+def _granted(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+    return words.gettext("%(size)s more were given.", size=format_size(int(fields["bytes"])))
+
+
+def _blocked(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+    return words.gettext("It is stopped now.")
+
+
+def _allowed(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+    return words.gettext("Its limits rest now.")
+
+
+def _undone(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+    return words.gettext("The last change was taken back.")
+
+
+def _named(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+    if name := printable(fields.get("name", "").strip()):
+        return words.gettext("It is called %(name)s now.", name=name)
+    return words.gettext("It has the name of before again.")
+
+
+def _answered(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+    if size := int(fields["bytes"]):
+        return words.gettext("%(size)s more were given.", size=format_size(size))
+    return words.gettext("The answer was no.")
+
+
+def _plan_changed(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+    return words.gettext("The plan was changed.")
+
+
+FORMS: Mapping[str, Form] = {
+    "/ask": Form("/v1/me/ask", _ask, _asked, owner=False),
+    "/grant": Form("/v1/grant", _grant, _granted),
+    "/block": Form("/v1/block", _override, _blocked),
+    "/allow": Form("/v1/allow", _override, _allowed),
+    "/undo": Form("/v1/undo", _nothing, _undone),
+    "/name": Form("/v1/name", _name, _named),
+    "/answer": Form("/v1/owner/asks/{id}", _answer, _answered),
+    "/plan/correct": Form("/v1/plan/correct", _correct, _plan_changed),
+    "/plan/add": Form("/v1/plan/add", _add, _plan_changed),
+    "/plan/switch": Form("/v1/plan/switch", _switch, _plan_changed),
+}
+"""The forms that the daemon carries out, by their paths. Login, logout and the language are the page's own."""
