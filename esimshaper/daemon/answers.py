@@ -97,8 +97,8 @@ class Answers:
         self._facts = facts
         self._change = change
         self._stopping = stopping
-        self._plans = PlanAnswers(storage, reloader, state, facts, change, self._on_loop, stopping)
-        self._reports = Reports(storage, state, facts, self._chosen, self._on_loop, stopping)
+        self._plans = PlanAnswers(storage, reloader, state, facts, change, self.on_loop, stopping)
+        self._reports = Reports(storage, state, facts, self._chosen, self.on_loop, stopping)
 
     def answer(self, request: Request) -> Document:
         """The document for a request, once a command is carried out. Raises what control.Answer may raise."""
@@ -119,7 +119,7 @@ class Answers:
             case FlowsQuery():
                 return self._flows(request)
             case ServicesQuery():
-                return self._on_loop(self._services(request))
+                return self.on_loop(self._services(request))
             case HistoryQuery():
                 return self._reports.history(request)
             case ReportQuery():
@@ -130,7 +130,7 @@ class Answers:
             case ExportQuery():
                 return self._reports.export(request)
             case EventsQuery():
-                return self._on_loop(self._events(request))
+                return self.on_loop(self._events(request))
             case _:
                 return self._carry_out(request)
 
@@ -163,27 +163,27 @@ class Answers:
 
     def _grant(self, command: GrantCommand) -> Document:
         subject, size, when = self._subject(command.subject), command.bytes, self._term(command)
-        self._on_loop(self._change(lambda state: commands.grant(state, self._reloader.rules, subject, size, *when)))
+        self.on_loop(self._change(lambda state: commands.grant(state, self._reloader.rules, subject, size, *when)))
         return report_quotas.grant_document(self._state(), self._facts(), subject, size, *when)
 
     def _revoke(self, command: RevokeCommand) -> Document:
         subject, size = self._subject(command.subject), command.bytes
-        self._on_loop(self._change(lambda state: commands.revoke(state, self._reloader.rules, subject, size)))
+        self.on_loop(self._change(lambda state: commands.revoke(state, self._reloader.rules, subject, size)))
         return report_quotas.revoke_document(self._state(), self._facts(), subject, size)
 
     def _override(self, command: OverrideCommand) -> Document:
         subject, when = self._subject(command.subject), self._term(command)
-        self._on_loop(self._change(lambda state: commands.override(state, subject, command.kind, *when)))
+        self.on_loop(self._change(lambda state: commands.override(state, subject, command.kind, *when)))
         return report_quotas.override_document(self._state(), self._facts(), subject, when.at)
 
     def _correct(self, command: CorrectCommand) -> Document:
         quota, client, size = self._quota(command.quota), self._one_of(command.client), command.bytes
-        self._on_loop(self._change(lambda state: commands.correct(state, self._reloader.rules, quota, client, size)))
+        self.on_loop(self._change(lambda state: commands.correct(state, self._reloader.rules, quota, client, size)))
         return report_acts.usage_document(self._state(), self._facts(), quota, client)
 
     def _restart(self, command: RestartCommand) -> Document:
         quota, client = self._quota(command.quota), self._one_of(command.client)
-        self._on_loop(self._change(lambda state: commands.restart(state, self._reloader.rules, quota, client)))
+        self.on_loop(self._change(lambda state: commands.restart(state, self._reloader.rules, quota, client)))
         return report_acts.usage_document(self._state(), self._facts(), quota, client)
 
     def _undo(self, command: UndoCommand) -> Document:
@@ -193,14 +193,14 @@ class Answers:
             done.append((commands.redo if command.redo else commands.undo)(state, self._reloader.rules))
             return done[-1].state
 
-        self._on_loop(self._change(undo))
+        self.on_loop(self._change(undo))
         document = report_acts.redo_document if command.redo else report_acts.undo_document
         return document(self._state(), self._facts(), done[-1].act, changed=done[-1].changed)
 
     def _reload(self, command: ReloadCommand) -> Document:
         reloading = self._reloader.plan() if command.dry_run else self._reloader.reload()
         try:
-            plan = self._on_loop(reloading, RELOAD_SECONDS)
+            plan = self.on_loop(reloading, RELOAD_SECONDS)
         except SettingsError as error:
             sentence = "the edited configuration is refused; the previous one stays in force"
             raise Refused(sentence, {"problems": error.documents}) from None
@@ -228,7 +228,7 @@ class Answers:
         return commands.term(since, now.tzinfo or UTC, command.end, command.at)
 
     def _now_and_used(self) -> tuple[State, DaemonFacts, Sums, Usage]:
-        state, today, month = self._on_loop(self._usage())
+        state, today, month = self.on_loop(self._usage())
         return state, self._facts(), today, month
 
     async def _usage(self) -> tuple[State, Sums, Usage]:
@@ -283,7 +283,8 @@ class Answers:
             raise BadParameter(nobody(state, wanted, self._facts()))
         return found
 
-    def _on_loop(self, coroutine: Coroutine[Any, Any, T], seconds: float = ANSWER_SECONDS) -> T:
+    def on_loop(self, coroutine: Coroutine[Any, Any, T], seconds: float = ANSWER_SECONDS) -> T:
+        """Runs a coroutine on the loop, from another thread. Raises NotNow."""
         try:
             answer = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         except RuntimeError:  # the loop is closed

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class Bookings:
-    """Saves what the ticks of `ticker` hand out."""
+    """Saves what the ticks of `ticker` hand out. `saves`: how often the state heard of a save that has worked."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Bookings:
         self._pins = pins
         self._stopping = stopping
         self._saving: asyncio.Task[None] | None = None
+        self.saves = 0
         ticker.save = self.begin
 
     def begin(self, booking: Booking) -> None:
@@ -144,6 +145,7 @@ class Bookings:
 
     async def _resume(self) -> State | None:
         opened = await self.open()
+        self.saves += 1  # what was saved before can be read from now on
         return await self.take_over(opened) if opened else None
 
     async def _save(self, booking: Booking) -> None:
@@ -168,6 +170,7 @@ class Bookings:
         return booking.notices
 
     def _after(self, state: State, booking: Booking, *, saved: bool) -> State:
+        self.saves += saved
         return saving.note_saved(state, booking) if saved else saving.note_not_saved(state, self._rules)
 
     def _announce(self, notices: Iterable[Notice]) -> None:

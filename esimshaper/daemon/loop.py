@@ -23,14 +23,18 @@ from esimshaper.daemon.answers import Answers
 from esimshaper.daemon.chronicle import Chronicle
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.failsafe import Failsafe
+from esimshaper.daemon.page_answers import PageAnswers
+from esimshaper.daemon.page_socket import PageSocket
 from esimshaper.daemon.publisher import Publisher
 from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.service_status import ServiceStatus
+from esimshaper.daemon.snapshots import Snapshots
 from esimshaper.daemon.stopping import Stopping
 from esimshaper.edge.bpf.meter import Announcement
 from esimshaper.edge.host import clock
 from esimshaper.edge.host.messages import Message, fields
 from esimshaper.edge.http import control
+from esimshaper.edge.http.page import SOCKET_NAME
 from esimshaper.edge.tc.link_events import LinkEvents
 
 TICK_SECONDS = 1.0
@@ -94,7 +98,9 @@ class Daemon:
             await self._tick_until_stopped()
             await self._finish(reloading)
         finally:
-            self._stopping.begin()  # also where a tick has failed: nobody may ask a loop that has ended
+            # Also where a tick has failed: nobody may ask a loop that has ended, and who waits for it gets a sentence.
+            self._stopping.begin()
+            await asyncio.to_thread(self._listeners.close)
 
     def _listen_to_kernel(self, loop: asyncio.AbstractEventLoop) -> None:
         """A link that changed, or a client never seen before, does not wait for the next tick."""
@@ -140,6 +146,12 @@ class Daemon:
         listener = control.serve(answers.answer, self._socket)
         self._listeners.callback(self._socket.unlink, missing_ok=True)  # not before: only now is it ours
         self._listeners.callback(listener.stop)
+        snapshots = Snapshots(
+            parts.storage, parts.bookings, lambda: parts.ticker.state, self._facts, answers.on_loop, self._stopping
+        )
+        page_answers = PageAnswers(snapshots, lambda: self._configuration.settings)
+        self._page = PageSocket(page_answers, self._socket.with_name(SOCKET_NAME), self._listeners)
+        self._page.follow(self._configuration.settings)
         self._publisher.begin(self._configuration.settings.metrics)
         self._listeners.callback(self._publisher.stop)
         reloading = loop.create_task(reloader.obey(self._reload_wanted))
@@ -154,6 +166,7 @@ class Daemon:
                 ticker.look_around = True
             if ticker.look_around:
                 ticker.follow_uplink()
+                self._page.follow(self._configuration.settings)
                 self._publisher.begin(self._configuration.settings.metrics)
             ticker.tick()
             facts = self._facts()

@@ -290,7 +290,7 @@ def _entry(state: State, facts: DaemonFacts, each: QuotaUsage) -> Document:
         "quota": quota.name,
         "subject": subject_label(state, tally.subject, facts),
         **names(who),
-        "period": _period(quota.period),
+        "period": period_of(quota.period),
         "direction": quota.direction.value,
         **moment("began", tally.window.start, zone),
         **moment("renews", tally.window.end, zone),
@@ -317,7 +317,8 @@ def _override_entry(state: State, facts: DaemonFacts, override: Override) -> Doc
     }
 
 
-def _period(period: Period) -> str:
+def period_of(period: Period) -> str:
+    """The length of a period, in words."""
     if period.anchor is None:
         return period.unit.value
     return f"{period.count} {period.unit.value}{'' if period.count == 1 else 's'}"

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 
-from esimshaper.core.model.counts import Usage
+from esimshaper.core.model.counts import Counters, Usage, sum_of
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import HistoryRow, Resolution, RowRange, Sums, Tiles
@@ -156,6 +156,23 @@ def day_and_month(now: datetime) -> tuple[int, int]:
     """When the day and the month of `now` began in its zone, in Unix seconds."""
     moment, zone = int(now.timestamp()), now.tzinfo or UTC
     return ledger.day_start(moment, zone), ledger.month_start(moment, zone)
+
+
+def last_hours(now: datetime, number: int) -> tuple[int, ...]:
+    """When the last hours on the clocks of the zone of `now` began, in Unix seconds; the one of now is the last."""
+    zone, this = now.tzinfo or UTC, int(now.timestamp())
+    starts = {ledger.hour_start(this - back * ledger.HOUR_SECONDS, zone) for back in range(number)}
+    return tuple(sorted(starts))
+
+
+def unsaved_of(state: State, client: ClientKey, since: int, until: int) -> Counters:
+    """What a client used in [since, until), in Unix seconds, that is not saved yet."""
+    own = (
+        entry.counters
+        for at, entry in state.saving.pending.items()
+        if at.client == client and since <= at.start < until
+    )
+    return sum_of(own)
 
 
 def _booking(state: State, rules: Rules) -> Booking:

@@ -117,6 +117,8 @@ def _written(name: str, value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(_written(name, each) for each in value)
     if isinstance(value, bool):
+        if name == "web.plan":
+            return "shown" if value else "hidden"
         return _switch(value) if name == "services.names" else "yes" if value else "no"
     if isinstance(value, int):
         if name.endswith(("download", "upload")):

@@ -11,7 +11,11 @@ from esimshaper.core.model.limits import Curfew, Network, Quota
 from esimshaper.core.model.metrics import ServiceMetrics
 from esimshaper.core.model.plan import Plan
 from esimshaper.core.model.trips import Trip
+from esimshaper.core.model.units import format_endpoint
 from esimshaper.core.model.uplinks import ONLY_UPLINK, Uplink
+
+WEB_PORT = 80
+"""Where the page is, if the settings do not say."""
 
 LONGEST_NAME = 15
 """Bytes of the kernel's own name of an interface (IFNAMSIZ without the zero); alternative names may be longer."""
@@ -154,6 +158,23 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Web:
+    """The page. listen: empty for port WEB_PORT of each address of the LAN. names: host names of this router.
+
+    plan: each device sees what is left of the plan, and of limits that it shares with others.
+    """
+
+    listen: tuple[Listen, ...] = ()
+    names: tuple[str, ...] = ()
+    plan: bool = True
+    tls: Tls | None = None
+
+    def __str__(self) -> str:
+        where = ", ".join(format_endpoint(each.address, each.port) for each in self.listen)
+        return f"on, at {where or f'port {WEB_PORT} of the LAN'}"
+
+
+@dataclass(frozen=True, slots=True)
 class MeterRoom:
     """Room in the kernel part. `max_clients` leaves out the built-in ones; a packet can carry the number of each."""
 
@@ -207,7 +228,7 @@ class Settings:
     """All of /etc/esimshaper/esimshaper.yaml and its conf.d. `timezone` is an IANA name that this box knows.
 
     devices: the kernel's name of an interface, by the name that these settings call it, where the two differ.
-    plans: what carriers have sold. trips: days with a name, for reports.
+    plans: what carriers have sold. trips: days with a name, for reports. web: None for no page.
     """
 
     wan: Wan
@@ -224,6 +245,7 @@ class Settings:
     devices: Mapping[str, str] = field(default_factory=dict)
     plans: tuple[Plan, ...] = ()
     trips: tuple[Trip, ...] = ()
+    web: Web | None = None
 
     @property
     def as_written(self) -> "Settings":

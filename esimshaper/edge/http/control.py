@@ -43,6 +43,15 @@ class NotNow(Exception):  # noqa: N818 - it is answered, not a fault
         self.hint = hint
 
 
+class Declined(Exception):  # noqa: N818 - the same
+    """Who asks may not have it, or not now. `status`: the status line of HTTP; `details` stand beside the sentence."""
+
+    def __init__(self, status: str, sentence: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.details = details or {}
+
+
 class Refused(Exception):  # noqa: N818 - the same
     """The request makes sense, but is not carried out. `details` stand beside the sentence in the answer."""
 
@@ -62,8 +71,18 @@ def serve(answer: Answer, path: Path) -> Listener:
 def application(answer: Answer) -> Application:
     """The WSGI application behind `serve`."""
 
+    return json_application(lambda environ: _respond(answer, environ))
+
+
+Response = Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]]
+"""The environ of WSGI -> the status line of HTTP and a document."""
+
+
+def json_application(response: Response) -> Application:
+    """The WSGI application that answers with documents as JSON."""
+
     def respond(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        status, document = _respond(answer, environ)
+        status, document = response(environ)
         return plain(start_response, status, JSON, b"".join(_encoded(document)) + b"\n")
 
     return respond
@@ -92,33 +111,44 @@ def _respond(answer: Answer, environ: Mapping[str, Any]) -> tuple[str, Mapping[s
     methods = [known for known, at in ROUTES if at == path]
     if not methods:
         paths = sorted({at for _, at in ROUTES})
-        return "404 Not Found", _error(f"there is no {path}; try one of {', '.join(paths)}")
+        return "404 Not Found", error_document(f"there is no {path}; try one of {', '.join(paths)}")
     if method not in methods:
-        return "405 Method Not Allowed", _error(f"{path} takes {' and '.join(methods)}")
+        return "405 Method Not Allowed", error_document(f"{path} takes {' and '.join(methods)}")
+
+    def work() -> Mapping[str, Any]:
+        return answer(ROUTES[method, path](body(environ) if method == "POST" else query(environ)))
+
+    return attempt(work, path)
+
+
+def attempt(work: Callable[[], Mapping[str, Any]], path: str) -> tuple[str, Mapping[str, Any]]:
+    """The document that `work` gives, or one that says why there is none, each with its status line. Never raises."""
     try:
-        params = _body(environ) if method == "POST" else _query(environ)
-        return "200 OK", answer(ROUTES[method, path](params))
+        return "200 OK", work()
     except BadParameter as error:
-        return "400 Bad Request", _error(str(error))
+        return "400 Bad Request", error_document(str(error))
     except Unusable as error:
-        return "400 Bad Request", _error(error.message, error.hint)
+        return "400 Bad Request", error_document(error.message, error.hint)
+    except Declined as error:
+        return error.status, {**error_document(str(error)), **error.details}
     except Refused as error:
-        return "422 Unprocessable Entity", {**_error(str(error)), **error.details}
+        return "422 Unprocessable Entity", {**error_document(str(error)), **error.details}
     except NotNow as error:
-        return "503 Service Unavailable", _error(str(error), error.hint)
+        return "503 Service Unavailable", error_document(str(error), error.hint)
     except Exception:
         log.exception("a request for %s failed", path)
-        return "500 Internal Server Error", _error("internal error; the daemon's journal says more")
+        return "500 Internal Server Error", error_document("internal error; the daemon's journal says more")
 
 
-def _query(environ: Mapping[str, Any]) -> Params:
+def query(environ: Mapping[str, Any]) -> Params:
+    """The parameters of the address. Raises BadParameter."""
     try:
         return dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True, max_num_fields=20))
     except ValueError:
         raise BadParameter("the query cannot be read") from None
 
 
-def _body(environ: Mapping[str, Any]) -> Params:
+def body(environ: Mapping[str, Any]) -> Params:
     """All of the request's body or nothing: one that was cut off might read as if it were whole."""
     if "HTTP_TRANSFER_ENCODING" in environ:
         raise BadParameter("the length of the body must be given (Content-Length)")
@@ -138,7 +168,8 @@ def _body(environ: Mapping[str, Any]) -> Params:
     return document
 
 
-def _error(sentence: str, hint: str = "") -> Mapping[str, Any]:
+def error_document(sentence: str, hint: str = "") -> Mapping[str, Any]:
+    """The answer to what fails."""
     return {"version": DOCUMENT_VERSION, "error": sentence} | ({"hint": hint} if hint else {})
 
 

@@ -55,29 +55,29 @@ Params = Mapping[str, Any]
 
 
 def _clients(params: Params) -> Request:
-    _only(params, "client")
+    only(params, "client")
     return ClientsQuery(params.get("client", ""))
 
 
 def _quotas(params: Params) -> Request:
-    _only(params, "subject")
+    only(params, "subject")
     return QuotasQuery(params.get("subject", ""))
 
 
 def _flows(params: Params) -> Request:
-    _only(params, "limit", "order", "client")
+    only(params, "limit", "order", "client")
     limit = _number(params, "limit", 1, MAX_ROWS, default=20)
     order = _choice(params, "order", "bytes", ("bytes", "recent"))
     return FlowsQuery(limit, order == "recent", params.get("client", ""))
 
 
 def _services(params: Params) -> Request:
-    _only(params, "client", "category", "service", "since")
+    only(params, "client", "category", "service", "since")
     return ServicesQuery(*(params.get(name, "") for name in ("client", "category", "service", "since")))
 
 
 def _history(params: Params) -> Request:
-    _only(params, "by", "limit", "client", "since", "until", "each", "by_service", "uplink", "plan", "zone")
+    only(params, "by", "limit", "client", "since", "until", "each", "by_service", "uplink", "plan", "zone")
     by = Span(_choice(params, "by", Span.DAY.value, (span.value for span in Span)))
     since = params.get("since", "")
     limit = _number(params, "limit", 1, MAX_ROWS, default=MAX_ROWS if since else 31)
@@ -98,19 +98,19 @@ def _history(params: Params) -> Request:
 
 def _report(params: Params) -> Request:
     names = ("since", "until", "zone", "client", "uplink", "plan")
-    _only(params, "by", *names)
+    only(params, "by", *names)
     by = Grouping(_choice(params, "by", Grouping.CLIENT.value, (each.value for each in Grouping)))
     return ReportQuery(by, *(params.get(name, "") for name in names))
 
 
 def _export(params: Params) -> Request:
-    _only(params, "since", "until", "client", "uplink", "after")
+    only(params, "since", "until", "client", "uplink", "after")
     since, until, client, uplink = (params.get(name, "") for name in ("since", "until", "client", "uplink"))
     return ExportQuery(since, until, client, uplink, transfer.place(params["after"]) if "after" in params else None)
 
 
 def _import(params: Params) -> Request:
-    _only(params, "rows", "client")
+    only(params, "rows", "client")
     rows = params.get("rows")
     if not isinstance(rows, list):
         raise BadParameter("rows must be a list")
@@ -118,61 +118,61 @@ def _import(params: Params) -> Request:
 
 
 def _events(params: Params) -> Request:
-    _only(params, "since", "limit", "subject")
+    only(params, "since", "limit", "subject")
     limit = _number(params, "limit", 1, MAX_ROWS, default=MAX_ROWS)
     return EventsQuery(params.get("since", ""), limit, params.get("subject", ""))
 
 
 def _grant(params: Params) -> Request:
-    _only(params, "subject", "bytes", "seconds", "until", "at")
-    subject, size = _text(params, "subject"), _number(params, "bytes", 1, MAX_BYTES)
+    only(params, "subject", "bytes", "seconds", "until", "at")
+    subject, size = text_of(params, "subject"), _number(params, "bytes", 1, MAX_BYTES)
     return GrantCommand(subject, size, _end(params), _at(params))
 
 
 def _revoke(params: Params) -> Request:
-    _only(params, "subject", "bytes")
+    only(params, "subject", "bytes")
     return RevokeCommand(
-        _text(params, "subject"), _number(params, "bytes", 1, MAX_BYTES) if "bytes" in params else None
+        text_of(params, "subject"), _number(params, "bytes", 1, MAX_BYTES) if "bytes" in params else None
     )
 
 
 def _block(params: Params) -> Request:
-    _only(params, "subject", "seconds", "until", "at")
-    return OverrideCommand(_text(params, "subject"), OverrideKind.BLOCK, _end(params), _at(params))
+    only(params, "subject", "seconds", "until", "at")
+    return OverrideCommand(text_of(params, "subject"), OverrideKind.BLOCK, _end(params), _at(params))
 
 
 def _allow(params: Params) -> Request:
-    _only(params, "subject", "seconds", "until", "at", "always", "over_plan")
+    only(params, "subject", "seconds", "until", "at", "always", "over_plan")
     always, end = _flag(params, "always"), _end(params)
     if always and end:
         raise BadParameter("an allow ends, or lasts always; not both")
     kind = OverrideKind.ALLOW_OVER_PLAN if _flag(params, "over_plan") else OverrideKind.ALLOW
-    return OverrideCommand(_text(params, "subject"), kind, None if always else end or ALLOW_SECONDS, _at(params))
+    return OverrideCommand(text_of(params, "subject"), kind, None if always else end or ALLOW_SECONDS, _at(params))
 
 
 def _clear(params: Params) -> Request:
-    _only(params, "subject")
-    return OverrideCommand(_text(params, "subject"), None, None)
+    only(params, "subject")
+    return OverrideCommand(text_of(params, "subject"), None, None)
 
 
 def _correct(params: Params) -> Request:
-    _only(params, "quota", "client", "bytes")
-    return CorrectCommand(_text(params, "quota"), _client(params), _number(params, "bytes", 0, MAX_BYTES))
+    only(params, "quota", "client", "bytes")
+    return CorrectCommand(text_of(params, "quota"), _client(params), _number(params, "bytes", 0, MAX_BYTES))
 
 
 def _restart(params: Params) -> Request:
-    _only(params, "quota", "client")
-    return RestartCommand(_text(params, "quota"), _client(params))
+    only(params, "quota", "client")
+    return RestartCommand(text_of(params, "quota"), _client(params))
 
 
 def _plan_start(params: Params) -> Request:
-    _only(params, "plan", "at", "event")
+    only(params, "plan", "at", "event")
     event = _choice(params, "event", "", ("", *(event.value for event in Event)))
     return PlanStartCommand(_optional(params, "plan"), _optional(params, "at"), Event(event) if event else None)
 
 
 def _plan_add(params: Params) -> Request:
-    _only(params, "plan", "bytes", "price", "ends")
+    only(params, "plan", "bytes", "price", "ends")
     size = _number(params, "bytes", 1, MAX_BYTES) if "bytes" in params else None
     ends = _wall_time(params, "ends") if "ends" in params else None
     price = _decimal(params, "price") if "price" in params else None
@@ -180,18 +180,18 @@ def _plan_add(params: Params) -> Request:
 
 
 def _plan_switch(params: Params) -> Request:
-    _only(params, "plan", "uplink")
-    return PlanSwitchCommand(_text(params, "plan"), _optional(params, "uplink"))
+    only(params, "plan", "uplink")
+    return PlanSwitchCommand(text_of(params, "plan"), _optional(params, "uplink"))
 
 
 def _plan_reset(params: Params) -> Request:
-    _only(params, "plan")
+    only(params, "plan")
     return PlanResetCommand(_optional(params, "plan"))
 
 
 def _plan_correct(params: Params) -> Request:
-    _only(params, "plan", "figure", "unit", "at", "lower")
-    unit = _text(params, "unit")
+    only(params, "plan", "figure", "unit", "at", "lower")
+    unit = text_of(params, "unit")
     if unit not in UNITS:
         raise BadParameter(f"unit must be one of {', '.join(UNITS)}, not {unit!r}")
     figure = Figure(_decimal(params, "figure"), unit)
@@ -202,23 +202,23 @@ def _plan_correct(params: Params) -> Request:
 
 def _decimal(params: Params, name: str) -> Decimal:
     """An amount that is not below zero, as a text: a number of JSON would be a float."""
-    value = _text(params, name)
+    value = text_of(params, name)
     if not (value.isascii() and value.replace(".", "", 1).isdigit() and len(value) < 20):
         raise BadParameter(f'{name} must be a decimal number in quotes, such as "12.50", not {value!r}')
     return Decimal(value)
 
 
 def _optional(params: Params, name: str) -> str:
-    return _text(params, name) if name in params else ""
+    return text_of(params, name) if name in params else ""
 
 
 def _client(params: Params) -> str:
     """One of those whom a quota is for; empty if none is named."""
-    return _text(params, "client") if "client" in params else ""
+    return text_of(params, "client") if "client" in params else ""
 
 
 def _reload(params: Params) -> Request:
-    _only(params, "dry_run")
+    only(params, "dry_run")
     return ReloadCommand(_flag(params, "dry_run"))
 
 
@@ -226,7 +226,7 @@ def _without(request: Request) -> "Reader":
     """Makes the reader of a request without parameters."""
 
     def read(params: Params) -> Request:
-        _only(params)
+        only(params)
         return request
 
     return read
@@ -267,14 +267,16 @@ ROUTES: Mapping[tuple[str, str], Reader] = {
 """The readers of all requests, by method and path."""
 
 
-def _only(params: Params, *names: str) -> None:
+def only(params: Params, *names: str) -> None:
+    """Raises BadParameter if there is another parameter than these."""
     for name in params:
         if name not in names:
             known = f"it takes {', '.join(names)}" if names else "it takes none"
             raise BadParameter(f"unknown parameter {name!r}: {known}")
 
 
-def _text(params: Params, name: str) -> str:
+def text_of(params: Params, name: str) -> str:
+    """A text that must be there, and not be empty. Raises BadParameter."""
     value = params.get(name)
     if not isinstance(value, str) or not value:
         raise BadParameter(f"{name} is missing" if value is None else f"{name} must be a text that is not empty")
@@ -297,7 +299,7 @@ def _at(params: Params) -> WallTime | None:
 
 def _wall_time(params: Params, name: str) -> WallTime:
     try:
-        return parse_wall_time(_text(params, name))
+        return parse_wall_time(text_of(params, name))
     except ValueError as error:
         raise BadParameter(f"{name}: {error}") from None
 

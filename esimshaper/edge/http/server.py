@@ -17,6 +17,7 @@ import os
 import socket
 import ssl
 import stat
+import struct
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -46,6 +47,8 @@ STEP = 0.1  # seconds after which a worker looks whether others wait
 MAX_HEADER = 16 * 1024
 MAX_BODY = 256 * 1024  # of an import, whose rows come by the thousand
 
+_PEER = struct.Struct("=iII")  # struct ucred: process, user, group
+
 log = logging.getLogger(__name__)
 
 
@@ -68,10 +71,15 @@ class Listener:
         self._thread.join()
 
 
-def listen_unix(application: Application, path: Path, group: int | None) -> Listener:
+Admits = Callable[[int], bool]
+"""The number of a user -> whether its processes may ask."""
+
+
+def listen_unix(application: Application, path: Path, group: int | None, admits: Admits | None = None) -> Listener:
     """Serves on a unix socket of mode 0660, given to `group` if not None. Removes the socket of a dead predecessor.
 
-    Raises Unusable if somebody is listening there, or the path cannot be used.
+    With `admits` its mode is 0666, and who may not ask is left without an answer. Raises Unusable if somebody is
+    listening there, or the path cannot be used.
     """
     _remove_dead_socket(path)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -80,14 +88,14 @@ def listen_unix(application: Application, path: Path, group: int | None) -> List
         listening.bind(str(path))
         if group is not None and group != os.getegid():  # where it is ours already, a sandbox may forbid to change it
             os.chown(path, -1, group)
-        path.chmod(0o660)
+        path.chmod(0o666 if admits else 0o660)
     except OSError as error:
         listening.close()
         raise Unusable(
-            f"cannot listen on the control socket {path}: {error.strerror or error}",
+            f"cannot listen on the socket {path}: {error.strerror or error}",
             "its directory must exist and be writable; --socket PATH names another place",
         ) from error
-    return _serve(application, listening, str(path))
+    return _serve(application, listening, str(path), admits=admits)
 
 
 def listen_tcp(
@@ -170,9 +178,13 @@ def _remove_dead_socket(path: Path) -> None:
 
 
 def _serve(
-    application: Application, listening: socket.socket, address: str, certificates: Certificates | None = None
+    application: Application,
+    listening: socket.socket,
+    address: str,
+    certificates: Certificates | None = None,
+    admits: Admits | None = None,
 ) -> Listener:
-    server = _Server(application, listening, certificates)
+    server = _Server(application, listening, certificates, admits)
     server.prepare()
     return Listener(server, address)
 
@@ -260,6 +272,8 @@ class _Connection(cheroot_server.HTTPConnection):  # type: ignore[misc,unused-ig
     def communicate(self) -> bool:
         """One request. A peer that is gone or too slow must not end the worker thread, here and in close()."""
         with suppress(OSError, ValueError, UnusableFileError):  # ValueError: the file was closed under us by stop()
+            if self.server.admits and not self.server.admits(_user_of(self.socket)):
+                return False
             self._begin()
             return bool(super().communicate())  # type: ignore[no-untyped-call]
         return False
@@ -291,6 +305,12 @@ class _Connection(cheroot_server.HTTPConnection):  # type: ignore[misc,unused-ig
             super().close()
 
 
+def _user_of(peer: socket.socket) -> int:
+    """The user whose process has connected to a unix socket (unix(7), SO_PEERCRED). Raises OSError."""
+    _, user, _ = _PEER.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+    return int(user)
+
+
 class _Server(wsgi.Server):  # type: ignore[misc,unused-ignore]
     """cheroot with a listening socket of our own making, since its own has mode 0777 and is unlinked unasked."""
 
@@ -300,9 +320,16 @@ class _Server(wsgi.Server):  # type: ignore[misc,unused-ignore]
     max_request_header_size = MAX_HEADER
     max_request_body_size = MAX_BODY
 
-    def __init__(self, application: Application, listening: socket.socket, certificates: Certificates | None) -> None:
+    def __init__(
+        self,
+        application: Application,
+        listening: socket.socket,
+        certificates: Certificates | None,
+        admits: Admits | None = None,
+    ) -> None:
         self._listening = listening
         self.certificates = certificates
+        self.admits = admits
         # A string for unix sockets, a pair for TCP: cheroot tells them apart by this.
         name = listening.getsockname()
         super().__init__(

@@ -2,6 +2,7 @@
 """Edge: the kernel's neighbour table, by netlink (linux/neighbour.h). Names of LAN interfaces in, Neighbours out."""
 
 import contextlib
+import ipaddress
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +21,9 @@ USABLE = 0x02 | 0x04 | 0x08 | 0x10 | 0x80
 unknown, or made up (NOARP, multicast)."""
 
 NO_MAC = bytes(6)
+
+ANSWER_SECONDS = 1.0
+"""The kernel answers at once; this only ends a hang."""
 
 
 class Neighbours:
@@ -52,6 +56,23 @@ class Neighbours:
                 neighbour = _neighbour(answer, interfaces)
                 if neighbour:
                     yield neighbour
+
+
+def at_this_moment(address: str, interfaces: Iterable[str]) -> Neighbour | None:
+    """Who has an address now, at the first of `interfaces` that knows; None if the kernel does not know a MAC for it.
+
+    From any thread. Asks for that one entry, so it is never an answer of earlier.
+    """
+    packed = ipaddress.ip_address(address).packed
+    family = next(family for family, size in ADDRESS_BYTES.items() if size == len(packed))
+    numbers = {number: name for name in interfaces if (number := _number(name))}
+    with contextlib.suppress(OSError), contextlib.closing(Netlink(timeout=ANSWER_SECONDS)) as kernel:
+        for number in numbers:
+            body = ENTRY.pack(family, number, 0, 0, 0) + netlink.attribute(ADDRESS, packed)
+            with contextlib.suppress(OSError):  # ENOENT: not at this interface
+                if found := _neighbour(kernel.get(netlink.message(GETNEIGH, 0, body)), numbers):
+                    return found
+    return None
 
 
 def _number(interface: str) -> int:

@@ -72,6 +72,8 @@ EDITS: dict[str, Callable[[Any], object]] = {
     "metrics.tls: none -> certificate /a.crt, key /a.key, client_ca none": lambda tree: tree["metrics"].update(
         tls={"certificate": "/a.crt", "key": "/a.key"}
     ),
+    "web: none -> on, at port 80 of the LAN": lambda tree: tree.update(web={"listen": []}),
+    "web: none -> on, at 192.168.8.1:80": lambda tree: tree.update(web={"listen": ["192.168.8.1:80"]}),
     "router.reserve: 5.00 MB -> 20.0 MB": lambda tree: tree["router"].update(reserve="20MB"),
     "router.reachable: none -> 198.51.100.7/32, 2001:db8::/48": lambda tree: tree["router"].update(
         reachable=["198.51.100.7", "2001:db8::/48"]

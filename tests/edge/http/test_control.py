@@ -226,7 +226,7 @@ def test_a_file_in_the_way_is_left_alone(path):
 
 
 def test_a_missing_directory_is_one_clear_error(tmp_path):
-    with pytest.raises(Unusable, match="cannot listen on the control socket"):
+    with pytest.raises(Unusable, match="cannot listen on the socket"):
         control.serve(router.Router().answer, tmp_path / "no" / "control.sock")
 
 

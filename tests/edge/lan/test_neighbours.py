@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from esimshaper.core.model.identity import Neighbour
-from esimshaper.edge.lan.neighbours import Neighbours
+from esimshaper.edge.lan.addresses import own_addresses
+from esimshaper.edge.lan.neighbours import Neighbours, at_this_moment
 from esimshaper.lab import namespaces
 from tests.tools import needs_root
 
@@ -106,3 +107,35 @@ def test_what_cannot_be_read_now_is_as_it_was_read_last(router):
 
     first, second = router.call(body)
     assert first == second == (Neighbour(ALICE, "192.168.8.20", "br0"),)
+
+
+def test_who_has_an_address_is_as_the_kernel_has_it_at_that_moment(router):
+    """An address that was handed on is of who has it now, and nobody's where the kernel is not sure."""
+
+    def who(address: str, *interfaces: str) -> str | None:
+        found = router.call(at_this_moment, address, interfaces)
+        return found.mac if found else None
+
+    router.ip(
+        f"neigh add 192.168.8.20 lladdr {ALICE} dev br0 nud reachable",
+        f"neigh add 2001:db8::20 lladdr {BOB} dev br1 nud stale",
+        f"neigh add 192.168.9.22 lladdr {BOB} dev eth9 nud reachable",
+    )
+    assert who("192.168.8.20", "br0", "br1") == ALICE
+    assert who("2001:db8::20", "nothing0", "br0", "br1") == BOB
+    assert who("192.168.9.22", "br0", "br1") is None, "not at the LAN"
+    assert who("192.168.8.99", "br0") is None
+    router.ip(f"neigh change 192.168.8.20 lladdr {BOB} dev br0 nud reachable")
+    assert who("192.168.8.20", "br0") == BOB
+    router.ip("neigh change 192.168.8.20 dev br0 nud failed")
+    assert who("192.168.8.20", "br0") is None
+
+
+def test_the_routers_own_addresses_are_those_that_a_browser_takes(router):
+    router.ip(
+        "addr add 192.168.8.1/24 dev br0",
+        "addr add fd00::1/64 dev br0 nodad",
+        "addr add 192.168.9.1/24 dev br1",
+        "addr add 203.0.113.1/24 dev eth9",
+    )
+    assert router.call(own_addresses, ["br0", "br1", "nothing0"]) == ("192.168.8.1", "192.168.9.1", "fd00::1")

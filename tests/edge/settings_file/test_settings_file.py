@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.model.limits import ActionKind, PeriodUnit, SubjectKind
-from esimshaper.core.settings.values import DEFAULT_UPKEEP, Client, Listen, OnFailure, Tls, Wan
+from esimshaper.core.settings.values import DEFAULT_UPKEEP, Client, Listen, OnFailure, Tls, Wan, Web
 from esimshaper.edge.settings_file import SettingsError, load, of_the_box, read_settings
 from esimshaper.edge.settings_file.schema import SCHEMA_FILE
 from tests.certificates import Authority
@@ -57,6 +57,8 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
     folder = "/etc/esimshaper"
     assert loaded.metrics.tls == Tls(f"{folder}/router.crt", f"{folder}/router.key", f"{folder}/clients-ca.crt")
     assert len(loaded.router.reachable) == 2
+    page = Tls(f"{folder}/page.crt", f"{folder}/page.key")
+    assert loaded.web == Web((Listen("192.168.8.1", 80),), ("data.internal",), tls=page)
     assert loaded.timezone == "Asia/Tokyo"
     assert [each.name for each in loaded.clients] == ["alice-phone", "tv", "phone-abroad", "work-laptop"]
     plain = {
@@ -65,6 +67,7 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
         "wan": Wan("wwan0"),
         "metrics": replace(loaded.metrics, tls=None),
         "router": DEFAULT_UPKEEP,
+        "web": None,
     }
     assert replace(loaded, **plain) == load(EXAMPLE)
 
@@ -279,3 +282,15 @@ def test_a_list_of_uplinks_has_names_and_its_mistakes_have_their_places(main):
     assert [each[2] for each in refused(main, both.replace("hotel", "a/b"))] == ["`a/b` is not a name for an uplink"]
     empty = refused(main, "lan: {interfaces: [br0]}\nwan: []\n")
     assert empty[0][:3] == (2, 6, "an empty list is not a block with the setting `interface`, or a list of such blocks")
+
+
+def test_the_page_is_off_until_its_block_is_there(main):
+    assert accepted(main, NEEDED).web is None
+    assert accepted(main, NEEDED + "web: {}\n").web == Web((), ("data.internal",))
+
+
+@pytest.mark.parametrize(
+    "block", ["web: on", "web: {listen: 192.168.8.1}", "web: {listen: [80]}", "web: {names: ['a b']}", "web: {tls: {}}"]
+)
+def test_what_is_wrong_with_the_page_is_said_with_its_place(main, block):
+    assert {line for line, *_ in refused(main, f"{NEEDED}{block}\n")} == {3}
