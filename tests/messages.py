@@ -14,7 +14,9 @@ from tests import tools
 
 CATALOGS = sorted((tools.ROOT / "po").glob("*.po"))
 TEMPLATES = tools.ROOT / "esimshaper/web/templates"
-KEYWORDS = ("_", "N_", "gettext", "ngettext:1,2", "pgettext:1c,2", "npgettext:1c,2,3")
+KEYWORDS = ("_", "N_", "Column", "gettext", "ngettext:1,2", "pgettext:1c,2", "npgettext:1c,2,3")
+IN_ENGLISH = {"demo", "lab"}
+"""Folders whose texts are for people who look at the program, not for those who use it."""
 _HEAD = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n'
 _BRIEF = ("--no-wrap", "--sort-by-file")
 
@@ -34,10 +36,12 @@ def main() -> int:
 def collected(folder: Path) -> Path:
     """A file in `folder` with all texts of the sources, none of them translated."""
     modules, pages, both = (folder / name for name in ("python.pot", "templates.pot", "messages.pot"))
-    sources = sorted(path.relative_to(tools.ROOT) for path in (tools.ROOT / "esimshaper").rglob("*.py"))
+    sources = sorted(path for path in (tools.ROOT / "esimshaper").rglob("*.py") if path.parent.name not in IN_ENGLISH)
     read = ("--language=Python", "--from-code=UTF-8", "--add-location=file", "--force-po", "--keyword")
     keywords = (f"--keyword={keyword}" for keyword in KEYWORDS)
-    _run("xgettext", *read, *keywords, *_BRIEF, "--output", modules, *sources)
+    _run(
+        "xgettext", *read, *keywords, *_BRIEF, "--output", modules, *(path.relative_to(tools.ROOT) for path in sources)
+    )
     modules.write_text(modules.read_text().replace("charset=CHARSET", "charset=UTF-8"))
     pages.write_text(_HEAD + "\n".join(_of_templates()))
     _run("msguniq", "--use-first", *_BRIEF, "--output-file", pages, pages)  # msgcat refuses a text that stands twice

@@ -66,7 +66,7 @@ def _clients(options: argparse.Namespace) -> int:
 
 def _flows(options: argparse.Namespace) -> int:
     params = {"limit": str(options.limit), "order": options.order, **whose(options)}
-    return _ask_and_show(options, "flows_page", "/v1/flows", params)
+    return show_document(options, "flows", "flows_page", fetch(options, "/v1/flows", params), paged=True)
 
 
 def _top(options: argparse.Namespace) -> int:

@@ -115,10 +115,10 @@ def _grant(options: argparse.Namespace) -> int:
     body: dict[str, Any] = {"subject": options.subject}
     if size is None or size < 0:
         body |= {"bytes": -size} if size else {}
-        return show_document(options, "quotas", "revoke_page", command(options, "/v1/revoke", body))
+        return show_document(options, "orders", "revoke_page", command(options, "/v1/revoke", body))
     _ask_if_large(options, size)
     body |= {"bytes": size, **_when(options)}
-    return show_document(options, "quotas", "grant_page", command(options, "/v1/grant", body))
+    return show_document(options, "orders", "grant_page", command(options, "/v1/grant", body))
 
 
 def _ask_if_large(options: argparse.Namespace, size: int) -> None:
@@ -169,7 +169,7 @@ def _by_hand(options: argparse.Namespace) -> int:
     body = {"subject": options.subject, **_when(options)}
     if path == "/v1/allow":
         body |= {"always": options.always, "over_plan": options.over_plan}
-    return show_document(options, "quotas", "by_hand_page", command(options, path, body))
+    return show_document(options, "orders", "by_hand_page", command(options, path, body))
 
 
 def _when(options: argparse.Namespace) -> dict[str, Any]:

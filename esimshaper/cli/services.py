@@ -5,6 +5,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from esimshaper.cli.base import (
@@ -22,6 +23,7 @@ from esimshaper.cli.base import (
 from esimshaper.cli.parser import reject
 from esimshaper.cli.past import SINCE
 from esimshaper.core.model.errors import Unusable
+from esimshaper.languages import choice
 
 IMPORT = "import"
 LARGEST_BYTES = 1_000_000
@@ -65,10 +67,9 @@ def _services(options: argparse.Namespace) -> int:
     return show_document(options, "services", "services_page", document, paged=True, language=language(os.environ))
 
 
-def language(environment: os._Environ[str] | dict[str, str]) -> str:
+def language(environment: Mapping[str, str]) -> str:
     """The language of a person's terminal, of those that services have names in; English for any other."""
-    spoken = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
-    return next((each for each in LANGUAGES if spoken.lower().startswith(each)), LANGUAGES[0])
+    return choice.for_terminal(environment).partition("_")[0]  # both scripts of Chinese have one name
 
 
 def _import(options: argparse.Namespace) -> int:

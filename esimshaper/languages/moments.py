@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 _WEEK = 7  # days
 _SAME_YEAR = 300  # days: further away a month without its year could be taken for another
@@ -11,11 +11,12 @@ _SAME_YEAR = 300  # days: further away a month without its year could be taken f
 
 @dataclass(frozen=True, slots=True)
 class _Manner:
-    """Forms have the places day, month, year, weekday (short), long_weekday and time."""
+    """Forms have the places day, month, month_number, long_month, year, weekday, long_weekday and time."""
 
     weekdays: tuple[str, ...]  # from Monday
     long_weekdays: tuple[str, ...]
     months: tuple[str, ...]
+    long_months: tuple[str, ...]
     time: str
     tonight: str
     tomorrow: str
@@ -25,6 +26,11 @@ class _Manner:
     full_week: str
     full: str
     day: str
+    full_day: str
+    long_day: str
+    long_day_of_year: str
+    day_and_time: str
+    month_of_year: str
     lengths: tuple[str, ...]  # days and hours, hours and minutes, minutes and seconds, seconds
 
 
@@ -37,6 +43,7 @@ def _chinese(week: str, lengths: tuple[str, ...]) -> _Manner:
         weekdays=tuple(f"{week}{day}" for day in "一二三四五六日"),
         long_weekdays=tuple(f"{week}{day}" for day in "一二三四五六日"),
         months=_NUMBERED,
+        long_months=_NUMBERED,
         time="{hour}:{minute:02}",
         tonight="今晚 {time}",
         tomorrow="明天 {time}",
@@ -46,6 +53,11 @@ def _chinese(week: str, lengths: tuple[str, ...]) -> _Manner:
         full_week="{long_weekday} {time}",
         full="{year}年{month}{day}日（{long_weekday}）{time}",
         day="{month}{day}日（{weekday}）",
+        full_day="{year}年{month}{day}日 {weekday}",
+        long_day="{month}{day}日 {long_weekday}",
+        long_day_of_year="{year}年{month}{day}日 {long_weekday}",
+        day_and_time="{month}{day}日 {weekday} {time}",
+        month_of_year="{year}年{month}",
         lengths=lengths,
     )
 
@@ -55,6 +67,10 @@ _MANNERS: Mapping[str, _Manner] = {
         weekdays=("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
         long_weekdays=("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
         months=("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+        long_months=(
+            *("January", "February", "March", "April", "May", "June"),
+            *("July", "August", "September", "October", "November", "December"),
+        ),
         time="{hour:02}:{minute:02}",
         tonight="{weekday} {time}",
         tomorrow="{weekday} {time}",
@@ -64,6 +80,11 @@ _MANNERS: Mapping[str, _Manner] = {
         full_week="{long_weekday} {time}",
         full="{long_weekday} {year}-{month_number:02}-{day:02} {time}",
         day="{weekday} {day} {month}",
+        full_day="{weekday} {day:02} {month} {year}",
+        long_day="{long_weekday} {day:02} {long_month}",
+        long_day_of_year="{long_weekday} {day:02} {long_month} {year}",
+        day_and_time="{weekday} {day:02} {month} {time}",
+        month_of_year="{long_month} {year}",
         lengths=("{}d {}h", "{}h {}m", "{}m {}s", "{}s"),
     ),
     "zh_Hans": _chinese("周", ("{}天{}小时", "{}小时{}分钟", "{}分{}秒", "{}秒")),
@@ -72,6 +93,7 @@ _MANNERS: Mapping[str, _Manner] = {
         weekdays=tuple("月火水木金土日"),
         long_weekdays=tuple(f"{day}曜日" for day in "月火水木金土日"),
         months=_NUMBERED,
+        long_months=_NUMBERED,
         time="{hour}:{minute:02}",
         tonight="今夜 {time}",
         tomorrow="明日 {time}",
@@ -81,6 +103,11 @@ _MANNERS: Mapping[str, _Manner] = {
         full_week="{long_weekday} {time}",
         full="{year}年{month}{day}日({weekday}) {time}",
         day="{month}{day}日({weekday})",
+        full_day="{year}年{month}{day}日({weekday})",
+        long_day="{month}{day}日 {long_weekday}",
+        long_day_of_year="{year}年{month}{day}日 {long_weekday}",
+        day_and_time="{month}{day}日({weekday}) {time}",
+        month_of_year="{year}年{month}",
         lengths=("{}日{}時間", "{}時間{}分", "{}分{}秒", "{}秒"),
     ),
 }
@@ -105,9 +132,45 @@ def in_full(there: datetime, here: datetime, language: str) -> str:
     return _filled(_MANNERS[language].full_week if near else _MANNERS[language].full, there, language)
 
 
+def date_and_time(there: datetime, language: str) -> str:
+    """A moment of this year that is past: `24 Nov 18:00`, with two figures for the day."""
+    return _filled(_MANNERS[language].in_year, there, language)
+
+
 def day(there: datetime, language: str) -> str:
     """A day of this year: `Tue 1 Dec`."""
     return _filled(_MANNERS[language].day, there, language)
+
+
+def weekday(there: date, language: str) -> str:
+    """`Tue`."""
+    return _MANNERS[language].weekdays[there.weekday()]
+
+
+def month(there: date, language: str) -> str:
+    """`Dec`."""
+    return _MANNERS[language].months[there.month - 1]
+
+
+def month_of_year(there: date, language: str) -> str:
+    """`December 2026`."""
+    return _filled(_MANNERS[language].month_of_year, there, language)
+
+
+def full_day(there: date, language: str) -> str:
+    """`Tue 01 Dec 2026`."""
+    return _filled(_MANNERS[language].full_day, there, language)
+
+
+def long_day(there: date, language: str, *, with_year: bool) -> str:
+    """`Tuesday 01 December`, or with the year behind."""
+    manner = _MANNERS[language]
+    return _filled(manner.long_day_of_year if with_year else manner.long_day, there, language)
+
+
+def day_and_time(there: datetime, language: str) -> str:
+    """`Tue 01 Dec 18:00`."""
+    return _filled(_MANNERS[language].day_and_time, there, language)
 
 
 def last_day(end: datetime, language: str) -> str:
@@ -130,7 +193,8 @@ def length(seconds: float, language: str) -> str:
     return _MANNERS[language].lengths[at].format(*parts[at])
 
 
-def _filled(form: str, there: datetime, language: str) -> str:
+def _filled(form: str, there: date, language: str) -> str:
+    """`there`: a datetime where the form has a time."""
     manner = _MANNERS[language]
     return form.format(
         year=there.year,
@@ -139,5 +203,6 @@ def _filled(form: str, there: datetime, language: str) -> str:
         day=there.day,
         weekday=manner.weekdays[there.weekday()],
         long_weekday=manner.long_weekdays[there.weekday()],
-        time=clock(there, language),
+        long_month=manner.long_months[there.month - 1],
+        time=clock(there, language) if isinstance(there, datetime) else "",
     )

@@ -4,77 +4,109 @@
 import shlex
 
 from esimshaper.core.model.units import format_size, write_duration, write_size
+from esimshaper.languages.texts import N_, _, ngettext
 from esimshaper.views.fit import Tone
+from esimshaper.views.orders import now_lines, still_held
 from esimshaper.views.page import Line, Page
-from esimshaper.views.quotas import now_lines, still_held
-from esimshaper.views.words import Document, called, count, when, whose
+from esimshaper.views.words import Document, called, when, whose
 
-_UNDO = Line("`esimshaper undo` takes it back", Tone.QUIET)
+_UNDO = N_("`esimshaper {command}` takes it back")
 
 
 def correct_page(document: Document) -> Page:
     """The answer to `esimshaper correct`."""
     now = document["time"]
-    used = [(format_size(row["used_bytes"]), row["quota"], _left(row, now)) for row in document["quotas"]]
-    said = f"{called(document)} counts as having used"
-    lines = [Line(f"{said} {size} of {quota} from now on: {left}") for size, quota, left in used]
-    return [*lines, *still_held(document), _UNDO]
+    lines = [
+        Line(
+            _(
+                "{name} counts as having used {size} of {quota} from now on: {left}",
+                name=called(document),
+                size=format_size(row["used_bytes"]),
+                quota=row["quota"],
+                left=_left(row, now),
+            )
+        )
+        for row in document["quotas"]
+    ]
+    return [*lines, *still_held(document), _takes_back()]
 
 
 def restart_page(document: Document) -> Page:
     """The answer to `esimshaper restart`."""
     rows = document["quotas"]
-    all_of_them = f"each of {count(len(rows), 'client')}"
-    who_is = all_of_them if document["subject"] == "each-client" else called(document)
-    lines = [Line(f"{document['quota']} begins anew for {who_is}: {_left(row, document['time'])}") for row in rows[:1]]
-    return [*lines, *still_held(document), _UNDO]
+    all_of_them = ngettext("each of {n} client", "each of {n} clients", len(rows))
+    name = all_of_them if document["subject"] == "each-client" else called(document)
+    lines = [
+        Line(
+            _(
+                "{quota} begins anew for {name}: {left}",
+                quota=document["quota"],
+                name=name,
+                left=_left(row, document["time"]),
+            )
+        )
+        for row in rows[:1]
+    ]
+    return [*lines, *still_held(document), _takes_back()]
+
+
+def _takes_back() -> Line:
+    return Line(_(_UNDO, command="undo"), Tone.QUIET)
 
 
 def undo_page(document: Document) -> Page:
     """The answer to `esimshaper undo`."""
-    lines = _after(document, document["undone"], "is undone")
+    lines = _after(document, document["undone"], N_("{act} is undone"))
     if document["changed"]:
-        lines.append(Line("`esimshaper undo --redo` does it again", Tone.QUIET))
+        lines.append(Line(_("`esimshaper undo --redo` does it again"), Tone.QUIET))
     if document["next"]:
-        lines.append(Line(f"`esimshaper undo` once more undoes {_of(document['next'], document)}", Tone.QUIET))
+        text = _("`esimshaper undo` once more undoes {act}", act=_of(document["next"], document))
+        lines.append(Line(text, Tone.QUIET))
     return lines
 
 
 def redo_page(document: Document) -> Page:
     """The answer to `esimshaper undo --redo`."""
-    lines = _after(document, document["redone"], "is done again")
+    lines = _after(document, document["redone"], N_("{act} is done again"))
     if document["changed"]:
-        lines.append(_UNDO)
+        lines.append(_takes_back())
     if document["next"]:
-        lines.append(Line(f"`esimshaper undo --redo` once more does {_of(document['next'], document)}", Tone.QUIET))
+        text = _("`esimshaper undo --redo` once more does {act}", act=_of(document["next"], document))
+        lines.append(Line(text, Tone.QUIET))
     return lines
 
 
 def _after(document: Document, act: Document, done: str) -> list[Line]:
     """What was done with an act, and how its subject stands now."""
     if not document["changed"]:
-        return [Line(f"{_of(act, document)} had ended by itself; nothing is changed")]
-    return [Line(f"{_of(act, document)} {done}"), *_standing(document, act["act"])]
+        return [Line(_("{act} had ended by itself; nothing is changed", act=_of(act, document)))]
+    return [Line(_(done, act=_of(act, document))), *_standing(document, act["act"])]
 
 
 def _of(act: Document, document: Document) -> str:
     """An act by its command and its time."""
-    return f"`{_command(act)}` of {when(act['at'], document['time'])}"
+    return _("`{command}` of {moment}", command=_command(act), moment=when(act["at"], document["time"]))
 
 
 def _standing(document: Document, act: str) -> list[Line]:
     if act == "plan":
-        return [Line("`esimshaper plan` shows how it stands now")]
+        return [Line(_("`esimshaper plan` shows how it stands now"))]
     if act in ("block", "allow", "unblock"):
         return now_lines(document)
     rows = document["quotas"][:1] if document["subject"] == "each-client" else document["quotas"]
-    lines = [Line(f"{row['quota']} of {whose(row)}: {_left(row, document['time'])}") for row in rows]
+    lines = [
+        Line(_("{quota} of {name}: {left}", quota=row["quota"], name=whose(row), left=_left(row, document["time"])))
+        for row in rows
+    ]
     return [*lines, *still_held(document)]
 
 
 def _left(row: Document, now: str) -> str:
-    return (
-        f"{format_size(row['left_bytes'])} of {format_size(row['limit_bytes'])} left, renews {when(row['renews'], now)}"
+    return _(
+        "{left} of {limit} left, renews {moment}",
+        left=format_size(row["left_bytes"]),
+        limit=format_size(row["limit_bytes"]),
+        moment=when(row["renews"], now),
     )
 
 

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from esimshaper.core.model.units import format_size
-from esimshaper.views.fit import Tone
+from esimshaper.languages import moments
+from esimshaper.languages.texts import _, ngettext, spoken
+from esimshaper.views.fit import Tone, cells_of
 from esimshaper.views.page import Cell, Line, Page, Picture
-from esimshaper.views.words import Document, count
+from esimshaper.views.words import Document
 
 WEEKS = 53
 SHADES = "░▒▓█"
@@ -24,12 +26,12 @@ _MARGIN = 5  # the names of the days
 def calendar_page(document: Document) -> Page:
     """`esimshaper history --calendar`: as many weeks as the terminal is wide, up to a year."""
     used = {datetime.fromisoformat(row["start"]).date(): row["total_bytes"] for row in document["rows"]}
-    whose = document["client"] or "all clients"
+    whose = document["client"] or _("all clients")
     if not any(used.values()):
-        return [Line(f"Nothing is on record yet of {whose}.")]
+        return [Line(_("Nothing is on record yet of {whose}.", whose=whose))]
     today = datetime.fromisoformat(document["time"]).date()
     return [
-        Line(f"Usage of {whose}, day by day", Tone.TITLE),
+        Line(_("Usage of {whose}, day by day", whose=whose), Tone.TITLE),
         Picture(lambda width: _picture(used, today, width)),
     ]
 
@@ -63,8 +65,8 @@ def _months(mondays: Sequence[date], step: int) -> str:
     text = ""
     for at, monday in enumerate(mondays):
         sunday = monday + timedelta(days=6)
-        if sunday.day <= 7 and (not text or len(text) < at * step):
-            text = text.ljust(at * step) + f"{sunday:%b}"
+        if sunday.day <= 7 and (not text or cells_of(text) < at * step):
+            text += " " * (at * step - cells_of(text)) + moments.month(sunday, spoken())
     return text
 
 
@@ -73,7 +75,9 @@ def _row(
 ) -> Line:
     days = [monday + timedelta(days=weekday) for monday in mondays]
     shades = (_shade(used.get(day, 0), ends) if day <= today else " " for day in days)
-    return Line((" " * (step - 1)).join(shades).rstrip(), Tone.DOWN, Cell(f"{days[0]:%a}".ljust(_MARGIN), Tone.QUIET))
+    name = moments.weekday(days[0], spoken())
+    lead = Cell(name + " " * (_MARGIN - cells_of(name)), Tone.QUIET)
+    return Line((" " * (step - 1)).join(shades).rstrip(), Tone.DOWN, lead)
 
 
 def _shade(size: int, ends: Sequence[int]) -> str:
@@ -84,23 +88,29 @@ def _shade(size: int, ends: Sequence[int]) -> str:
 
 def _legend(ends: Sequence[int], width: int) -> list[Line]:
     """The meaning of the shades, in one line or, where that is too narrow, one each."""
-    words = [f"{_NOTHING} none"]
+    words = [_("{shade} none", shade=_NOTHING)]
     low = 0
     for shade, end in zip(SHADES, ends, strict=False):
         if end > low:
-            words.append(f"{shade} up to {format_size(end)}")
+            words.append(_("{shade} up to {size}", shade=shade, size=format_size(end)))
         low = end
     line = "   ".join(words)
-    return [Line(text, Tone.QUIET) for text in ([line] if len(line) <= width else words)]
+    return [Line(text, Tone.QUIET) for text in ([line] if cells_of(line) <= width else words)]
 
 
 def _sums(used: Mapping[date, int], first: date, today: date) -> list[Line]:
     days = (today - max(first, min(used, default=today))).days + 1
     if not used:
-        return [Line("Nothing was used in these weeks.", Tone.QUIET)]
+        return [Line(_("Nothing was used in these weeks."), Tone.QUIET)]
     most = max(used, key=lambda day: used[day])
     total, idle = format_size(sum(used.values())), days - len(used)
-    return [
-        Line(f"{total} in {count(days, 'day')}; most on {most:%a %d %b %Y}: {format_size(used[most])}"),
-        *([Line(f"{count(idle, 'day')} without use", Tone.QUIET)] if idle else []),
-    ]
+    text = ngettext(
+        "{total} in {n} day; most on {day}: {size}",
+        "{total} in {n} days; most on {day}: {size}",
+        days,
+        total=total,
+        day=moments.full_day(most, spoken()),
+        size=format_size(used[most]),
+    )
+    rest = ngettext("{n} day without use", "{n} days without use", idle)
+    return [Line(text), *([Line(rest, Tone.QUIET)] if idle else [])]

@@ -4,9 +4,11 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 
+from esimshaper.languages import moments
+from esimshaper.languages.texts import _, ngettext, spoken
 from esimshaper.views.fit import Tone
 from esimshaper.views.page import Cell, Line, Page
-from esimshaper.views.words import Document, count
+from esimshaper.views.words import Document
 
 _TONES: Mapping[str, Tone] = {
     **dict.fromkeys(("quota-reached", "blocked", "not-counting", "counters-lost", "history-failing"), Tone.BAD),
@@ -22,7 +24,7 @@ def events_page(document: Document) -> Page:
     """`esimshaper events`: one line each, under the day that it was on."""
     events = document["events"]
     if not events:
-        return [Line("Nothing is on record of that.")]
+        return [Line(_("Nothing is on record of that."))]
     now = datetime.fromisoformat(document["time"]).date()
     page: list[Line] = []
     day: date | None = None
@@ -31,14 +33,20 @@ def events_page(document: Document) -> Page:
         if at.date() != day:
             day = at.date()
             page += [*([Line()] if page else []), Line(_called(day, now), Tone.TITLE)]
-        lead = Cell(f"{at:%H:%M}  ", Tone.QUIET)
+        lead = Cell(f"{moments.clock(at, spoken()):>5}  ", Tone.QUIET)
         page.append(Line(event["text"], _TONES.get(event["kind"], Tone.PLAIN), lead))
     if document["count"] > len(events):
-        more = f"the last {len(events)} of {count(document['count'], 'event')}; --last and --since show more"
+        more = ngettext(
+            "the last {shown} of {n} event; --last and --since show more",
+            "the last {shown} of {n} events; --last and --since show more",
+            document["count"],
+            shown=len(events),
+        )
         page += [Line(), Line(more, Tone.QUIET)]
     return page
 
 
 def _called(day: date, today: date) -> str:
-    near = {0: "Today, ", 1: "Yesterday, "}.get((today - day).days, "")
-    return f"{near}{day:%A %d %B}" + ("" if day.year == today.year else f" {day.year}")
+    said = moments.long_day(day, spoken(), with_year=day.year != today.year)
+    near = {0: _("Today, {day}", day=said), 1: _("Yesterday, {day}", day=said)}
+    return near.get((today - day).days, said)

@@ -13,7 +13,7 @@ _SERVICES = (
     Column("CATEGORY", rank=3),
     Column("BYTES", right=True),
     Column("SHARE", right=True, rank=1),
-    Column("", tone=Tone.DOWN, rank=2, bar=True),
+    Column(tone=Tone.DOWN, rank=2, bar=True),
     Column("CONVERSATIONS", right=True, rank=4),
 )
 _FLOWS = (

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from unicodedata import combining, east_asian_width
 
+from esimshaper.languages.texts import _
+
 GAP = 2
 LEAST_NAME = 20
 """A text that must be seen keeps so many characters, as long as a column of a higher rank can go for it."""
@@ -42,13 +44,18 @@ class Column:
     picture of numbers in other columns. `width`: fixed in characters, 0 for as wide as its texts.
     """
 
-    title: str
+    title: str = ""
     right: bool = False
     rank: int = 0
     tone: Tone = Tone.PLAIN
     whole: bool = False
     bar: bool = False
     width: int = 0
+
+    @property
+    def shown(self) -> str:
+        """The title in the language that is spoken; `make messages` collects it from where the column is made."""
+        return _(self.title)
 
     @property
     def may_be_cut(self) -> bool:
@@ -110,7 +117,7 @@ def items(columns: Sequence[Column], texts: Sequence[str], width: int) -> tuple[
     while len(heads) > 1 and _least(columns, widths, heads, LEAST_TEXT) > width:
         heads.pop()
     rest = [
-        f"{column.title} {text}".strip()
+        f"{column.shown} {text}".strip()
         for at, (column, text) in enumerate(zip(columns, texts, strict=True))
         if at not in heads and not column.bar and text.strip(" -")
     ]

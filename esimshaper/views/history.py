@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from esimshaper.core.model.units import format_size
+from esimshaper.languages import moments
+from esimshaper.languages.texts import _, ngettext, spoken
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table, bar
-from esimshaper.views.words import Document, count, who
+from esimshaper.views.words import Document, who
 
 BAR_WIDTH = 24
 MOST_EMPTY = 24
@@ -20,13 +22,14 @@ LEAST_FOR_AVERAGE = 2
 MOST_PARTS = 8
 """With a row for each client, or each service: so many a period, and one for the rest of them."""
 
-_FORMATS = {
-    **dict.fromkeys(("5min", "hour"), "%a %d %b %H:%M"),
-    **dict.fromkeys(("day", "week"), "%a %d %b %Y"),
-    "month": "%B %Y",
+_PARTS = {"clients": Column("CLIENT"), "services": Column("SERVICE")}
+_PERIODS = {
+    "5min": Column("5MIN", whole=True),
+    "hour": Column("HOUR", whole=True),
+    "day": Column("DAY", whole=True),
+    "week": Column("WEEK", whole=True),
+    "month": Column("MONTH", whole=True),
 }
-_PARTS = {"clients": "CLIENT", "services": "SERVICE"}
-_NOUNS = {"5min": "five minutes", "hour": "hour", "day": "day", "week": "week", "month": "month"}
 _SECONDS = {"5min": 300, "hour": 3600}
 _COLUMNS = (
     Column("DOWN", right=True, tone=Tone.DOWN, rank=2),
@@ -43,8 +46,8 @@ def history_page(document: Document) -> Page:
     rows, by = document["rows"], document["by"]
     whose = whose_of(document)
     if not rows:
-        return [Line(f"Nothing is on record yet of {whose}.")]
-    each = next((title for key, title in _PARTS.items() if key in rows[0]), "")
+        return [Line(_("Nothing is on record yet of {whose}.", whose=whose))]
+    each = next(([column] for key, column in _PARTS.items() if key in rows[0]), [])
     parts = [part for row in rows for part in _parts(row)]
     largest = max((part["total_bytes"] for part in parts), default=0)
     cells: list[Sequence[str | Cell]] = list(_period(rows[0], by, largest))
@@ -53,19 +56,20 @@ def history_page(document: Document) -> Page:
         cells += _period(row, by, largest)
     if len(rows) > 1:
         sums = [format_size(sum(row[key] for row in rows)) for key in ("down_bytes", "up_bytes", "total_bytes")]
-        cells.append([Cell(text, Tone.TITLE) for text in ("all together", *([""] if each else []), *sums, "")])
-    table = Table((Column(by.upper(), whole=True), *([Column(each)] if each else []), *_COLUMNS), cells)
-    page: list[Line | Table] = [Line(f"Usage of {whose}", Tone.TITLE), table, *_average(document)]
+        cells.append([Cell(text, Tone.TITLE) for text in (_("all together"), *([""] if each else []), *sums, "")])
+    table = Table((_PERIODS[by], *each, *_COLUMNS), cells)
+    page: list[Line | Table] = [Line(_("Usage of {whose}", whose=whose), Tone.TITLE), table, *_average(document)]
     if any(row["estimated"] for row in rows):
-        page.append(Line("* estimated: the meter was not read for a while, or power was cut", Tone.QUIET))
+        page.append(Line(_("* estimated: the meter was not read for a while, or power was cut"), Tone.QUIET))
     return page
 
 
 def whose_of(document: Document) -> str:
     """Whose bytes a document is about: of a client or all, by an uplink, with a plan."""
-    parts = [document["client"] or "all clients"]
-    parts += [f"by {document['uplink']}"] if document.get("uplink") else []
-    return " ".join([*parts, *([f"with plan {document['plan']}"] if document.get("plan") else [])])
+    whose = str(document["client"] or _("all clients"))
+    if document.get("uplink"):
+        whose = _("{whose} by {uplink}", whose=whose, uplink=document["uplink"])
+    return _("{whose} with plan {plan}", whose=whose, plan=document["plan"]) if document.get("plan") else whose
 
 
 def _average(document: Document) -> Iterator[Line]:
@@ -77,7 +81,13 @@ def _average(document: Document) -> Iterator[Line]:
     first, last = (datetime.fromisoformat(row["start"]) for row in (over[0], over[-1]))
     number = 2 + periods_between(first, last, by)
     mean = sum(row["total_bytes"] for row in over) // number
-    yield Line(f"{format_size(mean)} a {_NOUNS[by]} on average, over {number} whole {_NOUNS[by]}s", Tone.QUIET)
+    size = format_size(mean)
+    said = {
+        "day": _("{size} a day on average, over {n} whole days", size=size, n=number),
+        "week": _("{size} a week on average, over {n} whole weeks", size=size, n=number),
+        "month": _("{size} a month on average, over {n} whole months", size=size, n=number),
+    }
+    yield Line(said[by], Tone.QUIET)
 
 
 def _period(row: Document, by: str, largest: int) -> Iterator[Sequence[str | Cell]]:
@@ -93,7 +103,7 @@ def _period(row: Document, by: str, largest: int) -> Iterator[Sequence[str | Cel
     rest = parts[MOST_PARTS:]
     if rest:
         sums = {key: sum(part[key] for part in rest) for key in ("down_bytes", "up_bytes", "total_bytes")}
-        yield _cells(["", f"({len(rest)} others)"], sums, largest)
+        yield _cells(["", _("({n} others)", n=len(rest))], sums, largest)
 
 
 def _parts(row: Document) -> Sequence[Document]:
@@ -113,7 +123,9 @@ def _cells(first: Sequence[str | Cell], usage: Document, largest: int) -> Sequen
 
 def label_of(start: datetime, by: str) -> str:
     """A period in words, by its beginning."""
-    return start.strftime(_FORMATS[by])
+    if by == "month":
+        return moments.month_of_year(start, spoken())
+    return moments.full_day(start, spoken()) if by in ("day", "week") else moments.day_and_time(start, spoken())
 
 
 def _empty(before: Document, after: Document, by: str, more: Sequence[str]) -> Iterator[Sequence[str | Cell]]:
@@ -121,10 +133,21 @@ def _empty(before: Document, after: Document, by: str, more: Sequence[str]) -> I
     first, last = (datetime.fromisoformat(each["start"]) for each in (before, after))
     number = periods_between(first, last, by)
     if number > MOST_EMPTY:
-        yield [Cell(f"({count(number, _NOUNS[by])} without use)", Tone.QUIET), *more, "", "", "", ""]
+        yield [Cell(_without_use(number, by), Tone.QUIET), *more, "", "", "", ""]
         return
     for step in range(1, number + 1):
         yield [Cell(label_of(later(first, step, by), by), Tone.QUIET), *more, "-", "-", "-", ""]
+
+
+def _without_use(n: int, by: str) -> str:
+    said = {
+        "5min": _("({n} times five minutes without use)", n=n),
+        "hour": ngettext("({n} hour without use)", "({n} hours without use)", n),
+        "day": ngettext("({n} day without use)", "({n} days without use)", n),
+        "week": ngettext("({n} week without use)", "({n} weeks without use)", n),
+        "month": ngettext("({n} month without use)", "({n} months without use)", n),
+    }
+    return said[by]
 
 
 def periods_between(first: datetime, last: datetime, by: str) -> int:

@@ -135,7 +135,7 @@ def plain_lines(page: Page) -> Iterator[str]:
         if isinstance(part, Picture):
             yield from map(_plain_line, part.lines(_PIPE_WIDTH))
             continue
-        cells = [[column.title for column in part.columns]]
+        cells = [[column.shown for column in part.columns]]
         cells += [[printable(_text(cell)) for cell in row] for row in part.rows]
         widths = [max(map(fit.cells_of, column)) for column in zip(*cells, strict=True)]
         for row in cells:
@@ -194,7 +194,7 @@ def _rich_table(table: Table, width: int) -> "RenderableType":
     # Text and not markup: "[red]" in a host name is no order to rich.
     cells = [[Text(printable(_text(cell)), no_wrap=True, style=_style(cell)) for cell in row] for row in table.rows]
     widths = [
-        column.width or max([len(column.title), *(row[at].cell_len for row in cells)])
+        column.width or max([fit.cells_of(column.shown), *(row[at].cell_len for row in cells)])
         for at, column in enumerate(table.columns)
     ]
     if fit.is_too_narrow(table.columns, widths, width):
@@ -207,7 +207,7 @@ def _rich_table(table: Table, width: int) -> "RenderableType":
     fitted[-1] = max(1, fitted[-1] - GAP)  # rich measures a gap behind the last column and does not draw it
     for column, room in zip(columns, fitted, strict=True):
         drawn.add_column(
-            Text(column.title),
+            Text(column.shown),
             justify="right" if column.right else "left",
             style=column.tone.value,
             no_wrap=True,

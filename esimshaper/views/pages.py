@@ -4,11 +4,24 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from esimshaper.core.model.units import format_duration, format_endpoint, format_rate, format_size
+from esimshaper.core.model.units import format_rate, format_size
+from esimshaper.languages import moments
+from esimshaper.languages.texts import _, ngettext, spoken
 from esimshaper.views import plans, quotas
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table
-from esimshaper.views.words import HOW, Document, count, is_by_hand, rate, reason_lines, share, state_cell, who
+from esimshaper.views.words import (
+    NAMELESS,
+    Document,
+    is_by_hand,
+    lasted,
+    rate,
+    reason_lines,
+    said_of,
+    share,
+    state_cell,
+    who,
+)
 
 MANY_STRAYS = 1_000_000  # bytes; fewer may be of a device that has changed its address
 MOST_WASTING = 5
@@ -35,8 +48,9 @@ def status_page(status: Document) -> Page:
     """`esimshaper status`."""
     program = status["program"]
     clients = status["clients"]
+    running = lasted(program["uptime_seconds"])
     page: list[Line | Table] = [
-        Line(f"esimshaper {program['version']}, running for {format_duration(program['uptime_seconds'])}", Tone.TITLE),
+        Line(_("esimshaper {version}, running for {time}", version=program["version"], time=running), Tone.TITLE),
         *_wan_lines(status),
         Line(),
         _totals_table(status),
@@ -47,13 +61,14 @@ def status_page(status: Document) -> Page:
     ]
     if clients["top"]:
         page += [
-            Line(f"Most today (of {count(clients['count'], 'client')})", Tone.TITLE),
+            Line(ngettext("Most today (of {n} client)", "Most today (of {n} clients)", clients["count"]), Tone.TITLE),
             clients_table(clients["top"]),
             # Overrides stand among the quotas above already.
             *reason_lines((entry for entry in clients["top"] if not is_by_hand(entry["state"])), status["time"]),
         ]
     else:
-        page.append(Line(f"{count(clients['count'], 'client')}, nothing used today"))
+        text = ngettext("{n} client, nothing used today", "{n} clients, nothing used today", clients["count"])
+        page.append(Line(text))
     return [*page, *_kernel_lines(status)]
 
 
@@ -65,7 +80,7 @@ def verbose_status_page(status: Document) -> Page:
 def _wan_lines(status: Document) -> list[Line]:
     wan = status["wan"]
     lines = [_uplink_line(status), *_other_uplinks(status["uplinks"]), *map(_modem_line, status["modems"])]
-    lines += [Line(f"  {_sentence(each['sentence'])}", Tone.WARNING) for each in status["slow"]]
+    lines += [Line(f"  {plans.slow_sentence(each, status['time'])}", Tone.WARNING) for each in status["slow"]]
     lines += [Line(f"  {said}.", Tone.QUIET) for said in wan["stacked"]]
     if wan["detour"]["problem"]:
         lines.append(Line(f"  {_sentence(wan['detour']['problem'])}", Tone.WARNING))
@@ -73,16 +88,21 @@ def _wan_lines(status: Document) -> list[Line]:
     if status["uplink_drops"]["sentence"]:
         lines.append(Line(f"  {status['uplink_drops']['sentence']}", Tone.QUIET))
     if status["tunnels"]["problem"]:
-        lines.append(Line(f"Tunnels: {status['tunnels']['problem']}", Tone.BAD))
+        lines.append(Line(said_of(_("Tunnels"), status["tunnels"]["problem"]), Tone.BAD))
     if not status["configuration"]["accepted"]:
-        since = datetime.fromisoformat(status["configuration"]["loaded"])
-        text = f"The configuration has a mistake; that of {since:%d %b %H:%M} is in force (see: esimshaper check)"
+        since = moments.date_and_time(datetime.fromisoformat(status["configuration"]["loaded"]), spoken())
+        text = _("The configuration has a mistake; that of {moment} is in force (see: esimshaper check)", moment=since)
         lines.append(Line(text, Tone.BAD))
     if status["clock"]["problem"]:
-        lines.append(Line(f"Clock: {status['clock']['problem']}", Tone.WARNING))
+        lines.append(Line(said_of(_("Clock"), status["clock"]["problem"]), Tone.WARNING))
     if status["storage"]["problem"]:
         unsaved = format_size(status["storage"]["unsaved_bytes"])
-        lines.append(Line(f"History is not being saved: {status['storage']['problem']} ({unsaved} waiting)", Tone.BAD))
+        text = _(
+            "History is not being saved: {problem} ({size} waiting)",
+            problem=status["storage"]["problem"],
+            size=unsaved,
+        )
+        lines.append(Line(text, Tone.BAD))
     if status["metrics"]["problem"]:
         lines.append(Line(f"Prometheus: {status['metrics']['problem']}", Tone.BAD))
     return lines
@@ -91,16 +111,16 @@ def _wan_lines(status: Document) -> list[Line]:
 def _uplink_line(status: Document) -> Line:
     wan = status["wan"]
     notes = [wan["device"]] if wan["device"] != wan["interface"] else []
-    notes += [f"by {wan['found_by']}"] if wan["found_by"] else []
-    called = wan["interface"] + (f" ({', '.join(notes)})" if notes else "")
+    notes += [_("by {what}", what=wan["found_by"])] if wan["found_by"] else []
+    name = wan["interface"] + (f" ({', '.join(notes)})" if notes else "")
     if not wan["attached"]:
-        return Line(f"WAN {called}: NOT METERING", Tone.BAD)
+        return Line(_("WAN {name}: NOT METERING", name=name), Tone.BAD)
     if any(each["problem"] for each in status["programs"] if each["interface"] == wan["interface"]):
-        return Line(f"WAN {called}: metering what another program leaves", Tone.BAD)
-    others = wan["detour"]["interfaces"]
+        return Line(_("WAN {name}: metering what another program leaves", name=name), Tone.BAD)
+    others = ", ".join(wan["detour"]["interfaces"])
     if others:
-        return Line(f"WAN {called}: metering, but devices go out by {', '.join(others)}", Tone.WARNING)
-    return Line(f"WAN {called}: metering", Tone.GOOD)
+        return Line(_("WAN {name}: metering, but devices go out by {others}", name=name, others=others), Tone.WARNING)
+    return Line(_("WAN {name}: metering", name=name), Tone.GOOD)
 
 
 def _other_uplinks(uplinks: Sequence[Document]) -> list[Line]:
@@ -109,22 +129,23 @@ def _other_uplinks(uplinks: Sequence[Document]) -> list[Line]:
         return []
     lines = []
     for each in uplinks:
-        free = "" if each["metered"] else ", which no quota looks at"
-        here = "" if each["attached"] else ", not here now"
-        carried = format_size(each["total"]["total_bytes"])
-        lines.append(
-            Line(f"  {each['name']} ({each['interface']}){free}{here}: {carried} since counting began", Tone.QUIET)
-        )
+        free = "" if each["metered"] else _(", which no quota looks at")
+        here = "" if each["attached"] else _(", not here now")
+        carried = _("{size} since counting began", size=format_size(each["total"]["total_bytes"]))
+        text = said_of(f"{each['name']} ({each['interface']}){free}{here}", carried)
+        lines.append(Line(f"  {text}", Tone.QUIET))
     return lines
 
 
 def _modem_line(modem: Document) -> Line:
     """Which SIM is in use, and where: `  SIM ...8905 at wwan0, roaming at SoftBank`."""
-    sim = f"SIM ...{modem['sim_end']}" if modem["sim_end"] else "a SIM that the modem does not tell yet"
-    at = f" at {modem['interface']}" if modem["interface"] else ""
+    sim = f"SIM ...{modem['sim_end']}" if modem["sim_end"] else _("a SIM that the modem does not tell yet")
+    at = _(" at {uplinks}", uplinks=modem["interface"]) if modem["interface"] else ""
     network = modem["operator"] or modem["operator_code"]
-    where = {"home": ", at home", "roaming": ", roaming", "none": ", in no network"}.get(modem["registration"], "")
-    return Line(f"  {sim}{at}{where}{f' at {network}' if network and where else ''}", Tone.QUIET)
+    words = {"home": _(", at home"), "roaming": _(", roaming"), "none": _(", in no network")}
+    where = words.get(modem["registration"], "")
+    by = _(" at {network}", network=network) if network and where else ""
+    return Line(f"  {sim}{at}{where}{by}", Tone.QUIET)
 
 
 def _sentence(words: str) -> str:
@@ -134,8 +155,8 @@ def _sentence(words: str) -> str:
 def _totals_table(status: Document) -> Table:
     now = status["now"]
     down, up = now["down_bits_per_second"], now["up_bits_per_second"]
-    rows = [["now", format_rate(down), format_rate(up), format_rate(down + up)]]
-    for name, title in (("today", "today"), ("month", "this month"), ("total", "since counting began")):
+    rows = [[_("now"), format_rate(down), format_rate(up), format_rate(down + up)]]
+    for name, title in (("today", _("today")), ("month", _("this month")), ("total", _("since counting began"))):
         usage = status[name]
         rows.append([title, *(format_size(usage[key]) for key in ("down_bytes", "up_bytes", "total_bytes"))])
     columns = (
@@ -149,17 +170,33 @@ def _totals_table(status: Document) -> Table:
 
 def _kernel_lines(status: Document) -> list[Line | Table]:
     lines: list[Line | Table] = [
-        Line(f"Table {table['name']}: {table['entries']} of {table['max_entries']} entries used", Tone.WARNING)
+        Line(
+            _(
+                "Table {table}: {n} of {all} entries used",
+                table=table["name"],
+                n=table["entries"],
+                all=table["max_entries"],
+            ),
+            Tone.WARNING,
+        )
         for table in status["tables"]
         if table["entries"] >= NEARLY_FULL * table["max_entries"] > 0
     ]
     if any(event["reason"] == "lan_clients_full" for event in status["events"]):
-        lines.append(Line("No room for more clients: further devices are counted and limited together,", Tone.BAD))
-        lines.append(Line("  as one client called others (journalctl -x -u esimshaper)", Tone.BAD))
+        lines += _two_lines(
+            _(
+                "No room for more clients: further devices are counted and limited together,\n"
+                "  as one client called others (journalctl -x -u esimshaper)"
+            )
+        )
     lines += [
         Line(
-            f"Downloads that {each['client_called']} asked for went to {each['to_called']}: "
-            f"{format_size(each['bytes'])}",
+            _(
+                "Downloads that {name} asked for went to {other}: {size}",
+                name=each["client_called"],
+                other=each["to_called"],
+                size=format_size(each["bytes"]),
+            ),
             Tone.BAD,
         )
         for each in status["strays"]
@@ -167,35 +204,47 @@ def _kernel_lines(status: Document) -> list[Line | Table]:
     ]
     unbilled = sum(event["bytes"] for event in status["events"] if event["reason"] == "unbilled")
     if unbilled:
-        text = f"Moved between here and the modem itself (wan.unbilled), not billed: {format_size(unbilled)}"
+        size = format_size(unbilled)
+        text = _("Moved between here and the modem itself (wan.unbilled), not billed: {size}", size=size)
         lines.append(Line(text, Tone.QUIET))
     if any(event["reason"] in ("account_lost", "mark_foreign") for event in status["events"]):
-        lines.append(Line("Uploads have lost their device inside this box: they are counted and limited", Tone.BAD))
-        lines.append(Line("  together, as one client called others (sudo esimshaper doctor says why)", Tone.BAD))
+        lines += _two_lines(
+            _(
+                "Uploads have lost their device inside this box: they are counted and limited\n"
+                "  together, as one client called others (sudo esimshaper doctor says why)"
+            )
+        )
     return [*lines, *_unattributed_lines(status)]
+
+
+def _two_lines(text: str) -> list[Line]:
+    return [Line(line, Tone.BAD) for line in text.split("\n")]
 
 
 def _unattributed_lines(status: Document) -> list[Line | Table]:
     """What the carrier bills though it belongs to no device, in words."""
     parts = [
-        f"{format_size(event['bytes'])} {event['words']}"
+        f"{format_size(event['bytes'])} {_(event['words'])}"  # core_texts.py has these
         for event in sorted(status["events"], key=lambda event: -event["bytes"])
         if event["words"]
     ]
-    return [Line(f"Billed, and of no device: {'; '.join(parts)}", Tone.QUIET)] if parts else []
+    return [Line(_("Billed, and of no device: {parts}", parts="; ".join(parts)), Tone.QUIET)] if parts else []
 
 
 def _kernel_events(status: Document) -> list[Line | Table]:
     rows = [[event["reason"], str(event["packets"]), format_size(event["bytes"])] for event in status["events"]]
     columns = (Column("KERNEL EVENT"), Column("PACKETS", right=True), Column("BYTES", right=True))
-    return [Line(), Table(columns, rows) if rows else Line("The kernel part has nothing out of the ordinary to tell.")]
+    return [
+        Line(),
+        Table(columns, rows) if rows else Line(_("The kernel part has nothing out of the ordinary to tell.")),
+    ]
 
 
 def clients_page(document: Document) -> Page:
     """`esimshaper clients`."""
     entries = document["clients"]
     if not entries:
-        return [Line("Nothing has moved yet."), *quotas.coming_lines(document)]
+        return [Line(_("Nothing has moved yet.")), *quotas.coming_lines(document)]
     page: list[Line | Table] = [*quotas.plan_lines(document["quotas"], document["time"])]
     page += [
         clients_table(entries, in_all=len(entries) > 1),
@@ -207,15 +256,16 @@ def clients_page(document: Document) -> Page:
         ),
     ]
     if any(entry["key"] == "unattributed" and entry["total"]["total_bytes"] for entry in entries):
-        page.append(Line("unattributed: billed, and of no device; `esimshaper status` says what it was", Tone.QUIET))
+        text = _("unattributed: billed, and of no device; `esimshaper status` says what it was")
+        page.append(Line(text, Tone.QUIET))
     return page
 
 
 def _nameless_lines(today: int, services: Sequence[Document]) -> list[Line]:
     """How much of `today` nobody can say the service of; `services` as of clients, or of all."""
     sizes = {word: sum(entry[f"{word}_bytes"] or 0 for entry in services) for word in ("unnamed", "hidden")}
-    parts = [f"{word} {share(size, today)}" for word, size in sizes.items() if size]
-    return [Line(f"Of today: {', '.join(parts)} (esimshaper services)", Tone.QUIET)] if parts else []
+    parts = ", ".join(f"{_(NAMELESS[word])} {share(size, today)}" for word, size in sizes.items() if size)
+    return [Line(_("Of today: {parts} (esimshaper services)", parts=parts), Tone.QUIET)] if parts else []
 
 
 def _wasted_lines(entries: Sequence[Document]) -> list[Line]:
@@ -224,9 +274,11 @@ def _wasted_lines(entries: Sequence[Document]) -> list[Line]:
     shares = [(who(entry), entry["wasted_bytes"]) for entry in wasting[:MOST_WASTING]]
     rest = sum(entry["wasted_bytes"] for entry in wasting[MOST_WASTING:])
     if rest:
-        shares.append((f"{len(wasting) - MOST_WASTING} others", rest))
+        n = len(wasting) - MOST_WASTING
+        shares.append((ngettext("{n} other", "{n} others", n), rest))
     return [
-        Line(f"{name}: {format_size(size)} came after a block: billed, and wasted", Tone.QUIET) for name, size in shares
+        Line(said_of(name, _("{size} came after a block: billed, and wasted", size=format_size(size))), Tone.QUIET)
+        for name, size in shares
     ]
 
 
@@ -260,49 +312,4 @@ def _in_all(entries: Sequence[Document], *, served: bool) -> list[str | Cell]:
     ]
     parts = (("today", "down_bytes"), ("today", "up_bytes"), ("today", "total_bytes"), ("month", "total_bytes"))
     texts += [format_size(sum(entry[when][key] for entry in entries)) for when, key in parts]
-    return [Cell(text, Tone.TITLE) for text in ("all together", "", *texts, *([""] if served else []), "", "")]
-
-
-def flows_page(document: Document) -> Page:
-    """`esimshaper flows`."""
-    flows = document["flows"]
-    if not flows:
-        return [Line("No conversation is on record.")]
-    rows = [
-        [
-            who(flow),
-            flow["protocol"],
-            flow["service"],
-            flow["name"] or "-",
-            HOW[flow["how"]],
-            remote(flow),
-            format_size(flow["down_bytes"]),
-            format_size(flow["up_bytes"]),
-            format_duration(flow["age_seconds"]),
-            format_duration(flow["idle_seconds"]),
-            format_endpoint(flow["client_address"], flow["client_port"]),
-        ]
-        for flow in flows
-    ]
-    columns = (
-        Column("CLIENT"),
-        Column("PROTO", rank=4),
-        Column("SERVICE", rank=1),
-        Column("NAME", rank=2),
-        Column("KNOWN BY", tone=Tone.QUIET, rank=6),
-        Column("REMOTE", whole=True),
-        Column("DOWN", right=True, tone=Tone.DOWN),
-        Column("UP", right=True, tone=Tone.UP),
-        Column("AGE", right=True, rank=3),
-        Column("IDLE", right=True, rank=3),
-        Column("FROM", tone=Tone.QUIET, rank=5),
-    )
-    page: list[Line | Table] = [Table(columns, rows)]
-    if document["count"] > len(flows):
-        page.append(Line(f"{len(flows)} of {count(document['count'], 'flow')}; --limit shows more", Tone.QUIET))
-    return page
-
-
-def remote(flow: Document) -> str:
-    """The far end of a flow."""
-    return format_endpoint(flow["remote_address"], flow["remote_port"])
+    return [Cell(text, Tone.TITLE) for text in (_("all together"), "", *texts, *([""] if served else []), "", "")]

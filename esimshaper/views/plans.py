@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 from esimshaper.core.model.money import format_money
 from esimshaper.core.model.units import format_rate, format_size
+from esimshaper.languages.choice import ENGLISH
+from esimshaper.languages.texts import _, ngettext, spoken
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table, bar
-from esimshaper.views.words import Document, count, when
+from esimshaper.views.words import Document, said_of, until, when
 
 _LOTS = (
     Column("BOUGHT"),
@@ -37,13 +39,17 @@ def plan_page(document: Document) -> Page:
     page += _uplinks(document)
     spent = document["spent"]
     if len(document["plans"]) > 1 and spent:
-        page += [Line(), Line(f"Spent in all: {', '.join(money(spent[each], each) for each in spent)}", Tone.TITLE)]
+        sums = ", ".join(money(spent[each], each) for each in spent)
+        page += [Line(), Line(_("Spent in all: {sums}", sums=sums), Tone.TITLE)]
     return page
 
 
 def glance(plans: list[Document], now: str) -> list[Line]:
     """The plans in use, a line for each: for `status`."""
-    return [Line(f"Plan {plan['name']}: {_standing(plan, now)}", _tone(plan)) for plan in plans]
+    return [
+        Line(_("Plan {plan}: {standing}", plan=plan["name"], standing=_standing(plan, now)), _tone(plan))
+        for plan in plans
+    ]
 
 
 def money(amount: str, currency: str | None) -> str:
@@ -53,16 +59,20 @@ def money(amount: str, currency: str | None) -> str:
 
 def _nothing(document: Document) -> list[Line]:
     if not document["configured"]:
-        text = (
+        text = _(
             "No plan is configured: write `plans:` (man esimshaper.yaml; /usr/share/doc/esimshaper/plans has examples)"
         )
         return [Line(text)]
-    text = "No plan is in use yet: `esimshaper plan switch NAME` says which one an uplink has"
-    return [Line(f"{count(document['configured'], 'plan')} configured. {text}")]
+    text = ngettext(
+        "{n} plan configured. No plan is in use yet: `esimshaper plan switch NAME` says which one an uplink has",
+        "{n} plans configured. No plan is in use yet: `esimshaper plan switch NAME` says which one an uplink has",
+        document["configured"],
+    )
+    return [Line(text)]
 
 
 def _plan(plan: Document, now: str) -> Iterator[Line | Table]:
-    at = f" at {', '.join(plan['uplinks'])}" if plan["uplinks"] else ""
+    at = _(" at {uplinks}", uplinks=", ".join(plan["uplinks"])) if plan["uplinks"] else ""
     yield Line(f"{plan['name']}{at}", Tone.TITLE)
     yield _indented(_bought(plan, now))
     yield _indented(_standing(plan, now), _tone(plan))
@@ -73,36 +83,62 @@ def _plan(plan: Document, now: str) -> Iterator[Line | Table]:
         yield _indented(_next(each, plan, now))
     yield from _ahead(plan, now)
     if plan["refused_bytes"]:
-        text = f"{format_size(plan['refused_bytes'])} passed though the terms let nothing pass: look at the terms"
+        size = format_size(plan["refused_bytes"])
+        text = _("{size} passed though the terms let nothing pass: look at the terms", size=size)
         yield _indented(text, Tone.WARNING)
     if len(plan["meters"]) > 1:
         yield Table(_METERS, [_meter(each, plan, now) for each in plan["meters"]])
     if plan["lots"]:
         yield Table(_LOTS, [_lot(lot, plan, now) for lot in plan["lots"]])
-    yield _indented(f"Count: {plan['count']['sentence']}", Tone.QUIET)
+    yield _indented(_("Count: {sentence}", sentence=_compared(plan["count"])), Tone.QUIET)
 
 
 def _indented(text: str, tone: Tone = Tone.PLAIN) -> Line:
     return Line(text, tone, Cell("  ", Tone.PLAIN))
 
 
+def _compared(count: Document) -> str:
+    """What the carrier's own figures say of ours. The daemon's own sentence is English, and has advice as well."""
+    if spoken() == ENGLISH:
+        return str(count["sentence"])
+    if not count["corrections"]:
+        return _("not compared with the carrier yet: `esimshaper plan correct SIZE` takes the figure of its app or SMS")
+    if count["factor"] is None:
+        return _("compared once; a second figure in the same period tells how exact the count is")
+    percent, error = f"{100 * count['factor']:.1f} %", f"{100 * count['error']:.1f} %"
+    return _("the carrier counts {percent} of what we do (± {error})", percent=percent, error=error)
+
+
 def _bought(plan: Document, now: str) -> str:
+    bought = _("bought {moment}", moment=when(plan["bought"], now))
     if not plan["begun"]:
-        return f"bought {when(plan['bought'], now)}, begins with the first byte"
-    ends = "renews" if plan["renews"] else "ended" if plan["is_over"] else "ends"
-    end = f", {ends} {when(plan['ends'], now)}" if plan["ends"] else ", without an end"
-    return f"bought {when(plan['bought'], now)}{end}; {money(plan['cost'], plan['currency'])} so far"
+        return bought + _(", begins with the first byte")
+    if not plan["ends"]:
+        end = _(", without an end")
+    elif plan["renews"]:
+        end = _(", renews {moment}", moment=when(plan["ends"], now))
+    elif plan["is_over"]:
+        end = _(", ended {moment}", moment=when(plan["ends"], now))
+    else:
+        end = _(", ends {moment}", moment=when(plan["ends"], now))
+    return bought + end + _("; {money} so far", money=money(plan["cost"], plan["currency"]))
 
 
 def _standing(plan: Document, now: str) -> str:
-    used = f"{format_size(plan['used_bytes'])} used"
-    free = f" (and {format_size(plan['free_bytes'])} free)" if plan["free_bytes"] else ""
+    used = _("{size} used", size=format_size(plan["used_bytes"]))
+    if plan["free_bytes"]:
+        used += _(" (and {size} free)", size=format_size(plan["free_bytes"]))
+    if plan["is_over"] and plan["ends"]:
+        return _("over since {moment}; {used}", moment=when(plan["ends"], now), used=used)
     if plan["is_over"]:
-        return f"over since {when(plan['ends'], now)}; {used}{free}" if plan["ends"] else f"over; {used}{free}"
-    left = "as much as you like" if plan["left_bytes"] is None else f"{format_size(plan['left_bytes'])} left"
-    held = {"full": "", "stop": ", nothing passes"}.get(plan["rate"])
-    held = f", held to {format_rate(plan['rate'])} by the carrier" if held is None else held
-    return f"{left}, {used}{free}{held}"
+        return _("over; {used}", used=used)
+    unlimited = plan["left_bytes"] is None
+    left = _("as much as you like") if unlimited else _("{size} left", size=format_size(plan["left_bytes"]))
+    if plan["rate"] == "stop":
+        held = _(", nothing passes")
+    else:
+        held = "" if plan["rate"] == "full" else _(", held to {rate} by the carrier", rate=format_rate(plan["rate"]))
+    return _("{left}, {used}", left=left, used=used) + held
 
 
 def _tone(plan: Document) -> Tone:
@@ -115,36 +151,39 @@ def _tone(plan: Document) -> Tone:
 def _next(each: Document, plan: Document, now: str) -> str:
     then = []
     if each["rate"] is not None and each["rate"] != plan["rate"]:
-        then.append(
-            "nothing passes"
-            if each["rate"] == "stop"
-            else f"{format_rate(each['rate'])}"
-            if each["rate"] != "full"
-            else "full speed"
-        )
+        words = {"stop": _("nothing passes"), "full": _("full speed")}
+        then.append(words.get(each["rate"]) or format_rate(each["rate"]))
     if each["more"] is not None:
-        rises = f"({money(each['cost'], plan['currency'])} in all)"
-        then.append(f"{money(each['more'], plan['currency'])} more {rises}")
+        more, cost = (money(each[name], plan["currency"]) for name in ("more", "cost"))
+        then.append(_("{more} more ({cost} in all)", more=more, cost=cost))
     if each["per_bytes"]:
-        then.append(f"{money(each['adds'], plan['currency'])} for each {format_size(each['per_bytes'])}")
-    expected = f", at this pace {when(each['expected'], now)}" if each["expected"] else ""
-    until = f" until {when(each['ends'], now)}" if each["ends"] else ""
-    return f"After {format_size(each['in_bytes'])}{expected}: {', '.join(then) or 'another step'}{until}"
+        adds, size = money(each["adds"], plan["currency"]), format_size(each["per_bytes"])
+        then.append(_("{money} for each {size}", money=adds, size=size))
+    after = _("After {size}", size=format_size(each["in_bytes"]))
+    if each["expected"]:
+        after += _(", at this pace {moment}", moment=when(each["expected"], now))
+    return said_of(after, (", ".join(then) or _("another step")) + until(each["ends"], now))
 
 
 def _ahead(plan: Document, now: str) -> Iterator[Line]:
     forecast, today = plan["forecast"], plan["today"]
     if forecast:
-        size = f"{format_size(forecast['bytes'])} (+-{format_size(forecast['error_bytes'])})"
-        yield Line(
-            f"  Forecast for {when(forecast['until'], now)}: {size}, {money(forecast['cost'], plan['currency'])}"
+        text = _(
+            "Forecast for {moment}: {size} (+-{error}), {money}",
+            moment=when(forecast["until"], now),
+            size=format_size(forecast["bytes"]),
+            error=format_size(forecast["error_bytes"]),
+            money=money(forecast["cost"], plan["currency"]),
         )
+        yield Line(f"  {text}")
     if today:
-        each = f", {format_size(today['each_bytes'])} for each of {count(today['clients'], 'device')}"
-        each = each if today["clients"] > 1 else ""
-        yield Line(
-            f"  Safe today: {format_size(today['safe_bytes'])} more{each}; {format_size(today['used_bytes'])} used"
-        )
+        safe = _("Safe today: {size} more", size=format_size(today["safe_bytes"]))
+        if today["clients"] > 1:
+            size = format_size(today["each_bytes"])
+            safe += ngettext(
+                ", {size} for each of {n} device", ", {size} for each of {n} devices", today["clients"], size=size
+            )
+        yield Line(f"  {safe}" + _("; {size} used", size=format_size(today["used_bytes"])))
 
 
 def _meter(meter: Document, plan: Document, now: str) -> list[str | Cell]:
@@ -153,28 +192,50 @@ def _meter(meter: Document, plan: Document, now: str) -> list[str | Cell]:
 
 
 def _lot(lot: Document, plan: Document, now: str) -> list[str | Cell]:
-    left = "unlimited" if lot["left_bytes"] is None else format_size(lot["left_bytes"])
+    left = _("unlimited") if lot["left_bytes"] is None else format_size(lot["left_bytes"])
     size = "" if lot["size_bytes"] is None else format_size(lot["size_bytes"])
-    lapses = when(lot["ends"], now) if lot["ends"] else "never"
+    lapses = when(lot["ends"], now) if lot["ends"] else _("never")
     return [when(lot["bought"], now), left, size, money(lot["price"], plan["currency"]), lapses]
 
 
 def _uplinks(document: Document) -> Iterator[Line]:
     for each in document["slow"]:
-        yield Line(f"{each['sentence'][:1].upper()}{each['sentence'][1:]}.", Tone.WARNING)
+        yield Line(slow_sentence(each, document["time"]), Tone.WARNING)
     for each in document["uplinks"]:
         if each["unknown_sim_end"]:
-            text = f"The eSIM ...{each['unknown_sim_end']} at {each['uplink']} is of no plan: "
-            yield Line(f"{text}`esimshaper plan switch NAME` says which it is", Tone.WARNING)
+            text = _(
+                "The eSIM ...{end} at {uplink} is of no plan: `esimshaper plan switch NAME` says which it is",
+                end=each["unknown_sim_end"],
+                uplink=each["uplink"],
+            )
+            yield Line(text, Tone.WARNING)
         if each["waiting_bytes"]:
             size = format_size(each["waiting_bytes"])
-            yield Line(f"{size} at {each['uplink']} wait until it is known of which plan they are", Tone.WARNING)
+            text = _(
+                "{size} at {uplink} wait until it is known of which plan they are", size=size, uplink=each["uplink"]
+            )
+            yield Line(text, Tone.WARNING)
         if each["lost_bytes"]:
             size = format_size(each["lost_bytes"])
-            text = f"{size} at {each['uplink']} are of one of two eSIMs, nobody knows of which"
+            text = _(
+                "{size} at {uplink} are of one of two eSIMs, nobody knows of which", size=size, uplink=each["uplink"]
+            )
             yield Line(text, Tone.WARNING)
+
+
+def slow_sentence(each: Document, now: str) -> str:
+    """What a slow carrier means for an uplink. The daemon's own sentence is English."""
+    if spoken() == ENGLISH:
+        return f"{each['sentence'][:1].upper()}{each['sentence'][1:]}."
+    name, rate = each["plan"] or each["uplink"], format_rate(each["bits_per_second"])
+    text = _("Plan {plan} is slow: the carrier gives {rate}", plan=name, rate=rate)
+    return text + until(each["until"], now)
 
 
 def acted_page(document: Document) -> Page:
     """The answer to `plan start`, `add`, `switch`, `reset` and `correct`."""
-    return [Line(document["done"]), *plan_page(document), Line("`esimshaper undo` takes it back", Tone.QUIET)]
+    return [
+        Line(document["done"]),
+        *plan_page(document),
+        Line(_("`esimshaper {command}` takes it back", command="undo"), Tone.QUIET),
+    ]

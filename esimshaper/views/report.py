@@ -39,7 +39,7 @@ _COLUMNS = (
     Column("UP", right=True, tone=Tone.UP, rank=2),
     Column("TOTAL", right=True),
     Column("SHARE", right=True, rank=3),
-    Column("", tone=Tone.DOWN, bar=True, rank=1),
+    Column(tone=Tone.DOWN, bar=True, rank=1),
 )
 _BUDGET = Column("LEFT OF BUDGET", right=True, rank=1)
 _BAR_WIDTH, _CHART_HEIGHT, _SCALE_WIDTH = 20, 6, 9

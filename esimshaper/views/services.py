@@ -4,10 +4,12 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from esimshaper.core.model.units import format_moment_short, format_size
+from esimshaper.core.model.units import format_size
+from esimshaper.languages import moments
+from esimshaper.languages.texts import N_, _, spoken
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table, bar
-from esimshaper.views.words import Document, rate, share, who
+from esimshaper.views.words import NAMELESS, Document, rate, said_of, share, who
 
 _COLUMNS = (
     Column("SERVICE"),
@@ -17,7 +19,7 @@ _COLUMNS = (
     Column("UP", right=True, tone=Tone.UP, rank=3),
     Column("TOTAL", right=True),
     Column("SHARE", right=True, rank=1),
-    Column("", tone=Tone.DOWN, bar=True, rank=2),
+    Column(tone=Tone.DOWN, bar=True, rank=2),
 )
 _MOSTLY = Column("MOSTLY BY", rank=6)
 _NAME = Column("IN SETTINGS", tone=Tone.QUIET, rank=7)
@@ -30,9 +32,9 @@ _CLIENTS = (
 )
 UNNAMED, HIDDEN, OTHER = "unnamed", "hidden", "other"
 MEANING = {
-    UNNAMED: "unnamed: nobody could say what these bytes were for",
-    HIDDEN: "hidden: a VPN, a relay or an encrypted name hides what these bytes were for",
-    OTHER: "other: these bytes have the name of a host that no service of the catalogue has",
+    UNNAMED: N_("unnamed: nobody could say what these bytes were for"),
+    HIDDEN: N_("hidden: a VPN, a relay or an encrypted name hides what these bytes were for"),
+    OTHER: N_("other: these bytes have the name of a host that no service of the catalogue has"),
 }
 MOST_ABOUT = 5
 """Of one client, so many services are explained."""
@@ -41,18 +43,18 @@ MOST_ABOUT = 5
 def services_page(document: Document, language: str = "en") -> Page:
     """`esimshaper services`: a row for each service, most bytes first."""
     if not document["counted"]:
-        text = (
+        text = _(
             "Services are not counted: `services: {names: off}` stands in the configuration, or nothing was read yet."
         )
         return [Line(text, Tone.WARNING)]
     entries = document["services"]
     if not any(entry["total_bytes"] for entry in entries):
-        return [Line(f"Nothing of that was used since {_since(document)}.")]
+        return [Line(_("Nothing of that was used since {moment}.", moment=_since(document)))]
     page: list[Line | Table] = [Line(_title(document, language), Tone.TITLE), _table(document, language)]
     if document["service"]:
         page += [Line(), _clients_table(entries[0])]
     elif document["client"] is None:
-        page += [Line(MEANING[name], Tone.QUIET) for name in MEANING if any(e["service"] == name for e in entries)]
+        page += [Line(_(MEANING[name]), Tone.QUIET) for name in MEANING if any(e["service"] == name for e in entries)]
     return [*page, *_about(document, language)]
 
 
@@ -64,17 +66,20 @@ def title_of(entry: Document, language: str) -> str:
 
 def _title(document: Document, language: str) -> str:
     entries = document["services"]
-    whose = f"the bytes of {document['client']}" if document["client"] else "all bytes"
+    whose = _("the bytes of {name}", name=document["client"]) if document["client"] else _("all bytes")
+    since = _since(document)
     if document["service"]:
-        return f"{title_of(entries[0], language)}, of {whose} since {_since(document)}"
+        return _("{what}, of {whose} since {since}", what=title_of(entries[0], language), whose=whose, since=since)
     total = document["total"]["total_bytes"]
     if document["category"]:
         of = sum(entry["total_bytes"] for entry in entries)
-        of_all = f"{format_size(of)} of {format_size(total)} ({share(of, total)})"
-        return f"{document['category']}, of {whose} since {_since(document)}: {of_all}"
-    parts = [f"{name} {share(size, total)}" for name in (UNNAMED, HIDDEN) if (size := _bytes_of(entries, name))]
+        what = _("{what}, of {whose} since {since}", what=document["category"], whose=whose, since=since)
+        part = _("{size} of {all} ({share})", size=format_size(of), all=format_size(total), share=share(of, total))
+        return said_of(what, part)
+    parts = [f"{_(NAMELESS[name])} {share(size, total)}" for name in NAMELESS if (size := _bytes_of(entries, name))]
     also = f"; {', '.join(parts)}" if parts else ""
-    return f"What {whose} were for since {_since(document)}: {format_size(total)}{also}"
+    what = _("What {whose} were for since {since}", whose=whose, since=since)
+    return said_of(what, format_size(total) + also)
 
 
 def _bytes_of(entries: Sequence[Document], service: str) -> int:
@@ -83,11 +88,13 @@ def _bytes_of(entries: Sequence[Document], service: str) -> int:
 
 def _since(document: Document) -> str:
     since, now = (datetime.fromisoformat(document[name]) for name in ("since", "time"))
-    return "midnight" if since.date() == now.date() and not (since.hour or since.minute) else _moment(since, now)
+    return _("midnight") if since.date() == now.date() and not (since.hour or since.minute) else _moment(since, now)
 
 
 def _moment(since: datetime, now: datetime) -> str:
-    return format_moment_short(since, now) if since.year == now.year else f"{since:%d %B %Y}"
+    if since.year == now.year:
+        return moments.short(since, now, spoken())
+    return moments.full_day(since, spoken())
 
 
 def _table(document: Document, language: str) -> Table:
@@ -107,7 +114,7 @@ def _table(document: Document, language: str) -> Table:
         sums = [format_size(sum(entry[key] for entry in entries)) for key in ("down_bytes", "up_bytes", "total_bytes")]
         of = share(sum(entry["total_bytes"] for entry in entries), total)
         more = [""] * (of_all + named)
-        rows.append([Cell(text, Tone.TITLE) for text in ("all together", "", "", *sums, of, "", *more)])
+        rows.append([Cell(text, Tone.TITLE) for text in (_("all together"), "", "", *sums, of, "", *more)])
     return Table((*_COLUMNS, *([_MOSTLY] if of_all else []), *([_NAME] if named else [])), rows)
 
 
@@ -132,5 +139,5 @@ def _about(document: Document, language: str) -> Iterator[Line]:
     if not (document["client"] or document["service"]):
         return
     for entry in [each for each in document["services"] if each["about"] or each["service"] in MEANING][:MOST_ABOUT]:
-        sentence = f"{title_of(entry, language)}: {entry['about']}" if entry["about"] else MEANING[entry["service"]]
+        sentence = f"{title_of(entry, language)}: {entry['about']}" if entry["about"] else _(MEANING[entry["service"]])
         yield Line(sentence, Tone.QUIET)

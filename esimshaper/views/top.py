@@ -15,10 +15,11 @@ from typing import Any
 
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.units import format_rate, format_size
-from esimshaper.views.fit import Column, Tone, folded_words
+from esimshaper.languages.texts import _, ngettext
+from esimshaper.views.fit import Column, Tone, cells_of, folded_words
+from esimshaper.views.flows import remote
 from esimshaper.views.page import BAR_WIDTH, Line, Page, Picture, Table, bar, print_plain, renderable
-from esimshaper.views.pages import remote
-from esimshaper.views.words import Document, rate, state_cell, who
+from esimshaper.views.words import LEVELS, Document, rate, reason, state_cell, who
 
 FLOWS_ASKED = "500"  # flows: the most recent ones, among which the busy ones are
 PLAIN_ROWS = 10
@@ -158,7 +159,7 @@ def _run_live(samples: Iterator[Sample]) -> None:
             size = shutil.get_terminal_size()
             room = max(6, size.lines - 10)  # without the header, two table heads, "more", blank lines and the last line
             clients = min(len(sample.clients), max(3, room // 2))
-            page = [*top_page(sample, clients, room - clients), Line(), Line("q quits", Tone.QUIET)]
+            page = [*top_page(sample, clients, room - clients), Line(), Line(_("q quits"), Tone.QUIET)]
             live.update(renderable(page, size.columns), refresh=True)
 
 
@@ -168,28 +169,32 @@ def top_page(sample: Sample, clients: int, flows: int) -> Page:
     wan, now, today = status["wan"], status["now"], status["today"]
     down, up = format_rate(now["down_bits_per_second"]), format_rate(now["up_bits_per_second"])
     plans = (row for row in status["quotas"]["top"] if row["subject"] == "everyone")
-    left = (f"{row['quota']} {format_size(row['left_bytes'])} left" for row in plans)
-    head = [wan["interface"], *left, f"down {down}", f"up {up}", f"today {format_size(today['total_bytes'])}"]
-    problems = [Line(f"NOT METERING {wan['interface']}", Tone.BAD)] if not wan["attached"] else []
+    left = (_("{quota} {size} left", quota=row["quota"], size=format_size(row["left_bytes"])) for row in plans)
+    moving = [_("down {rate}", rate=down), _("up {rate}", rate=up)]
+    head = [wan["interface"], *left, *moving, _("today {size}", size=format_size(today["total_bytes"]))]
+    problems = [Line(_("WAN {name}: NOT METERING", name=wan["interface"]), Tone.BAD)] if not wan["attached"] else []
     problems += [Line(problem, Tone.BAD) for problem in wan["problems"]]
     others = ", ".join(wan["detour"]["interfaces"])
-    problems += [Line(f"devices go out by {others}, uncounted", Tone.WARNING)] if others else []
+    problems += [Line(_("devices go out by {others}, uncounted", others=others), Tone.WARNING)] if others else []
     return [
         Picture(lambda width: [Line(line, Tone.TITLE) for line in folded_words(head, width, indent="")]),
         *problems,
         Line(),
-        _clients(sample.clients, clients),
-        *_more(len(sample.clients) - clients, "clients"),
+        _clients(sample.clients, clients, status["time"]),
+        *_more(len(sample.clients) - clients),
         Line(),
         _flows(sample, flows),
     ]
 
 
-def _more(number: int, what: str) -> list[Line]:
-    return [Line(f"{number} more; `esimshaper {what}` shows them all", Tone.QUIET)] if number > 0 else []
+def _more(number: int) -> list[Line]:
+    text = ngettext(
+        "{n} more; `esimshaper clients` shows them all", "{n} more; `esimshaper clients` shows them all", number
+    )
+    return [Line(text, Tone.QUIET)] if number > 0 else []
 
 
-def _clients(entries: Sequence[Document], limit: int) -> Table:
+def _clients(entries: Sequence[Document], limit: int, now: str) -> Table:
     served = any(entry["services"]["today"] for entry in entries)
     ranked = sorted(entries, key=lambda entry: (-_bits(entry), -entry["today"]["total_bytes"]))[:limit]
     largest = max((_bits(entry) for entry in ranked), default=0)
@@ -202,7 +207,7 @@ def _clients(entries: Sequence[Document], limit: int) -> Table:
             format_size(entry["today"]["total_bytes"]),
             *([entry["services"]["now"] or "-"] if served else []),
             state_cell(entry["state"]),
-            entry["state"]["reason"],
+            reason(entry["state"], now),
         ]
         for entry in ranked
     ]
@@ -213,7 +218,7 @@ def _clients(entries: Sequence[Document], limit: int) -> Table:
         Column("UP", right=True, tone=Tone.UP, width=RATE_WIDTH, rank=1),
         Column("TODAY", right=True, width=SIZE_WIDTH),
         *([Column("MOSTLY", width=SERVICE_WIDTH, rank=2)] if served else []),
-        Column("STATE", whole=True, width=len("throttled")),
+        Column("STATE", whole=True, width=max(cells_of(_(word)) for word in LEVELS.values())),
         Column("WHY", tone=Tone.QUIET, rank=3),
     )
     return Table(columns, rows)

@@ -2,11 +2,14 @@
 """Words that several pages share: names of clients, rates, moments, states. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from esimshaper.core.model.units import format_client, format_moment_short, format_names, format_rate
+from esimshaper.core.model.units import format_client, format_names, format_rate
+from esimshaper.languages import moments
+from esimshaper.languages.choice import ENGLISH
+from esimshaper.languages.texts import N_, _, ngettext, spoken
 from esimshaper.views.fit import Tone
 from esimshaper.views.page import Cell, Line
 
@@ -19,16 +22,22 @@ SHARED_FROM = 2
 """More clients than this that one quota holds share a line."""
 
 HOW = {
-    "sni": "TLS hello",
-    "quic": "QUIC hello",
-    "http": "HTTP request",
-    "dns": "DNS answer",
-    "address": "address, port",
-    "pattern": "how it looks",
-    "hidden": "hides itself",
+    "sni": N_("TLS hello"),
+    "quic": N_("QUIC hello"),
+    "http": N_("HTTP request"),
+    "dns": N_("DNS answer"),
+    "address": N_("address, port"),
+    "pattern": N_("how it looks"),
+    "hidden": N_("hides itself"),
     "none": "-",
 }
 """How a name or a service is known: model.services.How, in words."""
+
+NAMELESS = {"unnamed": N_("unnamed"), "hidden": N_("hidden")}
+"""Services of bytes of which nobody can say what they were for."""
+
+LEVELS = {"open": N_("open"), "throttled": N_("throttled"), "blocked": N_("blocked")}
+"""States of documents, as people read them."""
 
 TONES = {"open": Tone.PLAIN, "throttled": Tone.WARNING, "blocked": Tone.BAD}
 
@@ -40,12 +49,25 @@ def who(entry: Document) -> str:
 
 def whose(row: Document) -> str:
     """How a person would call the subject of a quota's row."""
-    return who(row) if row["key"] else str(row["subject"])
+    return who(row) if row["key"] else subject(row["subject"])
 
 
 def called(entry: Document) -> str:
     """How a person would call the subject of an entry that has `called` and `subject`."""
-    return str(entry.get("called") or entry["subject"].removeprefix("client/"))
+    return str(entry.get("called") or subject(entry["subject"].removeprefix("client/")))
+
+
+def subject(label: str) -> str:
+    """A subject as people read it: only everyone has a word in each language, other names are typed as they are."""
+    return _("everyone") if label == "everyone" else label
+
+
+def names_of(names: Sequence[str], most: int = NAMED_TOGETHER) -> str:
+    """All names, or the first `most` and the number of the rest."""
+    rest = len(names) - most
+    if rest <= 1 or spoken() == ENGLISH:
+        return format_names(names, most)
+    return ngettext("{names} and {n} more", "{names} and {n} more", rest, names=", ".join(names[:most]))
 
 
 def rate(bits: int) -> str:
@@ -68,7 +90,17 @@ def count(number: int, noun: str) -> str:
 
 def when(moment: str, now: str) -> str:
     """A moment of a document as seen from `now`, for a cell of a table; both in ISO 8601."""
-    return format_moment_short(datetime.fromisoformat(moment), datetime.fromisoformat(now))
+    return moments.short(datetime.fromisoformat(moment), datetime.fromisoformat(now), spoken())
+
+
+def lasted(seconds: float) -> str:
+    """A length of time: `3h 12m`."""
+    return moments.length(seconds, spoken())
+
+
+def until(moment: str | None, now: str) -> str:
+    """Behind a sentence: until when it holds, if it has an end."""
+    return _(" until {moment}", moment=when(moment, now)) if moment else ""
 
 
 def is_by_hand(state: Document) -> bool:
@@ -79,8 +111,19 @@ def is_by_hand(state: Document) -> bool:
 def state_cell(state: Document) -> Cell:
     """The state of a client in one word."""
     if is_by_hand(state) and state["level"] == "open":
-        return Cell("allowed", Tone.GOOD)
-    return Cell(state["level"], TONES[state["level"]])
+        return Cell(_("allowed"), Tone.GOOD)
+    return Cell(_(LEVELS[state["level"]]), TONES[state["level"]])
+
+
+def reason(state: Document, now: str) -> str:
+    """Why a state is as it is. The daemon's own sentence is English, and has the amounts as well."""
+    if spoken() == ENGLISH or not state["reason"]:
+        return str(state["reason"])
+    if state["quota"]:
+        return _rule(state, now)
+    if state["by_hours"]:
+        return _("blocked by hours") + until(state["until"], now)
+    return (_("allowed by hand") if state["level"] == "open" else _("blocked by hand")) + until(state["until"], now)
 
 
 def reason_lines(clients: Iterable[Document], now: str) -> list[Line]:
@@ -93,14 +136,21 @@ def reason_lines(clients: Iterable[Document], now: str) -> list[Line]:
     for entry in limited:
         state = entry["state"]
         rule = _rule(state, now)
-        reason = rule if state["quota"] and of_quota[rule] > SHARED_FROM else state["reason"]
-        groups.setdefault((state["level"], reason), []).append(who(entry))
-    together = ((level, reason, format_names(names, NAMED_TOGETHER)) for (level, reason), names in groups.items())
-    return [Line(f"{names}: {reason}", TONES[level]) for level, reason, names in together]
+        why = rule if state["quota"] and of_quota[rule] > SHARED_FROM else reason(state, now)
+        groups.setdefault((state["level"], why), []).append(who(entry))
+    together = ((level, why, names_of(names)) for (level, why), names in groups.items())
+    return [Line(said_of(names, why), TONES[level]) for level, why, names in together]
+
+
+def said_of(name: str, what: str) -> str:
+    """`tv: what is said of it`."""
+    return _("{name}: {what}", name=name, what=what)
 
 
 def _rule(state: Document, now: str) -> str:
     """What a quota does to whoever has used it up, and until when."""
-    to = f" to {format_rate(state['rate_bits_per_second'])}" if state["rate_bits_per_second"] else ""
-    until = f" until {when(state['until'], now)}" if state["until"] else ""
-    return f"{state['quota']}: used up, {state['level']}{to}{until}"
+    if state["level"] == "throttled" and state["rate_bits_per_second"]:
+        said = _("used up, throttled to {rate}", rate=format_rate(state["rate_bits_per_second"]))
+    else:
+        said = _("used up, throttled") if state["level"] == "throttled" else _("used up, blocked")
+    return said_of(state["quota"], said + until(state["until"], now))

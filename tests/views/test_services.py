@@ -64,7 +64,7 @@ def test_a_category_says_its_share_of_all():
 
 def test_nothing_used_and_nothing_counted_are_sentences():
     month = int(NOW.replace(year=2025, month=3, day=1, hour=0, minute=0).timestamp())
-    assert lines(used=Sums(), since=month) == ["Nothing of that was used since 01 March 2025."]
+    assert lines(used=Sums(), since=month) == ["Nothing of that was used since Sat 01 Mar 2025."]
     assert "names: off" in lines(state=router.state())[0]
 
 
