@@ -6,7 +6,7 @@ from datetime import datetime
 
 from esimshaper.core.model.units import format_size
 from esimshaper.languages import moments
-from esimshaper.languages.texts import N_, _, spoken
+from esimshaper.languages.texts import N_, _, pgettext, spoken
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table, bar
 from esimshaper.views.words import NAMELESS, Document, rate, said_of, share, who
@@ -88,7 +88,11 @@ def _bytes_of(entries: Sequence[Document], service: str) -> int:
 
 def _since(document: Document) -> str:
     since, now = (datetime.fromisoformat(document[name]) for name in ("since", "time"))
-    return _("midnight") if since.date() == now.date() and not (since.hour or since.minute) else _moment(since, now)
+    return (
+        pgettext("since", "midnight")
+        if since.date() == now.date() and not (since.hour or since.minute)
+        else _moment(since, now)
+    )
 
 
 def _moment(since: datetime, now: datetime) -> str:
