@@ -30,6 +30,11 @@ def _of_meter(course: Course, count: Count, label: str, at: int) -> Iterator[Ahe
         lots = _lots(course) if step.limits and count.is_lifted else 0
         if lots is not None:
             room = step.above - used + carried + lots
+            top_up = course.plan.top_up
+            if top_up and top_up.auto and top_up.size and step.limits and count.is_lifted:
+                # It buys itself more instead, each time.
+                yield Ahead(label, room, step.above, start, end, None, None, top_up.size, top_up.price)
+                return
             rate = _rate(step)
             before = [each.rate for each in count.meter.steps if each.above < step.above and each.rate is not None]
             slows = rate is not None and rate < min(before, default=FULL)

@@ -104,7 +104,12 @@ class Course:
         self.settle()
         if self.is_over or (self.life and at < self.life.start):
             return STOP
-        return FULL if self.is_free(at, service) else self._terms_of(at, roaming=roaming).rate
+        if self.is_free(at, service):
+            return FULL
+        terms = self._terms_of(at, roaming=roaming)
+        if terms.rate < FULL and terms.lot is None and self._buys_itself(roaming=roaming):  # with the next byte
+            return min((count.rate(at) for count in terms.counted if not count.is_lifted), default=FULL)
+        return terms.rate
 
     def free_changes_at(self, at: int) -> int:
         """When free hours begin or end next."""
@@ -146,6 +151,8 @@ class Course:
             self._room -= size
             return _passed(self._terms.rate, size)
         self.reach(at)
+        if not size:  # nothing begins without a byte
+            return Passed()
         self.settle()
         self._quiet = 0
         if self.life is None:

@@ -319,3 +319,17 @@ def test_each_uplink_has_its_plan_and_free_bytes_are_those_that_took_no_other_wa
     counted_by = {name: (tally.counted, tally.free) for name, tally in plans.kept.tallies.items()}
     assert counted_by == {"one": (7 * MB, 2 * MB), "cable": (4 * MB, 0)}
     assert {name: uplink.plan for name, uplink in plans.kept.uplinks.items()} == {"cellular": "one", "dsl": "cable"}
+
+
+def test_data_that_buys_itself_is_a_step_of_the_price_and_nothing_gets_slow(tmp_path):
+    auto = "meters:\n  - window: lifetime\n    steps: [{from: 100MB, rate: 300kbit}]\n"
+    text = TEXT.replace(auto, f"top_up: {{lot: 50MB, price: 500, auto: true}}\n  {auto}")
+    router = Router(tmp_path, text)
+    router.sim(ONE)
+    router.tick(95 * MB)
+    assert router.tick(5 * MB).plan_rates == {}, "the next byte buys 50 MB"
+    assert router.tick(1).plan_rates == {}
+    router.save()
+    assert [text for text in router.heard if "left; then each 50.0 MB costs 500 JPY" in text]
+    assert [text for text in router.heard if "has bought 50.0 MB by itself for 500 JPY" in text]
+    assert not [text for text in router.heard if "300 kbit/s" in text]
