@@ -56,7 +56,7 @@ SLICES = {
     "limits": {"LimitsSlice"},
     "meter": {"ClockSlice", "MeterSlice", "NamesSlice", "RatesSlice"},
     "plan": {"PlansSlice"},
-    "shaping": set(),
+    "shaping": {"CeilingSlice"},
 }
 """The parts of the State that a room writes. It is handed no other, and never the State: conductors join them."""
 

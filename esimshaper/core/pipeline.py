@@ -27,6 +27,7 @@ from esimshaper.core.model.tick import Step, Tick, subjects_of
 from esimshaper.core.plan import ticking as planning
 from esimshaper.core.plan.following import follow, with_followed
 from esimshaper.core.saving import booking
+from esimshaper.core.shaping import ceiling
 
 
 def advance(state: State, rules: Rules, now: float, observed: Observation) -> tuple[State, Outcome]:
@@ -41,6 +42,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     names = identities.advance(state.names, tick, meter.booked.totals)
     plans = planning.advance(state.plans, tick, planning.passing_of(tick, meter.by_uplink, meter.services))
     plans = follow(plans, tick, meter.booked)
+    ceilings = ceiling.advance(state.ceilings, tick, meter.by_uplink, plans.kept, plans.rates, state.limits.states)
     tick = with_followed(tick, plans)
     limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas)
     # After a crash, the statistics of classes that were made anew must not be compared with saved ones.
@@ -48,7 +50,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
         state.saving,
         tick,
         meter.by_uplink,
-        (*plans.new, *limits.new),
+        (*plans.new, *ceilings.new, *limits.new),
         services=meter.services,
         urgent=meter.is_broken,
         guessed=meter.guessed,
@@ -57,9 +59,11 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
 
     sure, hardware = observed.clock_trusted, observed.hardware_clock
     time = clock.following(state.clock, tick.at, tick.reading.boottime, trusted=sure, hardware=hardware)
-    following = State(time, meter.state, per_second, names, limits.state, unsaved, plans)
+    following = State(time, meter.state, per_second, names, limits.state, unsaved, plans, ceilings)
     following, due = booking.hand_out(following, tick)
-    outcome = replace(limits.outcome, plan_rates=plans.rates) if plans.rates else limits.outcome
+    outcome, measured = limits.outcome, ceilings.measured
+    if plans.rates or measured:
+        outcome = replace(outcome, plan_rates=plans.rates, measured=measured)
     return following, replace(outcome, booking=due) if due else outcome
 
 

@@ -94,7 +94,11 @@ class Enforcer:
 
         `look_around`: compares with what is installed though nothing is new; somebody else may have changed it.
         """
-        link = tree.Link(self._wan.download, self._wan.upload).held_below(outcome.plan_rates.get(self._wan.shaped))
+        name = self._wan.shaped
+        by_terms = tree.Link(self._wan.download, self._wan.upload).held_below(outcome.plan_rates.get(name))
+        measured = {side: each for (uplink, side), each in outcome.measured.items() if uplink == name}
+        link = by_terms.held_as_measured({side: each.allowed for side, each in measured.items()})
+        told = by_terms.held_as_measured({side: each.carrier for side, each in measured.items()})  # without looks
         wish = plan.Wish(
             outcome,
             seen.reading,
@@ -110,8 +114,8 @@ class Enforcer:
         if outcome.reserve and outcome.reserve != self._reserve:
             self._meter.write_reserve(outcome.reserve, self._reachable)
             self._reserve = outcome.reserve
-        self._tell_of(link)
-        if problem := self._segments.limit(link.segment):
+        self._tell_of(told)
+        if problem := self._segments.limit(told.segment):
             log.warning("%s", problem, extra=fields(Message.LIMITS_FAILING, interface=self._wan.interface))
         now: Plan | None = plan.begin(self._memory, self._installed, wish)
         while now:
@@ -171,10 +175,10 @@ class Enforcer:
             return
         extra = fields(Message.LINK_HELD, interface=self._wan.interface)
         if self._held is None:
-            log.info("the plan is fast again: the link at %s is held no more", self._wan.interface, extra=extra)
+            log.info("the carrier is fast again: the link at %s is held no more", self._wan.interface, extra=extra)
         else:
-            down, up = (format_rate(rate or 0) for rate in (link.download, link.upload))
-            text = "the plan is slow: the link at %s is held to %s down and %s up, so that packets wait here"
+            down, up = (format_rate(rate) if rate else "any rate" for rate in (link.download, link.upload))
+            text = "the carrier is slow: the link at %s is held to %s down and %s up, so that packets wait here"
             log.info(text, self._wan.interface, down, up, extra=extra)
 
     def _say(self, problems: tuple[str, ...] | None) -> None:
@@ -190,7 +194,7 @@ class Enforcer:
 
 
 def _without_rates(wan: Wan) -> Wan:
-    return replace(wan, download=None, upload=None)
+    return replace(wan, download=None, upload=None, measure=True)
 
 
 def _goes_first(settings: Settings) -> frozenset[ClientKey]:

@@ -63,6 +63,43 @@ def test_what_was_bought_on_top_can_be_taken_back_and_done_again(router):
     assert (tally(router).left, tally(router).counted) == (65 * MB, 85 * MB)
 
 
+def used_up(router):
+    """Plan one is slow, and the link is held."""
+    router.tick(40 * MB)
+    assert router.tick().plan_rates == {"wan": 300_000}
+
+
+def test_a_top_up_ends_the_hold_of_the_link_until_it_is_used_up_or_lapses(router):
+    used_up(router)
+    do(router, plan_commands.add, PlanAddCommand("one", 50 * MB), None)
+    assert router.tick(49 * MB).plan_rates == {}
+    assert router.tick(MB).plan_rates == {"wan": 300_000}
+    do(router, plan_commands.add, PlanAddCommand("one", 50 * MB), int(router.now) + HOUR)
+    assert router.tick(MB).plan_rates == {}
+    assert router.tick(0, HOUR).plan_rates == {"wan": 300_000}
+
+
+def test_a_switch_or_a_reset_ends_the_hold_of_the_link(router):
+    used_up(router)
+    do(router, plan_commands.switch, PlanSwitchCommand("two"))
+    assert router.tick(MB).plan_rates == {}
+    do(router, plan_commands.switch, PlanSwitchCommand("one"))
+    assert router.tick(MB).plan_rates == {"wan": 300_000}
+    do(router, plan_commands.reset, "one")
+    assert router.tick(MB).plan_rates == {}
+
+
+def test_the_end_of_the_window_ends_the_hold_of_the_link(tmp_path):
+    text = TEXT.replace("window: lifetime", "window: day")
+    router = Router(tmp_path, text)
+    router.sim(ONE)
+    router.tick(100 * MB)
+    assert router.tick().plan_rates == {"wan": 300_000}
+    midnight = tally(router).course.counts[0].window.end
+    assert router.tick(MB, midnight - router.now - 1).plan_rates == {"wan": 300_000}
+    assert router.tick(MB, 1).plan_rates == {}
+
+
 def test_a_lot_lapses_when_it_was_said_to(router):
     until = int(router.now) + HOUR
     do(router, plan_commands.add, PlanAddCommand("one", 50 * MB), until)

@@ -6,7 +6,7 @@ from statistics import median
 
 import pytest
 
-from esimshaper.lab import Lab, WanKind, traffic
+from esimshaper.lab import Lab, Shape, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
 from tests.netns.limits import CLIENTS
 from tests.netns.router import Router
@@ -57,4 +57,34 @@ def test_while_a_plan_is_slow_pings_pass_uploads_shares_are_equal_and_the_bill_i
     assert router.get("/v1/status")["slow"] == []
     assert "htb" not in lab.router.run(["tc", "qdisc", "show", "dev", "wan0"])
     assert "esimshaper_slow" not in lab.router.run(["nft", "list", "tables"])
+    assert "held no more" in router.log.read_text()
+
+
+def test_a_carrier_that_is_slow_and_does_not_say_so_is_noticed_and_held_until_that_is_switched_off(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    router = make_router(lab, CLIENTS).start()
+    alice, bob = lab.clients
+    lab.carrier.set_shape(Shape(delay_ms=25, down_bits=256_000, up_bits=256_000, queue_bytes=100_000))
+    downloads = [seconds(alice, traffic.tcp_down, lab.servers4[0], 3_000_000)]
+    wait_until("the first download", lambda: lab.carrier.bill().total.down_bytes > 100_000, timeout=30)
+    downloads.append(seconds(bob, traffic.tcp_down, lab.servers4[1], 3_000_000))
+    wait_until("a ceiling", lambda: router.get("/v1/status")["slow"], timeout=150)
+    (found,) = router.get("/v1/status")["slow"]
+    assert found["known_by"] == "measure"
+    assert 0.9 * 256_000 < found["bits_per_second"] < 1.05 * 256_000
+    assert "as measured" in router.run("status").stdout
+    assert "the carrier gives wan" in router.log.read_text()
+    # What waits at the carrier, 3 s of it, leaves by the 15 % that are left free; from then on packets wait here.
+    wait_until("short pings", lambda: median(pings(alice, lab.servers4[2], 4).result()) < 300, timeout=60)
+    router.await_tick()
+    held = router.scrape()['esimshaper_link_held_bits_per_second{direction="download",uplink="wan"}']
+    assert held == found["bits_per_second"] * 85 // 100
+
+    lab.carrier.set_shape(Shape())
+    text = router.config.read_text()
+    write(router, text.replace("interface: wan0", "interface: wan0, measure: false"))
+    post(router)
+    assert [each.result() for each in downloads]
+    assert router.get("/v1/status")["slow"] == []
     assert "held no more" in router.log.read_text()

@@ -369,6 +369,7 @@ class NoticeKind(Enum):
     PLAN_BY_HAND = "plan-by-hand"
     PLAN_UNSURE = "plan-unsure"
     SIM_UNKNOWN = "sim-unknown"
+    LINK_SLOW = "link-slow"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of what is kept between ticks, room by room, and what of it is saved. Pure: values only.
 
-State     clock  meter  rates  names  plans  limits  saving     each is written by its room alone
-Baseline  clock  meter                plans  limits             the half of it that a restart needs
+State     clock  meter  rates  names  plans  ceilings  limits  saving     each is written by its room alone
+Baseline  clock  meter                plans            limits             the half of it that a restart needs
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from esimshaper.core.model.ceiling import CeilingSlice, Key, Measured
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending
@@ -169,7 +170,7 @@ class Outcome:
     new_groups, new_clients: give them an account in the kernel; their policies follow at the next tick.
     idle_groups: they have an account and no quota, so a new group may have it. reserve: None leaves it as it is.
     plan_rates: what the terms of the plan in force give each uplink now, by its name, in bit/s (0: nothing passes);
-    uplinks that no terms hold back are left out.
+    uplinks that no terms hold back are left out. measured: what each direction of them was measured to have.
     """
 
     booking: Booking | None = None
@@ -180,6 +181,7 @@ class Outcome:
     new_clients: tuple[ClientKey, ...] = ()
     reserve: Reserve | None = None
     plan_rates: Mapping[str, int] = field(default_factory=dict)
+    measured: Mapping[Key, Measured] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,7 @@ class State:
     limits: LimitsSlice = field(default_factory=LimitsSlice)
     saving: SavingSlice = field(default_factory=SavingSlice)
     plans: PlansSlice = field(default_factory=PlansSlice)
+    ceilings: CeilingSlice = field(default_factory=CeilingSlice)
 
     @property
     def baseline(self) -> Baseline | None:

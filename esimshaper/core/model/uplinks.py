@@ -23,7 +23,8 @@ class Uplink:
     interface: as the file names it, with `*` at its end for all that begin so, or AUTO. interfaces: those that it means
     now, as the settings call them, the one that fits best first. found_by: with AUTO, who has named it; empty while
     nobody has. metered: quotas that name no uplink count what passes it. asks: metered is what NetworkManager says
-    (`metered: auto`), and true while it says nothing.
+    (`metered: auto`), and true while it says nothing. measure: where its carrier is slow without saying so, the link is
+    held below what was measured.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Uplink:
     interfaces: tuple[str, ...] = ()
     found_by: str = ""
     asks: bool = False
+    measure: bool = True
 
     @property
     def pattern(self) -> str:

@@ -56,7 +56,7 @@ def _traffic_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
         _gauge("client_info", "Who a client is; always 1.", ("client", "mac", "hostname"), who),
         _gauge(
             "link_held_bits_per_second",
-            "What the link is held to while the plan in force is slow; without samples while it is not.",
+            "What the link is held to while its carrier is slow, by the plan or as measured; else without samples.",
             ("uplink", "direction"),
             slow.held_rates(state, facts),
         ),

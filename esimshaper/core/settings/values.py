@@ -56,7 +56,7 @@ class Wan:
     pattern: `wan.interface` of the file if it ends in `*` or is AUTO, else empty. found_by: as of Uplink. others: all
     interfaces but `interface` that fit the pattern now, and are counted too, but for those of a stack that are counted
     at another one, `stacked`.
-    replace_qdisc: a root qdisc that another program put on the uplink may be replaced.
+    replace_qdisc: a root qdisc that another program put on the uplink may be replaced. measure: as of Uplink.
     unbilled: networks that end in the modem, written as 192.168.8.0/24; the carrier bills nothing of them.
     name: of the only uplink. listed: where the file has a list, all of it; interface, rates and replace_qdisc are then
     those of the one where traffic is shaped, and others has all further interfaces of all of them.
@@ -74,6 +74,7 @@ class Wan:
     name: str = ONLY_UPLINK
     found_by: str = ""
     listed: tuple[Uplink, ...] = ()
+    measure: bool = True
 
     @property
     def written(self) -> str:
@@ -90,7 +91,8 @@ class Wan:
     def uplinks(self) -> tuple[Uplink, ...]:
         """Each of them, in the order of the file."""
         only = (self.name, self.written, True, self.download, self.upload, self.replace_qdisc)
-        return self.listed or (Uplink(*only, (self.interface, *self.others), self.found_by),)
+        there = (self.interface, *self.others)
+        return self.listed or (Uplink(*only, there, self.found_by, measure=self.measure),)
 
     @property
     def shaped(self) -> str:
@@ -300,7 +302,7 @@ class Settings:
 def shaped_at(wan: Wan, uplink: Uplink) -> Wan:
     """`wan`, where traffic is shaped at the best interface of one of its uplinks."""
     interface = next(iter(uplink.interfaces), uplink.interface)
-    rates = replace(wan, download=uplink.download, upload=uplink.upload)
+    rates = replace(wan, download=uplink.download, upload=uplink.upload, measure=uplink.measure)
     return replace(rates, interface=interface, replace_qdisc=uplink.replace_qdisc, found_by=uplink.found_by)
 
 

@@ -62,6 +62,7 @@ def _uplink(block: Block, names: set[str], default: str | None) -> Uplink | None
         upload=upload,
         replace_qdisc=block.get("replace_qdisc", False),
         asks=metered == "auto",
+        measure=block.get("measure", True),
     )
 
 

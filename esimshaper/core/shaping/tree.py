@@ -99,6 +99,14 @@ class Link:
         down, up = held(self.download, carrier, Side.DOWNLOAD), held(self.upload, carrier, Side.UPLOAD)
         return replace(self, download=down, upload=up)
 
+    def held_as_measured(self, rates: Mapping[Side, int]) -> "Link":
+        """These rates, held a little below what was measured in bit/s of these directions."""
+        down, up = (
+            held(self.rate(side), rates[side], side) if side in rates else self.rate(side)
+            for side in (Side.DOWNLOAD, Side.UPLOAD)
+        )
+        return replace(self, download=down, upload=up)
+
     @property
     def segment(self) -> int | None:
         """The most bytes of data in a packet of TCP that is no longer than it should be in others' way; None for any.

@@ -31,6 +31,7 @@ MESSAGE_IDS: Mapping[NoticeKind, str] = {
     NoticeKind.PLAN_BY_HAND: "a8143c88059f4ec4bc7377d737f4e2d9",
     NoticeKind.PLAN_UNSURE: "a75a7e5f5a0d4e8aaa6789f34cc7e218",
     NoticeKind.SIM_UNKNOWN: "0042c0f2052545f5985a13bb21abff2f",
+    NoticeKind.LINK_SLOW: "d0c4a1f76b0e4f5c9b61c0a3e2f47d18",
 }
 """MESSAGE_IDs never change: people and programs search for them."""
 

@@ -4,6 +4,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from esimshaper.core.model.ceiling import Ceiling, CeilingSlice
 from esimshaper.core.model.limits import Window
 from esimshaper.core.model.plan_state import KeptCount, KeptCourse, PlansSlice, PlanState, PlanTally, UplinkPlan
 from esimshaper.core.model.shaping import Side
@@ -48,6 +49,28 @@ def test_an_uplink_without_our_classes_is_not_said_to_be_held() -> None:
     assert entry["held_down_bits_per_second"] is None
     assert "Traffic is shaped at hotel only" in entry["sentence"]
     assert slow.held_rates(slowed(NOW + HOUR), other) == {}
+
+
+def measured(**rates: int) -> State:
+    ceilings = {("modem", Side(name)): Ceiling(rate=rate) for name, rate in rates.items()}
+    return State(ceilings=CeilingSlice(ceilings))
+
+
+def test_what_was_measured_is_said_as_such_by_direction() -> None:
+    (entry,) = slow.entries(measured(download=200_000), SHAPED)
+    assert (entry["known_by"], entry["bits_per_second"], entry["plan"]) == ("measure", 200_000, None)
+    assert (entry["held_down_bits_per_second"], entry["held_up_bits_per_second"]) == (170_000, None)
+    assert "gives modem 200 kbit/s down, as measured, though nothing written says so" in entry["sentence"]
+    (both,) = slow.entries(measured(download=200_000, upload=100_000), SHAPED)
+    assert "held to 170 kbit/s down and 95.0 kbit/s up" in both["sentence"]
+    (other,) = slow.entries(measured(download=200_000), replace(SHAPED, shaped="hotel"))
+    assert "shaped at hotel only" in other["sentence"]
+
+
+def test_the_lower_of_terms_and_measure_holds() -> None:
+    state = replace(slowed(NOW + HOUR, rate=300_000), ceilings=measured(download=200_000).ceilings)
+    assert slow.held_rates(state, SHAPED) == {("modem", "download"): 170_000, ("modem", "upload"): 285_000}
+    assert [each["known_by"] for each in slow.entries(state, SHAPED)] == ["terms", "measure"]
 
 
 def test_a_plan_that_lets_nothing_pass_is_not_called_slow() -> None:

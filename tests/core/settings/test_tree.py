@@ -175,6 +175,7 @@ def test_link_and_groups_become_values():
     assert messages_of(tree) == []
     settings = settings_of(tree)
     assert settings.wan == Wan("w", 40_000_000, 1_500_000, replace_qdisc=True)
+    assert settings.wan.uplinks[0].measure
     assert [each.group for each in settings.clients] == ["kids", ""]
     assert known_from(Block(tree, []), settings.clients).groups == {"kids"}
 

@@ -48,6 +48,7 @@ NOTICES = (
     Notice(NoticeKind.PLAN_BY_HAND, "plan trip begins anew", EVERYONE),
     Notice(NoticeKind.PLAN_UNSURE, "1.00 MB passed wan while its eSIM was changed", EVERYONE),
     Notice(NoticeKind.SIM_UNKNOWN, "the eSIM ...1234 at wan is of no plan", EVERYONE),
+    Notice(NoticeKind.LINK_SLOW, "the carrier gives wan 128 kbit/s down", EVERYONE),
     Notice(
         NoticeKind.CLIENT_STATE,
         "2 devices are blocked now",

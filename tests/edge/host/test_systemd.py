@@ -120,7 +120,7 @@ FIELDS = [
         }
         for size in ("1500000000", "1000000000", "266000000")
     ),
-    *[{"ESIMSHAPER_SUBJECT": "everyone", "ESIMSHAPER_BYTES": "0", "ESIMSHAPER_INTERFACE": "wwan0"}] * 12,
+    *[{"ESIMSHAPER_SUBJECT": "everyone", "ESIMSHAPER_BYTES": "0", "ESIMSHAPER_INTERFACE": "wwan0"}] * 13,
     {
         "ESIMSHAPER_SUBJECT": "each-client",
         "ESIMSHAPER_CLIENT": ["alice-phone", "02:00:00:00:00:11"],
@@ -138,7 +138,7 @@ def test_each_notice_is_one_message_with_its_fields(journal):
     notices = [entry for entry in journal if "MESSAGE_ID" in entry]
     assert [entry["MESSAGE"] for entry in notices] == [notice.text for notice in journal_sender.NOTICES]
     assert [entry["MESSAGE_ID"] for entry in notices] == [*(MESSAGE_IDS[kind] for kind in NoticeKind), SUMMED_UP_ID]
-    assert [entry["PRIORITY"] for entry in notices] == ["5", "4", "6", *["5"] * 19]
+    assert [entry["PRIORITY"] for entry in notices] == ["5", "4", "6", *["5"] * 20]
     assert [ours(entry) for entry in notices] == FIELDS
 
 
