@@ -2,7 +2,7 @@
 """`esimshaper demo`: the meter at work in a simulated travel router, and its truth proved against the carrier's bill.
 
     lab + router_process.py (daemon) -> story.py, programs.py (traffic) -> evidence.py (three counts)
-        -> director.py (events), screen.py
+        -> director.py (events), screen.py -> failover.py (a second uplink)
 
 Owns nothing itself: context managers in this process make everything and take it away. Needs root.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from esimshaper.core.model.errors import Unusable
-from esimshaper.demo import screen
+from esimshaper.demo import failover, screen
 from esimshaper.demo.director import Director
 from esimshaper.demo.evidence import Evidence
 from esimshaper.demo.router_process import Places, RouterProcess
@@ -38,7 +38,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(wan: str = "tun", seconds: int = SECONDS, *, keep: bool = False) -> int:
-    """Runs the demo with `seconds` of traffic; 0 only if bill, totals, services and plans agree and all limits held.
+    """Runs the demo with `seconds` of traffic; 0 only if all limits held, and all counts agree: bill, totals, services,
+    plans, uplinks.
 
     wan: link type of the modem, see WanKind. keep: afterwards the router goes on, with traffic, until Ctrl-C.
     Raises Unusable where this machine cannot run it.
@@ -97,11 +98,13 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
     if outcome.true and director.missed:
         remarks.insert(0, Line(director.missed))
     show([*screen.outcome_page(outcome), *remarks, Line()])
+    found = failover.perform(lab, router, lambda said: show([Line(said)]))
+    show([*failover.failover_page(found), Line()])
     if keep:
         _keep(stack, lab, terms, places.socket)
     else:
         show(_next_steps())
-    right = outcome.true and outcome.held and outcome.named and outcome.paid
+    right = outcome.true and outcome.held and outcome.named and outcome.paid and found.true
     return 0 if right and not failures else 1
 
 

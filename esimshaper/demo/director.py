@@ -13,7 +13,7 @@ from esimshaper.demo.evidence import Sample
 from esimshaper.demo.plans import CURRENCY, FIRST, HIGH, LOW, SECOND
 from esimshaper.demo.router_process import RouterProcess
 from esimshaper.demo.screen import Play
-from esimshaper.demo.story import FILM_BITS, PHONE, THROTTLE_BITS, TV, Story, Terms
+from esimshaper.demo.story import FILM_BITS, MODEM, PHONE, THROTTLE_BITS, TV, Story, Terms
 from esimshaper.views.fit import Tone
 
 _NEAR, _NEAR_BYTES = 0.3, int(FILM_BITS / 8)
@@ -66,7 +66,7 @@ class Director:
         yield Wait("the plan came to its step", lambda s: s.plans.get(FIRST, {}).get("counted_bytes", 0) > step)
         self._play.say(f"past its {megabytes(step)} the plan {FIRST} costs {HIGH} {CURRENCY}, not {LOW}", Tone.WARNING)
         yield Wait("it was time for another eSIM", lambda s: s.alive and self._play.now >= _SWITCH * self._play.seconds)
-        self._router.order("/v1/plan/switch", {"plan": SECOND})
+        self._router.order("/v1/plan/switch", {"plan": SECOND, "uplink": MODEM})
         self._play.say(f"another eSIM, by hand: esimshaper plan switch {SECOND}", Tone.GOOD)
 
     def _of_phone(self) -> Iterator[Wait]:

@@ -45,12 +45,13 @@ class Spent:
         return not self.apart and all(each.cost == each.due for each in self.plans)
 
 
-def settings(step: int) -> list[str]:
-    """The lines of the configuration file. step: the bytes after which the first plan costs more."""
+def settings(uplink: str, step: int) -> list[str]:
+    """The lines of the configuration file. step: the bytes after which the first plan, that of `uplink`, costs more."""
     prices = f"[{{from: 0, price: {LOW}}}, {{from: {step}B, price: {HIGH}}}]"
     return [
         "plans:",
-        f"  - {{name: {FIRST}, uplink: wan, currency: {CURRENCY}, meters: [{{window: lifetime, steps: {prices}}}]}}",
+        f"  - {{name: {FIRST}, uplink: {uplink}, currency: {CURRENCY}, "
+        f"meters: [{{window: lifetime, steps: {prices}}}]}}",
         f"  - {{name: {SECOND}, currency: {CURRENCY}, price: {SECOND_PRICE}, lasts: {{days: 3, from: first-use}}, "
         "meters: [{window: lifetime, steps: [{from: 1GB, rate: stop}]}]}",
     ]

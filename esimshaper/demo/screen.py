@@ -32,7 +32,8 @@ WELCOME = """\
 A traveller's router, simulated: five devices behind it, a modem link, and a
 carrier that bills each byte. The router runs the real thing: esimshaper's eBPF
 meter in the kernel, and its daemon. Two devices have a quota of today: past it
-the phone is throttled, the TV is blocked. The eSIM is changed in the middle.
+the phone is throttled, the TV is blocked. The eSIM is changed in the middle,
+and gives way to hotel Wi-Fi in the end.
 The carrier's bill is added up by another process, on the far side of the link.
 It must be equal to the byte.
 """

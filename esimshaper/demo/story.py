@@ -18,6 +18,7 @@ from esimshaper.demo import plans
 from esimshaper.demo.programs import Cut, Video, steady_download
 from esimshaper.lab import Bill, Host, Lab, traffic
 from esimshaper.lab.namespaces import wait_until
+from esimshaper.lab.second_uplink import DEVICE
 from esimshaper.lab.sites import resolve
 from esimshaper.lab.traffic import Moved
 from esimshaper.lab.world import BEYOND4, LAN4
@@ -35,6 +36,8 @@ class Member:
 
 
 PHONE, LAPTOP, TV, CONSOLE, TABLET, BOX = range(6)
+MODEM, HOTEL = "esim", "hotel Wi-Fi"
+"""The uplinks; the second one comes last."""
 CAST = (
     Member("pixel-8", "alice-phone"),
     Member("bob-laptop", "bob-laptop"),
@@ -299,7 +302,9 @@ def configuration(lab: Lab, terms: Terms) -> str:
     throttle = f"{{throttle: {THROTTLE_BITS // 1000}kbit}}"
     return "\n".join(
         [
-            f"wan: {{interface: {lab.wan_interface}}}",
+            "wan:",
+            f"  - {{name: {MODEM}, interface: {lab.wan_interface}}}",
+            f"  - {{name: {HOTEL}, interface: {DEVICE}, metered: no}}",
             f"lan: {{interfaces: [{lab.lan_interface}], leases: [{lab.lease_file}]}}",
             f"timezone: {_far_from_midnight()}",
             "clients:",
@@ -307,7 +312,7 @@ def configuration(lab: Lab, terms: Terms) -> str:
             "quotas:",
             f"  - {{name: phone, for: client/{phone}, limit: {terms.phone}B, period: day, then: {throttle}}}",
             f"  - {{name: tv, for: client/{tv}, limit: {terms.tv}B, period: day, then: block}}",
-            *plans.settings(terms.step),
+            *plans.settings(MODEM, terms.step),
             "metrics: {listen: 127.0.0.1:19473}",
             "",
         ]

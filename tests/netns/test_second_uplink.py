@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Another uplink than the first, with the real daemon: it is counted and limited all the same, also without classes."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from esimshaper.lab import Lab, WanKind, traffic
-from esimshaper.lab.namespaces import Host, wait_until
+from esimshaper.lab.namespaces import wait_until
+from esimshaper.lab.second_uplink import SecondUplink
 from tests.netns.limits import passes, quotas, row_of, state_of
 from tests.netns.router import Router, bytes_of
 from tests.netns.test_reload import edit, post
@@ -19,32 +19,6 @@ from tests.netns.test_reload import edit, post
 def lab() -> Iterator[Lab]:
     with Lab(WanKind.TUN) as built:
         yield built
-
-
-class SecondUplink:
-    """wan1 of the router, a veth whose device counts frames as on a wire: no super-packets, no IPv6, no ARP."""
-
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        router, internet = lab.router, lab.internet
-        router.ip(f"link add wan1 type veth peer name gw1 netns {internet.netns}")
-        for host, device in ((router, "wan1"), (internet, "gw1")):
-            host.sysctl(**{f"ipv6__conf__{device}__disable_ipv6": 1})
-            host.ip(f"link set {device} gso_max_segs 1 up")
-        router.ip("addr add 100.65.0.2/24 dev wan1", f"neigh add 100.65.0.1 lladdr {mac(internet, 'gw1')} dev wan1")
-        internet.ip("addr add 100.65.0.1/24 dev gw1", f"neigh add 100.65.0.2 lladdr {mac(router, 'wan1')} dev gw1")
-        rule = 'table ip uplink1 { chain c { type nat hook postrouting priority srcnat; oifname "wan1" masquerade; }; }'
-        router.run(["nft", "-f", "-"], text_in=rule)
-
-    def take(self) -> None:
-        """From now on packets to the Internet go this way."""
-        self.lab.router.ip("route replace default via 100.65.0.1 dev wan1")
-
-    def bytes(self) -> tuple[int, int]:
-        """Down and up, as the carrier counts them: IP-layer bytes."""
-        (link,) = json.loads(self.lab.internet.run(["ip", "-j", "-s", "link", "show", "dev", "gw1"]))
-        down, up = (link["stats64"][way] for way in ("tx", "rx"))
-        return down["bytes"] - 14 * down["packets"], up["bytes"] - 14 * up["packets"]
 
 
 def test_another_uplink_is_counted_and_limited_from_its_first_packet(
@@ -86,12 +60,6 @@ def test_another_uplink_is_counted_and_limited_from_its_first_packet(
     assert row_of(router, "daily", "client/alice")["used_bytes"] >= 2_000_000
 
 
-def mac(host: Host, device: str) -> str:
-    (link,) = json.loads(host.run(["ip", "-j", "link", "show", "dev", device]))
-    return str(link["address"])
-
-
-@pytest.mark.parametrize("rate", ["", ", upload: 40mbit"])
 def test_a_modem_beside_the_uplink_is_limited_too_and_what_it_sends_is_not_taken_for_dropped(
     make_router: Callable[..., Router], lab: Lab, tmp_path: Path, rate: str
 ) -> None:

@@ -12,10 +12,10 @@ from esimshaper.core.model.modems import ModemsReport
 from esimshaper.edge.modems import report_file
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
+from esimshaper.lab.second_uplink import SecondUplink
 from tests.netns import tricks
 from tests.netns.limits import passes, quotas, row_of, send_until_cut, state_of
 from tests.netns.router import Router
-from tests.netns.test_second_uplink import SecondUplink
 
 LIMIT = 3_000_000
 HOME = "".join(

@@ -19,6 +19,7 @@ from esimshaper.daemon.observer import build_for
 from esimshaper.demo import plans
 from esimshaper.demo import router_process as box
 from esimshaper.demo.evidence import Limit, Outcome, Share
+from esimshaper.demo.failover import FailedOver, Way
 from esimshaper.demo.story import Terms
 from esimshaper.edge import settings_file
 from esimshaper.lab import namespaces
@@ -48,7 +49,8 @@ Places.__enter__ = lambda self: (enter(self), pin_again(Path({folder!r}), self.p
 def compiled(bpffs, tmp_path_factory):
     """A kernel part for a demo, as new: those tests that are about something else need not wait for a compiler."""
     config = tmp_path_factory.mktemp("config") / "esimshaper.yaml"  # a demo has the usual sizes
-    config.write_text("wan: {interface: wan0}\nlan: {interfaces: [br0]}\n")
+    uplinks = "wan: [{name: esim, interface: wan0}, {name: hotel Wi-Fi, interface: wan1, metered: no}]\n"
+    config.write_text(f"{uplinks}lan: {{interfaces: [br0]}}\n")
     wanted = build_for(settings_file.load(config), bpffs / "pins")
     loan = kernel_parts.lend(wanted)
     yield wanted.generation
@@ -145,6 +147,7 @@ def test_bill_and_totals_are_equal_limits_hold_and_nothing_stays_behind(wan, tmp
         assert [row for row in rows if not row.endswith(" 0 B")] == []
         assert len(rows) == (1 if who == "router" else 2), "beside the bill, and what it was for"
     assert "What the bytes were for is what the hosts were, to the byte." in said
+    assert "Each uplink is equal to its own bill, and no quota counted a byte of the hotel's." in said
     assert [sentence for sentence in TOLD if said.count(sentence) != 1] == []
     assert sorted(TOLD[1:], key=said.index) == list(TOLD[1:])  # the limit is met while the daemon is dead
     assert re.search(r"missed nothing: [\d.]+ [KM]B in", said)
@@ -261,6 +264,16 @@ def test_one_byte_past_a_limit_or_apart_is_not_held(wrong):
     assert not wrong.held
     nothing = Share("everyone", Counters(), Counters())
     assert not Outcome(nothing, (), Counters(), Counters(), (KEPT, wrong)).held
+
+
+def test_one_byte_apart_at_an_uplink_or_in_a_quota_or_a_tv_that_is_not_refused_is_not_true():
+    ways = tuple(Way(name, Counters(100, 10), Counters(100, 10)) for name in ("esim", "hotel"))
+    right = FailedOver(ways, watched=90, charged=0, is_refused=True)
+    assert right.true
+    assert not replace(right, ways=(ways[0], replace(ways[1], counted=Counters(100, 11)))).true
+    assert not replace(right, ways=(ways[0], Way("hotel", Counters(), Counters()))).true
+    for wrong in ({"watched": 0}, {"charged": 1}, {"is_refused": False}):
+        assert not replace(right, **wrong).true
 
 
 PLANS = {"asia": {"counted_bytes": 700, "cost": "480"}, "japan": {"counted_bytes": 300, "cost": "700"}}
