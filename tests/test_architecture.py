@@ -232,8 +232,8 @@ def test_nobody_else_takes_the_state_apart(module):
 def test_edge_has_one_library_and_knows_no_room_of_the_core_and_no_other_edge(module):
     assert len(third_party(imports(module))) <= 1
     allowed = {"esimshaper", "esimshaper.edge", *BINDINGS, *within("core.model"), *within(room(module)[11:])}
-    if room(module) == "esimshaper.edge.settings_file":
-        allowed |= set(within("core.settings"))
+    also = {"settings_file": "core.settings", "control_client": "languages"}.get(room(module).rpartition(".")[2])
+    allowed |= set(within(also)) if also else set()
     assert ours(imports(module)) <= allowed
 
 

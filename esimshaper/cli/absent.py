@@ -2,6 +2,7 @@
 """The command line, when no daemon answers: what to do about it, by the state of the configuration. Reads only."""
 
 from esimshaper.edge.host import paths
+from esimshaper.languages.texts import _
 
 
 def advice() -> str:
@@ -12,10 +13,11 @@ def advice() -> str:
         return ""
     try:
         if not paths.CONFIG_FILE.exists():
-            return "there is no configuration yet: sudo esimshaper setup"
+            return _("there is no configuration yet: sudo esimshaper setup")
         settings_file.read_to_start(paths.CONFIG_FILE)
     except settings_file.SettingsError as error:
         first = error.problems[0]
-        more = f" and {len(error.problems) - 1} more" if len(error.problems) > 1 else ""
-        return f"it cannot start, as the configuration is refused ({first.sentence}{more}): esimshaper check"
+        more = _(" and {n} more", n=len(error.problems) - 1) if len(error.problems) > 1 else ""
+        problem = first.sentence + more
+        return _("it cannot start, as the configuration is refused ({problem}): esimshaper check", problem=problem)
     return ""

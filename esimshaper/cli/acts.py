@@ -7,6 +7,7 @@ from esimshaper.cli.base import Verbs, add_json, add_socket, add_verb, command, 
 from esimshaper.cli.limits import size_from
 from esimshaper.cli.parser import reject
 from esimshaper.cli.prose import is_size
+from esimshaper.languages.texts import _
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -47,7 +48,8 @@ def add_verbs(verbs: Verbs) -> None:
 
 def _correct(options: argparse.Namespace) -> int:
     if is_size(f"{options.quota}{''.join(options.size)}"):
-        reject(options, f"say which quota: `correct plan {options.quota}{''.join(options.size)}`")
+        meant = f"correct plan {options.quota}{''.join(options.size)}"
+        reject(options, _("say which quota: `{command}`", command=meant))
     try:
         size = size_from("".join(options.size), least=0)
     except argparse.ArgumentTypeError as error:
@@ -58,7 +60,7 @@ def _correct(options: argparse.Namespace) -> int:
 
 def _restart(options: argparse.Namespace) -> int:
     if (options.quota or "esimshaper") in ("esimshaper", "service", "daemon"):
-        reject(options, "say which QUOTA; the service begins anew by `sudo systemctl restart esimshaper`")
+        reject(options, _("say which QUOTA; the service begins anew by `sudo systemctl restart esimshaper`"))
     body = {"quota": options.quota, **_client(options)}
     return show_document(options, "acts", "restart_page", command(options, "/v1/restart", body))
 

@@ -13,6 +13,7 @@ from typing import Any
 from esimshaper.cli.parser import reject
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.units import MAX_ROWS
+from esimshaper.languages.texts import _
 
 DONE, FAILED, WRONG_USE, NOT_RUNNING = range(4)
 
@@ -40,8 +41,12 @@ def _understood(document: dict[str, Any]) -> dict[str, Any]:
         from esimshaper.edge.control_client import ControlError
 
         raise ControlError(
-            f"the daemon speaks version {document.get('version')} of the documents, this command {DOCUMENT_VERSION}",
-            "restart the daemon after an upgrade: systemctl restart esimshaper",
+            _(
+                "the daemon speaks version {theirs} of the documents, this command {ours}",
+                theirs=document.get("version"),
+                ours=DOCUMENT_VERSION,
+            ),
+            _("restart the daemon after an upgrade: systemctl restart esimshaper"),
         )
     return document
 
@@ -130,7 +135,7 @@ def add_client(parser: argparse.ArgumentParser) -> None:
 def whose(options: argparse.Namespace) -> dict[str, str]:
     """The client that the person named, if any, as a parameter."""
     if options.name and options.client and options.name != options.client:
-        reject(options, f"one client at a time: `{options.name}` or `{options.client}`")
+        reject(options, _("one client at a time: `{one}` or `{other}`", one=options.name, other=options.client))
     name = options.name or options.client
     return {"client": name} if name else {}
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from esimshaper.languages.texts import _
+
 SAME: Mapping[str, str] = {
     **dict.fromkeys(("devices", "device", "list", "ls", "hosts", "users", "who", "people", "client"), "clients"),
     **dict.fromkeys(("mac", "macs", "most", "biggest", "online", "connected", "active", "leases", "arp"), "clients"),
@@ -277,7 +279,7 @@ def behind(verb: str, word: str) -> str:
 
 def answer(word: str, verbs: Iterable[str], others: Sequence[str] = ()) -> tuple[str, str]:
     """What is wrong with `word`, and the command to type; `others` are the words behind it."""
-    verbs, wrong, lower = tuple(verbs), f"there is no verb `{word}`", word.lower()
+    verbs, wrong, lower = tuple(verbs), _("there is no verb `{word}`", word=word), word.lower()
     if lower == "stop" and others and others[0].lower().endswith("ing"):
         return f"{wrong}: `unblock` ends a block or an allow", f"sudo esimshaper unblock {shlex.join(others[1:])}"
     near = [lower] if lower in MEANT else _nearest(lower, verbs)
@@ -285,16 +287,16 @@ def answer(word: str, verbs: Iterable[str], others: Sequence[str] = ()) -> tuple
         rest = [word, *(each for each in others if each != later[0])]
         advice = MEANT.get(later[0].lower(), Advice("", f"esimshaper {understood(later[0], verbs)}", word))
         why = f": {advice.meaning}" if lower in _FILLERS and advice.meaning else ""
-        return f"{wrong}{why or '; if it is a device, it stands behind the verb'}", advice.for_words(rest)
+        return f"{wrong}{why or _('; if it is a device, it stands behind the verb')}", advice.for_words(rest)
     near = near or _nearest(lower, [*SAME, *MEANT])
     if not near:
-        device = f"{wrong}; if it is a device, it stands behind a verb"
-        return device, f"esimshaper quotas {shlex.quote(word)}, or esimshaper help"
+        device = wrong + _("; if it is a device, it stands behind the verb")
+        return device, f"esimshaper quotas {shlex.quote(word)}" + _(", or esimshaper help")
     if near[0] in MEANT:
         advice = MEANT[near[0]]
         return f"{wrong}: {advice.meaning}", advice.for_words(others)
     verb = SAME.get(near[0], near[0])
-    return f"{wrong}; did you mean `{verb}`?", f"esimshaper {verb} {shlex.join(others) or '--help'}"
+    return wrong + _("; did you mean `{option}`?", option=verb), f"esimshaper {verb} {shlex.join(others) or '--help'}"
 
 
 _SHORT = 3

@@ -21,6 +21,7 @@ from esimshaper.core.model.units import (
     parse_size,
     write_duration,
 )
+from esimshaper.languages.texts import _
 
 _SUBJECT = "everyone, router, client/NAME or group/NAME; or the name, MAC or host name of a client alone"
 
@@ -130,13 +131,14 @@ def _ask_if_large(options: argparse.Namespace, size: int) -> None:
     exceeded = [row for row in own if size > row["limit_bytes"] - row["granted_bytes"]]
     if not exceeded:
         return
-    limits = " and ".join(f"{row['quota']} ({format_size(row['limit_bytes'])})" for row in exceeded)
+    limits = _(" and ").join(f"{row['quota']} ({format_size(row['limit_bytes'])})" for row in exceeded)
+    question = _("{size} is more than the whole limit of {limits}. Grant it?", size=format_size(size), limits=limits)
     try:
-        wanted = agree(f"{format_size(size)} is more than the whole limit of {limits}. Grant it?", default=False)
+        wanted = agree(question, default=False)
     except EOFError:
         wanted = False
     if not wanted:
-        raise Unusable("nothing was granted")
+        raise Unusable(_("nothing was granted"))
 
 
 def _signed_size(options: argparse.Namespace) -> int | None:
@@ -144,17 +146,18 @@ def _signed_size(options: argparse.Namespace) -> int | None:
     text = " ".join(options.size)
     whom = shlex.quote(options.subject)
     if not text and is_size(options.subject):
-        reject(options, f"say for whom: `grant everyone {whom}`")
+        reject(options, _("say for whom: `{command}`", command=f"grant everyone {whom}"))
     if not text and options.seconds:
         length = write_duration(options.seconds)
-        reject(options, f"say how much (SIZE); `esimshaper allow {whom} --for {length}` lifts limits for a time")
+        instead = f"esimshaper allow {whom} --for {length}"
+        reject(options, _("say how much (SIZE); `{command}` lifts limits for a time", command=instead))
     if bool(text) == options.clear:
-        reject(options, "say how much (SIZE), or --clear; not both")
+        reject(options, _("say how much (SIZE), or --clear; not both"))
     if options.clear:
         _refuse_at(options)
         return None
     if text.startswith("-") and _when(options):
-        reject(options, "what is taken back does not come again: --for, --until and --at go with a grant only")
+        reject(options, _("what is taken back does not come again: --for, --until and --at go with a grant only"))
     try:
         size = size_from(text.removeprefix("-"))
     except argparse.ArgumentTypeError as error:
@@ -179,7 +182,7 @@ def _when(options: argparse.Namespace) -> dict[str, Any]:
 
 def _refuse_at(options: argparse.Namespace) -> None:
     if options.at:
-        reject(options, "--clear takes back at once: it does not go with --at")
+        reject(options, _("--clear takes back at once: it does not go with --at"))
 
 
 def _add_ends(parser: argparse._ActionsContainer, text: str) -> None:
@@ -211,13 +214,16 @@ def _time(text: str) -> str:
 def size_from(text: str, least: int = 1) -> int:
     """Bytes, `least` or more, that a person wrote. Raises ArgumentTypeError."""
     if text.isascii() and text.isdigit():
-        raise argparse.ArgumentTypeError(f"`{text}` of what? `{text}MB`, or `{text}GB`")
+        raise argparse.ArgumentTypeError(_("`{text}` of what? `{text}MB`, or `{text}GB`", text=text))
     try:
         size = parse_size(typed_size(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     if not least <= size <= MAX_BYTES:
-        raise argparse.ArgumentTypeError(f"`{text}` is not between {least}B and {MAX_BYTES // 1000**4}TB")
+        most = f"{MAX_BYTES // 1000**4}TB"
+        raise argparse.ArgumentTypeError(
+            _("`{text}` is not between {least} and {most}", text=text, least=f"{least}B", most=most)
+        )
     return size
 
 
@@ -227,5 +233,5 @@ def _seconds(text: str) -> int:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     if seconds > MAX_SECONDS:
-        raise argparse.ArgumentTypeError(f"`{text}` is more than {MAX_SECONDS // 86400}d")
+        raise argparse.ArgumentTypeError(_("`{text}` is more than {most}", text=text, most=f"{MAX_SECONDS // 86400}d"))
     return seconds

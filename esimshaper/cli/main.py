@@ -51,6 +51,7 @@ from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
 from esimshaper.edge.host.paths import CONFIG_FILE
 from esimshaper.languages import choice, texts
+from esimshaper.languages.texts import _
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,12 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         package = _package_of(error.name or "")
         if not package:
             raise
-        return _complain(Unusable(f"the Python library {error.name} is missing", f"apt install {package}"))
+        return _complain(Unusable(_("the Python library {name} is missing", name=error.name), f"apt install {package}"))
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EIO):
             raise
         _forget_output()
-        return _complain(Unusable(f"cannot write: {error.strerror}"))
+        return _complain(Unusable(_("cannot write: {why}", why=error.strerror)))
     except KeyboardInterrupt:
         return DONE if options.endless else FAILED
     except Unusable as problem:
@@ -104,7 +105,7 @@ def _complain(problem: Unusable, *, at_home: bool = False) -> int:
         hint = advice() or hint
     print(folded(f"esimshaper: {problem.message}"), file=sys.stderr)
     if hint:
-        print(f"  hint: {hint}", file=sys.stderr)
+        print("  " + _("hint: {hint}", hint=hint), file=sys.stderr)
     return NOT_RUNNING if absent else FAILED
 
 
@@ -131,7 +132,7 @@ def _build(options: argparse.Namespace) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    print("the kernel part was built" if built else "the kernel part is there already")
+    print(_("the kernel part was built") if built else _("the kernel part is there already"))
     return DONE
 
 
@@ -150,7 +151,7 @@ def _check(options: argparse.Namespace) -> int:
         problems = error.documents
     else:
         if not options.json:
-            print(f"{options.file}: good ({loaded.settings.in_short})")
+            print(_("{file}: good ({what})", file=options.file, what=loaded.settings.in_short))
     if options.json:
         print_json(
             {"version": DOCUMENT_VERSION, "file": str(options.file), "valid": not problems, "problems": problems}
@@ -165,9 +166,10 @@ def _unload(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"version": DOCUMENT_VERSION, "removed": done.removed, "notes": done.notes})
     elif done.removed:
-        print("\n".join((*(f"removed {thing}" for thing in done.removed), *(f"note: {note}" for note in done.notes))))
+        removed = (_("removed {thing}", thing=thing) for thing in done.removed)
+        print("\n".join((*removed, *(_("note: {note}", note=note) for note in done.notes))))
     else:
-        print("nothing of esimshaper is loaded")
+        print(_("nothing of esimshaper is loaded"))
     return DONE
 
 
@@ -195,7 +197,7 @@ def _doctor_bill(options: argparse.Namespace) -> int:
     if options.json:
         print_json(doctor.document(findings))
     else:
-        verdict = "You pay what the carrier says: sudo esimshaper correct QUOTA SIZE takes its figure over."
+        verdict = _("You pay what the carrier says: sudo esimshaper correct QUOTA SIZE takes its figure over.")
         doctor.show(findings, verdict)
     return DONE
 

@@ -15,6 +15,7 @@ from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey, composed
 from esimshaper.edge.host.paths import CONFIG_FILE
+from esimshaper.languages.texts import _
 
 
 def add_verb_name(verbs: Verbs) -> None:
@@ -41,9 +42,10 @@ def _name(options: argparse.Namespace) -> int:
 
     new = composed(" ".join(options.new))
     if new and options.clear:
-        reject(options, "say the name (NEW), or --clear; not both")
+        reject(options, _("say the name (NEW), or --clear; not both"))
     if not new and not options.clear:
-        reject(options, f"say how `{options.device}` is to be called (NEW); or --clear takes its name back")
+        text = _("say how `{device}` is to be called (NEW); or --clear takes its name back", device=options.device)
+        reject(options, text)
     try:
         key = _key(options)
         old = write_name(options.config, key, new)
@@ -56,11 +58,15 @@ def _name(options: argparse.Namespace) -> int:
         document: dict[str, Any] = {"version": DOCUMENT_VERSION, "key": key, "name": new or None, "before": old or None}
         print_json(document | {"file": str(file), "applied": not trouble})
         return DONE
-    since = f"after the next `sudo esimshaper reload`, as {trouble}" if trouble else "from now on"
-    print(f"{key} is {f'called {new}' if new else f'no longer called {old}'} {since} ({file})")
+    if new:
+        done = _("{device} is called {name}", device=key, name=new)
+    else:
+        done = _("{device} is no longer called {name}", device=key, name=old)
+    later = _(" after the next `sudo esimshaper reload`, as {trouble}", trouble=trouble)
+    print(f"{done}{later if trouble else _(' from now on')} ({file})")
     undo = shlex.join(("esimshaper", "name", key, old) if old and new else ("esimshaper", "name", "--clear", key))
     if new:
-        print(f"`sudo {undo}` takes it back")
+        print(_("`{command}` takes it back", command=f"sudo {undo}"))
     return DONE
 
 
@@ -79,9 +85,12 @@ def _key(options: argparse.Namespace) -> ClientKey:
             return client.key
     found = [entry["key"] for entry in fetch(options, "/v1/clients", {"client": wanted})["clients"]]
     if len(found) > 1:
-        raise Unusable(f"`{wanted}` may be {' or '.join(found)}", "name one of them by its MAC")
+        raise Unusable(
+            _("`{wanted}` may be {found}", wanted=wanted, found=_(" or ").join(found)),
+            _("name one of them by its MAC"),
+        )
     if not found or found[0] in BUILT_IN_CLIENTS:
-        raise Unusable(f"`{wanted}` is no device that could be named", "esimshaper clients")
+        raise Unusable(_("`{wanted}` is no device that could be named", wanted=wanted), "esimshaper clients")
     return ClientKey(found[0])
 
 
@@ -92,7 +101,7 @@ def _reload(options: argparse.Namespace) -> str:
     try:
         command(options, "/v1/reload", {"dry_run": False}, PATIENCE)
     except DaemonNotRunning:
-        return "the daemon is not running"
+        return _("the daemon is not running")
     except ControlError as error:
         return error.message
     return ""

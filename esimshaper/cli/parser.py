@@ -15,9 +15,13 @@ from types import MappingProxyType
 from typing import NoReturn
 
 from esimshaper.cli import asked, guesses, prose
+from esimshaper.languages.choice import ENGLISH
+from esimshaper.languages.texts import _, spoken
 
 WRONG_USE = 2
 _CHOICE = re.compile(r"argument (.*?): invalid choice: '(.*)' \(choose from (.*)\)")
+_MISSING = re.compile(r"the following arguments are required: (.*)")
+_WRONG = re.compile(r"argument (.*?): (.*)")
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,11 +31,17 @@ class Parser(argparse.ArgumentParser):
         """Ends the program: what is wrong, an example, and the usage."""
         # In this order, as a usage alone may fill the screen of a phone.
         if choice := _CHOICE.fullmatch(message):
-            message = f"{choice[1]}: `{choice[2]}` is not one of {choice[3].replace(chr(39), '')}"
+            known = choice[3].replace(chr(39), "")
+            message = _("{name}: `{word}` is not one of {known}", name=choice[1], word=choice[2], known=known)
+        elif (missing := _MISSING.fullmatch(message)) and spoken() != ENGLISH:
+            message = _("these arguments are missing: {names}", names=missing[1])
+        elif (wrong := _WRONG.fullmatch(message)) and spoken() != ENGLISH:
+            message = _("{name}: {what}", name=wrong[1], what=wrong[2])
         lines = [folded(f"{self.prog}: {message}")]
-        if (self.epilog or "").startswith("example:"):
-            lines.append(f"  {self.epilog}")
-        lines += [f"  `{self.prog} --help` says more", self.format_usage().rstrip()]
+        _head, example, shown = (self.epilog or "").partition("example: ")
+        if example:
+            lines.append("  " + _("example: {command}", command=shown))
+        lines += ["  " + _("`{command}` says more", command=f"{self.prog} --help"), self.format_usage().rstrip()]
         self.exit(WRONG_USE, "\n".join((*lines, "")))
 
 
@@ -54,7 +64,7 @@ class Program(Parser):
 
 def folded(sentence: str) -> str:
     """A sentence for stderr, broken at words where that is a terminal. (A command is not: somebody may copy it.)"""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or not sentence.isascii():  # textwrap knows neither wide characters nor where to break
         return sentence
     width = shutil.get_terminal_size().columns
     return textwrap.fill(sentence, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
@@ -102,19 +112,24 @@ def _verb(parser: Parser, word: str, others: Sequence[str]) -> str:
     known = guesses.understood(word, verbs)
     answered = asked.question([word, *others])
     if answered and word.lower() not in verbs:
-        parser.exit(WRONG_USE, f"{folded(f'{parser.prog}: {answered[0]}')}\n  try: {answered[1]}\n")
+        parser.exit(WRONG_USE, f"{folded(f'{parser.prog}: {answered[0]}')}\n  {_tried(answered[1])}\n")
     if not known:
         wrong, command = guesses.answer(word, verbs, others)
-        parser.exit(WRONG_USE, f"{folded(f'{parser.prog}: {wrong}')}\n  try: {command}\n")
+        parser.exit(WRONG_USE, f"{folded(f'{parser.prog}: {wrong}')}\n  {_tried(command)}\n")
     return known
+
+
+def _tried(command: str) -> str:
+    return _("try: {command}", command=command)
 
 
 def _reject(verb: Parser, word: str) -> NoReturn:
     """Says of a word that the verb did not take what could have stood there."""
     instead = guesses.behind(verb.prog.rpartition(" ")[2], word)
     if not word.startswith("-"):
-        verb.error(f"one word too many: `{word}`" + (f"; {instead}" if instead else ""))
+        verb.error(_("one word too many: `{word}`", word=word) + (f"; {instead}" if instead else ""))
     if instead:
-        verb.error(f"there is no option `{word}`; {instead}")
+        verb.error(_("there is no option `{word}`", word=word) + f"; {instead}")
     near = get_close_matches(word.partition("=")[0], list(verb._option_string_actions), n=1)
-    verb.error(f"there is no option `{word}`" + (f"; did you mean `{near[0]}`?" if near else ""))
+    meant = _("; did you mean `{option}`?", option=near[0]) if near else ""
+    verb.error(_("there is no option `{word}`", word=word) + meant)

@@ -26,6 +26,7 @@ from esimshaper.cli.services import LANGUAGES, language
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.plan import Event
 from esimshaper.core.model.typed import typed_clock, typed_size
+from esimshaper.languages.texts import _
 
 ACTIONS = ("check", "start", "add", "switch", "reset", "correct")
 _OPTIONS = {
@@ -74,7 +75,10 @@ def _plan(options: argparse.Namespace) -> int:
     named = {"language", "at", "event", "price", "ends", "plan", "uplink", "lower"}
     odd = [name for name in sorted(named - _OPTIONS[action]) if getattr(options, name)]
     if odd:
-        reject(options, f"--{odd[0]} does not go with `plan {action}`".replace(" `plan `", " `plan` alone"))
+        option = f"--{odd[0]}"
+        if not action:
+            reject(options, _("{option} does not go with `plan` alone", option=option))
+        reject(options, _("{option} does not go with `{command}`", option=option, command=f"plan {action}"))
     if action == "check":
         return _check(options)
     if not action:
@@ -90,9 +94,10 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _named(options: argparse.Namespace) -> dict[str, Any]:
     if len(options.what) > 1:
-        reject(options, f"one plan at a time: `{options.what[0]}` or `{options.what[1]}`")
+        one, other, *_more = options.what
+        reject(options, _("one plan at a time: `{one}` or `{other}`", one=one, other=other))
     if options.action == "switch" and not options.what:
-        reject(options, "say which plan: `esimshaper plan switch NAME`")
+        reject(options, _("say which plan: `{command}`", command="esimshaper plan switch NAME"))
     return {"plan": options.what[0]} if options.what else {}
 
 
@@ -107,7 +112,7 @@ def _figure(options: argparse.Namespace) -> dict[str, Any]:
     written = typed_size("".join(options.what))
     found = _FIGURE.fullmatch(written)
     if found is None:
-        reject(options, "say what the carrier shows, as it shows it, with its unit: `esimshaper plan correct 3.2GB`")
+        reject(options, _("say what the carrier shows, as it shows it, with its unit: `esimshaper plan correct 3.2GB`"))
     return {"figure": found[1], "unit": found[2], "lower": options.lower}
 
 
@@ -118,7 +123,7 @@ def _check(options: argparse.Namespace) -> int:
     from esimshaper.views.plan_words import words_of
 
     if len(options.what) != 1:
-        reject(options, "name one file: `esimshaper plan check FILE`")
+        reject(options, _("name one file: `{command}`", command="esimshaper plan check FILE"))
     file = Path(options.what[0])
     document = {"version": DOCUMENT_VERSION, "file": str(file)}
     spoken = options.language or language(os.environ)

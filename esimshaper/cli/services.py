@@ -24,6 +24,7 @@ from esimshaper.cli.parser import reject
 from esimshaper.cli.past import SINCE
 from esimshaper.core.model.errors import Unusable
 from esimshaper.languages import choice
+from esimshaper.languages.texts import _
 
 IMPORT = "import"
 LARGEST_BYTES = 1_000_000
@@ -56,7 +57,8 @@ def _services(options: argparse.Namespace) -> int:
     if options.name == IMPORT and options.list:
         return _import(options)
     if options.list:
-        reject(options, f"one word too many: `{options.list}`; `services import FILE` reads a list of host names")
+        odd = _("one word too many: `{word}`", word=options.list)
+        reject(options, odd + _("; `services import FILE` reads a list of host names"))
     if options.name == IMPORT:
         reject(options, "`import` needs a FILE, a list of host names; a device of this name is `--client import`")
     if options.called:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from esimshaper.core.model.errors import Unusable
+from esimshaper.languages.texts import _
 
 DEFAULT_DIRECTORY = "/run/esimshaper"
 SOCKET_NAME = "control.sock"
@@ -58,18 +59,20 @@ def _ask(
         status, answer = exchange(socket_path, method, target, body, patience)
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise DaemonNotRunning(
-            f"the daemon is not running (nobody listens on {socket_path})",
-            "start it: systemctl start esimshaper; or name its socket with --socket PATH",
+            _("the daemon is not running (nobody listens on {socket})", socket=socket_path),
+            _("start it: systemctl start esimshaper; or name its socket with --socket PATH"),
         ) from error
     except PermissionError as error:
-        raise ControlError(f"you may not talk to the daemon on {socket_path}", _permission_hint(socket_path)) from error
+        message = _("you may not talk to the daemon on {socket}", socket=socket_path)
+        raise ControlError(message, _permission_hint(socket_path)) from error
     except (TimeoutError, BlockingIOError) as error:  # the queue of the socket is full: many others are connecting
         raise ControlError(
-            f"the daemon on {socket_path} did not answer in time", "see: journalctl -u esimshaper"
+            _("the daemon on {socket} did not answer in time", socket=socket_path), _("see: journalctl -u esimshaper")
         ) from error
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "strerror", None) or error or type(error).__name__
-        raise ControlError(f"the daemon on {socket_path} broke off its answer: {reason}") from error
+        message = _("the daemon on {socket} broke off its answer: {reason}", socket=socket_path, reason=reason)
+        raise ControlError(message) from error
     return _document(status, answer, socket_path)
 
 
@@ -102,9 +105,11 @@ def _document(status: int, body: bytes, socket_path: Path) -> dict[str, Any]:
     try:
         document = json.loads(body)
     except ValueError as error:
-        raise ControlError(f"what listens on {socket_path} is not esimshaper: its answer is not JSON") from error
+        message = _("what listens on {socket} is not esimshaper: its answer is not JSON", socket=socket_path)
+        raise ControlError(message) from error
     if not isinstance(document, dict):
-        raise ControlError(f"what listens on {socket_path} is not esimshaper: its answer is no document")
+        message = _("what listens on {socket} is not esimshaper: its answer is no document", socket=socket_path)
+        raise ControlError(message)
     if status != http.client.OK:
         sentence = document.get("error", f"the daemon answered with status {status}")
         raise ControlError(str(sentence), str(document.get("hint", "")), document)
@@ -117,8 +122,10 @@ def _permission_hint(socket_path: Path) -> str:
     with suppress(OSError, KeyError):
         group = grp.getgrgid(socket_path.stat().st_gid).gr_name
     if group == "root":
-        return "run it as root (sudo)"
-    return f"run it with sudo, or join the group {group}: sudo usermod -aG {group} $USER, then log in again"
+        return _("run it as root (sudo)")
+    return _(
+        "run it with sudo, or join the group {group}: sudo usermod -aG {group} $USER, then log in again", group=group
+    )
 
 
 class _UnixConnection(http.client.HTTPConnection):

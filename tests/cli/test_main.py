@@ -269,6 +269,16 @@ def test_what_the_daemon_refuses_is_passed_on(server):
     assert done.stderr.startswith("esimshaper: there is no device or group `nobody`; `esimshaper clients` lists")
 
 
+def test_the_language_of_the_terminal_is_spoken_but_not_to_programs(server):
+    tools.find("msgfmt")
+    japanese = {"LC_ALL": "ja_JP.UTF-8"}
+    assert "今月" in esimshaper("status", "--socket", server, env=japanese).stdout
+    assert "今月" not in esimshaper("status", "--socket", server, env={**japanese, "LC_ALL": "C"}).stdout
+    document = json.loads(esimshaper("quotas", "--json", "--socket", server, env=japanese).stdout)
+    assert document["quotas"][0]["subject"] == "everyone"
+    assert esimshaper("grant", "tv", env=japanese).stderr.startswith("esimshaper grant: 容量（SIZE）")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
