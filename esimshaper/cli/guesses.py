@@ -287,7 +287,7 @@ def answer(word: str, verbs: Iterable[str], others: Sequence[str] = ()) -> tuple
         rest = [word, *(each for each in others if each != later[0])]
         advice = MEANT.get(later[0].lower(), Advice("", f"esimshaper {understood(later[0], verbs)}", word))
         why = f": {advice.meaning}" if lower in _FILLERS and advice.meaning else ""
-        return f"{wrong}{why or _('; if it is a device, it stands behind the verb')}", advice.for_words(rest)
+        return wrong + (why or _("; if it is a device, it stands behind the verb")), advice.for_words(rest)
     near = near or _nearest(lower, [*SAME, *MEANT])
     if not near:
         device = wrong + _("; if it is a device, it stands behind the verb")

@@ -63,7 +63,8 @@ def _name(options: argparse.Namespace) -> int:
     else:
         done = _("{device} is no longer called {name}", device=key, name=old)
     later = _(" after the next `sudo esimshaper reload`, as {trouble}", trouble=trouble)
-    print(f"{done}{later if trouble else _(' from now on')} ({file})")
+    since = later if trouble else _(" from now on")
+    print(f"{done}{since} ({file})")
     undo = shlex.join(("esimshaper", "name", key, old) if old and new else ("esimshaper", "name", "--clear", key))
     if new:
         print(_("`{command}` takes it back", command=f"sudo {undo}"))

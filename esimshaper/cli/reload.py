@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from esimshaper.cli.base import DONE, WRONG_USE, Verbs, add_json, add_socket, add_verb, command, print_json
+from esimshaper.languages.texts import _
 
 PATIENCE = 70
 """Seconds; above RELOAD_SECONDS of the answers."""
@@ -39,7 +40,11 @@ def _reload(options: argparse.Namespace) -> int:
     if options.json:
         print_json(document)
         return DONE
-    print("\n".join((*document["changes"], *(f"note: {note}" for note in document["notes"]), _conclusion(document))))
+    print(
+        "\n".join(
+            (*document["changes"], *(_("note: {note}", note=note) for note in document["notes"]), _conclusion(document))
+        )
+    )
     return DONE
 
 
@@ -55,5 +60,5 @@ def _refused(options: argparse.Namespace, document: Mapping[str, Any]) -> int:
 
 def _conclusion(document: Mapping[str, Any]) -> str:
     if not document["changes"]:
-        return "no changes"
-    return "in force now" if document["applied"] else "nothing was changed (--dry-run)"
+        return _("no changes")
+    return _("in force now") if document["applied"] else _("nothing was changed (--dry-run)")

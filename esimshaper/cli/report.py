@@ -14,6 +14,7 @@ from esimshaper.cli.past import SINCE, add_ways, ways
 from esimshaper.cli.services import language
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.history import Grouping
+from esimshaper.languages.texts import _
 
 _HOURS_UP_TO, _DAYS_UP_TO = 3 * 86400, 124 * 86400
 """Of a chart over time: so many seconds in hours, or in days; what is longer is in months."""
@@ -97,5 +98,5 @@ def _write_html(options: argparse.Namespace, spoken: str) -> int:
         options.html.write_text(text, encoding="utf-8")
     except OSError as error:
         raise Unusable(f"{options.html}: {error.strerror}") from None
-    print(f"{options.html} is written; a browser shows and prints it")
+    print(_("{file} is written; a browser shows and prints it", file=options.html))
     return DONE

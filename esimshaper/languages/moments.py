@@ -31,6 +31,9 @@ class _Manner:
     long_day_of_year: str
     day_and_time: str
     month_of_year: str
+    short_month_of_year: str
+    short_day: str
+    date: str
     lengths: tuple[str, ...]  # days and hours, hours and minutes, minutes and seconds, seconds
 
 
@@ -58,6 +61,9 @@ def _chinese(week: str, lengths: tuple[str, ...]) -> _Manner:
         long_day_of_year="{year}年{month}{day}日 {long_weekday}",
         day_and_time="{month}{day}日 {weekday} {time}",
         month_of_year="{year}年{month}",
+        short_month_of_year="{year}年{month}",
+        short_day="{month}{day}日",
+        date="{year}年{month}{day}日",
         lengths=lengths,
     )
 
@@ -85,6 +91,9 @@ _MANNERS: Mapping[str, _Manner] = {
         long_day_of_year="{long_weekday} {day:02} {long_month} {year}",
         day_and_time="{weekday} {day:02} {month} {time}",
         month_of_year="{long_month} {year}",
+        short_month_of_year="{month} {year}",
+        short_day="{day:02} {month}",
+        date="{day:02} {month} {year}",
         lengths=("{}d {}h", "{}h {}m", "{}m {}s", "{}s"),
     ),
     "zh_Hans": _chinese("周", ("{}天{}小时", "{}小时{}分钟", "{}分{}秒", "{}秒")),
@@ -108,6 +117,9 @@ _MANNERS: Mapping[str, _Manner] = {
         long_day_of_year="{year}年{month}{day}日 {long_weekday}",
         day_and_time="{month}{day}日({weekday}) {time}",
         month_of_year="{year}年{month}",
+        short_month_of_year="{year}年{month}",
+        short_day="{month}{day}日",
+        date="{year}年{month}{day}日",
         lengths=("{}日{}時間", "{}時間{}分", "{}分{}秒", "{}秒"),
     ),
 }
@@ -155,6 +167,26 @@ def month(there: date, language: str) -> str:
 def month_of_year(there: date, language: str) -> str:
     """`December 2026`."""
     return _filled(_MANNERS[language].month_of_year, there, language)
+
+
+def short_month_of_year(there: date, language: str) -> str:
+    """`Dec 2026`."""
+    return _filled(_MANNERS[language].short_month_of_year, there, language)
+
+
+def short_day(there: date, language: str) -> str:
+    """`01 Dec`."""
+    return _filled(_MANNERS[language].short_day, there, language)
+
+
+def date_of(there: date, language: str) -> str:
+    """`01 Dec 2026`."""
+    return _filled(_MANNERS[language].date, there, language)
+
+
+def weekday_and_time(there: datetime, language: str) -> str:
+    """`Tue 18:00`."""
+    return f"{weekday(there, language)} {clock(there, language)}"
 
 
 def full_day(there: date, language: str) -> str:

@@ -4,9 +4,10 @@
 from collections import Counter
 
 from esimshaper.core.model.units import format_size
+from esimshaper.languages.texts import _, ngettext
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Line, Page, Table, bar
-from esimshaper.views.words import HOW, Document, count
+from esimshaper.views.words import HOW, Document
 
 _SERVICES = (
     Column("SERVICE", whole=True),
@@ -32,12 +33,18 @@ def explain_page(document: Document) -> Page:
     """`esimshaper explain`: the services with their sums, then each conversation; the largest first."""
     flows = sorted(document["flows"], key=_bytes, reverse=True)
     if not flows:
-        return [Line("The capture holds no IP packet.")]
-    page: list[Line | Table] = [Line("What the bytes were for", Tone.TITLE), _services(flows)]
-    page += [Line(), Line(f"{count(len(flows), 'conversation')}, the largest first", Tone.TITLE)]
+        return [Line(_("The capture holds no IP packet."))]
+    page: list[Line | Table] = [Line(_("What the bytes were for"), Tone.TITLE), _services(flows)]
+    title = ngettext("{n} conversation, the largest first", "{n} conversations, the largest first", len(flows))
+    page += [Line(), Line(title, Tone.TITLE)]
     page.append(Table(_FLOWS, [_row(flow) for flow in flows]))
     if left_out := document.get("packets_left_out"):
-        page.append(Line(f"{count(left_out, 'packet')} of further conversations had no room here.", Tone.WARNING))
+        text = ngettext(
+            "{n} packet of further conversations had no room here.",
+            "{n} packets of further conversations had no room here.",
+            left_out,
+        )
+        page.append(Line(text, Tone.WARNING))
     return page
 
 
@@ -72,7 +79,7 @@ def _row(flow: Document) -> tuple[str, ...]:
     return (
         flow["name"] or "-",
         flow["service"],
-        HOW[flow["how"]],
+        _(HOW[flow["how"]]),
         format_size(flow["down_bytes"]),
         format_size(flow["up_bytes"]),
         _end(flow["client"], flow["client_port"]),

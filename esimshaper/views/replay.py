@@ -4,9 +4,10 @@
 from collections.abc import Iterable, Iterator
 
 from esimshaper.core.model.units import format_rate, format_size
+from esimshaper.languages.texts import _
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table
-from esimshaper.views.words import TONES, Document
+from esimshaper.views.words import LEVELS, TONES, Document, said_of, subject
 
 _QUOTAS = (Column("QUOTA", whole=True), Column("WHO"), Column("USED", right=True), Column("LEFT", right=True))
 _PLANS = (
@@ -30,32 +31,34 @@ def _line(event: Document) -> Line:
     lead = Cell(f"{_moment(event['time'])}  ", Tone.QUIET)
     if event["kind"] == "state":
         reason = f" ({event['reason']})" if event["reason"] else ""
-        text = f"{event['client']}: {event['level']}{reason}"
+        text = said_of(event["client"], _(LEVELS[event["level"]]) + reason)
         return Line(text, TONES[event["level"]], lead)
     if event["kind"] == "step":
-        return Line(f"{event['plan']}, {event['meter']}: {_step(event)}", Tone.WARNING, lead)
+        return Line(said_of(f"{event['plan']}, {event['meter']}", _step(event)), Tone.WARNING, lead)
     return Line(event["text"], Tone.PLAIN, lead)
 
 
 def _step(event: Document) -> str:
     if "price" in event:
-        return f"the price of this window is {event['currency']} {event['price']} now"
-    words = {"full": "full speed again", "stop": "nothing passes any more"}
-    return words[event["rate"]] if event["rate"] in words else f"{format_rate(event['rate'])} from now on"
+        return _("the price of this window is {money} now", money=f"{event['currency']} {event['price']}")
+    words = {"full": _("full speed again"), "stop": _("nothing passes any more")}
+    known = words.get(event["rate"])
+    return known or _("{rate} from now on", rate=format_rate(event["rate"]))
 
 
 def _end(event: Document) -> Iterator[Line | Table]:
-    yield from (Line(), Line(f"At the end, {_moment(event['time'])}", Tone.TITLE))
+    yield from (Line(), Line(_("At the end, {moment}", moment=_moment(event["time"])), Tone.TITLE))
     if event["quotas"]:
         yield Table(_QUOTAS, [_quota(quota) for quota in event["quotas"]])
     if event["plans"]:
         yield Table(_PLANS, [_plan(plan) for plan in event["plans"]])
     if int(event["refused_bytes"]):
-        yield Line(f"{format_size(int(event['refused_bytes']))} of the record would have been blocked.")
+        size = format_size(int(event["refused_bytes"]))
+        yield Line(_("{size} of the record would have been blocked.", size=size))
 
 
 def _quota(quota: Document) -> list[str]:
-    return [quota["name"], quota["subject"], format_size(int(quota["used"])), format_size(int(quota["left"]))]
+    return [quota["name"], subject(quota["subject"]), format_size(int(quota["used"])), format_size(int(quota["left"]))]
 
 
 def _plan(plan: Document) -> list[str]:

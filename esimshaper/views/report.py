@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from esimshaper.core.model.units import format_size
-from esimshaper.views.fit import Column, Tone
+from esimshaper.languages import moments
+from esimshaper.languages.texts import N_, _, spoken
+from esimshaper.views.fit import Column, Tone, cells_of
 from esimshaper.views.history import label_of, later, periods_between, whose_of
 from esimshaper.views.page import Cell, Line, Page, Picture, Table, bar
 from esimshaper.views.services import title_of
@@ -16,22 +18,34 @@ MOST_IN_OVERVIEW = 8
 """Rows of each table of an overview; one more says how much the others had."""
 
 TITLES: Mapping[str, str] = {
-    "client": "Devices",
-    "group": "Groups",
-    "service": "What for",
-    "category": "Kinds of services",
-    "uplink": "Ways to the Internet",
-    "plan": "Plans",
-    "trip": "Trips",
-    "hour": "Hour by hour",
-    "day": "Day by day",
-    "month": "Month by month",
+    "client": N_("Devices"),
+    "group": N_("Groups"),
+    "service": N_("What for"),
+    "category": N_("Kinds of services"),
+    "uplink": N_("Ways to the Internet"),
+    "plan": N_("Plans"),
+    "trip": N_("Trips"),
+    "hour": N_("Hour by hour"),
+    "day": N_("Day by day"),
+    "month": N_("Month by month"),
 }
 _NAMELESS = {
-    "group": "(no group)",
-    "category": "(no kind)",
-    "uplink": "(not known)",
-    "plan": "(no plan)",
+    "group": N_("(no group)"),
+    "category": N_("(no kind)"),
+    "uplink": N_("(not known)"),
+    "plan": N_("(no plan)"),
+}
+_PARTS: Mapping[str, Column] = {
+    "client": Column("CLIENT"),
+    "group": Column("GROUP"),
+    "service": Column("SERVICE"),
+    "category": Column("CATEGORY"),
+    "uplink": Column("UPLINK"),
+    "plan": Column("PLAN"),
+    "trip": Column("TRIP"),
+    "hour": Column("HOUR", whole=True),
+    "day": Column("DAY", whole=True),
+    "month": Column("MONTH", whole=True),
 }
 _SIZES = ("down_bytes", "up_bytes", "total_bytes")
 _COLUMNS = (
@@ -50,7 +64,7 @@ def report_page(document: Document, language: str = "en") -> Page:
     """`esimshaper report --by ...`: a row for each part, most bytes first, or each period, oldest first."""
     rows = document["rows"]
     if not rows:
-        return [Line(f"Nothing is on record of {whose_of(document)} {span_of(document)}."), *_notes(document)]
+        return [Line(_nothing(document)), *_notes(document)]
     page: list[Line | Table | Picture] = [Line(_title(document), Tone.TITLE)]
     if document["by"] in BY_TIME:
         page.append(_chart(document))
@@ -61,13 +75,13 @@ def overview_page(documents: Mapping[str, Document], language: str = "en") -> Pa
     """`esimshaper report`: a chart over time, and the first rows of what else there is to tell."""
     first = next(iter(documents.values()))
     if not first["total"]["total_bytes"]:
-        return [Line(f"Nothing is on record of {whose_of(first)} {span_of(first)}."), *_notes(first)]
+        return [Line(_nothing(first)), *_notes(first)]
     page: list[Line | Table | Picture] = [Line(_title(first), Tone.TITLE)]
     for by, document in documents.items():
         if by in BY_TIME:
             page += [_chart(document)]
         elif document["rows"]:
-            page += [Line(), Line(TITLES[by], Tone.TITLE), _table(document, language, MOST_IN_OVERVIEW)]
+            page += [Line(), Line(_(TITLES[by]), Tone.TITLE), _table(document, language, MOST_IN_OVERVIEW)]
     estimated = any(document["estimated"] for document in documents.values())
     return [*page, *_notes({**first, "estimated": estimated})]
 
@@ -80,7 +94,7 @@ def name_of(by: str, row: Document, language: str = "en") -> str:
         return who(row)
     if by == "service":
         return title_of(row, language)
-    return str(row[by]) if row[by] is not None else _NAMELESS[by]
+    return str(row[by]) if row[by] is not None else _(_NAMELESS[by])
 
 
 def series(document: Document) -> list[tuple[datetime, int]]:
@@ -91,7 +105,7 @@ def series(document: Document) -> list[tuple[datetime, int]]:
         start = datetime.fromisoformat(row["start"])
         if found:
             missing = periods_between(found[-1][0], start, by)
-            found += [(later(found[-1][0], 1, by), 0) for _ in range(missing)]
+            found += [(later(found[-1][0], 1, by), 0) for _step in range(missing)]
         found.append((start, row["total_bytes"]))
     return found
 
@@ -108,12 +122,11 @@ def _table(document: Document, language: str, most: int) -> Table:
     more = [""] * budgets
     if rows[most:]:
         sums = {key: sum(row[key] for row in rows[most:]) for key in _SIZES}
-        cells.append([Cell(f"({len(rows[most:])} others)", Tone.QUIET), *_numbers(sums, total), "", *more])
+        cells.append([Cell(_("({n} others)", n=len(rows[most:])), Tone.QUIET), *_numbers(sums, total), "", *more])
     if len(rows) > 1 and by != "trip":
-        texts = ("all together", *(format_size(document["total"][key]) for key in _SIZES), "", "", *more)
+        texts = (_("all together"), *(format_size(document["total"][key]) for key in _SIZES), "", "", *more)
         cells.append([Cell(text, Tone.TITLE) for text in texts])
-    whole = by in BY_TIME
-    return Table((Column(by.upper(), whole=whole), *_COLUMNS, *([_BUDGET] if budgets else [])), cells)
+    return Table((_PARTS[by], *_COLUMNS, *([_BUDGET] if budgets else [])), cells)
 
 
 def _plans_of(row: Document, total: int, largest: int, budgets: bool) -> Iterator[Sequence[str | Cell]]:  # noqa: FBT001
@@ -130,8 +143,8 @@ def _left(row: Document, budgets: bool) -> list[str | Cell]:  # noqa: FBT001
         return ["-"]
     left = budget - row["total_bytes"]
     if left < 0:
-        return [Cell(f"{format_size(-left)} over {format_size(budget)}", Tone.BAD)]
-    return [f"{format_size(left)} of {format_size(budget)}"]
+        return [Cell(_("{size} over {budget}", size=format_size(-left), budget=format_size(budget)), Tone.BAD)]
+    return [_("{size} of {budget}", size=format_size(left), budget=format_size(budget))]
 
 
 def _numbers(row: Document, total: int) -> list[str]:
@@ -139,29 +152,34 @@ def _numbers(row: Document, total: int) -> list[str]:
 
 
 def _title(document: Document) -> str:
-    return f"{whose_of(document)[:1].upper()}{whose_of(document)[1:]} {span_of(document)}: {_all(document)}"
+    title = _("{whose} {span}: {sizes}", whose=whose_of(document), span=span_of(document), sizes=_all(document))
+    return f"{title[:1].upper()}{title[1:]}"
+
+
+def _nothing(document: Document) -> str:
+    return _("Nothing is on record of {whose} {span}.", whose=whose_of(document), span=span_of(document))
 
 
 def _all(document: Document) -> str:
     down, up, total = (format_size(document["total"][key]) for key in _SIZES)
-    return f"{total}, {down} down and {up} up"
+    return _("{total}, {down} down and {up} up", total=total, down=down, up=up)
 
 
 def span_of(document: Document) -> str:
     """From when to when, in words."""
     since, until = (datetime.fromisoformat(document[name]) for name in ("since", "until"))
-    return f"from {_moment(since)} to {_moment(until)}"
+    return _("from {since} to {until}", since=_moment(since), until=_moment(until))
 
 
 def _moment(moment: datetime) -> str:
     """A day, with its time where that is not midnight."""
-    day = f"{moment:%d %b %Y}"
-    return day if moment == moment.replace(hour=0, minute=0, second=0) else f"{day} {moment:%H:%M}"
+    day = moments.date_of(moment, spoken())
+    return day if moment == moment.replace(hour=0, minute=0, second=0) else f"{day} {moments.clock(moment, spoken())}"
 
 
 def _notes(document: Document) -> Iterator[Line]:
     if document["estimated"]:
-        yield Line("* estimated: the meter was not read for a while, or power was cut", Tone.QUIET)
+        yield Line(_("* estimated: the meter was not read for a while, or power was cut"), Tone.QUIET)
     for note in document["notes"]:
         yield Line(note, Tone.QUIET)
 
@@ -187,8 +205,13 @@ def _drawn(points: Sequence[tuple[datetime, int]], by: str, width: int) -> Seque
         for at, row in enumerate(rows)
     ]
     first, last = label_of(points[0][0], by), label_of(points[-1][0], by)
-    gap = max(2, len(sums) * wide - len(first) - len(last))
-    together = f"; each column is {each} {by}s" if each > 1 else ""
+    gap = max(2, len(sums) * wide - cells_of(first) - cells_of(last))
+    columns = {
+        "hour": _("; each column is {n} hours", n=each),
+        "day": _("; each column is {n} days", n=each),
+        "month": _("; each column is {n} months", n=each),
+    }
+    together = columns[by] if each > 1 else ""
     return [*drawn, Line(f"{margin}{first}{' ' * gap}{last}{together}", Tone.QUIET), Line()]
 
 

@@ -6,6 +6,9 @@ from datetime import datetime
 from html import escape
 
 from esimshaper.core.model.units import format_size
+from esimshaper.languages import moments
+from esimshaper.languages.choice import tag
+from esimshaper.languages.texts import N_, _, spoken
 from esimshaper.views import svg
 from esimshaper.views.history import label_of, whose_of
 from esimshaper.views.page import printable
@@ -13,7 +16,15 @@ from esimshaper.views.report import BY_TIME, TITLES, name_of, series, span_of
 from esimshaper.views.words import Document, share
 
 MOST_DAYS_OF_HOURS = 35
-_LABELS = {"hour": "%a %H:%M", "day": "%d %b", "month": "%b %Y"}
+_HEADS = {
+    "client": N_("Client"),
+    "group": N_("Group"),
+    "service": N_("Service"),
+    "category": N_("Category"),
+    "uplink": N_("Uplink"),
+    "plan": N_("Plan"),
+    "trip": N_("Trip"),
+}
 _STYLE = """
 :root { color-scheme: light dark;
   --text: #1b1f23; --quiet: #57606a; --line: #d0d7de; --paper: #ffffff; --bar: #1f6f54; }
@@ -59,11 +70,12 @@ svg text.end { text-anchor: end; }
 def html_page(documents: Mapping[str, Document], language: str = "en") -> str:
     """The page of some reports, by what each is added up by; the one over time is the first."""
     first = next(iter(documents.values()))
-    title = f"Internet use of {whose_of(first)}"
+    title = _("Internet use of {whose}", whose=whose_of(first))
+    span = _("{span}, time zone {zone}", span=span_of(first), zone=first["zone"])
     body = "\n".join(
         [
             f"<header><h1>{_text(title)}</h1>",
-            f'<p class="quiet">{_text(span_of(first))}, time zone {_text(first["zone"])}</p>',
+            f'<p class="quiet">{_text(span)}</p>',
             _total(first),
             "</header>\n<main>",
             *(part for by, document in documents.items() for part in _section(by, document, language)),
@@ -72,7 +84,7 @@ def html_page(documents: Mapping[str, Document], language: str = "en") -> str:
         ]
     )
     return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!DOCTYPE html>\n<html lang="{tag(spoken())}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="generator" content="esimshaper">\n'
         f"<title>{_text(title)}, {_text(span_of(first))}</title>\n<style>{_STYLE}</style>\n</head>\n"
@@ -82,43 +94,57 @@ def html_page(documents: Mapping[str, Document], language: str = "en") -> str:
 
 def _total(document: Document) -> str:
     down, up, total = (format_size(document["total"][key]) for key in ("down_bytes", "up_bytes", "total_bytes"))
-    return f'<p class="total">{total}</p>\n<p>{down} down, {up} up</p>'
+    sides = _text(_("{down} down, {up} up", down=down, up=up))
+    return f'<p class="total">{total}</p>\n<p>{sides}</p>'
 
 
 def _section(by: str, document: Document, language: str) -> Iterator[str]:
     if not document["rows"]:
         return
     if by not in BY_TIME:
-        yield f"<section><h2>{_text(TITLES[by])}</h2>{_table(document, language)}</section>"
+        yield f"<section><h2>{_text(_(TITLES[by]))}</h2>{_table(document, language)}</section>"
         return
     points = series(document)
-    labels = [start.strftime(_LABELS[by]) for start, _ in points]
-    days = {start.date() for start, _ in points}
+    labels = [_label(start, by) for start, _size in points]
+    days = {start.date() for start, _size in points}
     if by != "hour" or len(days) <= 3:
         picture = svg.columns(points, labels, _described(points, by))
-        yield f'<section><h2>{_text(TITLES[by])}</h2><div class="wide">{picture}</div></section>'
+        yield f'<section><h2>{_text(_(TITLES[by]))}</h2><div class="wide">{picture}</div></section>'
     if by == "hour" and len(days) <= MOST_DAYS_OF_HOURS:
-        words = "The larger a square, the more was used in that hour."
+        title, words = _text(_("At which hour")), _text(_("The larger a square, the more was used in that hour."))
         picture = svg.hours_of_days(points, _described(points, by))
-        yield f'<section><h2>At which hour</h2><p class="quiet">{words}</p><div class="wide">{picture}</div></section>'
+        yield f'<section><h2>{title}</h2><p class="quiet">{words}</p><div class="wide">{picture}</div></section>'
+
+
+def _label(start: datetime, by: str) -> str:
+    if by == "month":
+        return moments.short_month_of_year(start, spoken())
+    return moments.short_day(start, spoken()) if by == "day" else moments.weekday_and_time(start, spoken())
 
 
 def _described(points: Sequence[tuple[datetime, int]], by: str) -> str:
     """A picture in a sentence, for those who do not see it."""
     start, size = max(points, key=lambda point: point[1])
-    return f"Bytes by {by}: most on {label_of(start, by)}, {format_size(size)}; {len(points)} {by}s in all"
+    places = {"start": label_of(start, by), "size": format_size(size), "n": len(points)}
+    said = {
+        "hour": _("Bytes by hour: most on {start}, {size}; {n} hours in all", **places),
+        "day": _("Bytes by day: most on {start}, {size}; {n} days in all", **places),
+        "month": _("Bytes by month: most on {start}, {size}; {n} months in all", **places),
+    }
+    return said[by]
 
 
 def _table(document: Document, language: str) -> str:
     by, rows, total = document["by"], document["rows"], document["total"]
     largest = max(row["total_bytes"] for row in rows)
     budgets = any(row.get("budget_bytes") is not None for row in rows)
+    left, sums = _text(_("Budget left")), _("All together")
     head = "".join(
         [
-            f'<th scope="col">{_text(by.capitalize())}</th>',
-            *(f'<th scope="col" class="number more">{word}</th>' for word in ("Down", "Up")),
-            *(f'<th scope="col" class="number">{word}</th>' for word in ("Total", "Share")),
-            *(['<th scope="col" class="number">Budget left</th>'] if budgets else []),
+            f'<th scope="col">{_text(_(_HEADS[by]))}</th>',
+            *(f'<th scope="col" class="number more">{_text(word)}</th>' for word in (_("Down"), _("Up"))),
+            *(f'<th scope="col" class="number">{_text(word)}</th>' for word in (_("Total"), _("Share"))),
+            *([f'<th scope="col" class="number">{left}</th>'] if budgets else []),
             '<th scope="col" class="more"><span aria-hidden="true">&nbsp;</span></th>',
         ]
     )
@@ -126,14 +152,14 @@ def _table(document: Document, language: str) -> str:
     for row in rows:
         body.append(_row(name_of(by, row, language), row, total, largest, budgets))
         body += [_row(name_of("plan", plan), plan, total, largest, budgets, part=True) for plan in row.get("plans", ())]
-    foot = "" if by == "trip" or len(rows) < 2 else f"<tfoot>{_row('All together', total, total, 0, budgets)}</tfoot>"
+    foot = "" if by == "trip" or len(rows) < 2 else f"<tfoot>{_row(sums, total, total, 0, budgets)}</tfoot>"
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody>{foot}</table></div>'
 
 
 def _row(name: str, row: Document, total: Document, largest: int, budgets: bool, *, part: bool = False) -> str:  # noqa: FBT001
     down, up, both = (format_size(row[key]) for key in ("down_bytes", "up_bytes", "total_bytes"))
     left = row.get("left_bytes")
-    budget = "" if left is None else format_size(left) if left >= 0 else f"{format_size(-left)} over"
+    budget = "" if left is None else format_size(left) if left >= 0 else _("{size} over", size=format_size(-left))
     return "".join(
         [
             '<tr class="part">' if part else "<tr>",
@@ -150,9 +176,11 @@ def _row(name: str, row: Document, total: Document, largest: int, budgets: bool,
 def _footer(documents: Mapping[str, Document]) -> str:
     notes = list(dict.fromkeys(note for document in documents.values() for note in document["notes"]))
     if any(document["estimated"] for document in documents.values()):
-        notes.append("Some of it is estimated: the meter was not read for a while, or power was cut.")
+        notes.append(_("Some of it is estimated: the meter was not read for a while, or power was cut."))
     made = datetime.fromisoformat(next(iter(documents.values()))["time"])
-    notes.append(f"Made by esimshaper on {made:%d %B %Y at %H:%M}. Bytes are those of IP packets: what carriers bill.")
+    moment = f"{moments.date_of(made, spoken())} {moments.clock(made, spoken())}"
+    text = _("Made by esimshaper on {moment}. Bytes are those of IP packets: what carriers bill.", moment=moment)
+    notes.append(text)
     return '<footer class="quiet">' + "".join(f"<p>{_text(note)}</p>" for note in notes) + "</footer>"
 
 

@@ -61,6 +61,8 @@ def services_page(document: Document, language: str = "en") -> Page:
 def title_of(entry: Document, language: str) -> str:
     """What people call a service."""
     titles = entry["titles"]
+    if entry["service"] in NAMELESS:
+        return _(NAMELESS[entry["service"]])
     return str(titles.get(language) or titles.get("en") or entry["service"])
 
 

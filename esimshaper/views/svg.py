@@ -9,6 +9,8 @@ from datetime import date, datetime
 from html import escape
 
 from esimshaper.core.model.units import format_size
+from esimshaper.languages import moments
+from esimshaper.languages.texts import spoken
 
 _WIDTH, _HEIGHT = 720, 200
 _LEFT, _BOTTOM, _TOP = 64, 24, 10
@@ -57,7 +59,7 @@ def hours_of_days(points: Points, title: str) -> str:
     for at, day in enumerate(days):
         x = 52 + _CELL * at
         if at % every == 0:
-            parts.append(f'<text x="{x}" y="14">{day:%d %b}</text>')
+            parts.append(f'<text x="{x}" y="14">{escape(moments.short_day(day, spoken()))}</text>')
         parts += _squares(x, day, used, largest)
     return "".join([*parts, "</svg>"])
 
@@ -79,10 +81,14 @@ def _squares(x: int, day: date, used: Mapping[tuple[date, int], int], largest: i
             middle = (_CELL - side) / 2
             yield (
                 f'<rect class="bar" x="{x + middle:.1f}" y="{24 + _CELL * hour + middle:.1f}" width="{side:.1f}" '
-                f'height="{side:.1f}"><title>{day:%d %b} {hour:02}:00: {escape(format_size(size))}</title></rect>'
+                f'height="{side:.1f}"><title>{escape(_squared(day, hour, size))}</title></rect>'
             )
         else:
             yield f'<circle class="none" cx="{x + _CELL / 2}" cy="{24 + _CELL * hour + _CELL / 2}" r="1"/>'
+
+
+def _squared(day: date, hour: int, size: int) -> str:
+    return f"{moments.short_day(day, spoken())} {hour:02}:00: {format_size(size)}"
 
 
 def _open(width: int, height: int, title: str) -> str:

@@ -83,11 +83,6 @@ def share(part: int, of: int) -> str:
     return f"{percent:.0f}%" if percent >= 10 or not percent else f"{percent:.1f}%"
 
 
-def count(number: int, noun: str) -> str:
-    """`1 client`, `2 clients`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def when(moment: str, now: str) -> str:
     """A moment of a document as seen from `now`, for a cell of a table; both in ISO 8601."""
     return moments.short(datetime.fromisoformat(moment), datetime.fromisoformat(now), spoken())
