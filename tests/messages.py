@@ -14,7 +14,7 @@ from tests import tools
 
 CATALOGS = sorted((tools.ROOT / "po").glob("*.po"))
 TEMPLATES = tools.ROOT / "esimshaper/web/templates"
-KEYWORDS = ("_", "N_", "Column", "gettext", "ngettext:1,2", "pgettext:1c,2", "npgettext:1c,2,3")
+KEYWORDS = ("_", "N_", "NN_:1,2", "Column", "gettext", "ngettext:1,2", "pgettext:1c,2", "npgettext:1c,2,3")
 IN_ENGLISH = {"demo", "lab"}
 """Folders whose texts are for people who look at the program, not for those who use it."""
 _HEAD = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n'

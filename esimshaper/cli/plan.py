@@ -3,7 +3,6 @@
 # ruff: noqa: PLC0415, T201 - as in main.py
 
 import argparse
-import os
 import re
 import sys
 from pathlib import Path
@@ -22,11 +21,11 @@ from esimshaper.cli.base import (
 )
 from esimshaper.cli.limits import size_from
 from esimshaper.cli.parser import reject
-from esimshaper.cli.services import LANGUAGES, language
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.plan import Event
 from esimshaper.core.model.typed import typed_clock, typed_size
-from esimshaper.languages.texts import _
+from esimshaper.languages.choice import NAMES
+from esimshaper.languages.texts import _, spoken
 
 ACTIONS = ("check", "start", "add", "switch", "reset", "correct")
 _OPTIONS = {
@@ -65,7 +64,7 @@ def add_verb_plan(verbs: Verbs) -> None:
     plan.add_argument("--ends", metavar="TIME", help=ends)
     plan.add_argument("--uplink", metavar="UPLINK", help="of switch: which uplink has it now")
     plan.add_argument("--lower", action="store_true", help="of correct: count less, too, if the carrier says less")
-    plan.add_argument("--language", choices=LANGUAGES, help="of check: that of the words (default: of the terminal)")
+    plan.add_argument("--language", choices=tuple(NAMES), help="of check: that of the words (default: of the terminal)")
     add_json(plan, "print JSON, with money as decimal strings")
     add_socket(plan)
 
@@ -126,7 +125,7 @@ def _check(options: argparse.Namespace) -> int:
         reject(options, _("name one file: `{command}`", command="esimshaper plan check FILE"))
     file = Path(options.what[0])
     document = {"version": DOCUMENT_VERSION, "file": str(file)}
-    spoken = options.language or language(os.environ)
+    language = options.language or spoken()
     try:
         terms = [terms_of(plan) for plan in read_plans(file)]
     except SettingsError as error:
@@ -135,6 +134,6 @@ def _check(options: argparse.Namespace) -> int:
         else:
             print(error, file=sys.stderr)
         return WRONG_USE
-    plans = [{**each, "words": words_of(each, spoken)} for each in terms]
-    document |= {"valid": True, "problems": [], "language": spoken, "plans": plans}
+    plans = [{**each, "words": words_of(each, language)} for each in terms]
+    document |= {"valid": True, "problems": [], "language": language, "plans": plans}
     return show_document(options, "plan_words", "plans_page", document, paged=True)

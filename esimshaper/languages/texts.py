@@ -49,3 +49,8 @@ def pgettext(context: str, text: str, /, **places: object) -> str:
 def N_(text: str) -> str:  # noqa: N802 - as gettext calls it
     """A text that is to be collected here and translated where it is shown."""
     return text
+
+
+def NN_(one: str, several: str) -> tuple[str, str]:  # noqa: N802 - as N_
+    """As N_, of a text with a form for one and for several."""
+    return one, several

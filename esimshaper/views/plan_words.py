@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The terms of a plan (core/plan/terms.py has their shape) -> sentences for people, in three languages. Pure."""
+"""The terms of a plan (core/plan/terms.py has their shape) -> sentences for people, in each language. Pure."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -8,7 +8,7 @@ from typing import Any
 from esimshaper.core.model.units import format_rate
 from esimshaper.views.fit import Tone
 from esimshaper.views.page import Line, Page
-from esimshaper.views.plan_phrases import LANGUAGES, SEPARATORS, phrase
+from esimshaper.views.plan_phrases import joined, phrase
 from esimshaper.views.words import Document
 
 _UNITS = ("B", "KB", "MB", "GB", "TB")
@@ -51,7 +51,7 @@ class _Words:
         return phrase(name, self.language, number, **places)
 
     def join(self, parts: Sequence[str]) -> str:
-        return SEPARATORS[LANGUAGES.index(self.language)].join(parts)
+        return joined(parts, self.language)
 
     def sentences(self) -> Iterator[str]:
         plan = self.plan

@@ -17,7 +17,7 @@ from esimshaper.languages.choice import NAMES
 from esimshaper.web import safety
 from esimshaper.web.answer import Answer, error_page, html, redirect
 from esimshaper.web.asked import Asked, Fields
-from esimshaper.web.daemon import Daemon, Document, Denial, Stopped
+from esimshaper.web.daemon import Daemon, Denial, Document, Stopped
 from esimshaper.web.forms import FORMS, BadField, Form
 from esimshaper.web.render import Visit, render, screen_at
 from esimshaper.web.visits import DONE, Browser, Said

@@ -19,7 +19,7 @@ from esimshaper.web.acts import Acts
 from esimshaper.web.answer import Answer, error_json, error_page, redirect
 from esimshaper.web.asked import Asked, Malformed, understand
 from esimshaper.web.assets import ASSETS
-from esimshaper.web.daemon import Daemon, Document, Denial, Stopped
+from esimshaper.web.daemon import Daemon, Denial, Document, Stopped
 from esimshaper.web.render import SCREENS, Visit, needs_of, page_json, render, screen_at
 from esimshaper.web.visits import DONE, JSON, Browser, Said, browser_of, visit_of
 

@@ -42,7 +42,8 @@ def test_the_terms_are_said_in_words(file, capsys):
 
 
 @pytest.mark.parametrize(
-    ("locale", "word"), [("ja_JP.UTF-8", "すべての通信"), ("zh_TW.UTF-8", "全部流量"), ("de_DE", "All data")]
+    ("locale", "word"),
+    [("ja_JP.UTF-8", "すべての通信"), ("zh_CN.UTF-8", "全部流量"), ("zh_TW.UTF-8", "全部數據"), ("de_DE", "All data")],
 )
 def test_words_are_in_the_language_of_the_terminal_or_the_one_asked_for(file, capsys, monkeypatch, locale, word):
     monkeypatch.setenv("LANG", locale)

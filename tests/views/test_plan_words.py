@@ -1,27 +1,48 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The words of plans: each phrase in each language with the same places, and amounts without any rounding."""
 
-from string import Formatter
+import re
 
 import pytest
 
-from esimshaper.views.plan_phrases import LANGUAGES, PHRASES, phrase
-from esimshaper.views.plan_words import exact_size
+from esimshaper.core.plan.terms import terms_of
+from esimshaper.languages.choice import ENGLISH, NAMES
+from esimshaper.views.plan_phrases import phrase
+from esimshaper.views.plan_words import exact_size, words_of
+from tests import tools
+from tests.core.plan.test_golden import plans
+
+OF_ENGLISH = re.compile(r"\b(the|of|is|in|to|each|then|full|above|nothing)\b")
+"""Words that stand in nearly each English sentence, and in no name."""
 
 
-@pytest.mark.parametrize("name", PHRASES)
-def test_each_phrase_has_the_same_places_in_each_language(name):
-    texts = [form for text in PHRASES[name] for form in text.split("|")]
-    places = [{field for _, field, _, _ in Formatter().parse(text) if field} - {"n"} for text in texts]
-    assert len(PHRASES[name]) == len(LANGUAGES)
-    assert all(each == places[0] for each in places)
-    assert all(texts)
+@pytest.mark.parametrize("language", sorted(set(NAMES) - {ENGLISH}))
+def test_each_plan_is_said_as_a_whole_in_each_language(language):
+    tools.find("msgfmt")
+    for plan in plans():
+        terms = terms_of(plan)
+        terms["note"] = None  # words of whoever wrote the plan
+        for step in (step for meter in terms["meters"] for step in meter["steps"]):
+            step["note"] = None
+        words = words_of(terms, language)
+        assert len(words) == len(words_of(terms, ENGLISH))
+        assert not OF_ENGLISH.search("\n".join(words))
 
 
 def test_one_and_several_are_told_apart_where_the_language_does():
+    tools.find("msgfmt")
     assert phrase("days", "en", 1) == "1 day"
     assert phrase("days", "en", 3) == "3 days"
     assert phrase("days", "ja", 1) == "1 日間"
+
+
+def test_a_line_is_as_people_write_it():
+    tools.find("msgfmt")
+    plan = next(plan for plan in plans() if plan.name == "Mobal")
+    said = {language: words_of(terms_of(plan), language)[3] for language in NAMES}
+    assert said["en"] == "  up to 30 GB: JPY 4,378, full speed"
+    assert said["zh_Hans"] == said["zh_Hant"].replace("為", "为") == "  到 30 GB 为止：JPY 4,378，全速"
+    assert said["ja"] == "  30 GB まで：JPY 4,378、制限なし"
 
 
 @pytest.mark.parametrize(
