@@ -261,9 +261,16 @@ def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State 
         return State(names=identities, saving=unsaved)
     kept = merge_overrides(saved.limits, state.limits) if state and state.meter.booked else saved.limits
     plans = PlansSlice(saved.plans)
-    # What it takes to undo an act on a plan ends with the process.
-    limits = LimitsSlice(replace(kept, acts=tuple(act for act in kept.acts if act.kind is not ActKind.PLAN)))
+    limits = LimitsSlice(replace(kept, acts=_that_can_be_undone(kept.acts, len(saved.plans.acted))))
     return State(saved.clock, MeterSlice(saved.meter), names=identities, limits=limits, saving=unsaved, plans=plans)
+
+
+def _that_can_be_undone(acts: tuple[Act, ...], on_plans: int) -> tuple[Act, ...]:
+    """`acts` without the earliest ones on plans, if only the last `on_plans` of these are known."""
+    # Older databases have them not, and acts on plans may have been done beside a history that could not be opened.
+    places = [place for place, act in enumerate(acts) if act.kind is ActKind.PLAN]
+    gone = places[: max(0, len(places) - on_plans)]
+    return tuple(act for place, act in enumerate(acts) if place not in gone)
 
 
 def merge_overrides(saved: LimitState, given_up: LimitsSlice) -> LimitState:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Commands of people on plans: each function turns a State into another. Pure.
 
-They stand among the other acts by hand, so `undo` takes them back in turn; after a restart it cannot any more.
+They stand among the other acts by hand, so `undo` takes them back in turn.
 """
 
 from collections.abc import Mapping
@@ -85,11 +85,11 @@ def correct(state: State, rules: Rules, command: PlanCorrectCommand, at: int, si
 
 def undo(state: State, rules: Rules) -> tuple[State, Act] | None:
     """The last act by hand taken back, if it is one on a plan; else None."""
-    acts, acted = state.limits.kept.acts, state.plans.acted
+    acts, acted = state.limits.kept.acts, state.plans.kept.acted
     if not acts or acts[-1].kind is not ActKind.PLAN or not acted:
         return None
     kept, back = _taken_back(state, rules, acted[-1])
-    plans = replace(state.plans, kept=kept, acted=acted[:-1], undone=(*state.plans.undone, back))
+    plans = replace(state.plans, kept=replace(kept, acted=acted[:-1]), undone=(*state.plans.undone, back))
     limits = replace(
         state.limits,
         kept=replace(state.limits.kept, acts=acts[:-1]),
@@ -105,7 +105,7 @@ def redo(state: State, rules: Rules) -> tuple[State, Act] | None:
     if not acts or acts[-1].kind is not ActKind.PLAN or not undone:
         return None
     kept, back = _taken_back(state, rules, undone[-1])
-    plans = replace(state.plans, kept=kept, acted=(*state.plans.acted, back), undone=undone[:-1])
+    plans = replace(state.plans, kept=replace(kept, acted=(*kept.acted, back)[-MAX_ACTS:]), undone=undone[:-1])
     done = replace(state.limits.kept, acts=(*state.limits.kept.acts, acts[-1])[-MAX_ACTS:])
     limits = replace(state.limits, kept=done, undone=acts[:-1], inputs=None)
     return _told(replace(state, plans=plans, limits=limits), f"done again: {back.text}"), acts[-1]
@@ -123,8 +123,8 @@ def _done(state: State, after: PlanState, text: str, plan: Plan) -> State:
         raise Unusable("nothing has been read yet", "Try again in a second.")
     act = Act(ActKind.PLAN, EVERYONE, int(state.clock.time), plan.name)
     acts = (*state.limits.kept.acts, act)[-MAX_ACTS:]
-    acted = (*state.plans.acted, acting.acted(text, state.plans.kept, after))[-MAX_ACTS:]
-    plans = replace(state.plans, kept=after, acted=acted, undone=())
+    acted = (*after.acted, acting.acted(text, state.plans.kept, after))[-MAX_ACTS:]
+    plans = replace(state.plans, kept=replace(after, acted=acted), undone=())
     # Quotas that follow the plan hold to it at the next tick, also if nothing is used until then.
     limits = replace(state.limits, kept=replace(state.limits.kept, acts=acts), undone=(), inputs=None)
     return _told(replace(state, plans=plans, limits=limits), text)

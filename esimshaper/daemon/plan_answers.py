@@ -82,7 +82,7 @@ class PlanAnswers:
                     "before": sum(size for moment, size in rows if moment < at),
                 }
                 self._do(lambda state: plan_commands.correct(state, self._reloader.rules, command, at, since))
-        return plans_document(self._state(), self._facts(), 1) | {"done": self._state().plans.acted[-1].text}
+        return plans_document(self._state(), self._facts(), 1) | {"done": self._state().plans.kept.acted[-1].text}
 
     def _do(self, change: Callable[[State], State]) -> None:
         self._on_loop(self._change(change))

@@ -2,6 +2,7 @@
 """What people do to plans by hand, and how it is taken back; what the carrier's own figures say of the count."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -148,9 +149,26 @@ def test_acts_on_plans_and_on_limits_are_taken_back_in_turn(router):
         undo(router)
 
 
-def test_a_restart_forgets_how_to_take_back_and_not_what_was_done(router):
+def test_acts_are_taken_back_in_turn_also_after_a_restart(router):
+    do(router, plan_commands.add, PlanAddCommand("", 50 * MB), None)
+    do(router, plan_commands.switch, PlanSwitchCommand("two"))
+    router.tick(5 * MB)
+    router.save()
+    router.restart()
+    router.tick(2 * MB)
+    assert (router.counted("one"), router.counted("two")) == (60 * MB, 7 * MB)
+    undo(router)
+    assert (router.counted("one"), router.counted("two")) == (67 * MB, 0)
+    undo(router)
+    assert tally(router).left == 33 * MB
+    with pytest.raises(Unusable, match="nothing was done by hand"):
+        undo(router)
+
+
+def test_acts_of_an_older_database_which_has_not_what_it_takes_stay(router):
     do(router, plan_commands.add, PlanAddCommand("", 50 * MB), None)
     router.save()
+    router.disk = replace(router.disk, plans=replace(router.disk.plans, acted=()))
     router.restart()
     router.tick()
     assert tally(router).left == 90 * MB

@@ -241,11 +241,15 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlanState:
-    """All that is remembered of plans, by the name of the plan and of the uplink. intervals: for reports."""
+    """All that is remembered of plans, by the name of the plan and of the uplink. intervals: for reports.
+
+    acted: what was done by hand, the last one last, each beside its Act of the limits.
+    """
 
     tallies: Mapping[str, PlanTally] = field(default_factory=dict)
     uplinks: Mapping[str, UplinkPlan] = field(default_factory=dict)
     intervals: tuple[Interval, ...] = ()
+    acted: tuple[PlanActed, ...] = ()
 
 
 class Followed(NamedTuple):
@@ -264,14 +268,12 @@ class Followed(NamedTuple):
 class PlansSlice:
     """kept: what is saved. rates: what the terms give each uplink now. new: notices of this tick.
 
-    acted: what was done by hand, the last one last, each beside its Act of the limits; undone: what can be done again.
-    followed: what quotas have from plans, by name of the quota.
+    undone: what can be done again. followed: what quotas have from plans, by name of the quota.
     """
 
     kept: PlanState = field(default_factory=PlanState)
     rates: Mapping[str, int] = field(default_factory=dict)
     new: tuple[Notice, ...] = ()
-    acted: tuple[PlanActed, ...] = ()
     undone: tuple[PlanActed, ...] = ()
     followed: Mapping[str, Followed] = field(default_factory=dict)
 

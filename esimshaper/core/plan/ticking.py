@@ -52,7 +52,7 @@ def advance(before: PlansSlice, tick: Tick, passing: Sequence[Passing]) -> Plans
     turn.reach()
     told, new = notices.of_tick(kept, turn.tallies, turn.uplinks, tick)
     uplinks = {**kept.uplinks, **turn.uplinks}
-    state = PlanState(told, uplinks, _intervals(kept.intervals, uplinks, int(tick.at.time)))
+    state = PlanState(told, uplinks, _intervals(kept.intervals, uplinks, int(tick.at.time)), kept.acted)
     return replace(before, kept=kept if state == kept else state, rates=turn.rates, new=new)
 
 

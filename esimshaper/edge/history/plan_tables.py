@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge, part of history: the tables of plans. Pure."""
 
+import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -14,6 +15,7 @@ from esimshaper.core.model.plan_state import (
     KeptCount,
     KeptCourse,
     KeptLot,
+    PlanActed,
     PlanState,
     PlanTally,
     RoundedPart,
@@ -32,6 +34,7 @@ KEYS: Keys = {
     "plan_corrections": ("plan", "number"),
     "plan_uplinks": ("uplink",),
     "plan_intervals": ("plan", "uplink", "began"),
+    "plan_acts": ("number",),
 }
 
 _FORECASTS = ""
@@ -64,6 +67,7 @@ def tables(plans: PlanState) -> Tables:
         },
         "plan_uplinks": {(name,): _uplink_values(uplink) for name, uplink in plans.uplinks.items()},
         "plan_intervals": {(each.plan, each.uplink, each.began): (each.ended,) for each in plans.intervals},
+        "plan_acts": {(number,): (_act_text(each),) for number, each in enumerate(plans.acted)},
     }
 
 
@@ -76,7 +80,30 @@ def plans_from(rows: Fetch) -> PlanState:
         raise ValueError(f"an amount of money cannot be read: {error}") from None
     uplinks = {name: _uplink(values) for name, *values in rows("plan_uplinks")}
     intervals = sorted((Interval(*row) for row in rows("plan_intervals")), key=lambda each: each.began)
-    return PlanState(tallies, uplinks, tuple(intervals))
+    return PlanState(tallies, uplinks, tuple(intervals), _acts(rows("plan_acts")))
+
+
+def _act_text(act: PlanActed) -> str:
+    """An act as JSON: the plans and uplinks of before as the rows that they would be."""
+    before = PlanState({name: tally for name, tally in act.before.items() if tally}, act.uplinks)
+    rows = {name: [[*key, *values] for key, values in found.items()] for name, found in tables(before).items() if found}
+    said = {"text": act.text, "to": act.to, "plans": list(act.before), "counted": act.counted, "rows": rows}
+    return json.dumps(said, ensure_ascii=False)
+
+
+def _acts(rows: Iterable[Values]) -> tuple[PlanActed, ...]:
+    """None if one of them cannot be read: then they cannot be undone, and what was counted is kept."""
+    try:
+        return tuple(_act(json.loads(text)) for _, text in sorted(rows))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ()
+
+
+def _act(said: Mapping[str, Any]) -> PlanActed:
+    before = plans_from(lambda table: map(tuple, said["rows"].get(table, ())))
+    counted = {name: (total, abroad) for name, (total, abroad) in said["counted"].items()}
+    tallies = {name: before.tallies.get(name) for name in said["plans"]}
+    return PlanActed(said["text"], tallies, before.uplinks, counted, said["to"])
 
 
 class _Parts:

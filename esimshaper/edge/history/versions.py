@@ -273,6 +273,12 @@ CREATE TABLE identity (
 ) STRICT;
 INSERT INTO identity VALUES (1, lower(hex(randomblob(8))));
 """,
+    11: """
+CREATE TABLE plan_acts (       -- what was done to plans by hand, to undo it
+    number INTEGER PRIMARY KEY,
+    act TEXT NOT NULL          -- JSON: what was said, and the rows of the tables of plans as they were before
+) STRICT;
+""",
 }
 """What each version of the format adds to the one before, or has in its place; doing so upgrades an older file.
 

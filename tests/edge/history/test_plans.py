@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is remembered of plans comes back from the database as it was."""
 
+import sqlite3
+from dataclasses import replace
 from decimal import Decimal
+
+import pytest
 
 from esimshaper.core.model.limits import Window
 from esimshaper.core.model.plan import Event
@@ -11,6 +15,7 @@ from esimshaper.core.model.plan_state import (
     KeptCount,
     KeptCourse,
     KeptLot,
+    PlanActed,
     PlanState,
     PlanTally,
     RoundedPart,
@@ -40,10 +45,18 @@ FULL = PlanTally(
     corrections=(Correction(1, 2, 3, 4, 5, 6, 7, 8, 9),),
     told=("low:1", "ends:2"),
 )
+FULL_HOME = replace(FULL, plan="home")
+COUNTED = {"home": (9, 3), "new": (0, 0)}
 STATE = PlanState(
     {"trip": FULL, "home": PlanTally("home", COURSE)},
     {"wan": UplinkPlan("trip", "8981", by_hand=True, waiting=Waiting(1, 2, 3, 4.5), lost=6)},
     (Interval("home", "wan", 1, 5), Interval("trip", "wan", 5)),
+    (
+        PlanActed(
+            "home has 50 MB more", {"home": FULL_HOME, "new": None}, {"wan": UplinkPlan("home")}, COUNTED, "home"
+        ),
+        PlanActed("nothing begun, 東京", {}, {}, {}, ""),
+    ),
 )
 
 
@@ -53,3 +66,14 @@ def test_plans_come_back_as_they_were(tmp_path):
     history.save(Booking((), Baseline(Booked(7, {}, {}), plans=STATE)))
     history.close()
     assert History(path).load().plans == STATE
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"rows": {"plans": [[1]]}, "counted": {}, "plans": []}'])
+def test_an_act_that_cannot_be_read_is_given_up_and_nothing_else(tmp_path, text):
+    path = tmp_path / "history.db"
+    history = History(path)
+    history.save(Booking((), Baseline(Booked(7, {}, {}), plans=STATE)))
+    history.close()
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE plan_acts SET act = ? WHERE number = 1", (text,))
+    assert History(path).load().plans == replace(STATE, acted=())
