@@ -136,7 +136,7 @@ def _use_of(options: argparse.Namespace) -> "tuple[Sequence[Use], str, list[str]
 
 def _from_file(path: Path) -> "tuple[Sequence[Use], str]":
     from esimshaper.core.plan.recommend import hourly
-    from esimshaper.edge.recorded import read_recorded
+    from esimshaper.edge.imports.recorded import read_recorded
 
     with progress("reading"):
         return hourly((each.at, each.down + each.up) for each in read_recorded(path)), f"of {path}"

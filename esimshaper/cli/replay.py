@@ -37,7 +37,7 @@ def add_verb_replay(verbs: Verbs) -> None:
 def _replay(options: argparse.Namespace) -> int:
     from esimshaper.core.replay import replayed
     from esimshaper.daemon.configuration import rules_of
-    from esimshaper.edge.recorded import read_recorded
+    from esimshaper.edge.imports.recorded import read_recorded
     from esimshaper.edge.settings_file import SettingsError, read_settings
 
     try:

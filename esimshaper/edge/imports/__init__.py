@@ -5,6 +5,7 @@ own.py       our own export, as CSV or JSON lines
 vnstat.py    `vnstat --json`
 nlbwmon.py   `nlbw -c csv` and `nlbw -c json`
 totals.py    totals of months, as people read them off a phone
+recorded.py  what replays and recommendations read: recorded use, or an export (exported.py)
 lines.py     what all of them share: lines of text, places, numbers
 """
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.recorded import Recorded
-from esimshaper.edge.recorded import read_recorded
+from esimshaper.edge.imports.recorded import read_recorded
 
 HEAD = "time,client,down_bytes,up_bytes\n"
 

@@ -5,7 +5,7 @@ import pytest
 
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.recorded import Recorded
-from esimshaper.edge.recorded import read_recorded
+from esimshaper.edge.imports.recorded import read_recorded
 
 HEADER = "resolution,start,client,uplink,source,service,down_bytes,up_bytes,down_packets,up_packets,estimated"
 DAY, HOUR = 1_764_547_200, 1_764_633_600
