@@ -18,7 +18,7 @@ from esimshaper.core.report.plans import plans_document
 from esimshaper.views.page import plain_lines, renderable
 from esimshaper.views.plans import glance, plan_page
 from tests import synthetic_router
-from tests.core.plan.test_ticking import MB, ODD, ONE, TWO, Router
+from tests.core.plan.test_ticking import MB, ODD, ONE, TEXT, TWO, Router
 
 DAY = 86400
 
@@ -127,3 +127,14 @@ def test_nothing_is_wider_than_the_terminal(router, width):
 def test_while_a_plan_is_slow_the_screen_says_what_is_done_about_it(router):
     found = document(router) | {"slow": [{"sentence": "plan trip is slow: the link is held to 109 kbit/s down"}]}
     assert "Plan trip is slow: the link is held to 109 kbit/s down." in lines(found)
+
+
+def test_today_is_the_day_that_was_counted_also_where_a_clock_goes_back_over_midnight(tmp_path):
+    """In St. John's, at 0:01 of 7 November 2010 it was 23:01 of the 6th again."""
+    router = Router(tmp_path, TEXT.replace("Asia/Tokyo", "America/St_Johns"))
+    router.now = datetime(2010, 11, 6, 23, 0, tzinfo=ZoneInfo("America/St_Johns")).timestamp()
+    router.sim(TWO)
+    router.tick(20 * MB)
+    router.tick(3 * MB, 5400)  # half an hour after midnight, by the clock 23:31
+    two = next(plan for plan in document(router)["plans"] if plan["name"] == "two")
+    assert two["today"]["used_bytes"] == 3 * MB

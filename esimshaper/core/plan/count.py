@@ -6,10 +6,11 @@ from datetime import tzinfo
 from decimal import Decimal
 from functools import lru_cache
 
+from esimshaper.core.model.days import day_of, midnight
 from esimshaper.core.model.hours import windows
 from esimshaper.core.model.limits import Window
 from esimshaper.core.model.plan import FOREVER, FULL, Counts, CycleKind, Meter, PlanStep
-from esimshaper.core.plan.spans import day_of, end_of, midnight, window_of
+from esimshaper.core.plan.spans import end_of, window_of
 
 _MOST = 1 << 60
 NO_WINDOW = Window(0, 0)

@@ -11,13 +11,13 @@ So what a tick costs does not grow with time: some 0.02 ms in the second case, 0
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from esimshaper.core.model.days import day_of, midnight
 from esimshaper.core.model.plan import FOREVER, STOP, Event, Plan
 from esimshaper.core.model.plan_state import KeptCount, KeptLot, PlanTally, Quick
 from esimshaper.core.plan.ahead import steps_ahead
 from esimshaper.core.plan.course import Course, Passed
 from esimshaper.core.plan.kept import kept_of, resumed
 from esimshaper.core.plan.lots import Lot
-from esimshaper.core.plan.spans import day_of, midnight
 
 DAYS_KEPT = 31
 """For forecasts: a month of days."""

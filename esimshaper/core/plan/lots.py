@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from decimal import Decimal
 
+from esimshaper.core.model.days import day_of, midnight
 from esimshaper.core.model.limits import Window
 from esimshaper.core.model.plan import Ending, Extends, Lifetime, TopUp
 from esimshaper.core.plan.count import Count
-from esimshaper.core.plan.spans import day_of, end_of, later, midnight, midnight_from, month_end
+from esimshaper.core.plan.spans import end_of, later, midnight_from, month_end
 
 
 @dataclass(slots=True)

@@ -3,9 +3,9 @@
 
 from datetime import tzinfo
 
+from esimshaper.core.model.days import day_of
 from esimshaper.core.model.plan import Rounding, RoundingUnit
 from esimshaper.core.model.plan_state import NOT_ROUNDED, RoundedPart
-from esimshaper.core.plan.spans import day_of
 
 SESSION_GAP, SESSION_LONGEST = 3600, 86400
 """Seconds: where the sessions of the modem are not known, one ends after an hour without a byte, and after a day."""

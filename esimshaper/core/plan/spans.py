@@ -5,13 +5,12 @@ Windows of the calendar and of blocks are those of model/period.py, the one engi
 here: ends at midnight, and the last days.
 """
 
-from datetime import date, datetime, tzinfo
-from functools import lru_cache
+from datetime import tzinfo
 
+from esimshaper.core.model.days import day_of, midnight
 from esimshaper.core.model.limits import Period, PeriodUnit, Window
 from esimshaper.core.model.period import window
 from esimshaper.core.model.plan import Cycle, CycleKind, Ending, Length, LengthUnit
-from esimshaper.core.model.time_of_day import moments_of
 
 _UNITS = {
     LengthUnit.HOURS: PeriodUnit.HOUR,
@@ -31,22 +30,6 @@ def end_of(length: Length, start: int, zone: tzinfo) -> int:
         return midnight(first + length.count, zone)
     begin = midnight(first, zone)
     return window(_period(length, begin), zone, begin).end
-
-
-@lru_cache(maxsize=4096)
-def midnight(day: int, zone: tzinfo) -> int:
-    """When a day begins; days are counted from 1 January of the year 1, as by `day_of`."""
-    return moments_of(date.fromordinal(day), 0, zone)[0]
-
-
-def day_of(moment: int, zone: tzinfo) -> int:
-    """The day that holds a moment. It is the one whose midnight is passed, also where a clock went back over one."""
-    day = datetime.fromtimestamp(moment, zone).toordinal()
-    while midnight(day, zone) > moment:
-        day -= 1
-    while midnight(day + 1, zone) <= moment:
-        day += 1
-    return day
 
 
 def midnight_from(moment: int, zone: tzinfo) -> int:

@@ -20,10 +20,10 @@ The frame is as in documents.py. Money is a decimal string; a moment has its nam
                "slow": [slow], as in slow.py}
 """
 
-from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from math import sqrt
 
+from esimshaper.core.model.days import day_of, midnight
 from esimshaper.core.model.money import write_money
 from esimshaper.core.model.plan import FOREVER, FULL, Plan
 from esimshaper.core.model.plan_state import Ahead, KeptCount, PlanState, PlanTally
@@ -199,10 +199,10 @@ def _next(plan: Plan, tally: PlanTally, ahead: Ahead, now: float) -> Document:
 
 def _pace(plan: Plan, tally: PlanTally, now: float) -> tuple[float, float, int] | None:
     """Bytes of a day, their standard deviation, and of how many whole days; None while there is less than an hour."""
-    today, life = _day(now, plan.zone), tally.course.life
+    today, life = day_of(int(now), plan.zone), tally.course.life
     if life is None:
         return None
-    first = _day(max(life.start, tally.course.bought), plan.zone) + 1
+    first = day_of(max(life.start, tally.course.bought), plan.zone) + 1
     days = [tally.by_day.get(day, 0) for day in range(max(first, today - 30), today)]
     if len(days) >= 2:
         mean = sum(days) / len(days)
@@ -242,13 +242,8 @@ def _today(plan: Plan, tally: PlanTally, now: float, clients: int) -> Document |
     """What may be used today so that the same is there for each day until the end; null where nothing is limited."""
     if not tally.ahead or tally.course.is_over or tally.ahead[0].end >= FOREVER:
         return None
-    today = _day(now, plan.zone)
-    midnight = datetime.combine(date.fromordinal(today), datetime.min.time(), plan.zone).timestamp()
+    today = day_of(int(now), plan.zone)
     used = tally.by_day.get(today, 0)
-    days = max(1.0, (tally.ahead[0].end - midnight) / DAY)
+    days = max(1.0, (tally.ahead[0].end - midnight(today, plan.zone)) / DAY)
     safe = max(0, int((tally.ahead[0].room + used) / days) - used)
     return {"used_bytes": used, "safe_bytes": safe, "clients": clients, "each_bytes": safe // max(1, clients)}
-
-
-def _day(now: float, zone: tzinfo) -> int:
-    return datetime.fromtimestamp(now, zone).toordinal()
