@@ -29,6 +29,9 @@ MUTMUT := mutmut==3.8.1 mypy==1.16.0 types-PyYAML==6.0.12.20261113
 # Debian 12 has none. Its libraries are newer than those that the program is tested with.
 QUIC := aioquic==1.2.0
 
+# They drive Debian's own Chromium, and bring axe-core as one file. Debian's npm for the same would be 350 packages.
+BROWSER := playwright==1.56.0 axe-playwright-python==0.1.6
+
 # What can be tested without root, without the kernel part, and without Debian's own libraries.
 TESTS_FAST := tests/core tests/replay tests/cli tests/edge/history tests/edge/http tests/edge/settings_file \
 	tests/test_architecture.py --ignore tests/edge/http/test_control.py
@@ -48,7 +51,7 @@ pages := man/man5/esimshaper.yaml.5 man/man8/esimshaper.8 bash-completion/comple
 	zsh/vendor-completions/_esimshaper
 
 .NOTPARALLEL:
-.PHONY: help demo test test-fast fuzz quic test-zones test-kernel mutants soak bench lint venv prometheus catalogs messages deb \
+.PHONY: help demo test test-fast fuzz quic browser test-zones test-kernel mutants soak bench lint venv prometheus catalogs messages deb \
 	install uninstall root packages-run packages-demo packages-test packages-lint packages-kernel packages-deb
 
 help:
@@ -73,7 +76,7 @@ demo: root packages-demo catalogs
 	$(PYTHON) -m esimshaper demo $(ARGS)
 
 # They wait much, for ticks and for packets: one more at a time than there are processors keeps these busy.
-test: root packages-test catalogs venv prometheus quic
+test: root packages-test catalogs venv prometheus quic browser
 	$(PYTHON) -m pytest $(or $(ARGS),-n $(shell expr $$(nproc) + 1) --dist loadfile)
 
 test-fast: venv
@@ -153,6 +156,10 @@ venv:
 quic: venv
 	@$(PYTHON) -m tests.venv .venv/quic $(QUIC) \
 		|| echo 'aioquic is not there: tests with a browser over QUIC will be skipped, or fail where CI=true' >&2
+
+browser: venv
+	@$(PYTHON) -m tests.venv .venv/browser $(BROWSER) \
+		|| echo 'playwright is not there: tests of the page in a browser will be skipped, or fail where CI=true' >&2
 
 # It is taken out of its package, as that would start one here; promtool has a package of its own in Debian 13.
 prometheus:

@@ -159,6 +159,11 @@ def weekday(there: date, language: str) -> str:
     return _MANNERS[language].weekdays[there.weekday()]
 
 
+def long_weekday(there: date, language: str) -> str:
+    """`Tuesday`."""
+    return _MANNERS[language].long_weekdays[there.weekday()]
+
+
 def month(there: date, language: str) -> str:
     """`Dec`."""
     return _MANNERS[language].months[there.month - 1]

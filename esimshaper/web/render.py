@@ -19,7 +19,7 @@ from esimshaper.languages.catalogs import translations
 from esimshaper.languages.choice import NAMES, tag
 from esimshaper.web.assets import PATHS
 from esimshaper.web.screen import Context, Documents, Screen, Visit
-from esimshaper.web.screens import entrance, error, me
+from esimshaper.web.screens import device, entrance, error, home, me, past, rules
 from esimshaper.web.words import Words, printable
 
 __all__ = ["SCREENS", "Screen", "Visit", "page_json", "render", "screen_at"]
@@ -28,6 +28,24 @@ SCREENS: Mapping[str, Screen] = {
     "me": Screen("/", "me.html", ("/v1/me",), me.build, owner=False),
     "about": Screen("/about", "about.html", ("/v1/me",), me.build_about, owner=False),
     "login": Screen("/login", "login.html", ("/v1/page",), entrance.build, owner=False),
+    "home": Screen("/home", "home.html", ("/v1/clients", "/v1/status", "/v1/plan", "/v1/owner/asks"), home.build),
+    "devices": Screen("/devices", "devices.html", ("/v1/clients",), home.build_devices),
+    "device": Screen(
+        "/device/{key}",
+        "device.html",
+        (device.CLIENT, device.QUOTAS, device.HOURS, device.DAYS, device.SERVICES),
+        device.build,
+    ),
+    "person": Screen("/person/{name}", "person.html", (device.MEMBERS, device.BUDGETS), device.build_person),
+    "services": Screen("/services", "services.html", ("/v1/services",), past.build_services),
+    **{
+        f"history-{by}": Screen(past.PATHS[by], "history.html", (past.NEEDS[by],), past.history(by))
+        for by in ("day", "hour", "month")
+    },
+    "history-trip": Screen(past.PATHS["trip"], "history.html", (past.NEEDS["trip"],), past.build_trips),
+    "limits": Screen("/limits", "limits.html", ("/v1/limits",), rules.build_limits),
+    "plan": Screen("/plan", "plan.html", ("/v1/plan",), rules.build_plan),
+    "sessions": Screen("/sessions", "sessions.html", ("/v1/owner/sessions",), rules.build_sessions),
     "error": Screen("", "error.html", (), error.build, owner=False),
 }
 """All screens by their names. `error` has no path: it is shown in the place of another."""
@@ -67,8 +85,13 @@ def page_json(screen: str, documents: Documents, visit: Visit) -> str:
 def _context(name: str, documents: Documents, visit: Visit) -> Context:
     screen, words = SCREENS[name], _words(visit.language)
     context: Context = {"live": {}, "meters": {}, "shape": None, **screen.build(documents, visit, words)}
-    shape = json.dumps([name, visit.is_owner, context["shape"]])
-    return context | {"visit": visit, "screen": name, "words": words, "shape": sha256(shape.encode()).hexdigest()[:12]}
+    return context | {"visit": visit, "screen": name, "words": words, "shape": _shape(name, visit, context["shape"])}
+
+
+def _shape(name: str, visit: Visit, shape: Any) -> str:  # noqa: ANN401 - whatever JSON can write
+    """Empty for a screen that does not change while somebody looks."""
+    text = json.dumps([name, visit.is_owner, shape])
+    return "" if shape is None else sha256(text.encode()).hexdigest()[:12]
 
 
 def _shown(value: object) -> object:

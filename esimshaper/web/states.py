@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How a device stands, and its limits -> sentences with their reason and their end. Pure."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from esimshaper.web.words import Document, Words, city_of
@@ -44,6 +45,22 @@ def state(words: Words, document: Document, now: Now) -> Said:
     else:
         sentences = [_closed(words, cause, until)] if level == "stopped" else [_slowed(words, document, until)]
     return Said(level, word, words.joined(sentences))
+
+
+def of_daemon(document: Document, quotas: Sequence[Document]) -> Document:
+    """A `state` of the other documents as /v1/me would have it. `quotas`: rows of /v1/quotas, for what a limit is."""
+    by_hand = "allowed" if document["level"] == "open" else "hand"
+    cause = "hours" if document["by_hours"] else "quota" if document["quota"] else by_hand
+    row: Document = next((each for each in quotas if each["quota"] == document["quota"]), {})
+    return {
+        "level": OF_DAEMON[document["level"]],
+        "cause": cause if document["reason"] else "",
+        "rate_bits_per_second": document["rate_bits_per_second"],
+        "until": document["until"],
+        "limit_bytes": row.get("limit_bytes"),
+        "period": row.get("period"),
+        "shared": not row.get("key"),
+    }
 
 
 def _open(words: Words, cause: str, until: str) -> str:
@@ -100,6 +117,12 @@ def _then(words: Words, document: Document, until: str) -> str:
     if until:
         return words.gettext("Nothing passes until %(until)s.", until=until)
     return words.gettext("Nothing passes.")
+
+
+def level_word(words: Words, state: Document) -> str:
+    """A `state` of the daemon's documents in a word or two; empty where nothing is to be said."""
+    named = {"throttled": words.gettext("Slowed down"), "blocked": words.gettext("Stopped")}
+    return named.get(state["level"]) or (words.gettext("Limits lifted") if state["reason"] else "")
 
 
 def limit_name(words: Words, quota: Document) -> str:

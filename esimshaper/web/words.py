@@ -15,6 +15,7 @@ from esimshaper.languages import moments
 
 Document = Mapping[str, Any]
 
+_BESIDE = "\N{NO-BREAK SPACE}"
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _DAY, _MONTH, _YEAR = 86400, 30 * 86400, 365 * 86400
 
@@ -33,16 +34,17 @@ class Words:
         return self._catalog.ngettext(one, several, n) % {"n": n, **places}
 
     def joined(self, sentences: Sequence[str]) -> str:
-        """Sentences one after another; Chinese and Japanese have no space between them."""
-        return ("" if self.language != "en" else " ").join(sentences)
+        """Sentences one after another; those of Chinese and Japanese have no space between them."""
+        return " ".join(sentences).replace("。 ", "。")
 
     # --- amounts
 
     def size(self, size: int) -> str:
-        return format_size(size)
+        """A number stays beside its unit."""
+        return format_size(size).replace(" ", _BESIDE)
 
     def rate(self, bits: int) -> str:
-        return format_rate(bits)
+        return format_rate(bits).replace(" ", _BESIDE)
 
     def length(self, seconds: int) -> str:
         """A length of time in its largest unit: `14 days`, `2 years`."""
@@ -81,6 +83,17 @@ class Words:
         if -2 < days < 2:
             return (self.gettext("yesterday"), self.gettext("today"), self.gettext("tomorrow"))[days + 1]
         return moments.day(there, self.language)
+
+    def month(self, there: datetime) -> str:
+        """`December 2026`."""
+        _ = self.gettext
+        names = (
+            *(_("January"), _("February"), _("March"), _("April"), _("May"), _("June")),
+            *(_("July"), _("August"), _("September"), _("October"), _("November"), _("December")),
+        )
+        # translators: month is its name, number its number, for languages that say 2026年12月
+        places = {"month": names[there.month - 1], "number": there.month, "year": there.year}
+        return _("%(month)s %(year)s", **places)
 
     # --- names
 

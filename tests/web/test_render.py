@@ -147,7 +147,7 @@ def test_a_number_that_moves_changes_live_texts_only_and_a_state_the_shape():
         return json.loads(page_json("me", {"/v1/me": document}, visit()))
 
     before, after = values(docs.me()), values(docs.me(quotas=[docs.quota(used=440 * docs.MB), docs.me()["quotas"][1]]))
-    assert (before["live"]["left"], after["live"]["left"]) == ("69.0 MB", "60.0 MB")
+    assert (before["live"]["left"], after["live"]["left"]) == ("69.0\xa0MB", "60.0\xa0MB")
     assert before["shape"] == after["shape"]
     assert values(docs.me(state=docs.used_up("slow")))["shape"] != before["shape"]
     assert values(docs.me(asked=docs.asked()))["shape"] != before["shape"]

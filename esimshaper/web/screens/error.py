@@ -6,13 +6,16 @@ from esimshaper.web.words import Words
 
 KINDS = (*("daemon", "clock", "missing", "form", "denied", "refused", "often", "large", "host", "broken"),)
 """What can be wrong: see `_sentences`."""
+_PASSING = ("daemon", "clock")
+"""These go away, and then the page comes by itself."""
 
 
 def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa: ARG001 - as all screens
     """`error` is {"kind": one of KINDS, "text": a sentence of the daemon, or empty}."""
     error = documents["error"]
     title, what_to_do = _sentences(words)[error["kind"]]
-    return {"title": title, "what_to_do": what_to_do, "text": error.get("text", "")}
+    passes = [error["kind"]] if error["kind"] in _PASSING else None
+    return {"title": title, "what_to_do": what_to_do, "text": error.get("text", ""), "shape": passes}
 
 
 def _sentences(words: Words) -> dict[str, tuple[str, str]]:

@@ -3,7 +3,9 @@
 "use strict";
 (() => {
   const EVERY = 2000, OLD_AFTER = 10000;
-  const url = location.pathname + "?json";
+  const url = new URL(location.href);
+  url.searchParams.delete("done");
+  url.searchParams.set("json", "");
   let tag = "", answered = Date.now(), busy = false;
 
   const main = () => document.getElementById("main");
@@ -15,7 +17,10 @@
       for (const place of main().querySelectorAll(`[data-live="${name}"]`))
         if (place.textContent !== text) place.textContent = text;
     for (const [name, value] of Object.entries(values.meters))
-      for (const place of main().querySelectorAll(`[data-meter="${name}"]`)) place.value = value;
+      for (const place of main().querySelectorAll(`[data-meter="${name}"]`)) {
+        place.setAttribute("aria-valuenow", value);
+        place.firstElementChild.setAttribute("width", value);
+      }
   }
 
   // More than numbers has changed: the page is fetched anew, and what was unfolded stays so.

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The owner's screens of all devices: Home, Devices. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from esimshaper.web import parts
+from esimshaper.web.plans import plan_card
+from esimshaper.web.screen import Context, Documents, Visit
+from esimshaper.web.states import OF_DAEMON, Now, fraction, level_word
+from esimshaper.web.words import Document, Words
+
+MOST_DEVICES = 16
+"""On Home; further ones stand on Devices."""
+_MOST_NAMES = 110
+
+
+def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa: ARG001 - as all screens
+    """The screen Home: questions, the plan, devices by what they used today."""
+    clients, status, asks = documents["/v1/clients"], documents["/v1/status"], documents["/v1/owner/asks"]
+    now = Now.of(clients)
+    plans = [plan_card(words, plan, now) for plan in documents["/v1/plan"]["plans"] if plan["uplinks"]]
+    least = None if plans else parts.tightest([parts.as_of_me(each) for each in clients["quotas"]])
+    seen = [each for each in clients["clients"] if each["today"]["total_bytes"] or each["state"]["reason"]]
+    shown = devices(words, seen[:MOST_DEVICES])
+    questions = [_question(words, each, now) for each in asks["asks"] if each["answer"] is None]
+    return {
+        "questions": questions,
+        "plans": plans,
+        "limit": parts.limit(words, least, now) if least else None,
+        "devices": shown,
+        "more": len(clients["clients"]) - len(shown),
+        "amounts": parts.amounts(words),
+        "live": {
+            "now": words.rate(status["now"]["down_bits_per_second"] + status["now"]["up_bits_per_second"]),
+            "today": words.size(status["today"]["total_bytes"]),
+            "month": words.size(status["month"]["total_bytes"]),
+            **{f"used-{at}": each["used"] for at, each in enumerate(shown)},
+            **{f"left-{at}": each["left"] for at, each in enumerate(plans)},
+        },
+        "shape": [
+            *([(each["key"], each["word"], each["level"]) for each in shown], questions),
+            *([(each["name"], each["sentences"][1:]) for each in plans], len(clients["clients"])),
+        ],
+    }
+
+
+def build_devices(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa: ARG001 - as all screens
+    """The screen Devices: the names of all, as many as a page can hold."""
+    clients = documents["/v1/clients"]["clients"]
+    return {"devices": devices(words, clients[:_MOST_NAMES]), "more": max(0, len(clients) - _MOST_NAMES)}
+
+
+def devices(words: Words, clients: Sequence[Document]) -> list[Context]:
+    """Rows of /v1/clients as a list, each with a part of the largest of them."""
+    largest = max((each["today"]["total_bytes"] for each in clients), default=0)
+    return [
+        {
+            "key": each["key"],
+            "name": words.client(each),
+            "level": OF_DAEMON[each["state"]["level"]],
+            "word": level_word(words, each["state"]),
+            "used": words.size(each["today"]["total_bytes"]),
+            "part": fraction(each["today"]["total_bytes"], largest),
+        }
+        for each in clients
+    ]
+
+
+def _question(words: Words, ask: Document, now: Now) -> Context:
+    at = words.at(datetime.fromisoformat(ask["at"]), datetime.fromisoformat(now.time))
+    places = {"name": ask["name"], "size": words.size(ask["bytes"]), "time": at}
+    return {
+        "id": ask["id"],
+        "key": ask["client"],
+        "bytes": ask["bytes"],
+        "text": ask["text"],
+        "sentence": words.gettext("%(name)s asks for %(size)s, since %(time)s.", **places),
+    }

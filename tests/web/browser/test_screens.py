@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each screen in Chromium, in four languages, in the light and in the dark, on phones and on a desk: axe-core has
+nothing to say, nothing is wider than the screen, and nothing is asked for from anywhere else.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from esimshaper.languages.choice import NAMES
+from tests import tools
+from tests.web.browser.site import serving
+from tests.web.gallery import pages
+
+AUDIT = Path(__file__).with_name("audit.py")
+WIDTHS = (320, 390, 1280)
+THOROUGH = os.environ.get("AXE") == "thorough"
+"""All rules at each size and in each scheme: minutes, for whoever changes the style."""
+
+
+def audit(languages: list[str], **job: object) -> list[str]:
+    """What is wrong with all screens in these languages."""
+    python = tools.ROOT / ".venv/browser/bin/python"
+    tools.find(str(python))
+    served = {f"/{language}/{name}": html for language in languages for name, html in pages(language).items()}
+    with serving(served) as base:
+        looked_at = {path.strip("/"): base + path for path in served if "?" not in path}
+        defaults = {"chromium": tools.find("chromium"), "widths": WIDTHS, "schemes": ["light", "dark"], "script": True}
+        done = subprocess.run(
+            [python, AUDIT],
+            input=json.dumps({**defaults, "pages": looked_at, "thorough": THOROUGH, "shots": "", **job}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout))
+
+
+def test_every_screen_in_every_language_is_for_everybody():
+    assert audit(list(NAMES)) == []
+
+
+def test_screens_are_whole_without_script():
+    assert audit(["en"], script=False, widths=[390], schemes=["light"]) == []
+
+
+@pytest.fixture
+def too_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = '<p><img src="http://192.0.2.1/x.png"></p><pre>' + "x" * 500 + "</pre>"
+    monkeypatch.setattr("tests.web.browser.test_screens.pages", lambda _language: {"bad": f"<!DOCTYPE html>{fault}"})
+
+
+def test_a_fault_would_be_found(too_wide):
+    found = "\n".join(audit(["en"], widths=[320], schemes=["light"]))
+    assert "asks http://192.0.2.1/x.png" in found
+    assert "px wide" in found
+    assert "image-alt" in found

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each screen as it is drawn from recorded documents, in the states that look different: what browsers look at."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from esimshaper.web.render import page_json, render
+from esimshaper.web.screen import Documents, Visit
+from esimshaper.web.screens import device, past
+from tests.web import documents as docs
+from tests.web import owner_documents as owner
+
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X)"
+
+SLOW = docs.me(state=docs.used_up("slow"), quotas=[docs.quota(used=512 * docs.MB), docs.me()["quotas"][1]])
+
+OWNER = {"is_owner": True}
+
+HOME = {
+    "/v1/clients": owner.clients(),
+    "/v1/status": owner.status(),
+    "/v1/plan": owner.plans(),
+    "/v1/owner/asks": owner.asks(),
+}
+QUIET = HOME | {"/v1/plan": docs.frame(plans=[]), "/v1/owner/asks": docs.frame(asks=[])}
+DEVICE = {
+    device.CLIENT: owner.clients(owner.CLIENTS[0]),
+    device.QUOTAS: owner.quotas(owner.EVERYONE, owner.FAMILY, owner.DAILY),
+    device.HOURS: owner.history("hour", 24),
+    device.DAYS: owner.history("day", 31),
+    device.SERVICES: owner.services(),
+}
+FAMILY = owner.quotas(owner.EVERYONE, owner.FAMILY, subject="group/family")
+
+CASES: Mapping[str, tuple[str, Documents, dict[str, Any]]] = {
+    "me": ("me", {"/v1/me": docs.me()}, {}),
+    "me-slow": ("me", {"/v1/me": SLOW | {"asked": docs.asked()}}, {"agent": IPHONE}),
+    "me-stopped": (
+        "me",
+        {"/v1/me": docs.me(state=docs.used_up("stopped"), asked=docs.asked(given=300 * docs.MB))},
+        {"said": "…"},
+    ),
+    "me-unlimited": ("me", {"/v1/me": docs.me(quotas=[], services=[], hours=docs.hours())}, {}),
+    "me-unknown": ("me", {"/v1/me": docs.nobody()}, {}),
+    "about": ("about", {"/v1/me": docs.me()}, {}),
+    "login": ("login", {"/v1/page": docs.page()}, {"path": "/login"}),
+    "login-unset": ("login", {"/v1/page": docs.page(password_set=False)}, {"path": "/login"}),
+    "home": ("home", HOME, OWNER | {"path": "/home"}),
+    "home-quiet": ("home", QUIET, OWNER | {"path": "/home"}),
+    "devices": ("devices", {"/v1/clients": owner.clients()}, OWNER | {"path": "/devices"}),
+    "device": ("device", DEVICE, OWNER | {"path": "/device/x", "said": "300 MB more were given."}),
+    "person": (
+        "person",
+        {device.MEMBERS: owner.clients(*owner.CLIENTS[:2]), device.BUDGETS: FAMILY},
+        OWNER | {"path": "/person/family"},
+    ),
+    "services": ("services", {"/v1/services": owner.services()}, OWNER | {"path": "/services"}),
+    "history": ("history-day", {past.NEEDS["day"]: owner.history("day", 31)}, OWNER | {"path": "/history"}),
+    "history-hours": (
+        "history-hour",
+        {past.NEEDS["hour"]: owner.history("hour", 48)},
+        OWNER | {"path": "/history/hours"},
+    ),
+    "history-months": (
+        "history-month",
+        {past.NEEDS["month"]: owner.history("month", 12)},
+        OWNER | {"path": "/history/months"},
+    ),
+    "history-trips": ("history-trip", {past.NEEDS["trip"]: owner.trips()}, OWNER | {"path": "/history/trips"}),
+    "limits": ("limits", {"/v1/limits": owner.limits()}, OWNER | {"path": "/limits"}),
+    "plan": ("plan", {"/v1/plan": owner.plans()}, OWNER | {"path": "/plan"}),
+    "sessions": ("sessions", {"/v1/owner/sessions": owner.sessions()}, OWNER | {"path": "/sessions"}),
+    "error": ("error", {"error": {"kind": "daemon"}}, {}),
+}
+"""By a name: the screen, its documents, and what differs in the visit."""
+
+
+def pages(language: str) -> dict[str, str]:
+    """The HTML of each case, and what page.js asks for, by their paths below that of the language."""
+    drawn = {
+        name: render(screen, documents, _visit(language, parts)) for name, (screen, documents, parts) in CASES.items()
+    }
+    asked = {
+        name: page_json(screen, documents, _visit(language, parts))
+        for name, (screen, documents, parts) in CASES.items()
+    }
+    return drawn | {f"{name}?json": text for name, text in asked.items()}
+
+
+def _visit(language: str, parts: dict[str, Any]) -> Visit:
+    owner = {"is_owner": False, "is_https": False, "csrf": "token", "request": "r1"}
+    return Visit(**{"path": "/", "language": language, **owner, **parts})

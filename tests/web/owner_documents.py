@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Documents that web.sock gives to an owner, of the same router as in documents.py."""
+
+from datetime import timedelta
+from typing import Any
+
+from tests.web.documents import ALICE, DAY, GB, MB, MIDNIGHT, NOW, SERVICES, TABLET, Document, asked, frame, totals
+
+OPEN = {"level": "open", "reason": "", "quota": "", "rate_bits_per_second": None, "until": None, "by_hours": False}
+THROTTLED = {
+    "level": "throttled",
+    "reason": "daily: 512 MB used of 500 MB, throttled to 256 kbit/s until tomorrow 00:00",
+    "quota": "daily",
+    "rate_bits_per_second": 256_000,
+    "until": MIDNIGHT,
+    "by_hours": False,
+}
+BLOCKED = OPEN | {"level": "blocked", "reason": "blocked by hand until 20:00", "until": "2026-12-01T20:00:00+09:00"}
+IDLE = {"down_bits_per_second": 0, "up_bits_per_second": 0}
+
+
+def client(name: str, key: str, today: int, state: Document | None = None, **parts: Any) -> Document:
+    """A row of /v1/clients; a device without a name in the settings has its key for it."""
+    return {
+        "client": name,
+        "key": key,
+        "mac": key,
+        "hostname": "",
+        "addresses": ["192.168.8.20", "2001:db8:8::20"],
+        "state": state or OPEN,
+        "now": IDLE | {"down_bits_per_second": 2_400_000 if today > 400 * MB else 0},
+        "today": totals(today),
+        "month": totals(today * 4),
+        **parts,
+    }
+
+
+def row(name: str, used: int, limit: int, **parts: Any) -> Document:
+    """A row of /v1/quotas."""
+    return {
+        "quota": name,
+        "subject": "everyone",
+        "client": "",
+        "key": "",
+        "hostname": "",
+        "period": "month",
+        "renews": "2027-01-01T00:00:00+09:00",
+        "limit_bytes": limit,
+        "granted_bytes": 0,
+        "used_bytes": used,
+        "left_bytes": max(0, limit - used),
+        "action": "block",
+        "rate_bits_per_second": None,
+        "reached": used >= limit,
+        "state": OPEN,
+        "resting": False,
+        **parts,
+    }
+
+
+EVERYONE = row("plan", 6_128 * MB, 10 * GB)
+FAMILY = row(
+    "family-week", 2_300 * MB, 3 * GB, subject="group/family", period="week", renews="2026-12-07T00:00:00+09:00"
+)
+DAILY = row(
+    "daily",
+    512 * MB,
+    500 * MB,
+    subject="client/alice-phone",
+    client="alice-phone",
+    key=ALICE,
+    period="day",
+    renews=MIDNIGHT,
+    action="throttle",
+    rate_bits_per_second=256_000,
+)
+
+CLIENTS = [
+    client("alice-phone", ALICE, 512 * MB, THROTTLED),
+    client("work-laptop", "02:00:00:00:00:12", 341 * MB),
+    client("02:00:00:00:00:1f", "02:00:00:00:00:1f", 96 * MB, hostname="Pixel-7-of-somebody-with-a-long-name"),
+    client("tablet", TABLET, 44 * MB, BLOCKED),
+    client("router", "router", 12 * MB),
+    client("camera", "02:00:00:00:00:13", 0),
+]
+
+
+def clients(*entries: Document) -> Document:
+    return frame(quotas=[EVERYONE], clients=list(entries or CLIENTS), coming=[])
+
+
+def status() -> Document:
+    now = {"down_bits_per_second": 4_100_000, "up_bits_per_second": 300_000}
+    return frame(now=now, today=totals(1_005 * MB), month=totals(6_128 * MB))
+
+
+def quotas(*rows: Document, subject: str | None = None) -> Document:
+    return frame(subject=subject, quotas=list(rows))
+
+
+def limits() -> Document:
+    """The answer to /v1/limits."""
+    tablet = DAILY | {"subject": "client/tablet", "client": "tablet", "key": TABLET, "used_bytes": 44 * MB}
+    tablet |= {"left_bytes": 456 * MB, "reached": False}
+    return frame(file="/etc/esimshaper/esimshaper.yaml", quotas=[EVERYONE, FAMILY, DAILY, tablet])
+
+
+def history(by: str, number: int) -> Document:
+    """The answer to /v1/history: the last `number` steps, most of them with use."""
+    steps = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
+    last = NOW.replace(minute=0) if by == "hour" else NOW.replace(hour=0, minute=0)
+    starts = [last - steps[by] * back for back in reversed(range(number))] if by in steps else _months(number)
+    factor = {"hour": MB, "day": 24 * MB, "month": 300 * MB}[by]
+    used = [(start, DAY[at % len(DAY)] * factor) for at, start in enumerate(starts)]
+    return frame(
+        by=by, client=None, rows=[{"start": start.isoformat(), **totals(size)} for start, size in used if size]
+    )
+
+
+def _months(number: int) -> list[Any]:
+    first = NOW.replace(day=1, hour=0, minute=0)
+    return [first.replace(year=2026 - (at > 11), month=12 - at % 12) for at in reversed(range(number))]
+
+
+def trips() -> Document:
+    """The answer to /v1/report?by=trip."""
+    there = {"from": "2026-11-27T00:00:00+09:00", "to": "2026-12-09T00:00:00+09:00", "budget_bytes": 5 * GB}
+    before = {"from": "2026-08-02T00:00:00+02:00", "to": "2026-08-17T00:00:00+02:00", "budget_bytes": None}
+    rows = [{"trip": "Japan", **there, **totals(3_870 * MB)}, {"trip": "Italy", **before, **totals(6_200 * MB)}]
+    return frame(by="trip", total=totals(10_070 * MB), rows=rows)
+
+
+def services() -> Document:
+    used = [
+        {
+            **each,
+            "clients": [
+                {**CLIENTS[0], **totals(each["total_bytes"] // 2)},
+                {**CLIENTS[1], **totals(each["total_bytes"] // 3)},
+            ],
+        }
+        for each in SERVICES
+    ]
+    return frame(counted=True, services=used)
+
+
+def plan(name: str = "japan-10gb", **parts: Any) -> Document:
+    """A plan of /v1/plan."""
+    return {
+        "name": name,
+        "uplinks": ["wwan0"],
+        "begun": True,
+        "is_over": False,
+        "renews": False,
+        "bought": "2026-11-27T09:00:00+09:00",
+        "ends": "2026-12-04T00:00:00+09:00",
+        "used_bytes": 6_128 * MB,
+        "left_bytes": 3_872 * MB,
+        "rate": "full",
+        "cost": "4500",
+        "currency": "JPY",
+        "lots": [],
+        "today": {"used_bytes": GB, "safe_bytes": 290 * MB, "clients": 4, "each_bytes": 72 * MB},
+        **parts,
+    }
+
+
+def plans(*some: Document) -> Document:
+    uplinks = [{"uplink": "wwan0", "plan": "japan-10gb"}, {"uplink": "hotel", "plan": None}]
+    other = plan("backup-esim", uplinks=[], begun=False, ends=None, used_bytes=0, left_bytes=GB)
+    return frame(plans=list(some or (plan(), other)), uplinks=uplinks, configured=2, spent={"JPY": "4500"})
+
+
+def asks(*some: Document) -> Document:
+    one = asked() | {"client": ALICE, "name": "alice-phone"}
+    return frame(asks=list(some or (one,)))
+
+
+def sessions() -> Document:
+    since, until = "2026-12-01T09:12:00+09:00", "2026-12-01T21:12:00+09:00"
+    here = {"id": "1", "name": "work-laptop", "client": "02:00:00:00:00:12", "since": since, "until": until}
+    return frame(sessions=[here | {"current": True}, here | {"id": "2", "name": "tablet", "current": False}])

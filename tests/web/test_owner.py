@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The owner's screens: what they say of the router, and that each action has what it needs."""
+
+import re
+
+import pytest
+
+from esimshaper.languages.choice import NAMES
+from esimshaper.web.render import SCREENS, needs_of, render
+from esimshaper.web.screens import device
+from tests.web import documents as docs
+from tests.web import owner_documents as owner
+from tests.web.gallery import CASES, DEVICE, HOME, pages
+from tests.web.test_render import HOSTILE, MOST_BYTES, parsed, said, visit
+
+
+def shown(name: str, documents: dict | None = None) -> str:
+    screen, recorded, parts = CASES[name]
+    return said(render(screen, documents or recorded, visit(**parts)))
+
+
+def test_home_has_questions_first_then_the_plan_and_the_devices():
+    text = shown("home")
+    parts = ["alice-phone asks for 300 MB, since 18:28.", "Maps for tomorrow", "3.87 GB left", "It ends on Thursday."]
+    places = [text.index(part) for part in [*parts, "It has cost 4,500 JPY so far.", "alice-phone Slowed down 512 MB"]]
+    assert places == sorted(places)
+    assert "tablet Stopped 44.0 MB" in text
+    assert "The router itself" in text
+    assert "camera" not in text  # it used nothing: it stands on the screen of all devices
+    assert "All devices" in text
+
+
+def test_home_without_a_plan_says_what_is_left_of_the_limit_for_all():
+    text = shown("home-quiet")
+    assert "3.87 GB left this month" in text
+    assert "asks for" not in text
+
+
+@pytest.mark.parametrize(
+    ("parts", "sentence"),
+    [
+        ({"ends": docs.MIDNIGHT}, "It ends tonight."),
+        ({"ends": "2026-12-02T18:00:00+09:00"}, "It ends tomorrow."),
+        ({"ends": "2026-12-12T00:00:00+09:00"}, "It ends on Fri 11 Dec, in 10 days."),
+        ({"ends": "2026-12-05T00:00:00+09:00", "renews": True}, "It renews itself after Friday."),
+        ({"ends": None}, "It has no end."),
+        ({"begun": False}, "It begins with the first byte."),
+        ({"ends": "2026-11-30T00:00:00+09:00", "is_over": True}, "It ended on Sun 29 Nov."),
+        ({"rate": "stop"}, "The carrier lets nothing pass now."),
+        ({"rate": 128_000}, "The carrier has slowed it down to 128 kbit/s."),
+        ({"left_bytes": None}, "Unlimited"),
+    ],
+)
+def test_a_plan_says_when_it_ends_and_what_its_carrier_does(parts, sentence):
+    assert sentence in shown("home", HOME | {"/v1/plan": owner.plans(owner.plan(**parts))})
+
+
+def test_a_device_says_how_it_stands_and_what_can_be_done():
+    text = shown("device")
+    sentence = "The daily limit of 500 MB is used up. This device gets 256 kbit/s until midnight in Tokyo."
+    assert f"alice-phone Slowed down. {sentence} It belongs to family." in text
+    assert "Daily limit 0 B left today" in text
+    assert "700 MB left this week" in text
+    assert "510 MB in all; most in the hour from 15:00: 70.0 MB." in text
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (owner.BLOCKED, "Stopped. The owner has switched the Internet off for this device until 20:00."),
+        (
+            owner.BLOCKED | {"by_hours": True, "until": "2026-12-02T07:00:00+09:00"},
+            "Stopped. At this time of day the Internet is off for this device, until tomorrow 07:00.",
+        ),
+        (owner.OPEN | {"reason": "allowed by hand"}, "All is open. The owner has lifted all limits of this device."),
+        (owner.OPEN, "All is open. This device is online at full speed."),
+    ],
+)
+def test_a_state_of_the_daemon_is_told_as_the_device_hears_it(state, sentence):
+    one = owner.clients(owner.client("tablet", docs.TABLET, 44 * docs.MB, state))
+    assert sentence in shown("device", DEVICE | {device.CLIENT: one})
+
+
+def test_who_has_no_limit_of_its_own_is_given_nothing():
+    """A grant needs a limit that it is added to."""
+    without = DEVICE | {device.QUOTAS: owner.quotas(owner.EVERYONE)}
+    assert "Give more data" in shown("device")
+    assert "Give more data" not in shown("device", without)
+
+
+def test_a_person_has_devices_and_one_budget():
+    text = shown("person")
+    assert "These devices share one budget." in text
+    assert "Weekly limit, shared 700 MB left this week" in text
+    assert "work-laptop 341 MB" in text
+
+
+def test_limits_say_what_stands_in_the_file_and_what_is_used():
+    text = shown("limits")
+    assert "/etc/esimshaper/esimshaper.yaml" in text
+    assert "daily 500 MB a day, then slowed down to 256 kbit/s. alice-phone 0 B left" in text
+    assert "plan 10.0 GB a month, then nothing passes. All devices together 3.87 GB left" in text
+    assert "family together 700 MB left" in text
+
+
+def test_history_has_every_step_also_where_nothing_was_used():
+    text = shown("history")
+    assert "Tue 1 Dec 0 B Mon 30 Nov 0 B" in text
+    assert "12.6 GB in all; most on Sat 21 Nov: 1.68 GB." in text
+    assert "Japan, Fri 27 Nov to Tue 8 Dec 3.87 GB" in shown("history-trips")
+    assert "December 2026 5.40 GB" in shown("history-months")
+
+
+def test_services_say_who_used_them_most():
+    assert "YouTube 212 MB alice-phone 106 MB · work-laptop 70.7 MB" in shown("services")
+
+
+def test_sessions_say_which_one_is_here():
+    text = shown("sessions")
+    assert "work-laptop this device Logged in since 09:12, until 21:12 at the latest." in text
+
+
+@pytest.mark.parametrize("language", NAMES)
+def test_each_screen_is_small_and_each_form_complete(language):
+    for name, html in pages(language).items():
+        assert len(html.encode()) < MOST_BYTES, name
+        for form in parsed(html).forms:
+            assert {"csrf", "request"} <= form, name
+
+
+def test_a_screen_is_small_with_a_thousand_devices_and_hostile_names():
+    many = [owner.client(HOSTILE, f"02:00:00:00:{at // 256:02x}:{at % 256:02x}", docs.MB) for at in range(1000)]
+    documents = HOME | {"/v1/clients": owner.clients(*many)}
+    for screen in ("home", "devices"):
+        html = render(screen, documents, visit("/home", is_owner=True))
+        assert "<script>alert" not in html
+        assert len(html.encode()) < 5 * MOST_BYTES  # names of 255 characters; usual ones make a fifth of it
+    usual = [owner.client(f"device-{at}", f"02:00:00:00:00:{at:02x}", docs.MB) for at in range(256)]
+    for screen in ("home", "devices"):
+        html = render(screen, HOME | {"/v1/clients": owner.clients(*usual)}, visit("/home", is_owner=True))
+        assert len(html.encode()) < MOST_BYTES
+
+
+def test_links_lead_to_screens_that_are_there():
+    known = {screen.path for screen in SCREENS.values()}
+    for html in pages("en").values():
+        for path in re.findall(r'href="(/[^"#]*)"', html):
+            if not path.startswith("/static/"):
+                assert re.sub(r"^/(device|person)/.*", lambda found: f"/{found[1]}/", path) in {
+                    each.partition("{")[0] for each in known
+                }, path
+
+
+def test_a_name_in_a_path_is_encoded_where_the_daemon_is_asked():
+    asked = needs_of("person", {"name": "a&b=/é"})
+    assert asked[device.BUDGETS] == "/v1/quotas?subject=group%2Fa%26b%3D%2F%C3%A9"
