@@ -210,19 +210,22 @@ install: $(if $(DESTDIR),,root packages-run) catalogs
 	$(PYTHON) -B -m esimshaper completion zsh >'$(share)/$(word 4,$(pages))'
 	chmod -R a+rX '$(program)' # whatever the umask is
 	cd '$(share)' && chmod a+r $(pages)
-	install -D -m 644 -t '$(DESTDIR)/usr/lib/systemd/system' systemd/*.service
+	install -D -m 644 -t '$(DESTDIR)/usr/lib/systemd/system' systemd/*.service systemd/*.socket systemd/*.path
 	install -D -m 644 -t '$(DESTDIR)/usr/lib/systemd/catalog' systemd/*.catalog
 	install -D -m 644 systemd/esimshaper.sysusers '$(DESTDIR)/usr/lib/sysusers.d/esimshaper.conf'
 	test -n '$(DESTDIR)' || systemd-sysusers /usr/lib/sysusers.d/esimshaper.conf
-	test -n '$(DESTDIR)' -o ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
+	test -n '$(DESTDIR)' -o ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; \
+		systemctl stop esimshaper-web.service; } # the next visitor has the new one
 	@test -n '$(DESTDIR)' || echo 'Now sudo esimshaper setup, then: systemctl enable --now esimshaper'
 
 uninstall: root
 	test ! -d /run/systemd/system || systemctl disable --now --quiet esimshaper || true
 	test ! -x /usr/bin/esimshaper || /usr/bin/esimshaper unload
+	test ! -d /usr/lib/esimshaper || PYTHONPATH=/usr/lib/esimshaper $(PYTHON) -B -P -m esimshaper.page_units remove
 	rm -rf /usr/lib/esimshaper /usr/share/esimshaper /usr/share/doc/esimshaper
 	rm -f /usr/bin/esimshaper /usr/lib/systemd/catalog/esimshaper*.catalog \
-		/usr/lib/systemd/system/esimshaper*.service /usr/lib/sysusers.d/esimshaper.conf
+		/usr/lib/systemd/system/esimshaper*.service /usr/lib/systemd/system/esimshaper*.socket \
+		/usr/lib/systemd/system/esimshaper*.path /usr/lib/sysusers.d/esimshaper.conf
 	cd /usr/share && rm -f $(pages)
 	test ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
-	@echo 'The configuration (/etc/esimshaper), the history (/var/lib/esimshaper) and the users and groups esimshaper, esimshaper-names and esimshaper-modems are still there.'
+	@echo 'The configuration (/etc/esimshaper), the history (/var/lib/esimshaper) and the users and groups esimshaper, esimshaper-names, esimshaper-modems and esimshaper-web are still there.'

@@ -29,10 +29,11 @@ from esimshaper.core.model.box import DaemonStatus, Finding, Severity, SimStatus
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.limits import ActionKind
+from esimshaper.core.model.page_facts import PageWanted
 from esimshaper.core.model.plan import FULL, Plan
 from esimshaper.core.model.reading import Hook
 from esimshaper.core.settings.uplink import detour_of, present
-from esimshaper.core.settings.values import Settings
+from esimshaper.core.settings.values import WEB_PORT, WEB_TLS_PORT, Settings
 from esimshaper.daemon.ways import WaysOut
 from esimshaper.edge import control_client
 from esimshaper.edge.bpf.pins import MARKERS
@@ -69,6 +70,7 @@ def examine(config: Path | None = None, *, state: Path | None = None) -> list[Fi
         __version__,
         paths.NAMES_REPORT,
         paths.modems_report(),
+        _password(),
     )
     return list(in_order([*findings, *diagnose(facts)]))
 
@@ -143,6 +145,7 @@ def _wanted_by(settings: Settings, files: Iterable[Path]) -> Wanted:
         found_by=wan.found_by,
         uplinks=tuple(uplink.name for uplink in settings.uplinks),
         plans=settings.plans,
+        page=_page_of(settings),
     )
 
 
@@ -182,6 +185,23 @@ def _daemon_status(control: Path) -> DaemonStatus | None:
         )
     except (Unusable, KeyError, TypeError):  # KeyError, TypeError: the document of another version
         return None
+
+
+def _password() -> bool | None:
+    """Whether the page has a password; None where there is no page, or this user may not ask."""
+    try:
+        return bool(control_client.get(paths.web_socket(), "/v1/page")["password_set"])
+    except (Unusable, KeyError):
+        return None
+
+
+def _page_of(settings: Settings) -> PageWanted | None:
+    web = settings.web
+    if web is None:
+        return None
+    default = (WEB_PORT, WEB_TLS_PORT) if web.tls else (WEB_PORT,)
+    ports = tuple(dict.fromkeys(each.port for each in web.listen)) or default
+    return PageWanted(ports, web.tls is not None, next(iter(web.names), ""))
 
 
 def _sim(modem: dict[str, Any]) -> SimStatus:

@@ -83,6 +83,8 @@ def test_it_brings_units_catalogs_pages_and_completion(content):
     for path in (tools.ROOT / "systemd").iterdir():
         installed = {
             ".service": f"lib/systemd/system/{path.name}",
+            ".socket": f"lib/systemd/system/{path.name}",
+            ".path": f"lib/systemd/system/{path.name}",
             ".catalog": f"lib/systemd/catalog/{path.name}",
             ".sysusers": f"lib/sysusers.d/{path.stem}.conf",
         }

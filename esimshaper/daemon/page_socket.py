@@ -12,6 +12,8 @@ from pathlib import Path
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.settings.values import Settings
 from esimshaper.daemon.page_answers import PageAnswers
+from esimshaper.daemon.page_note import PageNote
+from esimshaper.edge.host.paths import page_note
 from esimshaper.edge.http import page
 
 log = logging.getLogger(__name__)
@@ -26,9 +28,11 @@ class PageSocket:
         self._listeners = listeners
         self._is_open = False
         self._problem = ""
+        self._note = PageNote(page_note())
 
     def follow(self, settings: Settings) -> None:
         """Opens the socket if it is wanted, or logs once why it cannot. Each look-around calls it again."""
+        self._note.follow(settings)
         if settings.web is None or self._is_open:
             return
         try:

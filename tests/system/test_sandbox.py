@@ -2,6 +2,7 @@
 """The service in the sandbox that systemd really makes: what it can and cannot do there, and that it comes back."""
 
 import contextlib
+import http.client
 import json
 import os
 import socket
@@ -11,7 +12,8 @@ import pytest
 
 from esimshaper.edge.host.messages import Message
 from esimshaper.lab import traffic
-from esimshaper.lab.namespaces import wait_until
+from esimshaper.lab.namespaces import Host, wait_until
+from esimshaper.lab.world import LAN4, WAN4
 from tests.netns.router import bytes_of
 from tests.system.debian import SERVICE, Debian
 
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to boot a 
 PINS = "/sys/fs/bpf/esimshaper"
 NAMES = "esimshaper-names.service"
 MODEMS = "esimshaper-modems.service"
+PAGE = "esimshaper-web.service"
 NET_ADMIN = 1 << 12
 
 # Runs where the daemon does. Each line: whether that works.
@@ -160,6 +163,56 @@ def test_who_watches_modems_reaches_the_bus_and_may_do_nothing_else(router: Debi
     finally:
         router.path("/usr/sbin/ModemManager").unlink()
         router.run("systemctl", "stop", MODEMS)
+
+
+def _page(address: str, path: str = "/") -> tuple[int, str]:
+    """Status and text of the page, as a device gets it; 0 if nobody listens there."""
+    connection = http.client.HTTPConnection(address, 80, timeout=20)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    except OSError:
+        return 0, ""
+    finally:
+        connection.close()
+
+
+def test_who_answers_the_wi_fi_has_no_network_and_the_carrier_finds_nobody(router: Debian) -> None:
+    phone, address = router.lab.clients[0], f"{LAN4}.1"
+    assert phone.call(_page, address)[0] == 0, "off until the configuration has it"
+    router.configure("web: {}\n")
+    router.run("systemctl", "reload", SERVICE)
+    try:
+        wait_until("the page", lambda: phone.call(_page, address)[0] == 200, timeout=40)
+    except TimeoutError as problem:
+        problem.add_note(router.journalctl("--no-pager", "--lines=60"))
+        raise
+    process = router.run("systemctl", "show", PAGE, "--value", "--property=MainPID").strip()
+    fields = _status(router, process)
+    assert fields["Uid"].split() == [router.run("id", "-u", "esimshaper-web").strip()] * 4
+    assert {int(fields[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+    assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
+    assert int(fields["VmRSS"].split()[0]) <= 30 * 1024
+    assert "lan0" not in router.path(f"/proc/{process}/net/dev").read_text()
+    assert router.lab.internet.call(_page, f"{WAN4}.2")[0] == 0
+    assert_page_outlives_its_ends(router, phone, address)
+    router.configure("")
+    router.run("systemctl", "reload", SERVICE)
+    wait_until("the end of the page", lambda: phone.call(_page, address)[0] == 0, timeout=40)
+    assert not list(router.path("/run/systemd/system").glob("esimshaper-web*"))
+
+
+def assert_page_outlives_its_ends(router: Debian, phone: Host, address: str) -> None:
+    """It may be killed, and says so itself while the daemon is stopped."""
+    before = router.show("MainPID")
+    router.run("systemctl", "kill", "--signal=KILL", PAGE)
+    wait_until("another process", lambda: phone.call(_page, address)[0] == 200)
+    assert router.show("MainPID") == before
+    router.run("systemctl", "stop", SERVICE)
+    assert phone.call(_page, address)[0] == 503
+    router.run("systemctl", "start", SERVICE)
+    wait_until("the daemon", lambda: phone.call(_page, address)[0] == 200, timeout=20)
 
 
 def _status(router: Debian, process: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from esimshaper.core.diagnosis import (
     marks,
     modems,
     network,
+    page,
     plans,
     receivers,
     service,
@@ -40,6 +41,7 @@ CHECKS = (
     *modems.CHECKS,
     *plans.CHECKS,
     *hints.CHECKS,
+    *page.CHECKS,
 )
 """In the order in which a person would repair things."""
 

@@ -24,7 +24,9 @@ def _modems(facts: BoxFacts) -> Findings:
     if facts.wanted is None:
         return
     missing = [
-        each.package for each in LIBRARIES if not each.needed and (facts.libraries or {}).get(each.distribution) == ""
+        each.package
+        for each in LIBRARIES
+        if each.module == "jeepney" and (facts.libraries or {}).get(each.distribution) == ""
     ]
     report = facts.modems
     if missing:

@@ -12,6 +12,7 @@ from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.errors import Failure
 from esimshaper.core.model.kernel import NO_MARK
 from esimshaper.core.model.modems import ModemsReport
+from esimshaper.core.model.page_facts import PageFacts, PageWanted
 from esimshaper.core.model.plan import Plan
 
 
@@ -185,6 +186,7 @@ class Wanted:
     found_by: str = ""
     uplinks: tuple[str, ...] = ()
     plans: tuple[Plan, ...] = ()
+    page: PageWanted | None = None
 
     def called(self, name: str) -> str:
         """An interface by the kernel's name, and by that of the configuration beside it."""
@@ -298,6 +300,7 @@ class BoxFacts:
     names: NamesReport | None = None  # None where no process names what bytes are for
     modems: ModemsReport | None = None  # None where no process watches modems
     metered_hints: tuple[str, ...] | None = None  # configurations by which DHCP calls the link metered
+    page: PageFacts | None = None
     leases: tuple[LeaseFile, ...] | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)  # why a fact is None, by the name of its check
 

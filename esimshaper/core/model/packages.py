@@ -22,6 +22,7 @@ class Library(NamedTuple):
 LIBRARIES = (
     Library("cheroot", "cheroot", "python3-cheroot"),
     Library("jeepney", "jeepney", "python3-jeepney", needed=False),
+    Library("jinja2", "Jinja2", "python3-jinja2", needed=False),
     Library("jsonschema", "jsonschema", "python3-jsonschema"),
     Library("prometheus_client", "prometheus-client", "python3-prometheus-client"),
     Library("pyroute2", "pyroute2", "python3-pyroute2"),

@@ -15,6 +15,7 @@ from esimshaper.core.model.units import format_endpoint
 from esimshaper.core.model.uplinks import ONLY_UPLINK, Uplink
 
 WEB_PORT = 80
+WEB_TLS_PORT = 443
 """Where the page is, if the settings do not say."""
 
 LONGEST_NAME = 15
@@ -161,8 +162,9 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """The page. listen: empty for port WEB_PORT of each address of the LAN. names: host names of this router.
+    """The page. listen: empty for port WEB_PORT of each address of the LAN, with `tls` for WEB_TLS_PORT as well.
 
+    names: host names of this router.
     plan: each device sees what is left of the plan, and of limits that it shares with others.
     """
 
@@ -173,7 +175,8 @@ class Web:
 
     def __str__(self) -> str:
         where = ", ".join(format_endpoint(each.address, each.port) for each in self.listen)
-        return f"on, at {where or f'port {WEB_PORT} of the LAN'}"
+        ports = f"ports {WEB_PORT} and {WEB_TLS_PORT}" if self.tls else f"port {WEB_PORT}"
+        return f"on, at {where or f'{ports} of the LAN'}"
 
 
 @dataclass(frozen=True, slots=True)

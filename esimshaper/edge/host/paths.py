@@ -36,3 +36,8 @@ def modems_report() -> Path:
 def web_socket() -> Path:
     """Where the daemon answers the page; $ESIMSHAPER_WEB is for labs as well."""
     return Path(os.environ.get("ESIMSHAPER_WEB", _WEB_SOCKET))
+
+
+def page_note() -> Path:
+    """Where the daemon notes that there is a page."""
+    return state_directory() / "page.json"

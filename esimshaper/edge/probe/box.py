@@ -33,7 +33,7 @@ from esimshaper.edge.host import clock
 from esimshaper.edge.lan import leases
 from esimshaper.edge.modems import report_file
 from esimshaper.edge.nft import proxies
-from esimshaper.edge.probe import bpf, child, hints, ipsec, iptables, limits, names, nft, programs, service
+from esimshaper.edge.probe import bpf, child, hints, ipsec, iptables, limits, names, nft, page, programs, service
 
 T = TypeVar("T")
 
@@ -55,12 +55,13 @@ def gather(
     version: str = "",
     report: Path | None = None,
     modems: Path | None = None,
+    password: bool | None = None,  # noqa: FBT001
 ) -> BoxFacts:
     """The results of all probes.
 
     `state` is the state directory, `control` the control socket of the daemon, `status` what the daemon reported there,
     `version` that of this program, `report` where the process that names leaves its report, `modems` where that which
-    watches modems does.
+    watches modems does, `password` whether the page has one.
     """
     unknown: dict[str, str] = {}
     box = BoxFacts(
@@ -96,6 +97,8 @@ def gather(
         translator_modules=_try(unknown, "tunnels", programs.translator_modules),
         unknown=unknown,
     )
+    if wanted and (on := wanted.page) and box.service:
+        box = replace(box, page=_try(unknown, "page", lambda: page.page(on, wanted.lans, password)))
     box = _with_files(box, wanted, unknown) if wanted and box.service else box
     return _with_network(box, wanted, unknown) if wanted else box
 

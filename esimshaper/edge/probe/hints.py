@@ -17,10 +17,11 @@ MOST_FILES, MOST_BYTES = 100, 1_048_576
 
 def metered_hints(root: Path = Path("/")) -> tuple[str, ...]:
     """The files that hold the hint, other than in a comment. Raises OSError where one may not be read."""
-    return tuple(str(path) for path in itertools.islice(_files(root), MOST_FILES) if _has_hint(path))
+    return tuple(str(path) for path in itertools.islice(files(root), MOST_FILES) if _has_hint(path))
 
 
-def _files(root: Path) -> Iterator[Path]:
+def files(root: Path) -> Iterator[Path]:
+    """Configurations of DHCP servers that this box has."""
     return (path for place in PLACES for path in sorted(root.glob(place)) if path.is_file())
 
 
