@@ -96,6 +96,7 @@ def _forget_output() -> None:
 def _complain(problem: Unusable, *, at_home: bool = False) -> int:
     """Says what is wrong. at_home: the daemon that was asked is that of the service, not one at another socket."""
     from esimshaper.edge.control_client import DaemonNotRunning
+    from esimshaper.views.core_texts import said
 
     absent = isinstance(problem, DaemonNotRunning)
     hint = problem.hint
@@ -103,9 +104,9 @@ def _complain(problem: Unusable, *, at_home: bool = False) -> int:
         from esimshaper.cli.absent import advice
 
         hint = advice() or hint
-    print(folded(f"esimshaper: {problem.message}"), file=sys.stderr)
+    print(folded(f"esimshaper: {said(problem.message)}"), file=sys.stderr)
     if hint:
-        print("  " + _("hint: {hint}", hint=hint), file=sys.stderr)
+        print("  " + _("hint: {hint}", hint=said(hint)), file=sys.stderr)
     return NOT_RUNNING if absent else FAILED
 
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from esimshaper.languages import moments
 from esimshaper.languages.texts import _, ngettext, spoken
+from esimshaper.views.core_texts import said
 from esimshaper.views.fit import Tone
 from esimshaper.views.page import Cell, Line, Page
 from esimshaper.views.words import Document
@@ -34,7 +35,7 @@ def events_page(document: Document) -> Page:
             day = at.date()
             page += [*([Line()] if page else []), Line(_called(day, now), Tone.TITLE)]
         lead = Cell(f"{moments.clock(at, spoken()):>5}  ", Tone.QUIET)
-        page.append(Line(event["text"], _TONES.get(event["kind"], Tone.PLAIN), lead))
+        page.append(Line(said(event["text"]), _TONES.get(event["kind"], Tone.PLAIN), lead))
     if document["count"] > len(events):
         more = ngettext(
             "the last {shown} of {n} event; --last and --since show more",

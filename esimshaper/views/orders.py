@@ -71,7 +71,7 @@ def still_held(document: Document) -> list[Line]:
 
 def _stays(document: Document) -> Line:
     state = document["state"]
-    level, why = _(LEVELS[state["level"]]), reason(state, document["time"])
+    level, why = _(LEVELS[state["level"]]), reason(state)
     said = _("{name} stays {level}: {why}", name=called(document), level=level, why=why)
     return Line(said, TONES[state["level"]])
 
@@ -102,7 +102,7 @@ def _lifted_lines(document: Document) -> list[Line]:
 
 
 def _how(document: Document) -> str:
-    state, why = document["state"], reason(document["state"], document["time"])
+    state, why = document["state"], reason(document["state"])
     return why if state["level"] == "open" else said_of(_(LEVELS[state["level"]]), why)
 
 

@@ -8,6 +8,7 @@ from esimshaper.core.model.units import format_rate, format_size
 from esimshaper.languages import moments
 from esimshaper.languages.texts import _, ngettext, spoken
 from esimshaper.views import plans, quotas
+from esimshaper.views.core_texts import said, whole
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table
 from esimshaper.views.words import (
@@ -80,11 +81,11 @@ def verbose_status_page(status: Document) -> Page:
 def _wan_lines(status: Document) -> list[Line]:
     wan = status["wan"]
     lines = [_uplink_line(status), *_other_uplinks(status["uplinks"]), *map(_modem_line, status["modems"])]
-    lines += [Line(f"  {plans.slow_sentence(each, status['time'])}", Tone.WARNING) for each in status["slow"]]
+    lines += [Line(f"  {whole(each['sentence'])}", Tone.WARNING) for each in status["slow"]]
     lines += [Line(f"  {said}.", Tone.QUIET) for said in wan["stacked"]]
     if wan["detour"]["problem"]:
-        lines.append(Line(f"  {_sentence(wan['detour']['problem'])}", Tone.WARNING))
-    lines += [Line(f"  {problem}", Tone.BAD) for problem in wan["problems"]]
+        lines.append(Line(f"  {whole(wan['detour']['problem'])}", Tone.WARNING))
+    lines += [Line(f"  {said(problem)}", Tone.BAD) for problem in wan["problems"]]
     if status["uplink_drops"]["sentence"]:
         lines.append(Line(f"  {status['uplink_drops']['sentence']}", Tone.QUIET))
     if status["tunnels"]["problem"]:
@@ -146,10 +147,6 @@ def _modem_line(modem: Document) -> Line:
     where = words.get(modem["registration"], "")
     by = _(" at {network}", network=network) if network and where else ""
     return Line(f"  {sim}{at}{where}{by}", Tone.QUIET)
-
-
-def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _totals_table(status: Document) -> Table:
@@ -224,7 +221,7 @@ def _two_lines(text: str) -> list[Line]:
 def _unattributed_lines(status: Document) -> list[Line | Table]:
     """What the carrier bills though it belongs to no device, in words."""
     parts = [
-        f"{format_size(event['bytes'])} {_(event['words'])}"  # core_texts.py has these
+        f"{format_size(event['bytes'])} {said(event['words'])}"
         for event in sorted(status["events"], key=lambda event: -event["bytes"])
         if event["words"]
     ]

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from esimshaper.core.model.money import format_money
 from esimshaper.core.model.units import format_rate, format_size
-from esimshaper.languages.choice import ENGLISH
-from esimshaper.languages.texts import _, ngettext, spoken
+from esimshaper.languages.texts import _, ngettext
+from esimshaper.views.core_texts import said, whole
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table, bar
 from esimshaper.views.words import Document, said_of, until, when
@@ -90,23 +90,11 @@ def _plan(plan: Document, now: str) -> Iterator[Line | Table]:
         yield Table(_METERS, [_meter(each, plan, now) for each in plan["meters"]])
     if plan["lots"]:
         yield Table(_LOTS, [_lot(lot, plan, now) for lot in plan["lots"]])
-    yield _indented(_("Count: {sentence}", sentence=_compared(plan["count"])), Tone.QUIET)
+    yield _indented(_("Count: {sentence}", sentence=said(plan["count"]["sentence"])), Tone.QUIET)
 
 
 def _indented(text: str, tone: Tone = Tone.PLAIN) -> Line:
     return Line(text, tone, Cell("  ", Tone.PLAIN))
-
-
-def _compared(count: Document) -> str:
-    """What the carrier's own figures say of ours. The daemon's own sentence is English, and has advice as well."""
-    if spoken() == ENGLISH:
-        return str(count["sentence"])
-    if not count["corrections"]:
-        return _("not compared with the carrier yet: `esimshaper plan correct SIZE` takes the figure of its app or SMS")
-    if count["factor"] is None:
-        return _("compared once; a second figure in the same period tells how exact the count is")
-    percent, error = f"{100 * count['factor']:.1f} %", f"{100 * count['error']:.1f} %"
-    return _("the carrier counts {percent} of what we do (± {error})", percent=percent, error=error)
 
 
 def _bought(plan: Document, now: str) -> str:
@@ -200,7 +188,7 @@ def _lot(lot: Document, plan: Document, now: str) -> list[str | Cell]:
 
 def _uplinks(document: Document) -> Iterator[Line]:
     for each in document["slow"]:
-        yield Line(slow_sentence(each, document["time"]), Tone.WARNING)
+        yield Line(whole(each["sentence"]), Tone.WARNING)
     for each in document["uplinks"]:
         if each["unknown_sim_end"]:
             text = _(
@@ -221,15 +209,6 @@ def _uplinks(document: Document) -> Iterator[Line]:
                 "{size} at {uplink} are of one of two eSIMs, nobody knows of which", size=size, uplink=each["uplink"]
             )
             yield Line(text, Tone.WARNING)
-
-
-def slow_sentence(each: Document, now: str) -> str:
-    """What a slow carrier means for an uplink. The daemon's own sentence is English."""
-    if spoken() == ENGLISH:
-        return f"{each['sentence'][:1].upper()}{each['sentence'][1:]}."
-    name, rate = each["plan"] or each["uplink"], format_rate(each["bits_per_second"])
-    text = _("Plan {plan} is slow: the carrier gives {rate}", plan=name, rate=rate)
-    return text + until(each["until"], now)
 
 
 def acted_page(document: Document) -> Page:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from esimshaper.core.model.units import format_rate, format_size
 from esimshaper.languages.texts import _
+from esimshaper.views.core_texts import said
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table
 from esimshaper.views.words import LEVELS, TONES, Document, said_of, subject
@@ -30,12 +31,12 @@ def replay_page(events: Iterable[Document]) -> Page:
 def _line(event: Document) -> Line:
     lead = Cell(f"{_moment(event['time'])}  ", Tone.QUIET)
     if event["kind"] == "state":
-        reason = f" ({event['reason']})" if event["reason"] else ""
+        reason = f" ({said(event['reason'])})" if event["reason"] else ""
         text = said_of(event["client"], _(LEVELS[event["level"]]) + reason)
         return Line(text, TONES[event["level"]], lead)
     if event["kind"] == "step":
         return Line(said_of(f"{event['plan']}, {event['meter']}", _step(event)), Tone.WARNING, lead)
-    return Line(event["text"], Tone.PLAIN, lead)
+    return Line(said(event["text"]), Tone.PLAIN, lead)
 
 
 def _step(event: Document) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.units import format_rate, format_size
 from esimshaper.languages.texts import _, ngettext
+from esimshaper.views.core_texts import said
 from esimshaper.views.fit import Column, Tone, cells_of, folded_words
 from esimshaper.views.flows import remote
 from esimshaper.views.page import BAR_WIDTH, Line, Page, Picture, Table, bar, print_plain, renderable
@@ -173,14 +174,14 @@ def top_page(sample: Sample, clients: int, flows: int) -> Page:
     moving = [_("down {rate}", rate=down), _("up {rate}", rate=up)]
     head = [wan["interface"], *left, *moving, _("today {size}", size=format_size(today["total_bytes"]))]
     problems = [Line(_("WAN {name}: NOT METERING", name=wan["interface"]), Tone.BAD)] if not wan["attached"] else []
-    problems += [Line(problem, Tone.BAD) for problem in wan["problems"]]
+    problems += [Line(said(problem), Tone.BAD) for problem in wan["problems"]]
     others = ", ".join(wan["detour"]["interfaces"])
     problems += [Line(_("devices go out by {others}, uncounted", others=others), Tone.WARNING)] if others else []
     return [
         Picture(lambda width: [Line(line, Tone.TITLE) for line in folded_words(head, width, indent="")]),
         *problems,
         Line(),
-        _clients(sample.clients, clients, status["time"]),
+        _clients(sample.clients, clients),
         *_more(len(sample.clients) - clients),
         Line(),
         _flows(sample, flows),
@@ -194,7 +195,7 @@ def _more(number: int) -> list[Line]:
     return [Line(text, Tone.QUIET)] if number > 0 else []
 
 
-def _clients(entries: Sequence[Document], limit: int, now: str) -> Table:
+def _clients(entries: Sequence[Document], limit: int) -> Table:
     served = any(entry["services"]["today"] for entry in entries)
     ranked = sorted(entries, key=lambda entry: (-_bits(entry), -entry["today"]["total_bytes"]))[:limit]
     largest = max((_bits(entry) for entry in ranked), default=0)
@@ -207,7 +208,7 @@ def _clients(entries: Sequence[Document], limit: int, now: str) -> Table:
             format_size(entry["today"]["total_bytes"]),
             *([entry["services"]["now"] or "-"] if served else []),
             state_cell(entry["state"]),
-            reason(entry["state"], now),
+            reason(entry["state"]),
         ]
         for entry in ranked
     ]

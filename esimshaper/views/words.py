@@ -10,6 +10,7 @@ from esimshaper.core.model.units import format_client, format_names, format_rate
 from esimshaper.languages import moments
 from esimshaper.languages.choice import ENGLISH
 from esimshaper.languages.texts import N_, _, ngettext, spoken
+from esimshaper.views.core_texts import said
 from esimshaper.views.fit import Tone
 from esimshaper.views.page import Cell, Line
 
@@ -110,15 +111,9 @@ def state_cell(state: Document) -> Cell:
     return Cell(_(LEVELS[state["level"]]), TONES[state["level"]])
 
 
-def reason(state: Document, now: str) -> str:
-    """Why a state is as it is. The daemon's own sentence is English, and has the amounts as well."""
-    if spoken() == ENGLISH or not state["reason"]:
-        return str(state["reason"])
-    if state["quota"]:
-        return _rule(state, now)
-    if state["by_hours"]:
-        return _("blocked by hours") + until(state["until"], now)
-    return (_("allowed by hand") if state["level"] == "open" else _("blocked by hand")) + until(state["until"], now)
+def reason(state: Document) -> str:
+    """Why a state is as it is."""
+    return said(state["reason"])
 
 
 def reason_lines(clients: Iterable[Document], now: str) -> list[Line]:
@@ -131,7 +126,7 @@ def reason_lines(clients: Iterable[Document], now: str) -> list[Line]:
     for entry in limited:
         state = entry["state"]
         rule = _rule(state, now)
-        why = rule if state["quota"] and of_quota[rule] > SHARED_FROM else reason(state, now)
+        why = rule if state["quota"] and of_quota[rule] > SHARED_FROM else reason(state)
         groups.setdefault((state["level"], why), []).append(who(entry))
     together = ((level, why, names_of(names)) for (level, why), names in groups.items())
     return [Line(said_of(names, why), TONES[level]) for level, why, names in together]
@@ -145,7 +140,7 @@ def said_of(name: str, what: str) -> str:
 def _rule(state: Document, now: str) -> str:
     """What a quota does to whoever has used it up, and until when."""
     if state["level"] == "throttled" and state["rate_bits_per_second"]:
-        said = _("used up, throttled to {rate}", rate=format_rate(state["rate_bits_per_second"]))
+        used_up = _("used up, throttled to {rate}", rate=format_rate(state["rate_bits_per_second"]))
     else:
-        said = _("used up, throttled") if state["level"] == "throttled" else _("used up, blocked")
-    return said_of(state["quota"], said + until(state["until"], now))
+        used_up = _("used up, throttled") if state["level"] == "throttled" else _("used up, blocked")
+    return said_of(state["quota"], used_up + until(state["until"], now))

@@ -65,7 +65,7 @@ def test_titles_are_in_the_language_that_is_spoken(speak, language):
 def test_a_reason_is_said_in_the_language_that_is_spoken(speak):
     speak("ja")
     lines = [line for page in pages() for line in plain_lines(page)]
-    assert any("使い切りにより 256 kbit/s に速度制限" in line for line in lines)
+    assert any("まで 256 kbit/s に速度制限" in line for line in lines)
     assert not any("throttled" in line or " until " in line for line in lines)
 
 
