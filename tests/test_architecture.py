@@ -34,9 +34,9 @@ CONDUCTORS = {f"esimshaper.core.{name}" for name in ("pipeline", "commands", "pl
 """What stands above the rooms of the core and knows all of them."""
 
 CORE_LIBRARY = {
-    "bisect", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "difflib", "enum", "errno",
-    "fractions", "functools", "hashlib", "heapq", "hmac", "ipaddress", "itertools", "math", "operator", "re", "string",
-    "types", "typing", "unicodedata", "zoneinfo",
+    "array", "bisect", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "difflib", "enum",
+    "errno", "fractions", "functools", "hashlib", "heapq", "hmac", "ipaddress", "itertools", "math", "operator", "re",
+    "string", "types", "typing", "unicodedata", "zoneinfo",
 }  # fmt: skip
 """What of Python itself a module of the core may import: nothing here asks the world anything."""
 
@@ -55,9 +55,8 @@ IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__", "now", "
 SLICES = {
     "limits": {"LimitsSlice"},
     "meter": {"ClockSlice", "MeterSlice", "NamesSlice", "RatesSlice"},
-    "plan": {"PlansSlice"},
-    "shaping": {"CeilingSlice"},
-}
+    "plan": {"PlansSlice"}, "shaping": {"CeilingSlice"}, "watch": {"WatchSlice"},
+}  # fmt: skip
 """The parts of the State that a room writes. It is handed no other, and never the State: conductors join them."""
 
 HEADERS = (

@@ -33,6 +33,7 @@ from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, LimitsSlice, MeterSlice, NamesSlice, SavingSlice, State
 from esimshaper.core.model.time_of_day import WallTime, next_moment
 from esimshaper.core.model.units import MAX_SECONDS
+from esimshaper.core.model.watch import WatchSlice
 from esimshaper.core.saving import booking, happenings, ledger
 from esimshaper.core.saving.past import RowRanges, row_ranges, row_ranges_within, used_since
 
@@ -262,7 +263,8 @@ def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State 
     kept = merge_overrides(saved.limits, state.limits) if state and state.meter.booked else saved.limits
     plans = PlansSlice(saved.plans)
     limits = LimitsSlice(replace(kept, acts=_that_can_be_undone(kept.acts, len(saved.plans.acted))))
-    return State(saved.clock, MeterSlice(saved.meter), names=identities, limits=limits, saving=unsaved, plans=plans)
+    meter, watch = MeterSlice(saved.meter), WatchSlice(saved.watch)
+    return State(saved.clock, meter, names=identities, limits=limits, saving=unsaved, plans=plans, watch=watch)
 
 
 def _that_can_be_undone(acts: tuple[Act, ...], on_plans: int) -> tuple[Act, ...]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The program on one screen: what a tick does with a reading, room by room. Pure.
 
-                          .--> rates (for people)
+                          .--> rates (for people), watch (abnormal use)
     reading --> meter ----+--> saving (history, of billed usage) ------> Booking --> disk, then notices
                 |         `--> names (who is who)    ^
                 `--> limits (by deltas of budgets) -----> policies, states ----> kernel, tc, nftables
@@ -17,9 +17,11 @@ from dataclasses import replace
 
 from esimshaper.core.limits import acts, hours, limiting, recovery
 from esimshaper.core.meter import clock, identities, metering, rates
+from esimshaper.core.model.counts import NOTHING, Usage, sum_of
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import Policy
+from esimshaper.core.model.plan_state import PlansSlice
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Booked, Booking, LimitsSlice, MeterSlice, Outcome, State
@@ -28,6 +30,7 @@ from esimshaper.core.plan import ticking as planning
 from esimshaper.core.plan.following import follow, with_followed
 from esimshaper.core.saving import booking
 from esimshaper.core.shaping import ceiling
+from esimshaper.core.watch import watching
 
 
 def advance(state: State, rules: Rules, now: float, observed: Observation) -> tuple[State, Outcome]:
@@ -45,12 +48,13 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     ceilings = ceiling.advance(state.ceilings, tick, meter.by_uplink, plans.kept, plans.rates, state.limits.states)
     tick = with_followed(tick, plans)
     limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas)
+    watch = watching.advance(state.watch, tick, _metered(meter.by_uplink, tick), _around(limits.state, plans, meter))
     # After a crash, the statistics of classes that were made anew must not be compared with saved ones.
     unsaved = booking.collect(
         state.saving,
         tick,
         meter.by_uplink,
-        (*plans.new, *ceilings.new, *limits.new),
+        (*plans.new, *ceilings.new, *limits.new, *watch.new),
         services=meter.services,
         urgent=meter.is_broken,
         guessed=meter.guessed,
@@ -59,7 +63,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
 
     sure, hardware = observed.clock_trusted, observed.hardware_clock
     time = clock.following(state.clock, tick.at, tick.reading.boottime, trusted=sure, hardware=hardware)
-    following = State(time, meter.state, per_second, names, limits.state, unsaved, plans, ceilings)
+    following = State(time, meter.state, per_second, names, limits.state, unsaved, plans, ceilings, watch)
     following, due = booking.hand_out(following, tick)
     outcome, measured = limits.outcome, ceilings.measured
     if plans.rates or measured:
@@ -102,6 +106,18 @@ def begin_tick(state: State, rules: Rules, now: float, observed: Observation) ->
     step = Step.between(state.meter.booked, last, reading)
     who, behind = state.names.identities, state.meter.behind
     return Tick(rules, at, observed, step, subjects, windows, blocked, resting, who, behind)
+
+
+def _metered(by_uplink: Mapping[str, Usage], tick: Tick) -> Usage:
+    """What the metered uplinks billed, all together."""
+    metered = [by_uplink[each.name] for each in tick.rules.uplinks if each.metered and each.name in by_uplink]
+    if len(metered) == 1:
+        return metered[0]
+    return {key: sum_of(usage.get(key, NOTHING) for usage in metered) for key in {k for u in metered for k in u}}
+
+
+def _around(limits: LimitsSlice, plans: PlansSlice, meter: metering.Metered) -> watching.Around:
+    return watching.Around(limits.kept.tallies, limits.kept.overrides, plans.kept, meter.services)
 
 
 def _who(reading: Reading) -> tuple[object, ...]:

@@ -4,6 +4,7 @@
 The caller of a change also puts it in force: Ticker at an event, Reloader on request.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from esimshaper.core.model.rules import Rules
@@ -20,7 +21,8 @@ def rules_of(settings: Settings) -> Rules:
     quotas, reserve = settings.quotas, settings.router.reserve
     curfews, uplinks, plans = settings.blocks, settings.uplinks, settings.plans
     wan = settings.wan.interface
-    return Rules(wan, zone, names, groups, quotas, reserve=reserve, curfews=curfews, uplinks=uplinks, plans=plans)
+    rules = Rules(wan, zone, names, groups, quotas, reserve=reserve, curfews=curfews, uplinks=uplinks, plans=plans)
+    return replace(rules, watch=settings.watch)
 
 
 class Configuration:

@@ -370,6 +370,9 @@ class NoticeKind(Enum):
     PLAN_UNSURE = "plan-unsure"
     SIM_UNKNOWN = "sim-unknown"
     LINK_SLOW = "link-slow"
+    ALARM = "alarm"
+    ALARM_MORE = "alarm-more"
+    ALARM_END = "alarm-end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,7 +380,7 @@ class Notice:
     """One change that a person should hear about, in plain words in `text`. `at`: Unix seconds.
 
     clients: those that changed in the same way at once, and that this one notice is about; the subject is each-client
-    then. Empty: it is about `subject` alone.
+    then. Empty: it is about `subject` alone. alarm, reasons: the number of the episode that it is about, and its kinds.
     """
 
     kind: NoticeKind
@@ -388,3 +391,5 @@ class Notice:
     level: Level | None = None
     at: int = 0
     clients: tuple[ClientKey, ...] = ()
+    alarm: int = 0
+    reasons: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
 from esimshaper.core.model.limits import EVERYONE, STRANGER, UNKNOWN_GROUP, Curfew, Quota, Subject, SubjectKind
 from esimshaper.core.model.plan import Plan
 from esimshaper.core.model.uplinks import ALONE, Uplink
+from esimshaper.core.model.watch import NOT_WATCHED, Watch
 
 Hierarchy = tuple[Subject, ...]
 """A subject, then its ancestors from the nearest to the farthest."""
@@ -21,7 +22,7 @@ class Rules:
     zone: the days and months of history begin at its midnight. names: of all clients that are listed; groups: of those
     that have one. knows_quotas: False if the settings cannot be read; then all limits stay as they are. reserve: bytes
     for the upkeep of a blocked router, in each window. uplinks: in the order of the file, at least one. plans: what
-    carriers have sold.
+    carriers have sold. watch: what counts as abnormal use.
     """
 
     wan: str
@@ -34,6 +35,7 @@ class Rules:
     curfews: tuple[Curfew, ...] = ()
     uplinks: tuple[Uplink, ...] = ALONE
     plans: tuple[Plan, ...] = ()
+    watch: Watch = NOT_WATCHED
 
     def hierarchy(self, subject: Subject) -> Hierarchy:
         """`subject` and its ancestors by these settings."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of what is kept between ticks, room by room, and what of it is saved. Pure: values only.
 
-State     clock  meter  rates  names  plans  ceilings  limits  saving     each is written by its room alone
-Baseline  clock  meter                plans            limits             the half of it that a restart needs
+State     clock  meter  rates  names  plans  ceilings  limits  watch  saving     each is written by its room alone
+Baseline  clock  meter                plans            limits  watch             the half of it that a restart needs
 """
 
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from esimshaper.core.model.plan_state import PlansSlice, PlanState
 from esimshaper.core.model.reading import Attachment, ByUplink, ClassCounters, Detour, Reading, Tunnels
 from esimshaper.core.model.services import ServiceCounts, ServiceUsage
 from esimshaper.core.model.uplink import UplinkDrops
+from esimshaper.core.model.watch import WatchSlice, WatchState
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class Baseline:
     clock: ClockSlice = field(default_factory=ClockSlice)
     limits: LimitState = field(default_factory=LimitState)
     plans: PlanState = field(default_factory=PlanState)
+    watch: WatchState = field(default_factory=WatchState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,11 +239,14 @@ class State:
     saving: SavingSlice = field(default_factory=SavingSlice)
     plans: PlansSlice = field(default_factory=PlansSlice)
     ceilings: CeilingSlice = field(default_factory=CeilingSlice)
+    watch: WatchSlice = field(default_factory=WatchSlice)
 
     @property
     def baseline(self) -> Baseline | None:
         """The saved half of all slices; None before the first reading."""
-        return Baseline(self.meter.booked, self.clock, self.limits.kept, self.plans.kept) if self.meter.booked else None
+        if not self.meter.booked:
+            return None
+        return Baseline(self.meter.booked, self.clock, self.limits.kept, self.plans.kept, self.watch.kept)
 
     @property
     def totals(self) -> Mapping[ClientKey, Counters]:

@@ -108,6 +108,8 @@ def _metered(uplink: Uplink) -> str:
 
 
 def _written(name: str, value: object) -> str:
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(map(str, value))) or _NONE
     if value is None or value in ((), ""):
         return _NONE
     if isinstance(value, Tunnel):
@@ -123,7 +125,8 @@ def _written(name: str, value: object) -> str:
     if isinstance(value, int):
         if name.endswith(("download", "upload")):
             return format_rate(value)
-        return {"lan.mark_mask": _mask(value), "router.reserve": format_size(value)}.get(name, str(value))
+        sizes = {"lan.mark_mask": _mask(value), "router.reserve": format_size(value)}
+        return {**sizes, "watch.newcomer": format_size(value)}.get(name, str(value))
     return str(value)
 
 

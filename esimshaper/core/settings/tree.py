@@ -26,6 +26,7 @@ from esimshaper.core.settings.subjects import known_from
 from esimshaper.core.settings.trips import trips_from
 from esimshaper.core.settings.values import OnFailure, ServiceSettings, Settings
 from esimshaper.core.settings.wan import wan_from
+from esimshaper.core.settings.watch import watch_from
 from esimshaper.core.settings.web import web_from
 
 
@@ -56,14 +57,14 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     router = router_from(top.block("router"))
     known = known_from(top, clients)
     quotas, curfews = quotas_from(top, known, zone, zones), curfews_from(top, known, zone, zones)
-    trips, web = trips_from(top, zone), web_from(top)
+    trips, web, watch = trips_from(top, zone), web_from(top), watch_from(top, known)
     if meter is not None:
         check_number(top, meter.max_clients)
     if problems or wan is None or lan is None or meter is None or metrics is None or zone is None or router is None:
         return Parsed(None, tuple(problems))
     services = _services(top.block("services"))
     parsed = Settings(wan, lan, str(zone), clients, metrics, meter, quotas, on_failure, router, curfews, services)
-    return Parsed(replace(parsed, trips=trips, web=web), ())
+    return Parsed(replace(parsed, trips=trips, web=web, watch=watch), ())
 
 
 def _services(block: Block) -> ServiceSettings:

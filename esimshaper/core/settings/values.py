@@ -13,6 +13,7 @@ from esimshaper.core.model.plan import Plan
 from esimshaper.core.model.trips import Trip
 from esimshaper.core.model.units import format_endpoint
 from esimshaper.core.model.uplinks import ONLY_UPLINK, Uplink
+from esimshaper.core.model.watch import NOT_WATCHED, Watch
 
 WEB_PORT = 80
 WEB_TLS_PORT = 443
@@ -233,7 +234,8 @@ class Settings:
     """All of /etc/esimshaper/esimshaper.yaml and its conf.d. `timezone` is an IANA name that this box knows.
 
     devices: the kernel's name of an interface, by the name that these settings call it, where the two differ.
-    plans: what carriers have sold. trips: days with a name, for reports. web: None for no page.
+    plans: what carriers have sold. trips: days with a name, for reports. web: None for no page. watch: what counts as
+    abnormal use.
     """
 
     wan: Wan
@@ -251,6 +253,7 @@ class Settings:
     plans: tuple[Plan, ...] = ()
     trips: tuple[Trip, ...] = ()
     web: Web | None = None
+    watch: Watch = NOT_WATCHED
 
     @property
     def as_written(self) -> "Settings":

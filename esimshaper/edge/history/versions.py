@@ -2,6 +2,7 @@
 """Edge, part of history: the tables of each version of the database. Pure: values only."""
 
 from esimshaper.edge.history.plan_schema import PLANS
+from esimshaper.edge.history.watch_schema import WATCH
 
 SCHEMAS = {
     1: """
@@ -279,6 +280,7 @@ CREATE TABLE plan_acts (       -- what was done to plans by hand, to undo it
     act TEXT NOT NULL          -- JSON: what was said, and the rows of the tables of plans as they were before
 ) STRICT;
 """,
+    12: WATCH,
 }
 """What each version of the format adds to the one before, or has in its place; doing so upgrades an older file.
 

@@ -32,6 +32,9 @@ MESSAGE_IDS: Mapping[NoticeKind, str] = {
     NoticeKind.PLAN_UNSURE: "a75a7e5f5a0d4e8aaa6789f34cc7e218",
     NoticeKind.SIM_UNKNOWN: "0042c0f2052545f5985a13bb21abff2f",
     NoticeKind.LINK_SLOW: "d0c4a1f76b0e4f5c9b61c0a3e2f47d18",
+    NoticeKind.ALARM: "2f0b61c5a3f74c1e8a1c6f6e9d0b7a44",
+    NoticeKind.ALARM_MORE: "7c9d8e1f20a14b6f9b35c4d2e8f1a605",
+    NoticeKind.ALARM_END: "b34e5a6d7c8f4f02a9d1e0c3b2a49586",
 }
 """MESSAGE_IDs never change: people and programs search for them."""
 

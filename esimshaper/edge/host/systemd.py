@@ -157,6 +157,8 @@ def _fields(notice: Notice, names: Mapping[ClientKey, str], interface: str) -> I
         "ESIMSHAPER_QUOTA": notice.quota,
         "ESIMSHAPER_BYTES": "" if notice.kind is NoticeKind.CLIENT_STATE else str(notice.bytes),
         "ESIMSHAPER_STATE": notice.level.value if notice.level else "",
+        "ESIMSHAPER_ALARM": str(notice.alarm or ""),
+        "ESIMSHAPER_REASONS": " ".join(notice.reasons),
         "ESIMSHAPER_INTERFACE": interface,
         "ESIMSHAPER_CLIENTS": str(len(notice.clients) or ""),
     }

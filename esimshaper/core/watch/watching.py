@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One tick of the watch: usage, tallies and plans -> what is abnormal, and what people hear of it. Pure.
+
+each tick      usage is added up
+each step      (5 s) traces move on; detectors look; episodes begin, grow and end
+each minute    hours that are flat; the router alone at home; the pace of quotas
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from esimshaper.core.model.counts import Usage
+from esimshaper.core.model.identity import BUILT_IN_CLIENTS, PSEUDO_KEYS, ROUTER, UNATTRIBUTED, ClientKey, Identity
+from esimshaper.core.model.limits import EVERYONE, Notice, Override, OverrideKind, SubjectKind, Tally
+from esimshaper.core.model.plan_state import PlanState
+from esimshaper.core.model.services import ServiceUsage, services_sum
+from esimshaper.core.model.tick import Tick
+from esimshaper.core.model.watch import (
+    UNLEARNED,
+    AlarmKind,
+    Learned,
+    WatchLevel,
+    WatchSlice,
+    WatchState,
+)
+from esimshaper.core.watch import constants as at
+from esimshaper.core.watch import detectors, episodes, learning, pacing, words
+from esimshaper.core.watch.allowance import next_allowance
+from esimshaper.core.watch.detectors import Case
+from esimshaper.core.watch.episodes import Sight
+from esimshaper.core.watch.traces import Moved, moved_by, step_forward, summed
+
+_HOUR = 3600
+_SERVED_STEPS = 5 * at.STEPS
+"""For so long it is remembered what bytes were for."""
+_KEEP_LEARNED = 2048
+"""Devices that make up a new address each day must not fill the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the watch hears of other rooms: tallies and overrides of limits, plans, and what bytes were for."""
+
+    tallies: tuple[Tally, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    plans: PlanState = field(default_factory=PlanState)
+    services: ServiceUsage = field(default_factory=dict)
+
+
+def advance(before: WatchSlice, tick: Tick, usage: Usage, around: Around) -> WatchSlice:
+    """The slice of now. `usage`: what the metered uplinks billed since the tick before."""
+    if tick.rules.watch.level is WatchLevel.OFF:
+        return WatchSlice(before.kept)
+    step = int(tick.reading.boottime // at.STEP_SECONDS)
+    if _begins_anew(before, tick, step):
+        # Nobody knows in which time these bytes were moved: they are counted, and alarm nobody.
+        return replace(before, traces={}, since=(), served={}, step=step, new=())
+    since = (*before.since, usage) if usage else before.since
+    served = _served(before.served, usage, around.services)
+    if step == before.step:
+        return replace(before, since=since, served=served, new=())
+    return _Look(replace(before, since=since, served=served), tick, around, step).all()
+
+
+def _begins_anew(before: WatchSlice, tick: Tick, step: int) -> bool:
+    # After a longer pause the bytes would look as if they had come evenly, as those of a trickle do.
+    pause = 0 if before.step is None else step - before.step
+    return before.step is None or tick.step.seen is None or not 0 <= pause <= at.STEPS
+
+
+def _served(before: ServiceUsage, usage: Usage, more: ServiceUsage) -> ServiceUsage:
+    """What bytes were for, of clients that moved enough in this tick to become an alarm."""
+    busy = [key for key in more if key in usage and usage[key].total_bytes >= at.BUSY_TICK]
+    if not busy:
+        return before
+    return {**before, **{key: services_sum(before.get(key, {}), more[key]) for key in busy}}
+
+
+class _Look:
+    """What is seen at the end of a step."""
+
+    def __init__(self, before: WatchSlice, tick: Tick, around: Around, step: int) -> None:
+        self._before, self._tick, self._around, self._step = before, tick, around, step
+        self._watch, self._now = tick.rules.watch, int(tick.at.time)
+        previous = before.step or step
+        self._minute = step // at.STEPS != previous // at.STEPS
+        used = summed(before.since)
+        self._moved_since = {key: down + up for key, (down, up) in used.items()}
+        self._traces = step_forward(before.traces, used, previous, step)
+        self._is_night = self._in_night()
+        # Of a client that moves nothing all sums fall, so that nothing of it becomes abnormal.
+        asked = self._traces if self._minute or self._is_night else [key for key in used if key in self._traces]
+        self._sums = {key: moved_by(self._traces[key], with_flat=self._minute) for key in asked}
+        self._allowance = next_allowance(before.allowance, tick, around.tallies, around.plans)
+        self._floors = detectors.floors_of(self._allowance.bytes, at.FACTORS[self._watch.level])
+
+    def all(self) -> WatchSlice:
+        """The slice that follows."""
+        kept = self._before.kept
+        if kept.mutes:
+            kept = replace(kept, mutes=tuple(episodes.live_mutes(kept.mutes, self._now)))
+        kept, new_ones = self._newcomers(kept)
+        kept, sights = self._sights(kept, new_ones)
+        followed = episodes.follow(kept, sights, self._moved_since, self._moment())
+        rules = self._tick.rules
+        new: list[Notice] = [words.begun(each, self._who(each.client)) for each in followed.begun]
+        new += [words.more(each, self._who(each.client), self._now, rules) for each in followed.more]
+        new += [words.ended(each, self._who(each.client), self._now, rules) for each in followed.ended]
+        kept = followed.kept
+        if self._minute:
+            kept, said = pacing.advance(kept, self._tick, self._around.tallies, self._allowance.bytes)
+            new += said
+            kept = self._bounded(kept)
+        served = self._before.served if self._step // _SERVED_STEPS == (self._before.step or 0) // _SERVED_STEPS else {}
+        return WatchSlice(kept, self._traces, (), self._step, self._allowance, tuple(new), served)
+
+    # --- who is seen how
+
+    def _sights(self, kept: WatchState, new_ones: Collection[ClientKey]) -> tuple[WatchState, dict[ClientKey, Sight]]:
+        hour, learned = self._now // _HOUR, dict(kept.learned)
+        frozen = {each.client for each in kept.episodes if each.is_open}
+        sleeping = self._sleeping()
+        sights: dict[ClientKey, Sight] = {}
+        for client, moved in self._sums.items():
+            before = learned.get(client, UNLEARNED)
+            known = before if before.hour == hour else learning.in_hour(before, hour)
+            logged = self._logged(client, moved, asleep=client in sleeping, is_new=client in new_ones)
+            if logged:
+                sights[client] = self._sight(client, moved, logged, known)
+            elif client not in frozen:
+                known = learning.with_moved(known, moved)
+            if known is not before:
+                learned[client] = known
+        if self._minute:
+            sights.update(self._alone())
+        return replace(kept, learned=learned), sights
+
+    def _logged(self, client: ClientKey, moved: Moved, *, asleep: bool, is_new: bool) -> frozenset[AlarmKind]:
+        """What is abnormal of a client, beside the floors alone."""
+        if (not is_new and detectors.is_small(moved, self._floors)) or client in self._watch.exempt:
+            return detectors.NOTHING_FOUND
+        found = detectors.found(Case(moved, self._floors, asleep=asleep))
+        return self._wanted(found | {AlarmKind.NEWCOMER} if is_new else found)
+
+    def _sight(self, client: ClientKey, moved: Moved, logged: frozenset[AlarmKind], known: Learned) -> Sight:
+        normal = learning.normal(known)
+        asleep = AlarmKind.ASLEEP in logged
+        case = Case(moved, self._floors, normal, learning=learning.is_learning(known), asleep=asleep)
+        telling = detectors.found(case) | (logged & {AlarmKind.NEWCOMER})
+        return self._made(client, moved, logged, self._wanted(telling))
+
+    def _made(
+        self, client: ClientKey, moved: Moved, logged: frozenset[AlarmKind], telling: frozenset[AlarmKind]
+    ) -> Sight:
+        services = {name: each.total_bytes for name, each in self._before.served.get(client, {}).items()}
+        scene = words.Scene(moved, self._floors, self._allowance, services)
+        begun = self._begun(moved, logged)
+        text = words.sentence(telling or logged, scene)
+        return Sight(logged, telling, self._moved_since.get(client, 0), begun, learning.peaks_of(moved), text)
+
+    def _begun(self, moved: Moved, kinds: frozenset[AlarmKind]) -> int:
+        """The bytes that an episode begins with: those of the time that made it one."""
+        if moved.minute >= self._floors.minute:
+            return moved.minute
+        if moved.five >= self._floors.five or kinds == {AlarmKind.UPLOAD}:
+            return moved.five
+        return moved.ten if kinds == {AlarmKind.ASLEEP} else moved.hour
+
+    def _in_night(self) -> bool:
+        begin, end = self._watch.night
+        local = datetime.fromtimestamp(self._now, self._tick.rules.zone).hour
+        return begin <= local < end if begin <= end else local >= begin or local < end
+
+    def _sleeping(self) -> Collection[ClientKey]:
+        """Clients of whom it would be abnormal to move much now: at night, nobody else being awake."""
+        if not self._is_night:
+            return ()
+        awake = [key for key, moved in self._sums.items() if moved.ten >= at.AWAKE_TEN and key not in PSEUDO_KEYS]
+        return [key for key in self._sums if key not in PSEUDO_KEYS and all(each == key for each in awake)]
+
+    def _alone(self) -> Iterator[tuple[ClientKey, Sight]]:
+        """The router itself, where no client moves anything and the link is used all the same."""
+        kinds = self._wanted(frozenset({AlarmKind.NOBODY_HOME}))
+        clients = sum(moved.hour for key, moved in self._sums.items() if key not in PSEUDO_KEYS)
+        own = {key: moved for key in (ROUTER, UNATTRIBUTED) if (moved := self._sums.get(key))}
+        if not kinds or clients > at.SILENCE or sum(each.hour for each in own.values()) < self._floors.alone:
+            return
+        most = max(own, key=lambda key: own[key].hour)
+        if most not in self._watch.exempt:
+            yield most, self._made(most, own[most], kinds, kinds)
+
+    def _wanted(self, kinds: frozenset[AlarmKind]) -> frozenset[AlarmKind]:
+        return kinds if not self._watch.off else kinds - self._watch.off
+
+    # --- new devices
+
+    def _newcomers(self, kept: WatchState) -> tuple[WatchState, Collection[ClientKey]]:
+        """Devices in their first half hour, and those of them that have moved too much."""
+        known, length = self._tick.identities, self._watch.newcomer_seconds
+        recent = ((key, each) for key, each in kept.newcomers.items() if self._now - each[0] < length)
+        young = {key: each for key, each in recent if key not in self._named}
+        for key, size in self._moved_since.items():
+            came, moved = young.get(key, (self._now, 0))
+            if key in young or self._is_new(key, kept, known):
+                young[key] = (came, moved + size)
+        if not young and not kept.newcomers:
+            return kept, ()
+        most = self._watch.newcomer if self._watch.newcomer is not None else self._floors.newcomer
+        return replace(kept, newcomers=young), [key for key, (_, moved) in young.items() if moved >= most]
+
+    @property
+    def _named(self) -> Mapping[ClientKey, str]:
+        return self._tick.rules.names
+
+    def _is_new(self, key: ClientKey, kept: WatchState, known: Mapping[ClientKey, Identity]) -> bool:
+        """Whether nobody has seen it before: neither the history nor the watch."""
+        strange = key not in known and key not in kept.learned
+        return strange and key not in self._named and key not in BUILT_IN_CLIENTS
+
+    # --- the rest
+
+    def _moment(self) -> episodes.Now:
+        overrides = self._around.overrides
+        of_clients = {ClientKey(each.subject.id): each for each in overrides if each.subject.kind is SubjectKind.CLIENT}
+        cut = frozenset(key for key, each in of_clients.items() if not each.kind.allows)
+        freed: set[ClientKey | None] = {key for key, each in of_clients.items() if each.kind.allows}
+        if any(each.subject == EVERYONE and each.kind is OverrideKind.ALLOW_OVER_PLAN for each in overrides):
+            freed.add(None)
+        return episodes.Now(self._now, self._allowance.bytes, frozenset(freed), cut)
+
+    def _who(self, key: ClientKey) -> str:
+        return self._named.get(key) or self._tick.identities.get(key, Identity(key)).called
+
+    def _bounded(self, kept: WatchState) -> WatchState:
+        """Without what was learned of devices that were not here for all the days that count."""
+        oldest = self._now // _HOUR - at.DAYS * 24
+        learned = {key: each for key, each in kept.learned.items() if each.hour > oldest or key in self._named}
+        if len(learned) > _KEEP_LEARNED:
+            newest = sorted(learned, key=lambda key: (key in self._named, learned[key].hour))[-_KEEP_LEARNED:]
+            learned = {key: learned[key] for key in newest}
+        return kept if len(learned) == len(kept.learned) else replace(kept, learned=learned)

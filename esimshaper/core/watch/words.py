@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Episodes -> notices: what is moved, how much of the day that is, what for, and what one can type. Pure."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from esimshaper.core.model.limits import EVERYONE, Notice, NoticeKind, Subject, SubjectKind
+from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.units import format_duration, format_moment, format_size
+from esimshaper.core.model.watch import AlarmKind, Allowance, Answer, Episode
+from esimshaper.core.watch.detectors import Floors
+from esimshaper.core.watch.traces import Moved
+
+_SERVICES = 3
+"""So many services are named, the largest ones."""
+
+
+class Scene(NamedTuple):
+    """What a sentence is made of: the allowance, and what each of the client's services moved in the last minutes."""
+
+    moved: Moved
+    floors: Floors
+    allowance: Allowance
+    services: Mapping[str, int]
+
+
+def sentence(kinds: frozenset[AlarmKind], scene: Scene) -> str:
+    """What a client does, beside the day: completes a sentence that begins with its name."""
+    moved, most = scene.moved, max(1, scene.allowance.bytes)
+    if AlarmKind.NOBODY_HOME in kinds:
+        what, size = f"moved {format_size(moved.hour)} in the last hour, in which no device moved anything", moved.hour
+    elif AlarmKind.UPLOAD in kinds:
+        what, size = f"sent {format_size(moved.up)} in the last five minutes, and received little", moved.up
+    elif AlarmKind.NEWCOMER in kinds:
+        what, size = f"is new here and moved {format_size(moved.hour)} at once", moved.hour
+    elif AlarmKind.SURGE in kinds and moved.minute >= scene.floors.minute:
+        what, size = f"moved {format_size(moved.minute)} in the last minute", moved.minute
+    elif AlarmKind.SURGE in kinds and moved.five >= scene.floors.five:
+        what, size = f"moved {format_size(moved.five)} in the last five minutes", moved.five
+    elif AlarmKind.TRICKLE in kinds:
+        what, size = f"moves {format_size(moved.flat)} and more in each five minutes of an hour", moved.hour
+    elif AlarmKind.ASLEEP in kinds:
+        what, size = f"moved {format_size(moved.ten)} in ten minutes of the night, while all others sleep", moved.ten
+    else:
+        what, size = f"moved {format_size(moved.hour)} in the last hour", moved.hour
+    return f"{what}: {_percent(size, most)} of {_the_day(scene.allowance)}{_largest(scene.services)}"
+
+
+def begun(episode: Episode, who: str) -> Notice:
+    """The notice of an alarm."""
+    return _notice(NoticeKind.ALARM, episode, f"{who} {episode.text}. {_to_type(episode, who)}", episode.seen)
+
+
+def more(episode: Episode, who: str, now: float, rules: Rules) -> Notice:
+    """The notice that it goes on."""
+    since = format_moment(episode.since, now, rules.zone)
+    text = f"{who} goes on: {format_size(episode.bytes)} since {since} ({_kinds(episode)}). {_to_type(episode, who)}"
+    return _notice(NoticeKind.ALARM_MORE, episode, text, int(now))
+
+
+def ended(episode: Episode, who: str, now: float, rules: Rules) -> Notice:
+    """The notice that it is over."""
+    since, length = format_moment(episode.since, now, rules.zone), format_duration(episode.seen - episode.since)
+    how = {Answer.FINE: ", which was fine", Answer.CUT: ", which was cut"}.get(episode.answer, "")
+    text = f"{who} is quiet again: {format_size(episode.bytes)} in {length} since {since} ({_kinds(episode)}){how}"
+    return _notice(NoticeKind.ALARM_END, episode, text, int(now))
+
+
+def _notice(kind: NoticeKind, episode: Episode, text: str, at: int) -> Notice:
+    subject = Subject(SubjectKind.CLIENT, episode.client) if episode.client else EVERYONE
+    return Notice(kind, text, subject, bytes=episode.bytes, at=at, alarm=episode.number, reasons=episode.kinds)
+
+
+def _to_type(episode: Episode, who: str) -> str:
+    fine = f"it is fine: `esimshaper alarms fine {episode.number}`"
+    if AlarmKind.NOBODY_HOME in episode.kinds:
+        return f"`esimshaper flows` shows where to; {fine}"
+    name = who if " " not in who else episode.client
+    return f"Stop it: `esimshaper block {name} --for 1h`; {fine}"
+
+
+def _kinds(episode: Episode) -> str:
+    return ", ".join(episode.kinds)
+
+
+def _percent(size: int, of: int) -> str:
+    return f"{max(1, round(100 * size / of))} %"
+
+
+def _the_day(allowance: Allowance) -> str:
+    size = format_size(allowance.bytes)
+    return f"the day ({size} by {allowance.of})" if allowance.of else f"a day of {size}, which no quota or plan says"
+
+
+def _largest(services: Mapping[str, int]) -> str:
+    largest = sorted(services.items(), key=lambda pair: -pair[1])[:_SERVICES]
+    named = [f"{name} {format_size(size)}" for name, size in largest if size > 0]
+    return f"; most for {', '.join(named)}" if named else ""

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`watch` of the configuration."""
+
+import pytest
+
+from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.watch import AlarmKind, Watch, WatchLevel
+from esimshaper.core.settings.block import Block
+from esimshaper.core.settings.subjects import Known
+from esimshaper.core.settings.watch import watch_from
+
+KNOWN = Known({"nas": ClientKey("02:00:00:00:00:11")}, {"kids"})
+
+
+def parsed(tree):
+    problems = []
+    return watch_from(Block(tree, problems), KNOWN), problems
+
+
+def test_it_is_on_if_nobody_says_otherwise():
+    assert parsed({}) == (Watch(WatchLevel.NORMAL), [])
+
+
+@pytest.mark.parametrize("level", WatchLevel)
+def test_a_word_is_the_level(level):
+    assert parsed({"watch": level.value}) == (Watch(level), [])
+
+
+def test_a_block_says_each_kind():
+    tree = {
+        "level": "strict",
+        "upload": "off",
+        "nobody-home": "off",
+        "surge": "notify",
+        "newcomer": {"allow": "30MB", "in": "1h"},
+        "exempt": ["nas", "router"],
+        "night": "23-5",
+    }
+    off = frozenset({AlarmKind.UPLOAD, AlarmKind.NOBODY_HOME})
+    exempt = frozenset({ClientKey("02:00:00:00:00:11"), ClientKey("router")})
+    assert parsed({"watch": tree}) == (Watch(WatchLevel.STRICT, off, exempt, 30_000_000, 3600, (23, 5)), [])
+
+
+@pytest.mark.parametrize(
+    ("tree", "path", "message"),
+    [
+        ({"exempt": ["nsa"]}, ("watch", "exempt", 0), "no client is named `nsa`"),
+        ({"exempt": ["group/kids"]}, ("watch", "exempt", 0), "`group/kids` is not the name of a client"),
+        ({"newcomer": {"in": "3d"}}, ("watch", "newcomer", "in"), "`3d` is longer than two days"),
+        ({"newcomer": {"allow": "0B"}}, ("watch", "newcomer", "allow"), "`0B` is not between 1B and 1000TB"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(tree, path, message):
+    (problem,) = parsed({"watch": tree})[1]
+    assert (problem.path, problem.message.split(",")[0]) == (path, message)
