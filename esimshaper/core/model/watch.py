@@ -161,7 +161,7 @@ class Profile(NamedTuple):
 class WatchState:
     """All that is remembered over a restart. episodes: the newest ones, in their order; number: of the next one.
 
-    newcomers: when devices that are new came, and what they moved since.
+    newcomers: when devices that are new came, and what they moved since. counts: alarms ever told, by their first kind.
     """
 
     learned: Mapping[ClientKey, Learned] = field(default_factory=dict)
@@ -170,6 +170,7 @@ class WatchState:
     profiles: Mapping[tuple[str, Subject], Profile] = field(default_factory=dict)
     newcomers: Mapping[ClientKey, tuple[int, int]] = field(default_factory=dict)
     number: int = 1
+    counts: Mapping[AlarmKind, int] = field(default_factory=dict)
 
 
 class Allowance(NamedTuple):

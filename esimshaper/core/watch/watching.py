@@ -6,13 +6,13 @@ each step      (5 s) traces move on; detectors look; episodes begin, grow and en
 each minute    hours that are flat; the router alone at home; the pace of quotas
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, PSEUDO_KEYS, ROUTER, UNATTRIBUTED, ClientKey, Identity
-from esimshaper.core.model.limits import EVERYONE, Notice, Override, OverrideKind, SubjectKind, Tally
+from esimshaper.core.model.limits import EVERYONE, Notice, NoticeKind, Override, OverrideKind, SubjectKind, Tally
 from esimshaper.core.model.plan_state import PlanState
 from esimshaper.core.model.services import ServiceUsage, services_sum
 from esimshaper.core.model.tick import Tick
@@ -112,6 +112,7 @@ class _Look:
             kept, said = pacing.advance(kept, self._tick, self._around.tallies, self._allowance.bytes)
             new += said
             kept = self._bounded(kept)
+        kept = _counted(kept, new)
         served = self._before.served if self._step // _SERVED_STEPS == (self._before.step or 0) // _SERVED_STEPS else {}
         return WatchSlice(kept, self._traces, (), self._step, self._allowance, tuple(new), served)
 
@@ -240,3 +241,11 @@ class _Look:
             newest = sorted(learned, key=lambda key: (key in self._named, learned[key].hour))[-_KEEP_LEARNED:]
             learned = {key: learned[key] for key in newest}
         return kept if len(learned) == len(kept.learned) else replace(kept, learned=learned)
+
+
+def _counted(kept: WatchState, new: Iterable[Notice]) -> WatchState:
+    """`kept` with the alarms of these notices."""
+    kinds = [AlarmKind(each.reasons[0]) for each in new if each.kind is NoticeKind.ALARM]
+    if not kinds:
+        return kept
+    return replace(kept, counts={kind: kept.counts.get(kind, 0) + kinds.count(kind) for kind in {*kept.counts, *kinds}})

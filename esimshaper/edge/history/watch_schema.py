@@ -43,6 +43,10 @@ CREATE TABLE watch_episodes (
     upload INTEGER NOT NULL,
     flat INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE watch_counts (
+    kind TEXT NOT NULL PRIMARY KEY,
+    alarms INTEGER NOT NULL    -- that people were ever told of
+) STRICT, WITHOUT ROWID;
 CREATE TABLE watch_mutes (
     number INTEGER PRIMARY KEY,
     kind TEXT,                 -- none: any

@@ -25,6 +25,7 @@ KEYS: Keys = {
     "watch_peaks": ("client", "day"),
     "watch_newcomers": ("client",),
     "watch_episodes": ("number",),
+    "watch_counts": ("kind",),
     "watch_mutes": ("number",),
     "watch_profiles": ("quota", "kind", "subject"),
 }
@@ -41,6 +42,7 @@ def tables(watch: WatchState) -> Tables:
         "watch_peaks": dict(_peaks(watch)),
         "watch_newcomers": {(key,): values for key, values in watch.newcomers.items()},
         "watch_episodes": {(each.number,): _episode_values(each) for each in watch.episodes},
+        "watch_counts": {(kind.value,): (number,) for kind, number in watch.counts.items()},
         "watch_mutes": {
             (number,): (each.kind and each.kind.value, each.client, each.until)
             for number, each in enumerate(watch.mutes)
@@ -71,6 +73,7 @@ def watch_from(rows: Fetch) -> WatchState:
             for quota, kind, subject, *values in rows("watch_profiles")
         },
         newcomers={ClientKey(client): (came, size) for client, came, size in rows("watch_newcomers")},
+        counts={AlarmKind(kind): number for kind, number in rows("watch_counts")},
         number=max((each.number for each in episodes), default=0) + 1,
     )
 

@@ -30,6 +30,7 @@ STATE = WatchState(
     },
     newcomers={BOB: (1000, 50)},
     number=9,
+    counts={AlarmKind.SURGE: 3, AlarmKind.PACE: 1},
 )
 
 
