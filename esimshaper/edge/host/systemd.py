@@ -26,7 +26,7 @@ IDENTIFIER = "esimshaper"
 _NOTICE_IDS = frozenset((*MESSAGE_IDS.values(), SUMMED_UP_ID))
 _MESSAGES = {message.id: message for message in Message}
 _NOTICE = 5  # of syslog(3): normal but significant; logging has no such level
-_PRIORITIES = {NoticeKind.QUOTA_REACHED: 4, NoticeKind.QUOTA_RENEWED: 6}
+_PRIORITIES = {NoticeKind.QUOTA_REACHED: 4, NoticeKind.ALARM: 4, NoticeKind.QUOTA_RENEWED: 6}
 
 Admits = Callable[[str, logging.LogRecord], bool]
 """Topic and record -> whether to write the record now. Called from any thread."""

@@ -50,6 +50,11 @@ NOTICES = (
     Notice(NoticeKind.SIM_UNKNOWN, "the eSIM ...1234 at wan is of no plan", EVERYONE),
     Notice(NoticeKind.LINK_SLOW, "the carrier gives wan 128 kbit/s down", EVERYONE),
     Notice(
+        NoticeKind.ALARM, "tv moved 60 MB in a minute", subject(ALICE), bytes=6, alarm=7, reasons=("surge", "upload")
+    ),
+    Notice(NoticeKind.ALARM_MORE, "tv goes on", EVERYONE),
+    Notice(NoticeKind.ALARM_END, "tv is quiet again", EVERYONE),
+    Notice(
         NoticeKind.CLIENT_STATE,
         "2 devices are blocked now",
         Subject(SubjectKind.EACH_CLIENT),

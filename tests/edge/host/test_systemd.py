@@ -138,7 +138,7 @@ def test_each_notice_is_one_message_with_its_fields(journal):
     notices = [entry for entry in journal if "MESSAGE_ID" in entry]
     assert [entry["MESSAGE"] for entry in notices] == [notice.text for notice in journal_sender.NOTICES]
     assert [entry["MESSAGE_ID"] for entry in notices] == [*(MESSAGE_IDS[kind] for kind in NoticeKind), SUMMED_UP_ID]
-    assert [entry["PRIORITY"] for entry in notices] == ["5", "4", "6", *["5"] * 20]
+    assert [entry["PRIORITY"] for entry in notices] == ["5", "4", "6", *["5"] * 19, "4", *["5"] * 3]
     assert [ours(entry) for entry in notices] == FIELDS
 
 
@@ -156,7 +156,7 @@ def test_by_hand_notices_are_plain_lines_on_standard_error_although_a_journal_is
     assert told == [
         "INFO a line of the log",
         *(
-            f"{'WARNING' if notice.kind is NoticeKind.QUOTA_REACHED else 'INFO'} {notice.text}"
+            f"{'WARNING' if notice.kind in (NoticeKind.QUOTA_REACHED, NoticeKind.ALARM) else 'INFO'} {notice.text}"
             for notice in journal_sender.NOTICES
         ),
     ]
@@ -220,7 +220,7 @@ def test_what_is_filled_in_is_a_field_that_the_message_has():
     for message in Message:
         known = fields(message, interface="wwan0", client="tv", config="/etc/esimshaper/esimshaper.yaml")
         assert filled_in(entries[message.id]) <= {f"@{name}@" for name in known}
-    of_notices = {"SUBJECT", "CLIENT", "QUOTA", "BYTES", "STATE", "INTERFACE"}
+    of_notices = {"SUBJECT", "CLIENT", "QUOTA", "BYTES", "STATE", "INTERFACE", "ALARM", "REASONS"}
     for number in MESSAGE_IDS.values():
         assert filled_in(entries[number]) <= {f"@ESIMSHAPER_{name}@" for name in of_notices}
     assert filled_in(entries[SUMMED_UP_ID]) <= {"@ESIMSHAPER_CLIENTS@"}

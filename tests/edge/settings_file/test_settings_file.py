@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.model.limits import ActionKind, PeriodUnit, SubjectKind
+from esimshaper.core.model.watch import Watch, WatchLevel
 from esimshaper.core.settings.values import DEFAULT_UPKEEP, Client, Listen, OnFailure, Tls, Wan, Web
 from esimshaper.edge.settings_file import SettingsError, load, of_the_box, read_settings
 from esimshaper.edge.settings_file.schema import SCHEMA_FILE
@@ -59,6 +60,8 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
     assert len(loaded.router.reachable) == 2
     page = Tls(f"{folder}/page.crt", f"{folder}/page.key")
     assert loaded.web == Web((Listen("192.168.8.1", 80),), ("data.internal",), tls=page)
+    (exempt,) = (each.key for each in loaded.clients if each.name == "work-laptop")
+    assert loaded.watch == Watch(WatchLevel.NORMAL, exempt=frozenset({exempt}), newcomer=50_000_000)
     assert loaded.timezone == "Asia/Tokyo"
     assert [each.name for each in loaded.clients] == ["alice-phone", "tv", "phone-abroad", "work-laptop"]
     plain = {
@@ -68,6 +71,7 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
         "metrics": replace(loaded.metrics, tls=None),
         "router": DEFAULT_UPKEEP,
         "web": None,
+        "watch": Watch(WatchLevel.NORMAL),
     }
     assert replace(loaded, **plain) == load(EXAMPLE)
 
