@@ -122,6 +122,15 @@ FIELDS = [
     ),
     *[{"ESIMSHAPER_SUBJECT": "everyone", "ESIMSHAPER_BYTES": "0", "ESIMSHAPER_INTERFACE": "wwan0"}] * 13,
     {
+        "ESIMSHAPER_SUBJECT": "client/alice-phone",
+        "ESIMSHAPER_CLIENT": "alice-phone",
+        "ESIMSHAPER_BYTES": "6",
+        "ESIMSHAPER_ALARM": "7",
+        "ESIMSHAPER_REASONS": "surge upload",
+        "ESIMSHAPER_INTERFACE": "wwan0",
+    },
+    *[{"ESIMSHAPER_SUBJECT": "everyone", "ESIMSHAPER_BYTES": "0", "ESIMSHAPER_INTERFACE": "wwan0"}] * 2,
+    {
         "ESIMSHAPER_SUBJECT": "each-client",
         "ESIMSHAPER_CLIENT": ["alice-phone", "02:00:00:00:00:11"],
         "ESIMSHAPER_CLIENTS": "2",
