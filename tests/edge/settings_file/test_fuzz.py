@@ -15,7 +15,7 @@ from esimshaper.edge.settings_file.schema import SCHEMA_FILE
 from esimshaper.edge.settings_file.yaml_file import MAX_DEPTH, MAX_FILE_BYTES, MAX_VALUES
 
 EXAMPLE = Path(__file__).parents[3] / "etc/esimshaper.yaml"
-WORDS = sorted(set(re.findall(r'^ +"([a-z_]+)": {', SCHEMA_FILE.read_text(), flags=re.MULTILINE)))
+WORDS = sorted(set(re.findall(r'^ +"([a-z_-]+)": {', SCHEMA_FILE.read_text(), flags=re.MULTILINE)))
 NEEDED = "wan: {interface: wwan0}\nlan: {interfaces: [br0]}\n"
 
 

@@ -17,7 +17,7 @@ from tests.certificates import Authority
 from tests.edge.settings_file.trials import NEEDED, accepted, refused
 
 EXAMPLE = Path(__file__).parents[3] / "etc/esimshaper.yaml"
-WORDS = sorted(set(re.findall(r'^ +"([a-z_]+)": {', SCHEMA_FILE.read_text(), flags=re.MULTILINE)))
+WORDS = sorted(set(re.findall(r'^ +"([a-z_-]+)": {', SCHEMA_FILE.read_text(), flags=re.MULTILINE)))
 
 
 def test_example_loads():
