@@ -30,7 +30,7 @@ BINDINGS = {
 }
 """They stand for a library, the C header or a kind of file and decide nothing, so that several edges may share them."""
 
-CONDUCTORS = {f"esimshaper.core.{name}" for name in ("pipeline", "commands", "plan_commands", "replay")}
+CONDUCTORS = {f"esimshaper.core.{one}" for one in ("pipeline", "commands", "plan_commands", "page_commands", "replay")}
 """What stands above the rooms of the core and knows all of them."""
 
 CORE_LIBRARY = {
@@ -42,20 +42,19 @@ CORE_LIBRARY = {
 
 DAEMON_KNOWS = {
     "pipeline", "commands", "plan_commands", "saving.booking", "log_limit", "diagnosis.explain", "services.compiled",
-    "modems.own_counts", "shaping.plan", "shaping.tree",
+    "page_commands", "modems.own_counts", "shaping.plan", "shaping.tree",
 }  # fmt: skip
 """What the daemon uses of the core beside words, documents and settings; it executes, and decides nothing."""
 
 CLOCK = "esimshaper.edge.host.clock"
-WATCHES = {"now", "utcnow", "today"}
-"""Of datetime and date."""
+WATCHES = {"now", "utcnow", "today"}  # of datetime and date
 
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__", "now", "utcnow", "today"}
 
 SLICES = {
     "limits": {"LimitsSlice"},
     "meter": {"ClockSlice", "MeterSlice", "NamesSlice", "RatesSlice"},
-    "plan": {"PlansSlice"}, "shaping": {"CeilingSlice"}, "watch": {"WatchSlice"},
+    "page": {"PageSlice"}, "plan": {"PlansSlice"}, "shaping": {"CeilingSlice"}, "watch": {"WatchSlice"},
 }  # fmt: skip
 """The parts of the State that a room writes. It is handed no other, and never the State: conductors join them."""
 

@@ -33,6 +33,7 @@ from esimshaper.cli import (
     services,
     setup,
     transfer,
+    web,
 )
 from esimshaper.cli.base import (
     DONE,
@@ -233,7 +234,7 @@ GROUPS = {
     "what you buy": ("plan", "recommend", "replay"),
     "decide by hand": ("grant", "block", "allow", "unblock", "undo", "correct", "restart", "name"),
     "take along": ("export", "import"),
-    "set it up": ("setup", "check", "reload", "doctor"),
+    "set it up": ("setup", "check", "reload", "web", "doctor"),
     "the service": ("run", "build", "unload"),
     "more": ("demo", "completion", "help", "version"),
 }
@@ -264,6 +265,7 @@ def build_parser() -> Program:
     reload.add_verb_reload(verbs)
     explain.add_verb_explain(verbs)
     plan.add_verb_plan(verbs)
+    web.add_verb_web(verbs)
     recommend.add_verb_recommend(verbs)
     replay.add_verb_replay(verbs)
     name.add_verb_name(verbs)

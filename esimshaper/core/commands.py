@@ -27,6 +27,7 @@ from esimshaper.core.model.limits import (
     SubjectKind,
     Tally,
 )
+from esimshaper.core.model.page import PageSlice
 from esimshaper.core.model.plan_state import PlansSlice
 from esimshaper.core.model.requests import End
 from esimshaper.core.model.rules import Rules
@@ -34,6 +35,7 @@ from esimshaper.core.model.state import Baseline, LimitsSlice, MeterSlice, Names
 from esimshaper.core.model.time_of_day import WallTime, next_moment
 from esimshaper.core.model.units import MAX_SECONDS
 from esimshaper.core.model.watch import WatchSlice
+from esimshaper.core.page import memory
 from esimshaper.core.saving import booking, happenings, ledger
 from esimshaper.core.saving.past import RowRanges, row_ranges, row_ranges_within, used_since
 
@@ -262,9 +264,11 @@ def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State 
         return State(names=identities, saving=unsaved)
     kept = merge_overrides(saved.limits, state.limits) if state and state.meter.booked else saved.limits
     plans = PlansSlice(saved.plans)
+    page = PageSlice(memory.merged(saved.page, state.page.kept) if state else saved.page)
     limits = LimitsSlice(replace(kept, acts=_that_can_be_undone(kept.acts, len(saved.plans.acted))))
     meter, watch = MeterSlice(saved.meter), WatchSlice(saved.watch)
-    return State(saved.clock, meter, names=identities, limits=limits, saving=unsaved, plans=plans, watch=watch)
+    following = State(saved.clock, meter, names=identities, limits=limits, saving=unsaved, plans=plans)
+    return replace(following, watch=watch, page=page)
 
 
 def _that_can_be_undone(acts: tuple[Act, ...], on_plans: int) -> tuple[Act, ...]:

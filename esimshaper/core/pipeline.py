@@ -26,6 +26,7 @@ from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Booked, Booking, LimitsSlice, MeterSlice, Outcome, State
 from esimshaper.core.model.tick import Step, Tick, subjects_of
+from esimshaper.core.page import memory
 from esimshaper.core.plan import ticking as planning
 from esimshaper.core.plan.following import follow, with_followed
 from esimshaper.core.saving import booking
@@ -42,7 +43,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
 
     meter = metering.advance(tick)
     per_second = rates.advance(state.rates, tick, meter.usage, meter.services)
-    names = identities.advance(state.names, tick, meter.booked.totals)
+    names = identities.advance(state.names, tick, meter.booked.totals, state.page.kept.names)
     plans = planning.advance(state.plans, tick, planning.passing_of(tick, meter.by_uplink, meter.services))
     plans = follow(plans, tick, meter.booked)
     ceilings = ceiling.advance(state.ceilings, tick, meter.by_uplink, plans.kept, plans.rates, state.limits.states)
@@ -63,7 +64,8 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
 
     sure, hardware = observed.clock_trusted, observed.hardware_clock
     time = clock.following(state.clock, tick.at, tick.reading.boottime, trusted=sure, hardware=hardware)
-    following = State(time, meter.state, per_second, names, limits.state, unsaved, plans, ceilings, watch)
+    page = memory.advance(state.page, tick.at.time)
+    following = State(time, meter.state, per_second, names, limits.state, unsaved, plans, ceilings, watch, page)
     following, due = booking.hand_out(following, tick)
     outcome, measured = limits.outcome, ceilings.measured
     if plans.rates or measured:

@@ -24,10 +24,10 @@ from esimshaper.core.model.requests import (
     ImportCommand,
     OverrideCommand,
     PlanQuery,
+    Query,
     QuotasQuery,
     ReloadCommand,
     ReportQuery,
-    Request,
     RestartCommand,
     RevokeCommand,
     ServicesQuery,
@@ -100,7 +100,16 @@ class Answers:
         self._plans = PlanAnswers(storage, reloader, state, facts, change, self.on_loop, stopping)
         self._reports = Reports(storage, state, facts, self._chosen, self.on_loop, stopping)
 
-    def answer(self, request: Request) -> Document:
+    def with_change(self, change: Change) -> "Answers":
+        """The same, which changes the State by another Change."""
+        parts = (self._loop, self._storage, self._meter, self._reloader, self._state, self._facts)
+        return Answers(*parts, change, self._stopping)
+
+    def refuse_if_stopping(self) -> None:
+        """Raises NotNow once the daemon stops."""
+        self._stopping.refuse()
+
+    def answer(self, request: Query | Command) -> Document:
         """The document for a request, once a command is carried out. Raises what control.Answer may raise."""
         self._stopping.refuse()
         match request:

@@ -24,6 +24,8 @@ from esimshaper.daemon.chronicle import Chronicle
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.failsafe import Failsafe
 from esimshaper.daemon.page_answers import PageAnswers
+from esimshaper.daemon.page_desk import PageDesk
+from esimshaper.daemon.page_owner import Owner
 from esimshaper.daemon.page_socket import PageSocket
 from esimshaper.daemon.publisher import Publisher
 from esimshaper.daemon.reloader import Reloader
@@ -143,13 +145,30 @@ class Daemon:
         )
         self._socket.parent.mkdir(parents=True, exist_ok=True)
         self._cleanup.callback(self._listeners.close)
-        listener = control.serve(answers.answer, self._socket)
+        desk = PageDesk(
+            answers,
+            lambda: parts.ticker.state,
+            self._facts,
+            parts.bookings.change,
+            lambda: self._configuration.settings,
+        )
+        listener = control.serve(desk.answer, self._socket)
         self._listeners.callback(self._socket.unlink, missing_ok=True)  # not before: only now is it ours
         self._listeners.callback(listener.stop)
         snapshots = Snapshots(
             parts.storage, parts.bookings, lambda: parts.ticker.state, self._facts, answers.on_loop, self._stopping
         )
-        page_answers = PageAnswers(snapshots, lambda: self._configuration.settings)
+        owner = Owner(
+            lambda: parts.ticker.state, self._facts, parts.bookings.change, answers.on_loop, answers.with_change
+        )
+        page_answers = PageAnswers(
+            snapshots,
+            lambda: self._configuration.settings,
+            self._configuration.path,
+            answers,
+            owner,
+            parts.bookings.change,
+        )
         self._page = PageSocket(page_answers, self._socket.with_name(SOCKET_NAME), self._listeners)
         self._page.follow(self._configuration.settings)
         self._publisher.begin(self._configuration.settings.metrics)

@@ -7,8 +7,10 @@ Everything a device says of itself (its DHCP host name) is untrusted: it ends up
 import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey, Identity, Lease, Neighbour
 from esimshaper.core.model.state import NamesSlice
@@ -19,16 +21,26 @@ MAX_HOSTNAME = 63
 MAX_ADDRESSES = 16
 """Per client: a device may make itself any number of IPv6 addresses."""
 
+NO_NAMES: Mapping[ClientKey, str] = MappingProxyType({})
+
 _NO_END = datetime.max.replace(tzinfo=UTC)
 
 
-def advance(before: NamesSlice, tick: Tick, totals: Iterable[ClientKey]) -> NamesSlice:
-    """The identities of all clients with an account or with `totals`; the same while what names them is the same."""
+def advance(
+    before: NamesSlice, tick: Tick, totals: Iterable[ClientKey], given: Mapping[ClientKey, str] = NO_NAMES
+) -> NamesSlice:
+    """The identities of all clients with an account or with `totals`; the same while what names them is the same.
+
+    `given`: names that the owner gave on the page; they take the place of host names.
+    """
     seen = tick.observed
-    made_from = ({*tick.reading.owners.values(), *totals}, tick.rules.names, seen.leases, seen.neighbours)
+    made_from = ({*tick.reading.owners.values(), *totals}, tick.rules.names, seen.leases, seen.neighbours, given)
     if made_from == before.made_from:
         return before
-    return NamesSlice(identities(*made_from, known=before.identities), made_from)
+    # A name that was taken back is no host name that is known from before.
+    taken_back = before.made_from[-1].keys() - given.keys() if before.made_from else ()
+    known = {key: replace(each, hostname="") if key in taken_back else each for key, each in before.identities.items()}
+    return NamesSlice(identities(*made_from[:-1], known, given), made_from)
 
 
 def identities(
@@ -37,10 +49,12 @@ def identities(
     leases: Sequence[Lease],
     neighbours: Sequence[Neighbour],
     known: Mapping[ClientKey, Identity],
+    given: Mapping[ClientKey, str] = NO_NAMES,
 ) -> Mapping[ClientKey, Identity]:
     """The Identity of each of `clients`.
 
-    `names` are the configured ones. A host name stays `known` after its lease has ended; an address does not.
+    `names` are the configured ones; `given`: as in advance. A host name stays `known` after its lease has ended; an
+    address does not.
     """
     hostnames = _hostnames(leases)
     addresses = _addresses(leases, neighbours)
@@ -49,7 +63,7 @@ def identities(
         if client in PSEUDO_KEYS:
             return Identity(client)
         before = known.get(client)
-        hostname = hostnames.get(client) or (before.hostname if before else "")
+        hostname = given.get(client) or hostnames.get(client) or (before.hostname if before else "")
         own = [client] if _order(client) else []
         seen = sorted({*own, *addresses.get(client, ())}, key=lambda text: (_order(text), text))
         return Identity(client, names.get(client, ""), hostname, tuple(seen[:MAX_ADDRESSES]))

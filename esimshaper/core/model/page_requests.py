@@ -2,10 +2,13 @@
 """The vocabulary of what the page asks the daemon for, by web.sock. Pure: values only.
 
 An `address` is that of the browser, as the page's process saw it; who that is, the daemon asks the kernel.
+`request`: an id of the page's own; what has the same one is done once.
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from esimshaper.core.model.requests import Command, Query
 
 
 class Peer(NamedTuple):
@@ -27,4 +30,85 @@ class MeQuery:
     peer: Peer
 
 
-PageRequest = PageQuery | MeQuery
+@dataclass(frozen=True, slots=True)
+class AskCommand:
+    """The device at an address asks the owner for so many bytes more."""
+
+    peer: Peer
+    bytes: int
+    text: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginCommand:
+    """Somebody says to be the owner."""
+
+    peer: Peer
+    password: str
+
+
+class Credential(NamedTuple):
+    """What a browser shows as its session."""
+
+    peer: Peer
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutCommand:
+    """The session ends; `everyone`: all sessions."""
+
+    by: Credential
+    everyone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AsksQuery:
+    """What devices have asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsQuery:
+    """Who is logged in."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsQuery:
+    """The limits as the settings have them, and where to edit them."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameCommand:
+    """The owner calls a device so; empty takes the name back. `client`: as the person wrote it."""
+
+    client: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCommand:
+    """The owner's answer to a question: so many bytes, 0 for no."""
+
+    number: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerQuery:
+    """The owner looks."""
+
+    by: Credential
+    query: Query | AsksQuery | SessionsQuery | LimitsQuery
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerCommand:
+    """The owner does something, once for each `request`."""
+
+    by: Credential
+    command: Command | NameCommand | AnswerCommand
+    request: str
+
+
+PageRequest = PageQuery | MeQuery | AskCommand | LoginCommand | LogoutCommand | OwnerQuery | OwnerCommand

@@ -253,6 +253,25 @@ class UndoCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class WebQuery:
+    """Where the page is, and who is logged in."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebPasswordCommand:
+    """The owner's password of the page from now on."""
+
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebLogoutCommand:
+    """Sessions of the page end: those of a device, or (empty) of all."""
+
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReloadCommand:
     """Puts the edited configuration in force; `dry_run`: only says what would change."""
 
@@ -289,4 +308,6 @@ Query = (
     | PlanQuery
 )
 
-Request = Query | Command
+WebRequest = WebQuery | WebPasswordCommand | WebLogoutCommand
+
+Request = Query | Command | WebRequest

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of what is kept between ticks, room by room, and what of it is saved. Pure: values only.
 
-State     clock  meter  rates  names  plans  ceilings  limits  watch  saving     each is written by its room alone
-Baseline  clock  meter                plans            limits  watch             the half of it that a restart needs
+State     clock  meter  rates  names  plans  ceilings  limits  watch  saving  page   each is written by its room alone
+Baseline  clock  meter                plans            limits  watch          page   the half of it that a restart needs
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from esimshaper.core.model.ceiling import CeilingSlice, Key, Measured
 from esimshaper.core.model.counts import Budget, Counters
@@ -15,6 +16,7 @@ from esimshaper.core.model.history import Bucket, HistoryRow, Pending
 from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limit_state import Act, LimitState
 from esimshaper.core.model.limits import ClientState, Frame, Notice, Override, Policy, Reserve, Shaped, Subject
+from esimshaper.core.model.page import PageSlice, PageState
 from esimshaper.core.model.plan_state import PlansSlice, PlanState
 from esimshaper.core.model.reading import Attachment, ByUplink, ClassCounters, Detour, Reading, Tunnels
 from esimshaper.core.model.services import ServiceCounts, ServiceUsage
@@ -107,6 +109,7 @@ class Baseline:
     limits: LimitState = field(default_factory=LimitState)
     plans: PlanState = field(default_factory=PlanState)
     watch: WatchState = field(default_factory=WatchState)
+    page: PageState = field(default_factory=PageState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ class NamesSlice:
 
     # To make the identities of a crowd costs more than the rest of a tick.
     identities: Mapping[ClientKey, Identity] = field(default_factory=dict)
-    made_from: tuple[object, ...] = ()
+    made_from: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,13 +243,15 @@ class State:
     plans: PlansSlice = field(default_factory=PlansSlice)
     ceilings: CeilingSlice = field(default_factory=CeilingSlice)
     watch: WatchSlice = field(default_factory=WatchSlice)
+    page: PageSlice = field(default_factory=PageSlice)
 
     @property
     def baseline(self) -> Baseline | None:
         """The saved half of all slices; None before the first reading."""
-        if not self.meter.booked:
+        if self.meter.booked is None:
             return None
-        return Baseline(self.meter.booked, self.clock, self.limits.kept, self.plans.kept, self.watch.kept)
+        kept = (self.limits.kept, self.plans.kept, self.watch.kept, self.page.kept)
+        return Baseline(self.meter.booked, self.clock, *kept)
 
     @property
     def totals(self) -> Mapping[ClientKey, Counters]:

@@ -18,6 +18,9 @@ MAX_SECONDS = 366 * 86400
 ALLOW_SECONDS = 2 * 3600
 """How long an allow lasts where nobody says how long: one that is forgotten must not use up a plan."""
 
+MIN_PASSWORD, MAX_PASSWORD = 8, 256
+"""Characters of the owner's password of the page."""
+
 MAX_ROWS = 100_000
 """The most rows of a table for which a person may ask."""
 

@@ -21,7 +21,7 @@ The frame is as in documents.py; `revision` is another number whenever anything 
              "plan": {"name", "left_bytes", "limit_bytes": null for as much as you like, "used_bytes",
                       "ends" + "ends_unix", "rate": "full", "stop" or bit/s} or null, of the plan in use with least left
              "services": [{"service", "titles", "category", "total_bytes"}] of today, most first; null: not counted
-             "asked": what this device asked for last, or null,
+             "asked": what this device asked for last, an `ask` of page.py, or null,
              "recorded": [{"what": "names" | "address" | "hours" | "days" | "months" | "services" | "flows" | "events",
                            "seconds": how long it is kept, or null for ever}]}
 """
@@ -39,6 +39,7 @@ from esimshaper.core.model.services import UNNAMED, Volume
 from esimshaper.core.model.state import State
 from esimshaper.core.report import plans, quotas
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, new_document, usage_entry
+from esimshaper.core.report.page import ask_entry, open_asks
 from esimshaper.core.report.services import category_of, is_counted, named
 from esimshaper.core.report.subjects import subject_label
 
@@ -85,10 +86,10 @@ def page_document(state: State, facts: DaemonFacts, shown: Shown, addresses: Seq
     """See the module's docstring. `addresses`: the router's own ones at the LAN."""
     hosts = [f"[{each}]" if ":" in each else each for each in addresses]
     return _begun(state, facts) | {
-        "password_set": False,
+        "password_set": state.page.kept.password is not None,
         "hosts": [*shown.names, *hosts],
         "clock": _clock(state),
-        "asks_open": 0,
+        "asks_open": open_asks(state),
         "tls": shown.has_tls,
     }
 
@@ -116,7 +117,7 @@ def me_document(state: State, facts: DaemonFacts, shown: Shown, key: ClientKey, 
         "quotas": _quotas(state, facts, shown, subject),
         "plan": _plan(state, facts) if shown.plan else None,
         "services": _services(facts, used) if is_counted(state) else None,
-        "asked": None,
+        "asked": _asked(state, facts, key),
         "recorded": _recorded(state, shown),
     }
 
@@ -218,6 +219,11 @@ def _services(facts: DaemonFacts, used: Used) -> list[Document]:
         }
         for name in ranked
     ]
+
+
+def _asked(state: State, facts: DaemonFacts, key: ClientKey) -> Document | None:
+    mine = next((each for each in state.page.kept.asks if each.client == key), None)
+    return ask_entry(state, facts, mine) if mine else None
 
 
 def _recorded(state: State, shown: Shown) -> list[Document]:

@@ -2,10 +2,17 @@
 """Edge, part of history: a Baseline as rows of tables, and back. Pure; each room of the core has tables of its own."""
 
 from esimshaper.core.model.state import Baseline
-from esimshaper.edge.history import clock_tables, limit_tables, meter_tables, plan_tables, watch_tables
+from esimshaper.edge.history import clock_tables, limit_tables, meter_tables, page_tables, plan_tables, watch_tables
 from esimshaper.edge.history.rows import Fetch, Keys, Tables
 
-KEYS: Keys = {**meter_tables.KEYS, **clock_tables.KEYS, **limit_tables.KEYS, **plan_tables.KEYS, **watch_tables.KEYS}
+KEYS: Keys = {
+    **meter_tables.KEYS,
+    **clock_tables.KEYS,
+    **limit_tables.KEYS,
+    **plan_tables.KEYS,
+    **watch_tables.KEYS,
+    **page_tables.KEYS,
+}
 """The tables that a Baseline is kept in; their columns are in versions.py."""
 
 
@@ -19,6 +26,7 @@ def tables(baseline: Baseline | None) -> Tables:
         **limit_tables.tables(baseline.limits),
         **plan_tables.tables(baseline.plans),
         **watch_tables.tables(baseline.watch),
+        **page_tables.tables(baseline.page),
     }
 
 
@@ -28,4 +36,5 @@ def baseline_from(rows: Fetch) -> Baseline | None:
     if meter is None:
         return None
     limits, plans = limit_tables.limits_from(rows), plan_tables.plans_from(rows)
-    return Baseline(meter, clock_tables.clock_from(rows, meter.boottime), limits, plans, watch_tables.watch_from(rows))
+    watch, page = watch_tables.watch_from(rows), page_tables.page_from(rows)
+    return Baseline(meter, clock_tables.clock_from(rows, meter.boottime), limits, plans, watch, page)

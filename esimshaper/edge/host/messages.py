@@ -70,6 +70,11 @@ class Message(Enum):
     ZONE_UNKNOWN = ("5c1f0d6e8a7b4d0c9f1e27a3b6d84c55", "time zone")
     STARTED = ("0faa855f8aef4ecfb872843f4901bcef", "started")
     STOPPED = ("258ddf9e896645d2a590a17ec8d71241", "stopped")
+    PAGE_LOGIN = ("4f0c2d5be6f4437c9f3a6f0d1a8e7b21", "page")
+    PAGE_GUESS = ("b80f1f4d2c0a4b7d8c5e9a3d6e71f042", "page")
+    PAGE_BESIEGED = ("d94c7e1a5b3f4e08a6d2c1f09b7e8a35", "page")
+    PAGE_ASKED = ("1e6a9b0c7d2f4835b4c8f5a1e3d90762", "page")
+    PAGE_ACT = ("73d5f8e2a1c94b60b7e4d3096c2f1a58", "page")
 
     @property
     def id(self) -> str:
@@ -79,6 +84,10 @@ class Message(Enum):
     def kind(self) -> str:
         """The word for it in `esimshaper events --json`."""
         return self.name.lower().replace("_", "-")
+
+
+ALWAYS_TOLD = frozenset(each.id for each in Message if each.name.startswith("PAGE_"))
+"""What people do on the page: none may be missing, and the page itself bounds how often they come."""
 
 
 def fields(message: Message, *, interface: str = "", client: str = "", config: str = "") -> dict[str, str]:

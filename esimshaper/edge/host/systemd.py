@@ -19,11 +19,11 @@ from esimshaper.core.model.happenings import Told
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Notice, NoticeKind, SubjectKind
 from esimshaper.edge.host import clock
-from esimshaper.edge.host.messages import MESSAGE_IDS, SUMMED_UP_ID, Message
+from esimshaper.edge.host.messages import ALWAYS_TOLD, MESSAGE_IDS, SUMMED_UP_ID, Message
 
 IDENTIFIER = "esimshaper"
 
-_NOTICE_IDS = frozenset((*MESSAGE_IDS.values(), SUMMED_UP_ID))
+_ALWAYS = frozenset((*MESSAGE_IDS.values(), SUMMED_UP_ID, *ALWAYS_TOLD))
 _MESSAGES = {message.id: message for message in Message}
 _NOTICE = 5  # of syslog(3): normal but significant; logging has no such level
 _PRIORITIES = {NoticeKind.QUOTA_REACHED: 4, NoticeKind.ALARM: 4, NoticeKind.QUOTA_RENEWED: 6}
@@ -119,8 +119,8 @@ def tell_manager_of_reload() -> None:
 
 
 def _is_told_always(record: logging.LogRecord) -> bool:
-    """Whether no rate limit applies: to notices of limits, and to sums."""
-    return getattr(record, "MESSAGE_ID", "") in _NOTICE_IDS or hasattr(record, "ESIMSHAPER_REPEATED")
+    """Whether no rate limit applies: to notices of limits, to what is done on the page, and to sums."""
+    return getattr(record, "MESSAGE_ID", "") in _ALWAYS or hasattr(record, "ESIMSHAPER_REPEATED")
 
 
 def _about(record: logging.LogRecord) -> str:

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge: web.sock, which the page's process asks, and nobody else. Out: HTTP + JSON as on the control socket.
 
-    GET /v1/page                     what the page needs before it knows who looks
-    GET /v1/me?address=192.168.8.20  how the device at that address stands
+    GET  /v1/page                           what the page needs before it knows who looks
+    GET  /v1/me?address=192.168.8.20        how the device at that address stands
+    POST /v1/me/ask                         it asks the owner for more
+    POST /v1/owner/login, logout, logout-all
+    GET  /v1/status?address=A ...           as on the control socket, for the owner's token, bound to that browser
+    POST /v1/grant?address=A {"request"}    once for each request id, however often it is sent
 
 Owns the socket. Its process may be taken over by whoever finds a hole in it, so no route writes configuration, reloads
 or unloads. The routes and documents are in page_routes.py and core/report/me.py.
@@ -17,11 +21,14 @@ from typing import Any
 
 from esimshaper.core.model.page_requests import PageRequest
 from esimshaper.edge.http.control import attempt, body, error_document, json_application, query
-from esimshaper.edge.http.page_routes import reader_of
+from esimshaper.edge.http.page_routes import reader_of, token_of
+from esimshaper.edge.http.routes import BadParameter
 from esimshaper.edge.http.server import Application, Listener, listen_unix
 
 USER = "esimshaper-web"
 """Whom the page's process runs as."""
+
+MAX_BODY = 16 * 1024
 
 SOCKET_NAME = "web.sock"
 """Beside the control socket."""
@@ -56,8 +63,10 @@ def application(answer: Answer) -> Application:
             return "404 Not Found", error_document(f"there is no {method} {path} on the socket of the page")
 
         def work() -> Mapping[str, Any]:
-            asked = query(environ)
-            return answer(reader(asked, body(environ) if method == "POST" else {}))
+            if int(environ.get("CONTENT_LENGTH") or 0) > MAX_BODY:
+                raise BadParameter(f"the body has more than {MAX_BODY} bytes")
+            token = token_of(environ.get("HTTP_AUTHORIZATION", ""))
+            return answer(reader(query(environ), body(environ) if method == "POST" else {}, token))
 
         return attempt(work, path)
 

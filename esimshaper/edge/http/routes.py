@@ -39,9 +39,12 @@ from esimshaper.core.model.requests import (
     StatusQuery,
     SubjectsQuery,
     UndoCommand,
+    WebLogoutCommand,
+    WebPasswordCommand,
+    WebQuery,
 )
 from esimshaper.core.model.time_of_day import WallTime, parse_wall_time
-from esimshaper.core.model.units import ALLOW_SECONDS, MAX_BYTES, MAX_ROWS, MAX_SECONDS
+from esimshaper.core.model.units import ALLOW_SECONDS, MAX_BYTES, MAX_PASSWORD, MAX_ROWS, MAX_SECONDS, MIN_PASSWORD
 from esimshaper.edge.http import transfer
 from esimshaper.edge.http.transfer import BadParameter
 
@@ -66,7 +69,7 @@ def _quotas(params: Params) -> Request:
 
 def _flows(params: Params) -> Request:
     only(params, "limit", "order", "client")
-    limit = _number(params, "limit", 1, MAX_ROWS, default=20)
+    limit = number_of(params, "limit", 1, MAX_ROWS, default=20)
     order = _choice(params, "order", "bytes", ("bytes", "recent"))
     return FlowsQuery(limit, order == "recent", params.get("client", ""))
 
@@ -80,7 +83,7 @@ def _history(params: Params) -> Request:
     only(params, "by", "limit", "client", "since", "until", "each", "by_service", "uplink", "plan", "zone")
     by = Span(_choice(params, "by", Span.DAY.value, (span.value for span in Span)))
     since = params.get("since", "")
-    limit = _number(params, "limit", 1, MAX_ROWS, default=MAX_ROWS if since else 31)
+    limit = number_of(params, "limit", 1, MAX_ROWS, default=MAX_ROWS if since else 31)
     each, by_service = (_choice(params, name, "no", ("yes", "no")) == "yes" for name in ("each", "by_service"))
     if each and by_service:
         raise BadParameter("each is by client and by_service by service; give one of them")
@@ -119,20 +122,20 @@ def _import(params: Params) -> Request:
 
 def _events(params: Params) -> Request:
     only(params, "since", "limit", "subject")
-    limit = _number(params, "limit", 1, MAX_ROWS, default=MAX_ROWS)
+    limit = number_of(params, "limit", 1, MAX_ROWS, default=MAX_ROWS)
     return EventsQuery(params.get("since", ""), limit, params.get("subject", ""))
 
 
 def _grant(params: Params) -> Request:
     only(params, "subject", "bytes", "seconds", "until", "at")
-    subject, size = text_of(params, "subject"), _number(params, "bytes", 1, MAX_BYTES)
+    subject, size = text_of(params, "subject"), number_of(params, "bytes", 1, MAX_BYTES)
     return GrantCommand(subject, size, _end(params), _at(params))
 
 
 def _revoke(params: Params) -> Request:
     only(params, "subject", "bytes")
     return RevokeCommand(
-        text_of(params, "subject"), _number(params, "bytes", 1, MAX_BYTES) if "bytes" in params else None
+        text_of(params, "subject"), number_of(params, "bytes", 1, MAX_BYTES) if "bytes" in params else None
     )
 
 
@@ -157,7 +160,7 @@ def _clear(params: Params) -> Request:
 
 def _correct(params: Params) -> Request:
     only(params, "quota", "client", "bytes")
-    return CorrectCommand(text_of(params, "quota"), _client(params), _number(params, "bytes", 0, MAX_BYTES))
+    return CorrectCommand(text_of(params, "quota"), _client(params), number_of(params, "bytes", 0, MAX_BYTES))
 
 
 def _restart(params: Params) -> Request:
@@ -173,7 +176,7 @@ def _plan_start(params: Params) -> Request:
 
 def _plan_add(params: Params) -> Request:
     only(params, "plan", "bytes", "price", "ends")
-    size = _number(params, "bytes", 1, MAX_BYTES) if "bytes" in params else None
+    size = number_of(params, "bytes", 1, MAX_BYTES) if "bytes" in params else None
     ends = _wall_time(params, "ends") if "ends" in params else None
     price = _decimal(params, "price") if "price" in params else None
     return PlanAddCommand(_optional(params, "plan"), size, price, ends)
@@ -222,6 +225,19 @@ def _reload(params: Params) -> Request:
     return ReloadCommand(_flag(params, "dry_run"))
 
 
+def _web_password(params: Params) -> Request:
+    only(params, "password")
+    password = text_of(params, "password")
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise BadParameter(f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters")
+    return WebPasswordCommand(password)
+
+
+def _web_logout(params: Params) -> Request:
+    only(params, "client")
+    return WebLogoutCommand(_client(params))
+
+
 def _without(request: Request) -> "Reader":
     """Makes the reader of a request without parameters."""
 
@@ -263,6 +279,9 @@ ROUTES: Mapping[tuple[str, str], Reader] = {
     ("POST", "/v1/plan/reset"): _plan_reset,
     ("POST", "/v1/plan/correct"): _plan_correct,
     ("POST", "/v1/import"): _import,
+    ("GET", "/v1/web"): _without(WebQuery()),
+    ("POST", "/v1/web/password"): _web_password,
+    ("POST", "/v1/web/logout"): _web_logout,
 }
 """The readers of all requests, by method and path."""
 
@@ -289,7 +308,7 @@ def _end(params: Params) -> End:
         raise BadParameter("seconds and until are two ends; give one of them")
     if "until" in params:
         return _wall_time(params, "until")
-    return _number(params, "seconds", 1, MAX_SECONDS) if "seconds" in params else None
+    return number_of(params, "seconds", 1, MAX_SECONDS) if "seconds" in params else None
 
 
 def _at(params: Params) -> WallTime | None:
@@ -304,8 +323,8 @@ def _wall_time(params: Params, name: str) -> WallTime:
         raise BadParameter(f"{name}: {error}") from None
 
 
-def _number(params: Params, name: str, low: int, high: int, *, default: int | None = None) -> int:
-    """A whole number from `low` to `high`, both included; without a default it must be there."""
+def number_of(params: Params, name: str, low: int, high: int, *, default: int | None = None) -> int:
+    """A whole number from `low` to `high`, both included; without a default it must be there. Raises BadParameter."""
     value = params.get(name)
     if value in (None, ""):
         if default is None:
