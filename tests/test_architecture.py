@@ -278,7 +278,8 @@ def test_who_reads_what_anybody_may_send_on_the_bus_knows_little(module):
 def test_who_answers_everybody_in_the_wi_fi_knows_little(module):
     words = [f"core.model.{name}" for name in ("units", "documents", "money", "errors")]
     edges = [f"edge.{name}" for name in ("http.server", "http.inherited", "http.tls", "host", "control_client")]
-    assert ours(imports(module)) <= {"esimshaper", *within("web", "languages", *words, *edges)}
+    drawn = [f"views.report_{form}" for form in ("csv", "html")]
+    assert ours(imports(module)) <= {"esimshaper", *within("web", "languages", *words, *edges, *drawn)}
 
 
 @pytest.mark.parametrize("module", within("lab"))

@@ -66,6 +66,13 @@ def json_text(text: str, status: int = HTTPStatus.OK, kind: str = JSON) -> Answe
     return Answer(status, kind, text.encode("utf-8", "replace"))
 
 
+def saved(text: str, name: str) -> Answer:
+    """A file that the browser saves: it is no page of ours, and may have its own style."""
+    kind = HTML if name.endswith(".html") else "text/csv; charset=utf-8"
+    body = text.encode("utf-8", "replace")
+    return Answer(HTTPStatus.OK, kind, body).having(("Content-Disposition", f'attachment; filename="{name}"'))
+
+
 def redirect(path: str) -> Answer:
     """After a form: the browser asks for another page, so that loading that one anew repeats nothing."""
     return Answer(HTTPStatus.SEE_OTHER, "", b"").having(("Location", path))

@@ -114,7 +114,8 @@ class App:
         if JSON in asked.query:
             return _refreshed(asked, name, documents, visit)
         said = self._said.sentence(asked.query.get(DONE, ""))
-        return answers.html(render(name, documents, replace(visit, said=said)))
+        text = render(name, documents, replace(visit, said=said))
+        return answers.saved(text, SCREENS[name].file) if SCREENS[name].file else answers.html(text)
 
 
 def _about(target: str, asked: Asked) -> str:

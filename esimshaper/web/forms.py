@@ -46,6 +46,10 @@ def _override(fields: Fields) -> Body:
     return {"subject": _needed(fields, "subject"), **_seconds(fields)}
 
 
+def _subject(fields: Fields) -> Body:
+    return {"subject": _needed(fields, "subject")}
+
+
 def _nothing(fields: Fields) -> Body:  # noqa: ARG001 - as all readers
     return {}
 
@@ -138,6 +142,10 @@ def _allowed(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  #
     return words.gettext("Its limits rest now.")
 
 
+def _cleared(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+    return words.gettext("Nothing is set by hand any more.")
+
+
 def _undone(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
     return words.gettext("The last change was taken back.")
 
@@ -163,6 +171,7 @@ FORMS: Mapping[str, Form] = {
     "/grant": Form("/v1/grant", _grant, _granted),
     "/block": Form("/v1/block", _override, _blocked),
     "/allow": Form("/v1/allow", _override, _allowed),
+    "/clear": Form("/v1/clear", _subject, _cleared),
     "/undo": Form("/v1/undo", _nothing, _undone),
     "/name": Form("/v1/name", _name, _named),
     "/answer": Form("/v1/owner/asks/{id}", _answer, _answered),

@@ -58,7 +58,7 @@ def over_time(words: Words, points: Sequence[Point], by: str) -> dict[str, Any]:
     return {
         "plot": plots.columns(bars, described) if total else "",
         "described": described,
-        "labels": names[::every],
+        "labels": [_short(words, point.start, by) for point in points[::every]],
     }
 
 
@@ -68,7 +68,14 @@ def called(words: Words, start: datetime, by: str) -> str:
         return moments.clock(start, words.language)
     if by == "day":
         return moments.day(start, words.language)
-    return words.month(start)
+    return moments.month_of_year(start, words.language)
+
+
+def _short(words: Words, start: datetime, by: str) -> str:
+    """For below a plot, where there is little room."""
+    if by == "hour":
+        return moments.clock(start, words.language)
+    return moments.short_day(start, words.language) if by == "day" else moments.month(start, words.language)
 
 
 def _described(words: Words, points: Sequence[Point], names: Sequence[str], by: str) -> str:

@@ -19,7 +19,7 @@ from esimshaper.languages.catalogs import translations
 from esimshaper.languages.choice import NAMES, tag
 from esimshaper.web.assets import PATHS
 from esimshaper.web.screen import Context, Documents, Screen, Visit
-from esimshaper.web.screens import device, entrance, error, home, me, past, rules
+from esimshaper.web.screens import device, entrance, error, files, home, me, past, rules
 from esimshaper.web.words import Words, printable
 
 __all__ = ["SCREENS", "Screen", "Visit", "page_json", "render", "screen_at"]
@@ -43,6 +43,11 @@ SCREENS: Mapping[str, Screen] = {
         for by in ("day", "hour", "month")
     },
     "history-trip": Screen(past.PATHS["trip"], "history.html", (past.NEEDS["trip"],), past.build_trips),
+    **{
+        f"file-{by}": Screen(f"{past.PATHS[by]}.csv", "", (need,), files.table(by), file=f"{by}s.csv")
+        for by, need in files.TABLES.items()
+    },
+    "file-report": Screen("/report", "", tuple(files.REPORT.values()), files.build_report, file="report.html"),
     "limits": Screen("/limits", "limits.html", ("/v1/limits",), rules.build_limits),
     "plan": Screen("/plan", "plan.html", ("/v1/plan",), rules.build_plan),
     "sessions": Screen("/sessions", "sessions.html", ("/v1/owner/sessions",), rules.build_sessions),
@@ -71,8 +76,10 @@ def needs_of(screen: str, parts: Mapping[str, str]) -> dict[str, str]:
 
 
 def render(screen: str, documents: Documents, visit: Visit) -> str:
-    """A screen as HTML. `documents` are by the needs of the screen, as they stand in SCREENS."""
+    """A screen as HTML, or a file. `documents` are by the needs of the screen, as they stand in SCREENS."""
     context = _context(screen, documents, visit)
+    if SCREENS[screen].file:
+        return str(context["text"])
     return _environment(visit.language).get_template(SCREENS[screen].template).render(context)
 
 

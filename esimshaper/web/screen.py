@@ -32,10 +32,14 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """`path` is where it is, with {key} or {name} for a part that varies; `needs` may hold the same parts."""
+    """`path` is where it is, with {key} or {name} for a part that varies; `needs` may hold the same parts.
+
+    `file`: the name under which a browser saves what `build` gives as `text`; a screen for people has none.
+    """
 
     path: str
     template: str
     needs: tuple[str, ...]
     build: Callable[[Documents, Visit, Words], Context]
     owner: bool = True
+    file: str = ""

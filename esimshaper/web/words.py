@@ -84,17 +84,6 @@ class Words:
             return (self.gettext("yesterday"), self.gettext("today"), self.gettext("tomorrow"))[days + 1]
         return moments.day(there, self.language)
 
-    def month(self, there: datetime) -> str:
-        """`December 2026`."""
-        _ = self.gettext
-        names = (
-            *(_("January"), _("February"), _("March"), _("April"), _("May"), _("June")),
-            *(_("July"), _("August"), _("September"), _("October"), _("November"), _("December")),
-        )
-        # translators: month is its name, number its number, for languages that say 2026年12月
-        places = {"month": names[there.month - 1], "number": there.month, "year": there.year}
-        return _("%(month)s %(year)s", **places)
-
     # --- names
 
     def client(self, entry: Document) -> str:

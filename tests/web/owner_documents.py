@@ -180,3 +180,18 @@ def sessions() -> Document:
     since, until = "2026-12-01T09:12:00+09:00", "2026-12-01T21:12:00+09:00"
     here = {"id": "1", "name": "work-laptop", "client": "02:00:00:00:00:12", "since": since, "until": until}
     return frame(sessions=[here | {"current": True}, here | {"id": "2", "name": "tablet", "current": False}])
+
+
+def report(by: str) -> Document:
+    """The answer to /v1/report, of one device that used something on one day."""
+    start = {"start": "2026-12-01T00:00:00+09:00", "start_unix": 1796050800, "estimated": False}
+    of = {
+        "client": {"client": "=alice", "key": ALICE, "mac": ALICE, "hostname": "", "group": None},
+        "service": {"service": "youtube", "category": "video", "titles": {"en": "YouTube"}},
+        "uplink": {"uplink": None},
+        "trip": {"trip": "Japan", "from": "2026-11-27", "to": "2026-12-09", "budget_bytes": None, "left_bytes": None},
+    }.get(by, start)
+    span = {"since": "2026-11-01T00:00:00+09:00", "since_unix": 1793458800, "until": NOW.isoformat()}
+    asked_for = {"until_unix": int(NOW.timestamp()), "client": None, "uplink": None, "plan": None}
+    rows = [{**of, **totals(512 * MB), "plans": []}]
+    return frame(by=by, **span, **asked_for, total=totals(512 * MB), estimated=False, notes=[], rows=rows)

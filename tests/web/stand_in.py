@@ -25,6 +25,7 @@ class StandIn:
 
     me: Mapping[str, Any] = field(default_factory=docs.me)
     page: Mapping[str, Any] = field(default_factory=lambda: docs.page(hosts=[HOST, "data.internal"]))
+    owner: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     refuses: tuple[int, str] | None = None
     asked: list[str] = field(default_factory=list)
     done: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
@@ -52,7 +53,7 @@ class StandIn:
             return 401, "no session"
         if "request" in body:
             self.done.setdefault(body["request"], (path, body))
-        return 200, {"version": 1}
+        return 200, self.owner.get(path, {"version": 1})
 
 
 class _Fields(HTMLParser):

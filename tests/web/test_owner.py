@@ -5,9 +5,10 @@ import re
 
 import pytest
 
+from esimshaper.languages import texts
 from esimshaper.languages.choice import NAMES
 from esimshaper.web.render import SCREENS, needs_of, render
-from esimshaper.web.screens import device
+from esimshaper.web.screens import device, files
 from tests.web import documents as docs
 from tests.web import owner_documents as owner
 from tests.web.gallery import CASES, DEVICE, HOME, pages
@@ -154,3 +155,29 @@ def test_links_lead_to_screens_that_are_there():
 def test_a_name_in_a_path_is_encoded_where_the_daemon_is_asked():
     asked = needs_of("person", {"name": "a&b=/é"})
     assert asked[device.BUDGETS] == "/v1/quotas?subject=group%2Fa%26b%3D%2F%C3%A9"
+
+
+def test_a_table_is_saved_as_csv_in_which_no_name_is_a_formula():
+    lines = render("file-day", {files.TABLES["day"]: owner.report("day")}, visit("/history.csv", is_owner=True))
+    head, row = lines.splitlines()
+    assert (head, row) == (
+        "start,start_unix,estimated,down_bytes,up_bytes,total_bytes",
+        "2026-12-01T00:00:00+09:00,1796050800,no,448000000,64000000,512000000",
+    )
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "Internet use of all clients"), ("ja", "インターネット")])
+def test_the_report_is_saved_in_the_language_of_the_reader(language, title):
+    documents = {need: owner.report(by) for by, need in files.REPORT.items()}
+    html = render("file-report", documents, visit("/report", language, is_owner=True))
+    assert title in html
+    assert "Japan" in html
+    assert texts.spoken() == "en"
+
+
+def test_what_is_saved_comes_as_a_file(browser, daemon):
+    browser.log_in()
+    daemon.owner["/v1/report"] = owner.report("day")
+    answer = browser.get("/history.csv")
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/csv; charset=utf-8")
+    assert answer.headers["content-disposition"] == 'attachment; filename="days.csv"'

@@ -7,7 +7,7 @@ from esimshaper.web import parts
 from esimshaper.web.screen import Context, Documents, Visit
 from esimshaper.web.screens.home import devices
 from esimshaper.web.states import Now, of_daemon, state
-from esimshaper.web.words import Words
+from esimshaper.web.words import Document, Words
 
 CLIENT = "/v1/clients?client={key}"
 QUOTAS = "/v1/quotas?subject={key}"
@@ -27,7 +27,7 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa:
     clients, quotas = documents[CLIENT], documents[QUOTAS]["quotas"]
     now, entry = Now.of(clients), clients["clients"][0]
     said = state(words, of_daemon(entry["state"], quotas), now)
-    limits = [parts.limit(words, parts.as_of_me(each), now) for each in quotas]
+    limits = [parts.limit(words, parts.as_of_me(each), now) for each in sorted(quotas, key=_distance)]
     days = parts.points_of(documents[DAYS]["rows"], "day", now.time)
     hours = parts.points_of(documents[HOURS]["rows"], "hour", now.time)
     rate = entry["now"]["down_bits_per_second"] + entry["now"]["up_bits_per_second"]
@@ -77,6 +77,11 @@ def build_person(documents: Documents, visit: Visit, words: Words) -> Context:  
         "meters": {f"limit-{at}": each["part"] for at, each in enumerate(limits)},
         "shape": [[each["caption"] for each in limits], [(each["key"], each["word"]) for each in members]],
     }
+
+
+def _distance(quota: Document) -> int:
+    """Its own limits first, then those of its group, then those of all."""
+    return 0 if quota["key"] else 1 if quota["subject"].startswith("group/") else 2
 
 
 def _limits_live(limits: Sequence[Context]) -> Context:

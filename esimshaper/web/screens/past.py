@@ -14,7 +14,7 @@ NEEDS = {
     "hour": "/v1/history?by=hour&limit=48",
     "day": "/v1/history?by=day&limit=31",
     "month": "/v1/history?by=month&limit=12",
-    "trip": "/v1/report?by=trip",
+    "trip": "/v1/report?by=trip&since=365d",
 }
 PATHS = {"day": "/history", "hour": "/history/hours", "month": "/history/months", "trip": "/history/trips"}
 _MOST_SERVICES = 24
@@ -29,6 +29,7 @@ def history(by: str) -> Callable[[Documents, Visit, Words], Context]:
         points = parts.points_of(document["rows"], by, document["time"])
         return {
             "by": by,
+            "file": f"{PATHS[by]}.csv",
             "steps": _steps(words),
             "time": parts.over_time(words, points, by),
             "rows": [(_row_name(words, point.start, by), words.size(point.size)) for point in reversed(points)],
@@ -41,7 +42,7 @@ def build_trips(documents: Documents, visit: Visit, words: Words) -> Context:  #
     """The screen of trips."""
     rows = documents[NEEDS["trip"]]["rows"]
     trips = [_trip(words, each) for each in rows]
-    return {"by": "trip", "steps": _steps(words), "time": None, "rows": trips}
+    return {"by": "trip", "file": f"{PATHS['trip']}.csv", "steps": _steps(words), "time": None, "rows": trips}
 
 
 def build_services(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa: ARG001 - as all screens

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What an owner takes along from the page: tables as CSV, and the report that is shown and printed elsewhere.
+
+The report speaks the language that the command line has chosen, which is one for the whole process: so one at a time.
+"""
+
+from collections.abc import Callable
+from threading import Lock
+
+from esimshaper.languages import texts
+from esimshaper.views.report_csv import csv_lines
+from esimshaper.views.report_html import html_page
+from esimshaper.web.screen import Context, Documents, Visit
+from esimshaper.web.words import Words
+
+TABLES = {
+    "day": "/v1/report?by=day",
+    "hour": "/v1/report?by=hour",
+    "month": "/v1/report?by=month&since=365d",
+    "trip": "/v1/report?by=trip&since=365d",
+}
+REPORT = {by: f"/v1/report?by={by}" for by in ("day", "client", "service", "uplink", "trip", "hour")}
+
+_speaking = Lock()
+
+
+def table(by: str) -> Callable[[Documents, Visit, Words], Context]:
+    """The CSV of a history; hours and days are those of the last 30 days."""
+
+    def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa: ARG001 - as all screens
+        return {"text": "".join(csv_lines(documents[TABLES[by]]))}
+
+    return build
+
+
+def build_report(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa: ARG001 - as all screens
+    """The HTML of `esimshaper report`, of the last 30 days."""
+    found = {by: documents[need] for by, need in REPORT.items()}
+    told = {
+        by: each for by, each in found.items() if by not in ("uplink", "trip") or any(row[by] for row in each["rows"])
+    }
+    with _speaking:
+        before = texts.spoken()
+        texts.speak(visit.language)
+        try:
+            return {"text": html_page(told, visit.language)}
+        finally:
+            texts.speak(before)
