@@ -15,6 +15,7 @@ class Instructions(NamedTuple):
     kind: str
     title: str
     text: str
+    is_this: bool = False
 
 
 def kind_of(agent: str) -> str:
@@ -32,9 +33,10 @@ def kind_of(agent: str) -> str:
 
 
 def low_data(words: Words, agent: str) -> list[Instructions]:
-    """The instructions for this kind of device first, then all others."""
+    """The instructions for this kind of device first, where it is known, then all others."""
     kind = kind_of(agent)
-    return sorted(_all(words), key=lambda each: each.kind != kind)
+    found = [each._replace(is_this=each.kind == kind) for each in _all(words)]
+    return sorted(found, key=lambda each: not each.is_this)
 
 
 def _all(words: Words) -> list[Instructions]:

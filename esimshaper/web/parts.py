@@ -128,3 +128,14 @@ def tightest(quotas: Sequence[Document]) -> Document | None:
     """The limit of which the least is left, of those that slow or stop; rows of /v1/me."""
     limits = [each for each in quotas if each["action"] != "notify" and not each.get("resting")]
     return min(limits, key=lambda each: int(each["left_bytes"])) if limits else None
+
+
+def limits_live(limits: Sequence[Context]) -> dict[str, str]:
+    """The texts of limits that page.js refreshes."""
+    left = {f"limit-left-{at}": each["left"] for at, each in enumerate(limits)}
+    return left | {f"limit-{at}": each["used"] for at, each in enumerate(limits)}
+
+
+def limits_meters(limits: Sequence[Context]) -> dict[str, int]:
+    """Their meters."""
+    return {f"limit-{at}": each["part"] for at, each in enumerate(limits)}

@@ -14,6 +14,8 @@ IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X)"
 
 SLOW = docs.me(state=docs.used_up("slow"), quotas=[docs.quota(used=512 * docs.MB), docs.me()["quotas"][1]])
 
+STOPPED = SLOW | {"state": docs.used_up("stopped"), "asked": docs.asked(given=0)}
+
 OWNER = {"is_owner": True}
 
 HOME = {
@@ -37,10 +39,10 @@ CASES: Mapping[str, tuple[str, Documents, dict[str, Any]]] = {
     "me-slow": ("me", {"/v1/me": SLOW | {"asked": docs.asked()}}, {"agent": IPHONE}),
     "me-stopped": (
         "me",
-        {"/v1/me": docs.me(state=docs.used_up("stopped"), asked=docs.asked(given=300 * docs.MB))},
-        {"said": "…"},
+        {"/v1/me": STOPPED},
+        {},
     ),
-    "me-unlimited": ("me", {"/v1/me": docs.me(quotas=[], services=[], hours=docs.hours())}, {}),
+    "me-unlimited": ("me", {"/v1/me": docs.me(quotas=[], services=[], today=docs.totals(0), hours=docs.hours())}, {}),
     "me-unknown": ("me", {"/v1/me": docs.nobody()}, {}),
     "about": ("about", {"/v1/me": docs.me()}, {}),
     "login": ("login", {"/v1/page": docs.page()}, {"path": "/login"}),

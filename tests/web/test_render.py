@@ -132,14 +132,14 @@ def test_who_has_asked_sees_that_and_then_the_answer():
         ("iPhone; CPU iPhone OS 17", "iPhone"),
         ("Linux; Android 14", "Android"),
         ("Windows NT 10.0", "Windows"),
-        ("", ""),
+        ("", "Each kind"),
     ],
 )
 def test_low_data_mode_is_told_for_this_kind_of_device_first(agent, first):
     text = me(agent=f"Mozilla/5.0 ({agent})")
     kinds = [kind for kind in ("iPhone and iPad", "Android", "Windows", "Mac") if kind in text]
     assert len(kinds) == 4
-    assert first in text.partition("Tell this one:")[2][: len("iPhone and iPad") + 2]
+    assert first in text.partition("they are told:")[2][: len("iPhone and iPad") + 2]
 
 
 def test_a_number_that_moves_changes_live_texts_only_and_a_state_the_shape():

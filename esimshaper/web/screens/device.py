@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The owner's screens of one device and of one person, who has several devices and one budget. Pure."""
 
-from collections.abc import Sequence
-
 from esimshaper.web import parts
 from esimshaper.web.screen import Context, Documents, Visit
 from esimshaper.web.screens.home import devices
@@ -52,9 +50,9 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa:
             "now": words.rate(rate),
             "today": words.size(entry["today"]["total_bytes"]),
             "month": words.size(entry["month"]["total_bytes"]),
-            **_limits_live(limits),
+            **parts.limits_live(limits),
         },
-        "meters": {f"limit-{at}": each["part"] for at, each in enumerate(limits)},
+        "meters": parts.limits_meters(limits),
         "shape": [said, [each["caption"] for each in limits], hours[-1:] and hours[-1].start.isoformat()],
     }
 
@@ -73,8 +71,8 @@ def build_person(documents: Documents, visit: Visit, words: Words) -> Context:  
         "devices": members,
         "amounts": parts.amounts(words),
         "times": _times(words),
-        "live": {**_limits_live(limits), **{f"used-{at}": each["used"] for at, each in enumerate(members)}},
-        "meters": {f"limit-{at}": each["part"] for at, each in enumerate(limits)},
+        "live": {**parts.limits_live(limits), **{f"used-{at}": each["used"] for at, each in enumerate(members)}},
+        "meters": parts.limits_meters(limits),
         "shape": [[each["caption"] for each in limits], [(each["key"], each["word"]) for each in members]],
     }
 
@@ -82,11 +80,6 @@ def build_person(documents: Documents, visit: Visit, words: Words) -> Context:  
 def _distance(quota: Document) -> int:
     """Its own limits first, then those of its group, then those of all."""
     return 0 if quota["key"] else 1 if quota["subject"].startswith("group/") else 2
-
-
-def _limits_live(limits: Sequence[Context]) -> Context:
-    left = {f"limit-left-{at}": each["left"] for at, each in enumerate(limits)}
-    return left | {f"limit-{at}": each["used"] for at, each in enumerate(limits)}
 
 
 def _times(words: Words) -> list[tuple[int, str]]:

@@ -37,7 +37,7 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
         "amounts": parts.amounts(words),
         "low_data": low_data(words, visit.agent),
         "live": _live(words, me, first, others),
-        "meters": {"left": first["part"]} if first else {},
+        "meters": parts.limits_meters(others) | ({"left": first["part"]} if first else {}),
         "shape": [
             *(said, asked, first and (first["quota"], first["caption"]), me["hours"][-1:] and me["hours"][-1]["start"]),
             *([each["name"] for each in others], [each["name"] for each in services]),
@@ -57,7 +57,7 @@ def _live(words: Words, me: Document, first: Context | None, others: Sequence[Co
     live["month"] = words.size(me["month"]["total_bytes"])
     if first:
         live |= {"left": first["left"], "used": first["used"]}
-    return live | {f"limit-{at}": each["used"] for at, each in enumerate(others)}
+    return live | parts.limits_live(others)
 
 
 def _tightest(words: Words, me: Document, now: Now) -> Context | None:
