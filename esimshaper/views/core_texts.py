@@ -90,6 +90,22 @@ _OF_UPLINKS = (
     N_("the carrier counts {percent} more than we do {based}"),
     N_("the carrier counts {percent} less than we do {based}"),
 )
+_ASSUMED = (
+    N_("as typed ({size} in {n} hours)"),
+    N_("of the history"),
+    N_("of {file}"),
+    N_("The use is even over all hours."),
+    N_("The next trip is like what is on record."),
+    N_("The trip is like the last days on record."),
+    N_("The trip is like the {n} hours on record, again and again by whole days."),
+    N_("Each plan is bought, installed and first used in the first hour of use; lots are bought only by `auto`."),
+    N_("As much is used while it is slow, or does not pass, as was used at full speed."),
+    N_("All of it is roaming."),
+    N_("Nothing of it is roaming; --abroad if it is."),
+    N_("A session of the modem ends after an hour without use, and after 24 hours."),
+    N_("Services that are free in a plan are counted: by the hour it is not known what bytes were for."),
+)
+"""What `recommend` assumes, and where the use is from."""
 REFUSALS = (
     N_("there is no quota for {who}"),
     N_("`esimshaper quotas` shows those there are."),
@@ -116,11 +132,16 @@ REFUSALS = (
     N_("there is no quota `{text}`; {advice}"),
     N_("there is no plan `{text}`; {advice}"),
     N_("did you mean `{near}`?"),
+    N_(
+        "`esimshaper clients` lists the devices, and `group: kids` beside the name of each makes a group in the "
+        "configuration; sites and apps are in `esimshaper services` only"
+    ),
+    N_("none with that address has moved a byte yet; `sudo esimshaper name MAC NAME` lists one before it comes"),
     N_("there are {names}"),
     N_("{who} is not a device that can be limited"),
     N_("`{text}` is still to come"),
 )
-KNOWN = (*UNATTRIBUTED, *_PARTS, *_REASONS, *_NOTICES, *_OF_UPLINKS, *REFUSALS)
+KNOWN = (*UNATTRIBUTED, *_PARTS, *_REASONS, *_NOTICES, *_OF_UPLINKS, *REFUSALS, *_ASSUMED)
 _PLACE = re.compile(r"\{(\w+)\}")
 _NUMBERS = {"n", "size", "used", "limit", "rate", "down", "up", "time", "error", "percent"}
 """Places that begin with a figure: a name such as `Wake up` is no amount."""

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from esimshaper.core.model.units import format_size
 from esimshaper.languages.texts import _, ngettext
+from esimshaper.views.core_texts import said
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table
 from esimshaper.views.words import Document
@@ -28,7 +29,7 @@ def recommend_page(document: Document) -> Page:
                 "{size} in {time}, {source}",
                 size=format_size(use["bytes"]),
                 time=_days(use["hours"]),
-                source=use["from"],
+                source=said(use["from"]),
             ),
             Tone.TITLE,
         )
@@ -38,7 +39,7 @@ def recommend_page(document: Document) -> Page:
     if document["free"]:
         page += [Line(), Line(_("Without a price, where it is to be had"), Tone.TITLE)]
         page += [Line(f"- {_free(each)}") for each in document["free"]]
-    page += [Line(), Line(_("What is assumed"), Tone.TITLE), *(Line(f"- {each}") for each in document["assumes"])]
+    page += [Line(), Line(_("What is assumed"), Tone.TITLE), *(Line(f"- {said(each)}") for each in document["assumes"])]
     return page
 
 
