@@ -9,6 +9,7 @@ import sys
 from esimshaper.cli.base import FAILED, Verbs, add_json, add_socket, add_verb, command, fetch, show_document
 from esimshaper.cli.parser import reject
 from esimshaper.core.model.units import MIN_PASSWORD
+from esimshaper.languages.texts import _
 
 ACTIONS = ("password", "logout")
 
@@ -33,12 +34,12 @@ def add_verb_web(verbs: Verbs) -> None:
 def _web(options: argparse.Namespace) -> int:
     action = options.action or ""
     if action != "logout" and (options.all or options.who):
-        reject(options, "WHO and --all go with `web logout`")
+        reject(options, _("WHO and --all go with `web logout`"))
     if action == "password":
         return _password(options)
     if action == "logout":
         if bool(options.all) == bool(options.who):
-            reject(options, "say whose sessions end: `web logout alice-phone`, or `web logout --all`")
+            reject(options, _("say whose sessions end: `web logout alice-phone`, or `web logout --all`"))
         document = command(options, "/v1/web/logout", {"client": options.who} if options.who else {})
     else:
         document = fetch(options, "/v1/web")
@@ -48,16 +49,18 @@ def _web(options: argparse.Namespace) -> int:
 def _password(options: argparse.Namespace) -> int:
     password = _typed() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     if len(password) < MIN_PASSWORD:
-        print(f"esimshaper: a password has {MIN_PASSWORD} characters or more; nothing was changed", file=sys.stderr)
+        text = _("a password has {n} characters or more; nothing was changed", n=MIN_PASSWORD)
+        print(f"esimshaper: {text}", file=sys.stderr)
         return FAILED
     return _show(options, command(options, "/v1/web/password", {"password": password}))
 
 
 def _typed() -> str:
     """What a person has typed twice; empty if the two differ."""
-    password = getpass.getpass("New password of the page: ")
-    if len(password) >= MIN_PASSWORD and getpass.getpass("The same again: ") != password:
-        print("esimshaper: the two are not the same", file=sys.stderr)
+    password = getpass.getpass(_("New password of the page: "))
+    if len(password) >= MIN_PASSWORD and getpass.getpass(_("The same again: ")) != password:
+        text = _("the two are not the same")
+        print(f"esimshaper: {text}", file=sys.stderr)
         return ""
     return password
 
@@ -75,6 +78,7 @@ def _show_code(url: str) -> None:
     try:
         import segno
     except ModuleNotFoundError:
-        print("  hint: `sudo apt install python3-segno` shows a code here that phones can read")
+        hint = _("`sudo apt install python3-segno` shows a code here that phones can read")
+        print("  " + _("hint: {hint}", hint=hint))
         return
     segno.make(url, micro=False).terminal(compact=True)
