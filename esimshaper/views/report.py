@@ -10,6 +10,7 @@ from esimshaper.languages.texts import N_, _, spoken
 from esimshaper.views.fit import Column, Tone, cells_of
 from esimshaper.views.history import label_of, later, periods_between, whose_of
 from esimshaper.views.page import Cell, Line, Page, Picture, Table, bar
+from esimshaper.views.plans import money
 from esimshaper.views.services import title_of
 from esimshaper.views.words import Document, share, who
 
@@ -56,6 +57,7 @@ _COLUMNS = (
     Column(tone=Tone.DOWN, bar=True, rank=1),
 )
 _BUDGET = Column("LEFT OF BUDGET", right=True, rank=1)
+_COST = Column("COST", right=True)
 _BAR_WIDTH, _CHART_HEIGHT, _SCALE_WIDTH = 20, 6, 9
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
@@ -114,25 +116,54 @@ def _table(document: Document, language: str, most: int) -> Table:
     by, rows = document["by"], document["rows"]
     total, largest = document["total"]["total_bytes"], max(row["total_bytes"] for row in rows)
     budgets = any(row.get("budget_bytes") for row in rows)
+    costs = any(plan["cost"] for row in rows for plan in row.get("plans", ()))
     cells: list[Sequence[str | Cell]] = []
     for row in rows[:most]:
         name = name_of(by, row, language) + (" *" if row.get("estimated") else "")
         cells.append([name, *_numbers(row, total), bar(row["total_bytes"], largest, _BAR_WIDTH), *_left(row, budgets)])
-        cells += _plans_of(row, total, largest, budgets)
-    more = [""] * budgets
+        cells[-1] = [*cells[-1], *([_spent(row)] if costs else [])]
+        cells += _plans_of(row, total, largest, budgets, costs)
+    more = [""] * (budgets + costs)
     if rows[most:]:
         sums = {key: sum(row[key] for row in rows[most:]) for key in _SIZES}
         cells.append([Cell(_("({n} others)", n=len(rows[most:])), Tone.QUIET), *_numbers(sums, total), "", *more])
     if len(rows) > 1 and by != "trip":
         texts = (_("all together"), *(format_size(document["total"][key]) for key in _SIZES), "", "", *more)
         cells.append([Cell(text, Tone.TITLE) for text in texts])
-    return Table((_PARTS[by], *_COLUMNS, *([_BUDGET] if budgets else [])), cells)
+    return Table((_PARTS[by], *_COLUMNS, *([_BUDGET] if budgets else []), *([_COST] if costs else [])), cells)
 
 
-def _plans_of(row: Document, total: int, largest: int, budgets: bool) -> Iterator[Sequence[str | Cell]]:  # noqa: FBT001
+def _plans_of(
+    row: Document,
+    total: int,
+    largest: int,
+    budgets: bool,  # noqa: FBT001
+    costs: bool,  # noqa: FBT001
+) -> Iterator[Sequence[str | Cell]]:
     for plan in row.get("plans", ()):
         name = Cell(f"  {name_of('plan', plan)}", Tone.QUIET)
-        yield [name, *_numbers(plan, total), bar(plan["total_bytes"], largest, _BAR_WIDTH), *([""] * budgets)]
+        cost: list[str | Cell] = [Cell(cost_of_plan(plan), Tone.QUIET)] if costs else []
+        more = [*([""] * budgets), *cost]
+        yield [name, *_numbers(plan, total), bar(plan["total_bytes"], largest, _BAR_WIDTH), *more]
+
+
+def cost_of_plan(plan: Document) -> str:
+    """What a plan of a trip costs; since when, if it was not bought for the trip."""
+    if plan["cost"] is None:
+        return "-"
+    cost = money(plan["cost"], plan["currency"])
+    if plan["is_of_trip"]:
+        return cost
+    return _("{cost} since {day}", cost=cost, day=_moment(datetime.fromisoformat(plan["cost_since"])))
+
+
+def _spent(row: Document) -> str:
+    return spent_on(row) or "-"
+
+
+def spent_on(trip: Document) -> str:
+    """What the plans that were bought for a trip cost, by currency; empty where that is nothing."""
+    return ", ".join(money(amount, currency) for currency, amount in trip["spent"].items())
 
 
 def _left(row: Document, budgets: bool) -> list[str | Cell]:  # noqa: FBT001

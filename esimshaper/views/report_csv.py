@@ -14,7 +14,7 @@ _FIRST: Mapping[str, tuple[str, ...]] = {
     "category": ("category",),
     "uplink": ("uplink",),
     "plan": ("plan",),
-    "trip": ("trip", "from", "to", "budget_bytes", "left_bytes"),
+    "trip": ("trip", "from", "to", "budget_bytes", "left_bytes", "spent"),
     **dict.fromkeys(("hour", "day", "month"), ("start", "start_unix", "estimated")),
 }
 _SIZES = ("down_bytes", "up_bytes", "total_bytes")
@@ -32,6 +32,8 @@ def _cell(value: object) -> str:
     """A device names itself, and a spreadsheet would calculate what begins like a formula."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Mapping):  # amounts by currency
+        return " ".join(f"{amount} {currency}" for currency, amount in value.items())
     text = str(value)
     return f"'{text}" if isinstance(value, str) and text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 

@@ -12,7 +12,7 @@ from esimshaper.languages.texts import N_, _, spoken
 from esimshaper.views import svg
 from esimshaper.views.history import label_of, whose_of
 from esimshaper.views.page import printable
-from esimshaper.views.report import BY_TIME, TITLES, name_of, series, span_of
+from esimshaper.views.report import BY_TIME, TITLES, cost_of_plan, name_of, series, span_of, spent_on
 from esimshaper.views.words import Document, share
 
 MOST_DAYS_OF_HOURS = 35
@@ -138,6 +138,7 @@ def _table(document: Document, language: str) -> str:
     by, rows, total = document["by"], document["rows"], document["total"]
     largest = max(row["total_bytes"] for row in rows)
     budgets = any(row.get("budget_bytes") is not None for row in rows)
+    costs = any(plan["cost"] for row in rows for plan in row.get("plans", ()))
     left, sums = _text(_("Budget left")), _("All together")
     head = "".join(
         [
@@ -145,18 +146,31 @@ def _table(document: Document, language: str) -> str:
             *(f'<th scope="col" class="number more">{_text(word)}</th>' for word in (_("Down"), _("Up"))),
             *(f'<th scope="col" class="number">{_text(word)}</th>' for word in (_("Total"), _("Share"))),
             *([f'<th scope="col" class="number">{left}</th>'] if budgets else []),
+            *([f'<th scope="col" class="number">{_text(_("Cost"))}</th>'] if costs else []),
             '<th scope="col" class="more"><span aria-hidden="true">&nbsp;</span></th>',
         ]
     )
     body = []
     for row in rows:
-        body.append(_row(name_of(by, row, language), row, total, largest, budgets))
-        body += [_row(name_of("plan", plan), plan, total, largest, budgets, part=True) for plan in row.get("plans", ())]
+        cost = spent_on(row) if costs else None
+        body.append(_row(name_of(by, row, language), row, total, largest, budgets, cost=cost))
+        for plan in row.get("plans", ()):
+            cost = cost_of_plan(plan) if costs else None
+            body.append(_row(name_of("plan", plan), plan, total, largest, budgets, cost=cost, part=True))
     foot = "" if by == "trip" or len(rows) < 2 else f"<tfoot>{_row(sums, total, total, 0, budgets)}</tfoot>"
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody>{foot}</table></div>'
 
 
-def _row(name: str, row: Document, total: Document, largest: int, budgets: bool, *, part: bool = False) -> str:  # noqa: FBT001
+def _row(
+    name: str,
+    row: Document,
+    total: Document,
+    largest: int,
+    budgets: bool,  # noqa: FBT001
+    *,
+    cost: str | None = None,
+    part: bool = False,
+) -> str:
     down, up, both = (format_size(row[key]) for key in ("down_bytes", "up_bytes", "total_bytes"))
     left = row.get("left_bytes")
     budget = "" if left is None else format_size(left) if left >= 0 else _("{size} over", size=format_size(-left))
@@ -168,6 +182,7 @@ def _row(name: str, row: Document, total: Document, largest: int, budgets: bool,
             f'<td class="number">{both}</td>',
             f'<td class="number">{_text(share(row["total_bytes"], total["total_bytes"]))}</td>',
             f'<td class="number">{_text(budget)}</td>' if budgets else "",
+            f'<td class="number">{_text(cost)}</td>' if cost is not None else "",
             f'<td class="more">{svg.bar(row["total_bytes"], largest)}</td></tr>',
         ]
     )

@@ -63,14 +63,27 @@ def test_what_has_no_name_is_said_in_words(by):
 
 
 def test_trips_show_their_plans_and_what_is_left_of_the_budget():
-    plans = [{"plan": "iij-10gb", **used(2 * 10**9)}, {"plan": None, **used(10**9)}]
+    unknown = {"cost": None, "currency": None, "cost_since": None, "is_of_trip": False}
+    bought = {"cost": "1490", "currency": "JPY", "cost_since": "2026-11-02T09:00:00+09:00", "is_of_trip": True}
+    before = bought | {"cost": "2178", "cost_since": "2026-09-01T00:00:00+09:00", "is_of_trip": False}
+    plans = [
+        {"plan": "iij-10gb", **used(2 * 10**9), **bought},
+        {"plan": "home", **used(10**9), **before},
+        {"plan": None, **used(10**9), **unknown},
+    ]
+    budget = {"from": "", "to": "", "budget_bytes": 5 * 10**9, "left_bytes": 2 * 10**9}
     trips = [
-        {"trip": "japan", "from": "", "to": "", "budget_bytes": 5 * 10**9, "left_bytes": 2 * 10**9, "plans": plans}
-        | used(3 * 10**9),
-        {"trip": "home", "from": "", "to": "", "budget_bytes": 10**9, "left_bytes": -(10**9), "plans": []}
+        {"trip": "japan", **budget, "plans": plans, "spent": {"JPY": "1490", "USD": "4.50"}} | used(3 * 10**9),
+        {"trip": "home", **budget, "budget_bytes": 10**9, "left_bytes": -(10**9), "plans": [], "spent": {}}
         | used(2 * 10**9),
     ]
     text = shown(report_page(document("trip", trips)))
+    assert re.search(r"japan .* 1,490 JPY, 4.50 USD", text)
+    assert re.search(r"iij-10gb .* 1,490 JPY", text)
+    assert re.search(r"  home .* 2,178 JPY since 01 Sep 2026", text)
+    html = html_page({"trip": document("trip", trips)})
+    assert "2,178 JPY since 01 Sep 2026" in html
+    assert "1490 JPY 4.50 USD" in list(csv_lines(document("trip", trips)))[1]
     assert re.search(r"japan .* 2.00 GB of 5.00 GB", text)
     assert re.search(r"home .* 1.00 GB over 1.00 GB", text)
     assert "  iij-10gb" in text

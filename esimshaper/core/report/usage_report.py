@@ -7,7 +7,9 @@ report   {"by": see Grouping, "zone": its name, "since", "since_unix", "until", 
 client   the names of a client, and "group": name or null          group     {"group": name or null}
 service  {"service", "category", "titles"}, without packets        category  {"category": name or null}, the same
 uplink   {"uplink": name, or null where it is not known}           plan      {"plan": name, or null without one}
-trip     {"trip", "from", "from_unix", "to", "to_unix", "budget_bytes", "left_bytes", "plans": [a row as of plan]}
+trip     {"trip", "from", "from_unix", "to", "to_unix", "budget_bytes", "left_bytes",
+          "plans": [a row as of plan, and its cost as in trip_costs.py],
+          "spent": {currency: amount} of the plans that were bought for the trip}
 hour, day, month   {"start", "start_unix", "estimated"}, oldest first; all others have most bytes first
 """
 
@@ -24,6 +26,7 @@ from esimshaper.core.model.requests import ReportQuery
 from esimshaper.core.model.services import NO_VOLUME, Service, Volume
 from esimshaper.core.model.state import State
 from esimshaper.core.model.trips import Trip
+from esimshaper.core.report import trip_costs
 from esimshaper.core.report.asked import Asked
 from esimshaper.core.report.found import Found, counters_sum, together
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, names, new_document, usage_entry
@@ -75,7 +78,7 @@ def _rows(state: State, facts: DaemonFacts, asked: Asked, found: Sequence[Found]
             return plan_rows([part.label for part in asked.parts], found)
         case Grouping.TRIP:
             there = {part.label for part in asked.parts if not part.trip}
-            return [_trip_row(trip, asked, found) for trip in facts.trips if trip.name in there]
+            return [_trip_row(state, facts, trip, asked, found) for trip in facts.trips if trip.name in there]
         case _:
             return _by_time(asked, found)
 
@@ -91,18 +94,21 @@ def plan_rows(labels: Sequence[str], found: Sequence[Found]) -> list[Document]:
     return _ranked({"plan": plan, **usage_entry(each)} for plan, each in used.items())
 
 
-def _trip_row(trip: Trip, asked: Asked, found: Sequence[Found]) -> Document:
+def _trip_row(state: State, facts: DaemonFacts, trip: Trip, asked: Asked, found: Sequence[Found]) -> Document:
     both = list(zip(asked.parts, found, strict=True))
     whole = next(each for part, each in both if part.label == trip.name and not part.trip)
     plans = [(part.label, each) for part, each in both if part.trip == trip.name]
     used = _total(whole)
+    rows = plan_rows([label for label, _ in plans], [*(each for _, each in plans), whole]) if plans else []
+    priced = [{**row, **trip_costs.plan_cost(state, facts, row["plan"], trip, asked.zone)} for row in rows]
     return {
         "trip": trip.name,
         **moment("from", trip.began, asked.zone),
         **moment("to", trip.ended, asked.zone),
         "budget_bytes": trip.budget,
         "left_bytes": None if trip.budget is None else trip.budget - used.total_bytes,
-        "plans": plan_rows([label for label, _ in plans], [*(each for _, each in plans), whole]) if plans else [],
+        "plans": priced,
+        "spent": trip_costs.spent(priced),
         **usage_entry(used),
     }
 
