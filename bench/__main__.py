@@ -26,6 +26,7 @@ from bench import (
     naming,
     overshoot,
     past,
+    questions,
     queues,
     reading,
     resident,
@@ -63,6 +64,7 @@ SECTIONS = (
     Section("start", "Start", resident.starts),
     Section("flash", "Flash", resident.flash),
     Section("past", "Years of history", past.rows),
+    Section("questions", "Questions beside ticks", questions.rows),
 )
 
 

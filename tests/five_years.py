@@ -28,8 +28,11 @@ FROM bucket, client, uplink
 """  # noqa: S608
 
 
-def write_five_years(path: Path, clients: int) -> None:
-    """So many clients that use each of 3 uplinks for 15 services, all the time: all that is kept of five years."""
+def write_five_years(path: Path, clients: int, *, until: int | None = None) -> None:
+    """So many clients that use each of 3 uplinks for 15 services, all the time: all that is kept of five years.
+
+    It begins at START; with `until`, it ends then.
+    """
     with closing(History(path)):
         pass
     with closing(sqlite3.connect(path)) as raw:
@@ -39,7 +42,8 @@ def write_five_years(path: Path, clients: int) -> None:
         raw.executemany("INSERT INTO uplinks VALUES (?, ?, '')", [(2, "cellular"), (3, "hotel")])
         for number, resolution in enumerate(Resolution, 1):
             kept, step = KEPT.get(resolution, 60), SECONDS[resolution]
-            values = {"r": number, "buckets": kept, "start": START, "step": step, "clients": clients}
+            start = START if until is None else until // step * step - (kept - 1) * step
+            values = {"r": number, "buckets": kept, "start": start, "step": step, "clients": clients}
             raw.execute(SERVICES_OF_FIVE_YEARS, values)
             raw.execute(BYTES_OF_FIVE_YEARS, values)
         raw.commit()
