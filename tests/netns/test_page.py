@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the page is told of the device that looks: by real addresses, neighbours and limits."""
 
+import http.client
+import json
+import signal
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +14,7 @@ import pytest
 from esimshaper.edge import control_client
 from esimshaper.lab import Lab
 from esimshaper.lab.namespaces import Host, wait_until
-from tests.netns.router import Router
+from tests.netns.router import PYTHON, Router
 
 SETTINGS = """
 quotas: [{name: daily, for: each-client, limit: 500MB, period: day, then: block}]
@@ -88,3 +92,70 @@ def test_a_blocked_device_reaches_the_router_and_is_told_why(router: Router, lab
     state = me(router, alice.ipv4)["state"]
     assert (state["level"], state["cause"]) == ("stopped", "hand")
     assert state["until"] is not None
+
+
+def post(router: Router, path: str, body: dict[str, Any], token: str = "", address: str = "") -> tuple[int, Any]:
+    """Status and document of a request on web.sock; status 0 while nobody listens."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    target = f"{path}?address={address}" if address else path
+    try:
+        status, said = control_client.exchange(
+            router.place / "run" / "web.sock", "POST", target, json.dumps(body).encode(), 60, headers=headers
+        )
+    except (OSError, http.client.HTTPException):
+        return 0, {}
+    return status, json.loads(said)
+
+
+def set_password(router: Router, password: str) -> None:
+    command = router.lab.router.command([PYTHON, "-m", "esimshaper", "web", "password", "--socket", str(router.socket)])
+    done = subprocess.run(
+        command, env=router.environment, input=f"{password}\n", text=True, capture_output=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the owner's password is set" in done.stdout
+    assert password not in router.log.read_text() + done.stdout
+
+
+def granted(router: Router, mac: str) -> int:
+    rows = router.get("/v1/quotas")["quotas"]
+    return sum(row["granted_bytes"] for row in rows if row["key"] == mac)
+
+
+def test_what_the_owner_does_is_done_once_over_a_restart_and_a_kill(router: Router, lab: Lab) -> None:
+    alice = lab.clients[0]
+    ping_router(alice, _router(lab))
+    alice.run(["ping", "-c", "1", "-W", "5", lab.servers4[0]])
+    wait_until("alice", lambda: me(router, alice.ipv4)["quotas"] != [])
+    assert post(router, "/v1/owner/login", {"password": "correct horse", "address": alice.ipv4})[0] == 403
+    set_password(router, "correct horse")
+    status, session = post(router, "/v1/owner/login", {"password": "correct horse", "address": alice.ipv4})
+    assert status == 200
+    grant = {"subject": alice.mac, "bytes": 300, "request": "request-1"}
+    owner = {"token": session["token"], "address": alice.ipv4}
+    assert post(router, "/v1/grant", grant, session["token"], lab.clients[1].ipv4)[0] == 401, "bound to the device"
+
+    assert router.process
+    router.process.send_signal(signal.SIGTERM)  # the form is sent again until it is said what has become of it
+    answers: list[tuple[int, Any]] = []
+    while router.process.poll() is None:
+        answers.append(post(router, "/v1/grant", grant, **owner))
+    router.process.wait(60)
+    router.start()
+    ping_router(alice, _router(lab))
+    answers.append(post(router, "/v1/grant", grant, **owner))
+    assert {status for status, _ in answers} <= {0, 200, 503}
+    assert answers[-1][0] == 200
+    assert granted(router, alice.mac) == 300
+
+    assert post(router, "/v1/owner/login", {"password": "wrong", "address": alice.ipv4})[0] == 401
+    router.kill()
+    router.start()
+    ping_router(alice, _router(lab))
+    status, again = post(router, "/v1/grant", grant, **owner)
+    assert (status, again["repeated"], granted(router, alice.mac)) == (200, True, 300)
+    tries = [post(router, "/v1/owner/login", {"password": "wrong", "address": alice.ipv4})[0] for _ in range(5)]
+    assert tries == [401, 401, 401, 401, 429], "the one of before the kill counts"
+    log = router.log.read_text()
+    assert log.count(f"grant 300 B to {alice.mac}") == 1
+    assert "Traceback" not in log
