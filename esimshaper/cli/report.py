@@ -3,7 +3,6 @@
 # ruff: noqa: PLC0415, T201 - as in main.py
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ from typing import Any
 from esimshaper.cli.base import DONE, Verbs, add_client, add_socket, add_verb, fetch, progress, show_document, whose
 from esimshaper.cli.parser import reject
 from esimshaper.cli.past import SINCE, add_ways, ways
-from esimshaper.cli.services import language
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.history import Grouping
-from esimshaper.languages.texts import _
+from esimshaper.languages.texts import _, spoken
 
 _HOURS_UP_TO, _DAYS_UP_TO = 3 * 86400, 124 * 86400
 """Of a chart over time: so many seconds in hours, or in days; what is longer is in months."""
@@ -42,11 +40,11 @@ def add_verb_report(verbs: Verbs) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    spoken = language(os.environ)
+    language = spoken()
     if options.html:
         if options.by:
             reject(options, "--html has all of them; --by goes with a table, --csv and --json")
-        return _write_html(options, spoken)
+        return _write_html(options, language)
     if options.csv:
         from esimshaper.views.report_csv import csv_lines
 
@@ -54,11 +52,11 @@ def _report(options: argparse.Namespace) -> int:
         return DONE
     if options.by or options.json:
         document = _asked(options, options.by or "client")
-        return show_document(options, "report", "report_page", document, paged=True, language=spoken)
+        return show_document(options, "report", "report_page", document, paged=True, language=language)
     from esimshaper.views.page import show
     from esimshaper.views.report import overview_page
 
-    show(overview_page(_overview(options), spoken), paged=True)
+    show(overview_page(_overview(options), language), paged=True)
     return DONE
 
 
@@ -87,13 +85,13 @@ def _over_time(document: dict[str, Any]) -> str:
     return "hour" if seconds <= _HOURS_UP_TO else "day" if seconds <= _DAYS_UP_TO else "month"
 
 
-def _write_html(options: argparse.Namespace, spoken: str) -> int:
+def _write_html(options: argparse.Namespace, language: str) -> int:
     from esimshaper.views.report_html import html_page
 
     found = _overview(options)
     if (found["client"]["until_unix"] - found["client"]["since_unix"]) <= _DAYS_UP_TO and "hour" not in found:
         found["hour"] = _asked(options, "hour")
-    text = html_page(found, spoken)
+    text = html_page(found, language)
     try:
         options.html.write_text(text, encoding="utf-8")
     except OSError as error:

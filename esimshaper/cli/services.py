@@ -3,9 +3,7 @@
 # ruff: noqa: PLC0415, T201 - as in main.py
 
 import argparse
-import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from esimshaper.cli.base import (
@@ -23,13 +21,11 @@ from esimshaper.cli.base import (
 from esimshaper.cli.parser import reject
 from esimshaper.cli.past import SINCE
 from esimshaper.core.model.errors import Unusable
-from esimshaper.languages import choice
-from esimshaper.languages.texts import _
+from esimshaper.languages.texts import _, spoken
 
 IMPORT = "import"
 LARGEST_BYTES = 1_000_000
 """Of a list: at some 20 bytes a name, ten times as many as are taken, since lists hold names that others cover."""
-LANGUAGES = ("en", "zh", "ja")
 
 
 def add_verb_services(verbs: Verbs) -> None:
@@ -66,12 +62,7 @@ def _services(options: argparse.Namespace) -> int:
     wanted = {"since": options.since, "category": options.category, "service": options.service}
     params = {**{name: value for name, value in wanted.items() if value}, **whose(options)}
     document = fetch(options, "/v1/services", params)
-    return show_document(options, "services", "services_page", document, paged=True, language=language(os.environ))
-
-
-def language(environment: Mapping[str, str]) -> str:
-    """The language of a person's terminal, of those that services have names in; English for any other."""
-    return choice.for_terminal(environment).partition("_")[0]  # both scripts of Chinese have one name
+    return show_document(options, "services", "services_page", document, paged=True, language=spoken())
 
 
 def _import(options: argparse.Namespace) -> int:

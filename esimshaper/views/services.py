@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The document of services (core/report/services.py has its shape) -> a page; languages are en, zh and ja. Pure."""
+"""The document of services (core/report/services.py has its shape) -> a page. Pure."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -63,7 +63,7 @@ def title_of(entry: Document, language: str) -> str:
     titles = entry["titles"]
     if entry["service"] in NAMELESS:
         return _(NAMELESS[entry["service"]])
-    return str(titles.get(language) or titles.get("en") or entry["service"])
+    return str(titles.get(language.partition("_")[0]) or titles.get("en") or entry["service"])
 
 
 def _title(document: Document, language: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.cli.services import LARGEST_BYTES, language
+from esimshaper.cli.services import LARGEST_BYTES
 from esimshaper.core.settings.name_lists import MOST_NAMES
 from esimshaper.edge.settings_file.catalogue import read_services
 from tests.cli.test_main import esimshaper, serving
@@ -30,20 +30,6 @@ def test_services_are_shown_to_people_and_to_programs(server):
 def test_titles_are_in_the_language_of_the_terminal(server):
     shown = esimshaper("services", "alice-phone", "--socket", server, env={"LC_ALL": "", "LANG": "ja_JP.UTF-8"})
     assert "アイクラウド" in shown.stdout
-
-
-@pytest.mark.parametrize(
-    ("environment", "spoken"),
-    [
-        ({"LANG": "zh_TW.UTF-8"}, "zh"),
-        ({"LANG": "ja_JP.UTF-8", "LC_ALL": "C"}, "en"),
-        ({"LANG": "ja_JP.UTF-8", "LC_ALL": "", "LC_MESSAGES": "en_GB.UTF-8"}, "en"),
-        ({"LANG": "de_DE.UTF-8"}, "en"),
-        ({}, "en"),
-    ],
-)
-def test_a_language_is_that_of_messages(environment, spoken):
-    assert language(environment) == spoken
 
 
 def test_a_word_may_be_a_client_a_service_or_a_kind(server):

@@ -2,6 +2,7 @@
 """The catalogs have every text of the sources, translated, with the same places; without them English is spoken."""
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,10 @@ def test_the_language_of_a_terminal_is_chosen_once(speak):
     assert texts._("Quotas") == "データ枠"
     assert texts._("") == ""
     assert texts.N_("Quotas") == "Quotas"
+
+
+def test_each_thread_of_a_server_speaks_its_own_language():
+    with texts.speaking("ja"), ThreadPoolExecutor() as others:
+        assert others.submit(texts.spoken).result() == ENGLISH
+        assert texts.spoken() == "ja"
+    assert texts.spoken() == ENGLISH

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What an owner takes along from the page: tables as CSV, and the report that is shown and printed elsewhere.
-
-The report speaks the language that the command line has chosen, which is one for the whole process: so one at a time.
-"""
+"""What an owner takes along from the page: tables as CSV, and the report that is shown and printed elsewhere. Pure."""
 
 from collections.abc import Callable
-from threading import Lock
 
-from esimshaper.languages import texts
+from esimshaper.languages.texts import speaking
 from esimshaper.views.report_csv import csv_lines
 from esimshaper.views.report_html import html_page
 from esimshaper.web.screen import Context, Documents, Visit
@@ -20,8 +16,6 @@ TABLES = {
     "trip": "/v1/report?by=trip&since=365d",
 }
 REPORT = {by: f"/v1/report?by={by}" for by in ("day", "client", "service", "uplink", "trip", "hour")}
-
-_speaking = Lock()
 
 
 def table(by: str) -> Callable[[Documents, Visit, Words], Context]:
@@ -39,10 +33,5 @@ def build_report(documents: Documents, visit: Visit, words: Words) -> Context:  
     told = {
         by: each for by, each in found.items() if by not in ("uplink", "trip") or any(row[by] for row in each["rows"])
     }
-    with _speaking:
-        before = texts.spoken()
-        texts.speak(visit.language)
-        try:
-            return {"text": html_page(told, visit.language)}
-        finally:
-            texts.speak(before)
+    with speaking(visit.language):
+        return {"text": html_page(told, visit.language)}
