@@ -92,17 +92,23 @@ class House:
         self.state = replace(self.state, clock=replace(self.state.clock, time=time))
 
 
-@pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def furnished(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """A house with a password, whose kernel knows DEVICES."""
+
     def known(address: str, _lan: object) -> SimpleNamespace | None:
         return SimpleNamespace(mac=DEVICES[address]) if address in DEVICES else None
 
     monkeypatch.setattr(page_answers, "at_this_moment", known)
     monkeypatch.setattr(secret, "COST", 2**4)
-    made = House(tmp_path)
+    made = House(place)
     made.desk.answer(WebPasswordCommand(PASSWORD))
     yield made
     made.life.end()
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    yield from furnished(tmp_path, monkeypatch)
 
 
 def declined(house: House, request: Any) -> Declined:
