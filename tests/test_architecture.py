@@ -30,7 +30,8 @@ BINDINGS = {
 }
 """They stand for a library, the C header or a kind of file and decide nothing, so that several edges may share them."""
 
-CONDUCTORS = {f"esimshaper.core.{one}" for one in ("pipeline", "commands", "plan_commands", "page_commands", "replay")}
+_CONDUCT = ("pipeline", "commands", "plan_commands", "page_commands", "watch_commands", "replay")
+CONDUCTORS = {f"esimshaper.core.{one}" for one in _CONDUCT}
 """What stands above the rooms of the core and knows all of them."""
 
 CORE_LIBRARY = {
@@ -41,8 +42,8 @@ CORE_LIBRARY = {
 """What of Python itself a module of the core may import: nothing here asks the world anything."""
 
 DAEMON_KNOWS = {
-    "pipeline", "commands", "plan_commands", "saving.booking", "log_limit", "diagnosis.explain", "services.compiled",
-    "page_commands", "modems.own_counts", "shaping.plan", "shaping.tree",
+    "pipeline", "commands", "plan_commands", "watch_commands", "saving.booking", "log_limit", "diagnosis.explain",
+    "services.compiled", "page_commands", "modems.own_counts", "shaping.plan", "shaping.tree",
 }  # fmt: skip
 """What the daemon uses of the core beside words, documents and settings; it executes, and decides nothing."""
 

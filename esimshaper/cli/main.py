@@ -17,6 +17,7 @@ from typing import Any
 from esimshaper import __version__
 from esimshaper.cli import (
     acts,
+    alarms,
     ask,
     base,
     completion,
@@ -230,7 +231,8 @@ def _version(_options: argparse.Namespace) -> int:
 # --- the parser
 
 GROUPS = {
-    "look at it": ("status", "clients", "top", "quotas", "services", "history", "report", "events", "flows", "explain"),
+    "look at it": ("status", "clients", "top", "quotas", "services", "history", "report", "flows", "explain"),
+    "what happened": ("events", "alarms"),
     "what you buy": ("plan", "recommend", "replay"),
     "decide by hand": ("grant", "block", "allow", "unblock", "undo", "correct", "restart", "name"),
     "take along": ("export", "import"),
@@ -257,6 +259,7 @@ def build_parser() -> Program:
     _add_daemon_verbs(verbs)
     ask.add_verbs(verbs)
     services.add_verb_services(verbs)
+    alarms.add_verb_alarms(verbs)
     past.add_verbs(verbs)
     report.add_verb_report(verbs)
     transfer.add_verbs(verbs)

@@ -13,6 +13,9 @@ from esimshaper.core.model.history import COUNTED_ROWS, Resolution, RowChoice, S
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Quota, Subject
 from esimshaper.core.model.requests import (
+    AlarmFineCommand,
+    AlarmMuteCommand,
+    AlarmsQuery,
     ClientsQuery,
     Command,
     CorrectCommand,
@@ -52,6 +55,7 @@ from esimshaper.core.report.subjects import (
     with_ancestors,
 )
 from esimshaper.core.saving import booking as saving
+from esimshaper.daemon.alarm_answers import AlarmAnswers
 from esimshaper.daemon.plan_answers import PlanAnswers
 from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.reports import Reports
@@ -98,6 +102,7 @@ class Answers:
         self._change = change
         self._stopping = stopping
         self._plans = PlanAnswers(storage, reloader, state, facts, change, self.on_loop, stopping)
+        self._alarms = AlarmAnswers(state, facts, change, self._one_of, self.on_loop)
         self._reports = Reports(storage, state, facts, self._chosen, self.on_loop, stopping)
 
     def with_change(self, change: Change) -> "Answers":
@@ -143,7 +148,7 @@ class Answers:
             case _:
                 return self._carry_out(request)
 
-    def _carry_out(self, command: Command) -> Document:
+    def _carry_out(self, command: Command | AlarmsQuery) -> Document:
         match command:
             case GrantCommand():
                 return self._grant(command)
@@ -159,6 +164,8 @@ class Answers:
                 return self._undo(command)
             case ReloadCommand():
                 return self._reload(command)
+            case AlarmsQuery() | AlarmFineCommand() | AlarmMuteCommand():
+                return self._alarms.answer(command)
             case ImportCommand():
                 return self._reports.take_in(command)
             case _:

@@ -238,6 +238,7 @@ class Daemon:
             shaped=settings.wan.shaped,
             link={Side.DOWNLOAD: settings.wan.download, Side.UPLOAD: settings.wan.upload},
             uplinks=rules.uplinks,
+            watch=rules.watch,
         )
 
     def _stop(self) -> None:

@@ -13,6 +13,7 @@ from esimshaper.core.model.limits import OverrideKind
 from esimshaper.core.model.plan import Event
 from esimshaper.core.model.time_of_day import WallTime
 from esimshaper.core.model.transfer import Cursor, Transferred
+from esimshaper.core.model.watch import AlarmKind
 
 End = int | WallTime | None
 """After so many seconds, at a time in the zone of the settings, or (None) not by itself."""
@@ -246,6 +247,32 @@ PlanCommand = PlanStartCommand | PlanAddCommand | PlanSwitchCommand | PlanResetC
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmsQuery:
+    """Abnormal use that goes on, and at most `limit` that is over."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmFineCommand:
+    """The alarm of that number is ordinary use."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmMuteCommand:
+    """Nobody is told of a kind (None: of any) of `client` (empty: of anybody), for so long; None: they are again."""
+
+    kind: AlarmKind | None
+    client: str
+    seconds: int | None
+
+
+AlarmCommand = AlarmFineCommand | AlarmMuteCommand
+
+
+@dataclass(frozen=True, slots=True)
 class UndoCommand:
     """Takes back the last thing that was done by hand; `redo`: does again what was taken back last."""
 
@@ -292,6 +319,8 @@ Command = (
     | PlanResetCommand
     | PlanCorrectCommand
     | ImportCommand
+    | AlarmFineCommand
+    | AlarmMuteCommand
 )
 
 Query = (
@@ -306,6 +335,7 @@ Query = (
     | ExportQuery
     | EventsQuery
     | PlanQuery
+    | AlarmsQuery
 )
 
 WebRequest = WebQuery | WebPasswordCommand | WebLogoutCommand

@@ -19,6 +19,7 @@ from esimshaper.core.model.shaping import Side
 from esimshaper.core.model.state import State
 from esimshaper.core.model.trips import Trip
 from esimshaper.core.model.uplinks import ALONE, Uplink
+from esimshaper.core.model.watch import NOT_WATCHED, Watch
 
 Document = dict[str, Any]
 """A dict that json.dumps takes."""
@@ -37,7 +38,7 @@ class DaemonFacts:
     sentences. catalogue: services by name. modems: as the last tick saw them. plans: of the settings.
     wan_found_by: who has named the uplink, where the settings do not. own_counts: by a modem's interface.
     shaped: the uplink that has our classes; link: its rates in the settings. uplinks: with their interfaces
-    of now.
+    of now. watch: of the settings.
     """
 
     now: datetime
@@ -67,6 +68,7 @@ class DaemonFacts:
     shaped: str = ""
     link: Mapping[Side, int | None] = field(default_factory=lambda: dict.fromkeys(Side))
     uplinks: tuple[Uplink, ...] = ALONE
+    watch: Watch = NOT_WATCHED
 
 
 def new_document(now: datetime) -> Document:

@@ -14,7 +14,7 @@ from esimshaper.core.model.limits import ClientState, Level, Subject, SubjectKin
 from esimshaper.core.model.metrics import Metric, MetricType, ServiceMetrics
 from esimshaper.core.model.services import NO_VOLUME, ServiceUsage, Volume
 from esimshaper.core.model.state import State
-from esimshaper.core.report import slow, uplink_drops, uplinks
+from esimshaper.core.report import alarms, slow, uplink_drops, uplinks
 from esimshaper.core.report.frame import DaemonFacts, identity, known_clients, mac_of, strayed_bytes, wasted_bytes
 from esimshaper.core.report.plans import cost_of, end_of
 from esimshaper.core.report.quotas import limit_of, usages, used_of
@@ -31,6 +31,7 @@ def metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
         *_service_metrics(state, facts),
         *_limit_metrics(state, facts),
         *_plan_metrics(state, facts),
+        *_alarm_metrics(state),
         *_kernel_metrics(state),
         *_self_metrics(state, facts),
     )
@@ -159,6 +160,15 @@ def _plan_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
         _gauge("plan_left_bytes", "Left before it gets slower, stops or costs by the byte.", ("plan",), left),
         _gauge("plan_cost", "Paid and owed until now, in the currency of the plan.", ("plan",), cost),
         _gauge("plan_end_timestamp_seconds", "When the plan ends or renews itself.", ("plan",), ends),
+    )
+
+
+def _alarm_metrics(state: State) -> tuple[Metric, ...]:
+    learning: Samples = {(label,): 1 for label in alarms.learning(state)}
+    return (
+        _counter("alarms_total", "Abnormal use that people were told of.", ("kind",), alarms.alarms_told(state)),
+        _gauge("alarm_open", "1 while it goes on.", ("client", "kind"), alarms.open_alarms(state)),
+        _gauge("watch_learning", "1 while it is not known what is usual for it.", ("client",), learning),
     )
 
 

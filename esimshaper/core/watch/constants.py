@@ -53,9 +53,8 @@ RATCHET = 2
 """People are told of so many times the most of the last week: by construction a few times a week."""
 DAYS = 8
 """Days whose peaks count, the running one with them: seven at least."""
-LEARNING_HOURS, LEARNING_FACTOR = 24, 2.0
-"""Hours of its own in which a client is not known yet, and what surges count by until then: a third of all false alarms
-came on the first day."""
+LEARNING_FACTOR = 2.0
+"""What surges count by until a client is known, see LEARNING_HOURS."""
 
 CALM_SECONDS = 15 * 60
 """An episode ends when nothing was abnormal for so long."""

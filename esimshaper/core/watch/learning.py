@@ -6,8 +6,8 @@
 An hour counts once another one is over, so that a leak does not make itself normal as it begins.
 """
 
-from esimshaper.core.model.watch import NO_PEAKS, Learned, Peaks
-from esimshaper.core.watch.constants import DAYS, LEARNING_HOURS
+from esimshaper.core.model.watch import LEARNING_HOURS, NO_PEAKS, Learned, Peaks
+from esimshaper.core.watch.constants import DAYS
 from esimshaper.core.watch.traces import Moved
 
 _HOURS = 24

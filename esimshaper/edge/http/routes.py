@@ -12,6 +12,9 @@ from esimshaper.core.model.history import Grouping, Span
 from esimshaper.core.model.limits import OverrideKind
 from esimshaper.core.model.plan import Event
 from esimshaper.core.model.requests import (
+    AlarmFineCommand,
+    AlarmMuteCommand,
+    AlarmsQuery,
     ClientsQuery,
     CorrectCommand,
     End,
@@ -45,6 +48,7 @@ from esimshaper.core.model.requests import (
 )
 from esimshaper.core.model.time_of_day import WallTime, parse_wall_time
 from esimshaper.core.model.units import ALLOW_SECONDS, MAX_BYTES, MAX_PASSWORD, MAX_ROWS, MAX_SECONDS, MIN_PASSWORD
+from esimshaper.core.model.watch import AlarmKind
 from esimshaper.edge.http import transfer
 from esimshaper.edge.http.transfer import BadParameter
 
@@ -220,6 +224,26 @@ def _client(params: Params) -> str:
     return text_of(params, "client") if "client" in params else ""
 
 
+def _alarms(params: Params) -> Request:
+    only(params, "limit")
+    return AlarmsQuery(number_of(params, "limit", 1, MAX_ROWS, default=20))
+
+
+def _alarm_fine(params: Params) -> Request:
+    only(params, "number")
+    return AlarmFineCommand(number_of(params, "number", 1, 2**53))
+
+
+def _alarm_mute(params: Params) -> Request:
+    only(params, "kind", "client", "seconds", "clear")
+    written = _choice(params, "kind", "", ("", *(kind.value for kind in AlarmKind)))
+    kind = AlarmKind(written) if written else None
+    clear = _flag(params, "clear")
+    if clear == ("seconds" in params):
+        raise BadParameter("seconds or clear: a mute ends by itself, or is taken back")
+    return AlarmMuteCommand(kind, _client(params), None if clear else number_of(params, "seconds", 1, MAX_SECONDS))
+
+
 def _reload(params: Params) -> Request:
     only(params, "dry_run")
     return ReloadCommand(_flag(params, "dry_run"))
@@ -282,6 +306,9 @@ ROUTES: Mapping[tuple[str, str], Reader] = {
     ("GET", "/v1/web"): _without(WebQuery()),
     ("POST", "/v1/web/password"): _web_password,
     ("POST", "/v1/web/logout"): _web_logout,
+    ("GET", "/v1/alarms"): _alarms,
+    ("POST", "/v1/alarms/fine"): _alarm_fine,
+    ("POST", "/v1/alarms/mute"): _alarm_mute,
 }
 """The readers of all requests, by method and path."""
 

@@ -6,8 +6,7 @@ import pytest
 from bench.lives import MB, STEP, STEPS_A_DAY
 from bench.watched import Watched
 from esimshaper.core.model.limits import NoticeKind
-from esimshaper.core.model.watch import AlarmKind, Learned, WatchLevel
-from esimshaper.core.watch.constants import LEARNING_HOURS
+from esimshaper.core.model.watch import LEARNING_HOURS, AlarmKind, Learned, WatchLevel
 
 DAY = 1000 * MB
 NOON, NIGHT = 12 * 3600 // STEP, 3 * 3600 // STEP

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from bench.lives import MB, STEP
 from bench.watched import START, Watched
 from esimshaper.core.model.limits import NoticeKind
-from esimshaper.core.model.watch import AlarmKind, Answer, Learned, Mute, WatchSlice
+from esimshaper.core.model.watch import LEARNING_HOURS, AlarmKind, Answer, Learned, Mute, WatchSlice
 from esimshaper.core.watch import episodes, learning
-from esimshaper.core.watch.constants import EPISODES, LEARNING_HOURS
+from esimshaper.core.watch.constants import EPISODES
 from tests.core.watch.test_detectors import NOON, QUIET, home, run, started
 
 HOUR = 3600 // STEP

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What people say to alarms: one is fine, or they want to hear no more; functions turn a State into another. Pure.
+
+An answer is saved with the next tick.
+"""
+
+from dataclasses import replace
+
+from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.state import State
+from esimshaper.core.model.watch import AlarmKind, Answer, Episode, Mute, WatchState
+from esimshaper.core.watch import episodes
+from esimshaper.core.watch.constants import MUTES
+
+
+def fine(state: State, number: int) -> State:
+    """The episode of that number is ordinary use: its client may do as much from now on. Raises Unusable."""
+    return _with_kept(state, episodes.answered(state.watch.kept, _episode(state, number), Answer.FINE))
+
+
+def mute(state: State, kind: AlarmKind | None, client: ClientKey | None, seconds: int | None) -> State:
+    """For so long nobody is told of a kind (None: of any) of a client (None: of anybody); seconds None: they are again.
+
+    Raises Unusable where there is nothing to take back, or no room.
+    """
+    kept = state.watch.kept
+    others = tuple(each for each in kept.mutes if (each.kind, each.client) != (kind, client))
+    if seconds is None:
+        if len(others) == len(kept.mutes):
+            raise Unusable("that is not muted", "`esimshaper alarms` shows what is.")
+        return _with_kept(state, replace(kept, mutes=others))
+    if len(others) >= MUTES:
+        raise Unusable(f"{MUTES} kinds and clients are muted already", "`esimshaper alarms` shows them.")
+    return _with_kept(state, replace(kept, mutes=(*others, Mute(kind, client, int(state.clock.time) + seconds))))
+
+
+def _episode(state: State, number: int) -> Episode:
+    for each in state.watch.kept.episodes:
+        if each.number == number:
+            return each
+    raise Unusable(f"there is no alarm {number}", "`esimshaper alarms` shows them with their numbers.")
+
+
+def _with_kept(state: State, kept: WatchState) -> State:
+    """`state` with other memories of the watch, to be saved at the next tick."""
+    return replace(state, watch=replace(state.watch, kept=kept), saving=replace(state.saving, urgent=True))
