@@ -23,9 +23,12 @@ from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.recorded import Recorded
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Outcome, State
+from esimshaper.core.model.watch import NOT_WATCHED
 from esimshaper.core.pipeline import advance
 from esimshaper.core.plan.lived import LivedPlan, written
 from esimshaper.core.saving.booking import note_saved
+from esimshaper.core.watch.rehearsal import Rehearsal
+from esimshaper.core.watch.watching import Around
 
 Document = dict[str, Any]
 
@@ -53,7 +56,8 @@ class Replay:
     """A router that lives recorded use under `rules`, with `plans`, from the time of the first record on."""
 
     def __init__(self, rules: Rules, plans: Iterable[Plan], start: float, *, roaming: bool = False) -> None:
-        self._rules, self._roaming, self._now = rules, roaming, start
+        # What is abnormal is worked out apart: it needs the time between two records, which quotas must not have.
+        self._rules, self._roaming, self._now = replace(rules, watch=NOT_WATCHED), roaming, start
         self._plans = [LivedPlan(plan, int(start)) for plan in plans]
         self._by_name = {name: key for key, name in rules.names.items()}
         groups = {name: Account(_GROUPS + at) for at, name in enumerate({*rules.groups.values(), UNKNOWN_GROUP})}
@@ -65,6 +69,8 @@ class Replay:
         self._policies: Mapping[Account, Policy] = {}
         self._states: dict[Subject, ClientState] = {}
         self._refused = 0
+        self._watch = Rehearsal(rules)
+        self._moved: dict[ClientKey, Counters] = {}
 
     def take(self, records: list[Recorded]) -> Iterator[Document]:
         """What happens at the records of one moment, and between the last ones and these."""
@@ -77,6 +83,7 @@ class Replay:
             for plan in self._plans:
                 yield from plan.use(record, passed, roaming=self._roaming)
         yield from self._tick(at)
+        yield from self._alarms(at)
 
     def end(self) -> Document:
         """The state at the end."""
@@ -151,6 +158,8 @@ class Replay:
         self._reading = replace(
             reading, accounts={**reading.accounts, account: counted}, budgets={**reading.budgets, **budgets}
         )
+        key = self._reading.owners[account]
+        self._moved[key] = self._moved.get(key, Counters()) + Counters(down, up)
         self._refused += record.down + record.up - down - up
         return down + up
 
@@ -175,6 +184,24 @@ class Replay:
         return part, room - part
 
     # --- what happens
+
+    def _alarms(self, at: float) -> Iterator[Document]:
+        """What is abnormal in the time up to these records."""
+        moved, self._moved = self._moved, {}
+        around = Around(self._state.limits.kept.tallies, self._state.limits.kept.overrides)
+        for when, episode, ended in self._watch.take(at, moved, around):
+            who = self._label(episode.client) if episode.client else "everyone"
+            noted = "" if episode.told else " (noted down only: it is usual, or not sure enough to be told)"
+            yield {
+                "time": written(when, self._rules.zone),
+                "kind": "alarm-end" if ended else "alarm",
+                "client": who,
+                "reasons": [kind.value for kind in episode.kinds],
+                "told": episode.told,
+                "since": written(episode.since, self._rules.zone),
+                "bytes": episode.bytes,
+                "text": f"{who} is quiet again" if ended else f"{who} {episode.text}{noted}",
+            }
 
     def _changes(self) -> Iterator[Document]:
         for subject, state in self._state.limits.states.items():

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esimshaper.core.model.limits import (
+    EVERYONE,
     UNKNOWN_GROUP,
     Action,
     ActionKind,
@@ -21,6 +22,7 @@ from esimshaper.core.model.plan import Counts, Cycle, CycleKind, Lifetime, Meter
 from esimshaper.core.model.recorded import Recorded
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.time_of_day import Hours, parse_span
+from esimshaper.core.model.watch import Watch, WatchLevel
 from esimshaper.core.replay import replayed
 from tests.core.limits_router import DAY, EACH, NOTIFY, SLOW, TV, client, group, plan, quota
 
@@ -178,3 +180,35 @@ def test_whatever_is_recorded_limits_hold_and_every_byte_is_used_or_refused(rows
     assert all(size <= each for (name, _), size in used.items() if name == "each")
     assert sum(size for (name, _), size in used.items() if name == "each") == used["plan", "everyone"]
     assert used["plan", "everyone"] + int(end["refused_bytes"]) == sum(record.down for record in records)
+
+
+WATCHED = Watch(WatchLevel.NORMAL)
+GB_A_DAY = quota("everyone", EVERYONE, limit=1000 * MB, action=NOTIFY)
+
+
+def alarms(records):
+    events = happened(records, GB_A_DAY, watch=WATCHED)
+    return told(events, "alarm", "client", "reasons", "told"), told(events, "alarm-end", "client")
+
+
+def test_a_leak_in_records_of_a_minute_is_an_alarm_with_its_time_and_its_end():
+    quiet, leak = use(*[MB // 10] * 30, each=60), use(*[130 * MB] * 3, start=NOON + 1800, each=60)
+    after = use(*[MB // 10] * 30, start=NOON + 1980, each=60)
+    began, ended = alarms(quiet + leak + after)
+    # On its first day a client is told of from twice as much on; until then it is noted down.
+    assert began[:2] == [
+        ("2027-01-15T12:29:30+00:00", "tv", ["surge"], False),
+        ("2027-01-15T12:30:00+00:00", "tv", ["surge"], True),
+    ]
+    assert [client for _, client in ended] == ["tv"]
+    assert alarms(quiet + after) == ([], [])
+
+
+def test_records_of_five_minutes_are_shared_out_over_them():
+    began, _ = alarms(use(*[MB] * 6, *[200 * MB] * 2, *[MB] * 6))
+    assert [(client, reasons) for _, client, reasons, _ in began][:1] == [("tv", ["surge"])]
+    assert alarms(use(*[4 * MB, MB] * 6)) == ([], [])
+
+
+def test_of_records_of_hours_nobody_knows_when_the_bytes_came():
+    assert alarms(use(*[200 * MB] * 4, each=3600)) == ([], [])

@@ -6,7 +6,7 @@ alarms    {"level": "calm" | "normal" | "strict" | "off",
            "open": [alarm], "past": [alarm], newest first, "muted": [mute], "learning": [label of a client]}
 alarm     {"number", "client": label, empty for everyone, "called", "kinds": [str],
            "since" + "since_unix", "until" + "until_unix": null while it goes on, "bytes", "told": bool,
-           "text": sentence, "answer": "fine", "cut" or empty}
+           "text": sentence without its subject, "answer": "fine", "cut" or empty}
 mute      {"kind": str or null for any, "client": label or null for anybody, "until" + "until_unix"}
 """
 

@@ -55,18 +55,25 @@ def advance(before: WatchSlice, tick: Tick, usage: Usage, around: Around) -> Wat
     step = int(tick.reading.boottime // at.STEP_SECONDS)
     if _begins_anew(before, tick, step):
         # Nobody knows in which time these bytes were moved: they are counted, and alarm nobody.
-        return replace(before, traces={}, since=(), served={}, step=step, new=())
+        return replace(before, traces={}, since=(), served={}, step=step, new=(), strange=frozenset())
     since = (*before.since, usage) if usage else before.since
     served = _served(before.served, usage, around.services)
+    strange = before.strange | _strange(before, tick, usage)
     if step == before.step:
-        return replace(before, since=since, served=served, new=())
-    return _Look(replace(before, since=since, served=served), tick, around, step).all()
+        return replace(before, since=since, served=served, new=(), strange=strange)
+    return _Look(replace(before, since=since, served=served, strange=strange), tick, around, step).all()
 
 
 def _begins_anew(before: WatchSlice, tick: Tick, step: int) -> bool:
     # After a longer pause the bytes would look as if they had come evenly, as those of a trickle do.
     pause = 0 if before.step is None else step - before.step
     return before.step is None or tick.step.seen is None or not 0 <= pause <= at.STEPS
+
+
+def _strange(before: WatchSlice, tick: Tick, usage: Usage) -> frozenset[ClientKey]:
+    """Those that moved something in this tick and that nobody has seen before: neither the history nor the watch."""
+    known, learned, names = tick.identities, before.kept.learned, tick.rules.names
+    return frozenset(key for key in usage if not (key in learned or key in known or key in names)) - BUILT_IN_CLIENTS
 
 
 def _served(before: ServiceUsage, usage: Usage, more: ServiceUsage) -> ServiceUsage:
@@ -198,12 +205,12 @@ class _Look:
 
     def _newcomers(self, kept: WatchState) -> tuple[WatchState, Collection[ClientKey]]:
         """Devices in their first half hour, and those of them that have moved too much."""
-        known, length = self._tick.identities, self._watch.newcomer_seconds
+        length = self._watch.newcomer_seconds
         recent = ((key, each) for key, each in kept.newcomers.items() if self._now - each[0] < length)
         young = {key: each for key, each in recent if key not in self._named}
         for key, size in self._moved_since.items():
             came, moved = young.get(key, (self._now, 0))
-            if key in young or self._is_new(key, kept, known):
+            if key in young or key in self._before.strange:
                 young[key] = (came, moved + size)
         if not young and not kept.newcomers:
             return kept, ()
@@ -213,11 +220,6 @@ class _Look:
     @property
     def _named(self) -> Mapping[ClientKey, str]:
         return self._tick.rules.names
-
-    def _is_new(self, key: ClientKey, kept: WatchState, known: Mapping[ClientKey, Identity]) -> bool:
-        """Whether nobody has seen it before: neither the history nor the watch."""
-        strange = key not in known and key not in kept.learned
-        return strange and key not in self._named and key not in BUILT_IN_CLIENTS
 
     # --- the rest
 
