@@ -73,7 +73,8 @@ def surge(case: Case) -> bool:
     return (
         moved.minute >= max(floors.minute * factor, at.RATCHET * normal.minute)
         or moved.five >= max(floors.five * factor, at.RATCHET * normal.five)
-        or moved.hour >= max(floors.hour * factor, at.RATCHET * normal.hour)
+        # The short window ends it when the fire is out, and not an hour later (SRE Workbook).
+        or (moved.hour >= max(floors.hour * factor, at.RATCHET * normal.hour) and moved.five >= floors.hour // 12)
     )
 
 
