@@ -66,6 +66,7 @@ from esimshaper.edge.http import control
 from esimshaper.edge.http.routes import BadParameter
 from tests import synthetic_crowd as crowd
 from tests.synthetic_events import happenings
+from tests.synthetic_plans import with_plans
 from tests.synthetic_services import CATALOGUE, counted, sums_of, with_services
 
 TOKYO = timezone(timedelta(hours=9))
@@ -284,7 +285,7 @@ class Router:
             case requests.HistoryQuery():
                 return self._history(request)
             case requests.PlanQuery():
-                return plans_document(current, facts(), 3)
+                return plans_document(*with_plans(current, facts()), 3)
             case requests.EventsQuery(since, limit, written):
                 subjects = report_subjects.with_ancestors(self._subject(written), facts()) if written else None
                 chosen = booking.chosen(HAPPENINGS, _since(since), subjects)

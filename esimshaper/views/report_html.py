@@ -109,11 +109,11 @@ def _section(by: str, document: Document, language: str) -> Iterator[str]:
     days = {start.date() for start, _size in points}
     if by != "hour" or len(days) <= 3:
         picture = svg.columns(points, labels, _described(points, by))
-        yield f'<section><h2>{_text(_(TITLES[by]))}</h2><div class="wide">{picture}</div></section>'
+        yield f"<section><h2>{_text(_(TITLES[by]))}</h2>{_wide(picture)}</section>"
     if by == "hour" and len(days) <= MOST_DAYS_OF_HOURS:
         title, words = _text(_("At which hour")), _text(_("The larger a square, the more was used in that hour."))
         picture = svg.hours_of_days(points, _described(points, by))
-        yield f'<section><h2>{title}</h2><p class="quiet">{words}</p><div class="wide">{picture}</div></section>'
+        yield f'<section><h2>{title}</h2><p class="quiet">{words}</p>{_wide(picture)}</section>'
 
 
 def _label(start: datetime, by: str) -> str:
@@ -158,7 +158,12 @@ def _table(document: Document, language: str) -> str:
             cost = cost_of_plan(plan) if costs else None
             body.append(_row(name_of("plan", plan), plan, total, largest, budgets, cost=cost, part=True))
     foot = "" if by == "trip" or len(rows) < 2 else f"<tfoot>{_row(sums, total, total, 0, budgets)}</tfoot>"
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody>{foot}</table></div>'
+    return _wide(f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody>{foot}</table>")
+
+
+def _wide(content: str) -> str:
+    """What may be wider than the screen, to be moved by fingers and by keys."""
+    return f'<div class="wide" tabindex="0">{content}</div>'
 
 
 def _row(

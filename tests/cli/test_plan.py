@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`esimshaper plan check` by its real command line: words by language, JSON, mistakes with their places."""
+"""`esimshaper plan` by its real command line; `plan check`: words by language, JSON, mistakes with their places."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from esimshaper.cli.main import main
+from tests.cli import test_main as test_cli
+
+server = test_cli.server  # a fixture: this module gets a server of its own
 
 TRAVEL = Path(__file__).parents[2] / "etc/plans/travel.yaml"
 LINEMO = """plans:
@@ -106,3 +109,11 @@ def test_what_makes_no_sense_is_said_with_what_does(capsys, words, said):
     code, error = refused(capsys, *words)
     assert code == 2
     assert said in " ".join(error.split())
+
+
+def test_the_screen_has_the_plan_in_use_and_the_one_before(capsys, server):
+    assert main(["plan", "--socket", str(server)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("iij-10gb at wan\n")
+    assert "docomo-30d" in shown
+    assert "Spent in all: 6,300 JPY" in shown

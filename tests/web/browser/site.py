@@ -15,8 +15,11 @@ POLICY = (
 
 
 @contextmanager
-def serving(pages: Mapping[str, str]) -> Iterator[str]:
-    """Pages by their paths; gives the address. A path with ?json is what page.js asks for."""
+def serving(pages: Mapping[str, str], policy: str = POLICY) -> Iterator[str]:
+    """Pages by their paths; gives the address. A path with ?json is what page.js asks for.
+
+    `policy`: empty for a file that people open by themselves.
+    """
     content = {path: Asset("text/html; charset=utf-8", html.encode()) for path, html in pages.items()}
     content |= ASSETS
 
@@ -25,7 +28,8 @@ def serving(pages: Mapping[str, str]) -> Iterator[str]:
             found = content.get(self.path.replace("?json=", "?json"))
             self.send_response(200 if found else 404)
             self.send_header("Content-Type", found.kind if found else "text/plain")
-            self.send_header("Content-Security-Policy", POLICY)
+            if policy:
+                self.send_header("Content-Security-Policy", policy)
             self.send_header("X-Content-Type-Options", "nosniff")
             self.end_headers()
             self.wfile.write(found.body if found else b"")

@@ -6,13 +6,14 @@ nothing to say, nothing is wider than the screen, and nothing is asked for from 
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from esimshaper.languages.choice import NAMES
 from tests import tools
-from tests.web.browser.site import serving
+from tests.web.browser.site import POLICY, serving
 from tests.web.gallery import pages
 
 AUDIT = Path(__file__).with_name("audit.py")
@@ -23,10 +24,15 @@ THOROUGH = os.environ.get("AXE") == "thorough"
 
 def audit(languages: list[str], **job: object) -> list[str]:
     """What is wrong with all screens in these languages."""
+    served = {f"/{language}/{name}": html for language in languages for name, html in pages(language).items()}
+    return audit_of(served, **job)
+
+
+def audit_of(served: Mapping[str, str], policy: str = POLICY, **job: object) -> list[str]:
+    """What is wrong with these pages, by their paths."""
     python = tools.ROOT / ".venv/browser/bin/python"
     tools.find(str(python))
-    served = {f"/{language}/{name}": html for language in languages for name, html in pages(language).items()}
-    with serving(served) as base:
+    with serving(served, policy) as base:
         looked_at = {path.strip("/"): base + path for path in served if "?" not in path}
         defaults = {"chromium": tools.find("chromium"), "widths": WIDTHS, "schemes": ["light", "dark"], "script": True}
         done = subprocess.run(
