@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,9 @@ class Start:
 class Box:
     """`clients` are those in the lease file and the neighbour table; `arrive` makes them send something."""
 
-    def __init__(self, place: Place, name: str, clients: int) -> None:
+    def __init__(self, place: Place, name: str, clients: int, settings: Mapping[str, Any] | None = None) -> None:
         self.clients = clients
+        self._settings = settings or {}
         self.host = Host(name, f"{namespaces.PREFIX}-{os.getpid()}-9-{name}")
         self.folder = place.disk / name
         self.socket = self.folder / "control.sock"
@@ -91,6 +92,7 @@ class Box:
             "wan": {"interface": "wan0"},
             "lan": {"interfaces": ["br0"], "leases": [str(leases)], "mark_mask": MARK_MASK},
             "timezone": "Asia/Tokyo",
+            **self._settings,
         }
         self.config.write_text(json.dumps(settings), encoding="ascii")  # JSON is YAML
 

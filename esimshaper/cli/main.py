@@ -208,7 +208,7 @@ def _doctor_bill(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from esimshaper.demo import main as demo
 
-    return demo(options.wan, options.seconds, keep=options.keep)
+    return demo(options.wan, options.seconds, keep=options.keep, web=options.web)
 
 
 def _help(options: argparse.Namespace) -> int:
@@ -357,6 +357,7 @@ def _add_other_verbs(verbs: Verbs) -> None:
     )
     demo.add_argument("--seconds", type=_demo_seconds, default=24, help="of traffic (default: %(default)s)")
     demo.add_argument("--keep", action="store_true", help="stay afterwards, to look around; Ctrl-C ends it")
+    demo.add_argument("--web", action="store_true", help="stay afterwards with the page, and say how to look at it")
 
 
 def _add_verbs_about_verbs(verbs: Verbs) -> None:

@@ -100,10 +100,26 @@ FILES = {
     "/var/lib/esimshaper/services/catalogue.json": "All services, as `esimshaper-names.service` reads them.",
     "/run/esimshaper-names/report.json": "How much that service has seen, in numbers, for `esimshaper doctor`.",
     "/run/esimshaper-modems/modems.json": "Modems and SIMs, as that service sees them; written each 10 seconds.",
+    "/var/lib/esimshaper/page.json": "Where the page is, as the daemon has it in force.",
+    "/run/esimshaper/web.sock": "The daemon answers the page here, and nobody else.",
     "/run/esimshaper/control.sock": "The daemon answers here, by HTTP and JSON: "
     "`curl --unix-socket /run/esimshaper/control.sock http://localhost/v1/status`.",
     "/sys/fs/bpf/esimshaper": "The kernel part: programs and counters. They outlive the daemon, not a reboot.",
 }
+
+PAGE = """
+With `web:` in the configuration systemd listens at the interfaces of the LAN, `esimshaper-web@INTERFACE.socket`,
+and starts `esimshaper-web.service` when a browser comes: a process with a user of its own, without any capability or
+network, which asks the daemon and ends when nobody has looked for ten minutes. Where it listens is told systemd by
+`esimshaper-web-listen.service`, at the start of the daemon and after a reload. Nothing comes from the carrier's side.
+
+`web.tls` has a certificate that browsers know. Then phones show the page, and what is left, beside the name of the
+network, if the DHCP server tells them by option 114 (RFC 8910). For dnsmasq, NAME being that of the certificate:
+
+    dhcp-option=114,https://NAME/.well-known/captive-portal
+
+Without a certificate leave that line out: phones fetch it over TLS only, and would warn of the network.
+"""
 
 SETTINGS = """
 YAML 1.2. Unknown settings and settings that are written twice are errors. `esimshaper check` shows all that is wrong
@@ -141,6 +157,7 @@ def command_page(day: date) -> str:
         "WHY THE CARRIER SAYS SOMETHING ELSE": _paragraphs(BILL),
         "WHAT BYTES WERE FOR": _paragraphs(SERVICES),
         "MODEMS AND SIMS": _paragraphs(MODEMS),
+        "THE PAGE": _paragraphs(PAGE),
         "MESSAGES": [*_paragraphs(MESSAGES), *_messages()],
         "EXIT STATUS": list(_exit_statuses(before.epilog)),
         "ENVIRONMENT": list(_table(ENVIRONMENT)),

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from esimshaper.core.model.errors import Unusable
-from esimshaper.demo import failover, screen
+from esimshaper.demo import failover, page, screen
 from esimshaper.demo.director import Director
 from esimshaper.demo.evidence import Evidence
 from esimshaper.demo.router_process import Places, RouterProcess
@@ -37,11 +37,12 @@ _LINKS = {WanKind.TUN: "wan0: modem, raw IP", WanKind.TAP: "wan0: modem, Etherne
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def main(wan: str = "tun", seconds: int = SECONDS, *, keep: bool = False) -> int:
+def main(wan: str = "tun", seconds: int = SECONDS, *, keep: bool = False, web: bool = False) -> int:
     """Runs the demo with `seconds` of traffic; 0 only if all limits held, and all counts agree: bill, totals, services,
     plans, uplinks.
 
     wan: link type of the modem, see WanKind. keep: afterwards the router goes on, with traffic, until Ctrl-C.
+    web: it has the page, which stays as well.
     Raises Unusable where this machine cannot run it.
     """
     if os.geteuid():
@@ -53,7 +54,7 @@ def main(wan: str = "tun", seconds: int = SECONDS, *, keep: bool = False) -> int
     try:
         with _signals_end_it(), contextlib.ExitStack() as stack:
             try:
-                return _run(stack, WanKind(wan), seconds, keep=keep)
+                return _run(stack, WanKind(wan), seconds, keep=keep or web, web=web)
             finally:
                 _ignore_signals()  # nothing may interrupt the clean-up
     except LabUnavailable as problem:
@@ -65,14 +66,14 @@ def main(wan: str = "tun", seconds: int = SECONDS, *, keep: bool = False) -> int
         return 1
 
 
-def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool) -> int:
+def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool, web: bool) -> int:
     places = stack.enter_context(Places())
     delayed = kind is not WanKind.VETH
     lab = Lab(kind, [member.hostname for member in CAST], shape=Shape(DELAY_MS) if delayed else None, names=SITES)
     with _step(f"router, {len(CAST)} devices with DHCP, carrier, servers"), _ctrl_c_is_not_for_children():
         stack.enter_context(lab)
     terms = Terms.of(seconds)
-    places.config.write_text(configuration(lab, terms), encoding="utf-8")
+    places.config.write_text(configuration(lab, terms) + page.SETTINGS * web, encoding="utf-8")
     router = RouterProcess(lab, places)
     stack.callback(router.end)
     with _step("meter, compiled and loaded into the kernel; daemon"):
@@ -101,7 +102,8 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
     found = failover.perform(lab, router, lambda said: show([Line(said)]))
     show([*failover.failover_page(found), Line()])
     if keep:
-        _keep(stack, lab, terms, places.socket)
+        ways = page.ways(stack, lab, router, places) if web else []
+        _keep(stack, lab, terms, places.socket, ways)
     else:
         show(_next_steps())
     right = outcome.true and outcome.held and outcome.named and outcome.paid and found.true
@@ -126,7 +128,7 @@ def _perform(
         play.now = time.monotonic() - begin
 
 
-def _keep(stack: contextlib.ExitStack, lab: Lab, terms: Terms, socket: Path) -> None:
+def _keep(stack: contextlib.ExitStack, lab: Lab, terms: Terms, socket: Path, ways: Sequence[str]) -> None:
     """The router goes on until Ctrl-C, so that people can look around."""
     story = Story(lab)
     stack.callback(story.stop)
@@ -139,6 +141,7 @@ def _keep(stack: contextlib.ExitStack, lab: Lab, terms: Terms, socket: Path) -> 
         [
             Line("The router goes on. Look around from another terminal in this directory:"),
             *(Line(part) for command in commands for part in screen.folded(f"  {command}", width)),
+            *map(Line, ways),
             Line("Ctrl-C takes everything away."),
         ]
     )
@@ -150,6 +153,7 @@ def _keep(stack: contextlib.ExitStack, lab: Lab, terms: Terms, socket: Path) -> 
 def _next_steps() -> Page:
     hints = {
         f"{_sudo()}make demo ARGS=--keep": "as above, then stays: look around",
+        f"{_sudo()}make demo ARGS=--web": "the same with the page, for your browser",
         f"{_sudo()}{_program()} doctor": "can this machine meter for real?",
         "README.md": "set it up on a router",
     }

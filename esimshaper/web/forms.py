@@ -13,7 +13,7 @@ from esimshaper.web.words import Words, printable
 MAX_TEXT = 140
 """Characters of a question of a device, as the daemon takes them."""
 
-MAX_NAME = 64
+MAX_NAME = 63
 
 
 class BadField(Exception):  # noqa: N818 - it is answered, not a fault

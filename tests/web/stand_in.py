@@ -10,8 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
 from esimshaper.edge.http.inherited import LOCAL_ADDRESS
-from esimshaper.edge.http.server import plain
-from esimshaper.web.app import App
+from esimshaper.edge.http.server import Application, plain
 from tests.web import documents as docs
 
 HOST, PHONE, LAPTOP = "192.168.8.1", "192.168.8.20", "192.168.8.30"
@@ -95,7 +94,7 @@ class Seen:
 class Browser:
     """Keeps cookies, and sends what browsers send; `environ` changes any of it."""
 
-    app: App
+    app: Application
     address: str = PHONE
     host: str = HOST
     https: bool = False
