@@ -51,7 +51,7 @@ pages := man/man5/esimshaper.yaml.5 man/man8/esimshaper.8 bash-completion/comple
 	zsh/vendor-completions/_esimshaper
 
 .NOTPARALLEL:
-.PHONY: help demo test test-fast fuzz quic browser test-zones test-kernel mutants soak bench lint venv prometheus catalogs messages deb \
+.PHONY: help demo test test-fast fuzz quic browser screenshots test-zones test-kernel mutants soak bench lint venv prometheus catalogs messages deb \
 	install uninstall root packages-run packages-demo packages-test packages-lint packages-kernel packages-deb
 
 help:
@@ -67,6 +67,7 @@ help:
 	@echo 'sudo make bench      the figures: truth of the bill, cost per packet, memory, start'
 	@echo 'make lint            ruff, mypy, shellcheck, yamllint, clang, and the shape of the code'
 	@echo 'make catalogs        Chinese and Japanese, compiled for a checkout; all of the above do so by themselves'
+	@echo 'make screenshots     the pictures of the page in docs/, for the README'
 	@echo 'make messages        the texts of the sources, collected into po/*.po for translators'
 	@echo 'sudo make deb        dist/esimshaper_VERSION_all.deb, for Debian 12 and 13'
 	@echo 'sudo make install    on this machine, with a systemd service that is not started'
@@ -156,6 +157,10 @@ venv:
 quic: venv
 	@$(PYTHON) -m tests.venv .venv/quic $(QUIC) \
 		|| echo 'aioquic is not there: tests with a browser over QUIC will be skipped, or fail where CI=true' >&2
+
+# CJK letters need fonts-noto-cjk, which is larger than all else here: only whoever makes pictures has it.
+screenshots: browser catalogs
+	$(PYTHON) -m tests.web.browser.pictures
 
 browser: venv
 	@$(PYTHON) -m tests.venv .venv/browser $(BROWSER) \

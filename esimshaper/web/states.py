@@ -38,7 +38,7 @@ def state(words: Words, document: Document, now: Now) -> Said:
         sentence = _("The router does not know this device. Is it behind another router, or does it use a VPN?")
         return Said(level, _("Not known"), sentence)
     if level == "ok":
-        return Said(level, _("All is open"), _open(words, cause, until))
+        return Said(level, _("Full speed"), _open(words, cause, until))
     word = _("Slowed down") if level == "slow" else _("Stopped")
     if cause == "quota":
         sentences = [used_up(words, document), _then(words, document, until)]
@@ -66,7 +66,7 @@ def of_daemon(document: Document, quotas: Sequence[Document]) -> Document:
 def _open(words: Words, cause: str, until: str) -> str:
     _ = words.gettext
     if cause != "allowed":
-        return _("This device is online at full speed.")
+        return _("Nothing holds this device back.")
     if until:
         return _("The owner has lifted all limits of this device until %(until)s.", until=until)
     return _("The owner has lifted all limits of this device.")

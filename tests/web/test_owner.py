@@ -73,8 +73,8 @@ def test_a_device_says_how_it_stands_and_what_can_be_done():
             owner.BLOCKED | {"by_hours": True, "until": "2026-12-02T07:00:00+09:00"},
             "Stopped. At this time of day the Internet is off for this device, until tomorrow 07:00.",
         ),
-        (owner.OPEN | {"reason": "allowed by hand"}, "All is open. The owner has lifted all limits of this device."),
-        (owner.OPEN, "All is open. This device is online at full speed."),
+        (owner.OPEN | {"reason": "allowed by hand"}, "Full speed. The owner has lifted all limits of this device."),
+        (owner.OPEN, "Full speed. Nothing holds this device back."),
     ],
 )
 def test_a_state_of_the_daemon_is_told_as_the_device_hears_it(state, sentence):

@@ -59,7 +59,7 @@ def test_me_says_what_is_left_and_until_when():
     text = me()
     assert "69.0 MB left today" in text
     assert "431 MB of 500 MB are used. This limit runs until midnight in Tokyo." in text
-    assert "This device is online at full speed." in text
+    assert "Nothing holds this device back." in text
 
 
 def test_me_says_why_it_is_slow_and_until_when():

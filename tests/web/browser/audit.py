@@ -2,7 +2,8 @@
 """Looks at pages with Chromium and axe-core: run by .venv/browser/bin/python, as playwright is no library of Debian's.
 
 A job comes as JSON on stdin: {"chromium", "pages": {name: URL}, "widths", "schemes", "script": bool, "thorough": bool,
-"shots": folder or ""}. What is wrong goes to stdout as JSON, a list of sentences that begin with the page's name.
+"shots": folder or "", "whole": bool, of a picture}. What is wrong goes to stdout as JSON, a list of sentences that
+begin with the page's name.
 """
 
 import asyncio
@@ -77,7 +78,7 @@ async def look(page: Page, job: dict, name: str) -> list[str]:
             wrong += [f"{scheme}, {width} px: {each}" for each in (*found, *await too_wide(page, width))]
             if job["shots"]:
                 place = Path(job["shots"], f"{name.replace('/', '-')}-{scheme}-{width}.png")
-                await page.screenshot(path=place, full_page=True)
+                await page.screenshot(path=place, full_page=job["whole"])
             rules = OF_SIZES
         rules = OF_COLOURS
     return wrong + await large(page, job)

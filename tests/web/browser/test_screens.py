@@ -6,7 +6,7 @@ nothing to say, nothing is wider than the screen, and nothing is asked for from 
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
@@ -22,10 +22,14 @@ THOROUGH = os.environ.get("AXE") == "thorough"
 """All rules at each size and in each scheme: minutes, for whoever changes the style."""
 
 
-def audit(languages: list[str], **job: object) -> list[str]:
-    """What is wrong with all screens in these languages."""
-    served = {f"/{language}/{name}": html for language in languages for name, html in pages(language).items()}
-    return audit_of(served, **job)
+def audit(languages: list[str], only: Collection[str] = (), **job: object) -> list[str]:
+    """What is wrong with all screens, or `only` some, in these languages."""
+    drawn = {f"/{language}/{name}": html for language in languages for name, html in pages(language).items()}
+
+    def is_wanted(path: str) -> bool:
+        return not only or path.rpartition("/")[2].partition("?")[0] in only
+
+    return audit_of({path: html for path, html in drawn.items() if is_wanted(path)}, **job)
 
 
 def audit_of(served: Mapping[str, str], policy: str = POLICY, **job: object) -> list[str]:
@@ -37,7 +41,7 @@ def audit_of(served: Mapping[str, str], policy: str = POLICY, **job: object) -> 
         defaults = {"chromium": tools.find("chromium"), "widths": WIDTHS, "schemes": ["light", "dark"], "script": True}
         done = subprocess.run(
             [python, AUDIT],
-            input=json.dumps({**defaults, "pages": looked_at, "thorough": THOROUGH, "shots": "", **job}),
+            input=json.dumps({**defaults, "pages": looked_at, "thorough": THOROUGH, "shots": "", "whole": True, **job}),
             capture_output=True,
             text=True,
             check=False,
