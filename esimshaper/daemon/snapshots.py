@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from esimshaper.core.model.counts import NOTHING, Usage
+from esimshaper.core.model.counts import NOTHING, Counters, Usage, sum_of
 from esimshaper.core.model.history import COUNTED_ROWS, Resolution, RowRange, Sums
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.state import State
@@ -51,12 +51,17 @@ class Snapshot:
         saved, state = self.saved, self.state
         own = Sums({client: saved.today.usage.get(client, NOTHING)}, {client: saved.today.services.get(client, {})})
         today = saving.used_since(saving.today(saved.day), (own,), state, (client,))
+        unsaved = saving.unsaved_of(state, client)
+
+        def since(start: int, until: int = END) -> Counters:
+            return sum_of(counters for at, counters in unsaved if start <= at < until)
+
         return Used(
             today.usage.get(client, NOTHING),
             today.services.get(client, {}),
-            saved.this_month.get(client, NOTHING) + saving.unsaved_of(state, client, saved.month, END),
+            saved.this_month.get(client, NOTHING) + since(saved.month),
             [
-                (start, each.usage.get(client, NOTHING) + saving.unsaved_of(state, client, start, start + HOUR_SECONDS))
+                (start, each.usage.get(client, NOTHING) + since(start, start + HOUR_SECONDS))
                 for start, each in zip(saved.hours, saved.by_hour, strict=True)
             ],
         )
@@ -87,6 +92,9 @@ class Snapshots:
     def latest(self) -> Snapshot:
         """The snapshot of now. Called in other threads than the loop's. Raises NotNow."""
         self._stopping.refuse()
+        last = self._last
+        if last is not None and last.state is self._state():  # each tick and each save makes another one
+            return last
         return self._on_loop(self._take())
 
     async def _take(self) -> Snapshot:

@@ -102,19 +102,19 @@ def nobody_document(state: State, facts: DaemonFacts) -> Document:
 def me_document(state: State, facts: DaemonFacts, shown: Shown, key: ClientKey, used: Used) -> Document:
     """See the module's docstring."""
     subject = Subject(SubjectKind.CLIENT, key)
-    zone = facts.now.tzinfo
+    zone, held = facts.now.tzinfo, _holding(state, facts, subject)
     rate = state.rates.by_client.get(key, NOTHING)
     return _begun(state, facts) | {
         "client": key,
         "clock": _clock(state),
         "name": identity(state, key, facts).called,
         "group": facts.groups.get(key),
-        "state": _state(state, facts, shown, subject),
+        "state": _state(state, facts, shown, subject, held),
         "now": {"down_bits_per_second": rate.down_bytes * 8, "up_bits_per_second": rate.up_bytes * 8},
         "today": usage_entry(used.today),
         "month": usage_entry(used.month),
         "hours": [{**moment("start", start, zone), **_bytes(counters)} for start, counters in used.hours],
-        "quotas": _quotas(state, facts, shown, subject),
+        "quotas": [_quota(state, facts, each, subject) for each in held if shown.plan or each.tally.subject == subject],
         "plan": _plan(state, facts) if shown.plan else None,
         "services": _services(facts, used) if is_counted(state) else None,
         "asked": _asked(state, facts, key),
@@ -138,12 +138,10 @@ def _clock(state: State) -> str:
     return "unset" if state.clock.waits else "ok"
 
 
-def _state(state: State, facts: DaemonFacts, shown: Shown, subject: Subject) -> Document:
+def _state(state: State, facts: DaemonFacts, shown: Shown, subject: Subject, held: Sequence[QuotaUsage]) -> Document:
     standing = state.limits.states.get(subject, ClientState())
     level, cause = _level(state, standing)
-    above = hierarchy_of(subject, facts.names, facts.groups)
-    held = (each for each in quotas.usages(state, facts) if each.quota.name == standing.quota)
-    at_fault = next((each for each in held if each.tally.subject in above), None)
+    at_fault = next((each for each in held if each.quota.name == standing.quota), None)
     shared = at_fault is not None and at_fault.tally.subject != subject
     told = at_fault if shown.plan or not shared else None
     return {
@@ -169,13 +167,15 @@ def _level(state: State, standing: ClientState) -> tuple[str, str]:
     return _LEVELS[standing.level], "allowed" if standing.level is Level.OPEN else "hand"
 
 
-def _quotas(state: State, facts: DaemonFacts, shown: Shown, subject: Subject) -> list[Document]:
-    holding = hierarchy_of(subject, facts.names, facts.groups)
-    mine = sorted(
-        (each for each in quotas.usages(state, facts) if each.tally.subject in holding),
-        key=lambda each: holding.index(each.tally.subject),
-    )
-    return [_quota(state, facts, each, subject) for each in mine if shown.plan or each.tally.subject == subject]
+def _holding(state: State, facts: DaemonFacts, subject: Subject) -> list[QuotaUsage]:
+    """The quotas that hold a client: its own first, then those of its group and of everyone."""
+    # Of a crowd most tallies are of others: they are left out before anything is looked up or sorted.
+    above = hierarchy_of(subject, facts.names, facts.groups)
+    ids = {each.id for each in above}
+    order = {quota.name: number for number, quota in enumerate(facts.quotas)}
+    mine = (each for each in state.limits.kept.tallies if each.subject.id in ids and each.subject in above)
+    found = [QuotaUsage(facts.quotas[order[each.quota]], each) for each in mine if each.quota in order]
+    return sorted(found, key=lambda each: (above.index(each.tally.subject), order[each.quota.name]))
 
 
 def _quota(state: State, facts: DaemonFacts, each: QuotaUsage, subject: Subject) -> Document:

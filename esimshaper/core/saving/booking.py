@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 
-from esimshaper.core.model.counts import Counters, Usage, sum_of
+from esimshaper.core.model.counts import Counters, Usage
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import HistoryRow, Resolution, RowRange, Sums, Tiles
@@ -165,14 +165,9 @@ def last_hours(now: datetime, number: int) -> tuple[int, ...]:
     return tuple(sorted(starts))
 
 
-def unsaved_of(state: State, client: ClientKey, since: int, until: int) -> Counters:
-    """What a client used in [since, until), in Unix seconds, that is not saved yet."""
-    own = (
-        entry.counters
-        for at, entry in state.saving.pending.items()
-        if at.client == client and since <= at.start < until
-    )
-    return sum_of(own)
+def unsaved_of(state: State, client: ClientKey) -> Sequence[tuple[int, Counters]]:
+    """What a client used that is not saved yet, with the start of its five minutes in Unix seconds."""
+    return [(at.start, entry.counters) for at, entry in state.saving.pending.items() if at.client == client]
 
 
 def _booking(state: State, rules: Rules) -> Booking:
