@@ -24,6 +24,7 @@ from esimshaper.core.settings.proposal import Look
 from esimshaper.core.settings.written import Answers
 from esimshaper.edge.host import clock
 from esimshaper.edge.settings_file.zones import known
+from esimshaper.languages.texts import _
 
 T = TypeVar("T")
 
@@ -50,43 +51,46 @@ def ask(options: argparse.Namespace, look: Look) -> Answers:
 
 def _wan(options: argparse.Namespace, look: Look) -> str:
     found = proposal.uplinks(look)
-    _show(options, options.wan, "The uplink is the interface of the modem.", look, found)
-    return _settle(options, "wan", "Uplink", found[0] if found else "", lambda text: _one_name(text, look))
+    _show(options, options.wan, _("The uplink is the interface of the modem."), look, found)
+    return _settle(options, "wan", _("Uplink"), found[0] if found else "", lambda text: _one_name(text, look))
 
 
 def _lans(options: argparse.Namespace, look: Look, wan: str) -> tuple[str, ...]:
     found = proposal.lans(look, wan)
-    _show(options, options.lan, "The LAN is where your devices are; of a bridge name the bridge.", look, found)
+    words = _("The LAN is where your devices are; of a bridge name the bridge.")
+    _show(options, options.lan, words, look, found)
     likely = ",".join(proposal.proposed_lans(look, wan))
     return _settle(options, "lan", "LAN", likely, lambda text: _lan_names(text, wan))
 
 
 def _zone(options: argparse.Namespace, look: Look) -> str:
-    _explain(options, options.timezone, "Days and months begin at midnight in this time zone.")
-    return _settle(options, "timezone", "Time zone", look.zone, _known_zone)
+    _explain(options, options.timezone, _("Days and months begin at midnight in this time zone."))
+    return _settle(options, "timezone", _("Time zone"), look.zone, _known_zone)
 
 
 def _plan(options: argparse.Namespace) -> Terms | None:
-    words = f"What did you buy? In words, as in {', '.join(EXAMPLES[:-1])}, or {EXAMPLES[-1]}."
+    words = _(
+        "What did you buy? In words, as in {examples}, or {last}.", examples=", ".join(EXAMPLES[:-1]), last=EXAMPLES[-1]
+    )
     _explain(options, options.plan, words)
-    return _settle(options, "plan", "Plan", EXAMPLES[-1], parse_terms)
+    return _settle(options, "plan", _("Plan"), EXAMPLES[-1], parse_terms)
 
 
 def _each(options: argparse.Namespace) -> Terms | None:
-    _explain(options, options.each, "A limit for each device besides, as in 500 MB a day then 256 kbit/s?")
-    return _settle(options, "each", "Each device", NONE, parse_terms)
+    _explain(options, options.each, _("A limit for each device besides, as in 500 MB a day then 256 kbit/s?"))
+    return _settle(options, "each", _("Each device"), NONE, parse_terms)
 
 
 def _began(options: argparse.Namespace, zone: str, terms: Terms) -> str:
     if terms.began and not options.began:
         return _moment(terms.began, zone)
-    _explain(options, options.began, "When did it begin? As in 2026-11-01T09:00, the 15th, yesterday, or now.")
-    return _settle(options, "began", "Began", NOW, lambda text: _moment(text, zone))
+    _explain(options, options.began, _("When did it begin? As in 2026-11-01T09:00, the 15th, yesterday, or now."))
+    return _settle(options, "began", _("Began"), NOW, lambda text: _moment(text, zone))
 
 
 def _used(options: argparse.Namespace) -> str:
-    _explain(options, options.used, "What was used of it in this period before now, as the carrier's app says?")
-    return _settle(options, "used", "Used", "0B", _size)
+    _explain(options, options.used, _("What was used of it in this period before now, as the carrier's app says?"))
+    return _settle(options, "used", _("Used"), "0B", _size)
 
 
 def _settle(options: argparse.Namespace, option: str, question: str, default: str, understand: Callable[[str], T]) -> T:
@@ -94,7 +98,9 @@ def _settle(options: argparse.Namespace, option: str, question: str, default: st
     given = getattr(options, option)
     if given is not None or options.yes:
         if given is None and not default:
-            raise Unusable(f"no {question} was found on this box", f"name it: --{option}")
+            raise Unusable(
+                _("no {thing} was found on this box", thing=question), _("name it: {option}", option=f"--{option}")
+            )
         try:
             return understand(given if given is not None else default)
         except ValueError as error:
@@ -104,7 +110,7 @@ def _settle(options: argparse.Namespace, option: str, question: str, default: st
         try:
             return understand(typed or default)
         except ValueError as error:
-            say(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+            say(_("{sentence}.", sentence=f"{str(error)[:1].upper()}{str(error)[1:]}"))
 
 
 # --- what an answer means
@@ -116,27 +122,29 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _one_name(text: str, look: Look) -> str:
     if len(names := _names(text)) != 1:
-        raise ValueError("one interface is the uplink; write its name")
+        raise ValueError(_("one interface is the uplink; write its name"))
     there = [link.name for link in look.interfaces]
     if names[0] == "lo":
-        raise ValueError("lo leads nowhere; `ip -br link` lists the interfaces")
+        raise ValueError(_("lo leads nowhere; `ip -br link` lists the interfaces"))
     if names[0] not in there and not names[0].endswith("*"):
-        say(f"{names[0]} is not there now; nothing is counted until it is.")
+        say(_("{interface} is not there now; nothing is counted until it is.", interface=names[0]))
     return names[0]
 
 
 def _lan_names(text: str, wan: str) -> tuple[str, ...]:
     names = _names(text)
     if not names:
-        raise ValueError("write the name of the interface; `ip -br link` lists them")
+        raise ValueError(_("write the name of the interface; `ip -br link` lists them"))
     if wan in names:
-        raise ValueError(f"{wan} is the uplink; the LAN is another interface")
+        raise ValueError(_("{interface} is the uplink; the LAN is another interface", interface=wan))
     return names
 
 
 def _known_zone(text: str) -> str:
     if known(text) is None:
-        raise ValueError(f"`{text}` is not a time zone as in Asia/Tokyo; `timedatectl list-timezones` lists them")
+        raise ValueError(
+            _("`{text}` is not a time zone as in Asia/Tokyo; `timedatectl list-timezones` lists them", text=text)
+        )
     return text
 
 
@@ -172,6 +180,6 @@ def say(*lines: str) -> None:
         indent = " " * (len(line) - len(line.lstrip()) + 2) if line.startswith(" ") else ""
         print(
             textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-            if line
-            else ""
+            if line and line.isascii()  # textwrap knows neither wide characters nor where to break
+            else line
         )

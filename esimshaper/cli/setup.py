@@ -13,6 +13,7 @@ from pathlib import Path
 from esimshaper.cli.base import DONE, FAILED, WRONG_USE, Verbs, add_verb, agree
 from esimshaper.core.model.errors import Unusable
 from esimshaper.edge.host.paths import CONFIG_FILE
+from esimshaper.languages.texts import _
 
 
 def add_verb_setup(verbs: Verbs) -> None:
@@ -44,10 +45,10 @@ def _setup(options: argparse.Namespace) -> int:
     try:
         return _talk(options)
     except EOFError:
-        print("\nesimshaper: the input has ended; nothing was written", file=sys.stderr)
+        print("\nesimshaper: " + _("the input has ended; nothing was written"), file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print("\nesimshaper: stopped; nothing was written", file=sys.stderr)
+        print("\nesimshaper: " + _("stopped; nothing was written"), file=sys.stderr)
         return FAILED
 
 
@@ -57,17 +58,20 @@ def _talk(options: argparse.Namespace) -> int:
     from esimshaper.core.settings.written import configuration
 
     if not options.dry_run and not setup.may_write(options.config):
-        raise Unusable(f"you may not write {options.config}", "sudo esimshaper setup, or look first with --dry-run")
+        raise Unusable(
+            _("you may not write {file}", file=options.config),
+            _("sudo esimshaper setup, or look first with --dry-run"),
+        )
     if not options.dry_run and not _may_replace(options, setup.is_untouched):
         return FAILED
     answers = ask(options, setup.look())
     text = configuration(answers)
-    say("", f"This is the configuration for {options.config}:", "")
+    say("", _("This is the configuration for {file}:", file=options.config), "")
     print(text)
     if options.dry_run:
         return DONE
-    if not options.yes and not agree("Write it?", default=True):
-        say("Nothing was written.")
+    if not options.yes and not agree(_("Write it?"), default=True):
+        say(_("Nothing was written."))
         return FAILED
     return _put_in_place(options.config, text)
 
@@ -80,9 +84,14 @@ def _may_replace(options: argparse.Namespace, is_untouched: Callable[[Path], boo
     if is_untouched(options.config):
         return True
     if options.yes and not options.replace:
-        raise Unusable(f"{options.config} is there already", "--replace writes another one and keeps a copy of it")
-    say(f"There is a configuration already: {options.config}. A copy of it is kept if you write another one.")
-    return options.yes or agree("Go on?", default=False)
+        raise Unusable(
+            _("{file} is there already", file=options.config), _("--replace writes another one and keeps a copy of it")
+        )
+    text = _(
+        "There is a configuration already: {file}. A copy of it is kept if you write another one.", file=options.config
+    )
+    say(text)
+    return options.yes or agree(_("Go on?"), default=False)
 
 
 def _put_in_place(config: Path, text: str) -> int:
@@ -94,15 +103,17 @@ def _put_in_place(config: Path, text: str) -> int:
         copy = setup.write(config, text)
     except SettingsError as error:
         print(error, file=sys.stderr)
-        say(f"{config} is as it was, since the new one would be refused.")
+        say(_("{file} is as it was, since the new one would be refused.", file=config))
         return WRONG_USE
-    say(f"{config} is written." + (f" The one before is {copy}." if copy else ""), "")
+    before = _(" The one before is {copy}.", copy=copy) if copy else ""
+    say(_("{file} is written.", file=config) + before, "")
     try:
         able = _test(config)
     except KeyboardInterrupt:
         able = True
-        say("", f"The test was stopped; `sudo esimshaper doctor --config {config}` repeats it.")
-    say("", "Next:")
+        repeat = f"sudo esimshaper doctor --config {config}"
+        say("", _("The test was stopped; `{command}` repeats it.", command=repeat))
+    say("", _("Next:"))
     for command in setup.next_commands(config):
         print(f"  {command}")
     return DONE if able else FAILED
@@ -114,7 +125,7 @@ def _test(config: Path) -> bool:
     from esimshaper.cli.questions import say
     from esimshaper.core.model.box import Severity
 
-    say("Looking whether this box can count (esimshaper doctor) ...")
+    say(_("Looking whether this box can count (esimshaper doctor) ..."))
     findings = doctor.examine(config)
     doctor.show([each for each in findings if each.severity in (Severity.PROBLEM, Severity.WARNING)])
     return doctor.able(findings)
