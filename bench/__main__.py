@@ -19,11 +19,11 @@ from pathlib import Path
 
 from bench import (
     bill,
+    conversations,
     cost,
     crowd,
     flood,
     forwarding,
-    naming,
     overshoot,
     page,
     past,
@@ -58,7 +58,7 @@ SECTIONS = (
     Section("slow", "A slow plan", slow.rows),
     Section("crowd", "A throttled crowd", crowd.rows),
     Section("flood", "A flood", flood.rows),
-    Section("naming", "Names of conversations", naming.rows),
+    Section("naming", "Names of conversations", conversations.rows),
     Section("page", "The page", page.rows),
     Section("queues", "Queues of others", queues.rows),
     Section("reading", "Reading", reading.rows),

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 
 from esimshaper.core.model.ceiling import Beat, Ceiling, CeilingSlice, Key
 from esimshaper.core.model.counts import Usage
-from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import EVERYONE, ClientState, Level, Notice, NoticeKind, Subject, SubjectKind
 from esimshaper.core.model.plan_state import PlanState
 from esimshaper.core.model.reading import Hook
@@ -43,6 +42,9 @@ _EXCHANGED = 20
 is met by one minute in 400, and 10 by none of 100,000; below a ceiling it is thousands."""
 _LEAST_EXCHANGED = 0.05
 """Of the mean: what the parts have to vary at least, as a standard deviation."""
+_FAST = (1 + 2 * _EVEN) * SLOW
+"""bit/s of a beat that is of no slow minute."""
+MOST_PARTS = 32
 _OVER = 1.3
 """A link that carries so many times its ceiling has none."""
 _LONGEST_GAP = 5.0
@@ -73,9 +75,11 @@ def advance(
     ceilings: dict[Key, Ceiling] = {}
     new: list[Notice] = []
     belongs_to = {uplink.name: _belongs_to(uplink, plans, tick) for uplink in uplinks}
+    throttled = {subject for subject, state in states.items() if state.level is Level.THROTTLED}
+    held_back = {subject.id for subject in throttled if subject.kind is SubjectKind.CLIENT}
     for uplink in uplinks:
         usage = by_uplink.get(uplink.name, {})
-        is_free = not any(_is_throttled(client, states) for client in usage)
+        is_free = EVERYONE not in throttled and held_back.isdisjoint(usage)
         same = before.belongs_to.get(uplink.name) == belongs_to[uplink.name]
         for side in Side:
             known = before.ceilings.get((uplink.name, side)) if same else None
@@ -109,7 +113,7 @@ class _Turn:
         longer = _joined(known.open, beat)
         if longer.seconds < BEAT_SECONDS:
             return replace(known, open=longer)
-        return self._look(replace(known, open=Beat(), beats=(*known.beats, longer)[-BEATS:]))
+        return self._look(replace(known, open=Beat(), beats=(*known.beats, _kept(longer))[-BEATS:]))
 
     def is_news(self, after: Ceiling) -> bool:
         return not self.known.rate and (after.told_at is None or self.now - after.told_at > _SILENT)
@@ -171,20 +175,27 @@ def _variance(values: Sequence[float]) -> float:
 
 def _beat(usage: Usage, side: Side, seconds: float, *, waits: bool) -> Beat:
     is_up = side is Side.UPLOAD
+    total = sum(each.up_bytes if is_up else each.down_bytes for each in usage.values())
+    if 8 * total > _FAST * BEAT_SECONDS:  # so is the whole beat, and nobody asks for its parts
+        return Beat(seconds, total, {}, waits)
     parts = {client: each.up_bytes if is_up else each.down_bytes for client, each in usage.items()}
-    parts = {client: size for client, size in parts.items() if size}
-    return Beat(seconds, sum(parts.values()), parts, waits)
+    return Beat(seconds, total, {client: size for client, size in parts.items() if size}, waits)
+
+
+def _kept(beat: Beat) -> Beat:
+    """A beat that is over, with as much of its parts as may matter: a crowd would fill the memory."""
+    if beat.rate > _FAST:
+        return beat._replace(parts={})
+    if len(beat.parts) <= MOST_PARTS:
+        return beat
+    largest = sorted(beat.parts, key=lambda client: beat.parts[client])[-MOST_PARTS:]
+    return beat._replace(parts={client: beat.parts[client] for client in largest})
 
 
 def _joined(one: Beat, other: Beat) -> Beat:
     clients = one.parts.keys() | other.parts.keys()
     parts = {client: one.parts.get(client, 0) + other.parts.get(client, 0) for client in clients}
     return Beat(one.seconds + other.seconds, one.size + other.size, parts, one.waits and other.waits)
-
-
-def _is_throttled(client: ClientKey, states: Mapping[Subject, ClientState]) -> bool:
-    state = states.get(Subject(SubjectKind.CLIENT, client)) or states.get(EVERYONE)
-    return state is not None and state.level is Level.THROTTLED
 
 
 def _waits(tick: Tick, uplink: Uplink, side: Side) -> bool:

@@ -142,6 +142,18 @@ def test_a_pause_of_tcp_or_a_late_reading_hides_no_ceiling_and_three_do():
     assert ceiling_of([pause, *beats[:9], late, late, *beats[12:]], None) == 0
 
 
+def test_a_crowd_or_a_fast_link_keeps_next_to_nothing():
+    link, crowd = Link(), {ClientKey(f"02:00:00:00:{n // 256:02x}:{n % 256:02x}"): n for n in range(1000)}
+    for size in (100, 10_000):
+        beat = ceiling._kept(Beat(3.0, 10**5 * size // 100, {who: n * size for who, n in crowd.items()}))
+        assert len(beat.parts) == (ceiling.MOST_PARTS if size == 100 else 0)
+    for _ in range(100):
+        link.second(4_000_000, 2_000_000)
+    (known,) = link.slice.ceilings.values()
+    assert (len(known.beats), known.open.parts) == (20, {})
+    assert not any(beat.parts for beat in known.beats)
+
+
 def test_uploads_that_wait_say_it_of_one_device_alone():
     link, deaf = Link(), Link()
     for _ in range(70):

@@ -39,7 +39,7 @@ PATIENCE = 10
 
 def rows(place: Place) -> Iterator[Row]:
     """Memory at its highest, the processor's time, and what was lost."""
-    with place.meter("naming") as (meter, _), naming(place, meter) as pid:
+    with place.meter("naming") as (meter, _), names_process(place, meter) as pid:
         arrive(meter, CLIENTS)
         lost_before, busy = lost_heads(meter), process.processor_seconds(pid)
         began = time.monotonic()
@@ -56,7 +56,7 @@ def rows(place: Place) -> Iterator[Row]:
 
 
 @contextlib.contextmanager
-def naming(place: Place, meter: Meter) -> Iterator[int]:
+def names_process(place: Place, meter: Meter) -> Iterator[int]:
     """The process at work, by its number."""
     state = place.disk / "naming"
     state.mkdir()
