@@ -20,7 +20,7 @@ from esimshaper.core.meter import clock, identities, metering, rates
 from esimshaper.core.model.counts import NOTHING, Usage, sum_of
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limit_state import LimitState
-from esimshaper.core.model.limits import Policy
+from esimshaper.core.model.limits import Override, Policy
 from esimshaper.core.model.plan_state import PlansSlice
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
@@ -57,7 +57,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
         meter.by_uplink,
         (*plans.new, *ceilings.new, *limits.new, *watch.new),
         services=meter.services,
-        urgent=meter.is_broken,
+        urgent=meter.is_broken or bool(watch.cuts),
         guessed=meter.guessed,
         dropped=meter.dropped,
     )
@@ -65,7 +65,8 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     sure, hardware = observed.clock_trusted, observed.hardware_clock
     time = clock.following(state.clock, tick.at, tick.reading.boottime, trusted=sure, hardware=hardware)
     page = memory.advance(state.page, tick.at.time)
-    following = State(time, meter.state, per_second, names, limits.state, unsaved, plans, ceilings, watch, page)
+    limited = _with_cuts(limits.state, watch.cuts)
+    following = State(time, meter.state, per_second, names, limited, unsaved, plans, ceilings, watch, page)
     following, due = booking.hand_out(following, tick)
     outcome, measured = limits.outcome, ceilings.measured
     if plans.rates or measured:
@@ -116,6 +117,15 @@ def _metered(by_uplink: Mapping[str, Usage], tick: Tick) -> Usage:
     if len(metered) == 1:
         return metered[0]
     return {key: sum_of(usage.get(key, NOTHING) for usage in metered) for key in {k for u in metered for k in u}}
+
+
+def _with_cuts(limits: LimitsSlice, cuts: tuple[Override, ...]) -> LimitsSlice:
+    """`limits` with blocks that alarms have set, to be worked out at the next tick."""
+    if not cuts:
+        return limits
+    subjects = {each.subject for each in cuts}
+    others = (each for each in limits.kept.overrides if each.subject not in subjects)
+    return replace(limits, kept=replace(limits.kept, overrides=(*others, *cuts)), inputs=None)
 
 
 def _around(limits: LimitsSlice, plans: PlansSlice, meter: metering.Metered) -> watching.Around:

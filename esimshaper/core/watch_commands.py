@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.limits import OverrideKind, Subject, SubjectKind
 from esimshaper.core.model.state import State
 from esimshaper.core.model.watch import AlarmKind, Answer, Episode, Mute, WatchState
 from esimshaper.core.watch import episodes
@@ -15,8 +16,14 @@ from esimshaper.core.watch.constants import MUTES
 
 
 def fine(state: State, number: int) -> State:
-    """The episode of that number is ordinary use: its client may do as much from now on. Raises Unusable."""
-    return _with_kept(state, episodes.answered(state.watch.kept, _episode(state, number), Answer.FINE))
+    """The episode of that number is ordinary use: it is normal from now on, its block ends. Raises Unusable."""
+    episode = _episode(state, number)
+    after = _with_kept(state, episodes.answered(state.watch.kept, episode, Answer.FINE))
+    whose, kept = Subject(SubjectKind.CLIENT, episode.client), state.limits.kept
+    left = tuple(each for each in kept.overrides if (each.subject, each.kind) != (whose, OverrideKind.ALARM))
+    if left == kept.overrides:
+        return after
+    return replace(after, limits=replace(after.limits, kept=replace(kept, overrides=left), inputs=None))
 
 
 def mute(state: State, kind: AlarmKind | None, client: ClientKey | None, seconds: int | None) -> State:

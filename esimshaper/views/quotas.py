@@ -195,7 +195,7 @@ def set_by_hand(each: Document, now: str) -> str:
 def by_hand(each: Document) -> str:
     """What a person has set for a subject."""
     if each["setting"] == "block":
-        return _("blocked by hand")
+        return _("blocked by an alarm") if each.get("by_alarm") else _("blocked by hand")
     return _("allowed by hand over the plan") if each["over_plan"] else _("allowed by hand")
 
 

@@ -33,6 +33,7 @@ _BY_HAND = {
     OverrideKind.BLOCK: "blocked by hand",
     OverrideKind.ALLOW: "allowed by hand",
     OverrideKind.ALLOW_OVER_PLAN: "allowed by hand over the plan",
+    OverrideKind.ALARM: "blocked by an alarm",
 }
 _USED = {Direction.BOTH: "used", Direction.DOWNLOAD: "downloaded", Direction.UPLOAD: "uploaded"}
 
@@ -65,7 +66,7 @@ def states_of(
 
 
 def _by_override(override: Override, now: float, zone: tzinfo) -> ClientState:
-    blocked = override.kind is OverrideKind.BLOCK
+    blocked = not override.kind.allows
     words = _BY_HAND[override.kind]
     end = f" until {format_moment(override.until, now, zone)}" if override.until is not None else ""
     return ClientState(Level.BLOCKED if blocked else Level.OPEN, words + end, until=override.until)

@@ -234,16 +234,17 @@ class Grant:
 
 
 class OverrideKind(Enum):
-    """What a person may decide by hand; it counts more than all quotas."""
+    """What a person may decide by hand, or (ALARM: a block) said in the settings; it counts more than all quotas."""
 
     BLOCK = "block"
     ALLOW = "allow"
     ALLOW_OVER_PLAN = "allow over plan"
+    ALARM = "alarm"
 
     @property
     def allows(self) -> bool:
         """Whether it lifts limits: those of the subject, of its group and, over the plan only, of everyone."""
-        return self is not OverrideKind.BLOCK
+        return self in (OverrideKind.ALLOW, OverrideKind.ALLOW_OVER_PLAN)
 
 
 @dataclass(frozen=True, slots=True)

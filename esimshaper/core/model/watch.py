@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import Notice, Subject
+from esimshaper.core.model.limits import Notice, Override, Subject
 from esimshaper.core.model.services import ServiceUsage
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class Watch:
     """What the settings say. off: kinds that nobody looks for. exempt: clients that nothing is noticed of.
 
     newcomer: the bytes that a device which was never seen may move in its first `newcomer_seconds`; None for a share
-    of the day. night: the hour of the clock from which, and until which, people sleep.
+    of the day. blocks: kinds at which a client is blocked, and for how many seconds. night: the hour of the clock from
+    which, and until which, people sleep.
     """
 
     level: WatchLevel = WatchLevel.OFF
@@ -56,6 +57,7 @@ class Watch:
     exempt: frozenset[ClientKey] = frozenset()
     newcomer: int | None = None
     newcomer_seconds: int = 1800
+    blocks: Mapping[AlarmKind, int] = field(default_factory=dict)
     night: tuple[int, int] = (1, 6)
 
     def looks_for(self, kind: AlarmKind) -> bool:
@@ -189,7 +191,8 @@ class Allowance(NamedTuple):
 class WatchSlice:
     """kept: what is saved. traces: what each client moved in the last hour, see core/watch/traces.py. since: what was
     moved after the step numbered `step`. allowance: of a day. new: notices of this tick. served: what bytes of the last
-    minutes were for. strange: clients that nobody had seen before this step."""
+    minutes were for. strange: clients that nobody had seen before this step. cuts: blocks
+    that alarms of this tick set."""
 
     kept: WatchState = field(default_factory=WatchState)
     traces: Mapping[ClientKey, "Trace"] = field(default_factory=dict)
@@ -199,6 +202,7 @@ class WatchSlice:
     new: tuple[Notice, ...] = ()
     served: ServiceUsage = field(default_factory=dict)
     strange: frozenset[ClientKey] = frozenset()
+    cuts: tuple[Override, ...] = ()
 
 
 class Trace(NamedTuple):

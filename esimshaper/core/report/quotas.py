@@ -16,7 +16,7 @@ The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 an
                "hours": as written, empty for always, "resting": bool, not in these hours now}
     curfew    {"subject", "hours": as written, "blocked": bool, "until" + "until_unix"}     blocks of the configuration
     reserve   {"limit_bytes", "used_bytes", "left_bytes"} or null    of the router, while it is blocked
-    by_hand   {"subject", "setting": "block" | "allow", "over_plan": bool, "until" + "until_unix"}
+    by_hand   {"subject", "setting": "block" | "allow", "by_alarm": bool, "over_plan": bool, "until" + "until_unix"}
               over_plan: an allow that lifts the quotas of everyone, too
     coming    {"subject", "setting": "block" | "allow" | "grant", "over_plan", "bytes": of a grant, "at" + "at_unix",
                "until" + "until_unix"}                           set by hand for later
@@ -164,7 +164,8 @@ def override_document(state: State, facts: DaemonFacts, subject: Subject, at: in
 
 
 def _setting(kind: OverrideKind) -> str:
-    return (OverrideKind.ALLOW if kind.allows else kind).value
+    said = OverrideKind.ALLOW if kind.allows else OverrideKind.BLOCK
+    return str(said.value)
 
 
 def glance(state: State, facts: DaemonFacts) -> Document:
@@ -312,6 +313,7 @@ def _override_entry(state: State, facts: DaemonFacts, override: Override) -> Doc
     return {
         **subject_entry(state, override.subject, facts),
         "setting": _setting(override.kind),
+        "by_alarm": override.kind is OverrideKind.ALARM,
         "over_plan": override.kind is OverrideKind.ALLOW_OVER_PLAN,
         **moment("until", override.until, facts.now.tzinfo),
     }

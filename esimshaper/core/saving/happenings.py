@@ -20,6 +20,7 @@ _SAID = {
     OverrideKind.BLOCK: "blocked",
     OverrideKind.ALLOW: "allowed",
     OverrideKind.ALLOW_OVER_PLAN: "allowed over the plan",
+    OverrideKind.ALARM: "blocked by an alarm",
 }
 
 _MOST_UNSAVED = 1000
@@ -44,7 +45,7 @@ def of_override(
 ) -> Iterator[Happening]:
     """An act by hand, from the first kind to the second. A device that is blocked or freed of a block has a notice."""
     before, kind = kinds
-    if subject.kind is SubjectKind.CLIENT and (kind or before) is OverrideKind.BLOCK:
+    if subject.kind is SubjectKind.CLIENT and not any(each.allows for each in kinds if each):
         return
     length = f" for {format_duration(until - now)}" if until else ""
     if kind:

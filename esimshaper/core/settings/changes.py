@@ -20,7 +20,7 @@ from esimshaper.core.model.limits import Action, ActionKind, Follow, Quota, Step
 from esimshaper.core.model.plan import Plan
 from esimshaper.core.model.time_of_day import Hours
 from esimshaper.core.model.trips import Trip
-from esimshaper.core.model.units import format_endpoint, format_rate, format_size, write_size
+from esimshaper.core.model.units import format_endpoint, format_rate, format_size, write_duration, write_size
 from esimshaper.core.model.uplinks import Uplink
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.values import Client, Listen, Settings, Tunnel, Wan, shaped_at
@@ -108,6 +108,8 @@ def _metered(uplink: Uplink) -> str:
 
 
 def _written(name: str, value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{kind} {write_duration(seconds)}" for kind, seconds in value.items()) or _NONE
     if isinstance(value, frozenset):
         return ", ".join(sorted(map(str, value))) or _NONE
     if value is None or value in ((), ""):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The block `watch` -> what counts as abnormal use, and who is exempt. Pure."""
+"""The block `watch` -> what counts as abnormal use, what follows from it, and who is exempt. Pure."""
+
+from dataclasses import replace
 
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import SubjectKind
@@ -11,7 +13,9 @@ from esimshaper.core.settings.subjects import Known, parse_subject
 
 LONGEST_SECONDS = 2 * 86400
 """A device is not new for longer."""
-_OFF = "off"
+DEFAULT_BLOCK = 3600
+"""Seconds, where nobody says."""
+_OFF, _BLOCK = "off", "block"
 
 
 def watch_from(tree: Block, known: Known | None) -> Watch:
@@ -23,7 +27,21 @@ def watch_from(tree: Block, known: Known | None) -> Watch:
     off = frozenset(kind for kind in AlarmKind if block.get(kind.value) == _OFF)
     plain = Watch(WatchLevel(block.get("level", WatchLevel.NORMAL)), off, _exempt(block, known))
     allow, seconds = _newcomer(block)
-    return Watch(plain.level, off, plain.exempt, allow, seconds or plain.newcomer_seconds, _night(block, plain.night))
+    blocks = {kind: length for kind in AlarmKind if (length := _block_length(block, kind.value))}
+    whole = Watch(plain.level, off, plain.exempt, allow, seconds or plain.newcomer_seconds, blocks)
+    return replace(whole, night=_night(block, plain.night))
+
+
+def _block_length(block: Block, key: str) -> int | None:
+    """For how long alarms of a kind block their client; None for not at all."""
+    if key == AlarmKind.NEWCOMER and isinstance(block.get(key), dict):
+        block, key = block.block(key), "then"
+    written = block.get(key)
+    if written == _BLOCK:
+        return DEFAULT_BLOCK
+    if not isinstance(written, dict):
+        return None
+    return block.block(key).parse(_BLOCK, _length, "Write for how long, for example {block: 1h}.")
 
 
 def _exempt(block: Block, known: Known | None) -> frozenset[ClientKey]:

@@ -27,6 +27,7 @@ from esimshaper.core.model.watch import (
 from esimshaper.core.watch import constants as at
 from esimshaper.core.watch import detectors, episodes, learning, pacing, words
 from esimshaper.core.watch.allowance import next_allowance
+from esimshaper.core.watch.cutting import cut
 from esimshaper.core.watch.detectors import Case
 from esimshaper.core.watch.episodes import Sight
 from esimshaper.core.watch.traces import Moved, moved_by, step_forward, summed
@@ -55,12 +56,12 @@ def advance(before: WatchSlice, tick: Tick, usage: Usage, around: Around) -> Wat
     step = int(tick.reading.boottime // at.STEP_SECONDS)
     if _begins_anew(before, tick, step):
         # Nobody knows in which time these bytes were moved: they are counted, and alarm nobody.
-        return replace(before, traces={}, since=(), served={}, step=step, new=(), strange=frozenset())
+        return replace(before, traces={}, since=(), served={}, step=step, new=(), strange=frozenset(), cuts=())
     since = (*before.since, usage) if usage else before.since
     served = _served(before.served, usage, around.services)
     strange = before.strange | _strange(before, tick, usage)
     if step == before.step:
-        return replace(before, since=since, served=served, new=(), strange=strange)
+        return replace(before, since=since, served=served, new=(), strange=strange, cuts=())
     return _Look(replace(before, since=since, served=served, strange=strange), tick, around, step).all()
 
 
@@ -111,17 +112,29 @@ class _Look:
         kept, sights = self._sights(kept, new_ones)
         followed = episodes.follow(kept, sights, self._moved_since, self._moment())
         rules = self._tick.rules
-        new: list[Notice] = [words.begun(each, self._who(each.client)) for each in followed.begun]
+        kept, blocks = cut(followed.kept, followed.begun, self._watch, self._now)
+        ends = {episode.number: override.until for episode, override in blocks}
+        new: list[Notice] = [
+            words.begun(each, self._who(each.client), ends.get(each.number), rules) for each in followed.begun
+        ]
         new += [words.more(each, self._who(each.client), self._now, rules) for each in followed.more]
         new += [words.ended(each, self._who(each.client), self._now, rules) for each in followed.ended]
-        kept = followed.kept
         if self._minute:
             kept, said = pacing.advance(kept, self._tick, self._around.tallies, self._allowance.bytes)
             new += said
             kept = self._bounded(kept)
         kept = _counted(kept, new)
         served = self._before.served if self._step // _SERVED_STEPS == (self._before.step or 0) // _SERVED_STEPS else {}
-        return WatchSlice(kept, self._traces, (), self._step, self._allowance, tuple(new), served)
+        return WatchSlice(
+            kept,
+            self._traces,
+            (),
+            self._step,
+            self._allowance,
+            tuple(new),
+            served,
+            cuts=tuple(block for _, block in blocks),
+        )
 
     # --- who is seen how
 

@@ -46,9 +46,14 @@ def sentence(kinds: frozenset[AlarmKind], scene: Scene) -> str:
     return f"{what}: {_percent(size, most)} of {_the_day(scene.allowance)}{_largest(scene.services)}"
 
 
-def begun(episode: Episode, who: str) -> Notice:
-    """The notice of an alarm."""
-    return _notice(NoticeKind.ALARM, episode, f"{who} {episode.text}. {_to_type(episode, who)}", episode.seen)
+def begun(episode: Episode, who: str, until: int | None, rules: Rules) -> Notice:
+    """The notice of an alarm; `until`: when the block ends that the settings ask for, if they do."""
+    text = f"{who} {episode.text}. {_to_type(episode, who)}"
+    if until is not None:
+        end = format_moment(until, episode.seen, rules.zone)
+        fine = f"`esimshaper alarms fine {episode.number}` if it is fine"
+        text = f"{who} {episode.text}. It is blocked until {end}; {fine}"
+    return _notice(NoticeKind.ALARM, episode, text, episode.seen)
 
 
 def more(episode: Episode, who: str, now: float, rules: Rules) -> Notice:

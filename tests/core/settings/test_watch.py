@@ -41,12 +41,21 @@ def test_a_block_says_each_kind():
     assert parsed({"watch": tree}) == (Watch(WatchLevel.STRICT, off, exempt, 30_000_000, 3600, (23, 5)), [])
 
 
+def test_kinds_may_block_for_a_time():
+    tree = {"surge": "block", "upload": {"block": "30m"}, "newcomer": {"allow": "30MB", "then": {"block": "2h"}}}
+    watch, problems = parsed({"watch": tree})
+    assert watch.blocks == {AlarmKind.SURGE: 3600, AlarmKind.UPLOAD: 1800, AlarmKind.NEWCOMER: 7200}
+    assert problems == []
+    assert parsed({"watch": {"newcomer": {"then": "block"}}})[0].blocks == {AlarmKind.NEWCOMER: 3600}
+
+
 @pytest.mark.parametrize(
     ("tree", "path", "message"),
     [
         ({"exempt": ["nsa"]}, ("watch", "exempt", 0), "no client is named `nsa`"),
         ({"exempt": ["group/kids"]}, ("watch", "exempt", 0), "`group/kids` is not the name of a client"),
         ({"newcomer": {"in": "3d"}}, ("watch", "newcomer", "in"), "`3d` is longer than two days"),
+        ({"surge": {"block": "3d"}}, ("watch", "surge", "block"), "`3d` is longer than two days"),
         ({"newcomer": {"allow": "0B"}}, ("watch", "newcomer", "allow"), "`0B` is not between 1B and 1000TB"),
     ],
 )

@@ -4,7 +4,8 @@
 from contextlib import closing
 
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import EVERYONE, Subject, SubjectKind
+from esimshaper.core.model.limit_state import LimitState
+from esimshaper.core.model.limits import EVERYONE, Override, OverrideKind, Subject, SubjectKind
 from esimshaper.core.model.state import Baseline, Booked, Booking
 from esimshaper.core.model.watch import AlarmKind, Answer, Episode, Learned, Mute, Peaks, Profile, WatchState
 from esimshaper.edge.history.database import History
@@ -42,6 +43,16 @@ def test_all_of_it_comes_back(tmp_path):
         loaded = history.load()
     assert loaded is not None
     assert loaded.watch == STATE
+
+
+def test_a_block_of_an_alarm_comes_back_as_one(tmp_path):
+    override = Override(Subject(SubjectKind.CLIENT, ALICE), OverrideKind.ALARM, 5000)
+    with closing(History(tmp_path / "history.db")) as history:
+        history.save(Booking((), Baseline(Booked(7, {}, {}), limits=LimitState(overrides=(override,)))))
+    with closing(History(tmp_path / "history.db")) as history:
+        loaded = history.load()
+    assert loaded is not None
+    assert loaded.limits.overrides == (override,)
 
 
 def test_what_is_gone_is_gone(tmp_path):
