@@ -33,6 +33,7 @@ from bench import (
     resident,
     shaping,
     slow,
+    watching,
 )
 from bench.place import Place, machine, private_place
 from bench.rows import Row, Verdict, show, write_json
@@ -61,6 +62,7 @@ SECTIONS = (
     Section("naming", "Names of conversations", conversations.rows),
     Section("page", "The page", page.rows),
     Section("queues", "Queues of others", queues.rows),
+    Section("watch", "Abnormal use", watching.rows),
     Section("reading", "Reading", reading.rows),
     Section("daemon", "The running daemon", resident.memory_and_processor),
     Section("start", "Start", resident.starts),

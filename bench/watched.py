@@ -6,6 +6,7 @@ The watch is the very code of the daemon (core/watch/watching.py). Of the others
 
 import math
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import replace
 from datetime import UTC
 from statistics import median
@@ -64,6 +65,10 @@ class Watched:
     def set(self, **settings: Any) -> None:
         """Other settings of the watch from now on."""
         self._rules = replace(self._rules, watch=replace(self._rules.watch, **settings))
+
+    def twin(self) -> "Watched":
+        """Another one that knows the same."""
+        return copy(self)
 
     def step(self, number: int, used: dict[str, tuple[int, int]]) -> WatchSlice:
         """What follows from the bytes of one step, of which the tick comes at its end."""

@@ -149,7 +149,7 @@ class _Look:
             logged = self._logged(client, moved, asleep=client in sleeping, is_new=client in new_ones)
             if logged:
                 sights[client] = self._sight(client, moved, logged, known)
-            elif client not in frozen:
+            elif client not in frozen and (self._minute or moved.minute > known.running.minute):
                 known = learning.with_moved(known, moved)
             if known is not before:
                 learned[client] = known

@@ -13,7 +13,7 @@ from esimshaper.core.pipeline import recover_from_kernel
 from tests.core.limits.test_hours import MORNING, NIGHT, go_to, hours
 from tests.core.limits_router import ALICE, DAY, FREE, MIDNIGHT, TV, WHOLE, A, B, Router, T, client, group, quota
 
-BLOCK, ALLOW, OVER_PLAN = OverrideKind
+BLOCK, ALLOW, OVER_PLAN, _ = OverrideKind
 OPEN, BLOCKED = Hold(), Hold(blocked=True)
 
 

@@ -38,7 +38,7 @@ def test_a_block_says_each_kind():
     }
     off = frozenset({AlarmKind.UPLOAD, AlarmKind.NOBODY_HOME})
     exempt = frozenset({ClientKey("02:00:00:00:00:11"), ClientKey("router")})
-    assert parsed({"watch": tree}) == (Watch(WatchLevel.STRICT, off, exempt, 30_000_000, 3600, (23, 5)), [])
+    assert parsed({"watch": tree}) == (Watch(WatchLevel.STRICT, off, exempt, 30_000_000, 3600, night=(23, 5)), [])
 
 
 def test_kinds_may_block_for_a_time():
