@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The page and the daemon together, as two people with phones have them: asked, granted once, seen; whoever dies."""
 
+import json
+import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +15,8 @@ from esimshaper.demo.page import SETTINGS, Page
 from esimshaper.edge import control_client
 from esimshaper.lab import Lab, traffic
 from esimshaper.lab.namespaces import wait_until
+from esimshaper.web.render import SCREENS
+from tests import tools
 from tests.netns.router import Router
 from tests.web.remote import browser_at
 from tests.web.stand_in import Browser
@@ -19,6 +24,7 @@ from tests.web.stand_in import Browser
 QUOTA = "quotas: [{name: daily, for: each-client, limit: 500MB, period: day, then: block}]\n"
 PASSWORD = "a password"  # noqa: S105 - of the lab
 MB = 1_000_000
+STORY = tools.ROOT / "tests/web/browser/story.py"
 
 
 @pytest.fixture
@@ -63,6 +69,43 @@ def test_a_phone_asks_the_owner_grants_and_the_phone_sees_it(router: Router, pag
     wait_until("what was granted", lambda: "The owner gave you" in phone.get("/").text, timeout=3)
     assert 'data-live="left">800' in phone.get("/").text
     assert phone.get("/home").status == 303, "nothing of the others"
+
+
+def told(page: Page, lab: Lab, phone: int, owner: int, locale: str) -> dict[str, Any]:
+    """What two people see in real browsers, on two of the clients."""
+    python = tools.ROOT / ".venv/browser/bin/python"
+    tools.find(str(python))
+    job = {
+        "chromium": tools.find("chromium"),
+        "phone": page.window(lab.clients[phone]),
+        "owner": page.window(lab.clients[owner]),
+        "password": PASSWORD,
+        "locale": locale,
+        "shots": os.environ.get("SHOTS", ""),
+    }
+    done = subprocess.run([python, STORY], input=json.dumps(job), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_real_browsers_show_what_was_given_by_themselves_in_english_and_in_japanese(page: Page, lab: Lab) -> None:
+    seen = told(page, lab, 0, 1, "en-US")
+    assert (seen["language"], seen["before"], seen["after"]) == ("en", "500\xa0MB", "800\xa0MB")
+    assert (seen["text"], seen["given"]) == ("<b>地図 & map</b>", "The owner gave you 300\xa0MB.")
+    japanese = told(page, lab, 1, 0, "ja-JP")
+    assert (japanese["language"], japanese["before"], japanese["after"]) == ("ja", "500\xa0MB", "800\xa0MB")
+    assert "300\xa0MB" in japanese["given"]
+    assert japanese["given"] != seen["given"], "it is Japanese"
+
+
+def test_every_screen_is_drawn_from_what_the_daemon_answers(router: Router, page: Page, lab: Lab) -> None:
+    owner = owner_at(page, lab)
+    parts = {"key": lab.clients[0].mac, "name": "unknown"}
+    paths = [screen.path.format(**parts) for screen in SCREENS.values() if screen.path]
+    assert {path: owner.get(path).status for path in paths} == dict.fromkeys(paths, 200)
+    refreshed = [path for path in paths if not path.endswith((".csv", "/report"))]
+    assert {path: owner.get(f"{path}?json").status for path in refreshed} == dict.fromkeys(refreshed, 200)
+    assert "esimshaper.yaml" in owner.get("/limits").text
 
 
 def test_two_owners_grant_at_once_and_each_grant_counts_once(router: Router, page: Page, lab: Lab) -> None:
