@@ -59,7 +59,7 @@ def test_a_plan_says_when_it_ends_and_what_its_carrier_does(parts, sentence):
 def test_a_device_says_how_it_stands_and_what_can_be_done():
     text = shown("device")
     sentence = "The daily limit of 500 MB is used up. This device gets 256 kbit/s until midnight in Tokyo."
-    assert f"alice-phone Slowed down. {sentence} It belongs to family." in text
+    assert f"alice-phone Slowed down {sentence} It belongs to family." in text
     assert "Daily limit 0 B left today" in text
     assert "700 MB left this week" in text
     assert "510 MB in all; most in the hour from 15:00: 70.0 MB." in text
@@ -68,13 +68,13 @@ def test_a_device_says_how_it_stands_and_what_can_be_done():
 @pytest.mark.parametrize(
     ("state", "sentence"),
     [
-        (owner.BLOCKED, "Stopped. The owner has switched the Internet off for this device until 20:00."),
+        (owner.BLOCKED, "Stopped The owner has switched the Internet off for this device until 20:00."),
         (
             owner.BLOCKED | {"by_hours": True, "until": "2026-12-02T07:00:00+09:00"},
-            "Stopped. At this time of day the Internet is off for this device, until tomorrow 07:00.",
+            "Stopped At this time of day the Internet is off for this device, until tomorrow 07:00.",
         ),
-        (owner.OPEN | {"reason": "allowed by hand"}, "Full speed. The owner has lifted all limits of this device."),
-        (owner.OPEN, "Full speed. Nothing holds this device back."),
+        (owner.OPEN | {"reason": "allowed by hand"}, "Full speed The owner has lifted all limits of this device."),
+        (owner.OPEN, "Full speed Nothing holds this device back."),
     ],
 )
 def test_a_state_of_the_daemon_is_told_as_the_device_hears_it(state, sentence):
