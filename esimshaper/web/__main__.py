@@ -9,11 +9,13 @@ import os
 import sys
 from pathlib import Path
 
+from esimshaper.edge.host import malloc
 from esimshaper.edge.host.paths import web_socket
 
 
 def main() -> int:
     """Exit status 1 if a module is missing, or nobody has handed over a socket."""
+    malloc.share_one_arena()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         from esimshaper.web.service import WebService  # noqa: PLC0415  cheroot or jinja2 may be missing

@@ -8,8 +8,9 @@ again from here, until PATIENCE is over; then people are told, and may send it a
 import re
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 from esimshaper.edge.host import clock
 from esimshaper.languages.catalogs import translations
@@ -105,9 +106,9 @@ class Acts:
         try:
             session = self._daemon.post("/v1/owner/login", {"password": password, "address": asked.peer})
         except Denial as denial:
-            return self._not_in(denial, visit)
+            return self._not_in(denial, replace(visit, path=fields.get("back", "/login")))
         cookie = safety.set_cookie(safety.OWNER, str(session["token"]), https=asked.https)
-        return _back(fields, "", "/home").having(cookie)
+        return _back({"back": _asked_for(fields)}, "").having(cookie)
 
     def _not_in(self, denial: Denial, visit: Visit) -> Answer:
         words = Words(visit.language, translations(visit.language))
@@ -121,8 +122,8 @@ class Acts:
         return self._login_again(visit, sentences[denial.status], denial.status)
 
     def _login_again(self, visit: Visit, sentence: str, status: int) -> Answer:
-        again = Visit("/login", visit.language, visit.csrf, visit.is_owner, visit.is_https, sentence, visit.request)
-        return html(render("login", {"/v1/page": self._daemon.get("/v1/page")}, again), status)
+        page = self._daemon.get("/v1/page")
+        return html(render("login", {"/v1/page": page}, replace(visit, said=sentence)), status)
 
     def _logout(self, asked: Asked, browser: Browser, visit: Visit, fields: Fields) -> Answer:  # noqa: ARG002
         """The cookie goes in any case; with `all` every session of every browser ends."""
@@ -143,9 +144,15 @@ def _choose_language(asked: Asked, browser: Browser, visit: Visit, fields: Field
     return _back(fields, "").having(safety.set_cookie(safety.LANGUAGE, language, https=asked.https, seconds=_YEAR))
 
 
-def _back(fields: Fields, request: str, otherwise: str = "/") -> Answer:
+def _asked_for(fields: Fields) -> str:
+    """The page of the owner that somebody without a session has asked for: the login was told it."""
+    query = dict(parse_qsl(fields.get("back", "").partition("?")[2]))
+    return query.get("back") or "/home"
+
+
+def _back(fields: Fields, request: str) -> Answer:
     """To the page that the form was on, if it is one of ours; with the id of what was done."""
-    path = safety.own_path(fields.get("back", "")) if fields.get("back") else otherwise
+    path = safety.own_path(fields.get("back", ""))
     if screen_at(unquote(path.partition("?")[0])) is None:
         path = "/"
     done = f"{'&' if '?' in path else '?'}{DONE}={request}" if request else ""

@@ -23,6 +23,7 @@ from esimshaper.core.services.quic import VERSIONS, Initials
 from esimshaper.edge.names.aes import Aes
 from esimshaper.edge.names.captures import CaptureError, packets
 from esimshaper.edge.settings_file.catalogue import read_services
+from tests.fuzz import page
 from tests.hellos import (
     CLIENT,
     SERVER,
@@ -174,4 +175,5 @@ READERS = (
     Reader("packet", _packets(), lambda data: read_packet(data, len(data))),
     Reader("capture", [pcap(_packets()), pcapng(_packets(), order=">")], _read_capture, (CaptureError,)),
     Reader("heads", _heads(), _name_live, ()),
+    Reader("request to the page", page.seeds(), page.ask, ()),
 )

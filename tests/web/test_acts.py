@@ -2,6 +2,7 @@
 """Forms of the page: who may send them, that they are done once, and that strangers cannot have them sent."""
 
 import threading
+from urllib.parse import quote
 
 import pytest
 
@@ -120,9 +121,17 @@ def test_who_guesses_too_often_is_told_to_wait(browser, daemon):
 def test_a_login_leads_back_to_our_own_pages_only(browser):
     page = browser.get("/login")
     for back in ("//evil.example", "https://evil.example", "/\\evil.example", "/nothing", "javascript:alert(1)"):
-        answer = browser.submit(page, "/login", {"password": PASSWORD, "back": back})
+        answer = browser.submit(page, "/login", {"password": PASSWORD, "back": f"/login?back={quote(back, safe='')}"})
         assert answer.headers["location"] == "/"
         page = browser.get("/login")
+
+
+def test_a_login_leads_to_the_page_that_was_asked_for_also_after_a_wrong_password(browser):
+    page = browser.follow(browser.get("/history/months"))
+    again = browser.submit(page, "/login", {"password": "guess"})
+    assert browser.submit(again, "/login", {"password": PASSWORD}).headers["location"] == "/history/months"
+    browser.post("/logout", forms_of(browser))
+    assert browser.log_in().headers["location"] == "/home"
 
 
 def test_a_logout_ends_the_session_and_forgets_it(app, daemon):
