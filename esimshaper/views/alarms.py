@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from esimshaper.core.model.units import format_size
 from esimshaper.languages.texts import N_, _, ngettext
+from esimshaper.views.core_texts import said
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Line, Page, Table
 from esimshaper.views.words import Document, when
@@ -63,7 +64,7 @@ def _said(alarm: Document, now: str) -> str:
         "{number}: {client} {text}; {size} since {moment}",
         number=alarm["number"],
         client=alarm["called"],
-        text=alarm["text"],
+        text=said(alarm["text"]),
         size=format_size(alarm["bytes"]),
         moment=when(alarm["since"], now),
     )

@@ -143,7 +143,22 @@ REFUSALS = (
     N_("{who} is not a device that can be limited"),
     N_("`{text}` is still to come"),
 )
-KNOWN = (*UNATTRIBUTED, *_PARTS, *_REASONS, *_NOTICES, *_OF_UPLINKS, *REFUSALS, *_ASSUMED)
+_ALARMS = (
+    N_("moved {size} in the last hour, in which no device moved anything"),
+    N_("sent {size} in the last five minutes, and received little"),
+    N_("is new here and moved {size} at once"),
+    N_("moved {size} in the last minute"),
+    N_("moved {size} in the last five minutes"),
+    N_("moves {size} and more in each five minutes of an hour"),
+    N_("moved {size} in ten minutes of the night, while all others sleep"),
+    N_("moved {size} in the last hour"),
+    N_("the day ({size} by {quota})"),
+    N_("a day of {size}, which no quota or plan says"),
+    N_("{what}: {percent} of {day}; most for {names}"),
+    N_("{what}: {percent} of {day}"),
+)
+"""What core/watch/words.py says of a device, behind its name."""
+KNOWN = (*UNATTRIBUTED, *_PARTS, *_REASONS, *_NOTICES, *_OF_UPLINKS, *REFUSALS, *_ASSUMED, *_ALARMS)
 _PLACE = re.compile(r"\{(\w+)\}")
 _NUMBERS = {"n", "size", "used", "limit", "rate", "down", "up", "time", "error", "percent"}
 """Places that begin with a figure: a name such as `Wake up` is no amount."""
