@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The block `watch` -> what counts as abnormal use, what follows from it, and who is exempt. Pure."""
 
+import re
 from dataclasses import replace
 
 from esimshaper.core.model.identity import ClientKey
@@ -16,6 +17,7 @@ LONGEST_SECONDS = 2 * 86400
 DEFAULT_BLOCK = 3600
 """Seconds, where nobody says."""
 _OFF, _BLOCK = "off", "block"
+_MINUTES = re.compile(r"(?<=[0-9]) ?min\b")
 
 
 def watch_from(tree: Block, known: Known | None) -> Watch:
@@ -68,7 +70,7 @@ def _newcomer(block: Block) -> tuple[int | None, int | None]:
 
 
 def _length(text: str) -> int:
-    seconds = parse_duration(text)
+    seconds = parse_duration(_MINUTES.sub("m", text))
     if seconds > LONGEST_SECONDS:
         raise ValueError(f"`{text}` is longer than two days")
     return seconds

@@ -47,6 +47,7 @@ def test_kinds_may_block_for_a_time():
     assert watch.blocks == {AlarmKind.SURGE: 3600, AlarmKind.UPLOAD: 1800, AlarmKind.NEWCOMER: 7200}
     assert problems == []
     assert parsed({"watch": {"newcomer": {"then": "block"}}})[0].blocks == {AlarmKind.NEWCOMER: 3600}
+    assert parsed({"watch": {"newcomer": {"in": "90min"}}})[0].newcomer_seconds == 5400
 
 
 @pytest.mark.parametrize(
