@@ -19,6 +19,7 @@ from esimshaper.core.model.tick import Tick
 from esimshaper.core.model.watch import (
     UNLEARNED,
     AlarmKind,
+    Answer,
     Learned,
     WatchLevel,
     WatchSlice,
@@ -169,7 +170,21 @@ class _Look:
         asleep = AlarmKind.ASLEEP in logged
         case = Case(moved, self._floors, normal, learning=learning.is_learning(known), asleep=asleep)
         telling = detectors.found(case) | (logged & {AlarmKind.NEWCOMER})
+        if asleep and moved.five < at.RATCHET * self._usual_night(client):
+            telling -= {AlarmKind.ASLEEP}
         return self._made(client, moved, logged, self._wanted(telling))
+
+    def _usual_night(self, client: ClientKey) -> int:
+        """The most in five minutes of the nights of the last week that were noted down and not cut."""
+        since = self._now - at.UNSURE_SECONDS
+        nights = (
+            each
+            for each in self._before.kept.episodes
+            if each.client == client and AlarmKind.ASLEEP in each.kinds and each.since > since
+        )
+        return max(
+            (each.peaks.five for each in nights if not each.is_open and each.answer is not Answer.CUT), default=0
+        )
 
     def _made(
         self, client: ClientKey, moved: Moved, logged: frozenset[AlarmKind], telling: frozenset[AlarmKind]

@@ -142,3 +142,14 @@ def test_nothing_is_noticed_below_the_floors(moved):
     for number, (down, up) in enumerate(moved):
         assert watched.step(NOON + number, {"phone": (down, up)}).new == ()
     assert watched.slice.kept.episodes == ()
+
+
+def test_who_is_up_at_night_is_told_once_and_then_at_twice_as_much():
+    night, rate = 2 * 3600 // STEP, {"tv": (25_000, 700)}
+    watched = started(home(), night)
+    assert NoticeKind.ALARM in told(watched, night, 900, rate)
+    told(watched, night + 180, 1800, QUIET)
+    assert NoticeKind.ALARM not in told(watched, night + 540, 900, rate)
+    assert watched.slice.kept.episodes[-1].kinds == (AlarmKind.ASLEEP,), "it is noted down"
+    told(watched, night + 720, 1800, QUIET)
+    assert NoticeKind.ALARM in told(watched, night + 1080, 900, {"tv": (60_000, 1_500)})
