@@ -98,7 +98,8 @@ ALWAYS_INLINE int lan_egress(struct __sk_buff *skb, struct link link, u32 crossi
 	if (!type)
 		return TC_ACT_UNSPEC;
 	parse_headers(skb, type, DOWN, &packet);
-	hide_packet(skb, &packet);
+	if (hide_headers(&packet) < 0)
+		return TC_ACT_SHOT;
 	size = hide_size(skb, measure(skb, link, &packet));
 	packet.repeated = hide_range(skb, packet.repeated);
 	/* What is out of a tunnel came in by that; all else by its uplink. */

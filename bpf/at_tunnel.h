@@ -26,6 +26,8 @@ ALWAYS_INLINE int tunnel_egress(struct __sk_buff *skb, struct link link)
 	inside = measure(skb, link, &packet);
 	size = tunnel_size(skb, &packet, inside);
 	account = hide_range(skb, adopt_unattributed(from & SENDER_ACCOUNT, size));
+	if (hide_headers(&packet) < 0)
+		return TC_ACT_SHOT;
 	count_lost_sender(from, size);
 	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL, uplink_of_own(skb, OWN_TUNNELS));
 	if (verdict.level == BLOCKED) {
@@ -67,6 +69,8 @@ ALWAYS_INLINE int tunnel_ingress(struct __sk_buff *skb, struct link link)
 	size = hide_size(skb, tunnel_size(skb, &packet, measure(skb, link, &packet)));
 	if (headers == HEADERS_WHOLE)
 		to = attribute_download(skb, &packet, size);
+	if (hide_headers(&packet) < 0)
+		return TC_ACT_SHOT;
 	account = hide_range(skb, adopt_unattributed(to.account, size));
 	if (packet.fragment != FRAGMENT_NONE)
 		credit_fragment(account, size.bytes);

@@ -62,6 +62,9 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	}
 	account = hide_range(skb, account);
 	count_lost_sender(from, size);
+	if (hide_headers(&packet) < 0)
+		return TC_ACT_SHOT;
+	size = hide_size(skb, size);
 	verdict = judge(skb, account, UP, size.bytes, ON_WAN, at);
 	if (verdict.level == BLOCKED) {
 		upkeep = hide_range(skb, spare_upload(skb, &packet, headers, account, size, ON_WAN));
@@ -121,6 +124,8 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 	to.account = hide_range(skb, to.account);
 	to.reason = hide_range(skb, to.reason);
 	packet.fragment = hide_range(skb, packet.fragment);
+	if (hide_headers(&packet) < 0)
+		return TC_ACT_SHOT;
 	/* Where no interface is between, the LAN sees what was in it, and claims. */
 	if (to.account == ACCOUNT_TUNNELS)
 		put_crossing(skb, TC_INDEX_CROSSED | TC_INDEX_APART | ACCOUNT_ROUTER);

@@ -209,7 +209,29 @@ _Static_assert(sizeof(struct sent) == 3 * 8, "struct sent");
  * for the life of the maps: its place in the map `uplink_names`, which the loader writes.
  *
  * Map `uplinks`, written by user space only: number of an interface -> the uplink that it belongs to. */
-#define UPLINK_METERED 1 /* quotas count what passes it */
+#define UPLINK_METERED 1 /* quotas that name no uplink count what passes it */
+#define UPLINK_SCOPES 1  /* from this bit on: it is in the first scope, the second, ... (scopes.h) */
+#define SCOPES_MAX 4
+#define ALL_SCOPES ((1U << SCOPES) - 1) /* SCOPES is defined by the loader */
+
+/* Map `scope_names`, there only with SCOPES, written by the loader: key of a scope -> its number, from 1 on. The accounts of
+ * its tree stand so many times ACCOUNTS_ALL behind the usual ones in the maps `accounts`, `policies` and `tunnelled`. */
+struct scope_name {
+	char name[32]; /* padded with zeros */
+};
+_Static_assert(sizeof(struct scope_name) == 32, "struct scope_name");
+
+#if SCOPES
+/* Map `scope_room`: what limits in scopes say of the packet that this processor judges now, see scopes.h. */
+struct in_scopes {
+	__u32 is_blocked;     /* 1: by any of them */
+	__u32 is_blocked_low; /* 1: also by one that is not on everyone */
+	__u32 is_too_fast;    /* 1: beyond the police rate of one that throttles */
+	__u32 pad;
+	__u64 bytes;          /* that were added to each of `charged` */
+	__u32 charged[SCOPES * HIERARCHY]; /* numbers of accounts; 0 for none */
+};
+#endif
 
 struct uplink {
 	__u32 slot;

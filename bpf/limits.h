@@ -8,15 +8,7 @@
  */
 #pragma once
 
-#include "uplink.h"
-
-enum level { OPEN = 0, THROTTLED = 1, BLOCKED = 2 };
-
-enum fate { PASSED, DROPPED };
-
-/* Where a packet is judged: on the WAN, inside a tunnel (before it goes in, and after it came out), or where it leaves
- * for the LAN after the WAN charged it to another account. */
-enum vantage { ON_WAN, IN_TUNNEL, ON_LAN };
+#include "scopes.h"
 
 struct verdict {
 	u32 level;                          /* enum level, the worst of the hierarchy */
@@ -29,127 +21,6 @@ struct verdict {
 	u64 added;                          /* bytes that each of `charged` has of it: none at an uplink that is free */
 };
 
-/* One packet and one account. */
-struct comparison {
-	const struct policy *policy;
-	struct account *account;
-	u64 both, one; /* `used` before this packet: both directions together, and its own */
-	u64 bytes;
-	u32 news;      /* enum announcement_kind of what is to be announced, or 0 */
-};
-
-ALWAYS_INLINE int exceeds(const struct comparison *it, u64 before, u64 limit)
-{
-	return before + it->bytes > limit;
-}
-
-/* Whether the packet is the one that goes past a threshold: those before it were within. */
-ALWAYS_INLINE int crosses(const struct comparison *it, u64 before, u64 threshold)
-{
-	return before <= threshold && exceeds(it, before, threshold);
-}
-
-/* Returns whether the packet exceeds `limit`, and has the first packet announced that does. */
-ALWAYS_INLINE int hold_to_limit(struct comparison *it, u64 before, u64 limit, enum direction direction)
-{
-	if (!exceeds(it, before, limit))
-		return 0;
-	/* A download stays counted, so only one crosses the limit. An upload that is dropped is taken off again, and
-	 * the next one crosses the same limit anew; so the account remembers which limit was announced. */
-	if (direction == UP ? it->account->announced_at != limit : before <= limit) {
-		it->account->announced_at = limit;
-		it->news = ANNOUNCE_LIMIT;
-	}
-	return 1;
-}
-
-/* The flags of a policy that hold now. Most have no switch, and need no look at the clock. The differences of times have
- * no jump, as the verifier would walk all that follows once more for each. */
-ALWAYS_INLINE u32 flags_of(const struct policy *policy)
-{
-	u64 flags = policy->flags, now;
-
-	if (!(flags & POLICY_SWITCHES))
-		return flags;
-	now = bpf_ktime_get_boot_ns();
-#pragma unroll
-	for (int i = 0; i < SWITCHES; i++) {
-		u64 is_to_come = (now - policy->switch_at[i]) >> 63;
-
-		flags = flags * is_to_come + policy->switch_flags[i] * (1 - is_to_come);
-	}
-	return flags;
-}
-
-#define EXEMPTIONS (POLICY_EXEMPT | POLICY_OVER_PLAN)
-
-/* 1 if the limits of account `number` hold a packet, else 0; `exempt` are the EXEMPTIONS of the account and of those
- * below. It has no jump, as the verifier would walk all that follows once more for each. */
-ALWAYS_INLINE u32 is_held(u32 exempt, u32 number)
-{
-	u64 other = (u64)number ^ ACCOUNT_EVERYONE;
-	u32 is_other = (other | -other) >> 63;
-
-	return 1 & ~(exempt / POLICY_OVER_PLAN | (exempt / POLICY_EXEMPT & is_other));
-}
-
-/* Whether an account is blocked by hand or by hours. An exemption below counts more. */
-ALWAYS_INLINE u32 is_blocked_by_override(u32 flags, u32 exempt)
-{
-	return flags & POLICY_BLOCKED & ~(exempt / POLICY_EXEMPT);
-}
-
-/* Compares a packet with all thresholds of one account. Returns its level, and sets `it->news`. `exempt` as above. */
-ALWAYS_INLINE u32 compare(struct comparison *it, enum direction direction, u32 flags, u32 exempt)
-{
-	const struct policy *policy = it->policy;
-	const int on = direction == UP ? ON_UP : ON_DOWN;
-
-	if (is_blocked_by_override(flags, exempt))
-		return BLOCKED;
-	/* Most accounts have no threshold: one look instead of six. */
-	if (!(flags & POLICY_LIMITED))
-		return OPEN;
-	/* A block goes before a warning: of what is blocked, only that is announced. */
-	if (hold_to_limit(it, it->both, policy->block_at[ON_BOTH], direction) ||
-	    hold_to_limit(it, it->one, policy->block_at[on], direction))
-		return BLOCKED;
-	if (crosses(it, it->both, policy->warn_at[ON_BOTH]) || crosses(it, it->one, policy->warn_at[on]))
-		it->news = ANNOUNCE_WARN;
-	if (hold_to_limit(it, it->both, policy->throttle_at[ON_BOTH], direction) ||
-	    hold_to_limit(it, it->one, policy->throttle_at[on], direction))
-		return THROTTLED;
-	return OPEN;
-}
-
-/* Whether an account would block `bytes`, where its limits hold. Nothing is added, and nothing announced. */
-ALWAYS_INLINE int would_block(const struct policy *policy, const struct account *account, int on, u64 bytes, u32 exempt,
-			      struct at_uplink at)
-{
-	return is_blocked_by_override(flags_of(policy), exempt) ||
-	       account->used[ON_BOTH] + bytes > (policy->block_at[ON_BOTH] | at.is_free) ||
-	       account->used[on] + bytes > (policy->block_at[on] | at.is_free);
-}
-
-/* Whether an account or its group would block `bytes`: a block of everyone alone does not count. */
-ALWAYS_INLINE int is_blocked_below_everyone(u32 number, int on, u64 bytes, struct at_uplink at)
-{
-#pragma unroll
-	for (int i = 0; i < HIERARCHY - 1; i++) {
-		const struct account *account = accounts.lookup(&number);
-		const struct policy *policy = policies.lookup(&number);
-
-		if (!account || !policy || number == ACCOUNT_EVERYONE || (flags_of(policy) & POLICY_EXEMPT))
-			break;
-		if (!(flags_of(policy) & POLICY_WITH_EVERYONE) && would_block(policy, account, on, bytes, 0, at))
-			return 1;
-		number = policy->parent;
-		if (!number)
-			break;
-	}
-	return 0;
-}
-
 /* Adds `bytes` to `used` of account `number` and of those above it, and returns the verdict of their limits. At an uplink
  * that is free nothing is added, and no threshold compared. */
 ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direction direction, u64 bytes,
@@ -159,6 +30,8 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 	const struct policy *own = 0;
 	struct verdict verdict = { .added = bytes & ~at.uncounted };
 	u32 exempt = 0;
+
+	judge_in_scopes(skb, number, direction, bytes, vantage, at);
 
 #pragma unroll
 	for (int i = 0; i < HIERARCHY; i++) {
@@ -176,7 +49,7 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 		 * At the LAN, everyone has been charged already. */
 		if (vantage != ON_WAN && number == ACCOUNT_EVERYONE) {
 			if (!(exempt & POLICY_OVER_PLAN) &&
-			    would_block(it.policy, it.account, on, vantage == IN_TUNNEL ? bytes : 0, exempt, at))
+			    would_block(it.policy, it.account, on, vantage == IN_TUNNEL ? bytes : 0, exempt, at.is_free))
 				verdict.level = BLOCKED;
 			break;
 		}
@@ -220,12 +93,14 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 		if (!number)
 			break;
 	}
+	verdict.level = with_scopes(skb, verdict.level);
 	return verdict;
 }
 
 /* Takes a dropped upload off `used` of all accounts that it was added to: it never left. */
 ALWAYS_INLINE void refund(const struct verdict *verdict)
 {
+	refund_in_scopes();
 #pragma unroll
 	for (int i = 0; i < HIERARCHY; i++) {
 		struct account *account = verdict->charged[i];
@@ -290,40 +165,24 @@ ALWAYS_INLINE void count_queued(const struct verdict *verdict, u64 bytes)
 		__sync_fetch_and_add(&verdict->owner->queued_bytes, bytes);
 }
 
-#define POLICE_BURST_NS 250000000ULL
-
-/* Drops a packet of a throttled account that is beyond its police rate, if no class holds the account to its rate.
- *
- * This is GCRA: a packet conforms if it comes no earlier than POLICE_BURST_NS before its theoretical arrival time, and
- * moves that time on by what its bytes take at the rate. TCP finds its rate by drops as well as by a queue. */
+/* Drops a packet of a throttled account that is beyond its police rate, if no class holds the account to its rate. */
 ALWAYS_INLINE enum fate police(const struct verdict *verdict, enum direction direction, struct size size)
 {
+	if (is_beyond_rate())
+		goto dropped;
 	if (verdict->level != THROTTLED)
 		return PASSED;
 	/* The innermost account comes first, so a packet that is dropped there takes nothing from its group. */
 #pragma unroll
 	for (int i = 0; i < HIERARCHY; i++) {
 		u32 account = verdict->throttled[i];
-		const struct policy *policy;
-		struct tunnelled *state;
-		u64 now, *due;
 
 		/* A packet is in one class only, that of the outermost account; the others are policed beside it.
 		 * Without a class all are: inside a tunnel, and on uplinks where we have no classes. */
 		if (!account || (verdict->class && account == verdict->outermost))
 			continue;
-		policy = policies.lookup(&account);
-		state = tunnelled.lookup(&account);
-		if (!policy || !policy->police_rate || !state)
-			continue;
-		now = bpf_ktime_get_ns();
-		due = direction == UP ? &state->arrival_due[UP] : &state->arrival_due[DOWN];
-		/* A silent account saves up no more than the burst. Two CPUs at once may let one packet more pass. */
-		if (*due < now)
-			*due = now;
-		if (*due > now + POLICE_BURST_NS)
+		if (!is_in_time(account, direction, size.bytes))
 			goto dropped;
-		__sync_fetch_and_add(due, size.bytes * 1000000000ULL / policy->police_rate);
 	}
 	return PASSED;
 dropped:

@@ -23,10 +23,10 @@
 #define HEADS_RING_BYTES 524288
 
 BPF_TABLE_PINNED("array", u32, struct meta, meta, 1, PIN "/meta");
-BPF_TABLE_PINNED("array", u32, struct account, accounts, ACCOUNTS_ALL, PIN "/accounts", BPF_F_MMAPABLE);
-BPF_TABLE_PINNED("array", u32, struct policy, policies, ACCOUNTS_ALL, PIN "/policies");
+BPF_TABLE_PINNED("array", u32, struct account, accounts, ACCOUNTS_ALL * (1 + SCOPES), PIN "/accounts", BPF_F_MMAPABLE);
+BPF_TABLE_PINNED("array", u32, struct policy, policies, ACCOUNTS_ALL * (1 + SCOPES), PIN "/policies");
 BPF_TABLE_PINNED("hash", struct group_key, u32, groups, GROUPS, PIN "/groups");
-BPF_TABLE_PINNED("array", u32, struct tunnelled, tunnelled, ACCOUNTS_ALL, PIN "/tunnelled");
+BPF_TABLE_PINNED("array", u32, struct tunnelled, tunnelled, ACCOUNTS_ALL * (1 + SCOPES), PIN "/tunnelled");
 BPF_TABLE_PINNED("array", u32, struct moved, moved, ACCOUNTS, PIN "/moved");
 BPF_TABLE_PINNED("hash", struct tunnel_end, u32, tunnel_ends, TUNNEL_ENDS, PIN "/tunnel_ends");
 BPF_TABLE_PINNED("hash", u32, u32, tunnel_links, TUNNEL_LINKS, PIN "/tunnel_links");
@@ -53,6 +53,12 @@ BPF_TABLE_PINNED("hash", struct uplink_name, u32, uplink_names, UPLINKS, PIN "/u
 BPF_TABLE_PINNED("array", u32, struct counters, by_uplink, UPLINKS * ACCOUNTS_ALL, PIN "/by_uplink", BPF_F_MMAPABLE);
 BPF_TABLE_PINNED("array", u32, struct uplink_queue, uplink_queues, UPLINKS, PIN "/uplink_queues");
 BPF_TABLE_PINNED("array", u32, u32, own_uplinks, OWN_KINDS, PIN "/own_uplinks");
+#endif
+/* Neither holds anything from one packet to the next. */
+BPF_TABLE("percpu_array", u32, struct packet, packet_room, 1);
+#if SCOPES
+BPF_TABLE_PINNED("hash", struct scope_name, u32, scope_names, SCOPES, PIN "/scope_names");
+BPF_TABLE("percpu_array", u32, struct in_scopes, scope_room, 1);
 #endif
 BPF_TABLE_PINNED("array", u32, struct event, events, REASON_COUNT, PIN "/events");
 BPF_TABLE_PINNED("hash", struct client_key, u32, clients, ACCOUNTS, PIN "/clients");

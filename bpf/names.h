@@ -74,46 +74,74 @@ ALWAYS_INLINE int conforms(u32 number, u64 cost, u64 burst, int is_paid)
 }
 
 /* Whether an account is past its throttle limit with `bytes` more. Nothing is added. */
-ALWAYS_INLINE int would_throttle(const struct policy *policy, const struct account *account, int on, u64 bytes,
-				 struct at_uplink at)
+ALWAYS_INLINE int would_throttle(const struct policy *policy, const struct account *account, int on, u64 bytes, u64 is_free)
 {
-	return account->used[ON_BOTH] + bytes > (policy->throttle_at[ON_BOTH] | at.is_free) ||
-	       account->used[on] + bytes > (policy->throttle_at[on] | at.is_free);
+	return account->used[ON_BOTH] + bytes > (policy->throttle_at[ON_BOTH] | is_free) ||
+	       account->used[on] + bytes > (policy->throttle_at[on] | is_free);
 }
 
-/* Whether DNS of `bytes` is more than the limits of an account leave to it. */
-ALWAYS_INLINE int is_beyond_share(u32 account, int on, u64 bytes, struct at_uplink at)
+/* What limits say of DNS of a device. */
+struct share {
+	u32 is_blocked;
+	u32 by_everyone; /* also by a limit on everyone */
+	u32 is_too_fast; /* it is throttled, and this is beyond its rate */
+};
+
+/* Adds to `share` what the limits in the tree that begins at `base` say. */
+ALWAYS_INLINE void look_at_share(u32 base, u32 place, int on, u64 bytes, u64 is_free, struct share *share)
 {
-	u32 number = account, is_blocked = 0, by_everyone = 0, exempt = 0;
+	u32 exempt = 0;
 
 #pragma unroll
 	for (int i = 0; i < HIERARCHY; i++) {
+		u32 number = base + place;
 		const struct account *of = accounts.lookup(&number);
 		const struct policy *policy = policies.lookup(&number);
 
 		if (!of || !policy)
-			break;
+			return;
 		exempt |= flags_of(policy) & EXEMPTIONS;
-		if (!is_held(exempt, number)) {
+		if (!is_held(exempt, place)) {
 			/* Perhaps everyone holds it. */
-		} else if (would_block(policy, of, on, bytes, exempt, at)) {
-			is_blocked = 1;
-			by_everyone |= number == ACCOUNT_EVERYONE || (flags_of(policy) & POLICY_WITH_EVERYONE);
-		} else if (policy->police_rate && would_throttle(policy, of, on, bytes, at) &&
-			   !conforms(number, bytes * 1000000000ULL / policy->police_rate, POLICE_BURST_NS, 0)) {
-			return 1;
+		} else if (would_block(policy, of, on, bytes, exempt, is_free)) {
+			share->is_blocked = 1;
+			share->by_everyone |= place == ACCOUNT_EVERYONE || (flags_of(policy) & POLICY_WITH_EVERYONE);
+		} else if (policy->police_rate && would_throttle(policy, of, on, bytes, is_free) &&
+			   !conforms(place, bytes * 1000000000ULL / policy->police_rate, POLICE_BURST_NS, 0)) {
+			share->is_too_fast = 1;
+			return;
 		}
-		number = policy->parent;
-		if (!number)
-			break;
+		place = policy->parent;
+		if (!place)
+			return;
 	}
-	if (!is_blocked)
+}
+
+/* Whether DNS of `bytes` is more than the limits of an account leave to it. */
+ALWAYS_INLINE int is_beyond_share(struct __sk_buff *skb, u32 account, int on, u64 bytes, struct at_uplink at)
+{
+	struct share share = {};
+
+#if SCOPES
+	for (u32 scope = 0; scope < SCOPES; scope++) {
+		if (!(at.compared >> scope & 1))
+			continue;
+		look_at_share(IN_SCOPE(scope, 0), account, on, bytes, 0, &share);
+		share.is_blocked = hide_range(skb, share.is_blocked);
+		share.by_everyone = hide_range(skb, share.by_everyone);
+		share.is_too_fast = hide_range(skb, share.is_too_fast);
+	}
+#endif
+	look_at_share(0, account, on, bytes, at.is_free, &share);
+	if (share.is_too_fast)
+		return 1;
+	if (!share.is_blocked)
 		return 0;
 	/* An answer was billed already. One that is too large is a debt of the device: until that is made good, it asks
 	 * nothing that would be billed in vain. */
 	if (!conforms(sharer(account), bytes * NAMES_NS_PER_BYTE, NAMES_BURST * NAMES_NS_PER_BYTE, on == ON_DOWN))
 		return 1;
-	return by_everyone && !conforms(ACCOUNT_EVERYONE, bytes * NAMES_ALL_NS_PER_BYTE,
+	return share.by_everyone && !conforms(ACCOUNT_EVERYONE, bytes * NAMES_ALL_NS_PER_BYTE,
 					NAMES_ALL_BURST * NAMES_ALL_NS_PER_BYTE, 0);
 }
 
@@ -144,7 +172,7 @@ ALWAYS_INLINE int is_refused_for_names(struct __sk_buff *skb, struct link link, 
 		return 0;
 	if (is_deep || packet.fragment != FRAGMENT_NONE)
 		bytes += NAMES_BURST;
-	if (!is_beyond_share(account, on, hide_range(skb, bytes), uplink_of_own(skb, OWN_PACKETS))) {
+	if (!is_beyond_share(skb, account, on, hide_range(skb, bytes), uplink_of_own(skb, OWN_PACKETS))) {
 		if (direction == DOWN)
 			show_resolved(skb, link, &packet, account);
 		return 0;

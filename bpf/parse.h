@@ -320,14 +320,3 @@ ALWAYS_INLINE enum headers parse_headers(struct __sk_buff *skb, __u16 type, enum
 	packet->icmp_error = hide_range(skb, packet->icmp_error);
 	return hide_range(skb, headers);
 }
-
-/* Hides all that parsing found, for a path that few packets take: the verifier of Linux 6.1 would walk what follows once
- * for each kind of headers, and give up after a million instructions. */
-ALWAYS_INLINE void hide_packet(struct __sk_buff *skb, struct packet *packet)
-{
-	packet->transport = hide_range(skb, packet->transport);
-	packet->length = hide_range(skb, packet->length);
-	packet->fragment = hide_range(skb, packet->fragment);
-	packet->protocol = hide_range(skb, packet->protocol);
-	packet->family = hide_range(skb, packet->family);
-}

@@ -107,6 +107,7 @@ ALWAYS_INLINE int move_between(u32 from, u32 to, struct size size, int strayed, 
 	 * has charged, and a move that it sees half of is late, not lost. */
 	if (!take_off(from, size.bytes & ~at.uncounted))
 		return 0;
+	move_in_scopes(from, size.bytes, UP, at);
 	__sync_fetch_and_add(&given->out_bytes, size.bytes);
 	__sync_fetch_and_add(&given->out_packets, size.packets);
 	if (strayed) {
@@ -137,6 +138,7 @@ ALWAYS_INLINE void move_earlier(struct __sk_buff *skb, const struct receiver *to
 	if (!move_between(to->earlier_account, to->account, hide_size(skb, to->earlier), 0, at))
 		return;
 	add_on(to->account, to->earlier.bytes & ~at.uncounted);
+	move_in_scopes(to->account, to->earlier.bytes, DOWN, at);
 	if (to->earlier_account != ACCOUNT_UNATTRIBUTED)
 		__sync_fetch_and_add(&gives->fragment_credit, -to->earlier.bytes);
 	credit_fragment(to->account, to->earlier.bytes);

@@ -122,6 +122,9 @@ ALWAYS_INLINE u32 upkeep_of_upload(struct __sk_buff *skb, const struct packet *p
 		return UPKEEP_OF_CLOCK;
 	if (account != ACCOUNT_TUNNELS && (account == ACCOUNT_UNATTRIBUTED || !is_listed(packet)))
 		return NO_UPKEEP;
+	/* In scopes, its verdict says it. */
+	if (is_blocked_low())
+		return NO_UPKEEP;
 	return is_blocked_below_everyone(account, ON_UP, 0, (struct at_uplink){}) ? NO_UPKEEP : UPKEEP_LISTED;
 }
 
@@ -177,7 +180,8 @@ ALWAYS_INLINE int is_spared_download(struct __sk_buff *skb, struct packet *packe
 			return 0;
 		goto spared;
 	}
-	if (upkeep == UPKEEP_LISTED && is_blocked_below_everyone(account, ON_DOWN, 0, (struct at_uplink){}))
+	if (upkeep == UPKEEP_LISTED && (is_blocked_low() ||
+					is_blocked_below_everyone(account, ON_DOWN, 0, (struct at_uplink){})))
 		return 0;
 	if (vantage == ON_WAN && !take_from_reserve(skb, of, account, upkeep, size.bytes))
 		return 0;

@@ -17,6 +17,8 @@ struct at_uplink {
 	u32 slot;
 	u64 is_free;   /* no threshold is compared */
 	u64 uncounted; /* nothing is added to `used` */
+	u32 compared;  /* by bit: the scopes whose thresholds are compared, see scopes.h */
+	u32 counted;   /* by bit: the scopes to whose accounts it is added */
 };
 
 /* The uplink with this interface. One that user space has not listed is metered: user space lists each before it attaches
@@ -26,14 +28,16 @@ ALWAYS_INLINE struct at_uplink uplink_at(struct __sk_buff *skb, u32 link)
 	struct at_uplink at = {};
 #if UPLINKS
 	struct uplink *known = uplinks.lookup(&link);
-	u32 flags = UPLINK_METERED;
+	u32 flags = UPLINK_METERED | ALL_SCOPES << UPLINK_SCOPES;
 
 	if (known) {
 		at.slot = known->slot;
 		flags = known->flags;
 	}
 	at.slot = hide_range(skb, at.slot);
-	at.is_free = at.uncounted = (u64)(hide_range(skb, flags) & UPLINK_METERED) - 1;
+	flags = hide_range(skb, flags);
+	at.is_free = at.uncounted = (u64)(flags & UPLINK_METERED) - 1;
+	at.compared = at.counted = flags >> UPLINK_SCOPES & ALL_SCOPES;
 #endif
 	return at;
 }
@@ -50,6 +54,7 @@ ALWAYS_INLINE struct at_uplink uplink_of_own(struct __sk_buff *skb, u32 whose)
 	/* Claims inside tunnels are added to `used` whatever uplink it is: user space takes all claims off again, and adds
 	 * what metered uplinks carried. */
 	at.uncounted = 0;
+	at.counted = ALL_SCOPES;
 #endif
 	return at;
 }

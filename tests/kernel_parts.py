@@ -80,7 +80,8 @@ def pin_again(folder: Path, other: Path) -> None:
 
 def empty(wanted: compiler.Build) -> None:
     """All maps as the compiler leaves them, before they are initialised."""
-    without = (*(() if wanted.services else layouts.OF_SERVICES), *(() if wanted.uplinks else layouts.OF_UPLINKS))
+    parts = (wanted.services, layouts.OF_SERVICES), (wanted.uplinks, layouts.OF_UPLINKS)
+    without = {name for there, names in (*parts, (wanted.scopes, layouts.OF_SCOPES)) if not there for name in names}
     for name, (key, value) in layouts.LAYOUTS.items():
         if name in without:
             continue

@@ -72,6 +72,7 @@ HEADERS = (
     "attribution.h",
     "translator.h",
     "tunnel.h",
+    *("compare.h", "scopes.h"),
     "limits.h",
     "receiver.h",
     "sent.h",

@@ -193,7 +193,8 @@ def begin_quotas(state: State, rules: Rules, saved: Saved, zone: tzinfo) -> Stat
     for quota in rules.quotas:
         if quota.name not in wanted:
             continue
-        usage = used_since((*saved.get(quota.name, ()), *unsaved), wanted[quota.name])
+        rows = (*saved.get(quota.name, ()), *unsaved)
+        usage = used_since(_in_scope(rows, quota, state), wanted[quota.name])
         begun = beginning.first_tallies(quota, windows[quota.name], usage, rules)
         tallies += begun
         told += [notices.counted_back(quota, begun, wording)] if begun else []
@@ -201,6 +202,15 @@ def begin_quotas(state: State, rules: Rules, saved: Saved, zone: tzinfo) -> Stat
         return state
     kept = state.limits.kept
     return _with_kept(state, replace(kept, tallies=(*kept.tallies, *tallies)), tuple(told))
+
+
+def _in_scope(rows: Iterable[HistoryRow], quota: Quota, state: State) -> Iterable[HistoryRow]:
+    """The rows that a quota looks at. Of a plan, rather too many: all of an uplink that has had it."""
+    if quota.scope is None:
+        return rows
+    had = {each.uplink for each in state.plans.kept.intervals if each.plan == quota.scope.plan}
+    names = had if quota.scope.plan else quota.scope.uplinks
+    return [row for row in rows if row.uplink in names]
 
 
 def used_by_quota(state: State) -> Mapping[str, int]:

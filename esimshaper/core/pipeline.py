@@ -29,6 +29,7 @@ from esimshaper.core.model.tick import Step, Tick, subjects_of
 from esimshaper.core.page import memory
 from esimshaper.core.plan import ticking as planning
 from esimshaper.core.plan.following import follow, with_followed
+from esimshaper.core.plan.places import places_of
 from esimshaper.core.saving import booking
 from esimshaper.core.shaping import ceiling
 from esimshaper.core.watch import watching
@@ -47,8 +48,10 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     plans = planning.advance(state.plans, tick, planning.passing_of(tick, meter.by_uplink, meter.services))
     plans = follow(plans, tick, meter.booked)
     ceilings = ceiling.advance(state.ceilings, tick, meter.by_uplink, plans.kept, plans.rates, state.limits.states)
-    tick = with_followed(tick, plans)
-    limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas)
+    # From this tick on: what was counted until now was counted as the kernel knew it then.
+    places = places_of(rules.scopes, rules.uplinks, plans.kept)
+    tick = replace(with_followed(tick, plans), places=places)
+    limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas, meter.in_scopes)
     watch = watching.advance(state.watch, tick, _metered(meter.by_uplink, tick), _around(limits.state, plans, meter))
     # After a crash, the statistics of classes that were made anew must not be compared with saved ones.
     unsaved = booking.collect(
@@ -69,8 +72,8 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     following = State(time, meter.state, per_second, names, limited, unsaved, plans, ceilings, watch, page)
     following, due = booking.hand_out(following, tick)
     outcome, measured = limits.outcome, ceilings.measured
-    if plans.rates or measured:
-        outcome = replace(outcome, plan_rates=plans.rates, measured=measured)
+    if plans.rates or measured or places:
+        outcome = replace(outcome, plan_rates=plans.rates, measured=measured, places=places)
     return following, replace(outcome, booking=due) if due else outcome
 
 
@@ -108,7 +111,8 @@ def begin_tick(state: State, rules: Rules, now: float, observed: Observation) ->
     blocked, resting = hours.in_force(rules.curfews, at.time), hours.resting(rules.quotas, at.time)
     step = Step.between(state.meter.booked, last, reading)
     who, behind = state.names.identities, state.meter.behind
-    return Tick(rules, at, observed, step, subjects, windows, blocked, resting, who, behind)
+    places = places_of(rules.scopes, rules.uplinks, state.plans.kept)
+    return Tick(rules, at, observed, step, subjects, windows, blocked, resting, who, behind, places=places)
 
 
 def _metered(by_uplink: Mapping[str, Usage], tick: Tick) -> Usage:

@@ -22,6 +22,7 @@ from esimshaper.core.model.plan import Plan
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.recorded import Recorded
 from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.scope import Places
 from esimshaper.core.model.state import Outcome, State
 from esimshaper.core.model.watch import NOT_WATCHED
 from esimshaper.core.pipeline import advance
@@ -34,6 +35,8 @@ Document = dict[str, Any]
 
 _EVERYONE, _RESERVE, _GROUPS = Account(1_000_000), Account(1_000_001), Account(1_000_002)
 """Above the accounts of all clients."""
+_ROWS = 2_000_000
+"""Accounts of one tree: those of scopes stand behind."""
 _BOOT = 1000.0
 _MOMENT = 0.001
 """Seconds between two ticks of one time: boot time never stands still."""
@@ -62,7 +65,11 @@ class Replay:
         self._by_name = {name: key for key, name in rules.names.items()}
         groups = {name: Account(_GROUPS + at) for at, name in enumerate({*rules.groups.values(), UNKNOWN_GROUP})}
         owners = dict(PSEUDO_CLIENTS)
-        self._reading = Reading(1, _BOOT, {}, owners, groups=groups, everyone=_EVERYONE, reserve_account=_RESERVE)
+        scopes = {scope.key: number * _ROWS for number, scope in enumerate(rules.scopes, 1)}
+        self._reading = Reading(
+            1, _BOOT, {}, owners, groups=groups, everyone=_EVERYONE, reserve_account=_RESERVE, scopes=scopes
+        )
+        self._places: Places = {}
         self._accounts = {key: account for account, key in owners.items()}
         self._recorded: set[ClientKey] = set()
         self._state = State()
@@ -121,7 +128,7 @@ class Replay:
         boottime = self._reading.boottime + max(at - self._now, _MOMENT)
         self._now, self._reading = at, replace(self._reading, boottime=boottime)
         self._state, outcome = advance(self._state, self._rules, at, Observation(self._reading))
-        self._policies = outcome.policies
+        self._policies, self._places = outcome.policies, outcome.places
         yield from self._changes()
         yield from self._notices(outcome)
 
@@ -148,7 +155,8 @@ class Replay:
     def _pass(self, record: Recorded) -> int:
         """Counts what no block refuses; returns how many bytes that are."""
         account = self._accounts[self._key(record.client)]
-        chain = [account, *self._above(account)]
+        hierarchy = [account, *self._above(account)]
+        chain = [Account(each + offset) for offset in self._trees(record.uplink) for each in hierarchy]
         down, up = record.down, record.up
         for each in chain:
             down, up = self._within(each, down, up)
@@ -162,6 +170,11 @@ class Replay:
         self._moved[key] = self._moved.get(key, Counters()) + Counters(down, up)
         self._refused += record.down + record.up - down - up
         return down + up
+
+    def _trees(self, uplink: str) -> list[int]:
+        """How much higher the numbers of accounts are that count what passes an uplink (empty: the first one)."""
+        name, offsets = uplink or self._rules.uplinks[0].name, self._reading.scopes
+        return [0, *(offsets[scope.key] for scope, names in self._places.items() if name in names)]
 
     def _above(self, account: Account) -> list[Account]:
         """The accounts of the client's group and of everyone."""

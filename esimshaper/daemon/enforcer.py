@@ -12,6 +12,7 @@ from dataclasses import replace
 from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.limits import ClientState, Policy, Reserve, Subject
 from esimshaper.core.model.reading import Attachment, ClassCounters, Hook, Observation, Reading
+from esimshaper.core.model.scope import Places
 from esimshaper.core.model.state import Outcome
 from esimshaper.core.model.units import format_rate
 from esimshaper.core.settings.values import Settings, Wan
@@ -63,6 +64,7 @@ class Enforcer:
         has_free = any(not each.metered for each in settings.uplinks)
         tunnels = settings.devices_of(tunnel.interface for tunnel in settings.wan.tunnels if not has_free)
         lans = settings.devices_of(settings.lan.interfaces)
+        self._names_at = settings.names_at
         self._rejects = RejectTable((*settings.metered_names, *tunnels), lans, left_alone)
         self._segments = SegmentTable(settings.uplink_names)
         self._reserve = None  # to be written anew, with these addresses
@@ -111,6 +113,8 @@ class Enforcer:
         )
         self._uplinks = _numbers_of_uplinks(seen.attachments)
         self._now = round(seen.reading.boottime * 1e9)
+        if self._meter.uplinks:
+            self._meter.uplinks.note_scopes(_scopes_of_uplinks(outcome.places))
         if outcome.reserve and outcome.reserve != self._reserve:
             self._meter.write_reserve(outcome.reserve, self._reachable)
             self._reserve = outcome.reserve
@@ -154,10 +158,10 @@ class Enforcer:
                 if self._rejects.notice_changes(self._now):
                     text = "somebody changed our table in nftables; it is as before again"
                     log.warning(text, extra=fields(Message.REFUSALS_RESTORED))
-            case plan.Reject(devices, but, _, but_until, lans):
-                problem = self._rejects.reject(
-                    Blocked(devices, but, but_until=but_until), Known(self._uplinks, lans), self._now
-                )
+            case plan.Reject(devices, but, _, but_until, lans, at):
+                apart = tuple((self._names_at[name], each) for name, each in at.items() if name in self._names_at)
+                blocked = Blocked(devices, but, but_until=but_until, at=apart)
+                problem = self._rejects.reject(blocked, Known(self._uplinks, lans), self._now)
                 return replace(report, failed=(*report.failed, *([problem] if problem else [])))
         return report
 
@@ -209,6 +213,12 @@ def _metered_link(attachments: Iterable[Attachment], wan: str) -> int:
 
 def _numbers_of_uplinks(attachments: Iterable[Attachment]) -> frozenset[int]:
     return frozenset(each.index for each in attachments if each.attached and each.hook is Hook.WAN_EGRESS)
+
+
+def _scopes_of_uplinks(places: Places) -> Mapping[str, frozenset[str]]:
+    """The keys of the scopes that each uplink is in."""
+    names = frozenset().union(*places.values())
+    return {name: frozenset(scope.key for scope, at in places.items() if name in at) for name in names}
 
 
 def _looked_at(attachments: Iterable[Attachment], devices: Mapping[str, str]) -> Mapping[str, int]:

@@ -132,7 +132,12 @@ class Observer:
         self._look_at_tunnels()
         if self.meter.uplinks:
             free = {each.name for each in self._settings.uplinks if not each.metered}
-            self.meter.uplinks.assign(uplink.belonging(self._settings, self._control.links()), free)
+            # Of a plan nobody has said yet which uplink has it: each may.
+            scopes = {
+                each.name: [scope.key for scope in self._settings.scopes if scope.plan or each.name in scope.uplinks]
+                for each in self._settings.uplinks
+            }
+            self.meter.uplinks.assign(uplink.belonging(self._settings, self._control.links()), free, scopes)
         attachments = self._control.ensure(self._hooks, self.meter.program)
         for name, hook in self._control.mended:
             known = fields(Message.PROGRAM_RESTORED, interface=name)
@@ -281,8 +286,8 @@ def _path(settings: Settings, interface: str) -> tuple[str | int, ...]:
 def build_for(settings: Settings, pins: Path) -> compiler.Build:
     """The kernel part that these settings need."""
     room, names = settings.meter, settings.services.names
-    uplinks = settings.wan.counted_apart
-    return compiler.Build(str(pins), settings.lan.mark_mask, room.max_accounts, room.max_flows, names, uplinks)
+    uplinks, scopes = settings.counted_apart, tuple(each.key for each in settings.scopes)
+    return compiler.Build(str(pins), settings.lan.mark_mask, room.max_accounts, room.max_flows, names, uplinks, scopes)
 
 
 def open_meter(build: compiler.Build, *, may_build: bool = True) -> Meter:

@@ -56,7 +56,14 @@ def quotas_page(document: Document) -> Page:
     else:
         page.append(Line(_("There are no quotas; the configuration has room for some, under `quotas`.")))
     told = (*_granted_lines(document), *by_hand_lines(document), *coming_lines(document), *_curfew_lines(document))
-    return [*page, *_pace_lines(rows, document["time"]), *_resting_lines(rows), *told, *_reserve_lines(document)]
+    return [
+        *page,
+        *_pace_lines(rows, document["time"]),
+        *_resting_lines(rows),
+        *_scope_lines(rows),
+        *told,
+        *_reserve_lines(document),
+    ]
 
 
 def quotas_table(rows: Sequence[Document], now: str) -> Table:
@@ -160,6 +167,23 @@ def _resting_lines(rows: Sequence[Document]) -> list[Line]:
             Tone.QUIET,
         )
         for name, row in hours.items()
+    ]
+
+
+def _scope_lines(rows: Sequence[Document]) -> list[Line]:
+    """What each quota looks at that is not for all uplinks that are metered."""
+    known = {row["quota"]: row for row in rows if row["uplinks"] or row["plan"]}
+    return [
+        Line(
+            said_of(
+                name,
+                _("counts and holds what is of the plan {plan}", plan=row["plan"])
+                if row["plan"]
+                else _("counts and holds what passes {uplinks}", uplinks=names_of(row["uplinks"])),
+            ),
+            Tone.QUIET,
+        )
+        for name, row in known.items()
     ]
 
 

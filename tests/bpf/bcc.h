@@ -12,6 +12,7 @@
 #define XFRM 1
 #define NAMES 1
 #define UPLINKS 2
+#define SCOPES 4
 #define PART 3
 #define MARK_MASK 0xfff00000U
 #define MARK_SHIFT 20

@@ -86,8 +86,15 @@ def make_bench(bpffs: Path) -> Iterator[Callable[..., Bench]]:
     loans: list[Loan] = []
     made: list[Bench] = []
 
-    def make(accounts: int = 64, flows: int = 256, *, services: bool = True, uplinks: tuple[str, ...] = ()) -> Bench:
-        wanted = compiler.Build(str(bpffs / f"{len(made)}"), MARK_MASK, accounts, flows, services, uplinks)
+    def make(
+        accounts: int = 64,
+        flows: int = 256,
+        *,
+        services: bool = True,
+        uplinks: tuple[str, ...] = (),
+        scopes: tuple[str, ...] = (),
+    ) -> Bench:
+        wanted = compiler.Build(str(bpffs / f"{len(made)}"), MARK_MASK, accounts, flows, services, uplinks, scopes)
         loan = kernel_parts.lend(wanted)
         assert loan
         loans.append(loan)

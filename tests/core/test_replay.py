@@ -21,7 +21,9 @@ from esimshaper.core.model.limits import (
 from esimshaper.core.model.plan import Counts, Cycle, CycleKind, Lifetime, Meter, Plan, PlanStep
 from esimshaper.core.model.recorded import Recorded
 from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.scope import Scope
 from esimshaper.core.model.time_of_day import Hours, parse_span
+from esimshaper.core.model.uplinks import Uplink
 from esimshaper.core.model.watch import Watch, WatchLevel
 from esimshaper.core.replay import replayed
 from tests.core.limits_router import DAY, EACH, NOTIFY, SLOW, TV, client, group, plan, quota
@@ -153,6 +155,17 @@ def test_a_plan_counts_its_own_uplink_and_only_what_was_not_blocked():
     ]
     (*_, end) = happened(records, quota(limit=500), plans=[linemo(uplink="cellular")])
     assert end["plan"]["used"] == "400"
+
+
+def test_a_quota_that_names_an_uplink_counts_and_cuts_what_passes_there():
+    scope = Scope(("hotel",))
+    uplinks = (Uplink("cellular", "wwan0"), Uplink("hotel", "wlan1"))
+    records = [each._replace(uplink=name) for name in ("hotel", "cellular") for each in use(300 * MB, 300 * MB)]
+    of_hotel = quota(limit=500 * MB, scope=scope)
+    events = happened(sorted(records, key=lambda each: each.at), of_hotel, uplinks=uplinks, scopes=(scope,))
+    assert told(events, "state", "level") == [(at("15T12:05"), "blocked")]
+    (end,) = (event for event in events if event["kind"] == "end")
+    assert (end["quotas"][0]["used"], end["refused_bytes"]) == (str(500 * MB), str(100 * MB))
 
 
 def test_where_there_is_no_record_nothing_is_said():

@@ -32,6 +32,8 @@ TESTS = {
     "tunnel.h": ("test_tunnel", "test_services"),
     "translator.h": ("test_translator",),
     "uplink.h": ("test_uplinks",),
+    "compare.h": ("test_limits", "test_police", "test_tunnel", "test_uplinks"),
+    "scopes.h": ("test_scopes",),
     "limits.h": ("test_limits", "test_police", "test_tunnel", "test_urgent", "test_uplinks"),
     "urgent.h": ("test_urgent",),
     "receiver.h": ("test_receiver",),

@@ -12,11 +12,12 @@ The first case costs some 20 ms for 1,024 clients, so only rare changes may lead
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from esimshaper.core.limits import acts, coming, hierarchy, notices, policy, reserve, tally
 from esimshaper.core.limits.hold import outlook
 from esimshaper.core.limits.states import states_of
-from esimshaper.core.model.counts import UNUSED, Budget
+from esimshaper.core.model.counts import UNUSED
 from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import (
@@ -33,6 +34,7 @@ from esimshaper.core.model.limits import (
     Tally,
 )
 from esimshaper.core.model.rules import Hierarchy
+from esimshaper.core.model.scope import Scope
 from esimshaper.core.model.state import Booked, LimitsSlice, Outcome
 from esimshaper.core.model.tick import Tick
 
@@ -51,18 +53,24 @@ class Limited:
     new: tuple[Notice, ...] = ()
 
 
-def advance(before: LimitsSlice, tick: Tick, booked: Booked, deltas: Mapping[Subject, Budget]) -> Limited:
-    """The states, policies and notices of now. `deltas`: what was added to the budgets of each subject."""
+def advance(
+    before: LimitsSlice,
+    tick: Tick,
+    booked: Booked,
+    deltas: tally.Deltas,
+    in_scopes: Mapping[Scope, tally.Deltas] = MappingProxyType({}),
+) -> Limited:
+    """States, policies and notices of now. `deltas`: what was added to the budgets of each subject; also in scopes."""
     if not tick.rules.knows_quotas:
         return Limited(before, Outcome())
     offset = _offset(before, tick)
     before = before if offset == before.offset else replace(before, offset=offset)
     inputs = _inputs(before, tick)
-    turn = _turn(tick, booked, deltas)
+    turn = _turn(tick, booked, deltas, in_scopes)
     if inputs != before.inputs:
         limited = _all_anew(before, tick, booked, turn)
         return replace(limited, state=_with_inputs(limited.state, before, _inputs(limited.state, tick)))
-    touched = {*deltas, *_newly_announced(tick)}
+    touched = {*deltas, *(subject for each in in_scopes.values() for subject in each), *_newly_announced(tick)}
     if not touched:
         return Limited(before, before.outcome)
     limited = _touched_anew(before, tick, booked, turn, touched)
@@ -93,23 +101,26 @@ def _inputs(state: LimitsSlice, tick: Tick) -> tuple[object, ...]:
     ended = [until is not None and until <= tick.at.time for until in ends]
     date = datetime.fromtimestamp(tick.at.time, tick.rules.zone).date()
     here = (reading.epoch, reading.owners, reading.groups, reading.everyone, reading.free, reading.tunnels_account)
-    return (tick.rules, *here, tick.windows, tick.curfews, tick.resting, state.offset, ended, date)
+    return (tick.rules, *here, tick.windows, tick.curfews, tick.resting, state.offset, ended, date, tick.places)
 
 
-def _turn(tick: Tick, booked: Booked, deltas: Mapping[Subject, Budget]) -> tally.Turn:
-    announced = tally.announced_by_subject(tick.reading.announced, tick.subjects, booked.budgets)
+def _turn(tick: Tick, booked: Booked, deltas: tally.Deltas, in_scopes: Mapping[Scope, tally.Deltas]) -> tally.Turn:
+    def announced(offset: int = 0) -> tally.Announced:
+        return tally.announced_by_subject(tick.reading.announced, tick.subjects, booked.budgets, offset)
+
     at, clients = tick.at, tick.reading.owners.values()
-    return tally.Turn(at.time, tick.windows, deltas, clients, at.was_trusted, announced, tick.resting, tick.followed)
+    apart = {scope: (in_scopes.get(scope, {}), announced(offset)) for scope, offset in tick.trees}
+    known = announced()
+    return tally.Turn(at.time, tick.windows, deltas, clients, at.was_trusted, known, tick.resting, tick.followed, apart)
 
 
 def _newly_announced(tick: Tick) -> Iterable[Subject]:
     """Subjects whose limit a packet went past, or tried to, since the last reading."""
     now, before = tick.reading.announced, tick.step.seen.announced if tick.step.seen else {}
-    return (
-        tick.subjects[account]
-        for account, count in now.items()
-        if before.get(account) != count and account in tick.subjects
-    )
+    new = [account for account, count in now.items() if before.get(account) != count]
+    offsets = (0, *(offset for _, offset in tick.trees))
+    own = (Account(account - offset) for account in new for offset in offsets)
+    return (tick.subjects[account] for account in own if account in tick.subjects)
 
 
 def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn) -> Limited:
@@ -124,13 +135,18 @@ def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn)
     hierarchies = _hierarchies(tick, tallies, kept)
     set_on = hierarchy.by_subject(each for each in overrides if each.subject in hierarchies)  # its group may be gone
     held = _held_by_subject(tick, tallies)
-    states = states_of(hierarchies, held, set_on, now, rules.zone, tick.curfews)
+    states = states_of(hierarchies, held, set_on, now, rules.zone, tick.curfews, tick.places)
     levels, changed = notices.levels(kept.levels, states, wording)
 
     waiting = coming.split(kept.coming, now)[1]
     frames = outlook(replace(kept, overrides=overrides, coming=waiting), rules.curfews, now, before.offset or 0.0)
     place = policy.Place(rules, reading, booked.budgets, held, set_on, tick.curfews, frames)
-    policies = {**policy.policies(place, tick.subjects), **policy.policies_for_strangers(place)}
+    places = _in_scopes(place, tick)
+    policies = {
+        account: each
+        for one in places
+        for account, each in {**policy.policies(one, tick.subjects), **policy.policies_for_strangers(one)}.items()
+    }
     everybody = {**tick.subjects, **dict.fromkeys(reading.free, STRANGER)}
     absent = {ClientKey(each.id) for each in hierarchies if each.kind is SubjectKind.CLIENT} | rules.names.keys()
     outcome = Outcome(
@@ -138,7 +154,7 @@ def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn)
         _same_where_equal(before.outcome.policies, policies),
         _in_order(policy.shaped_accounts(place, everybody)),
         *policy.new_and_idle(rules.quotas, reading.groups),
-        policy.new_clients(place, absent.difference(reading.owners.values()), rules.names),
+        policy.new_clients(places, absent.difference(reading.owners.values()), rules.names),
     )
     spared, outcome = _with_reserve(kept.reserve, outcome, tick, booked, turn, tallies)
     restarts = acts.live_restarts(kept.restarts, rules.quotas)
@@ -147,6 +163,11 @@ def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn)
         before, kept=after, states=states, outcome=outcome, curfews=tick.curfews, resting=tick.resting, frames=frames
     )
     return Limited(state, outcome, (*renewed, *granted, *crossed, *changed))
+
+
+def _in_scopes(place: policy.Place, tick: Tick) -> Sequence[policy.Place]:
+    """`place`, and the same for the quotas of each scope."""
+    return (place, *(replace(place, scope=scope, offset=offset) for scope, offset in tick.trees))
 
 
 def _granted(
@@ -180,9 +201,10 @@ def _touched_anew(
 
     accounts = {account: subject for account, subject in tick.subjects.items() if subject in touched}
     place = policy.Place(rules, tick.reading, booked.budgets, held, set_on, tick.curfews, before.frames)
-    outcome = _outcome_with(
-        before.outcome, accounts, policy.policies(place, accounts), policy.shaped_accounts(place, accounts)
-    )
+    policies = {
+        account: each for one in _in_scopes(place, tick) for account, each in policy.policies(one, accounts).items()
+    }
+    outcome = _outcome_with(before.outcome, accounts, policies, policy.shaped_accounts(place, accounts))
     if states and outcome is before.outcome:
         outcome = replace(
             outcome, policies=dict(outcome.policies)
@@ -242,13 +264,13 @@ def _states_anew(
     """The states that differ from those before."""
     rules, now, set_on = tick.rules, tick.at.time, hierarchy.by_subject(before.kept.overrides)
     hierarchies = {subject: rules.hierarchy(subject) for subject in touched if subject in before.states}
-    states = _changed(before.states, states_of(hierarchies, held, set_on, now, rules.zone, tick.curfews))
+    states = _changed(before.states, states_of(hierarchies, held, set_on, now, rules.zone, tick.curfews, tick.places))
     if all(subject.kind is SubjectKind.CLIENT for subject in states):
         return states
     # The state of a group, or of everyone, has changed: so may the states of all below it.
     hierarchies = {subject: rules.hierarchy(subject) for subject in before.states}
     held = _held_by_subject(tick, tallies)
-    return _changed(before.states, states_of(hierarchies, held, set_on, now, rules.zone, tick.curfews))
+    return _changed(before.states, states_of(hierarchies, held, set_on, now, rules.zone, tick.curfews, tick.places))
 
 
 def _held_by_subject(tick: Tick, tallies: Iterable[Tally]) -> Mapping[Subject, tuple[QuotaUsage, ...]]:

@@ -39,6 +39,7 @@ from esimshaper.core.model.limits import (
 )
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.scope import Scope
 
 Policies = Mapping[Account, Policy]
 Ends = Sequence[tuple[Direction, int]]
@@ -51,6 +52,7 @@ class Place:
 
     budgets: as last booked. held: quotas and tallies of the subjects that are asked about. overrides: by the subject
     that they are set on. curfews: whom the hours of the settings block now. frames: what will be set, see hold.py.
+    scope: of the quotas that are meant; the numbers of its accounts are higher by `offset`.
     """
 
     rules: Rules
@@ -60,12 +62,24 @@ class Place:
     overrides: Mapping[Subject, Override]
     curfews: Collection[Subject] = ()
     frames: Sequence[Frame] = ()
+    scope: Scope | None = None
+    offset: int = 0
+
+    def number(self, account: Account) -> Account:
+        """The account in the tree of the scope."""
+        return Account(account + self.offset)
+
+    def held_by(self, subject: Subject) -> Sequence[QuotaUsage]:
+        """The quotas and tallies of this scope."""
+        held = self.held.get(subject, ())
+        return [each for each in held if each.quota.scope == self.scope] if self.rules.scopes else held
 
 
 def policies(place: Place, accounts: Mapping[Account, Subject]) -> Policies:
     """The Policy of each of `accounts`."""
     ancestors = _accounts_with_quotas(place)
-    return {account: _policy(place, ancestors, account, subject) for account, subject in accounts.items()}
+    number = place.number
+    return {number(account): _policy(place, ancestors, account, subject) for account, subject in accounts.items()}
 
 
 def policies_for_strangers(place: Place) -> Policies:
@@ -74,32 +88,41 @@ def policies_for_strangers(place: Place) -> Policies:
     of_budget: dict[Budget, Policy] = {}
     found: dict[Account, Policy] = {}
     for account in place.reading.free:
-        budget = place.budgets.get(account, UNUSED)
+        budget = place.budgets.get(place.number(account), UNUSED)
         if budget not in of_budget:
             of_budget[budget] = _policy(place, ancestors, account, STRANGER)
-        found[account] = of_budget[budget]
+        found[place.number(account)] = of_budget[budget]
     if place.reading.tunnels_account:
-        found[place.reading.tunnels_account] = _tunnels_policy(place, ancestors)
+        found[place.number(place.reading.tunnels_account)] = _tunnels_policy(place, ancestors)
     return found
 
 
-def new_clients(place: Place, absent: Iterable[ClientKey], listed: Collection[ClientKey]) -> tuple[ClientKey, ...]:
-    """Those of `absent`, clients without an account, that are to have one before they come. Half of the free accounts
-    stay free, for devices that come."""
+def new_clients(
+    places: Sequence[Place], absent: Iterable[ClientKey], listed: Collection[ClientKey]
+) -> tuple[ClientKey, ...]:
+    """Those of `absent`, clients without an account, that are to have one before they come, for quotas of any scope.
+    Half of the free accounts stay free, for devices that come."""
     # The kernel takes a client without an account for a stranger: nothing used, no override. So first come the clients
     # for whom another Policy holds (after a reboot, say). Then come the listed ones: otherwise strangers who make up
     # addresses could leave no account to them.
-    free = place.reading.free
+    free = places[0].reading.free
     if not free:
         return ()
-    ancestors = _accounts_with_quotas(place)
-    subjects = {key: Subject(SubjectKind.CLIENT, key) for key in sorted(absent)}
-    wanted = {key: _policy(place, ancestors, free[0], subject) for key, subject in subjects.items()}
-    stranger = _policy(place, ancestors, free[0], STRANGER)
-    listed_stranger = replace(stranger, unlisted=False)
-    held = [key for key, policy in wanted.items() if policy not in (stranger, listed_stranger)]
-    chosen = dict.fromkeys([*held, *(key for key in wanted if key in listed)])
+    absent = sorted(absent)
+    apart = {key for place in places for key in _unlike_strangers(place, absent, free[0])}
+    held = [key for key in absent if key in apart]
+    chosen = dict.fromkeys([*held, *(key for key in absent if key in listed)])
     return tuple(islice(chosen, len(free) // 2))
+
+
+def _unlike_strangers(place: Place, clients: Iterable[ClientKey], free: Account) -> Iterable[ClientKey]:
+    """The clients for whom another Policy holds than for a stranger; `free` is an account that nobody has."""
+    ancestors = _accounts_with_quotas(place)
+    stranger = _policy(place, ancestors, free, STRANGER)
+    alike = stranger, replace(stranger, unlisted=False)
+    for key in clients:
+        if _policy(place, ancestors, free, Subject(SubjectKind.CLIENT, key)) not in alike:
+            yield key
 
 
 def new_and_idle(quotas: Iterable[Quota], groups: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -111,13 +134,13 @@ def new_and_idle(quotas: Iterable[Quota], groups: Iterable[str]) -> tuple[tuple[
 def shaped_accounts(place: Place, accounts: Mapping[Account, Subject]) -> Mapping[Account, Shaped]:
     """Those of `accounts` that have a throttle limit, and its rate: the smallest one of the limits that are reached; if
     none is, the rate of the limit that comes first."""
-    rates = {account: _rate(place.held.get(subject, ())) for account, subject in accounts.items()}
+    rates = {account: _rate(place.held_by(subject)) for account, subject in accounts.items()}
     return {account: Shaped(account, rate) for account, rate in rates.items() if rate is not None}
 
 
 def _policy(place: Place, ancestors: Mapping[Subject, Account], account: Account, subject: Subject) -> Policy:
-    budget = place.budgets.get(account, UNUSED)
-    held = place.held.get(subject, ())
+    budget = place.budgets.get(place.number(account), UNUSED)
+    held = place.held_by(subject)
     hierarchy = place.rules.hierarchy(subject)
     now = hold(hierarchy, place.overrides, place.curfews)
     rate = _rate(held)
@@ -143,7 +166,7 @@ def _accounts_with_quotas(place: Place) -> Mapping[Subject, Account]:
     accounts = {Subject(SubjectKind.GROUP, name): account for name, account in reading.groups.items()}
     if reading.everyone:
         accounts[EVERYONE] = reading.everyone
-    limited = {quota.subject for quota in place.rules.quotas}
+    limited = {quota.subject for quota in place.rules.quotas if quota.scope == place.scope}
     return {subject: account for subject, account in accounts.items() if subject in limited}
 
 

@@ -33,8 +33,13 @@ def recover(tick: Tick, installed: Mapping[Account, Policy]) -> LimitState:
     """Tallies as they were when the kernel's counts were zero, and overrides, with an end where a policy has one."""
     tallies = (
         Tally(quota.name, subject, tick.windows[quota.name], used=quota.limit - end, allowed=quota.limit)
+        for scope, offset in ((None, 0), *tick.trees)
         for account, subject in tick.subjects.items()
-        for quota, end in _ends(tick.rules.quotas, subject, installed.get(account, Policy()))
+        for quota, end in _ends(
+            [quota for quota in tick.rules.quotas if quota.scope == scope],
+            subject,
+            installed.get(Account(account + offset), Policy()),
+        )
         if end != NO_THRESHOLD
     )
     return LimitState(tuple(tallies), overrides=tuple(_overrides(tick, installed)))

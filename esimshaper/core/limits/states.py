@@ -6,6 +6,7 @@ leaves those of everyone in force, unless it is over the plan.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 from types import MappingProxyType
 
@@ -22,10 +23,12 @@ from esimshaper.core.model.limits import (
     Subject,
 )
 from esimshaper.core.model.rules import Hierarchy
+from esimshaper.core.model.scope import Places
 from esimshaper.core.model.units import format_moment, format_rate, format_size
 
 OPEN = ClientState()
 NOBODY: Mapping[Subject, int | None] = MappingProxyType({})
+NOWHERE: Places = MappingProxyType({})
 
 _LEVELS = {ActionKind.NOTIFY: Level.OPEN, ActionKind.THROTTLE: Level.THROTTLED, ActionKind.BLOCK: Level.BLOCKED}
 _BADNESS = {level: number for number, level in enumerate(Level)}
@@ -45,14 +48,16 @@ def states_of(
     now: float,
     zone: tzinfo,
     curfews: Mapping[Subject, int | None] = NOBODY,
+    places: Places = NOWHERE,
 ) -> Mapping[Subject, ClientState]:
     """The ClientState of each subject that has a chain. `held`: of all subjects in these chains.
 
-    curfews: whom the hours of the settings block now, and until when.
+    curfews: whom the hours of the settings block now, and until when. places: where the scopes of quotas are.
     """
     # Most of the time no limit is reached, and this is all there is to it.
     reached = {subject: usages for subject, usages in held.items() if any(each.tally.reached for each in usages)}
-    own = {subject: _worst(_by_quota(each, now, zone) for each in usages) for subject, usages in reached.items()}
+    found = {subject: [_by_quota(each, now, zone, places) for each in usages] for subject, usages in reached.items()}
+    own = {subject: _worst(states) for subject, states in found.items()}
 
     def state(hierarchy: Hierarchy) -> ClientState:
         if override := override_for(hierarchy, overrides):
@@ -79,17 +84,28 @@ def _by_hours(ends: Sequence[int | None], now: float, zone: tzinfo) -> ClientSta
     return ClientState(Level.BLOCKED, f"blocked{end} (hours)", until=until, by_hours=True)
 
 
-def _by_quota(held: QuotaUsage, now: float, zone: tzinfo) -> ClientState:
+def _by_quota(held: QuotaUsage, now: float, zone: tzinfo, places: Places) -> ClientState:
     quota, tally = held.quota, held.tally
     level = _LEVELS[quota.action.kind]
-    if not tally.reached or level is Level.OPEN:
+    uplinks = places.get(quota.scope, frozenset()) if quota.scope else frozenset()
+    if not tally.reached or level is Level.OPEN or (quota.scope and not uplinks):
         return OPEN
     what = "blocked" if level is Level.BLOCKED else f"throttled to {format_rate(quota.action.rate)}"
     used = f"{format_size(tally.used)} {_USED[quota.direction]} of {format_size(tally.allowed)}"
-    reason = f"{quota.name}: {used}, {what} until {format_moment(tally.window.end, now, zone)}"
-    return ClientState(level, reason, quota.name, quota.action.rate, tally.window.end)
+    at = f" at {', '.join(sorted(uplinks))}" if uplinks else ""
+    reason = f"{quota.name}: {used}, {what}{at} until {format_moment(tally.window.end, now, zone)}"
+    return ClientState(level, reason, quota.name, quota.action.rate, tally.window.end, uplinks=uplinks)
 
 
 def _worst(states: Iterable[ClientState]) -> ClientState:
-    """The highest level; of several the slowest rate, of those the one that lasts longest."""
-    return max(states, key=lambda each: (_BADNESS[each.level], -each.rate, each.until or 0), default=OPEN)
+    """The highest level; of several what holds everywhere, then the slowest rate, then what lasts longest.
+
+    What holds at some uplinks only names those of all at that level.
+    """
+    found = list(states)
+    worst = max(
+        found, key=lambda each: (_BADNESS[each.level], not each.uplinks, -each.rate, each.until or 0), default=OPEN
+    )
+    if not worst.uplinks:
+        return worst
+    return replace(worst, uplinks=frozenset().union(*(each.uplinks for each in found if each.level is worst.level)))

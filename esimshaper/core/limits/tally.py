@@ -25,10 +25,13 @@ from esimshaper.core.model.limits import (
     Tally,
     Window,
 )
+from esimshaper.core.model.scope import Scope
 from esimshaper.core.model.units import MAX_BYTES
 
 Key = tuple[str, Subject]
 """Key of a tally: name of the quota, and subject."""
+Deltas = Mapping[Subject, Budget]
+Announced = Mapping[Subject, tuple[int, Budget]]
 
 LARGEST_PACKETS = 1_000_000
 """Bytes: more than all packets that the processors of a router may judge at one moment, at 64 KB each."""
@@ -39,28 +42,45 @@ class Turn:
     """The facts of a tick that tallies follow from. `now` in Unix seconds; windows: those of now, by name of the quota.
 
     resting: quotas that are not in their hours. was_trusted: earlier windows were those of a trusted clock (see
-    meter/clock.py). announced: the count at which the
-    kernel last announced that a packet went past a limit, and the budget of now. followed: as in Tick.
+    meter/clock.py). announced: the count at which the kernel last announced that a packet went past a limit, and the
+    budget of now. followed: as in Tick. in_scopes: deltas and announced of limits that look at the uplinks of a scope.
     """
 
     now: float
     windows: Mapping[str, Window]
-    deltas: Mapping[Subject, Budget]
+    deltas: Deltas
     clients: Iterable[ClientKey]
     was_trusted: bool = True
-    announced: Mapping[Subject, tuple[int, Budget]] = field(default_factory=dict)
+    announced: Announced = field(default_factory=dict)
     resting: frozenset[str] = frozenset()
     followed: Mapping[str, int] = field(default_factory=dict)
+    in_scopes: Mapping[Scope, tuple[Deltas, Announced]] = field(default_factory=dict)
+
+    def delta_of(self, quota: Quota, subject: Subject) -> Budget:
+        """What was added to the budget that the quota is compared with."""
+        return self._facts(quota)[0].get(subject, UNUSED)
+
+    def announced_of(self, quota: Quota, subject: Subject) -> tuple[int, Budget]:
+        """The same of `announced`."""
+        return self._facts(quota)[1].get(subject, (0, UNUSED))
+
+    def _facts(self, quota: Quota) -> tuple[Deltas, Announced]:
+        if quota.scope is None:
+            return self.deltas, self.announced
+        return self.in_scopes.get(quota.scope, ({}, {}))
 
 
 def announced_by_subject(
-    announced: Mapping[Account, int], subjects: Mapping[Account, Subject], budgets: Mapping[Account, Budget]
-) -> Mapping[Subject, tuple[int, Budget]]:
-    """`announced` and the budget of now, by whose accounts they are."""
+    announced: Mapping[Account, int],
+    subjects: Mapping[Account, Subject],
+    budgets: Mapping[Account, Budget],
+    offset: int = 0,
+) -> Announced:
+    """`announced` and the budget of now, by whose accounts they are: those whose numbers are so much higher."""
     return {
-        subjects[account]: (count, budgets.get(account, UNUSED))
+        subjects[own]: (count, budgets.get(account, UNUSED))
         for account, count in announced.items()
-        if account in subjects
+        if (own := Account(account - offset)) in subjects
     }
 
 
@@ -80,7 +100,7 @@ def is_used_up(tally: Tally, quota: Quota, turn: Turn) -> bool:
     left = tally.allowed - tally.used
     if left <= 0:
         return True
-    count, budget = turn.announced.get(tally.subject, (0, UNUSED))
+    count, budget = turn.announced_of(quota, tally.subject)
     # A limit in another direction may end at the same count: then it is far away.
     return bool(count) and count - quota.direction.of(budget) == left <= LARGEST_PACKETS
 
@@ -200,8 +220,7 @@ def next_tally(before: Tally | None, quota: Quota, subject: Subject, turn: Turn)
     if quota.name in turn.followed:
         return _followed(before, quota, subject, turn)
     window = turn.windows[quota.name]
-    counts = subject in turn.deltas and quota.name not in turn.resting
-    delta = quota.direction.of(turn.deltas[subject]) if counts else 0
+    delta = 0 if quota.name in turn.resting else quota.direction.of(turn.delta_of(quota, subject))
     if before is None:
         first = quota.used if quota.subject == subject else 0
         return Tally(quota.name, subject, window, used=first + delta, allowed=quota.limit)

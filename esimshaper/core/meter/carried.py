@@ -13,7 +13,7 @@ booked yet (shares of tunnels, moves at the LAN) waits in its column. By which u
 somebody else first is known by the columns only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
@@ -78,18 +78,17 @@ def share_out(tick: Tick, usage: Usage, unsent: LeftOut) -> Shared:
     return Shared(found, booked)
 
 
-def metered_share(step: Step, uplinks: tuple[Uplink, ...]) -> tuple[int, int]:
-    """Of the bytes of tunnels in this step: how many metered uplinks carried, and all. One alone carried all of 1."""
+def share_of(step: Step, names: Collection[str]) -> tuple[int, int]:
+    """Of the bytes of tunnels in this step: how many these uplinks carried, and all. One alone carried all of 1."""
     now, tunnels = step.reading.by_uplink, step.reading.tunnels_account
-    metered = {each.name for each in uplinks if each.metered}
-    if not now or metered >= now.keys():
+    if not now or now.keys() <= set(names):
         return 1, 1
     before: ByUplink = step.before.carried.seen if step.before else {}
     sizes = {
         name: (accounts.get(tunnels, NOTHING) - before.get(name, {}).get(tunnels, NOTHING)).total_bytes
         for name, accounts in now.items()
     }
-    return sum(size for name, size in sizes.items() if name in metered), max(1, sum(sizes.values()))
+    return sum(size for name, size in sizes.items() if name in names), max(1, sum(sizes.values()))
 
 
 def shaped_uplink(tick: Tick) -> Uplink:

@@ -9,7 +9,7 @@ counters of services, usage --> attribute --> usage of each client by service
 Queue drops are those of our own classes (queue_drops), and those behind our program (uplink_drops).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from esimshaper.core.meter import carried, moves, queue_drops, services, tunnels, uplink_drops
@@ -19,6 +19,7 @@ from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, Client
 from esimshaper.core.model.limits import Subject, SubjectKind
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.rules import Hierarchy, Rules
+from esimshaper.core.model.scope import Scope
 from esimshaper.core.model.services import ServiceUsage
 from esimshaper.core.model.state import Booked, MeterSlice
 from esimshaper.core.model.tick import Tick
@@ -27,7 +28,8 @@ from esimshaper.core.model.uplink import UplinkDrops
 
 @dataclass(frozen=True, slots=True)
 class Metered:
-    """usage: as billed; services, by_uplink: the same by service, by uplink. deltas: what is held against limits.
+    """usage: as billed; services, by_uplink: the same by service, by uplink. deltas: what is held against limits;
+    in_scopes: against those of quotas that name uplinks or plans.
 
     is_broken: a comparison of queues has ended. guessed: clients whose usage was corrected by an estimate. dropped:
     bytes that were taken off again for all.
@@ -42,6 +44,7 @@ class Metered:
     guessed: frozenset[ClientKey] = frozenset()
     dropped: int = 0
     by_uplink: Mapping[str, Usage] = field(default_factory=dict)
+    in_scopes: Mapping[Scope, Mapping[Subject, Budget]] = field(default_factory=dict)
 
 
 def advance(tick: Tick) -> Metered:
@@ -73,15 +76,23 @@ def advance(tick: Tick) -> Metered:
         served=published.totals,
         carried=shared.booked,
     )
-    # What our classes drop at an uplink that no quota looks at was in no budget.
-    shaped = queue_drops.new_drops(before, drops) if carried.shaped_uplink(tick).metered else {}
-    deltas = _limit_deltas(tick, shares, shaped)
+    shaped = queue_drops.new_drops(before, drops)
+    metered = frozenset(each.name for each in tick.rules.uplinks if each.metered)
+    budgets = budget_deltas(step)
+    deltas = _limit_deltas(tick, _of_tree(budgets, 0, tick), shares, metered, shaped)
     deltas = uplink_drops.credit(deltas, known, uplink, tick.subjects, tick.rules.hierarchy)
+    in_scopes = {}
+    for scope, offset in tick.trees:
+        of_scope = _limit_deltas(tick, _of_tree(budgets, offset, tick), shares, tick.places[scope], shaped)
+        # Nobody knows at which uplink an account lost something: only a scope of all such uplinks is credited with it.
+        if {name for name, size in shared.booked.missing.items() if size} <= tick.places[scope]:
+            of_scope = uplink_drops.credit(of_scope, known, uplink, tick.subjects, tick.rules.hierarchy)
+        in_scopes[scope] = of_scope
     guessed = frozenset(reading.owners.get(account, UNATTRIBUTED) for account in compared.guessed)
     seen = tick.observed
     state = MeterSlice(booked, reading, seen.attachments, tick.subjects, seen.detour, published.behind)
     dropped = uplink.corrected - known.corrected
-    return Metered(state, booked, usage, deltas, broken, attributed.usage, guessed, dropped, shared.usage)
+    return Metered(state, booked, usage, deltas, broken, attributed.usage, guessed, dropped, shared.usage, in_scopes)
 
 
 def _uploads(usage: Usage) -> int:
@@ -112,10 +123,24 @@ def _deduct_uplink(
     return uplink_drops.deduct_unsent(usage, known, booked.owners if booked else {}, after, queues)
 
 
-def _limit_deltas(tick: Tick, shares: tunnels.Shares, drops: Mapping[Account, int]) -> Mapping[Subject, Budget]:
-    """budget deltas + corrections of tunnels - queue drops, by subject."""
-    deltas = sum_by_subject(budget_deltas(tick.step), tick.subjects)
-    share = carried.metered_share(tick.step, tick.rules.uplinks)
+def _of_tree(budgets: Mapping[Account, Budget], offset: int, tick: Tick) -> Mapping[Subject, Budget]:
+    """Those of the accounts whose numbers are so much higher, by subject."""
+    if offset:
+        budgets = {Account(number - offset): each for number, each in budgets.items() if number >= offset}
+    return sum_by_subject(budgets, tick.subjects)
+
+
+def _limit_deltas(
+    tick: Tick,
+    deltas: Mapping[Subject, Budget],
+    shares: tunnels.Shares,
+    uplinks: Collection[str],
+    drops: Mapping[Account, int],
+) -> Mapping[Subject, Budget]:
+    """`deltas` + corrections of tunnels - queue drops, by subject: of limits that look at these uplinks."""
+    share = carried.share_of(tick.step, uplinks)
+    # What our classes drop at an uplink that no quota looks at was in no budget.
+    drops = drops if carried.shaped_uplink(tick).name in uplinks else {}
     corrections = sum_by_subject(tunnels.corrections_of(shares, share), tick.subjects)
     named = {tick.subjects[account]: size for account, size in drops.items() if account in tick.subjects}
     hierarchies = {subject: tick.rules.hierarchy(subject) for subject in (*corrections, *named)}

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from esimshaper.core.model.counts import Budget
 from esimshaper.core.model.hold import Hold, Switch
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
+from esimshaper.core.model.scope import Scope
 from esimshaper.core.model.time_of_day import Hours
 
 NO_THRESHOLD = (1 << 64) - 1
@@ -152,7 +153,7 @@ class Quota:
     """A limit of the configuration. Bytes: `limit`, `warn_at` (rising), `used` (the first window begins with it).
 
     It counts and limits in its `hours` only; None for always. follow: `limit` and `period` say nothing then; in a tick
-    `limit` is that of now.
+    `limit` is that of now. scope: None for all uplinks that are metered.
     """
 
     name: str
@@ -166,6 +167,7 @@ class Quota:
     used: int = 0
     hours: Hours | None = None
     follow: Follow | None = None
+    scope: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +290,7 @@ class ClientState:
     rate: int = 0
     until: int | None = None
     by_hours: bool = False
+    uplinks: frozenset[str] = frozenset()  # it stands so at these only; empty: at all that are metered
 
 
 CLASS_OPEN, CLASS_SELF, CLASS_IN_PARENT, CLASS_IN_GRANDPARENT, CLASS_URGENT = range(5)

@@ -84,6 +84,8 @@ class Reading:
     #                                                    tunnels; empty where services are not counted
     # by_uplink         clients, and tunnels_account     billed bytes at each of several uplinks, as charged: the sum
     #                                                    is accounts, and tunnels.outer; empty where there is one
+    # scopes            -                                by the key of a Scope: how much higher the numbers of its
+    #                                                    accounts are, which budgets and announced have as well
 
     epoch: int
     boottime: float
@@ -105,6 +107,7 @@ class Reading:
     services: ServiceCounts = field(default_factory=dict)
     service_names: Mapping[int, str] = field(default_factory=dict)
     by_uplink: ByUplink = field(default_factory=dict)
+    scopes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def strayed(self) -> Mapping[Account, int]:

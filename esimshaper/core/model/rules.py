@@ -8,6 +8,7 @@ from datetime import tzinfo
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
 from esimshaper.core.model.limits import EVERYONE, STRANGER, UNKNOWN_GROUP, Curfew, Quota, Subject, SubjectKind
 from esimshaper.core.model.plan import Plan
+from esimshaper.core.model.scope import Scope
 from esimshaper.core.model.uplinks import ALONE, Uplink
 from esimshaper.core.model.watch import NOT_WATCHED, Watch
 
@@ -22,7 +23,7 @@ class Rules:
     zone: the days and months of history begin at its midnight. names: of all clients that are listed; groups: of those
     that have one. knows_quotas: False if the settings cannot be read; then all limits stay as they are. reserve: bytes
     for the upkeep of a blocked router, in each window. uplinks: in the order of the file, at least one. plans: what
-    carriers have sold. watch: what counts as abnormal use.
+    carriers have sold. watch: what counts as abnormal use. scopes: those of quotas, sorted.
     """
 
     wan: str
@@ -36,6 +37,7 @@ class Rules:
     uplinks: tuple[Uplink, ...] = ALONE
     plans: tuple[Plan, ...] = ()
     watch: Watch = NOT_WATCHED
+    scopes: tuple[Scope, ...] = ()
 
     def hierarchy(self, subject: Subject) -> Hierarchy:
         """`subject` and its ancestors by these settings."""

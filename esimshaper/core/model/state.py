@@ -19,6 +19,7 @@ from esimshaper.core.model.limits import ClientState, Frame, Notice, Override, P
 from esimshaper.core.model.page import PageSlice, PageState
 from esimshaper.core.model.plan_state import PlansSlice, PlanState
 from esimshaper.core.model.reading import Attachment, ByUplink, ClassCounters, Detour, Reading, Tunnels
+from esimshaper.core.model.scope import Places
 from esimshaper.core.model.services import ServiceCounts, ServiceUsage
 from esimshaper.core.model.uplink import UplinkDrops
 from esimshaper.core.model.watch import WatchSlice, WatchState
@@ -176,6 +177,7 @@ class Outcome:
     idle_groups: they have an account and no quota, so a new group may have it. reserve: None leaves it as it is.
     plan_rates: what the terms of the plan in force give each uplink now, by its name, in bit/s (0: nothing passes);
     uplinks that no terms hold back are left out. measured: what each direction of them was measured to have.
+    places: where each scope is.
     """
 
     booking: Booking | None = None
@@ -187,6 +189,7 @@ class Outcome:
     reserve: Reserve | None = None
     plan_rates: Mapping[str, int] = field(default_factory=dict)
     measured: Mapping[Key, Measured] = field(default_factory=dict)
+    places: Places = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limits import EVERYONE, Subject, SubjectKind, Window
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.scope import Places, Scope
 from esimshaper.core.model.services import ServiceUsage
 from esimshaper.core.model.state import Booked
 
@@ -72,7 +73,7 @@ class Tick:
 
     curfews: whom the hours of the settings block now, and until when (None: for ever). resting: quotas that are not in
     their hours. identities: of the tick before, for what people hear. behind: as in MeterSlice, of the tick before.
-    followed: what counts as used of quotas that follow a plan, by name.
+    followed: what counts as used of quotas that follow a plan, by name. places: where each scope is.
     """
 
     rules: Rules
@@ -86,6 +87,13 @@ class Tick:
     identities: Mapping[ClientKey, Identity] = field(default_factory=dict)
     behind: ServiceUsage = field(default_factory=dict)
     followed: Mapping[str, int] = field(default_factory=dict)
+    places: Places = field(default_factory=dict)
+
+    @property
+    def trees(self) -> tuple[tuple[Scope, int], ...]:
+        """The scopes that the kernel counts, and how much higher the numbers of their accounts are."""
+        known = self.reading.scopes
+        return tuple((scope, known[scope.key]) for scope in self.rules.scopes if scope.key in known) if known else ()
 
     @property
     def reading(self) -> Reading:

@@ -4,7 +4,8 @@
 The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 and Unix seconds, or two nulls.
 
     state     {"level": "open" | "throttled" | "blocked", "reason": words, "quota": name of the quota at fault,
-               "rate_bits_per_second": int or null, "until" + "until_unix", "by_hours": bool}
+               "rate_bits_per_second": int or null, "until" + "until_unix", "by_hours": bool,
+               "uplinks": names of those where it stands so, empty for all}
               level open with a reason: allowed by hand; a reason and no quota: by hand, or by_hours (curfew).
     quota     {"quota": name, "subject": "everyone" | "client/NAME" | "group/NAME",
                "client", "key", "mac", "hostname"            of a client, else empty
@@ -13,7 +14,8 @@ The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 an
                "limit_bytes": with "granted_bytes" in it, "used_bytes", "left_bytes",
                "action": "block" | "throttle" | "notify", "rate_bits_per_second": int or null,
                "warned": bool, "reached": bool, "state": state of the subject,
-               "hours": as written, empty for always, "resting": bool, not in these hours now}
+               "hours": as written, empty for always, "resting": bool, not in these hours now,
+               "uplinks": names, "plan": name             what it looks at; both empty: all uplinks that are metered}
     curfew    {"subject", "hours": as written, "blocked": bool, "until" + "until_unix"}     blocks of the configuration
     reserve   {"limit_bytes", "used_bytes", "left_bytes"} or null    of the router, while it is blocked
     by_hand   {"subject", "setting": "block" | "allow", "by_alarm": bool, "over_plan": bool, "until" + "until_unix"}
@@ -279,6 +281,7 @@ def state_entry(state: State, subject: Subject, zone: tzinfo | None) -> Document
         "rate_bits_per_second": standing.rate or None,
         **moment("until", standing.until, zone),
         "by_hours": standing.by_hours,
+        "uplinks": sorted(standing.uplinks),
     }
 
 
@@ -305,6 +308,8 @@ def _entry(state: State, facts: DaemonFacts, each: QuotaUsage) -> Document:
         "reached": tally.reached,
         "state": state_entry(state, tally.subject, zone),
         "hours": quota.hours.written if quota.hours else "",
+        "uplinks": list(quota.scope.uplinks) if quota.scope else [],
+        "plan": quota.scope.plan if quota.scope else "",
         "resting": quota.name in state.limits.resting,
     }
 

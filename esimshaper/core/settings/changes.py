@@ -55,6 +55,7 @@ def needs_restart(old: Settings, new: Settings) -> tuple[Problem, ...]:
         (("meter", "max_clients"), old.meter.max_clients, new.meter.max_clients),
         (("meter", "max_flows"), old.meter.max_flows, new.meter.max_flows),
         (("wan",), _apart(old), _apart(new)),
+        (("quotas",), _scopes(old), _scopes(new)),
         (("services", "names"), _switch(old.services.names), _switch(new.services.names)),
     )
     follows = old.lan.mark_mask != new.lan.mark_mask  # without max_clients in the file, its default depends on the mask
@@ -146,6 +147,14 @@ def _apart(settings: Settings) -> str:
     return ", ".join(settings.wan.counted_apart) or "one uplink"
 
 
+def _scopes(settings: Settings) -> str:
+    return "; ".join(each.written for each in settings.scopes) or _NONE
+
+
+def _scope(quota: Quota) -> str:
+    return quota.scope.written if quota.scope else "all metered uplinks"
+
+
 def _switch(on: bool) -> str:  # noqa: FBT001 - the value of a setting
     return "on" if on else "off"
 
@@ -225,7 +234,8 @@ def _in_short(quota: Quota, names: Names) -> str:
     if quota.follow:
         return f"{_followed(quota.follow)}, then {_action(quota.action)}"
     period = f"{format_size(quota.limit)} per {_period(quota)} for {_subject(quota.subject, names)}"
-    return f"{period}, then {_action(quota.action)}"
+    at = f" at {quota.scope.written}" if quota.scope else ""
+    return f"{period}{at}, then {_action(quota.action)}"
 
 
 def _of_quota(old: Quota, new: Quota, names: Names, used: int) -> Iterator[str]:
@@ -239,6 +249,7 @@ def _of_quota(old: Quota, new: Quota, names: Names, used: int) -> Iterator[str]:
         "then": (_action(old.action), _action(new.action)),
         "hours": (_hours(old.hours), _hours(new.hours)),
         "follow": (_followed(old.follow), _followed(new.follow)),
+        "at": (_scope(old), _scope(new)),
     }
     yield from (f"{key} {before} -> {after}" for key, (before, after) in pairs.items() if before != after)
     if old.period != new.period and used:

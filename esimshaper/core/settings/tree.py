@@ -21,6 +21,7 @@ from esimshaper.core.settings.periods import Zones, zone_from
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.quotas import check_number, quotas_from
 from esimshaper.core.settings.router import router_from
+from esimshaper.core.settings.scopes import with_scopes
 from esimshaper.core.settings.sides import check_sides
 from esimshaper.core.settings.subjects import known_from
 from esimshaper.core.settings.trips import trips_from
@@ -56,7 +57,8 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     zone = zone_from(top, "timezone", zones)
     router = router_from(top.block("router"))
     known = known_from(top, clients)
-    quotas, curfews = quotas_from(top, known, zone, zones), curfews_from(top, known, zone, zones)
+    quotas = with_scopes(top, quotas_from(top, known, zone, zones), wan)
+    curfews = curfews_from(top, known, zone, zones)
     trips, web, watch = trips_from(top, zone), web_from(top), watch_from(top, known)
     if meter is not None:
         check_number(top, meter.max_clients)

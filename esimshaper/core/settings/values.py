@@ -10,6 +10,7 @@ from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey
 from esimshaper.core.model.limits import Curfew, Network, Quota
 from esimshaper.core.model.metrics import ServiceMetrics
 from esimshaper.core.model.plan import Plan
+from esimshaper.core.model.scope import Scope
 from esimshaper.core.model.trips import Trip
 from esimshaper.core.model.units import format_endpoint
 from esimshaper.core.model.uplinks import ONLY_UPLINK, Uplink
@@ -272,6 +273,17 @@ class Settings:
         return self.wan.uplinks
 
     @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """Those of the quotas, each once, sorted."""
+        return tuple(sorted({quota.scope for quota in self.quotas if quota.scope}))
+
+    @property
+    def counted_apart(self) -> tuple[str, ...]:
+        """The names of the uplinks, sorted, if the kernel part has to tell one from another; else none."""
+        names = tuple(sorted(each.name for each in self.uplinks))
+        return self.wan.counted_apart or (names if self.scopes else ())
+
+    @property
     def in_short(self) -> str:
         """How much of each kind there is: a file or a part that was left out by mistake shows in it."""
         counted = ((len(self.clients), "named client"), (len(self.quotas), "quota"), (len(self.blocks), "block"))
@@ -288,6 +300,11 @@ class Settings:
     def metered_names(self) -> tuple[str, ...]:
         """The same of those that quotas look at."""
         return self._names_of(each for each in self.uplinks if each.metered)
+
+    @property
+    def names_at(self) -> Mapping[str, tuple[str, ...]]:
+        """The same of each uplink, by its name."""
+        return {each.name: self._names_of((each,)) for each in self.uplinks}
 
     def _names_of(self, uplinks: Iterable[Uplink]) -> tuple[str, ...]:
         names: list[str] = []

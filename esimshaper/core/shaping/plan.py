@@ -81,7 +81,8 @@ class Reject:
     """Reject what these devices send, each until the moment beside it (CLOCK_BOOTTIME, ns), and nothing else.
 
     but: where all devices without an account of their own are blocked, those that have one; None where not.
-    wan: number of the WAN's interface, 0 for none. but_until: as of `devices`. lans: as of a Wish.
+    wan: number of the WAN's interface, 0 for none. but_until: as of `devices`. lans: as of a Wish. at: those that are
+    rejected at one uplink only, by its name.
     """
 
     # At such a moment the kernel lets a device on by itself, also while no daemon is there to mend the table.
@@ -90,6 +91,7 @@ class Reject:
     wan: int
     but_until: int | None = None
     lans: Mapping[str, int] = field(default_factory=dict)
+    at: Mapping[str, frozenset[ClientKey]] = field(default_factory=dict)
 
 
 Step = (
@@ -269,7 +271,8 @@ def _name(memory: Memory, installed: Policies, wish: Wish, classes: _Classes, re
         upload, download = (wish.wan if side in memory.sides else 0 for side in (Side.UPLOAD, Side.DOWNLOAD))
         steps.append(ShapeAt(upload, download))
     named = tree.with_classes(wish.outcome.policies, memory.class_ids)
-    written = policy_transition.writes(installed, named, wish.reading.everyone)
+    rows = min(wish.reading.scopes.values(), default=0)
+    written = policy_transition.writes(installed, named, wish.reading.everyone, rows)
     steps += [WritePolicies(policies) for policies in written if policies]
     if classes.leftover:
         steps.append(ChangeClasses(classes.leftover))
@@ -301,14 +304,25 @@ def rejected(wish: Wish) -> Reject:
     blocked = {
         ClientKey(subject.id)
         for subject, state in wish.states.items()
-        if state.level is Level.BLOCKED and subject.kind is SubjectKind.CLIENT
+        if state.level is Level.BLOCKED and not state.uplinks and subject.kind is SubjectKind.CLIENT
     }
     seen = {owner: account for account, owner in wish.reading.owners.items()} if blocked else {}
-    known = seen.keys() - BUILT_IN_CLIENTS
+    known, at = seen.keys() - BUILT_IN_CLIENTS, _rejected_apart(wish)
     devices = {each: _let_on(wish, seen[each]) for each in known & blocked}
     if OTHERS not in seen.keys() & blocked:
-        return Reject(devices, None, wish.wan, lans=wish.lans)
-    return Reject(devices, frozenset(known), wish.wan, _let_on(wish, seen[OTHERS]), wish.lans)
+        return Reject(devices, None, wish.wan, lans=wish.lans, at=at)
+    return Reject(devices, frozenset(known), wish.wan, _let_on(wish, seen[OTHERS]), wish.lans, at)
+
+
+def _rejected_apart(wish: Wish) -> Mapping[str, frozenset[ClientKey]]:
+    """By name of an uplink, devices that are blocked there, and not everywhere."""
+    apart = [(subject, state) for subject, state in wish.states.items() if state.uplinks]
+    found: dict[str, set[ClientKey]] = {}
+    for subject, state in apart:
+        if state.level is Level.BLOCKED and subject.kind is SubjectKind.CLIENT and subject.id not in BUILT_IN_CLIENTS:
+            for name in state.uplinks:
+                found.setdefault(name, set()).add(ClientKey(subject.id))
+    return {name: frozenset(devices) for name, devices in found.items()}
 
 
 def _let_on(wish: Wish, account: Account) -> int | None:

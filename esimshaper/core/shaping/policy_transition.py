@@ -24,15 +24,17 @@ _BLANK = Policy()
 
 
 def writes(
-    installed: Mapping[Account, Policy], wanted: Mapping[Account, Policy], everyone: Account
+    installed: Mapping[Account, Policy], wanted: Mapping[Account, Policy], everyone: Account, rows: int = 0
 ) -> tuple[Mapping[Account, Policy], Mapping[Account, Policy]]:
     """The first writes and the second ones, each in their order. `everyone` is the account of everyone.
 
-    Accounts of clients come before it, those of groups behind it.
+    Accounts of clients come before it, those of groups behind it. `rows`: so many accounts are of one tree, where there
+    are several; 0: all of them.
     """
     before = {account: installed.get(account, _BLANK) for account in wanted}
     changed = [account for account, new in wanted.items() if before[account] is not new and before[account] != new]
-    from_above = sorted(changed, key=lambda account: (account != everyone, account < everyone))
+    own = {account: account % rows if rows else account for account in changed}
+    from_above = sorted(changed, key=lambda account: (own[account] != everyone, own[account] < everyone))
     strict = {account: _stricter(before[account], wanted[account]) for account in from_above}
     first = {account: strict[account] for account in from_above if strict[account] != before[account]}
     last = {account: wanted[account] for account in reversed(from_above) if strict[account] != wanted[account]}

@@ -30,7 +30,8 @@ class _Account(NamedTuple):
 
 
 class AccountReader:
-    """Knows what was read last. `everyone`: the first account that is no client's; the last one is that of tunnels."""
+    """Knows what was read last. `everyone`: the first account that is no client's. Of accounts of scopes, which stand
+    behind that of tunnels, only budgets and announcements are of interest."""
 
     def __init__(self, accounts: libbpf.Map, everyone: Account, tunnels: Account) -> None:
         self._map = accounts
@@ -46,6 +47,11 @@ class AccountReader:
             if known is None or known.fields != fields:
                 known = self._parsed[number] = _parsed(fields)
             *_, wasted, announced_at, queued = fields
+            if announced_at:
+                found.announced[account] = announced_at
+            if number > self._tunnels:
+                found.budgets[account] = known.budget
+                continue
             if number == self._tunnels:
                 account, found.outer = ACCOUNT_ROUTER, known.counters
             else:
@@ -54,8 +60,6 @@ class AccountReader:
                 found.counters[account] = known.counters
             if wasted:
                 found.wasted[account] = found.wasted.get(account, 0) + wasted
-            if announced_at:
-                found.announced[account] = announced_at
             if queued:
                 found.queued[account] = queued
         return found

@@ -27,7 +27,7 @@ from esimshaper.core.model.limits import Policy
 from esimshaper.core.model.packages import DEBIAN_PYTHON
 from esimshaper.edge.bpf import layouts, libbpf, policy_layout
 
-SCHEMA = 14
+SCHEMA = 15
 """Version of map layouts: part of the pins' path, so that maps of another layout are never taken for ours."""
 
 AT_LINKS = (
@@ -85,6 +85,7 @@ class Build:
 
     The bits have room for all accounts. services: bytes are counted by what they were for, which has maps of its own.
     uplinks: the names of several, in the order of their slots; none where there is one, which needs no maps for that.
+    scopes: the keys of those that quotas have.
     """
 
     pins: str
@@ -93,6 +94,7 @@ class Build:
     flows: int
     services: bool = True
     uplinks: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
 
     @property
     def generation(self) -> Path:
@@ -100,7 +102,8 @@ class Build:
         services = layouts.SERVICES if self.services else 0
         name = f"v{SCHEMA}-{self.mark_mask:08x}-{self.accounts}-{self.flows}-{services}"
         # Slots have the same names for the life of the maps.
-        names = hashlib.sha256("\0".join(self.uplinks).encode()).hexdigest()[:8]
+        apart = "\0".join(self.uplinks) + "".join(f"\1{scope}" for scope in self.scopes)
+        names = hashlib.sha256(apart.encode()).hexdigest()[:8]
         return Path(self.pins) / (f"{name}-{names}" if self.uplinks else name)
 
     @property
@@ -176,7 +179,7 @@ def _failure(code: int, errors: str) -> FailedOperation:
 def main(description: str, part: int = 0) -> None:
     """The child, or one of its own for a part: standard error explains a failure, and the exit status says that."""
     said = json.loads(description)
-    wanted = Build(**{**said, "uplinks": tuple(said["uplinks"])})
+    wanted = Build(**{**said, "uplinks": tuple(said["uplinks"]), "scopes": tuple(said["scopes"])})
     if part:
         _load(wanted, part)
         return
@@ -220,6 +223,7 @@ def _load(wanted: Build, part: int) -> None:
         "XFRM": int(XFRM.exists()),
         "NAMES": int(wanted.services),
         "UPLINKS": len(wanted.uplinks),
+        "SCOPES": len(wanted.scopes),
         "PART": part,
         "PIN": f'"{fresh}"',
     }
@@ -309,6 +313,10 @@ def initialise_maps(wanted: Build) -> None:
             names = open_map("uplink_names", layouts.UPLINK_NAME.size, layouts.NUMBER.size)
             for slot, name in enumerate(wanted.uplinks):
                 names.update(layouts.UPLINK_NAME.pack(name.encode()), layouts.NUMBER.pack(slot))
+        if wanted.scopes:
+            names = open_map("scope_names", layouts.SCOPE_NAME.size, layouts.NUMBER.size)
+            for number, key in enumerate(wanted.scopes, 1):
+                names.update(layouts.SCOPE_NAME.pack(key.encode()), layouts.NUMBER.pack(number))
         meta.update(only, layouts.META.pack(secrets.randbits(63) | 1, SCHEMA, wanted.mark_mask))
 
 

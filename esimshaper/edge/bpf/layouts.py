@@ -28,6 +28,7 @@ SENT = struct.Struct("=3Q")
 RESERVE = struct.Struct("=2Q")
 LEEWAY = struct.Struct("=3Q")
 GROUP_KEY = struct.Struct("=32s")
+SCOPE_NAME = GROUP_KEY
 EVENT = struct.Struct("=2Q")
 CLIENT_KEY = struct.Struct("=16sI")
 NUMBER = struct.Struct("=I")
@@ -86,6 +87,7 @@ LAYOUTS = {
     "by_uplink": (NUMBER, COUNTERS),
     "uplink_queues": (NUMBER, UPLINK_QUEUE),
     "own_uplinks": (NUMBER, NUMBER),
+    "scope_names": (SCOPE_NAME, NUMBER),
 }
 """Key and value of each map; the queue `free_accounts` (NUMBER) and the rings (ANNOUNCEMENT, HEAD) are apart."""
 
@@ -95,7 +97,11 @@ OF_SERVICES = ("usage", "renamed", "service_numbers", "bindings", "flow_names", 
 OF_UPLINKS = ("uplinks", "uplink_names", "by_uplink", "uplink_queues", "own_uplinks")
 """Maps that are there only where there are several uplinks."""
 
-UPLINK_METERED = 1
+OF_SCOPES = ("scope_names",)
+"""Maps that are there only where quotas name uplinks or plans."""
+
+UPLINK_METERED, UPLINK_SCOPES = 1, 1
+"""A flag, and the first bit of those for scopes."""
 
 NEWER = (
     *("fragments", "moved", "sent", "strayed_to", "surplus", "resets_due", "unbilled_in_use", "unbilled"),

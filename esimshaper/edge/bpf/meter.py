@@ -68,13 +68,17 @@ class Meter:
             self._opened = opened.pop_all()
         self._owners_from: list[tuple[bytes, bytes]] | None = None
         self._owners_known: dict[Account, ClientKey] = {}
-        self.tunnels_account = Account(self._maps["accounts"].max_entries - 1)
+        # Behind the usual accounts are those of scopes, as many for each.
+        self._scopes = _numbers_of_scopes(self._maps)
+        rows = self._maps["accounts"].max_entries // (1 + len(self._scopes))
+        self.tunnels_account = Account(rows - 1)
         self.everyone = Account(self.tunnels_account - 1 - layouts.GROUPS)
-        self.reserve_account = Account(self.tunnels_account + 1)
+        self.reserve_account = Account(self._maps["accounts"].max_entries)
         self._accounts = AccountReader(self._maps["accounts"], self.everyone, self.tunnels_account)
         self._built_in = {**PSEUDO_CLIENTS, Account(self.everyone - 1): OTHERS}
         self._has_tunnels = bool(self._has_ends() or self._inner())  # else there is nothing to read
-        self.uplinks = UplinkMaps(self._maps, self.tunnels_account) if "by_uplink" in self._maps else None
+        self.scopes = {key: number * rows for key, number in self._scopes.items()}
+        self.uplinks = UplinkMaps(self._maps, self.tunnels_account, self._scopes) if "by_uplink" in self._maps else None
         self._usage = UsageReader(self._maps, self.everyone) if "usage" in self._maps else None
         if self._usage:
             self._opened.callback(self._usage.close)
@@ -140,6 +144,7 @@ class Meter:
             services=services,
             service_names=self._usage.names if self._usage else {},
             by_uplink=by_uplink,
+            scopes=self.scopes,
         )
 
     def number_services(self, names: Iterable[str]) -> Sequence[str]:
@@ -317,8 +322,9 @@ def _opened_maps(opened: contextlib.ExitStack, generation: Path, programs: Colle
     Without programs, a map that an earlier version had not, or otherwise, is left out if a reading needs it not.
     """
     maps, may_miss = {}, set() if "name_flows" in programs else set(layouts.OF_SERVICES)
-    if not (generation / layouts.OF_UPLINKS[0]).exists():
-        may_miss.update(layouts.OF_UPLINKS)
+    for maps_of in (layouts.OF_UPLINKS, layouts.OF_SCOPES):
+        if not (generation / maps_of[0]).exists():
+            may_miss.update(maps_of)
     if not programs:
         may_miss.update(layouts.NEWER)
     for name, (key, value) in layouts.LAYOUTS.items():
@@ -330,6 +336,14 @@ def _opened_maps(opened: contextlib.ExitStack, generation: Path, programs: Colle
         else:
             opened.callback(maps[name].close)
     return maps
+
+
+def _numbers_of_scopes(maps: Mapping[str, libbpf.Map]) -> dict[str, int]:
+    """By the key of each scope that has a tree of accounts."""
+    if "scope_names" not in maps:
+        return {}
+    names = ((key, maps["scope_names"].lookup(key) or bytes(4)) for key in list(maps["scope_names"].keys()))
+    return {key.rstrip(b"\0").decode(): int(layouts.NUMBER.unpack(number)[0]) for key, number in names}
 
 
 def _without(accounts: Mapping[Account, Counters], inner: Mapping[Account, Counters]) -> dict[Account, Counters]:

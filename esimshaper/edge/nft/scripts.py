@@ -36,16 +36,18 @@ class Blocked:
     """Whose packets are rejected: those of `devices`; and, unless `but` is None, of all others on `lans` but these.
 
     Devices are MACs in lower case; on links without MACs IP addresses. Beside a device stands when that ends by itself
-    (CLOCK_BOOTTIME, ns), or None; `but_until` is the same of all others.
+    (CLOCK_BOOTTIME, ns), or None; `but_until` is the same of all others. at: further devices, which are rejected only
+    where they would leave by the interfaces beside them.
     """
 
     devices: Mapping[ClientKey, int | None]
     but: frozenset[ClientKey] | None = None
     lans: tuple[str, ...] = ()
     but_until: int | None = None
+    at: tuple[tuple[tuple[str, ...], frozenset[ClientKey]], ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.devices) or self.but is not None
+        return bool(self.devices) or self.but is not None or bool(self.at)
 
     def changes_before(self, moment: int) -> bool:
         """Whether any of it ends by itself until then."""
@@ -77,9 +79,12 @@ def reject(
     """
     spared = [f"{'ip6' if ':' in each else 'ip'} daddr {each} return" for each in unbilled]
     jumps = [f'oifname "{each}" jump blocked' for each in interfaces]
+    jumps += [f'oifname "{each}" jump at{number}' for number, (names, _) in enumerate(blocked.at) for each in names]
     sets = [*_sets("blocked", {each: _timeout(until, now) for each, until in blocked.devices.items()})]
     if blocked.but is not None:
         sets += [*_sets("known", dict.fromkeys(blocked.but, "")), _lans(blocked, now)]
+    for number, (_, devices) in enumerate(blocked.at):
+        sets += _sets(f"at{number}", dict.fromkeys(devices, ""))
     # Live TCP connections pass to the WAN, where our program ends them on both sides. They do not pass to a WAN that
     # was made anew and has no program yet, nor into a tunnel; both have another number. From a LAN that was made anew,
     # nobody knows at the WAN whose a packet is; and nobody sees who gets what somebody beyond has begun.
@@ -99,7 +104,7 @@ table {REJECT} {{
     }}
     chain blocked {{
         {"; ".join(_jumps(blocked, "refuse"))}
-    }}{_proxied(blocked) + _mirrored(interfaces, blocked) if whole else ""}
+    }}{_chains_at(blocked)}{_proxied(blocked) + _mirrored(interfaces, blocked) if whole else ""}
     chain refuse {{
         tcp flags & (syn | ack) == syn reject with tcp reset
         meta l4proto != tcp reject with icmpx admin-prohibited
@@ -116,6 +121,17 @@ def _jumps(blocked: Blocked, chain: str) -> Iterator[str]:
     if blocked.but is not None:
         for name, match in _sources("known"):
             yield f"iifname @lans {match} != @{name} jump {chain}"
+
+
+def _chains_at(blocked: Blocked) -> str:
+    """A chain for each set of interfaces at which further devices are refused."""
+    return "".join(
+        f"""
+    chain at{number} {{
+        {"; ".join(f"{match} @{name} jump refuse" for name, match in _sources(f"at{number}"))}
+    }}"""
+        for number in range(len(blocked.at))
+    )
 
 
 def _proxied(blocked: Blocked) -> str:
@@ -156,11 +172,13 @@ def _mirrored(interfaces: Sequence[str], blocked: Blocked) -> str:
         for each in beyond
         for state in ("ct direction original", "ct state invalid")
     ]
-    leave = [f'fib saddr oifname "{each}" drop' for each in beyond]
+    further = (each for names, _ in blocked.at for each in names if each not in blocked.lans)
+    leave = [f'fib saddr oifname "{each}" drop' for each in dict.fromkeys((*beyond, *further))]
+    forged = [f"{m} @{n} jump mirror" for number in range(len(blocked.at)) for n, m in _sources(f"at{number}")]
     return f"""
     chain mirrored {{
         type filter hook prerouting priority mangle - 5; policy accept;
-        {"; ".join((*_jumps(blocked, "mirror"), *(come if lans else ())))}
+        {"; ".join((*_jumps(blocked, "mirror"), *forged, *(come if lans else ())))}
     }}
     chain mirror {{
         {"; ".join(leave)}

@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esimshaper.core.meter.carried import LeftOut, metered_share, share_out
+from esimshaper.core.meter.carried import LeftOut, share_of, share_out
 from esimshaper.core.meter.metering import advance
 from esimshaper.core.model.counts import NOTHING, Counters, sum_of
 from esimshaper.core.model.identity import Account, ClientKey
@@ -87,8 +87,8 @@ def test_what_a_queue_dropped_is_taken_off_the_uplink_that_has_it():
 
 def test_quotas_look_at_the_share_of_metered_uplinks_in_a_tunnel():
     now = {"cellular": {TUNNELS: Counters(100, 0, 1, 0)}, "hotel": {TUNNELS: Counters(300, 0, 1, 0)}}
-    assert metered_share(tick(None, now).step, UPLINKS) == (100, 400)
-    assert metered_share(tick(None, {}).step, UPLINKS) == (1, 1)
+    assert share_of(tick(None, now).step, ("cellular",)) == (100, 400)
+    assert share_of(tick(None, {}).step, ("cellular",)) == (1, 1)
 
 
 COUNT = st.integers(0, 3000)
