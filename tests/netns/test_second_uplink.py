@@ -60,6 +60,7 @@ def test_another_uplink_is_counted_and_limited_from_its_first_packet(
     assert row_of(router, "daily", "client/alice")["used_bytes"] >= 2_000_000
 
 
+@pytest.mark.parametrize("rate", ["", ", upload: 40mbit"])
 def test_a_modem_beside_the_uplink_is_limited_too_and_what_it_sends_is_not_taken_for_dropped(
     make_router: Callable[..., Router], lab: Lab, tmp_path: Path, rate: str
 ) -> None:
