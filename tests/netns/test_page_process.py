@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The page and the daemon together, as two people with phones have them: asked, granted once, seen; whoever dies."""
 
-import json
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,15 +14,14 @@ from esimshaper.edge import control_client
 from esimshaper.lab import Lab, traffic
 from esimshaper.lab.namespaces import wait_until
 from esimshaper.web.render import SCREENS
-from tests import tools
 from tests.netns.router import Router
+from tests.web.browser.driven import drive
 from tests.web.remote import browser_at
 from tests.web.stand_in import Browser
 
 QUOTA = "quotas: [{name: daily, for: each-client, limit: 500MB, period: day, then: block}]\n"
 PASSWORD = "a password"  # noqa: S105 - of the lab
 MB = 1_000_000
-STORY = tools.ROOT / "tests/web/browser/story.py"
 
 
 @pytest.fixture
@@ -73,19 +70,8 @@ def test_a_phone_asks_the_owner_grants_and_the_phone_sees_it(router: Router, pag
 
 def told(page: Page, lab: Lab, phone: int, owner: int, locale: str) -> dict[str, Any]:
     """What two people see in real browsers, on two of the clients."""
-    python = tools.ROOT / ".venv/browser/bin/python"
-    tools.find(str(python))
-    job = {
-        "chromium": tools.find("chromium"),
-        "phone": page.window(lab.clients[phone]),
-        "owner": page.window(lab.clients[owner]),
-        "password": PASSWORD,
-        "locale": locale,
-        "shots": os.environ.get("SHOTS", ""),
-    }
-    done = subprocess.run([python, STORY], input=json.dumps(job), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
+    urls = {"phone": page.window(lab.clients[phone]), "owner": page.window(lab.clients[owner])}
+    return dict(drive("story.py", **urls, password=PASSWORD, locale=locale, shots=os.environ.get("SHOTS", "")))
 
 
 def test_real_browsers_show_what_was_given_by_themselves_in_english_and_in_japanese(page: Page, lab: Lab) -> None:

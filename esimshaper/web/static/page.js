@@ -42,6 +42,7 @@
   async function look() {
     if (busy || document.hidden) return;
     busy = true;
+    let stopped = false;
     try {
       const answer = await fetch(url, { cache: "no-store", headers: tag ? { "If-None-Match": tag } : {} });
       if (answer.ok) {
@@ -51,9 +52,11 @@
         if (values.shape !== main().dataset.shape && !writing()) await replace();
       }
       if (answer.ok || answer.status === 304) answered = Date.now();
+      if (answer.status === 401) location.reload(); // the session has ended: the page asks for the password
+      stopped = answer.status >= 500;
     } catch { /* asked again below */ }
     busy = false;
-    mark(Date.now() - answered > OLD_AFTER);
+    mark(stopped || Date.now() - answered > OLD_AFTER);
   }
 
   if (!main().dataset.shape) return;

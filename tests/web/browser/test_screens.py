@@ -3,20 +3,16 @@
 nothing to say, nothing is wider than the screen, and nothing is asked for from anywhere else.
 """
 
-import json
 import os
-import subprocess
 from collections.abc import Collection, Mapping
-from pathlib import Path
 
 import pytest
 
 from esimshaper.languages.choice import NAMES
-from tests import tools
+from tests.web.browser.driven import drive
 from tests.web.browser.site import POLICY, serving
 from tests.web.gallery import pages
 
-AUDIT = Path(__file__).with_name("audit.py")
 WIDTHS = (320, 390, 1280)
 THOROUGH = os.environ.get("AXE") == "thorough"
 """All rules at each size and in each scheme: minutes, for whoever changes the style."""
@@ -34,20 +30,10 @@ def audit(languages: list[str], only: Collection[str] = (), **job: object) -> li
 
 def audit_of(served: Mapping[str, str], policy: str = POLICY, **job: object) -> list[str]:
     """What is wrong with these pages, by their paths."""
-    python = tools.ROOT / ".venv/browser/bin/python"
-    tools.find(str(python))
     with serving(served, policy) as base:
         looked_at = {path.strip("/"): base + path for path in served if "?" not in path}
-        defaults = {"chromium": tools.find("chromium"), "widths": WIDTHS, "schemes": ["light", "dark"], "script": True}
-        done = subprocess.run(
-            [python, AUDIT],
-            input=json.dumps({**defaults, "pages": looked_at, "thorough": THOROUGH, "shots": "", "whole": True, **job}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr
-    return list(json.loads(done.stdout))
+        defaults = {"widths": WIDTHS, "schemes": ["light", "dark"], "script": True, "shots": "", "whole": True}
+        return list(drive("audit.py", **{**defaults, "pages": looked_at, "thorough": THOROUGH, **job}))
 
 
 def test_every_screen_in_every_language_is_for_everybody():
@@ -69,3 +55,8 @@ def test_a_fault_would_be_found(too_wide):
     assert "asks http://192.0.2.1/x.png" in found
     assert "px wide" in found
     assert "image-alt" in found
+
+
+def test_a_page_that_is_left_open_goes_on_and_says_when_nobody_answers():
+    with serving({"/me": pages("en")["me"]}) as base:
+        assert drive("refresh.py", url=f"{base}/me") == {"meter": "8", "width": "8"}
