@@ -55,10 +55,10 @@ def rows(place: Place) -> Iterator[Row]:
             yield aim(row.what, row.figure, "ms", WARM_AIM, row.detail)
             by_page = _busy(pid, seconds, lambda number: _get(port, "/?json", f"127.0.1.{number + 1}"))
             memory = process.memory(pid).resident
+    yield aim("resident memory of the page", memory, "MiB", MEMORY_AIM, f"after {VIEWERS} viewers")
     by_daemon = _daemon(place, seconds)
     detail = f"the page {by_page:.2f}, the daemon {by_daemon:.2f}; each viewer looks every {EACH:g} s"
     yield aim(f"{VIEWERS} viewers, both processes", by_page + by_daemon, "% of a core", PROCESSOR_AIM, detail)
-    yield aim("resident memory of the page", memory, "MiB", MEMORY_AIM, f"after {VIEWERS} viewers")
 
 
 def _daemon(place: Place, seconds: float) -> float:

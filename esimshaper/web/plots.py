@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 _ROOM, _BAR, _HEIGHT = 10, 8, 72
 
@@ -20,22 +20,19 @@ def columns(bars: Sequence[Bar], described: str) -> Markup:
     """A column for each bar, as wide as there is room. `described` says the same in a sentence."""
     largest = max((bar.size for bar in bars), default=0)
     width = max(1, len(bars)) * _ROOM
-    drawn = Markup("").join(_column(at, bar, largest) for at, bar in enumerate(bars))
-    opened = Markup(
-        '<svg class="plot" viewBox="0 0 {width} {height}" preserveAspectRatio="none" role="img" aria-label="{text}">'
+    # Plain texts, as markup that is put together piece by piece takes most of the time of a page.
+    drawn = "".join(_column(at, bar, largest) for at, bar in enumerate(bars))
+    opened = (
+        f'<svg class="plot" viewBox="0 0 {width} {_HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(described)}">'
     )
-    return opened.format(width=width, height=_HEIGHT, text=described) + drawn + Markup("</svg>")
+    return Markup(f"{opened}{drawn}</svg>")  # noqa: S704 - all that is not a number is escaped
 
 
-def _column(at: int, bar: Bar, largest: int) -> Markup:
+def _column(at: int, bar: Bar, largest: int) -> str:
     x = at * _ROOM + (_ROOM - _BAR) // 2
-    ground = Markup('<rect class="none" x="{x}" y="{y}" width="{wide}" height="2"/>').format(
-        x=x, y=_HEIGHT - 2, wide=_BAR
-    )
     if not bar.size:
-        return ground
+        return f'<rect class="none" x="{x}" y="{_HEIGHT - 2}" width="{_BAR}" height="2"/>'
     tall = max(3, round(_HEIGHT * bar.size / largest))
-    column = Markup(
-        '<rect class="bar" x="{x}" y="{y}" width="{wide}" height="{tall}" rx="1"><title>{title}</title></rect>'
-    )
-    return column.format(x=x, y=_HEIGHT - tall, wide=_BAR, tall=tall, title=bar.title)
+    drawn = f'<rect class="bar" x="{x}" y="{_HEIGHT - tall}" width="{_BAR}" height="{tall}" rx="1">'
+    return f"{drawn}<title>{escape(bar.title)}</title></rect>"
