@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from esimshaper.edge.host import clock
+from esimshaper.edge.host import clock, resident
 from esimshaper.edge.http.inherited import serve_inherited, take_sockets
 from esimshaper.edge.http.tls import Certificates
 from esimshaper.web import safety
@@ -52,9 +52,13 @@ class WebService:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._end.set())
         listeners = [serve_inherited(self._app, each, safety.HEADERS, self._certificates) for each in sockets]
+        has_rested = False
         while not self._end.wait(min(MOMENT, self.seconds_left())):
             if self.seconds_left() <= 0:
                 break
+            if not has_rested:  # the first visitor has what he came for
+                resident.give_back()
+                has_rested = True
         for listener in listeners:
             listener.stop()
         return 0
