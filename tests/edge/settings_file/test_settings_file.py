@@ -78,7 +78,10 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
 
 def test_commented_quotas_of_the_example_are_right_and_show_everything(main):
     loaded = accepted(main, with_commented_quotas())
-    assert [each.name for each in loaded.quotas] == ["plan", "daily", "tv-week", "guests", "carrier", "alice"]
+    assert [each.name for each in loaded.quotas] == [
+        *("plan", "daily", "cellular-day"),
+        *("tv-week", "guests", "carrier", "alice"),
+    ]
     assert {each.subject.kind for each in loaded.quotas} == set(SubjectKind)
     assert [each.hours.written[:11] for each in loaded.blocks] == ["23:00-07:00", "mon-thu,sun"]
     assert {each.action.kind for each in loaded.quotas} == set(ActionKind)
