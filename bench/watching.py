@@ -28,6 +28,14 @@ CROWD = 1024
 OURS = "watch"
 
 
+class Paced(NamedTuple):
+    """Of a day: whether its quota ran out; seconds from the notice to that (None: no notice before), or a notice."""
+
+    ran_out: bool
+    ahead: int | None
+    is_told: bool
+
+
 class Seen(NamedTuple):
     """Of one seed: false alarms of the second week by method; how many devices; leaks, and those told of by method."""
 
@@ -35,6 +43,7 @@ class Seen(NamedTuple):
     devices: int
     leaks: int
     told: dict[str, int]
+    paces: tuple["Paced", ...] = ()
 
 
 class Trial(NamedTuple):
@@ -79,6 +88,17 @@ def _of_home(home: str, found: Iterable[Seen]) -> Iterator[Row]:
             yield aim(f"home {home}: leaks that nobody is told of", 100 - told, "%", UNNOTICED_AIM)
         else:
             yield Row(f"home {home}: the same, {method}", false, "", detail=detail)
+    yield from _of_paces(home, [each for one in all_of_it for each in one.paces])
+
+
+def _of_paces(home: str, days: list[Paced]) -> Iterator[Row]:
+    ran_out, told = [each for each in days if each.ran_out], [each for each in days if each.is_told]
+    ahead = [each.ahead for each in ran_out if each.ahead is not None]
+    missed, wrong = len(ran_out) - len(ahead), sum(not each.ran_out for each in told)
+    hours = f"{median(ahead) / 3600:.1f} h ahead in the median" if ahead else "none told"
+    what = f"home {home}: days that run out, nobody being told before"
+    yield aim(what, 100 * missed / max(1, len(ran_out)), "%", 15, f"of {len(ran_out)}; {hours}, aim: 3 h")
+    yield aim(f"home {home}: of what is told, days that last", 100 * wrong / max(1, len(told)), "%", 20)
 
 
 def _life(question: Question, *, leaky: bool) -> Life:
@@ -91,11 +111,26 @@ def _life(question: Question, *, leaky: bool) -> Life:
 def seen(question: Question) -> Seen:
     """What each method says of the life of a seed, without leaks and with them."""
     clean, leaky = _life(question, leaky=False), _life(question, leaky=True)
-    alarms = {OURS: watch(clean).alarms, **{name: rival(name, clean) for name in RIVALS}}
+    ours = watch(clean)
+    alarms = {OURS: ours.alarms, **{name: rival(name, clean) for name in RIVALS}}
     of_leaks = {OURS: watch(leaky).alarms, **{name: rival(name, leaky) for name in RIVALS}}
     false = {name: sum(each.told and each.step >= WEEK for each in found) for name, found in alarms.items()}
     told = {name: len(_leaks_told(found, leaky)) for name, found in of_leaks.items()}
-    return Seen(false, len(clean.clients), len(leaky.leaks), told)
+    return Seen(false, len(clean.clients), len(leaky.leaks), told, tuple(_paced(clean, ours.paces)))
+
+
+def _paced(made: Life, paces: list[int]) -> Iterator[Paced]:
+    """What became of each day."""
+    sizes = [sum(down + up for down, up in used.values()) for used in by_step(made)]
+    for day in range(made.days):
+        begin, used = day * STEPS_A_DAY, 0
+        end = None
+        for step in range(begin, begin + STEPS_A_DAY):
+            used += sizes[step]
+            end = step if end is None and used >= made.allowance else end
+        told = [step for step in paces if begin <= step < begin + STEPS_A_DAY]
+        ahead = (end - told[0]) * STEP if end is not None and told and told[0] < end else None
+        yield Paced(end is not None, ahead, bool(told))
 
 
 def _leaks_told(alarms: Iterable[Alarm], made: Life) -> set[Leak]:
