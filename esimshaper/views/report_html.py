@@ -147,7 +147,7 @@ def _table(document: Document, language: str) -> str:
             *(f'<th scope="col" class="number">{_text(word)}</th>' for word in (_("Total"), _("Share"))),
             *([f'<th scope="col" class="number">{left}</th>'] if budgets else []),
             *([f'<th scope="col" class="number">{_text(_("Cost"))}</th>'] if costs else []),
-            '<th scope="col" class="more"><span aria-hidden="true">&nbsp;</span></th>',
+            '<td class="more"></td>',
         ]
     )
     body = []

@@ -68,20 +68,26 @@ async def work(context: BrowserContext, job: dict, left: list[tuple[str, str]], 
 
 
 async def look(page: Page, job: dict, name: str) -> list[str]:
-    """Each scheme at each width. All rules of axe once; after that those for which colours or sizes matter."""
-    wrong, rules = [], ALL
+    """Each scheme at each width, by the rules of axe for which that may matter."""
+    wrong = []
     for scheme in job["schemes"]:
         await page.emulate_media(color_scheme=scheme)
         for width in job["widths"]:
             await page.set_viewport_size({"width": width, "height": HEIGHT})
-            found = await page.evaluate(RUN, ALL if job["thorough"] else rules)
+            found = await page.evaluate(RUN, rules_for(job, scheme, width))
             wrong += [f"{scheme}, {width} px: {each}" for each in (*found, *await too_wide(page, width))]
             if job["shots"]:
                 place = Path(job["shots"], f"{name.replace('/', '-')}-{scheme}-{width}.png")
                 await page.screenshot(path=place, full_page=job["whole"])
-            rules = OF_SIZES
-        rules = OF_COLOURS
     return wrong + await large(page, job)
+
+
+def rules_for(job: dict, scheme: str, width: int) -> dict:
+    """All rules on the narrowest and the widest screen, which may show other things."""
+    widths = job["widths"]
+    if job["thorough"] or (scheme == job["schemes"][0] and width in (widths[0], widths[-1])):
+        return ALL
+    return OF_COLOURS if width == widths[0] else OF_SIZES
 
 
 async def large(page: Page, job: dict) -> list[str]:
