@@ -15,7 +15,7 @@ PACKAGES_RUN := python3 gettext $(call control,Depends)
 PACKAGES_DEB := $(filter-out debhelper-compat dh-sequence-%,$(call control,Build-Depends))
 PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-ping kmod mount openssl util-linux
 PACKAGES_TEST := $(PACKAGES_DEMO) $(PACKAGES_DEB) python3-pytest python3-pytest-xdist python3-hypothesis python3-venv \
-	python3-hatchling clang shellcheck yamllint lintian man-db mandoc zsh wireguard-go wireguard-tools mmdebstrap \
+	python3-hatchling clang shellcheck yamllint lintian man-db mandoc zsh wireguard-go wireguard-tools tayga mmdebstrap \
 	systemd-container curl chromium dbus-daemon modemmanager python3-dbusmock
 # Debian 12 has no ruff, and another mypy than Debian 13. LIBRARIES are from PyPI only where Debian's package is missing,
 # in the versions of Debian 13; there is no clang among it.

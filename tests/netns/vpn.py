@@ -91,8 +91,18 @@ class Vpn:
         """Makes each end know the other's public key."""
         outside = f"[{self.endpoint}]" if ":" in self.endpoint else self.endpoint
         peer = ["allowed-ips", "0.0.0.0/0,::/0", "persistent-keepalive", str(self._keepalive)]
+        self._answer_from_endpoint()
         self.lab.internet.run(["wg", "set", self._far, "listen-port", str(self.port), "peer", near, *peer[:2]])
         self.lab.router.run(["wg", "set", self.interface, "peer", far, "endpoint", f"{outside}:{self.port}", *peer])
+
+    def _answer_from_endpoint(self) -> None:
+        """The wireguard-go of Debian 13 leaves it to the routes by which of its addresses a server answers."""
+        internet, router = self.lab.internet, self.lab.router
+        family, to = ("-6", router.ipv6) if ":" in self.endpoint else ("-4", router.ipv4)
+        table = str(self.port)
+        internet.run(["ip", family, "rule", "add", "ipproto", "udp", "sport", table, "lookup", table])
+        route = [to, "dev", internet.interface, "src", self.endpoint, "table", table]
+        internet.run(["ip", family, "route", "replace", *route])
 
     @property
     def setting(self) -> str:

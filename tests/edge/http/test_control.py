@@ -124,6 +124,11 @@ def test_a_body_that_makes_no_sense_changes_nothing_and_is_answered_in_a_sentenc
     assert control_client.get(path, "/v1/quotas")["by_hand"] == before
 
 
+def test_a_first_header_that_continues_none_is_refused(path, listener):
+    head = talk(path, b"GET /v1/status HTTP/1.1\r\n folded\r\nHost: x\r\n\r\n")
+    assert head.split()[1] == b"400"
+
+
 def test_a_body_that_ends_early_or_is_too_long_changes_nothing(listener, path):
     before = control_client.get(path, "/v1/quotas")["by_hand"]
     head = b"POST /v1/block HTTP/1.1\r\nHost: x\r\n"
