@@ -81,9 +81,17 @@ def test_a_device_sees_its_own_numbers_and_nobody_elses(router: Router, lab: Lab
     assert me(router, _router(lab))["client"] is None, "the router itself"
 
 
+def _has_moved(router: Router, mac: str) -> bool:
+    """Whether the daemon has read of the device, so that it may be commanded."""
+    return mac in {each["client"] for each in router.get("/v1/clients")["clients"]}
+
+
 def test_a_blocked_device_reaches_the_router_and_is_told_why(router: Router, lab: Lab) -> None:
     alice = lab.clients[0]
     ping_router(alice, _router(lab))
+    wait_until(
+        "alice is known", lambda: me(router, alice.ipv4)["client"] == alice.mac and _has_moved(router, alice.mac)
+    )
     control_client.post(router.socket, "/v1/block", {"subject": alice.mac, "seconds": 600})
     with lab.router.call(socket.create_server, ("", 0)) as page:
         address = (_router(lab), page.getsockname()[1])

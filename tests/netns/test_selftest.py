@@ -71,7 +71,7 @@ def test_a_wrong_meter_is_found_out(tmp_path: Path) -> None:
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     for file, right, wrong in (
         ("size.h", r"size\.bytes \+= \(u64\)\(segments - 1\) \* packet->repeated - jumbo;", ";"),
-        ("limits.h", r"policy->block_at\[\w+\]", "(~0ULL)"),
+        ("compare.h", r"policy->block_at\[\w+\]", "(~0ULL)"),
     ):
         source = tmp_path / "bpf" / file
         text, changes = re.subn(right, wrong, source.read_text())
