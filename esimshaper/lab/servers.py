@@ -138,6 +138,9 @@ def _answer_tcp(plain: socket.socket, tls: ssl.SSLContext | None) -> None:
         elif what == UP:
             receive_exactly(connection, size)
             connection.send(b"!")
+        else:  # a hello, say: who closes at once resets the connection, and what is on its way is not sent any more
+            while connection.recv(len(CHUNK)):
+                pass
 
 
 def _answer_udp(sock: socket.socket, sessions: dict[int, list[int]]) -> None:
