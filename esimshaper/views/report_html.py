@@ -139,14 +139,15 @@ def _table(document: Document, language: str) -> str:
     largest = max(row["total_bytes"] for row in rows)
     budgets = any(row.get("budget_bytes") is not None for row in rows)
     costs = any(plan["cost"] for row in rows for plan in row.get("plans", ()))
-    left, sums = _text(_("Budget left")), _("All together")
+    # The xgettext of Debian 13 does not look into an f-string.
+    left, spent, sums = _text(_("Budget left")), _text(_("Cost")), _("All together")
     head = "".join(
         [
             f'<th scope="col">{_text(_(_HEADS[by]))}</th>',
             *(f'<th scope="col" class="number more">{_text(word)}</th>' for word in (_("Down"), _("Up"))),
             *(f'<th scope="col" class="number">{_text(word)}</th>' for word in (_("Total"), _("Share"))),
             *([f'<th scope="col" class="number">{left}</th>'] if budgets else []),
-            *([f'<th scope="col" class="number">{_text(_("Cost"))}</th>'] if costs else []),
+            *([f'<th scope="col" class="number">{spent}</th>'] if costs else []),
             '<td class="more"></td>',
         ]
     )
