@@ -139,7 +139,7 @@ def _table(document: Document, language: str) -> str:
     largest = max(row["total_bytes"] for row in rows)
     budgets = any(row.get("budget_bytes") is not None for row in rows)
     costs = any(plan["cost"] for row in rows for plan in row.get("plans", ()))
-    # The xgettext of Debian 13 does not look into an f-string.
+    # The xgettext of Debian 12 does not look into an f-string.
     left, spent, sums = _text(_("Budget left")), _text(_("Cost")), _("All together")
     head = "".join(
         [
