@@ -59,7 +59,7 @@ struct packet {
 	__u32 icmp_error;  /* 1 for an ICMP error, whose payload is a packet of ours */
 	__u8 protocol;     /* of the transport header */
 	__u8 family;       /* 4 or 6 */
-};
+} __attribute__((aligned(8))); /* so that it is copied in few steps */
 
 /* The network header is where the kernel found it, and not behind 14 bytes: modems are raw IP, and VLANs are in
  * between. */
