@@ -147,7 +147,8 @@ FOREIGN_BITS = """table inet owner {
     chain post { type filter hook postrouting priority mangle; oifname wan0 meta mark set meta mark or 0x40000000; }
 }
 """
-PACKET = 20 + 8 + 1000
+MOST_RESETS = 8 * (20 + 32)
+"""Bytes of the resets that one flow may send in spite of a block (bpf/reset.h)."""
 EACH_1MB = quotas("name: daily, for: each-client, limit: 1MB, period: day, then: block")
 
 
@@ -169,8 +170,8 @@ def test_upload_that_lost_its_client_is_said_and_held_and_the_mark_brings_it_bac
         assert moved.totals["alice"].down_bytes >= 1_000_000, "the LAN sees who gets it"
         assert moved.totals["unattributed"].up_bytes == 0
         bob.call(tricks.send_udp, bob.ipv4, lab.servers4[1], 3000)
-        # On a busy machine 30 and 34 bytes more have been seen (design/known.md).
-        assert 900_000 <= (router.measure() - before).totals["others"].up_bytes <= 1_000_000 + PACKET
+        # The server may still repeat what alice does not get any more, and her kernel's reset leaves beyond the limit.
+        assert 900_000 <= (router.measure() - before).totals["others"].up_bytes <= 1_000_000 + MOST_RESETS
         assert "lost their device inside this box" in router.run("status").stdout
         said = router.run("doctor", "--config", str(router.config)).stdout
         assert "to the tc filter u32 (priority 20) at br0" in said
@@ -182,7 +183,9 @@ def test_upload_that_lost_its_client_is_said_and_held_and_the_mark_brings_it_bac
         before = router.measure()
         bob.call(traffic.udp_up, server, 100_000)
         moved = router.measure() - before
-        assert bytes_of(moved.totals["bob"]) == bytes_of(moved.bill.total)
+        assert bytes_of(moved.sum) == bytes_of(moved.bill.total)
+        assert moved.totals["bob"].up_bytes >= 100_000
+        assert moved.totals["others"].up_bytes == moved.totals["unattributed"].up_bytes == 0
 
         lab.router.run(["nft", "-f", "-"], text_in=FOREIGN_BITS)
         before = router.measure()
