@@ -284,7 +284,9 @@ def _text(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return text.replace("\\", r"\e").replace("-", r"\-").replace("^", r"\(ha").replace("~", r"\(ti")
+    text = text.replace("\\", r"\e").replace("-", r"\-").replace("^", r"\(ha").replace("~", r"\(ti")
+    # A list of choices has no space at which a line may end, and is wider than a narrow page.
+    return re.sub(r"(?<=[a-z]),(?=[a-z])", r",\\:", text)
 
 
 def main() -> None:
