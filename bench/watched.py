@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from bench.lives import MB, STEP, Leak, Life, Moved
 from esimshaper.core.model.counts import Counters, Usage
 from esimshaper.core.model.identity import ClientKey, Identity
-from esimshaper.core.model.limits import EVERYONE, Action, ActionKind, NoticeKind, Period, PeriodUnit, Quota, Tally
+from esimshaper.core.model.limits import EVERYONE, Action, ActionKind, Period, PeriodUnit, Quota, Tally
+from esimshaper.core.model.notices import NoticeKind
 from esimshaper.core.model.period import window
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules

@@ -16,17 +16,8 @@ from esimshaper.core.model.history import HistoryRow
 from esimshaper.core.model.hours import between
 from esimshaper.core.model.identity import Identity
 from esimshaper.core.model.limit_state import Act, ActKind, LimitState
-from esimshaper.core.model.limits import (
-    Coming,
-    Notice,
-    NoticeKind,
-    Override,
-    OverrideKind,
-    Quota,
-    Subject,
-    SubjectKind,
-    Tally,
-)
+from esimshaper.core.model.limits import Coming, Override, OverrideKind, Quota, Subject, SubjectKind, Tally
+from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.page import PageSlice
 from esimshaper.core.model.plan_state import PlansSlice
 from esimshaper.core.model.requests import End

@@ -10,7 +10,8 @@ from dataclasses import replace
 from esimshaper.core.limits.acts import MAX_ACTS
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.limit_state import Act, ActKind
-from esimshaper.core.model.limits import EVERYONE, Notice, NoticeKind
+from esimshaper.core.model.limits import EVERYONE
+from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.plan import Plan
 from esimshaper.core.model.plan_state import PlanActed, PlanState
 from esimshaper.core.model.requests import PlanAddCommand, PlanCorrectCommand, PlanStartCommand, PlanSwitchCommand

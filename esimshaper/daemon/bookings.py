@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from esimshaper.core import commands, pipeline
-from esimshaper.core.model.limits import Notice
+from esimshaper.core.model.notices import Notice
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Booking, State
 from esimshaper.core.saving import booking as saving

@@ -14,7 +14,7 @@ from pathlib import Path
 from esimshaper.core import commands, pipeline
 from esimshaper.core.diagnosis.explain import explain
 from esimshaper.core.model.errors import FailedOperation, Operation, Unusable
-from esimshaper.core.model.limits import Notice, NoticeKind
+from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.daemon.chronicle import Chronicle

@@ -23,7 +23,6 @@ from esimshaper.core.model.limits import (
     Action,
     ActionKind,
     Direction,
-    NoticeKind,
     Period,
     PeriodUnit,
     Policy,
@@ -32,6 +31,7 @@ from esimshaper.core.model.limits import (
     SubjectKind,
     Tally,
 )
+from esimshaper.core.model.notices import NoticeKind
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, Booking, State

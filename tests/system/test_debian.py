@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.model.counts import Counters
-from esimshaper.core.model.limits import NoticeKind
+from esimshaper.core.model.notices import NoticeKind
 from esimshaper.edge.host.messages import MESSAGE_IDS
 from esimshaper.lab import Lab, traffic
 from esimshaper.lab.namespaces import wait_until

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from esimshaper.core.limits import notices, tally
 from esimshaper.core.model.limit_state import LimitState
-from esimshaper.core.model.limits import Coming, Grant, Notice, Override, Tally
+from esimshaper.core.model.limits import Coming, Grant, Override, Tally
+from esimshaper.core.model.notices import Notice
 from esimshaper.core.model.units import MAX_BYTES
 
 

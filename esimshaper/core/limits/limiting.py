@@ -24,7 +24,6 @@ from esimshaper.core.model.limits import (
     STRANGER,
     ClientState,
     Grant,
-    Notice,
     Policy,
     Quota,
     QuotaUsage,
@@ -33,6 +32,7 @@ from esimshaper.core.model.limits import (
     SubjectKind,
     Tally,
 )
+from esimshaper.core.model.notices import Notice
 from esimshaper.core.model.rules import Hierarchy
 from esimshaper.core.model.scope import Scope
 from esimshaper.core.model.state import Booked, LimitsSlice, Outcome

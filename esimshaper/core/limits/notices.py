@@ -12,17 +12,8 @@ from typing import NamedTuple
 
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey, Identity
 from esimshaper.core.model.limit_state import Change
-from esimshaper.core.model.limits import (
-    ClientState,
-    Level,
-    Notice,
-    NoticeKind,
-    Quota,
-    QuotaUsage,
-    Subject,
-    SubjectKind,
-    Tally,
-)
+from esimshaper.core.model.limits import ClientState, Level, Quota, QuotaUsage, Subject, SubjectKind, Tally
+from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.units import format_moment, format_names, format_size
 
 SUMMED_UP = 4

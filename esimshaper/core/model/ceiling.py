@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import Notice
+from esimshaper.core.model.notices import Notice
 from esimshaper.core.model.shaping import Side
 
 

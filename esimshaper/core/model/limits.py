@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from esimshaper.core.model.counts import Budget
 from esimshaper.core.model.hold import Hold, Switch
-from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account, ClientKey
+from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
 from esimshaper.core.model.scope import Scope
 from esimshaper.core.model.time_of_day import Hours
 
@@ -347,53 +347,3 @@ class Shaped:
 
     account: Account
     rate: int
-
-
-class NoticeKind(Enum):
-    """The kinds of notices; the value is the last part of a message's name."""
-
-    QUOTA_WARNING = "quota-warning"
-    QUOTA_REACHED = "quota-reached"
-    QUOTA_RENEWED = "quota-renewed"
-    CLIENT_STATE = "client-state"
-    GRANTED = "granted"
-    REVOKED = "revoked"
-    CORRECTED = "corrected"
-    RESTARTED = "restarted"
-    COUNTED_BACK = "counted-back"
-    PLAN_BEGUN = "plan-begun"
-    PLAN_LOW = "plan-low"
-    PLAN_OUT = "plan-out"
-    PLAN_PRICE = "plan-price"
-    PLAN_PAYS = "plan-pays"
-    PLAN_TOPPED_UP = "plan-topped-up"
-    PLAN_EXPIRES = "plan-expires"
-    PLAN_EXPIRED = "plan-expired"
-    PLAN_SWITCHED = "plan-switched"
-    PLAN_BY_HAND = "plan-by-hand"
-    PLAN_UNSURE = "plan-unsure"
-    SIM_UNKNOWN = "sim-unknown"
-    LINK_SLOW = "link-slow"
-    ALARM = "alarm"
-    ALARM_MORE = "alarm-more"
-    ALARM_END = "alarm-end"
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """One change that a person should hear about, in plain words in `text`. `at`: Unix seconds.
-
-    clients: those that changed in the same way at once, and that this one notice is about; the subject is each-client
-    then. Empty: it is about `subject` alone. alarm, reasons: the number of the episode that it is about, and its kinds.
-    """
-
-    kind: NoticeKind
-    text: str
-    subject: Subject
-    quota: str = ""
-    bytes: int = 0
-    level: Level | None = None
-    at: int = 0
-    clients: tuple[ClientKey, ...] = ()
-    alarm: int = 0
-    reasons: tuple[str, ...] = ()

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import NamedTuple
 
-from esimshaper.core.model.limits import Notice, Quota, Window
+from esimshaper.core.model.limits import Quota, Window
+from esimshaper.core.model.notices import Notice
 from esimshaper.core.model.plan import FULL, Event, Meter, Plan
 
 NO_MONEY = Decimal(0)

@@ -15,7 +15,8 @@ from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending
 from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limit_state import Act, LimitState
-from esimshaper.core.model.limits import ClientState, Frame, Notice, Override, Policy, Reserve, Shaped, Subject
+from esimshaper.core.model.limits import ClientState, Frame, Override, Policy, Reserve, Shaped, Subject
+from esimshaper.core.model.notices import Notice
 from esimshaper.core.model.page import PageSlice, PageState
 from esimshaper.core.model.plan_state import PlansSlice, PlanState
 from esimshaper.core.model.reading import Attachment, ByUplink, ClassCounters, Detour, Reading, Tunnels

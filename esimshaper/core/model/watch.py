@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import Notice, Override, Subject
+from esimshaper.core.model.limits import Override, Subject
+from esimshaper.core.model.notices import Notice
 from esimshaper.core.model.services import ServiceUsage
 
 if TYPE_CHECKING:

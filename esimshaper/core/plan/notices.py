@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from esimshaper.core.model.limits import EVERYONE, Notice, NoticeKind, Window
+from esimshaper.core.model.limits import EVERYONE, Window
 from esimshaper.core.model.money import format_money, write_money
+from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.plan import FOREVER, FULL, STOP, Plan
 from esimshaper.core.model.plan_state import Ahead, PlanState, PlanTally, UplinkPlan
 from esimshaper.core.model.tick import Tick

@@ -16,7 +16,8 @@ from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import HistoryRow, Resolution, RowRange, Sums, Tiles
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import Notice, Subject
+from esimshaper.core.model.limits import Subject
+from esimshaper.core.model.notices import Notice
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.services import ServiceUsage
 from esimshaper.core.model.state import Booking, SavingSlice, State

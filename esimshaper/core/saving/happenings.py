@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from esimshaper.core.model.happenings import Happening, Told
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import Level, Notice, NoticeKind, OverrideKind, Subject, SubjectKind
+from esimshaper.core.model.limits import Level, OverrideKind, Subject, SubjectKind
+from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.tick import Tick
 from esimshaper.core.model.units import format_duration
 from esimshaper.core.saving import ledger

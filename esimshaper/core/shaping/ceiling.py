@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 
 from esimshaper.core.model.ceiling import Beat, Ceiling, CeilingSlice, Key
 from esimshaper.core.model.counts import Usage
-from esimshaper.core.model.limits import EVERYONE, ClientState, Level, Notice, NoticeKind, Subject, SubjectKind
+from esimshaper.core.model.limits import EVERYONE, ClientState, Level, Subject, SubjectKind
+from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.plan_state import PlanState
 from esimshaper.core.model.reading import Hook
 from esimshaper.core.model.shaping import Side, held

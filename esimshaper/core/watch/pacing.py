@@ -7,7 +7,8 @@ One begins when people are told, and ends with the window, or when the quota is 
 from dataclasses import replace
 
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import EVERYONE, Notice, NoticeKind, SubjectKind, Tally
+from esimshaper.core.model.limits import EVERYONE, SubjectKind, Tally
+from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.tick import Tick
 from esimshaper.core.model.units import format_moment, format_size
 from esimshaper.core.model.watch import AlarmKind, Episode, WatchState

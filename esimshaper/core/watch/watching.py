@@ -12,7 +12,8 @@ from datetime import datetime
 
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, PSEUDO_KEYS, ROUTER, UNATTRIBUTED, ClientKey, Identity
-from esimshaper.core.model.limits import EVERYONE, Notice, NoticeKind, Override, OverrideKind, SubjectKind, Tally
+from esimshaper.core.model.limits import EVERYONE, Override, OverrideKind, SubjectKind, Tally
+from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.plan_state import PlanState
 from esimshaper.core.model.services import ServiceUsage, services_sum
 from esimshaper.core.model.tick import Tick

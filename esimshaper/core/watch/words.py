@@ -4,7 +4,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from esimshaper.core.model.limits import EVERYONE, Notice, NoticeKind, Subject, SubjectKind
+from esimshaper.core.model.limits import EVERYONE, Subject, SubjectKind
+from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.units import format_duration, format_moment, format_size
 from esimshaper.core.model.watch import AlarmKind, Allowance, Answer, Episode

@@ -7,7 +7,7 @@ systemd/esimshaper*.catalog explain each message to people, in their language: `
 from collections.abc import Mapping
 from enum import Enum
 
-from esimshaper.core.model.limits import NoticeKind
+from esimshaper.core.model.notices import NoticeKind
 
 MESSAGE_IDS: Mapping[NoticeKind, str] = {
     NoticeKind.QUOTA_WARNING: "944163c44a4b4946b7dfffa3c3aba569",
@@ -20,6 +20,7 @@ MESSAGE_IDS: Mapping[NoticeKind, str] = {
     NoticeKind.RESTARTED: "9b6f4670cd5b4effb6a38d99a874cad1",
     NoticeKind.COUNTED_BACK: "7c46e910e692439aa8e5acd0bfe0f1bf",
     NoticeKind.PLAN_BEGUN: "6965e52c33c948918ba036126245c4a3",
+    NoticeKind.PLAN_RENEWED: "9c1f4d7a60e84b2d8a5e3b7f1c2d9e60",
     NoticeKind.PLAN_LOW: "de01bcf21503451b960790d39f43e254",
     NoticeKind.PLAN_OUT: "126734a98d1e4894a51d792eab8cb7e3",
     NoticeKind.PLAN_PRICE: "8abd1035f3164e2981c4e6211895ca7c",
@@ -32,11 +33,14 @@ MESSAGE_IDS: Mapping[NoticeKind, str] = {
     NoticeKind.PLAN_UNSURE: "a75a7e5f5a0d4e8aaa6789f34cc7e218",
     NoticeKind.SIM_UNKNOWN: "0042c0f2052545f5985a13bb21abff2f",
     NoticeKind.LINK_SLOW: "d0c4a1f76b0e4f5c9b61c0a3e2f47d18",
+    NoticeKind.UPLINK_LOST: "5e8a2c1b9d3f47a6b0c4e7d1f8a3956c",
+    NoticeKind.UPLINK_BACK: "e1b7c94a2f5d4830a96d0b3e7c81f52a",
     NoticeKind.ALARM: "2f0b61c5a3f74c1e8a1c6f6e9d0b7a44",
     NoticeKind.ALARM_MORE: "7c9d8e1f20a14b6f9b35c4d2e8f1a605",
     NoticeKind.ALARM_END: "b34e5a6d7c8f4f02a9d1e0c3b2a49586",
+    NoticeKind.TEST: "3f6d0e9b8a1c4d72b5e4907c6a2f1d83",
 }
-"""MESSAGE_IDs never change: people and programs search for them."""
+"""MESSAGE_IDs never change: people and programs search for them. All but those of TOLD_OTHERWISE."""
 
 SUMMED_UP_ID = "0d54395bb9684a91b100ef8b8625188f"
 """Of a notice of any kind that is about many devices at once."""

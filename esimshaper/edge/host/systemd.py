@@ -17,7 +17,8 @@ from systemd import daemon, journal
 
 from esimshaper.core.model.happenings import Told
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import Notice, NoticeKind, SubjectKind
+from esimshaper.core.model.limits import SubjectKind
+from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.edge.host import clock
 from esimshaper.edge.host.messages import ALWAYS_TOLD, MESSAGE_IDS, SUMMED_UP_ID, Message
 

@@ -8,7 +8,8 @@ import pytest
 from esimshaper.core.commands import grant, override
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, Lease
-from esimshaper.core.model.limits import EVERYONE, NO_THRESHOLD, Level, NoticeKind, OverrideKind
+from esimshaper.core.model.limits import EVERYONE, NO_THRESHOLD, Level, OverrideKind
+from esimshaper.core.model.notices import NoticeKind
 from esimshaper.core.model.reading import Observation
 from esimshaper.core.model.state import State
 from esimshaper.core.pipeline import advance

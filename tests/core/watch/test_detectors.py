@@ -5,7 +5,7 @@ import pytest
 
 from bench.lives import MB, STEP, STEPS_A_DAY
 from bench.watched import Watched
-from esimshaper.core.model.limits import NoticeKind
+from esimshaper.core.model.notices import NoticeKind
 from esimshaper.core.model.watch import LEARNING_HOURS, AlarmKind, Learned, WatchLevel
 
 DAY = 1000 * MB

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bench.lives import MB, STEP
 from bench.watched import START, Watched
-from esimshaper.core.model.limits import NoticeKind
+from esimshaper.core.model.notices import NoticeKind
 from esimshaper.core.model.watch import LEARNING_HOURS, AlarmKind, Answer, Learned, Mute, WatchSlice
 from esimshaper.core.watch import episodes, learning
 from esimshaper.core.watch.constants import EPISODES

@@ -12,7 +12,8 @@ import socket
 import sys
 
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import EVERYONE, Level, Notice, NoticeKind, Subject, SubjectKind
+from esimshaper.core.model.limits import EVERYONE, Level, Subject, SubjectKind
+from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.daemon.log_limiter import LogLimiter
 from esimshaper.edge.host import systemd
 from esimshaper.edge.host.messages import Message, fields
@@ -37,6 +38,7 @@ NOTICES = (
     Notice(NoticeKind.RESTARTED, "everyone begins anew with 10.0 GB", EVERYONE, "plan", 10**9),
     Notice(NoticeKind.COUNTED_BACK, "266 MB that were used since 00:00 count in it", EVERYONE, "plan", 266 * 10**6),
     Notice(NoticeKind.PLAN_BEGUN, "plan trip has begun with 10.0 GB", EVERYONE),
+    Notice(NoticeKind.PLAN_RENEWED, "plan trip has 10.0 GB again", EVERYONE),
     Notice(NoticeKind.PLAN_LOW, "plan trip has 500 MB left; then it is held to 300 kbit/s", EVERYONE),
     Notice(NoticeKind.PLAN_OUT, "plan trip has used up its fast data", EVERYONE),
     Notice(NoticeKind.PLAN_PRICE, "plan trip has 100 MB left at this price", EVERYONE),
@@ -49,11 +51,14 @@ NOTICES = (
     Notice(NoticeKind.PLAN_UNSURE, "1.00 MB passed wan while its eSIM was changed", EVERYONE),
     Notice(NoticeKind.SIM_UNKNOWN, "the eSIM ...1234 at wan is of no plan", EVERYONE),
     Notice(NoticeKind.LINK_SLOW, "the carrier gives wan 128 kbit/s down", EVERYONE),
+    Notice(NoticeKind.UPLINK_LOST, "hotel is gone", EVERYONE),
+    Notice(NoticeKind.UPLINK_BACK, "hotel is back", EVERYONE),
     Notice(
         NoticeKind.ALARM, "tv moved 60 MB in a minute", subject(ALICE), bytes=6, alarm=7, reasons=("surge", "upload")
     ),
     Notice(NoticeKind.ALARM_MORE, "tv goes on", EVERYONE),
     Notice(NoticeKind.ALARM_END, "tv is quiet again", EVERYONE),
+    Notice(NoticeKind.TEST, "a test", EVERYONE),
     Notice(
         NoticeKind.CLIENT_STATE,
         "2 devices are blocked now",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.log_limit import BURST
-from esimshaper.core.model.limits import NoticeKind
+from esimshaper.core.model.notices import TOLD_OTHERWISE, NoticeKind
 from esimshaper.edge.host.messages import MESSAGE_IDS, SUMMED_UP_ID, Message, fields
 from tests.edge.host import journal_sender
 
@@ -120,7 +120,7 @@ FIELDS = [
         }
         for size in ("1500000000", "1000000000", "266000000")
     ),
-    *[{"ESIMSHAPER_SUBJECT": "everyone", "ESIMSHAPER_BYTES": "0", "ESIMSHAPER_INTERFACE": "wwan0"}] * 13,
+    *[{"ESIMSHAPER_SUBJECT": "everyone", "ESIMSHAPER_BYTES": "0", "ESIMSHAPER_INTERFACE": "wwan0"}] * 16,
     {
         "ESIMSHAPER_SUBJECT": "client/alice-phone",
         "ESIMSHAPER_CLIENT": "alice-phone",
@@ -129,7 +129,7 @@ FIELDS = [
         "ESIMSHAPER_REASONS": "surge upload",
         "ESIMSHAPER_INTERFACE": "wwan0",
     },
-    *[{"ESIMSHAPER_SUBJECT": "everyone", "ESIMSHAPER_BYTES": "0", "ESIMSHAPER_INTERFACE": "wwan0"}] * 2,
+    *[{"ESIMSHAPER_SUBJECT": "everyone", "ESIMSHAPER_BYTES": "0", "ESIMSHAPER_INTERFACE": "wwan0"}] * 3,
     {
         "ESIMSHAPER_SUBJECT": "each-client",
         "ESIMSHAPER_CLIENT": ["alice-phone", "02:00:00:00:00:11"],
@@ -146,8 +146,9 @@ FIELDS = [
 def test_each_notice_is_one_message_with_its_fields(journal):
     notices = [entry for entry in journal if "MESSAGE_ID" in entry]
     assert [entry["MESSAGE"] for entry in notices] == [notice.text for notice in journal_sender.NOTICES]
-    assert [entry["MESSAGE_ID"] for entry in notices] == [*(MESSAGE_IDS[kind] for kind in NoticeKind), SUMMED_UP_ID]
-    assert [entry["PRIORITY"] for entry in notices] == ["5", "4", "6", *["5"] * 19, "4", *["5"] * 3]
+    assert [entry["MESSAGE_ID"] for entry in notices] == [*MESSAGE_IDS.values(), SUMMED_UP_ID]
+    assert MESSAGE_IDS.keys() == set(NoticeKind) - TOLD_OTHERWISE
+    assert [entry["PRIORITY"] for entry in notices] == ["5", "4", "6", *["5"] * 22, "4", *["5"] * 4]
     assert [ours(entry) for entry in notices] == FIELDS
 
 
