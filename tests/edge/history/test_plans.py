@@ -2,6 +2,7 @@
 """What is remembered of plans comes back from the database as it was."""
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 
@@ -62,18 +63,18 @@ STATE = PlanState(
 
 def test_plans_come_back_as_they_were(tmp_path):
     path = tmp_path / "history.db"
-    history = History(path)
-    history.save(Booking((), Baseline(Booked(7, {}, {}), plans=STATE)))
-    history.close()
-    assert History(path).load().plans == STATE
+    with closing(History(path)) as history:
+        history.save(Booking((), Baseline(Booked(7, {}, {}), plans=STATE)))
+    with closing(History(path)) as again:
+        assert again.load().plans == STATE
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"rows": {"plans": [[1]]}, "counted": {}, "plans": []}'])
 def test_an_act_that_cannot_be_read_is_given_up_and_nothing_else(tmp_path, text):
     path = tmp_path / "history.db"
-    history = History(path)
-    history.save(Booking((), Baseline(Booked(7, {}, {}), plans=STATE)))
-    history.close()
-    with sqlite3.connect(path) as other:
+    with closing(History(path)) as history:
+        history.save(Booking((), Baseline(Booked(7, {}, {}), plans=STATE)))
+    with closing(sqlite3.connect(path)) as other, other:
         other.execute("UPDATE plan_acts SET act = ? WHERE number = 1", (text,))
-    assert History(path).load().plans == replace(STATE, acted=())
+    with closing(History(path)) as again:
+        assert again.load().plans == replace(STATE, acted=())
