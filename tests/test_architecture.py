@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.retired import RETIRED
+
 ROOT = Path(__file__).parents[1]
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
@@ -94,53 +96,6 @@ HEADERS = (
 """The kernel part from the bottom to the top: a file includes only what stands before it."""
 SIBLINGS = {"attribution.h", "tunnel.h", "limits.h"}
 """They stand on the same floor of the kernel part, and none includes another."""
-
-RETIRED = {
-    "Chain": "Hierarchy",
-    "Departures": "ClassCounters",
-    "Guard": "Failsafe",
-    "Guarding": "Failsafe",
-    "Held": "QuotaUsage",
-    "Manager": "ServiceStatus",
-    "Manual": "OverrideKind",
-    "Marks": "Thresholds",
-    "Plot": "Director",
-    "Quiet": "LogLimiter",
-    "Refusal": "RejectTable",
-    "Standing": "LimitState",
-    "Teller": "Wording",
-    "Unsent": "QueueDrops",
-    "Witness": "VethBill",
-    "_framed": "to_frame_rate",
-    "_goes_on": "continues",
-    "_payers": "queue_members",
-    "actual": "installed",
-    "chain_of": "hierarchy_of",
-    "class_steps": "tree_diff",
-    "covered": "live_grants",
-    "credited": "queue_drops",
-    "departures": "class_counters",
-    "forget": "hide_range",
-    "guarding": "failsafe",
-    "held_from": "inputs",
-    "is_looped_back": "skip_looped_back",
-    "naming": "identities",
-    "not_saved": "note_not_saved",
-    "outruns": "police",
-    "paced": "police_rate",
-    "policy_steps": "policy_transition",
-    "refusal": "reject",
-    "remade": "remade_classes",
-    "reparented": "classes_that_move",
-    "spell": "interval",
-    "tallied": "tally_of",
-    "thinned": "thin_out",
-    "wall_clock": "clock",
-    "without_unsent": "deduct_drops",
-    "witness": "veth_bill",
-    "wrapped": "tunnel_size",
-}
-"""Names that ideas had once, each with the one that took its place: an old one in the code would be a second word."""
 
 IMPORT_IN_TEXT = re.compile(r"\bfrom (esimshaper[\w.]*) import ([\w, ]+)|\bimport (esimshaper[\w.]*)")
 
@@ -281,6 +236,14 @@ def test_who_answers_everybody_in_the_wi_fi_knows_little(module):
     words = ["views.report_html", *(f"core.model.{name}" for name in ("units", "documents", "money", "errors"))]
     edges = [f"edge.{name}" for name in ("http.server", "http.inherited", "http.tls", "host", "control_client")]
     assert ours(imports(module)) <= {"esimshaper", *within("web", "languages", "views.report_csv", *words, *edges)}
+
+
+@pytest.mark.parametrize("module", within("notify"))
+def test_who_speaks_to_the_world_knows_little(module):
+    edges = [f"edge.{name}" for name in ("host.clock", "host.paths", "host.malloc", "host.resident", "control_client")]
+    words = [f"core.model.{name}" for name in ("units", "documents", "money", "errors", "notices")]
+    allowed = within("notify", "languages", "edge.modems.bus", *edges, *words)
+    assert ours(imports(module)) <= {"esimshaper", "esimshaper.edge", *allowed}
 
 
 @pytest.mark.parametrize("module", within("lab"))

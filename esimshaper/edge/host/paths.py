@@ -16,6 +16,7 @@ NAMES_REPORT = Path("/run/esimshaper-names/report.json")
 _MODEMS_REPORT = "/run/esimshaper-modems/modems.json"
 
 _WEB_SOCKET = "/run/esimshaper/web.sock"
+_NOTIFY_SOCKET = "/run/esimshaper/notify.sock"
 
 
 def state_directory() -> Path:
@@ -36,6 +37,11 @@ def modems_report() -> Path:
 def web_socket() -> Path:
     """Where the daemon answers the page; $ESIMSHAPER_WEB is for labs as well."""
     return Path(os.environ.get("ESIMSHAPER_WEB", _WEB_SOCKET))
+
+
+def notify_socket() -> Path:
+    """Where the daemon hands out what is to be told; $ESIMSHAPER_NOTIFY is for labs as well."""
+    return Path(os.environ.get("ESIMSHAPER_NOTIFY", _NOTIFY_SOCKET))
 
 
 def page_note() -> Path:

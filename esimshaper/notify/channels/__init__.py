@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Channels: each by one library, which is imported in the child that delivers."""
+
+MODULES = {
+    "command": "command",
+    "email": "mail",
+}
+"""The module of each kind of channel. Each has `deliver(Letter, channel's document, Report)`."""

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a channel is given, and how it says what became of it. Owns: standard output of the child."""
+
+import json
+import socket
+import struct
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from esimshaper.notify import secrets
+from esimshaper.notify.jobs import Result
+
+Document = Mapping[str, Any]
+
+_TCP_INFO_BYTES = 216
+_RECEIVED, _SEGMENTS, _SENT = 128, 136, 200
+"""tcpi_bytes_received, tcpi_segs_out with tcpi_segs_in behind it, and tcpi_bytes_sent: offsets in struct tcp_info."""
+
+_HEADERS = 52
+"""Bytes of IPv4 and TCP with time stamps in each packet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message to one recipient. key: the same for each attempt. at: when the first of its notices came up.
+
+    severity: info, warning or alarm, the worst of its notices. document: the job as the daemon gave it.
+    """
+
+    key: str
+    at: datetime
+    subject: str
+    text: str
+    severity: str
+    document: Document
+
+    def as_json(self) -> str:
+        """For programs: the text, and the values that it was made of."""
+        kept = {name: self.document.get(name) for name in ("key", "form", "language", "notices")}
+        return json.dumps(
+            {"version": 1, "subject": self.subject, "text": self.text, "severity": self.severity, **kept},
+            ensure_ascii=False,
+        )
+
+
+class UndeliveredError(Exception):
+    """The letter was not delivered, or nobody knows: `result` says which."""
+
+    def __init__(self, result: Result, error: str) -> None:
+        super().__init__(error)
+        self.result = result
+
+
+class Report:
+    """What a channel says on its way; its parent reads it, and keeps it if the child has to be killed."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.is_handed_over = False
+
+    def step(self, text: str) -> None:
+        """Something that has been done, for `notify test`."""
+        self._say({"step": secrets.masked(text)})
+
+    def hand_over(self) -> None:
+        """From now on nobody knows whether it was delivered, until an answer comes."""
+        self.is_handed_over = True
+        self._say({"handed_over": True})
+
+    def count(self, connection: socket.socket | None) -> None:
+        """Adds what a connection of TCP has sent and received, before it is closed."""
+        try:
+            info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES) if connection else b""
+        except OSError:  # it is closed already, or is none of TCP
+            return
+        if len(info) == _TCP_INFO_BYTES:
+            (received,), (sent,) = (struct.unpack_from("=Q", info, at) for at in (_RECEIVED, _SENT))
+            self.bytes += received + sent + _HEADERS * sum(struct.unpack_from("=II", info, _SEGMENTS))
+
+    def result(self, result: Result, error: str = "") -> None:
+        """The last word."""
+        self._say({"result": result.value, "error": secrets.masked(error), "bytes": self.bytes})
+
+    def _say(self, document: Document) -> None:
+        sys.stdout.write(json.dumps(document) + "\n")
+        sys.stdout.flush()
