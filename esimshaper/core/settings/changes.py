@@ -15,6 +15,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from esimshaper.core.model.channels import Weekly
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Action, ActionKind, Follow, Quota, StepKind, Subject
 from esimshaper.core.model.plan import Plan
@@ -77,7 +78,7 @@ def _values(where: str, old: Any, new: Any) -> Iterator[str]:  # noqa: ANN401 - 
         name = f"{where}{field.name}"
         if before == after or name in _LISTS:
             continue
-        if type(before) is type(after) and is_dataclass(before) and not isinstance(before, Listen):
+        if type(before) is type(after) and is_dataclass(before) and not isinstance(before, Listen | Hours | Weekly):
             yield from _values(f"{name}.", before, after)
         else:
             yield f"{name}: {_written(name, before)} -> {_written(name, after)}"
@@ -117,6 +118,8 @@ def _written(name: str, value: object) -> str:
         return _NONE
     if isinstance(value, Tunnel):
         return _tunnel(value)
+    if isinstance(value, Hours):
+        return value.written
     if isinstance(value, Listen):
         return format_endpoint(value.address, value.port)
     if isinstance(value, tuple):
@@ -129,7 +132,9 @@ def _written(name: str, value: object) -> str:
         if name.endswith(("download", "upload")):
             return format_rate(value)
         sizes = {"lan.mark_mask": _mask(value), "router.reserve": format_size(value)}
-        return {**sizes, "watch.newcomer": format_size(value)}.get(name, str(value))
+        return {**sizes, "watch.newcomer": format_size(value), "notices.day_bytes": format_size(value)}.get(
+            name, str(value)
+        )
     return str(value)
 
 

@@ -15,13 +15,18 @@ _HINT = 'Write hours as "23:00-07:00", or with the days on which they begin: "mo
 
 def hours_from(block: Block, zone: tzinfo | None) -> Hours | None:
     """The `hours` of `block` in its `zone`; None where there are none, or where they or the zone are wrong."""
-    written = block.get("hours")
+    return hours_at(block, "hours", zone)
+
+
+def hours_at(block: Block, key: str, zone: tzinfo | None) -> Hours | None:
+    """The same at another key."""
+    written = block.get(key)
     texts = written if isinstance(written, list) else [written]
     spans: list[Span] = []
     for position, text in enumerate(texts):
         if text is None:
             continue
-        where = ("hours", position) if isinstance(written, list) else "hours"
+        where = (key, position) if isinstance(written, list) else key
         span = block.parse_value(where, text, parse_span, _HINT)
         spans += [span] if span else []
     if not spans or zone is None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from esimshaper.core.model.channels import NOBODY_TOLD, NoticeSettings
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey
 from esimshaper.core.model.limits import Curfew, Network, Quota
 from esimshaper.core.model.metrics import ServiceMetrics
@@ -236,7 +237,7 @@ class Settings:
 
     devices: the kernel's name of an interface, by the name that these settings call it, where the two differ.
     plans: what carriers have sold. trips: days with a name, for reports. web: None for no page. watch: what counts as
-    abnormal use.
+    abnormal use. notices: how people are told.
     """
 
     wan: Wan
@@ -255,6 +256,7 @@ class Settings:
     trips: tuple[Trip, ...] = ()
     web: Web | None = None
     watch: Watch = NOT_WATCHED
+    notices: NoticeSettings = NOBODY_TOLD
 
     @property
     def as_written(self) -> "Settings":

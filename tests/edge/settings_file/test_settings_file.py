@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from esimshaper.core.model.channels import NoticeSettings
 from esimshaper.core.model.limits import ActionKind, PeriodUnit, SubjectKind
 from esimshaper.core.model.watch import Watch, WatchLevel
 from esimshaper.core.settings.values import DEFAULT_UPKEEP, Client, Listen, OnFailure, Tls, Wan, Web
@@ -62,6 +63,8 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
     assert loaded.web == Web((Listen("192.168.8.1", 80),), ("data.internal",), tls=page)
     (exempt,) = (each.key for each in loaded.clients if each.name == "work-laptop")
     assert loaded.watch == Watch(WatchLevel.NORMAL, exempt=frozenset({exempt}), newcomer=50_000_000)
+    kinds = [each.kind.value for each in loaded.notices.channels]
+    assert kinds == ["email", "webhook", "sms", "mqtt", "apprise", "command"]
     assert loaded.timezone == "Asia/Tokyo"
     assert [each.name for each in loaded.clients] == ["alice-phone", "tv", "phone-abroad", "work-laptop"]
     plain = {
@@ -72,6 +75,7 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
         "router": DEFAULT_UPKEEP,
         "web": None,
         "watch": Watch(WatchLevel.NORMAL),
+        "notices": NoticeSettings(),
     }
     assert replace(loaded, **plain) == load(EXAMPLE)
 
@@ -300,4 +304,24 @@ def test_the_page_is_off_until_its_block_is_there(main):
     "block", ["web: on", "web: {listen: 192.168.8.1}", "web: {listen: [80]}", "web: {names: ['a b']}", "web: {tls: {}}"]
 )
 def test_what_is_wrong_with_the_page_is_said_with_its_place(main, block):
+    assert {line for line, *_ in refused(main, f"{NEEDED}{block}\n")} == {3}
+
+
+def test_nobody_is_told_until_the_block_of_notices_is_there(main):
+    assert accepted(main, NEEDED).notices == NoticeSettings()
+    mail = "notices:\n  email: {host: mail.example.org, from: r@example.org, to: a@example.org}\n"
+    (channel,) = accepted(main, NEEDED + mail).notices.channels
+    wanted = {"host": "mail.example.org", "from": "r@example.org", "to": ["a@example.org"], "security": "starttls"}
+    assert channel.settings == wanted
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        *("notices: on", "notices: {email: {}}", "notices: {sms: {to: 0901}}", "notices: {apprise: [ntfy]}"),
+        *("notices: {command: []}", "notices: {min: loud}", "notices: {mail: {}}", "notices: {language: fr}"),
+        *("notices: {webhook: {url: {}}}", "notices: {mqtt: {host: h, password: secret}}", "notices: {quiet: night}"),
+    ],
+)
+def test_what_is_wrong_with_notices_is_said_with_its_place(main, block):
     assert {line for line, *_ in refused(main, f"{NEEDED}{block}\n")} == {3}
