@@ -31,7 +31,7 @@ from esimshaper.lab import Host, namespaces
 from esimshaper.lab.carrier import python_environment
 
 METRICS = "http://127.0.0.1:19473/metrics"
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 POLL_SECONDS = 0.002
 ACCOUNTS, FLOWS = 1024 + len(BUILT_IN_CLIENTS), 65536
 """The defaults of the settings with a mark of 12 bits."""

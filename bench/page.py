@@ -8,6 +8,7 @@ second. The daemon is asked beside it for as many devices of its own, as the pag
 import contextlib
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -24,10 +25,12 @@ from bench.rows import Row, aim, middling
 from esimshaper.edge import control_client
 from esimshaper.edge.http.server import listen_unix
 from esimshaper.lab.carrier import python_environment
+from esimshaper.web.assets import ASSETS, PATHS
 from tests.web import documents
 from tests.web.stand_in import StandIn
 
-VIEWERS, EACH = 20, 2.0
+VIEWERS = 20
+EACH = int(re.findall(r"EVERY = (\d+)", ASSETS[PATHS["page.js"]].body.decode())[0]) / 1000
 """Of page.js: seconds between two looks."""
 
 MEMORY_AIM, WARM_AIM, COLD_AIM, SCREEN_AIM, PROCESSOR_AIM = 30, 50, 1, 20, 1

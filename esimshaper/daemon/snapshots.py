@@ -5,7 +5,9 @@ What is saved is read again only after a save, or when an hour begins, and not w
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from esimshaper.core.model.counts import NOTHING, Counters, Usage, sum_of
@@ -22,7 +24,6 @@ from esimshaper.daemon.storage import Storage
 
 HOURS = 24
 HOUR_SECONDS = 3600
-END = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +53,26 @@ class Snapshot:
         own = Sums({client: saved.today.usage.get(client, NOTHING)}, {client: saved.today.services.get(client, {})})
         today = saving.used_since(saving.today(saved.day), (own,), state, (client,))
         unsaved = saving.unsaved_of(state, client)
-
-        def since(start: int, until: int = END) -> Counters:
-            return sum_of(counters for at, counters in unsaved if start <= at < until)
-
+        by_hour = _by_hour(unsaved, saved.hours)
         return Used(
             today.usage.get(client, NOTHING),
             today.services.get(client, {}),
-            saved.this_month.get(client, NOTHING) + since(saved.month),
+            saved.this_month.get(client, NOTHING) + sum_of(each for at, each in unsaved if at >= saved.month),
             [
-                (start, each.usage.get(client, NOTHING) + since(start, start + HOUR_SECONDS))
+                (start, sum(by_hour.get(start, ()), each.usage.get(client, NOTHING)))
                 for start, each in zip(saved.hours, saved.by_hour, strict=True)
             ],
         )
+
+
+def _by_hour(unsaved: Iterable[tuple[int, Counters]], hours: Sequence[int]) -> Mapping[int, Sequence[Counters]]:
+    """What belongs to which of these hours, by its start."""
+    found: dict[int, list[Counters]] = defaultdict(list)
+    for at, counters in unsaved:
+        begun = bisect_right(hours, at)
+        if begun and at < hours[begun - 1] + HOUR_SECONDS:
+            found[hours[begun - 1]].append(counters)
+    return found
 
 
 class Snapshots:

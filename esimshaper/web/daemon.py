@@ -5,7 +5,6 @@ A request for something that is being asked already, or was within the last seco
 the daemon the same, however many people look.
 """
 
-import http.client
 import json
 import threading
 from collections.abc import Callable, Mapping
@@ -101,10 +100,10 @@ class Daemon:
             document = json.loads(answer)
         except (FileNotFoundError, ConnectionRefusedError, PermissionError, BlockingIOError):
             raise Stopped(asked=False) from None
-        except (OSError, http.client.HTTPException, ValueError):
+        except (OSError, ValueError):
             raise Stopped(asked=True) from None
         if not isinstance(document, dict):
             raise Stopped(asked=True)
-        if status != http.client.OK:
+        if status != control_client.HTTP_OK:
             raise Denial(status, document)
         return document

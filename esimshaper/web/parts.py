@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What several screens show: amounts over time, services, limits. Documents -> contexts of templates. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from esimshaper.languages import moments
@@ -46,8 +47,14 @@ def _starts(start: datetime, end: datetime, by: str) -> Iterator[datetime]:
             start += _STEPS[by]
 
 
-def over_time(words: Words, points: Sequence[Point], by: str) -> dict[str, Any]:
-    """A plot, the same in a sentence, and some labels to stand below it."""
+def over_time(words: Words, points: Sequence[Point], by: str) -> Callable[[], Mapping[str, Any]]:
+    """A plot, the same in a sentence, and some labels to stand below it: drawn when it is called, as a look that only
+    refreshes numbers needs none.
+    """
+    return partial(_over_time, words, points, by)
+
+
+def _over_time(words: Words, points: Sequence[Point], by: str) -> Mapping[str, Any]:
     names = [called(words, point.start, by) for point in points]
     bars = [
         plots.Bar(point.size, f"{name}: {words.size(point.size)}") for name, point in zip(names, points, strict=True)

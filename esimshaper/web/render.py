@@ -91,7 +91,13 @@ def page_json(screen: str, documents: Documents, visit: Visit) -> str:
 
 def _context(name: str, documents: Documents, visit: Visit) -> Context:
     screen, words = SCREENS[name], _words(visit.language)
-    context: Context = {"live": {}, "meters": {}, "shape": None, **screen.build(documents, visit, words)}
+    context: Context = {
+        "live": {},
+        "meters": {},
+        "shape": None,
+        "waits": False,
+        **screen.build(documents, visit, words),
+    }
     return context | {"visit": visit, "screen": name, "words": words, "shape": _shape(name, visit, context["shape"])}
 
 

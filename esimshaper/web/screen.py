@@ -11,7 +11,9 @@ Documents = Mapping[str, Document]
 """The documents of a screen by their path on web.sock, as they stand in `Screen.needs`."""
 
 Context = dict[str, Any]
-"""What a template shows. `live`: texts that page.js may refresh, by name; `shape`: what the rest depends on."""
+"""What a template shows. `live`: texts that page.js may refresh, by name; `shape`: what the rest depends on; `waits`:
+somebody waits for an answer, so it looks more often.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the page is told of the device that looks: by real addresses, neighbours and limits."""
 
-import http.client
 import json
 import signal
 import socket
@@ -110,7 +109,7 @@ def post(router: Router, path: str, body: dict[str, Any], token: str = "", addre
         status, said = control_client.exchange(
             router.place / "run" / "web.sock", "POST", target, json.dumps(body).encode(), 60, headers=headers
         )
-    except (OSError, http.client.HTTPException):
+    except OSError:
         return 0, {}
     return status, json.loads(said)
 

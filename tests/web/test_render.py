@@ -126,6 +126,15 @@ def test_who_has_asked_sees_that_and_then_the_answer():
     assert "1.00 GB" in refused
 
 
+def test_only_who_waits_for_an_answer_looks_more_often():
+    def waits(document: docs.Document) -> bool:
+        return " data-waits" in render("me", {"/v1/me": document}, visit())
+
+    assert waits(docs.me(asked=docs.asked()))
+    assert not waits(docs.me(asked=docs.asked(given=0)))
+    assert not waits(docs.me())
+
+
 @pytest.mark.parametrize(
     ("agent", "first"),
     [

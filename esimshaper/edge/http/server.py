@@ -11,7 +11,6 @@ thread that accepts.
 """
 
 import errno
-import io
 import logging
 import os
 import socket
@@ -22,19 +21,15 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from cheroot import server as cheroot_server
 from cheroot import wsgi
-from cheroot.makefile import MakeFile
 
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.units import format_endpoint
-from esimshaper.edge.host import clock
+from esimshaper.edge.http.streams import Patience, PlainSocket, TlsSocket, Writer, reader, stream
 from esimshaper.edge.http.tls import Certificates, UnusableFileError
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer, WriteableBuffer
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 """A WSGI application (PEP 3333)."""
@@ -43,7 +38,6 @@ WORKERS = 3
 WAITING = 16  # connections that may wait for a worker; more are closed
 DEADLINE = 5  # seconds that a worker waits for one client
 HURRIED = 1  # the same while other connections wait
-STEP = 0.1  # seconds after which a worker looks whether others wait
 MAX_HEADER = 16 * 1024
 MAX_BODY = 256 * 1024  # of an import, whose rows come by the thousand
 
@@ -195,62 +189,6 @@ def _serve(
 # has no TLS.
 
 
-class _Patience:
-    """How long a worker waits for one peer, all its reads and writes together: less while others wait."""
-
-    def __init__(self, others_wait: Callable[[], bool]) -> None:
-        self._others_wait = others_wait
-        self._spent = 0.0
-
-    def wait(self, sock: socket.socket, work: Callable[[], int]) -> int:
-        """Does `work` on `sock`, in steps of STEP. Raises TimeoutError in the words by which cheroot knows it, and
-        ConnectionResetError if the peer does not speak TLS.
-        """
-        while (left := (HURRIED if self._others_wait() else DEADLINE) - self._spent) > 0:
-            sock.settimeout(min(left, STEP))
-            began = clock.stopwatch()
-            try:
-                return work()
-            except TimeoutError:
-                pass
-            except ssl.SSLError as error:
-                raise ConnectionResetError(errno.ECONNRESET, str(error)) from None
-            finally:
-                self._spent += clock.stopwatch() - began
-        raise TimeoutError("timed out")
-
-
-class _PlainSocket(socket.socket):
-    """A connection whose reads and writes all have to be done before patience ends."""
-
-    patience: _Patience
-
-    def recv_into(self, buffer: "WriteableBuffer", nbytes: int = 0, flags: int = 0) -> int:
-        return self.patience.wait(self, lambda: super(_PlainSocket, self).recv_into(buffer, nbytes, flags))
-
-    def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
-        return self.patience.wait(self, lambda: super(_PlainSocket, self).send(data, flags))
-
-
-class _TlsSocket(ssl.SSLSocket):
-    """The same over TLS."""
-
-    patience: _Patience
-
-    def recv_into(self, buffer: "WriteableBuffer", nbytes: int | None = None, flags: int = 0) -> int:
-        return self.patience.wait(self, lambda: super(_TlsSocket, self).recv_into(buffer, nbytes, flags))
-
-    def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
-        return self.patience.wait(self, lambda: super(_TlsSocket, self).send(data, flags))
-
-    def shake_hands(self) -> None:
-        self.patience.wait(self, self._shake_hands)
-
-    def _shake_hands(self) -> int:
-        self.do_handshake()
-        return 0
-
-
 class _Headers(cheroot_server.HeaderReader):  # type: ignore[misc,unused-ignore]
     def __call__(self, rfile: object, hdict: object = None) -> object:
         """Raises ValueError, which is answered with 400, for a first line that is the continuation of none; the cheroot
@@ -273,14 +211,22 @@ class _Request(cheroot_server.HTTPRequest):  # type: ignore[misc,unused-ignore]
             self.simple_response("400 Bad Request", "Malformed Request-URI")
             return False
 
+    def send_headers(self) -> None:
+        """Keeps them until the body is there."""
+        self.conn.wfile.keeps = True
+        try:
+            super().send_headers()
+        finally:
+            self.conn.wfile.keeps = False
+
 
 class _Connection(cheroot_server.HTTPConnection):  # type: ignore[misc,unused-ignore]
     RequestHandlerClass = _Request
 
-    def __init__(self, server: "_Server", sock: socket.socket, makefile: Callable[..., io.IOBase]) -> None:
-        plain_socket = _PlainSocket(fileno=sock.detach())
-        self._patience = plain_socket.patience = _Patience(lambda: server.requests.qsize > 0)
-        super().__init__(server, plain_socket, makefile)
+    def __init__(self, server: "_Server", sock: socket.socket, _makefile: object) -> None:
+        plain_socket = PlainSocket(fileno=sock.detach())
+        self._patience = plain_socket.patience = Patience(lambda: server.requests.qsize > 0, DEADLINE, HURRIED)
+        super().__init__(server, plain_socket, stream)
 
     def communicate(self) -> bool:
         """One request. A peer that is gone or too slow must not end the worker thread, here and in close()."""
@@ -288,7 +234,8 @@ class _Connection(cheroot_server.HTTPConnection):  # type: ignore[misc,unused-ig
             if self.server.admits and not self.server.admits(_user_of(self.socket)):
                 return False
             self._begin()
-            return bool(super().communicate())  # type: ignore[no-untyped-call]
+            super().communicate()  # type: ignore[no-untyped-call]
+            self.wfile.flush()
         return False
 
     def _begin(self) -> None:
@@ -297,20 +244,16 @@ class _Connection(cheroot_server.HTTPConnection):  # type: ignore[misc,unused-ig
             self._encrypt(self.server.certificates.context())
 
     def _encrypt(self, context: ssl.SSLContext) -> None:
-        context.sslsocket_class = _TlsSocket
-        encrypted = cast(
-            "_TlsSocket", context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
-        )
+        context.sslsocket_class = TlsSocket
+        encrypted = cast("TlsSocket", context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False))
         encrypted.patience = self._patience
         self.socket = encrypted
-        self.rfile, self.wfile = MakeFile(encrypted, "rb", self.rbufsize), MakeFile(encrypted, "wb", self.wbufsize)
+        self.rfile, self.wfile = reader(encrypted), Writer(encrypted)
         encrypted.shake_hands()
 
     def close(self) -> None:
-        """Drops unsent bytes. cheroot leaves them to the garbage collector, which cannot fail quietly."""
-        with suppress(OSError, ValueError):
-            self.wfile.close()
-        if isinstance(self.socket, _TlsSocket):
+        """Drops unsent bytes."""
+        if isinstance(self.socket, TlsSocket):
             with suppress(OSError, ValueError):
                 self.socket.settimeout(0)
                 self.socket.unwrap()  # says that this is the end, and waits for no answer

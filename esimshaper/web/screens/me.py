@@ -34,6 +34,7 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
         "hours": parts.over_time(words, points, "hour"),
         "services": services,
         "asked": asked,
+        "waits": bool(asked and asked["open"]),
         "amounts": parts.amounts(words),
         "low_data": low_data(words, visit.agent),
         "live": _live(words, me, first, others),

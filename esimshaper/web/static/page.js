@@ -2,7 +2,7 @@
 // Refreshes numbers while somebody looks. The page works without this: it reads all by itself, and acts by forms.
 "use strict";
 (() => {
-  const EVERY = 2000, OLD_AFTER = 10000;
+  const EVERY = 5000, WAITING = 2000, OLD_AFTER = 10000;
   const url = new URL(location.href);
   url.searchParams.delete("done");
   url.searchParams.set("json", "");
@@ -40,7 +40,8 @@
   }
 
   async function look() {
-    if (busy || document.hidden) return;
+    if (document.hidden) return;
+    if (busy) return mark(Date.now() - answered > OLD_AFTER);
     busy = true;
     let stopped = false;
     try {
@@ -60,6 +61,9 @@
   }
 
   if (!main().dataset.shape) return;
-  setInterval(look, EVERY);
+  // Twenty people who look cost as much as they look often; who waits for an answer looks more often.
+  const pause = () => "waits" in main().dataset ? WAITING : EVERY;
+  const again = () => { look(); setTimeout(again, pause()); };
+  setTimeout(again, pause());
   document.addEventListener("visibilitychange", look);
 })();
