@@ -74,11 +74,7 @@ def _show(options: argparse.Namespace, document: dict[str, object]) -> int:
 
 
 def _show_code(url: str) -> None:
-    """A QR code of the address, for the camera of a phone, where the library for it is there."""
-    try:
-        import segno
-    except ModuleNotFoundError:
-        hint = _("`sudo apt install python3-segno` shows a code here that phones can read")
-        print("  " + _("hint: {hint}", hint=hint))
-        return
+    """A QR code of the address, for the camera of a phone."""
+    import segno  # here, since no other verb needs it
+
     segno.make(url, micro=False).terminal(compact=True)
