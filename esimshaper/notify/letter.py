@@ -2,6 +2,7 @@
 """What a channel is given, and how it says what became of it. Owns: standard output of the child."""
 
 import json
+import os
 import socket
 import struct
 import sys
@@ -58,8 +59,8 @@ class Report:
     """What a channel says on its way; its parent reads it, and keeps it if the child has to be killed."""
 
     def __init__(self) -> None:
-        self.bytes = 0
-        self.is_handed_over = False
+        self.bytes, self.is_handed_over = 0, False
+        self._connections: list[socket.socket] = []
 
     def step(self, text: str) -> None:
         """Something that has been done, for `notify test`."""
@@ -70,20 +71,30 @@ class Report:
         self.is_handed_over = True
         self._say({"handed_over": True})
 
-    def count(self, connection: socket.socket | None) -> None:
-        """Adds what a connection of TCP has sent and received, before it is closed."""
-        try:
-            info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES) if connection else b""
-        except OSError:  # it is closed already, or is none of TCP
-            return
-        if len(info) == _TCP_INFO_BYTES:
-            (received,), (sent,) = (struct.unpack_from("=Q", info, at) for at in (_RECEIVED, _SENT))
-            self.bytes += received + sent + _HEADERS * sum(struct.unpack_from("=II", info, _SEGMENTS))
+    def watch(self, connection: socket.socket | None) -> None:
+        """Counts what a connection of TCP sends and receives until `settle`, also if it is wrapped or closed before."""
+        if connection:
+            self._connections.append(socket.socket(fileno=os.dup(connection.fileno())))
+
+    def settle(self) -> None:
+        """Lets go of all connections; `bytes` has what they took."""
+        while self._connections:
+            with self._connections.pop() as connection:
+                self.bytes += _bytes_of(connection)
 
     def result(self, result: Result, error: str = "") -> None:
         """The last word."""
+        self.settle()
         self._say({"result": result.value, "error": secrets.masked(error), "bytes": self.bytes})
 
     def _say(self, document: Document) -> None:
         sys.stdout.write(json.dumps(document) + "\n")
         sys.stdout.flush()
+
+
+def _bytes_of(connection: socket.socket) -> int:
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+    if len(info) < _TCP_INFO_BYTES:  # the kernel is older than 4.19
+        return 0
+    (received,), (sent,) = (struct.unpack_from("=Q", info, at) for at in (_RECEIVED, _SENT))
+    return int(received + sent + _HEADERS * sum(struct.unpack_from("=II", info, _SEGMENTS)))

@@ -2,7 +2,9 @@
 """Channels: each by one library, which is imported in the child that delivers."""
 
 MODULES = {
+    "apprise": "push",
     "command": "command",
     "email": "mail",
+    "webhook": "webhook",
 }
 """The module of each kind of channel. Each has `deliver(Letter, channel's document, Report)`."""

@@ -32,13 +32,14 @@ def deliver(letter: Letter, channel: Document, report: Report) -> None:
     password = secret(channel["password"]) if channel.get("password") else ""
     server = _connected(channel, report)
     try:
+        report.watch(server.sock)
         _talk(server, channel, password, report)
         refused = _hand_over(server, message, sender, recipients, report)
-        report.count(server.sock)
     except smtplib.SMTPServerDisconnected as error:
         result = Result.UNKNOWN if report.is_handed_over else Result.FAILED
         raise UndeliveredError(result, f"the server has ended the conversation: {error}") from None
     finally:
+        report.settle()
         server.close()
     if refused:
         report.step(f"the server does not take it for {', '.join(refused)}")

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A webhook: the letter as JSON by HTTP POST, with a key by which a second one is known, and a signature.
+
+Idempotency-Key: the same for each attempt
+Esimshaper-Signature: t=UNIX SECONDS,v1=HEX    HMAC-SHA256 of "SECONDS.BODY" with `key`, where there is one
+"""
+
+import hashlib
+import hmac
+import http.client
+import ssl
+from urllib.parse import SplitResult, urlsplit
+
+from esimshaper.edge.host import clock
+from esimshaper.notify.jobs import Result
+from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError
+from esimshaper.notify.secrets import secret
+
+SECONDS = 20.0
+MOST_ANSWER = 4096
+LATER = {408, 425, 429}
+"""Of 4xx, what may be another answer in a while (RFC 9110, RFC 8470, RFC 6585); all others stay as they are."""
+
+
+def deliver(letter: Letter, channel: Document, report: Report) -> None:
+    """Any status 2xx is sent; one of LATER, 3xx and 5xx failed; the other 4xx never again. Raises UndeliveredError."""
+    url = urlsplit(secret(channel["url"]))
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise UndeliveredError(Result.IMPOSSIBLE, "the address of the webhook is none of http or https")
+    body = letter.as_json().encode()
+    headers = {"Content-Type": "application/json", "User-Agent": "esimshaper", "Idempotency-Key": key_of(letter)}
+    if channel.get("key"):
+        headers["Esimshaper-Signature"] = signature(secret(channel["key"]), body, int(clock.now()))
+    connection = _connection(url, channel)
+    try:
+        status, said = _exchange(connection, url, body, headers, report)
+    finally:
+        report.settle()
+        connection.close()
+    report.step(f"{url.hostname} answers with status {status}")
+    if status >= 300:
+        raise UndeliveredError(_result(status), f"{url.hostname} answers with status {status}{said and f': {said}'}")
+
+
+def key_of(letter: Letter) -> str:
+    """The Idempotency-Key: of visible ASCII only, and it tells nobody what the letter is about."""
+    return hashlib.sha256(letter.key.encode()).hexdigest()[:40]
+
+
+def signature(key: str, body: bytes, at: int) -> str:
+    """Says when it was made, so that an old one that somebody has kept can be refused."""
+    return f"t={at},v1={hmac.new(key.encode(), f'{at}.'.encode() + body, hashlib.sha256).hexdigest()}"
+
+
+def _connection(url: SplitResult, channel: Document) -> http.client.HTTPConnection:
+    host, port = url.hostname or "", url.port
+    if url.scheme == "http":
+        return http.client.HTTPConnection(host, port, timeout=SECONDS)
+    context = ssl.create_default_context(cafile=channel.get("ca"))
+    return http.client.HTTPSConnection(host, port, timeout=SECONDS, context=context)
+
+
+def _exchange(
+    connection: http.client.HTTPConnection, url: SplitResult, body: bytes, headers: dict[str, str], report: Report
+) -> tuple[int, str]:
+    """Status, and the first words of the answer."""
+    try:
+        connection.connect()
+    except ssl.SSLCertVerificationError as error:
+        why = f"the certificate of {url.hostname} is not right: {error.verify_message}"
+        raise UndeliveredError(Result.FAILED, why) from None
+    except OSError as error:
+        raise UndeliveredError(Result.FAILED, f"{url.hostname} does not answer: {error}") from None
+    report.watch(connection.sock)
+    report.step(f"{url.hostname} is there")
+    report.hand_over()
+    try:
+        connection.request("POST", (url.path or "/") + (url.query and f"?{url.query}"), body, headers)
+        answer = connection.getresponse()
+        said = answer.read(MOST_ANSWER)
+    except (OSError, http.client.HTTPException) as error:
+        raise UndeliveredError(Result.UNKNOWN, f"{url.hostname} did not say whether it has taken it: {error}") from None
+    words = " ".join(said.decode(errors="replace").split())
+    return answer.status, "".join(each if each.isprintable() else "?" for each in words)[:200]
+
+
+def _result(status: int) -> Result:
+    return Result.REFUSED if 400 <= status < 500 and status not in LATER else Result.FAILED
