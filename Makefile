@@ -218,6 +218,7 @@ install: $(if $(DESTDIR),,root packages-run) catalogs
 	cd '$(share)' && chmod a+r $(pages)
 	install -D -m 644 -t '$(DESTDIR)/usr/lib/systemd/system' systemd/*.service systemd/*.socket systemd/*.path
 	install -D -m 644 -t '$(DESTDIR)/usr/lib/systemd/catalog' systemd/*.catalog
+	install -D -m 644 -t '$(share)/polkit-1/rules.d' systemd/esimshaper.rules
 	install -D -m 644 systemd/esimshaper.sysusers '$(DESTDIR)/usr/lib/sysusers.d/esimshaper.conf'
 	test -n '$(DESTDIR)' || systemd-sysusers /usr/lib/sysusers.d/esimshaper.conf
 	test -n '$(DESTDIR)' -o ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; \
@@ -231,7 +232,8 @@ uninstall: root
 	rm -rf /usr/lib/esimshaper /usr/share/esimshaper /usr/share/doc/esimshaper
 	rm -f /usr/bin/esimshaper /usr/lib/systemd/catalog/esimshaper*.catalog \
 		/usr/lib/systemd/system/esimshaper*.service /usr/lib/systemd/system/esimshaper*.socket \
-		/usr/lib/systemd/system/esimshaper*.path /usr/lib/sysusers.d/esimshaper.conf
+		/usr/lib/systemd/system/esimshaper*.path /usr/lib/sysusers.d/esimshaper.conf \
+		/usr/share/polkit-1/rules.d/esimshaper.rules
 	cd /usr/share && rm -f $(pages)
 	test ! -d /run/systemd/system || { systemctl daemon-reload && journalctl --update-catalog; }
-	@echo 'The configuration (/etc/esimshaper), the history (/var/lib/esimshaper) and the users and groups esimshaper, esimshaper-names, esimshaper-modems and esimshaper-web are still there.'
+	@echo 'The configuration (/etc/esimshaper), the history (/var/lib/esimshaper) and the users and groups esimshaper, esimshaper-names, esimshaper-modems, esimshaper-notify and esimshaper-web are still there.'

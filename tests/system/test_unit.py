@@ -94,6 +94,7 @@ def test_the_capabilities_of_the_unit_load_the_same_programs_as_root_also_for_ma
         ("esimshaper-build.service", 20),
         ("esimshaper-names.service", 15),
         ("esimshaper-modems.service", 15),
+        ("esimshaper-notify.service", 20),
         ("esimshaper-web.service", 10),
         ("esimshaper-web-listen.service", 15),
     ],
