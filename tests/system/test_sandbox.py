@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to boot a 
 PINS = "/sys/fs/bpf/esimshaper"
 NAMES = "esimshaper-names.service"
 MODEMS = "esimshaper-modems.service"
+NOTIFY = "esimshaper-notify.service"
 PAGE = "esimshaper-web.service"
 NET_ADMIN = 1 << 12
 
@@ -163,6 +164,32 @@ def test_who_watches_modems_reaches_the_bus_and_may_do_nothing_else(router: Debi
     finally:
         router.path("/usr/sbin/ModemManager").unlink()
         router.run("systemctl", "stop", MODEMS)
+
+
+def test_who_tells_people_may_do_nothing_else_and_gets_secrets_of_root_as_credentials(router: Debian) -> None:
+    def process() -> str:
+        return router.run("systemctl", "show", NOTIFY, "--value", "--property=MainPID").strip()
+
+    def user() -> str:
+        return _status(router, process()).get("Uid", "") if process() != "0" else ""
+
+    whole = "\t".join([router.run("id", "-u", "esimshaper-notify").strip()] * 4)
+    try:
+        wait_until("the sender, without any secret", lambda: user() == whole)
+    except TimeoutError as problem:
+        problem.add_note(router.journalctl("--no-pager", "--lines=30", "-u", NOTIFY))
+        raise
+    fields = _status(router, process())
+    assert {int(fields[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+    assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
+    wait_until("rest", lambda: int(_status(router, process())["VmRSS"].split()[0]) <= 20 * 1024)
+    router.path("/etc/credstore").mkdir(mode=0o700, exist_ok=True)
+    router.path("/etc/credstore/esimshaper.email").write_text("correct horse\n")
+    router.path("/etc/credstore/esimshaper.email").chmod(0o600)
+    router.run("systemctl", "restart", NOTIFY)
+    wait_until("another process", lambda: user() == whole)
+    seen = router.path(f"/proc/{process()}/root/run/credentials/{NOTIFY}")
+    assert [(each.name, each.read_text()) for each in seen.iterdir()] == [("esimshaper.email", "correct horse\n")]
 
 
 def _page(address: str, path: str = "/") -> tuple[int, str]:

@@ -109,12 +109,13 @@ class Bus:
         member: str,
         signature: str | None = None,
         body: tuple[Any, ...] = (),
+        seconds: float = CALL_SECONDS,
     ) -> tuple[Any, ...]:
         """The answer of whoever has `name` now: nobody is started for it. Raises NotAnsweredError, RefusedError."""
         message = new_method_call(DBusAddress(path, name, interface), member, signature, body)
         message.header.flags = MessageFlag.no_auto_start
         self._serial += 1
-        serial, deadline = self._serial, clock.monotonic() + CALL_SECONDS
+        serial, deadline = self._serial, clock.monotonic() + seconds
         try:
             self._socket.settimeout(CALL_SECONDS)
             self._socket.sendall(message.serialise(serial=serial))

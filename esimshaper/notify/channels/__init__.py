@@ -5,6 +5,7 @@ MODULES = {
     "apprise": "push",
     "command": "command",
     "email": "mail",
+    "sms": "sms",
     "webhook": "webhook",
 }
 """The module of each kind of channel. Each has `deliver(Letter, channel's document, Report)`."""
