@@ -87,6 +87,7 @@ def test_it_brings_units_catalogs_pages_and_completion(content):
             ".path": f"lib/systemd/system/{path.name}",
             ".catalog": f"lib/systemd/catalog/{path.name}",
             ".sysusers": f"lib/sysusers.d/{path.stem}.conf",
+            ".rules": f"share/polkit-1/rules.d/{path.name}",
         }
         assert (content / "usr" / installed[path.suffix]).read_bytes() == path.read_bytes()
     share = content / "usr/share"

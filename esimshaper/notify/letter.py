@@ -41,10 +41,8 @@ class Letter:
     def as_json(self) -> str:
         """For programs: the text, and the values that it was made of."""
         kept = {name: self.document.get(name) for name in ("key", "form", "language", "notices")}
-        return json.dumps(
-            {"version": 1, "subject": self.subject, "text": self.text, "severity": self.severity, **kept},
-            ensure_ascii=False,
-        )
+        told = {"event_type": self.severity, "subject": self.subject, "text": self.text}
+        return json.dumps({"version": 1, **told, **kept}, ensure_ascii=False)
 
 
 class UndeliveredError(Exception):

@@ -31,7 +31,7 @@ def test_a_command_gets_the_notice_as_json_and_no_shell_sees_it(sender_of, tmp_p
     hostile["notices"][0]["client"] = "tv'; touch evil"
     assert daemon.deliver(sender, hostile) == ["sent"]
     told = json.loads((tmp_path / "$(touch evil) ;").read_text())
-    assert (told["version"], told["key"], told["severity"]) == (1, "surge/tv/1", "alarm")
+    assert (told["version"], told["key"], told["event_type"]) == (1, "surge/tv/1", "alarm")
     assert told["notices"] == hostile["notices"]
     assert daemon.results[1]["steps"][-1] == "it has ended with status 0"
     assert not list(tmp_path.glob("evil"))

@@ -5,6 +5,7 @@ MODULES = {
     "apprise": "push",
     "command": "command",
     "email": "mail",
+    "mqtt": "mqtt",
     "sms": "sms",
     "webhook": "webhook",
 }
