@@ -13,11 +13,13 @@ from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.limits import ClientState, Policy, Reserve, Subject
 from esimshaper.core.model.reading import Attachment, ClassCounters, Hook, Observation, Reading
 from esimshaper.core.model.scope import Places
+from esimshaper.core.model.shaping import PATIENCE
 from esimshaper.core.model.state import Outcome
 from esimshaper.core.model.units import format_rate
 from esimshaper.core.settings.values import Settings, Wan
-from esimshaper.core.shaping import plan, tree
-from esimshaper.core.shaping.plan import Plan, Report, Step
+from esimshaper.core.shaping import plan, steps, tree
+from esimshaper.core.shaping.plan import Plan
+from esimshaper.core.shaping.steps import Report, Step
 from esimshaper.daemon.class_counters import ClassReader
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.host.messages import Message, fields
@@ -45,6 +47,7 @@ class Enforcer:
         self._reserve: Reserve | None = None
         self._held: tree.Link | None = None
         self._uplinks: frozenset[int] = frozenset()
+        self._sweep_until: float | None = None  # CLOCK_BOOTTIME, in s
         self._now = 0  # CLOCK_BOOTTIME of the last reading, in ns
         self._begin(settings)
         cleanup.callback(lambda: self._shaper.close())
@@ -82,8 +85,17 @@ class Enforcer:
         self._memory = replace(self._memory, cause=None, classes_for=None)
 
     def sweep(self) -> None:
-        """Removes our shaping from all interfaces but the uplink."""
-        self._shaper.remove(keep=self._devices.get(self._wan.interface, self._wan.interface))
+        """Removes our shaping from all interfaces but the uplink: each queue once nothing waits in it."""
+        self._sweep_until = self._now / 1e9 + PATIENCE
+        self._sweep()
+
+    def _sweep(self) -> None:
+        if self._sweep_until is None:
+            return
+        patient = self._now / 1e9 < self._sweep_until
+        self._shaper.remove(self._devices.get(self._wan.interface, self._wan.interface), only_empty=patient)
+        if not patient:
+            self._sweep_until = None
 
     def read_classes(self, reading: Reading) -> Mapping[Account, ClassCounters] | None:
         """Bytes that left through the classes of each account. `reading` was read before (R8)."""
@@ -110,6 +122,7 @@ class Enforcer:
             look_around,
             _looked_at(seen.attachments, self._devices),
             self._first,
+            seen.sent is not None,
         )
         self._uplinks = _numbers_of_uplinks(seen.attachments)
         self._now = round(seen.reading.boottime * 1e9)
@@ -128,37 +141,40 @@ class Enforcer:
                 self._memory = now.memory
                 self._say(now.problems)
             now = now.after(report) if now.after else None
+        self._sweep()
 
-    def _carry_out(self, steps: Iterable[Step]) -> Report:
+    def _carry_out(self, todo: Iterable[Step]) -> Report:
         report = Report()
-        for step in steps:
+        for step in todo:
             report = self._do(step, report)
         return report
 
     def _do(self, step: Step, report: Report) -> Report:
         match step:
-            case plan.AddClients(clients):
+            case steps.AddClients(clients):
                 self._meter.add_clients(clients)
-            case plan.AddGroups(names, spare):
+            case steps.AddGroups(names, spare):
                 return replace(report, groups_added=self._meter.add_groups(names, spare))
-            case plan.LookAtClasses():
+            case steps.LookAtClasses():
                 return replace(report, found=self._shaper.observe())
-            case plan.ChangeClasses(changes):
+            case steps.LookAtWaiting():
+                return replace(report, waiting=self._shaper.waiting())
+            case steps.ChangeClasses(changes):
                 failed = self._shaper.apply(changes)
                 self._class_reader.note_remade(plan.remade_classes(changes))
                 return replace(report, failed=(*report.failed, *failed))
-            case plan.NoteRestored():
+            case steps.NoteRestored():
                 text, where = "somebody changed our classes at %s; they are as before again", self._wan.interface
                 log.warning(text, where, extra=fields(Message.CLASSES_RESTORED, interface=where))
-            case plan.ShapeAt(upload, download):
+            case steps.ShapeAt(upload, download):
                 self._meter.give_classes_at(upload, download)
-            case plan.WritePolicies(policies):
+            case steps.WritePolicies(policies):
                 self._write(policies)
-            case plan.CheckRejects():
+            case steps.CheckRejects():
                 if self._rejects.notice_changes(self._now):
                     text = "somebody changed our table in nftables; it is as before again"
                     log.warning(text, extra=fields(Message.REFUSALS_RESTORED))
-            case plan.Reject(devices, but, _, but_until, lans, at):
+            case steps.Reject(devices, but, _, but_until, lans, at):
                 apart = tuple((self._names_at[name], each) for name, each in at.items() if name in self._names_at)
                 blocked = Blocked(devices, but, but_until=but_until, at=apart)
                 problem = self._rejects.reject(blocked, Known(self._uplinks, lans), self._now)

@@ -91,8 +91,9 @@ def keep_busy(move: Callable[..., object], server: str, ended: list[bool], size:
 
 
 @contextlib.contextmanager
-def flood(client: Host, server: str) -> Iterator[None]:
-    pings = client.popen(["ping", "-i", "0.002", "-q", server], stdout=subprocess.DEVNULL)
+def flood(client: Host, server: str, *, each: float = 0.002, size: int = 56) -> Iterator[None]:
+    """Pings, one every `each` seconds, of `size` bytes and their headers."""
+    pings = client.popen(["ping", "-i", str(each), "-s", str(size), "-q", server], stdout=subprocess.DEVNULL)
     try:
         yield
     finally:

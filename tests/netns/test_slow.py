@@ -8,7 +8,7 @@ import pytest
 
 from esimshaper.lab import Lab, Shape, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
-from tests.netns.limits import CLIENTS
+from tests.netns.limits import CLIENTS, flood
 from tests.netns.router import Router
 from tests.netns.test_reload import post, write
 from tests.netns.test_shaper import pings, seconds
@@ -51,11 +51,18 @@ def test_while_a_plan_is_slow_pings_pass_uploads_shares_are_equal_and_the_bill_i
     assert "is slow" in router.run("status").stdout
     assert "536" in lab.router.run(["nft", "list", "table", "inet", "esimshaper_slow"])
 
-    write(router, router.config.read_text().replace(PLAN, ""))
-    post(router)
-    router.await_tick()
-    assert router.get("/v1/status")["slow"] == []
-    assert "htb" not in lab.router.run(["tc", "qdisc", "show", "dev", "wan0"])
+    # Three times what is let out: the classes are full, and drop, as they go.
+    root = ["tc", "-s", "qdisc", "show", "dev", "wan0", "root"]
+    with flood(alice, lab.servers4[0], each=0.02, size=1000):
+        wait_until("a queue", lambda: "backlog 0b" not in lab.router.run(root))
+        write(router, router.config.read_text().replace(PLAN, ""))
+        post(router)
+        assert "htb" in lab.router.run(root), "what waits leaves first"
+        router.await_tick()
+        assert router.get("/v1/status")["slow"] == []
+        wait_until("no classes", lambda: "htb" not in lab.router.run(root))
+    moved = router.measure() - begun
+    assert moved.sum.up_bytes == moved.bill.seen_by_router.up_bytes, "what waited is billed, what was dropped is not"
     assert "esimshaper_slow" not in lab.router.run(["nft", "list", "tables"])
     assert "held no more" in router.log.read_text()
 

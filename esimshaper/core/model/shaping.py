@@ -30,6 +30,10 @@ class Side(Enum):
 HELD_PERCENT = {Side.UPLOAD: 95, Side.DOWNLOAD: 85}
 """Percent of what the carrier gives a plan that the link is held to."""
 
+PATIENCE = 30
+"""Seconds for which a class that is not wanted may stay, as packets wait in it."""
+# A device that takes no more, or a queue that is never empty, must not keep it for ever.
+
 
 def held(rate: int | None, carrier: int, side: Side) -> int:
     """The rate of a link that carries `rate` (None: nobody says) and is given so much by its carrier, in bit/s."""

@@ -2,11 +2,13 @@
 """Wanted limits and installed policies and classes -> steps to do in the kernel and in tc, in order. Pure.
 
     begin --> accounts --> look at tc --> make classes --> name them in policies --> remove classes --> reject table
-              AddGroups    LookAtClasses  ChangeClasses    ShapeAt, WritePolicies    ChangeClasses      Reject
+              AddGroups    LookAtClasses  ChangeClasses    ShapeAt, WritePolicies    LookAtWaiting      Reject
+                                                                                     ChangeClasses
 
 Each arrow is a Plan: steps, and a function that makes the next Plan of the Report on them. A class is made before a
-policy names it, and goes when no policy names it any more (R12 in DESIGN.md). What is right already is no step: so
-a plan that was carried out twice, or cut off by a kill and begun anew, leads to the same (R25).
+policy names it. It goes when no policy names it any more (R12 in DESIGN.md) and nothing waits in it (leaving.py);
+until then each tick looks again. What is right already is no step: so a plan that was carried out twice, or cut
+off by a kill and begun anew, leads to the same (R25).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -17,106 +19,25 @@ from esimshaper.core.model.counts import UNUSED
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, OTHERS, Account, ClientKey
 from esimshaper.core.model.limits import ClientState, Direction, Level, Policy, Subject, SubjectKind
 from esimshaper.core.model.reading import Reading
-from esimshaper.core.model.shaping import Change, ChangeKind, Shaping, Side, Tree
+from esimshaper.core.model.shaping import PATIENCE, Change, ChangeKind, Side, Tree, Wire
 from esimshaper.core.model.state import Outcome
-from esimshaper.core.shaping import policy_transition, tree, tree_diff
-
-Policies = Mapping[Account, Policy]
-
-
-@dataclass(frozen=True, slots=True)
-class AddClients:
-    """Give these clients their accounts before they come."""
-
-    clients: tuple[ClientKey, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AddGroups:
-    """Give these groups accounts; where too few are left, the accounts of `spare` groups, which no policy names."""
-
-    names: tuple[str, ...]
-    spare: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LookAtClasses:
-    """Find out what is installed in tc."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeClasses:
-    """Change tc. A change that fails is left out, and the others are made all the same."""
-
-    changes: Sequence[Change]
-
-
-@dataclass(frozen=True, slots=True)
-class NoteRestored:
-    """Say that somebody else had changed our classes, and that they are as before."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShapeAt:
-    """Have the kernel give packets to classes at the interfaces with these numbers only; 0 for none."""
-
-    upload: int
-    download: int
-
-
-@dataclass(frozen=True, slots=True)
-class WritePolicies:
-    """Write these policies, in their order."""
-
-    policies: Policies
-
-
-@dataclass(frozen=True, slots=True)
-class CheckRejects:
-    """Look whether somebody else changed the reject table; then the next Reject makes it anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """Reject what these devices send, each until the moment beside it (CLOCK_BOOTTIME, ns), and nothing else.
-
-    but: where all devices without an account of their own are blocked, those that have one; None where not.
-    wan: number of the WAN's interface, 0 for none. but_until: as of `devices`. lans: as of a Wish. at: those that are
-    rejected at one uplink only, by its name.
-    """
-
-    # At such a moment the kernel lets a device on by itself, also while no daemon is there to mend the table.
-    devices: Mapping[ClientKey, int | None]
-    but: frozenset[ClientKey] | None
-    wan: int
-    but_until: int | None = None
-    lans: Mapping[str, int] = field(default_factory=dict)
-    at: Mapping[str, frozenset[ClientKey]] = field(default_factory=dict)
-
-
-Step = (
-    AddClients
-    | AddGroups
-    | LookAtClasses
-    | ChangeClasses
-    | NoteRestored
-    | ShapeAt
-    | WritePolicies
-    | CheckRejects
-    | Reject
+from esimshaper.core.shaping import leaving, policy_transition, tree, tree_diff
+from esimshaper.core.shaping.leaving import Waiting
+from esimshaper.core.shaping.steps import (
+    AddClients,
+    AddGroups,
+    ChangeClasses,
+    CheckRejects,
+    LookAtClasses,
+    LookAtWaiting,
+    NoteRestored,
+    Policies,
+    Reject,
+    Report,
+    ShapeAt,
+    Step,
+    WritePolicies,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The results of some steps. `failed`: sentences on what could not be done.
-
-    groups_added: of AddGroups, a group got an account. found: of LookAtClasses; None while there is no interface.
-    """
-
-    failed: tuple[str, ...] = ()
-    groups_added: bool = False
-    found: Shaping | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +47,7 @@ class Wish:
     reading: the one that `outcome` was made from. wan: number of the WAN's interface if uploads pass our program there,
     else 0. states: of clients. look_around: compare with the kernel and tc though nothing is new, as somebody else may
     have changed them. lans: interfaces of the LAN where our programs see both ways, with their numbers; 0 for one that
-    is not there. first: clients that go before others.
+    is not there. first: clients that go before others. classes_read: what left the classes was read with `reading`.
     """
 
     outcome: Outcome
@@ -137,6 +58,7 @@ class Wish:
     look_around: bool = False
     lans: Mapping[str, int] = field(default_factory=dict)
     first: frozenset[ClientKey] = frozenset()
+    classes_read: bool = True
 
     @property
     def cause(self) -> tuple[object, ...]:
@@ -152,7 +74,9 @@ class Memory:
 
     cause, policies, states: of the last Wish that was carried out. classes_for: interface, rates and Demand that the
     classes are for; None if the next tick must look. class_ids: those that policies name. sides: those whose classes
-    are all there. drawn: the last wanted tree, with its link and Demand. problems: sentences on classes.
+    are all there. drawn: the last wanted tree, with its link and Demand. problems: sentences on classes. leaving_since:
+    since when classes are to go (CLOCK_BOOTTIME, s); None while there are none. waiting: where packets waited in the
+    last tick, or could come to wait; None if it did not look.
     """
 
     cause: tuple[object, ...] | None = None
@@ -163,6 +87,8 @@ class Memory:
     sides: Collection[Side] = ()
     drawn: tuple[tree.Link, tree.Demand, Tree] | None = None
     problems: tuple[str, ...] = ()
+    leaving_since: float | None = None
+    waiting: Waiting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,13 +145,15 @@ def _look(memory: Memory, installed: Policies, wish: Wish, report: Report) -> Pl
 class _Classes:
     """Results about classes. `looked`: there was an interface to look at; None if this tick did not look.
 
-    made: changes before policies are written; leftover: those after it. problem: a sentence on a qdisc in our way.
-    again: the same classes were wanted before.
+    made: changes before policies are written. there: all classes after these. wanted: those of them that are to stay.
+    problem: a sentence on a qdisc in our way. again: the same classes were wanted before.
     """
 
     looked: bool | None = None
     made: Sequence[Change] = ()
-    leftover: Sequence[Change] = ()
+    there: Tree = field(default_factory=Tree)
+    wanted: Tree = field(default_factory=Tree)
+    wire: Wire = field(default_factory=Wire)
     problem: str = ""
     again: bool = False
 
@@ -254,7 +182,7 @@ def _make(memory: Memory, installed: Policies, wish: Wish, demand: tree.Demand, 
         drawn=drawn,
     )
     classes = _Classes(
-        looked=True, made=changes, leftover=tree_diff.diff(between, wanted), problem=found.problem, again=again
+        looked=True, made=changes, there=between, wanted=wanted, wire=found.wire, problem=found.problem, again=again
     )
     return Plan(memory, (ChangeClasses(changes),), partial(_name, memory, installed, wish, classes))
 
@@ -262,7 +190,7 @@ def _make(memory: Memory, installed: Policies, wish: Wish, demand: tree.Demand, 
 def _name(memory: Memory, installed: Policies, wish: Wish, classes: _Classes, report: Report) -> Plan:
     steps: list[Step] = []
     if classes.looked:
-        changed = bool(classes.made or classes.leftover)
+        changed = bool(classes.made or classes.there != classes.wanted)
         if classes.again and changed and not memory.problems and not report.failed:
             steps.append(NoteRestored())
         in_the_way = (classes.problem,) if classes.problem and changed else ()
@@ -274,9 +202,25 @@ def _name(memory: Memory, installed: Policies, wish: Wish, classes: _Classes, re
     rows = min(wish.reading.scopes.values(), default=0)
     written = policy_transition.writes(installed, named, wish.reading.everyone, rows)
     steps += [WritePolicies(policies) for policies in written if policies]
-    if classes.leftover:
-        steps.append(ChangeClasses(classes.leftover))
-    return Plan(memory, tuple(steps), partial(_reject, memory, wish))
+    if classes.there == classes.wanted:
+        return Plan(replace(memory, leaving_since=None, waiting=None), tuple(steps), partial(_reject, memory, wish))
+    return Plan(memory, (*steps, LookAtWaiting()), partial(_remove, memory, wish, classes))
+
+
+def _remove(memory: Memory, wish: Wish, classes: _Classes, report: Report) -> Plan:
+    now, since = wish.reading.boottime, memory.leaving_since
+    since = now if since is None else since
+    before = memory.waiting if wish.classes_read else None
+    waiting = leaving.all_of(classes.there) if before is None else leaving.either(before, report.waiting)
+    waiting = waiting if now - since < PATIENCE else {}
+    staying = leaving.staying(classes.there, classes.wanted, waiting, classes.wire)
+    changes = tree_diff.diff(classes.there, staying)
+    if staying == classes.wanted:
+        memory = replace(memory, leaving_since=None, waiting=None)
+    else:  # the next tick looks again
+        looked = leaving.either(report.waiting, leaving.all_of(classes.wanted))  # what may yet be given to
+        memory = replace(memory, leaving_since=since, waiting=looked, classes_for=None)
+    return Plan(memory, (ChangeClasses(changes),) if changes else (), partial(_reject, memory, wish))
 
 
 def _sides(memory: Memory, classes: _Classes, report: Report) -> Collection[Side]:

@@ -275,6 +275,11 @@ def wanted(link: Link, demand: Demand) -> Tree:
     return Tree(upload, download, download is not None, redirect)
 
 
+def unlimited(wire: Wire) -> Classes:
+    """What holds nobody: one class for all, for as long as others cannot go yet."""
+    return _tree(None, wire, Demand(ACCOUNT_UNATTRIBUTED), ())
+
+
 def _tree(rate: int | None, wire: Wire, demand: Demand, assignments: Iterable[_Assignment]) -> Classes:
     most = to_frame_rate(rate, wire) if rate else UNLIMITED
     ceilings = {each.rate: min(to_frame_rate(each.rate, wire), most) for each in demand.shaped}

@@ -141,8 +141,21 @@ class Shaper:
             for class_id, queued in stats.items()
         }
 
-    def remove(self, keep: str = "") -> list[str]:
-        """Removes all of ours in this network namespace, except at the WAN `keep`; returns what it removed."""
+    def waiting(self) -> Mapping[Side, frozenset[int]]:
+        """Ids of our classes in which packets wait; QDISC where anything waits at all. Raises OSError."""
+        wan, ifb = self._ends()
+        ends = ((side, link) for side, link in ((Side.UPLOAD, wan), (Side.DOWNLOAD, ifb)) if link)
+        return {side: frozenset(self._waiting(link)) for side, link in ends}
+
+    def remove(self, keep: str = "", *, only_empty: bool = False) -> list[str]:
+        """Removes all of ours in this network namespace, except at the WAN `keep`; returns what it removed.
+
+        only_empty: queues in which packets wait stay, but nothing more is redirected to them.
+        """
+
+        def may_go(link: Link) -> bool:
+            return not (only_empty and any(self._waiting(link)))
+
         removed: list[str] = []
         present = list(links.find_all(self._netlink))
         targets = {link.name for link in present if link.alias.startswith(ALIAS)}
@@ -151,11 +164,11 @@ class Shaper:
             if found:
                 self._netlink.do(filters.remove(link.index, INGRESS, found))
                 removed.append(f"redirect of {link.name}")
-            if self._has_our_root(link):
+            if self._has_our_root(link) and may_go(link):
                 self._netlink.do(messages.remove_qdisc(link.index))
                 removed.append(f"qdisc htb on {link.name}")
         for link in present:
-            if link.alias.startswith(ALIAS) and link.alias != ALIAS + keep and link.kind == "ifb":
+            if link.alias.startswith(ALIAS) and link.alias != ALIAS + keep and link.kind == "ifb" and may_go(link):
                 self._netlink.do(links.remove(link.index))
                 removed.append(f"interface {link.name}")
         return removed
@@ -185,6 +198,15 @@ class Shaper:
 
     def _has_our_root(self, link: Link) -> bool:
         return any(messages.read_root(body) == (QDISC, "htb") for body in tcmsg.qdiscs(self._netlink, link.index))
+
+    def _waiting(self, link: Link) -> Iterator[int]:
+        roots = (body for body in tcmsg.qdiscs(self._netlink, link.index) if messages.read_root(body) == (QDISC, "htb"))
+        # The kernel also puts back here what a driver did not take; no class has that any more.
+        if any(messages.read_stats(body).waiting for body in roots):
+            yield QDISC
+            for body in self._netlink.dump(tcmsg.dump(tcmsg.GETTCLASS, link.index, QDISC)):
+                if messages.read_stats(body).waiting:
+                    yield messages.read_id(body)
 
     def _filter(self, link: Link) -> Filter | None:
         """Our filter that redirects to the IFB."""

@@ -7,8 +7,10 @@ from dataclasses import replace
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import Policy, Shaped
 from esimshaper.core.model.shaping import QDISC, Change, ChangeKind, Class, Redirect, Shaping, Side, Tree, Wire
-from esimshaper.core.shaping import plan
-from esimshaper.core.shaping.plan import Memory, Report, Step, Wish
+from esimshaper.core.shaping import plan, steps
+from esimshaper.core.shaping.leaving import Waiting
+from esimshaper.core.shaping.plan import Memory, Wish
+from esimshaper.core.shaping.steps import Report, Step
 from esimshaper.core.shaping.tree import Demand, class_ids
 
 ALICE, BOB, TV = Account(2), Account(3), Account(4)
@@ -100,7 +102,8 @@ class Hands:
     """What carries out plans, as the daemon's enforcer does, on a Kernel; `steps` are all that were done.
 
     failing: what ChangeClasses reports, though it changes all the same. groups_added: what AddGroups reports.
-    problem: who is in our way at the WAN. is_there: there is such an interface, with this `wire`.
+    problem: who is in our way at the WAN. is_there: there is such an interface, with this `wire`. waiting: classes in
+    which something waits.
     """
 
     def __init__(self, tree: Tree | None = None, installed: Mapping[Account, Policy] | None = None) -> None:
@@ -112,6 +115,7 @@ class Hands:
         self.failing: tuple[str, ...] = ()
         self.groups_added = False
         self.problem = ""
+        self.waiting: Waiting = {}
         self.is_there, self.wire = True, Wire()
 
     def enforce(self, wish: Wish) -> list[Step]:
@@ -125,21 +129,23 @@ class Hands:
             now = now.after(report) if now.after else None
         return self.steps[begun:]
 
-    def carry_out(self, steps: Iterable[Step]) -> Report:
+    def carry_out(self, todo: Iterable[Step]) -> Report:
         report = Report()
-        for step in steps:
+        for step in todo:
             self.steps.append(step)
             match step:
-                case plan.AddGroups():
+                case steps.AddGroups():
                     report = replace(report, groups_added=self.groups_added)
-                case plan.LookAtClasses():
+                case steps.LookAtClasses():
                     found = Shaping(self.kernel.tree, self.wire, self.problem)
                     report = replace(report, found=found if self.is_there else None)
-                case plan.ChangeClasses(changes):
+                case steps.LookAtWaiting():
+                    report = replace(report, waiting=self.waiting)
+                case steps.ChangeClasses(changes):
                     for change in changes:
                         self.change(change)
                     report = replace(report, failed=(*report.failed, *self.failing))
-                case plan.WritePolicies(policies):
+                case steps.WritePolicies(policies):
                     for account, policy in policies.items():
                         self.write(account, policy)
         return report
