@@ -16,7 +16,7 @@ from esimshaper.notify import secrets
 from esimshaper.notify.channels import MODULES
 from esimshaper.notify.jobs import Result
 from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError
-from esimshaper.notify.wording import text_of
+from esimshaper.notify.texts import text_of
 
 SIZES = {"sms": "sms", "apprise": "short", "mqtt": "short", "command": "short", "webhook": "short", "email": "long"}
 _SEVERITIES = ("info", "warning", "alarm")

@@ -82,6 +82,23 @@ def _switch(fields: Fields) -> Body:
     return {"plan": _needed(fields, "plan"), **named}
 
 
+def _fine(fields: Fields) -> Body:
+    return {"number": _whole(fields, "number")}
+
+
+def _mute(fields: Fields) -> Body:
+    return {**_muted(fields), "seconds": _whole(fields, "seconds")}
+
+
+def _unmute(fields: Fields) -> Body:
+    return {**_muted(fields), "clear": True}
+
+
+def _muted(fields: Fields) -> Body:
+    """Without a kind all of them are meant, without a client everybody."""
+    return {name: value for name in ("kind", "client") if (value := fields.get(name, "").strip())}
+
+
 def _needed(fields: Fields, name: str) -> str:
     value = fields.get(name, "").strip()
     if not value:
@@ -162,6 +179,18 @@ def _answered(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  
     return words.gettext("The answer was no.")
 
 
+def _said_fine(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+    return words.gettext("That is usual from now on.")
+
+
+def _was_muted(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+    return words.gettext("Nobody is told of it for %(time)s.", time=words.length(int(fields["seconds"])))
+
+
+def _was_unmuted(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+    return words.gettext("You are told of it again.")
+
+
 def _plan_changed(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
     return words.gettext("The plan was changed.")
 
@@ -175,6 +204,9 @@ FORMS: Mapping[str, Form] = {
     "/undo": Form("/v1/undo", _nothing, _undone),
     "/name": Form("/v1/name", _name, _named),
     "/answer": Form("/v1/owner/asks/{id}", _answer, _answered),
+    "/alarms/fine": Form("/v1/alarms/fine", _fine, _said_fine),
+    "/alarms/mute": Form("/v1/alarms/mute", _mute, _was_muted),
+    "/alarms/unmute": Form("/v1/alarms/mute", _unmute, _was_unmuted),
     "/plan/correct": Form("/v1/plan/correct", _correct, _plan_changed),
     "/plan/add": Form("/v1/plan/add", _add, _plan_changed),
     "/plan/switch": Form("/v1/plan/switch", _switch, _plan_changed),

@@ -19,7 +19,7 @@ from esimshaper.languages.catalogs import translations
 from esimshaper.languages.choice import NAMES, tag
 from esimshaper.web.assets import PATHS
 from esimshaper.web.screen import Context, Documents, Screen, Visit
-from esimshaper.web.screens import device, entrance, error, files, home, me, past, rules
+from esimshaper.web.screens import alarms, device, entrance, error, files, home, me, past, rules
 from esimshaper.web.words import Words, printable
 
 __all__ = ["SCREENS", "Screen", "Visit", "page_json", "render", "screen_at"]
@@ -28,7 +28,13 @@ SCREENS: Mapping[str, Screen] = {
     "me": Screen("/", "me.html", ("/v1/me",), me.build, owner=False),
     "about": Screen("/about", "about.html", ("/v1/me",), me.build_about, owner=False),
     "login": Screen("/login", "login.html", ("/v1/page",), entrance.build, owner=False),
-    "home": Screen("/home", "home.html", ("/v1/clients", "/v1/status", "/v1/plan", "/v1/owner/asks"), home.build),
+    "home": Screen(
+        "/home",
+        "home.html",
+        ("/v1/clients", "/v1/status", "/v1/plan", "/v1/owner/asks", "/v1/alarms"),
+        home.build,
+    ),
+    "alarms": Screen("/alarms", "alarms.html", ("/v1/alarms",), alarms.build),
     "devices": Screen("/devices", "devices.html", ("/v1/clients",), home.build_devices),
     "device": Screen(
         "/device/{key}",

@@ -107,6 +107,7 @@ def me(**parts: Any) -> Document:
         quotas=[quota(), month | {"renews": "2027-01-01T00:00:00+09:00"}],
         plan=None,
         services=SERVICES,
+        alarms=[],
         asked=None,
         recorded=RECORDED,
     )
@@ -122,6 +123,12 @@ def asked(size: int = 300 * MB, given: int | None = None) -> Document:
     answer = None if given is None else {"bytes": given, "at": NOW.isoformat()}
     at = (NOW - timedelta(minutes=2)).isoformat()
     return {"id": "7", "at": at, "bytes": size, "text": "Maps for tomorrow", "answer": answer}
+
+
+def own_alarm(**parts: Any) -> Document:
+    """An alarm of /v1/me."""
+    since = "2026-12-01T18:20:00+09:00"
+    return {"kinds": ["surge"], "since": since, "until": None, "bytes": 62 * MB, "answer": "", **parts}
 
 
 def page(**parts: Any) -> Document:

@@ -14,7 +14,11 @@ IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X)"
 
 SLOW = docs.me(state=docs.used_up("slow"), quotas=[docs.quota(used=512 * docs.MB), docs.me()["quotas"][1]])
 
-STOPPED = SLOW | {"state": docs.used_up("stopped"), "asked": docs.asked(given=0)}
+STOPPED = SLOW | {
+    "state": docs.used_up("stopped"),
+    "asked": docs.asked(given=0),
+    "alarms": [docs.own_alarm(), docs.own_alarm(kinds=["upload"], until=docs.NOW.isoformat(), answer="cut")],
+}
 
 OWNER = {"is_owner": True}
 
@@ -23,8 +27,14 @@ HOME = {
     "/v1/status": owner.status(),
     "/v1/plan": owner.plans(),
     "/v1/owner/asks": owner.asks(),
+    "/v1/alarms": owner.alarms(),
 }
-QUIET = HOME | {"/v1/plan": docs.frame(plans=[]), "/v1/owner/asks": docs.frame(asks=[])}
+NO_ALARMS = owner.alarms(open=[], past=[], muted=[], learning=[])
+QUIET = HOME | {
+    "/v1/plan": docs.frame(plans=[]),
+    "/v1/owner/asks": docs.frame(asks=[]),
+    "/v1/alarms": NO_ALARMS,
+}
 DEVICE = {
     device.CLIENT: owner.clients(owner.CLIENTS[0]),
     device.QUOTAS: owner.quotas(owner.EVERYONE, owner.FAMILY, owner.DAILY),
@@ -49,6 +59,13 @@ CASES: Mapping[str, tuple[str, Documents, dict[str, Any]]] = {
     "login-unset": ("login", {"/v1/page": docs.page(password_set=False)}, {"path": "/login"}),
     "home": ("home", HOME, OWNER | {"path": "/home"}),
     "home-quiet": ("home", QUIET, OWNER | {"path": "/home"}),
+    "alarms": ("alarms", {"/v1/alarms": owner.alarms()}, OWNER | {"path": "/alarms"}),
+    "alarms-none": ("alarms", {"/v1/alarms": NO_ALARMS}, OWNER | {"path": "/alarms"}),
+    "alarms-off": (
+        "alarms",
+        {"/v1/alarms": NO_ALARMS | {"level": "off", "allowance": None}},
+        OWNER | {"path": "/alarms"},
+    ),
     "devices": ("devices", {"/v1/clients": owner.clients()}, OWNER | {"path": "/devices"}),
     "device": ("device", DEVICE, OWNER | {"path": "/device/x", "said": "300 MB more were given."}),
     "person": (

@@ -4,7 +4,21 @@
 from datetime import timedelta
 from typing import Any
 
-from tests.web.documents import ALICE, DAY, GB, MB, MIDNIGHT, NOW, SERVICES, TABLET, Document, asked, frame, totals
+from tests.web.documents import (
+    ALICE,
+    DAY,
+    GB,
+    MB,
+    MIDNIGHT,
+    NOW,
+    SERVICES,
+    TABLET,
+    Document,
+    asked,
+    frame,
+    own_alarm,
+    totals,
+)
 
 OPEN = {"level": "open", "reason": "", "quota": "", "rate_bits_per_second": None, "until": None, "by_hours": False}
 THROTTLED = {
@@ -174,6 +188,36 @@ def plans(*some: Document) -> Document:
 def asks(*some: Document) -> Document:
     one = asked() | {"client": ALICE, "name": "alice-phone"}
     return frame(asks=list(some or (one,)))
+
+
+SURGE = "moved 62.0 MB in the last minute: 6 % of the day (1.00 GB by plan); most for youtube 48.0 MB, icloud 9.10 MB"
+SENT = "sent 41.0 MB in the last five minutes, and received little: 4 % of the day (1.00 GB by plan)"
+ALONE = "moved 12.0 MB in the last hour, in which no device moved anything: 1 % of the day (1.00 GB by plan)"
+
+
+def alarm(number: int = 12, **parts: Any) -> Document:
+    """An alarm of /v1/alarms."""
+    device = {"client": "tv", "key": "02:00:00:00:00:15", "called": "tv", "text": SURGE, "told": True}
+    return own_alarm(number=number, **device) | parts
+
+
+def alarms(**parts: Any) -> Document:
+    """The answer to /v1/alarms: one that goes on, one that was cut, one that nobody was told of, one of the router."""
+    phone = {"client": "02:00:00:00:00:1f", "key": "02:00:00:00:00:1f", "called": "Pixel-7-of-somebody (0:1f)"}
+    ended = {"since": "2026-12-01T03:10:00+09:00", "until": "2026-12-01T03:42:00+09:00", "bytes": 91 * MB}
+    past = [
+        alarm(11, **phone, **ended, kinds=["upload", "asleep"], text=SENT, answer="cut"),
+        alarm(10, **ended, told=False),
+        alarm(9, **ended, client="router", key="router", called="router", kinds=["nobody-home"], text=ALONE),
+        alarm(8, **ended, answer="fine"),
+    ]
+    until = "2026-12-08T18:30:00+09:00"
+    muted = [
+        {"kind": "upload", "client": "work-laptop", "until": until},
+        {"kind": None, "client": None, "until": until},
+    ]
+    about = {"level": "normal", "allowance": {"bytes": GB, "of": "plan"}, "learning": ["02:00:00:00:00:1f"]}
+    return frame(**about, open=[alarm()], past=past, muted=muted) | parts
 
 
 def sessions() -> Document:

@@ -121,6 +121,46 @@ def test_sessions_say_which_one_is_here():
     assert "work-laptop this device Logged in since 09:12, until 21:12 at the latest." in text
 
 
+def test_an_alarm_says_what_it_is_and_how_much_it_became():
+    text = shown("alarms")
+    parts = [
+        "tv much of the day at once Moved 62.0 MB in the last minute: 6 % of the day (1.00 GB by plan);",
+        "62.0 MB since 18:20. It is fine Stop its Internet for 30 minutes 2 hours 1 day",
+        "Do not tell me of this for 7 days much of the day at once",
+        "Pixel-7-of-somebody (0:1f) much was sent while all others sleep",
+        "91.0 MB from 03:10 to 03:42. It was stopped.",
+        "Usual for this device: nobody was told.",
+        "You said that it is fine.",
+        "work-laptop: much was sent, until Tue 8 Dec 18:30 Tell me again All devices: everything, until",
+        "A day has 1.00 GB, by plan.",
+    ]
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_the_router_itself_is_not_offered_to_be_stopped():
+    alone = owner.alarm(client="router", key="router", called="router", kinds=["nobody-home"], text=owner.ALONE)
+    text = shown("alarms", {"/v1/alarms": owner.alarms(open=[alone], past=[], muted=[])})
+    assert "The router itself the router alone Moved 12.0 MB in the last hour, in which no device moved" in text
+    assert "Stop" not in text
+
+
+def test_home_has_alarms_that_nobody_has_answered():
+    assert "Moved 62.0 MB in the last minute" in shown("home")
+    for parts in ({"answer": "fine"}, {"told": False}):
+        alarms = {"/v1/alarms": owner.alarms(open=[owner.alarm(**parts)])}
+        assert "Moved 62.0 MB" not in shown("home", HOME | alarms)
+
+
+def test_an_alarm_in_each_language_is_a_sentence_of_that_language():
+    screen, recorded, parts = CASES["alarms"]
+    for language, sentence in {
+        "ja": "直近 1 分間に 62.0 MB を通信。",
+        "zh_Hans": "最近一分钟通信 62.0 MB",
+    }.items():
+        assert sentence in said(render(screen, recorded, visit(language=language, **parts)))
+
+
 @pytest.mark.parametrize("language", NAMES)
 def test_each_screen_is_small_and_each_form_complete(language):
     for name, html in pages(language).items():

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The page and the daemon's own answers together: each screen has all that it reads, each form does what it says."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from esimshaper.core.model.watch import AlarmKind, Answer, Episode, Mute
 from esimshaper.core.settings.values import Web
 from esimshaper.edge.http import page
 from esimshaper.web.app import App
@@ -78,3 +80,42 @@ def test_each_act_of_a_form_is_carried_out(app: App, house: House) -> None:
     assert house.state.page.kept.names == {PIXEL: "Kitchen"}
     tablet.post("/logout", {**tablet.get("/home").form("/language"), "all": "yes"})
     assert house.state.page.kept.sessions == ()
+
+
+def test_alarms_are_answered_by_a_tap_once(app: App, house: House, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    now = int(house.state.clock.time)
+    surge = Episode(
+        12, PIXEL, (AlarmKind.SURGE,), now - 60, now, bytes=62, told=True, text="moved 62 B in the last minute"
+    )
+    kept = replace(house.state.watch.kept, episodes=(surge,))
+    house.state = replace(house.state, watch=replace(house.state.watch, kept=kept))
+    tablet = owner(app)
+    assert "Moved 62 B in the last minute." in tablet.get("/home").text
+    fine = {**tablet.get("/alarms").form("/alarms/fine"), "number": "12"}
+    mute = {**tablet.get("/alarms").form("/alarms/mute"), "kind": "surge"}
+    for _ in range(2):
+        assert tablet.post("/alarms/fine", fine).status == 303
+        assert tablet.post("/alarms/mute", mute).status == 303
+    assert [each.answer for each in house.state.watch.kept.episodes] == [Answer.FINE]
+    assert house.state.watch.kept.mutes == (Mute(AlarmKind.SURGE, PIXEL, now + 7 * 86400),)
+    assert "You said that it is fine." in tablet.get("/alarms").text
+    assert "Moved 62 B" not in tablet.get("/home").text
+    unmute = tablet.get("/alarms").form("/alarms/unmute")
+    assert "You are told of it again." in tablet.follow(tablet.post("/alarms/unmute", unmute)).text
+    assert house.state.watch.kept.mutes == ()
+    told = [
+        each.getMessage().partition(": ")[2] for each in caplog.records if "the owner, on the page" in each.getMessage()
+    ]
+    label = house.state.names.identities[PIXEL].label
+    assert told == ["alarm 12 is fine", f"mute surge of {label} for 604800 s", f"tell of surge of {label} again"]
+
+
+def test_an_alarm_is_stopped_by_a_tap(app: App, house: House) -> None:
+    now = int(house.state.clock.time)
+    surge = Episode(12, PIXEL, (AlarmKind.SURGE,), now - 60, now, told=True, text="moved 62 B in the last minute")
+    kept = replace(house.state.watch.kept, episodes=(surge,))
+    house.state = replace(house.state, watch=replace(house.state.watch, kept=kept))
+    tablet = owner(app)
+    assert tablet.post("/block", {**tablet.get("/alarms").form("/block"), "seconds": "1800"}).status == 303
+    assert [each.kind.value for each in house.state.limits.kept.overrides if each.subject.id == PIXEL] == ["block"]

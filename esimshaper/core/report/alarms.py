@@ -4,7 +4,7 @@
 alarms    {"level": "calm" | "normal" | "strict" | "off",
            "allowance": {"bytes": of a day, "of": name of a quota or `plan NAME`, empty: nothing says it} or null,
            "open": [alarm], "past": [alarm], newest first, "muted": [mute], "learning": [label of a client]}
-alarm     {"number", "client": label, empty for everyone, "called", "kinds": [str],
+alarm     {"number", "client": label, "key", both empty for everyone, "called", "kinds": [str],
            "since" + "since_unix", "until" + "until_unix": null while it goes on, "bytes", "told": bool,
            "text": sentence without its subject, "answer": "fine", "cut" or empty}
 mute      {"kind": str or null for any, "client": label or null for anybody, "until" + "until_unix"}
@@ -16,6 +16,9 @@ from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey, Identity
 from esimshaper.core.model.state import State
 from esimshaper.core.model.watch import LEARNING_HOURS, AlarmKind, Episode, Mute
 from esimshaper.core.report.frame import DaemonFacts, Document, moment, new_document
+
+_SEEN_SECONDS = 86400
+"""So long a device sees an alarm of its own that is over."""
 
 
 def alarms_document(state: State, facts: DaemonFacts, limit: int) -> Document:
@@ -30,6 +33,22 @@ def alarms_document(state: State, facts: DaemonFacts, limit: int) -> Document:
         "muted": [_mute(state, facts, each) for each in kept.mutes],
         "learning": learning(state),
     }
+
+
+def of_client(state: State, facts: DaemonFacts, key: ClientKey) -> list[Document]:
+    """The alarms of one client that go on, or ended within a day; nothing in them is of anybody else."""
+    since, zone = int(facts.now.timestamp()) - _SEEN_SECONDS, facts.now.tzinfo
+    return [
+        {
+            "kinds": [kind.value for kind in each.kinds],
+            **moment("since", each.since, zone),
+            **moment("until", each.until or None, zone),
+            "bytes": each.bytes,
+            "answer": each.answer.value,
+        }
+        for each in state.watch.kept.episodes[::-1]
+        if each.client == key and each.told and (each.is_open or each.until > since)
+    ]
 
 
 def learning(state: State) -> list[str]:
@@ -55,6 +74,7 @@ def _alarm(state: State, facts: DaemonFacts, each: Episode) -> Document:
     return {
         "number": each.number,
         "client": _label(state, each.client),
+        "key": each.client,
         "called": _identity(state, each.client).called if each.client else "everyone",
         "kinds": [kind.value for kind in each.kinds],
         **moment("since", each.since, zone),

@@ -23,6 +23,8 @@ from esimshaper.core.model.limits import OverrideKind
 from esimshaper.core.model.page import Ask, Session
 from esimshaper.core.model.page_requests import AnswerCommand, NameCommand
 from esimshaper.core.model.requests import (
+    AlarmFineCommand,
+    AlarmMuteCommand,
     Command,
     GrantCommand,
     OverrideCommand,
@@ -117,6 +119,11 @@ def said_of(command: Command | NameCommand | AnswerCommand) -> str:
             return f"add {format_size(size) if size else 'what the terms sell'} to the plan {plan}".rstrip()
         case PlanSwitchCommand(plan):
             return f"switch to the plan {plan}"
+        case AlarmFineCommand(number):
+            return f"alarm {number} is fine"
+        case AlarmMuteCommand(kind, client, seconds):
+            what = f"{kind or 'all alarms'} of {client or 'everybody'}"
+            return f"mute {what} for {seconds} s" if seconds else f"tell of {what} again"
         case NameCommand(client, name):
             return f"call {client} {name}" if name else f"take back the name of {client}"
         case AnswerCommand(number, size):

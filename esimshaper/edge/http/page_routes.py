@@ -39,8 +39,14 @@ MAX_NAME = 63
 _REQUEST = re.compile("[A-Za-z0-9_-]{8,64}")
 _ANSWER = re.compile("/v1/owner/asks/([0-9]{1,9})")
 
-_QUERIES = ("status", "clients", "quotas", "history", "flows", "services", "plan", "events", "report", "subjects")
-_COMMANDS = ("grant", "revoke", "block", "allow", "clear", "undo", "plan/correct", "plan/add", "plan/switch")
+_QUERIES = (
+    *("status", "clients", "quotas", "history", "flows", "services", "plan", "events", "report", "subjects"),
+    "alarms",
+)
+_COMMANDS = (
+    *("grant", "revoke", "block", "allow", "clear", "undo", "plan/correct", "plan/add", "plan/switch"),
+    *("alarms/fine", "alarms/mute"),
+)
 """Of the control socket. Nothing that writes the configuration, reads it again, or takes in history."""
 
 

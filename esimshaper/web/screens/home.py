@@ -7,6 +7,7 @@ from datetime import datetime
 from esimshaper.web import parts
 from esimshaper.web.plans import plan_card
 from esimshaper.web.screen import Context, Documents, Visit
+from esimshaper.web.screens import alarms
 from esimshaper.web.states import OF_DAEMON, Now, fraction, level_word
 from esimshaper.web.words import Document, Words
 
@@ -24,8 +25,11 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa:
     seen = [each for each in clients["clients"] if each["today"]["total_bytes"] or each["state"]["reason"]]
     shown = devices(words, seen[:MOST_DEVICES])
     questions = [_question(words, each, now) for each in asks["asks"] if each["answer"] is None]
+    noticed = alarms.waiting(words, documents["/v1/alarms"])
     return {
         "questions": questions,
+        "alarms": noticed,
+        "stops": alarms.stops(words),
         "plans": plans,
         "limit": parts.limit(words, least, now) if least else None,
         "devices": shown,
@@ -37,9 +41,11 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa:
             "month": words.size(status["month"]["total_bytes"]),
             **{f"used-{at}": each["used"] for at, each in enumerate(shown)},
             **{f"left-{at}": each["left"] for at, each in enumerate(plans)},
+            **alarms.live(noticed),
         },
         "shape": [
             *([(each["key"], each["word"], each["level"]) for each in shown], questions),
+            *alarms.shape(noticed),
             *([(each["name"], each["sentences"][1:]) for each in plans], len(clients["clients"])),
         ],
     }

@@ -7,6 +7,7 @@ from datetime import datetime
 from esimshaper.web import parts
 from esimshaper.web.devices import low_data
 from esimshaper.web.screen import Context, Documents, Visit
+from esimshaper.web.screens import alarms
 from esimshaper.web.states import Now, fraction, state
 from esimshaper.web.words import Document, Words
 
@@ -24,6 +25,7 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
     others = [parts.limit(words, each, now) for each in me["quotas"] if not first or each["name"] != first["quota"]]
     points = [parts.Point(datetime.fromisoformat(hour["start"]), hour["total_bytes"]) for hour in me["hours"]]
     services = parts.services(words, me["services"] or (), _SERVICES)
+    noticed = [alarms.of_device(words, each, now) for each in me["alarms"]]
     asked = _asked(words, me["asked"], now)
     return {
         "name": me["name"] or "",
@@ -33,6 +35,7 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
         "others": others,
         "hours": parts.over_time(words, points, "hour"),
         "services": services,
+        "alarms": noticed,
         "asked": asked,
         "waits": bool(asked and asked["open"]),
         "amounts": parts.amounts(words),
@@ -41,6 +44,7 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
         "meters": parts.limits_meters(others) | ({"left": first["part"]} if first else {}),
         "shape": [
             *(said, asked, first and (first["quota"], first["caption"]), me["hours"][-1:] and me["hours"][-1]["start"]),
+            noticed,
             *([each["name"] for each in others], [each["name"] for each in services]),
         ],
     }

@@ -11,6 +11,7 @@ from esimshaper.core.model.history import Resolution
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import ClientState, Level, Subject, SubjectKind
 from esimshaper.core.model.services import Volume
+from esimshaper.core.model.watch import AlarmKind, Answer, Episode, WatchSlice, WatchState
 from esimshaper.core.report.frame import Document
 from esimshaper.core.report.me import Shown, Used, me_document, nobody_document, page_document, revision_of
 from tests import synthetic_router as router
@@ -132,3 +133,22 @@ def test_what_is_recorded_is_said_with_how_long_it_is_kept():
     kept = {Resolution.HOUR: 2400, Resolution.DAY: 1826}
     found = {each["what"]: each["seconds"] for each in me(ALICE, Shown(kept=kept))["recorded"]}
     assert (found["hours"], found["days"], found["months"]) == (2400 * 3600, 1826 * 86400, None)
+
+
+def test_a_device_sees_its_own_alarms_of_which_the_owner_was_told_for_a_day_after_their_end():
+    now, surge, told = int(NOW.timestamp()), (AlarmKind.SURGE,), {"told": True, "text": "moved much; most for secret"}
+    episodes = (
+        Episode(1, TV, surge, now - 60, now, **told),
+        Episode(2, ALICE, surge, now - 90_000, now - 87_000, now - 86_500, **told),
+        Episode(3, ALICE, surge, now - 8_000, now - 7_000, now - 6_100, bytes=7, answer=Answer.CUT, **told),
+        Episode(4, ALICE, surge, now - 60, now),
+        Episode(5, ALICE, (AlarmKind.UPLOAD,), now - 30, now, bytes=9, **told),
+    )
+    watch = WatchSlice(WatchState(episodes=episodes))
+    seen = me(ALICE, watch=watch)["alarms"]
+    assert [(each["kinds"], each["bytes"], each["until_unix"], each["answer"]) for each in seen] == [
+        (["upload"], 9, None, ""),
+        (["surge"], 7, now - 6_100, "cut"),
+    ]
+    assert "secret" not in json.dumps(me(ALICE, watch=watch))
+    assert me(PIXEL, watch=watch)["alarms"] == []

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Sentences about abnormal use, about what waits for the owner, and about the router itself. Pure."""
+
+from collections.abc import Callable, Mapping
+
+from esimshaper.languages.texts import _
+from esimshaper.notify.texts.telling import Order, Said, Telling
+
+
+def _alarm(told: Telling) -> Said:
+    if "pace" in told.data["reasons"]:
+        return _pace(told)
+    alone = [_("No device moved anything then.")] if "nobody-home" in told.data["reasons"] else []
+    return Said(_moved(told), (*_done(told), *alone, *_where(told), *_of_day(told), _on_page()), _to_answer(told))
+
+
+def _moved(told: Telling) -> str:
+    """What was moved, and how much of the day that is."""
+    if told.has("percent"):
+        return _("{what}, {percent} of a day.", what=_what(told), percent=f"{told.number('percent')} %")
+    return _("{sentence}.", sentence=_what(told))
+
+
+def _what(told: Telling) -> str:
+    """What was moved, in what time."""
+    reasons, timed = told.data["reasons"], told.has("over")
+    places = {"who": told.who(), "size": told.size("bytes"), "time": told.length("over")}
+    if "nobody-home" in reasons:
+        return _("{who}, alone: {size} in {time}", **places)
+    if "upload" in reasons and timed:
+        return _("{who}: {size} sent in {time}", **places)
+    if "newcomer" in reasons:
+        return _("{who}, new here: {size} at once", **places)
+    if "trickle" in reasons and timed and "surge" not in reasons:
+        return _("{who}: {size} in {time}, without a pause", **places)
+    if "asleep" in reasons and timed and "surge" not in reasons:
+        return _("{who}: {size} in {time} of the night", **places)
+    if timed:
+        return _("{who}: {size} in {time}", **places)
+    return _("{who}: {size}, which is unusual", **places)
+
+
+def _done(told: Telling) -> list[str]:
+    """What was done about it already."""
+    level, until = told.data.get("level"), told.has("until")
+    if level == "blocked" and until:
+        return [_("It is stopped until {moment}.", moment=told.when("until"))]
+    if level == "blocked":
+        return [_("It is stopped.")]
+    if level == "throttled" and until:
+        return [_("It is slowed down to {rate} until {moment}.", rate=told.rate(), moment=told.when("until"))]
+    if level == "throttled":
+        return [_("It is slowed down to {rate}.", rate=told.rate())]
+    return []
+
+
+def _where(told: Telling) -> list[str]:
+    return [_("Most for {services}.", services=told.sizes("services"))] if told.data.get("services") else []
+
+
+def _of_day(told: Telling) -> list[str]:
+    """What a day has, and by what."""
+    if not told.number("allowance"):
+        return []
+    if told.data.get("allowance_of"):
+        return [_("A day has {size}, by {quota}.", size=told.size("allowance"), quota=told.value("allowance_of"))]
+    return [_("A day is taken to have {size}.", size=told.size("allowance"))]
+
+
+def _pace(told: Telling) -> Said:
+    """A limit that will not last."""
+    places = {"quota": told.value("quota"), "moment": told.when("used_up")}
+    brief = _("Limit {quota} will be used up: {moment}.", **places)
+    more = [_("{used} of {size} are used.", used=told.size("used"), size=told.size("allowed"))]
+    if told.has("until"):
+        more.append(_("It starts anew: {moment}.", moment=told.when("until")))
+    if told.has("fits"):
+        more.append(_("{size} a day would last.", size=told.size("fits")))
+    return Said(brief, more, (Order(_("To see who uses how much"), "esimshaper quotas"), _fine(told)))
+
+
+def _more(told: Telling) -> Said:
+    places = {"who": told.who(), "size": told.size("bytes"), "moment": told.when("since")}
+    return Said(_("{who} goes on: {size} since {moment}.", **places), (_on_page(),), _to_answer(told))
+
+
+def _ended(told: Telling) -> Said:
+    places = {"who": told.who(), "size": told.size("bytes"), "moment": told.when("since")}
+    brief = _("{who} is quiet again: {size} since {moment}.", **places)
+    answers = {"fine": _("You said that it was fine."), "cut": _("It was stopped."), "slowed": _("It was slowed down.")}
+    answer = answers.get(str(told.data.get("answer") or ""))
+    return Said(brief, [answer] if answer else [])
+
+
+def _on_page() -> str:
+    return _("Answer on the router's page.")
+
+
+def _to_answer(told: Telling) -> list[Order]:
+    """What can be typed: nobody can stop the router or everyone, and what is stopped already needs no more."""
+    subject = told.typed()
+    own = subject in ("everyone", "each-client", "router", "unattributed", "others")
+    if own:
+        return [Order(_("To see where it goes"), "esimshaper flows"), _fine(told)]
+    stop = Order(_("To stop it for an hour"), f"esimshaper block {subject} --for 1h")
+    return [_fine(told)] if told.data.get("level") == "blocked" else [stop, _fine(told)]
+
+
+def _fine(told: Telling) -> Order:
+    return Order(_("If it is fine"), f"esimshaper alarms fine {told.number('alarm')}")
+
+
+def _asked(told: Telling) -> Said:
+    brief = _("{who} asks for {size} more.", who=told.who(), size=told.size("bytes"))
+    text = [_('"{text}"', text=told.text("text"))] if told.data.get("text") else []
+    give = Order(_("To give it"), f"esimshaper grant {told.typed()} {told.size('bytes').replace(' ', '')}")
+    return Said(brief, (*text, _on_page()), (give,))
+
+
+def _trouble(told: Telling) -> Said:
+    order = Order(_("To see what may be wrong"), "esimshaper doctor")
+    return Said(_("The router has a problem: {text}", text=told.text("text")), (), (order,))
+
+
+def _trouble_over(told: Telling) -> Said:
+    return Said(_("The router is well again: {text}", text=told.text("text")))
+
+
+def _test(told: Telling) -> Said:
+    return Said(_("A test from {host}: messages arrive here.", host=told.value("host")))
+
+
+KINDS: Mapping[str, Callable[[Telling], Said]] = {
+    "alarm": _alarm,
+    "alarm-more": _more,
+    "alarm-end": _ended,
+    "asked": _asked,
+    "trouble": _trouble,
+    "trouble-over": _trouble_over,
+    "test": _test,
+}
