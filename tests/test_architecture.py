@@ -32,7 +32,7 @@ BINDINGS = {
 }
 """They stand for a library, the C header or a kind of file and decide nothing, so that several edges may share them."""
 
-_CONDUCT = ("pipeline", "commands", "plan_commands", "page_commands", "watch_commands", "replay")
+_CONDUCT = ("pipeline", "commands", "plan_commands", "page_commands", "watch_commands", "notice_commands", "replay")
 CONDUCTORS = {f"esimshaper.core.{one}" for one in _CONDUCT}
 """What stands above the rooms of the core and knows all of them."""
 
@@ -45,7 +45,8 @@ CORE_LIBRARY = {
 
 DAEMON_KNOWS = {
     "pipeline", "commands", "plan_commands", "watch_commands", "saving.booking", "log_limit", "diagnosis.explain",
-    "services.compiled", "page_commands", "modems.own_counts", "shaping.plan", "shaping.steps", "shaping.tree",
+    "services.compiled", "page_commands", "notice_commands", "modems.own_counts",
+    "shaping.plan", "shaping.steps", "shaping.tree",
 }  # fmt: skip
 """What the daemon uses of the core beside words, documents and settings; it executes, and decides nothing."""
 
@@ -57,6 +58,7 @@ IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__", "now", "
 SLICES = {
     "limits": {"LimitsSlice"},
     "meter": {"ClockSlice", "MeterSlice", "NamesSlice", "RatesSlice"},
+    "notices": {"NoticesSlice"},
     "page": {"PageSlice"}, "plan": {"PlansSlice"}, "shaping": {"CeilingSlice"}, "watch": {"WatchSlice"},
 }  # fmt: skip
 """The parts of the State that a room writes. It is handed no other, and never the State: conductors join them."""

@@ -18,6 +18,7 @@ from esimshaper.core.model.identity import Identity
 from esimshaper.core.model.limit_state import Act, ActKind, LimitState
 from esimshaper.core.model.limits import Coming, Override, OverrideKind, Quota, Subject, SubjectKind, Tally
 from esimshaper.core.model.notices import Notice, NoticeKind
+from esimshaper.core.model.outbox import NoticesSlice
 from esimshaper.core.model.page import PageSlice
 from esimshaper.core.model.plan_state import PlansSlice
 from esimshaper.core.model.requests import End
@@ -267,9 +268,9 @@ def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State 
     plans = PlansSlice(saved.plans)
     page = PageSlice(memory.merged(saved.page, state.page.kept) if state else saved.page)
     limits = LimitsSlice(replace(kept, acts=_that_can_be_undone(kept.acts, len(saved.plans.acted))))
-    meter, watch = MeterSlice(saved.meter), WatchSlice(saved.watch)
+    meter, watch, outbox = MeterSlice(saved.meter), WatchSlice(saved.watch), NoticesSlice(saved.notices)
     following = State(saved.clock, meter, names=identities, limits=limits, saving=unsaved, plans=plans)
-    return replace(following, watch=watch, page=page)
+    return replace(following, watch=watch, page=page, notices=outbox)
 
 
 def _that_can_be_undone(acts: tuple[Act, ...], on_plans: int) -> tuple[Act, ...]:

@@ -21,11 +21,15 @@ from esimshaper.core.model.counts import NOTHING, Usage, sum_of
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import Override, Policy
+from esimshaper.core.model.notices import Notice
+from esimshaper.core.model.outbox import NoticesSlice
 from esimshaper.core.model.plan_state import PlansSlice
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Booked, Booking, LimitsSlice, MeterSlice, Outcome, State
 from esimshaper.core.model.tick import Step, Tick, subjects_of
+from esimshaper.core.notices import sources
+from esimshaper.core.notices import stage as telling
 from esimshaper.core.page import memory
 from esimshaper.core.plan import ticking as planning
 from esimshaper.core.plan.following import follow, with_followed
@@ -53,12 +57,13 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     tick = replace(with_followed(tick, plans), places=places)
     limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas, meter.in_scopes)
     watch = watching.advance(state.watch, tick, _metered(meter.by_uplink, tick), _around(limits.state, plans, meter))
+    lost, gone = sources.of_uplinks(state.notices.kept.lost, state.meter.attachments, tick)
     # After a crash, the statistics of classes that were made anew must not be compared with saved ones.
     unsaved = booking.collect(
         state.saving,
         tick,
         meter.by_uplink,
-        (*plans.new, *ceilings.new, *limits.new, *watch.new),
+        (*plans.new, *ceilings.new, *limits.new, *watch.new, *gone),
         services=meter.services,
         urgent=meter.is_broken or bool(watch.cuts),
         guessed=meter.guessed,
@@ -69,7 +74,8 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     time = clock.following(state.clock, tick.at, tick.reading.boottime, trusted=sure, hardware=hardware)
     page = memory.advance(state.page, tick.at.time)
     limited = _with_cuts(limits.state, watch.cuts)
-    following = State(time, meter.state, per_second, names, limited, unsaved, plans, ceilings, watch, page)
+    notices = _telling(state, tick, unsaved.notices, lost, limits.state, plans)
+    following = State(time, meter.state, per_second, names, limited, unsaved, plans, ceilings, watch, page, notices)
     following, due = booking.hand_out(following, tick)
     outcome, measured = limits.outcome, ceilings.measured
     if plans.rates or measured or places:
@@ -130,6 +136,25 @@ def _with_cuts(limits: LimitsSlice, cuts: tuple[Override, ...]) -> LimitsSlice:
     subjects = {each.subject for each in cuts}
     others = (each for each in limits.kept.overrides if each.subject not in subjects)
     return replace(limits, kept=replace(limits.kept, overrides=(*others, *cuts)), inputs=None)
+
+
+def _telling(
+    state: State,
+    tick: Tick,
+    new: tuple[Notice, ...],
+    lost: sources.Lost,
+    limits: LimitsSlice,
+    plans: PlansSlice,
+) -> NoticesSlice:
+    """The outbox with the notices that the next Booking announces, so that both are saved in one transaction."""
+    before, now = state.notices, int(tick.at.time)
+    if lost != before.kept.lost:
+        before = replace(before, kept=replace(before.kept, lost=lost))
+    if not tick.rules.notices.channels and not before.kept.jobs and not before.new:
+        return before
+    heard = (*new, *sources.of_told(tick.observed.told, now))
+    around = sources.around_of(before.kept, heard, tick, limits.states, plans.rates)
+    return telling.advance(before, tick, tick.rules.notices, heard, around)
 
 
 def _around(limits: LimitsSlice, plans: PlansSlice, meter: metering.Metered) -> watching.Around:

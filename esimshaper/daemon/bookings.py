@@ -12,7 +12,7 @@ from dataclasses import replace
 from esimshaper.core import commands, pipeline
 from esimshaper.core.model.notices import Notice
 from esimshaper.core.model.rules import Rules
-from esimshaper.core.model.state import Booking, State
+from esimshaper.core.model.state import Baseline, Booking, State
 from esimshaper.core.saving import booking as saving
 from esimshaper.core.settings.values import Settings
 from esimshaper.daemon.configuration import Configuration, rules_of
@@ -30,7 +30,10 @@ log = logging.getLogger(__name__)
 
 
 class Bookings:
-    """Saves what the ticks of `ticker` hand out. `saves`: how often the state heard of a save that has worked."""
+    """Saves what the ticks of `ticker` hand out. `saves`: how often the state heard of a save that has worked.
+
+    saved: the Baseline of the last one of this process.
+    """
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Bookings:
         self._stopping = stopping
         self._saving: asyncio.Task[None] | None = None
         self.saves = 0
+        self.saved: Baseline | None = None
         ticker.save = self.begin
 
     def begin(self, booking: Booking) -> None:
@@ -171,6 +175,7 @@ class Bookings:
 
     def _after(self, state: State, booking: Booking, *, saved: bool) -> State:
         self.saves += saved
+        self.saved = booking.baseline if saved else self.saved
         return saving.note_saved(state, booking) if saved else saving.note_not_saved(state, self._rules)
 
     def _announce(self, notices: Iterable[Notice]) -> None:

@@ -31,6 +31,11 @@ class ChannelKind(StrEnum):
         return self in (ChannelKind.EMAIL, ChannelKind.WEBHOOK)
 
     @property
+    def folds(self) -> bool:
+        """Whether what could not be told in time comes in a digest; an SMS costs money, so there it is left out."""
+        return self is not ChannelKind.SMS
+
+    @property
     def needs_data(self) -> bool:
         """Whether it waits while the link is cut. A broker is usually in the house; a command knows best itself."""
         return self in (ChannelKind.EMAIL, ChannelKind.APPRISE, ChannelKind.WEBHOOK)
@@ -90,7 +95,7 @@ class NoticeSettings:
     """How people are told, beside the journal. quiet: hours in which only alarms are sent.
 
     weekly: None for no weekly digest. day_bytes: what all messages may take of the link in a day. read: rules by which
-    messages of carriers are read.
+    messages of carriers are read. reaches: the router may reach something while everyone is blocked.
     """
 
     channels: tuple[Channel, ...] = ()
@@ -98,6 +103,7 @@ class NoticeSettings:
     weekly: Weekly | None = None
     day_bytes: int = DAY_BYTES
     read: tuple[ReadRule, ...] = ()
+    reaches: bool = False
 
     def channel(self, name: str) -> Channel | None:
         return next((each for each in self.channels if each.name == name), None)

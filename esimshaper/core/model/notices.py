@@ -242,6 +242,8 @@ class Notice:
             return Severity.ALARM
         if self.kind is NoticeKind.CLIENT_STATE and self.level is not None and self.level is not Level.OPEN:
             return Severity.WARNING
+        if self.kind is NoticeKind.TROUBLE and self.data.get("message") == "limits-failing":
+            return Severity.ALARM
         grave = self.kind is NoticeKind.ALARM and ("upload" in self.reasons or self.level is not None)
         return Severity.ALARM if grave else KINDS[self.kind].severity
 

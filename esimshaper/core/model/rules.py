@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
+from esimshaper.core.model.channels import NOBODY_TOLD, NoticeSettings
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
 from esimshaper.core.model.limits import EVERYONE, STRANGER, UNKNOWN_GROUP, Curfew, Quota, Subject, SubjectKind
 from esimshaper.core.model.plan import Plan
@@ -24,6 +25,7 @@ class Rules:
     that have one. knows_quotas: False if the settings cannot be read; then all limits stay as they are. reserve: bytes
     for the upkeep of a blocked router, in each window. uplinks: in the order of the file, at least one. plans: what
     carriers have sold. watch: what counts as abnormal use. scopes: those of quotas, sorted.
+    notices: how people are told.
     """
 
     wan: str
@@ -38,6 +40,7 @@ class Rules:
     plans: tuple[Plan, ...] = ()
     watch: Watch = NOT_WATCHED
     scopes: tuple[Scope, ...] = ()
+    notices: NoticeSettings = NOBODY_TOLD
 
     def hierarchy(self, subject: Subject) -> Hierarchy:
         """`subject` and its ancestors by these settings."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of what is kept between ticks, room by room, and what of it is saved. Pure: values only.
 
-State     clock  meter  rates  names  plans  ceilings  limits  watch  saving  page   each is written by its room alone
-Baseline  clock  meter                plans            limits  watch          page   the half of it that a restart needs
+State     clock  meter  rates  names  plans  ceilings  limits  watch  saving  page  notices   each is of its room alone
+Baseline  clock  meter                plans            limits  watch          page  notices   what a restart needs
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limit_state import Act, LimitState
 from esimshaper.core.model.limits import ClientState, Frame, Override, Policy, Reserve, Shaped, Subject
 from esimshaper.core.model.notices import Notice
+from esimshaper.core.model.outbox import NOTHING_TO_TELL, NoticesSlice, Outbox
 from esimshaper.core.model.page import PageSlice, PageState
 from esimshaper.core.model.plan_state import PlansSlice, PlanState
 from esimshaper.core.model.reading import Attachment, ByUplink, ClassCounters, Detour, Reading, Tunnels
@@ -112,6 +113,7 @@ class Baseline:
     plans: PlanState = field(default_factory=PlanState)
     watch: WatchState = field(default_factory=WatchState)
     page: PageState = field(default_factory=PageState)
+    notices: Outbox = NOTHING_TO_TELL
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,13 +250,14 @@ class State:
     ceilings: CeilingSlice = field(default_factory=CeilingSlice)
     watch: WatchSlice = field(default_factory=WatchSlice)
     page: PageSlice = field(default_factory=PageSlice)
+    notices: NoticesSlice = field(default_factory=NoticesSlice)
 
     @property
     def baseline(self) -> Baseline | None:
         """The saved half of all slices; None before the first reading."""
         if self.meter.booked is None:
             return None
-        kept = (self.limits.kept, self.plans.kept, self.watch.kept, self.page.kept)
+        kept = (self.limits.kept, self.plans.kept, self.watch.kept, self.page.kept, self.notices.kept)
         return Baseline(self.meter.booked, self.clock, *kept)
 
     @property

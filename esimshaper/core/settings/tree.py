@@ -67,6 +67,7 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     if problems or wan is None or lan is None or meter is None or metrics is None or zone is None or router is None:
         return Parsed(None, tuple(problems))
     services = _services(top.block("services"))
+    notices = replace(notices, reaches=bool(router.reachable) and bool(notices.channels))
     parsed = Settings(wan, lan, str(zone), clients, metrics, meter, quotas, on_failure, router, curfews, services)
     return Parsed(replace(parsed, trips=trips, web=web, watch=watch, notices=notices), ())
 

@@ -2,7 +2,15 @@
 """Edge, part of history: a Baseline as rows of tables, and back. Pure; each room of the core has tables of its own."""
 
 from esimshaper.core.model.state import Baseline
-from esimshaper.edge.history import clock_tables, limit_tables, meter_tables, page_tables, plan_tables, watch_tables
+from esimshaper.edge.history import (
+    clock_tables,
+    limit_tables,
+    meter_tables,
+    notice_tables,
+    page_tables,
+    plan_tables,
+    watch_tables,
+)
 from esimshaper.edge.history.rows import Fetch, Keys, Tables
 
 KEYS: Keys = {
@@ -12,6 +20,7 @@ KEYS: Keys = {
     **plan_tables.KEYS,
     **watch_tables.KEYS,
     **page_tables.KEYS,
+    **notice_tables.KEYS,
 }
 """The tables that a Baseline is kept in; their columns are in versions.py."""
 
@@ -27,6 +36,7 @@ def tables(baseline: Baseline | None) -> Tables:
         **plan_tables.tables(baseline.plans),
         **watch_tables.tables(baseline.watch),
         **page_tables.tables(baseline.page),
+        **notice_tables.tables(baseline.notices),
     }
 
 
@@ -37,4 +47,5 @@ def baseline_from(rows: Fetch) -> Baseline | None:
         return None
     limits, plans = limit_tables.limits_from(rows), plan_tables.plans_from(rows)
     watch, page = watch_tables.watch_from(rows), page_tables.page_from(rows)
-    return Baseline(meter, clock_tables.clock_from(rows, meter.boottime), limits, plans, watch, page)
+    clock, outbox = clock_tables.clock_from(rows, meter.boottime), notice_tables.notices_from(rows)
+    return Baseline(meter, clock, limits, plans, watch, page, outbox)

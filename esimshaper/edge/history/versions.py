@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge, part of history: the tables of each version of the database. Pure: values only."""
 
+from esimshaper.edge.history.notice_schema import NOTICES
 from esimshaper.edge.history.page_schema import PAGE
 from esimshaper.edge.history.plan_schema import PLANS
 from esimshaper.edge.history.watch_schema import WATCH
@@ -283,6 +284,7 @@ CREATE TABLE plan_acts (       -- what was done to plans by hand, to undo it
 """,
     12: WATCH,
     13: PAGE,
+    14: NOTICES,
 }
 """What each version of the format adds to the one before, or has in its place; doing so upgrades an older file.
 

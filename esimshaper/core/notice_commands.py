@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the sender of notices and people do to the outbox: functions turn a State into another. Pure.
+
+Each is saved with the next tick. A lease counts only once it is saved: `saved_leases` says of which that is so.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.notices import Notice
+from esimshaper.core.model.outbox import Fate, Form, Job, NoticesSlice, Outbox, Result
+from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.state import Baseline, State
+from esimshaper.core.notices import jobs, stage, times
+
+MOST_STEPS, MOST_ERROR = 40, 300
+_TESTS = 3
+"""Tests of a channel that may wait at a time: each is a message to somebody."""
+
+
+class Leased(NamedTuple):
+    """The State with jobs that were taken or made, and these."""
+
+    state: State
+    jobs: tuple[Job, ...]
+
+
+class Said(NamedTuple):
+    """What the sender says of a job. bytes: that it took of the link."""
+
+    number: int
+    result: Result
+    error: str = ""
+    steps: tuple[str, ...] = ()
+    bytes: int = 0
+
+
+def lease(state: State, rules: Rules) -> Leased:
+    """Hands jobs to the sender, one for each channel at most; `state` itself where there is none."""
+    slice_, now = state.notices, int(state.clock.time)
+    kept, taken = jobs.lease(slice_.kept, rules.notices, now, link=slice_.around.link)
+    if not taken:
+        return Leased(state, ())
+    ends = {each.number: state.clock.boottime + lease_seconds(rules, each) + times.GRACE for each in taken}
+    return Leased(_with(state, kept, leases={**slice_.leases, **ends}), taken)
+
+
+def lease_seconds(rules: Rules, job: Job) -> int:
+    """How long a try of a job may take."""
+    channel = rules.notices.channel(job.channel)
+    return times.lease_seconds(channel) if channel else 0
+
+
+def again_seconds(state: State) -> int:
+    """After how many seconds the sender may ask again: soon, as what is grave waits for nobody."""
+    now = state.clock.time
+    ahead = [each.next - now for each in state.notices.kept.jobs if each.fate is Fate.WAITING]
+    return int(min(times.ASK_SECONDS, max(1, min(ahead, default=times.ASK_SECONDS))))
+
+
+def saved_leases(saved: Baseline | None, taken: Iterable[Job]) -> frozenset[int]:
+    """The numbers of `taken` that the database has as taken, this time."""
+    known = {each.number: each for each in saved.notices.jobs} if saved else {}
+    return frozenset(
+        each.number
+        for each in taken
+        if (found := known.get(each.number)) and (found.fate, found.attempts) == (Fate.TRYING, each.attempts)
+    )
+
+
+def give_back(state: State, numbers: Collection[int]) -> State:
+    """`state` without leases that the sender does not get, as they could not be saved."""
+    leases = {number: end for number, end in state.notices.leases.items() if number not in numbers}
+    return _with(state, jobs.give_back(state.notices.kept, numbers), leases=leases)
+
+
+def finish(state: State, rules: Rules, said: Said) -> State:
+    """What the sender says of a job."""
+    now, settings = int(state.clock.time), rules.notices
+    kept = jobs.finish(state.notices.kept, settings, said.number, said.result, said.error[:MOST_ERROR], now)
+    job = next((each for each in kept.jobs if each.number == said.number), None)
+    if job is None:
+        return state
+    channel = settings.channel(job.channel)
+    if channel and channel.kind.needs_data and said.bytes > 0:
+        day = times.day_of(now, rules.zone)
+        kept = replace(kept, day=day, day_bytes=said.bytes + (kept.day_bytes if kept.day == day else 0))
+    steps = {**state.notices.steps, said.number: said.steps[:MOST_STEPS]}
+    leases = {number: end for number, end in state.notices.leases.items() if number != said.number}
+    return _with(state, kept, leases=leases, steps=steps)
+
+
+def test(state: State, rules: Rules, channel: str, host: str) -> Leased:
+    """A message of a test for a channel, or for each (empty), and its jobs. Raises Unusable."""
+    names = [each.name for each in rules.notices.channels]
+    if not names:
+        hint = "Write one under `notices` in the configuration, for example `command: [/usr/local/bin/tell]`."
+        raise Unusable("there is no channel", hint)
+    if channel and channel not in names:
+        raise Unusable(f"there is no channel `{channel}`", f"There are: {', '.join(names)}.")
+    kept, wanted = state.notices.kept, [channel] if channel else names
+    if sum(each.fate.is_open and each.form is Form.TEST for each in kept.jobs) >= _TESTS * len(names):
+        raise Unusable("tests are under way already", "Wait until they have ended.")
+    salt = f"{state.meter.booked.epoch:x}" if state.meter.booked else ""
+    after, numbers = stage.test_entry(kept, wanted, host, int(state.clock.time), salt)
+    # What could not be is tried again: somebody may have put in the SIM, or installed the program.
+    states = {
+        name: each._replace(impossible=each.impossible and name not in wanted) for name, each in after.channels.items()
+    }
+    made = tuple(each for each in after.jobs if each.number in numbers)
+    return Leased(_with(state, replace(after, channels=states), state.notices.leases), made)
+
+
+def tell(state: State, notice: Notice) -> State:
+    """A notice that is told by channels alone: the journal has it otherwise."""
+    notices = replace(state.notices, new=(*state.notices.new, notice))
+    return replace(state, notices=notices, saving=replace(state.saving, urgent=True))
+
+
+def tell_week(state: State, notice: Notice) -> State:
+    """The digest of a week, which is not made again."""
+    kept = replace(state.notices.kept, week=notice.at)
+    return tell(replace(state, notices=replace(state.notices, kept=kept)), notice)
+
+
+def _with(
+    state: State,
+    kept: Outbox,
+    leases: Mapping[int, float],
+    steps: Mapping[int, tuple[str, ...]] | None = None,
+) -> State:
+    """`state` with another outbox, to be saved at the next tick, which looks at it anew."""
+    before = state.notices
+    told = before.steps if steps is None else steps
+    after = NoticesSlice(kept, leases, told, 0.0, before.around, before.settings, before.new)
+    return replace(state, notices=after, saving=replace(state.saving, urgent=True))
