@@ -80,6 +80,8 @@ ALWAYS_INLINE u32 flags_of(const struct policy *policy)
 }
 
 #define EXEMPTIONS (POLICY_EXEMPT | POLICY_OVER_PLAN)
+/* What holds where an uplink has a bill only. */
+#define HELD_WHERE_BILLED (POLICY_LIMITED | POLICY_THROTTLED)
 
 /* 1 if the limits of account `number` hold a packet, else 0; `exempt` are the EXEMPTIONS of the account and of those
  * below. It has no jump, as the verifier would walk all that follows once more for each. */
@@ -107,7 +109,7 @@ ALWAYS_INLINE u32 compare(struct comparison *it, enum direction direction, u32 f
 		return BLOCKED;
 	/* Most accounts have no threshold: one look instead of six. */
 	if (!(flags & POLICY_LIMITED))
-		return OPEN;
+		return flags / POLICY_THROTTLED & THROTTLED;
 	/* A block goes before a warning: of what is blocked, only that is announced. */
 	if (hold_to_limit(it, it->both, policy->block_at[ON_BOTH], direction) ||
 	    hold_to_limit(it, it->one, policy->block_at[on], direction))
@@ -117,7 +119,7 @@ ALWAYS_INLINE u32 compare(struct comparison *it, enum direction direction, u32 f
 	if (hold_to_limit(it, it->both, policy->throttle_at[ON_BOTH], direction) ||
 	    hold_to_limit(it, it->one, policy->throttle_at[on], direction))
 		return THROTTLED;
-	return OPEN;
+	return flags / POLICY_THROTTLED & THROTTLED;
 }
 
 /* Whether an account would block `bytes`, where its limits hold: not if `is_free` is all ones. Nothing is added, and

@@ -128,6 +128,7 @@ enum policy_flag {
 	POLICY_UNLISTED = 16, /* a device that is not listed: what passes in spite of a block, all these share */
 	POLICY_OVER_PLAN = 32, /* beside POLICY_EXEMPT: the quotas of everyone hold it neither */
 	POLICY_SWITCHES = 64, /* at least one switch is to come */
+	POLICY_THROTTLED = 128, /* an override: past a throttle limit, whatever was used */
 };
 #define SWITCHES 2 /* of a policy: the beginning of a block, and its end */
 #define SWITCH_NEVER 0x7fffffffffffffffULL

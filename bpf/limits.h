@@ -59,7 +59,7 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 		verdict.charged[i] = it.account;
 		/* An exemption holds for all accounts above as well, for everyone's only if it is over the plan. They
 		 * are charged and announce their limits; only the packet is not held to them. */
-		flags = hide_range(skb, flags_of(it.policy) & ~(POLICY_LIMITED & at.is_free));
+		flags = hide_range(skb, flags_of(it.policy) & ~(HELD_WHERE_BILLED & at.is_free));
 		exempt = hide_range(skb, exempt | (flags & EXEMPTIONS));
 		level = compare(&it, direction, flags, exempt);
 		if (it.news)

@@ -43,7 +43,7 @@ ALWAYS_INLINE u32 judge_account(struct __sk_buff *skb, struct comparison *it, u3
 	it->both = __sync_fetch_and_add(&it->account->used[ON_BOTH], it->bytes & counted);
 	it->one = __sync_fetch_and_add(&it->account->used[on], it->bytes & counted);
 	*charged = hide_range(skb, number & (u32)counted);
-	flags = hide_range(skb, flags_of(it->policy) & ~(POLICY_LIMITED & is_free));
+	flags = hide_range(skb, flags_of(it->policy) & ~(HELD_WHERE_BILLED & is_free));
 	exempt = hide_range(skb, exempt | (flags & EXEMPTIONS));
 	level = hide_range(skb, compare(it, direction, flags, exempt));
 	it->news = hide_range(skb, it->news);

@@ -130,7 +130,7 @@ def _metered(by_uplink: Mapping[str, Usage], tick: Tick) -> Usage:
 
 
 def _with_cuts(limits: LimitsSlice, cuts: tuple[Override, ...]) -> LimitsSlice:
-    """`limits` with blocks that alarms have set, to be worked out at the next tick."""
+    """`limits` with what alarms have set, to be worked out at the next tick."""
     if not cuts:
         return limits
     subjects = {each.subject for each in cuts}

@@ -16,7 +16,7 @@ from esimshaper.core.watch.constants import MUTES
 
 
 def fine(state: State, number: int) -> State:
-    """The episode of that number is ordinary use: it is normal from now on, its block ends. Raises Unusable."""
+    """The episode of that number is ordinary use: it is normal from now on, and what it set ends. Raises Unusable."""
     episode = _episode(state, number)
     after = _with_kept(state, episodes.answered(state.watch.kept, episode, Answer.FINE))
     whose, kept = Subject(SubjectKind.CLIENT, episode.client), state.limits.kept

@@ -9,8 +9,9 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from esimshaper.core.model.hold import Reserve
 from esimshaper.core.model.identity import Account, ClientKey
-from esimshaper.core.model.limits import ClientState, Policy, Reserve, Subject
+from esimshaper.core.model.limits import ClientState, Policy, Subject
 from esimshaper.core.model.reading import Attachment, ClassCounters, Hook, Observation, Reading
 from esimshaper.core.model.scope import Places
 from esimshaper.core.model.shaping import PATIENCE

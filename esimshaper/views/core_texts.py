@@ -39,6 +39,8 @@ _REASONS = (
     N_("{quota}: {used} uploaded of {limit}, blocked until {moment}"),
     N_("blocked by hand until {moment}"),
     N_("blocked by hand"),
+    N_("throttled to {rate} by an alarm until {moment}"),
+    N_("throttled to {rate} by an alarm"),
     N_("blocked by an alarm until {moment}"),
     N_("blocked by an alarm"),
     N_("allowed by hand over the plan until {moment}"),

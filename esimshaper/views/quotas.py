@@ -218,6 +218,8 @@ def set_by_hand(each: Document, now: str) -> str:
 
 def by_hand(each: Document) -> str:
     """What a person has set for a subject."""
+    if each["setting"] == "throttle":
+        return _("throttled to {rate} by an alarm", rate=format_rate(each["rate_bits_per_second"]))
     if each["setting"] == "block":
         return _("blocked by an alarm") if each.get("by_alarm") else _("blocked by hand")
     return _("allowed by hand over the plan") if each["over_plan"] else _("allowed by hand")

@@ -149,7 +149,7 @@ def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
     names = (
         *("ACCOUNT_UNATTRIBUTED", "ACCOUNT_ROUTER", "ACCOUNT_FIRST_CLIENT", "CLIENT_MAC", "CLIENT_IP", "GROUPS"),
         *("POLICY_BLOCKED", "POLICY_EXEMPT", "POLICY_LIMITED", "POLICY_WITH_EVERYONE", "POLICY_UNLISTED"),
-        *("POLICY_OVER_PLAN", "POLICY_SWITCHES", "SWITCHES"),
+        *("POLICY_OVER_PLAN", "POLICY_SWITCHES", "POLICY_THROTTLED", "SWITCHES"),
         *("ANNOUNCE_CLIENT", "ANNOUNCE_LIMIT", "ANNOUNCE_WARN"),
         *("CLASS_OPEN", "CLASS_SELF", "CLASS_IN_PARENT", "CLASS_IN_GRANDPARENT", "CLASS_URGENT", "CLASSES"),
         *("SERVICES", "SERVICE_FIRST", "WORD_SHIFT", "TAG_FINAL", "BINDING_SHARED", "RENAMES", "HEAD_BYTES"),
@@ -167,7 +167,7 @@ def test_fixed_numbers_are_the_same_in_c_and_python(tmp_path: Path) -> None:
         ),
         *(layouts.POLICY_BLOCKED, layouts.POLICY_EXEMPT, layouts.POLICY_LIMITED),
         *(layouts.POLICY_WITH_EVERYONE, layouts.POLICY_UNLISTED),
-        *(layouts.POLICY_OVER_PLAN, layouts.POLICY_SWITCHES, SWITCHES),
+        *(layouts.POLICY_OVER_PLAN, layouts.POLICY_SWITCHES, layouts.POLICY_THROTTLED, SWITCHES),
         *(layouts.ANNOUNCE_CLIENT, layouts.ANNOUNCE_LIMIT, layouts.ANNOUNCE_WARN),
         *(CLASS_OPEN, CLASS_SELF, CLASS_IN_PARENT, CLASS_IN_GRANDPARENT, CLASS_URGENT, len(NO_CLASSES)),
         *(layouts.SERVICES, layouts.SERVICE_FIRST, layouts.WORD_SHIFT, layouts.TAG_FINAL, layouts.BINDING_SHARED),

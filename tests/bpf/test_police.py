@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A throttled account that no class holds is held to its police rate, by drops."""
 
+import time
 from dataclasses import replace
 
+from esimshaper.core.model.hold import Hold, Switch
 from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.edge.bpf import libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
@@ -105,3 +107,19 @@ def test_download_is_in_the_class_as_well(bench: Bench) -> None:
 def priority_of_download(bench: Bench) -> int:
     after = libbpf.dry_run(bench.meter.program("wan_ingress_ethernet").fd, DOWNLOAD, skb(0, LOOPBACK)).context
     return int.from_bytes(after[PRIORITY : PRIORITY + 4], "little")
+
+
+def test_a_client_that_an_alarm_slows_is_held_to_its_rate_until_the_switch_whatever_it_used(bench: Bench) -> None:
+    slowed = Policy(throttled=True, police_rate=1, classes=(0x7A000010, 0x7A000011, 0, 0, 0))
+    bench.meter.write_policies({ALICE: slowed})
+    assert [up(bench), up(bench), down(bench), down(bench)] == [PASS, SHOT, PASS, SHOT], "inside tunnels, by drops"
+    assert [up(bench, BOB), up(bench, BOB)] == [PASS, PASS]
+    bench.meter.give_classes_at(LOOPBACK, LOOPBACK)
+    assert priority(bench) == 0x7A000011
+    bench.meter.write_policies({ALICE: replace(slowed, warn_at=Thresholds(both=10**9))})
+    assert priority(bench) == 0x7A000011, "beside thresholds as well"
+    now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    bench.meter.write_policies({ALICE: replace(slowed, switches=(Switch(now - 1, Hold()),))})
+    assert priority(bench) == 0x7A000010
+    bench.meter.write_policies({ALICE: Policy(exempt=True, throttled=True, police_rate=1)})
+    assert [up(bench), up(bench)] == [PASS, PASS]

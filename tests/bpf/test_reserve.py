@@ -9,8 +9,9 @@ from ipaddress import ip_network
 import pytest
 
 from esimshaper.core.model.counts import UNUSED, Reason
+from esimshaper.core.model.hold import Reserve
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, ACCOUNT_UNATTRIBUTED, Account
-from esimshaper.core.model.limits import Policy, Reserve, Thresholds
+from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.edge.bpf import layouts, libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb
 from tests.bpf.packets import (

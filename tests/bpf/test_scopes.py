@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.model.counts import UNUSED, Budget, Reason
+from esimshaper.core.model.hold import Reserve
 from esimshaper.core.model.identity import Account
-from esimshaper.core.model.limits import Policy, Reserve, Thresholds
+from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.bpf import compiler, layouts, libbpf
 from tests.bpf.conftest import LOOPBACK, Bench, skb

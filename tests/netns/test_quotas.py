@@ -30,6 +30,9 @@ from tests.netns.limits import (
 from tests.netns.router import Router
 
 
+BOB = 'clients: [{name: bob, mac: "02:00:00:00:00:11"}]\n'
+
+
 @pytest.fixture
 def lab() -> Iterator[Lab]:
     with Lab(WanKind.TUN, shape=LINK) as built:
@@ -257,3 +260,26 @@ def test_programs_of_a_blocked_client_are_told_at_once(make_router: Callable[...
     assert router.run("allow", "alice").returncode == 0
     assert passes(alice, lab.servers4[0])
     assert (lab.carrier.settle() - bill).total.up_packets > 0
+
+
+def test_an_alarm_holds_a_device_to_its_rate_while_the_daemon_is_dead_until_it_is_answered(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    watch = "newcomer: {allow: 1MB, in: 30min, then: {throttle: 1mbit}}"
+    settings = f"watch: {{level: normal, surge: notify, upload: {{block: 1h}}, {watch}}}\n"
+    router = make_router(lab, BOB + settings).start()
+    alice, bob = lab.clients
+    alice.call(traffic.tcp_down, lab.servers4[0], 1_500_000)
+    wait_until("the alarm", lambda: state_of(router, "02:00:00:00:00:10") == "throttled", timeout=15)
+    (alarm,) = router.json("alarms")["open"]
+    assert (alarm["kinds"], alarm["answer"]) == (["newcomer"], "cut")
+    assert "throttled to 1.00 Mbit/s by an alarm until" in router.run("status").stdout
+    router.kill()
+    slow = alice.start(timed, traffic.tcp_down, lab.servers4[0], 500_000)
+    assert bob.call(timed, traffic.tcp_down, lab.servers4[1], 2_000_000) < 3
+    assert 3.5 <= slow.result(300) <= 6
+    router.start()
+    assert state_of(router, "02:00:00:00:00:10") == "throttled"
+    assert router.run("alarms", "fine", str(alarm["number"])).returncode == 0
+    wait_until("the end", lambda: state_of(router, "02:00:00:00:00:10") == "open", timeout=3)
+    assert alice.call(timed, traffic.tcp_down, lab.servers4[0], 2_000_000) < 3

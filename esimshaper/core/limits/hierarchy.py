@@ -27,8 +27,14 @@ def hierarchies(
 
 
 def override_for(hierarchy: Hierarchy, overrides: Mapping[Subject, Override]) -> Override | None:
-    """The override that counts: the subject's own, else that of its group, else that of everyone."""
-    return next((overrides[each] for each in hierarchy if each in overrides), None) if overrides else None
+    """The override that counts: the subject's own, else that of its group, else that of everyone.
+
+    One that slows counts only where none above it blocks.
+    """
+    found = [overrides[each] for each in hierarchy if each in overrides] if overrides else []
+    if found and found[0].rate:
+        return next((each for each in found[1:2] if not each.kind.allows), found[0])
+    return found[0] if found else None
 
 
 def by_subject(overrides: Iterable[Override]) -> Mapping[Subject, Override]:

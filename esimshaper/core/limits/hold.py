@@ -56,9 +56,9 @@ def _moments(kept: LimitState, curfews: Iterable[Curfew], now: float) -> Iterabl
 def hold(of: Hierarchy, overrides: Mapping[Subject, Override], curfews: Collection[Subject]) -> Hold:
     """What holds for the first subject of a hierarchy: an override, or else the hours of any subject of it."""
     override = hierarchy.override_for(of, overrides)
-    if override is None:
+    if override is None or override.rate:
         holders = {each for each in of if each in curfews} if curfews else set()
-        return Hold(blocked=bool(holders), with_everyone=holders == {EVERYONE})
+        return Hold(bool(holders), with_everyone=holders == {EVERYONE}, throttled=override is not None)
     return Hold(
         blocked=not override.kind.allows,
         exempt=override.kind.allows,

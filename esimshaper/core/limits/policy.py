@@ -19,6 +19,7 @@ from itertools import islice
 
 from esimshaper.core.limits.hold import hold, of_tunnels, switches
 from esimshaper.core.model.counts import UNUSED, Budget
+from esimshaper.core.model.hold import Hold
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, PSEUDO_KEYS, Account, ClientKey
 from esimshaper.core.model.limits import (
     EVERYONE,
@@ -38,7 +39,7 @@ from esimshaper.core.model.limits import (
     Thresholds,
 )
 from esimshaper.core.model.reading import Reading
-from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.rules import Hierarchy, Rules
 from esimshaper.core.model.scope import Scope
 
 Policies = Mapping[Account, Policy]
@@ -132,9 +133,9 @@ def new_and_idle(quotas: Iterable[Quota], groups: Iterable[str]) -> tuple[tuple[
 
 
 def shaped_accounts(place: Place, accounts: Mapping[Account, Subject]) -> Mapping[Account, Shaped]:
-    """Those of `accounts` that have a throttle limit, and its rate: the smallest one of the limits that are reached; if
-    none is, the rate of the limit that comes first."""
-    rates = {account: _rate(place.held_by(subject)) for account, subject in accounts.items()}
+    """Those of `accounts` that have a throttle limit, and its rate: the smallest one of those reached, and of an alarm;
+    if none is, the rate of the limit that comes first."""
+    rates = {account: _rate(place.held_by(subject), _slowed(place, subject)) for account, subject in accounts.items()}
     return {account: Shaped(account, rate) for account, rate in rates.items() if rate is not None}
 
 
@@ -142,8 +143,8 @@ def _policy(place: Place, ancestors: Mapping[Subject, Account], account: Account
     budget = place.budgets.get(place.number(account), UNUSED)
     held = place.held_by(subject)
     hierarchy = place.rules.hierarchy(subject)
-    now = hold(hierarchy, place.overrides, place.curfews)
-    rate = _rate(held)
+    now = _hold(place, hierarchy, place.overrides, place.curfews)
+    rate = _rate(held, _slowed(place, subject))
     return Policy(
         parent=next((ancestors[each] for each in hierarchy[1:] if each in ancestors), ACCOUNT_UNATTRIBUTED),
         block_at=_thresholds(_limits(held, budget, ActionKind.BLOCK)),
@@ -151,9 +152,21 @@ def _policy(place: Place, ancestors: Mapping[Subject, Account], account: Account
         warn_at=_thresholds([end for each in held for end in _warnings(each, budget)]),
         police_rate=max(1, rate // 8) if rate else 0,
         unlisted=subject.kind is SubjectKind.CLIENT and not _is_listed(ClientKey(subject.id), place.rules),
-        switches=switches(now, place.frames, lambda frame: hold(hierarchy, frame.overrides, frame.curfews)),
+        switches=switches(now, place.frames, lambda frame: _hold(place, hierarchy, *frame[1:])),
         **now._asdict(),
     )
+
+
+def _hold(place: Place, of: Hierarchy, overrides: Mapping[Subject, Override], curfews: Collection[Subject]) -> Hold:
+    """What holds in the tree of a scope: rates are held in the usual tree only, where classes are."""
+    found = hold(of, overrides, curfews)
+    return found._replace(throttled=False) if place.scope and found.throttled else found
+
+
+def _slowed(place: Place, subject: Subject) -> int:
+    """The rate that an alarm holds a subject to; 0 for none."""
+    override = None if place.scope else place.overrides.get(subject)
+    return override.rate if override else 0
 
 
 def _is_listed(client: ClientKey, rules: Rules) -> bool:
@@ -208,9 +221,9 @@ def _thresholds(ends: Ends) -> Thresholds:
     )
 
 
-def _rate(held: Iterable[QuotaUsage]) -> int | None:
+def _rate(held: Iterable[QuotaUsage], slowed: int) -> int | None:
     throttles = [each for each in held if each.quota.action.kind is ActionKind.THROTTLE]
-    reached = [each.quota.action.rate for each in throttles if each.tally.reached]
+    reached = [each.quota.action.rate for each in throttles if each.tally.reached] + ([slowed] if slowed else [])
     if reached or not throttles:
         return min(reached, default=None)
     return min(throttles, key=lambda each: each.tally.allowed - each.tally.used).quota.action.rate

@@ -50,25 +50,28 @@ def _overrides(tick: Tick, installed: Mapping[Account, Policy]) -> Iterator[Over
     # that no client has yet have that of the group of unknown devices.
     accounts = {**dict.fromkeys(tick.reading.free[:1], _STRANGERS), **tick.subjects}
     found = {subject: _override_of(installed.get(account, Policy()), tick) for account, subject in accounts.items()}
-    for subject, (kind, until) in found.items():
+    for subject, (kind, until, rate) in found.items():
         hierarchy = tick.rules.hierarchy(subject)
         above = next((found[each][0] for each in hierarchy[1:] if each in found), None)
         # A block that ends may be one by hours, which the settings know.
         by_hours = kind is OverrideKind.BLOCK and until and any(each in tick.curfews for each in hierarchy)
         if kind and kind is not above and not by_hours:
-            yield Override(subject, kind, until)
+            yield Override(subject, kind, until, rate)
 
 
-def _override_of(policy: Policy, tick: Tick) -> tuple[OverrideKind | None, int | None]:
-    """What holds now by a policy, and until when (None: it says of no end)."""
+def _override_of(policy: Policy, tick: Tick) -> tuple[OverrideKind | None, int | None, int]:
+    """What holds now by a policy, until when (None: it says of no end), and at which rate, if an alarm slows it."""
     now = round(tick.reading.boottime * _NANOSECONDS)
     past = [each.hold for each in policy.switches if each.at <= now]
-    ahead = next((each.at for each in policy.switches if each.at > now), None)
-    until = None if ahead is None else round(tick.at.time + (ahead - now) / _NANOSECONDS)
     hold = past[-1] if past else policy.hold
+    others = (each for each in policy.switches if each.at > now and not (hold.throttled and each.hold.throttled))
+    ahead = next((each.at for each in others), None)
+    until = None if ahead is None else round(tick.at.time + (ahead - now) / _NANOSECONDS)
     if hold.exempt:
-        return (OverrideKind.ALLOW_OVER_PLAN if hold.over_plan else OverrideKind.ALLOW), until
-    return (OverrideKind.BLOCK if hold.blocked else None), until
+        return (OverrideKind.ALLOW_OVER_PLAN if hold.over_plan else OverrideKind.ALLOW), until, 0
+    if hold.throttled:
+        return OverrideKind.ALARM, until, 8 * policy.police_rate
+    return (OverrideKind.BLOCK if hold.blocked else None), until, 0
 
 
 def _ends(quotas: Iterable[Quota], subject: Subject, policy: Policy) -> Iterator[tuple[Quota, int]]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from esimshaper.core.limits import tally
 from esimshaper.core.model.counts import Budget
+from esimshaper.core.model.hold import Reserve
 from esimshaper.core.model.identity import ROUTER
 from esimshaper.core.model.limits import (
     EVERYONE,
@@ -18,7 +19,6 @@ from esimshaper.core.model.limits import (
     Period,
     PeriodUnit,
     Quota,
-    Reserve,
     Subject,
     SubjectKind,
     Tally,

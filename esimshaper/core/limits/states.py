@@ -60,11 +60,14 @@ def states_of(
     own = {subject: _worst(states) for subject, states in found.items()}
 
     def state(hierarchy: Hierarchy) -> ClientState:
-        if override := override_for(hierarchy, overrides):
+        override = override_for(hierarchy, overrides)
+        if override and not override.rate:
             plan = own.get(EVERYONE, OPEN) if override.kind is OverrideKind.ALLOW else OPEN
             return plan if plan.level is not Level.OPEN else _by_override(override, now, zone)
         if ends := [curfews[each] for each in hierarchy if each in curfews]:
             return _by_hours(ends, now, zone)
+        if override:
+            return _worst((_by_override(override, now, zone), *(own[each] for each in hierarchy if each in own)))
         return _worst(own[each] for each in hierarchy if each in own) if own else OPEN
 
     return {subject: state(hierarchy) for subject, hierarchy in hierarchies.items()}
@@ -74,6 +77,9 @@ def _by_override(override: Override, now: float, zone: tzinfo) -> ClientState:
     blocked = not override.kind.allows
     words = _BY_HAND[override.kind]
     end = f" until {format_moment(override.until, now, zone)}" if override.until is not None else ""
+    if override.rate:
+        words = f"throttled to {format_rate(override.rate)} by an alarm"
+        return ClientState(Level.THROTTLED, words + end, rate=override.rate, until=override.until)
     return ClientState(Level.BLOCKED if blocked else Level.OPEN, words + end, until=override.until)
 
 

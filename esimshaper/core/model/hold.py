@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The vocabulary of what holds for an account beside its quotas, and when that changes by itself. Pure: values only."""
+"""The vocabulary of what holds for an account beside its quotas, when that changes, and what passes a block.
 
+Pure: values only.
+"""
+
+from dataclasses import dataclass
 from typing import NamedTuple
 
 SWITCHES = 2
@@ -14,6 +18,7 @@ class Hold(NamedTuple):
     exempt: bool = False
     over_plan: bool = False
     with_everyone: bool = False
+    throttled: bool = False
 
 
 class Switch(NamedTuple):
@@ -21,3 +26,14 @@ class Switch(NamedTuple):
 
     at: int
     hold: Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """The ends of the router's reserve in the kernel, as absolute counts of the bytes that were taken from it.
+
+    listed_until: for listed addresses, which may use the first half only.
+    """
+
+    until: int
+    listed_until: int

@@ -236,7 +236,7 @@ class Grant:
 
 
 class OverrideKind(Enum):
-    """What a person may decide by hand, or (ALARM: a block) said in the settings; it counts more than all quotas."""
+    """What a person may decide by hand, or (ALARM) what the settings say; it counts more than all quotas."""
 
     BLOCK = "block"
     ALLOW = "allow"
@@ -251,11 +251,15 @@ class OverrideKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A person's decision on a subject, above its quotas. `until`: Unix seconds; None: until somebody clears it."""
+    """A person's decision on a subject, above its quotas. `until`: Unix seconds; None: until somebody clears it.
+
+    rate: of an alarm that holds a client to it, in bit/s, beside its quotas and hours; 0: it blocks.
+    """
 
     subject: Subject
     kind: OverrideKind
     until: int | None = None
+    rate: int = 0
 
 
 class Frame(NamedTuple):
@@ -308,7 +312,7 @@ class Policy:
     police_rate: bytes per second beyond a throttle limit where the account has no class, as in tunnels; 0: any rate.
     with_everyone: blocked, but only because everyone is. unlisted: it has no share of its own of what passes in spite
     of a block. exempt: held by no limit but those of everyone; with over_plan, not by these either. switches: what
-    changes by itself, in its order.
+    changes by itself, in its order. throttled: as past its throttle limit, whatever was used.
     """
 
     parent: Account = ACCOUNT_UNATTRIBUTED  # none
@@ -323,22 +327,12 @@ class Policy:
     unlisted: bool = False
     over_plan: bool = False
     switches: tuple[Switch, ...] = ()
+    throttled: bool = False
 
     @property
     def hold(self) -> Hold:
         """What holds before the first of `switches`."""
-        return Hold(self.blocked, self.exempt, self.over_plan, self.with_everyone)
-
-
-@dataclass(frozen=True, slots=True)
-class Reserve:
-    """The ends of the router's reserve in the kernel, as absolute counts of the bytes that were taken from it.
-
-    listed_until: for listed addresses, which may use the first half only.
-    """
-
-    until: int
-    listed_until: int
+        return Hold(self.blocked, self.exempt, self.over_plan, self.with_everyone, self.throttled)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from esimshaper.core.model.ceiling import CeilingSlice, Key, Measured
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending
+from esimshaper.core.model.hold import Reserve
 from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limit_state import Act, LimitState
-from esimshaper.core.model.limits import ClientState, Frame, Override, Policy, Reserve, Shaped, Subject
+from esimshaper.core.model.limits import ClientState, Frame, Override, Policy, Shaped, Subject
 from esimshaper.core.model.notices import Notice
 from esimshaper.core.model.outbox import NOTHING_TO_TELL, NoticesSlice, Outbox
 from esimshaper.core.model.page import PageSlice, PageState

@@ -44,13 +44,20 @@ class WatchLevel(StrEnum):
     STRICT = "strict"
 
 
+class Reaction(NamedTuple):
+    """What follows from an alarm for so many `seconds`: its client is held to `rate`, in bit/s, or (0) blocked."""
+
+    seconds: int
+    rate: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """What the settings say. off: kinds that nobody looks for. exempt: clients that nothing is noticed of.
 
     newcomer: the bytes that a device which was never seen may move in its first `newcomer_seconds`; None for a share
-    of the day. blocks: kinds at which a client is blocked, and for how many seconds. night: the hour of the clock from
-    which, and until which, people sleep.
+    of the day. reactions: to alarms of these kinds. night: the hour of the clock from which, and until which, people
+    sleep.
     """
 
     level: WatchLevel = WatchLevel.OFF
@@ -58,7 +65,7 @@ class Watch:
     exempt: frozenset[ClientKey] = frozenset()
     newcomer: int | None = None
     newcomer_seconds: int = 1800
-    blocks: Mapping[AlarmKind, int] = field(default_factory=dict)
+    reactions: Mapping[AlarmKind, Reaction] = field(default_factory=dict)
     night: tuple[int, int] = (1, 6)
 
     def looks_for(self, kind: AlarmKind) -> bool:

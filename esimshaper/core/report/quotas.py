@@ -18,7 +18,8 @@ The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 an
                "uplinks": names, "plan": name             what it looks at; both empty: all uplinks that are metered}
     curfew    {"subject", "hours": as written, "blocked": bool, "until" + "until_unix"}     blocks of the configuration
     reserve   {"limit_bytes", "used_bytes", "left_bytes"} or null    of the router, while it is blocked
-    by_hand   {"subject", "setting": "block" | "allow", "by_alarm": bool, "over_plan": bool, "until" + "until_unix"}
+    by_hand   {"subject", "setting": "block" | "allow" | "throttle" (by an alarm), "rate_bits_per_second": of that, else
+               null, "by_alarm": bool, "over_plan": bool, "until" + "until_unix"}
               over_plan: an allow that lifts the quotas of everyone, too
     coming    {"subject", "setting": "block" | "allow" | "grant", "over_plan", "bytes": of a grant, "at" + "at_unix",
                "until" + "until_unix"}                           set by hand for later
@@ -317,7 +318,8 @@ def _entry(state: State, facts: DaemonFacts, each: QuotaUsage) -> Document:
 def _override_entry(state: State, facts: DaemonFacts, override: Override) -> Document:
     return {
         **subject_entry(state, override.subject, facts),
-        "setting": _setting(override.kind),
+        "setting": "throttle" if override.rate else _setting(override.kind),
+        "rate_bits_per_second": override.rate or None,
         "by_alarm": override.kind is OverrideKind.ALARM,
         "over_plan": override.kind is OverrideKind.ALLOW_OVER_PLAN,
         **moment("until", override.until, facts.now.tzinfo),

@@ -23,6 +23,7 @@ from esimshaper.core.model.time_of_day import Hours
 from esimshaper.core.model.trips import Trip
 from esimshaper.core.model.units import format_endpoint, format_rate, format_size, write_duration, write_size
 from esimshaper.core.model.uplinks import Uplink
+from esimshaper.core.model.watch import Reaction
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.values import Client, Listen, Settings, Tunnel, Wan, shaped_at
 
@@ -111,7 +112,7 @@ def _metered(uplink: Uplink) -> str:
 
 def _written(name: str, value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{kind} {write_duration(seconds)}" for kind, seconds in value.items()) or _NONE
+        return ", ".join(f"{kind} {_reaction(each)}" for kind, each in value.items()) or _NONE
     if isinstance(value, frozenset):
         return ", ".join(sorted(map(str, value))) or _NONE
     if value is None or value in ((), ""):
@@ -136,6 +137,11 @@ def _written(name: str, value: object) -> str:
             name, str(value)
         )
     return str(value)
+
+
+def _reaction(reaction: Reaction) -> str:
+    what = f"throttle {format_rate(reaction.rate)}" if reaction.rate else "block"
+    return f"{what} {write_duration(reaction.seconds)}"
 
 
 def _tunnel(tunnel: Tunnel) -> str:

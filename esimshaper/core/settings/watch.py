@@ -7,16 +7,16 @@ from dataclasses import replace
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import SubjectKind
 from esimshaper.core.model.units import parse_duration
-from esimshaper.core.model.watch import AlarmKind, Watch, WatchLevel
-from esimshaper.core.settings.amounts import size_from
+from esimshaper.core.model.watch import AlarmKind, Reaction, Watch, WatchLevel
+from esimshaper.core.settings.amounts import rate_from, size_from
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.subjects import Known, parse_subject
 
 LONGEST_SECONDS = 2 * 86400
 """A device is not new for longer."""
-DEFAULT_BLOCK = 3600
-"""Seconds, where nobody says."""
-_OFF, _BLOCK = "off", "block"
+DEFAULT_SECONDS = 3600
+"""Of a block or a throttle, where nobody says."""
+_OFF, _BLOCK, _THROTTLE, _FOR = "off", "block", "throttle", "for"
 _MINUTES = re.compile(r"(?<=[0-9]) ?min\b")
 
 
@@ -29,21 +29,30 @@ def watch_from(tree: Block, known: Known | None) -> Watch:
     off = frozenset(kind for kind in AlarmKind if block.get(kind.value) == _OFF)
     plain = Watch(WatchLevel(block.get("level", WatchLevel.NORMAL)), off, _exempt(block, known))
     allow, seconds = _newcomer(block)
-    blocks = {kind: length for kind in AlarmKind if (length := _block_length(block, kind.value))}
-    whole = Watch(plain.level, off, plain.exempt, allow, seconds or plain.newcomer_seconds, blocks)
+    reactions = {kind: reaction for kind in AlarmKind if (reaction := _reaction(block, kind.value))}
+    whole = Watch(plain.level, off, plain.exempt, allow, seconds or plain.newcomer_seconds, reactions)
     return replace(whole, night=_night(block, plain.night))
 
 
-def _block_length(block: Block, key: str) -> int | None:
-    """For how long alarms of a kind block their client; None for not at all."""
+def _reaction(block: Block, key: str) -> Reaction | None:
+    """What follows from alarms of a kind; None for a notice only."""
     if key == AlarmKind.NEWCOMER and isinstance(block.get(key), dict):
         block, key = block.block(key), "then"
     written = block.get(key)
     if written == _BLOCK:
-        return DEFAULT_BLOCK
+        return Reaction(DEFAULT_SECONDS)
     if not isinstance(written, dict):
         return None
-    return block.block(key).parse(_BLOCK, _length, "Write for how long, for example {block: 1h}.")
+    inner = block.block(key)
+    if inner.has(_BLOCK) == inner.has(_THROTTLE) or (inner.has(_BLOCK) and inner.has(_FOR)):
+        inner.refuse((), "this is neither a block nor a throttle", "Write {block: 1h} or {throttle: 256kbit, for: 1h}.")
+        return None
+    seconds = inner.parse(_BLOCK, _length, "Write for how long, for example {block: 1h}.")
+    if inner.has(_BLOCK):
+        return Reaction(seconds) if seconds else None
+    seconds = inner.parse(_FOR, _length, "Write for how long, for example {throttle: 256kbit, for: 1h}.")
+    rate = rate_from(inner, _THROTTLE)
+    return Reaction(seconds or DEFAULT_SECONDS, rate) if rate else None
 
 
 def _exempt(block: Block, known: Known | None) -> frozenset[ClientKey]:

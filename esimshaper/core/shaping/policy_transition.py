@@ -48,7 +48,7 @@ def _stricter(old: Policy, new: Policy) -> Policy:
     |----------------|---------|---------|----------------------------------------------------------|
     | parent         | P or 0  | Q or 0  | Q, or P where new has none: the longer hierarchy         |
     | block_at, ...  | a       | b       | the smaller of each threshold: what ends first           |
-    | by hand        | any     | any     | blocked if either is; exempt, over the plan only if both |
+    | by hand        | any     | any     | blocked, slow if either; exempt, over the plan only if both |
     | switches       | any     | any     | from each moment on the same                             |
     | classes        | x or 0  | y or 0  | y, or x where new has none and it is in a group of new's |
 
@@ -86,13 +86,17 @@ def _hold_at(policy: Policy, at: int) -> Hold:
 
 def _stricter_hold(old: Hold, new: Hold) -> Hold:
     return Hold(
-        old.blocked or new.blocked, old.exempt and new.exempt, old.over_plan and new.over_plan, new.with_everyone
+        old.blocked or new.blocked,
+        old.exempt and new.exempt,
+        old.over_plan and new.over_plan,
+        new.with_everyone,
+        old.throttled or new.throttled,
     )
 
 
 def _holds(policy: Policy) -> tuple[object, ...]:
     """The fields of a policy that decide about packets; the others are for announcements, and for the police rate."""
-    by_hand = (policy.blocked, policy.exempt, policy.over_plan, policy.switches)
+    by_hand = (policy.blocked, policy.exempt, policy.over_plan, policy.throttled, policy.switches)
     return (policy.parent, policy.block_at, policy.throttle_at, by_hand, policy.classes)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Alarms that people are told of -> blocks with an end, where the settings say so. Pure.
+"""Alarms that people are told of -> blocks and rates with an end, where the settings say so. Pure.
 
-The block is an override as one of a person is: the kernel holds it while the daemon is dead, it ends by itself, and
-`allow`, `unblock` or `alarms fine` end it sooner. What was cut teaches nothing.
+Both are overrides as those of a person are: the kernel holds them while the daemon is dead, they end by themselves, and
+`allow`, `unblock` or `alarms fine` end them sooner. What was cut teaches nothing.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from esimshaper.core.model.identity import PSEUDO_KEYS
 from esimshaper.core.model.limits import Override, OverrideKind, Subject, SubjectKind
-from esimshaper.core.model.watch import Answer, Episode, Watch, WatchState
+from esimshaper.core.model.watch import Answer, Episode, Reaction, Watch, WatchState
 
 AGAIN_SECONDS, LONGEST_SECONDS = 3600, 8 * 3600
 """A further one so soon after a cut lasts twice as long, up to the last."""
@@ -19,18 +19,25 @@ AGAIN_SECONDS, LONGEST_SECONDS = 3600, 8 * 3600
 def cut(
     kept: WatchState, begun: Iterable[Episode], watch: Watch, now: int
 ) -> tuple[WatchState, tuple[tuple[Episode, Override], ...]]:
-    """`kept`, in which the episodes of which people are told now and that the settings block are cut; their blocks."""
+    """`kept`, in which those of the episodes that begin now are cut that the settings react to; their overrides."""
     found = []
     for episode in begun:
-        asked = [watch.blocks[kind] for kind in episode.kinds if kind in watch.blocks]
+        asked = [watch.reactions[kind] for kind in episode.kinds if kind in watch.reactions]
         if asked and episode.client and episode.client not in PSEUDO_KEYS:
-            until = now + _length(max(asked), episode, kept, now)
+            hardest = max(asked, key=_hardness)
+            until = now + _length(hardest.seconds, episode, kept, now)
             subject = Subject(SubjectKind.CLIENT, episode.client)
-            found.append((replace(episode, answer=Answer.CUT), Override(subject, OverrideKind.ALARM, until)))
+            override = Override(subject, OverrideKind.ALARM, until, hardest.rate)
+            found.append((replace(episode, answer=Answer.CUT), override))
     if not found:
         return kept, ()
     changed = {episode.number: episode for episode, _ in found}
     return replace(kept, episodes=tuple(changed.get(each.number, each) for each in kept.episodes)), tuple(found)
+
+
+def _hardness(reaction: Reaction) -> tuple[bool, int, int]:
+    """Of several a block counts, else the slowest rate, else what lasts longest."""
+    return not reaction.rate, -reaction.rate, reaction.seconds
 
 
 def _length(seconds: int, episode: Episode, kept: WatchState, now: int) -> int:

@@ -114,10 +114,10 @@ class _Look:
         kept, sights = self._sights(kept, new_ones)
         followed = episodes.follow(kept, sights, self._moved_since, self._moment())
         rules = self._tick.rules
-        kept, blocks = cut(followed.kept, followed.begun, self._watch, self._now)
-        ends = {episode.number: override.until for episode, override in blocks}
+        kept, cuts = cut(followed.kept, followed.begun, self._watch, self._now)
+        by_number = {episode.number: override for episode, override in cuts}
         new: list[Notice] = [
-            words.begun(each, self._who(each.client), ends.get(each.number), rules) for each in followed.begun
+            words.begun(each, self._who(each.client), by_number.get(each.number), rules) for each in followed.begun
         ]
         new += [words.more(each, self._who(each.client), self._now, rules) for each in followed.more]
         new += [words.ended(each, self._who(each.client), self._now, rules) for each in followed.ended]
@@ -135,7 +135,7 @@ class _Look:
             self._allowance,
             tuple(new),
             served,
-            cuts=tuple(block for _, block in blocks),
+            cuts=tuple(override for _, override in cuts),
         )
 
     # --- who is seen how

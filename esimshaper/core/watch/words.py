@@ -4,10 +4,10 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from esimshaper.core.model.limits import EVERYONE, Subject, SubjectKind
+from esimshaper.core.model.limits import EVERYONE, Override, Subject, SubjectKind
 from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.rules import Rules
-from esimshaper.core.model.units import format_duration, format_moment, format_size
+from esimshaper.core.model.units import format_duration, format_moment, format_rate, format_size
 from esimshaper.core.model.watch import AlarmKind, Allowance, Answer, Episode
 from esimshaper.core.watch.detectors import Floors
 from esimshaper.core.watch.traces import Moved
@@ -47,13 +47,14 @@ def sentence(kinds: frozenset[AlarmKind], scene: Scene) -> str:
     return f"{what}: {_percent(size, most)} of {_the_day(scene.allowance)}{_largest(scene.services)}"
 
 
-def begun(episode: Episode, who: str, until: int | None, rules: Rules) -> Notice:
-    """The notice of an alarm; `until`: when the block ends that the settings ask for, if they do."""
+def begun(episode: Episode, who: str, cut: Override | None, rules: Rules) -> Notice:
+    """The notice of an alarm; `cut`: what the settings ask for, if they do."""
     text = f"{who} {episode.text}. {_to_type(episode, who)}"
-    if until is not None:
-        end = format_moment(until, episode.seen, rules.zone)
+    if cut and cut.until is not None:
+        end = format_moment(cut.until, episode.seen, rules.zone)
+        how = f"held to {format_rate(cut.rate)}" if cut.rate else "blocked"
         fine = f"`esimshaper alarms fine {episode.number}` if it is fine"
-        text = f"{who} {episode.text}. It is blocked until {end}; {fine}"
+        text = f"{who} {episode.text}. It is {how} until {end}; {fine}"
     return _notice(NoticeKind.ALARM, episode, text, episode.seen)
 
 

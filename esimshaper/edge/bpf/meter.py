@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from esimshaper.core.model.counts import Budget, Counters, Event, Reason
 from esimshaper.core.model.flows import Flow
+from esimshaper.core.model.hold import Reserve
 from esimshaper.core.model.identity import (
     BUILT_IN_CLIENTS,
     FIRST_CLIENT_ACCOUNT,
@@ -23,7 +24,7 @@ from esimshaper.core.model.identity import (
     ClientKey,
 )
 from esimshaper.core.model.kernel import OURS
-from esimshaper.core.model.limits import Network, Policy, Reserve
+from esimshaper.core.model.limits import Network, Policy
 from esimshaper.core.model.reading import ByUplink, Reading, Table, Tunnels
 from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.bpf import layouts, libbpf, policy_layout

@@ -13,6 +13,7 @@ _HOLD = (
     layouts.POLICY_EXEMPT,
     layouts.POLICY_OVER_PLAN,
     layouts.POLICY_WITH_EVERYONE,
+    layouts.POLICY_THROTTLED,
 )
 """The flag of each field of Hold."""
 
@@ -34,24 +35,20 @@ def from_fields(fields: Sequence[int]) -> Policy:
     """The Policy of the fields of layouts.POLICY."""
     police_rate, parent, flags, *others = fields[9:]
     classes, moments, then = others[: -2 * SWITCHES], others[-2 * SWITCHES : -SWITCHES], others[-SWITCHES:]
-    blocked, exempt, over_plan, with_everyone = _hold(flags)
     return Policy(
         parent=Account(parent),
         block_at=Thresholds(*fields[:3]),
         throttle_at=Thresholds(*fields[3:6]),
         warn_at=Thresholds(*fields[6:9]),
-        blocked=blocked,
-        exempt=exempt,
         classes=tuple(classes),
         police_rate=police_rate,
-        with_everyone=with_everyone,
         unlisted=bool(flags & layouts.POLICY_UNLISTED),
-        over_plan=over_plan,
         switches=tuple(
             Switch(at, _hold(each))
             for at, each in zip(moments, then, strict=True)
             if flags & layouts.POLICY_SWITCHES and at != layouts.SWITCH_NEVER
         ),
+        **_hold(flags)._asdict(),
     )
 
 

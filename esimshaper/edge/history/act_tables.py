@@ -72,15 +72,15 @@ def _change_values(each: Change) -> Values:
 
 
 def _act_values(act: Act) -> Values:
-    before = (act.before.kind.value, act.before.until) if act.before else (None, None)
+    before, rate = ((act.before.kind.value, act.before.until), act.before.rate) if act.before else ((None, None), 0)
     restarts = [(each.anchor, each.at) if each else (None, None) for each in (act.moved, act.earlier)]
     said = (act.at, act.quota, act.bytes, act.until, act.over_plan, act.begins)
-    return act.kind.value, act.subject.kind.value, act.subject.id, *said, *before, *restarts[0], *restarts[1]
+    return act.kind.value, act.subject.kind.value, act.subject.id, *said, *before, *restarts[0], *restarts[1], rate
 
 
 def _act(values: Sequence[Any], changes: Iterable[Change], dropped: Iterable[Coming]) -> Act:
     kind, whose, name, at, quota, size, until, over_plan, begins, *rest = values
-    manual, manual_until, moved_anchor, moved_at, earlier_anchor, earlier_at = rest
+    manual, manual_until, moved_anchor, moved_at, earlier_anchor, earlier_at, rate = rest
     subject = _subject(whose, name)
     return Act(
         ActKind(kind),
@@ -91,7 +91,7 @@ def _act(values: Sequence[Any], changes: Iterable[Change], dropped: Iterable[Com
         until,
         bool(over_plan),
         begins,
-        Override(subject, OverrideKind(manual), manual_until) if manual else None,
+        Override(subject, OverrideKind(manual), manual_until, rate) if manual else None,
         tuple(changes),
         tuple(dropped),
         Restart(quota, moved_anchor, moved_at) if moved_at is not None else None,

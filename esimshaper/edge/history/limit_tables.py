@@ -46,7 +46,9 @@ def tables(limits: LimitState) -> Tables:
             (number,): (grant.quota, *_subject_values(grant.subject), grant.bytes, grant.until)
             for number, grant in enumerate(limits.grants)
         },
-        "overrides": {_subject_values(each.subject): (each.kind.value, each.until) for each in limits.overrides},
+        "overrides": {
+            _subject_values(each.subject): (each.kind.value, each.until, each.rate) for each in limits.overrides
+        },
         "levels": {(client,): (level.value,) for client, level in limits.levels.items()},
         **act_tables.tables(limits),
     }
@@ -64,8 +66,8 @@ def limits_from(rows: Fetch) -> LimitState:
             Grant(quota, _subject(kind, name), size, until) for _, quota, kind, name, size, until in rows("grants")
         ),
         overrides=_possible(
-            Override(_subject(kind, name), OverrideKind(override), until)
-            for kind, name, override, until in rows("overrides")
+            Override(_subject(kind, name), OverrideKind(override), until, rate)
+            for kind, name, override, until, rate in rows("overrides")
         ),
         levels={ClientKey(client): Level(level) for client, level in rows("levels") if is_client(client)},
         coming=_possible(act_tables.coming_from(rows)),

@@ -285,6 +285,11 @@ CREATE TABLE plan_acts (       -- what was done to plans by hand, to undo it
     12: WATCH,
     13: PAGE,
     14: NOTICES,
+    15: """
+-- bit/s of an alarm that slows
+ALTER TABLE overrides ADD COLUMN rate INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE acts ADD COLUMN before_rate INTEGER NOT NULL DEFAULT 0;
+""",
 }
 """What each version of the format adds to the one before, or has in its place; doing so upgrades an older file.
 

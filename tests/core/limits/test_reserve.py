@@ -4,8 +4,9 @@
 import pytest
 
 from esimshaper.core import commands
+from esimshaper.core.model.hold import Reserve
 from esimshaper.core.model.identity import ROUTER
-from esimshaper.core.model.limits import EVERYONE, OverrideKind, Period, PeriodUnit, Reserve
+from esimshaper.core.model.limits import EVERYONE, OverrideKind, Period, PeriodUnit
 from tests.core.limits_router import BLOCK, DAY, NOTIFY, Router, client, plan, quota
 
 MONTH = 31 * DAY

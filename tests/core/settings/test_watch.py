@@ -4,7 +4,7 @@
 import pytest
 
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.watch import AlarmKind, Watch, WatchLevel
+from esimshaper.core.model.watch import AlarmKind, Reaction, Watch, WatchLevel
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.subjects import Known
 from esimshaper.core.settings.watch import watch_from
@@ -44,9 +44,13 @@ def test_a_block_says_each_kind():
 def test_kinds_may_block_for_a_time():
     tree = {"surge": "block", "upload": {"block": "30m"}, "newcomer": {"allow": "30MB", "then": {"block": "2h"}}}
     watch, problems = parsed({"watch": tree})
-    assert watch.blocks == {AlarmKind.SURGE: 3600, AlarmKind.UPLOAD: 1800, AlarmKind.NEWCOMER: 7200}
+    assert watch.reactions == {
+        AlarmKind.SURGE: Reaction(3600),
+        AlarmKind.UPLOAD: Reaction(1800),
+        AlarmKind.NEWCOMER: Reaction(7200),
+    }
     assert problems == []
-    assert parsed({"watch": {"newcomer": {"then": "block"}}})[0].blocks == {AlarmKind.NEWCOMER: 3600}
+    assert parsed({"watch": {"newcomer": {"then": "block"}}})[0].reactions == {AlarmKind.NEWCOMER: Reaction(3600)}
     assert parsed({"watch": {"newcomer": {"in": "90min"}}})[0].newcomer_seconds == 5400
 
 

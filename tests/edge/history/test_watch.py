@@ -4,7 +4,7 @@
 from contextlib import closing
 
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limit_state import LimitState
+from esimshaper.core.model.limit_state import Act, ActKind, LimitState
 from esimshaper.core.model.limits import EVERYONE, Override, OverrideKind, Subject, SubjectKind
 from esimshaper.core.model.state import Baseline, Booked, Booking
 from esimshaper.core.model.watch import AlarmKind, Answer, Episode, Learned, Mute, Peaks, Profile, WatchState
@@ -64,3 +64,14 @@ def test_what_is_gone_is_gone(tmp_path):
         loaded = history.load()
     assert loaded is not None
     assert loaded.watch == WatchState()
+
+
+def test_a_throttle_of_an_alarm_comes_back_as_one_and_so_does_what_was_there_before_an_act(tmp_path):
+    override = Override(Subject(SubjectKind.CLIENT, ALICE), OverrideKind.ALARM, 5000, 256_000)
+    act = Act(ActKind.BLOCK, override.subject, 4000, before=override)
+    with closing(History(tmp_path / "history.db")) as history:
+        history.save(Booking((), Baseline(Booked(7, {}, {}), limits=LimitState(overrides=(override,), acts=(act,)))))
+    with closing(History(tmp_path / "history.db")) as history:
+        loaded = history.load()
+    assert loaded is not None
+    assert (loaded.limits.overrides, loaded.limits.acts) == ((override,), (act,))
