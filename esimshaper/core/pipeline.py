@@ -36,7 +36,7 @@ from esimshaper.core.plan.following import follow, with_followed
 from esimshaper.core.plan.places import places_of
 from esimshaper.core.saving import booking
 from esimshaper.core.shaping import ceiling
-from esimshaper.core.watch import watching
+from esimshaper.core.watch import newcomers, watching
 
 
 def advance(state: State, rules: Rules, now: float, observed: Observation) -> tuple[State, Outcome]:
@@ -54,7 +54,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     ceilings = ceiling.advance(state.ceilings, tick, meter.by_uplink, plans.kept, plans.rates, state.limits.states)
     # From this tick on: what was counted until now was counted as the kernel knew it then.
     places = places_of(rules.scopes, rules.uplinks, plans.kept)
-    tick = replace(with_followed(tick, plans), places=places)
+    tick = replace(with_followed(tick, plans), places=places, probation=newcomers.probation(state.watch, tick))
     limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas, meter.in_scopes)
     watch = watching.advance(state.watch, tick, _metered(meter.by_uplink, tick), _around(limits.state, plans, meter))
     lost, gone = sources.of_uplinks(state.notices.kept.lost, state.meter.attachments, tick)

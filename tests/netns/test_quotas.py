@@ -29,7 +29,6 @@ from tests.netns.limits import (
 )
 from tests.netns.router import Router
 
-
 BOB = 'clients: [{name: bob, mac: "02:00:00:00:00:11"}]\n'
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from esimshaper.core.limits import acts, coming, hierarchy, notices, policy, reserve, tally
+from esimshaper.core.limits import acts, coming, hierarchy, notices, policy, probation, reserve, tally
 from esimshaper.core.limits.hold import outlook
 from esimshaper.core.limits.states import states_of
 from esimshaper.core.model.counts import UNUSED
@@ -65,6 +65,8 @@ def advance(
         return Limited(before, Outcome())
     offset = _offset(before, tick)
     before = before if offset == before.offset else replace(before, offset=offset)
+    probations = probation.next_probations(before.probations, tick.probation, tick, before.kept.overrides)
+    before = before if probations is before.probations else replace(before, probations=probations)
     inputs = _inputs(before, tick)
     turn = _turn(tick, booked, deltas, in_scopes)
     if inputs != before.inputs:
@@ -101,7 +103,18 @@ def _inputs(state: LimitsSlice, tick: Tick) -> tuple[object, ...]:
     ended = [until is not None and until <= tick.at.time for until in ends]
     date = datetime.fromtimestamp(tick.at.time, tick.rules.zone).date()
     here = (reading.epoch, reading.owners, reading.groups, reading.everyone, reading.free, reading.tunnels_account)
-    return (tick.rules, *here, tick.windows, tick.curfews, tick.resting, state.offset, ended, date, tick.places)
+    return (
+        tick.rules,
+        *here,
+        tick.windows,
+        tick.curfews,
+        tick.resting,
+        state.offset,
+        ended,
+        date,
+        tick.places,
+        state.probations,
+    )
 
 
 def _turn(tick: Tick, booked: Booked, deltas: tally.Deltas, in_scopes: Mapping[Scope, tally.Deltas]) -> tally.Turn:
@@ -140,7 +153,9 @@ def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn)
 
     waiting = coming.split(kept.coming, now)[1]
     frames = outlook(replace(kept, overrides=overrides, coming=waiting), rules.curfews, now, before.offset or 0.0)
-    place = policy.Place(rules, reading, booked.budgets, held, set_on, tick.curfews, frames)
+    place = policy.Place(
+        rules, reading, booked.budgets, held, set_on, tick.curfews, frames, probations=before.probations
+    )
     places = _in_scopes(place, tick)
     policies = {
         account: each
@@ -200,7 +215,9 @@ def _touched_anew(
     levels, changed = notices.levels(kept.levels, states, wording)
 
     accounts = {account: subject for account, subject in tick.subjects.items() if subject in touched}
-    place = policy.Place(rules, tick.reading, booked.budgets, held, set_on, tick.curfews, before.frames)
+    place = policy.Place(
+        rules, tick.reading, booked.budgets, held, set_on, tick.curfews, before.frames, probations=before.probations
+    )
     policies = {
         account: each for one in _in_scopes(place, tick) for account, each in policy.policies(one, accounts).items()
     }

@@ -38,6 +38,7 @@ from esimshaper.core.model.limits import (
     SubjectKind,
     Thresholds,
 )
+from esimshaper.core.model.probation import Probations
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.rules import Hierarchy, Rules
 from esimshaper.core.model.scope import Scope
@@ -53,7 +54,7 @@ class Place:
 
     budgets: as last booked. held: quotas and tallies of the subjects that are asked about. overrides: by the subject
     that they are set on. curfews: whom the hours of the settings block now. frames: what will be set, see hold.py.
-    scope: of the quotas that are meant; the numbers of its accounts are higher by `offset`.
+    scope: of the quotas that are meant; the numbers of its accounts are higher by `offset`. probations: of new devices.
     """
 
     rules: Rules
@@ -65,6 +66,7 @@ class Place:
     frames: Sequence[Frame] = ()
     scope: Scope | None = None
     offset: int = 0
+    probations: Probations | None = None
 
     def number(self, account: Account) -> Account:
         """The account in the tree of the scope."""
@@ -135,7 +137,7 @@ def new_and_idle(quotas: Iterable[Quota], groups: Iterable[str]) -> tuple[tuple[
 def shaped_accounts(place: Place, accounts: Mapping[Account, Subject]) -> Mapping[Account, Shaped]:
     """Those of `accounts` that have a throttle limit, and its rate: the smallest one of those reached, and of an alarm;
     if none is, the rate of the limit that comes first."""
-    rates = {account: _rate(place.held_by(subject), _slowed(place, subject)) for account, subject in accounts.items()}
+    rates = {account: _class_rate(place, subject) for account, subject in accounts.items()}
     return {account: Shaped(account, rate) for account, rate in rates.items() if rate is not None}
 
 
@@ -144,11 +146,12 @@ def _policy(place: Place, ancestors: Mapping[Subject, Account], account: Account
     held = place.held_by(subject)
     hierarchy = place.rules.hierarchy(subject)
     now = _hold(place, hierarchy, place.overrides, place.curfews)
-    rate = _rate(held, _slowed(place, subject))
+    end = _end_of_probation(place, subject, budget)
+    rate = _rate(held, _slowed(place, subject), *([place.probations.rate] if place.probations and end else []))
     return Policy(
         parent=next((ancestors[each] for each in hierarchy[1:] if each in ancestors), ACCOUNT_UNATTRIBUTED),
-        block_at=_thresholds(_limits(held, budget, ActionKind.BLOCK)),
-        throttle_at=_thresholds(_limits(held, budget, ActionKind.THROTTLE)),
+        block_at=_thresholds([*_limits(held, budget, ActionKind.BLOCK), *end.get(ActionKind.BLOCK, ())]),
+        throttle_at=_thresholds([*_limits(held, budget, ActionKind.THROTTLE), *end.get(ActionKind.THROTTLE, ())]),
         warn_at=_thresholds([end for each in held for end in _warnings(each, budget)]),
         police_rate=max(1, rate // 8) if rate else 0,
         unlisted=subject.kind is SubjectKind.CLIENT and not _is_listed(ClientKey(subject.id), place.rules),
@@ -167,6 +170,28 @@ def _slowed(place: Place, subject: Subject) -> int:
     """The rate that an alarm holds a subject to; 0 for none."""
     override = None if place.scope else place.overrides.get(subject)
     return override.rate if override else 0
+
+
+def _end_of_probation(place: Place, subject: Subject, budget: Budget) -> Mapping[ActionKind, Ends]:
+    """Where the probation of a new device ends, or would of a stranger, and what is done there; nothing for others."""
+    probations = None if place.scope else place.probations
+    if probations is None or subject.kind is not SubjectKind.CLIENT:
+        return {}
+    known = probations.ends.get(ClientKey(subject.id))
+    if subject != STRANGER and known is None:
+        return {}
+    end = known[0] if known else budget.both + probations.bytes
+    return {ActionKind.THROTTLE if probations.rate else ActionKind.BLOCK: [(Direction.BOTH, end)]}
+
+
+def _class_rate(place: Place, subject: Subject) -> int | None:
+    """The rate of the class of a subject; None if it needs none."""
+    held, rates = place.held_by(subject), [_slowed(place, subject)]
+    # Who is new has no class for that: drops hold it until an alarm about it does, which takes some seconds. Where a
+    # quota gives it one, that has to be as slow.
+    if any(each.quota.action.kind is ActionKind.THROTTLE for each in held) and place.probations:
+        rates += [place.probations.rate] if _end_of_probation(place, subject, UNUSED) else []
+    return _rate(held, *rates)
 
 
 def _is_listed(client: ClientKey, rules: Rules) -> bool:
@@ -221,9 +246,9 @@ def _thresholds(ends: Ends) -> Thresholds:
     )
 
 
-def _rate(held: Iterable[QuotaUsage], slowed: int) -> int | None:
+def _rate(held: Iterable[QuotaUsage], *others: int) -> int | None:
     throttles = [each for each in held if each.quota.action.kind is ActionKind.THROTTLE]
-    reached = [each.quota.action.rate for each in throttles if each.tally.reached] + ([slowed] if slowed else [])
+    reached = [*filter(None, others), *(each.quota.action.rate for each in throttles if each.tally.reached)]
     if reached or not throttles:
         return min(reached, default=None)
     return min(throttles, key=lambda each: each.tally.allowed - each.tally.used).quota.action.rate

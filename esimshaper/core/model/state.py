@@ -21,6 +21,7 @@ from esimshaper.core.model.notices import Notice
 from esimshaper.core.model.outbox import NOTHING_TO_TELL, NoticesSlice, Outbox
 from esimshaper.core.model.page import PageSlice, PageState
 from esimshaper.core.model.plan_state import PlansSlice, PlanState
+from esimshaper.core.model.probation import Probations
 from esimshaper.core.model.reading import Attachment, ByUplink, ClassCounters, Detour, Reading, Tunnels
 from esimshaper.core.model.scope import Places
 from esimshaper.core.model.services import ServiceCounts, ServiceUsage
@@ -203,7 +204,7 @@ class LimitsSlice:
     inputs: what all of this follows from, but for usage; None to work all of it out anew at the next tick.
     recovered: overrides that a start without a history found in the kernel's policies. curfews, resting: as in Tick.
     frames: those to come. offset: what the kernel's moments follow from, in seconds. undone: acts that can be done
-    again, the last one undone last; a restart forgets them.
+    again, the last one undone last; a restart forgets them. probations: of devices that are new.
     """
 
     kept: LimitState = field(default_factory=LimitState)
@@ -216,6 +217,7 @@ class LimitsSlice:
     frames: tuple[Frame, ...] = ()
     offset: float | None = None
     undone: tuple[Act, ...] = ()
+    probations: Probations | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limits import EVERYONE, Subject, SubjectKind, Window
+from esimshaper.core.model.probation import Probation
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.scope import Places, Scope
@@ -73,7 +74,8 @@ class Tick:
 
     curfews: whom the hours of the settings block now, and until when (None: for ever). resting: quotas that are not in
     their hours. identities: of the tick before, for what people hear. behind: as in MeterSlice, of the tick before.
-    followed: what counts as used of quotas that follow a plan, by name. places: where each scope is.
+    followed: what counts as used of quotas that follow a plan, by name. places: where each scope is. probation: of
+    devices that are new, if the settings hold them.
     """
 
     rules: Rules
@@ -88,6 +90,7 @@ class Tick:
     behind: ServiceUsage = field(default_factory=dict)
     followed: Mapping[str, int] = field(default_factory=dict)
     places: Places = field(default_factory=dict)
+    probation: Probation | None = None
 
     @property
     def trees(self) -> tuple[tuple[Scope, int], ...]:

@@ -199,8 +199,7 @@ class Allowance(NamedTuple):
 class WatchSlice:
     """kept: what is saved. traces: what each client moved in the last hour, see core/watch/traces.py. since: what was
     moved after the step numbered `step`. allowance: of a day. new: notices of this tick. served: what bytes of the last
-    minutes were for. strange: clients that nobody had seen before this step. cuts: blocks
-    that alarms of this tick set."""
+    minutes were for. cuts: what alarms of this tick set."""
 
     kept: WatchState = field(default_factory=WatchState)
     traces: Mapping[ClientKey, "Trace"] = field(default_factory=dict)
@@ -209,7 +208,6 @@ class WatchSlice:
     allowance: Allowance | None = None
     new: tuple[Notice, ...] = ()
     served: ServiceUsage = field(default_factory=dict)
-    strange: frozenset[ClientKey] = frozenset()
     cuts: tuple[Override, ...] = ()
 
 

@@ -46,6 +46,9 @@ AWAKE_TEN = 1_500_000
 NEWCOMER, NEWCOMER_FLOOR = 0.05, 50_000_000
 """Share of A and bytes: 93 % of guests move less in their first half hour, a phone that restores itself never does."""
 
+LARGEST_PACKET = 65_536
+"""Bytes: as large as the kernel merges them."""
+
 ALONE_HOUR, ALONE_FLOOR, SILENCE = 0.01, 2_000_000, 100_000
 """Share of A and bytes of the router itself in an hour, in which all clients together moved less than the last."""
 

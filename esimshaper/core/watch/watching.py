@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from esimshaper.core.model.counts import Usage
-from esimshaper.core.model.identity import BUILT_IN_CLIENTS, PSEUDO_KEYS, ROUTER, UNATTRIBUTED, ClientKey, Identity
+from esimshaper.core.model.identity import PSEUDO_KEYS, ROUTER, UNATTRIBUTED, ClientKey, Identity
 from esimshaper.core.model.limits import EVERYONE, Override, OverrideKind, SubjectKind, Tally
 from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.plan_state import PlanState
@@ -27,7 +27,7 @@ from esimshaper.core.model.watch import (
     WatchState,
 )
 from esimshaper.core.watch import constants as at
-from esimshaper.core.watch import detectors, episodes, learning, pacing, words
+from esimshaper.core.watch import detectors, episodes, learning, newcomers, pacing, words
 from esimshaper.core.watch.allowance import next_allowance
 from esimshaper.core.watch.cutting import cut
 from esimshaper.core.watch.detectors import Case
@@ -56,27 +56,23 @@ def advance(before: WatchSlice, tick: Tick, usage: Usage, around: Around) -> Wat
     if tick.rules.watch.level is WatchLevel.OFF:
         return WatchSlice(before.kept)
     step = int(tick.reading.boottime // at.STEP_SECONDS)
-    if _begins_anew(before, tick, step):
+    anew = _begins_anew(before, tick, step)
+    if (kept := newcomers.met(before, tick, usage, late=anew)) is not before.kept:
+        before = replace(before, kept=kept)
+    if anew:
         # Nobody knows in which time these bytes were moved: they are counted, and alarm nobody.
-        return replace(before, traces={}, since=(), served={}, step=step, new=(), strange=frozenset(), cuts=())
+        return replace(before, traces={}, since=(), served={}, step=step, new=(), cuts=())
     since = (*before.since, usage) if usage else before.since
     served = _served(before.served, usage, around.services)
-    strange = before.strange | _strange(before, tick, usage)
     if step == before.step:
-        return replace(before, since=since, served=served, new=(), strange=strange, cuts=())
-    return _Look(replace(before, since=since, served=served, strange=strange), tick, around, step).all()
+        return replace(before, since=since, served=served, new=(), cuts=())
+    return _Look(replace(before, since=since, served=served), tick, around, step).all()
 
 
 def _begins_anew(before: WatchSlice, tick: Tick, step: int) -> bool:
     # After a longer pause the bytes would look as if they had come evenly, as those of a trickle do.
     pause = 0 if before.step is None else step - before.step
     return before.step is None or tick.step.seen is None or not 0 <= pause <= at.STEPS
-
-
-def _strange(before: WatchSlice, tick: Tick, usage: Usage) -> frozenset[ClientKey]:
-    """Those that moved something in this tick and that nobody has seen before: neither the history nor the watch."""
-    known, learned, names = tick.identities, before.kept.learned, tick.rules.names
-    return frozenset(key for key in usage if not (key in learned or key in known or key in names)) - BUILT_IN_CLIENTS
 
 
 def _served(before: ServiceUsage, usage: Usage, more: ServiceUsage) -> ServiceUsage:
@@ -112,9 +108,11 @@ class _Look:
             kept = replace(kept, mutes=tuple(episodes.live_mutes(kept.mutes, self._now)))
         kept, new_ones = self._newcomers(kept)
         kept, sights = self._sights(kept, new_ones)
-        followed = episodes.follow(kept, sights, self._moved_since, self._moment())
+        moment = self._moment()
+        followed = episodes.follow(kept, sights, self._moved_since, moment)
         rules = self._tick.rules
-        kept, cuts = cut(followed.kept, followed.begun, self._watch, self._now)
+        late = newcomers.to_cut(followed.kept, followed.begun, moment.freed)
+        kept, cuts = cut(followed.kept, (*followed.begun, *late), self._watch, self._now)
         by_number = {episode.number: override for episode, override in cuts}
         new: list[Notice] = [
             words.begun(each, self._who(each.client), by_number.get(each.number), rules) for each in followed.begun
@@ -234,17 +232,15 @@ class _Look:
 
     def _newcomers(self, kept: WatchState) -> tuple[WatchState, Collection[ClientKey]]:
         """Devices in their first half hour, and those of them that have moved too much."""
+        if not kept.newcomers:
+            return kept, ()
         length = self._watch.newcomer_seconds
         recent = ((key, each) for key, each in kept.newcomers.items() if self._now - each[0] < length)
         young = {key: each for key, each in recent if key not in self._named}
-        for key, size in self._moved_since.items():
-            came, moved = young.get(key, (self._now, 0))
-            if key in young or key in self._before.strange:
-                young[key] = (came, moved + size)
-        if not young and not kept.newcomers:
-            return kept, ()
-        most = self._watch.newcomer if self._watch.newcomer is not None else self._floors.newcomer
-        return replace(kept, newcomers=young), [key for key, (_, moved) in young.items() if moved >= most]
+        most = newcomers.allowed(self._watch, self._allowance)
+        return replace(kept, newcomers=young), [
+            key for key, (_, moved) in young.items() if newcomers.is_over(moved, most, self._watch)
+        ]
 
     @property
     def _named(self) -> Mapping[ClientKey, str]:
