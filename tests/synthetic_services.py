@@ -16,7 +16,7 @@ CATALOGUE = {
         Service(
             "icloud",
             "cloud-sync",
-            {"en": "iCloud", "zh": "iCloud 云服务", "ja": "アイクラウド"},
+            {"en": "iCloud", "zh": "iCloud 云服务", "zh_Hant": "iCloud 雲端", "ja": "アイクラウド"},
             "Photos, drive, backup and Find My share one name.",
         ),
         Service("line", "messages", {"en": "LINE"}),

@@ -63,7 +63,7 @@ def title_of(entry: Document, language: str) -> str:
     titles = entry["titles"]
     if entry["service"] in NAMELESS:
         return _(NAMELESS[entry["service"]])
-    return str(titles.get(language.partition("_")[0]) or titles.get("en") or entry["service"])
+    return str(titles.get(language) or titles.get(language.partition("_")[0]) or titles.get("en") or entry["service"])
 
 
 def _title(document: Document, language: str) -> str:

@@ -35,7 +35,14 @@ def test_everyones_services_have_shares_bars_and_who_used_most():
 
 @pytest.mark.parametrize(
     ("language", "title"),
-    [("en", "iCloud"), ("zh", "iCloud 云服务"), ("ja", "アイクラウド"), ("de", "iCloud")],
+    [
+        ("en", "iCloud"),
+        ("zh", "iCloud 云服务"),
+        ("zh_Hans", "iCloud 云服务"),
+        ("zh_Hant", "iCloud 雲端"),
+        ("ja", "アイクラウド"),
+        ("de", "iCloud"),
+    ],
 )
 def test_services_are_called_as_people_say_in_their_language(language, title):
     assert any(line.startswith(f"{title}  ") for line in lines(language=language))
