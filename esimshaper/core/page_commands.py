@@ -43,9 +43,19 @@ def session_of(state: State, token: str, who: str) -> Session | None:
     return owner.session_of(state.page.kept, token, who, _now(state))
 
 
-def log_out(state: State, token: str | None = None, who: str | None = None) -> State:
-    """Ends the session of a token, or those of a browser, or (neither) all."""
-    return _with(state, owner.logged_out(state.page.kept, token, who))
+def sessions(state: State) -> tuple[Session, ...]:
+    """Those that go on."""
+    return owner.live_sessions(state.page.kept, _now(state))
+
+
+def leave(state: State, token: str) -> State:
+    """The owner logs out in the browser that has this token."""
+    return _with(state, owner.left(state.page.kept, token, _now(state)))
+
+
+def log_out(state: State, who: str | None = None) -> State:
+    """Ends the sessions of a browser, or all."""
+    return _with(state, owner.logged_out(state.page.kept, who))
 
 
 def ask(state: State, client: ClientKey, size: int, text: str, request: str) -> State:

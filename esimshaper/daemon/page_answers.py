@@ -88,7 +88,7 @@ class PageAnswers:
             case AsksQuery():
                 return report.asks_document(snapshot.state, snapshot.facts)
             case SessionsQuery():
-                live = snapshot.state.page.kept.sessions
+                live = page_commands.sessions(snapshot.state)
                 return report.sessions_document(snapshot.state, snapshot.facts, live, session.number)
             case LimitsQuery():
                 written = {"file": str(self._config), "written": limits_in(self._config)}

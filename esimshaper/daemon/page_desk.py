@@ -59,11 +59,11 @@ class PageDesk:
         self._answers.refuse_if_stopping()
         state = self._state()
         wait = page_commands.wait_seconds(state, "")
-        return report.web_document(state, self._facts(), self._urls(), state.page.kept.sessions, wait)
+        return report.web_document(state, self._facts(), self._urls(), page_commands.sessions(state), wait)
 
     def _log_out(self, client: str) -> None:
         state = self._state()
-        sessions = state.page.kept.sessions
+        sessions = page_commands.sessions(state)
         found = {*find_clients(state, client, self._facts()), client} if client else {each.who for each in sessions}
         if client and not found & {each.who for each in sessions}:
             raise BadParameter(f"nobody is logged in from `{client}`; `esimshaper web` shows who is")

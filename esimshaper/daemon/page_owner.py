@@ -20,7 +20,7 @@ from esimshaper.core.model.page_requests import (
     NameCommand,
     OwnerCommand,
 )
-from esimshaper.core.model.requests import GrantCommand
+from esimshaper.core.model.requests import GrantCommand, UndoCommand
 from esimshaper.core.model.state import State
 from esimshaper.core.report import page as report
 from esimshaper.core.report.frame import DaemonFacts, Document, moment, new_document
@@ -98,14 +98,17 @@ class Owner:
         text = "a wrong password on the page from %s (%s)"
         self._tell(text, Message.PAGE_GUESS, who, command.peer.address, logging.WARNING)
         if page_commands.is_besieged(self._state()):
-            text = "20 wrong passwords on the page within an hour, the last one from %s (%s): nobody can log in for now"
+            text = (
+                "20 wrong passwords on the page within an hour, the last one from %s (%s): "
+                "for now only devices that have logged in before can log in"
+            )
             self._tell(text, Message.PAGE_BESIEGED, who, command.peer.address, logging.WARNING)
 
     def log_out(self, command: LogoutCommand, who: str) -> Document:
         """Ends the session, or all of them. Raises Declined."""
         self.session(command.by, who)
-        token = None if command.everyone else secret.token_hash(command.by.token)
-        self._do(lambda state: page_commands.log_out(state, token))
+        token = secret.token_hash(command.by.token)
+        self._do(page_commands.log_out if command.everyone else lambda state: page_commands.leave(state, token))
         return new_document(self._facts().now)
 
     def session(self, by: Credential, who: str) -> Session:
@@ -121,6 +124,8 @@ class Owner:
         said = report.said_of(owned.command)
         try:
             page_commands.refuse_done(self._state(), owned.request)
+            if isinstance(owned.command, UndoCommand) and not self._state().limits.kept.acts:
+                return new_document(self._facts().now) | {"request": owned.request, "undone": None, "repeated": False}
             document = self._first(owned, said)
         except AlreadyDone as already:
             return self._again(already)

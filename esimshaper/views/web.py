@@ -26,7 +26,15 @@ def _password(document: Document) -> Page:
         ]
     if document["wait_seconds"]:
         wait = lasted(document["wait_seconds"])
-        return [Line(_("too many passwords were wrong: nobody can log in for {time}", time=wait), Tone.WARNING)]
+        return [
+            Line(
+                _(
+                    "too many passwords were wrong: for {time} only devices that have logged in before can log in",
+                    time=wait,
+                ),
+                Tone.WARNING,
+            )
+        ]
     return [Line(_("the owner's password is set"))]
 
 

@@ -164,6 +164,8 @@ def _cleared(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  #
 
 
 def _undone(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+    if "undone" in answer and answer["undone"] is None:
+        return words.gettext("There is nothing that could be taken back.")
     return words.gettext("The last change was taken back.")
 
 

@@ -74,7 +74,7 @@ def test_it_says_where_the_page_is_and_who_is_in(web, daemon):
         ({"on": False}, "web: {}"),
         ({"password_set": False, "sessions": []}, "sudo esimshaper web password"),
         ({"sessions": []}, "nobody is logged in"),
-        ({"wait_seconds": 90}, "nobody can log in for"),
+        ({"wait_seconds": 90}, "only devices that have logged in before"),
         ({"urls": []}, "no interface of the LAN has an address yet"),
     ],
 )

@@ -65,6 +65,16 @@ def test_a_question_goes_to_the_owner_and_the_answer_comes_back(app: App, house:
     assert phone.get("/").status == 200
 
 
+def test_to_take_back_nothing_is_answered_in_a_sentence(app: App, house: House) -> None:
+    tablet = owner(app)
+    for nothing in (*(False for _ in house.state.limits.kept.acts), True):
+        answer = tablet.post("/undo", tablet.get("/home").form("/undo"))
+        assert answer.status == 303
+        said = tablet.get(answer.headers["location"]).text
+        assert ("There is nothing that could be taken back." in said) is nothing
+        assert ("The last change was taken back." in said) is not nothing
+
+
 def test_each_act_of_a_form_is_carried_out(app: App, house: House) -> None:
     tablet, before = owner(app), granted(house.state)
     for path, fields in (

@@ -16,7 +16,7 @@ MAX_NAMES = 1024
 def advance(before: PageSlice, now: float) -> PageSlice:
     """The slice without what is over; the same one while nothing is."""
     kept, at = before.kept, int(now)
-    sessions = owner.live_sessions(kept, at)
+    sessions = owner.remembered(kept, at)
     open_long = tuple(each for each in kept.asks if at - (each.answered or each.at) < asks.KEPT_SECONDS)
     recent = tuple(each for each in kept.done if at - each.at < DONE_SECONDS)
     if (len(sessions), len(open_long), len(recent)) == (len(kept.sessions), len(kept.asks), len(kept.done)):

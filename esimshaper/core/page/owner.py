@@ -2,7 +2,8 @@
 """Who is the owner: sessions, and how soon somebody may guess again. Pure.
 
 5 wrong passwords of one browser -> 30 seconds, then twice as long after each, 15 minutes at most
-20 wrong passwords of all within an hour -> nobody, until the oldest of them is an hour ago
+20 wrong passwords of all within an hour -> nobody, until the oldest of them is an hour ago; but where the owner has
+                                            logged in before, so that no guest can lock the owner out
 """
 
 from dataclasses import replace
@@ -10,6 +11,8 @@ from dataclasses import replace
 from esimshaper.core.model.page import Guesses, PageState, Password, Session
 
 SESSION_SECONDS = 12 * 3600
+KNOWN_SECONDS = 90 * 86400
+"""So long after its session a browser is known to be the owner's."""
 MAX_SESSIONS = 32
 FREE_GUESSES = 5
 FIRST_WAIT, LONGEST_WAIT = 30, 900
@@ -21,7 +24,8 @@ def wait_seconds(kept: PageState, who: str, now: int) -> int:
     """How long `who` may not try a password; 0: it may now."""
     own = next((each.until for each in kept.guesses if each.who == who), 0)
     recent = _recent(kept, now)
-    of_all = recent[-MAX_FAILED] + FAILED_SECONDS - now if len(recent) >= MAX_FAILED else 0
+    is_full = len(recent) >= MAX_FAILED and not _is_known(kept, who)
+    of_all = recent[-MAX_FAILED] + FAILED_SECONDS - now if is_full else 0
     # A clock that was set back must not lock anybody out for longer than it would have been.
     return max(0, min(own - now, LONGEST_WAIT), min(of_all, FAILED_SECONDS))
 
@@ -33,11 +37,13 @@ def tried(kept: PageState, who: str, now: int) -> PageState:
     wait = min(FIRST_WAIT * 2 ** min(more, 10), LONGEST_WAIT) if more >= 0 else 0
     others = [each for each in kept.guesses if each.who != who]
     guesses = (*others, Guesses(who, failures, now + wait))[-MAX_GUESSERS:]
+    if _is_known(kept, who):
+        return replace(kept, guesses=guesses)
     return replace(kept, guesses=guesses, failed=(*_recent(kept, now), now)[-MAX_FAILED:])
 
 
 def is_besieged(kept: PageState, now: int) -> bool:
-    """Whether so many passwords were wrong that nobody may try."""
+    """Whether so many passwords were wrong that nobody may try who is not known."""
     return len(_recent(kept, now)) >= MAX_FAILED
 
 
@@ -46,8 +52,9 @@ def logged_in(kept: PageState, who: str, token: str, now: int) -> PageState:
     number = 1 + max((each.number for each in kept.sessions), default=0)
     session = Session(number, token, who, now, now + SESSION_SECONDS)
     guesses = tuple(each for each in kept.guesses if each.who != who)
-    sessions = (*live_sessions(kept, now), session)[-MAX_SESSIONS:]
-    return replace(kept, sessions=sessions, guesses=guesses, failed=kept.failed[:-1])
+    sessions = (*remembered(kept, now), session)[-MAX_SESSIONS:]
+    failed = kept.failed if _is_known(kept, who) else kept.failed[:-1]
+    return replace(kept, sessions=sessions, guesses=guesses, failed=failed)
 
 
 def session_of(kept: PageState, token: str, who: str, now: int) -> Session | None:
@@ -60,10 +67,26 @@ def live_sessions(kept: PageState, now: int) -> tuple[Session, ...]:
     return tuple(each for each in kept.sessions if each.began - SESSION_SECONDS <= now < each.until)
 
 
-def logged_out(kept: PageState, token: str | None = None, who: str | None = None) -> PageState:
-    """`kept` without the session of a token, or those of a browser; without all, if neither is given."""
-    every = token is None and who is None
-    sessions = (each for each in kept.sessions if not every and each.token != token and each.who != who)
+def remembered(kept: PageState, now: int) -> tuple[Session, ...]:
+    """What is kept of sessions: those that go on, and before them the last one of each browser that is known by it."""
+    live = live_sessions(kept, now)
+    over = {each.who: each for each in kept.sessions if each not in live and now < each.until + KNOWN_SECONDS}
+    return (*(each for who, each in over.items() if who not in {each.who for each in live}), *live)
+
+
+def left(kept: PageState, token: str, now: int) -> PageState:
+    """`kept` after the owner has logged out in the browser that has this token: it is still known."""
+    return replace(
+        kept,
+        sessions=tuple(
+            each._replace(until=min(each.until, now)) if each.token == token else each for each in kept.sessions
+        ),
+    )
+
+
+def logged_out(kept: PageState, who: str | None = None) -> PageState:
+    """`kept` without the sessions of a browser, or without all; it is not known any more."""
+    sessions = (each for each in kept.sessions if who is not None and each.who != who)
     return replace(kept, sessions=tuple(sessions))
 
 
@@ -74,3 +97,8 @@ def with_password(kept: PageState, password: Password) -> PageState:
 
 def _recent(kept: PageState, now: int) -> tuple[int, ...]:
     return tuple(at for at in kept.failed if now - FAILED_SECONDS < at <= now)
+
+
+def _is_known(kept: PageState, who: str) -> bool:
+    """Whether the owner has logged in there with the password of now."""
+    return any(each.who == who for each in kept.sessions)

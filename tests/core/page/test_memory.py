@@ -65,9 +65,11 @@ def test_a_tick_forgets_what_is_over_and_nothing_else():
     before = PageSlice(kept)
     assert memory.advance(before, AT + 3600) is before
     later = memory.advance(before, AT + 12 * 3600).kept
-    assert (later.sessions, len(later.asks), len(later.done)) == ((), 1, 1)
+    assert (owner.live_sessions(later, AT + 12 * 3600), len(later.asks), len(later.done)) == ((), 1, 1)
     end = memory.advance(before, AT + 86400).kept
     assert (end.asks, end.done, dict(end.names)) == ((), (), {ALICE: "Alice"})
+    assert end.sessions, "the owner was here"
+    assert memory.advance(before, AT + 91 * 86400).kept.sessions == ()
 
 
 def test_two_devices_do_not_have_one_name():

@@ -66,10 +66,40 @@ def test_logging_out_ends_one_session_those_of_a_device_or_all():
     def left(after: PageState) -> list[str]:
         return [each.token for each in after.sessions]
 
-    assert left(owner.logged_out(kept, "a")) == ["b", "c"]
+    assert [each.until == NOW for each in owner.left(kept, "a", NOW).sessions] == [True, False, False]
+    assert not owner.session_of(owner.left(kept, "a", NOW), "a", ALICE, NOW)
     assert left(owner.logged_out(kept, who=ALICE)) == ["c"]
     assert left(owner.logged_out(kept)) == []
     assert len({each.number for each in kept.sessions}) == 3
+
+
+def test_no_guest_locks_the_owner_out():
+    kept = owner.logged_in(guess(PageState(), ALICE, NOW), ALICE, "token", NOW)
+    later = NOW + 60 * 86400  # the session is over since long
+    for begun in (kept, owner.left(kept, "token", NOW)):
+        full = begun
+        for number in range(25):
+            full = guess(full, f"guest {number}", later)
+        assert owner.wait_seconds(full, BOB, later) > 3000
+        assert owner.wait_seconds(full, ALICE, later) == 0, "the owner has been here before"
+        wrong = guess(full, ALICE, later, 5)
+        assert owner.wait_seconds(wrong, ALICE, later) == 30, "and waits for own mistakes only"
+        assert wrong.failed == full.failed
+        assert len(owner.logged_in(guess(full, ALICE, later), ALICE, "new", later).failed) == 20
+        for out in (owner.logged_out(full, ALICE), owner.logged_out(full)):
+            assert owner.wait_seconds(out, ALICE, later) > 3000, "a device that was lost is like any other"
+
+
+def test_a_browser_is_known_for_ninety_days_and_only_the_last_ones_are():
+    kept = owner.logged_in(guess(PageState(), ALICE, NOW), ALICE, "token", NOW)
+    kept = owner.logged_in(guess(kept, ALICE, NOW), ALICE, "other", NOW + 60)
+    over = NOW + 12 * 3600 + 60
+    assert [each.token for each in owner.remembered(kept, over)] == ["other"]
+    assert owner.remembered(kept, over + 90 * 86400) == ()
+    for number in range(40):
+        kept = owner.logged_in(guess(kept, str(number), over), str(number), str(number), over)
+    assert len(kept.sessions) == 32
+    assert len(owner.live_sessions(kept, over)) == 32
 
 
 def test_another_password_ends_all_sessions_and_all_waiting():
