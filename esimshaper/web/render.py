@@ -43,7 +43,10 @@ SCREENS: Mapping[str, Screen] = {
         device.build,
     ),
     "person": Screen("/person/{name}", "person.html", (device.MEMBERS, device.BUDGETS), device.build_person),
-    "services": Screen("/services", "services.html", ("/v1/services",), past.build_services),
+    **{
+        f"services-{time}": Screen(path, "services.html", (past.SERVICE_NEEDS[time],), past.services(time))
+        for time, path in past.SERVICE_PATHS.items()
+    },
     **{
         f"history-{by}": Screen(past.PATHS[by], "history.html", (past.NEEDS[by],), past.history(by))
         for by in ("day", "hour", "month")

@@ -106,6 +106,7 @@ def me(**parts: Any) -> Document:
         hours=hours(*(size * MB for size in DAY)),
         quotas=[quota(), month | {"renews": "2027-01-01T00:00:00+09:00"}],
         plan=None,
+        carrier=None,
         services=SERVICES,
         alarms=[],
         asked=None,

@@ -73,7 +73,10 @@ CASES: Mapping[str, tuple[str, Documents, dict[str, Any]]] = {
         {device.MEMBERS: owner.clients(*owner.CLIENTS[:2]), device.BUDGETS: FAMILY},
         OWNER | {"path": "/person/family"},
     ),
-    "services": ("services", {"/v1/services": owner.services()}, OWNER | {"path": "/services"}),
+    **{
+        f"services-{time}": (f"services-{time}", {need: owner.services()}, OWNER | {"path": past.SERVICE_PATHS[time]})
+        for time, need in past.SERVICE_NEEDS.items()
+    },
     "history": ("history-day", {past.NEEDS["day"]: owner.history("day", 31)}, OWNER | {"path": "/history"}),
     "history-hours": (
         "history-hour",

@@ -113,7 +113,8 @@ def test_history_has_every_step_also_where_nothing_was_used():
 
 
 def test_services_say_who_used_them_most():
-    assert "YouTube 212 MB alice-phone 106 MB · work-laptop 70.7 MB" in shown("services")
+    for time in ("today", "week", "month"):
+        assert "YouTube 212 MB alice-phone 106 MB · work-laptop 70.7 MB" in shown(f"services-{time}")
 
 
 def test_sessions_say_which_one_is_here():

@@ -100,6 +100,7 @@ def test_each_state_is_a_sentence_with_its_reason(state, sentence):
 
 def test_a_shared_plan_counts_where_less_is_left_of_it():
     plan = {"name": "trip", "left_bytes": 20 * docs.MB, "limit_bytes": 3 * docs.GB, "ends": "2026-12-05T00:00:00+09:00"}
+    plan["rate"] = "full"
     text = me(docs.me(plan=plan))
     assert "20.0 MB left of the plan trip, which all share" in text
     assert "The plan runs until the end of Fri 4 Dec." in text
@@ -124,6 +125,16 @@ def test_who_has_asked_sees_that_and_then_the_answer():
     refused = me(docs.me(asked=docs.asked(given=0)))
     assert "gives nothing now" in refused
     assert "1.00 GB" in refused
+
+
+def test_what_the_carrier_gives_is_said_where_it_is_little():
+    slow = {"bits_per_second": 128_000, "until": docs.MIDNIGHT}
+    assert "The carrier gives all devices together only 128 kbit/s until midnight in Tokyo." in me(
+        docs.me(carrier=slow)
+    )
+    measured = docs.me(carrier=slow | {"until": None})
+    assert "The carrier gives all devices together only 128 kbit/s now." in me(measured)
+    assert "carrier" not in me()
 
 
 def test_only_who_waits_for_an_answer_looks_more_often():

@@ -20,6 +20,8 @@ The frame is as in documents.py; `revision` is another number whenever anything 
                          "reached": bool, "resting": bool}],        that limit this device, its own first
              "plan": {"name", "left_bytes", "limit_bytes": null for as much as you like, "used_bytes",
                       "ends" + "ends_unix", "rate": "full", "stop" or bit/s} or null, of the plan in use with least left
+             "carrier": {"bits_per_second": what it gives all devices together, "until" + "until_unix": null if nobody
+                         knows} or null where it is not known to be slow,
              "services": [{"service", "titles", "category", "total_bytes"}] of today, most first; null: not counted
              "alarms": [{"kinds": [str], "since" + "since_unix", "until" + "until_unix": null while it goes on, "bytes",
                          "answer": as in alarms.py}], of this device, of which the owner was told, newest first
@@ -39,7 +41,7 @@ from esimshaper.core.model.limits import ClientState, Level, QuotaUsage, Subject
 from esimshaper.core.model.rules import hierarchy_of
 from esimshaper.core.model.services import UNNAMED, Volume
 from esimshaper.core.model.state import State
-from esimshaper.core.report import alarms, plans, quotas
+from esimshaper.core.report import alarms, plans, quotas, slow
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, new_document, usage_entry
 from esimshaper.core.report.page import ask_entry, open_asks
 from esimshaper.core.report.services import category_of, is_counted, named
@@ -118,6 +120,7 @@ def me_document(state: State, facts: DaemonFacts, shown: Shown, key: ClientKey, 
         "hours": [{**moment("start", start, zone), **_bytes(counters)} for start, counters in used.hours],
         "quotas": [_quota(state, facts, each, subject) for each in held if shown.plan or each.tally.subject == subject],
         "plan": _plan(state, facts) if shown.plan else None,
+        "carrier": _carrier(state, facts) if shown.plan else None,
         "services": _services(facts, used) if is_counted(state) else None,
         "alarms": alarms.of_client(state, facts, key),
         "asked": _asked(state, facts, key),
@@ -208,6 +211,11 @@ def _plan(state: State, facts: DaemonFacts) -> Document | None:
     left, used = least["left_bytes"], least["used_bytes"]
     sizes = {"left_bytes": left, "limit_bytes": None if left is None else left + used, "used_bytes": used}
     return {"name": least["name"], **sizes, **{name: least[name] for name in ("ends", "ends_unix", "rate")}}
+
+
+def _carrier(state: State, facts: DaemonFacts) -> Document | None:
+    found = slow.of_all(state, facts)
+    return {name: found[name] for name in ("bits_per_second", "until", "until_unix")} if found else None
 
 
 def _services(facts: DaemonFacts, used: Used) -> list[Document]:

@@ -26,6 +26,14 @@ def entries(state: State, facts: DaemonFacts) -> list[Document]:
     return [*by_terms, *(_measured_entry(state, facts, name) for name in names)]
 
 
+def of_all(state: State, facts: DaemonFacts) -> Document | None:
+    """The slowest entry of the uplink that devices use; None where it is not slow, or nobody knows which one it is."""
+    if not facts.shaped and len(facts.uplinks) > 1:
+        return None
+    found = [each for each in entries(state, facts) if facts.shaped in ("", each["uplink"])]
+    return min(found, key=lambda each: int(each["bits_per_second"]), default=None)
+
+
 def held_rates(state: State, facts: DaemonFacts) -> Mapping[tuple[str, ...], float]:
     """What the link is held to, by uplink and direction."""
     name = facts.shaped

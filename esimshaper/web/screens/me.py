@@ -19,18 +19,26 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
     """The screen Me."""
     me = documents["/v1/me"]
     if me["client"] is None:
-        return {"known": False, "name": "", "state": state(words, _UNKNOWN, Now.of(me)), "shape": [], "first": None}
+        return {
+            "known": False,
+            "name": "",
+            "state": state(words, _UNKNOWN, Now.of(me)),
+            "carrier": "",
+            "shape": [],
+            "first": None,
+        }
     now = Now.of(me)
     said, first = state(words, me["state"], now), _tightest(words, me, now)
     others = [parts.limit(words, each, now) for each in me["quotas"] if not first or each["name"] != first["quota"]]
     points = [parts.Point(datetime.fromisoformat(hour["start"]), hour["total_bytes"]) for hour in me["hours"]]
     services = parts.services(words, me["services"] or (), _SERVICES)
     noticed = [alarms.of_device(words, each, now) for each in me["alarms"]]
-    asked = _asked(words, me["asked"], now)
+    asked, carrier = _asked(words, me["asked"], now), _carrier(words, me, now)
     return {
         "name": me["name"] or "",
         "known": True,
         "state": said,
+        "carrier": carrier,
         "first": first,
         "others": others,
         "hours": parts.over_time(words, points, "hour"),
@@ -43,7 +51,13 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
         "live": _live(words, me, first, others),
         "meters": parts.limits_meters(others) | ({"left": first["part"]} if first else {}),
         "shape": [
-            *(said, asked, first and (first["quota"], first["caption"]), me["hours"][-1:] and me["hours"][-1]["start"]),
+            *(
+                said,
+                carrier,
+                asked,
+                first and (first["quota"], first["caption"]),
+                me["hours"][-1:] and me["hours"][-1]["start"],
+            ),
             noticed,
             *([each["name"] for each in others], [each["name"] for each in services]),
         ],
@@ -86,6 +100,22 @@ def _plan(words: Words, plan: Document, now: Now) -> Context:
         "part": fraction(left, limit),
         "low": left * 10 < limit,
     }
+
+
+def _carrier(words: Words, me: Document, now: Now) -> str:
+    """What the carrier gives at the moment, if it is little: that slows all devices, whatever their limits are."""
+    if me["plan"] and me["plan"]["rate"] == "stop":
+        return words.gettext("The carrier lets nothing pass now.")
+    carrier = me["carrier"]
+    if not carrier:
+        return ""
+    rate = words.rate(carrier["bits_per_second"])
+    if carrier["until"]:
+        until = words.until(carrier["until"], now.time, now.city)
+        return words.gettext(
+            "The carrier gives all devices together only %(rate)s until %(until)s.", rate=rate, until=until
+        )
+    return words.gettext("The carrier gives all devices together only %(rate)s now.", rate=rate)
 
 
 def _asked(words: Words, asked: Document | None, now: Now) -> Context | None:

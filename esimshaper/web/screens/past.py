@@ -17,6 +17,12 @@ NEEDS = {
     "trip": "/v1/report?by=trip&since=365d",
 }
 PATHS = {"day": "/history", "hour": "/history/hours", "month": "/history/months", "trip": "/history/trips"}
+SERVICE_NEEDS = {
+    "today": "/v1/services?since=today",
+    "week": "/v1/services?since=7d",
+    "month": "/v1/services?since=month",
+}
+SERVICE_PATHS = {"today": "/services", "week": "/services/week", "month": "/services/month"}
 _MOST_SERVICES = 24
 _MOST_NAMES = 2
 
@@ -45,22 +51,35 @@ def build_trips(documents: Documents, visit: Visit, words: Words) -> Context:  #
     return {"by": "trip", "file": f"{PATHS['trip']}.csv", "steps": _steps(words), "time": None, "rows": trips}
 
 
-def build_services(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa: ARG001 - as all screens
-    """The screen Services: what the bytes of today were for, and by whom."""
-    document = documents["/v1/services"]
-    entries = [each for each in document["services"] if each["total_bytes"]][:_MOST_SERVICES]
-    largest = max((each["total_bytes"] for each in entries), default=0)
+def services(time: str) -> Callable[[Documents, Visit, Words], Context]:
+    """The screen Services: what the bytes of today, of 7 days or of this month were for, and by whom."""
+
+    def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa: ARG001 - as all screens
+        document = documents[SERVICE_NEEDS[time]]
+        entries = [each for each in document["services"] if each["total_bytes"]][:_MOST_SERVICES]
+        largest = max((each["total_bytes"] for each in entries), default=0)
+        return {
+            "counted": document["counted"],
+            "time": time,
+            "times": _times(words),
+            "services": [_service(words, each, largest) for each in entries],
+        }
+
+    return build
+
+
+def _times(words: Words) -> list[tuple[str, str, str]]:
+    _ = words.gettext
+    names = {"today": _("Today"), "week": _("7 days"), "month": _("This month")}
+    return [(time, SERVICE_PATHS[time], name) for time, name in names.items()]
+
+
+def _service(words: Words, entry: Document, largest: int) -> Context:
     return {
-        "counted": document["counted"],
-        "services": [
-            {
-                "name": words.service(each),
-                "size": words.size(each["total_bytes"]),
-                "part": fraction(each["total_bytes"], largest),
-                "by": _mostly(words, each["clients"]),
-            }
-            for each in entries
-        ],
+        "name": words.service(entry),
+        "size": words.size(entry["total_bytes"]),
+        "part": fraction(entry["total_bytes"], largest),
+        "by": _mostly(words, entry["clients"]),
     }
 
 

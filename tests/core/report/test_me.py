@@ -10,7 +10,9 @@ from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.history import Resolution
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import ClientState, Level, Subject, SubjectKind
+from esimshaper.core.model.plan_state import PlansSlice
 from esimshaper.core.model.services import Volume
+from esimshaper.core.model.uplinks import ONLY_UPLINK
 from esimshaper.core.model.watch import AlarmKind, Answer, Episode, WatchSlice, WatchState
 from esimshaper.core.report.frame import Document
 from esimshaper.core.report.me import Shown, Used, me_document, nobody_document, page_document, revision_of
@@ -109,6 +111,14 @@ def test_the_words_of_a_hidden_limit_are_hidden_too():
     assert (shown["level"], hidden["level"], hidden["cause"]) == ("stopped", "stopped", "quota")
     assert "10.0 GB" in shown["reason"]
     assert (hidden["reason"], hidden["limit_bytes"]) == ("a limit that is shared with others is used up", None)
+
+
+def test_what_the_carrier_gives_is_told_where_the_plan_may_be_seen():
+    slow = PlansSlice(rates={ONLY_UPLINK: 128_000})
+    seen = me(ALICE, plans=slow)["carrier"]
+    assert seen == {"bits_per_second": 128_000, "until": None, "until_unix": None}
+    assert me(ALICE, Shown(plan=False), plans=slow)["carrier"] is None
+    assert me(ALICE)["carrier"] is None
 
 
 def test_an_address_of_nobody_is_told_nothing():

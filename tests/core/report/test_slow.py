@@ -9,6 +9,7 @@ from esimshaper.core.model.limits import Window
 from esimshaper.core.model.plan_state import KeptCount, KeptCourse, PlansSlice, PlanState, PlanTally, UplinkPlan
 from esimshaper.core.model.shaping import Side
 from esimshaper.core.model.state import State
+from esimshaper.core.model.uplinks import Uplink
 from esimshaper.core.report import slow
 from esimshaper.core.report.frame import DaemonFacts
 from esimshaper.core.report.metrics import metrics
@@ -41,6 +42,15 @@ def test_nothing_is_said_of_an_end_that_never_comes_or_of_a_plan_that_nobody_kno
     (unknown,) = slow.entries(slowed(NOW + HOUR, plan=""), SHAPED)
     assert unknown["plan"] is None
     assert "the plan of modem, which is not known, is slow" in unknown["sentence"]
+
+
+def test_devices_hear_of_the_uplink_that_they_use_and_of_no_other() -> None:
+    state = slowed(NOW + HOUR)
+    assert (slow.of_all(state, SHAPED) or {})["bits_per_second"] == 128_000
+    assert slow.of_all(state, replace(SHAPED, shaped="hotel")) is None
+    assert slow.of_all(state, replace(SHAPED, shaped="")) is not None
+    two = (Uplink("modem", ("wwan0",)), Uplink("hotel", ("wlan0",)))
+    assert slow.of_all(state, replace(SHAPED, shaped="", uplinks=two)) is None
 
 
 def test_an_uplink_without_our_classes_is_not_said_to_be_held() -> None:
