@@ -108,7 +108,10 @@ class Owner:
         """Ends the session, or all of them. Raises Declined."""
         self.session(command.by, who)
         token = secret.token_hash(command.by.token)
-        self._do(page_commands.log_out if command.everyone else lambda state: page_commands.leave(state, token))
+        if command.everyone:
+            self._do(page_commands.log_out)
+        else:
+            self._do(lambda state: page_commands.leave(state, token))
         return new_document(self._facts().now)
 
     def session(self, by: Credential, who: str) -> Session:

@@ -31,7 +31,7 @@ def of_all(state: State, facts: DaemonFacts) -> Document | None:
     if not facts.shaped and len(facts.uplinks) > 1:
         return None
     found = [each for each in entries(state, facts) if facts.shaped in ("", each["uplink"])]
-    return min(found, key=lambda each: int(each["bits_per_second"]), default=None)
+    return min(found, key=lambda each: int(each["bits_per_second"])) if found else None
 
 
 def held_rates(state: State, facts: DaemonFacts) -> Mapping[tuple[str, ...], float]:
