@@ -237,7 +237,7 @@ def test_who_reads_what_anybody_may_send_on_the_bus_knows_little(module):
 def test_who_answers_everybody_in_the_wi_fi_knows_little(module):
     words = [f"core.model.{name}" for name in ("units", "documents", "money", "errors")]
     edges = [f"edge.{name}" for name in ("http.server", "http.inherited", "http.tls", "host", "control_client")]
-    views = [f"views.{name}" for name in ("core_texts", "report_csv", "report_html")]
+    views = [f"views.{name}" for name in ("core_texts", "notice_texts", "report_csv", "report_html")]
     assert ours(imports(module)) <= {"esimshaper", *within("web", "languages", *words, *edges, *views)}
 
 

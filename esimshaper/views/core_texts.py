@@ -10,6 +10,7 @@ from functools import cache
 
 from esimshaper.languages.choice import ENGLISH
 from esimshaper.languages.texts import N_, _, spoken
+from esimshaper.views import notice_texts
 
 UNATTRIBUTED = (
     N_("in packets that came cut short"),
@@ -160,7 +161,7 @@ _ALARMS = (
     N_("{what}: {percent} of {day}"),
 )
 """What core/watch/words.py says of a device, behind its name."""
-KNOWN = (*UNATTRIBUTED, *_PARTS, *_REASONS, *_NOTICES, *_OF_UPLINKS, *REFUSALS, *_ASSUMED, *_ALARMS)
+KNOWN = (*UNATTRIBUTED, *_PARTS, *_REASONS, *_NOTICES, *_OF_UPLINKS, *REFUSALS, *_ASSUMED, *_ALARMS, *notice_texts.ALL)
 _PLACE = re.compile(r"\{(\w+)\}")
 _NUMBERS = {"n", "size", "used", "limit", "rate", "down", "up", "time", "error", "percent"}
 """Places that begin with a figure: a name such as `Wake up` is no amount."""

@@ -11,7 +11,7 @@ from esimshaper.core.limits.notices import Wording
 from esimshaper.core.model.limits import ClientState, Level
 from esimshaper.languages import texts
 from esimshaper.languages.choice import ENGLISH
-from esimshaper.views import core_texts
+from esimshaper.views import core_texts, notice_texts
 from esimshaper.views.core_texts import KNOWN, said, whole
 from tests import synthetic_router as router
 from tests import tools
@@ -92,3 +92,37 @@ def test_notices_of_the_core_are_known(japanese):
     assert not [
         each.text for each in shown if re.search("[a-z]{3,}", said(each.text).replace("alice", "").replace("daily", ""))
     ]
+
+
+@pytest.mark.parametrize("known", notice_texts.ALL)
+def test_what_people_read_of_plans_and_alarms_is_what_the_core_says(known):
+    for piece in re.split(r"[`'():;,.?]|\{\w+\}|with|then|until|It is|held to|blocked", known):
+        assert piece.strip() in LITERALS, f"the core has no `{piece.strip()}` any more"
+
+
+@pytest.mark.parametrize(
+    ("english", "said_here"),
+    [
+        (
+            "plan trip has 500 MB left; then it is held to 300 kbit/s (until tomorrow 00:00)",
+            "プラン trip は残り 500 MB、その後は 300 kbit/s に制限されます（明日 00:00 まで）",
+        ),
+        (
+            "plan trip has no data left until 18:00: nothing passes. `esimshaper plan` shows what can be bought",
+            "プラン trip は 18:00 まで残りがなく、通信できません。購入できるものは `esimshaper plan` で確認できます",
+        ),
+        (
+            "tv moved 62.0 MB in the last minute: 6 % of the day (1.00 GB by plan). It is blocked until 18:00; "
+            "`esimshaper alarms fine 7` if it is fine",
+            "tv が直近 1 分間に 62.0 MB を通信。1 日の量（plan により 1.00 GB）の 6 %。18:00 まで遮断中です。"
+            "問題なければ `esimshaper alarms fine 7`",
+        ),
+        (
+            "will have used up 1.00 GB of daily about 18:00: 700 MB are used; 300 MB are left until tomorrow 00:00",
+            "18:00 ごろ daily の 1.00 GB を使い切る見込み。使用済み 700 MB、明日 00:00 までの残り 300 MB",
+        ),
+        ("taken back: plan trip has 1.00 GB more", "取り消しました：プラン trip に 1.00 GB を追加しました"),
+    ],
+)
+def test_plans_and_alarms_are_read_in_the_language_of_the_terminal(japanese, english, said_here):
+    assert said(english) == said_here

@@ -72,10 +72,11 @@ def _pace(told: Telling) -> Said:
     places = {"quota": told.value("quota"), "moment": told.when("used_up")}
     brief = _("Limit {quota} will be used up: {moment}.", **places)
     more = [_("{used} of {size} are used.", used=told.size("used"), size=told.size("allowed"))]
-    if told.has("until"):
-        more.append(_("It starts anew: {moment}.", moment=told.when("until")))
-    if told.has("fits"):
-        more.append(_("{size} a day would last.", size=told.size("fits")))
+    if told.has("fits") and told.is_within_a_day("until"):
+        more.append(_("{size} are left until {moment}.", size=told.size("fits"), moment=told.when("until")))
+    else:
+        more += [_("{size} a day would last.", size=told.size("fits"))] if told.has("fits") else []
+        more += [_("It starts anew: {moment}.", moment=told.when("until"))] if told.has("until") else []
     return Said(brief, more, (Order(_("To see who uses how much"), "esimshaper quotas"), _fine(told)))
 
 

@@ -5,7 +5,7 @@ A sentence of a short message has its names cut (`most`), and never an amount or
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from shlex import quote
 from typing import Any, NamedTuple
 
@@ -125,6 +125,10 @@ class Telling:
         """A moment, as short as it is clear on the day of the notice."""
         there = datetime.fromisoformat(str(self.data[key]))
         return moments.short(there, self._at.astimezone(there.tzinfo), spoken())
+
+    def is_within_a_day(self, key: str) -> bool:
+        """Whether a moment is at most a day after the notice; one that is not known is not."""
+        return self.has(key) and datetime.fromisoformat(str(self.data[key])) - self._at <= timedelta(days=1)
 
     def days(self) -> tuple[str, str]:
         """The first and the last day from `since` to `until`."""
