@@ -4,6 +4,7 @@
 Its test interface takes a profile of ports, as udev would give them (ModemManager --test-enable).
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,13 +28,13 @@ class Router:
     """ModemManager, its modem, and the service that watches them."""
 
     def __init__(self, bus: PrivateBus, folder: Path) -> None:
-        self.manager, self.folder = RealManager(bus), folder
+        self.manager = RealManager(bus)
         self.file = ReportFile(folder / "modems.json")
         self.service = ModemsService(folder / "modems.json", bus.address)
 
     def plug(self, number: int, iccid: str) -> None:
         """A modem at a socket of its own."""
-        socket = f"{self.folder.name}-{number}"
+        socket = f"modems-{os.getpid()}-{number}"  # abstract, so it is for all of the machine
         self.manager.bus.start([sys.executable, "-m", "tests.modems.at_modem", socket, iccid])
         self.manager.use(socket)
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """SMS by Debian's own ModemManager, with a modem whose network takes them, refuses, or is pulled out."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,13 +30,13 @@ CHANNEL = {"name": "sms", "kind": "sms", "to": [ALICE]}
 class Line:
     """A ModemManager with a modem in a network."""
 
-    def __init__(self, manager: RealManager, folder: Path) -> None:
-        self.manager, self._folder, self._number = manager, folder, 0
+    def __init__(self, manager: RealManager) -> None:
+        self.manager, self._number = manager, 0
         self.phone = self.plug()
 
     def plug(self) -> Phone:
         self._number += 1
-        name = f"{self._folder.name}-{self._number}"
+        name = f"notify-{os.getpid()}-{self._number}"  # abstract, so it is for all of the machine
         self.phone = Phone(name, "8981100012345678905")
         self.manager.use(name)
         self.manager.enable()
@@ -58,7 +58,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     find("ModemManager")
     folder = tmp_path_factory.mktemp("line")
     with private_bus(folder) as bus:
-        line = Line(RealManager(bus), folder)
+        line = Line(RealManager(bus))
         yield line
         line.phone.close()
         line.manager.hand.close()
