@@ -21,7 +21,13 @@ from typing import Any
 from esimshaper.edge.host import clock
 from esimshaper.notify.jobs import MOST_CHARACTERS, MOST_STEPS, Document, Job, Outcome, Result
 
-CHILD = (sys.executable, *(["-P"] if sys.flags.safe_path else []), "-m", "esimshaper.notify.child")
+
+def python(module: str) -> tuple[str, ...]:
+    """The command that runs one of our modules as this process runs."""
+    return (sys.executable, *(["-P"] if sys.flags.safe_path else []), "-m", module)
+
+
+CHILD = python("esimshaper.notify.child")
 
 MOST_SAID = 65_536
 """Bytes that a child may say. One that says more is killed."""

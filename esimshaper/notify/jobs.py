@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Jobs and what became of them, and the daemon's socket, where the sender asks for the one and says the other.
 
-POST /v1/notify/jobs      -> jobs, each with a lease that ends at its deadline
-GET  /v1/notify/channels  -> how each channel is reached
-POST /v1/notify/result    <- what became of a job
+    POST /v1/notify/jobs      -> jobs, each with a lease that ends at its deadline
+    GET  /v1/notify/channels  -> how each channel is reached
+    POST /v1/notify/result    <- what became of a job
+    POST /v1/notify/proposal  <- what a carrier has told
+
+It owns one connection at a time.
 """
 
 import http.client
@@ -112,6 +115,10 @@ class Daemon:
             "bytes": outcome.bytes,
         }
         self._ask("POST", "/v1/notify/result", body)
+
+    def propose(self, proposal: Document) -> None:
+        """Says what a carrier has told."""
+        self._ask("POST", "/v1/notify/proposal", proposal)
 
     def _ask(self, method: str, target: str, body: Document | None = None) -> Document:
         sent = None if body is None else json.dumps(body).encode()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from esimshaper.edge.host import clock, resident
 from esimshaper.notify.deliveries import Deliveries
+from esimshaper.notify.helpers import Helpers
 from esimshaper.notify.jobs import Channels, Daemon, DeniedError, Handed, Job, NoDaemonError, Outcome, Result
 
 MOST_CHILDREN = 6
@@ -24,6 +25,7 @@ SOONEST, LATEST = 0.2, 60.0
 """Seconds between two questions to the daemon, whatever it says."""
 
 RETRY_SECONDS = 2.0
+LOOK_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +36,10 @@ class Sender:
     def __init__(self, socket: Path) -> None:
         self._daemon = Daemon(socket)
         self._channels = Channels()
-        self._deliveries = Deliveries()
+        self._deliveries, self._helpers = Deliveries(), Helpers()
         self._waiting: deque[tuple[Job, float]] = deque(maxlen=MOST_WAITING)
         self._unsaid: deque[tuple[int, Outcome]] = deque(maxlen=MOST_WAITING)
-        self._ask_at = float("-inf")
+        self._ask_at = self._looked = float("-inf")
         self._problem, self._has_rested, self._is_over = "", False, False
         self._wakes, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
@@ -54,6 +56,7 @@ class Sender:
 
     def close(self) -> None:
         """Kills what is being delivered, and tells the daemon of it."""
+        self._helpers.end()
         self._unsaid.extend(self._deliveries.end())
         self._say()
         os.close(self._wakes)
@@ -75,18 +78,19 @@ class Sender:
         try:
             if self._say():
                 handed = self._daemon.jobs()
-                self._take(handed.jobs, now)
+                self._look(now, handed.jobs)
+                self._waiting.extend((each, now) for each in handed.jobs if each.id not in self._deliveries)
                 self._tell("")
         except NoDaemonError as error:
             self._tell(str(error))
             handed = Handed(again=RETRY_SECONDS)
         self._ask_at = now + min(max(handed.again, SOONEST), LATEST)
 
-    def _take(self, jobs: tuple[Job, ...], received: float) -> None:
-        if not jobs:
-            return
-        self._waiting.extend((each, received) for each in jobs if each.id not in self._deliveries)
-        self._channels = self._daemon.channels()
+    def _look(self, now: float, jobs: tuple[Job, ...]) -> None:
+        """Reads how people are reached, before each delivery and now and then."""
+        if jobs or now >= self._looked + LOOK_SECONDS:
+            self._channels, self._looked = self._daemon.channels(), now
+        self._helpers.follow(self._channels)
 
     def _begin(self) -> None:
         """Starts what has its turn. A job whose lease is over meanwhile has never been tried."""

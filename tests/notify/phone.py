@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from esimshaper.lab.namespaces import wait_until
 from tests.modems.at_modem import Modem
 
 _MESSAGES = {
@@ -39,7 +40,7 @@ class Phone(Modem):
         self.commands: list[str] = []
         self.stored: dict[int, str] = {}
         self.refuses: str | None = ""
-        self.ussd = ""
+        self.ussd, self._place = "", 0
         self._wants_message = False
         self._lines: list[socket.socket] = []
         self._listening = socket.socket(socket.AF_UNIX)
@@ -49,6 +50,7 @@ class Phone(Modem):
 
     def close(self) -> None:
         """As if it was pulled out."""
+        self._listening.shutdown(socket.SHUT_RDWR)  # or whoever accepts would keep it
         self._listening.close()
         for each in self._lines:
             with contextlib.suppress(OSError):
@@ -98,13 +100,21 @@ class Phone(Modem):
         return f"\r\n{self.refuses}\r\n" if self.refuses else ""
 
     def receive(self, *pdus: bytes) -> None:
-        """A message comes from the network, in one part or several."""
+        """Messages, or parts of one, come from the network."""
+        # ModemManager reads one at a time, and does not look after those that it is told of meanwhile.
         for pdu in pdus:
-            place = max(self.stored, default=0) + 1
-            self.stored[place] = pdu.hex().upper()
-            for line in self._lines:
-                with contextlib.suppress(OSError):
-                    line.sendall(f'\r\n+CMTI: "ME",{place}\r\n'.encode())
+            self._place += 1
+            self.stored[self._place] = pdu.hex().upper()
+            read = f"AT+CMGR={self._place}"
+            while read not in self.commands:
+                self._tell(f'\r\n+CMTI: "ME",{self._place}\r\n')
+                with contextlib.suppress(TimeoutError):
+                    wait_until("it is read", lambda read=read: read in self.commands, timeout=0.5)
+
+    def _tell(self, text: str) -> None:
+        for line in self._lines:
+            with contextlib.suppress(OSError):
+                line.sendall(text.encode())
 
 
 def submitted(pdu: bytes) -> Sent:

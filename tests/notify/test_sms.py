@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """SMS by Debian's own ModemManager, with a modem whose network takes them, refuses, or is pulled out."""
 
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,17 +27,18 @@ from tests.tools import find
 ALICE, BOB = "+819012345678", "+819087654321"
 CHANNEL = {"name": "sms", "kind": "sms", "to": [ALICE]}
 
+NUMBERS = itertools.count()
+
 
 class Line:
     """A ModemManager with a modem in a network."""
 
     def __init__(self, manager: RealManager) -> None:
-        self.manager, self._number = manager, 0
+        self.manager = manager
         self.phone = self.plug()
 
     def plug(self) -> Phone:
-        self._number += 1
-        name = f"notify-{os.getpid()}-{self._number}"  # abstract, so it is for all of the machine
+        name = f"notify-{os.getpid()}-{next(NUMBERS)}"  # abstract, so it is for all of the machine
         self.phone = Phone(name, "8981100012345678905")
         self.manager.use(name)
         self.manager.enable()
