@@ -4,10 +4,15 @@
     m(h) = (sum over the days before of w * bytes(h) + PRIOR_DAYS * prior(h)) / (sum of w + PRIOR_DAYS)
     w    = 1/2 after each DAY_HALVES days
 
-The rest of a window is the sum of m over its hours. On a made-up life this halves the error of a straight line at noon,
-and tells of 87 to 94 % of the days that run out, five hours ahead, right in 80 %.
+The rest of a window is the sum of m over its hours; of today's, times how much today is more than a plain day so far.
+On a made-up life this halves the error of a straight line at noon. People are told once a rest that is one deviation
+less would not last either:
+
+    deviation     days differ as a whole (PACE_MOOD), and bytes come in lumps (PACE_LUMP of a day)
+    at 9 h        much of the day is to come, so it is large; at 21 h the forecast itself counts
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
@@ -66,8 +71,29 @@ def forecast(profile: Profile, quota: Quota, tally: Tally, now: float) -> Pace |
     if tally.reached or used >= allowed or used < at.PACE_USED * allowed or now >= tally.window.end:
         return None
     hours = _by_hour(profile, _day_of(tally))
-    total, used_up = _walk(hours, quota.zone, now, tally)
-    return Pace(quota, tally, used_up, total) if total > at.PACE_OVER * allowed and used_up else None
+    lump = at.PACE_LUMP * _day_of(tally)
+    passed = _passed(hours, datetime.fromtimestamp(now, quota.zone))
+    # Bytes in lumps of one size at a rate that has a gamma distribution: what is seen of today pulls its mean.
+    doubt = lump / at.PACE_MOOD
+    mood = (_of_today(profile, quota, tally, now) + doubt) / (passed + doubt) if passed else 1.0
+    walk = _walk(hours, mood, quota.zone, now, tally)
+    spread = (walk.today**2 / (mood * (passed + doubt)) + walk.today + walk.later) * lump
+    spread += at.PACE_MOOD * walk.later * (sum(hours) + walk.later / (profile.weight + at.PRIOR_DAYS))
+    total = used + walk.today + walk.later
+    if not walk.used_up or total - at.PACE_DEVIATIONS * math.sqrt(spread) <= allowed:
+        return None
+    return Pace(quota, tally, walk.used_up, int(total))
+
+
+def _of_today(profile: Profile, quota: Quota, tally: Tally, now: float) -> float:
+    """What was used today, as far as it is known."""
+    midnight = datetime.fromtimestamp(now, quota.zone).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+    return max(float(sum(profile.today)), tally.used if tally.window.start >= midnight else 0)
+
+
+def _passed(hours: list[float], here: datetime) -> float:
+    """What is expected of a day up to now."""
+    return sum(hours[: here.hour]) + hours[here.hour] * (here.minute * 60 + here.second) / 3600
 
 
 def _is_watched(quota: Quota, tally: Tally, tick: Tick) -> bool:
@@ -113,23 +139,32 @@ def _by_hour(profile: Profile, allowance: float) -> list[float]:
     ]
 
 
-def _walk(hours: list[float], zone: tzinfo, now: float, tally: Tally) -> tuple[int, int]:
-    """What will be used at the end of the window, and when the limit will be; 0 if it will not."""
+class _Walk(NamedTuple):
+    """What will be used from now to the end of the window, today and later, and when the limit will be; 0 if never."""
+
+    today: float
+    later: float
+    used_up: int
+
+
+def _walk(hours: list[float], mood: float, zone: tzinfo, now: float, tally: Tally) -> _Walk:
+    """The rest of the window: today's hours times `mood`, later ones as they are."""
     used, used_up, moment = float(tally.used), 0, now
-    end, daily = tally.window.end, sum(hours)
+    end, daily, date, today = tally.window.end, sum(hours), datetime.fromtimestamp(now, zone).date(), 0.0
     while moment < end:
         local = datetime.fromtimestamp(moment, zone)
         whole_days = int((end - moment) // _DAY) - 1 if used_up or used + daily < tally.allowed else 0
-        if whole_days > 0:
+        if whole_days > 0 and local.date() != date:
             used, moment = used + daily, moment + _DAY
             continue
         next_hour = (local.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)).timestamp()
         until = min(end, next_hour if next_hour > moment else moment + 3600)
-        more = hours[local.hour] * (until - moment) / 3600
+        more = hours[local.hour] * (until - moment) / 3600 * (mood if local.date() == date else 1.0)
+        today += more if local.date() == date else 0.0
         if not used_up and used + more >= tally.allowed:
             used_up = int(moment + (until - moment) * (tally.allowed - used) / more) if more else int(moment)
         used, moment = used + more, until
-    return int(used), used_up
+    return _Walk(today, used - tally.used - today, used_up)
 
 
 def _is_news(profile: Profile, pace: Pace, now: float) -> bool:

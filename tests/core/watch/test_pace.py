@@ -45,6 +45,32 @@ def test_before_any_day_was_seen_a_plain_one_is_assumed():
     assert forecast(FRESH, DAILY, tally(900 * MB), START + 12 * 3600) is not None
 
 
+def test_the_more_of_the_day_is_to_come_the_more_must_be_too_much():
+    """Each would end at 1,130 MB by the same profile; at nine in the morning nobody knows."""
+    usual = steady(1130 * MB, days=50.0)
+    told = [
+        forecast(usual, DAILY, tally(int(1130 * MB * hour / 24)), START + hour * 3600) is not None
+        for hour in (8, 12, 16, 20)
+    ]
+    assert told == [False, False, False, True]
+
+
+def test_a_day_that_begins_with_more_than_others_goes_on_so():
+    usual, noon = steady(600 * MB), START + 12 * 3600
+    assert forecast(usual, DAILY, tally(600 * MB), noon) is None
+    heavy = forecast(usual, DAILY, tally(830 * MB), noon)
+    assert heavy is not None
+    assert heavy.total > 830 * MB + 450 * MB, "an hour of today is more than one of a plain day"
+
+
+def test_of_a_month_the_mood_of_today_says_nothing_of_later_days():
+    calm = steady(1000 * MB)
+    busy = calm._replace(today=(0,) * 8 + (2000 * MB,) + (0,) * 15)
+    totals = [forecast(each, MONTH, tally(15_000 * MB, MONTH, 30), START + 10 * DAY + 43200) for each in (busy, calm)]
+    assert all(totals)
+    assert 0 < totals[0].total - totals[1].total < 2000 * MB
+
+
 @pytest.mark.parametrize("used", [0, 299 * MB, 1000 * MB, 1200 * MB])
 def test_little_use_and_a_quota_that_is_used_up_say_nothing(used):
     assert forecast(steady(5000 * MB), DAILY, tally(used), START + 3600) is None
