@@ -68,7 +68,7 @@ help:
 	@echo 'sudo make bench      the figures: truth of the bill, cost per packet, memory, start'
 	@echo 'make lint            ruff, mypy, shellcheck, yamllint, clang, and the shape of the code'
 	@echo 'make catalogs        Chinese and Japanese, compiled for a checkout; all of the above do so by themselves'
-	@echo 'make screenshots     the pictures of the page in docs/, for the README'
+	@echo 'sudo make screenshots    the pictures of the page in docs/, for the README, of the demo'
 	@echo 'make messages        the texts of the sources, collected into po/*.po for translators'
 	@echo 'sudo make deb        dist/esimshaper_VERSION_all.deb, for Debian 12 and 13'
 	@echo 'sudo make install    on this machine, with a systemd service that is not started'
@@ -160,7 +160,7 @@ quic: venv
 		|| echo 'aioquic is not there: tests with a browser over QUIC will be skipped, or fail where CI=true' >&2
 
 # CJK letters need fonts-noto-cjk, which is larger than all else here: only whoever makes pictures has it.
-screenshots: browser catalogs
+screenshots: root browser packages-demo catalogs
 	$(PYTHON) -m tests.web.browser.pictures
 
 browser: venv

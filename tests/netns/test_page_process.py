@@ -71,7 +71,14 @@ def test_a_phone_asks_the_owner_grants_and_the_phone_sees_it(router: Router, pag
 def told(page: Page, lab: Lab, phone: int, owner: int, locale: str) -> dict[str, Any]:
     """What two people see in real browsers, on two of the clients."""
     urls = {"phone": page.window(lab.clients[phone]), "owner": page.window(lab.clients[owner])}
-    return dict(drive("story.py", **urls, password=PASSWORD, locale=locale, shots=os.environ.get("SHOTS", "")))
+    looks = {
+        "locale": locale,
+        "text": "<b>地図 & map</b>",
+        "scheme": "light",
+        "handy": False,
+        "shots": os.environ.get("SHOTS", ""),
+    }
+    return dict(drive("story.py", **urls, password=PASSWORD, **looks))
 
 
 def test_real_browsers_show_what_was_given_by_themselves_in_english_and_in_japanese(page: Page, lab: Lab) -> None:

@@ -2,7 +2,8 @@
 """Two people with two browsers: a phone asks for 300 MB, the owner gives them, the phone shows it by itself.
 
 Run by .venv/browser/bin/python, as audit.py. A job comes as JSON on stdin: {"chromium", "phone": URL, "owner": URL,
-"password", "locale", "shots": folder or ""}; what was seen goes to stdout as JSON.
+"password", "locale", "text": what for, "scheme", "shots": folder or "", "handy": both have phones, and pictures show
+what fits on one}; what was seen goes to stdout as JSON.
 """
 
 import asyncio
@@ -22,9 +23,11 @@ PATIENCE = 30_000  # ms: nobody is kept waiting for so long on a machine with no
 async def main(job: dict) -> dict:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=job["chromium"], args=FLAGS)
+        both = {"locale": job["locale"], "color_scheme": job["scheme"]}
+        handy = {**PHONE, "device_scale_factor": 1} if job["handy"] else {}
         phone, owner = [
-            await (await browser.new_context(locale=job["locale"], **PHONE)).new_page(),
-            await (await browser.new_context(locale=job["locale"], java_script_enabled=False)).new_page(),
+            await (await browser.new_context(**both, **(handy or PHONE))).new_page(),
+            await (await browser.new_context(**both, **handy, java_script_enabled=False)).new_page(),
         ]
         seen = await story(job, phone, owner)
         await browser.close()
@@ -35,7 +38,8 @@ async def story(job: dict, phone: Page, owner: Page) -> dict:
     """The owner's browser has no JavaScript at all."""
     await phone.goto(job["phone"])
     before = await phone.locator("[data-live=left]").inner_text()
-    await phone.locator("#text").fill("<b>地図 & map</b>")
+    await shot(job, phone, "first")
+    await phone.locator("#text").fill(job["text"])
     await phone.locator(f"#more {AMOUNT}").tap()
     await phone.locator(".answer").wait_for(timeout=PATIENCE)
     asked = await phone.locator(".answer").inner_text()
@@ -68,7 +72,7 @@ async def story(job: dict, phone: Page, owner: Page) -> dict:
 
 async def shot(job: dict, page: Page, name: str) -> None:
     if job["shots"]:
-        await page.screenshot(path=Path(job["shots"], f"story-{name}-{job['locale']}.png"), full_page=True)
+        await page.screenshot(path=Path(job["shots"], f"story-{name}-{job['locale']}.png"), full_page=not job["handy"])
 
 
 if __name__ == "__main__":
