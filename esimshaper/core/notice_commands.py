@@ -10,10 +10,13 @@ from typing import NamedTuple
 
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.notices import Notice
+from esimshaper.core.model.notify_requests import ProposalCommand
 from esimshaper.core.model.outbox import Fate, Form, Job, NoticesSlice, Outbox, Result
+from esimshaper.core.model.requests import PlanCorrectCommand
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, State
-from esimshaper.core.notices import jobs, stage, times
+from esimshaper.core.notices import jobs, proposals, stage, times
+from esimshaper.core.plan_commands import plan_named
 
 MOST_STEPS, MOST_ERROR = 40, 300
 _TESTS = 3
@@ -111,6 +114,16 @@ def test(state: State, rules: Rules, channel: str, host: str) -> Leased:
     }
     made = tuple(each for each in after.jobs if each.number in numbers)
     return Leased(_with(state, replace(after, channels=states), state.notices.leases), made)
+
+
+def correction(state: State, rules: Rules, proposal: ProposalCommand) -> PlanCorrectCommand:
+    """The correction of the plan in use that a carrier's message comes to. Raises Unusable where it is only noted."""
+    plan = plan_named(state, rules, "")
+    try:
+        return proposals.correction(proposal, plan, state.plans.kept.tallies.get(plan.name), state.clock.time)
+    except proposals.NotBelieved as why:
+        hint = f"If it is right: `esimshaper plan correct {plan.name} SIZE`."
+        raise Unusable(str(why), hint) from None
 
 
 def tell(state: State, notice: Notice) -> State:

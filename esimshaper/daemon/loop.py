@@ -23,6 +23,8 @@ from esimshaper.daemon.answers import Answers
 from esimshaper.daemon.chronicle import Chronicle
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.failsafe import Failsafe
+from esimshaper.daemon.notify_answers import NotifyAnswers
+from esimshaper.daemon.notify_socket import NotifySocket
 from esimshaper.daemon.page_answers import PageAnswers
 from esimshaper.daemon.page_desk import PageDesk
 from esimshaper.daemon.page_owner import Owner
@@ -36,6 +38,7 @@ from esimshaper.edge.bpf.meter import Announcement
 from esimshaper.edge.host import clock
 from esimshaper.edge.host.messages import Message, fields
 from esimshaper.edge.http import control
+from esimshaper.edge.http.notify import SOCKET_NAME as NOTIFY_SOCKET_NAME
 from esimshaper.edge.http.page import SOCKET_NAME
 from esimshaper.edge.tc.link_events import LinkEvents
 
@@ -152,7 +155,15 @@ class Daemon:
             parts.bookings.change,
             lambda: self._configuration.settings,
         )
-        listener = control.serve(desk.answer, self._socket)
+        notices = NotifyAnswers(
+            parts.bookings,
+            lambda: parts.ticker.state,
+            self._facts,
+            lambda: self._configuration.rules,
+            answers.on_loop,
+            desk.answer,
+        )
+        listener = control.serve(notices.answer_people, self._socket)
         self._listeners.callback(self._socket.unlink, missing_ok=True)  # not before: only now is it ours
         self._listeners.callback(listener.stop)
         snapshots = Snapshots(
@@ -171,6 +182,8 @@ class Daemon:
         )
         self._page = PageSocket(page_answers, self._socket.with_name(SOCKET_NAME), self._listeners)
         self._page.follow(self._configuration.settings)
+        self._notify = NotifySocket(notices, self._socket.with_name(NOTIFY_SOCKET_NAME), self._listeners)
+        self._notify.follow(self._configuration.settings.notices)
         self._publisher.begin(self._configuration.settings.metrics)
         self._listeners.callback(self._publisher.stop)
         reloading = loop.create_task(reloader.obey(self._reload_wanted))
@@ -186,6 +199,7 @@ class Daemon:
             if ticker.look_around:
                 ticker.follow_uplink()
                 self._page.follow(self._configuration.settings)
+                self._notify.follow(self._configuration.settings.notices)
                 self._publisher.begin(self._configuration.settings.metrics)
             ticker.tick()
             facts = self._facts()
@@ -239,6 +253,7 @@ class Daemon:
             link={Side.DOWNLOAD: settings.wan.download, Side.UPLOAD: settings.wan.upload},
             uplinks=rules.uplinks,
             watch=rules.watch,
+            notices=rules.notices,
         )
 
     def _stop(self) -> None:

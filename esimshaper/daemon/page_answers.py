@@ -5,8 +5,10 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from esimshaper.core import page_commands
+from esimshaper.core import notice_commands, page_commands
 from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.limits import Subject, SubjectKind
+from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.page import AlreadyDone, TooSoon
 from esimshaper.core.model.page_requests import (
     AskCommand,
@@ -111,6 +113,10 @@ class PageAnswers:
         name = report.called(snapshot.state, snapshot.facts, key)
         label = snapshot.facts.names.get(key, key)
         known = fields(Message.PAGE_ASKED, client=label)
+        said = f"{name} asks for {format_size(ask.bytes)}"
+        about = Subject(SubjectKind.CLIENT, key)
+        notice = Notice(NoticeKind.ASKED, said, about, data={"bytes": ask.bytes, "text": ask.text})
+        self._answers.on_loop(self._change(lambda state: notice_commands.tell(state, notice)))
         log.info("%s asks for %s: %s", name, format_size(ask.bytes), ask.text or "no reason given", extra=known)
         return new_document(snapshot.facts.now) | {"request": ask.request, "repeated": False}
 

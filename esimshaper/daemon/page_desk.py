@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 
 from esimshaper.core import page_commands
-from esimshaper.core.model.requests import Request, WebLogoutCommand, WebPasswordCommand, WebQuery
+from esimshaper.core.model.requests import Command, Query, WebLogoutCommand, WebPasswordCommand, WebQuery, WebRequest
 from esimshaper.core.model.state import State
 from esimshaper.core.model.units import format_endpoint
 from esimshaper.core.report import page as report
@@ -43,7 +43,7 @@ class PageDesk:
         self._change = change
         self._settings = settings
 
-    def answer(self, request: Request) -> Document:
+    def answer(self, request: Query | Command | WebRequest) -> Document:
         """The document for a request. Raises what control.Answer may raise."""
         match request:
             case WebQuery():

@@ -41,7 +41,7 @@ T = TypeVar("T")
 class OnLoop(Protocol):
     """Runs a coroutine on the loop, from another thread, and gives its result."""
 
-    def __call__(self, coroutine: Coroutine[Any, Any, T]) -> T: ...
+    def __call__(self, coroutine: Coroutine[Any, Any, T], seconds: float = ...) -> T: ...
 
 
 class Reports:

@@ -299,6 +299,18 @@ class WebLogoutCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifyQuery:
+    """How each channel of notices does, and the messages of the last tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyTestCommand:
+    """A message of a test by a channel, or by each (empty)."""
+
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReloadCommand:
     """Puts the edited configuration in force; `dry_run`: only says what would change."""
 
@@ -340,4 +352,6 @@ Query = (
 
 WebRequest = WebQuery | WebPasswordCommand | WebLogoutCommand
 
-Request = Query | Command | WebRequest
+NotifyAsked = NotifyQuery | NotifyTestCommand
+
+Request = Query | Command | WebRequest | NotifyAsked

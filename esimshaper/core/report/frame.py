@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
 
+from esimshaper.core.model.channels import NOBODY_TOLD, NoticeSettings
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.identity import OTHERS, UNATTRIBUTED, Account, ClientKey, Identity
@@ -38,7 +39,7 @@ class DaemonFacts:
     sentences. catalogue: services by name. modems: as the last tick saw them. plans: of the settings.
     wan_found_by: who has named the uplink, where the settings do not. own_counts: by a modem's interface.
     shaped: the uplink that has our classes; link: its rates in the settings. uplinks: with their interfaces
-    of now. watch: of the settings.
+    of now. watch, notices: of the settings.
     """
 
     now: datetime
@@ -69,6 +70,7 @@ class DaemonFacts:
     link: Mapping[Side, int | None] = field(default_factory=lambda: dict.fromkeys(Side))
     uplinks: tuple[Uplink, ...] = ALONE
     watch: Watch = NOT_WATCHED
+    notices: NoticeSettings = NOBODY_TOLD
 
 
 def new_document(now: datetime) -> Document:

@@ -25,6 +25,8 @@ from esimshaper.core.model.requests import (
     GrantCommand,
     HistoryQuery,
     ImportCommand,
+    NotifyQuery,
+    NotifyTestCommand,
     OverrideCommand,
     PlanAddCommand,
     PlanCorrectCommand,
@@ -262,6 +264,11 @@ def _web_logout(params: Params) -> Request:
     return WebLogoutCommand(_client(params))
 
 
+def _notify_test(params: Params) -> NotifyTestCommand:
+    only(params, "channel")
+    return NotifyTestCommand(_optional(params, "channel"))
+
+
 def _without(request: Request) -> "Reader":
     """Makes the reader of a request without parameters."""
 
@@ -306,6 +313,8 @@ ROUTES: Mapping[tuple[str, str], Reader] = {
     ("GET", "/v1/web"): _without(WebQuery()),
     ("POST", "/v1/web/password"): _web_password,
     ("POST", "/v1/web/logout"): _web_logout,
+    ("GET", "/v1/notify"): _without(NotifyQuery()),
+    ("POST", "/v1/notify/test"): _notify_test,
     ("GET", "/v1/alarms"): _alarms,
     ("POST", "/v1/alarms/fine"): _alarm_fine,
     ("POST", "/v1/alarms/mute"): _alarm_mute,

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The documents of notices: jobs and channels for the sender, how channels do for people. Pure."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import UTC
+from typing import Any
+
+from esimshaper.core.model.channels import Channel, NoticeSettings, ReadRule
+from esimshaper.core.model.notices import moment_text
+from esimshaper.core.model.outbox import Entry, Fate, Form, Job, NoticesSlice, Outbox
+from esimshaper.core.model.units import format_moment
+from esimshaper.core.report.frame import DaemonFacts, Document, new_document
+
+_TRIED = (Fate.WAITING, Fate.TRYING)
+
+
+def channels_document(facts: DaemonFacts, settings: NoticeSettings) -> Document:
+    """How each channel is reached. revision: another one once anything of it is another."""
+    written = repr([(each, sorted(each.settings.items())) for each in settings.channels]) + repr(settings.read)
+    revision = hashlib.sha256(written.encode()).hexdigest()[:16]
+    return new_document(facts.now) | {
+        "channels": [_channel(each) for each in settings.channels],
+        "read": [_rule(each) for each in settings.read],
+        "revision": revision,
+    }
+
+
+def jobs_document(
+    facts: DaemonFacts, kept: Outbox, settings: NoticeSettings, jobs: Iterable[tuple[Job, int]], again: int
+) -> Document:
+    """Jobs with the seconds that each may take. again: when the sender may ask next, in seconds."""
+    entries = {each.number: each for each in kept.entries}
+    return new_document(facts.now) | {
+        "jobs": [_job(job, deadline, entries, settings) for job, deadline in jobs],
+        "again": again,
+    }
+
+
+def notify_document(facts: DaemonFacts, slice_: NoticesSlice) -> Document:
+    """How each channel does; the messages of tests, with what each did, the newest last."""
+    kept = slice_.kept
+    tests = [each for each in kept.jobs if each.form is Form.TEST]
+    return new_document(facts.now) | {
+        "channels": [channel_standing(kept, each, facts) for each in facts.notices.channels],
+        "tests": [_test(each, slice_) for each in tests[-16:]],
+        "day_bytes": {"used": kept.day_bytes, "limit": facts.notices.day_bytes},
+    }
+
+
+def channel_standing(kept: Outbox, channel: Channel, facts: DaemonFacts) -> Mapping[str, Any]:
+    """How one channel does. waiting: notices that are still to come; since: when the oldest of them was."""
+    state = kept.state_of(channel.name)
+    entries = {each.number: each.at for each in kept.entries}
+    open_jobs = {each.number for each in kept.jobs if each.fate in _TRIED}
+    waiting = [
+        entries[each.notice]
+        for each in kept.deliveries
+        if each.channel == channel.name
+        and (each.fate in (Fate.WAITING, Fate.HELD) or each.job in open_jobs)
+        and each.notice in entries
+    ]
+    zone = facts.now.tzinfo or UTC
+    perhaps = [each for each in kept.jobs if each.channel == channel.name and each.fate is Fate.UNKNOWN]
+    return {
+        "name": channel.name,
+        "kind": channel.kind.value,
+        "min": channel.least.value,
+        "waiting": len(waiting),
+        "since": moment_text(min(waiting), zone) if waiting else None,
+        "failures": state.failures,
+        "error": state.error or None,
+        "impossible": state.impossible,
+        "perhaps_delivered": len(perhaps),
+        "counts": {result: number for (name, result), number in sorted(kept.counts.items()) if name == channel.name},
+    }
+
+
+def channel_line(kept: Outbox, channel: Channel, facts: DaemonFacts) -> str:
+    """What people should know of a channel that has trouble: empty where it has none."""
+    standing, state = channel_standing(kept, channel, facts), kept.state_of(channel.name)
+    if state.impossible:
+        return f"{channel.name}: not possible: {state.error}"
+    if not state.error:
+        return ""
+    number = standing["waiting"]
+    since = format_moment(state.since, facts.now.timestamp(), facts.now.tzinfo or UTC) if state.since else ""
+    return f"{channel.name}: {number} waiting{f' since {since}' if since else ''} ({state.error})"
+
+
+def _channel(channel: Channel) -> Mapping[str, Any]:
+    own = {"name": channel.name, "kind": channel.kind.value, "language": channel.language, "min": channel.least.value}
+    return {**channel.settings, **own, "per_day": channel.per_day}
+
+
+def _rule(rule: ReadRule) -> Mapping[str, Any]:
+    where: Mapping[str, Any] = {"ussd": rule.ussd, "every": rule.every} if rule.ussd else {"from": list(rule.senders)}
+    return {**where, "match": rule.match, **({"unit": rule.unit} if rule.unit else {})}
+
+
+def _job(job: Job, deadline: int, entries: Mapping[int, Entry], settings: NoticeSettings) -> Mapping[str, Any]:
+    channel = settings.channel(job.channel)
+    return {
+        "id": job.number,
+        "channel": job.channel,
+        "attempt": job.attempts,
+        "deadline": deadline,
+        "key": job.key,
+        "language": channel.language if channel else "en",
+        "form": job.form.value,
+        "notices": [_notice(entries[each]) for each in job.notices if each in entries],
+    }
+
+
+def _notice(entry: Entry) -> Mapping[str, Any]:
+    return {
+        "id": entry.number,
+        "at": moment_text(entry.at, UTC).replace("+00:00", "Z"),
+        "kind": entry.kind.value,
+        "client": entry.client or None,
+        "severity": entry.severity.value,
+        "text": entry.text,
+        "data": entry.data,
+    }
+
+
+def _test(job: Job, slice_: NoticesSlice) -> Mapping[str, Any]:
+    return {
+        "id": job.number,
+        "channel": job.channel,
+        "fate": job.fate.value,
+        "error": job.error or None,
+        "steps": list(slice_.steps.get(job.number, ())),
+    }
