@@ -132,5 +132,5 @@ def _done(state: State, after: PlanState, text: str, plan: Plan) -> State:
 
 
 def _told(state: State, text: str) -> State:
-    notice = Notice(NoticeKind.PLAN_BY_HAND, text, EVERYONE, at=int(state.clock.time))
+    notice = Notice(NoticeKind.PLAN_BY_HAND, text, EVERYONE, at=int(state.clock.time), data={"text": text})
     return replace(state, saving=replace(booking.with_notices(state.saving, (notice,)), urgent=True))

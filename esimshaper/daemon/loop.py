@@ -166,20 +166,7 @@ class Daemon:
         listener = control.serve(notices.answer_people, self._socket)
         self._listeners.callback(self._socket.unlink, missing_ok=True)  # not before: only now is it ours
         self._listeners.callback(listener.stop)
-        snapshots = Snapshots(
-            parts.storage, parts.bookings, lambda: parts.ticker.state, self._facts, answers.on_loop, self._stopping
-        )
-        owner = Owner(
-            lambda: parts.ticker.state, self._facts, parts.bookings.change, answers.on_loop, answers.with_change
-        )
-        page_answers = PageAnswers(
-            snapshots,
-            lambda: self._configuration.settings,
-            self._configuration.path,
-            answers,
-            owner,
-            parts.bookings.change,
-        )
+        page_answers = self._page_answers(answers)
         self._page = PageSocket(page_answers, self._socket.with_name(SOCKET_NAME), self._listeners)
         self._page.follow(self._configuration.settings)
         self._notify = NotifySocket(notices, self._socket.with_name(NOTIFY_SOCKET_NAME), self._listeners)
@@ -189,6 +176,23 @@ class Daemon:
         reloading = loop.create_task(reloader.obey(self._reload_wanted))
         self._status.ready()
         return reloading
+
+    def _page_answers(self, answers: Answers) -> PageAnswers:
+        parts = self._parts
+        snapshots = Snapshots(
+            parts.storage, parts.bookings, lambda: parts.ticker.state, self._facts, answers.on_loop, self._stopping
+        )
+        owner = Owner(
+            lambda: parts.ticker.state, self._facts, parts.bookings.change, answers.on_loop, answers.with_change
+        )
+        return PageAnswers(
+            snapshots,
+            lambda: self._configuration.settings,
+            self._configuration.path,
+            answers,
+            owner,
+            parts.bookings.change,
+        )
 
     async def _tick_until_stopped(self) -> None:
         ticker, ticks = self._parts.ticker, 0

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey, Identity
 from esimshaper.core.model.limit_state import Change
 from esimshaper.core.model.limits import ClientState, Level, Quota, QuotaUsage, Subject, SubjectKind, Tally
-from esimshaper.core.model.notices import Notice, NoticeKind
+from esimshaper.core.model.notices import Notice, NoticeKind, Value, moment_text
 from esimshaper.core.model.units import format_moment, format_names, format_size
 
 SUMMED_UP = 4
@@ -40,6 +40,14 @@ class Wording:
         if subject.kind is SubjectKind.EACH_CLIENT:
             return "each client"
         return f"group {subject.id}" if subject.kind is SubjectKind.GROUP else "everyone"
+
+    def label(self, subject: Subject) -> str:
+        """The subject as in `for`."""
+        return subject.written(self.names.get(ClientKey(subject.id), subject.id))
+
+    def moment(self, seconds: float) -> str:
+        """A moment as it stands in `data`."""
+        return moment_text(seconds, self.zone)
 
     def frame(self, tally: Tally) -> str:
         """The quota and the end of its window."""
@@ -79,7 +87,8 @@ def renewals(tallies: Iterable[Tally], wording: Wording) -> tuple[Notice, ...]:
     drafts = []
     for tally in tallies:
         again = f"{format_size(tally.allowed)} again"
-        notice = _notice(NoticeKind.QUOTA_RENEWED, tally, f"has {again}", tally.allowed, wording)
+        renewed = f"has {again}"
+        notice = _notice(NoticeKind.QUOTA_RENEWED, tally, renewed, tally.allowed, wording, allowed=tally.allowed)
         drafts.append(_Draft(notice, f"have {again} {wording.frame(tally)}"))
     return _summed_up(drafts, wording)
 
@@ -109,26 +118,21 @@ def levels(
 
 def grants(tallies: Sequence[Tally], size: int, until: int | None, wording: Wording) -> tuple[Notice, ...]:
     """A Notice for each of `tallies`: `size` bytes were granted on it, to `until` or to the end of the window."""
+    text = f"got {format_size(size)} more"
     return tuple(
-        _notice(NoticeKind.GRANTED, _ending(tally, until), f"got {format_size(size)} more", size, wording)
-        for tally in tallies
+        _notice(NoticeKind.GRANTED, _ending(tally, until), text, size, wording, granted=size) for tally in tallies
     )
 
 
 def revoked(taken: Sequence[Tally], wording: Wording) -> tuple[Notice, ...]:
     """A Notice for each of `taken`: so much as it was `granted` was taken back."""
-    return tuple(
-        _notice(
-            NoticeKind.REVOKED, tally, f"has {format_size(tally.granted)} of its grants no more", tally.granted, wording
-        )
-        for tally in taken
-    )
+    return tuple(_revoked(tally, wording) for tally in taken)
 
 
 def corrected(before: Tally, used: int, wording: Wording) -> Notice:
     """A Notice: so much counts as used of a tally, whatever it was `before`."""
     text = f"counts as having used {format_size(used)} from now on, not {format_size(before.used)}"
-    return _notice(NoticeKind.CORRECTED, before, text, used, wording)
+    return _notice(NoticeKind.CORRECTED, before, text, used, wording, used=used, before=max(0, before.used))
 
 
 def restarted(quota: Quota, before: Sequence[Tally], after: Sequence[Tally], wording: Wording) -> Notice:
@@ -136,7 +140,7 @@ def restarted(quota: Quota, before: Sequence[Tally], after: Sequence[Tally], wor
     used = sum(max(0, tally.used) for tally in before)
     now = after[0] if len(after) == 1 else replace(after[0], subject=quota.subject)
     text = f"begins anew with {format_size(quota.limit)}; {format_size(used)} were used before"
-    return _notice(NoticeKind.RESTARTED, now, text, used, wording)
+    return _notice(NoticeKind.RESTARTED, now, text, used, wording, allowed=quota.limit, before=used)
 
 
 def undone(changes: Iterable[Change], tallies: Iterable[Tally], wording: Wording) -> tuple[Notice, ...]:
@@ -161,7 +165,14 @@ def counted_back(quota: Quota, tallies: Sequence[Tally], wording: Wording) -> No
     began = format_moment(tallies[0].window.start, wording.now, wording.zone)
     text = f"{format_size(used)} that were used since {began}, before the quota was there, count in it"
     words = f"{text} {wording.frame(tallies[0])}"
-    return Notice(NoticeKind.COUNTED_BACK, words, quota.subject, quota.name, used)
+    data: dict[str, Value] = {
+        "subject": wording.label(quota.subject),
+        "quota": quota.name,
+        "used": used,
+        "since": wording.moment(tallies[0].window.start),
+        "until": wording.moment(tallies[0].window.end),
+    }
+    return Notice(NoticeKind.COUNTED_BACK, words, quota.subject, quota.name, used, data=data)
 
 
 def _ending(tally: Tally, until: int | None) -> Tally:
@@ -171,20 +182,33 @@ def _ending(tally: Tally, until: int | None) -> Tally:
 
 def _reached(tally: Tally, wording: Wording) -> _Draft:
     up = f"used up {format_size(tally.allowed)}"
-    notice = _notice(NoticeKind.QUOTA_REACHED, tally, f"has {up}", tally.used, wording)
+    values = {"used": tally.used, "allowed": tally.allowed}
+    notice = _notice(NoticeKind.QUOTA_REACHED, tally, f"has {up}", tally.used, wording, **values)
     return _Draft(notice, f"have {up} {wording.frame(tally)}")
 
 
 def _warning(tally: Tally, wording: Wording) -> _Draft:
     allowed = format_size(tally.allowed)
     text = f"has used {format_size(tally.used)} of {allowed}"
-    notice = _notice(NoticeKind.QUOTA_WARNING, tally, text, tally.used, wording)
+    values = {"used": tally.used, "allowed": tally.allowed}
+    notice = _notice(NoticeKind.QUOTA_WARNING, tally, text, tally.used, wording, **values)
     return _Draft(notice, f"are warned: each has used much of its {allowed} {wording.frame(tally)}")
 
 
-def _notice(kind: NoticeKind, tally: Tally, text: str, size: int, wording: Wording) -> Notice:
+def _revoked(tally: Tally, wording: Wording) -> Notice:
+    text, size = f"has {format_size(tally.granted)} of its grants no more", tally.granted
+    return _notice(NoticeKind.REVOKED, tally, text, size, wording, granted=size)
+
+
+def _notice(kind: NoticeKind, tally: Tally, text: str, size: int, wording: Wording, **values: int) -> Notice:
+    """`values`: of its data, beside the subject, the quota and the end of its window."""
     words = f"{wording.who(tally.subject)} {text} {wording.frame(tally)}"
-    return Notice(kind, words, tally.subject, tally.quota, size, at=int(wording.now))
+    data: dict[str, Value] = {
+        "subject": wording.label(tally.subject),
+        "quota": tally.quota,
+        "until": wording.moment(tally.window.end),
+    }
+    return Notice(kind, words, tally.subject, tally.quota, size, at=int(wording.now), data={**data, **values})
 
 
 def _state(key: ClientKey, before: Level, state: ClientState, wording: Wording) -> _Draft:
@@ -192,7 +216,18 @@ def _state(key: ClientKey, before: Level, state: ClientState, wording: Wording) 
     # `open` is a word of tables and metrics; a person has heard `blocked` before.
     now = f"no longer {before.value}" if state.level is Level.OPEN else f"{state.level.value} now"
     text = f"{wording.who(subject)} is {now}" + (f": {state.reason}" if state.reason else "")
-    notice = Notice(NoticeKind.CLIENT_STATE, text, subject, state.quota, level=state.level, at=int(wording.now))
+    data: dict[str, Value] = {
+        "subject": wording.label(subject),
+        "level": state.level.value,
+        "level_before": before.value,
+        "by": "hours" if state.by_hours else "quota" if state.quota else "hand",
+        "quota": state.quota or None,
+        "rate": state.rate or None,
+        "until": None if state.until is None else wording.moment(state.until),
+    }
+    notice = Notice(
+        NoticeKind.CLIENT_STATE, text, subject, state.quota, level=state.level, at=int(wording.now), data=data
+    )
     return _Draft(notice, f"are {now}" + (f" ({state.reason})" if state.reason else ""))
 
 
@@ -220,4 +255,10 @@ def _of_all(group: Sequence[Notice], of_all: str, wording: Wording) -> Notice:
         subject=Subject(SubjectKind.EACH_CLIENT),
         bytes=sum(each.bytes for each in group),
         clients=tuple(ClientKey(each.subject.id) for each in group),
+        data={
+            **group[0].data,
+            "subject": SubjectKind.EACH_CLIENT.value,
+            "number": len(group),
+            "clients": [wording.who(each.subject) for each in group[:NAMED]],
+        },
     )

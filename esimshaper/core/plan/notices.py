@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from esimshaper.core.model.limits import EVERYONE, Window
 from esimshaper.core.model.money import format_money, write_money
-from esimshaper.core.model.notices import Notice, NoticeKind
+from esimshaper.core.model.notices import Data, Notice, NoticeKind, moment_text
 from esimshaper.core.model.plan import FOREVER, FULL, STOP, Plan
 from esimshaper.core.model.plan_state import Ahead, PlanState, PlanTally, UplinkPlan
 from esimshaper.core.model.tick import Tick
@@ -62,11 +62,14 @@ class _Said:
         if life is None:
             return
         if earlier is None or earlier.course.life is None:
-            yield self._notice(NoticeKind.PLAN_BEGUN, f"begun:{life.start}", self._begun(life))
+            end = self._moment(life.end) if self._plan.lifetime.length else None
+            values: Data = {"left": self._tally.left, "until": end}
+            yield self._notice(NoticeKind.PLAN_BEGUN, f"begun:{life.start}", self._begun(life), values)
         if course.is_over:
             text = f"is over since {self._when(life.end)}; `esimshaper plan` shows what it gave and cost"
-            yield self._notice(NoticeKind.PLAN_EXPIRED, f"over:{life.end}", text)
+            yield self._notice(NoticeKind.PLAN_EXPIRED, f"over:{life.end}", text, {"end": self._moment(life.end)})
             return
+        yield from self._renewed(earlier)
         yield from self._bought(earlier)
         yield from self._used_up()
         yield from self._dearer(earlier)
@@ -83,34 +86,63 @@ class _Said:
         if top_up and top_up.auto and earlier and len(lots) > len(earlier.course.lots):
             size = "unlimited data" if top_up.size is None else format_size(top_up.size)
             text = f"has bought {size} by itself for {money(top_up.price, self._plan)}"
-            yield self._notice(NoticeKind.PLAN_TOPPED_UP, f"lot:{lots[-1].at}:{self._tally.counted}", text)
+            price = write_money(top_up.price, self._plan.currency)
+            key = f"lot:{lots[-1].at}:{self._tally.counted}"
+            values = {"size": top_up.size, "price": price, "currency": self._plan.currency}
+            yield self._notice(NoticeKind.PLAN_TOPPED_UP, key, text, values)
+
+    def _renewed(self, earlier: PlanTally | None) -> Iterator[tuple[str, Notice]]:
+        """A window that begins after people were told that the one before has little, or nothing, left."""
+        rows = zip(earlier.course.counts if earlier else (), self._tally.course.counts, strict=False)
+        for before, count in rows:
+            if not before.window or not count.window or count.window.start <= before.window.start:
+                continue
+            start = before.window.start
+            kinds = (f"low:{count.label}:{start}:", f"pays:{count.label}:{start}")
+            outs = (key for key in self._tally.told if key.startswith("out:") and str(start) in key)
+            if not any(key.startswith(kinds) for key in self._tally.told) and not any(outs):
+                continue
+            end, left = count.window.end, self._tally.left
+            size = "unlimited data" if left is None else format_size(left)
+            until = f" until {self._when(end)}" if end < FOREVER else ""
+            key = f"renewed:{count.label}:{count.window.start}"
+            values: Data = {"left": left, "until": self._moment(end)}
+            yield self._notice(NoticeKind.PLAN_RENEWED, key, f"has {size} again{until}", values)
+            return
 
     def _used_up(self) -> Iterator[tuple[str, Notice]]:
         """Data that is used up: it is slow, stops, or costs by the byte."""
         rate = self._tally.rate
         windows = [count.window for count in self._tally.course.counts if count.window]
-        until = f" until {self._when(min(each.end for each in windows))}" if windows and self._ends(windows) else ""
+        end = min(each.end for each in windows) if windows and self._ends(windows) else None
+        until = "" if end is None else f" until {self._when(end)}"
+        then = self._moment(end)
         where = ",".join(str(each.start) for each in windows)
         if rate == STOP:
             text = f"has no data left{until}: nothing passes. `esimshaper plan` shows what can be bought"
-            yield self._notice(NoticeKind.PLAN_OUT, f"out:{where}:{rate}", text)
+            yield self._notice(NoticeKind.PLAN_OUT, f"out:{where}:{rate}", text, {"rate": rate, "until": then})
         elif rate < FULL:
             text = f"has used up its fast data: the carrier holds it to {format_rate(rate)}{until}"
-            yield self._notice(NoticeKind.PLAN_OUT, f"out:{where}:{rate}", text)
+            yield self._notice(NoticeKind.PLAN_OUT, f"out:{where}:{rate}", text, {"rate": rate, "until": then})
         for meter, count in zip(self._plan.meters, self._tally.course.counts, strict=True):
             paid = [step for step in count.terms(meter).steps if step.per and count.used > step.above]
             if paid and count.window:
                 text = f"has used up its data: {self._each(paid[-1].adds, paid[-1].per)}{until}"
-                yield self._notice(NoticeKind.PLAN_PAYS, f"pays:{count.label}:{count.window.start}", text)
+                key = f"pays:{count.label}:{count.window.start}"
+                values = self._each_values(paid[-1].adds, paid[-1].per)
+                yield self._notice(NoticeKind.PLAN_PAYS, key, text, {**values, "until": then})
 
     def _step(self, ahead: Ahead) -> Iterator[tuple[str, Notice]]:
         little, where = ahead.above * LOW_PERCENT // 100, f"{ahead.label}:{ahead.start}:{ahead.above}"
         until = f"(until {self._when(ahead.end)})" if self._ends([Window(ahead.start, ahead.end)]) else ""
         room = format_size(ahead.room)
+        ends = self._moment(ahead.end) if until else None
+        values: Data
         if ahead.rate is not None and ahead.rate < self._tally.rate and ahead.room <= little:
             then = "nothing passes" if ahead.rate == STOP else f"it is held to {format_rate(ahead.rate)}"
             text = f"has {room} left; then {then} {until}"
-            yield self._notice(NoticeKind.PLAN_LOW, f"low:{where}", text, ahead.room)
+            values = {"left": ahead.room, "rate": ahead.rate, "until": ends}
+            yield self._notice(NoticeKind.PLAN_LOW, f"low:{where}", text, values, ahead.room)
         near = ahead.room <= min(NEAR_PRICE, little)
         more = Decimal(0) if ahead.price is None else ahead.price - self._price(ahead.label)
         if near and more > 0 and ahead.price is not None:
@@ -118,10 +150,14 @@ class _Said:
             text = (
                 f"has {room} left at this price: the byte after that costs {money(more, self._plan)}, {rises} {until}"
             )
-            yield self._notice(NoticeKind.PLAN_PRICE, f"price:{where}", text, ahead.room)
+            price, currency = write_money(ahead.price - more, self._plan.currency), self._plan.currency
+            values = {"left": ahead.room, "price": price, "more": write_money(more, currency), "until": ends}
+            values = {**values, "currency": currency}
+            yield self._notice(NoticeKind.PLAN_PRICE, f"price:{where}", text, values, ahead.room)
         elif near and ahead.per:
             text = f"has {room} left; then {self._each(ahead.adds, ahead.per)} {until}"
-            yield self._notice(NoticeKind.PLAN_PRICE, f"price:{where}", text, ahead.room)
+            values = {"left": ahead.room, **self._each_values(ahead.adds, ahead.per), "until": ends}
+            yield self._notice(NoticeKind.PLAN_PRICE, f"price:{where}", text, values, ahead.room)
 
     def _dearer(self, earlier: PlanTally | None) -> Iterator[tuple[str, Notice]]:
         """Steps of price that usage has passed before anybody was told that they come, as a fast download may."""
@@ -138,14 +174,19 @@ class _Said:
             if passed and more > 0 and said not in self._tally.told:
                 text = f"costs {money(price, self._plan)} now, {money(more, self._plan)} more than a moment ago"
                 text += f": beyond {format_size(passed[-1].above)} its price has a step"
-                yield self._notice(NoticeKind.PLAN_PRICE, said, text, count.used)
+                currency = self._plan.currency
+                prices: Data = {"price": write_money(price, currency), "more": write_money(more, currency)}
+                values: Data = {"used": count.used, **prices, "currency": currency}
+                yield self._notice(NoticeKind.PLAN_PRICE, said, text, values, count.used)
 
     def _ending(self, life: Window) -> Iterator[tuple[str, Notice]]:
         if self._plan.lifetime.length is None or self._plan.lifetime.renews:
             return
         if life.end - self._now <= min(EXPIRY_SECONDS, (life.end - life.start) // 10):
             left = "" if self._tally.left is None else f" with {format_size(self._tally.left)} unused"
-            yield self._notice(NoticeKind.PLAN_EXPIRES, f"ends:{life.end}", f"ends {self._when(life.end)}{left}")
+            values: Data = {"end": self._moment(life.end), "left": self._tally.left}
+            text = f"ends {self._when(life.end)}{left}"
+            yield self._notice(NoticeKind.PLAN_EXPIRES, f"ends:{life.end}", text, values)
 
     def _each(self, adds: Decimal, per: int) -> str:
         return f"each {format_size(per)} costs {money(adds, self._plan)}"
@@ -162,8 +203,17 @@ class _Said:
     def _when(self, moment: int) -> str:
         return format_moment(moment, self._now, self._plan.zone)
 
-    def _notice(self, kind: NoticeKind, key: str, text: str, size: int = 0) -> tuple[str, Notice]:
-        return key, Notice(kind, f"plan {self._plan.name} {text.strip()}", EVERYONE, bytes=size, at=int(self._now))
+    def _each_values(self, adds: Decimal, per: int) -> Data:
+        price = write_money(adds, self._plan.currency)
+        return {"each_price": price, "each_bytes": per, "currency": self._plan.currency}
+
+    def _moment(self, moment: int | None) -> str | None:
+        return None if moment is None or moment >= FOREVER else moment_text(moment, self._plan.zone)
+
+    def _notice(self, kind: NoticeKind, key: str, text: str, values: Data, size: int = 0) -> tuple[str, Notice]:
+        """`values`: of its data, beside the plan."""
+        words, data = f"plan {self._plan.name} {text.strip()}", {"plan": self._plan.name, **values}
+        return key, Notice(kind, words, EVERYONE, bytes=size, at=int(self._now), data=data)
 
 
 def _of_uplink(name: str, before: UplinkPlan, now: UplinkPlan, tick: Tick) -> Iterator[Notice]:
@@ -173,15 +223,15 @@ def _of_uplink(name: str, before: UplinkPlan, now: UplinkPlan, tick: Tick) -> It
             f"the eSIM ...{now.unknown[-4:]} at {name} is of no plan: its bytes wait until "
             "`esimshaper plan switch NAME` says which it is, or a plan of the configuration has its iccid"
         )
-        yield Notice(NoticeKind.SIM_UNKNOWN, text, EVERYONE, at=at)
+        yield Notice(NoticeKind.SIM_UNKNOWN, text, at=at, data={"uplink": name, "sim": now.unknown[-4:]})
     if now.plan and before.plan and now.plan != before.plan:
-        yield Notice(
-            NoticeKind.PLAN_SWITCHED, f"{name} has plan {now.plan} now, no longer {before.plan}", EVERYONE, at=at
-        )
+        text = f"{name} has plan {now.plan} now, no longer {before.plan}"
+        data = {"uplink": name, "plan": now.plan, "plan_before": before.plan}
+        yield Notice(NoticeKind.PLAN_SWITCHED, text, at=at, data=data)
     if now.lost > before.lost:
         size = now.lost - before.lost
         text = (
             f"{format_size(size)} passed {name} while esimshaper did not run and its eSIM was changed: nobody knows of "
             "which plan they are; `esimshaper plan correct` takes the carrier's figure"
         )
-        yield Notice(NoticeKind.PLAN_UNSURE, text, EVERYONE, bytes=size, at=at)
+        yield Notice(NoticeKind.PLAN_UNSURE, text, bytes=size, at=at, data={"uplink": name, "bytes": size})

@@ -36,7 +36,8 @@ _WORKED_OUT = frozenset(
 def of_notices(notices: Iterable[Notice]) -> Iterator[Happening]:
     """One for each; of a client's state the kind is its level."""
     for notice in notices:
-        kind = notice.level.value if notice.level else notice.kind.value
+        is_state = notice.kind is NoticeKind.CLIENT_STATE and notice.level
+        kind = notice.level.value if is_state and notice.level else notice.kind.value
         subjects = tuple(_client(key) for key in notice.clients) or (notice.subject,)
         yield Happening(notice.at, kind, notice.text, subjects, notice.quota)
 

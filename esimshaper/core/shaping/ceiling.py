@@ -233,4 +233,5 @@ def _notice(uplink: str, side: Side, rate: int, at: int) -> Notice:
         f"the carrier gives {uplink} {format_rate(rate)} {way}, as measured for a minute, though nothing written says "
         f"so: the link is held to {format_rate(held(None, rate, side))}, so that packets wait here"
     )
-    return Notice(NoticeKind.LINK_SLOW, text, EVERYONE, at=at)
+    data = {"uplink": uplink, "direction": side.value, "rate": rate, "held": held(None, rate, side)}
+    return Notice(NoticeKind.LINK_SLOW, text, EVERYONE, at=at, data=data)

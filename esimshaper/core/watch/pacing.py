@@ -12,7 +12,7 @@ from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.tick import Tick
 from esimshaper.core.model.units import format_moment, format_size
 from esimshaper.core.model.watch import AlarmKind, Episode, WatchState
-from esimshaper.core.watch import episodes
+from esimshaper.core.watch import episodes, facts
 from esimshaper.core.watch.pace import Pace, next_profiles
 
 _KINDS = (AlarmKind.PACE,)
@@ -72,5 +72,7 @@ def _notice(episode: Episode, pace: Pace, tick: Tick) -> Notice:
         SubjectKind.GROUP: f"group {subject.id}",
     }.get(subject.kind, "everyone")
     text = f"{who} {episode.text}. `esimshaper top` shows who uses it"
+    fits = int((pace.tally.allowed - pace.tally.used) / max(1.0, (pace.tally.window.end - tick.at.time) / 86400))
+    data = facts.of_pace(episode, pace.tally, pace.used_up, fits, tick.rules)
     found = Notice(NoticeKind.ALARM, text, subject or EVERYONE, pace.quota.name, pace.tally.used)
-    return replace(found, at=int(tick.at.time), alarm=episode.number, reasons=episode.kinds)
+    return replace(found, at=int(tick.at.time), alarm=episode.number, reasons=episode.kinds, data=data)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.identity import PSEUDO_KEYS, ROUTER, UNATTRIBUTED, ClientKey, Identity
-from esimshaper.core.model.limits import EVERYONE, Override, OverrideKind, SubjectKind, Tally
+from esimshaper.core.model.limits import EVERYONE, Level, Override, OverrideKind, SubjectKind, Tally
 from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.plan_state import PlanState
 from esimshaper.core.model.services import ServiceUsage, services_sum
@@ -27,7 +27,7 @@ from esimshaper.core.model.watch import (
     WatchState,
 )
 from esimshaper.core.watch import constants as at
-from esimshaper.core.watch import detectors, episodes, learning, newcomers, pacing, words
+from esimshaper.core.watch import detectors, episodes, facts, learning, newcomers, pacing, words
 from esimshaper.core.watch.allowance import next_allowance
 from esimshaper.core.watch.cutting import cut
 from esimshaper.core.watch.detectors import Case
@@ -95,6 +95,7 @@ class _Look:
         self._moved_since = {key: down + up for key, (down, up) in used.items()}
         self._traces = step_forward(before.traces, used, previous, step)
         self._is_night = self._in_night()
+        self._seen: dict[ClientKey, facts.Seen] = {}
         # Of a client that moves nothing all sums fall, so that nothing of it becomes abnormal.
         asked = self._traces if self._minute or self._is_night else [key for key in used if key in self._traces]
         self._sums = {key: moved_by(self._traces[key], with_flat=self._minute) for key in asked}
@@ -119,6 +120,7 @@ class _Look:
         ]
         new += [words.more(each, self._who(each.client), self._now, rules) for each in followed.more]
         new += [words.ended(each, self._who(each.client), self._now, rules) for each in followed.ended]
+        new = self._with_values(new, followed, by_number)
         if self._minute:
             kept, said = pacing.advance(kept, self._tick, self._around.tallies, self._allowance.bytes)
             new += said
@@ -135,6 +137,23 @@ class _Look:
             served,
             cuts=tuple(override for _, override in cuts),
         )
+
+    def _with_values(
+        self, new: Iterable[Notice], followed: episodes.Followed, cuts: Mapping[int, Override]
+    ) -> list[Notice]:
+        """The notices with what their sentences say as values."""
+        rules, known = self._tick.rules, (*followed.begun, *followed.more, *followed.ended)
+        by_number = {each.number: each for each in known}
+        found = []
+        for notice in new:
+            episode, override = by_number[notice.alarm], cuts.get(notice.alarm)
+            if notice.kind is NoticeKind.ALARM:
+                data = facts.of_alarm(episode, self._seen.get(episode.client), override, rules)
+                level = (Level.THROTTLED if override.rate else Level.BLOCKED) if override else None
+                found.append(replace(notice, data=data, level=level))
+            else:
+                found.append(replace(notice, data=facts.of_course(episode, rules)))
+        return found
 
     # --- who is seen how
 
@@ -190,6 +209,7 @@ class _Look:
     ) -> Sight:
         services = {name: each.total_bytes for name, each in self._before.served.get(client, {}).items()}
         scene = words.Scene(moved, self._floors, self._allowance, services)
+        self._seen[client] = facts.Seen(telling or logged, scene)
         begun = self._begun(moved, logged)
         text = words.sentence(telling or logged, scene)
         return Sight(logged, telling, self._moved_since.get(client, 0), begun, learning.peaks_of(moved), text)
