@@ -146,6 +146,7 @@ def _wanted_by(settings: Settings, files: Iterable[Path]) -> Wanted:
         uplinks=tuple(uplink.name for uplink in settings.uplinks),
         plans=settings.plans,
         page=_page_of(settings),
+        notices=settings.notices,
     )
 
 

@@ -27,7 +27,7 @@ BINDINGS = {
     f"esimshaper.edge.{name}"
     for name in (
         *("bpf.libbpf", "bpf.layouts", "bpf.syscall", "netlink", "nft.program", "nft.proxies", "nft.scripts"),
-        *("http.server", "http.inherited", "http.tls", "host.clock", "lan.leases", "modems.report_file"),
+        *("http.server", "http.inherited", "http.tls", "host.clock", "lan.leases", "modems.report_file", "modems.bus"),
     )
 }
 """They stand for a library, the C header or a kind of file and decide nothing, so that several edges may share them."""

@@ -12,7 +12,9 @@ import pytest
 pytest.importorskip("jeepney", reason="needs python3-jeepney")
 pytest.importorskip("dbusmock", reason="needs python3-dbusmock")
 
+from esimshaper.core.model.notify_facts import Messaging
 from esimshaper.edge.modems.bus import PROPERTIES
+from esimshaper.edge.probe.notify import messaging
 from esimshaper.lab.namespaces import wait_until
 from esimshaper.notify.channels import sms
 from esimshaper.notify.jobs import Result
@@ -128,6 +130,18 @@ def test_without_a_modem_it_waits(line):
     assert (error.result, "no modem" in str(error)) == (Result.FAILED, True)
     line.plug()
     sms.deliver(letter(), CHANNEL, Report())
+
+
+def test_doctor_says_what_is_missing_until_a_modem_takes_messages(line):
+    address = line.manager.bus.address
+    assert messaging(address) in (Messaging.READY, Messaging.UNASKED), (
+        "without systemd no process of the sender is known"
+    )
+    line.manager.kill()
+    assert messaging(address) is Messaging.NO_MANAGER
+    line.manager.begin()
+    assert messaging(address) is Messaging.NO_MODEM
+    line.plug()
 
 
 def test_without_a_bus_it_waits(line, monkeypatch):

@@ -15,6 +15,7 @@ from esimshaper.core.diagnosis import (
     marks,
     modems,
     network,
+    notify,
     page,
     plans,
     receivers,
@@ -42,6 +43,7 @@ CHECKS = (
     *plans.CHECKS,
     *hints.CHECKS,
     *page.CHECKS,
+    *notify.CHECKS,
 )
 """In the order in which a person would repair things."""
 

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from esimshaper.core.model.channels import NOBODY_TOLD, NoticeSettings
 from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.errors import Failure
 from esimshaper.core.model.kernel import NO_MARK
 from esimshaper.core.model.modems import ModemsReport
+from esimshaper.core.model.notify_facts import NotifyFacts
 from esimshaper.core.model.page_facts import PageFacts, PageWanted
 from esimshaper.core.model.plan import Plan
 
@@ -187,6 +189,7 @@ class Wanted:
     uplinks: tuple[str, ...] = ()
     plans: tuple[Plan, ...] = ()
     page: PageWanted | None = None
+    notices: NoticeSettings = NOBODY_TOLD
 
     def called(self, name: str) -> str:
         """An interface by the kernel's name, and by that of the configuration beside it."""
@@ -301,6 +304,7 @@ class BoxFacts:
     modems: ModemsReport | None = None  # None where no process watches modems
     metered_hints: tuple[str, ...] | None = None  # configurations by which DHCP calls the link metered
     page: PageFacts | None = None
+    notify: NotifyFacts | None = None
     leases: tuple[LeaseFile, ...] | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)  # why a fact is None, by the name of its check
 

@@ -33,7 +33,20 @@ from esimshaper.edge.host import clock
 from esimshaper.edge.lan import leases
 from esimshaper.edge.modems import report_file
 from esimshaper.edge.nft import proxies
-from esimshaper.edge.probe import bpf, child, hints, ipsec, iptables, limits, names, nft, page, programs, service
+from esimshaper.edge.probe import (
+    bpf,
+    child,
+    hints,
+    ipsec,
+    iptables,
+    limits,
+    names,
+    nft,
+    notify,
+    page,
+    programs,
+    service,
+)
 
 T = TypeVar("T")
 
@@ -99,6 +112,8 @@ def gather(
     )
     if wanted and (on := wanted.page) and box.service:
         box = replace(box, page=_try(unknown, "page", lambda: page.page(on, wanted.lans, password)))
+    if wanted and box.service and (wanted.notices.channels or wanted.notices.read):
+        box = replace(box, notify=_try(unknown, "notices", lambda: notify.notify(wanted.notices)))
     box = _with_files(box, wanted, unknown) if wanted and box.service else box
     return _with_network(box, wanted, unknown) if wanted else box
 
