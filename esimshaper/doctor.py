@@ -145,6 +145,7 @@ def _wanted_by(settings: Settings, files: Iterable[Path]) -> Wanted:
         found_by=wan.found_by,
         uplinks=tuple(uplink.name for uplink in settings.uplinks),
         plans=settings.plans,
+        scopes={quota.name: quota.scope.written for quota in settings.quotas if quota.scope},
         page=_page_of(settings),
         notices=settings.notices,
     )

@@ -89,7 +89,8 @@ def glance(status: Document) -> list[Line | Table]:
         rest = _("{n} of {all}; `esimshaper quotas` shows them all", n=len(quotas["top"]), all=quotas["count"])
         page.append(Line(rest, Tone.QUIET))
     told = (*by_hand_lines(status), *coming_lines(status), *_curfew_lines(status), *_reserve_lines(status))
-    return [*page, *_pace_lines(quotas["top"], status["time"]), *_resting_lines(quotas["top"]), *told]
+    top = quotas["top"]
+    return [*page, *_pace_lines(top, status["time"]), *_resting_lines(top), *_scope_lines(top), *told]
 
 
 def plan_lines(rows: Sequence[Document], now: str) -> list[Line]:

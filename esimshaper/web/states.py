@@ -158,7 +158,16 @@ def used_of(words: Words, quota: Document, now: Now) -> str:
     elif quota["renews"]:
         until = words.until(quota["renews"], now.time, now.city)
         sentences.append(words.gettext("This limit runs until %(until)s.", until=until))
-    return words.joined(sentences)
+    return words.joined([*sentences, *scope_of(words, quota)])
+
+
+def scope_of(words: Words, quota: Document) -> list[str]:
+    """What a limit looks at, if that is not every uplink with a bill: a sentence, or none."""
+    if quota["plan"]:
+        return [words.gettext("It counts the plan %(plan)s only.", plan=quota["plan"])]
+    if quota["uplinks"]:
+        return [words.gettext("It counts what passes %(uplinks)s only.", uplinks=", ".join(quota["uplinks"]))]
+    return []
 
 
 def fraction(part: int, whole: int) -> int:

@@ -4,6 +4,7 @@
 from dataclasses import replace
 
 from esimshaper.core.model.reading import Detour
+from esimshaper.core.model.scope import Scope
 from esimshaper.core.report.documents import clients_document, status_document
 from esimshaper.views.page import Line, Page
 from esimshaper.views.pages import status_page
@@ -32,6 +33,12 @@ def test_uplink_without_a_detour_is_metering_and_has_both_of_its_names():
     assert not any("go out" in line for line in top)
     status, _ = both(Detour(), wan_device="modem0")
     assert "WAN wwan0 (modem0): metering" in status
+
+
+def test_quotas_that_name_uplinks_or_a_plan_say_so_in_the_status():
+    first, *others = router.facts().quotas
+    status, _ = both(Detour(), quotas=(replace(first, scope=Scope(("hotel",))), *others))
+    assert f"{first.name}: counts and holds what passes hotel" in status
 
 
 def test_detour_is_in_the_first_lines_of_both():

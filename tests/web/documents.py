@@ -52,6 +52,8 @@ def quota(name: str = "daily", used: int = 431 * MB, limit: int = 500 * MB, **pa
         "action": "throttle",
         "rate_bits_per_second": 256_000,
         "resting": False,
+        "uplinks": [],
+        "plan": "",
         **parts,
     }
 

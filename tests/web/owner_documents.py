@@ -68,6 +68,8 @@ def row(name: str, used: int, limit: int, **parts: Any) -> Document:
         "reached": used >= limit,
         "state": OPEN,
         "resting": False,
+        "uplinks": [],
+        "plan": "",
         **parts,
     }
 
@@ -116,7 +118,8 @@ def limits() -> Document:
     """The answer to /v1/limits."""
     tablet = DAILY | {"subject": "client/tablet", "client": "tablet", "key": TABLET, "used_bytes": 44 * MB}
     tablet |= {"left_bytes": 456 * MB, "reached": False}
-    return frame(file="/etc/esimshaper/esimshaper.yaml", quotas=[EVERYONE, FAMILY, DAILY, tablet])
+    hotel = row("hotel", 100 * MB, GB, uplinks=["hotel"])
+    return frame(file="/etc/esimshaper/esimshaper.yaml", quotas=[EVERYONE, FAMILY, DAILY, tablet, hotel])
 
 
 def history(by: str, number: int) -> Document:

@@ -82,6 +82,12 @@ def test_a_state_of_the_daemon_is_told_as_the_device_hears_it(state, sentence):
     assert sentence in shown("device", DEVICE | {device.CLIENT: one})
 
 
+def test_a_limit_of_a_plan_says_of_which():
+    one = owner.row("japan", 2 * docs.MB, 10 * docs.MB, plan="japan-10gb")
+    text = shown("device", DEVICE | {device.QUOTAS: owner.quotas(one)})
+    assert "It counts the plan japan-10gb only." in text
+
+
 def test_who_has_no_limit_of_its_own_is_given_nothing():
     """A grant needs a limit that it is added to."""
     without = DEVICE | {device.QUOTAS: owner.quotas(owner.EVERYONE)}
@@ -102,6 +108,7 @@ def test_limits_say_what_stands_in_the_file_and_what_is_used():
     assert "daily 500 MB a day, then slowed down to 256 kbit/s. alice-phone 0 B left" in text
     assert "plan 10.0 GB a month, then nothing passes. All devices together 3.87 GB left" in text
     assert "family together 700 MB left" in text
+    assert "hotel 1.00 GB a month, then nothing passes. It counts what passes hotel only. All devices" in text
 
 
 def test_history_has_every_step_also_where_nothing_was_used():

@@ -81,4 +81,10 @@ def _own_queue(wan: Interface) -> str:
     return f"Uploads that the queue of {wan.name} ({wan.queue}) drops are not billed, and not counted; {driver}."
 
 
-CHECKS = (_features, _root_qdisc)
+def _scopes(facts: BoxFacts) -> Findings:
+    if facts.wanted and facts.wanted.scopes:
+        named = "; ".join(f"{name} looks at {scope} only" for name, scope in facts.wanted.scopes.items())
+        yield Finding.ok("limits", f"{named}. A rate of such a quota drops packets instead of queueing them.")
+
+
+CHECKS = (_features, _root_qdisc, _scopes)

@@ -165,7 +165,7 @@ class Wanted:
     Interfaces have the kernel's names here. written: how the configuration calls one, where that is another name.
     other_uplinks: those beside `wan` that fit its pattern. stacked: those that do and are counted at another: where,
     and why. unbilled: wan.unbilled. detour: the sentence of a Detour. uplinks: their names.
-    found_by: who has named `wan`, where the configuration does not.
+    found_by: who has named `wan`, where the configuration does not. scopes: what quotas look at, where they name that.
     """
 
     wan: str
@@ -188,6 +188,7 @@ class Wanted:
     found_by: str = ""
     uplinks: tuple[str, ...] = ()
     plans: tuple[Plan, ...] = ()
+    scopes: Mapping[str, str] = field(default_factory=dict)
     page: PageWanted | None = None
     notices: NoticeSettings = NOBODY_TOLD
 

@@ -17,7 +17,8 @@ The frame is as in documents.py; `revision` is another number whenever anything 
              "quotas": [{"name", "shared": bool, it is of a group or of everyone; "subject": as in `for`, "period",
                          "limit_bytes", "granted_bytes", "used_bytes", "left_bytes", "renews" + "renews_unix",
                          "action": "block" | "throttle" | "notify", "rate_bits_per_second": int or null,
-                         "reached": bool, "resting": bool}],        that limit this device, its own first
+                         "reached": bool, "resting": bool, "uplinks", "plan": as in quotas.py}],
+                                                                            that limit this device, its own first
              "plan": {"name", "left_bytes", "limit_bytes": null for as much as you like, "used_bytes",
                       "ends" + "ends_unix", "rate": "full", "stop" or bit/s} or null, of the plan in use with least left
              "carrier": {"bits_per_second": what it gives all devices together, "until" + "until_unix": null if nobody
@@ -200,6 +201,7 @@ def _quota(state: State, facts: DaemonFacts, each: QuotaUsage, subject: Subject)
         "rate_bits_per_second": each.quota.action.rate or None,
         "reached": each.tally.reached,
         "resting": each.quota.name in state.limits.resting,
+        **quotas.scope_entry(each.quota),
     }
 
 

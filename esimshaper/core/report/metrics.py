@@ -142,9 +142,20 @@ def _limit_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
         _counter("client_strayed_bytes_total", "Of its flows, received by another device.", ("client",), strayed),
         _gauge("quota_limit_bytes", "Limit of this period, with what was granted by hand.", subject, limit),
         _gauge("quota_used_bytes", "Used of it in this period.", subject, used),
+        _gauge(
+            "quota_scope",
+            "1 for each uplink, or the plan, that a quota names.",
+            ("quota", "uplink", "plan"),
+            _scopes(facts),
+        ),
         _gauge("quota_start_timestamp_seconds", "When this period began.", subject, start),
         _gauge("quota_reset_timestamp_seconds", "When the next period begins.", subject, reset),
     )
+
+
+def _scopes(facts: DaemonFacts) -> Samples:
+    named = ((quota.name, quota.scope) for quota in facts.quotas if quota.scope)
+    return {(name, uplink, scope.plan): 1 for name, scope in named for uplink in scope.uplinks or ("",)}
 
 
 def _plan_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:

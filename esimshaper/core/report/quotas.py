@@ -56,11 +56,13 @@ from esimshaper.core.model.limits import (
     Override,
     OverrideKind,
     Period,
+    Quota,
     QuotaUsage,
     Subject,
     SubjectKind,
 )
 from esimshaper.core.model.rules import hierarchy_of
+from esimshaper.core.model.scope import Scope
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, names, new_document
 from esimshaper.core.report.subjects import subject_entry, subject_label, typed_entry, with_ancestors
@@ -309,10 +311,15 @@ def _entry(state: State, facts: DaemonFacts, each: QuotaUsage) -> Document:
         "reached": tally.reached,
         "state": state_entry(state, tally.subject, zone),
         "hours": quota.hours.written if quota.hours else "",
-        "uplinks": list(quota.scope.uplinks) if quota.scope else [],
-        "plan": quota.scope.plan if quota.scope else "",
+        **scope_entry(quota),
         "resting": quota.name in state.limits.resting,
     }
+
+
+def scope_entry(quota: Quota) -> Document:
+    """The uplinks that a quota looks at, or the plan."""
+    scope = quota.scope or Scope()
+    return {"uplinks": list(scope.uplinks), "plan": scope.plan}
 
 
 def _override_entry(state: State, facts: DaemonFacts, override: Override) -> Document:

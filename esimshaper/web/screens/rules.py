@@ -7,7 +7,7 @@ from datetime import datetime
 from esimshaper.web import parts
 from esimshaper.web.plans import plan_card
 from esimshaper.web.screen import Context, Documents, Visit
-from esimshaper.web.states import Now
+from esimshaper.web.states import Now, scope_of
 from esimshaper.web.words import Document, Words
 
 UNITS = ("MB", "GB", "MiB", "GiB")
@@ -30,7 +30,7 @@ def _quota(words: Words, rows: Sequence[Document], now: Now) -> Context:
     first = rows[0]
     return {
         "name": first["quota"],
-        "sentence": _rule(words, first),
+        "sentence": words.joined([_rule(words, first), *scope_of(words, first)]),
         "rows": [
             {"whose": _whose(words, row), **parts.limit(words, parts.as_of_me(row), now)}
             for row in rows[: _MOST_LIMITS // 4]

@@ -27,5 +27,11 @@ def test_the_queue_of_the_uplink_is_named_with_what_becomes_of_its_drops(queue, 
     assert "an estimate" in sentence
 
 
+def test_quotas_that_name_uplinks_or_a_plan_are_listed():
+    wanted = Wanted("wwan0", ("br0",), scopes={"daily": "uplink hotel", "trip": "plan japan"})
+    found = [each.sentence for check in CHECKS for each in check(replace(GOOD, wanted=wanted))]
+    assert any(each.startswith("daily looks at uplink hotel only; trip looks at plan japan only.") for each in found)
+
+
 def test_nothing_is_said_of_an_uplink_that_is_down():
     assert said(queue="noop", up=False) == []

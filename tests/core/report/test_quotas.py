@@ -8,10 +8,13 @@ from esimshaper.core import commands
 from esimshaper.core.model.identity import OTHERS
 from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import EVERYONE, OverrideKind, Subject, SubjectKind
+from esimshaper.core.model.scope import Scope
 from esimshaper.core.model.state import State
 from esimshaper.core.report import documents
 from esimshaper.core.report import metrics as report_metrics
 from esimshaper.core.report import quotas as report_quotas
+from esimshaper.core.report.frame import DaemonFacts
+from esimshaper.core.report.me import Shown, Used, me_document
 from tests import synthetic_router as router
 from tests.synthetic_router import ALICE, BARE, NOW, PIXEL, RULES, TV, client, facts
 
@@ -124,6 +127,31 @@ def test_status_and_clients_say_how_everybody_stands():
     }
     assert entries[BARE]["state"]["reason"] == "blocked by hand until 20:00"
     assert (entries[BARE]["wasted_bytes"], entries[ALICE]["wasted_bytes"]) == (23_456, 0)
+
+
+def of_scope(scope: Scope) -> DaemonFacts:
+    """The first quota names something."""
+    first, *others = facts().quotas
+    return replace(facts(), quotas=(replace(first, scope=scope), *others))
+
+
+def test_metrics_status_and_the_device_itself_say_which_uplinks_or_plan_a_quota_names():
+    for scope, labels in (
+        (Scope(("hotel", "modem")), [("hotel", ""), ("modem", "")]),
+        (Scope(plan="japan"), [("", "japan")]),
+    ):
+        known, state = of_scope(scope), router.state()
+        (metric,) = [m for m in report_metrics.metrics(state, known) if m.name == "esimshaper_quota_scope"]
+        assert sorted(metric.samples) == [(known.quotas[0].name, *each) for each in labels]
+        named = {"uplinks": list(scope.uplinks), "plan": scope.plan}
+        quotas = [
+            *me_document(state, known, Shown(), ALICE, Used())["quotas"],
+            *report_quotas.glance(state, known)["top"],
+        ]
+        shown = [each for each in quotas if known.quotas[0].name in (each.get("name"), each.get("quota"))]
+        assert len(shown) == 2
+        assert all(named.items() <= each.items() for each in shown)
+    assert not samples(router.state(), "quota_scope")
 
 
 def test_metrics_of_quotas_have_the_labels_of_the_configuration():
