@@ -59,6 +59,7 @@ class Shape:
 
     delay_ms: one way, in both directions. loss_percent: random, repeatable by `seed`. down_bits, up_bits: bit/s of
     frames with their link-layer header; 0 is no limit. queue_bytes: how much may wait for the rate; more is dropped.
+    polices: nothing waits; so much passes at once, and the rest is dropped.
     cap_bytes: billed bytes of both directions, since wan0 was made, after which each direction gets 128 kbit/s.
     """
 
@@ -68,6 +69,7 @@ class Shape:
     down_bits: int = 0
     up_bits: int = 0
     queue_bytes: int = 256_000
+    polices: bool = False
     cap_bytes: int = 0
 
 

@@ -98,7 +98,8 @@ class Lane:
             self.tally.lose(self.buffer, length, upward=self.upward)
             return
         self.link_free_at = start + ((length - VNET) * 8 / bits if bits else 0.0)
-        self.queue.append((self.link_free_at + shape.delay_ms / 1000, bytes(self.view[:length])))
+        due = now if shape.polices else self.link_free_at
+        self.queue.append((due + shape.delay_ms / 1000, bytes(self.view[:length])))
 
     def release(self, now: float) -> None:
         """Send on what is due."""

@@ -9,10 +9,11 @@ from typing import Any
 
 from esimshaper.core.model.counts import Counters
 from esimshaper.lab.namespaces import Host
-from esimshaper.lab.world import WAN4, Lab
+from esimshaper.lab.world import LAN6, WAN4, Lab
 
 DEVICE, FAR_DEVICE = "wan1", "gw1"
 _NEAR, _FAR = "100.65.0.2", "100.65.0.1"
+_NET6, _TABLE = "2001:db8:65::", 65
 _ETHERNET = 14
 _NAT = (
     f'table ip uplink1 {{ chain c {{ type nat hook postrouting priority srcnat; oifname "{DEVICE}" masquerade; }}; }}'
@@ -33,6 +34,21 @@ class SecondUplink:
         router.ip(f"addr add {_NEAR}/24 dev {DEVICE}", f"neigh add {_FAR} lladdr {far} dev {DEVICE}")
         internet.ip(f"addr add {_FAR}/24 dev {FAR_DEVICE}", f"neigh add {_NEAR} lladdr {near} dev {FAR_DEVICE}")
         router.run(["nft", "-f", "-"], text_in=_NAT)
+
+    def carry6(self, server: str) -> None:
+        """From now on this server is reached this way by IPv6, and its answers come this way."""
+        router, internet = self.lab.router, self.lab.internet
+        ends = (router, DEVICE, internet, FAR_DEVICE), (internet, FAR_DEVICE, router, DEVICE)
+        for number, (host, device, other, far) in enumerate(ends):
+            values = ("accept_ra", "router_solicitations", "disable_ipv6")
+            host.sysctl(**{f"ipv6__conf__{device}__{each}": 0 for each in values})
+            host.ip(
+                f"addr add {_NET6}{2 - number}/64 dev {device} nodad",
+                f"neigh replace {_NET6}{1 + number} lladdr {mac_of(other, far)} dev {device}",
+            )
+        router.ip(f"route replace {server} via {_NET6}1 dev {DEVICE}")
+        internet.ip(f"route add {LAN6}/64 via {_NET6}2 dev {FAR_DEVICE} table {_TABLE}")
+        internet.run(["ip", "-6", "rule", "add", "from", server, "lookup", str(_TABLE)])
 
     def take(self) -> None:
         """From now on packets to the Internet go this way."""

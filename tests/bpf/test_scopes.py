@@ -9,7 +9,7 @@ import pytest
 
 from esimshaper.core.model.counts import UNUSED, Budget, Reason
 from esimshaper.core.model.hold import Reserve
-from esimshaper.core.model.identity import Account
+from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
 from esimshaper.core.model.limits import Policy, Thresholds
 from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.bpf import compiler, layouts, libbpf
@@ -75,6 +75,7 @@ def test_a_limit_over_two_of_them_is_exact_and_holds_nowhere_else(bench: Bench) 
         at(bench, uplink)
         assert up(bench) == SHOT, uplink
     at(bench, "tether")
+    bench.meter.write_policies({within(bench, "of-hotel"): Policy(blocked=True)})
     assert up(bench) == PASS
     assert used(bench, "of-both").both == 3 * SIZE, "what was refused is taken off again"
     assert used(bench, "of-cellular").both == 2 * SIZE, "also where it was no limit that refused it"
@@ -187,6 +188,36 @@ def test_claims_inside_a_tunnel_are_in_all_scopes_and_held_in_those_of_its_uplin
     at(bench, "hotel")
     bench.up_from_router(outer)
     assert inside() == SHOT
+    everyone = bench.meter.everyone
+    bench.meter.write_policies({within(bench, "of-hotel"): Policy(parent=everyone)})
+    assert inside() == PASS
+    limit(bench, "of-hotel", 0, everyone)
+    assert inside() == SHOT, "also where everyone together has used it up"
+
+
+def test_what_is_blocked_in_a_scope_reaches_the_modem_by_other_uplinks_only(bench: Bench) -> None:
+    """What goes to the modem itself is not billed."""
+    bench.meter.leave_unbilled([f"{SERVER4}/32"])
+    limit(bench, "of-cellular", 0)
+    at(bench, "cellular")
+    assert up(bench) == SHOT
+    at(bench, "hotel")
+    assert up(bench) == PASS
+    assert used(bench, "of-hotel") == UNUSED
+
+
+def test_fragments_that_came_before_their_first_one_are_moved_in_the_scopes_of_their_uplink(bench: Bench) -> None:
+    at(bench, "cellular")
+    assert up(bench) == PASS
+    before = used(bench, "of-cellular")
+    late = ethernet(ipv4(SERVER4, WAN4, UDP, bytes(80), fragment=10))
+    first = ethernet(ipv4(SERVER4, WAN4, UDP, udp(53, 1000, bytes(72)), fragment=0x2000))
+    assert down(bench, late) == PASS
+    assert used(bench, "of-cellular") == before, "nobody knows of whom it is"
+    assert down(bench, first) == PASS
+    assert used(bench, "of-cellular") == used(bench, "of-both") == before + Budget(200, 200, 0)
+    assert used(bench, "of-cellular", ACCOUNT_UNATTRIBUTED) == UNUSED
+    assert used(bench, "of-hotel") == UNUSED
 
 
 def test_the_scopes_of_an_uplink_stay_for_the_next_daemon_and_change_with_a_plan(bench: Bench) -> None:

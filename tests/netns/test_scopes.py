@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from esimshaper.lab import Lab, WanKind, traffic
-from esimshaper.lab.namespaces import wait_until
+from esimshaper.lab.namespaces import Host, wait_until
 from tests.netns.limits import CLIENTS, passes, quotas, row_of
 from tests.netns.router import Router
 from tests.netns.test_plans import ONE, TWO, Modems
 from tests.netns.test_second_uplink import SecondUplink
 from tests.netns.test_uplinks import HOME, LIMIT, Two, flood
+from tests.netns.vpn import Vxlan
 
 UP = "direction: upload, period: month, then: block"
 PLANS = f"""
@@ -35,6 +36,19 @@ def used(router: Router, quota: str, subject: str = "group/home") -> int:
 def uploads(two: Two) -> dict[str, int]:
     """By uplink, what its carrier counted since `compare`."""
     return {name: up - two.before[0][name][1] for name, (_, up) in two.billed().items()}
+
+
+def sends(client: Host, server: str, size: int) -> int:
+    """How much a program got rid of within three seconds: all, or nothing that it knows of."""
+    sent = 0
+
+    def send() -> None:
+        nonlocal sent
+        with contextlib.suppress(OSError):
+            sent = traffic.tcp_up(server, size, timeout=3).up
+
+    client.call(send)
+    return sent
 
 
 def test_limits_that_name_uplinks_let_no_byte_beyond_at_two_at_once(
@@ -76,16 +90,57 @@ def test_a_device_that_is_cut_at_one_uplink_goes_on_at_the_other(make_router: Ca
     router, alice = two.start().router, lab.clients[0]
     alice.call(traffic.tcp_down, two.other_server, 1_000_000)
     assert used(router, "daily", "client/alice") == 0
+    first6, other6 = lab.servers6[0], lab.servers6[5]
+    two.other.carry6(other6)
+    two.router.settle()
+    two.compare()
+    alice.call(traffic.tcp_down, other6, 300_000)
+    alice.call(traffic.udp_up, other6, 100_000)
+    assert used(router, "daily", "client/alice") == 0
+    alice.call(traffic.tcp_down, first6, 100_000)
+    two.agree()
+    assert (
+        100_000
+        < used(router, "daily", "client/alice")
+        == sum(two.billed()["cellular"]) - sum(two.before[0]["cellular"])
+    )
     with pytest.raises(ConnectionResetError):
         alice.call(traffic.tcp_down, two.first_server, 2_000_000, timeout=60)
     two.agree()
-    assert not passes(alice, two.first_server)
-    assert passes(alice, two.other_server)
+    assert [passes(alice, each) for each in (two.first_server, first6)] == [False, False]
+    assert [passes(alice, each) for each in (two.other_server, other6)] == [True, True]
     alice.call(traffic.tcp_down, two.other_server, 500_000)
     state = row_of(router, "daily", "client/alice")["state"]
     assert (state["level"], state["uplinks"]) == ("blocked", ["cellular"])
     assert "blocked at cellular until" in state["reason"]
     two.agree()
+
+
+def test_a_tunnel_is_held_as_the_uplink_that_it_goes_by(make_router: Callable[..., Router], lab: Lab) -> None:
+    """What comes in goes on by the first one: the tunnel is in both at once."""
+    row = "name: hotel, for: each-client, limit: 400KB, uplink: hotel, period: month, then: block"
+    two = Two(make_router(lab, quotas(row)))
+    (alice, bob), inside, end = lab.clients, lab.servers4[1], lab.servers4[7]
+    with Vxlan(lab, end, (inside,)) as tunnel:
+        text = two.router.config.read_text()
+        two.router.config.write_text(text.replace("wan0}", f"wan0, tunnels: [{tunnel.setting}]}}"))
+        router = two.start().router
+        alice.call(traffic.tcp_up, inside, 200_000)
+        two.agree()
+        assert used(router, "hotel", "client/alice") == 0
+        lab.router.ip(f"route replace {end} via 100.65.0.1 dev wan1")
+        alice.call(traffic.tcp_up, inside, 200_000)
+        two.agree()
+        assert 200_000 < used(router, "hotel", "client/alice") < 230_000
+        assert not sends(alice, inside, 1_000_000)
+        two.agree()
+        assert used(router, "hotel", "client/alice") < 430_000, "what the tunnel adds is known a tick later"
+        assert not sends(alice, inside, 20_000)
+        assert sends(bob, inside, 20_000)
+        lab.router.ip(f"route replace {end} via {lab.internet.ipv4} dev wan0")
+        assert sends(bob, inside, 20_000)
+        assert sends(alice, inside, 20_000)
+        two.agree()
 
 
 def test_a_quota_of_a_plan_goes_with_its_esim(make_router: Callable[..., Router], lab: Lab) -> None:

@@ -12,7 +12,7 @@ from esimshaper.core.model.modems import ModemsReport
 from esimshaper.edge.modems import report_file
 from esimshaper.lab import Lab, WanKind, traffic
 from esimshaper.lab.namespaces import wait_until
-from esimshaper.lab.second_uplink import SecondUplink
+from esimshaper.lab.second_uplink import FAR_DEVICE, SecondUplink, mac_of
 from tests.netns import tricks
 from tests.netns.limits import passes, quotas, row_of, send_until_cut, state_of
 from tests.netns.router import Router
@@ -36,6 +36,7 @@ class Two:
     def __init__(self, router: Router, free: str = "", metered: str = "no") -> None:
         self.router, self.lab = router, router.lab
         self.other = SecondUplink(self.lab)
+        self.names_of_first = "cellular"
         self.first_server, self.other_server = self.lab.servers4[0], self.lab.servers4[5]
         self.route()
         names = {"cellular": "wan0", "hotel": "wan1"}
@@ -49,6 +50,22 @@ class Two:
     def route(self) -> None:
         self.lab.router.ip(f"route replace {self.other_server} via 100.65.0.1 dev wan1")
 
+    def swap(self) -> None:
+        """The two interfaces take each other's name; the way of each packet stays."""
+        router, internet = self.lab.router, self.lab.internet
+        first, other = ("wan1", "wan0") if self.names_of_first == "cellular" else ("wan0", "wan1")
+        router.ip(
+            *("link set wan0 down", "link set wan1 down"),
+            *("link set wan0 name between", "link set wan1 name wan0", "link set between name wan1"),
+            *("link set wan0 up", "link set wan1 up"),
+            f"neigh replace 100.65.0.1 lladdr {mac_of(internet, FAR_DEVICE)} dev {other}",
+            f"addr replace {router.ipv6}/64 dev {first} nodad",
+            f"route replace default via {internet.ipv4} dev {first}",
+            f"route replace ::/0 via {internet.ipv6} dev {first}",
+            f"route replace {self.other_server} via 100.65.0.1 dev {other}",
+        )
+        self.names_of_first = "hotel" if self.names_of_first == "cellular" else "cellular"
+
     def counted(self) -> dict[str, tuple[int, int]]:
         """By uplink, as the metrics say it."""
         found: dict[str, tuple[int, int]] = {}
@@ -61,7 +78,9 @@ class Two:
 
     def billed(self) -> dict[str, tuple[int, int]]:
         bill = self.lab.carrier.settle().total
-        return {"cellular": (bill.down_bytes, bill.up_bytes), "hotel": self.other.bytes()}
+        found = (bill.down_bytes, bill.up_bytes), self.other.bytes()
+        names = ("cellular", "hotel") if self.names_of_first == "cellular" else ("hotel", "cellular")
+        return dict(zip(names, found, strict=True))
 
     def start(self) -> "Two":
         """From now on both are compared: before that, nobody counted."""
@@ -161,6 +180,43 @@ def test_each_uplink_has_its_own_bill_and_a_limit_over_both_lets_no_byte_beyond(
     assert sum(each["total"]["up_bytes"] for each in clients if each["client"] in ("alice", "bob")) == used
     assert not passes(alice, two.first_server)
     assert not passes(bob, two.other_server)
+
+
+def test_interfaces_that_change_names_are_the_uplinks_of_their_names_also_while_the_daemon_is_dead(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    row = "name: hotel, for: each-client, limit: 500KB, uplink: hotel, period: month, then: block"
+    two = Two(make_router(lab, quotas(row)))
+    router, alice = two.start().router, lab.clients[0]
+
+    def used() -> int:
+        return int(row_of(router, "hotel", "client/alice")["used_bytes"])
+
+    alice.call(traffic.tcp_down, two.first_server, 200_000)
+    alice.call(traffic.tcp_down, two.other_server, 100_000)
+    two.agree()
+    begun = used()
+    router.kill()
+    two.swap()
+    router.start()
+    router.settle()
+    two.compare()
+    alice.call(traffic.tcp_down, two.other_server, 300_000)
+    two.agree()
+    assert used() == begun
+    with contextlib.suppress(OSError):
+        alice.call(traffic.tcp_down, two.first_server, 2_000_000, timeout=20)
+    two.agree()
+    assert used() >= 500_000
+    assert [passes(alice, each) for each in (two.first_server, two.other_server)] == [False, True]
+
+    two.swap()
+    wait_until("the names of before", lambda: passes(alice, two.first_server), timeout=20)
+    wait_until("the block", lambda: not passes(alice, two.other_server), timeout=20)
+    router.settle()
+    two.compare()
+    assert passes(alice, two.first_server)
+    two.agree()
 
 
 def test_uplink_without_a_bill_is_counted_and_no_quota_looks_at_it(
