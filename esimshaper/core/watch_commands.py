@@ -7,10 +7,10 @@ An answer is saved with the next tick.
 from dataclasses import replace
 
 from esimshaper.core.model.errors import Unusable
-from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import OverrideKind, Subject, SubjectKind
+from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
+from esimshaper.core.model.limits import Override, OverrideKind, Subject, SubjectKind
 from esimshaper.core.model.state import State
-from esimshaper.core.model.watch import AlarmKind, Answer, Episode, Mute, WatchState
+from esimshaper.core.model.watch import SLOW_RATE, AlarmKind, Answer, Episode, Mute, WatchState
 from esimshaper.core.watch import episodes
 from esimshaper.core.watch.constants import MUTES
 
@@ -24,6 +24,21 @@ def fine(state: State, number: int) -> State:
     if left == kept.overrides:
         return after
     return replace(after, limits=replace(after.limits, kept=replace(kept, overrides=left), inputs=None))
+
+
+def slow(state: State, number: int, seconds: int) -> State:
+    """The client of the episode of that number is held to SLOW_RATE for so long; it teaches nothing.
+
+    Raises Unusable where the episode is of no device.
+    """
+    episode = _episode(state, number)
+    if not episode.client or episode.client in PSEUDO_KEYS:
+        raise Unusable(f"alarm {number} is of no device that could be slowed", "`esimshaper quotas` shows what limits.")
+    subject, kept = Subject(SubjectKind.CLIENT, episode.client), state.limits.kept
+    held = Override(subject, OverrideKind.ALARM, int(state.clock.time) + seconds, SLOW_RATE)
+    others = (each for each in kept.overrides if each.subject != subject)
+    limits = replace(state.limits, kept=replace(kept, overrides=(*others, held)), inputs=None)
+    return replace(_with_kept(state, episodes.answered(state.watch.kept, episode, Answer.CUT)), limits=limits)
 
 
 def mute(state: State, kind: AlarmKind | None, client: ClientKey | None, seconds: int | None) -> State:

@@ -7,7 +7,13 @@ from typing import Any
 from esimshaper.core import watch_commands
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Subject, SubjectKind
-from esimshaper.core.model.requests import AlarmFineCommand, AlarmMuteCommand, AlarmsQuery
+from esimshaper.core.model.requests import (
+    AlarmCommand,
+    AlarmFineCommand,
+    AlarmMuteCommand,
+    AlarmSlowCommand,
+    AlarmsQuery,
+)
 from esimshaper.core.model.state import State
 from esimshaper.core.report.alarms import alarms_document
 from esimshaper.core.report.frame import DaemonFacts, Document
@@ -32,13 +38,15 @@ class AlarmAnswers:
         self._state, self._facts, self._change = state, facts, change
         self._find, self._on_loop = find, on_loop
 
-    def answer(self, request: AlarmsQuery | AlarmFineCommand | AlarmMuteCommand) -> Document:
+    def answer(self, request: AlarmsQuery | AlarmCommand) -> Document:
         """All alarms, once a command is carried out."""
         match request:
             case AlarmsQuery(limit):
                 return alarms_document(self._state(), self._facts(), limit)
             case AlarmFineCommand(number):
                 self._on_loop(self._change(lambda state: watch_commands.fine(state, number)))
+            case AlarmSlowCommand(number, lasts):
+                self._on_loop(self._change(lambda state: watch_commands.slow(state, number, lasts)))
             case AlarmMuteCommand(kind, client, seconds):
                 key = self._client(client)
                 self._on_loop(self._change(lambda state: watch_commands.mute(state, kind, key, seconds)))

@@ -15,6 +15,7 @@ from esimshaper.core.model.limits import Quota, Subject
 from esimshaper.core.model.requests import (
     AlarmFineCommand,
     AlarmMuteCommand,
+    AlarmSlowCommand,
     AlarmsQuery,
     ClientsQuery,
     Command,
@@ -164,7 +165,7 @@ class Answers:
                 return self._undo(command)
             case ReloadCommand():
                 return self._reload(command)
-            case AlarmsQuery() | AlarmFineCommand() | AlarmMuteCommand():
+            case AlarmsQuery() | AlarmFineCommand() | AlarmMuteCommand() | AlarmSlowCommand():
                 return self._alarms.answer(command)
             case ImportCommand():
                 return self._reports.take_in(command)

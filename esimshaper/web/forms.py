@@ -86,6 +86,10 @@ def _fine(fields: Fields) -> Body:
     return {"number": _whole(fields, "number")}
 
 
+def _slow(fields: Fields) -> Body:
+    return {"number": _whole(fields, "number"), "seconds": _whole(fields, "seconds")}
+
+
 def _mute(fields: Fields) -> Body:
     return {**_muted(fields), "seconds": _whole(fields, "seconds")}
 
@@ -185,6 +189,10 @@ def _said_fine(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str: 
     return words.gettext("That is usual from now on.")
 
 
+def _slowed(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+    return words.gettext("It is slowed down now.")
+
+
 def _was_muted(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
     return words.gettext("Nobody is told of it for %(time)s.", time=words.length(int(fields["seconds"])))
 
@@ -207,6 +215,7 @@ FORMS: Mapping[str, Form] = {
     "/name": Form("/v1/name", _name, _named),
     "/answer": Form("/v1/owner/asks/{id}", _answer, _answered),
     "/alarms/fine": Form("/v1/alarms/fine", _fine, _said_fine),
+    "/alarms/slow": Form("/v1/alarms/slow", _slow, _slowed),
     "/alarms/mute": Form("/v1/alarms/mute", _mute, _was_muted),
     "/alarms/unmute": Form("/v1/alarms/mute", _unmute, _was_unmuted),
     "/plan/correct": Form("/v1/plan/correct", _correct, _plan_changed),

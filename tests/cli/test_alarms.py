@@ -15,6 +15,11 @@ from tests.cli.test_main import esimshaper
         (("mute", "noise"), "`noise` is no kind of alarm: surge, upload"),
         (("mute", "surge", "--for", "long"), "`long` is not a length of time"),
         (("--client", "tv"), "go with `alarms mute KIND`"),
+        (("slow",), "say which: `alarms slow 12`"),
+        (("slow", "tv"), "`tv` is no number"),
+        (("slow", "7", "--for", "long"), "`long` is not a length of time"),
+        (("slow", "7", "--client", "tv"), "go with `alarms mute KIND`"),
+        (("fine", "7", "--for", "1h"), "--for goes with `alarms mute KIND` and `alarms slow N`"),
     ],
 )
 def test_what_makes_no_sense_is_said(words, said):

@@ -9,9 +9,11 @@ import pytest
 from esimshaper.core import watch_commands
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import ClientKey, Identity
+from esimshaper.core.model.limits import Override, OverrideKind, Subject, SubjectKind
 from esimshaper.core.model.requests import AlarmFineCommand, AlarmMuteCommand, AlarmsQuery
 from esimshaper.core.model.state import ClockSlice, NamesSlice, State
 from esimshaper.core.model.watch import (
+    SLOW_RATE,
     AlarmKind,
     Allowance,
     Answer,
@@ -58,6 +60,26 @@ def test_what_is_fine_is_normal_from_now_on_and_saved():
     assert after.watch.kept.episodes[-1].answer is Answer.FINE
     assert learning.normal(after.watch.kept.learned[TV]).minute == 60_000_000
     assert after.saving.urgent
+
+
+def test_what_is_slowed_is_held_for_a_time_and_teaches_nothing():
+    blocked = Override(Subject(SubjectKind.CLIENT, TV), OverrideKind.BLOCK)
+    before = replace(STATE, limits=replace(STATE.limits, kept=replace(STATE.limits.kept, overrides=(blocked,))))
+    after = watch_commands.slow(before, 7, 3600)
+    held = Override(Subject(SubjectKind.CLIENT, TV), OverrideKind.ALARM, AT + 3600, SLOW_RATE)
+    assert after.limits.kept.overrides == (held,)
+    assert after.limits.inputs is None
+    assert after.watch.kept.episodes[-1].answer is Answer.CUT
+    assert after.watch.kept.learned == KEPT.learned
+    assert after.saving.urgent
+    assert watch_commands.fine(after, 7).limits.kept.overrides == ()
+
+
+@pytest.mark.parametrize("client", ["", "router"])
+def test_what_is_no_device_cannot_be_slowed(client):
+    kept = replace(KEPT, episodes=(replace(SURGE, client=ClientKey(client)),))
+    with pytest.raises(Unusable, match="no device that could be slowed"):
+        watch_commands.slow(replace(STATE, watch=WatchSlice(kept)), 7, 60)
 
 
 def test_an_alarm_that_is_not_there_is_refused():

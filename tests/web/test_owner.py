@@ -133,10 +133,11 @@ def test_an_alarm_says_what_it_is_and_how_much_it_became():
     text = shown("alarms")
     parts = [
         "tv much of the day at once Moved 62.0 MB in the last minute: 6 % of the day (1.00 GB by plan);",
-        "62.0 MB since 18:20. It is fine Stop its Internet for 30 minutes 2 hours 1 day",
+        "62.0 MB since 18:20. It is fine Slow it down for 30 minutes 2 hours 1 day",
+        "Stop its Internet for 30 minutes 2 hours 1 day",
         "Do not tell me of this for 7 days much of the day at once",
         "Pixel-7-of-somebody (0:1f) much was sent while all others sleep",
-        "91.0 MB from 03:10 to 03:42. It was stopped.",
+        "91.0 MB from 03:10 to 03:42. It was stopped or slowed down.",
         "Usual for this device: nobody was told.",
         "You said that it is fine.",
         "work-laptop: much was sent, until Tue 8 Dec 18:30 Tell me again All devices: everything, until",

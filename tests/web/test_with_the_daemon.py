@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.core.model.watch import AlarmKind, Answer, Episode, Mute
+from esimshaper.core.model.watch import SLOW_RATE, AlarmKind, Answer, Episode, Mute
 from esimshaper.core.settings.values import Web
 from esimshaper.edge.http import page
 from esimshaper.web.app import App
@@ -121,11 +121,14 @@ def test_alarms_are_answered_by_a_tap_once(app: App, house: House, caplog: pytes
     assert told == ["alarm 12 is fine", f"mute surge of {label} for 604800 s", f"tell of surge of {label} again"]
 
 
-def test_an_alarm_is_stopped_by_a_tap(app: App, house: House) -> None:
+def test_an_alarm_is_slowed_and_stopped_by_a_tap(app: App, house: House) -> None:
     now = int(house.state.clock.time)
     surge = Episode(12, PIXEL, (AlarmKind.SURGE,), now - 60, now, told=True, text="moved 62 B in the last minute")
     kept = replace(house.state.watch.kept, episodes=(surge,))
     house.state = replace(house.state, watch=replace(house.state.watch, kept=kept))
     tablet = owner(app)
+    assert tablet.post("/alarms/slow", {**tablet.get("/alarms").form("/alarms/slow"), "seconds": "1800"}).status == 303
+    assert [each.rate for each in house.state.limits.kept.overrides if each.subject.id == PIXEL] == [SLOW_RATE]
+    assert "It was stopped or slowed down." in tablet.get("/alarms").text
     assert tablet.post("/block", {**tablet.get("/alarms").form("/block"), "seconds": "1800"}).status == 303
     assert [each.kind.value for each in house.state.limits.kept.overrides if each.subject.id == PIXEL] == ["block"]

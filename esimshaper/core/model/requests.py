@@ -269,7 +269,15 @@ class AlarmMuteCommand:
     seconds: int | None
 
 
-AlarmCommand = AlarmFineCommand | AlarmMuteCommand
+@dataclass(frozen=True, slots=True)
+class AlarmSlowCommand:
+    """The client of the alarm of that number is slowed for so many seconds."""
+
+    number: int
+    seconds: int
+
+
+AlarmCommand = AlarmFineCommand | AlarmMuteCommand | AlarmSlowCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +341,7 @@ Command = (
     | ImportCommand
     | AlarmFineCommand
     | AlarmMuteCommand
+    | AlarmSlowCommand
 )
 
 Query = (

@@ -35,6 +35,10 @@ class AlarmKind(StrEnum):
     NOBODY_HOME = "nobody-home"
 
 
+SLOW_RATE = 256_000
+"""Bit/s to which a person slows the client of an alarm: messages pass, videos do not."""
+
+
 class WatchLevel(StrEnum):
     """How soon something counts as abnormal; the value is the word of the settings."""
 

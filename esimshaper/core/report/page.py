@@ -23,8 +23,10 @@ from esimshaper.core.model.limits import OverrideKind
 from esimshaper.core.model.page import Ask, Session
 from esimshaper.core.model.page_requests import AnswerCommand, NameCommand
 from esimshaper.core.model.requests import (
+    AlarmCommand,
     AlarmFineCommand,
     AlarmMuteCommand,
+    AlarmSlowCommand,
     Command,
     GrantCommand,
     OverrideCommand,
@@ -119,17 +121,25 @@ def said_of(command: Command | NameCommand | AnswerCommand) -> str:
             return f"add {format_size(size) if size else 'what the terms sell'} to the plan {plan}".rstrip()
         case PlanSwitchCommand(plan):
             return f"switch to the plan {plan}"
-        case AlarmFineCommand(number):
-            return f"alarm {number} is fine"
-        case AlarmMuteCommand(kind, client, seconds):
-            what = f"{kind or 'all alarms'} of {client or 'everybody'}"
-            return f"mute {what} for {seconds} s" if seconds else f"tell of {what} again"
+        case AlarmFineCommand() | AlarmSlowCommand() | AlarmMuteCommand():
+            return _answered(command)
         case NameCommand(client, name):
             return f"call {client} {name}" if name else f"take back the name of {client}"
         case AnswerCommand(number, size):
             return f"answer question {number} with {format_size(size) if size else 'no'}"
         case _:
             return type(command).__name__
+
+
+def _answered(command: AlarmCommand) -> str:
+    match command:
+        case AlarmFineCommand(number):
+            return f"alarm {number} is fine"
+        case AlarmSlowCommand(number, seconds):
+            return f"slow the client of alarm {number} for {seconds} s"
+        case AlarmMuteCommand(kind, client, seconds):
+            what = f"{kind or 'all alarms'} of {client or 'everybody'}"
+            return f"mute {what} for {seconds} s" if seconds else f"tell of {what} again"
 
 
 def _override(kind: OverrideKind | None) -> str:

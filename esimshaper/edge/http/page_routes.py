@@ -45,7 +45,7 @@ _QUERIES = (
 )
 _COMMANDS = (
     *("grant", "revoke", "block", "allow", "clear", "undo", "plan/correct", "plan/add", "plan/switch"),
-    *("alarms/fine", "alarms/mute"),
+    *("alarms/fine", "alarms/mute", "alarms/slow"),
 )
 """Of the control socket. Nothing that writes the configuration, reads it again, or takes in history."""
 

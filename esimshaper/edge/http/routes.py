@@ -14,6 +14,7 @@ from esimshaper.core.model.plan import Event
 from esimshaper.core.model.requests import (
     AlarmFineCommand,
     AlarmMuteCommand,
+    AlarmSlowCommand,
     AlarmsQuery,
     ClientsQuery,
     CorrectCommand,
@@ -236,6 +237,11 @@ def _alarm_fine(params: Params) -> Request:
     return AlarmFineCommand(number_of(params, "number", 1, 2**53))
 
 
+def _alarm_slow(params: Params) -> Request:
+    only(params, "number", "seconds")
+    return AlarmSlowCommand(number_of(params, "number", 1, 2**53), number_of(params, "seconds", 1, MAX_SECONDS))
+
+
 def _alarm_mute(params: Params) -> Request:
     only(params, "kind", "client", "seconds", "clear")
     written = _choice(params, "kind", "", ("", *(kind.value for kind in AlarmKind)))
@@ -318,6 +324,7 @@ ROUTES: Mapping[tuple[str, str], Reader] = {
     ("GET", "/v1/alarms"): _alarms,
     ("POST", "/v1/alarms/fine"): _alarm_fine,
     ("POST", "/v1/alarms/mute"): _alarm_mute,
+    ("POST", "/v1/alarms/slow"): _alarm_slow,
 }
 """The readers of all requests, by method and path."""
 

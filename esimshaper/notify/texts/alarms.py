@@ -88,7 +88,7 @@ def _more(told: Telling) -> Said:
 def _ended(told: Telling) -> Said:
     places = {"who": told.who(), "size": told.size("bytes"), "moment": told.when("since")}
     brief = _("{who} is quiet again: {size} since {moment}.", **places)
-    answers = {"fine": _("You said that it was fine."), "cut": _("It was stopped."), "slowed": _("It was slowed down.")}
+    answers = {"fine": _("You said that it was fine."), "cut": _("It was stopped or slowed down.")}
     answer = answers.get(str(told.data.get("answer") or ""))
     return Said(brief, [answer] if answer else [])
 

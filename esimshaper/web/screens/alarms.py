@@ -128,12 +128,12 @@ def _who(words: Words, alarm: Document) -> str:
 
 def _answer(words: Words, answer: str) -> str:
     _ = words.gettext
-    return {"fine": _("You said that it is fine."), "cut": _("It was stopped.")}.get(answer, answer)
+    return {"fine": _("You said that it is fine."), "cut": _("It was stopped or slowed down.")}.get(answer, answer)
 
 
 def _answer_heard(words: Words, answer: str) -> str:
     _ = words.gettext
-    named = {"fine": _("The owner says that it is fine."), "cut": _("It was stopped.")}
+    named = {"fine": _("The owner says that it is fine."), "cut": _("It was stopped or slowed down.")}
     return named.get(answer) or _("The owner was told.")
 
 
