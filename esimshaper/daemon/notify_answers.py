@@ -82,8 +82,7 @@ class NotifyAnswers:
             taken = self._on_loop(self._lease(), SECONDS)
         state, rules = self._state(), self._rules()
         jobs = [(each, notice_commands.lease_seconds(rules, each)) for each in taken]
-        again = notice_commands.again_seconds(state)
-        return report.jobs_document(self._facts(), state.notices.kept, rules.notices, jobs, again)
+        return report.jobs_document(state, self._facts(), jobs, notice_commands.again_seconds(state))
 
     async def _lease(self) -> tuple[Job, ...]:
         """Jobs with leases that are saved: what was taken from a daemon that is gone must be known after it."""

@@ -24,9 +24,9 @@ from esimshaper.core.model.page_requests import (
     Peer,
     SessionsQuery,
 )
-from esimshaper.core.model.requests import QuotasQuery
+from esimshaper.core.model.requests import NotifyQuery, QuotasQuery
 from esimshaper.core.model.units import format_size
-from esimshaper.core.report import me
+from esimshaper.core.report import me, notices
 from esimshaper.core.report import page as report
 from esimshaper.core.report.frame import Document, known_clients, new_document
 from esimshaper.core.settings.values import Settings
@@ -92,6 +92,8 @@ class PageAnswers:
             case SessionsQuery():
                 live = page_commands.sessions(snapshot.state)
                 return report.sessions_document(snapshot.state, snapshot.facts, live, session.number)
+            case NotifyQuery():
+                return notices.notify_document(snapshot.facts, snapshot.state.notices)
             case LimitsQuery():
                 written = {"file": str(self._config), "written": limits_in(self._config)}
                 return self._answers.answer(QuotasQuery()) | written

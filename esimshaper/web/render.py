@@ -34,7 +34,7 @@ SCREENS: Mapping[str, Screen] = {
         ("/v1/clients", "/v1/status", "/v1/plan", "/v1/owner/asks", "/v1/alarms"),
         home.build,
     ),
-    "alarms": Screen("/alarms", "alarms.html", ("/v1/alarms",), alarms.build),
+    "alarms": Screen("/alarms", "alarms.html", ("/v1/alarms", "/v1/notify"), alarms.build),
     "devices": Screen("/devices", "devices.html", ("/v1/clients",), home.build_devices),
     "device": Screen(
         "/device/{key}",

@@ -161,6 +161,13 @@ def test_an_alarm_says_who_how_much_in_what_time_and_what_for(language, text):
     assert text_of(job(alarm), language, "sms").body == text.strip()
 
 
+def test_a_device_without_a_name_is_called_by_its_host_name_and_typed_by_its_address():
+    message = notice(NoticeKind.ALARM, "02:00:00:00:00:1f", level=None) | {"called": "Pixel-7 (00:1f)"}
+    text = text_of(job(message), "en", "long")
+    assert text.subject.startswith("Pixel-7 (00:1f): 888 MB in 45 minutes")
+    assert "esimshaper block 02:00:00:00:00:1f --for 1h" in text.body
+
+
 def test_a_mail_says_what_can_be_typed():
     text = text_of(job(notice(NoticeKind.ALARM, "tv", level=None)), "en", "long")
     assert text.subject == "tv: 888 MB in 45 minutes, 100 % of a day."

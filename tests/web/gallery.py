@@ -30,6 +30,7 @@ HOME = {
     "/v1/alarms": owner.alarms(),
 }
 NO_ALARMS = owner.alarms(open=[], past=[], muted=[], learning=[])
+NOT_TOLD = owner.notify(quiet=None) | {"channels": []}
 QUIET = HOME | {
     "/v1/plan": docs.frame(plans=[]),
     "/v1/owner/asks": docs.frame(asks=[]),
@@ -59,11 +60,11 @@ CASES: Mapping[str, tuple[str, Documents, dict[str, Any]]] = {
     "login-unset": ("login", {"/v1/page": docs.page(password_set=False)}, {"path": "/login"}),
     "home": ("home", HOME, OWNER | {"path": "/home"}),
     "home-quiet": ("home", QUIET, OWNER | {"path": "/home"}),
-    "alarms": ("alarms", {"/v1/alarms": owner.alarms()}, OWNER | {"path": "/alarms"}),
-    "alarms-none": ("alarms", {"/v1/alarms": NO_ALARMS}, OWNER | {"path": "/alarms"}),
+    "alarms": ("alarms", {"/v1/alarms": owner.alarms(), "/v1/notify": owner.notify()}, OWNER | {"path": "/alarms"}),
+    "alarms-none": ("alarms", {"/v1/alarms": NO_ALARMS, "/v1/notify": NOT_TOLD}, OWNER | {"path": "/alarms"}),
     "alarms-off": (
         "alarms",
-        {"/v1/alarms": NO_ALARMS | {"level": "off", "allowance": None}},
+        {"/v1/alarms": NO_ALARMS | {"level": "off", "allowance": None}, "/v1/notify": NOT_TOLD},
         OWNER | {"path": "/alarms"},
     ),
     "devices": ("devices", {"/v1/clients": owner.clients()}, OWNER | {"path": "/devices"}),

@@ -223,6 +223,20 @@ def alarms(**parts: Any) -> Document:
     return frame(**about, open=[alarm()], past=past, muted=muted) | parts
 
 
+def channel(name: str, **parts: Any) -> Document:
+    """A channel of /v1/notify that does well."""
+    well = {"waiting": 0, "since": None, "failures": 0, "error": None, "impossible": False}
+    return {"name": name, "kind": name, "min": "warning", **well, **parts}
+
+
+def notify(*channels: Document, quiet: str | None = "22:00-07:00") -> Document:
+    """The answer to /v1/notify."""
+    waits = {"waiting": 2, "since": "2026-12-01T14:02:00+09:00", "error": "no answer from mail.example.org"}
+    no_modem = {"min": "alarm", "error": "there is no modem", "impossible": True}
+    some = (channel("email", **waits), channel("sms", **no_modem), channel("apprise-1", min="info"))
+    return frame(channels=list(channels or some), quiet=quiet, tests=[])
+
+
 def sessions() -> Document:
     since, until = "2026-12-01T09:12:00+09:00", "2026-12-01T21:12:00+09:00"
     here = {"id": "1", "name": "work-laptop", "client": "02:00:00:00:00:12", "since": since, "until": until}

@@ -147,9 +147,25 @@ def test_an_alarm_says_what_it_is_and_how_much_it_became():
     assert places == sorted(places)
 
 
+def test_alarms_say_how_the_owner_is_told_and_what_is_in_the_way():
+    text = shown("alarms")
+    parts = [
+        "How you are told email Warnings and alarms are told. 2 messages wait since 14:02.",
+        "The last try failed: no answer from mail.example.org",
+        "sms Only alarms are told. It cannot be used: there is no modem apprise-1 Everything is told.",
+        "Quiet hours: 22:00-07:00.",
+        "Tell me of no alarm for 8 hours 1 day 7 days",
+    ]
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    assert "in the router's journal only" in shown("alarms-none")
+    assert "Tell me of no alarm" not in shown("alarms-off")
+
+
 def test_the_router_itself_is_not_offered_to_be_stopped():
     alone = owner.alarm(client="router", key="router", called="router", kinds=["nobody-home"], text=owner.ALONE)
-    text = shown("alarms", {"/v1/alarms": owner.alarms(open=[alone], past=[], muted=[])})
+    alarms = owner.alarms(open=[alone], past=[], muted=[])
+    text = shown("alarms", {"/v1/alarms": alarms, "/v1/notify": owner.notify()})
     assert "The router itself the router alone Moved 12.0 MB in the last hour, in which no device moved" in text
     assert "Stop" not in text
 

@@ -8,7 +8,7 @@ An `address` is that of the browser, as the page's process saw it; who that is, 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from esimshaper.core.model.requests import Command, Query
+from esimshaper.core.model.requests import Command, NotifyQuery, Query
 
 
 class Peer(NamedTuple):
@@ -99,7 +99,7 @@ class OwnerQuery:
     """The owner looks."""
 
     by: Credential
-    query: Query | AsksQuery | SessionsQuery | LimitsQuery
+    query: Query | AsksQuery | SessionsQuery | LimitsQuery | NotifyQuery
 
 
 @dataclass(frozen=True, slots=True)

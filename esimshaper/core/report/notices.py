@@ -7,10 +7,13 @@ from datetime import UTC
 from typing import Any
 
 from esimshaper.core.model.channels import Channel, NoticeSettings, ReadRule
+from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.limits import SubjectKind
 from esimshaper.core.model.notices import moment_text
 from esimshaper.core.model.outbox import Entry, Fate, Form, Job, NoticesSlice, Outbox
+from esimshaper.core.model.state import State
 from esimshaper.core.model.units import format_moment
-from esimshaper.core.report.frame import DaemonFacts, Document, new_document
+from esimshaper.core.report.frame import DaemonFacts, Document, identity, new_document
 
 _TRIED = (Fate.WAITING, Fate.TRYING)
 
@@ -26,23 +29,29 @@ def channels_document(facts: DaemonFacts, settings: NoticeSettings) -> Document:
     }
 
 
-def jobs_document(
-    facts: DaemonFacts, kept: Outbox, settings: NoticeSettings, jobs: Iterable[tuple[Job, int]], again: int
-) -> Document:
-    """Jobs with the seconds that each may take. again: when the sender may ask next, in seconds."""
-    entries = {each.number: each for each in kept.entries}
+def jobs_document(state: State, facts: DaemonFacts, jobs: Iterable[tuple[Job, int]], again: int) -> Document:
+    """Jobs with the seconds that each may take. again: when the sender may ask next, in seconds.
+
+    A notice has `client`, the label of metrics, and `called`, as people call that device.
+    """
+    entries = {each.number: each for each in state.notices.kept.entries}
+
+    def notices(job: Job) -> list[Document]:
+        return [_notice(entries[each], state, facts) for each in job.notices if each in entries]
+
     return new_document(facts.now) | {
-        "jobs": [_job(job, deadline, entries, settings) for job, deadline in jobs],
+        "jobs": [_job(job, deadline, notices(job), facts.notices) for job, deadline in jobs],
         "again": again,
     }
 
 
 def notify_document(facts: DaemonFacts, slice_: NoticesSlice) -> Document:
-    """How each channel does; the messages of tests, with what each did, the newest last."""
-    kept = slice_.kept
+    """How each channel does, and the quiet hours; the messages of tests, with what each did, the newest last."""
+    kept, quiet = slice_.kept, facts.notices.quiet
     tests = [each for each in kept.jobs if each.form is Form.TEST]
     return new_document(facts.now) | {
         "channels": [channel_standing(kept, each, facts) for each in facts.notices.channels],
+        "quiet": str(quiet) if quiet else None,
         "tests": [_test(each, slice_) for each in tests[-16:]],
         "day_bytes": {"used": kept.day_bytes, "limit": facts.notices.day_bytes},
     }
@@ -98,7 +107,7 @@ def _rule(rule: ReadRule) -> Mapping[str, Any]:
     return {**where, "match": rule.match, **({"unit": rule.unit} if rule.unit else {})}
 
 
-def _job(job: Job, deadline: int, entries: Mapping[int, Entry], settings: NoticeSettings) -> Mapping[str, Any]:
+def _job(job: Job, deadline: int, notices: list[Document], settings: NoticeSettings) -> Mapping[str, Any]:
     channel = settings.channel(job.channel)
     return {
         "id": job.number,
@@ -108,16 +117,18 @@ def _job(job: Job, deadline: int, entries: Mapping[int, Entry], settings: Notice
         "key": job.key,
         "language": channel.language if channel else "en",
         "form": job.form.value,
-        "notices": [_notice(entries[each]) for each in job.notices if each in entries],
+        "notices": notices,
     }
 
 
-def _notice(entry: Entry) -> Mapping[str, Any]:
+def _notice(entry: Entry, state: State, facts: DaemonFacts) -> Document:
+    device = entry.subject.kind is SubjectKind.CLIENT
     return {
         "id": entry.number,
         "at": moment_text(entry.at, UTC).replace("+00:00", "Z"),
         "kind": entry.kind.value,
         "client": entry.client or None,
+        "called": identity(state, ClientKey(entry.subject.id), facts).called if device else None,
         "severity": entry.severity.value,
         "text": entry.text,
         "data": entry.data,

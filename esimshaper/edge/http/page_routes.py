@@ -27,7 +27,7 @@ from esimshaper.core.model.page_requests import (
     Peer,
     SessionsQuery,
 )
-from esimshaper.core.model.requests import Command, Query
+from esimshaper.core.model.requests import Command, NotifyQuery, Query
 from esimshaper.core.model.units import MAX_BYTES, MAX_PASSWORD
 from esimshaper.edge.http.routes import ROUTES, BadParameter, Params, number_of, only, text_of
 
@@ -108,7 +108,7 @@ def _owner_query(name: str) -> Reader:
     return read
 
 
-def _own_query(asked: AsksQuery | SessionsQuery | LimitsQuery) -> Reader:
+def _own_query(asked: AsksQuery | SessionsQuery | LimitsQuery | NotifyQuery) -> Reader:
     def read(query: Params, _body: Params, token: str) -> PageRequest:
         only(query, "address")
         return OwnerQuery(_by(query, token), asked)
@@ -152,6 +152,7 @@ _ROUTES: Mapping[tuple[str, str], Reader] = {
     ("GET", "/v1/owner/asks"): _own_query(AsksQuery()),
     ("GET", "/v1/owner/sessions"): _own_query(SessionsQuery()),
     ("GET", "/v1/limits"): _own_query(LimitsQuery()),
+    ("GET", "/v1/notify"): _own_query(NotifyQuery()),
     ("POST", "/v1/name"): _owner_command(_name),
     **{("GET", f"/v1/{name}"): _owner_query(name) for name in _QUERIES},
     **{("POST", f"/v1/{name}"): _of_control(name) for name in _COMMANDS},

@@ -45,6 +45,7 @@ class Telling:
         self.kind = str(notice["kind"])
         self.data: Mapping[str, Any] = notice.get("data") or {}
         self._client = str(notice.get("client") or "")
+        self._called = str(notice.get("called") or self._client)
         self._at = datetime.fromisoformat(notice["at"])
         self._most = most
 
@@ -65,7 +66,7 @@ class Telling:
             "unattributed": _("Not known whose"),
             "others": _("Further devices"),
         }
-        return of_nobody.get(called) or (self.name(called) if called else _("All devices"))
+        return of_nobody.get(called) or (self.name(self._called or called) if called else _("All devices"))
 
     def typed(self) -> str:
         """The subject as a command takes it."""

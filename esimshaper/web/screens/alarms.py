@@ -14,6 +14,8 @@ from esimshaper.web.words import Document, Words
 STOPS = (1800, 7200, 86400)
 """For how long one tap stops a device."""
 MUTE_SECONDS = 7 * 86400
+SILENCES = (8 * 3600, 86400, 7 * 86400)
+"""For how long one tap keeps all alarms quiet."""
 _MOST = 40
 _NO_DEVICES = {"", "router", "unattributed", "others"}
 """Whom nobody can stop: everyone together, and those of the daemon's own making."""
@@ -21,8 +23,9 @@ _NO_DEVICES = {"", "router", "unattributed", "others"}
 
 def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa: ARG001 - as all screens
     """The screen Alarms."""
-    document = documents["/v1/alarms"]
+    document, notify = documents["/v1/alarms"], documents["/v1/notify"]
     now = Now.of(document)
+    channels = [_channel(words, each, now) for each in notify["channels"]]
     going_on = [card(words, each, now) for each in document["open"] if each["told"]]
     unseen = [card(words, each, now) for each in document["open"] if not each["told"]]
     past = [card(words, each, now) for each in document["past"][:_MOST]]
@@ -33,12 +36,15 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa:
         "past": past,
         "unseen": unseen,
         "muted": muted,
+        "channels": channels,
+        "quiet": notify["quiet"] or "",
+        "silences": [(seconds, words.length(seconds)) for seconds in SILENCES],
         "about": _about(words, document),
         "stops": stops(words),
         "mute_seconds": MUTE_SECONDS,
         "mute_length": words.length(MUTE_SECONDS),
         "live": live(going_on),
-        "shape": [shape(going_on), shape(past), shape(unseen), muted],
+        "shape": [shape(going_on), shape(past), shape(unseen), muted, channels],
     }
 
 
@@ -145,6 +151,31 @@ def _mute(words: Words, each: Document, now: Now) -> Context:
     else:
         sentence = _("All devices: %(what)s, until %(until)s", what=what, until=until)
     return {"kind": each["kind"] or "", "client": each["client"] or "", "sentence": sentence}
+
+
+def _channel(words: Words, channel: Document, now: Now) -> Context:
+    """A way on which the owner is told, and how it does."""
+    _ = words.gettext
+    least = {
+        "info": _("Everything is told."),
+        "warning": _("Warnings and alarms are told."),
+        "alarm": _("Only alarms are told."),
+    }
+    sentences = [least[channel["min"]]]
+    if channel["impossible"]:
+        sentences.append(_("It cannot be used: %(reason)s", reason=channel["error"] or "?"))
+    elif channel["waiting"] and channel["since"]:
+        since = words.at(datetime.fromisoformat(channel["since"]), datetime.fromisoformat(now.time))
+        text = words.ngettext(
+            "%(n)s message waits since %(since)s.",
+            "%(n)s messages wait since %(since)s.",
+            channel["waiting"],
+            since=since,
+        )
+        sentences.append(text)
+    if channel["error"] and not channel["impossible"]:
+        sentences.append(_("The last try failed: %(reason)s", reason=channel["error"]))
+    return {"name": channel["name"], "sentences": sentences, "bad": bool(channel["error"])}
 
 
 def _about(words: Words, document: Document) -> list[str]:
