@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A Debian that is the router of a lab, and esimshaper in it as its owner meets it: apt, systemctl, journalctl."""
 
+import http.client
 import json
 import socket
+import ssl
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +16,7 @@ from tests.netns.router import View
 from tests.system.tree import System
 
 SERVICE = "esimshaper.service"
+PAGE = "esimshaper-web.service"
 CONFIG = "/etc/esimshaper/esimshaper.yaml"
 CHANGES = "/etc/esimshaper/conf.d/changes.yaml"
 
@@ -84,3 +87,22 @@ class Debian(System, View):
 def _send(datagram: bytes, server: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.sendto(datagram, (server, 443))
+
+
+def look(address: str, path: str = "/", authority: Path | None = None) -> tuple[int, str]:
+    """Status and text of the page, as a device gets it; 0 if nobody listens there. With `authority` over TLS, which has
+    to show a certificate of that one.
+    """
+    connection = http.client.HTTPConnection(address, 80, timeout=20)
+    if authority:
+        context = ssl.create_default_context(cafile=authority)
+        context.check_hostname = False
+        connection = http.client.HTTPSConnection(address, 443, timeout=20, context=context)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    except OSError:
+        return 0, ""
+    finally:
+        connection.close()

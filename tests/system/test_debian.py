@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import shutil
 import socket
 import urllib.parse
 from pathlib import Path
@@ -16,8 +17,11 @@ from esimshaper.edge.host.messages import MESSAGE_IDS
 from esimshaper.lab import Lab, traffic
 from esimshaper.lab.namespaces import wait_until
 from esimshaper.lab.servers import TCP_PORT, UDP_PORT
+from esimshaper.lab.world import LAN4
+from esimshaper.web import captive
+from tests.certificates import Authority
 from tests.netns.router import bytes_of
-from tests.system.debian import CHANGES, SERVICE, Debian
+from tests.system.debian import CHANGES, PAGE, SERVICE, Debian, look
 from tests.system.tree import Trees
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to boot a system")
@@ -72,6 +76,38 @@ def test_the_service_needs_little(router: Debian):
     for unit in (SERVICE, "esimshaper-build.service", "esimshaper-guard.service"):
         router.run("systemd-analyze", "security", "--threshold=20", "--no-pager", unit)
     assert router.show("User") == "esimshaper"
+
+
+def test_the_page_speaks_tls_by_a_key_that_nobody_but_systemd_can_read(router: Debian, tmp_path: Path):
+    phone, address = router.lab.clients[0], f"{LAN4}.1"
+    authority = Authority(tmp_path)
+    folder = router.path("/etc/esimshaper/tls")
+    folder.mkdir(mode=0o700)
+    for made, name in zip(authority.sign("page"), ("page.crt", "page.key"), strict=True):
+        shutil.copy(made, folder / name)
+        (folder / name).chmod(0o600)
+    router.configure("web: {tls: {certificate: /etc/esimshaper/tls/page.crt, key: /etc/esimshaper/tls/page.key}}\n")
+    router.run("systemctl", "reload", SERVICE)
+    try:
+        wait_until("TLS", lambda: phone.call(look, address, "/", authority.certificate)[0] == 200, timeout=60)
+    except TimeoutError as problem:
+        problem.add_note(router.journalctl("--no-pager", "--lines=60"))
+        raise
+    status, told = phone.call(look, address, captive.PATH, authority.certificate)
+    assert (status, json.loads(told)["captive"]) == (200, False)
+    assert phone.call(look, address)[0] == 200, "who has no TLS still gets in"
+    assert phone.call(look, address, captive.PATH)[0] == 404
+    router.run("systemd-analyze", "security", "--threshold=10", "--no-pager", PAGE)
+    process = router.run("systemctl", "show", PAGE, "--value", "--property=MainPID").strip()
+    credentials = router.path(f"/proc/{process}/root/run/credentials/{PAGE}")
+    assert sorted(each.name for each in credentials.iterdir()) == ["certificate", "key"]
+    reads = "import sys; open(sys.argv[1]).read()"
+    with pytest.raises(AssertionError, match="Permission denied"):
+        router.run("runuser", "-u", "esimshaper-web", "--", "python3", "-c", reads, "/etc/esimshaper/tls/page.key")
+    router.configure("")
+    router.run("systemctl", "reload", SERVICE)
+    wait_until("the end of the page", lambda: phone.call(look, address)[0] == 0, timeout=60)
+    shutil.rmtree(folder)
 
 
 def test_closed_holds_before_the_daemon_is_there(router: Debian):

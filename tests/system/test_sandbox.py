@@ -2,7 +2,6 @@
 """The service in the sandbox that systemd really makes: what it can and cannot do there, and that it comes back."""
 
 import contextlib
-import http.client
 import json
 import os
 import socket
@@ -15,7 +14,7 @@ from esimshaper.lab import traffic
 from esimshaper.lab.namespaces import Host, wait_until
 from esimshaper.lab.world import LAN4, WAN4
 from tests.netns.router import bytes_of
-from tests.system.debian import SERVICE, Debian
+from tests.system.debian import PAGE, SERVICE, Debian, look
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to boot a system")
 
@@ -23,7 +22,6 @@ PINS = "/sys/fs/bpf/esimshaper"
 NAMES = "esimshaper-names.service"
 MODEMS = "esimshaper-modems.service"
 NOTIFY = "esimshaper-notify.service"
-PAGE = "esimshaper-web.service"
 NET_ADMIN = 1 << 12
 
 # Runs where the daemon does. Each line: whether that works.
@@ -192,26 +190,13 @@ def test_who_tells_people_may_do_nothing_else_and_gets_secrets_of_root_as_creden
     assert [(each.name, each.read_text()) for each in seen.iterdir()] == [("esimshaper.email", "correct horse\n")]
 
 
-def _page(address: str, path: str = "/") -> tuple[int, str]:
-    """Status and text of the page, as a device gets it; 0 if nobody listens there."""
-    connection = http.client.HTTPConnection(address, 80, timeout=20)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-    except OSError:
-        return 0, ""
-    finally:
-        connection.close()
-
-
 def test_who_answers_the_wi_fi_has_no_network_and_the_carrier_finds_nobody(router: Debian) -> None:
     phone, address = router.lab.clients[0], f"{LAN4}.1"
-    assert phone.call(_page, address)[0] == 0, "off until the configuration has it"
+    assert phone.call(look, address)[0] == 0, "off until the configuration has it"
     router.configure("web: {}\n")
     router.run("systemctl", "reload", SERVICE)
     try:
-        wait_until("the page", lambda: phone.call(_page, address)[0] == 200, timeout=40)
+        wait_until("the page", lambda: phone.call(look, address)[0] == 200, timeout=40)
     except TimeoutError as problem:
         problem.add_note(router.journalctl("--no-pager", "--lines=60"))
         raise
@@ -222,11 +207,11 @@ def test_who_answers_the_wi_fi_has_no_network_and_the_carrier_finds_nobody(route
     assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
     assert int(fields["VmRSS"].split()[0]) <= 30 * 1024
     assert "lan0" not in router.path(f"/proc/{process}/net/dev").read_text()
-    assert router.lab.internet.call(_page, f"{WAN4}.2")[0] == 0
+    assert router.lab.internet.call(look, f"{WAN4}.2")[0] == 0
     assert_page_outlives_its_ends(router, phone, address)
     router.configure("")
     router.run("systemctl", "reload", SERVICE)
-    wait_until("the end of the page", lambda: phone.call(_page, address)[0] == 0, timeout=40)
+    wait_until("the end of the page", lambda: phone.call(look, address)[0] == 0, timeout=40)
     assert not list(router.path("/run/systemd/system").glob("esimshaper-web*"))
 
 
@@ -234,12 +219,12 @@ def assert_page_outlives_its_ends(router: Debian, phone: Host, address: str) -> 
     """It may be killed, and says so itself while the daemon is stopped."""
     before = router.show("MainPID")
     router.run("systemctl", "kill", "--signal=KILL", PAGE)
-    wait_until("another process", lambda: phone.call(_page, address)[0] == 200)
+    wait_until("another process", lambda: phone.call(look, address)[0] == 200)
     assert router.show("MainPID") == before
     router.run("systemctl", "stop", SERVICE)
-    assert phone.call(_page, address)[0] == 503
+    assert phone.call(look, address)[0] == 503
     router.run("systemctl", "start", SERVICE)
-    wait_until("the daemon", lambda: phone.call(_page, address)[0] == 200, timeout=20)
+    wait_until("the daemon", lambda: phone.call(look, address)[0] == 200, timeout=20)
 
 
 def _status(router: Debian, process: str) -> dict[str, str]:
