@@ -11,17 +11,30 @@ from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.notify_requests import (
     ChannelsQuery,
+    HomeQuery,
     JobsCommand,
     NotifyRequest,
     ProposalCommand,
     ResultCommand,
 )
 from esimshaper.core.model.outbox import FRESH, Job
-from esimshaper.core.model.requests import Command, NotifyQuery, NotifyTestCommand, Query, Request, WebRequest
+from esimshaper.core.model.requests import (
+    AlarmsQuery,
+    ClientsQuery,
+    Command,
+    NotifyQuery,
+    NotifyTestCommand,
+    PlanQuery,
+    Query,
+    QuotasQuery,
+    Request,
+    WebRequest,
+)
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import State
 from esimshaper.core.report import notices as report
 from esimshaper.core.report.frame import DaemonFacts, Document, new_document
+from esimshaper.core.report.home import home_document
 from esimshaper.daemon.bookings import Bookings
 from esimshaper.daemon.reports import OnLoop
 from esimshaper.edge.host import systemd
@@ -58,6 +71,9 @@ class NotifyAnswers:
         match request:
             case ChannelsQuery():
                 return report.channels_document(self._facts(), self._rules().notices)
+            case HomeQuery():
+                asked: tuple[Query, ...] = (ClientsQuery(), QuotasQuery(), PlanQuery(), AlarmsQuery(0))
+                return home_document(self._facts(), *(self._answer_others(each) for each in asked))
             case JobsCommand():
                 return self._jobs()
             case ResultCommand():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Processes that stay beside the sender while the settings want them: one reads what carriers say. Owns them.
+"""Processes that stay beside the sender while the settings want them: one reads what carriers say, one tells a home.
 
 Each is started again a while after it has ended, and anew when what it was given has changed.
 """
@@ -22,7 +22,13 @@ Given = Mapping[str, Any]
 
 def wanted(channels: Channels) -> dict[str, Given]:
     """What each module that is to run is given."""
-    return {"esimshaper.notify.reader": {"read": list(channels.read)}} if channels.read else {}
+    found: dict[str, Given] = {}
+    if channels.read:
+        found["esimshaper.notify.reader"] = {"read": list(channels.read)}
+    for each in channels.by_name.values():
+        if each.get("kind") == "mqtt":
+            found["esimshaper.notify.bridge"] = {"channel": each}
+    return found
 
 
 class Helpers:

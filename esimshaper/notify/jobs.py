@@ -3,6 +3,7 @@
 
     POST /v1/notify/jobs      -> jobs, each with a lease that ends at its deadline
     GET  /v1/notify/channels  -> how each channel is reached
+    GET  /v1/notify/home      -> how clients, quotas, plans and alarms stand
     POST /v1/notify/result    <- what became of a job
     POST /v1/notify/proposal  <- what a carrier has told
 
@@ -104,6 +105,10 @@ class Daemon:
         except (KeyError, TypeError):
             raise NoDaemonError("the daemon names what is no channel") from None
         return Channels(by_name, document.get("read") or (), document.get("revision"))
+
+    def home(self) -> Document:
+        """How clients, quotas, plans and alarms stand, for a home automation."""
+        return self._ask("GET", "/v1/notify/home")
 
     def report(self, job: int, outcome: Outcome) -> None:
         """Says what became of a job."""

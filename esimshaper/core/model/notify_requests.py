@@ -14,6 +14,11 @@ class ChannelsQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class HomeQuery:
+    """How clients, quotas, plans and alarms stand, for a home automation."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobsCommand:
     """Jobs are taken, each with a lease."""
 
@@ -43,5 +48,5 @@ class ProposalCommand:
     text: str = ""
 
 
-NotifyRequest = ChannelsQuery | JobsCommand | ResultCommand | ProposalCommand
+NotifyRequest = ChannelsQuery | HomeQuery | JobsCommand | ResultCommand | ProposalCommand
 """By notify.sock."""

@@ -2,6 +2,7 @@
 """Edge: notify.sock, which esimshaper-notify asks, and nobody else. Out: HTTP + JSON as on the control socket.
 
     GET  /v1/notify/channels                how each channel is reached; secrets are named, not shown
+    GET  /v1/notify/home                    how clients, quotas, plans and alarms stand, for a home automation
     POST /v1/notify/jobs {}                 takes what is to be sent, each with a lease that ends at its deadline
     POST /v1/notify/result {"id", "result"} what became of a job
     POST /v1/notify/proposal {...}          what a message of the carrier says
@@ -20,6 +21,7 @@ from typing import Any
 
 from esimshaper.core.model.notify_requests import (
     ChannelsQuery,
+    HomeQuery,
     JobsCommand,
     NotifyRequest,
     ProposalCommand,
@@ -85,6 +87,11 @@ def _channels(params: Params) -> NotifyRequest:
     return ChannelsQuery()
 
 
+def _home(params: Params) -> NotifyRequest:
+    only(params)
+    return HomeQuery()
+
+
 def _jobs(params: Params) -> NotifyRequest:
     only(params)
     return JobsCommand()
@@ -139,6 +146,7 @@ def _printable(text: str) -> str:
 
 _ROUTES: Mapping[tuple[str, str], Callable[[Params], NotifyRequest]] = {
     ("GET", "/v1/notify/channels"): _channels,
+    ("GET", "/v1/notify/home"): _home,
     ("POST", "/v1/notify/jobs"): _jobs,
     ("POST", "/v1/notify/result"): _result,
     ("POST", "/v1/notify/proposal"): _proposal,
