@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from esimshaper.core.model.notices import DATA, KINDS, NoticeKind, Of
 from esimshaper.core.model.watch import AlarmKind
+from esimshaper.core.notices import sources
 from esimshaper.languages import texts as spoken
 from esimshaper.languages.choice import NAMES
 from esimshaper.notify import texts
@@ -43,6 +44,7 @@ OTHERS: dict[str, tuple[Any, ...]] = {
     "rate": (12_500_000, 0),
     "direction": ("download", "upload"),
     "answer": ("fine", "cut", ""),
+    "message": (*sources.TROUBLES, "of-next-year"),
     "reasons": tuple([each.value] for each in AlarmKind),
     "size": (888_000_000, None),
     "subject": ("client/tv", "group/kids", "everyone", "client/router", "client/unattributed", "client/others"),
@@ -177,6 +179,20 @@ def test_a_mail_says_what_can_be_typed():
     bob = "Bob's TV"
     spaced = text_of(job(notice(NoticeKind.QUOTA_REACHED, bob)), "en", "long").body
     assert f"esimshaper grant {quote(bob)} 100MB" in spaced
+
+
+def test_several_devices_are_named_and_no_command_is_told_that_takes_one():
+    many = notice(NoticeKind.QUOTA_REACHED, subject="each-client", clients=["alice", "tv", "camera"], number=3)
+    body = text_of(job(many), "en", "long").body
+    assert body.startswith("3 devices: all 888 MB used")
+    assert "Devices: alice, tv, camera." in body
+    assert "esimshaper grant" not in body
+
+
+def test_each_trouble_that_becomes_a_notice_has_words_of_its_own():
+    for message in sources.TROUBLES:
+        trouble = notice(NoticeKind.TROUBLE, message=message, text="an English sentence")
+        assert not text_of(job(trouble), "ja", "short").subject.endswith("an English sentence"), message
 
 
 @pytest.mark.parametrize("subject", ["everyone", "client/router", "client/others"])

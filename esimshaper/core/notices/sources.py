@@ -15,7 +15,7 @@ from esimshaper.core.model.units import format_duration, format_moment
 
 LOST_SECONDS = 60
 """An uplink that is gone for less is no news: a modem that reconnects takes some ten."""
-_TROUBLES: Mapping[str, str] = {
+TROUBLES: Mapping[str, str] = {
     "not-counting": "counting",
     "limits-failing": "limits-working",
     "history-failing": "history-working",
@@ -26,7 +26,7 @@ _TROUBLES: Mapping[str, str] = {
     "history-anew": "",
 }
 """Messages of the daemon of which people are told, each with the one that says that it is over, if there is one."""
-_OVER = {over: trouble for trouble, over in _TROUBLES.items() if over}
+_OVER = {over: trouble for trouble, over in TROUBLES.items() if over}
 
 Lost = Mapping[str, tuple[int, bool]]
 
@@ -55,7 +55,7 @@ def of_uplinks(lost: Lost, before: Iterable[Attachment], tick: Tick) -> tuple[Lo
 def of_told(told: Iterable[Told], now: int) -> Iterator[Notice]:
     """Troubles that the daemon has told of, and that they are over. The journal has them already."""
     for each in told:
-        if each.kind in _TROUBLES:
+        if each.kind in TROUBLES:
             yield _trouble(NoticeKind.TROUBLE, each.kind, each.text, now)
         elif each.kind in _OVER:
             yield _trouble(NoticeKind.TROUBLE_OVER, _OVER[each.kind], each.text, now)

@@ -71,6 +71,8 @@ def _pace(told: Telling) -> Said:
     """A limit that will not last."""
     places = {"quota": told.value("quota"), "moment": told.when("used_up")}
     brief = _("Limit {quota} will be used up: {moment}.", **places)
+    if told.data.get("subject") != "everyone":
+        brief = _("{who}: limit {quota} will be used up: {moment}.", who=told.who(), **places)
     more = [_("{used} of {size} are used.", used=told.size("used"), size=told.size("allowed"))]
     if told.has("fits") and told.is_within_a_day("until"):
         more.append(_("{size} are left until {moment}.", size=told.size("fits"), moment=told.when("until")))
@@ -119,12 +121,31 @@ def _asked(told: Telling) -> Said:
 
 
 def _trouble(told: Telling) -> Said:
-    order = Order(_("To see what may be wrong"), "esimshaper doctor")
-    return Said(_("The router has a problem: {text}", text=told.text("text")), (), (order,))
+    """What is wrong with the router itself; the daemon's own words, which are English, stand behind."""
+    order, what = Order(_("To see what may be wrong"), "esimshaper doctor"), _wrong(told)
+    if not what:
+        return Said(_("The router has a problem: {text}", text=told.text("text")), (), (order,))
+    return Said(_("The router has a problem: {text}", text=f"{what}."), (told.text("text"),), (order,))
 
 
 def _trouble_over(told: Telling) -> Said:
+    if what := _wrong(told):
+        return Said(_("The router is well again, no longer: {what}.", what=what), (told.text("text"),))
     return Said(_("The router is well again: {text}", text=told.text("text")))
+
+
+def _wrong(told: Telling) -> str:
+    """A message of the daemon in a few words; empty for one that is not known here."""
+    return {
+        "not-counting": _("traffic is not counted"),
+        "limits-failing": _("some limits cannot be put in force"),
+        "history-failing": _("the history cannot be saved"),
+        "history-anew": _("the history was damaged, and a new one begun"),
+        "clients-full": _("there is no room for more devices, so further ones count as one"),
+        "client-imitated": _("what one device asks for goes to another"),
+        "guard-failing": _("uncounted traffic cannot be refused"),
+        "config-refused": _("the edited settings have a mistake, so the ones before hold"),
+    }.get(str(told.data.get("message")), "")
 
 
 def _test(told: Telling) -> Said:

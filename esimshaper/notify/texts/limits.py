@@ -93,10 +93,14 @@ def _limit(told: Telling) -> str:
 
 
 def _to_give(told: Telling) -> tuple[Order, ...]:
+    if told.is_of_several():
+        return ()
     return (Order(_("To give more"), f"esimshaper grant {told.typed()} 100MB"),)
 
 
 def _to_free(told: Telling) -> tuple[Order, ...]:
+    if told.is_of_several():
+        return ()
     return (Order(_("To lift all limits for two hours"), f"esimshaper allow {told.typed()} --for 2h"),)
 
 

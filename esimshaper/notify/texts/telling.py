@@ -61,17 +61,16 @@ class Telling:
         if kind == "group" and slash:
             return _("Group {name}", name=self.name(name))
         called = self._client or (name if kind == "client" else "")
-        of_nobody = {
-            "router": _("The router itself"),
-            "unattributed": _("Not known whose"),
-            "others": _("Further devices"),
-        }
-        return of_nobody.get(called) or (self.name(self._called or called) if called else _("All devices"))
+        return _nobody(called) or (self.name(self._called or called) if called else _("All devices"))
 
     def typed(self) -> str:
         """The subject as a command takes it."""
         subject = str(self.data.get("subject") or self._client or "everyone").removeprefix("client/")
         return quote(subject)
+
+    def is_of_several(self) -> bool:
+        """Whether it is about devices that no command names together."""
+        return bool(self.data.get("clients"))
 
     def named(self) -> list[str]:
         """A sentence with the names, where it is about several devices; else none."""
@@ -118,7 +117,10 @@ class Telling:
 
     def sizes(self, key: str) -> str:
         """Pairs of names and amounts, as a list."""
-        return self.listed([f"{self.name(str(name))} {format_size(size)}" for name, size in self.data.get(key) or ()])
+        pairs = ((str(name), size) for name, size in self.data.get(key) or ())
+        return self.listed(
+            [f"{_nobody(name) or _rest(name) or self.name(name)} {format_size(size)}" for name, size in pairs]
+        )
 
     # --- when
 
@@ -154,3 +156,14 @@ class Telling:
         if seconds >= _HOUR:
             return ngettext("{n} hour", "{n} hours", seconds // _HOUR)
         return ngettext("{n} minute", "{n} minutes", max(1, seconds // _MINUTE))
+
+
+def _nobody(name: str) -> str:
+    """What people call what is no device: names that no device can have; empty for all else."""
+    named = {"router": _("The router itself"), "unattributed": _("Not known whose"), "others": _("Further devices")}
+    return named.get(name, "")
+
+
+def _rest(name: str) -> str:
+    """What people call bytes of no service; empty for all else."""
+    return {"unnamed": _("Everything else"), "hidden": _("Hidden by the device")}.get(name, "")

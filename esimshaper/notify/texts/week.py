@@ -14,7 +14,7 @@ _BAR = "\N{BLACK SQUARE}"
 
 def week(told: Telling) -> Said:
     """The weekly digest."""
-    brief = _("This week: {size}.", size=told.size("total"))
+    brief = _("The last 7 days: {size}.", size=told.size("total"))
     first, last = told.days()
     more = [_("From {first} to {last}.", first=first, last=last)]
     if told.has("total_before"):
