@@ -7,6 +7,7 @@ Known leaks are put beside ordinary life at random moments from the second day o
 
 import random
 import time
+import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from statistics import median
@@ -19,7 +20,7 @@ from bench.rows import Row, aim
 from bench.watched import RIVALS, Alarm, Watched, about, by_step, rival, watch
 
 SEEDS, QUICK_SEEDS = 50, 2
-FALSE_AIM, UNNOTICED_AIM, LATE_AIM, TICK_AIM = 1.0, 15, 5, 1.0
+FALSE_AIM, UNNOTICED_AIM, LATE_AIM, TICK_AIM, MEMORY_AIM = 1.0, 15, 5, 1.0, 2000
 DAYS, WEEK = 14, 7 * STEPS_A_DAY
 KNOWN = {"5 % of the day in a minute down": (900_000, 27_000, 60), "2.5 % in five minutes up": (3_000, 95_000, 300)}
 """Bytes a second down and up, and the seconds within which people are to hear of it."""
@@ -74,6 +75,7 @@ def rows(place: Place) -> Iterator[Row]:
         late = 100 * (1 - len(noted) / len(found))
         yield aim(f"{what}: not noticed within {KNOWN[what][2]} s", late, "%", LATE_AIM, detail)
     yield aim(f"a tick of the watch with {CROWD:,} clients that all move", tick_of_a_crowd(), "ms", TICK_AIM)
+    yield aim("memory of the watch for each of them", memory_of_a_crowd(), "B", MEMORY_AIM)
 
 
 def _of_home(home: str, found: Iterable[Seen]) -> Iterator[Row]:
@@ -190,6 +192,19 @@ def tick_of_a_crowd(minutes: int = 3) -> float:
     for step in range(1, minutes * 60 // STEP + 1):
         watched.step(step, used)
     return (time.process_time() - began) * 1000 / (minutes * 60)
+
+
+def memory_of_a_crowd(minutes: int = 3) -> float:
+    """Bytes for each client: its trace, what is normal for it, and its share of the tables of them."""
+    names = [f"02:00:00:00:{number // 256:02x}:{number % 256:02x}" for number in range(CROWD)]
+    watched = Watched(100_000 * MB, names)
+    chance = random.Random("memory")
+    tracemalloc.start()
+    for step in range(minutes * 60 // STEP):
+        watched.step(step, {name: (chance.randrange(40_000), chance.randrange(2_000)) for name in names})
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return held / CROWD
 
 
 def _all(ask: Callable[[Any], Any], of: Iterable[Any]) -> list[Any]:

@@ -91,7 +91,14 @@ class Peaks(NamedTuple):
 
     def joined(self, other: "Peaks") -> "Peaks":
         """The higher one of each."""
-        return self if other == NO_PEAKS else Peaks(*map(max, self, other))
+        minute, five, hour, upload, flat = other
+        return Peaks(
+            self.minute if self.minute > minute else minute,
+            self.five if self.five > five else five,
+            self.hour if self.hour > hour else hour,
+            self.upload if self.upload > upload else upload,
+            self.flat if self.flat > flat else flat,
+        )
 
 
 NO_PEAKS = Peaks()
@@ -217,12 +224,20 @@ class WatchSlice:
 
 class Trace(NamedTuple):
     """What a client moved: in each of the last 12 steps of 5 s, and in each of the last 60 minutes; what it sent in
-    each of the last five of these; in the running minute, down and up; and in all of these minutes together."""
+    each of the last five of these; in the running minute, down and up; and in all of these minutes together.
+
+    minute: the sum of `steps`. five, ten: of so many of `minutes`, the last ones. up: of `ups`.
+    """
 
     # Numbers of eight bytes, since a tuple of sixty objects would be four times as large. Nobody changes one in place.
-    steps: tuple[int, ...]
+    steps: "array[int]"
     minutes: "array[int]"
-    ups: tuple[int, ...]
+    ups: "array[int]"
     running_down: int = 0
     running_up: int = 0
     hour: int = 0
+    # Each sum is carried on: to add up the numbers anew took half of a step's time.
+    minute: int = 0
+    five: int = 0
+    ten: int = 0
+    up: int = 0

@@ -26,16 +26,17 @@ def in_hour(learned: Learned, hour: int) -> Learned:
 
 def with_moved(learned: Learned, moved: Moved) -> Learned:
     """`learned`, in whose running hour a client moved so much."""
-    running = learned.running
+    minute, five, hour, upload, flat = learned.running
     if (
-        moved.minute <= running.minute
-        and moved.five <= running.five
-        and moved.hour <= running.hour
-        and moved.up <= running.upload
-        and moved.flat <= running.flat
+        moved.minute <= minute
+        and moved.five <= five
+        and moved.hour <= hour
+        and moved.up <= upload
+        and moved.flat <= flat
     ):
         return learned
-    return learned._replace(running=running.joined(peaks_of(moved)))
+    # Not by _replace, which takes three times as long, as all who move anything come here in their busiest minutes.
+    return Learned(learned.hours, learned.hour, learned.running.joined(peaks_of(moved)), *learned[3:])
 
 
 def peaks_of(moved: Moved) -> Peaks:

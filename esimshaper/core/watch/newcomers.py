@@ -19,8 +19,8 @@ from esimshaper.core.watch.detectors import floors_of
 
 def strange(before: WatchSlice, tick: Tick, keys: Iterable[ClientKey]) -> frozenset[ClientKey]:
     """Those of `keys` that nobody has seen before: neither the history nor the watch."""
-    known, learned, names = tick.identities, before.kept.learned, tick.rules.names
-    return frozenset(key for key in keys if not (key in learned or key in known or key in names)) - BUILT_IN_CLIENTS
+    unknown = frozenset(keys).difference(before.kept.learned, BUILT_IN_CLIENTS)
+    return unknown.difference(tick.identities, tick.rules.names) if unknown else unknown
 
 
 def allowed(watch: Watch, allowance: Allowance | None) -> int:

@@ -17,7 +17,7 @@ from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.watch import Trace
 from esimshaper.core.watch.constants import MINUTES, STEPS
 
-EMPTY = Trace((0,) * STEPS, array("Q", [0] * MINUTES), (0,) * 5)
+EMPTY = Trace(array("Q", [0] * STEPS), array("Q", [0] * MINUTES), array("Q", [0] * 5))
 NOTHING = (0, 0)
 
 
@@ -66,24 +66,29 @@ def step_forward(
 
 def moved_by(trace: Trace, *, with_flat: bool) -> Moved:
     """The sums of a trace; `flat` only if it is asked for."""
-    steps, minutes, ups, running_down, running_up, hour = trace
+    _, minutes, _, running_down, running_up, hour, minute, five, ten, up = trace
     running = running_down + running_up
-    five, sent = sum(minutes[-5:], running), sum(ups, running_up)
-    ten = five + sum(minutes[-10:-5])
+    five, up = five + running, up + running_up
     flat = min(sum(minutes[at : at + 5]) for at in range(0, MINUTES, 5)) if with_flat else 0
-    return Moved(sum(steps), five, hour, five - sent, sent, ten, flat)
+    return Moved(minute, five, hour, five - up, up, ten + running, flat)
 
 
 def _one_step(trace: Trace, down: int, up: int, *, ends_minute: bool) -> Trace:
-    steps, minutes, ups, running_down, running_up, hour = trace
-    steps = (*steps[1:], down + up)
-    running_down, running_up, hour = running_down + down, running_up + up, hour + down + up
+    steps, minutes, ups, running_down, running_up, hour, minute, five, ten, sent = trace
+    both = down + up
+    minute += both - steps[0]
+    steps = steps[1:]
+    steps.append(both)
+    running_down, running_up, hour = running_down + down, running_up + up, hour + both
     if not ends_minute:
-        return Trace(steps, minutes, ups, running_down, running_up, hour)
-    hour -= minutes[0]
-    minutes = minutes[1:]
-    minutes.append(running_down + running_up)
-    return Trace(steps, minutes, (*ups[1:], running_up), 0, 0, hour)
+        return Trace(steps, minutes, ups, running_down, running_up, hour, minute, five, ten, sent)
+    running = running_down + running_up
+    hour, five, ten = hour - minutes[0], five + running - minutes[-5], ten + running - minutes[-10]
+    minutes, sent = minutes[1:], sent + running_up - ups[0]
+    minutes.append(running)
+    ups = ups[1:]
+    ups.append(running_up)
+    return Trace(steps, minutes, ups, 0, 0, hour, minute, five, ten, sent)
 
 
 def _many_steps(trace: Trace, down: int, up: int, before: int, step: int) -> Trace:

@@ -160,12 +160,14 @@ class _Look:
     def _sights(self, kept: WatchState, new_ones: Collection[ClientKey]) -> tuple[WatchState, dict[ClientKey, Sight]]:
         hour, learned = self._now // _HOUR, dict(kept.learned)
         frozen = {each.client for each in kept.episodes if each.is_open}
-        sleeping = self._sleeping()
+        sleeping, floors = self._sleeping(), self._floors
         sights: dict[ClientKey, Sight] = {}
         for client, moved in self._sums.items():
             before = learned.get(client, UNLEARNED)
             known = before if before.hour == hour else learning.in_hour(before, hour)
-            logged = self._logged(client, moved, asleep=client in sleeping, is_new=client in new_ones)
+            is_new, logged = client in new_ones, detectors.NOTHING_FOUND
+            if is_new or not detectors.is_small(moved, floors):  # most clients move little
+                logged = self._logged(client, moved, asleep=client in sleeping, is_new=is_new)
             if logged:
                 sights[client] = self._sight(client, moved, logged, known)
             elif client not in frozen and (self._minute or moved.minute > known.running.minute):
@@ -178,7 +180,7 @@ class _Look:
 
     def _logged(self, client: ClientKey, moved: Moved, *, asleep: bool, is_new: bool) -> frozenset[AlarmKind]:
         """What is abnormal of a client, beside the floors alone."""
-        if (not is_new and detectors.is_small(moved, self._floors)) or client in self._watch.exempt:
+        if client in self._watch.exempt:
             return detectors.NOTHING_FOUND
         found = detectors.found(Case(moved, self._floors, asleep=asleep))
         return self._wanted(found | {AlarmKind.NEWCOMER} if is_new else found)
