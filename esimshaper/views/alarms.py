@@ -18,6 +18,7 @@ _COLUMNS = (
     Column("MOVED", right=True),
     Column("ANSWER", rank=1),
 )
+_NO_DEVICES = ("", "router", "unattributed", "others")
 _ANSWERS = {"fine": N_("fine"), "cut": N_("cut"), "": ""}
 KINDS = {
     "surge": N_("much of the day at once"),
@@ -42,6 +43,9 @@ def alarms_page(document: Document) -> Page:
         if each["told"] and not each["answer"]:
             hint = _("it is fine: `esimshaper alarms fine {number}`", number=each["number"])
             page.append(Line(hint, Tone.QUIET))
+            if each["key"] not in _NO_DEVICES:
+                slow = _("slow it: `esimshaper alarms slow {number}`", number=each["number"])
+                page.append(Line(slow, Tone.QUIET))
     if not document["open"]:
         page.append(Line(_("Nothing abnormal goes on."), Tone.GOOD))
     if document["past"]:

@@ -126,6 +126,7 @@ def test_people_read_what_goes_on_and_what_was():
     assert "8: everyone will have used up 1.00 GB" in text
     assert "7: tv moved 60.0 MB in the last minute: 6 %; 60.0 MB since 11:50" in text
     assert "it is fine: `esimshaper alarms fine 7`" in text
+    assert "slow it: `esimshaper alarms slow 7`" in text
     assert "(upload)" in text
     assert "asleep of 02:00:00:00:00:12 is muted until Tue 12:00" in text
     assert "What is usual is not known yet of 1 device: 02:00:00:00:00:12" in text

@@ -174,6 +174,7 @@ def test_a_mail_says_what_can_be_typed():
     text = text_of(job(notice(NoticeKind.ALARM, "tv", level=None)), "en", "long")
     assert text.subject == "tv: 888 MB in 45 minutes, 100 % of a day."
     assert "To stop it for an hour:\n    esimshaper block tv --for 1h\n" in text.body
+    assert "To slow it for an hour:\n    esimshaper alarms slow 12\n" in text.body
     assert "If it is fine:\n    esimshaper alarms fine 12\n" in text.body
     assert text.body.endswith("Noticed: Mon 30 Nov 21:00.\n")
     bob = "Bob's TV"

@@ -105,8 +105,11 @@ def _to_answer(told: Telling) -> list[Order]:
     own = subject in ("everyone", "each-client", "router", "unattributed", "others")
     if own:
         return [Order(_("To see where it goes"), "esimshaper flows"), _fine(told)]
+    if told.data.get("level") == "blocked":
+        return [_fine(told)]
     stop = Order(_("To stop it for an hour"), f"esimshaper block {subject} --for 1h")
-    return [_fine(told)] if told.data.get("level") == "blocked" else [stop, _fine(told)]
+    slow = Order(_("To slow it for an hour"), f"esimshaper alarms slow {told.number('alarm')}")
+    return [stop, _fine(told)] if told.data.get("level") else [slow, stop, _fine(told)]
 
 
 def _fine(told: Telling) -> Order:
