@@ -13,7 +13,7 @@ _YESTERDAY = MEANT["yesterday"]
 _TODAY = MEANT["today"]
 _VPN = MEANT["vpn"]
 _UPLINK = MEANT["wifi"]
-_NOTIFY = MEANT["notify"]
+_NOTIFY = MEANT["notification"]
 _SERVICES = Advice("`services` says what the bytes were for", "esimshaper services", "--since today")
 _QUESTIONS = frozenset(
     {

@@ -132,9 +132,7 @@ _CATEGORY = Advice("`services` says what the bytes were for, by kind too", "esim
 _TERMS = Advice("`plan check` says what the terms of a plan mean", "esimshaper plan check plans.yaml")
 _TRIAL = Advice("`replay` says what a configuration would have done", "esimshaper replay usage.csv --config trial.yaml")
 _BUY = Advice("`recommend` says which plan of a price list to buy", "esimshaper recommend --prices plans.yaml")
-_NOTIFY = Advice(
-    "warnings are lines of the journal that a program can follow; or alerts of Prometheus", "man esimshaper"
-)
+_NOTIFY = Advice("`notify` says how people are told, by mail, SMS and others; `notices` sets it", "esimshaper notify")
 _METRICS = Advice(
     "Prometheus and Grafana show all of it, as in contrib/prometheus", "curl http://127.0.0.1:19473/metrics"
 )
@@ -197,7 +195,7 @@ MEANT: Mapping[str, Advice] = {
     "traffic": _SITES,
     **dict.fromkeys(("youtube", "netflix", "icloud", "facebook", "instagram", "whatsapp", "tiktok", "line"), _SERVICE),
     **dict.fromkeys(("updates", "video", "videos", "ads", "games", "music"), _CATEGORY),
-    **dict.fromkeys(("notify", "notification", "email", "mail", "sms", "telegram", "push"), _NOTIFY),
+    **dict.fromkeys(("notification", "email", "mail", "sms", "telegram", "push"), _NOTIFY),
     **dict.fromkeys(("prometheus", "metrics", "grafana", "api", "graph"), _METRICS),
     **dict.fromkeys(("wifi", "wlan", "hotel", "uplink", "modem"), _UPLINK),
     **dict.fromkeys(("test", "prove"), _PROOF),

@@ -25,6 +25,7 @@ from esimshaper.cli import (
     guesses,
     limits,
     name,
+    notify,
     past,
     plan,
     recommend,
@@ -232,7 +233,7 @@ def _version(_options: argparse.Namespace) -> int:
 
 GROUPS = {
     "look at it": ("status", "clients", "top", "quotas", "services", "history", "report", "flows", "explain"),
-    "what happened": ("events", "alarms"),
+    "what happened": ("events", "alarms", "notify"),
     "what you buy": ("plan", "recommend", "replay"),
     "decide by hand": ("grant", "block", "allow", "unblock", "undo", "correct", "restart", "name"),
     "take along": ("export", "import"),
@@ -269,6 +270,7 @@ def build_parser() -> Program:
     explain.add_verb_explain(verbs)
     plan.add_verb_plan(verbs)
     web.add_verb_web(verbs)
+    notify.add_verb_notify(verbs)
     recommend.add_verb_recommend(verbs)
     replay.add_verb_replay(verbs)
     name.add_verb_name(verbs)

@@ -104,6 +104,7 @@ def _wan_lines(status: Document) -> list[Line]:
             size=unsaved,
         )
         lines.append(Line(text, Tone.BAD))
+    lines += [Line(said_of(_("Notices"), each), Tone.WARNING) for each in status["notices"]["problems"]]
     if status["metrics"]["problem"]:
         lines.append(Line(f"Prometheus: {status['metrics']['problem']}", Tone.BAD))
     return lines

@@ -170,7 +170,7 @@ ANSWERED = {
     "history --csv": "`--json`",
     "capture x.pcap": "esimshaper explain x.pcap",
     "youtube": "esimshaper services",
-    "notify": "man esimshaper",
+    "telegram": "esimshaper notify",
     "grafana": "19473/metrics",
     "hotel": "esimshaper status",
     "test": "doctor --self-test",

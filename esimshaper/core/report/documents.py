@@ -45,7 +45,8 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                "configuration": {"accepted": bool, "loaded", "loaded_unix"},    accepted: false after a refused reload
                "clock": {"problem": sentence or null},             why periods wait to renew
                "storage": {"problem": sentence or null, "unsaved_bytes": int},
-               "metrics": {"problem": sentence or null}}
+               "metrics": {"problem": sentence or null},
+               "notices": {"problems": [sentence of a channel that has trouble]}}
     clients   {"clients": [client], most bytes today first
                "coming": [coming], "quotas": [quota]}         those that are for everyone
     flows     {"count": int, "flows": [flow]}, count: of flows before `limit` was applied
@@ -89,6 +90,7 @@ from esimshaper.core.report.frame import (
     wasted_bytes,
 )
 from esimshaper.core.report.metrics import events
+from esimshaper.core.report.notices import notice_problems
 from esimshaper.core.report.quotas import (
     coming_entries,
     curfew_entries,
@@ -162,6 +164,7 @@ def status_document(
         "clock": {"problem": _clock_problem(state, facts.now.tzinfo)},
         "storage": {"problem": facts.storage_problem or None, "unsaved_bytes": state.saving.unsaved_bytes},
         "metrics": {"problem": facts.metrics_problem or None},
+        "notices": {"problems": notice_problems(state.notices.kept, facts)},
     }
 
 

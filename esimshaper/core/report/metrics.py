@@ -16,6 +16,7 @@ from esimshaper.core.model.services import NO_VOLUME, ServiceUsage, Volume
 from esimshaper.core.model.state import State
 from esimshaper.core.report import alarms, slow, uplink_drops, uplinks
 from esimshaper.core.report.frame import DaemonFacts, identity, known_clients, mac_of, strayed_bytes, wasted_bytes
+from esimshaper.core.report.notices import channel_standing
 from esimshaper.core.report.plans import cost_of, end_of
 from esimshaper.core.report.quotas import limit_of, usages, used_of
 from esimshaper.core.report.services import category_of, is_counted, with_unnamed
@@ -32,6 +33,7 @@ def metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
         *_limit_metrics(state, facts),
         *_plan_metrics(state, facts),
         *_alarm_metrics(state),
+        *_notice_metrics(state, facts),
         *_kernel_metrics(state),
         *_self_metrics(state, facts),
     )
@@ -180,6 +182,17 @@ def _alarm_metrics(state: State) -> tuple[Metric, ...]:
         _counter("alarms_total", "Abnormal use that people were told of.", ("kind",), alarms.alarms_told(state)),
         _gauge("alarm_open", "1 while it goes on.", ("client", "kind"), alarms.open_alarms(state)),
         _gauge("watch_learning", "1 while it is not known what is usual for it.", ("client",), learning),
+    )
+
+
+def _notice_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
+    told: Samples = {(name, what): each for (name, what), each in state.notices.kept.counts.items()}
+    standing = [channel_standing(state.notices.kept, each, facts) for each in facts.notices.channels]
+    waiting: Samples = {(each["name"],): each["waiting"] for each in standing}
+    text = "Notices by what became of them; a try that failed counts each time."
+    return (
+        _counter("notices_total", text, ("channel", "result"), told),
+        _gauge("notices_waiting", "Notices that are still to come.", ("channel",), waiting),
     )
 
 

@@ -97,6 +97,11 @@ def channel_line(kept: Outbox, channel: Channel, facts: DaemonFacts) -> str:
     return f"{channel.name}: {number} waiting{f' since {since}' if since else ''} ({state.error})"
 
 
+def notice_problems(kept: Outbox, facts: DaemonFacts) -> list[str]:
+    """The lines of all channels that have trouble."""
+    return [line for each in facts.notices.channels if (line := channel_line(kept, each, facts))]
+
+
 def _channel(channel: Channel) -> Mapping[str, Any]:
     own = {"name": channel.name, "kind": channel.kind.value, "language": channel.language, "min": channel.least.value}
     return {**channel.settings, **own, "per_day": channel.per_day}

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line, verb `notify`: how people are told, and whether that works."""
+
+import argparse
+import time
+from typing import Any
+
+from esimshaper.cli.base import DONE, FAILED, Verbs, add_json, add_socket, add_verb, command, fetch, show_document
+from esimshaper.cli.parser import reject
+from esimshaper.languages.texts import _
+
+LOOK_SECONDS = 0.5
+TAKEN_SECONDS = 20
+"""The sender asks every few seconds; if it has not taken a test by then, it does not run."""
+DONE_SECONDS = 150
+"""Longer than any try may take."""
+_OPEN = ("waiting", "trying")
+
+
+def add_verb_notify(verbs: Verbs) -> None:
+    """`notify`."""
+    notify = add_verb(
+        verbs,
+        "notify",
+        _notify,
+        "shows by which channels people are told, and what waits there; test sends a message by one, or by each, and "
+        "says step by step what happened",
+        "sudo esimshaper notify test email",
+    )
+    notify.add_argument("action", metavar="ACTION", nargs="?", choices=("test",), help="test; nothing: show them")
+    notify.add_argument("channel", metavar="CHANNEL", nargs="?", help="of test: only this one, for example email")
+    add_json(notify)
+    add_socket(notify)
+
+
+def _notify(options: argparse.Namespace) -> int:
+    if options.action is None:
+        if options.channel:
+            reject(options, _("CHANNEL goes with `notify test`"))
+        return show_document(options, "notify", "notify_page", fetch(options, "/v1/notify"))
+    begun = command(options, "/v1/notify/test", {"channel": options.channel} if options.channel else {})
+    document = _ended(options, begun["jobs"])
+    show_document(options, "notify", "test_page", document)
+    return DONE if all(each["fate"] == "sent" for each in document["tests"]) else FAILED
+
+
+def _ended(options: argparse.Namespace, jobs: list[int]) -> dict[str, Any]:
+    """The tests once all have ended, or as they are when nobody takes them."""
+    began = time.monotonic()
+    while True:
+        document = fetch(options, "/v1/notify")
+        tests = [each for each in document["tests"] if each["id"] in jobs]
+        open_ones, waited = [each for each in tests if each["fate"] in _OPEN], time.monotonic() - began
+        nobody = waited > TAKEN_SECONDS and all(each["fate"] == "waiting" for each in open_ones)
+        if not open_ones or nobody or waited > DONE_SECONDS:
+            return {**document, "tests": tests}
+        time.sleep(LOOK_SECONDS)

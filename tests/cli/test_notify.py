@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The verb `notify`: what waits on which channel, and what a test did, step by step."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from esimshaper.cli import notify
+from esimshaper.cli.main import main
+from esimshaper.core.model.requests import NotifyQuery, NotifyTestCommand
+from esimshaper.edge.http import control
+
+NOW = "2026-11-30T18:00:00+09:00"
+CHANNEL = {
+    "name": "email",
+    "kind": "email",
+    "min": "warning",
+    "waiting": 2,
+    "since": "2026-11-30T14:02:00+09:00",
+    "failures": 5,
+    "error": "no answer from server",
+    "impossible": False,
+    "perhaps_delivered": 1,
+    "counts": {"sent": 12},
+}
+TEST = {"id": 4, "channel": "email", "fate": "trying", "error": None, "steps": []}
+
+
+class Daemon:
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.channels: list[dict[str, Any]] = [CHANNEL]
+        self.ends = [TEST, {**TEST, "fate": "sent", "steps": ["connected", "taken"]}]
+
+    def __call__(self, request: Any) -> dict[str, Any]:
+        self.asked.append(request)
+        if isinstance(request, NotifyTestCommand):
+            return {"version": 1, "jobs": [4]}
+        test = self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
+        other = {**TEST, "id": 3, "fate": "refused"}
+        return {"version": 1, "time": NOW, "channels": self.channels, "tests": [other, test]}
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    monkeypatch.setattr(notify, "LOOK_SECONDS", 0)
+    made = Daemon()
+    running = control.serve(made, tmp_path / "control.sock")
+    yield made
+    running.stop()
+
+
+@pytest.fixture
+def run(daemon: Daemon, tmp_path: Path, capsys):
+    def run(*arguments: str) -> tuple[int, list[str], str]:
+        status = main(["notify", *arguments, "--socket", str(tmp_path / "control.sock")])
+        out, error = capsys.readouterr()
+        return status, [line.strip() for line in out.splitlines()], error
+
+    return run
+
+
+def test_it_says_what_waits_and_why(run, daemon):
+    assert run()[1] == [
+        "email: from warning on; 12 notices sent",
+        "2 wait since 14:02",
+        "1 perhaps delivered",
+        "the last try failed: no answer from server",
+        "sudo esimshaper notify test: whether they work",
+    ]
+    assert daemon.asked == [NotifyQuery()]
+    daemon.channels = []
+    assert run()[1][0] == "people are told in the journal only"
+
+
+def test_a_test_is_shown_step_by_step_once_it_has_ended(run, daemon):
+    status, said, _ = run("test", "email")
+    assert (status, said) == (0, ["email:", "connected", "taken", "it was sent"])
+    assert daemon.asked[0] == NotifyTestCommand("email")
+    daemon.ends = [{**TEST, "fate": "impossible", "error": "no modem"}]
+    status, said, _ = run("test")
+    assert (status, said) == (1, ["email:", "it is not possible: no modem"])
+    tests = json.loads("\n".join(run("test", "--json")[1]))["tests"]
+    assert [each["id"] for each in tests] == [4]
+
+
+def test_nobody_waits_for_a_sender_that_does_not_run(run, daemon, monkeypatch):
+    monkeypatch.setattr(notify, "TAKEN_SECONDS", 0)
+    daemon.ends = [{**TEST, "fate": "waiting"}]
+    status, said, _ = run("test")
+    assert status == 1
+    assert said[1].startswith("nobody has taken it")
+
+
+def test_a_channel_without_test_is_refused(run):
+    with pytest.raises(SystemExit):
+        run("email")
