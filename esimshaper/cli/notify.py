@@ -2,11 +2,12 @@
 """The command line, verb `notify`: how people are told, and whether that works."""
 
 import argparse
-import time
+import threading
 from typing import Any
 
 from esimshaper.cli.base import DONE, FAILED, Verbs, add_json, add_socket, add_verb, command, fetch, show_document
 from esimshaper.cli.parser import reject
+from esimshaper.edge.host import clock
 from esimshaper.languages.texts import _
 
 LOOK_SECONDS = 0.5
@@ -46,12 +47,12 @@ def _notify(options: argparse.Namespace) -> int:
 
 def _ended(options: argparse.Namespace, jobs: list[int]) -> dict[str, Any]:
     """The tests once all have ended, or as they are when nobody takes them."""
-    began = time.monotonic()
+    began = clock.monotonic()
     while True:
         document = fetch(options, "/v1/notify")
         tests = [each for each in document["tests"] if each["id"] in jobs]
-        open_ones, waited = [each for each in tests if each["fate"] in _OPEN], time.monotonic() - began
+        open_ones, waited = [each for each in tests if each["fate"] in _OPEN], clock.monotonic() - began
         nobody = waited > TAKEN_SECONDS and all(each["fate"] == "waiting" for each in open_ones)
         if not open_ones or nobody or waited > DONE_SECONDS:
             return {**document, "tests": tests}
-        time.sleep(LOOK_SECONDS)
+        threading.Event().wait(LOOK_SECONDS)

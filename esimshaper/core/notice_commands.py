@@ -4,18 +4,19 @@
 Each is saved with the next tick. A lease counts only once it is saved: `saved_leases` says of which that is so.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.history import Resolution, RowRange, Sums
 from esimshaper.core.model.notices import Notice
 from esimshaper.core.model.notify_requests import ProposalCommand
 from esimshaper.core.model.outbox import Fate, Form, Job, NoticesSlice, Outbox, Result
 from esimshaper.core.model.requests import PlanCorrectCommand
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, State
-from esimshaper.core.notices import jobs, proposals, stage, times
+from esimshaper.core.notices import jobs, proposals, stage, times, weekly
 from esimshaper.core.plan_commands import plan_named
 
 MOST_STEPS, MOST_ERROR = 40, 300
@@ -132,10 +133,35 @@ def tell(state: State, notice: Notice) -> State:
     return replace(state, notices=notices, saving=replace(state.saving, urgent=True))
 
 
-def tell_week(state: State, notice: Notice) -> State:
-    """The digest of a week, which is not made again."""
-    kept = replace(state.notices.kept, week=notice.at)
+def week_due(state: State, rules: Rules) -> bool:
+    """Whether the digest of a week is to be made now."""
+    return _week(state, rules) is not None
+
+
+def week_ranges(state: State, rules: Rules) -> tuple[RowRange, ...]:
+    """The rows of history that it is made of: the days of two weeks."""
+    edges = weekly.days_before(state.clock.time, rules.zone).edges
+    return tuple(RowRange(Resolution.DAY, start, start + 1) for start in edges[:-1])
+
+
+def tell_week(state: State, rules: Rules, sums: Sequence[Sums]) -> State:
+    """The digest of a week, by what was used on each day of `week_ranges`; the same State if it is not due."""
+    at = _week(state, rules)
+    if at is None:
+        return state
+    days = weekly.days_before(state.clock.time, rules.zone)
+    alarms = sum(each.told and each.since >= days.edges[weekly.DAYS] for each in state.watch.kept.episodes)
+    names = {key: each.called for key, each in state.names.identities.items()}
+    notice = weekly.notice(days, sums, alarms, {**names, **rules.names}, rules.zone, at)
+    kept = replace(state.notices.kept, week=at)
     return tell(replace(state, notices=replace(state.notices, kept=kept)), notice)
+
+
+def _week(state: State, rules: Rules) -> int | None:
+    settings = rules.notices
+    if not settings.channels or not state.clock.trusted:
+        return None
+    return weekly.due(settings.weekly, state.notices.kept.week, state.clock.time, rules.zone)
 
 
 def _with(

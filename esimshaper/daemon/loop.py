@@ -34,6 +34,7 @@ from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.service_status import ServiceStatus
 from esimshaper.daemon.snapshots import Snapshots
 from esimshaper.daemon.stopping import Stopping
+from esimshaper.daemon.weekly import WeeklyDigest
 from esimshaper.edge.bpf.meter import Announcement
 from esimshaper.edge.host import clock
 from esimshaper.edge.host.messages import Message, fields
@@ -171,6 +172,9 @@ class Daemon:
         self._page.follow(self._configuration.settings)
         self._notify = NotifySocket(notices, self._socket.with_name(NOTIFY_SOCKET_NAME), self._listeners)
         self._notify.follow(self._configuration.settings.notices)
+        self._weekly = WeeklyDigest(
+            parts.bookings, parts.storage, lambda: parts.ticker.state, lambda: self._configuration.rules
+        )
         self._publisher.begin(self._configuration.settings.metrics)
         self._listeners.callback(self._publisher.stop)
         reloading = loop.create_task(reloader.obey(self._reload_wanted))
@@ -204,6 +208,7 @@ class Daemon:
                 ticker.follow_uplink()
                 self._page.follow(self._configuration.settings)
                 self._notify.follow(self._configuration.settings.notices)
+                self._weekly.follow()
                 self._publisher.begin(self._configuration.settings.metrics)
             ticker.tick()
             facts = self._facts()

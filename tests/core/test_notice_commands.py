@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A notice is in the outbox of the Booking that announces it; leases count once they are saved."""
 
+from dataclasses import replace
+
 import pytest
 
 from esimshaper.core import notice_commands
-from esimshaper.core.model.channels import Channel, ChannelKind, NoticeSettings
+from esimshaper.core.model.channels import Channel, ChannelKind, NoticeSettings, Weekly
 from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.history import Sums
 from esimshaper.core.model.notices import Notice, NoticeKind, Severity
 from esimshaper.core.model.outbox import Fate, Result
 from esimshaper.core.notice_commands import Said
-from tests.core.limits_router import Router, plan
+from tests.core.limits_router import DAY, MIDNIGHT, Router, plan
 
 SMS = Channel("sms", ChannelKind.SMS, least=Severity.ALARM)
 COMMAND = Channel("command", ChannelKind.COMMAND, least=Severity.INFO)
@@ -124,6 +127,23 @@ def test_what_the_journal_has_already_is_told_by_channels_alone(router):
     assert booking.notices == ()
     assert [each.kind for each in booking.baseline.notices.entries] == [NoticeKind.ASKED]
     assert router.state.notices.new == ()
+
+
+def test_the_digest_of_a_week_is_told_once_by_every_channel_but_sms(router):
+    monday = int(MIDNIGHT) + 3 * DAY + 8 * 3600
+    router.rules = replace(router.rules, notices=replace(SETTINGS, weekly=Weekly(0, 480)))
+    assert not notice_commands.week_due(router.state, router.rules)
+    router.tick(monday - router.now + 5)
+    assert notice_commands.week_due(router.state, router.rules)
+    ranges = notice_commands.week_ranges(router.state, router.rules)
+    assert len(ranges) == 14
+    router.state = notice_commands.tell_week(router.state, router.rules, [Sums()] * 14)
+    router.tick()
+    assert not notice_commands.week_due(router.state, router.rules)
+    told = {each.number for each in router.state.notices.kept.entries if each.kind is NoticeKind.WEEK}
+    assert len(told) == 1
+    assert {each.channel for each in router.state.notices.kept.deliveries if each.notice in told} == {"command"}
+    assert notice_commands.tell_week(router.state, router.rules, ()) is router.state
 
 
 def test_nothing_is_kept_where_nobody_is_told():

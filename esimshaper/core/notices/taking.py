@@ -31,7 +31,7 @@ def take(
         deliveries += (
             Delivery(number, each.name, Fate.WAITING, now + WAIT[entry.severity])
             for each in listed
-            if entry.severity.rank >= each.least.rank
+            if entry.severity.rank >= each.least.rank or (notice.kind is NoticeKind.WEEK and each.kind.folds)
         )
         number += 1
     if number == kept.entry_number:
