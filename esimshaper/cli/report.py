@@ -7,7 +7,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from esimshaper.cli.base import DONE, Verbs, add_client, add_socket, add_verb, fetch, progress, show_document, whose
+from esimshaper.cli.base import (
+    DONE,
+    Verbs,
+    add_client,
+    add_socket,
+    add_verb,
+    command,
+    fetch,
+    progress,
+    show_document,
+    whose,
+)
 from esimshaper.cli.parser import reject
 from esimshaper.cli.past import SINCE, add_ways, ways
 from esimshaper.core.model.errors import Unusable
@@ -34,6 +45,7 @@ def add_verb_report(verbs: Verbs) -> None:
     add_ways(report)
     form = report.add_mutually_exclusive_group()
     form.add_argument("--html", type=Path, metavar="FILE", help="write a page that any browser shows and prints")
+    form.add_argument("--mail", action="store_true", help="send the last seven days by mail, now (see `notices`)")
     form.add_argument("--csv", action="store_true", help="print CSV, with bytes as whole numbers")
     form.add_argument("--json", action="store_true", help="print JSON, with bytes as whole numbers")
     add_socket(report)
@@ -41,6 +53,8 @@ def add_verb_report(verbs: Verbs) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     language = spoken()
+    if options.mail:
+        return _mail(options)
     if options.html:
         if options.by:
             reject(options, "--html has all of them; --by goes with a table, --csv and --json")
@@ -57,6 +71,14 @@ def _report(options: argparse.Namespace) -> int:
     from esimshaper.views.report import overview_page
 
     show(overview_page(_overview(options), language), paged=True)
+    return DONE
+
+
+def _mail(options: argparse.Namespace) -> int:
+    if options.by or options.since or options.until or whose(options) or ways(options):
+        reject(options, _("--mail is of all of the last seven days; the others go with a table, --html and --csv"))
+    command(options, "/v1/notify/report", {})
+    print(_("the last seven days go out by mail; `esimshaper notify` says whether it was sent"))
     return DONE
 
 

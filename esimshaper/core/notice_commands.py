@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from esimshaper.core.model.channels import ChannelKind
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.history import Resolution, RowRange, Sums
 from esimshaper.core.model.notices import Notice
@@ -107,8 +108,8 @@ def test(state: State, rules: Rules, channel: str, host: str) -> Leased:
     kept, wanted = state.notices.kept, [channel] if channel else names
     if sum(each.fate.is_open and each.form is Form.TEST for each in kept.jobs) >= _TESTS * len(names):
         raise Unusable("tests are under way already", "Wait until they have ended.")
-    salt = f"{state.meter.booked.epoch:x}" if state.meter.booked else ""
-    after, numbers = stage.test_entry(kept, wanted, host, int(state.clock.time), salt)
+    now = int(state.clock.time)
+    after, numbers = stage.at_once(kept, stage.test_notice(host, now), wanted, Form.TEST, now, _salt(state))
     # What could not be is tried again: somebody may have put in the SIM, or installed the program.
     states = {
         name: each._replace(impossible=each.impossible and name not in wanted) for name, each in after.channels.items()
@@ -149,12 +150,33 @@ def tell_week(state: State, rules: Rules, sums: Sequence[Sums]) -> State:
     at = _week(state, rules)
     if at is None:
         return state
+    notice = _of_week(state, rules, sums, at)
+    kept = replace(state.notices.kept, week=at)
+    return tell(replace(state, notices=replace(state.notices, kept=kept)), notice)
+
+
+def mail_week(state: State, rules: Rules, sums: Sequence[Sums]) -> Leased:
+    """The last seven days by mail, now: by what was used on each day of `week_ranges`. Raises Unusable."""
+    if rules.notices.channel(ChannelKind.EMAIL.value) is None:
+        hint = "Write `email` under `notices` in the configuration: host, from and to."
+        raise Unusable("there is no channel `email`", hint)
+    now = int(state.clock.time)
+    notice = _of_week(state, rules, sums, now)
+    kept = state.notices.kept
+    after, numbers = stage.at_once(kept, notice, [ChannelKind.EMAIL.value], Form.ONE, now, _salt(state))
+    made = tuple(each for each in after.jobs if each.number in numbers)
+    return Leased(_with(state, after, state.notices.leases), made)
+
+
+def _of_week(state: State, rules: Rules, sums: Sequence[Sums], at: int) -> Notice:
     days = weekly.days_before(state.clock.time, rules.zone)
     alarms = sum(each.told and each.since >= days.edges[weekly.DAYS] for each in state.watch.kept.episodes)
     names = {key: each.called for key, each in state.names.identities.items()}
-    notice = weekly.notice(days, sums, alarms, {**names, **rules.names}, rules.zone, at)
-    kept = replace(state.notices.kept, week=at)
-    return tell(replace(state, notices=replace(state.notices, kept=kept)), notice)
+    return weekly.notice(days, sums, alarms, {**names, **rules.names}, rules.zone, at)
+
+
+def _salt(state: State) -> str:
+    return f"{state.meter.booked.epoch:x}" if state.meter.booked else ""
 
 
 def _week(state: State, rules: Rules) -> int | None:

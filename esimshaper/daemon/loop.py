@@ -158,6 +158,7 @@ class Daemon:
         )
         notices = NotifyAnswers(
             parts.bookings,
+            parts.storage,
             lambda: parts.ticker.state,
             self._facts,
             lambda: self._configuration.rules,

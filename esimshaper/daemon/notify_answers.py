@@ -8,6 +8,7 @@ from collections.abc import Callable
 from esimshaper.core import notice_commands
 from esimshaper.core.model.channels import Channel
 from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.history import Sums
 from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.notify_requests import (
     ChannelsQuery,
@@ -23,6 +24,7 @@ from esimshaper.core.model.requests import (
     ClientsQuery,
     Command,
     NotifyQuery,
+    NotifyReportCommand,
     NotifyTestCommand,
     PlanQuery,
     Query,
@@ -37,6 +39,7 @@ from esimshaper.core.report.frame import DaemonFacts, Document, new_document
 from esimshaper.core.report.home import home_document
 from esimshaper.daemon.bookings import Bookings
 from esimshaper.daemon.reports import OnLoop
+from esimshaper.daemon.storage import Storage
 from esimshaper.edge.host import systemd
 
 DOWN = 5
@@ -53,6 +56,7 @@ class NotifyAnswers:
     def __init__(
         self,
         bookings: Bookings,
+        storage: Storage,
         state: Callable[[], State],
         facts: Callable[[], DaemonFacts],
         rules: Callable[[], Rules],
@@ -60,6 +64,7 @@ class NotifyAnswers:
         answer_others: Callable[[Query | Command | WebRequest], Document],
     ) -> None:
         self._bookings = bookings
+        self._storage = storage
         self._state = state
         self._facts = facts
         self._rules = rules
@@ -86,6 +91,8 @@ class NotifyAnswers:
         match request:
             case NotifyTestCommand(channel):
                 return self._test(channel)
+            case NotifyReportCommand():
+                return self._mail()
             case NotifyQuery():
                 return report.notify_document(self._facts(), self._state().notices)
             case _:
@@ -163,6 +170,26 @@ class NotifyAnswers:
         notice = Notice(NoticeKind.TEST, f"a test of the notices of {host}: the journal has it")
         systemd.announce(notice, {}, self._rules().wan)
         return new_document(self._facts().now) | {"jobs": [each.number for each in made]}
+
+    def _mail(self) -> Document:
+        sums = self._on_loop(self._two_weeks())
+        made: list[Job] = []
+
+        def begin(state: State) -> State:
+            after = notice_commands.mail_week(state, self._rules(), sums)
+            made[:] = after.jobs
+            return after.state
+
+        self._on_loop(self._bookings.change(begin))
+        return new_document(self._facts().now) | {"jobs": [each.number for each in made]}
+
+    async def _two_weeks(self) -> tuple[Sums, ...]:
+        ranges = notice_commands.week_ranges(self._state(), self._rules())
+        async with self._storage.lock:
+            sums = await self._storage.sums(ranges)
+        if len(sums) != len(ranges):
+            raise Unusable("the history cannot be read now", "`esimshaper status` says why.")
+        return sums
 
     def _channel(self, name: str) -> Channel | None:
         return self._rules().notices.channel(name)

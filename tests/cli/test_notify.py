@@ -10,7 +10,7 @@ import pytest
 
 from esimshaper.cli import notify
 from esimshaper.cli.main import main
-from esimshaper.core.model.requests import NotifyQuery, NotifyTestCommand
+from esimshaper.core.model.requests import NotifyQuery, NotifyReportCommand, NotifyTestCommand
 from esimshaper.edge.http import control
 
 NOW = "2026-11-30T18:00:00+09:00"
@@ -37,7 +37,7 @@ class Daemon:
 
     def __call__(self, request: Any) -> dict[str, Any]:
         self.asked.append(request)
-        if isinstance(request, NotifyTestCommand):
+        if isinstance(request, NotifyTestCommand | NotifyReportCommand):
             return {"version": 1, "jobs": [4]}
         test = self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
         other = {**TEST, "id": 3, "fate": "refused"}
@@ -93,6 +93,16 @@ def test_nobody_waits_for_a_sender_that_does_not_run(run, daemon, monkeypatch):
     status, said, _ = run("test")
     assert status == 1
     assert said[1].startswith("nobody has taken it")
+
+
+def test_a_report_goes_by_mail(daemon, tmp_path, capsys):
+    socket = ("--socket", str(tmp_path / "control.sock"))
+    assert main(["report", "--mail", *socket]) == 0
+    assert capsys.readouterr().out.startswith("the last seven days go out by mail")
+    assert daemon.asked == [NotifyReportCommand()]
+    for more in (["tv"], ["--since", "2026-11-01"], ["--by", "day"]):
+        with pytest.raises(SystemExit):
+            main(["report", *more, "--mail", *socket])
 
 
 def test_a_channel_without_test_is_refused(run):

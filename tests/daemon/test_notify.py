@@ -15,9 +15,10 @@ import pytest
 
 from esimshaper.core import pipeline
 from esimshaper.core.model.channels import Channel, ChannelKind, NoticeSettings, ReadRule
+from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.notices import Severity
 from esimshaper.core.model.reading import Attachment, Hook
-from esimshaper.core.model.requests import NotifyQuery, NotifyTestCommand, StatusQuery
+from esimshaper.core.model.requests import NotifyQuery, NotifyReportCommand, NotifyTestCommand, StatusQuery
 from esimshaper.core.model.state import Booking, Outcome, State
 from esimshaper.daemon.bookings import Bookings
 from esimshaper.daemon.notify_answers import NotifyAnswers
@@ -69,7 +70,13 @@ class Daemon:
         self.others: list[Any] = []
         facts = lambda: replace(synthetic_router.facts(), notices=self.ticker.rules.notices)  # noqa: E731
         self.answers = NotifyAnswers(
-            self.bookings, lambda: self.ticker.state, facts, lambda: self.ticker.rules, self.run, self.other
+            self.bookings,
+            self.storage,
+            lambda: self.ticker.state,
+            facts,
+            lambda: self.ticker.rules,
+            self.run,
+            self.other,
         )
         self.run(self.begin())
 
@@ -148,6 +155,16 @@ def test_a_test_goes_all_the_way(daemon: Daemon, path: Path) -> None:
     assert daemon.ticker.state.notices.kept.day_bytes == 2500
     daemon.answers.answer_people(StatusQuery())
     assert daemon.others == [StatusQuery()]
+
+
+def test_a_report_goes_by_mail_at_once(daemon: Daemon, path: Path) -> None:
+    assert len(daemon.answers.answer_people(NotifyReportCommand())["jobs"]) == 1
+    (job,) = jobs(path)
+    (notice,) = job["notices"]
+    assert (job["channel"], job["form"], notice["kind"], len(notice["data"]["days"])) == ("email", "one", "week", 7)
+    daemon.ticker.rules = replace(daemon.ticker.rules, notices=replace(NOTICES, channels=(SMS,)))
+    with pytest.raises(Unusable, match="there is no channel `email`"):
+        daemon.answers.answer_people(NotifyReportCommand())
 
 
 def test_an_sms_that_cannot_be_noted_is_not_handed_out_and_a_mail_is(daemon: Daemon, path: Path, monkeypatch) -> None:

@@ -319,6 +319,11 @@ class NotifyTestCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifyReportCommand:
+    """The last seven days by mail, now."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReloadCommand:
     """Puts the edited configuration in force; `dry_run`: only says what would change."""
 
@@ -361,6 +366,6 @@ Query = (
 
 WebRequest = WebQuery | WebPasswordCommand | WebLogoutCommand
 
-NotifyAsked = NotifyQuery | NotifyTestCommand
+NotifyAsked = NotifyQuery | NotifyTestCommand | NotifyReportCommand
 
 Request = Query | Command | WebRequest | NotifyAsked

@@ -127,8 +127,8 @@ def severity_of(job: Job, entries: Mapping[int, Entry]) -> Severity:
     return max(found, key=lambda each: each.rank, default=Severity.INFO)
 
 
-def test_key(salt: str, key: str, channel: str) -> str:
-    """The key of a job of a test."""
+def key_at_once(salt: str, key: str, channel: str) -> str:
+    """The key of a job that somebody has asked for."""
     return hashlib.sha256(f"{salt}\n{key}\n{channel}".encode()).hexdigest()[:32]
 
 

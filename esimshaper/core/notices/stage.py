@@ -55,14 +55,18 @@ def settled(kept: Outbox, scene: Scene) -> Outbox:
     return _pruned(Forming(kept, scene).all(), scene)
 
 
-def test_entry(kept: Outbox, channels: Sequence[str], host: str, now: int, salt: str) -> tuple[Outbox, tuple[int, ...]]:
-    """`kept` with a message of a test for each of these channels, to be sent at once; the numbers of its jobs."""
-    notice = Notice(NoticeKind.TEST, f"a test of the notices of {host}", at=now, data={"host": host})
+def at_once(
+    kept: Outbox, notice: Notice, channels: Sequence[str], form: Form, now: int, salt: str
+) -> tuple[Outbox, tuple[int, ...]]:
+    """`kept` with a message that somebody has asked for, by each of these channels; the numbers of its jobs.
+
+    Nothing that holds others back holds it, and no cap counts it.
+    """
     number = kept.entry_number
     key = f"{taking.key_of(notice)}:{number}"
     entry = taking.entry_of(notice, number, key, {}, now)
     made = [
-        Job(kept.job_number + at, name, Form.TEST, (number,), jobs.test_key(salt, key, name), now, next=now)
+        Job(kept.job_number + at, name, form, (number,), jobs.key_at_once(salt, key, name), now, next=now)
         for at, name in enumerate(channels)
     ]
     deliveries = [Delivery(number, job.channel, Fate.JOINED, now, job.number) for job in made]
@@ -75,6 +79,11 @@ def test_entry(kept: Outbox, channels: Sequence[str], host: str, now: int, salt:
         job_number=kept.job_number + len(made),
     )
     return after, tuple(each.number for each in made)
+
+
+def test_notice(host: str, now: int) -> Notice:
+    """The notice of a test."""
+    return Notice(NoticeKind.TEST, f"a test of the notices of {host}", at=now, data={"host": host})
 
 
 def next_look(kept: Outbox, now: int) -> float:

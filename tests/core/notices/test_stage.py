@@ -11,7 +11,7 @@ from esimshaper.core.model.channels import Channel, ChannelKind, NoticeSettings
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import EVERYONE, Level
 from esimshaper.core.model.notices import Notice, NoticeKind, Severity
-from esimshaper.core.model.outbox import Around, Result
+from esimshaper.core.model.outbox import Around, Form, Result
 from esimshaper.core.model.time_of_day import Hours, parse_span
 from esimshaper.core.notices import stage
 from tests.core.notices.town import MAIL, NOON, PUSH, SMS, Town, alarm, client, plain, state
@@ -322,7 +322,8 @@ def test_beyond_the_bytes_of_a_day_only_alarms_go():
 
 def test_a_test_goes_out_at_once_whatever_holds_the_rest_back():
     town = Town((MAIL, SMS), settings=QUIET, now=NOON + 11 * HOUR, around=Around(link=False))
-    town.kept, numbers = stage.test_entry(town.kept, ["email", "sms"], "router", town.now, "salt")
+    notice = stage.test_notice("router", town.now)
+    town.kept, numbers = stage.at_once(town.kept, notice, ["email", "sms"], Form.TEST, town.now, "salt")
     taken = town.lease()
     assert [(job.number, job.form.value) for job in taken] == [(number, "test") for number in numbers]
     town.finish(taken[0], Result.FAILED, "no answer")
