@@ -45,7 +45,7 @@ def add_verb_report(verbs: Verbs) -> None:
     add_ways(report)
     form = report.add_mutually_exclusive_group()
     form.add_argument("--html", type=Path, metavar="FILE", help="write a page that any browser shows and prints")
-    form.add_argument("--mail", action="store_true", help="send the last seven days by mail, now (see `notices`)")
+    form.add_argument("--mail", action="store_true", help="send the last seven days by mail, now")
     form.add_argument("--csv", action="store_true", help="print CSV, with bytes as whole numbers")
     form.add_argument("--json", action="store_true", help="print JSON, with bytes as whole numbers")
     add_socket(report)

@@ -9,10 +9,11 @@ from esimshaper.core import notice_commands
 from esimshaper.core.model.channels import Channel, ChannelKind, NoticeSettings, Weekly
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.history import Sums
+from esimshaper.core.model.identity import Lease
 from esimshaper.core.model.notices import Notice, NoticeKind, Severity
 from esimshaper.core.model.outbox import Fate, Result
 from esimshaper.core.notice_commands import Said
-from tests.core.limits_router import DAY, MIDNIGHT, Router, plan
+from tests.core.limits_router import BOB, DAY, MIDNIGHT, Router, plan, quota
 
 SMS = Channel("sms", ChannelKind.SMS, least=Severity.ALARM)
 COMMAND = Channel("command", ChannelKind.COMMAND, least=Severity.INFO)
@@ -44,6 +45,15 @@ def test_what_is_announced_is_in_the_outbox_of_the_same_booking(router):
     grave = {each.number for each in booking.baseline.notices.entries if each.severity is Severity.ALARM}
     assert grave
     assert {each.notice for each in booking.baseline.notices.deliveries if each.channel == "sms"} == grave
+
+
+def test_a_device_that_is_not_listed_is_told_of_by_its_host_name():
+    router = Router(quota(limit=500), notices=SETTINGS)
+    router.leases = (Lease(BOB, "192.168.8.31", "pixel"),)
+    router.tick()
+    router.tick(B=400)
+    booking = router.tick(B=800).booking
+    assert {each.client for each in booking.baseline.notices.entries} == {"pixel (00:11)"}
 
 
 def test_a_restart_repeats_no_message(router):

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from esimshaper.core.model.channels import NoticeSettings
+from esimshaper.core.model.identity import ClientKey, Identity
+from esimshaper.core.model.limits import SubjectKind
 from esimshaper.core.model.notices import Notice, NoticeKind, Severity
 from esimshaper.core.model.outbox import Around, Delivery, Entry, Fate, Form, Job, NoticesSlice, Outbox
 from esimshaper.core.model.tick import Tick
@@ -28,7 +30,8 @@ def advance(
     kept, now = before.kept, int(tick.at.time)
     if not settings.channels and not kept.jobs:
         return before if not before.new else replace(before, new=())
-    kept = taking.take(kept, (*notices, *before.new), settings.channels, tick.rules.names, now)
+    heard = (*notices, *before.new)
+    kept = taking.take(kept, heard, settings.channels, _names(heard, tick), now)
     boottime = tick.reading.boottime
     ended = any(end <= boottime for end in before.leases.values())
     if (
@@ -44,6 +47,13 @@ def advance(
     kept = settled(kept, scene)
     steps = {number: each for number, each in before.steps.items() if number in {job.number for job in kept.jobs}}
     return NoticesSlice(kept, leases, steps, next_look(kept, now), around, settings)
+
+
+def _names(notices: Sequence[Notice], tick: Tick) -> dict[ClientKey, str]:
+    """What people call the clients that these are about: a device that is not listed has a host name at best."""
+    keys = {ClientKey(each.subject.id) for each in notices if each.subject.kind is SubjectKind.CLIENT}
+    known, listed = tick.identities, tick.rules.names
+    return {key: listed.get(key) or known.get(key, Identity(key)).called for key in keys}
 
 
 def settled(kept: Outbox, scene: Scene) -> Outbox:
