@@ -102,10 +102,28 @@ FILES = {
     "/run/esimshaper-modems/modems.json": "Modems and SIMs, as that service sees them; written each 10 seconds.",
     "/var/lib/esimshaper/page.json": "Where the page is, as the daemon has it in force.",
     "/run/esimshaper/web.sock": "The daemon answers the page here, and nobody else.",
+    "/run/esimshaper/notify.sock": "The daemon hands out notices here to `esimshaper-notify.service`.",
+    "/etc/credstore/esimshaper.email": "The password of the mail server, if the settings name it as a credential.",
     "/run/esimshaper/control.sock": "The daemon answers here, by HTTP and JSON: "
     "`curl --unix-socket /run/esimshaper/control.sock http://localhost/v1/status`.",
     "/sys/fs/bpf/esimshaper": "The kernel part: programs and counters. They outlive the daemon, not a reboot.",
 }
+
+NOTICES = """
+With `notices:` in the configuration `esimshaper-notify.service` tells people: a process with a user of its own, without
+any capability, which takes jobs from the daemon and delivers each in a child process that is killed at its deadline.
+What it does not tell waits, and the journal has all of it. It needs the package `apprise` for push services,
+`python3-paho-mqtt` for MQTT, and ModemManager for SMS.
+
+A secret is a file that the user `esimshaper-notify` may read, `{file: /etc/esimshaper-notify/mail}`, or a credential of
+systemd, which root alone reads: `{credential: esimshaper.email}` is `/etc/credstore/esimshaper.email`. The unit knows
+`esimshaper.email`, `.webhook`, `.webhook-key`, `.mqtt` and `.apprise-1` to `.apprise-3`; `systemctl edit
+esimshaper-notify` adds others, by `LoadCredential=NAME`. After a change: `systemctl restart esimshaper-notify`.
+
+A command gets the notice as JSON on its standard input, in the sandbox of that unit. Exit status 0 is told, 65 never
+again, and with any other it is tried again. A webhook gets the same JSON with an `Idempotency-Key`, and with `key` a
+signature: `Esimshaper-Signature: t=SECONDS,v1=HEX`, HMAC-SHA256 of `SECONDS.BODY`.
+"""
 
 PAGE = """
 With `web:` in the configuration systemd listens at the interfaces of the LAN, `esimshaper-web@INTERFACE.socket`,
@@ -157,6 +175,7 @@ def command_page(day: date) -> str:
         "WHY THE CARRIER SAYS SOMETHING ELSE": _paragraphs(BILL),
         "WHAT BYTES WERE FOR": _paragraphs(SERVICES),
         "MODEMS AND SIMS": _paragraphs(MODEMS),
+        "NOTICES": _paragraphs(NOTICES),
         "THE PAGE": _paragraphs(PAGE),
         "MESSAGES": [*_paragraphs(MESSAGES), *_messages()],
         "EXIT STATUS": list(_exit_statuses(before.epilog)),

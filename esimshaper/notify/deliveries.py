@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 from esimshaper.edge.host import clock
 from esimshaper.notify.jobs import MOST_CHARACTERS, MOST_STEPS, Document, Job, Outcome, Result
@@ -25,6 +25,14 @@ from esimshaper.notify.jobs import MOST_CHARACTERS, MOST_STEPS, Document, Job, O
 def python(module: str) -> tuple[str, ...]:
     """The command that runs one of our modules as this process runs."""
     return (sys.executable, *(["-P"] if sys.flags.safe_path else []), "-m", module)
+
+
+def written(document: Mapping[str, Any]) -> IO[bytes]:
+    """A file for a child's standard input. A pipe would hold us up while the child does not read."""
+    file = os.fdopen(os.memfd_create("given"), "w+b")
+    file.write(json.dumps(document).encode())
+    file.seek(0)
+    return file
 
 
 CHILD = python("esimshaper.notify.child")
@@ -46,12 +54,13 @@ class Delivery:
         self._handed_over = False
         self._said: Outcome | None = None
         self._bytes, self._rest = 0, b""
-        self._child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-        )
+        told = {"job": job.document, "channel": channel, "seconds": max(1, int(deadline - clock.monotonic()) + 1)}
+        with written(told) as given:
+            self._child = subprocess.Popen(
+                command, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+            )
         self.output = _stream(self._child.stdout)
         os.set_blocking(self.output.fileno(), False)
-        self._tell({"job": job.document, "channel": channel, "seconds": max(1, int(deadline - clock.monotonic()) + 1)})
 
     def read(self) -> bool:
         """Takes what the child has said; False once it says nothing any more."""
@@ -84,13 +93,6 @@ class Delivery:
         why = "it took longer than its time" if is_late else f"its process has ended ({_ended(status)})"
         result = Result.UNKNOWN if self._handed_over else Result.FAILED
         return Outcome(result, why, tuple(self._steps))
-
-    def _tell(self, document: Mapping[str, Any]) -> None:
-        given = _stream(self._child.stdin)
-        with contextlib.suppress(OSError):  # a child that is dead already says so by its end
-            given.write(json.dumps(document).encode())
-        with contextlib.suppress(OSError):
-            given.close()
 
     def _hear(self, line: bytes) -> None:
         try:

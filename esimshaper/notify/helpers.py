@@ -4,14 +4,13 @@
 Each is started again a while after it has ended, and anew when what it was given has changed.
 """
 
-import json
 import signal
 import subprocess
 from collections.abc import Mapping
 from typing import Any
 
 from esimshaper.edge.host import clock
-from esimshaper.notify.deliveries import python
+from esimshaper.notify.deliveries import python, written
 from esimshaper.notify.jobs import Channels
 
 REST_SECONDS = 10.0
@@ -55,14 +54,9 @@ class Helpers:
 
     def _start(self, module: str, given: Given) -> None:
         self._started[module] = clock.monotonic()
-        process = subprocess.Popen(python(module), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        with written(given) as file:
+            process = subprocess.Popen(python(module), stdin=file, stdout=subprocess.DEVNULL)
         self._running[module] = given, process
-        try:
-            if process.stdin:
-                process.stdin.write(json.dumps(given).encode())
-                process.stdin.close()
-        except OSError:  # it has ended already, and `follow` will see it
-            return
 
     def _end(self, module: str) -> None:
         _, process = self._running.pop(module)

@@ -137,7 +137,7 @@ def test_a_webhook_by_tls_tells_only_whom_it_knows(tmp_path):
 def test_a_webhook_that_says_nothing_is_ended_and_nobody_knows(site, sender_of):
     site.status = HANG
     daemon, sender = sender_of(hook(site.port))
-    assert daemon.deliver(sender, job(channel="webhook", deadline=2)) == ["unknown"]
+    assert daemon.deliver(sender, job(channel="webhook", deadline=5)) == ["unknown"]
 
 
 def test_an_address_in_a_file_is_not_shown(sender_of, tmp_path):

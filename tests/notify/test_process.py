@@ -53,7 +53,7 @@ def test_a_command_that_is_not_there_is_said_once_and_for_all(sender_of):
 def test_what_hangs_is_killed_at_its_deadline_with_all_that_it_has_started_while_others_go_on(sender_of, tmp_path):
     hangs = command("/bin/sh", "-c", f"sleep 1000 & echo $! >{tmp_path}/pid; wait", name="hangs")
     daemon, sender = sender_of(hangs, writer(tmp_path / "told"))
-    assert daemon.deliver(sender, job(1, "hangs", deadline=4), job(2)) == ["unknown", "sent"]
+    assert daemon.deliver(sender, job(1, "hangs", deadline=5), job(2)) == ["unknown", "sent"]
     assert daemon.results[1]["error"] == "it took longer than its time"
     assert list(daemon.results) == [2, 1], "the one that hangs has held nobody up"
     slept = int((tmp_path / "pid").read_text())
@@ -70,7 +70,7 @@ def _runs(process: int) -> bool:
 def test_all_places_are_taken_by_what_hangs_and_the_others_have_their_turn(sender_of, tmp_path, monkeypatch):
     monkeypatch.setattr(process, "MOST_CHILDREN", 1)
     daemon, sender = sender_of(command("/bin/sleep", "1000", name="hangs"), writer(tmp_path / "told"))
-    results = daemon.deliver(sender, job(1, "hangs", deadline=2), job(2), job(3, deadline=1.5))
+    results = daemon.deliver(sender, job(1, "hangs", deadline=5), job(2), job(3, deadline=4))
     assert results == ["unknown", "sent", "failed"]
     assert daemon.results[3]["error"] == "others took all of its time"
 

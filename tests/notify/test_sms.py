@@ -117,7 +117,7 @@ def test_the_network_does_not_take_it(line, answer, result):
 def test_nobody_says_whether_it_was_sent_and_so_it_is_not_sent_again(line, sender_of):
     line.phone.refuses = None
     daemon, sender = sender_of(CHANNEL)
-    assert daemon.deliver(sender, job(channel="sms", deadline=4)) == ["unknown"]
+    assert daemon.deliver(sender, job(channel="sms", deadline=6)) == ["unknown"]
     line.phone.close()
     line.plug()
 
