@@ -117,7 +117,9 @@ class PageAnswers:
         known = fields(Message.PAGE_ASKED, client=label)
         said = f"{name} asks for {format_size(ask.bytes)}"
         about = Subject(SubjectKind.CLIENT, key)
-        notice = Notice(NoticeKind.ASKED, said, about, data={"bytes": ask.bytes, "text": ask.text})
+        notice = Notice(
+            NoticeKind.ASKED, said, about, data={"subject": about.written(label), "bytes": ask.bytes, "text": ask.text}
+        )
         self._answers.on_loop(self._change(lambda state: notice_commands.tell(state, notice)))
         log.info("%s asks for %s: %s", name, format_size(ask.bytes), ask.text or "no reason given", extra=known)
         return new_document(snapshot.facts.now) | {"request": ask.request, "repeated": False}

@@ -164,7 +164,7 @@ def test_an_alarm_says_who_how_much_in_what_time_and_what_for(language, text):
 
 
 def test_a_device_without_a_name_is_called_by_its_host_name_and_typed_by_its_address():
-    message = notice(NoticeKind.ALARM, "02:00:00:00:00:1f", level=None) | {"called": "Pixel-7 (00:1f)"}
+    message = notice(NoticeKind.ALARM, "02:00:00:00:00:1f", level=None) | {"client": "Pixel-7 (00:1f)"}
     text = text_of(job(message), "en", "long")
     assert text.subject.startswith("Pixel-7 (00:1f): 888 MB in 45 minutes")
     assert "esimshaper block 02:00:00:00:00:1f --for 1h" in text.body

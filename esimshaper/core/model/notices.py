@@ -203,7 +203,7 @@ KINDS: Mapping[NoticeKind, Facts] = {
     ),
     NoticeKind.ALARM_MORE: Facts(_WARNING, ("subject", "alarm", "reasons", "bytes", "since"), (), 2 * _HOUR),
     NoticeKind.ALARM_END: Facts(_INFO, ("subject", "alarm", "reasons", "bytes", "since"), ("answer",), 2 * _HOUR),
-    NoticeKind.ASKED: Facts(_WARNING, ("bytes",), ("text",), 12 * _HOUR),
+    NoticeKind.ASKED: Facts(_WARNING, ("subject", "bytes"), ("text",), 12 * _HOUR),
     NoticeKind.TROUBLE: Facts(_WARNING, ("message", "text")),
     NoticeKind.TROUBLE_OVER: Facts(_INFO, ("message", "text"), (), 2 * _HOUR),
     NoticeKind.WEEK: Facts(_INFO, ("since", "until", "days", "total"), ("total_before", "top", "services", "alarms")),

@@ -7,13 +7,11 @@ from datetime import UTC
 from typing import Any
 
 from esimshaper.core.model.channels import Channel, NoticeSettings, ReadRule
-from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import SubjectKind
 from esimshaper.core.model.notices import moment_text
 from esimshaper.core.model.outbox import Entry, Fate, Form, Job, NoticesSlice, Outbox
 from esimshaper.core.model.state import State
 from esimshaper.core.model.units import format_moment
-from esimshaper.core.report.frame import DaemonFacts, Document, identity, new_document
+from esimshaper.core.report.frame import DaemonFacts, Document, new_document
 
 _TRIED = (Fate.WAITING, Fate.TRYING)
 
@@ -32,12 +30,12 @@ def channels_document(facts: DaemonFacts, settings: NoticeSettings) -> Document:
 def jobs_document(state: State, facts: DaemonFacts, jobs: Iterable[tuple[Job, int]], again: int) -> Document:
     """Jobs with the seconds that each may take. again: when the sender may ask next, in seconds.
 
-    A notice has `client`, the label of metrics, and `called`, as people call that device.
+    `client` of a notice is as people call that device; what a command takes is the subject of its data.
     """
     entries = {each.number: each for each in state.notices.kept.entries}
 
     def notices(job: Job) -> list[Document]:
-        return [_notice(entries[each], state, facts) for each in job.notices if each in entries]
+        return [_notice(entries[each]) for each in job.notices if each in entries]
 
     return new_document(facts.now) | {
         "jobs": [_job(job, deadline, notices(job), facts.notices) for job, deadline in jobs],
@@ -126,14 +124,12 @@ def _job(job: Job, deadline: int, notices: list[Document], settings: NoticeSetti
     }
 
 
-def _notice(entry: Entry, state: State, facts: DaemonFacts) -> Document:
-    device = entry.subject.kind is SubjectKind.CLIENT
+def _notice(entry: Entry) -> Document:
     return {
         "id": entry.number,
         "at": moment_text(entry.at, UTC).replace("+00:00", "Z"),
         "kind": entry.kind.value,
         "client": entry.client or None,
-        "called": identity(state, ClientKey(entry.subject.id), facts).called if device else None,
         "severity": entry.severity.value,
         "text": entry.text,
         "data": entry.data,

@@ -45,7 +45,6 @@ class Telling:
         self.kind = str(notice["kind"])
         self.data: Mapping[str, Any] = notice.get("data") or {}
         self._client = str(notice.get("client") or "")
-        self._called = str(notice.get("called") or self._client)
         self._at = datetime.fromisoformat(notice["at"])
         self._most = most
 
@@ -61,7 +60,7 @@ class Telling:
         if kind == "group" and slash:
             return _("Group {name}", name=self.name(name))
         called = self._client or (name if kind == "client" else "")
-        return _nobody(called) or (self.name(self._called or called) if called else _("All devices"))
+        return _nobody(called) or (self.name(called) if called else _("All devices"))
 
     def typed(self) -> str:
         """The subject as a command takes it."""
