@@ -133,6 +133,22 @@ def test_a_throttle_of_a_scope_is_held_by_drops_there_only(bench: Bench) -> None
     assert bench.bytes_of(Reason.POLICED) == SIZE * passed.count(SHOT)
 
 
+def test_devices_that_find_no_free_account_share_a_limit_over_uplinks_and_it_is_exact(bench: Bench) -> None:
+    macs = [f"02:00:00:00:01:{number:02x}" for number in range(80)]
+    begun = ipv4("10.0.0.1", SERVER4, UDP, udp(1000, 53))
+    accounts = [Account(bench.lan(ethernet(begun, source=each))) for each in macs]
+    others = accounts[-1]
+    assert accounts.count(others) > 10
+    assert len(set(accounts)) == 1 + len(accounts) - accounts.count(others)
+    limit(bench, "of-both", 2 * SIZE, others)
+    for uplink, verdict in (("cellular", PASS), ("hotel", PASS), ("cellular", SHOT), ("hotel", SHOT), ("tether", PASS)):
+        at(bench, uplink)
+        assert up(bench, others) == verdict, uplink
+    assert used(bench, "of-both", others).both == 2 * SIZE
+    assert used(bench, "of-cellular", others).both == used(bench, "of-hotel", others).both == SIZE
+    assert up(bench, accounts[0]) == PASS
+
+
 def test_what_is_allowed_by_hand_is_held_by_no_scope_but_that_of_everyone(bench: Bench) -> None:
     everyone = bench.meter.everyone
     full = Policy(parent=everyone, block_at=Thresholds(both=0), exempt=True)
