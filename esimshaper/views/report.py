@@ -188,6 +188,8 @@ def _title(document: Document) -> str:
 
 
 def _nothing(document: Document) -> str:
+    if document["by"] == "trip":
+        return _("No trip of the configuration has a day {span}; they stand under `trips`.", span=span_of(document))
     return _("Nothing is on record of {whose} {span}.", whose=whose_of(document), span=span_of(document))
 
 

@@ -115,6 +115,7 @@ def test_nothing_on_record_is_said():
     text = shown(report_page(document("client", [], notes=["A note."])))
     assert text == "Nothing is on record of all clients from 01 Nov 2026 to 15 Nov 2026 12:00.\nA note."
     assert shown(overview_page({"day": document("day", [])})).startswith("Nothing is on record")
+    assert shown(report_page(document("trip", []))).startswith("No trip of the configuration has a day from 01 Nov")
 
 
 def test_csv_has_a_line_for_each_row_and_no_formulas():
