@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from esimshaper.core.model.channels import Channel, NoticeSettings
 from esimshaper.core.model.notices import Severity
-from esimshaper.core.model.outbox import Around, Delivery, Entry, Fate, Form, Job, Outbox
+from esimshaper.core.model.outbox import Around, Delivery, Fate, Form, Job, Outbox
 from esimshaper.core.notices import times
 from esimshaper.core.notices.jobs import DOWN, counted
 
@@ -168,8 +168,3 @@ class Forming:
 def _cap(channel: Channel, *, grave: bool) -> int:
     """Messages of a day; a part of them is for alarms alone."""
     return channel.per_day if grave or channel.per_day == 1 else channel.per_day - max(1, channel.per_day // 5)
-
-
-def entries_of(kept: Outbox, job: Job) -> tuple[Entry, ...]:
-    """The notices of a job, in their order."""
-    return tuple(each for each in kept.entries if each.number in job.notices)

@@ -23,14 +23,16 @@ DOWN = 5
 _FINAL = {Result.SENT: Fate.SENT, Result.REFUSED: Fate.REFUSED, Result.IMPOSSIBLE: Fate.IMPOSSIBLE}
 
 
-def can_go(job: Job, channel: Channel, kept: Outbox, now: float, *, link: bool) -> bool:
-    """Whether the sender may have a job now, as far as its channel is free."""
+def can_go(job: Job, channel: Channel, kept: Outbox, now: float, *, link: bool, quiet: bool) -> bool:
+    """Whether the sender may have a job now, as far as its channel is free. quiet: only alarms are told now."""
     if job.fate is not Fate.WAITING or job.next > now:
         return False
     if job.form is Form.TEST:
         return True
     state = kept.state_of(channel.name)
     if state.impossible or (channel.kind.needs_data and not link):
+        return False
+    if quiet and severity_of(job, kept) is not Severity.ALARM:  # as one that failed before people went to bed
         return False
     if state.failures < DOWN:
         return True
@@ -40,13 +42,14 @@ def can_go(job: Job, channel: Channel, kept: Outbox, now: float, *, link: bool) 
 
 def lease(kept: Outbox, settings: NoticeSettings, now: int, *, link: bool) -> tuple[Outbox, tuple[Job, ...]]:
     """`kept` with at most one more job of each channel taken, and these. `link`: whether mail could leave."""
+    quiet = times.quiet_until(settings, now) is not None
     busy = {each.channel for each in kept.jobs if each.fate is Fate.TRYING}
     taken: dict[int, Job] = {}
     for channel in settings.channels:
         if channel.name in busy:
             continue
         mine = [each for each in kept.jobs if each.channel == channel.name]
-        ready = [each for each in mine if can_go(each, channel, kept, now, link=link)]
+        ready = [each for each in mine if can_go(each, channel, kept, now, link=link, quiet=quiet)]
         if ready:
             first = min(ready, key=lambda each: (each.form is not Form.TEST, each.number))
             taken[first.number] = first._replace(fate=Fate.TRYING, attempts=first.attempts + 1)
@@ -121,9 +124,9 @@ def counted(kept: Outbox, channel: str, what: str, number: int) -> Outbox:
     return replace(kept, counts={**kept.counts, key: kept.counts.get(key, 0) + number})
 
 
-def severity_of(job: Job, entries: Mapping[int, Entry]) -> Severity:
+def severity_of(job: Job, kept: Outbox) -> Severity:
     """That of the gravest of its notices."""
-    found = [entries[each].severity for each in job.notices if each in entries]
+    found = [each.severity for each in kept.entries if each.number in job.notices]
     return max(found, key=lambda each: each.rank, default=Severity.INFO)
 
 

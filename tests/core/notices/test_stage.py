@@ -170,6 +170,18 @@ def test_in_quiet_hours_only_alarms_are_told_and_the_rest_comes_as_one_message_a
     assert town.told() == [("email", "digest", [LOW.text, "tv alarm 1"])]
 
 
+def test_what_failed_before_the_quiet_hours_is_not_tried_in_them():
+    town = Town(settings=QUIET, now=NOON + 10 * HOUR - 40)
+    town.hear(LOW)
+    town.wait(30)
+    (job,) = town.lease()
+    town.finish(job, Result.FAILED, "no answer")
+    town.wait(9 * HOUR - 60, step=300)
+    assert town.lease() == ()
+    town.wait(120)
+    assert town.told() == [("email", "one", [LOW.text])]
+
+
 def test_while_the_link_is_cut_mail_waits_and_sms_goes_and_afterwards_mail_is_one_digest():
     town = Town((MAIL, SMS), around=Around(link=False))
     for number in range(4):
