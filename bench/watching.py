@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from statistics import median
 from typing import Any, NamedTuple
 
-from bench import lives, other_lives
+from bench import lives, other_lives, third_lives
 from bench.lives import MB, STEP, STEPS_A_DAY, Leak, Life
 from bench.place import Place
 from bench.rows import Row, aim
@@ -26,6 +26,8 @@ KNOWN = {"5 % of the day in a minute down": (900_000, 27_000, 60), "2.5 % in fiv
 """Bytes a second down and up, and the seconds within which people are to hear of it."""
 CROWD = 1024
 
+OTHERS: dict[str, Callable[..., Life]] = {"other": other_lives.life, "third": third_lives.life}
+"""Lives by other rules: nothing of the watch was chosen by them."""
 OURS = "watch"
 
 
@@ -55,16 +57,16 @@ class Trial(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A home (`other`: of other_lives.py) and a seed."""
+    """A home, or one of OTHERS, and a seed."""
 
     home: str
     seed: int
 
 
 def rows(place: Place) -> Iterator[Row]:
-    """Three plans, a life by other rules, leaks that are known, and what a tick costs."""
+    """Three plans, two lives by other rules, leaks that are known, and what a tick costs."""
     seeds = range(QUICK_SEEDS if place.quick else SEEDS)
-    homes = ["A"] if place.quick else [*(home.name for home in lives.HOMES), "other"]
+    homes = ["A"] if place.quick else [*(home.name for home in lives.HOMES), *OTHERS]
     for home in homes:
         yield from _of_home(home, _all(seen, [Question(home, seed) for seed in seeds]))
     for what, found in _known(_all(trials, seeds)).items():
@@ -104,8 +106,8 @@ def _of_paces(home: str, days: list[Paced]) -> Iterator[Row]:
 
 
 def _life(question: Question, *, leaky: bool) -> Life:
-    if question.home == "other":
-        return other_lives.life(question.seed, DAYS, leaky=leaky)
+    if question.home in OTHERS:
+        return OTHERS[question.home](question.seed, DAYS, leaky=leaky)
     home = next(each for each in lives.HOMES if each.name == question.home)
     return lives.life(question.seed, DAYS, home, leaky=leaky)
 
