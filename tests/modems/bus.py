@@ -20,6 +20,7 @@ CONFIG = """\
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
+    <allow user="*"/>
     <allow own="*"/>
   </policy>
 </busconfig>
