@@ -34,7 +34,7 @@ class Sender:
     """`socket`: where the daemon hands out jobs."""
 
     def __init__(self, socket: Path) -> None:
-        self._daemon = Daemon(socket)
+        self._socket, self._daemon = socket, Daemon(socket)
         self._channels = Channels()
         self._deliveries, self._helpers = Deliveries(), Helpers()
         self._waiting: deque[tuple[Job, float]] = deque(maxlen=MOST_WAITING)
@@ -76,7 +76,8 @@ class Sender:
         now = clock.monotonic()
         handed = Handed(again=RETRY_SECONDS)
         try:
-            if self._say():
+            # Without a channel in the settings there is no socket, and nothing to complain of.
+            if self._socket.exists() and self._say():
                 handed = self._daemon.jobs()
                 self._look(now, handed.jobs)
                 self._waiting.extend((each, now) for each in handed.jobs if each.id not in self._deliveries)
@@ -119,7 +120,7 @@ class Sender:
 
     def _rest(self) -> None:
         """Lets go of what the start has needed, once."""
-        if not self._has_rested and not self._problem:
+        if not self._has_rested:
             resident.give_back()
             self._has_rested = True
 
