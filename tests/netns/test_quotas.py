@@ -282,3 +282,20 @@ def test_an_alarm_holds_a_device_to_its_rate_while_the_daemon_is_dead_until_it_i
     assert router.run("alarms", "fine", str(alarm["number"])).returncode == 0
     wait_until("the end", lambda: state_of(router, "02:00:00:00:00:10") == "open", timeout=3)
     assert alice.call(timed, traffic.tcp_down, lab.servers4[0], 2_000_000) < 3
+
+
+def test_a_new_device_ends_its_probation_at_the_byte_while_the_daemon_is_dead(
+    make_router: Callable[..., Router], lab: Lab
+) -> None:
+    router = make_router(lab, BOB + "watch: {newcomer: {allow: 1MB, in: 30min, then: {block: 1h}}}\n").start()
+    alice, bob = lab.clients
+    bob.call(traffic.ping, lab.servers4[1], count=1)
+    router.measure()
+    router.kill()
+    bill = lab.carrier.settle()
+    send_until_cut(alice, lab.servers4[0], 2_000_000)
+    assert 990_000 <= (lab.carrier.settle() - bill).of(lab.servers4[0]).up_bytes <= 1_000_000
+    assert not passes(alice, lab.servers4[0])
+    assert bob.call(timed, traffic.tcp_down, lab.servers4[1], 2_000_000) < 3, "who is listed is on no probation"
+    router.start()
+    assert not passes(alice, lab.servers4[0])
