@@ -2,13 +2,15 @@
 """The daemon's life: start, a tick each second and at each event, stop. Owns the event loop.
 
 One thread runs all of it but three things: SQLite works in a thread of its own, so that a slow card delays nothing, and
-the two HTTP servers answer from immutable values or ask the loop.
+the HTTP servers answer from immutable values or ask the loop.
 """
 
 import asyncio
 import contextlib
 import logging
 import signal
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from esimshaper import __version__
@@ -23,12 +25,12 @@ from esimshaper.daemon.answers import Answers
 from esimshaper.daemon.chronicle import Chronicle
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.failsafe import Failsafe
+from esimshaper.daemon.late_socket import LateSocket
 from esimshaper.daemon.notify_answers import NotifyAnswers
-from esimshaper.daemon.notify_socket import NotifySocket
 from esimshaper.daemon.page_answers import PageAnswers
 from esimshaper.daemon.page_desk import PageDesk
+from esimshaper.daemon.page_note import PageNote
 from esimshaper.daemon.page_owner import Owner
-from esimshaper.daemon.page_socket import PageSocket
 from esimshaper.daemon.publisher import Publisher
 from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.service_status import ServiceStatus
@@ -38,9 +40,9 @@ from esimshaper.daemon.weekly import WeeklyDigest
 from esimshaper.edge.bpf.meter import Announcement
 from esimshaper.edge.host import clock
 from esimshaper.edge.host.messages import Message, fields
-from esimshaper.edge.http import control
-from esimshaper.edge.http.notify import SOCKET_NAME as NOTIFY_SOCKET_NAME
-from esimshaper.edge.http.page import SOCKET_NAME
+from esimshaper.edge.host.paths import page_note
+from esimshaper.edge.http import control, notify, page
+from esimshaper.edge.http.server import Listener
 from esimshaper.edge.tc.link_events import LinkEvents
 
 TICK_SECONDS = 1.0
@@ -169,10 +171,10 @@ class Daemon:
         self._listeners.callback(self._socket.unlink, missing_ok=True)  # not before: only now is it ours
         self._listeners.callback(listener.stop)
         page_answers = self._page_answers(answers)
-        self._page = PageSocket(page_answers, self._socket.with_name(SOCKET_NAME), self._listeners)
-        self._page.follow(self._configuration.settings)
-        self._notify = NotifySocket(notices, self._socket.with_name(NOTIFY_SOCKET_NAME), self._listeners)
-        self._notify.follow(self._configuration.settings.notices)
+        self._page_note = PageNote(page_note())
+        self._page = self._late_socket(partial(page.serve, page_answers.answer), page.SOCKET_NAME, "no page")
+        self._notify = self._late_socket(partial(notify.serve, notices.answer), notify.SOCKET_NAME, "no notices")
+        self._follow_settings()
         self._weekly = WeeklyDigest(
             parts.bookings, parts.storage, lambda: parts.ticker.state, lambda: self._configuration.rules
         )
@@ -181,6 +183,15 @@ class Daemon:
         reloading = loop.create_task(reloader.obey(self._reload_wanted))
         self._status.ready()
         return reloading
+
+    def _late_socket(self, serve: Callable[[Path], Listener], name: str, lacking: str) -> LateSocket:
+        return LateSocket(serve, self._socket.with_name(name), self._listeners, lacking)
+
+    def _follow_settings(self) -> None:
+        settings = self._configuration.settings
+        self._page_note.follow(settings)
+        self._page.follow(is_wanted=settings.web is not None)
+        self._notify.follow(is_wanted=bool(settings.notices.channels or settings.notices.read))
 
     def _page_answers(self, answers: Answers) -> PageAnswers:
         parts = self._parts
@@ -207,8 +218,7 @@ class Daemon:
                 ticker.look_around = True
             if ticker.look_around:
                 ticker.follow_uplink()
-                self._page.follow(self._configuration.settings)
-                self._notify.follow(self._configuration.settings.notices)
+                self._follow_settings()
                 self._weekly.follow()
                 self._publisher.begin(self._configuration.settings.metrics)
             ticker.tick()

@@ -3,10 +3,10 @@
 
 import asyncio
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,8 +21,8 @@ from esimshaper.core.model.reading import Attachment, Hook
 from esimshaper.core.model.requests import NotifyQuery, NotifyReportCommand, NotifyTestCommand, StatusQuery
 from esimshaper.core.model.state import Booking, Outcome, State
 from esimshaper.daemon.bookings import Bookings
+from esimshaper.daemon.late_socket import LateSocket
 from esimshaper.daemon.notify_answers import NotifyAnswers
-from esimshaper.daemon.notify_socket import NotifySocket
 from esimshaper.daemon.stopping import Stopping
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge import control_client
@@ -104,11 +104,15 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     made.end()
 
 
+def late(daemon: Daemon, path: Path, listeners: contextlib.ExitStack) -> LateSocket:
+    return LateSocket(partial(notify.serve, daemon.answers.answer), path, listeners, "no notices")
+
+
 @pytest.fixture
 def path(daemon: Daemon, tmp_path: Path) -> Iterator[Path]:
     found = tmp_path / "notify.sock"
     with contextlib.ExitStack() as listeners:
-        NotifySocket(daemon.answers, found, listeners).follow(NOTICES)
+        late(daemon, found, listeners).follow(is_wanted=True)
         yield found
 
 
@@ -222,19 +226,13 @@ def test_a_figure_of_nobody_knows_whom_is_only_noted_without_a_plan(daemon: Daem
     assert any(each.message.startswith("sms from docomo  is only noted") for each in caplog.records)
 
 
-def test_only_the_sender_root_and_we_may_ask() -> None:
-    assert notify.admits(0)
-    assert notify.admits(os.geteuid())
-    assert not notify.admits(65534)
-
-
-def test_the_socket_comes_with_the_first_channel(daemon: Daemon, tmp_path: Path) -> None:
+def test_the_socket_comes_when_it_is_wanted_and_stays(daemon: Daemon, tmp_path: Path) -> None:
     found = tmp_path / "notify.sock"
     with contextlib.ExitStack() as listeners:
-        socket = NotifySocket(daemon.answers, found, listeners)
-        socket.follow(NoticeSettings())
+        socket = late(daemon, found, listeners)
+        socket.follow(is_wanted=False)
         assert not found.exists()
-        socket.follow(NOTICES)
-        socket.follow(NoticeSettings())
+        socket.follow(is_wanted=True)
+        socket.follow(is_wanted=False)
         assert found.exists()
     assert not found.exists()

@@ -16,7 +16,7 @@ from esimshaper.core import notice_commands
 from esimshaper.core.model.channels import Channel, ChannelKind, NoticeSettings
 from esimshaper.core.model.notices import Notice, NoticeKind, Severity
 from esimshaper.core.model.requests import NotifyQuery, NotifyTestCommand
-from esimshaper.daemon.notify_socket import NotifySocket
+from esimshaper.edge.http import notify
 from esimshaper.lab.namespaces import wait_until
 from tests import tools
 from tests.daemon.test_notify import Daemon
@@ -40,7 +40,7 @@ def told(daemon: Daemon, tmp_path: Path) -> Iterator[Path]:
     settings = NoticeSettings((channel,))
     daemon.ticker.rules = replace(daemon.ticker.rules, notices=settings)
     with contextlib.ExitStack() as listeners:
-        NotifySocket(daemon.answers, socket, listeners).follow(settings)
+        listeners.callback(notify.serve(daemon.answers.answer, socket).stop)
         environment = {**os.environ, "ESIMSHAPER_NOTIFY": str(socket)}
         command = [sys.executable, "-m", "esimshaper.notify"]
         with subprocess.Popen(command, cwd=tools.ROOT, env=environment, stderr=subprocess.PIPE) as sender:

@@ -11,10 +11,7 @@ Owns the socket. Its process speaks with servers and networks of strangers, so n
 proposes is bounded by the daemon.
 """
 
-import os
-import pwd
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -29,6 +26,7 @@ from esimshaper.core.model.notify_requests import (
 )
 from esimshaper.core.model.outbox import Result
 from esimshaper.core.model.units import MAX_BYTES
+from esimshaper.edge.http.admission import Admission
 from esimshaper.edge.http.control import attempt, body, error_document, json_application, query
 from esimshaper.edge.http.routes import BadParameter, Params, number_of, only, text_of
 from esimshaper.edge.http.server import Application, Listener, listen_unix
@@ -51,16 +49,7 @@ def serve(answer: Answer, path: Path) -> Listener:
 
     Raises Unusable if it cannot be made.
     """
-    return listen_unix(application(answer), path, None, admits)
-
-
-def admits(user: int) -> bool:
-    """Whether processes of this user may ask."""
-    if user in (0, os.geteuid()):
-        return True
-    with suppress(KeyError):
-        return user == pwd.getpwnam(USER).pw_uid
-    return False
+    return listen_unix(application(answer), path, None, Admission(USER))
 
 
 def application(answer: Answer) -> Application:

@@ -12,14 +12,12 @@ Owns the socket. Its process may be taken over by whoever finds a hole in it, so
 or unloads. The routes and documents are in page_routes.py and core/report/me.py.
 """
 
-import os
-import pwd
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from esimshaper.core.model.page_requests import PageRequest
+from esimshaper.edge.http.admission import Admission
 from esimshaper.edge.http.control import attempt, body, error_document, json_application, query
 from esimshaper.edge.http.page_routes import reader_of, token_of
 from esimshaper.edge.http.routes import BadParameter
@@ -41,16 +39,7 @@ def serve(answer: Answer, path: Path) -> Listener:
     """Answers the page's process, root and our own user until the Listener is stopped; the caller then removes the
     socket. Raises Unusable if it cannot be made.
     """
-    return listen_unix(application(answer), path, None, admits)
-
-
-def admits(user: int) -> bool:
-    """Whether processes of this user may ask."""
-    if user in (0, os.geteuid()):
-        return True
-    with suppress(KeyError):
-        return user == pwd.getpwnam(USER).pw_uid
-    return False
+    return listen_unix(application(answer), path, None, Admission(USER))
 
 
 def application(answer: Answer) -> Application:
