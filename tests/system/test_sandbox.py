@@ -5,10 +5,12 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from esimshaper.edge import control_client
 from esimshaper.edge.host.messages import Message
 from esimshaper.lab import traffic
 from esimshaper.lab.namespaces import Host, wait_until
@@ -188,6 +190,25 @@ def test_who_tells_people_may_do_nothing_else_and_gets_secrets_of_root_as_creden
     wait_until("another process", lambda: user() == whole)
     seen = router.path(f"/proc/{process()}/root/run/credentials/{NOTIFY}")
     assert [(each.name, each.read_text()) for each in seen.iterdir()] == [("esimshaper.email", "correct horse\n")]
+    assert_a_notice_arrives(router, lambda: router.path(f"/proc/{process()}/root/tmp/told"))
+
+
+def assert_a_notice_arrives(router: Debian, told: Callable[[], Path]) -> None:
+    """By a command in the sandbox of the sender, whose /tmp is its own."""
+    router.configure("notices: {command: [/usr/bin/tee, /tmp/told], webhook: {url: 'https://nowhere.invalid/'}}\n")
+    router.run("systemctl", "reload", SERVICE)
+    control_client.post(router.socket, "/v1/notify/test", {"channel": "command"})
+    try:
+        wait_until("the notice", lambda: told().exists() and told().read_text().endswith("}"), timeout=40)
+    except TimeoutError as problem:
+        problem.add_note(router.journalctl("--no-pager", "--lines=30", "-u", NOTIFY))
+        raise
+    assert json.loads(told().read_text())["notices"][0]["kind"] == "test"
+    home = control_client.get(router.socket.with_name("notify.sock"), "/v1/notify/home")
+    assert {"clients", "quotas", "plans", "alarms"} <= set(home)
+    said = router.try_run("esimshaper", "doctor").stdout
+    assert "The channel command has what it needs" in said
+    assert "nowhere.invalid has no address" in said
 
 
 def test_who_answers_the_wi_fi_has_no_network_and_the_carrier_finds_nobody(router: Debian) -> None:
