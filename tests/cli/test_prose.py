@@ -77,7 +77,7 @@ def test_a_sentence_is_read_as_options(typed, meant):
         ("which devices are online", "esimshaper clients"),
         ("what happened", "esimshaper events"),
         ("what does tv watch", "esimshaper services tv"),
-        ("alert me at 80%", "man esimshaper"),
+        ("alert me at 80%", "esimshaper notify"),
         ("who is alice-phone", "esimshaper clients alice-phone"),
         ("why is everything slow", "esimshaper quotas"),
     ],

@@ -236,7 +236,7 @@ def test_limits_go_on_from_memory_while_the_disk_is_full(make_router: Callable[.
 @contextlib.contextmanager
 def small_disk(place: Path) -> Iterator[Path]:
     """A disk of its own at `place`; gives the file that may fill it."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none", place], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", place], check=True)
     try:
         yield place / "ballast"
     finally:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """MQTT with a real mosquitto: open, with a password, with TLS, and one that is not there."""
 
+import gc
 import json
 import subprocess
 from collections.abc import Iterator
@@ -53,6 +54,8 @@ def test_a_whole_job_by_mqtt(port, listener, sender_of):
     assert daemon.results[1]["bytes"] > len(listener.latest["esimshaper/notice"])
 
 
+# paho lets a connection go without closing it where the handshake fails. In the child that delivers, its end closes it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_broker_with_tls_and_a_password_lets_in_who_knows_it_and_is_told_nothing_else(tmp_path):
     ours, stranger = Authority(tmp_path), Authority(tmp_path, "stranger")
     certificate, key = ours.sign("broker")
@@ -69,3 +72,4 @@ def test_a_broker_with_tls_and_a_password_lets_in_who_knows_it_and_is_told_nothi
         error = undelivered({**to, "ca": str(stranger.certificate)})
     assert (error.result, "certificate of 127.0.0.1 is not right" in str(error)) == (Result.FAILED, True)
     assert undelivered(channel(port)).result is Result.FAILED, "it is gone"
+    gc.collect()

@@ -98,7 +98,7 @@ def test_a_save_that_fails_has_neither_the_bytes_nor_the_notice(tmp_path):
     assert (boottime, notices) == (1.0, 0)
 
 
-def test_a_file_of_the_version_before_keeps_all_it_has_and_gets_an_outbox(tmp_path):
+def test_a_file_of_version_13_keeps_all_it_has_and_gets_an_outbox(tmp_path):
     path = tmp_path / "history.db"
     with closing(History(path)) as history:
         history.save(booking(1))
@@ -107,6 +107,8 @@ def test_a_file_of_the_version_before_keeps_all_it_has_and_gets_an_outbox(tmp_pa
             "SELECT name FROM sqlite_master WHERE name LIKE 'notice%' AND type = 'table'"
         ).fetchall():
             raw.execute(f"DROP TABLE {name}")
+        raw.execute("ALTER TABLE overrides DROP COLUMN rate")
+        raw.execute("ALTER TABLE acts DROP COLUMN before_rate")
         raw.execute("PRAGMA user_version = 13")
     with closing(History(path)) as history:
         assert (history.notes, history.load()) == ("", booking(1).baseline)

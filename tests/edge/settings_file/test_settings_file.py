@@ -10,7 +10,7 @@ import pytest
 
 from esimshaper.core.model.channels import NoticeSettings
 from esimshaper.core.model.limits import ActionKind, PeriodUnit, SubjectKind
-from esimshaper.core.model.watch import Watch, WatchLevel
+from esimshaper.core.model.watch import AlarmKind, Reaction, Watch, WatchLevel
 from esimshaper.core.settings.values import DEFAULT_UPKEEP, Client, Listen, OnFailure, Tls, Wan, Web
 from esimshaper.edge.settings_file import SettingsError, load, of_the_box, read_settings
 from esimshaper.edge.settings_file.schema import SCHEMA_FILE
@@ -62,7 +62,9 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
     page = Tls(f"{folder}/page.crt", f"{folder}/page.key")
     assert loaded.web == Web((Listen("192.168.8.1", 80),), ("data.internal",), tls=page)
     (exempt,) = (each.key for each in loaded.clients if each.name == "work-laptop")
-    assert loaded.watch == Watch(WatchLevel.NORMAL, exempt=frozenset({exempt}), newcomer=50_000_000)
+    slow = {AlarmKind.NEWCOMER: Reaction(3600, 256_000)}  # nobody's default
+    exempted = frozenset({exempt})
+    assert loaded.watch == Watch(WatchLevel.NORMAL, reactions=slow, exempt=exempted, newcomer=50_000_000)
     kinds = [each.kind.value for each in loaded.notices.channels]
     assert kinds == ["email", "webhook", "sms", "mqtt", "apprise", "command"]
     assert loaded.timezone == "Asia/Tokyo"
