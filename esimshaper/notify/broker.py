@@ -43,7 +43,11 @@ class Broker:
             client.will_set(*last_will, qos=1, retain=True)
         client.on_connect, client.on_publish, client.on_disconnect = self._connected, self._published, self._lost
         client.on_message = lambda _client, _data, message: heard(message.topic, message.payload) if heard else None
-        self._connect(port, report)
+        try:
+            self._connect(port, report)
+        except UndeliveredError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Says goodbye: no last will is told."""

@@ -72,4 +72,5 @@ def test_a_broker_with_tls_and_a_password_lets_in_who_knows_it_and_is_told_nothi
         error = undelivered({**to, "ca": str(stranger.certificate)})
     assert (error.result, "certificate of 127.0.0.1 is not right" in str(error)) == (Result.FAILED, True)
     assert undelivered(channel(port)).result is Result.FAILED, "it is gone"
+    del error  # it holds the connection
     gc.collect()
