@@ -84,7 +84,7 @@ class Acts:
         else:
             body["address"] = asked.peer
         document = self._persist(target, body, browser.owner if form.owner else "")
-        self._said.keep(request, form.said(words, fields, document))
+        self._said.keep(request, form.said(words, body, document))
         return _back(fields, request)
 
     def _persist(self, target: str, body: Mapping[str, Any], token: str) -> Document:

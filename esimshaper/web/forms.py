@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from esimshaper.core.model.units import format_size, parse_size
+from esimshaper.languages.texts import N_
 from esimshaper.web.asked import Fields
 from esimshaper.web.words import Words, printable
 
@@ -21,7 +22,8 @@ class BadField(Exception):  # noqa: N818 - it is answered, not a fault
 
 
 Body = dict[str, Any]
-Said = Callable[[Words, Fields, Mapping[str, Any]], str]
+Said = Callable[[Words, Body, Mapping[str, Any]], str]
+"""The command as it was sent and its answer -> what was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,80 +148,57 @@ def _figure(fields: Fields) -> int:
         raise BadField("figure") from None
 
 
-def _asked(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001 - as all of these
-    size = format_size(int(fields["bytes"]))
+def _says(text: str) -> Said:
+    """The same sentence whatever was sent; `text` is marked by N_."""
+    return lambda words, _body, _answer: words.gettext(text)
+
+
+def _asked(words: Words, body: Body, answer: Mapping[str, Any]) -> str:  # noqa: ARG001 - as all of these
+    size = format_size(body["bytes"])
     return words.gettext("You have asked for %(size)s. The owner sees it now.", size=size)
 
 
-def _granted(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
-    return words.gettext("%(size)s more were given.", size=format_size(int(fields["bytes"])))
+def _granted(words: Words, body: Body, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+    return words.gettext("%(size)s more were given.", size=format_size(body["bytes"]))
 
 
-def _blocked(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
-    return words.gettext("It is stopped now.")
-
-
-def _allowed(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
-    return words.gettext("Its limits rest now.")
-
-
-def _cleared(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
-    return words.gettext("Nothing is set by hand any more.")
-
-
-def _undone(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+def _undone(words: Words, body: Body, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
     if "undone" in answer and answer["undone"] is None:
         return words.gettext("There is nothing that could be taken back.")
     return words.gettext("The last change was taken back.")
 
 
-def _named(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
-    if name := printable(fields.get("name", "").strip()):
+def _named(words: Words, body: Body, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+    if name := printable(body["name"]):
         return words.gettext("It is called %(name)s now.", name=name)
     return words.gettext("It has the name of before again.")
 
 
-def _answered(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
-    if size := int(fields["bytes"]):
-        return words.gettext("%(size)s more were given.", size=format_size(size))
-    return words.gettext("The answer was no.")
+def _answered(words: Words, body: Body, answer: Mapping[str, Any]) -> str:
+    return _granted(words, body, answer) if body["bytes"] else words.gettext("The answer was no.")
 
 
-def _said_fine(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
-    return words.gettext("That is usual from now on.")
+def _was_muted(words: Words, body: Body, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
+    return words.gettext("Nobody is told of it for %(time)s.", time=words.length(body["seconds"]))
 
 
-def _slowed(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
-    return words.gettext("It is slowed down now.")
-
-
-def _was_muted(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
-    return words.gettext("Nobody is told of it for %(time)s.", time=words.length(int(fields["seconds"])))
-
-
-def _was_unmuted(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
-    return words.gettext("You are told of it again.")
-
-
-def _plan_changed(words: Words, fields: Fields, answer: Mapping[str, Any]) -> str:  # noqa: ARG001
-    return words.gettext("The plan was changed.")
-
+_PLAN_CHANGED = _says(N_("The plan was changed."))
 
 FORMS: Mapping[str, Form] = {
     "/ask": Form("/v1/me/ask", _ask, _asked, owner=False),
     "/grant": Form("/v1/grant", _grant, _granted),
-    "/block": Form("/v1/block", _override, _blocked),
-    "/allow": Form("/v1/allow", _override, _allowed),
-    "/clear": Form("/v1/clear", _subject, _cleared),
+    "/block": Form("/v1/block", _override, _says(N_("It is stopped now."))),
+    "/allow": Form("/v1/allow", _override, _says(N_("Its limits rest now."))),
+    "/clear": Form("/v1/clear", _subject, _says(N_("Nothing is set by hand any more."))),
     "/undo": Form("/v1/undo", _nothing, _undone),
     "/name": Form("/v1/name", _name, _named),
     "/answer": Form("/v1/owner/asks/{id}", _answer, _answered),
-    "/alarms/fine": Form("/v1/alarms/fine", _fine, _said_fine),
-    "/alarms/slow": Form("/v1/alarms/slow", _slow, _slowed),
+    "/alarms/fine": Form("/v1/alarms/fine", _fine, _says(N_("That is usual from now on."))),
+    "/alarms/slow": Form("/v1/alarms/slow", _slow, _says(N_("It is slowed down now."))),
     "/alarms/mute": Form("/v1/alarms/mute", _mute, _was_muted),
-    "/alarms/unmute": Form("/v1/alarms/mute", _unmute, _was_unmuted),
-    "/plan/correct": Form("/v1/plan/correct", _correct, _plan_changed),
-    "/plan/add": Form("/v1/plan/add", _add, _plan_changed),
-    "/plan/switch": Form("/v1/plan/switch", _switch, _plan_changed),
+    "/alarms/unmute": Form("/v1/alarms/mute", _unmute, _says(N_("You are told of it again."))),
+    "/plan/correct": Form("/v1/plan/correct", _correct, _PLAN_CHANGED),
+    "/plan/add": Form("/v1/plan/add", _add, _PLAN_CHANGED),
+    "/plan/switch": Form("/v1/plan/switch", _switch, _PLAN_CHANGED),
 }
 """The forms that the daemon carries out, by their paths. Login, logout and the language are the page's own."""

@@ -36,6 +36,15 @@ def test_a_device_asks_for_more_and_reads_that_it_did(browser, daemon):
     assert "You have asked" not in browser.get("/").text
 
 
+def test_a_number_is_read_once_whatever_stands_beside_it(browser, daemon):
+    """Found by tests/fuzz: what strip() takes off, int() may refuse, and the question was asked already."""
+    answer = browser.post("/ask", {**forms_of(browser), **QUESTION, "bytes": "300000000\x1f"})
+    assert answer.status == 303
+    ((_, body),) = daemon.done.values()
+    assert body["bytes"] == 300_000_000
+    assert "You have asked for 300 MB." in browser.follow(answer).text
+
+
 def test_a_double_tap_is_one_act(app, daemon):
     browser = owner(app)
     fields = {**forms_of(browser), **GRANT}
