@@ -12,15 +12,15 @@ from esimshaper.core.model.channels import ChannelKind
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.history import Resolution, RowRange, Sums
 from esimshaper.core.model.notices import Notice
-from esimshaper.core.model.notify_requests import ProposalCommand
-from esimshaper.core.model.outbox import Fate, Form, Job, NoticesSlice, Outbox, Result
+from esimshaper.core.model.notify_requests import ProposalCommand, ResultCommand
+from esimshaper.core.model.outbox import Fate, Form, Job, NoticesSlice, Outbox
 from esimshaper.core.model.requests import PlanCorrectCommand
+from esimshaper.core.model.results import MOST_CHARACTERS, MOST_STEPS
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, State
 from esimshaper.core.notices import jobs, proposals, stage, times, weekly
 from esimshaper.core.plan_commands import plan_named
 
-MOST_STEPS, MOST_ERROR = 40, 300
 _TESTS = 3
 """Tests of a channel that may wait at a time: each is a message to somebody."""
 
@@ -30,16 +30,6 @@ class Leased(NamedTuple):
 
     state: State
     jobs: tuple[Job, ...]
-
-
-class Said(NamedTuple):
-    """What the sender says of a job. bytes: that it took of the link."""
-
-    number: int
-    result: Result
-    error: str = ""
-    steps: tuple[str, ...] = ()
-    bytes: int = 0
 
 
 def lease(state: State, rules: Rules) -> Leased:
@@ -81,10 +71,10 @@ def give_back(state: State, numbers: Collection[int]) -> State:
     return _with(state, jobs.give_back(state.notices.kept, numbers), leases=leases)
 
 
-def finish(state: State, rules: Rules, said: Said) -> State:
+def finish(state: State, rules: Rules, said: ResultCommand) -> State:
     """What the sender says of a job."""
     now, settings = int(state.clock.time), rules.notices
-    kept = jobs.finish(state.notices.kept, settings, said.number, said.result, said.error[:MOST_ERROR], now)
+    kept = jobs.finish(state.notices.kept, settings, said.number, said.result, said.error[:MOST_CHARACTERS], now)
     job = next((each for each in kept.jobs if each.number == said.number), None)
     if job is None:
         return state

@@ -133,8 +133,7 @@ class NotifyAnswers:
         kept = self._state().notices.kept
         job = next((each for each in kept.jobs if each.number == said.number), None)
         before = kept.state_of(job.channel) if job else FRESH
-        result = notice_commands.Said(said.number, said.result, said.error, said.steps, said.bytes)
-        self._on_loop(self._bookings.change(lambda state: notice_commands.finish(state, self._rules(), result)))
+        self._on_loop(self._bookings.change(lambda state: notice_commands.finish(state, self._rules(), said)))
         if job:
             after = self._state().notices.kept.state_of(job.channel)
             if after.impossible and not before.impossible:

@@ -7,8 +7,8 @@ from typing import Any
 
 from paho.mqtt import client as mqtt
 
+from esimshaper.core.model.results import Result
 from esimshaper.edge.host import clock
-from esimshaper.notify.jobs import Result
 from esimshaper.notify.letter import Document, Report, UndeliveredError
 from esimshaper.notify.secrets import secret
 

@@ -12,9 +12,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from esimshaper.core.model.results import Result
 from esimshaper.notify import secrets
 from esimshaper.notify.channels import MODULES
-from esimshaper.notify.jobs import Result
 from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError
 from esimshaper.notify.texts import text_of
 

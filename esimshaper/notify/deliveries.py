@@ -18,8 +18,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from esimshaper.core.model.results import MOST_CHARACTERS, MOST_STEPS, Result
 from esimshaper.edge.host import clock
-from esimshaper.notify.jobs import MOST_CHARACTERS, MOST_STEPS, Document, Job, Outcome, Result
+from esimshaper.notify.jobs import Document, Job, Outcome
 
 
 def python(module: str) -> tuple[str, ...]:

@@ -10,32 +10,19 @@
 It owns one connection at a time.
 """
 
-import http.client
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from esimshaper.core.model.results import MOST_CHARACTERS, MOST_STEPS, Result
 from esimshaper.edge import control_client
 
 Document = Mapping[str, Any]
 
 PATIENCE = 5.0  # seconds that the daemon may take
 MOST_BYTES = 4 * 1024 * 1024
-MOST_STEPS, MOST_CHARACTERS = 40, 300
-"""Of what a channel says: people read it, and the daemon keeps some of it."""
-
-
-class Result(Enum):
-    """What became of a job. REFUSED: never to be tried again; IMPOSSIBLE: nor is any other by that channel."""
-
-    SENT = "sent"
-    FAILED = "failed"
-    REFUSED = "refused"
-    IMPOSSIBLE = "impossible"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +59,6 @@ class Channels:
 
     by_name: Mapping[str, Document] = field(default_factory=dict)
     read: Sequence[Document] = ()
-    revision: object = None
 
 
 class NoDaemonError(Exception):
@@ -104,7 +90,7 @@ class Daemon:
             by_name = {str(each["name"]): each for each in document["channels"]}
         except (KeyError, TypeError):
             raise NoDaemonError("the daemon names what is no channel") from None
-        return Channels(by_name, document.get("read") or (), document.get("revision"))
+        return Channels(by_name, document.get("read") or ())
 
     def home(self) -> Document:
         """How clients, quotas, plans and alarms stand, for a home automation."""
@@ -130,9 +116,9 @@ class Daemon:
         try:
             status, answer = control_client.exchange(self._path, method, target, sent, PATIENCE, most=MOST_BYTES)
             document = json.loads(answer)
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise NoDaemonError(f"the daemon does not answer: {error}") from None
-        if status != http.client.OK or not isinstance(document, dict):
+        if status != control_client.HTTP_OK or not isinstance(document, dict):
             said = document.get("error") if isinstance(document, dict) else "what is no document"
             raise DeniedError(f"the daemon answers {method} {target} with {status}: {said}")
         return document

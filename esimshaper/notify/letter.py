@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from esimshaper.core.model.results import Result
 from esimshaper.notify import secrets
-from esimshaper.notify.jobs import Result
 
 Document = Mapping[str, Any]
 

@@ -4,8 +4,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from esimshaper.core.model.results import Result
 from esimshaper.edge.modems.bus import OBJECT_MANAGER, Bus, BusError, NotAnsweredError, RefusedError
-from esimshaper.notify.jobs import Result
 from esimshaper.notify.letter import Report, UndeliveredError
 
 NAME, ROOT = "org.freedesktop.ModemManager1", "/org/freedesktop/ModemManager1"

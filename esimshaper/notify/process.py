@@ -12,10 +12,11 @@ import os
 from collections import deque
 from pathlib import Path
 
+from esimshaper.core.model.results import Result
 from esimshaper.edge.host import clock, resident
 from esimshaper.notify.deliveries import Deliveries
 from esimshaper.notify.helpers import Helpers
-from esimshaper.notify.jobs import Channels, Daemon, DeniedError, Handed, Job, NoDaemonError, Outcome, Result
+from esimshaper.notify.jobs import Channels, Daemon, DeniedError, Handed, Job, NoDaemonError, Outcome
 
 MOST_CHILDREN = 6
 """At once. Each takes 15 to 40 MB for a moment; more jobs than that wait for their turn within their leases."""

@@ -11,8 +11,9 @@ from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.history import Sums
 from esimshaper.core.model.identity import Lease
 from esimshaper.core.model.notices import Notice, NoticeKind, Severity
-from esimshaper.core.model.outbox import Fate, Result
-from esimshaper.core.notice_commands import Said
+from esimshaper.core.model.notify_requests import ResultCommand
+from esimshaper.core.model.outbox import Fate
+from esimshaper.core.model.results import Result
 from tests.core.limits_router import BOB, DAY, MIDNIGHT, Router, plan, quota
 
 SMS = Channel("sms", ChannelKind.SMS, least=Severity.ALARM)
@@ -62,7 +63,9 @@ def test_a_restart_repeats_no_message(router):
     assert leased(router) == ["command", "sms"]
     router.tick()
     for number in (1, 2):
-        router.state = notice_commands.finish(router.state, router.rules, Said(number, Result.SENT, steps=("done",)))
+        router.state = notice_commands.finish(
+            router.state, router.rules, ResultCommand(number, Result.SENT, steps=("done",))
+        )
     router.tick()
     router.restart()
     router.tick(600)
@@ -109,7 +112,7 @@ def test_a_test_has_steps_and_frees_a_channel_that_could_not_be(router):
     router.state, (job,) = notice_commands.test(router.state, router.rules, "sms", "router")
     router.tick()
     leased(router)
-    said = Said(job.number, Result.IMPOSSIBLE, "no modem", ("looked for a modem",))
+    said = ResultCommand(job.number, Result.IMPOSSIBLE, "no modem", ("looked for a modem",))
     router.state = notice_commands.finish(router.state, router.rules, said)
     router.tick()
     assert router.state.notices.steps[job.number] == ("looked for a modem",)

@@ -20,10 +20,11 @@ from esimshaper.core.commands import resume
 from esimshaper.core.model.channels import Channel, ChannelKind, NoticeSettings
 from esimshaper.core.model.limits import EVERYONE, Action, ActionKind, Period, PeriodUnit, Quota
 from esimshaper.core.model.notices import Severity
-from esimshaper.core.model.outbox import Fate, Job, Result
+from esimshaper.core.model.notify_requests import ResultCommand
+from esimshaper.core.model.outbox import Fate, Job
 from esimshaper.core.model.reading import Attachment, Hook, Observation
+from esimshaper.core.model.results import Result
 from esimshaper.core.model.state import Booking, State
-from esimshaper.core.notice_commands import Said
 from esimshaper.core.pipeline import advance
 from esimshaper.core.saving.booking import note_saved
 from esimshaper.edge.history.database import History
@@ -131,7 +132,7 @@ class Daemon:
 
     def word(self) -> None:
         if self.words:
-            said = Said(self.words.pop(0).number, Result.SENT)
+            said = ResultCommand(self.words.pop(0).number, Result.SENT)
             self.state = notice_commands.finish(self.state, self.world.rules, said)
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from esimshaper.core.model.results import Result
 from esimshaper.notify.channels import webhook
-from esimshaper.notify.jobs import Result
 from esimshaper.notify.letter import Report, UndeliveredError
 from tests.certificates import Authority
 from tests.notify.daemon import job, letter

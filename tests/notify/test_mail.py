@@ -20,8 +20,8 @@ pytest.importorskip("aiosmtpd", reason="needs python3-aiosmtpd")
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from esimshaper.core.model.results import Result
 from esimshaper.notify.channels import mail
-from esimshaper.notify.jobs import Result
 from esimshaper.notify.letter import Report, UndeliveredError
 from tests.certificates import Authority
 from tests.notify.daemon import job, letter

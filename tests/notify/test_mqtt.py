@@ -11,9 +11,9 @@ import pytest
 
 pytest.importorskip("paho.mqtt.client", reason="needs python3-paho-mqtt")
 
+from esimshaper.core.model.results import Result
 from esimshaper.lab.namespaces import wait_until
 from esimshaper.notify.channels import mqtt
-from esimshaper.notify.jobs import Result
 from esimshaper.notify.letter import Report, UndeliveredError
 from tests.certificates import Authority
 from tests.notify.brokers import Listener, mosquitto

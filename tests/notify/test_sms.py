@@ -13,11 +13,11 @@ pytest.importorskip("jeepney", reason="needs python3-jeepney")
 pytest.importorskip("dbusmock", reason="needs python3-dbusmock")
 
 from esimshaper.core.model.notify_facts import Messaging
+from esimshaper.core.model.results import Result
 from esimshaper.edge.modems.bus import PROPERTIES
 from esimshaper.edge.probe.notify import messaging
 from esimshaper.lab.namespaces import wait_until
 from esimshaper.notify.channels import sms
-from esimshaper.notify.jobs import Result
 from esimshaper.notify.letter import Report, UndeliveredError
 from esimshaper.notify.modem import MESSAGING, NAME
 from tests.modems.bus import private_bus

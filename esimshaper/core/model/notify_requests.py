@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from esimshaper.core.model.outbox import Result
+from esimshaper.core.model.results import Result
 
 
 @dataclass(frozen=True, slots=True)

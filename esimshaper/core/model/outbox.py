@@ -55,16 +55,6 @@ class Fate(StrEnum):
         return self in (Fate.WAITING, Fate.HELD, Fate.JOINED, Fate.TRYING)
 
 
-class Result(StrEnum):
-    """What the sender says of a try; the value is the word of documents."""
-
-    SENT = "sent"
-    FAILED = "failed"
-    REFUSED = "refused"
-    IMPOSSIBLE = "impossible"
-    UNKNOWN = "unknown"
-
-
 class Entry(NamedTuple):
     """A notice in the outbox. key: the same notice has the same one. client: the label of metrics, or empty.
 

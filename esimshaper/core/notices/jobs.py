@@ -15,7 +15,8 @@ from dataclasses import replace
 
 from esimshaper.core.model.channels import Channel, NoticeSettings
 from esimshaper.core.model.notices import Severity
-from esimshaper.core.model.outbox import ChannelState, Entry, Fate, Form, Job, Outbox, Result
+from esimshaper.core.model.outbox import ChannelState, Entry, Fate, Form, Job, Outbox
+from esimshaper.core.model.results import Result
 from esimshaper.core.notices import times
 
 DOWN = 5

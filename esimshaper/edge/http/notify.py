@@ -24,7 +24,7 @@ from esimshaper.core.model.notify_requests import (
     ProposalCommand,
     ResultCommand,
 )
-from esimshaper.core.model.outbox import Result
+from esimshaper.core.model.results import MOST_CHARACTERS, MOST_STEPS, Result
 from esimshaper.core.model.units import MAX_BYTES
 from esimshaper.edge.http.admission import Admission
 from esimshaper.edge.http.control import attempt, body, error_document, json_application, query
@@ -37,7 +37,7 @@ SOCKET_NAME = "notify.sock"
 """Beside the control socket."""
 
 MAX_BODY = 64 * 1024
-MOST_STEPS, MOST_CHARACTERS, MOST_TEXT = 40, 300, 160
+MOST_TEXT = 160
 _GIVES = ("left", "used", "percent")
 
 Answer = Callable[[NotifyRequest], Mapping[str, Any]]

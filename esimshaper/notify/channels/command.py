@@ -4,7 +4,7 @@
 import subprocess
 import tempfile
 
-from esimshaper.notify.jobs import Result
+from esimshaper.core.model.results import Result
 from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError
 
 MOST_SAID = 200

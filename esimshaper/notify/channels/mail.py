@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime, parseaddr
 
-from esimshaper.notify.jobs import Result
+from esimshaper.core.model.results import Result
 from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError
 from esimshaper.notify.secrets import secret
 

@@ -13,8 +13,8 @@ import apprise
 import requests
 import urllib3.util.connection
 
+from esimshaper.core.model.results import Result
 from esimshaper.notify.channels.webhook import LATER
-from esimshaper.notify.jobs import Result
 from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError
 from esimshaper.notify.secrets import secret
 

@@ -3,8 +3,8 @@
 
 from typing import Any
 
+from esimshaper.core.model.results import Result
 from esimshaper.edge.modems.bus import NotAnsweredError, RefusedError
-from esimshaper.notify.jobs import Result
 from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError
 from esimshaper.notify.modem import MODEM, Messenger
 from esimshaper.notify.secrets import hide

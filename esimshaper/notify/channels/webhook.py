@@ -11,8 +11,8 @@ import http.client
 import ssl
 from urllib.parse import SplitResult, urlsplit
 
+from esimshaper.core.model.results import Result
 from esimshaper.edge.host import clock
-from esimshaper.notify.jobs import Result
 from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError
 from esimshaper.notify.secrets import secret
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from esimshaper.core.model.channels import ChannelKind
 from esimshaper.core.model.notices import Notice, NoticeKind
-from esimshaper.core.model.outbox import Job, Outbox, Result
+from esimshaper.core.model.outbox import Job, Outbox
+from esimshaper.core.model.results import Result
 from esimshaper.core.notices import jobs, times
 from tests.core.notices.town import MAIL, PUSH, SMS, Town, client
 

@@ -11,7 +11,8 @@ from esimshaper.core.model.channels import Channel, ChannelKind, NoticeSettings
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import EVERYONE, Level
 from esimshaper.core.model.notices import Notice, NoticeKind, Severity
-from esimshaper.core.model.outbox import Around, Form, Result
+from esimshaper.core.model.outbox import Around, Form
+from esimshaper.core.model.results import Result
 from esimshaper.core.model.time_of_day import Hours, parse_span
 from esimshaper.core.notices import stage
 from tests.core.notices.town import MAIL, NOON, PUSH, SMS, Town, alarm, client, plain, state

@@ -9,7 +9,8 @@ from esimshaper.core.model.channels import Channel, ChannelKind, NoticeSettings
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import EVERYONE, Level, Subject, SubjectKind
 from esimshaper.core.model.notices import Notice, NoticeKind, Severity
-from esimshaper.core.model.outbox import Around, Entry, Fate, Job, Outbox, Result
+from esimshaper.core.model.outbox import Around, Entry, Fate, Job, Outbox
+from esimshaper.core.model.results import Result
 from esimshaper.core.notices import jobs, taking
 from esimshaper.core.notices.forming import Scene
 from esimshaper.core.notices.stage import settled
