@@ -18,7 +18,7 @@ from esimshaper.core.model.notify_requests import (
     ProposalCommand,
     ResultCommand,
 )
-from esimshaper.core.model.outbox import FRESH, Job
+from esimshaper.core.model.outbox import DOWN, FRESH, Job
 from esimshaper.core.model.requests import (
     AlarmsQuery,
     ClientsQuery,
@@ -42,8 +42,6 @@ from esimshaper.daemon.reports import OnLoop
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge.host import systemd
 
-DOWN = 5
-"""So many failures in a row are one line in the journal."""
 SECONDS = 8
 """For a lease: two saves of a slow disk."""
 

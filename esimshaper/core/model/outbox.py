@@ -9,7 +9,7 @@ lease      a job that the sender has taken, until a deadline
 All times are Unix seconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -48,6 +48,11 @@ class Fate(StrEnum):
     WITHDRAWN = "withdrawn"
     SILENT = "silent"
     OVER = "over"
+
+    @property
+    def waits(self) -> bool:
+        """Whether a delivery is in no message yet, and may come into one."""
+        return self in (Fate.WAITING, Fate.HELD)
 
     @property
     def is_open(self) -> bool:
@@ -118,6 +123,8 @@ class ChannelState(NamedTuple):
 
 
 FRESH = ChannelState()
+DOWN = 5
+"""After so many failures in a row a channel is down: only its oldest job is tried, and the journal has a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,12 @@ class Outbox:
     day_bytes: int = 0
     week: int = 0
     lost: Mapping[str, tuple[int, bool]] = field(default_factory=dict)
+
+    def to_come(self) -> Iterator[Delivery]:
+        """The deliveries of which nobody has heard yet, in no message or in one that is on its way."""
+        on_its_way = {each.number for each in self.jobs if each.fate.is_open}
+        joined = Fate.JOINED
+        return (each for each in self.deliveries if each.fate.waits or (each.fate is joined and each.job in on_its_way))
 
     def state_of(self, channel: str) -> ChannelState:
         return self.channels.get(channel, FRESH)

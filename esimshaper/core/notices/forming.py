@@ -5,7 +5,6 @@ A channel has a cap for each day; a fifth of it, at least one message, is for al
 the digest of the next morning, but for SMS, of which each costs money.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import tzinfo
@@ -13,9 +12,9 @@ from typing import NamedTuple
 
 from esimshaper.core.model.channels import Channel, NoticeSettings
 from esimshaper.core.model.notices import Severity
-from esimshaper.core.model.outbox import Around, Delivery, Fate, Form, Job, Outbox
+from esimshaper.core.model.outbox import DOWN, Around, Delivery, Fate, Form, Job, Outbox
 from esimshaper.core.notices import times
-from esimshaper.core.notices.jobs import DOWN, counted
+from esimshaper.core.notices.jobs import counted, key_of
 
 MERGED = 4
 """From so many groups on that are ripe at once, as after a night without a link, one digest has all of them."""
@@ -147,16 +146,14 @@ class Forming:
 
     def _drop(self, channel: Channel, fate: Fate) -> None:
         mine = [each for each in self.kept.deliveries if each.channel == channel.name]
-        waiting = [each for each in mine if each.fate in (Fate.WAITING, Fate.HELD)]
+        waiting = [each for each in mine if each.fate.waits]
         if waiting:
             self._change(each._replace(fate=fate) for each in waiting)
             self.kept = counted(self.kept, channel.name, fate.value, len(waiting))
 
     def _key(self, channel: Channel, form: Form, deliveries: Iterable[Delivery]) -> str:
-        """Stable over tries and restarts, as it is kept with the job; another for each job of each router."""
-        keys = "\n".join(self._entries[each.notice].key for each in deliveries)
-        written = f"{self._scene.salt}\n{channel.name}\n{form.value}\n{self.kept.job_number}\n{keys}"
-        return hashlib.sha256(written.encode()).hexdigest()[:32]
+        keys = (self._entries[each.notice].key for each in deliveries)
+        return key_of(self._scene.salt, channel.name, form.value, str(self.kept.job_number), *keys)
 
     def _change(self, changed: Iterable[Delivery]) -> None:
         new: Mapping[tuple[int, str], Delivery] = {(each.notice, each.channel): each for each in changed}

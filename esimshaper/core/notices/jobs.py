@@ -15,12 +15,10 @@ from dataclasses import replace
 
 from esimshaper.core.model.channels import Channel, NoticeSettings
 from esimshaper.core.model.notices import Severity
-from esimshaper.core.model.outbox import ChannelState, Entry, Fate, Form, Job, Outbox
+from esimshaper.core.model.outbox import DOWN, ChannelState, Entry, Fate, Form, Job, Outbox
 from esimshaper.core.model.results import Result
 from esimshaper.core.notices import times
 
-DOWN = 5
-"""After so many failures in a row a channel is down: only its oldest job is tried."""
 _FINAL = {Result.SENT: Fate.SENT, Result.REFUSED: Fate.REFUSED, Result.IMPOSSIBLE: Fate.IMPOSSIBLE}
 
 
@@ -131,9 +129,9 @@ def severity_of(job: Job, kept: Outbox) -> Severity:
     return max(found, key=lambda each: each.rank, default=Severity.INFO)
 
 
-def key_at_once(salt: str, key: str, channel: str) -> str:
-    """The key of a job that somebody has asked for."""
-    return hashlib.sha256(f"{salt}\n{key}\n{channel}".encode()).hexdigest()[:32]
+def key_of(*parts: str) -> str:
+    """The key of a job: stable over tries and restarts, as it is kept with it; another for each job of each router."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 _DIGEST_SECONDS = 2 * 86400

@@ -76,7 +76,7 @@ def at_once(
     key = f"{taking.key_of(notice)}:{number}"
     entry = taking.entry_of(notice, number, key, {}, now)
     made = [
-        Job(kept.job_number + at, name, form, (number,), jobs.key_at_once(salt, key, name), now, next=now)
+        Job(kept.job_number + at, name, form, (number,), jobs.key_of(salt, key, name), now, next=now)
         for at, name in enumerate(channels)
     ]
     deliveries = [Delivery(number, job.channel, Fate.JOINED, now, job.number) for job in made]
@@ -98,7 +98,7 @@ def test_notice(host: str, now: int) -> Notice:
 
 def next_look(kept: Outbox, now: int) -> float:
     """When something is due by itself, at the latest in LOOK_SECONDS; endless where nothing waits."""
-    ripe = [each.ripe for each in kept.deliveries if each.fate in (Fate.WAITING, Fate.HELD)]
+    ripe = [each.ripe for each in kept.deliveries if each.fate.waits]
     waits = ripe or any(each.fate in (Fate.WAITING, Fate.TRYING) for each in kept.jobs)
     if not waits and not kept.entries:
         return math.inf
@@ -113,7 +113,7 @@ def _without_needless(kept: Outbox, scene: Scene, entries: dict[int, Entry]) -> 
     names = {each.name for each in scene.settings.channels}
     silence = worth.Silence(entries, found, scene.around)
     for at, each in enumerate(found):
-        if each.channel not in names and each.fate in (Fate.WAITING, Fate.HELD):
+        if each.channel not in names and each.fate.waits:
             found[at] = each._replace(fate=Fate.WITHDRAWN)
         elif each.fate is Fate.WAITING and silence.covers(entries[each.notice], each.channel):
             found[at] = each._replace(fate=Fate.SILENT)
@@ -163,12 +163,7 @@ def _expired(kept: Outbox, scene: Scene, entries: dict[int, Entry]) -> Outbox:
 
 def _pruned(kept: Outbox, scene: Scene) -> Outbox:
     """Without what is over for long, or more than can be kept: the oldest go first, and what waits goes last."""
-    waiting = {each.number for each in kept.jobs if each.fate.is_open}
-    open_ones = {
-        each.notice
-        for each in kept.deliveries
-        if each.fate in (Fate.WAITING, Fate.HELD) or (each.fate is Fate.JOINED and each.job in waiting)
-    }
+    open_ones = {each.notice for each in kept.to_come()}
     recent = [each for each in kept.entries if each.number in open_ones or scene.now - each.at < KEPT_SECONDS]
     if len(recent) > KEPT_ENTRIES:
         ordered = sorted(recent, key=lambda each: (each.number in open_ones, each.number))

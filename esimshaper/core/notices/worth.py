@@ -116,4 +116,4 @@ def _is_cut_of(state: Entry, alarm: Entry) -> bool:
 def _is_untold(delivery: Delivery, untried: frozenset[int]) -> bool:
     if delivery.fate is Fate.JOINED:
         return delivery.job in untried
-    return delivery.fate in (Fate.WAITING, Fate.HELD)
+    return delivery.fate.waits

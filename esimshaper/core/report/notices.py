@@ -13,8 +13,6 @@ from esimshaper.core.model.state import State
 from esimshaper.core.model.units import format_moment
 from esimshaper.core.report.frame import DaemonFacts, Document, new_document
 
-_TRIED = (Fate.WAITING, Fate.TRYING)
-
 
 def channels_document(facts: DaemonFacts, settings: NoticeSettings) -> Document:
     """How each channel is reached. revision: another one once anything of it is another."""
@@ -59,14 +57,8 @@ def channel_standing(kept: Outbox, channel: Channel, facts: DaemonFacts) -> Mapp
     """How one channel does. waiting: notices that are still to come; since: when the oldest of them was."""
     state = kept.state_of(channel.name)
     entries = {each.number: each.at for each in kept.entries}
-    open_jobs = {each.number for each in kept.jobs if each.fate in _TRIED}
-    waiting = [
-        entries[each.notice]
-        for each in kept.deliveries
-        if each.channel == channel.name
-        and (each.fate in (Fate.WAITING, Fate.HELD) or each.job in open_jobs)
-        and each.notice in entries
-    ]
+    mine = (each.notice for each in kept.to_come() if each.channel == channel.name)
+    waiting = [entries[each] for each in mine if each in entries]
     zone = facts.now.tzinfo or UTC
     perhaps = [each for each in kept.jobs if each.channel == channel.name and each.fate is Fate.UNKNOWN]
     return {
