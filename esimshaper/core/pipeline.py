@@ -150,8 +150,6 @@ def _telling(
     before, now = state.notices, int(tick.at.time)
     if lost != before.kept.lost:
         before = replace(before, kept=replace(before.kept, lost=lost))
-    if not tick.rules.notices.channels and not before.kept.jobs and not before.new:
-        return before
     heard = (*new, *sources.of_told(tick.observed.told, now))
     around = sources.around_of(before.kept, heard, tick, limits.states, plans.rates)
     return telling.advance(before, tick, tick.rules.notices, heard, around)

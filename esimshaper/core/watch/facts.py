@@ -8,10 +8,9 @@ from esimshaper.core.model.limits import EVERYONE, Level, Override, Subject, Sub
 from esimshaper.core.model.notices import Data, Value, moment_text
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.watch import AlarmKind, Episode
-from esimshaper.core.watch.words import Scene
+from esimshaper.core.watch.words import Scene, largest, percent, what
 
 _SERVICES = 5
-_MINUTE, _HOUR = 60, 3600
 
 
 class Seen(NamedTuple):
@@ -24,9 +23,8 @@ class Seen(NamedTuple):
 def of_episode(episode: Episode, rules: Rules) -> Data:
     """What notices of every kind of it have."""
     subject = Subject(SubjectKind.CLIENT, episode.client) if episode.client else EVERYONE
-    label = rules.names.get(episode.client, episode.client)
     return {
-        "subject": subject.written(label),
+        "subject": _label(subject, rules),
         "alarm": episode.number,
         "reasons": [each.value for each in episode.kinds],
     }
@@ -43,14 +41,13 @@ def of_alarm(episode: Episode, seen: Seen | None, cut: Override | None, rules: R
     """What was moved, how much of the day that is, and what follows from it."""
     found: dict[str, Value] = dict(of_episode(episode, rules))
     if seen:
-        size, over = _moved(seen.kinds, seen.scene)
+        _, size, over = what(seen.kinds, seen.scene)
         allowance = seen.scene.allowance
-        named = sorted(seen.scene.services.items(), key=lambda each: -each[1])
-        found |= {"bytes": size, "over": over, "percent": max(1, round(100 * size / max(1, allowance.bytes)))}
+        found |= {"bytes": size, "over": over, "percent": percent(size, allowance)}
         found |= {"allowance": allowance.bytes, "allowance_of": allowance.of}
-        found["services"] = [[name, size] for name, size in named[:_SERVICES] if size > 0]
-    if cut:
-        found["level"] = (Level.THROTTLED if cut.rate else Level.BLOCKED).value
+        found["services"] = [list(each) for each in largest(seen.scene.services, _SERVICES)]
+    if cut and (level := level_of(cut)):
+        found["level"] = level.value
         found["rate"] = cut.rate or None
         found["until"] = moment_text(cut.until, rules.zone) if cut.until is not None else None
     return found
@@ -58,11 +55,9 @@ def of_alarm(episode: Episode, seen: Seen | None, cut: Override | None, rules: R
 
 def of_pace(episode: Episode, tally: Tally, used_up: int, fits: int, rules: Rules) -> Data:
     """A quota that will not last."""
-    subject = tally.subject
-    label = rules.names.get(ClientKey(subject.id), subject.id)
     return {
         **of_episode(episode, rules),
-        "subject": subject.written(label),
+        "subject": _label(tally.subject, rules),
         "quota": tally.quota,
         "used": tally.used,
         "allowed": tally.allowed,
@@ -72,19 +67,10 @@ def of_pace(episode: Episode, tally: Tally, used_up: int, fits: int, rules: Rule
     }
 
 
-def _moved(kinds: frozenset[AlarmKind], scene: Scene) -> tuple[int, int]:
-    """The bytes that make it an alarm, and in how many seconds they were moved; in the order of words.sentence."""
-    moved, floors = scene.moved, scene.floors
-    if AlarmKind.NOBODY_HOME in kinds:
-        return moved.hour, _HOUR
-    if AlarmKind.UPLOAD in kinds:
-        return moved.up, 5 * _MINUTE
-    if AlarmKind.NEWCOMER in kinds:
-        return moved.hour, _HOUR
-    if AlarmKind.SURGE in kinds and moved.minute >= floors.minute:
-        return moved.minute, _MINUTE
-    if AlarmKind.SURGE in kinds and moved.five >= floors.five:
-        return moved.five, 5 * _MINUTE
-    if AlarmKind.ASLEEP in kinds and AlarmKind.TRICKLE not in kinds:
-        return moved.ten, 10 * _MINUTE
-    return moved.hour, _HOUR
+def level_of(cut: Override | None) -> Level | None:
+    """What an alarm makes of its client; None where it only tells."""
+    return (Level.THROTTLED if cut.rate else Level.BLOCKED) if cut else None
+
+
+def _label(subject: Subject, rules: Rules) -> str:
+    return subject.written(rules.names.get(ClientKey(subject.id), subject.id))

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.identity import PSEUDO_KEYS, ROUTER, UNATTRIBUTED, ClientKey, Identity
-from esimshaper.core.model.limits import EVERYONE, Level, Override, OverrideKind, SubjectKind, Tally
+from esimshaper.core.model.limits import EVERYONE, Override, OverrideKind, SubjectKind, Tally
 from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.plan_state import PlanState
 from esimshaper.core.model.services import ServiceUsage, services_sum
@@ -111,16 +111,9 @@ class _Look:
         kept, sights = self._sights(kept, new_ones)
         moment = self._moment()
         followed = episodes.follow(kept, sights, self._moved_since, moment)
-        rules = self._tick.rules
         late = newcomers.to_cut(followed.kept, followed.begun, moment.freed)
         kept, cuts = cut(followed.kept, (*followed.begun, *late), self._watch, self._now)
-        by_number = {episode.number: override for episode, override in cuts}
-        new: list[Notice] = [
-            words.begun(each, self._who(each.client), by_number.get(each.number), rules) for each in followed.begun
-        ]
-        new += [words.more(each, self._who(each.client), self._now, rules) for each in followed.more]
-        new += [words.ended(each, self._who(each.client), self._now, rules) for each in followed.ended]
-        new = self._with_values(new, followed, by_number)
+        new = list(self._notices(followed, {episode.number: override for episode, override in cuts}))
         if self._minute:
             kept, said = pacing.advance(kept, self._tick, self._around.tallies, self._allowance.bytes)
             new += said
@@ -138,22 +131,18 @@ class _Look:
             cuts=tuple(override for _, override in cuts),
         )
 
-    def _with_values(
-        self, new: Iterable[Notice], followed: episodes.Followed, cuts: Mapping[int, Override]
-    ) -> list[Notice]:
-        """The notices with what their sentences say as values."""
-        rules, known = self._tick.rules, (*followed.begun, *followed.more, *followed.ended)
-        by_number = {each.number: each for each in known}
-        found = []
-        for notice in new:
-            episode, override = by_number[notice.alarm], cuts.get(notice.alarm)
-            if notice.kind is NoticeKind.ALARM:
-                data = facts.of_alarm(episode, self._seen.get(episode.client), override, rules)
-                level = (Level.THROTTLED if override.rate else Level.BLOCKED) if override else None
-                found.append(replace(notice, data=data, level=level))
-            else:
-                found.append(replace(notice, data=facts.of_course(episode, rules)))
-        return found
+    def _notices(self, followed: episodes.Followed, cuts: Mapping[int, Override]) -> Iterator[Notice]:
+        """What people hear of episodes: the sentences, and the values that these are made of."""
+        rules, now = self._tick.rules, self._now
+        for each in followed.begun:
+            cut_by = cuts.get(each.number)
+            data = facts.of_alarm(each, self._seen.get(each.client), cut_by, rules)
+            notice = words.begun(each, self._who(each.client), cut_by, rules)
+            yield replace(notice, data=data, level=facts.level_of(cut_by))
+        for each in followed.more:
+            yield replace(words.more(each, self._who(each.client), now, rules), data=facts.of_course(each, rules))
+        for each in followed.ended:
+            yield replace(words.ended(each, self._who(each.client), now, rules), data=facts.of_course(each, rules))
 
     # --- who is seen how
 

@@ -14,6 +14,7 @@ from esimshaper.core.watch.traces import Moved
 
 _SERVICES = 3
 """So many services are named, the largest ones."""
+_MINUTE, _HOUR = 60, 3600
 
 
 class Scene(NamedTuple):
@@ -25,26 +26,51 @@ class Scene(NamedTuple):
     services: Mapping[str, int]
 
 
+class What(NamedTuple):
+    """What makes it an alarm, behind the name of its client; so many bytes, in so many seconds."""
+
+    text: str
+    bytes: int
+    seconds: int
+
+
+def what(kinds: frozenset[AlarmKind], scene: Scene) -> What:
+    """Of several kinds that which says most."""
+    moved, floors = scene.moved, scene.floors
+    hour, ten = format_size(moved.hour), format_size(moved.ten)
+    if AlarmKind.NOBODY_HOME in kinds:
+        return What(f"moved {hour} in the last hour, in which no device moved anything", moved.hour, _HOUR)
+    if AlarmKind.UPLOAD in kinds:
+        text = f"sent {format_size(moved.up)} in the last five minutes, and received little"
+        return What(text, moved.up, 5 * _MINUTE)
+    if AlarmKind.NEWCOMER in kinds:
+        return What(f"is new here and moved {hour} at once", moved.hour, _HOUR)
+    if AlarmKind.SURGE in kinds and moved.minute >= floors.minute:
+        return What(f"moved {format_size(moved.minute)} in the last minute", moved.minute, _MINUTE)
+    if AlarmKind.SURGE in kinds and moved.five >= floors.five:
+        return What(f"moved {format_size(moved.five)} in the last five minutes", moved.five, 5 * _MINUTE)
+    if AlarmKind.TRICKLE in kinds:
+        return What(f"moves {format_size(moved.flat)} and more in each five minutes of an hour", moved.hour, _HOUR)
+    if AlarmKind.ASLEEP in kinds:
+        return What(f"moved {ten} in ten minutes of the night, while all others sleep", moved.ten, 10 * _MINUTE)
+    return What(f"moved {hour} in the last hour", moved.hour, _HOUR)
+
+
 def sentence(kinds: frozenset[AlarmKind], scene: Scene) -> str:
     """What a client does, beside the day: completes a sentence that begins with its name."""
-    moved, most = scene.moved, max(1, scene.allowance.bytes)
-    if AlarmKind.NOBODY_HOME in kinds:
-        what, size = f"moved {format_size(moved.hour)} in the last hour, in which no device moved anything", moved.hour
-    elif AlarmKind.UPLOAD in kinds:
-        what, size = f"sent {format_size(moved.up)} in the last five minutes, and received little", moved.up
-    elif AlarmKind.NEWCOMER in kinds:
-        what, size = f"is new here and moved {format_size(moved.hour)} at once", moved.hour
-    elif AlarmKind.SURGE in kinds and moved.minute >= scene.floors.minute:
-        what, size = f"moved {format_size(moved.minute)} in the last minute", moved.minute
-    elif AlarmKind.SURGE in kinds and moved.five >= scene.floors.five:
-        what, size = f"moved {format_size(moved.five)} in the last five minutes", moved.five
-    elif AlarmKind.TRICKLE in kinds:
-        what, size = f"moves {format_size(moved.flat)} and more in each five minutes of an hour", moved.hour
-    elif AlarmKind.ASLEEP in kinds:
-        what, size = f"moved {format_size(moved.ten)} in ten minutes of the night, while all others sleep", moved.ten
-    else:
-        what, size = f"moved {format_size(moved.hour)} in the last hour", moved.hour
-    return f"{what}: {_percent(size, most)} of {_the_day(scene.allowance)}{_largest(scene.services)}"
+    found, allowance = what(kinds, scene), scene.allowance
+    return f"{found.text}: {percent(found.bytes, allowance)} % of {_the_day(allowance)}{_largest(scene.services)}"
+
+
+def percent(size: int, allowance: Allowance) -> int:
+    """Of the day's allowance."""
+    return max(1, round(100 * size / max(1, allowance.bytes)))
+
+
+def largest(services: Mapping[str, int], most: int) -> list[tuple[str, int]]:
+    """Services for which something was moved, and how much, the largest first."""
+    ordered = sorted(services.items(), key=lambda pair: -pair[1])
+    return [(name, size) for name, size in ordered[:most] if size > 0]
 
 
 def begun(episode: Episode, who: str, cut: Override | None, rules: Rules) -> Notice:
@@ -90,16 +116,11 @@ def _kinds(episode: Episode) -> str:
     return ", ".join(episode.kinds)
 
 
-def _percent(size: int, of: int) -> str:
-    return f"{max(1, round(100 * size / of))} %"
-
-
 def _the_day(allowance: Allowance) -> str:
     size = format_size(allowance.bytes)
     return f"the day ({size} by {allowance.of})" if allowance.of else f"a day of {size}, which no quota or plan says"
 
 
 def _largest(services: Mapping[str, int]) -> str:
-    largest = sorted(services.items(), key=lambda pair: -pair[1])[:_SERVICES]
-    named = [f"{name} {format_size(size)}" for name, size in largest if size > 0]
+    named = [f"{name} {format_size(size)}" for name, size in largest(services, _SERVICES)]
     return f"; most for {', '.join(named)}" if named else ""
