@@ -8,7 +8,6 @@ from collections.abc import Callable
 from esimshaper.core import notice_commands
 from esimshaper.core.model.channels import Channel
 from esimshaper.core.model.errors import Unusable
-from esimshaper.core.model.history import Sums
 from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.notify_requests import (
     ChannelsQuery,
@@ -40,6 +39,7 @@ from esimshaper.core.report.home import home_document
 from esimshaper.daemon.bookings import Bookings
 from esimshaper.daemon.reports import OnLoop
 from esimshaper.daemon.storage import Storage
+from esimshaper.daemon.weekly import two_weeks
 from esimshaper.edge.host import systemd
 
 SECONDS = 8
@@ -107,14 +107,7 @@ class NotifyAnswers:
 
     async def _lease(self) -> tuple[Job, ...]:
         """Jobs with leases that are saved: what was taken from a daemon that is gone must be known after it."""
-        taken: list[Job] = []
-
-        def take(state: State) -> State:
-            after = notice_commands.lease(state, self._rules())
-            taken[:] = after.jobs
-            return after.state
-
-        await self._bookings.change(take)
+        taken = await self._changed(lambda state: notice_commands.lease(state, self._rules()))
         saved = notice_commands.saved_leases(self._bookings.saved, taken)
         # Without a disk, what has a key goes out all the same: that the disk is full is such a notice.
         kept = [each for each in taken if each.number in saved or self._repeats(each)]
@@ -155,38 +148,31 @@ class NotifyAnswers:
         return new_document(self._facts().now) | {"booked": True}
 
     def _test(self, channel: str) -> Document:
-        made: list[Job] = []
         host = os.uname().nodename
-
-        def begin(state: State) -> State:
-            after = notice_commands.test(state, self._rules(), channel, host)
-            made[:] = after.jobs
-            return after.state
-
-        self._on_loop(self._bookings.change(begin))
+        made = self._on_loop(self._changed(lambda state: notice_commands.test(state, self._rules(), channel, host)))
         notice = Notice(NoticeKind.TEST, f"a test of the notices of {host}: the journal has it")
         systemd.announce(notice, {}, self._rules().wan)
         return new_document(self._facts().now) | {"jobs": [each.number for each in made]}
 
     def _mail(self) -> Document:
-        sums = self._on_loop(self._two_weeks())
-        made: list[Job] = []
-
-        def begin(state: State) -> State:
-            after = notice_commands.mail_week(state, self._rules(), sums)
-            made[:] = after.jobs
-            return after.state
-
-        self._on_loop(self._bookings.change(begin))
+        sums = self._on_loop(two_weeks(self._storage, self._state(), self._rules()))
+        if sums is None:
+            raise Unusable("the history cannot be read now", "`esimshaper status` says why.")
+        made = self._on_loop(self._changed(lambda state: notice_commands.mail_week(state, self._rules(), sums)))
         return new_document(self._facts().now) | {"jobs": [each.number for each in made]}
 
-    async def _two_weeks(self) -> tuple[Sums, ...]:
-        ranges = notice_commands.week_ranges(self._state(), self._rules())
-        async with self._storage.lock:
-            sums = await self._storage.sums(ranges)
-        if len(sums) != len(ranges):
-            raise Unusable("the history cannot be read now", "`esimshaper status` says why.")
-        return sums
+    async def _changed(self, act: Callable[[State], notice_commands.Leased]) -> tuple[Job, ...]:
+        """Carries it out, and gives the jobs that were taken or made."""
+        jobs: tuple[Job, ...] = ()
+
+        def change(state: State) -> State:
+            nonlocal jobs
+            after = act(state)
+            jobs = after.jobs
+            return after.state
+
+        await self._bookings.change(change)
+        return jobs
 
     def _channel(self, name: str) -> Channel | None:
         return self._rules().notices.channel(name)

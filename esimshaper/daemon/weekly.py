@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from esimshaper.core import notice_commands
+from esimshaper.core.model.history import Sums
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import State
 from esimshaper.daemon.bookings import Bookings
@@ -13,6 +14,14 @@ from esimshaper.daemon.storage import Storage
 from esimshaper.edge.http.control import NotNow
 
 log = logging.getLogger(__name__)
+
+
+async def two_weeks(storage: Storage, state: State, rules: Rules) -> tuple[Sums, ...] | None:
+    """What was used on each of the days that a digest is made of; None while the history cannot be read."""
+    ranges = notice_commands.week_ranges(state, rules)
+    async with storage.lock:
+        sums = await storage.sums(ranges)
+    return sums if len(sums) == len(ranges) else None
 
 
 class WeeklyDigest:
@@ -35,10 +44,8 @@ class WeeklyDigest:
 
     async def _make(self) -> None:
         try:
-            async with self._storage.lock:
-                ranges = notice_commands.week_ranges(self._state(), self._rules())
-                sums = await self._storage.sums(ranges)
-            if len(sums) == len(ranges):
+            sums = await two_weeks(self._storage, self._state(), self._rules())
+            if sums is not None:
                 await self._bookings.change(lambda state: notice_commands.tell_week(state, self._rules(), sums))
         except NotNow:
             log.debug("the digest of the week is made after the next start")

@@ -74,6 +74,37 @@ def application(answer: Answer) -> Application:
     return json_application(lambda environ: _respond(answer, environ))
 
 
+Routed = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""The environ of WSGI -> a document. It may raise what `attempt` knows."""
+
+
+def private_application(route_of: Callable[[str, str], Routed | None], most: int, name: str) -> Application:
+    """The WSGI application of a socket that is for one process of ours: it knows who asks, and names no other way.
+
+    route_of: by method and path. most: bytes of a body. name: of the socket, for people.
+    """
+
+    def respond(environ: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+        method, path = environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
+        route = route_of(method, path)
+        if route is None:
+            return "404 Not Found", error_document(f"there is no {method} {path} on the socket of {name}")
+
+        def work() -> Mapping[str, Any]:
+            if int(environ.get("CONTENT_LENGTH") or 0) > most:
+                raise BadParameter(f"the body has more than {most} bytes")
+            return route(environ)
+
+        return attempt(work, path)
+
+    return json_application(respond)
+
+
+def params_of(environ: Mapping[str, Any]) -> Params:
+    """What a request is about: by its body if it has one, else by its address. Raises BadParameter."""
+    return body(environ) if environ.get("REQUEST_METHOD") == "POST" else query(environ)
+
+
 Response = Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]]
 """The environ of WSGI -> the status line of HTTP and a document."""
 
@@ -116,7 +147,7 @@ def _respond(answer: Answer, environ: Mapping[str, Any]) -> tuple[str, Mapping[s
         return "405 Method Not Allowed", error_document(f"{path} takes {' and '.join(methods)}")
 
     def work() -> Mapping[str, Any]:
-        return answer(ROUTES[method, path](body(environ) if method == "POST" else query(environ)))
+        return answer(ROUTES[method, path](params_of(environ)))
 
     return attempt(work, path)
 

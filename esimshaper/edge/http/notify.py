@@ -27,7 +27,7 @@ from esimshaper.core.model.notify_requests import (
 from esimshaper.core.model.results import MOST_CHARACTERS, MOST_STEPS, Result
 from esimshaper.core.model.units import MAX_BYTES
 from esimshaper.edge.http.admission import Admission
-from esimshaper.edge.http.control import attempt, body, error_document, json_application, query
+from esimshaper.edge.http.control import Routed, params_of, private_application
 from esimshaper.edge.http.routes import BadParameter, Params, number_of, only, text_of
 from esimshaper.edge.http.server import Application, Listener, listen_unix
 
@@ -55,20 +55,11 @@ def serve(answer: Answer, path: Path) -> Listener:
 def application(answer: Answer) -> Application:
     """The WSGI application behind `serve`."""
 
-    def respond(environ: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-        method, path = environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
+    def route_of(method: str, path: str) -> Routed | None:
         reader = _ROUTES.get((method, path))
-        if reader is None:
-            return "404 Not Found", error_document(f"there is no {method} {path} on the socket of notices")
+        return None if reader is None else lambda environ: answer(reader(params_of(environ)))
 
-        def work() -> Mapping[str, Any]:
-            if int(environ.get("CONTENT_LENGTH") or 0) > MAX_BODY:
-                raise BadParameter(f"the body has more than {MAX_BODY} bytes")
-            return answer(reader(body(environ) if method == "POST" else query(environ)))
-
-        return attempt(work, path)
-
-    return json_application(respond)
+    return private_application(route_of, MAX_BODY, "notices")
 
 
 def _channels(params: Params) -> NotifyRequest:

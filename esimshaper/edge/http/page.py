@@ -18,9 +18,8 @@ from typing import Any
 
 from esimshaper.core.model.page_requests import PageRequest
 from esimshaper.edge.http.admission import Admission
-from esimshaper.edge.http.control import attempt, body, error_document, json_application, query
+from esimshaper.edge.http.control import Routed, body, private_application, query
 from esimshaper.edge.http.page_routes import reader_of, token_of
-from esimshaper.edge.http.routes import BadParameter
 from esimshaper.edge.http.server import Application, Listener, listen_unix
 
 USER = "esimshaper-web"
@@ -45,18 +44,15 @@ def serve(answer: Answer, path: Path) -> Listener:
 def application(answer: Answer) -> Application:
     """The WSGI application behind `serve`."""
 
-    def respond(environ: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-        method, path = environ.get("REQUEST_METHOD", ""), environ.get("PATH_INFO", "")
+    def route_of(method: str, path: str) -> Routed | None:
         reader = reader_of(method, path)
         if reader is None:
-            return "404 Not Found", error_document(f"there is no {method} {path} on the socket of the page")
+            return None
 
-        def work() -> Mapping[str, Any]:
-            if int(environ.get("CONTENT_LENGTH") or 0) > MAX_BODY:
-                raise BadParameter(f"the body has more than {MAX_BODY} bytes")
+        def route(environ: Mapping[str, Any]) -> Mapping[str, Any]:
             token = token_of(environ.get("HTTP_AUTHORIZATION", ""))
             return answer(reader(query(environ), body(environ) if method == "POST" else {}, token))
 
-        return attempt(work, path)
+        return route
 
-    return json_application(respond)
+    return private_application(route_of, MAX_BODY, "the page")
