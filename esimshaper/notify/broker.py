@@ -17,18 +17,11 @@ KEEPALIVE = 60
 ANSWER_SECONDS = 20.0
 _STEP = 0.2
 
-Heard = Callable[[str, bytes], None]
-
 
 class Broker:
-    """Connects when made. Raises UndeliveredError. last_will: topic and payload that others get when it is lost.
+    """Connects when made. Raises UndeliveredError. last_will: topic and payload that others get when it is lost."""
 
-    heard: is called with topic and payload of what is subscribed to.
-    """
-
-    def __init__(
-        self, channel: Document, report: Report, last_will: tuple[str, str] | None = None, heard: Heard | None = None
-    ) -> None:
+    def __init__(self, channel: Document, report: Report, last_will: tuple[str, str] | None = None) -> None:
         self.host, security = str(channel["host"]), str(channel.get("security") or "tls")
         port = int(channel.get("port") or PORTS[security])
         self._refused: str | None = None  # an empty text once the broker has said yes
@@ -42,7 +35,6 @@ class Broker:
         if last_will:
             client.will_set(*last_will, qos=1, retain=True)
         client.on_connect, client.on_publish, client.on_disconnect = self._connected, self._published, self._lost
-        client.on_message = lambda _client, _data, message: heard(message.topic, message.payload) if heard else None
         try:
             self._connect(port, report)
         except UndeliveredError:
@@ -62,9 +54,6 @@ class Broker:
         if said.mid not in self._acknowledged:
             raise UndeliveredError(Result.UNKNOWN, f"{self.host} did not say whether it has taken it")
         self._acknowledged.discard(said.mid)
-
-    def subscribe(self, topic: str) -> None:
-        self._client.subscribe(topic, qos=1)
 
     def work(self, seconds: float) -> bool:
         """Hears what has come, for so long at most; False once the connection is lost."""

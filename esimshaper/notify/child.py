@@ -15,11 +15,10 @@ from pathlib import Path
 from esimshaper.core.model.results import Result
 from esimshaper.notify import secrets
 from esimshaper.notify.channels import MODULES
-from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError
+from esimshaper.notify.letter import SEVERITIES, Document, Letter, Report, UndeliveredError
 from esimshaper.notify.texts import text_of
 
 SIZES = {"sms": "sms", "apprise": "short", "mqtt": "short", "command": "short", "webhook": "short", "email": "long"}
-_SEVERITIES = ("info", "warning", "alarm")
 
 
 def main() -> int:
@@ -57,9 +56,9 @@ def letter_of(job: Document, size: str) -> Letter:
     text = text_of(job, str(job.get("language") or "en"), size)
     notices: list[Document] = job.get("notices") or []
     moments = [datetime.fromisoformat(str(each["at"])) for each in notices]
-    worst = max((_SEVERITIES.index(each["severity"]) for each in notices), default=0)
+    worst = max((SEVERITIES.index(each["severity"]) for each in notices), default=0)
     at = min(moments, default=datetime.fromtimestamp(0, UTC))
-    return Letter(str(job["key"]), at, text.subject, text.body, _SEVERITIES[worst], job)
+    return Letter(str(job["key"]), at, text.subject, text.body, SEVERITIES[worst], job)
 
 
 def _be_the_first_to_go() -> None:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from esimshaper.notify.letter import SEVERITIES
+
 Document = Mapping[str, Any]
 DATA = {"device_class": "data_size", "unit_of_measurement": "B"}
 
@@ -86,7 +88,7 @@ def notices_config(topic: str) -> str:
             "name": "Notices",
             "unique_id": f"{topic}_notice",
             "state_topic": f"{topic}/notice",
-            "event_types": ["info", "warning", "alarm"],
+            "event_types": list(SEVERITIES),
             "availability_topic": f"{topic}/status",
             "device": {"identifiers": [topic], "name": topic, "manufacturer": "esimshaper"},
         }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a channel is given, and how it says what became of it. Owns: standard output of the child."""
 
+import hashlib
 import json
 import os
 import socket
@@ -15,6 +16,8 @@ from esimshaper.core.model.results import Result
 from esimshaper.notify import secrets
 
 Document = Mapping[str, Any]
+SEVERITIES = ("info", "warning", "alarm")
+"""In rising order."""
 
 _TCP_INFO_BYTES = 216
 _RECEIVED, _SEGMENTS, _SENT = 128, 136, 200
@@ -43,6 +46,11 @@ class Letter:
         kept = {name: self.document.get(name) for name in ("key", "form", "language", "notices")}
         told = {"event_type": self.severity, "subject": self.subject, "text": self.text}
         return json.dumps({"version": 1, **told, **kept}, ensure_ascii=False)
+
+
+def token(key: str) -> str:
+    """A letter's key in visible ASCII, for those outside: it tells nobody what the letter is about."""
+    return hashlib.sha256(key.encode()).hexdigest()[:40]
 
 
 class UndeliveredError(Exception):

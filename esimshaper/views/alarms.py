@@ -7,6 +7,7 @@ from esimshaper.core.model.units import format_size
 from esimshaper.languages.texts import N_, _, ngettext
 from esimshaper.views.core_texts import said
 from esimshaper.views.fit import Column, Tone
+from esimshaper.views.notice_texts import KINDS, NO_DEVICES
 from esimshaper.views.page import Line, Page, Table
 from esimshaper.views.words import Document, when
 
@@ -18,18 +19,7 @@ _COLUMNS = (
     Column("MOVED", right=True),
     Column("ANSWER", rank=1),
 )
-_NO_DEVICES = ("", "router", "unattributed", "others")
 _ANSWERS = {"fine": N_("fine"), "cut": N_("cut"), "": ""}
-KINDS = {
-    "surge": N_("much of the day at once"),
-    "upload": N_("much was sent"),
-    "trickle": N_("the same amount all hour long"),
-    "asleep": N_("while all others sleep"),
-    "newcomer": N_("a new device"),
-    "pace": N_("a quota will not last"),
-    "nobody-home": N_("the router alone"),
-}
-"""What each kind is, in a few words."""
 
 
 def alarms_page(document: Document) -> Page:
@@ -43,7 +33,7 @@ def alarms_page(document: Document) -> Page:
         if each["told"] and not each["answer"]:
             hint = _("it is fine: `esimshaper alarms fine {number}`", number=each["number"])
             page.append(Line(hint, Tone.QUIET))
-            if each["key"] not in _NO_DEVICES:
+            if each["key"] not in NO_DEVICES:
                 slow = _("slow it: `esimshaper alarms slow {number}`", number=each["number"])
                 page.append(Line(slow, Tone.QUIET))
     if not document["open"]:

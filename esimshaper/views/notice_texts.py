@@ -100,4 +100,18 @@ ALARMS = (
 )
 """What core/watch/words.py says in the journal."""
 
+NO_DEVICES = ("", "router", "unattributed", "others")
+"""Whom nobody can slow or stop: everyone together, and those of the daemon's own making."""
+
+KINDS = {
+    "surge": N_("much of the day at once"),
+    "upload": N_("much was sent"),
+    "trickle": N_("the same amount all hour long"),
+    "asleep": N_("while all others sleep"),
+    "newcomer": N_("a new device"),
+    "pace": N_("a quota will not last"),
+    "nobody-home": N_("the router alone"),
+}
+"""What each kind is, in a few words."""
+
 ALL = (*PACES, *ALARMS, *PLANS, *LINKS)

@@ -49,13 +49,12 @@ def _notices(facts: BoxFacts) -> Findings:
 
 def _problems(channel: Channel, there: NotifyFacts) -> Iterator[tuple[str, str]]:
     """What is wrong with a channel and what to do, the first thing first."""
-    module = {ChannelKind.APPRISE: "apprise", ChannelKind.MQTT: "paho", ChannelKind.SMS: "jeepney"}.get(channel.kind)
+    module = channel.kind.module
     if module in there.missing:
         yield f"{_PACKAGES[module]} is not installed", f"apt install {_PACKAGES[module]}"
-    for secret in channel.settings.values():
-        name = (secret.get("file") or secret.get("credential")) if isinstance(secret, dict) else None
-        if why := (there.secrets or {}).get(str(name)):
-            yield f"its secret {name} is of no use, {why}", _secret_hint(str(name))
+    for name in (str(each.get("file") or each.get("credential")) for each in channel.secrets):
+        if why := (there.secrets or {}).get(name):
+            yield f"its secret {name} is of no use, {why}", _secret_hint(name)
     if channel.kind is ChannelKind.COMMAND and (program := str(channel.settings["command"][0])) in there.programs:
         yield f"{program} cannot be run", f"ls -l {program}"
     if channel.name in there.hosts:

@@ -36,6 +36,11 @@ class ChannelKind(StrEnum):
         return self is not ChannelKind.SMS
 
     @property
+    def module(self) -> str:
+        """The module that Python itself does not have, and that it needs; empty for none."""
+        return {ChannelKind.APPRISE: "apprise", ChannelKind.MQTT: "paho", ChannelKind.SMS: "jeepney"}.get(self, "")
+
+    @property
     def needs_data(self) -> bool:
         """Whether it waits while the link is cut. A broker is usually in the house; a command knows best itself."""
         return self in (ChannelKind.EMAIL, ChannelKind.APPRISE, ChannelKind.WEBHOOK)
@@ -54,6 +59,12 @@ class Channel:
     least: Severity = Severity.WARNING
     per_day: int = PER_DAY
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def secrets(self) -> tuple[Mapping[str, Any], ...]:
+        """Those that the settings name, each with `file` or `credential`."""
+        found = (each for each in self.settings.values() if isinstance(each, Mapping))
+        return tuple(each for each in found if {"file", "credential"} & set(each))
 
     def __str__(self) -> str:
         said = self.settings.get("to") or self.settings.get("host") or self.settings.get("command", ())[:1]

@@ -9,7 +9,7 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from esimshaper.edge.probe.service import unreadable
 
 USER, UNIT = "esimshaper-notify", "esimshaper-notify.service"
 SECONDS = 10
-MODULES = {ChannelKind.APPRISE: "apprise", ChannelKind.MQTT: "paho", ChannelKind.SMS: "jeepney"}
 CREDENTIALS = ("/etc/credstore", "/run/credstore", "/usr/lib/credstore")
 
 MANAGER = "org.freedesktop.ModemManager1"
@@ -32,7 +31,7 @@ def notify(wanted: NoticeSettings) -> NotifyFacts:
     """The facts about all channels of the settings. Raises OSError."""
     needs_modem = bool(wanted.read) or any(each.kind is ChannelKind.SMS for each in wanted.channels)
     commands = [each.settings["command"][0] for each in wanted.channels if each.kind is ChannelKind.COMMAND]
-    modules = {MODULES[each.kind] for each in wanted.channels if each.kind in MODULES}
+    modules = {each.kind.module for each in wanted.channels} - {""}
     return NotifyFacts(
         _shown("ActiveState"),
         {each.name: (host, why) for each in wanted.channels if (host := host_of(each)) and (why := _unresolved(host))},
@@ -52,7 +51,7 @@ def host_of(channel: Channel) -> str:
 
 def secrets(channels: Iterable[Channel], folders: Iterable[str] = CREDENTIALS) -> Mapping[str, str]:
     """What is wrong with the secrets that the settings name, by their names there. Needs root."""
-    named = [each for channel in channels for each in _secrets_of(channel)]
+    named = [each for channel in channels for each in channel.secrets]
     files = [str(each["file"]) for each in named if each.get("file")]
     absent = {each: "there is no such file" for each in files if not Path(each).exists()}
     closed = dict.fromkeys(unreadable(USER, files), f"{USER} may not read it")
@@ -63,10 +62,6 @@ def secrets(channels: Iterable[Channel], folders: Iterable[str] = CREDENTIALS) -
         if each.get("credential") and not any((Path(folder) / each["credential"]).exists() for folder in there)
     }
     return absent | closed | lost
-
-
-def _secrets_of(channel: Channel) -> Iterator[Mapping[str, Any]]:
-    return (each for each in channel.settings.values() if isinstance(each, dict) and {"file", "credential"} & set(each))
 
 
 def messaging(address: str | None = None) -> Messaging:

@@ -5,7 +5,6 @@ A letter has one Message-ID, however often it is tried: if the answer to the fin
 taken it or not, and whoever gets it twice can tell.
 """
 
-import hashlib
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -13,7 +12,7 @@ from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime, parseaddr
 
 from esimshaper.core.model.results import Result
-from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError
+from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError, token
 from esimshaper.notify.secrets import secret
 
 OK = 250
@@ -63,7 +62,7 @@ def message_of(letter: Letter, sender: str, recipients: list[str]) -> EmailMessa
 def message_id(key: str, sender: str) -> str:
     """RFC 5322's. It tells nobody what the letter is about."""
     domain = parseaddr(sender)[1].rpartition("@")[2] or "esimshaper.invalid"
-    return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{domain}>"
+    return f"<{token(key)}@{domain}>"
 
 
 def _listed(named: object) -> list[str]:

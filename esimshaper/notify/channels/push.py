@@ -14,7 +14,7 @@ import requests
 import urllib3.util.connection
 
 from esimshaper.core.model.results import Result
-from esimshaper.notify.channels.webhook import LATER
+from esimshaper.notify.channels.webhook import result_of
 from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError
 from esimshaper.notify.secrets import secret
 
@@ -52,9 +52,7 @@ class _Seen:
     def problem(self) -> UndeliveredError:
         """Why the answer is no."""
         if self.status:
-            is_for_good = 400 <= self.status < 500 and self.status not in LATER
-            result = Result.REFUSED if is_for_good else Result.FAILED
-            return UndeliveredError(result, f"the service answers with status {self.status}")
+            return UndeliveredError(result_of(self.status), f"the service answers with status {self.status}")
         if self._error is None:
             return UndeliveredError(Result.FAILED, "apprise says that it was not sent, and not why")
         if self._report.is_handed_over and not isinstance(self._error, requests.exceptions.SSLError):

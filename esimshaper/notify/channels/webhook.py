@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from esimshaper.core.model.results import Result
 from esimshaper.edge.host import clock
-from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError
+from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError, token
 from esimshaper.notify.secrets import secret
 
 SECONDS = 20.0
@@ -28,7 +28,7 @@ def deliver(letter: Letter, channel: Document, report: Report) -> None:
     if url.scheme not in ("http", "https") or not url.hostname:
         raise UndeliveredError(Result.IMPOSSIBLE, "the address of the webhook is none of http or https")
     body = letter.as_json().encode()
-    headers = {"Content-Type": "application/json", "User-Agent": "esimshaper", "Idempotency-Key": key_of(letter)}
+    headers = {"Content-Type": "application/json", "User-Agent": "esimshaper", "Idempotency-Key": token(letter.key)}
     if channel.get("key"):
         headers["Esimshaper-Signature"] = signature(secret(channel["key"]), body, int(clock.now()))
     connection = _connection(url, channel)
@@ -39,12 +39,7 @@ def deliver(letter: Letter, channel: Document, report: Report) -> None:
         connection.close()
     report.step(f"{url.hostname} answers with status {status}")
     if status >= 300:
-        raise UndeliveredError(_result(status), f"{url.hostname} answers with status {status}{said and f': {said}'}")
-
-
-def key_of(letter: Letter) -> str:
-    """The Idempotency-Key: of visible ASCII only, and it tells nobody what the letter is about."""
-    return hashlib.sha256(letter.key.encode()).hexdigest()[:40]
+        raise UndeliveredError(result_of(status), f"{url.hostname} answers with status {status}{said and f': {said}'}")
 
 
 def signature(key: str, body: bytes, at: int) -> str:
@@ -84,5 +79,6 @@ def _exchange(
     return answer.status, "".join(each if each.isprintable() else "?" for each in words)[:200]
 
 
-def _result(status: int) -> Result:
+def result_of(status: int) -> Result:
+    """What an answer comes to that is none of success."""
     return Result.REFUSED if 400 <= status < 500 and status not in LATER else Result.FAILED

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from esimshaper.languages.texts import _, ngettext, speaking
+from esimshaper.notify.letter import SEVERITIES
 from esimshaper.notify.texts import alarms, limits, plans
 from esimshaper.notify.texts.fitting import fits, together
 from esimshaper.notify.texts.telling import Said, Telling
@@ -91,8 +92,7 @@ def _several(notices: Sequence[Mapping[str, Any]], size: str) -> Text:
 
 def _gravest_first(notices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Of those that are equally grave the newest first."""
-    ranks = ("info", "warning", "alarm")
-    return sorted(notices, key=lambda each: (ranks.index(each["severity"]), each["at"]), reverse=True)
+    return sorted(notices, key=lambda each: (SEVERITIES.index(each["severity"]), each["at"]), reverse=True)
 
 
 def _typed(said: Said) -> str:

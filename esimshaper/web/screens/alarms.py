@@ -7,6 +7,7 @@ from datetime import datetime
 from esimshaper.languages import moments
 from esimshaper.languages.texts import speaking
 from esimshaper.views.core_texts import whole
+from esimshaper.views.notice_texts import KINDS, NO_DEVICES
 from esimshaper.web.screen import Context, Documents, Visit
 from esimshaper.web.states import Now
 from esimshaper.web.words import Document, Words
@@ -17,8 +18,6 @@ MUTE_SECONDS = 7 * 86400
 SILENCES = (8 * 3600, 86400, 7 * 86400)
 """For how long one tap keeps all alarms quiet."""
 _MOST = 40
-_NO_DEVICES = {"", "router", "unattributed", "others"}
-"""Whom nobody can stop: everyone together, and those of the daemon's own making."""
 
 
 def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa: ARG001 - as all screens
@@ -85,22 +84,13 @@ def card(words: Words, alarm: Document, now: Now) -> Context:
         "told": alarm["told"],
         "open": alarm["until"] is None,
         "answer": _answer(words, alarm["answer"]),
-        "can_stop": key not in _NO_DEVICES,
+        "can_stop": key not in NO_DEVICES,
     }
 
 
 def kind_name(words: Words, kind: str) -> str:
     """What a kind of abnormal use is, in a few words; those of `esimshaper alarms`."""
-    _ = words.gettext
-    return {
-        "surge": _("much of the day at once"),
-        "upload": _("much was sent"),
-        "trickle": _("the same amount all hour long"),
-        "asleep": _("while all others sleep"),
-        "newcomer": _("a new device"),
-        "pace": _("a quota will not last"),
-        "nobody-home": _("the router alone"),
-    }.get(kind, kind)
+    return words.gettext(KINDS[kind]) if kind in KINDS else kind
 
 
 def amount(words: Words, alarm: Document, now: Now) -> str:
