@@ -4,10 +4,12 @@
 The caller of a change also puts it in force: Ticker at an event, Reloader on request.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.services import Service
 from esimshaper.core.settings.values import Settings
 from esimshaper.edge.host import clock
 from esimshaper.edge.settings_file import rules_or_utc
@@ -33,12 +35,18 @@ class Configuration:
 
     def __init__(self, path: Path, settings: Settings) -> None:
         self.path = path.absolute()
+        self._categories: Mapping[str, str] = {}
         self.take(settings)
 
     def follow(self, settings: Settings) -> None:
         """Takes the same settings for another name of the uplink."""
         self.settings = settings
-        self.rules = rules_of(settings)
+        self.rules = replace(rules_of(settings), categories=self._categories)
+
+    def categorise(self, services: Mapping[str, Service]) -> None:
+        """Takes the categories of the services of the catalogue, by name."""
+        self._categories = {name: each.category for name, each in services.items() if each.category}
+        self.rules = replace(self.rules, categories=self._categories)
 
     def take(self, settings: Settings) -> None:
         """Takes settings that were read from the file just now."""

@@ -107,6 +107,7 @@ class Reloader:
             await _stop(plan.listener)
             raise
         self._catalogue.take(plan.services)
+        self._configuration.categorise(self._catalogue.services)
         before = self._publisher.take(plan.settings.metrics, plan.listener)
         said = "; ".join(plan.changes) or "no changes"
         log.info("the configuration was read again: %s", said, extra=self._fields(Message.CONFIG_APPLIED))

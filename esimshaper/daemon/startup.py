@@ -67,6 +67,7 @@ async def start(
     resumed = await _attach(ticker, bookings, observer)
     catalogue = Catalogue(observer.meter, observer.build, configuration.path, state_directory())
     catalogue.begin()
+    configuration.categorise(catalogue.services)
     return Parts(storage, observer, enforcer, ticker, bookings, catalogue, resumed)
 
 

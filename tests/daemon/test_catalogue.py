@@ -10,7 +10,10 @@ from typing import Any, cast
 
 import pytest
 
+from esimshaper.core.model.services import Service
+from esimshaper.core.settings.values import Lan, Listen, MeterRoom, Metrics, Settings, Wan
 from esimshaper.daemon.catalogue import Catalogue
+from esimshaper.daemon.configuration import Configuration
 from esimshaper.edge.bpf.compiler import Build
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.names import catalogue_file
@@ -110,3 +113,14 @@ def test_disk_that_is_full_costs_names_only(tmp_path: Path, caplog: pytest.LogCa
     found.begin()
     assert "netflix" in found.services
     assert "cannot be written" in caplog.text
+
+
+def test_a_tick_knows_the_category_of_each_service_also_after_other_settings(tmp_path):
+    wan, lan, metrics = Wan("wwan0"), Lan(("br0",), (), 0), Metrics(Listen("127.0.0.1", 1))
+    settings = Settings(wan, lan, "UTC", (), metrics, MeterRoom(253, 65536))
+    found = Configuration(tmp_path / "esimshaper.yaml", settings)
+    assert found.rules.categories == {}
+    found.categorise({"youtube": Service("youtube", "video"), "system": Service("system")})
+    assert found.rules.categories == {"youtube": "video"}
+    found.take(dataclasses.replace(settings, timezone="Asia/Tokyo"))
+    assert found.rules.categories == {"youtube": "video"}

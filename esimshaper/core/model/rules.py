@@ -25,7 +25,7 @@ class Rules:
     that have one. knows_quotas: False if the settings cannot be read; then all limits stay as they are. reserve: bytes
     for the upkeep of a blocked router, in each window. uplinks: in the order of the file, at least one. plans: what
     carriers have sold. watch: what counts as abnormal use. scopes: those of quotas, sorted.
-    notices: how people are told.
+    notices: how people are told. categories: of the services of the catalogue that have one; none until it was read.
     """
 
     wan: str
@@ -41,6 +41,7 @@ class Rules:
     watch: Watch = NOT_WATCHED
     scopes: tuple[Scope, ...] = ()
     notices: NoticeSettings = NOBODY_TOLD
+    categories: Mapping[str, str] = field(default_factory=dict)
 
     def hierarchy(self, subject: Subject) -> Hierarchy:
         """`subject` and its ancestors by these settings."""
