@@ -33,7 +33,7 @@ NO_ALARMS = owner.alarms(open=[], past=[], muted=[], learning=[])
 NOT_TOLD = owner.notify(quiet=None) | {"channels": []}
 QUIET = HOME | {
     "/v1/plan": docs.frame(plans=[]),
-    "/v1/owner/asks": docs.frame(asks=[]),
+    "/v1/owner/asks": docs.frame(asks=[], last=None),
     "/v1/alarms": NO_ALARMS,
 }
 DEVICE = {

@@ -188,9 +188,23 @@ def plans(*some: Document) -> Document:
     return frame(plans=list(some or (plan(), other)), uplinks=uplinks, configured=2, spent={"JPY": "4500"})
 
 
-def asks(*some: Document) -> Document:
+def act(**parts: Any) -> Document:
+    whose = {"act": "block", "subject": "client/alice-phone", "called": None, "typed": "alice-phone"}
+    return {
+        **whose,
+        "quota": "",
+        "bytes": 0,
+        "over_plan": False,
+        "at": MIDNIGHT,
+        "begins": None,
+        "until": None,
+        **parts,
+    }
+
+
+def asks(*some: Document, last: Document | None = None) -> Document:
     one = asked() | {"client": ALICE, "name": "alice-phone"}
-    return frame(asks=list(some or (one,)))
+    return frame(asks=list(some or (one,)), last=last)
 
 
 SURGE = "moved 62.0 MB in the last minute: 6 % of the day (1.00 GB by plan); most for youtube 48.0 MB, icloud 9.10 MB"

@@ -31,6 +31,28 @@ def test_home_has_questions_first_then_the_plan_and_the_devices():
     assert "All devices" in text
 
 
+@pytest.mark.parametrize(
+    ("parts", "sentence"),
+    [
+        ({}, "alice-phone was stopped."),
+        ({"act": "allow", "called": "pixel-7"}, "the limits of pixel-7 rest."),
+        ({"act": "unblock", "subject": "group/kids", "typed": "group/kids"}, "nothing is set for kids any more."),
+        (
+            {"act": "grant", "bytes": 300_000_000, "subject": "everyone", "typed": "everyone"},
+            "300 MB more for all devices.",
+        ),
+        ({"act": "revoke"}, "alice-phone lost what was given."),
+        ({"act": "plan", "quota": "trip", "subject": "everyone"}, "the plan trip was changed."),
+        ({"act": "correct", "quota": "daily"}, "daily of alice-phone was corrected."),
+    ],
+)
+def test_home_offers_to_take_back_what_was_done_by_hand_last(parts: docs.Document, sentence: str) -> None:
+    text = shown("home", HOME | {"/v1/owner/asks": owner.asks(last=owner.act(**parts))})
+    assert f"Last change by hand: {sentence}" in text
+    assert "Take it back" in text
+    assert "Take it back" not in shown("home")
+
+
 def test_home_without_a_plan_says_what_is_left_of_the_limit_for_all():
     text = shown("home-quiet")
     assert "3.87 GB left this month" in text

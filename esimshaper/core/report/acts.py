@@ -43,9 +43,9 @@ def redo_document(state: State, facts: DaemonFacts, redone: Act, *, changed: boo
 def _after(state: State, facts: DaemonFacts, what: str, act: Act, others: Sequence[Act], *, changed: bool) -> Document:
     """others: on the last of them the same can be done next."""
     return new_document(facts.now) | {
-        what: _act_entry(state, facts, act),
+        what: act_entry(state, facts, act),
         "changed": changed,
-        "next": _act_entry(state, facts, others[-1]) if others else None,
+        "next": act_entry(state, facts, others[-1]) if others else None,
         **_standing(state, facts, act.subject, act.quota),
     }
 
@@ -66,7 +66,8 @@ def _standing(state: State, facts: DaemonFacts, subject: Subject, quota: str) ->
     }
 
 
-def _act_entry(state: State, facts: DaemonFacts, act: Act) -> Document:
+def act_entry(state: State, facts: DaemonFacts, act: Act) -> Document:
+    """An `act` of the module's docstring."""
     zone = facts.now.tzinfo
     return {
         "act": act.kind.value,

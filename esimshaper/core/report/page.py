@@ -5,7 +5,8 @@ The frame is as in documents.py.
 
     ask       {"id": int, "client": key, "name": how people call it, "at" + "at_unix", "bytes", "text",
                "answer": null while it is open, else {"bytes": 0 for no, "at" + "at_unix"}}
-    asks      {"asks": [ask]}, open ones first, then the newest
+    asks      {"asks": [ask], open ones first, then the newest,
+               "last": act, as in acts.py, which the owner can take back; null for none}
     session   {"id": int, "client": key or address, "name", "since" + "since_unix", "until" + "until_unix",
                "current": bool, it is the one that asks}
     sessions  {"sessions": [session]}
@@ -38,6 +39,7 @@ from esimshaper.core.model.requests import (
 )
 from esimshaper.core.model.state import State
 from esimshaper.core.model.units import format_size
+from esimshaper.core.report.acts import act_entry
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, known_clients, moment, new_document
 
 
@@ -70,7 +72,11 @@ def open_asks(state: State) -> int:
 def asks_document(state: State, facts: DaemonFacts) -> Document:
     """See the module's docstring."""
     asks = sorted(state.page.kept.asks, key=lambda each: (each.answered is not None, -each.number))
-    return new_document(facts.now) | {"asks": [ask_entry(state, facts, each) for each in asks]}
+    acts = state.limits.kept.acts
+    return new_document(facts.now) | {
+        "asks": [ask_entry(state, facts, each) for each in asks],
+        "last": act_entry(state, facts, acts[-1]) if acts else None,
+    }
 
 
 def sessions_document(state: State, facts: DaemonFacts, sessions: Iterable[Session], own: int) -> Document:

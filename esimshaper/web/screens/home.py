@@ -28,6 +28,7 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa:
     noticed = alarms.waiting(words, documents["/v1/alarms"])
     return {
         "questions": questions,
+        "last": _last(words, asks["last"]) if asks["last"] else None,
         "alarms": noticed,
         "stops": alarms.stops(words),
         "plans": plans,
@@ -44,6 +45,7 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa:
             **alarms.live(noticed),
         },
         "shape": [
+            asks["last"],
             *([(each["key"], each["word"], each["level"]) for each in shown], questions),
             *alarms.shape(noticed),
             *([(each["name"], each["sentences"][1:]) for each in plans], len(clients["clients"])),
@@ -83,3 +85,29 @@ def _question(words: Words, ask: Document, now: Now) -> Context:
         "text": ask["text"],
         "sentence": words.gettext("%(name)s asks for %(size)s, since %(time)s.", **places),
     }
+
+
+def _last(words: Words, act: Document) -> str:
+    """What was done by hand last, as a sentence."""
+    places = {"name": _whose(words, act), "size": words.size(act["bytes"]), "quota": act["quota"]}
+    match act["act"]:
+        case "block":
+            return words.gettext("Last change by hand: %(name)s was stopped.", **places)
+        case "allow":
+            return words.gettext("Last change by hand: the limits of %(name)s rest.", **places)
+        case "unblock":
+            return words.gettext("Last change by hand: nothing is set for %(name)s any more.", **places)
+        case "grant":
+            return words.gettext("Last change by hand: %(size)s more for %(name)s.", **places)
+        case "revoke":
+            return words.gettext("Last change by hand: %(name)s lost what was given.", **places)
+        case "plan":
+            return words.gettext("Last change by hand: the plan %(quota)s was changed.", **places)
+        case _:
+            return words.gettext("Last change by hand: %(quota)s of %(name)s was corrected.", **places)
+
+
+def _whose(words: Words, act: Document) -> str:
+    if act["subject"] in ("everyone", "each-client"):
+        return words.gettext("all devices")
+    return str(act["called"] or act["typed"].removeprefix("group/"))
