@@ -33,7 +33,6 @@ RETIRED = {
     "naming": "identities",
     "not_saved": "note_not_saved",
     "outruns": "police",
-    "paced": "police_rate",
     "policy_steps": "policy_transition",
     "refusal": "reject",
     "remade": "remade_classes",

@@ -59,7 +59,8 @@ SLICES = {
     "limits": {"LimitsSlice"},
     "meter": {"ClockSlice", "MeterSlice", "NamesSlice", "RatesSlice"},
     "notices": {"NoticesSlice"},
-    "page": {"PageSlice"}, "plan": {"PlansSlice"}, "shaping": {"CeilingSlice"}, "watch": {"WatchSlice"},
+    "page": {"PageSlice"}, "plan": {"PlansSlice"}, "rules": {"RulesSlice"},
+    "shaping": {"CeilingSlice"}, "watch": {"WatchSlice"},
 }  # fmt: skip
 """The parts of the State that a room writes. It is handed no other, and never the State: conductors join them."""
 

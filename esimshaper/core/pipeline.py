@@ -4,7 +4,8 @@
                           .--> rates (for people), watch (abnormal use)
     reading --> meter ----+--> saving (history, of billed usage) ------> Booking --> disk, then notices
                 |         `--> names (who is who)    ^
-                `--> limits (by deltas of budgets) -----> policies, states ----> kernel, tc, nftables
+                |--> limits (by deltas of budgets) -----> policies, states ----> kernel, tc, nftables
+                `--> rules (layers of decisions) -------> service policies ---> kernel
 
 The daemon folds `advance` over what it observes, once a second. Each room writes its own slice of the State and nothing
 else. Commands of people are in commands.py, the life of a Booking is in saving/.
@@ -34,6 +35,7 @@ from esimshaper.core.page import memory
 from esimshaper.core.plan import ticking as planning
 from esimshaper.core.plan.following import follow, with_followed
 from esimshaper.core.plan.places import places_of
+from esimshaper.core.rules import ruling
 from esimshaper.core.saving import booking
 from esimshaper.core.shaping import ceiling
 from esimshaper.core.watch import newcomers, watching
@@ -56,6 +58,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     places = places_of(rules.scopes, rules.uplinks, plans.kept)
     tick = replace(with_followed(tick, plans), places=places, probation=newcomers.probation(state.watch, tick))
     limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas, meter.in_scopes)
+    ruled = ruling.advance(state.rules, tick, ())
     watch = watching.advance(state.watch, tick, _metered(meter.by_uplink, tick), _around(limits.state, plans, meter))
     lost, gone = sources.of_uplinks(state.notices.kept.lost, state.meter.attachments, tick)
     # After a crash, the statistics of classes that were made anew must not be compared with saved ones.
@@ -75,11 +78,14 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     page = memory.advance(state.page, tick.at.time)
     limited = _with_cuts(limits.state, watch.cuts)
     notices = _telling(state, tick, unsaved.notices, lost, limits.state, plans)
-    following = State(time, meter.state, per_second, names, limited, unsaved, plans, ceilings, watch, page, notices)
+    ours = (time, meter.state, per_second, names, limited, unsaved, plans, ceilings, watch, page, notices, ruled)
+    following = State(*ours)
     following, due = booking.hand_out(following, tick)
     outcome, measured = limits.outcome, ceilings.measured
     if plans.rates or measured or places:
         outcome = replace(outcome, plan_rates=plans.rates, measured=measured, places=places)
+    if ruled.decisions is not None:
+        outcome = replace(outcome, decisions=ruled.decisions)
     return following, replace(outcome, booking=due) if due else outcome
 
 

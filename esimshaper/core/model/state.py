@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of what is kept between ticks, room by room, and what of it is saved. Pure: values only.
 
-State     clock  meter  rates  names  plans  ceilings  limits  watch  saving  page  notices   each is of its room alone
-Baseline  clock  meter                plans            limits  watch          page  notices   what a restart needs
+State     clock  meter  rates  names  plans  ceilings  limits  rules  watch  saving  page  notices   each of a room
+Baseline  clock  meter                plans            limits         watch          page  notices   for a restart
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Any
 
 from esimshaper.core.model.ceiling import CeilingSlice, Key, Measured
 from esimshaper.core.model.counts import Budget, Counters
+from esimshaper.core.model.decisions import Decisions, RulesSlice
 from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending
 from esimshaper.core.model.hold import Reserve
@@ -24,6 +25,7 @@ from esimshaper.core.model.plan_state import PlansSlice, PlanState
 from esimshaper.core.model.probation import Probations
 from esimshaper.core.model.reading import Attachment, ByUplink, ClassCounters, Detour, Reading, Tunnels
 from esimshaper.core.model.scope import Places
+from esimshaper.core.model.service_policies import ServicePools
 from esimshaper.core.model.services import ServiceCounts, ServiceUsage
 from esimshaper.core.model.uplink import UplinkDrops
 from esimshaper.core.model.watch import WatchSlice, WatchState
@@ -182,7 +184,8 @@ class Outcome:
     idle_groups: they have an account and no quota, so a new group may have it. reserve: None leaves it as it is.
     plan_rates: what the terms of the plan in force give each uplink now, by its name, in bit/s (0: nothing passes);
     uplinks that no terms hold back are left out. measured: what each direction of them was measured to have.
-    places: where each scope is.
+    places: where each scope is. decisions: what holds for services; None leaves the kernel's service policies as they
+    are. pools: those of quotas by service.
     """
 
     booking: Booking | None = None
@@ -195,6 +198,8 @@ class Outcome:
     plan_rates: Mapping[str, int] = field(default_factory=dict)
     measured: Mapping[Key, Measured] = field(default_factory=dict)
     places: Places = field(default_factory=dict)
+    decisions: Decisions | None = None
+    pools: ServicePools = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +259,7 @@ class State:
     watch: WatchSlice = field(default_factory=WatchSlice)
     page: PageSlice = field(default_factory=PageSlice)
     notices: NoticesSlice = field(default_factory=NoticesSlice)
+    rules: RulesSlice = field(default_factory=RulesSlice)
 
     @property
     def baseline(self) -> Baseline | None:

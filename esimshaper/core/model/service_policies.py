@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vocabulary of limits by service in the kernel. Pure: values only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from esimshaper.core.model.identity import Account
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePolicy:
+    """What the kernel is to know of one service of one account; written by user space only.
+
+    blocked: nothing passes. paced: held to the tc class `class_id`, or where that is 0 to `police_rate`, in bytes per
+    second, by drops. metered_only: both hold at metered uplinks only. pools: accounts that count its bytes too.
+    """
+
+    blocked: bool = False
+    paced: bool = False
+    metered_only: bool = False
+    class_id: int = 0
+    police_rate: int = 0
+    pools: tuple[Account, ...] = ()
+
+
+ServicePolicies = Mapping[Account, Mapping[int, ServicePolicy]]
+"""By account and number of the service. Accounts with the same row may share one object; what is not there is free."""
+
+ServicePools = Mapping[Account, Mapping[int, tuple[Account, ...]]]
+"""By account and number of the service: the pools that count its bytes, at most four."""
+
+PaceClasses = Mapping[Account, Mapping[str, int]]
+"""By account and share of a paced Decision: the tc class that holds all services of that share together."""
