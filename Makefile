@@ -33,6 +33,10 @@ QUIC := aioquic==1.2.0
 # They drive Debian's own Chromium, and bring axe-core as one file. Debian's npm for the same would be 350 packages.
 BROWSER := playwright==1.56.0 axe-playwright-python==0.1.6
 
+# The players of films as sites have them, from npm.
+PLAYERS := hls.js@1.7.4 dashjs@5.2.1 shaka-player@5.2.12
+PACKAGES_SAVER := $(PACKAGES_DEMO) python3-pytest python3-venv chromium curl ffmpeg procps
+
 # What can be tested without root, without the kernel part, and without Debian's own libraries.
 TESTS_FAST := tests/core tests/replay tests/cli tests/edge/history tests/edge/http tests/edge/settings_file \
 	tests/test_architecture.py --ignore tests/edge/http/test_control.py
@@ -52,8 +56,8 @@ pages := man/man5/esimshaper.yaml.5 man/man8/esimshaper.8 bash-completion/comple
 	zsh/vendor-completions/_esimshaper
 
 .NOTPARALLEL:
-.PHONY: help demo test test-fast fuzz quic browser screenshots test-zones test-kernel mutants soak bench lint venv prometheus catalogs messages deb \
-	install uninstall root packages-run packages-demo packages-test packages-lint packages-kernel packages-deb
+.PHONY: help demo test test-fast fuzz quic browser screenshots test-zones test-kernel mutants soak bench bench-saver nginx players lint venv prometheus catalogs messages deb \
+	install uninstall root packages-run packages-demo packages-test packages-lint packages-kernel packages-deb packages-saver
 
 help:
 	@echo 'sudo make demo       a simulated travel router with a real kernel meter and traffic, live'
@@ -66,6 +70,7 @@ help:
 	@echo 'sudo make test-kernel  the package on the kernel of Debian 12, or with RELEASE=trixie 13, in a virtual machine; some minutes'
 	@echo 'sudo make soak       a day of a router, with every tick of it; a quarter of an hour'
 	@echo 'sudo make bench      the figures: truth of the bill, cost per packet, memory, start'
+	@echo 'sudo make bench-saver  films in Chromium with and without the stream saver, beside the bill; a quarter of an hour'
 	@echo 'make lint            ruff, mypy, shellcheck, yamllint, clang, and the shape of the code'
 	@echo 'make catalogs        Chinese and Japanese, compiled for a checkout; all of the above do so by themselves'
 	@echo 'sudo make screenshots    the pictures of the page in docs/, for the README, of the demo'
@@ -101,6 +106,9 @@ soak: root packages-test
 bench: root packages-demo
 	$(PYTHON) -m bench $(ARGS)
 
+bench-saver: root packages-saver browser nginx players
+	$(PYTHON) -m bench.saver $(ARGS)
+
 test-kernel: root packages-kernel venv prometheus
 	@$(PYTHON) -m tests.venv .venv/kernel $(VIRTME)
 	$(PYTHON) -m tests.system.kernel $(ARGS)
@@ -132,9 +140,10 @@ packages-test: PACKAGES = $(PACKAGES_TEST)
 packages-lint: PACKAGES = python3 clang
 packages-kernel: PACKAGES = $(PACKAGES_KERNEL)
 packages-deb: PACKAGES = $(PACKAGES_DEB)
+packages-saver: PACKAGES = $(PACKAGES_SAVER) $(if $(shell command -v npm),,npm)
 # apt is asked only for what is missing, so that all of this works offline once it is there. What apt says is shown if it
 # fails; it waits for another apt that is at work.
-packages-run packages-demo packages-test packages-lint packages-kernel packages-deb:
+packages-run packages-demo packages-test packages-lint packages-kernel packages-deb packages-saver:
 	@missing=; for package in $(PACKAGES); do \
 		test "$$(dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null)" = installed \
 			|| missing="$$missing $$package"; \
@@ -180,6 +189,18 @@ prometheus:
 		&& unpack "$$place"/*.deb \
 		|| echo 'prometheus is not there: its tests will be skipped, or fail where CI=true' >&2; \
 	rm -rf "$$place"
+
+# Out of its package too: that would start a server on port 80.
+nginx:
+	@test -x .venv/bin/nginx && exit 0; set -e; mkdir -p .venv/bin; \
+	place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; \
+	(cd "$$place" && apt-get -qq -o APT::Sandbox::User=root download nginx); \
+	dpkg-deb --fsys-tarfile "$$place"/*.deb | tar -xf - --strip-components=3 -C .venv/bin ./usr/sbin/nginx
+
+players:
+	@test "$$(cat .venv/players/pins 2>/dev/null)" = '$(PLAYERS)' && exit 0; \
+	npm install --silent --no-save --no-audit --no-fund --ignore-scripts --prefix .venv/players $(PLAYERS) \
+		&& echo '$(PLAYERS)' >.venv/players/pins
 
 # Built in a folder elsewhere, as Debian's tools write beside what they build. -d: no compiler is needed, and what else is was
 # installed above.
