@@ -60,7 +60,12 @@ def history_page(document: Document) -> Page:
     table = Table((_PERIODS[by], *each, *_COLUMNS), cells)
     page: list[Line | Table] = [Line(_("Usage of {whose}", whose=whose), Tone.TITLE), table, *_average(document)]
     if any(row["estimated"] for row in rows):
-        page.append(Line(_("* estimated: the meter was not read for a while, or power was cut"), Tone.QUIET))
+        page.append(
+            Line(
+                _("* estimated: the meter was not read for a while, power was cut, or only a total was imported"),
+                Tone.QUIET,
+            )
+        )
     return page
 
 

@@ -212,7 +212,10 @@ def _moment(moment: datetime) -> str:
 
 def _notes(document: Document) -> Iterator[Line]:
     if document["estimated"]:
-        yield Line(_("* estimated: the meter was not read for a while, or power was cut"), Tone.QUIET)
+        yield Line(
+            _("* estimated: the meter was not read for a while, power was cut, or only a total was imported"),
+            Tone.QUIET,
+        )
     for note in document["notes"]:
         yield Line(note, Tone.QUIET)
 

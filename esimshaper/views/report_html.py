@@ -197,7 +197,8 @@ def _row(
 def _footer(documents: Mapping[str, Document]) -> str:
     notes = list(dict.fromkeys(note for document in documents.values() for note in document["notes"]))
     if any(document["estimated"] for document in documents.values()):
-        notes.append(_("Some of it is estimated: the meter was not read for a while, or power was cut."))
+        cause = _("the meter was not read for a while, power was cut, or only a total was imported")
+        notes.append(_("Some of it is estimated: {cause}.", cause=cause))
     made = datetime.fromisoformat(next(iter(documents.values()))["time"])
     moment = f"{moments.date_of(made, spoken())} {moments.clock(made, spoken())}"
     text = _("Made by esimshaper on {moment}. Bytes are those of IP packets: what carriers bill.", moment=moment)
