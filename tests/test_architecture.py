@@ -60,7 +60,7 @@ SLICES = {
     "meter": {"ClockSlice", "MeterSlice", "NamesSlice", "RatesSlice"},
     "notices": {"NoticesSlice"},
     "page": {"PageSlice"}, "plan": {"PlansSlice"}, "rules": {"RulesSlice"},
-    "shaping": {"CeilingSlice"}, "watch": {"WatchSlice"},
+    "shaping": {"CeilingSlice", "PacingSlice"}, "watch": {"WatchSlice"},
 }  # fmt: skip
 """The parts of the State that a room writes. It is handed no other, and never the State: conductors join them."""
 

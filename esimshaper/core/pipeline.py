@@ -37,7 +37,7 @@ from esimshaper.core.plan.following import follow, with_followed
 from esimshaper.core.plan.places import places_of
 from esimshaper.core.rules import ruling
 from esimshaper.core.saving import booking
-from esimshaper.core.shaping import ceiling
+from esimshaper.core.shaping import ceiling, pacing
 from esimshaper.core.watch import newcomers, watching
 
 
@@ -59,6 +59,8 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     tick = replace(with_followed(tick, plans), places=places, probation=newcomers.probation(state.watch, tick))
     limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas, meter.in_scopes)
     ruled = ruling.advance(state.rules, tick, ())
+    paced = pacing.advance(state.pacing, tick, ruled.decisions)
+    ruled = ruling.merged(ruled, limits.outcome.pools, paced.held)
     watch = watching.advance(state.watch, tick, _metered(meter.by_uplink, tick), _around(limits.state, plans, meter))
     lost, gone = sources.of_uplinks(state.notices.kept.lost, state.meter.attachments, tick)
     # After a crash, the statistics of classes that were made anew must not be compared with saved ones.
@@ -78,14 +80,14 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     page = memory.advance(state.page, tick.at.time)
     limited = _with_cuts(limits.state, watch.cuts)
     notices = _telling(state, tick, unsaved.notices, lost, limits.state, plans)
-    ours = (time, meter.state, per_second, names, limited, unsaved, plans, ceilings, watch, page, notices, ruled)
+    ours = (time, meter.state, per_second, names, limited, unsaved, plans, ceilings, watch, page, notices, ruled, paced)
     following = State(*ours)
     following, due = booking.hand_out(following, tick)
     outcome, measured = limits.outcome, ceilings.measured
     if plans.rates or measured or places:
         outcome = replace(outcome, plan_rates=plans.rates, measured=measured, places=places)
-    if ruled.decisions is not None:
-        outcome = replace(outcome, decisions=ruled.decisions)
+    if ruled.policies is not None:
+        outcome = replace(outcome, decisions=ruled.decisions, service_policies=ruled.policies, paced=paced.classes)
     return following, replace(outcome, booking=due) if due else outcome
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.limits import Subject
+from esimshaper.core.model.service_policies import ServicePolicies
 
 
 class DecisionKind(StrEnum):
@@ -75,7 +76,12 @@ Decisions = Mapping[Account, Mapping[int, Decision]]
 
 @dataclass(frozen=True, slots=True)
 class RulesSlice:
-    """decisions: of now; None until the catalogue is read. inputs: what they follow from."""
+    """decisions: of now; None until the catalogue is read. inputs: what they follow from.
+
+    policies: what the kernel is to know; the same object while nothing is new. merged: what these follow from.
+    """
 
     decisions: Decisions | None = None
     inputs: tuple[object, ...] = field(default=())
+    policies: ServicePolicies | None = None
+    merged: tuple[object, ...] = field(default=())

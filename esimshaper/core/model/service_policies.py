@@ -11,8 +11,8 @@ from esimshaper.core.model.identity import Account
 class ServicePolicy:
     """What the kernel is to know of one service of one account; written by user space only.
 
-    blocked: nothing passes. paced: held to the tc class `class_id`, or where that is 0 to `police_rate`, in bytes per
-    second, by drops. metered_only: both hold at metered uplinks only. pools: accounts that count its bytes too.
+    blocked: nothing passes. paced: held to the tc class `class_id`, or where there is none to `police_rate`, in bytes
+    per second, by drops. metered_only: both hold at metered uplinks only. pools: accounts that count its bytes too.
     """
 
     blocked: bool = False
@@ -28,6 +28,3 @@ ServicePolicies = Mapping[Account, Mapping[int, ServicePolicy]]
 
 ServicePools = Mapping[Account, Mapping[int, tuple[Account, ...]]]
 """By account and number of the service: the pools that count its bytes, at most four."""
-
-PaceClasses = Mapping[Account, Mapping[str, int]]
-"""By account and share of a paced Decision: the tc class that holds all services of that share together."""

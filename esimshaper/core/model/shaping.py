@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from esimshaper.core.model.decisions import Decisions
+from esimshaper.core.model.identity import Account
+
 QDISC = 0x7A00_0000
 """Handle of our HTB on both devices, by which a fresh start knows it. No other program is known to use this major."""
 
@@ -71,6 +74,43 @@ class Class(NamedTuple):
 
 Classes = Mapping[int, Class]
 """Classes by id."""
+
+
+class Paced(NamedTuple):
+    """Services of one client that share a rate (bit/s of IP-layer bytes, each way) in the class `id`; 0 for none."""
+
+    id: int
+    rate: int
+
+
+PacesHeld = Mapping[Account, Mapping[str, Paced]]
+"""By account and share of a paced Decision. What is not there is not paced yet."""
+
+
+class Run(NamedTuple):
+    """A share that is paced: its rate (0: none yet), when bytes of it came last, and since when it waits for another.
+
+    Times are seconds of CLOCK_BOOTTIME. slot: the place of its class among those of the client; -1 for none.
+    """
+
+    rate: int
+    moved_at: float
+    waits_since: float | None = None
+    slot: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class PacingSlice:
+    """held: what is paced now. runs: of clients, by share. decisions: what they follow from; None before the first."""
+
+    held: PacesHeld = field(default_factory=dict)
+    runs: Mapping[Account, Mapping[str, Run]] = field(default_factory=dict)
+    decisions: Decisions | None = None
+
+    @property
+    def classes(self) -> tuple[Paced, ...]:
+        """Those that are wanted, by their ids."""
+        return tuple(sorted(each for shares in self.held.values() for each in shares.values() if each.id))
 
 
 class Redirect(Enum):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of what is kept between ticks, room by room, and what of it is saved. Pure: values only.
 
-State     clock  meter  rates  names  plans  ceilings  limits  rules  watch  saving  page  notices   each of a room
-Baseline  clock  meter                plans            limits         watch          page  notices   for a restart
+State     clock  meter  rates  names  plans  ceilings  limits  rules  pacing  watch  saving  page  notices
+Baseline  clock  meter                plans            limits                 watch          page  notices
+
+Each slice of the State is of one room alone; the Baseline has what a restart needs.
 """
 
 from collections.abc import Mapping
@@ -25,8 +27,9 @@ from esimshaper.core.model.plan_state import PlansSlice, PlanState
 from esimshaper.core.model.probation import Probations
 from esimshaper.core.model.reading import Attachment, ByUplink, ClassCounters, Detour, Reading, Tunnels
 from esimshaper.core.model.scope import Places
-from esimshaper.core.model.service_policies import ServicePools
+from esimshaper.core.model.service_policies import ServicePolicies, ServicePools
 from esimshaper.core.model.services import ServiceCounts, ServiceUsage
+from esimshaper.core.model.shaping import Paced, PacingSlice
 from esimshaper.core.model.uplink import UplinkDrops
 from esimshaper.core.model.watch import WatchSlice, WatchState
 
@@ -184,8 +187,8 @@ class Outcome:
     idle_groups: they have an account and no quota, so a new group may have it. reserve: None leaves it as it is.
     plan_rates: what the terms of the plan in force give each uplink now, by its name, in bit/s (0: nothing passes);
     uplinks that no terms hold back are left out. measured: what each direction of them was measured to have.
-    places: where each scope is. decisions: what holds for services; None leaves the kernel's service policies as they
-    are. pools: those of quotas by service.
+    places: where each scope is. decisions: what holds for services; None before that is known. pools: those of quotas
+    by service. service_policies: None leaves those of the kernel as they are. paced: classes of services.
     """
 
     booking: Booking | None = None
@@ -200,6 +203,8 @@ class Outcome:
     places: Places = field(default_factory=dict)
     decisions: Decisions | None = None
     pools: ServicePools = field(default_factory=dict)
+    service_policies: ServicePolicies | None = None
+    paced: tuple[Paced, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +265,7 @@ class State:
     page: PageSlice = field(default_factory=PageSlice)
     notices: NoticesSlice = field(default_factory=NoticesSlice)
     rules: RulesSlice = field(default_factory=RulesSlice)
+    pacing: PacingSlice = field(default_factory=PacingSlice)
 
     @property
     def baseline(self) -> Baseline | None:

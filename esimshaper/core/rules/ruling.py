@@ -9,8 +9,11 @@ from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.limits import STRANGER, Subject, SubjectKind
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.rules import Hierarchy, Rules
+from esimshaper.core.model.service_policies import ServicePools
+from esimshaper.core.model.shaping import PacesHeld
 from esimshaper.core.model.tick import Tick
 from esimshaper.core.rules.layers import decide, words_of
+from esimshaper.core.rules.merge import service_policies
 
 
 def advance(before: RulesSlice, tick: Tick, layers: Sequence[Layer]) -> RulesSlice:
@@ -26,6 +29,15 @@ def advance(before: RulesSlice, tick: Tick, layers: Sequence[Layer]) -> RulesSli
         decide(said, _hierarchies(reading, rules), words_of(reading.service_names, rules.categories)) if said else {}
     )
     return replace(before, decisions=decisions, inputs=inputs)
+
+
+def merged(ruled: RulesSlice, pools: ServicePools, held: PacesHeld) -> RulesSlice:
+    """With what the kernel is to know of services."""
+    made_from = (ruled.decisions, pools, held)
+    is_same = bool(ruled.merged) and all(new is old for new, old in zip(made_from, ruled.merged, strict=True))
+    if ruled.decisions is None or is_same:
+        return ruled
+    return replace(ruled, policies=service_policies(ruled.decisions, pools, held), merged=made_from)
 
 
 def _hierarchies(reading: Reading, rules: Rules) -> Mapping[Account, Hierarchy]:

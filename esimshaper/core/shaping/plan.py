@@ -2,8 +2,8 @@
 """Wanted limits and installed policies and classes -> steps to do in the kernel and in tc, in order. Pure.
 
     begin --> accounts --> look at tc --> make classes --> name them in policies --> remove classes --> reject table
-              AddGroups    LookAtClasses  ChangeClasses    ShapeAt, WritePolicies    LookAtWaiting      Reject
-                                                                                     ChangeClasses
+              AddGroups    LookAtClasses  ChangeClasses    ShapeAt, WritePolicies,   LookAtWaiting      Reject
+                                                           WriteServices             ChangeClasses
 
 Each arrow is a Plan: steps, and a function that makes the next Plan of the Report on them. A class is made before a
 policy names it. It goes when no policy names it any more (R12 in DESIGN.md) and nothing waits in it (leaving.py);
@@ -19,6 +19,7 @@ from esimshaper.core.model.counts import UNUSED
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, OTHERS, Account, ClientKey
 from esimshaper.core.model.limits import ClientState, Direction, Level, Policy, Subject, SubjectKind
 from esimshaper.core.model.reading import Reading
+from esimshaper.core.model.service_policies import ServicePolicies
 from esimshaper.core.model.shaping import PATIENCE, Change, ChangeKind, Side, Tree, Wire
 from esimshaper.core.model.state import Outcome
 from esimshaper.core.shaping import leaving, policy_transition, tree, tree_diff
@@ -37,6 +38,7 @@ from esimshaper.core.shaping.steps import (
     ShapeAt,
     Step,
     WritePolicies,
+    WriteServices,
 )
 
 
@@ -65,22 +67,24 @@ class Wish:
         """All but policies and states that decides what there shall be."""
         outcome = self.outcome
         new = outcome.new_clients, outcome.new_groups
-        return self.wan, self.lans, self.rates, self.first, new, outcome.shaped, self.reading.owners
+        held = outcome.shaped, outcome.paced
+        return self.wan, self.lans, self.rates, self.first, new, held, self.reading.owners
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """The memory from one tick to the next. Memory() knows nothing: then all is compared with kernel and tc.
 
-    cause, policies, states: of the last Wish that was carried out. classes_for: interface, rates and Demand that the
-    classes are for; None if the next tick must look. class_ids: those that policies name. sides: those whose classes
-    are all there. drawn: the last wanted tree, with its link and Demand. problems: sentences on classes. leaving_since:
-    since when classes are to go (CLOCK_BOOTTIME, s); None while there are none. waiting: where packets waited in the
-    last tick, or could come to wait; None if it did not look.
+    cause, policies, services, states: of the last Wish that was carried out. classes_for: interface, rates and Demand
+    that the classes are for; None if the next tick must look. class_ids: those that policies name. sides: those whose
+    classes are all there. drawn: the last wanted tree, with its link and Demand. problems: sentences on classes.
+    leaving_since: since when classes are to go (CLOCK_BOOTTIME, s); None while there are none. waiting: where packets
+    waited in the last tick, or could come to wait; None if it did not look.
     """
 
     cause: tuple[object, ...] | None = None
     policies: Policies = field(default_factory=dict)
+    services: ServicePolicies | None = None
     states: Mapping[Subject, ClientState] | None = None
     classes_for: tuple[int, tree.Link, tree.Demand] | None = None
     class_ids: Mapping[Account, tuple[int, ...]] = field(default_factory=dict)
@@ -111,7 +115,8 @@ def begin(memory: Memory, installed: Policies, wish: Wish) -> Plan | None:
     `installed`: all policies as they were last written, by an earlier daemon too.
     """
     # In most ticks nothing of this is new, and finding that out costs next to nothing.
-    as_before = memory.cause == wish.cause and memory.policies is wish.outcome.policies
+    policies, services = wish.outcome.policies, wish.outcome.service_policies
+    as_before = memory.cause == wish.cause and memory.policies is policies and memory.services is services
     if as_before and memory.classes_for and not wish.look_around:
         return None if memory.states is wish.states else _reject(memory, wish, Report())
     new_clients, new_groups = wish.outcome.new_clients, wish.outcome.new_groups
@@ -134,7 +139,13 @@ def _look(memory: Memory, installed: Policies, wish: Wish, report: Report) -> Pl
     reading, outcome = wish.reading, wish.outcome
     first = frozenset(account for account, owner in reading.owners.items() if owner in wish.first)
     demand = tree.demand_of(
-        reading.everyone, outcome.shaped, reading.clients, outcome.policies, wish.rates, first=first
+        reading.everyone,
+        outcome.shaped,
+        reading.clients,
+        outcome.policies,
+        wish.rates,
+        first=first,
+        paced=outcome.paced,
     )
     if not wish.look_around and memory.classes_for == (wish.wan, wish.rates, demand):
         return _name(memory, installed, wish, _Classes(), Report())
@@ -202,6 +213,10 @@ def _name(memory: Memory, installed: Policies, wish: Wish, classes: _Classes, re
     rows = min(wish.reading.scopes.values(), default=0)
     written = policy_transition.writes(installed, named, wish.reading.everyone, rows)
     steps += [WritePolicies(policies) for policies in written if policies]
+    services = wish.outcome.service_policies
+    if services is not None and services is not memory.services:
+        steps.append(WriteServices(services))
+        memory = replace(memory, services=services)
     if classes.there == classes.wanted:
         return Plan(replace(memory, leaving_since=None, waiting=None), tuple(steps), partial(_reject, memory, wish))
     return Plan(memory, (*steps, LookAtWaiting()), partial(_remove, memory, wish, classes))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.limits import Policy
+from esimshaper.core.model.service_policies import ServicePolicies
 from esimshaper.core.model.shaping import Change, Shaping
 from esimshaper.core.shaping.leaving import Waiting
 
@@ -65,6 +66,13 @@ class WritePolicies:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteServices:
+    """Write what the kernel is to know of services: all of it, of which only what is new is written."""
+
+    policies: ServicePolicies
+
+
+@dataclass(frozen=True, slots=True)
 class CheckRejects:
     """Look whether somebody else changed the reject table; then the next Reject makes it anew."""
 
@@ -96,6 +104,7 @@ Step = (
     | NoteRestored
     | ShapeAt
     | WritePolicies
+    | WriteServices
     | CheckRejects
     | Reject
 )

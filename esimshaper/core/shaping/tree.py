@@ -3,6 +3,7 @@
 
     QDISC -- root 1 (rate of the link)
               |- urgent 3        on a slow link: a leaf of each client, and of the router, for small packets and DNS
+              |- paced           of each client, one for all services that share a pace
               |- default 2       packets that no account's class is for
               |- open            of each client, if the link has a rate, either way: equal shares of it
               |- throttled       of each client with a throttle rate
@@ -32,7 +33,8 @@ from esimshaper.core.model.limits import (
     Policy,
     Shaped,
 )
-from esimshaper.core.model.shaping import DEFAULT, QDISC, Class, Classes, Leaf, Redirect, Side, Tree, Wire, held
+from esimshaper.core.model.shaping import DEFAULT, QDISC, Class, Classes, Leaf, Paced, Redirect, Side, Tree, Wire, held
+from esimshaper.core.shaping import pacing
 
 ROOT, URGENT = QDISC | 1, QDISC | 3
 
@@ -48,7 +50,7 @@ _GROUP_IDS, _CLIENT_IDS = 0x10, 0x60
 """Where minor numbers of groups and everyone begin, two each, and those of clients, four each."""
 _URGENT_IDS, _URGENT_END = 0x7A01, 0x8000
 """Where those of urgent leaves begin, one each, and where they end: the kernel itself gives numbers from there on."""
-MAX_ACCOUNT = ((QDISC >> 16) - _CLIENT_IDS) // 4 - 1
+MAX_ACCOUNT = (pacing.IDS - _CLIENT_IDS) // 4 - 1
 """The last account that has class ids; a client beyond it is held to a rate by drops.
 
 The leaf qdisc of a class has the class's minor number as its major, and QDISC's own must not be among them.
@@ -131,7 +133,7 @@ class Demand:
 
     shaped: accounts with a throttle limit. sharing: clients that get a fair share of a link with a rate. above: the
     accounts above a client, the nearest first, if one of them is among `shaped`. urgent: accounts with a class for
-    urgent packets. first: clients that borrow from the link before others.
+    urgent packets. first: clients that borrow from the link before others. paced: classes of services.
     """
 
     everyone: Account
@@ -140,6 +142,7 @@ class Demand:
     above: Mapping[Account, tuple[Account, ...]] = field(default_factory=dict)
     urgent: tuple[Account, ...] = ()
     first: frozenset[Account] = frozenset()
+    paced: tuple[Paced, ...] = ()
 
     def is_group(self, account: Account) -> bool:
         """Whether it is one of a group, or that of everyone."""
@@ -154,6 +157,7 @@ def demand_of(
     link: Link,
     *,
     first: frozenset[Account] = frozenset(),
+    paced: tuple[Paced, ...] = (),
 ) -> Demand:
     """The Demand of these clients at a link with these rates."""
     with_ids = tuple(sorted(account for account in clients if account <= MAX_ACCOUNT))
@@ -164,7 +168,8 @@ def demand_of(
     sharing = with_ids if link.download or link.upload else ()
     # The router asks for names on behalf of all. It has no open class: what else it sends is in the default one.
     urgent = (ACCOUNT_ROUTER, *sharing) if link.is_slow else ()
-    return Demand(everyone, fit, sharing, above, tuple(filter(_has_urgent_id, urgent)), first.intersection(sharing))
+    with_urgent = tuple(filter(_has_urgent_id, urgent))
+    return Demand(everyone, fit, sharing, above, with_urgent, first.intersection(sharing), paced)
 
 
 def _above(account: Account, policies: Mapping[Account, Policy]) -> Iterator[Account]:
@@ -269,7 +274,11 @@ def wanted(link: Link, demand: Demand) -> Tree:
     """The wanted tree. Where nothing is to be shaped there is none, and so no cost."""
     assignments = tuple(_class_assignments(demand))
     rates = [link.rate(side) for side in Side]
-    made = {rate: _tree(rate, link.wire, demand, assignments) for rate in set(rates) if demand.shaped or rate}
+    made = {
+        rate: _tree(rate, link.wire, demand, assignments)
+        for rate in set(rates)
+        if demand.shaped or demand.paced or rate
+    }
     upload, download = (made.get(rate) for rate in rates)
     redirect = Redirect.NONE if download is None else Redirect.THERE
     return Tree(upload, download, download is not None, redirect)
@@ -302,6 +311,9 @@ def _tree(rate: int | None, wire: Wire, demand: Demand, assignments: Iterable[_A
         else:
             ceil = ceilings[one.rate]
             found.append(_leaf(one.id, one.parent, ceil, _queue(ceil, wire)))
+    for paced in demand.paced:
+        ceil = min(to_frame_rate(paced.rate, wire), most)
+        found.append(_leaf(paced.id, ROOT, ceil, pacing.queue(wire)))
     return {each.id: each for each in found}
 
 

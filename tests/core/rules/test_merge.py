@@ -4,7 +4,8 @@
 from esimshaper.core.model.decisions import Decision, DecisionKind, LayerName
 from esimshaper.core.model.identity import Account
 from esimshaper.core.model.service_policies import ServicePolicy
-from esimshaper.core.rules.merge import paces, service_policies
+from esimshaper.core.model.shaping import Paced
+from esimshaper.core.rules.merge import service_policies
 
 ONE, TWO = Account(2), Account(3)
 POOLS = (Account(300), Account(301))
@@ -27,17 +28,23 @@ def test_a_block_counts_into_the_pools_too():
 
 def test_a_pace_has_a_class_or_else_a_rate_in_bytes():
     wanted = {ONE: {3: PACE}, TWO: {3: PACE}}
-    assert service_policies(wanted, {}, {ONE: {"saver 1": 77}}) == {
-        ONE: {3: ServicePolicy(paced=True, class_id=77)},
-        TWO: {3: ServicePolicy(paced=True, police_rate=312_500)},
+    held = {ONE: {"saver 1": Paced(77, 2_500_000)}, TWO: {"saver 1": Paced(0, 1_000_000)}}
+    assert service_policies(wanted, {}, held) == {
+        ONE: {3: ServicePolicy(paced=True, class_id=77, police_rate=312_500)},
+        TWO: {3: ServicePolicy(paced=True, police_rate=125_000)},
     }
-    assert paces(wanted) == {ONE: {"saver 1": 2_500_000}, TWO: {"saver 1": 2_500_000}}
+
+
+def test_a_pace_that_waits_for_the_end_of_a_film_holds_nothing_yet():
+    assert service_policies({ONE: {3: PACE}}, {}, {}) == {}
+    assert service_policies({ONE: {3: PACE}}, {ONE: {3: POOLS}}, {ONE: {}}) == {ONE: {3: ServicePolicy(pools=POOLS)}}
+    alone = decision(DecisionKind.PACE, rate=80)
+    assert service_policies({ONE: {3: alone}}, {}, {}) == {ONE: {3: ServicePolicy(paced=True, police_rate=10)}}
 
 
 def test_what_is_allowed_needs_no_policy():
     allowed = {ONE: {3: decision(DecisionKind.ALLOW)}}
     assert service_policies(allowed, {}, {}) == {}
-    assert paces(allowed) == {}
 
 
 def test_accounts_with_the_same_rows_share_one():

@@ -20,7 +20,8 @@ from esimshaper.core.model.limits import (
     Thresholds,
 )
 from esimshaper.core.model.reading import Reading
-from esimshaper.core.model.shaping import DEFAULT, Change, ChangeKind, Redirect, Side, Tree, Wire
+from esimshaper.core.model.service_policies import ServicePolicy
+from esimshaper.core.model.shaping import DEFAULT, QDISC, Change, ChangeKind, Paced, Redirect, Side, Tree, Wire
 from esimshaper.core.model.state import Outcome
 from esimshaper.core.shaping.plan import Wish, remade_classes
 from esimshaper.core.shaping.steps import (
@@ -36,6 +37,7 @@ from esimshaper.core.shaping.steps import (
     ShapeAt,
     Step,
     WritePolicies,
+    WriteServices,
 )
 from esimshaper.core.shaping.tree import Link, demand_of, members, wanted
 from tests.core.shaping.fake_tc import ALICE, BOB, EVERYONE, FAMILY, GUESTS, TV, Hands, Kernel, ids
@@ -71,6 +73,23 @@ def test_classes_are_there_before_policies_name_them_and_go_when_none_does() -> 
     made, gone = (step.changes for step in last if isinstance(step, ChangeClasses))
     assert not made
     assert {change.kind for change in gone} == {ChangeKind.REMOVE_CLASS}
+
+
+def test_a_class_of_a_service_is_there_before_it_is_named_and_goes_when_it_is_not() -> None:
+    hands = Hands()
+    paced = (Paced(QDISC | 0x5A08, 2_500_000),)
+    services = {ALICE: {3: ServicePolicy(paced=True, class_id=paced[0].id, police_rate=312_500)}}
+    wish = replace(WISH, outcome=replace(OUTCOME, paced=paced, service_policies=services))
+    first = hands.enforce(wish)
+    assert kinds(first) == [LookAtClasses, ChangeClasses, ShapeAt, WritePolicies, WriteServices, Reject]
+    assert first[4] == WriteServices(services)
+    assert all(paced[0].id in (hands.kernel.tree.side(side) or {}) for side in Side)
+    assert hands.enforce(wish) == []
+    none = replace(WISH, outcome=replace(wish.outcome, paced=(), service_policies={}))
+    then = hands.enforce(none)
+    assert kinds(then) == [LookAtClasses, ChangeClasses, ShapeAt, WriteServices, LookAtWaiting, Reject]
+    hands.enforce(none)
+    assert not any(paced[0].id in (hands.kernel.tree.side(side) or {}) for side in Side)
 
 
 def test_what_is_as_before_is_not_looked_at() -> None:
