@@ -186,7 +186,8 @@ def begin_quotas(state: State, rules: Rules, saved: Saved, zone: tzinfo) -> Stat
         if quota.name not in wanted:
             continue
         rows = (*saved.get(quota.name, ()), *unsaved)
-        usage = used_since(_in_scope(rows, quota, state), wanted[quota.name])
+        of_quota = beginning.of_services(_in_scope(rows, quota, state), quota, rules)
+        usage = used_since(of_quota, wanted[quota.name])
         begun = beginning.first_tallies(quota, windows[quota.name], usage, rules)
         tallies += begun
         told += [notices.counted_back(quota, begun, wording)] if begun else []
@@ -319,7 +320,7 @@ def _with_grant(saved: Tally | None, given_up: Tally) -> Tally:
 
 
 def _wording(state: State, rules: Rules) -> notices.Wording:
-    return notices.Wording(rules.names, state.clock.time, rules.zone, state.names.identities)
+    return notices.wording_of(rules, state.clock.time, state.names.identities)
 
 
 def _kept(state: State) -> LimitState:

@@ -16,7 +16,7 @@ Policies are not saved: after a crash the same ones follow from the State again.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from esimshaper.core.limits import acts, hours, limiting, recovery
+from esimshaper.core.limits import acts, hours, limiting, pools, recovery
 from esimshaper.core.meter import clock, identities, metering, rates
 from esimshaper.core.model.counts import NOTHING, Usage, sum_of
 from esimshaper.core.model.identity import Account
@@ -57,7 +57,8 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     # From this tick on: what was counted until now was counted as the kernel knew it then.
     places = places_of(rules.scopes, rules.uplinks, plans.kept)
     tick = replace(with_followed(tick, plans), places=places, probation=newcomers.probation(state.watch, tick))
-    limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas, meter.in_scopes)
+    of_services = pools.moved(tick, meter.budgets, meter.usage, meter.services)
+    limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas, {**meter.in_scopes, **of_services})
     ruled = ruling.advance(state.rules, tick, ())
     paced = pacing.advance(state.pacing, tick, ruled.decisions)
     ruled = ruling.merged(ruled, limits.outcome.pools, paced.held)

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """New quotas -> their first tallies, with what was used in their windows before they were there. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from esimshaper.core.model.counts import Budget, Usage
+from esimshaper.core.model.counts import Budget, Counters, Usage
+from esimshaper.core.model.history import HistoryRow
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
 from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import Quota, Subject, SubjectKind, Tally, Window
 from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.services import Volume
 
 
 def new_quotas(kept: LimitState, quotas: Iterable[Quota]) -> tuple[Quota, ...]:
@@ -25,6 +28,17 @@ def first_tallies(quota: Quota, window: Window, usage: Usage, rules: Rules) -> t
             if size > 0 and _is_for(quota, subject):
                 used[subject] = used.get(subject, 0) + size
     return tuple(Tally(quota.name, who, window, size, allowed=quota.limit) for who, size in used.items())
+
+
+def of_services(rows: Iterable[HistoryRow], quota: Quota, rules: Rules) -> Iterator[HistoryRow]:
+    """`rows`, of which a quota by service counts what its services moved only; packets are not counted by service."""
+    for row in rows:
+        if quota.services is None:
+            yield row
+            continue
+        whole = Volume(row.counters.down_bytes, row.counters.up_bytes)
+        moved = quota.services.volume(row.services, whole, rules.categories)
+        yield replace(row, counters=Counters(moved.down_bytes, moved.up_bytes))
 
 
 def _is_for(quota: Quota, subject: Subject) -> bool:

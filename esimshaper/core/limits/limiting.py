@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from esimshaper.core.limits import acts, coming, hierarchy, notices, policy, probation, reserve, tally
+from esimshaper.core.limits import acts, coming, hierarchy, notices, policy, pools, probation, reserve, tally
 from esimshaper.core.limits.hold import outlook
 from esimshaper.core.limits.states import states_of
 from esimshaper.core.model.counts import UNUSED
@@ -22,6 +22,7 @@ from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import (
     STRANGER,
+    Apart,
     ClientState,
     Grant,
     Policy,
@@ -34,7 +35,6 @@ from esimshaper.core.model.limits import (
 )
 from esimshaper.core.model.notices import Notice
 from esimshaper.core.model.rules import Hierarchy
-from esimshaper.core.model.scope import Scope
 from esimshaper.core.model.state import Booked, LimitsSlice, Outcome
 from esimshaper.core.model.tick import Tick
 
@@ -58,9 +58,11 @@ def advance(
     tick: Tick,
     booked: Booked,
     deltas: tally.Deltas,
-    in_scopes: Mapping[Scope, tally.Deltas] = MappingProxyType({}),
+    apart: Mapping[Apart, tally.Deltas] = MappingProxyType({}),
 ) -> Limited:
-    """States, policies and notices of now. `deltas`: what was added to the budgets of each subject; also in scopes."""
+    """States, policies and notices of now. `deltas`: what was added to the budgets of each subject; apart: to those of
+    quotas that name uplinks or services.
+    """
     if not tick.rules.knows_quotas:
         return Limited(before, Outcome())
     offset = _offset(before, tick)
@@ -68,11 +70,11 @@ def advance(
     probations = probation.next_probations(before.probations, tick.probation, tick, before.kept.overrides)
     before = before if probations is before.probations else replace(before, probations=probations)
     inputs = _inputs(before, tick)
-    turn = _turn(tick, booked, deltas, in_scopes)
+    turn = _turn(tick, booked, deltas, apart)
     if inputs != before.inputs:
         limited = _all_anew(before, tick, booked, turn)
         return replace(limited, state=_with_inputs(limited.state, before, _inputs(limited.state, tick)))
-    touched = {*deltas, *(subject for each in in_scopes.values() for subject in each), *_newly_announced(tick)}
+    touched = {*deltas, *(subject for each in apart.values() for subject in each), *_newly_announced(tick)}
     if not touched:
         return Limited(before, before.outcome)
     limited = _touched_anew(before, tick, booked, turn, touched)
@@ -103,9 +105,11 @@ def _inputs(state: LimitsSlice, tick: Tick) -> tuple[object, ...]:
     ended = [until is not None and until <= tick.at.time for until in ends]
     date = datetime.fromtimestamp(tick.at.time, tick.rules.zone).date()
     here = (reading.epoch, reading.owners, reading.groups, reading.everyone, reading.free, reading.tunnels_account)
+    services = (reading.pools, reading.service_names)
     return (
         tick.rules,
         *here,
+        *services,
         tick.windows,
         tick.curfews,
         tick.resting,
@@ -117,12 +121,13 @@ def _inputs(state: LimitsSlice, tick: Tick) -> tuple[object, ...]:
     )
 
 
-def _turn(tick: Tick, booked: Booked, deltas: tally.Deltas, in_scopes: Mapping[Scope, tally.Deltas]) -> tally.Turn:
+def _turn(tick: Tick, booked: Booked, deltas: tally.Deltas, moved: Mapping[Apart, tally.Deltas]) -> tally.Turn:
     def announced(offset: int = 0) -> tally.Announced:
         return tally.announced_by_subject(tick.reading.announced, tick.subjects, booked.budgets, offset)
 
     at, clients = tick.at, tick.reading.owners.values()
-    apart = {scope: (in_scopes.get(scope, {}), announced(offset)) for scope, offset in tick.trees}
+    apart = dict(pools.turn_of(tick, booked.budgets, moved))
+    apart.update({scope: (moved.get(scope, {}), announced(offset)) for scope, offset in tick.trees})
     known = announced()
     return tally.Turn(at.time, tick.windows, deltas, clients, at.was_trusted, known, tick.resting, tick.followed, apart)
 
@@ -132,14 +137,15 @@ def _newly_announced(tick: Tick) -> Iterable[Subject]:
     now, before = tick.reading.announced, tick.step.seen.announced if tick.step.seen else {}
     new = [account for account, count in now.items() if before.get(account) != count]
     offsets = (0, *(offset for _, offset in tick.trees))
-    own = (Account(account - offset) for account in new for offset in offsets)
+    own = [Account(account - offset) for account in new for offset in offsets]
+    own += [tick.reading.pools[account].holder for account in new if account in tick.reading.pools]
     return (tick.subjects[account] for account in own if account in tick.subjects)
 
 
 def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn) -> Limited:
     """The first case: tallies, states and policies of everybody."""
     rules, reading, kept, now = tick.rules, tick.reading, before.kept, tick.at.time
-    wording = notices.Wording(rules.names, now, rules.zone, tick.identities)
+    wording = notices.wording_of(rules, tick.at.time, tick.identities)
     overrides = coming.overrides_in_force(kept, now)
     tallies, grants, granted = _granted(kept, rules.quotas, turn, wording)
     renewed = notices.renewals(tally.reached_in_ended_windows(kept.tallies, tallies), wording)
@@ -157,12 +163,13 @@ def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn)
         rules, reading, booked.budgets, held, set_on, tick.curfews, frames, probations=before.probations
     )
     places = _in_scopes(place, tick)
+    everybody = {**tick.subjects, **dict.fromkeys(reading.free, STRANGER)}
     policies = {
         account: each
         for one in places
         for account, each in {**policy.policies(one, tick.subjects), **policy.policies_for_strangers(one)}.items()
     }
-    everybody = {**tick.subjects, **dict.fromkeys(reading.free, STRANGER)}
+    policies.update(pools.policies(place, everybody))
     absent = {ClientKey(each.id) for each in hierarchies if each.kind is SubjectKind.CLIENT} | rules.names.keys()
     outcome = Outcome(
         None,
@@ -170,6 +177,7 @@ def _all_anew(before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn)
         _in_order(policy.shaped_accounts(place, everybody)),
         *policy.new_and_idle(rules.quotas, reading.groups),
         policy.new_clients(places, absent.difference(reading.owners.values()), rules.names),
+        **pools.pools_of(rules, reading)._asdict(),
     )
     spared, outcome = _with_reserve(kept.reserve, outcome, tick, booked, turn, tallies)
     restarts = acts.live_restarts(kept.restarts, rules.quotas)
@@ -201,11 +209,11 @@ def _touched_anew(
     before: LimitsSlice, tick: Tick, booked: Booked, turn: tally.Turn, touched: Collection[Subject]
 ) -> Limited:
     """The second case: tallies and policies of `touched`, their states, and of all below them where that matters."""
-    rules, kept, now = tick.rules, before.kept, tick.at.time
+    rules, kept = tick.rules, before.kept
     quotas = {quota.name: quota for quota in rules.quotas}
     own = [each for each in kept.tallies if each.subject in touched]
     following = [tally.next_tally(each, quotas[each.quota], each.subject, turn) for each in own]
-    wording = notices.Wording(rules.names, now, rules.zone, tick.identities)
+    wording = notices.wording_of(rules, tick.at.time, tick.identities)
     noted, crossed = _note_crossed(tally.usages_of(rules.quotas, following), turn, wording)
     tallies = _with_tallies(kept.tallies, noted)
 
@@ -221,6 +229,7 @@ def _touched_anew(
     policies = {
         account: each for one in _in_scopes(place, tick) for account, each in policy.policies(one, accounts).items()
     }
+    policies.update(pools.policies(place, accounts))
     outcome = _outcome_with(before.outcome, accounts, policies, policy.shaped_accounts(place, accounts))
     if states and outcome is before.outcome:
         outcome = replace(

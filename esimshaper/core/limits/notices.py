@@ -14,6 +14,8 @@ from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey, Identity
 from esimshaper.core.model.limit_state import Change
 from esimshaper.core.model.limits import ClientState, Level, Quota, QuotaUsage, Subject, SubjectKind, Tally
 from esimshaper.core.model.notices import Notice, NoticeKind, Value, moment_text
+from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.service_sets import ServiceSet
 from esimshaper.core.model.units import format_moment, format_names, format_size
 
 SUMMED_UP = 4
@@ -25,12 +27,16 @@ NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What sentences need: configured names of clients, the time now (Unix seconds), the zone, and who clients are."""
+    """What sentences need: configured names of clients, the time now (Unix seconds), the zone, and who clients are.
+
+    services: by name of a quota, of those that look at some services only.
+    """
 
     names: Mapping[ClientKey, str]
     now: float
     zone: tzinfo
     identities: Mapping[ClientKey, Identity] = field(default_factory=dict)
+    services: Mapping[str, ServiceSet] = field(default_factory=dict)
 
     def who(self, subject: Subject) -> str:
         """The subject as people call it."""
@@ -49,9 +55,17 @@ class Wording:
         """A moment as it stands in `data`."""
         return moment_text(seconds, self.zone)
 
+    def named(self, quota: str) -> str:
+        """A quota with the services that it looks at."""
+        return f"{quota}: {self.services[quota].written}" if quota in self.services else quota
+
+    def of_services(self, quota: str) -> dict[str, Value]:
+        """The services of a quota as they stand in `data`."""
+        return {"of_services": list(self.services[quota].names)} if quota in self.services else {}
+
     def frame(self, tally: Tally) -> str:
-        """The quota and the end of its window."""
-        return f"({tally.quota}, until {format_moment(tally.window.end, self.now, self.zone)})"
+        """The quota, its services, and the end of its window."""
+        return f"({self.named(tally.quota)}, until {format_moment(tally.window.end, self.now, self.zone)})"
 
 
 class _Draft(NamedTuple):
@@ -59,6 +73,12 @@ class _Draft(NamedTuple):
 
     notice: Notice
     of_all: str
+
+
+def wording_of(rules: Rules, now: float, identities: Mapping[ClientKey, Identity]) -> Wording:
+    """The Wording by these settings."""
+    services = {quota.name: quota.services for quota in rules.quotas if quota.services}
+    return Wording(rules.names, now, rules.zone, identities, services)
 
 
 def note_crossed(
@@ -171,6 +191,7 @@ def counted_back(quota: Quota, tallies: Sequence[Tally], wording: Wording) -> No
         "used": used,
         "since": wording.moment(tallies[0].window.start),
         "until": wording.moment(tallies[0].window.end),
+        **wording.of_services(quota.name),
     }
     return Notice(NoticeKind.COUNTED_BACK, words, quota.subject, quota.name, used, data=data)
 
@@ -207,6 +228,7 @@ def _notice(kind: NoticeKind, tally: Tally, text: str, size: int, wording: Wordi
         "subject": wording.label(tally.subject),
         "quota": tally.quota,
         "until": wording.moment(tally.window.end),
+        **wording.of_services(tally.quota),
     }
     return Notice(kind, words, tally.subject, tally.quota, size, at=int(wording.now), data={**data, **values})
 

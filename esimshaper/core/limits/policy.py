@@ -55,6 +55,7 @@ class Place:
     budgets: as last booked. held: quotas and tallies of the subjects that are asked about. overrides: by the subject
     that they are set on. curfews: whom the hours of the settings block now. frames: what will be set, see hold.py.
     scope: of the quotas that are meant; the numbers of its accounts are higher by `offset`. probations: of new devices.
+    Quotas by service have no policy of these.
     """
 
     rules: Rules
@@ -74,8 +75,7 @@ class Place:
 
     def held_by(self, subject: Subject) -> Sequence[QuotaUsage]:
         """The quotas and tallies of this scope."""
-        held = self.held.get(subject, ())
-        return [each for each in held if each.quota.scope == self.scope] if self.rules.scopes else held
+        return [each for each in self.held.get(subject, ()) if each.quota.apart == self.scope]
 
 
 def policies(place: Place, accounts: Mapping[Account, Subject]) -> Policies:
@@ -98,6 +98,17 @@ def policies_for_strangers(place: Place) -> Policies:
     if place.reading.tunnels_account:
         found[place.number(place.reading.tunnels_account)] = _tunnels_policy(place, ancestors)
     return found
+
+
+def ends_of(held: Collection[QuotaUsage], budget: Budget) -> Policy:
+    """The Policy of a pool: where these quotas end, and the rate that it is held to past a throttle limit."""
+    rate = _rate(held)
+    return Policy(
+        block_at=_thresholds(_limits(held, budget, ActionKind.BLOCK)),
+        throttle_at=_thresholds(_limits(held, budget, ActionKind.THROTTLE)),
+        warn_at=_thresholds([end for each in held for end in _warnings(each, budget)]),
+        police_rate=max(1, rate // 8) if rate else 0,
+    )
 
 
 def new_clients(
@@ -204,7 +215,7 @@ def _accounts_with_quotas(place: Place) -> Mapping[Subject, Account]:
     accounts = {Subject(SubjectKind.GROUP, name): account for name, account in reading.groups.items()}
     if reading.everyone:
         accounts[EVERYONE] = reading.everyone
-    limited = {quota.subject for quota in place.rules.quotas if quota.scope == place.scope}
+    limited = {quota.subject for quota in place.rules.quotas if quota.apart == place.scope}
     return {subject: account for subject, account in accounts.items() if subject in limited}
 
 

@@ -13,6 +13,7 @@ from esimshaper.core.model.limits import (
     NO_THRESHOLDS,
     UNKNOWN_GROUP,
     ActionKind,
+    Apart,
     Override,
     OverrideKind,
     Policy,
@@ -33,16 +34,26 @@ def recover(tick: Tick, installed: Mapping[Account, Policy]) -> LimitState:
     """Tallies as they were when the kernel's counts were zero, and overrides, with an end where a policy has one."""
     tallies = (
         Tally(quota.name, subject, tick.windows[quota.name], used=quota.limit - end, allowed=quota.limit)
-        for scope, offset in ((None, 0), *tick.trees)
-        for account, subject in tick.subjects.items()
+        for apart, subject, account in _places(tick)
         for quota, end in _ends(
-            [quota for quota in tick.rules.quotas if quota.scope == scope],
+            [quota for quota in tick.rules.quotas if quota.apart == apart],
             subject,
-            installed.get(Account(account + offset), Policy()),
+            installed.get(account, Policy()),
         )
         if end != NO_THRESHOLD
     )
     return LimitState(tuple(tallies), overrides=tuple(_overrides(tick, installed)))
+
+
+def _places(tick: Tick) -> Iterator[tuple[Apart | None, Subject, Account]]:
+    """The accounts with limits of each subject, and for which uplinks or services these are."""
+    for scope, offset in ((None, 0), *tick.trees):
+        for account, subject in tick.subjects.items():
+            yield scope, subject, Account(account + offset)
+    sets = {quota.services.key: quota.services for quota in tick.rules.quotas if quota.services}
+    for account, pool in tick.reading.pools.items():
+        if pool.services in sets and pool.holder in tick.subjects:
+            yield sets[pool.services], tick.subjects[pool.holder], account
 
 
 def _overrides(tick: Tick, installed: Mapping[Account, Policy]) -> Iterator[Override]:

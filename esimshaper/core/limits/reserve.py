@@ -53,7 +53,11 @@ def next_reserve(
 
 def _quotas(rules: Rules) -> Sequence[Quota]:
     """A quota of the reserve in the windows of each quota that can block the router; without one, for each day."""
-    able = [q for q in rules.quotas if q.action.kind is ActionKind.BLOCK and q.subject in _ABOVE_THE_ROUTER]
+    able = [
+        q
+        for q in rules.quotas
+        if q.action.kind is ActionKind.BLOCK and q.subject in _ABOVE_THE_ROUTER and q.services is None
+    ]
     daily = Quota("", EVERYONE, rules.reserve, Period(PeriodUnit.DAY), rules.zone, _BLOCK)
     return [replace(daily, name=q.name, period=q.period, zone=q.zone) for q in able] or [daily]
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tallies -> client states: how each client, group and everyone stand, and why, in words. Pure.
 
-The worst of what holds for a subject or for its ancestors counts. An override counts more than all quotas; but an allow
-leaves those of everyone in force, unless it is over the plan.
+The worst of what holds for a subject or for its ancestors counts; limits of some services only do not. An override
+counts more than all quotas; but an allow leaves those of everyone in force, unless it is over the plan.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,8 +55,11 @@ def states_of(
     curfews: whom the hours of the settings block now, and until when. places: where the scopes of quotas are.
     """
     # Most of the time no limit is reached, and this is all there is to it.
-    reached = {subject: usages for subject, usages in held.items() if any(each.tally.reached for each in usages)}
-    found = {subject: [_by_quota(each, now, zone, places) for each in usages] for subject, usages in reached.items()}
+    reached = {subject: usages for subject, usages in held.items() if any(_holds(each) for each in usages)}
+    found = {
+        subject: [_by_quota(each, now, zone, places) for each in usages if _holds(each)]
+        for subject, usages in reached.items()
+    }
     own = {subject: _worst(states) for subject, states in found.items()}
 
     def state(hierarchy: Hierarchy) -> ClientState:
@@ -71,6 +74,11 @@ def states_of(
         return _worst(own[each] for each in hierarchy if each in own) if own else OPEN
 
     return {subject: state(hierarchy) for subject, hierarchy in hierarchies.items()}
+
+
+def _holds(held: QuotaUsage) -> bool:
+    """Whether the limit is reached, and is one of all that its subject moves: others leave it open."""
+    return held.tally.reached and held.quota.services is None
 
 
 def _by_override(override: Override, now: float, zone: tzinfo) -> ClientState:

@@ -17,6 +17,7 @@ from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.identity import PSEUDO_KEYS, Account, ClientKey
 from esimshaper.core.model.limits import (
     STRANGER,
+    Apart,
     Grant,
     Quota,
     QuotaUsage,
@@ -25,7 +26,6 @@ from esimshaper.core.model.limits import (
     Tally,
     Window,
 )
-from esimshaper.core.model.scope import Scope
 from esimshaper.core.model.units import MAX_BYTES
 
 Key = tuple[str, Subject]
@@ -43,7 +43,7 @@ class Turn:
 
     resting: quotas that are not in their hours. was_trusted: earlier windows were those of a trusted clock (see
     meter/clock.py). announced: the count at which the kernel last announced that a packet went past a limit, and the
-    budget of now. followed: as in Tick. in_scopes: deltas and announced of limits that look at the uplinks of a scope.
+    budget of now. followed: as in Tick. apart: deltas and announced of limits that look at some uplinks or services.
     """
 
     now: float
@@ -54,7 +54,7 @@ class Turn:
     announced: Announced = field(default_factory=dict)
     resting: frozenset[str] = frozenset()
     followed: Mapping[str, int] = field(default_factory=dict)
-    in_scopes: Mapping[Scope, tuple[Deltas, Announced]] = field(default_factory=dict)
+    apart: Mapping[Apart, tuple[Deltas, Announced]] = field(default_factory=dict)
 
     def delta_of(self, quota: Quota, subject: Subject) -> Budget:
         """What was added to the budget that the quota is compared with."""
@@ -65,9 +65,9 @@ class Turn:
         return self._facts(quota)[1].get(subject, (0, UNUSED))
 
     def _facts(self, quota: Quota) -> tuple[Deltas, Announced]:
-        if quota.scope is None:
+        if quota.apart is None:
             return self.deltas, self.announced
-        return self.in_scopes.get(quota.scope, ({}, {}))
+        return self.apart.get(quota.apart, ({}, {}))
 
 
 def announced_by_subject(

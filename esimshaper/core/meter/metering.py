@@ -16,10 +16,9 @@ from esimshaper.core.meter import carried, moves, queue_drops, services, tunnels
 from esimshaper.core.meter.usage import book_reading, budget_deltas, usage_between
 from esimshaper.core.model.counts import UNUSED, Budget, Usage
 from esimshaper.core.model.identity import ROUTER, UNATTRIBUTED, Account, ClientKey
-from esimshaper.core.model.limits import Subject, SubjectKind
+from esimshaper.core.model.limits import Apart, Subject, SubjectKind
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.rules import Hierarchy, Rules
-from esimshaper.core.model.scope import Scope
 from esimshaper.core.model.services import ServiceUsage
 from esimshaper.core.model.state import Booked, MeterSlice
 from esimshaper.core.model.tick import Tick
@@ -29,7 +28,7 @@ from esimshaper.core.model.uplink import UplinkDrops
 @dataclass(frozen=True, slots=True)
 class Metered:
     """usage: as billed; services, by_uplink: the same by service, by uplink. deltas: what is held against limits;
-    in_scopes: against those of quotas that name uplinks or plans.
+    in_scopes: against those of quotas that name uplinks or plans. budgets: what was added to each account's.
 
     is_broken: a comparison of queues has ended. guessed: clients whose usage was corrected by an estimate. dropped:
     bytes that were taken off again for all.
@@ -44,7 +43,8 @@ class Metered:
     guessed: frozenset[ClientKey] = frozenset()
     dropped: int = 0
     by_uplink: Mapping[str, Usage] = field(default_factory=dict)
-    in_scopes: Mapping[Scope, Mapping[Subject, Budget]] = field(default_factory=dict)
+    in_scopes: Mapping[Apart, Mapping[Subject, Budget]] = field(default_factory=dict)
+    budgets: Mapping[Account, Budget] = field(default_factory=dict)
 
 
 def advance(tick: Tick) -> Metered:
@@ -81,7 +81,7 @@ def advance(tick: Tick) -> Metered:
     budgets = budget_deltas(step)
     deltas = _limit_deltas(tick, _of_tree(budgets, 0, tick), shares, metered, shaped)
     deltas = uplink_drops.credit(deltas, known, uplink, tick.subjects, tick.rules.hierarchy)
-    in_scopes = {}
+    in_scopes: dict[Apart, Mapping[Subject, Budget]] = {}
     for scope, offset in tick.trees:
         of_scope = _limit_deltas(tick, _of_tree(budgets, offset, tick), shares, tick.places[scope], shaped)
         # Nobody knows at which uplink an account lost something: only a scope of all such uplinks is credited with it.
@@ -92,7 +92,8 @@ def advance(tick: Tick) -> Metered:
     seen = tick.observed
     state = MeterSlice(booked, reading, seen.attachments, tick.subjects, seen.detour, published.behind)
     dropped = uplink.corrected - known.corrected
-    return Metered(state, booked, usage, deltas, broken, attributed.usage, guessed, dropped, shared.usage, in_scopes)
+    by_service, by_uplink = attributed.usage, shared.usage
+    return Metered(state, booked, usage, deltas, broken, by_service, guessed, dropped, by_uplink, in_scopes, budgets)
 
 
 def _uploads(usage: Usage) -> int:

@@ -18,9 +18,13 @@ from esimshaper.core.model.counts import Budget
 from esimshaper.core.model.hold import Hold, Switch
 from esimshaper.core.model.identity import ACCOUNT_UNATTRIBUTED, Account
 from esimshaper.core.model.scope import Scope
+from esimshaper.core.model.service_sets import ServiceSet
 from esimshaper.core.model.time_of_day import Hours
 
 NO_THRESHOLD = (1 << 64) - 1
+
+Apart = Scope | ServiceSet
+"""What quotas name that has accounts of its own in the kernel: a tree for uplinks, pools for services."""
 
 Network = IPv4Network | IPv6Network
 """A range of addresses, or a single one."""
@@ -153,7 +157,7 @@ class Quota:
     """A limit of the configuration. Bytes: `limit`, `warn_at` (rising), `used` (the first window begins with it).
 
     It counts and limits in its `hours` only; None for always. follow: `limit` and `period` say nothing then; in a tick
-    `limit` is that of now. scope: None for all uplinks that are metered.
+    `limit` is that of now. scope: None for all uplinks that are metered. services: None for all that its subject moves.
     """
 
     name: str
@@ -168,6 +172,12 @@ class Quota:
     hours: Hours | None = None
     follow: Follow | None = None
     scope: Scope | None = None
+    services: ServiceSet | None = None
+
+    @property
+    def apart(self) -> Apart | None:
+        """What has accounts of its own for this quota; None for the usual tree."""
+        return self.scope or self.services
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,7 @@ DATA: Mapping[str, Of] = {
     "clients": Of.NAMES,  # the first few of many devices that changed alike; `number` says of how many
     "number": Of.NUMBER,
     "quota": Of.NAME,
+    "of_services": Of.NAMES,  # services and categories, of a quota that looks at these only
     "used": Of.BYTES,
     "allowed": Of.BYTES,
     "granted": Of.BYTES,
@@ -159,20 +160,21 @@ class Facts(NamedTuple):
 
 _INFO, _WARNING, _ALARM = Severity
 _MANY = ("clients", "number")
+_OF_QUOTA = ("of_services", *_MANY)
 _HOUR = 3600
 
 KINDS: Mapping[NoticeKind, Facts] = {
-    NoticeKind.QUOTA_WARNING: Facts(_WARNING, ("subject", "quota", "used", "allowed", "until"), _MANY, 12 * _HOUR),
-    NoticeKind.QUOTA_REACHED: Facts(_WARNING, ("subject", "quota", "used", "allowed", "until"), _MANY, 12 * _HOUR),
-    NoticeKind.QUOTA_RENEWED: Facts(_INFO, ("subject", "quota", "allowed", "until"), _MANY, 12 * _HOUR),
+    NoticeKind.QUOTA_WARNING: Facts(_WARNING, ("subject", "quota", "used", "allowed", "until"), _OF_QUOTA, 12 * _HOUR),
+    NoticeKind.QUOTA_REACHED: Facts(_WARNING, ("subject", "quota", "used", "allowed", "until"), _OF_QUOTA, 12 * _HOUR),
+    NoticeKind.QUOTA_RENEWED: Facts(_INFO, ("subject", "quota", "allowed", "until"), _OF_QUOTA, 12 * _HOUR),
     NoticeKind.CLIENT_STATE: Facts(
         _INFO, ("subject", "level", "level_before"), ("by", "quota", "rate", "until", *_MANY), 2 * _HOUR
     ),
-    NoticeKind.GRANTED: Facts(_INFO, ("subject", "quota", "granted", "until"), (), 12 * _HOUR),
-    NoticeKind.REVOKED: Facts(_INFO, ("subject", "quota", "granted", "until"), (), 12 * _HOUR),
-    NoticeKind.CORRECTED: Facts(_INFO, ("subject", "quota", "used", "before", "until"), (), 12 * _HOUR),
-    NoticeKind.RESTARTED: Facts(_INFO, ("subject", "quota", "allowed", "before", "until")),
-    NoticeKind.COUNTED_BACK: Facts(_INFO, ("subject", "quota", "used", "since", "until")),
+    NoticeKind.GRANTED: Facts(_INFO, ("subject", "quota", "granted", "until"), ("of_services",), 12 * _HOUR),
+    NoticeKind.REVOKED: Facts(_INFO, ("subject", "quota", "granted", "until"), ("of_services",), 12 * _HOUR),
+    NoticeKind.CORRECTED: Facts(_INFO, ("subject", "quota", "used", "before", "until"), ("of_services",), 12 * _HOUR),
+    NoticeKind.RESTARTED: Facts(_INFO, ("subject", "quota", "allowed", "before", "until"), ("of_services",)),
+    NoticeKind.COUNTED_BACK: Facts(_INFO, ("subject", "quota", "used", "since", "until"), ("of_services",)),
     NoticeKind.PLAN_BEGUN: Facts(_INFO, ("plan",), ("left", "until")),
     NoticeKind.PLAN_RENEWED: Facts(_INFO, ("plan",), ("left", "until")),
     NoticeKind.PLAN_LOW: Facts(_WARNING, ("plan", "left", "rate"), ("until",)),
@@ -238,7 +240,7 @@ class Notice:
     @property
     def severity(self) -> Severity:
         """How grave it is: that of its kind, but for what cuts or concerns everyone."""
-        if self.kind is NoticeKind.QUOTA_REACHED and self.subject == EVERYONE:
+        if self.kind is NoticeKind.QUOTA_REACHED and self.subject == EVERYONE and "of_services" not in self.data:
             return Severity.ALARM
         if self.kind is NoticeKind.CLIENT_STATE and self.level is not None and self.level is not Level.OPEN:
             return Severity.WARNING

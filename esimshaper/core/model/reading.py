@@ -16,6 +16,7 @@ from esimshaper.core.model.identity import (
     Neighbour,
 )
 from esimshaper.core.model.modems import Modem
+from esimshaper.core.model.service_sets import Pool
 from esimshaper.core.model.services import ServiceCounts
 from esimshaper.core.model.uplink import UplinkCounters
 
@@ -86,6 +87,7 @@ class Reading:
     #                                                    is accounts, and tunnels.outer; empty where there is one
     # scopes            -                                by the key of a Scope: how much higher the numbers of its
     #                                                    accounts are, which budgets and announced have as well
+    # pools             of quotas by service             whose they are; the same object while none is given or freed
 
     epoch: int
     boottime: float
@@ -108,6 +110,7 @@ class Reading:
     service_names: Mapping[int, str] = field(default_factory=dict)
     by_uplink: ByUplink = field(default_factory=dict)
     scopes: Mapping[str, int] = field(default_factory=dict)
+    pools: Mapping[Account, Pool] = field(default_factory=dict)
 
     @property
     def strayed(self) -> Mapping[Account, int]:

@@ -28,6 +28,7 @@ from esimshaper.core.model.probation import Probations
 from esimshaper.core.model.reading import Attachment, ByUplink, ClassCounters, Detour, Reading, Tunnels
 from esimshaper.core.model.scope import Places
 from esimshaper.core.model.service_policies import ServicePolicies, ServicePools
+from esimshaper.core.model.service_sets import Pool
 from esimshaper.core.model.services import ServiceCounts, ServiceUsage
 from esimshaper.core.model.shaping import Paced, PacingSlice
 from esimshaper.core.model.uplink import UplinkDrops
@@ -188,7 +189,8 @@ class Outcome:
     plan_rates: what the terms of the plan in force give each uplink now, by its name, in bit/s (0: nothing passes);
     uplinks that no terms hold back are left out. measured: what each direction of them was measured to have.
     places: where each scope is. decisions: what holds for services; None before that is known. pools: those of quotas
-    by service. service_policies: None leaves those of the kernel as they are. paced: classes of services.
+    by service, where they are given; wanted_pools: all that there are to be. service_policies: None leaves those of the
+    kernel as they are. paced: classes of services.
     """
 
     booking: Booking | None = None
@@ -205,6 +207,7 @@ class Outcome:
     pools: ServicePools = field(default_factory=dict)
     service_policies: ServicePolicies | None = None
     paced: tuple[Paced, ...] = ()
+    wanted_pools: tuple[Pool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

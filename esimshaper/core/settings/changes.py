@@ -166,6 +166,10 @@ def _scope(quota: Quota) -> str:
     return quota.scope.written if quota.scope else "all metered uplinks"
 
 
+def _services(quota: Quota) -> str:
+    return quota.services.written if quota.services else "everything"
+
+
 def _switch(on: bool) -> str:  # noqa: FBT001 - the value of a setting
     return "on" if on else "off"
 
@@ -246,7 +250,8 @@ def _in_short(quota: Quota, names: Names) -> str:
         return f"{_followed(quota.follow)}, then {_action(quota.action)}"
     period = f"{format_size(quota.limit)} per {_period(quota)} for {_subject(quota.subject, names)}"
     at = f" at {quota.scope.written}" if quota.scope else ""
-    return f"{period}{at}, then {_action(quota.action)}"
+    of = f" of {quota.services.written}" if quota.services else ""
+    return f"{period}{at}{of}, then {_action(quota.action)}"
 
 
 def _of_quota(old: Quota, new: Quota, names: Names, used: int) -> Iterator[str]:
@@ -261,6 +266,7 @@ def _of_quota(old: Quota, new: Quota, names: Names, used: int) -> Iterator[str]:
         "hours": (_hours(old.hours), _hours(new.hours)),
         "follow": (_followed(old.follow), _followed(new.follow)),
         "at": (_scope(old), _scope(new)),
+        "of": (_services(old), _services(new)),
     }
     yield from (f"{key} {before} -> {after}" for key, (before, after) in pairs.items() if before != after)
     if old.period != new.period and used:

@@ -21,6 +21,7 @@ from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.hours import hours_from
 from esimshaper.core.settings.periods import Zones, period_from, zone_from
 from esimshaper.core.settings.scopes import scope_from
+from esimshaper.core.settings.service_quotas import services_from
 from esimshaper.core.settings.subjects import Known, subject_from
 
 MAX_QUOTAS = 64
@@ -72,14 +73,16 @@ def _quota(quota: Block, name: str | None, zone: tzinfo | None, known: Known | N
     if name is None or subject is None or limit is None or period is None or zone is None or action is None:
         return None
     direction = Direction(quota.get("direction", Direction.BOTH))
-    hours, scope = hours_from(quota, zone), scope_from(quota)
-    return Quota(name, subject, limit, period, zone, action, direction, warnings, used or 0, hours, scope=scope)
+    hours, scope, services = hours_from(quota, zone), scope_from(quota), services_from(quota)
+    return Quota(
+        name, subject, limit, period, zone, action, direction, warnings, used or 0, hours, None, scope, services
+    )
 
 
 def _following(quota: Block, name: str | None, zone: tzinfo | None, known: Known | None) -> Quota | None:
     """A quota that has its limit and its windows from a plan."""
     subject, action, before = subject_from(quota, known), _action(quota), size_from(quota, "before", 0)
-    said = [key for key in ("limit", "period", "hours", "warn_at", "uplink") if quota.get(key)]
+    said = [key for key in ("limit", "period", "hours", "warn_at", "uplink", "service") if quota.get(key)]
     said += ["used"] if size_from(quota, "used", 0) else []
     said += ["direction"] if quota.get("direction", Direction.BOTH) != Direction.BOTH else []
     for key in said:

@@ -23,6 +23,7 @@ from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.quotas import check_number, quotas_from
 from esimshaper.core.settings.router import router_from
 from esimshaper.core.settings.scopes import with_scopes
+from esimshaper.core.settings.service_quotas import check_pools
 from esimshaper.core.settings.sides import check_sides
 from esimshaper.core.settings.subjects import known_from
 from esimshaper.core.settings.trips import trips_from
@@ -64,6 +65,7 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     notices = notices_from(top, zone)
     if meter is not None:
         check_number(top, meter.max_clients)
+        check_pools(top, quotas, meter.max_clients, names=_services(top.block("services")).names)
     if problems or wan is None or lan is None or meter is None or metrics is None or zone is None or router is None:
         return Parsed(None, tuple(problems))
     services = _services(top.block("services"))

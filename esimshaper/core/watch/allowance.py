@@ -41,7 +41,12 @@ def _of_quotas(tick: Tick, tallies: Iterable[Tally]) -> Iterator[tuple[tuple[str
     quotas = {quota.name: quota for quota in tick.rules.quotas}
     for tally in tallies:
         quota = quotas.get(tally.quota)
-        if quota and tally.subject == EVERYONE and quota.direction is Direction.BOTH and quota.hours is None:
+        if (
+            quota
+            and tally.subject == EVERYONE
+            and quota.direction is Direction.BOTH
+            and not (quota.hours or quota.services)
+        ):
             key, window = (tally.quota, tally.window.start, tally.allowed), tally.window
             yield key, tally.allowed, tally.allowed - tally.used, window.start, window.end
 

@@ -5,8 +5,8 @@ yaml_file.py reads values with their places, schema.py compares them with esimsh
 makes Settings of them. No file stays open.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,12 @@ from esimshaper.core.settings.periods import Zones
 from esimshaper.core.settings.plans import parse_plans, unknown_plans
 from esimshaper.core.settings.problem import Path as KeyPath
 from esimshaper.core.settings.problem import Problem
+from esimshaper.core.settings.service_quotas import wrong_services
 from esimshaper.core.settings.tree import parse_settings
 from esimshaper.core.settings.values import Settings
 from esimshaper.edge.http.tls import Certificates, UnusableFileError
+from esimshaper.edge.settings_file.catalogue import FOLDER, CatalogueError, read_services
+from esimshaper.edge.settings_file.errors import SettingsError
 from esimshaper.edge.settings_file.schema import judge
 from esimshaper.edge.settings_file.yaml_file import Item, PlacedProblem, Position, placed, read
 from esimshaper.edge.settings_file.zones import StandIns, known, of_the_box, rules_or_utc
@@ -38,19 +41,6 @@ _ENDINGS = (".yaml", ".yml")
 
 _JOINED = (("clients",), ("quotas",), ("blocks",), ("plans",), ("trips",))
 """The lists that are joined from all files."""
-
-
-class SettingsError(Exception):
-    """The configuration cannot be used. `problems` has all mistakes, in the order of files and lines."""
-
-    def __init__(self, problems: Iterable[PlacedProblem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
-
-    @property
-    def documents(self) -> list[dict[str, Any]]:
-        """The problems as JSON types: file, line, column, message, hint."""
-        return [asdict(problem) | {"file": str(problem.file)} for problem in self.problems]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +79,23 @@ def load(path: Path) -> Settings:
 
 
 def read_to_start(path: Path) -> Loaded:
-    """As `read_settings`, but an unknown time zone is no mistake: see `stand_ins`.
+    """As `read_settings`, but an unknown time zone is no mistake (see `stand_ins`), and an unknown service is none.
 
-    An upgrade of the box may take a zone away, and a daemon that does not start for it would count nothing.
+    An upgrade of the box may take them away, and a daemon that does not start for it would count nothing.
     """
     zones = StandIns()
     try:
-        loaded = read_settings(path, zones)
+        loaded = read_settings(path, zones, services=False)
     except SettingsError:
         return read_settings(path)  # raises all mistakes, the unknown zone too
     return replace(loaded, stand_ins=zones.found)
 
 
-def read_settings(path: Path, zones: Zones = known) -> Loaded:
+def read_settings(path: Path, zones: Zones = known, *, services: bool = True) -> Loaded:
     """Reads the file at `path` and its `drop_ins`, in the order of their names.
 
-    Blocks of keys are merged, the lists of _JOINED are joined; of any other value the last one counts. Raises
-    SettingsError.
+    Blocks of keys are merged, the lists of _JOINED are joined; of any other value the last one counts. services: those
+    that quotas name have to be in the catalogue. Raises SettingsError.
     """
     problems: list[PlacedProblem] = []
     folder = path.parent / "conf.d"
@@ -120,12 +110,24 @@ def read_settings(path: Path, zones: Zones = known) -> Loaded:
     plain.setdefault("timezone", of_the_box())
     parsed = parse_settings(plain, zones)
     plans, wrong = parse_plans(plain, (plain["timezone"], rules_or_utc(plain["timezone"])), zones)
-    of_values = (*parsed.problems, *wrong, *unknown_plans(plain, plans))
+    of_services = _wrong_services(path, plain, parsed.settings) if services else ()
+    of_values = (*parsed.problems, *wrong, *unknown_plans(plain, plans), *of_services)
     problems += (placed(merged.at(each.path).place, each.message, each.hint) for each in of_values)
     if problems or parsed.settings is None:
         order = {file: number for number, file in enumerate((folder, *files))}
         raise SettingsError(sorted(set(problems), key=lambda each: (order[each.file], each.line, each.column)))
     return Loaded(replace(parsed.settings, plans=plans), merged)
+
+
+def _wrong_services(path: Path, plain: Mapping[str, Any], settings: Settings | None) -> list[Problem]:
+    """What is wrong with the services that quotas name; nothing while the owner's catalogue has mistakes itself."""
+    if not any(quota and "service" in quota for quota in plain.get("quotas", ())):
+        return []
+    try:
+        found = read_services(path.parent / FOLDER)
+    except CatalogueError:
+        return []
+    return wrong_services(plain, settings, {each.name: each.category for each in reversed(found)})
 
 
 def drop_ins(path: Path) -> list[Path]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from esimshaper.core.model.services import Service
 from esimshaper.core.settings.services import services_from
-from esimshaper.edge.settings_file import SettingsError
+from esimshaper.edge.settings_file.errors import SettingsError
 from esimshaper.edge.settings_file.schema import judge, read_schema, with_defaults
 from esimshaper.edge.settings_file.yaml_file import PlacedProblem, placed, read, read_ours
 

@@ -89,6 +89,9 @@ def _counted_back(told: Telling) -> Said:
 
 
 def _limit(told: Telling) -> str:
+    if told.data.get("of_services"):
+        names = told.listed([told.name(str(each)) for each in told.data["of_services"]])
+        return _("Limit: {quota} ({services}).", quota=told.value("quota"), services=names)
     return _("Limit: {quota}.", quota=told.value("quota"))
 
 
