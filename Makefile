@@ -16,7 +16,7 @@ PACKAGES_DEB := $(filter-out debhelper-compat dh-sequence-%,$(call control,Build
 PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-ping kmod mount openssl util-linux
 PACKAGES_TEST := $(PACKAGES_DEMO) $(PACKAGES_DEB) python3-pytest python3-pytest-xdist python3-hypothesis python3-venv \
 	python3-hatchling clang shellcheck yamllint lintian man-db mandoc zsh wireguard-go wireguard-tools tayga mmdebstrap \
-	systemd-container curl chromium dbus-daemon modemmanager python3-dbusmock python3-aiosmtpd mosquitto \
+	systemd-container curl hostapd chromium dbus-daemon modemmanager python3-dbusmock python3-aiosmtpd mosquitto \
 	apprise python3-paho-mqtt
 # Debian 12 has no ruff, and another mypy than Debian 13. LIBRARIES are from PyPI only where Debian's package is missing,
 # in the versions of Debian 13; there is no clang among it.
@@ -250,6 +250,7 @@ uninstall: root
 	test ! -d /run/systemd/system || systemctl disable --now --quiet esimshaper || true
 	test ! -x /usr/bin/esimshaper || /usr/bin/esimshaper unload
 	test ! -d /usr/lib/esimshaper || PYTHONPATH=/usr/lib/esimshaper $(PYTHON) -B -P -m esimshaper.page_units remove
+	test ! -d /usr/lib/esimshaper || PYTHONPATH=/usr/lib/esimshaper $(PYTHON) -B -P -m esimshaper.resolver remove
 	rm -rf /usr/lib/esimshaper /usr/share/esimshaper /usr/share/doc/esimshaper
 	rm -f /usr/bin/esimshaper /usr/lib/systemd/catalog/esimshaper*.catalog \
 		/usr/lib/systemd/system/esimshaper*.service /usr/lib/systemd/system/esimshaper*.socket \

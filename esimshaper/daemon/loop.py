@@ -37,10 +37,12 @@ from esimshaper.daemon.service_status import ServiceStatus
 from esimshaper.daemon.snapshots import Snapshots
 from esimshaper.daemon.stopping import Stopping
 from esimshaper.daemon.weekly import WeeklyDigest
+from esimshaper.daemon.withholding import Wish, Withholding, metered_now
 from esimshaper.edge.bpf.meter import Announcement
+from esimshaper.edge.dnsmasq import files
 from esimshaper.edge.host import clock
 from esimshaper.edge.host.messages import Message, fields
-from esimshaper.edge.host.paths import page_note
+from esimshaper.edge.host.paths import page_note, state_directory
 from esimshaper.edge.http import control, notify, page
 from esimshaper.edge.http.server import Listener
 from esimshaper.edge.tc.link_events import LinkEvents
@@ -81,6 +83,7 @@ class Daemon:
         self._publisher = Publisher(self._metrics)
         self._status = ServiceStatus()
         self._listeners = contextlib.ExitStack()
+        self._withholding = Withholding(socket.with_name(files.NOTE), state_directory())
         self._compared: own_counts.Comparisons = {}
 
     async def serve(self) -> None:
@@ -192,6 +195,8 @@ class Daemon:
         self._page_note.follow(settings)
         self._page.follow(is_wanted=settings.web is not None)
         self._notify.follow(is_wanted=bool(settings.notices.channels or settings.notices.read))
+        wish = Wish(settings.saver, metered=metered_now(settings))
+        self._withholding.follow(wish, self._parts.catalogue.services)
 
     def _page_answers(self, answers: Answers) -> PageAnswers:
         parts = self._parts
@@ -274,6 +279,7 @@ class Daemon:
             uplinks=rules.uplinks,
             watch=rules.watch,
             notices=rules.notices,
+            withheld=self._withholding.withheld,
         )
 
     def _stop(self) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 
+from esimshaper import resolver
 from esimshaper.core import commands, pipeline
 from esimshaper.core.diagnosis.explain import explain
 from esimshaper.core.model.errors import FailedOperation, Operation, Unusable
@@ -26,6 +27,7 @@ from esimshaper.daemon.observer import build_for, last_readings, open_meter
 from esimshaper.edge import control_client, settings_file
 from esimshaper.edge.bpf.pins import MARKERS, Pins, make_room
 from esimshaper.edge.control_client import DaemonNotRunning
+from esimshaper.edge.dnsmasq import server
 from esimshaper.edge.history.database import History, HistoryError
 from esimshaper.edge.host import clock, malloc, systemd
 from esimshaper.edge.host.messages import Message, fields
@@ -122,7 +124,7 @@ def unload(config: Path) -> Unloaded:
         cleanup.callback(pins.close)
         control = TrafficControl(pins.markers)
         cleanup.callback(control.close)
-        removed = [*_stop_shaping(), *control.sweep(), *tables.remove()]
+        removed = [*_stop_shaping(), *control.sweep(), *tables.remove(), *_stop_withholding()]
         readings = [reading for _, reading in last_readings(pins)]
         notices = _book_last_bytes(readings, _rules(config))
         removed += [f"maps and programs {generation.name}" for generation in pins.generations()]
@@ -143,7 +145,7 @@ def _unload_without_pins(root: Path) -> Unloaded:
         control_client.get(control_client.default_socket(), "/v1/status")
         raise Unusable("the daemon is running", "to stop it: systemctl stop esimshaper; its counts stay")
     with contextlib.closing(TrafficControl(root / MARKERS)) as control:
-        removed = [*_stop_shaping(), *control.sweep(), *tables.remove()]
+        removed = [*_stop_shaping(), *control.sweep(), *tables.remove(), *_stop_withholding()]
     if not removed:
         return Unloaded([], [])
     lost = f"{root} was gone: what was counted since the last save could not be read any more"
@@ -161,6 +163,10 @@ def _stop_shaping() -> list[str]:
     shaper = Shaper("")
     with contextlib.closing(shaper):
         return shaper.remove()
+
+
+def _stop_withholding() -> list[str]:
+    return resolver.take_away(server.Places()) if server.is_at_home() else []
 
 
 @contextlib.contextmanager

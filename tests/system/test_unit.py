@@ -97,6 +97,7 @@ def test_the_capabilities_of_the_unit_load_the_same_programs_as_root_also_for_ma
         ("esimshaper-notify.service", 20),
         ("esimshaper-web.service", 10),
         ("esimshaper-web-listen.service", 15),
+        ("esimshaper-resolver.service", 16),
     ],
 )
 def test_the_units_allow_little(unit: str, most: int) -> None:

@@ -21,6 +21,7 @@ from esimshaper.core.model.state import State
 from esimshaper.core.model.trips import Trip
 from esimshaper.core.model.uplinks import ALONE, Uplink
 from esimshaper.core.model.watch import NOT_WATCHED, Watch
+from esimshaper.core.model.withholding import NOTHING_WITHHELD, Withheld
 
 Document = dict[str, Any]
 """A dict that json.dumps takes."""
@@ -39,7 +40,7 @@ class DaemonFacts:
     sentences. catalogue: services by name. modems: as the last tick saw them. plans: of the settings.
     wan_found_by: who has named the uplink, where the settings do not. own_counts: by a modem's interface.
     shaped: the uplink that has our classes; link: its rates in the settings. uplinks: with their interfaces
-    of now. watch, notices: of the settings.
+    of now. watch, notices: of the settings. withheld: what dnsmasq was given.
     """
 
     now: datetime
@@ -71,6 +72,7 @@ class DaemonFacts:
     uplinks: tuple[Uplink, ...] = ALONE
     watch: Watch = NOT_WATCHED
     notices: NoticeSettings = NOBODY_TOLD
+    withheld: Withheld = NOTHING_WITHHELD
 
 
 def new_document(now: datetime) -> Document:

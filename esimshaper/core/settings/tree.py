@@ -22,6 +22,7 @@ from esimshaper.core.settings.periods import Zones, zone_from
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.quotas import check_number, quotas_from
 from esimshaper.core.settings.router import router_from
+from esimshaper.core.settings.saver import saver_from
 from esimshaper.core.settings.scopes import with_scopes
 from esimshaper.core.settings.service_quotas import check_pools
 from esimshaper.core.settings.sides import check_sides
@@ -62,7 +63,7 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     quotas = with_scopes(top, quotas_from(top, known, zone, zones), wan)
     curfews = curfews_from(top, known, zone, zones)
     trips, web, watch = trips_from(top, zone), web_from(top), watch_from(top, known)
-    notices = notices_from(top, zone)
+    notices, saver = notices_from(top, zone), saver_from(top)
     if meter is not None:
         check_number(top, meter.max_clients)
         check_pools(top, quotas, meter.max_clients, names=_services(top.block("services")).names)
@@ -71,7 +72,7 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     services = _services(top.block("services"))
     notices = replace(notices, reaches=bool(router.reachable) and bool(notices.channels))
     parsed = Settings(wan, lan, str(zone), clients, metrics, meter, quotas, on_failure, router, curfews, services)
-    return Parsed(replace(parsed, trips=trips, web=web, watch=watch, notices=notices), ())
+    return Parsed(replace(parsed, trips=trips, web=web, watch=watch, notices=notices, saver=saver), ())
 
 
 def _services(block: Block) -> ServiceSettings:

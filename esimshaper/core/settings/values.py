@@ -16,6 +16,7 @@ from esimshaper.core.model.trips import Trip
 from esimshaper.core.model.units import format_endpoint
 from esimshaper.core.model.uplinks import ONLY_UPLINK, Uplink
 from esimshaper.core.model.watch import NOT_WATCHED, Watch
+from esimshaper.core.model.withholding import NOTHING_SAVED, SaverSettings
 
 WEB_PORT = 80
 WEB_TLS_PORT = 443
@@ -237,7 +238,7 @@ class Settings:
 
     devices: the kernel's name of an interface, by the name that these settings call it, where the two differ.
     plans: what carriers have sold. trips: days with a name, for reports. web: None for no page. watch: what counts as
-    abnormal use. notices: how people are told.
+    abnormal use. notices: how people are told. saver: what saves data beyond limits.
     """
 
     wan: Wan
@@ -257,6 +258,7 @@ class Settings:
     web: Web | None = None
     watch: Watch = NOT_WATCHED
     notices: NoticeSettings = NOBODY_TOLD
+    saver: SaverSettings = NOTHING_SAVED
 
     @property
     def as_written(self) -> "Settings":

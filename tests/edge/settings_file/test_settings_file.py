@@ -11,6 +11,7 @@ import pytest
 from esimshaper.core.model.channels import NoticeSettings
 from esimshaper.core.model.limits import ActionKind, PeriodUnit, SubjectKind
 from esimshaper.core.model.watch import AlarmKind, Reaction, Watch, WatchLevel
+from esimshaper.core.model.withholding import NOTHING_SAVED, Metered, SaverSettings
 from esimshaper.core.settings.values import DEFAULT_UPKEEP, Client, Listen, OnFailure, Tls, Wan, Web
 from esimshaper.edge.settings_file import SettingsError, load, of_the_box, read_settings
 from esimshaper.edge.settings_file.schema import SCHEMA_FILE
@@ -78,7 +79,11 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
         "web": None,
         "watch": Watch(WatchLevel.NORMAL),
         "notices": NoticeSettings(),
+        "saver": NOTHING_SAVED,
     }
+    lists = ("/etc/esimshaper/lists/ads.hosts",)
+    saver = SaverSettings(lists, ("login.example.com",), ("firefox",), Metered.AUTO, "/run/esimshaper/dnsmasq")
+    assert loaded.saver == saver
     assert replace(loaded, **plain) == load(EXAMPLE)
 
 

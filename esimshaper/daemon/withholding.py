@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Has a child write what dnsmasq reads, whenever that would be something else, and leaves a note for root.
+
+One child at a time, beside the ticks; at most one a minute, but at once for what a person has changed.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import esimshaper
+from esimshaper.core.model.services import Service
+from esimshaper.core.model.withholding import CANARIES, NOTHING_WITHHELD, BadLine, Metered, SaverSettings, Withheld
+from esimshaper.core.saver.withheld_services import names_of
+from esimshaper.core.settings.values import Settings
+from esimshaper.edge.dnsmasq import files
+from esimshaper.edge.host import clock
+
+log = logging.getLogger(__name__)
+
+PAUSE = 60.0
+"""Seconds between two files: each costs dnsmasq its cache, and some tenths of a second."""
+
+CHILD_SECONDS = 300
+
+_MODULE = "esimshaper.block_lists"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What follows from the settings, from what people did by hand, and from decisions, at a moment."""
+
+    saver: SaverSettings
+    allowed: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    metered: bool = False
+
+
+def metered_now(settings: Settings) -> bool:
+    """Whether devices are to hear that the link is metered; of several uplinks the one in use counts."""
+    if settings.saver.metered is not Metered.AUTO:
+        return settings.saver.metered is Metered.ON
+    return any(each.metered for each in settings.uplinks if each.name == settings.wan.shaped)
+
+
+class Withholding:
+    """withheld: what was written last. note: its path. state: the folder that names are kept in."""
+
+    def __init__(self, note: Path, state: Path) -> None:
+        self.withheld = NOTHING_WITHHELD
+        self._note = note
+        self._kept = state / "dnsmasq" / "names"
+        self._done: tuple[Any, ...] = ()
+        self._at = -PAUSE
+        self._by_hand: tuple[Any, ...] = ()
+        self._running: asyncio.Task[None] | None = None
+
+    def follow(self, wish: Wish, catalogue: Mapping[str, Service]) -> None:
+        """Begins to write if something is new; each look-around calls it, and so does each act by hand."""
+        if self._running and not self._running.done():
+            return
+        if wish.saver.is_idle:
+            self._forget()
+            return
+        of_lists = files.signature(wish.saver.block_names) if wish.saver.files else ""
+        wanted, by_hand = (wish, of_lists), (wish.saver, wish.allowed, wish.metered)
+        if wanted == self._done:
+            return
+        if by_hand == self._by_hand and clock.monotonic() - self._at < PAUSE:
+            return
+        self._done, self._by_hand, self._at = wanted, by_hand, clock.monotonic()
+        self._running = asyncio.create_task(self._write(wish, catalogue))
+
+    def _forget(self) -> None:
+        """The settings want nothing: root takes away what there is, as soon as it hears of it."""
+        if self._done:
+            self._done, self._by_hand, self.withheld = (), (), NOTHING_WITHHELD
+            self._note.unlink(missing_ok=True)
+
+    async def _write(self, wish: Wish, catalogue: Mapping[str, Service]) -> None:
+        try:
+            report = await asyncio.to_thread(_order, wish, catalogue, self._kept) if wish.saver.files else {}
+            problems = tuple(BadLine(*each) for each in report.get("problems", ()))
+            self._take(Withheld(report.get("names", 0), wish.services, problems, wish.metered))
+            files.put_note(self._note, {"metered": wish.metered, "at": clock.now()})
+        except (OSError, RuntimeError) as error:
+            log.warning("dnsmasq has the names of before: %s", error)
+            self._done = ()
+
+    def _take(self, withheld: Withheld) -> None:
+        for problem in withheld.problems:
+            if problem not in self.withheld.problems:
+                log.warning("the block lists of before stay in force: %s", problem)
+        self.withheld = withheld
+
+
+def _order(wish: Wish, catalogue: Mapping[str, Service], kept: Path) -> dict[str, Any]:
+    """What the child reports. Raises OSError, RuntimeError."""
+    saver, of_services = wish.saver, names_of(wish.services, catalogue)
+    canaries = (name for each in saver.canaries for name in CANARIES[each])
+    order = {
+        "lists": saver.block_names,
+        "kept": str(kept),
+        "files": saver.files,
+        "withheld": (*of_services.withheld, *canaries),
+        "allowed": (*saver.allow_names, *wish.allowed, *of_services.kept),
+    }
+    path = os.pathsep.join(filter(None, (str(Path(esimshaper.__file__).parents[1]), os.environ.get("PYTHONPATH"))))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", _MODULE],
+            input=json.dumps(order),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=CHILD_SECONDS,
+            env=os.environ | {"PYTHONPATH": path},
+        )
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"the lists were not read within {CHILD_SECONDS} s") from None
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the daemon leaves, and root passes on, to a real dnsmasq: names refused at no cost, and answered as before."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from esimshaper import block_lists, resolver
+from esimshaper.core.model.withholding import Metered, SaverSettings
+from esimshaper.edge.dnsmasq import files, server
+from esimshaper.edge.dnsmasq.server import Places
+from esimshaper.lab.namespaces import wait_until
+from tests.edge.dnsmasq.resolvers import AAAA, HTTPS, NXDOMAIN, A, Resolver, router_and_upstream
+
+needs_dnsmasq = pytest.mark.skipif(not shutil.which("dnsmasq", path="/usr/sbin:/usr/bin"), reason="needs dnsmasq")
+THIRD_PARTIES = [f"ads{number}.example" for number in range(30)]
+
+
+class Box:
+    """The folders of a box, and what the daemon has left there."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.lists, self.files = root, root / "lists", root / "files"
+        (root / "etc").mkdir()
+        self.lists.write_text("".join(f"0.0.0.0 {name}\n" for name in THIRD_PARTIES))
+        self.saver = SaverSettings((str(self.lists),), files=str(self.files), metered=Metered.AUTO)
+        self.places = Places(root / "etc", root / "no-manager", root, root / "run/servers", root / "no-main")
+
+    def write(self, allowed: tuple[str, ...] = (), withheld: tuple[str, ...] = ()) -> list[str]:
+        order = {"lists": [str(self.lists)], "kept": str(self.root / "state/names"), "files": str(self.files)}
+        return [str(each) for each in block_lists.obey(order | {"allowed": allowed, "withheld": withheld})["problems"]]
+
+    def obey(self, router: Resolver | None = None, *, metered: bool = False, alive: bool = True) -> list[str]:
+        tell = router.tell if router else lambda _: None
+        places = replace(self.places, tell=tell)
+        return resolver.obey(self.saver, {"metered": metered} if alive else None, places, self.root)
+
+    def takes(self, router: Resolver, name: str, kind: int = A) -> int:
+        return router.ask(name, kind)[0]
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path)
+
+
+@needs_dnsmasq
+def test_names_cost_nothing_beyond_the_router_and_are_answered_again_when_nobody_is_there(box, tmp_path):
+    box.write()
+    with router_and_upstream(tmp_path, f"--conf-dir={box.root / 'etc'}") as (router, upstream):
+        assert box.obey(router) == []
+        assert router.verbs == ["try-restart"], "it had no configuration of ours"
+        before = upstream.queries()
+        asked = [
+            router.ask(f"{sub}{name}", kind)
+            for name in THIRD_PARTIES
+            for sub in ("", "cdn.")
+            for kind in (A, AAAA, HTTPS)
+        ]
+        assert {code for code, _ in asked} == {NXDOMAIN}
+        assert upstream.queries() == before, "not one question about them has left"
+        assert router.ask("www.example", A) == (0, 1)
+
+        box.write(allowed=("ads3.example", "login.ads4.example"), withheld=("video.example",))
+        box.obey(router)
+        wait_until("what was allowed", lambda: box.takes(router, "ads3.example") == 0)
+        assert (box.takes(router, "login.ads4.example"), box.takes(router, "ads4.example")) == (0, NXDOMAIN)
+        assert box.takes(router, "cdn.video.example") == NXDOMAIN
+
+        shutil.rmtree(box.files)  # with the folder of a daemon that has died
+        box.obey(router, alive=False)
+        wait_until("answers as before", lambda: box.takes(router, "ads4.example") == 0)
+        assert router.verbs[1:] == ["try-reload-or-restart"] * 2
+
+
+@needs_dnsmasq
+def test_without_the_settings_all_of_it_goes(box, tmp_path):
+    box.write()
+    with router_and_upstream(tmp_path, f"--conf-dir={box.root / 'etc'}") as (router, _):
+        box.obey(router, metered=True)
+        assert "dhcp-option-force=43,ANDROID_METERED" in (box.root / "etc/esimshaper.conf").read_text()
+        box.obey(router, metered=False)
+        assert "dhcp-option" not in (box.root / "etc/esimshaper.conf").read_text()
+        assert resolver.take_away(replace(box.places, tell=router.tell)) == [
+            f"{box.root}/etc/esimshaper.conf of dnsmasq"
+        ]
+        assert router.verbs == ["try-restart"] * 3
+        assert box.takes(router, "ads4.example") == 0
+        assert not (box.root / "etc/esimshaper.conf").exists()
+
+
+@needs_dnsmasq
+def test_a_word_that_the_owner_has_already_ends_no_dnsmasq(box):
+    (box.root / "etc/own.conf").write_text("min-cache-ttl=60\n")
+    (problem,) = box.obey()
+    assert "illegal repeated keyword" in problem
+    assert not (box.root / "etc/esimshaper.conf").exists()
+
+
+def test_the_same_again_tells_dnsmasq_nothing(box, tmp_path):
+    quiet = Resolver(tmp_path)
+    box.write()
+    box.places.servers.parent.mkdir()
+    box.places.servers.write_bytes((box.files / "servers").read_bytes())
+    (box.root / "etc/esimshaper.conf").write_text(server.configuration(box.places.servers, metered=False))
+    assert box.obey(quiet) == []
+    assert quiet.verbs == []
+
+
+def test_while_the_daemon_is_dead_devices_hear_what_they_heard(box, tmp_path):
+    quiet = Resolver(tmp_path)
+    (box.root / "etc/esimshaper.conf").write_text(server.configuration(box.places.servers, metered=True))
+    assert box.obey(quiet, alive=False) == []
+    assert "ANDROID_METERED" in (box.root / "etc/esimshaper.conf").read_text()
+
+
+@pytest.mark.parametrize(
+    "line", ["server=/bank.example/192.0.2.66", "dhcp-script=/bin/sh", "server=192.0.2.66", "address=/a.example/"]
+)
+def test_whoever_takes_the_daemon_over_can_lead_no_name_astray(box, line):
+    box.files.mkdir()
+    (box.files / "servers").write_text(f"server=/ads.example/\n{line}\n")
+    assert server.names_to_refuse(box.files / "servers") == b""
+    (box.files / "link").symlink_to(box.lists)
+    assert server.names_to_refuse(box.files / "link") == b""
+
+
+def test_a_bad_list_leaves_the_one_before_in_force(box):
+    assert box.write() == []
+    good = (box.files / "servers").read_text()
+    box.lists.write_text("new.example\ncom\n")
+    assert box.write(allowed=("a.example",)) == [f"{box.lists}:2: `com` would take away all names that end so"]
+    assert (box.files / "servers").read_text() == f"{good}server=/a.example/#\n", "what is allowed by hand holds"
+    box.lists.unlink()
+    assert "cannot be read" in box.write()[0]
+    assert (box.files / "servers").read_text() == good
+    box.lists.write_text("new.example\n")
+    assert box.write() == []
+    assert (box.files / "servers").read_text() == "server=/new.example/\n"
+
+
+def test_everybody_may_read_what_is_written(box):
+    box.write()
+    assert (box.files.stat().st_mode & 0o777, (box.files / "servers").stat().st_mode & 0o777) == (0o755, 0o644)
+    assert [each.name for each in box.files.iterdir()] == [files.SERVERS], "nothing half is left beside it"
