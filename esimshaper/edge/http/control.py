@@ -21,8 +21,9 @@ from urllib.parse import parse_qsl
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.requests import Request
-from esimshaper.edge.http.routes import ROUTES, BadParameter, Params
+from esimshaper.edge.http.routes import BadParameter, Params
 from esimshaper.edge.http.server import Application, Listener, listen_unix, plain
+from esimshaper.edge.http.table import ROUTES
 
 GROUP = "esimshaper"
 JSON = "application/json"
