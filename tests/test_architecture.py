@@ -45,7 +45,8 @@ CORE_LIBRARY = {
 
 DAEMON_KNOWS = {
     "pipeline", "commands", "plan_commands", "watch_commands", "saving.booking", "log_limit", "diagnosis.explain",
-    "services.compiled", "saver.withheld_services", "page_commands", "notice_commands", "modems.own_counts",
+    "services.compiled", "saver.withheld_services", "saver.allowing",
+    "page_commands", "notice_commands", "modems.own_counts",
     "shaping.plan", "shaping.steps", "shaping.tree",
 }  # fmt: skip
 """What the daemon uses of the core beside words, documents and settings; it executes, and decides nothing."""

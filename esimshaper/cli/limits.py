@@ -187,7 +187,7 @@ def _refuse_at(options: argparse.Namespace) -> None:
 
 def _add_ends(parser: argparse._ActionsContainer, text: str) -> None:
     parser.add_argument(
-        "--for", dest="seconds", metavar="DURATION", type=_seconds, help=f"for example 30m, 2h or 1d12h; {text}"
+        "--for", dest="seconds", metavar="DURATION", type=seconds_from, help=f"for example 30m, 2h or 1d12h; {text}"
     )
     parser.add_argument(
         "--until",
@@ -227,7 +227,8 @@ def size_from(text: str, least: int = 1) -> int:
     return size
 
 
-def _seconds(text: str) -> int:
+def seconds_from(text: str) -> int:
+    """A length of time that a person wrote. Raises ArgumentTypeError."""
     try:
         seconds = parse_duration(typed_duration(text))
     except ValueError as error:

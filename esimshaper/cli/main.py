@@ -18,6 +18,7 @@ from esimshaper import __version__
 from esimshaper.cli import (
     acts,
     alarms,
+    allow_name,
     ask,
     base,
     completion,
@@ -235,7 +236,7 @@ GROUPS = {
     "look at it": ("status", "clients", "top", "quotas", "services", "history", "report", "flows", "explain"),
     "what happened": ("events", "alarms", "notify"),
     "what you buy": ("plan", "recommend", "replay"),
-    "decide by hand": ("grant", "block", "allow", "unblock", "undo", "correct", "restart", "name"),
+    "decide by hand": ("grant", "block", "allow", "unblock", "undo", "correct", "restart", "name", "allow-name"),
     "take along": ("export", "import"),
     "set it up": ("setup", "check", "reload", "web", "doctor"),
     "the service": ("run", "build", "unload"),
@@ -274,6 +275,7 @@ def build_parser() -> Program:
     recommend.add_verb_recommend(verbs)
     replay.add_verb_replay(verbs)
     name.add_verb_name(verbs)
+    allow_name.add_verb_allow_name(verbs)
     setup.add_verb_setup(verbs)
     _add_other_verbs(verbs)
     completion.add_verbs(verbs)

@@ -26,6 +26,7 @@ from esimshaper.daemon.chronicle import Chronicle
 from esimshaper.daemon.configuration import Configuration
 from esimshaper.daemon.failsafe import Failsafe
 from esimshaper.daemon.late_socket import LateSocket
+from esimshaper.daemon.name_answers import NameAnswers
 from esimshaper.daemon.notify_answers import NotifyAnswers
 from esimshaper.daemon.page_answers import PageAnswers
 from esimshaper.daemon.page_desk import PageDesk
@@ -170,7 +171,8 @@ class Daemon:
             answers.on_loop,
             desk.answer,
         )
-        listener = control.serve(notices.answer_people, self._socket)
+        names = NameAnswers(self._withholding, self._facts, self._follow_names, answers.on_loop, notices.answer_people)
+        listener = control.serve(names.answer, self._socket)
         self._listeners.callback(self._socket.unlink, missing_ok=True)  # not before: only now is it ours
         self._listeners.callback(listener.stop)
         page_answers = self._page_answers(answers)
@@ -195,7 +197,11 @@ class Daemon:
         self._page_note.follow(settings)
         self._page.follow(is_wanted=settings.web is not None)
         self._notify.follow(is_wanted=bool(settings.notices.channels or settings.notices.read))
-        wish = Wish(settings.saver, metered=metered_now(settings))
+        self._follow_names()
+
+    def _follow_names(self) -> None:
+        settings = self._configuration.settings
+        wish = Wish(settings.saver, self._withholding.allowed, metered=metered_now(settings))
         self._withholding.follow(wish, self._parts.catalogue.services)
 
     def _page_answers(self, answers: Answers) -> PageAnswers:

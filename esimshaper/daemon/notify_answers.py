@@ -22,13 +22,13 @@ from esimshaper.core.model.requests import (
     AlarmsQuery,
     ClientsQuery,
     Command,
+    NoNames,
     NotifyQuery,
     NotifyReportCommand,
     NotifyTestCommand,
     PlanQuery,
     Query,
     QuotasQuery,
-    Request,
     WebRequest,
 )
 from esimshaper.core.model.rules import Rules
@@ -84,7 +84,7 @@ class NotifyAnswers:
             case ProposalCommand():
                 return self._judge(request)
 
-    def answer_people(self, request: Request) -> Document:
+    def answer_people(self, request: NoNames) -> Document:
         """The document for a person. Raises what control.Answer may raise."""
         match request:
             case NotifyTestCommand(channel):

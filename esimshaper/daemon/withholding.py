@@ -11,13 +11,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import esimshaper
 from esimshaper.core.model.services import Service
-from esimshaper.core.model.withholding import CANARIES, NOTHING_WITHHELD, BadLine, Metered, SaverSettings, Withheld
+from esimshaper.core.model.withholding import (
+    CANARIES,
+    NOTHING_WITHHELD,
+    AllowedName,
+    BadLine,
+    Metered,
+    SaverSettings,
+    Withheld,
+)
+from esimshaper.core.saver import allowing
 from esimshaper.core.saver.withheld_services import names_of
 from esimshaper.core.settings.values import Settings
 from esimshaper.edge.dnsmasq import files
@@ -38,7 +47,7 @@ class Wish:
     """What follows from the settings, from what people did by hand, and from decisions, at a moment."""
 
     saver: SaverSettings
-    allowed: tuple[str, ...] = ()
+    allowed: tuple[AllowedName, ...] = ()
     services: tuple[str, ...] = ()
     metered: bool = False
 
@@ -57,18 +66,39 @@ class Withholding:
         self.withheld = NOTHING_WITHHELD
         self._note = note
         self._kept = state / "dnsmasq" / "names"
+        self._allowed_file = state / "dnsmasq" / "allowed.json"
+        self._allowed = files.read_allowed(self._allowed_file)
         self._done: tuple[Any, ...] = ()
         self._at = -PAUSE
         self._by_hand: tuple[Any, ...] = ()
         self._running: asyncio.Task[None] | None = None
 
+    @property
+    def allowed(self) -> tuple[AllowedName, ...]:
+        """Names that are allowed by hand now."""
+        return allowing.holding(self._allowed, clock.now())
+
+    def allow(self, name: str, seconds: int | None) -> None:
+        """Allows a name for so long, or (None) no more; `follow` puts it in force. Raises Unusable."""
+        self._allowed = allowing.allow(self._allowed, name, seconds, clock.now())
+        try:
+            files.put_allowed(self._allowed_file, self._allowed)
+        except OSError as error:
+            log.warning("%s is allowed until a restart only: %s", name, error)
+
+    async def written(self) -> None:
+        """Returns once what was begun is written."""
+        if self._running and not self._running.done():
+            await asyncio.wait([self._running])
+
     def follow(self, wish: Wish, catalogue: Mapping[str, Service]) -> None:
         """Begins to write if something is new; each look-around calls it, and so does each act by hand."""
         if self._running and not self._running.done():
-            return
+            return  # the next look-around, a few seconds on
         if wish.saver.is_idle:
             self._forget()
             return
+        self.withheld = replace(self.withheld, is_wanted=bool(wish.saver.files))
         of_lists = files.signature(wish.saver.block_names) if wish.saver.files else ""
         wanted, by_hand = (wish, of_lists), (wish.saver, wish.allowed, wish.metered)
         if wanted == self._done:
@@ -88,10 +118,12 @@ class Withholding:
         try:
             report = await asyncio.to_thread(_order, wish, catalogue, self._kept) if wish.saver.files else {}
             problems = tuple(BadLine(*each) for each in report.get("problems", ()))
-            self._take(Withheld(report.get("names", 0), wish.services, problems, wish.metered))
+            names, is_wanted = report.get("names", 0), bool(wish.saver.files)
+            self._take(Withheld(names, wish.services, problems, wish.metered, wish.allowed, is_wanted))
             files.put_note(self._note, {"metered": wish.metered, "at": clock.now()})
         except (OSError, RuntimeError) as error:
             log.warning("dnsmasq has the names of before: %s", error)
+            self.withheld = replace(self.withheld, problems=(BadLine(wish.saver.files, 0, str(error)),))
             self._done = ()
 
     def _take(self, withheld: Withheld) -> None:
@@ -110,7 +142,7 @@ def _order(wish: Wish, catalogue: Mapping[str, Service], kept: Path) -> dict[str
         "kept": str(kept),
         "files": saver.files,
         "withheld": (*of_services.withheld, *canaries),
-        "allowed": (*saver.allow_names, *wish.allowed, *of_services.kept),
+        "allowed": (*saver.allow_names, *(each.name for each in wish.allowed), *of_services.kept),
     }
     path = os.pathsep.join(filter(None, (str(Path(esimshaper.__file__).parents[1]), os.environ.get("PYTHONPATH"))))
     try:

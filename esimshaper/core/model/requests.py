@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from esimshaper.core.model.history import Grouping, Span
 from esimshaper.core.model.limits import OverrideKind
-from esimshaper.core.model.notice_requests import LeastCommand, QuietCommand
+from esimshaper.core.model.name_requests import NamesAsked
 from esimshaper.core.model.plan import Event
 from esimshaper.core.model.time_of_day import WallTime
 from esimshaper.core.model.transfer import Cursor, Transferred
@@ -348,8 +348,6 @@ Command = (
     | AlarmFineCommand
     | AlarmMuteCommand
     | AlarmSlowCommand
-    | QuietCommand
-    | LeastCommand
 )
 
 Query = (
@@ -371,4 +369,7 @@ WebRequest = WebQuery | WebPasswordCommand | WebLogoutCommand
 
 NotifyAsked = NotifyQuery | NotifyTestCommand | NotifyReportCommand
 
-Request = Query | Command | WebRequest | NotifyAsked
+NoNames = Query | Command | WebRequest | NotifyAsked
+"""All but what is asked of names that DNS refuses."""
+
+Request = NoNames | NamesAsked

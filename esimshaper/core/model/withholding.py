@@ -81,12 +81,15 @@ class Withheld:
     """What dnsmasq was given last: so many `names` of the lists, and of `services`.
 
     problems: why the lists as they are now could not be taken, so that those of before hold; the first ones.
+    allowed: by hand, and not over yet. metered: devices are told so. is_wanted: the settings have dnsmasq.
     """
 
     names: int = 0
     services: tuple[str, ...] = ()
     problems: tuple[BadLine, ...] = ()
     metered: bool = False
+    allowed: tuple[AllowedName, ...] = ()
+    is_wanted: bool = False
 
 
 NOTHING_WITHHELD = Withheld()

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from esimshaper.core.model.withholding import AllowedName
+
 SERVERS = "servers"
 """In the folder of the settings: dnsmasq's --servers-file."""
 
@@ -70,6 +72,21 @@ def keep(kept: Path, at: str, names: Iterable[str]) -> None:
     """Keeps names that were read at a signature. Raises OSError."""
     kept.parent.mkdir(exist_ok=True)
     put(kept, (f"{line}\n" for line in (at, *names)))
+
+
+def read_allowed(path: Path) -> tuple[AllowedName, ...]:
+    """Names that were allowed by hand before this process began; none if there is nothing that can be read."""
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(AllowedName(str(name), int(until)) for name, until in listed)
+    except (OSError, ValueError, TypeError):
+        return ()
+
+
+def put_allowed(path: Path, allowed: Iterable[AllowedName]) -> None:
+    """Keeps names that are allowed by hand over a restart. Raises OSError."""
+    path.parent.mkdir(exist_ok=True)
+    put(path, [json.dumps([*allowed])])
 
 
 def put(path: Path, lines: Iterable[str]) -> None:
