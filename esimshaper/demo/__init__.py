@@ -19,12 +19,13 @@ from pathlib import Path
 from types import FrameType
 
 from esimshaper.core.model.errors import Unusable
-from esimshaper.demo import failover, page, screen
+from esimshaper.demo import alarm, failover, page, screen
 from esimshaper.demo.director import Director
 from esimshaper.demo.evidence import Evidence
+from esimshaper.demo.owner import Owner, can_be_reached, missing_for_sms
 from esimshaper.demo.router_process import Places, RouterProcess
 from esimshaper.demo.screen import Play, Show
-from esimshaper.demo.story import CAST, SITES, Act, Story, Terms, acts, configuration
+from esimshaper.demo.story import BOX, CAST, SITES, Act, Story, Terms, acts, configuration
 from esimshaper.lab import BillIncomplete, Lab, LabUnavailable, Shape, WanKind
 from esimshaper.views.fit import Tone
 from esimshaper.views.page import Line, Page, show
@@ -101,13 +102,28 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
     show([*screen.outcome_page(outcome), *remarks, Line()])
     found = failover.perform(lab, router, lambda said: show([Line(said)]))
     show([*failover.failover_page(found), Line()])
+    told = _alarm(stack, lab, router, places)
     if keep:
         ways = page.ways(stack, lab, router, places) if web else []
         _keep(stack, lab, terms, places.socket, ways)
     else:
         show(_next_steps())
-    right = outcome.true and outcome.held and outcome.named and outcome.paid and found.true
+    right = outcome.true and outcome.held and outcome.named and outcome.paid and found.true and told
     return 0 if right and not failures else 1
+
+
+def _alarm(stack: contextlib.ExitStack, lab: Lab, router: RouterProcess, places: Places) -> bool:
+    """The act of the alarm; False if it failed. Where packages are missing it is left out, and that is said."""
+    if not can_be_reached():
+        show([Line("Left out, how the owner is told of an alarm: sudo apt install python3-aiosmtpd"), Line()])
+        return True
+    with _step("the owner's mailbox and a modem"):
+        owner = stack.enter_context(Owner(lab, lab.servers4[BOX], places.root))
+    noticed = alarm.perform(lab, router, places, owner, lambda said: show([Line(said)]))
+    hint = f"The demo sends an SMS as well with: sudo apt install {' '.join(missing_for_sms())}"
+    hints = [] if owner.has_phone else [Line(hint, Tone.QUIET)]
+    show([*alarm.alarm_page(noticed), *hints, Line()])
+    return noticed.true
 
 
 def _perform(

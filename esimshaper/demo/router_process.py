@@ -81,22 +81,29 @@ class RouterProcess:
         self._lab, self._places = lab, places
         self._process: subprocess.Popen[bytes] | None = None
         self._namer: subprocess.Popen[bytes] | None = None
+        self._sender: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, without waiting until it answers; and beside it, once, the process that names conversations."""
         self._process = self._run("esimshaper", "run", *self._options())
         self._namer = self._namer or self._run("esimshaper.names")
 
+    def start_notices(self, bus: str) -> None:
+        """Start the process that tells people. bus: the address of the system bus where a modem is."""
+        socket = str(self._places.socket.with_name("notify.sock"))
+        self._sender = self._run("esimshaper.notify", ESIMSHAPER_NOTIFY=socket, DBUS_SYSTEM_BUS_ADDRESS=bus)
+
     def _options(self) -> list[str]:
         return ["--config", str(self._places.config), "--socket", str(self._places.socket)]
 
-    def _run(self, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
+    def _run(self, module: str, *arguments: str, **more: str) -> "subprocess.Popen[bytes]":
         places = self._places
         environment = {name: value for name, value in python_environment().items() if name != "JOURNAL_STREAM"}
         environment |= {
             "STATE_DIRECTORY": str(places.state),
             "RUNTIME_DIRECTORY": str(places.root),
             "ESIMSHAPER_PINS": str(places.pins),
+            **more,
         }
         with places.log.open("ab") as log:
             return self._lab.router.popen(
@@ -120,12 +127,13 @@ class RouterProcess:
             self._process = None
 
     def end(self) -> None:
-        """Kills both processes."""
+        """Kills all processes."""
         self.kill()
-        if self._namer:
-            self._namer.kill()
-            self._namer.wait()
-            self._namer = None
+        for process in (self._namer, self._sender):
+            if process:
+                process.kill()
+                process.wait()
+        self._namer = self._sender = None
 
     def revive(self) -> None:
         """Start it if it is dead."""

@@ -15,10 +15,10 @@ pytest.importorskip("jeepney", reason="needs python3-jeepney")
 pytest.importorskip("dbusmock", reason="needs python3-dbusmock")
 
 from esimshaper.core.model.modems import Modem, ModemsReport, Registration
+from esimshaper.demo.modem_manager import RealManager
 from esimshaper.edge.modems.report_file import ReportFile
+from esimshaper.lab.system_bus import PrivateBus, private_bus, watch_until
 from esimshaper.modems.service import ModemsService
-from tests.modems.bus import PrivateBus, private_bus, watch_until
-from tests.modems.real_manager import RealManager
 from tests.tools import find
 
 FIRST, SECOND = "8981100012345678905", "89860012345678901234"
@@ -35,7 +35,7 @@ class Router:
     def plug(self, number: int, iccid: str) -> None:
         """A modem at a socket of its own."""
         socket = f"modems-{os.getpid()}-{number}"  # abstract, so it is for all of the machine
-        self.manager.bus.start([sys.executable, "-m", "tests.modems.at_modem", socket, iccid])
+        self.manager.bus.start([sys.executable, "-m", "esimshaper.lab.at_modem", socket, iccid])
         self.manager.use(socket)
 
     @property

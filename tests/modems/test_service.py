@@ -20,9 +20,9 @@ from esimshaper.core.model.modems import Modem, ModemBytes, ModemsReport, Regist
 from esimshaper.edge.modems.bus import Bus, BusError  # noqa: E402
 from esimshaper.edge.modems.report_file import ReportFile  # noqa: E402
 from esimshaper.lab.namespaces import wait_until  # noqa: E402
+from esimshaper.lab.system_bus import PrivateBus, private_bus, watch_until  # noqa: E402
 from esimshaper.modems import service  # noqa: E402
 from esimshaper.modems.service import ModemsService  # noqa: E402
-from tests.modems.bus import PrivateBus, private_bus, watch_until  # noqa: E402
 from tests.tools import ROOT  # noqa: E402
 
 NAME, ROOT_PATH, MOCK = service.NAME, service.ROOT, "org.freedesktop.DBus.Mock"

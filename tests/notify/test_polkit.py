@@ -13,7 +13,7 @@ pytest.importorskip("jeepney", reason="needs python3-jeepney")
 
 from esimshaper.edge.modems.bus import Bus
 from esimshaper.lab.namespaces import wait_until
-from tests.modems.bus import PrivateBus, private_bus
+from esimshaper.lab.system_bus import PrivateBus, private_bus
 from tests.tools import ROOT, needs_root
 
 POLKIT, POLKITD = "org.freedesktop.PolicyKit1", "/usr/lib/polkit-1/polkitd"

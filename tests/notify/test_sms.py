@@ -14,16 +14,16 @@ pytest.importorskip("dbusmock", reason="needs python3-dbusmock")
 
 from esimshaper.core.model.notify_facts import Messaging
 from esimshaper.core.model.results import Result
+from esimshaper.demo.modem_manager import RealManager
 from esimshaper.edge.modems.bus import PROPERTIES
 from esimshaper.edge.probe.notify import messaging
 from esimshaper.lab.namespaces import wait_until
+from esimshaper.lab.phone import Phone, Sent
+from esimshaper.lab.system_bus import private_bus
 from esimshaper.notify.channels import sms
 from esimshaper.notify.letter import Report, UndeliveredError
 from esimshaper.notify.modem import MESSAGING, NAME
-from tests.modems.bus import private_bus
-from tests.modems.real_manager import RealManager
 from tests.notify.daemon import job, letter
-from tests.notify.phone import Phone, Sent
 from tests.tools import find
 
 ALICE, BOB = "+819012345678", "+819087654321"

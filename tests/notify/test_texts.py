@@ -163,6 +163,12 @@ def test_an_alarm_says_who_how_much_in_what_time_and_what_for(language, text):
     assert text_of(job(alarm), language, "sms").body == text.strip()
 
 
+def test_an_alarm_names_no_service_where_nobody_knows_one():
+    data = {"bytes": 12_000_000, "over": 300, "percent": 4, "level": None, "until": None, "allowance": None}
+    unnamed = notice(NoticeKind.ALARM, "tv", services=[["unnamed", 11_000_000], ["hidden", 1_000_000]], **data)
+    assert text_of(job(unnamed), "en", "sms").body.startswith("tv: 12.0 MB in 5 minutes, 4 % of a day. Answer")
+
+
 def test_a_device_without_a_name_is_called_by_its_host_name_and_typed_by_its_address():
     message = notice(NoticeKind.ALARM, "02:00:00:00:00:1f", level=None) | {"client": "Pixel-7 (00:1f)"}
     text = text_of(job(message), "en", "long")

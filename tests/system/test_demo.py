@@ -18,6 +18,7 @@ from esimshaper.core.model.counts import Counters
 from esimshaper.daemon.observer import build_for
 from esimshaper.demo import plans
 from esimshaper.demo import router_process as box
+from esimshaper.demo.alarm import Noticed
 from esimshaper.demo.evidence import Limit, Outcome, Share
 from esimshaper.demo.failover import FailedOver, Way
 from esimshaper.demo.story import Terms
@@ -148,6 +149,10 @@ def test_bill_and_totals_are_equal_limits_hold_and_nothing_stays_behind(wan, tmp
         assert len(rows) == (1 if who == "router" else 2), "beside the bill, and what it was for"
     assert "What the bytes were for is what the hosts were, to the byte." in said
     assert "Each uplink is equal to its own bill, and no quota counted a byte of the hotel's." in said
+    assert "Noticed, cut and told within a minute, while others went on." in said
+    assert re.search(r"^  \| .*console", said.partition("The SMS:")[2], re.MULTILINE), (
+        "who it was, to the owner's phone"
+    )
     assert [sentence for sentence in TOLD if said.count(sentence) != 1] == []
     assert sorted(TOLD[1:], key=said.index) == list(TOLD[1:])  # the limit is met while the daemon is dead
     assert re.search(r"missed nothing: [\d.]+ [KM]B in", said)
@@ -274,6 +279,24 @@ def test_one_byte_apart_at_an_uplink_or_in_a_quota_or_a_tv_that_is_not_refused_i
     assert not replace(right, ways=(ways[0], Way("hotel", Counters(), Counters()))).true
     for wrong in ({"watched": 0}, {"charged": 1}, {"is_refused": False}):
         assert not replace(right, **wrong).true
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"noticed": None},
+        {"cut": None},
+        {"mailed": 61.0},
+        {"texted": None},
+        {"sent": 0},
+        {"after": 1},
+        {"call": 0},
+    ],
+)
+def test_an_alarm_that_is_late_or_lets_something_pass_is_not_true(wrong):
+    right = Noticed(9.0, 8.5, 20.0, 22.0, sent=25_000_000, after=0, call=90_000, mail=None, sms="")
+    assert right.true
+    assert not replace(right, **wrong).true
 
 
 PLANS = {"asia": {"counted_bytes": 700, "cost": "480"}, "japan": {"counted_bytes": 300, "cost": "700"}}

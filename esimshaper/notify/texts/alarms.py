@@ -55,7 +55,8 @@ def _done(told: Telling) -> list[str]:
 
 
 def _where(told: Telling) -> list[str]:
-    return [_("Most for {services}.", services=told.sizes("services"))] if told.data.get("services") else []
+    services = told.sizes("services", rest=False)
+    return [_("Most for {services}.", services=services)] if services else []
 
 
 def _of_day(told: Telling) -> list[str]:

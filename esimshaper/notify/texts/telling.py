@@ -114,9 +114,9 @@ class Telling:
     def money(self, key: str) -> str:
         return format_money(str(self.data.get(key) or "0"), str(self.data.get("currency") or ""))
 
-    def sizes(self, key: str) -> str:
-        """Pairs of names and amounts, as a list."""
-        pairs = ((str(name), size) for name, size in self.data.get(key) or ())
+    def sizes(self, key: str, *, rest: bool = True) -> str:
+        """Pairs of names and amounts, as a list. rest: with bytes of no service."""
+        pairs = ((str(name), size) for name, size in self.data.get(key) or () if rest or not _rest(str(name)))
         return self.listed(
             [f"{_nobody(name) or _rest(name) or self.name(name)} {format_size(size)}" for name, size in pairs]
         )

@@ -6,9 +6,10 @@ import socket
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
+from esimshaper.lab.at_modem import Modem
 from esimshaper.lab.namespaces import wait_until
-from tests.modems.at_modem import Modem
 
 _MESSAGES = {
     "AT+CPMS=?": '+CPMS: ("SM","ME"),("SM","ME"),("SM","ME")',
@@ -109,7 +110,10 @@ class Phone(Modem):
             while read not in self.commands:
                 self._tell(f'\r\n+CMTI: "ME",{self._place}\r\n')
                 with contextlib.suppress(TimeoutError):
-                    wait_until("it is read", lambda read=read: read in self.commands, timeout=0.5)
+                    wait_until("it is read", partial(self._was_asked, read), timeout=0.5)
+
+    def _was_asked(self, command: str) -> bool:
+        return command in self.commands
 
     def _tell(self, text: str) -> None:
         for line in self._lines:

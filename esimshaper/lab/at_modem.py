@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A modem of fixed answers to AT commands (3GPP TS 27.007), at a socket where ModemManager's test profile finds it.
 
-`python3 -m tests.modems.at_modem NAME ICCID` runs until it is killed.
+`python3 -m esimshaper.lab.at_modem NAME ICCID` runs until it is killed.
 """
 
 import socket

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A system bus of a test's own, and processes on it that die with the test."""
+"""A system bus of the lab's own, and processes on it that die with it. Owns all of them. In: a folder."""
 
 import contextlib
-import os
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from esimshaper.lab.carrier import python_environment
 from esimshaper.lab.namespaces import wait_until
-from tests.tools import ROOT, find
 
 CONFIG = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
@@ -28,9 +27,10 @@ CONFIG = """\
 
 
 class PrivateBus:
-    """folder: where its socket and configuration are."""
+    """folder: where its socket and configuration are. quiet: nobody sees what its processes print."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, quiet: bool = False) -> None:
+        self._output = subprocess.DEVNULL if quiet else None
         self.socket = folder / "bus"
         self.address = f"unix:path={self.socket}"
         self._config = folder / "bus.conf"
@@ -40,7 +40,7 @@ class PrivateBus:
     def begin(self) -> subprocess.Popen[str]:
         """Starts the bus; it is there when this returns."""
         self.socket.unlink(missing_ok=True)
-        bus = self.start([find("dbus-daemon"), f"--config-file={self._config}", "--nofork", "--nopidfile"])
+        bus = self.start(["dbus-daemon", f"--config-file={self._config}", "--nofork", "--nopidfile"])
         wait_until("the bus listens", self._listens)
         return bus
 
@@ -52,8 +52,8 @@ class PrivateBus:
 
     def start(self, command: list[str], more: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """A process that takes this bus for that of the system."""
-        environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address, "PYTHONPATH": str(ROOT), **(more or {})}
-        process = subprocess.Popen(command, env=environment, text=True)
+        environment = {**python_environment(), "DBUS_SYSTEM_BUS_ADDRESS": self.address, **(more or {})}
+        process = subprocess.Popen(command, env=environment, text=True, stdout=self._output, stderr=self._output)
         self.processes.callback(_end, process)
         return process
 
@@ -64,9 +64,9 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 @contextlib.contextmanager
-def private_bus(folder: Path) -> Iterator[PrivateBus]:
-    """A bus that runs."""
-    bus = PrivateBus(folder)
+def private_bus(folder: Path, *, quiet: bool = False) -> Iterator[PrivateBus]:
+    """A bus that runs, see PrivateBus."""
+    bus = PrivateBus(folder, quiet=quiet)
     with bus.processes:
         bus.begin()
         yield bus

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Debian's own ModemManager, on a bus of a test's own.
+"""Debian's own ModemManager, on a bus of the lab's own. Owns its process.
 
 Its test interface takes a profile of ports, as udev would give them (ModemManager --test-enable).
 """
@@ -7,11 +7,11 @@ Its test interface takes a profile of ports, as udev would give them (ModemManag
 import sys
 from pathlib import Path
 
+from esimshaper.core.modems.properties import NAME
 from esimshaper.edge.modems.bus import OBJECT_MANAGER, Bus, RefusedError
 from esimshaper.lab.namespaces import wait_until
-from esimshaper.modems.service import NAME, ROOT
-from tests.modems.bus import PrivateBus
-from tests.tools import find
+from esimshaper.lab.system_bus import PrivateBus
+from esimshaper.modems.service import ROOT
 
 POLKIT = "org.freedesktop.PolicyKit1"
 
@@ -34,7 +34,7 @@ class RealManager:
 
     def begin(self) -> None:
         plugins = next(Path("/usr/lib").glob("*/ModemManager"))
-        command = [find("ModemManager"), "--no-auto-scan", "--test-enable", f"--test-plugin-dir={plugins}"]
+        command = ["ModemManager", "--no-auto-scan", "--test-enable", f"--test-plugin-dir={plugins}"]
         self.process = self.bus.start([*command, "--log-level=ERR"])
         wait_until("ModemManager is there", lambda: self.hand.find_owner(NAME))
 
