@@ -56,7 +56,10 @@ class Forming:
         if state.impossible:
             self._drop(channel, Fate.IMPOSSIBLE)
             return
-        if (channel.kind.needs_data and not self._scene.around.link) or state.failures >= DOWN:
+        if channel.kind.needs_data and not self._scene.around.link:
+            return
+        # Of a channel that is down the oldest job is tried; once that is no news any more, a new one has to be.
+        if state.failures >= DOWN and any(job.channel == channel.name and job.fate.is_open for job in self.kept.jobs):
             return
         self._hold(channel)
         ripe = self._ripe(channel, Fate.WAITING)

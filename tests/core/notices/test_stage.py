@@ -272,6 +272,22 @@ def test_a_channel_that_is_down_forms_no_more_messages_and_works_again_with_all_
     assert town.kept.state_of("email").failures == 0
 
 
+@pytest.mark.parametrize("channel", [MAIL, SMS])
+def test_a_channel_that_was_down_until_its_messages_were_no_news_any_more_is_tried_with_the_next_one(channel):
+    town = Town((channel,))
+    town.hear(alarm("tv"))
+    while town.now < NOON + 3 * HOUR:
+        for job in town.lease():
+            town.finish(job, Result.FAILED, "no answer")
+        town.wait(60, step=60)
+    assert town.kept.state_of(channel.name).failures == 5
+    assert not any(job.fate.is_open for job in town.kept.jobs)
+    town.hear(OUT)
+    town.wait(60)
+    assert town.told() == [(channel.name, "one", [OUT.text])]
+    assert town.kept.state_of(channel.name).failures == 0
+
+
 def test_what_nobody_knows_is_sent_again_by_mail_with_the_same_key_and_by_sms_not():
     town = Town((MAIL, SMS, PUSH))
     town.hear(OUT)
