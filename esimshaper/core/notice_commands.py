@@ -6,11 +6,13 @@ Each is saved with the next tick. A lease counts only once it is saved: `saved_l
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import tzinfo
 from typing import NamedTuple
 
-from esimshaper.core.model.channels import ChannelKind
+from esimshaper.core.model.channels import ChannelKind, NoticeSettings
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.history import Resolution, RowRange, Sums
+from esimshaper.core.model.notice_requests import NoticeChoice
 from esimshaper.core.model.notices import Notice
 from esimshaper.core.model.notify_requests import ProposalCommand, ResultCommand
 from esimshaper.core.model.outbox import Fate, Form, Job, NoticesSlice, Outbox
@@ -18,7 +20,7 @@ from esimshaper.core.model.requests import PlanCorrectCommand
 from esimshaper.core.model.results import MOST_CHARACTERS, MOST_STEPS
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.state import Baseline, State
-from esimshaper.core.notices import jobs, proposals, stage, times, weekly
+from esimshaper.core.notices import choosing, jobs, proposals, stage, times, weekly
 from esimshaper.core.plan_commands import plan_named
 
 _TESTS = 3
@@ -32,10 +34,22 @@ class Leased(NamedTuple):
     jobs: tuple[Job, ...]
 
 
+def settings_of(state: State, rules: Rules) -> NoticeSettings:
+    """Those that hold: of the file, and what the owner has chosen in place of it."""
+    return state.notices.kept.choices.over(rules.notices, rules.zone)
+
+
+def choose(state: State, settings: NoticeSettings, command: NoticeChoice, zone: tzinfo) -> State:
+    """Something in place of `settings`, which are those of the file. Raises Unusable where it makes no sense."""
+    kept = state.notices.kept
+    after = replace(kept, choices=choosing.chosen(kept.choices, command, settings, zone))
+    return _with(state, after, state.notices.leases)
+
+
 def lease(state: State, rules: Rules) -> Leased:
     """Hands jobs to the sender, one for each channel at most; `state` itself where there is none."""
     slice_, now = state.notices, int(state.clock.time)
-    kept, taken = jobs.lease(slice_.kept, rules.notices, now, link=slice_.around.link)
+    kept, taken = jobs.lease(slice_.kept, settings_of(state, rules), now, link=slice_.around.link)
     if not taken:
         return Leased(state, ())
     ends = {each.number: state.clock.boottime + lease_seconds(rules, each) + times.GRACE for each in taken}
@@ -73,7 +87,7 @@ def give_back(state: State, numbers: Collection[int]) -> State:
 
 def finish(state: State, rules: Rules, said: ResultCommand) -> State:
     """What the sender says of a job."""
-    now, settings = int(state.clock.time), rules.notices
+    now, settings = int(state.clock.time), settings_of(state, rules)
     kept = jobs.finish(state.notices.kept, settings, said.number, said.result, said.error[:MOST_CHARACTERS], now)
     job = next((each for each in kept.jobs if each.number == said.number), None)
     if job is None:

@@ -161,7 +161,8 @@ def _telling(
         before = replace(before, kept=replace(before.kept, lost=lost))
     heard = (*new, *sources.of_told(tick.observed.told, now))
     around = sources.around_of(before.kept, heard, tick, limits.states, plans.rates)
-    return telling.advance(before, tick, tick.rules.notices, heard, around)
+    settings = before.kept.choices.over(tick.rules.notices, tick.rules.zone)
+    return telling.advance(before, tick, settings, heard, around)
 
 
 def _around(limits: LimitsSlice, plans: PlansSlice, meter: metering.Metered) -> watching.Around:

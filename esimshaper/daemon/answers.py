@@ -12,6 +12,7 @@ from esimshaper.core.model.counts import Usage
 from esimshaper.core.model.history import COUNTED_ROWS, Resolution, RowChoice, Sums
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Quota, Subject
+from esimshaper.core.model.notice_requests import LeastCommand, QuietCommand
 from esimshaper.core.model.requests import (
     AlarmFineCommand,
     AlarmMuteCommand,
@@ -57,6 +58,7 @@ from esimshaper.core.report.subjects import (
 )
 from esimshaper.core.saving import booking as saving
 from esimshaper.daemon.alarm_answers import AlarmAnswers
+from esimshaper.daemon.choice_answers import ChoiceAnswers
 from esimshaper.daemon.plan_answers import PlanAnswers
 from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.reports import Reports
@@ -104,6 +106,7 @@ class Answers:
         self._stopping = stopping
         self._plans = PlanAnswers(storage, reloader, state, facts, change, self.on_loop, stopping)
         self._alarms = AlarmAnswers(state, facts, change, self._one_of, self.on_loop)
+        self._choices = ChoiceAnswers(state, facts, change, self.on_loop)
         self._reports = Reports(storage, state, facts, self._chosen, self.on_loop, stopping)
 
     def with_change(self, change: Change) -> "Answers":
@@ -167,6 +170,8 @@ class Answers:
                 return self._reload(command)
             case AlarmsQuery() | AlarmFineCommand() | AlarmMuteCommand() | AlarmSlowCommand():
                 return self._alarms.answer(command)
+            case QuietCommand() | LeastCommand():
+                return self._choices.answer(command)
             case ImportCommand():
                 return self._reports.take_in(command)
             case _:

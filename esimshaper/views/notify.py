@@ -27,6 +27,7 @@ def notify_page(document: Document) -> Page:
     page: list[Line] = []
     for each in document["channels"]:
         page += _channel(each, document["time"])
+    page += _quiet(document)
     page.append(Line(_("sudo esimshaper notify test: whether they work"), Tone.QUIET))
     return page
 
@@ -44,10 +45,20 @@ def test_page(document: Document) -> Page:
     return page
 
 
+def _quiet(document: Document) -> list[Line]:
+    if document["quiet"]:
+        said = _("as you have chosen") if document["quiet_chosen"] else _("as in the settings")
+        return [Line(_("quiet hours: {hours}, {whose}", hours=document["quiet"], whose=said))]
+    return [Line(_("quiet hours: none, as you have chosen"))] if document["quiet_chosen"] else []
+
+
 def _channel(channel: Document, now: str) -> list[Line]:
     sent = channel["counts"].get("sent", 0)
     told = ngettext("{n} notice sent", "{n} notices sent", sent)
-    lines = [Line(_("{name}: from {level} on; {sent}", name=channel["name"], level=channel["min"], sent=told))]
+    parts = {"name": channel["name"], "level": channel["min"], "sent": told}
+    by_hand = channel["min_chosen"]
+    chosen = _("{name}: from {level} on, as you have chosen; {sent}", **parts)
+    lines = [Line(chosen if by_hand else _("{name}: from {level} on; {sent}", **parts))]
     if channel["waiting"]:
         waits = ngettext(
             "{n} waits since {moment}",

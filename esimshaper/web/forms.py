@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What people can do on the page: fields of a form -> a command of web.sock, and a sentence of what was done. Pure."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -15,6 +16,8 @@ MAX_TEXT = 140
 """Characters of a question of a device, as the daemon takes them."""
 
 MAX_NAME = 63
+
+_TIME = re.compile("[0-2][0-9]:[0-5][0-9]")
 
 
 class BadField(Exception):  # noqa: N818 - it is answered, not a fault
@@ -103,6 +106,20 @@ def _unmute(fields: Fields) -> Body:
 def _muted(fields: Fields) -> Body:
     """Without a kind all of them are meant, without a client everybody."""
     return {name: value for name in ("kind", "client") if (value := fields.get(name, "").strip())}
+
+
+def _quiet(fields: Fields) -> Body:
+    """Hours from a form with two times, or a word of its button."""
+    if word := fields.get("hours", ""):
+        return {"hours": word}
+    begin, end = _needed(fields, "begin"), _needed(fields, "end")
+    if not (_TIME.fullmatch(begin) and _TIME.fullmatch(end)) or begin == end:
+        raise BadField("begin")
+    return {"hours": f"{begin}-{end}"}
+
+
+def _least(fields: Fields) -> Body:
+    return {"channel": _needed(fields, "channel"), "min": _needed(fields, "min")}
 
 
 def _needed(fields: Fields, name: str) -> str:
@@ -197,6 +214,8 @@ FORMS: Mapping[str, Form] = {
     "/alarms/slow": Form("/v1/alarms/slow", _slow, _says(N_("It is slowed down now."))),
     "/alarms/mute": Form("/v1/alarms/mute", _mute, _was_muted),
     "/alarms/unmute": Form("/v1/alarms/mute", _unmute, _says(N_("You are told of it again."))),
+    "/notices/quiet": Form("/v1/notify/quiet", _quiet, _says(N_("Your quiet hours are changed."))),
+    "/notices/least": Form("/v1/notify/min", _least, _says(N_("What you are told is changed."))),
     "/plan/correct": Form("/v1/plan/correct", _correct, _PLAN_CHANGED),
     "/plan/add": Form("/v1/plan/add", _add, _PLAN_CHANGED),
     "/plan/switch": Form("/v1/plan/switch", _switch, _PLAN_CHANGED),

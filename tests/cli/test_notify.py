@@ -10,6 +10,9 @@ import pytest
 
 from esimshaper.cli import notify
 from esimshaper.cli.main import main
+from esimshaper.core.model.errors import Unusable
+from esimshaper.core.model.notice_requests import LeastCommand, QuietCommand
+from esimshaper.core.model.notices import Severity
 from esimshaper.core.model.requests import NotifyQuery, NotifyReportCommand, NotifyTestCommand
 from esimshaper.edge.http import control
 
@@ -18,6 +21,7 @@ CHANNEL = {
     "name": "email",
     "kind": "email",
     "min": "warning",
+    "min_chosen": False,
     "waiting": 2,
     "since": "2026-11-30T14:02:00+09:00",
     "failures": 5,
@@ -33,15 +37,18 @@ class Daemon:
     def __init__(self) -> None:
         self.asked: list[Any] = []
         self.channels: list[dict[str, Any]] = [CHANNEL]
+        self.quiet: dict[str, Any] = {"quiet": None, "quiet_chosen": False}
         self.ends = [TEST, {**TEST, "fate": "sent", "steps": ["connected", "taken"]}]
 
     def __call__(self, request: Any) -> dict[str, Any]:
         self.asked.append(request)
         if isinstance(request, NotifyTestCommand | NotifyReportCommand):
             return {"version": 1, "jobs": [4]}
+        if isinstance(request, LeastCommand) and request.channel == "fax":
+            raise Unusable("there is no channel `fax`", "There are: email.")
         test = self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
         other = {**TEST, "id": 3, "fate": "refused"}
-        return {"version": 1, "time": NOW, "channels": self.channels, "tests": [other, test]}
+        return {"version": 1, "time": NOW, "channels": self.channels, "tests": [other, test]} | self.quiet
 
 
 @pytest.fixture
@@ -108,3 +115,38 @@ def test_a_report_goes_by_mail(daemon, tmp_path, capsys):
 def test_a_channel_without_test_is_refused(run):
     with pytest.raises(SystemExit):
         run("email")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "request_"),
+    [
+        (("quiet", "22:00-07:00"), QuietCommand("22:00-07:00")),
+        (("quiet", "off"), QuietCommand("off")),
+        (("quiet", "settings"), QuietCommand(None)),
+        (("min", "email", "alarm"), LeastCommand("email", Severity.ALARM)),
+        (("min", "email", "settings"), LeastCommand("email", None)),
+    ],
+)
+def test_choices_are_handed_over_and_the_page_says_what_holds(run, daemon, arguments, request_):
+    daemon.quiet = {"quiet": "22:00-07:00", "quiet_chosen": True}
+    daemon.channels = [{**CHANNEL, "min": "alarm", "min_chosen": True}]
+    status, lines, _ = run(*arguments)
+    assert (status, daemon.asked) == (0, [request_])
+    assert "email: from alarm on, as you have chosen; 12 notices sent" in lines
+    assert "quiet hours: 22:00-07:00, as you have chosen" in lines
+
+
+@pytest.mark.parametrize(
+    "arguments", [("min", "email"), ("min",), ("quiet",), ("quiet", "22:00-07:00", "alarm"), ("test", "email", "info")]
+)
+def test_a_choice_that_lacks_something_is_not_sent(run, daemon, arguments):
+    with pytest.raises(SystemExit):
+        run(*arguments)
+    assert daemon.asked == []
+
+
+def test_a_channel_that_is_not_there_is_said(run):
+    status, _, error = run("min", "fax", "alarm")
+    assert status == 1
+    assert "there is no channel `fax`" in error
+    assert "There are: email." in error

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from esimshaper.core.model.channels import NOBODY_TOLD
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.page_requests import (
     AnswerCommand,
@@ -65,7 +66,9 @@ class House:
         self.life = Life(place)
         self.state = synthetic_router.state()
         self.changes = 0
-        facts, state = synthetic_router.facts, lambda: self.state
+        self.notices = NOBODY_TOLD
+        facts = lambda: replace(synthetic_router.facts(), notices=self.notices)  # noqa: E731
+        state = lambda: self.state  # noqa: E731
         self.config = place / "esimshaper.yaml"
         self.config.write_text("wan: {interface: wwan0}\nquotas:\n  - {name: daily}\n\nmetrics: {listen: 'x'}\n")
         reloader = SimpleNamespace(rules=RULES)

@@ -239,7 +239,7 @@ def alarms(**parts: Any) -> Document:
 
 def channel(name: str, **parts: Any) -> Document:
     """A channel of /v1/notify that does well."""
-    well = {"waiting": 0, "since": None, "failures": 0, "error": None, "impossible": False}
+    well = {"waiting": 0, "since": None, "failures": 0, "error": None, "impossible": False, "min_chosen": False}
     return {"name": name, "kind": name, "min": "warning", **well, **parts}
 
 
@@ -248,7 +248,7 @@ def notify(*channels: Document, quiet: str | None = "22:00-07:00") -> Document:
     waits = {"waiting": 2, "since": "2026-12-01T14:02:00+09:00", "error": "no answer from mail.example.org"}
     no_modem = {"min": "alarm", "error": "there is no modem", "impossible": True}
     some = (channel("email", **waits), channel("sms", **no_modem), channel("apprise-1", min="info"))
-    return frame(channels=list(channels or some), quiet=quiet, tests=[])
+    return frame(channels=list(channels or some), quiet=quiet, quiet_chosen=False, tests=[])
 
 
 def sessions() -> Document:

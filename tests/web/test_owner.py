@@ -20,6 +20,12 @@ def shown(name: str, documents: dict | None = None) -> str:
     return said(render(screen, documents or recorded, visit(**parts)))
 
 
+def page_of(notify: docs.Document) -> str:
+    """The HTML of Alarms, with this answer to /v1/notify."""
+    screen, recorded, parts = CASES["alarms"]
+    return render(screen, recorded | {"/v1/notify": notify}, visit(**parts))
+
+
 def test_home_has_questions_first_then_the_plan_and_the_devices():
     text = shown("home")
     parts = ["alice-phone asks for 300 MB, since 18:28.", "Maps for tomorrow", "3.87 GB left", "It ends on Thursday."]
@@ -174,14 +180,31 @@ def test_alarms_say_how_the_owner_is_told_and_what_is_in_the_way():
     parts = [
         "How you are told email Warnings and alarms are told. 2 messages wait since 14:02.",
         "The last try failed: no answer from mail.example.org",
-        "sms Only alarms are told. It cannot be used: there is no modem apprise-1 Everything is told.",
+        "sms Only alarms are told. It cannot be used: there is no modem",
+        "apprise-1 Everything is told.",
         "Quiet hours: 22:00-07:00.",
         "Tell me of no alarm for 8 hours 1 day 7 days",
     ]
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
+    for word in ("Keep quiet", "No quiet hours", "Everything Warnings Only alarms"):
+        assert word in text
+    assert "As in the settings" not in text, "nothing was chosen"
     assert "in the router's journal only" in shown("alarms-none")
+    assert "Keep quiet" not in shown("alarms-none")
     assert "Tell me of no alarm" not in shown("alarms-off")
+
+
+def test_what_was_chosen_about_notices_can_be_taken_back():
+    mail = owner.channel("email", min="alarm", min_chosen=True)
+    notify = owner.notify(mail, quiet="23:30-06:15") | {"quiet_chosen": True}
+    page = page_of(notify)
+    assert 'value="23:30"' in page
+    assert 'value="06:15"' in page
+    assert page.count('value="settings"') == 2
+    none = page_of(owner.notify(mail, quiet=None))
+    assert "There are no quiet hours" in none
+    assert 'value="22:00"' in none, "what most people would choose"
 
 
 def test_the_router_itself_is_not_offered_to_be_stopped():

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from esimshaper.core.model.channels import Channel, ChannelKind, NoticeSettings
+from esimshaper.core.model.notice_choices import AS_WRITTEN, NoticeChoices
+from esimshaper.core.model.notices import Severity
 from esimshaper.core.model.watch import SLOW_RATE, AlarmKind, Answer, Episode, Mute
 from esimshaper.core.settings.values import Web
 from esimshaper.edge.http import page
@@ -135,3 +138,30 @@ def test_an_alarm_is_slowed_and_stopped_by_a_tap(app: App, house: House) -> None
     assert "It was stopped or slowed down." in tablet.get("/alarms").text
     assert tablet.post("/block", {**tablet.get("/alarms").form("/block"), "seconds": "1800"}).status == 303
     assert [each.kind.value for each in house.state.limits.kept.overrides if each.subject.id == PIXEL] == ["block"]
+
+
+def test_what_is_told_and_when_is_chosen_by_a_tap(app: App, house: House, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    house.notices = NoticeSettings((Channel("email", ChannelKind.EMAIL),))
+    tablet = owner(app)
+    for path, fields in (
+        ("/notices/least", {"min": "alarm"}),
+        ("/notices/quiet", {"begin": "23:30", "end": "06:15"}),
+    ):
+        assert tablet.post(path, {**tablet.get("/alarms").form(path), **fields}).status == 303, path
+    alarms = tablet.get("/alarms")
+    assert "Only alarms are told." in alarms.text
+    assert "Quiet hours: 23:30-06:15." in alarms.text
+    assert house.state.notices.kept.choices == NoticeChoices("23:30-06:15", {"email": Severity.ALARM})
+    refused = tablet.post("/notices/quiet", {**alarms.form("/notices/quiet"), "begin": "29:30", "end": "06:15"})
+    assert refused.status == 400
+    for path, field in (("/notices/least", "min"), ("/notices/quiet", "hours")):
+        tablet.post(path, {**tablet.get("/alarms").form(path), field: "settings"})
+    assert house.state.notices.kept.choices == AS_WRITTEN
+    said = [each.getMessage().partition(": ")[2] for each in caplog.records if "on the page from" in each.getMessage()]
+    assert said[-4:] == [
+        "tell by email from alarm on",
+        "quiet hours 23:30-06:15",
+        "tell by email as in the settings",
+        "quiet hours as in the settings",
+    ]

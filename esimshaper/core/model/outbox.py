@@ -17,6 +17,7 @@ from typing import NamedTuple
 from esimshaper.core.model.channels import NoticeSettings
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Subject
+from esimshaper.core.model.notice_choices import AS_WRITTEN, NoticeChoices
 from esimshaper.core.model.notices import Data, Notice, NoticeKind, Severity
 
 
@@ -133,7 +134,7 @@ class Outbox:
     channel and what became of them.
 
     day, day_bytes: what messages took of the link on that day. week: when the last digest of a week was made. lost:
-    uplinks that are missing, since when, and whether people were told.
+    uplinks that are missing, since when, and whether people were told. choices: what holds in place of the settings.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -147,6 +148,7 @@ class Outbox:
     day_bytes: int = 0
     week: int = 0
     lost: Mapping[str, tuple[int, bool]] = field(default_factory=dict)
+    choices: NoticeChoices = AS_WRITTEN
 
     def to_come(self) -> Iterator[Delivery]:
         """The deliveries of which nobody has heard yet, in no message or in one that is on its way."""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from esimshaper.core.model.history import Grouping, Span
 from esimshaper.core.model.limits import OverrideKind
 from esimshaper.core.model.name_requests import NamesAsked
+from esimshaper.core.model.notice_requests import LeastCommand, QuietCommand
 from esimshaper.core.model.plan import Event
 from esimshaper.core.model.time_of_day import WallTime
 from esimshaper.core.model.transfer import Cursor, Transferred
@@ -348,6 +349,8 @@ Command = (
     | AlarmFineCommand
     | AlarmMuteCommand
     | AlarmSlowCommand
+    | QuietCommand
+    | LeastCommand
 )
 
 Query = (

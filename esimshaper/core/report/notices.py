@@ -42,18 +42,26 @@ def jobs_document(state: State, facts: DaemonFacts, jobs: Iterable[tuple[Job, in
 
 
 def notify_document(facts: DaemonFacts, slice_: NoticesSlice) -> Document:
-    """How each channel does, and the quiet hours; the messages of tests, with what each did, the newest last."""
-    kept, quiet = slice_.kept, facts.notices.quiet
+    """How each channel does, and the quiet hours; the messages of tests, with what each did, the newest last.
+
+    `min` of a channel and `quiet` are as they hold; by `..._chosen` they were chosen by hand, and are not of the file.
+    """
+    kept = slice_.kept
+    held = kept.choices.over(facts.notices, facts.now.tzinfo or UTC)
     tests = [each for each in kept.jobs if each.form is Form.TEST]
     return new_document(facts.now) | {
-        "channels": [channel_standing(kept, each, facts) for each in facts.notices.channels],
-        "quiet": str(quiet) if quiet else None,
+        "channels": [
+            channel_standing(kept, each, facts) | {"min_chosen": each.name in kept.choices.least}
+            for each in held.channels
+        ],
+        "quiet": held.quiet.written if held.quiet else None,
+        "quiet_chosen": bool(kept.choices.quiet),
         "tests": [_test(each, slice_) for each in tests[-16:]],
         "day_bytes": {"used": kept.day_bytes, "limit": facts.notices.day_bytes},
     }
 
 
-def channel_standing(kept: Outbox, channel: Channel, facts: DaemonFacts) -> Mapping[str, Any]:
+def channel_standing(kept: Outbox, channel: Channel, facts: DaemonFacts) -> Document:
     """How one channel does. waiting: notices that are still to come; since: when the oldest of them was."""
     state = kept.state_of(channel.name)
     entries = {each.number: each.at for each in kept.entries}

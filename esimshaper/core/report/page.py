@@ -21,6 +21,7 @@ from collections.abc import Iterable, Sequence
 
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import OverrideKind
+from esimshaper.core.model.notice_requests import LeastCommand, NoticeChoice, QuietCommand
 from esimshaper.core.model.page import Ask, Session
 from esimshaper.core.model.page_requests import AnswerCommand, NameCommand
 from esimshaper.core.model.requests import (
@@ -129,6 +130,8 @@ def said_of(command: Command | NameCommand | AnswerCommand) -> str:
             return f"switch to the plan {plan}"
         case AlarmFineCommand() | AlarmSlowCommand() | AlarmMuteCommand():
             return _answered(command)
+        case QuietCommand() | LeastCommand():
+            return _chosen(command)
         case NameCommand(client, name):
             return f"call {client} {name}" if name else f"take back the name of {client}"
         case AnswerCommand(number, size):
@@ -146,6 +149,14 @@ def _answered(command: AlarmCommand) -> str:
         case AlarmMuteCommand(kind, client, seconds):
             what = f"{kind or 'all alarms'} of {client or 'everybody'}"
             return f"mute {what} for {seconds} s" if seconds else f"tell of {what} again"
+
+
+def _chosen(command: NoticeChoice) -> str:
+    match command:
+        case QuietCommand(hours):
+            return f"quiet hours {hours}" if hours else "quiet hours as in the settings"
+        case LeastCommand(channel, least):
+            return f"tell by {channel} from {least} on" if least else f"tell by {channel} as in the settings"
 
 
 def _override(kind: OverrideKind | None) -> str:

@@ -7,8 +7,10 @@ A row that a bad bit on the card has made unreadable is left out: it costs a not
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC
 
 from esimshaper.core.model.limits import Subject, SubjectKind
+from esimshaper.core.model.notice_choices import NEVER, NoticeChoices, quiet_hours
 from esimshaper.core.model.notices import Data, NoticeKind, Severity
 from esimshaper.core.model.outbox import ChannelState, Delivery, Entry, Fate, Form, Job, Outbox
 from esimshaper.edge.history.rows import Fetch, Keys, Tables, Values
@@ -21,6 +23,7 @@ KEYS: Keys = {
     "notice_counts": ("channel", "result"),
     "notice_numbers": ("id",),
     "notice_uplinks": ("uplink",),
+    "notice_choices": ("channel",),
 }
 
 
@@ -37,6 +40,8 @@ def tables(kept: Outbox) -> Tables:
         "notice_counts": {key: (number,) for key, number in kept.counts.items()},
         "notice_numbers": {(1,): numbers},
         "notice_uplinks": {(name,): (since, int(told)) for name, (since, told) in kept.lost.items()},
+        "notice_choices": {("",): (kept.choices.quiet,)}
+        | {(name,): (least.value,) for name, least in kept.choices.least.items()},
     }
 
 
@@ -59,7 +64,20 @@ def notices_from(rows: Fetch) -> Outbox:
         day_bytes,
         week,
         {name: (since, bool(told)) for name, since, told in rows("notice_uplinks")},
+        _choices(rows),
     )
+
+
+def _choices(rows: Fetch) -> NoticeChoices:
+    """The choices: of no channel, the quiet hours. One that a bad bit has changed is as in the settings."""
+    quiet, least = "", {}
+    for channel, choice in rows("notice_choices"):
+        with suppress(ValueError):
+            if channel:
+                least[channel] = Severity(choice)
+            elif choice in ("", NEVER) or quiet_hours(choice, UTC):
+                quiet = choice
+    return NoticeChoices(quiet, least)
 
 
 def _channel(day: int, messages: int, failures: int, since: int, error: str, impossible: int) -> ChannelState:

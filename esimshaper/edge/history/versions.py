@@ -290,6 +290,12 @@ CREATE TABLE plan_acts (       -- what was done to plans by hand, to undo it
 ALTER TABLE overrides ADD COLUMN rate INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE acts ADD COLUMN before_rate INTEGER NOT NULL DEFAULT 0;
 """,
+    16: """
+CREATE TABLE notice_choices (  -- by hand, in place of the settings
+    channel TEXT NOT NULL PRIMARY KEY,  -- empty: the choice is of the quiet hours
+    choice TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+""",
 }
 """What each version of the format adds to the one before, or has in its place; doing so upgrades an older file.
 

@@ -29,7 +29,8 @@ from esimshaper.core.model.page_requests import (
 )
 from esimshaper.core.model.requests import Command, NotifyQuery, Query
 from esimshaper.core.model.units import MAX_BYTES, MAX_PASSWORD
-from esimshaper.edge.http.routes import ROUTES, BadParameter, Params, number_of, only, text_of
+from esimshaper.edge.http.routes import BadParameter, Params, number_of, only, text_of
+from esimshaper.edge.http.table import ROUTES
 
 Reader = Callable[[Params, Params, str], PageRequest]
 """The query, the body and the token, which may be empty -> the request. Raises BadParameter."""
@@ -45,7 +46,7 @@ _QUERIES = (
 )
 _COMMANDS = (
     *("grant", "revoke", "block", "allow", "clear", "undo", "plan/correct", "plan/add", "plan/switch"),
-    *("alarms/fine", "alarms/mute", "alarms/slow"),
+    *("alarms/fine", "alarms/mute", "alarms/slow", "notify/quiet", "notify/min"),
 )
 """Of the control socket. Nothing that writes the configuration, reads it again, or takes in history."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Parameters of a request -> the typed Request. Pure. ROUTES is the table of all that the control socket takes.
+"""Parameters of a request -> the typed Request. Pure. ROUTES is most of what the control socket takes.
 
 What comes from outside gets its type here and nowhere else; nothing behind this module sees a raw parameter.
 """
@@ -328,7 +328,7 @@ ROUTES: Mapping[tuple[str, str], Reader] = {
     ("POST", "/v1/alarms/mute"): _alarm_mute,
     ("POST", "/v1/alarms/slow"): _alarm_slow,
 }
-"""The readers of all requests, by method and path."""
+"""The readers of requests, by method and path; table.py has all of them."""
 
 
 def only(params: Params, *names: str) -> None:

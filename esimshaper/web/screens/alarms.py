@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Abnormal use: the owner's screen Alarms, the alarms on Home, and what a device sees of its own. Pure."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -18,6 +19,8 @@ MUTE_SECONDS = 7 * 86400
 SILENCES = (8 * 3600, 86400, 7 * 86400)
 """For how long one tap keeps all alarms quiet."""
 _MOST = 40
+_USUAL_NIGHT = ("22:00", "07:00")
+_SPAN = re.compile("([0-9]{2}:[0-9]{2})-([0-9]{2}:[0-9]{2})")
 
 
 def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa: ARG001 - as all screens
@@ -36,14 +39,14 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa:
         "unseen": unseen,
         "muted": muted,
         "channels": channels,
-        "quiet": notify["quiet"] or "",
+        "quiet": quiet(notify),
         "silences": [(seconds, words.length(seconds)) for seconds in SILENCES],
         "about": _about(words, document),
         "stops": stops(words),
         "mute_seconds": MUTE_SECONDS,
         "mute_length": words.length(MUTE_SECONDS),
         "live": live(going_on),
-        "shape": [shape(going_on), shape(past), shape(unseen), muted, channels],
+        "shape": [shape(going_on), shape(past), shape(unseen), muted, channels, notify["quiet"]],
     }
 
 
@@ -143,6 +146,14 @@ def _mute(words: Words, each: Document, now: Now) -> Context:
     return {"kind": each["kind"] or "", "client": each["client"] or "", "sentence": sentence}
 
 
+def quiet(notify: Document) -> Context:
+    """The quiet hours. begin, end: what the fields of the form have at first; several spans stand in the settings."""
+    hours = notify["quiet"] or ""
+    found = _SPAN.fullmatch(hours)
+    begin, end = found.groups() if found else _USUAL_NIGHT
+    return {"hours": hours, "chosen": notify["quiet_chosen"], "begin": begin, "end": end}
+
+
 def _channel(words: Words, channel: Document, now: Now) -> Context:
     """A way on which the owner is told, and how it does."""
     _ = words.gettext
@@ -165,7 +176,17 @@ def _channel(words: Words, channel: Document, now: Now) -> Context:
         sentences.append(text)
     if channel["error"] and not channel["impossible"]:
         sentences.append(_("The last try failed: %(reason)s", reason=channel["error"]))
-    return {"name": channel["name"], "sentences": sentences, "bad": bool(channel["error"])}
+    taps = [
+        (least, text, least == channel["min"])
+        for least, text in (("info", _("Everything")), ("warning", _("Warnings")), ("alarm", _("Only alarms")))
+    ]
+    return {
+        "name": channel["name"],
+        "sentences": sentences,
+        "bad": bool(channel["error"]),
+        "taps": taps,
+        "chosen": channel["min_chosen"],
+    }
 
 
 def _about(words: Words, document: Document) -> list[str]:

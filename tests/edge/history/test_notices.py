@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from esimshaper.core.model.limits import EVERYONE, Subject, SubjectKind
+from esimshaper.core.model.notice_choices import NoticeChoices
 from esimshaper.core.model.notices import NoticeKind, Severity
 from esimshaper.core.model.outbox import ChannelState, Delivery, Entry, Fate, Form, Job, Outbox
 from esimshaper.edge.history.database import History, HistoryError
@@ -35,6 +36,7 @@ OUTBOX = Outbox(
     5000,
     50,
     {"hotel": (70, True)},
+    NoticeChoices("22:00-07:00", {"email": Severity.ALARM}),
 )
 
 
