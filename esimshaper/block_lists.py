@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from esimshaper.core.model.withholding import MOST_NAMES, BadLine
-from esimshaper.core.saver.name_lists import names_of, server_lines, suffixes_of
+from esimshaper.core.saver.name_lists import LONGEST_LINE, names_of, server_lines, suffixes_of
 from esimshaper.edge.dnsmasq import files
 
 
@@ -46,7 +46,7 @@ def _read(lists: list[str], kept: Path) -> list[BadLine]:
     problems: list[BadLine] = []
     for path in lists:
         try:
-            names |= names_of(path, files.lines_of(path), suffixes, problems)
+            names |= names_of(path, files.lines_of(path, LONGEST_LINE), suffixes, problems)
         except OSError as error:
             problems.append(BadLine(path, 0, f"it cannot be read: {error.strerror}"))
         if len(names) > MOST_NAMES:

@@ -31,7 +31,10 @@ def main(arguments: Sequence[str]) -> int:
     except (Unusable, settings_file.SettingsError) as error:
         sys.stderr.write(f"dnsmasq and hostapd stay as they are: {error}\n")
         return 1
-    problems = obey(wanted, files.read_note(NOTE), Places())
+    try:
+        problems = obey(wanted, files.read_note(NOTE), Places())
+    except OSError as error:  # a full disk, or systemd that does not answer
+        problems = [f"dnsmasq and hostapd may not know what they should: {error}"]
     for problem in problems:
         sys.stderr.write(f"{problem}\n")
     return 1 if problems else 0
@@ -44,7 +47,8 @@ def obey(
     metered = bool(note and note.get("metered") is True) and wanted.metered is not Metered.OFF
     problems = []
     if wanted.files:
-        names = server.names_to_refuse(Path(wanted.files) / files.SERVERS) if note else b""
+        names, wrong = _names(Path(wanted.files) / files.SERVERS) if note else (b"", [])
+        problems += wrong
         metered = metered or (note is None and _is_told(places))
         if problem := server.obey(places, names, metered=metered):
             problems.append(f"the configuration of dnsmasq stays as it was: {problem}")
@@ -53,6 +57,14 @@ def obey(
     waits = note is None and wanted.metered is not Metered.OFF
     said = {} if waits else beacons.say(_memory(places), metered=metered, sockets=sockets)
     return problems + [f"{interface}: {problem}" for interface, problem in said.items() if problem]
+
+
+def _names(path: Path) -> tuple[bytes, list[str]]:
+    """The names to refuse, and why there are none."""
+    try:
+        return server.names_to_refuse(path), []
+    except ValueError as error:
+        return b"", [str(error)]
 
 
 def _is_told(places: Places) -> bool:

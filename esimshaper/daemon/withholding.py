@@ -121,9 +121,11 @@ class Withholding:
             names, is_wanted = report.get("names", 0), bool(wish.saver.files)
             self._take(Withheld(names, wish.services, problems, wish.metered, wish.allowed, is_wanted))
             files.put_note(self._note, {"metered": wish.metered, "at": clock.now()})
-        except (OSError, RuntimeError) as error:
-            log.warning("dnsmasq has the names of before: %s", error)
-            self.withheld = replace(self.withheld, problems=(BadLine(wish.saver.files, 0, str(error)),))
+        except (OSError, ValueError, RuntimeError) as error:
+            problems = (BadLine(wish.saver.files, 0, str(error)),)
+            if problems != self.withheld.problems:  # it is tried each minute, and a full disk stays full
+                log.warning("dnsmasq has the names of before: %s", error)
+            self.withheld = replace(self.withheld, problems=problems)
             self._done = ()
 
     def _take(self, withheld: Withheld) -> None:

@@ -94,6 +94,13 @@ def test_where_nothing_can_be_written_it_is_said_and_tried_again(tmp_path, saver
     assert one.withheld.is_wanted
     assert "No such file" in str(one.withheld.problems[0]), "people who ask hear it as well"
     assert not (tmp_path / "resolver.json").exists()
+    one.allow("login.example", 60)
+    follow(one, Wish(nowhere, one.allowed))
+    assert caplog.text.count("dnsmasq has the names of before") == 1, "a full disk stays full, and is said once"
+    (tmp_path / "none").mkdir()
+    one.allow("other.example", 60)
+    follow(one, Wish(nowhere, one.allowed))
+    assert one.withheld.problems == ()
 
 
 def test_devices_hear_of_the_uplink_in_use():

@@ -10,10 +10,16 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 
+from esimshaper.core.model.host_names import in_ascii
 from esimshaper.core.model.withholding import MOST_NAMES, BadLine
 
 MOST_PROBLEMS = 20
 """So many are told; whoever has more has another kind of file."""
+
+LONGEST_LINE = 65_536
+"""Characters; hosts files have some names in a line. A line that is longer is of no list, nor is what follows it."""
+
+_SHOWN = 80
 
 # What hosts files begin with: no name of the Internet, and nothing that anybody would ask a server for.
 _OF_HOSTS = frozenset(
@@ -37,6 +43,9 @@ def names_of(file: str, lines: Iterable[str], suffixes: Collection[str], problem
     """
     names: set[str] = set()
     for number, line in enumerate(lines, 1):
+        if len(line) > LONGEST_LINE:
+            problems.append(BadLine(file, number, f"the line has more than {LONGEST_LINE} characters"))
+            break
         first, *others = line.partition("#")[0].lower().split() or [""]
         is_hosts = bool(_ADDRESS.fullmatch(first))
         if others and not is_hosts:
@@ -45,10 +54,11 @@ def names_of(file: str, lines: Iterable[str], suffixes: Collection[str], problem
         for name in others if is_hosts else (first,):
             if is_hosts and (name in _OF_HOSTS or name == first):
                 continue
-            if why := _refusal(name, suffixes) if name else "":
+            bare = _bare(name)
+            if why := _refusal(name, bare, suffixes) if name else "":
                 problems.append(BadLine(file, number, why))
             elif name:
-                names.add(name.removesuffix("."))
+                names.add(bare)
         if len(problems) >= MOST_PROBLEMS:
             break
         if len(names) > MOST_NAMES:
@@ -57,23 +67,31 @@ def names_of(file: str, lines: Iterable[str], suffixes: Collection[str], problem
     return names
 
 
-def _refusal(name: str, suffixes: Collection[str]) -> str:
-    bare = name.removesuffix(".")
+def _bare(name: str) -> str:
+    """`name` as DNS knows it, without the last dot; empty for what can be none."""
+    try:
+        return in_ascii(name).removesuffix(".")
+    except ValueError:
+        return ""
+
+
+def _refusal(name: str, bare: str, suffixes: Collection[str]) -> str:
+    shown = "".join(each if each.isprintable() else "?" for each in name[:_SHOWN]) + "..." * (len(name) > _SHOWN)
     if _ADDRESS.fullmatch(bare):
-        return f"`{name}` is an address: DNS refuses names only"
+        return f"`{shown}` is an address: DNS refuses names only"
     if not _NAME.fullmatch(bare) or len(bare) > _LONGEST:
-        return f"`{name}` is no host name"
+        return f"`{shown}` is no host name"
     first, _, rest = bare.partition(".")
     if not rest:
-        return f"`{name}` would take away all names that end so"
+        return f"`{shown}` would take away all names that end so"
     if bare in suffixes or (not suffixes and len(rest) == 2 and first in _SECOND):
-        return f"`{name}` would take away the names of everybody below it"
+        return f"`{shown}` would take away the names of everybody below it"
     return ""
 
 
 def host_name(name: str) -> str:
     """`name` as DNS knows it. Raises ValueError where it is no name that one can allow."""
-    bare = name.strip().lower().removesuffix(".")
+    bare = _bare(name.strip())
     if not _NAME.fullmatch(bare) or len(bare) > _LONGEST or "." not in bare or _ADDRESS.fullmatch(bare):
         raise ValueError(f"`{name}` is no host name, such as login.example.com")
     return bare

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from esimshaper.core.model.host_names import in_ascii
 from esimshaper.core.model.services import BUILT_IN, TCP, UDP, Network, Ports, Service
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.problem import Problem
@@ -55,8 +56,8 @@ def _each(block: Block, key: str, parser: Any, hint: str) -> tuple[Any, ...]:  #
 def host_name(text: str) -> str:
     """`text` as DNS knows it. Raises ValueError for what is no host name."""
     try:
-        name = text.strip().rstrip(".").lower().encode("idna").decode()
-    except UnicodeError:
+        name = in_ascii(text.strip()).rstrip(".").encode("idna").decode()  # labels of up to 63
+    except ValueError:
         name = ""
     if not _DOMAIN.fullmatch(name) or len(name) > NAME_LENGTH:
         raise ValueError(f"`{text}` is no host name")

@@ -4,6 +4,7 @@
 Whatever others read is written whole to a new file, which then takes the place of the old one.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,15 +31,22 @@ def signature(paths: Sequence[str]) -> str:
 def _state(path: str) -> list[str | int]:
     try:
         status = Path(path).stat()
-    except OSError as error:
-        return [path, error.errno or 0]
+    except (OSError, ValueError) as error:  # ValueError: no file can be called so
+        return [path, getattr(error, "errno", 0) or 0]
     return [path, status.st_ino, status.st_size, status.st_mtime_ns]
 
 
-def lines_of(path: str | Path) -> Iterator[str]:
-    """The lines of a file, bytes that are no UTF-8 as signs of replacement. Raises OSError."""
-    with Path(path).open(encoding="utf-8", errors="replace") as file:
-        yield from file
+def lines_of(path: str | Path, longest: int = -1) -> Iterator[str]:
+    """The lines of a file, bytes that are no UTF-8 as signs of replacement. Raises OSError.
+
+    longest: of what is longer in one line, so many characters and one more come at a time.
+    """
+    if not Path(path).is_file():  # of a pipe, and of /dev/zero, there would be no end
+        Path(path).stat()
+        raise FileNotFoundError(errno.ENOENT, "it is no file")
+    with Path(path).open(encoding="utf-8-sig", errors="replace") as file:
+        while line := file.readline(longest + 1 if longest >= 0 else -1):
+            yield line
 
 
 def suffixes() -> Iterable[str]:
@@ -52,7 +60,7 @@ def suffixes() -> Iterable[str]:
 def kept_signature(kept: Path) -> str:
     """The signature that the kept names were read at; empty if there are none."""
     try:
-        with kept.open(encoding="utf-8") as file:
+        with kept.open(encoding="utf-8", errors="replace") as file:
             return file.readline().rstrip("\n")
     except OSError:
         return ""
@@ -61,7 +69,7 @@ def kept_signature(kept: Path) -> str:
 def kept_names(kept: Path) -> Iterator[str]:
     """The names that were kept last; none if there are none."""
     try:
-        with kept.open(encoding="utf-8") as file:
+        with kept.open(encoding="utf-8", errors="replace") as file:
             next(file, None)
             yield from (line.rstrip("\n") for line in file)
     except OSError:
@@ -90,12 +98,15 @@ def put_allowed(path: Path, allowed: Iterable[AllowedName]) -> None:
 
 
 def put(path: Path, lines: Iterable[str]) -> None:
-    """Puts a file in the place of the one before, readable for everybody. Raises OSError."""
+    """Puts a file in the place of the one before, readable for everybody; it is on the disk first. Raises OSError."""
     new = path.with_name(f".{path.name}.new")
     try:
         with new.open("w", encoding="utf-8") as file:
             file.writelines(lines)
             os.fchmod(file.fileno(), 0o644)
+            file.flush()
+            # Else a power cut leaves a part of the kept names, under a signature that says that they are whole.
+            os.fsync(file.fileno())
         new.replace(path)
     except OSError:
         new.unlink(missing_ok=True)

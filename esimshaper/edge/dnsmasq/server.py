@@ -27,7 +27,11 @@ _UNIT = "dnsmasq.service"
 
 
 def _systemctl(verb: str) -> None:
-    subprocess.run(["/usr/bin/systemctl", verb, _UNIT], check=False, timeout=SECONDS)
+    """Raises OSError where systemd does not answer."""
+    try:
+        subprocess.run(["/usr/bin/systemctl", verb, _UNIT], check=False, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"systemctl {verb} {_UNIT} has not come to an end within {SECONDS} s") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +66,18 @@ def configuration(servers: Path, *, metered: bool, min_ttl: int = 600, stale: in
 
 
 def names_to_refuse(path: Path) -> bytes:
-    """The servers-file that the daemon has left; empty if there is none, or if it says anything else."""
+    """The servers-file that the daemon has left; empty if there is none. Raises ValueError if it says anything else."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
-        return b""
+        return b""  # a link as well
     with open(descriptor, "rb") as file:  # noqa: PTH123 - of a descriptor
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return b""
         content = file.read(MOST_BYTES + 1)
-    return content if len(content) <= MOST_BYTES and _LINES.fullmatch(content) else b""
+    if len(content) > MOST_BYTES or not _LINES.fullmatch(content):
+        raise ValueError(f"{path} has other lines than names to refuse, so every name is answered")
+    return content
 
 
 def obey(places: Places, names: bytes, *, metered: bool) -> str:
@@ -79,41 +85,60 @@ def obey(places: Places, names: bytes, *, metered: bool) -> str:
 
     Returns why its configuration stays as it was, empty if all is well. Raises OSError.
     """
-    changed_names = _replace(places.servers, names)
+    was_untold = _begin(places)
+    changed_names = _replace(places.servers, names) or was_untold
     shared = configuration(places.servers, metered=False)  # NetworkManager forces the option by itself
     if places.shared.is_dir():
         _replace(places.shared / CONF, shared.encode())
     problem, restarts = "", False
     if places.conf.is_dir():
-        problem, restarts = _put_configuration(places, configuration(places.servers, metered=metered))
+        text = configuration(places.servers, metered=metered)
+        problem, restarts = _put_configuration(places, text, untold=was_untold)
     if restarts:
         places.tell("try-restart")
     elif changed_names:
         places.tell("try-reload-or-restart")
     if changed_names:
         _signal_shared(places.pids)
+    _untold(places).unlink()
     return problem
 
 
 def remove(places: Places) -> list[str]:
     """As without us; what was removed, in words. Raises OSError."""
     had_names = places.servers.exists() and places.servers.stat().st_size > 0
-    _replace(places.servers, b"") if places.servers.exists() else None
     gone = [folder / CONF for folder in (places.conf, places.shared) if (folder / CONF).exists()]
+    if not (gone or had_names or _untold(places).exists()):
+        return []
+    was_untold = _begin(places)
+    _replace(places.servers, b"") if places.servers.exists() else None
     for path in gone:
         path.unlink()
-    if places.conf / CONF in gone:
+    if places.conf / CONF in gone or was_untold:
         places.tell("try-restart")
-    if gone or had_names:
-        _signal_shared(places.pids)
+    _signal_shared(places.pids)
+    _untold(places).unlink()
     return [f"{path} of dnsmasq" for path in gone]
 
 
-def _put_configuration(places: Places, text: str) -> tuple[str, bool]:
-    """Why it could not be, and whether dnsmasq has to begin anew for it."""
+def _untold(places: Places) -> Path:
+    return places.servers.with_name("untold")
+
+
+def _begin(places: Places) -> bool:
+    """Whether the one before was killed, or did not reach systemd: then dnsmasq has to be told all the same."""
+    untold = _untold(places)
+    was_there = untold.exists()
+    untold.parent.mkdir(exist_ok=True)
+    untold.touch()
+    return was_there
+
+
+def _put_configuration(places: Places, text: str, *, untold: bool) -> tuple[str, bool]:
+    """Why it could not be, and whether dnsmasq has to begin anew for it. untold: one that stands was not seen to."""
     path = places.conf / CONF
-    before = path.read_bytes() if path.exists() else None
-    if not _replace(path, text.encode()):
+    before = path.read_bytes() if path.exists() and not untold else None
+    if not _replace(path, text.encode()) and not untold:
         return "", False
     # A word that stands twice, in a file of the owner and in ours, would end dnsmasq at its next start.
     if not (problem := _refused(places)):
@@ -144,9 +169,13 @@ def _replace(path: Path, content: bytes) -> bool:
         return False
     path.parent.mkdir(exist_ok=True)
     new = path.with_name(f".{path.name}.new")
-    new.write_bytes(content)
-    new.chmod(0o644)
-    new.replace(path)
+    try:
+        new.write_bytes(content)
+        new.chmod(0o644)
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
     return True
 
 

@@ -46,6 +46,26 @@ def test_without_a_list_of_suffixes_the_usual_ones_are_known(name, refused):
     assert bool(read(name, frozenset())[1]) is refused
 
 
+def test_a_name_of_another_script_is_taken_as_dns_knows_it():
+    assert read("0.0.0.0 B\u00fccher.example\n\u4f8b\u3048.jp.\n") == ({"xn--bcher-kva.example", "xn--r8jz45g.jp"}, [])
+    assert host_name("b\u00fccher.example") == "xn--bcher-kva.example"
+    # Two rules for names take these letters differently, and one of them names somebody else.
+    assert read("stra\u00dfe.example\n")[1] == ["ads:1: `stra\u00dfe.example` is no host name"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["a" * 10**6, "\0" * 10**6, ":" * 10**6, "a" * 60_000, "0.0.0.0 " + "a.example " * 10**5],
+)
+def test_a_line_without_an_end_is_told_in_a_few_words(line):
+    _, (problem,) = read(f"{line}\ngood.example\n")
+    assert len(problem) < 200
+
+
+def test_what_a_list_has_is_told_without_the_signs_that_a_terminal_obeys():
+    assert read("\x1b[31mads.example\n")[1] == ["ads:1: `?[31mads.example` is no host name"]
+
+
 def test_another_kind_of_file_is_not_told_to_its_end():
     assert len(read("<html>\n" * 1000)[1]) == MOST_PROBLEMS
 

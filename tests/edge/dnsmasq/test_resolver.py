@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the daemon leaves, and root passes on, to a real dnsmasq: names refused at no cost, and answered as before."""
 
+import os
+import resource
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -122,9 +124,46 @@ def test_while_the_daemon_is_dead_devices_hear_what_they_heard(box, tmp_path):
 def test_whoever_takes_the_daemon_over_can_lead_no_name_astray(box, line):
     box.files.mkdir()
     (box.files / "servers").write_text(f"server=/ads.example/\n{line}\n")
-    assert server.names_to_refuse(box.files / "servers") == b""
+    (problem,) = box.obey()
+    assert problem == f"{box.files}/servers has other lines than names to refuse, so every name is answered"
+    assert box.places.servers.read_bytes() == b""
     (box.files / "link").symlink_to(box.lists)
     assert server.names_to_refuse(box.files / "link") == b""
+
+
+@needs_dnsmasq
+@pytest.mark.parametrize("is_first", [True, False])
+def test_who_was_killed_before_dnsmasq_was_told_is_made_up_for(box, is_first):
+    def die(_: str) -> None:
+        raise TimeoutError("systemd does not answer")
+
+    verbs: list[str] = []
+    told, untold = replace(box.places, tell=verbs.append), replace(box.places, tell=die)
+    box.write()
+    if not is_first:
+        resolver.obey(box.saver, {"metered": False}, told, box.root)
+        box.write(withheld=("video.example",))
+        verbs.clear()
+    with pytest.raises(TimeoutError):
+        resolver.obey(box.saver, {"metered": False}, untold, box.root)
+    for _ in range(2):
+        assert resolver.obey(box.saver, {"metered": False}, told, box.root) == []
+        assert verbs == ["try-restart"], "once: it may have had no configuration of ours"
+    with pytest.raises(TimeoutError):
+        server.remove(untold)
+    for _ in range(2):
+        server.remove(told)
+        assert verbs == ["try-restart"] * 2
+
+
+@needs_dnsmasq
+def test_a_configuration_that_ends_dnsmasq_is_taken_away_also_by_the_one_after_who_was_killed(box):
+    box.write()
+    assert box.obey() == []
+    (box.root / "etc/own.conf").write_text("min-cache-ttl=60\n")
+    box.places.servers.with_name("untold").touch()
+    assert len(box.obey()) == 1
+    assert not (box.root / "etc/esimshaper.conf").exists()
 
 
 def test_a_bad_list_leaves_the_one_before_in_force(box):
@@ -139,6 +178,41 @@ def test_a_bad_list_leaves_the_one_before_in_force(box):
     box.lists.write_text("new.example\n")
     assert box.write() == []
     assert (box.files / "servers").read_text() == "server=/new.example/\n"
+
+
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbfads.example\r\n", b"ads.example\r", b"# \xff\xfe\0\nads.example"])
+def test_a_list_of_another_system_is_read_as_one_of_ours(box, content):
+    box.lists.write_bytes(content)
+    assert box.write() == []
+    assert (box.files / "servers").read_text() == "server=/ads.example/\n"
+
+
+@pytest.mark.parametrize("odd", ["loop", "folder", "pipe", "/dev/zero"])
+def test_what_is_no_file_is_told_and_waited_for_by_nobody(box, odd):
+    (box.root / "loop").symlink_to(box.root / "loop")
+    (box.root / "folder").mkdir()
+    os.mkfifo(box.root / "pipe")
+    box.lists = box.root / odd
+    (problem,) = box.write()
+    assert problem.startswith(f"{box.lists}: it cannot be read: ")
+    assert (box.files / "servers").read_text() == ""
+
+
+def test_a_list_of_zeros_takes_no_more_memory_than_another(box):
+    with box.lists.open("wb") as file:
+        file.truncate(200_000_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert box.write() == [f"{box.lists}:1: the line has more than 65536 characters"]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+
+
+@pytest.mark.parametrize("rest", [b"\xff\xfe\xfd", b"[]\n\xff.example\n", b""])
+def test_names_that_were_kept_and_are_damaged_hold_nobody_up(box, rest):
+    assert box.write() == []
+    good = (box.files / "servers").read_text()
+    (box.root / "state/names").write_bytes(rest)
+    assert box.write() == []
+    assert (box.files / "servers").read_text() == good
 
 
 def test_everybody_may_read_what_is_written(box):
