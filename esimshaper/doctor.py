@@ -38,6 +38,7 @@ from esimshaper.daemon.ways import WaysOut
 from esimshaper.edge import control_client
 from esimshaper.edge.bpf.pins import MARKERS
 from esimshaper.edge.host import paths
+from esimshaper.edge.lan.addresses import own_addresses
 from esimshaper.edge.lan.neighbours import Neighbours
 from esimshaper.edge.probe import box as probe
 from esimshaper.edge.tc.attachments import TrafficControl
@@ -148,6 +149,8 @@ def _wanted_by(settings: Settings, files: Iterable[Path]) -> Wanted:
         scopes={quota.name: quota.scope.written for quota in settings.quotas if quota.scope},
         page=_page_of(settings),
         notices=settings.notices,
+        saver=settings.saver,
+        own=own_addresses(map(settings.device, lan.interfaces)),
     )
 
 
@@ -175,6 +178,7 @@ def _daemon_status(control: Path) -> DaemonStatus | None:
         hooks = [each for each in status["programs"] if each["hook"] != Hook.LAN_EGRESS.value]
         detached = [each for each in hooks if not each["attached"]]
         problems = [status[part]["problem"] for part in ("storage", "tunnels", "metrics")]
+        names = control_client.get(control, "/v1/names")
         return DaemonStatus(
             status["program"]["version"],
             tuple(f"not counting at {each['hook']} of {each['interface']}: {each['problem']}" for each in detached),
@@ -184,6 +188,8 @@ def _daemon_status(control: Path) -> DaemonStatus | None:
             accepted=status["configuration"]["accepted"],
             services=_services(control),
             sims={each["interface"]: _sim(each) for each in status["modems"] if each["interface"]},
+            lists=tuple(names["problems"]),
+            refused=names["names"] if names["dnsmasq"] else None,
         )
     except (Unusable, KeyError, TypeError):  # KeyError, TypeError: the document of another version
         return None

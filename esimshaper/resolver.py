@@ -50,7 +50,7 @@ def obey(
         names, wrong = _names(Path(wanted.files) / files.SERVERS) if note else (b"", [])
         problems += wrong
         metered = metered or (note is None and _is_told(places))
-        if problem := server.obey(places, names, metered=metered):
+        if problem := server.obey(places, names, metered=metered, portal=wanted.portal):
             problems.append(f"the configuration of dnsmasq stays as it was: {problem}")
     else:
         server.remove(places)

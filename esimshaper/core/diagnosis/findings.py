@@ -19,6 +19,7 @@ from esimshaper.core.diagnosis import (
     page,
     plans,
     receivers,
+    resolver,
     service,
     services,
     shapers,
@@ -42,6 +43,7 @@ CHECKS = (
     *modems.CHECKS,
     *plans.CHECKS,
     *hints.CHECKS,
+    *resolver.CHECKS,
     *page.CHECKS,
     *notify.CHECKS,
 )

@@ -58,7 +58,10 @@ def _announcement(facts: BoxFacts) -> Findings:
     elif wanted and wanted.tls and not announced:
         sentence = "Phones are not told of the page. With DHCP option 114 they show it beside the network's name."
         url = f"https://{wanted.host or 'NAME'}/.well-known/captive-portal"
-        hint = f"echo dhcp-option=114,{url} | sudo tee /etc/dnsmasq.d/page.conf; sudo systemctl restart dnsmasq"
+        hint = (
+            "`dnsmasq: {files: /run/esimshaper/dnsmasq}` tells them, if web.names has a name; without it: "
+            f"echo dhcp-option=114,{url} | sudo tee /etc/dnsmasq.d/page.conf; sudo systemctl restart dnsmasq"
+        )
         yield Finding.note(_CHECK, sentence, hint)
 
 

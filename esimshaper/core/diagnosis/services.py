@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Checks of `doctor` on what names the services: its process, DNS, and what stays unnamed. Pure."""
 
-from esimshaper.core.model.box import BoxFacts, Finding, Findings, NamesReport
+from esimshaper.core.model.box import BoxFacts, Finding, Findings
+from esimshaper.core.model.names_report import NamesReport
 from esimshaper.core.model.services import How
 
 _CHECK = "services"

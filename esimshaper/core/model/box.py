@@ -13,9 +13,12 @@ from esimshaper.core.model.counts import Counters
 from esimshaper.core.model.errors import Failure
 from esimshaper.core.model.kernel import NO_MARK
 from esimshaper.core.model.modems import ModemsReport
+from esimshaper.core.model.names_report import NamesReport
 from esimshaper.core.model.notify_facts import NotifyFacts
 from esimshaper.core.model.page_facts import PageFacts, PageWanted
 from esimshaper.core.model.plan import Plan
+from esimshaper.core.model.resolver_facts import ResolverFacts
+from esimshaper.core.model.withholding import NOTHING_SAVED, SaverSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,7 @@ class Wanted:
     other_uplinks: those beside `wan` that fit its pattern. stacked: those that do and are counted at another: where,
     and why. unbilled: wan.unbilled. detour: the sentence of a Detour. uplinks: their names.
     found_by: who has named `wan`, where the configuration does not. scopes: what quotas look at, where they name that.
+    own: addresses of this router at the LAN.
     """
 
     wan: str
@@ -191,6 +195,8 @@ class Wanted:
     scopes: Mapping[str, str] = field(default_factory=dict)
     page: PageWanted | None = None
     notices: NoticeSettings = NOBODY_TOLD
+    saver: SaverSettings = NOTHING_SAVED
+    own: tuple[str, ...] = ()
 
     def called(self, name: str) -> str:
         """An interface by the kernel's name, and by that of the configuration beside it."""
@@ -238,7 +244,8 @@ class DaemonStatus:
 
     remotes: bytes of its largest flows, by the address of the far end. accepted: false after a refused reload.
     services: of today all bytes, those without a name and those that are hidden; None where nobody asks.
-    sims: what it says of the SIM in a modem, by the modem's interface.
+    sims: what it says of the SIM in a modem, by the modem's interface. lists: what is wrong with block lists, in
+    sentences. refused: names that DNS refuses; None where dnsmasq is left alone.
     """
 
     version: str
@@ -249,17 +256,8 @@ class DaemonStatus:
     accepted: bool = True
     services: tuple[int, int, int] | None = None
     sims: Mapping[str, SimStatus] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class NamesReport:
-    """What the process that names has seen in `seconds`, written `age` seconds ago. conversations: by value of How."""
-
-    seconds: float
-    age: float
-    answers: int
-    encrypted_dns: int
-    conversations: Mapping[str, int]
+    lists: tuple[str, ...] = ()
+    refused: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +302,7 @@ class BoxFacts:
     names: NamesReport | None = None  # None where no process names what bytes are for
     modems: ModemsReport | None = None  # None where no process watches modems
     metered_hints: tuple[str, ...] | None = None  # configurations by which DHCP calls the link metered
+    resolver: ResolverFacts | None = None
     page: PageFacts | None = None
     notify: NotifyFacts | None = None
     leases: tuple[LeaseFile, ...] | None = None

@@ -40,7 +40,8 @@ CANARIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 class SaverSettings:
     """What saves data beyond limits. block_names: files of names that DNS refuses; allow_names: never these.
 
-    canaries: keys of CANARIES. files: the folder that dnsmasq's files are put into, empty for none.
+    canaries: keys of CANARIES. files: the folder that dnsmasq's files are put into, empty for none. portal: the URL by
+    which phones find the page (RFC 8910), empty where it has no certificate of a name.
     """
 
     block_names: tuple[str, ...] = ()
@@ -48,6 +49,7 @@ class SaverSettings:
     canaries: tuple[str, ...] = ()
     metered: Metered = Metered.OFF
     files: str = ""
+    portal: str = ""
 
     @property
     def is_idle(self) -> bool:

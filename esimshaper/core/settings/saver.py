@@ -4,12 +4,15 @@
 from esimshaper.core.model.withholding import Metered, SaverSettings
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.services import host_name
+from esimshaper.core.settings.values import Web
 
 _NEEDS_DNSMASQ = ("block_names", "canaries")
 
+PORTAL_PATH = "/.well-known/captive-portal"
 
-def saver_from(top: Block) -> SaverSettings:
-    """The settings of both blocks; without them nothing is done."""
+
+def saver_from(top: Block, web: Web | None) -> SaverSettings:
+    """The settings of both blocks, and how dnsmasq is to tell phones of the page; without them nothing is done."""
     saver, files = top.block("saver"), top.block("dnsmasq").get("files", "")
     for key in _NEEDS_DNSMASQ:
         if saver.get(key) and not top.has("dnsmasq"):
@@ -22,7 +25,13 @@ def saver_from(top: Block) -> SaverSettings:
         tuple(dict.fromkeys(each for each in saver.get("canaries", ()) if each)),
         Metered(saver.get("metered", Metered.OFF)),
         files,
+        _portal(web) if files and web else "",
     )
+
+
+def _portal(web: Web) -> str:
+    """Phones warn of a network whose page has no certificate that they know, and that takes a name, at port 443."""
+    return f"https://{web.names[0]}{PORTAL_PATH}" if web.tls and web.names and not web.listen else ""
 
 
 def _allowed(saver: Block) -> list[str]:

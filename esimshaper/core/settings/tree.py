@@ -63,7 +63,7 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     quotas = with_scopes(top, quotas_from(top, known, zone, zones), wan)
     curfews = curfews_from(top, known, zone, zones)
     trips, web, watch = trips_from(top, zone), web_from(top), watch_from(top, known)
-    notices, saver = notices_from(top, zone), saver_from(top)
+    notices, saver = notices_from(top, zone), saver_from(top, web)
     if meter is not None:
         check_number(top, meter.max_clients)
         check_pools(top, quotas, meter.max_clients, names=_services(top.block("services")).names)

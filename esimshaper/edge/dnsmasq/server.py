@@ -58,10 +58,14 @@ def is_at_home() -> bool:
         return False
 
 
-def configuration(servers: Path, *, metered: bool, min_ttl: int = 600, stale: int = 86400) -> str:
-    """What dnsmasq is told by a file; option 43 is forced, as NetworkManager on laptops does not ask for it."""
+def configuration(servers: Path, *, metered: bool, portal: str = "", min_ttl: int = 600, stale: int = 86400) -> str:
+    """What dnsmasq is told by a file; option 43 is forced, as NetworkManager on laptops does not ask for it.
+
+    portal: the URL of option 114 (RFC 8910), which phones ask for; empty for none.
+    """
     lines = [f"servers-file={servers}", f"min-cache-ttl={min_ttl}", f"use-stale-cache={stale}"]
     lines += [f"dhcp-option-force=43,{METERED_HINT}"] if metered else []
+    lines += [f"dhcp-option=114,{portal}"] if portal else []
     return HEAD + "".join(f"{line}\n" for line in lines)
 
 
@@ -80,19 +84,19 @@ def names_to_refuse(path: Path) -> bytes:
     return content
 
 
-def obey(places: Places, names: bytes, *, metered: bool) -> str:
-    """dnsmasq refuses these names from now on, and tells devices whether the link is metered.
+def obey(places: Places, names: bytes, *, metered: bool, portal: str = "") -> str:
+    """dnsmasq refuses these names from now on, and tells devices whether the link is metered, and of the page.
 
     Returns why its configuration stays as it was, empty if all is well. Raises OSError.
     """
     was_untold = _begin(places)
     changed_names = _replace(places.servers, names) or was_untold
-    shared = configuration(places.servers, metered=False)  # NetworkManager forces the option by itself
+    shared = configuration(places.servers, metered=False, portal=portal)  # NetworkManager forces option 43 itself
     if places.shared.is_dir():
         _replace(places.shared / CONF, shared.encode())
     problem, restarts = "", False
     if places.conf.is_dir():
-        text = configuration(places.servers, metered=metered)
+        text = configuration(places.servers, metered=metered, portal=portal)
         problem, restarts = _put_configuration(places, text, untold=was_untold)
     if restarts:
         places.tell("try-restart")

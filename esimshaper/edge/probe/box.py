@@ -45,6 +45,7 @@ from esimshaper.edge.probe import (
     notify,
     page,
     programs,
+    resolver,
     service,
 )
 
@@ -110,12 +111,24 @@ def gather(
         translator_modules=_try(unknown, "tunnels", programs.translator_modules),
         unknown=unknown,
     )
+    box = _with_programs(box, wanted, unknown, password)
+    box = _with_files(box, wanted, unknown) if wanted and box.service else box
+    return _with_network(box, wanted, unknown) if wanted else box
+
+
+def _with_programs(
+    box: BoxFacts,
+    wanted: Wanted | None,
+    unknown: dict[str, str],
+    password: bool | None,  # noqa: FBT001
+) -> BoxFacts:
+    """`box` with what programs say that devices and people meet."""
+    box = replace(box, resolver=_try(unknown, "saver", lambda: resolver.resolver(wanted.own if wanted else ())))
     if wanted and (on := wanted.page) and box.service:
         box = replace(box, page=_try(unknown, "page", lambda: page.page(on, wanted.lans, password)))
     if wanted and box.service and (wanted.notices.channels or wanted.notices.read):
         box = replace(box, notify=_try(unknown, "notices", lambda: notify.notify(wanted.notices)))
-    box = _with_files(box, wanted, unknown) if wanted and box.service else box
-    return _with_network(box, wanted, unknown) if wanted else box
+    return box
 
 
 def _with_files(box: BoxFacts, wanted: Wanted, unknown: dict[str, str]) -> BoxFacts:

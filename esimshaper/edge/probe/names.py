@@ -4,7 +4,7 @@
 import json
 from pathlib import Path
 
-from esimshaper.core.model.box import NamesReport
+from esimshaper.core.model.names_report import NamesReport
 from esimshaper.edge.host import clock
 
 NUMBERS = ("answers", "encrypted-dns")

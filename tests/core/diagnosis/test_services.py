@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from esimshaper.core.diagnosis.services import CHECKS
-from esimshaper.core.model.box import BoxFacts, DaemonStatus, Finding, NamesReport, Severity, Wanted
+from esimshaper.core.model.box import BoxFacts, DaemonStatus, Finding, Severity, Wanted
+from esimshaper.core.model.names_report import NamesReport
 
 REPORT = NamesReport(1_200, 30, 400, 5, {"sni": 80, "quic": 10, "dns": 4, "hidden": 1, "none": 5})
 FACTS = BoxFacts(

@@ -72,16 +72,21 @@ class Resolver:
 
     def ask(self, name: str, kind: int) -> tuple[int, int]:
         """The answer's code, and how many records it has."""
-        labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-            asking.settimeout(2)
-            asking.connect(("127.0.0.1", self.port))
-            asking.send(struct.pack(">6H", 7, 0x100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", kind, 1))
-            answer = asking.recv(4096)
-        return answer[3] & 15, struct.unpack(">H", answer[6:8])[0]
+        return ask(("127.0.0.1", self.port), name, kind)
 
     def queries(self) -> int:
         return self.log.read_text().count("query[") if self.log.exists() else 0
+
+
+def ask(server: tuple[str, int], name: str, kind: int) -> tuple[int, int]:
+    """Asks a server: the answer's code, and how many records it has. Raises OSError if there is no answer."""
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(2)
+        asking.connect(server)
+        asking.send(struct.pack(">6H", 7, 0x100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", kind, 1))
+        answer = asking.recv(4096)
+    return answer[3] & 15, struct.unpack(">H", answer[6:8])[0]
 
 
 @contextlib.contextmanager

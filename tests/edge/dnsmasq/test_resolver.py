@@ -94,6 +94,14 @@ def test_without_the_settings_all_of_it_goes(box, tmp_path):
 
 
 @needs_dnsmasq
+def test_phones_are_told_of_a_page_with_a_certificate(box):
+    url = "https://data.example.com/.well-known/captive-portal"
+    box.saver = replace(box.saver, portal=url)
+    assert box.obey() == []
+    assert f"dhcp-option=114,{url}\n" in (box.root / "etc/esimshaper.conf").read_text()
+
+
+@needs_dnsmasq
 def test_a_word_that_the_owner_has_already_ends_no_dnsmasq(box):
     (box.root / "etc/own.conf").write_text("min-cache-ttl=60\n")
     (problem,) = box.obey()

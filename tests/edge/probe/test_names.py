@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from esimshaper.core.model.box import NamesReport
+from esimshaper.core.model.names_report import NamesReport
 from esimshaper.edge.names import catalogue_file
 from esimshaper.edge.probe.names import report
 

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The vocabulary of what the process that names has seen, as it tells `doctor`. Pure: values only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class NamesReport:
+    """What the process that names has seen in `seconds`, written `age` seconds ago. conversations: by value of How."""
+
+    seconds: float
+    age: float
+    answers: int
+    encrypted_dns: int
+    conversations: Mapping[str, int]
