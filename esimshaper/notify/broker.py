@@ -9,13 +9,15 @@ from paho.mqtt import client as mqtt
 
 from esimshaper.core.model.results import Result
 from esimshaper.edge.host import clock
-from esimshaper.notify.letter import Document, Report, UndeliveredError
+from esimshaper.notify.letter import Document, Report, UndeliveredError, tls_context
 from esimshaper.notify.secrets import secret
 
 PORTS = {"tls": 8883, "none": 1883}
 KEEPALIVE = 60
 ANSWER_SECONDS = 20.0
 _STEP = 0.2
+_LATER = (3, 136, 137, 151)
+"""`Server unavailable` of MQTT 3.1.1; and of MQTT 5, which paho 2 speaks of: that, `Server busy`, `Quota exceeded`."""
 
 
 class Broker:
@@ -26,12 +28,13 @@ class Broker:
         port = int(channel.get("port") or PORTS[security])
         self._refused: str | None = None  # an empty text once the broker has said yes
         self._acknowledged: set[int] = set()
+        self._is_later = False
         self._is_lost = False
         self._client = client = _client(str(channel.get("client_id") or ""))
         if channel.get("user"):
             client.username_pw_set(str(channel["user"]), secret(channel["password"]))
         if security == "tls":
-            client.tls_set_context(ssl.create_default_context(cafile=channel.get("ca")))
+            client.tls_set_context(tls_context(channel))
         if last_will:
             client.will_set(*last_will, qos=1, retain=True)
         client.on_connect, client.on_publish, client.on_disconnect = self._connected, self._published, self._lost
@@ -77,7 +80,8 @@ class Broker:
         if self._refused is None:
             raise UndeliveredError(Result.FAILED, f"{self.host} does not speak MQTT at port {port}")
         if self._refused:
-            raise UndeliveredError(Result.IMPOSSIBLE, f"{self.host} does not let us in: {self._refused}")
+            result = Result.FAILED if self._is_later else Result.IMPOSSIBLE
+            raise UndeliveredError(result, f"{self.host} does not let us in: {self._refused}")
         report.step("the broker lets us in")
 
     def _await(self, is_so: Callable[[], bool]) -> None:
@@ -89,6 +93,7 @@ class Broker:
         is_refused = code.is_failure if hasattr(code, "is_failure") else code != 0
         said = code.getName() if hasattr(code, "getName") else mqtt.connack_string(code)
         self._refused = str(said) if is_refused else ""
+        self._is_later = getattr(code, "value", code) in _LATER
 
     def _published(self, _client: Any, _data: Any, number: int, *_: Any) -> None:  # noqa: ANN401
         self._acknowledged.add(number)

@@ -4,6 +4,7 @@
 Each is started again a while after it has ended, and anew when what it was given has changed.
 """
 
+import logging
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from esimshaper.notify.jobs import Channels
 
 REST_SECONDS = 10.0
 """Between two starts of one."""
+
+log = logging.getLogger(__name__)
 
 Given = Mapping[str, Any]
 
@@ -54,8 +57,12 @@ class Helpers:
 
     def _start(self, module: str, given: Given) -> None:
         self._started[module] = clock.monotonic()
-        with written(given) as file:
-            process = subprocess.Popen(python(module), stdin=file, stdout=subprocess.DEVNULL)
+        try:
+            with written(given) as file:
+                process = subprocess.Popen(python(module), stdin=file, stdout=subprocess.DEVNULL)
+        except OSError as error:  # no memory now; notices go on
+            log.warning("%s cannot be started for now: %s", module, error)
+            return
         self._running[module] = given, process
 
     def _end(self, module: str) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import socket
+import ssl
 import struct
 import sys
 from collections.abc import Mapping
@@ -59,6 +60,15 @@ class UndeliveredError(Exception):
     def __init__(self, result: Result, error: str) -> None:
         super().__init__(error)
         self.result = result
+
+
+def tls_context(channel: Document) -> ssl.SSLContext:
+    """Who is trusted: those that the system trusts, or `ca` of the channel alone. Raises UndeliveredError."""
+    try:
+        return ssl.create_default_context(cafile=channel.get("ca"))
+    except OSError as error:  # ssl.SSLError is one as well; neither names the file
+        why = f"the certificate at {channel.get('ca')} cannot be read: {error.strerror or error}"
+        raise UndeliveredError(Result.IMPOSSIBLE, why) from None
 
 
 class Report:

@@ -78,7 +78,9 @@ class Sender:
         handed = Handed(again=RETRY_SECONDS)
         try:
             # Without a channel in the settings there is no socket, and nothing to complain of.
-            if self._socket.exists() and self._say():
+            if not self._socket.exists():
+                self._leave(now)
+            elif self._say():
                 handed = self._daemon.jobs()
                 self._look(now, handed.jobs)
                 self._waiting.extend((each, now) for each in handed.jobs if each.id not in self._deliveries)
@@ -93,6 +95,12 @@ class Sender:
         if jobs or now >= self._looked + LOOK_SECONDS:
             self._channels, self._looked = self._daemon.channels(), now
         self._helpers.follow(self._channels)
+
+    def _leave(self, now: float) -> None:
+        """Without a socket for a while nobody wants a home to be told, or carriers to be read."""
+        if now >= self._looked + LOOK_SECONDS:
+            self._channels, self._looked = Channels(), now
+            self._helpers.follow(self._channels)
 
     def _begin(self) -> None:
         """Starts what has its turn. A job whose lease is over meanwhile has never been tried."""

@@ -28,7 +28,8 @@ FIRST_SECONDS = 600.0
 USSD_SECONDS = 45.0
 MOST_MESSAGES = 64
 RECEIVED, DELIVER = 3, 1
-"""MMSmsState and MMSmsPduType. A message whose last part never comes stays in another state, and holds nobody up."""
+NOT_YET = (0, 2)
+"""MMSmsState (NOT_YET: unknown, receiving) and MMSmsPduType. A message whose last part never comes holds nobody up."""
 
 Rules = Sequence[Mapping[str, Any]]
 
@@ -104,9 +105,9 @@ class Reader:
         for path, interfaces in modem.modems(bus):
             if modem.MESSAGING in interfaces:
                 (messages,) = bus.call(modem.NAME, path, modem.MESSAGING, "List")
-                for each in messages[:MOST_MESSAGES]:
-                    if each not in self._done:
-                        self._read(bus, path, str(each))
+                # What stays there, of others, must not hide what has come.
+                for each in [each for each in messages if each not in self._done][:MOST_MESSAGES]:
+                    self._read(bus, path, str(each))
 
     def _read(self, bus: Bus, path: str, message: str) -> None:
         """Takes a message that is whole, and removes it if it was of use."""
@@ -114,7 +115,10 @@ class Reader:
             (found,) = bus.call(modem.NAME, message, PROPERTIES, "GetAll", "s", (modem.SMS,))
         except RefusedError:  # it is gone
             return
-        if found.get("State") != RECEIVED or found.get("PduType") != DELIVER:
+        if found.get("State") in NOT_YET:
+            return
+        if found.get("State") != RECEIVED or found.get("PduType") != DELIVER:  # one that we have sent
+            self._done.add(message)
             return
         sender, text = str(found.get("Number") or ""), str(found.get("Text") or "")
         rules = [each for each in self._messages if readings.is_from(each, sender)]

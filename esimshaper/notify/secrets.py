@@ -5,12 +5,19 @@ password: {file: /etc/esimshaper-notify/mail}     a file that the user esimshape
 password: {credential: esimshaper.email}          LoadCredential= of the unit: /etc/credstore/esimshaper.email
 """
 
+import base64
 import os
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 MOST_BYTES = 4096
 HIDDEN = "***"
+
+_PARTS = re.compile(r"[/:@?&=#\s]+")
+_LEAST_PART = 6
+"""Characters: shorter parts, such as `https` and `hook`, are words that sentences need."""
 
 _known: set[str] = set()
 """All that this process has read: a child has one channel, and lives for a minute."""
@@ -40,6 +47,21 @@ def hide(text: str) -> None:
         _known.add(text)
 
 
+def hide_parts(text: str) -> None:
+    """The same for each part of an address, as errors of libraries name a part of it: path, password, query."""
+    hide(text)
+    for each in _PARTS.split(text):
+        if len(each) >= _LEAST_PART:
+            hide(each)
+            hide(unquote(each))
+
+
+def hide_login(user: str, password: str) -> None:
+    """The same for the forms that a login has on the wire: some servers say again what they do not understand."""
+    for each in (f"\0{user}\0{password}", password):
+        hide(base64.b64encode(each.encode()).decode())
+
+
 def masked(text: str) -> str:
     """The text without any secret that was read."""
     for each in sorted(_known, key=len, reverse=True):
@@ -50,7 +72,7 @@ def masked(text: str) -> str:
 def _read(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            found = file.read(MOST_BYTES).decode("utf-8").rstrip("\r\n")
+            found = file.read(MOST_BYTES).decode("utf-8-sig").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise UnreadableError(f"the secret at {path} cannot be read: {reason}") from None

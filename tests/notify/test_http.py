@@ -148,6 +148,41 @@ def test_an_address_in_a_file_is_not_shown(sender_of, tmp_path):
     assert daemon.results[2]["error"] == "the secret at /no cannot be read: No such file or directory"
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1/hook/token-of-mine\u00e9",
+        "http://127.0.0.1:1/hook/token-of-mine here",
+        "http://alice:of-mine/token-of-mine@127.0.0.1/",
+        "http://token-of-mine\u2100.example/",
+        "http://[token-of-mine/",
+    ],
+)
+def test_an_address_that_is_none_is_said_once_and_for_all_and_no_part_of_it_shown(sender_of, tmp_path, url):
+    (tmp_path / "url").write_text(f"{url}\n", encoding="utf-8")
+    daemon, sender = sender_of(hook(1, url={"file": str(tmp_path / "url")}))
+    assert daemon.deliver(sender, job(channel="webhook")) == ["impossible"]
+    assert "of-mine" not in str(daemon.results)
+    assert "none of http or https" in daemon.results[1]["error"]
+
+
+def test_of_an_address_only_its_host_is_shown(capsys):
+    webhook.address_of("https://alice:pass-word@hooks.example/services/T0KEN-of-alice?key=key%2Fof-bob&to=alice")
+    secrets = ("pass-word", "T0KEN-of-alice", "key%2Fof-bob", "key/of-bob")
+    Report().step(f"https://hooks.example/services is hooks.example, {' '.join(secrets)}")
+    said = json.loads(capsys.readouterr().out)["step"]
+    assert "hooks.example" in said
+    assert not [each for each in secrets if each in said]
+
+
+def test_a_certificate_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "none").write_text("none\n")
+    for name in ("none", "nowhere"):
+        with pytest.raises(UndeliveredError, match=f"certificate at {tmp_path}/{name} cannot be read") as raised:
+            webhook.deliver(letter(), hook(1, url="https://127.0.0.1:1/", ca=str(tmp_path / name)), Report())
+        assert raised.value.result is Result.IMPOSSIBLE
+
+
 def test_push_services_say_yes_no_later_or_nothing_and_addresses_are_not_shown(site, sender_of):
     pytest.importorskip("apprise", reason="needs the package apprise")
     answers = {200: "sent", 429: "failed", 500: "failed", 403: "refused", RESET: "unknown", HANG: "unknown"}

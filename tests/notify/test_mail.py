@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Mail by real conversations of SMTP: with aiosmtpd, which says yes, no and later, and with servers that do worse."""
 
+import base64
 import contextlib
 import email
 import email.policy
@@ -168,6 +169,44 @@ def test_a_wrong_password_is_not_tried_again_and_not_shown(office, tmp_path):
     assert error.result is Result.IMPOSSIBLE
     assert "does not let router in" in str(error)
     assert "wrong horse" not in str(error)
+
+
+def test_a_server_that_says_again_what_it_does_not_understand_shows_no_password(sender_of, authority, tmp_path):
+    (tmp_path / "password").write_text(PASSWORD)
+    secret, forms = {"file": str(tmp_path / "password")}, (f"\0{USER}\0{PASSWORD}", PASSWORD)
+    with parrot(context(*authority.sign("mail"))) as port:
+        to = channel(port, security="tls", ca=str(authority.certificate), user=USER, password=secret)
+        daemon, sender = sender_of(to)
+        assert daemon.deliver(sender, job(channel="email")) == ["impossible"]
+    assert "Command unrecognized" in daemon.results[1]["error"]
+    assert "***" in daemon.results[1]["error"]
+    assert not [each for each in forms if base64.b64encode(each.encode()).decode() in str(daemon.results)]
+
+
+@contextlib.contextmanager
+def parrot(secure: ssl.SSLContext) -> Iterator[int]:
+    """A server that wants a login, and then says again what it was told; by its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with contextlib.suppress(OSError), secure.wrap_socket(connection, server_side=True) as talk:
+                talk.send(b"220 hello\r\n")
+                while line := talk.recv(4096):
+                    is_hello = line.upper().startswith(b"EHLO")
+                    talk.send(b"250-hello\r\n250 AUTH PLAIN\r\n" if is_hello else b"500 Command unrecognized: " + line)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listening.getsockname()[1]
+    thread.join()
+
+
+def test_a_password_that_cannot_be_sent_is_said_once_and_for_all(office, tmp_path):
+    to = office(Post(), user=USER)
+    (tmp_path / "password").write_text("hors\u00e9", encoding="utf-8")
+    error = undelivered(to)
+    assert (error.result, "hors" in str(error)) == (Result.IMPOSSIBLE, False)
 
 
 def test_nothing_is_told_to_a_server_without_encryption(office):

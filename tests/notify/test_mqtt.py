@@ -3,7 +3,9 @@
 
 import gc
 import json
+import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,6 +54,23 @@ def test_a_whole_job_by_mqtt(port, listener, sender_of):
     told = json.loads(listener.latest["esimshaper/notice"])
     assert (told["event_type"], told["notices"]) == ("alarm", job()["notices"])
     assert daemon.results[1]["bytes"] > len(listener.latest["esimshaper/notice"])
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize(("code", "result"), [(3, Result.FAILED), (5, Result.IMPOSSIBLE)])
+def test_a_broker_that_has_no_time_now_is_asked_again_and_one_that_wants_nobody_is_not(code, result):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(4096)
+                connection.send(bytes((0x20, 2, 0, code)))  # CONNACK of MQTT 3.1.1
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert undelivered(channel(listening.getsockname()[1])).result is result
+        thread.join()
 
 
 # paho lets a connection go without closing it where the handshake fails. In the child that delivers, its end closes it.

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -48,6 +49,25 @@ def test_a_command_that_is_not_there_is_said_once_and_for_all(sender_of):
     daemon, sender = sender_of(command("/nonexistent/tell"))
     assert daemon.deliver(sender, job()) == ["impossible"]
     assert daemon.results[1]["error"] == "/nonexistent/tell cannot be run: No such file or directory"
+
+
+def test_a_command_that_cannot_be_run_at_this_moment_is_tried_again(sender_of, tmp_path):
+    busy = tmp_path / "busy"
+    shutil.copy("/bin/true", busy)
+    with busy.open("ab"):  # ETXTBSY: it is being written
+        daemon, sender = sender_of(command(str(busy)))
+        assert daemon.deliver(sender, job()) == ["failed"]
+    assert daemon.deliver(sender, job(2)) == ["sent"]
+
+
+def test_without_a_daemon_for_a_while_no_helper_stays(sender_of, monkeypatch):
+    daemon, sender = sender_of({"name": "mqtt", "kind": "mqtt", "host": "127.0.0.1", "port": 1, "security": "none"})
+    step_until(sender, "a helper", lambda: bool(sender._helpers._running))
+    daemon.stop()
+    sender.step(0.1)
+    assert sender._helpers._running, "a daemon that is started again finds it"
+    monkeypatch.setattr(process, "LOOK_SECONDS", 0.5)
+    step_until(sender, "its end", lambda: not sender._helpers._running)
 
 
 def test_what_hangs_is_killed_at_its_deadline_with_all_that_it_has_started_while_others_go_on(sender_of, tmp_path):

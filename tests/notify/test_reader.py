@@ -96,6 +96,16 @@ def test_a_message_in_two_parts_is_read_once_it_is_whole_and_one_that_is_never_w
     assert daemon.proposals[1]["gives"] == GIVES
 
 
+def test_messages_of_others_that_stay_in_the_modem_hide_nothing_that_comes(office, daemon, start, monkeypatch):
+    monkeypatch.setattr(reader, "MOST_MESSAGES", 2)
+    before = len(office.left())
+    one = start()
+    office.phone.receive(*[delivered("mallory", f"hello {number}") for number in range(3)])
+    read_until(one, "the others", lambda: len(office.left()) == before + 3 and len(one._done) == before + 3)
+    office.phone.receive(delivered("docomo", TEXT))
+    read_until(one, "a proposal", lambda: len(daemon.proposals) == 1)
+
+
 def test_a_signal_of_a_stranger_on_the_bus_proposes_nothing(office, daemon, start):
     one = start()
     forger = Bus(office.manager.bus.address)

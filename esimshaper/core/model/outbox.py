@@ -112,7 +112,8 @@ class Job(NamedTuple):
 class ChannelState(NamedTuple):
     """How a channel does. day: number of the day in which `messages` were formed. failures: in a row, since `since`.
 
-    impossible: it cannot work with this box, SIM or these settings, as `error` says.
+    impossible: it cannot work with this box, SIM or these settings, as `error` says. A test, other settings of it and a
+    restart end that.
     """
 
     day: int = 0

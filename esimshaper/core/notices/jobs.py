@@ -83,6 +83,26 @@ def finish(kept: Outbox, settings: NoticeSettings, number: int, result: Result, 
     return counted(_with_jobs(changed, {number: after}), job.channel, result.value, len(job.notices))
 
 
+def tried_anew(kept: Outbox, before: NoticeSettings | None, after: NoticeSettings) -> Outbox:
+    """`kept`, in which a channel that was not possible is tried again once it is reached in another way.
+
+    before: None after a restart, before which somebody may have mended anything.
+    """
+    changed = {
+        channel.name: state._replace(impossible=False)
+        for channel in after.channels
+        if (state := kept.state_of(channel.name)).impossible
+        and _way(before, channel.name) != (channel.kind, channel.settings)
+    }
+    return replace(kept, channels={**kept.channels, **changed}) if changed else kept
+
+
+def _way(settings: NoticeSettings | None, name: str) -> object:
+    """How a channel is reached, without what is told by it."""
+    channel = settings.channel(name) if settings else None
+    return (channel.kind, channel.settings) if channel else None
+
+
 def forget_leases(
     kept: Outbox, settings: NoticeSettings, leases: Mapping[int, float], boottime: float, now: int
 ) -> tuple[Outbox, Mapping[int, float]]:

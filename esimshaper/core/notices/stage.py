@@ -43,6 +43,7 @@ def advance(
     ):
         return before
     scene = Scene(settings, tick.rules.zone, now, around, f"{tick.reading.epoch:x}")
+    kept = jobs.tried_anew(kept, before.settings, settings)
     kept, leases = jobs.forget_leases(kept, settings, before.leases, boottime, now)
     kept = settled(kept, scene)
     steps = {number: each for number, each in before.steps.items() if number in {job.number for job in kept.jobs}}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A command of the owner: run without a shell, with the letter as JSON on standard input."""
 
+import errno
 import subprocess
 import tempfile
 
@@ -10,6 +11,7 @@ from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError
 MOST_SAID = 200
 REFUSED = 65
 """EX_DATAERR of sysexits.h."""
+_OF_THIS_MOMENT = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY, errno.EIO)
 
 
 def deliver(letter: Letter, channel: Document, report: Report) -> None:
@@ -23,7 +25,9 @@ def deliver(letter: Letter, channel: Document, report: Report) -> None:
         try:
             process = subprocess.Popen(command, stdin=given, stdout=subprocess.DEVNULL, stderr=said, cwd="/")
         except OSError as error:
-            raise UndeliveredError(Result.IMPOSSIBLE, f"{command[0]} cannot be run: {error.strerror}") from None
+            # No memory, or no process more, is of this moment; that there is no such file is of the settings.
+            result = Result.FAILED if error.errno in _OF_THIS_MOMENT else Result.IMPOSSIBLE
+            raise UndeliveredError(result, f"{command[0]} cannot be run: {error.strerror}") from None
         report.step(f"{command[0]} runs")
         status = process.wait()
         said.seek(0)

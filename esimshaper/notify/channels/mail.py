@@ -12,8 +12,8 @@ from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime, parseaddr
 
 from esimshaper.core.model.results import Result
-from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError, token
-from esimshaper.notify.secrets import secret
+from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError, tls_context, token
+from esimshaper.notify.secrets import hide_login, secret
 
 OK = 250
 PORTS = {"starttls": 587, "tls": 465}
@@ -73,7 +73,7 @@ def _connected(channel: Document, report: Report) -> smtplib.SMTP:
     """A connection that is private, and to whom it should be."""
     host, security = str(channel["host"]), str(channel.get("security") or "starttls")
     port = int(channel.get("port") or PORTS[security])
-    context = ssl.create_default_context(cafile=channel.get("ca"))
+    context = tls_context(channel)
     try:
         if security == "tls":
             server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, _OWN_NAME, timeout=SECONDS, context=context)
@@ -102,6 +102,10 @@ def _talk(server: smtplib.SMTP, channel: Document, password: str, report: Report
     if not channel.get("user"):
         return
     user = str(channel["user"])
+    hide_login(user, password)
+    if not (user + password).isascii():
+        why = "the user or the password has other letters than those of ASCII, with which nobody can log in here"
+        raise UndeliveredError(Result.IMPOSSIBLE, why)
     try:
         server.login(user, password)
     except smtplib.SMTPAuthenticationError as error:

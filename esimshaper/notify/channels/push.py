@@ -16,7 +16,7 @@ import urllib3.util.connection
 from esimshaper.core.model.results import Result
 from esimshaper.notify.channels.webhook import result_of
 from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError
-from esimshaper.notify.secrets import secret
+from esimshaper.notify.secrets import hide_parts, secret
 
 _KINDS = {"info": "info", "warning": "warning", "alarm": "failure"}
 """apprise's word for each severity."""
@@ -26,6 +26,7 @@ def deliver(letter: Letter, channel: Document, report: Report) -> None:
     """Raises UndeliveredError."""
     logging.disable(logging.CRITICAL)
     url = secret(channel["url"])
+    hide_parts(url.partition(":")[2])
     service = apprise.Apprise(asset=apprise.AppriseAsset(secure_logging=True, async_mode=False))
     if not service.add(url):
         raise UndeliveredError(Result.IMPOSSIBLE, "apprise does not know this address, or something is missing in it")

@@ -13,8 +13,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from esimshaper.core.model.results import Result
 from esimshaper.edge.host import clock
-from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError, token
-from esimshaper.notify.secrets import secret
+from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError, tls_context, token
+from esimshaper.notify.secrets import hide_parts, secret
 
 SECONDS = 20.0
 MOST_ANSWER = 4096
@@ -24,9 +24,7 @@ LATER = {408, 425, 429}
 
 def deliver(letter: Letter, channel: Document, report: Report) -> None:
     """Any status 2xx is sent; one of LATER, 3xx and 5xx failed; the other 4xx never again. Raises UndeliveredError."""
-    url = urlsplit(secret(channel["url"]))
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise UndeliveredError(Result.IMPOSSIBLE, "the address of the webhook is none of http or https")
+    url = address_of(secret(channel["url"]))
     body = letter.as_json().encode()
     headers = {"Content-Type": "application/json", "User-Agent": "esimshaper", "Idempotency-Key": token(letter.key)}
     if channel.get("key"):
@@ -42,6 +40,22 @@ def deliver(letter: Letter, channel: Document, report: Report) -> None:
         raise UndeliveredError(result_of(status), f"{url.hostname} answers with status {status}{said and f': {said}'}")
 
 
+def address_of(text: str) -> SplitResult:
+    """The parts of an address; all but its host are hidden. Raises UndeliveredError where it is none."""
+    try:
+        url = urlsplit(text)
+        is_right = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:  # its text has a part of the address
+        is_right = False
+    # http.client takes no others, and shows them when it says so.
+    if not is_right or not (text.isascii() and text.isprintable()) or " " in text:
+        why = "the address of the webhook is none of http or https, or has letters that an address must not have"
+        raise UndeliveredError(Result.IMPOSSIBLE, why)
+    for part in (url.username or "", url.password or "", url.path, url.query):
+        hide_parts(part)
+    return url
+
+
 def signature(key: str, body: bytes, at: int) -> str:
     """Says when it was made, so that an old one that somebody has kept can be refused."""
     return f"t={at},v1={hmac.new(key.encode(), f'{at}.'.encode() + body, hashlib.sha256).hexdigest()}"
@@ -51,7 +65,7 @@ def _connection(url: SplitResult, channel: Document) -> http.client.HTTPConnecti
     host, port = url.hostname or "", url.port
     if url.scheme == "http":
         return http.client.HTTPConnection(host, port, timeout=SECONDS)
-    context = ssl.create_default_context(cafile=channel.get("ca"))
+    context = tls_context(channel)
     return http.client.HTTPSConnection(host, port, timeout=SECONDS, context=context)
 
 
