@@ -190,6 +190,7 @@ def _daemon_status(control: Path) -> DaemonStatus | None:
             sims={each["interface"]: _sim(each) for each in status["modems"] if each["interface"]},
             lists=tuple(names["problems"]),
             refused=names["names"] if names["dnsmasq"] else None,
+            refused_percent=names["refused_percent"],
         )
     except (Unusable, KeyError, TypeError):  # KeyError, TypeError: the document of another version
         return None

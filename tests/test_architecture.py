@@ -27,7 +27,16 @@ BINDINGS = {
     f"esimshaper.edge.{name}"
     for name in (
         *("bpf.libbpf", "bpf.layouts", "bpf.syscall", "netlink", "nft.program", "nft.proxies", "nft.scripts"),
-        *("http.server", "http.inherited", "http.tls", "host.clock", "lan.leases", "modems.report_file", "modems.bus"),
+        *(
+            "http.server",
+            "http.inherited",
+            "http.tls",
+            "host.clock",
+            "lan.leases",
+            "modems.report_file",
+            "names.report_file",
+            "modems.bus",
+        ),
     )
 }
 """They stand for a library, the C header or a kind of file and decide nothing, so that several edges may share them."""
@@ -45,7 +54,7 @@ CORE_LIBRARY = {
 
 DAEMON_KNOWS = {
     "pipeline", "commands", "plan_commands", "watch_commands", "saving.booking", "log_limit", "diagnosis.explain",
-    "services.compiled", "saver.withheld_services", "saver.allowing",
+    "services.compiled", "saver.withheld_services", "saver.allowing", "saver.refusals",
     "page_commands", "notice_commands", "modems.own_counts",
     "shaping.plan", "shaping.steps", "shaping.tree",
 }  # fmt: skip

@@ -29,8 +29,11 @@ from esimshaper.core.model.withholding import (
 from esimshaper.core.saver import allowing
 from esimshaper.core.saver.withheld_services import names_of
 from esimshaper.core.settings.values import Settings
+from esimshaper.daemon.refusals import Refusals
 from esimshaper.edge.dnsmasq import files
 from esimshaper.edge.host import clock
+from esimshaper.edge.host.messages import Message, fields
+from esimshaper.edge.host.paths import NAMES_REPORT
 
 log = logging.getLogger(__name__)
 
@@ -60,9 +63,12 @@ def metered_now(settings: Settings) -> bool:
 
 
 class Withholding:
-    """withheld: what was written last. note: its path. state: the folder that names are kept in."""
+    """withheld: what was written last. note: its path. state: the folder that names are kept in.
 
-    def __init__(self, note: Path, state: Path) -> None:
+    report: of the process that names, which sees what DNS answers.
+    """
+
+    def __init__(self, note: Path, state: Path, report: Path = NAMES_REPORT) -> None:
         self.withheld = NOTHING_WITHHELD
         self._note = note
         self._kept = state / "dnsmasq" / "names"
@@ -72,6 +78,7 @@ class Withholding:
         self._at = -PAUSE
         self._by_hand: tuple[Any, ...] = ()
         self._running: asyncio.Task[None] | None = None
+        self._refusals = Refusals(report)
 
     @property
     def allowed(self) -> tuple[AllowedName, ...]:
@@ -98,7 +105,8 @@ class Withholding:
         if wish.saver.is_idle:
             self._forget()
             return
-        self.withheld = replace(self.withheld, is_wanted=bool(wish.saver.files))
+        self._refusals.follow() if wish.saver.files else self._refusals.begin_anew()
+        self.withheld = replace(self.withheld, is_wanted=bool(wish.saver.files), percent=self._refusals.percent)
         of_lists = files.signature(wish.saver.block_names) if wish.saver.files else ""
         wanted, by_hand = (wish, of_lists), (wish.saver, wish.allowed, wish.metered)
         if wanted == self._done:
@@ -112,6 +120,7 @@ class Withholding:
         """The settings want nothing: root takes away what there is, as soon as it hears of it."""
         if self._done:
             self._done, self._by_hand, self.withheld = (), (), NOTHING_WITHHELD
+            self._refusals.begin_anew()
             self._note.unlink(missing_ok=True)
 
     async def _write(self, wish: Wish, catalogue: Mapping[str, Service]) -> None:
@@ -129,10 +138,11 @@ class Withholding:
             self._done = ()
 
     def _take(self, withheld: Withheld) -> None:
-        for problem in withheld.problems:
-            if problem not in self.withheld.problems:
-                log.warning("the block lists of before stay in force: %s", problem)
-        self.withheld = withheld
+        if withheld.problems and withheld.problems != self.withheld.problems:
+            first, *others = withheld.problems
+            said = f"{first}; and {len(others)} more" if others else str(first)
+            log.warning("the block lists of before stay in force: %s", said, extra=fields(Message.LIST_REFUSED))
+        self.withheld = replace(withheld, percent=self._refusals.percent)
 
 
 def _order(wish: Wish, catalogue: Mapping[str, Service], kept: Path) -> dict[str, Any]:

@@ -16,6 +16,9 @@ def names_page(document: Document) -> Page:
     page = [Line(refused)]
     if document["services"]:
         page.append(Line(_("and those of {services}, blocked for everybody", services=", ".join(document["services"]))))
+    if (percent := document["refused_percent"]) is not None:
+        tone = Tone.BAD if document["refuses_much"] else Tone.PLAIN
+        page.append(Line(_("within the last hour {percent} % were refused", percent=percent), tone))
     for each in document["allowed"]:
         until = when(each["until"], document["time"])
         page.append(Line(_("{name} is allowed until {moment}", name=each["name"], moment=until), Tone.WARNING))

@@ -16,6 +16,8 @@ DOCUMENT = {
     "problems": ["/etc/lists/ads:7: `com` would take away all names that end so"],
     "allowed": [{"name": "login.example", "until": "2026-12-01T11:00:00+00:00", "until_unix": 0}],
     "metered": True,
+    "refused_percent": 41,
+    "refuses_much": True,
 }
 
 
@@ -25,6 +27,7 @@ def test_it_shows_what_is_refused_and_why_a_list_is_not_taken():
     assert "those of youtube, blocked for everybody" in text
     assert "login.example is allowed until 11:00" in text
     assert "the lists of before hold: /etc/lists/ads:7: `com`" in text
+    assert "within the last hour 41 % were refused" in text
     assert "devices are told that the link is metered" in text
 
 

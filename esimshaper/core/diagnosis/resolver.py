@@ -2,7 +2,7 @@
 """Checks of `doctor` on names that DNS refuses, and on what works against the saver. Pure; the rules: findings.py."""
 
 from esimshaper.core.model.box import BoxFacts, Finding, Findings
-from esimshaper.core.model.withholding import CANARIES, Metered
+from esimshaper.core.model.withholding import CANARIES, MOST_PERCENT, Metered
 
 _CHECK = "saver"
 
@@ -17,6 +17,9 @@ def _lists(facts: BoxFacts) -> Findings:
     for problem in status.lists:
         sentence = f"A block list cannot be taken, and those of before stay in force: {problem}."
         yield Finding.warning(_CHECK, sentence, "edit that line; within a minute the list is read again")
+    if (status.refused_percent or 0) > MOST_PERCENT:
+        sentence = f"DNS refused {status.refused_percent} % of the last hour's answers: a list may take away too much."
+        yield Finding.warning(_CHECK, sentence, "sudo esimshaper allow-name NAME --for 1h, or another list")
     if status.refused is not None and not status.lists:
         yield Finding.ok(_CHECK, f"DNS refuses {status.refused:,} names of the block lists.")
 

@@ -245,7 +245,8 @@ class DaemonStatus:
     remotes: bytes of its largest flows, by the address of the far end. accepted: false after a refused reload.
     services: of today all bytes, those without a name and those that are hidden; None where nobody asks.
     sims: what it says of the SIM in a modem, by the modem's interface. lists: what is wrong with block lists, in
-    sentences. refused: names that DNS refuses; None where dnsmasq is left alone.
+    sentences. refused: names that DNS refuses; None where dnsmasq is left alone. refused_percent:
+    of the answers of DNS within the last hour.
     """
 
     version: str
@@ -258,6 +259,7 @@ class DaemonStatus:
     sims: Mapping[str, SimStatus] = field(default_factory=dict)
     lists: tuple[str, ...] = ()
     refused: int | None = None
+    refused_percent: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ from typing import NamedTuple
 MOST_NAMES = 500_000
 """Of all block lists together: some 45 MiB in dnsmasq."""
 
+MOST_PERCENT = 40
+"""Of all answers. Of a page with many third parties some are refused: beyond this a list takes what people need."""
+
 MOST_ALLOWED = 64
 """Names that are allowed by hand at a time."""
 
@@ -83,7 +86,8 @@ class Withheld:
     """What dnsmasq was given last: so many `names` of the lists, and of `services`.
 
     problems: why the lists as they are now could not be taken, so that those of before hold; the first ones.
-    allowed: by hand, and not over yet. metered: devices are told so. is_wanted: the settings have dnsmasq.
+    allowed: by hand, and not over yet. metered: devices are told so. is_wanted: the settings have dnsmasq. percent: of
+    the answers of the last hour, those that refused a name; None while nobody can say.
     """
 
     names: int = 0
@@ -92,6 +96,7 @@ class Withheld:
     metered: bool = False
     allowed: tuple[AllowedName, ...] = ()
     is_wanted: bool = False
+    percent: int | None = None
 
 
 NOTHING_WITHHELD = Withheld()

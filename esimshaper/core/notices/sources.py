@@ -24,6 +24,8 @@ TROUBLES: Mapping[str, str] = {
     "client-imitated": "",
     "config-refused": "config-applied",
     "history-anew": "",
+    "list-refused": "",
+    "lists-greedy": "lists-modest",
 }
 """Messages of the daemon of which people are told, each with the one that says that it is over, if there is one."""
 _OVER = {over: trouble for trouble, over in TROUBLES.items() if over}

@@ -23,25 +23,29 @@ ADDRESSES = 32
 """So many of an answer are read: a longer one costs more than all that it may name."""
 
 IPV4_HINT, IPV6_HINT = 4, 6  # RFC 9460 section 14.3.2
-_IS_ANSWER, _OPCODE_AND_CUT, _ERROR = 0x8000, 0x7A00, 0x000F
+_IS_ANSWER, _OPCODE_AND_CUT, _ERROR, _NO_NAME = 0x8000, 0x7A00, 0x000F, 3
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A question, or an answer to one. name: of the question. aliases: the names that it leads to by CNAME."""
+    """A question, or an answer to one. name: of the question. aliases: the names that it leads to by CNAME.
+
+    is_refused: there is no such name, and no authority that says so: the resolver itself was told not to look.
+    """
 
     is_answer: bool
     name: str
     aliases: tuple[str, ...] = ()
     addresses: tuple[Address, ...] = ()
+    is_refused: bool = False
 
 
 def read_message(message: bytes) -> Message:
     """A message of one question. Records that cannot be read end it. Raises IncompleteError or MalformedError."""
     reader = Octets(message)
     reader.skip(2)
-    flags, questions, answers = reader.number(2), reader.number(2), reader.number(2)
-    reader.skip(4)
+    flags, questions, answers, authorities = (reader.number(2) for _ in range(4))
+    reader.skip(2)
     if questions != 1 or flags & (_OPCODE_AND_CUT & ~0x0200):
         raise MalformedError
     name = host_name(_name(reader))
@@ -49,7 +53,9 @@ def read_message(message: bytes) -> Message:
     if name is None:
         raise MalformedError
     if not flags & _IS_ANSWER or flags & _ERROR:
-        return Message(bool(flags & _IS_ANSWER), name)
+        # dnsmasq hands on the SOA of a name that does not exist, from its cache as well (RFC 2308).
+        is_refused = flags & (_IS_ANSWER | _ERROR) == _IS_ANSWER | _NO_NAME and not answers + authorities
+        return Message(bool(flags & _IS_ANSWER), name, is_refused=is_refused)
     owners, addresses = [name], dict[Address, None]()
     try:
         for _ in range(min(answers, RECORDS)):

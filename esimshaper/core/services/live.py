@@ -56,6 +56,8 @@ DNS_PORT, DNS_OVER_TLS_PORT = 53, 853
 ENCRYPTED_DNS = "encrypted-dns"
 """The service of the catalogue that is DNS inside something else; so many conversations were, in `tally`."""
 ANSWERS = "answers"
+RESOLVED, REFUSED = "resolved", "refused"
+"""In `tally`: answers of a resolver on this router, and those that refuse a name."""
 
 TOLD_BY = {How.SNI, How.QUIC, How.HTTP}
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052 section 2.1
@@ -75,7 +77,7 @@ class LiveNames:
     """The names of what passes now. `namings` and `bindings` fill up until the caller takes them.
 
     numbers: of services, by name; a service without one is counted as `other`. tally: conversations that got their
-    final name, by the value of How; ANSWERS of DNS; and those that were ENCRYPTED_DNS.
+    final name, by the value of How; ANSWERS of DNS, RESOLVED, REFUSED; and those that were ENCRYPTED_DNS.
     """
 
     def __init__(self, catalogue: Catalogue, numbers: Mapping[str, int], cipher: Cipher) -> None:
@@ -106,7 +108,7 @@ class LiveNames:
         if head.kind == HeadKind.OUT:
             self._take_upload(head, packet, now)
         elif packet.source_port == DNS_PORT:
-            self._take_answer(head.account, packet, now)
+            self._take_answer(head, packet, now)
 
     def expire(self, now: float) -> None:
         """Ends the conversations that nothing more was heard of: they are what they are known as by now."""
@@ -190,24 +192,27 @@ class LiveNames:
             known = self._known.name_of(account, ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
         return known
 
-    def _take_answer(self, account: int, packet: Packet, now: float) -> None:
+    def _take_answer(self, head: Head, packet: Packet, now: float) -> None:
         if packet.protocol != TCP:
             try:
-                self._learn(account, dns.read_message(packet.payload), now)
+                self._learn(head, dns.read_message(packet.payload), now)
             except UnreadableError:
                 return
         elif packet.payload:
-            key = (account, packet.source, packet.target, packet.target_port)
+            key = (head.account, packet.source, packet.target, packet.target_port)
             answers = self._answers.get(key) or dns.OverTcp(packet.sequence)
             keep(self._answers, key, answers, STREAMS)
             for message in answers.take(packet.sequence, packet.payload):
-                self._learn(account, message, now)
+                self._learn(head, message, now)
 
-    def _learn(self, account: int, answer: dns.Message, now: float) -> None:
+    def _learn(self, head: Head, answer: dns.Message, now: float) -> None:
         self.tally[ANSWERS] += 1
-        known, addresses = self._known.learn(account, answer)
+        if head.kind == HeadKind.RESOLVED:
+            self.tally[RESOLVED] += 1
+            self.tally[REFUSED] += answer.is_refused
+        known, addresses = self._known.learn(head.account, answer)
         for address in addresses:
-            self._bound(account, address, known, now)
+            self._bound(head.account, address, known, now)
 
     def _note_told(self, account: int, address: Address, known: Known, now: float) -> None:
         """A hello binds its address where DNS did not: the next conversation is named from its first packet."""

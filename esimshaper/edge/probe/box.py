@@ -32,6 +32,7 @@ from esimshaper.edge.bpf.libbpf import SONAME
 from esimshaper.edge.host import clock
 from esimshaper.edge.lan import leases
 from esimshaper.edge.modems import report_file
+from esimshaper.edge.names import report_file as names_file
 from esimshaper.edge.nft import proxies
 from esimshaper.edge.probe import (
     bpf,
@@ -40,7 +41,6 @@ from esimshaper.edge.probe import (
     ipsec,
     iptables,
     limits,
-    names,
     nft,
     notify,
     page,
@@ -105,7 +105,7 @@ def gather(
         source_nat=_try(unknown, "nat", lambda: nft.source_nat() or iptables.source_nat()),
         proxies=_try(unknown, "proxies", lambda: (*proxies.rules(), *iptables.proxies())),
         proxy_programs=_try(unknown, "proxies", programs.proxies),
-        names=_try(unknown, "services", lambda: names.report(report) if report else None),
+        names=_try(unknown, "services", lambda: names_file.report(report) if report else None),
         modems=_try(unknown, "modem", lambda: report_file.ReportFile(modems).read() if modems else None),
         metered_hints=_try(unknown, "metered", hints.metered_hints),
         translator_modules=_try(unknown, "tunnels", programs.translator_modules),

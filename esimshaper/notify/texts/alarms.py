@@ -149,6 +149,8 @@ def _wrong(told: Telling) -> str:
         "client-imitated": _("what one device asks for goes to another"),
         "guard-failing": _("uncounted traffic cannot be refused"),
         "config-refused": _("the edited settings have a mistake, so the ones before hold"),
+        "list-refused": _("a block list has a mistake, so the lists before hold"),
+        "lists-greedy": _("DNS refuses so much that a block list may take away what people need"),
     }.get(str(told.data.get("message")), "")
 
 

@@ -62,6 +62,16 @@ def test_question_and_refusal_have_no_addresses() -> None:
     assert read_message(dns_answer(NAME, [(NAME, A, FOUR.packed)], flags=0x8183)) == Message(True, NAME)
 
 
+def test_a_name_that_the_resolver_was_told_not_to_look_for_is_refused():
+    """Recorded: Debian's dnsmasq with `server=/ads.example/`, and with a name that is nowhere, also from its cache."""
+    assert read_message(dns_answer(NAME, [], flags=0x8183)).is_refused
+    nowhere = bytearray(dns_answer(NAME, [], flags=0x8183))
+    nowhere[9] = 1  # an SOA, as authority
+    assert not read_message(bytes(nowhere)).is_refused
+    assert not read_message(dns_answer(NAME, [], flags=0x8182)).is_refused, "a server that fails"
+    assert not read_message(dns_answer(NAME, [], flags=0x8180)).is_refused, "a name without such a record"
+
+
 def test_what_stands_before_a_broken_record_counts() -> None:
     broken = CHAIN.replace(struct.pack("!H", 3), struct.pack("!H", 4), 1) + b"\xc0\x0c\x00"
     assert read_message(broken).addresses == (FOUR,)

@@ -80,13 +80,18 @@ class Resolver:
 
 def ask(server: tuple[str, int], name: str, kind: int) -> tuple[int, int]:
     """Asks a server: the answer's code, and how many records it has. Raises OSError if there is no answer."""
+    answer = answer_of(server, name, kind)
+    return answer[3] & 15, struct.unpack(">H", answer[6:8])[0]
+
+
+def answer_of(server: tuple[str, int], name: str, kind: int) -> bytes:
+    """The answer as it comes. Raises OSError."""
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.settimeout(2)
         asking.connect(server)
         asking.send(struct.pack(">6H", 7, 0x100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", kind, 1))
-        answer = asking.recv(4096)
-    return answer[3] & 15, struct.unpack(">H", answer[6:8])[0]
+        return asking.recv(4096)
 
 
 @contextlib.contextmanager

@@ -11,10 +11,11 @@ import pytest
 
 from esimshaper import block_lists, resolver
 from esimshaper.core.model.withholding import Metered, SaverSettings
+from esimshaper.core.services.dns import read_message
 from esimshaper.edge.dnsmasq import files, server
 from esimshaper.edge.dnsmasq.server import Places
 from esimshaper.lab.namespaces import wait_until
-from tests.edge.dnsmasq.resolvers import AAAA, HTTPS, NXDOMAIN, A, Resolver, router_and_upstream
+from tests.edge.dnsmasq.resolvers import AAAA, HTTPS, NXDOMAIN, A, Resolver, answer_of, router_and_upstream
 
 needs_dnsmasq = pytest.mark.skipif(not shutil.which("dnsmasq", path="/usr/sbin:/usr/bin"), reason="needs dnsmasq")
 THIRD_PARTIES = [f"ads{number}.example" for number in range(30)]
@@ -64,6 +65,9 @@ def test_names_cost_nothing_beyond_the_router_and_are_answered_again_when_nobody
         assert {code for code, _ in asked} == {NXDOMAIN}
         assert upstream.queries() == before, "not one question about them has left"
         assert router.ask("www.example", A) == (0, 1)
+        here = ("127.0.0.1", router.port)
+        assert read_message(answer_of(here, "ads3.example", A)).is_refused, "what counts how much is refused knows it"
+        assert not read_message(answer_of(here, "www.example", A)).is_refused
 
         box.write(allowed=("ads3.example", "login.ads4.example"), withheld=("video.example",))
         box.obey(router)

@@ -7,7 +7,7 @@ from pathlib import Path
 from esimshaper.core.model.names_report import NamesReport
 from esimshaper.edge.host import clock
 
-NUMBERS = ("answers", "encrypted-dns")
+NUMBERS = ("answers", "encrypted-dns", "resolved", "refused")
 """Of the tally, what is no conversation that has ended."""
 
 
@@ -24,5 +24,5 @@ def report(file: Path) -> NamesReport | None:
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{file}: {error!r}") from None
     conversations = {name: number for name, number in tally.items() if name not in NUMBERS}
-    answers, encrypted = (tally.get(name, 0) for name in NUMBERS)
-    return NamesReport(seconds, max(0.0, age), answers, encrypted, conversations)
+    answers, encrypted, resolved, refused = (tally.get(name, 0) for name in NUMBERS)
+    return NamesReport(seconds, max(0.0, age), answers, encrypted, conversations, resolved, refused)

@@ -7,7 +7,7 @@ import pytest
 
 from esimshaper.core.model.names_report import NamesReport
 from esimshaper.edge.names import catalogue_file
-from esimshaper.edge.probe.names import report
+from esimshaper.edge.names.report_file import report
 
 
 def test_report_is_read(tmp_path: Path) -> None:
