@@ -92,7 +92,7 @@ class _Following:
             return episode
         if not before.told:
             return self._told_if_due(episode)
-        if _is_more(episode, self._now) and not _is_muted(episode, self._kept.mutes, self._now):
+        if _is_more(episode, self._now) and not is_muted(episode, self._kept.mutes, self._now.at):
             episode = replace(episode, told_bytes=episode.bytes)
             self._more.append(episode)
         return episode
@@ -172,7 +172,7 @@ def _may_tell(
 ) -> bool:
     if sight is None or not sight.telling or episode.answer is not Answer.NONE:
         return False
-    if _is_muted(episode, mutes, now) or not now.freed.isdisjoint((None, episode.client)):
+    if is_muted(episode, mutes, now.at) or not now.freed.isdisjoint((None, episode.client)):
         return False
     told = learned.get(episode.client, UNLEARNED).told
     recent = [at for at in told if now.at - constants.UNSURE_SECONDS < at <= now.at]
@@ -202,7 +202,7 @@ def _is_more(episode: Episode, now: Now) -> bool:
     return episode.told and much and grown >= constants.AGAIN_SHARE * now.allowance and not quiet
 
 
-def _is_muted(episode: Episode, mutes: Iterable[Mute], now: Now) -> bool:
+def is_muted(episode: Episode, mutes: Iterable[Mute], now: float) -> bool:
     """Whether each kind of it is muted."""
-    live = [mute for mute in live_mutes(mutes, now.at) if mute.client in (None, episode.client)]
+    live = [mute for mute in live_mutes(mutes, now) if mute.client in (None, episode.client)]
     return bool(live) and all(any(mute.kind in (None, kind) for mute in live) for kind in episode.kinds)

@@ -29,10 +29,10 @@ def advance(
     if not paces:
         same = profiles == kept.profiles and ended == kept.episodes
         return (kept, ()) if same else (replace(kept, profiles=profiles, episodes=ended), ())
-    muted = any(mute.kind in (None, AlarmKind.PACE) and mute.client is None for mute in kept.mutes)
-    number = kept.number
-    new = [_episode(number + at, each, tick, allowance, told=not muted) for at, each in enumerate(paces)]
-    said = () if muted else tuple(_notice(episode, each, tick) for episode, each in zip(new, paces, strict=True))
+    number, now = kept.number, int(tick.at.time)
+    made = [_episode(number + at, each, tick, allowance) for at, each in enumerate(paces)]
+    new = [replace(each, told=not episodes.is_muted(each, kept.mutes, now)) for each in made]
+    said = tuple(_notice(episode, each, tick) for episode, each in zip(new, paces, strict=True) if episode.told)
     kept = replace(kept, profiles=profiles, episodes=episodes.newest((*ended, *new)), number=number + len(new))
     return kept, said
 
@@ -44,12 +44,13 @@ def _ended(known: tuple[Episode, ...], tick: Tick) -> tuple[Episode, ...]:
     return tuple(replace(each, until=now) if each in over else each for each in known) if over else known
 
 
-def _episode(number: int, pace: Pace, tick: Tick, allowance: int, *, told: bool) -> Episode:
+def _episode(number: int, pace: Pace, tick: Tick, allowance: int) -> Episode:
     subject = pace.tally.subject
     client = ClientKey(subject.id if subject.kind is SubjectKind.CLIENT else "")
-    now = int(tick.at.time)
-    used = pace.tally.used
-    return Episode(number, client, _KINDS, now, pace.used_up, 0, used, told, used, allowance, _text(pace, tick))
+    now, used, text = int(tick.at.time), pace.tally.used, _text(pace, tick)
+    return Episode(
+        number, client, _KINDS, now, pace.used_up, bytes=used, told_bytes=used, allowance=allowance, text=text
+    )
 
 
 def _text(pace: Pace, tick: Tick) -> str:

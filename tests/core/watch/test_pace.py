@@ -10,8 +10,24 @@ from hypothesis import strategies as st
 
 from bench.lives import MB, STEP
 from bench.watched import START, Watched
-from esimshaper.core.model.limits import EVERYONE, Action, ActionKind, Period, PeriodUnit, Quota, Tally, Window
-from esimshaper.core.model.watch import AlarmKind, Profile
+from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.limits import (
+    EVERYONE,
+    Action,
+    ActionKind,
+    Period,
+    PeriodUnit,
+    Quota,
+    Subject,
+    SubjectKind,
+    Tally,
+    Window,
+)
+from esimshaper.core.model.reading import Observation, Reading
+from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.tick import Moment, Step, Tick
+from esimshaper.core.model.watch import AlarmKind, Mute, Profile, Watch, WatchLevel, WatchState
+from esimshaper.core.watch import pacing
 from esimshaper.core.watch.pace import forecast
 
 DAY = 86400
@@ -89,6 +105,31 @@ def test_a_forecast_is_never_below_what_is_used_and_never_in_the_past(used, a_da
     if pace:
         assert pace.total >= used * MB
         assert START + seconds <= pace.used_up <= START + DAY
+
+
+@pytest.mark.parametrize(
+    ("mute", "heard"),
+    [
+        (Mute(AlarmKind.PACE, None, START + DAY), []),
+        (Mute(None, ClientKey("tv"), START + DAY), ["phone"]),
+        (Mute(AlarmKind.PACE, ClientKey("tv"), START + DAY), ["phone"]),
+        (Mute(AlarmKind.SURGE, ClientKey("tv"), START + DAY), ["tv", "phone"]),
+        (Mute(None, None, START), ["tv", "phone"]),
+    ],
+)
+def test_a_mute_holds_for_the_pace_of_its_client_and_for_its_time(mute, heard):
+    subjects = [Subject(SubjectKind.CLIENT, name) for name in ("tv", "phone")]
+    names = {ClientKey(each.id): each.id for each in subjects}
+    quota = replace(DAILY, subject=Subject(SubjectKind.EACH_CLIENT))
+    rules = Rules("wwan0", UTC, names, quotas=(quota,), watch=Watch(WatchLevel.NORMAL))
+    reading = Reading(1, 0.0, {}, {})
+    moved_on = Step(None, None, reading, reading)
+    tick = Tick(rules, Moment(START + 9 * 3600, trusted=True), Observation(reading), moved_on, {}, {})
+    tallies = tuple(replace(tally(900 * MB), subject=each) for each in subjects)
+    kept, said = pacing.advance(WatchState(mutes=(mute,)), tick, tallies, 1000 * MB)
+    assert [each.subject.id for each in said] == heard
+    assert [each.client for each in kept.episodes if each.told] == heard
+    assert len(kept.episodes) == 2, "each is noted down"
 
 
 def test_people_hear_of_it_once_and_again_only_if_it_comes_much_sooner():
