@@ -112,7 +112,7 @@ ALWAYS_INLINE int lan_egress(struct __sk_buff *skb, struct link link, u32 crossi
 		if (!news.bytes)
 			return TC_ACT_UNSPEC;
 	}
-	verdict = judge(skb, receiver, DOWN, news.bytes, ON_LAN, at);
+	verdict = judge(skb, receiver, DOWN, news.bytes, ON_LAN, at, SERVICE_UNNAMED);
 	if (verdict.level == BLOCKED) {
 		waste(&verdict, size.bytes);
 		count(REASON_LAN_BLOCKED, size);

@@ -49,8 +49,9 @@ ALWAYS_INLINE int server_ingress(struct __sk_buff *skb, struct link link)
 {
 	struct client_key client = {};
 	struct verdict verdict;
+	struct at_uplink at;
 	struct size size;
-	u32 account = ACCOUNT_OTHERS;
+	u32 account = ACCOUNT_OTHERS, tag;
 
 	forget_carried(skb);
 	if (skip_looped_back(skb))
@@ -64,10 +65,13 @@ ALWAYS_INLINE int server_ingress(struct __sk_buff *skb, struct link link)
 	name_sender(skb, account);
 	/* First claim, then judge: as in tunnel_ingress. */
 	claim_unnamed(account, DOWN, size);
-	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL, uplink_of_own(skb, OWN_TUNNELS));
+	at = uplink_of_own(skb, OWN_TUNNELS);
+	tag = judge_tagged(skb, account, SERVICE_UNNAMED, DOWN, size.bytes, at);
+	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL, at, tag);
 	verdict.class = 0;
 	if (verdict.level == BLOCKED) {
 		waste(&verdict, size.bytes);
+		count_refused(account, tag, size);
 		count(REASON_DOWNLOAD_BLOCKED, size);
 		return TC_ACT_SHOT;
 	}
@@ -77,10 +81,12 @@ ALWAYS_INLINE int server_ingress(struct __sk_buff *skb, struct link link)
 /* A packet for a device far away: outside it is an upload. Who sends to a peer that is no client pays for that. */
 ALWAYS_INLINE int server_egress(struct __sk_buff *skb, struct link link)
 {
-	u32 crossing = take_crossing(skb), account, *known;
+	u32 crossing = take_crossing(skb), account, tag, *known;
 	struct size size = remote_size(skb, link, DOWN);
 	struct client_key client = {};
+	struct packet none = {};
 	struct verdict verdict;
+	struct at_uplink at;
 
 	if (fill_remote_client(skb, link, DOWN, &client) < 0)
 		return TC_ACT_UNSPEC;
@@ -89,15 +95,21 @@ ALWAYS_INLINE int server_egress(struct __sk_buff *skb, struct link link)
 	known = clients.lookup(&client);
 	account = known ? *known : noted_sender(skb);
 	account = hide_range(skb, account ? account : ACCOUNT_ROUTER);
-	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL, uplink_of_own(skb, OWN_TUNNELS));
+	at = uplink_of_own(skb, OWN_TUNNELS);
+	tag = judge_tagged(skb, account, SERVICE_UNNAMED, UP, size.bytes, at);
+	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL, at, tag);
 	verdict.class = 0;
 	if (verdict.level == BLOCKED) {
 		refund(&verdict);
 		count(REASON_UPLOAD_BLOCKED, size);
-		return TC_ACT_SHOT;
+		goto dropped;
 	}
 	if (police(&verdict, UP, size) == DROPPED)
-		return TC_ACT_SHOT;
+		goto dropped;
 	claim_unnamed(account, UP, size);
 	return TC_ACT_UNSPEC;
+dropped:
+	refund_service(skb, &none, account, tag, size, at);
+	count_refused(account, tag, size);
+	return TC_ACT_SHOT;
 }

@@ -16,7 +16,8 @@ ALWAYS_INLINE int tunnel_egress(struct __sk_buff *skb, struct link link)
 	struct size inside, size;
 	u16 type = find_ip_header(skb, &packet);
 	enum headers headers;
-	u32 from, account, upkeep = NO_UPKEEP, tag = 0;
+	u32 from, account, upkeep = NO_UPKEEP, tag;
+	struct at_uplink at;
 
 	if (!type)
 		return TC_ACT_UNSPEC;
@@ -29,23 +30,29 @@ ALWAYS_INLINE int tunnel_egress(struct __sk_buff *skb, struct link link)
 	if (hide_headers(&packet) < 0)
 		return TC_ACT_SHOT;
 	count_lost_sender(from, size);
-	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL, uplink_of_own(skb, OWN_TUNNELS));
+	at = uplink_of_own(skb, OWN_TUNNELS);
+	tag = judge_upload(skb, &packet, headers == HEADERS_WHOLE && has_flow(&packet), account, size, at);
+	verdict = judge(skb, account, UP, size.bytes, IN_TUNNEL, at, tag);
 	if (verdict.level == BLOCKED) {
-		upkeep = hide_range(skb, spare_upload(skb, &packet, headers, account, size, IN_TUNNEL));
+		upkeep = hide_range(skb, spare_upload(skb, &packet, headers, account, size, IN_TUNNEL, tag));
 		if (!upkeep &&
 		    reset_or_drop_upload(skb, link, &packet, headers, account, &verdict, size, inside.bytes) == DROPPED)
-			return TC_ACT_SHOT;
+			goto dropped;
 	}
 	/* There are no classes inside a tunnel: they would need a device of their own for each direction. */
 	verdict.class = 0;
 	if (police(&verdict, UP, size) == DROPPED)
-		return TC_ACT_SHOT;
+		goto dropped;
 	claim(account, UP, size);
 	if (headers == HEADERS_WHOLE && has_flow(&packet))
-		tag = hide_tag(skb, learn_flow(&packet.key, account, size, upkeep));
+		tag = hide_tag(skb, learn_flow(&packet.key, account, size, upkeep, tag));
 	add_usage(account, tag, UP, size.bytes);
 	show_upload(skb, link, &packet, account, tag);
 	return TC_ACT_UNSPEC;
+dropped:
+	refund_service(skb, &packet, account, tag, size, at);
+	count_refused(account, tag, size);
+	return TC_ACT_SHOT;
 }
 
 ALWAYS_INLINE int tunnel_ingress(struct __sk_buff *skb, struct link link)
@@ -53,9 +60,10 @@ ALWAYS_INLINE int tunnel_ingress(struct __sk_buff *skb, struct link link)
 	struct receiver to = { ACCOUNT_UNATTRIBUTED };
 	struct packet packet = {};
 	struct verdict verdict;
+	struct at_uplink at;
 	struct size size;
 	enum headers headers;
-	u32 account;
+	u32 account, tag;
 	u16 type;
 
 	/* What came out of a tunnel is no packet of the WAN, though the kernel may have taken it out of one in place. */
@@ -82,10 +90,14 @@ ALWAYS_INLINE int tunnel_ingress(struct __sk_buff *skb, struct link link)
 	/* First claim, then judge, which adds to `used`. User space subtracts the claims from `used` to get the bytes
 	 * on the WAN, so `used` must never hold bytes that are not claimed yet. */
 	claim(account, DOWN, size);
-	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL, uplink_of_own(skb, OWN_TUNNELS));
-	if (verdict.level == BLOCKED && !is_spared_download(skb, &packet, headers, account, size, IN_TUNNEL)) {
-		if (reset_or_drop_download(skb, link, &packet, headers, account, &verdict, size) == DROPPED)
+	at = uplink_of_own(skb, OWN_TUNNELS);
+	tag = judge_tagged(skb, account, to.tag, DOWN, size.bytes, at);
+	verdict = judge(skb, account, DOWN, size.bytes, IN_TUNNEL, at, tag);
+	if (verdict.level == BLOCKED && !is_spared_download(skb, &packet, headers, account, size, IN_TUNNEL, tag)) {
+		if (reset_or_drop_download(skb, link, &packet, headers, account, &verdict, size) == DROPPED) {
+			count_refused(account, tag, size);
 			return TC_ACT_SHOT;
+		}
 		/* It ends a flow at whoever has it. */
 		forget_carried(skb);
 	}

@@ -35,7 +35,7 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	enum headers headers;
 	u32 from, account;
 	int is_shaped;
-	u32 upkeep = NO_UPKEEP, tag = 0;
+	u32 upkeep = NO_UPKEEP, tag;
 	u16 type;
 
 	if (was_counted(skb, UP))
@@ -67,15 +67,16 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 		return TC_ACT_SHOT;
 	size = hide_size(skb, size);
 #endif
-	verdict = judge(skb, account, UP, size.bytes, ON_WAN, at);
+	tag = judge_upload(skb, &packet, headers != HEADERS_CUT && has_flow(&packet), account, size, at);
+	verdict = judge(skb, account, UP, size.bytes, ON_WAN, at, tag);
 	if (verdict.level == BLOCKED) {
-		upkeep = hide_range(skb, spare_upload(skb, &packet, headers, account, size, ON_WAN));
+		upkeep = hide_range(skb, spare_upload(skb, &packet, headers, account, size, ON_WAN, tag));
 		if (!upkeep && reset_or_drop_upload(skb, link, &packet, headers, account, &verdict, size, size.bytes) == DROPPED)
-			return TC_ACT_SHOT;
+			goto dropped;
 	}
 	is_shaped = keep_class_of_link(skb, &verdict, UP);
 	if (police(&verdict, UP, size) == DROPPED)
-		return TC_ACT_SHOT;
+		goto dropped;
 	/* From here on the packet leaves, and is billed unless a queue behind this hook drops it. */
 	prefer_urgent(skb, &verdict, &packet, size);
 	classify(skb, &verdict);
@@ -91,10 +92,14 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	if (headers == HEADERS_CUT)
 		count(REASON_WAN_OUT_TRUNCATED, size);
 	else if (account != ACCOUNT_UNATTRIBUTED && has_flow(&packet))
-		tag = hide_tag(skb, learn_flow(&packet.key, account, size, upkeep));
+		tag = hide_tag(skb, learn_flow(&packet.key, account, size, upkeep, tag | (at.uncounted & TAG_UNCOUNTED)));
 	add_usage(account, tag, UP, size.bytes);
 	show_upload(skb, link, &packet, account, tag);
 	return TC_ACT_UNSPEC;
+dropped:
+	refund_service(skb, &packet, account, tag, size, at);
+	count_refused(account, tag, size);
+	return TC_ACT_SHOT;
 }
 
 ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
@@ -139,16 +144,19 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 	/* Here, and not behind the verdict, of which there are many kinds: the verifier would walk this once for each. */
 	add_usage(to.account, to.tag, DOWN, size.bytes);
 	show_answer(skb, link, &packet, to.account, to.tag);
-	verdict = judge(skb, to.account, DOWN, size.bytes, ON_WAN, at);
+	to.tag = judge_tagged(skb, to.account, to.tag, DOWN, size.bytes, at);
+	verdict = judge(skb, to.account, DOWN, size.bytes, ON_WAN, at, to.tag);
 	/* The packet has crossed the link and is billed, whatever becomes of it. */
 	charge(to.account, &verdict, DOWN, size, at);
 	if (to.account == ACCOUNT_UNATTRIBUTED)
 		count(to.reason, size);
 	else if (packet.fragment != FRAGMENT_NONE)
 		credit_fragment(to.account, size.bytes);
-	if (verdict.level == BLOCKED && !is_spared_download(skb, &packet, headers, to.account, size, ON_WAN)) {
-		if (reset_or_drop_download(skb, link, &packet, headers, to.account, &verdict, size) == DROPPED)
+	if (verdict.level == BLOCKED && !is_spared_download(skb, &packet, headers, to.account, size, ON_WAN, to.tag)) {
+		if (reset_or_drop_download(skb, link, &packet, headers, to.account, &verdict, size) == DROPPED) {
+			count_refused(to.account, to.tag, size);
 			return TC_ACT_SHOT;
+		}
 		/* It ends a flow at whoever has it. */
 		forget_carried(skb);
 	}

@@ -107,13 +107,22 @@ ALWAYS_INLINE u32 charge_flow(struct flow *flow, enum direction direction, struc
 	return add(&flow->counted, direction, size) >> WORD_SHIFT;
 }
 
-/* Stores the flow of an upload, by which its answers find their account; and whether a block let it pass, and why.
- * Returns the tag under which its bytes were added, and beside it whether user space is to see the packet. */
-ALWAYS_INLINE u32 learn_flow(struct flow_key *key, u32 account, struct size size, u8 upkeep)
+/* Stores the flow of an upload, by which its answers find their account; and whether a block let it pass, and why. `judged`:
+ * the tag that it was judged by, if it was. Returns the tag under which its bytes were added, and beside it whether user
+ * space is to see the packet. */
+ALWAYS_INLINE u32 learn_flow(struct flow_key *key, u32 account, struct size size, u8 upkeep, u32 judged)
 {
-	struct flow *known = flows.lookup(key);
+	struct flow *known;
 	u32 tag;
 
+	if (judged & TAG_LEARNED) {
+		/* A spared upload is rare, and any other one has found the flow as it shall be. */
+		known = upkeep ? flows.lookup(key) : 0;
+		if (known)
+			known->upkeep = upkeep;
+		return judged;
+	}
+	known = flows.lookup(key);
 	/* NAT may give a port to another client: that is a new flow, which begins at 0. */
 	if (known && known->account == account) {
 		known->upkeep = upkeep;
@@ -130,14 +139,14 @@ ALWAYS_INLINE u32 learn_flow(struct flow_key *key, u32 account, struct size size
 			.last_seen = now,
 		};
 
-		tag = bound_service(key, account);
-		word = (u64)tag << WORD_SHIFT;
+		tag = judged & TAG_LIMITED ? judged & (TAG_NUMBER | TAG_SHARED) : bound_service(key, account);
+		word = (u64)(tag | (judged & TAG_UNCOUNTED)) << WORD_SHIFT;
 		flow.counted.down_bytes = word;
 		flow.counted.up_bytes = word | size.bytes;
 		tag |= wants_head(tag, 0);
 		if (flows.update(key, &flow) < 0) {
 			count(REASON_FLOW_NOT_STORED, size);
-			tag = SERVICE_UNNAMED;
+			tag = judged & TAG_LIMITED ? tag : SERVICE_UNNAMED;
 		}
 	}
 	return tag;

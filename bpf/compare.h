@@ -134,25 +134,30 @@ ALWAYS_INLINE int would_block(const struct policy *policy, const struct account 
 
 #define POLICE_BURST_NS 250000000ULL
 
-/* Whether a packet of a throttled account is within its police rate; if so, it is paid for.
+/* Whether a packet is within a rate in bytes per second, of which `due` is the state; if so, it is paid for.
  *
  * This is GCRA: a packet conforms if it comes no earlier than POLICE_BURST_NS before its theoretical arrival time, and
  * moves that time on by what its bytes take at the rate. TCP finds its rate by drops as well as by a queue. */
-ALWAYS_INLINE int is_in_time(u32 number, enum direction direction, u64 bytes)
+ALWAYS_INLINE int keeps_rate(u64 *due, u64 rate, u64 bytes)
 {
-	const struct policy *policy = policies.lookup(&number);
-	struct tunnelled *state = tunnelled.lookup(&number);
-	u64 now, *due;
+	u64 now = bpf_ktime_get_ns();
 
-	if (!policy || !policy->police_rate || !state)
-		return 1;
-	now = bpf_ktime_get_ns();
-	due = direction == UP ? &state->arrival_due[UP] : &state->arrival_due[DOWN];
 	/* A silent account saves up no more than the burst. Two CPUs at once may let one packet more pass. */
 	if (*due < now)
 		*due = now;
 	if (*due > now + POLICE_BURST_NS)
 		return 0;
-	__sync_fetch_and_add(due, bytes * 1000000000ULL / policy->police_rate);
+	__sync_fetch_and_add(due, bytes * 1000000000ULL / rate);
 	return 1;
+}
+
+/* The same for a packet of a throttled account, by its police rate. */
+ALWAYS_INLINE int is_in_time(u32 number, enum direction direction, u64 bytes)
+{
+	const struct policy *policy = policies.lookup(&number);
+	struct tunnelled *state = tunnelled.lookup(&number);
+
+	if (!policy || !policy->police_rate || !state)
+		return 1;
+	return keeps_rate(direction == UP ? &state->arrival_due[UP] : &state->arrival_due[DOWN], policy->police_rate, bytes);
 }

@@ -65,6 +65,9 @@ enum reason {
 #define ACCOUNT_EVERYONE ACCOUNTS
 #define ACCOUNT_TUNNELS (ACCOUNTS + 1 + GROUPS) /* packets of the router that carry those inside its tunnels */
 #define ACCOUNTS_ALL (ACCOUNT_TUNNELS + 1)
+/* Behind the accounts of all trees are those of pools (pools.h). NAMES is defined by the loader. */
+#define POOLS (NAMES ? 1024 : 0)
+#define POOLS_FIRST (ACCOUNTS_ALL * (1 + SCOPES))
 
 /* Map `meta`, one entry, written by the loader before anything is attached. */
 struct meta {
@@ -339,6 +342,8 @@ _Static_assert(sizeof(struct flow_key) == 16 + 16 + 2 + 2 + 1 + 3, "struct flow_
 #define WORD_COUNT ((1ULL << WORD_SHIFT) - 1)
 #define TAG_NUMBER (SERVICES - 1)
 #define TAG_FINAL 0x8000 /* nothing more will be known of this flow, so nobody looks at its packets */
+#define TAG_SHARED 0x4000 /* of a binding with BINDING_SHARED: no limit by service holds the flow */
+#define TAG_UNCOUNTED 0x2000 /* the flow began at an uplink that is not metered, so no pool has counted it */
 
 struct flow {
 	struct counters counted;
@@ -431,6 +436,48 @@ struct binding_key {
 	__u32 account;
 };
 _Static_assert(sizeof(struct binding_key) == 16 + 4, "struct binding_key");
+
+/* Map `service_policies`, indexed as `usage`, written by user space only: limits of one service of one account. */
+#define SERVICE_POOLS 6   /* at most: one service and one category, each of a client, its group and everyone */
+#define SERVICE_BUCKETS 8 /* for each account: so many rates that services without a class are held to */
+
+enum service_flag {
+	SERVICE_BLOCKED = 1,      /* nothing passes */
+	SERVICE_PACED = 2,        /* held to a class or, where that is not, to `police_rate` */
+	SERVICE_METERED_ONLY = 4, /* both hold at metered uplinks only */
+	SERVICE_ANY = 8, /* in the row of SERVICE_UNNAMED: the account has a policy of some service; else none is looked at */
+};
+
+struct service_policy {
+	__u16 flags;       /* enum service_flag */
+	__u16 bucket;      /* of the account: services with the same one share their rate */
+	__u32 class;       /* tc class id, 0 for none */
+	__u32 police_rate; /* bytes per second, for packets that no class holds; 0: any rate */
+	__u16 pools[SERVICE_POOLS]; /* accounts that count its bytes as well, 0 behind the last */
+};
+_Static_assert(sizeof(struct service_policy) == 2 * 2 + 2 * 4 + SERVICE_POOLS * 2, "struct service_policy");
+
+/* Pools have entries in `accounts`, of which the kernel writes `used` and `announced_at` only, and in `policies`. A rename
+ * may take more off a pool than it has counted, if the flow is older than the pool. So thresholds of pools are
+ * absolute values of `used` plus POOL_ZERO. */
+#define POOL_ZERO (1ULL << 62)
+
+/* Map `pool_numbers`, written by user space only: whose pool it is -> its account. It is as old as the counters. */
+struct pool_key {
+	__u32 holder; /* account of a client, a group or everyone */
+	__u32 pad;
+	__u64 services; /* which set of services, as a number */
+};
+_Static_assert(sizeof(struct pool_key) == 2 * 4 + 8, "struct pool_key");
+
+/* Map `paces`, indexed by account * SERVICE_BUCKETS + bucket, written by the kernel only: as `arrival_due` of `tunnelled`. */
+struct pace {
+	__u64 arrival_due[2];
+};
+_Static_assert(sizeof(struct pace) == 2 * 8, "struct pace");
+
+/* Map `refused`, indexed as `usage`, written by the kernel only, never reset: struct event, of what was dropped since its
+ * service, or a pool of it, was blocked. */
 
 /* Map `flow_names` (LRU), written and read by user space only: key of a flow -> the name of its far end, for people. */
 struct flow_name {

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "scopes.h"
+#include "pools.h"
 
 struct verdict {
 	u32 level;                          /* enum level, the worst of the hierarchy */
@@ -18,15 +18,55 @@ struct verdict {
 	struct account *charged[HIERARCHY]; /* accounts it was added to, the client's first; 0 behind the last */
 	u32 throttled[HIERARCHY];           /* numbers of those that are throttled, 0 for the others */
 	u32 outermost;                      /* the last one of `throttled` */
+	u32 is_too_fast;                    /* not 0: beyond the rate of a pool */
+	u32 pace;                           /* the row of its service that holds it to a rate; 0 for none */
+	u32 pace_class;                     /* the tc class that does, if `class` is this one */
 	u64 added;                          /* bytes that each of `charged` has of it: none at an uplink that is free */
 };
 
-/* Adds `bytes` to `used` of account `number` and of those above it, and returns the verdict of their limits. At an uplink
- * that is free nothing is added, and no threshold compared. */
+/* Takes the class of the service, if this is held to a rate. The block or the rate of an account counts more. */
+ALWAYS_INLINE void pace(struct verdict *verdict, u32 account, u32 tag)
+{
+#if NAMES
+	const struct service_policy *policy = service_policy_of(account, tag);
+
+	if (!(tag & TAG_PACED) || verdict->level != OPEN || !policy)
+		return;
+	verdict->pace = account * SERVICES + (tag & TAG_NUMBER);
+	verdict->pace_class = policy->class;
+	if (policy->class) {
+		verdict->class = policy->class;
+		verdict->urgent = 0;
+	}
+#endif
+}
+
+/* Whether a packet of a service that no class holds keeps its rate. */
+ALWAYS_INLINE int keeps_pace(const struct verdict *verdict, enum direction direction, u64 bytes)
+{
+#if NAMES
+	u32 row = verdict->pace;
+	const struct service_policy *policy = row ? service_policies.lookup(&row) : 0;
+	struct pace *state;
+
+	if (!policy || !policy->police_rate || (verdict->class && verdict->class == verdict->pace_class))
+		return 1;
+	row = row / SERVICES * SERVICE_BUCKETS + (policy->bucket & (SERVICE_BUCKETS - 1));
+	state = paces.lookup(&row);
+	return !state ||
+	       keeps_rate(direction == UP ? &state->arrival_due[UP] : &state->arrival_due[DOWN], policy->police_rate, bytes);
+#else
+	return 1;
+#endif
+}
+
+/* Adds `bytes` to `used` of account `number` and of those above it, and returns the verdict of their limits, and of those by
+ * service that `tag` has. At an uplink that is free nothing is added, and no threshold compared. */
 ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direction direction, u64 bytes,
-				   enum vantage vantage, struct at_uplink at)
+				   enum vantage vantage, struct at_uplink at, u32 tag)
 {
 	const int on = direction == UP ? ON_UP : ON_DOWN;
+	const u32 client = number;
 	const struct policy *own = 0;
 	struct verdict verdict = { .added = bytes & ~at.uncounted };
 	u32 exempt = 0;
@@ -93,7 +133,9 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 		if (!number)
 			break;
 	}
-	verdict.level = with_scopes(skb, verdict.level);
+	verdict.level = with_service(with_scopes(skb, verdict.level), tag);
+	verdict.is_too_fast = hide_range(skb, tag & TAG_TOO_FAST);
+	pace(&verdict, client, tag);
 	return verdict;
 }
 
@@ -168,7 +210,7 @@ ALWAYS_INLINE void count_queued(const struct verdict *verdict, u64 bytes)
 /* Drops a packet of a throttled account that is beyond its police rate, if no class holds the account to its rate. */
 ALWAYS_INLINE enum fate police(const struct verdict *verdict, enum direction direction, struct size size)
 {
-	if (is_beyond_rate())
+	if (is_beyond_rate() || verdict->is_too_fast || !keeps_pace(verdict, direction, size.bytes))
 		goto dropped;
 	if (verdict->level != THROTTLED)
 		return PASSED;

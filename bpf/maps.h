@@ -23,10 +23,10 @@
 #define HEADS_RING_BYTES 524288
 
 BPF_TABLE_PINNED("array", u32, struct meta, meta, 1, PIN "/meta");
-BPF_TABLE_PINNED("array", u32, struct account, accounts, ACCOUNTS_ALL * (1 + SCOPES), PIN "/accounts", BPF_F_MMAPABLE);
-BPF_TABLE_PINNED("array", u32, struct policy, policies, ACCOUNTS_ALL * (1 + SCOPES), PIN "/policies");
+BPF_TABLE_PINNED("array", u32, struct account, accounts, POOLS_FIRST + POOLS, PIN "/accounts", BPF_F_MMAPABLE);
+BPF_TABLE_PINNED("array", u32, struct policy, policies, POOLS_FIRST + POOLS, PIN "/policies");
 BPF_TABLE_PINNED("hash", struct group_key, u32, groups, GROUPS, PIN "/groups");
-BPF_TABLE_PINNED("array", u32, struct tunnelled, tunnelled, ACCOUNTS_ALL * (1 + SCOPES), PIN "/tunnelled");
+BPF_TABLE_PINNED("array", u32, struct tunnelled, tunnelled, POOLS_FIRST + POOLS, PIN "/tunnelled");
 BPF_TABLE_PINNED("array", u32, struct moved, moved, ACCOUNTS, PIN "/moved");
 BPF_TABLE_PINNED("hash", struct tunnel_end, u32, tunnel_ends, TUNNEL_ENDS, PIN "/tunnel_ends");
 BPF_TABLE_PINNED("hash", u32, u32, tunnel_links, TUNNEL_LINKS, PIN "/tunnel_links");
@@ -87,6 +87,11 @@ BPF_TABLE_PINNED("array", u32, struct usage, usage, ACCOUNTS * SERVICES, PIN "/u
 /* By account: how often bytes of it got another name. User space reads again the rows of accounts whose count rose. */
 BPF_TABLE_PINNED("array", u32, u64, renamed, ACCOUNTS, PIN "/renamed", BPF_F_MMAPABLE);
 BPF_TABLE_PINNED("hash", struct service_name, u32, service_numbers, SERVICES, PIN "/service_numbers");
+BPF_TABLE_PINNED("array", u32, struct service_policy, service_policies, ACCOUNTS * SERVICES, PIN "/service_policies",
+		 BPF_F_MMAPABLE);
+BPF_TABLE_PINNED("array", u32, struct event, refused, ACCOUNTS * SERVICES, PIN "/refused", BPF_F_MMAPABLE);
+BPF_TABLE_PINNED("array", u32, struct pace, paces, ACCOUNTS * SERVICE_BUCKETS, PIN "/paces");
+BPF_TABLE_PINNED("hash", struct pool_key, u32, pool_numbers, POOLS, PIN "/pool_numbers");
 BPF_TABLE_PINNED("lru_hash", struct binding_key, u32, bindings, BINDINGS, PIN "/bindings");
 BPF_TABLE_PINNED("lru_hash", struct flow_key, struct flow_name, flow_names, FLOW_NAMES, PIN "/flow_names");
 /* By account: CLOCK_MONOTONIC_COARSE, ns, when all its heads are paid for (heads.h). */

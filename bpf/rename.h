@@ -2,7 +2,7 @@
 /* Flows get the names that user space has found: it runs this by BPF_PROG_TEST_RUN, so the kernel alone writes flows. */
 #pragma once
 
-#include "attribution.h"
+#include "pools.h"
 
 #if NAMES
 
@@ -11,13 +11,15 @@
 
 /* Puts another tag into a word of a flow, and moves the bytes that stand there to the row of that. Returns whether it
  * did. Bytes that are added meanwhile find the old tag or the new one, and are on that side both here and there. */
-ALWAYS_INLINE int rename_word(u64 *counter, u32 account, u32 tag, enum direction direction)
+ALWAYS_INLINE int rename_word(struct __sk_buff *skb, u64 *counter, u32 account, u32 tag, enum direction direction)
 {
 	u64 word = *(volatile u64 *)counter, found, bytes;
 	struct usage *from, *to;
 
 	for (int i = 0; i < RENAME_TRIES; i++) {
-		found = __sync_val_compare_and_swap(counter, word, (u64)tag << WORD_SHIFT | (word & WORD_COUNT));
+		u64 kept = word >> WORD_SHIFT & TAG_UNCOUNTED;
+
+		found = __sync_val_compare_and_swap(counter, word, (tag | kept) << WORD_SHIFT | (word & WORD_COUNT));
 		if (found == word)
 			goto tagged;
 		word = found;
@@ -32,6 +34,8 @@ tagged:
 	/* First off, then on: the rows are never more than the account. */
 	__sync_fetch_and_add(direction == UP ? &from->up_bytes : &from->down_bytes, -bytes);
 	__sync_fetch_and_add(direction == UP ? &to->up_bytes : &to->down_bytes, bytes);
+	if (has_service_policies(account))
+		move_between_pools(skb, account, hide_tag(skb, word >> WORD_SHIFT), tag, direction, bytes);
 	return 1;
 }
 
@@ -46,8 +50,8 @@ ALWAYS_INLINE int name_flow(struct __sk_buff *skb, struct rename *wanted)
 	/* Of ESP of the router, answers are in the flow, and of another account. */
 	if (!flow || flow->account != account || !count || (tag & ~(TAG_NUMBER | TAG_FINAL)) || comes_by_ipsec(&wanted->key))
 		return 0;
-	is_named = hide_range(skb, rename_word(&flow->counted.down_bytes, account, tag, DOWN));
-	is_named &= hide_range(skb, rename_word(&flow->counted.up_bytes, account, tag, UP));
+	is_named = hide_range(skb, rename_word(skb, &flow->counted.down_bytes, account, tag, DOWN));
+	is_named &= hide_range(skb, rename_word(skb, &flow->counted.up_bytes, account, tag, UP));
 	__sync_fetch_and_add(count, 1);
 	return is_named;
 }

@@ -114,7 +114,7 @@ ALWAYS_INLINE u32 take_from_reserve(struct __sk_buff *skb, const struct reserve 
 }
 
 /* What a blocked upload is for. */
-ALWAYS_INLINE u32 upkeep_of_upload(struct __sk_buff *skb, const struct packet *packet, u32 account)
+ALWAYS_INLINE u32 upkeep_of_upload(struct __sk_buff *skb, const struct packet *packet, u32 account, u32 tag)
 {
 	if (account == ACCOUNT_ROUTER && is_for_link(skb, packet, 1))
 		return UPKEEP_OF_LINK;
@@ -122,8 +122,8 @@ ALWAYS_INLINE u32 upkeep_of_upload(struct __sk_buff *skb, const struct packet *p
 		return UPKEEP_OF_CLOCK;
 	if (account != ACCOUNT_TUNNELS && (account == ACCOUNT_UNATTRIBUTED || !is_listed(packet)))
 		return NO_UPKEEP;
-	/* In scopes, its verdict says it. */
-	if (is_blocked_low())
+	/* In scopes, its verdict says it, and of limits by service its tag. */
+	if (is_blocked_low() || (tag & TAG_BLOCKED))
 		return NO_UPKEEP;
 	return is_blocked_below_everyone(account, ON_UP, 0, (struct at_uplink){}) ? NO_UPKEEP : UPKEEP_LISTED;
 }
@@ -136,14 +136,14 @@ ALWAYS_INLINE int has_upkeep(const struct packet *packet, enum headers headers)
 
 /* Returns why a blocked upload passes all the same, NO_UPKEEP if it does not. */
 ALWAYS_INLINE u32 spare_upload(struct __sk_buff *skb, const struct packet *packet, enum headers headers, u32 account,
-			       struct size size, enum vantage vantage)
+			       struct size size, enum vantage vantage, u32 tag)
 {
 	u32 only = 0, upkeep;
 	const struct reserve *of = reserve.lookup(&only);
 
 	if (!of || !has_upkeep(packet, headers))
 		return NO_UPKEEP;
-	upkeep = hide_range(skb, upkeep_of_upload(skb, packet, account));
+	upkeep = hide_range(skb, upkeep_of_upload(skb, packet, account, tag));
 	if (upkeep == NO_UPKEEP)
 		return NO_UPKEEP;
 	/* Inside a tunnel nothing is taken: its own packet is, on the WAN. */
@@ -156,7 +156,7 @@ ALWAYS_INLINE u32 spare_upload(struct __sk_buff *skb, const struct packet *packe
 
 /* Returns whether a blocked download passes all the same: it was billed, and answers what was spared. */
 ALWAYS_INLINE int is_spared_download(struct __sk_buff *skb, struct packet *packet, enum headers headers, u32 account,
-				     struct size size, enum vantage vantage)
+				     struct size size, enum vantage vantage, u32 tag)
 {
 	u32 only = 0, all = ACCOUNT_EVERYONE, upkeep;
 	const struct reserve *of = reserve.lookup(&only);
@@ -180,7 +180,7 @@ ALWAYS_INLINE int is_spared_download(struct __sk_buff *skb, struct packet *packe
 			return 0;
 		goto spared;
 	}
-	if (upkeep == UPKEEP_LISTED && (is_blocked_low() ||
+	if (upkeep == UPKEEP_LISTED && (is_blocked_low() || (tag & TAG_BLOCKED) ||
 					is_blocked_below_everyone(account, ON_DOWN, 0, (struct at_uplink){})))
 		return 0;
 	if (vantage == ON_WAN && !take_from_reserve(skb, of, account, upkeep, size.bytes))

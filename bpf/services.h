@@ -19,6 +19,8 @@
 /* Beside a tag, above its bits. */
 #define TAG_OF_FLOW 0x10000   /* it is of a flow */
 #define TAG_WANTS_HEAD 0x20000 /* user space is to see the packet, if it has payload */
+#define TAG_LEARNED 0x40000 /* the flow has the bytes of this upload already (pools.h) */
+#define TAG_LIMITED 0x80000 /* pools of the service have them */
 
 /* The row of an account and a service; 0 for an account that is no client's. */
 ALWAYS_INLINE struct usage *usage_of(u32 account, u32 tag)
@@ -56,7 +58,7 @@ ALWAYS_INLINE u32 bound_service(const struct flow_key *key, u32 account)
 
 	__builtin_memcpy(binding.address, key->remote, 16);
 	known = bindings.lookup(&binding);
-	return known ? *known & TAG_NUMBER : SERVICE_UNNAMED;
+	return known ? (*known & TAG_NUMBER) | (*known & BINDING_SHARED) / (BINDING_SHARED / TAG_SHARED) : SERVICE_UNNAMED;
 #else
 	return SERVICE_UNNAMED;
 #endif

@@ -86,7 +86,11 @@ def empty(wanted: compiler.Build) -> None:
         if name in without:
             continue
         with contextlib.closing(libbpf.Map(wanted.generation / name, key.size, value.size)) as each:
-            if name == "usage":  # so large that one entry after the other takes half a second
+            if name in (
+                "usage",
+                "service_policies",
+                "refused",
+            ):  # so large that one entry after the other takes half a second
                 mmap.mmap(each.fd, each.max_entries * each.value_size)[:] = bytes(each.max_entries * each.value_size)
                 continue
             for entry in list(each.keys()):

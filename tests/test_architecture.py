@@ -87,7 +87,7 @@ HEADERS = (
     "attribution.h",
     "translator.h",
     "tunnel.h",
-    *("compare.h", "scopes.h"),
+    *("compare.h", "scopes.h", "pools.h"),
     "limits.h",
     "receiver.h",
     "sent.h",

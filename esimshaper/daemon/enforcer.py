@@ -104,8 +104,8 @@ class Enforcer:
 
     def enforce(
         self, outcome: Outcome, seen: Observation, states: Mapping[Subject, ClientState], *, look_around: bool
-    ) -> None:
-        """Carries out `outcome`, as far as it is not carried out yet.
+    ) -> bool:
+        """Carries out `outcome`, as far as it is not carried out yet. Whether pools are new, of which no policy knows.
 
         `look_around`: compares with what is installed though nothing is new; somebody else may have changed it.
         """
@@ -143,6 +143,8 @@ class Enforcer:
                 self._say(now.problems)
             now = now.after(report) if now.after else None
         self._sweep()
+        # Last, when no policy refers to the pools that it frees.
+        return outcome.service_policies is not None and self._meter.want_pools(outcome.wanted_pools)
 
     def _carry_out(self, todo: Iterable[Step]) -> Report:
         report = Report()
@@ -171,6 +173,14 @@ class Enforcer:
                 self._meter.give_classes_at(upload, download)
             case steps.WritePolicies(policies):
                 self._write(policies)
+            case steps.WriteServices(services):
+                self._meter.write_service_policies(services)
+            case steps.CheckRejects() | steps.Reject():
+                return self._refuse(step, report)
+        return report
+
+    def _refuse(self, step: steps.CheckRejects | steps.Reject, report: Report) -> Report:
+        match step:
             case steps.CheckRejects():
                 if self._rejects.notice_changes(self._now):
                     text = "somebody changed our table in nftables; it is as before again"

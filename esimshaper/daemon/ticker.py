@@ -74,11 +74,11 @@ class Ticker:
         self.state, outcome = self.advance(resumed or self.state, seen)
         if outcome.booking:
             self.save(outcome.booking)
-        self._enforcer.enforce(outcome, seen, self.state.limits.states, look_around=look_around)
+        has_new = self._enforcer.enforce(outcome, seen, self.state.limits.states, look_around=look_around)
         self._strays.tell(seen.reading, self.state.names.identities)
         if look_around:
             self._failsafe.follow(self._configuration.settings, seen.attachments)
-        if outcome.new_groups or outcome.new_clients:
+        if has_new or outcome.new_groups or outcome.new_clients:
             self._hurry()  # their policies follow once they have accounts
         self.seconds = clock.stopwatch() - began
 
@@ -109,7 +109,7 @@ class Ticker:
 
     def hold(self, state: State) -> None:
         """Holds everybody to the limits that follow from `state`; the State stays as it is."""
-        for _ in ("groups and clients get their accounts", "policies name them"):
+        for _ in ("groups and clients get their accounts", "these get their pools", "policies name all of them"):
             seen = self._observer.observe()
             limited, outcome = self.advance(state, seen)
             self._enforcer.enforce(outcome, seen, limited.limits.states, look_around=True)

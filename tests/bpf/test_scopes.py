@@ -263,4 +263,4 @@ def test_the_verifier_has_room_with_as_many_scopes_as_there_can_be(bench: Bench)
     for name in compiler.PROGRAMS:
         lines = Path(f"/proc/self/fdinfo/{bench.meter.program(name).fd}").read_text().splitlines()
         fields = dict(line.split(":", 1) for line in lines)
-        assert int(fields["verified_insns"]) < 120_000, (name, fields["verified_insns"])
+        assert int(fields["verified_insns"]) < 250_000, (name, fields["verified_insns"])

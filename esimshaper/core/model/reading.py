@@ -16,6 +16,7 @@ from esimshaper.core.model.identity import (
     Neighbour,
 )
 from esimshaper.core.model.modems import Modem
+from esimshaper.core.model.service_policies import Refused
 from esimshaper.core.model.service_sets import Pool
 from esimshaper.core.model.services import ServiceCounts
 from esimshaper.core.model.uplink import UplinkCounters
@@ -88,6 +89,8 @@ class Reading:
     # scopes            -                                by the key of a Scope: how much higher the numbers of its
     #                                                    accounts are, which budgets and announced have as well
     # pools             of quotas by service             whose they are; the same object while none is given or freed
+    # refused           clients                          by number of a service: what was dropped by a block of it, or
+    #                                                    of a pool; of clients that have, or had, such a limit
 
     epoch: int
     boottime: float
@@ -111,6 +114,7 @@ class Reading:
     by_uplink: ByUplink = field(default_factory=dict)
     scopes: Mapping[str, int] = field(default_factory=dict)
     pools: Mapping[Account, Pool] = field(default_factory=dict)
+    refused: Refused = field(default_factory=dict)
 
     @property
     def strayed(self) -> Mapping[Account, int]:

@@ -22,7 +22,7 @@ from esimshaper.core.model.services import (
 MAX_POOLS = 1024
 """So many pools the kernel has (POOLS in bpf/contract.h)."""
 
-POOLS_OF_A_PACKET = 4
+POOLS_OF_A_PACKET = 6
 """So many of these one packet can be counted in (SERVICE_POOLS in bpf/contract.h)."""
 
 

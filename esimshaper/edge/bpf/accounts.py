@@ -4,7 +4,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from esimshaper.core.model.counts import Budget, Counters
+from esimshaper.core.model.counts import NOTHING, Budget, Counters
 from esimshaper.core.model.identity import ACCOUNT_ROUTER, Account
 from esimshaper.edge.bpf import layouts, libbpf
 
@@ -31,12 +31,13 @@ class _Account(NamedTuple):
 
 class AccountReader:
     """Knows what was read last. `everyone`: the first account that is no client's. Of accounts of scopes, which stand
-    behind that of tunnels, only budgets and announcements are of interest."""
+    behind that of tunnels, and of pools, which begin with `pools`, only budgets and announcements are of interest."""
 
-    def __init__(self, accounts: libbpf.Map, everyone: Account, tunnels: Account) -> None:
+    def __init__(self, accounts: libbpf.Map, everyone: Account, tunnels: Account, pools: Account) -> None:
         self._map = accounts
         self._everyone = everyone
         self._tunnels = tunnels
+        self._pools = pools
         self._parsed: dict[int, _Account] = {}
 
     def read(self) -> Counted:
@@ -45,10 +46,10 @@ class AccountReader:
         for number, fields in self._map.used(layouts.ACCOUNT):
             account, known = Account(number), self._parsed.get(number)
             if known is None or known.fields != fields:
-                known = self._parsed[number] = _parsed(fields)
+                known = self._parsed[number] = _parsed(fields) if number < self._pools else _of_pool(fields)
             *_, wasted, announced_at, queued = fields
             if announced_at:
-                found.announced[account] = announced_at
+                found.announced[account] = announced_at - (layouts.POOL_ZERO if number >= self._pools else 0)
             if number > self._tunnels:
                 found.budgets[account] = known.budget
                 continue
@@ -69,3 +70,9 @@ def _parsed(fields: tuple[int, ...]) -> _Account:
     both, down_bytes, used_up, up_bytes, down_packets, up_packets, *_ = fields
     counters = Counters(down_bytes, up_bytes, down_packets, up_packets)
     return _Account(fields, Budget(both, down_bytes, used_up), counters)
+
+
+def _of_pool(fields: tuple[int, ...]) -> _Account:
+    """A pool may have less than nothing, since names that came late took more off it than it had counted."""
+    both, down, up = (number - (1 << 64) if number >> 63 else number for number in fields[:3])
+    return _Account(fields, Budget(both, down, up), NOTHING)

@@ -27,7 +27,7 @@ from esimshaper.core.model.limits import Policy
 from esimshaper.core.model.packages import DEBIAN_PYTHON
 from esimshaper.edge.bpf import layouts, libbpf, policy_layout
 
-SCHEMA = 16
+SCHEMA = 17
 """Version of map layouts: part of the pins' path, so that maps of another layout are never taken for ours."""
 
 AT_LINKS = (

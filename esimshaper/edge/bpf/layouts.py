@@ -43,6 +43,9 @@ ANNOUNCEMENT = struct.Struct("=16sIII")
 SERVICE_NAME = struct.Struct("=32s")
 USAGE = struct.Struct("=2q")
 RENAME = struct.Struct("=40sIH2x")
+SERVICE_POLICY = struct.Struct("=2H2I6H")
+POOL_KEY = struct.Struct("=I4xQ")
+PACE = struct.Struct("=2Q")
 BINDING_KEY = struct.Struct("=16sI")
 FLOW_NAME = struct.Struct("=IB123s")
 HEAD = struct.Struct("=40sIIB3x")  # and behind it the packet
@@ -82,6 +85,10 @@ LAYOUTS = {
     "bindings": (BINDING_KEY, NUMBER),
     "flow_names": (FLOW_KEY, FLOW_NAME),
     "heads_due": (NUMBER, LONG),
+    "service_policies": (NUMBER, SERVICE_POLICY),
+    "refused": (NUMBER, EVENT),
+    "paces": (NUMBER, PACE),
+    "pool_numbers": (POOL_KEY, NUMBER),
     "uplinks": (LINK, UPLINK),
     "uplink_names": (UPLINK_NAME, NUMBER),
     "by_uplink": (NUMBER, COUNTERS),
@@ -91,7 +98,10 @@ LAYOUTS = {
 }
 """Key and value of each map; the queue `free_accounts` (NUMBER) and the rings (ANNOUNCEMENT, HEAD) are apart."""
 
-OF_SERVICES = ("usage", "renamed", "service_numbers", "bindings", "flow_names", "heads_due")
+OF_SERVICES = (
+    *("usage", "renamed", "service_numbers", "bindings", "flow_names", "heads_due"),
+    *("service_policies", "refused", "paces", "pool_numbers"),
+)
 """Maps that are not there where bytes have no services."""
 
 OF_UPLINKS = ("uplinks", "uplink_names", "by_uplink", "uplink_queues", "own_uplinks")
@@ -125,7 +135,19 @@ SERVICES = 256
 SERVICE_FIRST = 3
 """The first number that is given to a service by its name; those before it are built in."""
 
-TAG_FINAL, BINDING_SHARED = 0x8000, 0x10000
+TAG_FINAL, TAG_SHARED, BINDING_SHARED = 0x8000, 0x4000, 0x10000
+
+SERVICE_BLOCKED, SERVICE_PACED, SERVICE_METERED_ONLY, SERVICE_ANY = 1, 2, 4, 8
+"""enum service_flag."""
+
+SERVICE_POOLS, SERVICE_BUCKETS = 6, 8
+"""So many pools one service of an account has at most, and so many police rates all of its services."""
+
+POOLS = 1024
+"""Accounts of pools, behind those of all trees; there are none where bytes have no services."""
+
+POOL_ZERO = 1 << 62
+"""What thresholds of pools, and announcements of these, are more than they say."""
 
 RENAMES, LINK_HEADER = 32, 14
 """What `name_flows` takes at once, behind so many zeros."""

@@ -5,7 +5,6 @@ Counters are written by the kernel only; bpf/contract.h names the writer of each
 """
 
 import contextlib
-import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,11 +25,16 @@ from esimshaper.core.model.identity import (
 from esimshaper.core.model.kernel import OURS
 from esimshaper.core.model.limits import Network, Policy
 from esimshaper.core.model.reading import ByUplink, Reading, Table, Tunnels
+from esimshaper.core.model.service_policies import ServicePolicies
+from esimshaper.core.model.service_sets import Pool
 from esimshaper.core.model.tunnels import TunnelEnd
 from esimshaper.edge.bpf import layouts, libbpf, policy_layout
 from esimshaper.edge.bpf.accounts import AccountReader
 from esimshaper.edge.bpf.flow_table import choose_flows
 from esimshaper.edge.bpf.moves import as_charged, read_moves
+from esimshaper.edge.bpf.opened import numbers_of_scopes, opened_maps, opened_programs
+from esimshaper.edge.bpf.pool_numbers import PoolNumbers
+from esimshaper.edge.bpf.service_maps import ServiceMaps
 from esimshaper.edge.bpf.uplink_maps import UplinkMaps
 from esimshaper.edge.bpf.usage import BUILT_IN, UsageReader
 from esimshaper.edge.host import clock
@@ -60,8 +64,8 @@ class Meter:
     def __init__(self, generation: Path, programs: Path | None = None) -> None:
         self.generation = generation
         with contextlib.ExitStack() as opened:
-            self._programs = _opened_programs(opened, programs)
-            self._maps = _opened_maps(opened, generation, self._programs)
+            self._programs = opened_programs(opened, programs)
+            self._maps = opened_maps(opened, generation, self._programs)
             meta = self._maps["meta"].lookup(layouts.NUMBER.pack(0)) or b""  # which an array always has
             self.epoch: int = layouts.META.unpack(meta)[0]
             if not self.epoch:
@@ -69,20 +73,24 @@ class Meter:
             self._opened = opened.pop_all()
         self._owners_from: list[tuple[bytes, bytes]] | None = None
         self._owners_known: dict[Account, ClientKey] = {}
-        # Behind the usual accounts are those of scopes, as many for each.
-        self._scopes = _numbers_of_scopes(self._maps)
-        rows = self._maps["accounts"].max_entries // (1 + len(self._scopes))
+        # Behind the usual accounts are those of scopes, as many for each, and behind these those of pools.
+        self._scopes = numbers_of_scopes(self._maps)
+        self._service_maps = ServiceMaps(self._maps) if "service_policies" in self._maps else None
+        self.first_pool = Account(self._maps["accounts"].max_entries - layouts.POOLS * bool(self._service_maps))
+        self._pools = PoolNumbers(self._maps["pool_numbers"], self.first_pool) if "pool_numbers" in self._maps else None
+        rows = self.first_pool // (1 + len(self._scopes))
         self.tunnels_account = Account(rows - 1)
         self.everyone = Account(self.tunnels_account - 1 - layouts.GROUPS)
         self.reserve_account = Account(self._maps["accounts"].max_entries)
-        self._accounts = AccountReader(self._maps["accounts"], self.everyone, self.tunnels_account)
+        self._accounts = AccountReader(self._maps["accounts"], self.everyone, self.tunnels_account, self.first_pool)
         self._built_in = {**PSEUDO_CLIENTS, Account(self.everyone - 1): OTHERS}
         self._has_tunnels = bool(self._has_ends() or self._inner())  # else there is nothing to read
         self.scopes = {key: number * rows for key, number in self._scopes.items()}
         self.uplinks = UplinkMaps(self._maps, self.tunnels_account, self._scopes) if "by_uplink" in self._maps else None
         self._usage = UsageReader(self._maps, self.everyone) if "usage" in self._maps else None
-        if self._usage:
-            self._opened.callback(self._usage.close)
+        for views in (self._usage, self._service_maps):
+            if views:
+                self._opened.callback(views.close)
         self._digest = programs.name.removeprefix("programs-") if programs else ""
 
     def program(self, name: str) -> Program:
@@ -146,6 +154,8 @@ class Meter:
             service_names=self._usage.names if self._usage else {},
             by_uplink=by_uplink,
             scopes=self.scopes,
+            refused=self._service_maps.read_refused() if self._service_maps else {},
+            pools=self._pools.given if self._pools else {},
         )
 
     def number_services(self, names: Iterable[str]) -> Sequence[str]:
@@ -232,7 +242,24 @@ class Meter:
     def write_policies(self, policies: Mapping[Account, Policy]) -> None:
         """Writes policies, in their order; each takes effect with the next packet."""
         for account, policy in policies.items():
-            self._maps["policies"].update(layouts.NUMBER.pack(account), policy_layout.to_bytes(policy))
+            self._maps["policies"].update(
+                layouts.NUMBER.pack(account), policy_layout.to_bytes(policy, self._zero(account))
+            )
+
+    def write_service_policies(self, policies: ServicePolicies) -> None:
+        """Makes these what the kernel knows of services: writes what is new of them.
+
+        Without services this does nothing.
+        """
+        if self._service_maps:
+            self._service_maps.write(policies)
+
+    def want_pools(self, pools: tuple[Pool, ...]) -> bool:
+        """Gives each of these an account, and frees the others, to which no policy may refer. Whether one is new.
+
+        Without services this does nothing.
+        """
+        return self._pools is not None and self._pools.want(pools)
 
     def write_reserve(self, reserve: Reserve, reachable: Iterable[Network]) -> None:
         """Sets the ends of the reserve, and the networks that may use its first half."""
@@ -243,7 +270,7 @@ class Meter:
     def policies(self) -> dict[Account, Policy]:
         """The policies of all accounts that are installed now, by this daemon or by an earlier one."""
         found = enumerate(self._maps["policies"].values(layouts.POLICY))
-        return {Account(number): policy_layout.from_fields(fields) for number, fields in found}
+        return {Account(each): policy_layout.from_fields(fields, self._zero(Account(each))) for each, fields in found}
 
     def tables(self) -> tuple[Table, ...]:
         """How full the maps are. A full flow table takes some 20 ms to count, which is too long for every tick."""
@@ -260,6 +287,9 @@ class Meter:
         owners = self._owners() | {self.tunnels_account: ROUTER}
         names = self._usage.names if self._usage else BUILT_IN
         return choose_flows(self._maps, owners, names, limit, clients, recent_first=recent_first)
+
+    def _zero(self, account: Account) -> int:
+        return layouts.POOL_ZERO if account >= self.first_pool else 0
 
     def close(self) -> None:
         self._opened.close()
@@ -306,45 +336,6 @@ class Meter:
                 owners |= {Account(account): layouts.client_key(*client) for client, (account,) in pairs}
             self._owners_from, self._owners_known = found, owners
         return self._owners_known
-
-
-def _opened_programs(opened: contextlib.ExitStack, programs: Path | None) -> dict[str, int]:
-    """Those of a folder, by name; `opened` closes them."""
-    found = {}
-    for pin in programs.iterdir() if programs else ():
-        found[pin.name] = libbpf.open_pin(pin)
-        opened.callback(os.close, found[pin.name])
-    return found
-
-
-def _opened_maps(opened: contextlib.ExitStack, generation: Path, programs: Collection[str]) -> dict[str, libbpf.Map]:
-    """By name; `opened` closes them.
-
-    Without programs, a map that an earlier version had not, or otherwise, is left out if a reading needs it not.
-    """
-    maps, may_miss = {}, set() if "name_flows" in programs else set(layouts.OF_SERVICES)
-    for maps_of in (layouts.OF_UPLINKS, layouts.OF_SCOPES):
-        if not (generation / maps_of[0]).exists():
-            may_miss.update(maps_of)
-    if not programs:
-        may_miss.update(layouts.NEWER)
-    for name, (key, value) in layouts.LAYOUTS.items():
-        try:
-            maps[name] = libbpf.Map(generation / name, key.size, value.size)
-        except (OSError, ValueError):
-            if name not in may_miss:
-                raise
-        else:
-            opened.callback(maps[name].close)
-    return maps
-
-
-def _numbers_of_scopes(maps: Mapping[str, libbpf.Map]) -> dict[str, int]:
-    """By the key of each scope that has a tree of accounts."""
-    if "scope_names" not in maps:
-        return {}
-    names = ((key, maps["scope_names"].lookup(key) or bytes(4)) for key in list(maps["scope_names"].keys()))
-    return {key.rstrip(b"\0").decode(): int(layouts.NUMBER.unpack(number)[0]) for key, number in names}
 
 
 def _without(accounts: Mapping[Account, Counters], inner: Mapping[Account, Counters]) -> dict[Account, Counters]:

@@ -84,20 +84,22 @@ def test_built_in_services_and_those_without_a_category_can_be_limited():
     assert wrong({"service": ["unnamed", "hidden", "other", "fritz"]}) == []
 
 
-def test_one_packet_has_room_in_four_pools_and_the_quota_with_the_next_one_is_named():
+def test_one_packet_has_room_in_six_pools_and_the_quota_with_the_next_one_is_named():
     rows = [
         {"service": "youtube"},
         {"service": "video", "for": "alice"},
         {"service": ["video", "music"], "for": "everyone"},
         {"service": ["youtube", "music"], "for": "everyone"},
+        {"service": ["youtube", "video"], "for": "everyone"},
+        {"service": ["youtube", "netflix"], "for": "everyone"},
     ]
     assert len(rows) == POOLS_OF_A_PACKET
     assert wrong(*rows) == []
     others = [{"service": "netflix", "for": "everyone"}, {"service": "youtube", "for": "group/living-room"}]
     assert wrong(*rows, *others) == []
     found = wrong(*rows, {"service": "youtube", "for": "everyone", "name": "late"})
-    message = "for one client, 5 different sets of services in quotas have youtube in them, but there is room for 4"
-    assert [(place, said) for place, said, _ in found] == [((4, "service"), message)]
+    message = "for one client, 7 different sets of services in quotas have youtube in them, but there is room for 6"
+    assert [(place, said) for place, said, _ in found] == [((6, "service"), message)]
 
 
 def test_a_change_of_services_is_said_and_needs_no_restart():
