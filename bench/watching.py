@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Is abnormal use noticed, and nothing else? The watch and what others do, on made-up lives. In: a Place. Out: Rows.
 
-An alarm on a life without leaks is false. Of two weeks the second counts: in the first the watch learns.
+An alarm on a life without leaks is false. Of two weeks the second counts: in the first the watch learns. What the first
+one has, as after seven days, stands beside it.
 Known leaks are put beside ordinary life at random moments from the second day on, into copies of what the watch knew.
 """
 
 import random
 import time
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from statistics import median
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from bench import lives, other_lives, third_lives
@@ -40,13 +42,17 @@ class Paced(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Of one seed: false alarms of the second week by method; how many devices; leaks, and those told of by method."""
+    """Of one seed: false alarms of the second week by method; how many devices; leaks, and those told of by method.
+
+    first: false alarms of the first week, by method.
+    """
 
     false: dict[str, int]
     devices: int
     leaks: int
     told: dict[str, int]
     paces: tuple["Paced", ...] = ()
+    first: Mapping[str, int] = MappingProxyType({})
 
 
 class Trial(NamedTuple):
@@ -85,8 +91,9 @@ def _of_home(home: str, found: Iterable[Seen]) -> Iterator[Row]:
     weeks, leaks = sum(each.devices for each in all_of_it), sum(each.leaks for each in all_of_it)
     for method in (OURS, *RIVALS):
         false = sum(each.false[method] for each in all_of_it) / weeks
+        first = sum(each.first[method] for each in all_of_it) / weeks
         told = 100 * sum(each.told[method] for each in all_of_it) / max(1, leaks)
-        detail = f"{told:.0f} % of {leaks} leaks told"
+        detail = f"{first:.2f} in the first week; {told:.0f} % of {leaks} leaks told"
         if method == OURS:
             yield aim(f"home {home}: false alarms of a client and week, {method}", false, "", FALSE_AIM, detail)
             yield aim(f"home {home}: leaks that nobody is told of", 100 - told, "%", UNNOTICED_AIM)
@@ -119,8 +126,9 @@ def seen(question: Question) -> Seen:
     alarms = {OURS: ours.alarms, **{name: rival(name, clean) for name in RIVALS}}
     of_leaks = {OURS: watch(leaky).alarms, **{name: rival(name, leaky) for name in RIVALS}}
     false = {name: sum(each.told and each.step >= WEEK for each in found) for name, found in alarms.items()}
+    first = {name: sum(each.told and each.step < WEEK for each in found) for name, found in alarms.items()}
     told = {name: len(_leaks_told(found, leaky)) for name, found in of_leaks.items()}
-    return Seen(false, len(clean.clients), len(leaky.leaks), told, tuple(_paced(clean, ours.paces)))
+    return Seen(false, len(clean.clients), len(leaky.leaks), told, tuple(_paced(clean, ours.paces)), first)
 
 
 def _paced(made: Life, paces: list[int]) -> Iterator[Paced]:
