@@ -19,6 +19,7 @@ from pathlib import Path
 
 from bench import (
     bill,
+    channels,
     conversations,
     cost,
     crowd,
@@ -71,6 +72,7 @@ SECTIONS = (
     Section("flash", "Flash", resident.flash),
     Section("past", "Years of history", past.rows),
     Section("questions", "Questions beside ticks", questions.rows),
+    Section("channels", "Servers that hang, drip and lie", channels.rows),
 )
 
 

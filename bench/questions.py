@@ -27,7 +27,7 @@ DELAY_AIM = 50
 _SCRAPES_A_SECOND = 10
 _EARLY = 0.02
 """Seconds before its second that a timer may go off."""
-_TIMESTAMP, _DURATION = "esimshaper_last_tick_timestamp_seconds", "esimshaper_last_tick_duration_seconds"
+TIMESTAMP, DURATION = "esimshaper_last_tick_timestamp_seconds", "esimshaper_last_tick_duration_seconds"
 
 
 def rows(place: Place) -> Iterator[Row]:
@@ -99,7 +99,7 @@ def ends(box: Box, seconds: int) -> list[float]:
     for _ in range(seconds * _SCRAPES_A_SECOND):
         time.sleep(1 / _SCRAPES_A_SECOND)
         samples = dict(line.rsplit(" ", 1) for line in box.scrape().decode().splitlines() if line[:1] != "#")
-        found[float(samples[_TIMESTAMP]) - ahead] = float(samples[_DURATION])
+        found[float(samples[TIMESTAMP]) - ahead] = float(samples[DURATION])
     return lateness(found)
 
 
