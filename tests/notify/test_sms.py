@@ -35,13 +35,13 @@ NUMBERS = itertools.count()
 class Line:
     """A ModemManager with a modem in a network."""
 
-    def __init__(self, manager: RealManager) -> None:
-        self.manager = manager
+    def __init__(self, manager: RealManager, kind: type[Phone] = Phone) -> None:
+        self.manager, self._kind = manager, kind
         self.phone = self.plug()
 
     def plug(self) -> Phone:
         name = f"notify-{os.getpid()}-{next(NUMBERS)}"  # abstract, so it is for all of the machine
-        self.phone = Phone(name, "8981100012345678905")
+        self.phone = self._kind(name, "8981100012345678905")
         self.manager.use(name)
         self.manager.enable()
         wait_until("messages", self.takes_messages, timeout=40)
