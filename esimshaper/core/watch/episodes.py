@@ -6,14 +6,15 @@
               begins                     ends, and another begins
 
 Every episode is noted down. People are told of those beyond what is normal, of few unsure ones a week, and of none that
-they have muted, or of somebody whom they have allowed by hand.
+they have muted, or of somebody whom they have allowed by hand. One that they know of is told anew when it becomes of a
+kind that the settings react to.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
 from esimshaper.core.model.watch import UNLEARNED, AlarmKind, Answer, Episode, Learned, Mute, Peaks, WatchState
 from esimshaper.core.watch import constants, learning
 
@@ -36,13 +37,14 @@ class Sight(NamedTuple):
 class Now(NamedTuple):
     """at: Unix seconds. allowance: bytes of a day. freed: clients that are allowed by hand, or everybody (None in it).
 
-    cut: those that a person has blocked.
+    cut: those that a person has blocked. reacting: kinds that the settings block or throttle for.
     """
 
     at: int
     allowance: int
     freed: frozenset[ClientKey | None]
     cut: frozenset[ClientKey]
+    reacting: frozenset[AlarmKind] = frozenset()
 
 
 class Followed(NamedTuple):
@@ -90,7 +92,7 @@ class _Following:
             self._learned = _taught(self._learned, episode)
             self._ended += [episode] if episode.told else []
             return episode
-        if not before.told:
+        if not before.told or self._reacts(episode):
             return self._told_if_due(episode)
         if _is_more(episode, self._now) and not is_muted(episode, self._kept.mutes, self._now.at):
             episode = replace(episode, told_bytes=episode.bytes)
@@ -100,6 +102,14 @@ class _Following:
     def _first(self, number: int, client: ClientKey, sight: Sight) -> Episode:
         self._learned[client], peaks = learning.set_aside(self._learned.get(client, UNLEARNED))
         return self._told_if_due(_new(number, client, sight, peaks, self._now))
+
+    def _reacts(self, episode: Episode) -> bool:
+        """Whether what people know of has become what is to be cut: `asleep` was told, and then it is an `upload`."""
+        sight = self._sights.get(episode.client)
+        if sight is None or episode.client in PSEUDO_KEYS:  # which nothing cuts, so that it would be told each time
+            return False
+        hard = sight._replace(telling=sight.telling & self._now.reacting)
+        return _may_tell(episode, hard, self._kept.mutes, self._learned, self._now)
 
     def _told_if_due(self, episode: Episode) -> Episode:
         sight = self._sights.get(episode.client)

@@ -266,7 +266,9 @@ class _Look:
         freed: set[ClientKey | None] = {key for key, each in of_clients.items() if each.kind.allows}
         if any(each.subject == EVERYONE and each.kind is OverrideKind.ALLOW_OVER_PLAN for each in overrides):
             freed.add(None)
-        return episodes.Now(self._now, self._allowance.bytes, frozenset(freed), cut)
+        # A new device is held by its probation already, see newcomers.py.
+        reacting = frozenset(self._watch.reactions) - {AlarmKind.NEWCOMER}
+        return episodes.Now(self._now, self._allowance.bytes, frozenset(freed), cut, reacting)
 
     def _who(self, key: ClientKey) -> str:
         return self._named.get(key) or self._tick.identities.get(key, Identity(key)).called

@@ -5,8 +5,9 @@ import pytest
 
 from bench.lives import MB, STEP, STEPS_A_DAY
 from bench.watched import Watched
+from esimshaper.core.model.limits import Level
 from esimshaper.core.model.notices import NoticeKind
-from esimshaper.core.model.watch import LEARNING_HOURS, AlarmKind, Learned, WatchLevel
+from esimshaper.core.model.watch import LEARNING_HOURS, AlarmKind, Answer, Learned, Reaction, WatchLevel
 
 DAY = 1000 * MB
 NOON, NIGHT = 12 * 3600 // STEP, 3 * 3600 // STEP
@@ -146,3 +147,25 @@ def test_an_exempt_client_is_not_noticed():
     watched = started(home(), NOON)
     watched.set(exempt=frozenset({watched.keys["tv"]}))
     assert run(watched, NOON, 120, {"tv": (MB, 30_000), "phone": (MB, 30_000)}) == [(50, "phone", ["surge"])]
+
+
+def test_what_was_told_of_is_cut_once_it_becomes_of_a_kind_that_the_settings_block():
+    watched = started(home(), NIGHT)
+    watched.set(reactions={AlarmKind.UPLOAD: Reaction(3600)})
+    told, cuts = [], []
+    for number in range(600 // STEP):
+        now = watched.step(NIGHT + number, {"phone": (3_000 * STEP, 90_000 * STEP)})
+        told += [notice for notice in now.new if notice.kind is NoticeKind.ALARM]
+        cuts += now.cuts
+    assert [list(map(str, each.reasons)) for each in told] == [["asleep"], ["upload", "asleep"]]
+    assert [each.level for each in told] == [None, Level.BLOCKED]
+    assert [(each.subject.id, each.rate) for each in cuts] == [("phone", 0)]
+    (episode,) = watched.slice.kept.episodes
+    assert episode.answer is Answer.CUT
+
+
+def test_the_router_whom_nothing_cuts_is_told_of_once():
+    watched = started(home("router", "tv"), NIGHT)
+    watched.set(reactions={AlarmKind.UPLOAD: Reaction(3600)})
+    alarms = run(watched, NIGHT, 600, {"router": (3_000, 100_000)})
+    assert [(client, kinds) for _, client, kinds in alarms] == [("router", ["nobody-home"])]
