@@ -5,11 +5,12 @@ The watch is the very code of the daemon (core/watch/watching.py). Of the others
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import replace
 from datetime import UTC
 from statistics import median
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from bench.lives import MB, STEP, Leak, Life, Moved
@@ -20,6 +21,7 @@ from esimshaper.core.model.notices import NoticeKind
 from esimshaper.core.model.period import window
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.services import Volume
 from esimshaper.core.model.tick import Moment, Step, Tick
 from esimshaper.core.model.watch import AlarmKind, Learned, Watch, WatchLevel, WatchSlice
 from esimshaper.core.watch.watching import Around, advance
@@ -28,6 +30,9 @@ START = 1_780_272_000
 """2026-06-01 00:00 UTC; boot time begins there."""
 GRACE = 15 * 60 // STEP
 """Steps after a leak in which an alarm is still about it."""
+
+
+NO_SERVICES: Mapping[str, Mapping[str, Volume]] = MappingProxyType({})
 
 
 class Alarm(NamedTuple):
@@ -71,8 +76,10 @@ class Watched:
         """Another one that knows the same."""
         return copy(self)
 
-    def step(self, number: int, used: dict[str, tuple[int, int]]) -> WatchSlice:
-        """What follows from the bytes of one step, of which the tick comes at its end."""
+    def step(
+        self, number: int, used: dict[str, tuple[int, int]], services: Mapping[str, Mapping[str, Volume]] = NO_SERVICES
+    ) -> WatchSlice:
+        """What follows from the bytes of one step, of which the tick comes at its end. services: what they were for."""
         seconds = (number + 1) * STEP
         usage: Usage = {ClientKey(name): Counters(down, up, 1, 1) for name, (down, up) in used.items()}
         size = sum(down + up for down, up in used.values())
@@ -86,7 +93,8 @@ class Watched:
         at = Moment(now, trusted=True)
         tick = Tick(self._rules, at, self._observed, moved_on, {}, {}, identities=self._seen_before)
         self._seen = reading
-        self.slice = advance(self.slice, tick, usage, Around((self.tally,)))
+        named = {ClientKey(name): each for name, each in services.items()}
+        self.slice = advance(self.slice, tick, usage, Around((self.tally,), services=named))
         return self.slice
 
 

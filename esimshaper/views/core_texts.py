@@ -149,6 +149,7 @@ REFUSALS = (
 _ALARMS = (
     N_("moved {size} in the last hour, in which no device moved anything"),
     N_("sent {size} in the last five minutes, and received little"),
+    N_("sent {size} in the last five minutes, most of it to addresses that nobody named"),
     N_("is new here and moved {size} at once"),
     N_("moved {size} in the last minute"),
     N_("moved {size} in the last five minutes"),

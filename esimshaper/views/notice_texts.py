@@ -83,6 +83,7 @@ PACES = (
 ALARMS = (
     N_("{who} moved {size} in the last hour, in which no device moved anything"),
     N_("{who} sent {size} in the last five minutes, and received little"),
+    N_("{who} sent {size} in the last five minutes, most of it to addresses that nobody named"),
     N_("{who} is new here and moved {size} at once"),
     N_("{who} moved {size} in the last minute"),
     N_("{who} moved {size} in the last five minutes"),
@@ -106,6 +107,7 @@ NO_DEVICES = ("", "router", "unattributed", "others")
 KINDS = {
     "surge": N_("much of the day at once"),
     "upload": N_("much was sent"),
+    "nameless": N_("sent to unknown addresses"),
     "trickle": N_("the same amount all hour long"),
     "asleep": N_("while all others sleep"),
     "newcomer": N_("a new device"),

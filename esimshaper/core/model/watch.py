@@ -28,6 +28,7 @@ class AlarmKind(StrEnum):
 
     SURGE = "surge"
     UPLOAD = "upload"
+    NAMELESS = "nameless"
     TRICKLE = "trickle"
     ASLEEP = "asleep"
     NEWCOMER = "newcomer"
@@ -48,6 +49,10 @@ class WatchLevel(StrEnum):
     STRICT = "strict"
 
 
+ASKED_FOR = frozenset((AlarmKind.NAMELESS,))
+"""Kinds that are looked for only where the settings say so: how often ordinary use looks so was not measured."""
+
+
 class Reaction(NamedTuple):
     """What follows from an alarm for so many `seconds`: its client is held to `rate`, in bit/s, or (0) blocked."""
 
@@ -57,7 +62,8 @@ class Reaction(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What the settings say. off: kinds that nobody looks for. exempt: clients that nothing is noticed of.
+    """What the settings say. off: kinds that nobody looks for, and ASKED_FOR unless the settings name them. exempt:
+    clients that nothing is noticed of.
 
     newcomer: the bytes that a device which was never seen may move in its first `newcomer_seconds`; None for a share
     of the day. reactions: to alarms of these kinds. night: the hour of the clock from which, and until which, people
@@ -65,7 +71,7 @@ class Watch:
     """
 
     level: WatchLevel = WatchLevel.OFF
-    off: frozenset[AlarmKind] = frozenset()
+    off: frozenset[AlarmKind] = ASKED_FOR
     exempt: frozenset[ClientKey] = frozenset()
     newcomer: int | None = None
     newcomer_seconds: int = 1800

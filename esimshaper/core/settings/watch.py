@@ -7,7 +7,7 @@ from dataclasses import replace
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import SubjectKind
 from esimshaper.core.model.units import parse_duration
-from esimshaper.core.model.watch import AlarmKind, Reaction, Watch, WatchLevel
+from esimshaper.core.model.watch import ASKED_FOR, AlarmKind, Reaction, Watch, WatchLevel
 from esimshaper.core.settings.amounts import rate_from, size_from
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.subjects import Known, parse_subject
@@ -26,7 +26,7 @@ def watch_from(tree: Block, known: Known | None) -> Watch:
     if isinstance(written, str):
         return Watch(WatchLevel(written))
     block = tree.block("watch")
-    off = frozenset(kind for kind in AlarmKind if block.get(kind.value) == _OFF)
+    off = frozenset(kind for kind in AlarmKind if block.get(kind.value, _OFF if kind in ASKED_FOR else "") == _OFF)
     plain = Watch(WatchLevel(block.get("level", WatchLevel.NORMAL)), off, _exempt(block, known))
     allow, seconds = _newcomer(block)
     reactions = {kind: reaction for kind in AlarmKind if (reaction := _reaction(block, kind.value))}

@@ -33,6 +33,10 @@ UPLOAD_FIVE, UPLOAD_FLOOR = 0.025, 12_000_000
 UPLOAD_RATIO, ACKNOWLEDGED = 4, 0.03
 """So many times what came; acknowledgements of what was sent come to some 3 % of it. A video call is 1:1."""
 
+NAMELESS_FIVE, NAMELESS_FLOOR = 0.0125, 6_000_000
+"""Share of A and bytes that were sent within five minutes to addresses that nobody named: half of an upload, as backups
+and clouds are called by a name, and a program that hides is not. Not measured: no made-up life has names."""
+
 TRICKLE_FIVE, TRICKLE_FLOOR = 0.15 / 288, 300_000
 """Share of A and bytes in each five minutes of an hour: nobody browses so flat. 288 of these are a day."""
 TRICKLE_FLAT, TRICKLE_MOST = 2.0, 8 / 288

@@ -3,6 +3,7 @@
 
 surge     much of the day at once, in a minute, five, or an hour
 upload    much was sent, and little came: a backup, or data that leaves
+nameless  half as much, most of it to addresses that nobody named
 trickle   the same amount in each five minutes of an hour: nobody browses so
 asleep    at night, while nobody else does anything
 
@@ -12,6 +13,7 @@ client, of which people are told.
 
 from typing import NamedTuple
 
+from esimshaper.core.model.services import NO_VOLUME, Volume
 from esimshaper.core.model.watch import NO_PEAKS, AlarmKind, Peaks
 from esimshaper.core.watch import constants as at
 from esimshaper.core.watch.traces import Moved
@@ -24,6 +26,7 @@ class Floors(NamedTuple):
     five: int
     hour: int
     upload: int
+    nameless: int
     flat: int
     flat_most: int
     asleep: int
@@ -40,30 +43,33 @@ def floors_of(allowance: int, factor: float) -> Floors:
 
     minute, five = floor(at.SURGE_MINUTE, at.SURGE_MINUTE_FLOOR), floor(at.SURGE_FIVE, at.SURGE_FIVE_FLOOR)
     hour, upload = floor(at.SURGE_HOUR, at.SURGE_HOUR_FLOOR), floor(at.UPLOAD_FIVE, at.UPLOAD_FLOOR)
+    nameless = floor(at.NAMELESS_FIVE, at.NAMELESS_FLOOR)
     flat, night = floor(at.TRICKLE_FIVE, at.TRICKLE_FLOOR), floor(at.ASLEEP_TEN, at.ASLEEP_FLOOR)
     return Floors(
         minute,
         five,
         hour,
         upload,
+        nameless,
         flat,
         max(int(allowance * at.TRICKLE_MOST), 2 * flat),
         night,
         floor(at.NEWCOMER, at.NEWCOMER_FLOOR),
         floor(at.ALONE_HOUR, at.ALONE_FLOOR),
-        (minute, min(five, upload), night, min(hour, 12 * flat)),
+        (minute, min(five, nameless), night, min(hour, 12 * flat)),
     )
 
 
 class Case(NamedTuple):
     """What detectors are asked about: floors, what is normal for the client (NO_PEAKS: not asked), whether it is new to
-    us, and whether it is night and all others sleep."""
+    us, and whether it is night and all others sleep. nameless: of the last minutes, what nobody could name."""
 
     moved: Moved
     floors: Floors
     normal: Peaks = NO_PEAKS
     learning: bool = False
     asleep: bool = False
+    nameless: Volume = NO_VOLUME
 
 
 def surge(case: Case) -> bool:
@@ -85,6 +91,13 @@ def upload(case: Case) -> bool:
     return enough and up > at.UPLOAD_RATIO * (down - at.ACKNOWLEDGED * up)
 
 
+def nameless(case: Case) -> bool:
+    """Much was sent, most of it to addresses that nobody named, and little came from there."""
+    down, up = case.nameless.down_bytes, case.nameless.up_bytes
+    enough = up >= max(case.floors.nameless, at.RATCHET * case.normal.upload) and 2 * up >= case.moved.up
+    return enough and up > at.UPLOAD_RATIO * (down - at.ACKNOWLEDGED * up)
+
+
 def trickle(case: Case) -> bool:
     """About the same amount in each five minutes of an hour."""
     flat, mean = case.moved.flat, case.moved.hour / 12
@@ -100,6 +113,7 @@ def asleep(case: Case) -> bool:
 DETECTORS = {
     AlarmKind.SURGE: surge,
     AlarmKind.UPLOAD: upload,
+    AlarmKind.NAMELESS: nameless,
     AlarmKind.TRICKLE: trickle,
     AlarmKind.ASLEEP: asleep,
 }

@@ -15,7 +15,7 @@ from esimshaper.core.model.identity import PSEUDO_KEYS, ROUTER, UNATTRIBUTED, Cl
 from esimshaper.core.model.limits import EVERYONE, Override, OverrideKind, SubjectKind, Tally
 from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.plan_state import PlanState
-from esimshaper.core.model.services import ServiceUsage, services_sum
+from esimshaper.core.model.services import NO_VOLUME, UNNAMED, ServiceUsage, Volume, services_sum
 from esimshaper.core.model.tick import Tick
 from esimshaper.core.model.watch import (
     UNLEARNED,
@@ -171,17 +171,27 @@ class _Look:
         """What is abnormal of a client, beside the floors alone."""
         if client in self._watch.exempt:
             return detectors.NOTHING_FOUND
-        found = detectors.found(Case(moved, self._floors, asleep=asleep))
+        found = detectors.found(Case(moved, self._floors, asleep=asleep, nameless=self._nameless(client)))
         return self._wanted(found | {AlarmKind.NEWCOMER} if is_new else found)
 
     def _sight(self, client: ClientKey, moved: Moved, logged: frozenset[AlarmKind], known: Learned) -> Sight:
         normal = learning.normal(known)
         asleep = AlarmKind.ASLEEP in logged
-        case = Case(moved, self._floors, normal, learning=learning.is_learning(known), asleep=asleep)
+        learned, nameless = learning.is_learning(known), self._nameless(client)
+        case = Case(moved, self._floors, normal, learning=learned, asleep=asleep, nameless=nameless)
         telling = detectors.found(case) | (logged & {AlarmKind.NEWCOMER})
         if asleep and moved.five < at.RATCHET * self._usual_night(client):
             telling -= {AlarmKind.ASLEEP}
         return self._made(client, moved, logged, self._wanted(telling))
+
+    def _nameless(self, client: ClientKey) -> Volume:
+        """What it moved in the last minutes that nobody could name; nothing where no conversation has a name."""
+        served = self._before.served
+        found = served.get(client, {}).get(UNNAMED, NO_VOLUME)
+        if found.up_bytes < self._floors.nameless or AlarmKind.NAMELESS in self._watch.off:
+            return NO_VOLUME
+        named = any(name != UNNAMED and volume for each in served.values() for name, volume in each.items())
+        return found if named else NO_VOLUME
 
     def _usual_night(self, client: ClientKey) -> int:
         """The most in five minutes of the nights of the last week that were noted down and not cut."""
@@ -209,7 +219,7 @@ class _Look:
         """The bytes that an episode begins with: those of the time that made it one."""
         if moved.minute >= self._floors.minute:
             return moved.minute
-        if moved.five >= self._floors.five or kinds == {AlarmKind.UPLOAD}:
+        if moved.five >= self._floors.five or kinds <= {AlarmKind.UPLOAD, AlarmKind.NAMELESS}:
             return moved.five
         return moved.ten if kinds == {AlarmKind.ASLEEP} else moved.hour
 

@@ -43,6 +43,9 @@ def what(kinds: frozenset[AlarmKind], scene: Scene) -> What:
     if AlarmKind.UPLOAD in kinds:
         text = f"sent {format_size(moved.up)} in the last five minutes, and received little"
         return What(text, moved.up, 5 * _MINUTE)
+    if AlarmKind.NAMELESS in kinds:
+        text = f"sent {format_size(moved.up)} in the last five minutes, most of it to addresses that nobody named"
+        return What(text, moved.up, 5 * _MINUTE)
     if AlarmKind.NEWCOMER in kinds:
         return What(f"is new here and moved {hour} at once", moved.hour, _HOUR)
     if AlarmKind.SURGE in kinds and moved.minute >= floors.minute:

@@ -29,6 +29,8 @@ def _what(told: Telling) -> str:
         return _("{who}, alone: {size} in {time}", **places)
     if "upload" in reasons and timed:
         return _("{who}: {size} sent in {time}", **places)
+    if "nameless" in reasons and timed:
+        return _("{who}: {size} sent in {time}, to unknown addresses", **places)
     if "newcomer" in reasons:
         return _("{who}, new here: {size} at once", **places)
     if "trickle" in reasons and timed and "surge" not in reasons:

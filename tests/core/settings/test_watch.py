@@ -36,7 +36,7 @@ def test_a_block_says_each_kind():
         "exempt": ["nas", "router"],
         "night": "23-5",
     }
-    off = frozenset({AlarmKind.UPLOAD, AlarmKind.NOBODY_HOME})
+    off = frozenset({AlarmKind.UPLOAD, AlarmKind.NOBODY_HOME, AlarmKind.NAMELESS})
     exempt = frozenset({ClientKey("02:00:00:00:00:11"), ClientKey("router")})
     assert parsed({"watch": tree}) == (Watch(WatchLevel.STRICT, off, exempt, 30_000_000, 3600, night=(23, 5)), [])
 
@@ -52,6 +52,12 @@ def test_kinds_may_block_for_a_time():
     assert problems == []
     assert parsed({"watch": {"newcomer": {"then": "block"}}})[0].reactions == {AlarmKind.NEWCOMER: Reaction(3600)}
     assert parsed({"watch": {"newcomer": {"in": "90min"}}})[0].newcomer_seconds == 5400
+
+
+def test_what_is_sent_to_addresses_without_a_name_is_looked_for_where_it_is_asked_for():
+    assert not parsed({"watch": {"surge": "notify"}})[0].looks_for(AlarmKind.NAMELESS)
+    assert parsed({"watch": {"nameless": "notify"}})[0].looks_for(AlarmKind.NAMELESS)
+    assert parsed({"watch": {"nameless": "block"}})[0].reactions == {AlarmKind.NAMELESS: Reaction(3600)}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from bench.lives import MB, STEP, STEPS_A_DAY
 from bench.watched import Watched
 from esimshaper.core.model.limits import Level
 from esimshaper.core.model.notices import NoticeKind
+from esimshaper.core.model.services import UNNAMED, Volume
 from esimshaper.core.model.watch import LEARNING_HOURS, AlarmKind, Answer, Learned, Reaction, WatchLevel
 
 DAY = 1000 * MB
@@ -169,3 +170,42 @@ def test_the_router_whom_nothing_cuts_is_told_of_once():
     watched.set(reactions={AlarmKind.UPLOAD: Reaction(3600)})
     alarms = run(watched, NIGHT, 600, {"router": (3_000, 100_000)})
     assert [(client, kinds) for _, client, kinds in alarms] == [("router", ["nobody-home"])]
+
+
+def served(watched, begin, seconds, rate, named=1000):
+    """Alarms of a phone that sends so many bytes a second to addresses without a name, beside what `tv` does."""
+    found = []
+    for number in range(seconds // STEP):
+        up = rate * STEP
+        services = {"phone": {UNNAMED: Volume(up // 30, up)}, "tv": {"youtube": Volume(named, 0)} if named else {}}
+        used = {"phone": (up // 30, up), "tv": (25_000 * STEP, 700 * STEP)}
+        now = watched.step(begin + number, used, services)
+        found += [(each.subject.id, list(map(str, each.reasons)), each.text) for each in now.new]
+    return found
+
+
+def test_an_upload_to_addresses_without_a_name_is_told_at_an_eightieth_of_the_day_where_that_is_asked_for():
+    watched = started(home(), NOON)
+    assert served(watched, NOON, 250, 60_000) == []
+    watched = started(home(), NOON)
+    watched.set(off=frozenset(), reactions={AlarmKind.NAMELESS: Reaction(3600)})
+    (told,) = served(watched, NOON, 250, 60_000)
+    assert told[:2] == ("phone", ["nameless"])
+    assert "sent 12.6 MB in the last five minutes, most of it to addresses that nobody named: 1 % of" in told[2]
+    assert "It is blocked until" in told[2]
+
+
+def test_where_no_conversation_has_a_name_nothing_is_nameless():
+    watched = started(home(), NOON)
+    watched.set(off=frozenset())
+    assert served(watched, NOON, 250, 60_000, named=0) == []
+
+
+def test_what_was_sent_before_to_names_makes_no_small_rest_nameless():
+    watched = started(home(), NOON)
+    watched.set(off=frozenset())
+    assert served(watched, NOON, 120, 60_000) == []
+    for number in range(24):
+        services = {"phone": {"icloud": Volume(0, 80_000 * STEP)}, "tv": {"youtube": Volume(100_000, 0)}}
+        now = watched.step(NOON + 24 + number, {"phone": (10_000 * STEP, 80_000 * STEP)}, services)
+        assert now.new == ()
