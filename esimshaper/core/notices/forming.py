@@ -14,7 +14,7 @@ from esimshaper.core.model.channels import Channel, NoticeSettings
 from esimshaper.core.model.notices import Severity
 from esimshaper.core.model.outbox import DOWN, Around, Delivery, Fate, Form, Job, Outbox
 from esimshaper.core.notices import times
-from esimshaper.core.notices.jobs import counted, key_of
+from esimshaper.core.notices.jobs import counted, is_tried, key_of
 
 MERGED = 4
 """From so many groups on that are ripe at once, as after a night without a link, one digest has all of them."""
@@ -59,7 +59,7 @@ class Forming:
         if channel.kind.needs_data and not self._scene.around.link:
             return
         # Of a channel that is down the oldest job is tried; once that is no news any more, a new one has to be.
-        if state.failures >= DOWN and any(job.channel == channel.name and job.fate.is_open for job in self.kept.jobs):
+        if state.failures >= DOWN and is_tried(channel.name, self.kept, quiet=self._quiet):
             return
         self._hold(channel)
         ripe = self._ripe(channel, Fate.WAITING)
@@ -104,6 +104,7 @@ class Forming:
             if job.channel == channel.name
             and self._scene.now - job.born < times.GROUP_SECONDS
             and job.form in (Form.ONE, Form.GROUP)
+            and job.fate is not Fate.WITHDRAWN
         )
         found: set[object] = {
             self._entries[each].subject for job in recent for each in job.notices if each in self._entries

@@ -31,12 +31,23 @@ def can_go(job: Job, channel: Channel, kept: Outbox, now: float, *, link: bool, 
     state = kept.state_of(channel.name)
     if state.impossible or (channel.kind.needs_data and not link):
         return False
-    if quiet and severity_of(job, kept) is not Severity.ALARM:  # as one that failed before people went to bed
+    if not _may_wake(job, kept, quiet=quiet):
         return False
     if state.failures < DOWN:
         return True
-    mine = [each.number for each in kept.jobs if each.channel == channel.name and each.fate is Fate.WAITING]
-    return job.number == min(mine)
+    mine = (each for each in kept.jobs if each.channel == channel.name and each.fate is Fate.WAITING)
+    return job.number == min(each.number for each in mine if _may_wake(each, kept, quiet=quiet))
+
+
+def is_tried(channel: str, kept: Outbox, *, quiet: bool) -> bool:
+    """Whether a job of a channel is on its way, or can be at its time: one that waits for the morning is not."""
+    mine = (each for each in kept.jobs if each.channel == channel and each.fate.is_open)
+    return any(each.fate is Fate.TRYING or _may_wake(each, kept, quiet=quiet) for each in mine)
+
+
+def _may_wake(job: Job, kept: Outbox, *, quiet: bool) -> bool:
+    """One that failed before people went to bed waits for the morning; an alarm does not."""
+    return not quiet or severity_of(job, kept) is Severity.ALARM
 
 
 def lease(kept: Outbox, settings: NoticeSettings, now: int, *, link: bool) -> tuple[Outbox, tuple[Job, ...]]:

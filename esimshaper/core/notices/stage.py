@@ -177,5 +177,9 @@ def _pruned(kept: Outbox, scene: Scene) -> Outbox:
         kept,
         entries=tuple(recent),
         deliveries=tuple(each for each in kept.deliveries if each.notice in left),
-        jobs=tuple(used[-KEPT_JOBS:]),
+        jobs=tuple(sorted(sorted(used, key=_by_end)[-KEPT_JOBS:], key=lambda each: each.number)),
     )
+
+
+def _by_end(job: Job) -> tuple[bool, int]:
+    return job.fate.is_open, job.number

@@ -11,7 +11,7 @@ from esimshaper.core.model.channels import Channel, ChannelKind, NoticeSettings
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import EVERYONE, Level
 from esimshaper.core.model.notices import Notice, NoticeKind, Severity
-from esimshaper.core.model.outbox import Around, Form
+from esimshaper.core.model.outbox import Around, Fate, Form
 from esimshaper.core.model.results import Result
 from esimshaper.core.model.time_of_day import Hours, parse_span
 from esimshaper.core.notices import stage
@@ -48,6 +48,17 @@ def test_what_comes_next_about_the_same_waits_five_minutes_and_what_is_grave_doe
     town.hear(alarm("tv", 2, "upload"))
     town.wait(10)
     assert town.told() == [("email", "one", ["tv alarm 2"])]
+
+
+def test_what_was_withdrawn_before_anybody_heard_of_it_delays_nothing():
+    town = Town()
+    town.hear(state("tv"))
+    town.wait(30)
+    town.hear(state("tv", Level.OPEN))
+    town.wait(10)
+    town.hear(state("tv"))
+    town.wait(30)
+    assert town.told() == [("email", "one", ["tv blocked"])]
 
 
 def test_a_notice_is_taken_once():
@@ -253,41 +264,6 @@ def test_a_failure_is_tried_again_later_and_later_until_it_is_no_news():
     assert town.fates() == ["held"]
 
 
-def test_a_channel_that_is_down_forms_no_more_messages_and_works_again_with_all_of_it():
-    town = Town()
-    town.hear(OUT)
-    town.wait(10)
-    while town.kept.state_of("email").failures < 5:
-        for job in town.lease():
-            town.finish(job, Result.FAILED, "no answer")
-        town.wait(60, step=60)
-    for number in range(4):
-        town.hear(plain(NoticeKind.PLAN_EXPIRES, client(f"c{number}")))
-    town.wait(600)
-    assert len(town.kept.jobs) == 1
-    town.wait(2 * HOUR + 1500, step=60)
-    assert town.told() == [("email", "one", [OUT.text])]
-    town.wait(60)
-    assert [form for _, form, _ in town.told()] == ["digest"]
-    assert town.kept.state_of("email").failures == 0
-
-
-@pytest.mark.parametrize("channel", [MAIL, SMS])
-def test_a_channel_that_was_down_until_its_messages_were_no_news_any_more_is_tried_with_the_next_one(channel):
-    town = Town((channel,))
-    town.hear(alarm("tv"))
-    while town.now < NOON + 3 * HOUR:
-        for job in town.lease():
-            town.finish(job, Result.FAILED, "no answer")
-        town.wait(60, step=60)
-    assert town.kept.state_of(channel.name).failures == 5
-    assert not any(job.fate.is_open for job in town.kept.jobs)
-    town.hear(OUT)
-    town.wait(60)
-    assert town.told() == [(channel.name, "one", [OUT.text])]
-    assert town.kept.state_of(channel.name).failures == 0
-
-
 def test_what_nobody_knows_is_sent_again_by_mail_with_the_same_key_and_by_sms_not():
     town = Town((MAIL, SMS, PUSH))
     town.hear(OUT)
@@ -359,6 +335,19 @@ def test_a_test_goes_out_at_once_whatever_holds_the_rest_back():
     town.finish(taken[1])
     town.wait(HOUR)
     assert (town.fates(), town.fates("sms"), town.lease()) == (["refused"], ["sent"], ())
+
+
+def test_a_message_that_waits_outlives_any_number_of_others_that_were_sent():
+    town = Town((MAIL, PUSH))
+    town.hear(OUT)
+    town.wait(10)
+    (job,) = [each for each in town.kept.jobs if each.channel == "email"]
+    sent = [job._replace(number=job.number + at, channel="apprise-1", fate=Fate.SENT) for at in range(1, 300)]
+    town.kept = replace(town.kept, jobs=(job, *sent), job_number=job.number + 300)
+    town.settle()
+    assert town.kept.jobs[0] == job
+    assert len(town.kept.jobs) == stage.KEPT_JOBS
+    assert [each.number for each in town.kept.jobs] == sorted(each.number for each in town.kept.jobs)
 
 
 def test_the_outbox_stays_small_and_what_waits_goes_last():
