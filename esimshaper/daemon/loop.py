@@ -175,7 +175,7 @@ class Daemon:
         listener = control.serve(names.answer, self._socket)
         self._listeners.callback(self._socket.unlink, missing_ok=True)  # not before: only now is it ours
         self._listeners.callback(listener.stop)
-        page_answers = self._page_answers(answers)
+        page_answers = self._page_answers(answers, names)
         self._page_note = PageNote(page_note())
         self._page = self._late_socket(partial(page.serve, page_answers.answer), page.SOCKET_NAME, "no page")
         self._notify = self._late_socket(partial(notify.serve, notices.answer), notify.SOCKET_NAME, "no notices")
@@ -204,13 +204,18 @@ class Daemon:
         wish = Wish(settings.saver, self._withholding.allowed, metered=metered_now(settings))
         self._withholding.follow(wish, self._parts.catalogue.services)
 
-    def _page_answers(self, answers: Answers) -> PageAnswers:
+    def _page_answers(self, answers: Answers, names: NameAnswers) -> PageAnswers:
         parts = self._parts
         snapshots = Snapshots(
             parts.storage, parts.bookings, lambda: parts.ticker.state, self._facts, answers.on_loop, self._stopping
         )
         owner = Owner(
-            lambda: parts.ticker.state, self._facts, parts.bookings.change, answers.on_loop, answers.with_change
+            lambda: parts.ticker.state,
+            self._facts,
+            parts.bookings.change,
+            answers.on_loop,
+            answers.with_change,
+            names.answer,
         )
         return PageAnswers(
             snapshots,

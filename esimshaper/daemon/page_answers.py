@@ -8,6 +8,7 @@ from pathlib import Path
 from esimshaper.core import notice_commands, page_commands
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Subject, SubjectKind
+from esimshaper.core.model.name_requests import NamesQuery
 from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.page import AlreadyDone, TooSoon
 from esimshaper.core.model.page_requests import (
@@ -92,6 +93,8 @@ class PageAnswers:
             case SessionsQuery():
                 live = page_commands.sessions(snapshot.state)
                 return report.sessions_document(snapshot.state, snapshot.facts, live, session.number)
+            case NamesQuery():
+                return self._owner.names()
             case NotifyQuery():
                 return notices.notify_document(snapshot.facts, snapshot.state.notices)
             case LimitsQuery():

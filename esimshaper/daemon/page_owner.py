@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
 from esimshaper.core import page_commands
+from esimshaper.core.model.name_requests import AllowNameCommand, NamesAsked, NamesQuery
 from esimshaper.core.model.page import AlreadyDone, Session, TooSoon
 from esimshaper.core.model.page_requests import (
     AnswerCommand,
@@ -51,12 +52,14 @@ class Owner:
         change: Change,
         on_loop: OnLoop,
         with_change: Callable[[Change], Answers],
+        names: Callable[[NamesAsked], Document],
     ) -> None:
         self._state = state
         self._facts = facts
         self._change = change
         self._on_loop = on_loop
         self._with_change = with_change
+        self._names = names
         self._one_password = threading.Lock()
         self._answers: OrderedDict[str, Document] = OrderedDict()  # of requests, as they were given
         self._answers_lock = threading.Lock()
@@ -114,6 +117,10 @@ class Owner:
             self._do(lambda state: page_commands.leave(state, token))
         return new_document(self._facts().now)
 
+    def names(self) -> Document:
+        """What DNS refuses, as of now: a tap just before is in it."""
+        return self._names(NamesQuery())
+
     def session(self, by: Credential, who: str) -> Session:
         """The session of a token that `who` shows. Raises Declined."""
         found = page_commands.session_of(self._state(), secret.token_hash(by.token), who) if by.token else None
@@ -142,6 +149,10 @@ class Owner:
                 key = self._client(client)
                 self._do(page_commands.once(lambda state: page_commands.name(state, key, name), owned.request, said))
                 return new_document(self._facts().now)
+            case AllowNameCommand():
+                document = self._names(owned.command)  # again after a crash: the same, and no harm
+                self._do(page_commands.once(lambda state: state, owned.request, said))
+                return document
             case AnswerCommand():
                 return self._answer(owned.command, owned.request, said)
             case command:

@@ -122,6 +122,14 @@ def _least(fields: Fields) -> Body:
     return {"channel": _needed(fields, "channel"), "min": _needed(fields, "min")}
 
 
+def _allow_name(fields: Fields) -> Body:
+    return {"name": _needed(fields, "name"), "seconds": _whole(fields, "seconds")}
+
+
+def _refuse_name(fields: Fields) -> Body:
+    return {"name": _needed(fields, "name"), "clear": True}
+
+
 def _needed(fields: Fields, name: str) -> str:
     value = fields.get(name, "").strip()
     if not value:
@@ -216,6 +224,8 @@ FORMS: Mapping[str, Form] = {
     "/alarms/unmute": Form("/v1/alarms/mute", _unmute, _says(N_("You are told of it again."))),
     "/notices/quiet": Form("/v1/notify/quiet", _quiet, _says(N_("Your quiet hours are changed."))),
     "/notices/least": Form("/v1/notify/min", _least, _says(N_("What you are told is changed."))),
+    "/names/allow": Form("/v1/names/allow", _allow_name, _says(N_("The name is answered now."))),
+    "/names/refuse": Form("/v1/names/allow", _refuse_name, _says(N_("What the lists say of it holds again."))),
     "/plan/correct": Form("/v1/plan/correct", _correct, _PLAN_CHANGED),
     "/plan/add": Form("/v1/plan/add", _add, _PLAN_CHANGED),
     "/plan/switch": Form("/v1/plan/switch", _switch, _PLAN_CHANGED),

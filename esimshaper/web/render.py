@@ -57,7 +57,7 @@ SCREENS: Mapping[str, Screen] = {
         for by, need in files.TABLES.items()
     },
     "file-report": Screen("/report", "", tuple(files.REPORT.values()), files.build_report, file="report.html"),
-    "limits": Screen("/limits", "limits.html", ("/v1/limits",), rules.build_limits),
+    "limits": Screen("/limits", "limits.html", ("/v1/limits", "/v1/names"), rules.build_limits),
     "plan": Screen("/plan", "plan.html", ("/v1/plan",), rules.build_plan),
     "sessions": Screen("/sessions", "sessions.html", ("/v1/owner/sessions",), rules.build_sessions),
     "error": Screen("", "error.html", (), error.build, owner=False),

@@ -13,6 +13,7 @@ import pytest
 
 from esimshaper.core.model.channels import NOBODY_TOLD
 from esimshaper.core.model.identity import ClientKey
+from esimshaper.core.model.name_requests import AllowNameCommand, NamesAsked
 from esimshaper.core.model.page_requests import (
     AnswerCommand,
     AskCommand,
@@ -39,6 +40,7 @@ from esimshaper.core.model.requests import (
     WebQuery,
 )
 from esimshaper.core.model.state import State
+from esimshaper.core.report.withheld import names_document
 from esimshaper.core.settings.values import Lan, Listen, MeterRoom, Metrics, Settings, Wan, Web
 from esimshaper.daemon import page_answers
 from esimshaper.daemon.answers import Answers
@@ -66,6 +68,7 @@ class House:
         self.life = Life(place)
         self.state = synthetic_router.state()
         self.changes = 0
+        self.allowed: list[AllowNameCommand] = []
         self.notices = NOBODY_TOLD
         facts = lambda: replace(synthetic_router.facts(), notices=self.notices)  # noqa: E731
         state = lambda: self.state  # noqa: E731
@@ -78,10 +81,14 @@ class House:
         room = (MeterRoom(253, 65536), ())
         listen = Metrics(Listen("127.0.0.1", 1))
         self.settings = Settings(Wan("wwan0"), Lan(("br0",), (), 0), "UTC", (), listen, *room, web=Web())
-        owner = Owner(state, facts, self.change, answers.on_loop, answers.with_change)
+        owner = Owner(state, facts, self.change, answers.on_loop, answers.with_change, self.answer_names)
         settings = lambda: self.settings  # noqa: E731
         self.page = PageAnswers(snapshots, settings, self.config, answers, owner, self.change)
         self.desk = PageDesk(answers, state, facts, self.change, settings)
+
+    def answer_names(self, asked: NamesAsked) -> dict[str, Any]:
+        self.allowed += [asked] if isinstance(asked, AllowNameCommand) else []
+        return names_document(synthetic_router.facts())
 
     async def change(self, change: Any) -> None:
         self.state = change(self.state)

@@ -90,7 +90,7 @@ CASES: Mapping[str, tuple[str, Documents, dict[str, Any]]] = {
         OWNER | {"path": "/history/months"},
     ),
     "history-trips": ("history-trip", {past.NEEDS["trip"]: owner.trips()}, OWNER | {"path": "/history/trips"}),
-    "limits": ("limits", {"/v1/limits": owner.limits()}, OWNER | {"path": "/limits"}),
+    "limits": ("limits", {"/v1/limits": owner.limits(), "/v1/names": owner.names()}, OWNER | {"path": "/limits"}),
     "plan": ("plan", {"/v1/plan": owner.plans()}, OWNER | {"path": "/plan"}),
     "sessions": ("sessions", {"/v1/owner/sessions": owner.sessions()}, OWNER | {"path": "/sessions"}),
     "error": ("error", {"error": {"kind": "daemon"}}, {}),

@@ -122,6 +122,15 @@ def limits() -> Document:
     return frame(file="/etc/esimshaper/esimshaper.yaml", quotas=[EVERYONE, FAMILY, DAILY, tablet, hotel])
 
 
+def names(**parts: Any) -> Document:
+    """The answer to /v1/names."""
+    allowed = [{"name": "login.example.com", "until": "2026-12-01T19:30:00+09:00", "until_unix": 0}]
+    problem = "/etc/esimshaper/lists/ads.hosts:7: `com` would take away all names that end so"
+    more: Document = {"refused_percent": 41, "refuses_much": True, "metered": True, "services": []}
+    more |= {"dnsmasq": True, "names": 52_310, "allowed": allowed, "problems": [problem]}
+    return frame(**more | parts)
+
+
 def history(by: str, number: int) -> Document:
     """The answer to /v1/history: the last `number` steps, most of them with use."""
     steps = {"hour": timedelta(hours=1), "day": timedelta(days=1)}

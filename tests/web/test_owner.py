@@ -139,6 +139,17 @@ def test_limits_say_what_stands_in_the_file_and_what_is_used():
     assert "hotel 1.00 GB a month, then nothing passes. It counts what passes hotel only. All devices" in text
 
 
+def test_limits_say_what_dns_refuses_and_offer_a_name_for_an_hour():
+    text = shown("limits")
+    assert "Names of your lists, refused to all devices: 52,310" in text
+    assert "41 % were refused: a list may take away too much." in text
+    assert "ads.hosts:7: `com` would take away" in text
+    assert "login.example.com is answered until 19:30. Refuse again" in text
+    assert "Answer it for an hour" in text
+    alone = {"/v1/limits": owner.limits(), "/v1/names": owner.names(dnsmasq=False)}
+    assert "DNS refuses" not in shown("limits", alone)
+
+
 def test_history_has_every_step_also_where_nothing_was_used():
     text = shown("history")
     assert "Tue 1 Dec 0 B Mon 30 Nov 0 B" in text

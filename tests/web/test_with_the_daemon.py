@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.model.channels import Channel, ChannelKind, NoticeSettings
+from esimshaper.core.model.name_requests import AllowNameCommand
 from esimshaper.core.model.notice_choices import AS_WRITTEN, NoticeChoices
 from esimshaper.core.model.notices import Severity
 from esimshaper.core.model.watch import SLOW_RATE, AlarmKind, Answer, Episode, Mute
@@ -96,6 +97,18 @@ def test_each_act_of_a_form_is_carried_out(app: App, house: House) -> None:
     assert house.state.page.kept.names == {PIXEL: "Kitchen"}
     tablet.post("/logout", {**tablet.get("/home").form("/language"), "all": "yes"})
     assert house.state.page.kept.sessions == ()
+
+
+def test_a_refused_name_is_answered_by_a_tap_once(app: App, house: House) -> None:
+    tablet = owner(app)
+    form = tablet.get("/home").form("/language")
+    for _ in range(2):
+        sent = {**form, "name": "login.example.com", "seconds": "3600"}
+        assert tablet.post("/names/allow", sent).status == 303
+    assert house.allowed == [AllowNameCommand("login.example.com", 3600)]
+    form = tablet.get("/home").form("/language")
+    assert tablet.post("/names/refuse", {**form, "name": "login.example.com"}).status == 303
+    assert house.allowed[1:] == [AllowNameCommand("login.example.com", None)]
 
 
 def test_alarms_are_answered_by_a_tap_once(app: App, house: House, caplog: pytest.LogCaptureFixture) -> None:

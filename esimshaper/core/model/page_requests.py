@@ -8,6 +8,7 @@ An `address` is that of the browser, as the page's process saw it; who that is, 
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from esimshaper.core.model.name_requests import AllowNameCommand, NamesQuery
 from esimshaper.core.model.requests import Command, NotifyQuery, Query
 
 
@@ -99,7 +100,7 @@ class OwnerQuery:
     """The owner looks."""
 
     by: Credential
-    query: Query | AsksQuery | SessionsQuery | LimitsQuery | NotifyQuery
+    query: Query | AsksQuery | SessionsQuery | LimitsQuery | NotifyQuery | NamesQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class OwnerCommand:
     """The owner does something, once for each `request`."""
 
     by: Credential
-    command: Command | NameCommand | AnswerCommand
+    command: Command | NameCommand | AnswerCommand | AllowNameCommand
     request: str
 
 

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Sequence
 
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import OverrideKind
+from esimshaper.core.model.name_requests import AllowNameCommand
 from esimshaper.core.model.notice_requests import LeastCommand, NoticeChoice, QuietCommand
 from esimshaper.core.model.page import Ask, Session
 from esimshaper.core.model.page_requests import AnswerCommand, NameCommand
@@ -111,7 +112,7 @@ def web_document(
     }
 
 
-def said_of(command: Command | NameCommand | AnswerCommand) -> str:
+def said_of(command: Command | NameCommand | AnswerCommand | AllowNameCommand) -> str:
     """What a command does, for the journal."""
     match command:
         case GrantCommand(subject, size):
@@ -132,12 +133,20 @@ def said_of(command: Command | NameCommand | AnswerCommand) -> str:
             return _answered(command)
         case QuietCommand() | LeastCommand():
             return _chosen(command)
-        case NameCommand(client, name):
-            return f"call {client} {name}" if name else f"take back the name of {client}"
+        case NameCommand() | AllowNameCommand():
+            return _named(command)
         case AnswerCommand(number, size):
             return f"answer question {number} with {format_size(size) if size else 'no'}"
         case _:
             return type(command).__name__
+
+
+def _named(command: NameCommand | AllowNameCommand) -> str:
+    match command:
+        case NameCommand(client, name):
+            return f"call {client} {name}" if name else f"take back the name of {client}"
+        case AllowNameCommand(name, seconds):
+            return f"have DNS answer for {name} for {seconds} s" if seconds else f"let lists count for {name} again"
 
 
 def _answered(command: AlarmCommand) -> str:

@@ -14,7 +14,8 @@ def _names(params: Params) -> Request:
     return NamesQuery()
 
 
-def _allow(params: Params) -> Request:
+def allow_name(params: Params) -> AllowNameCommand:
+    """A name, and for how long, or that it is over. Raises BadParameter."""
     only(params, "name", "seconds", "clear")
     clear = params.get("clear", False)
     if not isinstance(clear, bool) or clear == ("seconds" in params):
@@ -22,4 +23,4 @@ def _allow(params: Params) -> Request:
     return AllowNameCommand(text_of(params, "name"), None if clear else number_of(params, "seconds", 1, MAX_SECONDS))
 
 
-ROUTES: Mapping[tuple[str, str], Reader] = {("GET", "/v1/names"): _names, ("POST", "/v1/names/allow"): _allow}
+ROUTES: Mapping[tuple[str, str], Reader] = {("GET", "/v1/names"): _names, ("POST", "/v1/names/allow"): allow_name}

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import cast
 
+from esimshaper.core.model.name_requests import AllowNameCommand, NamesQuery
 from esimshaper.core.model.page_requests import (
     AnswerCommand,
     AskCommand,
@@ -29,6 +30,7 @@ from esimshaper.core.model.page_requests import (
 )
 from esimshaper.core.model.requests import Command, NotifyQuery, Query
 from esimshaper.core.model.units import MAX_BYTES, MAX_PASSWORD
+from esimshaper.edge.http.name_routes import allow_name
 from esimshaper.edge.http.routes import BadParameter, Params, number_of, only, text_of
 from esimshaper.edge.http.table import ROUTES
 
@@ -109,7 +111,7 @@ def _owner_query(name: str) -> Reader:
     return read
 
 
-def _own_query(asked: AsksQuery | SessionsQuery | LimitsQuery | NotifyQuery) -> Reader:
+def _own_query(asked: AsksQuery | SessionsQuery | LimitsQuery | NotifyQuery | NamesQuery) -> Reader:
     def read(query: Params, _body: Params, token: str) -> PageRequest:
         only(query, "address")
         return OwnerQuery(_by(query, token), asked)
@@ -117,7 +119,7 @@ def _own_query(asked: AsksQuery | SessionsQuery | LimitsQuery | NotifyQuery) -> 
     return read
 
 
-def _owner_command(reader: Callable[[Params], Command | NameCommand | AnswerCommand]) -> Reader:
+def _owner_command(reader: Callable[[Params], Command | NameCommand | AnswerCommand | AllowNameCommand]) -> Reader:
     def read(query: Params, body: Params, token: str) -> PageRequest:
         only(query, "address")
         rest = {key: value for key, value in body.items() if key != "request"}
@@ -154,6 +156,8 @@ _ROUTES: Mapping[tuple[str, str], Reader] = {
     ("GET", "/v1/owner/sessions"): _own_query(SessionsQuery()),
     ("GET", "/v1/limits"): _own_query(LimitsQuery()),
     ("GET", "/v1/notify"): _own_query(NotifyQuery()),
+    ("GET", "/v1/names"): _own_query(NamesQuery()),
+    ("POST", "/v1/names/allow"): _owner_command(allow_name),
     ("POST", "/v1/name"): _owner_command(_name),
     **{("GET", f"/v1/{name}"): _owner_query(name) for name in _QUERIES},
     **{("POST", f"/v1/{name}"): _of_control(name) for name in _COMMANDS},

@@ -12,10 +12,12 @@ from esimshaper.web.words import Document, Words
 
 UNITS = ("MB", "GB", "MiB", "GiB")
 _MOST_LIMITS = 60
+_ALLOWED_SECONDS = 3600
+"""So long a tap has a refused name answered."""
 
 
 def build_limits(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa: ARG001 - as all screens
-    """The screen Limits: what stands in the settings, and what is used of it."""
+    """The screen Limits: what stands in the settings, what is used of it, and which names DNS refuses."""
     document = documents["/v1/limits"]
     rows, now = document["quotas"], Now.of(document)
     names = list(dict.fromkeys(row["quota"] for row in rows))
@@ -23,6 +25,33 @@ def build_limits(documents: Documents, visit: Visit, words: Words) -> Context:  
         "file": document["file"],
         "quotas": [_quota(words, [row for row in rows if row["quota"] == name], now) for name in names],
         "more": max(0, len(rows) - _MOST_LIMITS),
+        "refused": _refused(words, documents["/v1/names"]),
+    }
+
+
+def _refused(words: Words, document: Document) -> Context | None:
+    """What DNS refuses by the owner's lists, and what it answers for a time; None where it is left alone."""
+    if not document["dnsmasq"]:
+        return None
+    _, percent, here = words.gettext, f"{document['refused_percent']} %", datetime.fromisoformat(document["time"])
+    return {
+        "sentence": _("Names of your lists, refused to all devices: %(number)s", number=f"{document['names']:,}"),
+        "much": _("Of the last hour's answers %(part)s were refused: a list may take away too much.", part=percent)
+        if document["refuses_much"]
+        else "",
+        "problems": document["problems"],
+        "allowed": [
+            {
+                "name": each["name"],
+                "sentence": _(
+                    "%(name)s is answered until %(until)s.",
+                    name=each["name"],
+                    until=words.at(datetime.fromisoformat(each["until"]), here),
+                ),
+            }
+            for each in document["allowed"]
+        ],
+        "seconds": _ALLOWED_SECONDS,
     }
 
 
