@@ -99,8 +99,7 @@ class Sender:
     def _leave(self, now: float) -> None:
         """Without a socket for a while nobody wants a home to be told, or carriers to be read."""
         if now >= self._looked + LOOK_SECONDS:
-            self._channels, self._looked = Channels(), now
-            self._helpers.follow(self._channels)
+            self._helpers.follow(Channels())  # what waits here for its turn still goes to its channel
 
     def _begin(self) -> None:
         """Starts what has its turn. A job whose lease is over meanwhile has never been tried."""

@@ -70,6 +70,18 @@ def test_without_a_daemon_for_a_while_no_helper_stays(sender_of, monkeypatch):
     step_until(sender, "its end", lambda: not sender._helpers._running)
 
 
+def test_what_waits_for_its_turn_goes_out_though_the_daemon_is_away_for_a_while(sender_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "MOST_CHILDREN", 1)
+    monkeypatch.setattr(process, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(process, "RETRY_SECONDS", 0.2)
+    slow = command("/bin/sleep", "3", name="slow")
+    daemon, sender = sender_of(slow, writer(tmp_path / "told"))
+    daemon.waiting.extend([job(1, "slow"), job(2)])
+    step_until(sender, "both", lambda: len(sender._waiting) == 1)
+    daemon.stop()
+    step_until(sender, "the second", (tmp_path / "told").exists)
+
+
 def test_what_hangs_is_killed_at_its_deadline_with_all_that_it_has_started_while_others_go_on(sender_of, tmp_path):
     hangs = command("/bin/sh", "-c", f"sleep 1000 & echo $! >{tmp_path}/pid; wait", name="hangs")
     daemon, sender = sender_of(hangs, writer(tmp_path / "told"))
