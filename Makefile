@@ -106,7 +106,7 @@ soak: root packages-test
 bench: root packages-demo
 	$(PYTHON) -m bench $(ARGS)
 
-bench-saver: root packages-saver browser nginx players
+bench-saver: root packages-saver browser quic nginx players
 	$(PYTHON) -m bench.saver $(ARGS)
 
 test-kernel: root packages-kernel venv prometheus

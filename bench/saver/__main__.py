@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.place import Place, machine, private_place
-from bench.rows import Row, Verdict, must, show
+from bench.rows import Row, Verdict, exact, must, show
 from bench.saver import clip, site
 from bench.saver.trial import DEVICE, SCRIPTS, SHAPE, Trial, Watched
 from esimshaper.lab import Lab
@@ -26,12 +26,15 @@ from tests.kernel_parts import kernel_parts
 RATE = "2500kbit"
 CLIENTS = f'clients:\n  - {{name: {DEVICE}, mac: "02:00:00:00:00:10"}}\nservices: {{names: on}}\n'
 OPEN = CLIENTS
+PACED = f"{CLIENTS}saver: {{pace: [{{for: each-client, only: video, rate: {RATE}}}]}}\n"
 WHOLE_DEVICE = (
     f"{CLIENTS}quotas:\n  - {{name: slow, for: client/{DEVICE}, limit: 1KB, used: 1KB, period: day,"
     f" then: {{throttle: {RATE}}}}}\n"
 )
 MOST_OF_OPEN, MOST_START = 30.0, 6.0
 MOST_RESENT = {"cubic": 5.0, "bbr": 10.0}
+MOST_SLOWER = 1.10
+"""Times that a download beside a film may take of what it takes without the saver."""
 
 
 def main() -> int:
@@ -80,13 +83,32 @@ def measure(place: Place, seconds: float, players: Sequence[str], modules: Path)
 
 def compare(trial: Trial, players: Sequence[str]) -> Iterator[Row]:
     """Films with the link open, and paced."""
+    first = players[0]
     with trial.router(OPEN):
         before = {player: trial.watch(player) for player in players}
-    for player, watched in before.items():
+        over_quic, (beside, _) = trial.watch(first, quic=True), download_beside(trial, first)
+    for player, watched in {**before, f"{first} by QUIC": over_quic}.items():
         yield Row(f"{player}, 30 Mbit/s open", watched.each_minute / 1e6, "MB a minute", detail=str(watched))
-    with trial.router(WHOLE_DEVICE):
+    with trial.router(PACED) as router:
+        billed = trial.lab.carrier.settle()
         for player in players:
-            yield from compared(f"{player}, the device at {RATE}", trial.watch(player), before[player])
+            yield from compared(f"{player}, video at {RATE}", trial.watch(player), before[player])
+        yield exact("what the daemon counted as video, beside the bill", trial.unequal(router, billed), "B")
+        yield from compared(f"{first}, BBR", trial.watch(first, "bbr"), before[first], "bbr")
+        yield from compared_by_quic(f"{first} by QUIC", trial.watch(first, quic=True), over_quic)
+        seconds, film = download_beside(trial, first)
+        what = f"{site.DOWNLOAD_BYTES // 10**6} MB beside a film, of what they take without the saver"
+        yield must(what, seconds / beside, "times", MOST_SLOWER, f"{seconds:.1f} s, without the saver {beside:.1f} s")
+        yield must("the film beside them: stalls", film.stalls, "", 0, str(film))
+    with trial.router(WHOLE_DEVICE):
+        yield from compared(f"{first}, the device at {RATE}", trial.watch(first), before[first])
+
+
+def download_beside(trial: Trial, player: str) -> tuple[float, Watched]:
+    """Seconds that the download takes beside a film, and the film."""
+    taken: list[float] = []
+    film = trial.watch(player, beside=lambda: taken.append(trial.download()))
+    return taken[0], film
 
 
 def compared(what: str, watched: Watched, before: Watched, control: str = "cubic") -> Iterator[Row]:
@@ -96,6 +118,12 @@ def compared(what: str, watched: Watched, before: Watched, control: str = "cubic
     yield must(f"{what}: stalls", watched.stalls, "", 0)
     yield must(f"{what}: start", watched.start, "s", MOST_START)
     yield must(f"{what}: sent again, {control}", 100 * watched.resent, "% of segments", MOST_RESENT[control])
+
+
+def compared_by_quic(what: str, watched: Watched, before: Watched) -> Iterator[Row]:
+    """The same for a film by QUIC. Nobody counts what its server sends again."""
+    *rows, _ = compared(what, watched, before)
+    yield from rows
 
 
 def hash_of_key(certificate: Path) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The sites of the benchmark: nginx with TLS 1.3 and HTTP/2 on the lab's internet host. Owns its process.
+"""The sites of the benchmark: nginx with TLS 1.3 and HTTP/2 on the lab's internet host, QUIC beside it. Owns processes.
 
 A video service has an address and a name of its own, by which its bytes are known; pages, players and a download come
 from another. All of it is in one folder, which both serve.
@@ -66,10 +66,25 @@ def serving(lab: Lab, root: Path, folder: Path) -> Iterator[Path]:
         wait_until("the start of nginx", lambda: nginx.poll() is not None or _listens(nginx.pid), timeout=20)
         if nginx.poll() is not None:
             raise RuntimeError(f"nginx has ended: {nginx.stderr.read() if nginx.stderr else ''}")
-        yield certificate
+        with _over_quic(lab, certificate, key, root):
+            yield certificate
     finally:
         nginx.terminate()
         nginx.wait(20)
+
+
+@contextlib.contextmanager
+def _over_quic(lab: Lab, certificate: Path, key: Path, root: Path) -> Iterator[None]:
+    """The films over HTTP/3 as well, by a program in Python, which takes a processor for some 20 Mbit/s."""
+    program = Path(__file__).with_name("quic_site.py")
+    command = [str(ROOT / ".venv/quic/bin/python"), str(program), str(certificate), str(key), VIDEO, str(root)]
+    with lab.internet.popen(command, stdout=subprocess.PIPE) as site:
+        try:
+            if not site.stdout or site.stdout.readline() != b"ready\n":
+                raise RuntimeError("the site over QUIC has ended")
+            yield
+        finally:
+            site.kill()
 
 
 def _listens(pid: int) -> bool:

@@ -7,15 +7,16 @@ The router has the real daemon, and the process that names; Chromium is in the d
 import contextlib
 import json
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
 from bench.place import Place
 from bench.saver import clip, site
-from esimshaper.lab import Host, Lab, Shape
-from tests.netns.namer import Namer
+from esimshaper.lab import Bill, Host, Lab, Shape
+from esimshaper.lab.namespaces import wait_until
+from tests.netns.namer import Namer, rows
 from tests.netns.router import Router
 
 BROWSER = site.ROOT / ".venv/browser/bin/python"
@@ -26,7 +27,9 @@ SCRIPTS = {
 }
 """The players, and where npm has put each, below node_modules."""
 FILMS = {"hls": clip.HLS, "dash": clip.DASH, "shaka": clip.DASH}
-DEVICE = "tv"
+DEVICE, SERVICE = "tv", "youtube"
+_FILM_BEGAN = 500_000
+"""Bytes of a film with which it surely has begun."""
 SHAPE = Shape(delay_ms=25, down_bits=30_000_000, up_bits=10_000_000, queue_bytes=562_500)
 """A carrier with 30 Mbit/s, a round trip of 50 ms, and 150 ms of queue."""
 
@@ -98,14 +101,19 @@ class Trial:
             namer.kill()
             router.close()
 
-    def watch(self, player: str, control: str = "cubic") -> Watched:
-        """Watches; `control`: how the sites' TCP finds its rate."""
+    def watch(
+        self, player: str, control: str = "cubic", *, quic: bool = False, beside: Callable[[], None] | None = None
+    ) -> Watched:
+        """Watches; `control`: how the sites' TCP finds its rate. beside: what is done as soon as the film comes."""
         gateway = (
             self.lab.internet
         )  # by route: a namespace may choose by sysctl only what the machine lets everybody use
         gateway.ip(f"route replace {self.lab.router.ipv4}/32 dev {gateway.interface} congctl {control}")
         bill, sent = self.lab.carrier.settle(), self._segments()
-        watching = self.start_to_watch(player)
+        watching = self.start_to_watch(player, quic=quic)
+        if beside:
+            wait_until("the film", lambda: self._film(bill) > _FILM_BEGAN, timeout=120)
+            beside()
         said, problem = watching.communicate(timeout=600)
         if watching.returncode:
             raise RuntimeError(f"{player}: {problem}")
@@ -119,14 +127,18 @@ class Trial:
             film.down_bytes + film.up_bytes, (out[1] - sent[1]) / max(1, out[0] - sent[0] + out[1] - sent[1]),
         )  # fmt: skip
 
-    def start_to_watch(self, player: str) -> "subprocess.Popen[str]":
+    def _film(self, before: Bill) -> int:
+        """Bytes of the film that the carrier billed since."""
+        return (self.lab.carrier.bill() - before).of(site.VIDEO).down_bytes
+
+    def start_to_watch(self, player: str, *, quic: bool = False) -> "subprocess.Popen[str]":
         """A browser that opens the page of a player."""
         film = f"https://{site.VIDEO_NAME}/{FILMS[player]}"
         rules = f"MAP {site.VIDEO_NAME} {site.VIDEO}, MAP * {site.PAGE}"
         options = [f"--host-resolver-rules={rules}", f"--ignore-certificate-errors-spki-list={self.certificate_key}"]
         job = {
             "chromium": "/usr/bin/chromium",
-            "options": [*options, "--disable-quic"],
+            "options": [*options, f"--origin-to-force-quic-on={site.VIDEO_NAME}:443" if quic else "--disable-quic"],
             "url": f"https://{site.PAGE_NAME}/player.html?{urlencode({'player': player, 'film': film})}",
             "seconds": self.seconds,
         }
@@ -149,6 +161,13 @@ class Trial:
         seconds, size = self.device.run(command, timeout=300).split()
         assert int(float(size)) == site.DOWNLOAD_BYTES
         return float(seconds)
+
+    def unequal(self, router: Router, billed: Bill) -> int:
+        """Bytes by which the carrier's bill of the video service since `billed` and our count of it differ."""
+        router.settle()
+        bill, counted = (self.lab.carrier.settle() - billed).of(site.VIDEO), rows(router, DEVICE).get(SERVICE)
+        ours = counted.down_bytes + counted.up_bytes if counted else 0
+        return abs(bill.down_bytes + bill.up_bytes - ours)
 
     def _segments(self) -> tuple[int, int]:
         """Of TCP, what the sites have sent: segments, and those that they sent again."""

@@ -35,7 +35,7 @@ from esimshaper.core.page import memory
 from esimshaper.core.plan import ticking as planning
 from esimshaper.core.plan.following import follow, with_followed
 from esimshaper.core.plan.places import places_of
-from esimshaper.core.rules import ruling
+from esimshaper.core.rules import ruling, saver
 from esimshaper.core.saving import booking
 from esimshaper.core.shaping import ceiling, pacing
 from esimshaper.core.watch import newcomers, watching
@@ -59,7 +59,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     tick = replace(with_followed(tick, plans), places=places, probation=newcomers.probation(state.watch, tick))
     of_services = pools.moved(tick, meter.budgets, meter.usage, meter.services)
     limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas, {**meter.in_scopes, **of_services})
-    ruled = ruling.advance(state.rules, tick, ())
+    ruled = ruling.advance(state.rules, tick, (saver.layer(rules.paces),))
     paced = pacing.advance(state.pacing, tick, ruled.decisions)
     ruled = ruling.merged(ruled, limits.outcome.pools, paced.held)
     watch = watching.advance(state.watch, tick, _metered(meter.by_uplink, tick), _around(limits.state, plans, meter))

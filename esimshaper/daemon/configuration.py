@@ -24,7 +24,8 @@ def rules_of(settings: Settings) -> Rules:
     curfews, uplinks, plans = settings.blocks, settings.uplinks, settings.plans
     wan = settings.wan.interface
     rules = Rules(wan, zone, names, groups, quotas, reserve=reserve, curfews=curfews, uplinks=uplinks, plans=plans)
-    return replace(rules, watch=settings.watch, scopes=settings.scopes, notices=settings.notices)
+    rules = replace(rules, watch=settings.watch, scopes=settings.scopes, notices=settings.notices)
+    return replace(rules, paces=settings.saver.paces)
 
 
 class Configuration:

@@ -9,6 +9,7 @@ from esimshaper.core.model.channels import NOBODY_TOLD, NoticeSettings
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
 from esimshaper.core.model.limits import EVERYONE, STRANGER, UNKNOWN_GROUP, Curfew, Quota, Subject, SubjectKind
 from esimshaper.core.model.plan import Plan
+from esimshaper.core.model.saver import Pace
 from esimshaper.core.model.scope import Scope
 from esimshaper.core.model.uplinks import ALONE, Uplink
 from esimshaper.core.model.watch import NOT_WATCHED, Watch
@@ -26,6 +27,7 @@ class Rules:
     for the upkeep of a blocked router, in each window. uplinks: in the order of the file, at least one. plans: what
     carriers have sold. watch: what counts as abnormal use. scopes: those of quotas, sorted.
     notices: how people are told. categories: of the services of the catalogue that have one; none until it was read.
+    paces: of the data saver.
     """
 
     wan: str
@@ -41,6 +43,7 @@ class Rules:
     watch: Watch = NOT_WATCHED
     scopes: tuple[Scope, ...] = ()
     notices: NoticeSettings = NOBODY_TOLD
+    paces: tuple[Pace, ...] = ()
     categories: Mapping[str, str] = field(default_factory=dict)
 
     def hierarchy(self, subject: Subject) -> Hierarchy:

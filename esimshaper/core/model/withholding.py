@@ -11,6 +11,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
+from esimshaper.core.model.saver import Pace
+
 MOST_NAMES = 500_000
 """Of all block lists together: some 45 MiB in dnsmasq."""
 
@@ -44,7 +46,8 @@ class SaverSettings:
     """What saves data beyond limits. block_names: files of names that DNS refuses; allow_names: never these.
 
     canaries: keys of CANARIES. files: the folder that dnsmasq's files are put into, empty for none. portal: the URL by
-    which phones find the page (RFC 8910), empty where it has no certificate of a name.
+    which phones find the page (RFC 8910), empty where it has no certificate of a name. paces: the first
+    one that fits a client and a service counts.
     """
 
     block_names: tuple[str, ...] = ()
@@ -53,6 +56,7 @@ class SaverSettings:
     metered: Metered = Metered.OFF
     files: str = ""
     portal: str = ""
+    paces: tuple[Pace, ...] = ()
 
     @property
     def is_idle(self) -> bool:

@@ -19,6 +19,7 @@ from esimshaper.core.model.channels import Weekly
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Action, ActionKind, Follow, Quota, StepKind, Subject
 from esimshaper.core.model.plan import Plan
+from esimshaper.core.model.saver import Pace
 from esimshaper.core.model.time_of_day import Hours
 from esimshaper.core.model.trips import Trip
 from esimshaper.core.model.units import format_endpoint, format_rate, format_size, write_duration, write_size
@@ -27,7 +28,7 @@ from esimshaper.core.model.watch import Reaction
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.values import Client, Listen, Settings, Tunnel, Wan, shaped_at
 
-_LISTS = ("clients", "quotas", "blocks", "wan", "plans", "trips")
+_LISTS = ("clients", "quotas", "blocks", "wan", "plans", "trips", "saver.paces")
 _NONE = "none"
 _NO_UPLINK = Uplink("", "")
 NOTHING: Mapping[str, int] = MappingProxyType({})
@@ -45,6 +46,7 @@ def changes(old: Settings, new: Settings, used: Mapping[str, int] = NOTHING) -> 
         *_blocks(old, new),
         *_plans(old.plans, new.plans),
         *_trips(old.trips, new.trips),
+        *_paces(old, new),
     )
 
 
@@ -239,6 +241,17 @@ def _trips(old: Sequence[Trip], new: Sequence[Trip]) -> Iterator[str]:
     for name in {**before, **after}:
         if before.get(name) != after.get(name):
             yield f"trip {name}: {'removed' if name not in after else 'changed' if name in before else 'new'}"
+
+
+def _paces(old: Settings, new: Settings) -> Iterator[str]:
+    names = {client.key: client.name for client in (*old.clients, *new.clients)}
+    before, after = (", ".join(_pace(each, names) for each in one.saver.paces) or _NONE for one in (old, new))
+    if before != after:
+        yield f"saver.pace: {before} -> {after}"
+
+
+def _pace(pace: Pace, names: Names) -> str:
+    return f"{pace} for {_subject(pace.subject, names)}"
 
 
 def _hours(hours: Hours | None) -> str:

@@ -51,18 +51,20 @@ def check_pools(tree: Block, quotas: Sequence[Quota], max_clients: int, *, names
 def wrong_services(
     tree: Mapping[str, Any], settings: Settings | None, services: Mapping[str, str | None]
 ) -> list[Problem]:
-    """The quotas with a name that is no service and no category, and one by which too many name a service.
+    """Quotas and paces with a name that is no service and no category, and a quota by which too many name a service.
 
     `services`: those of the catalogue, with their category.
     """
     problems: list[Problem] = []
     top, known = Block(tree, problems), {*services, *filter(None, services.values()), *BUILT_IN}
-    for quota in top.blocks("quotas"):
-        written = quota.get("service", ())
+    places = [(quota, "service") for quota in top.blocks("quotas")]
+    places += [(pace, "only") for pace in top.block("saver").blocks("pace")]
+    for block, key in places:
+        written = block.get(key, ())
         for position, name in enumerate([written] if isinstance(written, str) else written):
             if name and name not in known:
-                where = ("service",) if isinstance(written, str) else ("service", position)
-                quota.refuse(where, f"no service and no category is called `{name}`", _hint(name, known))
+                where = (key,) if isinstance(written, str) else (key, position)
+                block.refuse(where, f"no service and no category is called `{name}`", _hint(name, known))
     if settings:
         _check_number_of_each(top, settings, services)
     return problems

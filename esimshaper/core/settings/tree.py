@@ -18,6 +18,7 @@ from esimshaper.core.settings.lan import lan_from
 from esimshaper.core.settings.meter import meter_from
 from esimshaper.core.settings.metrics import metrics_from
 from esimshaper.core.settings.notices import notices_from
+from esimshaper.core.settings.paces import paces_from
 from esimshaper.core.settings.periods import Zones, zone_from
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.quotas import check_number, quotas_from
@@ -63,13 +64,13 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     quotas = with_scopes(top, quotas_from(top, known, zone, zones), wan)
     curfews = curfews_from(top, known, zone, zones)
     trips, web, watch = trips_from(top, zone), web_from(top), watch_from(top, known)
-    notices, saver = notices_from(top, zone), saver_from(top, web)
+    notices, services = notices_from(top, zone), _services(top.block("services"))
+    saver = replace(saver_from(top, web), paces=paces_from(top, known, names=services.names))
     if meter is not None:
         check_number(top, meter.max_clients)
-        check_pools(top, quotas, meter.max_clients, names=_services(top.block("services")).names)
+        check_pools(top, quotas, meter.max_clients, names=services.names)
     if problems or wan is None or lan is None or meter is None or metrics is None or zone is None or router is None:
         return Parsed(None, tuple(problems))
-    services = _services(top.block("services"))
     notices = replace(notices, reaches=bool(router.reachable) and bool(notices.channels))
     parsed = Settings(wan, lan, str(zone), clients, metrics, meter, quotas, on_failure, router, curfews, services)
     return Parsed(replace(parsed, trips=trips, web=web, watch=watch, notices=notices, saver=saver), ())

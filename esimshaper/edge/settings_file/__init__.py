@@ -120,8 +120,8 @@ def read_settings(path: Path, zones: Zones = known, *, services: bool = True) ->
 
 
 def _wrong_services(path: Path, plain: Mapping[str, Any], settings: Settings | None) -> list[Problem]:
-    """What is wrong with the services that quotas name; nothing while the owner's catalogue has mistakes itself."""
-    if not any(quota and "service" in quota for quota in plain.get("quotas", ())):
+    """What is wrong with services that are named; nothing while the owner's catalogue has mistakes itself."""
+    if not plain["saver"].get("pace") and not any(quota and "service" in quota for quota in plain.get("quotas", ())):
         return []
     try:
         found = read_services(path.parent / FOLDER)

@@ -49,6 +49,16 @@ EDITS: dict[str, Callable[[Any], object]] = {
     "wan.interface: wwan0 -> wwan1": lambda tree: tree["wan"].update(interface="wwan1"),
     "wan.upload: 10.0 Mbit/s -> none": lambda tree: tree["wan"].pop("upload"),
     "wan.download: none -> 40.0 Mbit/s": lambda tree: tree["wan"].update(download="40mbit"),
+    "saver.pace: none -> youtube at 1.50 Mbit/s for client/tv, video at 2.50 Mbit/s for each-client": lambda tree: (
+        tree.update(
+            saver={
+                "pace": [
+                    {"for": "tv", "only": ["youtube"], "rate": "1500kbit"},
+                    {"for": "each-client", "only": "video", "rate": "2500kbit"},
+                ]
+            }
+        )
+    ),
     "services.metrics: everyone -> clients": lambda tree: tree["services"].update(metrics="clients"),
     "wan.replace_qdisc: no -> yes": lambda tree: tree["wan"].update(replace_qdisc=True),
     "wan.tunnels: none -> wg0 with port 51820": lambda tree: tree["wan"].update(

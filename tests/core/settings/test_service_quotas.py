@@ -130,3 +130,10 @@ def test_unnamed_is_what_the_named_ones_leave():
 def test_keys_of_sets_are_apart():
     sets = [ServiceSet(("a", "b")), ServiceSet(("a",)), ServiceSet(("ab",))]
     assert len({each.key for each in sets}) == len(sets)
+
+
+def test_a_pace_of_a_service_that_nobody_knows_is_refused_at_its_name():
+    paces = [{"for": "each-client", "only": only, "rate": "2500kbit"} for only in ("video", "vidoe", ["youtube", "x"])]
+    problems = wrong_services({"saver": {"pace": paces}}, None, SERVICES)
+    assert [each.path for each in problems] == [("saver", "pace", 1, "only"), ("saver", "pace", 2, "only", 1)]
+    assert problems[0].hint.startswith("Did you mean `video`?")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from esimshaper.core.model.channels import NoticeSettings
-from esimshaper.core.model.limits import ActionKind, PeriodUnit, SubjectKind
+from esimshaper.core.model.limits import ActionKind, PeriodUnit, Subject, SubjectKind
+from esimshaper.core.model.saver import Pace
 from esimshaper.core.model.watch import AlarmKind, Reaction, Watch, WatchLevel
 from esimshaper.core.model.withholding import NOTHING_SAVED, Metered, SaverSettings
 from esimshaper.core.settings.values import DEFAULT_UPKEEP, Client, Listen, OnFailure, Tls, Wan, Web
@@ -83,7 +84,8 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
     }
     lists = ("/etc/esimshaper/lists/ads.hosts",)
     saver = SaverSettings(lists, ("login.example.com",), ("firefox",), Metered.AUTO, "/run/esimshaper/dnsmasq")
-    assert loaded.saver == saver
+    pace = Pace(Subject(SubjectKind.EACH_CLIENT), frozenset({"video"}), 2_500_000)
+    assert loaded.saver == replace(saver, paces=(pace,))
     assert replace(loaded, **plain) == load(EXAMPLE)
 
 

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The paces of the settings -> the layer of the data saver, which counts last. Pure."""
+
+from collections.abc import Sequence
+
+from esimshaper.core.model.decisions import Decision, DecisionKind, Entry, Layer, LayerName
+from esimshaper.core.model.saver import Pace
+
+
+def layer(paces: Sequence[Pace]) -> Layer:
+    """At uplinks that are not metered nothing has to be saved, and nothing is paced."""
+    return Layer(LayerName.SAVER, tuple(Entry(each.subject, each.services, _decision(each)) for each in paces))
+
+
+def _decision(pace: Pace) -> Decision:
+    why = f"the saver paces {pace}"
+    return Decision(DecisionKind.PACE, LayerName.SAVER, why, pace.rate, metered_only=True, share=pace.share)
