@@ -41,19 +41,25 @@ def _read(lists: list[str], kept: Path) -> list[BadLine]:
     at = files.signature(lists)
     if at == files.kept_signature(kept):
         return []
+    if known := files.refused(kept, at):
+        return known
     suffixes = suffixes_of(files.suffixes())
     names: set[str] = set()
     problems: list[BadLine] = []
+    are_read = True  # one that could not be read may be so the next time
     for path in lists:
         try:
             names |= names_of(path, files.lines_of(path, LONGEST_LINE), suffixes, problems)
         except OSError as error:
             problems.append(BadLine(path, 0, f"it cannot be read: {error.strerror}"))
+            are_read = False
         if len(names) > MOST_NAMES:
             problems.append(BadLine(path, 0, f"with it there are more than {MOST_NAMES} names"))
             break
     if not problems:
         files.keep(kept, at, sorted(names))
+    elif are_read:
+        files.refuse(kept, at, problems)
     return problems
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from esimshaper.core.model.withholding import AllowedName
+from esimshaper.core.model.withholding import AllowedName, BadLine
 
 SERVERS = "servers"
 """In the folder of the settings: dnsmasq's --servers-file."""
@@ -33,7 +33,8 @@ def _state(path: str) -> list[str | int]:
         status = Path(path).stat()
     except (OSError, ValueError) as error:  # ValueError: no file can be called so
         return [path, getattr(error, "errno", 0) or 0]
-    return [path, status.st_ino, status.st_size, status.st_mtime_ns]
+    # ctime: a list that could not be read is another one once somebody has changed its mode.
+    return [path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
 def lines_of(path: str | Path, longest: int = -1) -> Iterator[str]:
@@ -80,6 +81,25 @@ def keep(kept: Path, at: str, names: Iterable[str]) -> None:
     """Keeps names that were read at a signature. Raises OSError."""
     kept.parent.mkdir(exist_ok=True)
     put(kept, (f"{line}\n" for line in (at, *names)))
+
+
+def refused(kept: Path, at: str) -> list[BadLine]:
+    """The problems for which lists were refused that had this signature; none if nothing is known of them."""
+    try:
+        signature, problems = json.loads(_refused(kept).read_text(encoding="utf-8"))
+        return [BadLine(str(file), int(line), str(message)) for file, line, message in problems if signature == at]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def refuse(kept: Path, at: str, problems: Iterable[BadLine]) -> None:
+    """Keeps why lists of a signature were refused: to read them takes seconds. Raises OSError."""
+    kept.parent.mkdir(exist_ok=True)
+    put(_refused(kept), [json.dumps([at, [*problems]])])
+
+
+def _refused(kept: Path) -> Path:
+    return kept.with_name(f"{kept.name}.refused")
 
 
 def read_allowed(path: Path) -> tuple[AllowedName, ...]:

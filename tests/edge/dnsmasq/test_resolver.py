@@ -207,6 +207,7 @@ def test_what_is_no_file_is_told_and_waited_for_by_nobody(box, odd):
     box.lists = box.root / odd
     (problem,) = box.write()
     assert problem.startswith(f"{box.lists}: it cannot be read: ")
+    assert not (box.root / "state/names.refused").exists(), "it is looked at again"
     assert (box.files / "servers").read_text() == ""
 
 
@@ -225,6 +226,28 @@ def test_names_that_were_kept_and_are_damaged_hold_nobody_up(box, rest):
     (box.root / "state/names").write_bytes(rest)
     assert box.write() == []
     assert (box.files / "servers").read_text() == good
+
+
+def test_a_list_that_has_become_readable_is_read_again(box):
+    box.lists.chmod(0)
+    before = files.signature([str(box.lists)])
+    box.lists.chmod(0o644)
+    assert files.signature([str(box.lists)]) != before
+
+
+def test_a_list_with_a_mistake_is_not_read_again_before_it_has_changed(box, monkeypatch):
+    box.lists.write_text("com\n")
+    problems = box.write()
+    read: list[str] = []
+    lines_of = files.lines_of
+    monkeypatch.setattr(files, "lines_of", lambda path, *more: read.append(path) or lines_of(path, *more))
+    assert box.write(allowed=("a.example",)) == problems
+    assert read == [], "somebody waits for the name that is allowed"
+    assert (box.files / "servers").read_text() == "server=/a.example/#\n"
+    box.lists.write_text("net\n")
+    assert box.write() == [f"{box.lists}:1: `net` would take away all names that end so"]
+    (box.root / "state/names.refused").write_bytes(b"\xff")
+    assert box.write() == [f"{box.lists}:1: `net` would take away all names that end so"]
 
 
 def test_everybody_may_read_what_is_written(box):
