@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from statistics import median
 
-from bench import renames
+from bench import renames, service_limits
 from bench.place import MARK_MASK, Place
 from bench.population import mark_of, run
 from bench.rows import Row, middling
@@ -61,6 +61,7 @@ def rows(place: Place) -> Iterator[Row]:
         for program in ("wan_egress_raw", "wan_ingress_raw"):
             packet = frame("IPv4", SIZES["small"], up=program != "wan_ingress_raw")
             yield middling(f"{program}, small IPv4, limits of client, group and all", added(program, packet), "ns")
+        yield from service_limits.rows(meter, mark, median(floor), rounds)
     yield from renames.rows(place, mark, median(floor), lambda meter: set_limits(meter, limited=True))
 
 

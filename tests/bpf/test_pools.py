@@ -269,9 +269,9 @@ def test_bytes_that_no_limit_counts_stay_out_of_pools(make_bench: Callable[..., 
         assert bench.meter.uplinks
         bench.meter.uplinks.assign({LOOPBACK: "hotel"}, ("hotel",))
         assert [up(bench), down(bench)] == [PASS, PASS]
-        names.name(named(ALICE, ICLOUD, FLOW, final=False))
-        names.name(named(ALICE, YOUTUBE, FLOW, final=False))
-        assert used(bench, pool) == UNUSED
+        for number in (ICLOUD, YOUTUBE):
+            names.name(named(ALICE, number, FLOW, final=False))
+            assert used(bench, pool) == UNUSED
         bench.meter.uplinks.assign({LOOPBACK: "cellular"}, ("hotel",))
         assert up(bench) == SHOT
 

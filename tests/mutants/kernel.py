@@ -34,6 +34,7 @@ TESTS = {
     "uplink.h": ("test_uplinks",),
     "compare.h": ("test_limits", "test_police", "test_tunnel", "test_uplinks"),
     "scopes.h": ("test_scopes",),
+    "pools.h": ("test_pools", "test_service_limits"),
     "limits.h": ("test_limits", "test_police", "test_tunnel", "test_urgent", "test_uplinks"),
     "urgent.h": ("test_urgent",),
     "receiver.h": ("test_receiver",),
