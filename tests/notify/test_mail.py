@@ -134,6 +134,21 @@ def test_letters_of_any_script_arrive_and_no_name_adds_a_header(office):
     assert "\u5c45\u9593\u306eTV" in got.get_content()
 
 
+def test_a_domain_of_another_script_is_asked_for_as_dns_knows_it(office):
+    post = Post()
+    named = {"from": "router@b\u00fccher.example", "to": ["alice@\u4f8b\u3048.jp", "bob@example.org"]}
+    mail.deliver(letter(), {**office(post), **named}, Report())
+    (got,) = post.mails
+    assert (got["From"], got["To"]) == ("router@xn--bcher-kva.example", "alice@xn--r8jz45g.jp, bob@example.org")
+    assert got["Message-ID"].endswith("@xn--bcher-kva.example>")
+
+
+@pytest.mark.parametrize("address", ["m\u00fcller@example.org", "alice@stra\u00dfe.example"])
+def test_an_address_that_mail_cannot_have_is_said_once_and_for_all(office, address):
+    error = undelivered({**office(Post()), "to": ["bob@example.org", address]})
+    assert (error.result, address in str(error)) == (Result.IMPOSSIBLE, True)
+
+
 def test_the_answer_to_the_last_dot_is_lost_and_the_second_mail_is_known_by_its_message_id(office):
     post = Post(resets=1)
     to = office(post)

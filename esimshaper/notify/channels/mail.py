@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime, parseaddr
 
+from esimshaper.core.model.host_names import in_ascii
 from esimshaper.core.model.results import Result
 from esimshaper.notify.letter import Document, Letter, Report, UndeliveredError, tls_context, token
 from esimshaper.notify.secrets import hide_login, secret
@@ -26,7 +27,7 @@ _OWN_NAME = "[127.0.0.1]"
 
 def deliver(letter: Letter, channel: Document, report: Report) -> None:
     """Raises UndeliveredError, and OSError where no connection comes to be."""
-    sender, recipients = str(channel["from"]), _listed(channel["to"])
+    sender, recipients = _in_ascii(str(channel["from"])), [_in_ascii(each) for each in _listed(channel["to"])]
     message = message_of(letter, sender, recipients)
     password = secret(channel["password"]) if channel.get("password") else ""
     server = _connected(channel, report)
@@ -63,6 +64,17 @@ def message_id(key: str, sender: str) -> str:
     """RFC 5322's. It tells nobody what the letter is about."""
     domain = parseaddr(sender)[1].rpartition("@")[2] or "esimshaper.invalid"
     return f"<{token(key)}@{domain}>"
+
+
+def _in_ascii(address: str) -> str:
+    """An address with its domain as DNS knows it. Raises UndeliveredError: other letters before the @ need SMTPUTF8."""
+    local, _, domain = address.rpartition("@")
+    try:
+        if local.isascii():
+            return f"{local}@{in_ascii(domain)}"
+    except ValueError:
+        pass
+    raise UndeliveredError(Result.IMPOSSIBLE, f"{address} has letters that an address of mail cannot have here")
 
 
 def _listed(named: object) -> list[str]:
