@@ -255,7 +255,7 @@ def test_who_answers_everybody_in_the_wi_fi_knows_little(module):
 @pytest.mark.parametrize("module", within("notify"))
 def test_who_speaks_to_the_world_knows_little(module):
     edges = [f"edge.{name}" for name in ("host.clock", "host.paths", "host.malloc", "host.resident", "control_client")]
-    words = [f"core.model.{name}" for name in ("units", "documents", "money", "errors", "results")]
+    words = [f"core.model.{name}" for name in ("units", "documents", "money", "errors", "results", "host_names")]
     allowed = within("notify", "languages", "edge.modems.bus", *edges, *words)
     assert ours(imports(module)) <= {"esimshaper", "esimshaper.edge", *allowed}
 
