@@ -41,7 +41,10 @@ BINDINGS = {
 }
 """They stand for a library, the C header or a kind of file and decide nothing, so that several edges may share them."""
 
-_CONDUCT = ("pipeline", "commands", "plan_commands", "page_commands", "watch_commands", "notice_commands", "replay")
+_CONDUCT = (
+    *("pipeline", "commands", "plan_commands", "page_commands", "watch_commands", "notice_commands", "replay"),
+    "approval_commands",
+)
 CONDUCTORS = {f"esimshaper.core.{one}" for one in _CONDUCT}
 """What stands above the rooms of the core and knows all of them."""
 
@@ -55,7 +58,7 @@ CORE_LIBRARY = {
 DAEMON_KNOWS = {
     "pipeline", "commands", "plan_commands", "watch_commands", "saving.booking", "log_limit", "diagnosis.explain",
     "services.compiled", "saver.withheld_services", "saver.allowing", "saver.refusals",
-    "page_commands", "notice_commands", "modems.own_counts",
+    "page_commands", "approval_commands", "notice_commands", "modems.own_counts",
     "shaping.plan", "shaping.steps", "shaping.tree",
 }  # fmt: skip
 """What the daemon uses of the core beside words, documents and settings; it executes, and decides nothing."""
@@ -66,6 +69,7 @@ WATCHES = {"now", "utcnow", "today"}  # of datetime and date
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__", "now", "utcnow", "today"}
 
 SLICES = {
+    "approval": {"ApprovalSlice"},
     "limits": {"LimitsSlice"},
     "meter": {"ClockSlice", "MeterSlice", "NamesSlice", "RatesSlice"},
     "notices": {"NoticesSlice"},

@@ -35,6 +35,7 @@ SAME: Mapping[str, str] = {
     **dict.fromkeys(("page", "webpage", "website", "browser", "url", "portal", "gui", "ui", "qr"), "web"),
     **dict.fromkeys(("log", "logs", "event", "journal", "notifications", "alerts", "messages", "news"), "events"),
     **dict.fromkeys(("alert", "warning", "notice"), "events"),
+    **dict.fromkeys(("approvals", "approval", "audit", "waiting", "pending"), "review"),
     **dict.fromkeys(("notices", "warnings", "happened", "what", "timeline"), "events"),
     **dict.fromkeys(("clear", "unpause", "unban", "release", "resume", "unlock", "wake", "unallow"), "unblock"),
 }

@@ -33,6 +33,7 @@ from esimshaper.cli import (
     reload,
     replay,
     report,
+    review,
     services,
     setup,
     transfer,
@@ -234,7 +235,7 @@ def _version(_options: argparse.Namespace) -> int:
 
 GROUPS = {
     "look at it": ("status", "clients", "top", "quotas", "services", "history", "report", "flows", "explain"),
-    "what happened": ("events", "alarms", "notify"),
+    "what happened": ("events", "alarms", "review", "notify"),
     "what you buy": ("plan", "recommend", "replay"),
     "decide by hand": ("grant", "block", "allow", "unblock", "undo", "correct", "restart", "name", "allow-name"),
     "take along": ("export", "import"),
@@ -262,6 +263,7 @@ def build_parser() -> Program:
     ask.add_verbs(verbs)
     services.add_verb_services(verbs)
     alarms.add_verb_alarms(verbs)
+    review.add_verb_review(verbs)
     past.add_verbs(verbs)
     report.add_verb_report(verbs)
     transfer.add_verbs(verbs)

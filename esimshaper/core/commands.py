@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from esimshaper.core import plan_commands
 from esimshaper.core.limits import acts, beginning, notices, tally
+from esimshaper.core.model.approval import ApprovalSlice
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.history import HistoryRow
 from esimshaper.core.model.hours import between
@@ -271,7 +272,7 @@ def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State 
     limits = LimitsSlice(replace(kept, acts=_that_can_be_undone(kept.acts, len(saved.plans.acted))))
     meter, watch, outbox = MeterSlice(saved.meter), WatchSlice(saved.watch), NoticesSlice(saved.notices)
     following = State(saved.clock, meter, names=identities, limits=limits, saving=unsaved, plans=plans)
-    return replace(following, watch=watch, page=page, notices=outbox)
+    return replace(following, watch=watch, page=page, notices=outbox, approval=ApprovalSlice(saved.approval))
 
 
 def _that_can_be_undone(acts: tuple[Act, ...], on_plans: int) -> tuple[Act, ...]:

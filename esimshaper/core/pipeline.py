@@ -16,10 +16,11 @@ Policies are not saved: after a crash the same ones follow from the State again.
 from collections.abc import Mapping
 from dataclasses import replace
 
+from esimshaper.core.approval import waiting
 from esimshaper.core.limits import acts, hours, limiting, pools, recovery
 from esimshaper.core.meter import clock, identities, metering, rates
 from esimshaper.core.model.counts import NOTHING, Usage, sum_of
-from esimshaper.core.model.identity import Account
+from esimshaper.core.model.identity import Account, ClientKey
 from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import Override, Policy
 from esimshaper.core.model.notices import Notice
@@ -27,8 +28,10 @@ from esimshaper.core.model.outbox import NoticesSlice
 from esimshaper.core.model.plan_state import PlansSlice
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.services import ServiceUsage, Volume, services_sum
 from esimshaper.core.model.state import Booked, Booking, LimitsSlice, MeterSlice, Outcome, State
 from esimshaper.core.model.tick import Step, Tick, subjects_of
+from esimshaper.core.model.watch import WatchSlice
 from esimshaper.core.notices import sources
 from esimshaper.core.notices import stage as telling
 from esimshaper.core.page import memory
@@ -36,9 +39,10 @@ from esimshaper.core.plan import ticking as planning
 from esimshaper.core.plan.following import follow, with_followed
 from esimshaper.core.plan.places import places_of
 from esimshaper.core.rules import ruling, saver
-from esimshaper.core.saving import booking
+from esimshaper.core.saving import booking, ledger
 from esimshaper.core.shaping import ceiling, pacing
 from esimshaper.core.watch import newcomers, watching
+from esimshaper.core.watch.allowance import next_allowance
 
 
 def advance(state: State, rules: Rules, now: float, observed: Observation) -> tuple[State, Outcome]:
@@ -59,19 +63,20 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     tick = replace(with_followed(tick, plans), places=places, probation=newcomers.probation(state.watch, tick))
     of_services = pools.moved(tick, meter.budgets, meter.usage, meter.services)
     limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas, {**meter.in_scopes, **of_services})
-    ruled = ruling.advance(state.rules, tick, (saver.layer(rules.paces),))
+    watch = watching.advance(state.watch, tick, _metered(meter.by_uplink, tick), _around(limits.state, plans, meter))
+    approval = waiting.advance(state.approval, tick, _served(meter, tick), _day_bytes(watch, limits.state, plans, tick))
+    ruled = ruling.advance(state.rules, tick, (approval.layer, saver.layer(rules.paces)))
     paced = pacing.advance(state.pacing, tick, ruled.decisions)
     ruled = ruling.merged(ruled, limits.outcome.pools, paced.held)
-    watch = watching.advance(state.watch, tick, _metered(meter.by_uplink, tick), _around(limits.state, plans, meter))
     lost, gone = sources.of_uplinks(state.notices.kept.lost, state.meter.attachments, tick)
     # After a crash, the statistics of classes that were made anew must not be compared with saved ones.
     unsaved = booking.collect(
         state.saving,
         tick,
         meter.by_uplink,
-        (*plans.new, *ceilings.new, *limits.new, *watch.new, *gone),
+        (*plans.new, *ceilings.new, *limits.new, *watch.new, *approval.new, *gone),
         services=meter.services,
-        urgent=meter.is_broken or bool(watch.cuts),
+        urgent=meter.is_broken or bool(watch.cuts) or bool(approval.new),
         guessed=meter.guessed,
         dropped=meter.dropped,
     )
@@ -82,7 +87,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     limited = _with_cuts(limits.state, watch.cuts)
     notices = _telling(state, tick, unsaved.notices, lost, limits.state, plans)
     ours = (time, meter.state, per_second, names, limited, unsaved, plans, ceilings, watch, page, notices, ruled, paced)
-    following = State(*ours)
+    following = State(*ours, approval)
     following, due = booking.hand_out(following, tick)
     outcome, measured = limits.outcome, ceilings.measured
     if plans.rates or measured or places:
@@ -136,6 +141,29 @@ def _metered(by_uplink: Mapping[str, Usage], tick: Tick) -> Usage:
     if len(metered) == 1:
         return metered[0]
     return {key: sum_of(usage.get(key, NOTHING) for usage in metered) for key in {k for u in metered for k in u}}
+
+
+def _served(meter: metering.Metered, tick: Tick) -> ServiceUsage:
+    """What the metered uplinks billed, by service; nothing while approval is off."""
+    by_uplink = meter.by_uplink
+    if tick.rules.approval is None or not meter.services:
+        return {}
+    free = [each.name for each in tick.rules.uplinks if not each.metered and each.name in by_uplink]
+    if not free:
+        return meter.services
+    found: dict[ClientKey, Mapping[str, Volume]] = {}
+    for name, services in ledger.share_services(meter.services, by_uplink).items():
+        if name not in free:
+            for client, volumes in services.items():
+                found[client] = services_sum(found.get(client, {}), volumes)
+    return found
+
+
+def _day_bytes(watch: WatchSlice, limits: LimitsSlice, plans: PlansSlice, tick: Tick) -> int:
+    """What a day has; only asked for where approval has a share of it."""
+    if tick.rules.approval is None or not tick.rules.approval.percent:
+        return 0
+    return (watch.allowance or next_allowance(None, tick, limits.kept.tallies, plans.kept)).bytes
 
 
 def _with_cuts(limits: LimitsSlice, cuts: tuple[Override, ...]) -> LimitsSlice:

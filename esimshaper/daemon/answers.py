@@ -40,6 +40,7 @@ from esimshaper.core.model.requests import (
     SubjectsQuery,
     UndoCommand,
 )
+from esimshaper.core.model.review_requests import ReviewCommand, ReviewQuery
 from esimshaper.core.model.state import State
 from esimshaper.core.report import acts as report_acts
 from esimshaper.core.report import documents
@@ -62,6 +63,7 @@ from esimshaper.daemon.choice_answers import ChoiceAnswers
 from esimshaper.daemon.plan_answers import PlanAnswers
 from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.reports import Reports
+from esimshaper.daemon.review_answers import ReviewAnswers
 from esimshaper.daemon.stopping import Stopping
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge.bpf.meter import Meter
@@ -107,6 +109,7 @@ class Answers:
         self._plans = PlanAnswers(storage, reloader, state, facts, change, self.on_loop, stopping)
         self._alarms = AlarmAnswers(state, facts, change, self._one_of, self.on_loop)
         self._choices = ChoiceAnswers(state, facts, change, self.on_loop)
+        self._review = ReviewAnswers(state, facts, change, self._one_of, self.on_loop, lambda: reloader.rules, meter)
         self._reports = Reports(storage, state, facts, self._chosen, self.on_loop, stopping)
 
     def with_change(self, change: Change) -> "Answers":
@@ -152,7 +155,7 @@ class Answers:
             case _:
                 return self._carry_out(request)
 
-    def _carry_out(self, command: Command | AlarmsQuery) -> Document:
+    def _carry_out(self, command: Command | AlarmsQuery | ReviewQuery) -> Document:
         match command:
             case GrantCommand():
                 return self._grant(command)
@@ -172,6 +175,8 @@ class Answers:
                 return self._alarms.answer(command)
             case QuietCommand() | LeastCommand():
                 return self._choices.answer(command)
+            case ReviewQuery() | ReviewCommand():
+                return self._review.answer(command)
             case ImportCommand():
                 return self._reports.take_in(command)
             case _:

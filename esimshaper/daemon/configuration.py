@@ -25,7 +25,7 @@ def rules_of(settings: Settings) -> Rules:
     wan = settings.wan.interface
     rules = Rules(wan, zone, names, groups, quotas, reserve=reserve, curfews=curfews, uplinks=uplinks, plans=plans)
     rules = replace(rules, watch=settings.watch, scopes=settings.scopes, notices=settings.notices)
-    return replace(rules, paces=settings.saver.paces)
+    return replace(rules, paces=settings.saver.paces, approval=settings.approval)
 
 
 class Configuration:

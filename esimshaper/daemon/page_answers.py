@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from esimshaper.core import notice_commands, page_commands
+from esimshaper.core import approval_commands, notice_commands, page_commands
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Subject, SubjectKind
 from esimshaper.core.model.name_requests import NamesQuery
@@ -13,6 +13,7 @@ from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.page import AlreadyDone, TooSoon
 from esimshaper.core.model.page_requests import (
     AskCommand,
+    AskServiceCommand,
     AsksQuery,
     LimitsQuery,
     LoginCommand,
@@ -26,6 +27,7 @@ from esimshaper.core.model.page_requests import (
     SessionsQuery,
 )
 from esimshaper.core.model.requests import NotifyQuery, QuotasQuery
+from esimshaper.core.model.rules import hierarchy_of
 from esimshaper.core.model.units import format_size
 from esimshaper.core.report import me, notices
 from esimshaper.core.report import page as report
@@ -76,6 +78,8 @@ class PageAnswers:
                 return me.me_document(snapshot.state, snapshot.facts, shown, key, snapshot.used(key))
             case AskCommand():
                 return self._ask(request, snapshot)
+            case AskServiceCommand():
+                return self._ask_service(request, snapshot)
             case LoginCommand(peer):
                 return self._owner.log_in(request, self._who(snapshot, peer))
             case LogoutCommand(by):
@@ -126,6 +130,24 @@ class PageAnswers:
         self._answers.on_loop(self._change(lambda state: notice_commands.tell(state, notice)))
         log.info("%s asks for %s: %s", name, format_size(ask.bytes), ask.text or "no reason given", extra=known)
         return new_document(snapshot.facts.now) | {"request": ask.request, "repeated": False}
+
+    def _ask_service(self, ask: AskServiceCommand, snapshot: Snapshot) -> Document:
+        key = self._client(snapshot, ask.peer)
+        if key is None:
+            raise Declined("403 Forbidden", "the router does not know which device asks")
+        facts = snapshot.facts
+        whose = hierarchy_of(Subject(SubjectKind.CLIENT, key), facts.names, facts.groups)
+        asks = page_commands.once(
+            lambda state: approval_commands.ask(state, whose, key, ask.service), ask.request, "asked"
+        )
+        document = new_document(snapshot.facts.now) | {"request": ask.request}
+        try:
+            self._answers.on_loop(self._change(asks))
+        except AlreadyDone:
+            return document | {"repeated": True}
+        name, label = report.called(snapshot.state, snapshot.facts, key), snapshot.facts.names.get(key, key)
+        log.info("%s asks for %s", name, ask.service, extra=fields(Message.PAGE_ASKED, client=label))
+        return document | {"repeated": False}
 
     def _client(self, snapshot: Snapshot, peer: Peer) -> ClientKey | None:
         """The device that has this address at this moment: an address that was handed on is of who has it now."""

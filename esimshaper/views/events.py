@@ -13,7 +13,7 @@ from esimshaper.views.words import Document
 
 _TONES: Mapping[str, Tone] = {
     **dict.fromkeys(("quota-reached", "blocked", "not-counting", "counters-lost", "history-failing"), Tone.BAD),
-    **dict.fromkeys(("alarm", "alarm-more"), Tone.WARNING),
+    **dict.fromkeys(("alarm", "alarm-more", "approval"), Tone.WARNING),
     **dict.fromkeys(("start-failed", "guard-failing", "config-refused", "clients-full", "client-imitated"), Tone.BAD),
     **dict.fromkeys(("list-refused", "lists-greedy"), Tone.BAD),
     **dict.fromkeys(("quota-warning", "throttled", "limits-failing", "program-restored"), Tone.WARNING),

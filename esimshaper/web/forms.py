@@ -87,6 +87,16 @@ def _switch(fields: Fields) -> Body:
     return {"plan": _needed(fields, "plan"), **named}
 
 
+def _review(fields: Fields) -> Body:
+    """Without a subject, the device that asks is meant, or for whom the answer was."""
+    whose = {"subject": subject} if (subject := fields.get("subject", "").strip()) else {}
+    return {"number": _whole(fields, "number"), **whose}
+
+
+def _ask_service(fields: Fields) -> Body:
+    return {"service": _needed(fields, "service")}
+
+
 def _fine(fields: Fields) -> Body:
     return {"number": _whole(fields, "number")}
 
@@ -226,6 +236,10 @@ FORMS: Mapping[str, Form] = {
     "/notices/least": Form("/v1/notify/min", _least, _says(N_("What you are told is changed."))),
     "/names/allow": Form("/v1/names/allow", _allow_name, _says(N_("The name is answered now."))),
     "/names/refuse": Form("/v1/names/allow", _refuse_name, _says(N_("What the lists say of it holds again."))),
+    "/ask-service": Form("/v1/me/review", _ask_service, _says(N_("The owner sees that you ask for it.")), owner=False),
+    "/review/approve": Form("/v1/review/approve", _review, _says(N_("It may go on now."))),
+    "/review/refuse": Form("/v1/review/refuse", _review, _says(N_("It is stopped now."))),
+    "/review/forget": Form("/v1/review/forget", _fine, _says(N_("You are asked again once it moves much."))),
     "/plan/correct": Form("/v1/plan/correct", _correct, _PLAN_CHANGED),
     "/plan/add": Form("/v1/plan/add", _add, _PLAN_CHANGED),
     "/plan/switch": Form("/v1/plan/switch", _switch, _PLAN_CHANGED),

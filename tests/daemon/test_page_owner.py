@@ -74,9 +74,10 @@ class House:
         state = lambda: self.state  # noqa: E731
         self.config = place / "esimshaper.yaml"
         self.config.write_text("wan: {interface: wwan0}\nquotas:\n  - {name: daily}\n\nmetrics: {listen: 'x'}\n")
-        reloader = SimpleNamespace(rules=RULES)
+        reloader = self.reloader = SimpleNamespace(rules=RULES)
+        meter = SimpleNamespace(flows=lambda *_args, **_parts: (0, ()))  # nothing goes on in the kernel
         storage, stopping = self.life.storage, self.life.stopping
-        answers = Answers(self.life.loop, storage, None, reloader, state, facts, self.change, stopping)  # type: ignore[arg-type]
+        answers = Answers(self.life.loop, storage, meter, reloader, state, facts, self.change, stopping)  # type: ignore[arg-type]
         snapshots = Snapshots(storage, SimpleNamespace(saves=0), state, facts, answers.on_loop, stopping)  # type: ignore[arg-type]
         room = (MeterRoom(253, 65536), ())
         listen = Metrics(Listen("127.0.0.1", 1))

@@ -111,6 +111,7 @@ def me(**parts: Any) -> Document:
         carrier=None,
         services=SERVICES,
         alarms=[],
+        held=[],
         asked=None,
         recorded=RECORDED,
     )
@@ -132,6 +133,12 @@ def own_alarm(**parts: Any) -> Document:
     """An alarm of /v1/me."""
     since = "2026-12-01T18:20:00+09:00"
     return {"kinds": ["surge"], "since": since, "until": None, "bytes": 62 * MB, "answer": "", **parts}
+
+
+def held(**parts: Any) -> Document:
+    """A service of /v1/me that approval holds back."""
+    waits = {"held": "waits", "rate_bits_per_second": 128_000, "asked": None, "until": None}
+    return {**waits, "service": "netflix", "category": "video", "titles": {"en": "Netflix"}, **parts}
 
 
 def page(**parts: Any) -> Document:

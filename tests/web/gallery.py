@@ -17,6 +17,7 @@ SLOW = docs.me(state=docs.used_up("slow"), quotas=[docs.quota(used=512 * docs.MB
 STOPPED = SLOW | {
     "state": docs.used_up("stopped"),
     "asked": docs.asked(given=0),
+    "held": [docs.held(), docs.held(held="refused", asked=docs.NOW.isoformat(), service="x", titles={})],
     "alarms": [docs.own_alarm(), docs.own_alarm(kinds=["upload"], until=docs.NOW.isoformat(), answer="cut")],
 }
 
@@ -26,14 +27,15 @@ HOME = {
     "/v1/clients": owner.clients(),
     "/v1/status": owner.status(),
     "/v1/plan": owner.plans(),
-    "/v1/owner/asks": owner.asks(),
+    "/v1/owner/asks": owner.asks() | {"services_waiting": 2},
     "/v1/alarms": owner.alarms(),
 }
 NO_ALARMS = owner.alarms(open=[], past=[], muted=[], learning=[])
+NOTHING_WAITS = owner.review(waiting=[], answers=[], again=[])
 NOT_TOLD = owner.notify(quiet=None) | {"channels": []}
 QUIET = HOME | {
     "/v1/plan": docs.frame(plans=[]),
-    "/v1/owner/asks": docs.frame(asks=[], last=None),
+    "/v1/owner/asks": docs.frame(asks=[], last=None, services_waiting=0),
     "/v1/alarms": NO_ALARMS,
 }
 DEVICE = {
@@ -67,6 +69,9 @@ CASES: Mapping[str, tuple[str, Documents, dict[str, Any]]] = {
         {"/v1/alarms": NO_ALARMS | {"level": "off", "allowance": None}, "/v1/notify": NOT_TOLD},
         OWNER | {"path": "/alarms"},
     ),
+    "approvals": ("approvals", {"/v1/review": owner.review()}, OWNER | {"path": "/approvals"}),
+    "approvals-none": ("approvals", {"/v1/review": NOTHING_WAITS}, OWNER | {"path": "/approvals"}),
+    "approvals-off": ("approvals", {"/v1/review": NOTHING_WAITS | {"on": False}}, OWNER | {"path": "/approvals"}),
     "devices": ("devices", {"/v1/clients": owner.clients()}, OWNER | {"path": "/devices"}),
     "device": ("device", DEVICE, OWNER | {"path": "/device/x", "said": "300 MB more were given."}),
     "person": (

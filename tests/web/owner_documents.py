@@ -213,7 +213,39 @@ def act(**parts: Any) -> Document:
 
 def asks(*some: Document, last: Document | None = None) -> Document:
     one = asked() | {"client": ALICE, "name": "alice-phone"}
-    return frame(asks=list(some or (one,)), last=last)
+    return frame(asks=list(some or (one,)), last=last, services_waiting=0)
+
+
+def used(number: int = 3, **parts: Any) -> Document:
+    """A service of a client, of /v1/review."""
+    device = {"client": "tv", "key": "02:00:00:00:00:15", "hostname": "", "called": "tv"}
+    service = {"service": "netflix", "category": "video", "titles": {"en": "Netflix", "ja": "ネットフリックス"}}
+    moved = {"today": totals(140 * MB) | {"up_bytes": 6 * MB}, "ever": totals(171 * MB), "days": 2, "hours": [17, 18]}
+    times = {"since": "2026-12-01T17:58:00+09:00", "asked": None, "first": MIDNIGHT, "seen": NOW.isoformat()}
+    ends = ["video.netflix.test", "<b>images.netflix.test"]
+    return {"number": number, **device, **service, **moved, **times, "ends": ends, **parts}
+
+
+def answered(number: int = 1, **parts: Any) -> Document:
+    """An answer of /v1/review."""
+    device = {"client": None, "key": None, "hostname": None, "subject": "everyone", "called": "everyone"}
+    times = {"at": MIDNIGHT, "until": "2026-12-06T20:00:00+09:00", "seen": MIDNIGHT, "asked": None}
+    service = {"service": "youtube", "category": "video", "titles": {"en": "YouTube"}, "ever": totals(910 * MB)}
+    return {"number": number, **device, **service, **times, "approved": True, **parts}
+
+
+def review(**parts: Any) -> Document:
+    """The answer to /v1/review: one that waits, one that was asked for, answers of all kinds, two to look at again."""
+    phone = {"client": "alice-phone", "key": ALICE, "called": "alice-phone", "hostname": ""}
+    refused = answered(2, **phone, subject="client/alice-phone", approved=False, until=None, asked=NOW.isoformat())
+    again = [
+        {"why": "ends", "answer": answered(), "use": None},
+        {"why": "heavy", "answer": None, "use": used(0, since=None, service="dropbox", titles={})},
+    ]
+    kids = answered(5, subject="group/kids", called="group/kids", approved=True, until=None)
+    about = {"on": True, "threshold_bytes": 100 * MB, "rate_bits_per_second": 128_000, "expires_seconds": 30 * 86400}
+    waiting = [used(), used(4, **phone, asked=NOW.isoformat(), ends=[])]
+    return frame(**about, waiting=waiting, answers=[answered(), refused, kids], again=again) | parts
 
 
 SURGE = "moved 62.0 MB in the last minute: 6 % of the day (1.00 GB by plan); most for youtube 48.0 MB, icloud 9.10 MB"

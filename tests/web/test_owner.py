@@ -233,6 +233,43 @@ def test_home_has_alarms_that_nobody_has_answered():
         assert "Moved 62.0 MB" not in shown("home", HOME | alarms)
 
 
+def test_what_waits_is_shown_with_its_evidence_and_two_answers():
+    text = shown("approvals")
+    parts = [
+        "May tv go on with Netflix?",
+        "140 MB today, 6.00 MB of it sent. 171 MB on 2 days in all.",
+        "It waits since 17:58. To: video.netflix.test, <b>images.netflix.test",
+        "Yes, for this device Yes, for all devices No, stop it here No, stop it for all",
+        "May alice-phone go on with Netflix?",
+        "It was asked for on the device at 18:30.",
+        "YouTube, all devices: 910 MB so far. Allowed until Sun 6 Dec 20:00.",
+        "dropbox, tv: 171 MB so far, and nobody was ever asked.",
+        "YouTube, all devices Allowed until Sun 6 Dec 20:00. Stop it Ask me again",
+        "YouTube, alice-phone Stopped for good. It was asked for on the device at 18:30. Allow it Ask me again",
+        "YouTube, kids Always allowed.",
+        "What a device has not used before waits once it moves 100 MB in a day. An answer holds for 30 days.",
+        "It goes on with 128 kbit/s meanwhile. Messages, calls, maps and payment never wait.",
+    ]
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    assert "Nothing waits for your word" not in text
+    assert "Nothing waits for your word" in shown("approvals-none")
+    assert "approval: {above: 100MB, for: each-client}" in shown("approvals-off")
+
+
+def test_home_says_how_many_services_wait():
+    assert "2 services wait for your word." in shown("home")
+    assert "your word" not in shown("home-quiet")
+
+
+def test_approvals_in_each_language_call_services_as_people_do():
+    screen, recorded, parts = CASES["approvals"]
+    for language, word in {"ja": "ネットフリックス", "zh_Hans": "Netflix", "zh_Hant": "Netflix"}.items():
+        text = said(render(screen, recorded, visit(language=language, **parts)))
+        assert word in text
+        assert "your word" not in text
+
+
 def test_an_alarm_in_each_language_is_a_sentence_of_that_language():
     screen, recorded, parts = CASES["alarms"]
     for language, sentence in {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from esimshaper.core.model.approval import Approval, ApprovalSlice, ApprovalState, Use
 from esimshaper.core.model.channels import Channel, ChannelKind, NoticeSettings
 from esimshaper.core.model.name_requests import AllowNameCommand
 from esimshaper.core.model.notice_choices import AS_WRITTEN, NoticeChoices
@@ -138,6 +139,59 @@ def test_alarms_are_answered_by_a_tap_once(app: App, house: House, caplog: pytes
     ]
     label = house.state.names.identities[PIXEL].label
     assert told == ["alarm 12 is fine", f"mute surge of {label} for 604800 s", f"tell of surge of {label} again"]
+
+
+def waits(house: House) -> None:
+    """A service of ALICE waits from now on, as it would after a tick."""
+    now = int(house.state.clock.time)
+    use = Use(now - 60, now, down=140_000_000, all_down=140_000_000, days=1, waits=now - 30, number=1)
+    house.reloader.rules = replace(house.reloader.rules, approval=Approval(above=10**8))
+    kept = ApprovalState(since=1, uses={(ALICE, "netflix"): use}, number=2)
+    house.state = replace(house.state, approval=ApprovalSlice(kept, threshold=10**8, rate=128_000))
+
+
+def test_a_service_that_waits_is_asked_for_on_the_device_and_answered_by_a_tap_once(
+    app: App, house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    waits(house)
+    phone, tablet = Browser(app, HERS.address), owner(app)
+    form = {**phone.get("/").form("/ask-service"), "service": "netflix"}
+    for _ in range(2):
+        assert phone.post("/ask-service", form).status == 303
+    assert "You asked for it at" in phone.get("/").text
+    assert "1 service waits for your word." in tablet.get("/home").text
+    shown = tablet.get("/approvals")
+    assert "It was asked for on the device at" in shown.text
+    approve = {**shown.form("/review/approve"), "subject": ""}
+    for _ in range(2):
+        assert tablet.post("/review/approve", approve).status == 303
+    [answer] = house.state.approval.kept.answers
+    assert (answer.subject.id, answer.service, answer.approved) == (ALICE, "netflix", True)
+    assert "netflix" not in phone.get("/").text
+    refuse = {**tablet.get("/approvals").form("/review/refuse"), "number": "1"}
+    assert "It is stopped now." in tablet.follow(tablet.post("/review/refuse", refuse)).text
+    assert "The owner has stopped it until" in phone.get("/").text
+    again = {**tablet.get("/approvals").form("/review/forget"), "number": "1"}
+    assert tablet.post("/review/forget", again).status == 303
+    assert house.state.approval.kept.answers == ()
+    told = [each.getMessage().partition(": ")[2] for each in caplog.records if "on the page" in each.getMessage()]
+    assert told[-3:] == [
+        "approve service 1 of `review`",
+        "refuse service 1 of `review`",
+        "ask about service 1 of `review` again",
+    ]
+    assert sum("asks for netflix" in each.getMessage() for each in caplog.records) == 1
+
+
+def test_what_is_not_held_back_cannot_be_asked_for(app: App, house: House) -> None:
+    waits(house)
+    phone = Browser(app, HERS.address)
+    form = phone.get("/").form("/ask-service")
+    assert phone.post("/ask-service", {**form, "service": "youtube"}).status == 400
+    other = Browser(app, HIS.address)
+    assert "netflix" not in other.get("/").text
+    assert other.post("/ask-service", {**other.get("/").form("/language"), "service": "netflix"}).status == 400
 
 
 def test_an_alarm_is_slowed_and_stopped_by_a_tap(app: App, house: House) -> None:

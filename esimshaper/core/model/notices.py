@@ -62,6 +62,8 @@ class NoticeKind(Enum):
     ALARM = "alarm"
     ALARM_MORE = "alarm-more"
     ALARM_END = "alarm-end"
+    APPROVAL = "approval"
+    APPROVALS_DUE = "approvals-due"
     ASKED = "asked"
     TROUBLE = "trouble"
     TROUBLE_OVER = "trouble-over"
@@ -132,6 +134,8 @@ DATA: Mapping[str, Of] = {
     "allowance_of": Of.NAME,  # a quota or a plan; empty for a guess
     "services": Of.SIZES,
     "answer": Of.WORD,  # fine, cut, or empty
+    "service": Of.NAME,
+    "approval": Of.NUMBER,  # what `esimshaper review approve` takes
     "used_up": Of.MOMENT,
     "fits": Of.BYTES,  # a day, or until the window ends if that is sooner
     "text": Of.TEXT,  # as somebody wrote it, or an English sentence
@@ -205,6 +209,8 @@ KINDS: Mapping[NoticeKind, Facts] = {
     ),
     NoticeKind.ALARM_MORE: Facts(_WARNING, ("subject", "alarm", "reasons", "bytes", "since"), (), 2 * _HOUR),
     NoticeKind.ALARM_END: Facts(_INFO, ("subject", "alarm", "reasons", "bytes", "since"), ("answer",), 2 * _HOUR),
+    NoticeKind.APPROVAL: Facts(_WARNING, ("subject", "service", "bytes", "rate", "approval"), (), 12 * _HOUR),
+    NoticeKind.APPROVALS_DUE: Facts(_INFO, ("number", "services")),
     NoticeKind.ASKED: Facts(_WARNING, ("subject", "bytes"), ("text",), 12 * _HOUR),
     NoticeKind.TROUBLE: Facts(_WARNING, ("message", "text")),
     NoticeKind.TROUBLE_OVER: Facts(_INFO, ("message", "text"), (), 2 * _HOUR),

@@ -42,6 +42,15 @@ class AskCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class AskServiceCommand:
+    """The device at an address asks the owner for a service that waits to be approved, or that was refused."""
+
+    peer: Peer
+    service: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoginCommand:
     """Somebody says to be the owner."""
 
@@ -112,4 +121,5 @@ class OwnerCommand:
     request: str
 
 
-PageRequest = PageQuery | MeQuery | AskCommand | LoginCommand | LogoutCommand | OwnerQuery | OwnerCommand
+OwnCommand = AskCommand | AskServiceCommand
+PageRequest = PageQuery | MeQuery | OwnCommand | LoginCommand | LogoutCommand | OwnerQuery | OwnerCommand

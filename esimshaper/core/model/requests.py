@@ -13,6 +13,7 @@ from esimshaper.core.model.limits import OverrideKind
 from esimshaper.core.model.name_requests import NamesAsked
 from esimshaper.core.model.notice_requests import LeastCommand, QuietCommand
 from esimshaper.core.model.plan import Event
+from esimshaper.core.model.review_requests import ReviewCommand, ReviewQuery
 from esimshaper.core.model.time_of_day import WallTime
 from esimshaper.core.model.transfer import Cursor, Transferred
 from esimshaper.core.model.watch import AlarmKind
@@ -351,6 +352,7 @@ Command = (
     | AlarmSlowCommand
     | QuietCommand
     | LeastCommand
+    | ReviewCommand
 )
 
 Query = (
@@ -366,6 +368,7 @@ Query = (
     | EventsQuery
     | PlanQuery
     | AlarmsQuery
+    | ReviewQuery
 )
 
 WebRequest = WebQuery | WebPasswordCommand | WebLogoutCommand

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
+from esimshaper.core.model.approval import Approval
 from esimshaper.core.model.channels import NOBODY_TOLD, NoticeSettings
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
 from esimshaper.core.model.limits import EVERYONE, STRANGER, UNKNOWN_GROUP, Curfew, Quota, Subject, SubjectKind
@@ -28,6 +29,7 @@ class Rules:
     carriers have sold. watch: what counts as abnormal use. scopes: those of quotas, sorted.
     notices: how people are told. categories: of the services of the catalogue that have one; none until it was read.
     paces: of the data saver.
+    approval: what waits for the word of the owner; None: nothing.
     """
 
     wan: str
@@ -45,6 +47,7 @@ class Rules:
     notices: NoticeSettings = NOBODY_TOLD
     paces: tuple[Pace, ...] = ()
     categories: Mapping[str, str] = field(default_factory=dict)
+    approval: Approval | None = None
 
     def hierarchy(self, subject: Subject) -> Hierarchy:
         """`subject` and its ancestors by these settings."""

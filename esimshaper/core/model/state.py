@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of what is kept between ticks, room by room, and what of it is saved. Pure: values only.
 
-State     clock  meter  rates  names  plans  ceilings  limits  rules  pacing  watch  saving  page  notices
-Baseline  clock  meter                plans            limits                 watch          page  notices
+State     clock meter rates names plans ceilings limits rules pacing watch saving page notices approval
+Baseline  clock meter             plans          limits              watch        page notices approval
 
 Each slice of the State is of one room alone; the Baseline has what a restart needs.
 """
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from esimshaper.core.model.approval import ApprovalSlice, ApprovalState
 from esimshaper.core.model.ceiling import CeilingSlice, Key, Measured
 from esimshaper.core.model.counts import Budget, Counters
 from esimshaper.core.model.decisions import Decisions, RulesSlice
@@ -122,6 +123,7 @@ class Baseline:
     watch: WatchState = field(default_factory=WatchState)
     page: PageState = field(default_factory=PageState)
     notices: Outbox = NOTHING_TO_TELL
+    approval: ApprovalState = field(default_factory=ApprovalState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +271,7 @@ class State:
     notices: NoticesSlice = field(default_factory=NoticesSlice)
     rules: RulesSlice = field(default_factory=RulesSlice)
     pacing: PacingSlice = field(default_factory=PacingSlice)
+    approval: ApprovalSlice = field(default_factory=ApprovalSlice)
 
     @property
     def baseline(self) -> Baseline | None:
@@ -276,7 +279,7 @@ class State:
         if self.meter.booked is None:
             return None
         kept = (self.limits.kept, self.plans.kept, self.watch.kept, self.page.kept, self.notices.kept)
-        return Baseline(self.meter.booked, self.clock, *kept)
+        return Baseline(self.meter.booked, self.clock, *kept, self.approval.kept)
 
     @property
     def totals(self) -> Mapping[ClientKey, Counters]:

@@ -5,8 +5,8 @@ events    {"count": int, "events": [event]}, oldest first; count: of events befo
 event     {"at": ISO 8601, "at_unix": int, "kind": str, "text": sentence, "subjects": [subject as in `for`],
            "quota": name or empty}
           kind: "quota-warning", "quota-reached", "quota-renewed", "granted", "revoked"; "open", "throttled",
-          "blocked" of a client; "alarm", "alarm-more",
-          "alarm-end"; "by-hand", "gap", "counters-lost"; else a message of the daemon (see its manual)
+          "blocked" of a client; "alarm", "alarm-more", "alarm-end"; "approval", "approvals-due"; "by-hand",
+          "gap", "counters-lost"; else a message of the daemon (see its manual)
 """
 
 from collections.abc import Sequence

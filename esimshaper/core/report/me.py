@@ -26,6 +26,7 @@ The frame is as in documents.py; `revision` is another number whenever anything 
              "services": [{"service", "titles", "category", "total_bytes"}] of today, most first; null: not counted
              "alarms": [{"kinds": [str], "since" + "since_unix", "until" + "until_unix": null while it goes on, "bytes",
                          "answer": as in alarms.py}], of this device, of which the owner was told, newest first
+             "held": [what approval holds back of this device, as in review.py],
              "asked": what this device asked for last, an `ask` of page.py, or null,
              "recorded": [{"what": "names" | "address" | "hours" | "days" | "months" | "services" | "flows" | "events",
                            "seconds": how long it is kept, or null for ever}]}
@@ -42,7 +43,7 @@ from esimshaper.core.model.limits import ClientState, Level, QuotaUsage, Subject
 from esimshaper.core.model.rules import hierarchy_of
 from esimshaper.core.model.services import UNNAMED, Volume
 from esimshaper.core.model.state import State
-from esimshaper.core.report import alarms, plans, quotas, slow
+from esimshaper.core.report import alarms, plans, quotas, review, slow
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, new_document, usage_entry
 from esimshaper.core.report.page import ask_entry, open_asks
 from esimshaper.core.report.services import category_of, is_counted, named
@@ -124,6 +125,7 @@ def me_document(state: State, facts: DaemonFacts, shown: Shown, key: ClientKey, 
         "carrier": _carrier(state, facts) if shown.plan else None,
         "services": _services(facts, used) if is_counted(state) else None,
         "alarms": alarms.of_client(state, facts, key),
+        "held": review.held_of(state, facts, key),
         "asked": _asked(state, facts, key),
         "recorded": _recorded(state, shown),
     }

@@ -6,7 +6,8 @@ The frame is as in documents.py.
     ask       {"id": int, "client": key, "name": how people call it, "at" + "at_unix", "bytes", "text",
                "answer": null while it is open, else {"bytes": 0 for no, "at" + "at_unix"}}
     asks      {"asks": [ask], open ones first, then the newest,
-               "last": act, as in acts.py, which the owner can take back; null for none}
+               "last": act, as in acts.py, which the owner can take back; null for none,
+               "services_waiting": how many services wait for the owner's word}
     session   {"id": int, "client": key or address, "name", "since" + "since_unix", "until" + "until_unix",
                "current": bool, it is the one that asks}
     sessions  {"sessions": [session]}
@@ -39,10 +40,12 @@ from esimshaper.core.model.requests import (
     RevokeCommand,
     UndoCommand,
 )
+from esimshaper.core.model.review_requests import ReviewCommand, Word
 from esimshaper.core.model.state import State
 from esimshaper.core.model.units import format_size
 from esimshaper.core.report.acts import act_entry
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, known_clients, moment, new_document
+from esimshaper.core.report.review import number_waiting
 
 
 def called(state: State, facts: DaemonFacts, who: str) -> str:
@@ -78,6 +81,7 @@ def asks_document(state: State, facts: DaemonFacts) -> Document:
     return new_document(facts.now) | {
         "asks": [ask_entry(state, facts, each) for each in asks],
         "last": act_entry(state, facts, acts[-1]) if acts else None,
+        "services_waiting": number_waiting(state),
     }
 
 
@@ -123,12 +127,10 @@ def said_of(command: Command | NameCommand | AnswerCommand | AllowNameCommand) -
             return f"{_override(kind)} {subject}" + (f" for {end} s" if isinstance(end, int) else "")
         case UndoCommand(redo):
             return "redo" if redo else "undo"
-        case PlanCorrectCommand(plan, figure):
-            return f"correct the plan {plan} to {figure.amount} {figure.unit}".replace("  ", " ")
-        case PlanAddCommand(plan, size):
-            return f"add {format_size(size) if size else 'what the terms sell'} to the plan {plan}".rstrip()
-        case PlanSwitchCommand(plan):
-            return f"switch to the plan {plan}"
+        case PlanCorrectCommand() | PlanAddCommand() | PlanSwitchCommand():
+            return _planned(command)
+        case ReviewCommand():
+            return _reviewed(command)
         case AlarmFineCommand() | AlarmSlowCommand() | AlarmMuteCommand():
             return _answered(command)
         case QuietCommand() | LeastCommand():
@@ -149,6 +151,16 @@ def _named(command: NameCommand | AllowNameCommand) -> str:
             return f"have DNS answer for {name} for {seconds} s" if seconds else f"let lists count for {name} again"
 
 
+def _planned(command: PlanCorrectCommand | PlanAddCommand | PlanSwitchCommand) -> str:
+    match command:
+        case PlanCorrectCommand(plan, figure):
+            return f"correct the plan {plan} to {figure.amount} {figure.unit}".replace("  ", " ")
+        case PlanAddCommand(plan, size):
+            return f"add {format_size(size) if size else 'what the terms sell'} to the plan {plan}".rstrip()
+        case PlanSwitchCommand(plan):
+            return f"switch to the plan {plan}"
+
+
 def _answered(command: AlarmCommand) -> str:
     match command:
         case AlarmFineCommand(number):
@@ -166,6 +178,15 @@ def _chosen(command: NoticeChoice) -> str:
             return f"quiet hours {hours}" if hours else "quiet hours as in the settings"
         case LeastCommand(channel, least):
             return f"tell by {channel} from {least} on" if least else f"tell by {channel} as in the settings"
+
+
+def _reviewed(command: ReviewCommand) -> str:
+    what = command.service or f"service {command.number} of `review`"
+    if command.word is Word.FORGET:
+        return f"ask about {what} again"
+    whose = f" for {command.subject}" if command.subject else ""
+    lasts = {None: "", 0: ", always"}.get(command.seconds, f", for {command.seconds} s")
+    return f"{command.word.value} {what}{whose}{lasts}"
 
 
 def _override(kind: OverrideKind | None) -> str:

@@ -15,6 +15,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from esimshaper.core.model.approval import Approval
 from esimshaper.core.model.channels import Weekly
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import Action, ActionKind, Follow, Quota, StepKind, Subject
@@ -30,6 +31,7 @@ from esimshaper.core.settings.values import Client, Listen, Settings, Tunnel, Wa
 
 _LISTS = ("clients", "quotas", "blocks", "wan", "plans", "trips", "saver.paces")
 _NONE = "none"
+_WHOLE = Listen | Hours | Weekly | Approval
 _NO_UPLINK = Uplink("", "")
 NOTHING: Mapping[str, int] = MappingProxyType({})
 Names = Mapping[ClientKey, str]
@@ -81,7 +83,7 @@ def _values(where: str, old: Any, new: Any) -> Iterator[str]:  # noqa: ANN401 - 
         name = f"{where}{field.name}"
         if before == after or name in _LISTS:
             continue
-        if type(before) is type(after) and is_dataclass(before) and not isinstance(before, Listen | Hours | Weekly):
+        if type(before) is type(after) and is_dataclass(before) and not isinstance(before, _WHOLE):
             yield from _values(f"{name}.", before, after)
         else:
             yield f"{name}: {_written(name, before)} -> {_written(name, after)}"
@@ -119,8 +121,8 @@ def _written(name: str, value: object) -> str:
         return ", ".join(sorted(map(str, value))) or _NONE
     if value is None or value in ((), ""):
         return _NONE
-    if isinstance(value, Tunnel):
-        return _tunnel(value)
+    if isinstance(value, Tunnel | Approval):
+        return _tunnel(value) if isinstance(value, Tunnel) else _approval(value)
     if isinstance(value, Hours):
         return value.written
     if isinstance(value, Listen):
@@ -139,6 +141,14 @@ def _written(name: str, value: object) -> str:
             name, str(value)
         )
     return str(value)
+
+
+def _approval(approval: Approval) -> str:
+    above = f"{approval.percent}%" if approval.percent else format_size(approval.above)
+    first = ", in the first day too" if approval.first_day else ""
+    lasts = write_duration(approval.lasts)
+    whose = _subject(approval.subject, {})
+    return f"above {above} for {whose}, {format_rate(approval.rate)}, answers for {lasts}{first}"
 
 
 def _reaction(reaction: Reaction) -> str:

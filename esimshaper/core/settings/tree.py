@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from esimshaper.core.model.metrics import ServiceMetrics
 from esimshaper.core.model.uplinks import AUTO
+from esimshaper.core.settings.approval import approval_from
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.clients import clients_from
 from esimshaper.core.settings.hours import curfews_from
@@ -66,6 +67,7 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     trips, web, watch = trips_from(top, zone), web_from(top), watch_from(top, known)
     notices, services = notices_from(top, zone), _services(top.block("services"))
     saver = replace(saver_from(top, web), paces=paces_from(top, known, names=services.names))
+    approval = approval_from(top, known, names=services.names)
     if meter is not None:
         check_number(top, meter.max_clients)
         check_pools(top, quotas, meter.max_clients, names=services.names)
@@ -73,7 +75,8 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
         return Parsed(None, tuple(problems))
     notices = replace(notices, reaches=bool(router.reachable) and bool(notices.channels))
     parsed = Settings(wan, lan, str(zone), clients, metrics, meter, quotas, on_failure, router, curfews, services)
-    return Parsed(replace(parsed, trips=trips, web=web, watch=watch, notices=notices, saver=saver), ())
+    parsed = replace(parsed, trips=trips, web=web, watch=watch, notices=notices, saver=saver, approval=approval)
+    return Parsed(parsed, ())
 
 
 def _services(block: Block) -> ServiceSettings:

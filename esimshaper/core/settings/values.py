@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from esimshaper.core.model.approval import Approval
 from esimshaper.core.model.channels import NOBODY_TOLD, NoticeSettings
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey
 from esimshaper.core.model.limits import Curfew, Network, Quota
@@ -239,6 +240,7 @@ class Settings:
     devices: the kernel's name of an interface, by the name that these settings call it, where the two differ.
     plans: what carriers have sold. trips: days with a name, for reports. web: None for no page. watch: what counts as
     abnormal use. notices: how people are told. saver: what saves data beyond limits.
+    approval: what waits for the word of the owner; None: nothing.
     """
 
     wan: Wan
@@ -259,6 +261,7 @@ class Settings:
     watch: Watch = NOT_WATCHED
     notices: NoticeSettings = NOBODY_TOLD
     saver: SaverSettings = NOTHING_SAVED
+    approval: Approval | None = None
 
     @property
     def as_written(self) -> "Settings":

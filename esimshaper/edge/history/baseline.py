@@ -3,6 +3,7 @@
 
 from esimshaper.core.model.state import Baseline
 from esimshaper.edge.history import (
+    approval_tables,
     clock_tables,
     limit_tables,
     meter_tables,
@@ -21,6 +22,7 @@ KEYS: Keys = {
     **watch_tables.KEYS,
     **page_tables.KEYS,
     **notice_tables.KEYS,
+    **approval_tables.KEYS,
 }
 """The tables that a Baseline is kept in; their columns are in versions.py."""
 
@@ -37,6 +39,7 @@ def tables(baseline: Baseline | None) -> Tables:
         **watch_tables.tables(baseline.watch),
         **page_tables.tables(baseline.page),
         **notice_tables.tables(baseline.notices),
+        **approval_tables.tables(baseline.approval),
     }
 
 
@@ -48,4 +51,4 @@ def baseline_from(rows: Fetch) -> Baseline | None:
     limits, plans = limit_tables.limits_from(rows), plan_tables.plans_from(rows)
     watch, page = watch_tables.watch_from(rows), page_tables.page_from(rows)
     clock, outbox = clock_tables.clock_from(rows, meter.boottime), notice_tables.notices_from(rows)
-    return Baseline(meter, clock, limits, plans, watch, page, outbox)
+    return Baseline(meter, clock, limits, plans, watch, page, outbox, approval_tables.approval_from(rows))

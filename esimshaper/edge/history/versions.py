@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Edge, part of history: the tables of each version of the database. Pure: values only."""
 
+from esimshaper.edge.history.approval_schema import APPROVAL
 from esimshaper.edge.history.notice_schema import NOTICES
 from esimshaper.edge.history.page_schema import PAGE
 from esimshaper.edge.history.plan_schema import PLANS
@@ -296,6 +297,7 @@ CREATE TABLE notice_choices (  -- by hand, in place of the settings
     choice TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 """,
+    17: APPROVAL,
 }
 """What each version of the format adds to the one before, or has in its place; doing so upgrades an older file.
 

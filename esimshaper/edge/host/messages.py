@@ -38,6 +38,8 @@ MESSAGE_IDS: Mapping[NoticeKind, str] = {
     NoticeKind.ALARM: "2f0b61c5a3f74c1e8a1c6f6e9d0b7a44",
     NoticeKind.ALARM_MORE: "7c9d8e1f20a14b6f9b35c4d2e8f1a605",
     NoticeKind.ALARM_END: "b34e5a6d7c8f4f02a9d1e0c3b2a49586",
+    NoticeKind.APPROVAL: "91c4d3a7e5b04f6fa0d2786b1e9c5f38",
+    NoticeKind.APPROVALS_DUE: "c7a5f0e2936b4d1d8f4c0b6a7e213d95",
     NoticeKind.TEST: "3f6d0e9b8a1c4d72b5e4907c6a2f1d83",
 }
 """MESSAGE_IDs never change: people and programs search for them. All but those of TOLD_OTHERWISE."""

@@ -14,6 +14,7 @@ from esimshaper.core.model.name_requests import AllowNameCommand, NamesQuery
 from esimshaper.core.model.page_requests import (
     AnswerCommand,
     AskCommand,
+    AskServiceCommand,
     AsksQuery,
     Credential,
     LimitsQuery,
@@ -44,11 +45,12 @@ _ANSWER = re.compile("/v1/owner/asks/([0-9]{1,9})")
 
 _QUERIES = (
     *("status", "clients", "quotas", "history", "flows", "services", "plan", "events", "report", "subjects"),
-    "alarms",
+    *("alarms", "review"),
 )
 _COMMANDS = (
     *("grant", "revoke", "block", "allow", "clear", "undo", "plan/correct", "plan/add", "plan/switch"),
     *("alarms/fine", "alarms/mute", "alarms/slow", "notify/quiet", "notify/min"),
+    *("review/approve", "review/refuse", "review/forget"),
 )
 """Of the control socket. Nothing that writes the configuration, reads it again, or takes in history."""
 
@@ -82,6 +84,11 @@ def _ask(_query: Params, body: Params, _token: str) -> PageRequest:
     only(body, "address", "bytes", "text", "request")
     text = _printable(body, "text", MAX_TEXT)
     return AskCommand(_peer(body), number_of(body, "bytes", 1, MAX_BYTES), text, _request(body))
+
+
+def _ask_service(_query: Params, body: Params, _token: str) -> PageRequest:
+    only(body, "address", "service", "request")
+    return AskServiceCommand(_peer(body), text_of(body, "service"), _request(body))
 
 
 def _login(_query: Params, body: Params, _token: str) -> PageRequest:
@@ -149,6 +156,7 @@ _ROUTES: Mapping[tuple[str, str], Reader] = {
     ("GET", "/v1/page"): _page,
     ("GET", "/v1/me"): _me,
     ("POST", "/v1/me/ask"): _ask,
+    ("POST", "/v1/me/review"): _ask_service,
     ("POST", "/v1/owner/login"): _login,
     ("POST", "/v1/owner/logout"): _logout,
     ("POST", "/v1/owner/logout-all"): _logout_all,

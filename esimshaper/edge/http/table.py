@@ -3,8 +3,9 @@
 
 from collections.abc import Mapping
 
-from esimshaper.edge.http import name_routes, notice_routes, routes
+from esimshaper.edge.http import name_routes, notice_routes, review_routes, routes
 from esimshaper.edge.http.routes import Reader
 
-ROUTES: Mapping[tuple[str, str], Reader] = {**routes.ROUTES, **name_routes.ROUTES, **notice_routes.ROUTES}
+_TABLES = (routes.ROUTES, name_routes.ROUTES, notice_routes.ROUTES, review_routes.ROUTES)
+ROUTES: Mapping[tuple[str, str], Reader] = {key: reader for table in _TABLES for key, reader in table.items()}
 """The readers of all requests."""

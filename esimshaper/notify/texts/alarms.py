@@ -3,7 +3,7 @@
 
 from collections.abc import Callable, Mapping
 
-from esimshaper.languages.texts import _
+from esimshaper.languages.texts import _, ngettext
 from esimshaper.notify.texts.telling import Order, Said, Telling
 
 
@@ -126,6 +126,25 @@ def _asked(told: Telling) -> Said:
     return Said(brief, (*text, _on_page()), (give,))
 
 
+def _approval(told: Telling) -> Said:
+    """A service that waits for the owner's word."""
+    places = {"who": told.who(), "service": told.value("service"), "size": told.size("bytes")}
+    number = told.number("approval")
+    more = _("It is slowed down to {rate} until you say whether it may go on.", rate=told.rate())
+    orders = (
+        Order(_("To let it pass"), f"esimshaper review approve {number}"),
+        Order(_("To block it"), f"esimshaper review refuse {number}"),
+    )
+    return Said(_("{who} has begun to use {service}: {size} today.", **places), (more,), orders)
+
+
+def _approvals_due(told: Telling) -> Said:
+    """The list of a week."""
+    brief = ngettext("{n} service to look at again.", "{n} services to look at again.", told.number("number"))
+    what = _("Most moved {services}.", services=told.sizes("services"))
+    return Said(brief, (what,), (Order(_("To see them"), "esimshaper review"),))
+
+
 def _trouble(told: Telling) -> Said:
     """What is wrong with the router itself; the daemon's own words, which are English, stand behind."""
     order, what = Order(_("To see what may be wrong"), "esimshaper doctor"), _wrong(told)
@@ -164,6 +183,8 @@ KINDS: Mapping[str, Callable[[Telling], Said]] = {
     "alarm": _alarm,
     "alarm-more": _more,
     "alarm-end": _ended,
+    "approval": _approval,
+    "approvals-due": _approvals_due,
     "asked": _asked,
     "trouble": _trouble,
     "trouble-over": _trouble_over,

@@ -28,6 +28,7 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa:
     noticed = alarms.waiting(words, documents["/v1/alarms"])
     return {
         "questions": questions,
+        "services_waiting": _services_waiting(words, asks["services_waiting"]),
         "last": _last(words, asks["last"]) if asks["last"] else None,
         "alarms": noticed,
         "stops": alarms.stops(words),
@@ -46,6 +47,7 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa:
         },
         "shape": [
             asks["last"],
+            asks["services_waiting"],
             *([(each["key"], each["word"], each["level"]) for each in shown], questions),
             *alarms.shape(noticed),
             *([(each["name"], each["sentences"][1:]) for each in plans], len(clients["clients"])),
@@ -85,6 +87,12 @@ def _question(words: Words, ask: Document, now: Now) -> Context:
         "text": ask["text"],
         "sentence": words.gettext("%(name)s asks for %(size)s, since %(time)s.", **places),
     }
+
+
+def _services_waiting(words: Words, number: int) -> str:
+    if not number:
+        return ""
+    return words.ngettext("%(n)s service waits for your word.", "%(n)s services wait for your word.", number)
 
 
 def _last(words: Words, act: Document) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from esimshaper.web import parts
 from esimshaper.web.devices import low_data
 from esimshaper.web.screen import Context, Documents, Visit
-from esimshaper.web.screens import alarms
+from esimshaper.web.screens import alarms, approvals
 from esimshaper.web.states import Now, fraction, state
 from esimshaper.web.words import Document, Words
 
@@ -33,6 +33,7 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
     points = [parts.Point(datetime.fromisoformat(hour["start"]), hour["total_bytes"]) for hour in me["hours"]]
     services = parts.services(words, me["services"] or (), _SERVICES)
     noticed = [alarms.of_device(words, each, now) for each in me["alarms"]]
+    held = [approvals.of_device(words, each, now) for each in me["held"]]
     asked, carrier = _asked(words, me["asked"], now), _carrier(words, me, now)
     return {
         "name": me["name"] or "",
@@ -44,6 +45,7 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
         "hours": parts.over_time(words, points, "hour"),
         "services": services,
         "alarms": noticed,
+        "held": held,
         "asked": asked,
         "waits": bool(asked and asked["open"]),
         "amounts": parts.amounts(words),
@@ -58,7 +60,7 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
                 first and (first["quota"], first["caption"]),
                 me["hours"][-1:] and me["hours"][-1]["start"],
             ),
-            noticed,
+            *(noticed, held),
             *([each["name"] for each in others], [each["name"] for each in services]),
         ],
     }

@@ -106,7 +106,7 @@ def test_a_file_of_version_13_keeps_all_it_has_and_gets_an_outbox(tmp_path):
         history.save(booking(1))
     with closing(sqlite3.connect(path, isolation_level=None)) as raw:
         for (name,) in raw.execute(
-            "SELECT name FROM sqlite_master WHERE name LIKE 'notice%' AND type = 'table'"
+            "SELECT name FROM sqlite_master WHERE (name LIKE 'notice%' OR name LIKE 'approval%') AND type = 'table'"
         ).fetchall():
             raw.execute(f"DROP TABLE {name}")
         raw.execute("ALTER TABLE overrides DROP COLUMN rate")

@@ -58,6 +58,8 @@ NOTICES = (
     ),
     Notice(NoticeKind.ALARM_MORE, "tv goes on", EVERYONE),
     Notice(NoticeKind.ALARM_END, "tv is quiet again", EVERYONE),
+    Notice(NoticeKind.APPROVAL, "tv moved 120 MB with netflix today, which is new", subject(ALICE), bytes=12 * 10**7),
+    Notice(NoticeKind.APPROVALS_DUE, "2 services are to be looked at again", EVERYONE),
     Notice(NoticeKind.TEST, "a test", EVERYONE),
     Notice(
         NoticeKind.CLIENT_STATE,

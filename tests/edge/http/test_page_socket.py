@@ -15,7 +15,8 @@ from esimshaper.edge import control_client
 from esimshaper.edge.http import page
 from esimshaper.edge.http.control import Declined, NotNow
 from esimshaper.edge.http.page_routes import reader_of
-from esimshaper.edge.http.routes import ROUTES, BadParameter
+from esimshaper.edge.http.routes import BadParameter
+from esimshaper.edge.http.table import ROUTES
 from tests.tools import needs_root
 
 NOBODY = 65534

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from esimshaper.core.model.approval import Approval
 from esimshaper.core.model.channels import NoticeSettings
 from esimshaper.core.model.limits import ActionKind, PeriodUnit, Subject, SubjectKind
 from esimshaper.core.model.saver import Pace
@@ -67,6 +68,7 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
     slow = {AlarmKind.NEWCOMER: Reaction(3600, 256_000)}  # nobody's default
     exempted = frozenset({exempt})
     assert loaded.watch == Watch(WatchLevel.NORMAL, reactions=slow, exempt=exempted, newcomer=50_000_000)
+    assert loaded.approval == Approval(100_000_000)  # with the defaults of all else
     kinds = [each.kind.value for each in loaded.notices.channels]
     assert kinds == ["email", "webhook", "sms", "mqtt", "apprise", "command"]
     assert loaded.timezone == "Asia/Tokyo"
@@ -81,6 +83,7 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
         "watch": Watch(WatchLevel.NORMAL),
         "notices": NoticeSettings(),
         "saver": NOTHING_SAVED,
+        "approval": None,
     }
     lists = ("/etc/esimshaper/lists/ads.hosts",)
     saver = SaverSettings(lists, ("login.example.com",), ("firefox",), Metered.AUTO, "/run/esimshaper/dnsmasq")
