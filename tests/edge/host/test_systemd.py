@@ -129,7 +129,14 @@ FIELDS = [
         "ESIMSHAPER_REASONS": "surge upload",
         "ESIMSHAPER_INTERFACE": "wwan0",
     },
-    *[{"ESIMSHAPER_SUBJECT": "everyone", "ESIMSHAPER_BYTES": "0", "ESIMSHAPER_INTERFACE": "wwan0"}] * 3,
+    *[{"ESIMSHAPER_SUBJECT": "everyone", "ESIMSHAPER_BYTES": "0", "ESIMSHAPER_INTERFACE": "wwan0"}] * 2,
+    {
+        "ESIMSHAPER_SUBJECT": "client/alice-phone",
+        "ESIMSHAPER_CLIENT": "alice-phone",
+        "ESIMSHAPER_BYTES": "120000000",
+        "ESIMSHAPER_INTERFACE": "wwan0",
+    },
+    *[{"ESIMSHAPER_SUBJECT": "everyone", "ESIMSHAPER_BYTES": "0", "ESIMSHAPER_INTERFACE": "wwan0"}] * 2,
     {
         "ESIMSHAPER_SUBJECT": "each-client",
         "ESIMSHAPER_CLIENT": ["alice-phone", "02:00:00:00:00:11"],
