@@ -65,7 +65,7 @@ def status_page(status: Document) -> Page:
             Line(ngettext("Most today (of {n} client)", "Most today (of {n} clients)", clients["count"]), Tone.TITLE),
             clients_table(clients["top"]),
             # Overrides stand among the quotas above already.
-            *reason_lines((entry for entry in clients["top"] if not is_by_hand(entry["state"])), status["time"]),
+            *reason_lines([entry for entry in clients["top"] if not is_by_hand(entry["state"])], status["time"]),
         ]
     else:
         text = ngettext("{n} client, nothing used today", "{n} clients, nothing used today", clients["count"])

@@ -173,19 +173,16 @@ def _resting_lines(rows: Sequence[Document]) -> list[Line]:
 
 def _scope_lines(rows: Sequence[Document]) -> list[Line]:
     """What each quota looks at that is not for all uplinks that are metered."""
-    known = {row["quota"]: row for row in rows if row["uplinks"] or row["plan"]}
-    return [
-        Line(
-            said_of(
-                name,
-                _("counts and holds what is of the plan {plan}", plan=row["plan"])
-                if row["plan"]
-                else _("counts and holds what passes {uplinks}", uplinks=names_of(row["uplinks"])),
-            ),
-            Tone.QUIET,
-        )
-        for name, row in known.items()
-    ]
+    known = {row["quota"]: row for row in rows if row["uplinks"] or row["plan"] or row["services"]}
+    return [Line(said_of(name, _looks_at(row)), Tone.QUIET) for name, row in known.items()]
+
+
+def _looks_at(row: Document) -> str:
+    if row["services"]:
+        return _("counts and holds {services} only", services=names_of(row["services"]))
+    if row["plan"]:
+        return _("counts and holds what is of the plan {plan}", plan=row["plan"])
+    return _("counts and holds what passes {uplinks}", uplinks=names_of(row["uplinks"]))
 
 
 def coming(each: Document, now: str) -> str:

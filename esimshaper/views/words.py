@@ -2,7 +2,7 @@
 """Words that several pages share: names of clients, rates, moments, states. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -108,6 +108,8 @@ def state_cell(state: Document) -> Cell:
     """The state of a client in one word."""
     if is_by_hand(state) and state["level"] == "open":
         return Cell(_("allowed"), Tone.GOOD)
+    if state["level"] == "open" and state["services"]:
+        return Cell(_("partly open"), Tone.WARNING)
     return Cell(_(LEVELS[state["level"]]), TONES[state["level"]])
 
 
@@ -116,9 +118,9 @@ def reason(state: Document) -> str:
     return said(state["reason"])
 
 
-def reason_lines(clients: Iterable[Document], now: str) -> list[Line]:
-    """The reason for each state other than open; clients with the same reason share a line, and so do many clients of
-    one quota, which says then what it does and not how much each has used.
+def reason_lines(clients: Sequence[Document], now: str) -> list[Line]:
+    """The reason for each state other than open, and for what is held of some services; clients with the same reason
+    share a line, and so do many clients of one quota, which says then what it does and not how much each has used.
     """
     limited = [entry for entry in clients if entry["state"]["reason"]]
     of_quota = Counter(_rule(entry["state"], now) for entry in limited)
@@ -128,6 +130,9 @@ def reason_lines(clients: Iterable[Document], now: str) -> list[Line]:
         rule = _rule(state, now)
         why = rule if state["quota"] and of_quota[rule] > SHARED_FROM else reason(state)
         groups.setdefault((state["level"], why), []).append(who(entry))
+    for entry in clients:
+        for held in entry["state"]["services"]:
+            groups.setdefault((held["level"], reason(held)), []).append(who(entry))
     together = ((level, why, names_of(names)) for (level, why), names in groups.items())
     return [Line(said_of(names, why), TONES[level]) for level, why, names in together]
 

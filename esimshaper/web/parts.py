@@ -132,8 +132,9 @@ def as_of_me(quota: Document) -> Document:
 
 
 def tightest(quotas: Sequence[Document]) -> Document | None:
-    """The limit of which the least is left, of those that slow or stop; rows of /v1/me."""
-    limits = [each for each in quotas if each["action"] != "notify" and not each.get("resting")]
+    """The limit of which the least is left, of those that slow or stop all that a device moves; rows of /v1/me."""
+    of_all = [each for each in quotas if not each["services"]]
+    limits = [each for each in of_all if each["action"] != "notify" and not each.get("resting")]
     return min(limits, key=lambda each: int(each["left_bytes"])) if limits else None
 
 

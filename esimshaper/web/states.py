@@ -37,6 +37,9 @@ def state(words: Words, document: Document, now: Now) -> Said:
     if level == "unknown":
         sentence = _("The router does not know this device. Is it behind another router, or does it use a VPN?")
         return Said(level, _("Not known"), sentence)
+    of_services = [_held(words, each, now) for each in document["services"]]
+    if level == "ok" and of_services:
+        return Said("slow", _("Partly held back"), words.joined(of_services))
     if level == "ok":
         return Said(level, _("Full speed"), _open(words, cause, until))
     word = _("Slowed down") if level == "slow" else _("Stopped")
@@ -44,7 +47,18 @@ def state(words: Words, document: Document, now: Now) -> Said:
         sentences = [used_up(words, document), _then(words, document, until)]
     else:
         sentences = [_closed(words, cause, until)] if level == "stopped" else [_slowed(words, document, until)]
-    return Said(level, word, words.joined(sentences))
+    return Said(level, word, words.joined([*sentences, *of_services]))
+
+
+def _held(words: Words, each: Document, now: Now) -> str:
+    """What holds for some services."""
+    names, until = ", ".join(each["services"]), words.until(each["until"], now.time, now.city)
+    if each["level"] == "throttled":
+        rate = words.rate(each["rate_bits_per_second"])
+        return words.gettext(
+            "%(services)s: slowed down to %(rate)s until %(until)s.", services=names, rate=rate, until=until
+        )
+    return words.gettext("%(services)s: nothing passes until %(until)s.", services=names, until=until)
 
 
 def of_daemon(document: Document, quotas: Sequence[Document]) -> Document:
@@ -57,6 +71,7 @@ def of_daemon(document: Document, quotas: Sequence[Document]) -> Document:
         "cause": cause if document["reason"] else "",
         "rate_bits_per_second": document["rate_bits_per_second"],
         "until": document["until"],
+        "services": document["services"],
         "limit_bytes": row.get("limit_bytes"),
         "period": row.get("period"),
         "shared": not row.get("key"),
@@ -134,7 +149,8 @@ def limit_name(words: Words, quota: Document) -> str:
         "week": _("Weekly limit, shared"),
         "month": _("Monthly limit, shared"),
     }
-    return (shared if quota["shared"] else own).get(quota["period"]) or str(quota["name"])
+    name = (shared if quota["shared"] else own).get(quota["period"]) or str(quota["name"])
+    return f"{name} ({', '.join(quota['services'])})" if quota["services"] else name
 
 
 def left_of(words: Words, quota: Document, now: Now) -> str:
@@ -162,7 +178,9 @@ def used_of(words: Words, quota: Document, now: Now) -> str:
 
 
 def scope_of(words: Words, quota: Document) -> list[str]:
-    """What a limit looks at, if that is not every uplink with a bill: a sentence, or none."""
+    """What a limit looks at, if that is not all that passes uplinks with a bill: a sentence, or none."""
+    if quota["services"]:
+        return [words.gettext("It counts %(services)s only.", services=", ".join(quota["services"]))]
     if quota["plan"]:
         return [words.gettext("It counts the plan %(plan)s only.", plan=quota["plan"])]
     if quota["uplinks"]:

@@ -52,6 +52,14 @@ def japanese():
             "プラン a は通信事業者により 1 Mbit/s に制限されています。速度の調整は wwan0 だけで行います",
         ),
         ("everyone has used up 9 GB (plan, until 18:00)", "全員 が 9 GB を使い切りました（plan、18:00 まで）"),
+        (
+            "tv has used up 5.00 MB (films: games, video, until 18:00)",
+            "tv が 5.00 MB を使い切りました（films: games, video、18:00 まで）",
+        ),
+        (
+            "films (games, video): 5.00 MB used of 5.00 MB, blocked until 18:00",
+            "films (games, video)：5.00 MB のうち 5.00 MB を使用、18:00 まで遮断",
+        ),
         ("Wake up", "Wake up"),
         ("nobody knows this. Try again in a second.", "nobody knows this. Try again in a second."),
         ("", ""),

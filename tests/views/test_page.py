@@ -16,7 +16,7 @@ def test_a_host_name_cannot_write_to_the_terminal():
         "month": {"down_bytes": 0, "up_bytes": 0, "total_bytes": 0},
         "wasted_bytes": 0,
         "services": dict.fromkeys(("now", "today", "unnamed_bytes", "hidden_bytes")),
-        "state": {"level": "open", "reason": "", "quota": "", "by_hours": False},
+        "state": {"level": "open", "reason": "", "quota": "", "by_hours": False, "services": []},
     }
     document = {"clients": [entry], "quotas": [], "coming": [], "time": ""}
     text = "\n".join(page.plain_lines(pages.clients_page(document)))

@@ -29,6 +29,7 @@ def state(level: str = "ok", cause: str = "", **parts: Any) -> Document:
         **of_quota,
         "rate_bits_per_second": None,
         "until": None,
+        "services": [],
         **parts,
     }
 
@@ -37,6 +38,18 @@ def used_up(level: str, **parts: Any) -> Document:
     rate = 256_000 if level == "slow" else None
     of_quota = {"quota": "daily", "limit_bytes": 500 * MB, "period": "day", "shared": False}
     return state(level, "quota", **{**of_quota, "rate_bits_per_second": rate, "until": MIDNIGHT, **parts})
+
+
+def held(level: str, *services: str, rate: int | None = None) -> Document:
+    """What holds for some services of a state."""
+    return {
+        "quota": "films",
+        "services": list(services),
+        "level": level,
+        "reason": f"films ({', '.join(services)}): 500 MB used of 500 MB, blocked until tomorrow 00:00",
+        "rate_bits_per_second": rate,
+        "until": MIDNIGHT,
+    }
 
 
 def quota(name: str = "daily", used: int = 431 * MB, limit: int = 500 * MB, **parts: Any) -> Document:
@@ -54,6 +67,7 @@ def quota(name: str = "daily", used: int = 431 * MB, limit: int = 500 * MB, **pa
         "resting": False,
         "uplinks": [],
         "plan": "",
+        "services": [],
         **parts,
     }
 

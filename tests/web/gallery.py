@@ -21,6 +21,12 @@ STOPPED = SLOW | {
     "alarms": [docs.own_alarm(), docs.own_alarm(kinds=["upload"], until=docs.NOW.isoformat(), answer="cut")],
 }
 
+FILMS = docs.held("blocked", "video")
+PARTLY = docs.me(
+    state=docs.state(services=[FILMS, docs.held("throttled", "games", "music", rate=256_000)]),
+    quotas=[docs.quota("films", 500 * docs.MB, action="block", services=["video"]), *docs.me()["quotas"]],
+)
+
 OWNER = {"is_owner": True}
 
 HOME = {
@@ -55,6 +61,7 @@ CASES: Mapping[str, tuple[str, Documents, dict[str, Any]]] = {
         {"/v1/me": STOPPED},
         {},
     ),
+    "me-partly": ("me", {"/v1/me": PARTLY}, {}),
     "me-unlimited": ("me", {"/v1/me": docs.me(quotas=[], services=[], today=docs.totals(0), hours=docs.hours())}, {}),
     "me-unknown": ("me", {"/v1/me": docs.nobody()}, {}),
     "about": ("about", {"/v1/me": docs.me()}, {}),

@@ -20,7 +20,15 @@ from tests.web.documents import (
     totals,
 )
 
-OPEN = {"level": "open", "reason": "", "quota": "", "rate_bits_per_second": None, "until": None, "by_hours": False}
+OPEN = {
+    "level": "open",
+    "reason": "",
+    "quota": "",
+    "rate_bits_per_second": None,
+    "until": None,
+    "by_hours": False,
+    "services": [],
+}
 THROTTLED = {
     "level": "throttled",
     "reason": "daily: 512 MB used of 500 MB, throttled to 256 kbit/s until tomorrow 00:00",
@@ -28,6 +36,7 @@ THROTTLED = {
     "rate_bits_per_second": 256_000,
     "until": MIDNIGHT,
     "by_hours": False,
+    "services": [],
 }
 BLOCKED = OPEN | {"level": "blocked", "reason": "blocked by hand until 20:00", "until": "2026-12-01T20:00:00+09:00"}
 IDLE = {"down_bits_per_second": 0, "up_bits_per_second": 0}
@@ -70,6 +79,7 @@ def row(name: str, used: int, limit: int, **parts: Any) -> Document:
         "resting": False,
         "uplinks": [],
         "plan": "",
+        "services": [],
         **parts,
     }
 

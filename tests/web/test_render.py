@@ -98,6 +98,17 @@ def test_each_state_is_a_sentence_with_its_reason(state, sentence):
     assert sentence in me(docs.me(state=state))
 
 
+def test_services_that_are_held_are_named_and_the_rest_is_not_said_to_be_slow():
+    limits = [docs.quota("films", 500 * docs.MB, services=["video"]), docs.quota()]
+    state = docs.state(services=[docs.held("blocked", "video"), docs.held("throttled", "games", "music", rate=256_000)])
+    text = me(docs.me(state=state, quotas=limits))
+    assert "Partly held back video: nothing passes until midnight in Tokyo." in text
+    assert "games, music: slowed down to 256 kbit/s until midnight in Tokyo." in text
+    assert "69.0 MB left today" in text, "of the limit of all that it moves"
+    assert "Daily limit (video) 0 B left today" in text
+    assert "It counts video only." in text
+
+
 def test_a_shared_plan_counts_where_less_is_left_of_it():
     plan = {"name": "trip", "left_bytes": 20 * docs.MB, "limit_bytes": 3 * docs.GB, "ends": "2026-12-05T00:00:00+09:00"}
     plan["rate"] = "full"

@@ -20,6 +20,7 @@ from esimshaper.core.model.limits import (
     Override,
     OverrideKind,
     QuotaUsage,
+    ServicesState,
     Subject,
 )
 from esimshaper.core.model.rules import Hierarchy
@@ -55,12 +56,12 @@ def states_of(
     curfews: whom the hours of the settings block now, and until when. places: where the scopes of quotas are.
     """
     # Most of the time no limit is reached, and this is all there is to it.
-    reached = {subject: usages for subject, usages in held.items() if any(_holds(each) for each in usages)}
-    found = {
-        subject: [_by_quota(each, now, zone, places) for each in usages if _holds(each)]
-        for subject, usages in reached.items()
-    }
+    reached = {subject: usages for subject, usages in held.items() if any(each.tally.reached for each in usages)}
+    found = {subject: [_by_quota(each, now, zone, places) for each in usages] for subject, usages in reached.items()}
     own = {subject: _worst(states) for subject, states in found.items()}
+    limited = {
+        subject: own_services for subject, each in reached.items() if (own_services := _services(each, now, zone))
+    }
 
     def state(hierarchy: Hierarchy) -> ClientState:
         override = override_for(hierarchy, overrides)
@@ -70,15 +71,26 @@ def states_of(
         if ends := [curfews[each] for each in hierarchy if each in curfews]:
             return _by_hours(ends, now, zone)
         if override:
-            return _worst((_by_override(override, now, zone), *(own[each] for each in hierarchy if each in own)))
-        return _worst(own[each] for each in hierarchy if each in own) if own else OPEN
+            stands = _worst((_by_override(override, now, zone), *(own[each] for each in hierarchy if each in own)))
+        else:
+            stands = _worst(own[each] for each in hierarchy if each in own) if own else OPEN
+        if not limited or stands.level is Level.BLOCKED:
+            return stands
+        services = tuple(one for each in hierarchy for one in limited.get(each, ()))
+        return replace(stands, services=services) if services else stands
 
     return {subject: state(hierarchy) for subject, hierarchy in hierarchies.items()}
 
 
-def _holds(held: QuotaUsage) -> bool:
-    """Whether the limit is reached, and is one of all that its subject moves: others leave it open."""
-    return held.tally.reached and held.quota.services is None
+def _services(usages: Iterable[QuotaUsage], now: float, zone: tzinfo) -> tuple[ServicesState, ...]:
+    """What quotas of some services hold of a subject now."""
+    found = []
+    for each in usages:
+        quota, tally, level = each.quota, each.tally, _LEVELS[each.quota.action.kind]
+        if quota.services and tally.reached and level is not Level.OPEN:
+            reason, rate = _reason(each, f"{quota.name} ({quota.services.written})", "", now, zone), quota.action.rate
+            found.append(ServicesState(quota.services, level, reason, quota.name, rate, tally.window.end))
+    return tuple(found)
 
 
 def _by_override(override: Override, now: float, zone: tzinfo) -> ClientState:
@@ -102,13 +114,18 @@ def _by_quota(held: QuotaUsage, now: float, zone: tzinfo, places: Places) -> Cli
     quota, tally = held.quota, held.tally
     level = _LEVELS[quota.action.kind]
     uplinks = places.get(quota.scope, frozenset()) if quota.scope else frozenset()
-    if not tally.reached or level is Level.OPEN or (quota.scope and not uplinks):
+    if not tally.reached or level is Level.OPEN or quota.services or (quota.scope and not uplinks):
         return OPEN
-    what = "blocked" if level is Level.BLOCKED else f"throttled to {format_rate(quota.action.rate)}"
-    used = f"{format_size(tally.used)} {_USED[quota.direction]} of {format_size(tally.allowed)}"
-    at = f" at {', '.join(sorted(uplinks))}" if uplinks else ""
-    reason = f"{quota.name}: {used}, {what}{at} until {format_moment(tally.window.end, now, zone)}"
+    reason = _reason(held, quota.name, f" at {', '.join(sorted(uplinks))}" if uplinks else "", now, zone)
     return ClientState(level, reason, quota.name, quota.action.rate, tally.window.end, uplinks=uplinks)
+
+
+def _reason(held: QuotaUsage, name: str, at: str, now: float, zone: tzinfo) -> str:
+    quota, tally = held.quota, held.tally
+    rate = quota.action.rate
+    what = f"throttled to {format_rate(rate)}" if quota.action.kind is ActionKind.THROTTLE else "blocked"
+    used = f"{format_size(tally.used)} {_USED[quota.direction]} of {format_size(tally.allowed)}"
+    return f"{name}: {used}, {what}{at} until {format_moment(tally.window.end, now, zone)}"
 
 
 def _worst(states: Iterable[ClientState]) -> ClientState:

@@ -294,9 +294,23 @@ class Coming:
     until: int | None = None
 
 
+class ServicesState(NamedTuple):
+    """How some services of a subject are held, why in words, by which quota, and until when."""
+
+    services: ServiceSet
+    level: Level
+    reason: str
+    quota: str
+    rate: int
+    until: int
+
+
 @dataclass(frozen=True, slots=True)
 class ClientState:
-    """How a subject stands, why in words, by which quota (empty: by hand, by hours, or by none), and until when."""
+    """How a subject stands, why in words, by which quota (empty: by hand, by hours, or by none), and until when.
+
+    services: of those that stand worse than all else of it.
+    """
 
     level: Level = Level.OPEN
     reason: str = ""
@@ -305,6 +319,7 @@ class ClientState:
     until: int | None = None
     by_hours: bool = False
     uplinks: frozenset[str] = frozenset()  # it stands so at these only; empty: at all that are metered
+    services: tuple[ServicesState, ...] = ()
 
 
 CLASS_OPEN, CLASS_SELF, CLASS_IN_PARENT, CLASS_IN_GRANDPARENT, CLASS_URGENT = range(5)

@@ -52,7 +52,7 @@ def usage(state: State, facts: DaemonFacts) -> str:
     """
     number = sum(key not in BUILT_IN_CLIENTS for key in state.totals)
     clients = "1 client" if number == 1 else f"{number} clients"
-    quotas = usages(state, facts)
+    quotas = [each for each in usages(state, facts) if each.quota.services is None]
     if not quotas:
         return f"{clients}; {format_size(sum(state.totals.values(), NOTHING).total_bytes)} since counting began"
     shared = [each for each in quotas if each.tally.subject == EVERYONE]

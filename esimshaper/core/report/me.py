@@ -11,13 +11,14 @@ The frame is as in documents.py; `revision` is another number whenever anything 
              "state": {"level": "ok" | "slow" | "stopped" | "unknown", "cause": what it comes of: "quota", "hand",
                        "hours", "allowed" (by hand), "not_counted", "" for nothing; "reason": the same in words,
                        "quota": name or "", and of it "limit_bytes", "period", "shared", else null;
-                       "rate_bits_per_second": int or null, "until" + "until_unix"},
+                       "rate_bits_per_second": int or null, "until" + "until_unix",
+                       "services": as of a state in quotas.py},
              "now": rate, "today": usage, "month": usage,
              "hours": [{"start" + "start_unix", "down_bytes", "up_bytes", "total_bytes"}], 24, the last one not over
              "quotas": [{"name", "shared": bool, it is of a group or of everyone; "subject": as in `for`, "period",
                          "limit_bytes", "granted_bytes", "used_bytes", "left_bytes", "renews" + "renews_unix",
                          "action": "block" | "throttle" | "notify", "rate_bits_per_second": int or null,
-                         "reached": bool, "resting": bool, "uplinks", "plan": as in quotas.py}],
+                         "reached": bool, "resting": bool, "uplinks", "plan", "services": as in quotas.py}],
                                                                             that limit this device, its own first
              "plan": {"name", "left_bytes", "limit_bytes": null for as much as you like, "used_bytes",
                       "ends" + "ends_unix", "rate": "full", "stop" or bit/s} or null, of the plan in use with least left
@@ -163,6 +164,7 @@ def _state(state: State, facts: DaemonFacts, shown: Shown, subject: Subject, hel
         "shared": shared if at_fault else None,
         "rate_bits_per_second": standing.rate or None,
         **moment("until", standing.until, facts.now.tzinfo),
+        "services": quotas.services_entries(standing, facts.now.tzinfo),
     }
 
 

@@ -138,6 +138,9 @@ def _limit_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
     lost: Samples = {(label,): size for label, size in wasted_by_label(state).items()}
     strayed: Samples = {(label,): size for label, size in _by_label(state, strayed_bytes(state)).items()}
     subject = ("quota", "subject")
+    of_services: Samples = {
+        (each.name, name): 1 for each in facts.quotas if each.services for name in each.services.names
+    }
     return (
         _gauge("client_state", "How a client stands: 1 for one of its states.", ("client", "state"), _states(state)),
         _counter("client_wasted_bytes_total", "Billed, then dropped by a block.", ("client",), lost),
@@ -149,6 +152,9 @@ def _limit_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
             "1 for each uplink, or the plan, that a quota names.",
             ("quota", "uplink", "plan"),
             _scopes(facts),
+        ),
+        _gauge(
+            "quota_service", "1 for each service or category that a quota names.", ("quota", "service"), of_services
         ),
         _gauge("quota_start_timestamp_seconds", "When this period began.", subject, start),
         _gauge("quota_reset_timestamp_seconds", "When the next period begins.", subject, reset),

@@ -5,7 +5,9 @@ The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 an
 
     state     {"level": "open" | "throttled" | "blocked", "reason": words, "quota": name of the quota at fault,
                "rate_bits_per_second": int or null, "until" + "until_unix", "by_hours": bool,
-               "uplinks": names of those where it stands so, empty for all}
+               "uplinks": names of those where it stands so, empty for all,
+               "services": [{"quota", "services": names of services and categories, "level", "reason",
+                             "rate_bits_per_second", "until" + "until_unix"}], those that are held more than the rest}
               level open with a reason: allowed by hand; a reason and no quota: by hand, or by_hours (curfew).
     quota     {"quota": name, "subject": "everyone" | "client/NAME" | "group/NAME",
                "client", "key", "mac", "hostname"            of a client, else empty
@@ -15,7 +17,8 @@ The frame is as in documents.py. `x` + `x_unix` stands for a moment: ISO 8601 an
                "action": "block" | "throttle" | "notify", "rate_bits_per_second": int or null,
                "warned": bool, "reached": bool, "state": state of the subject,
                "hours": as written, empty for always, "resting": bool, not in these hours now,
-               "uplinks": names, "plan": name             what it looks at; both empty: all uplinks that are metered}
+               "uplinks": names, "plan": name             what it looks at; both empty: all uplinks that are metered
+               "services": names of services and categories, empty for all that its subject moves}
     curfew    {"subject", "hours": as written, "blocked": bool, "until" + "until_unix"}     blocks of the configuration
     reserve   {"limit_bytes", "used_bytes", "left_bytes"} or null    of the router, while it is blocked
     by_hand   {"subject", "setting": "block" | "allow" | "throttle" (by an alarm), "rate_bits_per_second": of that, else
@@ -163,7 +166,7 @@ def override_document(state: State, facts: DaemonFacts, subject: Subject, at: in
         **moment("until", mine.until if mine else None, facts.now.tzinfo),
         "state": state_entry(state, subject, facts.now.tzinfo),
         "held_by": held_by(state, facts, subject),
-        "plans": [quota.name for quota in facts.quotas if quota.subject == EVERYONE],
+        "plans": [quota.name for quota in facts.quotas if quota.subject == EVERYONE and not quota.services],
         "but": [_override_entry(state, facts, each) for each in below if kind and each.kind.allows != kind.allows],
     }
 
@@ -183,8 +186,9 @@ def glance(state: State, facts: DaemonFacts) -> Document:
 
 
 def plan_entries(state: State, facts: DaemonFacts) -> list[Document]:
-    """The quotas that are for everyone."""
-    return entries(state, facts, (each for each in usages(state, facts) if each.tally.subject == EVERYONE))
+    """The quotas that are for everyone, and for all that they move."""
+    of_all = (each for each in usages(state, facts) if each.tally.subject == EVERYONE and not each.quota.services)
+    return entries(state, facts, of_all)
 
 
 def usages(state: State, facts: DaemonFacts) -> Sequence[QuotaUsage]:
@@ -285,7 +289,23 @@ def state_entry(state: State, subject: Subject, zone: tzinfo | None) -> Document
         **moment("until", standing.until, zone),
         "by_hours": standing.by_hours,
         "uplinks": sorted(standing.uplinks),
+        "services": services_entries(standing, zone),
     }
+
+
+def services_entries(standing: ClientState, zone: tzinfo | None) -> list[Document]:
+    """The `services` of a `state` of the module's docstring."""
+    return [
+        {
+            "quota": each.quota,
+            "services": list(each.services.names),
+            "level": each.level.value,
+            "reason": each.reason,
+            "rate_bits_per_second": each.rate or None,
+            **moment("until", each.until, zone),
+        }
+        for each in standing.services
+    ]
 
 
 def _entry(state: State, facts: DaemonFacts, each: QuotaUsage) -> Document:
@@ -317,9 +337,9 @@ def _entry(state: State, facts: DaemonFacts, each: QuotaUsage) -> Document:
 
 
 def scope_entry(quota: Quota) -> Document:
-    """The uplinks that a quota looks at, or the plan."""
-    scope = quota.scope or Scope()
-    return {"uplinks": list(scope.uplinks), "plan": scope.plan}
+    """The uplinks that a quota looks at, or the plan; and the services."""
+    scope, services = quota.scope or Scope(), quota.services.names if quota.services else ()
+    return {"uplinks": list(scope.uplinks), "plan": scope.plan, "services": list(services)}
 
 
 def _override_entry(state: State, facts: DaemonFacts, override: Override) -> Document:

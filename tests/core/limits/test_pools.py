@@ -176,6 +176,40 @@ def test_a_used_up_quota_of_a_service_blocks_that_only_and_people_hear_of_what()
     assert router.announced == ["alice has used up 500 B (video: video, until tomorrow 00:00)"]
 
 
+def test_the_state_says_which_services_are_held_by_what_and_until_when():
+    kids = quota("kids", group("family"), services=TUBE, action=SLOW)
+    router = Named(by_service(), kids).begin()
+    router.pass_in({router.pool(T): 620, router.pool(FAMILY, TUBE): 700}).tick()
+    tv = router.state.limits.states[client(TV)]
+    assert tv.level is Level.OPEN
+    assert [(each.services, each.level, each.reason) for each in tv.services] == [
+        (VIDEO, Level.BLOCKED, "video (video): 620 B used of 500 B, blocked until tomorrow 00:00"),
+        (TUBE, Level.THROTTLED, "kids (youtube): 700 B used of 500 B, throttled to 256 kbit/s until tomorrow 00:00"),
+    ]
+    assert {each.quota for each in router.state.limits.states[group("family")].services} == {"kids"}
+    assert router.state.limits.states[client(ALICE)].services == ()
+
+
+def test_services_stand_no_worse_than_a_device_that_is_blocked_allowed_or_only_told():
+    told = quota("told", EVERYONE, services=TUBE, action=NOTIFY)
+    for other, by_hand in ((quota(limit=100), None), (told, OverrideKind.ALLOW), (told, OverrideKind.BLOCK)):
+        router = Named(by_service(), other).begin()
+        router.pass_in({router.pool(): 600, **dict.fromkeys(router.given.values(), 600)})
+        if by_hand:
+            router.state = override(router.state, client(ALICE), by_hand)
+        router.tick(A=600)
+        assert router.state.limits.states[client(ALICE)].services == ()
+
+
+def test_a_new_window_opens_the_services():
+    router = Named(by_service()).begin()
+    router.pass_in({router.pool(): 600}).tick()
+    assert router.state.limits.states[client(ALICE)].services
+    router.tick(DAY)
+    assert router.state.limits.states[client(ALICE)].services == ()
+    assert router.tick().policies[router.pool()].block_at.both == 1_100
+
+
 def test_a_refused_packet_reaches_the_limit_of_its_pool_only():
     router = Named(by_service(), quota("tube", services=TUBE)).begin()
     router.pass_in({router.pool(): 450, router.pool(services=TUBE): 450}).tick()

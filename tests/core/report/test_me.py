@@ -48,6 +48,7 @@ def test_a_throttled_device_hears_which_limit_it_is_and_until_when():
         "rate_bits_per_second": 256_000,
         "until": "2026-11-24T00:00:00+09:00",
         "until_unix": 0,
+        "services": [],
     }
     assert [(each["name"], each["shared"], each["left_bytes"]) for each in seen["quotas"]] == [
         ("daily", False, 0),

@@ -7,10 +7,19 @@ from dataclasses import replace
 from esimshaper.core import commands
 from esimshaper.core.model.identity import OTHERS
 from esimshaper.core.model.limit_state import LimitState
-from esimshaper.core.model.limits import EVERYONE, OverrideKind, Subject, SubjectKind
+from esimshaper.core.model.limits import (
+    EVERYONE,
+    ClientState,
+    Level,
+    OverrideKind,
+    ServicesState,
+    Subject,
+    SubjectKind,
+)
 from esimshaper.core.model.scope import Scope
+from esimshaper.core.model.service_sets import ServiceSet
 from esimshaper.core.model.state import State
-from esimshaper.core.report import documents
+from esimshaper.core.report import documents, line
 from esimshaper.core.report import metrics as report_metrics
 from esimshaper.core.report import quotas as report_quotas
 from esimshaper.core.report.frame import DaemonFacts
@@ -152,6 +161,47 @@ def test_metrics_status_and_the_device_itself_say_which_uplinks_or_plan_a_quota_
         assert len(shown) == 2
         assert all(named.items() <= each.items() for each in shown)
     assert not samples(router.state(), "quota_scope")
+
+
+def of_services(*names: str) -> DaemonFacts:
+    """The first quota, which is for everyone, names these services."""
+    first, *others = facts().quotas
+    return replace(facts(), quotas=(replace(first, services=ServiceSet(names)), *others))
+
+
+def test_a_quota_by_service_says_of_what_it_is_and_is_no_plan_of_all_bytes():
+    known, state = of_services("music", "video"), router.state()
+    name = known.quotas[0].name
+    rows = report_quotas.quotas_document(state, known)["quotas"]
+    mine = me_document(state, known, Shown(), ALICE, Used())["quotas"]
+    assert {row["quota"]: row["services"] for row in rows}[name] == ["music", "video"]
+    assert {row["name"]: row["services"] for row in mine}[name] == ["music", "video"]
+    assert {tuple(row["services"]) for row in rows} == {(), ("music", "video")}
+    assert report_quotas.plan_entries(state, known) == []
+    assert name not in line.usage(state, known)
+    (metric,) = [m for m in report_metrics.metrics(state, known) if m.name == "esimshaper_quota_service"]
+    assert dict(metric.samples) == {(name, "music"): 1, (name, "video"): 1}
+
+
+def test_a_state_says_which_services_are_held_until_when():
+    known, state = of_services("video"), router.state()
+    until = int(NOW.timestamp()) + 7200
+    held = ServicesState(ServiceSet(("video",)), Level.THROTTLED, "plan (video): slow", "plan", 256_000, until)
+    states = {**state.limits.states, client(PIXEL): ClientState(services=(held,))}
+    state = replace(state, limits=replace(state.limits, states=states))
+    said = {
+        "quota": "plan",
+        "services": ["video"],
+        "level": "throttled",
+        "reason": "plan (video): slow",
+        "rate_bits_per_second": 256_000,
+        "until": "2026-11-23T20:30:00+09:00",
+        "until_unix": until,
+    }
+    standing = report_quotas.state_entry(state, client(PIXEL), known.now.tzinfo)
+    assert (standing["level"], standing["services"]) == ("open", [said])
+    mine = me_document(state, known, Shown(), PIXEL, Used())["state"]
+    assert (mine["level"], mine["services"]) == ("ok", [said])
 
 
 def test_metrics_of_quotas_have_the_labels_of_the_configuration():

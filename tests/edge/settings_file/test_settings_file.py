@@ -95,7 +95,7 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
 def test_commented_quotas_of_the_example_are_right_and_show_everything(main):
     loaded = accepted(main, with_commented_quotas())
     assert [each.name for each in loaded.quotas] == [
-        *("plan", "daily", "cellular-day"),
+        *("plan", "daily", "cellular-day", "films"),
         *("tv-week", "guests", "carrier", "alice"),
     ]
     assert {each.subject.kind for each in loaded.quotas} == set(SubjectKind)
