@@ -40,7 +40,7 @@ def used_up(level: str, **parts: Any) -> Document:
     return state(level, "quota", **{**of_quota, "rate_bits_per_second": rate, "until": MIDNIGHT, **parts})
 
 
-def held(level: str, *services: str, rate: int | None = None) -> Document:
+def limited(level: str, *services: str, rate: int | None = None) -> Document:
     """What holds for some services of a state."""
     return {
         "quota": "films",

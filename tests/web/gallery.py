@@ -21,9 +21,9 @@ STOPPED = SLOW | {
     "alarms": [docs.own_alarm(), docs.own_alarm(kinds=["upload"], until=docs.NOW.isoformat(), answer="cut")],
 }
 
-FILMS = docs.held("blocked", "video")
+FILMS = docs.limited("blocked", "video")
 PARTLY = docs.me(
-    state=docs.state(services=[FILMS, docs.held("throttled", "games", "music", rate=256_000)]),
+    state=docs.state(services=[FILMS, docs.limited("throttled", "games", "music", rate=256_000)]),
     quotas=[docs.quota("films", 500 * docs.MB, action="block", services=["video"]), *docs.me()["quotas"]],
 )
 

@@ -100,7 +100,9 @@ def test_each_state_is_a_sentence_with_its_reason(state, sentence):
 
 def test_services_that_are_held_are_named_and_the_rest_is_not_said_to_be_slow():
     limits = [docs.quota("films", 500 * docs.MB, services=["video"]), docs.quota()]
-    state = docs.state(services=[docs.held("blocked", "video"), docs.held("throttled", "games", "music", rate=256_000)])
+    state = docs.state(
+        services=[docs.limited("blocked", "video"), docs.limited("throttled", "games", "music", rate=256_000)]
+    )
     text = me(docs.me(state=state, quotas=limits))
     assert "Partly held back video: nothing passes until midnight in Tokyo." in text
     assert "games, music: slowed down to 256 kbit/s until midnight in Tokyo." in text
