@@ -41,10 +41,8 @@ BINDINGS = {
 }
 """They stand for a library, the C header or a kind of file and decide nothing, so that several edges may share them."""
 
-_CONDUCT = (
-    *("pipeline", "commands", "plan_commands", "page_commands", "watch_commands", "notice_commands", "replay"),
-    "approval_commands",
-)
+_COMMANDS = ("plan", "page", "watch", "notice", "service", "approval")
+_CONDUCT = ("pipeline", "commands", *(f"{one}_commands" for one in _COMMANDS), "replay")
 CONDUCTORS = {f"esimshaper.core.{one}" for one in _CONDUCT}
 """What stands above the rooms of the core and knows all of them."""
 
@@ -58,7 +56,7 @@ CORE_LIBRARY = {
 DAEMON_KNOWS = {
     "pipeline", "commands", "plan_commands", "watch_commands", "saving.booking", "log_limit", "diagnosis.explain",
     "services.compiled", "saver.withheld_services", "saver.allowing", "saver.refusals",
-    "page_commands", "approval_commands", "notice_commands", "modems.own_counts",
+    "page_commands", "approval_commands", "notice_commands", "service_commands", "modems.own_counts",
     "shaping.plan", "shaping.steps", "shaping.tree",
 }  # fmt: skip
 """What the daemon uses of the core beside words, documents and settings; it executes, and decides nothing."""

@@ -12,7 +12,7 @@ from tests.tools import ROOT, needs_root
 
 @needs_root
 def test_what_reads_the_maps_beside_the_program_understands_them() -> None:
-    sections = [part for name in ("cost", "reading", "flash", "channels") for part in ("--only", name)]
+    sections = [part for name in ("cost", "reading", "rules", "flash", "channels") for part in ("--only", name)]
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--quick", *sections],
         cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,

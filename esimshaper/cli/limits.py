@@ -24,6 +24,7 @@ from esimshaper.core.model.units import (
 from esimshaper.languages.texts import _
 
 _SUBJECT = "everyone, router, client/NAME or group/NAME; or the name, MAC or host name of a client alone"
+_SUBJECT_OR_SERVICE = f"{_SUBJECT}; with --client a service or a category"
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -80,7 +81,8 @@ def _add_overrides(verbs: Verbs) -> None:
         "ends a block or an allow: only the quotas count again",
         "sudo esimshaper unblock tv",
     )
-    unblock.add_argument("subject", metavar="SUBJECT", help=_SUBJECT)
+    unblock.add_argument("subject", metavar="SUBJECT", help=_SUBJECT_OR_SERVICE)
+    _add_whose(unblock)
     unblock.set_defaults(clear=True, seconds=None, until=None, at=None)
     add_json(unblock)
     add_socket(unblock)
@@ -92,7 +94,8 @@ def _add_override(
     """The verb, and its options of which one says when the order ends."""
     verb = add_verb(verbs, name, _by_hand, does, f"sudo esimshaper {name} tv --for 2h")
     verb.set_defaults(path=f"/v1/{name}")
-    verb.add_argument("subject", metavar="SUBJECT", help=_SUBJECT)
+    verb.add_argument("subject", metavar="SUBJECT", help=_SUBJECT_OR_SERVICE)
+    _add_whose(verb)
     end = verb.add_mutually_exclusive_group()
     _add_ends(end, f"then the order ends by itself (default: {default})")
     end.add_argument(
@@ -165,7 +168,28 @@ def _signed_size(options: argparse.Namespace) -> int | None:
     return -size if text.startswith("-") else size
 
 
+def _add_whose(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--client", metavar="WHO", help="SUBJECT is a service or a category then, such as youtube: that of this subject"
+    )
+
+
+def _of_a_service(options: argparse.Namespace) -> int:
+    """`block youtube --client tv`, and what goes with it."""
+    if options.at or options.until or getattr(options, "over_plan", False):
+        reject(options, _("--at, --until and --over-plan do not go with a service: `--for 2h`"))
+    body: dict[str, Any] = {"service": options.subject, "subject": options.client}
+    if options.clear:
+        return show_document(options, "rules", "decided_page", command(options, "/v1/services/clear", body))
+    kind = options.path.rpartition("/")[2]
+    body |= {"seconds": options.seconds} if options.seconds else {}
+    body |= {"always": True} if getattr(options, "always", False) else {}
+    return show_document(options, "rules", "decided_page", command(options, f"/v1/services/{kind}", body))
+
+
 def _by_hand(options: argparse.Namespace) -> int:
+    if options.client:
+        return _of_a_service(options)
     if options.clear:
         _refuse_at(options)
     path = "/v1/clear" if options.clear else options.path

@@ -34,6 +34,7 @@ from esimshaper.cli import (
     replay,
     report,
     review,
+    rules,
     services,
     setup,
     transfer,
@@ -234,10 +235,12 @@ def _version(_options: argparse.Namespace) -> int:
 # --- the parser
 
 GROUPS = {
-    "look at it": ("status", "clients", "top", "quotas", "services", "history", "report", "flows", "explain"),
+    "look at it": ("status", "clients", "top", "quotas", "services", "rules", "history", "report", "flows", "explain"),
     "what happened": ("events", "alarms", "review", "notify"),
     "what you buy": ("plan", "recommend", "replay"),
-    "decide by hand": ("grant", "block", "allow", "unblock", "undo", "correct", "restart", "name", "allow-name"),
+    "decide by hand": (
+        *("grant", "block", "allow", "unblock", "low-data", "undo", "correct", "restart", "name", "allow-name"),
+    ),
     "take along": ("export", "import"),
     "set it up": ("setup", "check", "reload", "web", "doctor"),
     "the service": ("run", "build", "unload"),
@@ -262,6 +265,7 @@ def build_parser() -> Program:
     _add_daemon_verbs(verbs)
     ask.add_verbs(verbs)
     services.add_verb_services(verbs)
+    rules.add_verbs(verbs)
     alarms.add_verb_alarms(verbs)
     review.add_verb_review(verbs)
     past.add_verbs(verbs)

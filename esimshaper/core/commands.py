@@ -12,6 +12,7 @@ from typing import NamedTuple
 from esimshaper.core import plan_commands
 from esimshaper.core.limits import acts, beginning, notices, tally
 from esimshaper.core.model.approval import ApprovalSlice
+from esimshaper.core.model.decisions import RulesSlice
 from esimshaper.core.model.errors import Unusable
 from esimshaper.core.model.history import HistoryRow
 from esimshaper.core.model.hours import between
@@ -29,6 +30,7 @@ from esimshaper.core.model.time_of_day import WallTime, next_moment
 from esimshaper.core.model.units import MAX_SECONDS
 from esimshaper.core.model.watch import WatchSlice
 from esimshaper.core.page import memory
+from esimshaper.core.rules.by_hand import merged as rules_merged
 from esimshaper.core.saving import booking, happenings, ledger
 from esimshaper.core.saving.past import RowRanges, row_ranges, row_ranges_within, used_since
 
@@ -272,7 +274,9 @@ def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State 
     limits = LimitsSlice(replace(kept, acts=_that_can_be_undone(kept.acts, len(saved.plans.acted))))
     meter, watch, outbox = MeterSlice(saved.meter), WatchSlice(saved.watch), NoticesSlice(saved.notices)
     following = State(saved.clock, meter, names=identities, limits=limits, saving=unsaved, plans=plans)
-    return replace(following, watch=watch, page=page, notices=outbox, approval=ApprovalSlice(saved.approval))
+    ruled = RulesSlice(rules_merged(saved.rules, state.rules.kept) if state else saved.rules)
+    following = replace(following, rules=ruled, approval=ApprovalSlice(saved.approval))
+    return replace(following, watch=watch, page=page, notices=outbox)
 
 
 def _that_can_be_undone(acts: tuple[Act, ...], on_plans: int) -> tuple[Act, ...]:

@@ -58,10 +58,10 @@ def log_out(state: State, who: str | None = None) -> State:
     return _with(state, owner.logged_out(state.page.kept, who))
 
 
-def ask(state: State, client: ClientKey, size: int, text: str, request: str) -> State:
-    """A device asks for more. Raises TooSoon, AlreadyDone."""
+def ask(state: State, client: ClientKey, size: int, text: str, request: str, service: str = "") -> State:
+    """A device asks for more, or for a service that is held. Raises TooSoon, AlreadyDone."""
     memory.refuse_done(state.page.kept, request)
-    kept = asks.asked(state.page.kept, client, size, text, _now(state))
+    kept = asks.asked(state.page.kept, client, size, text, _now(state), service)
     return _with(state, memory.with_done(kept, request, "asked", _now(state)))
 
 
@@ -71,7 +71,7 @@ def open_ask(state: State, number: int) -> Ask:
 
 
 def answer(state: State, number: int, given: int) -> State:
-    """The owner's answer to a question: `given` bytes, 0 for no. Raises Unusable."""
+    """The owner's answer to a question: `given` bytes or seconds, 0 for no. Raises Unusable."""
     return _with(state, asks.answered(state.page.kept, number, given, _now(state)))
 
 

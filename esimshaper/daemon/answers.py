@@ -41,6 +41,14 @@ from esimshaper.core.model.requests import (
     UndoCommand,
 )
 from esimshaper.core.model.review_requests import ReviewCommand, ReviewQuery
+from esimshaper.core.model.service_requests import (
+    LowDataCommand,
+    LowDataQuery,
+    RulesQuery,
+    ServiceCommand,
+    ServiceQuery,
+    ServiceRequest,
+)
 from esimshaper.core.model.state import State
 from esimshaper.core.report import acts as report_acts
 from esimshaper.core.report import documents
@@ -64,6 +72,7 @@ from esimshaper.daemon.plan_answers import PlanAnswers
 from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.reports import Reports
 from esimshaper.daemon.review_answers import ReviewAnswers
+from esimshaper.daemon.service_answers import ServiceAnswers
 from esimshaper.daemon.stopping import Stopping
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge.bpf.meter import Meter
@@ -111,6 +120,8 @@ class Answers:
         self._choices = ChoiceAnswers(state, facts, change, self.on_loop)
         self._review = ReviewAnswers(state, facts, change, self._one_of, self.on_loop, lambda: reloader.rules, meter)
         self._reports = Reports(storage, state, facts, self._chosen, self.on_loop, stopping)
+        parts = (state, facts, change, self._subject, self._chosen, self.on_loop, stopping)
+        self._by_service = ServiceAnswers(storage, reloader, *parts)
 
     def with_change(self, change: Change) -> "Answers":
         """The same, which changes the State by another Change."""
@@ -155,7 +166,7 @@ class Answers:
             case _:
                 return self._carry_out(request)
 
-    def _carry_out(self, command: Command | AlarmsQuery | ReviewQuery) -> Document:
+    def _carry_out(self, command: Command | AlarmsQuery | ReviewQuery | ServiceQuery) -> Document:
         match command:
             case GrantCommand():
                 return self._grant(command)
@@ -175,12 +186,17 @@ class Answers:
                 return self._alarms.answer(command)
             case QuietCommand() | LeastCommand():
                 return self._choices.answer(command)
-            case ReviewQuery() | ReviewCommand():
-                return self._review.answer(command)
+            case ReviewQuery() | ReviewCommand() | RulesQuery() | LowDataQuery() | ServiceCommand() | LowDataCommand():
+                return self._of_services(command)
             case ImportCommand():
                 return self._reports.take_in(command)
             case _:
                 return self._plans.carry_out(command)
+
+    def _of_services(self, request: ReviewQuery | ReviewCommand | ServiceRequest) -> Document:
+        if isinstance(request, ReviewQuery | ReviewCommand):
+            return self._review.answer(request)
+        return self._by_service.answer(request)
 
     def _flows(self, query: FlowsQuery) -> Document:
         state = self._state()

@@ -24,8 +24,9 @@ def rules_of(settings: Settings) -> Rules:
     curfews, uplinks, plans = settings.blocks, settings.uplinks, settings.plans
     wan = settings.wan.interface
     rules = Rules(wan, zone, names, groups, quotas, reserve=reserve, curfews=curfews, uplinks=uplinks, plans=plans)
+    rules = replace(rules, services=settings.rules, low_data=settings.low_data, approval=settings.approval)
     rules = replace(rules, watch=settings.watch, scopes=settings.scopes, notices=settings.notices)
-    return replace(rules, paces=settings.saver.paces, approval=settings.approval)
+    return replace(rules, paces=settings.saver.paces)
 
 
 class Configuration:

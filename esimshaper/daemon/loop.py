@@ -291,6 +291,7 @@ class Daemon:
             watch=rules.watch,
             notices=rules.notices,
             withheld=self._withholding.withheld,
+            low_data=rules.low_data,
         )
 
     def _stop(self) -> None:

@@ -32,6 +32,7 @@ from esimshaper.core.model.units import format_size
 from esimshaper.core.report import me, notices
 from esimshaper.core.report import page as report
 from esimshaper.core.report.frame import Document, known_clients, new_document
+from esimshaper.core.report.held import held_of
 from esimshaper.core.settings.values import Settings
 from esimshaper.daemon.answers import Answers, Change
 from esimshaper.daemon.page_owner import Owner, too_soon
@@ -111,9 +112,12 @@ class PageAnswers:
         key = self._client(snapshot, ask.peer)
         if key is None:
             raise Declined("403 Forbidden", "the router does not know which device asks")
+        held = {each["what"] for each in held_of(snapshot.state, snapshot.facts, key)} if ask.service else set()
+        if ask.service and ask.service not in held:
+            raise Declined("409 Conflict", f"`{ask.service}` is not held back or paced for this device")
         try:
             self._answers.on_loop(
-                self._change(lambda state: page_commands.ask(state, key, ask.bytes, ask.text, ask.request))
+                self._change(lambda state: page_commands.ask(state, key, ask.bytes, ask.text, ask.request, ask.service))
             )
         except TooSoon as error:
             too_soon(error)
@@ -122,13 +126,17 @@ class PageAnswers:
         name = report.called(snapshot.state, snapshot.facts, key)
         label = snapshot.facts.names.get(key, key)
         known = fields(Message.PAGE_ASKED, client=label)
-        said = f"{name} asks for {format_size(ask.bytes)}"
+        what = ask.service or format_size(ask.bytes)
+        said = f"{name} asks for {what}"
         about = Subject(SubjectKind.CLIENT, key)
         notice = Notice(
-            NoticeKind.ASKED, said, about, data={"subject": about.written(label), "bytes": ask.bytes, "text": ask.text}
+            NoticeKind.ASKED,
+            said,
+            about,
+            data={"subject": about.written(label), "bytes": ask.bytes, "text": ask.text, "service": ask.service},
         )
         self._answers.on_loop(self._change(lambda state: notice_commands.tell(state, notice)))
-        log.info("%s asks for %s: %s", name, format_size(ask.bytes), ask.text or "no reason given", extra=known)
+        log.info("%s asks for %s: %s", name, what, ask.text or "no reason given", extra=known)
         return new_document(snapshot.facts.now) | {"request": ask.request, "repeated": False}
 
     def _ask_service(self, ask: AskServiceCommand, snapshot: Snapshot) -> Document:

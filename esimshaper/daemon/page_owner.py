@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
 from esimshaper.core import page_commands
+from esimshaper.core.model.decisions import DecisionKind
 from esimshaper.core.model.name_requests import AllowNameCommand, NamesAsked, NamesQuery
 from esimshaper.core.model.page import AlreadyDone, Session, TooSoon
 from esimshaper.core.model.page_requests import (
@@ -22,6 +23,7 @@ from esimshaper.core.model.page_requests import (
     OwnerCommand,
 )
 from esimshaper.core.model.requests import GrantCommand, UndoCommand
+from esimshaper.core.model.service_requests import ServiceCommand
 from esimshaper.core.model.state import State
 from esimshaper.core.report import page as report
 from esimshaper.core.report.frame import DaemonFacts, Document, moment, new_document
@@ -167,10 +169,15 @@ class Owner:
 
         def once(change: page_commands.Change) -> Coroutine[Any, Any, None]:
             def both(state: State) -> State:
-                return page_commands.answer(change(state), answer.number, answer.bytes)
+                return page_commands.answer(change(state), answer.number, answer.seconds or answer.bytes)
 
             return self._change(page_commands.once(both, request, said))
 
+        if bool(answer.seconds) != bool(ask.service) and (answer.seconds or answer.bytes):
+            raise BadParameter("a question for a service is answered with seconds, one for data with bytes")
+        if answer.seconds:
+            allow = ServiceCommand(f"client/{ask.client}", ask.service, DecisionKind.ALLOW, answer.seconds)
+            return self._with_change(once).answer(allow)
         if answer.bytes:
             return self._with_change(once).answer(GrantCommand(f"client/{ask.client}", answer.bytes, None))
         self._on_loop(once(lambda state: state))

@@ -63,7 +63,23 @@ def _name(fields: Fields) -> Body:
     return {"client": _needed(fields, "client"), "name": fields.get("name", "").strip()[:MAX_NAME]}
 
 
+def _ask_for(fields: Fields) -> Body:
+    return {"service": _needed(fields, "service")}
+
+
+def _low_data(fields: Fields) -> Body:
+    """Without a subject everyone is meant."""
+    named = {"subject": fields["subject"]} if fields.get("subject") else {}
+    return {"mode": _needed(fields, "mode"), **named}
+
+
+def _updates(fields: Fields) -> Body:  # noqa: ARG001 - as all readers
+    return {"service": "updates", "subject": "everyone", "seconds": 3600}
+
+
 def _answer(fields: Fields) -> Body:
+    if fields.get("seconds"):
+        return _seconds(fields)
     return {"bytes": _whole(fields, "bytes")}
 
 
@@ -210,6 +226,8 @@ def _named(words: Words, body: Body, answer: Mapping[str, Any]) -> str:  # noqa:
 
 
 def _answered(words: Words, body: Body, answer: Mapping[str, Any]) -> str:
+    if body.get("seconds"):
+        return words.gettext("It passes for %(time)s now.", time=words.length(body["seconds"]))
     return _granted(words, body, answer) if body["bytes"] else words.gettext("The answer was no.")
 
 
@@ -221,6 +239,7 @@ _PLAN_CHANGED = _says(N_("The plan was changed."))
 
 FORMS: Mapping[str, Form] = {
     "/ask": Form("/v1/me/ask", _ask, _asked, owner=False),
+    "/ask-for": Form("/v1/me/ask", _ask_for, _says(N_("You have asked for it. The owner sees it now.")), owner=False),
     "/grant": Form("/v1/grant", _grant, _granted),
     "/block": Form("/v1/block", _override, _says(N_("It is stopped now."))),
     "/allow": Form("/v1/allow", _override, _says(N_("Its limits rest now."))),
@@ -240,6 +259,8 @@ FORMS: Mapping[str, Form] = {
     "/review/approve": Form("/v1/review/approve", _review, _says(N_("It may go on now."))),
     "/review/refuse": Form("/v1/review/refuse", _review, _says(N_("It is stopped now."))),
     "/review/forget": Form("/v1/review/forget", _fine, _says(N_("You are asked again once it moves much."))),
+    "/low-data/switch": Form("/v1/low-data", _low_data, _says(N_("Low-data mode is changed."))),
+    "/low-data/updates": Form("/v1/services/allow", _updates, _says(N_("Updates pass for an hour now."))),
     "/plan/correct": Form("/v1/plan/correct", _correct, _PLAN_CHANGED),
     "/plan/add": Form("/v1/plan/add", _add, _PLAN_CHANGED),
     "/plan/switch": Form("/v1/plan/switch", _switch, _PLAN_CHANGED),

@@ -126,6 +126,7 @@ def me(**parts: Any) -> Document:
         services=SERVICES,
         alarms=[],
         held=[],
+        held_back=[],
         asked=None,
         recorded=RECORDED,
     )
@@ -140,7 +141,19 @@ def nobody() -> Document:
 def asked(size: int = 300 * MB, given: int | None = None) -> Document:
     answer = None if given is None else {"bytes": given, "at": NOW.isoformat()}
     at = (NOW - timedelta(minutes=2)).isoformat()
-    return {"id": "7", "at": at, "bytes": size, "text": "Maps for tomorrow", "answer": answer}
+    return {"id": "7", "at": at, "bytes": size, "text": "Maps for tomorrow", "service": "", "answer": answer}
+
+
+def asked_for(service: str = "updates", seconds: int | None = None) -> Document:
+    """As asked, for a service or a category."""
+    answer = None if seconds is None else {"bytes": 0, "seconds": seconds, "at": NOW.isoformat()}
+    return {**asked(0), "text": "", "service": service, "titles": {}, "answer": answer}
+
+
+def held_back(what: str = "updates", **parts: Any) -> Document:
+    """What is blocked or paced, of /v1/me."""
+    block = {"decision": "block", "rate_bits_per_second": None, "layer": "low-data", "why": "on in the settings"}
+    return {"what": what, "titles": {}, "category": True, **block, "until": None, **parts}
 
 
 def own_alarm(**parts: Any) -> Document:

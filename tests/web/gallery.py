@@ -27,6 +27,11 @@ PARTLY = docs.me(
     quotas=[docs.quota("films", 500 * docs.MB, action="block", services=["video"]), *docs.me()["quotas"]],
 )
 
+HELD = [
+    docs.held_back(),
+    docs.held_back("steam", titles={"en": "Steam"}, category=False, layer="hand", until="2026-12-01T20:00:00+09:00"),
+    docs.held_back("video", decision="pace", rate_bits_per_second=2_500_000),
+]
 OWNER = {"is_owner": True}
 
 HOME = {
@@ -56,6 +61,13 @@ FAMILY = owner.quotas(owner.EVERYONE, owner.FAMILY, subject="group/family")
 CASES: Mapping[str, tuple[str, Documents, dict[str, Any]]] = {
     "me": ("me", {"/v1/me": docs.me()}, {}),
     "me-slow": ("me", {"/v1/me": SLOW | {"asked": docs.asked()}}, {"agent": IPHONE}),
+    "me-held": ("me", {"/v1/me": docs.me(held_back=HELD, asked=docs.asked_for(seconds=3600))}, {}),
+    "low-data": ("low-data", {"/v1/low-data": owner.low_data()}, OWNER | {"path": "/low-data"}),
+    "low-data-off": (
+        "low-data",
+        {"/v1/low-data": owner.low_data(on=[], by_hand=[], held_back=[], security=False)},
+        OWNER | {"path": "/low-data"},
+    ),
     "me-stopped": (
         "me",
         {"/v1/me": STOPPED},

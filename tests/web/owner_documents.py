@@ -321,3 +321,42 @@ def report(by: str) -> Document:
     asked_for = {"until_unix": int(NOW.timestamp()), "client": None, "uplink": None, "plan": None}
     rows = [{**of, **totals(512 * MB), "plans": []}]
     return frame(by=by, **span, **asked_for, total=totals(512 * MB), estimated=False, notes=[], rows=rows)
+
+
+def low_data(**parts: Any) -> Document:
+    """The answer to /v1/low-data: on by the plan, with one group that is set otherwise."""
+    since = "2026-12-01T14:02:00+09:00"
+    tv = {"client": "tv", "key": "02:00:00:00:00:15", "hostname": "", "service": "windows-update", "titles": {}}
+    held_back = [
+        {
+            **tv,
+            "titles": {"en": "Windows Update"},
+            "category": "updates",
+            "since": since,
+            "refused_packets": 12,
+            "estimate_bytes": 1_240 * MB,
+        },
+        {
+            **tv,
+            "service": "telemetry",
+            "category": "telemetry",
+            "since": since,
+            "refused_packets": 0,
+            "estimate_bytes": 3 * MB,
+        },
+    ]
+    return (
+        frame(
+            mode="auto",
+            from_percent=80,
+            ahead=False,
+            hold=["updates", "cloud-sync", "ads", "telemetry", "app-stores"],
+            video_bits_per_second=2_500_000,
+            on=[{"subject": "everyone", "since": since, "why": "80 % of plan trip are used"}],
+            by_hand=[{"subject": "group/kids", "mode": "off", "at": since}],
+            held_back=held_back,
+            estimate_seconds=14 * 86400,
+            security=True,
+        )
+        | parts
+    )

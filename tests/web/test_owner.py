@@ -339,3 +339,36 @@ def test_what_is_saved_comes_as_a_file(browser, daemon):
     answer = browser.get("/history.csv")
     assert (answer.status, answer.headers["content-type"]) == (200, "text/csv; charset=utf-8")
     assert answer.headers["content-disposition"] == 'attachment; filename="days.csv"'
+
+
+def test_low_data_says_whom_it_holds_and_what_would_have_been_used():
+    text = shown("low-data")
+    assert "Low-data mode is on For all devices, since 14:02." in text
+    assert "It holds back: Updates, Backups and clouds, Advertising, Reports to makers of programs, App stores." in text
+    assert "Video gets 2.50 Mbit/s." in text
+    assert "kids: Off" in text
+    assert "tv: Windows Update since 14:02 about 1.24 GB" in text
+    assert "Updates wait, also those for security." in text
+    off = shown("low-data-off")
+    assert "Low-data mode is off" in off
+    assert "Held back since then" not in off
+
+
+def test_the_switch_shows_what_was_chosen_by_hand():
+    screen, recorded, parts = CASES["low-data"]
+    document = recorded["/v1/low-data"] | {
+        "by_hand": [{"subject": "everyone", "mode": "on", "at": docs.NOW.isoformat()}]
+    }
+    html = render(screen, {"/v1/low-data": document}, visit(**parts))
+    assert re.search('value="on" aria-pressed="true" disabled', html)
+    assert not re.search('value="settings" aria-pressed="true"', html)
+
+
+def test_a_question_for_a_service_is_answered_with_a_time():
+    ask = {**docs.asked_for(), "client": docs.ALICE, "name": "alice-phone"}
+    documents = HOME | {"/v1/owner/asks": owner.asks(ask)}
+    html = render("home", documents, visit(path="/home", is_owner=True))
+    text = said(html)
+    assert "alice-phone asks for Updates, since 18:28." in text
+    assert "Let it pass for 1 hour" in text
+    assert 'name="seconds" value="3600"' in html

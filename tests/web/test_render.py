@@ -223,3 +223,30 @@ def test_paths_lead_to_screens():
     assert all(screen_at(path) is None for path in ("/error", "", "/nothing", "/about/"))
     fixed = {name: screen.path for name, screen in SCREENS.items() if screen.path and "{" not in screen.path}
     assert {name: screen_at(path) for name, path in fixed.items()} == {name: (name, {}) for name in fixed}
+
+
+def test_me_says_what_is_held_and_has_a_tap_that_asks_for_it():
+    html = render(
+        "me",
+        {
+            "/v1/me": docs.me(
+                held_back=[docs.held_back(), docs.held_back("video", decision="pace", rate_bits_per_second=2_500_000)]
+            )
+        },
+        visit("/"),
+    )
+    text = said(html)
+    assert "Held back on this device Updates Nothing of it passes. Data is being saved." in text
+    assert "Video It gets 2.50 Mbit/s." in text
+    assert 'name="service" value="updates"' in html
+    open_one = {"/v1/me": docs.me(held_back=[docs.held_back()], asked=docs.asked_for())}
+    waiting = render("me", open_one, visit("/"))
+    assert "You asked for Updates at 18:28. The owner sees it now." in said(waiting)
+    assert 'action="/ask-for"' not in waiting
+    given = said(
+        render("me", {"/v1/me": docs.me(asked=docs.asked_for(seconds=3600), held_back=[docs.held_back()])}, visit("/"))
+    )
+    assert "The owner has let Updates pass for 1 hour." in given
+    refused = {"/v1/me": docs.me(asked=docs.asked_for(seconds=0), held_back=[docs.held_back()])}
+    no = said(render("me", refused, visit("/")))
+    assert "says no." in no

@@ -10,6 +10,7 @@ import pytest
 
 from esimshaper.core.model.approval import Approval, ApprovalSlice, ApprovalState, Use
 from esimshaper.core.model.channels import Channel, ChannelKind, NoticeSettings
+from esimshaper.core.model.decisions import Decision, DecisionKind, LayerName, LowDataMode
 from esimshaper.core.model.name_requests import AllowNameCommand
 from esimshaper.core.model.notice_choices import AS_WRITTEN, NoticeChoices
 from esimshaper.core.model.notices import Severity
@@ -21,6 +22,7 @@ from esimshaper.web.daemon import Daemon
 from esimshaper.web.render import SCREENS
 from tests.daemon.test_page_owner import HERS, HIS, PASSWORD, House, furnished, granted
 from tests.synthetic_router import ALICE, PIXEL
+from tests.synthetic_services import counted
 from tests.web.stand_in import HOST, Browser
 
 PARTS = {"{key}": ALICE, "{name}": "living-room"}
@@ -232,3 +234,25 @@ def test_what_is_told_and_when_is_chosen_by_a_tap(app: App, house: House, caplog
         "tell by email as in the settings",
         "quiet hours as in the settings",
     ]
+
+
+def test_low_data_mode_is_switched_and_a_held_service_is_asked_for_and_let_pass(app: App, house: House) -> None:
+    house.state = counted(house.state)
+    phone, tablet = Browser(app, HERS.address), owner(app)
+    switch = tablet.get("/low-data").form("/low-data/switch")
+    for _ in range(2):
+        assert tablet.post("/low-data/switch", {**switch, "mode": "on"}).status == 303
+    assert [each.mode for each in house.state.rules.kept.low_data] == [LowDataMode.ON]
+    row = {3: Decision(DecisionKind.BLOCK, LayerName.LOW_DATA, "switched on by hand", metered_only=True)}
+    accounts = [each for each, client in house.state.meter.reading.owners.items() if client == ALICE]
+    name = house.state.meter.reading.service_names[3]
+    house.state = replace(house.state, rules=replace(house.state.rules, decisions=dict.fromkeys(accounts, row)))
+    assert phone.post("/ask-for", {**phone.get("/").form("/ask-for"), "service": "nothing"}).status == 400
+    assert phone.post("/ask-for", {**phone.get("/").form("/ask-for"), "service": name}).status == 303
+    home = tablet.get("/home")
+    assert tablet.post("/answer", {**home.form("/answer"), "bytes": "300"}).status == 400, "not with bytes"
+    assert tablet.post("/answer", {**tablet.get("/home").form("/answer"), "seconds": "3600"}).status == 303
+    (allowed,) = house.state.rules.kept.hand
+    assert (allowed.what, allowed.kind) == (name, DecisionKind.ALLOW)
+    assert allowed.until == allowed.at + 3600
+    assert allowed.subject.id == ALICE

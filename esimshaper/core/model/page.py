@@ -39,7 +39,10 @@ class Guesses(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """A device has asked for more. answered: when, None while it is open; given: bytes, 0 for no."""
+    """A device has asked for more. answered: when, None while it is open; given: bytes, 0 for no.
+
+    service: it asked for that service or category, which is held back or paced; then `given` is in seconds.
+    """
 
     number: int
     client: ClientKey
@@ -48,6 +51,7 @@ class Ask(NamedTuple):
     text: str
     answered: int | None = None
     given: int = 0
+    service: str = ""
 
 
 class Done(NamedTuple):

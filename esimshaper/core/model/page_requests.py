@@ -33,12 +33,13 @@ class MeQuery:
 
 @dataclass(frozen=True, slots=True)
 class AskCommand:
-    """The device at an address asks the owner for so many bytes more."""
+    """The device at an address asks the owner for so many bytes more, or for a service or category that is held."""
 
     peer: Peer
     bytes: int
     text: str
     request: str
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,11 @@ class NameCommand:
 
 @dataclass(frozen=True, slots=True)
 class AnswerCommand:
-    """The owner's answer to a question: so many bytes, 0 for no."""
+    """The owner's answer to a question: so many bytes, 0 for no; or that a service passes for so many seconds."""
 
     number: int
     bytes: int
+    seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from esimshaper.core.model.name_requests import NamesAsked
 from esimshaper.core.model.notice_requests import LeastCommand, QuietCommand
 from esimshaper.core.model.plan import Event
 from esimshaper.core.model.review_requests import ReviewCommand, ReviewQuery
+from esimshaper.core.model.service_requests import LowDataCommand, ServiceCommand, ServiceQuery
 from esimshaper.core.model.time_of_day import WallTime
 from esimshaper.core.model.transfer import Cursor, Transferred
 from esimshaper.core.model.watch import AlarmKind
@@ -353,6 +354,8 @@ Command = (
     | QuietCommand
     | LeastCommand
     | ReviewCommand
+    | ServiceCommand
+    | LowDataCommand
 )
 
 Query = (
@@ -369,6 +372,7 @@ Query = (
     | PlanQuery
     | AlarmsQuery
     | ReviewQuery
+    | ServiceQuery
 )
 
 WebRequest = WebQuery | WebPasswordCommand | WebLogoutCommand

@@ -7,6 +7,7 @@ from datetime import tzinfo
 
 from esimshaper.core.model.approval import Approval
 from esimshaper.core.model.channels import NOBODY_TOLD, NoticeSettings
+from esimshaper.core.model.decisions import NO_LOW_DATA, LowData, ServiceRule
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
 from esimshaper.core.model.limits import EVERYONE, STRANGER, UNKNOWN_GROUP, Curfew, Quota, Subject, SubjectKind
 from esimshaper.core.model.plan import Plan
@@ -28,7 +29,7 @@ class Rules:
     for the upkeep of a blocked router, in each window. uplinks: in the order of the file, at least one. plans: what
     carriers have sold. watch: what counts as abnormal use. scopes: those of quotas, sorted.
     notices: how people are told. categories: of the services of the catalogue that have one; none until it was read.
-    paces: of the data saver.
+    services, low_data: what holds for services. paces: of the data saver.
     approval: what waits for the word of the owner; None: nothing.
     """
 
@@ -48,6 +49,8 @@ class Rules:
     paces: tuple[Pace, ...] = ()
     categories: Mapping[str, str] = field(default_factory=dict)
     approval: Approval | None = None
+    services: tuple[ServiceRule, ...] = ()
+    low_data: LowData = NO_LOW_DATA
 
     def hierarchy(self, subject: Subject) -> Hierarchy:
         """`subject` and its ancestors by these settings."""

@@ -2,7 +2,7 @@
 """The vocabulary of what is kept between ticks, room by room, and what of it is saved. Pure: values only.
 
 State     clock meter rates names plans ceilings limits rules pacing watch saving page notices approval
-Baseline  clock meter             plans          limits              watch        page notices approval
+Baseline  clock meter             plans          limits rules        watch        page notices approval
 
 Each slice of the State is of one room alone; the Baseline has what a restart needs.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from esimshaper.core.model.approval import ApprovalSlice, ApprovalState
 from esimshaper.core.model.ceiling import CeilingSlice, Key, Measured
 from esimshaper.core.model.counts import Budget, Counters
-from esimshaper.core.model.decisions import Decisions, RulesSlice
+from esimshaper.core.model.decisions import Decisions, RulesSlice, RulesState
 from esimshaper.core.model.happenings import Happening
 from esimshaper.core.model.history import Bucket, HistoryRow, Pending
 from esimshaper.core.model.hold import Reserve
@@ -124,6 +124,7 @@ class Baseline:
     page: PageState = field(default_factory=PageState)
     notices: Outbox = NOTHING_TO_TELL
     approval: ApprovalState = field(default_factory=ApprovalState)
+    rules: RulesState = field(default_factory=RulesState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +280,7 @@ class State:
         if self.meter.booked is None:
             return None
         kept = (self.limits.kept, self.plans.kept, self.watch.kept, self.page.kept, self.notices.kept)
-        return Baseline(self.meter.booked, self.clock, *kept, self.approval.kept)
+        return Baseline(self.meter.booked, self.clock, *kept, self.approval.kept, self.rules.kept)
 
     @property
     def totals(self) -> Mapping[ClientKey, Counters]:

@@ -13,7 +13,7 @@ KEPT_SECONDS = 86400
 MAX_ASKS = 256
 
 
-def asked(kept: PageState, client: ClientKey, size: int, text: str, now: int) -> PageState:
+def asked(kept: PageState, client: ClientKey, size: int, text: str, now: int, service: str = "") -> PageState:
     """`kept` with a new question. Raises TooSoon."""
     last = last_of(kept, client)
     if last and last.answered is None:
@@ -24,11 +24,11 @@ def asked(kept: PageState, client: ClientKey, size: int, text: str, now: int) ->
     others = [each for each in kept.asks if each.client != client]
     if len(others) >= MAX_ASKS:
         raise TooSoon("so many devices have asked that the owner has to answer first", PAUSE_SECONDS)
-    return replace(kept, asks=(*others, Ask(number, client, now, size, text)))
+    return replace(kept, asks=(*others, Ask(number, client, now, size, text, service=service)))
 
 
 def answered(kept: PageState, number: int, given: int, now: int) -> PageState:
-    """`kept` with the owner's answer: `given` bytes, 0 for no. Raises Unusable."""
+    """`kept` with the owner's answer: `given` bytes or seconds, 0 for no. Raises Unusable."""
     ask = open_ask(kept, number)
     others = [each for each in kept.asks if each.number != number]
     asks = (*others, ask._replace(answered=now, given=given))

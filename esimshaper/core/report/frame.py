@@ -8,6 +8,7 @@ from typing import Any
 
 from esimshaper.core.model.channels import NOBODY_TOLD, NoticeSettings
 from esimshaper.core.model.counts import Counters
+from esimshaper.core.model.decisions import NO_LOW_DATA, LowData
 from esimshaper.core.model.documents import DOCUMENT_VERSION
 from esimshaper.core.model.identity import OTHERS, UNATTRIBUTED, Account, ClientKey, Identity
 from esimshaper.core.model.limits import Curfew, Quota
@@ -40,7 +41,7 @@ class DaemonFacts:
     sentences. catalogue: services by name. modems: as the last tick saw them. plans: of the settings.
     wan_found_by: who has named the uplink, where the settings do not. own_counts: by a modem's interface.
     shaped: the uplink that has our classes; link: its rates in the settings. uplinks: with their interfaces
-    of now. watch, notices: of the settings. withheld: what dnsmasq was given.
+    of now. watch, notices, low_data: of the settings. withheld: what dnsmasq was given.
     """
 
     now: datetime
@@ -73,6 +74,7 @@ class DaemonFacts:
     watch: Watch = NOT_WATCHED
     notices: NoticeSettings = NOBODY_TOLD
     withheld: Withheld = NOTHING_WITHHELD
+    low_data: LowData = NO_LOW_DATA
 
 
 def new_document(now: datetime) -> Document:

@@ -28,6 +28,7 @@ The frame is as in documents.py; `revision` is another number whenever anything 
              "alarms": [{"kinds": [str], "since" + "since_unix", "until" + "until_unix": null while it goes on, "bytes",
                          "answer": as in alarms.py}], of this device, of which the owner was told, newest first
              "held": [what approval holds back of this device, as in review.py],
+             "held_back": [what else is blocked or paced for this device, as in held.py],
              "asked": what this device asked for last, an `ask` of page.py, or null,
              "recorded": [{"what": "names" | "address" | "hours" | "days" | "months" | "services" | "flows" | "events",
                            "seconds": how long it is kept, or null for ever}]}
@@ -46,8 +47,9 @@ from esimshaper.core.model.services import UNNAMED, Volume
 from esimshaper.core.model.state import State
 from esimshaper.core.report import alarms, plans, quotas, review, slow
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, new_document, usage_entry
+from esimshaper.core.report.held import held_of
 from esimshaper.core.report.page import ask_entry, open_asks
-from esimshaper.core.report.services import category_of, is_counted, named
+from esimshaper.core.report.services import category_of, is_counted, named, titles_of
 from esimshaper.core.report.subjects import subject_label
 
 TOP_SERVICES = 8
@@ -127,6 +129,7 @@ def me_document(state: State, facts: DaemonFacts, shown: Shown, key: ClientKey, 
         "services": _services(facts, used) if is_counted(state) else None,
         "alarms": alarms.of_client(state, facts, key),
         "held": review.held_of(state, facts, key),
+        "held_back": held_of(state, facts, key),
         "asked": _asked(state, facts, key),
         "recorded": _recorded(state, shown),
     }
@@ -230,7 +233,7 @@ def _services(facts: DaemonFacts, used: Used) -> list[Document]:
     return [
         {
             "service": name,
-            "titles": dict(facts.catalogue[name].titles) if name in facts.catalogue else {},
+            "titles": titles_of(name, facts.catalogue),
             "category": category_of(name, facts.catalogue),
             "total_bytes": volumes[name].total_bytes,
         }

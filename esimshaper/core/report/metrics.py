@@ -32,6 +32,7 @@ def metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
         *_service_metrics(state, facts),
         *_limit_metrics(state, facts),
         *_plan_metrics(state, facts),
+        *_rule_metrics(state, facts),
         *_alarm_metrics(state),
         *_notice_metrics(state, facts),
         *_kernel_metrics(state),
@@ -97,6 +98,23 @@ def _service_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
     samples = {(*labels, way): size for way, labels, size in ways if size}
     text = "Bytes of a client for a service; those that are zero are left out."
     return (*families, _counter("client_service_bytes_total", text, ("client", "service", "direction"), samples))
+
+
+def _rule_metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
+    """What holds for services, by the layer that decided so, and whom low-data mode holds."""
+    reading, decisions = state.meter.reading, state.rules.decisions
+    held: dict[tuple[str, ...], float] = {}
+    for account in reading.owners if reading and decisions else ():
+        for decision in decisions.get(account, {}).values() if decisions else ():
+            labels = decision.layer.value, decision.kind.value
+            held[labels] = held.get(labels, 0) + 1
+    own = state.rules.own.low_data if state.rules.own else ()
+    low: Samples = {(subject_label(state, subject, facts),): 1.0 for subject, since in own if since}
+    text = "Services of clients for which something is decided, each service of each client once."
+    return (
+        _gauge("service_decisions", text, ("layer", "decision"), held),
+        _gauge("low_data", "1 for each subject whom low-data mode holds.", ("subject",), low),
+    )
 
 
 def _served(state: State) -> ServiceUsage:

@@ -4,7 +4,9 @@
 The frame is as in documents.py.
 
     ask       {"id": int, "client": key, "name": how people call it, "at" + "at_unix", "bytes", "text",
-               "answer": null while it is open, else {"bytes": 0 for no, "at" + "at_unix"}}
+               "service": the service or category that it asks for in place of bytes, else "", "titles": of a service,
+               "answer": null while it is open, else {"bytes": 0 for no, "seconds": of a service, 0 for no,
+                                                      "at" + "at_unix"}}
     asks      {"asks": [ask], open ones first, then the newest,
                "last": act, as in acts.py, which the owner can take back; null for none,
                "services_waiting": how many services wait for the owner's word}
@@ -41,11 +43,13 @@ from esimshaper.core.model.requests import (
     UndoCommand,
 )
 from esimshaper.core.model.review_requests import ReviewCommand, Word
+from esimshaper.core.model.service_requests import LowDataCommand, ServiceCommand
 from esimshaper.core.model.state import State
 from esimshaper.core.model.units import format_size
 from esimshaper.core.report.acts import act_entry
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, known_clients, moment, new_document
 from esimshaper.core.report.review import number_waiting
+from esimshaper.core.report.services import titles_of
 
 
 def called(state: State, facts: DaemonFacts, who: str) -> str:
@@ -57,7 +61,8 @@ def called(state: State, facts: DaemonFacts, who: str) -> str:
 def ask_entry(state: State, facts: DaemonFacts, ask: Ask) -> Document:
     """An `ask` of the module's docstring."""
     zone = facts.now.tzinfo
-    answer = {"bytes": ask.given, **moment("at", ask.answered, zone)} if ask.answered is not None else None
+    given = {"bytes": 0, "seconds": ask.given} if ask.service else {"bytes": ask.given}
+    answer = {**given, **moment("at", ask.answered, zone)} if ask.answered is not None else None
     return {
         "id": ask.number,
         "client": ask.client,
@@ -65,6 +70,8 @@ def ask_entry(state: State, facts: DaemonFacts, ask: Ask) -> Document:
         **moment("at", ask.at, zone),
         "bytes": ask.bytes,
         "text": ask.text,
+        "service": ask.service,
+        "titles": titles_of(ask.service, facts.catalogue),
         "answer": answer,
     }
 
@@ -137,8 +144,11 @@ def said_of(command: Command | NameCommand | AnswerCommand | AllowNameCommand) -
             return _chosen(command)
         case NameCommand() | AllowNameCommand():
             return _named(command)
-        case AnswerCommand(number, size):
-            return f"answer question {number} with {format_size(size) if size else 'no'}"
+        case AnswerCommand(number, size, seconds):
+            yes = f"{seconds} s" if seconds else format_size(size)
+            return f"answer question {number} with {yes if seconds or size else 'no'}"
+        case ServiceCommand() | LowDataCommand():
+            return _ruled(command)
         case _:
             return type(command).__name__
 
@@ -159,6 +169,14 @@ def _planned(command: PlanCorrectCommand | PlanAddCommand | PlanSwitchCommand) -
             return f"add {format_size(size) if size else 'what the terms sell'} to the plan {plan}".rstrip()
         case PlanSwitchCommand(plan):
             return f"switch to the plan {plan}"
+
+
+def _ruled(command: ServiceCommand | LowDataCommand) -> str:
+    match command:
+        case ServiceCommand(subject, what, kind, seconds):
+            return f"{kind.value if kind else 'unblock'} {what} of {subject}" + (f" for {seconds} s" if seconds else "")
+        case LowDataCommand(mode, subject):
+            return f"low-data mode {mode.value if mode else 'as in the settings'} for {subject or 'everyone'}"
 
 
 def _answered(command: AlarmCommand) -> str:

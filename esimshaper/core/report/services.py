@@ -167,6 +167,11 @@ def volume_entry(volume: Volume) -> Document:
     return {"down_bytes": volume.down_bytes, "up_bytes": volume.up_bytes, "total_bytes": volume.total_bytes}
 
 
+def titles_of(name: str, catalogue: Mapping[str, Service]) -> dict[str, str]:
+    """What people call a service, by language; empty for what is none."""
+    return dict(catalogue[name].titles) if name in catalogue else {}
+
+
 def category_of(service: str, catalogue: Mapping[str, Service]) -> str | None:
     """Its category; None if it has none. A service that no catalogue has any more has none either."""
     known = catalogue.get(service)

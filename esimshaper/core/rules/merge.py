@@ -12,6 +12,7 @@ from esimshaper.core.model.shaping import Paced, PacesHeld
 _NO_DECISIONS: Mapping[int, Decision] = MappingProxyType({})
 _NO_POOLS: Mapping[int, tuple[Account, ...]] = MappingProxyType({})
 _NOTHING_HELD: Mapping[str, Paced] = MappingProxyType({})
+_FREE = ServicePolicy()
 
 
 def service_policies(decisions: Decisions, pools: ServicePools, held: PacesHeld) -> ServicePolicies:
@@ -33,8 +34,18 @@ def service_policies(decisions: Decisions, pools: ServicePools, held: PacesHeld)
 def _merged(
     row: Mapping[int, Decision], pools: Mapping[int, tuple[Account, ...]], held: Mapping[str, Paced]
 ) -> Mapping[int, ServicePolicy]:
-    merged = {number: _policy(row.get(number), pools.get(number, ()), held) for number in {**row, **pools}}
-    return {number: policy for number, policy in merged.items() if policy != ServicePolicy()}
+    # A row has a hundred services and few decisions: services of the same decision and pools share one policy.
+    made: dict[tuple[int, tuple[Account, ...]], ServicePolicy | None] = {}
+    merged: dict[int, ServicePolicy] = {}
+    for number in {**row, **pools}:
+        decision, counted = row.get(number), pools.get(number, ())
+        key = (id(decision), counted)
+        if key not in made:
+            policy = _policy(decision, counted, held)
+            made[key] = None if policy == _FREE else policy
+        if found := made[key]:
+            merged[number] = found
+    return merged
 
 
 def _policy(decision: Decision | None, pools: tuple[Account, ...], held: Mapping[str, Paced]) -> ServicePolicy:

@@ -29,7 +29,7 @@ from esimshaper.core.model.watch import Reaction
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.values import Client, Listen, Settings, Tunnel, Wan, shaped_at
 
-_LISTS = ("clients", "quotas", "blocks", "wan", "plans", "trips", "saver.paces")
+_LISTS = ("clients", "quotas", "blocks", "wan", "plans", "trips", "rules", "saver.paces")
 _NONE = "none"
 _WHOLE = Listen | Hours | Weekly | Approval
 _NO_UPLINK = Uplink("", "")
@@ -46,6 +46,7 @@ def changes(old: Settings, new: Settings, used: Mapping[str, int] = NOTHING) -> 
         *_clients(old.clients, new.clients),
         *of_quotas,
         *_blocks(old, new),
+        *_rules(old, new),
         *_plans(old.plans, new.plans),
         *_trips(old.trips, new.trips),
         *_paces(old, new),
@@ -134,7 +135,7 @@ def _written(name: str, value: object) -> str:
             return "shown" if value else "hidden"
         return _switch(value) if name == "services.names" else "yes" if value else "no"
     if isinstance(value, int):
-        if name.endswith(("download", "upload")):
+        if name.endswith(("download", "upload", "low_data.video")):
             return format_rate(value)
         sizes = {"lan.mark_mask": _mask(value), "router.reserve": format_size(value)}
         return {**sizes, "watch.newcomer": format_size(value), "notices.day_bytes": format_size(value)}.get(
@@ -228,6 +229,17 @@ def _blocks(old: Settings, new: Settings) -> Iterator[str]:
         for each in there:
             if each not in kept:
                 yield f"block of {_subject(each.subject, names)} at {_hours(each.hours)}: {word}"
+
+
+def _rules(old: Settings, new: Settings) -> Iterator[str]:
+    names = {client.key: client.name for client in (*old.clients, *new.clients)}
+    for kept, there, word in ((old.rules, new.rules, "new"), (new.rules, old.rules, "removed")):
+        for each in there:
+            if each not in kept:
+                then = f"pace {format_rate(each.rate)}" if each.rate else each.kind.value
+                yield f"rule for {_subject(each.subject, names)}, {each.written}: {word} ({then})"
+    if old.rules != new.rules and sorted(map(repr, old.rules)) == sorted(map(repr, new.rules)):
+        yield "rules: in another order"
 
 
 def _plans(old: Sequence[Plan], new: Sequence[Plan]) -> Iterator[str]:

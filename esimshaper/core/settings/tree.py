@@ -27,6 +27,7 @@ from esimshaper.core.settings.router import router_from
 from esimshaper.core.settings.saver import saver_from
 from esimshaper.core.settings.scopes import with_scopes
 from esimshaper.core.settings.service_quotas import check_pools
+from esimshaper.core.settings.service_rules import check_counted, low_data_from, rules_from
 from esimshaper.core.settings.sides import check_sides
 from esimshaper.core.settings.subjects import known_from
 from esimshaper.core.settings.trips import trips_from
@@ -68,6 +69,8 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     notices, services = notices_from(top, zone), _services(top.block("services"))
     saver = replace(saver_from(top, web), paces=paces_from(top, known, names=services.names))
     approval = approval_from(top, known, names=services.names)
+    service_rules, low_data = rules_from(top, known, zone, zones), low_data_from(top, known)
+    check_counted(top)
     if meter is not None:
         check_number(top, meter.max_clients)
         check_pools(top, quotas, meter.max_clients, names=services.names)
@@ -75,8 +78,8 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
         return Parsed(None, tuple(problems))
     notices = replace(notices, reaches=bool(router.reachable) and bool(notices.channels))
     parsed = Settings(wan, lan, str(zone), clients, metrics, meter, quotas, on_failure, router, curfews, services)
-    parsed = replace(parsed, trips=trips, web=web, watch=watch, notices=notices, saver=saver, approval=approval)
-    return Parsed(parsed, ())
+    parsed = replace(parsed, rules=service_rules, low_data=low_data, approval=approval)
+    return Parsed(replace(parsed, trips=trips, web=web, watch=watch, notices=notices, saver=saver), ())
 
 
 def _services(block: Block) -> ServiceSettings:

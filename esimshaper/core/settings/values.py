@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from esimshaper.core.model.approval import Approval
 from esimshaper.core.model.channels import NOBODY_TOLD, NoticeSettings
+from esimshaper.core.model.decisions import NO_LOW_DATA, LowData, ServiceRule
 from esimshaper.core.model.identity import BUILT_IN_CLIENTS, ClientKey
 from esimshaper.core.model.limits import Curfew, Network, Quota
 from esimshaper.core.model.metrics import ServiceMetrics
@@ -239,8 +240,8 @@ class Settings:
 
     devices: the kernel's name of an interface, by the name that these settings call it, where the two differ.
     plans: what carriers have sold. trips: days with a name, for reports. web: None for no page. watch: what counts as
-    abnormal use. notices: how people are told. saver: what saves data beyond limits.
-    approval: what waits for the word of the owner; None: nothing.
+    abnormal use. notices: how people are told. saver: what saves data beyond limits. rules, low_data: what holds for
+    services. approval: what waits for the word of the owner; None: nothing.
     """
 
     wan: Wan
@@ -262,6 +263,8 @@ class Settings:
     notices: NoticeSettings = NOBODY_TOLD
     saver: SaverSettings = NOTHING_SAVED
     approval: Approval | None = None
+    rules: tuple[ServiceRule, ...] = ()
+    low_data: LowData = NO_LOW_DATA
 
     @property
     def as_written(self) -> "Settings":

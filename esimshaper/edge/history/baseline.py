@@ -10,6 +10,7 @@ from esimshaper.edge.history import (
     notice_tables,
     page_tables,
     plan_tables,
+    rule_tables,
     watch_tables,
 )
 from esimshaper.edge.history.rows import Fetch, Keys, Tables
@@ -23,6 +24,7 @@ KEYS: Keys = {
     **page_tables.KEYS,
     **notice_tables.KEYS,
     **approval_tables.KEYS,
+    **rule_tables.KEYS,
 }
 """The tables that a Baseline is kept in; their columns are in versions.py."""
 
@@ -40,6 +42,7 @@ def tables(baseline: Baseline | None) -> Tables:
         **page_tables.tables(baseline.page),
         **notice_tables.tables(baseline.notices),
         **approval_tables.tables(baseline.approval),
+        **rule_tables.tables(baseline.rules),
     }
 
 
@@ -51,4 +54,5 @@ def baseline_from(rows: Fetch) -> Baseline | None:
     limits, plans = limit_tables.limits_from(rows), plan_tables.plans_from(rows)
     watch, page = watch_tables.watch_from(rows), page_tables.page_from(rows)
     clock, outbox = clock_tables.clock_from(rows, meter.boottime), notice_tables.notices_from(rows)
-    return Baseline(meter, clock, limits, plans, watch, page, outbox, approval_tables.approval_from(rows))
+    approval, ruled = approval_tables.approval_from(rows), rule_tables.rules_from(rows)
+    return Baseline(meter, clock, limits, plans, watch, page, outbox, approval, ruled)

@@ -5,6 +5,7 @@ from esimshaper.edge.history.approval_schema import APPROVAL
 from esimshaper.edge.history.notice_schema import NOTICES
 from esimshaper.edge.history.page_schema import PAGE
 from esimshaper.edge.history.plan_schema import PLANS
+from esimshaper.edge.history.rule_tables import RULES
 from esimshaper.edge.history.watch_schema import WATCH
 
 SCHEMAS = {
@@ -298,6 +299,7 @@ CREATE TABLE notice_choices (  -- by hand, in place of the settings
 ) STRICT, WITHOUT ROWID;
 """,
     17: APPROVAL,
+    18: RULES,
 }
 """What each version of the format adds to the one before, or has in its place; doing so upgrades an older file.
 

@@ -30,7 +30,7 @@ from esimshaper.core.model.page_requests import (
     SessionsQuery,
 )
 from esimshaper.core.model.requests import Command, NotifyQuery, Query
-from esimshaper.core.model.units import MAX_BYTES, MAX_PASSWORD
+from esimshaper.core.model.units import MAX_BYTES, MAX_PASSWORD, MAX_SECONDS
 from esimshaper.edge.http.name_routes import allow_name
 from esimshaper.edge.http.routes import BadParameter, Params, number_of, only, text_of
 from esimshaper.edge.http.table import ROUTES
@@ -45,12 +45,13 @@ _ANSWER = re.compile("/v1/owner/asks/([0-9]{1,9})")
 
 _QUERIES = (
     *("status", "clients", "quotas", "history", "flows", "services", "plan", "events", "report", "subjects"),
-    *("alarms", "review"),
+    *("alarms", "review", "rules", "low-data"),
 )
 _COMMANDS = (
     *("grant", "revoke", "block", "allow", "clear", "undo", "plan/correct", "plan/add", "plan/switch"),
     *("alarms/fine", "alarms/mute", "alarms/slow", "notify/quiet", "notify/min"),
     *("review/approve", "review/refuse", "review/forget"),
+    *("low-data", "services/block", "services/allow", "services/clear"),
 )
 """Of the control socket. Nothing that writes the configuration, reads it again, or takes in history."""
 
@@ -81,8 +82,10 @@ def _me(query: Params, _body: Params, _token: str) -> PageRequest:
 
 
 def _ask(_query: Params, body: Params, _token: str) -> PageRequest:
-    only(body, "address", "bytes", "text", "request")
+    only(body, "address", "bytes", "text", "request", "service")
     text = _printable(body, "text", MAX_TEXT)
+    if "service" in body:
+        return AskCommand(_peer(body), 0, text, _request(body), text_of(body, "service"))
     return AskCommand(_peer(body), number_of(body, "bytes", 1, MAX_BYTES), text, _request(body))
 
 
@@ -148,7 +151,9 @@ def _name(body: Params) -> NameCommand:
 
 
 def _answer(body: Params, number: int) -> AnswerCommand:
-    only(body, "bytes")
+    only(body, "bytes", "seconds")
+    if "seconds" in body:
+        return AnswerCommand(number, 0, number_of(body, "seconds", 1, MAX_SECONDS))
     return AnswerCommand(number, number_of(body, "bytes", 0, MAX_BYTES))
 
 

@@ -15,6 +15,7 @@ from esimshaper.core.settings.plans import parse_plans, unknown_plans
 from esimshaper.core.settings.problem import Path as KeyPath
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.service_quotas import wrong_services
+from esimshaper.core.settings.service_rules import unknown_words
 from esimshaper.core.settings.tree import parse_settings
 from esimshaper.core.settings.values import Settings
 from esimshaper.edge.http.tls import Certificates, UnusableFileError
@@ -39,7 +40,7 @@ __all__ = [
 _ENDINGS = (".yaml", ".yml")
 """The endings of the files in conf.d that are read, in letters of any size."""
 
-_JOINED = (("clients",), ("quotas",), ("blocks",), ("plans",), ("trips",))
+_JOINED = (("clients",), ("quotas",), ("blocks",), ("plans",), ("trips",), ("rules",))
 """The lists that are joined from all files."""
 
 
@@ -95,7 +96,7 @@ def read_settings(path: Path, zones: Zones = known, *, services: bool = True) ->
     """Reads the file at `path` and its `drop_ins`, in the order of their names.
 
     Blocks of keys are merged, the lists of _JOINED are joined; of any other value the last one counts. services: those
-    that quotas name have to be in the catalogue. Raises SettingsError.
+    that settings name have to be in the catalogue. Raises SettingsError.
     """
     problems: list[PlacedProblem] = []
     folder = path.parent / "conf.d"
@@ -120,14 +121,16 @@ def read_settings(path: Path, zones: Zones = known, *, services: bool = True) ->
 
 
 def _wrong_services(path: Path, plain: Mapping[str, Any], settings: Settings | None) -> list[Problem]:
-    """What is wrong with services that are named; nothing while the owner's catalogue has mistakes itself."""
-    if not plain["saver"].get("pace") and not any(quota and "service" in quota for quota in plain.get("quotas", ())):
+    """What is wrong with the services that settings name; nothing while the owner's catalogue has mistakes itself."""
+    in_quotas = any(quota and "service" in quota for quota in plain.get("quotas", ()))
+    if not (in_quotas or plain.get("rules") or plain.get("low_data") or plain["saver"].get("pace")):
         return []
     try:
         found = read_services(path.parent / FOLDER)
     except CatalogueError:
         return []
-    return wrong_services(plain, settings, {each.name: each.category for each in reversed(found)})
+    categories = {each.name: each.category for each in reversed(found)}
+    return [*wrong_services(plain, settings, categories), *unknown_words(plain, categories)]
 
 
 def drop_ins(path: Path) -> list[Path]:

@@ -120,6 +120,8 @@ def _fine(told: Telling) -> Order:
 
 
 def _asked(told: Telling) -> Said:
+    if told.data.get("service"):
+        return _asked_for(told, told.text("service"))
     brief = _("{who} asks for {size} more.", who=told.who(), size=told.size("bytes"))
     text = [_('"{text}"', text=told.text("text"))] if told.data.get("text") else []
     give = Order(_("To give it"), f"esimshaper grant {told.typed()} {told.size('bytes').replace(' ', '')}")
@@ -143,6 +145,12 @@ def _approvals_due(told: Telling) -> Said:
     brief = ngettext("{n} service to look at again.", "{n} services to look at again.", told.number("number"))
     what = _("Most moved {services}.", services=told.sizes("services"))
     return Said(brief, (what,), (Order(_("To see them"), "esimshaper review"),))
+
+
+def _asked_for(told: Telling, service: str) -> Said:
+    """A service that is held back or paced."""
+    let = Order(_("To let it pass for an hour"), f"esimshaper allow {service} --client {told.typed()} --for 1h")
+    return Said(_("{who} asks for {service}, which is held.", who=told.who(), service=service), (_on_page(),), (let,))
 
 
 def _trouble(told: Telling) -> Said:

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from esimshaper.web import parts
+from esimshaper.web import held, parts
 from esimshaper.web.plans import plan_card
 from esimshaper.web.screen import Context, Documents, Visit
 from esimshaper.web.screens import alarms
@@ -14,6 +14,8 @@ from esimshaper.web.words import Document, Words
 MOST_DEVICES = 16
 """On Home; further ones stand on Devices."""
 _MOST_NAMES = 110
+PASSES = (3600, 4 * 3600, 86400)
+"""So long the owner can let pass what a device asks for, in seconds."""
 
 
 def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa: ARG001 - as all screens
@@ -37,6 +39,7 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa:
         "devices": shown,
         "more": len(clients["clients"]) - len(shown),
         "amounts": parts.amounts(words),
+        "times": [(seconds, words.length(seconds)) for seconds in PASSES],
         "live": {
             "now": words.rate(status["now"]["down_bits_per_second"] + status["now"]["up_bits_per_second"]),
             "today": words.size(status["today"]["total_bytes"]),
@@ -79,12 +82,14 @@ def devices(words: Words, clients: Sequence[Document]) -> list[Context]:
 
 def _question(words: Words, ask: Document, now: Now) -> Context:
     at = words.at(datetime.fromisoformat(ask["at"]), datetime.fromisoformat(now.time))
-    places = {"name": ask["name"], "size": words.size(ask["bytes"]), "time": at}
+    what = held.name_of(words, ask["service"], ask) if ask["service"] else words.size(ask["bytes"])
+    places = {"name": ask["name"], "size": what, "time": at}
     return {
         "id": ask["id"],
         "key": ask["client"],
         "bytes": ask["bytes"],
         "text": ask["text"],
+        "service": ask["service"],
         "sentence": words.gettext("%(name)s asks for %(size)s, since %(time)s.", **places),
     }
 

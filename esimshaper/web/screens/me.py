@@ -4,14 +4,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from esimshaper.web import parts
+from esimshaper.web import held, parts
 from esimshaper.web.devices import low_data
 from esimshaper.web.screen import Context, Documents, Visit
 from esimshaper.web.screens import alarms, approvals
 from esimshaper.web.states import Now, fraction, state
 from esimshaper.web.words import Document, Words
 
-_SERVICES = 6
+_SERVICES, _MOST_HELD = 6, 12
 _UNKNOWN: Document = {"level": "unknown", "cause": "", "until": None}
 
 
@@ -33,7 +33,8 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
     points = [parts.Point(datetime.fromisoformat(hour["start"]), hour["total_bytes"]) for hour in me["hours"]]
     services = parts.services(words, me["services"] or (), _SERVICES)
     noticed = [alarms.of_device(words, each, now) for each in me["alarms"]]
-    held = [approvals.of_device(words, each, now) for each in me["held"]]
+    waiting = [approvals.of_device(words, each, now) for each in me["held"]]
+    held_back = [held.of_device(words, each, now) for each in me["held_back"]]
     asked, carrier = _asked(words, me["asked"], now), _carrier(words, me, now)
     return {
         "name": me["name"] or "",
@@ -45,7 +46,9 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
         "hours": parts.over_time(words, points, "hour"),
         "services": services,
         "alarms": noticed,
-        "held": held,
+        "held": waiting,
+        "held_back": held_back[:_MOST_HELD],
+        "more_held": len(held_back) - _MOST_HELD,
         "asked": asked,
         "waits": bool(asked and asked["open"]),
         "amounts": parts.amounts(words),
@@ -60,7 +63,7 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
                 first and (first["quota"], first["caption"]),
                 me["hours"][-1:] and me["hours"][-1]["start"],
             ),
-            *(noticed, held),
+            *(noticed, waiting, held_back),
             *([each["name"] for each in others], [each["name"] for each in services]),
         ],
     }
@@ -124,17 +127,35 @@ def _asked(words: Words, asked: Document | None, now: Now) -> Context | None:
     """What this device has asked for, and the answer, as a sentence; `open` while there is none."""
     if not asked:
         return None
+    if asked["service"]:
+        return _asked_for(words, asked, now)
     size = words.size(asked["bytes"])
     at = words.at(datetime.fromisoformat(asked["at"]), datetime.fromisoformat(now.time))
     answer = asked["answer"]
     if answer is None:
         sentence = words.gettext("You asked for %(size)s at %(time)s. The owner sees it now.", size=size, time=at)
-        return {"open": True, "given": False, "sentence": sentence}
+        return {"open": True, "given": False, "service": "", "sentence": sentence}
     if not answer["bytes"]:
         sentence = words.gettext("The owner has read that you asked for %(size)s, and gives nothing now.", size=size)
-        return {"open": False, "given": False, "sentence": sentence}
+        return {"open": False, "given": False, "service": "", "sentence": sentence}
     given = words.size(answer["bytes"])
-    return {"open": False, "given": True, "sentence": words.gettext("The owner gave you %(size)s.", size=given)}
+    sentence = words.gettext("The owner gave you %(size)s.", size=given)
+    return {"open": False, "given": True, "service": "", "sentence": sentence}
+
+
+def _asked_for(words: Words, asked: Document, now: Now) -> Context:
+    """The same of a service or a category."""
+    places = {"service": held.name_of(words, asked["service"], asked)}
+    answer, at = asked["answer"], words.at(datetime.fromisoformat(asked["at"]), datetime.fromisoformat(now.time))
+    if answer is None:
+        sentence = words.gettext("You asked for %(service)s at %(time)s. The owner sees it now.", time=at, **places)
+    elif answer["seconds"]:
+        length = words.length(answer["seconds"])
+        sentence = words.gettext("The owner has let %(service)s pass for %(time)s.", time=length, **places)
+    else:
+        sentence = words.gettext("The owner has read that you asked for %(service)s, and says no.", **places)
+    is_given = bool(answer and answer["seconds"])
+    return {"open": answer is None, "given": is_given, "service": asked["service"], "sentence": sentence}
 
 
 def _recorded(words: Words, each: Document) -> tuple[str, str]:

@@ -109,6 +109,9 @@ def test_a_file_of_version_13_keeps_all_it_has_and_gets_an_outbox(tmp_path):
             "SELECT name FROM sqlite_master WHERE (name LIKE 'notice%' OR name LIKE 'approval%') AND type = 'table'"
         ).fetchall():
             raw.execute(f"DROP TABLE {name}")
+        for name in ("service_by_hand", "low_data", "low_data_alone"):
+            raw.execute(f"DROP TABLE {name}")
+        raw.execute("ALTER TABLE page_asks DROP COLUMN service")
         raw.execute("ALTER TABLE overrides DROP COLUMN rate")
         raw.execute("ALTER TABLE acts DROP COLUMN before_rate")
         raw.execute("PRAGMA user_version = 13")

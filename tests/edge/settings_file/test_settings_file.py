@@ -10,6 +10,7 @@ import pytest
 
 from esimshaper.core.model.approval import Approval
 from esimshaper.core.model.channels import NoticeSettings
+from esimshaper.core.model.decisions import NO_LOW_DATA, DecisionKind, LowData, LowDataMode
 from esimshaper.core.model.limits import ActionKind, PeriodUnit, Subject, SubjectKind
 from esimshaper.core.model.saver import Pace
 from esimshaper.core.model.watch import AlarmKind, Reaction, Watch, WatchLevel
@@ -32,7 +33,7 @@ def test_example_loads():
 
 def with_commented_settings():
     """The example with the settings that a reader would take the # from, but without the quotas and blocks."""
-    text = re.sub(r"^# (quotas|blocks|plans|trips|wan):\n(#.*\n)+", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^# (quotas|blocks|rules|plans|trips|wan):\n(#.*\n)+", "", EXAMPLE.read_text(), flags=re.MULTILINE)
     text = re.sub(
         r"^# (clients:\n)((#.*\n)+)", lambda found: found[1] + uncommented(found[2]), text, flags=re.MULTILINE
     )
@@ -45,12 +46,12 @@ def uncommented(text):
 
 def with_commented_quotas():
     """The example with `# ` taken from the lines of its quotas and blocks, as it says there."""
-    section = r"^# (clients|quotas|blocks|plans|trips):\n(#.*\n)+"
+    section = r"^# (clients|quotas|blocks|rules|plans|trips):\n(#.*\n)+"
     return re.sub(section, lambda found: uncommented(found[0]), EXAMPLE.read_text(), flags=re.MULTILINE)
 
 
 def test_example_shows_every_key():
-    text = with_commented_settings() + "quotas:\nblocks:\nplans:\ntrips:"
+    text = with_commented_settings() + "quotas:\nblocks:\nrules:\nplans:\ntrips:"
     for key, block in json.loads(SCHEMA_FILE.read_text())["properties"].items():
         for name in (key, *block.get("properties", {})):
             assert re.search(rf"^ *{name}:", text, flags=re.MULTILINE), name
@@ -69,6 +70,8 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
     exempted = frozenset({exempt})
     assert loaded.watch == Watch(WatchLevel.NORMAL, reactions=slow, exempt=exempted, newcomer=50_000_000)
     assert loaded.approval == Approval(100_000_000)  # with the defaults of all else
+    auto = LowData(LowDataMode.AUTO, ahead=True, exempt=exempted)  # nobody's default
+    assert loaded.low_data == auto
     kinds = [each.kind.value for each in loaded.notices.channels]
     assert kinds == ["email", "webhook", "sms", "mqtt", "apprise", "command"]
     assert loaded.timezone == "Asia/Tokyo"
@@ -84,6 +87,7 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
         "notices": NoticeSettings(),
         "saver": NOTHING_SAVED,
         "approval": None,
+        "low_data": NO_LOW_DATA,
     }
     lists = ("/etc/esimshaper/lists/ads.hosts",)
     saver = SaverSettings(lists, ("login.example.com",), ("firefox",), Metered.AUTO, "/run/esimshaper/dnsmasq")
@@ -100,6 +104,7 @@ def test_commented_quotas_of_the_example_are_right_and_show_everything(main):
     ]
     assert {each.subject.kind for each in loaded.quotas} == set(SubjectKind)
     assert [each.hours.written[:11] for each in loaded.blocks] == ["23:00-07:00", "mon-thu,sun"]
+    assert {each.kind for each in loaded.rules} == set(DecisionKind)
     assert {each.action.kind for each in loaded.quotas} == set(ActionKind)
     assert {each.period.unit for each in loaded.quotas} == set(PeriodUnit)
     assert (loaded.quotas[0].used, loaded.quotas[0].warn_at) == (1_200_000_000, (5 * 10**9, 8 * 10**9, 95 * 10**8))
