@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -39,14 +40,18 @@ def _replay(options: argparse.Namespace) -> int:
     from esimshaper.daemon.configuration import rules_of
     from esimshaper.edge.imports.recorded import read_recorded
     from esimshaper.edge.settings_file import SettingsError, read_settings
+    from esimshaper.edge.settings_file.catalogue import FOLDER, read_services
 
     try:
         loaded = read_settings(options.config)
+        services = read_services(options.config.parent / FOLDER)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
     records = read_recorded(options.usage)
-    events = replayed(rules_of(loaded.settings), loaded.settings.plans, records, roaming=options.abroad)
+    categories = {each.name: each.category for each in reversed(services) if each.category}
+    rules = replace(rules_of(loaded.settings), categories=categories)
+    events = replayed(rules, loaded.settings.plans, records, roaming=options.abroad)
     told = _print_json(events) if options.json else _show(events)
     if not told:
         raise Unusable(f"{options.usage} has no record", "write a line for each time and client below the first line")

@@ -23,6 +23,9 @@ from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.recorded import Recorded
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.scope import Places
+from esimshaper.core.model.service_policies import ServicePools
+from esimshaper.core.model.service_sets import Pool
+from esimshaper.core.model.services import HIDDEN, NUMBER_HIDDEN, NUMBER_OTHER, NUMBER_UNNAMED, OTHER, UNNAMED
 from esimshaper.core.model.state import Outcome, State
 from esimshaper.core.model.watch import NOT_WATCHED
 from esimshaper.core.pipeline import advance
@@ -38,6 +41,8 @@ _EVERYONE, _RESERVE, _GROUPS = Account(1_000_000), Account(1_000_001), Account(1
 _ROWS = 2_000_000
 """Accounts of one tree: those of scopes stand behind."""
 _BOOT = 1000.0
+_POOLS = 100_000_000
+"""The account of the first pool, behind all trees."""
 _MOMENT = 0.001
 """Seconds between two ticks of one time: boot time never stands still."""
 _UNSEEN, _FREE = Budget(), Policy()
@@ -74,6 +79,8 @@ class Replay:
         self._recorded: set[ClientKey] = set()
         self._state = State()
         self._policies: Mapping[Account, Policy] = {}
+        self._pools: ServicePools = {}
+        self._services = {UNNAMED: NUMBER_UNNAMED, HIDDEN: NUMBER_HIDDEN, OTHER: NUMBER_OTHER}
         self._states: dict[Subject, ClientState] = {}
         self._refused = 0
         self._watch = Rehearsal(rules)
@@ -125,17 +132,34 @@ class Replay:
         return min((moment for moment in moments if moment > self._now), default=float("inf"))
 
     def _tick(self, at: float) -> Iterator[Document]:
+        outcome = self._advance(at)
+        while self._give_pools(outcome.wanted_pools):
+            yield from self._notices(outcome)
+            outcome = self._advance(at)
+        self._policies, self._places, self._pools = outcome.policies, outcome.places, outcome.pools
+        yield from self._changes()
+        yield from self._notices(outcome)
+
+    def _advance(self, at: float) -> Outcome:
         boottime = self._reading.boottime + max(at - self._now, _MOMENT)
         self._now, self._reading = at, replace(self._reading, boottime=boottime)
         self._state, outcome = advance(self._state, self._rules, at, Observation(self._reading))
-        self._policies, self._places = outcome.policies, outcome.places
-        yield from self._changes()
-        yield from self._notices(outcome)
+        return outcome
+
+    def _give_pools(self, wanted: Iterable[Pool]) -> bool:
+        """Gives accounts to pools that have none; whether one is new. None is freed, as no setting changes."""
+        known = self._reading.pools
+        new = dict.fromkeys(wanted).keys() - set(known.values())
+        given = {Account(_POOLS + len(known) + at): pool for at, pool in enumerate(sorted(new))}
+        if given:
+            self._reading = replace(self._reading, pools={**known, **given})
+        return bool(given)
 
     # --- bytes
 
     def _know(self, records: Iterable[Recorded]) -> bool:
-        """Gives each new client an account; returns whether there was one."""
+        """Gives each new client an account, and each new service a number; returns whether there was one."""
+        records = list(records)
         keys = dict.fromkeys(self._key(record.client) for record in records)
         self._recorded.update(keys)
         new = [key for key in keys if key not in self._accounts]
@@ -144,7 +168,13 @@ class Replay:
         if new:
             owners = {account: key for key, account in self._accounts.items()}
             self._reading = replace(self._reading, owners=owners)
-        return bool(new)
+        named = dict.fromkeys(each.service for each in records if each.service and each.service not in self._services)
+        for name in named:
+            self._services[name] = len(self._services)
+        if named:
+            names = {number: name for name, number in self._services.items()}
+            self._reading = replace(self._reading, service_names=names)
+        return bool(new or named)
 
     def _key(self, client: str) -> ClientKey:
         name = composed(client)
@@ -157,6 +187,8 @@ class Replay:
         account = self._accounts[self._key(record.client)]
         hierarchy = [account, *self._above(account)]
         chain = [Account(each + offset) for offset in self._trees(record.uplink) for each in hierarchy]
+        number = self._services[record.service or UNNAMED]
+        chain += self._pools.get(account, {}).get(number, ())
         down, up = record.down, record.up
         for each in chain:
             down, up = self._within(each, down, up)

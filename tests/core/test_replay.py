@@ -22,6 +22,7 @@ from esimshaper.core.model.plan import Counts, Cycle, CycleKind, Lifetime, Meter
 from esimshaper.core.model.recorded import Recorded
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.scope import Scope
+from esimshaper.core.model.service_sets import ServiceSet
 from esimshaper.core.model.time_of_day import Hours, parse_span
 from esimshaper.core.model.uplinks import Uplink
 from esimshaper.core.model.watch import Watch, WatchLevel
@@ -51,6 +52,26 @@ def told(events, kind, *keys):
 
 def at(text):
     return f"2027-01-{text}:00+00:00"
+
+
+def test_a_quota_by_service_counts_and_ends_that_of_the_records_and_all_else_goes_on():
+    named = [("youtube", 3), ("spotify", 9), ("netflix", 4), ("", 2), ("youtube", 1)]
+    records = [Recorded(NOON + at * 300, "tv", size * MB, 0, name) for at, (name, size) in enumerate(named)]
+    films = quota("films", limit=5 * MB, services=ServiceSet(("video",)))
+    rest = quota("rest", EVERYONE, limit=MB, services=ServiceSet(("unnamed",)), action=NOTIFY)
+    events = happened(records, films, rest, categories={"youtube": "video", "netflix": "video"})
+    texts = [text for (_, text) in told(events, "notice", "text")]
+    assert texts == [
+        "tv has used up 5.00 MB (films: video, until tomorrow 00:00)",
+        "everyone has used up 1.00 MB (rest: unnamed, until tomorrow 00:00)",
+    ]
+    assert told(events, "notice", "quota")[0] == (at("15T12:10"), "films")
+    assert told(events, "state", "level") == []
+    assert {each["name"]: each["used"] for each in events[-1]["quotas"]} == {
+        "films": str(5 * MB),
+        "rest": str(2 * MB),
+    }
+    assert events[-1]["refused_bytes"] == str(3 * MB)
 
 
 def test_states_and_notices_come_at_their_times_and_windows_end_between_records():
