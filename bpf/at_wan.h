@@ -62,7 +62,7 @@ ALWAYS_INLINE int wan_egress(struct __sk_buff *skb, struct link link)
 	}
 	account = hide_range(skb, account);
 	count_lost_sender(from, size);
-#if SCOPES /* without them, the verifier has few ways to walk from here, and the copy would cost each upload 8 ns */
+#if SCOPES || NAMES /* without both, the verifier has few ways to walk from here, and the copy would cost each upload 8 ns */
 	if (hide_headers(&packet) < 0)
 		return TC_ACT_SHOT;
 	size = hide_size(skb, size);
