@@ -238,6 +238,8 @@ def test_me_says_what_is_held_and_has_a_tap_that_asks_for_it():
     text = said(html)
     assert "Held back on this device Updates Nothing of it passes. Data is being saved." in text
     assert "Video It gets 2.50 Mbit/s." in text
+    assert "Partly held back Some services do not pass, or are slower." in text
+    assert "Nothing holds this device back." not in text
     assert 'name="service" value="updates"' in html
     open_one = {"/v1/me": docs.me(held_back=[docs.held_back()], asked=docs.asked_for())}
     waiting = render("me", open_one, visit("/"))

@@ -8,7 +8,7 @@ from esimshaper.web import held, parts
 from esimshaper.web.devices import low_data
 from esimshaper.web.screen import Context, Documents, Visit
 from esimshaper.web.screens import alarms, approvals
-from esimshaper.web.states import Now, fraction, state
+from esimshaper.web.states import Now, Said, fraction, state
 from esimshaper.web.words import Document, Words
 
 _SERVICES, _MOST_HELD = 6, 12
@@ -35,6 +35,9 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
     noticed = [alarms.of_device(words, each, now) for each in me["alarms"]]
     waiting = [approvals.of_device(words, each, now) for each in me["held"]]
     held_back = [held.of_device(words, each, now) for each in me["held_back"]]
+    if said.level == "ok" and (waiting or held_back):
+        below = words.gettext("Some services do not pass, or are slower. They stand below.")
+        said = Said("slow", words.gettext("Partly held back"), below)
     asked, carrier = _asked(words, me["asked"], now), _carrier(words, me, now)
     return {
         "name": me["name"] or "",
