@@ -231,3 +231,22 @@ def test_a_notice_names_the_services_and_notify_does_no_more(start: Callable[...
     quotas_said = router.run("quotas").stdout
     assert "films" in quotas_said
     assert "video" in quotas_said
+
+
+@pytest.mark.parametrize("whose", ["everyone", "group/family"])
+def test_what_has_no_name_can_be_cut_for_all_who_share_a_limit(
+    start: Callable[..., Router], lab: Lab, whose: str
+) -> None:
+    router = start(f"name: films, for: {whose}, service: unnamed, limit: 1MB, period: month, then: block")
+    alice, bob = lab.clients
+    nameless, video = Site("", lab.servers4[3]), site(alice, VIDEO)
+    before = router.measure()
+    send(alice, nameless, 2_000_000)
+    wait_until("the cut", lambda: row_of(router, "films", whose)["reached"], timeout=15)
+    moved = (router.measure() - before).bill.of(nameless.address)
+    assert 900_000 < moved.up_bytes <= 1_000_000
+    assert fetch(alice, video, 300_000)
+    held = router.measure()
+    send(bob, nameless, 100_000)
+    passed = (router.measure() - held).bill.of(nameless.address).up_bytes
+    assert passed == (0 if whose == "everyone" else 100 * (PACKET + 28)), "bob is in no group"
