@@ -2,7 +2,7 @@
 """`esimshaper demo`: the meter at work in a simulated travel router, and its truth proved against the carrier's bill.
 
     lab + router_process.py (daemon) -> story.py, programs.py (traffic) -> evidence.py (three counts)
-        -> director.py (events), screen.py -> failover.py (a second uplink)
+        -> director.py (events), screen.py -> failover.py (a second uplink) -> saving.py (films)
 
 Owns nothing itself: context managers in this process make everything and take it away. Needs root.
 """
@@ -19,13 +19,13 @@ from pathlib import Path
 from types import FrameType
 
 from esimshaper.core.model.errors import Unusable
-from esimshaper.demo import alarm, failover, page, screen
+from esimshaper.demo import alarm, failover, page, saving, screen
 from esimshaper.demo.director import Director
 from esimshaper.demo.evidence import Evidence
 from esimshaper.demo.owner import Owner, can_be_reached, missing_for_sms
 from esimshaper.demo.router_process import Places, RouterProcess
 from esimshaper.demo.screen import Play, Show
-from esimshaper.demo.story import BOX, CAST, SITES, Act, Story, Terms, acts, configuration
+from esimshaper.demo.story import BOX, CAST, SERVERS, SITES, Act, Story, Terms, acts, configuration
 from esimshaper.lab import BillIncomplete, Lab, LabUnavailable, Shape, WanKind
 from esimshaper.views.fit import Tone
 from esimshaper.views.page import Line, Page, show
@@ -40,7 +40,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main(wan: str = "tun", seconds: int = SECONDS, *, keep: bool = False, web: bool = False) -> int:
     """Runs the demo with `seconds` of traffic; 0 only if all limits held, and all counts agree: bill, totals, services,
-    plans, uplinks.
+    plans, uplinks, films.
 
     wan: link type of the modem, see WanKind. keep: afterwards the router goes on, with traffic, until Ctrl-C.
     web: it has the page, which stays as well.
@@ -70,7 +70,8 @@ def main(wan: str = "tun", seconds: int = SECONDS, *, keep: bool = False, web: b
 def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool, web: bool) -> int:
     places = stack.enter_context(Places())
     delayed = kind is not WanKind.VETH
-    lab = Lab(kind, [member.hostname for member in CAST], shape=Shape(DELAY_MS) if delayed else None, names=SITES)
+    shape = Shape(DELAY_MS) if delayed else None
+    lab = Lab(kind, [member.hostname for member in CAST], shape=shape, names=SITES, servers=SERVERS)
     with _step(f"router, {len(CAST)} devices with DHCP, carrier, servers"), _ctrl_c_is_not_for_children():
         stack.enter_context(lab)
     terms = Terms.of(seconds)
@@ -102,13 +103,15 @@ def _run(stack: contextlib.ExitStack, kind: WanKind, seconds: int, *, keep: bool
     show([*screen.outcome_page(outcome), *remarks, Line()])
     found = failover.perform(lab, router, lambda said: show([Line(said)]))
     show([*failover.failover_page(found), Line()])
+    saved = saving.perform(lab, router, places, lambda said: show([Line(said)]))
+    show([*saving.saved_page(saved), Line()])
     told = _alarm(stack, lab, router, places)
     if keep:
         ways = page.ways(stack, lab, router, places) if web else []
         _keep(stack, lab, terms, places.socket, ways)
     else:
         show(_next_steps())
-    right = outcome.true and outcome.held and outcome.named and outcome.paid and found.true and told
+    right = outcome.true and outcome.held and outcome.named and outcome.paid and found.true and saved.true and told
     return 0 if right and not failures else 1
 
 

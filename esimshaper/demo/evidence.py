@@ -207,7 +207,7 @@ class Evidence:
         """Waits until the last name is there."""
         deadline = time.monotonic() + _DAEMON_SECONDS
         while True:
-            counted = _by_service(self._meter.read())
+            counted = by_service(self._meter.read())
             found = tuple(
                 Purpose(label(key, self._documents), service, size, counted.get((key, service), 0))
                 for (key, service), size in billed.items()
@@ -276,7 +276,8 @@ def _usage(reading: Reading) -> Usage:
     return {_owner(reading, account): each for account, each in reading.accounts.items()}
 
 
-def _by_service(reading: Reading) -> Mapping[tuple[ClientKey, str], int]:
+def by_service(reading: Reading) -> Mapping[tuple[ClientKey, str], int]:
+    """Bytes of both directions, as the kernel counted them."""
     return {
         (_owner(reading, account), reading.service_names[number]): volume.down_bytes + volume.up_bytes
         for account, rows in reading.services.items()

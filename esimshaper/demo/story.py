@@ -49,11 +49,20 @@ CAST = (
 
 
 VIDEOS, PHOTOS, FILMS = "rr3---sn-lab.googlevideo.com", "p42.icloud-content.com", "ipv6-c7.lab.nflxvideo.net"
-GAMES, CALLS = "match.lab.nintendo.net", "lab.zoom.us"
-SITES = {VIDEOS: PHONE, PHOTOS: BOX + 1, FILMS: TV, GAMES: CONSOLE, CALLS: BOX + 2}
-"""The hosts that have a name, and the number of the server that each is: one member alone goes there."""
-SERVICES = {VIDEOS: "youtube", PHOTOS: "icloud", FILMS: "netflix", GAMES: "nintendo", CALLS: "zoom"}
+GAMES, CALLS, UPDATES = "match.lab.nintendo.net", "lab.zoom.us", "r4---sn-lab.gvt1.com"
+SITES = {VIDEOS: PHONE, PHOTOS: BOX + 1, FILMS: TV, GAMES: CONSOLE, CALLS: BOX + 2, UPDATES: BOX + 3}
+"""The hosts that have a name, and the number of the server that each is: in the story one member alone goes there."""
+SERVICES = {
+    VIDEOS: "youtube",
+    PHOTOS: "icloud",
+    FILMS: "netflix",
+    GAMES: "nintendo",
+    CALLS: "zoom",
+    UPDATES: "android-updates",
+}
 """What each of them is for."""
+SERVERS = max(SITES.values()) + 1
+"""Servers that there are for each family of addresses."""
 BESIDE_OWN = {LAPTOP: SITES[PHOTOS], TABLET: SITES[CALLS]}
 """Servers of members who have one without a name as well."""
 

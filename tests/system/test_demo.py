@@ -143,12 +143,15 @@ def test_bill_and_totals_are_equal_limits_hold_and_nothing_stays_behind(wan, tmp
         assert billed == counted
         assert number(billed) > 1000
         assert difference == "0"
+    story = said.partition("BILLED DOWN")[2].partition("the eSIM is out of reach")[0]
     for who in ("alice-phone", "bob-laptop", "smart-tv", "console (00:13)", "carol-tablet", "router"):
-        rows = re.findall(rf"^{re.escape(who)} .* B$", said.partition("BILLED DOWN")[2], re.MULTILINE)
+        rows = re.findall(rf"^{re.escape(who)} .* B$", story, re.MULTILINE)
         assert [row for row in rows if not row.endswith(" 0 B")] == []
         assert len(rows) == (1 if who == "router" else 2), "beside the bill, and what it was for"
     assert "What the bytes were for is what the hosts were, to the byte." in said
     assert "Each uplink is equal to its own bill, and no quota counted a byte of the hotel's." in said
+    assert "A quarter of the bytes, nothing stood still, and each byte is on the bill." in said
+    assert "its update got 0 B" in said
     assert "Noticed, cut and told within a minute, while others went on." in said
     assert re.search(r"^  \| .*console", said.partition("The SMS:")[2], re.MULTILINE), (
         "who it was, to the owner's phone"
