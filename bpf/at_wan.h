@@ -130,6 +130,9 @@ ALWAYS_INLINE int wan_ingress(struct __sk_buff *skb, struct link link)
 		to = attribute_cut_download(&packet);
 	to.account = hide_range(skb, to.account);
 	to.reason = hide_range(skb, to.reason);
+	to.tag = hide_tag(skb, to.tag);
+	size = hide_size(skb, size);
+	headers = hide_range(skb, headers);
 	packet.fragment = hide_range(skb, packet.fragment);
 	if (hide_headers(&packet) < 0)
 		return TC_ACT_SHOT;

@@ -419,7 +419,7 @@ struct usage {
 _Static_assert(sizeof(struct usage) == 2 * 8, "struct usage");
 
 /* What the program `name_flows` is given, behind a link header of zeros: up to RENAMES of these. */
-#define RENAMES 32
+#define RENAMES 12
 struct rename {
 	struct flow_key key;
 	__u32 account; /* a flow that another one has by now is left */

@@ -24,20 +24,22 @@ struct verdict {
 	u64 added;                          /* bytes that each of `charged` has of it: none at an uplink that is free */
 };
 
-/* Takes the class of the service, if this is held to a rate. The block or the rate of an account counts more. */
-ALWAYS_INLINE void pace(struct verdict *verdict, u32 account, u32 tag)
+/* Takes the class of the service, if this is held to a rate. The block or the rate of an account counts more. Without
+ * jumps, as with_scopes(): the verifier would walk all that follows once for each. */
+ALWAYS_INLINE void pace(struct __sk_buff *skb, struct verdict *verdict, u32 account, u32 tag)
 {
 #if NAMES
 	const struct service_policy *policy = service_policy_of(account, tag);
+	u32 mask, has_class;
 
-	if (!(tag & TAG_PACED) || verdict->level != OPEN || !policy)
+	if (!policy)
 		return;
-	verdict->pace = account * SERVICES + (tag & TAG_NUMBER);
-	verdict->pace_class = policy->class;
-	if (policy->class) {
-		verdict->class = policy->class;
-		verdict->urgent = 0;
-	}
+	mask = -((tag / TAG_PACED & 1) & ~(verdict->level | verdict->level >> 1)); /* OPEN is 0, and the others 1 and 2 */
+	verdict->pace = hide_range(skb, mask & (account * SERVICES + (tag & TAG_NUMBER)));
+	verdict->pace_class = hide_range(skb, mask & policy->class);
+	has_class = -((verdict->pace_class | -verdict->pace_class) >> 31);
+	verdict->class = (verdict->class & ~has_class) | verdict->pace_class;
+	verdict->urgent &= ~has_class;
 #endif
 }
 
@@ -135,7 +137,15 @@ ALWAYS_INLINE struct verdict judge(struct __sk_buff *skb, u32 number, enum direc
 	}
 	verdict.level = with_service(with_scopes(skb, verdict.level), tag);
 	verdict.is_too_fast = hide_range(skb, tag & TAG_TOO_FAST);
-	pace(&verdict, client, tag);
+	pace(skb, &verdict, client, tag);
+	/* What stands in it is forgotten, as each path above would be walked again by all that follows. */
+	verdict.level = hide_range(skb, verdict.level);
+	verdict.class = hide_range(skb, verdict.class);
+	verdict.urgent = hide_range(skb, verdict.urgent);
+	verdict.outermost = hide_range(skb, verdict.outermost);
+#pragma unroll
+	for (int i = 0; i < HIERARCHY; i++)
+		verdict.throttled[i] = hide_range(skb, verdict.throttled[i]);
 	return verdict;
 }
 

@@ -149,7 +149,7 @@ POOLS = 1024
 POOL_ZERO = 1 << 62
 """What thresholds of pools, and announcements of these, are more than they say."""
 
-RENAMES, LINK_HEADER = 32, 14
+RENAMES, LINK_HEADER = 12, 14
 """What `name_flows` takes at once, behind so many zeros."""
 
 HEAD_BYTES = 2048
