@@ -48,14 +48,14 @@ CONDUCTORS = {f"esimshaper.core.{one}" for one in _CONDUCT}
 
 CORE_LIBRARY = {
     "array", "bisect", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "difflib", "enum",
-    "errno", "fractions", "functools", "hashlib", "heapq", "hmac", "ipaddress", "itertools", "math", "operator", "re",
-    "string", "types", "typing", "unicodedata", "zoneinfo",
+    "errno", "fractions", "functools", "hashlib", "heapq", "hmac", "ipaddress", "itertools", "math", "operator",
+    "random", "re", "string", "types", "typing", "unicodedata", "zoneinfo",
 }  # fmt: skip
-"""What of Python itself a module of the core may import: nothing here asks the world anything."""
+"""What of Python itself a module of the core may import: nothing here asks the world anything (`random` has a seed)."""
 
 DAEMON_KNOWS = {
     "pipeline", "commands", "plan_commands", "watch_commands", "saving.booking", "log_limit", "diagnosis.explain",
-    "services.compiled", "saver.withheld_services", "saver.allowing", "saver.refusals",
+    "services.compiled", "saver.withheld_services", "saver.allowing", "saver.refusals", "saver.queries",
     "page_commands", "approval_commands", "notice_commands", "service_commands", "modems.own_counts",
     "shaping.plan", "shaping.steps", "shaping.tree",
 }  # fmt: skip

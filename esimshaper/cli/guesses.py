@@ -36,6 +36,7 @@ SAME: Mapping[str, str] = {
     **dict.fromkeys(("log", "logs", "event", "journal", "notifications", "alerts", "messages", "news"), "events"),
     **dict.fromkeys(("alert", "warning", "notice"), "events"),
     **dict.fromkeys(("approvals", "approval", "audit", "waiting", "pending"), "review"),
+    **dict.fromkeys(("saved", "saving", "savings", "saves"), "saver"),
     **dict.fromkeys(("notices", "warnings", "happened", "what", "timeline"), "events"),
     **dict.fromkeys(("clear", "unpause", "unban", "release", "resume", "unlock", "wake", "unallow"), "unblock"),
 }

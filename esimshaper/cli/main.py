@@ -35,6 +35,7 @@ from esimshaper.cli import (
     report,
     review,
     rules,
+    saver,
     services,
     setup,
     transfer,
@@ -236,7 +237,7 @@ def _version(_options: argparse.Namespace) -> int:
 
 GROUPS = {
     "look at it": ("status", "clients", "top", "quotas", "services", "rules", "history", "report", "flows", "explain"),
-    "what happened": ("events", "alarms", "review", "notify"),
+    "what happened": ("events", "alarms", "review", "saver", "notify"),
     "what you buy": ("plan", "recommend", "replay"),
     "decide by hand": (
         *("grant", "block", "allow", "unblock", "low-data", "undo", "correct", "restart", "name", "allow-name"),
@@ -268,6 +269,7 @@ def build_parser() -> Program:
     rules.add_verbs(verbs)
     alarms.add_verb_alarms(verbs)
     review.add_verb_review(verbs)
+    saver.add_verb_saver(verbs)
     past.add_verbs(verbs)
     report.add_verb_report(verbs)
     transfer.add_verbs(verbs)

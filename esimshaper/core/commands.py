@@ -19,6 +19,7 @@ from esimshaper.core.model.hours import between
 from esimshaper.core.model.identity import Identity
 from esimshaper.core.model.limit_state import Act, ActKind, LimitState
 from esimshaper.core.model.limits import Coming, Override, OverrideKind, Quota, Subject, SubjectKind, Tally
+from esimshaper.core.model.measure import MeasureSlice
 from esimshaper.core.model.notices import Notice, NoticeKind
 from esimshaper.core.model.outbox import NoticesSlice
 from esimshaper.core.model.page import PageSlice
@@ -275,8 +276,8 @@ def resume(saved: Baseline | None, known: Iterable[Identity] = (), state: State 
     meter, watch, outbox = MeterSlice(saved.meter), WatchSlice(saved.watch), NoticesSlice(saved.notices)
     following = State(saved.clock, meter, names=identities, limits=limits, saving=unsaved, plans=plans)
     ruled = RulesSlice(rules_merged(saved.rules, state.rules.kept) if state else saved.rules)
-    following = replace(following, rules=ruled, approval=ApprovalSlice(saved.approval))
-    return replace(following, watch=watch, page=page, notices=outbox)
+    following = replace(following, rules=ruled, approval=ApprovalSlice(saved.approval), notices=outbox)
+    return replace(following, watch=watch, page=page, measure=MeasureSlice(saved.measure))
 
 
 def _that_can_be_undone(acts: tuple[Act, ...], on_plans: int) -> tuple[Act, ...]:

@@ -39,6 +39,8 @@ from esimshaper.core.plan import ticking as planning
 from esimshaper.core.plan.following import follow, with_followed
 from esimshaper.core.plan.places import places_of
 from esimshaper.core.rules import ruling, saver
+from esimshaper.core.saver import measuring
+from esimshaper.core.saver.measuring import Around
 from esimshaper.core.saving import booking, ledger
 from esimshaper.core.shaping import ceiling, pacing
 from esimshaper.core.watch import newcomers, watching
@@ -64,9 +66,12 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     of_services = pools.moved(tick, meter.budgets, meter.usage, meter.services)
     limits = limiting.advance(state.limits, tick, meter.booked, meter.deltas, {**meter.in_scopes, **of_services})
     watch = watching.advance(state.watch, tick, _metered(meter.by_uplink, tick), _around(limits.state, plans, meter))
-    approval = waiting.advance(state.approval, tick, _served(meter, tick), _day_bytes(watch, limits.state, plans, tick))
+    served = _served(meter, tick)
+    approval = waiting.advance(state.approval, tick, served, _day_bytes(watch, limits.state, plans, tick))
+    watched = measuring.advance(state.measure, tick, Around(served, state.rules.decisions, state.pacing.held))
+    paces = saver.layer(rules.paces, measuring.entries(watched.free, rules.paces))
     around = ruling.Around(limits.state.kept.tallies, plans.kept)
-    ruled = ruling.advance(state.rules, tick, around, (approval.layer, saver.layer(rules.paces)))
+    ruled = ruling.advance(state.rules, tick, around, (approval.layer, paces))
     paced = pacing.advance(state.pacing, tick, ruled.decisions)
     ruled = ruling.merged(ruled, limits.outcome.pools, paced.held)
     lost, gone = sources.of_uplinks(state.notices.kept.lost, state.meter.attachments, tick)
@@ -88,7 +93,7 @@ def advance(state: State, rules: Rules, now: float, observed: Observation) -> tu
     limited = _with_cuts(limits.state, watch.cuts)
     notices = _telling(state, tick, unsaved.notices, lost, limits.state, plans)
     ours = (time, meter.state, per_second, names, limited, unsaved, plans, ceilings, watch, page, notices, ruled, paced)
-    following = State(*ours, approval)
+    following = State(*ours, approval, watched)
     following, due = booking.hand_out(following, tick)
     outcome, measured = limits.outcome, ceilings.measured
     if plans.rates or measured or places:
@@ -145,9 +150,10 @@ def _metered(by_uplink: Mapping[str, Usage], tick: Tick) -> Usage:
 
 
 def _served(meter: metering.Metered, tick: Tick) -> ServiceUsage:
-    """What the metered uplinks billed, by service; nothing while approval is off."""
+    """What the metered uplinks billed, by service; nothing where nobody asks."""
     by_uplink = meter.by_uplink
-    if tick.rules.approval is None or not meter.services:
+    is_asked = tick.rules.approval is not None or tick.rules.measure
+    if not is_asked or not meter.services:
         return {}
     free = [each.name for each in tick.rules.uplinks if not each.metered and each.name in by_uplink]
     if not free:

@@ -41,6 +41,8 @@ from esimshaper.core.model.requests import (
     UndoCommand,
 )
 from esimshaper.core.model.review_requests import ReviewCommand, ReviewQuery
+from esimshaper.core.model.rules import Rules
+from esimshaper.core.model.saver_requests import SaverQuery
 from esimshaper.core.model.service_requests import (
     LowDataCommand,
     LowDataQuery,
@@ -72,6 +74,7 @@ from esimshaper.daemon.plan_answers import PlanAnswers
 from esimshaper.daemon.reloader import Reloader
 from esimshaper.daemon.reports import Reports
 from esimshaper.daemon.review_answers import ReviewAnswers
+from esimshaper.daemon.saver_answers import saver_answer
 from esimshaper.daemon.service_answers import ServiceAnswers
 from esimshaper.daemon.stopping import Stopping
 from esimshaper.daemon.storage import Storage
@@ -128,6 +131,11 @@ class Answers:
         parts = (self._loop, self._storage, self._meter, self._reloader, self._state, self._facts)
         return Answers(*parts, change, self._stopping)
 
+    @property
+    def rules(self) -> Rules:
+        """Those in force."""
+        return self._reloader.rules
+
     def refuse_if_stopping(self) -> None:
         """Raises NotNow once the daemon stops."""
         self._stopping.refuse()
@@ -146,8 +154,8 @@ class Answers:
             case QuotasQuery(subject):
                 of = self._subject(subject) if subject else None
                 return report_quotas.quotas_document(self._state(), self._facts(), of)
-            case SubjectsQuery():
-                return subjects_document(self._state(), self._facts())
+            case SubjectsQuery() | SaverQuery():
+                return self._in_short(request)
             case FlowsQuery():
                 return self._flows(request)
             case ServicesQuery():
@@ -165,6 +173,12 @@ class Answers:
                 return self.on_loop(self._events(request))
             case _:
                 return self._carry_out(request)
+
+    def _in_short(self, query: SubjectsQuery | SaverQuery) -> Document:
+        state, facts = self._state(), self._facts()
+        if isinstance(query, SaverQuery):
+            return saver_answer(state, facts, self._reloader.rules)
+        return subjects_document(state, facts)
 
     def _carry_out(self, command: Command | AlarmsQuery | ReviewQuery | ServiceQuery) -> Document:
         match command:

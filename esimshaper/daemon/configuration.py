@@ -26,7 +26,7 @@ def rules_of(settings: Settings) -> Rules:
     rules = Rules(wan, zone, names, groups, quotas, reserve=reserve, curfews=curfews, uplinks=uplinks, plans=plans)
     rules = replace(rules, services=settings.rules, low_data=settings.low_data, approval=settings.approval)
     rules = replace(rules, watch=settings.watch, scopes=settings.scopes, notices=settings.notices)
-    return replace(rules, paces=settings.saver.paces)
+    return replace(rules, paces=settings.saver.paces, measure=settings.saver.measure)
 
 
 class Configuration:

@@ -33,6 +33,7 @@ from esimshaper.core.report import me, notices
 from esimshaper.core.report import page as report
 from esimshaper.core.report.frame import Document, known_clients, new_document
 from esimshaper.core.report.held import held_of
+from esimshaper.core.saver import queries
 from esimshaper.core.settings.values import Settings
 from esimshaper.daemon.answers import Answers, Change
 from esimshaper.daemon.page_owner import Owner, too_soon
@@ -76,7 +77,8 @@ class PageAnswers:
                 key = self._client(snapshot, peer)
                 if key is None:
                     return me.nobody_document(snapshot.state, snapshot.facts)
-                return me.me_document(snapshot.state, snapshot.facts, shown, key, snapshot.used(key))
+                found = queries.findings(snapshot.state, self._answers.rules)
+                return me.me_document(snapshot.state, snapshot.facts, shown, key, snapshot.used(key), found)
             case AskCommand():
                 return self._ask(request, snapshot)
             case AskServiceCommand():

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from esimshaper.core.model.withholding import MOST_PERCENT
-from esimshaper.core.saver.refusals import Look, Looks, looked, percent_refused
+from esimshaper.core.saver.refusals import Look, Looks, looked, percent_refused, refused_within
 from esimshaper.edge.host import clock
 from esimshaper.edge.host.messages import Message, fields
 from esimshaper.edge.names import report_file
@@ -21,6 +21,11 @@ class Refusals:
         self._report = report
         self._looks: Looks = ()
         self._is_told = False
+
+    @property
+    def refused(self) -> int | None:
+        """Answers of the last hour that refused a name; None while nobody can say."""
+        return refused_within(self._looks, clock.monotonic())
 
     def begin_anew(self) -> None:
         """Nothing is refused any more, or by other lists: what was before says nothing of these."""

@@ -106,7 +106,7 @@ class Withholding:
             self._forget()
             return
         self._refusals.follow() if wish.saver.files else self._refusals.begin_anew()
-        self.withheld = replace(self.withheld, is_wanted=bool(wish.saver.files), percent=self._refusals.percent)
+        self.withheld = self._with_refusals(replace(self.withheld, is_wanted=bool(wish.saver.files)))
         of_lists = files.signature(wish.saver.block_names) if wish.saver.files else ""
         wanted, by_hand = (wish, of_lists), (wish.saver, wish.allowed, wish.metered)
         if wanted == self._done:
@@ -142,7 +142,10 @@ class Withholding:
             first, *others = withheld.problems
             said = f"{first}; and {len(others)} more" if others else str(first)
             log.warning("the block lists of before stay in force: %s", said, extra=fields(Message.LIST_REFUSED))
-        self.withheld = replace(withheld, percent=self._refusals.percent)
+        self.withheld = self._with_refusals(withheld)
+
+    def _with_refusals(self, withheld: Withheld) -> Withheld:
+        return replace(withheld, percent=self._refusals.percent, refused=self._refusals.refused)
 
 
 def _order(wish: Wish, catalogue: Mapping[str, Service], kept: Path) -> dict[str, Any]:

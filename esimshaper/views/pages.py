@@ -11,6 +11,7 @@ from esimshaper.views import plans, quotas
 from esimshaper.views.core_texts import said, whole
 from esimshaper.views.fit import Column, Tone
 from esimshaper.views.page import Cell, Line, Page, Table
+from esimshaper.views.saver import saved_line
 from esimshaper.views.words import (
     NAMELESS,
     Document,
@@ -58,6 +59,7 @@ def status_page(status: Document) -> Page:
         *_nameless_lines(status["today"]["total_bytes"], [status["services"]]),
         *plans.glance(status["plans"], status["time"]),
         *quotas.glance(status),
+        *saved_line(status["saved"]),
         Line(),
     ]
     if clients["top"]:

@@ -19,7 +19,20 @@ from esimshaper.languages.catalogs import translations
 from esimshaper.languages.choice import NAMES, tag
 from esimshaper.web.assets import PATHS
 from esimshaper.web.screen import Context, Documents, Screen, Visit
-from esimshaper.web.screens import alarms, approvals, device, entrance, error, files, home, low_data, me, past, rules
+from esimshaper.web.screens import (
+    alarms,
+    approvals,
+    device,
+    entrance,
+    error,
+    files,
+    home,
+    low_data,
+    me,
+    past,
+    rules,
+    saver,
+)
 from esimshaper.web.words import Words, printable
 
 __all__ = ["SCREENS", "Screen", "Visit", "page_json", "render", "screen_at"]
@@ -37,6 +50,7 @@ SCREENS: Mapping[str, Screen] = {
     "alarms": Screen("/alarms", "alarms.html", ("/v1/alarms", "/v1/notify"), alarms.build),
     "approvals": Screen("/approvals", "approvals.html", ("/v1/review",), approvals.build),
     "low-data": Screen("/low-data", "low-data.html", ("/v1/low-data",), low_data.build),
+    "saver": Screen("/saver", "saver.html", ("/v1/saver",), saver.build),
     "devices": Screen("/devices", "devices.html", ("/v1/clients",), home.build_devices),
     "device": Screen(
         "/device/{key}",

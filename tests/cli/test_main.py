@@ -304,6 +304,7 @@ def test_every_verb_explains_itself_with_an_example():
     wanted |= {"build", "reload", "unload", "doctor", "demo", "explain", "completion", "unblock", "help", "version"}
     wanted |= {"services", "setup", "name", "events", "undo", "correct", "restart", "plan", "recommend", "replay"}
     wanted |= {"report", "export", "import", "web", "alarms", "notify", "allow-name", "review", "rules", "low-data"}
+    wanted |= {"saver"}
     assert set(verbs) == wanted
     assert sorted(name for names in cli.GROUPS.values() for name in names) == sorted(wanted)
     for name, verb in verbs.items():

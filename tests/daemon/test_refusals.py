@@ -32,6 +32,7 @@ def test_too_much_is_told_once_and_that_it_is_over(report: Path, caplog: pytest.
         one.follow()
         assert one.percent == percent
     assert told(caplog) == ["greedy", "modest"]
+    assert one.refused == 401
 
 
 def test_half_a_report_says_nothing(report: Path) -> None:
@@ -46,6 +47,6 @@ def test_other_settings_begin_anew(report: Path) -> None:
     for resolved in (0, 300):
         report.write_text(json.dumps({"seconds": 60, "tally": {"resolved": resolved, "refused": resolved}}))
         one.follow()
-    assert one.percent == 100
+    assert (one.percent, one.refused) == (100, 300)
     one.begin_anew()
-    assert one.percent is None
+    assert (one.percent, one.refused) == (None, None)

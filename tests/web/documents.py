@@ -127,6 +127,7 @@ def me(**parts: Any) -> Document:
         alarms=[],
         held=[],
         held_back=[],
+        saver=[],
         asked=None,
         recorded=RECORDED,
     )

@@ -17,6 +17,7 @@ SLOW = docs.me(state=docs.used_up("slow"), quotas=[docs.quota(used=512 * docs.MB
 STOPPED = SLOW | {
     "state": docs.used_up("stopped"),
     "asked": docs.asked(given=0),
+    "saver": [{"what": "video", "rate_bits_per_second": 2_500_000, "saved_bytes": 3 * docs.GB, "days": 31}],
     "held": [docs.held(), docs.held(held="refused", asked=docs.NOW.isoformat(), service="x", titles={})],
     "alarms": [docs.own_alarm(), docs.own_alarm(kinds=["upload"], until=docs.NOW.isoformat(), answer="cut")],
 }
@@ -91,6 +92,8 @@ CASES: Mapping[str, tuple[str, Documents, dict[str, Any]]] = {
     "approvals": ("approvals", {"/v1/review": owner.review()}, OWNER | {"path": "/approvals"}),
     "approvals-none": ("approvals", {"/v1/review": NOTHING_WAITS}, OWNER | {"path": "/approvals"}),
     "approvals-off": ("approvals", {"/v1/review": NOTHING_WAITS | {"on": False}}, OWNER | {"path": "/approvals"}),
+    "saver": ("saver", {"/v1/saver": owner.saver()}, OWNER | {"path": "/saver"}),
+    "saver-off": ("saver", {"/v1/saver": owner.saver(mechanisms=[])}, OWNER | {"path": "/saver"}),
     "devices": ("devices", {"/v1/clients": owner.clients()}, OWNER | {"path": "/devices"}),
     "device": ("device", DEVICE, OWNER | {"path": "/device/x", "said": "300 MB more were given."}),
     "person": (

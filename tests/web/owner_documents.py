@@ -302,6 +302,25 @@ def notify(*channels: Document, quiet: str | None = "22:00-07:00") -> Document:
     return frame(channels=list(channels or some), quiet=quiet, quiet_chosen=False, tests=[])
 
 
+def pace(**parts: Any) -> Document:
+    """A mechanism of /v1/saver."""
+    watched = {"held_seconds": 136_000, "free_seconds": 18_000, "samples": 21}
+    watched |= {"held_bytes_per_minute": 11 * MB, "free_bytes_per_minute": 40 * MB}
+    sizes = {"saved_bytes": 65 * GB, "low_bytes": 48 * GB, "high_bytes": 91 * GB}
+    named = {"mechanism": "pace", "what": "video", "how": "estimated", "why": "", "names": None, "refused": None}
+    return {**named, **sizes, "rate_bits_per_second": 2_500_000, "watched": watched, **parts}
+
+
+def saver(**parts: Any) -> Document:
+    """The answer to /v1/saver: one that is estimated, two of which nobody knows yet, two of which nobody can know."""
+    nothing = dict.fromkeys(("saved_bytes", "low_bytes", "high_bytes"))
+    new = pace(**nothing, what="social", how="unknown", why="little", watched=None)
+    unseen = {**nothing, "how": "unknown", "why": "unseen", "watched": None, "rate_bits_per_second": None, "what": ""}
+    rest = [pace(**unseen, mechanism="names", names=84_211, refused=1_204), pace(**unseen, mechanism="metered")]
+    off = pace(**nothing, what="games", how="unknown", why="off", watched=None)
+    return frame(measure="1/8", days=31, mechanisms=[pace(), new, off, *rest]) | parts
+
+
 def sessions() -> Document:
     since, until = "2026-12-01T09:12:00+09:00", "2026-12-01T21:12:00+09:00"
     here = {"id": "1", "name": "work-laptop", "client": "02:00:00:00:00:12", "since": since, "until": until}

@@ -257,6 +257,25 @@ def test_what_waits_is_shown_with_its_evidence_and_two_answers():
     assert "approval: {above: 100MB, for: each-client}" in shown("approvals-off")
 
 
+def test_what_was_saved_is_never_one_number():
+    text = shown("saver")
+    parts = [
+        "Films and videos at 2.50 Mbit/s 65.0 GB saved in the last 31 days, as estimated",
+        "Between 48.0 GB and 91.0 GB, with a certainty of nine in ten.",
+        "A minute costs 11.0 MB, and 40.0 MB without it.",
+        "social at 2.50 Mbit/s Unknown so far: too few films were watched without it, to compare.",
+        "games at 2.50 Mbit/s Unknown: nobody measures.",
+        "saver: {measure: 1/8}",
+        "DNS refuses 84211 names Counted: 1204 answers of the last hour refused a name.",
+        "Bytes unknown: what does not come cannot be counted.",
+        "Devices are told that data is scarce here Bytes unknown",
+        "These are not added up",
+    ]
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    assert "Nothing is saved beyond limits" in shown("saver-off")
+
+
 def test_home_says_how_many_services_wait():
     assert "2 services wait for your word." in shown("home")
     assert "your word" not in shown("home-quiet")

@@ -14,6 +14,7 @@ from esimshaper.core.model.name_requests import NamesAsked
 from esimshaper.core.model.notice_requests import LeastCommand, QuietCommand
 from esimshaper.core.model.plan import Event
 from esimshaper.core.model.review_requests import ReviewCommand, ReviewQuery
+from esimshaper.core.model.saver_requests import SaverQuery
 from esimshaper.core.model.service_requests import LowDataCommand, ServiceCommand, ServiceQuery
 from esimshaper.core.model.time_of_day import WallTime
 from esimshaper.core.model.transfer import Cursor, Transferred
@@ -373,6 +374,7 @@ Query = (
     | AlarmsQuery
     | ReviewQuery
     | ServiceQuery
+    | SaverQuery
 )
 
 WebRequest = WebQuery | WebPasswordCommand | WebLogoutCommand

@@ -4,12 +4,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from fractions import Fraction
 
 from esimshaper.core.model.approval import Approval
 from esimshaper.core.model.channels import NOBODY_TOLD, NoticeSettings
 from esimshaper.core.model.decisions import NO_LOW_DATA, LowData, ServiceRule
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey
 from esimshaper.core.model.limits import EVERYONE, STRANGER, UNKNOWN_GROUP, Curfew, Quota, Subject, SubjectKind
+from esimshaper.core.model.measure import NEVER
 from esimshaper.core.model.plan import Plan
 from esimshaper.core.model.saver import Pace
 from esimshaper.core.model.scope import Scope
@@ -29,8 +31,9 @@ class Rules:
     for the upkeep of a blocked router, in each window. uplinks: in the order of the file, at least one. plans: what
     carriers have sold. watch: what counts as abnormal use. scopes: those of quotas, sorted.
     notices: how people are told. categories: of the services of the catalogue that have one; none until it was read.
-    services, low_data: what holds for services. paces: of the data saver.
+    services, low_data: what holds for services.
     approval: what waits for the word of the owner; None: nothing.
+    paces: of the data saver; they rest in a share of windows, `measure`, for it to be known what they save.
     """
 
     wan: str
@@ -47,6 +50,7 @@ class Rules:
     scopes: tuple[Scope, ...] = ()
     notices: NoticeSettings = NOBODY_TOLD
     paces: tuple[Pace, ...] = ()
+    measure: Fraction = NEVER
     categories: Mapping[str, str] = field(default_factory=dict)
     approval: Approval | None = None
     services: tuple[ServiceRule, ...] = ()

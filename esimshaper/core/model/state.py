@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The vocabulary of what is kept between ticks, room by room, and what of it is saved. Pure: values only.
 
-State     clock meter rates names plans ceilings limits rules pacing watch saving page notices approval
-Baseline  clock meter             plans          limits rules        watch        page notices approval
+State     clock meter rates names plans ceilings limits rules pacing watch saving page notices approval measure
+Baseline  clock meter             plans          limits rules        watch        page notices approval measure
 
 Each slice of the State is of one room alone; the Baseline has what a restart needs.
 """
@@ -21,6 +21,7 @@ from esimshaper.core.model.hold import Reserve
 from esimshaper.core.model.identity import Account, ClientKey, Identity
 from esimshaper.core.model.limit_state import Act, LimitState
 from esimshaper.core.model.limits import ClientState, Frame, Override, Policy, Shaped, Subject
+from esimshaper.core.model.measure import MeasureSlice, MeasureState
 from esimshaper.core.model.notices import Notice
 from esimshaper.core.model.outbox import NOTHING_TO_TELL, NoticesSlice, Outbox
 from esimshaper.core.model.page import PageSlice, PageState
@@ -125,6 +126,7 @@ class Baseline:
     notices: Outbox = NOTHING_TO_TELL
     approval: ApprovalState = field(default_factory=ApprovalState)
     rules: RulesState = field(default_factory=RulesState)
+    measure: MeasureState = field(default_factory=MeasureState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +275,7 @@ class State:
     rules: RulesSlice = field(default_factory=RulesSlice)
     pacing: PacingSlice = field(default_factory=PacingSlice)
     approval: ApprovalSlice = field(default_factory=ApprovalSlice)
+    measure: MeasureSlice = field(default_factory=MeasureSlice)
 
     @property
     def baseline(self) -> Baseline | None:
@@ -280,7 +283,7 @@ class State:
         if self.meter.booked is None:
             return None
         kept = (self.limits.kept, self.plans.kept, self.watch.kept, self.page.kept, self.notices.kept)
-        return Baseline(self.meter.booked, self.clock, *kept, self.approval.kept, self.rules.kept)
+        return Baseline(self.meter.booked, self.clock, *kept, self.approval.kept, self.rules.kept, self.measure.kept)
 
     @property
     def totals(self) -> Mapping[ClientKey, Counters]:

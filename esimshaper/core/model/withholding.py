@@ -8,9 +8,11 @@ that no byte of it crosses the uplink.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from types import MappingProxyType
 from typing import NamedTuple
 
+from esimshaper.core.model.measure import NEVER
 from esimshaper.core.model.saver import Pace
 
 MOST_NAMES = 500_000
@@ -57,6 +59,7 @@ class SaverSettings:
     files: str = ""
     portal: str = ""
     paces: tuple[Pace, ...] = ()
+    measure: Fraction = NEVER
 
     @property
     def is_idle(self) -> bool:
@@ -91,7 +94,7 @@ class Withheld:
 
     problems: why the lists as they are now could not be taken, so that those of before hold; the first ones.
     allowed: by hand, and not over yet. metered: devices are told so. is_wanted: the settings have dnsmasq. percent: of
-    the answers of the last hour, those that refused a name; None while nobody can say.
+    the answers of the last hour, those that refused a name; refused: their number. None while nobody can say.
     """
 
     names: int = 0
@@ -101,6 +104,7 @@ class Withheld:
     allowed: tuple[AllowedName, ...] = ()
     is_wanted: bool = False
     percent: int | None = None
+    refused: int | None = None
 
 
 NOTHING_WITHHELD = Withheld()

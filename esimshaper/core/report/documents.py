@@ -40,7 +40,7 @@ with zone) and `time_unix`. The version goes up when a name vanishes or changes 
                            "words": what stands behind the bytes if so, else null}],    only those that are not zero
                "quotas": {"count": int, "top": [quota]},    the shared ones, and clients that were warned or are out
                "plans": [plan], those in use, as in plans.py
-               "by_hand": [by_hand], "coming": [coming], "curfews": [curfew], "reserve": reserve,
+               "by_hand": [by_hand], "coming": [coming], "curfews": [curfew], "reserve": reserve, "saved": [saved],
                                                                    these and quota as in quotas.py
                "configuration": {"accepted": bool, "loaded", "loaded_unix"},    accepted: false after a refused reload
                "clock": {"problem": sentence or null},             why periods wait to renew
@@ -100,6 +100,7 @@ from esimshaper.core.report.quotas import (
     reserve_entry,
     state_entry,
 )
+from esimshaper.core.report.saver import saved_entries
 from esimshaper.core.report.services import category_of, nameless, services_in_short
 from esimshaper.core.report.uplinks import is_attached, uplink_entries
 
@@ -160,6 +161,7 @@ def status_document(
         "coming": coming_entries(state, facts),
         "curfews": curfew_entries(state, facts),
         "reserve": reserve_entry(state),
+        "saved": saved_entries(state),
         "configuration": _configuration(facts),
         "clock": {"problem": _clock_problem(state, facts.now.tzinfo)},
         "storage": {"problem": facts.storage_problem or None, "unsaved_bytes": state.saving.unsaved_bytes},

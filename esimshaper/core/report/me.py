@@ -29,6 +29,7 @@ The frame is as in documents.py; `revision` is another number whenever anything 
                          "answer": as in alarms.py}], of this device, of which the owner was told, newest first
              "held": [what approval holds back of this device, as in review.py],
              "held_back": [what else is blocked or paced for this device, as in held.py],
+             "saver": [what the data saver holds of this device, an `own` of saver.py],
              "asked": what this device asked for last, an `ask` of page.py, or null,
              "recorded": [{"what": "names" | "address" | "hours" | "days" | "months" | "services" | "flows" | "events",
                            "seconds": how long it is kept, or null for ever}]}
@@ -42,10 +43,11 @@ from esimshaper.core.model.counts import NOTHING, Counters
 from esimshaper.core.model.history import Resolution
 from esimshaper.core.model.identity import ClientKey
 from esimshaper.core.model.limits import ClientState, Level, QuotaUsage, Subject, SubjectKind
+from esimshaper.core.model.measure import Finding
 from esimshaper.core.model.rules import hierarchy_of
 from esimshaper.core.model.services import UNNAMED, Volume
 from esimshaper.core.model.state import State
-from esimshaper.core.report import alarms, plans, quotas, review, slow
+from esimshaper.core.report import alarms, plans, quotas, review, saver, slow
 from esimshaper.core.report.frame import DaemonFacts, Document, identity, moment, new_document, usage_entry
 from esimshaper.core.report.held import held_of
 from esimshaper.core.report.page import ask_entry, open_asks
@@ -108,8 +110,10 @@ def nobody_document(state: State, facts: DaemonFacts) -> Document:
     return _begun(state, facts) | {"client": None, "clock": _clock(state)}
 
 
-def me_document(state: State, facts: DaemonFacts, shown: Shown, key: ClientKey, used: Used) -> Document:
-    """See the module's docstring."""
+def me_document(
+    state: State, facts: DaemonFacts, shown: Shown, key: ClientKey, used: Used, findings: Sequence[Finding] = ()
+) -> Document:
+    """See the module's docstring. `findings`: of the data saver."""
     subject = Subject(SubjectKind.CLIENT, key)
     zone, held = facts.now.tzinfo, _holding(state, facts, subject)
     rate = state.rates.by_client.get(key, NOTHING)
@@ -130,6 +134,7 @@ def me_document(state: State, facts: DaemonFacts, shown: Shown, key: ClientKey, 
         "alarms": alarms.of_client(state, facts, key),
         "held": review.held_of(state, facts, key),
         "held_back": held_of(state, facts, key),
+        "saver": saver.of_client(facts, findings, key),
         "asked": _asked(state, facts, key),
         "recorded": _recorded(state, shown),
     }

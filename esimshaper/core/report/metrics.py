@@ -14,7 +14,7 @@ from esimshaper.core.model.limits import ClientState, Level, Subject, SubjectKin
 from esimshaper.core.model.metrics import Metric, MetricType, ServiceMetrics
 from esimshaper.core.model.services import NO_VOLUME, ServiceUsage, Volume
 from esimshaper.core.model.state import State
-from esimshaper.core.report import alarms, slow, uplink_drops, uplinks
+from esimshaper.core.report import alarms, saver, slow, uplink_drops, uplinks
 from esimshaper.core.report.frame import DaemonFacts, identity, known_clients, mac_of, strayed_bytes, wasted_bytes
 from esimshaper.core.report.notices import channel_standing
 from esimshaper.core.report.plans import cost_of, end_of
@@ -34,6 +34,12 @@ def metrics(state: State, facts: DaemonFacts) -> tuple[Metric, ...]:
         *_plan_metrics(state, facts),
         *_rule_metrics(state, facts),
         *_alarm_metrics(state),
+        _counter(
+            "saved_bytes_total",
+            "What the data saver saved, as far as it is known, up to the end of yesterday.",
+            ("mechanism", "how"),
+            saver.saved_ever(state),
+        ),
         *_notice_metrics(state, facts),
         *_kernel_metrics(state),
         *_self_metrics(state, facts),

@@ -7,9 +7,9 @@ from esimshaper.core.model.decisions import Decision, DecisionKind, Entry, Layer
 from esimshaper.core.model.saver import Pace
 
 
-def layer(paces: Sequence[Pace]) -> Layer:
-    """At uplinks that are not metered nothing has to be saved, and nothing is paced."""
-    return Layer(LayerName.SAVER, tuple(Entry(each.subject, each.services, _decision(each)) for each in paces))
+def layer(paces: Sequence[Pace], at_rest: Sequence[Entry] = ()) -> Layer:
+    """At uplinks that are not metered nothing is paced. `at_rest`: what the paces leave alone for now."""
+    return Layer(LayerName.SAVER, (*at_rest, *(Entry(each.subject, each.services, _decision(each)) for each in paces)))
 
 
 def _decision(pace: Pace) -> Decision:

@@ -35,3 +35,9 @@ def percent_refused(looks: Looks) -> int | None:
     if not looks or (answers := looks[-1].answers - looks[0].answers) < LEAST_ANSWERS:
         return None
     return 100 * (looks[-1].refused - looks[0].refused) // answers
+
+
+def refused_within(looks: Looks, now: float) -> int | None:
+    """How many answers of the hour before `now` refused a name, as far as two looks of it tell; None if they do not."""
+    within = [each for each in looks if now - each.at <= HOUR]
+    return within[-1].refused - within[0].refused if len(within) > 1 else None

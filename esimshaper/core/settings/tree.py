@@ -16,6 +16,7 @@ from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.clients import clients_from
 from esimshaper.core.settings.hours import curfews_from
 from esimshaper.core.settings.lan import lan_from
+from esimshaper.core.settings.measure import measure_from
 from esimshaper.core.settings.meter import meter_from
 from esimshaper.core.settings.metrics import metrics_from
 from esimshaper.core.settings.notices import notices_from
@@ -67,7 +68,8 @@ def parse_settings(tree: Mapping[str, Any], zones: Zones) -> Parsed:
     curfews = curfews_from(top, known, zone, zones)
     trips, web, watch = trips_from(top, zone), web_from(top), watch_from(top, known)
     notices, services = notices_from(top, zone), _services(top.block("services"))
-    saver = replace(saver_from(top, web), paces=paces_from(top, known, names=services.names))
+    paces = paces_from(top, known, names=services.names)
+    saver = replace(saver_from(top, web), paces=paces, measure=measure_from(top))
     approval = approval_from(top, known, names=services.names)
     service_rules, low_data = rules_from(top, known, zone, zones), low_data_from(top, known)
     check_counted(top)

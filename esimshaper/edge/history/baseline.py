@@ -6,6 +6,7 @@ from esimshaper.edge.history import (
     approval_tables,
     clock_tables,
     limit_tables,
+    measure_tables,
     meter_tables,
     notice_tables,
     page_tables,
@@ -25,6 +26,7 @@ KEYS: Keys = {
     **notice_tables.KEYS,
     **approval_tables.KEYS,
     **rule_tables.KEYS,
+    **measure_tables.KEYS,
 }
 """The tables that a Baseline is kept in; their columns are in versions.py."""
 
@@ -43,6 +45,7 @@ def tables(baseline: Baseline | None) -> Tables:
         **notice_tables.tables(baseline.notices),
         **approval_tables.tables(baseline.approval),
         **rule_tables.tables(baseline.rules),
+        **measure_tables.tables(baseline.measure),
     }
 
 
@@ -55,4 +58,5 @@ def baseline_from(rows: Fetch) -> Baseline | None:
     watch, page = watch_tables.watch_from(rows), page_tables.page_from(rows)
     clock, outbox = clock_tables.clock_from(rows, meter.boottime), notice_tables.notices_from(rows)
     approval, ruled = approval_tables.approval_from(rows), rule_tables.rules_from(rows)
-    return Baseline(meter, clock, limits, plans, watch, page, outbox, approval, ruled)
+    measure = measure_tables.measure_from(rows)
+    return Baseline(meter, clock, limits, plans, watch, page, outbox, approval, ruled, measure)

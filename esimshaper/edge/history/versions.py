@@ -2,6 +2,7 @@
 """Edge, part of history: the tables of each version of the database. Pure: values only."""
 
 from esimshaper.edge.history.approval_schema import APPROVAL
+from esimshaper.edge.history.measure_tables import MEASURE
 from esimshaper.edge.history.notice_schema import NOTICES
 from esimshaper.edge.history.page_schema import PAGE
 from esimshaper.edge.history.plan_schema import PLANS
@@ -300,6 +301,7 @@ CREATE TABLE notice_choices (  -- by hand, in place of the settings
 """,
     17: APPROVAL,
     18: RULES,
+    19: MEASURE,
 }
 """What each version of the format adds to the one before, or has in its place; doing so upgrades an older file.
 

@@ -45,7 +45,7 @@ _ANSWER = re.compile("/v1/owner/asks/([0-9]{1,9})")
 
 _QUERIES = (
     *("status", "clients", "quotas", "history", "flows", "services", "plan", "events", "report", "subjects"),
-    *("alarms", "review", "rules", "low-data"),
+    *("alarms", "review", "saver", "rules", "low-data"),
 )
 _COMMANDS = (
     *("grant", "revoke", "block", "allow", "clear", "undo", "plan/correct", "plan/add", "plan/switch"),

@@ -7,7 +7,7 @@ from datetime import datetime
 from esimshaper.web import held, parts
 from esimshaper.web.devices import low_data
 from esimshaper.web.screen import Context, Documents, Visit
-from esimshaper.web.screens import alarms, approvals
+from esimshaper.web.screens import alarms, approvals, saver
 from esimshaper.web.states import Now, Said, fraction, state
 from esimshaper.web.words import Document, Words
 
@@ -30,11 +30,11 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
     now = Now.of(me)
     said, first = state(words, me["state"], now), _tightest(words, me, now)
     others = [parts.limit(words, each, now) for each in me["quotas"] if not first or each["name"] != first["quota"]]
-    points = [parts.Point(datetime.fromisoformat(hour["start"]), hour["total_bytes"]) for hour in me["hours"]]
     services = parts.services(words, me["services"] or (), _SERVICES)
     noticed = [alarms.of_device(words, each, now) for each in me["alarms"]]
     waiting = [approvals.of_device(words, each, now) for each in me["held"]]
     held_back = [held.of_device(words, each, now) for each in me["held_back"]]
+    paced = [saver.of_device(words, each) for each in me["saver"]]
     if said.level == "ok" and (waiting or held_back):
         below = words.gettext("Some services do not pass, or are slower. They stand below.")
         said = Said("slow", words.gettext("Partly held back"), below)
@@ -46,12 +46,13 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
         "carrier": carrier,
         "first": first,
         "others": others,
-        "hours": parts.over_time(words, points, "hour"),
+        "hours": parts.over_time(words, _hours(me), "hour"),
         "services": services,
         "alarms": noticed,
         "held": waiting,
         "held_back": held_back[:_MOST_HELD],
         "more_held": len(held_back) - _MOST_HELD,
+        "saver": paced,
         "asked": asked,
         "waits": bool(asked and asked["open"]),
         "amounts": parts.amounts(words),
@@ -66,10 +67,14 @@ def build(documents: Documents, visit: Visit, words: Words) -> Context:
                 first and (first["quota"], first["caption"]),
                 me["hours"][-1:] and me["hours"][-1]["start"],
             ),
-            *(noticed, waiting, held_back),
+            *(noticed, waiting, held_back, [len(each["sentences"]) for each in paced]),
             *([each["name"] for each in others], [each["name"] for each in services]),
         ],
     }
+
+
+def _hours(me: Document) -> list[parts.Point]:
+    return [parts.Point(datetime.fromisoformat(hour["start"]), hour["total_bytes"]) for hour in me["hours"]]
 
 
 def build_about(documents: Documents, visit: Visit, words: Words) -> Context:  # noqa: ARG001 - as all screens

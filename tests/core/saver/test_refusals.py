@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How much of DNS is refused: of the last hour, not of one page, and not across a process that began anew."""
 
-from esimshaper.core.saver.refusals import HOUR, LEAST_ANSWERS, Look, Looks, looked, percent_refused
+from esimshaper.core.saver.refusals import HOUR, LEAST_ANSWERS, Look, Looks, looked, percent_refused, refused_within
 
 
 def after(*looks: tuple[float, int, int]) -> Looks:
@@ -29,3 +29,11 @@ def test_what_is_over_an_hour_ago_is_forgotten():
 
 def test_a_process_that_began_anew_begins_anew():
     assert after((0, 1000, 900), (60, 10, 0)) == (Look(60, 10, 0),)
+
+
+def test_they_are_counted_within_the_hour_and_what_nobody_saw_is_no_number():
+    looks = after((0, 1000, 100), (60, 1200, 190), (HOUR, 1300, 200))
+    assert refused_within(looks, HOUR) == 100
+    assert refused_within(looks, HOUR + 1) == 10
+    assert refused_within(looks, HOUR + 61) is None
+    assert refused_within((), 0) is None

@@ -158,7 +158,7 @@ filler.unlink()
 history = History(disk / "history.db")
 print(history.load().meter.boottime, history.notes)
 """
-    first, second = on_a_disk_of_its_own("640k", body, tmp_path).splitlines()
+    first, second = on_a_disk_of_its_own("1m", body, tmp_path).splitlines()
     assert "history.db: the disk" in first
     assert second.split() == ["1.0"]
 

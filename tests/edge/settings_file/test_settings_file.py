@@ -4,6 +4,7 @@
 import json
 import re
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_commented_settings_of_the_example_are_the_defaults(main):
     lists = ("/etc/esimshaper/lists/ads.hosts",)
     saver = SaverSettings(lists, ("login.example.com",), ("firefox",), Metered.AUTO, "/run/esimshaper/dnsmasq")
     pace = Pace(Subject(SubjectKind.EACH_CLIENT), frozenset({"video"}), 2_500_000)
-    assert loaded.saver == replace(saver, paces=(pace,))
+    assert loaded.saver == replace(saver, paces=(pace,), measure=Fraction(1, 8))
     assert replace(loaded, **plain) == load(EXAMPLE)
 
 
