@@ -291,8 +291,9 @@ def _used(reading: Reading) -> Mapping[ClientKey, int]:
 
 def _late(reading: Reading) -> Mapping[ClientKey, int]:
     """Bytes of downloads that were dropped, and of resets that went up in the place of refused uploads."""
+    used = _used(reading)
     return {
-        _owner(reading, account): reading.wasted.get(account, 0) + each.total_bytes - reading.budgets[account].both
+        (owner := _owner(reading, account)): reading.wasted.get(account, 0) + each.total_bytes - used[owner]
         for account, each in reading.accounts.items()
     }
 

@@ -294,7 +294,7 @@ def test_report_for_doctor_has_numbers_and_no_names(tmp_path: Path, naming_servi
         service.REPORT_SECONDS = before
         reporting.close()
     document = json.loads(report.read_text())
-    assert document["tally"] == {"answers": 1, "sni": 1, "encrypted-dns": 0}
+    assert document["tally"] == {"answers": 1, "sni": 1, "encrypted-dns": 0, "refused": 0, "resolved": 1}
     assert "googlevideo" not in report.read_text()
 
 

@@ -224,7 +224,7 @@ def use_up(lab: Lab, pair: Pair, taken: Office, phone: Phone) -> None:
     for number in range(QUOTAS):
         download(lab.clients[0], lab.servers4[0], STEP + 100_000)
         if number < KNOWN:
-            wait_until("a mail and an SMS", partial(_came, number + 1, pair, taken, phone), timeout=90)
+            wait_until("a mail and an SMS", partial(_came, number + 1, pair, taken, phone), timeout=180)
             pair.kill("daemon")  # the next one knows at once that nobody holds a lease any more
             pair.mend()
         if number == KNOWN - 1:  # a message that is hit three times would wait for minutes
