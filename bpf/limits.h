@@ -29,12 +29,12 @@ struct verdict {
 ALWAYS_INLINE void pace(struct __sk_buff *skb, struct verdict *verdict, u32 account, u32 tag)
 {
 #if NAMES
-	const struct service_policy *policy = service_policy_of(account, tag);
+	const struct service_policy *policy = tag & TAG_PACED ? service_policy_of(account, tag) : 0;
 	u32 mask, has_class;
 
 	if (!policy)
 		return;
-	mask = -((tag / TAG_PACED & 1) & ~(verdict->level | verdict->level >> 1)); /* OPEN is 0, and the others 1 and 2 */
+	mask = -(1 & ~(verdict->level | verdict->level >> 1)); /* OPEN is 0, and the others 1 and 2 */
 	verdict->pace = hide_range(skb, mask & (account * SERVICES + (tag & TAG_NUMBER)));
 	verdict->pace_class = hide_range(skb, mask & policy->class);
 	has_class = -((verdict->pace_class | -verdict->pace_class) >> 31);

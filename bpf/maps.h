@@ -118,15 +118,20 @@ struct size {
 	u64 packets; /* segments */
 };
 
-ALWAYS_INLINE void count(enum reason reason, struct size size)
+/* Adds a packet to an event, if there is one. */
+ALWAYS_INLINE void add_event(struct event *event, struct size size)
 {
-	u32 number = reason;
-	struct event *event = events.lookup(&number);
-
 	if (!event)
 		return;
 	__sync_fetch_and_add(&event->packets, size.packets);
 	__sync_fetch_and_add(&event->bytes, size.bytes);
+}
+
+ALWAYS_INLINE void count(enum reason reason, struct size size)
+{
+	u32 number = reason;
+
+	add_event(events.lookup(&number), size);
 }
 
 /* Counts a frame that a path gives up before the size of the packet is known. */

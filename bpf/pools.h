@@ -74,6 +74,12 @@ ALWAYS_INLINE u32 judge_service(struct __sk_buff *skb, u32 account, u32 tag, enu
 	return hide_tag(skb, tag | TAG_LIMITED | found * is_held * TAG_VERDICT);
 }
 
+ALWAYS_INLINE void add_to_pool(struct account *pool, enum direction direction, u64 bytes)
+{
+	__sync_fetch_and_add(&pool->used[ON_BOTH], bytes);
+	__sync_fetch_and_add(&pool->used[direction == UP ? ON_UP : ON_DOWN], bytes);
+}
+
 /* Adds to all pools of a service what was not judged, or takes it off. */
 ALWAYS_INLINE void add_to_pools(struct __sk_buff *skb, u32 account, u32 tag, enum direction direction, u64 bytes)
 {
@@ -87,8 +93,7 @@ ALWAYS_INLINE void add_to_pools(struct __sk_buff *skb, u32 account, u32 tag, enu
 
 		if (!pool)
 			break;
-		__sync_fetch_and_add(&pool->used[ON_BOTH], bytes);
-		__sync_fetch_and_add(&pool->used[direction == UP ? ON_UP : ON_DOWN], bytes);
+		add_to_pool(pool, direction, bytes);
 	}
 }
 #endif
@@ -173,15 +178,9 @@ ALWAYS_INLINE void count_refused(u32 account, u32 tag, struct size size)
 {
 #if NAMES
 	u32 row = account * SERVICES + (tag & TAG_NUMBER);
-	struct event *row_of;
 
-	if (!(tag & TAG_BLOCKED))
-		return;
-	row_of = refused.lookup(&row);
-	if (!row_of)
-		return;
-	__sync_fetch_and_add(&row_of->packets, size.packets);
-	__sync_fetch_and_add(&row_of->bytes, size.bytes);
+	if (tag & TAG_BLOCKED)
+		add_event(refused.lookup(&row), size);
 #endif
 }
 
@@ -202,16 +201,13 @@ ALWAYS_INLINE void add_apart(struct __sk_buff *skb, const struct service_policy 
 	for (u32 i = 0; i < SERVICE_POOLS; i++) {
 		u32 number = hide_range(skb, of->pools[i]), apart = 1;
 		struct account *pool = number ? accounts.lookup(&number) : 0;
-		u64 moved_bytes;
 
 		if (!pool)
 			break;
 #pragma unroll
 		for (int j = 0; j < SERVICE_POOLS; j++)
 			apart *= number ^ other->pools[j] ? 1 : 0;
-		moved_bytes = bytes * hide_range(skb, apart);
-		__sync_fetch_and_add(&pool->used[ON_BOTH], moved_bytes);
-		__sync_fetch_and_add(&pool->used[direction == UP ? ON_UP : ON_DOWN], moved_bytes);
+		add_to_pool(pool, direction, bytes * hide_range(skb, apart));
 	}
 }
 #endif

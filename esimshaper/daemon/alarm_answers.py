@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the control socket answers about abnormal use, and what people say to it. Runs in HTTP threads."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from esimshaper.core import watch_commands
 from esimshaper.core.model.identity import ClientKey
@@ -17,7 +16,7 @@ from esimshaper.core.model.requests import (
 from esimshaper.core.model.state import State
 from esimshaper.core.report.alarms import alarms_document
 from esimshaper.core.report.frame import DaemonFacts, Document
-from esimshaper.daemon.reports import OnLoop
+from esimshaper.daemon.reports import Change, OnLoop
 from esimshaper.edge.http.routes import BadParameter
 
 _SHOWN = 20
@@ -31,7 +30,7 @@ class AlarmAnswers:
         self,
         state: Callable[[], State],
         facts: Callable[[], DaemonFacts],
-        change: Callable[[Callable[[State], State]], Coroutine[Any, Any, None]],
+        change: Change,
         find: Callable[[str], Subject | None],
         on_loop: OnLoop,
     ) -> None:

@@ -72,7 +72,7 @@ from esimshaper.daemon.alarm_answers import AlarmAnswers
 from esimshaper.daemon.choice_answers import ChoiceAnswers
 from esimshaper.daemon.plan_answers import PlanAnswers
 from esimshaper.daemon.reloader import Reloader
-from esimshaper.daemon.reports import Reports
+from esimshaper.daemon.reports import Change, Reports
 from esimshaper.daemon.review_answers import ReviewAnswers
 from esimshaper.daemon.saver_answers import saver_answer
 from esimshaper.daemon.service_answers import ServiceAnswers
@@ -89,9 +89,6 @@ ANSWER_SECONDS = 4
 
 RELOAD_SECONDS = 60
 """A thousand clients with classes of their own, made anew at another uplink, take a small box some ten."""
-
-Change = Callable[[Callable[[State], State]], Coroutine[Any, Any, None]]
-"""Runs on the loop: applies a function to the State, and returns when the result is in force and saved."""
 
 T = TypeVar("T")
 
@@ -154,8 +151,8 @@ class Answers:
             case QuotasQuery(subject):
                 of = self._subject(subject) if subject else None
                 return report_quotas.quotas_document(self._state(), self._facts(), of)
-            case SubjectsQuery() | SaverQuery():
-                return self._in_short(request)
+            case SubjectsQuery():
+                return subjects_document(self._state(), self._facts())
             case FlowsQuery():
                 return self._flows(request)
             case ServicesQuery():
@@ -174,13 +171,7 @@ class Answers:
             case _:
                 return self._carry_out(request)
 
-    def _in_short(self, query: SubjectsQuery | SaverQuery) -> Document:
-        state, facts = self._state(), self._facts()
-        if isinstance(query, SaverQuery):
-            return saver_answer(state, facts, self._reloader.rules)
-        return subjects_document(state, facts)
-
-    def _carry_out(self, command: Command | AlarmsQuery | ReviewQuery | ServiceQuery) -> Document:
+    def _carry_out(self, command: Command | AlarmsQuery | ReviewQuery | ServiceQuery | SaverQuery) -> Document:
         match command:
             case GrantCommand():
                 return self._grant(command)
@@ -200,17 +191,23 @@ class Answers:
                 return self._alarms.answer(command)
             case QuietCommand() | LeastCommand():
                 return self._choices.answer(command)
-            case ReviewQuery() | ReviewCommand() | RulesQuery() | LowDataQuery() | ServiceCommand() | LowDataCommand():
+            case (ReviewQuery() | ReviewCommand() | SaverQuery()) | (
+                RulesQuery() | LowDataQuery() | ServiceCommand() | LowDataCommand()
+            ):
                 return self._of_services(command)
             case ImportCommand():
                 return self._reports.take_in(command)
             case _:
                 return self._plans.carry_out(command)
 
-    def _of_services(self, request: ReviewQuery | ReviewCommand | ServiceRequest) -> Document:
-        if isinstance(request, ReviewQuery | ReviewCommand):
-            return self._review.answer(request)
-        return self._by_service.answer(request)
+    def _of_services(self, request: ReviewQuery | ReviewCommand | SaverQuery | ServiceRequest) -> Document:
+        match request:
+            case ReviewQuery() | ReviewCommand():
+                return self._review.answer(request)
+            case SaverQuery():
+                return saver_answer(self._state(), self._facts(), self.rules)
+            case _:
+                return self._by_service.answer(request)
 
     def _flows(self, query: FlowsQuery) -> Document:
         state = self._state()

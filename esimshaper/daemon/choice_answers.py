@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the control socket answers to choices about notices. Runs in HTTP threads."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import UTC
-from typing import Any
 
 from esimshaper.core import notice_commands
 from esimshaper.core.model.notice_requests import NoticeChoice
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document
 from esimshaper.core.report.notices import notify_document
-from esimshaper.daemon.reports import OnLoop
+from esimshaper.daemon.reports import Change, OnLoop
 
 
 class ChoiceAnswers:
@@ -20,7 +19,7 @@ class ChoiceAnswers:
         self,
         state: Callable[[], State],
         facts: Callable[[], DaemonFacts],
-        change: Callable[[Callable[[State], State]], Coroutine[Any, Any, None]],
+        change: Change,
         on_loop: OnLoop,
     ) -> None:
         self._state, self._facts, self._change, self._on_loop = state, facts, change, on_loop

@@ -35,8 +35,9 @@ from esimshaper.core.report.frame import Document, known_clients, new_document
 from esimshaper.core.report.held import held_of
 from esimshaper.core.saver import queries
 from esimshaper.core.settings.values import Settings
-from esimshaper.daemon.answers import Answers, Change
+from esimshaper.daemon.answers import Answers
 from esimshaper.daemon.page_owner import Owner, too_soon
+from esimshaper.daemon.reports import Change
 from esimshaper.daemon.snapshots import Snapshot, Snapshots
 from esimshaper.edge.history.database import KEPT
 from esimshaper.edge.host.messages import Message, fields

@@ -15,7 +15,8 @@ from esimshaper.core.report import page as report
 from esimshaper.core.report.frame import DaemonFacts, Document
 from esimshaper.core.report.subjects import find_clients
 from esimshaper.core.settings.values import WEB_PORT, Settings
-from esimshaper.daemon.answers import Answers, Change
+from esimshaper.daemon.answers import Answers
+from esimshaper.daemon.reports import Change
 from esimshaper.edge.host import secret
 from esimshaper.edge.host.messages import Message, fields
 from esimshaper.edge.http.routes import BadParameter

@@ -28,8 +28,8 @@ from esimshaper.core.model.state import State
 from esimshaper.core.report import page as report
 from esimshaper.core.report.frame import DaemonFacts, Document, moment, new_document
 from esimshaper.core.report.subjects import find_subject
-from esimshaper.daemon.answers import Answers, Change
-from esimshaper.daemon.reports import OnLoop
+from esimshaper.daemon.answers import Answers
+from esimshaper.daemon.reports import Change, OnLoop
 from esimshaper.edge.host import secret
 from esimshaper.edge.host.messages import Message, fields
 from esimshaper.edge.http.control import Declined

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the control socket answers about plans, and what it does to them. Runs in HTTP threads."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import UTC
-from typing import Any
 
 from esimshaper.core import commands, plan_commands
 from esimshaper.core.model.counts import Usage
@@ -24,7 +23,7 @@ from esimshaper.core.report.plans import plans_document
 from esimshaper.core.report.since import parse_since
 from esimshaper.core.saving import booking as saving
 from esimshaper.daemon.reloader import Reloader
-from esimshaper.daemon.reports import OnLoop
+from esimshaper.daemon.reports import Change, OnLoop
 from esimshaper.daemon.stopping import Stopping
 from esimshaper.daemon.storage import Storage
 from esimshaper.edge.http.routes import BadParameter
@@ -43,7 +42,7 @@ class PlanAnswers:
         reloader: Reloader,
         state: Callable[[], State],
         facts: Callable[[], DaemonFacts],
-        change: Callable[[Callable[[State], State]], Coroutine[Any, Any, None]],
+        change: Change,
         on_loop: OnLoop,
         stopping: Stopping,
     ) -> None:

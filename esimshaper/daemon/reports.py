@@ -38,6 +38,10 @@ TOO_MANY = (
 T = TypeVar("T")
 
 
+Change = Callable[[Callable[[State], State]], Coroutine[Any, Any, None]]
+"""Runs on the loop: applies a function to the State, and returns when the result is in force and saved."""
+
+
 class OnLoop(Protocol):
     """Runs a coroutine on the loop, from another thread, and gives its result."""
 

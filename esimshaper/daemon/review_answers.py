@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the control socket answers about services that wait, and what people say to them. Runs in HTTP threads."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from esimshaper.core import approval_commands
 from esimshaper.core.model.errors import Unusable
@@ -14,7 +13,7 @@ from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document
 from esimshaper.core.report.review import review_document
 from esimshaper.core.report.services import find_choice
-from esimshaper.daemon.reports import OnLoop
+from esimshaper.daemon.reports import Change, OnLoop
 from esimshaper.edge.bpf.meter import Meter
 from esimshaper.edge.http.routes import BadParameter
 
@@ -29,7 +28,7 @@ class ReviewAnswers:
         self,
         state: Callable[[], State],
         facts: Callable[[], DaemonFacts],
-        change: Callable[[Callable[[State], State]], Coroutine[Any, Any, None]],
+        change: Change,
         find: Callable[[str], Subject | None],
         on_loop: OnLoop,
         rules: Callable[[], Rules],

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the control socket answers about rules by service, and what people decide for services. Runs in HTTP threads."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import UTC
-from typing import Any
 
 from esimshaper.core import service_commands
 from esimshaper.core.model.history import Resolution
@@ -22,7 +21,7 @@ from esimshaper.core.report import rules as report_rules
 from esimshaper.core.report.frame import DaemonFacts, Document
 from esimshaper.core.saving import booking as saving
 from esimshaper.daemon.reloader import Reloader
-from esimshaper.daemon.reports import OnLoop
+from esimshaper.daemon.reports import Change, OnLoop
 from esimshaper.daemon.stopping import Stopping
 from esimshaper.daemon.storage import Storage
 
@@ -38,7 +37,7 @@ class ServiceAnswers:
         reloader: Reloader,
         state: Callable[[], State],
         facts: Callable[[], DaemonFacts],
-        change: Callable[[Callable[[State], State]], Coroutine[Any, Any, None]],
+        change: Change,
         find: Callable[[str], Subject],
         chosen: Callable[[State, str], tuple[ClientKey, ...] | None],
         on_loop: OnLoop,

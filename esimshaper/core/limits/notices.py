@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from esimshaper.core.model.identity import PSEUDO_KEYS, ClientKey, Identity
 from esimshaper.core.model.limit_state import Change
-from esimshaper.core.model.limits import ClientState, Level, Quota, QuotaUsage, Subject, SubjectKind, Tally
+from esimshaper.core.model.limits import EACH_CLIENT, ClientState, Level, Quota, QuotaUsage, Subject, SubjectKind, Tally
 from esimshaper.core.model.notices import Notice, NoticeKind, Value, moment_text
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.service_sets import ServiceSet
@@ -274,7 +274,7 @@ def _of_all(group: Sequence[Notice], of_all: str, wording: Wording) -> Notice:
     return replace(
         group[0],
         text=f"{len(group)} devices {of_all}: {names}",
-        subject=Subject(SubjectKind.EACH_CLIENT),
+        subject=EACH_CLIENT,
         bytes=sum(each.bytes for each in group),
         clients=tuple(ClientKey(each.subject.id) for each in group),
         data={

@@ -16,7 +16,7 @@ from esimshaper.core.limits import tally
 from esimshaper.core.limits.policy import Place, Policies, ends_of
 from esimshaper.core.model.counts import UNUSED, Budget, Usage
 from esimshaper.core.model.identity import PSEUDO_KEYS, Account, ClientKey
-from esimshaper.core.model.limits import EVERYONE, STRANGER, Apart, Subject, SubjectKind
+from esimshaper.core.model.limits import EACH_CLIENT, EVERYONE, STRANGER, Apart, Subject, SubjectKind
 from esimshaper.core.model.reading import Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.service_policies import ServicePools
@@ -24,7 +24,6 @@ from esimshaper.core.model.service_sets import POOLS_OF_A_PACKET, Pool, ServiceS
 from esimshaper.core.model.services import ServiceUsage, Volume
 from esimshaper.core.model.tick import Tick
 
-_EACH = Subject(SubjectKind.EACH_CLIENT)
 _NO_SETS: tuple[ServiceSet, ...] = ()
 
 Sets = Mapping[Subject, tuple[ServiceSet, ...]]
@@ -144,7 +143,7 @@ def _own(subject: Subject, sets: Sets) -> tuple[ServiceSet, ...]:
     """The sets that a subject has pools of."""
     if subject.kind is not SubjectKind.CLIENT or ClientKey(subject.id) in PSEUDO_KEYS:
         return sets.get(subject, _NO_SETS)
-    return tuple(dict.fromkeys((*sets.get(subject, _NO_SETS), *sets.get(_EACH, _NO_SETS))))
+    return tuple(dict.fromkeys((*sets.get(subject, _NO_SETS), *sets.get(EACH_CLIENT, _NO_SETS))))
 
 
 def _clients(reading: Reading) -> Iterator[tuple[Account, Subject]]:

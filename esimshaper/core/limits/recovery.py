@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from esimshaper.core.model.identity import PSEUDO_KEYS, Account
 from esimshaper.core.model.limit_state import LimitState
 from esimshaper.core.model.limits import (
+    EACH_CLIENT,
     NO_THRESHOLD,
     NO_THRESHOLDS,
     UNKNOWN_GROUP,
@@ -25,7 +26,6 @@ from esimshaper.core.model.limits import (
 from esimshaper.core.model.tick import Tick
 
 _NANOSECONDS = 10**9
-_EACH = Subject(SubjectKind.EACH_CLIENT)
 _STRANGERS = Subject(SubjectKind.GROUP, UNKNOWN_GROUP)
 _PSEUDO = frozenset(Subject(SubjectKind.CLIENT, key) for key in PSEUDO_KEYS)
 
@@ -88,7 +88,7 @@ def _override_of(policy: Policy, tick: Tick) -> tuple[OverrideKind | None, int |
 def _ends(quotas: Iterable[Quota], subject: Subject, policy: Policy) -> Iterator[tuple[Quota, int]]:
     """Quotas of a subject, with the count at which `policy` says that they end."""
     device = subject.kind is SubjectKind.CLIENT and subject not in _PSEUDO
-    own = [quota for quota in quotas if quota.subject in (subject, _EACH if device else subject)]
+    own = [quota for quota in quotas if quota.subject in (subject, EACH_CLIENT if device else subject)]
     slots = [(quota.action.kind, quota.direction) for quota in own]
     for quota, slot in zip(own, slots, strict=True):
         ends = {ActionKind.BLOCK: policy.block_at, ActionKind.THROTTLE: policy.throttle_at}.get(slot[0], NO_THRESHOLDS)

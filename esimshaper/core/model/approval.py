@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from esimshaper.core.model.decisions import Layer, LayerName
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import Subject, SubjectKind
+from esimshaper.core.model.limits import EACH_CLIENT, Subject
 from esimshaper.core.model.notices import Notice
 from esimshaper.core.model.services import OTHER, UNNAMED
 
@@ -24,7 +24,6 @@ NEVER_CATEGORIES = frozenset({"emergency", "payment", "maps", "messaging", "call
 """Categories that never wait: who needs them, needs them now. Messages of phones come by `push`."""
 NEVER_SERVICES = frozenset({UNNAMED, OTHER, "system", "device-checks", "encrypted-dns", "paypay"})
 """Services that never wait: those that stand for nothing in particular, those without which no other works, payment."""
-_EACH = Subject(SubjectKind.EACH_CLIENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Approval:
 
     above: int = 0
     percent: int = 0
-    subject: Subject = _EACH
+    subject: Subject = EACH_CLIENT
     lasts: int = MONTH
     rate: int = PACE
     first_day: bool = False

@@ -83,6 +83,7 @@ class Subject(NamedTuple):
 
 
 EVERYONE = Subject(SubjectKind.EVERYONE)
+EACH_CLIENT = Subject(SubjectKind.EACH_CLIENT)
 STRANGER = Subject(SubjectKind.CLIENT)
 """A device that was never seen: the policies of accounts that no client has yet are made for it."""
 UNKNOWN_GROUP = "unknown"

@@ -76,6 +76,10 @@ Classes = Mapping[int, Class]
 """Classes by id."""
 
 
+SILENCE = 30.0
+"""Seconds without a download after which a film is over: players fetch a segment of some seconds at a time."""
+
+
 class Paced(NamedTuple):
     """Services of one client that share a rate (bit/s of IP-layer bytes, each way) in the class `id`; 0 for none."""
 

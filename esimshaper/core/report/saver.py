@@ -21,14 +21,13 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from esimshaper.core.model.identity import ClientKey
-from esimshaper.core.model.limits import EVERYONE, Subject, SubjectKind
+from esimshaper.core.model.limits import EACH_CLIENT, EVERYONE, Subject, SubjectKind
 from esimshaper.core.model.measure import NO_SAMPLE, SAMPLE_DAYS, Estimate, Finding, How, Sample
 from esimshaper.core.model.rules import hierarchy_of
 from esimshaper.core.model.state import State
 from esimshaper.core.report.frame import DaemonFacts, Document, new_document
 
 Samples = Mapping[tuple[str, ...], float]
-_EACH_CLIENT = Subject(SubjectKind.EACH_CLIENT)
 
 
 def saver_document(facts: DaemonFacts, findings: Iterable[Finding], measure: Fraction) -> Document:
@@ -48,7 +47,7 @@ def saver_document(facts: DaemonFacts, findings: Iterable[Finding], measure: Fra
 
 def of_client(facts: DaemonFacts, findings: Iterable[Finding], client: ClientKey) -> list[Document]:
     """The paces of a device, as it may see them."""
-    whose = {*hierarchy_of(Subject(SubjectKind.CLIENT, client), facts.names, facts.groups), EVERYONE, _EACH_CLIENT}
+    whose = {*hierarchy_of(Subject(SubjectKind.CLIENT, client), facts.names, facts.groups), EVERYONE, EACH_CLIENT}
     return [
         {
             "what": each.pace.written,

@@ -9,11 +9,9 @@ from typing import NamedTuple
 
 from esimshaper.core.model.decisions import Decision, Decisions, Entry, Layer
 from esimshaper.core.model.identity import PSEUDO_KEYS, Account
-from esimshaper.core.model.limits import EVERYONE, Subject, SubjectKind
+from esimshaper.core.model.limits import EACH_CLIENT, EVERYONE, Subject
 from esimshaper.core.model.rules import Hierarchy
 from esimshaper.core.model.services import HIDDEN, NUMBER_HIDDEN, name_of_number
-
-EACH_CLIENT = Subject(SubjectKind.EACH_CLIENT)
 
 
 class Words(NamedTuple):

@@ -15,23 +15,20 @@ from functools import lru_cache
 
 from esimshaper.core.model.decisions import Decision, DecisionKind, Decisions, Entry
 from esimshaper.core.model.identity import PSEUDO_KEYS, Account, ClientKey
-from esimshaper.core.model.limits import EVERYONE, Subject, SubjectKind
+from esimshaper.core.model.limits import EACH_CLIENT, EVERYONE, Subject, SubjectKind
 from esimshaper.core.model.measure import NO_SAMPLE, SAMPLE_DAYS, Key, MeasureSlice, MeasureState, Turn, Whose
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.saver import Pace
 from esimshaper.core.model.services import ServiceUsage, Volume, name_of_number
-from esimshaper.core.model.shaping import PacesHeld
+from esimshaper.core.model.shaping import SILENCE, PacesHeld
 from esimshaper.core.model.tick import Tick
 from esimshaper.core.saver.estimate import rates
 
-SILENCE = 30.0
-"""Seconds without a download after which a film is over, as for a new rate (core/shaping/pacing.py)."""
 MOVES = 20_000
 """Bytes of a tick that are a part of a film: a page with a thumbnail moves less."""
 LEAST_TURN = 60.0
 """Seconds that a turn has at least: who looks for a film touches many."""
 MAX_SAMPLES = 8192
-_EACH_CLIENT = Subject(SubjectKind.EACH_CLIENT)
 
 
 Seen = Mapping[Whose, tuple[Volume, bool]]
@@ -177,5 +174,5 @@ def _is_at_rest(account: Account, numbers: Iterable[int], pace: Pace, around: Ar
 def pace_of(rules: Rules, client: ClientKey, service: str) -> Pace | None:
     """The pace that is for a service of a client: the first that fits."""
     words = {service, rules.categories.get(service, service)}
-    whose = {*rules.hierarchy(Subject(SubjectKind.CLIENT, client)), EVERYONE, _EACH_CLIENT}
+    whose = {*rules.hierarchy(Subject(SubjectKind.CLIENT, client)), EVERYONE, EACH_CLIENT}
     return next((pace for pace in rules.paces if pace.subject in whose and pace.services & words), None)

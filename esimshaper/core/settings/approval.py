@@ -2,7 +2,7 @@
 """The block `approval` -> what waits for the owner's word, and for how long that holds. Pure."""
 
 from esimshaper.core.model.approval import MONTH, PACE, Approval
-from esimshaper.core.model.limits import Subject, SubjectKind
+from esimshaper.core.model.limits import EACH_CLIENT, Subject, SubjectKind
 from esimshaper.core.model.units import MAX_SECONDS, parse_duration
 from esimshaper.core.settings.amounts import rate_from, size_from
 from esimshaper.core.settings.block import Block
@@ -27,7 +27,7 @@ def approval_from(tree: Block, known: Known | None, *, names: bool) -> Approval 
     above = 0 if written.endswith("%") else size_from(block, "above", _LEAST)
     lasts = block.parse("expires", _length, "Write for how long an approval holds, for example 30d.")
     rate, subject = rate_from(block, "pace"), _subject(block, known)
-    whose = subject or Subject(SubjectKind.EACH_CLIENT)
+    whose = subject or EACH_CLIENT
     return Approval(above or 0, percent or 0, whose, lasts or MONTH, rate or PACE, bool(block.get("first_day", False)))
 
 

@@ -5,15 +5,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from esimshaper.core.model.limits import UNKNOWN_GROUP, Quota, Subject, SubjectKind
+from esimshaper.core.model.limits import EACH_CLIENT, UNKNOWN_GROUP, Quota, Subject, SubjectKind
 from esimshaper.core.model.rules import hierarchy_of
 from esimshaper.core.model.service_sets import MAX_POOLS, POOLS_OF_A_PACKET, ServiceSet
 from esimshaper.core.model.services import BUILT_IN
 from esimshaper.core.settings.block import Block
 from esimshaper.core.settings.problem import Problem
 from esimshaper.core.settings.values import Client, Settings
-
-_EACH = Subject(SubjectKind.EACH_CLIENT)
 
 
 def services_from(quota: Block) -> ServiceSet | None:
@@ -33,7 +31,7 @@ def check_pools(tree: Block, quotas: Sequence[Quota], max_clients: int, *, names
     pools = {(quota.services, quota.subject): quota.name for quota in reversed(quotas) if quota.services}
     late, taken, each_client = "", 0, max_clients + 1  # and the devices that found no account, which are one client
     for (_, subject), name in reversed(pools.items()):
-        taken += each_client if subject == _EACH else 1
+        taken += each_client if subject == EACH_CLIENT else 1
         late = late or (name if taken > MAX_POOLS else "")
     for block in tree.blocks("quotas"):
         if block.has("service") and not names:
@@ -104,10 +102,10 @@ def _pools_of(subject: Subject, quotas: Iterable[Quota], clients: Iterable[Clien
     """The pools that count for a client (or for one that is not listed), with the first quota of each."""
     names = {client.key: client.name for client in clients}
     groups = {client.key: client.group for client in clients if client.group}
-    holders = {*hierarchy_of(subject, names, groups), _EACH}
+    holders = {*hierarchy_of(subject, names, groups), EACH_CLIENT}
     pools: dict[tuple[object, ...], str] = {}
     for quota in quotas:
         if quota.subject in holders:
-            whose = _EACH if quota.subject.kind is SubjectKind.CLIENT else quota.subject
+            whose = EACH_CLIENT if quota.subject.kind is SubjectKind.CLIENT else quota.subject
             pools.setdefault((whose, quota.services), quota.name)
     return pools

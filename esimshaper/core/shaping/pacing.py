@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from esimshaper.core.model.decisions import Decision, DecisionKind, Decisions
 from esimshaper.core.model.identity import FIRST_CLIENT_ACCOUNT, Account
 from esimshaper.core.model.services import NO_VOLUME
-from esimshaper.core.model.shaping import QDISC, Leaf, Paced, PacingSlice, Run, Wire
+from esimshaper.core.model.shaping import QDISC, SILENCE, Leaf, Paced, PacingSlice, Run, Wire
 from esimshaper.core.model.tick import Tick
 
 SLOTS = 4
@@ -25,8 +25,6 @@ _QUEUE_BYTES = 80_000
 """What may wait in a class. A film does not mind a quarter of a second, and what TCP sends too much when it begins, and
 the class drops, is billed twice."""
 
-SILENCE = 30.0
-"""Seconds without a download after which a film is over: players fetch a segment of some seconds at a time."""
 LONGEST = 3 * 3600.0
 """Seconds after which another rate holds in any case: a film ends, but a device may never be silent."""
 

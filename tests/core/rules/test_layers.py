@@ -5,9 +5,9 @@ from types import MappingProxyType
 
 from esimshaper.core.model.decisions import Decision, DecisionKind, Entry, Layer, LayerName
 from esimshaper.core.model.identity import ROUTER, Account, ClientKey
-from esimshaper.core.model.limits import EVERYONE, STRANGER, Subject, SubjectKind
+from esimshaper.core.model.limits import EACH_CLIENT, EVERYONE, STRANGER, Subject, SubjectKind
 from esimshaper.core.model.rules import hierarchy_of
-from esimshaper.core.rules.layers import EACH_CLIENT, decide, words_of
+from esimshaper.core.rules.layers import decide, words_of
 
 TV, PHONE = ClientKey("02:00:00:00:00:11"), ClientKey("02:00:00:00:00:10")
 NAMES = {0: "unnamed", 1: "hidden", 2: "other", 3: "youtube", 4: "netflix", 5: "steam", 6: "some-vpn"}

@@ -9,7 +9,7 @@ from esimshaper.core.model.identity import ACCOUNT_ROUTER, ROUTER, Account, Clie
 from esimshaper.core.model.reading import Observation, Reading
 from esimshaper.core.model.rules import Rules
 from esimshaper.core.model.services import Volume
-from esimshaper.core.model.shaping import DEFAULT, QDISC, Paced, PacingSlice, Side, Wire
+from esimshaper.core.model.shaping import DEFAULT, QDISC, SILENCE, Paced, PacingSlice, Side, Wire
 from esimshaper.core.model.tick import Moment, Step, Tick
 from esimshaper.core.shaping import pacing, tree
 from esimshaper.core.shaping.tree import Demand, Link, wanted
@@ -79,7 +79,7 @@ def test_a_film_that_runs_is_not_paced_before_it_is_over() -> None:
     clock, wish = Clock().tick({}), of_alice(pace(SD))
     for _ in range(10):
         assert clock.tick(wish, YOUTUBE).rate is None
-    assert clock.tick(wish, seconds=pacing.SILENCE - 1).rate is None
+    assert clock.tick(wish, seconds=SILENCE - 1).rate is None
     assert clock.tick(wish, seconds=1).rate == SD
 
 
@@ -93,7 +93,7 @@ def test_a_film_keeps_its_rate_when_a_lower_one_is_wanted_and_gets_a_higher_one_
     class_id = clock.slice.held[ALICE]["video"].id
     assert clock.tick(of_alice(pace(2 * SD)), YOUTUBE).slice.held[ALICE]["video"] == Paced(class_id, 2 * SD)
     assert clock.tick(of_alice(pace(SLOWER)), YOUTUBE).rate == 2 * SD
-    assert clock.tick(of_alice(pace(SLOWER)), seconds=pacing.SILENCE).rate == SLOWER
+    assert clock.tick(of_alice(pace(SLOWER)), seconds=SILENCE).rate == SLOWER
     assert clock.tick({}, YOUTUBE).slice.held == {}, "nothing stands still where a pace ends"
 
 
